@@ -1,0 +1,194 @@
+"""Every setting of the product, and the only reader of the environment.
+
+A setting ``name`` is read from the variable ``NEARLINE_NAME``; a part of a group follows two underscores, as
+in ``NEARLINE_KAFKA__SECURITY_PROTOCOL=SASL_SSL``. A command-line option of the same meaning wins over the
+variable, the variable over the default. A variable that starts with ``NEARLINE_`` and names no setting is an
+error with a suggestion, because a misspelt setting that is silently ignored is found in production.
+
+``nearline config show`` prints the effective values and where each came from.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, PrivateAttr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.errors import SettingsError
+
+PREFIX = "NEARLINE_"
+"""Beginning of every variable that is ours."""
+
+NOT_SETTINGS = frozenset({"NEARLINE_REQUIRE_KAFKA"})
+"""Variables with our prefix that belong to the test suite, not to the product."""
+
+
+def _default_cache_dir() -> Path:
+    """Return the user's cache folder, as the XDG base directory specification has it."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nearline"
+
+
+class Settings(BaseSettings):
+    """The effective settings of one process; build them with :meth:`load`.
+
+    Examples
+    --------
+    >>> Settings.load(group="evening").group
+    'evening'
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        use_attribute_docstrings=True,
+        frozen=True,
+        extra="forbid",
+    )
+
+    brokers: str = Field("127.0.0.1:19092", min_length=1)
+    """Where Kafka is, as host:port[,host:port…]. Default: what `nearline kafka start` listens on."""
+
+    group: str = Field("nearline", pattern=r"^[A-Za-z0-9._-]{1,200}$")
+    """Consumer group and beginning of every transactional id: two groups on a cluster are two products."""
+
+    topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,100}$")
+    """Put before every topic name, so that environments can share a cluster. Default: none."""
+
+    state_dir: Path = Path(".nearline/state")
+    """Folder of the local databases, one a stage and source partition. If lost, the changelog rebuilds it."""
+
+    cache_dir: Path = Field(default_factory=_default_cache_dir)
+    """Folder for what can be fetched again (the broker's jars). Default: the user's cache folder (XDG)."""
+
+    http_host: str = Field("127.0.0.1", min_length=1)
+    """Address of /livez, /readyz and /metrics. Default: loopback, because they ask for no password."""
+
+    http_port: int = Field(8000, ge=0, le=65_535)
+    """Port of /livez, /readyz and /metrics; 0 takes any free one. Default: free on most machines."""
+
+    title_shards: int = Field(1, ge=1, le=256)
+    """Partitions over which titles are spread. Default 1: a shard learns tens of thousands of events/s."""
+
+    threads: int = Field(2, ge=1, le=64)
+    """Threads that learn and rank. Default 2: unbounded they starve a broker on the same cores (measured)."""
+
+    viewers_batch_events: int = Field(4_000, ge=1, le=1_000_000)
+    """Most events in a batch of the viewers stage. Default: its transaction takes about 25 ms (measured)."""
+
+    viewers_batch_bytes: int = Field(4_000_000, ge=1_000, le=1_000_000_000)
+    """Most bytes of events in a batch of the viewers stage. Default: 1 kB an event at the default cap."""
+
+    titles_batch_events: int = Field(4_000, ge=1, le=1_000_000)
+    """Most signal records in one batch of the titles stage. Default: as for viewers."""
+
+    titles_floor_s: float = Field(0.1, ge=0.0, le=60.0)
+    """Least seconds between the starts of two title batches. Default: a popular row is written 10 times/s."""
+
+    lead_events: int = Field(0, ge=0)
+    """Most events that viewers are ahead of the title model, 0 = any. Default 0: live there is no lead."""
+
+    replica_timeout_s: float = Field(60.0, gt=0.0, le=3_600.0)
+    """Seconds for the title model's replica to catch up at start. Default: 100k titles take a few seconds."""
+
+    session_timeout_s: float = Field(10.0, ge=6.0, le=300.0)
+    """Seconds after which the group gives a silent worker's partitions away. Brokers refuse less than 6."""
+
+    watchdog_s: float = Field(60.0, ge=5.0, le=3_600.0)
+    """Seconds without progress, with work at hand, after which the worker ends itself. Default 60."""
+
+    prequential_share: float = Field(0.05, ge=0.0, le=1.0)
+    """Share of events that are ranked before they are learned. Default .05: each costs one ranking."""
+
+    kafka: dict[str, str] = Field(default_factory=dict)
+    """Any librdkafka property: NEARLINE_KAFKA__SASL_MECHANISM sets sasl.mechanism. Default: none."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe line that is logged."""
+
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """json, console, or auto: console on a terminal, JSON elsewhere."""
+
+    _chosen: frozenset[str] = PrivateAttr(default=frozenset())
+
+    @field_validator("kafka")
+    @classmethod
+    def _dotted(cls, value: dict[str, str]) -> dict[str, str]:
+        """Turn the names that a variable can have into librdkafka's: no property has an underscore."""
+        return {name.lower().replace("_", "."): text for name, text in value.items()}
+
+    @classmethod
+    def load(cls, **options: Any) -> Self:  # noqa: ANN401 - one value of any setting's type
+        """Read the environment, lay the options that are not None over it, and check everything.
+
+        Parameters
+        ----------
+        options
+            Settings by name, as given on the command line; None means not given.
+
+        Raises
+        ------
+        SettingsError
+            A variable is unknown or a value is out of range; the text names it and the allowed values.
+        """
+        refuse_unknown(os.environ)
+        given = {name: value for name, value in options.items() if value is not None}
+        try:
+            settings = cls(**given)
+        except ValidationError as error:
+            raise _explained(error, given) from None
+        settings._chosen = frozenset(given)
+        return settings
+
+    def source(self, name: str) -> str:
+        """Say where the value of a setting came from: an option, a variable or the default."""
+        if name in self._chosen:
+            return "command line"
+        return f"{PREFIX}{name.upper()}" if name in self.model_fields_set else "default"
+
+    def topic(self, name: str) -> str:
+        """Return a topic's name on this cluster.
+
+        Examples
+        --------
+        >>> Settings(topic_prefix="test.").topic("recs.home.v1")
+        'test.recs.home.v1'
+        """
+        return f"{self.topic_prefix}{name}"
+
+
+def refuse_unknown(environ: Mapping[str, str]) -> None:
+    """Raise when a variable with our prefix names no setting.
+
+    Raises
+    ------
+    SettingsError
+        With the nearest known name as the next step.
+
+    Examples
+    --------
+    >>> refuse_unknown({"NEARLINE_BROKER": "x"})
+    Traceback (most recent call last):
+    streams.errors.SettingsError: unknown variable NEARLINE_BROKER: ... (did you mean NEARLINE_BROKERS?)
+    """
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for variable in sorted(environ):
+        head = variable.upper().split("__")[0]
+        if not head.startswith(PREFIX) or head in known | NOT_SETTINGS:
+            continue
+        near = difflib.get_close_matches(head, known, n=1)
+        advice = f"did you mean {near[0]}?" if near else "`nearline config show` lists every setting"
+        what = f"unknown variable {variable}"
+        raise SettingsError(what, why="no setting has this name", next_step=advice)
+
+
+def _explained(error: ValidationError, given: Mapping[str, object]) -> SettingsError:
+    """Translate the first complaint of pydantic into ours: which setting, what is wrong, what is allowed."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    path = [str(part) for part in first["loc"]] or ["settings"]
+    name = path[0] if path[0] in given else PREFIX + "__".join(path).upper()
+    field = Settings.model_fields.get(path[0])
+    meaning = (field.description or "") if field else "`nearline config show` lists every setting"
+    return SettingsError(f"{name} is not usable", why=first["msg"], next_step=meaning)
