@@ -11,7 +11,15 @@
     │   ├── MavenMissingError       the machine's: install Maven
     │   └── JarsError               the network's: Maven could not fetch the broker's jars
     ├── TopicError                  the cluster refused to create or describe a topic
-    └── DeliveryError               the broker's side: an answer promised to a client did not come (exit 3)
+    ├── DeliveryError               the broker's side: an answer promised to a client did not come (exit 3)
+    ├── StateError                  local state cannot be used as it is
+    │   ├── StateLockedError        yours: another process works on the same folder
+    │   └── StateDamagedError       the disk's: the database is wiped and rebuilt from its changelog
+    ├── SourceRecreatedError        yours: a topic was deleted and created again beneath its state
+    ├── SourceGapError              the position fell off the log while we ran: restart, the gap is counted (exit 4)
+    ├── OutcomeInDoubtError         nobody's: a transaction's outcome is unknown; restart, the log knows (exit 4)
+    ├── StepFailedError             ours: a step raised; restart isolates the record it raised on (exit 4)
+    └── AbandonedError              nobody's: a partition was taken away while it was being restored
 
 Every error says *what* happened, *why* as far as it is known, and the *next step*; the command line prints
 the three and leaves with the class's exit code (see :mod:`streams.cli.console`).
@@ -90,3 +98,47 @@ class DeliveryError(StreamError):
     """A promised answer of the broker did not come: look at the broker, then repeat."""
 
     exit_code = 3
+
+
+class StateError(StreamError):
+    """Local state cannot be used as it is: look at the folder, its owner and the disk's free space."""
+
+
+class StateLockedError(StateError):
+    """Another process works on the same state folder: give each worker its own (NEARLINE_STATE_DIR)."""
+
+
+class StateDamagedError(StateError):
+    """A database is corrupt: the worker wipes it and rebuilds it from its changelog; look at the disk."""
+
+    exit_code = 4
+
+
+class SourceRecreatedError(StreamError):
+    """State is ahead of its source topic: the topic was deleted and created again, or lost its end.
+
+    Nothing is skipped in silence. Either bring the topic back, or accept a new beginning: stop all workers,
+    choose a new group (NEARLINE_GROUP) and a new changelog, and start.
+    """
+
+
+class SourceGapError(StreamError):
+    """Retention deleted records before they were read, while running: restart, the gap is counted."""
+
+    exit_code = 4
+
+
+class OutcomeInDoubtError(StreamError):
+    """A transaction may or may not be committed: the process ends, its successor reads the truth in the log."""
+
+    exit_code = 4
+
+
+class StepFailedError(StreamError):
+    """A step raised, which is our fault: the process ends unacknowledged, its successor isolates the record."""
+
+    exit_code = 4
+
+
+class AbandonedError(StreamError):
+    """A partition was taken away while it was being restored: nothing to do."""
