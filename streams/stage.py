@@ -1,4 +1,4 @@
-"""What a stage is, and what it asks of the code that runs inside it.
+r"""What a stage is, and what it asks of the code that runs inside it.
 
 A stage is ``(source topic, state, changelog, outputs, step)``. A worker gets some of the source's partitions;
 for each it keeps one store, one transactional producer and one *step*, and sends one batch at a time through
@@ -9,21 +9,21 @@ them. The stage knows no model, the step knows no Kafka.
 1. records at or below the applied offset are dropped: they were delivered again;
 2. the step computes new absolute rows and outputs in memory; nothing is written yet;
 3. one Kafka transaction (``transactional.id = group.stage.P``): the rows to changelog partition P, outputs,
-   dead letters, and last in the changelog the *applied record* (key ``b"\\0applied"``, value b);
+   dead letters, and last in the changelog the *applied record* (key ``b"\0applied"``, value b);
 4. one write of the store: rows, applied offset b, position in the changelog;
 5. the partition's applied offset becomes b; the group's committed offset follows as a hint to humans.
 
-A crash before the end of 3 leaves nothing visible: the batch comes again. Between 3 and 4 the changelog brings
-rows and applied offset at the next start, and records delivered again fall under 1. A lost disk is rebuilt from
-the changelog. Any doubt about the outcome of 3 ends the process: the successor trusts the log.
+A crash before the end of 3 leaves nothing visible: the batch comes again. Between 3 and 4 the changelog
+brings rows and applied offset at the next start, and records delivered again fall under 1. A lost disk is
+rebuilt from the changelog. Any doubt about the outcome of 3 ends the process: the successor trusts the log.
 
 **Order of opening** P, in a worker thread: fence the previous owner (``init_transactions``), open the store,
-read the changelog from the stored position to its end, compare the applied offset with the source's ends, make
-the step; then the source is sought to applied + 1. The group's committed offset is never read.
+read the changelog from the stored position to its end, compare the applied offset with the source's ends,
+make the step; then the source is sought to applied + 1. The group's committed offset is never read.
 
 **A step that raises** is our bug: the process ends with code 4 and nothing of the batch is visible. Its
-successor finds the marker of the suspected batch, goes through it one record at a time, and the single record on
-which the step raises again becomes a dead letter (``step_failed``) at the start after that.
+successor finds the marker of the suspected batch, goes through it one record at a time, and the single record
+on which the step raises again becomes a dead letter (``step_failed``) at the start after that.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -38,7 +38,7 @@ DEFAULT_DELETE_RETENTION_S = 86_400.0
 """Kafka's default `delete.retention.ms`: a tombstone older than this may be gone from a compacted log."""
 
 Row = tuple[bytes, bytes | None]
-"""A state row, key and absolute new value; None deletes. Keys that begin with a NUL byte are the stage's own."""
+"""A state row, key and absolute new value; None deletes. Keys that begin with a NUL byte are taken."""
 
 
 class Record(Protocol):
@@ -89,7 +89,7 @@ class Outcome:
     """Everything that one batch changes; the stage makes all of it visible at once, or none of it."""
 
     rows: list[Row] = field(default_factory=list)
-    """Absolute new state rows: to the changelog partition and, after the commit, to the store. A key at most once."""
+    """Absolute new state rows: to the changelog partition and, after the commit, to the store."""
 
     outputs: dict[str, list[Message]] = field(default_factory=dict)
     """Messages by topic (its name on the cluster). The lists are the stage's afterwards."""
@@ -111,7 +111,7 @@ class StateView(Protocol):
         """Return the rows of many keys, in their order."""
 
     def scan(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """Yield the rows whose keys begin with `prefix`, ascending by key; raise where the disk is damaged."""
+        """Yield the rows whose keys begin with `prefix`, ascending by key; raise if the disk is damaged."""
 
     @property
     def applied(self) -> int:
@@ -127,7 +127,7 @@ class Step(Protocol):
     """
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
-        """Turn a batch into changes; ascending offsets, never empty, every record exactly once in a life of state."""
+        """Turn a batch into changes; offsets ascend, the batch is never empty."""
 
 
 StepFactory = Callable[[int, StateView], Step]

@@ -1,0 +1,227 @@
+r"""Local state: one database per stage and source partition, on disk, and the only import of rocksdict.
+
+A :class:`Store` holds the rows of one partition and, in the same atomic writes, how far they reach: the source
+offset that is part of them (*applied*) and the position in the changelog up to which they were written. The
+store is a cache of the changelog that survives a restart: whatever is wrong with it, it is wiped and read again
+from there, never repaired. Two partitions never share a database, a lock or a file; they share a bounded block
+cache and a bounded set of write buffers (:class:`StoreMemory`).
+
+Writes go to RocksDB's log without fsync: after a power loss the store may be behind the changelog, which the
+next start makes good, but never ahead of it, because the changelog is written first.
+
+Key b"\0meta" holds the pair above; keys that begin with a NUL byte are never rows.
+"""
+
+import shutil
+import struct
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import rocksdict
+
+from streams.errors import StateDamagedError, StateError, StateLockedError
+
+__all__ = ["Store", "StoreMemory", "wipe"]
+
+META_KEY = b"\0meta"
+"""Key of the one record that is not a row."""
+
+_META = struct.Struct("<Bqqq")
+"""Version, applied source offset, changelog position, time of writing (UTC, ms)."""
+
+VERSION = 1
+"""Version of the layout; a store of a newer one is refused, because this code cannot know what it means."""
+
+_FIRST_ROW = b"\x01"
+"""Smallest key of a row."""
+
+_DAMAGED = "DAMAGED"
+"""File beside a database that was found corrupt while open: whoever opens it next wipes it first."""
+
+
+class StoreMemory:
+    """Memory that all databases of a process share, so that it does not grow with the partitions.
+
+    Parameters
+    ----------
+    cache_bytes
+        Block cache. Default 64 MiB: the hot rows live in the step's own memory, this holds what it evicted.
+    buffer_bytes
+        Sum of all write buffers. Default 64 MiB: 8 partitions with an 8 MiB buffer each.
+    open_files
+        Table files that one database keeps open. Default 64: far below the common limit of 1,024 per process.
+    """
+
+    def __init__(
+        self, *, cache_bytes: int = 64 << 20, buffer_bytes: int = 64 << 20, open_files: int = 64
+    ) -> None:
+        self._cache = rocksdict.Cache(cache_bytes)
+        self._buffers = rocksdict.WriteBufferManager(buffer_bytes, allow_stall=False)
+        self._open_files = open_files
+
+    def options(self) -> rocksdict.Options:
+        """Return the options of one more database."""
+        table = rocksdict.BlockBasedOptions()
+        table.set_block_cache(self._cache)
+        table.set_bloom_filter(10.0, False)  # noqa: FBT003 - rocksdict takes it by position: whole-table filters
+        options = rocksdict.Options(raw_mode=True)
+        options.create_if_missing(True)  # noqa: FBT003
+        options.set_block_based_table_factory(table)
+        options.set_write_buffer_manager(self._buffers)
+        options.set_write_buffer_size(8 << 20)
+        options.set_max_open_files(self._open_files)
+        options.set_keep_log_file_num(2)
+        options.set_compression_type(rocksdict.DBCompressionType.lz4())
+        return options
+
+
+class Store:
+    """The state of one source partition.
+
+    Parameters
+    ----------
+    path
+        Folder of the database; made when it is not there.
+    memory
+        What the databases of this process share.
+    now_ms
+        Clock (UTC, ms).
+
+    Attributes
+    ----------
+    applied
+        Source offset of the last record that is part of the rows; -1 before the first.
+    changelog_position
+        Offset of the first record of the changelog that the rows may not reflect.
+    written_at_ms
+        When the store was last written (UTC, ms); 0 when it is new.
+
+    Raises
+    ------
+    StateLockedError
+        Another store or process has the database open.
+    StateError
+        The folder cannot be used, or was written by a newer version.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> store = Store(folder / "0", StoreMemory())
+    >>> store.write([(b"v1", b"row"), (b"v2", None)], applied=41, changelog_position=7)
+    >>> store.get(b"v1"), store.get(b"v2"), store.applied
+    (b'row', None, 41)
+    >>> store.close()
+    """
+
+    def __init__(
+        self, path: Path, memory: StoreMemory, *, now_ms: Callable[[], int] = lambda: int(time.time() * 1000)
+    ) -> None:
+        self._path = path
+        self._now_ms = now_ms
+        if (path.parent / f"{path.name}.{_DAMAGED}").exists():
+            wipe(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = rocksdict.Rdict(str(path), memory.options())
+        except Exception as error:
+            raise self._explained(error) from error
+        self.applied, self.changelog_position, self.written_at_ms = -1, 0, 0
+        self._read_meta()
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the row of a key, None when there is none."""
+        try:
+            row: bytes | None = self._db.get(key)
+        except Exception as error:
+            raise self._explained(error) from error
+        return row
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the rows of many keys, in their order; one call into RocksDB."""
+        if not keys:
+            return []
+        try:
+            rows: list[bytes | None] = self._db.get(list(keys))
+        except Exception as error:
+            raise self._explained(error) from error
+        return rows
+
+    def scan(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Yield the rows whose keys begin with `prefix`, ascending by key.
+
+        Raises
+        ------
+        StateDamagedError
+            A file is corrupt. RocksDB's iterators just end there; this one looks at their status.
+        """
+        cursor = self._db.iter()
+        cursor.seek(max(prefix, _FIRST_ROW))
+        while cursor.valid():
+            key = cursor.key()
+            if not key.startswith(prefix):
+                return
+            yield key, cursor.value()
+            cursor.next()
+        try:
+            cursor.status()
+        except Exception as error:
+            raise self._explained(error) from error
+
+    def write(
+        self, rows: Iterable[tuple[bytes, bytes | None]], *, applied: int, changelog_position: int
+    ) -> None:
+        """Write rows, applied offset and changelog position; all of it survives a crash, or none of it."""
+        batch = rocksdict.WriteBatch(raw_mode=True)
+        put, delete = batch.put, batch.delete
+        for key, value in rows:
+            if value is None:
+                delete(key)
+            else:
+                put(key, value)
+        now = self._now_ms()
+        batch.put(META_KEY, _META.pack(VERSION, applied, changelog_position, now))
+        try:
+            self._db.write(batch)
+        except Exception as error:
+            raise self._explained(error) from error
+        self.applied, self.changelog_position, self.written_at_ms = applied, changelog_position, now
+
+    def close(self) -> None:
+        """Close the database and give its lock back."""
+        self._db.close()
+
+    def _read_meta(self) -> None:
+        """Take over what the last writer said about the rows."""
+        meta = self.get(META_KEY)
+        if meta is None:
+            return
+        if meta[0] > VERSION:
+            self.close()
+            what = f"the state in {self._path} has layout {meta[0]}, this version knows {VERSION}"
+            advice = "start that version, or wipe the folder"
+            raise StateError(what, why="a newer version wrote it", next_step=advice)
+        _, self.applied, self.changelog_position, self.written_at_ms = _META.unpack(meta)
+
+    def _explained(self, error: Exception) -> StateError:
+        """Turn a failure of RocksDB, always a bare exception with a text, into ours."""
+        text = str(error)
+        if text.startswith("Corruption"):
+            (self._path.parent / f"{self._path.name}.{_DAMAGED}").touch()
+            what = f"the state in {self._path} is damaged"
+            advice = "restart: it is wiped and rebuilt from its changelog; look at the disk"
+            return StateDamagedError(what, why=text, next_step=advice)
+        if "lock file" in text or "lock hold" in text:
+            what = f"the state in {self._path} is in use by another worker"
+            advice = "give each worker its own folder (NEARLINE_STATE_DIR)"
+            return StateLockedError(what, why=text, next_step=advice)
+        what = f"the state in {self._path} cannot be read or written"
+        advice = "look at the folder's owner and the disk's free space"
+        return StateError(what, why=text, next_step=advice)
+
+
+def wipe(path: Path) -> None:
+    """Remove a database and the mark that it is damaged; its changelog rebuilds it."""
+    shutil.rmtree(path, ignore_errors=True)
+    (path.parent / f"{path.name}.{_DAMAGED}").unlink(missing_ok=True)
