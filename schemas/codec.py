@@ -1,0 +1,225 @@
+"""Bytes to messages and back; nothing else of this package touches bytes.
+
+Decoding is total: whatever the bytes, the result is a message or a `DecodeError`. In this order:
+
+1. the envelope (`schemas.envelope`): no value, no bytes, too many bytes (before any parsing, so nobody can
+   make a worker parse for long); Confluent's framing is stripped;
+2. the bytes must be UTF-8 throughout, in fields that we ignore too;
+3. msgspec parses, checks types and ranges, and ignores unknown fields;
+4. strings must be free of control characters. JSON can smuggle these in by escapes only (and DEL), so records
+   without a backslash, nearly all, pay nothing;
+5. ``country`` must be two capitals.
+"""
+
+import math
+import re
+from itertools import product
+from string import ascii_uppercase
+from typing import Final, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from schemas.dead_letters import DeadLetter
+from schemas.diagnosis import diagnose, leaves
+from schemas.envelope import Headers, unwrap, with_event_id
+from schemas.errors import DecodeError, EncodeError, Reason
+from schemas.events import Event
+from schemas.lists import Home, Trending
+from schemas.titles import Title
+
+__all__ = [
+    "MAX_EVENT_BYTES",
+    "MAX_LIST_BYTES",
+    "MAX_TITLE_BYTES",
+    "Headers",
+    "check_key",
+    "decode_dead_letter",
+    "decode_event",
+    "decode_home",
+    "decode_title",
+    "decode_trending",
+    "encode",
+]
+
+MAX_EVENT_BYTES: Final = 16_384
+"""The fullest event in ASCII (preferences with 64 genres, languages and titles) has 13 kB; an ordinary one
+250 B."""
+
+MAX_TITLE_BYTES: Final = 262_144
+"""64 pictures and 64 trailers with addresses of 1 kB and a dozen tags each; a quarter of a broker's default 1
+MB."""
+
+MAX_LIST_BYTES: Final = 1_048_576
+"""A broker's default limit of 1 MB per record: lists are our own, so whatever the broker took is read."""
+
+M = TypeVar("M")
+
+_EVENT: Final[msgspec.json.Decoder[Event]] = msgspec.json.Decoder(Event)
+_TITLE: Final = msgspec.json.Decoder(Title)
+_HOME: Final = msgspec.json.Decoder(Home)
+_TRENDING: Final = msgspec.json.Decoder(Trending)
+_DEAD_LETTER: Final = msgspec.json.Decoder(DeadLetter)
+_ENCODE: Final = msgspec.json.Encoder().encode
+_COUNTRIES: Final = frozenset(map("".join, product(ascii_uppercase, repeat=2)))
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
+
+
+def decode_event(value: bytes | None, headers: Headers = ()) -> Event:
+    """Read one viewing event.
+
+    Parameters
+    ----------
+    value
+        The record's value, at most `MAX_EVENT_BYTES`.
+    headers
+        The record's headers; looked at only for an event without an id.
+
+    Returns
+    -------
+    Event
+        One of the structs of `schemas.events`.
+
+    Raises
+    ------
+    DecodeError
+        For anything else, whatever it is; nothing else is raised.
+
+    Examples
+    --------
+    >>> event = decode_event(
+    ...     b'{"type":"play","event_id":"e1","viewer_id":"v1","event_time_ms":1700000000000,"title_id":"t1"}'
+    ... )
+    >>> type(event).__name__, event.viewer_id, event.title_id
+    ('Play', 'v1', 't1')
+    >>> decode_event(b'{"type":"play","event_id":"e1"}')
+    Traceback (most recent call last):
+    schemas.errors.DecodeError: missing_field: viewer_id: expected the required field
+    """
+    event = _event_with_headers(value, headers) if headers else _decode(_EVENT, value, MAX_EVENT_BYTES)
+    country = event.country
+    if country is not None and country not in _COUNTRIES:
+        raise DecodeError(Reason.OUT_OF_RANGE, "country", "expected two capitals, as in ISO 3166-1 alpha-2")
+    return event
+
+
+def decode_title(value: bytes | None) -> Title:
+    """Read a title of the catalogue; raises `DecodeError` like `decode_event`, for a tombstone too.
+
+    Examples
+    --------
+    >>> decode_title(b'{"title_id":"t1","tags":{"genre":["Drama"]}}').tags.genre
+    ('Drama',)
+    """
+    return _decode(_TITLE, value, MAX_TITLE_BYTES)
+
+
+def decode_home(value: bytes | None) -> Home:
+    """Read a home page; raises `DecodeError` like `decode_event`, for a tombstone ("forget") too."""
+    return _decode(_HOME, value, MAX_LIST_BYTES)
+
+
+def decode_trending(value: bytes | None) -> Trending:
+    """Read a trending list; raises `DecodeError` like `decode_event`, for a tombstone too."""
+    return _decode(_TRENDING, value, MAX_LIST_BYTES)
+
+
+def decode_dead_letter(value: bytes | None) -> DeadLetter:
+    """Read a dead letter; raises `DecodeError` like `decode_event`, for a tombstone too."""
+    return _decode(_DEAD_LETTER, value, MAX_LIST_BYTES)
+
+
+def check_key(event: Event, key: bytes | None) -> None:
+    """Check that a record is keyed as the contract says, by the viewer id in UTF-8.
+
+    Parameters
+    ----------
+    event
+        The decoded value.
+    key
+        The record's key.
+
+    Raises
+    ------
+    DecodeError
+        `Reason.KEY_MISSING` or `Reason.KEY_MISMATCH`: the viewer's events would not meet in one partition.
+    """
+    if not key:
+        raise DecodeError(Reason.KEY_MISSING, None, "expected the viewer id as the record's key")
+    if key != event.viewer_id.encode():
+        raise DecodeError(Reason.KEY_MISMATCH, "viewer_id", "expected the record's key")
+
+
+def encode(message: Struct) -> bytes:
+    """Write a message as compact JSON: fields in the order of the struct, defaults left out.
+
+    Parameters
+    ----------
+    message
+        Any struct of this package.
+
+    Returns
+    -------
+    bytes
+        UTF-8. What came out of a decoder goes in again unchanged.
+
+    Raises
+    ------
+    EncodeError
+        If it holds a lone surrogate, NaN or an infinity. Ranges are not checked again: that is the reader's
+        part.
+
+    Examples
+    --------
+    >>> encode(Title(title_id="t1", maturity=16))
+    b'{"title_id":"t1","maturity":16}'
+    """
+    try:
+        data = _ENCODE(message)
+    except UnicodeEncodeError:
+        data = b""
+    if not data:
+        msg = f"{type(message).__name__}: a string holds a lone surrogate, which UTF-8 cannot carry"
+        raise EncodeError(msg)
+    if b":null" in data:  # how msgspec writes NaN; a None never is written, being a default
+        for path, leaf in leaves(message):
+            if isinstance(leaf, float) and not math.isfinite(leaf):
+                msg = f"{type(message).__name__}.{path} is not a finite number"
+                raise EncodeError(msg)
+    return data
+
+
+def _decode(decoder: msgspec.json.Decoder[M], value: bytes | None, limit: int) -> M:
+    """Read one message, or say what is wrong; raised outside `except`: its context would hold values."""
+    payload = unwrap(value, limit)
+    try:
+        if not payload.isascii():
+            payload.decode()
+        message = decoder.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        failure = diagnose(error, payload)
+    else:
+        if b"\\" not in payload and b"\x7f" not in payload:
+            return message
+        path = next((path for path, leaf in leaves(message) if _is_dirty(leaf)), None)
+        if path is None:
+            return message
+        failure = DecodeError(Reason.OUT_OF_RANGE, path, "expected no control characters")
+    raise failure
+
+
+def _is_dirty(leaf: object) -> bool:
+    return isinstance(leaf, str) and _CONTROL.search(leaf) is not None
+
+
+def _event_with_headers(value: bytes | None, headers: Headers) -> Event:
+    """Read an event, giving it the id of its CloudEvents envelope where it has none of its own."""
+    try:
+        return _decode(_EVENT, value, MAX_EVENT_BYTES)
+    except DecodeError as error:
+        if value is None or error.field != "event_id" or error.reason is not Reason.MISSING_FIELD:
+            raise
+        completed = with_event_id(value, headers)
+        if completed is None:
+            raise
+    return _decode(_EVENT, completed, 2 * MAX_EVENT_BYTES)

@@ -1,0 +1,207 @@
+"""What goes out: home pages and trending lists.
+
+The order of the fields is part of the contract of this package with the kernel that writes home pages by
+hand: compact JSON, fields in the order of the struct, a field at its default left out.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from schemas.fields import (
+    Id,
+    Label,
+    Offset,
+    Propensity,
+    SchemaVersion,
+    Score,
+    Seq,
+    Text,
+    TimeMs,
+)
+from schemas.vocabulary import ItemReason, RowKind
+
+__all__ = [
+    "Home",
+    "Item",
+    "ItemReason",
+    "Row",
+    "RowKind",
+    "Source",
+    "Trending",
+    "TrendingItem",
+    "list_id",
+]
+
+
+class Source(Struct, frozen=True, kw_only=True, gc=False):
+    """The record that caused something: enough to find it again.
+
+    Attributes
+    ----------
+    topic
+        Kafka topic.
+    partition
+        Partition of that topic.
+    offset
+        Offset in that partition.
+    """
+
+    topic: Annotated[str, Meta(min_length=1, max_length=249)]
+    partition: Annotated[int, Meta(ge=0, le=2_147_483_647)]
+    offset: Offset
+
+
+class Item(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """One title on a list.
+
+    Attributes
+    ----------
+    title_id
+        The title.
+    score
+        The ranking's score, higher is better; comparable inside one list only.
+    reason
+        Why it is here; absent: the row's reason.
+    artwork
+        Id of the artwork variant to show; absent: the title's first.
+    trailer
+        Id of the trailer to show; absent: the title's first.
+    arm
+        Experiment arm that decided about this item.
+    propensity
+        Probability with which this title came to be in this place; absent: 1.
+    """
+
+    title_id: Id
+    score: Score
+    reason: ItemReason | None = None
+    artwork: Id | None = None
+    trailer: Id | None = None
+    arm: Label | None = None
+    propensity: Propensity | None = None
+
+
+class Row(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """One row of a page.
+
+    Attributes
+    ----------
+    kind
+        What kind of row.
+    title
+        Heading, where the kind alone does not say it (a genre's name); clients translate it.
+    title_id
+        The title that the row refers to (`because_you_watched`).
+    reason
+        Why the row's titles are here, where an item does not say otherwise.
+    items
+        The titles, best first.
+    """
+
+    kind: RowKind
+    title: Text | None = None
+    title_id: Id | None = None
+    reason: ItemReason | None = None
+    items: Annotated[tuple[Item, ...], Meta(max_length=1000)]
+
+
+class Home(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A viewer's home page; the newest record of a viewer is the whole page, a tombstone means forget.
+
+    Attributes
+    ----------
+    viewer_id
+        Whose page; the record's key.
+    list_id
+        Deterministic from where the page came from, see `list_id`; players echo it in impressions and plays.
+    seq
+        Grows with every page of this viewer: a consumer ignores a page whose seq is not above the last one's.
+    generated_at_ms
+        The moment the page speaks of (UTC, ms since 1970).
+    expires_at_ms
+        From when on the page should not be shown any more.
+    model_version
+        Fingerprint of the models' configuration.
+    source
+        The event that caused the page.
+    rows
+        The rows, top to bottom.
+    schema_version
+        Version of the contract; absent means 1.
+    """
+
+    viewer_id: Id
+    list_id: Id
+    seq: Seq
+    generated_at_ms: TimeMs
+    expires_at_ms: TimeMs
+    model_version: Id
+    source: Source
+    rows: Annotated[tuple[Row, ...], Meta(max_length=100)]
+    schema_version: SchemaVersion = 1
+
+
+def list_id(partition: int, offset: int, seq: int) -> str:
+    """Name a page after what caused it; the same cause gives the same name in every process and replay.
+
+    Parameters
+    ----------
+    partition, offset
+        Where the event stands that caused the page; an event belongs to one viewer, so the viewer is implied.
+    seq
+        The page's number among the viewer's pages.
+
+    Returns
+    -------
+    str
+        ``partition-offset-seq`` in decimal.
+
+    Examples
+    --------
+    >>> list_id(3, 48213, 17)
+    '3-48213-17'
+    """
+    return f"{partition}-{offset}-{seq}"
+
+
+class TrendingItem(Struct, frozen=True, kw_only=True, gc=False):
+    """One title of a trending list.
+
+    Attributes
+    ----------
+    title_id
+        The title.
+    score
+        Its decayed count of watches; comparable inside one list only.
+    """
+
+    title_id: Id
+    score: Score
+
+
+class Trending(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """What is watched most in one scope; the newest record of a scope is the whole list.
+
+    Attributes
+    ----------
+    scope
+        `global`, `genre:…` or `country:…`; the record's key.
+    generated_at_ms
+        The moment of event time up to which watches were counted (UTC, ms since 1970).
+    half_life_s
+        After so many seconds without a watch a title counts half.
+    items
+        The titles, most watched first.
+    model_version
+        Fingerprint of the models' configuration.
+    schema_version
+        Version of the contract; absent means 1.
+    """
+
+    scope: Text
+    generated_at_ms: TimeMs
+    half_life_s: Annotated[float, Meta(gt=0.0, le=31_622_400.0)]
+    items: Annotated[tuple[TrendingItem, ...], Meta(max_length=1000)]
+    model_version: Id | None = None
+    schema_version: SchemaVersion = 1

@@ -1,0 +1,192 @@
+"""Every topic there is: one table, which `nearline topics apply` creates and `... check` verifies.
+
+Names end in the version of their contract; a breaking change is a new topic beside the old one. Partition
+counts are part of the contract: raising one moves keys to other partitions and orphans the state that was
+kept for them.
+``viewing.events``, ``recs.home`` and ``viewers.state`` must have the same number (`CO_PARTITIONED`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final, Literal
+
+__all__ = [
+    "CATALOG",
+    "CO_PARTITIONED",
+    "DEAD_LETTERS",
+    "EVENTS",
+    "EXPERIMENTS",
+    "EXPERIMENT_RESULTS",
+    "HOME",
+    "INSIGHTS_DEMAND",
+    "INSIGHTS_TITLES",
+    "SIGNALS",
+    "TITLE_MODEL",
+    "TOPICS",
+    "TRENDING",
+    "VIEWER_STATE",
+    "TopicSpec",
+    "prefixed",
+]
+
+EVENTS: Final = "viewing.events.v1"
+CATALOG: Final = "catalog.titles.v1"
+HOME: Final = "recs.home.v1"
+TRENDING: Final = "trending.v1"
+INSIGHTS_TITLES: Final = "insights.titles.v1"
+INSIGHTS_DEMAND: Final = "insights.demand.v1"
+EXPERIMENTS: Final = "experiments.v1"
+EXPERIMENT_RESULTS: Final = "experiments.results.v1"
+DEAD_LETTERS: Final = "viewing.dead-letters.v1"
+SIGNALS: Final = "titles.signals.v1"
+TITLE_MODEL: Final = "titles.model.v1"
+VIEWER_STATE: Final = "viewers.state.v1"
+
+CO_PARTITIONED: Final = (EVENTS, HOME, VIEWER_STATE)
+"""A viewer's events, page and state share the partition's number: these topics need equal partition
+counts."""
+
+_DAY_MS: Final = 86_400_000
+_COMPACT: Final = MappingProxyType(
+    {
+        # compact when a fifth is outdated, not half: replicas read these topics whole
+        "min.cleanable.dirty.ratio": "0.2",
+        # the active segment is never compacted, so close it every hour
+        "segment.ms": str(_DAY_MS // 24),
+        # a tombstone is seen by whoever reads at least once a day
+        "delete.retention.ms": str(_DAY_MS),
+        # "forget this viewer" is physically done within a week
+        "max.compaction.lag.ms": str(7 * _DAY_MS),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicSpec:
+    """One topic.
+
+    Attributes
+    ----------
+    name
+        Name on the broker.
+    key
+        What the key is, in words.
+    value
+        Name of the struct that the value holds, or a word for what has none.
+    cleanup
+        Kafka's ``cleanup.policy``.
+    retention_ms
+        How long records stay, in milliseconds; -1: for ever, as in every compacted topic.
+    partitions
+        How many partitions.
+    written_by
+        Who writes it.
+    internal
+        True when only our own workers may read and write it.
+    sharded
+        True when its partitions are title shards rather than ranges of keys.
+    config
+        Further settings of the broker.
+    """
+
+    name: str
+    key: str
+    value: str
+    cleanup: Literal["compact", "delete"]
+    retention_ms: int
+    partitions: int
+    written_by: str
+    internal: bool = False
+    sharded: bool = False
+    config: Mapping[str, str] = field(default_factory=dict)
+
+    def settings(self) -> dict[str, str]:
+        """Return the whole topic configuration, as the broker's admin interface takes it.
+
+        Examples
+        --------
+        >>> TOPICS[EVENTS].settings()["retention.ms"]
+        '604800000'
+        """
+        return {"cleanup.policy": self.cleanup, "retention.ms": str(self.retention_ms), **self.config}
+
+
+def _kept(name: str, key: str, value: str, written_by: str, days: int) -> TopicSpec:
+    return TopicSpec(
+        name=name,
+        key=key,
+        value=value,
+        cleanup="delete",
+        retention_ms=days * _DAY_MS,
+        partitions=4,
+        written_by=written_by,
+    )
+
+
+def _compacted(name: str, key: str, value: str, written_by: str, partitions: int) -> TopicSpec:
+    return TopicSpec(
+        name=name,
+        key=key,
+        value=value,
+        cleanup="compact",
+        retention_ms=-1,
+        partitions=partitions,
+        written_by=written_by,
+        config=_COMPACT,
+    )
+
+
+_PUBLIC: Final = (
+    _kept(EVENTS, "viewer id", "Event", "producers", 7),
+    _compacted(CATALOG, "title id", "Title", "catalogue owner", 4),
+    _compacted(HOME, "viewer id", "Home", "viewers stage", 4),
+    _compacted(TRENDING, "scope", "Trending", "titles stage", 1),
+    _compacted(INSIGHTS_TITLES, "title id", "title insight", "titles stage", 1),
+    _compacted(INSIGHTS_DEMAND, "facet combination", "demand insight", "titles stage", 1),
+    _compacted(EXPERIMENTS, "experiment id", "experiment", "experimenters", 1),
+    _compacted(EXPERIMENT_RESULTS, "experiment id", "experiment result", "results stage", 1),
+    _kept(DEAD_LETTERS, "key of the source record", "DeadLetter", "any stage", 30),
+)
+_INTERNAL: Final = (
+    replace(_kept(SIGNALS, "title shard", "packed columns", "viewers stage", 1), sharded=True, partitions=1),
+    replace(_compacted(TITLE_MODEL, "title id", "packed row", "titles stage", 1), sharded=True),
+    _compacted(VIEWER_STATE, "viewer id", "packed row", "viewers stage", 4),
+)
+
+TOPICS: Final[Mapping[str, TopicSpec]] = MappingProxyType(
+    {spec.name: spec for spec in (*_PUBLIC, *(replace(spec, internal=True) for spec in _INTERNAL))}
+)
+"""All topics by name. The default of 4 partitions is what librdkafka's embedded cluster always gives."""
+
+
+def prefixed(prefix: str, *, partitions: int = 4, title_shards: int = 1) -> dict[str, TopicSpec]:
+    """Return the table for one installation.
+
+    Parameters
+    ----------
+    prefix
+        Put before every name, as in ``staging.``; may be empty.
+    partitions
+        Partitions of the topics that are keyed by viewer, title or source key and have more than one.
+    title_shards
+        Partitions of the topics that are cut by title shard.
+
+    Returns
+    -------
+    dict
+        By the *unprefixed* name, so that code keeps saying ``topics[EVENTS].name``.
+
+    Examples
+    --------
+    >>> prefixed("staging.", partitions=12)[HOME].name
+    'staging.recs.home.v1'
+    """
+    return {
+        name: replace(
+            spec,
+            name=prefix + name,
+            partitions=title_shards if spec.sharded else 1 if spec.partitions == 1 else partitions,
+        )
+        for name, spec in TOPICS.items()
+    }

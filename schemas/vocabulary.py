@@ -1,0 +1,47 @@
+"""The closed sets of words on the lists: kinds of rows, and reasons why a title is there."""
+
+from enum import StrEnum
+
+__all__ = ["ItemReason", "RowKind"]
+
+
+class RowKind(StrEnum):
+    """What a row of a page is; the set is closed."""
+
+    TOP_PICKS = "top_picks"
+    """The best for this viewer, whatever the reason."""
+    BECAUSE_YOU_WATCHED = "because_you_watched"
+    """Like one title that the viewer watched: the row's `title_id`."""
+    CONTINUE_WATCHING = "continue_watching"
+    """Begun and not finished."""
+    MY_LIST = "my_list"
+    """What the viewer put on their list."""
+    TRENDING_NOW = "trending_now"
+    """What everyone watches now."""
+    NEW_RELEASES = "new_releases"
+    """New in the catalogue."""
+    GENRE = "genre"
+    """Out of one genre, mood or theme: the row's `title` names it."""
+    PEOPLE_LIKE_YOU = "people_like_you"
+    """What viewers of like taste watch."""
+    EXPLORE = "explore"
+    """Off the beaten track, to learn what the viewer thinks of it."""
+
+
+class ItemReason(StrEnum):
+    """Why a title is on a list; the set is closed."""
+
+    CO_WATCH = "co_watch"
+    """Watched by people who watched what you watched."""
+    TASTE = "taste"
+    """Fits the taste that your viewing shows."""
+    TRENDING = "trending"
+    """Watched a lot right now."""
+    POPULAR = "popular"
+    """Watched a lot, for a long time."""
+    NEW = "new"
+    """New, and its tags fit."""
+    EXPLORE = "explore"
+    """Shown to learn; the item's `propensity` says how likely that was."""
+    RESUME = "resume"
+    """Begun and not finished, or on your list."""
