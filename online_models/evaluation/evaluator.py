@@ -1,0 +1,210 @@
+"""Test, then learn: the loop over a stream, and the report that it makes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from online_models.evaluation.metrics import Metrics, hits, measure
+from online_models.evaluation.model import PrequentialModel, Ranks
+from online_models.evaluation.protocol import BoolColumn, EvaluationProtocol, Stream, prepare
+from online_models.evaluation.ratings import Ratings
+
+__all__ = ["Curve", "ModelResult", "Report", "evaluate"]
+
+Clock = Callable[[], float]
+Progress = Callable[[str, int, int], None]
+
+CURVE_WINDOW = 5_000
+"""Tests in the moving average: the usual plot of the field (Vinagre et al.)."""
+CURVE_POINTS = 200
+"""Points kept of a curve: more than a picture shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Moving HR@10 along the stream, warm-up included.
+
+    Attributes
+    ----------
+    events
+        Position in the stream, shape ``(points,)``.
+    hit_rate
+        HR@10 over the `CURVE_WINDOW` tests that end there, shape ``(points,)``.
+    """
+
+    events: npt.NDArray[np.int64]
+    hit_rate: Ranks
+
+
+@dataclass(frozen=True, slots=True)
+class ModelResult:
+    """What one ranking achieved.
+
+    Attributes
+    ----------
+    metrics
+        Averages after the warm-up.
+    curve
+        The learning curve.
+    every
+        Only every so-manieth test was made (1: all).
+    events_per_s
+        Events ranked and learned per second by the model that made this ranking, all its rankings together;
+        None without a clock.
+    """
+
+    metrics: Metrics
+    curve: Curve
+    every: int
+    events_per_s: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures under the names of a report."""
+        return {**self.metrics.to_dict(), "every": self.every, "events_per_s": self.events_per_s}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A whole evaluation: the rules, the stream, and every ranking's result by name."""
+
+    protocol: EvaluationProtocol
+    events: int
+    viewers: int
+    titles: int
+    models: dict[str, ModelResult]
+    events_per_s: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values, ready for JSON.
+
+        Keys: ``protocol`` (the fields of `EvaluationProtocol`), ``events``, ``viewers``, ``titles`` (of the
+        stream), ``events_per_s`` (of the stream through all models), and ``models.<name>`` with ``hr@10``,
+        ``hr@10_se``, ``ndcg@10``, ``mrr``, ``by_history``, ``tested``, ``every``, ``events_per_s``.
+        """
+        return {
+            "protocol": self.protocol.to_dict(),
+            "events": self.events,
+            "viewers": self.viewers,
+            "titles": self.titles,
+            "events_per_s": self.events_per_s,
+            "models": {name: result.to_dict() for name, result in self.models.items()},
+        }
+
+
+def evaluate(
+    ratings: Ratings,
+    models: Mapping[str, PrequentialModel],
+    protocol: EvaluationProtocol | None = None,
+    *,
+    clock: Clock | None = None,
+    progress: Progress | None = None,
+    block_events: int = 2_000,
+) -> Report:
+    """Rank, then learn, every event of a stream with every model.
+
+    1. The protocol makes the stream (`prepare`) and says which events are tested.
+    2. Each model, fresh, sees the stream once, block after block.
+    3. Untested events are dropped; a title new to the stream is a miss, whatever the model said of it.
+    4. The first `warm_up` of the stream enters the curve only; the rest is averaged.
+
+    Parameters
+    ----------
+    ratings
+        The stream's material, in time order.
+    models
+        Untrained models by name. A ranking is reported under its column's name, or under the model's
+        name where the column is named ``""``.
+    protocol
+        The rules; those of the project's targets when left out.
+    clock
+        Seconds from anywhere, for the speed figures (the core reads no clock of its own).
+    progress
+        Called with the model's name, events done and events in all, after each block.
+    block_events
+        Events handed to a model at a time; no effect on results.
+
+    Raises
+    ------
+    ValueError
+        When two rankings have one name, or a model gives a tested event no rank (below 0, or NaN).
+
+    Examples
+    --------
+    >>> from online_models.baselines import Popularity
+    >>> ratings = Ratings.from_columns("aabbcc", "xyxyxy", [5] * 6, range(6))
+    >>> report = evaluate(ratings, {"popularity": Popularity()})
+    >>> round(report.models["popularity"].metrics.hit_rate, 2)  # three tests; in one the title is new
+    0.67
+    """
+    rules = protocol or EvaluationProtocol()
+    stream = prepare(ratings, rules)
+    results: dict[str, ModelResult] = {}
+    seconds = 0.0
+    for name, model in models.items():
+        tested = _every(stream.tested, model.every)
+        started = clock() if clock else 0.0
+        ranks = _run(model, stream, tested, block_events, partial(progress, name) if progress else None)
+        took = clock() - started if clock else 0.0
+        seconds += took
+        for column, judged in zip(model.columns, ranks.T, strict=True):
+            if (column or name) in results:
+                msg = f"two rankings are named {column or name}: leave one out, or name it otherwise"
+                raise ValueError(msg)
+            results[column or name] = _judge(
+                judged, stream, tested, every=model.every, warm_up=rules.warm_up, seconds=took
+            )
+    viewers, titles = len(np.unique(stream.events.viewers)), len(np.unique(stream.events.titles))
+    return Report(rules, len(stream), viewers, titles, results, _rate(len(stream), seconds))
+
+
+def _run(
+    model: PrequentialModel,
+    stream: Stream,
+    tested: BoolColumn,
+    block_events: int,
+    told: Callable[[int, int], None] | None,
+) -> Ranks:
+    """Return the ranks of the whole stream, shape ``(events, columns)``."""
+    ranks = np.full((len(stream), len(model.columns)), np.inf)
+    for start in range(0, len(stream), block_events):
+        stop = min(start + block_events, len(stream))
+        ranks[start:stop] = model.rank_then_learn(stream.block(start, stop, tested))
+        if told:
+            told(stop, len(stream))
+    return ranks
+
+
+def _every(tested: BoolColumn, every: int) -> BoolColumn:
+    """Keep every so-manieth test."""
+    kept = np.zeros_like(tested)
+    kept[np.flatnonzero(tested)[::every]] = True
+    return kept
+
+
+def _judge(
+    ranks: Ranks, stream: Stream, tested: BoolColumn, *, every: int, warm_up: float, seconds: float
+) -> ModelResult:
+    places = np.flatnonzero(tested)
+    judged = np.where(stream.new, np.inf, ranks)[places]
+    if not np.all(judged >= 0):
+        msg = f"event {places[~(judged >= 0)][0]} of the stream is a test, but its rank is below 0 or NaN"
+        raise ValueError(msg)
+    counted = places >= int(warm_up * len(stream))
+    metrics = measure(judged[counted], stream.history[places[counted]])
+    return ModelResult(metrics, _curve(places, hits(judged), every), every, _rate(len(stream), seconds))
+
+
+def _curve(places: npt.NDArray[np.intp], hit: Ranks, every: int) -> Curve:
+    window = max(1, min(CURVE_WINDOW // every, len(hit) // 5))
+    sums = np.concatenate([[0.0], np.cumsum(hit)])
+    means = (sums[window:] - sums[:-window]) / window
+    shown = np.unique(np.linspace(0, len(means) - 1, CURVE_POINTS).astype(np.intp)) if len(hit) else slice(0)
+    return Curve(places[window - 1 :][shown].astype(np.int64), means[shown])
+
+
+def _rate(events: int, seconds: float) -> float | None:
+    return events / seconds if seconds > 0 else None

@@ -1,0 +1,175 @@
+"""The rules of the test, and the stream that they make out of ratings."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from online_models.evaluation.ratings import FloatColumn, IndexColumn, Ratings, TimeColumn
+
+__all__ = ["Block", "EvaluationProtocol", "Stream", "prepare"]
+
+BoolColumn = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationProtocol:
+    """What is tested, what is learned, and in which order. Defaults are those of the project's targets.
+
+    Raises
+    ------
+    ValueError
+        For a warm-up outside [0, 1), a limit below 1, or a switch that is not in its list.
+    """
+
+    min_rating: float = 4.0
+    """Stars from which a rating counts as positive: tested, then learned with reward 1."""
+    feedback: Literal["positives", "all"] = "positives"
+    """*positives* drops lower ratings from the stream; *all* keeps them, never tested: reward 0, or -1."""
+    rejected_at: float = 2.0
+    """Stars at or below which a rating that is not positive is a rejection (reward -1)."""
+    order: Literal["raw", "shuffled"] = "raw"
+    """*shuffled* permutes each viewer's events inside a session, so that pages leave no trace."""
+    seed: int = 0
+    """Seed of the permutation."""
+    session_gap_ms: int = 3_600_000
+    """Two events of a viewer this far apart or further (ms) belong to two sessions."""
+    warm_up: float = 0.2
+    """Leading share of the stream that is learned but not averaged."""
+    limit: int | None = None
+    """Only the first so many events of the stream, or all."""
+
+    def __post_init__(self) -> None:
+        if self.feedback not in {"positives", "all"} or self.order not in {"raw", "shuffled"}:
+            msg = f"feedback is positives or all, order is raw or shuffled, not {self.feedback}, {self.order}"
+            raise ValueError(msg)
+        if not 0 <= self.warm_up < 1 or (self.limit is not None and self.limit < 1):
+            msg = f"warm-up lies in [0, 1) and a limit is at least 1, not {self.warm_up} and {self.limit}"
+            raise ValueError(msg)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the parameters as they go into a report."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A run of consecutive events: all that a model may see of the stream at that point.
+
+    Attributes
+    ----------
+    viewers, titles, ratings, times
+        As in `Ratings`, shape ``(events,)``.
+    rewards
+        1 positive, 0 seen without liking, -1 rejected.
+    tested
+        Whether the event's title is to be ranked before it is learned.
+    """
+
+    viewers: IndexColumn
+    titles: IndexColumn
+    ratings: FloatColumn
+    times: TimeColumn
+    rewards: FloatColumn
+    tested: BoolColumn
+
+    def __len__(self) -> int:
+        return len(self.viewers)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Events under a protocol, with what the test needs to know about each.
+
+    Attributes
+    ----------
+    events
+        The kept events, in the order in which they are learned.
+    rewards
+        See `Block`.
+    history
+        How many events of the same viewer came before, shape ``(events,)``.
+    tested
+        Positive, by a viewer with at least one earlier event, of a title which that viewer does not have.
+    new
+        The stream has not met the title before: nobody can rank it, a miss.
+    """
+
+    events: Ratings
+    rewards: FloatColumn
+    history: IndexColumn
+    tested: BoolColumn
+    new: BoolColumn
+
+    def block(self, start: int, stop: int, tested: BoolColumn) -> Block:
+        """Cut the events from `start` to `stop`, with the given column of events to test."""
+        cut, events = slice(start, stop), self.events
+        return Block(
+            events.viewers[cut],
+            events.titles[cut],
+            events.ratings[cut],
+            events.times[cut],
+            self.rewards[cut],
+            tested[cut],
+        )
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+
+def prepare(ratings: Ratings, protocol: EvaluationProtocol) -> Stream:
+    """Make the stream of a protocol: keep, order, cut, and mark what is tested.
+
+    Examples
+    --------
+    >>> ratings = Ratings.from_columns("aabb", "xyxy", [5, 4, 2, 5], [1, 2, 3, 4])
+    >>> stream = prepare(ratings, EvaluationProtocol(feedback="all"))
+    >>> stream.rewards.tolist(), stream.tested.tolist(), stream.new.tolist()
+    ([1.0, 1.0, -1.0, 1.0], [False, True, False, True], [True, True, False, False])
+    """
+    positive = ratings.ratings >= protocol.min_rating
+    kept = np.flatnonzero(positive) if protocol.feedback == "positives" else np.arange(len(ratings))
+    events = ratings.take(kept)
+    if protocol.order == "shuffled":
+        events = _shuffle_sessions(events, protocol)
+    events = events.take(np.arange(len(events))[: protocol.limit])
+    rejected = (events.ratings <= protocol.rejected_at) & (events.ratings < protocol.min_rating)
+    rewards = (events.ratings >= protocol.min_rating).astype(np.float32) - rejected.astype(np.float32)
+    history = _earlier_events(events.viewers)
+    pairs = events.viewers.astype(np.int64) * len(events.title_ids) + events.titles
+    tested = (rewards > 0) & (history > 0) & _first_of_its_kind(pairs)
+    return Stream(events, rewards, history, tested, _first_of_its_kind(events.titles))
+
+
+def _shuffle_sessions(events: Ratings, protocol: EvaluationProtocol) -> Ratings:
+    """Permute what a viewer rated among the places of one session; viewers and times stay where they are."""
+    by_viewer = np.argsort(events.viewers, kind="stable")
+    viewers, times = events.viewers[by_viewer], events.times[by_viewer]
+    starts = (np.diff(viewers, prepend=-1) != 0) | (np.diff(times, prepend=0) >= protocol.session_gap_ms)
+    keys = np.random.default_rng(protocol.seed).random(len(events))
+    permuted = by_viewer[np.lexsort((keys, np.cumsum(starts)))]
+    source = np.empty(len(events), np.intp)
+    source[by_viewer] = permuted
+    moved = events.take(source)
+    return Ratings(
+        events.viewers, moved.titles, moved.ratings, events.times, events.viewer_ids, events.title_ids
+    )
+
+
+def _earlier_events(viewers: IndexColumn) -> IndexColumn:
+    """Count, for each event, the same viewer's events before it."""
+    order = np.argsort(viewers, kind="stable")
+    ordered = viewers[order]
+    places = np.arange(len(viewers))
+    starts = np.maximum.accumulate(np.where(np.diff(ordered, prepend=-1) != 0, places, 0))
+    counts = np.empty(len(viewers), np.int32)
+    counts[order] = places - starts
+    return counts
+
+
+def _first_of_its_kind(keys: npt.NDArray[Any]) -> BoolColumn:
+    """Mark the first appearance of each key."""
+    first = np.zeros(len(keys), np.bool_)
+    first[np.unique(keys, return_index=True)[1]] = True
+    return first

@@ -1,0 +1,263 @@
+"""The prequential test: its rules, its figures, and what it refuses."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from online_models.baselines import Chance, Popularity
+from online_models.evaluation import Block, EvaluationProtocol, Ranks, Ratings, evaluate, measure, prepare
+
+HOUR_MS = 3_600_000
+
+
+class Fixed:
+    """A model that gives every tested event the same rank, and remembers what it was shown."""
+
+    every = 1
+
+    def __init__(self, *ranks: float, columns: tuple[str, ...] = ("",)) -> None:
+        self.columns = columns
+        self.blocks: list[Block] = []
+        self._ranks = ranks
+
+    def rank_then_learn(self, block: Block) -> Ranks:
+        """Answer with the fixed ranks."""
+        self.blocks.append(block)
+        return np.tile(np.array(self._ranks), (len(block), 1))
+
+
+class Level:
+    """A model that scores every title alike."""
+
+    every = 1
+    columns = ("",)
+
+    def __init__(self) -> None:
+        self._met: set[int] = set()
+        self._known: dict[int, set[int]] = {}
+
+    def rank_then_learn(self, block: Block) -> Ranks:
+        """Rank half-way down the candidates: all but the target are level with it."""
+        ranks = []
+        for viewer, title in zip(block.viewers.tolist(), block.titles.tolist(), strict=True):
+            known = self._known.setdefault(viewer, set())
+            ranks.append((len(self._met - known) - 1) / 2 if title in self._met else np.inf)
+            known.add(title)
+            self._met.add(title)
+        return np.array(ranks)[:, None]
+
+
+def uniform(viewers: int, titles: int, each: int, seed: int = 3) -> Ratings:
+    """Viewers who each watch some titles, all equally likely, taking turns."""
+    rng = np.random.default_rng(seed)
+    watched = np.array([rng.permutation(titles)[:each] for _ in range(viewers)]).T.ravel()
+    who = np.tile(np.arange(viewers), each)
+    times = np.arange(len(who)) * 1000
+    return Ratings.from_columns(
+        [f"v{v}" for v in who], [f"t{t}" for t in watched], np.full(len(who), 5.0), times
+    )
+
+
+def test_columns_are_sorted_by_time_and_ties_keep_the_order_of_the_file() -> None:
+    """Equal times must not be reordered: the file's order is the only one there is."""
+    ratings = Ratings.from_columns("abcd", "wxyz", [1, 2, 3, 4], [5, 1, 5, 1])
+    assert ratings.ratings.tolist() == [2, 4, 1, 3]
+    assert ratings.viewer_ids == ("b", "d", "a", "c")
+    assert ratings.viewers.tolist() == [0, 1, 2, 3]
+
+
+def test_columns_of_unequal_length_are_refused() -> None:
+    """A column that is too short must not be read as a shorter stream."""
+    with pytest.raises(ValueError, match="one length, not 2, 2, 1, 2"):
+        Ratings.from_columns("ab", "xy", [1], [1, 2])
+
+
+def test_positives_drop_lower_ratings_and_their_histories() -> None:
+    """With positives only, a viewer's low rating is no earlier event and no known title."""
+    ratings = Ratings.from_columns("aab", "xyy", [3, 4, 5], [1, 2, 3])
+    stream = prepare(ratings, EvaluationProtocol())
+    assert len(stream) == 2
+    assert stream.history.tolist() == [0, 0]
+    assert not stream.tested.any()
+
+
+def test_all_feedback_keeps_lower_ratings_untested() -> None:
+    """With all feedback, a low rating counts as history and as a rejection from 2 stars down."""
+    ratings = Ratings.from_columns("aaaa", "wxyz", [2, 3, 4, 1], [1, 2, 3, 4])
+    stream = prepare(ratings, EvaluationProtocol(feedback="all"))
+    assert stream.rewards.tolist() == [-1, 0, 1, -1]
+    assert stream.tested.tolist() == [False, False, True, False]
+    assert stream.history.tolist() == [0, 1, 2, 3]
+
+
+def test_a_rating_that_is_positive_is_never_a_rejection() -> None:
+    """Where 1 star already counts as positive, nothing is rejected."""
+    ratings = Ratings.from_columns("aa", "xy", [1, 5], [1, 2])
+    assert prepare(ratings, EvaluationProtocol(min_rating=1, feedback="all")).rewards.tolist() == [1, 1]
+
+
+def test_a_title_that_the_viewer_has_is_no_test() -> None:
+    """Watching a title again cannot be predicted by a list that leaves known titles out."""
+    stream = prepare(Ratings.from_columns("aaa", "xxy", [5, 5, 5], [1, 2, 3]), EvaluationProtocol())
+    assert stream.tested.tolist() == [False, False, True]
+
+
+def test_the_limit_counts_events_of_the_stream() -> None:
+    """A limit of two keeps two positives, however many lower ratings lie between them."""
+    ratings = Ratings.from_columns("aaaa", "wxyz", [5, 1, 5, 5], [1, 2, 3, 4])
+    assert prepare(ratings, EvaluationProtocol(limit=2)).events.times.tolist() == [1, 3]
+
+
+def test_shuffling_permutes_inside_sessions_only() -> None:
+    """Each session keeps its viewer, its times and its set of titles; only who comes when changes."""
+    times = [i * 60_000 for i in range(40)] + [50 * HOUR_MS + i * 60_000 for i in range(40)]
+    titles = [f"t{i}" for i in range(80)]
+    ratings = Ratings.from_columns(["a", "b"] * 40, titles, [5.0] * 80, times)
+    shuffled = prepare(ratings, EvaluationProtocol(order="shuffled")).events
+    assert shuffled.times.tolist() == ratings.times.tolist()
+    assert shuffled.viewers.tolist() == ratings.viewers.tolist()
+    assert shuffled.titles.tolist() != ratings.titles.tolist()
+    for viewer, half in itertools.product((0, 1), (slice(0, 40), slice(40, 80))):
+        mine = shuffled.viewers[half] == viewer
+        assert sorted(shuffled.titles[half][mine]) == sorted(ratings.titles[half][mine])
+
+
+def test_the_gap_ends_a_session() -> None:
+    """Events exactly one gap apart stay where they are."""
+    ratings = Ratings.from_columns("a" * 30, [f"t{i}" for i in range(30)], [5] * 30, np.arange(30) * HOUR_MS)
+    shuffled = prepare(ratings, EvaluationProtocol(order="shuffled")).events
+    assert shuffled.titles.tolist() == ratings.titles.tolist()
+
+
+def test_shuffling_follows_the_seed() -> None:
+    """One seed gives one order, another seed another."""
+    ratings = uniform(5, 30, 20)
+    orders = [
+        prepare(ratings, EvaluationProtocol(order="shuffled", seed=seed)).events.titles.tolist()
+        for seed in (1, 1, 2)
+    ]
+    assert orders[0] == orders[1] != orders[2]
+
+
+@pytest.mark.parametrize("wrong", [{"warm_up": 1.0}, {"limit": 0}, {"order": "random"}, {"feedback": "some"}])
+def test_a_protocol_out_of_bounds_is_refused(wrong: dict[str, object]) -> None:
+    """A misspelt switch must not fall back on another protocol."""
+    with pytest.raises(ValueError, match="not"):
+        EvaluationProtocol(**wrong)  # type: ignore[arg-type]
+
+
+def test_metrics_by_hand() -> None:
+    """Ranks 0, 1, 10 and a miss: HR 2/4, NDCG (1 + 1/log2 3)/4, MRR (1 + 1/2 + 1/11)/4."""
+    measured = measure(np.array([0, 1, 10, np.inf]), np.array([1, 2, 3, 64], np.int32))
+    assert measured.hit_rate == 0.5
+    assert measured.hit_rate_se == pytest.approx(0.25)
+    assert measured.ndcg == pytest.approx((1 + 1 / np.log2(3)) / 4)
+    assert measured.mrr == pytest.approx((1 + 1 / 2 + 1 / 11) / 4)
+    assert measured.by_history == {"1": 1.0, "2-3": 0.5, "64+": 0.0}
+
+
+def test_nothing_tested_is_nothing_claimed() -> None:
+    """An empty average is null in a report, not 0 and not NaN."""
+    report = evaluate(
+        Ratings.from_columns("ab", "xy", [5, 5], [1, 2]), {"popularity": Popularity()}
+    ).to_dict()
+    assert report["models"]["popularity"]["hr@10"] is None
+    assert report["models"]["popularity"]["tested"] == 0
+
+
+def test_the_warm_up_is_learned_but_not_averaged() -> None:
+    """Of ten events the first two are learned and unaveraged: eight tests are left."""
+    ratings = Ratings.from_columns("a" * 10, "abcdefghij", [5] * 10, range(10))
+    model = Fixed(0)
+    report = evaluate(ratings, {"fixed": model}, EvaluationProtocol(warm_up=0.2))
+    assert report.models["fixed"].metrics.tested == 8
+    assert sum(len(block) for block in model.blocks) == 10
+
+
+def test_a_title_new_to_the_stream_is_a_miss_whatever_the_model_says() -> None:
+    """A rank of 0 for a title that nobody has watched yet earns nothing."""
+    ratings = Ratings.from_columns("a" * 10, "abcdefghij", [5] * 10, range(10))
+    assert evaluate(ratings, {"fixed": Fixed(0)}).models["fixed"].metrics.hit_rate == 0
+
+
+def test_a_model_that_scores_every_title_alike_wins_nothing() -> None:
+    """Ties count half: a constant stands in the middle of its 81 to 100 candidates, never in the top 10."""
+    report = evaluate(uniform(200, 100, 20), {"level": Level()})
+    assert report.models["level"].metrics.hit_rate == 0
+    assert report.models["level"].metrics.mrr == pytest.approx(2 / 91, rel=0.05)
+
+
+def test_chance_scores_ten_over_the_number_of_candidates() -> None:
+    """A random order of 81 to 96 candidates (89 on average after the warm-up) hits 10 / 89 of the time."""
+    metrics = evaluate(uniform(200, 100, 20), {"chance": Chance()}).models["chance"].metrics
+    assert metrics.hit_rate == pytest.approx(10 / 89, abs=3 * metrics.hit_rate_se)
+
+
+def test_the_size_of_blocks_changes_nothing() -> None:
+    """Handing over one event at a time gives the figures of handing over all at once."""
+    ratings = uniform(20, 50, 10)
+    reports = [
+        evaluate(ratings, {"popularity": Popularity(50)}, block_events=size).models["popularity"].metrics
+        for size in (1, 7, 1000)
+    ]
+    assert reports[0] == reports[1] == reports[2]
+
+
+def test_columns_become_models_and_may_not_collide() -> None:
+    """A model with two rankings reports both by name; a name taken twice is refused."""
+    ratings = uniform(5, 20, 5)
+    report = evaluate(ratings, {"two": Fixed(0, 50, columns=("blend", "cowatch"))})
+    assert list(report.models) == ["blend", "cowatch"]
+    assert report.models["cowatch"].metrics.hit_rate == 0
+    with pytest.raises(ValueError, match="blend"):
+        evaluate(ratings, {"blend": Fixed(0), "other": Fixed(0, columns=("blend",))})
+
+
+@pytest.mark.parametrize("rank", [-1.0, np.nan])
+def test_a_tested_event_without_a_rank_is_refused(rank: float) -> None:
+    """A model that skips a test, or diverges to NaN, must not be averaged as a hit."""
+    with pytest.raises(ValueError, match="is a test"):
+        evaluate(uniform(5, 20, 5), {"fixed": Fixed(rank)})
+
+
+def test_a_slow_model_is_tested_on_every_third_event_with_its_error() -> None:
+    """Fewer tests, all events learned, and the standard error of the smaller number."""
+    model = Fixed(0)
+    model.every = 3
+    ratings = uniform(10, 40, 12)
+    full, third = (evaluate(ratings, {"m": m}).models["m"] for m in (Fixed(0), model))
+    assert third.metrics.tested == pytest.approx(full.metrics.tested / 3, abs=1)
+    assert third.to_dict()["every"] == 3
+    assert sum(len(block) for block in model.blocks) == 120
+
+
+def test_speed_and_progress_are_reported() -> None:
+    """The clock is the caller's; progress ends at the last event."""
+    ticks = itertools.count()
+    told: list[tuple[str, int, int]] = []
+    report = evaluate(
+        uniform(5, 20, 5),
+        {"fixed": Fixed(0)},
+        clock=lambda: float(next(ticks)),
+        progress=lambda *args: told.append(args),
+        block_events=10,
+    )
+    assert report.events_per_s == 25
+    assert report.models["fixed"].events_per_s == 25
+    assert told == [("fixed", 10, 25), ("fixed", 20, 25), ("fixed", 25, 25)]
+
+
+def test_the_curve_moves_along_the_stream() -> None:
+    """Every point of the learning curve is a mean of hits, at a rising position, the last at the end."""
+    curve = evaluate(uniform(30, 60, 10), {"popularity": Popularity()}).models["popularity"].curve
+    assert np.all(np.diff(curve.events) > 0)
+    assert np.all((curve.hit_rate >= 0) & (curve.hit_rate <= 1))
+    assert curve.events[-1] == 299
+
+
+def test_an_empty_stream_is_evaluated_to_nothing() -> None:
+    """No events, no figures, no error."""
+    report = evaluate(Ratings.from_columns([], [], [], []), {"popularity": Popularity(), "chance": Chance()})
+    assert report.events == 0
+    assert report.models["chance"].metrics.tested == 0
