@@ -1,8 +1,8 @@
 """What every test can ask for: seeds that stay, an embedded cluster, a real Apache Kafka.
 
 The real broker is started once a session, on free ports, in a temporary folder, and stopped at the end. Where
-Java or Maven is missing, tests that ask for it are skipped with the reason; with NEARLINE_REQUIRE_KAFKA=1, which
-`.ci/run` sets, they fail instead.
+Java or Maven is missing, tests that ask for it are skipped with the reason; with NEARLINE_REQUIRE_KAFKA=1,
+which `.ci/run` sets, they fail instead.
 """
 
 import os
