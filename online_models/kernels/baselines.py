@@ -113,7 +113,7 @@ def popularity(met: Met, events: Events, scores: F8, clock: F8) -> F8:
 
 @jit
 def chance(met: Met, events: Events, level: F8, draws: F8) -> F8:
-    """Place the target anywhere among its candidates, by a uniform draw; ``level``: one equal score a title."""
+    """Place the target anywhere among its candidates, by a uniform draw; ``level``: equal scores."""
     ranks = np.full(events.titles.size, np.inf)
     for at in range(events.titles.size):
         viewer, title = events.viewers[at], events.titles[at]
