@@ -55,7 +55,7 @@ def _node(old: Document, new: Document, path: str) -> Iterator[str]:
         yield f"{path}: the type changed"
     if old.get("not") != new.get("not") or old.get("pattern") != new.get("pattern"):
         yield f"{path}: the pattern changed"
-    allowed = new.get("enum", old.get("enum", []))
+    allowed: list[object] = new.get("enum") or old.get("enum") or []
     if ("enum" in new and "enum" not in old) or any(value not in allowed for value in old.get("enum", [])):
         yield f"{path}: fewer values are allowed"
     if "items" in old:
