@@ -8,7 +8,6 @@ error with a suggestion, because a misspelt setting that is silently ignored is 
 ``nearline config show`` prints the effective values and where each came from.
 """
 
-import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,14 +15,11 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableError
 
+from online_models.config import ModelConfig
 from streams.errors import SettingsError
-
-PREFIX = "NEARLINE_"
-"""Beginning of every variable that is ours."""
-
-NOT_SETTINGS = frozenset({"NEARLINE_REQUIRE_KAFKA"})
-"""Variables with our prefix that belong to the test suite, not to the product."""
+from streams.variables import PREFIX, leaves, lists_read, refuse_unknown, variable
 
 
 def _default_cache_dir() -> Path:
@@ -111,6 +107,9 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = "auto"
     """json, console, or auto: console on a terminal, JSON elsewhere."""
 
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    """Every hyper-parameter (NEARLINE_MODEL__COWATCH__WINDOW=20); online_models/config.py says why which."""
+
     _chosen: frozenset[str] = PrivateAttr(default=frozenset())
 
     @field_validator("kafka")
@@ -118,6 +117,12 @@ class Settings(BaseSettings):
     def _dotted(cls, value: dict[str, str]) -> dict[str, str]:
         """Turn the names that a variable can have into librdkafka's: no property has an underscore."""
         return {name.lower().replace("_", "."): text for name, text in value.items()}
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _with_lists(cls, value: object) -> object:
+        """Read lists of numbers inside the group, which a variable can only give as JSON text."""
+        return lists_read(value)
 
     @classmethod
     def load(cls, **options: Any) -> Self:  # noqa: ANN401 - one value of any setting's type
@@ -133,20 +138,25 @@ class Settings(BaseSettings):
         SettingsError
             A variable is unknown or a value is out of range; the text names it and the allowed values.
         """
-        refuse_unknown(os.environ)
+        groups = [(name,) for name in cls.model_fields]
+        refuse_unknown(os.environ, [*groups, *(path for path, _ in leaves(cls.model_construct()))])
         given = {name: value for name, value in options.items() if value is not None}
         try:
             settings = cls(**given)
         except ValidationError as error:
             raise _explained(error, given) from None
+        except UnreadableError as error:
+            what, advice = "a group of settings is not readable", "give JSON, or one variable a value with __"
+            raise SettingsError(what, why=str(error), next_step=advice) from None
         settings._chosen = frozenset(given)
         return settings
 
-    def source(self, name: str) -> str:
-        """Say where the value of a setting came from: an option, a variable or the default."""
-        if name in self._chosen:
+    def source(self, path: tuple[str, ...]) -> str:
+        """Say where a value came from: the command line, the variable's name, or the default."""
+        if path[0] in self._chosen:
             return "command line"
-        return f"{PREFIX}{name.upper()}" if name in self.model_fields_set else "default"
+        present = {name.upper() for name in os.environ}
+        return next((name for name in (variable(path), variable(path[:1])) if name in present), "default")
 
     def topic(self, name: str) -> str:
         """Return a topic's name on this cluster.
@@ -159,36 +169,11 @@ class Settings(BaseSettings):
         return f"{self.topic_prefix}{name}"
 
 
-def refuse_unknown(environ: Mapping[str, str]) -> None:
-    """Raise when a variable with our prefix names no setting.
-
-    Raises
-    ------
-    SettingsError
-        With the nearest known name as the next step.
-
-    Examples
-    --------
-    >>> refuse_unknown({"NEARLINE_BROKER": "x"})
-    Traceback (most recent call last):
-    streams.errors.SettingsError: unknown variable NEARLINE_BROKER: ... (did you mean NEARLINE_BROKERS?)
-    """
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    for variable in sorted(environ):
-        head = variable.upper().split("__")[0]
-        if not head.startswith(PREFIX) or head in known | NOT_SETTINGS:
-            continue
-        near = difflib.get_close_matches(head, known, n=1)
-        advice = f"did you mean {near[0]}?" if near else "`nearline config show` lists every setting"
-        what = f"unknown variable {variable}"
-        raise SettingsError(what, why="no setting has this name", next_step=advice)
-
-
 def _explained(error: ValidationError, given: Mapping[str, object]) -> SettingsError:
     """Translate the first complaint of pydantic into ours: which setting, what is wrong, what is allowed."""
     first = error.errors(include_url=False, include_input=False)[0]
-    path = [str(part) for part in first["loc"]] or ["settings"]
-    name = path[0] if path[0] in given else PREFIX + "__".join(path).upper()
+    path = tuple(str(part) for part in first["loc"])
+    name = path[0] if path[0] in given else variable(path)
     field = Settings.model_fields.get(path[0])
     meaning = (field.description or "") if field else "`nearline config show` lists every setting"
     return SettingsError(f"{name} is not usable", why=first["msg"], next_step=meaning)
