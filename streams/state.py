@@ -1,10 +1,10 @@
 r"""Local state: one database per stage and source partition, on disk, and the only import of rocksdict.
 
-A :class:`Store` holds the rows of one partition and, in the same atomic writes, how far they reach: the source
-offset that is part of them (*applied*) and the position in the changelog up to which they were written. The
-store is a cache of the changelog that survives a restart: whatever is wrong with it, it is wiped and read again
-from there, never repaired. Two partitions never share a database, a lock or a file; they share a bounded block
-cache and a bounded set of write buffers (:class:`StoreMemory`).
+A :class:`Store` holds the rows of one partition and, in the same atomic writes, how far they reach: the
+source offset that is part of them (*applied*) and the position in the changelog up to which they were
+written. The store is a cache of the changelog that survives a restart: whatever is wrong with it, it is wiped
+and read again from there, never repaired. Two partitions never share a database, a lock or a file; they share
+a bounded block cache and a bounded set of write buffers (:class:`StoreMemory`).
 
 Writes go to RocksDB's log without fsync: after a power loss the store may be behind the changelog, which the
 next start makes good, but never ahead of it, because the changelog is written first.
@@ -95,7 +95,7 @@ class Store:
     changelog_position
         Offset of the first record of the changelog that the rows may not reflect.
     written_at_ms
-        When the store was last written (UTC, ms); 0 when it is new.
+        When the store was last as new as its changelog (UTC, ms); 0 when it never was.
 
     Raises
     ------
@@ -170,9 +170,24 @@ class Store:
             raise self._explained(error) from error
 
     def write(
-        self, rows: Iterable[tuple[bytes, bytes | None]], *, applied: int, changelog_position: int
+        self,
+        rows: Iterable[tuple[bytes, bytes | None]],
+        *,
+        applied: int,
+        changelog_position: int,
+        caught_up: bool = True,
     ) -> None:
-        """Write rows, applied offset and changelog position; all of it survives a crash, or none of it."""
+        """Write rows, applied offset and changelog position; all of it survives a crash, or none of it.
+
+        Parameters
+        ----------
+        rows
+            Keys and values; None deletes.
+        applied, changelog_position
+            What the attributes are from now on.
+        caught_up
+            Whether the rows are now as new as the changelog; while they are not, the time of writing stays.
+        """
         batch = rocksdict.WriteBatch(raw_mode=True)
         put, delete = batch.put, batch.delete
         for key, value in rows:
@@ -180,7 +195,7 @@ class Store:
                 delete(key)
             else:
                 put(key, value)
-        now = self._now_ms()
+        now = self._now_ms() if caught_up else self.written_at_ms
         batch.put(META_KEY, _META.pack(VERSION, applied, changelog_position, now))
         try:
             self._db.write(batch)

@@ -1,0 +1,219 @@
+"""One source partition of a stage, seen from the worker thread: opening it, and a batch's effects in order."""
+
+import time
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from operator import attrgetter
+
+import numpy as np
+import structlog
+
+from streams.changelog import Changelog, ends
+from streams.dead_letters import condemned
+from streams.errors import StepFailedError, StreamError
+from streams.restore import first_offset, restored
+from streams.stage import Outcome, Record, StageSpec, Step
+from streams.state import Store
+from streams.surroundings import Surroundings
+from streams.suspect import Suspect
+from streams.transactions import Transactions
+
+__all__ = ["Partition", "unapplied"]
+
+_LOG = structlog.get_logger(__name__)
+
+_offset = attrgetter("offset")
+_timestamp = attrgetter("timestamp")
+
+
+class Partition:
+    """The state and the effects of one source partition; used by one thread at a time.
+
+    Parameters
+    ----------
+    spec
+        The stage.
+    number
+        Which source partition.
+    around
+        What all partitions of the worker share.
+
+    Attributes
+    ----------
+    applied
+        Source offset of the last record whose effects are committed; -1 before the first.
+    position
+        Source offset to read from after opening.
+    restored_rows
+        Changelog rows read while opening.
+    """
+
+    def __init__(self, spec: StageSpec, number: int, around: Surroundings) -> None:
+        self.spec, self.number = spec, number
+        self.applied, self.position = -1, 0
+        self._around, self._log = around, _LOG.bind(stage=spec.name, partition=number)
+        self._folder = around.state_dir / spec.name / str(number)
+        self._marker = self._folder.with_suffix(".suspect")
+        self._abandoned = False
+        self._suspect: Suspect | None = None
+        self._store: Store | None = None
+        self._step: Step | None = None
+        self._transactions: Transactions | None = None
+        self._changelog: Changelog | None = None
+        labels = around.metrics.batch_seconds.labels
+        self._seconds = {part: labels(spec.name, part) for part in ("step", "transaction", "store")}
+
+    @property
+    def restored_rows(self) -> int:
+        """Return the number of changelog rows read so far."""
+        return self._changelog.rows if self._changelog else 0
+
+    def open(self) -> None:
+        """Fence the previous owner, restore the state, check the source, make the step.
+
+        Raises
+        ------
+        AbandonedError
+            :meth:`abandon` was called meanwhile.
+        SourceRecreatedError
+            The state reaches beyond the end of the source.
+        StreamError
+            The state or the changelog cannot be used.
+        """
+        began = time.monotonic()
+        spec, around = self.spec, self._around
+        self._transactions = Transactions(
+            around.producer(f"{around.group}.{spec.name}.{self.number}"),
+            changelog=spec.changelog,
+            partition=self.number,
+            dead_letters=spec.dead_letters,
+            failpoint=around.failpoint,
+        )
+        self._transactions.fence()
+        self._restore()
+        assert self._store is not None  # noqa: S101 - for the type checker
+        self._suspect = Suspect.load(self._marker)
+        self._step = spec.make_step(self.number, self._store)
+        took = time.monotonic() - began
+        around.metrics.restore_rows.labels(spec.name).inc(self.restored_rows)
+        around.metrics.restore_seconds.labels(spec.name).observe(took)
+        self._log.info(
+            "partition_ready", applied=self.applied, rows=self.restored_rows, seconds=round(took, 3)
+        )
+
+    def abandon(self) -> None:
+        """Ask a restore that is under way to end; safe from any thread."""
+        self._abandoned = True
+
+    def max_events(self) -> int:
+        """Return the most records of the next batch: one, while a suspected range is gone through."""
+        return 1 if self._suspect and self.applied < self._suspect.last else self.spec.max_events
+
+    def process(self, records: Sequence[Record]) -> None:
+        """Carry a batch through the order of effects of :mod:`streams.stage`.
+
+        Raises
+        ------
+        StepFailedError
+            The step raised; the marker for the successor is written.
+        StreamError
+            Committing or writing failed. Whatever it is, the process has to end.
+        """
+        fresh = unapplied(records, self.applied)
+        if not fresh:
+            return
+        assert self._transactions is not None and self._store is not None  # noqa: S101, PT018
+        applied, clock = fresh[-1].offset, time.perf_counter
+        times = [clock()]
+        try:
+            outcome = self._outcome(fresh)
+            times.append(clock())
+            position = self._transactions.commit(outcome, applied)
+        except StepFailedError as error:
+            self._accuse(fresh, error)
+            raise
+        times.append(clock())
+        self._around.failpoint("after_commit")
+        self._store.write(outcome.rows, applied=applied, changelog_position=position)
+        self._around.failpoint("after_store")
+        times.append(clock())
+        self.applied = applied
+        self._account(fresh, outcome, times)
+
+    def close(self) -> None:
+        """Close the step, give the database back, let the producer go."""
+        if callable(close_step := getattr(self._step, "close", None)):
+            close_step()
+        if self._store is not None:
+            self._store.close()
+        self._step = self._store = self._transactions = None
+
+    def _restore(self) -> None:
+        """Bring the store up to date and find the position in the source."""
+        spec, around = self.spec, self._around
+        consumer = around.consumer()
+        try:
+            self._changelog = Changelog(consumer, spec.changelog, self.number, lambda: self._abandoned)
+            self._store = restored(self._folder, spec, self._changelog, around)
+            self.applied = self._store.applied
+            low, high = ends(consumer, spec.source, self.number)
+        finally:
+            consumer.close()
+        self.position, missing = first_offset(spec, self.number, self.applied, low, high)
+        if missing:
+            around.metrics.gap_records.labels(spec.name).inc(missing)
+            self._log.error(
+                "source_gap", missing=missing, applied=self.applied, first=low, next="raise retention.ms"
+            )
+
+    def _outcome(self, records: Sequence[Record]) -> Outcome:
+        """Run the step, or write the condemned record's letter in its place."""
+        assert self._step is not None  # noqa: S101 - for the type checker
+        suspect, stage = self._suspect, self.spec.name
+        if suspect and suspect.condemns(records[0].offset):
+            return Outcome(dead_letters=[condemned(records[0], stage=stage, error=suspect.error)])
+        try:
+            return self._step(records)
+        except (StreamError, MemoryError):
+            raise
+        except Exception as error:
+            what = f"the step of stage {stage} raised {type(error).__name__}"
+            why = f"at offsets {records[0].offset}..{records[-1].offset} of partition {self.number}"
+            raise StepFailedError(what, why=why, next_step="report it; the restart isolates it") from error
+
+    def _accuse(self, records: Sequence[Record], error: StepFailedError) -> None:
+        """Leave the marker of a batch that could not be processed."""
+        name = type(error.__cause__ or error).__name__
+        Suspect(records[0].offset, records[-1].offset, name).save(self._marker)
+
+    def _account(self, records: Sequence[Record], outcome: Outcome, times: Sequence[float]) -> None:
+        """Count a committed batch, and acquit the suspected range that it ends."""
+        stage, metrics = self.spec.name, self._around.metrics
+        for part, (start, end) in zip(self._seconds, zip(times, times[1:], strict=False), strict=True):
+            self._seconds[part].observe(end - start)
+        metrics.batch_events.labels(stage).observe(len(records))
+        metrics.events.labels(stage, "applied").inc(len(records))
+        metrics.applied_offset.labels(stage, str(self.number)).set(self.applied)
+        sent = np.fromiter(map(_timestamp, records), np.float64, len(records))
+        metrics.freshness.observe(stage, (self._around.now_ms() - sent) / 1000)
+        for reason, count in Counter(letter.reason for letter in outcome.dead_letters).items():
+            metrics.dead_letters.labels(stage, reason.value).inc(count)
+        if self._suspect and self.applied >= self._suspect.last:
+            self._marker.unlink(missing_ok=True)
+            self._suspect = None
+
+
+def unapplied(records: Sequence[Record], applied: int) -> Sequence[Record]:
+    """Drop the records at or below the applied offset; looks at the ends first, so it costs nothing.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> records = [SimpleNamespace(offset=offset) for offset in (3, 4, 7, 8)]
+    >>> [len(unapplied(records, applied)) for applied in (-1, 2, 4, 5, 8)]
+    [4, 4, 2, 2, 0]
+    """
+    if not records or records[0].offset > applied:
+        return records
+    return records[bisect_right(records, applied, key=_offset) :]

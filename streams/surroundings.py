@@ -1,0 +1,52 @@
+"""What all partitions of a worker have in common."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.kafka_clients import Consumer, Producer
+from streams.metrics import Metrics
+from streams.state import StoreMemory
+
+__all__ = ["Failpoint", "Surroundings", "no_failpoint"]
+
+Failpoint = Callable[[str], None]
+"""Called with the name of a place between two effects; tests end the process there."""
+
+
+def no_failpoint(place: str) -> None:
+    """Let the process pass every place."""
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Clients, folders, memory and clock of a worker; the seams at which tests put doubles."""
+
+    group: str
+    """Beginning of every transactional id."""
+
+    state_dir: Path
+    """Folder above all databases of this worker."""
+
+    producer: Callable[[str], Producer]
+    """Builds a producer with a transactional id."""
+
+    consumer: Callable[[], Consumer]
+    """Builds a consumer of committed records that reports ends of partitions."""
+
+    metrics: Metrics
+    """Where everything is counted."""
+
+    memory: StoreMemory
+    """What the databases share."""
+
+    failpoint: Failpoint = no_failpoint
+    """Called at in_restore, mid_produce, before_commit, after_commit, after_store."""
+
+    now_ms: Callable[[], int] = _now_ms
+    """Clock (UTC, ms)."""

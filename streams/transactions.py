@@ -1,0 +1,146 @@
+"""One batch's effects on Kafka: all of them become visible at once, or none does."""
+
+from collections.abc import Callable
+
+from schemas.codec import encode
+from streams.changelog import APPLIED_KEY, pack_applied
+from streams.errors import OutcomeInDoubtError, StepFailedError
+from streams.kafka_clients import KafkaError, KafkaException, Producer
+from streams.kafka_clients import Message as Delivered
+from streams.stage import Message, Outcome
+from streams.surroundings import Failpoint, no_failpoint
+
+__all__ = ["PRODUCER", "Transactions"]
+
+PRODUCER = {
+    "compression.type": "lz4",  # measured: the cheapest codec per byte saved
+    "batch.size": 1_000_000,  # bytes; a broker's default limit of a request
+    "queue.buffering.max.messages": 200_000,  # bounds what one transaction may hold in memory
+}
+"""Properties of a stage's producers, beside those that `streams.kafka_clients` sets for all."""
+
+COMMIT_S = 10.0
+"""Seconds of one attempt to commit; attempts repeat for as long as the driver calls them retriable."""
+
+FENCE_S = 60.0
+"""Seconds to fence the previous owner: the coordinator may have to abort its open transaction first."""
+
+
+class Transactions:
+    """The transactional producer of one source partition of a stage.
+
+    Parameters
+    ----------
+    producer
+        With a ``transactional.id`` that names stage and partition.
+    changelog, partition
+        Where rows and the applied record go.
+    dead_letters
+        Topic of rejected records.
+    failpoint
+        Called at ``mid_produce`` and ``before_commit``.
+    """
+
+    def __init__(
+        self,
+        producer: Producer,
+        *,
+        changelog: str,
+        partition: int,
+        dead_letters: str,
+        failpoint: Failpoint = no_failpoint,
+    ) -> None:
+        self._producer = producer
+        self._changelog = changelog
+        self._partition = partition
+        self._dead_letters = dead_letters
+        self._failpoint = failpoint
+        self._position = 0
+
+    def fence(self) -> None:
+        """Take the transactional id over: its previous owner can never commit again."""
+        self._attempt("init_transactions", lambda: self._producer.init_transactions(FENCE_S))
+
+    def commit(self, outcome: Outcome, applied: int) -> int:
+        """Send an outcome and its applied record in one transaction.
+
+        Parameters
+        ----------
+        outcome
+            What the step returned; its lists are used up.
+        applied
+            Source offset of the last record of the batch.
+
+        Returns
+        -------
+        int
+            Position in the changelog behind the applied record.
+
+        Raises
+        ------
+        StepFailedError
+            A message can never be sent (too large, unknown topic): nothing is visible.
+        OutcomeInDoubtError
+            Nobody here can say whether the transaction is committed.
+        """
+        self._attempt("begin_transaction", self._producer.begin_transaction)
+        partition = self._partition
+        rows: list[Message] = [{"key": k, "value": v, "partition": partition} for k, v in outcome.rows]
+        self._send(self._changelog, rows)
+        self._failpoint("mid_produce")
+        for topic, messages in outcome.outputs.items():
+            self._send(topic, messages)
+        letters = [{"key": letter.key, "value": encode(letter)} for letter in outcome.dead_letters]
+        self._send(self._dead_letters, letters)  # type: ignore[arg-type]
+        self._producer.produce(
+            self._changelog,
+            key=APPLIED_KEY,
+            value=pack_applied(applied),
+            partition=partition,
+            on_delivery=self._seen,
+        )
+        self._failpoint("before_commit")
+        self._attempt("commit_transaction", lambda: self._producer.commit_transaction(COMMIT_S))
+        return self._position
+
+    def _seen(self, error: KafkaError | None, message: Delivered) -> None:
+        """Note where the applied record landed; an error makes the commit fail, so it needs no care here."""
+        if error is None:
+            self._position = message.offset() + 1
+
+    def _send(self, topic: str, messages: list[Message]) -> None:
+        """Queue messages in order, waiting for room whenever the queue is full."""
+        while messages:
+            accepted = self._producer.produce_batch(topic, messages)
+            if accepted == len(messages):
+                return
+            _only_full(topic, messages, accepted)
+            messages = messages[accepted:]
+            self._producer.poll(0.1)
+
+    def _attempt(self, name: str, call: Callable[[], None]) -> None:
+        """Call the driver, again as long as it says that this is allowed."""
+        while True:
+            try:
+                call()
+            except KafkaException as failure:
+                error = failure.args[0]
+                if error.retriable():
+                    continue
+                what = f"{name} failed for partition {self._partition} of {self._changelog}"
+                advice = "the process ends; its successor reads in the log what became of it"
+                raise OutcomeInDoubtError(what, why=error.str(), next_step=advice) from failure
+            else:
+                return
+
+
+def _only_full(topic: str, messages: list[Message], accepted: int) -> None:
+    """Make sure that the refused messages are the last ones, and refused for want of room only."""
+    errors = [message.pop("_error", None) for message in messages]  # type: ignore[typeddict-item]
+    for error in errors:
+        if error is not None and error.code() != KafkaError._QUEUE_FULL:  # noqa: SLF001
+            what = f"a message cannot be sent to {topic}"
+            raise StepFailedError(what, why=error.str())
+    if any(errors[:accepted]) or not all(errors[accepted:]):
+        what = f"messages for {topic} were queued out of order"
+        raise OutcomeInDoubtError(what, why="the queue was full")
