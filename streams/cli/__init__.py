@@ -1,0 +1,102 @@
+"""The command line `nearline`: one module a command, one table that names them all.
+
+A command's module imports typer and light things at its top and everything heavy inside its functions, so
+that `nearline --help` answers at once. Errors are shown as what, why and next step, never as a traceback
+unless `--debug` asks for it; the exit codes are those of :class:`streams.cli.console.ExitCode`.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module, metadata
+from typing import Annotated, NamedTuple
+
+import typer
+
+from streams.cli.console import ExitCode, Frame, examples, present
+
+
+class Command(NamedTuple):
+    """One line of the table."""
+
+    name: str
+    """What the user types."""
+    target: str
+    """module:object; the object is a function, or a `typer.Typer` for a group of commands."""
+    examples: tuple[str, ...]
+    """Command lines for the end of its help."""
+
+
+COMMANDS = (
+    Command("config", "streams.cli.config:app", ("nearline config show",)),
+    Command("kafka", "streams.cli.kafka:app", ("nearline kafka start", "nearline kafka stop")),
+    Command("topics", "streams.cli.topics:app", ("nearline topics apply", "nearline topics check")),
+)
+"""Every command there is."""
+
+
+def build(frame: Frame | None = None) -> typer.Typer:
+    """Put the command line together.
+
+    Parameters
+    ----------
+    frame
+        Receives what the options before the command say.
+    """
+    options = frame or Frame()
+    app = typer.Typer(
+        name="nearline",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        epilog=examples("nearline demo", "nearline kafka start", "nearline worker --help"),
+    )
+
+    @app.callback()
+    def frame_of_all(
+        *,
+        debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,
+        version: Annotated[  # noqa: ARG001 - its callback has answered and left
+            bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+        ] = False,
+    ) -> None:
+        """Recommend while people watch: viewing events in on Kafka, refreshed home pages out on Kafka."""
+        options.debug = debug
+
+    for command in COMMANDS:
+        _register(app, command)
+    return app
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code.
+
+    Parameters
+    ----------
+    argv
+        Arguments without the programme's name; those of the process when None.
+    """
+    frame = Frame()
+    try:
+        build(frame)(args=list(sys.argv[1:] if argv is None else argv), prog_name="nearline")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else ExitCode.DONE
+    except Exception as error:  # noqa: BLE001 - the last line of defence turns everything into text and a code
+        return present(error, debug=frame.debug)
+    return ExitCode.DONE
+
+
+def _register(app: typer.Typer, command: Command) -> None:
+    """Import a command and give it its name."""
+    module, _, name = command.target.partition(":")
+    found = getattr(import_module(module), name)
+    if isinstance(found, typer.Typer):
+        app.add_typer(found, name=command.name, no_args_is_help=True, epilog=examples(*command.examples))
+    else:
+        app.command(command.name, epilog=examples(*command.examples))(found)
+
+
+def _show_version(asked: bool) -> None:
+    """Print the version and leave, when asked."""
+    if asked:
+        typer.echo(f"nearline {metadata.version('nearline')}")
+        raise typer.Exit
