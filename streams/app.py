@@ -1,24 +1,203 @@
 """The composition root of a worker: settings and stages in, a Faust app out, and the process around it.
 
-Nothing happens at import. What we use of Faust is its app, agents, group membership, rebalancing and the
-supervision of its services; its tables, web server, producer and acknowledgements are off (reasons:
-:mod:`streams.transport`, :mod:`streams.stage`).
+Nothing happens at import. What we use of Faust is its app, its agents, group membership, rebalancing and the
+supervision of its services. Its tables, web server, topic declaration, leader and acknowledgements are off;
+:mod:`streams.transport` and :mod:`streams.stage` say what stands in their place.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any, Protocol
 
+import faust
+import structlog
+from faust.types import StreamT
+
+from streams import kafka_clients
+from streams.errors import BrokerError
+from streams.exits import IN_DOUBT, die, exit_code
+from streams.metrics import Metrics
+from streams.security import aiokafka_options
+from streams.settings import Settings
 from streams.stage import StageSpec
+from streams.stages import Stages
+from streams.state import StoreMemory
+from streams.surroundings import Failpoint, Surroundings, no_failpoint
+from streams.transactions import PRODUCER
+from streams.transport import BatchTransport
+
+__all__ = ["App", "Companion", "build_app", "run_worker"]
+
+_LOG = structlog.get_logger(__name__)
+
+STOP_S = 15.0
+"""Seconds to drain, commit and leave after SIGTERM; orchestrators kill after 30."""
 
 
 class Companion(Protocol):
-    """Something that lives as long as the worker, such as the reader of a replica."""
+    """Something that lives as long as the worker: the reader of a replica, the HTTP server, the watchdog."""
 
     def start(self) -> None:
-        """Begin; called before the worker joins the group. May raise :class:`~streams.errors.StreamError`."""
+        """Begin; called before the worker joins the group. May raise a `StreamError`."""
 
     def stop(self) -> None:
-        """End; called when all partitions are closed."""
+        """End; called after all partitions are closed."""
 
-# def build_app(settings: Settings, stages: Sequence[StageSpec], metrics: Metrics, *, failpoint=no_failpoint) -> App
-# def run_worker(app: App, companions: Sequence[Companion] = ()) -> int     # exit code; blocks until SIGTERM/SIGINT
+
+class App(faust.App):
+    """A Faust app that fetches batches and gives them to stages.
+
+    Parameters
+    ----------
+    settings
+        The worker's settings.
+    stages
+        What it runs.
+    """
+
+    def __init__(self, settings: Settings, stages: Stages) -> None:
+        self.settings, self.stages = settings, stages
+        self.security = aiokafka_options(settings.kafka)
+        super().__init__(
+            settings.group,
+            broker=[f"kafka://{broker.strip()}" for broker in settings.brokers.split(",")],
+            store="memory://",
+            datadir=settings.state_dir / "faust",
+            autodiscover=False,
+            web_enabled=False,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            stream_wait_empty=False,
+            broker_max_poll_records=max(spec.max_events for spec in stages.specs.values()),
+            broker_session_timeout=settings.session_timeout_s,
+            broker_heartbeat_interval=settings.session_timeout_s / 5,
+            broker_commit_interval=1.0,
+        )
+        for spec in stages.specs.values():
+            self._add_agent(spec)
+
+    def _add_agent(self, spec: StageSpec) -> None:
+        """Subscribe to a stage's source; the agent hands every slice to its lane and acknowledges nothing."""
+        stages = self.stages
+
+        async def slices(stream: StreamT[Any]) -> None:
+            async for part in stream.noack():
+                stages.offer(part)
+
+        source = self.topic(
+            spec.source, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+        )
+        self.agent(source, name=spec.name)(slices)
+
+    def _new_transport(self) -> BatchTransport:
+        return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)
+
+    async def on_stop(self) -> None:
+        """Let the batches in flight end before the consumer leaves the group."""
+        await self.stages.close()
+        await super().on_stop()
+
+    async def wait_crashed(self) -> None:
+        """Wait until a service of Faust has crashed; `crash_reason` says why."""
+        await self._crashed.wait()
+
+
+def build_app(
+    settings: Settings,
+    specs: Iterable[StageSpec],
+    metrics: Metrics,
+    *,
+    failpoint: Failpoint = no_failpoint,
+    die: Callable[[BaseException], None] = die,
+) -> App:
+    """Put a worker together; nothing is connected and nothing is written before :func:`run_worker`.
+
+    Parameters
+    ----------
+    settings
+        The worker's settings.
+    specs
+        Its stages, each with a source of its own.
+    metrics
+        Where it counts.
+    failpoint
+        Called between effects; for tests.
+    die
+        Ends the process when going on could lose or double an event; for tests.
+
+    Returns
+    -------
+    App
+        With `app.stages` for health and watchdog.
+    """
+    around = Surroundings(
+        group=settings.group,
+        state_dir=settings.state_dir,
+        producer=lambda name: kafka_clients.producer(settings, {**PRODUCER, "transactional.id": name}),
+        consumer=lambda: kafka_clients.consumer(
+            settings, {"enable.partition.eof": True, "group.id": f"{settings.group}-restore"}
+        ),
+        metrics=metrics,
+        memory=StoreMemory(),
+        failpoint=failpoint,
+    )
+    return App(settings, Stages(specs, around, threads=settings.threads, die=die))
+
+
+def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
+    """Run a worker until SIGTERM or SIGINT, or until Faust crashes.
+
+    Parameters
+    ----------
+    app
+        From :func:`build_app`.
+    companions
+        Started before it in their order, stopped after it in the reverse order.
+
+    Returns
+    -------
+    int
+        0 after a signal; the exit code of the error otherwise. A step, a transaction or a store that fails
+        ends the process directly (:mod:`streams.exits`).
+
+    Raises
+    ------
+    StreamError
+        The broker does not answer, a topic is missing, or a companion cannot start.
+    """
+    kafka_clients.require_broker(app.settings)
+    with contextlib.ExitStack() as stack:
+        for companion in companions:
+            companion.start()
+            stack.callback(companion.stop)
+        stack.callback(app.stages.shutdown)
+        return asyncio.run(_serve(app))
+
+
+async def _serve(app: App) -> int:
+    """Start the app, wait for a signal or a crash, stop the app."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await app.start()
+    await _first(stop.wait(), app.wait_crashed())
+    reason = app.crash_reason
+    _LOG.info("worker_stops", because=repr(reason) if reason else "signal")
+    try:
+        async with asyncio.timeout(STOP_S):
+            await app.stop()
+    except TimeoutError:
+        _LOG.error("worker_stop_timeout", seconds=STOP_S)  # noqa: TRY400 - the traceback is ours
+        return IN_DOUBT
+    return exit_code(reason) if reason else 0
+
+
+async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
+    """Wait for the first of several things and forget the others."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()

@@ -43,15 +43,11 @@ class Partition:
     ----------
     applied
         Source offset of the last record whose effects are committed; -1 before the first.
-    position
-        Source offset to read from after opening.
-    restored_rows
-        Changelog rows read while opening.
     """
 
     def __init__(self, spec: StageSpec, number: int, around: Surroundings) -> None:
         self.spec, self.number = spec, number
-        self.applied, self.position = -1, 0
+        self.applied, self._first = -1, 0
         self._around, self._log = around, _LOG.bind(stage=spec.name, partition=number)
         self._folder = around.state_dir / spec.name / str(number)
         self._marker = self._folder.with_suffix(".suspect")
@@ -63,6 +59,11 @@ class Partition:
         self._changelog: Changelog | None = None
         labels = around.metrics.batch_seconds.labels
         self._seconds = {part: labels(spec.name, part) for part in ("step", "transaction", "store")}
+
+    @property
+    def position(self) -> int:
+        """Return the source offset from which to read."""
+        return max(self.applied + 1, self._first)
 
     @property
     def restored_rows(self) -> int:
@@ -160,7 +161,7 @@ class Partition:
             low, high = ends(consumer, spec.source, self.number)
         finally:
             consumer.close()
-        self.position, missing = first_offset(spec, self.number, self.applied, low, high)
+        self._first, missing = first_offset(spec, self.number, self.applied, low, high)
         if missing:
             around.metrics.gap_records.labels(spec.name).inc(missing)
             self._log.error(

@@ -1,0 +1,61 @@
+"""One description of how to reach a secured cluster, for both Kafka clients.
+
+The operator writes librdkafka's property names (setting ``kafka``); confluent-kafka takes them as they are, and
+this module says the same to aiokafka, which fetches for Faust.
+"""
+
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from streams.errors import SettingsError
+
+__all__ = ["aiokafka_options"]
+
+_MECHANISMS = frozenset({"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"})
+"""What both clients can do without a plug-in."""
+
+
+def aiokafka_options(kafka: Mapping[str, str]) -> dict[str, Any]:
+    """Translate librdkafka's security properties into aiokafka's arguments; other properties are not security.
+
+    Parameters
+    ----------
+    kafka
+        librdkafka properties.
+
+    Raises
+    ------
+    SettingsError
+        The SASL mechanism is one that aiokafka does not have.
+
+    Examples
+    --------
+    >>> aiokafka_options({"security.protocol": "sasl_plaintext", "sasl.mechanism": "PLAIN", "sasl.username": "a"})
+    {'security_protocol': 'SASL_PLAINTEXT', 'sasl_mechanism': 'PLAIN', 'sasl_plain_username': 'a'}
+    """
+    protocol = kafka.get("security.protocol", "PLAINTEXT").upper()
+    options: dict[str, Any] = {"security_protocol": protocol}
+    if protocol.startswith("SASL_"):
+        mechanism = kafka.get("sasl.mechanism") or kafka.get("sasl.mechanisms") or "PLAIN"
+        if mechanism not in _MECHANISMS:
+            what = f"SASL mechanism {mechanism} is not supported"
+            raise SettingsError(what, next_step=f"use one of {', '.join(sorted(_MECHANISMS))}")
+        options["sasl_mechanism"] = mechanism
+        for ours, theirs in (("sasl.username", "sasl_plain_username"), ("sasl.password", "sasl_plain_password")):
+            if ours in kafka:
+                options[theirs] = kafka[ours]
+    if protocol.endswith("SSL"):
+        options["ssl_context"] = _context(kafka)
+    return options
+
+
+def _context(kafka: Mapping[str, str]) -> ssl.SSLContext:
+    """Build the TLS context: the given authority or the system's, and the client's own certificate if any."""
+    context = ssl.create_default_context(cafile=kafka.get("ssl.ca.location"))
+    if certificate := kafka.get("ssl.certificate.location"):
+        password = kafka.get("ssl.key.password")
+        context.load_cert_chain(certificate, kafka.get("ssl.key.location"), password)
+    if kafka.get("ssl.endpoint.identification.algorithm", "https") == "none":
+        context.check_hostname = False
+    return context

@@ -1,0 +1,158 @@
+"""All stages of one worker, and which partitions of their sources it has; lives on the event loop."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+
+from streams.batching import Slice
+from streams.errors import SettingsError
+from streams.exits import die
+from streams.lane import Lane, Roadside
+from streams.partition import Partition
+from streams.stage import StageSpec
+from streams.surroundings import Surroundings
+
+__all__ = ["Stages"]
+
+_LOG = structlog.get_logger(__name__)
+
+RESTORE_THREADS = 4
+"""Partitions that are opened at the same time: reading a changelog waits for the network more than for a core."""
+
+TopicPartition = tuple[str, int]
+"""Source topic and partition."""
+
+
+class Stages:
+    """The stages of a worker.
+
+    Parameters
+    ----------
+    specs
+        Each with a source of its own.
+    around
+        What their partitions share.
+    threads
+        Batches that are worked on at the same time. More than the cores that are free starves the broker on
+        the same machine (measured: until transactions time out).
+    die
+        Ends the process after a failure.
+
+    Raises
+    ------
+    SettingsError
+        Two stages have the same name or read the same topic.
+    """
+
+    def __init__(
+        self,
+        specs: Iterable[StageSpec],
+        around: Surroundings,
+        *,
+        threads: int,
+        die: Callable[[BaseException], None] = die,
+    ) -> None:
+        self.specs = {spec.source: spec for spec in specs}
+        self.lanes: dict[TopicPartition, Lane] = {}
+        self.assigned_once = False
+        """Whether the group ever answered, be it with no partition at all."""
+        self._around, self._die = around, die
+        self._work = ThreadPoolExecutor(threads, thread_name_prefix="work")
+        self._restore = ThreadPoolExecutor(RESTORE_THREADS, thread_name_prefix="restore")
+        self._road: Roadside | None = None
+        self._closing: dict[TopicPartition, asyncio.Task[None]] = {}
+        self._generation = -1
+        self._lock = asyncio.Lock()
+        self._watch_partitions()
+
+    @property
+    def ready(self) -> bool:
+        """Return whether every assigned partition is restored."""
+        return self.assigned_once and all(lane.ready for lane in list(self.lanes.values()))
+
+    def bind(self, place: Callable[[str, int, int, int], Awaitable[None]]) -> None:
+        """Connect the lanes to the consumer that fetches for them."""
+        self._road = Roadside(self._work, self._restore, place, itertools.count(1), self._lost, self._die)
+
+    def wants(self, topic: str, partition: int) -> bool:
+        """Say whether a partition can take another slice."""
+        lane = self.lanes.get((topic, partition))
+        return lane is not None and lane.has_room
+
+    def offer(self, part: Slice) -> None:
+        """Hand a slice to its lane; a slice of a partition that is not ours (any more) is nothing."""
+        lane = self.lanes.get((part.topic, part.partition))
+        if lane is not None:
+            lane.offer(part)
+
+    def positions(self) -> dict[TopicPartition, int]:
+        """Return applied + 1 of every partition: what the group may be told."""
+        return {tp: lane.partition.position for tp, lane in self.lanes.items() if lane.partition.applied >= 0}
+
+    async def assign(self, assigned: Iterable[TopicPartition], generation: int) -> None:
+        """Make the assigned partitions ours and no others; returns before new ones are restored.
+
+        A partition is kept open only over consecutive generations of the group: between any others somebody
+        else may have had it, so it is opened anew.
+
+        Parameters
+        ----------
+        assigned
+            Source topics and partitions.
+        generation
+            The group's generation.
+        """
+        async with self._lock:
+            wanted = {tp for tp in assigned if tp[0] in self.specs}
+            keep = wanted if generation - self._generation in {0, 1} else set()
+            self._generation, self.assigned_once = generation, True
+            for tp in self.lanes.keys() - keep:
+                self._closing[tp] = asyncio.get_running_loop().create_task(self.lanes.pop(tp).close())
+            for tp in sorted(wanted - self.lanes.keys()):
+                self.lanes[tp] = self._lane(tp)
+            _LOG.info("assigned", generation=generation, partitions=[f"{t}/{p}" for t, p in sorted(wanted)])
+            for lane in [lane for lane in self.lanes.values() if lane.ready]:
+                await lane.rewind()
+
+    async def quiesce(self) -> None:
+        """Take no more slices and wait for the batches in flight: the group is about to move partitions."""
+        await asyncio.gather(*(lane.quiesce() for lane in self.lanes.values()))
+
+    async def close(self) -> None:
+        """Let the batches in flight end and close every partition."""
+        async with self._lock:
+            lanes = list(self.lanes.values())
+            await asyncio.gather(*(lane.close() for lane in lanes), *self._closing.values())
+
+    def shutdown(self) -> None:
+        """Stop the threads; nothing may be in flight."""
+        self._work.shutdown(wait=False)
+        self._restore.shutdown(wait=False)
+
+    def _lane(self, tp: TopicPartition) -> Lane:
+        """Begin to open a partition, after its previous lane is closed."""
+        if self._road is None:
+            msg = "bind() comes first"
+            raise RuntimeError(msg)
+        partition = Partition(self.specs[tp[0]], tp[1], self._around)
+        return Lane(partition, self._road, after=self._closing.pop(tp, None))
+
+    def _lost(self, partition: Partition) -> None:
+        """Report a slice that Faust lost; it is read again."""
+        stage = partition.spec.name
+        _LOG.error("slice_lost", stage=stage, partition=partition.number, next="reading again from applied")
+        self._around.metrics.rewinds.labels(stage).inc()
+
+    def _watch_partitions(self) -> None:
+        """Let the metrics count partitions whenever they are read."""
+        for spec in self.specs.values():
+            for ready in (True, False):
+                gauge = self._around.metrics.partitions.labels(spec.name, "ready" if ready else "restoring")
+                gauge.set_function(lambda topic=spec.source, ready=ready: self._count(topic, ready=ready))
+
+    def _count(self, topic: str, *, ready: bool) -> int:
+        """Count the partitions of a topic that are ready, or are not."""
+        return sum(t == topic and lane.ready is ready for (t, _), lane in list(self.lanes.items()))

@@ -1,0 +1,210 @@
+"""Batches through Faust: a Faust transport whose consumer yields one message per fetched slice of a partition.
+
+Faust's own path costs 60-80 µs per record (measured: 13 k records/s and worker); the fetcher below it does a
+million. So this consumer hands a whole slice through Faust's streams as the value of one message, and an agent
+iterates over slices. What else differs from Faust's own consumer, and why:
+
+* **committed records only**, and a fetch waits 10 ms, not Faust's 1.5 s: one request per broker is under way,
+  so a long wait for idle partitions is a wait for the busy one too;
+* **a position out of range is an error**, never a silent jump: restart, and the gap is counted;
+* **back-pressure per partition**: only partitions with room in their lane are asked for; the others' records
+  wait in the fetcher, then at the broker;
+* **the position is ours**: a seek goes behind the applied offset when a partition is restored, Faust's
+  ``seek_to_committed`` only hands the assignment on; the committed offset is a hint computed from applied
+  offsets, and acknowledgements mean nothing;
+* **nothing is lost in silence**: slices are numbered in the fetching thread from each seek on, and a lane that
+  misses a number seeks again (:class:`~streams.batching.Slice`).
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
+
+import aiokafka
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import IllegalStateError, KafkaError
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+from streams.batching import Slice, size_of
+
+__all__ = ["BatchConsumer", "BatchThread", "BatchTransport"]
+
+POLL_S = 0.02
+"""Longest wait of one fetch for records. The fetcher does not learn meanwhile that another lane has room again;
+a lane that was full has a whole batch to work on for at least that long."""
+
+FETCH_WAIT_MS = 10
+"""Longest that the broker holds a fetch back: bounds what an idle partition can cost a busy one."""
+
+
+class BatchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """The thread in which aiokafka runs; everything that touches aiokafka goes through its queue."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._marks: dict[TP, list[int]] = {}
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ANN401
+        """Build the consumer from public options only, so that nothing breaks by being renamed inside."""
+        conf = self.app.conf
+        return aiokafka.AIOKafkaConsumer(
+            bootstrap_servers=driver.server_list(transport.url, transport.default_port),
+            client_id=conf.broker_client_id,
+            group_id=conf.id,
+            group_instance_id=conf.consumer_group_instance_id,
+            partition_assignment_strategy=[StickyPartitionAssignor],
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            max_poll_records=conf.broker_max_poll_records,
+            max_partition_fetch_bytes=conf.consumer_max_fetch_size,
+            session_timeout_ms=int(conf.broker_session_timeout * 1000),
+            heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
+            max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
+            rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
+            request_timeout_ms=int(conf.broker_request_timeout * 1000),
+            **self.app.security,
+        )
+
+    async def place(self, tp: TP, offset: int, epoch: int) -> None:
+        """Seek a partition and number its slices from 0; nothing happens if it is not assigned (any more)."""
+        await self.call_thread(self._place, tp, offset, epoch)
+
+    async def _place(self, tp: TP, offset: int, epoch: int) -> None:
+        try:
+            self._ensure_consumer().seek(aiokafka.TopicPartition(tp.topic, tp.partition), offset)
+        except IllegalStateError:
+            self.log.info("%s/%s is not ours any more: not sought", tp.topic, tp.partition)
+            return
+        self._marks[tp] = [epoch, 0]
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Tell the group how far we are; a hint that does not arrive is given again later, and harms nobody."""
+        try:
+            await self._ensure_consumer().commit(
+                {aiokafka.TopicPartition(tp.topic, tp.partition): offset for tp, offset in offsets.items()}
+            )
+        except (KafkaError, IllegalStateError) as error:
+            self.log.info("the group was not told of applied offsets: %r", error)
+            return False
+        return True
+
+    async def fetch(self, wanted: set[TP]) -> list[Slice]:
+        """Return the slices that have arrived for the wanted partitions; wait up to `POLL_S` for the first."""
+        slices: list[Slice] = await self.call_thread(self._fetch, wanted)
+        return slices
+
+    async def _fetch(self, wanted: set[TP]) -> list[Slice]:
+        consumer = self._ensure_consumer()
+        found = await self._fetch_records(
+            consumer, wanted, timeout=POLL_S, max_records=self.app.conf.broker_max_poll_records
+        )
+        # No await between the fetcher's answer and here: a seek cannot come between records and their epoch.
+        return [self._slice(TP(tp.topic, tp.partition), records) for tp, records in found.items()]
+
+    def _slice(self, tp: TP, records: list[Any]) -> Slice:
+        mark = self._marks.setdefault(tp, [0, 0])
+        epoch, number = mark
+        mark[1] += 1
+        return Slice(tp.topic, tp.partition, epoch, number, records, size_of(records))
+
+    def fetched_to(self, tp: TP) -> int:
+        """Return the offset up to which a partition was fetched, markers included; -1 when not known."""
+        assignment = self._ensure_consumer()._subscription.subscription.assignment  # noqa: SLF001
+        state = assignment and assignment.state_value(aiokafka.TopicPartition(tp.topic, tp.partition))
+        return state.position if state and state.has_valid_position else -1
+
+
+class BatchConsumer(driver.Consumer):  # type: ignore[misc]
+    """Faust's consumer, with the differences that the module's essay lists."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        self._stages = self.app.stages
+        self._stages.bind(self._place_lane)
+        self._hinted: dict[TP, int] = {}
+
+    def _new_consumer_thread(self) -> BatchThread:
+        return BatchThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        """Yield the next slice of each partition that has room, as one message whose value is the slice."""
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        wanted = {tp for tp in self._get_active_partitions() if self._stages.wants(tp.topic, tp.partition)}
+        if not wanted:
+            await self.sleep(min(POLL_S, timeout))
+            return
+        for part in await self._thread.fetch(wanted):
+            if self.should_stop or not self.flow_active:
+                return
+            tp = TP(part.topic, part.partition)
+            yield tp, self._message(tp, part)
+
+    def _message(self, tp: TP, part: Slice) -> ConsumerMessage:
+        first = part.records[0]
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            first.offset,
+            first.timestamp / 1000,
+            first.timestamp_type,
+            (),
+            None,
+            part,
+            None,
+            0,
+            0,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    async def _place_lane(self, topic: str, partition: int, offset: int, epoch: int) -> None:
+        """Seek for a lane; Faust's own note of what was read last is forgotten, the lane knows better."""
+        tp = TP(topic, partition)
+        self._read_offset[tp] = None
+        await self._thread.place(tp, offset, epoch)
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Hand the assignment to the stages, which seek each partition when it is restored."""
+        assigned = [(tp.topic, tp.partition) for tp in self.assignment()]
+        await self._stages.assign(assigned, self.app.consumer_generation_id)
+        return {}
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Stop the flow as Faust does, then wait for the batches in flight before the group moves on."""
+        await super().on_partitions_revoked(revoked)
+        await self._stages.quiesce()
+
+    def ack(self, message: Any) -> bool:  # noqa: ANN401
+        """Let go of a message; only those that Faust skips during a rebalance come here."""
+        message.acked = True
+        self._unacked_messages.discard(message)
+        return True
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Offsets between two slices need no bookkeeping: applied offsets are the truth."""
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterable[TP]:  # noqa: ANN401, ARG002
+        return [TP(topic, partition) for topic, partition in self._stages.positions()]
+
+    def _filter_committable_offsets(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Return what the group has not been told yet."""
+        positions = self._stages.positions()
+        new = {tp: positions[tp.topic, tp.partition] for tp in tps}
+        return {tp: offset for tp, offset in new.items() if self._hinted.get(tp) != offset}
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Remember what the group was told."""
+        done = bool(await super()._commit(offsets))
+        if done:
+            self._hinted.update(offsets)
+        return done
+
+
+class BatchTransport(driver.Transport):  # type: ignore[misc]
+    """Faust's aiokafka transport with our consumer."""
+
+    Consumer = BatchConsumer
