@@ -62,6 +62,7 @@ class App(faust.App):
         self.security = aiokafka_options(settings.kafka)
         super().__init__(
             settings.group,
+            loop=asyncio.new_event_loop(),  # Faust's parts remember the loop that was there when they were made
             broker=[f"kafka://{broker.strip()}" for broker in settings.brokers.split(",")],
             store="memory://",
             datadir=settings.state_dir / "faust",
@@ -173,7 +174,9 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
             companion.start()
             stack.callback(companion.stop)
         stack.callback(app.stages.shutdown)
-        return asyncio.run(_serve(app))
+        asyncio.set_event_loop(app.loop)
+        stack.callback(app.loop.close)
+        return app.loop.run_until_complete(_serve(app))
 
 
 async def _serve(app: App) -> int:
