@@ -1,0 +1,101 @@
+"""The guards: what may be shown to whom, and when.
+
+A title may be listed when it is in the catalogue or has been watched, was not withdrawn, is inside its availability window and
+countries, and its maturity is within the viewer's limit. A watched title that the catalogue does not know is taken as free for
+everyone without a limit, and never shown to a viewer who has one.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from online_models.titles import TitleTable
+from online_models.viewers import NO_LIMIT
+from schemas import Title
+
+_UNKNOWN_MATURITY = 254
+_FOREVER = np.iinfo(np.int64).max
+
+
+def country_code(country: str | None) -> int:
+    """Two ASCII letters as one number, 0 for none.
+
+    Examples
+    --------
+    >>> country_code("IN"), country_code(None)
+    (20041, 0)
+    """
+    return int.from_bytes(country.encode("ascii")[:2], "little") if country else 0
+
+
+class Catalogue:
+    """Guards of every title, row by row beside a :class:`TitleTable`.
+
+    Parameters
+    ----------
+    titles
+        The table whose rows are guarded; titles of the catalogue get rows in it.
+
+    Examples
+    --------
+    >>> from online_models.config import ModelConfig
+    >>> table = TitleTable(ModelConfig())
+    >>> guards = Catalogue(table)
+    >>> guards.put(Title(title_id="a", maturity=16)); guards.put(Title(title_id="b"))
+    >>> guards.allowed(limit=12, country=0, now_ms=0).tolist()
+    [False, True]
+    """
+
+    def __init__(self, titles: TitleTable) -> None:
+        self.titles = titles
+        self._maturity: NDArray[np.uint8] = np.zeros(0, np.uint8)
+        self._start: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._end: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._listed: NDArray[np.int8] = np.zeros(0, np.int8)
+        self._countries: dict[int, frozenset[int]] = {}
+
+    def put(self, title: Title) -> None:
+        """Take a title's newest record over."""
+        row = int(self.titles.intern([title.title_id])[0])
+        if row < 0:
+            return
+        self._fit(row + 1)
+        window = title.availability
+        self._maturity[row] = min(title.maturity or 0, _UNKNOWN_MATURITY)
+        self._start[row] = (
+            window.start_ms if window is not None and window.start_ms is not None else -_FOREVER
+        )
+        self._end[row] = window.end_ms if window is not None and window.end_ms is not None else _FOREVER
+        self._listed[row] = 1
+        self._countries.pop(row, None)
+        if window is not None and window.countries:
+            self._countries[row] = frozenset(map(country_code, window.countries))
+
+    def withdraw(self, title_id: str) -> None:
+        """Never list a title again, watched or not (a tombstone in the catalogue)."""
+        row = self.titles.row(title_id)
+        if row is not None:
+            self._fit(row + 1)
+            self._listed[row] = -1
+
+    def allowed(self, *, limit: int, country: int, now_ms: int) -> NDArray[np.bool_]:
+        """Which rows may be listed for a maturity limit and a country at a time."""
+        n = len(self.titles)
+        self._fit(n)
+        active = self.titles.arrays.counts[:n, 0] > 0
+        out = (self._listed[:n] > 0) | ((self._listed[:n] == 0) & active)
+        out &= (self._start[:n] <= now_ms) & (now_ms < self._end[:n])
+        if limit != NO_LIMIT:
+            out &= self._maturity[:n] <= limit
+        for row, countries in list(self._countries.items()):
+            if row < n and country not in countries:
+                out[row] = False
+        return out
+
+    def _fit(self, n: int) -> None:
+        have = self._listed.size
+        if n > have:
+            more = max(n, 2 * have) - have
+            self._maturity = np.concatenate((self._maturity, np.full(more, _UNKNOWN_MATURITY, np.uint8)))
+            self._start = np.concatenate((self._start, np.full(more, -_FOREVER, np.int64)))
+            self._end = np.concatenate((self._end, np.full(more, _FOREVER, np.int64)))
+            self._listed = np.concatenate((self._listed, np.zeros(more, np.int8)))

@@ -1,0 +1,92 @@
+"""A viewer's known titles: a linked list of small chunks in one shared pool, newest last.
+
+A viewer with three titles pays for one chunk, one with a thousand for 32, and nothing in Python is touched per event.
+"""
+
+from online_models.kernels.layout import CHUNK, I4, I8, Viewers, jit
+
+
+@jit
+def recent(viewers: Viewers, v: int, out: I4) -> int:
+    """Write the newest liked titles of a viewer into ``out``, newest first; return how many."""
+    n = 0
+    c = viewers.tail[v]
+    used = (viewers.known[v] - 1) % CHUNK + 1
+    while c >= 0 and n < out.size:
+        for s in range(used - 1, -1, -1):
+            t = viewers.chunk[c, s]
+            if t >= 0:
+                out[n] = t
+                n += 1
+                if n == out.size:
+                    break
+        c = viewers.prev[c]
+        used = CHUNK
+    return n
+
+
+@jit
+def mark_known(viewers: Viewers, v: int, mark: I8, stamp: int) -> None:
+    """Stamp every known title of a viewer, liked or not."""
+    c = viewers.tail[v]
+    used = (viewers.known[v] - 1) % CHUNK + 1
+    while c >= 0:
+        for s in range(used):
+            t = viewers.chunk[c, s]
+            mark[t if t >= 0 else ~t] = stamp
+        c = viewers.prev[c]
+        used = CHUNK
+
+
+@jit
+def is_known(viewers: Viewers, v: int, title: int) -> bool:
+    """Whether the viewer has the title already, liked or not."""
+    c = viewers.tail[v]
+    used = (viewers.known[v] - 1) % CHUNK + 1
+    while c >= 0:
+        for s in range(used):
+            t = viewers.chunk[c, s]
+            if t == title or ~t == title:
+                return True
+        c = viewers.prev[c]
+        used = CHUNK
+    return False
+
+
+@jit
+def append(viewers: Viewers, v: int, entry: int, limit: int) -> None:
+    """Append a title (or ~title); beyond the limit the oldest chunk is forgotten. The pool must hold a free chunk."""
+    at = viewers.known[v] % CHUNK
+    if at == 0:
+        viewers.pool[0] -= 1
+        c = viewers.free[viewers.pool[0]]
+        viewers.prev[c] = viewers.tail[v]
+        viewers.tail[v] = c
+    viewers.chunk[viewers.tail[v], at] = entry
+    viewers.known[v] += 1
+    if viewers.known[v] > limit and viewers.known[v] > CHUNK:
+        c = viewers.tail[v]
+        while viewers.prev[viewers.prev[c]] >= 0:
+            c = viewers.prev[c]
+        release_chunk(viewers, viewers.prev[c])
+        viewers.prev[c] = -1
+        viewers.known[v] -= CHUNK
+
+
+@jit
+def release_chunk(viewers: Viewers, c: int) -> None:
+    """Give a chunk back to the pool."""
+    viewers.free[viewers.pool[0]] = c
+    viewers.pool[0] += 1
+
+
+@jit
+def release(viewers: Viewers, v: int) -> None:
+    """Give all chunks of a slot back to the pool."""
+    c = viewers.tail[v]
+    while c >= 0:
+        older = viewers.prev[c]
+        release_chunk(viewers, c)
+        c = older
+    viewers.tail[v] = -1
+    viewers.known[v] = 0

@@ -1,0 +1,161 @@
+"""The shapes that every kernel shares: named tuples of arrays, so that a kernel's signature reads like a sentence.
+
+Numba compiles named tuples natively: handing one over costs microseconds per *call* and nothing per event.
+"""
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+F4 = NDArray[np.float32]
+F8 = NDArray[np.float64]
+I4 = NDArray[np.int32]
+I8 = NDArray[np.int64]
+U1 = NDArray[np.uint8]
+U8 = NDArray[np.uint64]
+
+CHUNK = 32
+"""Known titles per chunk of a viewer's list: 128 bytes, so that a viewer of a few titles pays for few."""
+RING = 16
+"""Event ids remembered per viewer against duplicates: a producer's retries follow within a few events."""
+
+# "no NaN" and "no infinity" stay unassumed: lists are masked with -inf, and finiteness is checked, not believed.
+jit: Any = numba.njit(
+    cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp", "afn"}
+)
+
+
+class Titles(NamedTuple):
+    """What is the titles': ``T`` rows, ``D`` = width, ``H`` horizons of ``K`` factors, ``N`` neighbours."""
+
+    out: F4
+    """[T, D] output vectors: what a representation is compared with."""
+    inp: F4
+    """[T, H * K] input vectors: what a title contributes to the representation of those who watched it."""
+    bias: F4
+    """[T] log-popularity that the softmax learns."""
+    acc: F4
+    """[T, 2 + H] AdaGrad accumulators, one a row: output, bias, one a horizon."""
+    watches: F8
+    """[T] positive feedback, weighted."""
+    norm: F4
+    """[T] max(watches, 1) ** -alpha, kept beside for the ranking loop."""
+    nbr: I4
+    """[T, N] neighbours, -1 where empty."""
+    nbr_w: F4
+    """[T, N] weights of the pairs."""
+    trend: F8
+    """[T, 3] decayed watch counters, as of ``trend_at``."""
+    trend_at: I8
+    """[T] event time of the last watch, ms."""
+    counts: I8
+    """[T, 3] exact counters: positives, rejections, touches."""
+    active: I4
+    """[T] the titles with a positive, in order of their first; the first ``size[1]`` are valid."""
+    key: U8
+    """[T] 63-bit keys of the titles: where every draw of theirs starts."""
+    drift: F4
+    """[T] movement of a row's vectors since it was last published: decides when a mere negative is worth a record."""
+    changed: U1
+    """[T] 1 where an exact counter, a neighbour or enough of a vector changed since the row was last published."""
+    size: I8
+    """[2] rows in use, active titles."""
+
+
+class Viewers(NamedTuple):
+    """What is the viewers': ``V`` slots, ``K`` factors, a pool of ``C`` chunks of known titles."""
+
+    taste: F4
+    """[V, K] taste vectors."""
+    acc: F4
+    """[V] AdaGrad accumulators of the taste vectors."""
+    known: I4
+    """[V] known titles in the list."""
+    positives: I8
+    """[V] positive feedback ever."""
+    tail: I4
+    """[V] newest chunk, -1 for none."""
+    last_at: I8
+    """[V] event time of the newest feedback, ms."""
+    key: U8
+    """[V] 64-bit keys of the viewers: where every draw of theirs starts."""
+    seq: I8
+    """[V] lists published."""
+    limit: U1
+    """[V] highest maturity that the viewer may see, in years."""
+    country: NDArray[np.uint16]
+    """[V] the viewer's country as two ASCII letters, 0 where unknown."""
+    ring: U8
+    """[V, RING] hashes of the newest event ids."""
+    ring_n: I4
+    """[V] event ids ever put into the ring."""
+    chunk: I4
+    """[C, CHUNK] known titles, oldest first; ~title where known but not liked."""
+    prev: I4
+    """[C] the next older chunk, -1 at the end."""
+    free: I4
+    """[C] stack of free chunks; the first ``pool[0]`` are valid."""
+    pool: I8
+    """[1] number of free chunks."""
+
+
+class Feedback(NamedTuple):
+    """A batch of judged events, one row each, in the order of the stream."""
+
+    viewer: I4
+    """[n] slot of the viewer."""
+    title: I4
+    """[n] row of the title."""
+    action: U1
+    """[n] what to do (``online_models.feedback.Action``)."""
+    weight: F4
+    """[n] strength of a positive, > 0."""
+    at: I8
+    """[n] event time, ms."""
+    event: U8
+    """[n] hash of the event id, 0 for none: a repeated one changes nothing."""
+
+
+class Signals(NamedTuple):
+    """What a batch says about titles: written by the viewers' side, learned by the titles' side."""
+
+    action: U1
+    """[n] action after de-duplication; a watch of a known title has become a touch."""
+    title: I4
+    """[n] row of the title."""
+    weight: F4
+    """[n]."""
+    at: I8
+    """[n] event time, ms."""
+    x: F4
+    """[n, D] representation of the viewer just before the event."""
+    gradient: F4
+    """[n, H * K] gradient that the viewer's softmax sends into the input vectors."""
+    history: I4
+    """[n, L] liked titles before the event, newest first."""
+    depth: I4
+    """[n] titles in ``history``."""
+
+
+class Params(NamedTuple):
+    """Hyper-parameters as the kernels take them."""
+
+    factors: int
+    decays: F8
+    history: int
+    negatives: int
+    rate: float
+    viewer_rate: float
+    window: int
+    pair_decay: float
+    seeds: int
+    seed_decay: float
+    alpha: float
+    half_lives: F8
+    floor: float
+    blend: F8
+    publish_drift: float
+    known_limit: int
+    seed: int

@@ -1,0 +1,45 @@
+"""Viewers' known titles, out of the pool of chunks and back."""
+
+import numpy as np
+
+from online_models.kernels.hashing import mix
+from online_models.kernels.history import append
+from online_models.kernels.layout import CHUNK, I4, I8, U1, U8, Viewers, jit
+
+
+@jit
+def gather_known(viewers: Viewers, keys: U8, slots: I4, starts: I8, out: U8) -> None:
+    """Write each viewer's known titles as keys, oldest first, from ``starts[q]`` on; the lowest bit marks the unliked."""
+    for q in range(slots.size):
+        v = slots[q]
+        at = starts[q] + viewers.known[v]
+        c = viewers.tail[v]
+        used = (viewers.known[v] - 1) % CHUNK + 1
+        while c >= 0:
+            for s in range(used - 1, -1, -1):
+                t = viewers.chunk[c, s]
+                at -= 1
+                out[at] = keys[t] if t >= 0 else keys[~t] | np.uint64(1)
+            c = viewers.prev[c]
+            used = CHUNK
+
+
+@jit
+def restore_known(viewers: Viewers, slots: I4, starts: I8, rows: I4, unliked: U1) -> None:
+    """Append known titles, oldest first, to empty slots; titles without a row (-1) are left out."""
+    for q in range(slots.size):
+        for at in range(starts[q], starts[q + 1]):
+            if rows[at] >= 0:
+                append(viewers, slots[q], ~rows[at] if unliked[at] else rows[at], np.int64(1 << 30))
+
+
+@jit
+def hash_texts(text: U1, ends: I8, out: U8) -> None:
+    """Hash many texts that lie end to end, 64 bits each and never 0: SplitMix64 chained over their bytes."""
+    start = 0
+    for i in range(ends.size):
+        state = np.uint64(ends[i] - start)
+        for b in range(start, ends[i]):
+            state = mix(state ^ np.uint64(text[b]))
+        out[i] = state if state != np.uint64(0) else np.uint64(1)
+        start = ends[i]

@@ -1,0 +1,141 @@
+"""Both sides in one process: the recommender without Kafka, for notebooks, evaluation and River."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from online_models.catalogue import Catalogue, country_code
+from online_models.config import ModelConfig
+from online_models.feedback import Judge
+from online_models.kernels.layout import F8, I4, U8
+from online_models.kernels.trial import EXPERTS, prequential
+from online_models.title_side import TitleSide
+from online_models.titles import TitleTable
+from online_models.viewer_side import Columns, ViewerSide, blank_signals, columns
+from online_models.viewers import hash_ids
+from schemas import Event, Preferences
+
+COLUMNS = ("blend", "factorization", "cowatch", "trending", "popularity")
+"""Names of the rankings that :meth:`Recommender.prequential` makes, in order."""
+
+
+class Recommender:
+    """Learn from viewing events, one at a time or many, and recommend at any moment.
+
+    The same kernels as in the worker, with both sides in step: every event is learned on the viewers' side, then on the titles'.
+
+    Parameters
+    ----------
+    config
+        Hyper-parameters.
+    seed
+        Start of every draw; the same events with the same seed give the same state, under any PYTHONHASHSEED.
+
+    Examples
+    --------
+    >>> from schemas import Rate, Thumb
+    >>> def likes(viewer, title, n):
+    ...     return Rate(event_id=f"{viewer}{title}", viewer_id=viewer, event_time_ms=10**12 + n, title_id=title, thumb=Thumb.UP)
+    >>> model = Recommender(seed=7)
+    >>> model.learn_many([likes(v, t, n) for n, (v, t) in enumerate(["aX", "aY", "bX", "bY", "cX"])])
+    >>> [title for title, _ in model.top_n("c", n=1)]
+    ['Y']
+    >>> model.top_n("a stranger", n=2) == model.top_n("another", n=2)
+    False
+    """
+
+    def __init__(self, config: ModelConfig | None = None, *, seed: int = 0) -> None:
+        self.config = config or ModelConfig()
+        self.titles = TitleTable(self.config, seed=seed)
+        self.catalogue = Catalogue(self.titles)
+        self.viewers = ViewerSide(self.titles, self.catalogue, seed=seed)
+        self.title_side = TitleSide(self.titles)
+        self.judge = Judge(self.config.reward)
+        self._newest = 0
+
+    def learn_one(self, event: Event) -> None:
+        """Learn an event; an event id met before changes nothing."""
+        self.learn_many((event,))
+
+    def learn_many(self, events: Iterable[Event]) -> None:
+        """Learn events in their order; the same as one by one, and faster."""
+        batch = list(events)
+        verdicts, ids = [], []
+        for event in batch:
+            for n, verdict in enumerate(self.judge(event)):
+                verdicts.append((event.viewer_id, verdict, event.event_time_ms))
+                ids.append(f"{event.event_id}\0{n}" if n else event.event_id)
+        if verdicts:
+            self.prequential(columns(verdicts, hash_ids(ids)))
+        self._set_attributes(batch)
+
+    def prequential(self, batch: Columns, tested: Sequence[bool] | I4 | None = None) -> F8:
+        """Test, then learn, event by event.
+
+        Returns
+        -------
+        ranks
+            [n, 5] the title's rank under each of :data:`COLUMNS` among all titles with a positive that the viewer does not have
+            (strictly better, plus half of those equal); -1 where not tested, inf for a title without a positive.
+        """
+        feedback = self.viewers.feedback(batch)
+        ranks = np.full((len(batch.viewers), EXPERTS), -1.0)
+        wanted = np.zeros(len(batch.viewers), np.int32) if tested is None else np.asarray(tested, np.int32)
+        prequential(
+            self.titles.arrays,
+            self.viewers.viewers.arrays,
+            self.titles.params,
+            self.title_side.owned(),
+            feedback,
+            blank_signals(1, self.titles),
+            wanted,
+            ranks,
+        )
+        self._newest = max(self._newest, max(batch.at, default=0))
+        return ranks
+
+    def top_n(self, viewer: str, n: int = 20, now_ms: int | None = None) -> list[tuple[str, float]]:
+        """Return the best titles that the viewer does not have, with their scores, best first. Changes nothing.
+
+        A viewer never met gets what is liked most; an empty model an empty list. ``now_ms`` decides about availability
+        (default: the newest event's time).
+        """
+        side = self._with(viewer)
+        lists = side.rank(side.viewers.acquire([viewer]), self._now(now_ms), n)
+        ids = self.titles.ids
+        return [
+            (ids[t], float(s))
+            for t, s in zip(lists.title[0].tolist(), lists.score[0].tolist(), strict=True)
+            if t >= 0
+        ]
+
+    def score(self, viewer: str, now_ms: int | None = None) -> dict[str, float]:
+        """Return the score of every title that may be shown to the viewer, known ones included. Changes nothing."""
+        side = self._with(viewer)
+        row = side.score(int(side.viewers.acquire([viewer])[0]), self._now(now_ms))
+        return {self.titles.ids[t]: float(row[t]) for t in np.flatnonzero(np.isfinite(row)).tolist()}
+
+    def rank(self, viewer: str, titles: Iterable[str], now_ms: int | None = None) -> list[str]:
+        """Sort titles for a viewer, best first; equal scores and titles that may not be shown last, by id. Changes nothing."""
+        score = self.score(viewer, now_ms)
+        return sorted(set(titles), key=lambda t: (-score.get(t, -np.inf), t))
+
+    def _now(self, now_ms: int | None) -> int:
+        return self._newest if now_ms is None else now_ms
+
+    def _with(self, viewer: str) -> ViewerSide:
+        """Return a side that knows the viewer: ours, or for a stranger a passing one over the same titles."""
+        if self.viewers.viewers.slot(viewer) is not None:
+            return self.viewers
+        return ViewerSide(self.titles, self.catalogue, seed=self.titles.seed)
+
+    def _set_attributes(self, events: Sequence[Event]) -> None:
+        table = self.viewers.viewers
+        for event in events:
+            wish = isinstance(event, Preferences) and event.maturity is not None
+            if (event.country is not None or wish) and (table.slot(event.viewer_id) is not None or wish):
+                slot = int(table.acquire([event.viewer_id])[0])
+                if event.country is not None:
+                    table.arrays.country[slot] = country_code(event.country)
+                if isinstance(event, Preferences) and event.maturity is not None:
+                    table.arrays.limit[slot] = event.maturity

@@ -1,0 +1,254 @@
+"""The viewers' side: taste vectors, histories and the lists' numbering, in a bounded cache of slots.
+
+A source partition has one table. Its truth is the store; the table keeps the viewers of late hot, and forgets those that were
+not heard of for longest when it is full. What a viewer knows of titles lies in chunks of one pool (``kernels.history``).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from online_models.config import ModelConfig
+from online_models.errors import NonFiniteRowError, RowVersionError
+from online_models.kernels.hashing import fill_keyed
+from online_models.kernels.history import release
+from online_models.kernels.layout import CHUNK, I4, RING, U1, U8, Viewers
+from online_models.kernels.pack import gather_known, hash_texts, restore_known
+from online_models.titles import TitleTable
+
+ROW_VERSION = 1
+NO_LIMIT = 255
+_TASTE = 2  # side of the keyed initialisation
+_START = 1_024
+_KEEP = (
+    7 / 8
+)  # share of the slots kept when the table is full: an eviction costs a sort, so it makes room for many
+
+Loader = Callable[[Sequence[str]], Sequence[NDArray[np.uint8] | None]]
+"""Packed rows of viewers that are not hot, None for strangers."""
+
+
+def hash_ids(ids: Sequence[str]) -> U8:
+    """Hash many ids to 64 bits each, never 0; the same under any PYTHONHASHSEED.
+
+    Examples
+    --------
+    >>> bool(hash_ids(["a"])[0] == hash_ids(["b", "a"])[1])
+    True
+    """
+    encoded = [i.encode() for i in ids]
+    out = np.empty(len(encoded), np.uint64)
+    ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)))
+    hash_texts(np.frombuffer(b"".join(encoded), np.uint8), ends, out)
+    return out
+
+
+def head_dtype(config: ModelConfig) -> np.dtype[Any]:
+    """Describe the fixed part of a viewer's packed row; the keys of known titles follow."""
+    return np.dtype(
+        [
+            ("version", "u1"),
+            ("limit", "u1"),
+            ("country", "<u2"),
+            ("known", "<i4"),
+            ("positives", "<i8"),
+            ("last_at", "<i8"),
+            ("seq", "<i8"),
+            ("ring_n", "<i4"),
+            ("acc", "<f4"),
+            ("ring", "<u8", (RING,)),
+            ("taste", "<f4", (config.factorization.factors,)),
+        ]
+    )
+
+
+class ViewerTable:
+    """The viewers of one source partition that are hot.
+
+    Parameters
+    ----------
+    config
+        Shapes and capacity.
+    titles
+        The table that histories refer to.
+    seed
+        With a viewer's key it decides the initial taste vector.
+
+    Examples
+    --------
+    >>> table = ViewerTable(ModelConfig(), TitleTable(ModelConfig()))
+    >>> table.acquire(["ada", "bob", "ada"]).tolist(), table.slot("eve")
+    ([0, 1, 0], None)
+    """
+
+    def __init__(self, config: ModelConfig, titles: TitleTable, *, seed: int = 0) -> None:
+        self.config = config
+        self.titles = titles
+        self.seed = seed
+        self.ids: list[str] = []
+        self._slots: dict[str, int] = {}
+        self._free: list[int] = []
+        self._used = np.zeros(_START, np.int64)
+        self._clock = 0
+        self._head = head_dtype(config)
+        self.arrays = self._allocate(_START, _START)
+
+    def __len__(self) -> int:
+        """Return the number of hot viewers."""
+        return len(self._slots)
+
+    def slot(self, viewer_id: str) -> int | None:
+        """Slot of a hot viewer, None otherwise. Creates nothing."""
+        return self._slots.get(viewer_id)
+
+    def acquire(self, viewer_ids: Sequence[str], load: Loader | None = None) -> I4:
+        """Slots of viewers, loading or making those that are not hot; all stay hot until the next call."""
+        self._clock += 1
+        cold = list(dict.fromkeys(v for v in viewer_ids if v not in self._slots))
+        if cold:
+            self._admit(cold, viewer_ids, load)
+        out = np.array([self._slots[v] for v in viewer_ids], np.int32)
+        self._used[out] = self._clock
+        return out
+
+    def reserve(self, entries: int) -> None:
+        """Make sure that so many known titles can be appended."""
+        a = self.arrays
+        if a.pool[0] < entries:
+            self.arrays = self._allocate(a.known.size, 2 * a.prev.size + entries)
+
+    def pack(self, slots: I4) -> tuple[NDArray[np.void], U8, NDArray[np.int64]]:
+        """Return the viewers' rows: heads, keys of known titles end to end, and where each viewer's begin and end.
+
+        Raises
+        ------
+        NonFiniteRowError
+            A taste vector is not finite: nothing must be written.
+        """
+        a = self.arrays
+        heads = np.zeros(slots.size, self._head)
+        heads["version"] = ROW_VERSION
+        for name in (
+            "limit",
+            "country",
+            "known",
+            "positives",
+            "last_at",
+            "seq",
+            "ring_n",
+            "acc",
+            "ring",
+            "taste",
+        ):
+            heads[name] = getattr(a, name)[slots]
+        if not (np.isfinite(heads["taste"]).all() and np.isfinite(heads["acc"]).all()):
+            msg = "a viewer's row is not finite after learning"
+            raise NonFiniteRowError(msg)
+        starts = np.concatenate(([0], np.cumsum(heads["known"], dtype=np.int64)))
+        keys = np.empty(int(starts[-1]), np.uint64)
+        gather_known(a, self.titles.arrays.key, slots, starts, keys)
+        return heads, keys, starts
+
+    def known(self, viewer_id: str) -> list[tuple[str, bool]]:
+        """Known titles of a hot viewer, oldest first, each with whether it was liked."""
+        slot = self._slots.get(viewer_id)
+        if slot is None:
+            return []
+        _, keys, _ = self.pack(np.array([slot], np.int32))
+        rows = self.titles.by_key(keys & ~np.uint64(1))
+        return [
+            (self.titles.ids[r], not k & np.uint64(1))
+            for r, k in zip(rows.tolist(), keys, strict=True)
+            if r >= 0
+        ]
+
+    def _admit(self, cold: Sequence[str], wanted: Sequence[str], load: Loader | None) -> None:
+        rows = load(cold) if load is not None else [None] * len(cold)
+        self._make_room(len(cold), wanted)
+        slots = np.array([self._free.pop() for _ in cold], np.int32)
+        self._slots.update(zip(cold, slots.tolist(), strict=True))
+        for viewer_id, slot in zip(cold, slots.tolist(), strict=True):
+            self.ids[slot] = viewer_id
+        self.arrays.key[slots] = hash_ids(cold)
+        found = [(s, r) for s, r in zip(slots.tolist(), rows, strict=True) if r is not None]
+        scale, a = self.config.factorization.initial_scale, self.arrays
+        for slot, row in zip(slots.tolist(), rows, strict=True):
+            if row is None:
+                fill_keyed(a.taste[slot], self.seed, _TASTE, a.key[slot], scale)
+        if found:
+            self._restore(np.array([s for s, _ in found], np.int32), [r for _, r in found])
+
+    def _restore(self, slots: I4, rows: Sequence[U1]) -> None:
+        size = self._head.itemsize
+        if any(r[0] != ROW_VERSION for r in rows):
+            msg = f"a viewer's row has a version other than {ROW_VERSION}"
+            raise RowVersionError(msg)
+        heads = np.concatenate([r[:size] for r in rows]).view(self._head)
+        keys = np.concatenate([r[size:] for r in rows]).view(np.uint64)
+        titles = self.titles.by_key(keys & ~np.uint64(1))
+        self.reserve(keys.size + slots.size)
+        a = self.arrays
+        for name in ("limit", "country", "positives", "last_at", "seq", "ring_n", "acc", "ring", "taste"):
+            getattr(a, name)[slots] = heads[name]
+        starts = np.concatenate(([0], np.cumsum(heads["known"], dtype=np.int64)))
+        restore_known(a, slots, starts, titles, (keys & np.uint64(1)).astype(np.uint8))
+
+    def _make_room(self, n: int, keep: Sequence[str]) -> None:
+        capacity = max(self.config.viewer_slots, n)
+        if len(self._slots) + n > capacity:
+            protected = {self._slots[v] for v in keep if v in self._slots}
+            hot = np.array([s for s in self._slots.values() if s not in protected], np.int64)
+            surplus = min(hot.size, len(self._slots) + n - int(capacity * _KEEP))
+            for slot in hot[np.argsort(self._used[hot], kind="stable")][:surplus].tolist():
+                self._evict(slot)
+        if len(self._free) < n:
+            size = max(2 * self.arrays.known.size, self.arrays.known.size + n)
+            self.arrays = self._allocate(size, self.arrays.prev.size)
+
+    def _evict(self, slot: int) -> None:
+        del self._slots[self.ids[slot]]
+        a = self.arrays
+        release(a, slot)
+        a.ring[slot] = 0
+        for name in ("positives", "last_at", "seq", "ring_n", "country"):
+            getattr(a, name)[slot] = 0
+        a.limit[slot] = NO_LIMIT
+        a.acc[slot] = self.config.factorization.initial_accumulator
+        self.ids[slot] = ""
+        self._free.append(slot)
+
+    def _allocate(self, capacity: int, chunks: int) -> Viewers:
+        f = self.config.factorization
+        fresh = Viewers(
+            taste=np.zeros((capacity, f.factors), np.float32),
+            acc=np.full(capacity, f.initial_accumulator, np.float32),
+            known=np.zeros(capacity, np.int32),
+            positives=np.zeros(capacity, np.int64),
+            tail=np.full(capacity, -1, np.int32),
+            last_at=np.zeros(capacity, np.int64),
+            key=np.zeros(capacity, np.uint64),
+            seq=np.zeros(capacity, np.int64),
+            limit=np.full(capacity, NO_LIMIT, np.uint8),
+            country=np.zeros(capacity, np.uint16),
+            ring=np.zeros((capacity, RING), np.uint64),
+            ring_n=np.zeros(capacity, np.int32),
+            chunk=np.zeros((chunks, CHUNK), np.int32),
+            prev=np.full(chunks, -1, np.int32),
+            free=np.zeros(chunks, np.int32),
+            pool=np.zeros(1, np.int64),
+        )
+        old_slots, old_chunks = 0, 0
+        if hasattr(self, "arrays"):
+            old_slots, old_chunks = self.arrays.known.size, self.arrays.prev.size
+            for name in Viewers._fields:
+                former = getattr(self.arrays, name)
+                getattr(fresh, name)[: len(former)] = former
+        n = int(fresh.pool[0])
+        fresh.free[n : n + chunks - old_chunks] = np.arange(chunks - 1, old_chunks - 1, -1)
+        fresh.pool[0] = n + chunks - old_chunks
+        self._used = np.concatenate((self._used[:old_slots], np.zeros(capacity - old_slots, np.int64)))
+        self._free.extend(range(capacity - 1, old_slots - 1, -1))
+        self.ids.extend([""] * (capacity - old_slots))
+        return fresh

@@ -1,0 +1,1 @@
+"""Placeholder until its essay is written."""
