@@ -1,10 +1,11 @@
 """The topic table against a cluster: what is missing or different, and making it so.
 
 Applying creates topics that are missing and sets configuration that differs. It never deletes a topic and
-never changes a number of partitions or copies: that would move keys away from the state kept for them, so it is
-shown as a difference and left to the operator.
+never changes a number of partitions or copies: that would move keys away from the state kept for them, so it
+is shown as a difference and left to the operator.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -104,7 +105,24 @@ class TopicAdmin:
             self._create(missing)
         if changed:
             self._configure(changed)
-        return [d for d in differences if d.topic in missing or d in changed]
+        done = [d for d in differences if d.topic in missing or d in changed]
+        self._await_visible(done)
+        return done
+
+    def _await_visible(self, changes: Sequence[Difference]) -> None:
+        """Wait until the brokers tell of the changes; their controller answers before they have heard of them.
+
+        Raises
+        ------
+        TopicError
+            They did not within :data:`TIMEOUT_S`.
+        """
+        deadline = time.monotonic() + TIMEOUT_S
+        while left := [change for change in self.check() if change in changes]:
+            if time.monotonic() > deadline:
+                what = f"a change of {left[0].topic} is not seen on the cluster"
+                raise TopicError(what, why=f"{TIMEOUT_S:.0f} s passed", next_step="look at the broker's log")
+            time.sleep(0.05)
 
     def _metadata(self) -> Any:  # noqa: ANN401 - the driver does not name this type in public
         try:

@@ -1,0 +1,67 @@
+# What a newcomer, a developer and CI do, by name. `make` lists it.
+# Each target does its own set-up; ARGS is handed on: make demo ARGS="--seconds 30"
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+# The newest supported Python that really runs (a version manager's shim may be there and refuse).
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+.PHONY: help setup demo test lint format bench kafka lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed $(VENV)/.compiled ## Make .venv with nearline in it (quick when nothing changed)
+
+$(VENV)/.installed: deploy/requirements.lock pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then echo "nearline needs Python 3.11, 3.12 or 3.13 on PATH" >&2; exit 1; fi
+	@if [ ! -x $(BIN)/python ]; then echo "making $(VENV) with $(PYTHON)"; $(PYTHON) -m venv $(VENV); fi
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r deploy/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.compiled: $(VENV)/.installed $(wildcard online_models/kernels/*.py)
+	$(BIN)/python -m online_models.kernels
+	@touch $@
+
+demo: setup ## Watch home pages change as simulated viewers watch (no Kafka needed)
+	@$(BIN)/nearline demo $(ARGS)
+
+test: setup ## Run all tests (those on a real Kafka when Java 17 and Maven are there)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## Check style, types, import contracts and generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m schemas.contracts
+
+format: setup ## Let the formatter and the safe fixes loose
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## Measure nearline and its peers on a real Kafka
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+kafka: setup ## Start a real Kafka on 127.0.0.1:19092 and create the topics
+	$(BIN)/nearline kafka start $(ARGS)
+	$(BIN)/nearline topics apply
+
+lock: setup ## Resolve the versions in deploy/requirements.lock anew
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade \
+		--generate-hashes --no-header --no-emit-index-url --quiet -o deploy/requirements.lock
+
+clean: ## Remove the environment, caches and local state
+	rm -rf $(VENV) .nearline .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
