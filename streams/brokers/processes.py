@@ -25,6 +25,8 @@ def spawn(command: Sequence[str], *, pid_file: Path, log: Path) -> subprocess.Po
         process = subprocess.Popen(  # noqa: S603 - the command is ours, word by word
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
+    while process.poll() is None and not command_line(process.pid):
+        time.sleep(0.001)  # for a moment after its start a process has no command line yet
     pid_file.write_text(f"{process.pid}\n", encoding="ascii")
     return process
 

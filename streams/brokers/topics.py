@@ -17,6 +17,7 @@ from streams.kafka_clients import (
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
+    KafkaError,
     KafkaException,
     NewTopic,
     ResourceType,
@@ -34,6 +35,9 @@ TIMEOUT_S = 30.0
 
 MISSING = "missing"
 """What is found where a topic is not."""
+
+SHOWN_ONLY = frozenset({"partitions", "copies"})
+"""Differences that are never changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,42 +91,29 @@ class TopicAdmin:
         return differences + self._configuration_of(list(existing))
 
     def apply(self) -> list[Difference]:
-        """Create what is missing and set what differs; return what was changed.
+        """Create what is missing, set what differs, until the cluster tells of it; return what was changed.
+
+        It looks again after every change, because the controller answers before the brokers have heard of it.
 
         Raises
         ------
         BrokerUnreachableError
             Nothing answers.
         TopicError
-            The cluster refused a change.
+            The cluster refused a change, or did not show it within :data:`TIMEOUT_S`.
         """
-        differences = self.check()
-        missing = [difference.topic for difference in differences if difference.found == MISSING]
-        changed = [d for d in differences if d.what not in {"topic", "partitions", "copies"}]
-        if missing and is_embedded(self._metadata()):
-            self._touch(missing)
-        elif missing:
-            self._create(missing)
-        if changed:
-            self._configure(changed)
-        done = [d for d in differences if d.topic in missing or d in changed]
-        self._await_visible(done)
-        return done
-
-    def _await_visible(self, changes: Sequence[Difference]) -> None:
-        """Wait until the brokers tell of the changes; their controller answers before they have heard of them.
-
-        Raises
-        ------
-        TopicError
-            They did not within :data:`TIMEOUT_S`.
-        """
+        done: list[Difference] = []
         deadline = time.monotonic() + TIMEOUT_S
-        while left := [change for change in self.check() if change in changes]:
+        while left := [difference for difference in self.check() if difference.what not in SHOWN_ONLY]:
             if time.monotonic() > deadline:
                 what = f"a change of {left[0].topic} is not seen on the cluster"
                 raise TopicError(what, why=f"{TIMEOUT_S:.0f} s passed", next_step="look at the broker's log")
+            new = [difference for difference in left if difference not in done]
+            self._make([d.topic for d in new if d.found == MISSING])
+            self._configure([d for d in new if d.found != MISSING])
+            done += new
             time.sleep(0.05)
+        return done
 
     def _metadata(self) -> Any:  # noqa: ANN401 - the driver does not name this type in public
         try:
@@ -148,47 +139,44 @@ class TopicAdmin:
             return []
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
         answers = self._client.describe_configs(resources, request_timeout=TIMEOUT_S)
-        found = {resource.name: future for resource, future in answers.items()}
-        return [
-            Difference(name, key, wanted, value)
-            for name in names
-            for key, wanted, value in _unequal(self._specs[name].settings(), _result(found[name], name))
-        ]
+        differences: list[Difference] = []
+        for resource, future in answers.items():
+            name = resource.name
+            found = _result(future, name, unless=KafkaError.UNKNOWN_TOPIC_OR_PART) or {}
+            unequal = _unequal(self._specs[name].settings(), found)
+            differences += [Difference(name, key, wanted, value) for key, wanted, value in unequal]
+        return differences
 
-    def _create(self, names: Iterable[str]) -> None:
-        """Create topics with the table's partitions and configuration."""
-        new = [
-            NewTopic(
-                name,
-                num_partitions=self._specs[name].partitions,
-                replication_factor=self._replication or -1,
-                config=self._specs[name].settings(),
-            )
-            for name in names
-        ]
+    def _make(self, names: Sequence[str]) -> None:
+        """Create topics with partitions and configuration; those that exist by now are left alone."""
+        if not names:
+            return
+        if is_embedded(self._metadata()):
+            owner = producer(self._settings)
+            for name in names:  # the stand-in cluster answers a producer's metadata request only
+                owner.list_topics(name, timeout=TIMEOUT_S)
+            return
+        new = [self._new(self._specs[name]) for name in names]
         for name, future in self._client.create_topics(new, request_timeout=TIMEOUT_S).items():
-            _result(future, name)
+            _result(future, name, unless=KafkaError.TOPIC_ALREADY_EXISTS)
 
-    def _configure(self, differences: Iterable[Difference]) -> None:
+    def _new(self, spec: TopicSpec) -> NewTopic:
+        """Return a topic as the driver takes it; -1 copies means the cluster's default."""
+        copies = self._replication or -1
+        return NewTopic(spec.name, spec.partitions, replication_factor=copies, config=spec.settings())
+
+    def _configure(self, differences: Sequence[Difference]) -> None:
         """Set single settings of topics and leave all others as they are."""
+        if not differences:
+            return
         resources: dict[str, ConfigResource] = {}
-        for difference in differences:
-            resource = resources.setdefault(
-                difference.topic, ConfigResource(ResourceType.TOPIC, difference.topic)
-            )
-            entry = ConfigEntry(
-                difference.what, difference.wanted, incremental_operation=AlterConfigOpType.SET
-            )
-            resource.add_incremental_config(entry)
+        for change in differences:
+            fresh = ConfigResource(ResourceType.TOPIC, change.topic)
+            entry = ConfigEntry(change.what, change.wanted, incremental_operation=AlterConfigOpType.SET)
+            resources.setdefault(change.topic, fresh).add_incremental_config(entry)
         answers = self._client.incremental_alter_configs(list(resources.values()), request_timeout=TIMEOUT_S)
         for resource, future in answers.items():
             _result(future, resource.name)
-
-    def _touch(self, names: Iterable[str]) -> None:
-        """Create topics on an embedded cluster, which answers a producer's metadata request only."""
-        client = producer(self._settings)
-        for name in names:
-            client.list_topics(name, timeout=TIMEOUT_S)
 
 
 def is_embedded(metadata: Any) -> bool:  # noqa: ANN401 - the driver does not name this type in public
@@ -202,8 +190,8 @@ def _unequal(wanted: Mapping[str, str], found: Mapping[str, Any]) -> list[tuple[
     return [(key, text, values[key]) for key, text in wanted.items() if values[key] != text]
 
 
-def _result(future: "Future[Any]", topic: str) -> Any:  # noqa: ANN401 - whatever the future holds
-    """Wait for an answer about a topic.
+def _result(future: "Future[Any]", topic: str, *, unless: int | None = None) -> Any:  # noqa: ANN401
+    """Wait for an answer about a topic and return it; None when refused for the reason `unless`.
 
     Raises
     ------
@@ -213,5 +201,7 @@ def _result(future: "Future[Any]", topic: str) -> Any:  # noqa: ANN401 - whateve
     try:
         return future.result(timeout=TIMEOUT_S)
     except KafkaException as error:
+        if error.args[0].code() == unless:
+            return None
         what, advice = f"the cluster refused topic {topic}", "look at its rights and at the broker's log"
         raise TopicError(what, why=error.args[0].str(), next_step=advice) from None
