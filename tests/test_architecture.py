@@ -1,0 +1,133 @@
+"""The house rules that a machine can check: directions of imports, doors, sizes, docstrings.
+
+The reasons are in deploy/adr/0005-house-layout.md.
+"""
+
+import ast
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from importlinter import cli as import_linter
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("schemas", "online_models", "streams")
+MODULE_LINES = 300
+"""No module is longer; 200 is what we aim at."""
+BODY_LINES = 60
+"""No function's body is longer, docstring not counted; 25 is what we aim at."""
+READERS_OF_THE_ENVIRONMENT = {"streams/settings.py"}
+
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+TREES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def _functions(tree: ast.AST) -> Iterator[Function]:
+    """Yield every function below a node."""
+    yield from (node for node in ast.walk(tree) if isinstance(node, Function))
+
+
+def _body_lines(function: Function) -> int:
+    """Count the lines of a function's body without its docstring."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def test_import_contracts_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The layers and the doors of pyproject.toml are kept."""
+    monkeypatch.chdir(ROOT)
+    assert import_linter.lint_imports(no_cache=True) == import_linter.EXIT_STATUS_SUCCESS
+
+
+def test_the_environment_has_one_reader() -> None:
+    """Nobody but the settings looks into os.environ."""
+    readers = {
+        name
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"})
+        or (isinstance(node, ast.ImportFrom) and {"environ", "getenv"} & {alias.name for alias in node.names})
+    }
+    assert readers == READERS_OF_THE_ENVIRONMENT
+
+
+def test_modules_are_short() -> None:
+    """A module that outgrows its limit is two modules."""
+    long = {
+        path.relative_to(ROOT).as_posix(): lines
+        for path in SOURCES
+        if (lines := _length(path)) > MODULE_LINES
+    }
+    assert long == {}
+
+
+def test_functions_are_short() -> None:
+    """A function that outgrows its limit is two functions."""
+    long = {
+        f"{name}:{function.name}": lines
+        for name, tree in TREES.items()
+        for function in _functions(tree)
+        if (lines := _body_lines(function)) > BODY_LINES
+    }
+    assert long == {}
+
+
+def test_packages_open_with_an_essay() -> None:
+    """A newcomer can start reading at each package's first file."""
+    essays = {package: ast.get_docstring(TREES[f"{package}/__init__.py"]) or "" for package in PACKAGES}
+    assert [package for package, essay in essays.items() if len(essay.splitlines()) < 10] == []
+
+
+def test_nothing_else_at_the_top_level() -> None:
+    """The top level holds the names that DESIGN lists, and dot-files."""
+    import subprocess  # noqa: PLC0415 - the only test that needs it
+
+    listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    tops = {name.split("/")[0] for name in listing.stdout.splitlines()}
+    files = {
+        "pyproject.toml",
+        "docker-compose.yml",
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "LICENSE",
+        "Makefile",
+    }
+    allowed = files | {*PACKAGES, "tests", "deploy"}
+    assert {top for top in tops if not top.startswith(".")} <= allowed
+
+
+def test_unfinished_work_is_not_checked_in() -> None:
+    """No marker of unfinished work stands in the code."""
+    marks = ("TO" + "DO", "FIX" + "ME", "Not" + "ImplementedError")
+    assert [
+        name for name in TREES if any(mark in (ROOT / name).read_text(encoding="utf-8") for mark in marks)
+    ] == []
+
+
+def test_the_wheel_carries_the_list_of_jars() -> None:
+    """`nearline kafka start` finds its pom without a checkout."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    carried = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert carried == {"deploy/kafka/pom.xml": "streams/brokers/pom.xml"}
+    assert (ROOT / "deploy/kafka/pom.xml").is_file()
+
+
+def test_the_lock_names_no_registry_and_covers_the_dependencies() -> None:
+    """The lock works with whatever index pip is told to use, and every dependency is pinned with hashes."""
+    lock = (ROOT / "deploy/requirements.lock").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    names = {text.split("[")[0].split(">")[0].split("<")[0] for text in wanted}
+    pinned = {line.split("==")[0].split("[")[0] for line in lock.splitlines() if "==" in line}
+    assert names - pinned == set()
+    assert "://" not in lock
+    assert lock.count("--hash=sha256:") > len(pinned)
+
+
+def _length(path: Path) -> int:
+    """Count a file's lines."""
+    return len(path.read_text(encoding="utf-8").splitlines())
