@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from importlinter import cli as import_linter
 
+from streams.brokers import jars
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("schemas", "online_models", "streams")
 MODULE_LINES = 300
@@ -111,9 +113,10 @@ def test_unfinished_work_is_not_checked_in() -> None:
 def test_the_wheel_carries_the_list_of_jars() -> None:
     """`nearline kafka start` finds its pom without a checkout."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    carried = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert carried == {"deploy/kafka/pom.xml": "streams/brokers/pom.xml"}
-    assert (ROOT / "deploy/kafka/pom.xml").is_file()
+    carried = project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
+    places = {jars.POM_IN_CHECKOUT.parent.as_posix(): jars.POM_IN_INSTALLATION.parent.as_posix()}
+    assert carried == places
+    assert (ROOT / jars.POM_IN_CHECKOUT).is_file()
 
 
 def test_the_lock_names_no_registry_and_covers_the_dependencies() -> None:

@@ -1,6 +1,6 @@
 """The jars of Apache Kafka, fetched once through Maven and kept in the user's cache.
 
-The list is `deploy/kafka/pom.xml`; a wheel carries the same file beside this module. The folder's name holds
+The list is `deploy/kafka/pom.xml`; a wheel carries the same file as shared data. The folder's name holds
 a digest of that file, so another version of Kafka is another folder. It appears by a rename: whole or
 not at all.
 """
@@ -8,20 +8,26 @@ not at all.
 import hashlib
 import shutil
 import subprocess
+import sysconfig
 import tempfile
 from pathlib import Path
 
 from streams.errors import JarsError, MavenMissingError
+
+POM_IN_CHECKOUT = Path("deploy/kafka/pom.xml")
+"""The list of jars, below the top of a checkout."""
+
+POM_IN_INSTALLATION = Path("share/nearline/kafka/pom.xml")
+"""The list of jars, below the environment's prefix."""
 
 TIMEOUT_S = 600
 """Longest wait for Maven, in seconds: about 90 MB, seconds on a fast line, minutes on a slow one."""
 
 
 def find_pom() -> Path:
-    """Return the file that lists the jars: beside this module in a wheel, under deploy/ in a checkout."""
-    here = Path(__file__).resolve()
-    packaged = here.with_name("pom.xml")
-    return packaged if packaged.exists() else here.parents[2] / "deploy" / "kafka" / "pom.xml"
+    """Return the file that lists the jars: under deploy/ in a checkout, else where the wheel put it."""
+    checkout = Path(__file__).resolve().parents[2] / POM_IN_CHECKOUT
+    return checkout if checkout.exists() else Path(sysconfig.get_path("data")) / POM_IN_INSTALLATION
 
 
 def folder_of_jars(cache_dir: Path) -> Path:
