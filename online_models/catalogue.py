@@ -5,6 +5,8 @@ countries, and its maturity is within the viewer's limit. A watched title that t
 everyone without a limit, and never shown to a viewer who has one.
 """
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,7 @@ _UNKNOWN_MATURITY = 254
 _FOREVER = np.iinfo(np.int64).max
 
 
+@cache
 def country_code(country: str | None) -> int:
     """Two ASCII letters as one number, 0 for none.
 

@@ -7,9 +7,11 @@ import numpy as np
 
 from online_models.catalogue import Catalogue
 from online_models.feedback import Verdict
-from online_models.kernels.layout import F4, I4, I8, U1, U8, Feedback, Params, Signals
+from online_models.kernels.layout import F4, F8, I4, I8, U1, U8, Feedback, Params, Signals
 from online_models.kernels.learn import observe
+from online_models.kernels.probe import observe_tested
 from online_models.kernels.rank import blend_row, pick, represent_many
+from online_models.kernels.trial import EXPERTS
 from online_models.titles import TitleTable
 from online_models.viewers import Loader, ViewerTable
 
@@ -114,12 +116,30 @@ class ViewerSide:
 
     def observe(self, feedback: Feedback) -> tuple[Signals, int]:
         """Learn a batch; return what it says about titles, and how many of its events were duplicates."""
+        signals = self._signals(feedback)
+        duplicates = observe(self.titles.arrays, self.viewers.arrays, self.params, feedback, signals)
+        return signals, int(duplicates)
+
+    def observe_tested(self, feedback: Feedback, tested: I4) -> tuple[Signals, F8]:
+        """Learn a batch, and rank the titles of the positives marked in ``tested`` first.
+
+        Returns
+        -------
+        signals, ranks
+            What the batch says about titles; [n, 5] as :meth:`Recommender.prequential` has them.
+        """
+        signals = self._signals(feedback)
+        ranks = np.full((feedback.viewer.size, EXPERTS), -1.0)
+        arrays = self.titles.arrays
+        observe_tested(arrays, self.viewers.arrays, self.params, feedback, signals, tested, ranks)
+        return signals, ranks
+
+    def _signals(self, feedback: Feedback) -> Signals:
         signals = blank_signals(feedback.viewer.size, self.titles)
         signals.title[:] = feedback.title
         signals.weight[:] = feedback.weight
         signals.at[:] = feedback.at
-        duplicates = observe(self.titles.arrays, self.viewers.arrays, self.params, feedback, signals)
-        return signals, int(duplicates)
+        return signals
 
     def rank(self, slots: I4, now_ms: int, n: int) -> Lists:
         """Return the best ``n`` titles of each viewer that the guards allow and the viewer does not have."""

@@ -22,6 +22,9 @@ nearline_restore_rows_total             counter    stage               changelog
 nearline_restore_seconds                histogram  stage               from assignment to ready, one partition
 nearline_stalled_seconds                gauge                          how long nothing has moved though it should
 nearline_prequential_hit_rate           gauge      model               share of tested events among the top 10
+nearline_prequential_tested_total       counter    model               events that were ranked before being learned
+nearline_prequential_hits_total         counter    model               those that stood among the top 10
+nearline_learned_total                  counter                        verdicts learned on the viewers' side
 nearline_drift_detected_total           counter    model               alarms of the drift detector
 nearline_replica_age_events             gauge                          records of the title model not yet replicated
 nearline_replica_rows                   gauge                          titles in the replica
@@ -174,6 +177,9 @@ class Metrics:
         self.hit_rate = self._gauge(
             "prequential_hit_rate", "Share of tested events in the top 10.", ("model",)
         )
+        self.tested = self._counter("prequential_tested", "Events ranked before being learned.", ("model",))
+        self.hits = self._counter("prequential_hits", "Tested events in the top 10.", ("model",))
+        self.learned = self._counter("learned", "Verdicts learned on the viewers' side.")
         self.drift = self._counter("drift_detected", "Alarms of the drift detector.", ("model",))
         self.replica_age = self._gauge("replica_age_events", "Title records not yet replicated.")
         self.replica_rows = self._gauge("replica_rows", "Titles in the replica.")

@@ -98,6 +98,12 @@ class Settings(BaseSettings):
     prequential_share: float = Field(0.05, ge=0.0, le=1.0)
     """Share of events that are ranked before they are learned. Default .05: each costs one ranking."""
 
+    list_length: int = Field(20, ge=1, le=200)
+    """Titles on a list. Default 20: interest is lost after 10 to 20 (Gomez-Uribe and Hunt, 2016)."""
+
+    list_ttl_s: float = Field(86_400.0, gt=0.0)
+    """Seconds after which a page should not be shown any more. Default: a day."""
+
     kafka: dict[str, str] = Field(default_factory=dict)
     """Any librdkafka property: NEARLINE_KAFKA__SASL_MECHANISM sets sasl.mechanism. Default: none."""
 

@@ -1,0 +1,99 @@
+"""From records to verdicts: decode, check, judge. What cannot be used becomes a dead letter, here and nowhere else."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from online_models.catalogue import country_code
+from online_models.feedback import Judge, Verdict
+from online_models.viewer_side import Columns, columns
+from online_models.viewers import hash_ids
+from schemas import DecodeError, Event, Preferences, Reason
+from schemas.codec import check_key, decode_event
+from schemas.dead_letters import DeadLetter
+from schemas.partitioner import partition_for
+from streams.dead_letters import rejected
+from streams.stage import Record
+
+_NO_HEADERS: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(slots=True)
+class Intake:
+    """A batch, judged."""
+
+    verdicts: list[tuple[str, Verdict, int]] = field(default_factory=list)
+    """Viewer, verdict, event time."""
+    event_ids: list[str] = field(default_factory=list)
+    """One for each verdict; an event's second and later verdicts have a number behind it."""
+    offsets: list[int] = field(default_factory=list)
+    """One for each verdict."""
+    countries: list[int] = field(default_factory=list)
+    """One for each verdict: the viewer's country as a code, 0 where the event does not say."""
+    told: list[tuple[Preferences, int]] = field(default_factory=list)
+    """Preferences with their offsets."""
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    newest_ms: int = 0
+    """Newest event time."""
+
+    def columns(self) -> Columns:
+        """Return the verdicts as the models take them."""
+        return columns(self.verdicts, hash_ids(self.event_ids))
+
+
+class Clerk:
+    """Turn records into an :class:`Intake`.
+
+    Parameters
+    ----------
+    judge
+        The declared reward.
+    stage
+        Name of the stage, for dead letters.
+    partition, partitions
+        Which partition of how many: a viewer elsewhere would be learned by two workers.
+    is_hot
+        Whether a viewer was checked before; hashing a key costs more than decoding the event.
+    """
+
+    def __init__(
+        self, judge: Judge, *, stage: str, partition: int, partitions: int, is_hot: Callable[[str], bool]
+    ) -> None:
+        self._judge, self._stage = judge, stage
+        self._partition, self._partitions = partition, partitions
+        self._is_hot = is_hot
+
+    def read(self, records: Sequence[Record]) -> Intake:
+        """Decode, check and judge a batch, in order."""
+        out = Intake()
+        checked: set[str] = set()
+        for record in records:
+            try:
+                event = decode_event(record.value, record.headers or _NO_HEADERS)
+                check_key(event, record.key)
+                if event.viewer_id not in checked:
+                    self._check_partition(event.viewer_id, record)
+                    checked.add(event.viewer_id)
+            except DecodeError as error:
+                out.dead_letters.append(rejected(record, error, stage=self._stage))
+                continue
+            self._take(event, record.offset, out)
+        return out
+
+    def _take(self, event: Event, offset: int, out: Intake) -> None:
+        at = event.event_time_ms
+        out.newest_ms = max(out.newest_ms, at)
+        for n, verdict in enumerate(self._judge(event)):
+            out.verdicts.append((event.viewer_id, verdict, at))
+            out.event_ids.append(f"{event.event_id}\0{n}" if n else event.event_id)
+            out.offsets.append(offset)
+            out.countries.append(country_code(event.country))
+        if isinstance(event, Preferences):
+            out.told.append((event, offset))
+
+    def _check_partition(self, viewer_id: str, record: Record) -> None:
+        if (
+            not self._is_hot(viewer_id)
+            and partition_for(record.key or b"", self._partitions) != self._partition
+        ):
+            message = "the key belongs in another partition: set partitioner=murmur2_random"
+            raise DecodeError(Reason.PARTITION_MISMATCH, None, message)

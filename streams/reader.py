@@ -1,0 +1,114 @@
+"""Reading a compacted topic whole, and then for ever: the title model's replica, the catalogue, the experiments.
+
+A thread reads every partition from the beginning under ``read_committed``. It is *caught up* once it has been at the end of each
+partition, by position and not by last record: control records and compaction holes have no record.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from streams import kafka_clients
+from streams.errors import BrokerError
+from streams.exits import die
+from streams.kafka_clients import KafkaError, Message, TopicPartition
+from streams.settings import Settings
+
+_LOG = structlog.get_logger(__name__)
+
+MOST = 10_000
+"""Messages taken at a time: about 10 MB of title rows."""
+WAIT_S = 0.01
+"""Longest wait for a message: adds to the replica's age, and costs a hundred idle calls a second."""
+
+
+class TableReader:
+    """Feed a compacted topic to a function, oldest first.
+
+    Parameters
+    ----------
+    settings
+        Brokers, security, timeouts.
+    topic
+        Name on the cluster.
+    partitions
+        Which partitions to read.
+    apply
+        Takes messages in order, from one thread; what it raises ends the process.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        topic: str,
+        partitions: Sequence[int],
+        apply: Callable[[list[Message]], None],
+        *,
+        die: Callable[[BaseException], None] = die,
+    ) -> None:
+        self._settings, self._topic, self._partitions = settings, topic, partitions
+        self._apply, self._die = apply, die
+        self._caught_up, self._stop = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"reader {topic}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop reading and wait for the thread."""
+        self._stop.set()
+        self._thread.join()
+
+    def wait(self) -> None:
+        """Block until caught up.
+
+        Raises
+        ------
+        BrokerError
+            It took longer than the setting ``replica_timeout_s``.
+        """
+        if not self._caught_up.wait(self._settings.replica_timeout_s):
+            raise BrokerError(
+                f"{self._topic} was not read to its end in {self._settings.replica_timeout_s:g} s",
+                why="the broker is slow, or the topic large",
+                next_step="look at the broker, or raise NEARLINE_REPLICA_TIMEOUT_S",
+            )
+
+    def _run(self) -> None:
+        try:
+            self._read()
+        except Exception as error:  # noqa: BLE001 - a thread's error has nobody else to end the process
+            self._die(error)
+
+    def _read(self) -> None:
+        consumer = kafka_clients.consumer(
+            self._settings,
+            {
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 10,
+                "group.id": f"{self._settings.group}-tables",
+            },
+        )
+        try:
+            consumer.assign(
+                [TopicPartition(self._topic, p, kafka_clients.OFFSET_BEGINNING) for p in self._partitions]
+            )
+            waiting = set(self._partitions)
+            while not self._stop.is_set():
+                messages = []
+                for message in consumer.consume(MOST, WAIT_S):
+                    if message.error() is None:
+                        messages.append(message)
+                    elif message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the driver's name
+                        waiting.discard(message.partition())
+                    else:
+                        _LOG.warning("reader_error", topic=self._topic, error=message.error().str())
+                if messages:
+                    self._apply(messages)
+                if not waiting and not self._caught_up.is_set():
+                    _LOG.info("table_caught_up", topic=self._topic)
+                    self._caught_up.set()
+        finally:
+            consumer.close()

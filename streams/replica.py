@@ -1,0 +1,114 @@
+"""What every worker knows of all titles: a replica of the title model, and the catalogue's guards over the same rows."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import structlog
+
+from online_models.catalogue import Catalogue
+from online_models.kernels.layout import I8
+from online_models.titles import TitleTable
+from schemas import DecodeError, topics
+from schemas.codec import decode_title
+from streams import title_rows
+from streams.kafka_clients import Message
+from streams.metrics import Metrics
+from streams.reader import TableReader
+from streams.settings import Settings
+
+_LOG = structlog.get_logger(__name__)
+
+
+class Replica:
+    """Titles as the titles stage published them; a companion of the worker.
+
+    One thread writes while the viewers' steps read: a step may see a vector of which some numbers are a moment newer. Ranking does not
+    notice, and no lock is held where lists are made.
+
+    Parameters
+    ----------
+    settings
+        Brokers, shards, model.
+    partitions
+        Of the catalogue's topic.
+    viewer_partitions
+        Of the viewing events' topic: who sends signals.
+    metrics
+        Where rows and age are shown.
+
+    Attributes
+    ----------
+    titles
+        The rows.
+    catalogue
+        Their guards.
+    """
+
+    def __init__(
+        self, settings: Settings, *, partitions: int, viewer_partitions: int, metrics: Metrics
+    ) -> None:
+        self.titles = TitleTable(settings.model)
+        self.catalogue = Catalogue(self.titles)
+        self._metrics = metrics
+        self._learned: I8 = np.zeros((settings.title_shards, viewer_partitions), np.int64)
+        self._model = TableReader(
+            settings, settings.topic(topics.TITLE_MODEL), range(settings.title_shards), self._take_rows
+        )
+        self._guards = TableReader(
+            settings, settings.topic(topics.CATALOG), range(partitions), self._take_titles
+        )
+
+    def start(self) -> None:
+        """Begin to read both topics."""
+        self._model.start()
+        self._guards.start()
+
+    def stop(self) -> None:
+        """Stop reading."""
+        self._model.stop()
+        self._guards.stop()
+
+    def wait(self) -> None:
+        """Block until both are caught up."""
+        self._guards.wait()
+        self._model.wait()
+
+    def learned(self, partition: int) -> int:
+        """Events of a viewers partition that every shard has learned and this replica has."""
+        return int(self._learned[:, partition].min())
+
+    def _take_rows(self, messages: list[Message]) -> None:
+        newest: dict[bytes, bytes | None] = {}
+        for message in messages:
+            key, value = message.key(), message.value()
+            if key == title_rows.LEARNED:
+                if value is not None:
+                    self._take_learned(message.partition(), value)
+            elif key and not title_rows.is_reserved(key):
+                newest.pop(key, None)
+                newest[key] = value
+        rows = {key: value for key, value in newest.items() if value is not None}
+        if rows:
+            self.titles.load(
+                [key.decode() for key in rows], title_rows.unpack(list(rows.values()), self.titles.config)
+            )
+        self._metrics.replica_rows.set(len(self.titles))
+
+    def _take_learned(self, shard: int, value: bytes) -> None:
+        learned = title_rows.unpack_learned(value)
+        n = min(learned.size, self._learned.shape[1])
+        self._learned[shard, :n] = np.maximum(self._learned[shard, :n], learned[:n])
+
+    def _take_titles(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            key, value = message.key(), message.value()
+            if value is None:
+                self.catalogue.withdraw((key or b"").decode(errors="replace"))
+                continue
+            try:
+                self.catalogue.put(decode_title(value))
+            except DecodeError as error:
+                _LOG.warning(
+                    "catalogue_record_unusable", partition=message.partition(), offset=message.offset(),
+                    reason=error.reason, field=error.field,
+                )  # fmt: skip

@@ -1,0 +1,145 @@
+"""What the viewers stage tells the titles stage: a batch of signals, packed column by column.
+
+::
+
+    header | action u1[n] | title u2[n] | weight f4[n] | at i8[n] | depth u2[n]
+           | x f2[p, D] | gradient f2[p, HK] | history u2[sum of depth] | keys u8[t] | name ends u4[t] | names
+
+All little-endian. Titles are numbers of the record's own dictionary (keys and names at its end); ``x`` and the gradient stand for
+the ``p`` positives only, in half precision: a step of learning does not see the difference, the broker sees half the bytes.
+A record holds at most :data:`MOST_EVENTS`, so that it stays below the broker's message limit and dictionary numbers fit 16 bits.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from online_models.feedback import Action
+from online_models.kernels.layout import I4, Signals
+from online_models.titles import TitleTable
+from online_models.viewer_side import blank_signals
+from streams.errors import StateError
+
+VERSION = 1
+MOST_EVENTS = 1_000
+"""About 300 bytes an event at the default configuration, 600 at most: well below 1 MB, Kafka's default limit."""
+
+_HEADER = np.dtype([
+    ("version", "<u2"), ("partition", "<u2"), ("events", "<u4"), ("width", "<u2"), ("inputs", "<u2"),
+    ("positives", "<u4"), ("history", "<u4"), ("titles", "<u4"), ("names", "<u4"), ("sent", "<i8"),
+])  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SignalBatch:
+    """One record: who sent it, how many events its sender has sent with it, and what they say."""
+
+    partition: int
+    """Viewers partition of the sender."""
+    sent: int
+    """Events that the sender has sent, this record's included: the watermark that bounds the lead over the model."""
+    signals: Signals
+    """Titles as rows of the receiver's table."""
+
+
+def pack(signals: Signals, titles: TitleTable, *, partition: int, sent: int) -> Iterator[tuple[bytes, int]]:
+    """Pack what titles can learn from, in records of at most :data:`MOST_EVENTS`.
+
+    Yields
+    ------
+    record, sent
+        The bytes, and the sender's count after them.
+    """
+    useful = np.flatnonzero(np.isin(signals.action, (Action.POSITIVE, Action.REJECT, Action.TOUCH)))
+    for start in range(0, useful.size, MOST_EVENTS):
+        chosen = useful[start : start + MOST_EVENTS]
+        sent += int(chosen.size)
+        yield _pack_one(Signals(*(column[chosen] for column in signals)), titles, partition, sent), sent
+
+
+def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
+    """Read a record and find or make the rows of its titles.
+
+    Raises
+    ------
+    StateError
+        The record is of another version, or of a model of another shape.
+    """
+    head = np.frombuffer(record, _HEADER, count=1)[0]
+    width, inputs = titles.config.width, titles.config.input_width
+    if (head["version"], head["width"], head["inputs"]) != (VERSION, width, inputs):
+        raise StateError(
+            "a signals record was written by another version or model configuration",
+            why=f"version {head['version']}, width {head['width']}; expected {VERSION}, {width}",
+            next_step="let the workers of the old configuration drain titles.signals.v1 before starting new ones",
+        )
+    columns = _Columns(record, _HEADER.itemsize)
+    n, p = int(head["events"]), int(head["positives"])
+    out = blank_signals(n, titles)
+    out.action[:] = columns.take("u1", n)
+    numbers = columns.take("<u2", n)
+    out.weight[:] = columns.take("<f4", n)
+    out.at[:] = columns.take("<i8", n)
+    out.depth[:] = columns.take("<u2", n)
+    positive = out.action == Action.POSITIVE
+    out.x[positive] = columns.take("<f2", p * width).reshape(p, width)
+    out.gradient[positive] = columns.take("<f2", p * inputs).reshape(p, inputs)
+    history = columns.take("<u2", int(head["history"]))
+    rows = _rows(columns, int(head["titles"]), int(head["names"]), titles)
+    out.title[:] = rows[numbers]
+    out.history[_filled(out.depth, out.history.shape[1])] = rows[history]
+    return SignalBatch(int(head["partition"]), int(head["sent"]), out)
+
+
+class _Columns:
+    """Read one column after the other."""
+
+    def __init__(self, record: bytes, at: int) -> None:
+        self._record, self._at = record, at
+
+    def take(self, kind: str, count: int) -> NDArray[np.generic]:
+        """Return the next ``count`` numbers."""
+        dtype = np.dtype(kind)
+        out = np.frombuffer(self._record, dtype, count=count, offset=self._at)
+        self._at += dtype.itemsize * count
+        return out
+
+
+def _filled(depth: I4, width: int) -> NDArray[np.bool_]:
+    """Which cells of a history block hold a title."""
+    return np.arange(width) < depth[:, None]
+
+
+def _pack_one(signals: Signals, titles: TitleTable, partition: int, sent: int) -> bytes:
+    history = signals.history[_filled(signals.depth, signals.history.shape[1])]
+    rows, numbers = np.unique(np.concatenate((signals.title, history)), return_inverse=True)
+    numbers = numbers.astype("<u2")
+    positive = signals.action == Action.POSITIVE
+    names = [titles.ids[row].encode() for row in rows.tolist()]
+    blob = b"".join(names)
+    head = np.zeros(1, _HEADER)
+    n, p = signals.title.size, int(positive.sum())
+    head[0] = (
+        VERSION, partition, n, signals.x.shape[1], signals.gradient.shape[1], p, history.size, rows.size, len(blob), sent,
+    )  # fmt: skip
+    parts = (
+        head, signals.action, numbers[:n], signals.weight.astype("<f4"), signals.at.astype("<i8"),
+        signals.depth.astype("<u2"), signals.x[positive].astype("<f2"), signals.gradient[positive].astype("<f2"),
+        numbers[n:], titles.arrays.key[rows].astype("<u8"), np.cumsum([len(name) for name in names], dtype="<u4"),
+    )  # fmt: skip
+    return b"".join([*(part.tobytes() for part in parts), blob])
+
+
+def _rows(columns: _Columns, count: int, length: int, titles: TitleTable) -> I4:
+    """Find the rows of a record's dictionary: by name, or by key where the sender knew no name either."""
+    keys, ends = columns.take("<u8", count), columns.take("<u4", count).tolist()
+    blob = columns.take("u1", length).tobytes()
+    names = [blob[a:b].decode() for a, b in zip([0, *ends], ends, strict=False)]
+    if all(names):
+        return titles.intern(names)
+    named = [name for name in names if name]
+    out = titles.by_key(keys.astype(np.uint64))
+    out[[bool(name) for name in names]] = titles.intern(named)
+    return out

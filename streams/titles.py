@@ -1,0 +1,96 @@
+"""The titles stage: signals in; changed rows of the title model and trending lists out.
+
+Its source is ``titles.signals.v1``, its changelog ``titles.model.v1``, which is also everyone's replica. Batches have a floor of
+about 100 ms: a popular title's row is then written once a batch and not once an event.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from online_models.kernels.layout import I8
+from online_models.title_side import TitleSide
+from online_models.titles import TitleTable
+from schemas import topics
+from schemas.codec import encode
+from schemas.lists import Trending, TrendingItem
+from streams import title_rows
+from streams.settings import Settings
+from streams.signals import unpack
+from streams.stage import Message, Outcome, Record, Row, StageSpec, StateView
+
+TRENDING_ITEMS = 50
+"""Titles on a trending list: two screens."""
+TRENDING_HALF_LIFE = 1
+"""A day, of the configured half-lives."""
+
+
+def titles_spec(settings: Settings) -> StageSpec:
+    """Describe the stage."""
+    return StageSpec(
+        name="titles",
+        source=settings.topic(topics.SIGNALS),
+        changelog=settings.topic(topics.TITLE_MODEL),
+        make_step=lambda partition, store: TitlesStep(settings, partition, store),
+        dead_letters=settings.topic(topics.DEAD_LETTERS),
+        max_events=settings.titles_batch_events,
+        max_bytes=settings.viewers_batch_bytes * 8,
+        floor_s=settings.titles_floor_s,
+    )
+
+
+class TitlesStep:
+    """The logic of one shard.
+
+    Parameters
+    ----------
+    settings
+        Model, shards, topics.
+    partition
+        The shard; partitions beyond the number of shards get no signals.
+    store
+        The shard's rows.
+    """
+
+    def __init__(self, settings: Settings, partition: int, store: StateView) -> None:
+        self._side = TitleSide(TitleTable(settings.model), shard=partition, shards=settings.title_shards)
+        self._trending_topic = settings.topic(topics.TRENDING)
+        self._learned: I8 = title_rows.unpack_learned(store.get(title_rows.LEARNED))
+        rows = {key: value for key, value in store.scan() if not title_rows.is_reserved(key)}
+        if rows:
+            packed = title_rows.unpack(list(rows.values()), settings.model)
+            self._side.titles.load([key.decode() for key in rows], packed)
+
+    def __call__(self, records: Sequence[Record]) -> Outcome:
+        """Learn a batch of signals."""
+        titles = self._side.titles
+        newest = 0
+        for record in records:
+            batch = unpack(record.value or b"", titles)
+            self._side.absorb(batch.signals)
+            self._count(batch.partition, batch.sent)
+            newest = max(newest, int(batch.signals.at.max(initial=0)))
+        rows: list[Row] = title_rows.pack(titles, titles.changed())
+        rows.append(title_rows.pack_learned(self._learned))
+        return Outcome(rows=rows, outputs={self._trending_topic: self._trending(newest)})
+
+    def _count(self, partition: int, sent: int) -> None:
+        if partition >= self._learned.size:
+            self._learned = np.concatenate(
+                (self._learned, np.zeros(partition + 1 - self._learned.size, np.int64))
+            )
+        self._learned[partition] = max(self._learned[partition], sent)
+
+    def _trending(self, at_ms: int) -> list[Message]:
+        config = self._side.titles.config
+        items = self._side.trending(TRENDING_HALF_LIFE, TRENDING_ITEMS)
+        if self._side.shards > 1 or not items:
+            return []
+        value = Trending(
+            scope="global",
+            generated_at_ms=at_ms,
+            half_life_s=config.trending.half_lives_s[TRENDING_HALF_LIFE],
+            items=tuple(TrendingItem(title_id=title, score=round(score, 4)) for title, score in items),
+            model_version=config.fingerprint(),
+        )
+        return [{"key": b"global", "value": encode(value)}]

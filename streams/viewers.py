@@ -1,0 +1,194 @@
+"""The viewers stage: viewing events in; refreshed home pages, signals about titles and changed rows of viewers out.
+
+One batch: judge the records (:mod:`streams.intake`), learn them on the viewers' side of the model, rank those whose taste moved, write
+their pages. What the batch says about titles travels on as signals; the titles stage learns it and the replica brings it back.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from online_models.feedback import Action, Judge
+from online_models.kernels.layout import Feedback, Signals
+from online_models.viewer_side import ViewerSide
+from schemas import topics
+from streams import signals as wire
+from streams import viewer_rows
+from streams.intake import Clerk, Intake
+from streams.lead import Lead
+from streams.metrics import Metrics
+from streams.pages import Cause, PageEncoder
+from streams.quality import Quality
+from streams.replica import Replica
+from streams.settings import Settings
+from streams.stage import Message, Outcome, Record, StageSpec, StateView
+
+STAGE = "viewers"
+_MOVING = (Action.POSITIVE, Action.REJECT, Action.KNOWN)
+
+
+class ViewersStage:
+    """What the stage's partitions share.
+
+    Parameters
+    ----------
+    settings
+        Model, topics, batches.
+    replica
+        The titles.
+    partitions
+        Of the events' topic.
+    metrics
+        Where lists and quality are counted.
+    """
+
+    def __init__(self, settings: Settings, replica: Replica, *, partitions: int, metrics: Metrics) -> None:
+        self.settings, self.replica, self.partitions = settings, replica, partitions
+        self.metrics = metrics
+        self.quality = Quality(metrics)
+        self.lead = Lead(replica, settings.lead_events, metrics)
+
+    def spec(self) -> StageSpec:
+        """Describe the stage."""
+        s = self.settings
+        most = s.viewers_batch_events if not s.lead_events else min(s.viewers_batch_events, s.lead_events)
+        return StageSpec(
+            name=STAGE,
+            source=s.topic(topics.EVENTS),
+            changelog=s.topic(topics.VIEWER_STATE),
+            make_step=self.step,
+            dead_letters=s.topic(topics.DEAD_LETTERS),
+            max_events=most,
+            max_bytes=s.viewers_batch_bytes,
+            gate=self.lead.gate if s.lead_events else None,
+        )
+
+    def step(self, partition: int, store: StateView) -> "ViewersStep":
+        """Build the logic of a partition, once the replica has caught up."""
+        self.replica.wait()
+        return ViewersStep(self, partition, store)
+
+
+class ViewersStep:
+    """The logic of one source partition."""
+
+    def __init__(self, stage: ViewersStage, partition: int, store: StateView) -> None:
+        settings = stage.settings
+        self._stage, self._partition, self._settings = stage, partition, settings
+        self._side = ViewerSide(stage.replica.titles, stage.replica.catalogue)
+        self._load = viewer_rows.loader(store)
+        self._clerk = Clerk(
+            Judge(settings.model.reward),
+            stage=STAGE,
+            partition=partition,
+            partitions=stage.partitions,
+            is_hot=lambda viewer: self._side.viewers.slot(viewer) is not None,
+        )
+        self._pages = PageEncoder(
+            stage.replica.titles,
+            topic=settings.topic(topics.EVENTS),
+            partition=partition,
+            model_version=settings.model.fingerprint(),
+            ttl_ms=int(settings.list_ttl_s * 1000),
+        )
+        self._sent = viewer_rows.unpack_sent(store.get(viewer_rows.SENT))
+        stage.lead.sent(partition, self._sent)
+
+    def __call__(self, records: Sequence[Record]) -> Outcome:
+        """Learn a batch and refresh the pages of the viewers that it moved."""
+        intake = self._clerk.read(records)
+        out = Outcome(dead_letters=intake.dead_letters)
+        moved = self._told(intake)
+        if intake.verdicts:
+            feedback = self._side.feedback(intake.columns(), self._load)
+            signals = self._observe(feedback)
+            self._locate(feedback, intake.countries)
+            self._tell_titles(signals, out)
+            moved |= self._moved(feedback, signals, intake.offsets)
+            touched = np.unique(feedback.viewer[signals.action != Action.NOTHING])
+        else:
+            touched = np.zeros(0, np.int32)
+        if moved:
+            self._refresh(moved, intake.newest_ms, out)
+        slots = np.union1d(touched, np.fromiter(moved, np.int32, len(moved))).astype(np.int32)
+        if slots.size:
+            out.rows.extend(viewer_rows.pack(self._side.viewers, slots))
+            out.rows.append(viewer_rows.pack_sent(self._sent))
+        self._stage.metrics.cache_slots.labels(STAGE).set(len(self._side.viewers))
+        return out
+
+    def close(self) -> None:
+        """Forget the partition's lead: another worker goes on."""
+        self._stage.lead.forget(self._partition)
+
+    def _told(self, intake: Intake) -> dict[int, tuple[int, int]]:
+        """Take over stated preferences; return the slots whose page they change."""
+        if not intake.told:
+            return {}
+        viewers = self._side.viewers
+        everyone = [*(event.viewer_id for event, _ in intake.told), *(v for v, _, _ in intake.verdicts)]
+        slots = viewers.acquire(everyone, self._load)[: len(intake.told)].tolist()
+        for (event, _), slot in zip(intake.told, slots, strict=True):
+            if event.maturity is not None:
+                viewers.arrays.limit[slot] = event.maturity
+        return {
+            slot: (offset, event.event_time_ms)
+            for (event, offset), slot in zip(intake.told, slots, strict=True)
+        }
+
+    def _observe(self, feedback: Feedback) -> Signals:
+        """Learn, and test the configured share of the events first."""
+        share = self._settings.prequential_share
+        self._stage.metrics.learned.inc(feedback.viewer.size)
+        if share == 0.0:
+            return self._side.observe(feedback)[0]
+        tested = feedback.event < np.uint64(share * float(2**64 - 2**12))
+        signals, ranks = self._side.observe_tested(feedback, tested.astype(np.int32))
+        self._stage.quality.add(ranks)
+        return signals
+
+    def _locate(self, feedback: Feedback, countries: Sequence[int]) -> None:
+        """Take over where viewers are, as far as their events say."""
+        codes = np.asarray(countries, np.uint16)
+        at = np.flatnonzero(codes)
+        self._side.viewers.arrays.country[feedback.viewer[at]] = codes[at]
+
+    def _tell_titles(self, signals: Signals, out: Outcome) -> None:
+        """Put the signals on every shard's partition."""
+        messages: list[Message] = []
+        for value, sent in wire.pack(signals, self._side.titles, partition=self._partition, sent=self._sent):
+            self._sent = sent
+            messages.extend({"value": value, "partition": p} for p in range(self._settings.title_shards))
+        if messages:
+            out.outputs[self._settings.topic(topics.SIGNALS)] = messages
+        self._stage.lead.sent(self._partition, self._sent)
+
+    def _moved(
+        self, feedback: Feedback, signals: Signals, offsets: Sequence[int]
+    ) -> dict[int, tuple[int, int]]:
+        """Return the slots whose taste or known titles changed, with offset and time of the last event that did it."""
+        at = np.flatnonzero(np.isin(signals.action, _MOVING))
+        return {
+            slot: (offsets[n], when)
+            for slot, n, when in zip(
+                feedback.viewer[at].tolist(), at.tolist(), feedback.at[at].tolist(), strict=True
+            )
+        }
+
+    def _refresh(self, moved: dict[int, tuple[int, int]], now_ms: int, out: Outcome) -> None:
+        """Rank the moved viewers and write their pages."""
+        viewers = self._side.viewers
+        slots = np.fromiter(moved, np.int32, len(moved))
+        lists = self._side.rank(slots, now_ms, self._settings.list_length)
+        viewers.arrays.seq[slots] += 1
+        seqs = viewers.arrays.seq[slots].tolist()
+        causes = [
+            Cause(viewers.ids[slot], seq, offset, when)
+            for (slot, (offset, when)), seq in zip(moved.items(), seqs, strict=True)
+        ]
+        pages = self._pages.encode(lists, causes)
+        out.outputs[self._settings.topic(topics.HOME)] = [
+            {"key": cause.viewer_id.encode(), "value": page, "partition": self._partition}
+            for cause, page in zip(causes, pages, strict=True)
+        ]
+        self._stage.metrics.lists.inc(len(pages))
