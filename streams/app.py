@@ -16,8 +16,8 @@ import structlog
 from faust.types import StreamT
 
 from streams import kafka_clients
-from streams.errors import BrokerError
-from streams.exits import IN_DOUBT, die, exit_code
+from streams.claim import claimed
+from streams.exits import IN_DOUBT, die
 from streams.metrics import Metrics
 from streams.security import aiokafka_options
 from streams.settings import Settings
@@ -25,6 +25,8 @@ from streams.stage import StageSpec
 from streams.stages import Stages
 from streams.state import StoreMemory
 from streams.surroundings import Failpoint, Surroundings, no_failpoint
+from streams.changelog import RESTORER
+from streams.topic_check import check_topics
 from streams.transactions import PRODUCER
 from streams.transport import BatchTransport
 
@@ -65,7 +67,6 @@ class App(faust.App):
             loop=asyncio.new_event_loop(),  # Faust's parts remember the loop that was there when they were made
             broker=[f"kafka://{broker.strip()}" for broker in settings.brokers.split(",")],
             store="memory://",
-            datadir=settings.state_dir / "faust",
             autodiscover=False,
             web_enabled=False,
             topic_allow_declare=False,
@@ -94,6 +95,9 @@ class App(faust.App):
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)
+
+    def _create_directories(self) -> None:
+        """Faust keeps nothing on disk here."""
 
     async def on_stop(self) -> None:
         """Let the batches in flight end before the consumer leaves the group."""
@@ -137,9 +141,7 @@ def build_app(
         group=settings.group,
         state_dir=settings.state_dir,
         producer=lambda name: kafka_clients.producer(settings, {**PRODUCER, "transactional.id": name}),
-        consumer=lambda: kafka_clients.consumer(
-            settings, {"enable.partition.eof": True, "group.id": f"{settings.group}-restore"}
-        ),
+        consumer=lambda: kafka_clients.consumer(settings, RESTORER),
         metrics=metrics,
         memory=StoreMemory(),
         failpoint=failpoint,
@@ -148,7 +150,7 @@ def build_app(
 
 
 def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
-    """Run a worker until SIGTERM or SIGINT, or until Faust crashes.
+    """Run a worker until SIGTERM or SIGINT.
 
     Parameters
     ----------
@@ -160,16 +162,18 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
     Returns
     -------
     int
-        0 after a signal; the exit code of the error otherwise. A step, a transaction or a store that fails
-        ends the process directly (:mod:`streams.exits`).
+        0 after a signal, 4 if stopping took too long. Whatever fails while the worker runs, in a step, in a
+        transaction, in a store or inside Faust, ends the process directly (:mod:`streams.exits`).
 
     Raises
     ------
     StreamError
-        The broker does not answer, a topic is missing, or a companion cannot start.
+        The broker does not answer, a topic is missing or does not fit, the state folder is in use, or a
+        companion cannot start.
     """
-    kafka_clients.require_broker(app.settings)
+    check_topics(app.settings, app.stages.specs.values())
     with contextlib.ExitStack() as stack:
+        stack.enter_context(claimed(app.settings.state_dir))
         for companion in companions:
             companion.start()
             stack.callback(companion.stop)
@@ -180,22 +184,23 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
 
 
 async def _serve(app: App) -> int:
-    """Start the app, wait for a signal or a crash, stop the app."""
+    """Start the app, wait for a signal, stop the app; a crash of Faust ends the process."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await app.start()
     await _first(stop.wait(), app.wait_crashed())
-    reason = app.crash_reason
-    _LOG.info("worker_stops", because=repr(reason) if reason else "signal")
+    if app.crash_reason is not None:
+        die(app.crash_reason)
+    _LOG.info("worker_stops")
     try:
         async with asyncio.timeout(STOP_S):
             await app.stop()
     except TimeoutError:
         _LOG.error("worker_stop_timeout", seconds=STOP_S)  # noqa: TRY400 - the traceback is ours
         return IN_DOUBT
-    return exit_code(reason) if reason else 0
+    return 0
 
 
 async def _first(*waits: Coroutine[Any, Any, Any]) -> None:

@@ -15,7 +15,10 @@ from streams.errors import AbandonedError, BrokerUnreachableError, StateError
 from streams.kafka_clients import Consumer, KafkaError, Message, TopicPartition
 from streams.state import Store
 
-__all__ = ["APPLIED_KEY", "Changelog", "pack_applied", "unpack_applied"]
+__all__ = ["APPLIED_KEY", "RESTORER", "Changelog", "pack_applied", "unpack_applied"]
+
+RESTORER = {"enable.partition.eof": True, "group.id": "nearline-restore", "fetch.wait.max.ms": 10}
+"""Properties of a consumer that restores; with the driver's own 500 ms a broker holds the news of the end back."""
 
 APPLIED_KEY = b"\0applied"
 """Key of the applied record; compaction keeps the newest of each partition."""

@@ -63,6 +63,7 @@ class Lane:
         self.ready = False
         """Whether the partition is restored."""
         self._epoch = self._next = 0
+        self._placed = False
         self._queue, self._arrived = SliceQueue(), asyncio.Event()
         self._closing = False
         self._batch: asyncio.Future[None] | None = None
@@ -75,7 +76,7 @@ class Lane:
     def has_room(self) -> bool:
         """Return whether more should be fetched: a whole further batch is not waiting yet."""
         spec = self.partition.spec
-        return self._epoch > 0 and self._queue.events < spec.max_events and self._queue.size < spec.max_bytes
+        return self._placed and self._queue.events < spec.max_events and self._queue.size < spec.max_bytes
 
     @property
     def idle(self) -> bool:
@@ -97,13 +98,15 @@ class Lane:
     async def rewind(self) -> None:
         """Drop what is queued and read again from behind the applied offset; harmless at any time."""
         self._queue.clear()
+        self._placed = False
         self._epoch, self._next = next(self._road.epochs), 0
         part, spec = self.partition, self.partition.spec
         await asyncio.shield(self._road.place(spec.source, part.number, part.position, self._epoch))
+        self._placed = True
 
     async def quiesce(self) -> None:
         """Refuse further slices and wait for the batch in flight; :meth:`rewind` starts again."""
-        self._epoch = 0
+        self._epoch, self._placed = 0, False
         self._queue.clear()
         if self._batch is not None:
             await asyncio.wait([self._batch])
@@ -121,7 +124,7 @@ class Lane:
 
     def rewind_soon(self) -> None:
         """Refuse further slices now, and read again as soon as the loop gets to it."""
-        self._epoch = 0
+        self._epoch, self._placed = 0, False
         self._rewinding = asyncio.get_running_loop().create_task(self.rewind())
 
     async def _run(self) -> None:

@@ -1,0 +1,46 @@
+"""One worker, one state folder."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from streams.errors import StateError, StateLockedError
+
+__all__ = ["claimed"]
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Hold a state folder for this process; made when it is not there, given back however the process ends.
+
+    Raises
+    ------
+    StateLockedError
+        Another worker has it.
+    StateError
+        It cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with claimed(folder), claimed(folder):
+    ...     pass
+    Traceback (most recent call last):
+    streams.errors.StateLockedError: the state folder ... is in use by another worker ...
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "LOCK").open("w")
+    except OSError as error:
+        what = f"the state folder {folder} cannot be written"
+        advice = "correct its owner, or choose another (NEARLINE_STATE_DIR)"
+        raise StateError(what, why=error.strerror or "", next_step=advice) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            what = f"the state folder {folder} is in use by another worker"
+            raise StateLockedError(what, next_step="give each worker its own (NEARLINE_STATE_DIR)") from error
+        yield
