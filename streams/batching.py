@@ -66,7 +66,7 @@ class SliceQueue:
         self.size += size
 
     def take(self, *, max_events: int, max_bytes: int) -> list[Any]:
-        """Return the next batch: at most so many records and bytes, but at least one record if there is any."""
+        """Return the next batch: at most so many records and bytes, but one record if there is any."""
         batch: list[Any] = []
         room = max_bytes
         while self._slices and len(batch) < max_events:

@@ -18,7 +18,7 @@ from streams.state import Store
 __all__ = ["APPLIED_KEY", "RESTORER", "Changelog", "pack_applied", "unpack_applied"]
 
 RESTORER = {"enable.partition.eof": True, "group.id": "nearline-restore", "fetch.wait.max.ms": 10}
-"""Properties of a consumer that restores; with the driver's own 500 ms a broker holds the news of the end back."""
+"""Properties of a consumer that restores. With the driver's own 500 ms a broker holds the end back."""
 
 APPLIED_KEY = b"\0applied"
 """Key of the applied record; compaction keeps the newest of each partition."""
@@ -147,15 +147,16 @@ class Changelog:
         applied, position, at_end = store.applied, store.changelog_position, False
         for message in messages:
             error = message.error()
+            offset, key, value = message.offset() or 0, message.key() or b"", message.value()
             if error is not None:
-                at_end = _is_end(error) and message.offset() >= high
-                position = max(position, message.offset()) if at_end else position
+                at_end = _is_end(error) and offset >= high
+                position = max(position, offset) if at_end else position
                 continue
-            position = message.offset() + 1
-            if message.key() == APPLIED_KEY:
-                applied = unpack_applied(message.value())
+            position = offset + 1
+            if key == APPLIED_KEY:
+                applied = unpack_applied(value or b"")
             else:
-                rows.append((message.key(), message.value()))
+                rows.append((key, value))
         store.write(rows, applied=applied, changelog_position=position, caught_up=at_end)
         self.rows += len(rows)
         return at_end

@@ -6,8 +6,8 @@ The policy:
   is wrong, becomes a dead letter in the transaction of its batch: exactly once per source offset;
 * a record on which our own code raises becomes a dead letter with reason ``step_failed`` once it was
   isolated (:mod:`streams.suspect`);
-* nothing else does. A broker that does not answer, a full disk, a lost partition are not a record's fault: the
-  worker stops or ends, and the record comes again.
+* nothing else does. A broker that does not answer, a full disk, a lost partition are not a record's fault:
+  the worker stops or ends, and the record comes again.
 
 Without the dead-letter topic no batch that holds a bad record can commit: intake stops, nothing is dropped.
 """

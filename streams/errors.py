@@ -16,9 +16,10 @@
     │   ├── StateLockedError        yours: another process works on the same folder
     │   └── StateDamagedError       the disk's: the database is wiped and rebuilt from its changelog
     ├── SourceRecreatedError        yours: a topic was deleted and created again beneath its state
-    ├── SourceGapError              the position fell off the log while we ran: restart, the gap is counted (exit 4)
-    ├── OutcomeInDoubtError         nobody's: a transaction's outcome is unknown; restart, the log knows (exit 4)
+    ├── SourceGapError              the position fell off the log while we ran: restart (exit 4)
+    ├── OutcomeInDoubtError         nobody's: a transaction's outcome is unknown; restart (exit 4)
     ├── StepFailedError             ours: a step raised; restart isolates the record it raised on (exit 4)
+    ├── StuckError                  unknown: there was work and nothing moved; restart (exit 5)
     └── AbandonedError              nobody's: a partition was taken away while it was being restored
 
 Every error says *what* happened, *why* as far as it is known, and the *next step*; the command line prints
@@ -129,15 +130,21 @@ class SourceGapError(StreamError):
 
 
 class OutcomeInDoubtError(StreamError):
-    """A transaction may or may not be committed: the process ends, its successor reads the truth in the log."""
+    """A transaction may or may not be committed: the process ends, its successor asks the log."""
 
     exit_code = 4
 
 
 class StepFailedError(StreamError):
-    """A step raised, which is our fault: the process ends unacknowledged, its successor isolates the record."""
+    """A step raised, which is our fault: the process ends, its successor isolates the record."""
 
     exit_code = 4
+
+
+class StuckError(StreamError):
+    """There was work and nothing moved for too long: start the worker again, report it if it comes back."""
+
+    exit_code = 5
 
 
 class AbandonedError(StreamError):

@@ -8,29 +8,25 @@ import structlog
 
 from streams.errors import StreamError
 
-__all__ = ["IN_DOUBT", "STUCK", "die", "exit_code"]
+__all__ = ["IN_DOUBT", "die", "exit_code"]
 
 _LOG = structlog.get_logger(__name__)
 
 IN_DOUBT = 4
 """State or outcome in doubt: start the worker again, it reads the truth in the log."""
 
-STUCK = 5
-"""Nothing moved though there was work: start the worker again."""
-
 
 def exit_code(error: BaseException) -> int:
     """Return the code with which the process ends because of an error; anything unforeseen is in doubt."""
-    code = error.exit_code if isinstance(error, StreamError) else IN_DOUBT
-    return code
+    return error.exit_code if isinstance(error, StreamError) else IN_DOUBT
 
 
-def die(error: BaseException, code: int | None = None) -> NoReturn:
+def die(error: BaseException) -> NoReturn:
     """Log, and end the process without running anything else: no handler, no destructor, no commit.
 
     ``sys.exit`` would only end a thread, and leave a worker that looks alive (Faust's issue #324).
     """
-    code = exit_code(error) if code is None else code
+    code = exit_code(error)
     _LOG.critical("worker_dies", error=type(error).__name__, why=str(error), code=code, exc_info=error)
     sys.stdout.flush()
     sys.stderr.flush()

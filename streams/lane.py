@@ -1,4 +1,4 @@
-"""One source partition's road through a worker, seen from the event loop: restore, queue, one batch in flight.
+"""One source partition's road through a worker, on the event loop: restore, queue, one batch in flight.
 
 Whatever arrives while a batch is in flight waits and is the next batch, up to a cap: at low load batches are
 small and quick, at high load they are large and cheap, and nothing has to be tuned in between.
@@ -15,9 +15,13 @@ from streams.batching import Slice, SliceQueue
 from streams.errors import AbandonedError
 from streams.partition import Partition
 
-__all__ = ["Lane", "Roadside"]
+__all__ = ["Lane", "Place", "Roadside"]
 
 _LOG = structlog.get_logger(__name__)
+
+
+Place = Callable[[str, int, int, int], Awaitable[None]]
+"""``(topic, partition, offset, epoch)``: seek there, number slices from 0; does nothing if it is not ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,8 @@ class Roadside:
     restore: Executor
     """Opens and closes partitions."""
 
-    place: Callable[[str, int, int, int], Awaitable[None]]
-    """``(topic, partition, offset, epoch)``: seek there, number slices from 0; does nothing if it is not ours."""
+    place: Place
+    """Moves the consumer."""
 
     epochs: Iterator[int]
     """Numbers that were never used before, from 1."""

@@ -1,36 +1,36 @@
-"""Every metric of a worker: its name, meaning, unit and labels, in one table; the only prometheus_client import.
+"""Every metric of a worker: name, meaning, unit and labels in one table; the only prometheus_client import.
 
 Times are in seconds. Labels are bounded: a stage, a partition, a reason, a model; never a viewer or a title.
 
-======================================  =========  ==================  =============================================
-name                                    type       labels              meaning
-======================================  =========  ==================  =============================================
-nearline_events_total                   counter    stage, outcome      records by what became of them
-nearline_lists_total                    counter                        home pages committed
-nearline_dead_letters_total             counter    stage, reason       records that could not be used
-nearline_batch_seconds                  histogram  stage, step         time of a batch in step, transaction, store
-nearline_batch_events                   histogram  stage               records in a batch
-nearline_freshness_seconds              histogram  stage               from the producer's timestamp to the commit
-nearline_consumer_lag_records           gauge      stage, partition    records of the source not yet applied
-nearline_applied_offset                 gauge      stage, partition    last source offset that is part of the state
-nearline_end_offset                     gauge      stage, partition    end of the source partition
-nearline_partitions                     gauge      stage, state        partitions of this worker: restoring, ready
-nearline_gap_records_total              counter    stage               records deleted by retention before being read
-nearline_rewinds_total                  counter    stage               slices lost inside the worker, read again
-nearline_state_rebuilds_total           counter    stage               databases wiped and built again
-nearline_restore_rows_total             counter    stage               changelog rows read back
-nearline_restore_seconds                histogram  stage               from assignment to ready, one partition
-nearline_stalled_seconds                gauge                          how long nothing has moved though it should
-nearline_prequential_hit_rate           gauge      model               share of tested events among the top 10
-nearline_prequential_tested_total       counter    model               events that were ranked before being learned
-nearline_prequential_hits_total         counter    model               those that stood among the top 10
-nearline_learned_total                  counter                        verdicts learned on the viewers' side
-nearline_drift_detected_total           counter    model               alarms of the drift detector
-nearline_replica_age_events             gauge                          records of the title model not yet replicated
-nearline_replica_rows                   gauge                          titles in the replica
-nearline_state_cache_slots              gauge      stage               viewers or titles in memory
-nearline_build_info                     gauge      version             always 1
-======================================  =========  ==================  =============================================
+===============================  =========  ================  ==========================================
+nearline_...                     type       labels            meaning
+===============================  =========  ================  ==========================================
+events_total                     counter    stage, outcome    records by what became of them
+lists_total                      counter                      home pages committed
+dead_letters_total               counter    stage, reason     records that could not be used
+batch_seconds                    histogram  stage, step       a batch's time in step, transaction, store
+batch_events                     histogram  stage             records in a batch
+freshness_seconds                histogram  stage             from the producer's timestamp to the commit
+consumer_lag_records             gauge      stage, partition  records of the source not yet applied
+applied_offset                   gauge      stage, partition  last source offset that is in the state
+end_offset                       gauge      stage, partition  end of the source partition
+partitions                       gauge      stage, state      partitions here: restoring, ready
+gap_records_total                counter    stage             records deleted before they were read
+rewinds_total                    counter    stage             slices lost in the worker, read again
+state_rebuilds_total             counter    stage             databases wiped and built again
+restore_rows_total               counter    stage             changelog rows read back
+restore_seconds                  histogram  stage             from assignment to ready, one partition
+stalled_seconds                  gauge                        how long nothing moved though it should
+prequential_hit_rate             gauge      model             share of tested events in the top 10
+prequential_tested_total         counter    model             events ranked before they were learned
+prequential_hits_total           counter    model             those that stood among the top 10
+learned_total                    counter                      verdicts learned on the viewers' side
+drift_detected_total             counter    model             alarms of the drift detector
+replica_age_events               gauge                        title records not yet replicated
+replica_rows                     gauge                        titles in the replica
+state_cache_slots                gauge      stage             viewers or titles in memory
+build_info                       gauge      version           always 1
+===============================  =========  ================  ==========================================
 """
 
 from collections.abc import Iterable, Sequence
@@ -39,9 +39,10 @@ from threading import Lock
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-__all__ = ["FRESHNESS_S", "BulkHistogram", "Metrics"]
+__all__ = ["FRESHNESS_S", "BulkHistogram", "Exposition", "Metrics"]
 
 FRESHNESS_S = (
     0.001,
@@ -62,7 +63,7 @@ FRESHNESS_S = (
     15.0,
     60.0,
 )
-"""Upper bounds in seconds; the objectives (GOALS: 10, 30, 80 ms) are bounds themselves, so they can be read off."""
+"""Upper bounds in seconds; the objectives of 10, 30 and 80 ms are among them, so they can be read off."""
 
 BATCH_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0)
 """Upper bounds in seconds of the parts of a batch."""
@@ -110,7 +111,7 @@ class BulkHistogram(Collector):
             self._sums[label] = self._sums.get(label, 0.0) + float(values.sum())
 
     def quantile(self, label: str, share: float) -> float:
-        """Return the upper bound of the bucket that holds a quantile; infinite above the last, NaN when empty."""
+        """Return the upper bound of the bucket of a quantile; infinite above the last, NaN when empty."""
         with self._lock:
             counts = self._counts.get(label)
         if counts is None:
@@ -198,3 +199,46 @@ class Metrics:
 
     def _histogram(self, name: str, text: str, bounds: Sequence[float], labels: Sequence[str]) -> Histogram:
         return Histogram(name, text, labels, namespace="nearline", registry=self.registry, buckets=bounds)
+
+
+class Exposition:
+    """Somebody's metrics of one moment, read from Prometheus' text format.
+
+    Parameters
+    ----------
+    text
+        What /metrics answered.
+
+    Examples
+    --------
+    >>> metrics = Metrics()
+    >>> metrics.events.labels("viewers", "applied").inc(3)
+    >>> metrics.freshness.observe("viewers", np.array([0.004, 0.004]))
+    >>> read = Exposition(metrics.exposition().decode())
+    >>> read.value("nearline_events_total", stage="viewers"), read.quantile("nearline_freshness_seconds", 0.5)
+    (3.0, 0.0035)
+    """
+
+    def __init__(self, text: str) -> None:
+        self._samples = [s for family in text_string_to_metric_families(text) for s in family.samples]
+
+    def value(self, name: str, **labels: str) -> float:
+        """Return the sum of the samples of a name that have the labels; 0 where there is none."""
+        return sum(s.value for s in self._samples if s.name == name and labels.items() <= s.labels.items())
+
+    def quantile(self, name: str, share: float, **labels: str) -> float:
+        """Return a histogram's quantile, evenly spread inside its bucket; NaN when empty, infinite above the last bound."""
+        counts: dict[float, float] = {}
+        for s in self._samples:
+            if s.name == f"{name}_bucket" and labels.items() <= s.labels.items():
+                bound = float(s.labels["le"])
+                counts[bound] = counts.get(bound, 0.0) + s.value
+        wanted = share * max(counts.values(), default=0.0)
+        low, below = 0.0, 0.0
+        for bound, count in sorted(counts.items()):
+            if count >= wanted > 0:
+                return (
+                    low + (bound - low) * (wanted - below) / (count - below) if np.isfinite(bound) else bound
+                )
+            low, below = bound, count
+        return float("nan")

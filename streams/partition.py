@@ -1,9 +1,10 @@
-"""One source partition of a stage, seen from the worker thread: opening it, and a batch's effects in order."""
+"""One source partition of a stage, in the worker thread: opening it, and a batch's effects in order."""
 
 import time
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from operator import attrgetter
 
 import numpy as np
@@ -191,7 +192,7 @@ class Partition:
     def _account(self, records: Sequence[Record], outcome: Outcome, times: Sequence[float]) -> None:
         """Count a committed batch, and acquit the suspected range that it ends."""
         stage, metrics = self.spec.name, self._around.metrics
-        for part, (start, end) in zip(self._seconds, zip(times, times[1:], strict=False), strict=True):
+        for part, (start, end) in zip(self._seconds, pairwise(times), strict=True):
             self._seconds[part].observe(end - start)
         metrics.batch_events.labels(stage).observe(len(records))
         metrics.events.labels(stage, "applied").inc(len(records))

@@ -101,13 +101,13 @@ def first_offset(spec: StageSpec, partition: int, applied: int, low: int, high: 
     Examples
     --------
     >>> spec = StageSpec("s", source="in", changelog="log", make_step=None, dead_letters="dead")
-    >>> first_offset(spec, 0, 41, 0, 100), first_offset(spec, 0, 41, 50, 100), first_offset(spec, 0, -1, 50, 100)
-    ((42, 0), (50, 8), (50, 0))
+    >>> [first_offset(spec, 0, applied, low, 100) for applied, low in ((41, 0), (41, 50), (-1, 50))]
+    [(42, 0), (50, 8), (50, 0)]
     """
     if applied >= high:
         what = f"the state of stage {spec.name} reaches offset {applied} of {spec.source}/{partition}"
         why = f"that partition ends at {high}: the topic was deleted and created again, or lost its end"
-        advice = "restore the topic; or stop all workers, give the stages a new NEARLINE_GROUP and empty changelogs"
+        advice = "restore the topic, or stop all workers and begin anew: new NEARLINE_GROUP, empty changelogs"
         raise SourceRecreatedError(what, why=why, next_step=advice)
     missing = max(low - (applied + 1), 0) if applied >= 0 else 0
     return max(applied + 1, low), missing

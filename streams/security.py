@@ -1,7 +1,7 @@
 """One description of how to reach a secured cluster, for both Kafka clients.
 
-The operator writes librdkafka's property names (setting ``kafka``); confluent-kafka takes them as they are, and
-this module says the same to aiokafka, which fetches for Faust.
+The operator writes librdkafka's property names (setting ``kafka``); confluent-kafka takes them as they are,
+and this module says the same to aiokafka, which fetches for Faust.
 """
 
 import ssl
@@ -17,7 +17,7 @@ _MECHANISMS = frozenset({"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"})
 
 
 def aiokafka_options(kafka: Mapping[str, str]) -> dict[str, Any]:
-    """Translate librdkafka's security properties into aiokafka's arguments; other properties are not security.
+    """Translate librdkafka's security properties into aiokafka's arguments; leave the others alone.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ def aiokafka_options(kafka: Mapping[str, str]) -> dict[str, Any]:
 
     Examples
     --------
-    >>> aiokafka_options({"security.protocol": "sasl_plaintext", "sasl.mechanism": "PLAIN", "sasl.username": "a"})
-    {'security_protocol': 'SASL_PLAINTEXT', 'sasl_mechanism': 'PLAIN', 'sasl_plain_username': 'a'}
+    >>> aiokafka_options({"security.protocol": "sasl_plaintext", "sasl.username": "worker"})
+    {'security_protocol': 'SASL_PLAINTEXT', 'sasl_mechanism': 'PLAIN', 'sasl_plain_username': 'worker'}
     """
     protocol = kafka.get("security.protocol", "PLAINTEXT").upper()
     options: dict[str, Any] = {"security_protocol": protocol}
@@ -42,7 +42,10 @@ def aiokafka_options(kafka: Mapping[str, str]) -> dict[str, Any]:
             what = f"SASL mechanism {mechanism} is not supported"
             raise SettingsError(what, next_step=f"use one of {', '.join(sorted(_MECHANISMS))}")
         options["sasl_mechanism"] = mechanism
-        for ours, theirs in (("sasl.username", "sasl_plain_username"), ("sasl.password", "sasl_plain_password")):
+        for ours, theirs in (
+            ("sasl.username", "sasl_plain_username"),
+            ("sasl.password", "sasl_plain_password"),
+        ):
             if ours in kafka:
                 options[theirs] = kafka[ours]
     if protocol.endswith("SSL"):

@@ -2,28 +2,36 @@
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import structlog
 
 from streams.batching import Slice
-from streams.errors import SettingsError
 from streams.exits import die
-from streams.lane import Lane, Roadside
+from streams.lane import Lane, Place, Roadside
 from streams.partition import Partition
 from streams.stage import StageSpec
 from streams.surroundings import Surroundings
+from streams.watchdog import Progress
 
 __all__ = ["Stages"]
 
 _LOG = structlog.get_logger(__name__)
 
 RESTORE_THREADS = 4
-"""Partitions that are opened at the same time: reading a changelog waits for the network more than for a core."""
+"""Partitions opened at the same time: reading a changelog waits for the network more than for a core."""
 
 TopicPartition = tuple[str, int]
 """Source topic and partition."""
+
+FetchedTo = Callable[[str, int], int]
+"""``(topic, partition)``: offset behind the last one fetched, -1 when not known."""
+
+
+def _nowhere(topic: str, partition: int) -> int:  # noqa: ARG001 - stands in until a consumer is there
+    return -1
 
 
 class Stages:
@@ -40,11 +48,6 @@ class Stages:
         the same machine (measured: until transactions time out).
     die
         Ends the process after a failure.
-
-    Raises
-    ------
-    SettingsError
-        Two stages have the same name or read the same topic.
     """
 
     def __init__(
@@ -59,7 +62,9 @@ class Stages:
         self.lanes: dict[TopicPartition, Lane] = {}
         self.assigned_once = False
         """Whether the group ever answered, be it with no partition at all."""
+        self.metrics = around.metrics
         self._around, self._die = around, die
+        self._fetched_to: FetchedTo = _nowhere
         self._work = ThreadPoolExecutor(threads, thread_name_prefix="work")
         self._restore = ThreadPoolExecutor(RESTORE_THREADS, thread_name_prefix="restore")
         self._road: Roadside | None = None
@@ -73,9 +78,23 @@ class Stages:
         """Return whether every assigned partition is restored."""
         return self.assigned_once and all(lane.ready for lane in list(self.lanes.values()))
 
-    def bind(self, place: Callable[[str, int, int, int], Awaitable[None]]) -> None:
+    def bind(self, place: Place, fetched_to: FetchedTo) -> None:
         """Connect the lanes to the consumer that fetches for them."""
+        self._fetched_to = fetched_to
         self._road = Roadside(self._work, self._restore, place, itertools.count(1), self._lost, self._die)
+
+    def progress(self) -> dict[TopicPartition, Progress]:
+        """Say how far every assigned partition is; may be asked from any thread."""
+        return {
+            tp: Progress(
+                stage=lane.partition.spec.name,
+                applied=lane.partition.applied,
+                fetched_to=self._fetched_to(*tp),
+                idle=lane.idle,
+                restored_rows=lane.partition.restored_rows,
+            )
+            for tp, lane in list(self.lanes.items())
+        }
 
     def wants(self, topic: str, partition: int) -> bool:
         """Say whether a partition can take another slice."""
@@ -151,7 +170,7 @@ class Stages:
         for spec in self.specs.values():
             for ready in (True, False):
                 gauge = self._around.metrics.partitions.labels(spec.name, "ready" if ready else "restoring")
-                gauge.set_function(lambda topic=spec.source, ready=ready: self._count(topic, ready=ready))
+                gauge.set_function(partial(self._count, spec.source, ready=ready))
 
     def _count(self, topic: str, *, ready: bool) -> int:
         """Count the partitions of a topic that are ready, or are not."""

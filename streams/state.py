@@ -64,7 +64,7 @@ class StoreMemory:
         """Return the options of one more database."""
         table = rocksdict.BlockBasedOptions()
         table.set_block_cache(self._cache)
-        table.set_bloom_filter(10.0, False)  # noqa: FBT003 - rocksdict takes it by position: whole-table filters
+        table.set_bloom_filter(10, False)  # noqa: FBT003 - rocksdict takes it by position: whole-table filters
         options = rocksdict.Options(raw_mode=True)
         options.create_if_missing(True)  # noqa: FBT003
         options.set_block_based_table_factory(table)
@@ -143,10 +143,10 @@ class Store:
         if not keys:
             return []
         try:
-            rows: list[bytes | None] = self._db.get(list(keys))
+            rows = self._db.get(list(keys))
         except Exception as error:
             raise self._explained(error) from error
-        return rows
+        return rows or []
 
     def scan(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Yield the rows whose keys begin with `prefix`, ascending by key.

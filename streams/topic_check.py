@@ -16,8 +16,8 @@ TIMEOUT_S = 10.0
 def check_topics(settings: Settings, specs: Iterable[StageSpec]) -> None:
     """Make sure that every source, changelog and dead-letter topic exists, and that partitions match.
 
-    A partition's state is in the changelog partition of the same number: with other numbers of partitions, state
-    and events of a key would be on different workers.
+    A partition's state is in the changelog partition of the same number: with other numbers of partitions,
+    state and events of a key would be on different workers.
 
     Raises
     ------
@@ -37,7 +37,8 @@ def check_topics(settings: Settings, specs: Iterable[StageSpec]) -> None:
                 what = f"topic {topic} of stage {spec.name} does not exist"
                 raise TopicError(what, next_step="create it with `nearline topics apply`")
         if counts[spec.source] != counts[spec.changelog]:
-            what = f"{spec.changelog} has {counts[spec.changelog]} partitions, {spec.source} has {counts[spec.source]}"
+            both = f"{counts[spec.changelog]} partitions, {spec.source} has {counts[spec.source]}"
+            what = f"{spec.changelog} has {both}"
             why = "state and events of a key would be in partitions of different numbers"
             advice = "give both the same number in a new group; see the runbook on changing partitions"
             raise TopicError(what, why=why, next_step=advice)

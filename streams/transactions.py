@@ -106,12 +106,12 @@ class Transactions:
     def _seen(self, error: KafkaError | None, message: Delivered) -> None:
         """Note where the applied record landed; an error makes the commit fail, so it needs no care here."""
         if error is None:
-            self._position = message.offset() + 1
+            self._position = (message.offset() or 0) + 1
 
     def _send(self, topic: str, messages: list[Message]) -> None:
         """Queue messages in order, waiting for room whenever the queue is full."""
         while messages:
-            accepted = self._producer.produce_batch(topic, messages)
+            accepted = self._producer.produce_batch(topic, messages)  # type: ignore[arg-type]
             if accepted == len(messages):
                 return
             _only_full(topic, messages, accepted)

@@ -12,7 +12,9 @@ def test_kills_at_every_failpoint(arena: Any) -> None:
     """Ending between any two effects, one after another in one life of the state, changes nothing."""
     for place in PLACES:
         arena.feed(2_000)
-        worker = arena.start(0, failpoint=place, failpoint_hit=1 if place == "in_restore" else 3, max_events=100)
+        worker = arena.start(
+            0, failpoint=place, failpoint_hit=1 if place == "in_restore" else 3, max_events=100
+        )
         assert worker.wait(40) == 9
     arena.start(0)
     arena.settle()

@@ -1,7 +1,7 @@
 """A worker whose stage is easy to check: per viewer, how many events there were and the CRC of them in order.
 
-Run as a process by the integration tests: ``toy_worker.py JSON``, see `Orders`. Every event is also echoed to an
-output topic, so that a lost or doubled event shows twice: in the state and in the output.
+Run as a process by the integration tests: ``toy_worker.py JSON``, see `Orders`. Every event is also echoed to
+an output topic, so that a lost or doubled event shows twice: in the state and in the output.
 """
 
 import json
@@ -93,6 +93,7 @@ def main() -> int:
         group=f"{orders.prefix}toy",
         state_dir=Path(orders.state_dir),
         session_timeout_s=6.0,
+        http_port=0,
     )
     rng = random.Random(orders.seed)
     spec = StageSpec(

@@ -1,0 +1,79 @@
+"""The Faust app of a worker: an agent per stage, and nothing of Faust that keeps state or talks to others."""
+
+import asyncio
+from typing import Any
+
+import faust
+from faust.types import StreamT
+
+from streams.security import aiokafka_options
+from streams.settings import Settings
+from streams.stage import StageSpec
+from streams.stages import Stages
+from streams.transport import BatchTransport
+
+__all__ = ["App"]
+
+COMMIT_HINT_S = 1.0
+"""Seconds between two hints to the group of how far we are; people look at lag, nothing depends on it."""
+
+
+class App(faust.App):
+    """A Faust app that fetches batches and gives them to stages.
+
+    Parameters
+    ----------
+    settings
+        The worker's settings.
+    stages
+        What it runs.
+    """
+
+    def __init__(self, settings: Settings, stages: Stages) -> None:
+        self.settings, self.stages = settings, stages
+        self.security = aiokafka_options(settings.kafka)
+        super().__init__(
+            settings.group,
+            loop=asyncio.new_event_loop(),  # Faust's parts remember the loop of the moment they are made
+            broker=[f"kafka://{broker.strip()}" for broker in settings.brokers.split(",")],
+            store="memory://",
+            autodiscover=False,
+            web_enabled=False,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            stream_wait_empty=False,
+            broker_max_poll_records=max(spec.max_events for spec in stages.specs.values()),
+            broker_session_timeout=settings.session_timeout_s,
+            broker_heartbeat_interval=settings.session_timeout_s / 5,
+            broker_commit_interval=COMMIT_HINT_S,
+        )
+        for spec in stages.specs.values():
+            self._add_agent(spec)
+
+    async def on_stop(self) -> None:
+        """Let the batches in flight end before the consumer leaves the group."""
+        await self.stages.close()
+        await super().on_stop()
+
+    async def wait_crashed(self) -> None:
+        """Wait until a service of Faust has crashed; `crash_reason` says why."""
+        await self._crashed.wait()
+
+    def _add_agent(self, spec: StageSpec) -> None:
+        """Subscribe to a stage's source; the agent hands every slice to its lane and acknowledges nothing."""
+        stages = self.stages
+
+        async def slices(stream: StreamT[Any]) -> None:
+            async for part in stream.noack():  # type: ignore[attr-defined]
+                stages.offer(part)
+
+        source = self.topic(
+            spec.source, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+        )
+        self.agent(source, name=spec.name)(slices)
+
+    def _new_transport(self) -> BatchTransport:
+        return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)
+
+    def _create_directories(self) -> None:
+        """Faust keeps nothing on disk here."""

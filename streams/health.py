@@ -1,0 +1,146 @@
+"""Whether a worker lives and is ready, and its metrics, over HTTP; in threads of its own.
+
+=========  ===========================================================================================
+path       answer
+=========  ===========================================================================================
+/livez     200 while the event loop turns; 503 when it has not for `STILL_S` seconds: restart the worker
+/readyz    200 when every assigned partition is restored; 503 before
+/metrics   Prometheus' text format
+=========  ===========================================================================================
+
+It listens on loopback unless told otherwise, because it asks for no password; it says nothing about a viewer.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+from streams.errors import SettingsError
+from streams.metrics import Metrics
+
+__all__ = ["STILL_S", "Health"]
+
+STILL_S = 30.0
+"""Seconds without a turn of the event loop after which the worker is not alive: no batch is as long."""
+
+BEAT_S = 1.0
+"""Seconds between two signs of life."""
+
+PATIENCE_S = 5.0
+"""Longest that a client may take to send its request."""
+
+
+class Health:
+    r"""The HTTP server of a worker.
+
+    Parameters
+    ----------
+    host, port
+        Where it listens; port 0 takes any free one.
+    ready
+        Whether the worker is ready.
+    metrics
+        What /metrics shows.
+    clock
+        Seconds that never go backwards.
+
+    Attributes
+    ----------
+    port
+        Where it listens, once started.
+
+    Examples
+    --------
+    >>> from urllib.request import urlopen
+    >>> health = Health("127.0.0.1", 0, lambda: True, Metrics())
+    >>> health.start()
+    >>> urlopen(f"http://127.0.0.1:{health.port}/readyz").read()
+    b'ready\n'
+    >>> health.stop()
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        ready: Callable[[], bool],
+        metrics: Metrics,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.host, self.port = host, port
+        self._ready, self._metrics, self._clock = ready, metrics, clock
+        self._beat = clock()
+        self._server: ThreadingHTTPServer | None = None
+
+    def beat(self) -> None:
+        """Give a sign of life."""
+        self._beat = self._clock()
+
+    async def beat_forever(self) -> None:
+        """Give signs of life for as long as the event loop turns."""
+        while True:
+            self.beat()
+            await asyncio.sleep(BEAT_S)
+
+    def answer(self, path: str) -> tuple[int, str, bytes]:
+        """Return status, content type and body for a path."""
+        plain = "text/plain; charset=utf-8"
+        match path.partition("?")[0]:
+            case "/livez":
+                alive = self._clock() - self._beat < STILL_S
+                return (200, plain, b"alive\n") if alive else (503, plain, b"the event loop stands still\n")
+            case "/readyz":
+                return (200, plain, b"ready\n") if self._ready() else (503, plain, b"restoring\n")
+            case "/metrics":
+                return 200, "text/plain; version=0.0.4; charset=utf-8", self._metrics.exposition()
+            case _:
+                return 404, plain, b"try /livez, /readyz or /metrics\n"
+
+    def start(self) -> None:
+        """Listen.
+
+        Raises
+        ------
+        SettingsError
+            The address cannot be used.
+        """
+        try:
+            self._server = ThreadingHTTPServer((self.host, self.port), self._handler())
+        except OSError as error:
+            what = f"cannot listen on {self.host}:{self.port}"
+            advice = "choose another port (NEARLINE_HTTP_PORT; 0 takes any free one)"
+            raise SettingsError(what, why=error.strerror or "", next_step=advice) from error
+        self._server.daemon_threads = True
+        self.port = self._server.server_address[1]
+        Thread(target=self._server.serve_forever, name="health", daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        answer = self.answer
+
+        class Handler(BaseHTTPRequestHandler):
+            """Answers GET and logs nothing."""
+
+            timeout = PATIENCE_S
+
+            def do_GET(self) -> None:
+                """Send the answer."""
+                status, kind, body = answer(self.path)
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+                """Say nothing: probes come every few seconds."""
+
+        return Handler
