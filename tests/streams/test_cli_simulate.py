@@ -1,0 +1,100 @@
+"""`nearline simulate`: a catalogue and events on the topics, paced, and a clean end."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from schemas.codec import decode_event
+from schemas.topics import CATALOG, EVENTS
+from streams.brokers.embedded import EmbeddedCluster
+from streams.cli import main
+from streams.kafka_clients import TopicPartition, consumer
+
+PROGRAM = "import sys; from streams.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+def ends(brokers: str, topic: str) -> int:
+    """Count the records of a topic."""
+    reader = consumer(brokers)
+    return sum(reader.get_watermark_offsets(TopicPartition(topic, at), timeout=10)[1] for at in range(4))
+
+
+def test_catalogue_and_events_are_produced_and_reported(
+    embedded: EmbeddedCluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As many as asked for, on both topics, and the JSON says so and nothing else."""
+    embedded.create([EVENTS, CATALOG])
+    brokers = embedded.bootstrap_servers
+    words = ["--brokers", brokers, "--rate", "max", "--events", "3000", "--viewers", "50", "--titles", "60"]
+    assert main(["simulate", *words, "--seed", "7", "--json", "-"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["events_per_s"] > 0
+    assert document["seconds"] > 0
+    expected = {
+        "events": 3000,
+        "titles": 60,
+        "delivered": 3060,
+        "failed": 0,
+        "seed": 7,
+        "viewers": 50,
+        "rate": "max",
+    }
+    assert {key: document[key] for key in expected} == expected
+    assert (ends(brokers, EVENTS), ends(brokers, CATALOG)) == (3000, 60)
+
+
+def test_events_carry_the_present_and_keep_a_rate(embedded: EmbeddedCluster) -> None:
+    """Each event's time is when it went out: between start and end of the run, at about the rate."""
+    embedded.create([EVENTS, CATALOG])
+    brokers = embedded.bootstrap_servers
+    before_ms = time.time_ns() // 1_000_000
+    assert (
+        main(["simulate", "--brokers", brokers, "--rate", "100/s", "--seconds", "1", "--titles", "50"]) == 0
+    )
+    after_ms = time.time_ns() // 1_000_000
+    count = ends(brokers, EVENTS)
+    assert 0 < count <= 101
+    reader = consumer(brokers)
+    reader.assign([TopicPartition(EVENTS, at, 0) for at in range(4)])
+    events = [decode_event(record.value()) for record in reader.consume(count, timeout=10)]
+    assert len(events) == count
+    assert all(before_ms <= event.event_time_ms <= after_ms for event in events)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_cleanly_with_a_summary(embedded: EmbeddedCluster, number: signal.Signals) -> None:
+    """Ctrl-C: code 0, every event that was counted is on the topic, the JSON is written."""
+    embedded.create([EVENTS, CATALOG])
+    brokers = embedded.bootstrap_servers
+    words = ["simulate", "--brokers", brokers, "--rate", "500/s", "--titles", "50", "--json", "-"]
+    child = subprocess.Popen([sys.executable, "-c", PROGRAM, *words], stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while ends(brokers, EVENTS) < 100 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    child.send_signal(number)
+    out, _ = child.communicate(timeout=60)
+    assert child.returncode == 0
+    assert json.loads(out)["events"] == ends(brokers, EVENTS) >= 100
+
+
+def test_missing_topics_are_named(embedded: EmbeddedCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is produced into the void: the next step is said."""
+    assert main(["simulate", "--brokers", embedded.bootstrap_servers]) == 1
+    err = capsys.readouterr().err
+    assert EVENTS in err
+    assert "nearline topics apply" in err
+
+
+def test_no_broker_is_code_3() -> None:
+    """A closed port is the broker's matter."""
+    assert main(["simulate", "--brokers", "127.0.0.1:1"]) == 3
+
+
+def test_a_misspelt_speed_is_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """The message shows how speeds are written."""
+    assert main(["simulate", "--rate", "200"]) == 2
+    assert "2000/s" in capsys.readouterr().err
