@@ -39,7 +39,8 @@ def start(
     with console.status("starting Apache Kafka (the first time its jars are fetched) …"):
         cluster.start()
     console.print(f"[green]Apache Kafka answers at {cluster.bootstrap_servers}[/]")
-    console.print(f"next: export NEARLINE_BROKERS={cluster.bootstrap_servers} && nearline topics apply")
+    advice = f"next: export NEARLINE_BROKERS={cluster.bootstrap_servers} && nearline topics apply"
+    console.print(advice, soft_wrap=True)  # one line, to be copied
 
 
 @app.command(epilog=examples("nearline kafka stop", "nearline kafka stop --dir /tmp/kafka"))
