@@ -27,6 +27,11 @@ def _default_cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nearline"
 
 
+def child_environment() -> dict[str, str]:
+    """Return the environment for a worker that this process starts: ours, but for the HTTP port, which is its own."""
+    return {name: value for name, value in os.environ.items() if name.upper() != f"{PREFIX}HTTP_PORT"}
+
+
 class Settings(BaseSettings):
     """The effective settings of one process; build them with :meth:`load`.
 

@@ -27,8 +27,31 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
+    Command("demo", "streams.cli.demo:demo", ("nearline demo", "nearline demo --kafka --seconds 30 --json -")),
     Command("config", "streams.cli.config:app", ("nearline config show",)),
+    Command(
+        "evaluate",
+        "streams.cli.evaluate:evaluate",
+        (
+            "nearline evaluate --ratings ml-100k.inter",
+            "nearline evaluate --ratings ratings.csv --order shuffled --report report.html",
+        ),
+    ),
     Command("kafka", "streams.cli.kafka:app", ("nearline kafka start", "nearline kafka stop")),
+    Command(
+        "simulate",
+        "streams.cli.simulate:simulate",
+        ("nearline simulate --rate 200/s", "nearline simulate --rate max --events 100000 --json -"),
+    ),
+    Command(
+        "replay",
+        "streams.cli.replay:replay",
+        (
+            "nearline replay --ratings ml-100k.inter --embedded",
+            "nearline replay --ratings u.data --speed 2000/s",
+        ),
+    ),
+    Command("worker", "streams.cli.worker:worker", ("nearline worker", "nearline worker --group evening")),
     Command("topics", "streams.cli.topics:app", ("nearline topics apply", "nearline topics check")),
 )
 """Every command there is."""

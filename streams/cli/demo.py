@@ -1,0 +1,100 @@
+"""`nearline demo`: viewers watch, home pages change, in one terminal and with nothing to install."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.console import human, write_json
+from streams.cli.options import Json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from streams.demo import Demo
+    from streams.run_report import Tally
+
+REFRESH_S = 0.5
+"""Time between two pictures: quick enough to see a list change, slow enough to read it."""
+LINE_S = 2.0
+"""Time between two lines where output is not a terminal."""
+FOLDER = Path(".nearline/demo")
+
+
+def demo(
+    kafka: Annotated[
+        bool,
+        typer.Option("--kafka", help="On a real Apache Kafka (Java 17, Maven) instead of the embedded one."),
+    ] = False,
+    seconds: Annotated[
+        float | None, typer.Option(min=1, help="End by itself; otherwise ctrl-C ends it.")
+    ] = None,
+    rate: Annotated[float, typer.Option(min=1, max=20_000, help="Events per second.")] = 300.0,
+    viewers: Annotated[int, typer.Option(min=10, max=100_000, help="Viewers in the world.")] = 300,
+    titles: Annotated[int, typer.Option(min=48, max=20_000, help="Titles in the catalogue.")] = 400,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed, the same evening.")] = 0,
+    json: Json = None,
+) -> None:
+    """Watch home pages change as invented viewers watch: events through Kafka, Faust and online models, live.
+
+    Starts a broker, the topics, a worker and a seeded world of viewers; ends cleanly on ctrl-C. JSON keys: events, lists,
+    dead_letters, events_per_s, lists_per_s, freshness_ms.p50 and p99, hr@10.blend and popularity, first_list_s.
+    """
+    import shutil
+
+    from streams.demo import Demo
+
+    console = human(json)
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    stage = Demo(FOLDER, rate, viewers, titles, seed, kafka)
+    try:
+        with console.status("starting broker, topics and worker …"):
+            stage.start()
+        _watch(stage, console, seconds)
+        report = stage.finish()
+    finally:
+        stage.close()
+    document = report.document() | {"sent": stage.sent, "first_list_s": stage.subscriber.first_list_s}
+    _summarise(document, console)
+    write_json(json, document)
+
+
+def _watch(stage: "Demo", console: "Console", seconds: float | None) -> None:
+    """Show what happens until the time is over or the user has seen enough."""
+    from rich.live import Live
+
+    from streams.cli.demo_screen import line, screen
+
+    end = time.monotonic() + (seconds if seconds is not None else float("inf"))
+    previous: Tally | None = None
+    try:
+        if not console.is_terminal:
+            while time.monotonic() < end:
+                time.sleep(min(LINE_S, max(0.0, end - time.monotonic())))
+                tally = stage.tally()
+                console.print(line(stage, tally, previous, LINE_S))
+                previous = tally
+            return
+        with Live(console=console, auto_refresh=False, screen=False) as live:
+            while time.monotonic() < end:
+                tally = stage.tally()
+                live.update(screen(stage, tally, previous, REFRESH_S), refresh=True)
+                previous = tally
+                time.sleep(REFRESH_S)
+    except KeyboardInterrupt:
+        console.print("[dim]ending …[/]")
+
+
+def _summarise(document: dict[str, object], console: "Console") -> None:
+    """Print what it came to, and what to try next."""
+    from rich.table import Table
+
+    table = Table("measure", "value", title="nearline demo")
+    for name, value in document.items():
+        text = " · ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+        table.add_row(name, text)
+    console.print(table)
+    console.print(
+        "next: [bold]nearline demo --kafka[/] for a real broker, [bold]nearline evaluate --help[/] for quality"
+    )

@@ -1,0 +1,38 @@
+"""`nearline worker`: one worker with both stages, until it is told to stop."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.cli.options import Brokers, Prefix
+
+
+def worker(
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    group: Annotated[
+        str | None, typer.Option(help="Consumer group; workers of one group share the partitions.")
+    ] = None,
+    state_dir: Annotated[
+        Path | None, typer.Option("--state-dir", metavar="FOLDER", help="Local databases of this worker.")
+    ] = None,
+    http_port: Annotated[
+        int | None, typer.Option("--http-port", min=0, max=65_535, help="Port of /livez, /readyz, /metrics.")
+    ] = None,
+) -> None:
+    """Learn from viewing events and publish home pages, until SIGTERM or ctrl-C.
+
+    Start as many as there are partitions to share: they find each other through the group. Exit codes: 0 told to
+    stop, 2 a setting is wrong, 3 no broker, 4 start it again (a transaction's outcome is unknown, or a step failed),
+    5 start it again (stuck).
+    """
+    from streams.logging import configure
+    from streams.settings import Settings
+    from streams.worker import build_worker
+
+    settings = Settings.load(
+        brokers=brokers, topic_prefix=prefix, group=group, state_dir=state_dir, http_port=http_port
+    )
+    configure(settings.log_level, settings.log_format)
+    raise typer.Exit(build_worker(settings).run())

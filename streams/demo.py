@@ -1,0 +1,121 @@
+"""The demo's machinery: a cluster, a worker, a world of viewers and a subscriber, started together and ended together."""
+
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from online_models.simulation import World
+from streams.brokers.embedded import EmbeddedCluster
+from streams.brokers.kafka import KafkaCluster
+from streams.pacing import Speed
+from streams.producing import EventProducer
+from streams.run_report import RunReport, Tally
+from streams.session import WorkerProcess, free_port, make_topics
+from streams.settings import Settings
+from streams.simulating import feed, make_world
+from streams.watching import Subscriber
+
+SHARE = "0.5"
+"""Share of the events that the demo's worker ranks before learning them: a quick answer to "is it any good?"."""
+SETTLE_S = 10.0
+"""Longest wait, at the end, for the worker to answer what was sent."""
+
+
+@dataclass(slots=True)
+class Demo:
+    """Everything that runs in a demo.
+
+    Parameters
+    ----------
+    folder
+        Databases, logs, and the real broker's data.
+    rate
+        Events per second.
+    viewers, titles, seed
+        The world.
+    kafka
+        Run a real Apache Kafka instead of the embedded cluster.
+    """
+
+    folder: Path
+    rate: float
+    viewers: int
+    titles: int
+    seed: int
+    kafka: bool
+    sent: int = 0
+    settings: Settings = field(init=False)
+    world: World = field(init=False)
+    worker: WorkerProcess = field(init=False)
+    subscriber: Subscriber = field(init=False)
+    error: BaseException | None = None
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _feeder: threading.Thread | None = None
+    _began: float = 0.0
+
+    def start(self) -> None:
+        """Start the cluster, the worker and the subscriber, in this order; then the viewers."""
+        self.settings = self._cluster()
+        make_topics(self.settings)
+        self.subscriber = Subscriber(self.settings)
+        self.subscriber.start()
+        self._stack.callback(self.subscriber.stop)
+        self.worker = WorkerProcess(self.settings, self.folder, {"NEARLINE_PREQUENTIAL_SHARE": SHARE})
+        self._stack.enter_context(self.worker)
+        speed = Speed("rate", self.rate)
+        self.world = make_world(self.seed, self.viewers, self.titles, speed)
+        self.worker.wait_ready()
+        self._began = time.monotonic()
+        self._feeder = threading.Thread(target=self._feed, args=(speed,), name="viewers", daemon=True)
+        self._feeder.start()
+
+    def tally(self) -> Tally:
+        """Return the worker's counters.
+
+        Raises
+        ------
+        WorkerDiedError
+            The worker ended.
+        DeliveryError
+            The producer failed.
+        """
+        self.worker.check()
+        if self.error is not None:
+            raise self.error
+        return Tally.of(self.worker.exposition())
+
+    def finish(self) -> RunReport:
+        """Send no more, wait for the answers to what was sent, and report."""
+        self._stop.set()
+        if self._feeder is not None:
+            self._feeder.join()
+        seconds = time.monotonic() - self._began
+        deadline = time.monotonic() + SETTLE_S
+        tally = self.tally()
+        while tally.events < self.sent and time.monotonic() < deadline:
+            time.sleep(0.1)
+            tally = self.tally()
+        return RunReport(seconds, tally)
+
+    def close(self) -> None:
+        """End everything, the last started first."""
+        self._stop.set()
+        self._stack.close()
+
+    def _cluster(self) -> Settings:
+        if not self.kafka:
+            brokers = self._stack.enter_context(EmbeddedCluster()).bootstrap_servers
+        else:
+            own = KafkaCluster(self.folder / "kafka", port=free_port(), cache_dir=Settings.load().cache_dir)
+            brokers = self._stack.enter_context(own).bootstrap_servers
+        return Settings.load(brokers=brokers, group="nearline-demo")
+
+    def _feed(self, speed: Speed) -> None:
+        try:
+            with EventProducer(self.settings) as producer:
+                self.sent = feed(self.world, producer, speed, stop=self._stop).events
+        except Exception as error:  # noqa: BLE001 - shown by the thread that draws
+            self.error = error

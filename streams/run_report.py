@@ -1,0 +1,78 @@
+"""What a run of a worker came to: the numbers that `demo` and `replay` show and write as JSON."""
+
+from dataclasses import dataclass
+
+from streams.metrics import Exposition
+
+__all__ = ["RunReport", "Tally"]
+
+FRESHNESS = "nearline_freshness_seconds"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A worker's counters at one moment."""
+
+    events: int
+    lists: int
+    dead_letters: int
+    lag: int
+    """Events ahead of the replica."""
+    tested: int
+    hits: dict[str, int]
+    freshness_ms: dict[str, float]
+
+    @classmethod
+    def of(cls, read: Exposition) -> "Tally":
+        """Read the counters."""
+        return cls(
+            events=int(read.value("nearline_events_total", stage="viewers", outcome="applied")),
+            lists=int(read.value("nearline_lists_total")),
+            dead_letters=int(read.value("nearline_dead_letters_total")),
+            lag=int(read.value("nearline_replica_age_events")),
+            tested=int(read.value("nearline_prequential_tested_total", model="blend")),
+            hits={
+                name: int(read.value("nearline_prequential_hits_total", model=name))
+                for name in ("blend", "popularity")
+            },
+            freshness_ms={
+                f"p{q}": 1000 * read.quantile(FRESHNESS, q / 100, stage="viewers") for q in (50, 99)
+            },
+        )
+
+    def hit_rate(self, since: "Tally | None" = None) -> dict[str, float | None]:
+        """Return HR@10 of the events tested, or of those tested since an earlier tally."""
+        tested = self.tested - (since.tested if since else 0)
+        return {
+            name: (n - (since.hits[name] if since else 0)) / tested if tested else None
+            for name, n in self.hits.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """A run from beginning to end."""
+
+    seconds: float
+    """From the first event to the last answer."""
+    last: Tally
+    warm: Tally | None = None
+    """The tally from which on hits count; None counts all."""
+    lead_events: float | None = None
+    """Mean lead over the replica, in events."""
+
+    def document(self) -> dict[str, object]:
+        """Return the documented JSON keys: `events, lists, dead_letters, events_per_s, lists_per_s, freshness_ms, hr@10` and more."""
+        last = self.last
+        return {
+            "events": last.events,
+            "lists": last.lists,
+            "dead_letters": last.dead_letters,
+            "seconds": round(self.seconds, 3),
+            "events_per_s": round(last.events / self.seconds, 1),
+            "lists_per_s": round(last.lists / self.seconds, 1),
+            "freshness_ms": {name: round(value, 2) for name, value in last.freshness_ms.items()},
+            "hr@10": last.hit_rate(self.warm),
+            "tested": last.tested - (self.warm.tested if self.warm else 0),
+            "replica_age_events": self.lead_events,
+        }

@@ -1,0 +1,156 @@
+"""A worker in a process of its own, for commands that show or measure one: started, watched by its metrics, stopped."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from schemas.topics import prefixed
+from streams.brokers.topics import TopicAdmin
+from streams.errors import StreamError
+from streams.metrics import Exposition
+from streams.settings import Settings, child_environment
+
+READY_S = 90.0
+"""Longest wait for a worker to be ready: the first one on a machine compiles its kernels."""
+STOP_S = 20.0
+"""Longest wait for a worker to drain and leave; longer than its own limit."""
+POLL_S = 0.1
+"""Wait between two looks at a worker."""
+
+
+class WorkerDiedError(StreamError):
+    """The worker beside a command ended by itself; its log says why."""
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def make_topics(settings: Settings, *, partitions: int = 4) -> None:
+    """Create the topics that are missing."""
+    specs = prefixed(settings.topic_prefix, partitions=partitions, title_shards=settings.title_shards)
+    TopicAdmin(settings, specs.values()).apply()
+
+
+class WorkerProcess:
+    """One worker as a child process; a context manager.
+
+    Parameters
+    ----------
+    settings
+        Brokers, prefix and group for the worker.
+    folder
+        Its databases and its log.
+    variables
+        More settings, as environment variables.
+    """
+
+    def __init__(self, settings: Settings, folder: Path, variables: Mapping[str, str] | None = None) -> None:
+        self.folder, self.log = folder, folder / "worker.log"
+        self._port = free_port()
+        self._variables = {
+            "NEARLINE_BROKERS": settings.brokers,
+            "NEARLINE_TOPIC_PREFIX": settings.topic_prefix,
+            "NEARLINE_GROUP": settings.group,
+            "NEARLINE_STATE_DIR": str(folder / "state"),
+            "NEARLINE_HTTP_PORT": str(self._port),
+            "NEARLINE_TITLE_SHARDS": str(settings.title_shards),
+            "NEARLINE_LOG_FORMAT": "json",
+            **(variables or {}),
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the process; it is not ready yet."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        own = {"OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "streams", "worker"],
+                env=child_environment() | own | self._variables,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Process id; 0 before the start."""
+        return self._process.pid if self._process else 0
+
+    def wait_ready(self, timeout_s: float = READY_S) -> None:
+        """Block until the worker has its partitions.
+
+        Raises
+        ------
+        WorkerDiedError
+            It ended, or was not ready in time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not self._answers("readyz"):
+            self.check()
+            if time.monotonic() > deadline:
+                what = f"the worker was not ready after {timeout_s:g} s"
+                raise WorkerDiedError(what, next_step=f"read {self.log}")
+            time.sleep(POLL_S)
+
+    def check(self) -> None:
+        """Raise if the worker ended by itself.
+
+        Raises
+        ------
+        WorkerDiedError
+            With the last line of its log.
+        """
+        code = self._process.poll() if self._process else None
+        if code is not None:
+            lines = self.log.read_text(errors="replace").splitlines()
+            what = f"the worker ended with code {code}"
+            raise WorkerDiedError(what, why=lines[-1][:300] if lines else "", next_step=f"read {self.log}")
+
+    def exposition(self) -> Exposition:
+        """Return the worker's metrics of this moment; empty while it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=5) as answer:
+                return Exposition(answer.read().decode())
+        except (urllib.error.URLError, OSError):
+            return Exposition("")
+
+    def stop(self) -> int:
+        """Ask the worker to drain and leave; kill it if it does not. Returns its exit code."""
+        if self._process is None:
+            return 0
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def _answers(self, path: str) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/{path}", timeout=5) as answer:
+                return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's OK
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
