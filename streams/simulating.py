@@ -6,7 +6,7 @@ what goes out carries the time at which it goes out, so that freshness can be me
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from threading import Event as Flag
 from typing import Final
@@ -48,6 +48,10 @@ class Feed:
     def events_per_s(self) -> float:
         """Events over seconds."""
         return self.events / self.seconds if self.seconds > 0 else 0.0
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the figures for JSON: titles, events, seconds, events_per_s."""
+        return {**asdict(self), "events_per_s": self.events_per_s}
 
 
 def make_world(seed: int, viewers: int, titles: int, speed: Speed) -> World:

@@ -27,11 +27,12 @@ models of short memory).
 2
 """
 
-from online_models.evaluation.evaluator import Curve, ModelResult, Report, evaluate
+from online_models.evaluation.evaluator import evaluate
 from online_models.evaluation.metrics import HISTORY_BUCKETS, Metrics, measure
 from online_models.evaluation.model import PrequentialModel, Ranks
 from online_models.evaluation.protocol import Block, EvaluationProtocol, Stream, prepare
 from online_models.evaluation.ratings import Ratings
+from online_models.evaluation.report import Curve, ModelResult, Report
 
 __all__ = [
     "HISTORY_BUCKETS",

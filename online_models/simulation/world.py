@@ -1,15 +1,15 @@
 """The world: who sits down when, what they choose, and how it goes."""
 
 import heapq
-import math
 from collections.abc import Iterator
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
 from online_models.simulation.catalogue import Catalogue, Floats
-from online_models.simulation.sitting import DISLIKED, EARLY_S, Choice, Sitting
+from online_models.simulation.mind import Mind, enjoyment, watched
+from online_models.simulation.sitting import Choice, Sitting
 from online_models.simulation.viewers import Viewers
 from schemas.events import Event
 from schemas.titles import Title
@@ -40,17 +40,6 @@ DICE: Final = 8
 """Uniform draws per choice, see `Choice`."""
 TOGETHER: Final = 256
 """Sittings drawn at a time: arithmetic on arrays instead of on numbers."""
-
-
-class Mind(NamedTuple):
-    """What comes to mind at one choice: titles and how they fit, best liked first; titles in sight; draws."""
-
-    titles: list[int]
-    fits: list[float]
-    shown: list[int]
-    shown_fits: list[float]
-    luck: list[float]
-    dice: list[float]
 
 
 class World:
@@ -187,13 +176,13 @@ class World:
         place = next((at for at, title in enumerate(mind.titles) if title not in had), 0)
         title = mind.titles[place]
         had.add(title)
-        enjoyment = _enjoyment(mind.fits[place] + 0.1 * mind.luck[0])
+        enjoyed = enjoyment(mind.fits[place] + 0.1 * mind.luck[0])
         shown = zip(mind.shown, mind.shown_fits, strict=True)
         return Choice(
             titles[title],
-            tuple((titles[other], _enjoyment(fit)) for other, fit in shown if other != title),
-            enjoyment,
-            _watched(enjoyment, mind.luck[1], titles[title].duration_s or 0.0),
+            tuple((titles[other], enjoyment(fit)) for other, fit in shown if other != title),
+            enjoyed,
+            watched(enjoyed, mind.luck[1], titles[title].duration_s or 0.0),
             mind.dice,
         )
 
@@ -204,15 +193,3 @@ class World:
             self._catalogue.released_s > 0, (FRESH_FOLD - 1) * 2.0 ** (-age / FRESH_HALF_LIFE_S), 0.0
         )
         return np.where(age >= 0, self._catalogue.appeal * (1 + fresh), 0.0)
-
-
-def _enjoyment(fit: float) -> float:
-    """Return 0 to 1: half at a fit of 0.4, nine tenths at 0.77."""
-    return 1.0 / (1.0 + math.exp(-6.0 * (fit - 0.4)))
-
-
-def _watched(enjoyment: float, luck: float, duration_s: float) -> float:
-    """Return the share that is watched: at most 90 seconds of what disappoints, less of what is long."""
-    if enjoyment < DISLIKED and luck > 0:
-        return EARLY_S / max(duration_s, EARLY_S) / (1 + luck)
-    return min(1.0, max(0.05, 0.25 + enjoyment - 0.2 * (duration_s / 6_000 - 1) + 0.15 * luck))

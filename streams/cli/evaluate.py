@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console
-    from rich.table import Table
 
     from online_models.evaluation import EvaluationProtocol, PrequentialModel, Ratings, Report
 
@@ -81,6 +80,7 @@ def evaluate(
     ties count half; the first 20 % of the events are learned, not averaged. Nothing is trained beforehand.
     """
     from online_models.evaluation import EvaluationProtocol
+    from streams.cli.evaluate_tables import by_history, headline, scores
     from streams.ratings import read_ratings
 
     asked = _asked(models)
@@ -91,7 +91,7 @@ def evaluate(
     data = read_ratings(ratings).ratings
     result = _run(data, asked, protocol, every, console)
     document = {"ratings": ratings.name, **result.to_dict()}
-    console.print(_headline(ratings.name, result), _scores(result), _by_history(result))
+    console.print(headline(ratings.name, result), scores(result), by_history(result))
     if report is not None:
         _write_page(report, ratings.name, result)
         console.print(f"report: {report}")
@@ -168,49 +168,6 @@ def _progress(console: "Console") -> "Iterator[Callable[[str, int, int], None]]"
             bars.update(task, completed=done)
 
         yield tell
-
-
-def _headline(name: str, result: "Report") -> str:
-    protocol = result.protocol
-    return (
-        f"[bold]{name}[/], ratings >= {protocol.min_rating:g}, feedback {protocol.feedback}, "
-        f"order {protocol.order}, seed {protocol.seed}: "
-        f"{result.events:,} events, {result.viewers:,} viewers, {result.titles:,} titles"
-    )
-
-
-def _scores(result: "Report") -> "Table":
-    from rich.table import Table
-
-    table = Table("model", "HR@10", "±", "NDCG@10", "MRR", "tests", "events/s", box=None, header_style="bold")
-    _align(table)
-    for name, model in result.models.items():
-        metrics = model.metrics
-        tests = f"{metrics.tested:,}" + (f" (1 in {model.every})" if model.every > 1 else "")
-        numbers = (metrics.hit_rate, metrics.hit_rate_se, metrics.ndcg, metrics.mrr)
-        speed = f"{model.events_per_s:,.0f}" if model.events_per_s else "-"
-        table.add_row(name, *(f"{number:.4f}" for number in numbers), tests, speed)
-    return table
-
-
-def _by_history(result: "Report") -> "Table":
-    from rich.table import Table
-
-    from online_models.evaluation import HISTORY_BUCKETS
-
-    table = Table("HR@10 by history", *HISTORY_BUCKETS, box=None, header_style="bold")
-    _align(table)
-    for name, model in result.models.items():
-        rates = (model.metrics.by_history.get(bucket) for bucket in HISTORY_BUCKETS)
-        table.add_row(name, *("-" if rate is None else f"{rate:.3f}" for rate in rates))
-    return table
-
-
-def _align(table: "Table") -> None:
-    """Keep names whole, and put numbers to the right."""
-    table.columns[0].no_wrap = True
-    for column in table.columns[1:]:
-        column.justify = "right"
 
 
 def _write_page(path: Path, name: str, result: "Report") -> None:

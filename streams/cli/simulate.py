@@ -51,18 +51,9 @@ def simulate(
     with EventProducer(settings) as producer, _interruptible() as stop, _progress(console, events) as tell:
         fed = feed(world, producer, speed, events=events, seconds=seconds, stop=stop, tell=tell)
     console.print(f"[green]{fed.events:,} events[/] in {fed.seconds:.1f} s: {fed.events_per_s:,.0f}/s")
-    result = {
-        "events": fed.events,
-        "titles": fed.titles,
-        "seconds": fed.seconds,
-        "events_per_s": fed.events_per_s,
-        "delivered": producer.delivered,
-        "failed": producer.failed,
-        "seed": seed,
-        "viewers": viewers,
-        "rate": str(speed),
-    }
-    write_json(json, result)
+    counts = {"delivered": producer.delivered, "failed": producer.failed}
+    options = {"seed": seed, "viewers": viewers, "rate": str(speed)}
+    write_json(json, {**fed.to_dict(), **counts, **options})
 
 
 @contextmanager
