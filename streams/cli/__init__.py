@@ -27,7 +27,9 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
-    Command("demo", "streams.cli.demo:demo", ("nearline demo", "nearline demo --kafka --seconds 30 --json -")),
+    Command(
+        "demo", "streams.cli.demo:demo", ("nearline demo", "nearline demo --kafka --seconds 30 --json -")
+    ),
     Command("config", "streams.cli.config:app", ("nearline config show",)),
     Command(
         "evaluate",
