@@ -1,4 +1,4 @@
-"""The demo's machinery: a cluster, a worker, a world of viewers and a subscriber, started together and ended together."""
+"""The demo's machinery: cluster, worker, a world of viewers and a subscriber, started and ended together."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ from streams.simulating import feed, make_world
 from streams.watching import Subscriber
 
 SHARE = "0.5"
-"""Share of the events that the demo's worker ranks before learning them: a quick answer to "is it any good?"."""
+"""Share of events that the demo's worker ranks before learning: a quick answer to "is it any good?"."""
 SETTLE_S = 10.0
 """Longest wait, at the end, for the worker to answer what was sent."""
 

@@ -227,7 +227,7 @@ class Exposition:
         return sum(s.value for s in self._samples if s.name == name and labels.items() <= s.labels.items())
 
     def quantile(self, name: str, share: float, **labels: str) -> float:
-        """Return a histogram's quantile, evenly spread inside its bucket; NaN when empty, infinite above the last bound."""
+        """Return a histogram's quantile, evenly spread inside its bucket; NaN when empty."""
         counts: dict[float, float] = {}
         for s in self._samples:
             if s.name == f"{name}_bucket" and labels.items() <= s.labels.items():

@@ -62,7 +62,7 @@ class RunReport:
     """Mean lead over the replica, in events."""
 
     def document(self) -> dict[str, object]:
-        """Return the documented JSON keys: `events, lists, dead_letters, events_per_s, lists_per_s, freshness_ms, hr@10` and more."""
+        """Return the run under its documented JSON keys (see the commands' help)."""
         last = self.last
         return {
             "events": last.events,

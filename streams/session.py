@@ -1,4 +1,4 @@
-"""A worker in a process of its own, for commands that show or measure one: started, watched by its metrics, stopped."""
+"""A worker in a process of its own, for commands that show or measure one: started, watched, stopped."""
 
 import signal
 import socket

@@ -28,7 +28,7 @@ def _default_cache_dir() -> Path:
 
 
 def child_environment() -> dict[str, str]:
-    """Return the environment for a worker that this process starts: ours, but for the HTTP port, which is its own."""
+    """Return the environment for a worker started by this process: ours, but for the HTTP port."""
     return {name: value for name, value in os.environ.items() if name.upper() != f"{PREFIX}HTTP_PORT"}
 
 

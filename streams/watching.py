@@ -1,4 +1,4 @@
-"""Looking over a consumer's shoulder: the newest home pages and trending list, as any subscriber would read them."""
+"""Looking over a consumer's shoulder: the newest home pages and trending list, as subscribers read them."""
 
 import threading
 import time

@@ -23,6 +23,7 @@ FOLDER = Path(".nearline/demo")
 
 
 def demo(
+    *,
     kafka: Annotated[
         bool,
         typer.Option("--kafka", help="On a real Apache Kafka (Java 17, Maven) instead of the embedded one."),
@@ -38,8 +39,9 @@ def demo(
 ) -> None:
     """Watch home pages change as invented viewers watch: events through Kafka, Faust and online models, live.
 
-    Starts a broker, the topics, a worker and a seeded world of viewers; ends cleanly on ctrl-C. JSON keys: events, lists,
-    dead_letters, events_per_s, lists_per_s, freshness_ms.p50 and p99, hr@10.blend and popularity, first_list_s.
+    Starts a broker, the topics, a worker and a seeded world of viewers; ends cleanly on ctrl-C. JSON keys:
+    events, lists, dead_letters, events_per_s, lists_per_s, freshness_ms.p50 and p99, hr@10.blend and
+    hr@10.popularity, first_list_s.
     """
     import shutil
 
@@ -96,5 +98,5 @@ def _summarise(document: dict[str, object], console: "Console") -> None:
         table.add_row(name, text)
     console.print(table)
     console.print(
-        "next: [bold]nearline demo --kafka[/] for a real broker, [bold]nearline evaluate --help[/] for quality"
+        "next: [bold]nearline demo --kafka[/] for a real broker, [bold]nearline evaluate[/] for quality"
     )

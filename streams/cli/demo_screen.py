@@ -1,4 +1,4 @@
-"""What the demo shows: numbers, one viewer's list with its changes, what is trending, and whether the lists are any good."""
+"""What the demo shows: numbers, one viewer's list and how it changes, what is trending, and how good it is."""
 
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,8 @@ def line(stage: "Demo", tally: "Tally", previous: "Tally | None", seconds: float
     fresh = tally.freshness_ms
     viewer = stage.subscriber.page.viewer_id if stage.subscriber.page else "-"
     return (
-        f"{events:,.0f} events/s  {lists:,.0f} lists/s  fresh p50 {fresh['p50']:.0f} ms p99 {fresh['p99']:.0f} ms  "
+        f"{events:,.0f} events/s  {lists:,.0f} lists/s  "
+        f"fresh p50 {fresh['p50']:.0f} ms p99 {fresh['p99']:.0f} ms  "
         f"{quality}  viewer {viewer}: {_headline(stage)}"
     )
 

@@ -9,6 +9,7 @@ from streams.cli.options import Brokers, Prefix
 
 
 def worker(
+    *,
     brokers: Brokers = None,
     prefix: Prefix = None,
     group: Annotated[
@@ -23,9 +24,9 @@ def worker(
 ) -> None:
     """Learn from viewing events and publish home pages, until SIGTERM or ctrl-C.
 
-    Start as many as there are partitions to share: they find each other through the group. Exit codes: 0 told to
-    stop, 2 a setting is wrong, 3 no broker, 4 start it again (a transaction's outcome is unknown, or a step failed),
-    5 start it again (stuck).
+    Start as many as there are partitions to share: they find each other through the group. Exit codes: 0 told
+    to stop, 2 a setting is wrong, 3 no broker, 4 start it again (a transaction's outcome is unknown, or a
+    step failed), 5 start it again (stuck).
     """
     from streams.logging import configure
     from streams.settings import Settings
