@@ -17,12 +17,11 @@ KEYS = {"hr@10", "hr@10_se", "ndcg@10", "mrr", "by_history", "tested", "every", 
 
 @pytest.fixture
 def ratings(tmp_path: Path) -> Path:
-    """Give 600 ratings in the layout of u.data: 30 viewers of two tastes, 40 titles."""
+    """Give 600 ratings in the layout of u.data: 30 viewers of two tastes, each rates 20 of 40 titles once."""
     rng = np.random.default_rng(4)
     lines = []
-    for at in range(600):
-        viewer = int(rng.integers(30))
-        title = int(rng.integers(20)) + 20 * (viewer % 2)
+    for at, pair in enumerate(rng.permutation(600).tolist()):
+        viewer, title = pair % 30, pair // 30 + 20 * (pair % 2)
         lines.append(f"{viewer}\t{title}\t{int(rng.integers(1, 6))}\t{1_000_000 + at * 60}\n")
     path = tmp_path / "u.data"
     path.write_text("".join(lines))
