@@ -111,7 +111,7 @@ class Demo:
         else:
             own = KafkaCluster(self.folder / "kafka", port=free_port(), cache_dir=Settings.load().cache_dir)
             brokers = self._stack.enter_context(own).bootstrap_servers
-        return Settings.load(brokers=brokers, group="nearline-demo")
+        return Settings.load(brokers=brokers, group="nearline-demo", check_crcs=self.kafka)
 
     def _feed(self, speed: Speed) -> None:
         try:

@@ -46,6 +46,7 @@ class App(faust.App):
             broker_session_timeout=settings.session_timeout_s,
             broker_heartbeat_interval=settings.session_timeout_s / 5,
             broker_commit_interval=COMMIT_HINT_S,
+            broker_check_crcs=settings.check_crcs,
         )
         for spec in stages.specs.values():
             self._add_agent(spec)

@@ -66,6 +66,7 @@ class WorkerProcess:
             "NEARLINE_STATE_DIR": str(folder / "state"),
             "NEARLINE_HTTP_PORT": str(self._port),
             "NEARLINE_TITLE_SHARDS": str(settings.title_shards),
+            "NEARLINE_CHECK_CRCS": str(settings.check_crcs),
             "NEARLINE_LOG_FORMAT": "json",
             **(variables or {}),
         }

@@ -109,6 +109,9 @@ class Settings(BaseSettings):
     list_ttl_s: float = Field(86_400.0, gt=0.0)
     """Seconds after which a page should not be shown any more. Default: a day."""
 
+    check_crcs: bool = True
+    """Whether records' checksums are verified when read. The embedded cluster writes none into transaction markers."""
+
     kafka: dict[str, str] = Field(default_factory=dict)
     """Any librdkafka property: NEARLINE_KAFKA__SASL_MECHANISM sets sasl.mechanism. Default: none."""
 

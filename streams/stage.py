@@ -32,7 +32,7 @@ from typing import Protocol, TypedDict
 
 from schemas.dead_letters import DeadLetter
 
-__all__ = ["Message", "Outcome", "Record", "Row", "StageSpec", "StateView", "Step", "StepFactory"]
+__all__ = ["Message", "Outcome", "Record", "Row", "StageSpec", "StateView", "Step", "StepFactory", "Target"]
 
 DEFAULT_DELETE_RETENTION_S = 86_400.0
 """Kafka's default `delete.retention.ms`: a tombstone older than this may be gone from a compacted log."""
@@ -74,14 +74,17 @@ class Record(Protocol):
 
 
 class Message(TypedDict, total=False):
-    """One output, as ``confluent_kafka.Producer.produce_batch`` takes it; no headers.
-
-    Without ``partition`` the key decides by murmur2, as Java's default partitioner does.
-    """
+    """One output, as ``confluent_kafka.Producer.produce_batch`` takes it; no headers."""
 
     key: bytes | None
     value: bytes | None
-    partition: int
+
+
+Target = tuple[str, int | None]
+"""Topic (its name on the cluster) and partition; None leaves it to the key by murmur2, as Java does.
+
+The partition belongs to the whole list, because ``produce_batch`` ignores one that stands in a message
+(confluent-kafka 2.16.1, measured)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,8 @@ class Outcome:
     rows: list[Row] = field(default_factory=list)
     """Absolute new state rows: to the changelog partition and, after the commit, to the store."""
 
-    outputs: dict[str, list[Message]] = field(default_factory=dict)
-    """Messages by topic (its name on the cluster). The lists are the stage's afterwards."""
+    outputs: dict[Target, list[Message]] = field(default_factory=dict)
+    """Messages by where they go. The lists are the stage's afterwards."""
 
     dead_letters: list[DeadLetter] = field(default_factory=list)
     """Records of the batch that could not be used."""

@@ -1,7 +1,10 @@
 """The titles stage: signals in; changed rows of the title model and trending lists out.
 
-Its source is ``titles.signals.v1``, its changelog ``titles.model.v1``, which is also everyone's replica. Batches have a floor of
-about 100 ms: a popular title's row is then written once a batch and not once an event.
+Its source is ``titles.signals.v1``, its changelog ``titles.model.v1``, which is also everyone's replica. Batches have
+a floor of about 100 ms: a popular title's row is then written once a batch and not once an event.
+
+What a title lost or gained as a mere negative is not in its row before it amounts to ``publish_drift``: a restart
+forgets that little. Counters, neighbours and what positives taught are exact.
 """
 
 from collections.abc import Sequence
@@ -64,31 +67,30 @@ class TitlesStep:
     def __call__(self, records: Sequence[Record]) -> Outcome:
         """Learn a batch of signals."""
         titles = self._side.titles
-        newest = 0
         for record in records:
             batch = unpack(record.value or b"", titles)
             self._side.absorb(batch.signals)
             self._count(batch.partition, batch.sent)
-            newest = max(newest, int(batch.signals.at.max(initial=0)))
         rows: list[Row] = title_rows.pack(titles, titles.changed())
         rows.append(title_rows.pack_learned(self._learned))
-        return Outcome(rows=rows, outputs={self._trending_topic: self._trending(newest)})
+        return Outcome(rows=rows, outputs={(self._trending_topic, None): self._trending()})
 
     def _count(self, partition: int, sent: int) -> None:
-        if partition >= self._learned.size:
-            self._learned = np.concatenate(
-                (self._learned, np.zeros(partition + 1 - self._learned.size, np.int64))
-            )
+        missing = partition + 1 - self._learned.size
+        if missing > 0:
+            self._learned = np.concatenate((self._learned, np.zeros(missing, np.int64)))
         self._learned[partition] = max(self._learned[partition], sent)
 
-    def _trending(self, at_ms: int) -> list[Message]:
-        config = self._side.titles.config
+    def _trending(self) -> list[Message]:
+        """Return the global list; none while titles are spread over shards, because each knows its own only."""
+        titles = self._side.titles
+        config = titles.config
         items = self._side.trending(TRENDING_HALF_LIFE, TRENDING_ITEMS)
         if self._side.shards > 1 or not items:
             return []
         value = Trending(
             scope="global",
-            generated_at_ms=at_ms,
+            generated_at_ms=int(titles.arrays.trend_at[: len(titles)].max()),
             half_life_s=config.trending.half_lives_s[TRENDING_HALF_LIFE],
             items=tuple(TrendingItem(title_id=title, score=round(score, 4)) for title, score in items),
             model_version=config.fingerprint(),

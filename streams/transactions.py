@@ -7,7 +7,7 @@ from streams.changelog import APPLIED_KEY, pack_applied
 from streams.errors import OutcomeInDoubtError, StepFailedError
 from streams.kafka_clients import KafkaError, KafkaException, Producer
 from streams.kafka_clients import Message as Delivered
-from streams.stage import Message, Outcome
+from streams.stage import Message, Outcome, Target
 from streams.surroundings import Failpoint, no_failpoint
 
 __all__ = ["PRODUCER", "Transactions"]
@@ -85,13 +85,13 @@ class Transactions:
         """
         self._attempt("begin_transaction", self._producer.begin_transaction)
         partition = self._partition
-        rows: list[Message] = [{"key": k, "value": v, "partition": partition} for k, v in outcome.rows]
-        self._send(self._changelog, rows)
+        rows: list[Message] = [{"key": k, "value": v} for k, v in outcome.rows]
+        self._send((self._changelog, partition), rows)
         self._failpoint("mid_produce")
-        for topic, messages in outcome.outputs.items():
-            self._send(topic, messages)
+        for target, messages in outcome.outputs.items():
+            self._send(target, messages)
         letters = [{"key": letter.key, "value": encode(letter)} for letter in outcome.dead_letters]
-        self._send(self._dead_letters, letters)  # type: ignore[arg-type]
+        self._send((self._dead_letters, None), letters)  # type: ignore[arg-type]
         self._producer.produce(
             self._changelog,
             key=APPLIED_KEY,
@@ -108,10 +108,12 @@ class Transactions:
         if error is None:
             self._position = (message.offset() or 0) + 1
 
-    def _send(self, topic: str, messages: list[Message]) -> None:
+    def _send(self, target: Target, messages: list[Message]) -> None:
         """Queue messages in order, waiting for room whenever the queue is full."""
+        topic, partition = target
+        where = {} if partition is None else {"partition": partition}
         while messages:
-            accepted = self._producer.produce_batch(topic, messages)  # type: ignore[arg-type]
+            accepted = self._producer.produce_batch(topic, messages, **where)  # type: ignore[arg-type]
             if accepted == len(messages):
                 return
             _only_full(topic, messages, accepted)

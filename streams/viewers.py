@@ -1,16 +1,21 @@
 """The viewers stage: viewing events in; refreshed home pages, signals about titles and changed rows of viewers out.
 
-One batch: judge the records (:mod:`streams.intake`), learn them on the viewers' side of the model, rank those whose taste moved, write
-their pages. What the batch says about titles travels on as signals; the titles stage learns it and the replica brings it back.
+One batch: judge the records (:mod:`streams.intake`), learn them on the viewers' side of the model, rank the viewers
+whose taste moved, write their pages. What the batch says about titles travels on as signals; the titles stage learns
+it and the replica brings it back.
+
+An event that came before (same viewer, same event id) changes nothing and makes no page; it is counted.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from online_models.feedback import Action, Judge
 from online_models.kernels.layout import Feedback, Signals
 from online_models.viewer_side import ViewerSide
+from online_models.viewers import NO_LIMIT
 from schemas import topics
 from streams import signals as wire
 from streams import viewer_rows
@@ -24,6 +29,9 @@ from streams.settings import Settings
 from streams.stage import Message, Outcome, Record, StageSpec, StateView
 
 STAGE = "viewers"
+Moved = dict[int, tuple[int, int]]
+"""Slots whose page changes: offset and time (ms) of the event that caused it."""
+
 _MOVING = (Action.POSITIVE, Action.REJECT, Action.KNOWN)
 
 
@@ -98,20 +106,20 @@ class ViewersStep:
         """Learn a batch and refresh the pages of the viewers that it moved."""
         intake = self._clerk.read(records)
         out = Outcome(dead_letters=intake.dead_letters)
-        moved = self._told(intake)
+        moved = self._take_told(intake)
+        touched = {*moved}
         if intake.verdicts:
             feedback = self._side.feedback(intake.columns(), self._load)
             signals = self._observe(feedback)
-            self._locate(feedback, intake.countries)
+            fresh = self._fresh(feedback, signals, intake)
+            self._locate(feedback, fresh, intake.countries)
             self._tell_titles(signals, out)
-            moved |= self._moved(feedback, signals, intake.offsets)
-            touched = np.unique(feedback.viewer[signals.action != Action.NOTHING])
-        else:
-            touched = np.zeros(0, np.int32)
+            touched.update(feedback.viewer[fresh].tolist())
+            _merge(moved, self._moved(feedback, signals, intake.offsets))
         if moved:
             self._refresh(moved, intake.newest_ms, out)
-        slots = np.union1d(touched, np.fromiter(moved, np.int32, len(moved))).astype(np.int32)
-        if slots.size:
+        if touched:
+            slots = np.array(sorted(touched), np.int32)
             out.rows.extend(viewer_rows.pack(self._side.viewers, slots))
             out.rows.append(viewer_rows.pack_sent(self._sent))
         self._stage.metrics.cache_slots.labels(STAGE).set(len(self._side.viewers))
@@ -121,20 +129,20 @@ class ViewersStep:
         """Forget the partition's lead: another worker goes on."""
         self._stage.lead.forget(self._partition)
 
-    def _told(self, intake: Intake) -> dict[int, tuple[int, int]]:
+    def _take_told(self, intake: Intake) -> Moved:
         """Take over stated preferences; return the slots whose page they change."""
         if not intake.told:
             return {}
-        viewers = self._side.viewers
-        everyone = [*(event.viewer_id for event, _ in intake.told), *(v for v, _, _ in intake.verdicts)]
-        slots = viewers.acquire(everyone, self._load)[: len(intake.told)].tolist()
-        for (event, _), slot in zip(intake.told, slots, strict=True):
-            if event.maturity is not None:
-                viewers.arrays.limit[slot] = event.maturity
-        return {
-            slot: (offset, event.event_time_ms)
-            for (event, offset), slot in zip(intake.told, slots, strict=True)
-        }
+        viewers, told = self._side.viewers, intake.told
+        everyone = [*(one.event.viewer_id for one in told), *(viewer for viewer, _, _ in intake.verdicts)]
+        slots = viewers.acquire(everyone, self._load)[: len(told)].tolist()
+        moved: Moved = {}
+        for (event, offset, at), slot in zip(told, slots, strict=True):
+            limit = NO_LIMIT if event.maturity is None else event.maturity
+            if viewers.arrays.limit[slot] != limit:
+                viewers.arrays.limit[slot] = limit
+                moved[slot] = (offset, at)
+        return moved
 
     def _observe(self, feedback: Feedback) -> Signals:
         """Learn, and test the configured share of the events first."""
@@ -147,10 +155,18 @@ class ViewersStep:
         self._stage.quality.add(ranks)
         return signals
 
-    def _locate(self, feedback: Feedback, countries: Sequence[int]) -> None:
+    def _fresh(self, feedback: Feedback, signals: Signals, intake: Intake) -> NDArray[np.bool_]:
+        """Say which verdicts changed their viewer, and count the events that came for a second time."""
+        fresh: NDArray[np.bool_] = (signals.action != Action.NOTHING) | (feedback.action == Action.NOTHING)
+        again = len({intake.offsets[n] for n in np.flatnonzero(~fresh).tolist()})
+        if again:
+            self._stage.metrics.events.labels(STAGE, "duplicate").inc(again)
+        return fresh
+
+    def _locate(self, feedback: Feedback, fresh: NDArray[np.bool_], countries: Sequence[int]) -> None:
         """Take over where viewers are, as far as their events say."""
         codes = np.asarray(countries, np.uint16)
-        at = np.flatnonzero(codes)
+        at = np.flatnonzero((codes > 0) & fresh)
         self._side.viewers.arrays.country[feedback.viewer[at]] = codes[at]
 
     def _tell_titles(self, signals: Signals, out: Outcome) -> None:
@@ -158,24 +174,18 @@ class ViewersStep:
         messages: list[Message] = []
         for value, sent in wire.pack(signals, self._side.titles, partition=self._partition, sent=self._sent):
             self._sent = sent
-            messages.extend({"value": value, "partition": p} for p in range(self._settings.title_shards))
-        if messages:
-            out.outputs[self._settings.topic(topics.SIGNALS)] = messages
+            messages.append({"value": value})
+        for shard in range(self._settings.title_shards if messages else 0):
+            out.outputs[self._settings.topic(topics.SIGNALS), shard] = list(messages)
         self._stage.lead.sent(self._partition, self._sent)
 
-    def _moved(
-        self, feedback: Feedback, signals: Signals, offsets: Sequence[int]
-    ) -> dict[int, tuple[int, int]]:
-        """Return the slots whose taste or known titles changed, with offset and time of the last event that did it."""
+    def _moved(self, feedback: Feedback, signals: Signals, offsets: Sequence[int]) -> Moved:
+        """Return the slots whose taste or known titles changed, with the last event that did it."""
         at = np.flatnonzero(np.isin(signals.action, _MOVING))
-        return {
-            slot: (offsets[n], when)
-            for slot, n, when in zip(
-                feedback.viewer[at].tolist(), at.tolist(), feedback.at[at].tolist(), strict=True
-            )
-        }
+        slots, times = feedback.viewer[at].tolist(), feedback.at[at].tolist()
+        return {slot: (offsets[n], when) for slot, n, when in zip(slots, at.tolist(), times, strict=True)}
 
-    def _refresh(self, moved: dict[int, tuple[int, int]], now_ms: int, out: Outcome) -> None:
+    def _refresh(self, moved: Moved, now_ms: int, out: Outcome) -> None:
         """Rank the moved viewers and write their pages."""
         viewers = self._side.viewers
         slots = np.fromiter(moved, np.int32, len(moved))
@@ -187,8 +197,14 @@ class ViewersStep:
             for (slot, (offset, when)), seq in zip(moved.items(), seqs, strict=True)
         ]
         pages = self._pages.encode(lists, causes)
-        out.outputs[self._settings.topic(topics.HOME)] = [
-            {"key": cause.viewer_id.encode(), "value": page, "partition": self._partition}
+        out.outputs[self._settings.topic(topics.HOME), self._partition] = [
+            {"key": cause.viewer_id.encode(), "value": page}
             for cause, page in zip(causes, pages, strict=True)
         ]
         self._stage.metrics.lists.inc(len(pages))
+
+
+def _merge(moved: Moved, more: Moved) -> None:
+    """Add causes to causes; where a slot has two, the later record is the cause."""
+    for slot, cause in more.items():
+        moved[slot] = max(cause, moved.get(slot, cause))

@@ -96,7 +96,9 @@ def _cluster(stack: "ExitStack", brokers: str | None, prefix: str | None, *, emb
     if embedded:
         brokers = stack.enter_context(EmbeddedCluster()).bootstrap_servers
     own = f"replay-{int(time.time())}." if prefix is None else prefix
-    settings = Settings.load(brokers=brokers, topic_prefix=own, group=f"{own}nearline")
+    settings = Settings.load(
+        brokers=brokers, topic_prefix=own, group=f"{own}nearline", check_crcs=not embedded
+    )
     require_broker(settings)
     make_topics(settings)
     return settings

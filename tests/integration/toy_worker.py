@@ -66,7 +66,7 @@ class Toy:
         echo = [{"key": record.key, "value": record.value} for record in records]
         return Outcome(
             rows=[(key, ROW.pack(*row)) for key, row in rows.items()],
-            outputs={f"{self._orders.prefix}out": echo},
+            outputs={(f"{self._orders.prefix}out", None): echo},
         )
 
 
