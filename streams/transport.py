@@ -60,6 +60,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             auto_offset_reset="none",
             isolation_level="read_committed",
             fetch_max_wait_ms=FETCH_WAIT_MS,
+            check_crcs=conf.broker_check_crcs,
             max_poll_records=conf.broker_max_poll_records,
             max_partition_fetch_bytes=conf.consumer_max_fetch_size,
             session_timeout_ms=int(conf.broker_session_timeout * 1000),
