@@ -19,7 +19,7 @@ from streams.app import build_app, run_worker
 from streams.logging import configure
 from streams.metrics import Metrics
 from streams.settings import Settings
-from streams.stage import Outcome, Record, StageSpec, StateView
+from streams.stage import Message, Outcome, Record, StageSpec, StateView
 
 ROW = struct.Struct("<qI")
 """Count and CRC-32."""
@@ -63,7 +63,7 @@ class Toy:
             count, crc = rows[key]
             rows[key] = (count + 1, zlib.crc32(value, crc))
         time.sleep(self._rng.random() * self._orders.slow_s)
-        echo = [{"key": record.key, "value": record.value} for record in records]
+        echo: list[Message] = [{"key": record.key, "value": record.value} for record in records]
         return Outcome(
             rows=[(key, ROW.pack(*row)) for key, row in rows.items()],
             outputs={(f"{self._orders.prefix}out", None): echo},

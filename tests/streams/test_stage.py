@@ -1,0 +1,214 @@
+"""The order of effects, without a broker: redelivery, crashes between any two effects, poison, full queues."""
+
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.codec import decode_dead_letter
+from streams.changelog import APPLIED_KEY, pack_applied
+from streams.errors import OutcomeInDoubtError, SourceRecreatedError, StepFailedError
+from streams.kafka_clients import KafkaError
+from streams.partition import Partition
+from streams.state import wipe
+from tests.streams.doubles import ROW, Log, Producer, fold_spec, record, surroundings
+
+PLACES = ["in_restore", "mid_produce", "before_commit", "after_commit", "after_store"]
+
+
+class Crash(BaseException):
+    """The end of a process, as far as a test can have it."""
+
+
+class CrashAt:
+    """Crashes at the n-th passage of a place."""
+
+    def __init__(self, place: str = "", hit: int = 1) -> None:
+        self._place, self._hit = place, hit
+
+    def __call__(self, place: str) -> None:
+        """Count down."""
+        if place == self._place:
+            self._hit -= 1
+            if self._hit == 0:
+                raise Crash
+
+
+def fill(log: Log, events: int, keys: int = 3) -> None:
+    """Put events into the source."""
+    for number in range(events):
+        log.append("in", 0, b"v%d" % (number % keys), b"e%d" % number)
+
+
+def live(partition: Partition, log: Log, batch: int) -> None:
+    """Open and process everything that there is in the source, as the lane would."""
+    partition.open()
+    events = log.topics["in", 0]
+    while partition.position < len(events):
+        size = min(batch, partition.max_events())
+        offsets = range(partition.position, min(partition.position + size, len(events)))
+        partition.process([record(offset, *events[offset]) for offset in offsets])
+    partition.close()
+
+
+def lives(log: Log, folder: Path) -> int:
+    """Start anew until the source is worked off; return how often a process ended on the way."""
+    for ends in range(10):
+        partition = Partition(fold_spec(), 0, surroundings(log, folder))
+        try:
+            live(partition, log, 4)
+        except StepFailedError:
+            partition.close()
+        else:
+            return ends
+    pytest.fail("never came to an end")
+
+
+def expected(events: list[Any], without: bytes = b"") -> dict[bytes, tuple[int, int]]:
+    """Fold the source in one go."""
+    rows: dict[bytes, tuple[int, int]] = {}
+    for key, value in events:
+        if value != without:
+            count, crc = rows.get(key, (0, 0))
+            rows[key] = (count + 1, zlib.crc32(value, crc))
+    return rows
+
+
+def state(log: Log) -> dict[bytes | None, tuple[Any, ...]]:
+    """Return the rows that the changelog ends with."""
+    return {key: ROW.unpack(value or b"") for key, value in log.records("log") if key != APPLIED_KEY}
+
+
+@pytest.fixture
+def log() -> Log:
+    """Give an empty log."""
+    return Log()
+
+
+@pytest.fixture
+def partition(log: Log, tmp_path: Path) -> Iterator[Partition]:
+    """Give an open partition whose source has nine events."""
+    fill(log, 9)
+    partition = Partition(fold_spec(), 0, surroundings(log, tmp_path))
+    partition.open()
+    yield partition
+    partition.close()
+
+
+def test_effects_of_a_batch(partition: Partition, log: Log) -> None:
+    """Rows come first, outputs with them, the applied record last; then the store has it too."""
+    partition.process([record(0, b"v0", b"e0"), record(1, b"v1", b"e1")])
+    keys = [key for key, _ in log.records("log")]
+    assert keys == [b"v0", b"v1", APPLIED_KEY]
+    assert log.records("log")[-1] == (APPLIED_KEY, pack_applied(1))
+    assert log.records("out") == [(b"v0", b"e0"), (b"v1", b"e1")]
+    assert (partition.applied, partition.position) == (1, 2)
+    assert partition._store is not None
+    assert (partition._store.applied, partition._store.changelog_position) == (1, 3)
+
+
+def test_redelivered_records_are_dropped(partition: Partition, log: Log) -> None:
+    """A record at or below the applied offset has no second effect, alone or at the head of a batch."""
+    batch = [record(offset, b"v", b"e%d" % offset) for offset in range(5)]
+    partition.process(batch[:3])
+    partition.process(batch[1:3])
+    partition.process(batch[2:])
+    assert [value for _, value in log.records("out")] == [b"e0", b"e1", b"e2", b"e3", b"e4"]
+    assert state(log)[b"v"][0] == 5
+
+
+@given(
+    crashes=st.lists(st.tuples(st.sampled_from(PLACES), st.integers(1, 4)), max_size=5),
+    events=st.integers(0, 30),
+    batch=st.integers(1, 7),
+    lost_disk=st.sets(st.integers(0, 5)),
+)
+def test_crashes_change_nothing(
+    crashes: list[tuple[str, int]], events: int, batch: int, lost_disk: set[int]
+) -> None:
+    """Whatever ends between which effects, and whatever disk is lost: the log reads as if nothing had happened."""
+    log = Log()
+    fill(log, events)
+    with TemporaryDirectory() as folder:
+        for life, crash in enumerate([*crashes, ("", 1)]):
+            if life in lost_disk:
+                wipe(Path(folder) / "fold" / "0")
+            partition = Partition(fold_spec(), 0, surroundings(log, Path(folder), CrashAt(*crash)))
+            try:
+                live(partition, log, batch)
+            except Crash:
+                partition.close()
+    assert state(log) == expected(log.records("in"))
+    assert log.records("out") == log.records("in")
+
+
+def test_second_owner_fences_the_first(partition: Partition, log: Log, tmp_path: Path) -> None:
+    """Once another worker has opened the partition, the first can commit nothing more."""
+    second = Partition(fold_spec(), 0, surroundings(log, tmp_path / "other"))
+    second.open()
+    with pytest.raises(OutcomeInDoubtError, match="successor"):
+        partition.process([record(0, b"v0", b"e0")])
+    second.process([record(0, b"v0", b"e0")])
+    second.close()
+    assert log.records("out") == [(b"v0", b"e0")]
+
+
+def test_full_queue_waits_and_keeps_order(partition: Partition, log: Log) -> None:
+    """Messages that find no room are sent again, once, behind those that did."""
+    log.room = 4
+    partition.process([record(offset, b"v%d" % offset, b"e%d" % offset) for offset in range(9)])
+    assert [value for _, value in log.records("out")] == [b"e%d" % offset for offset in range(9)]
+    assert len(state(log)) == 9
+
+
+def test_doubtful_commit_writes_nothing(partition: Partition, log: Log) -> None:
+    """When nobody can say whether a transaction is committed, the store stays as it was."""
+    assert partition._transactions is not None
+    producer = partition._transactions._producer
+    assert isinstance(producer, Producer)
+    producer.fail_commit = KafkaError(KafkaError._TIMED_OUT)
+    with pytest.raises(OutcomeInDoubtError):
+        partition.process([record(0, b"v0", b"e0")])
+    assert partition._store is not None
+    assert (partition.applied, partition._store.get(b"v0"), log.records("out")) == (-1, None, [])
+
+
+def test_poison_ends_in_the_dead_letters(log: Log, tmp_path: Path) -> None:
+    """A record on which the step raises costs two restarts and nothing else; its letter holds no secret."""
+    fill(log, 6)
+    log.append("in", 0, b"v1", b"poison")
+    fill(log, 6)
+    assert lives(log, tmp_path) == 2
+    (_, letter), *others = log.records("dead")
+    found = decode_dead_letter(letter)
+    assert (others, found.reason, found.source.offset, found.value) == ([], "step_failed", 6, b"poison")
+    assert "ValueError" in found.message
+    assert "secret" not in found.message
+    assert state(log) == expected(log.records("in"), without=b"poison")
+    assert not list(tmp_path.glob("**/*.suspect"))
+
+
+def test_unsendable_output_is_isolated_like_poison(log: Log, tmp_path: Path) -> None:
+    """A record whose output is larger than any broker takes becomes a dead letter, the rest goes on."""
+    fill(log, 3)
+    log.append("in", 0, b"v1", bytes(1_000_001))
+    fill(log, 3)
+    assert lives(log, tmp_path) == 2
+    assert len(log.records("dead")) == 1
+    assert Counter(len(value or b"") for _, value in log.records("out")) == {2: 6}
+
+
+def test_recreated_source_is_refused(partition: Partition, log: Log, tmp_path: Path) -> None:
+    """State that reaches beyond the source's end stops the worker instead of skipping new events."""
+    partition.process([record(offset, b"v", b"e") for offset in range(9)])
+    log.topics["in", 0] = log.topics["in", 0][:4]
+    other = Partition(fold_spec(), 0, surroundings(log, tmp_path / "other"))
+    with pytest.raises(SourceRecreatedError, match="NEARLINE_GROUP"):
+        other.open()
+    other.close()
