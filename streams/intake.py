@@ -1,7 +1,12 @@
-"""From records to verdicts: decode, check, judge. What cannot be used becomes a dead letter, here and nowhere else."""
+"""From records to verdicts: decode, check, judge; what cannot be used becomes a dead letter.
+
+A device's clock may be ahead: nothing happened after its record was sent, so the record's timestamp bounds
+the event's time. One clock a year ahead would otherwise let every decayed counter fade to nothing.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from online_models.catalogue import country_code
 from online_models.feedback import Judge, Verdict
@@ -17,6 +22,15 @@ from streams.stage import Record
 _NO_HEADERS: tuple[tuple[str, bytes], ...] = ()
 
 
+class Told(NamedTuple):
+    """Preferences that a viewer stated."""
+
+    event: Preferences
+    offset: int
+    at: int
+    """Event time, ms."""
+
+
 @dataclass(slots=True)
 class Intake:
     """A batch, judged."""
@@ -29,11 +43,11 @@ class Intake:
     """One for each verdict."""
     countries: list[int] = field(default_factory=list)
     """One for each verdict: the viewer's country as a code, 0 where the event does not say."""
-    told: list[tuple[Preferences, int]] = field(default_factory=list)
-    """Preferences with their offsets."""
+    told: list[Told] = field(default_factory=list)
+    """Stated preferences, in order."""
     dead_letters: list[DeadLetter] = field(default_factory=list)
     newest_ms: int = 0
-    """Newest event time."""
+    """Newest event time, of the usable records."""
 
     def columns(self) -> Columns:
         """Return the verdicts as the models take them."""
@@ -76,11 +90,11 @@ class Clerk:
             except DecodeError as error:
                 out.dead_letters.append(rejected(record, error, stage=self._stage))
                 continue
-            self._take(event, record.offset, out)
+            self._take(event, record, out)
         return out
 
-    def _take(self, event: Event, offset: int, out: Intake) -> None:
-        at = event.event_time_ms
+    def _take(self, event: Event, record: Record, out: Intake) -> None:
+        at, offset = happened_ms(event, record), record.offset
         out.newest_ms = max(out.newest_ms, at)
         for n, verdict in enumerate(self._judge(event)):
             out.verdicts.append((event.viewer_id, verdict, at))
@@ -88,7 +102,7 @@ class Clerk:
             out.offsets.append(offset)
             out.countries.append(country_code(event.country))
         if isinstance(event, Preferences):
-            out.told.append((event, offset))
+            out.told.append(Told(event, offset, at))
 
     def _check_partition(self, viewer_id: str, record: Record) -> None:
         if (
@@ -97,3 +111,16 @@ class Clerk:
         ):
             message = "the key belongs in another partition: set partitioner=murmur2_random"
             raise DecodeError(Reason.PARTITION_MISMATCH, None, message)
+
+
+def happened_ms(event: Event, record: Record) -> int:
+    """Return an event's time, at most that at which its record was sent, where the record says so.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> event = SimpleNamespace(event_time_ms=2_000)
+    >>> [happened_ms(event, SimpleNamespace(timestamp=sent)) for sent in (2_500, 1_500, -1)]
+    [2000, 1500, 2000]
+    """
+    return min(event.event_time_ms, record.timestamp) if record.timestamp > 0 else event.event_time_ms

@@ -1,13 +1,16 @@
 """How good the lists are while they are made: prequential hit rates, and an alarm when they change.
 
-A share of the events is ranked before it is learned (``kernels.probe``): *hit@10* is a watch of a title that stood among the viewer's ten
-best a moment before. The blend stands beside plain popularity, the honest comparison.
+A share of the events is ranked before it is learned (``ViewerSide.observe_tested``): *hit@10* is a watch of a
+title that stood among the viewer's ten best a moment before. The blend stands beside plain popularity, the
+honest comparison.
 """
 
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import structlog
+from numpy.typing import NDArray
 from river.drift import ADWIN
 
 from online_models.kernels.layout import F8
@@ -44,7 +47,7 @@ class Quality:
         self.hits = dict.fromkeys(SHOWN, 0)
         self._metrics = metrics
         self._rates = dict.fromkeys(SHOWN, 0.0)
-        self._drift = ADWIN()
+        self._drift: Any = ADWIN()  # type: ignore[no-untyped-call]
         self._lock = Lock()
 
     def add(self, ranks: F8) -> None:
@@ -58,7 +61,7 @@ class Quality:
             self.tested += found.shape[0]
             self._watch(found[:, 0] < TOP)
 
-    def _count(self, name: str, hit: np.ndarray) -> None:
+    def _count(self, name: str, hit: NDArray[np.bool_]) -> None:
         weights = (1.0 - FADE) * FADE ** np.arange(hit.size - 1, -1, -1)
         self._rates[name] = self._rates[name] * FADE**hit.size + float(weights @ hit)
         self.hits[name] += int(hit.sum())
@@ -67,11 +70,10 @@ class Quality:
         self._metrics.tested.labels(name).inc(hit.size)
         self._metrics.hits.labels(name).inc(int(hit.sum()))
 
-    def _watch(self, hit: np.ndarray) -> None:
+    def _watch(self, hit: NDArray[np.bool_]) -> None:
         for one in hit.tolist():
             self._drift.update(one)
             if self._drift.drift_detected:
                 self._metrics.drift.labels("blend").inc()
-                _LOG.warning(
-                    "hit_rate_changed", now=round(self._drift.estimation, 4), window=int(self._drift.width)
-                )
+                now, window = round(self._drift.estimation, 4), int(self._drift.width)
+                _LOG.warning("hit_rate_changed", now=now, window=window)

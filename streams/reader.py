@@ -1,7 +1,8 @@
-"""Reading a compacted topic whole, and then for ever: the title model's replica, the catalogue, the experiments.
+"""Reading a compacted topic whole, and then for ever: the title model's replica, the catalogue.
 
-A thread reads every partition from the beginning under ``read_committed``. It is *caught up* once it has been at the end of each
-partition, by position and not by last record: control records and compaction holes have no record.
+A thread reads every partition from the beginning under ``read_committed``. It is *caught up* once it has been
+at the end of each partition, by position and not by last record: control records and compaction holes have no
+record.
 """
 
 import threading
@@ -19,6 +20,8 @@ _LOG = structlog.get_logger(__name__)
 
 MOST = 10_000
 """Messages taken at a time: about 10 MB of title rows."""
+CONSUMER = {"enable.partition.eof": True, "fetch.wait.max.ms": 10}
+"""The end of a partition is reported, and news of it is not held back for the driver's own 500 ms."""
 WAIT_S = 0.01
 """Longest wait for a message: adds to the replica's age, and costs a hundred idle calls a second."""
 
@@ -70,11 +73,9 @@ class TableReader:
             It took longer than the setting ``replica_timeout_s``.
         """
         if not self._caught_up.wait(self._settings.replica_timeout_s):
-            raise BrokerError(
-                f"{self._topic} was not read to its end in {self._settings.replica_timeout_s:g} s",
-                why="the broker is slow, or the topic large",
-                next_step="look at the broker, or raise NEARLINE_REPLICA_TIMEOUT_S",
-            )
+            what = f"{self._topic} was not read to its end in {self._settings.replica_timeout_s:g} s"
+            advice = "look at the broker, or raise NEARLINE_REPLICA_TIMEOUT_S"
+            raise BrokerError(what, why="the broker is slow, or the topic large", next_step=advice)
 
     def _run(self) -> None:
         try:
@@ -83,28 +84,14 @@ class TableReader:
             self._die(error)
 
     def _read(self) -> None:
-        consumer = kafka_clients.consumer(
-            self._settings,
-            {
-                "enable.partition.eof": True,
-                "fetch.wait.max.ms": 10,
-                "group.id": f"{self._settings.group}-tables",
-            },
-        )
+        group = f"{self._settings.group}-tables"
+        consumer = kafka_clients.consumer(self._settings, {**CONSUMER, "group.id": group})
+        start = kafka_clients.OFFSET_BEGINNING
+        waiting = set(self._partitions)
         try:
-            consumer.assign(
-                [TopicPartition(self._topic, p, kafka_clients.OFFSET_BEGINNING) for p in self._partitions]
-            )
-            waiting = set(self._partitions)
+            consumer.assign([TopicPartition(self._topic, p, start) for p in self._partitions])
             while not self._stop.is_set():
-                messages = []
-                for message in consumer.consume(MOST, WAIT_S):
-                    if message.error() is None:
-                        messages.append(message)
-                    elif message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the driver's name
-                        waiting.discard(message.partition())
-                    else:
-                        _LOG.warning("reader_error", topic=self._topic, error=message.error().str())
+                messages = self._sorted_out(consumer.consume(MOST, WAIT_S), waiting)
                 if messages:
                     self._apply(messages)
                 if not waiting and not self._caught_up.is_set():
@@ -112,3 +99,16 @@ class TableReader:
                     self._caught_up.set()
         finally:
             consumer.close()
+
+    def _sorted_out(self, found: Sequence[Message], waiting: set[int]) -> list[Message]:
+        """Return the records; take partitions whose end was met off ``waiting``, log what else went wrong."""
+        messages = []
+        for message in found:
+            error = message.error()
+            if error is None:
+                messages.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the driver's name
+                waiting.discard(message.partition() or 0)
+            else:
+                _LOG.warning("reader_error", topic=self._topic, error=error.str())
+        return messages

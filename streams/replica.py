@@ -1,4 +1,9 @@
-"""What every worker knows of all titles: a replica of the title model, and the catalogue's guards over the same rows."""
+"""What every worker knows of all titles: a replica of the title model, and the catalogue's guards.
+
+A tombstone in the title model is ignored: the titles stage writes none, and a title is taken off all lists by
+a tombstone in the catalogue. So the replica after a restart may lack a title that it had before, and never
+the reverse.
+"""
 
 from collections.abc import Sequence
 
@@ -22,8 +27,8 @@ _LOG = structlog.get_logger(__name__)
 class Replica:
     """Titles as the titles stage published them; a companion of the worker.
 
-    One thread writes while the viewers' steps read: a step may see a vector of which some numbers are a moment newer. Ranking does not
-    notice, and no lock is held where lists are made.
+    One thread writes while the viewers' steps read: a step may see a vector of which some numbers are a
+    moment newer. Ranking does not notice, and no lock is held where lists are made.
 
     Parameters
     ----------
@@ -78,20 +83,21 @@ class Replica:
         return int(self._learned[:, partition].min())
 
     def _take_rows(self, messages: list[Message]) -> None:
-        newest: dict[bytes, bytes | None] = {}
+        newest: dict[bytes, bytes] = {}
+        learned: dict[int, bytes] = {}
         for message in messages:
             key, value = message.key(), message.value()
+            if key is None or value is None:
+                continue
             if key == title_rows.LEARNED:
-                if value is not None:
-                    self._take_learned(message.partition(), value)
-            elif key and not title_rows.is_reserved(key):
-                newest.pop(key, None)
+                learned[message.partition() or 0] = value
+            elif not title_rows.is_reserved(key):
                 newest[key] = value
-        rows = {key: value for key, value in newest.items() if value is not None}
-        if rows:
-            self.titles.load(
-                [key.decode() for key in rows], title_rows.unpack(list(rows.values()), self.titles.config)
-            )
+        if newest:
+            packed = title_rows.unpack(list(newest.values()), self.titles.config)
+            self.titles.load([key.decode() for key in newest], packed)
+        for shard, value in learned.items():  # after the rows: who reads a count finds what it counts
+            self._take_learned(shard, value)
         self._metrics.replica_rows.set(len(self.titles))
 
     def _take_learned(self, shard: int, value: bytes) -> None:
@@ -103,7 +109,7 @@ class Replica:
         for message in messages:
             key, value = message.key(), message.value()
             if value is None:
-                self.catalogue.withdraw((key or b"").decode(errors="replace"))
+                self._withdraw(key or b"")
                 continue
             try:
                 self.catalogue.put(decode_title(value))
@@ -112,3 +118,9 @@ class Replica:
                     "catalogue_record_unusable", partition=message.partition(), offset=message.offset(),
                     reason=error.reason, field=error.field,
                 )  # fmt: skip
+
+    def _withdraw(self, key: bytes) -> None:
+        """Take a title off all lists, also one whose row the other topic has yet to bring."""
+        title_id = key.decode(errors="replace")
+        self.titles.intern([title_id])
+        self.catalogue.withdraw(title_id)

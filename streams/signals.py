@@ -5,13 +5,16 @@
     header | action u1[n] | title u2[n] | weight f4[n] | at i8[n] | depth u2[n]
            | x f2[p, D] | gradient f2[p, HK] | history u2[sum of depth] | keys u8[t] | name ends u4[t] | names
 
-All little-endian. Titles are numbers of the record's own dictionary (keys and names at its end); ``x`` and the gradient stand for
-the ``p`` positives only, in half precision: a step of learning does not see the difference, the broker sees half the bytes.
-A record holds at most :data:`MOST_EVENTS`, so that it stays below the broker's message limit and dictionary numbers fit 16 bits.
+All little-endian. Titles are numbers of the record's own dictionary (keys and names at its end); ``x`` and
+the gradient stand for the ``p`` positives only, in half precision: a step of learning does not see the
+difference, the broker sees half the bytes. A record holds at most :data:`MOST_EVENTS` and is halved until it
+has at most :data:`MOST_BYTES`; each dictionary entry takes 14 bytes or more, so the numbers then fit 16 bits
+by themselves.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +27,11 @@ from streams.errors import StateError
 
 VERSION = 1
 MOST_EVENTS = 1_000
-"""About 300 bytes an event at the default configuration, 600 at most: well below 1 MB, Kafka's default limit."""
+"""Signals in a record: about 300 bytes each at the default configuration, 6 kB at the largest."""
+MOST_BYTES = 900_000
+"""Bytes of a record: Kafka's default limit is 1 MB, headers and the batch's overhead included."""
+
+Index = NDArray[np.intp]
 
 _HEADER = np.dtype([
     ("version", "<u2"), ("partition", "<u2"), ("events", "<u4"), ("width", "<u2"), ("inputs", "<u2"),
@@ -34,18 +41,29 @@ _HEADER = np.dtype([
 
 @dataclass(frozen=True, slots=True)
 class SignalBatch:
-    """One record: who sent it, how many events its sender has sent with it, and what they say."""
+    """One record: who sent it, how many signals its sender has sent with it, and what they say."""
 
     partition: int
     """Viewers partition of the sender."""
     sent: int
-    """Events that the sender has sent, this record's included: the watermark that bounds the lead over the model."""
+    """Signals that the sender has sent, this record's included: the watermark that bounds its lead."""
     signals: Signals
     """Titles as rows of the receiver's table."""
 
 
 def pack(signals: Signals, titles: TitleTable, *, partition: int, sent: int) -> Iterator[tuple[bytes, int]]:
-    """Pack what titles can learn from, in records of at most :data:`MOST_EVENTS`.
+    """Pack what titles can learn from, in records that a broker takes.
+
+    Parameters
+    ----------
+    signals
+        Of one batch; what teaches titles nothing is left out.
+    titles
+        The sender's table, whose rows the signals name.
+    partition
+        The sender's partition.
+    sent
+        Signals that it has sent before.
 
     Yields
     ------
@@ -55,12 +73,14 @@ def pack(signals: Signals, titles: TitleTable, *, partition: int, sent: int) -> 
     useful = np.flatnonzero(np.isin(signals.action, (Action.POSITIVE, Action.REJECT, Action.TOUCH)))
     for start in range(0, useful.size, MOST_EVENTS):
         chosen = useful[start : start + MOST_EVENTS]
-        sent += int(chosen.size)
-        yield _pack_one(Signals(*(column[chosen] for column in signals)), titles, partition, sent), sent
+        yield from _halved(signals, chosen, titles, partition, sent + start)
 
 
 def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
     """Read a record and find or make the rows of its titles.
+
+    A title beyond the receiver's capacity is left out: its own signals do nothing, and histories close the
+    gap.
 
     Raises
     ------
@@ -70,11 +90,10 @@ def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
     head = np.frombuffer(record, _HEADER, count=1)[0]
     width, inputs = titles.config.width, titles.config.input_width
     if (head["version"], head["width"], head["inputs"]) != (VERSION, width, inputs):
-        raise StateError(
-            "a signals record was written by another version or model configuration",
-            why=f"version {head['version']}, width {head['width']}; expected {VERSION}, {width}",
-            next_step="let the workers of the old configuration drain titles.signals.v1 before starting new ones",
-        )
+        what = "a signals record was written by another version or model configuration"
+        why = f"version {head['version']}, width {head['width']}; expected {VERSION}, {width}"
+        advice = "let the workers of the old configuration drain titles.signals.v1 before starting new ones"
+        raise StateError(what, why=why, next_step=advice)
     columns = _Columns(record, _HEADER.itemsize)
     n, p = int(head["events"]), int(head["positives"])
     out = blank_signals(n, titles)
@@ -90,6 +109,8 @@ def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
     rows = _rows(columns, int(head["titles"]), int(head["names"]), titles)
     out.title[:] = rows[numbers]
     out.history[_filled(out.depth, out.history.shape[1])] = rows[history]
+    if (rows < 0).any():
+        _leave_out(out)
     return SignalBatch(int(head["partition"]), int(head["sent"]), out)
 
 
@@ -99,10 +120,10 @@ class _Columns:
     def __init__(self, record: bytes, at: int) -> None:
         self._record, self._at = record, at
 
-    def take(self, kind: str, count: int) -> NDArray[np.generic]:
+    def take(self, kind: str, count: int) -> NDArray[Any]:
         """Return the next ``count`` numbers."""
         dtype = np.dtype(kind)
-        out = np.frombuffer(self._record, dtype, count=count, offset=self._at)
+        out: NDArray[Any] = np.frombuffer(self._record, dtype, count=count, offset=self._at)
         self._at += dtype.itemsize * count
         return out
 
@@ -110,6 +131,36 @@ class _Columns:
 def _filled(depth: I4, width: int) -> NDArray[np.bool_]:
     """Which cells of a history block hold a title."""
     return np.arange(width) < depth[:, None]
+
+
+def _leave_out(signals: Signals) -> None:
+    """Take out what names a title that has no row (-1) here."""
+    nameless = signals.title < 0
+    signals.action[nameless] = Action.NOTHING
+    signals.title[nameless] = 0
+    for n, (history, depth) in enumerate(zip(signals.history, signals.depth.tolist(), strict=True)):
+        kept = history[:depth][history[:depth] >= 0]
+        history[: kept.size] = kept
+        signals.depth[n] = kept.size
+
+
+def _halved(
+    signals: Signals, chosen: Index, titles: TitleTable, partition: int, sent: int
+) -> Iterator[tuple[bytes, int]]:
+    """Pack the chosen signals into one record, or its halves where that is too large."""
+    total = sent + int(chosen.size)
+    record = _pack_one(_of(signals, chosen), titles, partition, total)
+    if len(record) <= MOST_BYTES or chosen.size == 1:
+        yield record, total
+        return
+    half = chosen.size // 2
+    yield from _halved(signals, chosen[:half], titles, partition, sent)
+    yield from _halved(signals, chosen[half:], titles, partition, sent + half)
+
+
+def _of(signals: Signals, chosen: Index) -> Signals:
+    columns: list[Any] = [column[chosen] for column in signals]
+    return Signals(*columns)
 
 
 def _pack_one(signals: Signals, titles: TitleTable, partition: int, sent: int) -> bytes:
@@ -122,12 +173,14 @@ def _pack_one(signals: Signals, titles: TitleTable, partition: int, sent: int) -
     head = np.zeros(1, _HEADER)
     n, p = signals.title.size, int(positive.sum())
     head[0] = (
-        VERSION, partition, n, signals.x.shape[1], signals.gradient.shape[1], p, history.size, rows.size, len(blob), sent,
+        VERSION, partition, n, signals.x.shape[1], signals.gradient.shape[1],
+        p, history.size, rows.size, len(blob), sent,
     )  # fmt: skip
     parts = (
         head, signals.action, numbers[:n], signals.weight.astype("<f4"), signals.at.astype("<i8"),
-        signals.depth.astype("<u2"), signals.x[positive].astype("<f2"), signals.gradient[positive].astype("<f2"),
-        numbers[n:], titles.arrays.key[rows].astype("<u8"), np.cumsum([len(name) for name in names], dtype="<u4"),
+        signals.depth.astype("<u2"), signals.x[positive].astype("<f2"),
+        signals.gradient[positive].astype("<f2"), numbers[n:], titles.arrays.key[rows].astype("<u8"),
+        np.cumsum([len(name) for name in names], dtype="<u4"),
     )  # fmt: skip
     return b"".join([*(part.tobytes() for part in parts), blob])
 

@@ -1,7 +1,7 @@
 """Titles' packed rows as records: key = title id, value = one row of :func:`online_models.titles.row_dtype`.
 
-Keys that begin with a control character are the stage's own: no title id has one. ``LEARNED`` carries, for each viewers
-partition, how many of its events this shard has learned.
+Keys that begin with a control character are the stage's own: no title id has one. ``LEARNED`` carries, for
+each viewers partition, how many of its signals this shard has learned.
 """
 
 from collections.abc import Sequence
@@ -44,11 +44,12 @@ def unpack(values: Sequence[bytes], config: ModelConfig) -> NDArray[np.void]:
     """
     dtype = row_dtype(config)
     if any(len(value) != dtype.itemsize for value in values):
-        raise StateError(
+        what, why = (
             "titles were written under another model configuration",
-            why=f"a row is not {dtype.itemsize} bytes long",
-            next_step="restore the former NEARLINE_MODEL__… settings, or use another group and topic prefix",
+            f"a row is not {dtype.itemsize} bytes",
         )
+        advice = "restore the former NEARLINE_MODEL__… settings, or use another group and topic prefix"
+        raise StateError(what, why=why, next_step=advice)
     return np.frombuffer(b"".join(values), dtype)
 
 

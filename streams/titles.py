@@ -1,10 +1,11 @@
 """The titles stage: signals in; changed rows of the title model and trending lists out.
 
-Its source is ``titles.signals.v1``, its changelog ``titles.model.v1``, which is also everyone's replica. Batches have
-a floor of about 100 ms: a popular title's row is then written once a batch and not once an event.
+Its source is ``titles.signals.v1``, its changelog ``titles.model.v1``, which is also everyone's replica.
+Batches have a floor of about 100 ms: a popular title's row is then written once a batch and not once an
+event.
 
-What a title lost or gained as a mere negative is not in its row before it amounts to ``publish_drift``: a restart
-forgets that little. Counters, neighbours and what positives taught are exact.
+What a title lost or gained as a mere negative is not in its row before it amounts to ``publish_drift``: a
+restart forgets that little. Counters, neighbours and what positives taught are exact.
 """
 
 from collections.abc import Sequence
@@ -82,7 +83,7 @@ class TitlesStep:
         self._learned[partition] = max(self._learned[partition], sent)
 
     def _trending(self) -> list[Message]:
-        """Return the global list; none while titles are spread over shards, because each knows its own only."""
+        """Return the global list; none while titles are spread over shards: each knows its own only."""
         titles = self._side.titles
         config = titles.config
         items = self._side.trending(TRENDING_HALF_LIFE, TRENDING_ITEMS)

@@ -1,6 +1,6 @@
-"""Viewers' packed rows as records: key = viewer id, value = head and known titles (:mod:`online_models.viewers`).
+"""Viewers' packed rows as records: key = viewer id, value = head and titles (:mod:`online_models.viewers`).
 
-``SENT`` carries how many events the partition has told the titles stage about. No viewer id begins with a control character.
+``SENT`` carries how many signals the partition has sent. No viewer id begins with a control character.
 """
 
 import struct
@@ -39,7 +39,7 @@ def loader(store: StateView) -> Loader:
 
 
 def pack_sent(sent: int) -> Row:
-    """Pack the count of events sent."""
+    """Pack the count of signals sent."""
     return SENT, _COUNT.pack(sent)
 
 

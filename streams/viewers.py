@@ -1,8 +1,8 @@
-"""The viewers stage: viewing events in; refreshed home pages, signals about titles and changed rows of viewers out.
+"""The viewers stage: viewing events in; refreshed home pages, signals about titles, changed rows out.
 
-One batch: judge the records (:mod:`streams.intake`), learn them on the viewers' side of the model, rank the viewers
-whose taste moved, write their pages. What the batch says about titles travels on as signals; the titles stage learns
-it and the replica brings it back.
+One batch: judge the records (:mod:`streams.intake`), learn them on the viewers' side of the model, rank the
+viewers whose taste moved, write their pages. What the batch says about titles travels on as signals; the
+titles stage learns it and the replica brings it back.
 
 An event that came before (same viewer, same event id) changes nothing and makes no page; it is counted.
 """

@@ -1,5 +1,6 @@
 """One worker: both stages, the replica, health and watchdog, put together and run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -43,12 +44,26 @@ def partitions_of(settings: Settings) -> dict[str, int]:
     )  # fmt: skip
     missing = [name for name in wanted if settings.topic(name) not in found]
     if missing:
-        raise TopicError(
-            f"topics are missing: {', '.join(map(settings.topic, missing))}",
-            why="nobody created them; the broker does not do so by itself",
-            next_step="run `nearline topics apply`",
+        what = f"topics are missing: {', '.join(map(settings.topic, missing))}"
+        why = "nobody created them; the broker does not do so by itself"
+        raise TopicError(what, why=why, next_step="run `nearline topics apply`")
+    partitions = {name: len(found[settings.topic(name)].partitions) for name in wanted}
+    _check_fit(settings, partitions)
+    return partitions
+
+
+def _check_fit(settings: Settings, partitions: Mapping[str, int]) -> None:
+    """Make sure that pages have the partitions of their events, and every title shard one of its own."""
+    if partitions[topics.HOME] != partitions[topics.EVENTS]:
+        what = f"{settings.topic(topics.HOME)} and {settings.topic(topics.EVENTS)} differ in their partitions"
+        why = (
+            f"{partitions[topics.HOME]} and {partitions[topics.EVENTS]}; a page is written beside its events"
         )
-    return {name: len(found[settings.topic(name)].partitions) for name in wanted}
+        raise TopicError(what, why=why, next_step="give both the same number, see `nearline topics check`")
+    if partitions[topics.SIGNALS] < settings.title_shards:
+        what = f"{settings.topic(topics.SIGNALS)} has {partitions[topics.SIGNALS]} partitions"
+        why = f"there are {settings.title_shards} title shards"
+        raise TopicError(what, why=why, next_step="set NEARLINE_TITLE_SHARDS to the number of partitions")
 
 
 def build_worker(settings: Settings) -> Worker:
