@@ -1,0 +1,95 @@
+"""Reading a changelog back: to its end by position, whole, and only where it fits the store."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streams.changelog import APPLIED_KEY, Changelog, pack_applied, unpack_applied
+from streams.errors import AbandonedError, StateError
+from streams.state import Store, StoreMemory
+from tests.streams.doubles import Consumer, Log
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def log() -> Log:
+    """Give a changelog with two batches: each ends with its applied record and a marker."""
+    log = Log()
+    for applied, key in ((4, b"a"), (9, b"b")):
+        log.append("log", 0, key, b"row")
+        log.append("log", 0, APPLIED_KEY, pack_applied(applied))
+        log.topics["log", 0].append(None)
+    return log
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Give an empty store."""
+    store = Store(
+        tmp_path / "0", StoreMemory(cache_bytes=1 << 20, buffer_bytes=1 << 20), now_ms=lambda: DAY_MS
+    )
+    yield store
+    store.close()
+
+
+def reader(log: Log) -> Changelog:
+    """Return a reader of the log."""
+    return Changelog(Consumer(log), "log", 0)  # type: ignore[arg-type]
+
+
+def test_replay_ends_behind_the_last_marker(log: Log, store: Store) -> None:
+    """The last offset belongs to a marker that nobody is shown; the position is behind it all the same."""
+    reader(log).replay(store)
+    assert list(store.scan()) == [(b"a", b"row"), (b"b", b"row")]
+    assert (store.applied, store.changelog_position, store.written_at_ms) == (9, 6, DAY_MS)
+
+
+def test_replay_goes_on_where_the_store_ends(log: Log, store: Store) -> None:
+    """Only what is new is read, and a tombstone deletes."""
+    reader(log).replay(store)
+    log.append("log", 0, b"a", None)
+    log.append("log", 0, APPLIED_KEY, pack_applied(12))
+    changelog = reader(log)
+    changelog.replay(store)
+    assert changelog.rows == 1
+    assert list(store.scan()) == [(b"b", b"row")]
+    assert store.applied == 12
+
+
+def test_abandoned_replay_is_not_fresh(log: Log, store: Store) -> None:
+    """A restore that is cut short leaves a store that does not look as new as its log."""
+    answers = iter([False, True])
+    changelog = Changelog(Consumer(log), "log", 0, lambda: next(answers))  # type: ignore[arg-type]
+    with pytest.raises(AbandonedError):
+        changelog.replay(store)
+    assert (store.changelog_position, store.written_at_ms) == (4, 0)
+    reader(log).replay(store)
+    assert (store.applied, store.changelog_position) == (9, 6)
+
+
+@pytest.mark.parametrize(
+    ("position", "away_ms", "verdict"),
+    [
+        (0, 100 * DAY_MS, None),
+        (6, 100 * DAY_MS, None),
+        (5, 100 * DAY_MS, None),
+        (3, DAY_MS // 2, None),
+        (3, 2 * DAY_MS, "deletions are kept"),
+        (7, 0, "the log ends at 6"),
+    ],
+)
+def test_stores_that_cannot_be_brought_up_to_date(
+    log: Log, store: Store, position: int, away_ms: int, verdict: str | None
+) -> None:
+    """Too old is only who missed something; beyond the end is never right; new or current is always."""
+    store.write([], applied=0, changelog_position=position)
+    why = reader(log).unusable(store, delete_retention_s=86_400, now_ms=DAY_MS + away_ms)
+    assert (why is None) if verdict is None else (why is not None and verdict in why)
+
+
+def test_applied_record_of_another_version_is_refused() -> None:
+    """What a newer version wrote is not guessed at."""
+    with pytest.raises(StateError, match="start the version that wrote it"):
+        unpack_applied(b"\x02" + pack_applied(3)[1:])

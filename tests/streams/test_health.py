@@ -1,0 +1,85 @@
+"""What the probes and Prometheus get."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+
+from streams.errors import SettingsError
+from streams.health import STILL_S, Health
+from streams.metrics import Metrics
+
+
+class State:
+    """A worker's state that a test sets."""
+
+    ready = False
+    now = 0.0
+
+
+@pytest.fixture
+def state() -> State:
+    """Give a worker that is not ready."""
+    return State()
+
+
+@pytest.fixture
+def health(state: State) -> Iterator[Health]:
+    """Give a running server on a free port."""
+    health = Health("127.0.0.1", 0, lambda: state.ready, Metrics(version="9.9"), clock=lambda: state.now)
+    health.start()
+    yield health
+    health.stop()
+
+
+def get(health: Health, path: str) -> tuple[int, bytes]:
+    """Return status and body."""
+    try:
+        with urlopen(f"http://127.0.0.1:{health.port}{path}", timeout=5) as answer:  # noqa: S310
+            return answer.status, answer.read()
+    except HTTPError as error:
+        return error.code, error.read()
+
+
+def test_ready_only_when_restored(health: Health, state: State) -> None:
+    """/readyz follows the worker."""
+    assert get(health, "/readyz")[0] == 503
+    state.ready = True
+    assert get(health, "/readyz")[0] == 200
+
+
+def test_alive_while_the_loop_turns(health: Health, state: State) -> None:
+    """/livez fails when the event loop has given no sign of life, and recovers with it."""
+    assert get(health, "/livez")[0] == 200
+    state.now = STILL_S + 1
+    assert get(health, "/livez")[0] == 503
+    health.beat()
+    assert get(health, "/livez")[0] == 200
+
+
+def test_metrics_and_the_rest(health: Health) -> None:
+    """/metrics is Prometheus' text; another path says which ones there are."""
+    assert b'nearline_build_info{version="9.9"} 1.0' in get(health, "/metrics?x=1")[1]
+    assert get(health, "/admin") == (404, b"try /livez, /readyz or /metrics\n")
+
+
+async def test_the_loop_gives_signs_of_life(state: State) -> None:
+    """A running loop beats."""
+    health = Health("127.0.0.1", 0, lambda: True, Metrics(), clock=lambda: state.now)
+    state.now = STILL_S + 1
+    task = asyncio.create_task(health.beat_forever())
+    await asyncio.sleep(0)
+    assert health.answer("/livez")[0] == 200
+    task.cancel()
+
+
+def test_taken_port_is_explained() -> None:
+    """A port that somebody else has is an error that names the setting."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(SettingsError, match="NEARLINE_HTTP_PORT"):
+            Health("127.0.0.1", taken.getsockname()[1], lambda: True, Metrics()).start()

@@ -1,0 +1,89 @@
+"""When the watchdog barks, and when it must not."""
+
+from dataclasses import replace
+
+import pytest
+
+from streams.errors import StuckError
+from streams.exits import exit_code
+from streams.kafka_clients import KafkaError, KafkaException
+from streams.metrics import Metrics
+from streams.watchdog import OBSERVATIONS, Progress, Watchdog
+
+AT_REST = Progress("s", applied=9, fetched_to=10, idle=True, restored_rows=0)
+
+
+class World:
+    """One partition and its broker, as a test wants them."""
+
+    def __init__(self) -> None:
+        self.progress, self.end, self.silent = AT_REST, 10, False
+        self.barks: list[BaseException] = []
+        self.metrics = Metrics()
+        self.dog = Watchdog(
+            lambda: {("in", 0): self.progress}, self.end_of, self.metrics, limit_s=60, bark=self.barks.append
+        )
+
+    def end_of(self, _topic: str, _partition: int) -> int:
+        """Answer, or not."""
+        if self.silent:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        return self.end
+
+    def looks(self, times: int) -> None:
+        """Look so many times."""
+        for _ in range(times):
+            self.dog.look()
+
+
+@pytest.fixture
+def world() -> World:
+    """Give a partition at rest."""
+    return World()
+
+
+def test_barks_when_there_is_work_and_nothing_moves(world: World) -> None:
+    """Records that are not applied, and no movement for the limit: the process ends with code 5."""
+    world.end = 12
+    world.looks(OBSERVATIONS)
+    assert not world.barks
+    world.looks(1)
+    assert isinstance(world.barks[0], StuckError)
+    assert exit_code(world.barks[0]) == 5
+    assert "partition 0 of in" in str(world.barks[0])
+
+
+def test_no_work_is_no_stall(world: World) -> None:
+    """A partition at its end may rest for ever, though a marker stands behind its last record."""
+    world.looks(5 * OBSERVATIONS)
+    assert not world.barks
+    assert b'nearline_consumer_lag_records{partition="0",stage="s"} 0.0' in world.metrics.exposition()
+
+
+@pytest.mark.parametrize("field", ["applied", "fetched_to", "restored_rows"])
+def test_any_movement_starts_anew(world: World, field: str) -> None:
+    """Applying, fetching or restoring something in time is enough."""
+    world.end = 1_000
+    for _ in range(3):
+        world.looks(OBSERVATIONS)
+        world.progress = replace(world.progress, idle=False, **{field: getattr(world.progress, field) + 1})
+    assert not world.barks
+
+
+def test_silent_broker_is_not_our_fault(world: World) -> None:
+    """While the broker does not answer nothing is counted, and the count starts at 0 when it does."""
+    world.end = 12
+    world.looks(OBSERVATIONS - 1)
+    world.silent = True
+    world.looks(3 * OBSERVATIONS)
+    world.silent = False
+    world.looks(OBSERVATIONS - 1)
+    assert not world.barks
+
+
+def test_stuck_batch_counts_as_work(world: World) -> None:
+    """A batch that never ends is a stall even if everything there is was fetched."""
+    world.progress = Progress("s", applied=3, fetched_to=10, idle=False, restored_rows=0)
+    world.looks(OBSERVATIONS + 1)
+    assert world.barks
+    assert b"nearline_stalled_seconds 60.0" in world.metrics.exposition()
