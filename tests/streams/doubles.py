@@ -132,7 +132,14 @@ def message(offset: int, key: Any = None, value: Any = None, *, error: Any = Non
 def record(offset: int, key: bytes = b"v1", value: bytes | None = b"e") -> Any:
     """Return what aiokafka's consumer returns."""
     return SimpleNamespace(
-        topic="in", partition=0, offset=offset, timestamp=1_700_000_000_000, key=key, value=value, headers=()
+        topic="in",
+        partition=0,
+        offset=offset,
+        timestamp=1_700_000_000_000,
+        timestamp_type=0,
+        key=key,
+        value=value,
+        headers=(),
     )
 
 

@@ -1,0 +1,209 @@
+"""What our consumer does differently from Faust's: options, slices, room, seeks, hints."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import aiokafka
+import pytest
+from aiokafka.errors import IllegalStateError
+from faust.types import TP
+
+from streams.app import build_app
+from streams.batching import Slice
+from streams.faust_app import App
+from streams.metrics import Metrics
+from streams.settings import Settings
+from streams.transport import FETCH_WAIT_MS, BatchConsumer
+from tests.streams.doubles import fold_spec, record
+
+TP0 = TP("in", 0)
+
+
+class Inner:
+    """Stands in for aiokafka's consumer and its fetcher."""
+
+    def __init__(self) -> None:
+        self.records: dict[Any, list[Any]] = {}
+        self.asked: list[Any] = []
+        self.sought: list[tuple[Any, int]] = []
+        self.committed: list[dict[Any, int]] = []
+        self.owned = True
+        self._closed = False
+        self._fetcher = SimpleNamespace(
+            fetched_records=self.fetched_records,
+            _closed=False,
+            _subscriptions=SimpleNamespace(fetch_context=lambda: Nothing()),
+        )
+
+    async def fetched_records(self, wanted: Any, timeout: float, max_records: int) -> dict[Any, list[Any]]:
+        """Hand out what a test put there."""
+        self.asked.append((wanted, timeout, max_records))
+        found, self.records = self.records, {}
+        return found
+
+    def seek(self, tp: Any, offset: int) -> None:
+        """Note, or refuse as aiokafka does."""
+        if not self.owned:
+            raise IllegalStateError(tp)
+        self.sought.append((tp, offset))
+
+    async def commit(self, offsets: dict[Any, int]) -> None:
+        """Note, or refuse."""
+        if not self.owned:
+            raise IllegalStateError("rebalanced")
+        self.committed.append(offsets)
+
+
+class Nothing:
+    """A context that does nothing."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+async def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[App]:
+    """Give an app that is connected to nothing and lives on the test's loop."""
+    monkeypatch.setattr(asyncio, "new_event_loop", asyncio.get_running_loop)
+    settings = Settings(brokers="127.0.0.1:1,127.0.0.1:2", state_dir=tmp_path, session_timeout_s=7)
+    app = build_app(settings, [fold_spec()], Metrics())
+    yield app
+    app.stages.shutdown()
+
+
+@pytest.fixture
+async def consumer(app: App, monkeypatch: pytest.MonkeyPatch) -> BatchConsumer:
+    """Give its consumer, whose thread is the test's own and whose aiokafka is a double."""
+    consumer = app.consumer
+    assert isinstance(consumer, BatchConsumer)
+
+    async def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return await function(*args, **kwargs)
+
+    monkeypatch.setattr(consumer._thread, "call_thread", call)
+    consumer._thread._consumer = Inner()
+    consumer._active_partitions = {TP0, TP("in", 1)}
+    return consumer
+
+
+@pytest.fixture
+def inner(consumer: BatchConsumer) -> Any:
+    """Give the double."""
+    return consumer._thread._consumer
+
+
+async def fetched(consumer: BatchConsumer) -> list[Any]:
+    """Return the slices of one round."""
+    return [message.value async for _, message in consumer.getmany(timeout=0.01)]
+
+
+async def test_options_of_the_real_consumer(app: App) -> None:
+    """Committed records only, short fetches, no jump when out of range, nothing committed by itself."""
+    real = app.consumer._thread._create_worker_consumer(app.transport)
+    assert isinstance(real, aiokafka.AIOKafkaConsumer)
+    assert real._isolation_level == "read_committed"
+    assert real._fetch_max_wait_ms == FETCH_WAIT_MS
+    assert real._auto_offset_reset == "none"
+    assert real._enable_auto_commit is False
+    assert real._group_id == "nearline"
+    assert real._session_timeout_ms == 7_000
+    assert real._client._bootstrap_servers == ["127.0.0.1:1", "127.0.0.1:2"]
+
+
+async def test_nothing_of_faust_keeps_state_or_listens(app: App) -> None:
+    """No tables, no web server, no topics declared, no leader; one agent a stage."""
+    assert len(app.tables) == 0
+    assert not app.conf.web_enabled
+    assert not app.conf.topic_allow_declare
+    assert app.conf.topic_disable_leader
+    assert [agent.name for agent in app.agents.values()] == ["fold"]
+
+
+async def test_slices_are_numbered_from_each_seek(
+    consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each slice is one message whose value has epoch and number; a seek starts a new epoch at 0."""
+    monkeypatch.setattr(consumer._stages, "wants", lambda *_: True)
+    seen = []
+    for epoch in (5, 6):
+        await consumer._place_lane("in", 0, 40, epoch)
+        for _ in range(2):
+            inner.records = {TP0: [record(40, value=b"abc"), record(41, value=None)]}
+            seen += await fetched(consumer)
+    assert [(part.epoch, part.number) for part in seen] == [(5, 0), (5, 1), (6, 0), (6, 1)]
+    assert [(len(part.records), part.size) for part in seen] == [(2, 3)] * 4
+    assert inner.sought == [(aiokafka.TopicPartition("in", 0), 40)] * 2
+
+
+async def test_partition_never_sought_has_no_epoch(
+    consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the fetcher finds where nobody sought belongs to epoch 0, which no lane takes."""
+    monkeypatch.setattr(consumer._stages, "wants", lambda *_: True)
+    inner.owned = False
+    await consumer._place_lane("in", 0, 40, 5)
+    inner.records = {TP0: [record(0)]}
+    assert [part.epoch for part in await fetched(consumer)] == [0]
+
+
+async def test_only_partitions_with_room_are_asked(
+    consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Back-pressure is per partition; where none has room nobody is asked."""
+    monkeypatch.setattr(consumer._stages, "wants", lambda _topic, partition: partition == 1)
+    await fetched(consumer)
+    assert [wanted for wanted, *_ in inner.asked] == [{TP("in", 1)}]
+    monkeypatch.setattr(consumer._stages, "wants", lambda *_: False)
+    await fetched(consumer)
+    assert len(inner.asked) == 1
+
+
+async def test_the_groups_offset_is_told_and_never_read(
+    consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hint is applied + 1, told once, again only when it changes; a refusal is no failure."""
+    positions = {("in", 0): 12}
+    monkeypatch.setattr(consumer._stages, "positions", lambda: positions)
+    monkeypatch.setattr(consumer, "assignment", lambda: {TP0})
+    assert await consumer.commit()
+    assert not await consumer.commit()
+    positions["in", 0] = 15
+    inner.owned = False
+    assert not await consumer.commit()
+    inner.owned = True
+    assert await consumer.commit()
+    assert [dict(told) for told in inner.committed] == [{TP0: 12}, {TP0: 15}]
+
+
+async def test_assignment_goes_to_the_stages(
+    consumer: BatchConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Faust would read committed offsets it hands over the assignment, and has no offsets of its own."""
+    calls = []
+
+    async def assign(*args: Any) -> None:
+        calls.append(args)
+
+    monkeypatch.setattr(consumer._stages, "assign", assign)
+    monkeypatch.setattr(consumer, "assignment", lambda: {TP0})
+    consumer.app.consumer_generation_id = 4
+    await consumer.perform_seek()
+    assert calls == [([("in", 0)], 4)]
+    assert consumer._read_offset[TP0] is None
+    assert consumer._committed_offset[TP0] is None
+
+
+async def test_gaps_and_acknowledgements_cost_nothing(consumer: BatchConsumer) -> None:
+    """Faust's lists of acknowledged offsets stay empty, however far apart two slices are."""
+    message = consumer._message(TP0, Slice("in", 0, 1, 0, [record(0)], 1))
+    await consumer._add_gap(TP0, 1, 1 << 60)
+    assert consumer.ack(message)
+    assert message.acked
+    assert not consumer._acked
+    assert not consumer._gap
