@@ -1,0 +1,143 @@
+"""Both stages' steps without a broker: stores in memory, records made by hand, a fed replica."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from schemas import Event, Stop, Title, topics
+from schemas.codec import decode_home, encode
+from schemas.lists import Home
+from streams.metrics import Metrics
+from streams.replica import Replica
+from streams.settings import Settings
+from streams.stage import Outcome
+from streams.titles import TitlesStep
+from streams.viewers import ViewersStage, ViewersStep
+
+T0 = 1_700_000_000_000
+"""Event time at which every test begins, ms."""
+
+
+class MemoryStore:
+    """A partition's committed state in a dictionary."""
+
+    def __init__(self, rows: dict[bytes, bytes] | None = None) -> None:
+        self.rows = dict(rows or {})
+        self.applied = -1
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return a row."""
+        return self.rows.get(key)
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return many rows."""
+        return [self.rows.get(key) for key in keys]
+
+    def scan(self, prefix: bytes = b"") -> Any:
+        """Yield rows by key."""
+        return iter(sorted(item for item in self.rows.items() if item[0].startswith(prefix)))
+
+    def commit(self, outcome: Outcome) -> None:
+        """Take an outcome's rows over."""
+        for key, value in outcome.rows:
+            if value is None:
+                self.rows.pop(key, None)
+            else:
+                self.rows[key] = value
+
+
+def record(value: bytes | None, key: bytes | None = None, *, offset: int = 0, **more: Any) -> Any:
+    """Make a record of the events' topic."""
+    rest = {"topic": topics.EVENTS, "partition": 0, "timestamp": -1, "headers": (), **more}
+    return SimpleNamespace(value=value, key=key, offset=offset, **rest)
+
+
+def message(key: bytes | None, value: bytes | None, *, partition: int = 0, offset: int = 0) -> Any:
+    """Make a message as confluent-kafka hands it out."""
+    return SimpleNamespace(
+        key=lambda: key, value=lambda: value, partition=lambda: partition, offset=lambda: offset
+    )
+
+
+def watch(viewer: str, title: str, number: int = 0, **more: Any) -> Stop:
+    """Make the event of a title that was watched to its end; its id comes from viewer, title and number."""
+    fields = {
+        "event_id": f"{viewer}.{title}.{number}",
+        "event_time_ms": T0 + number,
+        "watched_s": 3600,
+        "position_s": 3600,
+        "duration_s": 3600,
+        **more,
+    }
+    return Stop(viewer_id=viewer, title_id=title, **fields)
+
+
+def records_of(events: Iterable[Event], first: int = 0) -> list[Any]:
+    """Make the records of events, with ascending offsets."""
+    return [record(encode(e), e.viewer_id.encode(), offset=first + n) for n, e in enumerate(events)]
+
+
+def pages_of(outcome: Outcome) -> list[Home]:
+    """Read the pages of an outcome."""
+    found = [messages for (topic, _), messages in outcome.outputs.items() if topic == topics.HOME]
+    return [decode_home(page["value"]) for messages in found for page in messages]
+
+
+@dataclass
+class Line:
+    """One partition of viewers, every title shard, and the replica between them."""
+
+    settings: Settings = field(default_factory=lambda: Settings(prequential_share=0.0))
+    offset: int = 0
+
+    def __post_init__(self) -> None:
+        self.metrics = Metrics()
+        self.replica = Replica(self.settings, partitions=1, viewer_partitions=1, metrics=self.metrics)
+        self.replica.wait = lambda: None  # type: ignore[method-assign]
+        self.stage = ViewersStage(self.settings, self.replica, partitions=1, metrics=self.metrics)
+        self.store = MemoryStore()
+        self.viewers: ViewersStep = self.stage.step(0, self.store)
+        self.title_stores = [MemoryStore() for _ in range(self.settings.title_shards)]
+        self.titles = [TitlesStep(self.settings, p, store) for p, store in enumerate(self.title_stores)]
+
+    def feed(self, *events: Event) -> Outcome:
+        """Carry a batch of events all the way round: pages out, signals learned, rows in the replica."""
+        outcome = self.step(records_of(events, self.offset))
+        self.learn(outcome)
+        return outcome
+
+    def step(self, records: list[Any]) -> Outcome:
+        """Let the viewers' step work on records, and commit what comes out."""
+        self.offset += len(records)
+        outcome = self.viewers(records)
+        self.store.commit(outcome)
+        return outcome
+
+    def learn(self, outcome: Outcome) -> list[Outcome]:
+        """Let every shard learn what an outcome says about titles, and bring the rows to the replica."""
+        learned = []
+        for shard, (titles, store) in enumerate(zip(self.titles, self.title_stores, strict=True)):
+            signals = outcome.outputs.get((topics.SIGNALS, shard), [])
+            if signals:
+                learned.append(titles([record(signal["value"]) for signal in signals]))
+                store.commit(learned[-1])
+                self.replica._take_rows([message(k, v, partition=shard) for k, v in learned[-1].rows])
+        return learned
+
+    def put(self, *titles: Title) -> None:
+        """Put titles into the catalogue."""
+        self.replica._take_titles([message(t.title_id.encode(), encode(t)) for t in titles])
+
+    def withdraw(self, title_id: str) -> None:
+        """Take a title out of the catalogue."""
+        self.replica._take_titles([message(title_id.encode(), None)])
+
+    def restart(self) -> None:
+        """Begin the viewers' step anew from its store; replica and titles go on."""
+        self.viewers.close()
+        self.viewers = self.stage.step(0, self.store)
+
+    def count(self, name: str, **labels: str) -> float:
+        """Return a metric's value, 0 where nothing was counted."""
+        return self.metrics.registry.get_sample_value(f"nearline_{name}", labels) or 0.0
