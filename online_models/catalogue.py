@@ -1,21 +1,26 @@
 """The guards: what may be shown to whom, and when.
 
-A title may be listed when it is in the catalogue or has been watched, was not withdrawn, is inside its availability window and
-countries, and its maturity is within the viewer's limit. A watched title that the catalogue does not know is taken as free for
-everyone without a limit, and never shown to a viewer who has one.
+A title may be listed when it is in the catalogue or has been watched, was not withdrawn, is inside its
+availability window and countries, and its maturity is within the viewer's limit. A watched title that the
+catalogue does not know is taken as free for everyone without a limit, and never shown to a viewer who has
+one.
 """
 
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from online_models.kernels.layout import F4, I8, U1
 from online_models.titles import TitleTable
 from online_models.viewers import NO_LIMIT
 from schemas import Title
 
 _UNKNOWN_MATURITY = 254
-_FOREVER = np.iinfo(np.int64).max
+_FOREVER = int(np.iinfo(np.int64).max)
+
+__all__ = ["Catalogue", "country_code"]
 
 
 @cache
@@ -28,6 +33,16 @@ def country_code(country: str | None) -> int:
     (20041, 0)
     """
     return int.from_bytes(country.encode("ascii")[:2], "little") if country else 0
+
+
+@dataclass(slots=True)
+class _Guards:
+    """Guards worked out for one state of catalogue and titles, valid for a span of time."""
+
+    state: tuple[int, int, int] = (-1, 0, 0)
+    since: int = 0
+    until: int = 0
+    rows: dict[tuple[int, int], tuple[F4, int]] = field(default_factory=dict)
 
 
 class Catalogue:
@@ -50,11 +65,13 @@ class Catalogue:
 
     def __init__(self, titles: TitleTable) -> None:
         self.titles = titles
-        self._maturity: NDArray[np.uint8] = np.zeros(0, np.uint8)
-        self._start: NDArray[np.int64] = np.zeros(0, np.int64)
-        self._end: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._maturity: U1 = np.zeros(0, np.uint8)
+        self._start: I8 = np.zeros(0, np.int64)
+        self._end: I8 = np.zeros(0, np.int64)
         self._listed: NDArray[np.int8] = np.zeros(0, np.int8)
         self._countries: dict[int, frozenset[int]] = {}
+        self._version = 0
+        self._guards = _Guards()
 
     def put(self, title: Title) -> None:
         """Take a title's newest record over."""
@@ -64,14 +81,13 @@ class Catalogue:
         self._fit(row + 1)
         window = title.availability
         self._maturity[row] = min(title.maturity or 0, _UNKNOWN_MATURITY)
-        self._start[row] = (
-            window.start_ms if window is not None and window.start_ms is not None else -_FOREVER
-        )
-        self._end[row] = window.end_ms if window is not None and window.end_ms is not None else _FOREVER
+        self._start[row] = -_FOREVER if window.start_ms is None else window.start_ms
+        self._end[row] = _FOREVER if window.end_ms is None else window.end_ms
         self._listed[row] = 1
         self._countries.pop(row, None)
-        if window is not None and window.countries:
+        if window.countries:
             self._countries[row] = frozenset(map(country_code, window.countries))
+        self._version += 1
 
     def withdraw(self, title_id: str) -> None:
         """Never list a title again, watched or not (a tombstone in the catalogue)."""
@@ -79,13 +95,14 @@ class Catalogue:
         if row is not None:
             self._fit(row + 1)
             self._listed[row] = -1
+            self._version += 1
 
     def allowed(self, *, limit: int, country: int, now_ms: int) -> NDArray[np.bool_]:
         """Which rows may be listed for a maturity limit and a country at a time."""
         n = len(self.titles)
         self._fit(n)
         active = self.titles.arrays.counts[:n, 0] > 0
-        out = (self._listed[:n] > 0) | ((self._listed[:n] == 0) & active)
+        out: NDArray[np.bool_] = (self._listed[:n] > 0) | ((self._listed[:n] == 0) & active)
         out &= (self._start[:n] <= now_ms) & (now_ms < self._end[:n])
         if limit != NO_LIMIT:
             out &= self._maturity[:n] <= limit
@@ -93,6 +110,30 @@ class Catalogue:
             if row < n and country not in countries:
                 out[row] = False
         return out
+
+    def guard(self, *, limit: int, country: int, now_ms: int) -> tuple[F4, int]:
+        """Return :meth:`allowed` as something to add to scores (0 or -inf), and how many titles are allowed.
+
+        It is worked out anew only when the catalogue, the titles met or the windows that are open have
+        changed.
+        """
+        guards = self._guards
+        state = (self._version, len(self.titles), int(self.titles.arrays.size[1]))
+        if guards.state != state or not guards.since <= now_ms < guards.until:
+            guards = self._guards = self._fresh(state, now_ms)
+        found = guards.rows.get((limit, country))
+        if found is None:
+            allowed = self.allowed(limit=limit, country=country, now_ms=now_ms)
+            row = np.where(allowed, np.float32(0.0), np.float32(-np.inf))
+            found = guards.rows[limit, country] = (row, int(np.count_nonzero(allowed)))
+        return found
+
+    def _fresh(self, state: tuple[int, int, int], now_ms: int) -> _Guards:
+        """Return no guards yet, good from the last opening or closing of a window to the next."""
+        moments = np.concatenate((self._start, self._end))
+        since = int(moments.max(where=moments <= now_ms, initial=-_FOREVER))
+        until = int(moments.min(where=moments > now_ms, initial=_FOREVER))
+        return _Guards(state, since, until)
 
     def _fit(self, n: int) -> None:
         have = self._listed.size

@@ -1,36 +1,50 @@
 """Every hyper-parameter of the core: default, unit, bounds and where the number comes from.
 
-Configuration is a value: frozen, comparable, and reduced by :meth:`ModelConfig.fingerprint` to a short text that is stored
-beside the state, so that rows written under one meaning are never read under another.
+Configuration is a value: frozen, comparable, and reduced by :meth:`ModelConfig.fingerprint` to a short text
+that is stored beside the state, so that rows written under one meaning are never read under another.
 """
 
 import hashlib
 from dataclasses import asdict, dataclass, field
 
 from online_models.errors import InvalidConfigError
+from online_models.kernels.layout import WAYS
+
+__all__ = [
+    "BlendConfig",
+    "CoWatchConfig",
+    "FactorizationConfig",
+    "ModelConfig",
+    "RewardConfig",
+    "TrendingConfig",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactorizationConfig:
     """History-aware matrix factorization with a sampled softmax.
 
-    The defaults are "the knee" of a measured frontier (MovieLens-100K, ratings >= 4, prequential HR@10 against microseconds):
-    16 factors with one AdaGrad accumulator a row reach .189 raw / .144 shuffled at 5 us an event, where 32 factors with one
-    accumulator a number reach .198 / .143 at 32 us.
+    The defaults are "the knee" of a measured frontier (MovieLens-100K, ratings >= 4, prequential HR@10
+    against microseconds): 16 factors with one AdaGrad accumulator a row reach .189 raw / .144 shuffled at 5
+    us an event, where 32 factors with one accumulator a number reach .198 / .143 at 32 us.
     """
 
     factors: int = 16
     """Numbers in a viewer's taste vector and in each horizon's part of a title's vectors (1 to 256)."""
     horizons: tuple[float, ...] = (0.8, 0.97)
-    """Decay per step back in the history, one a horizon: about 5 and 33 titles deep. Empty: the taste vector alone."""
+    """Decay per step back in the history, one a horizon: about 5 and 33 titles deep. Empty: the taste vector
+    alone."""
     history: int = 50
-    """Titles of the history that enter the representation (.97 ** 50 = .22: what lies deeper hardly counts)."""
+    """Titles of the history that enter the representation (.97 ** 50 = .22: what lies deeper hardly
+    counts)."""
     negatives: int = 100
-    """Uniform negatives per positive; 30 cost .006 HR@10, all titles gained .002."""
+    """Uniform negatives per positive; 30 cost .006 HR@10, all titles gained .002. 0: nothing is
+    factorized."""
     learning_rate: float = 0.1
     """AdaGrad step of titles."""
     viewer_learning_rate: float = 0.3
-    """AdaGrad step of the taste vector: .3 is as good as .1 on a fresh replica and better on one 200 events old."""
+    """AdaGrad step of the taste vector: .3 is as good as .1 on a fresh replica and better on one 200 events
+    old."""
     initial_scale: float = 0.05
     """Standard deviation of the keyed initial vectors."""
     initial_accumulator: float = 0.05
@@ -39,7 +53,7 @@ class FactorizationConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoWatchConfig:
-    """Short-horizon item-item co-watch: the best single model per microsecond on the streams measured (HR@10 .190)."""
+    """Short-horizon item-item co-watch: the best single model per microsecond measured (HR@10 .190)."""
 
     enabled: bool = True
     window: int = 30
@@ -52,8 +66,9 @@ class CoWatchConfig:
     """Weight of a seed per step back."""
     alpha: float = 0.45
     """Popularity exponent of the similarity; .3 to .5 is a flat optimum, 0 collapses to popularity."""
-    neighbours: int = 100
-    """Neighbours kept per title. HR@10 of the blend with 64 / 100 / 256: .196 / .199 / .202; 100 keep a row below 2 kB."""
+    neighbours: int = 112
+    """Neighbours kept per title, a multiple of 16. HR@10 of the blend with 96 / 112 / 128: .198 / .199 / .198
+    raw and .141 / .142 / .143 shuffled; 112 keep a row below 2 kB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +81,16 @@ class TrendingConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlendConfig:
-    """Weights of the log-linear blend (see :mod:`online_models.blend`)."""
+    """Weights of the log-linear blend (derived in :mod:`online_models`)."""
 
     factorization: float = 0.7
-    """Weight of the factorization's log-softmax. .5 to 1 is flat (HR@10 .1957 to .1968 with co-watch at .5 to .6)."""
+    """Weight of the factorization's log-softmax. .5 to 1 is flat (HR@10 .1957 to .1968 with co-watch at .5 to
+    .6)."""
     cowatch: float = 0.6
     """Weight of the co-watch log-share; below 1 because what it knows, the factorization half knows too."""
     popularity: float = 0.0
-    """Weight of the trending log-share; 0, because the factorization's bias learns it (-.1 and +.1 measured no better)."""
+    """Weight of the trending log-share; 0, because the factorization's bias learns it (-.1 and +.1 measured
+    no better)."""
     floor: float = 0.05
     """Share spread evenly over all candidates before the logarithm, so that no expert can veto."""
 
@@ -83,7 +100,8 @@ class RewardConfig:
     """How viewing behaviour becomes a reward (see :mod:`online_models.feedback`)."""
 
     quick_stop_s: float = 60.0
-    """A playback shorter than this, ended by the viewer, is a rejection (interest is lost in 60 to 90 s: Gomez-Uribe and Hunt, 2016)."""
+    """A playback shorter than this, ended by the viewer, is a rejection (interest is lost in 60 to 90 s:
+    Gomez-Uribe and Hunt, 2016)."""
     quick_stop_share: float = 0.03
     """... or than this share of the title."""
     liked_share: float = 0.25
@@ -126,26 +144,43 @@ class ModelConfig:
     blend: BlendConfig = field(default_factory=BlendConfig)
     reward: RewardConfig = field(default_factory=RewardConfig)
     publish_drift: float = 0.05
-    """Length of the way that a title's output vector goes, as a negative, before its row is worth a record (vectors are about 1 long)."""
+    """Length of the way that a title's output vector goes, as a negative, before its row is worth a record
+    (vectors are about 1 long)."""
     known_titles: int = 4_096
     """Titles remembered per viewer as known (never shown again); the oldest are forgotten first."""
     viewer_slots: int = 200_000
     """Viewers kept hot in memory per source partition; others wait in the store."""
     title_capacity: int = 200_000
-    """Titles known to a process; events of titles beyond it are counted and not learned, so that invented ids cannot fill memory."""
+    """Titles known to a process; events of titles beyond it are counted and not learned, so that invented ids
+    cannot fill memory."""
 
     def __post_init__(self) -> None:
         f, c = self.factorization, self.cowatch
-        bounds = (
+        least = 1e-9
+        self._require(
             ("factors", f.factors, 1, 256),
             ("horizons", len(f.horizons), 0, 4),
             ("history", f.history, 1, 500),
-            ("negatives", f.negatives, 1, 10_000),
+            ("negatives", f.negatives, 0, 10_000),
+            ("initial_scale", f.initial_scale, 0, 10),
+            ("initial_accumulator", f.initial_accumulator, least, 1e6),
             ("window", c.window, 0, f.history),
             ("seeds", c.seeds, 0, f.history),
-            ("neighbours", c.neighbours, 1, 1_024),
+            ("alpha", c.alpha, 0, 1),
+            ("neighbours", c.neighbours, WAYS, 1_024),
+            ("neighbours % 16", c.neighbours % WAYS, 0, 0),
+            ("floor", self.blend.floor, least, 1),
             ("known_titles", self.known_titles, 64, 1_000_000),
+            ("viewer_slots", self.viewer_slots, 1, 100_000_000),
+            ("title_capacity", self.title_capacity, 1, 10_000_000),
+            *(("horizons", d, least, 1) for d in f.horizons),
+            *((name, getattr(c, name), least, 1) for name in ("pair_decay", "seed_decay")),
+            *((name, getattr(f, name), 0, 10) for name in ("learning_rate", "viewer_learning_rate")),
+            *(("half_lives_s", h, least, 1e12) for h in self.trending.half_lives_s),
         )
+
+    @staticmethod
+    def _require(*bounds: tuple[str, float, float, float]) -> None:
         for name, value, low, high in bounds:
             if not low <= value <= high:
                 msg = f"{name} = {value} is outside {low}..{high}"

@@ -3,10 +3,10 @@
 ::
 
     ModelError
-    ├── InvalidConfigError      the operator's: a hyper-parameter out of bounds; correct the setting named in the message
-    ├── ConfigMismatchError     the operator's: stored rows belong to another configuration; rebuild the state or restore the setting
-    ├── RowVersionError    the operator's: a row written by a newer version; upgrade, or rebuild from the changelog
-    └── NonFiniteRowError       ours: learning produced a NaN or an infinity; the batch is not written, the worker stops
+    ├── InvalidConfigError    the operator's: a hyper-parameter out of bounds; correct the setting it names
+    ├── ConfigMismatchError   the operator's: rows of another configuration; rebuild, or restore the setting
+    ├── RowVersionError       the operator's: a row of a newer version; upgrade, or rebuild from the changelog
+    └── NonFiniteRowError     ours: learning made a NaN or an infinity; nothing is written, the worker stops
 """
 
 __all__ = ["ConfigMismatchError", "InvalidConfigError", "ModelError", "NonFiniteRowError", "RowVersionError"]
@@ -21,12 +21,12 @@ class InvalidConfigError(ModelError, ValueError):
 
 
 class ConfigMismatchError(ModelError):
-    """Stored rows were written under another configuration. Rebuild the state, or restore the former setting."""
+    """Stored rows belong to another configuration. Rebuild the state, or restore the former setting."""
 
 
 class RowVersionError(ModelError):
-    """A stored row has a version that this program does not know. Upgrade it, or rebuild from the changelog."""
+    """A stored row has a version that this program does not know. Upgrade, or rebuild from the log."""
 
 
 class NonFiniteRowError(ModelError):
-    """Learning produced a number that is not finite. Nothing of the batch was written; restart replays it."""
+    """Learning produced a number that is not finite. Nothing of the batch was written."""

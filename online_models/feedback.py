@@ -1,26 +1,31 @@
 """From what happened to what it means: the declared reward.
 
-A verdict names a title, an action and a weight. Only positives teach taste and co-watches; rejections never do (HR@10 .2185 to
-.2179, disliked titles in the top ten halved, when they are not learned as watches). The actions:
+A verdict names a title, an action and a weight. Only positives teach taste and co-watches; rejections never
+do (HR@10 .2185 to .2179, disliked titles in the top ten halved, when they are not learned as watches). The
+actions:
 
-==========  =======================================================  ==========================================
-action      events                                                   effect
-==========  =======================================================  ==========================================
-POSITIVE    stop past a quarter, thumbs up, stars >= 4, wishes       learned, known, in the history
-KNOWN       stars between                                            never shown again, nothing learned
-REJECT      quick stop, skip, thumbs down, stars <= 2                never shown again, counted against the title
-TOUCH       start                                                    moves the trending counters only
-==========  =======================================================  ==========================================
+========  ==================================================  ===========================================
+action    events                                              effect
+========  ==================================================  ===========================================
+POSITIVE  stop past a quarter, thumbs up, stars >= 4, likes   learned, known, in the history
+          told at onboarding
+KNOWN     stars between                                       never shown again, nothing learned
+REJECT    quick stop, skip, thumbs down, stars <= 2           never shown again, counted against the title
+TOUCH     start, put on the list                              moves the trending counters only
+========  ==================================================  ===========================================
 
-A positive of a title that the viewer has already becomes a TOUCH: a rewatch trends, it is no news about taste.
+A positive of a title that the viewer has already becomes a TOUCH: a rewatch trends, it is no news about
+taste.
 """
 
-from collections.abc import Callable
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from online_models.config import RewardConfig
 from schemas import events as ev
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Action", "Judge", "Verdict"]
 
@@ -55,10 +60,11 @@ class Judge:
     --------
     >>> from schemas import Rate, Stop
     >>> judge = Judge()
-    >>> stop = Stop(event_id="e", viewer_id="v", event_time_ms=10**12, title_id="t", watched_s=3000, position_s=3000, duration_s=3600)
+    >>> about = {"event_id": "e", "viewer_id": "v", "event_time_ms": 10**12, "title_id": "t"}
+    >>> stop = Stop(**about, watched_s=3000, position_s=3000, duration_s=3600)
     >>> judge(stop)
     (Verdict(title_id='t', action=<Action.POSITIVE: 1>, weight=0.8333333333333334),)
-    >>> judge(Rate(event_id="e", viewer_id="v", event_time_ms=10**12, title_id="t", stars=1.5))
+    >>> judge(Rate(**about, stars=1.5))
     (Verdict(title_id='t', action=<Action.REJECT: 2>, weight=1.0),)
     """
 
@@ -74,7 +80,7 @@ class Judge:
         }
 
     def __call__(self, event: ev.Event) -> tuple[Verdict, ...]:
-        """Return what an event means: usually one verdict, none for what teaches nothing, several for onboarding."""
+        """Return what an event means: one verdict; none if it teaches nothing; several for onboarding."""
         rule = self._rules.get(type(event))
         return rule(event) if rule is not None else ()
 
@@ -86,11 +92,8 @@ class Judge:
         c = self.config
         share = min(1.0, event.watched_s / (event.duration_s or c.unknown_duration_s))
         if share >= c.liked_share:
-            return (
-                Verdict(
-                    event.title_id, Action.POSITIVE, share + c.completion_bonus * (share >= c.complete_share)
-                ),
-            )
+            weight = share + c.completion_bonus * (share >= c.complete_share)
+            return (Verdict(event.title_id, Action.POSITIVE, weight),)
         quick = event.watched_s < c.quick_stop_s or share < c.quick_stop_share
         resumed = event.position_s > event.watched_s + c.quick_stop_s
         if quick and not resumed and event.cause in (ev.StopCause.EXITED, ev.StopCause.NEXT):

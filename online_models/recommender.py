@@ -7,13 +7,15 @@ import numpy as np
 from online_models.catalogue import Catalogue, country_code
 from online_models.config import ModelConfig
 from online_models.feedback import Judge
-from online_models.kernels.layout import F8, I4, U8
+from online_models.kernels.layout import F8, I4
 from online_models.kernels.trial import EXPERTS, prequential
 from online_models.title_side import TitleSide
 from online_models.titles import TitleTable
 from online_models.viewer_side import Columns, ViewerSide, blank_signals, columns
 from online_models.viewers import hash_ids
 from schemas import Event, Preferences
+
+__all__ = ["COLUMNS", "Recommender"]
 
 COLUMNS = ("blend", "factorization", "cowatch", "trending", "popularity")
 """Names of the rankings that :meth:`Recommender.prequential` makes, in order."""
@@ -22,7 +24,8 @@ COLUMNS = ("blend", "factorization", "cowatch", "trending", "popularity")
 class Recommender:
     """Learn from viewing events, one at a time or many, and recommend at any moment.
 
-    The same kernels as in the worker, with both sides in step: every event is learned on the viewers' side, then on the titles'.
+    The same kernels as in the worker, with both sides in step: every event is learned on the viewers' side,
+    then on the titles'.
 
     Parameters
     ----------
@@ -35,7 +38,8 @@ class Recommender:
     --------
     >>> from schemas import Rate, Thumb
     >>> def likes(viewer, title, n):
-    ...     return Rate(event_id=f"{viewer}{title}", viewer_id=viewer, event_time_ms=10**12 + n, title_id=title, thumb=Thumb.UP)
+    ...     about = {"event_id": viewer + title, "viewer_id": viewer, "event_time_ms": 10**12 + n}
+    ...     return Rate(**about, title_id=title, thumb=Thumb.UP)
     >>> model = Recommender(seed=7)
     >>> model.learn_many([likes(v, t, n) for n, (v, t) in enumerate(["aX", "aY", "bX", "bY", "cX"])])
     >>> [title for title, _ in model.top_n("c", n=1)]
@@ -75,8 +79,9 @@ class Recommender:
         Returns
         -------
         ranks
-            [n, 5] the title's rank under each of :data:`COLUMNS` among all titles with a positive that the viewer does not have
-            (strictly better, plus half of those equal); -1 where not tested, inf for a title without a positive.
+            [n, 5] the title's rank under each of :data:`COLUMNS` among all titles with a positive that the
+            viewer does not have (strictly better, plus half of those equal); -1 where not tested, inf for a
+            title without a positive.
         """
         feedback = self.viewers.feedback(batch)
         ranks = np.full((len(batch.viewers), EXPERTS), -1.0)
@@ -95,13 +100,14 @@ class Recommender:
         return ranks
 
     def top_n(self, viewer: str, n: int = 20, now_ms: int | None = None) -> list[tuple[str, float]]:
-        """Return the best titles that the viewer does not have, with their scores, best first. Changes nothing.
+        """Return the best titles that the viewer does not have, with scores, best first. Changes nothing.
 
-        A viewer never met gets what is liked most; an empty model an empty list. ``now_ms`` decides about availability
-        (default: the newest event's time).
+        Equal scores stand in the order in which the titles were met. A viewer never met gets what is liked
+        most; an empty model gives an empty list. ``now_ms`` decides about availability (default: the newest
+        event's time).
         """
-        side = self._with(viewer)
-        lists = side.rank(side.viewers.acquire([viewer]), self._now(now_ms), n)
+        side, slot = self._with(viewer)
+        lists = side.rank(np.array([slot], np.int32), self._now(now_ms), n)
         ids = self.titles.ids
         return [
             (ids[t], float(s))
@@ -110,24 +116,32 @@ class Recommender:
         ]
 
     def score(self, viewer: str, now_ms: int | None = None) -> dict[str, float]:
-        """Return the score of every title that may be shown to the viewer, known ones included. Changes nothing."""
-        side = self._with(viewer)
-        row = side.score(int(side.viewers.acquire([viewer])[0]), self._now(now_ms))
+        """Return the score of every title that may be shown, known ones included. Changes nothing."""
+        side, slot = self._with(viewer)
+        row = side.score(slot, self._now(now_ms))
         return {self.titles.ids[t]: float(row[t]) for t in np.flatnonzero(np.isfinite(row)).tolist()}
 
     def rank(self, viewer: str, titles: Iterable[str], now_ms: int | None = None) -> list[str]:
-        """Sort titles for a viewer, best first; equal scores and titles that may not be shown last, by id. Changes nothing."""
+        """Sort titles for a viewer, best first. Changes nothing.
+
+        Equal scores stand in the order in which the titles were met; titles that may not be shown come last,
+        by id.
+        """
         score = self.score(viewer, now_ms)
-        return sorted(set(titles), key=lambda t: (-score.get(t, -np.inf), t))
+        place = {t: n for n, t in enumerate(score)}
+        worst = (np.inf, len(place))
+        return sorted(set(titles), key=lambda t: (*((-score[t], place[t]) if t in score else worst), t))
 
     def _now(self, now_ms: int | None) -> int:
         return self._newest if now_ms is None else now_ms
 
-    def _with(self, viewer: str) -> ViewerSide:
-        """Return a side that knows the viewer: ours, or for a stranger a passing one over the same titles."""
-        if self.viewers.viewers.slot(viewer) is not None:
-            return self.viewers
-        return ViewerSide(self.titles, self.catalogue, seed=self.titles.seed)
+    def _with(self, viewer: str) -> tuple[ViewerSide, int]:
+        """Return a side and the viewer's slot in it: ours, or a passing one for a stranger."""
+        slot = self.viewers.viewers.slot(viewer)
+        if slot is not None:
+            return self.viewers, slot
+        passing = ViewerSide(self.titles, self.catalogue, seed=self.titles.seed, slots=1)
+        return passing, int(passing.viewers.acquire([viewer])[0])
 
     def _set_attributes(self, events: Sequence[Event]) -> None:
         table = self.viewers.viewers

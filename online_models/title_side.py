@@ -2,24 +2,26 @@
 
 import numpy as np
 
-from online_models.kernels.hashing import mix
-from online_models.kernels.layout import F8, I4, U8, Signals, jit
-from online_models.kernels.learn import absorb
+from online_models.kernels.absorb import absorb
+from online_models.kernels.hashing import fill_shards
+from online_models.kernels.layout import F8, I4, U8, Signals
 from online_models.titles import TitleTable
 from online_models.viewer_side import decayed
 
-
-@jit
-def _shards(keys: U8, shards: int, out: I4) -> None:
-    for i in range(keys.size):
-        out[i] = np.int32(mix(keys[i]) % np.uint64(shards))
+__all__ = ["TitleSide", "shard_of"]
 
 
 def shard_of(keys: U8, shards: int) -> I4:
-    """Return the shard of each title key: every shard reads every signal and learns its own titles from it."""
+    """Return the shard of each title key: every shard reads every signal and learns its own titles from it.
+
+    Examples
+    --------
+    >>> shard_of(np.array([2, 4, 6, 8], np.uint64), 3).tolist()
+    [2, 1, 0, 2]
+    """
     out = np.zeros(keys.size, np.int32)
     if shards > 1:
-        _shards(keys, shards, out)
+        fill_shards(keys, shards, out)
     return out
 
 
@@ -38,11 +40,15 @@ class TitleSide:
         self.titles = titles
         self.shard = shard
         self.shards = shards
+        self._owned: I4 = np.zeros(0, np.int32)
 
     def owned(self) -> I4:
-        """1 for each row of the shard, 0 for the others; as long as the arrays."""
-        keys = self.titles.arrays.key
-        return (shard_of(keys, self.shards) == self.shard).astype(np.int32)
+        """1 for each row of the shard, 0 for the others: [number of titles]."""
+        fresh = self.titles.arrays.key[self._owned.size : len(self.titles)]
+        if fresh.size:
+            mine = (shard_of(fresh, self.shards) == self.shard).astype(np.int32)
+            self._owned = np.concatenate((self._owned, mine))
+        return self._owned
 
     def absorb(self, signals: Signals) -> I4:
         """Learn; return the rows with a change worth a record."""
@@ -50,15 +56,18 @@ class TitleSide:
         return self.titles.changed()
 
     def trending(self, half_life: int, n: int) -> list[tuple[str, float]]:
-        """Return the ``n`` titles of the highest decayed count at the half-life of that number, highest first, then by id."""
+        """Return the ``n`` titles of the highest decayed count, highest first, then by id.
+
+        Parameters
+        ----------
+        half_life
+            Which of the configured half-lives: 0, 1 or 2.
+        n
+            Length of the list; shorter where fewer titles were watched.
+        """
         a, size = self.titles.arrays, len(self.titles)
-        value: F8 = decayed(
-            a.trend[:size, half_life], a.trend_at[:size], self.titles.params.half_lives[half_life]
-        )
+        half_life_ms = float(self.titles.params.half_lives[half_life])
+        value: F8 = decayed(a.trend[:size, half_life], a.trend_at[:size], half_life_ms)
         best = np.argsort(-value, kind="stable")[: 2 * n]
-        named = [
-            (self.titles.ids[r], float(value[r]))
-            for r in best.tolist()
-            if value[r] > 0 and self.titles.ids[r]
-        ]
-        return sorted(named, key=lambda pair: (-pair[1], pair[0]))[:n]
+        named = [(self.titles.ids[r], float(value[r])) for r in best.tolist() if value[r] > 0]
+        return sorted(((t, v) for t, v in named if t), key=lambda pair: (-pair[1], pair[0]))[:n]

@@ -1,8 +1,8 @@
 """The titles' side: every title's vectors, neighbours and counters, in growing arrays.
 
-One table serves three masters: the shard that learns it, the replica that every worker ranks from, and the in-process
-recommender, which is both at once. Rows are numbered in order of arrival and never renumbered; what identifies a title across
-processes is its key, a 63-bit hash of its id.
+One table serves three masters: the shard that learns it, the replica that every worker ranks from, and the
+in-process recommender, which is both at once. Rows are numbered in order of arrival and never renumbered;
+what identifies a title across processes is its key, a 63-bit hash of its id.
 """
 
 import hashlib
@@ -94,7 +94,8 @@ class TitleTable:
     Attributes
     ----------
     arrays
-        The rows as the kernels see them. Growth replaces the tuple; who holds the former one reads a consistent past.
+        The rows as the kernels see them. Growth replaces the tuple; who holds the former one reads a
+        consistent past.
     ids
         Title id of each row, "" while only the key is known.
 
@@ -119,6 +120,12 @@ class TitleTable:
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.ids)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=Lock())
 
     def row(self, title_id: str) -> int | None:
         """Row of a title, None where unknown. Creates nothing."""

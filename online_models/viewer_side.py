@@ -7,27 +7,28 @@ import numpy as np
 
 from online_models.catalogue import Catalogue
 from online_models.feedback import Verdict
-from online_models.kernels.layout import F4, F8, I4, I8, U1, U8, Feedback, Params, Signals
-from online_models.kernels.learn import observe
-from online_models.kernels.probe import observe_tested
+from online_models.kernels.layout import F4, F8, I4, I8, U8, Feedback, Lists, Params, Shared, Signals
+from online_models.kernels.observe import observe
 from online_models.kernels.rank import blend_row, pick, represent_many
-from online_models.kernels.trial import EXPERTS
+from online_models.kernels.trial import EXPERTS, observe_tested
 from online_models.titles import TitleTable
 from online_models.viewers import Loader, ViewerTable
 
+__all__ = [
+    "Columns",
+    "Lists",
+    "ViewerSide",
+    "blank_signals",
+    "columns",
+    "decayed",
+    "feedback_of",
+]
+
 BLOCK = 128
-"""Viewers per GEMM: their score rows (5 MB at 10k titles) are read again while still near; 64 to 256 measured alike."""
-
-
-class Lists(NamedTuple):
-    """The best titles of a batch's viewers, best first."""
-
-    title: I4
-    """[n, L] rows, -1 where the candidates ran out."""
-    score: F4
-    """[n, L] blended scores; comparable inside one list."""
-    reason: U1
-    """[n, L] what put it there (``kernels.rank``: taste, co-watch, trending)."""
+"""Viewers per GEMM: their score rows (5 MB at 10k titles) are read again while still near; 64 to 256 measured
+alike."""
+MAX_WEIGHT = 100.0
+"""Nothing says more than a hundred watches: whatever the reward's constants, float32 stays finite."""
 
 
 class Columns(NamedTuple):
@@ -58,11 +59,12 @@ def columns(verdicts: Sequence[tuple[str, Verdict, int]], events: U8) -> Columns
 def feedback_of(batch: Columns, slots: I4, rows: I4) -> Feedback:
     """Hand a batch to the kernels; verdicts on titles beyond the capacity become nothing."""
     actions = np.where(rows >= 0, np.asarray(batch.actions, np.uint8), np.uint8(0)).astype(np.uint8)
+    weights = np.nan_to_num(np.asarray(batch.weights, np.float64), nan=0.0)
     return Feedback(
         slots,
         np.maximum(rows, 0),
         actions,
-        np.asarray(batch.weights, np.float32),
+        np.clip(weights, 0.0, MAX_WEIGHT).astype(np.float32),
         np.asarray(batch.at, np.int64),
         batch.events,
     )
@@ -89,18 +91,22 @@ class ViewerSide:
     Parameters
     ----------
     titles
-        The titles as far as they are known here: a replica in a worker, the one table in process. Only read, but for
-        making rows of titles not met before.
+        The titles as far as they are known here: a replica in a worker, the one table in process. Only read,
+        but for making rows of titles not met before.
     catalogue
         The guards over the same rows.
     seed
         Start of every draw.
+    slots
+        Viewers to allocate for at first.
     """
 
-    def __init__(self, titles: TitleTable, catalogue: Catalogue, *, seed: int = 0) -> None:
+    def __init__(
+        self, titles: TitleTable, catalogue: Catalogue, *, seed: int = 0, slots: int = 1_024
+    ) -> None:
         self.titles = titles
         self.catalogue = catalogue
-        self.viewers = ViewerTable(titles.config, titles, seed=seed)
+        self.viewers = ViewerTable(titles.config, titles, seed=seed, slots=slots)
 
     @property
     def params(self) -> Params:
@@ -116,7 +122,7 @@ class ViewerSide:
 
     def observe(self, feedback: Feedback) -> tuple[Signals, int]:
         """Learn a batch; return what it says about titles, and how many of its events were duplicates."""
-        signals = self._signals(feedback)
+        signals = blank_signals(feedback.viewer.size, self.titles)
         duplicates = observe(self.titles.arrays, self.viewers.arrays, self.params, feedback, signals)
         return signals, int(duplicates)
 
@@ -128,60 +134,43 @@ class ViewerSide:
         signals, ranks
             What the batch says about titles; [n, 5] as :meth:`Recommender.prequential` has them.
         """
-        signals = self._signals(feedback)
-        ranks = np.full((feedback.viewer.size, EXPERTS), -1.0)
-        arrays = self.titles.arrays
-        observe_tested(arrays, self.viewers.arrays, self.params, feedback, signals, tested, ranks)
-        return signals, ranks
-
-    def _signals(self, feedback: Feedback) -> Signals:
         signals = blank_signals(feedback.viewer.size, self.titles)
-        signals.title[:] = feedback.title
-        signals.weight[:] = feedback.weight
-        signals.at[:] = feedback.at
-        return signals
+        ranks = np.full((feedback.viewer.size, EXPERTS), -1.0)
+        titles, viewers = self.titles.arrays, self.viewers.arrays
+        observe_tested(titles, viewers, self.params, feedback, signals, tested, ranks)
+        return signals, ranks
 
     def rank(self, slots: I4, now_ms: int, n: int) -> Lists:
         """Return the best ``n`` titles of each viewer that the guards allow and the viewer does not have."""
-        dense, context, candidates = self._dense(slots, now_ms)
-        size = dense.shape[1]
+        shared = self._shared(slots, now_ms)
+        size = shared.dense.shape[1]
         out = Lists(
             np.full((slots.size, n), -1, np.int32),
             np.zeros((slots.size, n), np.float32),
             np.zeros((slots.size, n), np.uint8),
         )
-        if size == 0:
+        if size == 0 or n == 0:
             return out
-        arrays, viewers = self.titles.arrays, self.viewers.arrays
+        titles, viewers = self.titles.arrays, self.viewers.arrays
         x = self._represent(slots)
         rows = np.empty((min(BLOCK, slots.size), size), np.float32)
         for a in range(0, slots.size, BLOCK):
             b = min(a + BLOCK, slots.size)
-            block = np.matmul(x[a:b], arrays.out[:size].T, out=rows[: b - a])
-            pick(
-                arrays,
-                viewers,
-                self.params,
-                slots[a:b],
-                block,
-                dense,
-                context[a:b],
-                candidates,
-                out.title[a:b],
-                out.score[a:b],
-                out.reason[a:b],
-            )
+            block = np.matmul(x[a:b], titles.out[:size].T, out=rows[: b - a])
+            mine = shared._replace(context=shared.context[a:b])
+            lists = Lists(out.title[a:b], out.score[a:b], out.reason[a:b])
+            pick(titles, viewers, self.params, slots[a:b], block, mine, lists)
         return out
 
     def score(self, slot: int, now_ms: int) -> F4:
         """Return the blended score of every row for one viewer; -inf where the guards forbid."""
         slots = np.array([slot], np.int32)
-        dense, _, candidates = self._dense(slots, now_ms)
-        size = dense.shape[1]
-        row: F4 = self._represent(slots)[0] @ self.titles.arrays.out[:size].T
-        if size:
-            blend_row(self.titles.arrays, self.viewers.arrays, self.params, slot, int(candidates[0]), row)
-        return row + dense[0]
+        shared = self._shared(slots, now_ms)
+        titles, size = self.titles.arrays, shared.dense.shape[1]
+        row: F4 = self._represent(slots)[0] @ titles.out[:size].T
+        blend_row(titles, self.viewers.arrays, self.params, slot, int(shared.candidates[0]), row)
+        row += shared.dense[0]
+        return row
 
     def _represent(self, slots: I4) -> F4:
         x = np.empty((slots.size, self.titles.config.width), np.float32)
@@ -189,33 +178,38 @@ class ViewerSide:
         x *= np.float32(self.params.blend[0])
         return x
 
-    def _dense(self, slots: I4, now_ms: int) -> tuple[F4, I4, I4]:
-        """Score what all viewers of a context (maturity limit, country) share, with -inf where a guard forbids."""
+    def _shared(self, slots: I4, now_ms: int) -> Shared:
+        """Score what viewers of one maturity limit and country have in common."""
         a = self.viewers.arrays
-        packed = (a.limit[slots].astype(np.int64) << 16) | a.country[slots]
-        contexts, context = np.unique(packed, return_inverse=True)
-        shared = self._shared()
-        dense = np.empty((contexts.size, shared.size), np.float32)
-        for c, code in enumerate(contexts.tolist()):
-            allowed = self.catalogue.allowed(limit=code >> 16, country=code & 0xFFFF, now_ms=now_ms)[
-                : shared.size
-            ]
-            dense[c] = np.where(allowed, shared, -np.inf)
-        candidates = np.isfinite(dense).sum(axis=1).astype(np.int32)
-        return dense, context.astype(np.int32), candidates
+        codes = list(zip(a.limit[slots].tolist(), a.country[slots].tolist(), strict=True))
+        contexts = {code: c for c, code in enumerate(dict.fromkeys(codes))}
+        everyone = self._everyone()
+        dense = np.empty((len(contexts), everyone.size), np.float32)
+        candidates = np.zeros(len(contexts), np.int32)
+        for (limit, country), c in contexts.items():
+            guard, candidates[c] = self.catalogue.guard(limit=limit, country=country, now_ms=now_ms)
+            np.add(everyone, guard[: everyone.size], out=dense[c])
+        return Shared(dense, candidates, np.array([contexts[code] for code in codes], np.int32))
 
-    def _shared(self) -> F4:
+    def _everyone(self) -> F4:
         """Return the blend's part that is the same for every viewer: bias and trending share."""
-        a, w = self.titles.arrays, self.params.blend
+        a, w = self.titles.arrays, self.params.blend.astype(np.float32)
         n = min(len(self.titles), a.bias.size)
-        out: F4 = (w[0] * a.bias[:n]).astype(np.float32)
+        out: F4 = w[0] * a.bias[:n]
         if w[2] != 0.0 and n:
-            trend = decayed(a.trend[:n, 2], a.trend_at[:n], self.params.half_lives[2])
+            trend = decayed(a.trend[:n, 2], a.trend_at[:n], float(self.params.half_lives[2]))
             share = trend / max(trend.sum(), 1e-9) + self.params.floor / n
             out += (w[2] * np.log(share)).astype(np.float32)
         return out
 
 
-def decayed(value: np.ndarray, at: I8, half_life_ms: float) -> np.ndarray:
-    """Bring event-time counters to their newest moment: c * 2 ** (-(t_newest - t) / half-life)."""
-    return value * np.exp2((at - at.max(initial=0)) / half_life_ms)
+def decayed(value: F8, at: I8, half_life_ms: float) -> F8:
+    """Bring event-time counters to their newest moment: c * 2 ** (-(t_newest - t) / half-life).
+
+    Examples
+    --------
+    >>> decayed(np.array([8.0, 1.0]), np.array([0, 2_000]), half_life_ms=1_000.0).tolist()
+    [2.0, 1.0]
+    """
+    out: F8 = value * np.exp2((at - at.max(initial=0)) / half_life_ms)
+    return out

@@ -1,7 +1,8 @@
 """The viewers' side: taste vectors, histories and the lists' numbering, in a bounded cache of slots.
 
-A source partition has one table. Its truth is the store; the table keeps the viewers of late hot, and forgets those that were
-not heard of for longest when it is full. What a viewer knows of titles lies in chunks of one pool (``kernels.history``).
+A source partition has one table. Its truth is the store; the table keeps the viewers of late hot, and forgets
+those that were not heard of for longest when it is full. What a viewer knows of titles lies in chunks of one
+pool (``kernels.history``).
 """
 
 from collections.abc import Callable, Sequence
@@ -22,9 +23,8 @@ ROW_VERSION = 1
 NO_LIMIT = 255
 _TASTE = 2  # side of the keyed initialisation
 _START = 1_024
-_KEEP = (
-    7 / 8
-)  # share of the slots kept when the table is full: an eviction costs a sort, so it makes room for many
+_KEEP = 7 / 8  # share of the slots kept when the table is full: an eviction costs a sort, so it frees many
+_FIELDS = ("limit", "country", "positives", "last_at", "seq", "ring_n", "acc", "ring", "taste")
 
 Loader = Callable[[Sequence[str]], Sequence[NDArray[np.uint8] | None]]
 """Packed rows of viewers that are not hot, None for strangers."""
@@ -75,6 +75,8 @@ class ViewerTable:
         The table that histories refer to.
     seed
         With a viewer's key it decides the initial taste vector.
+    slots
+        Slots allocated at first; the table doubles when they are taken.
 
     Examples
     --------
@@ -83,17 +85,19 @@ class ViewerTable:
     ([0, 1, 0], None)
     """
 
-    def __init__(self, config: ModelConfig, titles: TitleTable, *, seed: int = 0) -> None:
+    def __init__(
+        self, config: ModelConfig, titles: TitleTable, *, seed: int = 0, slots: int = _START
+    ) -> None:
         self.config = config
         self.titles = titles
         self.seed = seed
         self.ids: list[str] = []
         self._slots: dict[str, int] = {}
         self._free: list[int] = []
-        self._used = np.zeros(_START, np.int64)
+        self._used = np.zeros(slots, np.int64)
         self._clock = 0
         self._head = head_dtype(config)
-        self.arrays = self._allocate(_START, _START)
+        self.arrays = self._allocate(slots, slots)
 
     def __len__(self) -> int:
         """Return the number of hot viewers."""
@@ -104,7 +108,7 @@ class ViewerTable:
         return self._slots.get(viewer_id)
 
     def acquire(self, viewer_ids: Sequence[str], load: Loader | None = None) -> I4:
-        """Slots of viewers, loading or making those that are not hot; all stay hot until the next call."""
+        """Return the slots of viewers, loading or making the cold; all stay hot until the next call."""
         self._clock += 1
         cold = list(dict.fromkeys(v for v in viewer_ids if v not in self._slots))
         if cold:
@@ -120,7 +124,7 @@ class ViewerTable:
             self.arrays = self._allocate(a.known.size, 2 * a.prev.size + entries)
 
     def pack(self, slots: I4) -> tuple[NDArray[np.void], U8, NDArray[np.int64]]:
-        """Return the viewers' rows: heads, keys of known titles end to end, and where each viewer's begin and end.
+        """Return the viewers' rows: heads, keys of known titles end to end, and where each viewer's begin.
 
         Raises
         ------
@@ -130,18 +134,7 @@ class ViewerTable:
         a = self.arrays
         heads = np.zeros(slots.size, self._head)
         heads["version"] = ROW_VERSION
-        for name in (
-            "limit",
-            "country",
-            "known",
-            "positives",
-            "last_at",
-            "seq",
-            "ring_n",
-            "acc",
-            "ring",
-            "taste",
-        ):
+        for name in ("known", *_FIELDS):
             heads[name] = getattr(a, name)[slots]
         if not (np.isfinite(heads["taste"]).all() and np.isfinite(heads["acc"]).all()):
             msg = "a viewer's row is not finite after learning"
@@ -188,9 +181,9 @@ class ViewerTable:
         heads = np.concatenate([r[:size] for r in rows]).view(self._head)
         keys = np.concatenate([r[size:] for r in rows]).view(np.uint64)
         titles = self.titles.by_key(keys & ~np.uint64(1))
-        self.reserve(keys.size + slots.size)
+        self.reserve(int((-(-heads["known"] // CHUNK)).sum()))
         a = self.arrays
-        for name in ("limit", "country", "positives", "last_at", "seq", "ring_n", "acc", "ring", "taste"):
+        for name in _FIELDS:
             getattr(a, name)[slots] = heads[name]
         starts = np.concatenate(([0], np.cumsum(heads["known"], dtype=np.int64)))
         restore_known(a, slots, starts, titles, (keys & np.uint64(1)).astype(np.uint8))

@@ -6,8 +6,8 @@ from online_models.kernels.layout import F4, I4, U8, jit
 
 
 @jit
-def mix(state: int) -> int:
-    """One step of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): a 64-bit number that looks random in every bit.
+def mix(state: int) -> np.uint64:
+    """Take a step of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): 64 bits that all look random.
 
     Examples
     --------
@@ -21,14 +21,14 @@ def mix(state: int) -> int:
 
 
 @jit
-def below(state: int, n: int) -> int:
+def below(state: int, n: int) -> np.int64:
     """Return a number in 0..n-1 from the state's upper half (Lemire's multiplication; bias < n / 2**32)."""
     return np.int64(((np.uint64(state) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
 
 
 @jit
 def fill_keyed(row: F4, seed: int, side: int, key: int, scale: float) -> None:
-    """Fill a vector with uniform numbers of mean 0 and standard deviation ``scale``, derived from (seed, side, key) alone.
+    """Fill a vector with uniform numbers of mean 0 and deviation ``scale``, from (seed, side, key) alone.
 
     The order in which titles or viewers arrive leaves no trace in their vectors.
     """
@@ -40,8 +40,8 @@ def fill_keyed(row: F4, seed: int, side: int, key: int, scale: float) -> None:
 
 
 @jit
-def find(keys: U8, values: I4, key: int) -> int:
-    """Value under a key in an open-addressing table (0 = empty key), or -1."""
+def find(keys: U8, values: I4, key: int) -> np.int64:
+    """Return the value under a key in an open-addressing table (0 = empty key), or -1."""
     at = np.int64(mix(key) & np.uint64(keys.size - 1))
     while keys[at] != np.uint64(0):
         if keys[at] == np.uint64(key):
@@ -73,6 +73,13 @@ def find_many(keys: U8, values: I4, wanted: U8, out: I4) -> int:
 
 @jit
 def insert_many(keys: U8, values: I4, wanted: U8, first: int) -> None:
-    """Insert keys with the values first, first + 1, …"""
+    """Insert keys, each with the next value from ``first`` on."""
     for i in range(wanted.size):
         insert(keys, values, wanted[i], first + i)
+
+
+@jit
+def fill_shards(keys: U8, shards: int, out: I4) -> None:
+    """Write the shard of each key."""
+    for i in range(keys.size):
+        out[i] = np.int32(mix(keys[i]) % np.uint64(shards))

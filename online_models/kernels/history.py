@@ -1,9 +1,10 @@
 """A viewer's known titles: a linked list of small chunks in one shared pool, newest last.
 
-A viewer with three titles pays for one chunk, one with a thousand for 32, and nothing in Python is touched per event.
+A viewer with three titles pays for one chunk, one with a thousand for 32, and nothing in Python is touched
+per event.
 """
 
-from online_models.kernels.layout import CHUNK, I4, I8, Viewers, jit
+from online_models.kernels.layout import CHUNK, I4, Viewers, jit
 
 
 @jit
@@ -26,7 +27,7 @@ def recent(viewers: Viewers, v: int, out: I4) -> int:
 
 
 @jit
-def mark_known(viewers: Viewers, v: int, mark: I8, stamp: int) -> None:
+def mark_known(viewers: Viewers, v: int, mark: I4, stamp: int) -> None:
     """Stamp every known title of a viewer, liked or not."""
     c = viewers.tail[v]
     used = (viewers.known[v] - 1) % CHUNK + 1
@@ -46,7 +47,7 @@ def is_known(viewers: Viewers, v: int, title: int) -> bool:
     while c >= 0:
         for s in range(used):
             t = viewers.chunk[c, s]
-            if t == title or ~t == title:
+            if (t if t >= 0 else ~t) == title:
                 return True
         c = viewers.prev[c]
         used = CHUNK
@@ -55,7 +56,10 @@ def is_known(viewers: Viewers, v: int, title: int) -> bool:
 
 @jit
 def append(viewers: Viewers, v: int, entry: int, limit: int) -> None:
-    """Append a title (or ~title); beyond the limit the oldest chunk is forgotten. The pool must hold a free chunk."""
+    """Append a title (or ~title); beyond the limit the oldest chunk is forgotten.
+
+    The pool must hold a free chunk.
+    """
     at = viewers.known[v] % CHUNK
     if at == 0:
         viewers.pool[0] -= 1

@@ -1,4 +1,4 @@
-"""The shapes that every kernel shares: named tuples of arrays, so that a kernel's signature reads like a sentence.
+"""The shapes that every kernel shares: named tuples of arrays, so that signatures read like sentences.
 
 Numba compiles named tuples natively: handing one over costs microseconds per *call* and nothing per event.
 """
@@ -18,10 +18,12 @@ U8 = NDArray[np.uint64]
 
 CHUNK = 32
 """Known titles per chunk of a viewer's list: 128 bytes, so that a viewer of a few titles pays for few."""
+WAYS = 16
+"""Places in a set of neighbours: a cache line of names and one of weights (see ``absorb.pair``)."""
 RING = 16
 """Event ids remembered per viewer against duplicates: a producer's retries follow within a few events."""
 
-# "no NaN" and "no infinity" stay unassumed: lists are masked with -inf, and finiteness is checked, not believed.
+# "No NaN" and "no infinity" are not assumed: lists are masked with -inf, finiteness is checked.
 jit: Any = numba.njit(
     cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp", "afn"}
 )
@@ -57,9 +59,11 @@ class Titles(NamedTuple):
     key: U8
     """[T] 63-bit keys of the titles: where every draw of theirs starts."""
     drift: F4
-    """[T] movement of a row's vectors since it was last published: decides when a mere negative is worth a record."""
+    """[T] movement of a row's vectors since it was last published: decides when a mere negative is worth a
+    record."""
     changed: U1
-    """[T] 1 where an exact counter, a neighbour or enough of a vector changed since the row was last published."""
+    """[T] 1 where an exact counter, a neighbour or enough of a vector changed since the row was last
+    published."""
     size: I8
     """[2] rows in use, active titles."""
 
@@ -119,7 +123,7 @@ class Feedback(NamedTuple):
 
 
 class Signals(NamedTuple):
-    """What a batch says about titles: written by the viewers' side, learned by the titles' side."""
+    """What a batch says about titles: written by the viewers' side, learned by the titles'."""
 
     action: U1
     """[n] action after de-duplication; a watch of a known title has become a touch."""
@@ -159,3 +163,53 @@ class Params(NamedTuple):
     publish_drift: float
     known_limit: int
     seed: int
+
+
+class Scratch(NamedTuple):
+    """Working memory of a batch: one per call, so that threads share nothing."""
+
+    mark: I4
+    """[T] the newest stamp that a title bears."""
+    stamp: I4
+    """[1] the newest stamp given out."""
+    cand: I4
+    """[negatives + 1] candidates of a softmax, the target last."""
+    g: F4
+    """[negatives + 1] their gradients."""
+    into: F4
+    """[D] gradient of a representation."""
+
+
+class Sparse(NamedTuple):
+    """Working memory of the co-watch expert while it ranks."""
+
+    score: F4
+    """[T] zero between viewers."""
+    touched: I4
+    """[T] rows of ``score`` that are not zero."""
+    near: I4
+    """[T] stamp of the last viewer whose newest titles neighbour the row."""
+    history: I4
+    """[L] the viewer's liked titles, newest first."""
+
+
+class Shared(NamedTuple):
+    """What the viewers of a batch have in common, by context (maturity limit and country)."""
+
+    dense: F4
+    """[C, T] the experts that know no viewer; -inf where a guard forbids the title."""
+    candidates: I4
+    """[C] how many titles the guards allow."""
+    context: I4
+    """[n] each viewer's context."""
+
+
+class Lists(NamedTuple):
+    """The best titles of a batch's viewers, best first."""
+
+    title: I4
+    """[n, L] rows, -1 where the candidates ran out."""
+    score: F4
+    """[n, L] blended scores; comparable inside one list."""
+    reason: U1
+    """[n, L] what put it there (``kernels.rank``: taste, co-watch, trending)."""

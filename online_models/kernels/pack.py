@@ -9,7 +9,10 @@ from online_models.kernels.layout import CHUNK, I4, I8, U1, U8, Viewers, jit
 
 @jit
 def gather_known(viewers: Viewers, keys: U8, slots: I4, starts: I8, out: U8) -> None:
-    """Write each viewer's known titles as keys, oldest first, from ``starts[q]`` on; the lowest bit marks the unliked."""
+    """Write each viewer's known titles as keys, oldest first, from ``starts[q]`` on.
+
+    The lowest bit of a key marks the unliked.
+    """
     for q in range(slots.size):
         v = slots[q]
         at = starts[q] + viewers.known[v]
