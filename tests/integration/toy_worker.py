@@ -40,6 +40,7 @@ class Orders:
     failpoint_hit: int = 3
     """... when it passes there for this time."""
     max_events: int = 500
+    watchdog_s: float = 60.0
     poison: str = ""
     """The step raises on an event with this value."""
 
@@ -94,6 +95,7 @@ def main() -> int:
         state_dir=Path(orders.state_dir),
         session_timeout_s=6.0,
         http_port=0,
+        watchdog_s=orders.watchdog_s,
     )
     rng = random.Random(orders.seed)
     spec = StageSpec(

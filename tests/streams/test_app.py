@@ -1,6 +1,5 @@
 """Starting and ending a worker: what is checked before, what the exit codes are."""
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -8,7 +7,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 
@@ -106,7 +104,7 @@ class Witness:
 
 
 def test_a_worker_works_and_ends_cleanly_on_sigterm(topics: str, tmp_path: Path) -> None:
-    """On the embedded cluster: every event comes out once; SIGTERM drains, stops companions, and is code 0."""
+    """On the embedded cluster every event comes out once; SIGTERM drains and is code 0."""
     app = made(topics, tmp_path)
     witness = Witness(app, topics)
     assert run_worker(app, [witness]) == 0
@@ -149,7 +147,7 @@ finally:
     assert "finally" not in ended.stdout
 
 
-def test_both_clients_are_secured_alike(tmp_path: Path) -> None:
+def test_both_clients_are_secured_alike() -> None:
     """What the operator says to librdkafka is said to aiokafka; what it cannot do is refused."""
     options = aiokafka_options(
         {"security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512", "sasl.password": "p"}

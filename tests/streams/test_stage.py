@@ -1,4 +1,4 @@
-"""The order of effects, without a broker: redelivery, crashes between any two effects, poison, full queues."""
+"""The order of effects, without a broker: redelivery, crashes between effects, poison, full queues."""
 
 import zlib
 from collections import Counter
@@ -132,7 +132,7 @@ def test_redelivered_records_are_dropped(partition: Partition, log: Log) -> None
 def test_crashes_change_nothing(
     crashes: list[tuple[str, int]], events: int, batch: int, lost_disk: set[int]
 ) -> None:
-    """Whatever ends between which effects, and whatever disk is lost: the log reads as if nothing had happened."""
+    """Whatever ends where, and whatever disk is lost: the log reads as if nothing had happened."""
     log = Log()
     fill(log, events)
     with TemporaryDirectory() as folder:

@@ -133,7 +133,7 @@ def flipped(folder: Path) -> None:
 
 
 def test_damage_is_noticed_and_healed_by_the_next_opener(tmp_path: Path, memory: StoreMemory) -> None:
-    """A flipped byte makes reads and scans raise, never end early, and the next opener starts from nothing."""
+    """A flipped byte makes a scan raise, never end early, and the next opener starts from nothing."""
     folder = tmp_path / "2"
     store = Store(folder, memory)
     store.write([(b"k%d" % i, bytes(100)) for i in range(2_000)], applied=7, changelog_position=2_001)

@@ -1,0 +1,173 @@
+"""An arena for toy workers: topics, processes that are killed, and the comparison with a replay."""
+
+import json
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from streams.changelog import APPLIED_KEY
+from streams.kafka_clients import Message, NewTopic, TopicPartition, admin, consumer, producer
+from streams.state import Store, StoreMemory
+
+ROW = struct.Struct("<qI")
+PARTITIONS = 4
+TOY = Path(__file__).with_name("toy_worker.py")
+
+
+@dataclass
+class Arena:
+    """Topics of one test on a broker, and the workers that process them."""
+
+    brokers: str
+    prefix: str
+    folder: Path
+    rng: random.Random
+    orders: dict[str, Any] = field(default_factory=dict)
+    """What every worker of this test is told, see `toy_worker.Orders`."""
+    sent: int = 0
+    workers: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
+    began: dict[int, int] = field(default_factory=dict)
+    """Length of a worker's log when its present life began."""
+
+    def __post_init__(self) -> None:
+        self.producer = producer(self.brokers, {"linger.ms": 5})
+
+    def topic(self, name: str) -> str:
+        """Return a topic's full name."""
+        return f"{self.prefix}{name}"
+
+    def create_topics(self) -> None:
+        """Create the four topics on a real broker."""
+        compact = {"cleanup.policy": "compact"}
+        topics = [
+            NewTopic(self.topic(name), PARTITIONS, 1, config=compact if name == "log" else {})
+            for name in ("in", "log", "out", "dead")
+        ]
+        client = admin(self.brokers)
+        for future in client.create_topics(topics).values():
+            future.result(30)
+
+    def start(self, worker: int, **orders: Any) -> subprocess.Popen[bytes]:
+        """Start a worker with its own state folder; it keeps the folder over restarts."""
+        folder = self.folder / f"w{worker}"
+        folder.mkdir(parents=True, exist_ok=True)
+        order = {
+            "brokers": self.brokers,
+            "prefix": self.prefix,
+            "state_dir": str(folder / "state"),
+            "seed": self.rng.randrange(1 << 30),
+            **self.orders,
+            **orders,
+        }
+        with (folder / "log").open("ab") as log:
+            self.began[worker] = log.tell()
+            self.workers[worker] = subprocess.Popen(
+                [sys.executable, str(TOY), json.dumps(order)], stdout=log, stderr=log
+            )
+        return self.workers[worker]
+
+    def log(self, worker: int) -> str:
+        """Return what a worker has logged in all its lives."""
+        return (self.folder / f"w{worker}" / "log").read_bytes().decode(errors="replace")
+
+    def await_partition(self, worker: int) -> None:
+        """Wait until a worker has, in its present life, a partition that is ready."""
+        deadline = time.monotonic() + 40
+        while "partition_ready" not in self.log(worker)[self.began[worker] :]:
+            assert self.workers[worker].poll() is None, f"worker ended; logs in {self.folder}"
+            assert time.monotonic() < deadline, f"no partition; logs in {self.folder}"
+            time.sleep(0.1)
+
+    def kill(self, worker: int) -> None:
+        """Kill -9."""
+        self.workers[worker].kill()
+        self.workers[worker].wait()
+
+    def terminate(self, worker: int) -> int:
+        """SIGTERM; return the exit code."""
+        self.workers[worker].send_signal(signal.SIGTERM)
+        return self.workers[worker].wait(30)
+
+    def feed(self, events: int, viewers: int = 300) -> None:
+        """Produce events, each with a value of its own."""
+        for _ in range(events):
+            self.producer.produce(
+                self.topic("in"), key=f"v{self.rng.randrange(viewers)}", value=f"e{self.sent}"
+            )
+            self.sent += 1
+        self.producer.poll(0)
+
+    def feed_for(self, seconds: float, per_second: int = 1_000) -> None:
+        """Produce at a steady pace."""
+        for _ in range(int(seconds * 20)):
+            self.feed(per_second // 20)
+            time.sleep(0.05)
+
+    def read(self, name: str) -> list[Message]:
+        """Return the committed records of a topic, by partition in their order."""
+        reader = consumer(self.brokers, {"enable.partition.eof": True, "group.id": f"{self.prefix}reader"})
+        reader.assign([TopicPartition(self.topic(name), number, 0) for number in range(PARTITIONS)])
+        found: list[Message] = []
+        ended: set[int] = set()
+        while len(ended) < PARTITIONS:
+            for message in reader.consume(10_000, 0.2):
+                if message.error() is None:
+                    found.append(message)
+                else:
+                    ended.add(message.partition())
+        reader.close()
+        return found
+
+    def settle(self, seconds: float = 60, *, revive: bool = True) -> None:
+        """Wait until as many events came out as went in; start workers that ended."""
+        self.producer.flush()
+        deadline = time.monotonic() + seconds
+        while len(self.read("out")) + len(self.read("dead")) < self.sent:
+            assert time.monotonic() < deadline, f"not settled; logs in {self.folder}"
+            for worker, process in list(self.workers.items()):
+                if revive and process.poll() is not None:
+                    self.start(worker)
+            time.sleep(0.5)
+
+    def verify(self, *, without: tuple[bytes, ...] = ()) -> None:
+        """Compare outputs, changelog and local state with a replay of the input, event by event."""
+        expected = replayed([m for m in self.read("in") if m.value() not in without])
+        out = Counter(message.value() for message in self.read("out"))
+        doubled = {value: times for value, times in out.items() if times > 1}
+        assert not doubled
+        assert sum(out.values()) == sum(count for count, _ in expected.values())
+        logged = {m.key(): ROW.unpack(m.value()) for m in self.read("log") if m.key() != APPLIED_KEY}
+        assert logged == expected
+
+    def wipe(self, worker: int) -> None:
+        """Lose a worker's disk."""
+        shutil.rmtree(self.folder / f"w{worker}" / "state")
+
+    def verify_stores(self) -> None:
+        """Compare the newest database of each partition with a replay; its worker has to have ended."""
+        for number in range(PARTITIONS):
+            folders = self.folder.glob(f"w*/state/toy/{number}")
+            stores = [Store(folder, StoreMemory()) for folder in folders]
+            newest = max(stores, key=lambda store: store.applied)
+            found = {key: ROW.unpack(value) for key, value in newest.scan()}
+            assert found == replayed([m for m in self.read("in") if m.partition() == number])
+            for store in stores:
+                store.close()
+
+
+def replayed(messages: list[Message]) -> dict[bytes, tuple[int, int]]:
+    """Fold events in order in one process: what the state has to be."""
+    rows: dict[bytes, tuple[int, int]] = {}
+    for message in messages:
+        count, crc = rows.get(message.key(), (0, 0))
+        rows[message.key()] = (count + 1, zlib.crc32(message.value(), crc))
+    return rows
