@@ -1,0 +1,277 @@
+"""The viewers' step without a broker: who gets a page, what it holds, and what a restart changes."""
+
+import re
+from typing import Any
+
+import pytest
+
+from online_models.config import ModelConfig
+from schemas import Availability, Event, MyList, Play, Preferences, Rate, Search, Thumb, Title, topics
+from schemas.codec import encode
+from schemas.interaction import ListAction
+from streams import viewer_rows
+from streams.settings import Settings
+from streams.stage import Outcome
+from tests.streams.steps import T0, Line, pages_of, record, records_of, watch
+
+
+def _crowd(viewers: int = 30, titles: int = 12) -> list[Event]:
+    """Make a crowd that watches: viewer v has watched titles v, v + 1 and v + 2."""
+    return [watch(f"crowd{v}", f"t{(v + k) % titles}", 3 * v + k) for v in range(viewers) for k in range(3)]
+
+
+def _preferences(viewer: str, number: int, **more: Any) -> Preferences:
+    """Make stated preferences."""
+    return Preferences(event_id=f"p{number}", viewer_id=viewer, event_time_ms=T0 + number, **more)
+
+
+def _listed(outcome: Outcome) -> dict[str, list[str]]:
+    """Return the titles on each viewer's page."""
+    return {page.viewer_id: [item.title_id for item in page.rows[0].items] for page in pages_of(outcome)}
+
+
+@pytest.fixture
+def line() -> Line:
+    """Give both stages, with a crowd that has taught them twelve titles."""
+    line = Line()
+    line.feed(*_crowd())
+    return line
+
+
+def test_pages_go_to_the_moved_and_only_to_them(line: Line) -> None:
+    """Watching, judging and turning down move a page; starting, searching and a rewatch do not."""
+    common = {"viewer_id": "bob", "event_time_ms": T0}
+    still = [
+        Play(event_id="b1", title_id="t1", **common),
+        Search(event_id="b2", query="q", result_count=0, **common),
+        MyList(event_id="b3", title_id="t2", action=ListAction.ADD, **common),
+        watch("crowd0", "t0", 999),
+    ]
+    down = Rate(event_id="e", viewer_id="eve", event_time_ms=T0, title_id="t3", thumb=Thumb.DOWN)
+    found = _listed(line.feed(*still, watch("ada", "t1"), down))
+    assert set(found) == {"ada", "eve"}
+    assert "t1" not in found["ada"]
+    assert "t3" not in found["eve"]
+    assert len(found["ada"]) == 11
+
+
+def test_a_page_says_where_it_comes_from(line: Line) -> None:
+    """Two events of a viewer in a batch make one page, caused by the second, in the viewer's partition."""
+    first = line.offset
+    outcome = line.feed(watch("ada", "t1", 5), watch("ada", "t2", 6), watch("bob", "t2", 7))
+    (ada, bob) = pages_of(outcome)
+    assert (ada.source.topic, ada.source.partition, ada.source.offset) == (topics.EVENTS, 0, first + 1)
+    assert ada.list_id == f"0-{first + 1}-1"
+    assert (ada.generated_at_ms, ada.expires_at_ms) == (T0 + 6, T0 + 6 + 86_400_000)
+    assert ada.model_version == ModelConfig().fingerprint()
+    assert bob.source.offset == first + 2
+    assert [m["key"] for m in outcome.outputs[topics.HOME, 0]] == [b"ada", b"bob"]
+
+
+def test_seq_grows_by_one_a_page(line: Line) -> None:
+    """A viewer's pages are numbered without a gap, over a restart too."""
+    seqs = []
+    for n in range(4):
+        (page,) = pages_of(line.feed(watch("ada", f"t{n}", n)))
+        seqs.append(page.seq)
+        if n == 1:
+            line.restart()
+    assert seqs == [1, 2, 3, 4]
+
+
+def test_a_repeated_event_changes_nothing_and_is_counted(line: Line) -> None:
+    """A producer's retry makes no page, no row and no signal, even from another country."""
+    event = watch("ada", "t1", country="IN")
+    line.feed(event)
+    again = watch("ada", "t1", country="US")
+    outcome = line.feed(again, again, event)
+    assert (outcome.rows, outcome.outputs, outcome.dead_letters) == ([], {}, [])
+    assert line.count("events_total", stage="viewers", outcome="duplicate") == 3
+    before = line.viewers._side.viewers.arrays.country[line.viewers._side.viewers.slot("ada")]
+    line.restart()
+    line.feed(watch("ada", "t2", 1))
+    assert line.viewers._side.viewers.arrays.country[line.viewers._side.viewers.slot("ada")] == before
+
+
+def test_repeated_preferences_change_nothing(line: Line) -> None:
+    """The same preferences a second time make no page, several liked titles or none."""
+    told = [_preferences("ada", 1, maturity=12), _preferences("bob", 2, liked_titles=("t1", "t2"))]
+    assert set(_listed(line.feed(*told))) == {"ada", "bob"}
+    outcome = line.feed(*told)
+    assert (outcome.rows, outcome.outputs) == ([], {})
+
+
+def test_dead_letters_move_on(line: Line) -> None:
+    """A batch of nothing but rubbish has letters and no rows; rubbish beside events stops nothing."""
+    bad = record(b"{", b"ada", offset=line.offset)
+    outcome = line.step([bad])
+    assert (len(outcome.dead_letters), outcome.rows, outcome.outputs) == (1, [], {})
+    mixed = [record(b"", b"x", offset=line.offset), *records_of([watch("ada", "t1")], line.offset + 1)]
+    outcome = line.step(mixed)
+    assert [letter.source.offset for letter in outcome.dead_letters] == [line.offset - 2]
+    assert set(_listed(outcome)) == {"ada"}
+
+
+def test_titles_never_met_are_learned_and_then_listed(line: Line) -> None:
+    """A title needs no catalogue: once watched by one, it is on the lists of others."""
+    assert "brand new" not in _listed(line.feed(watch("ada", "t1")))["ada"]
+    line.feed(watch("bob", "brand new"))
+    assert "brand new" in _listed(line.feed(watch("ada", "t2", 1)))["ada"]
+
+
+def test_titles_beyond_the_capacity_are_not_learned() -> None:
+    """Invented ids cannot fill the memory; the event is remembered and the partition moves on."""
+    line = Line(Settings(prequential_share=0.0, model=ModelConfig(title_capacity=3)))
+    line.feed(*(watch("ada", f"t{n}", n) for n in range(3)))
+    outcome = line.feed(watch("bob", "t99"))
+    assert (outcome.outputs, [key for key, _ in outcome.rows]) == ({}, [b"bob", viewer_rows.SENT])
+    assert len(line.replica.titles) == 3
+
+
+def test_guards_hold_on_pages(line: Line) -> None:
+    """Maturity, window, country and withdrawal keep a title off pages, whoever watched it."""
+    line.put(
+        *(Title(title_id=f"t{n}") for n in range(4, 12)),
+        Title(title_id="t1", maturity=16),
+        Title(title_id="t2", availability=Availability(end_ms=T0 + 10)),
+        Title(title_id="t3", availability=Availability(countries=("IN",))),
+    )
+    line.withdraw("t4")
+    line.feed(_preferences("child", 1, maturity=12))
+    late = T0 + 1_000
+    outcome = line.feed(
+        watch("child", "t5", event_time_ms=late),
+        watch("adult", "t5", event_time_ms=late, country="US"),
+        watch("indian", "t5", event_time_ms=late, country="IN"),
+    )
+    found = {viewer: set(titles) for viewer, titles in _listed(outcome).items()}
+    open_to_all = {f"t{n}" for n in range(6, 12)}
+    assert found["child"] == open_to_all
+    assert found["adult"] == open_to_all | {"t0", "t1"}
+    assert found["indian"] == open_to_all | {"t0", "t1", "t3"}
+
+
+def test_a_limit_is_taken_back_by_preferences_without_one(line: Line) -> None:
+    """Preferences replace what was said before: no maturity means no limit."""
+    line.put(Title(title_id="t1", maturity=16))
+    assert "t1" not in _listed(line.feed(_preferences("ada", 1, maturity=12)))["ada"]
+    line.restart()
+    assert "t1" in _listed(line.feed(_preferences("ada", 2, genres=("Drama",))))["ada"]
+
+
+def test_the_later_of_two_causes_is_named(line: Line) -> None:
+    """Preferences behind a watch in the same batch are the page's cause, and the other way round."""
+    first = line.offset
+    told, seen = _preferences("ada", 1, maturity=12), watch("bob", "t1")
+    outcome = line.feed(watch("ada", "t1"), told, _preferences("bob", 2, maturity=3), seen)
+    assert [page.source.offset - first for page in pages_of(outcome)] == [1, 3]
+
+
+def _sorted(pages: list[Any]) -> list[bytes]:
+    """Return pages in an order of their own, without the configuration's name."""
+    return sorted(re.sub(rb'"model_version":"\w+"', b"", page["value"]) for page in pages)
+
+
+def _outcomes(line: Line, batches: list[list[Event]], *, restart: bool) -> list[tuple[Any, Any]]:
+    """Feed batches and keep rows and pages; the replica stands still."""
+    found = []
+    for batch in batches:
+        if restart:
+            line.restart()
+        outcome = line.step(records_of(batch, line.offset))
+        found.append((sorted(outcome.rows), _sorted(outcome.outputs.get((topics.HOME, 0), []))))
+    return found
+
+
+def _later() -> list[list[Event]]:
+    """Make four more batches of everything that a viewer's row remembers."""
+    return [
+        [
+            watch(f"crowd{(7 * n) % 30}", f"t{(n + 5) % 12}", 1_000 + n, country="IN"),
+            Rate(
+                event_id=f"r{n}", viewer_id=f"new{n % 3}", event_time_ms=T0 + n, title_id=f"t{n}", stars=1.0
+            ),
+            _preferences(f"crowd{n}", n, maturity=n, liked_titles=("t7", "t9")),
+            watch("crowd1", "t8", 500),
+        ]
+        for n in range(4)
+    ]
+
+
+def test_a_restart_changes_no_byte() -> None:
+    """Rows and pages are the same whether the step lived on or began anew before every batch."""
+    straight, restarted = Line(), Line()
+    for line in (straight, restarted):
+        line.feed(*_crowd())
+    assert _outcomes(straight, _later(), restart=False) == _outcomes(restarted, _later(), restart=True)
+    assert straight.store.rows == restarted.store.rows
+
+
+def test_a_small_cache_changes_no_byte() -> None:
+    """Four slots for thirty viewers: evicted and read back, everybody's rows and pages stay the same."""
+    lines = [Line(Settings(prequential_share=0.0, model=ModelConfig(viewer_slots=n))) for n in (4, 999)]
+    for line in lines:
+        line.feed(*_crowd())
+    batches = [[event] for batch in [*_later(), _crowd()] for event in batch]
+    found, expected = (_outcomes(line, batches, restart=False) for line in lines)
+    assert found == expected
+    assert lines[0].store.rows == lines[1].store.rows
+    assert len(lines[0].viewers._side.viewers) <= 4
+    assert lines[0].count("state_cache_slots", stage="viewers") <= 4
+
+
+def test_every_shard_gets_every_signal() -> None:
+    """A signal goes to each shard's partition; which titles it learns is the shard's affair."""
+    line = Line(Settings(prequential_share=0.0, title_shards=3))
+    outcome = line.feed(watch("ada", "t1"), watch("ada", "t2", 1))
+    sent = [outcome.outputs[topics.SIGNALS, shard] for shard in range(3)]
+    assert sent[0] == sent[1] == sent[2]
+    assert set(outcome.outputs) == {(topics.HOME, 0), *((topics.SIGNALS, shard) for shard in range(3))}
+
+
+def test_a_share_is_tested_and_learned_all_the_same() -> None:
+    """Testing every event moves nothing: rows and pages are those of a line that tests none."""
+    tested, untested = Line(Settings(prequential_share=1.0)), Line()
+    for line in (tested, untested):
+        line.feed(*_crowd())
+    assert _outcomes(tested, _later(), restart=False) == _outcomes(untested, _later(), restart=False)
+    assert untested.stage.quality.tested == 0
+    assert tested.stage.quality.tested == tested.count("prequential_tested_total", model="blend") > 60
+
+
+def test_an_empty_model_makes_an_empty_page() -> None:
+    """The first event of all gets a page, with nothing on it yet."""
+    line = Line()
+    assert _listed(line.feed(watch("ada", "t1"))) == {"ada": []}
+    assert line.count("lists_total") == 1
+    assert line.count("learned_total") == 1
+
+
+def test_length_of_the_list_is_a_setting() -> None:
+    """A page has as many items as the setting says."""
+    line = Line(Settings(prequential_share=0.0, list_length=3))
+    line.feed(*_crowd())
+    assert len(_listed(line.feed(watch("ada", "t1")))["ada"]) == 3
+
+
+def test_the_sent_count_survives() -> None:
+    """What was sent is counted on after a restart, and is what the lead is measured by."""
+    line = Line()
+    line.feed(watch("ada", "t1"), watch("ada", "t2", 1))
+    line.restart()
+    line.step(records_of([watch("ada", "t3", 2)], line.offset))
+    assert viewer_rows.unpack_sent(line.store.get(viewer_rows.SENT)) == 3
+    assert line.stage.lead.events() == 1
+    assert line.count("replica_age_events") == 1
+    line.viewers.close()
+    assert line.stage.lead.events() == 0
+
+
+def test_the_spec_bounds_batches_by_the_lead() -> None:
+    """In replay a batch is not larger than the lead that is allowed, and each waits at the gate."""
+    live, replay = Line(), Line(Settings(lead_events=500))
+    assert (live.stage.spec().max_events, live.stage.spec().gate) == (4_000, None)
+    spec = replay.stage.spec()
+    assert (spec.max_events, spec.gate) == (500, replay.stage.lead.gate)
+    assert (spec.name, spec.source, spec.changelog) == ("viewers", topics.EVENTS, topics.VIEWER_STATE)
+    assert encode(watch("a", "b"))
