@@ -35,15 +35,15 @@ class Lead:
     """
 
     def __init__(self, replica: Replica, limit: int, metrics: Metrics) -> None:
-        self._replica, self._limit, self._metrics = replica, limit, metrics
+        self._replica, self._limit = replica, limit
         self._sent: dict[int, int] = {}
         self._came_with: dict[int, int] = {}
+        metrics.replica_age.set_function(self.events)
 
     def sent(self, partition: int, count: int) -> None:
         """Note how many signals a partition has sent; the first note of a partition is what it came with."""
         self._sent[partition] = count
         self._came_with.setdefault(partition, count)
-        self._metrics.replica_age.set(self.events())
 
     def forget(self, partition: int) -> None:
         """Count a partition no longer: another worker has it."""

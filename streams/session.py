@@ -120,6 +120,11 @@ class WorkerProcess:
             what = f"the worker ended with code {code}"
             raise WorkerDiedError(what, why=lines[-1][:300] if lines else "", next_step=f"read {self.log}")
 
+    def wait_dead(self) -> None:
+        """Wait until the process is gone, however it ended."""
+        if self._process is not None:
+            self._process.wait(STOP_S)
+
     def exposition(self) -> Exposition:
         """Return the worker's metrics of this moment; empty while it does not answer."""
         try:

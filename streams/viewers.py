@@ -59,7 +59,9 @@ class ViewersStage:
     def spec(self) -> StageSpec:
         """Describe the stage."""
         s = self.settings
-        most = s.viewers_batch_events if not s.lead_events else min(s.viewers_batch_events, s.lead_events)
+        most = s.viewers_batch_events
+        if s.lead_events:  # all partitions may pass the gate at once: together they double the lead at most
+            most = min(most, max(1, s.lead_events // self.partitions))
         return StageSpec(
             name=STAGE,
             source=s.topic(topics.EVENTS),
