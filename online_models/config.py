@@ -8,7 +8,6 @@ import hashlib
 from dataclasses import asdict, dataclass, field
 
 from online_models.errors import InvalidConfigError
-from online_models.kernels.layout import WAYS
 
 __all__ = [
     "BlendConfig",
@@ -18,6 +17,9 @@ __all__ = [
     "RewardConfig",
     "TrendingConfig",
 ]
+
+WAYS = 16
+"""Places in a set of neighbours: a cache line of names and one of weights (see ``kernels.absorb.pair``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

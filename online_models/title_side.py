@@ -17,7 +17,7 @@ def shard_of(keys: U8, shards: int) -> I4:
     Examples
     --------
     >>> shard_of(np.array([2, 4, 6, 8], np.uint64), 3).tolist()
-    [2, 1, 0, 2]
+    [1, 1, 2, 1]
     """
     out = np.zeros(keys.size, np.int32)
     if shards > 1:

@@ -6,11 +6,11 @@ in ``factorization``.
 
 import numpy as np
 
+from online_models.config import WAYS
 from online_models.kernels.factorization import SMALL, draw_negatives, scratch, softmax_gradient, tick
 from online_models.kernels.hashing import below, mix
 from online_models.kernels.layout import (
     I4,
-    WAYS,
     Params,
     Scratch,
     Signals,

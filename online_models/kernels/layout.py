@@ -18,8 +18,6 @@ U8 = NDArray[np.uint64]
 
 CHUNK = 32
 """Known titles per chunk of a viewer's list: 128 bytes, so that a viewer of a few titles pays for few."""
-WAYS = 16
-"""Places in a set of neighbours: a cache line of names and one of weights (see ``absorb.pair``)."""
 RING = 16
 """Event ids remembered per viewer against duplicates: a producer's retries follow within a few events."""
 
