@@ -1,0 +1,45 @@
+"""Titles' rows as records."""
+
+import numpy as np
+import pytest
+
+from online_models.config import CoWatchConfig, ModelConfig
+from online_models.titles import TitleTable
+from streams import title_rows
+from streams.errors import StateError
+
+
+def test_rows_come_back_as_they_were() -> None:
+    """What is packed and loaded into another table packs to the same bytes; nameless rows are not packed."""
+    config = ModelConfig()
+    titles, other = TitleTable(config), TitleTable(config)
+    rows = titles.intern(["a", "é" * 64, "c"])
+    titles.by_key(np.array([1234], np.uint64))
+    titles.arrays.counts[rows] = [[3, 1, 0], [0, 0, 2], [9, 9, 9]]
+    titles.arrays.nbr[rows[0], :2] = [rows[2], 3]
+    titles.arrays.nbr_w[rows[0], :2] = [0.5, 0.25]
+    packed = title_rows.pack(titles, np.arange(4, dtype=np.int32))
+    assert [key for key, _ in packed] == [b"a", ("é" * 64).encode(), b"c"]
+    other.load([key.decode() for key, _ in packed], title_rows.unpack([v or b"" for _, v in packed], config))
+    again = title_rows.pack(other, other.intern([key.decode() for key, _ in packed]))
+    assert again == packed
+
+
+def test_rows_of_another_shape_are_refused() -> None:
+    """The operator is told that the configuration changed under the state."""
+    titles = TitleTable(ModelConfig())
+    packed = title_rows.pack(titles, titles.intern(["a"]))
+    other = ModelConfig(cowatch=CoWatchConfig(neighbours=50))
+    with pytest.raises(StateError, match="another model configuration") as caught:
+        title_rows.unpack([packed[0][1] or b""], other)
+    assert "NEARLINE_MODEL" in caught.value.next_step
+
+
+def test_the_stages_own_keys_are_no_titles() -> None:
+    """Keys that begin with a control character are reserved; the count of what was learned is one."""
+    key, value = title_rows.pack_learned(np.array([5, 0, 7], np.int64))
+    assert title_rows.is_reserved(key)
+    assert title_rows.is_reserved(b"\0applied")
+    assert not any(title_rows.is_reserved(title.encode()) for title in (" ", "t1", "é"))
+    assert title_rows.unpack_learned(value).tolist() == [5, 0, 7]
+    assert title_rows.unpack_learned(None).tolist() == []
