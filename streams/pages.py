@@ -1,4 +1,4 @@
-"""Home pages as bytes: heads formatted once a list, items by a kernel from fragments that were encoded once a title."""
+"""Home pages as bytes: heads formatted once a list, items copied from fragments made once a title."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from online_models.kernels.encode import SCORE_BYTES, encode_items
+from online_models.kernels.encode import SCORE_BYTES, Fragments, encode_items
 from online_models.kernels.layout import I8, U1
 from online_models.titles import TitleTable
 from online_models.viewer_side import Lists
@@ -52,7 +52,8 @@ class PageEncoder:
     >>> from online_models.config import ModelConfig
     >>> from schemas.codec import decode_home
     >>> titles = TitleTable(ModelConfig()); rows = titles.intern(["a", "b"])
-    >>> lists = Lists(np.array([[1, 0, -1]], "i4"), np.array([[2.5, -0.125, 0]], "f4"), np.array([[1, 0, 0]], "u1"))
+    >>> scores, reasons = np.array([[2.5, -0.125, 0]], "f4"), np.array([[1, 0, 0]], "u1")
+    >>> lists = Lists(np.array([[1, 0, -1]], "i4"), scores, reasons)
     >>> encoder = PageEncoder(titles, topic="viewing.events.v1", partition=3, model_version="m", ttl_ms=1000)
     >>> page, = encoder.encode(lists, [Cause("ada", 7, 41, 10**12)])
     >>> home = decode_home(page)
@@ -66,7 +67,8 @@ class PageEncoder:
         self._titles = titles
         self._partition, self._ttl_ms = partition, ttl_ms
         self._names: U1 = np.zeros(0, np.uint8)
-        self._name_at: I8 = np.zeros(1, np.int64)
+        self._span: I8 = np.zeros((0, 2), np.int64)
+        self._nameless: list[int] = []
         self._tails: U1 = np.frombuffer(b"".join(_TAILS), np.uint8)
         self._tail_at: I8 = np.concatenate(([0], np.cumsum([len(t) for t in _TAILS])))
         kind, reason = RowKind.TOP_PICKS.encode(), ItemReason.TASTE.encode()
@@ -80,16 +82,13 @@ class PageEncoder:
     def encode(self, lists: Lists, causes: Sequence[Cause]) -> list[bytes]:
         """Return one page for each list, in order."""
         self._fit()
-        n, length = lists.title.shape
-        longest = int(np.diff(self._name_at).max(initial=0)) + SCORE_BYTES + max(map(len, _TAILS)) + 1
-        out = np.empty(n * length * longest, np.uint8)
-        ends = np.empty(n, np.int64)
-        encode_items(*lists, self._names, self._name_at, self._tails, self._tail_at, out, ends)
-        items = memoryview(out)
-        ends_at = ends.tolist()
+        out = np.empty(self._room(lists), np.uint8)
+        ends = np.empty(lists.title.shape[0], np.int64)
+        encode_items(lists, Fragments(self._names, self._span, self._tails, self._tail_at), out, ends)
+        items, ends_at = out.data, ends.tolist()
         return [
             b"".join((self._head(cause), items[a:b], _END))
-            for cause, a, b in zip(causes, [0, *ends_at[:-1]], ends_at, strict=True)
+            for cause, a, b in zip(causes, [0, *ends_at][: len(ends_at)], ends_at, strict=True)
         ]
 
     def _head(self, cause: Cause) -> bytes:
@@ -104,12 +103,26 @@ class PageEncoder:
             self._row,
         )
 
+    def _room(self, lists: Lists) -> int:
+        """Return the most bytes that the items of all lists can take."""
+        listed = lists.title[lists.title >= 0]
+        names = self._span[listed]
+        rest = SCORE_BYTES + max(map(len, _TAILS)) + 1
+        return int((names[:, 1] - names[:, 0]).sum()) + listed.size * rest
+
     def _fit(self) -> None:
-        """Encode the fragments of titles that came since, and of those that had no name yet."""
-        have, want = self._name_at.size - 1, len(self._titles)
-        if have == want:
+        """Encode the fragments of titles that came since, and of those that have got a name since."""
+        ids, have, want = self._titles.ids, self._span.shape[0], len(self._titles)
+        waiting = [*self._nameless, *range(have, want)]
+        if want > have:
+            self._span = np.concatenate((self._span, np.zeros((want - have, 2), np.int64)))
+        self._nameless = [
+            row for row in waiting if not ids[row]
+        ]  # before `named`: names come from other threads
+        named = [row for row in waiting if ids[row]]
+        if not named:
             return
-        fresh = [b'{"title_id":%b,"score":' % msgspec.json.encode(t) for t in self._titles.ids[have:want]]
+        fresh = [b'{"title_id":%b,"score":' % msgspec.json.encode(ids[row]) for row in named]
+        ends = np.cumsum([self._names.size, *map(len, fresh)])
+        self._span[named] = np.column_stack((ends[:-1], ends[1:]))
         self._names = np.concatenate((self._names, np.frombuffer(b"".join(fresh), np.uint8)))
-        ends = np.cumsum(np.fromiter(map(len, fresh), np.int64, len(fresh))) + self._name_at[-1]
-        self._name_at = np.concatenate((self._name_at, ends))

@@ -1,11 +1,26 @@
-"""Lists as JSON, written by hand into one buffer: what is the same for every list is copied, only scores are formatted."""
+"""Lists as JSON, written into one buffer: what all lists share is copied, only scores are formatted."""
+
+from typing import NamedTuple
 
 import numpy as np
 
-from online_models.kernels.layout import F4, I4, I8, U1, jit
+from online_models.kernels.layout import I8, U1, Lists, jit
 
-SCORE_BYTES = 16
-"""Most bytes of a formatted score: a sign, nine digits, a point, four decimals, and one to spare."""
+SCORE_BYTES = 17
+"""Most bytes of a formatted score: a sign, ten digits, a point, four decimals, and one to spare."""
+
+
+class Fragments(NamedTuple):
+    """What lists are put together from."""
+
+    names: U1
+    """``{"title_id":"…","score":`` of all titles, in no particular order."""
+    span: I8
+    """[T, 2] where each title's begins and ends."""
+    tails: U1
+    """What follows a score, end to end, one for each reason: ``}`` or ``,"reason":"…"}``."""
+    tail_at: I8
+    """[reasons + 1] where each begins, and the last ends."""
 
 
 @jit
@@ -45,35 +60,32 @@ def write_score(out: U1, at: int, score: float) -> int:
 
 
 @jit
-def encode_items(
-    titles: I4, scores: F4, reasons: U1, names: U1, name_at: I8, tails: U1, tail_at: I8, out: U1, ends: I8
-) -> None:
+def encode_items(lists: Lists, fragments: Fragments, out: U1, ends: I8) -> None:
     """Write the items of each list, separated by commas.
 
     Parameters
     ----------
-    titles, scores, reasons
-        [n, L] the lists; a title of -1 ends one.
-    names, name_at
-        Fragments ``{"title_id":"…","score":`` end to end, and where each row's begins (and the last ends).
-    tails, tail_at
-        What follows the score, one for each reason: ``}`` or ``,"reason":"…"}``.
+    lists
+        [n, L]; a title of -1 ends one.
+    fragments
+        Of every listed title and every reason.
     out
         The buffer, large enough.
     ends
         [n] receives where each list's items end.
     """
+    span, tail_at = fragments.span, fragments.tail_at
     at = 0
-    for q in range(titles.shape[0]):
-        for k in range(titles.shape[1]):
-            t = titles[q, k]
+    for q in range(lists.title.shape[0]):
+        for k in range(lists.title.shape[1]):
+            t = lists.title[q, k]
             if t < 0:
                 break
             if k > 0:
                 out[at] = 44
                 at += 1
-            at = copy(out, at, names, name_at[t], name_at[t + 1])
-            at = write_score(out, at, scores[q, k])
-            r = reasons[q, k]
-            at = copy(out, at, tails, tail_at[r], tail_at[r + 1])
+            at = copy(out, at, fragments.names, span[t, 0], span[t, 1])
+            at = write_score(out, at, lists.score[q, k])
+            r = lists.reason[q, k]
+            at = copy(out, at, fragments.tails, tail_at[r], tail_at[r + 1])
         ends[q] = at

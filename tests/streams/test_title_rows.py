@@ -29,7 +29,7 @@ def test_rows_of_another_shape_are_refused() -> None:
     """The operator is told that the configuration changed under the state."""
     titles = TitleTable(ModelConfig())
     packed = title_rows.pack(titles, titles.intern(["a"]))
-    other = ModelConfig(cowatch=CoWatchConfig(neighbours=50))
+    other = ModelConfig(cowatch=CoWatchConfig(neighbours=64))
     with pytest.raises(StateError, match="another model configuration") as caught:
         title_rows.unpack([packed[0][1] or b""], other)
     assert "NEARLINE_MODEL" in caught.value.next_step
