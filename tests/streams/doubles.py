@@ -23,6 +23,8 @@ class Log:
     def __init__(self) -> None:
         self.topics: dict[tuple[str, int], list[Any]] = defaultdict(list)
         self.owner: dict[str, object] = {}
+        self.first: dict[str, int] = defaultdict(int)
+        """First offset that retention has left of a topic."""
         self.room = 1_000_000
         """Messages that a producer's queue holds."""
 
@@ -96,12 +98,14 @@ class Consumer:
     def __init__(self, log: Log) -> None:
         self._log = log
         self.chunk = 3
+        self.early_end = False
+        """Report the end of the partition once before it, as a broker that lags behind may."""
 
     def get_watermark_offsets(self, tp: Any, *, timeout: float, cached: bool) -> tuple[int, int]:
         """Return the ends."""
         assert timeout > 0
         assert not cached
-        return 0, len(self._log.topics[tp.topic, tp.partition])
+        return self._log.first[tp.topic], len(self._log.topics[tp.topic, tp.partition])
 
     def assign(self, tps: Sequence[Any]) -> None:
         """Begin to read at a position."""
@@ -111,6 +115,9 @@ class Consumer:
         """Return a few records, or the end."""
         entries = self._log.topics[self._topic, self._partition]
         found = []
+        if self.early_end:
+            self.early_end = False
+            return [message(self._at, error=KafkaError(KafkaError._PARTITION_EOF))]
         while self._at < len(entries) and len(found) < self.chunk:
             if entries[self._at] is not None:
                 found.append(message(self._at, *entries[self._at]))

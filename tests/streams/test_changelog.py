@@ -58,6 +58,14 @@ def test_replay_goes_on_where_the_store_ends(log: Log, store: Store) -> None:
     assert store.applied == 12
 
 
+def test_end_of_log_is_a_position(log: Log, store: Store) -> None:
+    """News of an end before the position that was the end at the start is not believed."""
+    consumer = Consumer(log)
+    consumer.early_end = True
+    Changelog(consumer, "log", 0).replay(store)  # type: ignore[arg-type]
+    assert (store.applied, store.changelog_position) == (9, 6)
+
+
 def test_abandoned_replay_is_not_fresh(log: Log, store: Store) -> None:
     """A restore that is cut short leaves a store that does not look as new as its log."""
     answers = iter([False, True])
