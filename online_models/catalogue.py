@@ -8,13 +8,13 @@ one.
 
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from online_models.kernels.layout import F4, I8, U1
 from online_models.titles import TitleTable
-from online_models.viewers import NO_LIMIT
 from schemas import Title
 
 _UNKNOWN_MATURITY = 254
@@ -73,6 +73,9 @@ class Catalogue:
         self._version = 0
         self._guards = _Guards()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_guards": _Guards()}  # no state: worked out again where it is needed
+
     def put(self, title: Title) -> None:
         """Take a title's newest record over."""
         row = int(self.titles.intern([title.title_id])[0])
@@ -91,8 +94,8 @@ class Catalogue:
 
     def withdraw(self, title_id: str) -> None:
         """Never list a title again, watched or not (a tombstone in the catalogue)."""
-        row = self.titles.row(title_id)
-        if row is not None:
+        row = int(self.titles.intern([title_id])[0])
+        if row >= 0:
             self._fit(row + 1)
             self._listed[row] = -1
             self._version += 1
@@ -100,12 +103,13 @@ class Catalogue:
     def allowed(self, *, limit: int, country: int, now_ms: int) -> NDArray[np.bool_]:
         """Which rows may be listed for a maturity limit and a country at a time."""
         n = len(self.titles)
-        self._fit(n)
+        met = min(n, self._listed.size)
         active = self.titles.arrays.counts[:n, 0] > 0
-        out: NDArray[np.bool_] = (self._listed[:n] > 0) | ((self._listed[:n] == 0) & active)
-        out &= (self._start[:n] <= now_ms) & (now_ms < self._end[:n])
-        if limit != NO_LIMIT:
-            out &= self._maturity[:n] <= limit
+        out: NDArray[np.bool_] = active & (limit >= _UNKNOWN_MATURITY)
+        listed = self._listed[:met]
+        out[:met] = (listed > 0) | ((listed == 0) & active[:met])
+        out[:met] &= (self._start[:met] <= now_ms) & (now_ms < self._end[:met])
+        out[:met] &= self._maturity[:met] <= limit
         for row, countries in list(self._countries.items()):
             if row < n and country not in countries:
                 out[row] = False
