@@ -1,0 +1,128 @@
+"""Real workers on a real Kafka: killed, moved, robbed of their disk, and compared with a replay."""
+
+import os
+import random
+import shutil
+import signal
+import time
+from collections import Counter, defaultdict
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from online_models.simulation import World
+from schemas import topics
+from schemas.codec import decode_home
+from streams.brokers.kafka import KafkaCluster
+from streams.changelog import unpack_applied
+from streams.producing import EventProducer
+from streams.session import WorkerProcess, make_topics
+from streams.settings import Settings
+from tests.integration import oracle
+
+EVENTS = 4_000
+KILLS = 5
+BATCH = 40
+"""Events produced at a time, every tenth of a second: 400 a second, so that kills find batches in flight."""
+
+
+@pytest.mark.slow
+def test_killed_workers_equal_a_single_process_replay(
+    kafka: KafkaCluster, topic_prefix: str, tmp_path: Path
+) -> None:
+    """Nothing lost, nothing doubled: histories, counters, co-watches, signals equal the replay's."""
+    settings = Settings.load(
+        brokers=kafka.bootstrap_servers,
+        topic_prefix=topic_prefix,
+        group=f"{topic_prefix}n",
+        session_timeout_s=6.0,
+    )
+    make_topics(settings)
+    variables = {"NEARLINE_SESSION_TIMEOUT_S": "6"}
+    with ExitStack() as stack:
+        workers = [
+            stack.enter_context(WorkerProcess(settings, tmp_path / f"w{n}", variables)) for n in range(2)
+        ]
+        for worker in workers:
+            worker.wait_ready()
+        _produce_and_kill(settings, workers, random.Random(11))
+        _await_answers(settings, workers)
+        assert [worker.stop() for worker in workers] == [0, 0]
+    events = oracle.read(settings, topics.EVENTS)
+    assert len(events) == EVENTS
+    seen = oracle.observed(settings)
+    wanted = oracle.replayed(settings, events, oracle.read(settings, topics.SIGNALS))
+    assert seen.viewers == wanted.viewers
+    assert Counter(seen.signals) == Counter(wanted.signals)
+    assert seen.titles == wanted.titles
+    assert not oracle.read(settings, topics.DEAD_LETTERS)
+    _check_lists(settings, wanted.last_cause)
+
+
+def _produce_and_kill(settings: Settings, workers: list[WorkerProcess], rng: random.Random) -> None:
+    """Produce a world's events while two workers are killed in turns; the second kill robs a disk, too."""
+    world = World(seed=5, viewers=60, titles=120, rate=400.0)
+    stream = world.take(EVENTS)
+    moments = sorted(rng.sample(range(EVENTS // 10, EVENTS), KILLS))
+    with EventProducer(settings) as producer:
+        producer.send_titles(world.titles)
+        for start in range(0, EVENTS, BATCH):
+            producer.send(stream[start : start + BATCH])
+            time.sleep(BATCH / 400)
+            while moments and moments[0] < start:
+                moments.pop(0)
+                _kill(rng.choice(workers), rob=len(moments) == KILLS - 2)
+
+
+def _kill(worker: WorkerProcess, *, rob: bool) -> None:
+    """Kill a worker where it stands and start it again, without its state where it is robbed."""
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait_dead()
+    if rob:
+        shutil.rmtree(worker.folder / "state")
+    worker.start()
+
+
+def _await_answers(settings: Settings, workers: list[WorkerProcess], timeout_s: float = 90.0) -> None:
+    """Wait until every event is applied and everything that was signalled is learned."""
+    deadline = time.monotonic() + timeout_s
+    state: dict[str, float] = {}
+    while time.monotonic() < deadline:
+        for worker in workers:
+            worker.check()
+        shown = [worker.exposition() for worker in workers]
+        state = {
+            "ready": sum(one.value("nearline_partitions", state="ready") for one in shown),
+            "behind": sum(one.value("nearline_replica_age_events") for one in shown),
+        }
+        if state == {"ready": oracle.PARTITIONS + 1, "behind": 0} and _settled(settings):
+            return
+        time.sleep(1.0)
+    pytest.fail(f"not answered in {timeout_s} s: {state}")
+
+
+def _settled(settings: Settings) -> bool:
+    """Whether the applied records in the changelogs have reached the ends of the sources."""
+    applied: dict[int, int] = {}
+    for message in oracle.read(settings, topics.VIEWER_STATE):
+        if (message.key() or b"")[:1] == b"\0":
+            applied[message.partition()] = unpack_applied(message.value() or b"")
+    last: dict[int, int] = {}
+    for message in oracle.read(settings, topics.EVENTS):
+        last[message.partition()] = message.offset()
+    return applied == last
+
+
+def _check_lists(settings: Settings, last_cause: dict[str, int]) -> None:
+    """Pages are numbered without gap or repeat, follow the events, and the last one is of the last event."""
+    pages = defaultdict(list)
+    for message in oracle.read(settings, topics.HOME):
+        pages[message.key()].append(decode_home(message.value()))
+    assert pages
+    for homes in pages.values():
+        assert [home.seq for home in homes] == list(range(1, len(homes) + 1))
+        offsets = [home.source.offset for home in homes]
+        assert offsets == sorted(offsets)
+        assert len({home.list_id for home in homes}) == len(homes)
+    assert {homes[-1].viewer_id: homes[-1].source.offset for homes in pages.values()} == last_cause
