@@ -1,0 +1,100 @@
+"""From the event to its committed list, as a consumer of the lists sees it."""
+
+import itertools
+import multiprocessing
+import time
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec import structs
+
+from schemas import topics
+from streams import kafka_clients
+from streams.kafka_clients import OFFSET_END, Consumer, TopicPartition
+from streams.producing import EventProducer
+from streams.session import make_topics
+from streams.settings import Settings
+from tests.benchmarks.bench import Bench
+from tests.benchmarks.load import produce, stops
+from tests.benchmarks.workers import MeteredWorker
+
+KNOWN = 60_000
+"""Events before the figures begin: a model of ten thousand titles, from which all lists are made."""
+RATES = (1_000, 10_000)
+SECONDS = 10.0
+LEFT_OUT_S = 3.0
+"""Of each rate's beginning."""
+QUIET_S = 1.0
+"""After so long without a list, all are in."""
+
+READER = {"fetch.wait.max.ms": 5, "group.id": "bench-freshness"}
+
+
+class _Generated(msgspec.Struct):
+    generated_at_ms: int
+
+
+def freshness(bench: Bench) -> dict[str, Any]:
+    """Measure p50 and p99 at each rate; the worker shares all cores with everybody else."""
+    settings = bench.settings("freshness")
+    make_topics(settings)
+    produce(settings, KNOWN)
+    out: dict[str, Any] = {"freshness_ms": {}, "lists_per_s": {}}
+    with MeteredWorker(settings, bench.state("freshness"), bench.cores) as worker:
+        worker.answered(KNOWN, learned=True)
+        for rate in RATES:
+            seen = _at(settings, rate)
+            p50, p99 = np.percentile(seen, (50, 99))
+            out["freshness_ms"][str(rate)] = {"p50": round(p50, 1), "p99": round(p99, 1)}
+            out["lists_per_s"][str(rate)] = round(len(seen) / (SECONDS - LEFT_OUT_S))
+    return out
+
+
+def _at(settings: Settings, rate: int) -> list[float]:
+    """Send events at a rate; return the milliseconds that each list took."""
+    reader = kafka_clients.consumer(settings, READER)
+    reader.assign([TopicPartition(settings.topic(topics.HOME), p, OFFSET_END) for p in range(4)])
+    reader.poll(1.0)
+    sender = multiprocessing.get_context("spawn").Process(target=send, args=(settings.model_dump(), rate))
+    sender.start()
+    try:
+        return _waits(reader)
+    finally:
+        sender.join()
+        reader.close()
+
+
+def _waits(reader: Consumer) -> list[float]:
+    decode = msgspec.json.Decoder(_Generated).decode
+    waits: list[float] = []
+    begin = last = float("inf")
+    while time.time() < last + QUIET_S:
+        first = reader.poll(0.05)
+        if first is None or first.error() is not None:
+            continue
+        found = [first, *(m for m in reader.consume(10_000, 0) if m.error() is None)]
+        last = time.time()
+        begin = min(begin, last)
+        if last > begin + LEFT_OUT_S:
+            waits.extend(last * 1000 - decode(m.value() or b"").generated_at_ms for m in found)
+    return waits
+
+
+def send(given: dict[str, Any], rate: int) -> None:
+    """Send events at a steady rate; in a process of its own, so that the reader is not held up."""
+    settings = Settings.load(**{name: given[name] for name in ("brokers", "topic_prefix", "group")})
+    events = stops(int(rate * SECONDS), seed=rate)
+    start = time.time()
+    with EventProducer(settings, {"linger.ms": 1}) as producer:
+        for tick in itertools.count():
+            due = int((time.time() - start) * rate) - producer.sent
+            now = int(time.time() * 1000)
+            batch = [
+                structs.replace(event, event_time_ms=now, event_id=f"{rate}-{tick}-{n}")
+                for n, event in enumerate(itertools.islice(events, max(0, due)))
+            ]
+            producer.send(batch)
+            if producer.sent >= rate * SECONDS:
+                return
+            time.sleep(0.001)

@@ -1,0 +1,149 @@
+"""A worker that knows where its CPU goes: ``python -m tests.benchmarks.meter CORES`` is `nearline worker`.
+
+Before it starts, the functions that do the steps of a batch are wrapped with the clock of the calling
+thread's CPU. A step's time is its own: what wrapped functions inside it take is theirs. What other threads
+take (event loop, fetcher, the driver, RocksDB) is read from the kernel, by thread. Both appear on /metrics:
+``nearline_bench_cpu_seconds{kind="step|thread",name="..."}``. Wrapping is per batch and costs nothing that
+one could measure.
+"""
+
+import functools
+import os
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+import streams.titles
+from online_models.title_side import TitleSide
+from online_models.viewer_side import ViewerSide
+from streams import cli, title_rows, viewer_rows
+from streams.intake import Clerk, Intake
+from streams.metrics import Metrics
+from streams.pages import PageEncoder
+from streams.partition import Partition
+from streams.replica import Replica
+from streams.state import Store
+from streams.titles import TitlesStep
+from streams.transactions import Transactions
+from streams.viewers import ViewersStep
+
+STEPS: list[tuple[Any, str, str]] = [
+    (Partition, "process", "rest"),
+    (Clerk, "read", "decode and judge"),
+    (Intake, "columns", "columns"),
+    (ViewerSide, "feedback", "columns"),
+    (ViewerSide, "observe", "learn"),
+    (ViewerSide, "observe_tested", "learn"),
+    (ViewersStep, "_tell_titles", "signals"),
+    (ViewerSide, "rank", "rank"),
+    (PageEncoder, "encode", "encode"),
+    (viewer_rows, "pack", "pack rows"),
+    (title_rows, "pack", "pack rows"),
+    (streams.titles, "unpack", "unpack"),
+    (TitleSide, "absorb", "learn"),
+    (TitlesStep, "_trending", "trending"),
+    (Transactions, "_send", "produce"),
+    (Transactions, "commit", "commit"),
+    (Store, "write", "store"),
+    (Replica, "_take_rows", "replica"),
+]
+"""Owner, function, name of the step."""
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+class Meter(Collector):
+    """CPU by step and by thread, and when the last batch ended."""
+
+    def __init__(self) -> None:
+        self._steps: defaultdict[str, float] = defaultdict(float)
+        self._calls: defaultdict[str, int] = defaultdict(int)
+        self._local = threading.local()
+        self._ended: dict[str, tuple[float, int]] = {}
+
+    def wrap(self, owner: Any, name: str, step: str) -> None:
+        """Measure a function from now on."""
+        inner: Callable[..., Any] = getattr(owner, name)
+        whole = owner is Partition
+
+        @functools.wraps(inner)
+        def outer(*args: Any, **kwargs: Any) -> Any:
+            local = self._local
+            before = getattr(local, "inside", 0.0)
+            if whole:
+                local.stage = args[0].spec.name
+            local.inside, start = 0.0, time.thread_time()
+            try:
+                return inner(*args, **kwargs)
+            finally:
+                took = time.thread_time() - start
+                self._steps[f"{getattr(local, 'stage', 'reader')}: {step}"] += took - local.inside
+                local.inside = before + took
+                if whole:
+                    self._end(args[0], len(args[1]))
+
+        setattr(owner, name, outer)
+
+    def _end(self, partition: Partition, events: int) -> None:
+        stage = partition.spec.name
+        self._calls[stage] += events
+        self._ended[stage] = (time.time(), self._calls[stage])
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Hand everything to Prometheus."""
+        cpu = GaugeMetricFamily("nearline_bench_cpu_seconds", "CPU.", labels=["kind", "name"])
+        for step, seconds in list(self._steps.items()):
+            cpu.add_metric(["step", step], seconds)
+        for thread, seconds in _threads().items():
+            cpu.add_metric(["thread", thread], seconds)
+        cpu.add_metric(["process", "all"], time.process_time())
+        ended = GaugeMetricFamily("nearline_bench_ended", "Time of the last batch.", labels=["stage"])
+        count = GaugeMetricFamily("nearline_bench_records", "Records until then.", labels=["stage"])
+        for stage, (at, records) in list(self._ended.items()):
+            ended.add_metric([stage], at)
+            count.add_metric([stage], records)
+        return iter([cpu, ended, count])
+
+
+def _threads() -> dict[str, float]:
+    """Return CPU seconds by kind of thread, at the kernel's resolution of 10 ms."""
+    named = {t.native_id: t.name.partition("_")[0].partition(" ")[0] for t in threading.enumerate()}
+    named[os.getpid()] = "event loop"
+    out: defaultdict[str, float] = defaultdict(float)
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            comm, _, rest = (task / "stat").read_text().partition("(")[2].rpartition(")")
+        except OSError:
+            continue
+        fields = rest.split()
+        name = named.get(int(task.name)) or comm.partition(":")[0]
+        out[name] += (int(fields[11]) + int(fields[12])) / TICK
+    return dict(out)
+
+
+def main() -> None:
+    """Pin, wrap, and be a worker."""
+    os.sched_setaffinity(0, {int(core) for core in sys.argv[1].split(",")})
+    meter = Meter()
+    for owner, name, step in STEPS:
+        meter.wrap(owner, name, step)
+    first = Metrics.__init__
+
+    def register(self: Metrics, *args: Any, **kwargs: Any) -> None:
+        first(self, *args, **kwargs)
+        self.registry.register(meter)
+
+    Metrics.__init__ = register  # type: ignore[method-assign]
+    sys.argv = ["nearline", "worker"]
+    sys.exit(cli.main())
+
+
+if __name__ == "__main__":
+    main()

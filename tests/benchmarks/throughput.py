@@ -1,0 +1,66 @@
+"""Both stages from end to end, on one core: everything that the product does, and the job of its peers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from streams.session import make_topics
+from tests.benchmarks.bench import Bench
+from tests.benchmarks.load import produce
+from tests.benchmarks.workers import MeteredWorker, Reading
+
+EVENTS = 300_000
+WARM_UP = 60_000
+"""Events before the figures begin: by then the titles are known and half of the viewers hot."""
+
+PEERS_JOB = {
+    "NEARLINE_LIST_PER_EVENT": "true",
+    "NEARLINE_PREQUENTIAL_SHARE": "0",
+    "NEARLINE_MODEL__FACTORIZATION__FACTORS": "16",
+    "NEARLINE_MODEL__FACTORIZATION__HORIZONS": "[]",
+    "NEARLINE_MODEL__FACTORIZATION__NEGATIVES": "5",
+    "NEARLINE_MODEL__COWATCH__ENABLED": "false",
+    "NEARLINE_MODEL__BLEND__POPULARITY": "0.1",
+}
+"""16 factors, trending, history, a list for every event, co-watch off: the job of GOALS section 2."""
+
+
+def end_to_end(bench: Bench) -> dict[str, Any]:
+    """Measure the defaults: a refreshed list for every viewer that a batch moved."""
+    return _measured(bench, "end_to_end", {})
+
+
+def list_per_event(bench: Bench) -> dict[str, Any]:
+    """Measure the job that Faust with River, Quix Streams and Kafka Streams were given."""
+    return _measured(bench, "list_per_event", PEERS_JOB)
+
+
+def _measured(bench: Bench, name: str, variables: Mapping[str, str]) -> dict[str, Any]:
+    settings = bench.settings(name)
+    make_topics(settings)
+    produce(settings, EVENTS)
+    cores = bench.cores if bench.core is None else [bench.core]
+    with MeteredWorker(settings, bench.state(name), cores, variables) as worker:
+        first = worker.answered(WARM_UP)
+        last = worker.answered(EVENTS, learned=True)
+    return _figures(first, last)
+
+
+def _figures(first: Reading, last: Reading) -> dict[str, Any]:
+    events, lists = last.events - first.events, last.lists - first.lists
+    seconds = last.at - first.at
+    cpu = last.cpu["process", "all"] - first.cpu["process", "all"]
+    return {
+        "events": events,
+        "events_per_s": round(events / seconds),
+        "lists_per_s": round(lists / seconds),
+        "events_per_s_until_titles_learned": round(events / (max(last.at, last.titles_at) - first.at)),
+        "events_per_batch": round(events / max(1, last.batches - first.batches)),
+        "cpu_us_per_event": round(cpu / events * 1e6, 2),
+        "cpu_us_per_list": round(cpu / max(1, lists) * 1e6, 2),
+        "steps_us_per_event": _rounded(last.steps_since(first, "step")),
+        "threads_us_per_event": _rounded(last.steps_since(first, "thread")),
+    }
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 2) for name, value in values.items() if value >= 0.005}

@@ -1,0 +1,101 @@
+"""Metered workers as child processes, and what is read off them."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from streams.session import WorkerProcess
+from streams.settings import Settings, child_environment
+
+LOOK_S = 0.25
+"""Between two looks at a worker's metrics: an answer costs it 3 ms."""
+PATIENCE_S = 90.0
+"""Longest that a benchmark waits for a worker to answer its events."""
+
+
+class MeteredWorker(WorkerProcess):
+    """`nearline worker` under :mod:`tests.benchmarks.meter`, on the given cores, with one thread of BLAS."""
+
+    def __init__(
+        self, settings: Settings, folder: Path, cores: list[int], variables: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(settings, folder, variables)
+        self._cores = ",".join(map(str, cores))
+
+    def start(self) -> None:
+        """Start the process; it is not ready yet."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        threads = {"OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.benchmarks.meter", self._cores],
+                env=child_environment() | threads | self._variables,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def look(self) -> "Reading":
+        """Read its metrics."""
+        self.check()
+        seen = self.exposition()
+        cpu = {
+            (s.labels["kind"], s.labels["name"]): s.value
+            for s in seen._samples
+            if s.name == "nearline_bench_cpu_seconds"
+        }
+        return Reading(
+            at=seen.value("nearline_bench_ended", stage="viewers"),
+            titles_at=seen.value("nearline_bench_ended", stage="titles"),
+            events=int(seen.value("nearline_bench_records", stage="viewers")),
+            lists=int(seen.value("nearline_lists_total")),
+            behind=int(seen.value("nearline_replica_age_events")),
+            batches=int(seen.value("nearline_batch_events_count")),
+            cpu=cpu,
+        )
+
+    def answered(self, events: int, *, learned: bool = False) -> "Reading":
+        """Wait until so many events are answered, and learned by the titles too; return that moment.
+
+        Raises
+        ------
+        TimeoutError
+            It took too long.
+        """
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            reading = self.look()
+            if reading.events >= events and not (learned and reading.behind):
+                return reading
+            time.sleep(LOOK_S)
+        msg = f"the worker did not answer {events} events; its log is {self.log.read_text()[-2000:]}"
+        raise TimeoutError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A worker at the end of a batch."""
+
+    at: float
+    """When the last batch of viewers ended, Unix time in seconds."""
+    titles_at: float
+    """When the last batch of titles ended."""
+    events: int
+    lists: int
+    behind: int
+    """Signals not yet learned and replicated."""
+    batches: int
+    cpu: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Seconds by kind (step, thread, process) and name."""
+
+    def steps_since(self, first: "Reading", kind: str) -> dict[str, float]:
+        """Return microseconds of CPU per event since another reading, largest first."""
+        events = max(1, self.events - first.events)
+        spent = {
+            name: (seconds - first.cpu.get((k, name), 0.0)) / events * 1e6
+            for (k, name), seconds in self.cpu.items()
+            if k == kind
+        }
+        return dict(sorted(spent.items(), key=lambda pair: -pair[1]))
