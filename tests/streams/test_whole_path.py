@@ -59,9 +59,7 @@ class Town:
 
     def run(self) -> None:
         """Carry everything through both stages, batch by batch, until nothing is left."""
-        while any(
-            [self._turn(spec, p) for spec, parts in self.specs for p in parts]
-        ):  # every one has its turn
+        while sum(self._turn(spec, p) for spec, parts in self.specs for p in parts):
             for shard in self.specs[1][1]:
                 rows = self._unread(topics.TITLE_MODEL, shard, ALL)
                 self.replica._take_rows([message(r.key, r.value, partition=shard) for r in rows])
