@@ -21,12 +21,13 @@ from typing import Any
 
 import aiokafka
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError, OffsetOutOfRangeError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from streams.batching import Slice, size_of
+from streams.errors import SourceGapError
 
 __all__ = ["BatchConsumer", "BatchThread", "BatchTransport"]
 
@@ -101,9 +102,13 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     async def _fetch(self, wanted: set[TP]) -> list[Slice]:
         consumer = self._ensure_consumer()
-        found = await self._fetch_records(
-            consumer, wanted, timeout=POLL_S, max_records=self.app.conf.broker_max_poll_records
-        )
+        try:
+            found = await self._fetch_records(
+                consumer, wanted, timeout=POLL_S, max_records=self.app.conf.broker_max_poll_records
+            )
+        except OffsetOutOfRangeError as error:
+            what = f"records were deleted before they were read: {error}"
+            raise SourceGapError(what, next_step="restart: the gap is counted; raise retention.ms") from error
         # No await between the fetcher's answer and here: a seek cannot come between records and their epoch.
         return [self._slice(TP(tp.topic, tp.partition), records) for tp, records in found.items()]
 

@@ -75,14 +75,14 @@ class Arena:
             )
         return self.workers[worker]
 
-    def log(self, worker: int) -> str:
-        """Return what a worker has logged in all its lives."""
-        return (self.folder / f"w{worker}" / "log").read_bytes().decode(errors="replace")
+    def log(self, worker: int, begin: int = 0) -> str:
+        """Return what a worker has logged, from a byte on."""
+        return (self.folder / f"w{worker}" / "log").read_bytes()[begin:].decode(errors="replace")
 
     def await_partition(self, worker: int) -> None:
         """Wait until a worker has, in its present life, a partition that is ready."""
         deadline = time.monotonic() + 40
-        while "partition_ready" not in self.log(worker)[self.began[worker] :]:
+        while "partition_ready" not in self.log(worker, self.began[worker]):
             assert self.workers[worker].poll() is None, f"worker ended; logs in {self.folder}"
             assert time.monotonic() < deadline, f"no partition; logs in {self.folder}"
             time.sleep(0.1)

@@ -8,11 +8,12 @@ from typing import Any
 
 import aiokafka
 import pytest
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
 from faust.types import TP
 
 from streams.app import build_app
 from streams.batching import Slice
+from streams.errors import SourceGapError
 from streams.faust_app import App
 from streams.metrics import Metrics
 from streams.settings import Settings
@@ -31,6 +32,7 @@ class Inner:
         self.sought: list[tuple[Any, int]] = []
         self.committed: list[dict[Any, int]] = []
         self.owned = True
+        self.gap = False
         self._closed = False
         self._fetcher = SimpleNamespace(
             fetched_records=self.fetched_records,
@@ -41,6 +43,8 @@ class Inner:
     async def fetched_records(self, wanted: Any, **_: Any) -> dict[Any, list[Any]]:
         """Hand out what a test put there."""
         self.asked.append(wanted)
+        if self.gap:
+            raise OffsetOutOfRangeError({TP0: 3})
         found, self.records = self.records, {}
         return found
 
@@ -162,6 +166,16 @@ async def test_only_partitions_with_room_are_asked(
     monkeypatch.setattr(consumer._stages, "wants", lambda *_: False)
     await fetched(consumer)
     assert len(inner.asked) == 1
+
+
+async def test_position_out_of_range_is_never_a_silent_jump(
+    consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records that retention deleted while we ran end the worker; its successor counts them."""
+    monkeypatch.setattr(consumer._stages, "wants", lambda *_: True)
+    inner.gap = True
+    with pytest.raises(SourceGapError, match="restart"):
+        await fetched(consumer)
 
 
 async def test_the_groups_offset_is_told_and_never_read(
