@@ -17,8 +17,8 @@ from streams.settings import Settings
 from streams.simulating import feed, make_world
 from streams.watching import Subscriber
 
-SHARE = "0.5"
-"""Share of events that the demo's worker ranks before learning: a quick answer to "is it any good?"."""
+SHARE = "1"
+"""Share of events that the demo's worker ranks before learning: all, for a quick answer to "is it any good?"."""
 SETTLE_S = 10.0
 """Longest wait, at the end, for the worker to answer what was sent."""
 
