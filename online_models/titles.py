@@ -195,7 +195,8 @@ class TitleTable:
         all_nbr = np.full(packed["nbr"].shape, -1, np.int32)
         all_nbr[packed["nbr"] != 0] = nbr
         a.nbr[rows_in] = all_nbr[fits]
-        self._activate(rows_in[(a.counts[rows_in, 0] == 0) & (packed_in["counts"][:, 0] > 0)])
+        first = (a.counts[rows_in, 0] == 0) & (packed_in["counts"][:, 0] > 0)
+        self._activate(np.unique(rows_in[first]))
         a.counts[rows_in] = packed_in["counts"]
         a.norm[rows_in] = np.maximum(a.watches[rows_in], 1.0) ** -self.config.cowatch.alpha
         return rows

@@ -1,0 +1,49 @@
+"""Hyper-parameters: bounds, derived widths, fingerprint."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig, TrendingConfig
+from online_models.errors import InvalidConfigError, ModelError
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"factorization": FactorizationConfig(factors=0)},
+        {"factorization": FactorizationConfig(horizons=(0.8, 1.2))},
+        {"factorization": FactorizationConfig(horizons=(0.1,) * 5)},
+        {"factorization": FactorizationConfig(initial_accumulator=0.0)},
+        {"factorization": FactorizationConfig(learning_rate=float("nan"))},
+        {"cowatch": CoWatchConfig(window=51)},
+        {"cowatch": CoWatchConfig(neighbours=100)},
+        {"trending": TrendingConfig(half_lives_s=(0.0, 1.0, 2.0))},
+        {"known_titles": 10},
+        {"viewer_slots": 0},
+    ],
+)
+def test_out_of_bounds_is_named(wrong):
+    """A number out of its bounds is refused, by name."""
+    with pytest.raises(InvalidConfigError, match=r"^[a-z_]+.* = .* is outside") as raised:
+        ModelConfig(**wrong)
+    assert isinstance(raised.value, ModelError)
+
+
+def test_fingerprint_is_the_same_everywhere():
+    """Any number that differs changes the fingerprint; a process with another hash seed computes the same."""
+    config = ModelConfig()
+    assert replace(config, publish_drift=0.06).fingerprint() != config.fingerprint()
+    program = "from online_models import ModelConfig; print(ModelConfig().fingerprint())"
+    env = {"PYTHONHASHSEED": "123"}
+    said = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == config.fingerprint()
+
+
+def test_configuration_needs_no_compiler():
+    """Reading the settings imports neither numba nor River: a command's --help stays quick."""
+    program = "import sys; from online_models import ModelConfig; print({'numba', 'river'} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "set()"

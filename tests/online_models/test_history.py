@@ -1,0 +1,77 @@
+"""A viewer's known titles, in chunks of one pool."""
+
+import numpy as np
+import pytest
+
+from online_models.config import ModelConfig
+from online_models.kernels.history import append, is_known, mark_known, recent, release
+from online_models.kernels.layout import CHUNK
+from online_models.titles import TitleTable
+from online_models.viewers import ViewerTable
+
+NO_LIMIT = 1 << 30
+
+
+@pytest.fixture
+def viewers():
+    """The arrays of a table with room."""
+    table = ViewerTable(ModelConfig(), TitleTable(ModelConfig()))
+    table.reserve(4_000)
+    return table.arrays
+
+
+@pytest.mark.parametrize("n", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
+def test_recent_is_newest_first(viewers, n):
+    """What was appended comes back newest first, across chunks."""
+    for t in range(n):
+        append(viewers, 0, t, NO_LIMIT)
+    out = np.full(n + 5, -7, np.int32)
+    assert recent(viewers, 0, out) == n
+    assert out[:n].tolist() == list(range(n))[::-1]
+
+
+def test_recent_skips_the_unliked_and_stops_when_full(viewers):
+    """Titles known but not liked are left out of the history, and do not use up its room."""
+    for t in range(100):
+        append(viewers, 0, t if t % 2 else ~t, NO_LIMIT)
+    out = np.zeros(10, np.int32)
+    assert recent(viewers, 0, out) == 10
+    assert out.tolist() == [99, 97, 95, 93, 91, 89, 87, 85, 83, 81]
+
+
+def test_known_is_liked_or_not(viewers):
+    """Both kinds are known and marked; what was not appended is neither."""
+    for t in range(0, 100, 2):
+        append(viewers, 0, t if t % 4 else ~t, NO_LIMIT)
+    mark = np.zeros(101, np.int32)
+    mark_known(viewers, 0, mark, 3)
+    assert [bool(is_known(viewers, 0, t)) for t in range(6)] == [True, False] * 3
+    assert np.flatnonzero(mark == 3).tolist() == list(range(0, 100, 2))
+
+
+def test_beyond_the_limit_the_oldest_chunk_goes(viewers):
+    """At a limit of 64 the 65th title pushes out the 32 oldest, and their chunk is free again."""
+    free = int(viewers.pool[0])
+    for t in range(64):
+        append(viewers, 0, t, 64)
+    assert viewers.known[0] == 64
+    assert viewers.pool[0] == free - 2
+    append(viewers, 0, 64, 64)
+    assert viewers.known[0] == 33
+    assert viewers.pool[0] == free - 2
+    assert not is_known(viewers, 0, 31)
+    assert is_known(viewers, 0, 32)
+
+
+def test_release_gives_all_chunks_back(viewers):
+    """A released slot is empty, its neighbour untouched, and the pool as full as before."""
+    append(viewers, 1, 5, NO_LIMIT)
+    free = int(viewers.pool[0])
+    for t in range(200):
+        append(viewers, 0, t, NO_LIMIT)
+    release(viewers, 0)
+    assert viewers.pool[0] == free
+    assert viewers.known[0] == 0
+    assert not is_known(viewers, 0, 199)
+    assert is_known(viewers, 1, 5)
+    assert np.unique(viewers.free[:free]).size == free, "a chunk is free twice"

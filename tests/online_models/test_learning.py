@@ -1,0 +1,187 @@
+"""One step of learning, checked by hand on worlds of three titles."""
+
+from math import exp, sqrt
+
+import numpy as np
+import pytest
+
+from online_models.catalogue import Catalogue
+from online_models.config import ModelConfig
+from online_models.feedback import Action
+from online_models.kernels.layout import RING
+from online_models.recommender import Recommender
+from online_models.title_side import TitleSide
+from online_models.titles import TitleTable
+from online_models.viewer_side import ViewerSide
+
+HOUR_MS = 3_600_000
+
+
+def hand_made(config: ModelConfig, batch) -> tuple[TitleTable, ViewerSide]:
+    """Return a world in which ann has watched c, b is active, a is new, and every number is ours."""
+    titles = TitleTable(config)
+    viewers = ViewerSide(titles, Catalogue(titles))
+    titles.intern(["a", "b", "c"])
+    signals, _ = viewers.observe(viewers.feedback(batch(("ann", "c"), ("bob", "b"))))
+    TitleSide(titles).absorb(signals)
+    arrays = titles.arrays
+    arrays.out[:3] = [[1.0, 0.5], [-1.0, 2.0], [0.3, 0.3]]
+    arrays.inp[:3] = [[0.4], [-0.3], [0.8]]
+    arrays.bias[:3] = [0.2, 0.0, 0.1]
+    arrays.acc[:3] = 0.05
+    viewers.viewers.arrays.taste[0] = 0.1
+    viewers.viewers.arrays.acc[0] = 0.05
+    return titles, viewers
+
+
+def test_one_step_of_taste_by_hand(tiny, batch):
+    """The taste vector takes one AdaGrad step along the softmax gradient, weighted by the reward."""
+    _, viewers = hand_made(tiny, batch)
+    signals, _ = viewers.observe(viewers.feedback(batch(("ann", "a"), weight=2.0)))
+    score_a, score_b = 0.8 * 1.0 + 0.1 * 0.5 + 0.2, 0.8 * -1.0 + 0.1 * 2.0
+    g = 1.0 - exp(score_a) / (exp(score_a) + exp(score_b))
+    into_history, into_taste = 2.0 * g * (1.0 - -1.0), 2.0 * g * (0.5 - 2.0)
+    accumulator = 0.05 + into_taste**2
+    arrays = viewers.viewers.arrays
+    assert signals.x[0] == pytest.approx([0.8, 0.1])
+    assert signals.gradient[0] == pytest.approx([into_history], rel=1e-5)
+    assert arrays.acc[0] == pytest.approx(accumulator, rel=1e-5)
+    assert arrays.taste[0, 0] == pytest.approx(0.1 + 0.3 * into_taste / sqrt(accumulator), rel=1e-5)
+
+
+def test_one_step_of_titles_by_hand(tiny, batch):
+    """Target and negative move by opposite gradients, the history's input vector by the signal's."""
+    titles, viewers = hand_made(tiny, batch)
+    signals, _ = viewers.observe(viewers.feedback(batch(("ann", "a"))))
+    TitleSide(titles).absorb(signals)
+    g = 1.0 / (1.0 + exp(1.05 - -0.6))
+    square = 0.05 + g * g * (0.8**2 + 0.1**2) / 2
+    step = 0.1 * g / sqrt(square)
+    arrays = titles.arrays
+    assert arrays.acc[0, 0] == pytest.approx(square, rel=1e-5)
+    assert arrays.out[0] == pytest.approx([1.0 + step * 0.8, 0.5 + step * 0.1], rel=1e-5)
+    assert arrays.out[1] == pytest.approx([-1.0 - step * 0.8, 2.0 - step * 0.1], rel=1e-5)
+    assert arrays.out[2] == pytest.approx([0.3, 0.3]), "a title that the viewer has was taken as a negative"
+    bias = 0.1 * g / sqrt(0.05 + g * g)
+    assert arrays.bias[:3] == pytest.approx([0.2 + bias, -bias, 0.1], rel=1e-5)
+    into = 2.0 * g
+    assert arrays.inp[2, 0] == pytest.approx(0.8 + 0.1 * into / sqrt(0.05 + into * into), rel=1e-5)
+
+
+def test_representation_is_decayed_and_normed(tiny, batch):
+    """Two titles back count .5 to 1, over the root of the sum of squares."""
+    titles, viewers = hand_made(tiny, batch)
+    signals, _ = viewers.observe(viewers.feedback(batch(("ann", "a"))))
+    TitleSide(titles).absorb(signals)
+    titles.arrays.inp[:3] = [[0.4], [-0.3], [0.8]]
+    signals, _ = viewers.observe(viewers.feedback(batch(("ann", "b"))))
+    assert signals.depth[0] == 2
+    assert signals.history[0, :2].tolist() == [0, 2], "newest first"
+    assert signals.x[0, 0] == pytest.approx((0.4 + 0.5 * 0.8) / sqrt(1.25), rel=1e-5)
+
+
+def test_pairs_fall_with_distance_and_go_both_ways(tiny, batch):
+    """A watch is paired with the two titles before it, at w and w/2."""
+    model = Recommender(tiny)
+    model.prequential(batch(("ann", "a"), ("ann", "b"), ("ann", "c"), ("ann", "d"), weight=2.0))
+    rows = {t: n for n, t in enumerate(model.titles.ids)}
+
+    def pair(one, other):
+        a = model.titles.arrays
+        return float(a.nbr_w[rows[one]][a.nbr[rows[one]] == rows[other]].sum())
+
+    assert [pair("d", t) for t in "abc"] == [0.0, 1.0, 2.0]
+    assert [pair(t, "d") for t in "abc"] == [0.0, 1.0, 2.0]
+
+
+def test_a_newcomer_takes_the_weakest_place(tiny, batch):
+    """With 16 places full, the neighbour of least weight gives way, and weights do not leak to the newcomer."""
+    model = Recommender(tiny)
+    for n in range(16):
+        times = 1 if n == 5 else 2
+        for k in range(times):
+            model.prequential(batch((f"v{n}-{k}", "hub"), (f"v{n}-{k}", f"t{n}")))
+    model.prequential(batch(("eve", "hub"), ("eve", "new")))
+    a, hub = model.titles.arrays, model.titles.row("hub")
+    names = {model.titles.ids[j] for j in a.nbr[hub].tolist()}
+    assert names == {f"t{n}" for n in range(16) if n != 5} | {"new"}
+    assert a.nbr_w[hub][a.nbr[hub] == model.titles.row("new")].tolist() == [1.0]
+
+
+def test_rejections_teach_no_taste_and_no_pairs(tiny, batch):
+    """A rejection is counted and remembered; vectors, pairs and trends stay as they were."""
+    model = Recommender(tiny)
+    model.prequential(batch(("ann", "a"), ("ann", "b"), ("bob", "c")))
+    before = [part.copy() for part in (model.titles.arrays.out, model.titles.arrays.nbr_w)]
+    taste = model.viewers.viewers.arrays.taste.copy()
+    model.prequential(batch(("ann", "c"), action=Action.REJECT))
+    assert model.titles.arrays.counts[2].tolist() == [1, 1, 0]
+    assert np.array_equal(before[0], model.titles.arrays.out)
+    assert np.array_equal(before[1], model.titles.arrays.nbr_w)
+    assert np.array_equal(taste, model.viewers.viewers.arrays.taste)
+    assert model.viewers.viewers.known("ann") == [("a", True), ("b", True), ("c", False)]
+
+
+def test_trend_decays_in_event_time(tiny, batch):
+    """After one half-life of an hour a watch counts half; a late one counts what it would have decayed to."""
+    model = Recommender(tiny)
+    model.prequential(batch(("ann", "a"), at=10 * HOUR_MS))
+    model.prequential(batch(("bob", "a"), at=11 * HOUR_MS))
+    assert model.titles.arrays.trend[0, 0] == pytest.approx(1.5)
+    model.prequential(batch(("eve", "a"), at=9 * HOUR_MS))
+    assert model.titles.arrays.trend[0, 0] == pytest.approx(1.75)
+    assert model.titles.arrays.trend_at[0] == 11 * HOUR_MS
+    assert model.titles.arrays.trend[0, 1] == pytest.approx(1 + 2 ** (-1 / 24) + 2 ** (-2 / 24))
+
+
+def test_trending_list_compares_at_one_moment(tiny, batch):
+    """Two old watches are less than one new at a half-life of an hour, and more at a week's."""
+    model = Recommender(tiny)
+    model.prequential(batch(("ann", "old"), ("bob", "old"), at=0))
+    model.prequential(batch(("ann", "new"), at=5 * HOUR_MS))
+    assert [t for t, _ in model.title_side.trending(0, 2)] == ["new", "old"]
+    assert [t for t, _ in model.title_side.trending(2, 2)] == ["old", "new"]
+    assert model.title_side.trending(0, 0) == []
+
+
+def test_a_rewatch_is_a_touch(tiny, batch):
+    """A second positive of the same title moves the trend and the touches, nothing else."""
+    model = Recommender(tiny)
+    model.prequential(batch(("ann", "a"), ("ann", "b")))
+    out = model.titles.arrays.out.copy()
+    model.prequential(batch(("ann", "a")))
+    assert model.titles.arrays.counts[0].tolist() == [1, 0, 1]
+    assert np.array_equal(out, model.titles.arrays.out)
+    assert model.viewers.viewers.known("ann") == [("a", True), ("b", True)]
+
+
+def test_ring_holds_sixteen_ids(tiny, batch):
+    """A duplicate is seen while it is among the viewer's last 16 events, and no longer."""
+    rows = [("ann", f"t{n}") for n in range(RING + 1)]
+    for late, touches in ((RING - 1, 0), (RING, 1)):
+        model = Recommender(tiny)
+        model.prequential(batch(*rows[: late + 1], first=1))
+        again = batch(("ann", "t0"), first=1)
+        model.prequential(again)
+        assert model.titles.arrays.counts[0].tolist() == [1, 0, touches]
+
+
+def test_observe_counts_duplicates(tiny, batch):
+    """Repeated event ids are counted, become signals of nothing, and only theirs."""
+    titles = TitleTable(tiny)
+    side = ViewerSide(titles, Catalogue(titles))
+    once = batch(("ann", "a"), ("bob", "a"), ("ann", "b"), first=7)
+    side.observe(side.feedback(once))
+    signals, duplicates = side.observe(side.feedback(once))
+    assert duplicates == 3
+    assert signals.action.tolist() == [0, 0, 0]
+
+
+def test_extreme_weights_stay_finite(tiny, batch):
+    """A weight beyond all measure is capped, one that is no number counts nothing; rows can still be packed."""
+    model = Recommender(tiny)
+    for weight in (1e38, float("inf"), float("nan"), 1e-45, 0.0):
+        model.prequential(batch(("ann", f"t{weight}"), ("bob", f"t{weight}"), weight=weight))
+    packed = model.titles.pack(np.arange(len(model.titles), dtype=np.int32))
+    assert packed["watches"].max() == 200.0
+    assert packed["watches"].min() == 0.0
