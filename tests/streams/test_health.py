@@ -38,7 +38,7 @@ def health(state: State) -> Iterator[Health]:
 def get(health: Health, path: str) -> tuple[int, bytes]:
     """Return status and body."""
     try:
-        with urlopen(f"http://127.0.0.1:{health.port}{path}", timeout=5) as answer:  # noqa: S310
+        with urlopen(f"http://127.0.0.1:{health.port}{path}", timeout=5) as answer:
             return answer.status, answer.read()
     except HTTPError as error:
         return error.code, error.read()
