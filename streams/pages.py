@@ -1,7 +1,7 @@
 """Home pages as bytes: heads formatted once a list, items copied from fragments made once a title."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -21,8 +21,7 @@ _TAILS = (
 _END = b"]}]}"
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """The event that made a page necessary."""
 
     viewer_id: str

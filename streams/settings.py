@@ -106,11 +106,14 @@ class Settings(BaseSettings):
     list_length: int = Field(20, ge=1, le=200)
     """Titles on a list. Default 20: interest is lost after 10 to 20 (Gomez-Uribe and Hunt, 2016)."""
 
+    list_per_event: bool = False
+    """Whether each event that says something gets a page. Default: a viewer gets one a batch, the last."""
+
     list_ttl_s: float = Field(86_400.0, gt=0.0)
     """Seconds after which a page should not be shown any more. Default: a day."""
 
     check_crcs: bool = True
-    """Whether records' checksums are verified when read. The embedded cluster writes none into transaction markers."""
+    """Whether records' checksums are verified. The embedded cluster writes none into transaction markers."""
 
     kafka: dict[str, str] = Field(default_factory=dict)
     """Any librdkafka property: NEARLINE_KAFKA__SASL_MECHANISM sets sasl.mechanism. Default: none."""

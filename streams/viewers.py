@@ -8,12 +8,13 @@ An event that came before (same viewer, same event id) changes nothing and makes
 """
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from online_models.feedback import Action, Judge
-from online_models.kernels.layout import Feedback, Signals
+from online_models.kernels.layout import I4, Feedback, Signals
 from online_models.viewer_side import ViewerSide
 from online_models.viewers import NO_LIMIT
 from schemas import topics
@@ -29,10 +30,11 @@ from streams.settings import Settings
 from streams.stage import Message, Outcome, Record, StageSpec, StateView
 
 STAGE = "viewers"
-Moved = dict[int, tuple[int, int]]
-"""Slots whose page changes: offset and time (ms) of the event that caused it."""
+Moved = tuple[int, int, int]
+"""What asks for a page: the viewer's slot, offset and time (ms) of the event."""
 
 _MOVING = (Action.POSITIVE, Action.REJECT, Action.KNOWN)
+_BY_OFFSET = itemgetter(1)
 
 
 class ViewersStage:
@@ -109,7 +111,7 @@ class ViewersStep:
         intake = self._clerk.read(records)
         out = Outcome(dead_letters=intake.dead_letters)
         moved = self._take_told(intake)
-        touched = {*moved}
+        touched = {slot for slot, _, _ in moved}
         if intake.verdicts:
             feedback = self._side.feedback(intake.columns(), self._load)
             signals = self._observe(feedback)
@@ -117,9 +119,9 @@ class ViewersStep:
             self._locate(feedback, fresh, intake.countries)
             self._tell_titles(signals, out)
             touched.update(feedback.viewer[fresh].tolist())
-            _merge(moved, self._moved(feedback, signals, intake.offsets))
+            moved += self._moved(feedback, signals, fresh, intake.offsets)
         if moved:
-            self._refresh(moved, intake.newest_ms, out)
+            self._refresh(self._in_order(moved), intake.newest_ms, out)
         if touched:
             slots = np.array(sorted(touched), np.int32)
             out.rows.extend(viewer_rows.pack(self._side.viewers, slots))
@@ -131,19 +133,19 @@ class ViewersStep:
         """Forget the partition's lead: another worker goes on."""
         self._stage.lead.forget(self._partition)
 
-    def _take_told(self, intake: Intake) -> Moved:
-        """Take over stated preferences; return the slots whose page they change."""
+    def _take_told(self, intake: Intake) -> list[Moved]:
+        """Take over stated preferences; return the viewers whose page they change."""
         if not intake.told:
-            return {}
+            return []
         viewers, told = self._side.viewers, intake.told
         everyone = [*(one.event.viewer_id for one in told), *(viewer for viewer, _, _ in intake.verdicts)]
         slots = viewers.acquire(everyone, self._load)[: len(told)].tolist()
-        moved: Moved = {}
+        moved: list[Moved] = []
         for (event, offset, at), slot in zip(told, slots, strict=True):
             limit = NO_LIMIT if event.maturity is None else event.maturity
             if viewers.arrays.limit[slot] != limit:
                 viewers.arrays.limit[slot] = limit
-                moved[slot] = (offset, at)
+                moved.append((slot, offset, at))
         return moved
 
     def _observe(self, feedback: Feedback) -> Signals:
@@ -181,22 +183,28 @@ class ViewersStep:
             out.outputs[self._settings.topic(topics.SIGNALS), shard] = list(messages)
         self._stage.lead.sent(self._partition, self._sent)
 
-    def _moved(self, feedback: Feedback, signals: Signals, offsets: Sequence[int]) -> Moved:
-        """Return the slots whose taste or known titles changed, with the last event that did it."""
-        at = np.flatnonzero(np.isin(signals.action, _MOVING))
-        slots, times = feedback.viewer[at].tolist(), feedback.at[at].tolist()
-        return {slot: (offsets[n], when) for slot, n, when in zip(slots, at.tolist(), times, strict=True)}
+    def _moved(
+        self, feedback: Feedback, signals: Signals, fresh: NDArray[np.bool_], offsets: Sequence[int]
+    ) -> list[Moved]:
+        """Return the verdicts that changed taste or known titles, or all where every event gets a page."""
+        moving = fresh if self._settings.list_per_event else np.isin(signals.action, _MOVING)
+        at = np.flatnonzero(moving)
+        caused = map(offsets.__getitem__, at.tolist())
+        return list(zip(feedback.viewer[at].tolist(), caused, feedback.at[at].tolist(), strict=True))
 
-    def _refresh(self, moved: Moved, now_ms: int, out: Outcome) -> None:
+    def _in_order(self, moved: list[Moved]) -> list[Moved]:
+        """Return what asks for a page, in order: each viewer's last event, unless every event gets one."""
+        moved.sort(key=_BY_OFFSET)
+        return moved if self._settings.list_per_event else list({one[0]: one for one in moved}.values())
+
+    def _refresh(self, moved: Sequence[Moved], now_ms: int, out: Outcome) -> None:
         """Rank the moved viewers and write their pages."""
-        viewers = self._side.viewers
-        slots = np.fromiter(moved, np.int32, len(moved))
+        ids = self._side.viewers.ids
+        slots = np.fromiter((slot for slot, _, _ in moved), np.int32, len(moved))
         lists = self._side.rank(slots, now_ms, self._settings.list_length)
-        viewers.arrays.seq[slots] += 1
-        seqs = viewers.arrays.seq[slots].tolist()
         causes = [
-            Cause(viewers.ids[slot], seq, offset, when)
-            for (slot, (offset, when)), seq in zip(moved.items(), seqs, strict=True)
+            Cause(ids[slot], seq, offset, when)
+            for (slot, offset, when), seq in zip(moved, self._numbered(slots), strict=True)
         ]
         pages = self._pages.encode(lists, causes)
         out.outputs[self._settings.topic(topics.HOME), self._partition] = [
@@ -205,8 +213,13 @@ class ViewersStep:
         ]
         self._stage.metrics.lists.inc(len(pages))
 
-
-def _merge(moved: Moved, more: Moved) -> None:
-    """Add causes to causes; where a slot has two, the later record is the cause."""
-    for slot, cause in more.items():
-        moved[slot] = max(cause, moved.get(slot, cause))
+    def _numbered(self, slots: I4) -> list[int]:
+        """Give each page its viewer's next number."""
+        seq = self._side.viewers.arrays.seq
+        last: dict[int, int] = {}
+        numbers = []
+        for slot, before in zip(slots.tolist(), seq[slots].tolist(), strict=True):
+            last[slot] = last.get(slot, before) + 1
+            numbers.append(last[slot])
+        seq[list(last)] = list(last.values())
+        return numbers

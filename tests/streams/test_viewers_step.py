@@ -68,6 +68,17 @@ def test_a_page_says_where_it_comes_from(line: Line) -> None:
     assert [m["key"] for m in outcome.outputs[topics.HOME, 0]] == [b"ada", b"bob"]
 
 
+def test_every_event_can_have_a_page() -> None:
+    """With list_per_event each event that says something has a page of its own, repeats and rewatches too."""
+    line = Line(Settings(list_per_event=True))
+    events = [watch("ada", "t1", 1), watch("bob", "t1", 2), watch("ada", "t2", 3), watch("ada", "t1", 4)]
+    pages = pages_of(line.feed(*events))
+    assert [(page.viewer_id, page.seq) for page in pages] == [("ada", 1), ("bob", 1), ("ada", 2), ("ada", 3)]
+    assert [page.source.offset for page in pages] == [0, 1, 2, 3]
+    (again,) = pages_of(line.feed(watch("ada", "t3", 5), watch("ada", "t2", 3)))
+    assert again.seq == 4
+
+
 def test_seq_grows_by_one_a_page(line: Line) -> None:
     """A viewer's pages are numbered without a gap, over a restart too."""
     seqs = []
