@@ -10,11 +10,12 @@ from online_models.feedback import Action
 from online_models.viewer_side import Columns
 
 Row = tuple[str, str]
+MakeBatch = Callable[..., Columns]
 
 
 @pytest.fixture
 def tiny() -> ModelConfig:
-    """One factor, one horizon of decay .5, one negative, pairs two titles deep: numbers that a hand can check."""
+    """Return a configuration that a hand can check: one factor, horizon and negative, pairs two deep."""
     return ModelConfig(
         factorization=FactorizationConfig(factors=1, horizons=(0.5,), history=4, negatives=1),
         cowatch=CoWatchConfig(window=2, pair_decay=0.5, seeds=2, seed_decay=0.5, alpha=0.5, neighbours=16),
@@ -22,7 +23,7 @@ def tiny() -> ModelConfig:
 
 
 @pytest.fixture
-def batch() -> Callable[..., Columns]:
+def batch() -> MakeBatch:
     """Make a batch of (viewer, title) rows, positives of weight 1 a second apart unless said otherwise."""
 
     def make(

@@ -15,11 +15,13 @@ from schemas import Availability, Title
 
 @pytest.fixture
 def guards() -> Catalogue:
-    """An empty catalogue over an empty table."""
+    """Return an empty catalogue over an empty table."""
     return Catalogue(TitleTable(ModelConfig()))
 
 
-def allowed(guards: Catalogue, *, limit: int = NO_LIMIT, country: str | None = None, now_ms: int = 0):
+def allowed(
+    guards: Catalogue, *, limit: int = NO_LIMIT, country: str | None = None, now_ms: int = 0
+) -> set[str]:
     """Name the titles that may be listed, by both ways of asking."""
     where = {"limit": limit, "country": country_code(country), "now_ms": now_ms}
     mask = guards.allowed(**where)
@@ -29,13 +31,13 @@ def allowed(guards: Catalogue, *, limit: int = NO_LIMIT, country: str | None = N
     return {guards.titles.ids[r] for r in np.flatnonzero(mask)}
 
 
-def test_window_opens_and_closes(guards):
-    """A title may be listed from its first millisecond on, and not at the end's; asking again and again works."""
+def test_window_opens_and_closes(guards: Catalogue) -> None:
+    """A title may be listed from its first millisecond on, and not at the end's; time may run back."""
     guards.put(Title(title_id="a", availability=Availability(start_ms=10, end_ms=20)))
     assert [allowed(guards, now_ms=t) for t in (9, 10, 19, 20, 15)] == [set(), {"a"}, {"a"}, set(), {"a"}]
 
 
-def test_country(guards):
+def test_country(guards: Catalogue) -> None:
     """A title with countries shows there only; one without shows everywhere."""
     guards.put(Title(title_id="in", availability=Availability(countries=("IN", "LK"))))
     guards.put(Title(title_id="all"))
@@ -44,7 +46,7 @@ def test_country(guards):
     assert allowed(guards) == {"all"}
 
 
-def test_maturity(guards):
+def test_maturity(guards: Catalogue) -> None:
     """A limit hides what is above it, and what nobody has rated."""
     for maturity in (0, 12, 18):
         guards.put(Title(title_id=f"m{maturity}", maturity=maturity))
@@ -54,7 +56,7 @@ def test_maturity(guards):
     assert allowed(guards, limit=12) == {"m0", "m12"}
 
 
-def test_a_newer_record_replaces_the_older(guards):
+def test_a_newer_record_replaces_the_older(guards: Catalogue) -> None:
     """What the catalogue said last counts, the countries too."""
     guards.put(Title(title_id="a", maturity=18, availability=Availability(countries=("IN",))))
     assert allowed(guards, country="DE") == set()
@@ -62,14 +64,14 @@ def test_a_newer_record_replaces_the_older(guards):
     assert allowed(guards, country="DE", limit=6) == {"a"}
 
 
-def test_withdrawn_before_it_was_met(guards):
+def test_withdrawn_before_it_was_met(guards: Catalogue) -> None:
     """A tombstone holds for a title that only later turns up in an event."""
     guards.withdraw("a")
     guards.titles.arrays.counts[guards.titles.row("a"), 0] = 3
     assert allowed(guards) == set()
 
 
-def test_a_first_positive_lists_a_title(guards):
+def test_a_first_positive_lists_a_title(guards: Catalogue) -> None:
     """A title that nobody put in the catalogue shows once it was liked, and the guards notice."""
     guards.titles.intern(["a"])
     assert allowed(guards) == set()
@@ -100,7 +102,9 @@ titles = st.builds(
     st.sampled_from([None, "IN", "DE"]),
     st.integers(0, 100),
 )
-def test_no_list_breaks_a_guard(records, withdrawn, limit, country, now_ms):
+def test_no_list_breaks_a_guard(
+    records: list[Title], withdrawn: set[int], limit: int, country: str | None, now_ms: int
+) -> None:
     """Whatever the catalogue, nobody sees what is withdrawn, closed, elsewhere or too mature."""
     model = Recommender(ModelConfig())
     model.viewers.viewers.acquire(["ann"])

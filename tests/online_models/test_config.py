@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -25,25 +26,29 @@ from online_models.errors import InvalidConfigError, ModelError
         {"viewer_slots": 0},
     ],
 )
-def test_out_of_bounds_is_named(wrong):
+def test_out_of_bounds_is_named(wrong: dict[str, Any]) -> None:
     """A number out of its bounds is refused, by name."""
     with pytest.raises(InvalidConfigError, match=r"^[a-z_]+.* = .* is outside") as raised:
         ModelConfig(**wrong)
     assert isinstance(raised.value, ModelError)
 
 
-def test_fingerprint_is_the_same_everywhere():
+def test_fingerprint_is_the_same_everywhere() -> None:
     """Any number that differs changes the fingerprint; a process with another hash seed computes the same."""
     config = ModelConfig()
     assert replace(config, publish_drift=0.06).fingerprint() != config.fingerprint()
     program = "from online_models import ModelConfig; print(ModelConfig().fingerprint())"
     env = {"PYTHONHASHSEED": "123"}
-    said = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True
+    )
     assert said.stdout.strip() == config.fingerprint()
 
 
-def test_configuration_needs_no_compiler():
+def test_configuration_needs_no_compiler() -> None:
     """Reading the settings imports neither numba nor River: a command's --help stays quick."""
-    program = "import sys; from online_models import ModelConfig; print({'numba', 'river'} & set(sys.modules))"
+    program = (
+        "import sys; from online_models import ModelConfig; print({'numba', 'river'} & set(sys.modules))"
+    )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "set()"

@@ -9,17 +9,19 @@ import pytest
 from river import checks as river_checks
 from river import reco
 
-from online_models.checks import yield_checks
-from online_models.experts import Blend, CoWatch, Factorization, Trending
+from online_models.checks import Check, yield_checks
+from online_models.experts import Blend, CoWatch, Expert, Factorization, Trending
 from online_models.experts.expert import name_of
 
 EXPERTS = (Blend, CoWatch, Factorization, Trending)
 
 
 @pytest.mark.parametrize("model", EXPERTS, ids=lambda m: m.__name__)
-def test_river_finds_nothing_wrong(model, monkeypatch):
+def test_river_finds_nothing_wrong(model: type[Expert], monkeypatch: pytest.MonkeyPatch) -> None:
     """Every check that River has for a ranker passes; none is skipped."""
-    data_sets = types.ModuleType("sklearn.datasets")  # imported by River before it finds that rankers need none
+    data_sets = types.ModuleType(
+        "sklearn.datasets"
+    )  # imported by River before it finds that rankers need none
     monkeypatch.setitem(sys.modules, "sklearn", types.ModuleType("sklearn"))
     monkeypatch.setitem(sys.modules, "sklearn.datasets", data_sets)
     sys.modules["sklearn"].datasets = data_sets
@@ -38,12 +40,12 @@ def test_river_finds_nothing_wrong(model, monkeypatch):
         for check in yield_checks(model())
     ],
 )
-def test_contracts(model, check):
+def test_contracts(model: type[Expert], check: Check) -> None:
     """Every expert keeps every contract."""
     check(model())
 
 
-def test_the_battery_can_fail():
+def test_the_battery_can_fail() -> None:
     """River's own matrix factorization writes when it is read, and a NaN stays with it for ever."""
     broken = set()
     for check in yield_checks(model := reco.BiasedMF(seed=7)):
@@ -54,7 +56,7 @@ def test_the_battery_can_fail():
     assert broken == {"check_reads_never_write", "check_no_nan"}
 
 
-def test_no_hash_seed_leaves_a_trace():
+def test_no_hash_seed_leaves_a_trace() -> None:
     """Three processes under three hash seeds print the same lists and scores."""
     program = (
         "from online_models.checks import ITEMS, USERS, stream\n"
@@ -77,8 +79,8 @@ def test_no_hash_seed_leaves_a_trace():
     assert len(said.pop()) > 1_000
 
 
-def test_ids_of_any_type():
-    """Numbers, tuples and strings are ids, told apart where Python tells them apart, and come back as they went in."""
+def test_ids_of_any_type() -> None:
+    """Numbers, tuples and strings are ids, told apart as Python does, and come back as they went in."""
     model = CoWatch()
     model.learn_many([("ann", 7, 1), ("ann", ("s", 1), 1), (5, 7, True), (np.int64(5), "7", False)])
     assert [item for item, _ in model.top_n(5)] == [("s", 1)]
@@ -86,8 +88,8 @@ def test_ids_of_any_type():
     assert name_of(np.str_("a")) == "a"
 
 
-def test_cowatch_adds_decayed_neighbours():
-    """By hand: pairs (a, b) and (c, b), the newer seed c counts 1, a .8; both experts' shares sum to the log's argument."""
+def test_cowatch_adds_decayed_neighbours() -> None:
+    """By hand: pairs (a, b) and (c, b); the newer seed c counts 1, a counts .8."""
     model = CoWatch(window=1)
     model.learn_many([(u, i, 1) for u in "pq" for i in "ab"] + [(u, i, 1) for u in "r" for i in "cbd"])
     model.learn_many([("eve", "a", 1), ("eve", "c", 1)])
@@ -100,8 +102,8 @@ def test_cowatch_adds_decayed_neighbours():
     assert model.predict_one("eve", "d") == 0.0
 
 
-def test_factorization_tells_crowds_apart():
-    """Two crowds of disjoint tastes: a newcomer with one title of a crowd is offered the rest of that crowd's first."""
+def test_factorization_tells_crowds_apart() -> None:
+    """Of two crowds of disjoint tastes, a newcomer with one title is offered the rest of that crowd's."""
     model = Factorization(seed=1)
     for round_ in range(40):
         for crowd in "xy":
@@ -111,7 +113,7 @@ def test_factorization_tells_crowds_apart():
     assert {item for item, _ in model.top_n("eve", 3)} == {"y-title1", "y-title2", "y-title3"}
 
 
-def test_trending_without_times_is_popularity():
+def test_trending_without_times_is_popularity() -> None:
     """Nothing decays while time stands still; the shares are what was counted."""
     model = Trending()
     model.learn_many([(f"u{n}", "a", 1) for n in range(3)] + [("u9", "b", 1)])
@@ -120,7 +122,7 @@ def test_trending_without_times_is_popularity():
     assert model.predict_one("anyone", "c") == -np.inf
 
 
-def test_one_event_changes_the_list():
+def test_one_event_changes_the_list() -> None:
     """A viewer of the one crowd who watches a title of the other is offered that other crowd's at once."""
     model = Blend(seed=1)
     for n in range(60):

@@ -4,7 +4,7 @@ import pytest
 
 from online_models.config import RewardConfig
 from online_models.feedback import Action, Judge, Verdict
-from schemas import MyList, Pause, Play, Preferences, Rate, Skip, Stop, Thumb
+from schemas import Event, MyList, Pause, Play, Preferences, Rate, Skip, Stop, Thumb
 from schemas.events import ListAction, StopCause
 
 ABOUT = {"event_id": "e", "viewer_id": "v", "event_time_ms": 10**12}
@@ -28,11 +28,17 @@ ON = {**ABOUT, "title_id": "t"}
         (Play(**ON), (Action.TOUCH, 0.1)),
         (Play(**ON, autoplay=True), (Action.TOUCH, 0.0)),
         (MyList(**ON, action=ListAction.ADD), (Action.TOUCH, 0.5)),
-        (Stop(**ON, watched_s=20, position_s=20, duration_s=3_600, cause=StopCause.EXITED), (Action.REJECT, 1.0)),
-        (Stop(**ON, watched_s=90, position_s=90, duration_s=3_600, cause=StopCause.NEXT), (Action.REJECT, 1.0)),
+        (
+            Stop(**ON, watched_s=20, position_s=20, duration_s=3_600, cause=StopCause.EXITED),
+            (Action.REJECT, 1.0),
+        ),
+        (
+            Stop(**ON, watched_s=90, position_s=90, duration_s=3_600, cause=StopCause.NEXT),
+            (Action.REJECT, 1.0),
+        ),
     ],
 )
-def test_verdicts(event, expected):
+def test_verdicts(event: Event, expected: tuple[Action, float]) -> None:
     """Every kind of event has the declared meaning and weight."""
     (verdict,) = Judge()(event)
     assert (verdict.title_id, verdict.action) == ("t", expected[0])
@@ -50,18 +56,18 @@ def test_verdicts(event, expected):
         Preferences(**ABOUT),
     ],
 )
-def test_nothing_is_concluded(event):
+def test_nothing_is_concluded(event: Event) -> None:
     """A middling watch, a resumed end, a breakdown and a pause say nothing about taste."""
     assert Judge()(event) == ()
 
 
-def test_onboarding_names_several():
+def test_onboarding_names_several() -> None:
     """Each title liked at onboarding is a positive of half weight, in the order given."""
     verdicts = Judge()(Preferences(**ABOUT, liked_titles=("b", "a")))
     assert verdicts == (Verdict("b", Action.POSITIVE, 0.5), Verdict("a", Action.POSITIVE, 0.5))
 
 
-def test_the_reward_is_tunable():
+def test_the_reward_is_tunable() -> None:
     """The constants are the operator's."""
     (verdict,) = Judge(RewardConfig(thumb_up=9.0))(Rate(**ON, thumb=Thumb.UP))
     assert verdict.weight == 9.0

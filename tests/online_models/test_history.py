@@ -5,7 +5,7 @@ import pytest
 
 from online_models.config import ModelConfig
 from online_models.kernels.history import append, is_known, mark_known, recent, release
-from online_models.kernels.layout import CHUNK
+from online_models.kernels.layout import CHUNK, Viewers
 from online_models.titles import TitleTable
 from online_models.viewers import ViewerTable
 
@@ -13,15 +13,15 @@ NO_LIMIT = 1 << 30
 
 
 @pytest.fixture
-def viewers():
-    """The arrays of a table with room."""
+def viewers() -> Viewers:
+    """Return the arrays of a table with room."""
     table = ViewerTable(ModelConfig(), TitleTable(ModelConfig()))
     table.reserve(4_000)
     return table.arrays
 
 
 @pytest.mark.parametrize("n", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
-def test_recent_is_newest_first(viewers, n):
+def test_recent_is_newest_first(viewers: Viewers, n: int) -> None:
     """What was appended comes back newest first, across chunks."""
     for t in range(n):
         append(viewers, 0, t, NO_LIMIT)
@@ -30,7 +30,7 @@ def test_recent_is_newest_first(viewers, n):
     assert out[:n].tolist() == list(range(n))[::-1]
 
 
-def test_recent_skips_the_unliked_and_stops_when_full(viewers):
+def test_recent_skips_the_unliked_and_stops_when_full(viewers: Viewers) -> None:
     """Titles known but not liked are left out of the history, and do not use up its room."""
     for t in range(100):
         append(viewers, 0, t if t % 2 else ~t, NO_LIMIT)
@@ -39,7 +39,7 @@ def test_recent_skips_the_unliked_and_stops_when_full(viewers):
     assert out.tolist() == [99, 97, 95, 93, 91, 89, 87, 85, 83, 81]
 
 
-def test_known_is_liked_or_not(viewers):
+def test_known_is_liked_or_not(viewers: Viewers) -> None:
     """Both kinds are known and marked; what was not appended is neither."""
     for t in range(0, 100, 2):
         append(viewers, 0, t if t % 4 else ~t, NO_LIMIT)
@@ -49,7 +49,7 @@ def test_known_is_liked_or_not(viewers):
     assert np.flatnonzero(mark == 3).tolist() == list(range(0, 100, 2))
 
 
-def test_beyond_the_limit_the_oldest_chunk_goes(viewers):
+def test_beyond_the_limit_the_oldest_chunk_goes(viewers: Viewers) -> None:
     """At a limit of 64 the 65th title pushes out the 32 oldest, and their chunk is free again."""
     free = int(viewers.pool[0])
     for t in range(64):
@@ -63,7 +63,7 @@ def test_beyond_the_limit_the_oldest_chunk_goes(viewers):
     assert is_known(viewers, 0, 32)
 
 
-def test_release_gives_all_chunks_back(viewers):
+def test_release_gives_all_chunks_back(viewers: Viewers) -> None:
     """A released slot is empty, its neighbour untouched, and the pool as full as before."""
     append(viewers, 1, 5, NO_LIMIT)
     free = int(viewers.pool[0])

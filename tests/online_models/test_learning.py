@@ -1,5 +1,6 @@
 """One step of learning, checked by hand on worlds of three titles."""
 
+from collections.abc import Callable
 from math import exp, sqrt
 
 import numpy as np
@@ -12,12 +13,13 @@ from online_models.kernels.layout import RING
 from online_models.recommender import Recommender
 from online_models.title_side import TitleSide
 from online_models.titles import TitleTable
-from online_models.viewer_side import ViewerSide
+from online_models.viewer_side import Columns, ViewerSide
 
+MakeBatch = Callable[..., Columns]
 HOUR_MS = 3_600_000
 
 
-def hand_made(config: ModelConfig, batch) -> tuple[TitleTable, ViewerSide]:
+def hand_made(config: ModelConfig, batch: MakeBatch) -> tuple[TitleTable, ViewerSide]:
     """Return a world in which ann has watched c, b is active, a is new, and every number is ours."""
     titles = TitleTable(config)
     viewers = ViewerSide(titles, Catalogue(titles))
@@ -34,7 +36,7 @@ def hand_made(config: ModelConfig, batch) -> tuple[TitleTable, ViewerSide]:
     return titles, viewers
 
 
-def test_one_step_of_taste_by_hand(tiny, batch):
+def test_one_step_of_taste_by_hand(tiny: ModelConfig, batch: MakeBatch) -> None:
     """The taste vector takes one AdaGrad step along the softmax gradient, weighted by the reward."""
     _, viewers = hand_made(tiny, batch)
     signals, _ = viewers.observe(viewers.feedback(batch(("ann", "a"), weight=2.0)))
@@ -49,7 +51,7 @@ def test_one_step_of_taste_by_hand(tiny, batch):
     assert arrays.taste[0, 0] == pytest.approx(0.1 + 0.3 * into_taste / sqrt(accumulator), rel=1e-5)
 
 
-def test_one_step_of_titles_by_hand(tiny, batch):
+def test_one_step_of_titles_by_hand(tiny: ModelConfig, batch: MakeBatch) -> None:
     """Target and negative move by opposite gradients, the history's input vector by the signal's."""
     titles, viewers = hand_made(tiny, batch)
     signals, _ = viewers.observe(viewers.feedback(batch(("ann", "a"))))
@@ -68,7 +70,7 @@ def test_one_step_of_titles_by_hand(tiny, batch):
     assert arrays.inp[2, 0] == pytest.approx(0.8 + 0.1 * into / sqrt(0.05 + into * into), rel=1e-5)
 
 
-def test_representation_is_decayed_and_normed(tiny, batch):
+def test_representation_is_decayed_and_normed(tiny: ModelConfig, batch: MakeBatch) -> None:
     """Two titles back count .5 to 1, over the root of the sum of squares."""
     titles, viewers = hand_made(tiny, batch)
     signals, _ = viewers.observe(viewers.feedback(batch(("ann", "a"))))
@@ -80,13 +82,13 @@ def test_representation_is_decayed_and_normed(tiny, batch):
     assert signals.x[0, 0] == pytest.approx((0.4 + 0.5 * 0.8) / sqrt(1.25), rel=1e-5)
 
 
-def test_pairs_fall_with_distance_and_go_both_ways(tiny, batch):
+def test_pairs_fall_with_distance_and_go_both_ways(tiny: ModelConfig, batch: MakeBatch) -> None:
     """A watch is paired with the two titles before it, at w and w/2."""
     model = Recommender(tiny)
     model.prequential(batch(("ann", "a"), ("ann", "b"), ("ann", "c"), ("ann", "d"), weight=2.0))
     rows = {t: n for n, t in enumerate(model.titles.ids)}
 
-    def pair(one, other):
+    def pair(one: str, other: str) -> float:
         a = model.titles.arrays
         return float(a.nbr_w[rows[one]][a.nbr[rows[one]] == rows[other]].sum())
 
@@ -94,8 +96,8 @@ def test_pairs_fall_with_distance_and_go_both_ways(tiny, batch):
     assert [pair(t, "d") for t in "abc"] == [0.0, 1.0, 2.0]
 
 
-def test_a_newcomer_takes_the_weakest_place(tiny, batch):
-    """With 16 places full, the neighbour of least weight gives way, and weights do not leak to the newcomer."""
+def test_a_newcomer_takes_the_weakest_place(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """With 16 places full, the neighbour of least weight gives way; the newcomer starts at nothing."""
     model = Recommender(tiny)
     for n in range(16):
         times = 1 if n == 5 else 2
@@ -108,7 +110,7 @@ def test_a_newcomer_takes_the_weakest_place(tiny, batch):
     assert a.nbr_w[hub][a.nbr[hub] == model.titles.row("new")].tolist() == [1.0]
 
 
-def test_rejections_teach_no_taste_and_no_pairs(tiny, batch):
+def test_rejections_teach_no_taste_and_no_pairs(tiny: ModelConfig, batch: MakeBatch) -> None:
     """A rejection is counted and remembered; vectors, pairs and trends stay as they were."""
     model = Recommender(tiny)
     model.prequential(batch(("ann", "a"), ("ann", "b"), ("bob", "c")))
@@ -122,7 +124,7 @@ def test_rejections_teach_no_taste_and_no_pairs(tiny, batch):
     assert model.viewers.viewers.known("ann") == [("a", True), ("b", True), ("c", False)]
 
 
-def test_trend_decays_in_event_time(tiny, batch):
+def test_trend_decays_in_event_time(tiny: ModelConfig, batch: MakeBatch) -> None:
     """After one half-life of an hour a watch counts half; a late one counts what it would have decayed to."""
     model = Recommender(tiny)
     model.prequential(batch(("ann", "a"), at=10 * HOUR_MS))
@@ -134,7 +136,7 @@ def test_trend_decays_in_event_time(tiny, batch):
     assert model.titles.arrays.trend[0, 1] == pytest.approx(1 + 2 ** (-1 / 24) + 2 ** (-2 / 24))
 
 
-def test_trending_list_compares_at_one_moment(tiny, batch):
+def test_trending_list_compares_at_one_moment(tiny: ModelConfig, batch: MakeBatch) -> None:
     """Two old watches are less than one new at a half-life of an hour, and more at a week's."""
     model = Recommender(tiny)
     model.prequential(batch(("ann", "old"), ("bob", "old"), at=0))
@@ -144,7 +146,7 @@ def test_trending_list_compares_at_one_moment(tiny, batch):
     assert model.title_side.trending(0, 0) == []
 
 
-def test_a_rewatch_is_a_touch(tiny, batch):
+def test_a_rewatch_is_a_touch(tiny: ModelConfig, batch: MakeBatch) -> None:
     """A second positive of the same title moves the trend and the touches, nothing else."""
     model = Recommender(tiny)
     model.prequential(batch(("ann", "a"), ("ann", "b")))
@@ -155,7 +157,7 @@ def test_a_rewatch_is_a_touch(tiny, batch):
     assert model.viewers.viewers.known("ann") == [("a", True), ("b", True)]
 
 
-def test_ring_holds_sixteen_ids(tiny, batch):
+def test_ring_holds_sixteen_ids(tiny: ModelConfig, batch: MakeBatch) -> None:
     """A duplicate is seen while it is among the viewer's last 16 events, and no longer."""
     rows = [("ann", f"t{n}") for n in range(RING + 1)]
     for late, touches in ((RING - 1, 0), (RING, 1)):
@@ -166,7 +168,7 @@ def test_ring_holds_sixteen_ids(tiny, batch):
         assert model.titles.arrays.counts[0].tolist() == [1, 0, touches]
 
 
-def test_observe_counts_duplicates(tiny, batch):
+def test_observe_counts_duplicates(tiny: ModelConfig, batch: MakeBatch) -> None:
     """Repeated event ids are counted, become signals of nothing, and only theirs."""
     titles = TitleTable(tiny)
     side = ViewerSide(titles, Catalogue(titles))
@@ -177,8 +179,8 @@ def test_observe_counts_duplicates(tiny, batch):
     assert signals.action.tolist() == [0, 0, 0]
 
 
-def test_extreme_weights_stay_finite(tiny, batch):
-    """A weight beyond all measure is capped, one that is no number counts nothing; rows can still be packed."""
+def test_extreme_weights_stay_finite(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """A weight beyond all measure is capped, one that is no number counts nothing; rows can be packed."""
     model = Recommender(tiny)
     for weight in (1e38, float("inf"), float("nan"), 1e-45, 0.0):
         model.prequential(batch(("ann", f"t{weight}"), ("bob", f"t{weight}"), weight=weight))

@@ -1,5 +1,7 @@
 """Rows of titles and viewers: made, packed, loaded, evicted, refused."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -8,12 +10,15 @@ from online_models.errors import NonFiniteRowError, RowVersionError
 from online_models.feedback import Action
 from online_models.recommender import Recommender
 from online_models.titles import TitleTable, title_key
+from online_models.viewer_side import Columns
 from online_models.viewers import ViewerTable, hash_ids
+
+MakeBatch = Callable[..., Columns]
 
 
 @pytest.fixture
-def trained(batch):
-    """A recommender that has learned 300 events of 7 viewers and 40 titles, some rejected."""
+def trained(batch: MakeBatch) -> Recommender:
+    """Return a recommender that has learned 300 events of 7 viewers and 40 titles, some rejected."""
     model = Recommender(ModelConfig(known_titles=64))
     rows = [(f"v{k % 7}", f"t{k * 11 % 40}") for k in range(300)]
     model.prequential(batch(*rows, first=1))
@@ -29,7 +34,7 @@ def rows_of(table: ViewerTable, *viewers: str) -> list[np.ndarray]:
     return [np.concatenate((h.reshape(1).view(np.uint8), keys[a:b].view(np.uint8))) for h, a, b in parts]
 
 
-def test_titles_survive_the_round_trip(trained):
+def test_titles_survive_the_round_trip(trained: Recommender) -> None:
     """A replica loaded from packed rows, in another order, packs to the same rows."""
     titles, replica = trained.titles, TitleTable(trained.config)
     rows = np.arange(len(titles), dtype=np.int32)
@@ -45,7 +50,7 @@ def test_titles_survive_the_round_trip(trained):
     assert all(replica.arrays.norm[replica.row(t)] == pytest.approx(norm[t]) for t in titles.ids)
 
 
-def test_loading_twice_activates_once(trained):
+def test_loading_twice_activates_once(trained: Recommender) -> None:
     """A row that comes again replaces itself, in the same batch too: no title is active twice."""
     replica = TitleTable(trained.config)
     packed = trained.titles.pack(np.arange(len(trained.titles), dtype=np.int32))
@@ -58,7 +63,7 @@ def test_loading_twice_activates_once(trained):
     assert len(active) == len(set(active)) == 40
 
 
-def test_packing_starts_drift_anew(trained):
+def test_packing_starts_drift_anew(trained: Recommender) -> None:
     """Packed rows are no longer changed; a new event marks the title and its history again."""
     rows = trained.titles.changed()
     assert rows.size == len(trained.titles)
@@ -67,7 +72,7 @@ def test_packing_starts_drift_anew(trained):
     assert trained.titles.arrays.drift[: rows.size].max() == 0
 
 
-def test_a_title_met_as_a_key_gets_its_name(trained):
+def test_a_title_met_as_a_key_gets_its_name(trained: Recommender) -> None:
     """A neighbour known by key only has vectors already; naming it later changes nothing but the name."""
     table = TitleTable(trained.config)
     row = int(table.by_key(np.array([title_key("x")], np.uint64))[0])
@@ -78,7 +83,7 @@ def test_a_title_met_as_a_key_gets_its_name(trained):
     assert np.array_equal(before, table.arrays.out[row])
 
 
-def test_initial_vectors_know_no_order():
+def test_initial_vectors_know_no_order() -> None:
     """Whatever comes first, a title's vectors depend on seed and id alone."""
     one, other, third = (TitleTable(ModelConfig(), seed=s) for s in (1, 1, 2))
     one.intern([f"t{n}" for n in range(50)])
@@ -90,7 +95,7 @@ def test_initial_vectors_know_no_order():
     assert spread == pytest.approx(0.05, rel=0.1)
 
 
-def test_capacity_refuses_titles_and_teaches_nothing(batch):
+def test_capacity_refuses_titles_and_teaches_nothing(batch: MakeBatch) -> None:
     """Titles beyond the capacity have no row; their events change no title and no taste."""
     model = Recommender(ModelConfig(title_capacity=2))
     model.prequential(batch(("ann", "a"), ("ann", "b")))
@@ -103,7 +108,7 @@ def test_capacity_refuses_titles_and_teaches_nothing(batch):
     assert [t for t, _ in model.top_n("eve")] in (["a", "b"], ["b", "a"])
 
 
-def test_growth_keeps_rows():
+def test_growth_keeps_rows() -> None:
     """Three thousand titles later, the first ones are where they were."""
     table = TitleTable(ModelConfig(factorization=FactorizationConfig(factors=2)))
     table.intern(["first"])
@@ -115,7 +120,7 @@ def test_growth_keeps_rows():
     assert table.by_key(keys).tolist() == list(range(1, 3_001))
 
 
-def test_viewers_survive_the_round_trip(trained):
+def test_viewers_survive_the_round_trip(trained: Recommender) -> None:
     """A table filled by a loader packs to the same bytes, ring, history and all."""
     table = trained.viewers.viewers
     names = [f"v{k}" for k in range(7)]
@@ -127,10 +132,12 @@ def test_viewers_survive_the_round_trip(trained):
         assert other.known(name) == table.known(name)
 
 
-def test_eviction_forgets_the_oldest_and_the_loader_brings_them_back(trained, batch):
+def test_eviction_forgets_the_oldest_and_the_loader_brings_them_back(trained: Recommender) -> None:
     """Beyond the slots the viewers of long ago go; loaded again they are as they were."""
     table = ViewerTable(ModelConfig(viewer_slots=4), trained.titles)
-    stored = dict(zip(names := [f"v{k}" for k in range(4)], rows_of(trained.viewers.viewers, *names), strict=True))
+    stored = dict(
+        zip(names := [f"v{k}" for k in range(4)], rows_of(trained.viewers.viewers, *names), strict=True)
+    )
     table.acquire(names, lambda cold: [stored.get(v) for v in cold])
     table.acquire(["v0"])
     table.acquire(["stranger"], lambda cold: [stored.get(v) for v in cold])
@@ -141,7 +148,7 @@ def test_eviction_forgets_the_oldest_and_the_loader_brings_them_back(trained, ba
     assert np.array_equal(rows_of(table, "v1")[0], stored["v1"])
 
 
-def test_a_reused_slot_starts_clean(trained):
+def test_a_reused_slot_starts_clean(trained: Recommender) -> None:
     """A stranger in an evicted viewer's slot is what a stranger in a fresh table is."""
     table = ViewerTable(ModelConfig(viewer_slots=1), trained.titles, slots=1)
     table.acquire(["v1"], lambda _: rows_of(trained.viewers.viewers, "v1"))
@@ -153,14 +160,14 @@ def test_a_reused_slot_starts_clean(trained):
     assert table.slot("v1") is None
 
 
-def test_a_batch_larger_than_the_table_is_served():
+def test_a_batch_larger_than_the_table_is_served() -> None:
     """All viewers of one batch are hot at once, whatever the configured slots."""
     table = ViewerTable(ModelConfig(viewer_slots=2), TitleTable(ModelConfig()), slots=1)
     names = [f"v{n}" for n in range(9)]
     assert len(set(table.acquire(names).tolist())) == len(table) == 9
 
 
-def test_rows_of_another_version_are_refused(trained):
+def test_rows_of_another_version_are_refused(trained: Recommender) -> None:
     """A row with an unknown version number is no row."""
     packed = trained.titles.pack(np.zeros(1, np.int32))
     packed["version"] = 99
@@ -172,7 +179,7 @@ def test_rows_of_another_version_are_refused(trained):
         ViewerTable(trained.config, trained.titles).acquire(["v0"], lambda _: [row])
 
 
-def test_rows_that_are_not_finite_are_not_packed(trained):
+def test_rows_that_are_not_finite_are_not_packed(trained: Recommender) -> None:
     """A NaN in a vector stops the batch before it is written."""
     trained.titles.arrays.out[3, 1] = np.nan
     with pytest.raises(NonFiniteRowError):
@@ -182,7 +189,7 @@ def test_rows_that_are_not_finite_are_not_packed(trained):
         rows_of(trained.viewers.viewers, "v0")
 
 
-def test_no_horizon_is_a_configuration_too(batch):
+def test_no_horizon_is_a_configuration_too(batch: MakeBatch) -> None:
     """With the taste vector alone, rows are packed and loaded like any other."""
     config = ModelConfig(factorization=FactorizationConfig(horizons=()))
     model = Recommender(config)
@@ -193,7 +200,7 @@ def test_no_horizon_is_a_configuration_too(batch):
     assert np.array_equal(replica.arrays.out[:2], model.titles.arrays.out[:2])
 
 
-def test_ids_hash_apart():
+def test_ids_hash_apart() -> None:
     """Ten thousand ids have ten thousand hashes, none 0, whatever their neighbours in the batch."""
     ids = [f"v{n}" for n in range(10_000)] + ["", "ü", "a" * 500]
     hashes = hash_ids(ids)
