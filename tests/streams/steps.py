@@ -114,6 +114,10 @@ class Line:
         self.store.commit(outcome)
         return outcome
 
+    def records(self, events: Iterable[Event]) -> list[Any]:
+        """Make the next records of events."""
+        return records_of(events, self.offset)
+
     def learn(self, outcome: Outcome) -> list[Outcome]:
         """Let every shard learn what an outcome says about titles, and bring the rows to the replica."""
         learned = []

@@ -1,0 +1,112 @@
+"""`nearline inspect`: what is known about a viewer, a title, and the stages' state."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streams.cli.console import examples, human, write_json
+from streams.cli.options import Brokers, Json, Prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Group
+
+    from streams.settings import Settings
+
+app = typer.Typer(help="Show what is known about a viewer, a title, or the stages' state.")
+
+SHOWN = 15
+"""Neighbours and known titles in a table; JSON has all."""
+
+
+@app.command(epilog=examples("nearline inspect viewer v-000123", "nearline inspect viewer v-000123 --json -"))
+def viewer(
+    viewer_id: Annotated[str, typer.Argument(metavar="ID", help="Viewer id, as in the events.")],
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    json: Json = None,
+) -> None:
+    """Show what a viewer watched last and the page they were given."""
+    from streams.inspecting import inspect_viewer
+
+    found = inspect_viewer(_settings(brokers, prefix), viewer_id)
+    console = human(json)
+    console.print(_facts(f"viewer {viewer_id}", found, ("recent", "page", "viewer_id")))
+    recent = [(one["title_id"], "yes" if one["liked"] else "no") for one in found["recent"]]
+    console.print(_table("watched or judged, newest first", ("title", "liked"), recent[:SHOWN]))
+    for row in found["page"]["rows"] if found["page"] else ():
+        items = [
+            (
+                str(place),
+                item["title_id"],
+                f"{item['score']:.4f}",
+                item.get("reason") or row.get("reason", ""),
+            )
+            for place, item in enumerate(row["items"], 1)
+        ]
+        title = f"page {found['page']['seq']}, {row['kind']}"
+        console.print(_table(title, ("", "title", "score", "reason"), items))
+    if not found["page"]:
+        console.print("[yellow]no page yet[/]")
+    write_json(json, found)
+
+
+@app.command(epilog=examples("nearline inspect title t-0042"))
+def title(
+    title_id: Annotated[str, typer.Argument(metavar="ID", help="Title id, as in events and catalogue.")],
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    json: Json = None,
+) -> None:
+    """Show a title's counters, what is watched beside it, and its catalogue record."""
+    from streams.inspecting import inspect_title
+
+    found = inspect_title(_settings(brokers, prefix), title_id)
+    console = human(json)
+    console.print(_facts(f"title {title_id}", found, ("neighbours", "catalogue", "title_id", "trending")))
+    for seconds, count in found.get("trending", {}).items():
+        console.print(f"  watches, half-life {float(seconds) / 3600:g} h: {count}")
+    pairs = [(one["title_id"], f"{one['weight']:.4f}") for one in found.get("neighbours", ())]
+    console.print(_table("watched together with", ("title", "weight"), pairs[:SHOWN]))
+    if "positives" not in found:
+        console.print("[yellow]nobody has watched it yet[/]")
+    described = found["catalogue"]
+    console.print(_facts("catalogue", described) if described else "[yellow]not in the catalogue[/]")
+    write_json(json, found)
+
+
+@app.command(epilog=examples("nearline inspect state"))
+def state(brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
+    """Show how many rows each partition of each stage has, and up to which source offset they reach."""
+    from streams.inspecting import inspect_state
+
+    found = inspect_state(_settings(brokers, prefix))
+    heads = ("stage", "partition", "rows", "bytes", "applied", "changed")
+    rows = [tuple("" if part[head] is None else str(part[head]) for head in heads) for part in found]
+    human(json).print(_table("state, as the changelogs have it", heads, rows))
+    write_json(json, {"partitions": found})
+
+
+def _settings(brokers: str | None, prefix: str | None) -> "Settings":
+    from streams.settings import Settings
+
+    return Settings.load(brokers=brokers, topic_prefix=prefix)
+
+
+def _facts(title: str, found: dict[str, Any], without: tuple[str, ...] = ()) -> "Group":
+    """Return single values as a table of two columns."""
+    rows = [(name, str(value)) for name, value in found.items() if name not in without and value is not None]
+    return _table(title, ("what", "value"), rows)
+
+
+def _table(title: str, heads: tuple[str, ...], rows: "Sequence[tuple[str, ...]]") -> "Group":
+    """Return rows of text as a table under its title; what an id holds is never taken for markup."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*heads)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return Group(Text(title, style="bold"), table)

@@ -1,0 +1,155 @@
+"""`nearline inspect`: what the topics say, in tables and in JSON."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from online_models.title_side import shard_of
+from online_models.titles import title_key
+from schemas import Preferences, Rate, Title, topics
+from schemas.codec import encode
+from schemas.partitioner import partition_for
+from streams import topic_scan
+from streams.brokers.embedded import PARTITIONS, EmbeddedCluster
+from streams.changelog import APPLIED_KEY, pack_applied
+from streams.cli import main
+from streams.kafka_clients import producer
+from streams.stage import Outcome
+from tests.streams.steps import T0, Line, watch
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[EmbeddedCluster]:
+    """Give a cluster that holds what both stages wrote about a small crowd."""
+    with EmbeddedCluster() as cluster:
+        cluster.create([topics.VIEWER_STATE, topics.TITLE_MODEL, topics.HOME, topics.CATALOG])
+        writer = producer(cluster.bootstrap_servers)
+
+        def put(topic: str, key: bytes, value: bytes | None, partition: int) -> None:
+            writer.produce(topic, key=key, value=value, partition=partition)
+
+        def publish(outcome: Outcome, learned: list[Outcome]) -> None:
+            for key, value in outcome.rows:
+                put(topics.VIEWER_STATE, key, value, partition_for(key, PARTITIONS))
+            for page in outcome.outputs.get((topics.HOME, 0), []):
+                put(topics.HOME, page["key"], page["value"], partition_for(page["key"], PARTITIONS))
+            for key, value in (row for one in learned for row in one.rows):
+                put(topics.TITLE_MODEL, key, value, 0)
+
+        line = Line()
+        crowd = [watch(f"v{v}", f"t{(v + k) % 6}", 3 * v + k) for v in range(12) for k in range(2)]
+        told = Preferences(event_id="p", viewer_id="ada", event_time_ms=T0, maturity=12)
+        down = Rate(event_id="r", viewer_id="ada", event_time_ms=T0 + 5, title_id="t4", stars=1.0)
+        for batch in (crowd, [told], [watch("ada", "t1", 1, country="IN"), down], [watch("ada", "[red]", 9)]):
+            outcome = line.step(line.records(batch))
+            publish(outcome, line.learn(outcome))
+        film = Title(title_id="t1", name="The First", maturity=6)
+        put(topics.CATALOG, b"t1", encode(film), partition_for(b"t1", PARTITIONS))
+        put(topics.CATALOG, b"new", encode(Title(title_id="new")), partition_for(b"new", PARTITIONS))
+        put(topics.VIEWER_STATE, APPLIED_KEY, pack_applied(41), 2)
+        assert writer.flush(10) == 0
+        yield cluster
+
+
+def _inspect(cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    """Run the command and read its JSON."""
+    assert main(["inspect", *words, "--brokers", cluster.bootstrap_servers, "--json", "-"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_viewer(cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    """State and page of a viewer, newest title first, with what was not liked."""
+    found = _inspect(cluster, capsys, "viewer", "ada")
+    assert (found["positives"], found["known"], found["pages"]) == (2, 3, 3)
+    assert (found["country"], found["maturity_limit"]) == ("IN", 12)
+    assert found["partition"] == partition_for(b"ada", PARTITIONS)
+    assert found["last_event"] == "2023-11-14T22:13:20+00:00"
+    assert found["recent"] == [
+        {"title_id": "[red]", "liked": True},
+        {"title_id": "t4", "liked": False},
+        {"title_id": "t1", "liked": True},
+    ]
+    assert found["page"]["seq"] == 3
+    assert found["page"]["viewer_id"] == "ada"
+
+
+def test_only_the_viewers_partition_is_read(
+    cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of state and pages, one partition each."""
+    asked: list[tuple[str, list[int]]] = []
+    real = topic_scan.newest
+
+    def noted(settings: Any, topic: str, partitions: Any) -> Any:
+        asked.append((topic, list(partitions)))
+        return real(settings, topic, partitions)
+
+    monkeypatch.setattr("streams.inspecting.newest", noted)
+    _inspect(cluster, capsys, "viewer", "ada")
+    home = [partition_for(b"ada", PARTITIONS)]
+    assert (topics.VIEWER_STATE, home) in asked
+    assert (topics.HOME, home) in asked
+    assert (topics.TITLE_MODEL, [0]) in asked
+
+
+def test_a_title(cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    """Counters, neighbours by name with the strongest first, and the catalogue's record."""
+    found = _inspect(cluster, capsys, "title", "t1")
+    assert (found["positives"], found["rejections"], found["touches"]) == (5, 0, 0)
+    assert {one["title_id"] for one in found["neighbours"]} == {"t0", "t2", "[red]"}
+    weights = [one["weight"] for one in found["neighbours"]]
+    assert weights == sorted(weights, reverse=True)
+    assert found["catalogue"] == {"title_id": "t1", "name": "The First", "maturity": 6}
+    assert set(found["trending"]) == {"3600.0", "86400.0", "604800.0"}
+    assert shard_of(np.array([title_key("t1")], np.uint64), 1)[0] == found["partition"]
+
+
+def test_a_title_that_nobody_watched(cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    """The catalogue alone is an answer."""
+    found = _inspect(cluster, capsys, "title", "new")
+    assert found["catalogue"] == {"title_id": "new"}
+    assert "positives" not in found
+
+
+def test_the_state(cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rows by partition add up to viewers and titles; the stage's own records are not rows."""
+    found = _inspect(cluster, capsys, "state")["partitions"]
+    rows = {
+        stage: sum(part["rows"] for part in found if part["stage"] == stage)
+        for stage in ("viewers", "titles")
+    }
+    assert rows == {"viewers": 13, "titles": 7}
+    assert [part["applied"] for part in found if part["stage"] == "viewers"] == [-1, -1, 41, -1]
+
+
+def test_tables_show_ids_as_they_are(cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    """What looks like markup is an id; every kind has a table for people."""
+    for words in (["viewer", "ada"], ["title", "t1"], ["title", "t2"], ["title", "new"], ["state"]):
+        assert main(["inspect", *words, "--brokers", cluster.bootstrap_servers]) == 0
+    said = capsys.readouterr().out
+    assert "[red]" in said
+    for word in ("watched together with", "nobody has watched it yet", "not in the catalogue", "page 3"):
+        assert word in said
+
+
+@pytest.mark.parametrize("words", [["viewer", "nobody"], ["title", "nothing"]])
+def test_what_is_unknown_is_an_error_with_a_next_step(
+    cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """Code 1, and what to look at."""
+    assert main(["inspect", *words, "--brokers", cluster.bootstrap_servers]) == 1
+    said = capsys.readouterr().err
+    assert words[1] in said
+    assert "spelling" in said
+
+
+def test_missing_topics_and_brokers_are_told(
+    embedded: EmbeddedCluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No topics: code 1 and the command that makes them; no broker: code 3."""
+    assert main(["inspect", "viewer", "x", "--brokers", embedded.bootstrap_servers]) == 1
+    assert "topics apply" in capsys.readouterr().err
+    assert main(["inspect", "state", "--brokers", "127.0.0.1:1"]) == 3
