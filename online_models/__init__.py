@@ -7,8 +7,7 @@ Five rules hold in this package, and everything above it rests on them:
 1. no I/O: arrays and values come in, arrays and values go out;
 2. no clock: ``now`` is an argument, and decay is in event time;
 3. no global randomness: every draw derives from ``(seed, side, key)`` (`kernels.hashing`), so that neither
-order of
-   arrival nor topology leaves a trace in an initial vector;
+   order of arrival nor topology leaves a trace in an initial vector;
 4. reads write nothing: whoever ranks a thousand titles that nobody knows leaves no row behind;
 5. the same log in gives the same state out, under any PYTHONHASHSEED.
 
@@ -30,8 +29,8 @@ are weighted by their distance in the history, and popularity is taken out:
 
 .. math:: c_j = \sum_l .8^l\, C_{h_l j}\, (n_{h_l} n_j)^{-\alpha}
 
-*Trending* counts watches, decayed in event time at three half-lives: :math:`t_j \leftarrow t_j 2^{-\Delta/H}
-+ w`.
+*Trending* counts watches, decayed in event time at three half-lives:
+:math:`t_j \leftarrow t_j 2^{-\Delta/H} + w`.
 
 The blend
 ---------
@@ -50,15 +49,14 @@ viewers, the third one vector for all of them, the second touches a thousand nei
 An event, in order
 ------------------
 1. `feedback.Judge` says what it means: a verdict on a title, an action and a weight. Rejections are never
-watches. 2. `ViewerSide.observe` (the viewers' side): a repeated event id changes nothing; a positive of a
-title that the viewer has
-   becomes a touch. The title is tried by a softmax against 100 active titles that the viewer does not have;
-   with :math:`g_j = [j = target] - \mathrm{softmax}_j` the taste vector takes an AdaGrad step along
-   :math:`\sum_j g_j q_j`, and the rest of that gradient, x and the history go into a *signal*. Last, the
-   title joins the history.
+   watches.
+2. `ViewerSide.observe` (the viewers' side): a repeated event id changes nothing; a positive of a title that
+   the viewer has becomes a touch. The title is tried by a softmax against 100 active titles that the viewer
+   does not have; with :math:`g_j = [j = target] - \mathrm{softmax}_j` the taste vector takes an AdaGrad step
+   along :math:`\sum_j g_j q_j`, and the rest of that gradient, x and the history go into a *signal*. Last,
+   the title joins the history.
 3. `TitleSide.absorb` (the titles' side) learns from the signal, for the titles of its shard: output vectors
-and biases of
-   the title and of negatives of its own, input vectors of the history, pairs, counters.
+   and biases of the title and of negatives of its own, input vectors of the history, pairs, counters.
 
 A title's row has one owner however many workers there are; a viewer's row too. Workers rank from a replica of
 the titles, and what a replica 200 events old costs was measured: .001 to .007 of HR@10. In one process

@@ -15,7 +15,7 @@ from online_models.viewer_side import Columns, ViewerSide, blank_signals, column
 from online_models.viewers import hash_ids
 from schemas import Event, Preferences
 
-__all__ = ["COLUMNS", "Recommender"]
+__all__ = ["COLUMNS", "Columns", "Recommender"]
 
 COLUMNS = ("blend", "factorization", "cowatch", "trending", "popularity")
 """Names of the rankings that :meth:`Recommender.prequential` makes, in order."""

@@ -1,7 +1,7 @@
 """What the viewers' side does with a batch: judge it, learn from it, and rank those it touched."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -86,7 +86,7 @@ def blank_signals(n: int, titles: TitleTable) -> Signals:
 
 
 class ViewerSide:
-    """Viewers of one source partition before the titles' table.
+    """Viewers of one source partition before the titles' table. Not for two threads at once.
 
     Parameters
     ----------
@@ -107,6 +107,10 @@ class ViewerSide:
         self.titles = titles
         self.catalogue = catalogue
         self.viewers = ViewerTable(titles.config, titles, seed=seed, slots=slots)
+        self._scores: F4 = np.empty(0, np.float32)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_scores": np.empty(0, np.float32)}  # room to work in, no state
 
     @property
     def params(self) -> Params:
@@ -153,7 +157,7 @@ class ViewerSide:
             return out
         titles, viewers = self.titles.arrays, self.viewers.arrays
         x = self._represent(slots)
-        rows = np.empty((min(BLOCK, slots.size), size), np.float32)
+        rows = self._room(min(BLOCK, slots.size), size)
         for a in range(0, slots.size, BLOCK):
             b = min(a + BLOCK, slots.size)
             block = np.matmul(x[a:b], titles.out[:size].T, out=rows[: b - a])
@@ -171,6 +175,12 @@ class ViewerSide:
         blend_row(titles, self.viewers.arrays, self.params, slot, int(shared.candidates[0]), row)
         row += shared.dense[0]
         return row
+
+    def _room(self, n: int, size: int) -> F4:
+        """Return room for a block's score rows, always the same: fresh pages cost more than the scores."""
+        if self._scores.size < n * size:
+            self._scores = np.empty(n * size, np.float32)
+        return self._scores[: n * size].reshape(n, size)
 
     def _represent(self, slots: I4) -> F4:
         x = np.empty((slots.size, self.titles.config.width), np.float32)

@@ -184,7 +184,7 @@ class Sparse(NamedTuple):
     score: F4
     """[T] zero between viewers."""
     touched: I4
-    """[T] rows of ``score`` that are not zero."""
+    """[T + 1] rows of ``score`` that are not zero, and one to spare."""
     near: I4
     """[T] stamp of the last viewer whose newest titles neighbour the row."""
     history: I4

@@ -35,7 +35,7 @@ def sparse(params: Params, size: int) -> Sparse:
     """Allocate a block's working memory."""
     return Sparse(
         np.zeros(size, np.float32),
-        np.empty(size, np.int32),
+        np.empty(size + 1, np.int32),
         np.zeros(size, np.int32),
         np.empty(params.history, np.int32),
     )
@@ -54,7 +54,7 @@ def represent_many(titles: Titles, viewers: Viewers, params: Params, slots: I4, 
 def cowatch(titles: Titles, params: Params, history: I4, depth: int, score: F4, touched: I4) -> int:
     """Add up the neighbours of the newest titles: s_j = sum_l d**l C[h_l, j] / (n_h n_j) ** alpha.
 
-    ``score`` [T] must be zero on entry; ``touched`` [T] receives the rows that are not. Returns how many.
+    ``score`` [T] must be zero on entry; ``touched`` [T + 1] receives the rows that are not. Returns how many.
     Neighbours from row T on are left out: a replica may have grown since ``score`` was made.
     """
     n = 0
@@ -65,9 +65,8 @@ def cowatch(titles: Titles, params: Params, history: I4, depth: int, score: F4, 
         for s in range(titles.nbr.shape[1]):
             j, more = titles.nbr[h, s], w * titles.nbr_w[h, s]
             if more > 0 and 0 <= j < score.size:
-                if score[j] == 0:
-                    touched[n] = j
-                    n += 1
+                touched[n] = j  # without a branch: half of them are new, and no processor can guess which
+                n += score[j] == 0
                 score[j] += more
         a *= params.seed_decay
     for k in range(n):

@@ -97,7 +97,7 @@ def place(
     stamp = tick(work)
     mark_known(viewers, v, work.mark, stamp)
     score[COWATCH] = 0.0
-    cowatch(titles, params, history, depth, score[COWATCH], np.empty(score.shape[1], np.int32))
+    cowatch(titles, params, history, depth, score[COWATCH], np.empty(score.shape[1] + 1, np.int32))
     score_counters(titles, params, score)
     score_blend(titles, params, x, stamp, work, score)
     for e in range(EXPERTS):
