@@ -1,6 +1,5 @@
 """One worker: both stages, the replica, health and watchdog, put together and run."""
 
-import gc
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,10 +14,6 @@ from streams.settings import Settings
 from streams.titles import titles_spec
 from streams.viewers import ViewersStage
 
-COLLECT_AFTER = 100_000
-"""New objects after which Python looks for cycles among them: a batch has tens of thousands, and no cycles.
-At its default of 700 the search cost an eighth of the worker's CPU (measured)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Worker:
@@ -30,8 +25,6 @@ class Worker:
 
     def run(self) -> int:
         """Run until a signal or a crash; return the exit code."""
-        gc.freeze()  # what is imported stays: no search ever looks at it again
-        gc.set_threshold(COLLECT_AFTER, 50, 100)
         return run_worker(self.app, self.companions)
 
 
