@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from online_models.warm_up import warm_up
 from schemas import topics
 from streams import kafka_clients
 from streams.app import App, Companion, build_app, run_worker
@@ -24,7 +25,8 @@ class Worker:
     metrics: Metrics
 
     def run(self) -> int:
-        """Run until a signal or a crash; return the exit code."""
+        """Load the kernels, then run until a signal or a crash; return the exit code."""
+        warm_up()
         return run_worker(self.app, self.companions)
 
 

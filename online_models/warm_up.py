@@ -1,0 +1,81 @@
+"""Run every kernel once on a few invented events, so that numba compiles it, or loads it from its cache.
+
+``python -m online_models.kernels`` fills the cache on disk after an installation (half a minute); a worker
+warms up before it says that it is ready (a second, when the cache is there): no viewer waits for a compiler.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from online_models.config import BlendConfig, ModelConfig
+from online_models.kernels.encode import SCORE_BYTES, Fragments, encode_items
+from online_models.recommender import Recommender
+from online_models.title_side import shard_of
+from online_models.titles import TitleTable
+from online_models.viewer_side import Columns
+from online_models.viewers import ViewerTable, hash_ids
+
+__all__ = ["STEPS", "warm_up"]
+
+
+def small_world() -> Recommender:
+    """Return a recommender that has learned a few events, two of them tested first."""
+    model = Recommender(ModelConfig(blend=BlendConfig(popularity=0.1)))
+    model.prequential(_batch(), np.array([0, 0, 1, 1], np.int32))
+    return model
+
+
+def learn_apart() -> None:
+    """Let two sides learn the same events by way of signals, tested and untested."""
+    model = Recommender()
+    side, every = model.viewers, np.ones(4, np.int32)
+    model.title_side.absorb(side.observe(side.feedback(_batch()))[0])
+    side.observe_tested(side.feedback(_batch()), every)
+
+
+def rank_and_score() -> None:
+    """Make lists, and the scores behind them, and write the lists as bytes."""
+    model = small_world()
+    model.score("a")
+    lists = model.viewers.rank(np.arange(2, dtype=np.int32), 0, 3)
+    text, room = np.zeros(8, np.uint8), np.zeros(8 * SCORE_BYTES, np.uint8)
+    nothing = Fragments(text, np.zeros((8, 2), np.int64), text, np.zeros(8, np.int64))
+    encode_items(lists, nothing, room, np.zeros(2, np.int64))
+
+
+def pack_and_restore() -> None:
+    """Bring rows of titles and viewers to bytes and back, and find the shards of their keys."""
+    model = small_world()
+    rows = np.arange(len(model.titles), dtype=np.int32)
+    replica = TitleTable(model.config)
+    replica.load(model.titles.ids, model.titles.pack(rows))
+    heads, keys, starts = model.viewers.viewers.pack(np.zeros(1, np.int32))
+    row = np.concatenate((heads.view(np.uint8), keys[: starts[1]].view(np.uint8)))
+    crowded = ModelConfig(viewer_slots=1)
+    viewers = ViewerTable(crowded, replica, slots=1)
+    viewers.acquire(["a"], lambda _: [row])
+    viewers.acquire(["b"])
+    shard_of(keys, 2)
+
+
+STEPS: Mapping[str, Callable[[], object]] = {
+    "test and learn": small_world,
+    "learn apart": learn_apart,
+    "rank and score": rank_and_score,
+    "pack and restore": pack_and_restore,
+}
+"""What is run, by name; together it touches every kernel."""
+
+
+def warm_up() -> None:
+    """Run everything once."""
+    hash_ids(["warm"])
+    for step in STEPS.values():
+        step()
+
+
+def _batch() -> Columns:
+    viewers, titles = ["a", "b", "a", "b"], ["x", "x", "y", "z"]
+    events = np.arange(1, 5, dtype=np.uint64)
+    return Columns(viewers, titles, [1, 1, 1, 2], [1.0] * 4, [0, 1, 2, 3], events)
