@@ -30,7 +30,7 @@ $(VENV)/.installed: deploy/requirements.lock pyproject.toml
 	@touch $@
 
 $(VENV)/.compiled: $(VENV)/.installed $(wildcard online_models/kernels/*.py)
-	@if [ -f online_models/kernels/__main__.py ]; then $(BIN)/python -m online_models.kernels; fi
+	$(BIN)/python -m online_models.kernels
 	@touch $@
 
 demo: setup ## Watch home pages change as simulated viewers watch (no Kafka needed)
