@@ -19,7 +19,7 @@ from streams.settings import Settings
 
 __all__ = ["metadata", "newest", "partitions_of", "read", "tail"]
 
-TIMEOUT_S: Final = 10.0
+TIMEOUT_S: Final = 5.0
 """Longest wait for one answer of the cluster."""
 MOST: Final = 10_000
 """Messages taken at a time."""
@@ -111,8 +111,8 @@ def _until_the_ends(
         reader.list_topics(
             name, timeout=TIMEOUT_S
         )  # knowing the leaders spares half a second of waiting for them
-    except KafkaException as error:
-        raise unreachable(settings, error) from None
+    except KafkaException as failure:
+        raise unreachable(settings, failure) from None
     reader.assign([TopicPartition(name, partition, start) for partition, start in starts.items()])
     left = set(starts)
     quiet_s = 0.0

@@ -39,6 +39,7 @@ COMMANDS = (
             "nearline evaluate --ratings ratings.csv --order shuffled --report report.html",
         ),
     ),
+    Command("doctor", "streams.cli.doctor:doctor", ("nearline doctor", "nearline doctor --json -")),
     Command("inspect", "streams.cli.inspect:app", ("nearline inspect viewer ID", "nearline inspect state")),
     Command("kafka", "streams.cli.kafka:app", ("nearline kafka start", "nearline kafka stop")),
     Command(

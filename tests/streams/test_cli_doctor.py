@@ -1,0 +1,238 @@
+"""`nearline doctor`: each mistake is found, and a well installation is called well."""
+
+import fcntl
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas import DecodeError, Reason, Title, topics
+from schemas.codec import encode
+from schemas.dead_letters import DeadLetter
+from schemas.lists import Source
+from schemas.partitioner import partition_for
+from schemas.topics import TOPICS
+from streams.brokers.embedded import PARTITIONS, EmbeddedCluster
+from streams.brokers.kafka import KafkaCluster
+from streams.cli import main
+from streams.cluster_checks import BEHIND, CLUSTER_CHECKS
+from streams.findings import Patient, Status
+from streams.health import Health
+from streams.kafka_clients import NewTopic, Producer, TopicPartition, admin, consumer, producer
+from streams.machine_checks import MACHINE_CHECKS, local_broker, state_folder, worker
+from streams.metrics import Metrics
+from streams.settings import Settings
+from tests.streams.steps import watch
+
+NAMES = [check.__name__.replace("_", " ") for check in (*MACHINE_CHECKS, *CLUSTER_CHECKS)]
+
+
+@pytest.fixture
+def cluster(
+    embedded: EmbeddedCluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[EmbeddedCluster]:
+    """Give a cluster with every topic, and settings that lead there."""
+    embedded.create(TOPICS)
+    monkeypatch.setenv("NEARLINE_BROKERS", embedded.bootstrap_servers)
+    monkeypatch.setenv("NEARLINE_STATE_DIR", str(tmp_path / "state"))
+    return embedded
+
+
+@pytest.fixture
+def writer(cluster: EmbeddedCluster) -> Producer:
+    """Give a producer for it."""
+    return producer(cluster.bootstrap_servers)
+
+
+def _doctor(capsys: pytest.CaptureFixture[str], code: int) -> dict[str, dict[str, str]]:
+    """Run the command and return the findings by check."""
+    assert main(["doctor", "--json", "-"]) == code
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert document["ok"] is (code == 0)
+    assert all(set(one) == {"name", "status", "cause", "next_step"} for one in document["checks"])
+    assert all(one["next_step"] for one in document["checks"] if one["status"] in {"warn", "fail"})
+    return {one["name"]: one for one in document["checks"]}
+
+
+def _send(writer: Producer, viewer: str, *, partition: int | None = None, ahead_ms: int = 0) -> None:
+    """Produce an event of now, or of later."""
+    event = watch(viewer, "t", event_time_ms=int(time.time() * 1000) + ahead_ms)
+    home = partition_for(viewer.encode(), PARTITIONS) if partition is None else partition
+    writer.produce(topics.EVENTS, key=viewer.encode(), value=encode(event), partition=home)
+
+
+def test_a_well_installation(writer: Producer, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every check is made, in its order, and none fails; nothing is left behind in the state folder."""
+    for n in range(50):
+        _send(writer, f"v{n}")
+    writer.produce(topics.CATALOG, key=b"t", value=encode(Title(title_id="t")))
+    assert writer.flush(10) == 0
+    found = _doctor(capsys, 0)
+    assert list(found) == NAMES
+    well = (
+        "settings",
+        "state folder",
+        "broker",
+        "topic table",
+        "partitioner",
+        "clocks",
+        "catalogue",
+        "dead letters",
+    )
+    assert {name: found[name]["status"] for name in well} == dict.fromkeys(well, "ok")
+    assert found["lag"]["status"] == "unknown"
+    assert "50 events" in found["partitioner"]["cause"]
+    assert "embedded" in found["broker"]["cause"]
+    assert not Settings.load().state_dir.exists()
+
+
+def test_no_broker(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One failure, and what asks the broker is unknown."""
+    monkeypatch.setenv("NEARLINE_BROKERS", "127.0.0.1:1")
+    found = _doctor(capsys, 1)
+    assert list(found) == NAMES
+    assert found["broker"]["status"] == "fail"
+    assert "nearline kafka start" in found["broker"]["next_step"]
+    assert {found[check.__name__.replace("_", " ")]["status"] for check in CLUSTER_CHECKS[1:]} == {"unknown"}
+
+
+def test_wrong_settings(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt variable is a finding, with the right spelling."""
+    monkeypatch.setenv("NEARLINE_BROKER", "x")
+    found = _doctor(capsys, 1)
+    assert list(found) == ["settings"]
+    assert "NEARLINE_BROKERS" in found["settings"]["next_step"]
+
+
+def test_missing_topics(
+    embedded: EmbeddedCluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Missing topics fail by name; what would read them is unknown."""
+    embedded.create([topics.EVENTS])
+    monkeypatch.setenv("NEARLINE_BROKERS", embedded.bootstrap_servers)
+    found = _doctor(capsys, 1)
+    assert found["topic table"]["status"] == "fail"
+    assert topics.HOME in found["topic table"]["cause"]
+    assert topics.EVENTS not in found["topic table"]["cause"]
+    assert found["dead letters"]["status"] == "unknown"
+
+
+def test_a_wrong_partitioner(writer: Producer, capsys: pytest.CaptureFixture[str]) -> None:
+    """Viewers astray and records without a key are counted apart."""
+    for n in range(20):
+        _send(writer, f"v{n}", partition=(partition_for(b"v%d" % n, PARTITIONS) + (n < 3)) % PARTITIONS)
+    writer.produce(topics.EVENTS, value=encode(watch("v", "t")), partition=0)
+    assert writer.flush(10) == 0
+    found = _doctor(capsys, 1)["partitioner"]
+    assert found["status"] == "fail"
+    assert "21 events 3 are in a wrong partition, 1 have no key" in found["cause"]
+    assert "murmur2_random" in found["next_step"]
+
+
+def test_clocks(writer: Producer, capsys: pytest.CaptureFixture[str]) -> None:
+    """Events dated into the future are a warning; records sent in the future a failure."""
+    _send(writer, "v1", ahead_ms=3_600_000)
+    assert writer.flush(10) == 0
+    assert _doctor(capsys, 0)["clocks"]["status"] == "warn"
+    patient = Patient(Settings.load(), now_ms=int(time.time() * 1000) - 600_000)
+    found = next(check for check in CLUSTER_CHECKS if check.__name__ == "clocks")(patient)
+    assert (found.status, "from now" in found.cause) == (Status.FAIL, True)
+
+
+def test_lag(cluster: EmbeddedCluster, writer: Producer, capsys: pytest.CaptureFixture[str]) -> None:
+    """A group that has told its position is behind by what was not read since."""
+    for n in range(BEHIND + 100):
+        writer.produce(topics.EVENTS, key=b"k", value=b"x", partition=n % 2)
+    assert writer.flush(30) == 0
+    group = consumer(cluster.bootstrap_servers, {"group.id": "nearline"})
+    group.commit(offsets=[TopicPartition(topics.EVENTS, 0, 50)], asynchronous=False)
+    group.close()
+    found = _doctor(capsys, 1)["lag"]
+    assert found["status"] == "warn"
+    assert f"{BEHIND + 50} records behind" in found["cause"]
+
+
+def test_dead_letters_and_an_old_catalogue(writer: Producer, capsys: pytest.CaptureFixture[str]) -> None:
+    """Reasons are counted, most frequent first; what is a day old is no news, and a month's silence is."""
+    source = Source(topic=topics.EVENTS, partition=0, offset=1)
+    for reason in (Reason.EMPTY, Reason.MALFORMED, Reason.MALFORMED):
+        error = DecodeError(reason, None, "bad")
+        letter = DeadLetter.of(error, stage="viewers", source=source, key=b"k", value=b"")
+        writer.produce(topics.DEAD_LETTERS, key=b"k", value=encode(letter))
+    old_ms = int(time.time() * 1000) - 40 * 86_400_000
+    writer.produce(topics.DEAD_LETTERS, value=b"old", timestamp=old_ms)
+    writer.produce(topics.CATALOG, key=b"t", value=encode(Title(title_id="t")), timestamp=old_ms)
+    assert writer.flush(10) == 0
+    found = _doctor(capsys, 0)
+    assert found["dead letters"]["cause"] == "in the last day: 2 malformed, 1 empty"
+    assert (found["catalogue"]["status"], "1 titles" in found["catalogue"]["cause"]) == ("warn", True)
+
+
+def test_the_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a folder, no room, in use, and free are told apart."""
+    (tmp_path / "file").touch()
+    assert state_folder(Patient(Settings(state_dir=tmp_path / "file" / "state"))).status is Status.FAIL
+    patient = Patient(Settings(state_dir=tmp_path))
+    with (tmp_path / "LOCK").open("w") as lock:
+        assert "free for a worker" in state_folder(patient).cause
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "running worker" in state_folder(patient).cause
+    monkeypatch.setattr("streams.machine_checks.LEAST_FREE", 10**18)
+    assert state_folder(patient).status is Status.WARN
+
+
+@pytest.mark.parametrize(("ready", "status"), [(True, Status.OK), (False, Status.WARN)])
+def test_the_worker(ready: bool, status: Status) -> None:
+    """Ready is well, restoring is a matter of waiting, silence means that none runs."""
+    health = Health("127.0.0.1", 0, lambda: ready, Metrics())
+    health.start()
+    patient = Patient(Settings(http_port=health.port))
+    try:
+        assert worker(patient).status is status
+    finally:
+        health.stop()
+    assert "nothing answers" in worker(patient).cause
+    assert worker(Patient(Settings(http_port=0))).status is Status.UNKNOWN
+
+
+def test_java_and_maven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Java a warning that the embedded broker needs none."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = local_broker(Patient(Settings(cache_dir=tmp_path)))
+    assert found.status is Status.WARN
+    assert "embedded" in found.next_step
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    """Checks, findings and next steps are readable without JSON."""
+    assert main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in NAMES)
+    assert "next:" in said
+
+
+def test_drift_on_kafka(
+    kafka: KafkaCluster,
+    topic_prefix: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a real broker configurations are compared, with the partitions that the events have."""
+    monkeypatch.setenv("NEARLINE_BROKERS", kafka.bootstrap_servers)
+    monkeypatch.setenv("NEARLINE_TOPIC_PREFIX", topic_prefix)
+    assert main(["topics", "apply", "--partitions", "6"]) == 0
+    capsys.readouterr()
+    assert _doctor(capsys, 0)["topic table"]["status"] == "ok"
+    client, home = admin(kafka.bootstrap_servers), f"{topic_prefix}{topics.HOME}"
+    for future in client.delete_topics([home]).values():
+        future.result(30)
+    while home in client.list_topics(timeout=10).topics:
+        time.sleep(0.1)
+    client.create_topics([NewTopic(home, 6)])[home].result(30)
+    found = _doctor(capsys, 0)["topic table"]
+    assert found["status"] == "warn"
+    assert home in found["cause"]
