@@ -1,1 +1,79 @@
-"""Placeholder until its essay is written."""
+"""How it moves: viewing events in from Kafka, refreshed home pages out to Kafka. No arithmetic lives here.
+
+The map
+-------
+::
+
+    producers                                                     consumers
+        │ JSON, key = viewer id                                       ▲ JSON, key = viewer id
+        ▼                                                             │
+    viewing.events.v1 ───►[ viewers stage ]────────────────────► recs.home.v1
+                           │  ▲    │   └──► viewing.dead-letters.v1
+                           │  │    └──────► viewers.state.v1     (its changelog)
+         titles.signals.v1 │  │ replica of titles.model.v1, guards of catalog.titles.v1
+                           ▼  │
+                          [ titles stage ]─────────────────────► trending.v1
+                              └──────────► titles.model.v1       (its changelog, everyone's replica)
+
+Two stages, because events are keyed by viewer while what a title is belongs to all viewers. The viewers stage
+owns what is the viewer's (history, taste, page number), the titles stage what is the title's (vectors,
+neighbours, counters). Every worker holds a replica of all titles and ranks from it.
+
+One event, from bytes to bytes
+------------------------------
+Ada stops a film after fifty minutes; her app sends a `stop` event.
+
+1.  **Fetched.** It is a record of ``viewing.events.v1``, in the partition that murmur2 gives ``ada``. Our
+    transport (`streams.transport`) hands whole slices of a partition to Faust instead of single records;
+    Faust (`streams.faust_app`) supplies group membership, rebalancing and supervision. An agent offers the
+    slice to the partition's lane (`streams.lane`, one per partition, kept by `streams.stages`).
+2.  **Batched.** While a batch of the partition is in flight, slices queue (`streams.batching`); together they
+    are the next batch. A quiet topic has batches of one, a busy one of thousands, and nobody tunes it.
+3.  **Judged.** A worker thread carries the batch through `streams.partition`. Records at or below the applied
+    offset were here before and are dropped. The step (`streams.viewers`) asks the clerk (`streams.intake`):
+    bytes become an event or a dead letter with its reason (`streams.dead_letters`), the event a verdict:
+    *positive, this title, this strongly*. The device's clock is believed up to the record's own timestamp.
+4.  **Learned, her part.** Ada's row is hot, or read from the store (`streams.viewer_rows`). Her taste vector
+    moves, the film joins her history. A share of the events is ranked before it is learned: the live hit rate
+    (`streams.quality`). An event id that she had before changes nothing.
+5.  **Listed.** All viewers of the batch whose taste moved are ranked together from the replica
+    (`streams.replica`), under the catalogue's guards; their pages are written as bytes (`streams.pages`).
+6.  **Told on.** What her watch says about titles (her representation, the gradient, her history) is packed
+    into a signals record (`streams.signals`).
+7.  **Committed.** One Kafka transaction (`streams.transactions`): her row to the changelog, the page, the
+    signals, the dead letters, and the applied offset. All of it becomes visible, or none. Then one write of
+    the local store (`streams.state`). The order, and what a crash between any two of these leaves, is written
+    at the head of `streams.stage`.
+8.  **Learned, the film's part.** The titles stage (`streams.titles`) is the same machine with another step.
+    Ten times a second at most it absorbs signals and writes changed titles (`streams.title_rows`); they come
+    back to every worker's replica (`streams.reader`). Meanwhile `streams.lead` counts what has not come back,
+    and in a replay at full speed makes the viewers stage wait for it.
+
+What makes it exact
+-------------------
+The position is ours: the applied offset travels in the transaction, and is where reading starts again after a
+crash or a rebalance (`streams.restore`, `streams.changelog`). The group's committed offset is a hint to
+people. The local store is a cache of the changelog: whatever is wrong with it, it is wiped and read again. A
+step that raises is our bug: the process ends, and its successor isolates the one record at fault
+(`streams.suspect`). Any doubt ends the process (`streams.exits`); the log knows what became of it.
+
+A reading order, 25 minutes
+---------------------------
+1. `streams.stage`: the contract, and the order of effects.
+2. `streams.viewers` and `streams.titles`: the two steps. With `streams.intake`, all that the product does.
+3. `streams.partition`, `streams.transactions`, `streams.state`, `streams.restore`: how effects happen once.
+4. `streams.lane`, `streams.stages`, `streams.transport`: how batches get there, and what a rebalance does.
+5. `streams.replica`, `streams.reader`, `streams.signals`, `streams.pages`: the wire between the halves.
+6. `streams.worker`, then `streams.app`: how it is put together and run.
+
+Around it
+---------
+Edges: `streams.settings` (the only reader of the environment), `streams.variables`, `streams.security`,
+`streams.kafka_clients` (the only door to confluent-kafka), `streams.surroundings`, `streams.errors`,
+`streams.logging`, `streams.metrics`. Watching itself: `streams.health`, `streams.watchdog`,
+`streams.topic_check`, `streams.claim`. Commands: `streams.cli`, and what stands behind them:
+`streams.brokers` (an embedded cluster, a local Kafka, the topics), `streams.ratings`, `streams.producing`,
+`streams.pacing`, `streams.simulating`, `streams.replaying`, `streams.session`, `streams.demo`,
+`streams.watching`, `streams.run_report`; `streams.inspecting` and `streams.topic_scan` (`nearline inspect`);
+`streams.findings`, `streams.cluster_checks`, `streams.machine_checks` (`nearline doctor`).
+"""
