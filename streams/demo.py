@@ -18,7 +18,7 @@ from streams.simulating import feed, make_world
 from streams.watching import Subscriber
 
 SHARE = "1"
-"""Share of events that the demo's worker ranks before learning: all, for a quick answer to "is it any good?"."""
+"""Share of events that the demo's worker ranks before learning: all, to know soon if it is any good."""
 SETTLE_S = 10.0
 """Longest wait, at the end, for the worker to answer what was sent."""
 

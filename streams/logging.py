@@ -1,7 +1,8 @@
 """Log lines: structured, one a line, JSON off a terminal, and never with a viewer's own values in them.
 
 Our modules call ``structlog.get_logger()``; Faust, aiokafka and librdkafka use the standard library's
-logging, which is sent through the same chain, so that a log collector sees one format.
+logging, which is sent through the same chain, so that a log collector sees one format. Tracebacks are
+Python's plain ones: a frame's variables, which structlog would print on a terminal, are what viewers did.
 """
 
 import logging
@@ -77,5 +78,8 @@ def _last_steps(form: str, stream: TextIO) -> list[Processor]:
     """Return the steps that turn a line into text."""
     drop_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if form == "console" or (form == "auto" and stream.isatty()):
-        return [drop_meta, structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+        return [drop_meta, renderer]
     return [drop_meta, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

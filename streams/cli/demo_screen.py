@@ -1,4 +1,4 @@
-"""What the demo shows: numbers, one viewer's list and how it changes, what is trending, and how good it is."""
+"""What the demo shows: numbers, one viewer's list and how it changes, what is trending, how good it is."""
 
 from typing import TYPE_CHECKING
 

@@ -93,3 +93,24 @@ def test_console_format_is_for_people() -> None:
     configure(form="console", stream=stream)
     structlog.get_logger().info("committed", offset=7)
     assert "offset=7" in stream.getvalue()
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_a_traceback_shows_no_variables(form: str) -> None:
+    """Neither form prints what the failing frame held; both name the error and the line it came from."""
+    stream = io.StringIO()
+    configure(form=form, stream=stream)
+    try:
+        _fail_on("-".join(("s3cret", "wish")))
+    except ZeroDivisionError:
+        structlog.get_logger().exception("failed")
+        logging.getLogger("faust").exception("failed, too")
+    text = stream.getvalue()
+    assert text.count("ZeroDivisionError: division by zero") == 2
+    assert "in _fail_on" in text
+    assert "s3cret-wish" not in text
+
+
+def _fail_on(wish: str) -> float:
+    """Fail while a variable holds what nobody may read."""
+    return len(wish) / (len(wish) - len(wish))
