@@ -37,7 +37,8 @@ def broker(patient: Patient) -> Finding:
     if is_embedded(found):
         return Finding(Status.OK, f"{what}: the embedded one, which keeps and isolates nothing")
     resource = ConfigResource(ResourceType.BROKER, str(next(iter(found.brokers))))
-    answer = admin(patient.settings).describe_configs([resource])[resource].result(topic_scan.TIMEOUT_S)
+    client = admin(patient.settings)  # kept: what a client was asked dies with it
+    answer = client.describe_configs([resource])[resource].result(topic_scan.TIMEOUT_S)
     entry = answer.get("auto.create.topics.enable")
     if entry is not None and entry.value == "true":
         cause = f"{what}; it creates topics by itself, so a misspelt name is a new topic of the wrong shape"

@@ -226,7 +226,11 @@ def test_drift_on_kafka(
     monkeypatch.setenv("NEARLINE_TOPIC_PREFIX", topic_prefix)
     assert main(["topics", "apply", "--partitions", "6"]) == 0
     capsys.readouterr()
-    assert _doctor(capsys, 0)["topic table"]["status"] == "ok"
+    found = _doctor(capsys, 0)
+    assert {name: found[name]["status"] for name in ("broker", "topic table")} == {
+        "broker": "ok",
+        "topic table": "ok",
+    }
     client, home = admin(kafka.bootstrap_servers), f"{topic_prefix}{topics.HOME}"
     for future in client.delete_topics([home]).values():
         future.result(30)
