@@ -101,14 +101,14 @@ def test_a_traceback_shows_no_variables(form: str) -> None:
     stream = io.StringIO()
     configure(form=form, stream=stream)
     try:
-        _fail_on("-".join(("s3cret", "wish")))
+        _fail_on("s3cret-" + str(40 + 2))
     except ZeroDivisionError:
         structlog.get_logger().exception("failed")
         logging.getLogger("faust").exception("failed, too")
     text = stream.getvalue()
     assert text.count("ZeroDivisionError: division by zero") == 2
     assert "in _fail_on" in text
-    assert "s3cret-wish" not in text
+    assert "s3cret-42" not in text
 
 
 def _fail_on(wish: str) -> float:
