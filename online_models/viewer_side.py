@@ -46,14 +46,11 @@ class Columns(NamedTuple):
 
 def columns(verdicts: Sequence[tuple[str, Verdict, int]], events: U8) -> Columns:
     """Turn (viewer, verdict, event time) rows into columns."""
-    return Columns(
-        [v for v, _, _ in verdicts],
-        [d.title_id for _, d, _ in verdicts],
-        [int(d.action) for _, d, _ in verdicts],
-        [d.weight for _, d, _ in verdicts],
-        [at for _, _, at in verdicts],
-        events,
-    )
+    if not verdicts:
+        return Columns((), (), (), (), (), events)
+    viewers, judged, at = zip(*verdicts, strict=True)
+    titles, actions, weights = zip(*judged, strict=True)
+    return Columns(viewers, titles, actions, weights, at, events)
 
 
 def feedback_of(batch: Columns, slots: I4, rows: I4) -> Feedback:

@@ -6,6 +6,7 @@ the event's time. One clock a year ahead would otherwise let every decayed count
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from online_models.catalogue import country_code
@@ -20,6 +21,7 @@ from streams.dead_letters import rejected
 from streams.stage import Record
 
 _NO_HEADERS: tuple[tuple[str, bytes], ...] = ()
+_code = lru_cache(1_024)(country_code)  # there are 676 countries
 
 
 class Told(NamedTuple):
@@ -96,12 +98,13 @@ class Clerk:
     def _take(self, event: Event, record: Record, out: Intake) -> None:
         at, offset = happened_ms(event, record), record.offset
         out.newest_ms = max(out.newest_ms, at)
+        name, viewer, country = event.event_id, event.viewer_id, _code(event.country)
         for n, verdict in enumerate(self._judge(event)):
-            out.verdicts.append((event.viewer_id, verdict, at))
-            out.event_ids.append(f"{event.event_id}\0{n}" if n else event.event_id)
+            out.verdicts.append((viewer, verdict, at))
+            out.event_ids.append(f"{name}\0{n}" if n else name)
             out.offsets.append(offset)
-            out.countries.append(country_code(event.country))
-        if isinstance(event, Preferences):
+            out.countries.append(country)
+        if type(event) is Preferences:
             out.told.append(Told(event, offset, at))
 
     def _check_partition(self, viewer_id: str, record: Record) -> None:
@@ -123,4 +126,5 @@ def happened_ms(event: Event, record: Record) -> int:
     >>> [happened_ms(event, SimpleNamespace(timestamp=sent)) for sent in (2_500, 1_500, -1)]
     [2000, 1500, 2000]
     """
-    return min(event.event_time_ms, record.timestamp) if record.timestamp > 0 else event.event_time_ms
+    at, sent = event.event_time_ms, record.timestamp
+    return sent if 0 < sent < at else at

@@ -19,6 +19,7 @@ PEERS_JOB = {
     "NEARLINE_MODEL__FACTORIZATION__HORIZONS": "[]",
     "NEARLINE_MODEL__FACTORIZATION__NEGATIVES": "5",
     "NEARLINE_MODEL__COWATCH__ENABLED": "false",
+    "NEARLINE_MODEL__COWATCH__NEIGHBOURS": "16",
     "NEARLINE_MODEL__BLEND__POPULARITY": "0.1",
 }
 """16 factors, trending, history, a list for every event, co-watch off: the job of GOALS section 2."""
