@@ -12,7 +12,7 @@ from online_models.kernels.trial import EXPERTS, prequential
 from online_models.title_side import TitleSide
 from online_models.titles import TitleTable
 from online_models.viewer_side import Columns, ViewerSide, blank_signals, columns
-from online_models.viewers import hash_ids
+from online_models.viewers import NO_LIMIT, hash_ids
 from schemas import Event, Preferences
 
 __all__ = ["COLUMNS", "Columns", "Recommender"]
@@ -146,10 +146,11 @@ class Recommender:
     def _set_attributes(self, events: Sequence[Event]) -> None:
         table = self.viewers.viewers
         for event in events:
-            wish = isinstance(event, Preferences) and event.maturity is not None
-            if (event.country is not None or wish) and (table.slot(event.viewer_id) is not None or wish):
-                slot = int(table.acquire([event.viewer_id])[0])
-                if event.country is not None:
-                    table.arrays.country[slot] = country_code(event.country)
-                if isinstance(event, Preferences) and event.maturity is not None:
-                    table.arrays.limit[slot] = event.maturity
+            told = isinstance(event, Preferences)
+            if not told and (event.country is None or table.slot(event.viewer_id) is None):
+                continue
+            slot = int(table.acquire([event.viewer_id])[0])
+            if event.country is not None:
+                table.arrays.country[slot] = country_code(event.country)
+            if isinstance(event, Preferences):
+                table.arrays.limit[slot] = NO_LIMIT if event.maturity is None else event.maturity

@@ -112,8 +112,7 @@ class TitleTable:
         self.params = kernel_params(config, seed)
         self.ids: list[str] = []
         self._rows: dict[str, int] = {}
-        self._keys: U8 = np.zeros(4 * _START, np.uint64)
-        self._values: I4 = np.zeros(4 * _START, np.int32)
+        self._index: tuple[U8, I4] = (np.zeros(4 * _START, np.uint64), np.zeros(4 * _START, np.int32))
         self._lock = Lock()
         self.arrays = self._allocate(_START)
 
@@ -142,11 +141,11 @@ class TitleTable:
     def by_key(self, keys: U8) -> I4:
         """Rows of keys, making nameless new ones; -1 beyond the capacity."""
         out = np.empty(keys.size, np.int32)
-        if find_many(self._keys, self._values, keys, out):
+        if find_many(*self._index, keys, out):
             with self._lock:
                 fresh = np.unique(keys[out < 0])
                 self._add(fresh[: max(0, self.config.title_capacity - len(self))], None)
-            find_many(self._keys, self._values, keys, out)
+            find_many(*self._index, keys, out)
         return out
 
     def pack(self, rows: I4) -> NDArray[np.void]:
@@ -188,18 +187,22 @@ class TitleTable:
         rows = self.intern(title_ids)
         nbr = self.by_key(packed["nbr"].ravel()[packed["nbr"].ravel() != 0])
         fits = rows >= 0
-        rows_in, packed_in = rows[fits], packed[fits]
-        a = self.arrays
-        for name in ("bias", "acc", "watches", "trend", "trend_at", "out", "inp", "nbr_w"):
-            getattr(a, name)[rows_in] = packed_in[name]
         all_nbr = np.full(packed["nbr"].shape, -1, np.int32)
         all_nbr[packed["nbr"] != 0] = nbr
-        a.nbr[rows_in] = all_nbr[fits]
-        first = (a.counts[rows_in, 0] == 0) & (packed_in["counts"][:, 0] > 0)
-        self._activate(np.unique(rows_in[first]))
-        a.counts[rows_in] = packed_in["counts"]
-        a.norm[rows_in] = np.maximum(a.watches[rows_in], 1.0) ** -self.config.cowatch.alpha
+        with self._lock:  # or another thread could grow the arrays between two writes
+            self._write(rows[fits], packed[fits], all_nbr[fits])
         return rows
+
+    def _write(self, rows: I4, packed: NDArray[np.void], nbr: I4) -> None:
+        """Lay packed rows over the arrays; the caller holds the lock."""
+        a = self.arrays
+        for name in ("bias", "acc", "watches", "trend", "trend_at", "out", "inp", "nbr_w"):
+            getattr(a, name)[rows] = packed[name]
+        a.nbr[rows] = nbr
+        first = (a.counts[rows, 0] == 0) & (packed["counts"][:, 0] > 0)
+        self._activate(np.unique(rows[first]))
+        a.counts[rows] = packed["counts"]
+        a.norm[rows] = np.maximum(a.watches[rows], 1.0) ** -self.config.cowatch.alpha
 
     def changed(self) -> I4:
         """Rows with a change worth a record."""
@@ -216,7 +219,7 @@ class TitleTable:
             fresh = dict.fromkeys(t for t in title_ids if t not in self._rows)
             keys = np.array([title_key(t) for t in fresh], np.uint64)
             at = np.empty(keys.size, np.int32)
-            find_many(self._keys, self._values, keys, at)
+            find_many(*self._index, keys, at)
             for title_id, row in zip(fresh, at.tolist(), strict=True):
                 if row >= 0:
                     self._rows[title_id] = row
@@ -231,7 +234,7 @@ class TitleTable:
         first, last = len(self.ids), len(self.ids) + keys.size
         if last > self.arrays.bias.size:
             self.arrays = self._allocate(max(last, 2 * self.arrays.bias.size))
-        if 2 * last > self._keys.size:
+        if 2 * last > self._index[0].size:
             self._rehash(4 * last)
         a, scale = self.arrays, self.config.factorization.initial_scale
         a.key[first:last] = keys
@@ -240,7 +243,7 @@ class TitleTable:
             fill_keyed(a.inp[row], self.seed, _INP, a.key[row], scale)
         named = list(names) if names is not None else [""] * int(keys.size)
         self.ids.extend(named)
-        insert_many(self._keys, self._values, keys, first)
+        insert_many(*self._index, keys, first)
         a.size[0] = last
         for row, title_id in enumerate(named, first):
             if title_id:
@@ -250,7 +253,7 @@ class TitleTable:
         size = 1 << (least - 1).bit_length()
         keys, values = np.zeros(size, np.uint64), np.zeros(size, np.int32)
         insert_many(keys, values, self.arrays.key[: len(self.ids)], 0)
-        self._keys, self._values = keys, values
+        self._index = (keys, values)
 
     def _allocate(self, capacity: int) -> Titles:
         c, n = self.config, self.config.cowatch.neighbours
