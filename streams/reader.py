@@ -22,6 +22,8 @@ MOST = 10_000
 """Messages taken at a time: about 10 MB of title rows."""
 CONSUMER = {"enable.partition.eof": True, "fetch.wait.max.ms": 10}
 """The end of a partition is reported, and news of it is not held back for the driver's own 500 ms."""
+METADATA_S = 10.0
+"""Longest wait for the topic's leaders at start."""
 WAIT_S = 0.01
 """Longest wait for a message: adds to the replica's age, and costs a hundred idle calls a second."""
 
@@ -89,6 +91,7 @@ class TableReader:
         start = kafka_clients.OFFSET_BEGINNING
         waiting = set(self._partitions)
         try:
+            consumer.list_topics(self._topic, timeout=METADATA_S)  # or the first fetch waits half a second
             consumer.assign([TopicPartition(self._topic, p, start) for p in self._partitions])
             while not self._stop.is_set():
                 messages = self._sorted_out(consumer.consume(MOST, WAIT_S), waiting)
