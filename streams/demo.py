@@ -11,6 +11,7 @@ from streams.brokers.embedded import EmbeddedCluster
 from streams.brokers.kafka import KafkaCluster
 from streams.pacing import Speed
 from streams.producing import EventProducer
+from streams.replaying import LOOK_S, ReplayStalledError
 from streams.run_report import RunReport, Tally
 from streams.session import WorkerProcess, free_port, make_topics
 from streams.settings import Settings
@@ -88,17 +89,25 @@ class Demo:
         return Tally.of(self.worker.exposition())
 
     def finish(self) -> RunReport:
-        """Send no more, wait for the answers to what was sent, and report."""
+        """Send no more, wait for the answers to what was sent, and report.
+
+        Raises
+        ------
+        ReplayStalledError
+            Not every event was answered.
+        """
         self._stop.set()
         if self._feeder is not None:
             self._feeder.join()
-        seconds = time.monotonic() - self._began
         deadline = time.monotonic() + SETTLE_S
         tally = self.tally()
-        while tally.events < self.sent and time.monotonic() < deadline:
-            time.sleep(0.1)
+        while tally.events < self.sent:
+            if time.monotonic() > deadline:
+                what = f"{self.sent - tally.events} events were not answered"
+                raise ReplayStalledError(what, next_step=f"read {self.worker.log}")
+            time.sleep(LOOK_S)
             tally = self.tally()
-        return RunReport(seconds, tally)
+        return RunReport(time.monotonic() - self._began, tally)
 
     def close(self) -> None:
         """End everything, the last started first."""

@@ -2,19 +2,38 @@
 
 import threading
 import time
-from collections import Counter
+from typing import NamedTuple
 
-from schemas import topics
-from schemas.codec import decode_home, decode_trending
-from schemas.lists import Home, Trending
+from schemas import Event, topics
+from schemas.codec import decode_event, decode_home, decode_trending
+from schemas.lists import Home, Source, Trending
 from streams import kafka_clients
-from streams.kafka_clients import OFFSET_BEGINNING, Message, TopicPartition
+from streams.kafka_clients import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from streams.settings import Settings
 
-FEATURED_AFTER = 3
-"""Pages after which a viewer is interesting enough to be shown."""
+PATIENCE_S = 4.0
+"""A viewer is shown until he is silent for so long; then the next one who comes back is."""
+REMEMBERED = 1_000
+"""Viewers whose last page is kept, to tell what changed: the demo's default world has 150."""
 WAIT_S = 0.1
 """Longest wait for messages."""
+CAUSE_S = 0.5
+"""Longest wait for the event that caused a page."""
+_ONE_RECORD = {"fetch.message.max.bytes": 20_000, "fetch.wait.max.ms": 50, "fetch.queue.backoff.ms": 10}
+"""One event is wanted, not a megabyte from there on; an event has 16 kB at most. By default the driver waits
+a second before it fetches again, once it has enough."""
+
+
+class Shown(NamedTuple):
+    """The page that is shown, and how it came about."""
+
+    page: Home
+    former: Home
+    """The viewer's page before."""
+    cause: Event | None
+    """The event that caused the page, read back from where the page says it stands."""
+    at: float
+    """When it was read, `time.monotonic`."""
 
 
 class Subscriber:
@@ -23,9 +42,7 @@ class Subscriber:
     Parameters
     ----------
     settings
-        Brokers and prefix.
-    partitions
-        Of the home pages' topic.
+        Brokers and prefix; the topics have to be there.
 
     Attributes
     ----------
@@ -33,22 +50,20 @@ class Subscriber:
         Pages read.
     first_list_s
         Seconds from the start to the first page, None before.
-    page, former
-        The newest two pages of the viewer that is shown: the first to get :data:`FEATURED_AFTER`.
+    shown
+        The newest page of one viewer, who changes when he has been silent for :data:`PATIENCE_S`.
     trending
         The newest global list.
     """
 
-    def __init__(self, settings: Settings, *, partitions: int = 4) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.lists = 0
         self.first_list_s: float | None = None
-        self.page: Home | None = None
-        self.former: Home | None = None
+        self.shown: Shown | None = None
         self.trending: Trending | None = None
-        self._settings, self._partitions = settings, partitions
+        self._settings = settings
         self._home = settings.topic(topics.HOME)
-        self._pages: Counter[bytes] = Counter()
-        self._featured: bytes | None = None
+        self._pages: dict[bytes, bytes] = {}
         self._started = time.monotonic()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="subscriber", daemon=True)
@@ -64,29 +79,56 @@ class Subscriber:
         self._thread.join()
 
     def _run(self) -> None:
-        consumer = kafka_clients.consumer(
-            self._settings, {"group.id": "nearline-demo", "fetch.wait.max.ms": 50}
-        )
-        trending = self._settings.topic(topics.TRENDING)
-        parts = [TopicPartition(self._home, p, OFFSET_BEGINNING) for p in range(self._partitions)]
-        consumer.assign([*parts, TopicPartition(trending, 0, OFFSET_BEGINNING)])
+        pages = self._consumer({"fetch.wait.max.ms": 50})
+        events = self._consumer(_ONE_RECORD)
+        pages.assign([*_parts(pages, self._home), *_parts(pages, self._settings.topic(topics.TRENDING))])
         while not self._stop.is_set():
-            for message in consumer.consume(5_000, WAIT_S):
-                if message.error() is None:
-                    self._take(message)
-        consumer.close()
+            for message in pages.consume(5_000, WAIT_S):
+                if message.error() is None and message.value() is not None:
+                    self._take(message, events)
+        pages.close()
+        events.close()
 
-    def _take(self, message: Message) -> None:
+    def _consumer(self, overrides: dict[str, int]) -> Consumer:
+        return kafka_clients.consumer(self._settings, {"group.id": "nearline-demo", **overrides})
+
+    def _take(self, message: Message, events: Consumer) -> None:
         if message.topic() != self._home:
             self.trending = decode_trending(message.value())
             return
         self.lists += 1
         if self.first_list_s is None:
             self.first_list_s = time.monotonic() - self._started
-        viewer = message.key() or b""
-        if self._featured is None:
-            self._pages[viewer] += 1
-            if self._pages[viewer] >= FEATURED_AFTER:
-                self._featured = viewer
-        if viewer == self._featured:
-            self.former, self.page = self.page, decode_home(message.value())
+        viewer, value = message.key() or b"", message.value() or b""
+        former = self._pages.pop(viewer, None)
+        self._pages[viewer] = value
+        if len(self._pages) > REMEMBERED:
+            del self._pages[next(iter(self._pages))]
+        if former is not None and self._is_next(viewer):
+            page = decode_home(value)
+            self.shown = Shown(page, decode_home(former), _cause(events, page.source), time.monotonic())
+
+    def _is_next(self, viewer: bytes) -> bool:
+        """Whether a viewer's new page is the one to show."""
+        shown = self.shown
+        return (
+            shown is None
+            or shown.page.viewer_id.encode() == viewer
+            or time.monotonic() - shown.at > PATIENCE_S
+        )
+
+
+def _parts(consumer: Consumer, topic: str) -> list[TopicPartition]:
+    """Return all partitions of a topic from their beginning: the embedded cluster always makes 4."""
+    found = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+    return [TopicPartition(topic, number, OFFSET_BEGINNING) for number in found]
+
+
+def _cause(events: Consumer, source: Source) -> Event | None:
+    """Read the event that a page names as its source; None where it does not come in time."""
+    events.assign([TopicPartition(source.topic, source.partition, source.offset)])
+    found = events.consume(1, CAUSE_S)
+    events.unassign()
+    if not found or found[0].error() is not None or found[0].offset() != source.offset:
+        return None
+    return decode_event(found[0].value())

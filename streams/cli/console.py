@@ -5,6 +5,8 @@ output holds the JSON document and nothing else, and everything for humans goes 
 """
 
 import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -14,6 +16,7 @@ from streams.errors import SettingsError, StreamError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 STDOUT = "-"
 """The PATH of `--json` that means standard output."""
@@ -94,6 +97,47 @@ def write_json(json_path: str | None, document: object) -> None:
     except OSError as error:
         what = f"cannot write {json_path}"
         raise SettingsError(what, why=error.strerror or "", next_step="give another --json PATH") from error
+
+
+def figures(title: str, document: Mapping[str, object]) -> "Table":
+    """Return a command's result as a table for people: rounded, a dash for what is not known.
+
+    Examples
+    --------
+    >>> human().print(figures("run", {"events": 1234, "freshness_ms": {"p50": 12.345, "p99": None}}))
+             run
+     events        1,234
+     freshness_ms  p50 12.35 · p99 -
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, title=title, show_header=False, pad_edge=True)
+    for name, value in document.items():
+        table.add_row(name, _figure(value))
+    return table
+
+
+def _figure(value: object) -> str:
+    if isinstance(value, Mapping):
+        return " · ".join(f"{name} {_figure(part)}" for name, part in value.items())
+    if isinstance(value, float) and value == value:  # noqa: PLR0124 - not NaN
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004 - digits shown
+    return f"{value:,}" if isinstance(value, int) else "-" if value is None else str(value)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let ctrl-C and SIGTERM both raise KeyboardInterrupt, so that what a command started ends with it."""
+    import signal
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def present(error: BaseException, *, debug: bool) -> ExitCode:

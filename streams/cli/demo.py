@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.console import human, write_json
+from streams.cli.console import figures, human, interruptible, write_json
 from streams.cli.options import Json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
+    from streams.cli.demo_screen import Pulse
     from streams.demo import Demo
-    from streams.run_report import Tally
 
 REFRESH_S = 0.5
 """Time between two pictures: quick enough to see a list change, slow enough to read it."""
@@ -50,53 +52,59 @@ def demo(
     console = human(json)
     shutil.rmtree(FOLDER, ignore_errors=True)
     stage = Demo(FOLDER, rate, viewers, titles, seed, kafka)
-    try:
-        with console.status("starting broker, topics and worker …"):
-            stage.start()
-        _watch(stage, console, seconds)
-        report = stage.finish()
-    finally:
-        stage.close()
+    with interruptible():
+        try:
+            with console.status("starting broker, topics and worker …"):
+                stage.start()
+            _watch(stage, console, seconds)
+            report = stage.finish()
+        finally:
+            stage.close()
     document = report.document() | {"sent": stage.sent, "first_list_s": stage.subscriber.first_list_s}
-    _summarise(document, console)
+    console.print(figures("nearline demo", document))
+    console.print("next: [bold]nearline demo --kafka[/] for a real broker")
+    console.print("      [bold]nearline evaluate[/] for quality")
     write_json(json, document)
 
 
 def _watch(stage: "Demo", console: "Console", seconds: float | None) -> None:
     """Show what happens until the time is over or the user has seen enough."""
-    from rich.live import Live
-
-    from streams.cli.demo_screen import line, screen
-
     end = time.monotonic() + (seconds if seconds is not None else float("inf"))
-    previous: Tally | None = None
     try:
-        if not console.is_terminal:
-            while time.monotonic() < end:
-                time.sleep(min(LINE_S, max(0.0, end - time.monotonic())))
-                tally = stage.tally()
-                console.print(line(stage, tally, previous, LINE_S))
-                previous = tally
-            return
-        with Live(console=console, auto_refresh=False, screen=False) as live:
-            while time.monotonic() < end:
-                tally = stage.tally()
-                live.update(screen(stage, tally, previous, REFRESH_S), refresh=True)
-                previous = tally
-                time.sleep(REFRESH_S)
+        if console.is_terminal:
+            _draw(stage, console, end)
+        else:
+            _write(stage, console, end)
     except KeyboardInterrupt:
         console.print("[dim]ending …[/]")
 
 
-def _summarise(document: dict[str, object], console: "Console") -> None:
-    """Print what it came to, and what to try next."""
-    from rich.table import Table
+def _draw(stage: "Demo", console: "Console", end: float) -> None:
+    """Show pictures, one in the place of the other."""
+    from rich.live import Live
 
-    table = Table("measure", "value", title="nearline demo")
-    for name, value in document.items():
-        text = " · ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-        table.add_row(name, text)
-    console.print(table)
-    console.print(
-        "next: [bold]nearline demo --kafka[/] for a real broker, [bold]nearline evaluate[/] for quality"
-    )
+    from streams.cli.demo_screen import screen
+
+    with Live(console=console, auto_refresh=False) as live:
+        for pulse in _pulses(stage, end, REFRESH_S):
+            live.update(screen(stage, pulse), refresh=True)
+
+
+def _write(stage: "Demo", console: "Console", end: float) -> None:
+    """Show lines, one below the other."""
+    from streams.cli.demo_screen import line
+
+    for pulse in _pulses(stage, end, LINE_S):
+        console.print(line(stage, pulse), markup=False, soft_wrap=True)
+
+
+def _pulses(stage: "Demo", end: float, every_s: float) -> "Iterator[Pulse]":
+    """Look at the worker from time to time."""
+    from streams.cli.demo_screen import Pulse
+
+    then, before = time.monotonic(), stage.tally()
+    while then < end:
+        time.sleep(min(every_s, max(0.0, end - then)))
+        now, tally = time.monotonic(), stage.tally()
+        yield Pulse.between(before, tally, now - then)
+        then, before = now, tally

@@ -1,114 +1,174 @@
-"""What the demo shows: numbers, one viewer's list and how it changes, what is trending, how good it is."""
+"""What the demo shows: numbers, one viewer's list and how it changes, what is trending, how good it is.
 
-from typing import TYPE_CHECKING
+Every part has its size whatever it holds, so that nothing jumps; it fits 80 by 24.
+"""
 
-from rich.columns import Columns
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
+
+from streams.cli.telling import told
 
 if TYPE_CHECKING:
     from schemas import Title
     from streams.demo import Demo
     from streams.run_report import Tally
+    from streams.watching import Shown
 
 SHOWN = 12
 """Titles shown of a list: what fits beside the rest on 80 by 24."""
-_REASONS = {"co_watch": "watched together", "taste": "your taste", "trending": "trending now"}
+_REASONS = {
+    "co_watch": "watched together",
+    "taste": "your taste",
+    "trending": "trending now",
+    "popular": "popular",
+    "new": "new",
+    "explore": "something else",
+    "resume": "go on",
+}
 
 
-def line(stage: "Demo", tally: "Tally", previous: "Tally | None", seconds: float) -> str:
+class Pulse(NamedTuple):
+    """The worker's counters now, and its rates since the last picture."""
+
+    tally: "Tally"
+    events_per_s: float
+    lists_per_s: float
+
+    @classmethod
+    def between(cls, then: "Tally", now: "Tally", seconds: float) -> "Pulse":
+        """Compare two tallies that are so many seconds apart."""
+        return cls(now, (now.events - then.events) / seconds, (now.lists - then.lists) / seconds)
+
+    @property
+    def hit_rates(self) -> dict[str, str]:
+        """HR@10 by model, as text."""
+        return {name: _number(rate, ".3f") for name, rate in self.tally.hit_rate().items()}
+
+    @property
+    def freshness(self) -> str:
+        """Milliseconds from event to list, as text."""
+        return "  ".join(f"{name} {_number(value, '.0f')}" for name, value in self.tally.freshness_ms.items())
+
+
+def line(stage: "Demo", pulse: Pulse) -> str:
     """Return the state in one line, for where there is no terminal."""
-    events, lists = _rates(tally, previous, seconds)
-    rate = tally.hit_rate()
-    quality = (
-        f"hit@10 {rate['blend']:.3f} popularity {rate['popularity']:.3f}" if tally.tested else "hit@10 -"
-    )
-    fresh = tally.freshness_ms
-    viewer = stage.subscriber.page.viewer_id if stage.subscriber.page else "-"
+    known, shown = _catalogue(stage), stage.subscriber.shown
+    items = shown.page.rows[0].items[:3] if shown else ()
+    top = ", ".join(_name(known, item.title_id) for item in items)
+    viewer = f"{shown.page.viewer_id}: {top}" if shown else "no list yet"
+    rates = pulse.hit_rates
     return (
-        f"{events:,.0f} events/s  {lists:,.0f} lists/s  "
-        f"fresh p50 {fresh['p50']:.0f} ms p99 {fresh['p99']:.0f} ms  "
-        f"{quality}  viewer {viewer}: {_headline(stage)}"
+        f"{pulse.events_per_s:,.0f} events/s  {pulse.lists_per_s:,.0f} lists/s  fresh {pulse.freshness} ms  "
+        f"hit@10 {rates['blend']} popularity {rates['popularity']}  {viewer}"
     )
 
 
-def screen(stage: "Demo", tally: "Tally", previous: "Tally | None", seconds: float) -> RenderableType:
+def screen(stage: "Demo", pulse: Pulse) -> RenderableType:
     """Return the whole picture."""
-    known = {title.title_id: title for title in stage.world.titles}
-    return Group(
-        _numbers(tally, previous, seconds),
-        Columns([_list(stage, known), _trending(stage, known)]),
-        "[dim]ctrl-C ends[/]",
-    )
+    known = _catalogue(stage)
+    beside = Table.grid(expand=True)
+    beside.add_column(ratio=5)
+    beside.add_column(ratio=2)
+    beside.add_row(_list(stage.subscriber.shown, known), _trending(stage, known))
+    return Group(_numbers(pulse), beside, "[dim]ctrl-C ends[/]")
 
 
-def _rates(tally: "Tally", previous: "Tally | None", seconds: float) -> tuple[float, float]:
-    if previous is None:
-        return 0.0, 0.0
-    return (tally.events - previous.events) / seconds, (tally.lists - previous.lists) / seconds
-
-
-def _headline(stage: "Demo") -> str:
-    page = stage.subscriber.page
-    known = {title.title_id: title for title in stage.world.titles}
-    return (
-        ", ".join(_name(known, item.title_id) for item in page.rows[0].items[:3]) if page else "no list yet"
-    )
-
-
-def _numbers(tally: "Tally", previous: "Tally | None", seconds: float) -> Panel:
-    events, lists = _rates(tally, previous, seconds)
-    table = Table.grid(padding=(0, 3))
-    fresh, rate = tally.freshness_ms, tally.hit_rate()
-    table.add_row("events/s", "lists/s", "event to list, ms", "dead letters", "hit@10: blend", "popularity")
+def _numbers(pulse: Pulse) -> Panel:
+    tally, rates = pulse.tally, pulse.hit_rates
+    table = Table.grid(expand=True, padding=(0, 1))
+    for ratio in (3, 3, 5, 4, 4, 4):
+        table.add_column(ratio=ratio, no_wrap=True)
+    table.add_row("events/s", "lists/s", "event to list", "dead letters", "hit@10 blend", "popularity")
     table.add_row(
-        f"[bold]{events:,.0f}[/]",
-        f"[bold]{lists:,.0f}[/]",
-        f"[bold]p50 {fresh['p50']:.0f}  p99 {fresh['p99']:.0f}[/]",
+        f"[bold]{pulse.events_per_s:,.0f}[/]",
+        f"[bold]{pulse.lists_per_s:,.0f}[/]",
+        f"[bold]{pulse.freshness}[/] ms",
         f"{tally.dead_letters}",
-        f"[bold green]{rate['blend']:.3f}[/]" if tally.tested else "-",
-        f"{rate['popularity']:.3f}" if tally.tested else "-",
+        f"[bold green]{rates['blend']}[/]",
+        rates["popularity"],
     )
-    return Panel(table, title=f"nearline · {tally.events:,} events · {tally.lists:,} lists", expand=False)
+    return Panel(table, title=f"nearline · {tally.events:,} events · {tally.lists:,} lists")
 
 
-def _list(stage: "Demo", known: "dict[str, Title]") -> RenderableType:
-    page, former = stage.subscriber.page, stage.subscriber.former
-    if page is None:
-        return Panel("waiting for somebody to come back …", title="one viewer's list")
-    before = {item.title_id: n for n, item in enumerate(former.rows[0].items)} if former else {}
-    table = Table("", "title", "genre", "because", box=None, padding=(0, 1))
-    for n, item in enumerate(page.rows[0].items[:SHOWN]):
-        reason = item.reason or page.rows[0].reason
-        genre = ", ".join(known[item.title_id].tags.genre[:2]) if item.title_id in known else ""
-        because = _REASONS.get(str(reason), str(reason))
-        table.add_row(
-            _move(before, item.title_id, n), _name(known, item.title_id), f"[dim]{genre}[/]", because
+def _list(shown: "Shown | None", known: "Mapping[str, Title]") -> RenderableType:
+    table = Table(box=None, expand=True, padding=(0, 1, 0, 0))
+    table.add_column("", width=3, no_wrap=True)
+    table.add_column("title", ratio=4, no_wrap=True)
+    table.add_column("genre", ratio=4, no_wrap=True, style="dim")
+    table.add_column("because", width=16, no_wrap=True)
+    rows = _rows(shown, known) if shown else []
+    for row in rows + [("", "", "", "")] * (SHOWN - len(rows)):
+        table.add_row(*row)
+    if shown is None:
+        return Panel(Group("waiting for somebody to come back …", table), title="one viewer's list")
+    page, ago = shown.page, time.monotonic() - shown.at
+    title = f"top picks for {escape(page.viewer_id)} · page {page.seq} · {ago:.0f} s ago"
+    return Panel(Group(_deed(shown, known), table), title=title)
+
+
+def _deed(shown: "Shown", known: "Mapping[str, Title]") -> RenderableType:
+    """Say what the viewer did that changed the page."""
+    grid = Table.grid()
+    grid.add_column(no_wrap=True)
+    deed = told(shown.cause, lambda title: _name(known, title)) if shown.cause else "did something"
+    grid.add_row(f"[bold yellow]{escape(deed)}[/]")
+    return grid
+
+
+def _rows(shown: "Shown", known: "Mapping[str, Title]") -> list[tuple[str, str, str, str]]:
+    row = shown.page.rows[0]
+    before = {item.title_id: n for n, item in enumerate(shown.former.rows[0].items)}
+    return [
+        (
+            _move(before, item.title_id, n),
+            escape(_name(known, item.title_id)),
+            escape(_genres(known, item.title_id)),
+            _REASONS.get(str(item.reason or row.reason), ""),
         )
-    return Panel(table, title=f"top picks for {page.viewer_id} · page {page.seq}", expand=False)
+        for n, item in enumerate(row.items[:SHOWN])
+    ]
 
 
-def _move(before: dict[str, int], title: str, now: int) -> str:
+def _move(before: Mapping[str, int], title: str, now: int) -> str:
     """Say how a title moved since the page before."""
-    if not before:
-        return " "
     if title not in before:
         return "[bold green]new[/]"
     step = before[title] - now
     return f"[green]▲{step}[/]" if step > 0 else f"[red]▼{-step}[/]" if step < 0 else " "
 
 
-def _trending(stage: "Demo", known: "dict[str, Title]") -> RenderableType:
+def _trending(stage: "Demo", known: "Mapping[str, Title]") -> RenderableType:
     trending = stage.subscriber.trending
-    if trending is None:
-        return Panel("…", title="trending")
-    table = Table("title", "", box=None, padding=(0, 1))
-    for item in trending.items[:SHOWN]:
-        table.add_row(_name(known, item.title_id), f"[dim]{item.score:.0f}[/]")
-    return Panel(table, title="trending", expand=False)
+    table = Table(box=None, expand=True, padding=(0, 1, 0, 0))
+    table.add_column("title", ratio=1, no_wrap=True)
+    table.add_column("", width=4, no_wrap=True, justify="right", style="dim")
+    items = trending.items[:SHOWN] if trending else ()
+    for item in items:
+        table.add_row(escape(_name(known, item.title_id)), f"{item.score:.0f}")
+    for _ in range(SHOWN - len(items)):
+        table.add_row("", "")
+    return Panel(Group("[dim]watched most[/]", table), title="trending")
 
 
-def _name(known: "dict[str, Title]", title_id: str) -> str:
+def _catalogue(stage: "Demo") -> "Mapping[str, Title]":
+    return {title.title_id: title for title in stage.world.titles}
+
+
+def _name(known: "Mapping[str, Title]", title_id: str) -> str:
     title = known.get(title_id)
     return title.name or title_id if title else title_id
+
+
+def _genres(known: "Mapping[str, Title]", title_id: str) -> str:
+    return ", ".join(known[title_id].tags.genre[:2]) if title_id in known else ""
+
+
+def _number(value: float | None, form: str) -> str:
+    """Write a number; a dash for what is not known yet."""
+    return "-" if value is None or value != value else format(value, form)  # noqa: PLR0124 - NaN

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.console import human, write_json
+from streams.cli.console import figures, human, interruptible, write_json
 from streams.cli.options import Brokers, Json
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def replay(
     stars = dataset.ratings.ratings
     kept = (stars >= min_rating if feedback == "positives" else stars > 0).nonzero()[0][:limit]
     model = {"NEARLINE_MODEL__REWARD__LIKED_STARS": str(min_rating)}
-    with ExitStack() as stack:
+    with interruptible(), ExitStack() as stack:
         settings = _cluster(stack, brokers, prefix, embedded=embedded)
         report = _run(
             stack,
@@ -80,7 +80,7 @@ def replay(
             console=console,
         )
     if report is not None:
-        _show(report, console)
+        console.print(figures("nearline replay", report.document()))
         write_json(json, report.document())
 
 
@@ -165,14 +165,3 @@ def _progress(console: "Console") -> "Progress":
         TextColumn("{task.fields[state]}"),
         console=console,
     )
-
-
-def _show(report: "RunReport", console: "Console") -> None:
-    """Print the report as a table."""
-    from rich.table import Table
-
-    table = Table("measure", "value", title="replay")
-    for name, value in report.document().items():
-        text = " · ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-        table.add_row(name, text)
-    console.print(table)

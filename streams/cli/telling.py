@@ -1,0 +1,83 @@
+"""Events in words, for people who watch a demo."""
+
+from collections.abc import Callable
+
+from schemas import Event
+from schemas.events import (
+    Browse,
+    Impression,
+    ListAction,
+    MyList,
+    Pause,
+    Play,
+    Preferences,
+    Progress,
+    Rate,
+    Search,
+    Select,
+    Skip,
+    Stop,
+    StopCause,
+    Thumb,
+)
+
+_THUMBS = {Thumb.UP: "a thumb up", Thumb.DOWN: "a thumb down", Thumb.DOUBLE_UP: "two thumbs up"}
+
+
+def told(event: Event, name: Callable[[str], str]) -> str:
+    """Say what somebody did.
+
+    Parameters
+    ----------
+    event
+        What happened.
+    name
+        Gives a title's name.
+
+    Examples
+    --------
+    >>> told(Pause(event_id="e", viewer_id="v", event_time_ms=1, title_id="t", position_s=90), str.upper)
+    'paused T'
+    """
+    match event:
+        case Play() | Progress() | Pause() | Stop():
+            return _played(event, name(event.title_id))
+        case Rate():
+            stars = f"{event.stars:g} stars" if event.stars is not None else ""
+            return f"gave {name(event.title_id)} {_THUMBS[event.thumb] if event.thumb else stars}"
+        case MyList():
+            verb = "put {} on" if event.action is ListAction.ADD else "took {} off"
+            return f"{verb.format(name(event.title_id))} the list"
+        case Skip() | Select() | Impression():
+            verb = {Skip: "turned down", Select: "opened", Impression: "saw"}[type(event)]
+            return f"{verb} {name(event.title_id)}"
+        case Search() | Browse() | Preferences():
+            return _looked(event, name)
+
+
+def _played(event: Play | Progress | Pause | Stop, title: str) -> str:
+    match event:
+        case Play():
+            return f"started {title}"
+        case Pause():
+            return f"paused {title}"
+        case Progress():
+            return f"is {_minutes(event.watched_s)} into {title}"
+        case Stop():
+            end = "to its end" if event.cause is StopCause.ENDED else "and left"
+            return f"watched {_minutes(event.watched_s)} of {title} {end}"
+
+
+def _looked(event: Search | Browse | Preferences, name: Callable[[str], str]) -> str:
+    match event:
+        case Search():
+            opened = f" and opened {name(event.clicked_title_id)}" if event.clicked_title_id else ""
+            return f"searched for {event.query}{opened}"
+        case Browse():
+            return f"looked around {event.surface}"
+        case Preferences():
+            return f"likes {', '.join(event.genres)}" if event.genres else "said what they like"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min"
