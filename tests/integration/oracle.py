@@ -5,21 +5,25 @@ which the log holds them. What is promised exactly is compared byte by byte; lea
 what they were learned from depends on how old the replica was.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from online_models.titles import TitleTable, row_dtype
 from online_models.viewers import head_dtype
 from schemas import topics
 from schemas.codec import decode_home
 from streams import title_rows, viewer_rows
+from streams.changelog import APPLIED_KEY, unpack_applied
 from streams.kafka_clients import KafkaError, Message, TopicPartition, consumer
 from streams.metrics import Metrics
 from streams.replica import Replica
+from streams.session import WorkerProcess
 from streams.settings import Settings
 from streams.signals import unpack
 from streams.titles import TitlesStep
@@ -83,11 +87,13 @@ def replayed(settings: Settings, events: list[Message], signals: list[Message]) 
     for partition in range(PARTITIONS):
         records = [_record(message) for message in events if message.partition() == partition]
         _replay_viewers(stage, partition, records, facts)
-    titles = Rows()
-    step = TitlesStep(settings, 0, titles)  # type: ignore[arg-type] - a store of this test's
-    for message in signals:
-        titles.update(_kept(step([_record(message)]).rows))
-    facts.titles = _title_facts(titles, settings)
+    for shard in range(settings.title_shards):
+        titles = Rows()
+        step = TitlesStep(settings, shard, titles)  # type: ignore[arg-type] - a store of this test's
+        for message in signals:
+            if message.partition() == shard:
+                titles.update(_kept(step([_record(message)]).rows))
+        facts.titles |= _title_facts(titles, settings)
     return facts
 
 
@@ -96,8 +102,43 @@ def observed(settings: Settings) -> Facts:
     facts = Facts()
     facts.viewers = _viewer_facts(_newest(read(settings, topics.VIEWER_STATE)), settings)
     facts.titles = _title_facts(_newest(read(settings, topics.TITLE_MODEL)), settings)
-    facts.signals = _signal_facts([m.value() or b"" for m in read(settings, topics.SIGNALS)], settings)
+    sent = [m.value() or b"" for m in read(settings, topics.SIGNALS) if m.partition() == 0]
+    facts.signals = _signal_facts(sent, settings)  # every shard is sent all of them
     return facts
+
+
+def await_answers(settings: Settings, workers: Sequence[WorkerProcess], timeout_s: float = 90.0) -> None:
+    """Wait until every event is applied and everything that was signalled is learned."""
+    deadline = time.monotonic() + timeout_s
+    wanted = {"ready": PARTITIONS + settings.title_shards, "behind": 0}
+    state: dict[str, float] = {}
+    while time.monotonic() < deadline:
+        for worker in workers:
+            worker.check()
+        shown = [worker.exposition() for worker in workers]
+        state = {
+            "ready": sum(one.value("nearline_partitions", state="ready") for one in shown),
+            "behind": sum(one.value("nearline_replica_age_events") for one in shown),
+        }
+        if state == wanted and _settled(settings):
+            return
+        time.sleep(1.0)
+    pytest.fail(f"not answered in {timeout_s} s: {state}")
+
+
+def _settled(settings: Settings) -> bool:
+    """Whether the applied records in the changelogs have reached the ends of the sources."""
+    pairs = ((topics.EVENTS, topics.VIEWER_STATE), (topics.SIGNALS, topics.TITLE_MODEL))
+    return all(_last(settings, source) == _applied(settings, log) for source, log in pairs)
+
+
+def _last(settings: Settings, topic: str) -> dict[int, int]:
+    return {message.partition(): message.offset() for message in read(settings, topic)}
+
+
+def _applied(settings: Settings, topic: str) -> dict[int, int]:
+    marks = [m for m in read(settings, topic) if m.key() == APPLIED_KEY]
+    return {mark.partition(): unpack_applied(mark.value() or b"") for mark in marks}
 
 
 def _replay_viewers(stage: ViewersStage, partition: int, records: list[Any], facts: Facts) -> None:
@@ -107,8 +148,8 @@ def _replay_viewers(stage: ViewersStage, partition: int, records: list[Any], fac
     for start in range(0, len(records), 200):
         outcome = step(records[start : start + 200])
         rows.update(_kept(outcome.rows))
-        for (topic, _), messages in outcome.outputs.items():
-            if topic.endswith(topics.SIGNALS):
+        for (topic, to), messages in outcome.outputs.items():
+            if topic.endswith(topics.SIGNALS) and to == 0:
                 sent += [message["value"] or b"" for message in messages]
             if topic.endswith(topics.HOME):
                 pages = [decode_home(message["value"]) for message in messages]

@@ -15,7 +15,6 @@ from online_models.simulation import World
 from schemas import topics
 from schemas.codec import decode_home
 from streams.brokers.kafka import KafkaCluster
-from streams.changelog import unpack_applied
 from streams.producing import EventProducer
 from streams.session import WorkerProcess, make_topics
 from streams.settings import Settings
@@ -47,7 +46,7 @@ def test_killed_workers_equal_a_single_process_replay(
         for worker in workers:
             worker.wait_ready()
         _produce_and_kill(settings, workers, random.Random(11))
-        _await_answers(settings, workers)
+        oracle.await_answers(settings, workers)
         assert [worker.stop() for worker in workers] == [0, 0]
     events = oracle.read(settings, topics.EVENTS)
     assert len(events) == EVENTS
@@ -82,36 +81,6 @@ def _kill(worker: WorkerProcess, *, rob: bool) -> None:
     if rob:
         shutil.rmtree(worker.folder / "state")
     worker.start()
-
-
-def _await_answers(settings: Settings, workers: list[WorkerProcess], timeout_s: float = 90.0) -> None:
-    """Wait until every event is applied and everything that was signalled is learned."""
-    deadline = time.monotonic() + timeout_s
-    state: dict[str, float] = {}
-    while time.monotonic() < deadline:
-        for worker in workers:
-            worker.check()
-        shown = [worker.exposition() for worker in workers]
-        state = {
-            "ready": sum(one.value("nearline_partitions", state="ready") for one in shown),
-            "behind": sum(one.value("nearline_replica_age_events") for one in shown),
-        }
-        if state == {"ready": oracle.PARTITIONS + 1, "behind": 0} and _settled(settings):
-            return
-        time.sleep(1.0)
-    pytest.fail(f"not answered in {timeout_s} s: {state}")
-
-
-def _settled(settings: Settings) -> bool:
-    """Whether the applied records in the changelogs have reached the ends of the sources."""
-    applied: dict[int, int] = {}
-    for message in oracle.read(settings, topics.VIEWER_STATE):
-        if (message.key() or b"")[:1] == b"\0":
-            applied[message.partition()] = unpack_applied(message.value() or b"")
-    last: dict[int, int] = {}
-    for message in oracle.read(settings, topics.EVENTS):
-        last[message.partition()] = message.offset()
-    return applied == last
 
 
 def _check_lists(settings: Settings, last_cause: dict[str, int]) -> None:
