@@ -31,8 +31,10 @@ TITLES = {
     ),
     "made-up.inter": (
         "made-up.item",
-        "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n"
-        "30\tGlass Harbour\t1996\tAction\n",
+        (
+            "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n"
+            "30\tGlass Harbour\t1996\tAction\n"
+        ),
     ),
 }
 
