@@ -107,7 +107,7 @@ class Demo:
                 raise ReplayStalledError(what, next_step=f"read {self.worker.log}")
             time.sleep(LOOK_S)
             tally = self.tally()
-        return RunReport(time.monotonic() - self._began, tally)
+        return RunReport(tally.events, time.monotonic() - self._began, tally)
 
     def close(self) -> None:
         """End everything, the last started first."""

@@ -66,8 +66,8 @@ class Replay:
     worker: WorkerProcess | None
     show: Callable[[int, Tally | None], None]
 
-    def run(self) -> RunReport | None:
-        """Produce everything, wait until every event is answered, and report; None without a worker.
+    def run(self) -> RunReport:
+        """Produce everything, wait until every event is answered where there is a worker, and report.
 
         Raises
         ------
@@ -91,7 +91,7 @@ class Replay:
 
 
 class _Watch:
-    """Look at the worker now and then, and remember what the report needs."""
+    """Look at the worker, where there is one, now and then, and remember what the report needs."""
 
     def __init__(self, events: int, worker: WorkerProcess | None) -> None:
         self._events, self._worker = events, worker
@@ -134,9 +134,8 @@ class _Watch:
             raise ReplayStalledError(what, next_step=f"read {self._worker.log}")
         return tally
 
-    def report(self, started: float) -> RunReport | None:
+    def report(self, started: float) -> RunReport:
         """Sum up."""
-        if self.last is None:
-            return None
+        seconds = (self._finished_at or time.monotonic()) - started
         lead = sum(self._leads) / len(self._leads) if self._leads else None
-        return RunReport(self._finished_at - started, self.last, self._warm, lead)
+        return RunReport(self._events, seconds, self.last, self._warm, lead)

@@ -7,6 +7,10 @@ from streams.metrics import Exposition
 __all__ = ["RunReport", "Tally"]
 
 FRESHNESS = "nearline_freshness_seconds"
+MODELS = ("blend", "popularity")
+"""Whose hits a worker counts."""
+QUANTILES = {"p50": 0.5, "p99": 0.99}
+"""Of the freshness."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +35,10 @@ class Tally:
             dead_letters=int(read.value("nearline_dead_letters_total")),
             lag=int(read.value("nearline_replica_age_events")),
             tested=int(read.value("nearline_prequential_tested_total", model="blend")),
-            hits={
-                name: int(read.value("nearline_prequential_hits_total", model=name))
-                for name in ("blend", "popularity")
-            },
+            hits={name: int(read.value("nearline_prequential_hits_total", model=name)) for name in MODELS},
             freshness_ms={
-                f"p{q}": 1000 * read.quantile(FRESHNESS, q / 100, stage="viewers") for q in (50, 99)
+                name: round(1000 * read.quantile(FRESHNESS, share, stage="viewers"), 2)
+                for name, share in QUANTILES.items()
             },
         )
 
@@ -53,26 +55,36 @@ class Tally:
 class RunReport:
     """A run from beginning to end."""
 
+    events: int
+    """Events produced, and answered where a worker was there."""
     seconds: float
-    """From the first event to the last answer."""
-    last: Tally
+    """From the first event to the last answer, or to the last delivery where nobody answers."""
+    last: Tally | None
+    """The worker's last tally; None without a worker."""
     warm: Tally | None = None
     """The tally from which on hits count; None counts all."""
     lead_events: float | None = None
     """Mean lead over the replica, in events."""
 
     def document(self) -> dict[str, object]:
-        """Return the run under its documented JSON keys (see the commands' help)."""
+        """Return the run under its documented JSON keys; None (null) for what only a worker can tell.
+
+        Examples
+        --------
+        >>> RunReport(events=600, seconds=2.0, last=None).document()["events_per_s"]
+        300.0
+        """
         last = self.last
+        hits = last.hit_rate(self.warm) if last else dict.fromkeys(MODELS)
         return {
-            "events": last.events,
-            "lists": last.lists,
-            "dead_letters": last.dead_letters,
+            "events": self.events,
+            "lists": last and last.lists,
+            "dead_letters": last and last.dead_letters,
             "seconds": round(self.seconds, 3),
-            "events_per_s": round(last.events / self.seconds, 1),
-            "lists_per_s": round(last.lists / self.seconds, 1),
-            "freshness_ms": {name: round(value, 2) for name, value in last.freshness_ms.items()},
-            "hr@10": last.hit_rate(self.warm),
-            "tested": last.tested - (self.warm.tested if self.warm else 0),
+            "events_per_s": round(self.events / self.seconds, 1),
+            "lists_per_s": last and round(last.lists / self.seconds, 1),
+            "freshness_ms": last.freshness_ms if last else dict.fromkeys(QUANTILES),
+            "hr@10": hits,
+            "tested": last and last.tested - (self.warm.tested if self.warm else 0),
             "replica_age_events": self.lead_events,
         }

@@ -37,6 +37,8 @@ class ExitCode(IntEnum):
     """The outcome of a transaction is unknown, or state has to be rebuilt: start the worker again."""
     STUCK = 5
     """The watchdog saw no progress and ended the worker: start it again."""
+    INTERRUPTED = 130
+    """Ctrl-C or SIGTERM came before the work was done, as shells number it."""
 
 
 @dataclass(slots=True)

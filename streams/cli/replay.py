@@ -54,6 +54,8 @@ def replay(
     """Produce a file's ratings as events, let a worker answer them, and report quality, freshness and speed.
 
     Every event is ranked before it is learned (HR@10 as in `nearline evaluate`, the first 20 % not averaged).
+    JSON keys: events, lists, dead_letters, seconds, events_per_s, lists_per_s, freshness_ms.p50 and p99,
+    hr@10.blend and hr@10.popularity, tested, replica_age_events; null for what only a worker can tell.
     """
     from contextlib import ExitStack
 
@@ -79,9 +81,8 @@ def replay(
             model=model if with_worker else None,
             console=console,
         )
-    if report is not None:
-        console.print(figures("nearline replay", report.document()))
-        write_json(json, report.document())
+    console.print(figures("nearline replay", report.document()))
+    write_json(json, report.document())
 
 
 def _cluster(stack: "ExitStack", brokers: str | None, prefix: str | None, *, embedded: bool) -> "Settings":
@@ -113,7 +114,7 @@ def _run(
     pace: "Speed",
     model: dict[str, str] | None,
     console: "Console",
-) -> "RunReport | None":
+) -> "RunReport":
     """Start the worker, produce, and wait for the answers."""
     import shutil
 
@@ -146,20 +147,18 @@ def _run(
 
 
 def _state(tally: "Tally | None") -> str:
-    """Say in a few words how it goes."""
-    if tally is None:
+    """Say in a few words how good it is; the rest of a line of 80 has no room for more."""
+    if tally is None or not tally.tested:
         return ""
     rate = tally.hit_rate()
-    quality = f" · HR@10 {rate['blend']:.3f} (popularity {rate['popularity']:.3f})" if tally.tested else ""
-    return f"{tally.lists:,} lists{quality} · model {tally.lag:,} events old"
+    return f"HR@10 {rate['blend']:.3f} · popularity {rate['popularity']:.3f}"
 
 
 def _progress(console: "Console") -> "Progress":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     return Progress(
-        TextColumn("[bold]{task.description}"),
-        BarColumn(bar_width=30),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[state]}"),
