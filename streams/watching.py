@@ -17,8 +17,8 @@ REMEMBERED = 1_000
 """Viewers whose last page is kept, to tell what changed: the demo's default world has 150."""
 WAIT_S = 0.1
 """Longest wait for messages."""
-CAUSE_S = 0.5
-"""Longest wait for the event that caused a page."""
+CAUSE_S = 2.0
+"""Longest wait for the event that caused a page: a millisecond, but for the first one, which connects."""
 _ONE_RECORD = {"fetch.message.max.bytes": 20_000, "fetch.wait.max.ms": 50, "fetch.queue.backoff.ms": 10}
 """One event is wanted, not a megabyte from there on; an event has 16 kB at most. By default the driver waits
 a second before it fetches again, once it has enough."""

@@ -1,0 +1,77 @@
+"""`nearline worker`: exit codes, and what is said when it cannot start."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from schemas.topics import TOPICS
+from streams.brokers.embedded import EmbeddedCluster
+from streams.cli import main
+from streams.session import free_port
+
+
+def test_missing_topics_are_code_1(
+    embedded: EmbeddedCluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The operator reads which topics, and the command that makes them."""
+    words = ["--brokers", embedded.bootstrap_servers, "--prefix", "none.", "--state-dir", str(tmp_path)]
+    assert main(["worker", *words]) == 1
+    said = capsys.readouterr().err
+    assert "none.viewing.events.v1" in said
+    assert "nearline topics apply" in said
+
+
+def test_no_broker_is_code_3(capsys: pytest.CaptureFixture[str]) -> None:
+    """A closed port is the broker's matter."""
+    assert main(["worker", "--brokers", "127.0.0.1:1"]) == 3
+    assert "nearline kafka start" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--http-port", "70000"], ["--group", "not a group"]])
+def test_a_wrong_setting_is_code_2(words: list[str]) -> None:
+    """Before anything is connected to."""
+    assert main(["worker", *words]) == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_is_code_0(embedded: EmbeddedCluster, tmp_path: Path, number: signal.Signals) -> None:
+    """A ready worker drains and leaves; what it says is on standard error."""
+    embedded.create(TOPICS)
+    port = free_port()
+    words = ["--brokers", embedded.bootstrap_servers, "--state-dir", str(tmp_path), "--http-port", str(port)]
+    environment = os.environ | {"NEARLINE_CHECK_CRCS": "false"}
+    child = subprocess.Popen(
+        [sys.executable, "-m", "streams", "worker", *words],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not _ready(port):
+            assert child.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        child.send_signal(number)
+        out, said = child.communicate(timeout=30)
+    finally:
+        child.kill()
+    assert child.returncode == 0, said
+    assert out == ""
+
+
+def _ready(port: int) -> bool:
+    """Ask the worker."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
