@@ -10,6 +10,7 @@ import contextlib
 import gc
 import signal
 from collections.abc import Callable, Iterable, Sequence
+from threading import BoundedSemaphore
 from typing import Protocol
 
 import structlog
@@ -37,6 +38,10 @@ _LOG = structlog.get_logger(__name__)
 COLLECT_AFTER = 100_000
 """New objects after which Python looks for cycles among them: a batch has tens of thousands, and no cycles.
 At its default of 700 the search took a tenth of the worker's CPU (measured)."""
+
+UNDER_WAY = 32
+"""Batches under way at most. Most of a small batch's time is its transaction, which waits for the broker and
+needs no core: only the steps take turns, as many at a time as the setting `threads` says."""
 
 STOP_S = 15.0
 """Seconds to drain, commit and leave after a signal; orchestrators kill after 30."""
@@ -90,9 +95,10 @@ def build_app(
         consumer=lambda: kafka_clients.consumer(settings, RESTORER),
         metrics=metrics,
         memory=StoreMemory(),
+        turn=BoundedSemaphore(settings.threads),
         failpoint=failpoint,
     )
-    return App(settings, Stages(specs, around, threads=settings.threads, die=die))
+    return App(settings, Stages(specs, around, threads=UNDER_WAY, die=die))
 
 
 def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:

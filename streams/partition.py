@@ -176,7 +176,8 @@ class Partition:
         if suspect and suspect.condemns(records[0].offset):
             return Outcome(dead_letters=[condemned(records[0], stage=stage, error=suspect.error)])
         try:
-            return self._step(records)
+            with self._around.turn:
+                return self._step(records)
         except (StreamError, MemoryError):
             raise
         except Exception as error:

@@ -44,8 +44,7 @@ class Stages:
     around
         What their partitions share.
     threads
-        Batches that are worked on at the same time. More than the cores that are free starves the broker on
-        the same machine (measured: until transactions time out).
+        Batches that are under way at the same time, those that wait for the broker included.
     die
         Ends the process after a failure.
     """

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from streams.kafka_clients import Consumer, Producer
@@ -44,6 +45,9 @@ class Surroundings:
 
     memory: StoreMemory
     """What the databases share."""
+
+    turn: AbstractContextManager[object] = field(default_factory=nullcontext)
+    """Held while a step computes; a semaphore bounds how many do at the same time. Default: no bound."""
 
     failpoint: Failpoint = no_failpoint
     """Called at in_restore, mid_produce, before_commit, after_commit, after_store."""

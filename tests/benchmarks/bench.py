@@ -1,7 +1,8 @@
 """Where a benchmark runs: the broker, the cores, a folder for state."""
 
 import os
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -21,8 +22,8 @@ FOREIGN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 class Bench:
     """A broker and the cores; a context manager.
 
-    Everything that is started inside runs on the other cores than `core`, but for workers that are pinned
-    to it.
+    This process, what it starts and the broker run on the other cores than `core`, which is left to workers
+    that are pinned to it.
 
     Parameters
     ----------
@@ -42,6 +43,8 @@ class Bench:
         cores = sorted(os.sched_getaffinity(0))
         self.core = cores[0] if len(cores) > 1 else None
         self._all = cores
+        self._others = cores[1:] or cores
+        self._broker_pids: list[int] = []
 
     def settings(self, name: str) -> Settings:
         """Return settings whose topics and group no other benchmark has."""
@@ -52,6 +55,13 @@ class Bench:
         """Return a folder for a worker."""
         return self._folder / name
 
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Let everybody run on every core meanwhile."""
+        self._place(self._all)
+        yield
+        self._place(self._others)
+
     @property
     def cores(self) -> list[int]:
         """All cores, for a worker that is not pinned."""
@@ -60,8 +70,6 @@ class Bench:
     def __enter__(self) -> Self:
         for variable in FOREIGN:
             os.environ.pop(variable, None)
-        if self.core is not None:
-            os.sched_setaffinity(0, set(self._all) - {self.core})
         self._folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="nearline-bench-")))
         if self._brokers is None:
             kafka = KafkaCluster(
@@ -69,10 +77,19 @@ class Bench:
             )
             self._stack.enter_context(kafka)
             self._brokers = kafka.bootstrap_servers
+            self._broker_pids = [pid for pid in map(kafka.pid, kafka.nodes) if pid]
+        self._place(self._others)  # not before: a JVM adapts itself to the cores that it starts with
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._place(self._all)
         self._stack.close()
-        os.sched_setaffinity(0, self._all)
+
+    def _place(self, cores: list[int]) -> None:
+        """Move every thread of this process and of the broker."""
+        for pid in [os.getpid(), *self._broker_pids]:
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                with suppress(ProcessLookupError):
+                    os.sched_setaffinity(int(task.name), cores)

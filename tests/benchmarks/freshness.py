@@ -3,6 +3,7 @@
 import itertools
 import multiprocessing
 import time
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import msgspec
@@ -41,35 +42,36 @@ def freshness(bench: Bench) -> dict[str, Any]:
     make_topics(settings)
     produce(settings, KNOWN)
     out: dict[str, Any] = {"freshness_ms": {}, "lists_per_s": {}}
-    with MeteredWorker(settings, bench.state("freshness"), bench.cores) as worker:
+    with bench.shared(), MeteredWorker(settings, bench.state("freshness"), bench.cores) as worker:
         worker.answered(KNOWN, learned=True)
         for rate in RATES:
-            seen = _at(settings, rate)
-            p50, p99 = np.percentile(seen, (50, 99))
+            waits, seconds = _at(settings, rate)
+            p50, p99 = np.percentile(waits, (50, 99)).tolist()
             out["freshness_ms"][str(rate)] = {"p50": round(p50, 1), "p99": round(p99, 1)}
-            out["lists_per_s"][str(rate)] = round(len(seen) / (SECONDS - LEFT_OUT_S))
+            out["lists_per_s"][str(rate)] = round(len(waits) / seconds)
     return out
 
 
-def _at(settings: Settings, rate: int) -> list[float]:
-    """Send events at a rate; return the milliseconds that each list took."""
+def _at(settings: Settings, rate: int) -> tuple[list[float], float]:
+    """Send events at a rate; return the milliseconds that each list took, and the seconds of reading."""
     reader = kafka_clients.consumer(settings, READER)
     reader.assign([TopicPartition(settings.topic(topics.HOME), p, OFFSET_END) for p in range(4)])
     reader.poll(1.0)
     sender = multiprocessing.get_context("spawn").Process(target=send, args=(settings.model_dump(), rate))
     sender.start()
     try:
-        return _waits(reader)
+        return _waits(reader, sender)
     finally:
         sender.join()
         reader.close()
 
 
-def _waits(reader: Consumer) -> list[float]:
+def _waits(reader: Consumer, sender: BaseProcess) -> tuple[list[float], float]:
+    """Read until the sender has ended and nothing has come for a while."""
     decode = msgspec.json.Decoder(_Generated).decode
     waits: list[float] = []
-    begin = last = float("inf")
-    while time.time() < last + QUIET_S:
+    begin, last = float("inf"), time.time()
+    while sender.is_alive() or time.time() < last + QUIET_S:
         first = reader.poll(0.05)
         if first is None or first.error() is not None:
             continue
@@ -78,7 +80,7 @@ def _waits(reader: Consumer) -> list[float]:
         begin = min(begin, last)
         if last > begin + LEFT_OUT_S:
             waits.extend(last * 1000 - decode(m.value() or b"").generated_at_ms for m in found)
-    return waits
+    return waits, last - begin - LEFT_OUT_S
 
 
 def send(given: dict[str, Any], rate: int) -> None:
