@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     """Most events in a batch of the viewers stage. Default: 21,000 events/s where 4,000 gave 16,000."""
 
     viewers_batch_bytes: int = Field(4_000_000, ge=1_000, le=1_000_000_000)
-    """Most bytes of events in a batch of the viewers stage. Default: 500 bytes an event at the default cap."""
+    """Most bytes of events in a batch of the viewers stage. Default: 500 bytes an event at the cap."""
 
     titles_batch_events: int = Field(4_000, ge=1, le=1_000_000)
     """Most signal records in one batch of the titles stage. Default: as for viewers."""
