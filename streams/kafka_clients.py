@@ -80,8 +80,8 @@ def producer(target: Settings | str, overrides: Mapping[str, Any] | None = None)
         Settings, or addresses as host:port[,host:port…].
     overrides
         librdkafka properties that win over everything but the partitioner. A ``transactional.id`` among them
-        brings ``linger.ms=20``: the commit flushes and waits for nothing, and what was put in together goes out
-        together (measured: 3 against 8.5 µs of the driver per event).
+        brings ``linger.ms=20``: the commit flushes and waits for nothing, and what was put in together goes
+        out together (measured: 3 against 8.5 µs of the driver per event).
 
     Examples
     --------
