@@ -5,6 +5,7 @@ Java or Maven is missing, tests that ask for it are skipped with the reason; wit
 which `.ci/run` sets, they fail instead.
 """
 
+import logging
 import os
 import socket
 import uuid
@@ -13,12 +14,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from streams.brokers.embedded import EmbeddedCluster
 from streams.brokers.kafka import KafkaCluster
 from streams.brokers.properties import CONTROLLER_PORT_STEP
 from streams.errors import JarsError, JavaMissingError, MavenMissingError
+from streams.logging import CHATTY
 from streams.settings import Settings
 
 REQUIRE_KAFKA = os.environ.pop("NEARLINE_REQUIRE_KAFKA", "") == "1"
@@ -38,6 +41,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.kafka)
         if "embedded" in asked:
             item.add_marker(pytest.mark.embedded)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Begin every test with logging unconfigured, whatever an earlier one, or a library, set up."""
+    root = logging.getLogger()
+    for logger in root.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.disabled = False
+    structlog.reset_defaults()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -3,26 +3,12 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import structlog
 
-from streams.logging import CHATTY, configure
-
-
-@pytest.fixture(autouse=True)
-def _restore_logging() -> Iterator[None]:
-    """Give the process its logging back."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name in CHATTY:
-        logging.getLogger(name).setLevel(logging.NOTSET)
-    structlog.reset_defaults()
+from streams.logging import configure
 
 
 def _lines(stream: io.StringIO) -> list[dict[str, Any]]:

@@ -281,7 +281,7 @@ def test_the_sent_count_survives() -> None:
 def test_the_spec_bounds_batches_by_the_lead() -> None:
     """In replay a batch is not larger than the lead that is allowed, and each waits at the gate."""
     live, replay = Line(), Line(Settings(lead_events=500))
-    assert (live.stage.spec().max_events, live.stage.spec().gate) == (4_000, None)
+    assert (live.stage.spec().max_events, live.stage.spec().gate) == (8_000, None)
     spec = replay.stage.spec()
     assert (spec.max_events, spec.gate) == (500, replay.stage.lead.gate)
     assert (spec.name, spec.source, spec.changelog) == ("viewers", topics.EVENTS, topics.VIEWER_STATE)
