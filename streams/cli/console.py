@@ -5,7 +5,7 @@ output holds the JSON document and nothing else, and everything for humans goes 
 """
 
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -128,18 +128,26 @@ def _figure(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else "-" if value is None else str(value)
 
 
+def _interrupt(*_: object) -> None:
+    """Answer a signal as Python answers ctrl-C."""
+    raise KeyboardInterrupt
+
+
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Let ctrl-C and SIGTERM both raise KeyboardInterrupt, so that what a command started ends with it."""
+def interruptible(handler: Callable[..., object] = _interrupt) -> Iterator[None]:
+    """Give ctrl-C and SIGTERM one handler.
+
+    By default both raise KeyboardInterrupt, so that what a command started ends with it.
+    """
     import signal
 
     numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    before = [signal.signal(number, handler) for number in numbers]
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
+        for number, former in zip(numbers, before, strict=True):
+            signal.signal(number, former)
 
 
 def present(error: BaseException, *, debug: bool) -> ExitCode:

@@ -1,16 +1,16 @@
 """`nearline simulate`: a seeded world of viewers as producer of viewing events."""
 
 from contextlib import contextmanager
+from threading import Event as Flag
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.console import human, write_json
+from streams.cli.console import human, interruptible, write_json
 from streams.cli.options import Brokers, Json, Prefix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from threading import Event as Flag
 
     from rich.console import Console
 
@@ -48,29 +48,14 @@ def simulate(
     require_topics(settings)
     console = human(json)
     world = make_world(seed, viewers, titles, speed)
-    with EventProducer(settings) as producer, _interruptible() as stop, _progress(console, events) as tell:
+    stop = Flag()  # set by a signal: the stream ends between two batches
+    listening = interruptible(lambda *_: stop.set())
+    with EventProducer(settings) as producer, listening, _progress(console, events) as tell:
         fed = feed(world, producer, speed, events=events, seconds=seconds, stop=stop, tell=tell)
     console.print(f"[green]{fed.events:,} events[/] in {fed.seconds:.1f} s: {fed.events_per_s:,.0f}/s")
     counts = {"delivered": producer.delivered, "failed": producer.failed}
     options = {"seed": seed, "viewers": viewers, "rate": str(speed)}
     write_json(json, {**fed.to_dict(), **counts, **options})
-
-
-@contextmanager
-def _interruptible() -> "Iterator[Flag]":
-    """Give a flag that ctrl-C and SIGTERM set, so that a stream ends between two batches."""
-    import signal
-    from threading import Event as Flag
-
-    flag = Flag()
-    before = {
-        number: signal.signal(number, lambda *_: flag.set()) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield flag
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
