@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -56,6 +56,11 @@ class WorkerProcess:
         More settings, as environment variables.
     """
 
+    @property
+    def command(self) -> Sequence[str]:
+        """Return programme and arguments."""
+        return [sys.executable, "-m", "streams", "worker"]
+
     def __init__(self, settings: Settings, folder: Path, variables: Mapping[str, str] | None = None) -> None:
         self.folder, self.log = folder, folder / "worker.log"
         self._port = free_port()
@@ -77,8 +82,8 @@ class WorkerProcess:
         self.folder.mkdir(parents=True, exist_ok=True)
         own = {"OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "streams", "worker"],
+            self._process = subprocess.Popen(  # noqa: S603 - the command is ours, word by word
+                self.command,
                 env=child_environment() | own | self._variables,
                 stdout=log,
                 stderr=subprocess.STDOUT,

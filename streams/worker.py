@@ -12,6 +12,7 @@ from streams.errors import TopicError
 from streams.metrics import Metrics
 from streams.replica import Replica
 from streams.settings import Settings
+from streams.surroundings import Failpoint, no_failpoint
 from streams.titles import titles_spec
 from streams.viewers import ViewersStage
 
@@ -68,8 +69,8 @@ def _check_fit(settings: Settings, partitions: Mapping[str, int]) -> None:
         raise TopicError(what, why=why, next_step="set NEARLINE_TITLE_SHARDS to the number of partitions")
 
 
-def build_worker(settings: Settings) -> Worker:
-    """Put a worker together."""
+def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> Worker:
+    """Put a worker together; `failpoint` is called between effects, for tests."""
     partitions = partitions_of(settings)
     metrics = Metrics(version=version("nearline"))
     replica = Replica(
@@ -79,5 +80,5 @@ def build_worker(settings: Settings) -> Worker:
         metrics=metrics,
     )
     viewers = ViewersStage(settings, replica, partitions=partitions[topics.EVENTS], metrics=metrics)
-    app = build_app(settings, [viewers.spec(), titles_spec(settings)], metrics)
+    app = build_app(settings, [viewers.spec(), titles_spec(settings)], metrics, failpoint=failpoint)
     return Worker(app, (replica,), metrics)

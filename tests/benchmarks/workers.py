@@ -1,14 +1,13 @@
 """Metered workers as child processes, and what is read off them."""
 
-import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from streams.session import WorkerProcess
-from streams.settings import Settings, child_environment
+from streams.settings import Settings
 
 LOOK_S = 0.25
 """Between two looks at a worker's metrics: an answer costs it 3 ms."""
@@ -25,17 +24,10 @@ class MeteredWorker(WorkerProcess):
         super().__init__(settings, folder, variables)
         self._cores = ",".join(map(str, cores))
 
-    def start(self) -> None:
-        """Start the process; it is not ready yet."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        threads = {"OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.benchmarks.meter", self._cores],
-                env=child_environment() | threads | self._variables,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+    @property
+    def command(self) -> Sequence[str]:
+        """Return programme and arguments."""
+        return [sys.executable, "-m", "tests.benchmarks.meter", self._cores]
 
     def look(self) -> "Reading":
         """Read its metrics."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -26,6 +26,7 @@ from streams.replica import Replica
 from streams.session import WorkerProcess
 from streams.settings import Settings
 from streams.signals import unpack
+from streams.stage import Outcome
 from streams.titles import TitlesStep
 from streams.viewers import ViewersStage
 
@@ -48,15 +49,25 @@ class Rows(dict[bytes, bytes]):
         return [(key, value) for key, value in sorted(self.items()) if key.startswith(prefix)]
 
 
+class Fact(NamedTuple):
+    """What is promised exactly of one row."""
+
+    amount: int
+    """Events that it counts: tells what was lost from what was doubled."""
+    packed: bytes
+
+
 @dataclass
 class Facts:
     """What is promised exactly, in a form that can be compared."""
 
-    viewers: dict[bytes, bytes] = field(default_factory=dict)
-    titles: dict[bytes, bytes] = field(default_factory=dict)
+    viewers: dict[bytes, Fact] = field(default_factory=dict)
+    titles: dict[bytes, Fact] = field(default_factory=dict)
     signals: list[tuple[Any, ...]] = field(default_factory=list)
     last_cause: dict[str, int] = field(default_factory=dict)
     """Offset of the last event that moved each viewer."""
+    rejected: list[tuple[int, int]] = field(default_factory=list)
+    """Partition and offset of every event that becomes a dead letter."""
 
 
 def read(settings: Settings, topic: str) -> list[Message]:
@@ -77,33 +88,74 @@ def read(settings: Settings, topic: str) -> list[Message]:
     return found
 
 
+class Replay:
+    """The replay, which goes on wherever it was left.
+
+    Parameters
+    ----------
+    settings
+        Model, topics and shards of the workers.
+    partitions
+        Of the events' topic.
+
+    Attributes
+    ----------
+    facts
+        What holds after everything that was given so far.
+    """
+
+    def __init__(self, settings: Settings, partitions: int = PARTITIONS) -> None:
+        self.facts = Facts()
+        self._settings = settings
+        metrics = Metrics()
+        replica = Replica(settings, partitions=partitions, viewer_partitions=partitions, metrics=metrics)
+        replica.wait = lambda: None  # type: ignore[method-assign] - nothing to catch up with
+        stage = ViewersStage(settings, replica, partitions=partitions, metrics=metrics)
+        self._stores = [Rows() for _ in range(partitions)]
+        self._viewers = [stage.step(n, store) for n, store in enumerate(self._stores)]  # type: ignore[arg-type]
+        self._titles = [TitlesStep(settings, n, Rows()) for n in range(settings.title_shards)]  # type: ignore[arg-type]
+
+    def events(self, messages: Sequence[Message]) -> None:
+        """Replay events, those of a partition in its order."""
+        for partition, step in enumerate(self._viewers):
+            records = [_record(message) for message in messages if message.partition() == partition]
+            for start in range(0, len(records), 200):
+                self._take(partition, step(records[start : start + 200]))
+
+    def signals(self, messages: Sequence[Message]) -> None:
+        """Replay committed signals in the order of the log."""
+        for message in messages:
+            outcome = self._titles[message.partition() or 0]([_record(message)])
+            self.facts.titles |= title_facts(_kept(outcome.rows), self._settings)
+
+    def _take(self, partition: int, outcome: Outcome) -> None:
+        facts, rows = self.facts, _kept(outcome.rows)
+        self._stores[partition].update(rows)
+        facts.viewers |= viewer_facts(rows, self._settings)
+        facts.rejected += [(letter.source.partition, letter.source.offset) for letter in outcome.dead_letters]
+        for (topic, to), messages in outcome.outputs.items():
+            if topic.endswith(topics.SIGNALS) and to == 0:
+                facts.signals += signal_facts([m["value"] or b"" for m in messages], self._settings)
+            if topic.endswith(topics.HOME):
+                pages = [decode_home(message["value"]) for message in messages]
+                facts.last_cause |= {page.viewer_id: page.source.offset for page in pages}
+
+
 def replayed(settings: Settings, events: list[Message], signals: list[Message]) -> Facts:
     """Replay both logs in this process."""
-    facts = Facts()
-    metrics = Metrics()
-    replica = Replica(settings, partitions=PARTITIONS, viewer_partitions=PARTITIONS, metrics=metrics)
-    replica.wait = lambda: None  # type: ignore[method-assign] - nothing to catch up with
-    stage = ViewersStage(settings, replica, partitions=PARTITIONS, metrics=metrics)
-    for partition in range(PARTITIONS):
-        records = [_record(message) for message in events if message.partition() == partition]
-        _replay_viewers(stage, partition, records, facts)
-    for shard in range(settings.title_shards):
-        titles = Rows()
-        step = TitlesStep(settings, shard, titles)  # type: ignore[arg-type] - a store of this test's
-        for message in signals:
-            if message.partition() == shard:
-                titles.update(_kept(step([_record(message)]).rows))
-        facts.titles |= _title_facts(titles, settings)
-    return facts
+    replay = Replay(settings)
+    replay.events(events)
+    replay.signals(signals)
+    return replay.facts
 
 
 def observed(settings: Settings) -> Facts:
     """Read what the workers committed."""
     facts = Facts()
-    facts.viewers = _viewer_facts(_newest(read(settings, topics.VIEWER_STATE)), settings)
-    facts.titles = _title_facts(_newest(read(settings, topics.TITLE_MODEL)), settings)
+    facts.viewers = viewer_facts(newest(read(settings, topics.VIEWER_STATE)), settings)
+    facts.titles = title_facts(newest(read(settings, topics.TITLE_MODEL)), settings)
     sent = [m.value() or b"" for m in read(settings, topics.SIGNALS) if m.partition() == 0]
-    facts.signals = _signal_facts(sent, settings)  # every shard is sent all of them
+    facts.signals = signal_facts(sent, settings)  # every shard is sent all of them
     return facts
 
 
@@ -141,23 +193,6 @@ def _applied(settings: Settings, topic: str) -> dict[int, int]:
     return {mark.partition(): unpack_applied(mark.value() or b"") for mark in marks}
 
 
-def _replay_viewers(stage: ViewersStage, partition: int, records: list[Any], facts: Facts) -> None:
-    rows = Rows()
-    step = stage.step(partition, rows)  # type: ignore[arg-type] - a store of this test's
-    sent: list[bytes] = []
-    for start in range(0, len(records), 200):
-        outcome = step(records[start : start + 200])
-        rows.update(_kept(outcome.rows))
-        for (topic, to), messages in outcome.outputs.items():
-            if topic.endswith(topics.SIGNALS) and to == 0:
-                sent += [message["value"] or b"" for message in messages]
-            if topic.endswith(topics.HOME):
-                pages = [decode_home(message["value"]) for message in messages]
-                facts.last_cause |= {page.viewer_id: page.source.offset for page in pages}
-    facts.viewers |= _viewer_facts(rows, stage.settings)
-    facts.signals += _signal_facts(sent, stage.settings)
-
-
 def _record(message: Message) -> Any:
     return SimpleNamespace(
         topic=message.topic(),
@@ -174,31 +209,37 @@ def _kept(rows: Iterable[tuple[bytes, bytes | None]]) -> dict[bytes, bytes]:
     return {key: value for key, value in rows if value is not None}
 
 
-def _newest(messages: Iterable[Message]) -> dict[bytes, bytes]:
+def newest(messages: Iterable[Message]) -> dict[bytes, bytes]:
+    """Return the last value of each row of a changelog."""
     return {m.key() or b"": m.value() or b"" for m in messages if (m.key() or b"\0")[:1] != b"\0"}
 
 
-def _viewer_facts(rows: dict[bytes, bytes], settings: Settings) -> dict[bytes, bytes]:
+def viewer_facts(rows: dict[bytes, bytes], settings: Settings) -> dict[bytes, Fact]:
+    """Take what is promised exactly out of viewers' rows."""
     dtype = head_dtype(settings.model)
     facts = {}
     for key, value in rows.items():
         if key != viewer_rows.SENT:
             head = np.frombuffer(value[: dtype.itemsize], dtype)[0]
-            facts[key] = b"".join(head[name].tobytes() for name in VIEWER_FACTS) + value[dtype.itemsize :]
+            packed = b"".join(head[name].tobytes() for name in VIEWER_FACTS) + value[dtype.itemsize :]
+            facts[key] = Fact(int(head["positives"]), packed)
     return facts
 
 
-def _title_facts(rows: dict[bytes, bytes], settings: Settings) -> dict[bytes, bytes]:
+def title_facts(rows: dict[bytes, bytes], settings: Settings) -> dict[bytes, Fact]:
+    """Take what is promised exactly out of titles' rows."""
     dtype = row_dtype(settings.model)
     facts = {}
     for key, value in rows.items():
         if not title_rows.is_reserved(key):
             row = np.frombuffer(value, dtype)[0]
-            facts[key] = b"".join(row[name].tobytes() for name in TITLE_FACTS)
+            packed = b"".join(row[name].tobytes() for name in TITLE_FACTS)
+            facts[key] = Fact(int(row["counts"].sum()), packed)
     return facts
 
 
-def _signal_facts(values: Iterable[bytes], settings: Settings) -> list[tuple[Any, ...]]:
+def signal_facts(values: Iterable[bytes], settings: Settings) -> list[tuple[Any, ...]]:
+    """Take what is promised exactly out of records of signals."""
     table = TitleTable(settings.model)
     facts = []
     for value in values:
