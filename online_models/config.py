@@ -126,6 +126,8 @@ class RewardConfig:
     """Weight of adding a title to the list or naming it at onboarding: wanted, not yet watched."""
     start: float = 0.1
     """What a start adds to the trending counters; 0 when it started by itself."""
+    rejection_days: float = 30.0
+    """Event time after which a rejection is forgotten (reference/algorithms.md, section 4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

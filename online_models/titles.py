@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from online_models.config import ModelConfig
 from online_models.errors import NonFiniteRowError, RowVersionError
 from online_models.kernels.hashing import fill_keyed, find_many, insert_many
-from online_models.kernels.layout import F4, I4, U8, Params, Titles
+from online_models.kernels.layout import F4, I4, U8, Params, Reward, Titles
 
 ROW_VERSION = 1
 _OUT, _INP = 0, 1  # sides of the keyed initialisation
@@ -57,6 +57,7 @@ def kernel_params(config: ModelConfig, seed: int) -> Params:
         np.array([b.factorization, b.cowatch, b.popularity], np.float64),
         config.publish_drift,
         config.known_titles,
+        Reward(rejection_ms=config.reward.rejection_days * 86_400e3),
         seed,
     )
 

@@ -15,16 +15,21 @@ from online_models.config import ModelConfig
 from online_models.errors import NonFiniteRowError, RowVersionError
 from online_models.kernels.hashing import fill_keyed
 from online_models.kernels.history import release
-from online_models.kernels.layout import CHUNK, I4, RING, U1, U8, Viewers
+from online_models.kernels.layout import CHUNK, I4, REJECTIONS, RING, U1, U8, Viewers
 from online_models.kernels.pack import gather_known, hash_texts, restore_known
 from online_models.titles import TitleTable
 
-ROW_VERSION = 1
+ROW_VERSION = 2
 NO_LIMIT = 255
 _TASTE = 2  # side of the keyed initialisation
 _START = 1_024
 _KEEP = 7 / 8  # share of the slots kept when the table is full: an eviction costs a sort, so it frees many
-_FIELDS = ("limit", "country", "positives", "last_at", "seq", "ring_n", "acc", "ring", "taste")
+_FIELDS = (
+    "limit", "country", "positives", "last_at", "seq", "ring_n", "acc", "ring", "taste",
+    "rejected_at", "rejected_weight",
+)  # fmt: skip
+_ZEROED = ("positives", "last_at", "seq", "ring", "ring_n", "country", "rejected_at", "rejected_weight")
+_TITLES = ("rejected",)  # rows of titles, packed as keys
 
 Loader = Callable[[Sequence[str]], Sequence[NDArray[np.uint8] | None]]
 """Packed rows of viewers that are not hot, None for strangers."""
@@ -60,6 +65,9 @@ def head_dtype(config: ModelConfig) -> np.dtype[Any]:
             ("acc", "<f4"),
             ("ring", "<u8", (RING,)),
             ("taste", "<f4", (config.factorization.factors,)),
+            ("rejected", "<u8", (REJECTIONS,)),
+            ("rejected_at", "<i8", (REJECTIONS,)),
+            ("rejected_weight", "<f4", (REJECTIONS,)),
         ]
     )
 
@@ -136,6 +144,9 @@ class ViewerTable:
         heads["version"] = ROW_VERSION
         for name in ("known", *_FIELDS):
             heads[name] = getattr(a, name)[slots]
+        for name in _TITLES:
+            rows = getattr(a, name)[slots]
+            heads[name] = np.where(rows >= 0, self.titles.arrays.key[rows], np.uint64(0))
         if not (np.isfinite(heads["taste"]).all() and np.isfinite(heads["acc"]).all()):
             msg = "a viewer's row is not finite after learning"
             raise NonFiniteRowError(msg)
@@ -185,6 +196,11 @@ class ViewerTable:
         a = self.arrays
         for name in _FIELDS:
             getattr(a, name)[slots] = heads[name]
+        for name in _TITLES:
+            held = heads[name] != 0
+            found = np.full(held.shape, -1, np.int32)
+            found[held] = self.titles.by_key(heads[name][held])
+            getattr(a, name)[slots] = found
         starts = np.concatenate(([0], np.cumsum(heads["known"], dtype=np.int64)))
         restore_known(a, slots, starts, titles, (keys & np.uint64(1)).astype(np.uint8))
 
@@ -204,9 +220,10 @@ class ViewerTable:
         del self._slots[self.ids[slot]]
         a = self.arrays
         release(a, slot)
-        a.ring[slot] = 0
-        for name in ("positives", "last_at", "seq", "ring_n", "country"):
+        for name in _ZEROED:
             getattr(a, name)[slot] = 0
+        for name in _TITLES:
+            getattr(a, name)[slot] = -1
         a.limit[slot] = NO_LIMIT
         a.acc[slot] = self.config.factorization.initial_accumulator
         self.ids[slot] = ""
@@ -227,6 +244,9 @@ class ViewerTable:
             country=np.zeros(capacity, np.uint16),
             ring=np.zeros((capacity, RING), np.uint64),
             ring_n=np.zeros(capacity, np.int32),
+            rejected=np.full((capacity, REJECTIONS), -1, np.int32),
+            rejected_at=np.zeros((capacity, REJECTIONS), np.int64),
+            rejected_weight=np.zeros((capacity, REJECTIONS), np.float32),
             chunk=np.zeros((chunks, CHUNK), np.int32),
             prev=np.full(chunks, -1, np.int32),
             free=np.zeros(chunks, np.int32),

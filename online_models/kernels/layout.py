@@ -20,6 +20,10 @@ CHUNK = 32
 """Known titles per chunk of a viewer's list: 128 bytes, so that a viewer of a few titles pays for few."""
 RING = 16
 """Event ids remembered per viewer against duplicates: a producer's retries follow within a few events."""
+MOST_REJECTED = 2.0
+"""No title is rejected more strongly than by a thumb down."""
+REJECTIONS = 16
+"""Rejected titles remembered per viewer: 256 bytes; who rejects more within a month keeps the strongest."""
 
 # "No NaN" and "no infinity" are not assumed: lists are masked with -inf, finiteness is checked.
 jit: Any = numba.njit(
@@ -93,6 +97,12 @@ class Viewers(NamedTuple):
     """[V, RING] hashes of the newest event ids."""
     ring_n: I4
     """[V] event ids ever put into the ring."""
+    rejected: I4
+    """[V, REJECTIONS] titles turned down of late, -1 where empty, in no order."""
+    rejected_at: I8
+    """[V, REJECTIONS] event time of the newest rejection of the title, ms."""
+    rejected_weight: F4
+    """[V, REJECTIONS] how strongly: the sum of the title's rejections, at most ``MOST_REJECTED``."""
     chunk: I4
     """[C, CHUNK] known titles, oldest first; ~title where known but not liked."""
     prev: I4
@@ -113,7 +123,7 @@ class Feedback(NamedTuple):
     action: U1
     """[n] what to do (``online_models.feedback.Action``)."""
     weight: F4
-    """[n] strength of a positive, > 0."""
+    """[n] strength of a positive or of a rejection, >= 0."""
     at: I8
     """[n] event time, ms."""
     event: U8
@@ -141,6 +151,12 @@ class Signals(NamedTuple):
     """[n] titles in ``history``."""
 
 
+class Reward(NamedTuple):
+    """The reward's constants as the kernels take them (``online_models.config.RewardConfig``)."""
+
+    rejection_ms: float
+
+
 class Params(NamedTuple):
     """Hyper-parameters as the kernels take them."""
 
@@ -160,6 +176,7 @@ class Params(NamedTuple):
     blend: F8
     publish_drift: float
     known_limit: int
+    reward: Reward
     seed: int
 
 

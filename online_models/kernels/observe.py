@@ -13,6 +13,7 @@ from online_models.kernels.factorization import (
 from online_models.kernels.hashing import mix
 from online_models.kernels.history import append, is_known, mark_known, recent
 from online_models.kernels.layout import RING, Feedback, Params, Scratch, Signals, Titles, Viewers, jit
+from online_models.kernels.rejections import forgive, reject
 
 POSITIVE, REJECT, TOUCH, KNOWN = 1, 2, 3, 4  # as in online_models.feedback.Action
 
@@ -87,6 +88,10 @@ def remember(viewers: Viewers, params: Params, feedback: Feedback, i: int, actio
         viewers.positives[v] += 1
     elif action in (REJECT, KNOWN) and not is_known(viewers, v, t):
         append(viewers, v, ~t, params.known_limit)
+    if action == REJECT:
+        reject(viewers, params, v, t, float(feedback.weight[i]), feedback.at[i])
+    elif feedback.action[i] == POSITIVE:
+        forgive(viewers, v, t)
     viewers.last_at[v] = max(viewers.last_at[v], feedback.at[i])
 
 

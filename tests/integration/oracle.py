@@ -31,7 +31,10 @@ from streams.titles import TitlesStep
 from streams.viewers import ViewersStage
 
 PARTITIONS = 4
-VIEWER_FACTS = ("limit", "country", "known", "positives", "last_at", "ring_n", "ring")
+VIEWER_FACTS = (
+    "limit", "country", "known", "positives", "last_at", "ring_n", "ring",
+    "rejected", "rejected_at", "rejected_weight",
+)  # fmt: skip
 TITLE_FACTS = ("watches", "trend", "trend_at", "counts", "nbr", "nbr_w")
 
 
