@@ -5,7 +5,7 @@
     ModelError
     ├── InvalidConfigError    the operator's: a hyper-parameter out of bounds; correct the setting it names
     ├── ConfigMismatchError   the operator's: rows of another configuration; rebuild, or restore the setting
-    ├── RowVersionError       the operator's: a row of a newer version; upgrade, or rebuild from the changelog
+    ├── RowVersionError       the operator's: a row of a newer version; start the program that wrote it
     └── NonFiniteRowError     ours: learning made a NaN or an infinity; nothing is written, the worker stops
 """
 
@@ -25,7 +25,7 @@ class ConfigMismatchError(ModelError):
 
 
 class RowVersionError(ModelError):
-    """A stored row has a version that this program does not know. Upgrade, or rebuild from the log."""
+    """A stored row has a version that this program does not know. Start the one that wrote it."""
 
 
 class NonFiniteRowError(ModelError):

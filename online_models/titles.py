@@ -17,8 +17,8 @@ from online_models.config import ModelConfig
 from online_models.errors import NonFiniteRowError, RowVersionError
 from online_models.kernels.hashing import fill_keyed, find_many, insert_many
 from online_models.kernels.layout import F4, I4, U8, Params, Reward, Titles
+from online_models.row_versions import Fields, RowVersions
 
-ROW_VERSION = 1
 _OUT, _INP = 0, 1  # sides of the keyed initialisation
 _START = 1_024  # rows allocated at first; doubled when full
 
@@ -62,24 +62,25 @@ def kernel_params(config: ModelConfig, seed: int) -> Params:
     )
 
 
-def row_dtype(config: ModelConfig) -> np.dtype[Any]:
-    """Describe a title's packed row: little-endian, version first, neighbours by key."""
+def _row_1(config: ModelConfig) -> Fields:
     h, n = len(config.factorization.horizons), config.cowatch.neighbours
-    return np.dtype(
-        [
-            ("version", "<u4"),
-            ("bias", "<f4"),
-            ("acc", "<f4", (2 + h,)),
-            ("watches", "<f8"),
-            ("trend", "<f8", (3,)),
-            ("trend_at", "<i8"),
-            ("counts", "<i8", (3,)),
-            ("out", "<f4", (config.width,)),
-            ("inp", "<f4", (config.input_width,)),
-            ("nbr", "<u8", (n,)),
-            ("nbr_w", "<f4", (n,)),
-        ]
-    )
+    return [
+        ("version", "<u4"),
+        ("bias", "<f4"),
+        ("acc", "<f4", (2 + h,)),
+        ("watches", "<f8"),
+        ("trend", "<f8", (3,)),
+        ("trend_at", "<i8"),
+        ("counts", "<i8", (3,)),
+        ("out", "<f4", (config.width,)),
+        ("inp", "<f4", (config.input_width,)),
+        ("nbr", "<u8", (n,)),
+        ("nbr_w", "<f4", (n,)),
+    ]
+
+
+ROWS = RowVersions("a title's row", _row_1)
+"""A title's packed row: little-endian, neighbours by key."""
 
 
 class TitleTable:
@@ -150,7 +151,7 @@ class TitleTable:
         return out
 
     def pack(self, rows: I4) -> NDArray[np.void]:
-        """Return packed rows (:func:`row_dtype`) and start their drift anew.
+        """Return packed rows (:data:`ROWS`) and start their drift anew.
 
         Raises
         ------
@@ -158,8 +159,8 @@ class TitleTable:
             A vector, weight or counter is not finite: nothing must be written.
         """
         a = self.arrays
-        out = np.zeros(rows.size, row_dtype(self.config))
-        out["version"] = ROW_VERSION
+        out = np.zeros(rows.size, ROWS.dtype(self.config))
+        out["version"] = ROWS.version
         for name in ("bias", "acc", "watches", "trend", "trend_at", "counts", "out", "inp", "nbr_w"):
             out[name] = getattr(a, name)[rows]
         nbr = a.nbr[rows]
@@ -180,10 +181,10 @@ class TitleTable:
         Raises
         ------
         RowVersionError
-            Written by another version.
+            They are not of the newest version.
         """
-        if (packed["version"] != ROW_VERSION).any():
-            msg = f"a title's row has a version other than {ROW_VERSION}"
+        if (packed["version"] != ROWS.version).any():
+            msg = f"titles' rows have to be brought to version {ROWS.version} first"
             raise RowVersionError(msg)
         rows = self.intern(title_ids)
         nbr = self.by_key(packed["nbr"].ravel()[packed["nbr"].ravel() != 0])

@@ -6,20 +6,19 @@ pool (``kernels.history``).
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from online_models.config import ModelConfig
-from online_models.errors import NonFiniteRowError, RowVersionError
+from online_models.errors import NonFiniteRowError
 from online_models.kernels.hashing import fill_keyed
 from online_models.kernels.history import release
-from online_models.kernels.layout import CHUNK, I4, REJECTIONS, RING, U1, U8, Viewers
+from online_models.kernels.layout import CHUNK, I4, REJECTIONS, RING, U8, Viewers
 from online_models.kernels.pack import gather_known, hash_texts, restore_known
+from online_models.row_versions import Fields, RowVersions
 from online_models.titles import TitleTable
 
-ROW_VERSION = 2
 NO_LIMIT = 255
 _TASTE = 2  # side of the keyed initialisation
 _START = 1_024
@@ -31,8 +30,8 @@ _FIELDS = (
 _ZEROED = ("positives", "last_at", "seq", "ring", "ring_n", "country", "rejected_at", "rejected_weight")
 _TITLES = ("rejected",)  # rows of titles, packed as keys
 
-Loader = Callable[[Sequence[str]], Sequence[NDArray[np.uint8] | None]]
-"""Packed rows of viewers that are not hot, None for strangers."""
+Loader = Callable[[Sequence[str]], Sequence[bytes | None]]
+"""Packed rows of viewers that are not hot, of any version; None for strangers."""
 
 
 def hash_ids(ids: Sequence[str]) -> U8:
@@ -50,26 +49,33 @@ def hash_ids(ids: Sequence[str]) -> U8:
     return out
 
 
-def head_dtype(config: ModelConfig) -> np.dtype[Any]:
-    """Describe the fixed part of a viewer's packed row; the keys of known titles follow."""
-    return np.dtype(
-        [
-            ("version", "u1"),
-            ("limit", "u1"),
-            ("country", "<u2"),
-            ("known", "<i4"),
-            ("positives", "<i8"),
-            ("last_at", "<i8"),
-            ("seq", "<i8"),
-            ("ring_n", "<i4"),
-            ("acc", "<f4"),
-            ("ring", "<u8", (RING,)),
-            ("taste", "<f4", (config.factorization.factors,)),
-            ("rejected", "<u8", (REJECTIONS,)),
-            ("rejected_at", "<i8", (REJECTIONS,)),
-            ("rejected_weight", "<f4", (REJECTIONS,)),
-        ]
-    )
+def _head_1(config: ModelConfig) -> Fields:
+    return [
+        ("version", "u1"),
+        ("limit", "u1"),
+        ("country", "<u2"),
+        ("known", "<i4"),
+        ("positives", "<i8"),
+        ("last_at", "<i8"),
+        ("seq", "<i8"),
+        ("ring_n", "<i4"),
+        ("acc", "<f4"),
+        ("ring", "<u8", (RING,)),
+        ("taste", "<f4", (config.factorization.factors,)),
+    ]
+
+
+def _head_2(config: ModelConfig) -> Fields:
+    return [
+        *_head_1(config),
+        ("rejected", "<u8", (REJECTIONS,)),
+        ("rejected_at", "<i8", (REJECTIONS,)),
+        ("rejected_weight", "<f4", (REJECTIONS,)),
+    ]
+
+
+ROWS = RowVersions("a viewer's row", _head_1, entry=8).then(_head_2)
+"""A viewer's packed row: little-endian, these fields, then the keys of known titles, oldest first."""
 
 
 class ViewerTable:
@@ -104,7 +110,7 @@ class ViewerTable:
         self._free: list[int] = []
         self._used = np.zeros(slots, np.int64)
         self._clock = 0
-        self._head = head_dtype(config)
+        self._head = ROWS.dtype(config)
         self.arrays = self._allocate(slots, slots)
 
     def __len__(self) -> int:
@@ -116,7 +122,13 @@ class ViewerTable:
         return self._slots.get(viewer_id)
 
     def acquire(self, viewer_ids: Sequence[str], load: Loader | None = None) -> I4:
-        """Return the slots of viewers, loading or making the cold; all stay hot until the next call."""
+        """Return the slots of viewers, loading or making the cold; all stay hot until the next call.
+
+        Raises
+        ------
+        RowVersionError, ConfigMismatchError
+            A row cannot be read (:mod:`online_models.row_versions`).
+        """
         self._clock += 1
         cold = list(dict.fromkeys(v for v in viewer_ids if v not in self._slots))
         if cold:
@@ -141,7 +153,7 @@ class ViewerTable:
         """
         a = self.arrays
         heads = np.zeros(slots.size, self._head)
-        heads["version"] = ROW_VERSION
+        heads["version"] = ROWS.version
         for name in ("known", *_FIELDS):
             heads[name] = getattr(a, name)[slots]
         for name in _TITLES:
@@ -170,27 +182,24 @@ class ViewerTable:
 
     def _admit(self, cold: Sequence[str], wanted: Sequence[str], load: Loader | None) -> None:
         rows = load(cold) if load is not None else [None] * len(cold)
+        stored = ROWS.current([row for row in rows if row is not None], self.config)
         self._make_room(len(cold), wanted)
         slots = np.array([self._free.pop() for _ in cold], np.int32)
         self._slots.update(zip(cold, slots.tolist(), strict=True))
         for viewer_id, slot in zip(cold, slots.tolist(), strict=True):
             self.ids[slot] = viewer_id
         self.arrays.key[slots] = hash_ids(cold)
-        found = [(s, r) for s, r in zip(slots.tolist(), rows, strict=True) if r is not None]
+        met = np.array([row is not None for row in rows])
         scale, a = self.config.factorization.initial_scale, self.arrays
-        for slot, row in zip(slots.tolist(), rows, strict=True):
-            if row is None:
-                fill_keyed(a.taste[slot], self.seed, _TASTE, a.key[slot], scale)
-        if found:
-            self._restore(np.array([s for s, _ in found], np.int32), [r for _, r in found])
+        for slot in slots[~met].tolist():
+            fill_keyed(a.taste[slot], self.seed, _TASTE, a.key[slot], scale)
+        if stored:
+            self._restore(slots[met], stored)
 
-    def _restore(self, slots: I4, rows: Sequence[U1]) -> None:
+    def _restore(self, slots: I4, rows: Sequence[bytes]) -> None:
         size = self._head.itemsize
-        if any(r[0] != ROW_VERSION for r in rows):
-            msg = f"a viewer's row has a version other than {ROW_VERSION}"
-            raise RowVersionError(msg)
-        heads = np.concatenate([r[:size] for r in rows]).view(self._head)
-        keys = np.concatenate([r[size:] for r in rows]).view(np.uint64)
+        heads = np.frombuffer(b"".join([row[:size] for row in rows]), self._head)
+        keys = np.frombuffer(b"".join([row[size:] for row in rows]), np.uint64)
         titles = self.titles.by_key(keys & ~np.uint64(1))
         self.reserve(int((-(-heads["known"] // CHUNK)).sum()))
         a = self.arrays

@@ -51,7 +51,7 @@ def pack_and_restore() -> None:
     replica = TitleTable(model.config)
     replica.load(model.titles.ids, model.titles.pack(rows))
     heads, keys, starts = model.viewers.viewers.pack(np.zeros(1, np.int32))
-    row = np.concatenate((heads.view(np.uint8), keys[: starts[1]].view(np.uint8)))
+    row = heads.tobytes() + keys[: starts[1]].tobytes()
     crowded = ModelConfig(viewer_slots=1)
     viewers = ViewerTable(crowded, replica, slots=1)
     viewers.acquire(["a"], lambda _: [row])

@@ -33,9 +33,10 @@ Ada stops a film after fifty minutes; her app sends a `stop` event.
     offset were here before and are dropped. The step (`streams.viewers`) asks the clerk (`streams.intake`):
     bytes become an event or a dead letter with its reason (`streams.dead_letters`), the event a verdict:
     *positive, this title, this strongly*. The device's clock is believed up to the record's own timestamp.
-4.  **Learned, her part.** Ada's row is hot, or read from the store (`streams.viewer_rows`). Her taste vector
-    moves, the film joins her history. A share of the events is ranked before it is learned: the live hit rate
-    (`streams.quality`). An event id that she had before changes nothing.
+4.  **Learned, her part.** Ada's row is hot, or read from the store (`streams.viewer_rows`; what belongs to
+    the partition and to no viewer: `streams.partition_rows`). Her taste vector moves, the film joins her
+    history. A share of the events is ranked before it is learned: the live hit rate (`streams.quality`). An
+    event id that she had before changes nothing.
 5.  **Listed.** All viewers of the batch whose taste moved are ranked together from the replica
     (`streams.replica`), under the catalogue's guards; their pages are written as bytes (`streams.pages`).
 6.  **Told on.** What her watch says about titles (her representation, the gradient, her history) is packed

@@ -14,6 +14,7 @@
     ├── DeliveryError               the broker's side: an answer promised to a client did not come (exit 3)
     ├── StateError                  local state cannot be used as it is
     │   ├── StateLockedError        yours: another process works on the same folder
+    │   ├── StateVersionError       yours: a newer version wrote the rows; start that version
     │   └── StateDamagedError       the disk's: the database is wiped and rebuilt from its changelog
     ├── SourceRecreatedError        yours: a topic was deleted and created again beneath its state
     ├── SourceGapError              the position fell off the log while we ran: restart (exit 4)
@@ -107,6 +108,10 @@ class StateError(StreamError):
 
 class StateLockedError(StateError):
     """Another process works on the same state folder: give each worker its own (NEARLINE_STATE_DIR)."""
+
+
+class StateVersionError(StateError):
+    """A newer version of nearline wrote the rows: start that version; this one has changed nothing."""
 
 
 class StateDamagedError(StateError):

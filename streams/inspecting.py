@@ -21,6 +21,7 @@ from streams import title_rows
 from streams.changelog import APPLIED_KEY, unpack_applied
 from streams.errors import StreamError
 from streams.kafka_clients import Message
+from streams.partition_rows import explained, is_reserved
 from streams.settings import Settings
 from streams.topic_scan import newest, partitions_of
 
@@ -65,7 +66,8 @@ def inspect_viewer(settings: Settings, viewer_id: str) -> dict[str, Any]:
         advice = "look at the id's spelling, and at `nearline doctor` for whether events are read"
         raise UnknownIdError(what, why=why, next_step=advice)
     viewers = ViewerTable(settings.model, _named_titles(settings))
-    (slot,) = viewers.acquire([viewer_id], lambda _: [np.frombuffer(row, np.uint8)])
+    with explained():
+        (slot,) = viewers.acquire([viewer_id], lambda _: [row])
     a, known = viewers.arrays, viewers.known(viewer_id)
     recent = [{"title_id": title or "(no name yet)", "liked": bool(liked)} for title, liked in known]
     return {
@@ -123,7 +125,7 @@ def _partitions(settings: Settings, stage: str, log: str) -> Iterator[dict[str, 
     for partition in range(partitions_of(settings, log)):
         found = newest(settings, log, [partition])
         applied = _value(found, APPLIED_KEY)
-        live = [message for key, message in found.items() if not title_rows.is_reserved(key)]
+        live = [message for key, message in found.items() if not is_reserved(key)]
         sizes = [len(message.value() or b"") for message in live if message.value() is not None]
         yield {
             "stage": stage,
@@ -140,7 +142,7 @@ def _named_titles(settings: Settings) -> TitleTable:
     titles = TitleTable(settings.model)
     keys = [*newest(settings, topics.TITLE_MODEL, range(settings.title_shards))]
     keys += newest(settings, topics.CATALOG, range(partitions_of(settings, topics.CATALOG)))
-    titles.intern([key.decode(errors="replace") for key in keys if key and not title_rows.is_reserved(key)])
+    titles.intern([key.decode(errors="replace") for key in keys if key and not is_reserved(key)])
     return titles
 
 

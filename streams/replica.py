@@ -18,6 +18,7 @@ from schemas.codec import decode_title
 from streams import title_rows
 from streams.kafka_clients import Message
 from streams.metrics import Metrics
+from streams.partition_rows import LEARNED, is_reserved
 from streams.reader import TableReader
 from streams.settings import Settings
 
@@ -89,9 +90,9 @@ class Replica:
             key, value = message.key(), message.value()
             if key is None or value is None:
                 continue
-            if key == title_rows.LEARNED:
+            if key == LEARNED.key:
                 learned[message.partition() or 0] = value
-            elif not title_rows.is_reserved(key):
+            elif not is_reserved(key):
                 newest[key] = value
         if newest:
             packed = title_rows.unpack(list(newest.values()), self.titles.config)
@@ -101,7 +102,7 @@ class Replica:
         self._metrics.replica_rows.set(len(self.titles))
 
     def _take_learned(self, shard: int, value: bytes) -> None:
-        learned = title_rows.unpack_learned(value)
+        learned = LEARNED.unpack(value)
         n = min(learned.size, self._learned.shape[1])
         self._learned[shard, :n] = np.maximum(self._learned[shard, :n], learned[:n])
 

@@ -21,11 +21,14 @@ from numpy.typing import NDArray
 
 from online_models.feedback import Action
 from online_models.kernels.layout import I4, Signals
+from online_models.row_versions import RowVersions
 from online_models.titles import TitleTable
 from online_models.viewer_side import blank_signals
 from streams.errors import StateError
+from streams.partition_rows import explained
 
-VERSION = 1
+VERSIONS = RowVersions("a signals record")
+"""Versions of the record."""
 MOST_EVENTS = 1_000
 """Signals in a record: about 300 bytes each at the default configuration, 6 kB at the largest."""
 MOST_BYTES = 900_000
@@ -77,21 +80,25 @@ def pack(signals: Signals, titles: TitleTable, *, partition: int, sent: int) -> 
 
 
 def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
-    """Read a record and find or make the rows of its titles.
+    """Read a record of any version and find or make the rows of its titles.
 
     A title beyond the receiver's capacity is left out: its own signals do nothing, and histories close the
     gap.
 
     Raises
     ------
+    StateVersionError
+        A newer version wrote it.
     StateError
-        The record is of another version, or of a model of another shape.
+        It is of a model of another shape.
     """
+    with explained():
+        (record,) = VERSIONS.current([record], titles.config)
     head = np.frombuffer(record, _HEADER, count=1)[0]
     width, inputs = titles.config.width, titles.config.input_width
-    if (head["version"], head["width"], head["inputs"]) != (VERSION, width, inputs):
-        what = "a signals record was written by another version or model configuration"
-        why = f"version {head['version']}, width {head['width']}; expected {VERSION}, {width}"
+    if (head["width"], head["inputs"]) != (width, inputs):
+        what = "a signals record was written under another model configuration"
+        why = f"width {head['width']} and {head['inputs']}; expected {width} and {inputs}"
         advice = "let the workers of the old configuration drain titles.signals.v1 before starting new ones"
         raise StateError(what, why=why, next_step=advice)
     columns = _Columns(record, _HEADER.itemsize)
@@ -173,7 +180,7 @@ def _pack_one(signals: Signals, titles: TitleTable, partition: int, sent: int) -
     head = np.zeros(1, _HEADER)
     n, p = signals.title.size, int(positive.sum())
     head[0] = (
-        VERSION, partition, n, signals.x.shape[1], signals.gradient.shape[1],
+        VERSIONS.version, partition, n, signals.x.shape[1], signals.gradient.shape[1],
         p, history.size, rows.size, len(blob), sent,
     )  # fmt: skip
     parts = (

@@ -14,11 +14,11 @@ import numpy as np
 
 from online_models.kernels.layout import I8
 from online_models.title_side import TitleSide
-from online_models.titles import TitleTable
+from online_models.titles import ROWS, TitleTable
 from schemas import topics
 from schemas.codec import encode
 from schemas.lists import Trending, TrendingItem
-from streams import title_rows
+from streams import partition_rows, title_rows
 from streams.settings import Settings
 from streams.signals import unpack
 from streams.stage import Message, Outcome, Record, Row, StageSpec, StateView
@@ -59,8 +59,9 @@ class TitlesStep:
     def __init__(self, settings: Settings, partition: int, store: StateView) -> None:
         self._side = TitleSide(TitleTable(settings.model), shard=partition, shards=settings.title_shards)
         self._trending_topic = settings.topic(topics.TRENDING)
-        self._learned: I8 = title_rows.unpack_learned(store.get(title_rows.LEARNED))
-        rows = {key: value for key, value in store.scan() if not title_rows.is_reserved(key)}
+        self._learned: I8 = partition_rows.LEARNED.read(store)
+        self._unsaid = partition_rows.require_format(store, ROWS)
+        rows = {key: value for key, value in store.scan() if not partition_rows.is_reserved(key)}
         if rows:
             packed = title_rows.unpack(list(rows.values()), settings.model)
             self._side.titles.load([key.decode() for key in rows], packed)
@@ -73,7 +74,8 @@ class TitlesStep:
             self._side.absorb(batch.signals)
             self._count(batch.partition, batch.sent)
         rows: list[Row] = title_rows.pack(titles, titles.changed())
-        rows.append(title_rows.pack_learned(self._learned))
+        rows += [partition_rows.LEARNED.row(self._learned), *self._unsaid]
+        self._unsaid = []
         return Outcome(rows=rows, outputs={(self._trending_topic, None): self._trending()})
 
     def _count(self, partition: int, sent: int) -> None:

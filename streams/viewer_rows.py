@@ -1,19 +1,15 @@
-"""Viewers' packed rows as records: key = viewer id, value = head and titles (:mod:`online_models.viewers`).
+"""Viewers' packed rows as records: key = viewer id, value = a row of :data:`online_models.viewers.ROWS`.
 
-``SENT`` carries how many signals the partition has sent. No viewer id begins with a control character.
+What belongs to the partition and to no viewer is in :mod:`streams.partition_rows`.
 """
 
-import struct
 from collections.abc import Sequence
 
-import numpy as np
-
-from online_models.kernels.layout import I4, U1
-from online_models.viewers import Loader, ViewerTable
+from online_models.config import ModelConfig
+from online_models.kernels.layout import I4
+from online_models.viewers import ROWS, Loader, ViewerTable
+from streams.partition_rows import explained
 from streams.stage import Row, StateView
-
-SENT = b"\x01sent"
-_COUNT = struct.Struct("<q")
 
 
 def pack(viewers: ViewerTable, slots: I4) -> list[Row]:
@@ -28,21 +24,16 @@ def pack(viewers: ViewerTable, slots: I4) -> list[Row]:
     ]
 
 
-def loader(store: StateView) -> Loader:
-    """Read viewers that are not hot from a store."""
+def loader(store: StateView, config: ModelConfig) -> Loader:
+    """Read viewers that are not hot from a store, in the newest version.
 
-    def load(viewer_ids: Sequence[str]) -> list[U1 | None]:
+    The loader raises `StateVersionError` at a row of a newer version, `StateError` at one that fits none.
+    """
+
+    def load(viewer_ids: Sequence[str]) -> list[bytes | None]:
         values = store.get_many([viewer_id.encode() for viewer_id in viewer_ids])
-        return [None if value is None else np.frombuffer(value, np.uint8) for value in values]
+        with explained():
+            rows = iter(ROWS.current([value for value in values if value is not None], config))
+        return [None if value is None else next(rows) for value in values]
 
     return load
-
-
-def pack_sent(sent: int) -> Row:
-    """Pack the count of signals sent."""
-    return SENT, _COUNT.pack(sent)
-
-
-def unpack_sent(value: bytes | None) -> int:
-    """Read the count; 0 where there is none yet."""
-    return 0 if value is None else int(_COUNT.unpack(value)[0])

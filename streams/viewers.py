@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from online_models.feedback import Action, Judge
 from online_models.kernels.layout import I4, Feedback, Signals
 from online_models.viewer_side import ViewerSide
-from online_models.viewers import NO_LIMIT
+from online_models.viewers import NO_LIMIT, ROWS
 from schemas import topics
+from streams import partition_rows, viewer_rows
 from streams import signals as wire
-from streams import viewer_rows
 from streams.intake import Clerk, Intake
 from streams.lead import Lead
 from streams.metrics import Metrics
@@ -88,7 +88,7 @@ class ViewersStep:
         settings = stage.settings
         self._stage, self._partition, self._settings = stage, partition, settings
         self._side = ViewerSide(stage.replica.titles, stage.replica.catalogue)
-        self._load = viewer_rows.loader(store)
+        self._load = viewer_rows.loader(store, settings.model)
         self._clerk = Clerk(
             Judge(settings.model.reward),
             stage=STAGE,
@@ -103,7 +103,8 @@ class ViewersStep:
             model_version=settings.model.fingerprint(),
             ttl_ms=int(settings.list_ttl_s * 1000),
         )
-        self._sent = viewer_rows.unpack_sent(store.get(viewer_rows.SENT))
+        self._sent = partition_rows.SENT.read(store)
+        self._unsaid = partition_rows.require_format(store, ROWS)
         stage.lead.sent(partition, self._sent)
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
@@ -125,7 +126,8 @@ class ViewersStep:
         if touched:
             slots = np.array(sorted(touched), np.int32)
             out.rows.extend(viewer_rows.pack(self._side.viewers, slots))
-            out.rows.append(viewer_rows.pack_sent(self._sent))
+            out.rows.extend((partition_rows.SENT.row(self._sent), *self._unsaid))
+            self._unsaid = []
         self._stage.metrics.cache_slots.labels(STAGE).set(len(self._side.viewers))
         return out
 

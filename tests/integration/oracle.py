@@ -14,14 +14,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from online_models.titles import TitleTable, row_dtype
-from online_models.viewers import head_dtype
+from online_models import titles as title_table
+from online_models import viewers as viewer_table
+from online_models.titles import TitleTable
 from schemas import topics
 from schemas.codec import decode_home
-from streams import title_rows, viewer_rows
 from streams.changelog import APPLIED_KEY, unpack_applied
 from streams.kafka_clients import KafkaError, Message, TopicPartition, consumer
 from streams.metrics import Metrics
+from streams.partition_rows import is_reserved
 from streams.replica import Replica
 from streams.session import WorkerProcess
 from streams.settings import Settings
@@ -219,10 +220,10 @@ def newest(messages: Iterable[Message]) -> dict[bytes, bytes]:
 
 def viewer_facts(rows: dict[bytes, bytes], settings: Settings) -> dict[bytes, Fact]:
     """Take what is promised exactly out of viewers' rows."""
-    dtype = head_dtype(settings.model)
+    dtype = viewer_table.ROWS.dtype(settings.model)
     facts = {}
     for key, value in rows.items():
-        if key != viewer_rows.SENT:
+        if not is_reserved(key):
             head = np.frombuffer(value[: dtype.itemsize], dtype)[0]
             packed = b"".join(head[name].tobytes() for name in VIEWER_FACTS) + value[dtype.itemsize :]
             facts[key] = Fact(int(head["positives"]), packed)
@@ -231,10 +232,10 @@ def viewer_facts(rows: dict[bytes, bytes], settings: Settings) -> dict[bytes, Fa
 
 def title_facts(rows: dict[bytes, bytes], settings: Settings) -> dict[bytes, Fact]:
     """Take what is promised exactly out of titles' rows."""
-    dtype = row_dtype(settings.model)
+    dtype = title_table.ROWS.dtype(settings.model)
     facts = {}
     for key, value in rows.items():
-        if not title_rows.is_reserved(key):
+        if not is_reserved(key):
             row = np.frombuffer(value, dtype)[0]
             packed = b"".join(row[name].tobytes() for name in TITLE_FACTS)
             facts[key] = Fact(int(row["counts"].sum()), packed)

@@ -9,10 +9,10 @@ import pytest
 
 from online_models.feedback import Action
 from online_models.simulation import World
-from online_models.titles import row_dtype
+from online_models.titles import ROWS
 from schemas import topics
-from streams import title_rows
 from streams.brokers.kafka import KafkaCluster
+from streams.partition_rows import is_reserved
 from streams.producing import EventProducer
 from streams.session import WorkerProcess, make_topics
 from streams.settings import Settings
@@ -62,9 +62,9 @@ def _counted(settings: Settings) -> dict[Action, int]:
     rows, homes = {}, {}
     for message in oracle.read(settings, topics.TITLE_MODEL):
         key = message.key() or b""
-        if not title_rows.is_reserved(key):
+        if not is_reserved(key):
             assert homes.setdefault(key, message.partition()) == message.partition()
-            rows[key] = np.frombuffer(message.value() or b"", row_dtype(settings.model))[0]
+            rows[key] = np.frombuffer(message.value() or b"", ROWS.dtype(settings.model))[0]
     assert set(homes.values()) == set(range(SHARDS))
     totals = np.sum([row["counts"] for row in rows.values()], axis=0).tolist()
     return dict(zip((Action.POSITIVE, Action.REJECT, Action.TOUCH), totals, strict=True))

@@ -26,12 +26,12 @@ def trained(batch: MakeBatch) -> Recommender:
     return model
 
 
-def rows_of(table: ViewerTable, *viewers: str) -> list[np.ndarray]:
+def rows_of(table: ViewerTable, *viewers: str) -> list[bytes]:
     """Pack viewers as the worker stores them: head, then keys."""
     slots = np.array([table.slot(v) for v in viewers], np.int32)
     heads, keys, starts = table.pack(slots)
     parts = zip(heads, starts, starts[1:], strict=False)
-    return [np.concatenate((h.reshape(1).view(np.uint8), keys[a:b].view(np.uint8))) for h, a, b in parts]
+    return [head.tobytes() + keys[a:b].tobytes() for head, a, b in parts]
 
 
 def test_titles_survive_the_round_trip(trained: Recommender) -> None:
@@ -128,7 +128,7 @@ def test_viewers_survive_the_round_trip(trained: Recommender) -> None:
     other = ViewerTable(trained.config, trained.titles, slots=1)
     other.acquire(names[::-1], lambda cold: [stored[v] for v in cold])
     for name, row in zip(names, rows_of(other, *names), strict=True):
-        assert np.array_equal(row, stored[name])
+        assert row == stored[name]
         assert other.known(name) == table.known(name)
 
 
@@ -145,7 +145,7 @@ def test_eviction_forgets_the_oldest_and_the_loader_brings_them_back(trained: Re
     assert table.slot("v0") is not None
     assert len(table) <= 4
     table.acquire(["v1"], lambda cold: [stored.get(v) for v in cold])
-    assert np.array_equal(rows_of(table, "v1")[0], stored["v1"])
+    assert rows_of(table, "v1")[0] == stored["v1"]
 
 
 def test_a_reused_slot_starts_clean(trained: Recommender) -> None:
@@ -156,7 +156,7 @@ def test_a_reused_slot_starts_clean(trained: Recommender) -> None:
     table.acquire(["stranger"])
     fresh = ViewerTable(ModelConfig(), trained.titles)
     fresh.acquire(["stranger"])
-    assert np.array_equal(rows_of(table, "stranger")[0], rows_of(fresh, "stranger")[0])
+    assert rows_of(table, "stranger") == rows_of(fresh, "stranger")
     assert table.slot("v1") is None
 
 
@@ -173,8 +173,7 @@ def test_rows_of_another_version_are_refused(trained: Recommender) -> None:
     packed["version"] = 99
     with pytest.raises(RowVersionError):
         TitleTable(trained.config).load(["a"], packed)
-    row = rows_of(trained.viewers.viewers, "v0")[0]
-    row[0] = 99
+    row = b"\x63" + rows_of(trained.viewers.viewers, "v0")[0][1:]
     with pytest.raises(RowVersionError):
         ViewerTable(trained.config, trained.titles).acquire(["v0"], lambda _: [row])
 

@@ -9,6 +9,7 @@ from schemas.codec import encode
 from streams import title_rows
 from streams.errors import BrokerError
 from streams.metrics import Metrics
+from streams.partition_rows import LEARNED
 from streams.replica import Replica
 from streams.settings import Settings
 from tests.streams.steps import Line, message, watch
@@ -56,7 +57,7 @@ def test_a_tombstone_of_the_model_is_ignored(together: bool) -> None:
         message(*_row(2)),
         message(b"t1", None),
         message(None, b"?"),
-        message(title_rows.LEARNED, None),
+        message(LEARNED.key, None),
     ]
     for part in [messages] if together else [[m] for m in messages]:
         replica._take_rows(part)
@@ -67,7 +68,7 @@ def test_learned_is_what_every_shard_has_learned() -> None:
     """The slowest shard counts, a count never falls, and partitions beyond ours are passed over."""
     replica = _replica(title_shards=2)
     for shard, counts in ((0, [10, 4, 99]), (1, [7]), (1, [5, 6])):
-        key, value = title_rows.pack_learned(np.array(counts, np.int64))
+        key, value = LEARNED.row(np.array(counts, np.int64))
         replica._take_rows([message(key, value, partition=shard)])
     assert [replica.learned(p) for p in (0, 1)] == [7, 4]
 
@@ -75,9 +76,7 @@ def test_learned_is_what_every_shard_has_learned() -> None:
 def test_the_stages_own_records_are_no_titles() -> None:
     """Applied records and counts make no row."""
     replica = _replica()
-    replica._take_rows(
-        [message(b"\0applied", b"x"), message(*title_rows.pack_learned(np.zeros(1, np.int64)))]
-    )
+    replica._take_rows([message(b"\0applied", b"x"), message(*LEARNED.row(np.zeros(1, np.int64)))])
     assert len(replica.titles) == 0
 
 

@@ -173,8 +173,11 @@ def test_dictionary_numbers_fit_at_the_limit() -> None:
     assert len(np.unique(unpack(record, source).signals.history)) == 64_000
 
 
-@pytest.mark.parametrize("field", ["version", "shape"])
-def test_records_of_another_version_or_shape_are_refused(field: str) -> None:
+@pytest.mark.parametrize(
+    ("field", "what", "advice"),
+    [("version", "version that this program", "start the version"), ("shape", "another model conf", "drain")],
+)
+def test_records_of_another_version_or_shape_are_refused(field: str, what: str, advice: str) -> None:
     """A record that cannot be meant for this model stops the stage, with what to do."""
     sender = _table()
     said = blank_signals(1, sender)
@@ -185,6 +188,6 @@ def test_records_of_another_version_or_shape_are_refused(field: str) -> None:
         record = b"\x63\x00" + record[2:]
     else:
         receiver = TitleTable(ModelConfig(factorization=FactorizationConfig(factors=8)))
-    with pytest.raises(StateError, match="another version or model configuration") as caught:
+    with pytest.raises(StateError, match=what) as caught:
         unpack(record, receiver)
-    assert "drain" in caught.value.next_step
+    assert advice in caught.value.next_step

@@ -33,13 +33,3 @@ def test_rows_of_another_shape_are_refused() -> None:
     with pytest.raises(StateError, match="another model configuration") as caught:
         title_rows.unpack([packed[0][1] or b""], other)
     assert "NEARLINE_MODEL" in caught.value.next_step
-
-
-def test_the_stages_own_keys_are_no_titles() -> None:
-    """Keys that begin with a control character are reserved; the count of what was learned is one."""
-    key, value = title_rows.pack_learned(np.array([5, 0, 7], np.int64))
-    assert title_rows.is_reserved(key)
-    assert title_rows.is_reserved(b"\0applied")
-    assert not any(title_rows.is_reserved(title.encode()) for title in (" ", "t1", "é"))
-    assert title_rows.unpack_learned(value).tolist() == [5, 0, 7]
-    assert title_rows.unpack_learned(None).tolist() == []

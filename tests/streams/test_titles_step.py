@@ -6,6 +6,7 @@ import pytest
 from schemas import Event, Play, Rate, Thumb, topics
 from schemas.codec import decode_trending
 from streams import title_rows
+from streams.partition_rows import FORMAT, LEARNED, is_reserved
 from streams.settings import Settings
 from streams.stage import Outcome
 from streams.titles import TRENDING_ITEMS, TitlesStep, titles_spec
@@ -53,7 +54,7 @@ def test_changed_rows_and_the_count_are_written() -> None:
     line = Line()
     outcome = line.step(records_of([watch("ada", "t1"), watch("ada", "t2", 1), watch("bob", "t2", 2)]))
     (learned,) = line.learn(outcome)
-    assert sorted(key for key, _ in learned.rows) == [title_rows.LEARNED, b"t1", b"t2"]
+    assert sorted(key for key, _ in learned.rows) == [FORMAT.key, LEARNED.key, b"t1", b"t2"]
     assert line.replica.learned(0) == 3
     assert _counters(line)["t2"][0] == [2, 0, 0]
     a = line.replica.titles
@@ -68,7 +69,7 @@ def test_a_restart_keeps_the_rows() -> None:
     again = TitlesStep(line.settings, 0, MemoryStore(store.rows))
     titles = again._side.titles
     rows = title_rows.pack(titles, np.arange(len(titles), dtype=np.int32))
-    assert dict(rows) == {key: row for key, row in store.rows.items() if key != title_rows.LEARNED}
+    assert dict(rows) == {key: row for key, row in store.rows.items() if not is_reserved(key)}
     assert again._trending() == line.titles[0]._trending()
 
 
@@ -102,7 +103,7 @@ def test_shards_count_what_one_counts(shards: int) -> None:
         for line in (one, many):
             line.feed(*_events()[start : start + 100])
     assert _counters(one) == _counters(many)
-    owners = [{key for key in store.rows if not title_rows.is_reserved(key)} for store in many.title_stores]
+    owners = [{key for key in store.rows if not is_reserved(key)} for store in many.title_stores]
     assert all(owners)
     assert sum(map(len, owners)) == len(set.union(*owners)) == len(_counters(one))
     assert many.replica.learned(0) == one.replica.learned(0)

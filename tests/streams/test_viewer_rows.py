@@ -1,18 +1,21 @@
 """Viewers' rows as records."""
 
 import numpy as np
+import pytest
 
 from online_models.config import ModelConfig
 from online_models.titles import TitleTable
 from online_models.viewers import ViewerTable
 from streams import viewer_rows
+from streams.errors import StateError
+from streams.partition_rows import is_reserved
 from streams.stage import Row
 from tests.streams.steps import Line, MemoryStore, watch
 
 
 def _rows(line: Line) -> list[Row]:
     """Return the line's stored viewers, by key."""
-    return sorted((key, value) for key, value in line.store.rows.items() if key != viewer_rows.SENT)
+    return sorted((key, value) for key, value in line.store.rows.items() if not is_reserved(key))
 
 
 def test_rows_come_back_as_they_were() -> None:
@@ -21,7 +24,7 @@ def test_rows_come_back_as_they_were() -> None:
     line.feed(watch("é", "t1"), *(watch("bob", f"t{n}", n) for n in range(100)))
     config = line.settings.model
     table = ViewerTable(config, line.replica.titles)
-    slots = table.acquire(["bob", "stranger", "é"], viewer_rows.loader(line.store))
+    slots = table.acquire(["bob", "stranger", "é"], viewer_rows.loader(line.store, config))
     packed = viewer_rows.pack(table, slots)
     assert [key for key, _ in packed] == [b"bob", b"stranger", "é".encode()]
     assert [packed[0], packed[2]] == _rows(line)
@@ -36,14 +39,16 @@ def test_packing_nobody_is_nothing() -> None:
 
 def test_the_loader_tells_strangers() -> None:
     """A viewer without a row is None, in the order of the question."""
-    load = viewer_rows.loader(MemoryStore({b"ada": b"row"}))
-    found = load(["eve", "ada"])
-    assert found[0] is None
-    assert found[1] is not None
-    assert found[1].tobytes() == b"row"
+    line = Line()
+    line.feed(watch("ada", "t1"))
+    load = viewer_rows.loader(line.store, line.settings.model)
+    assert load(["eve", "ada"]) == [None, line.store.rows[b"ada"]]
 
 
-def test_the_count_of_what_was_sent() -> None:
-    """A number comes back, and none is 0."""
-    key, value = viewer_rows.pack_sent(2**40)
-    assert (key, viewer_rows.unpack_sent(value), viewer_rows.unpack_sent(None)) == (b"\x01sent", 2**40, 0)
+@pytest.mark.parametrize("broken", [b"", b"\1", b"\1" + bytes(200)])
+def test_rows_that_fit_no_version_are_refused_without_the_viewers_name(broken: bytes) -> None:
+    """Empty, short or long: the operator is told, and the log does not learn whose row it is."""
+    load = viewer_rows.loader(MemoryStore({b"ada lovelace": broken}), ModelConfig())
+    with pytest.raises(StateError) as caught:
+        load(["ada lovelace"])
+    assert "lovelace" not in str(caught.value)

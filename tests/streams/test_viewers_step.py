@@ -9,7 +9,7 @@ from online_models.config import ModelConfig
 from schemas import Availability, Event, MyList, Play, Preferences, Rate, Search, Thumb, Title, topics
 from schemas.codec import encode
 from schemas.interaction import ListAction
-from streams import viewer_rows
+from streams.partition_rows import SENT
 from streams.settings import Settings
 from streams.stage import Outcome
 from tests.streams.steps import T0, Line, pages_of, record, records_of, watch
@@ -135,7 +135,7 @@ def test_titles_beyond_the_capacity_are_not_learned() -> None:
     line = Line(Settings(prequential_share=0.0, model=ModelConfig(title_capacity=3)))
     line.feed(*(watch("ada", f"t{n}", n) for n in range(3)))
     outcome = line.feed(watch("bob", "t99"))
-    assert (outcome.outputs, [key for key, _ in outcome.rows]) == ({}, [b"bob", viewer_rows.SENT])
+    assert (outcome.outputs, [key for key, _ in outcome.rows]) == ({}, [b"bob", SENT.key])
     assert len(line.replica.titles) == 3
 
 
@@ -271,7 +271,7 @@ def test_the_sent_count_survives() -> None:
     line.feed(watch("ada", "t1"), watch("ada", "t2", 1))
     line.restart()
     line.step(records_of([watch("ada", "t3", 2)], line.offset))
-    assert viewer_rows.unpack_sent(line.store.get(viewer_rows.SENT)) == 3
+    assert SENT.read(line.store) == 3
     assert line.stage.lead.events() == 1
     assert line.count("replica_age_events") == 1
     line.viewers.close()

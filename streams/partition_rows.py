@@ -1,0 +1,192 @@
+r"""Rows that are a partition's own: no viewer's and no title's.
+
+Their keys begin with ``\x01``, which no id does; their values are a byte of version and a payload. A stage
+that wants to keep something per partition (weights, a histogram) names it here::
+
+    WEIGHTS = PartitionRow("weights", numbers("<f4"), empty=np.zeros(0, np.float32))
+
+    weights = WEIGHTS.read(store)               # when the step is made
+    outcome.rows.append(WEIGHTS.row(weights))   # with every batch that changed them
+
+To change a payload's meaning, append a version: ``versions=RowVersions("weights").then(upgrade=function)``
+(see :mod:`online_models.row_versions`); the upgrade takes and returns whole values, the byte of version
+included.
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from online_models.config import ModelConfig
+from online_models.errors import ConfigMismatchError, NonFiniteRowError, RowVersionError
+from online_models.kernels.layout import I8
+from online_models.row_versions import RowVersions
+from streams.errors import StateError, StateVersionError
+from streams.stage import Row, StateView
+
+__all__ = [
+    "ALL", "FORMAT", "LEARNED", "SENT", "Form", "PartitionRow", "count", "explained", "is_reserved",
+    "numbers", "require_format",
+]  # fmt: skip
+
+T = TypeVar("T")
+_COUNT = struct.Struct("<q")
+_NO_CONFIG = ModelConfig()  # payloads do not depend on the model's shapes, or say so themselves
+_UNFRAMED = 8  # values of before there were versions were 64-bit numbers: a multiple of 8 bytes, no frame
+
+
+class Form(NamedTuple):
+    """How a payload is packed, and read."""
+
+    pack: Callable[[Any], bytes]
+    unpack: Callable[[bytes], Any]
+
+
+def count() -> Form:
+    """Return the form of one integer."""
+    return Form(_COUNT.pack, lambda payload: int(_COUNT.unpack(payload)[0]))
+
+
+def numbers(kind: str) -> Form:
+    """Return the form of a one-dimensional array; numbers that are not finite are refused.
+
+    Examples
+    --------
+    >>> form = numbers("<f4")
+    >>> form.unpack(form.pack(np.array([0.5, 2.0]))).tolist()
+    [0.5, 2.0]
+    """
+
+    def pack(values: NDArray[Any]) -> bytes:
+        if not np.isfinite(values).all():
+            msg = "a partition's row is not finite"
+            raise NonFiniteRowError(msg)
+        return values.astype(kind).tobytes()
+
+    return Form(pack, lambda payload: np.frombuffer(payload, kind).copy())
+
+
+class PartitionRow(Generic[T]):
+    r"""One named row of a partition.
+
+    Parameters
+    ----------
+    name
+        Its key without the leading control character.
+    form
+        How the newest version's payload is packed.
+    empty
+        What is read where there is no row yet.
+    versions
+        Its versions; one, if nothing is said.
+    unframed
+        Whether values from before there were versions exist; they count as version 1.
+
+    Examples
+    --------
+    >>> row = PartitionRow("example", count(), empty=0)
+    >>> row.row(7), row.unpack(row.row(7)[1]), row.unpack(None)
+    ((b'\x01example', b'\x01\x07\x00\x00\x00\x00\x00\x00\x00'), 7, 0)
+    """
+
+    def __init__(
+        self, name: str, form: Form, *, empty: T, versions: RowVersions | None = None, unframed: bool = False
+    ) -> None:
+        self.name = name
+        self.key = b"\x01" + name.encode()
+        self.versions = versions or RowVersions(f"the partition's row {name!r}")
+        self._form, self._empty, self._unframed = form, empty, unframed
+
+    def row(self, value: T) -> Row:
+        """Pack."""
+        return self.key, bytes([self.versions.version]) + self._form.pack(value)
+
+    def unpack(self, value: bytes | None) -> T:
+        """Read a value of any version.
+
+        Raises
+        ------
+        StateVersionError
+            A newer version wrote it.
+        StateError
+            It cannot be read.
+        """
+        if value is None:
+            return self._empty
+        if self._unframed and len(value) % _UNFRAMED == 0:
+            value = b"\x01" + value
+        with explained():
+            (current,) = self.versions.current([value], _NO_CONFIG)
+        try:
+            out: T = self._form.unpack(current[1:])
+        except (struct.error, ValueError) as error:
+            what = f"{self.versions.kind} cannot be read"
+            advice = "run `nearline state verify`, then `nearline state rebuild`"
+            raise StateError(what, why=str(error), next_step=advice) from error
+        return out
+
+    def read(self, store: StateView) -> T:
+        """Read the row of a store."""
+        return self.unpack(store.get(self.key))
+
+
+SENT: PartitionRow[int] = PartitionRow("sent", count(), empty=0, unframed=True)
+"""Viewers stage: how many signals the partition has sent."""
+LEARNED: PartitionRow[I8] = PartitionRow(
+    "learned", numbers("<i8"), empty=np.zeros(0, np.int64), unframed=True
+)
+"""Titles stage: how many signals of each viewers partition the shard has learned."""
+FORMAT: PartitionRow[int] = PartitionRow("format", count(), empty=0)
+"""Both stages: the newest version of the rows beside it, so that an older program refuses the partition when
+it opens it, and not at the first row that it cannot read."""
+
+ALL: tuple[PartitionRow[Any], ...] = (SENT, LEARNED, FORMAT)
+"""Every row of a partition's own that there is."""
+
+
+def is_reserved(key: bytes) -> bool:
+    """Say whether a key belongs to the stage and names no viewer or title."""
+    return key[:1] <= b"\x1f"
+
+
+def require_format(store: StateView, versions: RowVersions) -> list[Row]:
+    """Make sure that this program can read a partition's rows.
+
+    Returns
+    -------
+    list of Row
+        What is to be written with the partition's next rows: its new format, or nothing.
+
+    Raises
+    ------
+    StateVersionError
+        A newer program wrote rows.
+    """
+    found = FORMAT.read(store)
+    if found > versions.version:
+        with explained():
+            msg = f"{versions.kind} has version {found}, this program knows 1 to {versions.version}"
+            raise RowVersionError(msg)
+    return [] if found == versions.version else [FORMAT.row(versions.version)]
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what is wrong with a row into an error that the operator reads; ids stay out of it."""
+    try:
+        yield
+    except RowVersionError as error:
+        what = "stored rows are of a version that this program does not know"
+        advice = "start the version of nearline that wrote them; nothing was changed"
+        raise StateVersionError(what, why=str(error), next_step=advice) from error
+    except ConfigMismatchError as error:
+        what = "stored rows were written under another model configuration, or are damaged"
+        advice = (
+            "restore the former NEARLINE_MODEL__… settings, or use another group and topic prefix; "
+            "`nearline state verify` tells damage"
+        )
+        raise StateError(what, why=str(error), next_step=advice) from error

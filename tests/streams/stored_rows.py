@@ -1,0 +1,173 @@
+"""Stored bytes of every version of every kind of row, and what they must read as.
+
+`python -m tests.streams.stored_rows` writes one file in tests/streams/rows for the current version of each
+kind; files that are there stay as they are: they are what an installation of that version left on its disks.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig
+from online_models.titles import TitleTable
+from online_models.viewers import ViewerTable
+from schemas import Preferences, Rate, Thumb, topics
+from streams import partition_rows, signals, title_rows, viewer_rows
+from streams.settings import Settings
+from streams.stage import Outcome
+from tests.streams.steps import T0, Line, MemoryStore, watch
+
+FOLDER = Path(__file__).with_name("rows")
+CONFIG = ModelConfig(
+    factorization=FactorizationConfig(factors=4, horizons=(0.8, 0.97), history=50),
+    cowatch=CoWatchConfig(neighbours=16),
+)
+"""Of all stored rows: small vectors, so that the files are."""
+TITLES = ["t0", "t1", "t2", "é"]
+VIEWERS = ["ada", "bob", "é"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One file: rows of one kind and version, as hexadecimal digits by key."""
+
+    kind: str
+    version: int
+    rows: dict[str, bytes]
+    facts: Any
+
+    @classmethod
+    def load(cls, path: Path) -> "Stored":
+        """Read a file."""
+        said = json.loads(path.read_text(encoding="utf-8"))
+        rows = {key: bytes.fromhex("".join(value)) for key, value in said["rows"].items()}
+        return cls(said["kind"], said["version"], rows, said["facts"])
+
+    def save(self) -> None:
+        """Write the file, unless it is there."""
+        path = FOLDER / f"{self.kind}-{self.version}.json"
+        if path.exists():
+            return
+        lines = {key: _broken(value.hex()) for key, value in self.rows.items()}
+        said = {"kind": self.kind, "version": self.version, "facts": self.facts, "rows": lines}
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_viewers(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read viewers' rows with this version of the code."""
+    titles = TitleTable(CONFIG)
+    titles.intern(TITLES)
+    table = ViewerTable(CONFIG, titles)
+    store = MemoryStore({key.encode(): value for key, value in rows.items()})
+    slots = table.acquire(list(rows), viewer_rows.loader(store, CONFIG))
+    a = table.arrays
+    return {
+        viewer: {
+            "known": [[title, bool(liked)] for title, liked in table.known(viewer)],
+            "positives": int(a.positives[slot]),
+            "seq": int(a.seq[slot]),
+            "last_at": int(a.last_at[slot]),
+            "limit": int(a.limit[slot]),
+            "country": int(a.country[slot]),
+            "events": int(a.ring_n[slot]),
+            "acc": float(a.acc[slot]),
+            "taste": a.taste[slot].tolist(),
+        }
+        for viewer, slot in zip(rows, slots.tolist(), strict=True)
+    }
+
+
+def read_titles(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read titles' rows with this version of the code."""
+    table = TitleTable(CONFIG)
+    at = table.load(list(rows), title_rows.unpack(list(rows.values()), CONFIG))
+    a = table.arrays
+    return {
+        title: {
+            "counts": a.counts[row].tolist(),
+            "watches": float(a.watches[row]),
+            "trend": a.trend[row].tolist(),
+            "trend_at": int(a.trend_at[row]),
+            "bias": float(a.bias[row]),
+            "out": a.out[row].tolist(),
+            "neighbours": {
+                table.ids[n]: float(w) for n, w in zip(a.nbr[row], a.nbr_w[row], strict=True) if n >= 0
+            },
+        }
+        for title, row in zip(rows, at.tolist(), strict=True)
+    }
+
+
+def read_signals(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read a signals record with this version of the code."""
+    table = TitleTable(CONFIG)
+    batch = signals.unpack(rows["record"], table)
+    told = batch.signals
+    history = [told.history[n, :depth] for n, depth in enumerate(told.depth.tolist())]
+    return {
+        "partition": batch.partition,
+        "sent": batch.sent,
+        "titles": [table.ids[row] for row in told.title.tolist()],
+        "actions": told.action.tolist(),
+        "weights": told.weight.tolist(),
+        "at": told.at.tolist(),
+        "history": [[table.ids[row] for row in rows_] for rows_ in history],
+        "x": np.abs(told.x).sum(axis=1).round(3).tolist(),
+    }
+
+
+def _read_one(row: partition_rows.PartitionRow[Any]) -> Callable[[dict[str, bytes]], dict[str, Any]]:
+    """Return a reader of one of a partition's own rows."""
+
+    def read(rows: dict[str, bytes]) -> dict[str, Any]:
+        return {row.name: np.asarray(row.unpack(rows[row.name])).tolist()}
+
+    return read
+
+
+READERS: dict[str, Callable[[dict[str, bytes]], dict[str, Any]]] = {
+    "viewer": read_viewers, "title": read_titles, "signals": read_signals,
+    **{row.name: _read_one(row) for row in partition_rows.ALL},
+}  # fmt: skip
+
+
+def _broken(digits: str) -> list[str]:
+    return [digits[at : at + 100] for at in range(0, len(digits), 100)]
+
+
+def _line() -> tuple[Line, Outcome]:
+    """Let three viewers watch and judge four titles."""
+    line = Line(Settings(prequential_share=0.0, model=CONFIG))
+    events = [
+        watch("ada", "t0", 1, country="AT"), watch("ada", "t1", 2), watch("bob", "t0", 3),
+        Rate(event_id="no", viewer_id="bob", event_time_ms=T0 + 4, title_id="t2", thumb=Thumb.DOWN),
+        watch("é", "é", 5), watch("é", "t1", 6), *(watch("é", "t0", 7 + n) for n in range(3)),
+        Preferences(event_id="p", viewer_id="é", event_time_ms=T0 + 9, maturity=12),
+    ]  # fmt: skip
+    outcome = line.feed(*events)
+    line.feed(watch("ada", "é", 20))
+    return line, outcome
+
+
+def write() -> None:
+    """Write what is missing."""
+    line, outcome = _line()
+    viewers = {viewer: line.store.rows[viewer.encode()] for viewer in VIEWERS}
+    titles = {title: line.title_stores[0].rows[title.encode()] for title in TITLES}
+    record = {"record": outcome.outputs[topics.SIGNALS, 0][0]["value"] or b""}
+    Stored("viewer", viewers["ada"][0], viewers, read_viewers(viewers)).save()
+    Stored("title", titles["t0"][0], titles, read_titles(titles)).save()
+    Stored("signals", record["record"][0], record, read_signals(record)).save()
+    kept = line.store.rows | line.title_stores[0].rows
+    for row in partition_rows.ALL:
+        own = {row.name: kept[row.key]}
+        Stored(row.name, row.versions.version, own, READERS[row.name](own)).save()
+
+
+if __name__ == "__main__":
+    write()
