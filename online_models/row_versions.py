@@ -127,8 +127,9 @@ class RowVersions:
             One fits no version under this configuration.
         """
         out, met = list(rows), {row[:1] for row in rows}
-        if not met <= {bytes([version]) for version in range(1, self.version + 1)}:
-            newest = max(met)
+        strange = met - {bytes([version]) for version in range(1, self.version + 1)}
+        if strange:
+            newest = max(strange)
             what = f"{self.kind} has " + (f"version {newest[0]}" if newest else "no version")
             msg = f"{what}, this program knows 1 to {self.version}"
             raise RowVersionError(msg)

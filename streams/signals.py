@@ -91,7 +91,10 @@ def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
         A newer version wrote it.
     StateError
         It is of a model of another shape.
+    ValueError
+        It is too short to be a record.
     """
+    np.frombuffer(record, "<u2", count=1)  # raises where there is not even a version
     with explained():
         (record,) = VERSIONS.current([record], titles.config)
     head = np.frombuffer(record, _HEADER, count=1)[0]
