@@ -77,6 +77,13 @@ def read_viewers(rows: dict[str, bytes]) -> dict[str, Any]:
             "events": int(a.ring_n[slot]),
             "acc": float(a.acc[slot]),
             "taste": a.taste[slot].tolist(),
+            "rejected": {
+                titles.ids[row]: [int(at), float(weight)]
+                for row, at, weight in zip(
+                    a.rejected[slot], a.rejected_at[slot], a.rejected_weight[slot], strict=True
+                )
+                if row >= 0
+            },
         }
         for viewer, slot in zip(rows, slots.tolist(), strict=True)
     }
