@@ -53,10 +53,11 @@ Ada stops a film after fifty minutes; her app sends a `stop` event.
 What makes it exact
 -------------------
 The position is ours: the applied offset travels in the transaction, and is where reading starts again after a
-crash or a rebalance (`streams.restore`, `streams.changelog`). The group's committed offset is a hint to
-people. The local store is a cache of the changelog: whatever is wrong with it, it is wiped and read again. A
-step that raises is our bug: the process ends, and its successor isolates the one record at fault
-(`streams.suspect`). Any doubt ends the process (`streams.exits`); the log knows what became of it.
+crash or a rebalance (`streams.restore`, `streams.changelog`, `streams.catch_up`). The group's committed
+offset is a hint to people. The local store is a cache of the changelog: whatever is wrong with it, it is
+wiped and read again. A step that raises is our bug: the process ends, and its successor isolates the one
+record at fault (`streams.suspect`). Any doubt ends the process (`streams.exits`); the log knows what became
+of it.
 
 A reading order, 25 minutes
 ---------------------------

@@ -50,14 +50,21 @@ END_S = 5.0
 """Longest that the watchdog waits for one answer of the broker."""
 
 
-class Companion(Protocol):
-    """Something that lives as long as the worker, such as the reader of a replica."""
+class Part(Protocol):
+    """Something that lives as long as the worker."""
 
     def start(self) -> None:
         """Begin; called before the worker joins the group. May raise a `StreamError`."""
 
     def stop(self) -> None:
         """End; called after all partitions are closed."""
+
+
+class Companion(Part, Protocol):
+    """A part that the worker has to wait for, such as the reader of a replica."""
+
+    def waiting(self) -> Sequence[str]:
+        """Say what it has to wait for before the worker is ready, a line each; asked from any thread."""
 
 
 def build_app(
@@ -127,12 +134,18 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
     gc.freeze()  # what is imported stays: no search looks at it again
     gc.set_threshold(COLLECT_AFTER, 50, 100)
     check_topics(settings, stages.specs.values())
-    health = Health(settings.http_host, settings.http_port, lambda: stages.ready, stages.metrics)
+    health = Health(
+        settings.http_host,
+        settings.http_port,
+        lambda: [*stages.waiting(), *(line for one in companions for line in one.waiting())],
+        stages.metrics,
+    )
     with contextlib.ExitStack() as stack:
         stack.enter_context(claimed(settings.state_dir))
-        for companion in (health, *companions, _watchdog(app)):
-            companion.start()
-            stack.callback(companion.stop)
+        parts: tuple[Part, ...] = (health, *companions, _watchdog(app))
+        for part in parts:
+            part.start()
+            stack.callback(part.stop)
         stack.callback(stages.shutdown)
         asyncio.set_event_loop(app.loop)
         stack.callback(app.loop.close)

@@ -4,7 +4,8 @@
 path       answer
 =========  ===========================================================================================
 /livez     200 while the event loop turns; 503 when it has not for `STILL_S` seconds: restart the worker
-/readyz    200 when every assigned partition is restored; 503 before
+/readyz    200 when every assigned partition is restored and the replica of all titles has caught up; 503
+           before, with a line for each that is not: how far it is, and how long it will take
 /metrics   Prometheus' text format
 =========  ===========================================================================================
 
@@ -13,7 +14,7 @@ It listens on loopback unless told otherwise, because it asks for no password; i
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -39,8 +40,8 @@ class Health:
     ----------
     host, port
         Where it listens; port 0 takes any free one.
-    ready
-        Whether the worker is ready.
+    waiting
+        A line for each thing that the worker has to wait for; none when it is ready.
     metrics
         What /metrics shows.
     clock
@@ -54,7 +55,7 @@ class Health:
     Examples
     --------
     >>> from urllib.request import urlopen
-    >>> health = Health("127.0.0.1", 0, lambda: True, Metrics())
+    >>> health = Health("127.0.0.1", 0, lambda: [], Metrics())
     >>> health.start()
     >>> urlopen(f"http://127.0.0.1:{health.port}/readyz").read()
     b'ready\n'
@@ -65,13 +66,13 @@ class Health:
         self,
         host: str,
         port: int,
-        ready: Callable[[], bool],
+        waiting: Callable[[], Sequence[str]],
         metrics: Metrics,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.host, self.port = host, port
-        self._ready, self._metrics, self._clock = ready, metrics, clock
+        self._waiting, self._metrics, self._clock = waiting, metrics, clock
         self._beat = clock()
         self._server: ThreadingHTTPServer | None = None
 
@@ -93,7 +94,9 @@ class Health:
                 alive = self._clock() - self._beat < STILL_S
                 return (200, plain, b"alive\n") if alive else (503, plain, b"the event loop stands still\n")
             case "/readyz":
-                return (200, plain, b"ready\n") if self._ready() else (503, plain, b"restoring\n")
+                lines = self._waiting()
+                body = "".join(f"{line}\n" for line in lines or ["ready"])
+                return 503 if lines else 200, plain, body.encode()
             case "/metrics":
                 return 200, "text/plain; version=0.0.4; charset=utf-8", self._metrics.exposition()
             case _:

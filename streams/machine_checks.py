@@ -18,6 +18,8 @@ LEAST_FREE = 1_000_000_000
 """Bytes of free disk below which a warning is due: the state of a million viewers at 1 kB each."""
 PATIENCE_S = 3.0
 """Longest wait for a worker's answer."""
+TOLD = 500
+"""Bytes that are shown of what a worker says it waits for."""
 HTTP_OK, HTTP_BUSY = 200, 503
 
 
@@ -51,16 +53,16 @@ def worker(patient: Patient) -> Finding:
         return Finding(Status.UNKNOWN, "its port is chosen at every start (NEARLINE_HTTP_PORT=0)")
     try:
         with urllib.request.urlopen(address, timeout=PATIENCE_S) as answer:
-            status = answer.status
+            status, told = answer.status, ""
     except urllib.error.HTTPError as error:
-        status = error.code
+        status, told = error.code, error.read(TOLD).decode(errors="replace").strip().replace("\n", "; ")
     except OSError as error:
         cause = f"nothing answers at {address}: {getattr(error, 'reason', error)}"
         return Finding(Status.WARN, cause, "run `nearline worker`, or set NEARLINE_HTTP_PORT as it has")
     if status == HTTP_OK:
         return Finding(Status.OK, f"{address} says ready")
     if status == HTTP_BUSY:
-        return Finding(Status.WARN, f"{address} says restoring", "wait; the worker's log tells how far it is")
+        return Finding(Status.WARN, f"{address} says: {told}", "wait; ask again for how far it is")
     cause = f"{address} answers {status}: something else listens there"
     return Finding(Status.WARN, cause, "choose another port for the worker (NEARLINE_HTTP_PORT)")
 

@@ -19,6 +19,7 @@ gap_records_total                counter    stage             records deleted be
 rewinds_total                    counter    stage             slices lost in the worker, read again
 state_rebuilds_total             counter    stage             databases wiped and built again
 restore_rows_total               counter    stage             changelog rows read back
+restore_remaining_records        gauge      stage             changelog records not yet read back, at most
 restore_seconds                  histogram  stage             from assignment to ready, one partition
 stalled_seconds                  gauge                        how long nothing moved though it should
 prequential_hit_rate             gauge      model             share of tested events in the top 10
@@ -27,6 +28,7 @@ prequential_hits_total           counter    model             those that stood a
 learned_total                    counter                      verdicts learned on the viewers' side
 drift_detected_total             counter    model             alarms of the drift detector
 replica_age_events               gauge                        title records not yet replicated
+replica_remaining_records        gauge      table             records to read before it has caught up, at most
 replica_rows                     gauge                        titles in the replica
 state_cache_slots                gauge      stage             viewers or titles in memory
 build_info                       gauge      version           always 1
@@ -171,6 +173,9 @@ class Metrics:
         self.rewinds = self._counter("rewinds", "Slices lost inside the worker, read again.", stage)
         self.state_rebuilds = self._counter("state_rebuilds", "Databases wiped and built again.", stage)
         self.restore_rows = self._counter("restore_rows", "Changelog rows read back.", stage)
+        self.restore_remaining = self._gauge(
+            "restore_remaining_records", "Changelog records not yet read back, at most.", stage
+        )
         self.restore_seconds = self._histogram(
             "restore_seconds", "From assignment to ready.", RESTORE_S, stage
         )
@@ -183,6 +188,9 @@ class Metrics:
         self.learned = self._counter("learned", "Verdicts learned on the viewers' side.")
         self.drift = self._counter("drift_detected", "Alarms of the drift detector.", ("model",))
         self.replica_age = self._gauge("replica_age_events", "Title records not yet replicated.")
+        self.replica_remaining = self._gauge(
+            "replica_remaining_records", "Records to read before it has caught up, at most.", ("table",)
+        )
         self.replica_rows = self._gauge("replica_rows", "Titles in the replica.")
         self.cache_slots = self._gauge("state_cache_slots", "Viewers or titles in memory.", stage)
         self._gauge("build_info", "Always 1.", ("version",)).labels(version).set(1)

@@ -10,6 +10,7 @@ from operator import attrgetter
 import numpy as np
 import structlog
 
+from streams.catch_up import CatchUp
 from streams.changelog import Changelog, ends
 from streams.dead_letters import condemned
 from streams.errors import StepFailedError, StreamError
@@ -44,6 +45,8 @@ class Partition:
     ----------
     applied
         Source offset of the last record whose effects are committed; -1 before the first.
+    catch_up
+        How far the restore is.
     """
 
     def __init__(self, spec: StageSpec, number: int, around: Surroundings) -> None:
@@ -57,7 +60,7 @@ class Partition:
         self._store: Store | None = None
         self._step: Step | None = None
         self._transactions: Transactions | None = None
-        self._changelog: Changelog | None = None
+        self.catch_up = CatchUp(f"{spec.name} partition {number}")
         labels = around.metrics.batch_seconds.labels
         self._seconds = {part: labels(spec.name, part) for part in ("step", "transaction", "store")}
 
@@ -67,9 +70,11 @@ class Partition:
         return max(self.applied + 1, self._first)
 
     @property
-    def restored_rows(self) -> int:
-        """Return the number of changelog rows read so far."""
-        return self._changelog.rows if self._changelog else 0
+    def progress(self) -> str:
+        """Say how far the opening is."""
+        return (
+            f"{self.catch_up.name}: restored, its step is being made" if self._store else str(self.catch_up)
+        )
 
     def open(self) -> None:
         """Fence the previous owner, restore the state, check the source, make the step.
@@ -98,10 +103,10 @@ class Partition:
         self._suspect = Suspect.load(self._marker)
         self._step = spec.make_step(self.number, self._store)
         took = time.monotonic() - began
-        around.metrics.restore_rows.labels(spec.name).inc(self.restored_rows)
+        around.metrics.restore_rows.labels(spec.name).inc(self.catch_up.rows)
         around.metrics.restore_seconds.labels(spec.name).observe(took)
         self._log.info(
-            "partition_ready", applied=self.applied, rows=self.restored_rows, seconds=round(took, 3)
+            "partition_ready", applied=self.applied, rows=self.catch_up.rows, seconds=round(took, 3)
         )
 
     def abandon(self) -> None:
@@ -156,8 +161,8 @@ class Partition:
         spec, around = self.spec, self._around
         consumer = around.consumer()
         try:
-            self._changelog = Changelog(consumer, spec.changelog, self.number, lambda: self._abandoned)
-            self._store = restored(self._folder, spec, self._changelog, around)
+            log = Changelog(consumer, spec.changelog, self.number, lambda: self._abandoned, self.catch_up)
+            self._store = restored(self._folder, spec, log, around)
             self.applied = self._store.applied
             low, high = ends(consumer, spec.source, self.number)
         finally:

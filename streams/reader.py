@@ -6,11 +6,13 @@ record.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
 from streams import kafka_clients
+from streams.catch_up import CatchUp
+from streams.changelog import ends
 from streams.errors import BrokerError
 from streams.exits import die
 from streams.kafka_clients import KafkaError, Message, TopicPartition
@@ -41,6 +43,11 @@ class TableReader:
         Which partitions to read.
     apply
         Takes messages in order, from one thread; what it raises ends the process.
+
+    Attributes
+    ----------
+    catch_up
+        How far the first reading is.
     """
 
     def __init__(
@@ -54,8 +61,14 @@ class TableReader:
     ) -> None:
         self._settings, self._topic, self._partitions = settings, topic, partitions
         self._apply, self._die = apply, die
+        self.catch_up = CatchUp(f"table {topic}")
         self._caught_up, self._stop = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"reader {topic}", daemon=True)
+
+    @property
+    def caught_up(self) -> bool:
+        """Return whether the end of each partition was met."""
+        return self._caught_up.is_set()
 
     def start(self) -> None:
         """Begin to read."""
@@ -88,20 +101,33 @@ class TableReader:
     def _read(self) -> None:
         group = f"{self._settings.group}-tables"
         consumer = kafka_clients.consumer(self._settings, {**CONSUMER, "group.id": group})
-        start = kafka_clients.OFFSET_BEGINNING
         waiting = set(self._partitions)
         try:
             consumer.list_topics(self._topic, timeout=METADATA_S)  # or the first fetch waits half a second
-            consumer.assign([TopicPartition(self._topic, p, start) for p in self._partitions])
+            places = {p: ends(consumer, self._topic, p) for p in self._partitions}
+            self.catch_up.begin(places)
+            consumer.assign([TopicPartition(self._topic, p, low) for p, (low, _) in places.items()])
             while not self._stop.is_set():
                 messages = self._sorted_out(consumer.consume(MOST, WAIT_S), waiting)
                 if messages:
                     self._apply(messages)
-                if not waiting and not self._caught_up.is_set():
-                    _LOG.info("table_caught_up", topic=self._topic)
-                    self._caught_up.set()
+                if not self.caught_up:
+                    self._note(messages, places, waiting)
         finally:
             consumer.close()
+
+    def _note(
+        self, messages: Sequence[Message], places: Mapping[int, tuple[int, int]], waiting: set[int]
+    ) -> None:
+        """Note how far the first reading is, and its end."""
+        for partition, offset in {m.partition() or 0: m.offset() or 0 for m in messages}.items():
+            self.catch_up.reached(partition, offset + 1)
+        self.catch_up.rows += len(messages)
+        for partition in places.keys() - waiting:
+            self.catch_up.reached(partition, places[partition][1])
+        if not waiting:
+            _LOG.info("table_caught_up", topic=self._topic, rows=self.catch_up.rows)
+            self._caught_up.set()
 
     def _sorted_out(self, found: Sequence[Message], waiting: set[int]) -> list[Message]:
         """Return the records; take partitions whose end was met off ``waiting``, log what else went wrong."""

@@ -6,6 +6,7 @@ the reverse.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import structlog
@@ -63,6 +64,9 @@ class Replica:
         self._guards = TableReader(
             settings, settings.topic(topics.CATALOG), range(partitions), self._take_titles
         )
+        for name, table in (("titles", self._model), ("catalogue", self._guards)):
+            left = partial(getattr, table.catch_up, "remaining")
+            metrics.replica_remaining.labels(name).set_function(left)
 
     def start(self) -> None:
         """Begin to read both topics."""
@@ -78,6 +82,10 @@ class Replica:
         """Block until both are caught up."""
         self._guards.wait()
         self._model.wait()
+
+    def waiting(self) -> list[str]:
+        """Say how far the tables are that have not caught up."""
+        return [str(table.catch_up) for table in (self._guards, self._model) if not table.caught_up]
 
     def learned(self, partition: int) -> int:
         """Events of a viewers partition that every shard has learned and this replica has."""

@@ -72,10 +72,11 @@ class Stages:
         self._lock = asyncio.Lock()
         self._watch_partitions()
 
-    @property
-    def ready(self) -> bool:
-        """Return whether every assigned partition is restored."""
-        return self.assigned_once and all(lane.ready for lane in list(self.lanes.values()))
+    def waiting(self) -> list[str]:
+        """Say what is not ready yet, a line each; may be asked from any thread."""
+        if not self.assigned_once:
+            return ["the group has not assigned partitions yet"]
+        return [lane.partition.progress for lane in list(self.lanes.values()) if not lane.ready]
 
     def bind(self, place: Place, fetched_to: FetchedTo) -> None:
         """Connect the lanes to the consumer that fetches for them."""
@@ -90,7 +91,7 @@ class Stages:
                 applied=lane.partition.applied,
                 fetched_to=self._fetched_to(*tp),
                 idle=lane.idle,
-                restored_rows=lane.partition.restored_rows,
+                restored_rows=lane.partition.catch_up.rows,
             )
             for tp, lane in list(self.lanes.items())
         }
@@ -170,7 +171,15 @@ class Stages:
             for ready in (True, False):
                 gauge = self._around.metrics.partitions.labels(spec.name, "ready" if ready else "restoring")
                 gauge.set_function(partial(self._count, spec.source, ready=ready))
+            left = self._around.metrics.restore_remaining.labels(spec.name)
+            left.set_function(partial(self._left, spec.source))
 
     def _count(self, topic: str, *, ready: bool) -> int:
         """Count the partitions of a topic that are ready, or are not."""
         return sum(t == topic and lane.ready is ready for (t, _), lane in list(self.lanes.items()))
+
+    def _left(self, topic: str) -> int:
+        """Count the changelog records of a topic's partitions that are not read back yet."""
+        return sum(
+            lane.partition.catch_up.remaining for (t, _), lane in list(self.lanes.items()) if t == topic
+        )

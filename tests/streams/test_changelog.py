@@ -1,5 +1,7 @@
 """Reading a changelog back: to its end by position, whole, and only where it fits the store."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from streams.changelog import APPLIED_KEY, Changelog, pack_applied, unpack_appli
 from streams.errors import AbandonedError, StateError
 from streams.state import Store, StoreMemory
 from tests.streams.doubles import Consumer, Log
+from tests.streams.restoring import RECORDS, folded, made_log
 
 DAY_MS = 86_400_000
 
@@ -39,6 +42,16 @@ def reader(log: Log) -> Changelog:
     return Changelog(Consumer(log), "log", 0)  # type: ignore[arg-type]
 
 
+@pytest.fixture(params=["written", "ingested"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let few rows go through the write buffer, or each chunk be a file of its own."""
+    if request.param == "ingested":
+        monkeypatch.setattr("streams.changelog.RUN_BYTES", 0)
+        monkeypatch.setattr("streams.changelog.SMALL_BYTES", 0)
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("way")
 def test_replay_ends_behind_the_last_marker(log: Log, store: Store) -> None:
     """The last offset belongs to a marker that nobody is shown; the position is behind it all the same."""
     reader(log).replay(store)
@@ -46,6 +59,7 @@ def test_replay_ends_behind_the_last_marker(log: Log, store: Store) -> None:
     assert (store.applied, store.changelog_position, store.written_at_ms) == (9, 6, DAY_MS)
 
 
+@pytest.mark.usefixtures("way")
 def test_replay_goes_on_where_the_store_ends(log: Log, store: Store) -> None:
     """Only what is new is read, and a tombstone deletes."""
     reader(log).replay(store)
@@ -53,7 +67,7 @@ def test_replay_goes_on_where_the_store_ends(log: Log, store: Store) -> None:
     log.append("log", 0, APPLIED_KEY, pack_applied(12))
     changelog = reader(log)
     changelog.replay(store)
-    assert changelog.rows == 1
+    assert changelog.catch_up.rows == 1
     assert list(store.scan()) == [(b"b", b"row")]
     assert store.applied == 12
 
@@ -66,15 +80,35 @@ def test_end_of_log_is_a_position(log: Log, store: Store) -> None:
     assert (store.applied, store.changelog_position) == (9, 6)
 
 
-def test_abandoned_replay_is_not_fresh(log: Log, store: Store) -> None:
-    """A restore that is cut short leaves a store that does not look as new as its log."""
+def test_abandoned_replay_is_not_fresh(log: Log, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A restore that is cut short leaves what it wrote, in a store that does not look as new as its log."""
+    monkeypatch.setattr("streams.changelog.RUN_BYTES", 0)
     answers = iter([False, True])
     changelog = Changelog(Consumer(log), "log", 0, lambda: next(answers))  # type: ignore[arg-type]
     with pytest.raises(AbandonedError):
         changelog.replay(store)
-    assert (store.changelog_position, store.written_at_ms) == (4, 0)
+    assert (store.applied, store.changelog_position, store.written_at_ms) == (4, 4, 0)
+    assert list(store.scan()) == [(b"a", b"row"), (b"b", b"row")]
     reader(log).replay(store)
     assert (store.applied, store.changelog_position) == (9, 6)
+
+
+def test_a_killed_restore_holds_what_it_claims(tmp_path: Path) -> None:
+    """Kill -9 in mid-restore, again and again: the rows are always those of the log up to the position."""
+    log, seen = made_log(), []
+    for kill_at in (8, 15, 22, 40, 1_000):
+        command = [sys.executable, "-m", "tests.streams.restoring", str(tmp_path / "0")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            for number, _ in enumerate(process.stdout):
+                if number == kill_at:
+                    process.kill()
+        store = Store(tmp_path / "0", StoreMemory())
+        seen.append(store.changelog_position)
+        assert (dict(store.scan()), store.applied) == folded(log, store.changelog_position)
+        store.close()
+    assert seen == sorted(seen)
+    assert 0 < seen[0] < seen[-1] == RECORDS
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def test_the_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(("ready", "status"), [(True, Status.OK), (False, Status.WARN)])
 def test_the_worker(ready: bool, status: Status) -> None:
     """Ready is well, restoring is a matter of waiting, silence means that none runs."""
-    health = Health("127.0.0.1", 0, lambda: ready, Metrics())
+    health = Health("127.0.0.1", 0, lambda: [] if ready else ["viewers partition 2: 5 of 9 left"], Metrics())
     health.start()
     patient = Patient(Settings(http_port=health.port))
     try:

@@ -19,6 +19,10 @@ class State:
     ready = False
     now = 0.0
 
+    def waiting(self) -> list[str]:
+        """Say what is missing."""
+        return [] if self.ready else ["viewers partition 2: 5 of 9 left", "table titles: 3 of 4 left"]
+
 
 @pytest.fixture
 def state() -> State:
@@ -29,7 +33,7 @@ def state() -> State:
 @pytest.fixture
 def health(state: State) -> Iterator[Health]:
     """Give a running server on a free port."""
-    health = Health("127.0.0.1", 0, lambda: state.ready, Metrics(version="9.9"), clock=lambda: state.now)
+    health = Health("127.0.0.1", 0, state.waiting, Metrics(version="9.9"), clock=lambda: state.now)
     health.start()
     yield health
     health.stop()
@@ -45,10 +49,11 @@ def get(health: Health, path: str) -> tuple[int, bytes]:
 
 
 def test_ready_only_when_restored(health: Health, state: State) -> None:
-    """/readyz follows the worker."""
-    assert get(health, "/readyz")[0] == 503
+    """/readyz follows the worker, and says what it still waits for."""
+    told = b"viewers partition 2: 5 of 9 left\ntable titles: 3 of 4 left\n"
+    assert get(health, "/readyz") == (503, told)
     state.ready = True
-    assert get(health, "/readyz")[0] == 200
+    assert get(health, "/readyz") == (200, b"ready\n")
 
 
 def test_alive_while_the_loop_turns(health: Health, state: State) -> None:
@@ -68,7 +73,7 @@ def test_metrics_and_the_rest(health: Health) -> None:
 
 async def test_the_loop_gives_signs_of_life(state: State) -> None:
     """A running loop beats."""
-    health = Health("127.0.0.1", 0, lambda: True, Metrics(), clock=lambda: state.now)
+    health = Health("127.0.0.1", 0, list, Metrics(), clock=lambda: state.now)
     state.now = STILL_S + 1
     task = asyncio.create_task(health.beat_forever())
     await asyncio.sleep(0)
@@ -82,4 +87,4 @@ def test_taken_port_is_explained() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(SettingsError, match="NEARLINE_HTTP_PORT"):
-            Health("127.0.0.1", taken.getsockname()[1], lambda: True, Metrics()).start()
+            Health("127.0.0.1", taken.getsockname()[1], list, Metrics()).start()

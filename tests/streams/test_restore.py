@@ -65,7 +65,7 @@ def test_damaged_store_is_rebuilt_at_once(around: Surroundings, log: Log, tmp_pa
     (folder / "CURRENT").write_text("nonsense")
     partition = opened(around)
     assert partition.applied == 8
-    assert partition.restored_rows == 3
+    assert partition.catch_up.rows == 3
     assert b'nearline_state_rebuilds_total{stage="fold"} 1.0' in around.metrics.exposition()
     partition.close()
 

@@ -1,6 +1,7 @@
 """Partitions coming, working and going, on the event loop, with a step and a log in memory."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from streams.batching import Slice, size_of
 from streams.errors import StepFailedError
 from streams.stages import Stages
-from tests.streams.doubles import Log, fold_spec, record, surroundings
+from tests.streams.doubles import Consumer, Log, fold_spec, record, surroundings
 
 IN = ("in", 0)
 
@@ -92,20 +93,49 @@ async def assigned(stages: Stages, generation: int = 1) -> None:
 
 async def test_a_partition_is_ready_when_restored(stages: Stages, fetcher: Fetcher) -> None:
     """Not before an assignment, not while it is restored; then reading begins behind the state."""
-    assert not stages.ready
+    assert stages.waiting()
     await stages.assign([IN, ("unknown", 0)], 1)
-    assert not stages.ready
+    assert stages.waiting()
     assert not stages.wants(*IN)
-    await until(lambda: stages.ready)
+    await until(lambda: not stages.waiting())
     await until(lambda: bool(fetcher.places))
     assert fetcher.places == [("in", 0, 0, 1)]
     assert b'nearline_partitions{stage="fold",state="ready"} 1.0' in stages.metrics.exposition()
 
 
+async def test_a_restore_says_how_far_it_is(log: Log, tmp_path: Path) -> None:
+    """Somebody who waits for the worker reads what is left; a dashboard, too."""
+    go_on = threading.Event()
+
+    class Halting(Consumer):
+        """Waits in the middle of the log."""
+
+        def consume(self, number: int, timeout: float) -> list[Any]:
+            """Wait before the second chunk."""
+            if self._at == 3:
+                assert go_on.wait(20)
+            return super().consume(number, timeout)
+
+    for number in range(7):
+        log.append("log", 0, b"v%d" % number, b"row")
+    around = replace(surroundings(log, tmp_path), consumer=lambda: Halting(log))  # type: ignore[arg-type,return-value]
+    stages = Stages([fold_spec()], around, threads=2)
+    Fetcher(log, stages)
+    await stages.assign([IN], 1)
+    await until(lambda: any("fold partition 0: 3 rows read" in line for line in stages.waiting()))
+    assert "4 of 7 records left" in stages.waiting()[0]
+    assert b'nearline_restore_remaining_records{stage="fold"} 4.0' in stages.metrics.exposition()
+    go_on.set()
+    await until(lambda: not stages.waiting())
+    assert b'nearline_restore_remaining_records{stage="fold"} 0.0' in stages.metrics.exposition()
+    await stages.close()
+    stages.shutdown()
+
+
 async def test_no_partition_is_ready_too(stages: Stages, fetcher: Fetcher) -> None:
     """A worker for which there is nothing is a ready one."""
     await stages.assign([], 1)
-    assert stages.ready
+    assert not stages.waiting()
     assert not fetcher.places
 
 

@@ -59,6 +59,17 @@ class Machine(RuleBasedStateMachine):
             else:
                 self.model[key] = value
 
+    @rule(rows=ROWS.map(dict), step=st.integers(1, 1000))
+    def ingest(self, rows: dict[bytes, bytes | None], step: int) -> None:
+        """Take a file of rows over: newer than all that was written before."""
+        self.meta = (self.meta[0] + step, self.meta[1] + len(rows) + 1)
+        self.store.ingest(rows, applied=self.meta[0], changelog_position=self.meta[1])
+        for key, value in rows.items():
+            if value is None:
+                self.model.pop(key, None)
+            else:
+                self.model[key] = value
+
     @rule()
     def restart(self) -> None:
         """Close and open again."""

@@ -1,0 +1,60 @@
+"""A restore as a process, to be killed by a test: ``python -m tests.streams.restoring FOLDER``."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from streams import changelog
+from streams.changelog import APPLIED_KEY, Changelog, pack_applied
+from streams.state import Store, StoreMemory
+from tests.streams.doubles import Consumer, Log
+
+RECORDS = 12_000
+"""Over 3,000 keys, so that rows are superseded within a file of rows and from file to file."""
+
+
+def made_log() -> Log:
+    """Return a changelog: every hundredth record is an applied record, every seventh a tombstone."""
+    log = Log()
+    for number in range(RECORDS):
+        if number % 100 == 99:
+            log.append("log", 0, APPLIED_KEY, pack_applied(number))
+        else:
+            value = None if number % 7 == 0 else b"%d " % number * 40
+            log.append("log", 0, b"v%d" % (number * 7_919 % 3_000), value)
+    return log
+
+
+def folded(log: Log, position: int) -> tuple[dict[bytes, bytes], int]:
+    """Return the rows and the applied offset that a log's records before a position amount to."""
+    rows: dict[bytes, bytes] = {}
+    applied = -1
+    for key, value in log.topics["log", 0][:position]:
+        if key == APPLIED_KEY:
+            applied = changelog.unpack_applied(value)
+        elif value is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = value
+    return rows, applied
+
+
+def told() -> bool:
+    """Tell of a chunk."""
+    sys.stdout.write("chunk\n")
+    sys.stdout.flush()
+    return False
+
+
+def main() -> None:
+    """Restore, with many small files of rows, and tell each chunk."""
+    changelog.RUN_BYTES, changelog.SMALL_BYTES = 100_000, 0
+    consumer: Any = Consumer(made_log())
+    consumer.chunk = 100
+    store = Store(Path(sys.argv[1]), StoreMemory())
+    Changelog(consumer, "log", 0, told).replay(store)
+    store.close()
+
+
+if __name__ == "__main__":
+    main()
