@@ -72,9 +72,9 @@ lists with its first positive, or at once when the `catalogue` lists it, from it
 Where to read on
 ----------------
 `recommender` (the façade), `viewer_side` and `title_side`, `config` (every constant and its source),
-`row_versions` (how stored rows change), `experts` (the same as River rankers), `checks` (the contracts that
-every model passes), `evaluation` and `simulation`. Names below load on first use: to read the
-configuration costs no compiler.
+`rows` and `row_versions` (what is stored, and how it changes), `snapshots` (models as bytes), `experts` (the
+same as River rankers), `checks` (the contracts that every model passes), `evaluation` and `simulation`. Names
+below load on first use: to read the configuration costs no compiler.
 """
 
 from importlib import import_module

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from online_models import snapshots
 from online_models.kernels.layout import F4, I8, U1
 from online_models.titles import TitleTable
 from schemas import Title
 
 _UNKNOWN_MATURITY = 254
+_COLUMNS = ("_maturity", "_start", "_end", "_listed")
 _FOREVER = int(np.iinfo(np.int64).max)
 
 __all__ = ["Catalogue", "country_code"]
@@ -131,6 +133,22 @@ class Catalogue:
             row = np.where(allowed, np.float32(0.0), np.float32(-np.inf))
             found = guards.rows[limit, country] = (row, int(np.count_nonzero(allowed)))
         return found
+
+    def snapshot(self) -> bytes:
+        """Return the guards as bytes (:mod:`online_models.snapshots`), without the titles."""
+        countries = {row: sorted(codes) for row, codes in sorted(self._countries.items())}
+        arrays = {name: getattr(self, name) for name in _COLUMNS}
+        return snapshots.pack("Catalogue", {"countries": countries}, arrays)
+
+    @classmethod
+    def from_snapshot(cls, data: bytes, titles: TitleTable) -> "Catalogue":
+        """Return the guards that a snapshot was made of, over the titles that it referred to."""
+        facts, arrays = snapshots.unpack("Catalogue", data)
+        out = cls(titles)
+        for name in _COLUMNS:
+            setattr(out, name, arrays[name])
+        out._countries = {int(row): frozenset(codes) for row, codes in facts["countries"].items()}
+        return out
 
     def _fresh(self, state: tuple[int, int, int], now_ms: int) -> _Guards:
         """Return no guards yet, good from the last opening or closing of a window to the next."""

@@ -10,8 +10,9 @@ law:
 >>> for check in yield_checks(model):
 ...     check(model.clone())
 
-A model without ``top_n``, ``learn_many``, capacities or event ids is not put to the checks that need them;
-one that breaks a law for a reason names the check in ``_unit_test_skips()``, with the reason beside it.
+A model without ``top_n``, ``learn_many``, ``snapshot``, capacities or event ids is not put to the checks that
+need them; one that breaks a law for a reason names the check in ``_unit_test_skips()``, with the reason
+beside it.
 """
 
 import math
@@ -43,7 +44,7 @@ def stream(n: int) -> list[tuple[str, str, float]]:
 
 def yield_checks(model: Any) -> Iterator[Check]:
     """Yield the checks that apply to a model; call each with a fresh clone."""
-    abilities = {"top_n", "learn_many", "viewer_slots"} & set(dir(model))
+    abilities = {"top_n", "learn_many", "viewer_slots", "snapshot"} & set(dir(model))
     for check, needs in _CHECKS.items():
         if needs <= abilities and check.__name__ not in model._unit_test_skips():  # noqa: SLF001 - River's name
             yield check
@@ -129,6 +130,20 @@ def check_pickling(model: Any) -> None:
     assert _scores(copy) == _scores(model)
 
 
+def check_snapshot(model: Any) -> None:
+    """A model made from a snapshot is the same to the last byte, and stays so while both go on learning."""
+    for rows in (0, 40):
+        _learn(model, stream(rows))
+        before = model.snapshot()
+        copy = type(model).from_snapshot(before)
+        assert copy.snapshot() == before == model.snapshot(), "making a snapshot changed something"
+        assert _scores(copy) == _scores(model)
+    for one in (model, copy):
+        _learn(one, stream(80)[40:])
+    assert copy.snapshot() == model.snapshot(), "learns otherwise"
+    assert _scores(copy) == _scores(model)
+
+
 def check_learn_many(model: Any) -> None:
     """Learning many at once is learning them one by one."""
     other = model.clone()
@@ -186,6 +201,7 @@ _CHECKS: dict[Check, set[str]] = {
     check_rank_is_a_permutation: set(),
     check_no_nan: set(),
     check_pickling: set(),
+    check_snapshot: {"snapshot"},
     check_learn_many: {"learn_many"},
     check_top_n: {"top_n"},
     check_bounded_memory: {"learn_many", "viewer_slots"},

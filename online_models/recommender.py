@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from online_models import snapshots
 from online_models.catalogue import Catalogue, country_code
 from online_models.config import ModelConfig
 from online_models.feedback import Judge
@@ -12,7 +13,7 @@ from online_models.kernels.trial import EXPERTS, prequential
 from online_models.title_side import TitleSide
 from online_models.titles import TitleTable
 from online_models.viewer_side import Columns, ViewerSide, blank_signals, columns
-from online_models.viewers import NO_LIMIT, hash_ids
+from online_models.viewers import NO_LIMIT, ViewerTable, hash_ids
 from schemas import Event, Preferences
 
 __all__ = ["COLUMNS", "Columns", "Recommender"]
@@ -131,6 +132,45 @@ class Recommender:
         place = {t: n for n, t in enumerate(score)}
         worst = (np.inf, len(place))
         return sorted(set(titles), key=lambda t: (*((-score[t], place[t]) if t in score else worst), t))
+
+    def snapshot(self) -> bytes:
+        """Return the model as bytes (:mod:`online_models.snapshots`). Changes nothing.
+
+        Examples
+        --------
+        >>> model = Recommender(seed=7)
+        >>> Recommender.from_snapshot(model.snapshot()).snapshot() == model.snapshot()
+        True
+        """
+        parts = {
+            "titles": self.titles.snapshot(),
+            "catalogue": self.catalogue.snapshot(),
+            "viewers": self.viewers.viewers.snapshot(),
+        }
+        arrays = {name: snapshots.nested(part) for name, part in parts.items()}
+        return snapshots.pack("Recommender", {"newest": self._newest}, arrays)
+
+    @classmethod
+    def from_snapshot(cls, data: bytes) -> "Recommender":
+        """Return a model that ranks and learns exactly as the one that the snapshot was made of.
+
+        Raises
+        ------
+        RowVersionError
+            A newer program made it, or it is none.
+        ConfigMismatchError
+            It is no recommender's.
+        """
+        found = snapshots.unpack("Recommender", data)
+        titles = TitleTable.from_snapshot(found.part("titles"))
+        out = cls(titles.config, seed=titles.seed)
+        out.titles = titles
+        out.catalogue = Catalogue.from_snapshot(found.part("catalogue"), titles)
+        viewers = ViewerTable.from_snapshot(found.part("viewers"), titles)
+        out.viewers = ViewerSide.over(viewers, out.catalogue)
+        out.title_side = TitleSide(titles)
+        out._newest = found.facts["newest"]
+        return out
 
     def _now(self, now_ms: int | None) -> int:
         return self._newest if now_ms is None else now_ms

@@ -8,19 +8,19 @@ How to add a version
 --------------------
 Say a viewer's row gets a number `depth`, which is 1 in the rows that were there before:
 
-1. *Bump.* Describe the fields on top of the last version's and append the version to the kind's table
-   (`online_models.viewers.ROWS`, `online_models.titles.ROWS`)::
+1. *Bump.* Describe the fields on top of the last version's and append the version to its kind
+   in :mod:`online_models.rows`::
 
-       def _head_2(config: ModelConfig) -> Fields:
-           return [*_head_1(config), ("depth", "<f4")]
+       def _viewer_2(config: ModelConfig) -> Fields:
+           return [*_viewer_1(config), ("depth", "<f4")]
 
 
-       ROWS = RowVersions("a viewer's row", _head_1, entry=8).then(_head_2, fill={"depth": 1.0})
+       VIEWER_ROWS = RowVersions("a viewer's row", _viewer_1, entry=8).then(_viewer_2, fill={"depth": 1.0})
 
    and name the field where rows are packed and restored. Fields of a version are never changed or taken
    away: a new version is.
-2. *Write the upgrade*, where filling in does not do: ``then(_head_3, upgrade=function)``. The function takes
-   rows of the version before, whole, and returns them in the new one.
+2. *Write the upgrade*, where filling in does not do: ``then(_viewer_3, upgrade=function)``. The function
+   takes rows of the version before, whole, and returns them in the new one.
 3. *Store bytes.* ``python -m tests.streams.stored_rows`` adds a file of the new version to tests/streams/rows
    and leaves the old ones. tests/streams/test_stored_rows.py reads all of them, and fails without it.
 

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from online_models import snapshots
 from online_models.config import ModelConfig
 from online_models.errors import NonFiniteRowError, RowVersionError
 from online_models.kernels.hashing import fill_keyed, find_many, insert_many
 from online_models.kernels.layout import F4, I4, U8, Params, Reward, Titles
-from online_models.row_versions import Fields, RowVersions
+from online_models.rows import TITLE_ROWS
 
 _OUT, _INP = 0, 1  # sides of the keyed initialisation
 _START = 1_024  # rows allocated at first; doubled when full
@@ -60,27 +61,6 @@ def kernel_params(config: ModelConfig, seed: int) -> Params:
         Reward(rejection_ms=config.reward.rejection_days * 86_400e3),
         seed,
     )
-
-
-def _row_1(config: ModelConfig) -> Fields:
-    h, n = len(config.factorization.horizons), config.cowatch.neighbours
-    return [
-        ("version", "<u4"),
-        ("bias", "<f4"),
-        ("acc", "<f4", (2 + h,)),
-        ("watches", "<f8"),
-        ("trend", "<f8", (3,)),
-        ("trend_at", "<i8"),
-        ("counts", "<i8", (3,)),
-        ("out", "<f4", (config.width,)),
-        ("inp", "<f4", (config.input_width,)),
-        ("nbr", "<u8", (n,)),
-        ("nbr_w", "<f4", (n,)),
-    ]
-
-
-ROWS = RowVersions("a title's row", _row_1)
-"""A title's packed row: little-endian, neighbours by key."""
 
 
 class TitleTable:
@@ -151,7 +131,7 @@ class TitleTable:
         return out
 
     def pack(self, rows: I4) -> NDArray[np.void]:
-        """Return packed rows (:data:`ROWS`) and start their drift anew.
+        """Return packed rows (:data:`TITLE_ROWS`) and start their drift anew.
 
         Raises
         ------
@@ -159,8 +139,8 @@ class TitleTable:
             A vector, weight or counter is not finite: nothing must be written.
         """
         a = self.arrays
-        out = np.zeros(rows.size, ROWS.dtype(self.config))
-        out["version"] = ROWS.version
+        out = np.zeros(rows.size, TITLE_ROWS.dtype(self.config))
+        out["version"] = TITLE_ROWS.version
         for name in ("bias", "acc", "watches", "trend", "trend_at", "counts", "out", "inp", "nbr_w"):
             out[name] = getattr(a, name)[rows]
         nbr = a.nbr[rows]
@@ -183,8 +163,8 @@ class TitleTable:
         RowVersionError
             They are not of the newest version.
         """
-        if (packed["version"] != ROWS.version).any():
-            msg = f"titles' rows have to be brought to version {ROWS.version} first"
+        if (packed["version"] != TITLE_ROWS.version).any():
+            msg = f"titles' rows have to be brought to version {TITLE_ROWS.version} first"
             raise RowVersionError(msg)
         rows = self.intern(title_ids)
         nbr = self.by_key(packed["nbr"].ravel()[packed["nbr"].ravel() != 0])
@@ -205,6 +185,25 @@ class TitleTable:
         self._activate(np.unique(rows[first]))
         a.counts[rows] = packed["counts"]
         a.norm[rows] = np.maximum(a.watches[rows], 1.0) ** -self.config.cowatch.alpha
+
+    def snapshot(self) -> bytes:
+        """Return the table as bytes (:mod:`online_models.snapshots`). Changes nothing."""
+        facts = {"config": self.config, "seed": self.seed, "ids": self.ids}
+        used = {name: column[: len(self)] for name, column in self.arrays._asdict().items() if name != "size"}
+        return snapshots.pack("TitleTable", facts, {**used, "size": self.arrays.size})
+
+    @classmethod
+    def from_snapshot(cls, data: bytes) -> "TitleTable":
+        """Return the table that a snapshot was made of."""
+        facts, arrays = snapshots.unpack("TitleTable", data)
+        out = cls(snapshots.config_from(facts["config"]), seed=facts["seed"])
+        out.ids = facts["ids"]
+        out._rows = {title_id: row for row, title_id in enumerate(out.ids) if title_id}
+        out.arrays = out._allocate(max(_START, len(out)))
+        for name, column in arrays.items():
+            getattr(out.arrays, name)[: len(column)] = column
+        out._rehash(4 * max(_START, len(out)))
+        return out
 
     def changed(self) -> I4:
         """Rows with a change worth a record."""

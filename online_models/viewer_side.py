@@ -109,6 +109,13 @@ class ViewerSide:
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_scores": np.empty(0, np.float32)}  # room to work in, no state
 
+    @classmethod
+    def over(cls, viewers: ViewerTable, catalogue: Catalogue) -> "ViewerSide":
+        """Return a side that goes on with a table of viewers."""
+        out = cls(viewers.titles, catalogue, seed=viewers.seed, slots=1)
+        out.viewers = viewers
+        return out
+
     @property
     def params(self) -> Params:
         """The hyper-parameters as the kernels take them."""

@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from online_models import snapshots
 from online_models.config import ModelConfig
 from online_models.errors import NonFiniteRowError
 from online_models.kernels.hashing import fill_keyed
 from online_models.kernels.history import release
 from online_models.kernels.layout import CHUNK, I4, REJECTIONS, RING, U8, Viewers
 from online_models.kernels.pack import gather_known, hash_texts, restore_known
-from online_models.row_versions import Fields, RowVersions
+from online_models.rows import VIEWER_ROWS
 from online_models.titles import TitleTable
 
 NO_LIMIT = 255
@@ -47,35 +48,6 @@ def hash_ids(ids: Sequence[str]) -> U8:
     ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)))
     hash_texts(np.frombuffer(b"".join(encoded), np.uint8), ends, out)
     return out
-
-
-def _head_1(config: ModelConfig) -> Fields:
-    return [
-        ("version", "u1"),
-        ("limit", "u1"),
-        ("country", "<u2"),
-        ("known", "<i4"),
-        ("positives", "<i8"),
-        ("last_at", "<i8"),
-        ("seq", "<i8"),
-        ("ring_n", "<i4"),
-        ("acc", "<f4"),
-        ("ring", "<u8", (RING,)),
-        ("taste", "<f4", (config.factorization.factors,)),
-    ]
-
-
-def _head_2(config: ModelConfig) -> Fields:
-    return [
-        *_head_1(config),
-        ("rejected", "<u8", (REJECTIONS,)),
-        ("rejected_at", "<i8", (REJECTIONS,)),
-        ("rejected_weight", "<f4", (REJECTIONS,)),
-    ]
-
-
-ROWS = RowVersions("a viewer's row", _head_1, entry=8).then(_head_2)
-"""A viewer's packed row: little-endian, these fields, then the keys of known titles, oldest first."""
 
 
 class ViewerTable:
@@ -110,7 +82,7 @@ class ViewerTable:
         self._free: list[int] = []
         self._used = np.zeros(slots, np.int64)
         self._clock = 0
-        self._head = ROWS.dtype(config)
+        self._head = VIEWER_ROWS.dtype(config)
         self.arrays = self._allocate(slots, slots)
 
     def __len__(self) -> int:
@@ -153,7 +125,7 @@ class ViewerTable:
         """
         a = self.arrays
         heads = np.zeros(slots.size, self._head)
-        heads["version"] = ROWS.version
+        heads["version"] = VIEWER_ROWS.version
         for name in ("known", *_FIELDS):
             heads[name] = getattr(a, name)[slots]
         for name in _TITLES:
@@ -180,9 +152,29 @@ class ViewerTable:
             if r >= 0
         ]
 
+    def snapshot(self) -> bytes:
+        """Return the hot viewers as bytes (:mod:`online_models.snapshots`), without the titles."""
+        facts = {"seed": self.seed, "clock": self._clock, "slots": self._slots}
+        more = {"used_at": self._used, "free_slots": np.array(self._free, np.int64)}
+        return snapshots.pack("ViewerTable", facts, {**self.arrays._asdict(), **more})
+
+    @classmethod
+    def from_snapshot(cls, data: bytes, titles: TitleTable) -> "ViewerTable":
+        """Return the table that a snapshot was made of, over the titles that it referred to."""
+        facts, arrays = snapshots.unpack("ViewerTable", data)
+        out = cls(titles.config, titles, seed=facts["seed"], slots=0)
+        out.arrays = out._allocate(arrays["known"].size, arrays["prev"].size)
+        out._used, out._free = arrays.pop("used_at"), arrays.pop("free_slots").tolist()
+        out._clock, out._slots = facts["clock"], facts["slots"]
+        for viewer_id, slot in out._slots.items():
+            out.ids[slot] = viewer_id
+        for name, column in arrays.items():
+            getattr(out.arrays, name)[:] = column
+        return out
+
     def _admit(self, cold: Sequence[str], wanted: Sequence[str], load: Loader | None) -> None:
         rows = load(cold) if load is not None else [None] * len(cold)
-        stored = ROWS.current([row for row in rows if row is not None], self.config)
+        stored = VIEWER_ROWS.current([row for row in rows if row is not None], self.config)
         self._make_room(len(cold), wanted)
         slots = np.array([self._free.pop() for _ in cold], np.int32)
         self._slots.update(zip(cold, slots.tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Titles' packed rows as records: key = title id, value = one row of :data:`online_models.titles.ROWS`.
+"""Titles' packed rows as records: key = title id, value = one row of :data:`online_models.rows.TITLE_ROWS`.
 
 What belongs to the shard and to no title is in :mod:`streams.partition_rows`.
 """
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from online_models.config import ModelConfig
 from online_models.kernels.layout import I4
-from online_models.titles import ROWS, TitleTable
+from online_models.rows import TITLE_ROWS
+from online_models.titles import TitleTable
 from streams.partition_rows import explained
 from streams.stage import Row
 
@@ -18,7 +19,7 @@ from streams.stage import Row
 def pack(titles: TitleTable, rows: I4) -> list[Row]:
     """Pack rows that have a name."""
     named = rows[[bool(titles.ids[row]) for row in rows.tolist()]]
-    size = ROWS.dtype(titles.config).itemsize
+    size = TITLE_ROWS.dtype(titles.config).itemsize
     blob = titles.pack(named).tobytes()
     return [
         (titles.ids[row].encode(), blob[at : at + size])
@@ -37,4 +38,4 @@ def unpack(values: Sequence[bytes], config: ModelConfig) -> NDArray[np.void]:
         One fits no version: it was written under another configuration, or is damaged.
     """
     with explained():
-        return np.frombuffer(b"".join(ROWS.current(values, config)), ROWS.dtype(config))
+        return np.frombuffer(b"".join(TITLE_ROWS.current(values, config)), TITLE_ROWS.dtype(config))

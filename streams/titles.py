@@ -13,8 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from online_models.kernels.layout import I8
+from online_models.rows import TITLE_ROWS
 from online_models.title_side import TitleSide
-from online_models.titles import ROWS, TitleTable
+from online_models.titles import TitleTable
 from schemas import topics
 from schemas.codec import encode
 from schemas.lists import Trending, TrendingItem
@@ -60,7 +61,7 @@ class TitlesStep:
         self._side = TitleSide(TitleTable(settings.model), shard=partition, shards=settings.title_shards)
         self._trending_topic = settings.topic(topics.TRENDING)
         self._learned: I8 = partition_rows.LEARNED.read(store)
-        self._unsaid = partition_rows.require_format(store, ROWS)
+        self._unsaid = partition_rows.require_format(store, TITLE_ROWS)
         rows = {key: value for key, value in store.scan() if not partition_rows.is_reserved(key)}
         if rows:
             packed = title_rows.unpack(list(rows.values()), settings.model)

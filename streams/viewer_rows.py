@@ -1,4 +1,4 @@
-"""Viewers' packed rows as records: key = viewer id, value = a row of :data:`online_models.viewers.ROWS`.
+"""Viewers' packed rows as records: key = viewer id, value = a row of :data:`online_models.rows.VIEWER_ROWS`.
 
 What belongs to the partition and to no viewer is in :mod:`streams.partition_rows`.
 """
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from online_models.config import ModelConfig
 from online_models.kernels.layout import I4
-from online_models.viewers import ROWS, Loader, ViewerTable
+from online_models.rows import VIEWER_ROWS
+from online_models.viewers import Loader, ViewerTable
 from streams.partition_rows import explained
 from streams.stage import Row, StateView
 
@@ -33,7 +34,7 @@ def loader(store: StateView, config: ModelConfig) -> Loader:
     def load(viewer_ids: Sequence[str]) -> list[bytes | None]:
         values = store.get_many([viewer_id.encode() for viewer_id in viewer_ids])
         with explained():
-            rows = iter(ROWS.current([value for value in values if value is not None], config))
+            rows = iter(VIEWER_ROWS.current([value for value in values if value is not None], config))
         return [None if value is None else next(rows) for value in values]
 
     return load

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from online_models.feedback import Action, Judge
 from online_models.kernels.layout import I4, Feedback, Signals
+from online_models.rows import VIEWER_ROWS
 from online_models.viewer_side import ViewerSide
-from online_models.viewers import NO_LIMIT, ROWS
+from online_models.viewers import NO_LIMIT
 from schemas import topics
 from streams import partition_rows, viewer_rows
 from streams import signals as wire
@@ -104,7 +105,7 @@ class ViewersStep:
             ttl_ms=int(settings.list_ttl_s * 1000),
         )
         self._sent = partition_rows.SENT.read(store)
-        self._unsaid = partition_rows.require_format(store, ROWS)
+        self._unsaid = partition_rows.require_format(store, VIEWER_ROWS)
         stage.lead.sent(partition, self._sent)
 
     def __call__(self, records: Sequence[Record]) -> Outcome:

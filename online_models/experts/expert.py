@@ -1,12 +1,14 @@
 """What all experts share: River's interface over a `Recommender`."""
 
 from abc import abstractmethod
+from ast import literal_eval
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from river.reco.base import Ranker
 
+from online_models import snapshots
 from online_models.config import ModelConfig
 from online_models.feedback import Action
 from online_models.recommender import Recommender
@@ -27,6 +29,17 @@ def name_of(key: Hashable) -> str:
     if isinstance(key, str):
         return str(key)
     return f"\0{key.item() if isinstance(key, np.generic) else key!r}"
+
+
+def _item_of(name: str) -> Hashable:
+    """Return the user or item that a name stands for; None where only its owner could tell."""
+    if not name.startswith("\0"):
+        return name
+    try:
+        out: Hashable = literal_eval(name[1:])
+    except (ValueError, SyntaxError):
+        return None
+    return out
 
 
 class Expert(Ranker):
@@ -83,6 +96,46 @@ class Expert(Ranker):
         for title, item in zip(titles, items, strict=True):
             if self._model.titles.row(title) is not None:
                 self._items.setdefault(title, item)
+
+    def snapshot(self) -> bytes:
+        """Return the model as bytes (:mod:`online_models.snapshots`). Changes nothing.
+
+        Raises
+        ------
+        ValueError
+            An item is neither text nor a number, nor a tuple of these: its name says not what it was.
+        """
+        lost = next((item for name, item in self._items.items() if _item_of(name) != item), None)
+        if lost is not None:
+            msg = f"items of type {type(lost).__name__} cannot be told from a snapshot"
+            raise ValueError(msg)
+        facts = {"params": self._get_params(), "items": list(self._items), "newest": self._newest}
+        model = {"model": snapshots.nested(self._model.snapshot())}
+        return snapshots.pack(type(self).__name__, facts, model)
+
+    @classmethod
+    def from_snapshot(cls, data: bytes) -> Self:
+        """Return a model that ranks and learns exactly as the one that the snapshot was made of.
+
+        Raises
+        ------
+        RowVersionError
+            A newer program made it, or it is none.
+        ConfigMismatchError
+            It is of another expert.
+        """
+        found = snapshots.unpack(cls.__name__, data)
+        said = found.facts["params"]
+        params: Any = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in said.items()
+        }
+        if params.get("config"):
+            params["config"] = snapshots.config_from(params["config"])
+        out = cls(**params)
+        out._items = {name: _item_of(name) for name in found.facts["items"]}
+        out._newest = found.facts["newest"]
+        out._model = Recommender.from_snapshot(found.part("model"))
+        return out
 
     def _read(
         self, user: Hashable, item: Hashable, y: float, x: Mapping[str, Any] | None = None

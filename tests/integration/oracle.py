@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from online_models import titles as title_table
-from online_models import viewers as viewer_table
+from online_models.rows import TITLE_ROWS, VIEWER_ROWS
 from online_models.titles import TitleTable
 from schemas import topics
 from schemas.codec import decode_home
@@ -220,7 +219,7 @@ def newest(messages: Iterable[Message]) -> dict[bytes, bytes]:
 
 def viewer_facts(rows: dict[bytes, bytes], settings: Settings) -> dict[bytes, Fact]:
     """Take what is promised exactly out of viewers' rows."""
-    dtype = viewer_table.ROWS.dtype(settings.model)
+    dtype = VIEWER_ROWS.dtype(settings.model)
     facts = {}
     for key, value in rows.items():
         if not is_reserved(key):
@@ -232,7 +231,7 @@ def viewer_facts(rows: dict[bytes, bytes], settings: Settings) -> dict[bytes, Fa
 
 def title_facts(rows: dict[bytes, bytes], settings: Settings) -> dict[bytes, Fact]:
     """Take what is promised exactly out of titles' rows."""
-    dtype = title_table.ROWS.dtype(settings.model)
+    dtype = TITLE_ROWS.dtype(settings.model)
     facts = {}
     for key, value in rows.items():
         if not is_reserved(key):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from online_models.feedback import Action
+from online_models.rows import TITLE_ROWS
 from online_models.simulation import World
-from online_models.titles import ROWS
 from schemas import topics
 from streams.brokers.kafka import KafkaCluster
 from streams.partition_rows import is_reserved
@@ -64,7 +64,7 @@ def _counted(settings: Settings) -> dict[Action, int]:
         key = message.key() or b""
         if not is_reserved(key):
             assert homes.setdefault(key, message.partition()) == message.partition()
-            rows[key] = np.frombuffer(message.value() or b"", ROWS.dtype(settings.model))[0]
+            rows[key] = np.frombuffer(message.value() or b"", TITLE_ROWS.dtype(settings.model))[0]
     assert set(homes.values()) == set(range(SHARDS))
     totals = np.sum([row["counts"] for row in rows.values()], axis=0).tolist()
     return dict(zip((Action.POSITIVE, Action.REJECT, Action.TOUCH), totals, strict=True))

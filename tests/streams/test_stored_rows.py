@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from online_models import titles as title_table
-from online_models import viewers as viewer_table
+from online_models import rows, titles, viewers
 from online_models.config import ModelConfig
 from online_models.row_versions import Fields, RowVersions
 from online_models.titles import TitleTable
@@ -20,7 +19,7 @@ from tests.streams.stored_rows import CONFIG, FOLDER, READERS, Stored
 
 FILES = sorted(FOLDER.glob("*.json"))
 VERSIONS = {
-    "viewer": viewer_table.ROWS, "title": title_table.ROWS, "signals": signals.VERSIONS,
+    "viewer": rows.VIEWER_ROWS, "title": rows.TITLE_ROWS, "signals": signals.VERSIONS,
     **{row.name: row.versions for row in partition_rows.ALL},
 }  # fmt: skip
 
@@ -35,7 +34,7 @@ def test_stored_rows_read_as_what_they_said(path: Path) -> None:
 
 def test_every_version_is_stored() -> None:
     """Who adds a version stores its bytes: `python -m tests.streams.stored_rows`."""
-    wanted = {f"{kind}-{n}" for kind, rows in VERSIONS.items() for n in range(1, rows.version + 1)}
+    wanted = {f"{kind}-{n}" for kind, one in VERSIONS.items() for n in range(1, one.version + 1)}
     assert {path.stem for path in FILES} == wanted
 
 
@@ -43,28 +42,22 @@ class Next:
     """Both kinds of rows one version on: a number more each."""
 
     @staticmethod
-    def of(rows: RowVersions) -> RowVersions:
+    def of(kind: RowVersions) -> RowVersions:
         """Return a kind with a toy version after its newest."""
-        newest = rows._versions[-1].fields
+        newest = kind._versions[-1].fields
         assert newest is not None
 
         def fields(config: ModelConfig) -> Fields:
             return [*newest(config), ("toy", "<f4")]
 
-        return rows.then(fields, fill={"toy": 0.5})
+        return kind.then(fields, fill={"toy": 0.5})
 
 
-@pytest.fixture
-def tomorrow(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that turns this program into the next version."""
-
-    def turn() -> None:
-        for module in (viewer_table, title_table):
-            monkeypatch.setattr(module, "ROWS", Next.of(module.ROWS))
-        for module, kind in ((viewer_rows, viewer_table), (title_rows, title_table)):
-            monkeypatch.setattr(module, "ROWS", kind.ROWS)
-
-    return turn
+def tomorrow(context: pytest.MonkeyPatch) -> None:
+    """Turn this program into the next version."""
+    for name, modules in (("VIEWER_ROWS", (viewers, viewer_rows)), ("TITLE_ROWS", (titles, title_rows))):
+        for module in modules:
+            context.setattr(module, name, Next.of(getattr(rows, name)))
 
 
 def _watched() -> Line:
@@ -73,34 +66,31 @@ def _watched() -> Line:
     return line
 
 
-def test_the_next_version_reads_todays_rows_and_writes_its_own(tomorrow: Any) -> None:
+def test_the_next_version_reads_todays_rows_and_writes_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Adding a field is a new version with a default; nothing that was learned is lost."""
     line = _watched()
     config = line.settings.model
-    old = viewer_table.ROWS.version
-    tomorrow()
-    titles = TitleTable(config)
-    titles.load(["t1"], title_rows.unpack([line.title_stores[0].rows[b"t1"]], config))
-    assert titles.arrays.counts[0].tolist() == [2, 0, 0]
+    tomorrow(monkeypatch)
+    table = TitleTable(config)
+    table.load(["t1"], title_rows.unpack([line.title_stores[0].rows[b"t1"]], config))
+    assert table.arrays.counts[0].tolist() == [2, 0, 0]
     table = ViewerTable(config, line.replica.titles)
     slots = table.acquire(["ada", "bob"], viewer_rows.loader(line.store, config))
     assert table.known("ada") == [("t1", True), ("t2", True)]
     heads, _, _ = table.pack(slots)
-    assert heads["version"].tolist() == [old + 1] * 2
+    assert heads["version"].tolist() == [rows.VIEWER_ROWS.version + 1] * 2
     assert "toy" in (heads.dtype.names or ())
 
 
-def test_an_old_worker_refuses_newer_viewers(tomorrow: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_worker_refuses_newer_viewers(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a rolling deployment it stops at the newer row, with a word on what to do, and changes nothing."""
     line = _watched()
-    config, today = line.settings.model, viewer_table.ROWS
-    with monkeypatch.context():
-        tomorrow()
+    config = line.settings.model
+    with monkeypatch.context() as context:
+        tomorrow(context)
         table = ViewerTable(config, line.replica.titles)
         slots = table.acquire(["ada"], viewer_rows.loader(line.store, config))
         newer = dict(viewer_rows.pack(table, slots))
-    monkeypatch.setattr(viewer_table, "ROWS", today)
-    monkeypatch.setattr(viewer_rows, "ROWS", today)
     line.store.rows.update({key: value or b"" for key, value in newer.items()})
     line.restart()
     with pytest.raises(StateVersionError, match="this program knows 1 to") as caught:
@@ -113,8 +103,8 @@ def test_an_old_worker_refuses_newer_viewers(tomorrow: Any, monkeypatch: pytest.
 def test_an_old_worker_refuses_a_newer_partition_when_it_opens_it() -> None:
     """Rolled back, it does not begin: the partition says which version its rows are of."""
     line = _watched()
-    assert FORMAT.read(line.store) == viewer_table.ROWS.version
-    line.store.rows.update([FORMAT.row(viewer_table.ROWS.version + 1)])  # type: ignore[list-item]
+    assert FORMAT.read(line.store) == rows.VIEWER_ROWS.version
+    line.store.rows.update([FORMAT.row(rows.VIEWER_ROWS.version + 1)])  # type: ignore[list-item]
     with pytest.raises(StateVersionError):
         line.restart()
 
@@ -123,7 +113,7 @@ def test_an_old_workers_replica_refuses_newer_titles() -> None:
     """A replica ends its worker rather than rank by rows that it cannot read."""
     line = _watched()
     before = line.replica.titles.arrays.counts.copy()
-    newer = bytes([title_table.ROWS.version + 1]) + line.title_stores[0].rows[b"t1"][1:] + b"more"
+    newer = bytes([rows.TITLE_ROWS.version + 1]) + line.title_stores[0].rows[b"t1"][1:] + b"more"
     with pytest.raises(StateVersionError, match="a title's row has version"):
         line.replica._take_rows([message(b"t1", newer)])
     assert np.array_equal(line.replica.titles.arrays.counts, before)

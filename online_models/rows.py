@@ -1,0 +1,60 @@
+"""What is stored of a viewer and of a title: every version of both rows, field by field.
+
+A version that was ever written stays as it is; :mod:`online_models.row_versions` says how the next is added.
+"""
+
+from online_models.config import ModelConfig
+from online_models.kernels.layout import REJECTIONS, RING
+from online_models.row_versions import Fields, RowVersions
+
+__all__ = ["TITLE_ROWS", "VIEWER_ROWS"]
+
+
+def _viewer_1(config: ModelConfig) -> Fields:
+    return [
+        ("version", "u1"),
+        ("limit", "u1"),
+        ("country", "<u2"),
+        ("known", "<i4"),
+        ("positives", "<i8"),
+        ("last_at", "<i8"),
+        ("seq", "<i8"),
+        ("ring_n", "<i4"),
+        ("acc", "<f4"),
+        ("ring", "<u8", (RING,)),
+        ("taste", "<f4", (config.factorization.factors,)),
+    ]
+
+
+def _viewer_2(config: ModelConfig) -> Fields:
+    return [
+        *_viewer_1(config),
+        ("rejected", "<u8", (REJECTIONS,)),
+        ("rejected_at", "<i8", (REJECTIONS,)),
+        ("rejected_weight", "<f4", (REJECTIONS,)),
+    ]
+
+
+VIEWER_ROWS = RowVersions("a viewer's row", _viewer_1, entry=8).then(_viewer_2)
+"""A viewer's packed row: little-endian, these fields, then the keys of known titles, oldest first."""
+
+
+def _title_1(config: ModelConfig) -> Fields:
+    h, n = len(config.factorization.horizons), config.cowatch.neighbours
+    return [
+        ("version", "<u4"),
+        ("bias", "<f4"),
+        ("acc", "<f4", (2 + h,)),
+        ("watches", "<f8"),
+        ("trend", "<f8", (3,)),
+        ("trend_at", "<i8"),
+        ("counts", "<i8", (3,)),
+        ("out", "<f4", (config.width,)),
+        ("inp", "<f4", (config.input_width,)),
+        ("nbr", "<u8", (n,)),
+        ("nbr_w", "<f4", (n,)),
+    ]
+
+
+TITLE_ROWS = RowVersions("a title's row", _title_1)
+"""A title's packed row: little-endian, neighbours by key."""
