@@ -72,8 +72,9 @@ Around it
 ---------
 Edges: `streams.settings` (the only reader of the environment), `streams.variables`, `streams.security`,
 `streams.kafka_clients` (the only door to confluent-kafka), `streams.surroundings`, `streams.errors`,
-`streams.logging`, `streams.metrics`. Watching itself: `streams.health`, `streams.watchdog`,
-`streams.topic_check`, `streams.claim`. Commands: `streams.cli`, and what stands behind them:
+`streams.logging`, `streams.metrics`. Sharing partitions out: `streams.assignor`. Watching itself:
+`streams.health`, `streams.watchdog`, `streams.topic_check`, `streams.claim`. Commands: `streams.cli`, and
+what stands behind them:
 `streams.brokers` (an embedded cluster, a local Kafka, the topics), `streams.ratings`, `streams.producing`,
 `streams.pacing`, `streams.simulating`, `streams.replaying`, `streams.session`, `streams.demo`,
 `streams.watching`, `streams.run_report`; `streams.inspecting` and `streams.topic_scan` (`nearline inspect`);

@@ -98,7 +98,9 @@ def build_app(
     around = Surroundings(
         group=settings.group,
         state_dir=settings.state_dir,
-        producer=lambda name: kafka_clients.producer(settings, {**PRODUCER, "transactional.id": name}),
+        producer=lambda name: kafka_clients.producer(
+            settings, {**PRODUCER, **settings.kafka, "transactional.id": name}
+        ),
         consumer=lambda: kafka_clients.consumer(settings, RESTORER),
         metrics=metrics,
         memory=StoreMemory(),

@@ -17,6 +17,11 @@ __all__ = ["App"]
 COMMIT_HINT_S = 1.0
 """Seconds between two hints to the group of how far we are; people look at lag, nothing depends on it."""
 
+REQUEST_S = 30.0
+"""Longest wait of the consumer for an answer, after which a half-open connection is made anew: before the
+watchdog's 60 s, where Faust's 90 s would never be reached. Joining a group, which waits for the batches in
+flight of all its members, has to be answered in time, too."""
+
 
 class App(faust.App):
     """A Faust app that fetches batches and gives them to stages.
@@ -44,6 +49,7 @@ class App(faust.App):
             stream_wait_empty=False,
             broker_max_poll_records=max(spec.max_events for spec in stages.specs.values()),
             broker_session_timeout=settings.session_timeout_s,
+            broker_request_timeout=REQUEST_S,
             broker_heartbeat_interval=settings.session_timeout_s / 5,
             broker_commit_interval=COMMIT_HINT_S,
             broker_check_crcs=settings.check_crcs,

@@ -65,6 +65,11 @@ __all__ = [
 _LOG = logging.getLogger("librdkafka")
 """The driver's own lines go through logging, when a client is polled, not straight to standard error."""
 
+SILENCE_MS = 10_000
+"""Longest wait for an answer, after which the connection is taken for half-open and made anew. The driver's
+own 60 s are a transaction's whole life: who waits so long can only end (measured, after a hole of 6 s). A
+request of 1 MB, the largest there is, is answered in time at 100 kB/s."""
+
 
 def brokers_of(target: Settings | str) -> str:
     """Return the addresses behind a target: a Settings, or the addresses themselves."""
@@ -148,4 +153,8 @@ def _common(target: Settings | str) -> dict[str, Any]:
     """Return what every client gets: addresses, name, and the operator's own properties."""
     own: Mapping[str, str] = target.kafka if isinstance(target, Settings) else {}
     name = target.group if isinstance(target, Settings) else "nearline"
-    return {"client.id": name} | dict(own) | {"bootstrap.servers": brokers_of(target)}
+    return (
+        {"client.id": name, "socket.timeout.ms": SILENCE_MS}
+        | dict(own)
+        | {"bootstrap.servers": brokers_of(target)}
+    )

@@ -83,6 +83,11 @@ class Lane:
         return self._placed and self._queue.events < spec.max_events and self._queue.size < spec.max_bytes
 
     @property
+    def queued(self) -> tuple[int, int]:
+        """Return the records that wait for the batch in flight to end, and their bytes."""
+        return self._queue.events, self._queue.size
+
+    @property
     def idle(self) -> bool:
         """Return whether everything that was fetched is applied."""
         return self._batch is None and not self._queue.events

@@ -12,6 +12,8 @@ batch_seconds                    histogram  stage, step       a batch's time in 
 batch_events                     histogram  stage             records in a batch
 freshness_seconds                histogram  stage             from the producer's timestamp to the commit
 consumer_lag_records             gauge      stage, partition  records of the source not yet applied
+queued_records                   gauge      stage             records fetched that wait for a batch's end
+queued_bytes                     gauge      stage             their bytes
 applied_offset                   gauge      stage, partition  last source offset that is in the state
 end_offset                       gauge      stage, partition  end of the source partition
 partitions                       gauge      stage, state      partitions here: restoring, ready
@@ -166,6 +168,8 @@ class Metrics:
         )
         self.registry.register(self.freshness)
         self.lag = self._gauge("consumer_lag_records", "Records of the source not yet applied.", part)
+        self.queued_records = self._gauge("queued_records", "Fetched, waiting for a batch's end.", stage)
+        self.queued_bytes = self._gauge("queued_bytes", "Their bytes.", stage)
         self.applied_offset = self._gauge("applied_offset", "Last source offset in the state.", part)
         self.end_offset = self._gauge("end_offset", "End of the source partition.", part)
         self.partitions = self._gauge("partitions", "Partitions of this worker.", ("stage", "state"))
@@ -198,6 +202,11 @@ class Metrics:
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format."""
         return bytes(generate_latest(self.registry))
+
+    def forget_partition(self, stage: str, partition: int) -> None:
+        """Show a partition no longer: another worker has it, and its lag would be counted twice for ever."""
+        for gauge in (self.lag, self.applied_offset, self.end_offset):
+            gauge.remove(stage, str(partition))
 
     def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
         return Counter(name, text, labels, namespace="nearline", registry=self.registry)

@@ -166,13 +166,19 @@ class Stages:
         self._around.metrics.rewinds.labels(stage).inc()
 
     def _watch_partitions(self) -> None:
-        """Let the metrics count partitions whenever they are read."""
+        """Let the metrics count partitions and what is queued whenever they are read."""
         for spec in self.specs.values():
             for ready in (True, False):
                 gauge = self._around.metrics.partitions.labels(spec.name, "ready" if ready else "restoring")
                 gauge.set_function(partial(self._count, spec.source, ready=ready))
             left = self._around.metrics.restore_remaining.labels(spec.name)
             left.set_function(partial(self._left, spec.source))
+            for place, gauge in enumerate((self.metrics.queued_records, self.metrics.queued_bytes)):
+                gauge.labels(spec.name).set_function(partial(self._queued, spec.source, place))
+
+    def _queued(self, topic: str, place: int) -> int:
+        """Sum what waits in the lanes of a topic: records (place 0) or bytes (1)."""
+        return sum(lane.queued[place] for (t, _), lane in list(self.lanes.items()) if t == topic)
 
     def _count(self, topic: str, *, ready: bool) -> int:
         """Count the partitions of a topic that are ready, or are not."""

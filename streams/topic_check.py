@@ -35,7 +35,8 @@ def check_topics(settings: Settings, specs: Iterable[StageSpec]) -> None:
         for topic in (spec.source, spec.changelog, spec.dead_letters):
             if not counts.get(topic):
                 what = f"topic {topic} of stage {spec.name} does not exist"
-                raise TopicError(what, next_step="create it with `nearline topics apply`")
+                why = "nobody created it, or this user may not see it"
+                raise TopicError(what, why=why, next_step="run `nearline topics apply`, or look at the ACLs")
         if counts[spec.source] != counts[spec.changelog]:
             both = f"{counts[spec.changelog]} partitions, {spec.source} has {counts[spec.source]}"
             what = f"{spec.changelog} has {both}"

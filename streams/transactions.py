@@ -15,15 +15,20 @@ __all__ = ["PRODUCER", "Transactions"]
 PRODUCER = {
     "compression.type": "lz4",  # measured: the cheapest codec per byte saved
     "batch.size": 1_000_000,  # bytes; a broker's default limit of a request
-    "queue.buffering.max.messages": 200_000,  # bounds what one transaction may hold in memory
+    "queue.buffering.max.messages": 200_000,  # bounds what one transaction may hold in memory, with ...
+    "queue.buffering.max.kbytes": 65_536,  # ... 64 MB a partition; the driver's own bound is 1 GB
 }
-"""Properties of a stage's producers, beside those that `streams.kafka_clients` sets for all."""
+"""Properties of a stage's producers, beside those that `streams.kafka_clients` sets for all; the operator's
+own win over these."""
 
 COMMIT_S = 10.0
 """Seconds of one attempt to commit; attempts repeat for as long as the driver calls them retriable."""
 
 FENCE_S = 60.0
 """Seconds to fence the previous owner: the coordinator may have to abort its open transaction first."""
+
+ROOM_S = 0.01
+"""Seconds between two looks for room in a full queue: nobody is told when there is some."""
 
 
 class Transactions:
@@ -56,6 +61,7 @@ class Transactions:
         self._dead_letters = dead_letters
         self._failpoint = failpoint
         self._position = 0
+        self._failure = ""
 
     def fence(self) -> None:
         """Take the transactional id over: its previous owner can never commit again."""
@@ -79,46 +85,95 @@ class Transactions:
         Raises
         ------
         StepFailedError
-            A message can never be sent (too large, unknown topic): nothing is visible.
+            A message can never be sent, because it is too large: nothing is visible.
         OutcomeInDoubtError
             Nobody here can say whether the transaction is committed.
         """
+        self._failure = ""
         self._attempt("begin_transaction", self._producer.begin_transaction)
-        partition = self._partition
         rows: list[Message] = [{"key": k, "value": v} for k, v in outcome.rows]
-        self._send((self._changelog, partition), rows)
+        self._send((self._changelog, self._partition), rows)
         self._failpoint("mid_produce")
         for target, messages in outcome.outputs.items():
             self._send(target, messages)
-        letters = [{"key": letter.key, "value": encode(letter)} for letter in outcome.dead_letters]
-        self._send((self._dead_letters, None), letters)  # type: ignore[arg-type]
-        self._producer.produce(
-            self._changelog,
-            key=APPLIED_KEY,
-            value=pack_applied(applied),
-            partition=partition,
-            on_delivery=self._seen,
-        )
+        letters: list[Message] = [
+            {"key": letter.key, "value": encode(letter)} for letter in outcome.dead_letters
+        ]
+        self._send((self._dead_letters, None), letters)
+        last: Message = {"key": APPLIED_KEY, "value": pack_applied(applied)}
+        self._put((self._changelog, self._partition), last, self._seen)
         self._failpoint("before_commit")
         self._attempt("commit_transaction", lambda: self._producer.commit_transaction(COMMIT_S))
         return self._position
 
     def _seen(self, error: KafkaError | None, message: Delivered) -> None:
-        """Note where the applied record landed; an error makes the commit fail, so it needs no care here."""
+        """Note where the applied record landed."""
+        self._heard(error, message)
         if error is None:
             self._position = (message.offset() or 0) + 1
 
+    def _heard(self, error: KafkaError | None, message: Delivered) -> None:
+        """Note the first refusal, and of which topic: the commit fails by it, and does not say so itself."""
+        if error is not None and not self._failure:
+            self._failure = f"{message.topic()}: {error.str()}"
+
     def _send(self, target: Target, messages: list[Message]) -> None:
-        """Queue messages in order, waiting for room whenever the queue is full."""
-        topic, partition = target
-        where = {} if partition is None else {"partition": partition}
+        """Queue messages in order, waiting for room whenever the queue is full.
+
+        Of each topic one message reports what became of it: what a broker refuses it refuses them all.
+        """
+        if not messages:
+            return
+        self._put(target, messages[0], self._heard)
+        messages = messages[1:]
+        topic, where = target[0], _partition(target)
         while messages:
             accepted = self._producer.produce_batch(topic, messages, **where)  # type: ignore[arg-type]
             if accepted == len(messages):
                 return
-            _only_full(topic, messages, accepted)
+            self._only_full(topic, messages, accepted)
             messages = messages[accepted:]
-            self._producer.poll(0.1)
+            self._producer.poll(ROOM_S)
+
+    def _put(
+        self, target: Target, message: Message, told: Callable[[KafkaError | None, Delivered], None]
+    ) -> None:
+        """Queue one message and be told of its delivery, waiting for room like :meth:`_send`."""
+        where = _partition(target)
+        while True:
+            try:
+                self._producer.produce(target[0], **message, **where, on_delivery=told)  # type: ignore[arg-type]
+            except BufferError:
+                self._producer.poll(ROOM_S)
+            except KafkaException as failure:
+                raise self._refused(target[0], failure.args[0]) from failure
+            else:
+                return
+
+    def _only_full(self, topic: str, messages: list[Message], accepted: int) -> None:
+        """Make sure that the refused messages are the last ones, and refused for want of room only."""
+        errors = [message.pop("_error", None) for message in messages]  # type: ignore[typeddict-item]
+        for error in errors:
+            if error is not None and error.code() != KafkaError._QUEUE_FULL:  # noqa: SLF001
+                raise self._refused(topic, error)
+        if any(errors[:accepted]) or not all(errors[accepted:]):
+            what = f"messages for {topic} were queued out of order"
+            raise OutcomeInDoubtError(what, why="the queue was full")
+
+    def _refused(self, topic: str, error: KafkaError) -> StepFailedError | OutcomeInDoubtError:
+        """Tell a message that can never be sent, which the step made, from everything else that goes wrong.
+
+        A transaction that has failed meanwhile refuses messages, too: no record is to blame for that.
+        """
+        if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            return StepFailedError(f"a message cannot be sent to {topic}", why=error.str())
+        return self._in_doubt(f"a message was refused for {topic}", error)
+
+    def _in_doubt(self, what: str, error: KafkaError) -> OutcomeInDoubtError:
+        """Explain a failure by what the driver told of single messages, or by the error itself."""
+        self._producer.poll(0)
+        advice = "the process ends; its successor reads in the log what became of it"
+        return OutcomeInDoubtError(what, why=self._failure or error.str(), next_step=advice)
 
     def _attempt(self, name: str, call: Callable[[], None]) -> None:
         """Call the driver, again as long as it says that this is allowed."""
@@ -130,19 +185,11 @@ class Transactions:
                 if error.retriable():
                     continue
                 what = f"{name} failed for partition {self._partition} of {self._changelog}"
-                advice = "the process ends; its successor reads in the log what became of it"
-                raise OutcomeInDoubtError(what, why=error.str(), next_step=advice) from failure
+                raise self._in_doubt(what, error) from failure
             else:
                 return
 
 
-def _only_full(topic: str, messages: list[Message], accepted: int) -> None:
-    """Make sure that the refused messages are the last ones, and refused for want of room only."""
-    errors = [message.pop("_error", None) for message in messages]  # type: ignore[typeddict-item]
-    for error in errors:
-        if error is not None and error.code() != KafkaError._QUEUE_FULL:  # noqa: SLF001
-            what = f"a message cannot be sent to {topic}"
-            raise StepFailedError(what, why=error.str())
-    if any(errors[:accepted]) or not all(errors[accepted:]):
-        what = f"messages for {topic} were queued out of order"
-        raise OutcomeInDoubtError(what, why="the queue was full")
+def _partition(target: Target) -> dict[str, int]:
+    """Return the argument that names a partition, none where the key decides."""
+    return {} if target[1] is None else {"partition": target[1]}

@@ -20,12 +20,12 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any
 
 import aiokafka
-from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import IllegalStateError, KafkaError, OffsetOutOfRangeError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from streams.assignor import TopicwiseAssignor
 from streams.batching import Slice, size_of
 from streams.errors import SourceGapError
 
@@ -56,7 +56,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             client_id=conf.broker_client_id,
             group_id=conf.id,
             group_instance_id=conf.consumer_group_instance_id,
-            partition_assignment_strategy=[StickyPartitionAssignor],
+            partition_assignment_strategy=[TopicwiseAssignor],
             enable_auto_commit=False,
             auto_offset_reset="none",
             isolation_level="read_committed",

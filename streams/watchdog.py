@@ -106,16 +106,14 @@ class Watchdog:
     def look(self) -> None:
         """Look at every partition once, and bark if one has been stalled for too long."""
         found = self._progress()
-        try:
-            ends = {tp: self._end_of(*tp) for tp in found}
-        except KafkaException as error:
-            _LOG.warning("watchdog_broker_silent", why=error.args[0].str())
-            self._stalled_s.clear()
-            return
+        ends = {tp: end for tp in found if (end := self._end(*tp)) is not None}
+        for tp in self._seen.keys() - found.keys():
+            self._metrics.forget_partition(self._seen[tp].stage, tp[1])
         stalled = {}
-        for tp, now in found.items():
-            lag = now.lag(ends[tp])
-            self._show(tp, now, ends[tp], lag)
+        for tp, end in ends.items():
+            now = found[tp]
+            lag = now.lag(end)
+            self._show(tp, now, end, lag)
             if lag and now == self._seen.get(tp):
                 stalled[tp] = self._stalled_s.get(tp, 0.0) + self._pause_s
         self._seen, self._stalled_s = dict(found), stalled
@@ -127,6 +125,15 @@ class Watchdog:
                 f"nothing moved in partition {partition} of {topic} for {longest:.0f} s though there is work"
             )
             self._bark(StuckError(what, next_step="start the worker again; report it if it happens again"))
+
+    def _end(self, topic: str, partition: int) -> int | None:
+        """Return where a partition ends, None when its broker does not answer."""
+        try:
+            return self._end_of(topic, partition)
+        except KafkaException as error:
+            why = error.args[0].str()
+            _LOG.warning("watchdog_broker_silent", topic=topic, partition=partition, why=why)
+            return None
 
     def _watch(self) -> None:
         """Look again and again."""

@@ -10,7 +10,7 @@ import os
 import socket
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by the broker that they ask for, so that `-m "not kafka"` works without anyone's care."""
     for item in items:
         asked = set(getattr(item, "fixturenames", ()))
-        if {"kafka", "kafka_of_three"} & asked:
+        if {"kafka", "kafka_of_three", "routed"} & asked:
             item.add_marker(pytest.mark.kafka)
         if "embedded" in asked:
             item.add_marker(pytest.mark.embedded)
@@ -86,17 +86,23 @@ def topic_prefix() -> str:
 
 
 def _running(folder: Path, *, nodes: int) -> Iterator[KafkaCluster]:
+    """Start a cluster and stop it afterwards."""
+    cluster = KafkaCluster(folder, nodes=nodes, port=free_ports(nodes), cache_dir=Settings().cache_dir)
+    with run_cluster(cluster):
+        yield cluster
+
+
+@contextmanager
+def run_cluster(cluster: KafkaCluster) -> Iterator[None]:
     """Start a cluster and stop it afterwards; skip, or fail, when the machine cannot run one."""
-    cache = Settings().cache_dir
     with ExitStack() as stack:
-        cluster = KafkaCluster(folder, nodes=nodes, port=free_ports(nodes), cache_dir=cache)
         try:
             stack.callback(cluster.stop)
             cluster.start()
         except (JavaMissingError, MavenMissingError, JarsError) as error:
             verdict = pytest.fail if REQUIRE_KAFKA else pytest.skip
             verdict(f"no real Apache Kafka: {error}")
-        yield cluster
+        yield
 
 
 def free_ports(count: int) -> int:

@@ -5,6 +5,7 @@ that started them. Starting a running cluster changes nothing, stopping a stoppe
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -56,14 +57,24 @@ class KafkaCluster:
         Where the jars are kept.
     heap
         Java heap of each node, as `-Xmx` takes it.
+    properties
+        Broker properties laid over ours.
     """
 
     def __init__(
-        self, folder: Path, *, nodes: int = 1, port: int = PORT, cache_dir: Path, heap: str = "768m"
+        self,
+        folder: Path,
+        *,
+        nodes: int = 1,
+        port: int = PORT,
+        cache_dir: Path,
+        heap: str = "768m",
+        properties: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder.resolve()
         self.cache_dir = cache_dir
         self.heap = heap
+        self.properties = properties
         self.nodes = [Node(i + 1, port + i, self.folder / f"node-{i + 1}") for i in range(nodes)]
 
     @classmethod
@@ -104,7 +115,9 @@ class KafkaCluster:
         for node in self.nodes:
             if self.pid(node) is None:
                 node.folder.mkdir(parents=True, exist_ok=True)
-                node.properties.write_text(server_properties(node, self.nodes), encoding="utf-8")
+                node.properties.write_text(
+                    server_properties(node, self.nodes, self.properties), encoding="utf-8"
+                )
                 commands.format(node, shape.cluster_id)
                 commands.launch(node)
         self._await_answers()

@@ -1,6 +1,6 @@
 """What a local node of Apache Kafka is told: ports, folders, and where we differ from its defaults."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,12 +63,12 @@ class Node:
         return self.folder / "pid"
 
 
-def server_properties(node: Node, nodes: Sequence[Node]) -> str:
+def server_properties(node: Node, nodes: Sequence[Node], more: Mapping[str, str] | None = None) -> str:
     """Write the configuration of one node.
 
     One node keeps one copy of everything; three keep three, of which two must be written
     (`min.insync.replicas`), so that any one of them may die. Topics are never created by accident. The first
-    rebalance of a group does not wait for more members.
+    rebalance of a group does not wait for more members. `more` is laid over all of this.
 
     Examples
     --------
@@ -102,4 +102,4 @@ def server_properties(node: Node, nodes: Sequence[Node]) -> str:
         "group.initial.rebalance.delay.ms": 0,
         "log.cleaner.dedupe.buffer.size": 4 * 1024 * 1024,
     }
-    return "".join(f"{name}={value}\n" for name, value in values.items())
+    return "".join(f"{name}={value}\n" for name, value in (values | dict(more or {})).items())

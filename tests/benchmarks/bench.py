@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from uuid import uuid4
 
 from streams.brokers.kafka import KafkaCluster
@@ -17,6 +17,8 @@ __all__ = ["Bench"]
 
 FOREIGN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 """Variables that make OpenBLAS use another processor's kernels (Haswell's cost 1.6x here)."""
+
+TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Bench:
@@ -46,10 +48,17 @@ class Bench:
         self._others = cores[1:] or cores
         self._broker_pids: list[int] = []
 
-    def settings(self, name: str) -> Settings:
+    def settings(self, name: str, **options: Any) -> Settings:
         """Return settings whose topics and group no other benchmark has."""
         name = f"{name}-{self._run}"
-        return Settings.load(brokers=self._brokers, topic_prefix=f"{name}.", group=f"bench-{name}")
+        return Settings.load(
+            brokers=self._brokers, topic_prefix=f"{name}.", group=f"bench-{name}", **options
+        )
+
+    def broker_cpu(self) -> float:
+        """Return the seconds of CPU that the broker has used; 0 for a cluster that is not ours."""
+        stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2] for pid in self._broker_pids]
+        return sum(float(ticks) for stat in stats for ticks in stat.split()[11:13]) / TICK
 
     def state(self, name: str) -> Path:
         """Return a folder for a worker."""

@@ -2,20 +2,26 @@
 
 import json
 import random
+import re
 import shutil
 import signal
 import struct
 import subprocess
 import sys
 import time
+import urllib.request
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from streams import changelog
 from streams.changelog import APPLIED_KEY
 from streams.kafka_clients import Message, NewTopic, TopicPartition, admin, consumer, producer
+from streams.metrics import Exposition
+from streams.session import free_port
 from streams.state import Store, StoreMemory
 
 ROW = struct.Struct("<qI")
@@ -37,6 +43,9 @@ class Arena:
     workers: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
     began: dict[int, int] = field(default_factory=dict)
     """Length of a worker's log when its present life began."""
+    ports: dict[int, int] = field(default_factory=dict)
+    """Where a worker shows its metrics."""
+    partitions: int = PARTITIONS
 
     def __post_init__(self) -> None:
         self.producer = producer(self.brokers, {"linger.ms": 5})
@@ -49,7 +58,7 @@ class Arena:
         """Create the four topics on a real broker."""
         compact = {"cleanup.policy": "compact"}
         topics = [
-            NewTopic(self.topic(name), PARTITIONS, 1, config=compact if name == "log" else {})
+            NewTopic(self.topic(name), self.partitions, 1, config=compact if name == "log" else {})
             for name in ("in", "log", "out", "dead")
         ]
         client = admin(self.brokers)
@@ -65,6 +74,7 @@ class Arena:
             "prefix": self.prefix,
             "state_dir": str(folder / "state"),
             "seed": self.rng.randrange(1 << 30),
+            "http_port": self.ports.setdefault(worker, free_port()),
             **self.orders,
             **orders,
         }
@@ -87,6 +97,47 @@ class Arena:
             assert time.monotonic() < deadline, f"no partition; logs in {self.folder}"
             time.sleep(0.1)
 
+    def metrics(self, worker: int) -> Exposition:
+        """Return what a worker shows at this moment; nothing while it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[worker]}/metrics", timeout=5) as text:
+                return Exposition(text.read().decode())
+        except OSError:
+            return Exposition("")
+
+    def lags(self, worker: int) -> dict[int, float]:
+        """Return the records that are not applied yet by partition, as a worker shows them."""
+        shown = self.metrics(worker)
+        every = range(self.partitions)
+        return {p: shown.value("nearline_consumer_lag_records", partition=str(p)) for p in every}
+
+    def applied(self, worker: int, partition: int) -> int:
+        """Return the last applied offset that a worker shows for a partition."""
+        return int(self.metrics(worker).value("nearline_applied_offset", partition=str(partition)))
+
+    def ends(self, name: str) -> dict[int, int]:
+        """Return where the partitions of a topic end."""
+        client = consumer(self.brokers)
+        ends = {p: changelog.ends(client, self.topic(name), p)[1] for p in range(self.partitions)}
+        client.close()
+        return ends
+
+    def await_that(self, what: Callable[[], bool], seconds: float = 60) -> None:
+        """Wait until something holds."""
+        deadline = time.monotonic() + seconds
+        while not what():
+            assert time.monotonic() < deadline, f"in vain; logs in {self.folder}"
+            time.sleep(0.1)
+
+    def await_end(self, worker: int, seconds: float = 60) -> int:
+        """Wait until a worker ends by itself; return its exit code."""
+        return self.workers[worker].wait(seconds)
+
+    def peak_mb(self, worker: int) -> float:
+        """Return the most resident memory that a worker has had, in megabytes."""
+        status = Path(f"/proc/{self.workers[worker].pid}/status").read_text()
+        return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
+
     def kill(self, worker: int) -> None:
         """Kill -9."""
         self.workers[worker].kill()
@@ -106,6 +157,12 @@ class Arena:
             self.sent += 1
         self.producer.poll(0)
 
+    def produce(self, key: str, value: str | None = None) -> None:
+        """Produce one event."""
+        self.producer.produce(self.topic("in"), key=key, value=value or f"e{self.sent}")
+        self.sent += 1
+        self.producer.poll(0)
+
     def feed_for(self, seconds: float, per_second: int = 1_000) -> None:
         """Produce at a steady pace."""
         for _ in range(int(seconds * 20)):
@@ -115,10 +172,10 @@ class Arena:
     def read(self, name: str) -> list[Message]:
         """Return the committed records of a topic, by partition in their order."""
         reader = consumer(self.brokers, {"enable.partition.eof": True, "group.id": f"{self.prefix}reader"})
-        reader.assign([TopicPartition(self.topic(name), number, 0) for number in range(PARTITIONS)])
+        reader.assign([TopicPartition(self.topic(name), number, 0) for number in range(self.partitions)])
         found: list[Message] = []
         ended: set[int] = set()
-        while len(ended) < PARTITIONS:
+        while len(ended) < self.partitions:
             for message in reader.consume(10_000, 0.2):
                 if message.error() is None:
                     found.append(message)
@@ -154,7 +211,7 @@ class Arena:
 
     def verify_stores(self) -> None:
         """Compare the newest database of each partition with a replay; its worker has to have ended."""
-        for number in range(PARTITIONS):
+        for number in range(self.partitions):
             folders = self.folder.glob(f"w*/state/toy/{number}")
             stores = [Store(folder, StoreMemory()) for folder in folders]
             newest = max(stores, key=lambda store: store.applied)

@@ -4,23 +4,30 @@ Run as a process by the integration tests: ``toy_worker.py JSON``, see `Orders`.
 an output topic, so that a lost or doubled event shows twice: in the state and in the output.
 """
 
+import asyncio
+import itertools
 import json
 import os
 import random
 import struct
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from streams.app import build_app, run_worker
+from schemas.errors import DecodeError, Reason
+from streams.app import App, build_app, run_worker
+from streams.batching import Slice
+from streams.dead_letters import rejected
 from streams.logging import configure
 from streams.metrics import Metrics
 from streams.settings import Settings
-from streams.stage import Message, Outcome, Record, StageSpec, StateView
+from streams.stage import Message, Outcome, Record, Row, StageSpec, StateView
 
+BAD = DecodeError(Reason.MALFORMED, None, "the test wants it so")
 ROW = struct.Struct("<qI")
 """Count and CRC-32."""
 
@@ -43,16 +50,41 @@ class Orders:
     watchdog_s: float = 60.0
     poison: str = ""
     """The step raises on an event with this value."""
+    reject: str = ""
+    """An event with this value becomes a dead letter."""
+    kafka: dict[str, str] = field(default_factory=dict)
+    """Properties of all clients."""
+    http_port: int = 0
+    slow_partition: int = -1
+    """A batch of this partition takes a second."""
+    event_s: float = 0.0
+    """What an event takes; the core is free meanwhile."""
+    store_s: float = 0.0
+    """What a write to the disk takes longer than usual."""
+    big_row: str = ""
+    """An event with this value makes a row of two megabytes."""
+    freeze: str = ""
+    """An event with this value makes the step never return."""
+    freeze_loop: str = ""
+    """An event with this value makes the event loop stand still; heartbeats go on."""
+    crash_agent: int = 0
+    """The agent raises on the slice with this number."""
 
 
 class Toy:
     """The step: count and CRC per viewer, read from the store and never kept in memory."""
+
+    loop: asyncio.AbstractEventLoop
+    """The worker's."""
 
     def __init__(self, store: StateView, orders: Orders, rng: random.Random) -> None:
         self._store, self._orders, self._rng = store, orders, rng
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
         """Fold the batch into the rows of its viewers and echo it."""
+        bad = [record for record in records if record.value == self._orders.reject.encode() != b""]
+        letters = [rejected(record, BAD, stage="toy") for record in bad]
+        records = [record for record in records if record not in bad]
         keys = list(dict.fromkeys(record.key or b"" for record in records))
         found = self._store.get_many(keys)
         rows = {key: ROW.unpack(row) if row else (0, 0) for key, row in zip(keys, found, strict=True)}
@@ -63,12 +95,29 @@ class Toy:
                 raise ValueError(msg)
             count, crc = rows[key]
             rows[key] = (count + 1, zlib.crc32(value, crc))
-        time.sleep(self._rng.random() * self._orders.slow_s)
+        self._misbehave(records)
         echo: list[Message] = [{"key": record.key, "value": record.value} for record in records]
         return Outcome(
-            rows=[(key, ROW.pack(*row)) for key, row in rows.items()],
+            rows=[(key, ROW.pack(*row)) for key, row in rows.items()] + self._big(records),
             outputs={(f"{self._orders.prefix}out", None): echo},
+            dead_letters=letters,
         )
+
+    def _misbehave(self, records: Sequence[Record]) -> None:
+        """Take as long as the test wants."""
+        orders, values = self._orders, {record.value or b"" for record in records}
+        time.sleep(self._rng.random() * orders.slow_s + orders.event_s * len(records))
+        if records and records[0].partition == orders.slow_partition:
+            time.sleep(1.0)
+        if orders.freeze.encode() in values - {b""}:
+            threading.Event().wait()
+        if orders.freeze_loop.encode() in values - {b""}:
+            self.loop.call_soon_threadsafe(time.sleep, 1e6)
+
+    def _big(self, records: Sequence[Record]) -> list[Row]:
+        """Return a row that no broker takes, if there is an event that asks for it."""
+        asked = self._orders.big_row.encode() in {record.value for record in records} - {b""}
+        return [(b"big", bytes(2_000_000))] if asked else []
 
 
 class Failpoint:
@@ -78,7 +127,9 @@ class Failpoint:
         self._orders, self._hits = orders, 0
 
     def __call__(self, place: str) -> None:
-        """Count, and end."""
+        """Count, and end; or be a slow disk."""
+        if place == "after_commit":
+            time.sleep(self._orders.store_s)
         if place == self._orders.failpoint:
             self._hits += 1
             if self._hits >= self._orders.failpoint_hit:
@@ -94,8 +145,9 @@ def main() -> int:
         group=f"{orders.prefix}toy",
         state_dir=Path(orders.state_dir),
         session_timeout_s=6.0,
-        http_port=0,
+        http_port=orders.http_port,
         watchdog_s=orders.watchdog_s,
+        kafka=orders.kafka,
     )
     rng = random.Random(orders.seed)
     spec = StageSpec(
@@ -106,7 +158,24 @@ def main() -> int:
         make_step=lambda _partition, store: Toy(store, orders, rng),
         max_events=orders.max_events,
     )
-    return run_worker(build_app(settings, [spec], Metrics(), failpoint=Failpoint(orders)))
+    app = build_app(settings, [spec], Metrics(), failpoint=Failpoint(orders))
+    Toy.loop = app.loop
+    if orders.crash_agent:
+        crash_agent(app, orders.crash_agent)
+    return run_worker(app)
+
+
+def crash_agent(app: App, at: int) -> None:
+    """Let Faust's agent raise on one slice, which is then gone."""
+    offer, numbers = app.stages.offer, itertools.count(1)
+
+    def raising(part: Slice) -> None:
+        if next(numbers) == at:
+            msg = "nobody foresaw this"
+            raise RuntimeError(msg)
+        offer(part)
+
+    app.stages.offer = raising  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ class Producer:
         self._log, self._name = log, name
         self._queue: list[tuple[str, int, Any, Any, Any]] = []
         self.fail_commit: KafkaError | None = None
+        self.fail_produce: KafkaError | None = None
         self.polls = 0
 
     def init_transactions(self, _timeout: float) -> None:
@@ -55,8 +56,14 @@ class Producer:
         """Start with an empty queue."""
         self._queue.clear()
 
-    def produce(self, topic: str, *, key: Any, value: Any, partition: int, on_delivery: Any) -> None:
-        """Queue one message."""
+    def produce(self, topic: str, *, key: Any, value: Any, on_delivery: Any, partition: int = 0) -> None:
+        """Queue one message, if there is room and it is small enough."""
+        if self.fail_produce is not None:
+            raise KafkaException(self.fail_produce)
+        if len(value or b"") > 1_000_000:
+            raise KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
+        if len(self._queue) >= self._log.room:
+            raise BufferError
         self._queue.append((topic, partition, key, value, on_delivery))
 
     def produce_batch(self, topic: str, messages: list[dict[str, Any]], partition: int = 0) -> int:

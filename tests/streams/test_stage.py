@@ -179,6 +179,19 @@ def test_doubtful_commit_writes_nothing(partition: Partition, log: Log) -> None:
     assert (partition.applied, partition._store.get(b"v0"), log.records("out")) == (-1, None, [])
 
 
+def test_failed_transaction_accuses_no_record(partition: Partition, log: Log, tmp_path: Path) -> None:
+    """Messages that a transaction refuses because it has failed are nobody's fault: no marker is left."""
+    assert partition._transactions is not None
+    producer = partition._transactions._producer
+    assert isinstance(producer, Producer)
+    producer.fail_produce = KafkaError(KafkaError._STATE)
+    for records in ([record(0, b"v0", b"e0")], [record(n, b"v%d" % n, b"e") for n in range(9)]):
+        with pytest.raises(OutcomeInDoubtError):
+            partition.process(records)
+    assert not list(tmp_path.rglob("*.suspect"))
+    assert not log.records("dead")
+
+
 def test_poison_ends_in_the_dead_letters(log: Log, tmp_path: Path) -> None:
     """A record on which the step raises costs two restarts and nothing else; its letter holds no secret."""
     fill(log, 6)

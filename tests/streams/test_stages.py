@@ -156,7 +156,9 @@ async def test_full_lane_asks_for_nothing(stages: Stages, fetcher: Fetcher) -> N
     await assigned(stages)
     stages.offer(fetcher.fetch(4))
     assert not stages.wants(*IN)
+    assert b'nearline_queued_records{stage="fold"} 4.0' in stages.metrics.exposition()
     await until(lambda: stages.wants(*IN))
+    assert b'nearline_queued_records{stage="fold"} 0.0' in stages.metrics.exposition()
 
 
 async def test_lost_slice_is_read_again(

@@ -14,14 +14,20 @@ AT_REST = Progress("s", applied=9, fetched_to=10, idle=True, restored_rows=0)
 
 
 class World:
-    """One partition and its broker, as a test wants them."""
+    """One partition and its broker, as a test wants them; another worker may have taken it away."""
+
+    gone = False
 
     def __init__(self) -> None:
         self.progress, self.end, self.silent = AT_REST, 10, False
         self.barks: list[BaseException] = []
         self.metrics = Metrics()
         self.dog = Watchdog(
-            lambda: {("in", 0): self.progress}, self.end_of, self.metrics, limit_s=60, bark=self.barks.append
+            lambda: {} if self.gone else {("in", 0): self.progress},
+            self.end_of,
+            self.metrics,
+            limit_s=60,
+            bark=self.barks.append,
         )
 
     def end_of(self, _topic: str, _partition: int) -> int:
@@ -87,3 +93,13 @@ def test_stuck_batch_counts_as_work(world: World) -> None:
     world.looks(OBSERVATIONS + 1)
     assert world.barks
     assert b"nearline_stalled_seconds 60.0" in world.metrics.exposition()
+
+
+def test_a_partition_that_left_is_not_shown(world: World) -> None:
+    """Its lag would be added to that of the worker that has it now."""
+    world.end = 12
+    world.looks(1)
+    assert b'nearline_consumer_lag_records{partition="0",stage="s"} 2.0' in world.metrics.exposition()
+    world.gone = True
+    world.looks(1)
+    assert b"nearline_consumer_lag_records{" not in world.metrics.exposition()
