@@ -91,7 +91,7 @@ class Proxy:
         self._run(self._each(Link.abort))
 
     def lose_answers(self) -> None:
-        """Let the next answer on each connection vanish and the connection end: was it done or not?"""
+        """Let the next answer on each connection vanish and the connection end: was it done? Who knows."""
         self._run(self._each(lambda link: setattr(link, "loses_answer", True)))
 
     def heal(self) -> None:
