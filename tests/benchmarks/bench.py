@@ -51,9 +51,7 @@ class Bench:
     def settings(self, name: str, **options: Any) -> Settings:
         """Return settings whose topics and group no other benchmark has."""
         name = f"{name}-{self._run}"
-        return Settings.load(
-            brokers=self._brokers, topic_prefix=f"{name}.", group=f"bench-{name}", **options
-        )
+        return Settings.load(brokers=self._brokers, topic_prefix=f"{name}.", group=f"bench-{name}", **options)
 
     def broker_cpu(self) -> float:
         """Return the seconds of CPU that the broker has used; 0 for a cluster that is not ours."""

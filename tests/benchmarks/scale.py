@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from typing import Any
 
 from streams.session import make_topics
-from streams.settings import Settings
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.load import produce
 from tests.benchmarks.throughput import WARM_UP
