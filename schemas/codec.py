@@ -27,6 +27,7 @@ from schemas.errors import DecodeError, EncodeError, Reason
 from schemas.events import Event
 from schemas.lists import Home, Trending
 from schemas.titles import Title
+from schemas.versions import ModelSwitch, ModelVersion, SwitchMarker
 
 __all__ = [
     "MAX_EVENT_BYTES",
@@ -37,6 +38,9 @@ __all__ = [
     "decode_dead_letter",
     "decode_event",
     "decode_home",
+    "decode_model_switch",
+    "decode_model_version",
+    "decode_switch_marker",
     "decode_title",
     "decode_trending",
     "encode",
@@ -60,6 +64,9 @@ _TITLE: Final = msgspec.json.Decoder(Title)
 _HOME: Final = msgspec.json.Decoder(Home)
 _TRENDING: Final = msgspec.json.Decoder(Trending)
 _DEAD_LETTER: Final = msgspec.json.Decoder(DeadLetter)
+_VERSION: Final = msgspec.json.Decoder(ModelVersion)
+_SWITCH: Final = msgspec.json.Decoder(ModelSwitch)
+_MARKER: Final = msgspec.json.Decoder(SwitchMarker)
 _ENCODE: Final = msgspec.json.Encoder().encode
 _COUNTRIES: Final = frozenset(map("".join, product(ascii_uppercase, repeat=2)))
 _BACKSLASH: Final = 0x5C
@@ -129,6 +136,21 @@ def decode_trending(value: bytes | None) -> Trending:
 def decode_dead_letter(value: bytes | None) -> DeadLetter:
     """Read a dead letter; raises `DecodeError` like `decode_event`, for a tombstone too."""
     return _decode(_DEAD_LETTER, value, MAX_LIST_BYTES)
+
+
+def decode_model_version(value: bytes | None) -> ModelVersion:
+    """Read a version's entry in the register; raises `DecodeError` like `decode_event`."""
+    return _decode(_VERSION, value, MAX_LIST_BYTES)
+
+
+def decode_model_switch(value: bytes | None) -> ModelSwitch:
+    """Read a switch out of the register; raises `DecodeError` like `decode_event`."""
+    return _decode(_SWITCH, value, MAX_LIST_BYTES)
+
+
+def decode_switch_marker(value: bytes | None) -> SwitchMarker:
+    """Read a marker out of the event log; raises `DecodeError` like `decode_event`."""
+    return _decode(_MARKER, value, MAX_EVENT_BYTES)
 
 
 def check_key(event: Event, key: bytes | None) -> None:

@@ -15,6 +15,7 @@ from schemas.events import EVENT_TYPES, Event
 from schemas.fields import SCHEMA_VERSION
 from schemas.lists import Home, Trending
 from schemas.titles import Title
+from schemas.versions import ModelSwitch, ModelVersion, SwitchMarker
 
 __all__ = ["MESSAGES", "Document", "bundle", "components", "documents", "field_docs"]
 
@@ -27,6 +28,9 @@ MESSAGES: Final[dict[str, type[Struct]]] = {
     "home": Home,
     "trending": Trending,
     "dead_letter": DeadLetter,
+    "model_version": ModelVersion,
+    "model_switch": ModelSwitch,
+    "switch_marker": SwitchMarker,
 }
 """Every message that has a contract, by the name of its file."""
 

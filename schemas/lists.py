@@ -122,7 +122,7 @@ class Home(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     expires_at_ms
         From when on the page should not be shown any more.
     model_version
-        Fingerprint of the models' configuration.
+        Name of the version of the model and fingerprint of its configuration, `name@fingerprint`.
     source
         The event that caused the page.
     rows
@@ -194,7 +194,7 @@ class Trending(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     items
         The titles, most watched first.
     model_version
-        Fingerprint of the models' configuration.
+        Name of the version of the model and fingerprint of its configuration, `name@fingerprint`.
     schema_version
         Version of the contract; absent means 1.
     """

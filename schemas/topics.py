@@ -4,12 +4,17 @@ Names end in the version of their contract; a breaking change is a new topic bes
 counts are part of the contract: raising one moves keys to other partitions and orphans the state that was
 kept for them.
 ``viewing.events``, ``recs.home`` and ``viewers.state`` must have the same number (`CO_PARTITIONED`).
+
+Among the events stands, for each switch between versions of the model, one marker a partition
+(`schemas.versions.SwitchMarker`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, Literal
+
+from schemas.versions import FIRST_VERSION
 
 __all__ = [
     "CATALOG",
@@ -21,12 +26,15 @@ __all__ = [
     "HOME",
     "INSIGHTS_DEMAND",
     "INSIGHTS_TITLES",
+    "MODEL_VERSIONS",
+    "PER_VERSION",
     "SIGNALS",
     "TITLE_MODEL",
     "TOPICS",
     "TRENDING",
     "VIEWER_STATE",
     "TopicSpec",
+    "named",
     "prefixed",
 ]
 
@@ -39,6 +47,7 @@ INSIGHTS_DEMAND: Final = "insights.demand.v1"
 EXPERIMENTS: Final = "experiments.v1"
 EXPERIMENT_RESULTS: Final = "experiments.results.v1"
 DEAD_LETTERS: Final = "viewing.dead-letters.v1"
+MODEL_VERSIONS: Final = "model.versions.v1"
 SIGNALS: Final = "titles.signals.v1"
 TITLE_MODEL: Final = "titles.model.v1"
 VIEWER_STATE: Final = "viewers.state.v1"
@@ -46,6 +55,9 @@ VIEWER_STATE: Final = "viewers.state.v1"
 CO_PARTITIONED: Final = (EVENTS, HOME, VIEWER_STATE)
 """A viewer's events, page and state share the partition's number: these topics need equal partition
 counts."""
+
+PER_VERSION: Final = (SIGNALS, TITLE_MODEL, VIEWER_STATE)
+"""What each version of the model has of its own; all others are shared."""
 
 _DAY_MS: Final = 86_400_000
 _COMPACT: Final = MappingProxyType(
@@ -149,6 +161,7 @@ _PUBLIC: Final = (
     _kept(DEAD_LETTERS, "key of the source record", "DeadLetter", "any stage", 30),
 )
 _INTERNAL: Final = (
+    _compacted(MODEL_VERSIONS, "version or switch", "ModelVersion, ModelSwitch", "workers, operators", 1),
     replace(_kept(SIGNALS, "title shard", "packed columns", "viewers stage", 1), sharded=True, partitions=1),
     replace(_compacted(TITLE_MODEL, "title id", "packed row", "titles stage", 1), sharded=True),
     _compacted(VIEWER_STATE, "viewer id", "packed row", "viewers stage", 4),
@@ -160,7 +173,21 @@ TOPICS: Final[Mapping[str, TopicSpec]] = MappingProxyType(
 """All topics by name. The default of 4 partitions is what librdkafka's embedded cluster always gives."""
 
 
-def prefixed(prefix: str, *, partitions: int = 4, title_shards: int = 1) -> dict[str, TopicSpec]:
+def named(name: str, *, prefix: str = "", version: str = FIRST_VERSION) -> str:
+    """Return a topic's name on the cluster: with the prefix, and with the version where it has its own.
+
+    Examples
+    --------
+    >>> named(TITLE_MODEL), named(TITLE_MODEL, prefix="staging.", version="blue"), named(HOME, version="blue")
+    ('titles.model.v1', 'staging.titles.model.v1.blue', 'recs.home.v1')
+    """
+    own = name in PER_VERSION and version != FIRST_VERSION
+    return f"{prefix}{name}.{version}" if own else f"{prefix}{name}"
+
+
+def prefixed(
+    prefix: str, *, partitions: int = 4, title_shards: int = 1, version: str = FIRST_VERSION
+) -> dict[str, TopicSpec]:
     """Return the table for one installation.
 
     Parameters
@@ -171,6 +198,8 @@ def prefixed(prefix: str, *, partitions: int = 4, title_shards: int = 1) -> dict
         Partitions of the topics that are keyed by viewer, title or source key and have more than one.
     title_shards
         Partitions of the topics that are cut by title shard.
+    version
+        Version of the model, in the names of the topics that each version has of its own.
 
     Returns
     -------
@@ -185,7 +214,7 @@ def prefixed(prefix: str, *, partitions: int = 4, title_shards: int = 1) -> dict
     return {
         name: replace(
             spec,
-            name=prefix + name,
+            name=named(name, prefix=prefix, version=version),
             partitions=title_shards if spec.sharded else 1 if spec.partitions == 1 else partitions,
         )
         for name, spec in TOPICS.items()

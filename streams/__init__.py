@@ -73,9 +73,11 @@ Around it
 Edges: `streams.settings` (the only reader of the environment), `streams.variables`, `streams.security`,
 `streams.kafka_clients` (the only door to confluent-kafka), `streams.surroundings`, `streams.errors`,
 `streams.logging`, `streams.metrics`. Sharing partitions out: `streams.assignor`. Watching itself:
-`streams.health`, `streams.watchdog`, `streams.topic_check`, `streams.claim`. Commands: `streams.cli`, and
-what stands behind them:
-`streams.brokers` (an embedded cluster, a local Kafka, the topics), `streams.ratings`, `streams.producing`,
+`streams.health`, `streams.watchdog`, `streams.topic_check`, `streams.claim`. Versions of the model side by
+side: `streams.register` (which there are), `streams.versions` (a worker's own), `streams.cutover` (one takes over from another).
+
+Commands: `streams.cli`, and what stands behind them: `streams.brokers` (an embedded cluster, a local Kafka,
+the topics), `streams.ratings`, `streams.producing`,
 `streams.pacing`, `streams.simulating`, `streams.replaying`, `streams.session`, `streams.demo`,
 `streams.watching`, `streams.run_report`; `streams.inspecting` and `streams.topic_scan` (`nearline inspect`);
 `streams.findings`, `streams.cluster_checks`, `streams.machine_checks` (`nearline doctor`).

@@ -96,8 +96,8 @@ def build_app(
         To be given to :func:`run_worker`.
     """
     around = Surroundings(
-        group=settings.group,
-        state_dir=settings.state_dir,
+        group=settings.consumer_group,
+        state_dir=settings.state_folder,
         producer=lambda name: kafka_clients.producer(
             settings, {**PRODUCER, **settings.kafka, "transactional.id": name}
         ),
@@ -143,7 +143,7 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
         stages.metrics,
     )
     with contextlib.ExitStack() as stack:
-        stack.enter_context(claimed(settings.state_dir))
+        stack.enter_context(claimed(settings.state_folder))
         parts: tuple[Part, ...] = (health, *companions, _watchdog(app))
         for part in parts:
             part.start()

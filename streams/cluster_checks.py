@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from schemas import DecodeError, topics
 from schemas.codec import decode_dead_letter, decode_event
 from schemas.partitioner import partition_for
-from schemas.topics import prefixed
 from streams import topic_scan
 from streams.brokers.topics import MISSING, TopicAdmin, is_embedded
 from streams.errors import BrokerUnreachableError
@@ -49,7 +48,7 @@ def broker(patient: Patient) -> Finding:
 def topic_table(patient: Patient) -> Finding:
     """Compare the cluster's topics with the product's table."""
     settings, partitions = patient.settings, patient.partitions(topics.EVENTS) or 4
-    wanted = prefixed(settings.topic_prefix, partitions=partitions, title_shards=settings.title_shards)
+    wanted = settings.topic_table(partitions=partitions)
     found = TopicAdmin(settings, wanted.values()).check()
     missing = [difference.topic for difference in found if difference.found == MISSING]
     advice = "run `nearline topics apply`; `nearline topics check` shows every difference"
@@ -82,7 +81,7 @@ def lag(patient: Patient) -> Finding:
     """Say how far the group is behind the events, as it last told the broker."""
     settings, partitions = patient.settings, patient.partitions(topics.EVENTS)
     name = settings.topic(topics.EVENTS)
-    reader = consumer(settings, {"group.id": settings.group})
+    reader = consumer(settings, {"group.id": settings.consumer_group})
     try:
         places = [TopicPartition(name, partition) for partition in range(partitions)]
         told = reader.committed(places, timeout=topic_scan.TIMEOUT_S)
@@ -90,9 +89,9 @@ def lag(patient: Patient) -> Finding:
     finally:
         reader.close()
     if all(place.offset < 0 for place in told):
-        cause = f"group {settings.group} has never told a position"
+        cause = f"group {settings.consumer_group} has never told a position"
         return Finding(Status.UNKNOWN, cause, "start a worker with `nearline worker`")
-    cause = f"group {settings.group} is {sum(behind)} records behind"
+    cause = f"group {settings.consumer_group} is {sum(behind)} records behind"
     if sum(behind) > BEHIND:
         return Finding(Status.WARN, cause, "start another worker, up to one a partition, or look at its log")
     return Finding(Status.OK, cause)

@@ -16,6 +16,7 @@
     │   ├── StateLockedError        yours: another process works on the same folder
     │   ├── StateVersionError       yours: a newer version wrote the rows; start that version
     │   └── StateDamagedError       the disk's: the database is wiped and rebuilt from its changelog
+    ├── ModelChangedError           yours: another model configuration than what was learned (exit 2)
     ├── SourceRecreatedError        yours: a topic was deleted and created again beneath its state
     ├── SourceGapError              the position fell off the log while we ran: restart (exit 4)
     ├── OutcomeInDoubtError         nobody's: a transaction's outcome is unknown; restart (exit 4)
@@ -118,6 +119,12 @@ class StateDamagedError(StateError):
     """A database is corrupt: the worker wipes it and rebuilds it from its changelog; look at the disk."""
 
     exit_code = 4
+
+
+class ModelChangedError(StreamError):
+    """The configuration is not the one that the version was learned under: make it a version of its own."""
+
+    exit_code = 2
 
 
 class SourceRecreatedError(StreamError):

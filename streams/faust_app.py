@@ -38,7 +38,7 @@ class App(faust.App):
         self.settings, self.stages = settings, stages
         self.security = aiokafka_options(settings.kafka)
         super().__init__(
-            settings.group,
+            settings.consumer_group,
             loop=asyncio.new_event_loop(),  # Faust's parts remember the loop of the moment they are made
             broker=[f"kafka://{broker.strip()}" for broker in settings.brokers.split(",")],
             store="memory://",

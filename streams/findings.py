@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from schemas import topics
+from schemas.versions import MARKER_KEY
 from streams import topic_scan
 from streams.errors import StreamError
 from streams.kafka_clients import KafkaException, Message
@@ -59,8 +60,9 @@ class Patient:
 
     @cached_property
     def newest_events(self) -> list[Message]:
-        """The newest records of the events' topic, over its partitions."""
-        return topic_scan.tail(self.settings, topics.EVENTS, self.sample)
+        """The newest records of the events' topic, over its partitions, but for the markers of switches."""
+        found = topic_scan.tail(self.settings, topics.EVENTS, self.sample)
+        return [message for message in found if message.key() != MARKER_KEY]
 
     def partitions(self, topic: str) -> int:
         """Return how many partitions a topic has, 0 where it does not exist."""

@@ -33,6 +33,7 @@ replica_age_events               gauge                        title records not 
 replica_remaining_records        gauge      table             records to read before it has caught up, at most
 replica_rows                     gauge                        titles in the replica
 state_cache_slots                gauge      stage             viewers or titles in memory
+publishes                        gauge      version           1: its pages go out; 0: a shadow
 build_info                       gauge      version           always 1
 ===============================  =========  ================  ==========================================
 """
@@ -197,6 +198,7 @@ class Metrics:
         )
         self.replica_rows = self._gauge("replica_rows", "Titles in the replica.")
         self.cache_slots = self._gauge("state_cache_slots", "Viewers or titles in memory.", stage)
+        self.publishes = self._gauge("publishes", "Whether this model version publishes.", ("version",))
         self._gauge("build_info", "Always 1.", ("version",)).labels(version).set(1)
 
     def exposition(self) -> bytes:

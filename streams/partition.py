@@ -115,7 +115,10 @@ class Partition:
 
     def max_events(self) -> int:
         """Return the most records of the next batch: one, while a suspected range is gone through."""
-        return 1 if self._suspect and self.applied < self._suspect.last else self.spec.max_events
+        if self._suspect and self.applied < self._suspect.last:
+            return 1
+        spec = self.spec
+        return spec.max_events if spec.most is None else min(spec.max_events, spec.most())
 
     def process(self, records: Sequence[Record]) -> None:
         """Carry a batch through the order of effects of :mod:`streams.stage`.
@@ -179,7 +182,8 @@ class Partition:
         assert self._step is not None  # noqa: S101 - for the type checker
         suspect, stage = self._suspect, self.spec.name
         if suspect and suspect.condemns(records[0].offset):
-            return Outcome(dead_letters=[condemned(records[0], stage=stage, error=suspect.error)])
+            letter = condemned(records[0], stage=stage, error=suspect.error)
+            return Outcome(dead_letters=[] if getattr(self._step, "silent", False) else [letter])
         try:
             with self._around.turn:
                 return self._step(records)

@@ -29,7 +29,7 @@ from streams.errors import StateError, StateVersionError
 from streams.stage import Row, StateView
 
 __all__ = [
-    "ALL", "FORMAT", "LEARNED", "SENT", "Form", "PartitionRow", "count", "explained", "is_reserved",
+    "ALL", "FORMAT", "LEARNED", "ROLE", "SENT", "Form", "PartitionRow", "count", "explained", "is_reserved",
     "numbers", "require_format",
 ]  # fmt: skip
 
@@ -143,8 +143,11 @@ LEARNED: PartitionRow[I8] = PartitionRow(
 FORMAT: PartitionRow[int] = PartitionRow("format", count(), empty=0)
 """Both stages: the newest version of the rows beside it, so that an older program refuses the partition when
 it opens it, and not at the first row that it cannot read."""
+ROLE: PartitionRow[I8] = PartitionRow("role", numbers("<i8"), empty=np.zeros(0, np.int64))
+"""Viewers stage: number of the last switch, floor of the page numbers, 1 if it publishes
+(:class:`streams.cutover.Role`); nothing before the first marker."""
 
-ALL: tuple[PartitionRow[Any], ...] = (SENT, LEARNED, FORMAT)
+ALL: tuple[PartitionRow[Any], ...] = (SENT, LEARNED, FORMAT, ROLE)
 """Every row of a partition's own that there is."""
 
 
@@ -186,7 +189,8 @@ def explained() -> Iterator[None]:
     except ConfigMismatchError as error:
         what = "stored rows were written under another model configuration, or are damaged"
         advice = (
-            "restore the former NEARLINE_MODEL__… settings, or use another group and topic prefix; "
+            "restore the former NEARLINE_MODEL__… settings, or learn the new ones as a version of their own, "
+            "NEARLINE_MODEL_VERSION=NAME (`nearline model --help`); "
             "`nearline state verify` tells damage"
         )
         raise StateError(what, why=str(error), next_step=advice) from error

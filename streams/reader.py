@@ -43,6 +43,8 @@ class TableReader:
         Which partitions to read.
     apply
         Takes messages in order, from one thread; what it raises ends the process.
+    wait_s
+        Longest wait for a message.
 
     Attributes
     ----------
@@ -57,8 +59,10 @@ class TableReader:
         partitions: Sequence[int],
         apply: Callable[[list[Message]], None],
         *,
+        wait_s: float = WAIT_S,
         die: Callable[[BaseException], None] = die,
     ) -> None:
+        self._wait_s = wait_s
         self._settings, self._topic, self._partitions = settings, topic, partitions
         self._apply, self._die = apply, die
         self.catch_up = CatchUp(f"table {topic}")
@@ -99,7 +103,7 @@ class TableReader:
             self._die(error)
 
     def _read(self) -> None:
-        group = f"{self._settings.group}-tables"
+        group = f"{self._settings.consumer_group}-tables"
         consumer = kafka_clients.consumer(self._settings, {**CONSUMER, "group.id": group})
         waiting = set(self._partitions)
         try:
@@ -108,7 +112,7 @@ class TableReader:
             self.catch_up.begin(places)
             consumer.assign([TopicPartition(self._topic, p, low) for p, (low, _) in places.items()])
             while not self._stop.is_set():
-                messages = self._sorted_out(consumer.consume(MOST, WAIT_S), waiting)
+                messages = self._sorted_out(consumer.consume(MOST, self._wait_s), waiting)
                 if messages:
                     self._apply(messages)
                 if not self.caught_up:

@@ -109,5 +109,6 @@ def first_offset(spec: StageSpec, partition: int, applied: int, low: int, high: 
         why = f"that partition ends at {high}: the topic was deleted and created again, or lost its end"
         advice = "restore the topic, or stop all workers and begin anew: new NEARLINE_GROUP, empty changelogs"
         raise SourceRecreatedError(what, why=why, next_step=advice)
-    missing = max(low - (applied + 1), 0) if applied >= 0 else 0
-    return max(applied + 1, low), missing
+    if applied < 0:
+        return max(low, spec.begin(partition)), 0
+    return max(applied + 1, low), max(low - (applied + 1), 0)

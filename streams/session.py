@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from schemas.topics import prefixed
 from streams.brokers.topics import TopicAdmin
 from streams.errors import StreamError
 from streams.metrics import Exposition
@@ -39,8 +38,7 @@ def free_port() -> int:
 
 def make_topics(settings: Settings, *, partitions: int = 4) -> None:
     """Create the topics that are missing."""
-    specs = prefixed(settings.topic_prefix, partitions=partitions, title_shards=settings.title_shards)
-    TopicAdmin(settings, specs.values()).apply()
+    TopicAdmin(settings, settings.topic_table(partitions=partitions).values()).apply()
 
 
 class WorkerProcess:
@@ -68,6 +66,7 @@ class WorkerProcess:
             "NEARLINE_BROKERS": settings.brokers,
             "NEARLINE_TOPIC_PREFIX": settings.topic_prefix,
             "NEARLINE_GROUP": settings.group,
+            "NEARLINE_MODEL_VERSION": settings.model_version,
             "NEARLINE_STATE_DIR": str(folder / "state"),
             "NEARLINE_HTTP_PORT": str(self._port),
             "NEARLINE_TITLE_SHARDS": str(settings.title_shards),

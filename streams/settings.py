@@ -18,6 +18,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableError
 
 from online_models.config import ModelConfig
+from schemas.topics import TopicSpec, named, prefixed
+from schemas.versions import FIRST_VERSION
 from streams.errors import SettingsError
 from streams.variables import PREFIX, leaves, lists_read, refuse_unknown, variable
 
@@ -57,6 +59,9 @@ class Settings(BaseSettings):
 
     topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,100}$")
     """Put before every topic name, so that environments can share a cluster. Default: none."""
+
+    model_version: str = Field(FIRST_VERSION, pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")
+    """Version of the model that this worker learns, with group, state and internal topics of its own."""
 
     state_dir: Path = Path(".nearline/state")
     """Folder of the local databases, one a stage and source partition. If lost, the changelog rebuilds it."""
@@ -176,14 +181,45 @@ class Settings(BaseSettings):
         return next((name for name in (variable(path), variable(path[:1])) if name in present), "default")
 
     def topic(self, name: str) -> str:
-        """Return a topic's name on this cluster.
+        """Return a topic's name on this cluster, for this version of the model.
 
         Examples
         --------
         >>> Settings(topic_prefix="test.").topic("recs.home.v1")
         'test.recs.home.v1'
         """
-        return f"{self.topic_prefix}{name}"
+        return named(name, prefix=self.topic_prefix, version=self.model_version)
+
+    def topic_table(self, *, partitions: int = 4) -> dict[str, TopicSpec]:
+        """Return the topics of this installation and version by their plain names."""
+        return prefixed(
+            self.topic_prefix,
+            partitions=partitions,
+            title_shards=self.title_shards,
+            version=self.model_version,
+        )
+
+    @property
+    def consumer_group(self) -> str:
+        """Group of the workers of this version, and beginning of their transactional ids.
+
+        Examples
+        --------
+        >>> Settings().consumer_group, Settings(model_version="blue").consumer_group
+        ('nearline', 'nearline.blue')
+        """
+        return self.group if self.model_version == FIRST_VERSION else f"{self.group}.{self.model_version}"
+
+    @property
+    def state_folder(self) -> Path:
+        """Folder of this version's databases."""
+        first = self.model_version == FIRST_VERSION
+        return self.state_dir if first else self.state_dir / f"version-{self.model_version}"
+
+    @property
+    def provenance(self) -> str:
+        """What lists say about the model that made them: its version and its configuration."""
+        return f"{self.model_version}@{self.model.fingerprint()}"
 
 
 def _explained(error: ValidationError, given: Mapping[str, object]) -> SettingsError:

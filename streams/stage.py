@@ -126,7 +126,8 @@ class Step(Protocol):
 
     Called with one batch at a time, not always from the same thread. It may keep state in memory from batch
     to batch: if an exception leaves it, or the transaction fails, the process ends and the next one builds a
-    new step from the store. A step that has ``close()`` gets it called when the partition is taken away.
+    new step from the store. A step that has ``close()`` gets it called when the partition is taken away; of
+    one whose ``silent`` is true nothing becomes public, dead letters included.
     """
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
@@ -168,6 +169,12 @@ class StageSpec:
 
     gate: Callable[[], Awaitable[None]] | None = None
     """Awaited on the event loop before each batch; bounds the lead over a replica. None: no gate."""
+
+    most: Callable[[], int] | None = None
+    """Asked before each batch for the most records that it may have now. None: :attr:`max_events`."""
+
+    begin: Callable[[int], int] = lambda _: 0
+    """Offset from which a partition without state is read, by partition. Default: the first there is."""
 
     changelog_delete_retention_s: float = DEFAULT_DELETE_RETENTION_S
     """The changelog's `delete.retention.ms` in seconds: a store that was away for longer is rebuilt, because

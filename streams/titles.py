@@ -8,7 +8,7 @@ What a title lost or gained as a mere negative is not in its row before it amoun
 restart forgets that little. Counters, neighbours and what positives taught are exact.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from streams import partition_rows, title_rows
 from streams.settings import Settings
 from streams.signals import unpack
 from streams.stage import Message, Outcome, Record, Row, StageSpec, StateView
+from streams.versions import OneVersion, Standing
 
 TRENDING_ITEMS = 50
 """Titles on a trending list: two screens."""
@@ -30,13 +31,14 @@ TRENDING_HALF_LIFE = 1
 """A day, of the configured half-lives."""
 
 
-def titles_spec(settings: Settings) -> StageSpec:
-    """Describe the stage."""
+def titles_spec(settings: Settings, versions: Standing | None = None) -> StageSpec:
+    """Describe the stage; a version that does not publish, by its standing, makes no lists."""
+    publishes = (versions or OneVersion()).publishes
     return StageSpec(
         name="titles",
         source=settings.topic(topics.SIGNALS),
         changelog=settings.topic(topics.TITLE_MODEL),
-        make_step=lambda partition, store: TitlesStep(settings, partition, store),
+        make_step=lambda partition, store: TitlesStep(settings, partition, store, publishes),
         dead_letters=settings.topic(topics.DEAD_LETTERS),
         max_events=settings.titles_batch_events,
         max_bytes=settings.viewers_batch_bytes * 8,
@@ -55,9 +57,19 @@ class TitlesStep:
         The shard; partitions beyond the number of shards get no signals.
     store
         The shard's rows.
+    publishes
+        Asked whether lists go out. Default: always.
     """
 
-    def __init__(self, settings: Settings, partition: int, store: StateView) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        partition: int,
+        store: StateView,
+        publishes: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._publishes = publishes
+        self._provenance = settings.provenance
         self._side = TitleSide(TitleTable(settings.model), shard=partition, shards=settings.title_shards)
         self._trending_topic = settings.topic(topics.TRENDING)
         self._learned: I8 = partition_rows.LEARNED.read(store)
@@ -77,7 +89,13 @@ class TitlesStep:
         rows: list[Row] = title_rows.pack(titles, titles.changed())
         rows += [partition_rows.LEARNED.row(self._learned), *self._unsaid]
         self._unsaid = []
-        return Outcome(rows=rows, outputs={(self._trending_topic, None): self._trending()})
+        lists = [] if self.silent else self._trending()
+        return Outcome(rows=rows, outputs={(self._trending_topic, None): lists})
+
+    @property
+    def silent(self) -> bool:
+        """Return whether nothing may be published."""
+        return not self._publishes()
 
     def _count(self, partition: int, sent: int) -> None:
         missing = partition + 1 - self._learned.size
@@ -97,6 +115,6 @@ class TitlesStep:
             generated_at_ms=int(titles.arrays.trend_at[: len(titles)].max()),
             half_life_s=config.trending.half_lives_s[TRENDING_HALF_LIFE],
             items=tuple(TrendingItem(title_id=title, score=round(score, 4)) for title, score in items),
-            model_version=config.fingerprint(),
+            model_version=self._provenance,
         )
         return [{"key": b"global", "value": encode(value)}]

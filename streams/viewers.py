@@ -7,6 +7,7 @@ titles stage learns it and the replica brings it back.
 An event that came before (same viewer, same event id) changes nothing and makes no page; it is counted.
 """
 
+import time
 from collections.abc import Sequence
 from operator import itemgetter
 
@@ -21,14 +22,16 @@ from online_models.viewers import NO_LIMIT
 from schemas import topics
 from streams import partition_rows, viewer_rows
 from streams import signals as wire
+from streams.cutover import VersionedStep
 from streams.intake import Clerk, Intake
-from streams.lead import Lead
+from streams.lead import LATE_MS, Lead
 from streams.metrics import Metrics
 from streams.pages import Cause, PageEncoder
 from streams.quality import Quality
 from streams.replica import Replica
 from streams.settings import Settings
 from streams.stage import Message, Outcome, Record, StageSpec, StateView
+from streams.versions import OneVersion, Standing
 
 STAGE = "viewers"
 Moved = tuple[int, int, int]
@@ -51,30 +54,45 @@ class ViewersStage:
         Of the events' topic.
     metrics
         Where lists and quality are counted.
+    versions
+        The version's standing. Default: alone, it always publishes.
     """
 
-    def __init__(self, settings: Settings, replica: Replica, *, partitions: int, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        replica: Replica,
+        *,
+        partitions: int,
+        metrics: Metrics,
+        versions: Standing | None = None,
+    ) -> None:
+        self.versions = versions or OneVersion()
         self.settings, self.replica, self.partitions = settings, replica, partitions
         self.metrics = metrics
         self.quality = Quality(metrics)
-        self.lead = Lead(replica, settings.lead_events, metrics)
+        self.lead = Lead(replica, settings.lead_events, metrics, partitions=partitions)
 
     def spec(self) -> StageSpec:
         """Describe the stage."""
         s = self.settings
-        most = s.viewers_batch_events
-        if s.lead_events:  # all partitions may pass the gate at once: together they double the lead at most
-            most = min(most, max(1, s.lead_events // self.partitions))
         return StageSpec(
             name=STAGE,
             source=s.topic(topics.EVENTS),
             changelog=s.topic(topics.VIEWER_STATE),
             make_step=self.step,
             dead_letters=s.topic(topics.DEAD_LETTERS),
-            max_events=most,
+            max_events=s.viewers_batch_events,
             max_bytes=s.viewers_batch_bytes,
-            gate=self.lead.gate if s.lead_events else None,
+            gate=self.lead.gate,
+            most=self.lead.most,
+            begin=self._begin,
         )
+
+    def _begin(self, partition: int) -> int:
+        """Return the offset of the first event that the version learns."""
+        starts = self.versions.registration.starts
+        return starts[partition] if partition < len(starts) else 0
 
     def step(self, partition: int, store: StateView) -> "ViewersStep":
         """Build the logic of a partition, once the replica has caught up."""
@@ -82,10 +100,11 @@ class ViewersStage:
         return ViewersStep(self, partition, store)
 
 
-class ViewersStep:
+class ViewersStep(VersionedStep):
     """The logic of one source partition."""
 
     def __init__(self, stage: ViewersStage, partition: int, store: StateView) -> None:
+        super().__init__(store, stage.versions)
         settings = stage.settings
         self._stage, self._partition, self._settings = stage, partition, settings
         self._side = ViewerSide(stage.replica.titles, stage.replica.catalogue)
@@ -101,15 +120,18 @@ class ViewersStep:
             stage.replica.titles,
             topic=settings.topic(topics.EVENTS),
             partition=partition,
-            model_version=settings.model.fingerprint(),
+            model_version=settings.provenance,
             ttl_ms=int(settings.list_ttl_s * 1000),
         )
         self._sent = partition_rows.SENT.read(store)
         self._unsaid = partition_rows.require_format(store, VIEWER_ROWS)
         stage.lead.sent(partition, self._sent)
+        stage.lead.catches_up(partition, late=self.silent)
 
-    def __call__(self, records: Sequence[Record]) -> Outcome:
-        """Learn a batch and refresh the pages of the viewers that it moved."""
+    def learn(self, records: Sequence[Record]) -> Outcome:
+        """Learn a batch and refresh the pages of the viewers that it moved; a shadow makes none."""
+        late = time.time() * 1000 - records[-1].timestamp > LATE_MS
+        self._stage.lead.catches_up(self._partition, late=self.silent and late)
         intake = self._clerk.read(records)
         out = Outcome(dead_letters=intake.dead_letters)
         moved = self._take_told(intake)
@@ -122,7 +144,7 @@ class ViewersStep:
             self._tell_titles(signals, out)
             touched.update(feedback.viewer[fresh].tolist())
             moved += self._moved(feedback, signals, fresh, intake.offsets)
-        if moved:
+        if moved and not self.silent:
             self._refresh(self._in_order(moved), intake.newest_ms, out)
         if touched:
             slots = np.array(sorted(touched), np.int32)
@@ -198,7 +220,8 @@ class ViewersStep:
     def _in_order(self, moved: list[Moved]) -> list[Moved]:
         """Return what asks for a page, in order: each viewer's last event, unless every event gets one."""
         moved.sort(key=_BY_OFFSET)
-        return moved if self._settings.list_per_event else list({one[0]: one for one in moved}.values())
+        by_event = self._settings.list_per_event
+        return list({one[1] if by_event else one[0]: one for one in moved}.values())
 
     def _refresh(self, moved: Sequence[Moved], now_ms: int, out: Outcome) -> None:
         """Rank the moved viewers and write their pages."""
@@ -222,7 +245,7 @@ class ViewersStep:
         last: dict[int, int] = {}
         numbers = []
         for slot, before in zip(slots.tolist(), seq[slots].tolist(), strict=True):
-            last[slot] = last.get(slot, before) + 1
+            last[slot] = last.get(slot, max(before, self.floor)) + 1
             numbers.append(last[slot])
         seq[list(last)] = list(last.values())
         return numbers

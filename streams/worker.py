@@ -14,6 +14,7 @@ from streams.replica import Replica
 from streams.settings import Settings
 from streams.surroundings import Failpoint, no_failpoint
 from streams.titles import titles_spec
+from streams.versions import Versions
 from streams.viewers import ViewersStage
 
 
@@ -43,7 +44,7 @@ def partitions_of(settings: Settings) -> dict[str, int]:
     found = kafka_clients.admin(settings).list_topics(timeout=10).topics
     wanted = (
         topics.EVENTS, topics.CATALOG, topics.HOME, topics.TRENDING, topics.DEAD_LETTERS,
-        topics.SIGNALS, topics.TITLE_MODEL, topics.VIEWER_STATE,
+        topics.SIGNALS, topics.TITLE_MODEL, topics.VIEWER_STATE, topics.MODEL_VERSIONS,
     )  # fmt: skip
     missing = [name for name in wanted if settings.topic(name) not in found]
     if missing:
@@ -79,6 +80,9 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
         viewer_partitions=partitions[topics.EVENTS],
         metrics=metrics,
     )
-    viewers = ViewersStage(settings, replica, partitions=partitions[topics.EVENTS], metrics=metrics)
-    app = build_app(settings, [viewers.spec(), titles_spec(settings)], metrics, failpoint=failpoint)
-    return Worker(app, (replica,), metrics)
+    versions = Versions(settings, partitions=partitions[topics.MODEL_VERSIONS], metrics=metrics)
+    viewers = ViewersStage(
+        settings, replica, partitions=partitions[topics.EVENTS], metrics=metrics, versions=versions
+    )
+    app = build_app(settings, [viewers.spec(), titles_spec(settings, versions)], metrics, failpoint=failpoint)
+    return Worker(app, (versions, replica), metrics)

@@ -66,13 +66,11 @@ def _topics(
     brokers: str | None, prefix: str | None, partitions: int, replication: int | None
 ) -> "TopicAdmin":
     """Return the topics that this installation should have, on its cluster."""
-    from schemas.topics import prefixed
     from streams.brokers.topics import TopicAdmin
     from streams.settings import Settings
 
     settings = Settings.load(brokers=brokers, topic_prefix=prefix)
-    specs = prefixed(settings.topic_prefix, partitions=partitions, title_shards=settings.title_shards)
-    return TopicAdmin(settings, specs.values(), replication=replication)
+    return TopicAdmin(settings, settings.topic_table(partitions=partitions).values(), replication=replication)
 
 
 def _conclude(json: str | None, document: object, left: "Sequence[Difference]") -> None:

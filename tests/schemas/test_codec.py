@@ -17,10 +17,14 @@ from schemas.codec import (
     decode_dead_letter,
     decode_event,
     decode_home,
+    decode_model_switch,
+    decode_model_version,
+    decode_switch_marker,
     decode_title,
     decode_trending,
     encode,
 )
+from schemas.versions import ModelSwitch, ModelVersion, SwitchMarker
 
 DECODERS: dict[type, Callable[[bytes | None], Any]] = {
     **dict.fromkeys(get_args(Event), decode_event),
@@ -28,6 +32,9 @@ DECODERS: dict[type, Callable[[bytes | None], Any]] = {
     Home: decode_home,
     Trending: decode_trending,
     DeadLetter: decode_dead_letter,
+    ModelVersion: decode_model_version,
+    ModelSwitch: decode_model_switch,
+    SwitchMarker: decode_switch_marker,
 }
 PLAY = {
     "type": "play",

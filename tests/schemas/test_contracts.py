@@ -10,7 +10,17 @@ from hypothesis import given
 from jsonschema import Draft202012Validator
 
 from schemas import DecodeError, contracts
-from schemas.codec import decode_dead_letter, decode_event, decode_home, decode_title, decode_trending, encode
+from schemas.codec import (
+    decode_dead_letter,
+    decode_event,
+    decode_home,
+    decode_model_switch,
+    decode_model_version,
+    decode_switch_marker,
+    decode_title,
+    decode_trending,
+    encode,
+)
 from schemas.compatibility import breaks
 from schemas.errors import ContractError
 from schemas.events import EVENT_TYPES
@@ -22,6 +32,9 @@ DECODERS: dict[str, Any] = {
     "home": decode_home,
     "trending": decode_trending,
     "dead_letter": decode_dead_letter,
+    "model_version": decode_model_version,
+    "model_switch": decode_model_switch,
+    "switch_marker": decode_switch_marker,
 }
 EXAMPLES = sorted((contracts.FOLDER / "examples").glob("*.json"))
 PASSING = [path for path in EXAMPLES if path.name.endswith(".pass.json")]

@@ -46,6 +46,15 @@ def test_the_prefix_is_on_every_name_and_the_keys_stay() -> None:
 
 
 def test_only_our_own_topics_are_internal() -> None:
-    """The three internal topics carry packed rows that nobody else may rely on."""
+    """Packed rows that nobody else may rely on, and the register of the versions that have them."""
     internal = {name for name, spec in TOPICS.items() if spec.internal}
-    assert internal == {"titles.signals.v1", "titles.model.v1", "viewers.state.v1"}
+    assert internal == {*topics.PER_VERSION, topics.MODEL_VERSIONS}
+
+
+def test_a_version_has_internal_topics_of_its_own() -> None:
+    """Its name is behind theirs; what the world sees is shared, and the first version has the plain names."""
+    blue = prefixed("x.", version="blue")
+    own = {name for name in TOPICS if blue[name].name != f"x.{name}"}
+    assert own == {"titles.signals.v1", "titles.model.v1", "viewers.state.v1"}
+    assert blue[SIGNALS].name == "x.titles.signals.v1.blue"
+    assert prefixed("x.", version="1") == prefixed("x.")

@@ -1,0 +1,141 @@
+"""The register of model versions: which there are, and which of them publishes from where on.
+
+It is the compacted topic ``model.versions.v1``. A version is entered before it learns its first event; a
+switch is entered before its markers are written among the events (:mod:`streams.cutover` says why), and once
+more with the offsets at which they stand.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import structlog
+
+from schemas import DecodeError, topics
+from schemas.codec import decode_model_switch, decode_model_version, encode
+from schemas.versions import FIRST_VERSION, ModelSwitch, ModelVersion
+from streams import kafka_clients, topic_scan
+from streams.errors import DeliveryError
+from streams.kafka_clients import OFFSET_BEGINNING, Message
+from streams.settings import Settings
+
+__all__ = ["Register", "enter", "read_register", "strike"]
+
+_LOG = structlog.get_logger(__name__)
+
+FLUSH_S = 30.0
+"""Longest wait for the broker to take an entry."""
+
+_VERSION, _SWITCH = b"version:", b"switch:"
+
+
+@dataclass(slots=True)
+class Register:
+    """What the topic says.
+
+    Examples
+    --------
+    >>> register = Register()
+    >>> register.live, register.epoch
+    ('1', 0)
+    >>> blue = ModelSwitch(epoch=1, version="blue", at_ms=1_700_000_000_000, cut=(41, 40))
+    >>> register.switches[1, "blue"] = blue
+    >>> register.live, register.epoch
+    ('blue', 1)
+    """
+
+    versions: dict[str, ModelVersion] = field(default_factory=dict)
+    switches: dict[tuple[int, str], ModelSwitch] = field(default_factory=dict)
+    """By number and version: two operators at once may give the same number."""
+
+    @property
+    def epoch(self) -> int:
+        """Return the number of the newest switch, 0 before the first."""
+        return max((epoch for epoch, _ in self.switches), default=0)
+
+    @property
+    def last_switch(self) -> ModelSwitch | None:
+        """Return the newest switch whose markers are all written; None before the first."""
+        done = [switch for switch in self.switches.values() if switch.cut]
+        return max(done, key=lambda switch: (switch.epoch, switch.at_ms), default=None)
+
+    @property
+    def live(self) -> str:
+        """Return the version that publishes at the end of the log."""
+        last = self.last_switch
+        return last.version if last else FIRST_VERSION
+
+    def take(self, messages: Iterable[Message]) -> None:
+        """Take records over, oldest first; one that cannot be read is left out and logged."""
+        for message in messages:
+            key, value = message.key() or b"", message.value()
+            try:
+                self._take(key, value)
+            except DecodeError as error:
+                _LOG.warning("register_entry_unusable", offset=message.offset(), reason=error.reason)
+
+    def _take(self, key: bytes, value: bytes | None) -> None:
+        if key.startswith(_VERSION) and value is None:
+            self.versions.pop(key.removeprefix(_VERSION).decode(errors="replace"), None)
+        elif key.startswith(_VERSION):
+            version = decode_model_version(value)
+            self.versions[version.name] = version
+        elif key.startswith(_SWITCH):
+            switch = decode_model_switch(value)
+            self.switches[switch.epoch, switch.version] = switch
+
+
+def read_register(settings: Settings) -> Register:
+    """Read the topic to its end: what was entered before the call is found.
+
+    Raises
+    ------
+    TopicError
+        There is no such topic.
+    BrokerUnreachableError
+        The broker does not answer.
+    """
+    parts = range(topic_scan.partitions_of(settings, topics.MODEL_VERSIONS))
+    register = Register()
+    register.take(topic_scan.read(settings, topics.MODEL_VERSIONS, dict.fromkeys(parts, OFFSET_BEGINNING)))
+    return register
+
+
+def enter(settings: Settings, entry: ModelVersion | ModelSwitch) -> None:
+    """Write an entry and wait until the broker has it.
+
+    Raises
+    ------
+    DeliveryError
+        The broker did not take it.
+    """
+    if isinstance(entry, ModelVersion):
+        key = _VERSION + entry.name.encode()
+    else:
+        key = _SWITCH + f"{entry.epoch}:{entry.version}".encode()
+    _write(settings, key, encode(entry))
+
+
+def strike(settings: Settings, name: str) -> None:
+    """Take a version out of the register.
+
+    Raises
+    ------
+    DeliveryError
+        The broker did not take it.
+    """
+    _write(settings, _VERSION + name.encode(), None)
+
+
+def _write(settings: Settings, key: bytes, value: bytes | None) -> None:
+    failures: list[str] = []
+    producer = kafka_clients.producer(settings)
+    producer.produce(
+        settings.topic(topics.MODEL_VERSIONS),
+        key=key,
+        value=value,
+        on_delivery=lambda error, _: failures.append(error.str()) if error else None,
+    )
+    if producer.flush(FLUSH_S) or failures:
+        what = f"the broker did not take an entry of {settings.topic(topics.MODEL_VERSIONS)}"
+        advice = "look at the broker's log and at the rights of this user, then repeat"
+        raise DeliveryError(what, why="".join(failures), next_step=advice)
