@@ -36,6 +36,8 @@ DECODERS: dict[str, Any] = {
     "model_switch": decode_model_switch,
     "switch_marker": decode_switch_marker,
 }
+NEW = {"model_version", "model_switch", "switch_marker"}
+"""Messages that no release has yet."""
 EXAMPLES = sorted((contracts.FOLDER / "examples").glob("*.json"))
 PASSING = [path for path in EXAMPLES if path.name.endswith(".pass.json")]
 FAILING = [path for path in EXAMPLES if path.name.endswith(".fail.json")]
@@ -119,8 +121,8 @@ def test_every_field_is_described() -> None:
 
 
 def test_there_are_released_schemas() -> None:
-    """The tests below have something to hold on to, for every message."""
-    assert {path.name for path in RELEASED} >= {f"{name}.v1.schema.json" for name in MESSAGES}
+    """The tests below have something to hold on to, for every message but those that came since."""
+    assert {path.name for path in RELEASED} >= {f"{name}.v1.schema.json" for name in MESSAGES.keys() - NEW}
 
 
 def test_released_schemas_never_change() -> None:
