@@ -37,6 +37,8 @@ class ModelVersion(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
         Number of the newest switch when it was registered: only later ones concern it.
     registered_at_ms
         When it was registered (UTC, ms since 1970).
+    live
+        Who published when it was registered.
     starts
         Offset of the first event that it learns, by partition; absent: the first that there is.
     schema_version
@@ -47,6 +49,7 @@ class ModelVersion(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
     fingerprint: Label
     epoch: Seq
     registered_at_ms: TimeMs
+    live: Label = FIRST_VERSION
     starts: Offsets = ()
     schema_version: SchemaVersion = 1
 

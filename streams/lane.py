@@ -66,6 +66,8 @@ class Lane:
         self.partition, self._road, self._after = partition, road, after
         self.ready = False
         """Whether the partition is restored."""
+        self.held = 0
+        """How often the gate said no: somebody else has to go first."""
         self._epoch = self._next = 0
         self._placed = False
         self._queue, self._arrived = SliceQueue(), asyncio.Event()
@@ -176,6 +178,8 @@ class Lane:
             await self._batch
         finally:
             self._batch = None
+        if partition.applied < batch[-1].offset and not self._closing:
+            await self.rewind()
 
     async def _pace(self) -> None:
         """Keep the least time between two starts, and the lead over a replica, within their bounds."""
@@ -183,5 +187,5 @@ class Lane:
         early = self._started + spec.floor_s - asyncio.get_running_loop().time()
         if early > 0:
             await asyncio.sleep(early)
-        if spec.gate is not None:
-            await spec.gate()
+        while spec.gate is not None and not await spec.gate(self.partition.number):
+            self.held += 1

@@ -134,10 +134,13 @@ class Partition:
         if not fresh:
             return
         assert self._transactions is not None and self._store is not None  # noqa: S101, PT018
-        applied, clock = fresh[-1].offset, time.perf_counter
+        clock = time.perf_counter
         times = [clock()]
         try:
             outcome = self._outcome(fresh)
+            if outcome.until is not None:
+                fresh = fresh[: bisect_right(fresh, outcome.until, key=_offset)]
+            applied = fresh[-1].offset
             times.append(clock())
             position = self._transactions.commit(outcome, applied)
         except StepFailedError as error:

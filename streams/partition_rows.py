@@ -35,6 +35,7 @@ __all__ = [
 
 T = TypeVar("T")
 _COUNT = struct.Struct("<q")
+_ROLE = struct.Struct("<qq?")
 _NO_CONFIG = ModelConfig()  # payloads do not depend on the model's shapes, or say so themselves
 _UNFRAMED = 8  # values of before there were versions were 64-bit numbers: a multiple of 8 bytes, no frame
 
@@ -68,6 +69,15 @@ def numbers(kind: str) -> Form:
         return values.astype(kind).tobytes()
 
     return Form(pack, lambda payload: np.frombuffer(payload, kind).copy())
+
+
+def _role() -> Form:
+    """Return the form of a role: two integers, a truth value, a name."""
+
+    def unpack(payload: bytes) -> tuple[int, int, bool, str]:
+        return (*_ROLE.unpack(payload[: _ROLE.size]), payload[_ROLE.size :].decode())
+
+    return Form(lambda role: _ROLE.pack(*role[:3]) + role[3].encode(), unpack)
 
 
 class PartitionRow(Generic[T]):
@@ -143,9 +153,8 @@ LEARNED: PartitionRow[I8] = PartitionRow(
 FORMAT: PartitionRow[int] = PartitionRow("format", count(), empty=0)
 """Both stages: the newest version of the rows beside it, so that an older program refuses the partition when
 it opens it, and not at the first row that it cannot read."""
-ROLE: PartitionRow[I8] = PartitionRow("role", numbers("<i8"), empty=np.zeros(0, np.int64))
-"""Viewers stage: number of the last switch, floor of the page numbers, 1 if it publishes
-(:class:`streams.cutover.Role`); nothing before the first marker."""
+ROLE: PartitionRow[tuple[int, int, bool, str] | None] = PartitionRow("role", _role(), empty=None)
+"""Viewers stage: what the version is (:class:`streams.cutover.Role`); None before it met a switch."""
 
 ALL: tuple[PartitionRow[Any], ...] = (SENT, LEARNED, FORMAT, ROLE)
 """Every row of a partition's own that there is."""

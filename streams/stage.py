@@ -100,6 +100,9 @@ class Outcome:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     """Records of the batch that could not be used."""
 
+    until: int | None = None
+    """Offset of the last record that was used, where the step stopped early; the rest comes again."""
+
 
 class StateView(Protocol):
     """What a step may do with the committed state of its partition: read it.
@@ -167,8 +170,9 @@ class StageSpec:
     floor_s: float = 0.0
     """Least seconds between the starts of two batches of a partition."""
 
-    gate: Callable[[], Awaitable[None]] | None = None
-    """Awaited on the event loop before each batch; bounds the lead over a replica. None: no gate."""
+    gate: Callable[[int], Awaitable[bool]] | None = None
+    """Awaited on the event loop before each batch of a partition, again and again until it says yes; bounds
+    the lead over a replica, lets another version go first. None: no gate."""
 
     most: Callable[[], int] | None = None
     """Asked before each batch for the most records that it may have now. None: :attr:`max_events`."""

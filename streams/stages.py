@@ -92,6 +92,7 @@ class Stages:
                 fetched_to=self._fetched_to(*tp),
                 idle=lane.idle,
                 restored_rows=lane.partition.catch_up.rows,
+                held=lane.held,
             )
             for tp, lane in list(self.lanes.items())
         }

@@ -163,6 +163,7 @@ def registered(settings: Settings, register: Register, starts: tuple[int, ...] =
             name=name,
             fingerprint=fingerprint,
             epoch=register.epoch,
+            live=register.live,
             registered_at_ms=int(time.time() * 1000),
             starts=starts,
         )

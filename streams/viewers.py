@@ -9,6 +9,7 @@ An event that came before (same viewer, same event id) changes nothing and makes
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from operator import itemgetter
 
 import numpy as np
@@ -23,6 +24,7 @@ from schemas import topics
 from streams import partition_rows, viewer_rows
 from streams import signals as wire
 from streams.cutover import VersionedStep
+from streams.handover import Handover
 from streams.intake import Clerk, Intake
 from streams.lead import LATE_MS, Lead
 from streams.metrics import Metrics
@@ -71,6 +73,7 @@ class ViewersStage:
         self.settings, self.replica, self.partitions = settings, replica, partitions
         self.metrics = metrics
         self.quality = Quality(metrics)
+        self.handover = Handover(settings)
         self.lead = Lead(replica, settings.lead_events, metrics, partitions=partitions)
 
     def spec(self) -> StageSpec:
@@ -84,10 +87,15 @@ class ViewersStage:
             dead_letters=s.topic(topics.DEAD_LETTERS),
             max_events=s.viewers_batch_events,
             max_bytes=s.viewers_batch_bytes,
-            gate=self.lead.gate,
+            gate=self._gate,
             most=self.lead.most,
             begin=self._begin,
         )
+
+    async def _gate(self, partition: int) -> bool:
+        """Wait for the replica where the lead is bounded; say whether another version has to go first."""
+        await self.lead.gate()
+        return await self.handover.passed(partition)
 
     def _begin(self, partition: int) -> int:
         """Return the offset of the first event that the version learns."""
@@ -104,7 +112,7 @@ class ViewersStep(VersionedStep):
     """The logic of one source partition."""
 
     def __init__(self, stage: ViewersStage, partition: int, store: StateView) -> None:
-        super().__init__(store, stage.versions)
+        super().__init__(store, stage.versions, partial(stage.handover.wait_for, partition))
         settings = stage.settings
         self._stage, self._partition, self._settings = stage, partition, settings
         self._side = ViewerSide(stage.replica.titles, stage.replica.catalogue)

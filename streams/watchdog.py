@@ -46,6 +46,9 @@ class Progress:
     restored_rows: int
     """Rows read back so far: a long restore moves too."""
 
+    held: int = 0
+    """Times that it had to let another version go first: waiting for that is no stall."""
+
     def lag(self, end: int) -> int:
         """Return the records that are not applied yet.
 

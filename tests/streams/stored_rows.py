@@ -17,6 +17,7 @@ from online_models.titles import TitleTable
 from online_models.viewers import ViewerTable
 from schemas import Preferences, Rate, Thumb, topics
 from streams import partition_rows, signals, title_rows, viewer_rows
+from streams.partition_rows import ROLE
 from streams.settings import Settings
 from streams.stage import Outcome
 from tests.streams.steps import T0, Line, MemoryStore, watch
@@ -170,7 +171,7 @@ def write() -> None:
     Stored("viewer", viewers["ada"][0], viewers, read_viewers(viewers)).save()
     Stored("title", titles["t0"][0], titles, read_titles(titles)).save()
     Stored("signals", record["record"][0], record, read_signals(record)).save()
-    kept = line.store.rows | line.title_stores[0].rows
+    kept = line.store.rows | line.title_stores[0].rows | dict([ROLE.row((2, 41, True, "é"))])
     for row in partition_rows.ALL:
         own = {row.name: kept[row.key]}
         Stored(row.name, row.versions.version, own, READERS[row.name](own)).save()

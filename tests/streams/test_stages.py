@@ -246,10 +246,11 @@ class Gate:
     def __init__(self) -> None:
         self.open, self.asked = asyncio.Event(), 0
 
-    async def __call__(self) -> None:
-        """Wait."""
+    async def __call__(self, _partition: int) -> bool:
+        """Wait, then say no once and yes from then on."""
         self.asked += 1
         await self.open.wait()
+        return self.asked > 1
 
 
 async def test_gate_and_floor_hold_batches_back(
