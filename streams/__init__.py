@@ -80,6 +80,8 @@ side: `streams.register` (which there are), `streams.versions` (a worker's own),
 Commands: `streams.cli`, and what stands behind them: `streams.brokers` (an embedded cluster, a local Kafka,
 the topics), `streams.ratings`, `streams.producing`,
 `streams.pacing`, `streams.simulating`, `streams.replaying`, `streams.session`, `streams.demo`,
-`streams.watching`, `streams.run_report`; `streams.inspecting` and `streams.topic_scan` (`nearline inspect`);
-`streams.findings`, `streams.cluster_checks`, `streams.machine_checks` (`nearline doctor`).
+`streams.watching`, `streams.run_report`; `streams.inspecting`, `streams.row_words` and `streams.topic_scan`
+(`nearline inspect`); `streams.local_state`, `streams.verifying`, `streams.exporting`, `streams.rebuilding`
+(`nearline state`); `streams.findings`, `streams.cluster_checks`, `streams.machine_checks` (`nearline
+doctor`).
 """

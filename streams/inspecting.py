@@ -5,7 +5,6 @@ its shard. Names of titles come from the keys of the title model and of the cata
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -13,19 +12,18 @@ from msgspec import to_builtins
 
 from online_models.title_side import shard_of
 from online_models.titles import TitleTable, title_key
-from online_models.viewers import NO_LIMIT, ViewerTable
 from schemas import DecodeError, topics
 from schemas.codec import decode_home, decode_title
 from schemas.partitioner import partition_for
-from streams import title_rows
 from streams.changelog import APPLIED_KEY, unpack_applied
 from streams.errors import StreamError
 from streams.kafka_clients import Message
-from streams.partition_rows import explained, is_reserved
+from streams.partition_rows import is_reserved
+from streams.row_words import titles_in_words, viewers_in_words, when
 from streams.settings import Settings
 from streams.topic_scan import newest, partitions_of
 
-__all__ = ["UnknownIdError", "inspect_state", "inspect_title", "inspect_viewer"]
+__all__ = ["UnknownIdError", "inspect_state", "inspect_title", "inspect_viewer", "named_titles"]
 
 STAGES = (("viewers", topics.VIEWER_STATE), ("titles", topics.TITLE_MODEL))
 """Stages and their changelogs."""
@@ -65,21 +63,14 @@ def inspect_viewer(settings: Settings, viewer_id: str) -> dict[str, Any]:
         what, why = f"no state of viewer {viewer_id}", f"partition {home} of the state has no such key"
         advice = "look at the id's spelling, and at `nearline doctor` for whether events are read"
         raise UnknownIdError(what, why=why, next_step=advice)
-    viewers = ViewerTable(settings.model, _named_titles(settings))
-    with explained():
-        (slot,) = viewers.acquire([viewer_id], lambda _: [row])
-    a, known = viewers.arrays, viewers.known(viewer_id)
-    recent = [{"title_id": title or "(no name yet)", "liked": bool(liked)} for title, liked in known]
+    (said,) = viewers_in_words([(key, row)], named_titles(settings))
+    known = said.pop("known")
     return {
         "viewer_id": viewer_id,
         "partition": home,
-        "positives": int(a.positives[slot]),
-        "pages": int(a.seq[slot]),
-        "last_event": _when(int(a.last_at[slot])),
-        "country": int(a.country[slot]).to_bytes(2, "little").decode() if a.country[slot] else None,
-        "maturity_limit": None if a.limit[slot] == NO_LIMIT else int(a.limit[slot]),
+        **said,
         "known": len(known),
-        "recent": recent[: -RECENT - 1 : -1],
+        "recent": known[: -RECENT - 1 : -1],
         "page": _page(settings, key),
     }
 
@@ -106,7 +97,7 @@ def inspect_title(settings: Settings, title_id: str) -> dict[str, Any]:
     if value is None and described is None:
         what, why = f"title {title_id} is unknown", "neither the title model nor the catalogue has this key"
         raise UnknownIdError(what, why=why, next_step="look at the id's spelling; nobody may have watched it")
-    model = {} if value is None else _described(settings, value)
+    model = {} if value is None else _described(settings, key, value)
     return {"title_id": title_id, "partition": shard, **model, "catalogue": described}
 
 
@@ -133,12 +124,12 @@ def _partitions(settings: Settings, stage: str, log: str) -> Iterator[dict[str, 
             "rows": len(sizes),
             "bytes": sum(sizes),
             "applied": -1 if applied is None else unpack_applied(applied),
-            "changed": _when(max((message.timestamp()[1] for message in found.values()), default=0)),
+            "changed": when(max((message.timestamp()[1] for message in found.values()), default=0)),
         }
 
 
-def _named_titles(settings: Settings) -> TitleTable:
-    """Return a table of every title that has a name anywhere."""
+def named_titles(settings: Settings) -> TitleTable:
+    """Return a table of every title that has a name in the title model or the catalogue."""
     titles = TitleTable(settings.model)
     keys = [*newest(settings, topics.TITLE_MODEL, range(settings.title_shards))]
     keys += newest(settings, topics.CATALOG, range(partitions_of(settings, topics.CATALOG)))
@@ -146,30 +137,15 @@ def _named_titles(settings: Settings) -> TitleTable:
     return titles
 
 
-def _described(settings: Settings, value: bytes) -> dict[str, Any]:
-    """Put a title's packed row into words."""
-    row = title_rows.unpack([value], settings.model)[0]
-    titles = _named_titles(settings)
-    pairs = sorted(zip(row["nbr_w"].tolist(), row["nbr"].tolist(), strict=True), reverse=True)
-    paired = [(weight, key) for weight, key in pairs if key and weight > 0]
-    rows = titles.by_key(np.array([key for _, key in paired], np.uint64)).tolist()
-    neighbours = [
-        {"title_id": titles.ids[at] or "(no name yet)", "weight": round(weight, 4)}
-        for (weight, _), at in zip(paired, rows, strict=True)
-        if at >= 0
-    ]
-    positives, rejections, touches = row["counts"].tolist()
-    half_lives = map(str, settings.model.trending.half_lives_s)
-    return {
-        "watches": round(float(row["watches"]), 4),
-        "positives": positives,
-        "rejections": rejections,
-        "touches": touches,
-        "trending": dict(zip(half_lives, row["trend"].round(4).tolist(), strict=True)),
-        "last_watch": _when(int(row["trend_at"])),
-        "bias": round(float(row["bias"]), 4),
-        "neighbours": neighbours,
-    }
+def _described(settings: Settings, key: bytes, value: bytes) -> dict[str, Any]:
+    """Put a title's packed row into words, rounded for people."""
+    (said,) = titles_in_words([(key, value)], named_titles(settings))
+    for name in ("watches", "bias"):
+        said[name] = round(said[name], 4)
+    said["trending"] = {half_life: round(count, 4) for half_life, count in said["trending"].items()}
+    for pair in said["neighbours"]:
+        pair["weight"] = round(pair["weight"], 4)
+    return said
 
 
 def _catalogued(settings: Settings, key: bytes) -> Any:  # noqa: ANN401 - JSON
@@ -190,8 +166,3 @@ def _page(settings: Settings, key: bytes) -> Any:  # noqa: ANN401 - JSON
 def _value(found: dict[bytes, Message], key: bytes) -> bytes | None:
     message = found.get(key)
     return None if message is None else message.value()
-
-
-def _when(ms: int) -> str | None:
-    """Return a time in ISO 8601, UTC."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds") if ms > 0 else None

@@ -22,7 +22,7 @@ import rocksdict
 
 from streams.errors import StateDamagedError, StateError, StateLockedError
 
-__all__ = ["Store", "StoreMemory", "wipe"]
+__all__ = ["Store", "StoreMemory", "is_marked", "wipe"]
 
 META_KEY = b"\0meta"
 """Key of the one record that is not a row."""
@@ -90,6 +90,9 @@ class Store:
         What the databases of this process share.
     now_ms
         Clock (UTC, ms).
+    beside
+        An empty folder: the database is only read, as it is now, beside whoever works on it, and nothing of
+        it is changed. Needs a memory with ``open_files=-1``. None: it is ours.
 
     Attributes
     ----------
@@ -119,16 +122,23 @@ class Store:
     """
 
     def __init__(
-        self, path: Path, memory: StoreMemory, *, now_ms: Callable[[], int] = lambda: int(time.time() * 1000)
+        self,
+        path: Path,
+        memory: StoreMemory,
+        *,
+        now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
+        beside: Path | None = None,
     ) -> None:
-        self._path = path
-        self._now_ms = now_ms
-        if (path.parent / f"{path.name}.{_DAMAGED}").exists():
+        self._path, self._now_ms, self._ours = path, now_ms, beside is None
+        kinds = rocksdict.AccessType
+        access = kinds.read_write() if beside is None else kinds.secondary(str(beside))
+        if self._ours and is_marked(path):
             wipe(path)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if self._ours:
+                path.parent.mkdir(parents=True, exist_ok=True)
             self._options = memory.options()
-            self._db = rocksdict.Rdict(str(path), self._options)
+            self._db = rocksdict.Rdict(str(path), self._options, access_type=access)
         except Exception as error:
             raise self._explained(error) from error
         self.applied, self.changelog_position, self.written_at_ms = -1, 0, 0
@@ -257,6 +267,9 @@ class Store:
         """Turn a failure of RocksDB, always a bare exception with a text, into ours."""
         text = str(error)
         if text.startswith("Corruption"):
+            if not self._ours:
+                advice = "stop the worker, run `nearline state rebuild`, and look at the disk"
+                return StateDamagedError(f"the state in {self._path} is damaged", why=text, next_step=advice)
             (self._path.parent / f"{self._path.name}.{_DAMAGED}").touch()
             what = f"the state in {self._path} is damaged"
             advice = "restart: it is wiped and rebuilt from its changelog; look at the disk"
@@ -268,6 +281,11 @@ class Store:
         what = f"the state in {self._path} cannot be read or written"
         advice = "look at the folder's owner and the disk's free space"
         return StateError(what, why=text, next_step=advice)
+
+
+def is_marked(path: Path) -> bool:
+    """Say whether a database was found damaged while it was open: whoever opens it next wipes it first."""
+    return (path.parent / f"{path.name}.{_DAMAGED}").exists()
 
 
 def wipe(path: Path) -> None:

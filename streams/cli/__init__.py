@@ -41,6 +41,7 @@ COMMANDS = (
     ),
     Command("doctor", "streams.cli.doctor:doctor", ("nearline doctor", "nearline doctor --json -")),
     Command("inspect", "streams.cli.inspect:app", ("nearline inspect viewer ID", "nearline inspect state")),
+    Command("state", "streams.cli.state:app", ("nearline state verify", "nearline state rebuild --yes")),
     Command("kafka", "streams.cli.kafka:app", ("nearline kafka start", "nearline kafka stop")),
     Command(
         "simulate",

@@ -1,0 +1,113 @@
+"""Packed rows in words: what `nearline inspect` shows of one and `nearline state export` writes of all."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from online_models.titles import TitleTable
+from online_models.viewers import NO_LIMIT, ViewerTable
+from streams import title_rows
+from streams.partition_rows import explained
+
+__all__ = ["titles_in_words", "viewers_in_words", "when"]
+
+NAMELESS = "(no name yet)"
+"""Stands for a title of which only the key is known."""
+
+
+def viewers_in_words(
+    rows: Sequence[tuple[bytes, bytes]], titles: TitleTable, *, vectors: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Yield viewers' rows in words.
+
+    Parameters
+    ----------
+    rows
+        Keys and values, of any version.
+    titles
+        Gives the known titles their names; those without one get a row in it.
+    vectors
+        Whether the taste vector is wanted.
+
+    Yields
+    ------
+    dict
+        ``viewer_id, positives, pages, last_event`` (ISO 8601), ``country, maturity_limit, known`` (oldest
+        first, each with ``title_id`` and ``liked``), ``taste`` where it is wanted.
+    """
+    table = ViewerTable(titles.config, titles, slots=max(1, len(rows)))
+    ids = [key.decode(errors="replace") for key, _ in rows]
+    with explained():
+        slots = table.acquire(ids, lambda _: [value for _, value in rows])
+    a = table.arrays
+    for viewer_id, slot in zip(ids, slots.tolist(), strict=True):
+        known = [{"title_id": title or NAMELESS, "liked": bool(on)} for title, on in table.known(viewer_id)]
+        yield {
+            "viewer_id": viewer_id,
+            "positives": int(a.positives[slot]),
+            "pages": int(a.seq[slot]),
+            "last_event": when(int(a.last_at[slot])),
+            "country": int(a.country[slot]).to_bytes(2, "little").decode() if a.country[slot] else None,
+            "maturity_limit": None if a.limit[slot] == NO_LIMIT else int(a.limit[slot]),
+            "known": known,
+            **({"taste": a.taste[slot].tolist()} if vectors else {}),
+        }
+
+
+def titles_in_words(
+    rows: Sequence[tuple[bytes, bytes]], titles: TitleTable, *, vectors: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Yield titles' rows in words.
+
+    Parameters
+    ----------
+    rows
+        Keys and values, of any version.
+    titles
+        Gives the neighbours their names; those without one get a row in it.
+    vectors
+        Whether output and input vectors are wanted.
+
+    Yields
+    ------
+    dict
+        ``title_id, watches, positives, rejections, touches, trending`` (by half-life in seconds),
+        ``last_watch, bias, neighbours`` (strongest first, each with ``title_id`` and ``weight``), ``out`` and
+        ``inp`` where they are wanted.
+    """
+    packed = title_rows.unpack([value for _, value in rows], titles.config)
+    half_lives = [str(seconds) for seconds in titles.config.trending.half_lives_s]
+    for (key, _), row in zip(rows, packed, strict=True):
+        pairs = sorted(zip(row["nbr_w"].tolist(), row["nbr"].tolist(), strict=True), reverse=True)
+        paired = [(weight, other) for weight, other in pairs if other and weight > 0]
+        at = titles.by_key(np.array([other for _, other in paired], np.uint64)).tolist()
+        names = [titles.ids[n] if n >= 0 else "" for n in at]
+        positives, rejections, touches = row["counts"].tolist()
+        yield {
+            "title_id": key.decode(errors="replace"),
+            "watches": float(row["watches"]),
+            "positives": positives,
+            "rejections": rejections,
+            "touches": touches,
+            "trending": dict(zip(half_lives, row["trend"].tolist(), strict=True)),
+            "last_watch": when(int(row["trend_at"])),
+            "bias": float(row["bias"]),
+            "neighbours": [
+                {"title_id": name or NAMELESS, "weight": weight}
+                for (weight, _), name in zip(paired, names, strict=True)
+            ],
+            **({"out": row["out"].tolist(), "inp": row["inp"].tolist()} if vectors else {}),
+        }
+
+
+def when(ms: int) -> str | None:
+    """Return a time in ISO 8601, UTC.
+
+    Examples
+    --------
+    >>> when(1_700_000_000_000), when(0)
+    ('2023-11-14T22:13:20+00:00', None)
+    """
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds") if ms > 0 else None
