@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& echo $$python && break; done)
 
-.PHONY: help setup demo test lint format bench kafka lock clean
+.PHONY: help setup demo test chaos lint format bench kafka lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,11 @@ demo: setup ## Watch home pages change as simulated viewers watch (no Kafka need
 
 test: setup ## Run all tests (those on a real Kafka when Java 17 and Maven are there)
 	$(BIN)/python -m pytest $(ARGS)
+
+CYCLES ?= 50
+SEED ?= 7
+chaos: setup ## Kill anything, lose nothing: CYCLES=50 SEED=7 faults on a Kafka of three nodes
+	$(BIN)/python -m tests.chaos --cycles $(CYCLES) --seed $(SEED) $(ARGS)
 
 lint: setup ## Check style, types, import contracts and generated files
 	$(BIN)/ruff check .

@@ -1,0 +1,165 @@
+"""The comparison of a settled run with its replay; each look takes only what is new."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from schemas import topics
+from schemas.codec import decode_dead_letter, decode_home
+from streams.changelog import APPLIED_KEY, unpack_applied
+from streams.errors import StateDamagedError
+from streams.kafka_clients import Message
+from streams.settings import Settings
+from streams.state import Store, StoreMemory
+from tests.chaos.ledger import Ledger
+from tests.chaos.load import Delivered
+from tests.chaos.verdict import (
+    Finding,
+    Page,
+    Pages,
+    check_applied,
+    compare_ends,
+    compare_letters,
+    compare_rows,
+    compare_signals,
+)
+from tests.integration.oracle import Facts, Replay, newest, signal_facts, title_facts, viewer_facts
+
+STAGES = ((topics.VIEWER_STATE, "viewers", topics.EVENTS), (topics.TITLE_MODEL, "titles", topics.SIGNALS))
+"""Changelog, folder of the databases, source."""
+
+
+class Audit:
+    """What the workers committed against what one process makes of the same log.
+
+    Parameters
+    ----------
+    settings
+        Model, topics and shards.
+    ledger
+        Where the records are.
+    delivered
+        What the load knows of its own records.
+    """
+
+    def __init__(self, settings: Settings, ledger: Ledger, delivered: Delivered) -> None:
+        self._settings, self._ledger, self._delivered = settings, ledger, delivered
+        self._replay, self._seen = Replay(settings), Facts()
+        self._pages = Pages()
+        self._letters: list[tuple[int, int]] = []
+        self._applied: dict[tuple[str, int], int] = {}
+        self._rows: dict[tuple[str, int], dict[bytes, bytes]] = defaultdict(dict)
+        self._events = 0
+
+    def look(self) -> Finding:
+        """Compare everything; the run has to have settled."""
+        found = self._events_kept()
+        found += self._changelogs()
+        found += self._signals()
+        wanted, seen = self._replay.facts, self._seen
+        found += compare_rows("viewer", wanted.viewers, seen.viewers)
+        found += compare_rows("title", wanted.titles, seen.titles)
+        found += self._outputs()
+        return found
+
+    def stores(self, folders: Iterable[Path]) -> Finding:
+        """Compare the newest database of each partition with its changelog; no worker may run."""
+        folders, out = list(folders), Finding()
+        for changelog, stage, _ in STAGES:
+            for partition in self._ledger.lasts(changelog):
+                rows = self._newest_store([folder / stage / str(partition) for folder in folders])
+                out += _compare_store(f"{stage}/{partition}", self._rows[changelog, partition], rows)
+        return out
+
+    def _events_kept(self) -> Finding:
+        """Replay new events; the brokers must hold what they acknowledged."""
+        events = self._ledger.take(topics.EVENTS)
+        self._replay.events(events)
+        self._events += len(events)
+        out = Finding(lost=list(self._delivered.failures))
+        if self._events != self._delivered.records:
+            text = f"the brokers hold {self._events} events and acknowledged {self._delivered.records}"
+            (out.lost if self._events < self._delivered.records else out.different).append(text)
+        return out
+
+    def _changelogs(self) -> Finding:
+        """Take new rows over, and check the applied records."""
+        out = Finding()
+        for changelog, _, source in STAGES:
+            messages = self._ledger.take(changelog)
+            for partition in self._ledger.lasts(changelog):
+                news = newest(message for message in messages if message.partition() == partition)
+                self._rows[changelog, partition] |= news
+                self._see(changelog, news)
+            out += check_applied(changelog, self._applied_of(changelog, messages))
+            wanted = self._delivered.last if source == topics.EVENTS else self._ledger.lasts(source)
+            seen = {p: offset for (log, p), offset in self._applied.items() if log == changelog}
+            out += compare_ends(source, wanted, seen)
+        return out
+
+    def _see(self, changelog: str, rows: dict[bytes, bytes]) -> None:
+        """Take over what is promised exactly of changed rows."""
+        if changelog == topics.VIEWER_STATE:
+            self._seen.viewers |= viewer_facts(rows, self._settings)
+        else:
+            self._seen.titles |= title_facts(rows, self._settings)
+
+    def _applied_of(self, changelog: str, messages: Sequence[Message]) -> dict[int, list[int]]:
+        """Return each partition's applied offsets in order, the last one known before in front."""
+        rows: dict[int, list[int]] = defaultdict(list)
+        for message in messages:
+            if message.key() == APPLIED_KEY:
+                partition, offset = message.partition() or 0, unpack_applied(message.value() or b"")
+                before = self._applied.get((changelog, partition))
+                if before is not None and partition not in rows:
+                    rows[partition].append(before)
+                rows[partition].append(offset)
+                self._applied[changelog, partition] = offset
+        return rows
+
+    def _signals(self) -> Finding:
+        """Replay new signals, and compare them with those that the replay of events sent."""
+        messages = self._ledger.take(topics.SIGNALS)
+        self._replay.signals(messages)
+        seen = signal_facts([m.value() or b"" for m in messages if m.partition() == 0], self._settings)
+        found = compare_signals(self._replay.facts.signals, seen)
+        self._replay.facts.signals.clear()
+        return found
+
+    def _outputs(self) -> Finding:
+        """Check pages and dead letters."""
+        pages = [decode_home(message.value() or b"") for message in self._ledger.take(topics.HOME)]
+        found = self._pages.take(Page(p.viewer_id, p.seq, p.source.offset, p.list_id) for p in pages)
+        found += self._pages.compare(self._replay.facts.last_cause)
+        letters = [decode_dead_letter(m.value() or b"") for m in self._ledger.take(topics.DEAD_LETTERS)]
+        self._letters += [(letter.source.partition, letter.source.offset) for letter in letters]
+        found += compare_letters(self._delivered.bad, self._letters)
+        return found
+
+    def _newest_store(self, folders: Iterable[Path]) -> dict[bytes, bytes]:
+        """Return the rows of the database that reaches farthest; a damaged one is as good as none."""
+        best: tuple[int, dict[bytes, bytes]] = (-1, {})
+        for folder in folders:
+            if not folder.is_dir():
+                continue
+            try:
+                store = Store(folder, StoreMemory())
+            except StateDamagedError:
+                continue
+            try:
+                best = max(best, (store.applied, dict(store.scan())), key=lambda pair: pair[0])
+            except StateDamagedError:
+                pass
+            finally:
+                store.close()
+        return best[1]
+
+
+def _compare_store(name: str, logged: dict[bytes, bytes], stored: dict[bytes, bytes]) -> Finding:
+    """Compare a database with its changelog, row by row."""
+    return Finding(
+        lost=[f"the database {name} lacks {key!r}" for key in logged.keys() - stored.keys()],
+        different=[
+            f"the database {name} differs in {key!r}" for key in stored if stored[key] != logged.get(key)
+        ],
+    )

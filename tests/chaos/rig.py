@@ -1,0 +1,192 @@
+"""The system under test and everything around it, in one place for the faults to get at."""
+
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from schemas import topics
+from streams.session import make_topics
+from streams.settings import Settings
+from tests.chaos.audit import Audit
+from tests.chaos.cluster import Brokers, free_ports
+from tests.chaos.ledger import Ledger
+from tests.chaos.load import PARTITIONS, Load, Mix
+from tests.chaos.schedule import Schedule
+from tests.chaos.workers import ChaosWorker, Crew
+
+START_S = 120.0
+"""Longest wait for the first workers: they may have to compile their kernels."""
+PUMP_S = 0.1
+"""Between two looks at the workers."""
+HEAP = "512m"
+"""Of a broker: the load is small."""
+
+
+class FaultError(Exception):
+    """A fault could not be brought about, or did not have the effect that it must have."""
+
+
+class UnavailableError(Exception):
+    """A fault that this machine does not allow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hurt:
+    """The moment from which recovery counts, and the last offsets of both sources at that moment."""
+
+    at: float
+    events: dict[int, int]
+    signals: dict[int, int]
+
+
+class Rig:
+    """Brokers, workers, load and ledger of one run; a context manager.
+
+    Parameters
+    ----------
+    schedule
+        How many workers, which load.
+    seed
+        Of the load.
+    folder
+        Holds everything; kept if the run is not clean.
+    sabotage
+        Which promise the workers break; none by default.
+
+    Attributes
+    ----------
+    rng
+        For the choices of the present cycle.
+    """
+
+    def __init__(self, schedule: Schedule, seed: int, folder: Path, sabotage: str = "") -> None:
+        self.schedule, self.seed, self.folder = schedule, seed, folder
+        self.rng = random.Random(seed)
+        self.brokers = Brokers(
+            folder / "kafka",
+            nodes=schedule.nodes,
+            port=free_ports(schedule.nodes),
+            cache_dir=Settings.load().cache_dir,
+            heap=HEAP,
+        )
+        self.settings = Settings.load(
+            brokers=self.brokers.bootstrap_servers,
+            topic_prefix="chaos.",
+            group="chaos",
+            session_timeout_s=schedule.session_timeout_s,
+        )
+        self.crew = Crew(self.settings, folder, sabotage)
+        self.stack = ExitStack()
+        self._helper = ThreadPoolExecutor(1)
+        self._hurt: Hurt | None = None
+
+    @property
+    def partitions(self) -> int:
+        """Source partitions of both stages."""
+        return PARTITIONS + self.settings.title_shards
+
+    def tend(self, seconds: float = PUMP_S) -> None:
+        """Let time pass: read what became visible, start workers that ended."""
+        self.ledger.pump(seconds)
+        self.crew.tend()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self.tend(min(PUMP_S, left))
+
+    def until(self, done: Callable[[], bool], seconds: float, what: str) -> None:
+        """Let time pass until something holds.
+
+        Raises
+        ------
+        FaultError
+            It does not hold after so many seconds.
+        """
+        deadline = time.monotonic() + seconds
+        while not done():
+            if time.monotonic() > deadline:
+                msg = f"not within {seconds:g} s: {what}"
+                raise FaultError(msg)
+            self.tend()
+
+    def meanwhile(self, work: Callable[[], object]) -> None:
+        """Do something that takes long in another thread, and tend until it is done."""
+        future = self._helper.submit(work)
+        while not future.done():
+            self.tend()
+        future.result()
+
+    def hurt(self) -> None:
+        """Say that the harm is done, or over: recovery counts from here, up to what is there now."""
+        ends = (dict(self.load.delivered.last), self.ledger.lasts(topics.SIGNALS))
+        self._hurt = Hurt(time.monotonic(), *ends)
+
+    def since(self) -> Hurt:
+        """Return what :meth:`hurt` noted, and forget it; the present, if nobody called it."""
+        if self._hurt is None:
+            self.hurt()
+        hurt, self._hurt = self._hurt, None
+        assert hurt is not None
+        return hurt
+
+    def victim(self) -> ChaosWorker:
+        """Choose a worker."""
+        return self.rng.choice(self.crew.up())
+
+    def recovered(self, hurt: Hurt) -> bool:
+        """Return whether all that was there at the harm is applied, and every partition is ready."""
+        behind = self.ledger.behind
+        applied = not (behind(topics.VIEWER_STATE, hurt.events) or behind(topics.TITLE_MODEL, hurt.signals))
+        return applied and self.crew.ready() == self.partitions
+
+    def settled(self) -> bool:
+        """Return whether everything that was sent is applied, learned and read."""
+        ledger = self.ledger
+        return (
+            not ledger.behind(topics.VIEWER_STATE, self.load.delivered.last)
+            and ledger.at_end(topics.SIGNALS)
+            and not ledger.behind(topics.TITLE_MODEL, ledger.lasts(topics.SIGNALS))
+            and ledger.at_end(*{name for name, _ in ledger.places})
+        )
+
+    def __enter__(self) -> Self:
+        try:
+            return self._start()
+        except BaseException:
+            self.stack.close()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stack.close()
+
+    def _start(self) -> Self:
+        self.stack.callback(self._helper.shutdown)
+        self.stack.callback(self.brokers.stop)
+        self.brokers.start()
+        make_topics(self.settings, partitions=PARTITIONS)
+        self.load = Load(self.settings, Mix(**self.schedule.load), self.seed)
+        self.ledger = Ledger(self.settings)
+        self.stack.callback(self.ledger.close)
+        self.stack.callback(self.load.stop)
+        self.audit = Audit(self.settings, self.ledger, self.load.delivered)
+        self.stack.callback(self._kill_workers)
+        for _ in range(self.schedule.workers):
+            self.crew.add()
+        self.load.start()
+        self.until(lambda: self.crew.ready() == self.partitions, START_S, "the workers are ready")
+        return self
+
+    def _kill_workers(self) -> None:
+        for worker in self.crew.workers:
+            worker.wanted = False
+            worker.kill()
