@@ -110,10 +110,9 @@ def _break(rig: Rig, plan: Planned, result: Result, tell: Tell) -> None:
     """Do the harm, and wait until it is overcome."""
     tell("harm")
     result.detail = FAULTS[plan.fault](rig, **plan.parameters)
-    hurt = rig.since()
     tell("recovery")
-    rig.until(lambda: rig.recovered(hurt), RECOVER_S, "recovered")
-    result.recovery_s = round(time.monotonic() - hurt.at, 1)
+    rig.until(lambda: rig.recovery_s is not None, RECOVER_S, "recovered")
+    result.recovery_s = rig.recovery_s
 
 
 def _settle(rig: Rig, result: Result, tell: Tell) -> None:

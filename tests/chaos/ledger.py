@@ -78,6 +78,10 @@ class Ledger:
         """Return how many offsets are missing from a changelog's applied ones up to wanted ones."""
         return sum(max(0, last - self.applied.get((changelog, p), -1)) for p, last in wanted.items())
 
+    def past(self, changelog: str, ends: Mapping[int, int]) -> bool:
+        """Return whether a changelog's applied offsets have moved past given ones."""
+        return all(self.applied.get((changelog, p), -1) > last for p, last in ends.items())
+
     def lasts(self, topic: str) -> dict[int, int]:
         """Return the offset of the last record read of each partition of a topic that has one."""
         return {partition: offset for (name, partition), offset in self.last.items() if name == topic}

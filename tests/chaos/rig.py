@@ -63,6 +63,8 @@ class Rig:
     ----------
     rng
         For the choices of the present cycle.
+    recovery_s
+        How long it took from the last harm until everything went on; None as long as it does not.
     """
 
     def __init__(self, schedule: Schedule, seed: int, folder: Path, sabotage: str = "") -> None:
@@ -85,6 +87,7 @@ class Rig:
         self.stack = ExitStack()
         self._helper = ThreadPoolExecutor(1)
         self._hurt: Hurt | None = None
+        self.recovery_s: float | None = None
 
     @property
     def partitions(self) -> int:
@@ -95,6 +98,7 @@ class Rig:
         """Let time pass: read what became visible, start workers that ended."""
         self.ledger.pump(seconds)
         self.crew.tend()
+        self._look()
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
@@ -127,25 +131,21 @@ class Rig:
     def hurt(self) -> None:
         """Say that the harm is done, or over: recovery counts from here, up to what is there now."""
         ends = (dict(self.load.delivered.last), self.ledger.lasts(topics.SIGNALS))
-        self._hurt = Hurt(time.monotonic(), *ends)
-
-    def since(self) -> Hurt:
-        """Return what :meth:`hurt` noted, and forget it; the present, if nobody called it."""
-        if self._hurt is None:
-            self.hurt()
-        hurt, self._hurt = self._hurt, None
-        assert hurt is not None
-        return hurt
+        self._hurt, self.recovery_s = Hurt(time.monotonic(), *ends), None
 
     def victim(self) -> ChaosWorker:
         """Choose a worker."""
         return self.rng.choice(self.crew.up())
 
-    def recovered(self, hurt: Hurt) -> bool:
-        """Return whether all that was there at the harm is applied, and every partition is ready."""
-        behind = self.ledger.behind
-        applied = not (behind(topics.VIEWER_STATE, hurt.events) or behind(topics.TITLE_MODEL, hurt.signals))
-        return applied and self.crew.ready() == self.partitions
+    def _look(self) -> None:
+        """Note when everything is past what was there at the harm, and every partition is ready."""
+        hurt, past = self._hurt, self.ledger.past
+        if hurt is None or not (
+            past(topics.VIEWER_STATE, hurt.events) and past(topics.TITLE_MODEL, hurt.signals)
+        ):
+            return
+        if self.crew.ready() == self.partitions:
+            self.recovery_s, self._hurt = round(time.monotonic() - hurt.at, 1), None
 
     def settled(self) -> bool:
         """Return whether everything that was sent is applied, learned and read."""
