@@ -4,37 +4,21 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from online_models.simulation.chance import Floats, Ints
+from online_models.simulation.config import CatalogueConfig
 from online_models.simulation.words import TAG_WORDS, person_name, title_name
-from schemas.titles import Artwork, Tags, Title, Trailer
+from schemas.titles import Artwork, Availability, Tags, Title, TitleKind, Trailer
 
-__all__ = ["DIMENSIONS", "Catalogue", "Floats"]
+__all__ = ["DAY_S", "Catalogue", "facets_of", "unit"]
 
-Floats = npt.NDArray[np.float64]
-
-DIMENSIONS: Final = 16
-"""Numbers in a taste: fewer than there are tags, so that some tags go together."""
-KIND_WEIGHTS: Final = {
-    "genre": 1.0,
-    "theme": 0.8,
-    "mood": 0.6,
-    "director": 0.5,
-    "pace": 0.4,
-    "cast": 0.3,
-    "language": 0.2,
-}
-"""How much a tag of each kind says about who will like a title."""
-ZIPF: Final = 0.85
-"""Exponent of popularity: the tenth title has about an eighth of the first one's appeal."""
-UPCOMING: Final = 0.05
-"""Share of titles that come out while the world runs."""
-RELEASE_SPAN_S: Final = 30 * 86_400.0
-"""They come out within so many seconds of world time."""
-BACK_CATALOGUE_MS: Final = 20 * 365 * 86_400_000
-"""The others are up to twenty years old."""
-AGES: Final = ((0, 0.35), (6, 0.15), (12, 0.25), (16, 0.2), (18, 0.05))
-"""Maturity of titles: youngest age, share."""
+DAY_S: Final = 86_400.0
+TAG_COUNTS: Final = {"genre": 2, "theme": 2, "mood": 1, "pace": 1, "language": 1, "cast": 3, "director": 1}
+"""Tags of each kind drawn for a title; a word drawn twice counts once."""
+SHARPNESS: Final = 2.0
+"""Deviation of the log odds of words within a facet: a few words of each kind stand for it."""
+PEOPLE_PER_TITLE: Final = {"cast": 1 / 6, "director": 1 / 10}
+"""People in the trade for each title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,30 +30,57 @@ class Catalogue:
     titles
         The records.
     vectors
-        What a title is like, unit length, shape ``(titles, DIMENSIONS)``.
+        What a title is like, unit length, shape ``(titles, dimensions)``.
+    facet_vectors
+        What each facet is like, shape ``(facets, dimensions)``.
+    genre_odds
+        How likely each genre is in each facet, shape ``(facets, genres)``.
     appeal
-        Share of attention that a title draws whatever the viewer, shape ``(titles,)``, summing to 1.
+        Share of attention that a title draws whatever the viewer, summing to 1, shape ``(titles,)``.
+    fame
+        Its logarithm, standardised, shape ``(titles,)``.
+    quality
+        How much better it is than its fit promises, standardised, shape ``(titles,)``.
     released_s
         World time at which it comes out, seconds; 0 for what is out already. Shape ``(titles,)``.
-    durations_s
-        Length in seconds, shape ``(titles,)``.
-    tag_vectors
-        What each word of the closed vocabularies stands for, by kind, shape ``(words, DIMENSIONS)``.
+    minutes
+        Length, shape ``(titles,)``.
+    languages
+        Index of its language in the vocabulary, shape ``(titles,)``.
+    previous, following
+        The episode before and after it, or -1, shape ``(titles,)``.
     """
 
     titles: tuple[Title, ...]
     vectors: Floats
+    facet_vectors: Floats
+    genre_odds: Floats
     appeal: Floats
+    fame: Floats
+    quality: Floats
     released_s: Floats
-    durations_s: Floats
-    tag_vectors: dict[str, Floats]
+    minutes: Floats
+    languages: Ints
+    previous: Ints
+    following: Ints
 
     @classmethod
-    def make(cls, seed: int, titles: int, start_ms: int, time_scale: float) -> Self:
+    def make(
+        cls,
+        config: CatalogueConfig,
+        seed: int,
+        titles: int,
+        *,
+        start_ms: int,
+        time_scale: float,
+        correlation: float,
+    ) -> Self:
         """Invent a catalogue.
 
         Parameters
         ----------
+        config
+            What catalogues are like.
         seed
             Everything follows from it.
         titles
@@ -78,76 +89,170 @@ class Catalogue:
             When the world begins, UTC epoch milliseconds.
         time_scale
             Seconds of world time in a second of event time.
+        correlation
+            Of quality with fame.
         """
         rng = np.random.default_rng([seed, 1])
-        words = {kind: rng.normal(size=(len(listed), DIMENSIONS)) for kind, listed in TAG_WORDS.items()}
-        crew = {kind: _Crew.draw(rng, max(4, titles // per)) for kind, per in (("cast", 6), ("director", 10))}
-        appeal = rng.permutation(1.0 / np.arange(1, titles + 1) ** ZIPF)
-        released = np.where(rng.random(titles) < UPCOMING, rng.random(titles) * RELEASE_SPAN_S, 0.0)
-        durations = np.round(60 * np.clip(rng.normal(100, 28, titles), 20, 210))
-        records, vectors = [], np.empty((titles, DIMENSIONS))
-        for number in range(titles):
-            tags, vectors[number] = _tags(rng, words, crew)
-            release = start_ms + int(released[number] * 1000 / time_scale)
-            if not released[number]:
-                release -= int(rng.integers(86_400_000, BACK_CATALOGUE_MS))
-            records.append(_record(rng, number, tags, release, float(durations[number])))
-        return cls(tuple(records), vectors, appeal / appeal.sum(), released, durations, words)
+        facets = _Facets.draw(rng, config, titles)
+        series = _series(rng, config, titles)
+        mixtures = facets_of(rng, titles, config.facets, config.mixture)[series]
+        vectors = mixtures @ facets.vectors + _noise(rng, titles, config)[series]
+        appeal = rng.permutation(1.0 / np.arange(1, titles + 1) ** config.zipf)[series]
+        fame = (np.log(appeal) - np.log(appeal).mean()) / np.log(appeal).std()
+        quality = correlation * fame + np.sqrt(1 - correlation**2) * rng.normal(size=titles)[series]
+        released = np.where(
+            rng.random(titles) < config.upcoming, rng.random(titles) * config.release_span_days, 0.0
+        )
+        same = np.diff(series, prepend=-1) == 0
+        previous = np.where(same, np.arange(titles) - 1, -1)
+        following = np.where(np.append(same[1:], False), np.arange(titles) + 1, -1)
+        longs = _minutes(rng, config, titles, series)
+        chosen = [facets.tags(rng, mixtures[at]) for at in range(titles)]
+        released_s = released[series] * DAY_S
+        record = _Records(rng, config, start_ms, time_scale)
+        records = tuple(
+            record.title(
+                at, chosen[series[at]], float(released_s[at]), float(longs[at]), series=int(series[at])
+            )
+            if previous[at] >= 0 or following[at] >= 0
+            else record.title(at, chosen[at], float(released_s[at]), float(longs[at]))
+            for at in range(titles)
+        )
+        languages = np.array([TAG_WORDS["language"].index(title.languages[0]) for title in records])
+        return cls(
+            records,
+            unit(vectors),
+            facets.vectors,
+            facets.odds["genre"],
+            appeal / appeal.sum(),
+            fame,
+            quality,
+            released_s,
+            longs,
+            languages,
+            previous,
+            following,
+        )
+
+
+def unit(vectors: Floats) -> Floats:
+    """Return vectors of length 1."""
+    scaled: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return scaled
+
+
+def facets_of(rng: np.random.Generator, count: int, facets: int, concentration: float) -> Floats:
+    """Draw mixtures over facets, shape ``(count, facets)``, each summing to 1."""
+    drawn: Floats = rng.dirichlet(np.full(facets, concentration), count)
+    return drawn
+
+
+def _noise(rng: np.random.Generator, count: int, config: CatalogueConfig) -> Floats:
+    """Draw what no tag says; a facet's vector has length 1."""
+    drawn: Floats = config.residual / np.sqrt(config.dimensions) * rng.normal(size=(count, config.dimensions))
+    return drawn
+
+
+def _series(rng: np.random.Generator, config: CatalogueConfig, titles: int) -> Ints:
+    """Return, for each title, the first episode of its series; itself for a film."""
+    first = np.arange(titles)
+    fewest, most = config.episodes
+    per = (fewest + most) / 2
+    starts = rng.random(titles) < config.series / per / (1 - config.series + config.series / per)
+    at = 0
+    while at < titles:
+        length = int(rng.integers(fewest, most + 1)) if starts[at] else 1
+        first[at : at + length] = at
+        at += length
+    return first
+
+
+def _minutes(rng: np.random.Generator, config: CatalogueConfig, titles: int, series: Ints) -> Floats:
+    mean, deviation = config.film_minutes
+    films = np.clip(rng.normal(mean, deviation, titles), 20, 210)
+    mean, deviation = config.episode_minutes
+    episodes = np.clip(rng.normal(mean, deviation, titles), 18, 75)[series]
+    shared = np.bincount(series, minlength=titles)[series] > 1
+    return np.round(np.where(shared, episodes, films)).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
-class _Crew:
-    """People of one trade: their names, and what they stand for."""
+class _Facets:
+    """Kinds of story: a direction each, and the words that stand for it."""
 
-    names: list[str]
     vectors: Floats
+    words: dict[str, tuple[str, ...]]
+    odds: dict[str, Floats]
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, people: int) -> Self:
-        return cls([person_name(rng) for _ in range(people)], rng.normal(size=(people, DIMENSIONS)))
-
-
-def _tags(rng: np.random.Generator, words: dict[str, Floats], crew: dict[str, _Crew]) -> tuple[Tags, Floats]:
-    """Draw a title's tags, and add up what they stand for."""
-    counts = {
-        "genre": int(rng.integers(1, 3)),
-        "theme": 2,
-        "mood": 1,
-        "pace": 1,
-        "language": 1,
-        "cast": 3,
-        "director": 1,
-    }
-    chosen: dict[str, Any] = {}
-    vector = np.zeros(DIMENSIONS)
-    for kind, count in counts.items():
-        listed, vectors = (
-            (TAG_WORDS[kind], words[kind]) if kind in words else (crew[kind].names, crew[kind].vectors)
+    def draw(cls, rng: np.random.Generator, config: CatalogueConfig, titles: int) -> Self:
+        people = {
+            kind: tuple(person_name(rng) for _ in range(max(4, int(titles * share))))
+            for kind, share in PEOPLE_PER_TITLE.items()
+        }
+        words = TAG_WORDS | people
+        odds = {
+            kind: np.exp(SHARPNESS * rng.normal(size=(config.facets, len(listed))))
+            for kind, listed in words.items()
+        }
+        odds["language"] = np.tile(_LANGUAGE_SHARES, (config.facets, 1))
+        return cls(
+            unit(rng.normal(size=(config.facets, config.dimensions))),
+            words,
+            {kind: one / one.sum(axis=1, keepdims=True) for kind, one in odds.items()},
         )
-        picked = rng.choice(len(listed), count, replace=False)
-        chosen[kind] = tuple(listed[at] for at in picked.tolist())
-        vector += KIND_WEIGHTS[kind] * vectors[picked].sum(axis=0) / np.sqrt(count)
-    return Tags(**chosen), vector / np.linalg.norm(vector)
+
+    def tags(self, rng: np.random.Generator, mixture: Floats) -> Tags:
+        """Draw a title's tags: each from one of its facets."""
+        chosen: dict[str, Any] = {}
+        for kind, count in TAG_COUNTS.items():
+            cumulative = np.cumsum(mixture @ self.odds[kind])
+            at = np.searchsorted(cumulative, rng.random(count) * cumulative[-1])
+            listed = self.words[kind]
+            chosen[kind] = tuple(dict.fromkeys(listed[min(n, len(listed) - 1)] for n in at.tolist()))
+        return Tags(**chosen)
 
 
-def _record(rng: np.random.Generator, number: int, tags: Tags, release_ms: int, duration_s: float) -> Title:
-    title_id = f"title-{number:06d}"
-    themes = (*tags.mood, *tags.theme)
-    ages, shares = zip(*AGES, strict=True)
-    return Title(
-        title_id=title_id,
-        name=title_name(number),
-        duration_s=duration_s,
-        release_ms=release_ms,
-        maturity=int(rng.choice(ages, p=shares)),
-        tags=tags,
-        languages=tags.language,
-        subtitles=tuple(dict.fromkeys((*tags.language, "en"))),
-        artwork=tuple(
-            Artwork(id=f"art-{at}", uri=f"art/{title_id}/{at}.svg", tags=(tag,))
-            for at, tag in enumerate(themes)
-        ),
-        trailers=(
-            Trailer(id="trailer-0", uri=f"trailers/{title_id}/0.mp4", duration_s=90.0, tags=tags.mood),
-        ),
-    )
+_LANGUAGE_SHARES: Final = (0.5, 0.14, 0.1, 0.1, 0.08, 0.08)
+"""Share of titles in each language of the vocabulary; English first. Assumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Records:
+    """Writes the catalogue owner's records."""
+
+    rng: np.random.Generator
+    config: CatalogueConfig
+    start_ms: int
+    time_scale: float
+
+    def title(
+        self, number: int, tags: Tags, released_s: float, minutes: float, *, series: int | None = None
+    ) -> Title:
+        """Return a record; an upcoming title may not be shown before it is out."""
+        title_id = f"title-{number:06d}"
+        release = self.start_ms + int(released_s * 1000 / self.time_scale)
+        old = int(self.rng.integers(86_400_000, int(self.config.back_catalogue_days * 86_400_000)))
+        ages, shares = zip(*self.config.ages, strict=True)
+        return Title(
+            title_id=title_id,
+            kind=TitleKind.FILM if series is None else TitleKind.EPISODE,
+            series_id=None if series is None else f"series-{series:06d}",
+            name=title_name(number)
+            if series is None
+            else f"{title_name(series)}, part {number - series + 1}",
+            duration_s=minutes * 60,
+            release_ms=release if released_s else release - old,
+            maturity=int(self.rng.choice(ages, p=shares)),
+            tags=tags,
+            languages=tags.language,
+            subtitles=tuple(dict.fromkeys((*tags.language, "en"))),
+            availability=Availability(start_ms=release) if released_s else Availability(),
+            artwork=tuple(
+                Artwork(id=f"art-{at}", uri=f"art/{title_id}/{at}.svg", tags=(tag,))
+                for at, tag in enumerate((*tags.mood, *tags.theme))
+            ),
+            trailers=(
+                Trailer(id="trailer-0", uri=f"trailers/{title_id}/0.mp4", duration_s=90.0, tags=tags.mood),
+            ),
+        )

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-__all__ = ["COUNTRIES", "DEVICES", "TAG_WORDS", "person_name", "title_name"]
+__all__ = ["COUNTRIES", "COUNTRY_LANGUAGE", "DEVICES", "TAG_WORDS", "person_name", "title_name"]
 
 TAG_WORDS: Final[dict[str, tuple[str, ...]]] = {
     "genre": (
@@ -31,6 +31,8 @@ TAG_WORDS: Final[dict[str, tuple[str, ...]]] = {
 """The closed vocabularies, by kind of tag."""
 
 COUNTRIES: Final = ("DE", "ES", "FR", "GB", "IN", "KR", "US")
+COUNTRY_LANGUAGE: Final = ("de", "es", "fr", "en", "hi", "ko", "en")
+"""What is spoken in each of the countries."""
 DEVICES: Final = ("tv", "phone", "web", "tablet")
 
 _QUALITIES: Final = (

@@ -1,4 +1,4 @@
-"""The world: who sits down when, what they choose, and how it goes."""
+"""The world: its clock, who sits down when, and what has happened so far."""
 
 import heapq
 from collections.abc import Iterator
@@ -7,49 +7,44 @@ from typing import Final
 
 import numpy as np
 
-from online_models.simulation.catalogue import Catalogue, Floats
-from online_models.simulation.mind import Mind, enjoyment, watched
-from online_models.simulation.sitting import Choice, Sitting
-from online_models.simulation.viewers import Viewers
+from online_models.simulation.catalogue import DAY_S, Catalogue
+from online_models.simulation.chance import Ints, uniform
+from online_models.simulation.choice import Past, Truth
+from online_models.simulation.config import WorldConfig
+from online_models.simulation.deciding import dice, outcomes, word_of_mouth
+from online_models.simulation.looks import Looks, Outcomes, Pages, Pending
+from online_models.simulation.memory import Memory
+from online_models.simulation.population import Population
+from online_models.simulation.scribe import Scribe, Told
 from schemas.events import Event
 from schemas.titles import Title
 
 __all__ = ["World"]
 
 EPOCH_MS: Final = 1_767_225_600_000
-"""2026-01-01T00:00:00Z: where a world begins unless told otherwise."""
-SITTINGS_A_DAY: Final = 1.0
-"""Sittings per viewer and day of world time, on average."""
-EVENTS_A_SITTING: Final = 15.0
-"""Events per sitting, on average (measured: see the test)."""
-MOST_CHOICES: Final = 3
-"""A sitting has one to three choices, one most often."""
-SIGHT: Final = 48
-"""Titles that come to a viewer's mind per choice, drawn by appeal; the best fitting is likely to be taken."""
-TASTE_ODDS: Final = 11.0
-"""Log odds that a perfect fit gains over an indifferent one; 0 would make everyone follow appeal alone."""
-SHOWN: Final = 3
-"""Titles shown and passed over, per choice."""
-FRESH_FOLD, FRESH_HALF_LIFE_S = 8.0, 5 * 86_400.0
-"""What comes out draws so many times its appeal at first; half of the excess is gone after five days."""
-TOLD: Final = 0.3
-"""Chance that a viewer states preferences at the first sitting."""
-CONSIDERED: Final = 8
-"""Titles among which one that the viewer has not had is looked for."""
-DICE: Final = 8
-"""Uniform draws per choice, see `Choice`."""
+"""2026-01-01T00:00:00Z, a Thursday: where a world begins unless told otherwise."""
+EVENTS_A_DAY: Final = 9.5
+"""Events of a viewer and day over the first four weeks, when word of mouth makes the pages (measured: see the
+test)."""
 TOGETHER: Final = 256
-"""Sittings drawn at a time: arithmetic on arrays instead of on numbers."""
+"""Looks taken at a time: arithmetic on arrays instead of on numbers."""
+SPAN_S: Final = 3 * 3600.0
+"""They lie within so many seconds: tastes move with the day."""
+HEARD: Final = 12
+"""Titles on a page made by word of mouth."""
+FAMOUS: Final = 50
+"""Of so many best known titles a viewer names favourites."""
+TOLD_DRAW, AGAIN = 11, 12
+"""What a draw is for (others: `population`, `deciding`)."""
+PAUSE_S: Final = 10.0
+"""Seconds between the end of a title and the next look."""
 
 
 class World:
-    r"""A seeded world of viewers who watch what fits their taste, and stop when it does not.
+    """A seeded world of viewers who watch what fits their taste, and stop when it does not.
 
-    A viewer's taste is a direction :math:`p`, made of words of the catalogue's vocabulary; a title is a
-    direction :math:`z`, made of its tags. Of 48 titles that come to mind by their appeal (Zipf, and fresh
-    releases more), a viewer takes one with odds :math:`\exp(11\, p \cdot z)`, watches the longer the better
-    it fits and the shorter it is, and abandons within 90 seconds what disappoints. Tastes wander a little
-    with every sitting and now and then jump. So popularity tells something, and taste tells more.
+    The model is told in `choice`. Left to itself (`events`), word of mouth decides what viewers see. A
+    recommender takes its place by answering `looks` with pages, see `closed_loop`.
 
     Parameters
     ----------
@@ -58,10 +53,12 @@ class World:
     viewers, titles
         How many.
     start_ms
-        Event time of the begin, UTC epoch milliseconds.
+        Event time of the begin, UTC epoch milliseconds: midnight in the world.
     rate
         Events per second of event time, on average: time runs faster in the world than on the events' clock
-        (watched seconds stay what they are). None: real time, about 0.17 events a second for 1,000 viewers.
+        (watched seconds stay what they are). None: real time, an event in nine seconds for 1,000 viewers.
+    config
+        What the world is like.
 
     Raises
     ------
@@ -71,8 +68,8 @@ class World:
     Examples
     --------
     >>> world = World(seed=1, viewers=10, titles=100)
-    >>> [type(event).__name__ for event in world.take(4)]
-    ['Impression', 'Impression', 'Impression', 'Impression']
+    >>> [type(event).__name__ for event in world.take(3)]
+    ['Preferences', 'Search', 'Select']
     >>> world.titles[0].name
     'Amber Archive'
     """
@@ -85,111 +82,192 @@ class World:
         *,
         start_ms: int = EPOCH_MS,
         rate: float | None = None,
+        config: WorldConfig | None = None,
     ) -> None:
-        if viewers < 1 or titles < SIGHT or (rate is not None and rate <= 0):
-            needs = f"a viewer, {SIGHT} titles and a positive rate"
+        self.config = config or WorldConfig()
+        least = self.config.choice.mind
+        if viewers < 1 or titles < least or (rate is not None and rate <= 0):
+            needs = f"a viewer, {least} titles and a positive rate"
             msg = f"a world needs {needs}, not {viewers}, {titles} and {rate}"
             raise ValueError(msg)
-        sittings_a_s = viewers * SITTINGS_A_DAY / 86_400
-        self._gap_s = 1 / sittings_a_s
-        self._time_scale = rate / (sittings_a_s * EVENTS_A_SITTING) if rate else 1.0
-        self._start_ms = start_ms
-        self._rng = np.random.default_rng([seed, 3])
-        self._catalogue = Catalogue.make(seed, titles, start_ms, self._time_scale)
-        self._viewers = Viewers(seed, viewers, self._catalogue.tag_vectors)
-        self._had: list[set[int]] = [set() for _ in range(viewers)]
-        self._sittings = 0
-        self._now_s = 0.0
-        self._pending: list[tuple[int, int, int, Event]] = []
+        scale = rate * DAY_S / (viewers * EVENTS_A_DAY) if rate else 1.0
+        self.seed, self._weekday = seed, (start_ms // 86_400_000 + 3) % 7
+        self.catalogue = Catalogue.make(
+            self.config.catalogue,
+            seed,
+            titles,
+            start_ms=start_ms,
+            time_scale=scale,
+            correlation=self.config.watch.fame_in_quality,
+        )
+        self.population = Population(self.config, seed, viewers, self.catalogue)
+        self.truth = Truth(self.config, self.catalogue, self.population)
+        self.memory = Memory(self.catalogue)
+        self.now_s = 0.0
+        self._scribe = Scribe(self.config, self.catalogue, start_ms=start_ms, time_scale=scale)
+        self._hour = 0
+        self._queue: list[Pending] = []
+        self._busy_s: dict[int, float] = {}
+        self._written: list[tuple[int, int, Event]] = []
+        self._count = 0
 
     @property
     def titles(self) -> tuple[Title, ...]:
         """The catalogue, upcoming titles included."""
-        return self._catalogue.titles
-
-    def affinities(self, viewer: int) -> Floats:
-        """Return the truth: the log odds with which a viewer would choose each title now.
-
-        Shape ``(titles,)``; titles not out yet are at ``-inf``.
-        """
-        with np.errstate(divide="ignore"):
-            appeal = np.log(self._appeal())
-        fits: Floats = self._catalogue.vectors @ self._viewers.tastes[viewer]
-        return appeal + TASTE_ODDS * fits
+        return self.catalogue.titles
 
     def take(self, count: int) -> list[Event]:
-        """Return the next events."""
+        """Return the next events of the world left to itself."""
         return list(islice(self.events(), count))
 
     def events(self) -> Iterator[Event]:
         """Yield events for ever, in order of event time; a second call goes on where the first was left."""
         while True:
-            starts_ms = self._sit_down()
-            while self._pending and self._pending[0][0] < starts_ms:
-                yield heapq.heappop(self._pending)[-1]
+            looks = self.looks()
+            pages = word_of_mouth(self.truth, self.seed, looks, self.past, HEARD)
+            self.act(looks, pages)
+            yield from self._until(self._next_s())
 
-    def _sit_down(self) -> int:
-        """Draw the next sittings; return the event time before which nothing new can happen."""
-        starts = self._now_s + np.cumsum(self._rng.exponential(self._gap_s, TOGETHER))
-        whose = self._viewers.next_sittings(TOGETHER).tolist()
-        many = np.minimum(self._rng.geometric(0.55, TOGETHER), MOST_CHOICES).tolist()
-        told = (self._rng.random(TOGETHER) < TOLD).tolist()
-        minds = self._minds(whose)
-        for row, (viewer, start_s) in enumerate(zip(whose, starts.tolist(), strict=True)):
-            self._sittings += 1
-            favourite = int(self._viewers.favourites[viewer]) if told[row] and not self._had[viewer] else None
-            choices = [self._choose(viewer, mind) for mind in minds[row][: many[row]]]
-            sitting = Sitting(
-                viewer, self._sittings, start_s, start_ms=self._start_ms, time_scale=self._time_scale
-            )
-            for place, event in enumerate(sitting.events(choices, favourite)):
-                heapq.heappush(self._pending, (event.event_time_ms, self._sittings, place, event))
-        self._now_s = float(starts[-1])
-        return self._start_ms + int(self._now_s * 1000 / self._time_scale)
+    def looks(self, most: int = TOGETHER, within_s: float = SPAN_S, *, settled: bool = False) -> Looks:
+        """Take the next looks at a page, of different viewers, and move the clock to the first.
 
-    def _minds(self, whose: list[int]) -> list[list[Mind]]:
-        """Draw what comes to mind at each choice, best liked first."""
-        rng, shape = self._rng, (len(whose), MOST_CHOICES, SIGHT)
-        cumulative = np.cumsum(self._appeal())
-        drawn = np.minimum(
-            np.searchsorted(cumulative, rng.random(shape) * cumulative[-1]), len(cumulative) - 1
+        Parameters
+        ----------
+        most, within_s
+            So many at most, and within so many seconds.
+        settled
+            Take those alone whose viewer's earlier events were over when the first of these looks began: who
+            answers from what was known then knows all that the viewer did.
+        """
+        taken: list[Pending] = []
+        later: list[Pending] = []
+        accounts: set[int] = set()
+        while len(taken) < most:
+            self._fill()
+            first_s = taken[0].at_s if taken else self._queue[0].at_s
+            if self._queue[0].at_s > first_s + within_s:
+                break
+            look = heapq.heappop(self._queue)
+            if look.account in accounts or (settled and look.settled_s > first_s):
+                later.append(look)
+                accounts.add(look.account)
+            elif look.number or look.at_s >= self._busy_s.get(look.account, 0.0):  # else still watching
+                accounts.add(look.account)
+                taken.append(look)
+        for look in later:
+            heapq.heappush(self._queue, look)
+        self.now_s = taken[0].at_s
+        self.population.advance(int(self.now_s // DAY_S))
+        whose = np.array([look.account for look in taken])
+        hours = np.array([int(look.at_s // 3600) for look in taken])
+        return Looks.of(taken, self.population.profiles(whose, hours))
+
+    def act(self, looks: Looks, pages: Pages) -> Outcomes:
+        """Let the viewers act on their pages: write the events, and plan the next looks."""
+        came = outcomes(self.truth, self.seed, looks, pages, self.past)
+        luck = dice(self.seed, looks)
+        again = uniform(self.seed, AGAIN, looks.accounts, looks.visits, looks.numbers)
+        slots, flat = pages.titles.shape[2], pages.titles.reshape(len(luck), -1)
+        whole = zip(
+            *(column.tolist() for column in (*looks[:5], *came[:3], came.enjoyment, came.searched)),
+            strict=True,
         )
-        fits = np.einsum("smtd,sd->smt", self._catalogue.vectors[drawn], self._viewers.tastes[whose])
-        best = np.argsort(-(TASTE_ODDS * fits + rng.gumbel(size=shape)), axis=2)[:, :, :CONSIDERED]
-        luck, dice = rng.normal(size=(*shape[:2], 2)), rng.random((*shape[:2], DICE))
-        parts = (
-            np.take_along_axis(drawn, best, 2),
-            np.take_along_axis(fits, best, 2),
-            drawn[:, :, :SHOWN],
-            fits[:, :, :SHOWN],
-            luck,
-            dice,
-        )
-        return [
-            [Mind(*mind) for mind in zip(*row, strict=True)]
-            for row in zip(*(p.tolist() for p in parts), strict=True)
-        ]
-
-    def _choose(self, viewer: int, mind: Mind) -> Choice:
-        """Take the best liked title that the viewer has not had, or watch the best again."""
-        had, titles = self._had[viewer], self.titles
-        place = next((at for at, title in enumerate(mind.titles) if title not in had), 0)
-        title = mind.titles[place]
-        had.add(title)
-        enjoyed = enjoyment(mind.fits[place] + 0.1 * mind.luck[0])
-        shown = zip(mind.shown, mind.shown_fits, strict=True)
-        return Choice(
-            titles[title],
-            tuple((titles[other], enjoyment(fit)) for other, fit in shown if other != title),
+        for row, (
+            at_s,
+            account,
+            visit,
+            number,
+            playing,
+            title,
+            place,
+            watched_s,
             enjoyed,
-            watched(enjoyed, mind.luck[1], titles[title].duration_s or 0.0),
-            mind.dice,
-        )
+            searched,
+        ) in enumerate(whole):
+            if account not in self._busy_s:
+                self._introduce(account, visit, int(looks.profiles[row]), at_s)
+            seen = np.flatnonzero(came.examined[row])
+            shown = zip(
+                seen.tolist(), flat[row, seen].tolist(), came.enjoyable[row, seen].tolist(), strict=True
+            )
+            told = Told(
+                account, visit, number, at_s, pages.list_ids[row], slots, list(shown), title, place, searched,
+                playing >= 0, watched_s, enjoyed, luck[row].tolist(),
+            )  # fmt: skip
+            events, over_s = self._scribe.write(told)
+            self._publish(events)
+            self.memory.add(account, title)
+            self._busy_s[account] = over_s
+            self._go_on(told, bool(came.quick[row]), bool(came.finished[row]), over_s, float(again[row]))
+        return came
 
-    def _appeal(self) -> Floats:
-        """Return how much attention each title draws now: none before it is out, most just after."""
-        age = self._now_s - self._catalogue.released_s
-        fresh = np.where(
-            self._catalogue.released_s > 0, (FRESH_FOLD - 1) * 2.0 ** (-age / FRESH_HALF_LIFE_S), 0.0
+    def happened(self, before_s: float) -> list[Event]:
+        """Take the events before a moment of world time, in order of event time."""
+        return list(self._until(before_s))
+
+    def event_ms(self, at_s: float) -> int:
+        """Return the event time (UTC epoch, milliseconds) of a moment of world time."""
+        return self._scribe.event_ms(at_s)
+
+    def past(self, accounts: Ints, titles: Ints) -> Past:
+        """Return what accounts had of titles, see `Memory.past`."""
+        return self.memory.past(accounts, titles)
+
+    def _until(self, before_s: float) -> Iterator[Event]:
+        before_ms = self.event_ms(before_s)
+        while self._written and self._written[0][0] < before_ms:
+            yield heapq.heappop(self._written)[-1]
+
+    def _next_s(self) -> float:
+        """Return the world time before which nothing new can happen."""
+        return self._queue[0].at_s if self._queue else 3600.0 * self._hour
+
+    def _fill(self) -> None:
+        """Plan visits hour by hour until the next look is certain."""
+        while not self._queue or self._queue[0].at_s >= 3600.0 * self._hour:
+            weekday = (self._weekday + self._hour // 24) % 7
+            accounts, at_s = self.population.visits(self._hour, weekday)
+            for account, moment in zip(accounts.tolist(), at_s.tolist(), strict=True):
+                heapq.heappush(self._queue, Pending(moment, account, self._hour, 0, -1, 0.0))
+            self._hour += 1
+
+    def _introduce(self, account: int, visit: int, profile: int, at_s: float) -> None:
+        """Let a new viewer state preferences, or not."""
+        taste = self.config.taste
+        if uniform(self.seed, TOLD_DRAW, account)[0] >= taste.preferences:
+            return
+        famous = np.argsort(-self.truth.appeal(at_s), kind="stable")[:FAMOUS]
+        famous = famous[self.catalogue.previous[famous] < 0]
+        fits = self.truth.fits(np.array([profile]), famous)[0]
+        liked = famous[np.argsort(-fits, kind="stable")[: taste.liked_titles]].tolist()
+        for title in liked:
+            self.memory.add(account, title)
+        genre = self.population.favourite_genre(profile)
+        self._publish([self._scribe.preferences(account, visit, at_s, genre, liked)])
+
+    def _publish(self, events: list[Event]) -> None:
+        for event in events:
+            self._count += 1
+            heapq.heappush(self._written, (event.event_time_ms, self._count, event))
+
+    def _go_on(self, told: Told, quick: bool, finished: bool, over_s: float, luck: float) -> None:
+        """Plan the next look of the visit, if there is one."""
+        watch = self.config.watch
+        if told.title < 0 or told.number + 1 >= self.config.visits.most_looks:
+            return
+        following = int(self.catalogue.following[told.title])
+        goes_on = finished and following >= 0 and self.catalogue.released_s[following] <= over_s
+        binge = watch.binge * told.enjoyment if goes_on else 0.0
+        other = (
+            watch.again_after_quick
+            if quick
+            else watch.again_after_finish
+            if finished
+            else watch.again_after_stop
         )
-        return np.where(age >= 0, self._catalogue.appeal * (1 + fresh), 0.0)
+        if luck >= binge + (1 - binge) * other:
+            return
+        playing = following if luck < binge else -1
+        at_s = over_s + (0.0 if playing >= 0 else PAUSE_S)
+        heapq.heappush(self._queue, Pending(at_s, told.account, told.visit, told.number + 1, playing, over_s))
+        self._busy_s[told.account] = at_s

@@ -12,7 +12,7 @@ import pytest
 from online_models.baselines import Popularity
 from online_models.evaluation import EvaluationProtocol, Ratings, evaluate
 from online_models.simulation import World
-from online_models.simulation.world import EVENTS_A_SITTING
+from online_models.simulation.world import EVENTS_A_DAY
 from schemas.codec import decode_event, decode_title, encode
 from schemas.events import EVENT_TYPES, Event, Play, Progress, Rate, Select, Skip, Stop, StopCause, Thumb
 
@@ -32,7 +32,7 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def events(world: World) -> list[Event]:
-    """Give 40,000 events of it: about nine sittings a viewer."""
+    """Give 40,000 events of it: about ten visits a viewer."""
     return world.take(40_000)
 
 
@@ -104,19 +104,18 @@ def test_a_playback_is_told_in_order(events: list[Event]) -> None:
     assert ended == [stop.watched_s + 0.1 >= 0.93 * (stop.duration_s or 0) for stop in stops]
 
 
-def test_sittings_have_the_length_that_rates_are_computed_with(events: list[Event]) -> None:
-    """The constant behind `rate` is what happens."""
-    sittings = len({event.session_id for event in events})
-    assert len(events) / sittings == pytest.approx(EVENTS_A_SITTING, rel=0.06)
+def test_viewers_are_as_busy_as_rates_are_computed_with(events: list[Event]) -> None:
+    """The constant behind `rate` is what happens, give or take the viewers who have yet to arrive."""
+    days = (events[-1].event_time_ms - events[0].event_time_ms) / 86_400_000
+    assert len(events) / 300 / days == pytest.approx(EVENTS_A_DAY, rel=0.15)
 
 
 def test_a_rate_sets_the_pace_of_event_time() -> None:
-    """At 200 events a second, 20,000 events take about 100 s; the catalogue's releases move with them."""
+    """At 200 events a second, a week is over in minutes; the catalogue's releases move with it."""
     paced = World(seed=5, viewers=300, titles=300, rate=200.0)
-    events = paced.take(20_000)
-    steady = events[5_000:]
-    seconds = (steady[-1].event_time_ms - steady[0].event_time_ms) / 1000
-    assert len(steady) / seconds == pytest.approx(200, rel=0.1)
+    events = paced.take(30_000)
+    seconds = (events[-1].event_time_ms - events[0].event_time_ms) / 1000
+    assert len(events) / seconds == pytest.approx(200, rel=0.15)
     assert max(title.release_ms or 0 for title in paced.titles) < events[0].event_time_ms + 86_400_000
 
 
@@ -141,17 +140,17 @@ def test_tastes_show_in_what_is_finished_judged_and_skipped(world: World, events
         for thumb in Thumb
     }
     assert seen[Thumb.DOWN] < 0.5
-    assert 0.8 < seen[Thumb.UP] <= seen[Thumb.DOUBLE_UP]
+    assert 0.7 < seen[Thumb.UP] <= seen[Thumb.DOUBLE_UP]
     abandoned = np.mean([share < 0.03 for share in stops.values()])
     assert 0.03 < abandoned < 0.15
 
     def fit(event: Skip | Play) -> float:
-        odds = world.affinities(int(event.viewer_id.removeprefix("viewer-")))
-        return float(odds[int(event.title_id.removeprefix("title-"))])
+        profile = np.array([int(event.viewer_id.removeprefix("viewer-"))])
+        return float(world.truth.fits(profile, np.array([int(event.title_id.removeprefix("title-"))]))[0, 0])
 
     late = [event for event in events[-4_000:] if isinstance(event, Skip | Play)]
     skipped, played = ([fit(e) for e in late if isinstance(e, kind)] for kind in (Skip, Play))
-    assert np.mean(skipped) < np.mean(played) - 3
+    assert np.mean(skipped) < np.mean(played) - 0.3
 
 
 def test_tastes_are_worth_learning() -> None:
@@ -163,7 +162,8 @@ def test_tastes_are_worth_learning() -> None:
     for stop in past:
         had.setdefault(stop.viewer_id, set()).add(int(stop.title_id[6:]))
         counts[int(stop.title_id[6:])] += 1
-    truth = {viewer: world.affinities(int(viewer[7:])) for viewer in had}
+    everything = np.arange(300)
+    truth = {viewer: world.truth.fits(np.array([int(viewer[7:])]), everything)[0] for viewer in had}
     found = {"taste": 0, "count": 0}
     tests = 0
     for event in world.take(6_000):
@@ -177,7 +177,7 @@ def test_tastes_are_worth_learning() -> None:
             found[name] += int((left > scores[title]).sum() < 10)
         mine.add(title)
     assert tests > 300
-    assert found["taste"] > 2 * found["count"]
+    assert found["taste"] > 1.5 * found["count"]
 
 
 def test_the_world_can_be_evaluated_like_a_data_set(events: list[Event]) -> None:

@@ -1,0 +1,57 @@
+"""Draws that depend on who, when and what alone: two policies that meet the same viewer meet the same luck.
+
+A generator that is drawn from in turn would give each policy other numbers as soon as one viewer acts
+differently. Here a draw is a hash of (seed, what for, who, when, which): *common random numbers*, so that
+the difference between two policies is not their luck.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Floats", "Hashes", "Ints", "gumbel", "keyed", "uniform"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+
+
+def _mix(state: Hashes) -> Hashes:
+    """Take a step of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014), number by number."""
+    z = state + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: Hashes = z ^ (z >> np.uint64(31))
+    return mixed
+
+
+def keyed(*parts: "npt.ArrayLike | Hashes") -> Hashes:
+    """Hash integers, broadcast against each other, into 64 bits each.
+
+    Parameters
+    ----------
+    parts
+        Whole numbers from 0, or hashes; of any shapes that broadcast.
+
+    Examples
+    --------
+    >>> keyed(1, [2, 3]).shape, bool(keyed(1, 2) == keyed(2, 1))
+    ((2,), False)
+    """
+    hashed: Hashes = np.zeros(1, np.uint64)
+    for part in parts:
+        hashed = _mix(hashed ^ _mix(np.atleast_1d(np.asarray(part)).astype(np.uint64)))
+    return hashed
+
+
+def uniform(*parts: "npt.ArrayLike | Hashes") -> Floats:
+    """Return draws in [0, 1), one per key (see `keyed`)."""
+    drawn: Floats = (keyed(*parts) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return drawn
+
+
+def gumbel(*parts: Any) -> Floats:  # noqa: ANN401 - as for keyed
+    """Return draws from the standard Gumbel: the largest of utility plus such noise is a softmax draw."""
+    drawn: Floats = -np.log(-np.log(np.maximum(uniform(*parts), 2.0**-53)))
+    return drawn

@@ -1,0 +1,196 @@
+r"""The choice model: what is examined, what is chosen, how long it is watched. Pure functions of the truth.
+
+A page is rows of titles. A viewer examines the title in row :math:`r`, slot :math:`s` (both from 0) with
+probability
+
+.. math:: \theta_{rs} = (1 + r)^{-\alpha} (1 + s)^{-\beta}
+
+and takes one of those examined, or nothing, by a multinomial logit over utilities :math:`u`:
+
+.. math:: P(j) = \frac{e^{u_j}}{e^{u_0} + \sum_{k\ examined} e^{u_k}}
+
+What is started is left at once with probability :math:`q (1 - e)^2`, where :math:`e` (0 to 1) is how much it
+is enjoyed; else interest is lost at a constant hazard :math:`\lambda(e)`, so that of a title of :math:`D`
+minutes :math:`(1 - e^{-\lambda D}) / \lambda` are watched on average: more minutes of a longer title, but a
+smaller share of it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from online_models.simulation.catalogue import DAY_S, Catalogue
+from online_models.simulation.chance import Floats, Ints
+from online_models.simulation.config import ChoiceConfig, WatchConfig, WorldConfig
+from online_models.simulation.population import Population
+
+__all__ = ["Past", "Truth", "examination", "expected_minutes", "start_probabilities"]
+
+
+def examination(config: ChoiceConfig, rows: int, slots: int) -> Floats:
+    """Return the probability with which each place of a page is examined, shape ``(rows, slots)``.
+
+    Examples
+    --------
+    >>> examination(ChoiceConfig(row_exponent=1.0, slot_exponent=1.0), 2, 2).tolist()
+    [[1.0, 0.5], [0.5, 0.25]]
+    """
+    down = (1.0 + np.arange(rows)) ** -config.row_exponent
+    along = (1.0 + np.arange(slots)) ** -config.slot_exponent
+    seen: Floats = down[:, None] * along[None, :]
+    return seen
+
+
+def start_probabilities(utilities: Floats, outside: float) -> Floats:
+    """Return the probability with which each of the examined titles is chosen; the rest choose nothing.
+
+    Parameters
+    ----------
+    utilities
+        Log odds of each, in the last dimension.
+    outside
+        Log odds of nothing.
+
+    Examples
+    --------
+    >>> start_probabilities(np.log(np.array([1.0, 2.0])), outside=0.0).tolist()
+    [0.25, 0.5]
+    """
+    top = np.maximum(utilities.max(axis=-1, keepdims=True), outside)
+    odds = np.exp(utilities - top)
+    chances: Floats = odds / (np.exp(outside - top) + odds.sum(axis=-1, keepdims=True))
+    return chances
+
+
+def bored_after(config: WatchConfig, enjoyment: Floats) -> Floats:
+    """Return the mean minutes until interest is lost, or until something else ends the evening."""
+    dull, gripping = config.bored_minutes
+    interest = dull * (gripping / dull) ** enjoyment
+    mean: Floats = 1.0 / (1.0 / interest + 1.0 / config.called_away_minutes)
+    return mean
+
+
+def quick_stop(config: WatchConfig, enjoyment: Floats) -> Floats:
+    """Return the probability of leaving at once."""
+    chance: Floats = config.quick * (1.0 - enjoyment) ** 2
+    return chance
+
+
+def expected_minutes(config: WatchConfig, enjoyment: Floats, minutes: Floats) -> Floats:
+    """Return the minutes that are watched of what was started, on average.
+
+    Parameters
+    ----------
+    config
+        The constants.
+    enjoyment
+        0 to 1.
+    minutes
+        The title's length.
+
+    Examples
+    --------
+    Nobody leaves at once, interest lasts an hour: of a film of an hour (1 - 1/e) hours are seen.
+
+    >>> calm = WatchConfig(quick=0.0, bored_minutes=(60.0, 60.0), called_away_minutes=float("inf"))
+    >>> expected_minutes(calm, np.array([0.5]), np.array([60.0])).round(2).tolist()
+    [37.93]
+    """
+    mean = bored_after(config, enjoyment)
+    early = sum(config.early_s) / 2 / 60
+    left = quick_stop(config, enjoyment)
+    expected: Floats = left * early + (1 - left) * mean * (1 - np.exp(-minutes / mean))
+    return expected
+
+
+class Past(NamedTuple):
+    """What viewers had before, title by title, shape ``(viewers, titles asked for)``."""
+
+    had: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]"
+    """The title itself."""
+    had_previous: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]"
+    """The episode before it."""
+
+
+class Truth:
+    """What only the world knows: how well titles fit, what viewers would choose and how they would like it.
+
+    Parameters
+    ----------
+    config, catalogue, population
+        The world.
+    """
+
+    def __init__(self, config: WorldConfig, catalogue: Catalogue, population: Population) -> None:
+        self.config, self.catalogue, self.population = config, catalogue, population
+
+    def fits(self, profiles: Ints, titles: Ints) -> Floats:
+        """Return the cosine of taste and title.
+
+        Parameters
+        ----------
+        profiles
+            Who, shape ``(n,)``.
+        titles
+            What, shape ``(n, k)`` for each their own, ``(k,)`` for all the same.
+        """
+        tastes, vectors = self.population.tastes[profiles], self.catalogue.vectors[titles]
+        if titles.ndim == 1:
+            shared: Floats = tastes @ vectors.T
+            return shared
+        own: Floats = np.matmul(vectors, tastes[:, :, None])[:, :, 0]
+        return own
+
+    def utilities(self, accounts: Ints, titles: Ints, fits: Floats, now_s: Floats, past: Past) -> Floats:
+        """Return the log odds of each title, shape ``(n, k)``; -inf for what is not out yet.
+
+        Parameters
+        ----------
+        accounts, now_s
+            Who and when, shape ``(n,)``.
+        titles, fits, past
+            What, how well it fits, and what was had before, shapes that broadcast to ``(n, k)``.
+        """
+        choice, catalogue = self.config.choice, self.catalogue
+        utility = choice.taste * fits + choice.fame * catalogue.fame[titles]
+        utility = utility - choice.foreign * (
+            catalogue.languages[titles] != self.population.languages[accounts][:, None]
+        )
+        series = catalogue.previous[titles] >= 0
+        utility += np.where(series, np.where(past.had_previous, choice.next_episode, -choice.ahead), 0.0)
+        utility -= choice.had * past.had
+        age = now_s[:, None] - catalogue.released_s[titles]
+        new: Floats = np.where(age >= 0, utility + choice.novelty * self.novelty(titles, now_s), -np.inf)
+        return new
+
+    def novelty(self, titles: Ints, now_s: Floats) -> Floats:
+        """Return 1 on the day a title comes out, half after the half-life; 0 for the back catalogue."""
+        released = self.catalogue.released_s[titles]
+        age = np.maximum(now_s[:, None] - released, 0.0)
+        half_life_s = self.config.choice.novelty_half_life_days * DAY_S
+        fresh: Floats = np.where(released > 0, 2.0 ** (-age / half_life_s), 0.0)
+        return fresh
+
+    def appeal(self, now_s: float) -> Floats:
+        """Return how much attention each title draws now: fame, more when new, none before it is out."""
+        everything = np.arange(len(self.catalogue.titles))
+        novelty = self.novelty(everything, np.array([now_s]))[0]
+        drawn: Floats = self.catalogue.appeal * np.exp(self.config.choice.novelty * novelty)
+        return np.where(self.catalogue.released_s <= now_s, drawn, 0.0)
+
+    def enjoyment(self, titles: Ints, fits: Floats) -> Floats:
+        """Return 0 to 1: how much titles would be enjoyed."""
+        watch = self.config.watch
+        met = fits + watch.quality * self.catalogue.quality[titles] - watch.middle
+        liked: Floats = 1.0 / (1.0 + np.exp(-watch.steepness * met))
+        return liked
+
+    def worth(self, titles: Ints, utilities: Floats, fits: Floats) -> Floats:
+        """Return the minutes expected of showing each title alone: P(start) times minutes when started."""
+        minutes = expected_minutes(
+            self.config.watch, self.enjoyment(titles, fits), self.catalogue.minutes[titles]
+        )
+        alone: Floats = (
+            start_probabilities(utilities[..., None], self.config.choice.outside)[..., 0] * minutes
+        )
+        return alone

@@ -1,0 +1,114 @@
+"""Invented viewers: tastes that lie behind their choices, who drift, switch, share accounts and arrive."""
+
+import numpy as np
+
+from online_models.simulation.catalogue import DAY_S, Catalogue, facets_of, unit
+from online_models.simulation.chance import Floats, Ints, uniform
+from online_models.simulation.config import WorldConfig
+from online_models.simulation.words import COUNTRIES, COUNTRY_LANGUAGE, TAG_WORDS
+
+__all__ = ["Population"]
+
+VISIT, MOMENT, PROFILE = 1, 2, 3
+"""What a draw is for: is there a visit in this hour, when in it, and who of the household."""
+
+
+class Population:
+    """Tastes, activity and arrival of all viewers. All of it runs its course whatever anyone recommends.
+
+    Parameters
+    ----------
+    config
+        What viewers are like.
+    seed
+        Everything follows from it.
+    count
+        How many accounts.
+    catalogue
+        Where facets come from.
+
+    Attributes
+    ----------
+    tastes
+        Unit length, one per profile, shape ``(profiles, dimensions)``; they move every day.
+    second
+        Profile of each account's second person, -1 without one, shape ``(accounts,)``. The first person of
+        account `a` is profile `a`.
+    arrives_s
+        World time at which an account is first there, shape ``(accounts,)``.
+    languages
+        Index of each account's language, shape ``(accounts,)``.
+    """
+
+    def __init__(self, config: WorldConfig, seed: int, count: int, catalogue: Catalogue) -> None:
+        rng = np.random.default_rng([seed, 2])
+        self._config, self._seed, self._day = config, seed, 0
+        self._facets, self._genres = catalogue.facet_vectors, catalogue.genre_odds
+        shared = rng.random(count) < config.taste.households
+        self.second: Ints = np.where(shared, count + np.cumsum(shared) - 1, -1)
+        self.mixtures = facets_of(
+            rng, count + int(shared.sum()), config.catalogue.facets, config.taste.mixture
+        )
+        self.tastes = self._drawn(rng, self.mixtures)
+        span_s = config.catalogue.release_span_days * DAY_S
+        self.arrives_s: Floats = np.where(
+            rng.random(count) < config.taste.newcomers, rng.random(count) * span_s, 0.0
+        )
+        spread = config.visits.activity
+        self._activity: Floats = rng.lognormal(-(spread**2) / 2, spread, count)
+        homes = np.arange(count) % len(COUNTRIES)
+        self.languages: Ints = np.array([TAG_WORDS["language"].index(one) for one in COUNTRY_LANGUAGE])[homes]
+
+    def __len__(self) -> int:
+        """Return how many accounts there are."""
+        return len(self.arrives_s)
+
+    def advance(self, day: int) -> None:
+        """Let tastes move on to a day: a small step for all, a long one for a few."""
+        while self._day < day:
+            self._day += 1
+            rng = np.random.default_rng([self._seed, 4, self._day])
+            taste = self._config.taste
+            moved = self.tastes + taste.drift * rng.normal(size=self.tastes.shape)
+            switching = np.flatnonzero(rng.random(len(moved)) < taste.switch)
+            self.mixtures[switching] = facets_of(rng, len(switching), len(self._facets), taste.mixture)
+            moved[switching] += self._drawn(rng, self.mixtures[switching])
+            self.tastes = unit(moved)
+
+    def visits(self, hour: int, weekday: int) -> tuple[Ints, Floats]:
+        """Return who visits in an hour of world time, and when, seconds of world time; sorted by account.
+
+        Parameters
+        ----------
+        hour
+            Number of the hour since the world began at midnight.
+        weekday
+            0 for Monday.
+        """
+        visits = self._config.visits
+        weight = visits.hours[hour % 24] / sum(visits.hours) * visits.weekdays[weekday]
+        everyone = np.arange(len(self))
+        chance = 1 - np.exp(-visits.a_day * weight * 7 / sum(visits.weekdays) * self._activity)
+        come = np.flatnonzero(uniform(self._seed, VISIT, hour, everyone) < chance)
+        at_s = 3600.0 * (hour + uniform(self._seed, MOMENT, hour, come))
+        there = at_s >= self.arrives_s[come]
+        return come[there], at_s[there]
+
+    def profiles(self, accounts: Ints, hours: Ints) -> Ints:
+        """Return who sits there: by day mostly the second person of a household, in the evening the first."""
+        taste = self._config.taste
+        first, last = taste.daytime
+        day = (hours % 24 >= first) & (hours % 24 < last)
+        chance = np.where(day, taste.daytime_share, 1 - taste.daytime_share)
+        second = self.second[accounts]
+        other = (second >= 0) & (uniform(self._seed, PROFILE, hours, accounts) < chance)
+        return np.where(other, second, accounts)
+
+    def favourite_genre(self, profile: int) -> str:
+        """Return the genre that a profile would name."""
+        return TAG_WORDS["genre"][int(np.argmax(self.mixtures[profile] @ self._genres))]
+
+    def _drawn(self, rng: np.random.Generator, mixtures: Floats) -> Floats:
+        """Return tastes: what the facets say, and what no tag says."""
+        shape, residual = (len(mixtures), self._facets.shape[1]), self._config.catalogue.residual
+        return unit(mixtures @ self._facets + residual / np.sqrt(shape[1]) * rng.normal(size=shape))
