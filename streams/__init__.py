@@ -53,18 +53,19 @@ Ada stops a film after fifty minutes; her app sends a `stop` event.
 What makes it exact
 -------------------
 The position is ours: the applied offset travels in the transaction, and is where reading starts again after a
-crash or a rebalance (`streams.restore`, `streams.changelog`, `streams.catch_up`). The group's committed
-offset is a hint to people. The local store is a cache of the changelog: whatever is wrong with it, it is
-wiped and read again. A step that raises is our bug: the process ends, and its successor isolates the one
-record at fault (`streams.suspect`). Any doubt ends the process (`streams.exits`); the log knows what became
-of it.
+crash or a rebalance (`streams.applied`, `streams.restore`, `streams.changelog`, `streams.catch_up`). The
+group's committed offset is a hint to people. The local store is a cache of the changelog: whatever is wrong
+with it, it is wiped and read again. A step that raises is our bug: the process ends, and its successor
+isolates the one record at fault (`streams.suspect`). Any doubt ends the process (`streams.exits`); the log
+knows what became of it.
 
 A reading order, 25 minutes
 ---------------------------
 1. `streams.stage`: the contract, and the order of effects.
 2. `streams.viewers` and `streams.titles`: the two steps. With `streams.intake`, all that the product does.
 3. `streams.partition`, `streams.transactions`, `streams.state`, `streams.restore`: how effects happen once.
-4. `streams.lane`, `streams.stages`, `streams.transport`: how batches get there, and what a rebalance does.
+4. `streams.lane`, `streams.stages`, `streams.transport`, `streams.membership`: how batches get there, and
+   what a rebalance does.
 5. `streams.replica`, `streams.reader`, `streams.signals`, `streams.pages`: the wire between the halves.
 6. `streams.worker`, then `streams.app`: how it is put together and run.
 
@@ -73,9 +74,9 @@ Around it
 Edges: `streams.settings` (the only reader of the environment), `streams.variables`, `streams.security`,
 `streams.kafka_clients` (the only door to confluent-kafka), `streams.surroundings`, `streams.errors`,
 `streams.logging`, `streams.metrics`. Sharing partitions out: `streams.assignor`. Watching itself:
-`streams.health`, `streams.watchdog`, `streams.topic_check`, `streams.claim`. Versions of the model side by
-side: `streams.register` (which there are), `streams.versions` (a worker's own), `streams.cutover` and
-`streams.handover` (one takes over from another).
+`streams.health`, `streams.watchdog`, `streams.topic_check`, `streams.topic_facts`, `streams.claim`. Versions
+of the model side by side: `streams.register` (which there are), `streams.versions` (a worker's own),
+`streams.cutover` and `streams.handover` (one takes over from another).
 
 Commands: `streams.cli`, and what stands behind them: `streams.brokers` (an embedded cluster, a local Kafka,
 the topics), `streams.ratings`, `streams.producing`,

@@ -27,7 +27,7 @@ from streams.stage import StageSpec
 from streams.stages import Stages
 from streams.state import StoreMemory
 from streams.surroundings import Failpoint, Surroundings, no_failpoint
-from streams.topic_check import check_topics
+from streams.topic_check import TopicCheck
 from streams.transactions import PRODUCER
 from streams.watchdog import Watchdog
 
@@ -95,6 +95,8 @@ def build_app(
     App
         To be given to :func:`run_worker`.
     """
+    specs = list(specs)
+    check = TopicCheck(settings, specs, die)
     around = Surroundings(
         group=settings.consumer_group,
         state_dir=settings.state_folder,
@@ -103,11 +105,13 @@ def build_app(
         ),
         consumer=lambda: kafka_clients.consumer(settings, RESTORER),
         metrics=metrics,
+        origin=check.origin,
+        delete_retention_s=check.delete_retention_s,
         memory=StoreMemory(),
         turn=BoundedSemaphore(settings.threads),
         failpoint=failpoint,
     )
-    return App(settings, Stages(specs, around, threads=UNDER_WAY, die=die))
+    return App(settings, Stages(specs, around, threads=UNDER_WAY, die=die), check)
 
 
 def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
@@ -135,7 +139,6 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
     settings, stages = app.settings, app.stages
     gc.freeze()  # what is imported stays: no search looks at it again
     gc.set_threshold(COLLECT_AFTER, 50, 100)
-    check_topics(settings, stages.specs.values())
     health = Health(
         settings.http_host,
         settings.http_port,
@@ -144,7 +147,7 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
     )
     with contextlib.ExitStack() as stack:
         stack.enter_context(claimed(settings.state_folder))
-        parts: tuple[Part, ...] = (health, *companions, _watchdog(app))
+        parts: tuple[Part, ...] = (app.topic_check, health, *companions, _watchdog(app))
         for part in parts:
             part.start()
             stack.callback(part.stop)

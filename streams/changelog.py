@@ -6,17 +6,17 @@ rows above it reach. It is the last record of its transaction, so a reader of co
 without its rows. Readers that only want the rows skip keys that begin with a NUL byte.
 """
 
-import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from streams.applied import APPLIED_KEY, unpack_applied
 from streams.catch_up import CatchUp
-from streams.errors import AbandonedError, BrokerUnreachableError, StateError
+from streams.errors import AbandonedError, BrokerUnreachableError
 from streams.kafka_clients import Consumer, KafkaError, Message, TopicPartition
 from streams.state import Store
 
-__all__ = ["APPLIED_KEY", "RESTORER", "Changelog", "pack_applied", "unpack_applied"]
+__all__ = ["RESTORER", "Changelog", "ends"]
 
 RESTORER = {
     "enable.partition.eof": True,
@@ -26,15 +26,6 @@ RESTORER = {
     "queued.max.messages.kbytes": 32 << 10,  # what the driver reads ahead while rows are written
 }
 """Properties of a consumer that restores."""
-
-APPLIED_KEY = b"\0applied"
-"""Key of the applied record; compaction keeps the newest of each partition."""
-
-_APPLIED = struct.Struct("<Bq")
-"""Version and source offset."""
-
-VERSION = 1
-"""Version of the applied record."""
 
 CHUNK = 10_000
 """Records per read: 10,000 rows of 1 kB are 10 MB in memory."""
@@ -51,31 +42,6 @@ SLICE_S = 0.05
 
 SILENCE_S = 60.0
 """Seconds without a record or an end of the log after which the broker is taken for gone."""
-
-
-def pack_applied(offset: int) -> bytes:
-    """Return the applied record's value for a source offset.
-
-    Examples
-    --------
-    >>> unpack_applied(pack_applied(41))
-    41
-    """
-    return _APPLIED.pack(VERSION, offset)
-
-
-def unpack_applied(value: bytes) -> int:
-    """Return the source offset out of an applied record's value.
-
-    Raises
-    ------
-    StateError
-        A newer version wrote it.
-    """
-    if len(value) != _APPLIED.size or value[0] != VERSION:
-        what = "the changelog has an applied record that this version cannot read"
-        raise StateError(what, why=f"version {value[:1].hex()}", next_step="start the version that wrote it")
-    return int(_APPLIED.unpack(value)[1])
 
 
 @dataclass(slots=True)

@@ -18,9 +18,11 @@
     │   └── StateDamagedError       the disk's: the database is wiped and rebuilt from its changelog
     ├── ModelChangedError           yours: another model configuration than what was learned (exit 2)
     ├── SourceRecreatedError        yours: a topic was deleted and created again beneath its state
+    ├── PartitionsChangedError      yours: a topic has other partitions than its state was built for
     ├── SourceGapError              the position fell off the log while we ran: restart (exit 4)
     ├── OutcomeInDoubtError         nobody's: a transaction's outcome is unknown; restart (exit 4)
     ├── StepFailedError             ours: a step raised; restart isolates the record it raised on (exit 4)
+    ├── InstanceFencedError         yours: two workers have one group instance id (exit 4)
     ├── StuckError                  unknown: there was work and nothing moved; restart (exit 5)
     └── AbandonedError              nobody's: a partition was taken away while it was being restored
 
@@ -135,6 +137,13 @@ class SourceRecreatedError(StreamError):
     """
 
 
+class PartitionsChangedError(StreamError):
+    """A topic has other partitions than the state was built for: keys are not where their state is.
+
+    Nothing is read. Kafka cannot take partitions away: create the topics again, or begin anew beside them.
+    """
+
+
 class SourceGapError(StreamError):
     """Retention deleted records before they were read, while running: restart, the gap is counted."""
 
@@ -149,6 +158,12 @@ class OutcomeInDoubtError(StreamError):
 
 class StepFailedError(StreamError):
     """A step raised, which is our fault: the process ends, its successor isolates the record."""
+
+    exit_code = 4
+
+
+class InstanceFencedError(StreamError):
+    """Another worker has taken this one's place in the group: give each a group instance id of its own."""
 
     exit_code = 4
 

@@ -10,6 +10,7 @@ from streams.security import aiokafka_options
 from streams.settings import Settings
 from streams.stage import StageSpec
 from streams.stages import Stages
+from streams.topic_check import TopicCheck
 from streams.transport import BatchTransport
 
 __all__ = ["App"]
@@ -32,10 +33,12 @@ class App(faust.App):
         The worker's settings.
     stages
         What it runs.
+    topic_check
+        Watches their topics.
     """
 
-    def __init__(self, settings: Settings, stages: Stages) -> None:
-        self.settings, self.stages = settings, stages
+    def __init__(self, settings: Settings, stages: Stages, topic_check: TopicCheck) -> None:
+        self.settings, self.stages, self.topic_check = settings, stages, topic_check
         self.security = aiokafka_options(settings.kafka)
         super().__init__(
             settings.consumer_group,
@@ -48,6 +51,7 @@ class App(faust.App):
             topic_disable_leader=True,
             stream_wait_empty=False,
             broker_max_poll_records=max(spec.max_events for spec in stages.specs.values()),
+            consumer_group_instance_id=settings.group_instance_id,
             broker_session_timeout=settings.session_timeout_s,
             broker_request_timeout=REQUEST_S,
             broker_heartbeat_interval=settings.session_timeout_s / 5,

@@ -12,7 +12,7 @@ import structlog
 
 from schemas import topics
 from streams import topic_scan
-from streams.changelog import APPLIED_KEY, unpack_applied
+from streams.applied import APPLIED_KEY, unpack_applied
 from streams.errors import TopicError
 from streams.settings import Settings
 

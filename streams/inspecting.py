@@ -15,7 +15,7 @@ from online_models.titles import TitleTable, title_key
 from schemas import DecodeError, topics
 from schemas.codec import decode_home, decode_title
 from schemas.partitioner import partition_for
-from streams.changelog import APPLIED_KEY, unpack_applied
+from streams.applied import APPLIED_KEY, unpack_applied
 from streams.errors import StreamError
 from streams.kafka_clients import Message
 from streams.partition_rows import is_reserved

@@ -23,6 +23,7 @@ from confluent_kafka import (
     KafkaException,
     Message,
     Producer,
+    TopicCollection,
     TopicPartition,
 )
 from confluent_kafka.admin import (
@@ -53,6 +54,7 @@ __all__ = [
     "NewTopic",
     "Producer",
     "ResourceType",
+    "TopicCollection",
     "TopicPartition",
     "admin",
     "brokers_of",

@@ -86,7 +86,7 @@ class Partition:
         SourceRecreatedError
             The state reaches beyond the end of the source.
         StreamError
-            The state or the changelog cannot be used.
+            The state or the changelog cannot be used, or the topics are not what they were.
         """
         began = time.monotonic()
         spec, around = self.spec, self._around
@@ -95,6 +95,7 @@ class Partition:
             changelog=spec.changelog,
             partition=self.number,
             dead_letters=spec.dead_letters,
+            origin=around.origin(spec),
             failpoint=around.failpoint,
         )
         self._transactions.fence()

@@ -55,9 +55,8 @@ def _usable(folder: Path, spec: StageSpec, log: Changelog, around: Surroundings)
     """Open the store, or a new one in its place when it is damaged, too old, or not of this changelog."""
     try:
         store = Store(folder, around.memory, now_ms=around.now_ms)
-        why = log.unusable(
-            store, delete_retention_s=spec.changelog_delete_retention_s, now_ms=around.now_ms()
-        )
+        kept_s = around.delete_retention_s(spec.changelog)
+        why = log.unusable(store, delete_retention_s=kept_s, now_ms=around.now_ms())
         if why is None:
             return store
         store.close()

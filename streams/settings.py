@@ -102,6 +102,13 @@ class Settings(BaseSettings):
     session_timeout_s: float = Field(10.0, ge=6.0, le=300.0)
     """Seconds after which the group gives a silent worker's partitions away. Brokers refuse less than 6."""
 
+    group_instance_id: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]{1,200}$")
+    """Name of this worker's place in the group; workers have different ones. Default: none.
+
+    With it a worker that restarts within session_timeout_s gets its partitions back at once and no other
+    worker's move; but those of one that stops for good wait until then. Raise session_timeout_s to what a
+    restart takes. In a StatefulSet: env NEARLINE_GROUP_INSTANCE_ID, valueFrom fieldRef metadata.name."""
+
     watchdog_s: float = Field(60.0, ge=5.0, le=3_600.0)
     """Seconds without progress, with work at hand, after which the worker ends itself. Default 60."""
 

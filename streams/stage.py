@@ -34,9 +34,6 @@ from schemas.dead_letters import DeadLetter
 
 __all__ = ["Message", "Outcome", "Record", "Row", "StageSpec", "StateView", "Step", "StepFactory", "Target"]
 
-DEFAULT_DELETE_RETENTION_S = 86_400.0
-"""Kafka's default `delete.retention.ms`: a tombstone older than this may be gone from a compacted log."""
-
 Row = tuple[bytes, bytes | None]
 """A state row, key and absolute new value; None deletes. Keys that begin with a NUL byte are taken."""
 
@@ -180,6 +177,5 @@ class StageSpec:
     begin: Callable[[int], int] = lambda _: 0
     """Offset from which a partition without state is read, by partition. Default: the first there is."""
 
-    changelog_delete_retention_s: float = DEFAULT_DELETE_RETENTION_S
-    """The changelog's `delete.retention.ms` in seconds: a store that was away for longer is rebuilt, because
-    it may have missed deletions."""
+    shards: int = 0
+    """Over how many of the source's partitions the keys are spread; 0 means all of them."""

@@ -62,7 +62,7 @@ class Stages:
         self.assigned_once = False
         """Whether the group ever answered, be it with no partition at all."""
         self.metrics = around.metrics
-        self._around, self._die = around, die
+        self._around, self.die = around, die
         self._fetched_to: FetchedTo = _nowhere
         self._work = ThreadPoolExecutor(threads, thread_name_prefix="work")
         self._restore = ThreadPoolExecutor(RESTORE_THREADS, thread_name_prefix="restore")
@@ -81,7 +81,7 @@ class Stages:
     def bind(self, place: Place, fetched_to: FetchedTo) -> None:
         """Connect the lanes to the consumer that fetches for them."""
         self._fetched_to = fetched_to
-        self._road = Roadside(self._work, self._restore, place, itertools.count(1), self._lost, self._die)
+        self._road = Roadside(self._work, self._restore, place, itertools.count(1), self._lost, self.die)
 
     def progress(self) -> dict[TopicPartition, Progress]:
         """Say how far every assigned partition is; may be asked from any thread."""

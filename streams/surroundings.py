@@ -6,8 +6,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from streams.applied import Origin
 from streams.kafka_clients import Consumer, Producer
 from streams.metrics import Metrics
+from streams.stage import StageSpec
 from streams.state import StoreMemory
 
 __all__ = ["Failpoint", "Surroundings", "no_failpoint"]
@@ -42,6 +44,12 @@ class Surroundings:
 
     metrics: Metrics
     """Where everything is counted."""
+
+    origin: Callable[[StageSpec], Origin]
+    """Says what a stage's state is built from; raises when that is not what it was."""
+
+    delete_retention_s: Callable[[str], float]
+    """Says how long a changelog keeps tombstones, in seconds."""
 
     memory: StoreMemory
     """What the databases share."""

@@ -43,6 +43,7 @@ def titles_spec(settings: Settings, versions: Standing | None = None) -> StageSp
         max_events=settings.titles_batch_events,
         max_bytes=settings.viewers_batch_bytes * 8,
         floor_s=settings.titles_floor_s,
+        shards=settings.title_shards,
     )
 
 

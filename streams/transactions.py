@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from schemas.codec import encode
-from streams.changelog import APPLIED_KEY, pack_applied
+from streams.applied import APPLIED_KEY, Origin, pack_applied
 from streams.errors import OutcomeInDoubtError, StepFailedError
 from streams.kafka_clients import KafkaError, KafkaException, Producer
 from streams.kafka_clients import Message as Delivered
@@ -42,6 +42,8 @@ class Transactions:
         Where rows and the applied record go.
     dead_letters
         Topic of rejected records.
+    origin
+        What the state is built from; goes into every applied record.
     failpoint
         Called at ``mid_produce`` and ``before_commit``.
     """
@@ -53,12 +55,13 @@ class Transactions:
         changelog: str,
         partition: int,
         dead_letters: str,
+        origin: Origin = Origin(),  # noqa: B008 - a tuple cannot change
         failpoint: Failpoint = no_failpoint,
     ) -> None:
         self._producer = producer
         self._changelog = changelog
         self._partition = partition
-        self._dead_letters = dead_letters
+        self._dead_letters, self._origin = dead_letters, origin
         self._failpoint = failpoint
         self._position = 0
         self._failure = ""
@@ -100,7 +103,7 @@ class Transactions:
             {"key": letter.key, "value": encode(letter)} for letter in outcome.dead_letters
         ]
         self._send((self._dead_letters, None), letters)
-        last: Message = {"key": APPLIED_KEY, "value": pack_applied(applied)}
+        last: Message = {"key": APPLIED_KEY, "value": pack_applied(applied, self._origin)}
         self._put((self._changelog, self._partition), last, self._seen)
         self._failpoint("before_commit")
         self._attempt("commit_transaction", lambda: self._producer.commit_transaction(COMMIT_S))

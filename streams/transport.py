@@ -28,6 +28,7 @@ from faust.types.tuples import ConsumerMessage
 from streams.assignor import TopicwiseAssignor
 from streams.batching import Slice, size_of
 from streams.errors import SourceGapError
+from streams.membership import guard
 
 __all__ = ["BatchConsumer", "BatchThread", "BatchTransport"]
 
@@ -47,6 +48,12 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._marks: dict[TP, list[int]] = {}
+
+    async def on_start(self) -> None:
+        """Start the consumer; a static member is watched over."""
+        await super().on_start()
+        if instance := self.app.conf.consumer_group_instance_id:
+            guard(self._ensure_consumer()._coordinator, instance, self.app.stages.die)  # noqa: SLF001
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ANN401
         """Build the consumer from public options only, so that nothing breaks by being renamed inside."""

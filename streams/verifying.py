@@ -20,7 +20,8 @@ from online_models.title_side import shard_of
 from online_models.titles import title_key
 from schemas.partitioner import partition_for
 from streams import partition_rows
-from streams.changelog import APPLIED_KEY, RESTORER, ends, unpack_applied
+from streams.applied import APPLIED_KEY, unpack_applied
+from streams.changelog import RESTORER, ends
 from streams.errors import StateError
 from streams.kafka_clients import OFFSET_BEGINNING, consumer
 from streams.local_state import Place, places, reading

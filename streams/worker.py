@@ -6,7 +6,6 @@ from importlib.metadata import version
 
 from online_models.warm_up import warm_up
 from schemas import topics
-from streams import kafka_clients
 from streams.app import App, Companion, build_app, run_worker
 from streams.errors import TopicError
 from streams.metrics import Metrics
@@ -14,6 +13,7 @@ from streams.replica import Replica
 from streams.settings import Settings
 from streams.surroundings import Failpoint, no_failpoint
 from streams.titles import titles_spec
+from streams.topic_facts import topics_of
 from streams.versions import Versions
 from streams.viewers import ViewersStage
 
@@ -40,18 +40,17 @@ def partitions_of(settings: Settings) -> dict[str, int]:
     TopicError
         A topic is missing.
     """
-    kafka_clients.require_broker(settings)
-    found = kafka_clients.admin(settings).list_topics(timeout=10).topics
     wanted = (
         topics.EVENTS, topics.CATALOG, topics.HOME, topics.TRENDING, topics.DEAD_LETTERS,
         topics.SIGNALS, topics.TITLE_MODEL, topics.VIEWER_STATE, topics.MODEL_VERSIONS,
     )  # fmt: skip
+    found = topics_of(settings, map(settings.topic, wanted))
     missing = [name for name in wanted if settings.topic(name) not in found]
     if missing:
         what = f"topics are missing: {', '.join(map(settings.topic, missing))}"
         why = "nobody created them; the broker does not do so by itself"
         raise TopicError(what, why=why, next_step="run `nearline topics apply`")
-    partitions = {name: len(found[settings.topic(name)].partitions) for name in wanted}
+    partitions = {name: found[settings.topic(name)].partitions for name in wanted}
     _check_fit(settings, partitions)
     return partitions
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from streams import changelog
-from streams.changelog import APPLIED_KEY
+from streams.applied import APPLIED_KEY
 from streams.kafka_clients import Message, NewTopic, TopicPartition, admin, consumer, producer
 from streams.metrics import Exposition
 from streams.session import free_port

@@ -18,7 +18,7 @@ from online_models.rows import TITLE_ROWS, VIEWER_ROWS
 from online_models.titles import TitleTable
 from schemas import topics
 from schemas.codec import decode_home
-from streams.changelog import APPLIED_KEY, unpack_applied
+from streams.applied import APPLIED_KEY, unpack_applied
 from streams.kafka_clients import KafkaError, Message, TopicPartition, consumer
 from streams.metrics import Metrics
 from streams.partition_rows import is_reserved

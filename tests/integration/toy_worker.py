@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from schemas.errors import DecodeError, Reason
+from streams import topic_check
 from streams.app import App, build_app, run_worker
 from streams.batching import Slice
 from streams.dead_letters import rejected
@@ -48,6 +49,10 @@ class Orders:
     """... when it passes there for this time."""
     max_events: int = 500
     watchdog_s: float = 60.0
+    session_timeout_s: float = 6.0
+    group_instance_id: str | None = None
+    topics_pause_s: float = topic_check.PAUSE_S
+    """Seconds between two looks at the topics."""
     poison: str = ""
     """The step raises on an event with this value."""
     reject: str = ""
@@ -140,11 +145,13 @@ def main() -> int:
     """Run the worker that the first argument describes."""
     orders = Orders(**json.loads(sys.argv[1]))
     configure("info", "console")
+    topic_check.PAUSE_S = orders.topics_pause_s
     settings = Settings.load(
         brokers=orders.brokers,
         group=f"{orders.prefix}toy",
         state_dir=Path(orders.state_dir),
-        session_timeout_s=6.0,
+        session_timeout_s=orders.session_timeout_s,
+        group_instance_id=orders.group_instance_id,
         http_port=orders.http_port,
         watchdog_s=orders.watchdog_s,
         kafka=orders.kafka,

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from streams.applied import Origin
 from streams.kafka_clients import KafkaError, KafkaException
 from streams.metrics import Metrics
 from streams.stage import Outcome, Record, StageSpec, StateView
@@ -200,6 +201,8 @@ def surroundings(log: Log, folder: Path, failpoint: Failpoint = no_failpoint) ->
         producer=lambda name: Producer(log, name),  # type: ignore[arg-type,return-value]
         consumer=lambda: Consumer(log),  # type: ignore[arg-type,return-value]
         metrics=Metrics(),
+        origin=lambda _: Origin(1),
+        delete_retention_s=lambda _: 86_400.0,
         memory=StoreMemory(cache_bytes=1 << 20, buffer_bytes=1 << 20),
         failpoint=failpoint,
         now_ms=lambda: 1_700_000_000_050,

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from streams import changelog
-from streams.changelog import APPLIED_KEY, Changelog, pack_applied
+from streams.applied import APPLIED_KEY, pack_applied, unpack_applied
+from streams.changelog import Changelog
 from streams.state import Store, StoreMemory
 from tests.streams.doubles import Consumer, Log
 
@@ -31,7 +32,7 @@ def folded(log: Log, position: int) -> tuple[dict[bytes, bytes], int]:
     applied = -1
     for key, value in log.topics["log", 0][:position]:
         if key == APPLIED_KEY:
-            applied = changelog.unpack_applied(value)
+            applied = unpack_applied(value)
         elif value is None:
             rows.pop(key, None)
         else:

@@ -50,7 +50,7 @@ def test_importing_does_nothing() -> None:
 
 def test_broker_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first thing that is said is that nobody answers, with exit code 3."""
-    monkeypatch.setattr("streams.topic_check.TIMEOUT_S", 0.3)
+    monkeypatch.setattr("streams.topic_facts.TIMEOUT_S", 0.3)
     with pytest.raises(BrokerUnreachableError) as caught:
         run_worker(made("127.0.0.1:1", tmp_path))
     assert exit_code(caught.value) == 3

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.changelog import APPLIED_KEY, Changelog, pack_applied, unpack_applied
+from streams.applied import APPLIED_KEY, pack_applied, unpack_applied
+from streams.changelog import Changelog
 from streams.errors import AbandonedError, StateError
 from streams.state import Store, StoreMemory
 from tests.streams.doubles import Consumer, Log
@@ -134,4 +135,4 @@ def test_stores_that_cannot_be_brought_up_to_date(
 def test_applied_record_of_another_version_is_refused() -> None:
     """What a newer version wrote is not guessed at."""
     with pytest.raises(StateError, match="start the version that wrote it"):
-        unpack_applied(b"\x02" + pack_applied(3)[1:])
+        unpack_applied(b"\x03" + pack_applied(3)[1:])

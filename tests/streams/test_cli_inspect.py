@@ -13,8 +13,8 @@ from schemas import Preferences, Rate, Title, topics
 from schemas.codec import encode
 from schemas.partitioner import partition_for
 from streams import topic_scan
+from streams.applied import APPLIED_KEY, pack_applied
 from streams.brokers.embedded import PARTITIONS, EmbeddedCluster
-from streams.changelog import APPLIED_KEY, pack_applied
 from streams.cli import main
 from streams.kafka_clients import producer
 from streams.stage import Outcome

@@ -13,8 +13,8 @@ import pytest
 from online_models.rows import TITLE_ROWS, VIEWER_ROWS
 from schemas import Preferences, topics
 from schemas.partitioner import partition_for
+from streams.applied import APPLIED_KEY, pack_applied
 from streams.brokers.embedded import PARTITIONS, EmbeddedCluster
-from streams.changelog import APPLIED_KEY, pack_applied
 from streams.claim import claimed
 from streams.cli import main
 from streams.cli.console import ExitCode

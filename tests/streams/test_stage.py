@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.codec import decode_dead_letter
-from streams.changelog import APPLIED_KEY, pack_applied
+from streams.applied import APPLIED_KEY, Origin, pack_applied
 from streams.errors import OutcomeInDoubtError, SourceRecreatedError, StepFailedError
 from streams.kafka_clients import KafkaError
 from streams.partition import Partition
@@ -106,7 +106,7 @@ def test_effects_of_a_batch(partition: Partition, log: Log) -> None:
     partition.process([record(0, b"v0", b"e0"), record(1, b"v1", b"e1")])
     keys = [key for key, _ in log.records("log")]
     assert keys == [b"v0", b"v1", APPLIED_KEY]
-    assert log.records("log")[-1] == (APPLIED_KEY, pack_applied(1))
+    assert log.records("log")[-1] == (APPLIED_KEY, pack_applied(1, Origin(1)))
     assert log.records("out") == [(b"v0", b"e0"), (b"v1", b"e1")]
     assert (partition.applied, partition.position) == (1, 2)
     assert partition._store is not None
