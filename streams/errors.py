@@ -16,6 +16,7 @@
     │   ├── StateLockedError        yours: another process works on the same folder
     │   ├── StateVersionError       yours: a newer version wrote the rows; start that version
     │   └── StateDamagedError       the disk's: the database is wiped and rebuilt from its changelog
+    ├── VersionError                yours: a version of the model is not in the state that was asked for
     ├── ModelChangedError           yours: another model configuration than what was learned (exit 2)
     ├── SourceRecreatedError        yours: a topic was deleted and created again beneath its state
     ├── PartitionsChangedError      yours: a topic has other partitions than its state was built for
@@ -121,6 +122,10 @@ class StateDamagedError(StateError):
     """A database is corrupt: the worker wipes it and rebuilds it from its changelog; look at the disk."""
 
     exit_code = 4
+
+
+class VersionError(StreamError):
+    """What was asked of a version of the model is not possible as things stand: nothing was changed."""
 
 
 class ModelChangedError(StreamError):

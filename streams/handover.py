@@ -14,6 +14,7 @@ from schemas import topics
 from streams import topic_scan
 from streams.applied import APPLIED_KEY, unpack_applied
 from streams.errors import TopicError
+from streams.register import read_register
 from streams.settings import Settings
 
 __all__ = ["Handover", "Predecessor", "applied_by"]
@@ -78,11 +79,13 @@ class Handover:
 def applied_by(settings: Settings, version: str, partition: int) -> int | None:
     """Return the source offset up to which a version's viewers stage is in a partition, -1 before the first.
 
-    None where the version has no state any more: it is retired.
+    None where the version has no state and will have none: it is retired, or never was.
     """
     theirs = settings.model_copy(update={"model_version": version})
     try:
         found = topic_scan.last(theirs, topics.VIEWER_STATE, partition, APPLIED_KEY)
     except TopicError:
         return None
-    return -1 if found is None else unpack_applied(found)
+    if found is not None:
+        return unpack_applied(found)
+    return -1 if version in read_register(settings).versions else None

@@ -64,6 +64,15 @@ class Register:
         last = self.last_switch
         return last.version if last else FIRST_VERSION
 
+    def succeeded(self, name: str) -> ModelSwitch | None:
+        """Return the newest switch away from a version; None where it never published, or still does."""
+        live, away = FIRST_VERSION, None
+        for switch in sorted(self.switches.values(), key=lambda one: (one.epoch, one.at_ms)):
+            if switch.cut and switch.version != live:
+                away = switch if live == name else away
+                live = switch.version
+        return None if live == name else away
+
     def take(self, messages: Iterable[Message]) -> None:
         """Take records over, oldest first; one that cannot be read is left out and logged."""
         for message in messages:

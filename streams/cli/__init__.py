@@ -56,6 +56,11 @@ COMMANDS = (
             "nearline replay --ratings u.data --speed 2000/s",
         ),
     ),
+    Command(
+        "model",
+        "streams.cli.model:app",
+        ("nearline model list", "nearline model switch blue", "nearline model retire 1 --yes"),
+    ),
     Command("worker", "streams.cli.worker:worker", ("nearline worker", "nearline worker --group evening")),
     Command("topics", "streams.cli.topics:app", ("nearline topics apply", "nearline topics check")),
 )
