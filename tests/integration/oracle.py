@@ -18,6 +18,7 @@ from online_models.rows import TITLE_ROWS, VIEWER_ROWS
 from online_models.titles import TitleTable
 from schemas import topics
 from schemas.codec import decode_home
+from schemas.versions import MARKER_KEY
 from streams.applied import APPLIED_KEY, unpack_applied
 from streams.kafka_clients import KafkaError, Message, TopicPartition, consumer
 from streams.metrics import Metrics
@@ -69,6 +70,8 @@ class Facts:
     signals: list[tuple[Any, ...]] = field(default_factory=list)
     last_cause: dict[str, int] = field(default_factory=dict)
     """Offset of the last event that moved each viewer."""
+    causes: list[tuple[int, int]] = field(default_factory=list)
+    """Partition and offset of the event behind each page."""
     rejected: list[tuple[int, int]] = field(default_factory=list)
     """Partition and offset of every event that becomes a dead letter."""
 
@@ -119,9 +122,10 @@ class Replay:
         self._titles = [TitlesStep(settings, n, Rows()) for n in range(settings.title_shards)]  # type: ignore[arg-type]
 
     def events(self, messages: Sequence[Message]) -> None:
-        """Replay events, those of a partition in its order."""
+        """Replay events, those of a partition in its order; markers of switches are none."""
+        given = [message for message in messages if message.key() != MARKER_KEY]
         for partition, step in enumerate(self._viewers):
-            records = [_record(message) for message in messages if message.partition() == partition]
+            records = [_record(message) for message in given if message.partition() == partition]
             for start in range(0, len(records), 200):
                 self._take(partition, step(records[start : start + 200]))
 
@@ -137,11 +141,12 @@ class Replay:
         facts.viewers |= viewer_facts(rows, self._settings)
         facts.rejected += [(letter.source.partition, letter.source.offset) for letter in outcome.dead_letters]
         for (topic, to), messages in outcome.outputs.items():
-            if topic.endswith(topics.SIGNALS) and to == 0:
+            if topic == self._settings.topic(topics.SIGNALS) and to == 0:
                 facts.signals += signal_facts([m["value"] or b"" for m in messages], self._settings)
-            if topic.endswith(topics.HOME):
+            if topic == self._settings.topic(topics.HOME):
                 pages = [decode_home(message["value"]) for message in messages]
                 facts.last_cause |= {page.viewer_id: page.source.offset for page in pages}
+                facts.causes += [(partition, page.source.offset) for page in pages]
 
 
 def replayed(settings: Settings, events: list[Message], signals: list[Message]) -> Facts:

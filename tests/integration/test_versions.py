@@ -1,0 +1,178 @@
+"""Two versions of the model on a real Kafka: one takes over from the other under load, and back again."""
+
+import os
+import signal
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from online_models.simulation import World
+from schemas import topics
+from schemas.codec import decode_home
+from schemas.lists import Home
+from streams.brokers.kafka import KafkaCluster
+from streams.cli import main
+from streams.errors import VersionError
+from streams.kafka_clients import admin
+from streams.producing import EventProducer
+from streams.register import read_register
+from streams.session import WorkerProcess, make_topics
+from streams.settings import Settings
+from streams.version_admin import await_cut, of_version, reports, retire, switch
+from tests.integration import oracle
+
+RATE = 300
+"""Events a second: kills find batches in flight, and two workers and a broker on two cores keep up."""
+VARIABLES = {"NEARLINE_SESSION_TIMEOUT_S": "6", "NEARLINE_LIST_PER_EVENT": "true"}
+
+
+class Load(threading.Thread):
+    """Produces a world's events until it is told to stop."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(name="load")
+        self.sent = 0
+        self._settings, self._stopped = settings, threading.Event()
+
+    def run(self) -> None:
+        """Produce a tenth of a second's events at a time."""
+        world = World(seed=9, viewers=80, titles=120, rate=float(RATE))
+        with EventProducer(self._settings) as producer:
+            producer.send_titles(world.titles)
+            while not self._stopped.wait(0.1):
+                batch = world.take(RATE // 10)
+                producer.send(batch)
+                self.sent += len(batch)
+
+    def stop(self) -> None:
+        """Stop and wait for the last answer of the broker."""
+        self._stopped.set()
+        self.join()
+
+
+@contextmanager
+def under_load(settings: Settings) -> Iterator[Load]:
+    """Produce while the block runs."""
+    load = Load(settings)
+    load.start()
+    try:
+        yield load
+    finally:
+        load.stop()
+
+
+def await_lag(settings: Settings, version: str, most: int) -> None:
+    """Wait until a version is at most so many events behind, as its group was told."""
+    deadline = time.monotonic() + 90
+    while True:
+        (found,) = [one for one in reports(settings) if one.version == version]
+        if found.lag <= most and all(offset >= 0 for offset in found.applied):
+            return
+        assert time.monotonic() < deadline, found
+        time.sleep(0.3)
+
+
+def restart(worker: WorkerProcess) -> None:
+    """Kill a worker where it stands and start it again."""
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait_dead()
+    worker.start()
+
+
+@pytest.mark.slow
+def test_a_switch_under_load_loses_and_doubles_nothing(
+    kafka: KafkaCluster, topic_prefix: str, tmp_path: Path
+) -> None:
+    """Workers of both are killed around the cut: each event has one page, numbers grow, both ways."""
+    settings = Settings.load(
+        brokers=kafka.bootstrap_servers,
+        topic_prefix=topic_prefix,
+        group=f"{topic_prefix}n",
+        session_timeout_s=6.0,
+        list_per_event=True,
+    )
+    blue = of_version(settings, "blue")
+    make_topics(settings)
+    make_topics(blue)
+    cuts: list[tuple[int, ...]] = []
+    with ExitStack() as stack:
+        old = stack.enter_context(WorkerProcess(settings, tmp_path / "old", VARIABLES))
+        old.wait_ready()
+        with under_load(settings) as load:
+            new = stack.enter_context(WorkerProcess(blue, tmp_path / "new", VARIABLES))
+            new.wait_ready()
+            await_lag(settings, "blue", RATE)
+            with pytest.raises(VersionError, match="is live"):
+                retire(settings, "1")
+            cuts.append(switch(settings, "blue", max_lag=5 * RATE).cut)
+            restart(old)
+            restart(new)
+            assert await_cut(settings, ["1", "blue"], cuts[0], timeout_s=60, show=lambda _: None)
+            for one in (old, new):
+                one.wait_ready()
+            time.sleep(1.0)
+            await_lag(settings, "1", RATE)
+            cuts.append(switch(settings, "1", max_lag=5 * RATE).cut)
+            assert await_cut(settings, ["1", "blue"], cuts[1], timeout_s=60, show=lambda _: None)
+            time.sleep(1.0)
+        oracle.await_answers(settings, [old])
+        oracle.await_answers(blue, [new])
+        assert [one.stop() for one in (old, new)] == [0, 0]
+    events = oracle.read(settings, topics.EVENTS)
+    assert len(events) == load.sent + 2 * oracle.PARTITIONS
+    pages = [decode_home(message.value()) for message in oracle.read(settings, topics.HOME)]
+    wanted = oracle.replayed(settings, events, oracle.read(settings, topics.SIGNALS))
+    _check_pages(pages, wanted.causes, cuts)
+    _check_state(settings, wanted)
+    _check_state(blue, oracle.replayed(blue, events, oracle.read(blue, topics.SIGNALS)))
+    assert not oracle.read(settings, topics.DEAD_LETTERS)
+    _check_retirement(settings, blue)
+
+
+def _check_pages(pages: list[Home], causes: list[tuple[int, int]], cuts: list[tuple[int, ...]]) -> None:
+    """Each cause has one page, of the version whose turn it was; numbers and causes of a viewer grow."""
+    found = Counter((page.source.partition, page.source.offset) for page in pages)
+    assert found == Counter(causes)
+    assert set(found.values()) == {1}
+    by_viewer: dict[str, list[Home]] = defaultdict(list)
+    for page in pages:  # in the order of the topic
+        by_viewer[page.viewer_id].append(page)
+        at, (first, second) = page.source.offset, (cut[page.source.partition] for cut in cuts)
+        assert page.model_version.split("@")[0] == ("blue" if first < at < second else "1")
+    for theirs in by_viewer.values():
+        numbers = [(page.seq, page.source.offset) for page in theirs]
+        assert all(a < b and x < y for (a, x), (b, y) in pairwise(numbers))
+        assert all(seq <= offset + 1 for seq, offset in numbers)
+    assert {page.model_version.split("@")[0] for page in pages} == {"1", "blue"}
+
+
+def _check_state(settings: Settings, wanted: oracle.Facts) -> None:
+    """Compare histories, counters, co-watches and signals with those of a single-process replay."""
+    seen = oracle.observed(settings)
+    assert seen.viewers == wanted.viewers
+    assert Counter(seen.signals) == Counter(wanted.signals)
+    assert seen.titles == wanted.titles
+
+
+def _check_retirement(settings: Settings, blue: Settings) -> None:
+    """When its workers are gone, a version leaves nothing behind but its pages."""
+    deadline = time.monotonic() + 30
+    own = {blue.topic(name) for name in topics.PER_VERSION}
+    words = ["--brokers", settings.brokers, "--prefix", settings.topic_prefix]
+    os.environ["NEARLINE_GROUP"] = settings.group
+    try:
+        while main(["model", "retire", "blue", "--yes", *words]):
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+    finally:
+        del os.environ["NEARLINE_GROUP"]
+    while own & admin(settings).list_topics(timeout=10).topics.keys():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert set(read_register(settings).versions) == {"1"}
