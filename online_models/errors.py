@@ -5,11 +5,21 @@
     ModelError
     ├── InvalidConfigError    the operator's: a hyper-parameter out of bounds; correct the setting it names
     ├── ConfigMismatchError   the operator's: rows of another configuration; rebuild, or restore the setting
+    ├── CapacityError         the caller's: more titles than a model can hold; choose another model
+    ├── UnknownRankerError    the caller's: no ranker of that name; the message says what was expected
     ├── RowVersionError       the operator's: a row of a newer version; start the program that wrote it
     └── NonFiniteRowError     ours: learning made a NaN or an infinity; nothing is written, the worker stops
 """
 
-__all__ = ["ConfigMismatchError", "InvalidConfigError", "ModelError", "NonFiniteRowError", "RowVersionError"]
+__all__ = [
+    "CapacityError",
+    "ConfigMismatchError",
+    "InvalidConfigError",
+    "ModelError",
+    "NonFiniteRowError",
+    "RowVersionError",
+    "UnknownRankerError",
+]
 
 
 class ModelError(Exception):
@@ -30,3 +40,11 @@ class RowVersionError(ModelError):
 
 class NonFiniteRowError(ModelError):
     """Learning produced a number that is not finite. Nothing of the batch was written."""
+
+
+class CapacityError(ModelError):
+    """A model was given more titles than it can hold: choose another model for this stream."""
+
+
+class UnknownRankerError(ModelError, ValueError):
+    """No ranker of that name can be built. The message says what was found and what was expected."""

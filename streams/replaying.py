@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from online_models.evaluation.ratings import Ratings
 from schemas import Event, Rate
@@ -58,6 +59,8 @@ class Replay:
         Who answers; None only produces.
     show
         Called with the events sent so far and the worker's tally.
+    exact_warm_up
+        Let the worker answer the warm-up before the rest is sent, so that hits count from there to the event.
     """
 
     ratings: Ratings
@@ -65,6 +68,7 @@ class Replay:
     events: EventProducer
     worker: WorkerProcess | None
     show: Callable[[int, Tally | None], None]
+    exact_warm_up: bool = False
 
     def run(self) -> RunReport:
         """Produce everything, wait until every event is answered where there is a worker, and report.
@@ -77,15 +81,17 @@ class Replay:
         started = time.monotonic()
         watch = _Watch(len(self.ratings), self.worker)
         sent = 0
-        for batch in paced(as_events(self.ratings), self.speed, time_ms=lambda event: event.event_time_ms):
-            self.events.send(batch)
-            sent += len(batch)
-            if watch.due():
+        stream = as_events(self.ratings)
+        for part in (islice(stream, watch.warm_up), stream) if self.exact_warm_up else (stream,):
+            for batch in paced(part, self.speed, time_ms=lambda event: event.event_time_ms):
+                self.events.send(batch)
+                sent += len(batch)
+                if watch.due():
+                    self.show(sent, watch.look())
+            self.events.flush()
+            while self.worker is not None and not watch.answered(sent):
+                time.sleep(LOOK_S)
                 self.show(sent, watch.look())
-        self.events.flush()
-        while self.worker is not None and not watch.finished:
-            time.sleep(LOOK_S)
-            self.show(sent, watch.look())
         self.show(sent, watch.last)
         return watch.report(started)
 
@@ -98,14 +104,14 @@ class _Watch:
         self._next = time.monotonic()
         self._moved = time.monotonic()
         self._finished_at = 0.0
+        self.warm_up = int(WARM_UP * events)
         self._leads: list[int] = []
         self._warm: Tally | None = None
         self.last: Tally | None = None
 
-    @property
-    def finished(self) -> bool:
-        """Whether every event is answered and learned."""
-        return self._finished_at > 0
+    def answered(self, events: int) -> bool:
+        """Whether so many events are answered and learned."""
+        return self.last is not None and self.last.events >= events
 
     def due(self) -> bool:
         """Whether it is time for another look."""
@@ -122,7 +128,7 @@ class _Watch:
         tally = Tally.of(self._worker.exposition())
         if self.last is None or tally.events > self.last.events:
             self._moved = time.monotonic()
-        if self._warm is None and tally.events >= WARM_UP * self._events:
+        if self._warm is None and tally.events >= self.warm_up:
             self._warm = tally
         if 0 < tally.events < self._events:
             self._leads.append(tally.lag)

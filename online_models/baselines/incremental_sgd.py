@@ -51,14 +51,14 @@ class IncrementalSGD:
     def rank_then_learn(self, block: Block) -> Ranks:
         """See `PrequentialModel.rank_then_learn`."""
         viewers, titles = self._memory.reserve(block)
-        self._tastes = _drawn(self._tastes, viewers, self._rngs[0])
-        self._vectors = _drawn(self._vectors, titles, self._rngs[1])
+        self._tastes = drawn(self._tastes, viewers, self._rngs[0], INITIAL_SCALE)
+        self._vectors = drawn(self._vectors, titles, self._rngs[1], INITIAL_SCALE)
         sides = (self._tastes, self._vectors)
         ranks = kernels.incremental_sgd(self._memory.met, events_of(block), sides, self._rates)
         return np.asarray(ranks)[:, None]
 
 
-def _drawn(vectors: Ranks, rows: int, rng: np.random.Generator) -> Ranks:
-    """Return the vectors, and freshly drawn ones up to `rows`."""
-    fresh = rng.normal(0.0, INITIAL_SCALE, (rows - len(vectors), vectors.shape[1]))
+def drawn(vectors: Ranks, rows: int, rng: np.random.Generator, scale: float) -> Ranks:
+    """Return the vectors, and freshly drawn ones (normal, of that deviation) up to `rows`."""
+    fresh = rng.normal(0.0, scale, (rows - len(vectors), vectors.shape[1]))
     return np.concatenate([vectors, fresh])

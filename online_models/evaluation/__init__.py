@@ -14,10 +14,12 @@ Four rules keep the figures honest:
 * the first fifth of the stream is learned but not averaged.
 
 `EvaluationProtocol` holds the rules, `Ratings` the stream's material, `PrequentialModel` what a model must
-offer, `evaluate` runs them and returns a `Report`. Two switches change every model's figures, so a report
-always names them: `feedback` (are low ratings dropped, or kept as titles the viewer knows?) and `order`
-(raw, or shuffled within sessions: people rate pages of titles that a site laid side by side, which flatters
-models of short memory).
+offer, `evaluate` runs them and returns a `Report`. `scenarios` makes situations out of a stream in which
+recommenders fail (a strange viewer, a new title, a change of taste, dislikes), `goals` the project's targets.
+Every figure is a `Rate`, with its standard error over events and its spread over seeds. Two switches change
+every model's figures, so a report always names them: `feedback` (are low ratings dropped, or kept as titles
+the viewer knows?) and `order` (raw, or shuffled within sessions: people rate pages of titles that a site laid
+side by side, which flatters models of short memory).
 
 >>> from online_models.baselines import Popularity
 >>> from online_models.evaluation import EvaluationProtocol, Ratings, evaluate
@@ -28,25 +30,37 @@ models of short memory).
 """
 
 from online_models.evaluation.evaluator import evaluate
+from online_models.evaluation.figures import Figures, ScenarioReport, scenarios_over_seeds
 from online_models.evaluation.metrics import HISTORY_BUCKETS, Metrics, measure
-from online_models.evaluation.model import PrequentialModel, Ranks
+from online_models.evaluation.model import PrequentialModel, Ranks, Weighted
 from online_models.evaluation.protocol import Block, EvaluationProtocol, Stream, prepare
+from online_models.evaluation.rate import Rate
 from online_models.evaluation.ratings import Ratings
-from online_models.evaluation.report import Curve, ModelResult, Report
+from online_models.evaluation.report import Curve, ModelResult, Report, Weights, over_seeds
+from online_models.evaluation.scenarios import SCENARIOS, Entrants
 
 __all__ = [
     "HISTORY_BUCKETS",
+    "SCENARIOS",
     "Block",
     "Curve",
+    "Entrants",
     "EvaluationProtocol",
+    "Figures",
     "Metrics",
     "ModelResult",
     "PrequentialModel",
     "Ranks",
+    "Rate",
     "Ratings",
     "Report",
+    "ScenarioReport",
     "Stream",
+    "Weighted",
+    "Weights",
     "evaluate",
     "measure",
+    "over_seeds",
     "prepare",
+    "scenarios_over_seeds",
 ]

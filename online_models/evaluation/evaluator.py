@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from online_models.evaluation.metrics import hits, measure
-from online_models.evaluation.model import PrequentialModel, Ranks
+from online_models.evaluation.model import PrequentialModel, Ranks, Weighted
 from online_models.evaluation.protocol import BoolColumn, EvaluationProtocol, Stream, prepare
 from online_models.evaluation.ratings import Ratings
-from online_models.evaluation.report import CURVE_WINDOW, Curve, ModelResult, Report
+from online_models.evaluation.report import CURVE_WINDOW, Curve, ModelResult, Report, Weights
 
-__all__ = ["evaluate"]
+__all__ = ["Progress", "evaluate", "rank_stream"]
 
 Clock = Callable[[], float]
 Progress = Callable[[str, int, int], None]
@@ -63,18 +63,21 @@ def evaluate(
     >>> from online_models.baselines import Popularity
     >>> ratings = Ratings.from_columns("aabbcc", "xyxyxy", [5] * 6, range(6))
     >>> report = evaluate(ratings, {"popularity": Popularity()})
-    >>> round(report.models["popularity"].metrics.hit_rate, 2)  # three tests; in one the title is new
+    >>> round(report.models["popularity"].metrics.hit_rate.value, 2)  # three tests; in one the title is new
     0.67
     """
     rules = protocol or EvaluationProtocol()
     stream = prepare(ratings, rules)
     results: dict[str, ModelResult] = {}
+    weights: Weights | None = None
     seconds = 0.0
     for name, model in models.items():
         tested = _every(stream.tested, model.every)
         started = clock() if clock else 0.0
-        ranks = _run(model, stream, tested, block_events, partial(progress, name) if progress else None)
+        told = _Told(model, partial(progress, name) if progress else None)
+        ranks = rank_stream(model, stream, tested, block_events, told)
         took = clock() - started if clock else 0.0
+        weights = weights or told.weights()
         seconds += took
         for column, judged in zip(model.columns, ranks.T, strict=True):
             if (column or name) in results:
@@ -84,17 +87,17 @@ def evaluate(
                 judged, stream, tested, every=model.every, warm_up=rules.warm_up, seconds=took
             )
     viewers, titles = len(np.unique(stream.events.viewers)), len(np.unique(stream.events.titles))
-    return Report(rules, len(stream), viewers, titles, results, _rate(len(stream), seconds))
+    return Report(rules, len(stream), viewers, titles, results, _rate(len(stream), seconds), weights)
 
 
-def _run(
+def rank_stream(
     model: PrequentialModel,
     stream: Stream,
     tested: BoolColumn,
-    block_events: int,
-    told: Callable[[int, int], None] | None,
+    block_events: int = 2_000,
+    told: Callable[[int, int], None] | None = None,
 ) -> Ranks:
-    """Return the ranks of the whole stream, shape ``(events, columns)``."""
+    """Let a fresh model rank and learn a stream, and return its ranks, shape ``(events, columns)``."""
     ranks = np.full((len(stream), len(model.columns)), np.inf)
     for start in range(0, len(stream), block_events):
         stop = min(start + block_events, len(stream))
@@ -102,6 +105,29 @@ def _run(
         if told:
             told(stop, len(stream))
     return ranks
+
+
+class _Told:
+    """Look at a model's weights after each block, and pass progress on."""
+
+    def __init__(self, model: PrequentialModel, progress: Callable[[int, int], None] | None) -> None:
+        self._model, self._progress = model, progress
+        self._events: list[int] = []
+        self._seen: list[dict[str, Ranks]] = []
+
+    def __call__(self, done: int, total: int) -> None:
+        if isinstance(self._model, Weighted) and (found := self._model.blend_weights()):
+            self._events.append(done)
+            self._seen.append({name: np.atleast_1d(w).astype(np.float64) for name, w in found.items()})
+        if self._progress:
+            self._progress(done, total)
+
+    def weights(self) -> Weights | None:
+        """Return what was seen, or None."""
+        if not self._seen:
+            return None
+        by_expert = {name: np.stack([seen[name] for seen in self._seen]) for name in self._seen[0]}
+        return Weights(np.array(self._events, np.int64), by_expert)
 
 
 def _every(tested: BoolColumn, every: int) -> BoolColumn:

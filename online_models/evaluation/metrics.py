@@ -4,12 +4,14 @@ There is one relevant title in a test, so the hit rate at 10 is Recall@10 and
 :math:`NDCG@10 = 1 / log_2(rank + 2)` for ranks counted from 0.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from online_models.evaluation.model import Ranks
+from online_models.evaluation.rate import Rate
 from online_models.evaluation.ratings import IndexColumn
 
 __all__ = ["HISTORY_BUCKETS", "Metrics", "bucket_of", "hits", "measure"]
@@ -23,35 +25,51 @@ HISTORY_BUCKETS = ("1", "2-3", "4-7", "8-15", "16-31", "32-63", "64+")
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    r"""Averages over the tested events of one ranking.
+    """Averages over the tested events of one ranking.
 
     Attributes
     ----------
-    tested
-        Events averaged.
-    hit_rate, hit_rate_se
-        HR@10 and its standard error, :math:`\sqrt{h (1 - h) / n}`; ``nan`` when nothing was tested.
+    hit_rate
+        HR@10.
     ndcg, mrr
         NDCG@10, and the mean of one over the place in the list (counted from 1).
     by_history
         HR@10 by number of the viewer's earlier events; a bucket without tests is left out.
     """
 
-    tested: int
-    hit_rate: float
-    hit_rate_se: float
-    ndcg: float
-    mrr: float
-    by_history: dict[str, float]
+    hit_rate: Rate
+    ndcg: Rate
+    mrr: Rate
+    by_history: dict[str, Rate]
+
+    @property
+    def tested(self) -> int:
+        """Events averaged."""
+        return self.hit_rate.tested
+
+    @classmethod
+    def pooled(cls, metrics: "Sequence[Metrics]") -> "Metrics":
+        """Average over seeds, figure by figure (`Rate.pooled`)."""
+        buckets = {
+            name: [m.by_history[name] for m in metrics if name in m.by_history] for name in HISTORY_BUCKETS
+        }
+        return cls(
+            Rate.pooled([m.hit_rate for m in metrics]),
+            Rate.pooled([m.ndcg for m in metrics]),
+            Rate.pooled([m.mrr for m in metrics]),
+            {name: Rate.pooled(rates) for name, rates in buckets.items() if rates},
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the metrics under the names of a report."""
         return {
-            "hr@10": _number(self.hit_rate),
-            "hr@10_se": _number(self.hit_rate_se),
-            "ndcg@10": _number(self.ndcg),
-            "mrr": _number(self.mrr),
-            "by_history": self.by_history,
+            **self.hit_rate.to_dict("hr@10"),
+            **self.ndcg.to_dict("ndcg@10"),
+            **self.mrr.to_dict("mrr"),
+            "by_history": {
+                name: rate.to_dict("hr@10") | {"tested": rate.tested}
+                for name, rate in self.by_history.items()
+            },
             "tested": self.tested,
         }
 
@@ -86,26 +104,16 @@ def measure(ranks: Ranks, history: IndexColumn) -> Metrics:
     Examples
     --------
     >>> measured = measure(np.array([0.0, 9.5, 10.0, np.inf]), np.array([1, 1, 2, 70], np.int32))
-    >>> measured.hit_rate, measured.by_history
+    >>> measured.hit_rate.value, {name: rate.value for name, rate in measured.by_history.items()}
     (0.5, {'1': 1.0, '2-3': 0.0, '64+': 0.0})
-    >>> round(measured.mrr, 3)
+    >>> round(measured.mrr.value, 3)
     0.297
     """
-    tests = len(ranks)
-    if not tests:
-        return Metrics(0, np.nan, np.nan, np.nan, np.nan, {})
     hit, buckets = hits(ranks), bucket_of(history)
-    rate = float(hit.mean())
     gains = np.where(hit > 0, 1 / np.log2(ranks + 2), 0.0)
     by_history = {
-        name: float(hit[buckets == index].mean())
+        name: Rate.mean(hit[buckets == index])
         for index, name in enumerate(HISTORY_BUCKETS)
         if np.any(buckets == index)
     }
-    error = float(np.sqrt(rate * (1 - rate) / tests))
-    return Metrics(tests, rate, error, float(gains.mean()), float((1 / (ranks + 1)).mean()), by_history)
-
-
-def _number(value: float) -> float | None:
-    """Return a finite number, or None: JSON knows no NaN."""
-    return value if np.isfinite(value) else None
+    return Metrics(Rate.mean(hit), Rate.mean(gains), Rate.mean(1 / (ranks + 1)), by_history)

@@ -1,14 +1,14 @@
 """What an evaluated model offers."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from online_models.evaluation.protocol import Block
 
-__all__ = ["PrequentialModel", "Ranks"]
+__all__ = ["PrequentialModel", "Ranks", "Weighted"]
 
 Ranks = npt.NDArray[np.float64]
 
@@ -34,3 +34,11 @@ class PrequentialModel(Protocol):
         A rank is the number of candidates with a strictly better score plus half of those with an equal
         one: 0 is the top of the list. Ranks of untested events are ignored; ``inf`` is a certain miss.
         """
+
+
+@runtime_checkable
+class Weighted(Protocol):
+    """A model that blends experts and tells how much it trusts each."""
+
+    def blend_weights(self) -> Mapping[str, Ranks]:
+        """Return the present weight of each expert in every context, shape ``(contexts,)``; {} if unknown."""

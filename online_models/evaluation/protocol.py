@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from online_models.evaluation.ratings import FloatColumn, IndexColumn, Ratings, TimeColumn
 
-__all__ = ["Block", "EvaluationProtocol", "Stream", "prepare"]
+__all__ = ["Block", "EvaluationProtocol", "Stream", "earlier", "first_of_pair", "mark", "prepare"]
 
 BoolColumn = npt.NDArray[np.bool_]
 
@@ -77,6 +77,18 @@ class Block:
     def __len__(self) -> int:
         return len(self.viewers)
 
+    def cut(self, start: int, stop: int) -> "Block":
+        """Return the events from `start` to `stop` of the block."""
+        part = slice(start, stop)
+        return Block(
+            self.viewers[part],
+            self.titles[part],
+            self.ratings[part],
+            self.times[part],
+            self.rewards[part],
+            self.tested[part],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Stream:
@@ -104,15 +116,9 @@ class Stream:
 
     def block(self, start: int, stop: int, tested: BoolColumn) -> Block:
         """Cut the events from `start` to `stop`, with the given column of events to test."""
-        cut, events = slice(start, stop), self.events
-        return Block(
-            events.viewers[cut],
-            events.titles[cut],
-            events.ratings[cut],
-            events.times[cut],
-            self.rewards[cut],
-            tested[cut],
-        )
+        e = self.events
+        whole = Block(e.viewers, e.titles, e.ratings, e.times, self.rewards, tested)
+        return whole.cut(start, stop)
 
     def __len__(self) -> int:
         return len(self.events)
@@ -133,13 +139,21 @@ def prepare(ratings: Ratings, protocol: EvaluationProtocol) -> Stream:
     events = ratings.take(kept)
     if protocol.order == "shuffled":
         events = _shuffle_sessions(events, protocol)
-    events = events.take(np.arange(len(events))[: protocol.limit])
+    return mark(events.take(np.arange(len(events))[: protocol.limit]), protocol)
+
+
+def mark(events: Ratings, protocol: EvaluationProtocol) -> Stream:
+    """Say of each event what it is worth, and whether it is tested."""
     rejected = (events.ratings <= protocol.rejected_at) & (events.ratings < protocol.min_rating)
     rewards = (events.ratings >= protocol.min_rating).astype(np.float32) - rejected.astype(np.float32)
-    history = _earlier_events(events.viewers)
-    pairs = events.viewers.astype(np.int64) * len(events.title_ids) + events.titles
-    tested = (rewards > 0) & (history > 0) & _first_of_its_kind(pairs)
+    history = earlier(events.viewers)
+    tested = (rewards > 0) & (history > 0) & first_of_pair(events)
     return Stream(events, rewards, history, tested, _first_of_its_kind(events.titles))
+
+
+def first_of_pair(events: Ratings) -> BoolColumn:
+    """Mark a viewer's first event of a title."""
+    return _first_of_its_kind(events.viewers.astype(np.int64) * len(events.title_ids) + events.titles)
 
 
 def _shuffle_sessions(events: Ratings, protocol: EvaluationProtocol) -> Ratings:
@@ -157,13 +171,19 @@ def _shuffle_sessions(events: Ratings, protocol: EvaluationProtocol) -> Ratings:
     )
 
 
-def _earlier_events(viewers: IndexColumn) -> IndexColumn:
-    """Count, for each event, the same viewer's events before it."""
-    order = np.argsort(viewers, kind="stable")
-    ordered = viewers[order]
-    places = np.arange(len(viewers))
+def earlier(keys: IndexColumn) -> IndexColumn:
+    """Count, for each event, the events of the same viewer (or title) before it.
+
+    Examples
+    --------
+    >>> earlier(np.array([7, 8, 7, 7], np.int32)).tolist()
+    [0, 0, 1, 2]
+    """
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    places = np.arange(len(keys))
     starts = np.maximum.accumulate(np.where(np.diff(ordered, prepend=-1) != 0, places, 0))
-    counts = np.empty(len(viewers), np.int32)
+    counts = np.empty(len(keys), np.int32)
     counts[order] = places - starts
     return counts
 

@@ -1,14 +1,16 @@
 """The product's own recommender under the test: all its experts in one pass."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from online_models.evaluation.metrics import TOP
 from online_models.evaluation.model import Ranks
-from online_models.evaluation.protocol import Block
+from online_models.evaluation.protocol import Block, BoolColumn
 from online_models.feedback import Action
 from online_models.recommender import COLUMNS, Recommender
 from online_models.viewer_side import Columns
+from schemas import Title
 
 __all__ = ["RecommenderModel"]
 
@@ -18,6 +20,11 @@ class RecommenderModel:
 
     A reward of 1 is a positive, 0 makes the title known, -1 rejects it: what `feedback` makes of stars.
 
+    The kernel ranks positives of viewers whom it has met. What it does not (a stranger's first title, one
+    that is about to be rejected, one that nobody has watched yet) is looked for in the list that would be
+    served at that moment: its place there among the titles that someone watched, ``inf`` beyond the tenth.
+    Only the blend has such lists; the other columns are NaN there.
+
     Parameters
     ----------
     recommender
@@ -26,11 +33,15 @@ class RecommenderModel:
         The ids behind the stream's numbers: initial vectors are drawn from them.
     leave_out
         Columns not to report, such as one that a baseline of the same name covers.
+    titles
+        What the catalogue says of titles: tags, release, and from when they may be shown.
+    lists
+        Look for every tested title in the served list, among all titles of the catalogue.
 
     Examples
     --------
-    >>> RecommenderModel(Recommender(seed=1), ["v"], ["t"], leave_out=["popularity"]).columns
-    ('blend', 'factorization', 'cowatch', 'trending')
+    >>> RecommenderModel(Recommender(seed=1), ["v"], ["t"], leave_out=["popularity"]).columns[:3]
+    ('blend', 'factorization', 'cowatch')
     """
 
     every = 1
@@ -41,14 +52,68 @@ class RecommenderModel:
         viewer_ids: Sequence[str],
         title_ids: Sequence[str],
         leave_out: Sequence[str] = (),
+        titles: Iterable[Title] = (),
+        *,
+        lists: bool = False,
     ) -> None:
         self._recommender = recommender
         self._viewer_ids, self._title_ids = viewer_ids, title_ids
         self._kept = [at for at, name in enumerate(COLUMNS) if name not in leave_out]
+        self._lists = lists
+        self._met: set[int] = set()
+        self._watched: set[str] = set()
         self.columns = tuple(COLUMNS[at] for at in self._kept)
+        for title in titles:
+            recommender.catalogue.put(title)
+
+    def blend_weights(self) -> Mapping[str, Ranks]:
+        """See `Weighted.blend_weights`."""
+        told = getattr(self._recommender, "blend_weights", None)
+        return told() if told else {}
 
     def rank_then_learn(self, block: Block) -> Ranks:
         """See `PrequentialModel.rank_then_learn`."""
+        listed = self._listed(block)
+        ranks = np.empty((len(block), len(self.columns)))
+        start = 0
+        for at in np.flatnonzero(listed).tolist():
+            self._learn(block.cut(start, at), listed[start:at], ranks[start:at])
+            ranks[at] = np.nan
+            ranks[at, self._blend] = self._place(block, at)
+            start = at
+        self._learn(block.cut(start, len(block)), listed[start:], ranks[start:])
+        return ranks
+
+    @property
+    def _blend(self) -> list[int]:
+        return [at for at, name in enumerate(self.columns) if name == "blend"]
+
+    def _listed(self, block: Block) -> BoolColumn:
+        """Say which tested events are looked for in a list."""
+        strangers = np.zeros(len(block), np.bool_)
+        for at, viewer in enumerate(block.viewers.tolist()):
+            strangers[at] = viewer not in self._met
+            self._met.add(viewer)
+        return block.tested & (strangers | (block.rewards <= 0) | self._lists)
+
+    def _place(self, block: Block, at: int) -> float:
+        """Return the place of an event's title in its viewer's list, from 0."""
+        viewer, title = self._viewer_ids[block.viewers[at]], self._title_ids[block.titles[at]]
+        wanted = TOP
+        while self._lists or title in self._watched:
+            best = self._recommender.top_n(viewer, wanted, int(block.times[at]))
+            names = [name for name, _ in best if self._lists or name in self._watched]
+            if title in names[:TOP]:
+                return float(names.index(title))
+            if len(names) >= TOP or len(best) < wanted:
+                break
+            wanted *= 4
+        return np.inf
+
+    def _learn(self, block: Block, listed: BoolColumn, ranks: Ranks) -> None:
+        """Learn events, testing first those that the kernel is asked for; places from lists stay."""
+        if not len(block):
+            return
         rewards = block.rewards
         actions = np.where(rewards > 0, Action.POSITIVE, np.where(rewards < 0, Action.REJECT, Action.KNOWN))
         batch = Columns(
@@ -59,4 +124,7 @@ class RecommenderModel:
             at=block.times.tolist(),
             events=np.zeros(len(block), np.uint64),
         )
-        return self._recommender.prequential(batch, block.tested.astype(np.int32))[:, self._kept]
+        self._watched.update(title for title, reward in zip(batch.titles, rewards, strict=True) if reward > 0)
+        tested = (block.tested & ~listed).astype(np.int32)
+        found = self._recommender.prequential(batch, tested)[:, self._kept]
+        ranks[~listed] = found[~listed]

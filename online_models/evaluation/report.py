@@ -1,6 +1,7 @@
 """What an evaluation yields: a report, ready for JSON and for pictures."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from online_models.evaluation.metrics import Metrics
 from online_models.evaluation.model import Ranks
 from online_models.evaluation.protocol import EvaluationProtocol
 
-__all__ = ["CURVE_WINDOW", "Curve", "ModelResult", "Report"]
+__all__ = ["CURVE_WINDOW", "Curve", "ModelResult", "Report", "Weights", "over_seeds"]
 
 CURVE_WINDOW = 5_000
 """Tests in the moving average: the usual plot of the field (Vinagre et al.)."""
@@ -33,6 +34,27 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class Weights:
+    """A blend's weights along the stream.
+
+    Attributes
+    ----------
+    events
+        Position in the stream, shape ``(points,)``.
+    by_expert
+        The weights of each expert, shape ``(points, contexts)``.
+    """
+
+    events: npt.NDArray[np.int64]
+    by_expert: dict[str, Ranks]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the weights as plain values."""
+        by_expert = {name: weights.tolist() for name, weights in self.by_expert.items()}
+        return {"events": self.events.tolist(), "by_expert": by_expert}
+
+
+@dataclass(frozen=True, slots=True)
 class ModelResult:
     """What one ranking achieved.
 
@@ -41,7 +63,7 @@ class ModelResult:
     metrics
         Averages after the warm-up.
     curve
-        The learning curve.
+        The learning curve; of several seeds, the first one's.
     every
         Only every so-manieth test was made (1: all).
     events_per_s
@@ -61,7 +83,15 @@ class ModelResult:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole evaluation: the rules, the stream, and every ranking's result by name."""
+    """A whole evaluation: the rules, the stream, and every ranking's result by name.
+
+    Attributes
+    ----------
+    weights
+        Of a model that blends; None where none told.
+    seeds
+        Runs averaged, with seeds that count up from the protocol's.
+    """
 
     protocol: EvaluationProtocol
     events: int
@@ -69,19 +99,35 @@ class Report:
     titles: int
     models: dict[str, ModelResult]
     events_per_s: float | None
+    weights: Weights | None = None
+    seeds: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values, ready for JSON.
 
-        Keys: ``protocol`` (the fields of `EvaluationProtocol`), ``events``, ``viewers``, ``titles`` (of the
-        stream), ``events_per_s`` (of the stream through all models), and ``models.<name>`` with ``hr@10``,
-        ``hr@10_se``, ``ndcg@10``, ``mrr``, ``by_history``, ``tested``, ``every``, ``events_per_s``.
+        Keys: ``protocol`` (the fields of `EvaluationProtocol`), ``seeds``, ``events``, ``viewers`` and
+        ``titles`` (of the stream), ``events_per_s`` (of the stream through all models), ``weights``
+        (``events`` and ``by_expert``, or null), and ``models.<name>`` with ``hr@10``, ``ndcg@10``, ``mrr``,
+        each with ``_se`` (standard error over events) and ``_spread`` (standard deviation over seeds, or
+        null), ``by_history`` (the same for HR@10 in each bucket), ``tested``, ``every``, ``events_per_s``.
         """
         return {
             "protocol": self.protocol.to_dict(),
+            "seeds": self.seeds,
             "events": self.events,
             "viewers": self.viewers,
             "titles": self.titles,
             "events_per_s": self.events_per_s,
             "models": {name: result.to_dict() for name, result in self.models.items()},
+            "weights": self.weights.to_dict() if self.weights else None,
         }
+
+
+def over_seeds(reports: Sequence[Report]) -> Report:
+    """Average the reports of one evaluation under several seeds; curves and weights are the first one's."""
+    first = reports[0]
+    models = {
+        name: replace(result, metrics=Metrics.pooled([report.models[name].metrics for report in reports]))
+        for name, result in first.models.items()
+    }
+    return replace(first, models=models, seeds=len(reports))

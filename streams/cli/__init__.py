@@ -36,7 +36,10 @@ COMMANDS = (
         "streams.cli.evaluate:evaluate",
         (
             "nearline evaluate --ratings ml-100k.inter",
-            "nearline evaluate --ratings ratings.csv --order shuffled --report report.html",
+            "nearline evaluate --ratings ratings.csv --order shuffled --seeds 3 --report report.html",
+            "nearline evaluate --ratings ml-100k.inter --scenario all --compare bpr,river.reco.BiasedMF",
+            "nearline evaluate --ratings ml-100k.inter --through-kafka --speed 2000/s",
+            "nearline evaluate --ratings ml-100k.inter --goals --seeds 3 --jobs 2",
         ),
     ),
     Command("doctor", "streams.cli.doctor:doctor", ("nearline doctor", "nearline doctor --json -")),

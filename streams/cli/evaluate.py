@@ -1,6 +1,5 @@
-"""`nearline evaluate`: one pass over a file of ratings, test then learn, with every model there is."""
+"""`nearline evaluate`: one pass over a file of ratings, test then learn, beside everything it has to beat."""
 
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,23 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from streams.cli.console import human, write_json
-from streams.cli.options import Json
+from streams.cli.options import Brokers, Json
 from streams.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from rich.console import Console
 
-    from online_models.evaluation import EvaluationProtocol, PrequentialModel, Ratings, Report
-
-EXPERTS = ("blend", "factorization", "cowatch", "trending")
-"""Rankings of the product's recommender; its popularity is the baseline of that name."""
-BASELINES = ("popularity", "decayed_popularity", "isgd", "biased_mf", "funk_mf", "chance")
-DECAY_EVENTS = 2_000
-"""Half-life of `decayed_popularity`, in events."""
-WARM_UP_EVENTS = 64
-"""Events shown to a throw-away set of models first: kernels are compiled outside the measured time."""
+    from online_models.evaluation import EvaluationProtocol
+    from streams.cli.evaluate_kafka import Kafka
+    from streams.cli.evaluate_runs import Plan, Result, Run
+    from streams.ratings import Dataset
 
 
 class Feedback(StrEnum):
@@ -41,6 +35,17 @@ class Order(StrEnum):
     SHUFFLED = "shuffled"
 
 
+class Scenario(StrEnum):
+    """Situations; see `online_models.evaluation.scenarios`."""
+
+    STREAM = "stream"
+    TASTE_SWITCH = "taste-switch"
+    COLD_VIEWER = "cold-viewer"
+    COLD_TITLE = "cold-title"
+    DISLIKES = "dislikes"
+    ALL = "all"
+
+
 def evaluate(
     *,
     ratings: Annotated[
@@ -50,6 +55,22 @@ def evaluate(
             help="MovieLens u.data, ratings.dat or ratings.csv, a zip of these, RecBole .inter, or Parquet.",
         ),
     ],
+    scenario: Annotated[
+        list[Scenario],
+        typer.Option(
+            help="The stream as it is; two viewers spliced into one account; HR@10 from a viewer's first "
+            "event on; titles launched midway; disliked against liked titles in lists. May be repeated."
+        ),
+    ] = [Scenario.STREAM],  # noqa: B006 - typer's defaults are values
+    compare: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME,…",
+            help="Baselines: popularity, decayed_popularity, isgd, bpr, cosine (these by default), ease, "
+            "biased_mf, funk_mf, chance; all; none; or any River ranker, as "
+            "'river.reco.FunkMF(n_factors=20, optimizer=river.optim.SGD(0.005))'.",
+        ),
+    ] = "",
     min_rating: Annotated[float, typer.Option(help="Stars from which a rating is a positive.")] = 4.0,
     feedback: Annotated[
         Feedback,
@@ -61,13 +82,24 @@ def evaluate(
         Order, typer.Option(help="As in the file, or permuted inside each viewer's sessions (gap < 1 h).")
     ] = Order.RAW,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the permutation and of all models.")] = 0,
-    models: Annotated[
-        str, typer.Option(metavar="NAME,…", help=f"Of {', '.join(EXPERTS + BASELINES)}; or all.")
-    ] = "all",
+    seeds: Annotated[int, typer.Option(min=1, help="Runs, with seeds that count up; figures average.")] = 1,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N events of the stream.")] = None,
     every: Annotated[
         int, typer.Option(min=1, help="Test River's models (2 ms a ranking) on every N-th event only.")
     ] = 20,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes, for several seeds or scenarios.")] = 1,
+    goals: Annotated[
+        bool, typer.Option("--goals", help="Run all that has a target, and show figures beside targets.")
+    ] = False,
+    through_kafka: Annotated[
+        bool, typer.Option("--through-kafka", help="Send the stream through a worker, too, and compare.")
+    ] = False,
+    speed: Annotated[str, typer.Option(help="Through Kafka: 2000/s, 60x (event time), or max.")] = "2000/s",
+    partitions: Annotated[int, typer.Option(min=1, help="Through Kafka: of the events' topic.")] = 4,
+    brokers: Brokers = None,
+    embedded: Annotated[
+        bool, typer.Option("--embedded", help="Through Kafka: use the in-process cluster.")
+    ] = False,
     json: Json = None,
     report: Annotated[
         Path | None,
@@ -78,103 +110,86 @@ def evaluate(
 
     The candidates are all titles met so far minus those that the viewer has; a title never met is a miss;
     ties count half; the first 20 % of the events are learned, not averaged. Nothing is trained beforehand.
+    Errors are standard errors over events, and with --seeds the standard deviation over seeds.
     """
     from online_models.evaluation import EvaluationProtocol
-    from streams.cli.evaluate_tables import by_history, headline, scores
+    from streams.cli.evaluate_goals import run_goals
+    from streams.cli.evaluate_kafka import Kafka
+    from streams.cli.evaluate_runs import Plan, names_of
+    from streams.pacing import parse_speed
     from streams.ratings import read_ratings
 
-    asked = _asked(models)
     protocol = EvaluationProtocol(
         min_rating=min_rating, feedback=feedback.value, order=order.value, seed=seed, limit=limit
     )
-    console = human(json)
-    data = read_ratings(ratings).ratings
-    result = _run(data, asked, protocol, every, console)
-    document = {"ratings": ratings.name, **result.to_dict()}
-    console.print(headline(ratings.name, result), scores(result), by_history(result))
-    if report is not None:
-        _write_page(report, ratings.name, result)
-        console.print(f"report: {report}")
-    write_json(json, document)
+    plan = Plan(ratings, names_of("popularity" if goals else compare), every, seeds, jobs)
+    kafka = Kafka(parse_speed(speed), partitions, brokers, embedded) if through_kafka else None
+    console, dataset = human(json), read_ratings(ratings)
+    if goals:
+        document = run_goals(plan, dataset, protocol, console)
+    else:
+        runs = _runs(scenario, protocol, kafka)
+        _require_tests(dataset, protocol)
+        document, results = _evaluate(plan, dataset, runs, kafka, console)
+        if report is not None:
+            _write_page(report, ratings.name, results, console)
+    write_json(json, {"ratings": ratings.name, **document})
 
 
-def _asked(models: str) -> "list[str]":
-    """Return the names asked for, in the order of the tables."""
-    known = EXPERTS + BASELINES
-    names = set(known) if models == "all" else {name.strip() for name in models.split(",")}
-    if unknown := sorted(names - set(known)):
-        what = f"there is no model {', '.join(unknown)}"
-        raise SettingsError(what, next_step=f"give some of {', '.join(known)}")
-    return [name for name in known if name in names]
+def _runs(
+    scenarios: "Sequence[Scenario]", protocol: "EvaluationProtocol", kafka: "Kafka | None"
+) -> "list[Run]":
+    """Return what is run, the stream first; through Kafka goes the stream, whatever else was asked for."""
+    from streams.cli.evaluate_runs import Run
+
+    asked = set(Scenario) if Scenario.ALL in scenarios else set(scenarios)
+    if kafka is not None:
+        asked.add(Scenario.STREAM)
+    return [Run(name.value, name.value, protocol) for name in Scenario if name in asked - {Scenario.ALL}]
 
 
-def _run(
-    data: "Ratings", asked: "Sequence[str]", protocol: "EvaluationProtocol", every: int, console: "Console"
-) -> "Report":
-    """Compile, then evaluate with a progress bar a model."""
-    from dataclasses import replace
-    from time import perf_counter
-
-    from online_models.evaluation import evaluate as run
+def _require_tests(dataset: "Dataset", protocol: "EvaluationProtocol") -> None:
     from online_models.evaluation import prepare
 
-    if not prepare(data, protocol).tested.any():
+    if not prepare(dataset.ratings, protocol).tested.any():
         what = "nothing can be tested on this stream"
         why = f"no viewer has a rating of {protocol.min_rating:g} or more after an earlier event"
         raise SettingsError(what, why=why, next_step="lower --min-rating, or raise --limit")
-    run(data, _models(data, asked, protocol.seed, every), replace(protocol, limit=WARM_UP_EVENTS))
-    with _progress(console) as tell:
-        return run(
-            data, _models(data, asked, protocol.seed, every), protocol, clock=perf_counter, progress=tell
-        )
 
 
-def _models(data: "Ratings", asked: "Sequence[str]", seed: int, every: int) -> "dict[str, PrequentialModel]":
-    """Build untrained models; the product's own experts are one model with a ranking each."""
-    from river import optim, reco
+def _evaluate(
+    plan: "Plan",
+    dataset: "Dataset",
+    runs: "Sequence[Run]",
+    kafka: "Kafka | None",
+    console: "Console",
+) -> "tuple[dict[str, Any], dict[str, Result]]":
+    """Run and print; return the document, and the results by scenario."""
+    from online_models.evaluation import Report
+    from streams.cli.evaluate_kafka import compare_through_kafka
+    from streams.cli.evaluate_runs import STREAM, run_all
+    from streams.cli.evaluate_tables import grid, shown
 
-    from online_models.baselines import Chance, IncrementalSGD, Popularity, RiverRanker
-
-    makers: dict[str, Callable[[], PrequentialModel]] = {
-        "popularity": Popularity,
-        "decayed_popularity": lambda: Popularity(DECAY_EVENTS),
-        "isgd": lambda: IncrementalSGD(seed=seed),
-        "biased_mf": lambda: RiverRanker(reco.BiasedMF(seed=seed), every),
-        # with River's default step of .01 it overflows on stars, which are far from its start at 0
-        "funk_mf": lambda: RiverRanker(reco.FunkMF(optimizer=optim.SGD(0.005), seed=seed), every),
-        "chance": lambda: Chance(seed),
-    }
-    chosen: dict[str, PrequentialModel] = {}
-    if any(name in EXPERTS for name in asked):
-        from online_models.evaluation.recommender import RecommenderModel
-        from online_models.recommender import COLUMNS, Recommender
-
-        rest = [name for name in COLUMNS if name not in asked or name not in EXPERTS]
-        chosen["nearline"] = RecommenderModel(Recommender(seed=seed), data.viewer_ids, data.title_ids, rest)
-    return chosen | {name: make() for name, make in makers.items() if name in asked}
-
-
-@contextmanager
-def _progress(console: "Console") -> "Iterator[Callable[[str, int, int], None]]":
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description:>20}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
-        tasks: dict[str, Any] = {}
-
-        def tell(name: str, done: int, total: int) -> None:
-            task = tasks.setdefault(name, None) or bars.add_task(name, total=total)
-            tasks[name] = task
-            bars.update(task, completed=done)
-
-        yield tell
+    results = run_all(plan, dataset, runs, console)
+    for result in results.values():
+        console.print(*shown(plan.ratings.name, result))
+    stream = results.get(STREAM)
+    document: dict[str, Any] = dict(stream.to_dict()) if stream else {}
+    document["scenarios"] = {name: found.to_dict() for name, found in results.items() if name != STREAM}
+    if kafka is not None and isinstance(stream, Report):
+        comparison = compare_through_kafka(dataset, runs[0].protocol, stream, kafka, console)
+        header = ("HR@10", "in process", "through Kafka", "kept")
+        console.print(grid(header, comparison.rows()))
+        document["through_kafka"] = comparison.to_dict()
+    return document, results
 
 
-def _write_page(path: Path, name: str, result: "Report") -> None:
+def _write_page(path: Path, name: str, results: "dict[str, Result]", console: "Console") -> None:
     from streams.cli.evaluate_page import page
 
     try:
-        path.write_text(page(name, result), encoding="utf-8")
+        path.write_text(page(name, list(results.values())), encoding="utf-8")
     except OSError as error:
         what = f"cannot write {path}"
         raise SettingsError(what, why=error.strerror or "", next_step="give another --report PATH") from error
+    console.print(f"report: {path}")

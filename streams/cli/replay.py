@@ -71,8 +71,8 @@ def replay(
     kept = (stars >= min_rating if feedback == "positives" else stars > 0).nonzero()[0][:limit]
     model = {"NEARLINE_MODEL__REWARD__LIKED_STARS": str(min_rating)}
     with interruptible(), ExitStack() as stack:
-        settings = _cluster(stack, brokers, prefix, embedded=embedded)
-        report = _run(
+        settings = cluster(stack, brokers, prefix, embedded=embedded)
+        report = replay_through(
             stack,
             settings,
             dataset=dataset,
@@ -85,7 +85,9 @@ def replay(
     write_json(json, report.document())
 
 
-def _cluster(stack: "ExitStack", brokers: str | None, prefix: str | None, *, embedded: bool) -> "Settings":
+def cluster(
+    stack: "ExitStack", brokers: str | None, prefix: str | None, *, embedded: bool, partitions: int = 4
+) -> "Settings":
     """Return settings for a cluster with this run's topics on it."""
     import time
 
@@ -101,11 +103,11 @@ def _cluster(stack: "ExitStack", brokers: str | None, prefix: str | None, *, emb
         brokers=brokers, topic_prefix=own, group=f"{own}nearline", check_crcs=not embedded
     )
     require_broker(settings)
-    make_topics(settings)
+    make_topics(settings, partitions=partitions)
     return settings
 
 
-def _run(
+def replay_through(
     stack: "ExitStack",
     settings: "Settings",
     *,
@@ -114,6 +116,7 @@ def _run(
     pace: "Speed",
     model: dict[str, str] | None,
     console: "Console",
+    exact_warm_up: bool = False,
 ) -> "RunReport":
     """Start the worker, produce, and wait for the answers."""
     import shutil
@@ -139,7 +142,7 @@ def _run(
         done = tally.events if tally else sent
         progress.update(task, completed=done, state=_state(tally))
 
-    report = Replay(dataset.ratings.take(kept), pace, producer, worker, show).run()
+    report = Replay(dataset.ratings.take(kept), pace, producer, worker, show, exact_warm_up).run()
     if worker is not None:
         worker.stop()
         shutil.rmtree(worker.folder)

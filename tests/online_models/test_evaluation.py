@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from online_models.baselines import Chance, Popularity
-from online_models.evaluation import Block, EvaluationProtocol, Ranks, Ratings, evaluate, measure, prepare
+from online_models.evaluation import (
+    Block,
+    EvaluationProtocol,
+    Ranks,
+    Rate,
+    Ratings,
+    evaluate,
+    measure,
+    over_seeds,
+    prepare,
+)
 
 HOUR_MS = 3_600_000
 
@@ -150,11 +160,11 @@ def test_a_protocol_out_of_bounds_is_refused(wrong: dict[str, object]) -> None:
 def test_metrics_by_hand() -> None:
     """Ranks 0, 1, 10 and a miss: HR 2/4, NDCG (1 + 1/log2 3)/4, MRR (1 + 1/2 + 1/11)/4."""
     measured = measure(np.array([0, 1, 10, np.inf]), np.array([1, 2, 3, 64], np.int32))
-    assert measured.hit_rate == 0.5
-    assert measured.hit_rate_se == pytest.approx(0.25)
-    assert measured.ndcg == pytest.approx((1 + 1 / np.log2(3)) / 4)
-    assert measured.mrr == pytest.approx((1 + 1 / 2 + 1 / 11) / 4)
-    assert measured.by_history == {"1": 1.0, "2-3": 0.5, "64+": 0.0}
+    assert measured.hit_rate == Rate(0.5, 0.25, 4)
+    assert measured.ndcg.value == pytest.approx((1 + 1 / np.log2(3)) / 4)
+    assert measured.mrr.value == pytest.approx((1 + 1 / 2 + 1 / 11) / 4)
+    rates = {name: (rate.value, rate.tested) for name, rate in measured.by_history.items()}
+    assert rates == {"1": (1.0, 1), "2-3": (0.5, 2), "64+": (0.0, 1)}
 
 
 def test_nothing_tested_is_nothing_claimed() -> None:
@@ -178,20 +188,20 @@ def test_the_warm_up_is_learned_but_not_averaged() -> None:
 def test_a_title_new_to_the_stream_is_a_miss_whatever_the_model_says() -> None:
     """A rank of 0 for a title that nobody has watched yet earns nothing."""
     ratings = Ratings.from_columns("a" * 10, "abcdefghij", [5] * 10, range(10))
-    assert evaluate(ratings, {"fixed": Fixed(0)}).models["fixed"].metrics.hit_rate == 0
+    assert evaluate(ratings, {"fixed": Fixed(0)}).models["fixed"].metrics.hit_rate.value == 0
 
 
 def test_a_model_that_scores_every_title_alike_wins_nothing() -> None:
     """Ties count half: a constant stands in the middle of its 81 to 100 candidates, never in the top 10."""
     report = evaluate(uniform(200, 100, 20), {"level": Level()})
-    assert report.models["level"].metrics.hit_rate == 0
-    assert report.models["level"].metrics.mrr == pytest.approx(2 / 91, rel=0.05)
+    assert report.models["level"].metrics.hit_rate.value == 0
+    assert report.models["level"].metrics.mrr.value == pytest.approx(2 / 91, rel=0.05)
 
 
 def test_chance_scores_ten_over_the_number_of_candidates() -> None:
     """A random order of 81 to 96 candidates (89 on average after the warm-up) hits 10 / 89 of the time."""
     metrics = evaluate(uniform(200, 100, 20), {"chance": Chance()}).models["chance"].metrics
-    assert metrics.hit_rate == pytest.approx(10 / 89, abs=3 * metrics.hit_rate_se)
+    assert metrics.hit_rate.value == pytest.approx(10 / 89, abs=3 * metrics.hit_rate.error)
 
 
 def test_the_size_of_blocks_changes_nothing() -> None:
@@ -209,7 +219,7 @@ def test_columns_become_models_and_may_not_collide() -> None:
     ratings = uniform(5, 20, 5)
     report = evaluate(ratings, {"two": Fixed(0, 50, columns=("blend", "cowatch"))})
     assert list(report.models) == ["blend", "cowatch"]
-    assert report.models["cowatch"].metrics.hit_rate == 0
+    assert report.models["cowatch"].metrics.hit_rate.value == 0
     with pytest.raises(ValueError, match="blend"):
         evaluate(ratings, {"blend": Fixed(0), "other": Fixed(0, columns=("blend",))})
 
@@ -261,3 +271,47 @@ def test_an_empty_stream_is_evaluated_to_nothing() -> None:
     report = evaluate(Ratings.from_columns([], [], [], []), {"popularity": Popularity(), "chance": Chance()})
     assert report.events == 0
     assert report.models["chance"].metrics.tested == 0
+
+
+class Trusting(Fixed):
+    """A model that tells how much it trusts two experts: more of the first after each block."""
+
+    def blend_weights(self) -> dict[str, np.ndarray]:
+        """Return the number of blocks seen in two contexts, and a constant."""
+        seen = float(len(self.blocks))
+        return {"first": np.array([seen, 10 * seen]), "second": np.array([0.5, 0.5])}
+
+
+def test_weights_are_looked_at_after_every_block() -> None:
+    """A blend's weights by event and context; a model that tells none leaves none."""
+    report = evaluate(uniform(5, 20, 5), {"m": Trusting(0)}, block_events=10)
+    assert report.weights is not None
+    assert report.weights.events.tolist() == [10, 20, 25]
+    assert report.weights.by_expert["first"].tolist() == [[1, 10], [2, 20], [3, 30]]
+    assert report.to_dict()["weights"]["by_expert"]["second"] == [[0.5, 0.5]] * 3
+    assert evaluate(uniform(5, 20, 5), {"m": Fixed(0)}).to_dict()["weights"] is None
+
+
+def test_figures_of_several_seeds_are_averaged_with_their_spread() -> None:
+    """Two runs that hit always and never: .5, a spread of root .5, the error of a single run."""
+    ratings = uniform(5, 20, 5)
+    reports = [evaluate(ratings, {"m": Fixed(rank)}) for rank in (0, 50)]
+    pooled = over_seeds(reports)
+    rate = pooled.models["m"].metrics.hit_rate
+    assert (rate.value, rate.error, rate.spread) == (
+        pytest.approx(reports[0].models["m"].metrics.hit_rate.value / 2),
+        pytest.approx(reports[0].models["m"].metrics.hit_rate.error / 2),
+        pytest.approx(reports[0].models["m"].metrics.hit_rate.value * 0.5**0.5),
+    )
+    assert pooled.seeds == 2
+    assert pooled.to_dict()["models"]["m"]["hr@10_spread"] == rate.spread
+    assert over_seeds(reports[:1]) == reports[0]
+
+
+def test_a_ratio_of_paired_events_knows_what_both_share() -> None:
+    """A ratio of 1 of equal columns has no error; of independent ones it has."""
+    hit = np.array([1.0, 0.0, 1.0, 0.0])
+    assert Rate.paired(hit, hit) == Rate(1.0, 0.0, 4)
+    assert Rate.paired(hit, hit[::-1]).error == pytest.approx(1.0)
+    assert np.isnan(Rate.paired(hit, np.zeros(4)).value)
+    assert np.isnan(Rate.mean(np.zeros(0)).value)

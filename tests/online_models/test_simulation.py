@@ -192,7 +192,7 @@ def test_the_world_can_be_evaluated_like_a_data_set(events: list[Event]) -> None
     metrics = (
         evaluate(ratings, {"popularity": Popularity()}, EvaluationProtocol()).models["popularity"].metrics
     )
-    assert 0.05 < metrics.hit_rate < 0.3
+    assert 0.05 < metrics.hit_rate.value < 0.3
 
 
 @pytest.mark.parametrize("wrong", [{"viewers": 0}, {"titles": 47}, {"rate": 0.0}])

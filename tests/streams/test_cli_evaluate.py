@@ -9,10 +9,14 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from online_models.baselines import BASELINES
 from online_models.evaluation import HISTORY_BUCKETS
+from online_models.evaluation.goals import GOALS
+from online_models.recommender import COLUMNS
 from streams.cli import main
 
-KEYS = {"hr@10", "hr@10_se", "ndcg@10", "mrr", "by_history", "tested", "every", "events_per_s"}
+FIGURES = {f"{name}{kind}" for name in ("hr@10", "ndcg@10", "mrr") for kind in ("", "_se", "_spread")}
+KEYS = FIGURES | {"by_history", "tested", "every", "events_per_s"}
 
 
 @pytest.fixture
@@ -39,7 +43,8 @@ def test_json_on_stdout_holds_every_model_and_nothing_else(
     ratings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The documented keys, for the blend and for popularity, with the protocol beside them."""
-    document = run_json(capsys, "--ratings", str(ratings), "--min-rating", "3", "--feedback", "all")
+    words = ("--min-rating", "3", "--feedback", "all", "--compare", "all")
+    document = run_json(capsys, "--ratings", str(ratings), *words)
     assert document["protocol"] == {
         "min_rating": 3.0,
         "feedback": "all",
@@ -53,9 +58,7 @@ def test_json_on_stdout_holds_every_model_and_nothing_else(
     assert (document["events"], document["viewers"], document["titles"]) == (600, 30, 40)
     assert document["ratings"] == "u.data"
     assert document["events_per_s"] > 0
-    assert {"blend", "cowatch", "factorization", "trending", "popularity", "biased_mf"} <= document[
-        "models"
-    ].keys()
+    assert document["models"].keys() == {*COLUMNS, *BASELINES}
     for model in document["models"].values():
         assert model.keys() == KEYS
         assert set(model["by_history"]) <= set(HISTORY_BUCKETS)
@@ -71,7 +74,7 @@ def test_the_recommenders_own_popularity_agrees_with_the_baseline(ratings: Path)
     from streams.ratings import read_ratings  # noqa: PLC0415
 
     data = read_ratings(ratings).ratings
-    leave_out = ("blend", "cowatch", "factorization", "trending")
+    leave_out = [name for name in COLUMNS if name != "popularity"]
     ours = RecommenderModel(Recommender(seed=1), data.viewer_ids, data.title_ids, leave_out)
     report = evaluate(data, {"ours": ours, "baseline": Popularity()})
     assert report.models["popularity"].metrics == report.models["baseline"].metrics
@@ -82,8 +85,8 @@ def test_two_runs_print_the_same_figures(ratings: Path, capsys: pytest.CaptureFi
     words = (
         "--ratings",
         str(ratings),
-        "--models",
-        "blend,popularity,isgd",
+        "--compare",
+        "popularity,isgd",
         "--order",
         "shuffled",
         "--seed",
@@ -95,22 +98,23 @@ def test_two_runs_print_the_same_figures(ratings: Path, capsys: pytest.CaptureFi
         for model in document["models"].values():
             model.pop("events_per_s")
     assert documents[0] == documents[1]
-    assert list(documents[0]["models"]) == ["blend", "popularity", "isgd"]
+    ours = [name for name in COLUMNS if name != "popularity"]
+    assert list(documents[0]["models"]) == [*ours, "popularity", "isgd"]
 
 
 def test_people_get_tables(ratings: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The protocol, a line a model with its standard error, and a line by history."""
-    assert main(["evaluate", "--ratings", str(ratings), "--models", "popularity", "--limit", "200"]) == 0
+    assert main(["evaluate", "--ratings", str(ratings), "--compare", "popularity", "--limit", "200"]) == 0
     out = capsys.readouterr().out
     assert re.search(r"ratings >= 4, feedback positives, order raw", out)
-    assert re.search(r"popularity +0\.\d{4} +0\.\d{4}", out)
+    assert re.search(r"popularity +0\.\d{4} ±\.\d{4}", out)
     assert "HR@10 by history" in out
 
 
 def test_the_page_stands_alone(ratings: Path, tmp_path: Path) -> None:
     """One file: three drawn pictures with descriptions, the table, no address to fetch from."""
     page = tmp_path / "report.html"
-    words = ["--ratings", str(ratings), "--models", "blend,popularity", "--report", str(page)]
+    words = ["--ratings", str(ratings), "--compare", "popularity", "--report", str(page)]
     assert main(["evaluate", *words]) == 0
     text = page.read_text(encoding="utf-8")
     drawings = re.findall(r"<svg .*?</svg>", text, re.DOTALL)
@@ -126,9 +130,10 @@ def test_the_page_stands_alone(ratings: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--models", "blend,oracle"], "there is no model oracle"),
+        (["--compare", "popularity,oracle"], "there is no baseline oracle"),
+        (["--compare", "river.optim.SGD"], "no class of rankers"),
         (["--min-rating", "6"], "nothing can be tested"),
-        (["--report", "/nowhere/at/all.html", "--models", "chance"], "cannot write"),
+        (["--report", "/nowhere/at/all.html", "--compare", "chance"], "cannot write"),
         (["--order", "random"], "Invalid value"),
         (["--limit", "0"], "Invalid value"),
     ],
@@ -146,3 +151,84 @@ def test_a_broken_file_names_its_line(tmp_path: Path, capsys: pytest.CaptureFixt
     (tmp_path / "u.data").write_text("1\t2\t3\t4\n1\t2\tx\t4\n")
     assert main(["evaluate", "--ratings", str(tmp_path / "u.data")]) == 2
     assert "line 2 of u.data is no rating" in capsys.readouterr().err
+
+
+@pytest.fixture
+def movies(tmp_path: Path) -> Path:
+    """Give 50 viewers who come one after the other and rate 26 of 60 titles, in MovieLens' own layout."""
+    rng = np.random.default_rng(8)
+    lines, titles = [], []
+    for viewer in range(50):
+        for at, title in enumerate(rng.permutation(30)[:26] + 30 * (viewer % 2)):
+            stars = rng.choice([1, 4, 5], p=[0.15, 0.4, 0.45])
+            lines.append(f"{viewer}\t{title}\t{stars}\t{880_000_000 + 10_000 * viewer + at}\n")
+    for title in range(60):
+        flags = "|".join("1" if genre == 5 + title // 30 else "0" for genre in range(19))
+        titles.append(f"{title}|Invented {title} ({1960 + title})|||{flags}\n")
+    (tmp_path / "u.data").write_text("".join(lines))
+    (tmp_path / "u.item").write_text("".join(titles))
+    return tmp_path
+
+
+def test_every_scenario_under_two_seeds(movies: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All of them in one run: figures with both errors for every model that can be asked, and a page."""
+    page = movies / "report.html"
+    river = "river.reco.FunkMF(n_factors=4, optimizer=river.optim.SGD(0.005))"
+    words = ("--scenario", "all", "--compare", f"popularity,{river}", "--seeds", "2", "--every", "1")
+    document = run_json(capsys, "--ratings", str(movies), *words, "--report", str(page))
+    assert document["seeds"] == 2
+    assert document["models"]["blend"]["hr@10_spread"] is not None
+    assert set(document["scenarios"]) == {"taste-switch", "cold-viewer", "cold-title", "dislikes"}
+    for scenario in document["scenarios"].values():
+        assert {"blend", "popularity", river} <= set(scenario["models"])
+    assert document["scenarios"]["taste-switch"]["facts"]["pairs"] > 10
+    share = document["scenarios"]["taste-switch"]["models"]["blend"]["3-5"]
+    assert share["share_tested"] > 0
+    assert share["share_spread"] is not None
+    stranger = document["scenarios"]["cold-viewer"]["models"]
+    assert stranger["blend"]["0"]["hr@10"] is not None
+    assert stranger["cowatch"]["0"]["hr@10"] is None  # an expert makes no list of its own
+    text = page.read_text(encoding="utf-8")
+    assert len(re.findall(r"<svg ", text)) >= 7
+    assert "Targets on MovieLens-100K" in text
+
+
+def test_goals_are_run_in_two_processes(movies: Path, tmp_path: Path) -> None:
+    """Figures beside targets as Markdown and as JSON, the same as in one process."""
+    documents = []
+    for jobs in ("1", "2"):
+        out = tmp_path / f"goals-{jobs}.json"
+        words = ["--goals", "--jobs", jobs, "--seeds", "2", "--json", str(out)]
+        assert main(["evaluate", "--ratings", str(movies), *words]) == 0
+        documents.append(json.loads(out.read_text()))
+    assert [goal["name"] for goal in documents[0]["goals"]] == [goal.name for goal in GOALS]
+    assert documents[0]["goals"] == documents[1]["goals"]
+    assert documents[0]["runs"].keys() == {goal.run for goal in GOALS}
+
+
+def test_goals_print_a_table(movies: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line a goal, in Markdown."""
+    assert main(["evaluate", "--ratings", str(movies), "--goals"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    assert len(lines) == 2 + len(GOALS)
+    assert lines[2].startswith("| HR@10, >= 4 stars, positives, raw | 0.")
+
+
+@pytest.mark.slow
+@pytest.mark.embedded
+def test_through_kafka_the_same_stream_is_tested(
+    movies: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blend and popularity here and there, and their ratio; every event is answered."""
+    monkeypatch.chdir(movies)
+    words = ("--compare", "popularity", "--through-kafka", "--embedded", "--partitions", "2")
+    document = run_json(capsys, "--ratings", str(movies), "--order", "shuffled", *words)
+    through = document["through_kafka"]
+    assert through["run"]["events"] == document["events"]
+    tested = through["run"]["tested"]
+    assert tested == document["models"]["blend"]["tested"]
+    assert set(through["hr@10"]) == {"blend", "popularity"}
+    for name, rates in through["hr@10"].items():
+        assert rates["in_process"] == document["models"][name]["hr@10"]
+        assert rates["ratio"] == pytest.approx(rates["through_kafka"] / rates["in_process"])
+        assert 0.5 < rates["ratio"] < 1.5

@@ -101,6 +101,18 @@ def test_a_run_ends_with_the_last_answer() -> None:
     assert shown[-1] == (5, report.last)
 
 
+def test_an_exact_warm_up_is_answered_before_the_rest_is_sent() -> None:
+    """One event of five, its answer, then the other four: the tally of the warm-up is that of one event."""
+    shown: list[tuple[int, Tally | None]] = []
+    replay, events = _replay(Worker(0, 1, 5), shown)
+    replay.exact_warm_up = True
+    report = replay.run()
+    assert events.sent == list(as_events(RATINGS))
+    assert {sent for sent, tally in shown if tally and tally.events < 5} <= {1}
+    assert report.warm is not None
+    assert report.warm.events == 1
+
+
 def test_without_a_worker_nobody_is_waited_for() -> None:
     """The report says what was produced and nothing about answers."""
     shown: list[tuple[int, Tally | None]] = []
