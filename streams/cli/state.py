@@ -159,7 +159,7 @@ def rebuild(
     wanted = chosen(settings, stage, partition)
     names = ", ".join(map(str, wanted))
     if not yes:
-        typer.confirm(f"Wipe {names} in {settings.state_dir} and read it again?", abort=True, err=True)
+        typer.confirm(f"Wipe {names} in {settings.state_folder} and read it again?", abort=True, err=True)
     with interruptible():
         done = read_again(settings, wanted, lambda one: console.print(f"reading {one.name}", style="dim"))
     console.print(_rebuilt(done))
