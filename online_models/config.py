@@ -106,28 +106,82 @@ class RewardConfig:
     Gomez-Uribe and Hunt, 2016)."""
     quick_stop_share: float = 0.03
     """... or than this share of the title."""
+    quick_stop: float = 0.5
+    """Strength of that rejection, and of a skip (reference/algorithms.md section 4, like every number below
+    that names no other source)."""
     liked_share: float = 0.25
-    """From this share of the title on, a playback is a positive; below it, it decides nothing."""
+    """From this share of the title on, a playback is a positive; below it, it decides nothing for a while."""
+    abandoned_after_s: float = 172_800.0
+    """What was left before that and is not gone on with for so long (48 h) is abandoned."""
+    abandoned: float = 0.2
+    """Strength of that mild rejection."""
     unknown_duration_s: float = 2_700.0
     """Length assumed where neither player nor catalogue knows it: 45 minutes."""
+    least: float = 0.3
+    """Weight of the shortest positive; the quantile of its watch time adds up to 1."""
+    quantile_from: int = 200
+    """Playbacks that a bucket of duration holds before its quantiles are believed; the share of the title
+    serves until then. The standard error of a quantile is .035 at 200."""
+    quantile_memory: int = 20_000
+    """Playbacks after which a bucket's past counts half (64 to 60,000): a quantile's standard error is below
+    .005, and it follows when habits change."""
     complete_share: float = 0.9
     """From here on a title counts as completed (credits are not watched)."""
     completion_bonus: float = 0.5
     """Added to the weight of a completed title."""
+    rewatch_bonus: float = 0.3
+    """Added when a title is watched again."""
+    binge_bonus: float = 0.3
+    """Added to the title that the viewer chooses next in a sitting; like the rewatch, a choice made after a
+    watch that pleased."""
+    sitting_gap_s: float = 1_800.0
+    """Longest pause within a sitting: 30 minutes, the session gap of web analytics."""
+    search_bonus: float = 0.3
+    """Added to a title that was searched for, then watched: asked for by name, so worth what a binge is."""
+    autoplay: float = 0.1
+    """Share that a playback counts which nobody chose."""
     thumb_up: float = 2.0
     """Weight of thumbs up: an explicit word is worth two watches."""
     thumb_double_up: float = 3.0
     """Weight of double thumbs up."""
+    thumb_down: float = 2.0
+    """Strength of the rejection by thumb down."""
     liked_stars: float = 4.0
     """Stars from which a rating is a positive of weight 1 (the protocol of the field's published figures)."""
     disliked_stars: float = 2.0
-    """Stars up to which a rating is a rejection; between the two the title only becomes known."""
+    """Stars up to which a rating is a rejection of strength 1; between the two a title only becomes known."""
     wish: float = 0.5
     """Weight of adding a title to the list or naming it at onboarding: wanted, not yet watched."""
     start: float = 0.1
-    """What a start adds to the trending counters; 0 when it started by itself."""
+    """Weight of a start until the stop says more; 0 when it started by itself."""
+    ignored_after: int = 3
+    """Impressions without a play that make a faint rejection. 0: impressions are not counted."""
+    ignored: float = 0.05
+    """Strength of that faint rejection."""
     rejection_days: float = 30.0
-    """Event time after which a rejection is forgotten (reference/algorithms.md, section 4)."""
+    """Event time after which a rejection is forgotten."""
+
+
+Bound = tuple[str, float, float, float]
+_SHARES = ("quick_stop_share", "liked_share", "complete_share", "least", "autoplay")
+_WEIGHTS = (
+    "quick_stop", "abandoned", "completion_bonus", "rewatch_bonus", "binge_bonus", "search_bonus", "thumb_up",
+    "thumb_double_up", "thumb_down", "wish", "start", "ignored",
+)  # fmt: skip
+_TIMES = ("quick_stop_s", "abandoned_after_s", "sitting_gap_s", "rejection_days")
+
+
+def _reward_bounds(r: RewardConfig) -> list[Bound]:
+    return [
+        *((name, getattr(r, name), 0, 1) for name in _SHARES),
+        *((name, getattr(r, name), 0, 10) for name in _WEIGHTS),
+        *((name, getattr(r, name), 0, 1e9) for name in _TIMES),
+        ("unknown_duration_s", r.unknown_duration_s, 1, 1e6),
+        ("liked_stars", r.liked_stars, r.disliked_stars, 5),
+        ("quantile_from", r.quantile_from, 1, 1e12),
+        ("quantile_memory", r.quantile_memory, 64, 60_000),
+        ("ignored_after", r.ignored_after, 0, 255),
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +231,7 @@ class ModelConfig:
             ("known_titles", self.known_titles, 64, 1_000_000),
             ("viewer_slots", self.viewer_slots, 1, 100_000_000),
             ("title_capacity", self.title_capacity, 1, 10_000_000),
+            *_reward_bounds(self.reward),
             *(("horizons", d, least, 1) for d in f.horizons),
             *((name, getattr(c, name), least, 1) for name in ("pair_decay", "seed_decay")),
             *((name, getattr(f, name), 0, 10) for name in ("learning_rate", "viewer_learning_rate")),
@@ -184,7 +239,7 @@ class ModelConfig:
         )
 
     @staticmethod
-    def _require(*bounds: tuple[str, float, float, float]) -> None:
+    def _require(*bounds: Bound) -> None:
         for name, value, low, high in bounds:
             if not low <= value <= high:
                 msg = f"{name} = {value} is outside {low}..{high}"

@@ -9,11 +9,13 @@ from online_models.catalogue import Catalogue, country_code
 from online_models.config import ModelConfig
 from online_models.feedback import Judge
 from online_models.kernels.layout import F8, I4
+from online_models.kernels.reward_layout import JUDGEMENTS
 from online_models.kernels.trial import EXPERTS, prequential
 from online_models.title_side import TitleSide
 from online_models.titles import TitleTable
+from online_models.viewer_arrays import NO_LIMIT
 from online_models.viewer_side import Columns, ViewerSide, blank_signals, columns
-from online_models.viewers import NO_LIMIT, ViewerTable, hash_ids
+from online_models.viewers import ViewerTable, hash_ids
 from schemas import Event, Preferences
 
 __all__ = ["COLUMNS", "Columns", "Recommender"]
@@ -93,7 +95,7 @@ class Recommender:
             self.titles.params,
             self.title_side.owned(),
             feedback,
-            blank_signals(1, self.titles),
+            blank_signals(1 + JUDGEMENTS, self.titles),
             wanted,
             ranks,
         )

@@ -4,7 +4,8 @@ A version that was ever written stays as it is; :mod:`online_models.row_versions
 """
 
 from online_models.config import ModelConfig
-from online_models.kernels.layout import REJECTIONS, RING
+from online_models.kernels.layout import RING
+from online_models.kernels.reward_layout import JUDGEMENT, JUDGEMENTS, REJECTIONS, SHOWN
 from online_models.row_versions import Fields, RowVersions
 
 __all__ = ["TITLE_ROWS", "VIEWER_ROWS"]
@@ -35,7 +36,17 @@ def _viewer_2(config: ModelConfig) -> Fields:
     ]
 
 
-VIEWER_ROWS = RowVersions("a viewer's row", _viewer_1, entry=8).then(_viewer_2)
+def _viewer_3(config: ModelConfig) -> Fields:
+    return [
+        *_viewer_2(config),
+        ("judged", "<u8", (JUDGEMENTS,)),
+        ("judgement", JUDGEMENT, (JUDGEMENTS,)),
+        ("shown", "<u4", (SHOWN,)),
+        ("shown_n", "u1", (SHOWN,)),
+    ]
+
+
+VIEWER_ROWS = RowVersions("a viewer's row", _viewer_1, entry=8).then(_viewer_2).then(_viewer_3)
 """A viewer's packed row: little-endian, these fields, then the keys of known titles, oldest first."""
 
 

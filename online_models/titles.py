@@ -17,7 +17,8 @@ from online_models import snapshots
 from online_models.config import ModelConfig
 from online_models.errors import NonFiniteRowError, RowVersionError
 from online_models.kernels.hashing import fill_keyed, find_many, insert_many
-from online_models.kernels.layout import F4, I4, U8, Params, Reward, Titles
+from online_models.kernels.layout import F4, I4, U8, Params, Titles
+from online_models.reward_params import reward_params
 from online_models.rows import TITLE_ROWS
 
 _OUT, _INP = 0, 1  # sides of the keyed initialisation
@@ -58,7 +59,7 @@ def kernel_params(config: ModelConfig, seed: int) -> Params:
         np.array([b.factorization, b.cowatch, b.popularity], np.float64),
         config.publish_drift,
         config.known_titles,
-        Reward(rejection_ms=config.reward.rejection_days * 86_400e3),
+        reward_params(config.reward),
         seed,
     )
 

@@ -1,18 +1,21 @@
 """What the viewers' side does with a batch: judge it, learn from it, and rank those it touched."""
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from online_models.catalogue import Catalogue
-from online_models.feedback import Verdict
+from online_models.feedback import Action, Verdict
+from online_models.kernels.judgement import PENDING
 from online_models.kernels.layout import F4, F8, I4, I8, U8, Feedback, Lists, Params, Shared, Signals
 from online_models.kernels.observe import observe
 from online_models.kernels.rank import blend_row, pick, represent_many
 from online_models.kernels.trial import EXPERTS, observe_tested
 from online_models.titles import TitleTable
-from online_models.viewers import Loader, ViewerTable
+from online_models.viewers import Loader, ViewerTable, hash_ids
 
 __all__ = [
     "Columns",
@@ -42,6 +45,12 @@ class Columns(NamedTuple):
     """Event times, ms."""
     events: U8
     """Hashes of the event ids, 0 for none; events with several verdicts give each its own."""
+    watched_s: Sequence[float] = ()
+    """Seconds watched, of playbacks; empty where there are none."""
+    durations_s: Sequence[float] = ()
+    """Lengths of the titles in seconds, 0 where unknown; empty as above."""
+    sessions: Sequence[str] = ()
+    """Ids of the sessions, "" where unknown; empty as above."""
 
 
 def columns(verdicts: Sequence[tuple[str, Verdict, int]], events: U8) -> Columns:
@@ -49,8 +58,8 @@ def columns(verdicts: Sequence[tuple[str, Verdict, int]], events: U8) -> Columns
     if not verdicts:
         return Columns((), (), (), (), (), events)
     viewers, judged, at = zip(*verdicts, strict=True)
-    titles, actions, weights = zip(*judged, strict=True)
-    return Columns(viewers, titles, actions, weights, at, events)
+    titles, actions, weights, *playbacks = zip(*judged, strict=True)
+    return Columns(viewers, titles, actions, weights, at, events, *playbacks)
 
 
 def feedback_of(batch: Columns, slots: I4, rows: I4) -> Feedback:
@@ -64,7 +73,22 @@ def feedback_of(batch: Columns, slots: I4, rows: I4) -> Feedback:
         np.clip(weights, 0.0, MAX_WEIGHT).astype(np.float32),
         np.asarray(batch.at, np.int64),
         batch.events,
+        _seconds(batch.watched_s, rows.size),
+        _seconds(batch.durations_s, rows.size),
+        _hashed(batch.sessions, rows.size),
     )
+
+
+def _seconds(values: Sequence[float], n: int) -> F4:
+    return np.asarray(values, np.float32) if values else np.zeros(n, np.float32)
+
+
+def _hashed(sessions: Sequence[str], n: int) -> NDArray[np.uint32]:
+    out = np.zeros(n, np.uint32)
+    if any(sessions):
+        named = np.fromiter(map(bool, sessions), np.bool_, n)
+        out[named] = hash_ids(list(compress(sessions, named.tolist()))).astype(np.uint32) | 1
+    return out
 
 
 def blank_signals(n: int, titles: TitleTable) -> Signals:
@@ -74,12 +98,19 @@ def blank_signals(n: int, titles: TitleTable) -> Signals:
         np.zeros(n, np.uint8),
         np.zeros(n, np.int32),
         np.zeros(n, np.float32),
+        np.zeros(n, np.float32),
         np.zeros(n, np.int64),
         np.zeros((n, c.width), np.float32),
         np.zeros((n, c.input_width), np.float32),
         np.zeros((n, c.factorization.history), np.int32),
         np.zeros(n, np.int32),
     )
+
+
+def first_rows(signals: Signals, n: int) -> Signals:
+    """Return the first ``n`` rows."""
+    columns: list[Any] = [column[:n] for column in signals]
+    return Signals(*columns)
 
 
 class ViewerSide:
@@ -129,10 +160,13 @@ class ViewerSide:
         return feedback_of(batch, slots, rows)
 
     def observe(self, feedback: Feedback) -> tuple[Signals, int]:
-        """Learn a batch; return what it says about titles, and how many of its events were duplicates."""
-        signals = blank_signals(feedback.viewer.size, self.titles)
-        duplicates = observe(self.titles.arrays, self.viewers.arrays, self.params, feedback, signals)
-        return signals, int(duplicates)
+        """Learn a batch; return what it says about titles, and how many of its events were duplicates.
+
+        The signals have a row for each event; rows behind them tell what viewers turn out to have abandoned.
+        """
+        signals = self._room_for(feedback)
+        n, again = observe(self.titles.arrays, self.viewers.arrays, self.params, feedback, signals)
+        return first_rows(signals, n), int(again)
 
     def observe_tested(self, feedback: Feedback, tested: I4) -> tuple[Signals, F8]:
         """Learn a batch, and rank the titles of the positives marked in ``tested`` first.
@@ -140,13 +174,14 @@ class ViewerSide:
         Returns
         -------
         signals, ranks
-            What the batch says about titles; [n, 5] as :meth:`Recommender.prequential` has them.
+            What the batch says about titles, as :meth:`observe` returns it; [n, 5] as
+            :meth:`Recommender.prequential` has them.
         """
-        signals = blank_signals(feedback.viewer.size, self.titles)
+        signals = self._room_for(feedback)
         ranks = np.full((feedback.viewer.size, EXPERTS), -1.0)
         titles, viewers = self.titles.arrays, self.viewers.arrays
-        observe_tested(titles, viewers, self.params, feedback, signals, tested, ranks)
-        return signals, ranks
+        n = observe_tested(titles, viewers, self.params, feedback, signals, tested, ranks)
+        return first_rows(signals, n), ranks
 
     def rank(self, slots: I4, now_ms: int, n: int) -> Lists:
         """Return the best ``n`` titles of each viewer that the guards allow and the viewer does not have."""
@@ -179,6 +214,13 @@ class ViewerSide:
         blend_row(titles, self.viewers.arrays, self.params, slot, int(shared.candidates[0]), row)
         row += shared.dense[0]
         return row
+
+    def _room_for(self, feedback: Feedback) -> Signals:
+        """Allocate signals for a batch and for all that its viewers may turn out to have abandoned."""
+        flags = self.viewers.arrays.judgement["flags"][np.unique(feedback.viewer)]
+        left = np.isin(feedback.action, (Action.LEFT, Action.STOPPED, Action.RESUMED))
+        pending = np.count_nonzero(flags & PENDING) + np.count_nonzero(left)
+        return blank_signals(feedback.viewer.size + int(pending), self.titles)
 
     def _room(self, n: int, size: int) -> F4:
         """Return room for a block's score rows, always the same: fresh pages cost more than the scores."""

@@ -6,6 +6,7 @@ pool (``kernels.history``).
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,24 +16,26 @@ from online_models.config import ModelConfig
 from online_models.errors import NonFiniteRowError
 from online_models.kernels.hashing import fill_keyed
 from online_models.kernels.history import release
-from online_models.kernels.layout import CHUNK, I4, REJECTIONS, RING, U8, Viewers
+from online_models.kernels.layout import CHUNK, I4, U8, Viewers
 from online_models.kernels.pack import gather_known, hash_texts, restore_known
 from online_models.rows import VIEWER_ROWS
 from online_models.titles import TitleTable
+from online_models.viewer_arrays import NUMBERS, SHARED, TITLES, blank
 
-NO_LIMIT = 255
 _TASTE = 2  # side of the keyed initialisation
 _START = 1_024
 _KEEP = 7 / 8  # share of the slots kept when the table is full: an eviction costs a sort, so it frees many
-_FIELDS = (
-    "limit", "country", "positives", "last_at", "seq", "ring_n", "acc", "ring", "taste",
-    "rejected_at", "rejected_weight",
-)  # fmt: skip
-_ZEROED = ("positives", "last_at", "seq", "ring", "ring_n", "country", "rejected_at", "rejected_weight")
-_TITLES = ("rejected",)  # rows of titles, packed as keys
 
 Loader = Callable[[Sequence[str]], Sequence[bytes | None]]
 """Packed rows of viewers that are not hot, of any version; None for strangers."""
+
+
+class Rejection(NamedTuple):
+    """A title turned down, how strongly, and when last (event time, ms)."""
+
+    title_id: str
+    weight: float
+    at_ms: int
 
 
 def hash_ids(ids: Sequence[str]) -> U8:
@@ -83,6 +86,7 @@ class ViewerTable:
         self._used = np.zeros(slots, np.int64)
         self._clock = 0
         self._head = VIEWER_ROWS.dtype(config)
+        self._blank = blank(config, 1, 0)
         self.arrays = self._allocate(slots, slots)
 
     def __len__(self) -> int:
@@ -126,12 +130,12 @@ class ViewerTable:
         a = self.arrays
         heads = np.zeros(slots.size, self._head)
         heads["version"] = VIEWER_ROWS.version
-        for name in ("known", *_FIELDS):
+        for name in ("known", *NUMBERS):
             heads[name] = getattr(a, name)[slots]
-        for name in _TITLES:
+        for name in TITLES:
             rows = getattr(a, name)[slots]
             heads[name] = np.where(rows >= 0, self.titles.arrays.key[rows], np.uint64(0))
-        if not (np.isfinite(heads["taste"]).all() and np.isfinite(heads["acc"]).all()):
+        if not all(np.isfinite(heads[name]).all() for name in ("taste", "acc", "rejected_weight")):
             msg = "a viewer's row is not finite after learning"
             raise NonFiniteRowError(msg)
         starts = np.concatenate(([0], np.cumsum(heads["known"], dtype=np.int64)))
@@ -151,6 +155,15 @@ class ViewerTable:
             for r, k in zip(rows.tolist(), keys, strict=True)
             if r >= 0
         ]
+
+    def rejected(self, viewer_id: str) -> list[Rejection]:
+        """Rejections of a hot viewer, newest first."""
+        slot, a = self._slots.get(viewer_id), self.arrays
+        if slot is None:
+            return []
+        held = zip(a.rejected[slot].tolist(), a.rejected_weight[slot], a.rejected_at[slot], strict=True)
+        found = [Rejection(self.titles.ids[t], float(w), int(at)) for t, w, at in held if t >= 0]
+        return sorted(found, key=lambda one: (-one.at_ms, one.title_id))
 
     def snapshot(self) -> bytes:
         """Return the hot viewers as bytes (:mod:`online_models.snapshots`), without the titles."""
@@ -195,9 +208,9 @@ class ViewerTable:
         titles = self.titles.by_key(keys & ~np.uint64(1))
         self.reserve(int((-(-heads["known"] // CHUNK)).sum()))
         a = self.arrays
-        for name in _FIELDS:
+        for name in NUMBERS:
             getattr(a, name)[slots] = heads[name]
-        for name in _TITLES:
+        for name in TITLES:
             held = heads[name] != 0
             found = np.full(held.shape, -1, np.int32)
             found[held] = self.titles.by_key(heads[name][held])
@@ -221,38 +234,13 @@ class ViewerTable:
         del self._slots[self.ids[slot]]
         a = self.arrays
         release(a, slot)
-        for name in _ZEROED:
-            getattr(a, name)[slot] = 0
-        for name in _TITLES:
-            getattr(a, name)[slot] = -1
-        a.limit[slot] = NO_LIMIT
-        a.acc[slot] = self.config.factorization.initial_accumulator
+        for name in set(Viewers._fields) - set(SHARED):
+            getattr(a, name)[slot] = getattr(self._blank, name)[0]
         self.ids[slot] = ""
         self._free.append(slot)
 
     def _allocate(self, capacity: int, chunks: int) -> Viewers:
-        f = self.config.factorization
-        fresh = Viewers(
-            taste=np.zeros((capacity, f.factors), np.float32),
-            acc=np.full(capacity, f.initial_accumulator, np.float32),
-            known=np.zeros(capacity, np.int32),
-            positives=np.zeros(capacity, np.int64),
-            tail=np.full(capacity, -1, np.int32),
-            last_at=np.zeros(capacity, np.int64),
-            key=np.zeros(capacity, np.uint64),
-            seq=np.zeros(capacity, np.int64),
-            limit=np.full(capacity, NO_LIMIT, np.uint8),
-            country=np.zeros(capacity, np.uint16),
-            ring=np.zeros((capacity, RING), np.uint64),
-            ring_n=np.zeros(capacity, np.int32),
-            rejected=np.full((capacity, REJECTIONS), -1, np.int32),
-            rejected_at=np.zeros((capacity, REJECTIONS), np.int64),
-            rejected_weight=np.zeros((capacity, REJECTIONS), np.float32),
-            chunk=np.zeros((chunks, CHUNK), np.int32),
-            prev=np.full(chunks, -1, np.int32),
-            free=np.zeros(chunks, np.int32),
-            pool=np.zeros(1, np.int64),
-        )
+        fresh = blank(self.config, capacity, chunks)
         old_slots, old_chunks = 0, 0
         if hasattr(self, "arrays"):
             old_slots, old_chunks = self.arrays.known.size, self.arrays.prev.size

@@ -49,7 +49,8 @@ def inspect_viewer(settings: Settings, viewer_id: str) -> dict[str, Any]:
     -------
     dict
         ``viewer_id, partition, positives, pages, last_event, country, maturity_limit, known, recent`` (newest
-        first, each with ``title_id`` and ``liked``), ``page`` (as on the wire, None where there is none).
+        first, each with ``title_id`` and ``liked``), ``rejected`` (newest first, each with ``title_id``,
+        ``weight`` and ``at``), ``page`` (as on the wire, None where there is none).
 
     Raises
     ------

@@ -25,12 +25,13 @@ from online_models.config import ModelConfig
 from online_models.errors import ConfigMismatchError, NonFiniteRowError, RowVersionError
 from online_models.kernels.layout import I8
 from online_models.row_versions import RowVersions
+from online_models.watch_time import EMPTY, Counts
 from streams.errors import StateError, StateVersionError
 from streams.stage import Row, StateView
 
 __all__ = [
-    "ALL", "FORMAT", "LEARNED", "ROLE", "SENT", "Form", "PartitionRow", "count", "explained", "is_reserved",
-    "numbers", "require_format",
+    "ALL", "FORMAT", "LEARNED", "ROLE", "SENT", "WATCH_TIME", "Form", "PartitionRow", "count", "explained",
+    "is_reserved", "numbers", "require_format",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -156,7 +157,10 @@ it opens it, and not at the first row that it cannot read."""
 ROLE: PartitionRow[tuple[int, int, bool, str] | None] = PartitionRow("role", _role(), empty=None)
 """Viewers stage: what the version is (:class:`streams.cutover.Role`); None before it met a switch."""
 
-ALL: tuple[PartitionRow[Any], ...] = (SENT, LEARNED, FORMAT, ROLE)
+WATCH_TIME: PartitionRow[Counts] = PartitionRow("watch-time", numbers("<u2"), empty=EMPTY)
+"""Viewers stage: how long titles of like length are watched (:mod:`online_models.watch_time`)."""
+
+ALL: tuple[PartitionRow[Any], ...] = (SENT, LEARNED, FORMAT, ROLE, WATCH_TIME)
 """Every row of a partition's own that there is."""
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from online_models.titles import TitleTable
-from online_models.viewers import NO_LIMIT, ViewerTable
+from online_models.viewer_arrays import NO_LIMIT
+from online_models.viewers import ViewerTable
 from streams import title_rows
 from streams.partition_rows import explained
 
@@ -35,7 +36,8 @@ def viewers_in_words(
     ------
     dict
         ``viewer_id, positives, pages, last_event`` (ISO 8601), ``country, maturity_limit, known`` (oldest
-        first, each with ``title_id`` and ``liked``), ``taste`` where it is wanted.
+        first, each with ``title_id`` and ``liked``), ``rejected`` (newest first, each with ``title_id``,
+        ``weight`` and ``at``), ``taste`` where it is wanted.
     """
     table = ViewerTable(titles.config, titles, slots=max(1, len(rows)))
     ids = [key.decode(errors="replace") for key, _ in rows]
@@ -52,6 +54,10 @@ def viewers_in_words(
             "country": int(a.country[slot]).to_bytes(2, "little").decode() if a.country[slot] else None,
             "maturity_limit": None if a.limit[slot] == NO_LIMIT else int(a.limit[slot]),
             "known": known,
+            "rejected": [
+                {"title_id": one.title_id or NAMELESS, "weight": round(one.weight, 3), "at": when(one.at_ms)}
+                for one in table.rejected(viewer_id)
+            ],
             **({"taste": a.taste[slot].tolist()} if vectors else {}),
         }
 

@@ -2,7 +2,7 @@
 
 ::
 
-    header | action u1[n] | title u2[n] | weight f4[n] | at i8[n] | depth u2[n]
+    header | action u1[n] | title u2[n] | weight f4[n] | change f4[n] | at i8[n] | depth u2[n]
            | x f2[p, D] | gradient f2[p, HK] | history u2[sum of depth] | keys u8[t] | name ends u4[t] | names
 
 All little-endian. Titles are numbers of the record's own dictionary (keys and names at its end); ``x`` and
@@ -12,13 +12,14 @@ has at most :data:`MOST_BYTES`; each dictionary entry takes 14 bytes or more, so
 by themselves.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from online_models.config import ModelConfig
 from online_models.feedback import Action
 from online_models.kernels.layout import I4, Signals
 from online_models.row_versions import RowVersions
@@ -27,7 +28,26 @@ from online_models.viewer_side import blank_signals
 from streams.errors import StateError
 from streams.partition_rows import explained
 
-VERSIONS = RowVersions("a signals record")
+_HEADER = np.dtype([
+    ("version", "<u2"), ("partition", "<u2"), ("events", "<u4"), ("width", "<u2"), ("inputs", "<u2"),
+    ("positives", "<u4"), ("history", "<u4"), ("titles", "<u4"), ("names", "<u4"), ("sent", "<i8"),
+])  # fmt: skip
+
+
+def _with_change(records: Sequence[bytes], _: ModelConfig) -> list[bytes]:
+    """Version 2: counters move by the change; until then they moved by the weight, but for rejections."""
+    out = []
+    for record in records:
+        n = int(np.frombuffer(record, _HEADER, count=1)[0]["events"])
+        start = _HEADER.itemsize
+        at, end = start + 3 * n, start + 7 * n  # the weights
+        action = np.frombuffer(record, np.uint8, count=n, offset=start)
+        change = np.where(action == Action.REJECT, 0.0, np.frombuffer(record[at:end], "<f4")).astype("<f4")
+        out.append(b"\2" + record[1:end] + change.tobytes() + record[end:])
+    return out
+
+
+VERSIONS = RowVersions("a signals record").then(upgrade=_with_change)
 """Versions of the record."""
 MOST_EVENTS = 1_000
 """Signals in a record: about 300 bytes each at the default configuration, 6 kB at the largest."""
@@ -35,11 +55,6 @@ MOST_BYTES = 900_000
 """Bytes of a record: Kafka's default limit is 1 MB, headers and the batch's overhead included."""
 
 Index = NDArray[np.intp]
-
-_HEADER = np.dtype([
-    ("version", "<u2"), ("partition", "<u2"), ("events", "<u4"), ("width", "<u2"), ("inputs", "<u2"),
-    ("positives", "<u4"), ("history", "<u4"), ("titles", "<u4"), ("names", "<u4"), ("sent", "<i8"),
-])  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +125,7 @@ def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
     out.action[:] = columns.take("u1", n)
     numbers = columns.take("<u2", n)
     out.weight[:] = columns.take("<f4", n)
+    out.change[:] = columns.take("<f4", n)
     out.at[:] = columns.take("<i8", n)
     out.depth[:] = columns.take("<u2", n)
     positive = out.action == Action.POSITIVE
@@ -187,10 +203,10 @@ def _pack_one(signals: Signals, titles: TitleTable, partition: int, sent: int) -
         p, history.size, rows.size, len(blob), sent,
     )  # fmt: skip
     parts = (
-        head, signals.action, numbers[:n], signals.weight.astype("<f4"), signals.at.astype("<i8"),
-        signals.depth.astype("<u2"), signals.x[positive].astype("<f2"),
-        signals.gradient[positive].astype("<f2"), numbers[n:], titles.arrays.key[rows].astype("<u8"),
-        np.cumsum([len(name) for name in names], dtype="<u4"),
+        head, signals.action, numbers[:n], signals.weight.astype("<f4"),
+        signals.change.astype("<f4"), signals.at.astype("<i8"), signals.depth.astype("<u2"),
+        signals.x[positive].astype("<f2"), signals.gradient[positive].astype("<f2"), numbers[n:],
+        titles.arrays.key[rows].astype("<u8"), np.cumsum([len(name) for name in names], dtype="<u4"),
     )  # fmt: skip
     return b"".join([*(part.tobytes() for part in parts), blob])
 

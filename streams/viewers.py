@@ -15,11 +15,12 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
+from online_models import watch_time
 from online_models.feedback import Action, Judge
 from online_models.kernels.layout import I4, Feedback, Signals
 from online_models.rows import VIEWER_ROWS
+from online_models.viewer_arrays import NO_LIMIT
 from online_models.viewer_side import ViewerSide
-from online_models.viewers import NO_LIMIT
 from schemas import topics
 from streams import partition_rows, viewer_rows
 from streams import signals as wire
@@ -132,6 +133,7 @@ class ViewersStep(VersionedStep):
             ttl_ms=int(settings.list_ttl_s * 1000),
         )
         self._sent = partition_rows.SENT.read(store)
+        watch_time.load(self._side.viewers.arrays, partition_rows.WATCH_TIME.read(store))
         self._unsaid = partition_rows.require_format(store, VIEWER_ROWS)
         stage.lead.sent(partition, self._sent)
         stage.lead.catches_up(partition, late=self.silent)
@@ -158,6 +160,9 @@ class ViewersStep(VersionedStep):
             slots = np.array(sorted(touched), np.int32)
             out.rows.extend(viewer_rows.pack(self._side.viewers, slots))
             out.rows.extend((partition_rows.SENT.row(self._sent), *self._unsaid))
+            counts = watch_time.take_moved(self._side.viewers.arrays)
+            if counts is not None:
+                out.rows.append(partition_rows.WATCH_TIME.row(counts))
             self._unsaid = []
         self._stage.metrics.cache_slots.labels(STAGE).set(len(self._side.viewers))
         return out
@@ -194,7 +199,8 @@ class ViewersStep(VersionedStep):
 
     def _fresh(self, feedback: Feedback, signals: Signals, intake: Intake) -> NDArray[np.bool_]:
         """Say which verdicts changed their viewer, and count the events that came for a second time."""
-        fresh: NDArray[np.bool_] = (signals.action != Action.NOTHING) | (feedback.action == Action.NOTHING)
+        came_to = signals.action[: feedback.action.size]
+        fresh: NDArray[np.bool_] = (came_to != Action.NOTHING) | (feedback.action == Action.NOTHING)
         again = len({intake.offsets[n] for n in np.flatnonzero(~fresh).tolist()})
         if again:
             self._stage.metrics.events.labels(STAGE, "duplicate").inc(again)
@@ -219,8 +225,10 @@ class ViewersStep(VersionedStep):
     def _moved(
         self, feedback: Feedback, signals: Signals, fresh: NDArray[np.bool_], offsets: Sequence[int]
     ) -> list[Moved]:
-        """Return the verdicts that changed taste or known titles, or all where every event gets a page."""
-        moving = fresh if self._settings.list_per_event else np.isin(signals.action, _MOVING)
+        """Return the verdicts that changed taste or known titles; all news, where every event gets a page."""
+        came_to = signals.action[: feedback.action.size]
+        news = fresh & (feedback.action != Action.SIGHTED)
+        moving = news if self._settings.list_per_event else np.isin(came_to, _MOVING)
         at = np.flatnonzero(moving)
         caused = map(offsets.__getitem__, at.tolist())
         return list(zip(feedback.viewer[at].tolist(), caused, feedback.at[at].tolist(), strict=True))

@@ -9,6 +9,7 @@ import numpy as np
 from online_models.config import WAYS
 from online_models.kernels.factorization import SMALL, draw_negatives, scratch, softmax_gradient, tick
 from online_models.kernels.hashing import below, mix
+from online_models.kernels.judgement import POSITIVE, REJECT, TOUCH
 from online_models.kernels.layout import (
     I4,
     Params,
@@ -17,7 +18,6 @@ from online_models.kernels.layout import (
     Titles,
     jit,
 )
-from online_models.kernels.observe import POSITIVE, REJECT, TOUCH
 
 
 @jit
@@ -126,19 +126,32 @@ def learn_pairs(titles: Titles, params: Params, owned: I4, signals: Signals, i: 
 def count(titles: Titles, params: Params, t: int, w: float, at: int) -> None:
     """Add a watch to the decayed counters: c <- c * 2 ** (-(t - t0) / half_life) + w, O(1), in event time.
 
-    A late watch is worth what it has decayed to by the newest.
+    A late watch is worth what it has decayed to by the newest. What is taken back is dated by when it was
+    given, and no counter falls below nothing.
     """
     gap, late = max(at - titles.trend_at[t], 0), min(at - titles.trend_at[t], 0)
     for h in range(3):
         kept = titles.trend[t, h] * 2.0 ** (-gap / params.half_lives[h])
-        titles.trend[t, h] = kept + w * 2.0 ** (late / params.half_lives[h])
+        titles.trend[t, h] = max(kept + w * 2.0 ** (late / params.half_lives[h]), 0.0)
     titles.trend_at[t] = max(titles.trend_at[t], at)
+
+
+@jit
+def change_weight(titles: Titles, params: Params, signals: Signals, i: int, kind: int) -> None:
+    """Count a signal of a kind (column of ``counts``), and move the title's counters by its difference."""
+    t, w = signals.title[i], float(signals.change[i])
+    titles.counts[t, kind] += 1
+    titles.changed[t] = 1
+    if w != 0:
+        titles.watches[t] = max(titles.watches[t] + w, 0.0)
+        titles.norm[t] = np.float32(max(titles.watches[t], 1.0) ** -params.alpha)
+        count(titles, params, t, w, signals.at[i])
 
 
 @jit
 def learn_title(titles: Titles, params: Params, owned: I4, signals: Signals, i: int, work: Scratch) -> None:
     """Everything that a positive says about titles, as far as they are this shard's (``owned``)."""
-    t, w = signals.title[i], signals.weight[i]
+    t = signals.title[i]
     if owned[t]:
         activate(titles, t)
         if params.negatives > 0:
@@ -146,11 +159,7 @@ def learn_title(titles: Titles, params: Params, owned: I4, signals: Signals, i: 
             for step in range(signals.depth[i]):
                 work.mark[signals.history[i, step]] = stamp
             learn_outputs(titles, params, signals, i, stamp, work)
-        titles.watches[t] += w
-        titles.norm[t] = np.float32(max(titles.watches[t], 1.0) ** -params.alpha)
-        titles.counts[t, 0] += 1
-        titles.changed[t] = 1
-        count(titles, params, t, w, signals.at[i])
+        change_weight(titles, params, signals, i, 0)
     if params.negatives > 0:
         learn_inputs(titles, params, owned, signals, i)
     learn_pairs(titles, params, owned, signals, i)
@@ -163,13 +172,9 @@ def absorb_one(titles: Titles, params: Params, owned: I4, signals: Signals, i: i
     if signals.action[i] == POSITIVE:
         learn_title(titles, params, owned, signals, i, work)
     elif owned[t] and signals.action[i] == REJECT:
-        titles.counts[t, 1] += 1
-        titles.changed[t] = 1
+        change_weight(titles, params, signals, i, 1)
     elif owned[t] and signals.action[i] == TOUCH:
-        titles.counts[t, 2] += 1
-        titles.changed[t] = 1
-        if signals.weight[i] > 0:
-            count(titles, params, t, signals.weight[i], signals.at[i])
+        change_weight(titles, params, signals, i, 2)
 
 
 @jit

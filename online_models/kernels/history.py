@@ -40,18 +40,49 @@ def mark_known(viewers: Viewers, v: int, mark: I4, stamp: int) -> None:
 
 
 @jit
-def is_known(viewers: Viewers, v: int, title: int) -> bool:
-    """Whether the viewer has the title already, liked or not."""
+def standing(viewers: Viewers, v: int, title: int) -> int:
+    """How the viewer stands to a title: 1 for liked, -1 for known but not liked, 0 for unknown."""
     c = viewers.tail[v]
     used = (viewers.known[v] - 1) % CHUNK + 1
     while c >= 0:
         for s in range(used):
-            t = viewers.chunk[c, s]
-            if (t if t >= 0 else ~t) == title:
-                return True
+            if viewers.chunk[c, s] == title:
+                return 1
+            if viewers.chunk[c, s] == ~title:
+                return -1
         c = viewers.prev[c]
         used = CHUNK
-    return False
+    return 0
+
+
+@jit
+def unlike(viewers: Viewers, v: int, title: int) -> None:
+    """Leave a liked title where it stands, known but not liked."""
+    c = viewers.tail[v]
+    used = (viewers.known[v] - 1) % CHUNK + 1
+    while c >= 0:
+        for s in range(used):
+            if viewers.chunk[c, s] == title:
+                viewers.chunk[c, s] = ~title
+        c = viewers.prev[c]
+        used = CHUNK
+
+
+@jit
+def like(viewers: Viewers, v: int, title: int) -> None:
+    """Make a title that is known but not liked the newest of the history; what came after it moves up."""
+    carried = title
+    c = viewers.tail[v]
+    used = (viewers.known[v] - 1) % CHUNK + 1
+    while c >= 0:
+        for s in range(used - 1, -1, -1):
+            former = viewers.chunk[c, s]
+            viewers.chunk[c, s] = carried
+            if former == ~title:
+                return
+            carried = former
+        c = viewers.prev[c]
+        used = CHUNK
 
 
 @jit

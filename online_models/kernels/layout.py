@@ -9,6 +9,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from online_models.kernels.reward_layout import Reward
+
 F4 = NDArray[np.float32]
 F8 = NDArray[np.float64]
 I4 = NDArray[np.int32]
@@ -20,11 +22,6 @@ CHUNK = 32
 """Known titles per chunk of a viewer's list: 128 bytes, so that a viewer of a few titles pays for few."""
 RING = 16
 """Event ids remembered per viewer against duplicates: a producer's retries follow within a few events."""
-MOST_REJECTED = 2.0
-"""No title is rejected more strongly than by a thumb down."""
-REJECTIONS = 16
-"""Rejected titles remembered per viewer: 256 bytes; who rejects more within a month keeps the strongest."""
-
 # "No NaN" and "no infinity" are not assumed: lists are masked with -inf, finiteness is checked.
 jit: Any = numba.njit(
     cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp", "afn"}
@@ -103,6 +100,14 @@ class Viewers(NamedTuple):
     """[V, REJECTIONS] event time of the newest rejection of the title, ms."""
     rejected_weight: F4
     """[V, REJECTIONS] how strongly: the sum of the title's rejections, at most ``MOST_REJECTED``."""
+    judged: I4
+    """[V, JUDGEMENTS] titles whose judgement may still move, -1 where empty, in no order."""
+    judgement: NDArray[Any]
+    """[V, JUDGEMENTS] what is thought of them (``JUDGEMENT``)."""
+    shown: NDArray[np.uint32]
+    """[V, SHOWN] upper halves of the keys of titles that were shown and not played, 0 where empty."""
+    shown_n: U1
+    """[V, SHOWN] how often."""
     chunk: I4
     """[C, CHUNK] known titles, oldest first; ~title where known but not liked."""
     prev: I4
@@ -111,6 +116,10 @@ class Viewers(NamedTuple):
     """[C] stack of free chunks; the first ``pool[0]`` are valid."""
     pool: I8
     """[1] number of free chunks."""
+    watch_time: NDArray[np.uint16]
+    """[BUCKETS, BINS] playbacks of all viewers, by duration and share watched."""
+    watch_moved: U1
+    """[1] 1 where one was counted since they were last packed."""
 
 
 class Feedback(NamedTuple):
@@ -123,22 +132,30 @@ class Feedback(NamedTuple):
     action: U1
     """[n] what to do (``online_models.feedback.Action``)."""
     weight: F4
-    """[n] strength of a positive or of a rejection, >= 0."""
+    """[n] strength of what was said, >= 0; of a playback the share that counts."""
     at: I8
     """[n] event time, ms."""
     event: U8
     """[n] hash of the event id, 0 for none: a repeated one changes nothing."""
+    watched: F4
+    """[n] seconds watched in the playback so far, of a stop."""
+    duration: F4
+    """[n] length of the title in seconds, 0 where unknown."""
+    session: NDArray[np.uint32]
+    """[n] hash of the session, 0 where unknown."""
 
 
 class Signals(NamedTuple):
     """What a batch says about titles: written by the viewers' side, learned by the titles'."""
 
     action: U1
-    """[n] action after de-duplication; a watch of a known title has become a touch."""
+    """[n] what the event came to; 0 for a duplicate."""
     title: I4
     """[n] row of the title."""
     weight: F4
-    """[n]."""
+    """[n] strength of a positive or of a rejection."""
+    change: F4
+    """[n] by how much the weight of what this viewer thinks of the title has changed: counters move by it."""
     at: I8
     """[n] event time, ms."""
     x: F4
@@ -149,12 +166,6 @@ class Signals(NamedTuple):
     """[n, L] liked titles before the event, newest first."""
     depth: I4
     """[n] titles in ``history``."""
-
-
-class Reward(NamedTuple):
-    """The reward's constants as the kernels take them (``online_models.config.RewardConfig``)."""
-
-    rejection_ms: float
 
 
 class Params(NamedTuple):

@@ -11,41 +11,64 @@ from online_models.kernels.factorization import (
     tick,
 )
 from online_models.kernels.hashing import mix
-from online_models.kernels.history import append, is_known, mark_known, recent
+from online_models.kernels.history import append, like, mark_known, recent, standing, unlike
+from online_models.kernels.judgement import (
+    FOLLOW,
+    KNOWN,
+    POSITIVE,
+    REJECT,
+    START,
+    TOUCH,
+    judge,
+    settle_abandoned,
+)
 from online_models.kernels.layout import RING, Feedback, Params, Scratch, Signals, Titles, Viewers, jit
 from online_models.kernels.rejections import forgive, reject
 
-POSITIVE, REJECT, TOUCH, KNOWN = 1, 2, 3, 4  # as in online_models.feedback.Action
+
+@jit
+def is_repeated(viewers: Viewers, v: int, event: int) -> bool:
+    """Whether the viewer had an event id of late; remembers it if not."""
+    if event == np.uint64(0):
+        return False
+    for s in range(RING):
+        if viewers.ring[v, s] == event:
+            return True
+    viewers.ring[v, viewers.ring_n[v] % RING] = event
+    viewers.ring_n[v] += 1
+    return False
 
 
 @jit
-def settle(viewers: Viewers, feedback: Feedback, i: int) -> np.int64:
-    """Return an event's action, -1 for a duplicate, and remember the event's id.
+def settle(
+    titles: Titles,
+    viewers: Viewers,
+    params: Params,
+    feedback: Feedback,
+    i: int,
+    signals: Signals,
+    o: int,
+    spare: int,
+) -> tuple[int, int]:
+    """Begin row ``o`` of the signals with event ``i``; a positive takes the viewer's history along.
 
-    A positive of a title that the viewer has becomes a touch.
+    What the viewer has abandoned by then becomes rows from ``spare`` on. Returns the action, -1 for a
+    duplicate, and the next spare row.
     """
-    v, event = feedback.viewer[i], feedback.event[i]
-    if event != np.uint64(0):
-        for s in range(RING):
-            if viewers.ring[v, s] == event:
-                return np.int64(-1)
-        viewers.ring[v, viewers.ring_n[v] % RING] = event
-        viewers.ring_n[v] += 1
-    if feedback.action[i] == POSITIVE and is_known(viewers, v, feedback.title[i]):
-        return np.int64(TOUCH)
-    return np.int64(feedback.action[i])
-
-
-@jit
-def open_signal(viewers: Viewers, feedback: Feedback, i: int, action: int, signals: Signals, o: int) -> None:
-    """Begin row ``o`` of the signals with event ``i``; a positive takes the viewer's history along."""
-    signals.action[o] = max(action, 0)
+    v = feedback.viewer[i]
     signals.title[o] = feedback.title[i]
-    signals.weight[o] = feedback.weight[i]
-    signals.at[o] = feedback.at[i]
     signals.depth[o] = 0
+    if is_repeated(viewers, v, feedback.event[i]):
+        signals.action[o] = 0
+        signals.at[o] = feedback.at[i]
+        signals.weight[o] = signals.change[o] = 0.0
+        return -1, spare
+    spare = settle_abandoned(viewers, params, v, feedback.at[i], signals, spare)
+    action = judge(titles, viewers, params, feedback, i, signals, o)
+    signals.action[o] = action
     if action == POSITIVE:
-        signals.depth[o] = recent(viewers, feedback.viewer[i], signals.history[o])
+        signals.depth[o] = recent(viewers, v, signals.history[o])
+    return action, spare
 
 
 @jit
@@ -80,33 +103,46 @@ def learn_viewer(
 
 
 @jit
-def remember(viewers: Viewers, params: Params, feedback: Feedback, i: int, action: int) -> None:
-    """Add the title of event ``i`` to the viewer's known ones."""
-    v, t = feedback.viewer[i], feedback.title[i]
+def remember(
+    viewers: Viewers, params: Params, feedback: Feedback, i: int, action: int, signals: Signals, o: int
+) -> None:
+    """Take over what event ``i`` says about known, liked and rejected titles."""
+    v, t, at = feedback.viewer[i], feedback.title[i], feedback.at[i]
+    stands = standing(viewers, v, t) if action in (POSITIVE, REJECT, KNOWN) else 0
     if action == POSITIVE:
-        append(viewers, v, t, params.known_limit)
+        if stands < 0:
+            like(viewers, v, t)
+        else:
+            append(viewers, v, t, params.known_limit)
         viewers.positives[v] += 1
-    elif action in (REJECT, KNOWN) and not is_known(viewers, v, t):
-        append(viewers, v, ~t, params.known_limit)
-    if action == REJECT:
-        reject(viewers, params, v, t, float(feedback.weight[i]), feedback.at[i])
-    elif feedback.action[i] == POSITIVE:
         forgive(viewers, v, t)
-    viewers.last_at[v] = max(viewers.last_at[v], feedback.at[i])
+    elif action == TOUCH and signals.change[o] > 0 and feedback.action[i] not in (START, FOLLOW):
+        forgive(viewers, v, t)
+    elif action in (REJECT, KNOWN) and stands == 0:
+        append(viewers, v, ~t, params.known_limit)
+    elif action == REJECT and stands > 0:
+        unlike(viewers, v, t)
+    if action == REJECT:
+        reject(viewers, params, v, t, float(signals.weight[o]), at)
+    viewers.last_at[v] = max(viewers.last_at[v], at)
 
 
 @jit
-def observe(titles: Titles, viewers: Viewers, params: Params, feedback: Feedback, signals: Signals) -> int:
-    """Learn a batch on the viewers' side; fill the signals. Returns the number of duplicates (action 0)."""
+def observe(
+    titles: Titles, viewers: Viewers, params: Params, feedback: Feedback, signals: Signals
+) -> tuple[int, int]:
+    """Learn a batch on the viewers' side; fill the signals, a row an event, then what was abandoned.
+
+    Returns the number of rows filled, and how many events were duplicates (action 0).
+    """
     work = scratch(titles, params)
-    duplicates = 0
+    duplicates, spare = 0, feedback.viewer.size
     for i in range(feedback.viewer.size):
-        action = settle(viewers, feedback, i)
-        open_signal(viewers, feedback, i, action, signals, i)
+        action, spare = settle(titles, viewers, params, feedback, i, signals, i, spare)
         if action < 0:
             duplicates += 1
             continue
         if action == POSITIVE and params.negatives > 0:
             learn_viewer(titles, viewers, params, feedback.viewer[i], signals, i, work)
-        remember(viewers, params, feedback, i, action)
-    return duplicates
+        remember(viewers, params, feedback, i, action, signals, i)
+    return spare, duplicates

@@ -6,7 +6,8 @@ titles, which are never shown again (``history``). A place whose time is up coun
 
 import numpy as np
 
-from online_models.kernels.layout import MOST_REJECTED, Params, Viewers, jit
+from online_models.kernels.layout import Params, Viewers, jit
+from online_models.kernels.reward_layout import MOST_REJECTED
 
 
 @jit

@@ -5,6 +5,7 @@ import numpy as np
 from online_models.kernels.absorb import absorb_one
 from online_models.kernels.factorization import represent, scratch, tick
 from online_models.kernels.history import mark_known
+from online_models.kernels.judgement import POSITIVE
 from online_models.kernels.layout import (
     F4,
     F8,
@@ -17,7 +18,7 @@ from online_models.kernels.layout import (
     Viewers,
     jit,
 )
-from online_models.kernels.observe import POSITIVE, learn_viewer, open_signal, remember, settle
+from online_models.kernels.observe import learn_viewer, remember, settle
 from online_models.kernels.rank import cowatch
 
 EXPERTS = 5
@@ -117,25 +118,25 @@ def prequential(
 ) -> None:
     """Test, then learn on both sides, event by event.
 
-    ``signals`` holds one event; ``tested`` [n] says which positives to test; ``ranks`` [n, EXPERTS] receives
-    -1 where untested and inf for a title never watched before.
+    ``signals`` holds one event, and what its viewer has abandoned; ``tested`` [n] says which positives to
+    test; ``ranks`` [n, EXPERTS] receives -1 where untested and inf for a title never watched before.
     """
     work = scratch(titles, params)
     score = np.zeros((EXPERTS, titles.bias.size if tested.any() else 0), np.float32)
     ranks[:] = -1.0
     for i in range(feedback.viewer.size):
         v = feedback.viewer[i]
-        action = settle(viewers, feedback, i)
+        action, spare = settle(titles, viewers, params, feedback, i, signals, 0, 1)
         if action < 0:
             continue
-        open_signal(viewers, feedback, i, action, signals, 0)
         if action == POSITIVE:
             if tested[i] and viewers.known[v] > 0:
                 place(titles, viewers, params, v, signals, 0, work, score, ranks[i])
             if params.negatives > 0:
                 learn_viewer(titles, viewers, params, v, signals, 0, work)
-        absorb_one(titles, params, owned, signals, 0, work)
-        remember(viewers, params, feedback, i, action)
+        for o in range(spare):
+            absorb_one(titles, params, owned, signals, o, work)
+        remember(viewers, params, feedback, i, action, signals, 0)
 
 
 @jit
@@ -147,15 +148,18 @@ def observe_tested(
     signals: Signals,
     tested: I4,
     ranks: F8,
-) -> None:
-    """Learn a batch as ``observe.observe`` does; fill ``ranks`` [n, EXPERTS] as :func:`prequential` does."""
+) -> int:
+    """Learn a batch as ``observe.observe`` does; fill ``ranks`` [n, EXPERTS] as :func:`prequential` does.
+
+    Returns the number of signals filled.
+    """
     work = scratch(titles, params)
     score = np.zeros((EXPERTS, titles.bias.size), np.float32)
     ranks[:] = -1.0
+    spare = feedback.viewer.size
     for i in range(feedback.viewer.size):
         v = feedback.viewer[i]
-        action = settle(viewers, feedback, i)
-        open_signal(viewers, feedback, i, action, signals, i)
+        action, spare = settle(titles, viewers, params, feedback, i, signals, i, spare)
         if action < 0:
             continue
         if action == POSITIVE:
@@ -163,4 +167,5 @@ def observe_tested(
                 place(titles, viewers, params, v, signals, i, work, score, ranks[i])
             if params.negatives > 0:
                 learn_viewer(titles, viewers, params, v, signals, i, work)
-        remember(viewers, params, feedback, i, action)
+        remember(viewers, params, feedback, i, action, signals, i)
+    return spare

@@ -32,9 +32,12 @@ def viewer(
 
     found = inspect_viewer(_settings(brokers, prefix), viewer_id)
     console = human(json)
-    console.print(_facts(f"viewer {viewer_id}", found, ("recent", "page", "viewer_id")))
+    console.print(_facts(f"viewer {viewer_id}", found, ("recent", "rejected", "page", "viewer_id")))
     recent = [(one["title_id"], "yes" if one["liked"] else "no") for one in found["recent"]]
     console.print(_table("watched or judged, newest first", ("title", "liked"), recent[:SHOWN]))
+    if found["rejected"]:
+        rejected = [(one["title_id"], str(one["weight"]), one["at"]) for one in found["rejected"]]
+        console.print(_table("turned down of late, newest first", ("title", "weight", "when"), rejected))
     for row in found["page"]["rows"] if found["page"] else ():
         items = [
             (

@@ -22,7 +22,7 @@ from schemas.versions import MARKER_KEY
 from streams.applied import APPLIED_KEY, unpack_applied
 from streams.kafka_clients import KafkaError, Message, TopicPartition, consumer
 from streams.metrics import Metrics
-from streams.partition_rows import is_reserved
+from streams.partition_rows import WATCH_TIME, is_reserved
 from streams.replica import Replica
 from streams.session import WorkerProcess
 from streams.settings import Settings
@@ -34,7 +34,7 @@ from streams.viewers import ViewersStage
 PARTITIONS = 4
 VIEWER_FACTS = (
     "limit", "country", "known", "positives", "last_at", "ring_n", "ring",
-    "rejected", "rejected_at", "rejected_weight",
+    "rejected", "rejected_at", "rejected_weight", "judged", "judgement", "shown", "shown_n",
 )  # fmt: skip
 TITLE_FACTS = ("watches", "trend", "trend_at", "counts", "nbr", "nbr_w")
 
@@ -68,6 +68,8 @@ class Facts:
     viewers: dict[bytes, Fact] = field(default_factory=dict)
     titles: dict[bytes, Fact] = field(default_factory=dict)
     signals: list[tuple[Any, ...]] = field(default_factory=list)
+    watch_times: dict[int, bytes] = field(default_factory=dict)
+    """How long titles are watched, by viewers partition."""
     last_cause: dict[str, int] = field(default_factory=dict)
     """Offset of the last event that moved each viewer."""
     causes: list[tuple[int, int]] = field(default_factory=list)
@@ -139,6 +141,8 @@ class Replay:
         facts, rows = self.facts, _kept(outcome.rows)
         self._stores[partition].update(rows)
         facts.viewers |= viewer_facts(rows, self._settings)
+        if WATCH_TIME.key in rows:
+            facts.watch_times[partition] = rows[WATCH_TIME.key]
         facts.rejected += [(letter.source.partition, letter.source.offset) for letter in outcome.dead_letters]
         for (topic, to), messages in outcome.outputs.items():
             if topic == self._settings.topic(topics.SIGNALS) and to == 0:
@@ -160,7 +164,9 @@ def replayed(settings: Settings, events: list[Message], signals: list[Message]) 
 def observed(settings: Settings) -> Facts:
     """Read what the workers committed."""
     facts = Facts()
-    facts.viewers = viewer_facts(newest(read(settings, topics.VIEWER_STATE)), settings)
+    changelog = read(settings, topics.VIEWER_STATE)
+    facts.viewers = viewer_facts(newest(changelog), settings)
+    facts.watch_times = {m.partition() or 0: m.value() or b"" for m in changelog if m.key() == WATCH_TIME.key}
     facts.titles = title_facts(newest(read(settings, topics.TITLE_MODEL)), settings)
     sent = [m.value() or b"" for m in read(settings, topics.SIGNALS) if m.partition() == 0]
     facts.signals = signal_facts(sent, settings)  # every shard is sent all of them
@@ -255,6 +261,6 @@ def signal_facts(values: Iterable[bytes], settings: Settings) -> list[tuple[Any,
         s = batch.signals
         for n in range(s.title.size):
             history = tuple(table.ids[t] for t in s.history[n, : s.depth[n]].tolist())
-            what = (int(s.action[n]), table.ids[s.title[n]], float(s.weight[n]), int(s.at[n]))
-            facts.append((batch.partition, *what, history))
+            what = (int(s.action[n]), table.ids[s.title[n]], float(s.weight[n]), float(s.change[n]))
+            facts.append((batch.partition, *what, int(s.at[n]), history))
     return facts

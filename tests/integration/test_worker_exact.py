@@ -53,6 +53,7 @@ def test_killed_workers_equal_a_single_process_replay(
     seen = oracle.observed(settings)
     wanted = oracle.replayed(settings, events, oracle.read(settings, topics.SIGNALS))
     assert seen.viewers == wanted.viewers
+    assert seen.watch_times == wanted.watch_times
     assert Counter(seen.signals) == Counter(wanted.signals)
     assert seen.titles == wanted.titles
     assert not oracle.read(settings, topics.DEAD_LETTERS)

@@ -9,7 +9,7 @@ from online_models.catalogue import Catalogue, country_code
 from online_models.config import ModelConfig
 from online_models.recommender import Recommender
 from online_models.titles import TitleTable
-from online_models.viewers import NO_LIMIT
+from online_models.viewer_arrays import NO_LIMIT
 from schemas import Availability, Title
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from online_models.config import ModelConfig
-from online_models.kernels.history import append, is_known, mark_known, recent, release
+from online_models.kernels.history import append, mark_known, recent, release, standing
 from online_models.kernels.layout import CHUNK, Viewers
 from online_models.titles import TitleTable
 from online_models.viewers import ViewerTable
@@ -45,7 +45,7 @@ def test_known_is_liked_or_not(viewers: Viewers) -> None:
         append(viewers, 0, t if t % 4 else ~t, NO_LIMIT)
     mark = np.zeros(101, np.int32)
     mark_known(viewers, 0, mark, 3)
-    assert [bool(is_known(viewers, 0, t)) for t in range(6)] == [True, False] * 3
+    assert [standing(viewers, 0, t) for t in range(6)] == [-1, 0, 1, 0, -1, 0]
     assert np.flatnonzero(mark == 3).tolist() == list(range(0, 100, 2))
 
 
@@ -59,8 +59,8 @@ def test_beyond_the_limit_the_oldest_chunk_goes(viewers: Viewers) -> None:
     append(viewers, 0, 64, 64)
     assert viewers.known[0] == 33
     assert viewers.pool[0] == free - 2
-    assert not is_known(viewers, 0, 31)
-    assert is_known(viewers, 0, 32)
+    assert not standing(viewers, 0, 31)
+    assert standing(viewers, 0, 32)
 
 
 def test_release_gives_all_chunks_back(viewers: Viewers) -> None:
@@ -72,6 +72,6 @@ def test_release_gives_all_chunks_back(viewers: Viewers) -> None:
     release(viewers, 0)
     assert viewers.pool[0] == free
     assert viewers.known[0] == 0
-    assert not is_known(viewers, 0, 199)
-    assert is_known(viewers, 1, 5)
+    assert not standing(viewers, 0, 199)
+    assert standing(viewers, 1, 5)
     assert np.unique(viewers.free[:free]).size == free, "a chunk is free twice"

@@ -167,7 +167,7 @@ def test_events_are_judged_and_learned() -> None:
     model.learn_one(Stop(**about(3, "bob"), watched_s=3_000, position_s=3_000, duration_s=3_600))
     row = model.titles.row("t")
     assert model.titles.arrays.counts[row].tolist() == [2, 0, 0]
-    assert model.titles.arrays.watches[row] == pytest.approx(2.0 + 3_000 / 3_600)
+    assert model.titles.arrays.watches[row] == pytest.approx(2.0 + 0.3 + 0.7 * 3_000 / 3_600)
     assert model.viewers.viewers.known("ann") == [("t", True), ("u", False)]
 
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from online_models.config import ModelConfig
-from online_models.kernels.layout import MOST_REJECTED, REJECTIONS
 from online_models.kernels.rejections import forgive, reject
+from online_models.kernels.reward_layout import MOST_REJECTED, REJECTIONS
 from online_models.titles import TitleTable
 from online_models.viewers import ViewerTable
 
@@ -102,7 +102,7 @@ def test_a_restart_changes_nothing(those: list[Rejection], cut: int) -> None:
     turn_down(first, *those[:cut])
     heads, _, _ = first.pack(np.zeros(1, np.int32))
     second = ViewerTable(ModelConfig(), first.titles)
-    second.acquire(["ada"], lambda _: [np.frombuffer(heads.tobytes(), np.uint8)])
+    second.acquire(["ada"], lambda _: [heads.tobytes()])
     turn_down(second, *those[cut:])
     packed = [table.pack(np.zeros(1, np.int32))[0].tobytes() for table in (whole, second)]
     assert packed[0] == packed[1]

@@ -15,7 +15,7 @@ import numpy as np
 from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig
 from online_models.titles import TitleTable
 from online_models.viewers import ViewerTable
-from schemas import Preferences, Rate, Thumb, topics
+from schemas import Impression, Play, Preferences, Rate, Thumb, topics
 from streams import partition_rows, signals, title_rows, viewer_rows
 from streams.partition_rows import ROLE
 from streams.settings import Settings
@@ -30,6 +30,7 @@ CONFIG = ModelConfig(
 """Of all stored rows: small vectors, so that the files are."""
 TITLES = ["t0", "t1", "t2", "é"]
 VIEWERS = ["ada", "bob", "é"]
+SEEN: dict[str, Any] = {"list_id": "l", "row": 0, "slot": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,12 @@ def read_viewers(rows: dict[str, bytes]) -> dict[str, Any]:
                 )
                 if row >= 0
             },
+            "judged": {
+                titles.ids[row]: [int(e["at"]), float(e["now"]), float(e["played"]), float(e["said"])]
+                for row, e in zip(a.judged[slot], a.judgement[slot], strict=True)
+                if row >= 0
+            },
+            "shown": a.shown_n[slot].tolist(),
         }
         for viewer, slot in zip(rows, slots.tolist(), strict=True)
     }
@@ -123,6 +130,7 @@ def read_signals(rows: dict[str, bytes]) -> dict[str, Any]:
         "titles": [table.ids[row] for row in told.title.tolist()],
         "actions": told.action.tolist(),
         "weights": told.weight.tolist(),
+        "changes": told.change.tolist(),
         "at": told.at.tolist(),
         "history": [[table.ids[row] for row in rows_] for rows_ in history],
         "x": np.abs(told.x).sum(axis=1).round(3).tolist(),
@@ -156,6 +164,8 @@ def _line() -> tuple[Line, Outcome]:
         Rate(event_id="no", viewer_id="bob", event_time_ms=T0 + 4, title_id="t2", thumb=Thumb.DOWN),
         watch("é", "é", 5), watch("é", "t1", 6), *(watch("é", "t0", 7 + n) for n in range(3)),
         Preferences(event_id="p", viewer_id="é", event_time_ms=T0 + 9, maturity=12),
+        Play(event_id="s", viewer_id="bob", event_time_ms=T0 + 10, title_id="é", session_id="b"),
+        Impression(event_id="i", viewer_id="bob", event_time_ms=T0 + 11, title_id="t1", **SEEN),
     ]  # fmt: skip
     outcome = line.feed(*events)
     line.feed(watch("ada", "é", 20))

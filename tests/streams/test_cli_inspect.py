@@ -72,6 +72,7 @@ def test_a_viewer(cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str]) 
         {"title_id": "t4", "liked": False},
         {"title_id": "t1", "liked": True},
     ]
+    assert [(one["title_id"], one["weight"]) for one in found["rejected"]] == [("t4", 1.0)]
     assert found["page"]["seq"] == 3
     assert found["page"]["viewer_id"] == "ada"
 

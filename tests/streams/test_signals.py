@@ -28,6 +28,7 @@ def _signals(titles: TitleTable, n: int, seed: int = 0, *, known: int = 50) -> S
     )
     out.title[:] = rng.integers(0, known, n)
     out.weight[:] = rng.random(n, np.float32)
+    out.change[:] = rng.normal(size=n)
     out.at[:] = rng.integers(10**12, 2 * 10**12, n)
     positive = out.action == Action.POSITIVE
     out.depth[positive] = rng.integers(0, out.history.shape[1] + 1, int(positive.sum()))
@@ -57,6 +58,7 @@ def _described(signals: Signals, titles: TitleTable, row: int) -> tuple[Any, ...
         int(signals.action[row]),
         titles.ids[signals.title[row]],
         float(signals.weight[row]),
+        float(signals.change[row]),
         int(signals.at[row]),
         [titles.ids[t] for t in history],
         signals.x[row].tolist(),
@@ -104,7 +106,7 @@ def test_titles_known_by_key_only_keep_their_identity() -> None:
     said.history[0, :3] = rows
     (batch,) = _heard(list(pack(said, sender, partition=0, sent=0)), receiver)
     assert _described(batch.signals, receiver, 0)[1] == "title 9 é"
-    assert _described(batch.signals, receiver, 0)[4] == ["title 0 é", "title 1 é", "title 2 é"]
+    assert _described(batch.signals, receiver, 0)[5] == ["title 0 é", "title 1 é", "title 2 é"]
 
 
 def test_a_name_reaches_who_had_the_key() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from online_models.config import CoWatchConfig, ModelConfig
+from online_models.config import CoWatchConfig, ModelConfig, RewardConfig
 from online_models.recommender import COLUMNS, Recommender
 from online_models.simulation import World
 from online_models.titles import TitleTable
@@ -108,8 +108,11 @@ def _prequential(model: Recommender, events: list[Event]) -> tuple[dict[str, flo
 
 
 def _settings(shards: int) -> Settings:
-    """Make the settings of every comparison: all events tested, room for every pair of titles."""
-    model = ModelConfig(cowatch=CoWatchConfig(neighbours=256))
+    """Make the settings of every comparison: all events tested, room for every pair of titles.
+
+    Quantiles of watch times are of one partition, so shares serve in their place.
+    """
+    model = ModelConfig(cowatch=CoWatchConfig(neighbours=256), reward=RewardConfig(quantile_from=10**9))
     return Settings(prequential_share=1.0, title_shards=shards, model=model)
 
 

@@ -1,0 +1,72 @@
+"""The shapes of the reward: what is thought of a title, and the constants that say so (see ``layout``)."""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+MOST_REJECTED = 2.0
+"""No title is rejected more strongly than by a thumb down."""
+REJECTIONS = 16
+"""Rejected titles remembered per viewer: 256 bytes; who rejects more within a month keeps the strongest."""
+JUDGEMENTS = 6
+"""Titles per viewer whose judgement may still move: nobody has more in hand at once; 36 bytes each."""
+SHOWN = 12
+"""Titles per viewer whose impressions are counted: what stands in sight on the first row, and then some."""
+BUCKETS, BINS = 16, 64
+"""Buckets of duration, and bins of the share watched in each (``kernels.watch_time``)."""
+
+JUDGEMENT = np.dtype(
+    [
+        ("at", "<i8"),
+        ("session", "<u4"),
+        ("before", "<f4"),
+        ("now", "<f4"),
+        ("played", "<f4"),
+        ("said", "<f4"),
+        ("flags", "u1"),
+        ("bucket", "u1"),
+        ("bin", "u1"),
+        ("spare", "u1"),
+    ]
+)
+"""What is thought of one title by now: event time of the newest word on it, ms; hash of the session that
+plays it; seconds watched in former playbacks and in the newest; weight of what was done and of what was said;
+flags; where the watch time stands in the histograms (bin from 1, 0 for nowhere). ``kernels.judgement``."""
+
+
+class Judgement(Protocol):
+    """One row of ``JUDGEMENT``, as the type checker sees it; kernels write through it."""
+
+    at: int
+    session: int
+    before: float
+    now: float
+    played: float
+    said: float
+    flags: int
+    bucket: int
+    bin: int
+
+
+class Reward(NamedTuple):
+    """The reward's constants as the kernels take them (``online_models.config.RewardConfig``)."""
+
+    rejection_ms: float
+    quick_s: float
+    quick_share: float
+    quick_weight: float
+    liked_share: float
+    least: float
+    complete_share: float
+    completion: float
+    binge: float
+    sitting_ms: float
+    rewatch: float
+    searched: float
+    abandoned: float
+    abandon_ms: float
+    ignored: float
+    ignored_after: int
+    unknown_s: float
+    quantile_from: int
+    quantile_memory: int
