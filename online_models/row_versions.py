@@ -158,18 +158,22 @@ class RowVersions:
         for name in set(dtype.names or ()) & set(after.names or ()):
             new[name] = old[name]
         new["version"] = version + 1
-        return [head.tobytes() + row[dtype.itemsize :] for head, row in zip(new, rows, strict=True)]
+        heads, size = new.tobytes(), after.itemsize
+        return [
+            heads[at : at + size] + row[dtype.itemsize :]
+            for at, row in zip(range(0, len(heads), size), rows, strict=True)
+        ]
 
     def _require(self, rows: Sequence[bytes], version: int, config: ModelConfig) -> None:
         """Make sure that rows have the size that their version gives them under this configuration."""
         if self._versions[version - 1].fields is None:
             return
         dtype = self._dtype(version, config)
-        size, entry = dtype.itemsize, self._entry
-        at = dtype.fields["known"][1] if entry and dtype.fields else 0
-        for row in rows:
-            known = int.from_bytes(row[at : at + 4], "little") if entry else 0
-            if len(row) != size + entry * known:
-                wanted = f"{size} + {entry} x {known}" if entry else f"{size}"
-                msg = f"{self.kind} has {len(row)} bytes, this configuration gives it {wanted}"
-                raise ConfigMismatchError(msg)
+        wanted = np.full(len(rows), dtype.itemsize, np.int64)
+        if self._entry and dtype.fields:
+            at = dtype.fields["known"][1]
+            said = b"".join([row[at : at + 4].ljust(4, b"\0") for row in rows])
+            wanted += self._entry * np.frombuffer(said, "<u4").astype(np.int64)
+        for row in np.flatnonzero(np.fromiter(map(len, rows), np.int64, len(rows)) != wanted)[:1].tolist():
+            msg = f"{self.kind} has {len(rows[row])} bytes, this configuration gives it {wanted[row]}"
+            raise ConfigMismatchError(msg)

@@ -90,7 +90,7 @@ def _logged(settings: Settings, kind: StageState, partition: int | None) -> Iter
 def _named_here(settings: Settings) -> TitleTable:
     """Return a table of the titles that the local titles' databases know."""
     titles = TitleTable(settings.model)
-    if not (settings.state_dir / "titles").is_dir():
+    if not (settings.state_folder / "titles").is_dir():
         return titles
     for place in places(settings, "titles"):
         with reading(place) as store:

@@ -79,12 +79,12 @@ def places(settings: Settings, stage: str | None = None, partition: int | None =
     found = [
         Place(kind, int(folder.name), folder)
         for kind in kinds
-        for folder in (settings.state_dir / kind.stage).glob("*")
+        for folder in (settings.state_folder / kind.stage).glob("*")
         if folder.is_dir() and folder.name.isdecimal() and partition in {None, int(folder.name)}
     ]
     if not found:
         number = "any partition" if partition is None else f"partition {partition}"
-        what = f"there is no local state in {settings.state_dir}"
+        what = f"there is no local state in {settings.state_folder}"
         advice = "give the worker's folder (--state-dir, NEARLINE_STATE_DIR)"
         raise StateError(what, why=f"looked for {stage or 'any stage'}, {number}", next_step=advice)
     return sorted(found, key=lambda place: (STAGES.index(place.kind), place.partition))

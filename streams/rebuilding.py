@@ -48,7 +48,7 @@ def chosen(settings: Settings, stage: str | None, partition: int | None) -> list
     """
     if stage is not None and partition is not None:
         kind = stage_state(stage)
-        return [Place(kind, partition, settings.state_dir / stage / str(partition))]
+        return [Place(kind, partition, settings.state_folder / stage / str(partition))]
     return places(settings, stage, partition)
 
 
@@ -73,7 +73,7 @@ def rebuild(
     BrokerUnreachableError
         No broker answers; nothing was wiped.
     """
-    with claimed(settings.state_dir):
+    with claimed(settings.state_folder):
         require_broker(settings)
         return [_rebuilt(settings, place, progress) for place in wanted]
 

@@ -91,8 +91,8 @@ class Store:
     now_ms
         Clock (UTC, ms).
     beside
-        An empty folder: the database is only read, as it is now, beside whoever works on it, and nothing of
-        it is changed. Needs a memory with ``open_files=-1``. None: it is ours.
+        An empty folder: the database is only read, beside whoever works on it; needs a memory with
+        ``open_files=-1``. None: it is ours.
 
     Attributes
     ----------
@@ -248,8 +248,11 @@ class Store:
         self.applied, self.changelog_position = applied, changelog_position
 
     def close(self) -> None:
-        """Close the database and give its lock back."""
-        self._db.close()
+        """Close the database and give its lock back; a failure to write its last rows is a StateError."""
+        try:
+            self._db.close()
+        except Exception as error:
+            raise self._explained(error) from error
 
     def _read_meta(self) -> None:
         """Take over what the last writer said about the rows."""
@@ -266,7 +269,8 @@ class Store:
     def _explained(self, error: Exception) -> StateError:
         """Turn a failure of RocksDB, always a bare exception with a text, into ours."""
         text = str(error)
-        if text.startswith("Corruption"):
+        missing = "No such file" in text and (self._path / "CURRENT").exists()
+        if missing or text.startswith("Corruption"):
             if not self._ours:
                 advice = "stop the worker, run `nearline state rebuild`, and look at the disk"
                 return StateDamagedError(f"the state in {self._path} is damaged", why=text, next_step=advice)

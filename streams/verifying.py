@@ -149,7 +149,7 @@ def _own(rows: list[tuple[bytes, bytes]]) -> Iterator[str]:
         except StateError as error:
             yield f"{error.what}: {error.why}"
             continue
-        if not np.isfinite(np.asarray(said, np.float64)).all():
+        if isinstance(said, np.ndarray) and not np.isfinite(said).all():
             yield f"the partition's row {name!r} is not finite"
 
 

@@ -102,6 +102,7 @@ def export(
 
     Without --from-changelog no broker is asked, and titles have the names that the local databases know.
     """
+    import os
     import sys
 
     import orjson
@@ -129,8 +130,10 @@ def export(
             for row in found:
                 out.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
                 count += 1
-    finally:
         out.flush()
+    except BrokenPipeError:  # whoever reads has enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    finally:
         if output is not None:
             out.close()
     console.print(f"{count:,} rows written", style="green", markup=False)
@@ -159,7 +162,7 @@ def rebuild(
     wanted = chosen(settings, stage, partition)
     names = ", ".join(map(str, wanted))
     if not yes:
-        typer.confirm(f"Wipe {names} in {settings.state_dir} and read it again?", abort=True, err=True)
+        typer.confirm(f"Wipe {names} in {settings.state_folder} and read it again?", abort=True, err=True)
     with interruptible():
         done = read_again(settings, wanted, lambda one: console.print(f"reading {one.name}", style="dim"))
     console.print(_rebuilt(done))
@@ -173,27 +176,29 @@ def _settings(state_dir: Path | None, brokers: str | None, prefix: str | None) -
 
 
 def _verdicts(verdicts: "list[Verdict]") -> "Table":
-    """Return what was found as a table, a line a database."""
+    """Return what was found as a table that fits 80 columns, a line a database."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    heads = ("stage", "partition", "rows", "bytes", "versions", "applied", "position", "behind", "compared")
-    table = Table(*heads, "problems", title="local state", title_justify="left")
+    heads = ("rows", "versions", "applied", "position", "behind", "compared", "problems")
+    table = Table("database", *heads, box=SIMPLE_HEAD, pad_edge=False)
     for one in verdicts:
         versions = " ".join(f"v{version}:{rows:,}" for version, rows in one.versions.items())
-        numbers = [one.rows, one.bytes, versions, one.applied, one.position, one.behind, one.compared]
-        told = ["-" if n is None else n if isinstance(n, str) else f"{n:,}" for n in numbers]
-        table.add_row(one.stage, str(one.partition), *told, str(len(one.problems) or ""))
+        found = (one.applied, one.position, one.behind, one.compared, len(one.problems))
+        numbers = ["-" if number is None else f"{number:,}" for number in found]
+        table.add_row(f"{one.stage}/{one.partition}", f"{one.rows:,}", versions, *numbers)
     return table
 
 
 def _rebuilt(done: "list[Rebuilt]") -> "Table":
     """Return what was read again as a table."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    heads = ("stage", "partition", "rows", "bytes", "seconds", "rows/s", "applied")
-    table = Table(*heads, title="rebuilt", title_justify="left")
+    heads = ("database", "rows", "bytes", "seconds", "rows/s", "applied")
+    table = Table(*heads, box=SIMPLE_HEAD, pad_edge=False, title="rebuilt", title_justify="left")
     for one in done:
         said = one.document()
         numbers = (f"{one.rows:,}", f"{one.bytes:,}", f"{one.seconds:.1f}", f"{said['rows_per_s']:,.0f}")
-        table.add_row(one.stage, str(one.partition), *numbers, str(one.applied))
+        table.add_row(f"{one.stage}/{one.partition}", *numbers, f"{one.applied:,}")
     return table
