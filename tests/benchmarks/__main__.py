@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.freshness import freshness
+from tests.benchmarks.restore import restore
 from tests.benchmarks.scale import scale
 from tests.benchmarks.show import show
 from tests.benchmarks.throughput import end_to_end, list_per_event
@@ -19,6 +20,7 @@ BENCHMARKS: Mapping[str, Callable[[Bench], dict[str, Any]]] = {
     "end_to_end": end_to_end,
     "list_per_event": list_per_event,
     "freshness": freshness,
+    "restore": restore,
     "scale": scale,
 }
 
