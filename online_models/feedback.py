@@ -108,8 +108,8 @@ class Judge:
     >>> judge = Judge()
     >>> about = {"event_id": "e", "viewer_id": "v", "event_time_ms": 10**12, "title_id": "t"}
     >>> stop = Stop(**about, watched_s=3000, position_s=3000, duration_s=3600)
-    >>> judge(stop)
-    (Verdict(title_id='t', action=<Action.STOPPED: 9>, weight=1.0, watched_s=3000.0, duration_s=3600.0...
+    >>> judge(stop)[0].action
+    <Action.STOPPED: 9>
     >>> judge(Rate(**about, stars=1.5))[0].action
     <Action.REJECT: 2>
     """
