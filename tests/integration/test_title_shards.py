@@ -19,17 +19,17 @@ from streams.settings import Settings
 from tests.integration import oracle
 
 EVENTS = 3_000
-SHARDS = 3
 
 
 @pytest.mark.slow
-def test_three_shards_on_two_workers(kafka: KafkaCluster, topic_prefix: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shards", [1, 3])
+def test_shards_on_two_workers(kafka: KafkaCluster, topic_prefix: str, tmp_path: Path, shards: int) -> None:
     """Every event is answered; rows, counters and signals equal the replay's, each title in one shard."""
     settings = Settings.load(
         brokers=kafka.bootstrap_servers,
         topic_prefix=topic_prefix,
         group=f"{topic_prefix}n",
-        title_shards=SHARDS,
+        title_shards=shards,
     )
     make_topics(settings)
     world = World(seed=8, viewers=60, titles=120, rate=1_000.0)
@@ -41,6 +41,8 @@ def test_three_shards_on_two_workers(kafka: KafkaCluster, topic_prefix: str, tmp
             producer.send_titles(world.titles)
             producer.send(world.take(EVENTS))
         oracle.await_answers(settings, workers)
+        mine = [one.exposition().value("nearline_partitions", stage="viewers") for one in workers]
+        assert mine == [oracle.PARTITIONS / 2] * 2
         assert sum(one.exposition().value("nearline_lists_total") for one in workers) > 0
         assert [worker.stop() for worker in workers] == [0, 0]
     _compare(settings)
@@ -65,7 +67,7 @@ def _counted(settings: Settings) -> dict[Action, int]:
         if not is_reserved(key):
             assert homes.setdefault(key, message.partition()) == message.partition()
             rows[key] = np.frombuffer(message.value() or b"", TITLE_ROWS.dtype(settings.model))[0]
-    assert set(homes.values()) == set(range(SHARDS))
+    assert set(homes.values()) == set(range(settings.title_shards))
     totals = np.sum([row["counts"] for row in rows.values()], axis=0).tolist()
     return dict(zip((Action.POSITIVE, Action.REJECT, Action.TOUCH), totals, strict=True))
 

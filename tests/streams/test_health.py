@@ -3,13 +3,14 @@
 import asyncio
 import socket
 from collections.abc import Iterator
+from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
 
 from streams.errors import SettingsError
-from streams.health import STILL_S, Health
+from streams.health import CLIENTS, FRESH_S, STILL_S, Health
 from streams.metrics import Metrics
 
 
@@ -88,3 +89,29 @@ def test_taken_port_is_explained() -> None:
         taken.listen()
         with pytest.raises(SettingsError, match="NEARLINE_HTTP_PORT"):
             Health("127.0.0.1", taken.getsockname()[1], list, Metrics()).start()
+
+
+def test_metrics_are_written_once_for_all_who_ask(state: State) -> None:
+    """Within a moment everybody gets the same text; then a new one is written."""
+    metrics = Metrics()
+    health = Health("127.0.0.1", 0, state.waiting, metrics, clock=lambda: state.now)
+    first = health.answer("/metrics")
+    metrics.lists.inc()
+    assert health.answer("/metrics") == first
+    state.now += FRESH_S
+    assert b"nearline_lists_total 1.0" in health.answer("/metrics")[2]
+
+
+def test_silent_clients_take_the_places_there_are_and_no_more(health: Health) -> None:
+    """One client too many is hung up on at once; when the others have gone, everybody is answered again."""
+    silent = [socket.create_connection(("127.0.0.1", health.port)) for _ in range(CLIENTS)]
+    one_more = socket.create_connection(("127.0.0.1", health.port), timeout=4)
+    assert one_more.recv(1) == b""
+    for client in (*silent, one_more):
+        client.close()
+    while True:
+        try:
+            assert get(health, "/livez")[0] == 200
+        except (OSError, HTTPException):
+            continue
+        return
