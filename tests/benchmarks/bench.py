@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -62,10 +62,14 @@ class Bench:
         """Return a folder for a worker."""
         return self._folder / name
 
-    @contextmanager
-    def shared(self) -> Iterator[None]:
+    def shared(self) -> AbstractContextManager[None]:
         """Let everybody run on every core meanwhile."""
-        self._place(self._all)
+        return self.on(self._all)
+
+    @contextmanager
+    def on(self, cores: list[int]) -> Iterator[None]:
+        """Keep this process and the broker on some cores meanwhile."""
+        self._place(cores)
         yield
         self._place(self._others)
 
