@@ -12,6 +12,7 @@ from tests.benchmarks.freshness import freshness
 from tests.benchmarks.restore import restore
 from tests.benchmarks.scale import scale
 from tests.benchmarks.show import show
+from tests.benchmarks.soak import soak
 from tests.benchmarks.throughput import end_to_end, list_per_event
 from tests.benchmarks.transport import transport
 
@@ -22,13 +23,18 @@ BENCHMARKS: Mapping[str, Callable[[Bench], dict[str, Any]]] = {
     "freshness": freshness,
     "restore": restore,
     "scale": scale,
+    "soak": soak,
 }
+ON_REQUEST = {"soak"}
+"""Not among those that run when none is named."""
 
 
 def main() -> int:
     """Run the benchmarks that are asked for, show each when it is done, write all of them."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: all of {', '.join(BENCHMARKS)}")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default: all but soak"
+    )
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures; - for stdout")
     parser.add_argument("--brokers", metavar="HOST:PORT", help="use this cluster instead of starting one")
     given = parser.parse_args()
@@ -40,7 +46,7 @@ def main() -> int:
     found: dict[str, Any] = {}
     quiet = given.json == Path("-")
     with Bench(given.brokers) as bench:
-        for name in given.names or BENCHMARKS:
+        for name in given.names or [name for name in BENCHMARKS if name not in ON_REQUEST]:
             found[name] = BENCHMARKS[name](bench)
             show(name, found[name], file=sys.stderr if quiet else sys.stdout)
     text = json.dumps(found, indent=2)
