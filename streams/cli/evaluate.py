@@ -85,7 +85,8 @@ def evaluate(
     seeds: Annotated[int, typer.Option(min=1, help="Runs, with seeds that count up; figures average.")] = 1,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N events of the stream.")] = None,
     every: Annotated[
-        int, typer.Option(min=1, help="Test River's models (2 ms a ranking) on every N-th event only.")
+        int,
+        typer.Option(min=1, help="Test River's models (2 ms a ranking) on every N-th event of the stream."),
     ] = 20,
     jobs: Annotated[int, typer.Option(min=1, help="Processes, for several seeds or scenarios.")] = 1,
     goals: Annotated[
@@ -124,6 +125,8 @@ def evaluate(
     )
     plan = Plan(ratings, names_of("popularity" if goals else compare), every, seeds, jobs)
     kafka = Kafka(parse_speed(speed), partitions, brokers, embedded) if through_kafka else None
+    if kafka is not None:
+        kafka.require_broker()
     console, dataset = human(json), read_ratings(ratings)
     if goals:
         document = run_goals(plan, dataset, protocol, console)

@@ -37,6 +37,20 @@ class Kafka:
     brokers: str | None = None
     embedded: bool = False
 
+    def require_broker(self) -> None:
+        """Find out before the long work whether a broker answers.
+
+        Raises
+        ------
+        BrokerUnreachableError
+            None does.
+        """
+        from streams.kafka_clients import require_broker
+        from streams.settings import Settings
+
+        if not self.embedded:
+            require_broker(Settings.load(brokers=self.brokers))
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:

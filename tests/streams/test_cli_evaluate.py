@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -9,11 +10,12 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from online_models.baselines import BASELINES
-from online_models.evaluation import HISTORY_BUCKETS
+from online_models.baselines import BASELINES, Popularity
+from online_models.evaluation import HISTORY_BUCKETS, Ratings, Weights, evaluate
 from online_models.evaluation.goals import GOALS
 from online_models.recommender import COLUMNS
 from streams.cli import main
+from streams.cli.evaluate_page import page
 
 FIGURES = {f"{name}{kind}" for name in ("hr@10", "ndcg@10", "mrr") for kind in ("", "_se", "_spread")}
 KEYS = FIGURES | {"by_history", "tested", "every", "events_per_s"}
@@ -67,9 +69,7 @@ def test_json_on_stdout_holds_every_model_and_nothing_else(
 
 def test_the_recommenders_own_popularity_agrees_with_the_baseline(ratings: Path) -> None:
     """Two implementations of one count give one rank each time: the test sees the same candidates in both."""
-    from online_models.baselines import Popularity  # noqa: PLC0415 - heavy, and wanted by this test alone
-    from online_models.evaluation import evaluate  # noqa: PLC0415
-    from online_models.evaluation.recommender import RecommenderModel  # noqa: PLC0415
+    from online_models.evaluation.recommender import RecommenderModel  # noqa: PLC0415 - heavy, and wanted by this test alone
     from online_models.recommender import Recommender  # noqa: PLC0415
     from streams.ratings import read_ratings  # noqa: PLC0415
 
@@ -113,10 +113,10 @@ def test_people_get_tables(ratings: Path, capsys: pytest.CaptureFixture[str]) ->
 
 def test_the_page_stands_alone(ratings: Path, tmp_path: Path) -> None:
     """One file: three drawn pictures with descriptions, the table, no address to fetch from."""
-    page = tmp_path / "report.html"
-    words = ["--ratings", str(ratings), "--compare", "popularity", "--report", str(page)]
+    report = tmp_path / "report.html"
+    words = ["--ratings", str(ratings), "--compare", "popularity", "--report", str(report)]
     assert main(["evaluate", *words]) == 0
-    text = page.read_text(encoding="utf-8")
+    text = report.read_text(encoding="utf-8")
     drawings = re.findall(r"<svg .*?</svg>", text, re.DOTALL)
     assert len(drawings) == 3
     assert all(ET.fromstring(drawing).get("aria-label") for drawing in drawings)  # noqa: S314 - our own
@@ -172,10 +172,10 @@ def movies(tmp_path: Path) -> Path:
 
 def test_every_scenario_under_two_seeds(movies: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """All of them in one run: figures with both errors for every model that can be asked, and a page."""
-    page = movies / "report.html"
+    report = movies / "report.html"
     river = "river.reco.FunkMF(n_factors=4, optimizer=river.optim.SGD(0.005))"
     words = ("--scenario", "all", "--compare", f"popularity,{river}", "--seeds", "2", "--every", "1")
-    document = run_json(capsys, "--ratings", str(movies), *words, "--report", str(page))
+    document = run_json(capsys, "--ratings", str(movies), *words, "--report", str(report))
     assert document["seeds"] == 2
     assert document["models"]["blend"]["hr@10_spread"] is not None
     assert set(document["scenarios"]) == {"taste-switch", "cold-viewer", "cold-title", "dislikes"}
@@ -188,7 +188,7 @@ def test_every_scenario_under_two_seeds(movies: Path, capsys: pytest.CaptureFixt
     stranger = document["scenarios"]["cold-viewer"]["models"]
     assert stranger["blend"]["0"]["hr@10"] is not None
     assert stranger["cowatch"]["0"]["hr@10"] is None  # an expert makes no list of its own
-    text = page.read_text(encoding="utf-8")
+    text = report.read_text(encoding="utf-8")
     assert len(re.findall(r"<svg ", text)) >= 7
     assert "Targets on MovieLens-100K" in text
 
@@ -204,6 +204,28 @@ def test_goals_are_run_in_two_processes(movies: Path, tmp_path: Path) -> None:
     assert [goal["name"] for goal in documents[0]["goals"]] == [goal.name for goal in GOALS]
     assert documents[0]["goals"] == documents[1]["goals"]
     assert documents[0]["runs"].keys() == {goal.run for goal in GOALS}
+
+
+def test_no_broker_is_said_before_the_work(ratings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A closed port ends it with code 3, and no table is printed first."""
+    words = ["--through-kafka", "--brokers", "127.0.0.1:1"]
+    assert main(["evaluate", "--ratings", str(ratings), *words]) == 3
+    captured = capsys.readouterr()
+    assert "nearline kafka start" in captured.err
+    assert captured.out == ""
+
+
+def test_the_page_draws_weights_where_a_blend_tells_them() -> None:
+    """A picture more, with every expert's name in it."""
+    data = Ratings.from_columns("aabbcc", "xyxyxy", [5] * 6, range(6))
+    plain = evaluate(data, {"popularity": Popularity()})
+    weights = Weights(
+        np.array([3, 6]), {"cowatch": np.array([[0.5, 0.6], [0.7, 0.8]]), "tags": np.ones((2, 2))}
+    )
+    told = page("x", [replace(plain, weights=weights)])
+    assert told.count("<svg ") == page("x", [plain]).count("<svg ") + 1
+    assert "Weights of the blend" in told
+    assert ">tags</text>" in told
 
 
 def test_goals_print_a_table(movies: Path, capsys: pytest.CaptureFixture[str]) -> None:
