@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from online_models.errors import ModelError
 from online_models.row_versions import RowVersions
@@ -168,11 +169,19 @@ def _unreadable(
         return
     dtype = kind.dtype(settings.model)
     heads = np.frombuffer(b"".join(value[: dtype.itemsize] for value in current), dtype)
-    for name in dtype.names or ():
-        if heads[name].dtype.kind == "f":
-            bad = ~np.isfinite(heads[name]).reshape(heads.size, -1).all(axis=1)
-            for at in np.flatnonzero(bad).tolist():
-                yield rows[at][0], f"{name} is not finite"
+    for name, numbers in _floats(heads):
+        bad = ~np.isfinite(numbers).reshape(heads.size, -1).all(axis=1)
+        for at in np.flatnonzero(bad).tolist():
+            yield rows[at][0], f"{name} is not finite"
+
+
+def _floats(heads: NDArray[np.void]) -> Iterator[tuple[str, NDArray[np.floating]]]:
+    """Yield the fields that hold floating-point numbers, those of structures inside too."""
+    for name in heads.dtype.names or ():
+        if heads[name].dtype.names:
+            yield from ((f"{name}.{inner}", numbers) for inner, numbers in _floats(heads[name]))
+        elif heads[name].dtype.kind == "f":
+            yield name, heads[name]
 
 
 def _ends(settings: Settings, place: Place, store: Store, verdict: Verdict) -> Iterator[str]:

@@ -181,7 +181,7 @@ def _verdicts(verdicts: "list[Verdict]") -> "Table":
     from rich.table import Table
 
     heads = ("rows", "versions", "applied", "position", "behind", "compared", "problems")
-    table = Table("database", *heads, box=SIMPLE_HEAD, pad_edge=False)
+    table = Table("database", *heads, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for one in verdicts:
         versions = " ".join(f"v{version}:{rows:,}" for version, rows in one.versions.items())
         found = (one.applied, one.position, one.behind, one.compared, len(one.problems))
