@@ -13,7 +13,7 @@ from typing import NamedTuple
 from streams.errors import StateError
 from streams.kafka_clients import Consumer, KafkaError, TopicPartition
 
-__all__ = ["APPLIED_KEY", "Origin", "newest_origins", "origin_of", "pack_applied", "unpack_applied"]
+__all__ = ["APPLIED_KEY", "Origin", "newest_applied", "origin_of", "pack_applied", "unpack_applied"]
 
 APPLIED_KEY = b"\0applied"
 """Key of the applied record."""
@@ -81,8 +81,8 @@ def origin_of(value: bytes) -> Origin:
     return Origin(*_fields(value)[1:])
 
 
-def newest_origins(consumer: Consumer, topic: str, ends: Mapping[int, tuple[int, int]]) -> dict[int, Origin]:
-    """Read what the partitions of a changelog were built from, out of the newest applied record of each.
+def newest_applied(consumer: Consumer, topic: str, ends: Mapping[int, tuple[int, int]]) -> dict[int, bytes]:
+    """Read the newest applied record of each partition of a changelog, backwards from its end.
 
     Parameters
     ----------
@@ -96,14 +96,13 @@ def newest_origins(consumer: Consumer, topic: str, ends: Mapping[int, tuple[int,
     Returns
     -------
     dict
-        By partition; those without an applied record are not in it.
+        Values by partition; those without an applied record are not in it.
     """
-    found: dict[int, Origin] = {}
+    found: dict[int, bytes] = {}
     left, back = {p: span for p, span in ends.items() if span[0] < span[1]}, BACK
     while left:
         starts = [TopicPartition(topic, p, max(low, high - back)) for p, (low, high) in left.items()]
-        for partition, value in _applied_records(consumer, starts):
-            found[partition] = origin_of(value)
+        found |= dict(_applied_records(consumer, starts))
         left = {p: (low, high) for p, (low, high) in left.items() if p not in found and high - back > low}
         back *= FURTHER
     return found

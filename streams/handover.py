@@ -6,14 +6,16 @@ old version's worker was killed, it lasts until the next one has taken its parti
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import structlog
 
 from schemas import topics
-from streams import topic_scan
-from streams.applied import APPLIED_KEY, unpack_applied
-from streams.errors import TopicError
+from streams import kafka_clients, topic_scan
+from streams.applied import newest_applied, unpack_applied
+from streams.changelog import ends
+from streams.kafka_clients import KafkaException, unreachable
 from streams.register import read_register
 from streams.settings import Settings
 
@@ -60,7 +62,7 @@ class Handover:
         wanted = self._waiting.get(partition)
         if wanted is None:
             return True
-        applied = await asyncio.to_thread(applied_by, self._settings, wanted.version, partition)
+        applied = await asyncio.to_thread(self._applied, wanted.version, partition)
         if applied is None or applied >= wanted.offset:
             self._waiting.pop(partition, None)
             _LOG.info("taken_over", partition=partition, offset=wanted.offset, former=wanted.version)
@@ -75,17 +77,37 @@ class Handover:
         await asyncio.sleep(POLL_S)
         return False
 
+    def _applied(self, version: str, partition: int) -> int | None:
+        """Return how far a version is; None where it will not come: it is retired, or never was."""
+        found = applied_by(self._settings, version, [partition])
+        if found is None:
+            return None
+        never = found[partition] < 0 and version not in read_register(self._settings).versions
+        return None if never else found[partition]
 
-def applied_by(settings: Settings, version: str, partition: int) -> int | None:
-    """Return the source offset up to which a version's viewers stage is in a partition, -1 before the first.
 
-    None where the version has no state and will have none: it is retired, or never was.
+def applied_by(settings: Settings, version: str, partitions: Sequence[int]) -> dict[int, int] | None:
+    """Return the offset up to which a version has applied the events, by partition; -1 before the first.
+
+    Returns
+    -------
+    dict or None
+        None where the version has no state any more.
+
+    Raises
+    ------
+    BrokerUnreachableError
+        Nothing answers.
     """
     theirs = settings.model_copy(update={"model_version": version})
-    try:
-        found = topic_scan.last(theirs, topics.VIEWER_STATE, partition, APPLIED_KEY)
-    except TopicError:
+    changelog = theirs.topic(topics.VIEWER_STATE)
+    if changelog not in topic_scan.metadata(theirs).topics:
         return None
-    if found is not None:
-        return unpack_applied(found)
-    return -1 if version in read_register(settings).versions else None
+    reader = kafka_clients.consumer(theirs, topic_scan.READER)
+    try:
+        found = newest_applied(reader, changelog, {p: ends(reader, changelog, p) for p in partitions})
+    except KafkaException as error:
+        raise unreachable(settings, error) from None
+    finally:
+        reader.close()
+    return {p: unpack_applied(found[p]) if p in found else -1 for p in partitions}

@@ -18,7 +18,7 @@ from threading import Event, Thread
 import structlog
 
 from streams import kafka_clients
-from streams.applied import NO_ID, Origin, newest_origins
+from streams.applied import NO_ID, Origin, newest_applied, origin_of
 from streams.changelog import RESTORER, ends
 from streams.errors import (
     BrokerUnreachableError,
@@ -169,13 +169,13 @@ class TopicCheck:
         try:
             partitions = range(self._known[spec.changelog].partitions)
             spans = {p: ends(consumer, spec.changelog, p) for p in partitions}
-            built = newest_origins(consumer, spec.changelog, spans)
+            built = newest_applied(consumer, spec.changelog, spans)
         except KafkaException as error:
             raise unreachable(self._settings, error) from None
         finally:
             consumer.close()
         now = self._origin(spec)
-        for before in built.values():
+        for before in map(origin_of, built.values()):
             if before.parts not in {0, now.parts}:
                 raise _moved(spec, before.parts, now.parts)
             if NO_ID not in {before.topic_id, now.topic_id} and before.topic_id != now.topic_id:

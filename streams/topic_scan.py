@@ -17,14 +17,12 @@ from streams.kafka_clients import (
 )
 from streams.settings import Settings
 
-__all__ = ["last", "metadata", "newest", "partitions_of", "read", "tail"]
+__all__ = ["metadata", "newest", "partitions_of", "read", "spans", "tail"]
 
 TIMEOUT_S: Final = 5.0
 """Longest wait for one answer of the cluster."""
 MOST: Final = 10_000
 """Messages taken at a time."""
-NEAR: Final = 64
-"""Records from the end in which a key that every transaction writes is looked for first."""
 READER: Final = {"enable.partition.eof": True, "fetch.wait.max.ms": 10, "group.id": "nearline-looker"}
 """The end of a partition is reported; the group's name is never used, because nothing is committed."""
 
@@ -58,6 +56,20 @@ def partitions_of(settings: Settings, topic: str) -> int:
         what = f"topic {settings.topic(topic)} does not exist"
         raise TopicError(what, why="nobody created it", next_step="run `nearline topics apply`")
     return len(found.partitions)
+
+
+def spans(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
+    """Return the first offset and the end of each partition of a topic, given its unprefixed name."""
+    count = partitions_of(settings, topic)
+    reader = consumer(settings, READER)
+    try:
+        places = {partition: TopicPartition(settings.topic(topic), partition) for partition in range(count)}
+        return {
+            partition: reader.get_watermark_offsets(place, timeout=TIMEOUT_S, cached=False)
+            for partition, place in places.items()
+        }
+    finally:
+        reader.close()
 
 
 def read(settings: Settings, topic: str, starts: Mapping[int, int]) -> Iterator[Message]:
@@ -103,35 +115,6 @@ def tail(settings: Settings, topic: str, most: int) -> list[Message]:
         return list(_until_the_ends(reader, settings, topic, starts))
     finally:
         reader.close()
-
-
-def last(settings: Settings, topic: str, partition: int, key: bytes) -> bytes | None:
-    """Return the newest value of a key that is written often: read backwards from the end, ever further.
-
-    Raises
-    ------
-    TopicError
-        There is no such topic.
-    BrokerUnreachableError
-        Nothing answers.
-    """
-    if partition >= partitions_of(settings, topic):
-        return None
-    reader = consumer(settings, READER)
-    try:
-        place = TopicPartition(settings.topic(topic), partition)
-        low, high = reader.get_watermark_offsets(place, timeout=TIMEOUT_S, cached=False)
-        span, start = NEAR, high
-        while start > low:
-            start, span = max(low, high - span), span * 16
-            found = [
-                m for m in _until_the_ends(reader, settings, topic, {partition: start}) if m.key() == key
-            ]
-            if found:
-                return found[-1].value()
-    finally:
-        reader.close()
-    return None
 
 
 def _until_the_ends(

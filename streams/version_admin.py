@@ -1,7 +1,7 @@
 """What the operator does with versions: look at them, switch, retire; behind `nearline model`."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from schemas.versions import FIRST_VERSION, MARKER_KEY, ModelSwitch, SwitchMarke
 from streams import kafka_clients, topic_scan
 from streams.errors import DeliveryError, VersionError
 from streams.handover import applied_by
-from streams.kafka_clients import KafkaError, KafkaException, TopicPartition
+from streams.kafka_clients import KafkaError, KafkaException
 from streams.register import Register, enter, read_register, strike
 from streams.settings import Settings
 
@@ -36,7 +36,7 @@ class VersionReport:
     workers: int
     """Members of its group."""
     applied: list[int]
-    """Last applied offset of the events, by partition, as its workers last told the group; -1: none."""
+    """Last applied offset of the events, by partition; -1: none."""
     lag: int
     """Events that it has not applied."""
 
@@ -65,21 +65,12 @@ def reports(settings: Settings) -> list[VersionReport]:
 
 def _report(settings: Settings, register: Register, name: str) -> VersionReport:
     theirs, entry = of_version(settings, name), register.versions[name]
-    reader = kafka_clients.consumer(theirs, {"group.id": theirs.consumer_group})
-    events = settings.topic(topics.EVENTS)
-    applied, lag = [], 0
-    try:
-        count = topic_scan.partitions_of(settings, topics.EVENTS)
-        told = reader.committed([TopicPartition(events, p) for p in range(count)], timeout=TIMEOUT_S)
-        for place in told:
-            low, high = reader.get_watermark_offsets(place, timeout=TIMEOUT_S, cached=False)
-            begin = max(low, entry.starts[place.partition] if entry.starts else 0)
-            applied.append(place.offset - 1 if place.offset >= 0 else -1)
-            lag += max(high - max(place.offset, begin), 0)
-    finally:
-        reader.close()
+    spans = topic_scan.spans(settings, topics.EVENTS)
+    applied = applied_by(settings, name, list(spans)) or dict.fromkeys(spans, -1)
+    starts = dict(enumerate(entry.starts))
+    lag = sum(max(high - max(applied[p] + 1, low, starts.get(p, 0)), 0) for p, (low, high) in spans.items())
     role = "live" if register.live == name else "shadow"
-    return VersionReport(name, entry.fingerprint, role, _workers(theirs), applied, lag)
+    return VersionReport(name, entry.fingerprint, role, _workers(theirs), list(applied.values()), lag)
 
 
 def _workers(settings: Settings) -> int:
@@ -184,7 +175,7 @@ def _marked(settings: Settings, decided: ModelSwitch) -> tuple[int, ...]:
 
 def await_cut(
     settings: Settings,
-    names: Sequence[str],
+    names: Collection[str],
     cut: Sequence[int],
     *,
     timeout_s: float,
@@ -197,18 +188,19 @@ def await_cut(
     bool
         Whether all have, in time.
     """
-    left = {(name, partition) for name in names for partition in range(len(cut))}
     deadline = time.monotonic() + timeout_s
-    while left and time.monotonic() < deadline:
-        left -= {one for one in left if _passed(applied_by(settings, *one), cut[one[1]])}
-        show(len(left))
-        if left:
-            time.sleep(LOOK_S)
-    return not left
+    while left := sum(len(_behind(settings, name, cut)) for name in names):
+        show(left)
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(LOOK_S)
+    return True
 
 
-def _passed(applied: int | None, offset: int) -> bool:
-    return applied is None or applied >= offset
+def _behind(settings: Settings, name: str, cut: Sequence[int]) -> list[int]:
+    """Return the partitions in which a version has not reached a cut; none where it has no state."""
+    applied = applied_by(settings, name, range(len(cut))) or {}
+    return [partition for partition, offset in applied.items() if offset < cut[partition]]
 
 
 def accept(settings: Settings) -> str:
@@ -265,8 +257,9 @@ def _require_retirable(settings: Settings, register: Register, version: str) -> 
         what = f"version {version} has workers"
         raise VersionError(what, next_step="stop them, wait for the session timeout, then repeat")
     owed = register.succeeded(version)
-    for partition, offset in enumerate(owed.cut if owed else ()):
-        if not _passed(applied_by(settings, version, partition), offset):
-            what = f"version {version} has not reached the switch away from it in partition {partition}"
-            advice = "start its workers until `nearline model list` shows them behind the cut"
-            raise VersionError(what, why="its last pages are not published yet", next_step=advice)
+    behind = _behind(settings, version, owed.cut) if owed else []
+    if behind:
+        where = ", ".join(map(str, behind))
+        what = f"version {version} has not reached the switch away from it in partition(s) {where}"
+        advice = "start its workers until `nearline model list` shows them behind the cut"
+        raise VersionError(what, why="its last pages are not published yet", next_step=advice)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 import structlog
+from msgspec import to_builtins
 
 from schemas import topics
 from schemas.versions import FIRST_VERSION, ModelVersion, SwitchMarker
@@ -101,6 +102,7 @@ class Versions:
         self._register = read_register(self._settings)
         self._registration = registered(self._settings, self._register)
         self._reader.start()
+        _LOG.info("version", **to_builtins(self._registration))
         if not self.publishes():
             version, live = self._settings.model_version, self._register.live
             advice = f"`nearline model switch {version}` once it has caught up"
@@ -169,7 +171,6 @@ def registered(settings: Settings, register: Register, starts: tuple[int, ...] =
         )
         enter(settings, entry)
         register.versions[name] = entry
-        _LOG.info("version_registered", version=name, fingerprint=fingerprint, epoch=entry.epoch)
     if entry.fingerprint != fingerprint:
         what = f"version {name} of the model was learned under another configuration"
         why = f"its fingerprint is {entry.fingerprint}, that of the settings is {fingerprint}"

@@ -57,6 +57,7 @@ COMMANDS = (
         (
             "nearline replay --ratings ml-100k.inter --embedded",
             "nearline replay --ratings u.data --speed 2000/s",
+            "nearline replay --from-topic --since 2d --version blue",
         ),
     ),
     Command(

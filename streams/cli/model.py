@@ -55,9 +55,9 @@ def switch(
     from streams.version_admin import switch as decide
 
     settings, console = _settings(brokers, prefix), human(json)
-    former = read_register(settings).live
-    made = decide(settings, version, max_lag=max_lag)
-    names = [former, version]
+    register = read_register(settings)
+    former, made = register.live, decide(settings, version, max_lag=max_lag)
+    names = {former, version} & register.versions.keys()
     with console.status("both versions go to the cut …") as status:
         done = await_cut(
             settings,

@@ -30,8 +30,17 @@ FLOOR_S = 0.02
 def replay(
     *,
     ratings: Annotated[
-        Path, typer.Option("--ratings", metavar="PATH", help="MovieLens, RecBole or Parquet file.")
-    ],
+        Path | None, typer.Option("--ratings", metavar="PATH", help="MovieLens, RecBole or Parquet file.")
+    ] = None,
+    from_topic: Annotated[
+        bool, typer.Option("--from-topic", help="Build a fresh version of the model out of the event log.")
+    ] = False,
+    since: Annotated[
+        str, typer.Option(metavar="WHEN", help="With --from-topic: 2d, 90m, an ISO time, or beginning.")
+    ] = "beginning",
+    version: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With --from-topic: what the fresh version is called.")
+    ] = None,
     speed: Annotated[str, typer.Option(help="2000/s, 60x (event time), or max.")] = "max",
     brokers: Brokers = None,
     embedded: Annotated[
@@ -51,18 +60,32 @@ def replay(
     ] = None,
     json: Json = None,
 ) -> None:
-    """Produce a file's ratings as events, let a worker answer them, and report quality, freshness and speed.
+    """Replay a file of ratings, or the event log itself.
+
+    --ratings produces the file's ratings as events, lets a worker answer them, and reports quality, freshness
+    and speed.
 
     Every event is ranked before it is learned (HR@10 as in `nearline evaluate`, the first 20 % not averaged).
     JSON keys: events, lists, dead_letters, seconds, events_per_s, lists_per_s, freshness_ms.p50 and p99,
     hr@10.blend and hr@10.popularity, tested, replica_age_events; null for what only a worker can tell.
+
+    --from-topic lets a fresh version of the model learn the log beside the live one, publishes nothing, and
+    ends when it has caught up; `nearline model switch` puts it in charge. JSON keys: since, version, events,
+    seconds, events_per_s, lag, applied, hr@10, tested.
     """
     from contextlib import ExitStack
 
+    from streams.cli.backfill import backfill
     from streams.errors import SettingsError
     from streams.pacing import parse_speed
     from streams.ratings import read_ratings
 
+    if from_topic and ratings is None:
+        backfill(since=since, version=version, brokers=brokers, prefix=prefix, json=json)
+        return
+    if ratings is None or from_topic:
+        what = "there are two kinds of replay, and one has to be chosen"
+        raise SettingsError(what, next_step="give --ratings PATH, or --from-topic --version NAME")
     if feedback not in {"positives", "all"}:
         what = f"--feedback is positives or all, not {feedback}"
         raise SettingsError(what)
