@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from streams import topic_check
-from streams.applied import APPLIED_KEY, Origin, newest_origins, pack_applied
+from streams.applied import APPLIED_KEY, Origin, newest_applied, origin_of, pack_applied
 from streams.brokers.embedded import EmbeddedCluster
 from streams.brokers.kafka import KafkaCluster
 from streams.changelog import RESTORER, ends
@@ -178,9 +178,9 @@ def test_the_newest_applied_record_is_found(ground: Ground) -> None:
     ground.build(3, Origin(9), partition=1)
     client = consumer(ground.settings, RESTORER)
     topic = ground.spec().changelog
-    found = newest_origins(client, topic, {p: ends(client, topic, p) for p in range(2)})
+    found = newest_applied(client, topic, {p: ends(client, topic, p) for p in range(2)})
     client.close()
-    assert {p: origin.parts for p, origin in found.items()} == {0: 7, 1: 9}
+    assert {p: origin_of(value).parts for p, value in found.items()} == {0: 7, 1: 9}
 
 
 def test_retention_is_the_topics_own(ground: Ground, embedded: EmbeddedCluster) -> None:
