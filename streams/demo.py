@@ -7,17 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from online_models.simulation import World
-from streams.brokers.embedded import EmbeddedCluster
-from streams.brokers.kafka import KafkaCluster
 from streams.pacing import Speed
 from streams.producing import EventProducer
 from streams.replaying import LOOK_S, ReplayStalledError
 from streams.run_report import RunReport, Tally
-from streams.session import WorkerProcess, free_port, make_topics
+from streams.session import WorkerProcess, make_topics, own_cluster
 from streams.settings import Settings
 from streams.simulating import feed, make_world
 from streams.watching import Subscriber
 
+GROUP = "nearline-demo"
 SHARE = "1"
 """Share of events that the demo's worker ranks before learning: all, to know soon if it is any good."""
 SETTLE_S = 10.0
@@ -59,7 +58,7 @@ class Demo:
 
     def start(self) -> None:
         """Start the cluster, the worker and the subscriber, in this order; then the viewers."""
-        self.settings = self._cluster()
+        self.settings = self._stack.enter_context(own_cluster(self.folder, GROUP, kafka=self.kafka))
         make_topics(self.settings)
         self.subscriber = Subscriber(self.settings)
         self.subscriber.start()
@@ -113,14 +112,6 @@ class Demo:
         """End everything, the last started first."""
         self._stop.set()
         self._stack.close()
-
-    def _cluster(self) -> Settings:
-        if not self.kafka:
-            brokers = self._stack.enter_context(EmbeddedCluster()).bootstrap_servers
-        else:
-            own = KafkaCluster(self.folder / "kafka", port=free_port(), cache_dir=Settings.load().cache_dir)
-            brokers = self._stack.enter_context(own).bootstrap_servers
-        return Settings.load(brokers=brokers, group="nearline-demo", check_crcs=self.kafka)
 
     def _feed(self, speed: Speed) -> None:
         try:

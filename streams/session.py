@@ -7,11 +7,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from streams.brokers.embedded import EmbeddedCluster
+from streams.brokers.kafka import KafkaCluster
 from streams.brokers.topics import TopicAdmin
 from streams.errors import StreamError
 from streams.metrics import Exposition
@@ -39,6 +42,26 @@ def free_port() -> int:
 def make_topics(settings: Settings, *, partitions: int = 4) -> None:
     """Create the topics that are missing."""
     TopicAdmin(settings, settings.topic_table(partitions=partitions).values()).apply()
+
+
+@contextmanager
+def own_cluster(folder: Path, group: str, *, kafka: bool) -> Iterator[Settings]:
+    """Start a cluster for one command, and return the settings that reach it.
+
+    Parameters
+    ----------
+    folder
+        For the real broker's data.
+    group
+        Consumer group of the worker.
+    kafka
+        A real Apache Kafka instead of the embedded one.
+    """
+    own: EmbeddedCluster | KafkaCluster = EmbeddedCluster()
+    if kafka:
+        own = KafkaCluster(folder / "kafka", port=free_port(), cache_dir=Settings.load().cache_dir)
+    with own as cluster:
+        yield Settings.load(brokers=cluster.bootstrap_servers, group=group, check_crcs=kafka)
 
 
 class WorkerProcess:

@@ -81,7 +81,7 @@ class Subscriber:
     def _run(self) -> None:
         pages = self._consumer({"fetch.wait.max.ms": 50})
         events = self._consumer(_ONE_RECORD)
-        pages.assign([*_parts(pages, self._home), *_parts(pages, self._settings.topic(topics.TRENDING))])
+        pages.assign([*parts_of(pages, self._home), *parts_of(pages, self._settings.topic(topics.TRENDING))])
         while not self._stop.is_set():
             for message in pages.consume(5_000, WAIT_S):
                 if message.error() is None and message.value() is not None:
@@ -118,7 +118,7 @@ class Subscriber:
         )
 
 
-def _parts(consumer: Consumer, topic: str) -> list[TopicPartition]:
+def parts_of(consumer: Consumer, topic: str) -> list[TopicPartition]:
     """Return all partitions of a topic from their beginning: the embedded cluster always makes 4."""
     found = consumer.list_topics(topic, timeout=10).topics[topic].partitions
     return [TopicPartition(topic, number, OFFSET_BEGINNING) for number in found]

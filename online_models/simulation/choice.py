@@ -172,10 +172,11 @@ class Truth:
         return fresh
 
     def appeal(self, now_s: float) -> Floats:
-        """Return how much attention each title draws now: fame, more when new, none before it is out."""
+        """Return the weight with which each title comes to mind now: none before it is out."""
         everything = np.arange(len(self.catalogue.titles))
         novelty = self.novelty(everything, np.array([now_s]))[0]
-        drawn: Floats = self.catalogue.appeal * np.exp(self.config.choice.novelty * novelty)
+        choice = self.config.choice
+        drawn: Floats = self.catalogue.appeal**choice.awareness * np.exp(choice.novelty * novelty)
         return np.where(self.catalogue.released_s <= now_s, drawn, 0.0)
 
     def enjoyment(self, titles: Ints, fits: Floats) -> Floats:

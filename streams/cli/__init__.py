@@ -49,7 +49,12 @@ COMMANDS = (
     Command(
         "simulate",
         "streams.cli.simulate:simulate",
-        ("nearline simulate --rate 200/s", "nearline simulate --rate max --events 100000 --json -"),
+        (
+            "nearline simulate --rate 200/s",
+            "nearline simulate --rate max --events 100000 --json -",
+            "nearline simulate --closed-loop --report loop.html",
+            "nearline simulate --in-process --seeds 3 --json -",
+        ),
     ),
     Command(
         "replay",

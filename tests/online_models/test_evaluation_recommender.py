@@ -34,10 +34,10 @@ def run(ratings: Ratings, protocol: EvaluationProtocol, block_events: int = 2_00
 
 @pytest.mark.parametrize("feedback", ["positives", "all"])
 def test_a_personal_blend_beats_popularity_in_the_simulated_world(ratings: Ratings, feedback: str) -> None:
-    """Tastes decide in that world: who learns them hits more than twice as often as who counts."""
+    """Tastes decide in that world: who learns them hits far more often than who counts."""
     report = run(ratings, EvaluationProtocol(min_rating=2.5, feedback=feedback))  # type: ignore[arg-type]
     rates = {name: result.metrics.hit_rate.value for name, result in report.models.items()}
-    assert rates["blend"] > 2 * rates["popularity"]
+    assert rates["blend"] > 1.4 * rates["popularity"]
     assert rates.keys() == {*COLUMNS}
 
 
