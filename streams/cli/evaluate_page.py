@@ -8,19 +8,10 @@ from online_models.evaluation import HISTORY_BUCKETS, Report, ScenarioReport
 from online_models.evaluation.goals import GOALS, Goal
 from streams.cli import evaluate_pictures as pictures
 from streams.cli.evaluate_tables import SCORES, cell, rules, scenario_tables, score_rows
+from streams.cli.pictures import STYLE
 
 __all__ = ["page"]
 
-STYLE: Final = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-body { color: #1d2433 }
-h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .6rem 0 }
-td, th { padding: .25rem .8rem } td, th + th { text-align: right; white-space: nowrap }
-td:first-child, th:first-child { text-align: left }
-thead { border-bottom: 2px solid #1d2433 } tbody tr:nth-child(even) { background: #f2f4f8 }
-svg { max-width: 100%; height: auto } .scroll { overflow-x: auto } .note { color: #556 }
-"""
 TOLD: Final = {
     "taste-switch": "Viewers take over the accounts of others who have ended. HR@10 on the same events, by "
     "the new viewer's earlier events: with the former owner's history (switched), without it (fresh), and "

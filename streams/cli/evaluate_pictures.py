@@ -1,15 +1,10 @@
 """The pictures of `nearline evaluate --report`, as SVG elements."""
 
-import io
-from collections.abc import Callable
-from html import escape
 from typing import TYPE_CHECKING
-
-import matplotlib as mpl
-from matplotlib.figure import Figure
 
 from online_models.baselines import BASELINES
 from online_models.evaluation import HISTORY_BUCKETS, Rate, Report, ScenarioReport
+from streams.cli.pictures import picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +24,7 @@ def bars(report: Report) -> str:
         axes.invert_yaxis()
         axes.set_xlabel("HR@10")
 
-    return _picture(draw, "HR@10 of each model, with two standard errors")
+    return picture(draw, "HR@10 of each model, with two standard errors")
 
 
 def curves(report: Report) -> str:
@@ -42,14 +37,14 @@ def curves(report: Report) -> str:
         axes.set(xlabel="events (grey: warm-up, not averaged)", ylabel="HR@10, moving average")
         _finish(axes)
 
-    return _picture(draw, "Moving average of HR@10 of each model along the stream")
+    return picture(draw, "Moving average of HR@10 of each model along the stream")
 
 
 def histories(report: Report) -> str:
     """Draw HR@10 by the length of the viewer's history."""
     figures = {name: model.metrics.by_history for name, model in report.models.items()}
     description = "HR@10 by number of the viewer's earlier events"
-    return _picture(lambda axes: _lines(axes, figures, HISTORY_BUCKETS, "HR@10"), description)
+    return picture(lambda axes: _lines(axes, figures, HISTORY_BUCKETS, "HR@10"), description)
 
 
 def scenario(report: ScenarioReport, column: str) -> str:
@@ -60,7 +55,7 @@ def scenario(report: ScenarioReport, column: str) -> str:
     }
     rows = tuple(next(iter(figures.values())))
     description = f"{report.scenario}: {column} of each model"
-    return _picture(lambda axes: _lines(axes, figures, rows, column), description)
+    return picture(lambda axes: _lines(axes, figures, rows, column), description)
 
 
 def weights(report: Report) -> str:
@@ -75,21 +70,7 @@ def weights(report: Report) -> str:
         axes.set(xlabel="events", ylabel="weight; shaded: least to most of all contexts")
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 
-    return _picture(draw, "Weights of the blend along the stream")
-
-
-def _picture(draw: "Callable[[Axes], None]", description: str) -> str:
-    """Draw into an SVG element; the same report gives the same bytes."""
-    figure = Figure(figsize=(9, 4.2), layout="constrained")
-    axes = figure.add_subplot()
-    draw(axes)
-    axes.spines[["top", "right"]].set_visible(b=False)
-    text = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": description, "svg.fonttype": "none"}):
-        figure.savefig(text, format="svg", metadata={"Date": None})
-    drawn = text.getvalue()
-    label = f'<svg role="img" aria-label="{escape(description)}" '
-    return label + drawn[drawn.index("<svg ") + len("<svg ") :]
+    return picture(draw, "Weights of the blend along the stream")
 
 
 def _lines(axes: "Axes", figures: dict[str, dict[str, Rate]], across: tuple[str, ...], label: str) -> None:
