@@ -83,8 +83,8 @@ operator does).
 Commands: `streams.cli`, and what stands behind them: `streams.brokers` (an embedded cluster, a local Kafka,
 the topics), `streams.ratings`, `streams.producing`, `streams.pacing`, `streams.simulating`,
 `streams.replaying`, `streams.backfill`, `streams.session`, `streams.demo`, `streams.watching`,
-`streams.closed_loop`, `streams.run_report`; `streams.inspecting`, `streams.row_words` and `streams.topic_scan`
-(`nearline inspect`); `streams.local_state`, `streams.verifying`, `streams.exporting`, `streams.rebuilding`
-(`nearline state`); `streams.findings`, `streams.cluster_checks`, `streams.machine_checks` (`nearline
-doctor`).
+`streams.closed_loop`, `streams.run_report`; `streams.inspecting`, `streams.row_words` and
+`streams.topic_scan` (`nearline inspect`); `streams.local_state`, `streams.verifying`, `streams.exporting`,
+`streams.rebuilding` (`nearline state`); `streams.findings`, `streams.cluster_checks`,
+`streams.machine_checks` (`nearline doctor`).
 """
