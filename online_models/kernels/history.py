@@ -4,7 +4,7 @@ A viewer with three titles pays for one chunk, one with a thousand for 32, and n
 per event.
 """
 
-from online_models.kernels.layout import CHUNK, I4, Viewers, jit
+from online_models.kernels.layout import CHUNK, I4, Viewers, inlined, jit
 
 
 @jit
@@ -39,7 +39,7 @@ def mark_known(viewers: Viewers, v: int, mark: I4, stamp: int) -> None:
         used = CHUNK
 
 
-@jit
+@inlined
 def standing(viewers: Viewers, v: int, title: int) -> int:
     """How the viewer stands to a title: 1 for liked, -1 for known but not liked, 0 for unknown."""
     c = viewers.tail[v]

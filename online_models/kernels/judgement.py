@@ -16,7 +16,7 @@ playback of it is a rewatch.
 import numpy as np
 
 from online_models.kernels.history import standing
-from online_models.kernels.layout import Feedback, Params, Signals, Titles, Viewers, jit
+from online_models.kernels.layout import Feedback, Params, Signals, Titles, Viewers, inlined
 from online_models.kernels.rejections import reject
 from online_models.kernels.reward_layout import JUDGEMENTS, SHOWN, Judgement
 from online_models.kernels.watch_time import bin_of, bucket_of, observe_share, quantile, withdraw_share
@@ -30,7 +30,7 @@ LEAST_NO = 1e-6
 """A no without a weight is still a no."""
 
 
-@jit
+@inlined
 def weight_of(e: Judgement) -> float:
     """Return a judgement's weight, >= 0."""
     if e.said < 0:
@@ -38,7 +38,7 @@ def weight_of(e: Judgement) -> float:
     return max(e.played, min(e.said, 1.0)) + max(e.said - 1.0, 0.0)
 
 
-@jit
+@inlined
 def place_of(viewers: Viewers, v: int, t: int) -> int:
     """Return the place of a title's judgement, -1 where it has none."""
     for s in range(JUDGEMENTS):
@@ -47,7 +47,7 @@ def place_of(viewers: Viewers, v: int, t: int) -> int:
     return -1
 
 
-@jit
+@inlined
 def open_place(viewers: Viewers, v: int, t: int) -> int:
     """Return the place of a title's judgement: its own, or a free one, or that of the oldest, cleared."""
     place: int = place_of(viewers, v, t)
@@ -65,14 +65,14 @@ def open_place(viewers: Viewers, v: int, t: int) -> int:
     return place
 
 
-@jit
+@inlined
 def clear(e: Judgement) -> None:
     """Forget what was played."""
     e.before = e.now = e.played = 0.0
     e.flags = e.bucket = e.bin = 0
 
 
-@jit
+@inlined
 def in_sitting(viewers: Viewers, params: Params, v: int, place: int, at: int) -> bool:
     """Whether another title was watched past a quarter shortly before."""
     for s in range(JUDGEMENTS):
@@ -82,7 +82,7 @@ def in_sitting(viewers: Viewers, params: Params, v: int, place: int, at: int) ->
     return False
 
 
-@jit
+@inlined
 def begin(viewers: Viewers, params: Params, feedback: Feedback, i: int, fact: int, place: int) -> None:
     """Find out whether a new playback begins with event ``i``, and whether it is a rewatch or a binge.
 
@@ -108,7 +108,7 @@ def begin(viewers: Viewers, params: Params, feedback: Feedback, i: int, fact: in
             e.flags |= BINGE
 
 
-@jit
+@inlined
 def reward(viewers: Viewers, params: Params, e: Judgement, duration: float, share: float) -> float:
     """Return what a playback past a quarter is worth when all of it counts."""
     c = params.reward
@@ -119,7 +119,7 @@ def reward(viewers: Viewers, params: Params, e: Judgement, duration: float, shar
     return w + (c.searched if e.flags & SEARCHED else 0.0)
 
 
-@jit
+@inlined
 def place_share(viewers: Viewers, params: Params, e: Judgement, duration: float, share: float) -> None:
     """Put a playback's share into the histogram, or move it there."""
     bucket, b = bucket_of(duration), bin_of(share)
@@ -129,7 +129,7 @@ def place_share(viewers: Viewers, params: Params, e: Judgement, duration: float,
     e.bucket, e.bin = bucket, b + 1
 
 
-@jit
+@inlined
 def turn_down(viewers: Viewers, v: int, t: int, e: Judgement, weight: float) -> int:
     """Reject by deed; who likes a title already does not reject it by leaving it soon."""
     if standing(viewers, v, t) > 0:
@@ -139,7 +139,7 @@ def turn_down(viewers: Viewers, v: int, t: int, e: Judgement, weight: float) -> 
     return REJECT
 
 
-@jit
+@inlined
 def stop(viewers: Viewers, params: Params, feedback: Feedback, i: int, fact: int, e: Judgement) -> int:
     """Judge a playback that ended, by all that was watched of the title by now."""
     c, former = params.reward, e.before + e.now
@@ -165,7 +165,7 @@ def stop(viewers: Viewers, params: Params, feedback: Feedback, i: int, fact: int
     return NOTED
 
 
-@jit
+@inlined
 def say(fact: int, weight: float, e: Judgement) -> int:
     """Take the viewer's word: the newest yes or no counts; a wish adds nothing to a yes."""
     if fact == TOUCH:
@@ -177,7 +177,7 @@ def say(fact: int, weight: float, e: Judgement) -> int:
     return fact
 
 
-@jit
+@inlined
 def weigh(viewers: Viewers, params: Params, feedback: Feedback, i: int, fact: int, e: Judgement) -> int:
     """Move a judgement by event ``i``; return what it comes to."""
     if START <= fact <= FOLLOW:
@@ -194,7 +194,7 @@ def weigh(viewers: Viewers, params: Params, feedback: Feedback, i: int, fact: in
     return int(stop(viewers, params, feedback, i, fact, e))
 
 
-@jit
+@inlined
 def sight(viewers: Viewers, params: Params, v: int, name: int, t: int, at: int) -> None:
     """Count an impression; enough of them without a play are a faint rejection.
 
@@ -217,7 +217,7 @@ def sight(viewers: Viewers, params: Params, v: int, name: int, t: int, at: int) 
             reject(viewers, params, v, t, params.reward.ignored, at)
 
 
-@jit
+@inlined
 def judge(
     titles: Titles, viewers: Viewers, params: Params, feedback: Feedback, i: int, signals: Signals, o: int
 ) -> int:
@@ -257,7 +257,7 @@ def judge(
     return action
 
 
-@jit
+@inlined
 def settle_abandoned(viewers: Viewers, params: Params, v: int, at: int, signals: Signals, o: int) -> int:
     """Turn what was left early and not gone on with in time into mild rejections, from row ``o`` on.
 

@@ -23,9 +23,15 @@ CHUNK = 32
 RING = 16
 """Event ids remembered per viewer against duplicates: a producer's retries follow within a few events."""
 # "No NaN" and "no infinity" are not assumed: lists are masked with -inf, finiteness is checked.
-jit: Any = numba.njit(
-    cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp", "afn"}
-)
+_OPTIONS: Any = {
+    "cache": True,
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "nsz", "arcp", "afn"},
+}
+jit: Any = numba.njit(**_OPTIONS)
+inlined: Any = numba.njit(**_OPTIONS, forceinline=True)
+"""For short functions of many arrays: a call would copy the tuples and count references to every array."""
 
 
 class Titles(NamedTuple):

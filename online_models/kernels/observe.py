@@ -22,11 +22,21 @@ from online_models.kernels.judgement import (
     judge,
     settle_abandoned,
 )
-from online_models.kernels.layout import RING, Feedback, Params, Scratch, Signals, Titles, Viewers, jit
+from online_models.kernels.layout import (
+    RING,
+    Feedback,
+    Params,
+    Scratch,
+    Signals,
+    Titles,
+    Viewers,
+    inlined,
+    jit,
+)
 from online_models.kernels.rejections import forgive, reject
 
 
-@jit
+@inlined
 def is_repeated(viewers: Viewers, v: int, event: int) -> bool:
     """Whether the viewer had an event id of late; remembers it if not."""
     if event == np.uint64(0):
@@ -39,7 +49,7 @@ def is_repeated(viewers: Viewers, v: int, event: int) -> bool:
     return False
 
 
-@jit
+@inlined
 def settle(
     titles: Titles,
     viewers: Viewers,
@@ -102,7 +112,7 @@ def learn_viewer(
         viewers.taste[v, f] += step * into[cut + f]
 
 
-@jit
+@inlined
 def remember(
     viewers: Viewers, params: Params, feedback: Feedback, i: int, action: int, signals: Signals, o: int
 ) -> None:

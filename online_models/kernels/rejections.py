@@ -6,11 +6,11 @@ titles, which are never shown again (``history``). A place whose time is up coun
 
 import numpy as np
 
-from online_models.kernels.layout import Params, Viewers, jit
+from online_models.kernels.layout import Params, Viewers, inlined
 from online_models.kernels.reward_layout import MOST_REJECTED
 
 
-@jit
+@inlined
 def reject(viewers: Viewers, params: Params, v: int, t: int, weight: float, at: int) -> None:
     """Put a title on the list, or add to the strength that it has there.
 
@@ -34,7 +34,7 @@ def reject(viewers: Viewers, params: Params, v: int, t: int, weight: float, at: 
         viewers.rejected_weight[v, place] = min(weight, MOST_REJECTED)
 
 
-@jit
+@inlined
 def forgive(viewers: Viewers, v: int, t: int) -> None:
     """Take a title off the list: the viewer has come to like it."""
     for s in range(viewers.rejected.shape[1]):

@@ -8,14 +8,14 @@ observation (64 shifts in thousands of events).
 
 import numpy as np
 
-from online_models.kernels.layout import Params, Viewers, jit
+from online_models.kernels.layout import Params, Viewers, inlined
 from online_models.kernels.reward_layout import BINS, BUCKETS
 
 EDGES = np.round(60.0 * 2.0 ** (np.arange(1, BUCKETS) / 2.0))
 """Upper ends of all buckets but the last, whole seconds: 85 to 10,861, in ratios of the root of 2."""
 
 
-@jit
+@inlined
 def bucket_of(duration: float) -> int:
     """Return the bucket of a duration in seconds."""
     b = 0
@@ -24,13 +24,13 @@ def bucket_of(duration: float) -> int:
     return b
 
 
-@jit
+@inlined
 def bin_of(share: float) -> int:
     """Return the bin of a share of the duration, 0 to 1."""
     return min(int(share * BINS), BINS - 1)
 
 
-@jit
+@inlined
 def observe_share(viewers: Viewers, params: Params, bucket: int, b: int) -> None:
     """Count a playback."""
     counts = viewers.watch_time[bucket]
@@ -41,14 +41,14 @@ def observe_share(viewers: Viewers, params: Params, bucket: int, b: int) -> None
     viewers.watch_moved[0] = 1
 
 
-@jit
+@inlined
 def withdraw_share(viewers: Viewers, bucket: int, b: int) -> None:
     """Take back an observation that is about to move; one that was halved away meanwhile is gone."""
     if viewers.watch_time[bucket, b] > 0:
         viewers.watch_time[bucket, b] -= 1
 
 
-@jit
+@inlined
 def quantile(viewers: Viewers, params: Params, duration: float, share: float) -> float:
     """Return the part of the bucket's playbacks that were watched as long or shorter.
 
