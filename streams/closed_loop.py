@@ -88,11 +88,13 @@ class Published:
         viewers = [viewer_name(account) for account in looks.accounts.tolist()]
         deadline = time.monotonic() + PATIENCE_S
         self._read(0.0)
-        while (late := sum(not self._current(viewer) for viewer in viewers)) and time.monotonic() < deadline:
+        while (late := [one for one in viewers if not self._current(one)]) and time.monotonic() < deadline:
             self._read(LOOK_S)
+        for viewer in late:  # waited for once
+            del self._due_ms[viewer]
         found = [self._rows(viewer) for viewer in viewers]
         self.looks += len(viewers)
-        self.stale += late
+        self.stale += len(late)
         self.unlisted += sum(viewer not in self._pages for viewer in viewers)
         depth = max(1, *(len(rows) for rows in found))
         width = max(1, *(len(row) for rows in found for row in rows), 1)
