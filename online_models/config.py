@@ -18,6 +18,8 @@ __all__ = [
     "TrendingConfig",
 ]
 
+EXPERTS = ("factorization", "cowatch", "cowatch_long", "trending", "popularity")
+"""Whom the blend asks, in the order of its weights (``kernels.blend``)."""
 WAYS = 16
 """Places in a set of neighbours: a cache line of names and one of weights (see ``kernels.absorb.pair``)."""
 
@@ -31,11 +33,11 @@ class FactorizationConfig:
     us an event, where 32 factors with one accumulator a number reach .198 / .143 at 32 us.
     """
 
-    factors: int = 16
+    factors: int = 12
     """Numbers in a viewer's taste vector and in each horizon's part of a title's vectors (1 to 256)."""
-    horizons: tuple[float, ...] = (0.8, 0.97)
-    """Decay per step back in the history, one a horizon: about 5 and 33 titles deep. Empty: the taste vector
-    alone."""
+    horizons: tuple[float, ...] = (0.5, 0.8, 0.95, 0.99)
+    """Decay per step back in the history, one a horizon: about 2, 5, 20 and 100 titles deep. Empty: the taste
+    vector alone. Four horizons of 12 factors reach what two of 32 do (HR@10 .1933 raw with 16)."""
     history: int = 50
     """Titles of the history that enter the representation (.97 ** 50 = .22: what lies deeper hardly
     counts)."""
@@ -66,6 +68,11 @@ class CoWatchConfig:
     """Recent titles whose neighbours are added up (.8 ** 10 = .11)."""
     seed_decay: float = 0.8
     """Weight of a seed per step back."""
+    long_seeds: int = 30
+    """Recent titles whose neighbours the long horizon adds up (.95 ** 30 = .21)."""
+    long_seed_decay: float = 0.95
+    """Weight of a long horizon's seed per step back. Seeds that reach further over the same pairs do as well
+    as pairs of their own (HR@10 .2107 and .2110 raw, .1530 and .1528 shuffled)."""
     alpha: float = 0.45
     """Popularity exponent of the similarity; .3 to .5 is a flat optimum, 0 collapses to popularity."""
     neighbours: int = 112
@@ -83,16 +90,30 @@ class TrendingConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlendConfig:
-    """Weights of the log-linear blend (derived in :mod:`online_models`)."""
+    """The learned blend (derived in :mod:`online_models`): where its weights start, and how they move.
 
-    factorization: float = 0.7
-    """Weight of the factorization's log-softmax. .5 to 1 is flat (HR@10 .1957 to .1968 with co-watch at .5 to
-    .6)."""
-    cowatch: float = 0.6
-    """Weight of the co-watch log-share; below 1 because what it knows, the factorization half knows too."""
-    popularity: float = 0.0
-    """Weight of the trending log-share; 0, because the factorization's bias learns it (-.1 and +.1 measured
-    no better)."""
+    The starting weights are near those learned on MovieLens-100K, raw and shuffled; an expert that starts at
+    0 is off and stays so.
+    """
+
+    factorization: float = 0.6
+    """First weight of the factorization's log-softmax (learned: .52 to .69)."""
+    cowatch: float = 0.5
+    """First weight of the short co-watch's log-share (learned: .36 to .73)."""
+    cowatch_long: float = 0.25
+    """First weight of the long co-watch's log-share (learned: .21 to .36)."""
+    trending: float = 0.1
+    """First weight of the week's trending log-share (learned: .06 to .15)."""
+    popularity: float = 0.05
+    """First weight of the log-share of all watches (learned: -.04 to .09; the factorization's bias holds most
+    of it)."""
+    rejection: float = 0.2
+    """Weight against titles that resemble those turned down of late: .1 to .3 is nearly free
+    (`reference/algorithms.md`, dislikes)."""
+    rate: float = 0.005
+    """Step of the weights per tested event; 0: they stay. .002 to .005 measured alike."""
+    sitting_s: float = 1_800.0
+    """A viewer silent for longer begins a new sitting; half an hour is the web's custom."""
     floor: float = 0.05
     """Share spread evenly over all candidates before the logarithm, so that no expert can veto."""
 
@@ -191,7 +212,7 @@ class ModelConfig:
     Examples
     --------
     >>> ModelConfig().width
-    48
+    60
     >>> ModelConfig().fingerprint() == ModelConfig().fingerprint()
     True
     """
@@ -224,16 +245,20 @@ class ModelConfig:
             ("initial_accumulator", f.initial_accumulator, least, 1e6),
             ("window", c.window, 0, f.history),
             ("seeds", c.seeds, 0, f.history),
+            ("long_seeds", c.long_seeds, 0, f.history),
             ("alpha", c.alpha, 0, 1),
             ("neighbours", c.neighbours, WAYS, 1_024),
             ("neighbours % 16", c.neighbours % WAYS, 0, 0),
             ("floor", self.blend.floor, least, 1),
+            ("rate", self.blend.rate, 0, 1),
+            ("sitting_s", self.blend.sitting_s, 0, 1e9),
+            *((name, getattr(self.blend, name), -4, 4) for name in (*EXPERTS, "rejection")),
             ("known_titles", self.known_titles, 64, 1_000_000),
             ("viewer_slots", self.viewer_slots, 1, 100_000_000),
             ("title_capacity", self.title_capacity, 1, 10_000_000),
             *_reward_bounds(self.reward),
             *(("horizons", d, least, 1) for d in f.horizons),
-            *((name, getattr(c, name), least, 1) for name in ("pair_decay", "seed_decay")),
+            *((name, getattr(c, name), least, 1) for name in ("pair_decay", "seed_decay", "long_seed_decay")),
             *((name, getattr(f, name), 0, 10) for name in ("learning_rate", "viewer_learning_rate")),
             *(("half_lives_s", h, least, 1e12) for h in self.trending.half_lives_s),
         )

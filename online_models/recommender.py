@@ -6,11 +6,11 @@ import numpy as np
 
 from online_models import snapshots
 from online_models.catalogue import Catalogue, country_code
-from online_models.config import ModelConfig
+from online_models.config import EXPERTS, ModelConfig
 from online_models.feedback import Judge
 from online_models.kernels.layout import F8, I4
 from online_models.kernels.reward_layout import JUDGEMENTS
-from online_models.kernels.trial import EXPERTS, prequential
+from online_models.kernels.trial import RANKINGS, prequential
 from online_models.title_side import TitleSide
 from online_models.titles import TitleTable
 from online_models.viewer_arrays import NO_LIMIT
@@ -20,7 +20,7 @@ from schemas import Event, Preferences
 
 __all__ = ["COLUMNS", "Columns", "Recommender"]
 
-COLUMNS = ("blend", "factorization", "cowatch", "trending", "popularity")
+COLUMNS = ("blend", *EXPERTS)
 """Names of the rankings that :meth:`Recommender.prequential` makes, in order."""
 
 
@@ -82,12 +82,12 @@ class Recommender:
         Returns
         -------
         ranks
-            [n, 5] the title's rank under each of :data:`COLUMNS` among all titles with a positive that the
+            [n, 6] the title's rank under each of :data:`COLUMNS` among all titles with a positive that the
             viewer does not have (strictly better, plus half of those equal); -1 where not tested, inf for a
             title without a positive.
         """
         feedback = self.viewers.feedback(batch)
-        ranks = np.full((len(batch.viewers), EXPERTS), -1.0)
+        ranks = np.full((len(batch.viewers), RANKINGS), -1.0)
         wanted = np.zeros(len(batch.viewers), np.int32) if tested is None else np.asarray(tested, np.int32)
         prequential(
             self.titles.arrays,
@@ -97,6 +97,7 @@ class Recommender:
             feedback,
             blank_signals(1 + JUDGEMENTS, self.titles),
             wanted,
+            self.viewers.weights,
             ranks,
         )
         self._newest = max(self._newest, max(batch.at, default=0))
@@ -150,7 +151,8 @@ class Recommender:
             "viewers": self.viewers.viewers.snapshot(),
         }
         arrays = {name: snapshots.nested(part) for name, part in parts.items()}
-        return snapshots.pack("Recommender", {"newest": self._newest}, arrays)
+        side = self.viewers.snapshot()
+        return snapshots.pack("Recommender", {"newest": self._newest, **side.facts}, arrays | side.arrays)
 
     @classmethod
     def from_snapshot(cls, data: bytes) -> "Recommender":
@@ -170,9 +172,21 @@ class Recommender:
         out.catalogue = Catalogue.from_snapshot(found.part("catalogue"), titles)
         viewers = ViewerTable.from_snapshot(found.part("viewers"), titles)
         out.viewers = ViewerSide.over(viewers, out.catalogue)
+        out.viewers.restore(found)
         out.title_side = TitleSide(titles)
         out._newest = found.facts["newest"]
         return out
+
+    def blend_weights(self) -> dict[str, F8]:
+        """Return each expert's weight in every context: history lengths by (within, at the start of) sittings.
+
+        Examples
+        --------
+        >>> Recommender().blend_weights()["cowatch"].shape
+        (12,)
+        """
+        weights = self.viewers.weights
+        return dict(zip(EXPERTS, (weights[0] + weights[1:]).T, strict=True))
 
     def _now(self, now_ms: int | None) -> int:
         return self._newest if now_ms is None else now_ms

@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.catalogue import Catalogue
+from online_models.config import EXPERTS, BlendConfig
 from online_models.feedback import Action, Verdict
+from online_models.kernels.blend import CONTEXTS, FACTORIZATION, POPULARITY, TRENDING, contexts_of, refresh_prior
 from online_models.kernels.judgement import PENDING
 from online_models.kernels.layout import F4, F8, I4, I8, U8, Feedback, Lists, Params, Shared, Signals
 from online_models.kernels.observe import observe
 from online_models.kernels.rank import blend_row, pick, represent_many
-from online_models.kernels.trial import EXPERTS, observe_tested
+from online_models.kernels.trial import RANKINGS, observe_tested
+from online_models.snapshots import Snapshot
 from online_models.titles import TitleTable
 from online_models.viewers import Loader, ViewerTable, hash_ids
 
@@ -127,6 +130,11 @@ class ViewerSide:
         Start of every draw.
     slots
         Viewers to allocate for at first.
+
+    Attributes
+    ----------
+    weights
+        [1 + CONTEXTS, experts] the blend's weights: the global ones, then each context's difference.
     """
 
     def __init__(
@@ -135,7 +143,10 @@ class ViewerSide:
         self.titles = titles
         self.catalogue = catalogue
         self.viewers = ViewerTable(titles.config, titles, seed=seed, slots=slots)
+        self.weights = first_weights(titles.config.blend)
         self._scores: F4 = np.empty(0, np.float32)
+        self._prior: F4 = np.zeros((2, 0), np.float32)
+        self._prior_of = (-1, 0)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_scores": np.empty(0, np.float32)}  # room to work in, no state
@@ -146,6 +157,17 @@ class ViewerSide:
         out = cls(viewers.titles, catalogue, seed=viewers.seed, slots=1)
         out.viewers = viewers
         return out
+
+    def snapshot(self) -> Snapshot:
+        """Return what the side knows beside its viewers. Changes nothing."""
+        return Snapshot({"prior_of": self._prior_of}, {"weights": self.weights, "prior": self._prior})
+
+    def restore(self, found: Snapshot) -> None:
+        """Go on from what :meth:`snapshot` returned; what is missing there stays as it is."""
+        self.weights = found.arrays.get("weights", self.weights)
+        self._prior = found.arrays.get("prior", self._prior)
+        n, watches = found.facts.get("prior_of", self._prior_of)
+        self._prior_of = n, watches
 
     @property
     def params(self) -> Params:
@@ -174,13 +196,14 @@ class ViewerSide:
         Returns
         -------
         signals, ranks
-            What the batch says about titles, as :meth:`observe` returns it; [n, 5] as
+            What the batch says about titles, as :meth:`observe` returns it; [n, 6] as
             :meth:`Recommender.prequential` has them.
         """
         signals = self._room_for(feedback)
-        ranks = np.full((feedback.viewer.size, EXPERTS), -1.0)
+        ranks = np.full((feedback.viewer.size, RANKINGS), -1.0)
         titles, viewers = self.titles.arrays, self.viewers.arrays
-        n = observe_tested(titles, viewers, self.params, feedback, signals, tested, ranks)
+        args = (feedback, signals, tested, self.weights, self._everybody(), ranks)
+        n = observe_tested(titles, viewers, self.params, *args)
         return first_rows(signals, n), ranks
 
     def rank(self, slots: I4, now_ms: int, n: int) -> Lists:
@@ -195,14 +218,14 @@ class ViewerSide:
         if size == 0 or n == 0:
             return out
         titles, viewers = self.titles.arrays, self.viewers.arrays
-        x = self._represent(slots)
+        x = self._represent(slots, shared)
         rows = self._room(min(BLOCK, slots.size), size)
         for a in range(0, slots.size, BLOCK):
             b = min(a + BLOCK, slots.size)
             block = np.matmul(x[a:b], titles.out[:size].T, out=rows[: b - a])
-            mine = shared._replace(context=shared.context[a:b])
+            mine = shared._replace(group=shared.group[a:b])
             lists = Lists(out.title[a:b], out.score[a:b], out.reason[a:b])
-            pick(titles, viewers, self.params, slots[a:b], block, mine, lists)
+            pick(titles, viewers, self.params, slots[a:b], block, mine, now_ms, lists)
         return out
 
     def score(self, slot: int, now_ms: int) -> F4:
@@ -210,8 +233,8 @@ class ViewerSide:
         slots = np.array([slot], np.int32)
         shared = self._shared(slots, now_ms)
         titles, size = self.titles.arrays, shared.dense.shape[1]
-        row: F4 = self._represent(slots)[0] @ titles.out[:size].T
-        blend_row(titles, self.viewers.arrays, self.params, slot, int(shared.candidates[0]), row)
+        row: F4 = self._represent(slots, shared)[0] @ titles.out[:size].T
+        blend_row(titles, self.viewers.arrays, self.params, slot, shared, now_ms, row)
         row += shared.dense[0]
         return row
 
@@ -228,35 +251,59 @@ class ViewerSide:
             self._scores = np.empty(n * size, np.float32)
         return self._scores[: n * size].reshape(n, size)
 
-    def _represent(self, slots: I4) -> F4:
+    def _represent(self, slots: I4, shared: Shared) -> F4:
         x = np.empty((slots.size, self.titles.config.width), np.float32)
         represent_many(self.titles.arrays, self.viewers.arrays, self.params, slots, x)
-        x *= np.float32(self.params.blend[0])
+        x *= shared.weights[shared.group, FACTORIZATION, None].astype(np.float32)
         return x
 
     def _shared(self, slots: I4, now_ms: int) -> Shared:
-        """Score what viewers of one maturity limit and country have in common."""
+        """Score what viewers of one maturity limit, country and blend context have in common."""
         a = self.viewers.arrays
-        codes = list(zip(a.limit[slots].tolist(), a.country[slots].tolist(), strict=True))
-        contexts = {code: c for c, code in enumerate(dict.fromkeys(codes))}
-        everyone = self._everyone()
-        dense = np.empty((len(contexts), everyone.size), np.float32)
-        candidates = np.zeros(len(contexts), np.int32)
-        for (limit, country), c in contexts.items():
-            guard, candidates[c] = self.catalogue.guard(limit=limit, country=country, now_ms=now_ms)
-            np.add(everyone, guard[: everyone.size], out=dense[c])
-        return Shared(dense, candidates, np.array([contexts[code] for code in codes], np.int32))
+        contexts = np.empty(slots.size, np.int64)
+        contexts_of(a, self.params, slots, now_ms, contexts)
+        codes = list(
+            zip(a.limit[slots].tolist(), a.country[slots].tolist(), contexts.tolist(), strict=True)
+        )
+        groups = {code: g for g, code in enumerate(dict.fromkeys(codes))}
+        prior, bias = self._everybody(), self.titles.arrays.bias
+        size = min(prior.shape[1], bias.size)
+        dense = np.empty((len(groups), size), np.float32)
+        candidates = np.zeros(len(groups), np.int32)
+        weights = np.array([self.weights[0] + self.weights[1 + c] for _, _, c in groups]).reshape(
+            -1, len(EXPERTS)
+        )
+        for (limit, country, _), g in groups.items():
+            guard, candidates[g] = self.catalogue.guard(limit=limit, country=country, now_ms=now_ms)
+            w = weights[g].astype(np.float32)
+            np.multiply(bias[:size], w[FACTORIZATION], out=dense[g])
+            dense[g] += w[TRENDING] * prior[0, :size]
+            dense[g] += w[POPULARITY] * prior[1, :size]
+            dense[g] += guard[:size]
+        return Shared(dense, candidates, weights, np.array([groups[code] for code in codes], np.int32))
 
-    def _everyone(self) -> F4:
-        """Return the blend's part that is the same for every viewer: bias and trending share."""
-        a, w = self.titles.arrays, self.params.blend.astype(np.float32)
-        n = min(len(self.titles), a.bias.size)
-        out: F4 = w[0] * a.bias[:n]
-        if w[2] != 0.0 and n:
-            trend = decayed(a.trend[:n, 2], a.trend_at[:n], float(self.params.half_lives[2]))
-            share = trend / max(trend.sum(), 1e-9) + self.params.floor / n
-            out += (w[2] * np.log(share)).astype(np.float32)
-        return out
+    def _everybody(self) -> F4:
+        """Return what everybody watches, [2, titles]; worked out anew when a fiftieth of it has changed."""
+        n, watches = len(self.titles), int(self.titles.arrays.counts[:, 0].sum())
+        former, seen = self._prior_of
+        if n != former or watches - seen > seen // 50:
+            self._prior = np.zeros((2, n), np.float32)
+            refresh_prior(self.titles.arrays, self.params, self._prior)
+            self._prior_of = n, watches
+        return self._prior
+
+
+def first_weights(config: BlendConfig) -> F8:
+    """Return the blend's weights before it learned anything.
+
+    Examples
+    --------
+    >>> first_weights(BlendConfig()).shape, float(first_weights(BlendConfig())[0, 0])
+    ((13, 5), 0.6)
+    """
+    out = np.zeros((1 + CONTEXTS, len(EXPERTS)))
+    out[0] = [getattr(config, name) for name in EXPERTS]
+    return out
 
 
 def decayed(value: F8, at: I8, half_life_ms: float) -> F8:

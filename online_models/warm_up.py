@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from online_models.config import BlendConfig, ModelConfig
+from online_models.config import ModelConfig
 from online_models.kernels.encode import SCORE_BYTES, Fragments, encode_items
 from online_models.recommender import Recommender
 from online_models.title_side import shard_of
@@ -21,7 +21,7 @@ __all__ = ["STEPS", "warm_up"]
 
 def small_world() -> Recommender:
     """Return a recommender that has learned a few events, two of them tested first."""
-    model = Recommender(ModelConfig(blend=BlendConfig(popularity=0.1)))
+    model = Recommender()
     model.prequential(_batch(), np.array([0, 0, 1, 1], np.int32))
     return model
 

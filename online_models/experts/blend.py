@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from online_models.config import BlendConfig, ModelConfig
+from online_models.config import EXPERTS, BlendConfig, ModelConfig
 from online_models.experts.expert import Expert
 
 __all__ = ["Blend"]
@@ -13,18 +13,22 @@ class Blend(Expert):
 
     .. math::
 
-        \hat y_{uj} = w_f s_{uj} + w_c \log\Big(1 + \frac{n\, c_{uj}}{\epsilon \sum_k c_{uk}}\Big)
-                    + w_t \log\Big(\frac{t_j}{\sum_k t_k} + \frac{\epsilon}{n}\Big)
+        \hat y_{uj} = \sum_e w_e(u)\, f_e(u, j) \qquad
+        w_e \leftarrow w_e + \eta\, \Big(f_e(u, i) - \sum_j p_j f_e(u, j)\Big)
 
-    with `Factorization`'s :math:`s`, `CoWatch`'s :math:`c` and `Trending`'s :math:`t`; `online_models`
-    derives it.
+    with the score of `Factorization` and the log-shares of `CoWatch` (short and long), `Trending` and all
+    watches as :math:`f_e`, and :math:`p` the softmax of :math:`\hat y_u`; `online_models.kernels.blend` has
+    the rest. The weights learn from what is tested (`Recommender.prequential`); here they stay where they
+    start.
 
     Parameters
     ----------
-    factorization, cowatch, popularity
+    factorization, cowatch, cowatch_long, trending, popularity
         The weights of the experts.
+    rejection
+        Weight against what resembles the user's rejections.
     floor
-        Share spread evenly over the candidates, so that no expert can veto (:math:`\epsilon`).
+        Share spread evenly over the candidates, so that no expert can veto.
     config
         Everything else; None for the defaults.
     viewer_slots, title_capacity
@@ -47,9 +51,12 @@ class Blend(Expert):
     def __init__(
         self,
         *,
-        factorization: float = 0.7,
-        cowatch: float = 0.6,
-        popularity: float = 0.0,
+        factorization: float = 0.6,
+        cowatch: float = 0.5,
+        cowatch_long: float = 0.25,
+        trending: float = 0.1,
+        popularity: float = 0.05,
+        rejection: float = 0.2,
         floor: float = 0.05,
         config: ModelConfig | None = None,
         viewer_slots: int = 200_000,
@@ -58,20 +65,19 @@ class Blend(Expert):
     ) -> None:
         self.factorization = factorization
         self.cowatch = cowatch
+        self.cowatch_long = cowatch_long
+        self.trending = trending
         self.popularity = popularity
+        self.rejection = rejection
         self.floor = floor
         self.config = config
         super().__init__(viewer_slots=viewer_slots, title_capacity=title_capacity, seed=seed)
 
     def _config(self) -> ModelConfig:
+        weights = {name: getattr(self, name) for name in (*EXPERTS, "rejection", "floor")}
         return replace(
             self.config or ModelConfig(),
-            blend=BlendConfig(
-                factorization=self.factorization,
-                cowatch=self.cowatch,
-                popularity=self.popularity,
-                floor=self.floor,
-            ),
+            blend=BlendConfig(**weights),
             viewer_slots=self.viewer_slots,
             title_capacity=self.title_capacity,
         )

@@ -1,7 +1,7 @@
 """Co-watch neighbours, alone."""
 
-from online_models.config import BlendConfig, CoWatchConfig, FactorizationConfig, ModelConfig
-from online_models.experts.expert import Expert
+from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig
+from online_models.experts.expert import Expert, alone
 
 __all__ = ["CoWatch"]
 
@@ -80,10 +80,11 @@ class CoWatch(Expert):
                 pair_decay=self.pair_decay,
                 seeds=self.seeds,
                 seed_decay=self.seed_decay,
+                long_seeds=0,
                 alpha=self.alpha,
                 neighbours=self.neighbours,
             ),
-            blend=BlendConfig(factorization=0.0, cowatch=1.0, popularity=0.0),
+            blend=alone(cowatch=1.0),
             viewer_slots=self.viewer_slots,
             title_capacity=self.title_capacity,
         )

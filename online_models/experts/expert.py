@@ -9,13 +9,13 @@ import numpy as np
 from river.reco.base import Ranker
 
 from online_models import snapshots
-from online_models.config import ModelConfig
+from online_models.config import EXPERTS, BlendConfig, ModelConfig
 from online_models.feedback import Action
 from online_models.recommender import Recommender
 from online_models.viewer_side import Columns
 from online_models.viewers import hash_ids
 
-__all__ = ["Expert", "name_of"]
+__all__ = ["Expert", "alone", "name_of"]
 
 
 def name_of(key: Hashable) -> str:
@@ -29,6 +29,12 @@ def name_of(key: Hashable) -> str:
     if isinstance(key, str):
         return str(key)
     return f"\0{key.item() if isinstance(key, np.generic) else key!r}"
+
+
+def alone(**weight: float) -> BlendConfig:
+    """Return a blend in which one expert speaks, and nothing is learned or subtracted."""
+    silent = dict.fromkeys((*EXPERTS, "rejection", "rate"), 0.0)
+    return BlendConfig(**{**silent, **weight})
 
 
 def _item_of(name: str) -> Hashable:

@@ -1,7 +1,7 @@
 """History-aware matrix factorization, alone."""
 
-from online_models.config import BlendConfig, CoWatchConfig, FactorizationConfig, ModelConfig
-from online_models.experts.expert import Expert
+from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig
+from online_models.experts.expert import Expert, alone
 
 __all__ = ["Factorization"]
 
@@ -56,8 +56,8 @@ class Factorization(Expert):
     def __init__(
         self,
         *,
-        factors: int = 16,
-        horizons: tuple[float, ...] = (0.8, 0.97),
+        factors: int = 12,
+        horizons: tuple[float, ...] = (0.5, 0.8, 0.95, 0.99),
         history: int = 50,
         negatives: int = 100,
         learning_rate: float = 0.1,
@@ -84,8 +84,8 @@ class Factorization(Expert):
                 learning_rate=self.learning_rate,
                 viewer_learning_rate=self.user_learning_rate,
             ),
-            cowatch=CoWatchConfig(enabled=False, window=0, seeds=0, neighbours=16),
-            blend=BlendConfig(factorization=1.0, cowatch=0.0, popularity=0.0),
+            cowatch=CoWatchConfig(enabled=False, window=0, seeds=0, long_seeds=0, neighbours=16),
+            blend=alone(factorization=1.0),
             viewer_slots=self.viewer_slots,
             title_capacity=self.title_capacity,
         )

@@ -1,7 +1,7 @@
 """Watches that decay in event time, alone."""
 
-from online_models.config import BlendConfig, CoWatchConfig, FactorizationConfig, ModelConfig, TrendingConfig
-from online_models.experts.expert import Expert
+from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig, TrendingConfig
+from online_models.experts.expert import Expert, alone
 
 __all__ = ["Trending"]
 
@@ -52,9 +52,9 @@ class Trending(Expert):
         h = self.half_life_s
         return ModelConfig(
             factorization=FactorizationConfig(factors=1, horizons=(), history=1, negatives=0),
-            cowatch=CoWatchConfig(enabled=False, window=0, seeds=0, neighbours=16),
+            cowatch=CoWatchConfig(enabled=False, window=0, seeds=0, long_seeds=0, neighbours=16),
             trending=TrendingConfig(half_lives_s=(h, h, h)),
-            blend=BlendConfig(factorization=0.0, cowatch=0.0, popularity=1.0),
+            blend=alone(trending=1.0),
             viewer_slots=self.viewer_slots,
             title_capacity=self.title_capacity,
         )

@@ -187,10 +187,14 @@ class Params(NamedTuple):
     pair_decay: float
     seeds: int
     seed_decay: float
+    long_seeds: int
+    long_seed_decay: float
     alpha: float
     half_lives: F8
     floor: float
-    blend: F8
+    blend_rate: float
+    rejection: float
+    sitting_ms: float
     publish_drift: float
     known_limit: int
     reward: Reward
@@ -216,9 +220,9 @@ class Sparse(NamedTuple):
     """Working memory of the co-watch expert while it ranks."""
 
     score: F4
-    """[T] zero between viewers."""
+    """[2, T] short and long horizon; zero between viewers."""
     touched: I4
-    """[T + 1] rows of ``score`` that are not zero, and one to spare."""
+    """[T + 1] columns of ``score`` that are not zero, and one to spare."""
     near: I4
     """[T] stamp of the last viewer whose newest titles neighbour the row."""
     history: I4
@@ -226,14 +230,16 @@ class Sparse(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """What the viewers of a batch have in common, by context (maturity limit and country)."""
+    """What the viewers of a batch have in common, by group (maturity limit, country and blend context)."""
 
     dense: F4
     """[C, T] the experts that know no viewer; -inf where a guard forbids the title."""
     candidates: I4
     """[C] how many titles the guards allow."""
-    context: I4
-    """[n] each viewer's context."""
+    weights: F8
+    """[C, EXPERTS] the blend's weights."""
+    group: I4
+    """[n] each viewer's group."""
 
 
 class Lists(NamedTuple):

@@ -1,18 +1,19 @@
 """Turning viewers into lists: the blend over a block of viewers, dense experts apart from sparse ones.
 
-The blend is log-linear: ``total = w_mf (x . q + b) + w_cw log(1 + c n / (floor sum c)) + w_pop log(share +
-floor / n)`` over n candidates (``online_models`` derives it). The first product is one GEMM for the block;
-bias and popularity are one vector that all viewers share; co-watch touches only the neighbours of the newest
-titles.
+The blend is log-linear (``blend``; ``online_models`` derives it). The factorization's product is one GEMM for
+the block; its bias, trending and popularity are one vector for all viewers of a group; co-watch and rejections
+touch only the neighbours of a few titles.
 """
 
 import numpy as np
 
+from online_models.kernels.blend import COWATCH, COWATCH_LONG
 from online_models.kernels.factorization import represent
 from online_models.kernels.history import recent
 from online_models.kernels.layout import (
     CHUNK,
     F4,
+    F8,
     I4,
     U1,
     Lists,
@@ -24,7 +25,7 @@ from online_models.kernels.layout import (
     jit,
 )
 
-TASTE, CO_WATCH, TRENDING = 0, 1, 2
+TASTE, CO_WATCH, TREND = 0, 1, 2
 """What put a title on a list."""
 NEAR = 2
 """Newest titles whose neighbours are listed because of them."""
@@ -34,7 +35,7 @@ NEAR = 2
 def sparse(params: Params, size: int) -> Sparse:
     """Allocate a block's working memory."""
     return Sparse(
-        np.zeros(size, np.float32),
+        np.zeros((2, size), np.float32),
         np.empty(size + 1, np.int32),
         np.zeros(size, np.int32),
         np.empty(params.history, np.int32),
@@ -54,40 +55,80 @@ def represent_many(titles: Titles, viewers: Viewers, params: Params, slots: I4, 
 def cowatch(titles: Titles, params: Params, history: I4, depth: int, score: F4, touched: I4) -> int:
     """Add up the neighbours of the newest titles: s_j = sum_l d**l C[h_l, j] / (n_h n_j) ** alpha.
 
-    ``score`` [T] must be zero on entry; ``touched`` [T + 1] receives the rows that are not. Returns how many.
-    Neighbours from row T on are left out: a replica may have grown since ``score`` was made.
+    Once over few titles with a quick decay (``score[0]``), once over more with a slow one (``score[1]``).
+    ``score`` [2, T] must be zero on entry; ``touched`` [T + 1] receives the rows that are not. Returns how
+    many. Neighbours from row T on are left out: a replica may have grown since ``score`` was made.
     """
-    n = 0
-    a = 1.0
-    for step in range(min(depth, params.seeds)):
+    n, size = 0, score.shape[1]
+    short, long = 1.0, 1.0
+    for step in range(min(depth, max(params.seeds, params.long_seeds))):
         h = history[step]
-        w = np.float32(a * titles.norm[h])
+        near = np.float32(short * titles.norm[h] * (step < params.seeds))
+        far = np.float32(long * titles.norm[h] * (step < params.long_seeds))
         for s in range(titles.nbr.shape[1]):
-            j, more = titles.nbr[h, s], w * titles.nbr_w[h, s]
-            if more > 0 and 0 <= j < score.size:
+            j, w = titles.nbr[h, s], titles.nbr_w[h, s]
+            if w > 0 and 0 <= j < size:
                 touched[n] = j  # without a branch: half of them are new, and no processor can guess which
-                n += score[j] == 0
-                score[j] += more
-        a *= params.seed_decay
+                n += (score[0, j] == 0) & (score[1, j] == 0)
+                score[0, j] += near * w
+                score[1, j] += far * w
+        short *= params.seed_decay
+        long *= params.long_seed_decay
     for k in range(n):
-        score[touched[k]] *= titles.norm[touched[k]]
+        j = touched[k]
+        score[0, j] *= titles.norm[j]
+        score[1, j] *= titles.norm[j]
     return n
 
 
 @jit
-def add_cowatch(titles: Titles, params: Params, work: Sparse, depth: int, n: int, known: F4, row: F4) -> None:
-    """Add the co-watch part of the blend to a score row; titles at -inf in ``known`` take no share."""
+def add_cowatch(
+    titles: Titles, params: Params, work: Sparse, depth: int, n: int, w: F8, known: F4, row: F4
+) -> None:
+    """Add both co-watch parts of the blend to a score row; titles at -inf in ``known`` take no share."""
     score, touched = work.score, work.touched
     m = cowatch(titles, params, work.history, depth, score, touched)
-    total = np.float32(0.0)
+    near, far = np.float32(0.0), np.float32(0.0)
     for k in range(m):
         if known[touched[k]] > -np.inf:
-            total += score[touched[k]]
-    scale = np.float32(n / (params.floor * total)) if total > 0 else np.float32(0.0)
-    w = np.float32(params.blend[1])
+            near += score[0, touched[k]]
+            far += score[1, touched[k]]
+    one, zero = np.float32(1.0), np.float32(0.0)
+    by_near = np.float32(n / (params.floor * near)) if near > 0 else zero
+    by_far = np.float32(n / (params.floor * far)) if far > 0 else zero
+    short, long = np.float32(w[COWATCH]), np.float32(w[COWATCH_LONG])
     for k in range(m):
         j = touched[k]
-        row[j] += w * np.log(np.float32(1.0) + scale * score[j])
+        row[j] += short * np.log(one + by_near * score[0, j]) + long * np.log(one + by_far * score[1, j])
+        score[0, j] = zero
+        score[1, j] = zero
+
+
+@jit
+def subtract_rejected(
+    titles: Titles, viewers: Viewers, params: Params, v: int, now: int, n: int, work: Sparse, row: F4
+) -> None:
+    """Take from a score row what resembles the titles that the viewer turned down of late.
+
+    row_j -= weight * log(1 + n r_j / (floor sum r)), with r_j the neighbours' weights of the rejected titles,
+    each as strong as its rejection; after ``rejection_ms`` it is forgotten.
+    """
+    score, touched, m, total = work.score[0], work.touched, 0, np.float32(0.0)
+    for p in range(viewers.rejected.shape[1]):
+        h = viewers.rejected[v, p]
+        if h >= 0 and now - viewers.rejected_at[v, p] <= params.reward.rejection_ms:
+            for s in range(titles.nbr.shape[1]):
+                j, w = titles.nbr[h, s], titles.nbr_w[h, s]
+                if w > 0 and 0 <= j < score.size:
+                    more = w * titles.norm[h] * titles.norm[j] * viewers.rejected_weight[v, p]
+                    touched[m] = j
+                    m += score[j] == 0
+                    score[j] += more
+                    total += more
+    scale = np.float32(n / (params.floor * total)) if total > 0 else np.float32(0.0)
+    for k in range(m):
+        j = touched[k]
+        row[j] -= np.float32(params.rejection) * np.log(np.float32(1.0) + scale * score[j])
         score[j] = 0.0
 
 
@@ -165,31 +206,44 @@ def explain(titles: Titles, work: Sparse, depth: int, stamp: int, listed: I4, re
         if listed[k] >= 0 and work.near[listed[k]] == stamp:
             reason[k] = CO_WATCH
         else:
-            reason[k] = TASTE if depth > 0 else TRENDING
+            reason[k] = TASTE if depth > 0 else TREND
 
 
 @jit
 def pick(
-    titles: Titles, viewers: Viewers, params: Params, slots: I4, rows: F4, shared: Shared, out: Lists
+    titles: Titles,
+    viewers: Viewers,
+    params: Params,
+    slots: I4,
+    rows: F4,
+    shared: Shared,
+    now: int,
+    out: Lists,
 ) -> None:
     """Turn a block's score rows [n, T] (the GEMM) into lists [n, L]."""
     work = sparse(params, rows.shape[1])
     for q in range(slots.size):
-        v, row, context = slots[q], rows[q], shared.context[q]
-        depth = recent(viewers, v, work.history)
+        v, row, group = slots[q], rows[q], shared.group[q]
+        depth, n = recent(viewers, v, work.history), shared.candidates[group]
         hide_known(viewers, v, row)
         if params.seeds > 0:
-            add_cowatch(titles, params, work, depth, shared.candidates[context], row, row)
-        top(row, shared.dense[context], out.title[q], out.score[q])
+            add_cowatch(titles, params, work, depth, n, shared.weights[group], row, row)
+            if params.rejection > 0:
+                subtract_rejected(titles, viewers, params, v, now, n, work, row)
+        top(row, shared.dense[group], out.title[q], out.score[q])
         explain(titles, work, min(depth, params.seeds), q + 1, out.title[q], out.reason[q])
 
 
 @jit
-def blend_row(titles: Titles, viewers: Viewers, params: Params, v: int, n: int, row: F4) -> None:
-    """Add the co-watch part of the blend to one viewer's score row; ``n`` candidates."""
+def blend_row(
+    titles: Titles, viewers: Viewers, params: Params, v: int, shared: Shared, now: int, row: F4
+) -> None:
+    """Add the sparse parts of the blend to one viewer's score row."""
     work = sparse(params, row.size)
     known = row.copy()
     hide_known(viewers, v, known)
-    depth = recent(viewers, v, work.history)
+    depth, n = recent(viewers, v, work.history), shared.candidates[0]
     if params.seeds > 0:
-        add_cowatch(titles, params, work, depth, n, known, row)
+        add_cowatch(titles, params, work, depth, n, shared.weights[0], known, row)
+        if params.rejection > 0:
+            subtract_rejected(titles, viewers, params, v, now, n, work, row)

@@ -1,8 +1,23 @@
 """Prequential trial: rank the title about to be watched among all others, then learn from it."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from online_models.kernels.absorb import absorb_one
+from online_models.kernels.blend import (
+    COWATCH,
+    COWATCH_LONG,
+    EXPERTS,
+    FACTORIZATION,
+    POPULARITY,
+    SEASON,
+    TRENDING,
+    blended,
+    context_of,
+    learn_weights,
+    refresh_prior,
+)
 from online_models.kernels.factorization import represent, scratch, tick
 from online_models.kernels.history import mark_known
 from online_models.kernels.judgement import POSITIVE
@@ -14,15 +29,36 @@ from online_models.kernels.layout import (
     Params,
     Scratch,
     Signals,
+    Sparse,
     Titles,
     Viewers,
     jit,
 )
 from online_models.kernels.observe import learn_viewer, remember, settle
-from online_models.kernels.rank import cowatch
+from online_models.kernels.rank import cowatch, sparse, subtract_rejected
 
-EXPERTS = 5
-BLEND, FACTORIZATION, COWATCH, TRENDING, POPULARITY = range(EXPERTS)
+RANKINGS = 1 + EXPERTS
+"""The blend, then each expert."""
+REFRESH = 256
+"""Events between two looks at what everybody watches, as often as a worker's batches of a busy topic."""
+
+
+class Bench(NamedTuple):
+    """Where titles are scored: working memory of a batch, and what the trial learns itself."""
+
+    weights: F8
+    """[1 + CONTEXTS, EXPERTS] the blend's weights, learned in place."""
+    prior: F4
+    """[2, T] what everybody watches (``blend.refresh_prior``)."""
+    score: F4
+    """[RANKINGS, T] scores of the blend and of each expert."""
+    sparse: Sparse
+
+
+@jit
+def bench(titles: Titles, params: Params, weights: F8, prior: F4, size: int) -> Bench:
+    """Allocate a batch's working memory for ``size`` titles; 0 where nothing is tested."""
+    return Bench(weights, prior, np.zeros((RANKINGS, size), np.float32), sparse(params, size))
 
 
 @jit
@@ -42,39 +78,27 @@ def rank_of(titles: Titles, score: F4, target: int, stamp: int, work: Scratch) -
 
 
 @jit
-def score_counters(titles: Titles, params: Params, score: F4) -> None:
-    """Write the scores that know no viewer over the active titles: the week's trend and popularity."""
+def score_titles(titles: Titles, params: Params, history: I4, depth: int, x: F4, at: Bench) -> None:
+    """Write what each expert thinks of the active titles."""
+    score, near = at.score, at.sparse
     newest = titles.trend_at[: titles.size[0]].max()
     for a in range(titles.size[1]):
         j = titles.active[a]
-        gap = np.float32((titles.trend_at[j] - newest) / params.half_lives[2])
-        score[TRENDING, j] = np.float32(titles.trend[j, 2]) * np.exp2(gap)
-        score[POPULARITY, j] = titles.watches[j]
-
-
-@jit
-def score_blend(titles: Titles, params: Params, x: F4, stamp: int, work: Scratch, score: F4) -> None:
-    """Write the factorization's scores and the blend (``rank``); the other experts' rows are filled."""
-    shared, watched, n = 0.0, 0.0, 0
-    for a in range(titles.size[1]):
-        j = titles.active[a]
-        if work.mark[j] != stamp:
-            n += 1
-            shared += score[COWATCH, j]
-            watched += score[TRENDING, j]
-    scale = np.float32(n / (params.floor * shared)) if shared > 0 else np.float32(0.0)
-    for a in range(titles.size[1]):
-        j = titles.active[a]
+        gap = np.float32((titles.trend_at[j] - newest) / params.half_lives[SEASON])
+        score[1 + TRENDING, j] = np.float32(titles.trend[j, SEASON]) * np.exp2(gap)
+        score[1 + POPULARITY, j] = titles.watches[j]
+        score[1 + COWATCH, j] = 0.0
+        score[1 + COWATCH_LONG, j] = 0.0
         s = titles.bias[j]
         for f in range(x.size):
             s += x[f] * titles.out[j, f]
-        score[FACTORIZATION, j] = s
-        total = params.blend[0] * s
-        if score[COWATCH, j] > 0:
-            total += params.blend[1] * np.log(np.float32(1.0) + scale * score[COWATCH, j])
-        if params.blend[2] != 0 and watched > 0:
-            total += params.blend[2] * np.log(score[TRENDING, j] / watched + params.floor / n)
-        score[BLEND, j] = total
+        score[1 + FACTORIZATION, j] = s
+    for k in range(cowatch(titles, params, history, depth, near.score, near.touched)):
+        j = near.touched[k]
+        score[1 + COWATCH, j] = near.score[0, j]
+        score[1 + COWATCH_LONG, j] = near.score[1, j]
+        near.score[0, j] = 0.0
+        near.score[1, j] = 0.0
 
 
 @jit
@@ -86,23 +110,30 @@ def place(
     signals: Signals,
     o: int,
     work: Scratch,
-    score: F4,
+    at: Bench,
     ranks: F8,
 ) -> None:
-    """Rank the title of signal ``o`` under every expert; inf for a title never watched before."""
-    t, history, depth, x = signals.title[o], signals.history[o], signals.depth[o], signals.x[o]
+    """Rank the title of signal ``o`` under the blend and every expert, and let the blend learn from it.
+
+    inf for a title never watched before.
+    """
+    t, depth, x, now = signals.title[o], signals.depth[o], signals.x[o], signals.at[o]
     if titles.counts[t, 0] == 0:
         ranks[:] = np.inf
         return
-    represent(titles, viewers, params, v, history, depth, x)
+    represent(titles, viewers, params, v, signals.history[o], depth, x)
     stamp = tick(work)
     mark_known(viewers, v, work.mark, stamp)
-    score[COWATCH] = 0.0
-    cowatch(titles, params, history, depth, score[COWATCH], np.empty(score.shape[1] + 1, np.int32))
-    score_counters(titles, params, score)
-    score_blend(titles, params, x, stamp, work, score)
-    for e in range(EXPERTS):
-        ranks[e] = rank_of(titles, score[e], t, stamp, work)
+    score_titles(titles, params, signals.history[o], depth, x, at)
+    for e in range(1, RANKINGS):
+        ranks[e] = rank_of(titles, at.score[e], t, stamp, work)
+    context = context_of(viewers, params, v, now)
+    n = blended(titles, params, at.weights, context, at.prior, stamp, work, at.score)
+    if params.blend_rate > 0:
+        learn_weights(titles, params, at.weights, context, at.prior, t, stamp, work, at.score)
+    if params.rejection > 0:
+        subtract_rejected(titles, viewers, params, v, now, n, at.sparse, at.score[0])
+    ranks[0] = rank_of(titles, at.score[0], t, stamp, work)
 
 
 @jit
@@ -114,16 +145,19 @@ def prequential(
     feedback: Feedback,
     signals: Signals,
     tested: I4,
+    weights: F8,
     ranks: F8,
 ) -> None:
     """Test, then learn on both sides, event by event.
 
     ``signals`` holds one event, and what its viewer has abandoned; ``tested`` [n] says which positives to
-    test; ``ranks`` [n, EXPERTS] receives -1 where untested and inf for a title never watched before.
+    test; ``weights`` is learned from them; ``ranks`` [n, RANKINGS] receives -1 where untested and inf for a
+    title never watched before.
     """
-    work = scratch(titles, params)
-    score = np.zeros((EXPERTS, titles.bias.size if tested.any() else 0), np.float32)
+    work, size = scratch(titles, params), titles.bias.size if tested.any() else 0
+    at = bench(titles, params, weights, np.zeros((2, size), np.float32), size)
     ranks[:] = -1.0
+    trials = 0
     for i in range(feedback.viewer.size):
         v = feedback.viewer[i]
         action, spare = settle(titles, viewers, params, feedback, i, signals, 0, 1)
@@ -131,7 +165,10 @@ def prequential(
             continue
         if action == POSITIVE:
             if tested[i] and viewers.known[v] > 0:
-                place(titles, viewers, params, v, signals, 0, work, score, ranks[i])
+                if trials % REFRESH == 0:
+                    refresh_prior(titles, params, at.prior)
+                trials += 1
+                place(titles, viewers, params, v, signals, 0, work, at, ranks[i])
             if params.negatives > 0:
                 learn_viewer(titles, viewers, params, v, signals, 0, work)
         for o in range(spare):
@@ -147,14 +184,16 @@ def observe_tested(
     feedback: Feedback,
     signals: Signals,
     tested: I4,
+    weights: F8,
+    prior: F4,
     ranks: F8,
 ) -> int:
-    """Learn a batch as ``observe.observe`` does; fill ``ranks`` [n, EXPERTS] as :func:`prequential` does.
+    """Learn a batch as ``observe.observe`` does; fill ``ranks`` and learn ``weights`` as prequential does.
 
     Returns the number of signals filled.
     """
     work = scratch(titles, params)
-    score = np.zeros((EXPERTS, titles.bias.size), np.float32)
+    at = bench(titles, params, weights, prior, prior.shape[1])
     ranks[:] = -1.0
     spare = feedback.viewer.size
     for i in range(feedback.viewer.size):
@@ -164,7 +203,7 @@ def observe_tested(
             continue
         if action == POSITIVE:
             if tested[i] and viewers.known[v] > 0:
-                place(titles, viewers, params, v, signals, i, work, score, ranks[i])
+                place(titles, viewers, params, v, signals, i, work, at, ranks[i])
             if params.negatives > 0:
                 learn_viewer(titles, viewers, params, v, signals, i, work)
         remember(viewers, params, feedback, i, action, signals, i)

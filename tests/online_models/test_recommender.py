@@ -14,7 +14,7 @@ from schemas import Preferences, Rate, Stop, Thumb
 
 MakeBatch = Callable[..., Columns]
 Row = tuple[int, int, int, float, int]
-SMALL = ModelConfig(blend=BlendConfig(popularity=0.3), known_titles=64)
+SMALL = ModelConfig(blend=BlendConfig(cowatch_long=0.3, rate=0.0), known_titles=64)
 
 feedback = st.lists(
     st.tuples(
@@ -48,21 +48,30 @@ def experts(model: Recommender, viewer: str, candidates: list[int]) -> np.ndarra
         parts.append(weights @ vectors / max(np.sqrt((weights**2).sum()), 1e-30))
     x = np.concatenate([*parts, v.taste[slot]])
     taste = a.out[candidates] @ x + a.bias[candidates]
-    cowatch = np.zeros(len(a.bias))
-    for step, seed in enumerate(history[: p.seeds]):
-        for j, w in zip(a.nbr[seed], a.nbr_w[seed], strict=True):
-            if j >= 0:
-                cowatch[j] += p.seed_decay**step * w * float(a.norm[seed] * a.norm[j])
-    cowatch = cowatch[candidates]
+    horizons = ((p.seeds, p.seed_decay), (p.long_seeds, p.long_seed_decay))
+    cowatch = np.zeros((2, len(a.bias)))
+    for h, (seeds, decay) in enumerate(horizons):
+        for step, seed in enumerate(history[:seeds]):
+            for j, w in zip(a.nbr[seed], a.nbr_w[seed], strict=True):
+                if j >= 0:
+                    cowatch[h, j] += decay**step * w * float(a.norm[seed] * a.norm[j])
+    cowatch = cowatch[:, candidates]
     newest = a.trend_at[: len(model.titles)].max()
-    trend = a.trend[candidates, 2] * 2.0 ** ((a.trend_at[candidates] - newest) / p.half_lives[2])
-    n = len(candidates)
-    blend = p.blend[0] * taste
-    if cowatch.sum() > 0:
-        blend = blend + p.blend[1] * np.log1p(n * cowatch / (p.floor * cowatch.sum()))
-    if trend.sum() > 0:
-        blend = blend + p.blend[2] * np.log(trend / trend.sum() + p.floor / n)
-    return np.stack([blend, taste, cowatch, trend, a.watches[candidates]])
+    gap = (a.trend_at[: len(model.titles)] - newest) / p.half_lives[2]
+    trend = a.trend[: len(model.titles), 2] * 2.0**gap
+    watches = a.watches[: len(model.titles)]
+    active = (watches > 0).sum()
+    popular = np.log(p.floor + active * watches / watches.sum())
+    backoff = np.exp(-0.55 * popular)[candidates]
+    w = BlendConfig(cowatch_long=0.3)
+    blend = w.factorization * taste + w.popularity * popular[candidates]
+    blend += w.trending * np.log(p.floor + active * trend / trend.sum())[candidates]
+    for h, weight in enumerate((w.cowatch, w.cowatch_long)):
+        if cowatch[h].sum() > 0:
+            share = cowatch[h] / cowatch[h].sum()
+            blend += weight * np.log1p(len(candidates) / p.floor * backoff * share)
+    trend, watches = trend[candidates], watches[candidates]
+    return np.stack([blend, taste, *cowatch, trend, watches])
 
 
 @settings(deadline=None, max_examples=40)

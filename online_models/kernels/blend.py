@@ -1,0 +1,148 @@
+"""The learned blend: an online multinomial logit over what the experts say of a title.
+
+With the features ``f_e(j)`` of the candidates ``j`` (the factorization's score; log-shares of the others) and
+the weights ``w`` of the viewer's context, a list is ranked by ``sum_e w_e f_e(j)``. A title that was watched
+instead of the other candidates teaches the weights by the gradient of its log-likelihood,
+
+    w_e += rate * clip(f_e(watched) - sum_j softmax_j f_e(j))
+
+The weights of a context are a global vector plus the context's own difference; both take the step, so that a
+context seen rarely stays near the others. Expected values run over all candidates, which have been scored
+anyway: an event that is tested costs little more.
+
+Source: log-linear opinion pools (Genest and Zidek, 1986), learned as in multinomial logit (McFadden, 1974).
+Equal weights reach HR@10 .166 where learned ones reach .195; Hedge .172.
+"""
+
+import numpy as np
+
+from online_models.kernels.layout import F4, F8, I4, I8, Params, Scratch, Titles, Viewers, jit
+
+EXPERTS = 5
+FACTORIZATION, COWATCH, COWATCH_LONG, TRENDING, POPULARITY = range(EXPERTS)
+DEPTHS = 6
+"""Contexts by liked titles: 1, 2-3, 4-7, 8-15, 16-31, 32 and more (HR@10 +.001 against one for all)."""
+CONTEXTS = 2 * DEPTHS
+"""... each at the start of a sitting and within it (+.0002 raw, +.0008 shuffled)."""
+CLIP = 5.0
+"""Bound of a feature's gradient: one surprise must not turn a weight over."""
+MOST = 4.0
+"""Bound of a weight, far beyond any learned one (-.3 to 1.2): whatever happens, scores stay finite."""
+SEASON = 2
+"""The half-life, of the configured ones, that the trending feature counts by: a week."""
+
+
+@jit
+def context_of(viewers: Viewers, params: Params, v: int, now: int) -> int:
+    """Return the context of a viewer at a time."""
+    liked, depth = viewers.positives[v], 0
+    while liked > 1 and depth < DEPTHS - 1:
+        liked >>= 1
+        depth += 1
+    return 2 * depth + int(now - viewers.last_at[v] > params.sitting_ms)
+
+
+@jit
+def contexts_of(viewers: Viewers, params: Params, slots: I4, now: int, out: I8) -> None:
+    """Write the contexts of many viewers."""
+    for q in range(slots.size):
+        out[q] = context_of(viewers, params, slots[q], now)
+
+
+@jit
+def refresh_prior(titles: Titles, params: Params, prior: F4) -> None:
+    """Write what everybody watches, of late and ever, as log-shares: log(floor + n share_j), [2, rows].
+
+    0 is the average title; a title that nobody watched has log(floor).
+    """
+    size = min(titles.size[0], prior.shape[1])
+    newest, trending, watched, n = np.int64(0), 0.0, 0.0, titles.size[1]
+    for j in range(size):
+        newest = max(newest, titles.trend_at[j])
+    for j in range(size):
+        gap = (titles.trend_at[j] - newest) / params.half_lives[SEASON]
+        prior[0, j] = titles.trend[j, SEASON] * 2.0**gap
+        trending += prior[0, j]
+        watched += titles.watches[j]
+    by_trend = np.float32(n / trending) if trending > 0 else np.float32(0.0)
+    by_watches = np.float32(n / watched) if watched > 0 else np.float32(0.0)
+    floor = np.float32(params.floor)
+    for j in range(size):
+        prior[0, j] = np.log(floor + by_trend * prior[0, j])
+        prior[1, j] = np.log(floor + by_watches * np.float32(titles.watches[j]))
+
+
+@jit
+def weigh(weights: F8, context: int, out: F8) -> None:
+    """Write the weights of a context."""
+    for e in range(EXPERTS):
+        out[e] = weights[0, e] + weights[1 + context, e]
+
+
+@jit
+def blended(
+    titles: Titles, params: Params, weights: F8, context: int, prior: F4, stamp: int, work: Scratch, score: F4
+) -> int:
+    """Turn raw scores (rows 1 to 3: factorization and both co-watches) into features, and blend (row 0).
+
+    Candidates are the active titles that do not bear the stamp; other entries mean nothing. Rows 4 and 5 are
+    not touched: their features stand in ``prior``. Returns the number of candidates.
+    """
+    w = np.empty(EXPERTS)
+    weigh(weights, context, w)
+    near, far, n = 0.0, 0.0, 0
+    for a in range(titles.size[1]):
+        j = titles.active[a]
+        if work.mark[j] != stamp:
+            n += 1
+            near += score[1 + COWATCH, j]
+            far += score[1 + COWATCH_LONG, j]
+    one = np.float32(1.0)
+    by_near = np.float32(n / (params.floor * near)) if near > 0 else np.float32(0.0)
+    by_far = np.float32(n / (params.floor * far)) if far > 0 else np.float32(0.0)
+    for a in range(titles.size[1]):
+        j = titles.active[a]
+        if score[1 + COWATCH_LONG, j] > 0 or score[1 + COWATCH, j] > 0:
+            score[1 + COWATCH, j] = np.log(one + by_near * score[1 + COWATCH, j])
+            score[1 + COWATCH_LONG, j] = np.log(one + by_far * score[1 + COWATCH_LONG, j])
+        total = w[TRENDING] * prior[0, j] + w[POPULARITY] * prior[1, j]
+        for e in range(3):
+            total += w[e] * score[1 + e, j]
+        score[0, j] = total
+    return n
+
+
+@jit
+def learn_weights(
+    titles: Titles,
+    params: Params,
+    weights: F8,
+    context: int,
+    prior: F4,
+    target: int,
+    stamp: int,
+    work: Scratch,
+    score: F4,
+) -> None:
+    """Take the step towards the target, from what :func:`blended` left in ``score``."""
+    top = score[0, target]
+    for a in range(titles.size[1]):
+        j = titles.active[a]
+        if work.mark[j] != stamp:
+            top = max(top, score[0, j])
+    expected, total = np.zeros(EXPERTS), 0.0
+    for a in range(titles.size[1]):
+        j = titles.active[a]
+        if work.mark[j] != stamp:
+            p = np.exp(score[0, j] - top)
+            total += p
+            expected[TRENDING] += p * prior[0, j]
+            expected[POPULARITY] += p * prior[1, j]
+            for e in range(3):
+                expected[e] += p * score[1 + e, j]
+    for e in range(EXPERTS):
+        mine = score[1 + e, target] if e < TRENDING else prior[e - TRENDING, target]
+        step = params.blend_rate * min(max(mine - expected[e] / total, -CLIP), CLIP)
+        if weights[0, e] != 0.0 or weights[1 + context, e] != 0.0:  # an expert that is off stays off
+            weights[0, e] = min(max(weights[0, e] + step, -MOST), MOST)
+            weights[1 + context, e] = min(max(weights[1 + context, e] + step, -MOST), MOST)
