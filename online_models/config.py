@@ -68,16 +68,16 @@ class CoWatchConfig:
     """Recent titles whose neighbours are added up (.8 ** 10 = .11)."""
     seed_decay: float = 0.8
     """Weight of a seed per step back."""
-    long_seeds: int = 30
-    """Recent titles whose neighbours the long horizon adds up (.95 ** 30 = .21)."""
-    long_seed_decay: float = 0.95
+    long_seeds: int = 20
+    """Recent titles whose neighbours the long horizon adds up (.93 ** 20 = .23); 30 and 50 gained .0004."""
+    long_seed_decay: float = 0.93
     """Weight of a long horizon's seed per step back. Seeds that reach further over the same pairs do as well
     as pairs of their own (HR@10 .2107 and .2110 raw, .1530 and .1528 shuffled)."""
     alpha: float = 0.45
     """Popularity exponent of the similarity; .3 to .5 is a flat optimum, 0 collapses to popularity."""
-    neighbours: int = 112
-    """Neighbours kept per title, a multiple of 16. HR@10 of the blend with 96 / 112 / 128: .198 / .199 / .198
-    raw and .141 / .142 / .143 shuffled; 112 keep a row below 2 kB."""
+    neighbours: int = 176
+    """Neighbours kept per title, a multiple of 16. HR@10 of the blend with 112 / 176 / 1,024: .201 / .203 /
+    .206 raw; 176 keep a title below 2 kB of memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,16 +97,16 @@ class BlendConfig:
     """
 
     factorization: float = 0.6
-    """First weight of the factorization's log-softmax (learned: .52 to .69)."""
+    """First weight of the factorization's log-softmax (learned: .5 to 1)."""
     cowatch: float = 0.5
-    """First weight of the short co-watch's log-share (learned: .36 to .73)."""
-    cowatch_long: float = 0.25
-    """First weight of the long co-watch's log-share (learned: .21 to .36)."""
-    trending: float = 0.1
-    """First weight of the week's trending log-share (learned: .06 to .15)."""
-    popularity: float = 0.05
-    """First weight of the log-share of all watches (learned: -.04 to .09; the factorization's bias holds most
-    of it)."""
+    """First weight of the short co-watch's log-share (learned: .6 to 1.1 raw, .1 shuffled)."""
+    cowatch_long: float = 0.1
+    """First weight of the long co-watch's log-share (learned: -.2 raw, .4 shuffled)."""
+    trending: float = 0.2
+    """First weight of the week's trending log-share (learned: -.1 to .4)."""
+    popularity: float = 0.4
+    """First weight of the log-share of all watches (learned: .2 to .4), which is also what the co-watches back
+    off to."""
     rejection: float = 0.2
     """Weight against titles that resemble those turned down of late: .1 to .3 is nearly free
     (`reference/algorithms.md`, dislikes)."""
@@ -114,8 +114,9 @@ class BlendConfig:
     """Step of the weights per tested event; 0: they stay. .002 to .005 measured alike."""
     sitting_s: float = 1_800.0
     """A viewer silent for longer begins a new sitting; half an hour is the web's custom."""
-    floor: float = 0.05
-    """Share spread evenly over all candidates before the logarithm, so that no expert can veto."""
+    floor: float = 1.0
+    """Mass beside an expert's own, spread over all candidates before the logarithm, so that none can veto.
+    Bounded neighbour lists forget much: HR@10 .1983 / .1998 / .2008 with .05 / .3 / 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

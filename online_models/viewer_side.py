@@ -145,7 +145,7 @@ class ViewerSide:
         self.viewers = ViewerTable(titles.config, titles, seed=seed, slots=slots)
         self.weights = first_weights(titles.config.blend)
         self._scores: F4 = np.empty(0, np.float32)
-        self._prior: F4 = np.zeros((2, 0), np.float32)
+        self._prior: F4 = np.zeros((3, 0), np.float32)
         self._prior_of = (-1, 0)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -280,14 +280,15 @@ class ViewerSide:
             dense[g] += w[TRENDING] * prior[0, :size]
             dense[g] += w[POPULARITY] * prior[1, :size]
             dense[g] += guard[:size]
-        return Shared(dense, candidates, weights, np.array([groups[code] for code in codes], np.int32))
+        group = np.array([groups[code] for code in codes], np.int32)
+        return Shared(dense, candidates, weights, prior[2, :size], group)
 
     def _everybody(self) -> F4:
-        """Return what everybody watches, [2, titles]; worked out anew when a fiftieth of it has changed."""
+        """Return what everybody watches, [3, titles]; worked out anew when a fiftieth of it has changed."""
         n, watches = len(self.titles), int(self.titles.arrays.counts[:, 0].sum())
         former, seen = self._prior_of
         if n != former or watches - seen > seen // 50:
-            self._prior = np.zeros((2, n), np.float32)
+            self._prior = np.zeros((3, n), np.float32)
             refresh_prior(self.titles.arrays, self.params, self._prior)
             self._prior_of = n, watches
         return self._prior

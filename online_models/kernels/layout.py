@@ -238,6 +238,8 @@ class Shared(NamedTuple):
     """[C] how many titles the guards allow."""
     weights: F8
     """[C, EXPERTS] the blend's weights."""
+    backoff: F4
+    """[T] what a co-watch share is multiplied by (``blend.refresh_prior``)."""
     group: I4
     """[n] each viewer's group."""
 

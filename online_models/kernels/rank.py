@@ -83,7 +83,15 @@ def cowatch(titles: Titles, params: Params, history: I4, depth: int, score: F4, 
 
 @jit
 def add_cowatch(
-    titles: Titles, params: Params, work: Sparse, depth: int, n: int, w: F8, known: F4, row: F4
+    titles: Titles,
+    params: Params,
+    work: Sparse,
+    depth: int,
+    n: int,
+    w: F8,
+    backoff: F4,
+    known: F4,
+    row: F4,
 ) -> None:
     """Add both co-watch parts of the blend to a score row; titles at -inf in ``known`` take no share."""
     score, touched = work.score, work.touched
@@ -99,7 +107,8 @@ def add_cowatch(
     short, long = np.float32(w[COWATCH]), np.float32(w[COWATCH_LONG])
     for k in range(m):
         j = touched[k]
-        row[j] += short * np.log(one + by_near * score[0, j]) + long * np.log(one + by_far * score[1, j])
+        near, far = by_near * backoff[j] * score[0, j], by_far * backoff[j] * score[1, j]
+        row[j] += short * np.log(one + near) + long * np.log(one + far)
         score[0, j] = zero
         score[1, j] = zero
 
@@ -227,7 +236,9 @@ def pick(
         depth, n = recent(viewers, v, work.history), shared.candidates[group]
         hide_known(viewers, v, row)
         if params.seeds > 0:
-            add_cowatch(titles, params, work, depth, n, shared.weights[group], row, row)
+            add_cowatch(
+                titles, params, work, depth, n, shared.weights[group], shared.backoff, row, row
+            )
             if params.rejection > 0:
                 subtract_rejected(titles, viewers, params, v, now, n, work, row)
         top(row, shared.dense[group], out.title[q], out.score[q])
@@ -244,6 +255,6 @@ def blend_row(
     hide_known(viewers, v, known)
     depth, n = recent(viewers, v, work.history), shared.candidates[0]
     if params.seeds > 0:
-        add_cowatch(titles, params, work, depth, n, shared.weights[0], known, row)
+        add_cowatch(titles, params, work, depth, n, shared.weights[0], shared.backoff, known, row)
         if params.rejection > 0:
             subtract_rejected(titles, viewers, params, v, now, n, work, row)

@@ -49,7 +49,7 @@ class Bench(NamedTuple):
     weights: F8
     """[1 + CONTEXTS, EXPERTS] the blend's weights, learned in place."""
     prior: F4
-    """[2, T] what everybody watches (``blend.refresh_prior``)."""
+    """[3, T] what everybody watches (``blend.refresh_prior``)."""
     score: F4
     """[RANKINGS, T] scores of the blend and of each expert."""
     sparse: Sparse
@@ -155,7 +155,7 @@ def prequential(
     title never watched before.
     """
     work, size = scratch(titles, params), titles.bias.size if tested.any() else 0
-    at = bench(titles, params, weights, np.zeros((2, size), np.float32), size)
+    at = bench(titles, params, weights, np.zeros((3, size), np.float32), size)
     ranks[:] = -1.0
     trials = 0
     for i in range(feedback.viewer.size):
