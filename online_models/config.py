@@ -105,8 +105,7 @@ class BlendConfig:
     trending: float = 0.2
     """First weight of the week's trending log-share (learned: -.1 to .4)."""
     popularity: float = 0.4
-    """First weight of the log-share of all watches (learned: .2 to .4), which is also what the co-watches back
-    off to."""
+    """First weight of the log-share of all watches (learned: .2 to .4), what the co-watches back off to."""
     rejection: float = 0.2
     """Weight against titles that resemble those turned down of late: .1 to .3 is nearly free
     (`reference/algorithms.md`, dislikes)."""
@@ -246,7 +245,7 @@ class ModelConfig:
             ("initial_accumulator", f.initial_accumulator, least, 1e6),
             ("window", c.window, 0, f.history),
             ("seeds", c.seeds, 0, f.history),
-            ("long_seeds", c.long_seeds, 0, f.history),
+            ("long_seeds", c.long_seeds, 0, 500),
             ("alpha", c.alpha, 0, 1),
             ("neighbours", c.neighbours, WAYS, 1_024),
             ("neighbours % 16", c.neighbours % WAYS, 0, 0),

@@ -1,8 +1,10 @@
 """Both sides in one process: the recommender without Kafka, for notebooks, evaluation and River."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from online_models import snapshots
 from online_models.catalogue import Catalogue, country_code
@@ -97,7 +99,7 @@ class Recommender:
             feedback,
             blank_signals(1 + JUDGEMENTS, self.titles),
             wanted,
-            self.viewers.weights,
+            self.viewers.blending.weights,
             ranks,
         )
         self._newest = max(self._newest, max(batch.at, default=0))
@@ -150,9 +152,9 @@ class Recommender:
             "catalogue": self.catalogue.snapshot(),
             "viewers": self.viewers.viewers.snapshot(),
         }
-        arrays = {name: snapshots.nested(part) for name, part in parts.items()}
-        side = self.viewers.snapshot()
-        return snapshots.pack("Recommender", {"newest": self._newest, **side.facts}, arrays | side.arrays)
+        arrays: dict[str, NDArray[Any]] = {name: snapshots.nested(part) for name, part in parts.items()}
+        arrays["weights"] = self.viewers.blending.weights
+        return snapshots.pack("Recommender", {"newest": self._newest}, arrays)
 
     @classmethod
     def from_snapshot(cls, data: bytes) -> "Recommender":
@@ -172,21 +174,20 @@ class Recommender:
         out.catalogue = Catalogue.from_snapshot(found.part("catalogue"), titles)
         viewers = ViewerTable.from_snapshot(found.part("viewers"), titles)
         out.viewers = ViewerSide.over(viewers, out.catalogue)
-        out.viewers.restore(found)
+        out.viewers.blending.load(found.arrays.get("weights", np.zeros(0)))
         out.title_side = TitleSide(titles)
         out._newest = found.facts["newest"]
         return out
 
     def blend_weights(self) -> dict[str, F8]:
-        """Return each expert's weight in every context: history lengths by (within, at the start of) sittings.
+        """Return each expert's weight in every context: history lengths, in and at the start of sittings.
 
         Examples
         --------
         >>> Recommender().blend_weights()["cowatch"].shape
         (12,)
         """
-        weights = self.viewers.weights
-        return dict(zip(EXPERTS, (weights[0] + weights[1:]).T, strict=True))
+        return dict(zip(EXPERTS, self.viewers.blending.in_contexts().T, strict=True))
 
     def _now(self, now_ms: int | None) -> int:
         return self._newest if now_ms is None else now_ms

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from online_models import snapshots
 from online_models.config import ModelConfig
 from online_models.errors import NonFiniteRowError, RowVersionError
+from online_models.kernels.blend import count_positives
 from online_models.kernels.hashing import fill_keyed, find_many, insert_many
-from online_models.kernels.layout import F4, I4, U8, Params, Titles
-from online_models.reward_params import reward_params
+from online_models.kernels.layout import F4, I4, U8, Titles
 from online_models.rows import TITLE_ROWS
+from online_models.title_arrays import blank_titles, kernel_params
 
 _OUT, _INP = 0, 1  # sides of the keyed initialisation
 _START = 1_024  # rows allocated at first; doubled when full
@@ -36,36 +37,6 @@ def title_key(title_id: str) -> int:
     (0, True)
     """
     return (int.from_bytes(hashlib.blake2b(title_id.encode(), digest_size=8).digest(), "little") & ~1) or 2
-
-
-def kernel_params(config: ModelConfig, seed: int) -> Params:
-    """Hand the configuration to the kernels."""
-    f, c, b = config.factorization, config.cowatch, config.blend
-    on = int(c.enabled)
-    return Params(
-        f.factors,
-        np.array(f.horizons, np.float64),
-        f.history,
-        f.negatives,
-        f.learning_rate,
-        f.viewer_learning_rate,
-        c.window * on,
-        c.pair_decay,
-        c.seeds * on,
-        c.seed_decay,
-        c.long_seeds * on,
-        c.long_seed_decay,
-        c.alpha,
-        np.array(config.trending.half_lives_s, np.float64) * 1e3,
-        b.floor,
-        b.rate,
-        b.rejection,
-        b.sitting_s * 1e3,
-        config.publish_drift,
-        config.known_titles,
-        reward_params(config.reward),
-        seed,
-    )
 
 
 class TitleTable:
@@ -186,10 +157,12 @@ class TitleTable:
         for name in ("bias", "acc", "watches", "trend", "trend_at", "out", "inp", "nbr_w"):
             getattr(a, name)[rows] = packed[name]
         a.nbr[rows] = nbr
+        more = int(packed["counts"][:, 0].sum() - a.counts[rows, 0].sum())
         first = (a.counts[rows, 0] == 0) & (packed["counts"][:, 0] > 0)
         self._activate(np.unique(rows[first]))
         a.counts[rows] = packed["counts"]
         a.norm[rows] = np.maximum(a.watches[rows], 1.0) ** -self.config.cowatch.alpha
+        count_positives(a, self.params, max(0, more))
 
     def snapshot(self) -> bytes:
         """Return the table as bytes (:mod:`online_models.snapshots`). Changes nothing."""
@@ -262,26 +235,7 @@ class TitleTable:
         self._index = (keys, values)
 
     def _allocate(self, capacity: int) -> Titles:
-        c, n = self.config, self.config.cowatch.neighbours
-        h = len(c.factorization.horizons)
-        fresh = Titles(
-            out=np.zeros((capacity, c.width), np.float32),
-            inp=np.zeros((capacity, c.input_width), np.float32),
-            bias=np.zeros(capacity, np.float32),
-            acc=np.full((capacity, 2 + h), c.factorization.initial_accumulator, np.float32),
-            watches=np.zeros(capacity),
-            norm=np.ones(capacity, np.float32),
-            nbr=np.full((capacity, n), -1, np.int32),
-            nbr_w=np.zeros((capacity, n), np.float32),
-            trend=np.zeros((capacity, 3)),
-            trend_at=np.zeros(capacity, np.int64),
-            counts=np.zeros((capacity, 3), np.int64),
-            active=np.zeros(capacity, np.int32),
-            key=np.zeros(capacity, np.uint64),
-            drift=np.zeros(capacity, np.float32),
-            changed=np.zeros(capacity, np.uint8),
-            size=np.zeros(2, np.int64),
-        )
+        fresh = blank_titles(self.config, capacity)
         if hasattr(self, "arrays"):
             for name in Titles._fields:
                 former: F4 = getattr(self.arrays, name)

@@ -7,16 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from online_models.blending import Blending
 from online_models.catalogue import Catalogue
-from online_models.config import EXPERTS, BlendConfig
 from online_models.feedback import Action, Verdict
-from online_models.kernels.blend import CONTEXTS, FACTORIZATION, POPULARITY, TRENDING, contexts_of, refresh_prior
+from online_models.kernels.blend import FACTORIZATION
 from online_models.kernels.judgement import PENDING
 from online_models.kernels.layout import F4, F8, I4, I8, U8, Feedback, Lists, Params, Shared, Signals
 from online_models.kernels.observe import observe
 from online_models.kernels.rank import blend_row, pick, represent_many
 from online_models.kernels.trial import RANKINGS, observe_tested
-from online_models.snapshots import Snapshot
 from online_models.titles import TitleTable
 from online_models.viewers import Loader, ViewerTable, hash_ids
 
@@ -130,11 +129,6 @@ class ViewerSide:
         Start of every draw.
     slots
         Viewers to allocate for at first.
-
-    Attributes
-    ----------
-    weights
-        [1 + CONTEXTS, experts] the blend's weights: the global ones, then each context's difference.
     """
 
     def __init__(
@@ -143,10 +137,8 @@ class ViewerSide:
         self.titles = titles
         self.catalogue = catalogue
         self.viewers = ViewerTable(titles.config, titles, seed=seed, slots=slots)
-        self.weights = first_weights(titles.config.blend)
+        self.blending = Blending(titles, catalogue)
         self._scores: F4 = np.empty(0, np.float32)
-        self._prior: F4 = np.zeros((3, 0), np.float32)
-        self._prior_of = (-1, 0)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_scores": np.empty(0, np.float32)}  # room to work in, no state
@@ -157,17 +149,6 @@ class ViewerSide:
         out = cls(viewers.titles, catalogue, seed=viewers.seed, slots=1)
         out.viewers = viewers
         return out
-
-    def snapshot(self) -> Snapshot:
-        """Return what the side knows beside its viewers. Changes nothing."""
-        return Snapshot({"prior_of": self._prior_of}, {"weights": self.weights, "prior": self._prior})
-
-    def restore(self, found: Snapshot) -> None:
-        """Go on from what :meth:`snapshot` returned; what is missing there stays as it is."""
-        self.weights = found.arrays.get("weights", self.weights)
-        self._prior = found.arrays.get("prior", self._prior)
-        n, watches = found.facts.get("prior_of", self._prior_of)
-        self._prior_of = n, watches
 
     @property
     def params(self) -> Params:
@@ -202,13 +183,13 @@ class ViewerSide:
         signals = self._room_for(feedback)
         ranks = np.full((feedback.viewer.size, RANKINGS), -1.0)
         titles, viewers = self.titles.arrays, self.viewers.arrays
-        args = (feedback, signals, tested, self.weights, self._everybody(), ranks)
-        n = observe_tested(titles, viewers, self.params, *args)
+        weights = self.blending.weights
+        n = observe_tested(titles, viewers, self.params, feedback, signals, tested, weights, ranks)
         return first_rows(signals, n), ranks
 
     def rank(self, slots: I4, now_ms: int, n: int) -> Lists:
         """Return the best ``n`` titles of each viewer that the guards allow and the viewer does not have."""
-        shared = self._shared(slots, now_ms)
+        shared = self.blending.shared(self.viewers.arrays, slots, now_ms)
         size = shared.dense.shape[1]
         out = Lists(
             np.full((slots.size, n), -1, np.int32),
@@ -231,7 +212,7 @@ class ViewerSide:
     def score(self, slot: int, now_ms: int) -> F4:
         """Return the blended score of every row for one viewer; -inf where the guards forbid."""
         slots = np.array([slot], np.int32)
-        shared = self._shared(slots, now_ms)
+        shared = self.blending.shared(self.viewers.arrays, slots, now_ms)
         titles, size = self.titles.arrays, shared.dense.shape[1]
         row: F4 = self._represent(slots, shared)[0] @ titles.out[:size].T
         blend_row(titles, self.viewers.arrays, self.params, slot, shared, now_ms, row)
@@ -256,55 +237,6 @@ class ViewerSide:
         represent_many(self.titles.arrays, self.viewers.arrays, self.params, slots, x)
         x *= shared.weights[shared.group, FACTORIZATION, None].astype(np.float32)
         return x
-
-    def _shared(self, slots: I4, now_ms: int) -> Shared:
-        """Score what viewers of one maturity limit, country and blend context have in common."""
-        a = self.viewers.arrays
-        contexts = np.empty(slots.size, np.int64)
-        contexts_of(a, self.params, slots, now_ms, contexts)
-        codes = list(
-            zip(a.limit[slots].tolist(), a.country[slots].tolist(), contexts.tolist(), strict=True)
-        )
-        groups = {code: g for g, code in enumerate(dict.fromkeys(codes))}
-        prior, bias = self._everybody(), self.titles.arrays.bias
-        size = min(prior.shape[1], bias.size)
-        dense = np.empty((len(groups), size), np.float32)
-        candidates = np.zeros(len(groups), np.int32)
-        weights = np.array([self.weights[0] + self.weights[1 + c] for _, _, c in groups]).reshape(
-            -1, len(EXPERTS)
-        )
-        for (limit, country, _), g in groups.items():
-            guard, candidates[g] = self.catalogue.guard(limit=limit, country=country, now_ms=now_ms)
-            w = weights[g].astype(np.float32)
-            np.multiply(bias[:size], w[FACTORIZATION], out=dense[g])
-            dense[g] += w[TRENDING] * prior[0, :size]
-            dense[g] += w[POPULARITY] * prior[1, :size]
-            dense[g] += guard[:size]
-        group = np.array([groups[code] for code in codes], np.int32)
-        return Shared(dense, candidates, weights, prior[2, :size], group)
-
-    def _everybody(self) -> F4:
-        """Return what everybody watches, [3, titles]; worked out anew when a fiftieth of it has changed."""
-        n, watches = len(self.titles), int(self.titles.arrays.counts[:, 0].sum())
-        former, seen = self._prior_of
-        if n != former or watches - seen > seen // 50:
-            self._prior = np.zeros((3, n), np.float32)
-            refresh_prior(self.titles.arrays, self.params, self._prior)
-            self._prior_of = n, watches
-        return self._prior
-
-
-def first_weights(config: BlendConfig) -> F8:
-    """Return the blend's weights before it learned anything.
-
-    Examples
-    --------
-    >>> first_weights(BlendConfig()).shape, float(first_weights(BlendConfig())[0, 0])
-    ((13, 5), 0.6)
-    """
-    out = np.zeros((1 + CONTEXTS, len(EXPERTS)))
-    out[0] = [getattr(config, name) for name in EXPERTS]
-    return out
 
 
 def decayed(value: F8, at: I8, half_life_ms: float) -> F8:

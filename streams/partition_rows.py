@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 
 from online_models.config import ModelConfig
 from online_models.errors import ConfigMismatchError, NonFiniteRowError, RowVersionError
-from online_models.kernels.layout import I8
+from online_models.kernels.layout import F8, I8
 from online_models.row_versions import RowVersions
 from online_models.watch_time import EMPTY, Counts
 from streams.errors import StateError, StateVersionError
 from streams.stage import Row, StateView
 
 __all__ = [
-    "ALL", "FORMAT", "LEARNED", "ROLE", "SENT", "WATCH_TIME", "Form", "PartitionRow", "count", "explained",
+    "ALL", "BLEND", "FORMAT", "LEARNED", "ROLE", "SENT", "WATCH_TIME", "Form", "PartitionRow", "count", "explained",
     "is_reserved", "numbers", "require_format",
 ]  # fmt: skip
 
@@ -160,7 +160,10 @@ ROLE: PartitionRow[tuple[int, int, bool, str] | None] = PartitionRow("role", _ro
 WATCH_TIME: PartitionRow[Counts] = PartitionRow("watch-time", numbers("<u2"), empty=EMPTY)
 """Viewers stage: how long titles of like length are watched (:mod:`online_models.watch_time`)."""
 
-ALL: tuple[PartitionRow[Any], ...] = (SENT, LEARNED, FORMAT, ROLE, WATCH_TIME)
+BLEND: PartitionRow[F8] = PartitionRow("blend", numbers("<f8"), empty=np.zeros(0))
+"""Viewers stage: the blend's weights, row after row (:class:`online_models.blending.Blending`)."""
+
+ALL: tuple[PartitionRow[Any], ...] = (SENT, LEARNED, FORMAT, ROLE, WATCH_TIME, BLEND)
 """Every row of a partition's own that there is."""
 
 

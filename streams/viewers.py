@@ -133,6 +133,7 @@ class ViewersStep(VersionedStep):
             ttl_ms=int(settings.list_ttl_s * 1000),
         )
         self._sent = partition_rows.SENT.read(store)
+        self._side.blending.load(partition_rows.BLEND.read(store))
         watch_time.load(self._side.viewers.arrays, partition_rows.WATCH_TIME.read(store))
         self._unsaid = partition_rows.require_format(store, VIEWER_ROWS)
         stage.lead.sent(partition, self._sent)
@@ -163,6 +164,9 @@ class ViewersStep(VersionedStep):
             counts = watch_time.take_moved(self._side.viewers.arrays)
             if counts is not None:
                 out.rows.append(partition_rows.WATCH_TIME.row(counts))
+            weights = self._side.blending.take_moved()
+            if weights is not None:
+                out.rows.append(partition_rows.BLEND.row(weights))
             self._unsaid = []
         self._stage.metrics.cache_slots.labels(STAGE).set(len(self._side.viewers))
         return out

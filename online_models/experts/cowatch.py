@@ -17,8 +17,8 @@ class CoWatch(Expert):
         c_{uj} = \sum_{l < M} d^l\, C_{h_l j}\, (n_{h_l} n_j)^{-\alpha}
         \qquad \hat y_{uj} = \log\Big(1 + \frac{n\, c_{uj}}{b_j \sum_k c_{uk}}\Big)
 
-    where :math:`b_j` is the item's popularity to the power of .55: what an item that no list names is taken to
-    have. With ``seeds=20, seed_decay=.93`` it is the blend's long horizon.
+    where :math:`b_j` is the item's popularity to the power of .55: what an item that no list names is taken
+    to have. With ``seeds=20, seed_decay=.93`` it is the blend's long horizon.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ in ``factorization``.
 import numpy as np
 
 from online_models.config import WAYS
+from online_models.kernels.blend import count_positives
 from online_models.kernels.factorization import SMALL, draw_negatives, scratch, softmax_gradient, tick
 from online_models.kernels.hashing import below, mix
 from online_models.kernels.judgement import POSITIVE, REJECT, TOUCH
@@ -160,6 +161,7 @@ def learn_title(titles: Titles, params: Params, owned: I4, signals: Signals, i: 
                 work.mark[signals.history[i, step]] = stamp
             learn_outputs(titles, params, signals, i, stamp, work)
         change_weight(titles, params, signals, i, 0)
+        count_positives(titles, params, 1)
     if params.negatives > 0:
         learn_inputs(titles, params, owned, signals, i)
     learn_pairs(titles, params, owned, signals, i)

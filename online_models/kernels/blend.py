@@ -28,6 +28,8 @@ CLIP = 5.0
 """Bound of a feature's gradient: one surprise must not turn a weight over."""
 MOST = 4.0
 """Bound of a weight, far beyond any learned one (-.3 to 1.2): whatever happens, scores stay finite."""
+STALE = 50
+"""Part of the positives that may be new to ``Titles.prior``."""
 SEASON = 2
 """The half-life, of the configured ones, that the trending feature counts by: a week."""
 BACKOFF = 0.55
@@ -53,28 +55,40 @@ def contexts_of(viewers: Viewers, params: Params, slots: I4, now: int, out: I8) 
 
 
 @jit
-def refresh_prior(titles: Titles, params: Params, prior: F4) -> None:
+def refresh_prior(titles: Titles, params: Params) -> None:
     """Write what everybody watches, of late and ever, as log-shares log(floor + n share_j), and the backoff.
 
-    ``prior`` [3, rows]; 0 is about the average title. The third row is what a co-watch share is divided by:
-    popularity ** -BACKOFF.
+    0 is about the average title; a title that nobody watches has log(floor). The third number is what a
+    co-watch share is multiplied by: popularity ** -BACKOFF.
     """
-    size = min(titles.size[0], prior.shape[1])
+    size = titles.size[0]
     newest, trending, watched, n = np.int64(0), 0.0, 0.0, titles.size[1]
+    prior, floor = titles.prior, np.float32(params.floor)
     for j in range(size):
         newest = max(newest, titles.trend_at[j])
     for j in range(size):
         gap = (titles.trend_at[j] - newest) / params.half_lives[SEASON]
-        prior[0, j] = titles.trend[j, SEASON] * 2.0**gap
-        trending += prior[0, j]
+        prior[j, 0] = titles.trend[j, SEASON] * 2.0**gap
+        trending += prior[j, 0]
         watched += titles.watches[j]
     by_trend = np.float32(n / trending) if trending > 0 else np.float32(0.0)
     by_watches = np.float32(n / watched) if watched > 0 else np.float32(0.0)
-    floor = np.float32(params.floor)
     for j in range(size):
-        prior[0, j] = np.log(floor + by_trend * prior[0, j])
-        prior[1, j] = np.log(floor + by_watches * np.float32(titles.watches[j]))
-        prior[2, j] = np.exp(np.float32(-BACKOFF) * prior[1, j])
+        prior[j, 0] = np.log(floor + by_trend * prior[j, 0])
+        prior[j, 1] = np.log(floor + by_watches * np.float32(titles.watches[j]))
+        prior[j, 2] = np.exp(np.float32(-BACKOFF) * prior[j, 1])
+    titles.size[3] = titles.size[2]
+
+
+@jit
+def count_positives(titles: Titles, params: Params, more: int) -> None:
+    """Count positives; when they have grown by a fiftieth, what everybody watches is worked out anew.
+
+    By then log-shares have moved by .02; and it depends on the events alone, not on how they were batched.
+    """
+    titles.size[2] += more
+    if titles.size[2] - titles.size[3] > titles.size[3] // STALE:
+        refresh_prior(titles, params)
 
 
 @jit
@@ -86,14 +100,14 @@ def weigh(weights: F8, context: int, out: F8) -> None:
 
 @jit
 def blended(
-    titles: Titles, params: Params, weights: F8, context: int, prior: F4, stamp: int, work: Scratch, score: F4
+    titles: Titles, params: Params, weights: F8, context: int, stamp: int, work: Scratch, score: F4
 ) -> int:
     """Turn raw scores (rows 1 to 3: factorization and both co-watches) into features, and blend (row 0).
 
     Candidates are the active titles that do not bear the stamp; other entries mean nothing. Rows 4 and 5 are
-    not touched: their features stand in ``prior``. Returns the number of candidates.
+    not touched: their features stand in ``Titles.prior``. Returns the number of candidates.
     """
-    w = np.empty(EXPERTS)
+    w, prior = np.empty(EXPERTS), titles.prior
     weigh(weights, context, w)
     near, far, n = 0.0, 0.0, 0
     for a in range(titles.size[1]):
@@ -108,9 +122,9 @@ def blended(
     for a in range(titles.size[1]):
         j = titles.active[a]
         if score[1 + COWATCH_LONG, j] > 0 or score[1 + COWATCH, j] > 0:
-            score[1 + COWATCH, j] = np.log(one + by_near * prior[2, j] * score[1 + COWATCH, j])
-            score[1 + COWATCH_LONG, j] = np.log(one + by_far * prior[2, j] * score[1 + COWATCH_LONG, j])
-        total = w[TRENDING] * prior[0, j] + w[POPULARITY] * prior[1, j]
+            score[1 + COWATCH, j] = np.log(one + by_near * prior[j, 2] * score[1 + COWATCH, j])
+            score[1 + COWATCH_LONG, j] = np.log(one + by_far * prior[j, 2] * score[1 + COWATCH_LONG, j])
+        total = w[TRENDING] * prior[j, 0] + w[POPULARITY] * prior[j, 1]
         for e in range(3):
             total += w[e] * score[1 + e, j]
         score[0, j] = total
@@ -123,14 +137,13 @@ def learn_weights(
     params: Params,
     weights: F8,
     context: int,
-    prior: F4,
     target: int,
     stamp: int,
     work: Scratch,
     score: F4,
 ) -> None:
     """Take the step towards the target, from what :func:`blended` left in ``score``."""
-    top = score[0, target]
+    top, prior = score[0, target], titles.prior
     for a in range(titles.size[1]):
         j = titles.active[a]
         if work.mark[j] != stamp:
@@ -141,12 +154,12 @@ def learn_weights(
         if work.mark[j] != stamp:
             p = np.exp(score[0, j] - top)
             total += p
-            expected[TRENDING] += p * prior[0, j]
-            expected[POPULARITY] += p * prior[1, j]
+            expected[TRENDING] += p * prior[j, 0]
+            expected[POPULARITY] += p * prior[j, 1]
             for e in range(3):
                 expected[e] += p * score[1 + e, j]
     for e in range(EXPERTS):
-        mine = score[1 + e, target] if e < TRENDING else prior[e - TRENDING, target]
+        mine = score[1 + e, target] if e < TRENDING else prior[target, e - TRENDING]
         step = params.blend_rate * min(max(mine - expected[e] / total, -CLIP), CLIP)
         if weights[0, e] != 0.0 or weights[1 + context, e] != 0.0:  # an expert that is off stays off
             weights[0, e] = min(max(weights[0, e] + step, -MOST), MOST)

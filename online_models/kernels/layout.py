@@ -69,8 +69,10 @@ class Titles(NamedTuple):
     changed: U1
     """[T] 1 where an exact counter, a neighbour or enough of a vector changed since the row was last
     published."""
+    prior: F4
+    """[T, 3] what everybody watches (``blend.refresh_prior``)."""
     size: I8
-    """[2] rows in use, active titles."""
+    """[4] rows in use, active titles, positives counted, and as many when ``prior`` was written."""
 
 
 class Viewers(NamedTuple):
@@ -239,7 +241,7 @@ class Shared(NamedTuple):
     weights: F8
     """[C, EXPERTS] the blend's weights."""
     backoff: F4
-    """[T] what a co-watch share is multiplied by (``blend.refresh_prior``)."""
+    """[T] what a co-watch share is multiplied by (``Titles.prior``)."""
     group: I4
     """[n] each viewer's group."""
 

@@ -1,8 +1,8 @@
 """Turning viewers into lists: the blend over a block of viewers, dense experts apart from sparse ones.
 
-The blend is log-linear (``blend``; ``online_models`` derives it). The factorization's product is one GEMM for
-the block; its bias, trending and popularity are one vector for all viewers of a group; co-watch and rejections
-touch only the neighbours of a few titles.
+The blend is log-linear (``blend``; ``online_models`` derives it). The factorization's product is one GEMM
+for the block; its bias, trending and popularity are one vector for all viewers of a group; co-watch and
+rejections touch only the neighbours of a few titles.
 """
 
 import numpy as np
@@ -233,12 +233,10 @@ def pick(
     work = sparse(params, rows.shape[1])
     for q in range(slots.size):
         v, row, group = slots[q], rows[q], shared.group[q]
-        depth, n = recent(viewers, v, work.history), shared.candidates[group]
+        depth, n = recent(viewers, v, work.history), max(1, shared.candidates[group] - viewers.known[v])
         hide_known(viewers, v, row)
         if params.seeds > 0:
-            add_cowatch(
-                titles, params, work, depth, n, shared.weights[group], shared.backoff, row, row
-            )
+            add_cowatch(titles, params, work, depth, n, shared.weights[group], shared.backoff, row, row)
             if params.rejection > 0:
                 subtract_rejected(titles, viewers, params, v, now, n, work, row)
         top(row, shared.dense[group], out.title[q], out.score[q])
@@ -253,7 +251,7 @@ def blend_row(
     work = sparse(params, row.size)
     known = row.copy()
     hide_known(viewers, v, known)
-    depth, n = recent(viewers, v, work.history), shared.candidates[0]
+    depth, n = recent(viewers, v, work.history), max(1, shared.candidates[0] - viewers.known[v])
     if params.seeds > 0:
         add_cowatch(titles, params, work, depth, n, shared.weights[0], shared.backoff, known, row)
         if params.rejection > 0:

@@ -16,7 +16,6 @@ from online_models.kernels.blend import (
     blended,
     context_of,
     learn_weights,
-    refresh_prior,
 )
 from online_models.kernels.factorization import represent, scratch, tick
 from online_models.kernels.history import mark_known
@@ -39,8 +38,6 @@ from online_models.kernels.rank import cowatch, sparse, subtract_rejected
 
 RANKINGS = 1 + EXPERTS
 """The blend, then each expert."""
-REFRESH = 256
-"""Events between two looks at what everybody watches, as often as a worker's batches of a busy topic."""
 
 
 class Bench(NamedTuple):
@@ -48,17 +45,15 @@ class Bench(NamedTuple):
 
     weights: F8
     """[1 + CONTEXTS, EXPERTS] the blend's weights, learned in place."""
-    prior: F4
-    """[3, T] what everybody watches (``blend.refresh_prior``)."""
     score: F4
     """[RANKINGS, T] scores of the blend and of each expert."""
     sparse: Sparse
 
 
 @jit
-def bench(titles: Titles, params: Params, weights: F8, prior: F4, size: int) -> Bench:
+def bench(params: Params, weights: F8, size: int) -> Bench:
     """Allocate a batch's working memory for ``size`` titles; 0 where nothing is tested."""
-    return Bench(weights, prior, np.zeros((RANKINGS, size), np.float32), sparse(params, size))
+    return Bench(weights, np.zeros((RANKINGS, size), np.float32), sparse(params, size))
 
 
 @jit
@@ -128,9 +123,9 @@ def place(
     for e in range(1, RANKINGS):
         ranks[e] = rank_of(titles, at.score[e], t, stamp, work)
     context = context_of(viewers, params, v, now)
-    n = blended(titles, params, at.weights, context, at.prior, stamp, work, at.score)
+    n = blended(titles, params, at.weights, context, stamp, work, at.score)
     if params.blend_rate > 0:
-        learn_weights(titles, params, at.weights, context, at.prior, t, stamp, work, at.score)
+        learn_weights(titles, params, at.weights, context, t, stamp, work, at.score)
     if params.rejection > 0:
         subtract_rejected(titles, viewers, params, v, now, n, at.sparse, at.score[0])
     ranks[0] = rank_of(titles, at.score[0], t, stamp, work)
@@ -155,9 +150,8 @@ def prequential(
     title never watched before.
     """
     work, size = scratch(titles, params), titles.bias.size if tested.any() else 0
-    at = bench(titles, params, weights, np.zeros((3, size), np.float32), size)
+    at = bench(params, weights, size)
     ranks[:] = -1.0
-    trials = 0
     for i in range(feedback.viewer.size):
         v = feedback.viewer[i]
         action, spare = settle(titles, viewers, params, feedback, i, signals, 0, 1)
@@ -165,9 +159,6 @@ def prequential(
             continue
         if action == POSITIVE:
             if tested[i] and viewers.known[v] > 0:
-                if trials % REFRESH == 0:
-                    refresh_prior(titles, params, at.prior)
-                trials += 1
                 place(titles, viewers, params, v, signals, 0, work, at, ranks[i])
             if params.negatives > 0:
                 learn_viewer(titles, viewers, params, v, signals, 0, work)
@@ -185,7 +176,6 @@ def observe_tested(
     signals: Signals,
     tested: I4,
     weights: F8,
-    prior: F4,
     ranks: F8,
 ) -> int:
     """Learn a batch as ``observe.observe`` does; fill ``ranks`` and learn ``weights`` as prequential does.
@@ -193,7 +183,7 @@ def observe_tested(
     Returns the number of signals filled.
     """
     work = scratch(titles, params)
-    at = bench(titles, params, weights, prior, prior.shape[1])
+    at = bench(params, weights, titles.bias.size)
     ranks[:] = -1.0
     spare = feedback.viewer.size
     for i in range(feedback.viewer.size):

@@ -97,8 +97,9 @@ def test_cowatch_adds_decayed_neighbours() -> None:
     pairs = {("a", "b"): 2.0, ("c", "b"): 1.0, ("c", "a"): 1.0}
     c_b = 1.0 * pairs["c", "b"] * (watches["c"] * watches["b"]) ** -0.45
     c_b += 0.8 * pairs["a", "b"] * (watches["a"] * watches["b"]) ** -0.45
+    backoff = (1 + 4 * watches["b"] / sum(watches.values())) ** -0.55
     total = c_b  # d is a neighbour of b alone; a and c are known and take no share
-    assert model.predict_one("eve", "b") == pytest.approx(np.log1p(4 * c_b / (0.05 * total)), rel=1e-5)
+    assert model.predict_one("eve", "b") == pytest.approx(np.log1p(4 * backoff * c_b / total), rel=1e-5)
     assert model.predict_one("eve", "d") == 0.0
 
 
@@ -117,8 +118,8 @@ def test_trending_without_times_is_popularity() -> None:
     """Nothing decays while time stands still; the shares are what was counted."""
     model = Trending()
     model.learn_many([(f"u{n}", "a", 1) for n in range(3)] + [("u9", "b", 1)])
-    assert model.predict_one("anyone", "a") == pytest.approx(np.log(3 / 4 + 0.05 / 2))
-    assert model.predict_one("anyone", "b") == pytest.approx(np.log(1 / 4 + 0.05 / 2))
+    assert model.predict_one("anyone", "a") == pytest.approx(np.log(1 + 2 * 3 / 4))
+    assert model.predict_one("anyone", "b") == pytest.approx(np.log(1 + 2 * 1 / 4))
     assert model.predict_one("anyone", "c") == -np.inf
 
 

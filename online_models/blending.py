@@ -1,0 +1,94 @@
+"""The blend of one partition's viewers: its weights, and what it says of titles before it knows who asks."""
+
+import numpy as np
+
+from online_models.catalogue import Catalogue
+from online_models.config import EXPERTS, BlendConfig
+from online_models.kernels.blend import (
+    CONTEXTS,
+    FACTORIZATION,
+    POPULARITY,
+    TRENDING,
+    contexts_of,
+)
+from online_models.kernels.layout import F8, I4, Shared, Viewers
+from online_models.titles import TitleTable
+
+__all__ = ["Blending", "first_weights"]
+
+
+def first_weights(config: BlendConfig) -> F8:
+    """Return the blend's weights before it learned anything.
+
+    Examples
+    --------
+    >>> first_weights(BlendConfig()).shape, float(first_weights(BlendConfig())[0, 0])
+    ((13, 5), 0.6)
+    """
+    out = np.zeros((1 + CONTEXTS, len(EXPERTS)))
+    out[0] = [getattr(config, name) for name in EXPERTS]
+    return out
+
+
+class Blending:
+    """Weights that learn, over titles and their guards.
+
+    Parameters
+    ----------
+    titles
+        The titles as far as they are known here.
+    catalogue
+        The guards over the same rows.
+
+    Attributes
+    ----------
+    weights
+        [1 + CONTEXTS, experts] the global weights, then each context's difference
+        (:mod:`online_models.kernels.blend`).
+    """
+
+    def __init__(self, titles: TitleTable, catalogue: Catalogue) -> None:
+        self.weights = first_weights(titles.config.blend)
+        self._taken = self.weights.copy()
+        self._titles, self._catalogue = titles, catalogue
+
+    def load(self, weights: F8) -> None:
+        """Take packed weights over; those of another number of experts or contexts are left."""
+        if weights.size == self.weights.size:
+            self.weights[:] = weights.reshape(self.weights.shape)
+            self._taken[:] = self.weights
+
+    def take_moved(self) -> F8 | None:
+        """Return the weights, packed, if they have moved since they were last taken."""
+        if np.array_equal(self._taken, self.weights):
+            return None
+        self._taken[:] = self.weights
+        return self._taken.ravel().copy()
+
+    def in_contexts(self) -> F8:
+        """Return the weights of every context: [CONTEXTS, experts]."""
+        out: F8 = self.weights[0] + self.weights[1:]
+        return out
+
+    def shared(self, viewers: Viewers, slots: I4, now_ms: int) -> Shared:
+        """Score what viewers of one maturity limit, country and context have in common."""
+        contexts = np.empty(slots.size, np.int64)
+        contexts_of(viewers, self._titles.params, slots, now_ms, contexts)
+        columns = viewers.limit[slots], viewers.country[slots], contexts
+        codes = list(zip(*(column.tolist() for column in columns), strict=True))
+        groups = {code: g for g, code in enumerate(dict.fromkeys(codes))}
+        titles = self._titles.arrays
+        size = min(len(self._titles), titles.bias.size)
+        prior, bias = titles.prior[:size], titles.bias[:size]
+        dense = np.empty((len(groups), size), np.float32)
+        candidates = np.zeros(len(groups), np.int32)
+        weights = self.in_contexts()[[context for _, _, context in groups]]
+        for (limit, country, _), g in groups.items():
+            guard, candidates[g] = self._catalogue.guard(limit=limit, country=country, now_ms=now_ms)
+            w = weights[g].astype(np.float32)
+            np.multiply(bias, w[FACTORIZATION], out=dense[g])
+            dense[g] += w[TRENDING] * prior[:, 0]
+            dense[g] += w[POPULARITY] * prior[:, 1]
+            dense[g] += guard[:size]
+        group = np.array([groups[code] for code in codes], np.int32)
+        return Shared(dense, candidates, weights, np.ascontiguousarray(prior[:, 2]), group)

@@ -1,0 +1,76 @@
+"""The titles' arrays, fresh, and the configuration as the kernels take it."""
+
+import numpy as np
+
+from online_models.config import BlendConfig, ModelConfig
+from online_models.kernels.blend import BACKOFF
+from online_models.kernels.layout import F4, Params, Titles
+from online_models.reward_params import reward_params
+
+__all__ = ["blank_titles", "kernel_params"]
+
+
+def kernel_params(config: ModelConfig, seed: int) -> Params:
+    """Hand the configuration to the kernels."""
+    f, c, b = config.factorization, config.cowatch, config.blend
+    on = int(c.enabled)
+    return Params(
+        f.factors,
+        np.array(f.horizons, np.float64),
+        f.history,
+        f.negatives,
+        f.learning_rate,
+        f.viewer_learning_rate,
+        c.window * on,
+        c.pair_decay,
+        c.seeds * on,
+        c.seed_decay,
+        c.long_seeds * on,
+        c.long_seed_decay,
+        c.alpha,
+        np.array(config.trending.half_lives_s, np.float64) * 1e3,
+        b.floor,
+        b.rate,
+        b.rejection,
+        b.sitting_s * 1e3,
+        config.publish_drift,
+        config.known_titles,
+        reward_params(config.reward),
+        seed,
+    )
+
+
+def blank_titles(config: ModelConfig, capacity: int) -> Titles:
+    """Allocate rows that no title has taken."""
+    c, n, h = config, config.cowatch.neighbours, len(config.factorization.horizons)
+    return Titles(
+        out=np.zeros((capacity, c.width), np.float32),
+        inp=np.zeros((capacity, c.input_width), np.float32),
+        bias=np.zeros(capacity, np.float32),
+        acc=np.full((capacity, 2 + h), c.factorization.initial_accumulator, np.float32),
+        watches=np.zeros(capacity),
+        norm=np.ones(capacity, np.float32),
+        nbr=np.full((capacity, n), -1, np.int32),
+        nbr_w=np.zeros((capacity, n), np.float32),
+        trend=np.zeros((capacity, 3)),
+        trend_at=np.zeros(capacity, np.int64),
+        counts=np.zeros((capacity, 3), np.int64),
+        active=np.zeros(capacity, np.int32),
+        key=np.zeros(capacity, np.uint64),
+        drift=np.zeros(capacity, np.float32),
+        changed=np.zeros(capacity, np.uint8),
+        prior=np.tile(unwatched(c.blend), (capacity, 1)),
+        size=np.zeros(4, np.int64),
+    )
+
+
+def unwatched(config: BlendConfig) -> F4:
+    """Return the prior of a title that nobody watched (`Titles.prior`).
+
+    Examples
+    --------
+    >>> unwatched(BlendConfig(floor=1.0)).tolist()
+    [0.0, 0.0, 1.0]
+    """
+    floor = np.log(config.floor)
+    return np.array([floor, floor, np.exp(-BACKOFF * floor)], np.float32)
