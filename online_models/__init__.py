@@ -14,37 +14,44 @@ Five rules hold in this package, and everything above it rests on them:
 The model
 ---------
 A viewer is what they liked of late, :math:`h_0` (newest), :math:`h_1`, ..., and a taste vector :math:`p_u`.
-Three experts look at a candidate title :math:`j`:
+Several experts look at a candidate title :math:`j`:
 
 *Factorization* (`kernels.factorization`) compares a representation of the viewer with the title's output
-vector. Two horizons, decays .8 and .97 a step, see about 5 and 33 titles back:
+vector. Four horizons, decays .5 to .99 a step, see about 2 to 100 titles back:
 
 .. math::
 
-    x = \Big[\ \frac{\sum_l d_1^l\, y^1_{h_l}}{|d_1|},\ \frac{\sum_l d_2^l\, y^2_{h_l}}{|d_2|},\ p_u \Big]
+    x = \Big[\ \frac{\sum_l d_1^l\, y^1_{h_l}}{|d_1|},\ \ldots,\ \frac{\sum_l d_4^l\, y^4_{h_l}}{|d_4|},
+    \ p_u \Big]
     \qquad s_j = x \cdot q_j + b_j
 
 *Co-watch* (`kernels.absorb.pair`, `kernels.rank.cowatch`) adds up the neighbours of the newest titles; pairs
-are weighted by their distance in the history, and popularity is taken out:
+are weighted by their distance in the history, and popularity is taken out. It is read twice, over few titles
+with a quick decay and over more with a slow one:
 
-.. math:: c_j = \sum_l .8^l\, C_{h_l j}\, (n_{h_l} n_j)^{-\alpha}
+.. math:: c_j = \sum_l d^l\, C_{h_l j}\, (n_{h_l} n_j)^{-\alpha}
 
 *Trending* counts watches, decayed in event time at three half-lives:
-:math:`t_j \leftarrow t_j 2^{-\Delta/H} + w`.
+:math:`t_j \leftarrow t_j 2^{-\Delta/H} + w`. *Popularity* never forgets.
 
 The blend
 ---------
-Each expert is read as a distribution over the :math:`n` candidates, a little (:math:`\epsilon`) of it spread
-evenly so that none can veto, and the blend is a product of experts: with :math:`\log \mathrm{softmax}(s)_j =
-s_j + const`,
+Each expert is read as a distribution over the :math:`n` candidates, some mass spread beside it so that none
+can veto, and the blend is a product of experts: with :math:`\log \mathrm{softmax}(s)_j = s_j + const`,
 
 .. math::
 
-    \mathrm{score}_j = w_f s_j + w_c \log\Big(1 + \frac{n\, c_j}{\epsilon \sum_k c_k}\Big)
-                     + w_t \log\Big(\frac{t_j}{\sum_k t_k} + \frac{\epsilon}{n}\Big)
+    \mathrm{score}_j = w_f s_j + \sum_{c} w_c \log\Big(1 + \frac{n\, c_j}{\epsilon\, b_j \sum_k c_k}\Big)
+                     + \sum_{t} w_t \log\Big(\epsilon + \frac{n\, t_j}{\sum_k t_k}\Big)
 
-up to a constant of the viewer's that moves no title. The first term is one matrix product for a block of
-viewers, the third one vector for all of them, the second touches a thousand neighbours and no more.
+up to a constant of the viewer's that moves no title; :math:`b_j` is what a title's popularity alone would
+give it of a co-watch. The first term is one matrix product for a block of viewers, the third one vector for
+all of them, the second touches a few thousand neighbours and no more. What resembles the viewer's rejections
+of late is subtracted in the same way.
+
+The weights learn (`kernels.blend`): every event that is tested before it is learned takes a step of
+multinomial logit. Each context (length of the history, start of a sitting or within) has its own difference
+from weights that all share.
 
 An event, in order
 ------------------

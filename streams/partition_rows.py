@@ -30,8 +30,8 @@ from streams.errors import StateError, StateVersionError
 from streams.stage import Row, StateView
 
 __all__ = [
-    "ALL", "BLEND", "FORMAT", "LEARNED", "ROLE", "SENT", "WATCH_TIME", "Form", "PartitionRow", "count", "explained",
-    "is_reserved", "numbers", "require_format",
+    "ALL", "BLEND", "FORMAT", "LEARNED", "ROLE", "SENT", "WATCH_TIME", "Form", "PartitionRow", "count",
+    "explained", "is_reserved", "numbers", "require_format",
 ]  # fmt: skip
 
 T = TypeVar("T")

@@ -46,7 +46,7 @@ class CoWatch(Expert):
     >>> model.learn_many([("ada", "Alien", 1), ("ada", "Aliens", 1), ("bob", "Amelie", 1)])
     >>> model.learn_one("eve", "Alien", 1)
     >>> model.top_n("eve")
-    [('Aliens', 4.110873), ('Amelie', 0.0)]
+    [('Aliens', 0.9042752981185913), ('Amelie', 0.0)]
 
     References
     ----------

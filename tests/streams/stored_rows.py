@@ -181,7 +181,11 @@ def write() -> None:
     Stored("viewer", viewers["ada"][0], viewers, read_viewers(viewers)).save()
     Stored("title", titles["t0"][0], titles, read_titles(titles)).save()
     Stored("signals", record["record"][0], record, read_signals(record)).save()
-    kept = line.store.rows | line.title_stores[0].rows | dict([ROLE.row((2, 41, True, "é"))])
+    kept = (
+        line.store.rows
+        | line.title_stores[0].rows
+        | dict([ROLE.row((2, 41, True, "é")), partition_rows.BLEND.row(np.array([0.6, 0.5, -0.1]))])
+    )
     for row in partition_rows.ALL:
         own = {row.name: kept[row.key]}
         Stored(row.name, row.versions.version, own, READERS[row.name](own)).save()

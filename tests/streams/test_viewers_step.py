@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from online_models.config import ModelConfig
+from online_models.config import BlendConfig, ModelConfig
 from schemas import Availability, Event, MyList, Play, Preferences, Rate, Search, Thumb, Title, topics
 from schemas.codec import encode
 from schemas.interaction import ListAction
@@ -241,8 +241,10 @@ def test_every_shard_gets_every_signal() -> None:
 
 
 def test_a_share_is_tested_and_learned_all_the_same() -> None:
-    """Testing every event moves nothing: rows and pages are those of a line that tests none."""
-    tested, untested = Line(Settings(prequential_share=1.0)), Line()
+    """Testing every event moves nothing but the blend: rows and pages are those of a line that tests none."""
+    still = ModelConfig(blend=BlendConfig(rate=0.0))
+    tested = Line(Settings(prequential_share=1.0, model=still))
+    untested = Line(Settings(prequential_share=0.0, model=still))
     for line in (tested, untested):
         line.feed(*_crowd())
     assert _outcomes(tested, _later(), restart=False) == _outcomes(untested, _later(), restart=False)
