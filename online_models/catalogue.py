@@ -1,4 +1,4 @@
-"""The guards: what may be shown to whom, and when.
+"""The catalogue: what may be shown to whom, and when (the guards), and what titles are about (their tags).
 
 A title may be listed when it is in the catalogue or has been watched, was not withdrawn, is inside its
 availability window and countries, and its maturity is within the viewer's limit. A watched title that the
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models import snapshots
-from online_models.kernels.layout import F4, I8, U1
+from online_models.kernels.layout import F4, I4, I8, U1
+from online_models.title_tags import TitleTags
 from online_models.titles import TitleTable
 from schemas import Title
 
@@ -48,12 +49,17 @@ class _Guards:
 
 
 class Catalogue:
-    """Guards of every title, row by row beside a :class:`TitleTable`.
+    """Guards and tags of every title, row by row beside a :class:`TitleTable`.
 
     Parameters
     ----------
     titles
         The table whose rows are guarded; titles of the catalogue get rows in it.
+
+    Attributes
+    ----------
+    tags
+        What titles are about; a title that was withdrawn keeps its tags, since some have watched it.
 
     Examples
     --------
@@ -63,6 +69,10 @@ class Catalogue:
     >>> guards.put(Title(title_id="a", maturity=16)); guards.put(Title(title_id="b"))
     >>> guards.allowed(limit=12, country=0, now_ms=0).tolist()
     [False, True]
+    >>> from schemas import Tags
+    >>> guards.put(Title(title_id="b", tags=Tags(mood=("dark",)), release_ms=0))
+    >>> guards.tags_of(np.array([0, 1])), guards.tag_names
+    ((array([0, 0, 2], dtype=int32), array([0, 1], dtype=int32)), ['mood:dark', 'decade:1970s'])
     """
 
     def __init__(self, titles: TitleTable) -> None:
@@ -72,6 +82,7 @@ class Catalogue:
         self._end: I8 = np.zeros(0, np.int64)
         self._listed: NDArray[np.int8] = np.zeros(0, np.int8)
         self._countries: dict[int, frozenset[int]] = {}
+        self.tags = TitleTags()
         self._version = 0
         self._guards = _Guards()
 
@@ -92,7 +103,17 @@ class Catalogue:
         self._countries.pop(row, None)
         if window.countries:
             self._countries[row] = frozenset(map(country_code, window.countries))
+        self.tags.put(row, title)
         self._version += 1
+
+    @property
+    def tag_names(self) -> list[str]:
+        """Every tag by its id, as ``kind:value``."""
+        return self.tags.names
+
+    def tags_of(self, rows: NDArray[Any]) -> tuple[I4, I4]:
+        """Return the tags of rows as a CSR: see :meth:`TitleTags.of`."""
+        return self.tags.of(rows)
 
     def withdraw(self, title_id: str) -> None:
         """Never list a title again, watched or not (a tombstone in the catalogue)."""
@@ -135,19 +156,21 @@ class Catalogue:
         return found
 
     def snapshot(self) -> bytes:
-        """Return the guards as bytes (:mod:`online_models.snapshots`), without the titles."""
+        """Return guards and tags as bytes (:mod:`online_models.snapshots`), without the titles."""
         countries = {row: sorted(codes) for row, codes in sorted(self._countries.items())}
-        arrays = {name: getattr(self, name) for name in _COLUMNS}
-        return snapshots.pack("Catalogue", {"countries": countries}, arrays)
+        facts, arrays = self.tags.state()
+        arrays |= {name: getattr(self, name) for name in _COLUMNS}
+        return snapshots.pack("Catalogue", {"countries": countries, **facts}, arrays)
 
     @classmethod
     def from_snapshot(cls, data: bytes, titles: TitleTable) -> "Catalogue":
-        """Return the guards that a snapshot was made of, over the titles that it referred to."""
+        """Return the catalogue that a snapshot was made of, over the titles that it referred to."""
         facts, arrays = snapshots.unpack("Catalogue", data)
         out = cls(titles)
         for name in _COLUMNS:
             setattr(out, name, arrays[name])
         out._countries = {int(row): frozenset(codes) for row, codes in facts["countries"].items()}
+        out.tags = TitleTags.from_state(facts, arrays)
         return out
 
     def _fresh(self, state: tuple[int, int, int], now_ms: int) -> _Guards:
