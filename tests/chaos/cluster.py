@@ -39,7 +39,7 @@ def coordinating_partition(name: str, partitions: int = COORDINATOR_PARTITIONS) 
     Examples
     --------
     >>> coordinating_partition("nearline"), coordinating_partition("nearline.viewers.0", 50)
-    (3, 30)
+    (0, 17)
     """
     code = 0
     for unit in name.encode("utf-16-be")[1::2]:  # group and transactional ids are ASCII

@@ -47,7 +47,7 @@ def _without_offset_check() -> None:
 
     def from_committed(self: partition.Partition) -> None:
         restore(self)
-        reader = consumer(settings, {"group.id": settings.group})
+        reader = consumer(settings, {"group.id": settings.consumer_group})
         (hint,) = reader.committed([TopicPartition(self.spec.source, self.number)], timeout=20)
         reader.close()
         self.applied = min(self.applied, max(hint.offset, 0) - 1)

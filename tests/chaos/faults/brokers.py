@@ -21,7 +21,7 @@ def kill_leader(rig: Rig, down_s: float = 3.0) -> str:
 
 def kill_coordinator(rig: Rig, of: Literal["transaction", "group"], down_s: float = 3.0) -> str:
     """Kill -9 the coordinator of a partition's transactional id, or of the group."""
-    name = rig.settings.group
+    name = rig.settings.consumer_group
     if of == "transaction":
         name = f"{name}.viewers.{rig.rng.randrange(PARTITIONS)}"
     node = rig.brokers.coordinator(TRANSACTIONS if of == "transaction" else GROUPS, name)

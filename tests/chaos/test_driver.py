@@ -1,0 +1,28 @@
+"""The driver on a real Kafka: a sound worker passes, and each broken promise is caught."""
+
+from pathlib import Path
+
+import pytest
+
+from streams.brokers.kafka import KafkaCluster
+from tests.chaos.driver import run
+from tests.chaos.faults import FAULTS
+from tests.chaos.rig import Rig
+from tests.chaos.sabotage import SABOTAGES
+from tests.chaos.schedule import draw, read
+from tests.chaos.verdict import Finding
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sabotage", ["", *SABOTAGES])
+def test_a_broken_promise_is_caught(kafka: KafkaCluster, tmp_path: Path, sabotage: str) -> None:
+    """One kill is enough: with a promise broken something is lost or doubled, otherwise nothing is."""
+    assert kafka  # this machine can run brokers; the rig has its own
+    schedule = read("sabotage", FAULTS)
+    with Rig(schedule, 7, tmp_path, sabotage) as rig:
+        results = run(rig, draw(schedule, 1, 7), lambda _: None, lambda _: None)
+    found = Finding()
+    for result in results:
+        found += result.finding
+    assert bool(found.lost or found.doubled) is bool(sabotage), found.first()
+    assert found.clean is not bool(sabotage)

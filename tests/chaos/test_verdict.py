@@ -1,0 +1,133 @@
+"""The verdict: doctored facts with one lost, one doubled, one different; it has to say so."""
+
+import pytest
+
+from tests.chaos.driver import Result
+from tests.chaos.load import Delivered
+from tests.chaos.schedule import Planned, Schedule
+from tests.chaos.table import document, summary
+from tests.chaos.verdict import (
+    Finding,
+    Page,
+    Pages,
+    check_applied,
+    compare_ends,
+    compare_letters,
+    compare_rows,
+    compare_signals,
+    quantile,
+)
+from tests.integration.oracle import Fact
+
+ROWS = {b"a": Fact(3, b"aaa"), b"b": Fact(2, b"bb"), b"c": Fact(1, b"c")}
+
+
+def counts(found: Finding) -> tuple[int, int, int]:
+    """Return how many were lost, doubled, different."""
+    return len(found.lost), len(found.doubled), len(found.different)
+
+
+def test_equal_rows_are_clean() -> None:
+    """Nothing to say about nothing wrong."""
+    assert compare_rows("viewer", ROWS, dict(ROWS)).clean
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({b"a": Fact(2, b"aa")}, (1, 0, 0)),
+        ({b"a": Fact(4, b"aaaa")}, (0, 1, 0)),
+        ({b"a": Fact(3, b"aab")}, (0, 0, 1)),
+        ({b"d": Fact(1, b"d")}, (0, 0, 1)),
+        ({b"a": Fact(2, b"aa"), b"b": Fact(3, b"bbb"), b"c": Fact(1, b"x")}, (1, 1, 1)),
+    ],
+)
+def test_doctored_rows_are_found(change: dict[bytes, Fact], expected: tuple[int, int, int]) -> None:
+    """A row with fewer events lost some, one with more has some twice, one with as many differs."""
+    assert counts(compare_rows("viewer", ROWS, ROWS | change)) == expected
+
+
+def test_a_missing_row_is_lost() -> None:
+    """And named."""
+    found = compare_rows("viewer", ROWS, {key: ROWS[key] for key in (b"a", b"b")})
+    assert found.lost == ["viewer c has no row"]
+
+
+def test_signals_are_counted() -> None:
+    """One gone, one twice, one that nobody sent."""
+    found = compare_signals([("x", 1), ("y", 2), ("y", 2)], [("y", 2), ("y", 2), ("y", 2), ("z", 3)])
+    assert counts(found) == (1, 1, 1)
+
+
+def test_dead_letters_are_exactly_one_each() -> None:
+    """One missing, one twice, one for a sound record."""
+    found = compare_letters([(0, 1), (0, 2), (1, 1)], [(0, 2), (0, 2), (1, 1), (3, 3)])
+    assert found.lost == ["no dead letter for (0, 1)"]
+    assert found.doubled == ["2 dead letters for (0, 2)"]
+    assert found.different == ["a dead letter for (3, 3), which was sound"]
+
+
+def test_applied_offsets_reach_the_ends() -> None:
+    """Short of the end something is lost; beyond it something is odd."""
+    assert counts(compare_ends("events", {0: 5, 1: 7, 2: 3}, {0: 5, 1: 6, 2: 4})) == (1, 0, 1)
+    assert counts(compare_ends("events", {0: 5}, {})) == (1, 0, 0)
+
+
+def test_applied_offsets_only_grow() -> None:
+    """A batch that is committed twice repeats one."""
+    assert check_applied("log", {0: [1, 2, 9], 1: []}).clean
+    assert counts(check_applied("log", {0: [1, 2, 2, 9], 1: [3, 1]})) == (0, 2, 0)
+
+
+def page(seq: int, offset: int = 0, viewer: str = "v") -> Page:
+    """Return a page."""
+    return Page(viewer, seq, offset or seq, f"{viewer}-{seq}")
+
+
+def test_pages_are_numbered_without_gap_or_repeat() -> None:
+    """Over looks: what was seen before counts."""
+    pages = Pages()
+    assert pages.take([page(1), page(2), page(1, viewer="w")]).clean
+    assert pages.take([page(3)]).clean
+    assert counts(pages.take([page(5)])) == (1, 0, 0)
+    assert counts(pages.take([page(5)])) == (0, 1, 0)
+    assert counts(pages.take([page(6, offset=2)])) == (0, 0, 1)
+
+
+def test_the_last_page_is_of_the_last_event() -> None:
+    """One too old is lost, one of an event that moves nobody differs, one missing is lost."""
+    pages = Pages()
+    pages.take([page(1, 10), page(1, 20, "w"), page(1, 30, "x")])
+    assert pages.compare({"v": 10, "w": 20, "x": 30}).clean
+    found = pages.compare({"v": 11, "w": 19, "x": 30, "y": 4})
+    assert counts(found) == (2, 0, 1)
+
+
+def test_quantiles_are_values_that_occurred() -> None:
+    """The 95th of twenty is the largest but none."""
+    assert quantile(list(range(1, 21)), 0.95) == 20
+    assert quantile(list(range(1, 101)), 0.95) == 96
+    assert quantile([4.0], 0.5) == 4.0
+
+
+@pytest.mark.parametrize(
+    ("finding", "recovery_s", "exact", "in_time"),
+    [
+        (Finding(), 12.0, True, True),
+        (Finding(), 22.0, True, False),
+        (Finding(lost=["an event"]), 12.0, False, True),
+        (Finding(doubled=["an event"]), 12.0, False, True),
+        (Finding(different=["a row"]), None, False, True),
+    ],
+)
+def test_a_run_is_judged(finding: Finding, recovery_s: float | None, *, exact: bool, in_time: bool) -> None:
+    """One thing lost, doubled or different anywhere spoils it; being late is said, too."""
+    results = [Result(1, "kill", recovery_s=1.0), Result(2, "zombie", "w1", recovery_s, finding=finding)]
+    schedule = Schedule("s", (Planned("kill"),))
+    found = document(results, Delivered(), schedule, seed=5, command="again --seed 5")
+    assert (found["exact"], found["in_time"]) == (exact, in_time)
+    text = summary(found)
+    assert "again --seed 5" in text
+    assert ("cycle 2, zombie" in text) is not exact
+    assert ("NOT EXACT" in text) is not exact
+    assert ("too slow" in text) is not in_time
