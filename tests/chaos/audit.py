@@ -6,7 +6,7 @@ from pathlib import Path
 
 from schemas import topics
 from schemas.codec import decode_dead_letter, decode_home
-from streams.changelog import APPLIED_KEY, unpack_applied
+from streams.applied import APPLIED_KEY, unpack_applied
 from streams.errors import StateDamagedError
 from streams.kafka_clients import Message
 from streams.settings import Settings

@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -41,6 +41,7 @@ class ChaosWorker(WorkerProcess):
     def __init__(self, name: str, settings: Settings, folder: Path, sabotage: str) -> None:
         variables = {"NEARLINE_SESSION_TIMEOUT_S": f"{settings.session_timeout_s:g}"}
         super().__init__(settings, folder / name, variables)
+        self._usual = dict(self._variables)
         self.name, self.state, self.former = name, self.folder / "state", self.folder / "former"
         self.orders = Orders(armed=str(self.folder / "armed"), sabotage=sabotage)
         self.wanted, self.frozen = False, False
@@ -93,6 +94,10 @@ class ChaosWorker(WorkerProcess):
     def skew(self, seconds: float, after_s: float = 0.0) -> None:
         """Have its clock wrong from its next start on."""
         self.orders = replace(self.orders, skew_s=seconds, skew_after_s=after_s)
+
+    def set(self, variables: Mapping[str, str]) -> None:
+        """Have it start with more settings from its next start on, and with these only."""
+        self._variables = self._usual | variables
 
     def kill(self) -> None:
         """Kill -9, and wait until it is gone."""

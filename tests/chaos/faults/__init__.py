@@ -22,6 +22,7 @@ FAULTS: Mapping[str, Callable[..., str]] = {
     "join_leave": members.join_leave,
     "alone": members.alone,
     "kill_in_rebalance": members.kill_in_rebalance,
+    "static_restart": members.static_restart,
     "kill_leader": brokers.kill_leader,
     "kill_coordinator": brokers.kill_coordinator,
     "kill_two": brokers.kill_two,

@@ -1,8 +1,13 @@
 """Workers that come and go, so that partitions move."""
 
+from collections.abc import Mapping
+
 from tests.chaos.faults.workers import DEATH_S, leave
-from tests.chaos.rig import Rig
+from tests.chaos.rig import FaultError, Rig
 from tests.chaos.workers import ChaosWorker
+
+ASSIGNED = '"event": "assigned"'
+"""In the log of a worker whenever the group gives it partitions."""
 
 
 def join_leave(rig: Rig, every_s: float = 10.0, rounds: int = 1) -> str:
@@ -29,13 +34,40 @@ def kill_in_rebalance(rig: Rig) -> str:
     worker = rig.victim()
     others = [one for one in rig.crew.up() if one is not worker] or [worker]
     guest = _guest(rig)
-    rig.until(lambda: '"assigned"' in guest.told(), DEATH_S, f"{guest.name} is assigned partitions")
+    rig.until(lambda: ASSIGNED in guest.told(), DEATH_S, f"{guest.name} is assigned partitions")
     rig.wait(rig.rng.uniform(0, 0.3))
     other = rig.rng.choice(others)
     other.kill()
     rig.hurt()
     leave(rig, guest)
     return f"{other.name} as {guest.name} joins and leaves"
+
+
+def static_restart(rig: Rig, session_s: float = 20.0) -> str:
+    """Kill -9 a static member: it is back in its place before its session is over, and nobody else moves."""
+    worker = rig.victim()
+    place = {"NEARLINE_GROUP_INSTANCE_ID": worker.name, "NEARLINE_SESSION_TIMEOUT_S": f"{session_s:g}"}
+    _begin_anew(rig, worker, place)
+    others = [one for one in rig.crew.up() if one is not worker]
+    told = [one.told().count(ASSIGNED) for one in others]
+    worker.kill()
+    rig.hurt()
+    rig.until(lambda: rig.recovery_s is not None, 2 * DEATH_S, f"{worker.name} is back")
+    took = rig.recovery_s or 0.0
+    if took < session_s and told != [one.told().count(ASSIGNED) for one in others]:
+        msg = f"others were assigned partitions anew while {worker.name} was away for {took} s"
+        raise FaultError(msg)
+    _begin_anew(rig, worker, {})
+    rig.recovery_s = took
+    return f"{worker.name} in its place"
+
+
+def _begin_anew(rig: Rig, worker: ChaosWorker, variables: Mapping[str, str]) -> None:
+    """Have a worker leave and come back with other settings."""
+    leave(rig, worker)
+    worker.set(variables)
+    worker.start()
+    rig.until(lambda: rig.crew.at_rest(rig.partitions), 2 * DEATH_S, f"{worker.name} has partitions")
 
 
 def _visit(rig: Rig, seconds: float) -> str:
