@@ -67,7 +67,11 @@ def flip_byte(rig: Rig) -> str:
             data[len(data) // 3] ^= 0x10
             table.write_bytes(data)
 
-    return _meddle(rig, flip)
+    worker = rig.victim()
+    if not _files(worker, "*.sst"):  # opened after a kill, RocksDB turns its log into tables
+        worker.kill()
+        rig.until(lambda: worker.alive and rig.crew.at_rest(rig.partitions), 2 * DEATH_S, "there are tables")
+    return _meddle(rig, flip, worker)
 
 
 def read_only_disk(rig: Rig, seconds: float = 5.0) -> str:
@@ -109,9 +113,9 @@ def slow_disk(rig: Rig, write_s: float = 0.4, seconds: float = 8.0) -> str:
     return f"{len(workers)} workers, {write_s:g} s a write"
 
 
-def _meddle(rig: Rig, harm: Callable[[ChaosWorker], None]) -> str:
+def _meddle(rig: Rig, harm: Callable[[ChaosWorker], None], worker: ChaosWorker | None = None) -> str:
     """Kill -9 a worker, harm its databases, and let it start again."""
-    worker = rig.victim()
+    worker = worker or rig.victim()
     worker.wanted = False
     worker.kill()
     rig.hurt()
