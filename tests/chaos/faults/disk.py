@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from streams.state import Store, StoreMemory
 from tests.chaos.faults.workers import DEATH_S
 from tests.chaos.rig import FaultError, Rig, UnavailableError
 from tests.chaos.workers import ChaosWorker
@@ -58,6 +59,8 @@ def flip_byte(rig: Rig) -> str:
     """Kill -9 a worker and flip a byte in the middle of its largest table files."""
 
     def flip(worker: ChaosWorker) -> None:
+        for folder in worker.state.glob("*/*/"):  # opened after a kill, RocksDB turns its log into tables
+            Store(folder, StoreMemory()).close()
         tables = sorted(_files(worker, "*.sst"), key=lambda file: file.stat().st_size)[-3:]
         if not tables:
             msg = f"{worker.name} has no table file"
@@ -67,11 +70,7 @@ def flip_byte(rig: Rig) -> str:
             data[len(data) // 3] ^= 0x10
             table.write_bytes(data)
 
-    worker = rig.victim()
-    if not _files(worker, "*.sst"):  # opened after a kill, RocksDB turns its log into tables
-        worker.kill()
-        rig.until(lambda: worker.alive and rig.crew.at_rest(rig.partitions), 2 * DEATH_S, "there are tables")
-    return _meddle(rig, flip, worker)
+    return _meddle(rig, flip)
 
 
 def read_only_disk(rig: Rig, seconds: float = 5.0) -> str:
@@ -113,9 +112,9 @@ def slow_disk(rig: Rig, write_s: float = 0.4, seconds: float = 8.0) -> str:
     return f"{len(workers)} workers, {write_s:g} s a write"
 
 
-def _meddle(rig: Rig, harm: Callable[[ChaosWorker], None], worker: ChaosWorker | None = None) -> str:
+def _meddle(rig: Rig, harm: Callable[[ChaosWorker], None]) -> str:
     """Kill -9 a worker, harm its databases, and let it start again."""
-    worker = worker or rig.victim()
+    worker = rig.victim()
     worker.wanted = False
     worker.kill()
     rig.hurt()
