@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from streams.state import Store, StoreMemory
@@ -74,9 +75,10 @@ def flip_byte(rig: Rig) -> str:
 
 
 def read_only_disk(rig: Rig, seconds: float = 5.0) -> str:
-    """Make a worker's disk read-only: it must end, not go on. Recovery counts from when it is writable."""
+    """Start a worker on a read-only disk: it must refuse. Recovery counts from when it is writable."""
     worker = _on_small_disk(rig)
     _mount("-o", "remount,ro", str(worker.state))
+    worker.start()
     _endure(rig, worker, seconds)
     _mount("-o", "remount,rw", str(worker.state))
     rig.hurt()
@@ -84,16 +86,12 @@ def read_only_disk(rig: Rig, seconds: float = 5.0) -> str:
 
 
 def full_disk(rig: Rig, seconds: float = 5.0) -> str:
-    """Fill a worker's disk: it must end, not go on. Recovery counts from when there is room again."""
+    """Fill the disk of a worker at work: it must end. Recovery counts from when there is room again."""
     worker = _on_small_disk(rig)
+    worker.start()
+    rig.until(lambda: rig.crew.at_rest(rig.partitions), 2 * DEATH_S, "every worker has partitions")
     ballast = worker.state / "ballast"
-    try:
-        with ballast.open("wb") as handle:
-            for size in (1 << 20, 1 << 12):  # to the last page
-                while handle.write(b"x" * size):
-                    handle.flush()
-    except OSError:
-        pass
+    _fill(ballast)
     _endure(rig, worker, seconds)
     ballast.unlink()
     rig.hurt()
@@ -148,25 +146,38 @@ def _endure(rig: Rig, worker: ChaosWorker, seconds: float) -> None:
 
 
 def _on_small_disk(rig: Rig) -> ChaosWorker:
-    """Move a worker's databases to a small disk of their own, and see it ready."""
+    """Kill -9 a worker and move its databases to a small disk of their own; it is not started again."""
     worker = rig.victim()
     worker.wanted = False
     worker.kill()
     rig.crew.note(worker)
-    if not worker.state.is_mount():
-        content = worker.state.rename(worker.folder / "moving")
-        worker.state.mkdir()
-        try:
-            _mount("-t", "tmpfs", "-o", f"size={SIZE_MB}m", "tmpfs", str(worker.state))
-            rig.stack.callback(subprocess.run, ["umount", "--lazy", str(worker.state)], check=False)
-        finally:
-            shutil.copytree(content, worker.state, dirs_exist_ok=True)
-            shutil.rmtree(content)
-            worker.start()
-    else:
+    if worker.state.is_mount():
+        return worker
+    content = worker.state.rename(worker.folder / "moving")
+    worker.state.mkdir()
+    try:
+        _mount("-t", "tmpfs", "-o", f"size={SIZE_MB}m", "tmpfs", str(worker.state))
+    except UnavailableError:
+        _move(content, worker.state)
         worker.start()
-    rig.until(lambda: rig.crew.ready() == rig.partitions, 2 * DEATH_S, "all partitions are ready")
+        raise
+    rig.stack.callback(subprocess.run, ["umount", "--lazy", str(worker.state)], check=False)
+    _move(content, worker.state)
     return worker
+
+
+def _move(content: Path, folder: Path) -> None:
+    shutil.copytree(content, folder, dirs_exist_ok=True)
+    shutil.rmtree(content)
+
+
+def _fill(file: Path) -> None:
+    """Write until the disk is full to the last page."""
+    with suppress(OSError), file.open("wb", buffering=0) as handle:
+        for size in (1 << 20, 1 << 12):
+            with suppress(OSError):
+                while handle.write(bytes(size)):
+                    pass
 
 
 def _mount(*arguments: str) -> None:
