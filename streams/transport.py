@@ -45,6 +45,9 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     app: Any
 
+    moving = False
+    """Whether the group is moving partitions: from the revocation to the next assignment."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self._marks: dict[TP, list[int]] = {}
@@ -92,7 +95,14 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         self._marks[tp] = [epoch, 0]
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Tell the group how far we are; a hint that does not arrive is given again later."""
+        """Tell the group how far we are; a hint that does not arrive is given again later.
+
+        Not while the group moves partitions: the broker answers a connection's requests in their order, so it
+        would look at the hint when it has let us join, find a former generation, and aiokafka would leave and
+        join again, at once and, with the hint still untold, for ever (seen by tests/chaos).
+        """
+        if self.moving:
+            return False
         try:
             await self._ensure_consumer().commit(
                 {aiokafka.TopicPartition(tp.topic, tp.partition): offset for tp, offset in offsets.items()}
@@ -191,12 +201,14 @@ class BatchConsumer(driver.Consumer):
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Hand the assignment to the stages, which seek each partition when it is restored."""
+        self._thread.moving = False
         assigned = [(tp.topic, tp.partition) for tp in self.assignment()]
         await self._stages.assign(assigned, self.app.consumer_generation_id)
         return {}
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Stop the flow as Faust does, then wait for the batches in flight before the group moves on."""
+        self._thread.moving = True
         await super().on_partitions_revoked(revoked)
         await self._stages.quiesce()
 

@@ -195,6 +195,26 @@ async def test_the_groups_offset_is_told_and_never_read(
     assert [dict(told) for told in inner.committed] == [{TP0: 12}, {TP0: 15}]
 
 
+async def test_no_hint_while_the_group_moves_partitions(
+    consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the revocation to the next assignment: a hint of a former generation would begin the next move."""
+
+    async def nothing(*_: Any) -> None:
+        pass
+
+    monkeypatch.setattr(consumer, "_on_partitions_revoked", nothing)
+    monkeypatch.setattr(consumer._stages, "assign", nothing)
+    monkeypatch.setattr(consumer._stages, "positions", lambda: {("in", 0): 12})
+    monkeypatch.setattr(consumer, "assignment", lambda: {TP0})
+    await consumer.on_partitions_revoked({TP0})
+    assert not await consumer.commit()
+    assert not inner.committed
+    await consumer.seek_to_committed()
+    assert await consumer.commit()
+    assert inner.committed == [{TP0: 12}]
+
+
 async def test_assignment_goes_to_the_stages(
     consumer: BatchConsumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
