@@ -1,7 +1,7 @@
 """Two workers that break the promise, so that the driver can show that it notices.
 
 ``transaction``
-    A batch's effects are committed piece by piece (outputs, rows, applied offset) and not together.
+    A batch's effects are committed piece by piece (rows, outputs, applied offset) and not together.
 ``offset-check``
     A partition is opened at the group's committed offset, as most consumers do, and not behind the applied
     one; and records that were applied before are not dropped.
@@ -24,11 +24,11 @@ class Piecewise(Transactions):
     """Commits every piece of an outcome by itself; a crash leaves some of them."""
 
     def commit(self, outcome: Outcome, applied: int) -> int:
-        """Commit outputs, then rows, then the applied record; between them the failpoint is passed."""
-        self._piece(lambda: [self._send(to, messages) for to, messages in outcome.outputs.items()])
-        self._failpoint("mid_produce")
+        """Commit rows, then outputs, then the applied record; between them the failpoint is passed."""
         rows: Any = [{"key": key, "value": value} for key, value in outcome.rows]
         self._piece(lambda: self._send((self._changelog, self._partition), rows))
+        self._failpoint("mid_produce")
+        self._piece(lambda: [self._send(to, messages) for to, messages in outcome.outputs.items()])
         self._failpoint("before_commit")
         return super().commit(Outcome(dead_letters=outcome.dead_letters), applied)
 
