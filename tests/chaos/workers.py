@@ -182,4 +182,6 @@ class Crew:
             worker.wanted = False
             worker.send(signal.SIGCONT)
             worker.send(signal.SIGTERM)
-        return {worker.name: worker.stop() for worker in running}
+        for worker in running:
+            worker.wait_dead()  # a second SIGTERM would end Python where it has no handler any more
+        return {worker.name: worker.exit_code() or 0 for worker in running}
