@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from online_models import snapshots
 from online_models.kernels.layout import F4, I4, I8, U1
-from online_models.title_tags import TitleTags
+from online_models.title_tags import TitleTags, labels_of, year_of
 from online_models.titles import TitleTable
 from schemas import Title
 
@@ -60,6 +60,9 @@ class Catalogue:
     ----------
     tags
         What titles are about; a title that was withdrawn keeps its tags, since some have watched it.
+    labelled
+        Every title with its tags, in the order in which they were said; the last word counts. It only grows,
+        so that others can follow it.
 
     Examples
     --------
@@ -83,6 +86,7 @@ class Catalogue:
         self._listed: NDArray[np.int8] = np.zeros(0, np.int8)
         self._countries: dict[int, frozenset[int]] = {}
         self.tags = TitleTags()
+        self.labelled: list[tuple[str, tuple[str, ...]]] = []
         self._version = 0
         self._guards = _Guards()
 
@@ -100,6 +104,10 @@ class Catalogue:
         self._start[row] = -_FOREVER if window.start_ms is None else window.start_ms
         self._end[row] = _FOREVER if window.end_ms is None else window.end_ms
         self._listed[row] = 1
+        labels = (*labels_of(title), *year_of(title))
+        if labels:
+            self.labelled.append((title.title_id, labels))
+            self.titles.label(row, labels)
         self._countries.pop(row, None)
         if window.countries:
             self._countries[row] = frozenset(map(country_code, window.countries))

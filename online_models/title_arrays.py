@@ -1,13 +1,23 @@
 """The titles' arrays, fresh, and the configuration as the kernels take it."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from online_models.config import BlendConfig, ModelConfig
 from online_models.kernels.blend import BACKOFF
-from online_models.kernels.layout import F4, Params, Titles
+from online_models.kernels.layout import F4, TAGS, Params, Titles
 from online_models.reward_params import reward_params
 
-__all__ = ["blank_titles", "kernel_params"]
+__all__ = ["TagRows", "blank_titles", "kernel_params"]
+
+
+class TagRows(NamedTuple):
+    """What a shard's tags have learned."""
+
+    names: list[str]
+    vectors: F4
+    """[tags, D + 2] output vector, bias, AdaGrad accumulator."""
 
 
 def kernel_params(config: ModelConfig, seed: int) -> Params:
@@ -20,6 +30,7 @@ def kernel_params(config: ModelConfig, seed: int) -> Params:
         f.history,
         f.negatives,
         f.learning_rate,
+        f.tag_learning_rate,
         f.viewer_learning_rate,
         c.window * on,
         c.pair_decay,
@@ -60,7 +71,12 @@ def blank_titles(config: ModelConfig, capacity: int) -> Titles:
         drift=np.zeros(capacity, np.float32),
         changed=np.zeros(capacity, np.uint8),
         prior=np.tile(unwatched(c.blend), (capacity, 1)),
-        size=np.zeros(4, np.int64),
+        tags=np.full((capacity, TAGS), -1, np.int16),
+        share=np.zeros(capacity, np.float32),
+        tag_out=np.zeros((c.factorization.tags, c.width + 1), np.float32),
+        tag_told=np.zeros((c.factorization.tags, c.width + 1), np.float32),
+        tag_acc=np.full(c.factorization.tags, c.factorization.initial_accumulator, np.float32),
+        size=np.zeros(5, np.int64),
     )
 
 

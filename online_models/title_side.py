@@ -1,11 +1,14 @@
 """What the titles' side does with signals: learn those of its shard's titles, and say which rows changed."""
 
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
 import numpy as np
 
 from online_models.kernels.absorb import absorb
 from online_models.kernels.hashing import fill_shards
 from online_models.kernels.layout import F8, I4, U8, Signals
-from online_models.titles import TitleTable
+from online_models.titles import TitleTable, title_key
 from online_models.viewer_side import decayed
 
 __all__ = ["TitleSide", "shard_of"]
@@ -54,6 +57,22 @@ class TitleSide:
         """Learn; return the rows with a change worth a record."""
         absorb(self.titles.arrays, self.titles.params, self.owned(), signals)
         return self.titles.changed()
+
+    def label(self, labels: Mapping[str, Sequence[str]], *, stored: AbstractSet[str] = frozenset()) -> None:
+        """Say what tags titles have; those of other shards are passed over.
+
+        Parameters
+        ----------
+        labels
+            Tags by title id.
+        stored
+            Titles whose vectors were loaded and have their tags' part already.
+        """
+        keys = np.array([title_key(title) for title in labels], np.uint64)
+        for (title, tags), shard in zip(labels.items(), shard_of(keys, self.shards).tolist(), strict=True):
+            row = int(self.titles.intern([title])[0]) if shard == self.shard else -1
+            if row >= 0:
+                self.titles.label(row, tags, told=title in stored)
 
     def trending(self, half_life: int, n: int) -> list[tuple[str, float]]:
         """Return the ``n`` titles of the highest decayed count, highest first, then by id.

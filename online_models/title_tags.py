@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from online_models.kernels.layout import I4
 from schemas import Title
 
-__all__ = ["DECADE", "TitleTags", "labels_of"]
+__all__ = ["DECADE", "TitleTags", "labels_of", "year_of"]
 
 DECADE = "decade"
 """Kind of the tag that is derived from a title's first release."""
@@ -26,9 +26,24 @@ def labels_of(title: Title) -> list[str]:
     """
     labels = title.tag_labels()
     if title.release_ms is not None:
-        year = np.datetime64(title.release_ms, "ms").astype("datetime64[Y]").astype(int) + 1970
-        labels.append(f"{DECADE}:{year // 10 * 10}s")
+        labels.append(f"{DECADE}:{_released(title.release_ms) // 10 * 10}s")
     return list(dict.fromkeys(labels))
+
+
+def year_of(title: Title) -> list[str]:
+    """Return the year of a title's first release as a tag: too fine to name a row by, not to learn by.
+
+    Examples
+    --------
+    >>> year_of(Title(title_id="t", release_ms=-1)), year_of(Title(title_id="t"))
+    (['year:1969'], [])
+    """
+    return [] if title.release_ms is None else [f"year:{_released(title.release_ms)}"]
+
+
+def _released(release_ms: int) -> int:
+    """Return the year of a time."""
+    return int(np.datetime64(release_ms, "ms").astype("datetime64[Y]").astype(int)) + 1970
 
 
 class TitleTags:

@@ -18,9 +18,9 @@ from online_models.config import ModelConfig
 from online_models.errors import NonFiniteRowError, RowVersionError
 from online_models.kernels.blend import count_positives
 from online_models.kernels.hashing import fill_keyed, find_many, insert_many
-from online_models.kernels.layout import F4, I4, U8, Titles
+from online_models.kernels.layout import F4, I4, TAGS, U8, Titles
 from online_models.rows import TITLE_ROWS
-from online_models.title_arrays import blank_titles, kernel_params
+from online_models.title_arrays import TagRows, blank_titles, kernel_params
 
 _OUT, _INP = 0, 1  # sides of the keyed initialisation
 _START = 1_024  # rows allocated at first; doubled when full
@@ -56,6 +56,8 @@ class TitleTable:
         consistent past.
     ids
         Title id of each row, "" while only the key is known.
+    tags
+        Names of the tags that have vectors.
 
     Examples
     --------
@@ -69,6 +71,8 @@ class TitleTable:
         self.seed = seed
         self.params = kernel_params(config, seed)
         self.ids: list[str] = []
+        self.tags: list[str] = []
+        self._tag_numbers: dict[str, int] = {}
         self._rows: dict[str, int] = {}
         self._index: tuple[U8, I4] = (np.zeros(4 * _START, np.uint64), np.zeros(4 * _START, np.int32))
         self._lock = Lock()
@@ -164,18 +168,69 @@ class TitleTable:
         a.norm[rows] = np.maximum(a.watches[rows], 1.0) ** -self.config.cowatch.alpha
         count_positives(a, self.params, max(0, more))
 
+    def label(self, row: int, labels: Iterable[str], *, told: bool = False) -> None:
+        """Say what tags a title has; its output vector takes their part in place of that of its former ones.
+
+        Parameters
+        ----------
+        row
+            The title.
+        labels
+            Names of tags; those beyond the first `TAGS`, or that find no room among all tags, play no part.
+        told
+            Whether the output vector has their part already, as one that was stored has.
+        """
+        numbers = [n for n in map(self._tag_number, dict.fromkeys(labels)) if n >= 0][:TAGS]
+        a = self.arrays
+        before = a.tags[row][a.tags[row] >= 0]
+        if numbers == before.tolist():
+            return
+        share = np.float32(max(len(numbers), 1) ** -0.5)
+        if not told:
+            part = share * a.tag_told[numbers].sum(axis=0) - a.share[row] * a.tag_told[before].sum(axis=0)
+            a.out[row] += part[:-1]
+            a.bias[row] += part[-1]
+            a.changed[row] |= bool(np.any(part))
+        a.tags[row] = -1
+        a.tags[row, : len(numbers)] = numbers
+        a.share[row] = share
+
+    def tag_rows(self) -> TagRows:
+        """Return what the tags have learned."""
+        a, n = self.arrays, len(self.tags)
+        return TagRows(list(self.tags), np.column_stack((a.tag_out[:n], a.tag_acc[:n])))
+
+    def load_tags(self, rows: TagRows) -> None:
+        """Go on from what tags had learned; titles that are loaded know it already."""
+        if rows.names and rows.vectors.shape[1] == self.config.width + 2:
+            numbers = [n for n in map(self._tag_number, rows.names) if n >= 0]
+            self.arrays.tag_out[numbers] = rows.vectors[: len(numbers), :-1]
+            self.arrays.tag_told[numbers] = self.arrays.tag_out[numbers]
+            self.arrays.tag_acc[numbers] = rows.vectors[: len(numbers), -1]
+
+    def _tag_number(self, name: str) -> int:
+        """Return the number of a tag, a new one if there is room; -1 if there is none."""
+        number = self._tag_numbers.get(name, -1)
+        if number < 0 and len(self.tags) < self.config.factorization.tags:
+            number = self._tag_numbers[name] = len(self.tags)
+            self.tags.append(name)
+        return number
+
     def snapshot(self) -> bytes:
         """Return the table as bytes (:mod:`online_models.snapshots`). Changes nothing."""
-        facts = {"config": self.config, "seed": self.seed, "ids": self.ids}
-        used = {name: column[: len(self)] for name, column in self.arrays._asdict().items() if name != "size"}
-        return snapshots.pack("TitleTable", facts, {**used, "size": self.arrays.size})
+        facts = {"config": self.config, "seed": self.seed, "ids": self.ids, "tags": self.tags}
+        whole = ("size", "tag_out", "tag_told", "tag_acc")
+        columns = self.arrays._asdict().items()
+        used = {name: column if name in whole else column[: len(self)] for name, column in columns}
+        return snapshots.pack("TitleTable", facts, used)
 
     @classmethod
     def from_snapshot(cls, data: bytes) -> "TitleTable":
         """Return the table that a snapshot was made of."""
         facts, arrays = snapshots.unpack("TitleTable", data)
         out = cls(snapshots.config_from(facts["config"]), seed=facts["seed"])
-        out.ids = facts["ids"]
+        out.ids, out.tags = facts["ids"], facts.get("tags", [])
+        out._tag_numbers = {name: number for number, name in enumerate(out.tags)}
         out._rows = {title_id: row for row, title_id in enumerate(out.ids) if title_id}
         out.arrays = out._allocate(max(_START, len(out)))
         for name, column in arrays.items():

@@ -25,13 +25,14 @@ from online_models.config import ModelConfig
 from online_models.errors import ConfigMismatchError, NonFiniteRowError, RowVersionError
 from online_models.kernels.layout import F8, I8
 from online_models.row_versions import RowVersions
+from online_models.title_arrays import TagRows
 from online_models.watch_time import EMPTY, Counts
 from streams.errors import StateError, StateVersionError
 from streams.stage import Row, StateView
 
 __all__ = [
-    "ALL", "BLEND", "FORMAT", "LEARNED", "ROLE", "SENT", "WATCH_TIME", "Form", "PartitionRow", "count",
-    "explained", "is_reserved", "numbers", "require_format",
+    "ALL", "BLEND", "FORMAT", "LEARNED", "ROLE", "SENT", "TAGS", "WATCH_TIME", "Form", "PartitionRow",
+    "count", "explained", "is_reserved", "numbers", "require_format",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -160,10 +161,29 @@ ROLE: PartitionRow[tuple[int, int, bool, str] | None] = PartitionRow("role", _ro
 WATCH_TIME: PartitionRow[Counts] = PartitionRow("watch-time", numbers("<u2"), empty=EMPTY)
 """Viewers stage: how long titles of like length are watched (:mod:`online_models.watch_time`)."""
 
+
+def _tags() -> Form:
+    """Return the form of tags' vectors: names, end to end, then the numbers of each."""
+
+    def pack(tags: TagRows) -> bytes:
+        names = "\0".join(tags.names).encode()
+        return _COUNT.pack(len(names)) + names + numbers("<f4").pack(tags.vectors.ravel())
+
+    def unpack(payload: bytes) -> TagRows:
+        (size,) = _COUNT.unpack(payload[: _COUNT.size])
+        end = _COUNT.size + size
+        names = payload[_COUNT.size : end].decode().split("\0") if size else []
+        return TagRows(names, np.frombuffer(payload[end:], "<f4").reshape(len(names), -1).copy())
+
+    return Form(pack, unpack)
+
+
+TAGS: PartitionRow[TagRows] = PartitionRow("tags", _tags(), empty=TagRows([], np.zeros((0, 0), np.float32)))
+"""Titles stage: what the shard's tags have learned (:class:`online_models.title_arrays.TagRows`)."""
 BLEND: PartitionRow[F8] = PartitionRow("blend", numbers("<f8"), empty=np.zeros(0))
 """Viewers stage: the blend's weights, row after row (:class:`online_models.blending.Blending`)."""
 
-ALL: tuple[PartitionRow[Any], ...] = (SENT, LEARNED, FORMAT, ROLE, WATCH_TIME, BLEND)
+ALL: tuple[PartitionRow[Any], ...] = (SENT, LEARNED, FORMAT, ROLE, WATCH_TIME, BLEND, TAGS)
 """Every row of a partition's own that there is."""
 
 

@@ -25,20 +25,26 @@ from streams.signals import unpack
 from streams.stage import Message, Outcome, Record, Row, StageSpec, StateView
 from streams.versions import OneVersion, Standing
 
+Labelled = Sequence[tuple[str, tuple[str, ...]]]
+"""Titles and their tags; the last word counts."""
+
 TRENDING_ITEMS = 50
 """Titles on a trending list: two screens."""
 TRENDING_HALF_LIFE = 1
 """A day, of the configured half-lives."""
 
 
-def titles_spec(settings: Settings, versions: Standing | None = None) -> StageSpec:
-    """Describe the stage; a version that does not publish, by its standing, makes no lists."""
+def titles_spec(settings: Settings, versions: Standing | None = None, labelled: Labelled = ()) -> StageSpec:
+    """Describe the stage; a version that does not publish, by its standing, makes no lists.
+
+    ``labelled`` are the catalogue's titles with their tags, as far as they are known by now.
+    """
     publishes = (versions or OneVersion()).publishes
     return StageSpec(
         name="titles",
         source=settings.topic(topics.SIGNALS),
         changelog=settings.topic(topics.TITLE_MODEL),
-        make_step=lambda partition, store: TitlesStep(settings, partition, store, publishes),
+        make_step=lambda partition, store: TitlesStep(settings, partition, store, publishes, labelled),
         dead_letters=settings.topic(topics.DEAD_LETTERS),
         max_events=settings.titles_batch_events,
         max_bytes=settings.viewers_batch_bytes * 8,
@@ -60,6 +66,8 @@ class TitlesStep:
         The shard's rows.
     publishes
         Asked whether lists go out. Default: always.
+    labelled
+        Titles and their tags as the catalogue says them (`Catalogue.labelled`); looked at before each batch.
     """
 
     def __init__(
@@ -68,7 +76,9 @@ class TitlesStep:
         partition: int,
         store: StateView,
         publishes: Callable[[], bool] = lambda: True,
+        labelled: Labelled = (),
     ) -> None:
+        self._labelled, self._labels_taken = labelled, 0
         self._publishes = publishes
         self._provenance = settings.provenance
         self._side = TitleSide(TitleTable(settings.model), shard=partition, shards=settings.title_shards)
@@ -79,10 +89,14 @@ class TitlesStep:
         if rows:
             packed = title_rows.unpack(list(rows.values()), settings.model)
             self._side.titles.load([key.decode() for key in rows], packed)
+        self._side.titles.load_tags(partition_rows.TAGS.read(store))
+        self._stored = {key.decode() for key in rows}
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
         """Learn a batch of signals."""
         titles = self._side.titles
+        self._take_labels()
+        told = int(titles.arrays.size[4])
         for record in records:
             batch = unpack(record.value or b"", titles)
             self._side.absorb(batch.signals)
@@ -90,8 +104,17 @@ class TitlesStep:
         rows: list[Row] = title_rows.pack(titles, titles.changed())
         rows += [partition_rows.LEARNED.row(self._learned), *self._unsaid]
         self._unsaid = []
+        if titles.arrays.size[4] != told:
+            rows.append(partition_rows.TAGS.row(titles.tag_rows()))
         lists = [] if self.silent else self._trending()
         return Outcome(rows=rows, outputs={(self._trending_topic, None): lists})
+
+    def _take_labels(self) -> None:
+        """Label titles as the catalogue has done since it was last looked at."""
+        new = dict(self._labelled[self._labels_taken :])
+        self._labels_taken = len(self._labelled)
+        self._side.label(new, stored=self._stored)
+        self._stored -= new.keys()
 
     @property
     def silent(self) -> bool:

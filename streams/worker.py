@@ -83,5 +83,6 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
     viewers = ViewersStage(
         settings, replica, partitions=partitions[topics.EVENTS], metrics=metrics, versions=versions
     )
-    app = build_app(settings, [viewers.spec(), titles_spec(settings, versions)], metrics, failpoint=failpoint)
+    titles = titles_spec(settings, versions, replica.catalogue.labelled)
+    app = build_app(settings, [viewers.spec(), titles], metrics, failpoint=failpoint)
     return Worker(app, (versions, replica), metrics)

@@ -58,7 +58,7 @@ class Factorization(Expert):
         *,
         factors: int = 12,
         horizons: tuple[float, ...] = (0.5, 0.8, 0.95, 0.99),
-        history: int = 50,
+        history: int = 80,
         negatives: int = 100,
         learning_rate: float = 0.1,
         user_learning_rate: float = 0.3,

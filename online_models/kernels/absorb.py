@@ -19,6 +19,7 @@ from online_models.kernels.layout import (
     Titles,
     jit,
 )
+from online_models.kernels.tags import learn_tags
 
 
 @jit
@@ -61,6 +62,8 @@ def learn_outputs(
                 titles.out[j, f] += step * x[f]
             titles.bias[j] += rate * g / np.sqrt(titles.acc[j, 1])
             moved(titles, params, j, abs(step) * length)
+    if params.tag_rate > 0:
+        learn_tags(titles, params, x, mean, w, n, work)
 
 
 @jit

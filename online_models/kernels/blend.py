@@ -17,6 +17,7 @@ Equal weights reach HR@10 .166 where learned ones reach .195; Hedge .172.
 import numpy as np
 
 from online_models.kernels.layout import F4, F8, I4, I8, Params, Scratch, Titles, Viewers, jit
+from online_models.kernels.tags import tell_titles
 
 EXPERTS = 5
 FACTORIZATION, COWATCH, COWATCH_LONG, TRENDING, POPULARITY = range(EXPERTS)
@@ -82,13 +83,15 @@ def refresh_prior(titles: Titles, params: Params) -> None:
 
 @jit
 def count_positives(titles: Titles, params: Params, more: int) -> None:
-    """Count positives; when they have grown by a fiftieth, what everybody watches is worked out anew.
+    """Count positives; when they have grown by a fiftieth, bring what is derived up to date.
 
-    By then log-shares have moved by .02; and it depends on the events alone, not on how they were batched.
+    What everybody watches is worked out anew (log-shares have moved by .02 by then), and tags tell their
+    titles what they have learned. It depends on the events alone, not on how they were batched.
     """
     titles.size[2] += more
     if titles.size[2] - titles.size[3] > titles.size[3] // STALE:
         refresh_prior(titles, params)
+        tell_titles(titles, params)
 
 
 @jit

@@ -34,6 +34,8 @@ def scratch(titles: Titles, params: Params) -> Scratch:
         np.empty(candidates, np.int32),
         np.empty(candidates, np.float32),
         np.empty(titles.out.shape[1], np.float32),
+        np.empty(titles.tag_acc.size, np.int32),
+        np.zeros(titles.tag_acc.size, np.float32),
     )
 
 

@@ -18,6 +18,8 @@ I8 = NDArray[np.int64]
 U1 = NDArray[np.uint8]
 U8 = NDArray[np.uint64]
 
+TAGS = 12
+"""Tags of a title that have vectors (genre, mood, pace, cast and the like); the first ones, of more."""
 CHUNK = 32
 """Known titles per chunk of a viewer's list: 128 bytes, so that a viewer of a few titles pays for few."""
 RING = 16
@@ -71,8 +73,19 @@ class Titles(NamedTuple):
     published."""
     prior: F4
     """[T, 3] what everybody watches (``blend.refresh_prior``)."""
+    tags: NDArray[np.int16]
+    """[T, TAGS] the title's tags, -1 where there are no more."""
+    share: F4
+    """[T] weight of each of its tags: their number ** -1/2."""
+    tag_out: F4
+    """[G, D + 1] vectors of the tags and, last, their biases (``tags``)."""
+    tag_told: F4
+    """[G, D + 1] as the titles know them."""
+    tag_acc: F4
+    """[G] AdaGrad accumulators of the tags."""
     size: I8
-    """[4] rows in use, active titles, positives counted, and as many when ``prior`` was written."""
+    """[5] rows in use, active titles, positives counted, as many when ``prior`` was written, and how often
+    tags told their titles."""
 
 
 class Viewers(NamedTuple):
@@ -184,6 +197,7 @@ class Params(NamedTuple):
     history: int
     negatives: int
     rate: float
+    tag_rate: float
     viewer_rate: float
     window: int
     pair_decay: float
@@ -216,6 +230,10 @@ class Scratch(NamedTuple):
     """[negatives + 1] their gradients."""
     into: F4
     """[D] gradient of a representation."""
+    tag: I4
+    """[G] tags that the candidates bear."""
+    tag_g: F4
+    """[G] their gradients; zero between softmaxes."""
 
 
 class Sparse(NamedTuple):

@@ -46,7 +46,7 @@ class TitleFacts:
         --------
         >>> title = TitleFacts("Glass Harbour", ("Drama",), 1996).to_title("30")
         >>> title.tag_labels(), title.release_ms
-        (['genre:Drama', 'theme:1990s'], 820454400000)
+        (['genre:Drama'], 820454400000)
         """
         year = self.year if self.year and FIRST_YEAR <= self.year < LAST_YEAR else None
         release = datetime(year, 1, 1, tzinfo=UTC) if year else None
@@ -54,7 +54,7 @@ class TitleFacts:
             title_id=title_id,
             name=self.name[:256] or None,
             release_ms=int(release.timestamp() * 1000) if release else None,
-            tags=Tags(genre=self.genres, theme=(f"{year // 10}0s",) if year else ()),
+            tags=Tags(genre=self.genres),
             availability=Availability(start_ms=opens_ms),
         )
 

@@ -241,14 +241,15 @@ def viewer_facts(rows: dict[bytes, bytes], settings: Settings) -> dict[bytes, Fa
 
 
 def title_facts(rows: dict[bytes, bytes], settings: Settings) -> dict[bytes, Fact]:
-    """Take what is promised exactly out of titles' rows."""
+    """Take what is promised exactly out of titles' rows; of titles that nobody met there is nothing."""
     dtype = TITLE_ROWS.dtype(settings.model)
     facts = {}
     for key, value in rows.items():
         if not is_reserved(key):
             row = np.frombuffer(value, dtype)[0]
             packed = b"".join(row[name].tobytes() for name in TITLE_FACTS)
-            facts[key] = Fact(int(row["counts"].sum()), packed)
+            if row["counts"].any():
+                facts[key] = Fact(int(row["counts"].sum()), packed)
     return facts
 
 

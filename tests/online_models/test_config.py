@@ -19,7 +19,7 @@ from online_models.errors import InvalidConfigError, ModelError
         {"factorization": FactorizationConfig(horizons=(0.1,) * 5)},
         {"factorization": FactorizationConfig(initial_accumulator=0.0)},
         {"factorization": FactorizationConfig(learning_rate=float("nan"))},
-        {"cowatch": CoWatchConfig(window=51)},
+        {"cowatch": CoWatchConfig(window=81)},
         {"cowatch": CoWatchConfig(neighbours=100)},
         {"trending": TrendingConfig(half_lives_s=(0.0, 1.0, 2.0))},
         {"known_titles": 10},

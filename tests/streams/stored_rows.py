@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig
+from online_models.title_arrays import TagRows
 from online_models.titles import TitleTable
 from online_models.viewers import ViewerTable
 from schemas import Impression, Play, Preferences, Rate, Thumb, topics
@@ -141,7 +142,10 @@ def _read_one(row: partition_rows.PartitionRow[Any]) -> Callable[[dict[str, byte
     """Return a reader of one of a partition's own rows."""
 
     def read(rows: dict[str, bytes]) -> dict[str, Any]:
-        return {row.name: np.asarray(row.unpack(rows[row.name])).tolist()}
+        value = row.unpack(rows[row.name])
+        if isinstance(value, TagRows):
+            return {row.name: [value.names, value.vectors.tolist()]}
+        return {row.name: np.asarray(value).tolist()}
 
     return read
 
@@ -181,10 +185,11 @@ def write() -> None:
     Stored("viewer", viewers["ada"][0], viewers, read_viewers(viewers)).save()
     Stored("title", titles["t0"][0], titles, read_titles(titles)).save()
     Stored("signals", record["record"][0], record, read_signals(record)).save()
+    tags = partition_rows.TAGS.row(TagRows(["mood:é", "pace:slow"], np.array([[0.5, 1.0], [2.0, -0.5]])))
     kept = (
         line.store.rows
         | line.title_stores[0].rows
-        | dict([ROLE.row((2, 41, True, "é")), partition_rows.BLEND.row(np.array([0.6, 0.5, -0.1]))])
+        | dict([ROLE.row((2, 41, True, "é")), partition_rows.BLEND.row(np.array([0.6, 0.5, -0.1])), tags])
     )
     for row in partition_rows.ALL:
         own = {row.name: kept[row.key]}
