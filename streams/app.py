@@ -18,7 +18,8 @@ import structlog
 from streams import kafka_clients
 from streams.changelog import RESTORER, ends
 from streams.claim import claimed
-from streams.exits import IN_DOUBT, die
+from streams.errors import OutcomeInDoubtError
+from streams.exits import die
 from streams.faust_app import App
 from streams.health import Health
 from streams.metrics import Metrics
@@ -127,8 +128,8 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
     Returns
     -------
     int
-        0 after a signal, 4 if stopping took too long. Whatever fails while the worker runs, in a step, in a
-        transaction, in a store or inside Faust, ends the process directly (:mod:`streams.exits`).
+        0 after a signal. Whatever fails while the worker runs or stops, in a step, in a transaction, in a
+        store or inside Faust, ends the process directly (:mod:`streams.exits`).
 
     Raises
     ------
@@ -173,7 +174,11 @@ def _watchdog(app: App) -> Watchdog:
 
 
 async def _serve(app: App, health: Health) -> int:
-    """Start the app, wait for a signal, stop the app; a crash of Faust ends the process."""
+    """Start the app, wait for a signal, stop the app; a crash of Faust, or in stopping, ends the process.
+
+    An app that is stopped by half must not be left to Python: Faust's fetching thread is no daemon, so the
+    process would stay, a member of the group whose partitions nobody works on (seen by tests/chaos).
+    """
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -188,8 +193,9 @@ async def _serve(app: App, health: Health) -> int:
         async with asyncio.timeout(STOP_S):
             await app.stop()
     except TimeoutError:
-        _LOG.error("worker_stop_timeout", seconds=STOP_S)
-        return IN_DOUBT
+        die(OutcomeInDoubtError(f"the worker did not stop in {STOP_S:g} s", next_step="start it again"))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the rest of the app still runs
+        die(error)
     finally:
         for task in (beat, *ends):
             task.cancel()

@@ -13,7 +13,7 @@ import structlog
 from streams.catch_up import CatchUp
 from streams.changelog import Changelog, ends
 from streams.dead_letters import condemned
-from streams.errors import StepFailedError, StreamError
+from streams.errors import StateError, StepFailedError, StreamError
 from streams.restore import first_offset, restored
 from streams.stage import Outcome, Record, StageSpec, Step
 from streams.state import Store
@@ -156,11 +156,18 @@ class Partition:
         self._account(fresh, outcome, times)
 
     def close(self) -> None:
-        """Close the step, give the database back, let the producer go."""
+        """Close the step, give the database back, let the producer go.
+
+        A database that cannot write its last rows, or is found damaged, is told of and no error: the
+        changelog has everything, and whoever opens the database next sees to it.
+        """
         if callable(close_step := getattr(self._step, "close", None)):
             close_step()
-        if self._store is not None:
-            self._store.close()
+        try:
+            if self._store is not None:
+                self._store.close()
+        except StateError as error:
+            self._log.error("state_close_failed", why=str(error), next="the next start reads the changelog")
         self._step = self._store = self._transactions = None
 
     def _restore(self) -> None:

@@ -125,6 +125,31 @@ def test_a_worker_works_and_ends_cleanly_on_sigterm(topics: str, tmp_path: Path)
         pass
 
 
+def test_a_worker_that_fails_to_stop_is_gone(tmp_path: Path) -> None:
+    """Code 4 at once; Faust's thread, left running, would keep the process and its place in the group."""
+    code = """
+import sys
+from pathlib import Path
+from streams.app import run_worker
+from streams.brokers.embedded import EmbeddedCluster
+from tests.streams.test_app import Witness, made
+
+async def fails():
+    raise OSError("the disk is gone")
+
+with EmbeddedCluster() as cluster:
+    cluster.create(["in", "log", "out", "dead"])
+    app = made(cluster.bootstrap_servers, Path(sys.argv[1]))
+    app.stages.close = fails
+    run_worker(app, [Witness(app, cluster.bootstrap_servers)])
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], check=False, capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 4
+    assert "the disk is gone" in ended.stdout + ended.stderr
+
+
 def test_exit_codes() -> None:
     """Doubt is 4, and so is whatever nobody foresaw."""
     assert exit_code(OutcomeInDoubtError("?")) == 4
