@@ -7,6 +7,7 @@
     ├── ConfigMismatchError   the operator's: rows of another configuration; rebuild, or restore the setting
     ├── CapacityError         the caller's: more titles than a model can hold; choose another model
     ├── UnknownRankerError    the caller's: no ranker of that name; the message says what was expected
+    ├── NoSnapshotError       the caller's: a guest's state has no form to store; keep the whole model pickled
     ├── RowVersionError       the operator's: a row of a newer version; start the program that wrote it
     └── NonFiniteRowError     ours: learning made a NaN or an infinity; nothing is written, the worker stops
 """
@@ -16,6 +17,7 @@ __all__ = [
     "ConfigMismatchError",
     "InvalidConfigError",
     "ModelError",
+    "NoSnapshotError",
     "NonFiniteRowError",
     "RowVersionError",
     "UnknownRankerError",
@@ -48,3 +50,7 @@ class CapacityError(ModelError):
 
 class UnknownRankerError(ModelError, ValueError):
     """No ranker of that name can be built. The message says what was found and what was expected."""
+
+
+class NoSnapshotError(ModelError):
+    """The model has guests (River rankers), whose state cannot be told as names, numbers and arrays."""

@@ -1,7 +1,7 @@
 """Both sides in one process: the recommender without Kafka, for notebooks, evaluation and River."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from online_models import snapshots
 from online_models.catalogue import Catalogue, country_code
 from online_models.config import EXPERTS, ModelConfig
+from online_models.errors import NoSnapshotError
 from online_models.feedback import Judge
-from online_models.kernels.layout import F8, I4
+from online_models.kernels.layout import F4, F8, I4, Signals
+from online_models.kernels.rank import hide_known
 from online_models.kernels.reward_layout import JUDGEMENTS
 from online_models.kernels.trial import RANKINGS, prequential
 from online_models.title_side import TitleSide
@@ -20,10 +22,13 @@ from online_models.viewer_side import Columns, ViewerSide, blank_signals, column
 from online_models.viewers import ViewerTable, hash_ids
 from schemas import Event, Preferences
 
+if TYPE_CHECKING:
+    from river.reco.base import Ranker
+
 __all__ = ["COLUMNS", "Columns", "Recommender"]
 
 COLUMNS = ("blend", *EXPERTS)
-"""Names of the rankings that :meth:`Recommender.prequential` makes, in order."""
+"""Names of the rankings that :meth:`Recommender.prequential` makes, in order, without guests."""
 
 
 class Recommender:
@@ -38,6 +43,14 @@ class Recommender:
         Hyper-parameters.
     seed
         Start of every draw; the same events with the same seed give the same state, under any PYTHONHASHSEED.
+    experts
+        Guests: River rankers, or their dotted names, as further experts of the blend
+        (:mod:`online_models.guest_experts`). A hundred times slower, and without snapshots.
+
+    Raises
+    ------
+    UnknownRankerError
+        No ranker of a name can be built.
 
     Examples
     --------
@@ -51,9 +64,22 @@ class Recommender:
     ['Y']
     >>> model.top_n("a stranger", n=2) == model.top_n("another", n=2)
     False
+
+    With a ranker of River's as one more expert:
+
+    >>> model = Recommender(seed=7, experts=["river.reco.BiasedMF(n_factors=8)"])
+    >>> model.learn_many([likes(v, t, n) for n, (v, t) in enumerate(["aX", "aY", "bX", "bY", "cX"])])
+    >>> [title for title, _ in model.top_n("c", n=1)], model.columns[-1]
+    (['Y'], 'river.reco.BiasedMF(n_factors=8)')
     """
 
-    def __init__(self, config: ModelConfig | None = None, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        config: ModelConfig | None = None,
+        *,
+        seed: int = 0,
+        experts: Sequence["str | Ranker"] = (),
+    ) -> None:
         self.config = config or ModelConfig()
         self.titles = TitleTable(self.config, seed=seed)
         self.catalogue = Catalogue(self.titles)
@@ -61,6 +87,16 @@ class Recommender:
         self.title_side = TitleSide(self.titles)
         self.judge = Judge(self.config.reward)
         self._newest = 0
+        self._guests = None
+        if experts:
+            from online_models.guest_experts import Guests  # noqa: PLC0415 - River loads for guests alone
+
+            self._guests = Guests(experts, seed=seed)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the rankings that :meth:`prequential` makes: :data:`COLUMNS`, then the guests'."""
+        return COLUMNS + (self._guests.names if self._guests else ())
 
     def learn_one(self, event: Event) -> None:
         """Learn an event; an event id met before changes nothing."""
@@ -84,26 +120,34 @@ class Recommender:
         Returns
         -------
         ranks
-            [n, 6] the title's rank under each of :data:`COLUMNS` among all titles with a positive that the
-            viewer does not have (strictly better, plus half of those equal); -1 where not tested, inf for a
-            title without a positive.
+            [n, rankings] the title's rank under each of :attr:`columns` among all titles with a positive that
+            the viewer does not have (strictly better, plus half of those equal); -1 where not tested, inf for
+            a title without a positive.
         """
+        n = len(batch.viewers)
+        wanted = np.zeros(n, np.int32) if tested is None else np.asarray(tested, np.int32)
+        if self._guests:
+            return self._guests.prequential(self, batch, wanted)
+        return self.learn_columns(batch, wanted)[0]
+
+    def learn_columns(self, batch: Columns, wanted: I4) -> tuple[F8, Signals]:
+        """Test and learn as :meth:`prequential`, without guests; return the last event's signals, too."""
         feedback = self.viewers.feedback(batch)
         ranks = np.full((len(batch.viewers), RANKINGS), -1.0)
-        wanted = np.zeros(len(batch.viewers), np.int32) if tested is None else np.asarray(tested, np.int32)
+        signals = blank_signals(1 + JUDGEMENTS, self.titles)
         prequential(
             self.titles.arrays,
             self.viewers.viewers.arrays,
             self.titles.params,
             self.title_side.owned(),
             feedback,
-            blank_signals(1 + JUDGEMENTS, self.titles),
+            signals,
             wanted,
             self.viewers.blending.weights,
             ranks,
         )
         self._newest = max(self._newest, max(batch.at, default=0))
-        return ranks
+        return ranks, signals
 
     def top_n(self, viewer: str, n: int = 20, now_ms: int | None = None) -> list[tuple[str, float]]:
         """Return the best titles that the viewer does not have, with scores, best first. Changes nothing.
@@ -113,8 +157,13 @@ class Recommender:
         event's time).
         """
         side, slot = self._with(viewer)
-        lists = side.rank(np.array([slot], np.int32), self._now(now_ms), n)
         ids = self.titles.ids
+        if self._guests:
+            row = self._row(viewer, now_ms)
+            hide_known(side.viewers.arrays, slot, row)
+            best = np.argsort(-row, kind="stable")[:n].tolist()
+            return [(ids[t], float(row[t])) for t in best if np.isfinite(row[t])]
+        lists = side.rank(np.array([slot], np.int32), self._now(now_ms), n)
         return [
             (ids[t], float(s))
             for t, s in zip(lists.title[0].tolist(), lists.score[0].tolist(), strict=True)
@@ -123,8 +172,7 @@ class Recommender:
 
     def score(self, viewer: str, now_ms: int | None = None) -> dict[str, float]:
         """Return the score of every title that may be shown, known ones included. Changes nothing."""
-        side, slot = self._with(viewer)
-        row = side.score(slot, self._now(now_ms))
+        row = self._row(viewer, now_ms)
         return {self.titles.ids[t]: float(row[t]) for t in np.flatnonzero(np.isfinite(row)).tolist()}
 
     def rank(self, viewer: str, titles: Iterable[str], now_ms: int | None = None) -> list[str]:
@@ -141,12 +189,20 @@ class Recommender:
     def snapshot(self) -> bytes:
         """Return the model as bytes (:mod:`online_models.snapshots`). Changes nothing.
 
+        Raises
+        ------
+        NoSnapshotError
+            It has guests, whose state knows no form but Python's own.
+
         Examples
         --------
         >>> model = Recommender(seed=7)
         >>> Recommender.from_snapshot(model.snapshot()).snapshot() == model.snapshot()
         True
         """
+        if self._guests:
+            msg = f"River rankers have no snapshot: {', '.join(self._guests.names)}; pickle the whole model"
+            raise NoSnapshotError(msg)
         parts = {
             "titles": self.titles.snapshot(),
             "catalogue": self.catalogue.snapshot(),
@@ -187,7 +243,19 @@ class Recommender:
         >>> Recommender().blend_weights()["cowatch"].shape
         (12,)
         """
-        return dict(zip(EXPERTS, self.viewers.blending.in_contexts().T, strict=True))
+        out = dict(zip(EXPERTS, self.viewers.blending.in_contexts().T, strict=True))
+        if self._guests:
+            out |= zip(self._guests.names, self._guests.in_contexts().T, strict=True)
+        return out
+
+    def _row(self, viewer: str, now_ms: int | None) -> F4:
+        """Return the score of every row for a viewer, guests heard; -inf where the guards forbid."""
+        side, slot = self._with(viewer)
+        now = self._now(now_ms)
+        row = side.score(slot, now)
+        if self._guests:
+            self._guests.add_to(self, viewer, row, now)
+        return row
 
     def _now(self, now_ms: int | None) -> int:
         return self._newest if now_ms is None else now_ms

@@ -8,7 +8,7 @@ from online_models.evaluation.metrics import TOP
 from online_models.evaluation.model import Ranks
 from online_models.evaluation.protocol import Block, BoolColumn
 from online_models.feedback import Action
-from online_models.recommender import COLUMNS, Recommender
+from online_models.recommender import Recommender
 from online_models.viewer_side import Columns
 from schemas import Title
 
@@ -58,11 +58,11 @@ class RecommenderModel:
     ) -> None:
         self._recommender = recommender
         self._viewer_ids, self._title_ids = viewer_ids, title_ids
-        self._kept = [at for at, name in enumerate(COLUMNS) if name not in leave_out]
+        self._kept = [at for at, name in enumerate(recommender.columns) if name not in leave_out]
         self._lists = lists
         self._met: set[int] = set()
         self._watched: set[str] = set()
-        self.columns = tuple(COLUMNS[at] for at in self._kept)
+        self.columns = tuple(recommender.columns[at] for at in self._kept)
         for title in titles:
             recommender.catalogue.put(title)
 

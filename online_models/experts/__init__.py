@@ -33,6 +33,16 @@ A prequential loop, as River users write it:
 ['Aliens', 'Amelie']
 >>> [item for item, _ in model.top_n("eve", n=3)]
 ['Aliens']
+
+The other way round, any River ranker joins a `Recommender` as one more expert
+(:mod:`online_models.guest_experts`): it learns what the recommender learns, and its weight in the blend is
+learned as those of our own are.
+
+>>> from online_models import Recommender
+>>> from river import reco
+>>> with_guests = Recommender(seed=7, experts=["river.reco.BiasedMF", reco.FunkMF(n_factors=4, seed=7)])
+>>> with_guests.columns[-2:]
+('river.reco.BiasedMF', 'FunkMF')
 """
 
 from online_models.experts.blend import Blend

@@ -160,7 +160,12 @@ class Expert(Ranker):
         The whole catalogue is scored for it: ask `rank` or `top_n` for more than a few.
         """
         del x
-        return self._model.score(name_of(user)).get(name_of(item), float("-inf"))
+        return self.predict_many(user, [item])[0]
+
+    def predict_many(self, user: Hashable, items: Iterable[Hashable]) -> list[float]:
+        """Predict every item for a user, as `predict_one` does, and score the catalogue once."""
+        scores = self._model.score(name_of(user))
+        return [scores.get(name_of(item), float("-inf")) for item in items]
 
     def rank(
         self, user: Hashable, items: Iterable[Hashable], x: Mapping[str, Any] | None = None

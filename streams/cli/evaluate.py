@@ -71,6 +71,14 @@ def evaluate(
             "'river.reco.FunkMF(n_factors=20, optimizer=river.optim.SGD(0.005))'.",
         ),
     ] = "",
+    expert: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME",
+            help="A River ranker as one more expert of the blend, such as river.reco.BiasedMF: in process "
+            "alone, 2 ms an event. May be repeated.",
+        ),
+    ] = [],  # noqa: B006 - typer's defaults are values
     min_rating: Annotated[float, typer.Option(help="Stars from which a rating is a positive.")] = 4.0,
     feedback: Annotated[
         Feedback,
@@ -116,14 +124,15 @@ def evaluate(
     from online_models.evaluation import EvaluationProtocol
     from streams.cli.evaluate_goals import run_goals
     from streams.cli.evaluate_kafka import Kafka
-    from streams.cli.evaluate_runs import Plan, names_of
+    from streams.cli.evaluate_runs import Plan, guests_of, names_of
     from streams.pacing import parse_speed
     from streams.ratings import read_ratings
 
     protocol = EvaluationProtocol(
         min_rating=min_rating, feedback=feedback.value, order=order.value, seed=seed, limit=limit
     )
-    plan = Plan(ratings, names_of("popularity" if goals else compare), every, seeds, jobs)
+    baselines = names_of("popularity" if goals else compare)
+    plan = Plan(ratings, baselines, every, seeds, jobs, guests_of(expert, baselines))
     kafka = Kafka(parse_speed(speed), partitions, brokers, embedded) if through_kafka else None
     if kafka is not None:
         kafka.require_broker()

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from online_models.baselines import BASELINES, QUICK, baseline
+from online_models.baselines import BASELINES, QUICK, baseline, ranker_by_name
 from online_models.errors import UnknownRankerError
 from online_models.evaluation import (
     SCENARIOS,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-__all__ = ["STREAM", "Plan", "Result", "Run", "entrants", "experts", "names_of", "run_all"]
+__all__ = ["STREAM", "Plan", "Result", "Run", "entrants", "experts", "guests_of", "names_of", "run_all"]
 
 STREAM = "stream"
 """The scenario that is none: the stream as it is."""
@@ -53,6 +53,8 @@ class Plan:
         The file.
     compare
         Baselines beside the model.
+    guests
+        River rankers inside the model, as further experts of its blend.
     every
         Test River's rankers on every so-manieth event.
     seeds
@@ -66,6 +68,7 @@ class Plan:
     every: int = 20
     seeds: int = 1
     jobs: int = 1
+    guests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +113,39 @@ def experts(compare: Sequence[str]) -> list[str]:
     return [name for name in COLUMNS if name not in compare or name not in BASELINES]
 
 
-def entrants(dataset: Dataset, compare: Sequence[str], *, seed: int, every: int) -> Entrants:
+def guests_of(experts: Sequence[str], compare: Sequence[str]) -> tuple[str, ...]:
+    """Return the rankers that join the blend, each once.
+
+    Raises
+    ------
+    SettingsError
+        There is none of such a name, or it is a baseline, too: reports tell rankings apart by their names.
+    """
+    for name in experts:
+        try:
+            ranker_by_name(name)
+        except UnknownRankerError as error:
+            what = f"{name} cannot join the blend"
+            raise SettingsError(what, why=str(error), next_step="see --expert in --help") from error
+        if name in compare:
+            what, why = (
+                f"{name} cannot be expert and baseline",
+                "a report tells rankings apart by their names",
+            )
+            raise SettingsError(what, why=why, next_step="write it with one of its arguments in --compare")
+    return tuple(dict.fromkeys(experts))
+
+
+def entrants(
+    dataset: Dataset, compare: Sequence[str], *, seed: int, every: int, guests: Sequence[str] = ()
+) -> Entrants:
     """Return what builds untrained models: the product's, then the baselines."""
     ratings = dataset.ratings
 
     def build(opens_ms: Mapping[str, int] | None) -> dict[str, PrequentialModel]:
         rest = [name for name in COLUMNS if name not in experts(compare)]
         own = RecommenderModel(
-            Recommender(seed=seed),
+            Recommender(seed=seed, experts=guests),
             ratings.viewer_ids,
             ratings.title_ids,
             rest,
@@ -205,7 +233,8 @@ def _compile(plan: Plan, dataset: Dataset, run: Run) -> None:
 
 
 def _run(plan: Plan, dataset: Dataset, run: Run, tell: Tell | None) -> Result:
-    build = entrants(dataset, plan.compare, seed=run.protocol.seed, every=plan.every)
+    seed = run.protocol.seed
+    build = entrants(dataset, plan.compare, seed=seed, every=plan.every, guests=plan.guests)
     if run.scenario == STREAM:
         return evaluate(dataset.ratings, build(None), run.protocol, clock=perf_counter, progress=tell)
     return SCENARIOS[run.scenario](dataset.ratings, build, run.protocol, tell)

@@ -254,3 +254,15 @@ def test_through_kafka_the_same_stream_is_tested(
         assert rates["in_process"] == document["models"][name]["hr@10"]
         assert rates["ratio"] == pytest.approx(rates["through_kafka"] / rates["in_process"])
         assert 0.5 < rates["ratio"] < 1.5
+
+
+def test_a_river_ranker_joins_the_blend(ratings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its ranking is a column, its weights are reported; unknown ones and baselines' names are refused."""
+    name = "river.reco.BiasedMF(n_factors=4)"
+    words = ("--ratings", str(ratings), "--compare", "none", "--limit", "200")
+    document = run_json(capsys, *words, "--expert", name)
+    assert document["models"].keys() == {*COLUMNS, name}
+    assert main(["evaluate", *words, "--expert", "river.reco.Nobody"]) == 2
+    assert "--expert" in capsys.readouterr().err
+    words = ("--ratings", str(ratings), "--compare", name, "--limit", "200", "--expert", name)
+    assert main(["evaluate", *words]) == 2
