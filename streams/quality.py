@@ -37,7 +37,9 @@ class Quality:
     Examples
     --------
     >>> quality = Quality(Metrics())
-    >>> quality.add(np.array([[3.0, 0, 0, 0, 12.0], [np.inf] * 5, [-1.0] * 5]))
+    >>> ranks = np.full((3, len(COLUMNS)), 12.0)
+    >>> ranks[:, COLUMNS.index("blend")] = 3.0, np.inf, -1.0
+    >>> quality.add(ranks)
     >>> quality.tested, quality.hits
     (2, {'blend': 1, 'popularity': 0})
     """

@@ -112,13 +112,13 @@ def test_people_get_tables(ratings: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_the_page_stands_alone(ratings: Path, tmp_path: Path) -> None:
-    """One file: three drawn pictures with descriptions, the table, no address to fetch from."""
+    """One file: four drawn pictures with descriptions, the table, no address to fetch from."""
     report = tmp_path / "report.html"
     words = ["--ratings", str(ratings), "--compare", "popularity", "--report", str(report)]
     assert main(["evaluate", *words]) == 0
     text = report.read_text(encoding="utf-8")
     drawings = re.findall(r"<svg .*?</svg>", text, re.DOTALL)
-    assert len(drawings) == 3
+    assert len(drawings) == 4
     assert all(ET.fromstring(drawing).get("aria-label") for drawing in drawings)  # noqa: S314 - our own
     assert not re.search(
         r'(?:src|href)="(?!#)(?!http://www.w3.org)', re.sub(r"<svg .*?</svg>", "", text, flags=re.DOTALL)

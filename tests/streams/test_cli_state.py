@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from online_models.config import ModelConfig
 from online_models.rows import TITLE_ROWS, VIEWER_ROWS
 from schemas import Preferences, topics
 from schemas.partitioner import partition_for
@@ -271,7 +272,7 @@ def test_viewers_are_exported(run: Run, tmp_path: Path, source: tuple[str, ...])
     ada = next(line for line in lines if line["viewer_id"] == "ada")
     assert (ada["partition"], ada["positives"], ada["country"], ada["maturity_limit"]) == (HOME, 2, "AT", 12)
     assert ada["known"] == [{"title_id": "t1", "liked": True}, {"title_id": "t2", "liked": True}]
-    assert len(ada["taste"]) == 16
+    assert len(ada["taste"]) == ModelConfig().factorization.factors
 
 
 def test_titles_are_exported(run: Run) -> None:
@@ -324,7 +325,5 @@ def test_a_rebuild_is_refused_while_a_worker_works(run: Run, disk: Disk) -> None
 
 def _with(row: bytes, name: str, number: float) -> bytes:
     """Return a viewer's row with one float changed."""
-    from online_models.config import ModelConfig  # noqa: PLC0415 - one use
-
     at = (VIEWER_ROWS.dtype(ModelConfig()).fields or {})[name][1]
     return row[:at] + struct.pack("<f", number) + row[at + 4 :]
