@@ -8,22 +8,27 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from random import SystemRandom
 from types import TracebackType
 from typing import Self
 
 from streams.brokers.embedded import EmbeddedCluster
 from streams.brokers.kafka import KafkaCluster
+from streams.brokers.properties import CONTROLLER_PORT_STEP
 from streams.brokers.topics import TopicAdmin
 from streams.errors import StreamError
 from streams.metrics import Exposition
 from streams.settings import Settings, child_environment
 
-READY_S = 90.0
+READY_S = 300.0
 """Longest wait for a worker to be ready: the first one on a machine compiles its kernels."""
 STOP_S = 20.0
 """Longest wait for a worker to drain and leave; longer than its own limit."""
+PORTS = range(20_000, 32_000)
+"""Where free ports are looked for: below those that systems give to outgoing connections (Linux: 32,768 on,
+IANA: 49,152), so that none takes a port between the look and its use, or while its owner restarts."""
 POLL_S = 0.1
 """Wait between two looks at a worker."""
 
@@ -32,11 +37,29 @@ class WorkerDiedError(StreamError):
     """The worker beside a command ended by itself; its log says why."""
 
 
-def free_port() -> int:
-    """Return a loopback port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port(*beside: int) -> int:
+    """Return a loopback port that nobody listens on right now, nor on those that lie so far `beside` it.
+
+    Raises
+    ------
+    OSError
+        None was found.
+    """
+    for port in SystemRandom().sample(PORTS, min(100, len(PORTS))):
+        with ExitStack() as stack:
+            try:
+                for offset in (0, *beside):
+                    stack.enter_context(socket.create_server(("127.0.0.1", port + offset)))
+            except OSError:
+                continue
+            return port
+    msg = "no free ports on loopback"
+    raise OSError(msg)
+
+
+def cluster_port(nodes: int = 1) -> int:
+    """Return the first of the free ports that a `KafkaCluster` of so many nodes needs."""
+    return free_port(*range(1, nodes), *(CONTROLLER_PORT_STEP + node for node in range(nodes)))
 
 
 def make_topics(settings: Settings, *, partitions: int = 4) -> None:
@@ -59,7 +82,7 @@ def own_cluster(folder: Path, group: str, *, kafka: bool) -> Iterator[Settings]:
     """
     own: EmbeddedCluster | KafkaCluster = EmbeddedCluster()
     if kafka:
-        own = KafkaCluster(folder / "kafka", port=free_port(), cache_dir=Settings.load().cache_dir)
+        own = KafkaCluster(folder / "kafka", port=cluster_port(), cache_dir=Settings.load().cache_dir)
     with own as cluster:
         yield Settings.load(brokers=cluster.bootstrap_servers, group=group, check_crcs=kafka)
 

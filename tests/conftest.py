@@ -7,7 +7,6 @@ which `.ci/run` sets, they fail instead.
 
 import logging
 import os
-import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,9 +18,9 @@ from hypothesis import HealthCheck, settings
 
 from streams.brokers.embedded import EmbeddedCluster
 from streams.brokers.kafka import KafkaCluster
-from streams.brokers.properties import CONTROLLER_PORT_STEP
 from streams.errors import JarsError, JavaMissingError, MavenMissingError
 from streams.logging import CHATTY
+from streams.session import cluster_port
 from streams.settings import Settings
 
 REQUIRE_KAFKA = os.environ.pop("NEARLINE_REQUIRE_KAFKA", "") == "1"
@@ -87,7 +86,7 @@ def topic_prefix() -> str:
 
 def _running(folder: Path, *, nodes: int) -> Iterator[KafkaCluster]:
     """Start a cluster and stop it afterwards."""
-    cluster = KafkaCluster(folder, nodes=nodes, port=free_ports(nodes), cache_dir=Settings().cache_dir)
+    cluster = KafkaCluster(folder, nodes=nodes, port=cluster_port(nodes), cache_dir=Settings().cache_dir)
     with run_cluster(cluster):
         yield cluster
 
@@ -103,19 +102,3 @@ def run_cluster(cluster: KafkaCluster) -> Iterator[None]:
             verdict = pytest.fail if REQUIRE_KAFKA else pytest.skip
             verdict(f"no real Apache Kafka: {error}")
         yield
-
-
-def free_ports(count: int) -> int:
-    """Return a port that is free, as are the `count - 1` after it and the controllers' ports."""
-    for _ in range(100):
-        with ExitStack() as stack:
-            try:
-                probe = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-                first: int = probe.getsockname()[1]
-                offsets = [*range(1, count), *(CONTROLLER_PORT_STEP + i for i in range(count))]
-                for offset in offsets:
-                    stack.enter_context(socket.create_server(("127.0.0.1", first + offset)))
-            except (OSError, OverflowError):
-                continue
-            return first
-    pytest.fail("no free ports on loopback")

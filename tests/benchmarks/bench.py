@@ -10,7 +10,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 from streams.brokers.kafka import KafkaCluster
-from streams.session import free_port
+from streams.session import cluster_port
 from streams.settings import Settings
 
 __all__ = ["Bench"]
@@ -84,7 +84,7 @@ class Bench:
         self._folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="nearline-bench-")))
         if self._brokers is None:
             kafka = KafkaCluster(
-                self._folder / "kafka", port=free_port(), cache_dir=Settings.load().cache_dir
+                self._folder / "kafka", port=cluster_port(), cache_dir=Settings.load().cache_dir
             )
             self._stack.enter_context(kafka)
             self._brokers = kafka.bootstrap_servers

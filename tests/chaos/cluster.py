@@ -2,12 +2,10 @@
 
 import os
 import signal
-import socket
-from contextlib import ExitStack
 from typing import Final
 
 from streams.brokers.kafka import KafkaCluster
-from streams.brokers.properties import CONTROLLER_PORT_STEP, Node
+from streams.brokers.properties import Node
 from streams.kafka_clients import admin
 
 COORDINATOR_PARTITIONS: Final = 4
@@ -45,25 +43,3 @@ def coordinating_partition(name: str, partitions: int = COORDINATOR_PARTITIONS) 
     for unit in name.encode("utf-16-be")[1::2]:  # group and transactional ids are ASCII
         code = (31 * code + unit) & 0xFFFFFFFF
     return (code & 0x7FFFFFFF) % partitions
-
-
-def free_ports(count: int) -> int:
-    """Return a loopback port that is free, as are those after it and their controllers'.
-
-    Raises
-    ------
-    OSError
-        None was found.
-    """
-    for _ in range(100):
-        with ExitStack() as stack:
-            try:
-                probe = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-                first: int = probe.getsockname()[1]
-                for offset in [*range(1, count), *(CONTROLLER_PORT_STEP + n for n in range(count))]:
-                    stack.enter_context(socket.create_server(("127.0.0.1", first + offset)))
-            except (OSError, OverflowError):
-                continue
-            return first
-    msg = "no free ports on loopback"
-    raise OSError(msg)

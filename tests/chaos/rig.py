@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import Self
 
 from schemas import topics
-from streams.session import make_topics
+from streams.session import cluster_port, make_topics
 from streams.settings import Settings
 from tests.chaos.audit import Audit
-from tests.chaos.cluster import Brokers, free_ports
+from tests.chaos.cluster import Brokers
 from tests.chaos.ledger import Ledger
 from tests.chaos.load import PARTITIONS, Load, Mix
 from tests.chaos.schedule import Schedule
@@ -73,7 +73,7 @@ class Rig:
         self.brokers = Brokers(
             folder / "kafka",
             nodes=schedule.nodes,
-            port=free_ports(schedule.nodes),
+            port=cluster_port(schedule.nodes),
             cache_dir=Settings.load().cache_dir,
             heap=HEAP,
         )

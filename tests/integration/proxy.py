@@ -14,9 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from streams.brokers.kafka import KafkaCluster
-from streams.session import free_port
+from streams.session import cluster_port, free_port
 from streams.settings import Settings
-from tests.conftest import free_ports
 
 CHUNK = 65_536
 """Bytes taken at a time."""
@@ -200,7 +199,7 @@ class Routed:
     def __init__(self, folder: Path) -> None:
         inner, outer = free_port(), free_port()
         self.proxy = Proxy(inner, outer)
-        first = free_ports(1)
+        first = cluster_port()
         client, controller = f"CLIENT://127.0.0.1:{first}", f"CONTROLLER://127.0.0.1:{first + 100}"
         self.cluster = KafkaCluster(
             folder,

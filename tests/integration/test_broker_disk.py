@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from streams.brokers.kafka import KafkaCluster
+from streams.session import cluster_port
 from streams.settings import Settings
-from tests.conftest import free_ports, run_cluster
+from tests.conftest import run_cluster
 from tests.integration.arena import Arena
 
 
@@ -17,7 +18,7 @@ from tests.integration.arena import Arena
 @pytest.mark.kafka
 def test_disk_of_the_broker_full(topic_prefix: str, tmp_path: Path) -> None:
     """No file of the broker may grow by a byte any more, as on a full disk; then it is started anew."""
-    cluster = KafkaCluster(tmp_path / "kafka", port=free_ports(1), cache_dir=Settings().cache_dir)
+    cluster = KafkaCluster(tmp_path / "kafka", port=cluster_port(), cache_dir=Settings().cache_dir)
     with run_cluster(cluster), ExitStack() as stack:
         arena = Arena(cluster.bootstrap_servers, topic_prefix, tmp_path, random.Random(7))
         arena.create_topics()

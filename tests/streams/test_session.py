@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from schemas.topics import TOPICS
 from streams.brokers.embedded import EmbeddedCluster
 from streams.kafka_clients import admin
-from streams.session import WorkerDiedError, WorkerProcess, free_port, make_topics
+from streams.session import WorkerDiedError, WorkerProcess, cluster_port, free_port, make_topics
 from streams.settings import Settings
 
 
@@ -77,7 +78,14 @@ def test_topics_are_made_once(settings: Settings) -> None:
     assert {f"s.{name}" for name in TOPICS} <= set(admin(settings).list_topics(timeout=10).topics)
 
 
-def test_a_free_port_can_be_taken() -> None:
-    """Nobody listens there."""
-    with socket.create_server(("127.0.0.1", free_port())) as server:
-        assert server.getsockname()[1] > 0
+def test_free_ports_can_be_taken_and_taken_ones_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens there, nor beside it; of two ports, one of them taken, it is the other."""
+    first = cluster_port(3)
+    with ExitStack() as stack:
+        for offset in (0, 1, 2, 100, 101, 102):
+            stack.enter_context(socket.create_server(("127.0.0.1", first + offset)))
+        monkeypatch.setattr("streams.session.PORTS", [first, first + 200])
+        assert free_port() == first + 200
+        monkeypatch.setattr("streams.session.PORTS", [first, first - 100])
+        with pytest.raises(OSError, match="no free ports"):
+            free_port(100)
