@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -100,7 +101,7 @@ class Machine(RuleBasedStateMachine):
 def test_store_is_a_dictionary_that_survives(tmp_path: Path) -> None:
     """Any order of writes, deletions, scans and restarts behaves like a dictionary."""
     machine = type("Bound", (Machine,), {"folder": tmp_path / "0"})
-    run_state_machine_as_test(machine)
+    run_state_machine_as_test(machine, settings=settings(max_examples=settings().max_examples // 4))
 
 
 def test_many_of_nothing(store: Store) -> None:
