@@ -60,7 +60,7 @@ def experts(model: Recommender, viewer: str, candidates: list[int]) -> np.ndarra
     gap = (a.trend_at[: len(model.titles)] - newest) / p.half_lives[2]
     trend = a.trend[: len(model.titles), 2] * 2.0**gap
     watches = a.watches[: len(model.titles)]
-    active = (watches > 0).sum()
+    active = int(model.titles.arrays.size[1])  # watches can be taken back: an active title may have none
     popular = np.log(p.floor + active * watches / watches.sum())
     backoff = np.exp(-0.55 * popular)[candidates]
     w = BlendConfig(cowatch_long=0.3)
