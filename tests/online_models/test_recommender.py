@@ -60,18 +60,28 @@ def experts(model: Recommender, viewer: str, candidates: list[int]) -> np.ndarra
     gap = (a.trend_at[: len(model.titles)] - newest) / p.half_lives[2]
     trend = a.trend[: len(model.titles), 2] * 2.0**gap
     watches = a.watches[: len(model.titles)]
-    active = int(model.titles.arrays.size[1])  # watches can be taken back: an active title may have none
-    popular = np.log(p.floor + active * watches / watches.sum())
-    backoff = np.exp(-0.55 * popular)[candidates]
+    lately, popular, backoff = a.prior[candidates].astype(float).T  # as of the last positive
     w = BlendConfig(cowatch_long=0.3)
-    blend = w.factorization * taste + w.popularity * popular[candidates]
-    blend += w.trending * np.log(p.floor + active * trend / trend.sum())[candidates]
+    blend = w.factorization * taste + w.popularity * popular
+    blend += w.trending * lately
     for h, weight in enumerate((w.cowatch, w.cowatch_long)):
         if cowatch[h].sum() > 0:
             share = cowatch[h] / cowatch[h].sum()
             blend += weight * np.log1p(len(candidates) / p.floor * backoff * share)
     trend, watches = trend[candidates], watches[candidates]
     return np.stack([blend, taste, *cowatch, trend, watches])
+
+
+def test_what_everybody_watches_is_a_share(batch: MakeBatch) -> None:
+    """By hand: three watches of x and one of y are 1.5 and .5 of the mean; nobody watches z."""
+    model = Recommender(SMALL)
+    model.prequential(batch(("a", "x"), ("b", "x"), ("c", "x"), ("c", "y")))
+    z = int(model.titles.intern(["z"])[0])
+    share = np.array([1.5, 0.5, 0.0])
+    prior = model.titles.arrays.prior[[model.titles.row("x"), model.titles.row("y"), z]]
+    assert np.allclose(prior[:, 1], np.log(1 + share), atol=1e-6)
+    assert np.allclose(prior[:, 0], np.log(1 + share), atol=1e-6)
+    assert np.allclose(prior[:, 2], (1 + share) ** -0.55, atol=1e-6)
 
 
 @settings(deadline=None, max_examples=40)
