@@ -24,6 +24,7 @@ from streams.session import cluster_port
 from streams.settings import Settings
 
 REQUIRE_KAFKA = os.environ.pop("NEARLINE_REQUIRE_KAFKA", "") == "1"
+NIGHTLY = os.environ.pop("NEARLINE_NIGHTLY", "") == "1"
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile(
@@ -36,6 +37,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by the broker that they ask for, so that `-m "not kafka"` works without anyone's care."""
     for item in items:
         asked = set(getattr(item, "fixturenames", ()))
+        if item.get_closest_marker("nightly") and not NIGHTLY:
+            item.add_marker(pytest.mark.skip(reason="takes minutes: NEARLINE_NIGHTLY=1 runs it"))
         if {"kafka", "kafka_of_three", "routed"} & asked:
             item.add_marker(pytest.mark.kafka)
         if "embedded" in asked:

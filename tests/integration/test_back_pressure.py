@@ -13,6 +13,7 @@ are below 50 MB here, the rest is the allocator's."""
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_slow_and_jittery_broker(routed: Routed, far: Arena) -> None:
     """A fifth of a second in each direction, a thin wire: the lag rises, memory does not, nothing is lost."""
     far.start(0)
@@ -34,6 +35,7 @@ def test_slow_and_jittery_broker(routed: Routed, far: Arena) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_half_open_connection(routed: Routed, far: Arena) -> None:
     """Every byte vanishes for 12 s, longer than the session: all clients connect anew, nobody restarts."""
     far.start(0)
@@ -73,6 +75,7 @@ def test_full_producer_queue(routed: Routed, far: Arena) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_burst_waits_at_the_broker(arena: Arena) -> None:
     """Ten times what it can do: what waits in the worker stays within the caps, the rest is lag."""
     arena.start(0, max_events=100, event_s=0.001)
