@@ -20,7 +20,7 @@ from online_models.titles import TitleTable
 from online_models.viewer_arrays import NO_LIMIT
 from online_models.viewer_side import Columns, ViewerSide, blank_signals, columns
 from online_models.viewers import ViewerTable, hash_ids
-from schemas import Event, Preferences
+from schemas import Event, Preferences, Title
 
 if TYPE_CHECKING:
     from river.reco.base import Ranker
@@ -97,6 +97,12 @@ class Recommender:
     def columns(self) -> tuple[str, ...]:
         """Names of the rankings that :meth:`prequential` makes: :data:`COLUMNS`, then the guests'."""
         return COLUMNS + (self._guests.names if self._guests else ())
+
+    def describe(self, title: Title) -> None:
+        """Take a title's newest record in the catalogue over: its guards and its tags."""
+        self.catalogue.put(title)
+        if self._guests:
+            self._guests.describe(title)
 
     def learn_one(self, event: Event) -> None:
         """Learn an event; an event id met before changes nothing."""

@@ -54,6 +54,11 @@ class Columns(NamedTuple):
     sessions: Sequence[str] = ()
     """Ids of the sessions, "" where unknown; empty as above."""
 
+    def cut(self, start: int, stop: int) -> "Columns":
+        """Return some rows."""
+        parts: list[Any] = [column[start:stop] for column in self]
+        return Columns(*parts)
+
 
 def columns(verdicts: Sequence[tuple[str, Verdict, int]], events: U8) -> Columns:
     """Turn (viewer, verdict, event time) rows into columns."""

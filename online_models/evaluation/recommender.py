@@ -64,7 +64,7 @@ class RecommenderModel:
         self._watched: set[str] = set()
         self.columns = tuple(recommender.columns[at] for at in self._kept)
         for title in titles:
-            recommender.catalogue.put(title)
+            recommender.describe(title)
 
     def blend_weights(self) -> Mapping[str, Ranks]:
         """See `Weighted.blend_weights`."""

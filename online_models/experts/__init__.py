@@ -46,9 +46,11 @@ learned as those of our own are.
 """
 
 from online_models.experts.blend import Blend
+from online_models.experts.cohorts import Cohorts
 from online_models.experts.cowatch import CoWatch
 from online_models.experts.expert import Expert
 from online_models.experts.factorization import Factorization
+from online_models.experts.tag_affinity import TagAffinity
 from online_models.experts.trending import Trending
 
-__all__ = ["Blend", "CoWatch", "Expert", "Factorization", "Trending"]
+__all__ = ["Blend", "CoWatch", "Cohorts", "Expert", "Factorization", "TagAffinity", "Trending"]

@@ -6,6 +6,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from river.reco.base import Ranker
 
 from online_models import snapshots
@@ -98,10 +99,21 @@ class Expert(Ranker):
         actions = [int(Action.POSITIVE if y > 0 else Action.REJECT) for y in rewards]
         weights = [y if y > 0 else 1.0 for y in rewards]
         hashes = np.where([e is None for e in events], np.uint64(0), hash_ids([e or "" for e in events]))
-        self._model.prequential(Columns([name_of(u) for u in users], titles, actions, weights, at, hashes))
+        self._learn(Columns([name_of(u) for u in users], titles, actions, weights, at, hashes))
         for title, item in zip(titles, items, strict=True):
             if self._model.titles.row(title) is not None:
                 self._items.setdefault(title, item)
+
+    def _learn(self, batch: Columns) -> None:
+        """Learn a batch."""
+        self._model.prequential(batch)
+
+    def _parts(self) -> dict[str, NDArray[Any]]:
+        """Return what an expert's snapshot holds beside its recommender's."""
+        return {}
+
+    def _take(self, parts: Mapping[str, NDArray[Any]]) -> None:
+        """Take the parts of a snapshot over."""
 
     def snapshot(self) -> bytes:
         """Return the model as bytes (:mod:`online_models.snapshots`). Changes nothing.
@@ -117,7 +129,7 @@ class Expert(Ranker):
             raise ValueError(msg)
         facts = {"params": self._get_params(), "items": list(self._items), "newest": self._newest}
         model = {"model": snapshots.nested(self._model.snapshot())}
-        return snapshots.pack(type(self).__name__, facts, model)
+        return snapshots.pack(type(self).__name__, facts, model | self._parts())
 
     @classmethod
     def from_snapshot(cls, data: bytes) -> Self:
@@ -141,6 +153,7 @@ class Expert(Ranker):
         out._items = {name: _item_of(name) for name in found.facts["items"]}
         out._newest = found.facts["newest"]
         out._model = Recommender.from_snapshot(found.part("model"))
+        out._take(found.arrays)
         return out
 
     def _read(

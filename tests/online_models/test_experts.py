@@ -10,10 +10,10 @@ from river import checks as river_checks
 from river import reco
 
 from online_models.checks import Check, yield_checks
-from online_models.experts import Blend, CoWatch, Expert, Factorization, Trending
+from online_models.experts import Blend, Cohorts, CoWatch, Expert, Factorization, TagAffinity, Trending
 from online_models.experts.expert import name_of
 
-EXPERTS = (Blend, CoWatch, Factorization, Trending)
+EXPERTS = (Blend, Cohorts, CoWatch, Factorization, TagAffinity, Trending)
 
 
 @pytest.mark.parametrize("model", EXPERTS, ids=lambda m: m.__name__)

@@ -1,0 +1,154 @@
+"""Cohorts: viewers of like taste, found as they come, and what is popular with them of late.
+
+A viewer belongs to the cohort whose centre is nearest to their taste vector: `kernels.cohorts` has the
+equations. Nobody's row says so: whoever needs to know asks where the vector lies now.
+
+What it is for: rows ("popular with people like you"), insights, and lists for viewers with little history. As
+a ranking it is no match for the others, and the blend gains nothing from it. HR@10 on MovieLens-100K, ratings
+>= 4, every second test: .102 raw and .085 shuffled alone, over plain taste vectors (popularity .087, .084);
+as a guest of the blend -.0011 and -.0007, each +-.0009. So the blend does not ask it. Over the worker's taste
+vectors, which hold only what the history's horizons leave over, it is weaker: .098 against .115 raw on 25,000
+events.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from online_models.errors import InvalidConfigError
+from online_models.kernels import cohorts as kernels
+from online_models.kernels.layout import F4, F8, Signals
+
+__all__ = ["CohortConfig", "CohortTable", "InCohort"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortConfig:
+    """Constants of the cohorts."""
+
+    cohorts: int = 16
+    """Cohorts (1 to 256; `reference/algorithms.md` 3.1 and 6 measured 16)."""
+    titles: int = 200
+    """Titles counted in each cohort: ten times the longest row (16 to 10,000)."""
+    memory: float = 5_000.0
+    """Observations after which a centre's past counts 1/e: 300 for each of 16 cohorts, a step of .003:
+    centres follow vectors that move with the model they are learned with (100 to 1e9)."""
+    half_life_s: float = 604_800.0
+    """Half-life of the watches counted: a week, as of the slowest trend."""
+    prior: float = 20.0
+    """Watches by everybody that a cohort's own are mixed with: two pages' worth of evidence (0 to 1e6)."""
+
+    def __post_init__(self) -> None:
+        bounds = {
+            "cohorts": (1, 256),
+            "titles": (16, 10_000),
+            "memory": (100, 1e9),
+            "half_life_s": (1e-9, 1e12),
+            "prior": (0, 1e6),
+        }
+        for name, (low, high) in bounds.items():
+            if not low <= getattr(self, name) <= high:
+                msg = f"{name} = {getattr(self, name)} is outside {low}..{high}"
+                raise InvalidConfigError(msg)
+
+
+class InCohort(NamedTuple):
+    """A title that is popular with a cohort."""
+
+    title: int
+    """Row of the title."""
+    share: float
+    """Its share of the cohort's watches of late."""
+    lift: float
+    """That share over its share of everybody's: above 1 where the cohort likes it more than others do."""
+
+
+class CohortTable:
+    """Centres, and the watches of each cohort. Bounded: 2.5 kB a cohort with the defaults.
+
+    Parameters
+    ----------
+    factors
+        Numbers in a taste vector.
+    config
+        Constants.
+
+    Examples
+    --------
+    >>> table = CohortTable(2, CohortConfig(cohorts=2))
+    >>> for n in range(5):
+    ...     left = table.learn(np.array([-1, 0], np.float32), title=7, weight=1.0, at_ms=n)
+    ...     right = table.learn(np.array([1, 0], np.float32), title=8, weight=1.0, at_ms=n)
+    >>> left, right, table.cohort_of(np.array([0.3, 9.0], np.float32))
+    (0, 1, 1)
+    >>> [(found.title, found.lift) for found in table.popular(right, 3)]
+    [(8, 2.0)]
+    """
+
+    def __init__(self, factors: int, config: CohortConfig | None = None) -> None:
+        self.config = config or CohortConfig()
+        c, n = self.config.cohorts, self.config.titles
+        self._half_life_ms = 1_000.0 * self.config.half_life_s
+        self.arrays = kernels.Cohorts(
+            np.zeros((c, factors), np.float32),
+            np.zeros(c),
+            np.full((c, n), -1, np.int32),
+            np.zeros((c, n)),
+            np.zeros(2, np.int64),
+            np.zeros(1, np.int64),
+        )
+
+    def learn(self, taste: F4, title: int, weight: float, at_ms: int) -> int:
+        """Learn that a viewer of a taste watched a title; return their cohort, -1 where there is none."""
+        c = kernels.assign(self.arrays, taste, self.config.memory)
+        if c >= 0 and title >= 0 and 0 < weight < np.inf:
+            kernels.count(self.arrays, c, title, float(weight), at_ms, self._half_life_ms)
+        return int(c)
+
+    def absorb(self, signals: Signals, positive: int) -> None:
+        """Learn the positives among signals: rows whose action is ``positive``.
+
+        The taste vector is the last part of the representation x that a signal carries.
+        """
+        factors = self.arrays.centre.shape[1]
+        for n in np.flatnonzero(signals.action == positive).tolist():
+            taste = np.ascontiguousarray(signals.x[n, -factors:])
+            self.learn(taste, int(signals.title[n]), float(signals.weight[n]), int(signals.at[n]))
+
+    def cohort_of(self, taste: F4) -> int:
+        """Return the cohort of a taste vector; -1 while there is none. Changes nothing."""
+        return int(kernels.nearest(self.arrays, np.ascontiguousarray(taste, np.float32)))
+
+    def shares(self, cohort: int, size: int) -> F8:
+        """Return the share of each title in a cohort's watches, mixed with everybody's; for -1 everybody's.
+
+        Returns
+        -------
+        shares
+            [size] by row; 0 for titles that no cohort counts.
+        """
+        out = np.zeros(size)
+        kernels.shares(self.arrays, cohort, self.config.prior, self._half_life_ms, out)
+        return out
+
+    def popular(self, cohort: int, n: int = 20) -> list[InCohort]:
+        """Return what is popular with a cohort, the highest count first, then by row."""
+        titles, counts = self.arrays.title[cohort], self.arrays.watched[cohort]
+        size = int(self.arrays.title.max()) + 1
+        everybody, total = self.shares(-1, size), counts.sum()
+        best = np.lexsort((titles, -counts))[:n].tolist()
+        found = ((int(titles[k]), float(counts[k] / total)) for k in best if counts[k] > 0)
+        return [InCohort(title, share, share / float(everybody[title])) for title, share in found]
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays that :meth:`load` takes."""
+        return {f"cohorts_{name}": column for name, column in self.arrays._asdict().items()}
+
+    def load(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Take a state over."""
+        for name, column in self.arrays._asdict().items():
+            column[:] = arrays[f"cohorts_{name}"]
+        return self
