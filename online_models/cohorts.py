@@ -39,7 +39,7 @@ class CohortConfig:
     half_life_s: float = 604_800.0
     """Half-life of the watches counted: a week, as of the slowest trend."""
     prior: float = 20.0
-    """Watches by everybody that a cohort's own are mixed with: two pages' worth of evidence (0 to 1e6)."""
+    """Watches by everybody that a cohort's own are mixed with: two pages' worth of evidence (1e-9 to 1e6)."""
 
     def __post_init__(self) -> None:
         bounds = {
@@ -47,7 +47,7 @@ class CohortConfig:
             "titles": (16, 10_000),
             "memory": (100, 1e9),
             "half_life_s": (1e-9, 1e12),
-            "prior": (0, 1e6),
+            "prior": (1e-9, 1e6),
         }
         for name, (low, high) in bounds.items():
             if not low <= getattr(self, name) <= high:

@@ -25,6 +25,8 @@ CHECKS = 10
 """Times in a memory's length that starved centres are looked for: so long a moved one has to find company."""
 MOST_DOUBLINGS = 60
 """Counts are kept in units that grow with time (2 ** (t / half-life)); from here on they are taken back."""
+LEAST = 1e-100
+"""Counts below are none, so that no share is made of numbers whose reciprocal is infinite."""
 
 
 class Cohorts(NamedTuple):
@@ -91,8 +93,16 @@ def count(cohorts: Cohorts, c: int, title: int, weight: float, at: int, half_lif
     doublings = (at - cohorts.times[0]) / half_life_ms
     if doublings > MOST_DOUBLINGS:
         cohorts.watched[:] *= 2.0**-doublings
+        for k in range(cohorts.mass.size):
+            for s in range(cohorts.title.shape[1]):
+                if cohorts.watched[k, s] < LEAST:
+                    cohorts.title[k, s] = -1
+                    cohorts.watched[k, s] = 0.0
         cohorts.times[0] = at
         doublings = 0.0
+    more = weight * 2.0**doublings
+    if more < LEAST:
+        return
     cohorts.times[1] = max(cohorts.times[1], at)
     titles, watched, place = cohorts.title[c], cohorts.watched[c], -1
     for k in range(titles.size):
@@ -101,7 +111,7 @@ def count(cohorts: Cohorts, c: int, title: int, weight: float, at: int, half_lif
     if place < 0:
         place = int(np.argmin(watched))
         titles[place] = title
-    watched[place] += weight * 2.0**doublings
+    watched[place] += more
 
 
 @jit

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from online_models.cohorts import CohortConfig, CohortTable
@@ -81,6 +81,8 @@ def test_a_starved_centre_moves_to_where_somebody_is() -> None:
 
 
 @settings(deadline=None, max_examples=50)
+@example([(0.0, 0, 2e-309, 0)])
+@example([(0.0, 0, 1.0, 0), (0.0, 1, 1.0, 10**13)])
 @given(
     st.lists(
         st.tuples(
@@ -101,6 +103,7 @@ def test_whatever_comes(rows: list[tuple[float, int, float, int]]) -> None:
     assert np.isfinite(table.arrays.watched).all()
     copy = CohortTable(1, table.config).load(table.state())
     for cohort in (-1, 0, 1, 2):
+        assert all(0 < found.share <= 1.000001 and found.lift > 0 for found in table.popular(max(0, cohort)))
         shares = table.shares(cohort, 41)
         assert shares.sum() == pytest.approx(1) or not shares.any()
         assert np.array_equal(copy.shares(cohort, 41), shares)
