@@ -14,7 +14,7 @@ from schemas import Preferences, Rate, Stop, Thumb
 
 MakeBatch = Callable[..., Columns]
 Row = tuple[int, int, int, float, int]
-SMALL = ModelConfig(blend=BlendConfig(cowatch_long=0.3, rate=0.0), known_titles=64)
+SMALL = ModelConfig(blend=BlendConfig(cowatch_long=0.3, rate=0.0, rejection=0.0), known_titles=64)
 
 feedback = st.lists(
     st.tuples(
@@ -61,13 +61,15 @@ def experts(model: Recommender, viewer: str, candidates: list[int]) -> np.ndarra
     trend = a.trend[: len(model.titles), 2] * 2.0**gap
     watches = a.watches[: len(model.titles)]
     lately, popular, backoff = a.prior[candidates].astype(float).T  # as of the last positive
+    known = {title for title, _ in model.viewers.viewers.known(viewer)}
+    unknown = np.array([model.titles.ids[j] not in known for j in candidates])  # a rejected one has no share
     w = BlendConfig(cowatch_long=0.3)
     blend = w.factorization * taste + w.popularity * popular
     blend += w.trending * lately
     for h, weight in enumerate((w.cowatch, w.cowatch_long)):
-        if cowatch[h].sum() > 0:
-            share = cowatch[h] / cowatch[h].sum()
-            blend += weight * np.log1p(len(candidates) / p.floor * backoff * share)
+        total = cowatch[h][unknown].sum()
+        if total > 0:
+            blend += weight * np.log1p(unknown.sum() / p.floor * backoff * cowatch[h] / total)
     trend, watches = trend[candidates], watches[candidates]
     return np.stack([blend, taste, *cowatch, trend, watches])
 
