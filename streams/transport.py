@@ -11,16 +11,24 @@ agent iterates over slices. What else differs from Faust's own consumer, and why
   wait in the fetcher, then at the broker;
 * **the position is ours**: a seek goes behind the applied offset when a partition is restored, Faust's
   ``seek_to_committed`` only hands the assignment on; the committed offset is a hint computed from applied
-  offsets, and acknowledgements mean nothing;
-* **nothing is lost in silence**: slices are numbered in the fetching thread from each seek on, and a lane
-  that misses a number seeks again (:class:`~streams.batching.Slice`).
+  offsets (that the group knows none is no error), and acknowledgements mean nothing; Faust's note of what it
+  read last is not kept: it drops what lies before, and, taken at delivery, it can be older than a seek;
+* **nothing is lost in silence**: slices fetched as the group begins to move wait for it and are handed on
+  (their lanes refuse what is stale by then); slices are numbered in the fetching thread from each seek on,
+  and a lane that misses a number seeks again (:class:`~streams.batching.Slice`).
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any
 
 import aiokafka
-from aiokafka.errors import IllegalStateError, KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    IllegalStateError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
@@ -35,6 +43,10 @@ __all__ = ["BatchConsumer", "BatchThread", "BatchTransport"]
 POLL_S = 0.02
 """Longest wait of one fetch for records. The fetcher does not learn meanwhile that another lane has room
 again, but a lane that was full has a whole batch to work on."""
+
+UNPLACED_S = 0.01
+"""Pause when a partition has no position yet: aiokafka answers that at once, and a lane's seek comes through
+the same event loop."""
 
 FETCH_WAIT_MS = 10
 """Longest that the broker holds a fetch back: bounds what an idle partition can cost a busy one."""
@@ -123,6 +135,10 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             found = await self._fetch_records(
                 consumer, wanted, timeout=POLL_S, max_records=self.app.conf.broker_max_poll_records
             )
+        except NoOffsetForPartitionError:
+            # aiokafka looked for the group's offset before a lane sought (again); the lane will.
+            await asyncio.sleep(UNPLACED_S)
+            return []
         except OffsetOutOfRangeError as error:
             what = f"records were deleted before they were read: {error}"
             raise SourceGapError(what, next_step="restart: the gap is counted; raise retention.ms") from error
@@ -143,6 +159,19 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         return int(state.position) if state and state.has_valid_position else -1
 
 
+class _Unnoted(dict[TP, int | None]):
+    """What Faust last read of each partition: never anything, because it drops what lies before.
+
+    Faust takes its note when a message was delivered, which may be after a lane has sought back.
+    """
+
+    def __getitem__(self, tp: TP) -> None:
+        return None
+
+    def __setitem__(self, tp: TP, offset: int | None) -> None:
+        pass
+
+
 class BatchConsumer(driver.Consumer):
     """Faust's consumer, with the differences that the module's essay lists."""
 
@@ -151,6 +180,7 @@ class BatchConsumer(driver.Consumer):
         self._stages = self.app.stages
         self._stages.bind(self._place_lane, lambda *tp: self._thread.fetched_to(TP(*tp)))
         self._hinted: dict[TP, int] = {}
+        self._read_offset = _Unnoted()
 
     app: Any
     _thread: BatchThread
@@ -170,7 +200,9 @@ class BatchConsumer(driver.Consumer):
             await self.sleep(min(POLL_S, timeout))
             return
         for part in await self._thread.fetch(wanted):
-            if self.should_stop or not self.flow_active:
+            if not self.flow_active:  # while the group moves; whatever is stale by then, its lane refuses
+                await self.wait(self.can_resume_flow)  # type: ignore[arg-type]
+            if self.should_stop:
                 return
             tp = TP(part.topic, part.partition)
             yield tp, self._message(tp, part)
@@ -194,10 +226,8 @@ class BatchConsumer(driver.Consumer):
         )
 
     async def _place_lane(self, topic: str, partition: int, offset: int, epoch: int) -> None:
-        """Seek for a lane; Faust's own note of what was read last is forgotten, the lane knows better."""
-        tp = TP(topic, partition)
-        self._read_offset[tp] = None
-        await self._thread.place(tp, offset, epoch)
+        """Seek for a lane."""
+        await self._thread.place(TP(topic, partition), offset, epoch)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Hand the assignment to the stages, which seek each partition when it is restored."""

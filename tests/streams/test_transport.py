@@ -8,7 +8,7 @@ from typing import Any
 
 import aiokafka
 import pytest
-from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
+from aiokafka.errors import IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.types import TP
 
 from streams.app import build_app
@@ -32,7 +32,7 @@ class Inner:
         self.sought: list[tuple[Any, int]] = []
         self.committed: list[dict[Any, int]] = []
         self.owned = True
-        self.gap = False
+        self.error: Exception | None = None
         self._closed = False
         self._fetcher = SimpleNamespace(
             fetched_records=self.fetched_records,
@@ -43,8 +43,8 @@ class Inner:
     async def fetched_records(self, wanted: Any, **_: Any) -> dict[Any, list[Any]]:
         """Hand out what a test put there."""
         self.asked.append(wanted)
-        if self.gap:
-            raise OffsetOutOfRangeError({TP0: 3})
+        if self.error:
+            raise self.error
         found, self.records = self.records, {}
         return found
 
@@ -173,9 +173,43 @@ async def test_position_out_of_range_is_never_a_silent_jump(
 ) -> None:
     """Records that retention deleted while we ran end the worker; its successor counts them."""
     monkeypatch.setattr(consumer._stages, "wants", lambda *_: True)
-    inner.gap = True
+    inner.error = OffsetOutOfRangeError({TP0: 3})
     with pytest.raises(SourceGapError, match="restart"):
         await fetched(consumer)
+
+
+async def test_a_group_that_knows_no_offset_is_no_error(
+    consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new group moves partitions before any hint was given; a lane's seek comes, and then slices."""
+    monkeypatch.setattr(consumer._stages, "wants", lambda *_: True)
+    inner.error = NoOffsetForPartitionError(TP0)
+    assert await fetched(consumer) == []
+    inner.error = None
+    inner.records = {TP0: [record(0)]}
+    assert len(await fetched(consumer)) == 1
+
+
+async def test_slices_fetched_as_the_group_begins_to_move_are_handed_on(
+    consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They wait until the flow goes on: a slice left out would be a gap in a lane that was not moved."""
+    monkeypatch.setattr(consumer._stages, "wants", lambda *_: True)
+    inner.records = {TP0: [record(0)], TP("in", 1): [record(0)]}
+    seen = []
+    async for tp, _ in consumer.getmany(timeout=0.01):
+        seen.append(tp)
+        if len(seen) == 1:
+            consumer.stop_flow()
+            asyncio.get_running_loop().call_later(0.05, consumer.resume_flow)
+    assert seen == [TP0, TP("in", 1)]
+
+
+async def test_faust_notes_no_offset_by_which_it_would_drop_slices(consumer: BatchConsumer) -> None:
+    """A note taken when a slice was delivered would hide what a lane sought back to in between."""
+    consumer._read_offset[TP0] = 41
+    assert consumer._read_offset[TP0] is None
+    assert consumer._read_offset.pop(TP0, None) is None
 
 
 async def test_the_groups_offset_is_told_and_never_read(
