@@ -80,6 +80,8 @@ Versions of the model side by side: `streams.register` (which there are), `strea
 `streams.cutover` and `streams.handover` (one takes over from another), `streams.version_admin` (what the
 operator does).
 
+Search: `streams.title_index`.
+
 Commands: `streams.cli`, and what stands behind them: `streams.brokers` (an embedded cluster, a local Kafka,
 the topics), `streams.ratings`, `streams.producing`, `streams.pacing`, `streams.simulating`,
 `streams.replaying`, `streams.backfill`, `streams.session`, `streams.demo`, `streams.watching`,
