@@ -1,0 +1,122 @@
+"""Bandits: chances against simulation and by hand, draws as often as they say, discounting and priors."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from online_models.bandits import BanditConfig, Thompson, draw_key, newcomer_mean, race, win_chances
+
+DAY_MS = 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("alpha", "beta"),
+    [
+        ([2.0, 3.0, 1.5], [20.0, 25.0, 30.0]),
+        ([0.4, 0.7], [8.0, 9.0]),
+        ([3000.0, 3050.0, 12.0], [7000.0, 6950.0, 20.0]),
+        ([1.0, 50.0, 2.0, 9.0], [1.0, 50.0, 5.0, 10.0]),
+    ],
+)
+def test_chances_are_those_of_a_million_draws(alpha: list[float], beta: list[float]) -> None:
+    """The integral is what sampling would find, for skewed, narrow and wide posteriors."""
+    rng = np.random.default_rng(5)
+    draws = rng.beta(alpha, beta, size=(400_000, len(alpha)))
+    sampled = np.bincount(draws.argmax(axis=1), minlength=len(alpha)) / 400_000
+    assert np.abs(win_chances(np.array(alpha), np.array(beta)) - sampled).max() < 0.004
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.floats(0.05, 1e5), st.floats(0.05, 1e5)), min_size=2, max_size=6))
+def test_chances_are_probabilities(arms: list[tuple[float, float]]) -> None:
+    """Finite, not negative, summing to one, and the same for the same arms in another order."""
+    alpha, beta = (np.array(column) for column in zip(*arms, strict=True))
+    chances = win_chances(alpha, beta)
+    assert np.isfinite(chances).all()
+    assert (chances >= 0).all()
+    assert chances.sum() == pytest.approx(1.0)
+    assert np.allclose(win_chances(alpha[::-1], beta[::-1])[::-1], chances, atol=1e-9)
+
+
+def test_arms_are_drawn_as_often_as_they_should_be() -> None:
+    """Over keys the shares are the chances; for one key the draw is the same every time."""
+    chances, arms = [0.5, 0.3, 0.2], ["a", "b", "c"]
+    drawn = np.bincount([race(chances, arms, draw_key(1, viewer)) for viewer in range(6_000)]) / 6_000
+    assert np.abs(drawn - chances).max() < 4 * (0.25 / 6_000) ** 0.5
+    assert race(chances, arms, draw_key(1, 5)) == race(chances, arms, draw_key(1, 5))
+
+
+def test_a_small_change_of_chances_moves_few_viewers() -> None:
+    """With .02 moved from one arm to another, only viewers between the two change."""
+    arms = ["a", "b", "c"]
+    keys = [draw_key(3, viewer) for viewer in range(4_000)]
+    before = [race([0.50, 0.30, 0.20], arms, key) for key in keys]
+    after = [race([0.48, 0.32, 0.20], arms, key) for key in keys]
+    changed = [(b, a) for b, a in zip(before, after, strict=True) if a != b]
+    assert len(changed) / 4_000 < 0.04
+    assert all(
+        was == 0 or now == 1 for was, now in changed
+    )  # they leave the one that lost, or join the one that gained
+
+
+def test_the_better_arm_is_found_and_none_is_lost() -> None:
+    """A closed loop: rates .2 and .1; the better one gets most of the draws, the other at least its floor."""
+    bandit, rng = Thompson(BanditConfig(contexts=1)), np.random.default_rng(11)
+    rates, shown = {"a": 0.1, "b": 0.2}, []
+    for n in range(2_000):
+        arm, propensity = bandit.choose([0, 0], ["a", "b"], n, draw_key(1, n))
+        assert 0.01 <= propensity <= 0.99
+        shown.append(arm)
+        bandit.learn(0, arm, trials=1, wins=float(rng.random() < rates[arm]), at_ms=n)
+    assert shown[-500:].count("b") > 425
+    assert bandit.chances([0, 0], ["a", "b"], 0).min() >= 0.01
+
+
+def test_it_follows_when_the_world_turns() -> None:
+    """What was learned fades: after some half-lives the other arm is believed."""
+    bandit = Thompson(BanditConfig(contexts=1, half_life_s=86_400.0))
+    bandit.learn(0, "a", trials=1_000, wins=300, at_ms=0)
+    bandit.learn(0, "b", trials=1_000, wins=100, at_ms=0)
+    assert bandit.chances([0, 0], ["a", "b"], 0)[0] > 0.98
+    later = 10 * DAY_MS
+    bandit.learn(0, "b", trials=300, wins=90, at_ms=later)
+    bandit.learn(0, "a", trials=300, wins=30, at_ms=later)
+    assert bandit.chances([0, 0], ["a", "b"], later)[1] > 0.98
+
+
+def test_late_trials_count_what_they_have_decayed_to() -> None:
+    """The order of arrival leaves no trace."""
+    one, other = (Thompson(BanditConfig(contexts=1, half_life_s=86_400.0)) for _ in range(2))
+    first, second = {"trials": 8, "wins": 4, "at_ms": 0}, {"trials": 8, "wins": 2, "at_ms": DAY_MS}
+    one.learn(0, "a", **first), one.learn(0, "a", **second)
+    other.learn(0, "a", **second), other.learn(0, "a", **first)
+    assert one.cells("a").tolist() == other.cells("a").tolist() == [[12.0, 4.0]]
+
+
+def test_contexts_learn_apart_and_share_what_they_know() -> None:
+    """An arm that wins in one context is shown there; a context without data starts from the arm's whole."""
+    bandit = Thompson(BanditConfig(contexts=3))
+    for context, a, b in ((0, 100, 20), (1, 20, 100)):
+        bandit.learn(context, "a", trials=400, wins=a, at_ms=0)
+        bandit.learn(context, "b", trials=400, wins=b, at_ms=0)
+    assert bandit.chances([0, 0], ["a", "b"], 0)[0] > 0.98
+    assert bandit.chances([1, 1], ["a", "b"], 0)[1] > 0.98
+    assert 0.25 < bandit.chances([2, 2], ["a", "b"], 0)[0] < 0.75  # both rates are alike over all contexts
+
+
+def test_a_newcomer_beats_the_established_arm_with_the_set_chance() -> None:
+    """The closed form is right to a few hundredths, whatever the established arm's rate."""
+    for alpha, beta in ((100.0, 900.0), (300.0, 700.0), (40.0, 160.0)):
+        mean = newcomer_mean(alpha, beta, 20.0, 0.25)
+        chances = win_chances(np.array([alpha, 20 * mean]), np.array([beta, 20 * (1 - mean)]))
+        assert chances[1] == pytest.approx(0.25, abs=0.07)
+
+
+def test_what_was_learned_can_be_taken_over() -> None:
+    """The cells are the whole state."""
+    one, other = Thompson(), Thompson()
+    one.learn(1, "a", trials=50, wins=20, at_ms=DAY_MS)
+    one.learn(2, "b", trials=50, wins=5, at_ms=DAY_MS)
+    other.load({arm: one.cells(arm) for arm in one.arms}, one.at_ms)
+    assert np.array_equal(one.chances([1, 2], ["a", "b"], 0), other.chances([1, 2], ["a", "b"], 0))
