@@ -256,7 +256,7 @@ def newcomer_mean(alpha: float, beta: float, strength: float, chance: float) -> 
     rest = mean**2 - square * mean * (1.0 - mean) / (alpha + beta + 1.0)
     middle = 2.0 * mean + c
     root = max(middle**2 - 4.0 * (1.0 + c) * rest, 0.0) ** 0.5
-    return max((middle - root) / (2.0 + 2.0 * c), 0.1 * mean)
+    return float(max((middle - root) / (2.0 + 2.0 * c), 0.1 * mean))
 
 
 def race(chances: F8 | Sequence[float], arms: Sequence[str], key: int) -> int:
