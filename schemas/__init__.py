@@ -15,7 +15,9 @@ viewer said
   about themselves.
 
 In comes also the catalogue, `Title`. Out go `Home` (a viewer's page), `Trending` (a scope's list) and
-`DeadLetter` (a record that could not be used, and why). `schemas.topics` says which topic carries which.
+`DeadLetter` (a record that could not be used, and why). `Experiment` says what varies for whom,
+`schemas.assignment` who that is, `ExperimentResult` what came of it. `schemas.topics` says which topic
+carries which.
 
 Key and partition
 -----------------

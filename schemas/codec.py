@@ -25,6 +25,8 @@ from schemas.diagnosis import diagnose, leaves
 from schemas.envelope import Headers, unwrap, with_event_id
 from schemas.errors import DecodeError, EncodeError, Reason
 from schemas.events import Event
+from schemas.experiment_results import ExperimentResult
+from schemas.experiments import Experiment
 from schemas.lists import Home, Trending
 from schemas.titles import Title
 from schemas.versions import ModelSwitch, ModelVersion, SwitchMarker
@@ -37,6 +39,8 @@ __all__ = [
     "check_key",
     "decode_dead_letter",
     "decode_event",
+    "decode_experiment",
+    "decode_experiment_result",
     "decode_home",
     "decode_model_switch",
     "decode_model_version",
@@ -66,6 +70,8 @@ _TRENDING: Final = msgspec.json.Decoder(Trending)
 _DEAD_LETTER: Final = msgspec.json.Decoder(DeadLetter)
 _VERSION: Final = msgspec.json.Decoder(ModelVersion)
 _SWITCH: Final = msgspec.json.Decoder(ModelSwitch)
+_EXPERIMENT: Final = msgspec.json.Decoder(Experiment)
+_RESULT: Final = msgspec.json.Decoder(ExperimentResult)
 _MARKER: Final = msgspec.json.Decoder(SwitchMarker)
 _ENCODE: Final = msgspec.json.Encoder().encode
 _COUNTRIES: Final = frozenset(map("".join, product(ascii_uppercase, repeat=2)))
@@ -136,6 +142,16 @@ def decode_trending(value: bytes | None) -> Trending:
 def decode_dead_letter(value: bytes | None) -> DeadLetter:
     """Read a dead letter; raises `DecodeError` like `decode_event`, for a tombstone too."""
     return _decode(_DEAD_LETTER, value, MAX_LIST_BYTES)
+
+
+def decode_experiment(value: bytes | None) -> Experiment:
+    """Read an experiment; raises `DecodeError` like `decode_event`, for a tombstone too."""
+    return _decode(_EXPERIMENT, value, MAX_LIST_BYTES)
+
+
+def decode_experiment_result(value: bytes | None) -> ExperimentResult:
+    """Read an experiment's result; raises `DecodeError` like `decode_event`, for a tombstone too."""
+    return _decode(_RESULT, value, MAX_LIST_BYTES)
 
 
 def decode_model_version(value: bytes | None) -> ModelVersion:

@@ -4,7 +4,7 @@
 
 ``contracts/*.schema.json``
     JSON Schema of every message; ``contracts/asyncapi.json``: the topics; ``contracts/murmur2.json``: golden
-    vectors of the partitioner for producers in other languages.
+    vectors of the partitioner for producers in other languages; ``contracts/assignment.json``: of arms.
 ``contracts/examples/NAME.vN.CASE.pass.json``, ``NAME.vN.REASON-CASE.fail.json``
     Written by hand: documentation and test data at once.
 ``contracts/released/VERSION/``
@@ -18,17 +18,20 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from schemas.assignment import HOLDOUT, assign, bucket
 from schemas.asyncapi import document
 from schemas.errors import ContractError
+from schemas.experiments import Arm, Experiment, ExperimentState
 from schemas.json_schema import Document, documents
 from schemas.partitioner import murmur2, partition_for
 
-__all__ = ["FOLDER", "check", "generated", "main", "release", "vectors", "write"]
+__all__ = ["FOLDER", "assignments", "check", "generated", "main", "release", "vectors", "write"]
 
 FOLDER: Final = Path(__file__).parent / "contracts"
 """Where the contract files live."""
 
 _PARTITIONS: Final = (4, 12, 24)
+_LONGEST_ID: Final = 64
 _KEYS: Final = (
     b"",
     b"a",
@@ -76,9 +79,51 @@ def vectors() -> Document:
     }
 
 
+def assignments() -> Document:
+    """Return the golden vectors of the assignment: viewers with their buckets and the arm of an example.
+
+    Examples
+    --------
+    >>> assignments()["vectors"][0]
+    {'viewer_id': 'a', 'bucket': 4003, 'holdout': 1782, 'group': 5820, 'arm': 'control'}
+    """
+    arms = (Arm(name="control", share=0.5), Arm(name="new", share=0.25))
+    trial = Experiment(
+        experiment_id="trial", state=ExperimentState.RUNNING, arms=arms, salt="2026-11",
+        group="ranking", group_from=1_000, group_to=9_000, holdout=0.02,
+    )  # fmt: skip
+    texts = [_text(key) for key in _KEYS]
+    viewers = [text for text in texts if text and text.isprintable() and len(text) <= _LONGEST_ID]
+    found = {viewer: assign(trial, viewer) for viewer in viewers}
+    return {
+        "description": "bucket = first 8 bytes, big-endian, of SHA-256(salt + 0x1f + viewer_id), "
+        "modulo 10,000; see schemas/assignment.py for what is done with it.",
+        "experiment": {
+            "salt": trial.salt, "group": trial.group, "group_from": trial.group_from,
+            "group_to": trial.group_to, "holdout": trial.holdout,
+            "arms": [{"name": arm.name, "share": arm.share} for arm in arms],
+        },
+        "vectors": [
+            {
+                "viewer_id": viewer,
+                "bucket": bucket("2026-11", viewer),
+                "holdout": bucket(HOLDOUT, viewer),
+                "group": bucket("ranking", viewer),
+                "arm": arm and arm.arm,
+            }
+            for viewer, arm in found.items()
+        ],
+    }  # fmt: skip
+
+
 def generated() -> dict[str, str]:
     """Return the text of every generated file by its name."""
-    files = {**documents(), "asyncapi.json": document(), "murmur2.json": vectors()}
+    files = {
+        **documents(),
+        "asyncapi.json": document(),
+        "murmur2.json": vectors(),
+        "assignment.json": assignments(),
+    }
     return {name: json.dumps(body, indent=2, ensure_ascii=False) + "\n" for name, body in files.items()}
 
 

@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from schemas.dead_letters import DeadLetter
 from schemas.events import EVENT_TYPES, Event
+from schemas.experiment_results import ExperimentResult
+from schemas.experiments import Experiment
 from schemas.fields import SCHEMA_VERSION
 from schemas.lists import Home, Trending
 from schemas.titles import Title
@@ -28,6 +30,8 @@ MESSAGES: Final[dict[str, type[Struct]]] = {
     "home": Home,
     "trending": Trending,
     "dead_letter": DeadLetter,
+    "experiment": Experiment,
+    "experiment_result": ExperimentResult,
     "model_version": ModelVersion,
     "model_switch": ModelSwitch,
     "switch_marker": SwitchMarker,

@@ -3,7 +3,8 @@
 Names end in the version of their contract; a breaking change is a new topic beside the old one. Partition
 counts are part of the contract: raising one moves keys to other partitions and orphans the state that was
 kept for them.
-``viewing.events``, ``recs.home`` and ``viewers.state`` must have the same number (`CO_PARTITIONED`).
+``viewing.events``, ``recs.home``, ``viewers.state`` and ``experiments.viewers`` must have the same number
+(`CO_PARTITIONED`).
 
 Among the events stands, for each switch between versions of the model, one marker a partition
 (`schemas.versions.SwitchMarker`).
@@ -22,7 +23,10 @@ __all__ = [
     "DEAD_LETTERS",
     "EVENTS",
     "EXPERIMENTS",
+    "EXPERIMENT_DECISIONS",
     "EXPERIMENT_RESULTS",
+    "EXPERIMENT_TALLIES",
+    "EXPERIMENT_VIEWERS",
     "HOME",
     "INSIGHTS_DEMAND",
     "INSIGHTS_TITLES",
@@ -46,15 +50,18 @@ INSIGHTS_TITLES: Final = "insights.titles.v1"
 INSIGHTS_DEMAND: Final = "insights.demand.v1"
 EXPERIMENTS: Final = "experiments.v1"
 EXPERIMENT_RESULTS: Final = "experiments.results.v1"
+EXPERIMENT_VIEWERS: Final = "experiments.viewers.v1"
+EXPERIMENT_TALLIES: Final = "experiments.tallies.v1"
+EXPERIMENT_DECISIONS: Final = "experiments.decisions.v1"
 DEAD_LETTERS: Final = "viewing.dead-letters.v1"
 MODEL_VERSIONS: Final = "model.versions.v1"
 SIGNALS: Final = "titles.signals.v1"
 TITLE_MODEL: Final = "titles.model.v1"
 VIEWER_STATE: Final = "viewers.state.v1"
 
-CO_PARTITIONED: Final = (EVENTS, HOME, VIEWER_STATE)
-"""A viewer's events, page and state share the partition's number: these topics need equal partition
-counts."""
+CO_PARTITIONED: Final = (EVENTS, HOME, VIEWER_STATE, EXPERIMENT_VIEWERS)
+"""A viewer's events, page, state and part in experiments share the partition's number: these topics need
+equal partition counts."""
 
 PER_VERSION: Final = (SIGNALS, TITLE_MODEL, VIEWER_STATE)
 """What each version of the model has of its own; all others are shared."""
@@ -156,8 +163,8 @@ _PUBLIC: Final = (
     _compacted(TRENDING, "scope", "Trending", "titles stage", 1),
     _compacted(INSIGHTS_TITLES, "title id", "title insight", "titles stage", 1),
     _compacted(INSIGHTS_DEMAND, "facet combination", "demand insight", "titles stage", 1),
-    _compacted(EXPERIMENTS, "experiment id", "experiment", "experimenters", 1),
-    _compacted(EXPERIMENT_RESULTS, "experiment id", "experiment result", "results stage", 1),
+    _compacted(EXPERIMENTS, "experiment id", "Experiment", "experimenters, results stage", 1),
+    _compacted(EXPERIMENT_RESULTS, "experiment id", "ExperimentResult", "decisions stage", 1),
     _kept(DEAD_LETTERS, "key of the source record", "DeadLetter", "any stage", 30),
 )
 _INTERNAL: Final = (
@@ -165,6 +172,9 @@ _INTERNAL: Final = (
     replace(_kept(SIGNALS, "title shard", "packed columns", "viewers stage", 1), sharded=True, partitions=1),
     replace(_compacted(TITLE_MODEL, "title id", "packed row", "titles stage", 1), sharded=True),
     _compacted(VIEWER_STATE, "viewer id", "packed row", "viewers stage", 4),
+    _compacted(EXPERIMENT_VIEWERS, "viewer id", "packed row", "results stage", 4),
+    _compacted(EXPERIMENT_TALLIES, "experiment and partition", "tally", "results stage", 1),
+    _compacted(EXPERIMENT_DECISIONS, "experiment and partition", "tally", "decisions stage", 1),
 )
 
 TOPICS: Final[Mapping[str, TopicSpec]] = MappingProxyType(

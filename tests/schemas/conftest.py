@@ -37,7 +37,9 @@ def _annotated(info: inspect.Metadata) -> st.SearchStrategy[Any]:
 MAKERS: dict[type, Callable[[Any], st.SearchStrategy[Any]]] = {
     inspect.Metadata: _annotated,
     inspect.UnionType: lambda info: st.one_of([_of(choice) for choice in info.types]),
-    inspect.VarTupleType: lambda info: st.lists(_of(info.item_type), max_size=3).map(tuple),
+    inspect.VarTupleType: lambda info: st.lists(
+        _of(info.item_type), min_size=info.min_length or 0, max_size=3
+    ).map(tuple),
     inspect.EnumType: lambda info: st.sampled_from(list(info.cls)),
     inspect.StructType: lambda info: structs(info.cls),
     inspect.StrType: _text,

@@ -4,7 +4,16 @@ import json
 from collections.abc import Iterator
 
 from schemas.asyncapi import document
-from schemas.topics import CATALOG, DEAD_LETTERS, EVENTS, HOME, TOPICS, TRENDING
+from schemas.topics import (
+    CATALOG,
+    DEAD_LETTERS,
+    EVENTS,
+    EXPERIMENT_RESULTS,
+    EXPERIMENTS,
+    HOME,
+    TOPICS,
+    TRENDING,
+)
 
 
 def references(node: object) -> Iterator[str]:
@@ -34,7 +43,9 @@ def test_every_reference_leads_somewhere() -> None:
 def test_channels_are_the_public_topics_with_their_settings() -> None:
     """Internal topics stay inside; the others appear with their partitions, key and clean-up."""
     channels = {channel["address"]: channel for channel in document()["channels"].values()}
-    assert set(channels) == {EVENTS, CATALOG, HOME, TRENDING, DEAD_LETTERS}
+    assert set(channels) == {
+        EVENTS, CATALOG, HOME, TRENDING, DEAD_LETTERS, EXPERIMENTS, EXPERIMENT_RESULTS,
+    }  # fmt: skip
     for name, channel in channels.items():
         kafka = channel["bindings"]["kafka"]
         assert kafka["partitions"] == TOPICS[name].partitions

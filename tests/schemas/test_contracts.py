@@ -13,6 +13,8 @@ from schemas import DecodeError, contracts
 from schemas.codec import (
     decode_dead_letter,
     decode_event,
+    decode_experiment,
+    decode_experiment_result,
     decode_home,
     decode_model_switch,
     decode_model_version,
@@ -32,11 +34,13 @@ DECODERS: dict[str, Any] = {
     "home": decode_home,
     "trending": decode_trending,
     "dead_letter": decode_dead_letter,
+    "experiment": decode_experiment,
+    "experiment_result": decode_experiment_result,
     "model_version": decode_model_version,
     "model_switch": decode_model_switch,
     "switch_marker": decode_switch_marker,
 }
-NEW = {"model_version", "model_switch", "switch_marker"}
+NEW = {"model_version", "model_switch", "switch_marker", "experiment", "experiment_result"}
 """Messages that no release has yet."""
 EXAMPLES = sorted((contracts.FOLDER / "examples").glob("*.json"))
 PASSING = [path for path in EXAMPLES if path.name.endswith(".pass.json")]

@@ -48,7 +48,10 @@ def test_the_prefix_is_on_every_name_and_the_keys_stay() -> None:
 def test_only_our_own_topics_are_internal() -> None:
     """Packed rows that nobody else may rely on, and the register of the versions that have them."""
     internal = {name for name, spec in TOPICS.items() if spec.internal}
-    assert internal == {*topics.PER_VERSION, topics.MODEL_VERSIONS}
+    assert internal == {
+        *topics.PER_VERSION, topics.MODEL_VERSIONS,
+        topics.EXPERIMENT_VIEWERS, topics.EXPERIMENT_TALLIES, topics.EXPERIMENT_DECISIONS,
+    }  # fmt: skip
 
 
 def test_a_version_has_internal_topics_of_its_own() -> None:

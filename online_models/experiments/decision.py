@@ -1,0 +1,178 @@
+"""What the numbers of an experiment allow to say: its result, with a verdict in words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from online_models.experiments.intervals import Bounds, lift
+from online_models.experiments.metrics import LOWER_IS_BETTER, estimates
+from online_models.experiments.moments import COUNTS, Moments
+from online_models.experiments.ratio import FAILED
+from schemas.experiment_results import ArmResult, ExperimentResult, Lift, MetricValue, Verdict
+from schemas.experiments import Arm, Evidence, Experiment, Metric, Rule
+
+__all__ = ["DAY_MS", "Standing", "evidence", "result"]
+
+DAY_MS: Final = 86_400_000
+_DEFAULT_RULE: Final = Rule()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What was counted of an experiment.
+
+    Attributes
+    ----------
+    arms
+        Moments by the arm's name; an arm without viewers may be absent.
+    sample_ratio_p
+        Sequential p-value of the split.
+    first_ms, at_ms
+        First exposure and newest event that are counted.
+    crossed
+        Impressions under another arm than the viewer's first.
+    """
+
+    arms: Mapping[str, Moments]
+    sample_ratio_p: float
+    first_ms: int
+    at_ms: int
+    crossed: int = 0
+
+
+def result(experiment: Experiment, standing: Standing) -> ExperimentResult:
+    """Return what an experiment came to so far.
+
+    The lifts of k arms over the control share alpha evenly (Bonferroni), so that any of them is wrong with
+    probability alpha at most. Guardrails are looked at with bounds of the same width.
+    """
+    arms = [standing.arms.get(arm.name, Moments()) for arm in experiment.arms]
+    lifts, values = _compare(experiment, arms)
+    verdict, because, winner = _judge(experiment, standing, arms, lifts)
+    return ExperimentResult(
+        experiment_id=experiment.experiment_id,
+        at_ms=standing.at_ms,
+        viewers=sum(arm.viewers for arm in arms),
+        arms=tuple(map(_arm_result, experiment.arms, arms, values)),
+        lifts=tuple(one for found in lifts.values() for one in found),
+        sample_ratio_p=standing.sample_ratio_p,
+        verdict=verdict,
+        because=because,
+        winner=winner,
+        crossed=standing.crossed,
+    )
+
+
+def evidence(experiment: Experiment, found: ExperimentResult, arm: str, by: str) -> Evidence:
+    """Return on what the roll-out of an arm rests; all zeros for an arm that was not compared."""
+    bounds = next((one for one in found.lifts if (one.arm, one.metric) == (arm, experiment.metric)), None)
+    return Evidence(
+        metric=experiment.metric,
+        lift=bounds.relative if bounds else 0.0,
+        low=bounds.low if bounds else 0.0,
+        high=bounds.high if bounds else 0.0,
+        viewers=found.viewers,
+        sample_ratio_p=found.sample_ratio_p,
+        by=by,
+    )
+
+
+def _compare(
+    experiment: Experiment, arms: Sequence[Moments]
+) -> tuple[dict[Metric, list[Lift]], list[list[MetricValue]]]:
+    """Return the lifts by metric, and the values of each arm."""
+    alpha = experiment.alpha / max(1, len(arms) - 1)
+    values: list[list[MetricValue]] = [[] for _ in arms]
+    lifts: dict[Metric, list[Lift]] = {}
+    for metric in Metric:
+        found = estimates(metric, arms)
+        if found is None:
+            continue
+        for mine, one in zip(values, found, strict=True):
+            mine.append(MetricValue(metric=metric, value=one.value, adjusted=one.adjusted))
+        bounds = [lift(found[0], one, alpha) for one in found[1:]]
+        lifts[metric] = [
+            _lift(metric, arm, one, estimate.variance_left)
+            for arm, one, estimate in zip(experiment.arms[1:], bounds, found[1:], strict=True)
+            if one is not None
+        ]
+    return lifts, values
+
+
+def _lift(metric: Metric, arm: Arm, bounds: Bounds, left: float) -> Lift:
+    return Lift(
+        metric=metric,
+        arm=arm.name,
+        relative=bounds.value,
+        low=bounds.low,
+        high=bounds.high,
+        variance_left=left,
+    )
+
+
+def _arm_result(arm: Arm, found: Moments, values: list[MetricValue]) -> ArmResult:
+    counts = dict(zip(COUNTS, found.first, strict=True))
+    return ArmResult(
+        arm=arm.name,
+        share=arm.share,
+        viewers=found.viewers,
+        impressions=counts["impressions"],
+        clicks=counts["clicks"],
+        starts=counts["starts"],
+        completions=counts["completions"],
+        quality_watches=counts["quality_watches"],
+        abandoned=counts["abandoned"],
+        watch_minutes=counts["seconds"] / 60,
+        metrics=tuple(values),
+    )
+
+
+def _judge(
+    experiment: Experiment, standing: Standing, arms: Sequence[Moments], lifts: Mapping[Metric, list[Lift]]
+) -> tuple[Verdict, str, str | None]:
+    """Return the verdict, why, and the winner."""
+    rule = experiment.rule or _DEFAULT_RULE
+    if standing.sample_ratio_p < FAILED:
+        seen = " : ".join(str(arm.viewers) for arm in arms)
+        return Verdict.SAMPLE_RATIO, f"{seen} viewers are not the planned shares: look for what is lost", None
+    days = (standing.at_ms - (experiment.starts_at_ms or standing.first_ms)) / DAY_MS
+    least = min(arm.viewers for arm in arms)
+    if least < rule.min_viewers or days < rule.min_days:
+        why = (
+            f"{least} of {rule.min_viewers} viewers in the smallest arm, {days:.1f} of {rule.min_days:g} days"
+        )
+        return Verdict.COLLECTING, why, None
+    sign = -1 if experiment.metric in LOWER_IS_BETTER else 1
+    found = lifts.get(experiment.metric, [])
+    worse = [one for one in found if _bounds(one, sign)[1] < 0]
+    better = [one for one in found if _bounds(one, sign)[0] > rule.min_lift]
+    if not better:
+        if found and len(worse) == len(arms) - 1:
+            return Verdict.NO_WINNER, "every other arm is worse than the control", None
+        return Verdict.OPEN, f"no arm is shown to be better by more than {rule.min_lift:.1%}", None
+    unbroken = [one for one in better if not _broken(experiment, one.arm, lifts)]
+    if not unbroken:
+        return (
+            Verdict.GUARDRAIL,
+            f"{better[0].arm} is better, but {_broken(experiment, better[0].arm, lifts)}",
+            None,
+        )
+    best = max(unbroken, key=lambda one: sign * one.relative)
+    why = f"{best.arm}: {experiment.metric} {best.relative:+.1%} ({best.low:+.1%} to {best.high:+.1%})"
+    return Verdict.WINNER, why, best.arm
+
+
+def _bounds(one: Lift, sign: int) -> tuple[float, float]:
+    """Return the bounds of an improvement."""
+    return (one.low, one.high) if sign > 0 else (-one.high, -one.low)
+
+
+def _broken(experiment: Experiment, arm: str, lifts: Mapping[Metric, list[Lift]]) -> str:
+    """Say which guardrail an arm is not shown to keep; empty if none."""
+    for guardrail in experiment.guardrails:
+        one = next((found for found in lifts.get(guardrail.metric, []) if found.arm == arm), None)
+        sign = -1 if guardrail.metric in LOWER_IS_BETTER else 1
+        if one is None or _bounds(one, sign)[0] < -guardrail.worst:
+            seen = "has no value yet" if one is None else f"may be {-_bounds(one, sign)[0]:.1%} worse"
+            return f"{guardrail.metric} {seen}"
+    return ""

@@ -1,0 +1,142 @@
+"""What makes an experiment usable: alone, beside others, and for which viewers it runs."""
+
+from collections.abc import Iterable
+
+from online_models.errors import ModelError
+from schemas.assignment import BUCKETS, width
+from schemas.experiments import Experiment, ExperimentState
+
+__all__ = ["InvalidExperimentError", "arm_label", "check", "concerns", "faults", "runs_at"]
+
+_EXACT = 1e-9
+"""Tolerance of a share that has to be a multiple of .0001: shares come as decimal fractions."""
+_LABEL = 64
+"""Longest label on the wire."""
+
+
+class InvalidExperimentError(ModelError, ValueError):
+    """An experiment cannot be run as it is. The message says each reason: correct the definition."""
+
+
+def arm_label(experiment_id: str, arm: str) -> str:
+    """Return how an impression names an arm.
+
+    Examples
+    --------
+    >>> arm_label("popularity-or-blend", "blend")
+    'popularity-or-blend/blend'
+    """
+    return f"{experiment_id}/{arm}"
+
+
+def faults(experiment: Experiment, others: Iterable[Experiment] = ()) -> list[str]:
+    """Return every reason against running an experiment; none if it is well.
+
+    Parameters
+    ----------
+    experiment
+        The experiment.
+    others
+        All experiments that there are; those that run matter.
+
+    Examples
+    --------
+    >>> from schemas.experiments import Arm
+    >>> half = Arm(name="control", share=0.5)
+    >>> faults(Experiment(experiment_id="x", state=ExperimentState.DRAFT, arms=(half, half)))
+    ['two arms are called control']
+    """
+    names = [arm.name for arm in experiment.arms]
+    found = [f"two arms are called {name}" for name in dict.fromkeys(names) if names.count(name) > 1]
+    if len(names) < 2:  # noqa: PLR2004 - to compare takes two
+        found.append("there is one arm: nothing to compare")
+    total = sum(width(arm.share) for arm in experiment.arms)
+    if total > BUCKETS:
+        found.append(f"the shares add up to {total / BUCKETS:g}")
+    for arm in experiment.arms:
+        if arm.share == 0 or abs(arm.share * BUCKETS - width(arm.share)) > _EXACT * BUCKETS:
+            found.append(f"the share of {arm.name} is not a multiple of .0001 above 0")
+        if "/" in arm.name or len(arm_label(experiment.experiment_id, arm.name)) > _LABEL:
+            found.append(f"{arm.name}: no slash, and at most {_LABEL} characters together with the id")
+    found += _time_faults(experiment) + _rule_faults(experiment, names)
+    return found + [_collision(experiment, other) for other in others if _collide(experiment, other)]
+
+
+def check(experiment: Experiment, others: Iterable[Experiment] = ()) -> None:
+    """Refuse an experiment that cannot be run.
+
+    Raises
+    ------
+    InvalidExperimentError
+        With every reason.
+    """
+    found = faults(experiment, others)
+    if found:
+        raise InvalidExperimentError("; ".join(found))
+
+
+def runs_at(experiment: Experiment, at_ms: int) -> bool:
+    """Say whether viewers are in the arms of an experiment at a time (ms)."""
+    return (
+        experiment.state is ExperimentState.RUNNING
+        and (experiment.starts_at_ms is None or experiment.starts_at_ms <= at_ms)
+        and (experiment.ends_at_ms is None or at_ms < experiment.ends_at_ms)
+    )
+
+
+def concerns(experiment: Experiment, *, country: str | None, maturity: int | None) -> bool:
+    """Say whether a viewer, as far as known, belongs to the audience that a list can know.
+
+    Parameters
+    ----------
+    experiment
+        Its audience.
+    country
+        Where the viewer is; None where nobody said.
+    maturity
+        The profile's limit in years; None for no limit.
+    """
+    about = experiment.audience
+    if about is None:
+        return True
+    if about.countries and country not in about.countries:
+        return False
+    if about.maturity_at_most is not None:
+        return maturity is not None and maturity <= about.maturity_at_most
+    return True
+
+
+def _time_faults(experiment: Experiment) -> list[str]:
+    starts, ends = experiment.starts_at_ms, experiment.ends_at_ms
+    return ["it ends before it starts"] if starts is not None and ends is not None and ends <= starts else []
+
+
+def _rule_faults(experiment: Experiment, names: list[str]) -> list[str]:
+    found = []
+    if any(guardrail.metric is experiment.metric for guardrail in experiment.guardrails):
+        found.append(f"{experiment.metric} is both the metric and a guardrail")
+    if experiment.winner is not None and experiment.winner not in names:
+        found.append(f"the winner {experiment.winner} is no arm")
+    if experiment.state is ExperimentState.ROLLED_OUT and experiment.winner is None:
+        found.append("it is rolled out without a winner")
+    if experiment.group is not None and experiment.group_to <= experiment.group_from:
+        found.append("its part of the exclusion group is empty")
+    if experiment.audience is not None and experiment.audience.new_viewers and not experiment.starts_at_ms:
+        found.append("new viewers are those since the start: it needs a start")
+    return found
+
+
+def _collide(one: Experiment, other: Experiment) -> bool:
+    """Say whether two experiments of a group would have viewers in common, or two say the same name."""
+    if other.experiment_id == one.experiment_id or other.state is not ExperimentState.RUNNING:
+        return False
+    if one.group is None or one.group != other.group:
+        return False
+    return one.group_from < other.group_to and other.group_from < one.group_to
+
+
+def _collision(one: Experiment, other: Experiment) -> str:
+    return (
+        f"{other.experiment_id} runs in buckets {other.group_from} to {other.group_to} of group {one.group}, "
+        f"which {one.group_from} to {one.group_to} overlaps"
+    )
