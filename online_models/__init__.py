@@ -83,8 +83,8 @@ Where to read on
 same as River rankers), `guest_experts` (River's rankers in our blend), `cohorts`, `tag_affinity` and
 `micro_genres` (models for rows and explanations, beside the blend), `bandits` and `bandit_estimates` (which
 of a few arms to show, and what another choice would have earned), `experiments` (which arm is better, and how
-sure one may be), `checks` (the contracts that every model passes), `evaluation` and `simulation`. Names below
-load on first use: to read the configuration costs no compiler.
+sure one may be), `neighbours` (titles like one), `checks` (the contracts that every model passes),
+`evaluation` and `simulation`. Names below load on first use: to read the configuration costs no compiler.
 """
 
 from importlib import import_module

@@ -80,6 +80,7 @@ Versions of the model side by side: `streams.register` (which there are), `strea
 `streams.cutover` and `streams.handover` (one takes over from another), `streams.version_admin` (what the
 operator does).
 
+Over HTTP: `streams.serve`, a process of its own that reads what the stages published.
 Search: `streams.title_index`.
 
 Commands: `streams.cli`, and what stands behind them: `streams.brokers` (an embedded cluster, a local Kafka,

@@ -16,7 +16,7 @@ from streams.errors import AbandonedError, BrokerUnreachableError
 from streams.kafka_clients import Consumer, KafkaError, Message, TopicPartition
 from streams.state import Store
 
-__all__ = ["RESTORER", "Changelog", "ends"]
+__all__ = ["RESTORER", "Changelog", "ends", "unusable"]
 
 RESTORER = {
     "enable.partition.eof": True,
@@ -71,26 +71,8 @@ class Changelog:
         return ends(self.consumer, self.topic, self.partition)
 
     def unusable(self, store: Store, *, delete_retention_s: float, now_ms: int) -> str | None:
-        """Say why a store cannot be brought up to date from this log, None when it can.
-
-        * its position lies outside of the log: the log was truncated, so nobody can say what the rows are;
-        * the log went on while the store was away for longer than tombstones are kept: it may have missed
-          deletions, and would bring a forgotten viewer back.
-        """
-        low, high = self.ends()
-        if store.changelog_position > high:
-            return (
-                f"it was written at changelog offset {store.changelog_position}, but the log ends at {high}"
-            )
-        if 0 < store.changelog_position < low:
-            return (
-                f"it was written at changelog offset {store.changelog_position}, but the log begins at {low}"
-            )
-        away_s = (now_ms - store.written_at_ms) / 1000
-        missed = high - store.changelog_position - 1  # the last record is the marker of the last transaction
-        if store.changelog_position and missed > 0 and away_s > delete_retention_s:
-            return f"it is {away_s:.0f} s old, and deletions are kept for {delete_retention_s:.0f} s"
-        return None
+        """Say why a store cannot be brought up to date from this log, None when it can: :func:`unusable`."""
+        return unusable(store, *self.ends(), delete_retention_s=delete_retention_s, now_ms=now_ms)
 
     def replay(self, store: Store) -> None:
         """Write everything after the store's position into the store, up to the end of the log.
@@ -171,6 +153,36 @@ def ends(consumer: Consumer, topic: str, partition: int, *, timeout_s: float = 3
         TopicPartition(topic, partition), timeout=timeout_s, cached=False
     )
     return low, high
+
+
+def unusable(store: Store, low: int, high: int, *, delete_retention_s: float, now_ms: int) -> str | None:
+    """Say why a store cannot be brought up to date from a log, None when it can.
+
+    * its position lies outside of the log: the log was truncated, so nobody can say what the rows are;
+    * the log went on while the store was away for longer than tombstones are kept: it may have missed
+      deletions, and would bring a forgotten viewer back.
+
+    Parameters
+    ----------
+    store
+        With the position and the time up to which its rows reach.
+    low, high
+        First offset and end of the log.
+    delete_retention_s
+        How long the log keeps tombstones, in seconds.
+    now_ms
+        The present (UTC, ms).
+    """
+    position = store.changelog_position
+    if position > high:
+        return f"it was written at changelog offset {position}, but the log ends at {high}"
+    if 0 < position < low:
+        return f"it was written at changelog offset {position}, but the log begins at {low}"
+    away_s = (now_ms - store.written_at_ms) / 1000
+    missed = high - position - 1  # the last record is the marker of the last transaction
+    if position and missed > 0 and away_s > delete_retention_s:
+        return f"it is {away_s:.0f} s old, and deletions are kept for {delete_retention_s:.0f} s"
+    return None
 
 
 def _is_end(error: KafkaError) -> bool:

@@ -33,6 +33,9 @@ replica_age_events               gauge                        title records not 
 replica_remaining_records        gauge      table             records to read before it has caught up, at most
 replica_rows                     gauge                        titles in the replica
 state_cache_slots                gauge      stage             viewers or titles in memory
+http_requests_total              counter    route, code       requests that `nearline serve` answered
+http_request_seconds             histogram  route             from a request to its answer's last byte
+http_streams                     gauge                        live streams that are open
 publishes                        gauge      version           1: its pages go out; 0: a shadow
 build_info                       gauge      version           always 1
 ===============================  =========  ================  ==========================================
@@ -75,6 +78,9 @@ BATCH_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.
 
 RESTORE_S = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 """Upper bounds in seconds of a restore: 150k rows/s are a minute for ten million."""
+
+HTTP_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0)
+"""Upper bounds in seconds of an answer; the objective of 5 ms is among them."""
 
 BATCH_EVENTS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
 """Upper bounds of records in a batch."""
@@ -198,6 +204,11 @@ class Metrics:
         )
         self.replica_rows = self._gauge("replica_rows", "Titles in the replica.")
         self.cache_slots = self._gauge("state_cache_slots", "Viewers or titles in memory.", stage)
+        self.http_requests = self._counter("http_requests", "Requests answered.", ("route", "code"))
+        self.http_seconds = self._histogram(
+            "http_request_seconds", "From a request to the end of its answer.", HTTP_S, ("route",)
+        )
+        self.http_streams = self._gauge("http_streams", "Live streams that are open.")
         self.publishes = self._gauge("publishes", "Whether this model version publishes.", ("version",))
         self._gauge("build_info", "Always 1.", ("version",)).labels(version).set(1)
 

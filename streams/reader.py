@@ -1,8 +1,8 @@
 """Reading a compacted topic whole, and then for ever: the title model's replica, the catalogue.
 
-A thread reads every partition from the beginning under ``read_committed``. It is *caught up* once it has been
-at the end of each partition, by position and not by last record: control records and compaction holes have no
-record.
+A thread reads every partition under ``read_committed``, from the beginning unless it is told where from. It
+is *caught up* once it has been at the end of each partition, by position and not by last record: control
+records and compaction holes have no record.
 """
 
 import threading
@@ -43,6 +43,8 @@ class TableReader:
         Which partitions to read.
     apply
         Takes messages in order, from one thread; what it raises ends the process.
+    begin
+        Given a partition, its first offset and its end, says where reading begins; by default at the first.
     wait_s
         Longest wait for a message.
 
@@ -59,10 +61,11 @@ class TableReader:
         partitions: Sequence[int],
         apply: Callable[[list[Message]], None],
         *,
+        begin: Callable[[int, int, int], int] = lambda _, low, __: low,
         wait_s: float = WAIT_S,
         die: Callable[[BaseException], None] = die,
     ) -> None:
-        self._wait_s = wait_s
+        self._begin, self._wait_s = begin, wait_s
         self._settings, self._topic, self._partitions = settings, topic, partitions
         self._apply, self._die = apply, die
         self.catch_up = CatchUp(f"table {topic}")
@@ -108,9 +111,10 @@ class TableReader:
         waiting = set(self._partitions)
         try:
             consumer.list_topics(self._topic, timeout=METADATA_S)  # or the first fetch waits half a second
-            places = {p: ends(consumer, self._topic, p) for p in self._partitions}
+            found = {p: ends(consumer, self._topic, p) for p in self._partitions}
+            places = {p: (self._begin(p, low, high), high) for p, (low, high) in found.items()}
             self.catch_up.begin(places)
-            consumer.assign([TopicPartition(self._topic, p, low) for p, (low, _) in places.items()])
+            consumer.assign([TopicPartition(self._topic, p, first) for p, (first, _) in places.items()])
             while not self._stop.is_set():
                 messages = self._sorted_out(consumer.consume(MOST, self._wait_s), waiting)
                 if messages:

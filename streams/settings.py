@@ -21,6 +21,7 @@ from online_models.config import ModelConfig
 from schemas.topics import TopicSpec, named, prefixed
 from schemas.versions import FIRST_VERSION
 from streams.errors import SettingsError
+from streams.serve.settings import ServeSettings
 from streams.variables import PREFIX, leaves, lists_read, refuse_unknown, variable
 
 
@@ -126,6 +127,9 @@ class Settings(BaseSettings):
 
     check_crcs: bool = True
     """Whether records' checksums are verified. The embedded cluster writes none into transaction markers."""
+
+    serve: ServeSettings = ServeSettings()
+    """`nearline serve` (NEARLINE_SERVE__PORT=8080); streams/serve/settings.py says what each means."""
 
     kafka: dict[str, str] = Field(default_factory=dict)
     """Any librdkafka property: NEARLINE_KAFKA__SASL_MECHANISM sets sasl.mechanism. Default: none."""

@@ -71,6 +71,7 @@ COMMANDS = (
         ("nearline model list", "nearline model switch blue", "nearline model retire 1 --yes"),
     ),
     Command("worker", "streams.cli.worker:worker", ("nearline worker", "nearline worker --group evening")),
+    Command("serve", "streams.cli.serve:serve", ("nearline serve", "nearline serve --port 0")),
     Command("topics", "streams.cli.topics:app", ("nearline topics apply", "nearline topics check")),
 )
 """Every command there is."""

@@ -1,0 +1,19 @@
+"""`nearline serve`: the published lists over HTTP, from a process of its own that learns nothing.
+
+::
+
+    recs.home.v1, trending.v1,            ┌ streams.serve.table ┐     streams.serve.api: stored bytes
+    catalog.titles.v1, titles.model.v1 ──►│ a database a part   │────► GET /v1/viewers/…/home, …
+                                          └─────────┬───────────┘
+                                                    └─wakes─► streams.serve.live ─► GET /v1/stream/…
+    viewing.events.v1 ◄── streams.serve.posting ◄──────────────────── POST /v1/events
+
+A request passes `streams.serve.gate` (names, token, sizes, rates), then a route. What is stored goes out as
+it came in: no list is decoded or encoded on the way. `streams.serve.mirror` holds the tables and
+`streams.serve.titles` (names, guards, search); `streams.serve.lists` makes what is derived: a stranger's
+page, similar titles, search. Errors are documents (`streams.serve.problems`), the interface is described by
+itself (`streams.serve.description`), orchestrators ask `streams.serve.probes`. `streams.serve.server` puts it
+together; `streams.serve.settings` is its group of settings.
+
+Any number of servers can run: each reads the topics for itself and keeps nothing that it cannot read again.
+"""

@@ -1,0 +1,165 @@
+"""Lists that are made when they are asked for: a stranger's page, titles like one, what a search finds."""
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+from online_models.neighbours import similarities
+from schemas import topics
+from schemas.codec import decode_trending
+from schemas.fields import Id, Score, Text
+from schemas.lists import Home, Item, Row, Source, Trending
+from schemas.vocabulary import ItemReason, RowKind
+from streams import title_rows
+from streams.serve.mirror import Mirror
+from streams.serve.titles import Audience
+
+__all__ = ["ColdHome", "Found", "Match", "Similar", "cold_home", "search", "similar"]
+
+COLD_TTL_MS: Final = 60_000
+"""A stranger's page is worth asking for again after a minute: trending lists change ten times a second."""
+ON_PAGE, ON_TREND = 0.2, 0.05
+"""What standing first on the viewer's page, or on the trending list, adds to a lexical score in (0, 1]: among
+titles that match about equally the viewer's own come first, and no title passes one that matches clearly
+better (a word begun right counts .85 of it)."""
+CANDIDATES: Final = 100
+"""Matches that are put in order at most."""
+
+
+class ColdHome(Home, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A page for a viewer of whom nothing is known; `cold_start` says so.
+
+    Attributes
+    ----------
+    cold_start
+        True: the page is the same for every stranger, and the viewer's own replaces it with the first event.
+    """
+
+    cold_start: bool
+
+
+class Match(Struct, frozen=True, kw_only=True, gc=False):
+    """A title and how well it fits.
+
+    Attributes
+    ----------
+    title_id
+        The title.
+    score
+        Higher is better; comparable inside one list only.
+    """
+
+    title_id: Id
+    score: Score
+
+
+class Similar(Struct, frozen=True, kw_only=True, gc=False):
+    """Titles that are watched by the viewers of one.
+
+    Attributes
+    ----------
+    title_id
+        The title that was asked for.
+    items
+        The others, most alike first.
+    """
+
+    title_id: Id
+    items: Annotated[tuple[Match, ...], Meta(max_length=1000)]
+
+
+class Found(Struct, frozen=True, kw_only=True, gc=False):
+    """What a search found.
+
+    Attributes
+    ----------
+    query
+        What was asked.
+    items
+        Titles that match, best first.
+    suggestions
+        Where nothing matches: what the viewer may like instead.
+    """
+
+    query: Text
+    items: Annotated[tuple[Match, ...], Meta(max_length=1000)]
+    suggestions: Annotated[tuple[Id, ...], Meta(max_length=1000)]
+
+
+def cold_home(mirror: Mirror, viewer_id: str, audience: Audience, limit: int) -> ColdHome:
+    """Make the page of a viewer who has none: what is trending, or else what is new, under the guards."""
+    found = mirror.trending("global")
+    trending = decode_trending(found.value) if found else None
+    items = tuple(islice(_trending_items(mirror, trending, audience), limit)) if trending else ()
+    row = Row(kind=RowKind.TRENDING_NOW, reason=ItemReason.TRENDING, items=items)
+    if not items:
+        fresh = islice(mirror.book.newest(audience), limit)
+        items = tuple(Item(title_id=title, score=0.0) for title in fresh)
+        row = Row(kind=RowKind.NEW_RELEASES, reason=ItemReason.NEW, items=items)
+    partition, offset = (found.partition, found.offset) if found else (0, 0)
+    topic = mirror.settings.topic(topics.TRENDING)
+    return ColdHome(
+        viewer_id=viewer_id,
+        list_id=f"cold-{partition}-{offset}",
+        seq=0,
+        generated_at_ms=audience.now_ms,
+        expires_at_ms=audience.now_ms + COLD_TTL_MS,
+        model_version=(trending and trending.model_version) or mirror.settings.provenance,
+        source=Source(topic=topic, partition=partition, offset=offset),
+        rows=(row,) if items else (),
+        cold_start=True,
+    )
+
+
+def similar(mirror: Mirror, title_id: str, audience: Audience, limit: int) -> Similar:
+    """Rank a title's neighbours; none where nobody has watched it yet."""
+    config = mirror.settings.model
+    stored = mirror.model.get(title_id.encode())
+    if stored is None:
+        return Similar(title_id=title_id, items=())
+    (own,) = title_rows.unpack([stored.value], config)
+    names = mirror.book.named(own["nbr"].tolist())
+    pairs = [(name, w) for name, w in zip(names, own["nbr_w"].tolist(), strict=True) if name and w > 0]
+    values = mirror.model.get_many([name.encode() for name, _ in pairs])
+    known = [(pair, value) for pair, value in zip(pairs, values, strict=True) if value is not None]
+    if not known:
+        return Similar(title_id=title_id, items=())
+    watches = title_rows.unpack([value for _, value in known], config)["watches"]
+    weights = [weight for (_, weight), _ in known]
+    scores = similarities(weights, watches, float(own["watches"]), alpha=config.cowatch.alpha).tolist()
+    ranked = sorted(
+        zip(scores, (name for (name, _), _ in known), strict=True), key=lambda one: (-one[0], one[1])
+    )
+    items = (Match(title_id=name, score=round(score, 5)) for score, name in ranked)
+    return Similar(title_id=title_id, items=tuple(islice(_allowed(mirror, items, audience), limit)))
+
+
+def search(mirror: Mirror, viewer_id: str, query: str, audience: Audience, limit: int) -> Found:
+    """Find titles, the viewer's own and trending ones a little before the others."""
+    home, stored = mirror.home(viewer_id), mirror.trending("global")
+    trending = [item.title_id for item in decode_trending(stored.value).items] if stored else []
+    page = list(dict.fromkeys(item.title_id for row in (home.rows if home else ()) for item in row.items))
+    extra = dict.fromkeys([*page, *trending], 0.0)
+    for weight, titles in ((ON_PAGE, page), (ON_TREND, trending)):
+        for place, title in enumerate(titles):
+            extra[title] += weight * (1 - place / len(titles))
+    matches = [
+        Match(title_id=hit.title_id, score=round(hit.lexical + extra.get(hit.title_id, 0.0), 4))
+        for hit in mirror.book.find(query, CANDIDATES)
+    ]
+    matches.sort(key=lambda match: (-match.score, match.title_id))
+    items = tuple(islice(_allowed(mirror, matches, audience), limit))
+    instead = [] if items else [t for t in page or trending if mirror.book.allowed(t, audience)]
+    return Found(query=query, items=items, suggestions=tuple(instead[:limit]))
+
+
+def _trending_items(mirror: Mirror, trending: Trending, audience: Audience) -> Iterable[Item]:
+    for item in trending.items:
+        if mirror.book.allowed(item.title_id, audience):
+            yield Item(title_id=item.title_id, score=item.score)
+
+
+def _allowed(mirror: Mirror, matches: Iterable[Match], audience: Audience) -> Iterable[Match]:
+    return (match for match in matches if mirror.book.allowed(match.title_id, audience))

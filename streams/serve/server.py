@@ -1,0 +1,160 @@
+"""The composition root of `nearline serve`: settings in, a running HTTP server out."""
+
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from importlib.metadata import version
+from typing import Final
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from streams.errors import SettingsError
+from streams.metrics import Metrics
+from streams.serve import api, probes, problems
+from streams.serve.description import describe
+from streams.serve.gate import Gate
+from streams.serve.mirror import Mirror
+from streams.serve.posting import Poster
+from streams.settings import Settings
+
+__all__ = ["Server", "build_app", "check_access", "run"]
+
+_LOG = structlog.get_logger(__name__)
+
+BACKLOG: Final = 2_048
+"""Connections that wait to be accepted: a second's worth."""
+OTHERS: Final = 1_000
+"""Connections beside the live streams."""
+STOP_S: Final = 5
+"""Seconds that requests under way get after a signal."""
+ABOUT: Final = """Home pages, trending, similar titles and search of nearline, and a place for events.
+
+Lists are what the topics hold, byte for byte. Errors are problem documents (RFC 9457)."""
+
+
+def build_app(mirror: Mirror, poster: Poster, metrics: Metrics) -> FastAPI:
+    """Put the application together; nothing is started before its lifespan begins."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        mirror.hub.attach()
+        poster.start()
+        try:
+            yield
+        finally:
+            mirror.hub.close()
+            poster.stop()
+
+    app = FastAPI(
+        title="nearline",
+        version=version("nearline"),
+        description=ABOUT,
+        docs_url=None,  # they fetch their scripts from a CDN
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.mirror, app.state.poster, app.state.metrics = mirror, poster, metrics
+    app.include_router(probes.router)
+    app.include_router(api.router)
+    problems.install(app)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign] # FastAPI's documented way
+    serve = mirror.settings.serve
+    app.add_middleware(Gate, settings=serve, metrics=metrics)
+    if serve.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(serve.origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", "Last-Event-ID", "ce-id"],
+            expose_headers=["ETag", api.SOURCE],
+        )
+    return app
+
+
+def check_access(settings: Settings) -> None:
+    """Make sure that nobody else reaches a server without a token.
+
+    Raises
+    ------
+    SettingsError
+        It would listen beyond loopback, and has none.
+    """
+    serve = settings.serve
+    if serve.token is None and not serve.loopback:
+        what = f"the server would answer everybody who reaches {serve.host}"
+        advice = "set NEARLINE_SERVE__TOKEN (16 characters or more), or listen on 127.0.0.1"
+        raise SettingsError(what, why="there is no token", next_step=advice)
+
+
+class Server(uvicorn.Server):
+    """A uvicorn that leaves signals to us, and lets live streams end before it waits for them."""
+
+    def __init__(self, app: FastAPI, mirror: Mirror) -> None:
+        self._mirror = mirror
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # who comes through a proxy has the proxy's address: nobody can invent one
+            timeout_graceful_shutdown=STOP_S,
+            limit_concurrency=mirror.settings.serve.streams + OTHERS,
+            backlog=BACKLOG,
+        )
+        super().__init__(config)
+
+    def end(self) -> None:
+        """Begin to stop; from the server's own thread."""
+        self._mirror.hub.close()
+        self.should_exit = True
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone: `run` has its own handlers."""
+        yield
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Listen.
+
+    Raises
+    ------
+    SettingsError
+        The address cannot be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        what = f"cannot listen on {host}:{port}"
+        advice = "choose another port (--port, NEARLINE_SERVE__PORT; 0 takes any free one)"
+        raise SettingsError(what, why=error.strerror or str(error), next_step=advice) from error
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code.
+
+    Raises
+    ------
+    StreamError
+        A setting is wrong, the broker does not answer, a topic is missing, the folder or the port is taken.
+    """
+    check_access(settings)
+    metrics = Metrics(version=version("nearline"))
+    with bound(settings.serve.host, settings.serve.port) as listening:
+        mirror = Mirror(settings, metrics)
+        server = Server(build_app(mirror, Poster(settings), metrics), mirror)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: server.end())
+        mirror.start()
+        try:
+            _LOG.info("serve_starts", host=settings.serve.host, port=listening.getsockname()[1])
+            server.run(sockets=[listening])
+        finally:
+            mirror.stop()
+        _LOG.info("serve_stops")
+    return 0

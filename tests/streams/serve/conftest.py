@@ -1,0 +1,71 @@
+"""Servers on the embedded cluster: one for all who only read, one on a real port, fresh ones."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from streams.brokers.embedded import EmbeddedCluster
+from streams.serve.mirror import Mirror
+from streams.serve.posting import Poster
+from streams.serve.server import Server, bound, build_app
+from tests.streams.serve.stand import Stand, caught_up
+
+
+@contextmanager
+def filled(stand: Stand) -> Iterator[Mirror]:
+    """Fill a cluster, and give a mirror of it that has caught up."""
+    stand.fill()
+    mirror = stand.mirror()
+    mirror.start()
+    try:
+        caught_up(mirror)
+        yield mirror
+    finally:
+        mirror.stop()
+
+
+@contextmanager
+def served(stand: Stand) -> Iterator[TestClient]:
+    """Serve a filled cluster, and give a client."""
+    with filled(stand) as mirror:
+        app = build_app(mirror, Poster(stand.settings), stand.metrics)
+        with TestClient(app, base_url="http://127.0.0.1") as client:
+            yield client
+
+
+@pytest.fixture
+def stand(embedded: EmbeddedCluster, tmp_path: Path) -> Stand:
+    """Give a cluster with the product's topics, empty."""
+    return Stand(embedded, tmp_path)
+
+
+@pytest.fixture
+def client(stand: Stand) -> Iterator[TestClient]:
+    """Give a client of a server of its own, which has caught up with a filled cluster."""
+    with served(stand) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """Give a client of a server that everybody shares who changes nothing."""
+    with EmbeddedCluster() as cluster, served(Stand(cluster, tmp_path_factory.mktemp("serve"))) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the address of a server that really listens, with a filled cluster behind it."""
+    with EmbeddedCluster() as cluster:
+        stand = Stand(cluster, tmp_path_factory.mktemp("served"))
+        with filled(stand) as mirror, bound("127.0.0.1", 0) as listening:
+            server = Server(build_app(mirror, Poster(stand.settings), stand.metrics), mirror)
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+            thread.start()
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+            server.should_exit = True
+            thread.join()

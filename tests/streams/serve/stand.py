@@ -1,0 +1,110 @@
+"""What server tests stand on: topics on the embedded cluster, filled as the stages would have left them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from online_models.config import ModelConfig
+from online_models.titles import TitleTable, title_key
+from schemas import Tags, Title, topics
+from schemas.codec import encode
+from schemas.lists import Home, Item, Row, Source, Trending, TrendingItem
+from schemas.titles import Availability
+from schemas.vocabulary import ItemReason, RowKind
+from streams import title_rows
+from streams.brokers.embedded import EmbeddedCluster
+from streams.kafka_clients import Message, consumer, producer
+from streams.metrics import Metrics
+from streams.serve.mirror import Mirror
+from streams.settings import Settings
+from streams.watching import parts_of
+
+TITLES = (
+    Title(
+        title_id="tide", name="Paper Tide", tags=Tags(genre=("Drama",), mood=("tender",)), release_ms=10**12
+    ),
+    Title(
+        title_id="engine",
+        name="Copper Engine",
+        tags=Tags(genre=("Comedy",)),
+        maturity=16,
+        release_ms=2 * 10**12,
+    ),
+    Title(title_id="coast", name="Salt Coast", availability=Availability(countries=("DE",)), release_ms=3),
+    Title(title_id="gone", name="Gone Already", availability=Availability(end_ms=10**12)),
+)
+
+
+class Stand:
+    """A cluster and what is on it, as the stages would have left it."""
+
+    def __init__(self, cluster: EmbeddedCluster, folder: Path) -> None:
+        self.settings = Settings.load(brokers=cluster.bootstrap_servers, state_dir=folder)
+        cluster.create(spec.name for spec in self.settings.topic_table().values())
+        self.writer = producer(self.settings)
+        self.metrics = Metrics()
+
+    def put(self, topic: str, key: str, value: bytes | None) -> None:
+        """Write a record and wait until it is there."""
+        self.writer.produce(self.settings.topic(topic), value, key.encode())
+        assert self.writer.flush(10) == 0
+
+    def fill(self) -> None:
+        """Write a catalogue, a trending list, a title model, and Ada's page."""
+        for title in TITLES:
+            self.put(topics.CATALOG, title.title_id, encode(title))
+        self.put(topics.TRENDING, "global", encode(trending("tide", "engine", "coast", "gone")))
+        self.put(topics.HOME, "ada", encode(page("ada", 1, "engine", "tide")))
+        for key, value in model_rows(self.settings.model):
+            self.put(topics.TITLE_MODEL, key, value)
+
+    def mirror(self) -> Mirror:
+        """Return a mirror of the topics."""
+        return Mirror(self.settings, self.metrics)
+
+    def events(self) -> list[Message]:
+        """Return the viewing events that were produced."""
+        reader = consumer(self.settings, {"enable.partition.eof": True})
+        places = parts_of(reader, self.settings.topic(topics.EVENTS))
+        reader.assign(places)
+        found, left = [], len(places)
+        while left:
+            for message in reader.consume(100, 0.1):
+                left -= message.error() is not None
+                found += [message] if message.error() is None else []
+        reader.close()
+        return found
+
+
+def trending(*titles: str) -> Trending:
+    """Return a trending list."""
+    items = tuple(TrendingItem(title_id=t, score=float(9 - n)) for n, t in enumerate(titles))
+    return Trending(scope="global", generated_at_ms=1_700_000_000_000, half_life_s=86_400.0, items=items)
+
+
+def page(viewer: str, seq: int, *titles: str) -> Home:
+    """Return a page of one row."""
+    items = tuple(Item(title_id=t, score=float(-n)) for n, t in enumerate(titles))
+    return Home(
+        viewer_id=viewer, list_id=f"0-{seq}-{seq}", seq=seq, generated_at_ms=1_700_000_000_000,
+        expires_at_ms=1_700_086_400_000, model_version="1@x",
+        source=Source(topic="viewing.events.v1", partition=0, offset=seq),
+        rows=(Row(kind=RowKind.TOP_PICKS, reason=ItemReason.TASTE, items=items),),
+    )  # fmt: skip
+
+
+def model_rows(config: ModelConfig) -> list[tuple[str, bytes]]:
+    """Return rows of three titles; those who watch `tide` watch `engine`, and a little `coast`."""
+    table = TitleTable(config)
+    rows = table.intern(["tide", "engine", "coast"])
+    table.arrays.watches[rows] = (9.0, 4.0, 1.0)
+    table.arrays.nbr[rows[0], :2] = rows[1:]
+    table.arrays.nbr_w[rows[0], :2] = (6.0, 1.0)
+    assert title_key("tide") in table.arrays.key
+    return [(key.decode(), value or b"") for key, value in title_rows.pack(table, rows.astype(np.int32))]
+
+
+def caught_up(mirror: Mirror) -> None:
+    """Wait until a mirror is ready."""
+    for table in mirror._tables.values():
+        table._reader.wait()

@@ -1,0 +1,141 @@
+"""What every request passes first, without a cluster."""
+
+import base64
+
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+
+from schemas.codec import MAX_EVENT_BYTES
+from streams.errors import SettingsError
+from streams.metrics import Metrics
+from streams.serve import problems
+from streams.serve.gate import ADDRESSES, Gate, Rates
+from streams.serve.server import check_access
+from streams.serve.settings import ServeSettings
+from streams.settings import Settings
+
+TOKEN = "a-token-of-" + "sixteen"
+
+
+def _client(settings: ServeSettings, url: str = "http://127.0.0.1:8080") -> TestClient:
+    """Put an application that repeats the length of what it gets behind a gate."""
+    app = FastAPI()
+    problems.install(app)
+
+    @app.api_route("/echo", methods=["GET", "POST"])
+    async def echo(request: Request) -> int:
+        return len(await request.body())
+
+    @app.get("/readyz")
+    async def readyz() -> str:
+        return "ready"
+
+    app.add_middleware(Gate, settings=settings, metrics=Metrics())
+    return TestClient(app, base_url=url)
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1:8080", "localhost:8080", "[::1]:8080", "localhost"])
+def test_without_a_token_loopbacks_names_are_answered(name: str) -> None:
+    """With any port."""
+    assert _client(ServeSettings()).get("/echo", headers={"Host": name}).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", ""])
+def test_without_a_token_other_names_are_not(name: str) -> None:
+    """A page that rebinds its own name to this machine reads nothing."""
+    answer = _client(ServeSettings()).get("/echo", headers={"Host": name})
+    assert answer.status_code == 421
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def _basic(password: str) -> str:
+    return "Basic " + base64.b64encode(f"anyone:{password}".encode()).decode()
+
+
+@pytest.mark.parametrize("given", [f"Bearer {TOKEN}", f"bearer {TOKEN}", _basic(TOKEN)])
+def test_with_a_token_whoever_shows_it_is_answered(given: str) -> None:
+    """As a bearer or as a password, under any name."""
+    client = _client(ServeSettings(token=SecretStr(TOKEN)), "http://tv.example")
+    assert client.get("/echo", headers={"Authorization": given}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "given", ["", "Bearer", "Bearer x", f"Bearer {TOKEN}x", TOKEN, _basic("x"), "Basic %", f"Digest {TOKEN}"]
+)
+def test_with_a_token_nobody_else_is(given: str) -> None:
+    """But for the probes, which have none."""
+    client = _client(ServeSettings(token=SecretStr(TOKEN)))
+    answer = client.get("/echo", headers={"Authorization": given} if given else {})
+    assert answer.status_code == 401
+    assert "Bearer" in answer.headers["www-authenticate"]
+    assert client.get("/readyz").status_code == 200
+
+
+def test_other_origins_change_nothing_unless_they_are_listed() -> None:
+    """They may read what the browser lets them: CORS is another matter."""
+    own, other = "http://127.0.0.1:8080", "https://tv.example"
+    closed, open_ = _client(ServeSettings()), _client(ServeSettings(origins=(other,)))
+    assert closed.post("/echo", headers={"Origin": other}).status_code == 403
+    assert closed.post("/echo", headers={"Origin": "null"}).status_code == 403
+    assert closed.post("/echo", headers={"Origin": own}).status_code == 200
+    assert closed.post("/echo").status_code == 200
+    assert open_.post("/echo", headers={"Origin": other}).status_code == 200
+
+
+def test_a_body_is_bounded_whether_its_length_is_told_or_not() -> None:
+    """The largest event fits; a byte more does not, also in pieces."""
+    client = _client(ServeSettings())
+    assert client.post("/echo", content=b"x" * MAX_EVENT_BYTES).json() == MAX_EVENT_BYTES
+    assert client.post("/echo", content=b"x" * (MAX_EVENT_BYTES + 1)).status_code == 413
+    pieces = (b"x" * 1_000 for _ in range(MAX_EVENT_BYTES // 1_000 + 1))
+    assert client.post("/echo", content=pieces).status_code == 413
+    assert client.post("/echo", content=b"x", headers={"Content-Length": "a"}).status_code == 413
+
+
+def test_one_address_asks_so_often_and_no_more() -> None:
+    """Who asked too often is told when to come again."""
+    client = _client(ServeSettings(rate=2.0))
+    answers = [client.get("/echo").status_code for _ in range(4)]
+    assert answers[:2] == [200, 200]
+    assert answers[3] == 429
+
+
+def test_addresses_are_remembered_up_to_a_bound() -> None:
+    """A million addresses cost what ten thousand do, and one's rate is not another's."""
+    rates = Rates(1.0, clock=lambda: 0.0)
+    assert all(rates.allows(str(n)) for n in range(ADDRESSES + 100))
+    assert len(rates._buckets) == ADDRESSES
+    assert not rates.allows(str(ADDRESSES + 99))
+
+
+def test_every_answer_says_what_a_browser_may_do() -> None:
+    """Refusals, too."""
+    client = _client(ServeSettings())
+    for headers in ({}, {"Host": "evil.example"}):
+        given = client.get("/echo", headers=headers).headers
+        assert given["x-content-type-options"] == "nosniff"
+        assert "default-src 'self'" in given["content-security-policy"]
+
+
+def test_beyond_loopback_a_token_is_needed() -> None:
+    """Before anything listens; the error says which variable."""
+    check_access(Settings(serve=ServeSettings(host="::1")))
+    anywhere = "0.0.0.0"  # noqa: S104 - that it is refused is the point
+    check_access(Settings(serve=ServeSettings(host=anywhere, token=SecretStr(TOKEN))))
+    for host in (anywhere, "::", "tv.example"):
+        with pytest.raises(SettingsError, match="NEARLINE_SERVE__TOKEN"):
+            check_access(Settings(serve=ServeSettings(host=host)))
+
+
+def test_the_token_is_in_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither of the settings nor of what is wrong with them."""
+    monkeypatch.setenv("NEARLINE_SERVE__TOKEN", TOKEN)
+    settings = Settings.load()
+    assert settings.serve.token is not None
+    assert TOKEN not in repr(settings)
+    monkeypatch.setenv("NEARLINE_SERVE__TOKEN", "short")
+    with pytest.raises(SettingsError) as error:
+        Settings.load()
+    assert "short" not in str(error.value).replace("shorter", "")

@@ -1,0 +1,55 @@
+"""`nearline serve`: what it refuses, how it starts, and how it ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from streams.brokers.embedded import EmbeddedCluster
+from streams.cli import main
+from streams.settings import Settings
+
+
+def test_beyond_loopback_without_a_token_is_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything is connected; the error names the variable."""
+    assert main(["serve", "--host", "192.0.2.1", "--port", "0"]) == 2
+    assert "NEARLINE_SERVE__TOKEN" in capsys.readouterr().err
+
+
+def test_a_taken_port_is_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """With what to do about it."""
+    import socket  # noqa: PLC0415 - the only test that needs it
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert main(["serve", "--port", str(taken.getsockname()[1])]) == 2
+    assert "--port" in capsys.readouterr().err
+
+
+def test_it_serves_until_it_is_told_to_stop(embedded: EmbeddedCluster, tmp_path: Path) -> None:
+    """Its log says where it listens; SIGTERM ends it with code 0, an open live stream notwithstanding."""
+    settings = Settings.load(brokers=embedded.bootstrap_servers)
+    embedded.create(spec.name for spec in settings.topic_table().values())
+    child = subprocess.Popen(
+        [sys.executable, "-m", "streams", "serve", "--port", "0", "--state-dir", str(tmp_path)],
+        env=os.environ | {"NEARLINE_BROKERS": embedded.bootstrap_servers, "NEARLINE_LOG_FORMAT": "json"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert child.stderr is not None
+        lines = map(json.loads, child.stderr)
+        port = next(line["port"] for line in lines if line["event"] == "serve_starts")
+        waited = [next(line for line in lines if line["event"] == "table_caught_up") for _ in range(4)]
+        assert len(waited) == 4
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/stream/viewers/ada", timeout=10) as stream:
+            assert stream.readline() == b"retry: 1000\n"
+            child.send_signal(signal.SIGTERM)
+            assert child.wait(20) == 0
+    finally:
+        child.kill()
+        child.wait()
