@@ -20,6 +20,7 @@ thumb up, double   liked: the weight of what was watched, at least 1, and 1 or 2
 thumb down         rejected (2): what was counted is taken back, the title leaves the history
 stars              >= 4 liked (1), <= 2 rejected (1); between them known: never shown again
 onboarding         liked (.5)
+history            liked (1) or rejected (.5) by the viewer; titles have counted it already
 my list            a wish (.5) that moves the counters only
 search, clicked    a bonus if it is watched
 impression         three without a play: faintly rejected (.05), on the viewer's list only
@@ -123,6 +124,7 @@ class Judge:
             ev.Rate: self._rate,
             ev.MyList: self._my_list,
             ev.Preferences: self._preferences,
+            ev.History: self._history,
             ev.Search: self._search,
         }
         if self.config.ignored_after:
@@ -177,3 +179,7 @@ class Judge:
 
     def _preferences(self, event: ev.Preferences) -> tuple[Verdict, ...]:
         return tuple(Verdict(title, Action.POSITIVE, self.config.wish) for title in event.liked_titles)
+
+    def _history(self, event: ev.History) -> tuple[Verdict, ...]:
+        liked = [Verdict(title, Action.POSITIVE, 1.0) for title in event.liked]
+        return (*liked, *(Verdict(title, Action.REJECT, self.config.quick_stop) for title in event.rejected))

@@ -27,6 +27,7 @@ __all__ = [
     "columns",
     "decayed",
     "feedback_of",
+    "without",
 ]
 
 BLOCK = 128
@@ -118,6 +119,15 @@ def first_rows(signals: Signals, n: int) -> Signals:
     """Return the first ``n`` rows."""
     columns: list[Any] = [column[:n] for column in signals]
     return Signals(*columns)
+
+
+def without(signals: Signals, rows: Sequence[int]) -> Signals:
+    """Return signals of which some rows say nothing to titles."""
+    if not rows:
+        return signals
+    action = signals.action.copy()
+    action[list(rows)] = Action.NOTED
+    return signals._replace(action=action)
 
 
 class ViewerSide:

@@ -165,6 +165,12 @@ class ViewerTable:
         found = [Rejection(self.titles.ids[t], float(w), int(at)) for t, w, at in held if t >= 0]
         return sorted(found, key=lambda one: (-one.at_ms, one.title_id))
 
+    def forget(self, viewer_id: str) -> None:
+        """Give a hot viewer's slot back, as if they had never been met; a cold one is no matter."""
+        slot = self._slots.get(viewer_id)
+        if slot is not None:
+            self._evict(slot)
+
     def snapshot(self) -> bytes:
         """Return the hot viewers as bytes (:mod:`online_models.snapshots`), without the titles."""
         facts = {"seed": self.seed, "clock": self._clock, "slots": self._slots}

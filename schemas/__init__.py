@@ -13,6 +13,7 @@ opened.
 * `Rate`: a thumb or stars. `MyList`: put on or taken off the viewer's own list. `Preferences`: what the
 viewer said
   about themselves.
+* `Identify`: an anonymous viewer signed in. `History`: what a viewer watched before they were this viewer.
 
 In comes also the catalogue, `Title`. Out go `Home` (a viewer's page), `Trending` (a scope's list) and
 `DeadLetter` (a record that could not be used, and why). `Experiment` says what varies for whom,
@@ -42,7 +43,7 @@ hold us to it.
 
 Where to read on
 ----------------
-`schemas.events` and its three parts (base, playback, interaction), `schemas.titles`, `schemas.lists`,
+`schemas.events` and its parts (base, playback, interaction, identity), `schemas.titles`, `schemas.lists`,
 `schemas.dead_letters`; then `schemas.codec`, the only door between bytes and these; `schemas.errors` for what
 may come out of it instead of a message.
 """
@@ -52,6 +53,8 @@ from schemas.errors import ContractError, DecodeError, EncodeError, Reason, Sche
 from schemas.events import (
     Browse,
     Event,
+    History,
+    Identify,
     Impression,
     ListAction,
     MyList,
@@ -80,7 +83,9 @@ __all__ = [
     "DecodeError",
     "EncodeError",
     "Event",
+    "History",
     "Home",
+    "Identify",
     "Impression",
     "Item",
     "ItemReason",

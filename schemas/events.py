@@ -13,6 +13,7 @@ playback's total so far, so that a lost or repeated heartbeat changes nothing.
 from typing import get_args
 
 from schemas.base import ViewingEvent
+from schemas.identity import History, Identify
 from schemas.interaction import (
     Browse,
     Impression,
@@ -31,6 +32,8 @@ __all__ = [
     "EVENT_TYPES",
     "Browse",
     "Event",
+    "History",
+    "Identify",
     "Impression",
     "ListAction",
     "MyList",
@@ -61,6 +64,8 @@ Event = (
     | Select
     | Preferences
     | MyList
+    | Identify
+    | History
 )
 """Any viewing event; what `schemas.codec.decode_event` returns."""
 

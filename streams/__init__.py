@@ -81,7 +81,7 @@ Versions of the model side by side: `streams.register` (which there are), `strea
 operator does).
 
 Over HTTP: `streams.serve`, a process of its own that reads what the stages published.
-Search: `streams.title_index`.
+Search: `streams.title_index`. Who is who: `streams.sign_in`.
 
 Commands: `streams.cli`, and what stands behind them: `streams.brokers` (an embedded cluster, a local Kafka,
 the topics), `streams.ratings`, `streams.producing`, `streams.pacing`, `streams.simulating`,

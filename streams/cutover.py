@@ -32,7 +32,7 @@ from streams.partition_rows import ROLE
 from streams.stage import Outcome, Record, StateView
 from streams.versions import Standing
 
-__all__ = ["Role", "VersionedStep", "role_at_birth"]
+__all__ = ["Role", "VersionedStep", "add", "role_at_birth"]
 
 _LOG = structlog.get_logger(__name__)
 
@@ -130,13 +130,13 @@ class VersionedStep(ABC):
             self._role = self._role._replace(other=name)
             out.rows.append(ROLE.row(self._role))
         for n, marker in self._confirmed(records, marked):
-            _add(out, self._told(records[start:n]))
+            add(out, self._told(records[start:n]))
             took_over = self._turn(marker, records[n])
             out.rows.append(ROLE.row(self._role))
             if took_over:
                 return replace(out, until=records[n].offset)
             start = n + 1
-        _add(out, self._told(records[start:]))
+        add(out, self._told(records[start:]))
         return out
 
     def _told(self, records: Sequence[Record]) -> Outcome:
@@ -176,7 +176,7 @@ class VersionedStep(ABC):
         return self._role.live and not was_live
 
 
-def _add(out: Outcome, part: Outcome) -> None:
+def add(out: Outcome, part: Outcome) -> None:
     """Put an outcome behind another: of a row that both change, the later value is the one that stays."""
     out.rows.extend(part.rows)
     out.dead_letters.extend(part.dead_letters)

@@ -13,7 +13,7 @@ from online_models.catalogue import country_code
 from online_models.feedback import Judge, Verdict
 from online_models.viewer_side import Columns, columns
 from online_models.viewers import hash_ids
-from schemas import DecodeError, Event, Preferences, Reason
+from schemas import DecodeError, Event, History, Identify, Preferences, Reason
 from schemas.codec import check_key, decode_event
 from schemas.dead_letters import DeadLetter
 from schemas.partitioner import partition_for
@@ -33,6 +33,15 @@ class Told(NamedTuple):
     """Event time, ms."""
 
 
+class SignedIn(NamedTuple):
+    """An anonymous viewer who said who they are."""
+
+    event: Identify
+    offset: int
+    at: int
+    """Event time, ms."""
+
+
 @dataclass(slots=True)
 class Intake:
     """A batch, judged."""
@@ -47,6 +56,10 @@ class Intake:
     """One for each verdict: the viewer's country as a code, 0 where the event does not say."""
     told: list[Told] = field(default_factory=list)
     """Stated preferences, in order."""
+    signed_in: list[SignedIn] = field(default_factory=list)
+    """Anonymous viewers who signed in, in order."""
+    brought: list[int] = field(default_factory=list)
+    """Which verdicts viewers brought along from elsewhere: titles do not learn from them."""
     dead_letters: list[DeadLetter] = field(default_factory=list)
     newest_ms: int = 0
     """Newest event time, of the usable records."""
@@ -99,13 +112,21 @@ class Clerk:
         at, offset = happened_ms(event, record), record.offset
         out.newest_ms = max(out.newest_ms, at)
         name, viewer, country = event.event_id, event.viewer_id, _code(event.country)
+        first = len(out.verdicts)
         for n, verdict in enumerate(self._judge(event)):
             out.verdicts.append((viewer, verdict, at))
             out.event_ids.append(f"{name}\0{n}" if n else name)
             out.offsets.append(offset)
             out.countries.append(country)
-        if type(event) is Preferences:
-            out.told.append(Told(event, offset, at))
+        match event:
+            case Preferences():
+                out.told.append(Told(event, offset, at))
+            case Identify() if event.known_as != viewer:
+                out.signed_in.append(SignedIn(event, offset, at))
+            case History():
+                out.brought.extend(range(first, len(out.verdicts)))
+            case _:
+                pass
 
     def _check_partition(self, viewer_id: str, record: Record) -> None:
         if (

@@ -20,11 +20,11 @@ from online_models.feedback import Action, Judge
 from online_models.kernels.layout import I4, Feedback, Signals
 from online_models.rows import VIEWER_ROWS
 from online_models.viewer_arrays import NO_LIMIT
-from online_models.viewer_side import ViewerSide
+from online_models.viewer_side import ViewerSide, without
 from schemas import topics
 from streams import partition_rows, viewer_rows
 from streams import signals as wire
-from streams.cutover import VersionedStep
+from streams.cutover import VersionedStep, add
 from streams.handover import Handover
 from streams.intake import Clerk, Intake
 from streams.lead import LATE_MS, Lead
@@ -33,6 +33,7 @@ from streams.pages import Cause, PageEncoder
 from streams.quality import Quality
 from streams.replica import Replica
 from streams.settings import Settings
+from streams.sign_in import SignIns, cut
 from streams.stage import Message, Outcome, Record, StageSpec, StateView
 from streams.versions import OneVersion, Standing
 
@@ -117,7 +118,8 @@ class ViewersStep(VersionedStep):
         settings = stage.settings
         self._stage, self._partition, self._settings = stage, partition, settings
         self._side = ViewerSide(stage.replica.titles, stage.replica.catalogue)
-        self._load = viewer_rows.loader(store, settings.model)
+        self._sign_ins = SignIns(store, settings, partition)
+        self._load = self._sign_ins.loader
         self._clerk = Clerk(
             Judge(settings.model.reward),
             stage=STAGE,
@@ -140,10 +142,23 @@ class ViewersStep(VersionedStep):
         stage.lead.catches_up(partition, late=self.silent)
 
     def learn(self, records: Sequence[Record]) -> Outcome:
-        """Learn a batch and refresh the pages of the viewers that it moved; a shadow makes none."""
+        """Learn a batch and refresh the pages of the viewers that it moved; a shadow makes none.
+
+        It is cut behind each sign-in, so that what a viewer does afterwards is not handed over with it.
+        """
+        intake = self._clerk.read(records)
+        if not intake.signed_in:
+            return self._learn(records, intake)
+        out = Outcome()
+        for part, one in cut(records, intake.signed_in):
+            add(out, self._learn(part, self._clerk.read(part)))
+            if one is not None:
+                add(out, self._sign_ins.hand_over(self._side.viewers, one, silent=self.silent))
+        return out
+
+    def _learn(self, records: Sequence[Record], intake: Intake) -> Outcome:
         late = time.time() * 1000 - records[-1].timestamp > LATE_MS
         self._stage.lead.catches_up(self._partition, late=self.silent and late)
-        intake = self._clerk.read(records)
         out = Outcome(dead_letters=intake.dead_letters)
         moved = self._take_told(intake)
         touched = {slot for slot, _, _ in moved}
@@ -152,7 +167,7 @@ class ViewersStep(VersionedStep):
             signals = self._observe(feedback)
             fresh = self._fresh(feedback, signals, intake)
             self._locate(feedback, fresh, intake.countries)
-            self._tell_titles(signals, out)
+            self._tell_titles(without(signals, intake.brought), out)
             touched.update(feedback.viewer[fresh].tolist())
             moved += self._moved(feedback, signals, fresh, intake.offsets)
         if moved and not self.silent:

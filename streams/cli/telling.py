@@ -5,6 +5,8 @@ from collections.abc import Callable
 from schemas import Event
 from schemas.events import (
     Browse,
+    History,
+    Identify,
     Impression,
     ListAction,
     MyList,
@@ -51,7 +53,7 @@ def told(event: Event, name: Callable[[str], str]) -> str:
         case Skip() | Select() | Impression():
             verb = {Skip: "turned down", Select: "opened", Impression: "saw"}[type(event)]
             return f"{verb} {name(event.title_id)}"
-        case Search() | Browse() | Preferences():
+        case _:
             return _looked(event, name)
 
 
@@ -68,7 +70,7 @@ def _played(event: Play | Progress | Pause | Stop, title: str) -> str:
             return f"watched {_minutes(event.watched_s)} of {title} {end}"
 
 
-def _looked(event: Search | Browse | Preferences, name: Callable[[str], str]) -> str:
+def _looked(event: Search | Browse | Preferences | Identify | History, name: Callable[[str], str]) -> str:
     match event:
         case Search():
             opened = f" and opened {name(event.clicked_title_id)}" if event.clicked_title_id else ""
@@ -77,6 +79,10 @@ def _looked(event: Search | Browse | Preferences, name: Callable[[str], str]) ->
             return f"looked around {event.surface}"
         case Preferences():
             return f"likes {', '.join(event.genres)}" if event.genres else "said what they like"
+        case Identify():
+            return "signed in"
+        case History():
+            return f"brought {len(event.liked)} titles along"
 
 
 def _minutes(seconds: float) -> str:

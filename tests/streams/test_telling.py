@@ -8,6 +8,8 @@ from schemas import Event
 from schemas.events import (
     EVENT_TYPES,
     Browse,
+    History,
+    Identify,
     Impression,
     ListAction,
     MyList,
@@ -45,6 +47,8 @@ CASES: list[tuple[Event, str]] = [
     (Browse(**WHO, surface="home", dwell_s=3), "looked around home"),
     (Preferences(**WHO, genres=("Drama", "Crime")), "likes Drama, Crime"),
     (Preferences(**WHO), "said what they like"),
+    (Identify(**WHO, known_as="ada"), "signed in"),
+    (History(**WHO, liked=("sky", "sea")), "brought 2 titles along"),
 ]
 
 

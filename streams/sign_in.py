@@ -1,0 +1,127 @@
+"""Sign-in: what an anonymous viewer did becomes a `history` event of the viewer that they turn out to be.
+
+The two have different keys and perhaps different partitions, and nobody may write the other's row. So the
+owner of the anonymous row hands its content over the way everything else about a viewer arrives: as an event
+on ``viewing.events.v1``, keyed by the viewer. It goes out in the transaction that deletes the anonymous row
+and its page, so it is there once, whatever crashes; a second `identify` finds nothing to hand over.
+"""
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
+
+from online_models.viewers import ViewerTable
+from schemas import History, Identify, topics
+from schemas.codec import encode
+from streams import viewer_rows
+from streams.intake import SignedIn
+from streams.settings import Settings
+from streams.stage import Message, Outcome, Record, StateView, Target
+
+__all__ = ["MOST_LIKED", "SignIns", "cut"]
+
+MOST_LIKED = 128
+"""Liked titles that are handed over, the newest: more than the 80 that represent a viewer."""
+_OFFSET = attrgetter("offset")
+
+
+def cut(
+    records: Sequence[Record], signed_in: Sequence[SignedIn]
+) -> Iterator[tuple[Sequence[Record], SignedIn | None]]:
+    """Yield a batch in parts, each with the sign-in that ends it; the last part may end without one."""
+    start = 0
+    for one in signed_in:
+        end = bisect_right(records, one.offset, key=_OFFSET)
+        yield records[start:end], one
+        start = end
+    if start < len(records):
+        yield records[start:], None
+
+
+class SignIns:
+    """Sign-ins of one partition of viewers.
+
+    Parameters
+    ----------
+    store
+        The partition's committed state.
+    settings
+        Topics, and the model whose rows are read.
+    partition
+        Which.
+    """
+
+    def __init__(self, store: StateView, settings: Settings, partition: int) -> None:
+        self._store, self._load = store, viewer_rows.loader(store, settings.model)
+        self._events = settings.topic(topics.EVENTS)
+        self._home: Target = settings.topic(topics.HOME), partition
+        self._departed: dict[str, int] = {}
+
+    def loader(self, viewer_ids: Sequence[str]) -> Sequence[bytes | None]:
+        """Read viewers that are not hot, but for those whose deletion is not committed yet."""
+        rows = self._load(viewer_ids)
+        if self._departed:
+            applied = self._store.applied
+            self._departed = {viewer: offset for viewer, offset in self._departed.items() if offset > applied}
+        if not self._departed:
+            return rows
+        return [None if v in self._departed else row for v, row in zip(viewer_ids, rows, strict=True)]
+
+    def hand_over(self, viewers: ViewerTable, one: SignedIn, *, silent: bool) -> Outcome:
+        """Move what an anonymous viewer did to the viewer that they are, and forget them.
+
+        Parameters
+        ----------
+        viewers
+            The partition's hot viewers.
+        one
+            Who signed in.
+        silent
+            Nothing goes out: a version that does not publish reads the event of the one that does.
+        """
+        anonymous, out = one.event.viewer_id, Outcome()
+        (slot,) = viewers.acquire([anonymous], self.loader).tolist()
+        history = history_of(viewers, one)
+        if history is not None and not silent:
+            message: Message = {"key": history.viewer_id.encode(), "value": encode(history)}
+            out.outputs[self._events, None] = [message]
+        if viewers.arrays.seq[slot] > 0 and not silent:
+            out.outputs[self._home] = [{"key": anonymous.encode(), "value": None}]
+        out.rows.append((anonymous.encode(), None))
+        viewers.forget(anonymous)
+        self._departed[anonymous] = one.offset
+        return out
+
+
+def history_of(viewers: ViewerTable, one: SignedIn) -> History | None:
+    """Return the event that says what an anonymous viewer did; None if they did nothing that counts."""
+    event = one.event
+    liked = [title for title, yes in viewers.known(event.viewer_id) if yes and title]
+    turned_down = [
+        rejection.title_id for rejection in viewers.rejected(event.viewer_id) if rejection.title_id
+    ]
+    if not liked and not turned_down:
+        return None
+    return History(
+        event_id=derived_id(event),
+        viewer_id=event.known_as,
+        event_time_ms=one.at,
+        tenant_id=event.tenant_id,
+        country=event.country,
+        liked=tuple(liked[-MOST_LIKED:]),
+        rejected=tuple(turned_down),
+    )
+
+
+def derived_id(event: Identify) -> str:
+    """Return the id of the event that an `identify` becomes: the same in every replay.
+
+    Examples
+    --------
+    >>> about = {"viewer_id": "anon", "event_time_ms": 10**12, "known_as": "ada"}
+    >>> derived_id(Identify(event_id="e1", **about))
+    'identified-589fde65e4c069a095f9f1a56bafd492'
+    """
+    text = f"{event.viewer_id}\0{event.event_id}".encode()
+    return f"identified-{hashlib.blake2b(text, digest_size=16).hexdigest()}"
