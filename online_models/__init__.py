@@ -81,9 +81,9 @@ Where to read on
 `recommender` (the façade), `viewer_side` and `title_side`, `config` (every constant and its source),
 `rows` and `row_versions` (what is stored, and how it changes), `snapshots` (models as bytes), `experts` (the
 same as River rankers), `guest_experts` (River's rankers in our blend), `cohorts`, `tag_affinity` and
-`micro_genres` (models for rows and explanations, beside the blend), `bandits` and `bandit_estimates` (which
-of a few arms to show, and what another choice would have earned), `experiments` (which arm is better, and how
-sure one may be), `neighbours` (titles like one), `checks` (the contracts that every model passes),
+`micro_genres` (models for rows and explanations, beside the blend), `bandits` (which of a
+few arms to show), `experiments` (which arm is better, and how sure one may be), `neighbours` (titles like
+one), `checks` (the contracts that every model passes),
 `evaluation` and `simulation`. Names below load on first use: to read the configuration costs no compiler.
 """
 

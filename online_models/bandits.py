@@ -6,7 +6,7 @@ r"""Bandits: which of a few arms to show, learned from what came of showing them
 
 under Beta posteriors of its rate of reward. The probability is integrated, not sampled: one number for every
 viewer in the same situation, so that the propensity that a list logs is exact, and estimates made from logs
-(:mod:`online_models.bandit_estimates`) are unbiased. The viewer's own draw is a race with keyed exponential
+(:mod:`online_models.experiments.off_policy`) are unbiased. The viewer's own draw is a race with keyed exponential
 times, :math:`\arg\min_a E_a / p_a`: the same in every process, and when probabilities move a little, few
 viewers see another arm.
 
