@@ -6,9 +6,9 @@ r"""Bandits: which of a few arms to show, learned from what came of showing them
 
 under Beta posteriors of its rate of reward. The probability is integrated, not sampled: one number for every
 viewer in the same situation, so that the propensity that a list logs is exact, and estimates made from logs
-(:mod:`online_models.experiments.off_policy`) are unbiased. The viewer's own draw is a race with keyed exponential
-times, :math:`\arg\min_a E_a / p_a`: the same in every process, and when probabilities move a little, few
-viewers see another arm.
+(:mod:`online_models.experiments.off_policy`) are unbiased. The viewer's own draw is a race with keyed
+exponential times, :math:`\arg\min_a E_a / p_a`: the same in every process, and when probabilities move a
+little, few viewers see another arm.
 
 *Discounted*: wins and trials halve in event time (Raj and Kalyani, 2017), so tastes may change. *Informed*:
 an arm's prior mean is the pooled rate of all arms of the decision; once an arm is established, newcomers

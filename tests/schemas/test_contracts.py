@@ -40,7 +40,15 @@ DECODERS: dict[str, Any] = {
     "model_switch": decode_model_switch,
     "switch_marker": decode_switch_marker,
 }
-NEW = {"model_version", "model_switch", "switch_marker", "experiment", "experiment_result"}
+NEW = {
+    "history",
+    "identify",
+    "model_version",
+    "model_switch",
+    "switch_marker",
+    "experiment",
+    "experiment_result",
+}
 """Messages that no release has yet."""
 EXAMPLES = sorted((contracts.FOLDER / "examples").glob("*.json"))
 PASSING = [path for path in EXAMPLES if path.name.endswith(".pass.json")]
