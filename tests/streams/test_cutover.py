@@ -98,7 +98,7 @@ class Plan:
         epoch = 1 + max((number for number, _ in self.known), default=0)
         if not forged:
             self.known.add((epoch, name))
-        value = encode(marker(epoch + forged, name))
+        value = encode(marker(epoch + 1_000 * forged, name))  # a number that no decision will get
         self.log.append(record(value, MARKER_KEY, offset=len(self.log)))
 
     def run(self, name: str, most: int, *, crash: bool = False) -> bool:
