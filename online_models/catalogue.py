@@ -115,6 +115,11 @@ class Catalogue:
         self._version += 1
 
     @property
+    def version(self) -> int:
+        """How often it has changed."""
+        return self._version
+
+    @property
     def tag_names(self) -> list[str]:
         """Every tag by its id, as ``kind:value``."""
         return self.tags.names

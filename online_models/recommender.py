@@ -15,9 +15,9 @@ from online_models.kernels.layout import F4, F8, I4, Signals
 from online_models.kernels.rank import hide_known
 from online_models.kernels.reward_layout import JUDGEMENTS
 from online_models.kernels.trial import RANKINGS, prequential
+from online_models.stated import take
 from online_models.title_side import TitleSide
 from online_models.titles import TitleTable
-from online_models.viewer_arrays import NO_LIMIT
 from online_models.viewer_side import Columns, ViewerSide, blank_signals, columns
 from online_models.viewers import ViewerTable, hash_ids
 from schemas import Event, Preferences, Title
@@ -284,4 +284,4 @@ class Recommender:
             if event.country is not None:
                 table.arrays.country[slot] = country_code(event.country)
             if isinstance(event, Preferences):
-                table.arrays.limit[slot] = NO_LIMIT if event.maturity is None else event.maturity
+                take(table.arrays, slot, event)

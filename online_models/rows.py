@@ -4,7 +4,7 @@ A version that was ever written stays as it is; :mod:`online_models.row_versions
 """
 
 from online_models.config import ModelConfig
-from online_models.kernels.layout import RING
+from online_models.kernels.layout import RING, STATED
 from online_models.kernels.reward_layout import JUDGEMENT, JUDGEMENTS, REJECTIONS, SHOWN
 from online_models.row_versions import Fields, RowVersions
 
@@ -46,7 +46,13 @@ def _viewer_3(config: ModelConfig) -> Fields:
     ]
 
 
-VIEWER_ROWS = RowVersions("a viewer's row", _viewer_1, entry=8).then(_viewer_2).then(_viewer_3)
+def _viewer_4(config: ModelConfig) -> Fields:
+    return [*_viewer_3(config), ("stated", "<u8", (STATED,))]
+
+
+VIEWER_ROWS = (
+    RowVersions("a viewer's row", _viewer_1, entry=8).then(_viewer_2).then(_viewer_3).then(_viewer_4)
+)
 """A viewer's packed row: little-endian, these fields, then the keys of known titles, oldest first."""
 
 

@@ -3,14 +3,14 @@
 import numpy as np
 
 from online_models.config import ModelConfig
-from online_models.kernels.layout import CHUNK, RING, Viewers
+from online_models.kernels.layout import CHUNK, RING, STATED, Viewers
 from online_models.kernels.reward_layout import BINS, BUCKETS, JUDGEMENT, JUDGEMENTS, REJECTIONS, SHOWN
 
 __all__ = ["NO_LIMIT", "NUMBERS", "SHARED", "TITLES", "blank"]
 
 NO_LIMIT = 255
 NUMBERS = (
-    "limit", "country", "positives", "last_at", "seq", "ring_n", "acc", "ring", "taste",
+    "limit", "country", "stated", "positives", "last_at", "seq", "ring_n", "acc", "ring", "taste",
     "rejected_at", "rejected_weight", "judgement", "shown", "shown_n",
 )  # fmt: skip
 """Arrays that are packed as they are."""
@@ -34,6 +34,7 @@ def blank(config: ModelConfig, capacity: int, chunks: int) -> Viewers:
         seq=np.zeros(capacity, np.int64),
         limit=np.full(capacity, NO_LIMIT, np.uint8),
         country=np.zeros(capacity, np.uint16),
+        stated=np.zeros((capacity, STATED), np.uint64),
         ring=np.zeros((capacity, RING), np.uint64),
         ring_n=np.zeros(capacity, np.int32),
         rejected=np.full((capacity, REJECTIONS), -1, np.int32),

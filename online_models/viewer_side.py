@@ -14,8 +14,9 @@ from online_models.kernels.blend import FACTORIZATION
 from online_models.kernels.judgement import PENDING
 from online_models.kernels.layout import F4, F8, I4, I8, U8, Feedback, Lists, Params, Shared, Signals
 from online_models.kernels.observe import observe
-from online_models.kernels.rank import blend_row, pick, represent_many
+from online_models.kernels.rank import TASTE, blend_row, pick, represent_many
 from online_models.kernels.trial import RANKINGS, observe_tested
+from online_models.stated import Stated
 from online_models.titles import TitleTable
 from online_models.viewers import Loader, ViewerTable, hash_ids
 
@@ -153,6 +154,7 @@ class ViewerSide:
         self.catalogue = catalogue
         self.viewers = ViewerTable(titles.config, titles, seed=seed, slots=slots)
         self.blending = Blending(titles, catalogue)
+        self.stated = Stated(catalogue)
         self._scores: F4 = np.empty(0, np.float32)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -219,9 +221,11 @@ class ViewerSide:
         for a in range(0, slots.size, BLOCK):
             b = min(a + BLOCK, slots.size)
             block = np.matmul(x[a:b], titles.out[:size].T, out=rows[: b - a])
+            self.stated.add_to(block, viewers, slots[a:b])
             mine = shared._replace(group=shared.group[a:b])
             lists = Lists(out.title[a:b], out.score[a:b], out.reason[a:b])
             pick(titles, viewers, self.params, slots[a:b], block, mine, now_ms, lists)
+        self._explain_stated(slots, out)
         return out
 
     def score(self, slot: int, now_ms: int) -> F4:
@@ -230,9 +234,17 @@ class ViewerSide:
         shared = self.blending.shared(self.viewers.arrays, slots, now_ms)
         titles, size = self.titles.arrays, shared.dense.shape[1]
         row: F4 = self._represent(slots, shared)[0] @ titles.out[:size].T
+        self.stated.add_to(row[None], self.viewers.arrays, slots)
         blend_row(titles, self.viewers.arrays, self.params, slot, shared, now_ms, row)
         row += shared.dense[0]
         return row
+
+    def _explain_stated(self, slots: I4, lists: Lists) -> None:
+        """Say that a title fits the taste where a viewer without a history has stated one of its tags."""
+        viewers = self.viewers.arrays
+        for q in np.flatnonzero((viewers.stated[slots, 0] > 0) & (viewers.positives[slots] == 0)).tolist():
+            fits = self.stated.lifted(viewers, slots[q], lists.title[q])
+            lists.reason[q][fits] = TASTE
 
     def _room_for(self, feedback: Feedback) -> Signals:
         """Allocate signals for a batch and for all that its viewers may turn out to have abandoned."""

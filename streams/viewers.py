@@ -19,7 +19,7 @@ from online_models import watch_time
 from online_models.feedback import Action, Judge
 from online_models.kernels.layout import I4, Feedback, Signals
 from online_models.rows import VIEWER_ROWS
-from online_models.viewer_arrays import NO_LIMIT
+from online_models.stated import take
 from online_models.viewer_side import ViewerSide, without
 from schemas import topics
 from streams import partition_rows, viewer_rows
@@ -199,9 +199,7 @@ class ViewersStep(VersionedStep):
         slots = viewers.acquire(everyone, self._load)[: len(told)].tolist()
         moved: list[Moved] = []
         for (event, offset, at), slot in zip(told, slots, strict=True):
-            limit = NO_LIMIT if event.maturity is None else event.maturity
-            if viewers.arrays.limit[slot] != limit:
-                viewers.arrays.limit[slot] = limit
+            if take(viewers.arrays, slot, event) or viewers.arrays.seq[slot] == 0:
                 moved.append((slot, offset, at))
         return moved
 

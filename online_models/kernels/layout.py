@@ -22,6 +22,8 @@ TAGS = 12
 """Tags of a title that have vectors (genre, mood, pace, cast and the like); the first ones, of more."""
 CHUNK = 32
 """Known titles per chunk of a viewer's list: 128 bytes, so that a viewer of a few titles pays for few."""
+STATED = 8
+"""Tags that a viewer may state: six genres and two languages, more than onboarding screens ask for."""
 RING = 16
 """Event ids remembered per viewer against duplicates: a producer's retries follow within a few events."""
 # "No NaN" and "no infinity" are not assumed: lists are masked with -inf, finiteness is checked.
@@ -111,6 +113,8 @@ class Viewers(NamedTuple):
     """[V] highest maturity that the viewer may see, in years."""
     country: NDArray[np.uint16]
     """[V] the viewer's country as two ASCII letters, 0 where unknown."""
+    stated: U8
+    """[V, STATED] hashes of the tags that the viewer said they like, 0 where there are no more."""
     ring: U8
     """[V, RING] hashes of the newest event ids."""
     ring_n: I4

@@ -78,6 +78,7 @@ def read_viewers(rows: dict[str, bytes]) -> dict[str, Any]:
             "limit": int(a.limit[slot]),
             "country": int(a.country[slot]),
             "events": int(a.ring_n[slot]),
+            "stated": [int(tag) for tag in a.stated[slot]],
             "acc": float(a.acc[slot]),
             "taste": a.taste[slot].tolist(),
             "rejected": {
@@ -167,7 +168,7 @@ def _line() -> tuple[Line, Outcome]:
         watch("ada", "t0", 1, country="AT"), watch("ada", "t1", 2), watch("bob", "t0", 3),
         Rate(event_id="no", viewer_id="bob", event_time_ms=T0 + 4, title_id="t2", thumb=Thumb.DOWN),
         watch("é", "é", 5), watch("é", "t1", 6), *(watch("é", "t0", 7 + n) for n in range(3)),
-        Preferences(event_id="p", viewer_id="é", event_time_ms=T0 + 9, maturity=12),
+        Preferences(event_id="p", viewer_id="é", event_time_ms=T0 + 9, maturity=12, genres=("Drama", "é")),
         Play(event_id="s", viewer_id="bob", event_time_ms=T0 + 10, title_id="é", session_id="b"),
         Impression(event_id="i", viewer_id="bob", event_time_ms=T0 + 11, title_id="t1", **SEEN),
     ]  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from online_models.config import BlendConfig, ModelConfig
-from schemas import Availability, Event, MyList, Play, Preferences, Rate, Search, Thumb, Title, topics
+from schemas import Availability, Event, MyList, Play, Preferences, Rate, Search, Tags, Thumb, Title, topics
 from schemas.codec import encode
 from schemas.interaction import ListAction
 from streams.partition_rows import SENT
@@ -288,3 +288,17 @@ def test_the_spec_bounds_batches_by_the_lead() -> None:
     assert spec.most() == 500
     assert (spec.name, spec.source, spec.changelog) == ("viewers", topics.EVENTS, topics.VIEWER_STATE)
     assert encode(watch("a", "b"))
+
+
+def test_preferences_make_a_page_at_once() -> None:
+    """Genres alone do, by taste and not by what all watch; said again they do not, said otherwise they do."""
+    line = Line()
+    line.put(*(Title(title_id=f"t{n}", tags=Tags(genre=("War" if n % 2 else "Drama",))) for n in range(12)))
+    line.feed(*_crowd())
+    (page,) = pages_of(line.feed(_preferences("ada", 1, genres=("War",))))
+    first = page.rows[0].items[:4]
+    assert {item.title_id for item in first} <= {f"t{n}" for n in range(1, 12, 2)}
+    line.restart()
+    assert pages_of(line.feed(_preferences("ada", 2, genres=("War",)))) == []
+    (page,) = pages_of(line.feed(_preferences("ada", 3, genres=("Drama",))))
+    assert page.rows[0].items[0].title_id in {f"t{n}" for n in range(0, 12, 2)}
