@@ -29,19 +29,19 @@ class ModelError(Exception):
 
 
 class InvalidConfigError(ModelError, ValueError):
-    """A hyper-parameter is out of its bounds. The message names it: correct the setting."""
+    """A hyper-parameter is out of its bounds: correct the setting that the message names."""
 
 
 class ConfigMismatchError(ModelError):
-    """Stored rows belong to another configuration. Rebuild the state, or restore the former setting."""
+    """Stored rows belong to another configuration: rebuild the state, or restore the former setting."""
 
 
 class RowVersionError(ModelError):
-    """A stored row has a version that this program does not know. Start the one that wrote it."""
+    """A stored row has a version that this program does not know: start the one that wrote it."""
 
 
 class NonFiniteRowError(ModelError):
-    """Learning produced a number that is not finite. Nothing of the batch was written."""
+    """Learning produced a number that is not finite: nothing of the batch was written; report it."""
 
 
 class CapacityError(ModelError):
@@ -49,8 +49,8 @@ class CapacityError(ModelError):
 
 
 class UnknownRankerError(ModelError, ValueError):
-    """No ranker of that name can be built. The message says what was found and what was expected."""
+    """No ranker of that name can be built: give the name of a class; the message says what was found."""
 
 
 class NoSnapshotError(ModelError):
-    """The model has guests (River rankers), whose state cannot be told as names, numbers and arrays."""
+    """The model has guests, River rankers, whose state has no form to store: keep the whole model pickled."""

@@ -70,7 +70,7 @@ class SchemaError(Exception):
 
 
 class DecodeError(SchemaError):
-    """The bytes are not a message of this system; the producer's fault.
+    """The bytes are not a message of this system: a dead letter names the field; the producer corrects it.
 
     The consumer does not retry: it writes a dead letter and goes on. The operator looks at `reason` and
     `field` in the dead-letter topic and talks to the producer's owner.
@@ -99,11 +99,11 @@ class DecodeError(SchemaError):
 
 
 class EncodeError(SchemaError):
-    """A struct holds what JSON cannot carry (a lone surrogate, NaN, infinity); our own fault.
+    """A struct holds what JSON cannot carry (a lone surrogate, NaN, infinity): a defect of ours, report it.
 
     The operator reports a defect: nothing that came in through the codec can cause it.
     """
 
 
 class ContractError(SchemaError):
-    """A contract file differs from the code; run ``python -m schemas.contracts --write`` and review."""
+    """A contract file differs from the code: run ``python -m schemas.contracts --write`` and review."""

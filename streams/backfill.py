@@ -36,7 +36,7 @@ _DURATION = re.compile(r"(\d+)([smhd])")
 
 
 class BackfillStalledError(StreamError):
-    """The worker stopped applying events; its log says why."""
+    """The worker stopped applying events: its log says why; start the replay again."""
 
 
 def since_ms(text: str, now_ms: int) -> int | None:

@@ -94,7 +94,8 @@ class Changelog:
         while not at_end:
             if self.abandoned():
                 what = f"partition {self.partition} of {self.topic} was taken away while it was read"
-                raise AbandonedError(what)
+                why, step = "the group gave it to another worker", "nothing: that worker restores it"
+                raise AbandonedError(what, why=why, next_step=step)
             messages = self.consumer.consume(CHUNK, SLICE_S)
             if messages:
                 heard = time.monotonic()
@@ -103,7 +104,8 @@ class Changelog:
                 run.settle(at_end=at_end)
             elif time.monotonic() - heard > SILENCE_S:
                 what = f"changelog {self.topic} is silent"
-                raise BrokerUnreachableError(what, why=f"no answer for {SILENCE_S:.0f} s")
+                why, step = f"no answer for {SILENCE_S:.0f} s", "look at the brokers that hold the partition"
+                raise BrokerUnreachableError(what, why=why, next_step=step)
         self.consumer.unassign()
 
 

@@ -97,7 +97,7 @@ class JarsError(BrokerError):
 
 
 class TopicError(StreamError):
-    """The cluster refused to create or describe a topic."""
+    """The cluster refused to create or describe a topic: the reason names what to correct."""
 
 
 class DeliveryError(StreamError):
@@ -125,7 +125,7 @@ class StateDamagedError(StateError):
 
 
 class VersionError(StreamError):
-    """What was asked of a version of the model is not possible as things stand: nothing was changed."""
+    """What was asked of a version is not possible now: look at `nearline model list`; nothing was changed."""
 
 
 class ModelChangedError(StreamError):
@@ -135,7 +135,7 @@ class ModelChangedError(StreamError):
 
 
 class SourceRecreatedError(StreamError):
-    """State is ahead of its source topic: the topic was deleted and created again, or lost its end.
+    """State is ahead of its source topic, which lost its end or was made anew: bring it back, or begin anew.
 
     Nothing is skipped in silence. Either bring the topic back, or accept a new beginning: stop all workers,
     choose a new group (NEARLINE_GROUP) and a new changelog, and start.
@@ -143,9 +143,9 @@ class SourceRecreatedError(StreamError):
 
 
 class PartitionsChangedError(StreamError):
-    """A topic has other partitions than the state was built for: keys are not where their state is.
+    """A topic has other partitions than its state was built for: create it again, or begin anew beside it.
 
-    Nothing is read. Kafka cannot take partitions away: create the topics again, or begin anew beside them.
+    Nothing is read, because keys are not where their state is. Kafka cannot take partitions away.
     """
 
 

@@ -36,19 +36,34 @@ state_cache_slots                gauge      stage             viewers or titles 
 http_requests_total              counter    route, code       requests that `nearline serve` answered
 http_request_seconds             histogram  route             from a request to its answer's last byte
 http_streams                     gauge                        live streams that are open
+disk_free_bytes                  gauge                        room left on the disk of the databases
+disk_bytes                       gauge                        size of that disk
 publishes                        gauge      version           1: its pages go out; 0: a shadow
 build_info                       gauge      version           always 1
 ===============================  =========  ================  ==========================================
+
+Beside these stand the process's own: ``process_cpu_seconds_total``, ``process_resident_memory_bytes``,
+``process_open_fds``, ``process_start_time_seconds``.
 """
 
+import shutil
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from threading import Lock
 
 import numpy as np
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.core import HistogramMetricFamily
-from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
+
+from streams.exposition import Exposition
 
 __all__ = ["FRESHNESS_S", "BulkHistogram", "Exposition", "Metrics"]
 
@@ -209,12 +224,21 @@ class Metrics:
             "http_request_seconds", "From a request to the end of its answer.", HTTP_S, ("route",)
         )
         self.http_streams = self._gauge("http_streams", "Live streams that are open.")
+        self.disk_free = self._gauge("disk_free_bytes", "Room left on the disk of the databases.")
+        self.disk = self._gauge("disk_bytes", "Size of the disk of the databases.")
         self.publishes = self._gauge("publishes", "Whether this model version publishes.", ("version",))
         self._gauge("build_info", "Always 1.", ("version",)).labels(version).set(1)
+        ProcessCollector(registry=self.registry)
 
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format."""
         return bytes(generate_latest(self.registry))
+
+    def watch_disk(self, folder: Path) -> None:
+        """Show how full the disk of a folder is, which need not exist yet, whenever somebody asks."""
+        there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+        self.disk_free.set_function(lambda: shutil.disk_usage(there).free)
+        self.disk.set_function(lambda: shutil.disk_usage(there).total)
 
     def forget_partition(self, stage: str, partition: int) -> None:
         """Show a partition no longer: another worker has it, and its lag would be counted twice for ever."""
@@ -229,46 +253,3 @@ class Metrics:
 
     def _histogram(self, name: str, text: str, bounds: Sequence[float], labels: Sequence[str]) -> Histogram:
         return Histogram(name, text, labels, namespace="nearline", registry=self.registry, buckets=bounds)
-
-
-class Exposition:
-    """Somebody's metrics of one moment, read from Prometheus' text format.
-
-    Parameters
-    ----------
-    text
-        What /metrics answered.
-
-    Examples
-    --------
-    >>> metrics = Metrics()
-    >>> metrics.events.labels("viewers", "applied").inc(3)
-    >>> metrics.freshness.observe("viewers", np.array([0.004, 0.004]))
-    >>> read = Exposition(metrics.exposition().decode())
-    >>> read.value("nearline_events_total", stage="viewers"), read.quantile("nearline_freshness_seconds", 0.5)
-    (3.0, 0.0035)
-    """
-
-    def __init__(self, text: str) -> None:
-        self._samples = [s for family in text_string_to_metric_families(text) for s in family.samples]
-
-    def value(self, name: str, **labels: str) -> float:
-        """Return the sum of the samples of a name that have the labels; 0 where there is none."""
-        return sum(s.value for s in self._samples if s.name == name and labels.items() <= s.labels.items())
-
-    def quantile(self, name: str, share: float, **labels: str) -> float:
-        """Return a histogram's quantile, evenly spread inside its bucket; NaN when empty."""
-        counts: dict[float, float] = {}
-        for s in self._samples:
-            if s.name == f"{name}_bucket" and labels.items() <= s.labels.items():
-                bound = float(s.labels["le"])
-                counts[bound] = counts.get(bound, 0.0) + s.value
-        wanted = share * max(counts.values(), default=0.0)
-        low, below = 0.0, 0.0
-        for bound, count in sorted(counts.items()):
-            if count >= wanted > 0:
-                return (
-                    low + (bound - low) * (wanted - below) / (count - below) if np.isfinite(bound) else bound
-                )
-            low, below = bound, count
-        return float("nan")

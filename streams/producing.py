@@ -109,7 +109,7 @@ class EventProducer:
         if accepted < len(messages):
             why = next(message["_error"] for message in messages if "_error" in message).str()
             what = f"the driver refused {len(messages) - accepted} records for {topic}"
-            raise DeliveryError(what, why=why)
+            raise DeliveryError(what, why=why, next_step="look at what it refused, and at the broker")
 
     def _answered(self, error: KafkaError | None, _: object) -> None:
         if error is None:

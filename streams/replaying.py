@@ -22,7 +22,7 @@ QUIET_S = 60.0
 
 
 class ReplayStalledError(StreamError):
-    """The worker stopped answering events; its log says why."""
+    """The worker stopped answering events: its log says why."""
 
 
 def as_events(ratings: Ratings) -> Iterator[Event]:

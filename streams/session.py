@@ -34,7 +34,7 @@ POLL_S = 0.1
 
 
 class WorkerDiedError(StreamError):
-    """The worker beside a command ended by itself; its log says why."""
+    """The worker beside a command ended by itself: its log says why."""
 
 
 def free_port(*beside: int) -> int:

@@ -27,6 +27,9 @@ COMMIT_S = 10.0
 FENCE_S = 60.0
 """Seconds to fence the previous owner: the coordinator may have to abort its open transaction first."""
 
+IN_DOUBT = "the process ends; its successor reads in the log what became of it"
+"""What follows whenever the outcome of a transaction is not known."""
+
 ROOM_S = 0.01
 """Seconds between two looks for room in a full queue: nobody is told when there is some."""
 
@@ -161,7 +164,7 @@ class Transactions:
                 raise self._refused(topic, error)
         if any(errors[:accepted]) or not all(errors[accepted:]):
             what = f"messages for {topic} were queued out of order"
-            raise OutcomeInDoubtError(what, why="the queue was full")
+            raise OutcomeInDoubtError(what, why="the queue was full", next_step=IN_DOUBT)
 
     def _refused(self, topic: str, error: KafkaError) -> StepFailedError | OutcomeInDoubtError:
         """Tell a message that can never be sent, which the step made, from everything else that goes wrong.
@@ -169,14 +172,14 @@ class Transactions:
         A transaction that has failed meanwhile refuses messages, too: no record is to blame for that.
         """
         if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-            return StepFailedError(f"a message cannot be sent to {topic}", why=error.str())
+            what = f"a message cannot be sent to {topic}"
+            return StepFailedError(what, why=error.str(), next_step="raise the topic's max.message.bytes")
         return self._in_doubt(f"a message was refused for {topic}", error)
 
     def _in_doubt(self, what: str, error: KafkaError) -> OutcomeInDoubtError:
         """Explain a failure by what the driver told of single messages, or by the error itself."""
         self._producer.poll(0)
-        advice = "the process ends; its successor reads in the log what became of it"
-        return OutcomeInDoubtError(what, why=self._failure or error.str(), next_step=advice)
+        return OutcomeInDoubtError(what, why=self._failure or error.str(), next_step=IN_DOUBT)
 
     def _attempt(self, name: str, call: Callable[[], None]) -> None:
         """Call the driver, again as long as it says that this is allowed."""

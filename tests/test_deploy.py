@@ -1,33 +1,63 @@
 """What is shipped for running the product: that it is well formed and agrees with the code."""
 
+import ast
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from compose_spec import PyCompose
 
+from deploy import generate
 from streams.brokers.jars import find_pom
+from streams.cli import COMMANDS
+from streams.errors import StreamError
 from streams.settings import Settings
-from streams.variables import variable
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(scope="module")
-def services() -> dict[str, Any]:
-    """Read the services of docker-compose.yml."""
-    document = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+@pytest.fixture
+def document() -> dict[str, Any]:
+    """Read docker-compose.yml."""
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.fixture
+def services(document: dict[str, Any]) -> dict[str, Any]:
+    """Return its services."""
     found: dict[str, Any] = document["services"]
     return found
 
 
+NEARLINE = ("topics", "worker", "serve", "viewers")
+"""Services that are ours."""
+
+
+def test_compose_is_compose(document: dict[str, Any]) -> None:
+    """Every key is one of the Compose specification's."""
+    PyCompose.from_json(json.dumps(document))
+    document["services"]["worker"]["helthcheck"] = {}
+    with pytest.raises(ValueError, match="helthcheck"):
+        PyCompose.from_json(json.dumps(document))
+
+
 def test_compose_starts_in_order(services: dict[str, Any]) -> None:
-    """The worker waits for the topics, the topics wait for a broker that answers."""
-    assert set(services) == {"kafka", "topics", "worker"}
+    """Whoever works waits for the topics, the topics wait for a broker that answers."""
     assert services["topics"]["depends_on"] == {"kafka": {"condition": "service_healthy"}}
-    assert services["worker"]["depends_on"]["topics"] == {"condition": "service_completed_successfully"}
+    for name in NEARLINE[1:]:
+        assert services[name]["depends_on"]["topics"] == {"condition": "service_completed_successfully"}
     assert services["kafka"]["healthcheck"]["test"][0] == "CMD"
+    assert {name: s["profiles"] for name, s in services.items() if "profiles" in s} == {
+        "viewers": ["demo"],
+        "ui": ["ui"],
+        "registry": ["registry"],
+    }
 
 
 def test_compose_runs_the_same_kafka_as_the_tests(services: dict[str, Any]) -> None:
@@ -38,31 +68,93 @@ def test_compose_runs_the_same_kafka_as_the_tests(services: dict[str, Any]) -> N
 
 
 def test_compose_publishes_on_loopback_only(services: dict[str, Any]) -> None:
-    """There are no passwords, so nothing listens outside the machine."""
+    """Its token is known to everybody, so nothing listens outside the machine; no two share a port."""
     ports = [port for service in services.values() for port in service.get("ports", [])]
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
+    assert len({port.split(":")[1] for port in ports}) == len(ports)
 
 
-def test_compose_uses_settings_that_exist(services: dict[str, Any]) -> None:
-    """Every NEARLINE_ variable names a setting; the broker never creates topics by accident."""
-    known = {variable((name,)) for name in Settings.model_fields}
-    used = {
-        name
-        for service in services.values()
-        for name in service["environment"]
-        if name.startswith("NEARLINE_")
-    }
-    assert used
-    assert used <= known
+@pytest.mark.parametrize("name", NEARLINE)
+def test_compose_uses_settings_and_commands_that_exist(
+    services: dict[str, Any], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The settings load as each service is given them, and its command is one of ours."""
+    command = services[name]["command"][0]
+    if command not in {known.name for known in COMMANDS}:
+        pytest.skip(f"`nearline {command}` is not there yet")
+    for variable, value in services[name]["environment"].items():
+        monkeypatch.setenv(variable, re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(value)))
+    settings = Settings.load()
+    assert settings.brokers == "kafka:9092"
+
+
+def test_compose_never_creates_topics_by_accident(services: dict[str, Any]) -> None:
+    """A misspelt topic is an error."""
     assert services["kafka"]["environment"]["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
 
 
+@pytest.mark.parametrize("name", [*NEARLINE, "prometheus", "grafana"])
+def test_compose_gives_no_rights_away(services: dict[str, Any], name: str) -> None:
+    """Read-only root, no capabilities, no way to more of them; what is written to is a volume or memory."""
+    service = services[name]
+    assert service["read_only"] is True
+    assert service["tmpfs"] == ["/tmp"]  # noqa: S108 - a container's own
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_compose_mounts_what_exists(services: dict[str, Any], document: dict[str, Any]) -> None:
+    """Every mounted file is in the repository, every volume is declared."""
+    mounts = [v.split(":")[0] for service in services.values() for v in service.get("volumes", [])]
+    assert [m for m in mounts if m.startswith(".") and not (ROOT / m).exists()] == []
+    assert {m for m in mounts if not m.startswith(".")} == set(document["volumes"])
+
+
 def test_image_is_built_from_the_lock_and_not_run_as_root() -> None:
-    """The Dockerfile installs the locked versions, and its last user is not root."""
+    """The Dockerfile installs the locked versions, and its last user is the one the volumes belong to."""
     text = (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8")
     assert "pip install -r deploy/requirements.lock" in text
-    assert re.findall(r"^USER (\w+)$", text, re.MULTILINE) == ["nearline"]
+    assert re.findall(r"^USER (\w+)$", text, re.MULTILINE) == ["10001"]
+    assert "useradd --system --uid 10001" in text
+
+
+def test_image_is_healthy_when_it_is_ready() -> None:
+    """The health check asks /readyz where the variable says; one-shot commands switch it off."""
+    text = (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8")
+    assert "HEALTH_URL=http://127.0.0.1:8000/readyz" in text
+    assert "u.urlopen(os.environ['HEALTH_URL']" in text
+
+
+def test_image_follows_good_practice() -> None:
+    """Hadolint has nothing to say about the Dockerfile."""
+    done = subprocess.run(
+        [Path(sys.executable).with_name("hadolint"), ROOT / "deploy/Dockerfile"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+
+
+def test_a_read_only_image_has_its_kernels(tmp_path: Path) -> None:
+    """The entry point copies the compiled kernels to where they can be written to, once, and hands over."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "kernels").mkdir()
+    (tmp_path / "kernels/rank.nbi").write_bytes(b"compiled")
+    (tmp_path / "bin/nearline").write_text('#!/bin/sh\necho "ran: $*"\n')
+    (tmp_path / "bin/nearline").chmod(0o755)
+    script = (
+        (ROOT / "deploy/entrypoint.sh").read_text().replace("/opt/nearline/kernels", f"{tmp_path}/kernels")
+    )
+    environment = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "NUMBA_CACHE_DIR": str(tmp_path / "copy")}
+    for _ in range(2):
+        done = subprocess.run(
+            ["sh", "-c", script, "entrypoint", "worker", "--group", "a b"],
+            env=environment, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert done.stdout == "ran: worker --group a b\n"
+    assert [file.name for file in (tmp_path / "copy").iterdir()] == ["rank.nbi"]
 
 
 def test_image_context_has_all_that_the_build_copies() -> None:
@@ -88,6 +180,35 @@ def test_decisions_are_numbered_and_complete() -> None:
         assert [
             part for part in ("Status:", "## Context", "## Decision", "## Consequences") if part not in text
         ] == []
+
+
+def test_what_is_generated_is_current() -> None:
+    """Dashboard, manifests and the READMEs' tables are what the code says."""
+    differ = [
+        path.name for path, text in generate.generated().items() if path.read_text(encoding="utf-8") != text
+    ]
+    assert differ == [], "run: python -m deploy.generate --write"
+
+
+def test_errors_say_what_they_mean_and_what_to_do() -> None:
+    """Every error class has a meaning and a next step, which the runbook shows."""
+    silent = [error.__name__ for error in generate.all_errors() if not all(generate.advice(error))]
+    assert silent == []
+    assert len(generate.all_errors()) > 30
+
+
+def test_errors_are_raised_with_a_next_step() -> None:
+    """Wherever an error of the streams is made, it is told what the reader does next."""
+    names = {error.__name__ for error in generate.all_errors() if issubclass(error, StreamError)}
+    silent = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in sorted((ROOT / "streams").rglob("*.py"))
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call)
+        and getattr(call.func, "id", "") in names
+        and "next_step" not in {keyword.arg for keyword in call.keywords}
+    ]
+    assert silent == []
 
 
 def test_ci_requires_the_real_broker() -> None:

@@ -88,7 +88,7 @@ def replay(
         raise SettingsError(what, next_step="give --ratings PATH, or --from-topic --version NAME")
     if feedback not in {"positives", "all"}:
         what = f"--feedback is positives or all, not {feedback}"
-        raise SettingsError(what)
+        raise SettingsError(what, next_step="give one of the two")
     pace, dataset, console = parse_speed(speed), read_ratings(ratings), human(json)
     stars = dataset.ratings.ratings
     kept = (stars >= min_rating if feedback == "positives" else stars > 0).nonzero()[0][:limit]

@@ -74,7 +74,7 @@ def _parquet(source: Source, data: bytes) -> dict[str, pa.ChunkedArray]:
         return {role: _typed(table.column(at), role) for role, at in columns.items()}
     except pa.ArrowException as error:
         what = f"a column of {source.name} has a type that no rating has"
-        raise RatingsError(what, why=str(error)) from None
+        raise RatingsError(what, why=str(error), next_step="numbers are expected in it") from None
 
 
 def _typed(column: pa.ChunkedArray, role: str) -> pa.ChunkedArray:
@@ -166,9 +166,10 @@ def _line_fault(source: Source, data: bytes, layout: Layout) -> RatingsError | N
     fault = first_fault(data, layout.delimiter, layout.header_lines, layout.columns, layout.width)
     if fault is None:
         return None
-    return RatingsError(f"line {fault.line} of {source.name} is no rating", why=f"expected {fault.expected}")
+    what, why = f"line {fault.line} of {source.name} is no rating", f"expected {fault.expected}"
+    return RatingsError(what, why=why, next_step="mend the line, or leave it out")
 
 
 def _unreadable(source: Source, error: Exception | None) -> RatingsError:
     why = str(error) if error else "a rating or a time is missing or not finite"
-    return RatingsError(f"{source.name} cannot be read", why=why)
+    return RatingsError(f"{source.name} cannot be read", why=why, next_step="mend the file, or give another")

@@ -1,21 +1,24 @@
 """Names, labels and the histogram for whole batches."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 
 from streams import metrics as module
-from streams.metrics import BulkHistogram, Metrics
+from streams.metrics import BulkHistogram, Exposition, Metrics
 
 
 def test_table_names_every_metric() -> None:
     """The table in the module's docstring and the registry hold the same names, labels included."""
     registered = {}
     for collector in Metrics().registry._collector_to_names:
+        if isinstance(collector, ProcessCollector):
+            continue
         name = getattr(collector, "_name", "").removeprefix("nearline_")
         labels = getattr(collector, "_labelnames", None) or (getattr(collector, "_label", ""),)
         suffix = "_total" if type(collector).__name__ == "Counter" else ""
@@ -24,6 +27,15 @@ def test_table_names_every_metric() -> None:
         r"^(\w+) +(?:counter|gauge|histogram) +([a-z, ]*?) {2,}", module.__doc__ or "", re.MULTILINE
     )
     assert dict(rows) == registered
+
+
+def test_disk_and_process_are_shown(tmp_path: Path) -> None:
+    """How full the disk of a folder is that does not exist yet, and what the process takes."""
+    metrics = Metrics()
+    metrics.watch_disk(tmp_path / "state" / "not yet")
+    shown = Exposition(metrics.exposition().decode())
+    assert 0 < shown.value("nearline_disk_free_bytes") <= shown.value("nearline_disk_bytes")
+    assert shown.value("process_resident_memory_bytes") > 0
 
 
 def test_two_workers_do_not_mix() -> None:

@@ -1,0 +1,248 @@
+"""The Grafana dashboard as a table of panels; `python -m deploy.generate --write` makes the JSON of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+WINDOW = "$__rate_interval"
+SOURCE = {"type": "prometheus", "uid": "${datasource}"}
+FRESH = f'sum by (le) (rate(nearline_freshness_seconds_bucket{{stage="viewers"}}[{WINDOW}]))'
+HITS = "sum by (model) (increase(nearline_prequential_hits_total[1h]))"
+TESTED = "sum by (model) (increase(nearline_prequential_tested_total[1h]))"
+REJECTED = f"sum(rate(nearline_dead_letters_total[{WINDOW}]))"
+EVENTS = f'sum(rate(nearline_events_total{{stage="viewers"}}[{WINDOW}]))'
+PARTS = f"histogram_quantile(0.99, sum by (le, stage, step) (rate(nearline_batch_seconds_bucket[{WINDOW}])))"
+BATCH = (
+    f"sum by (stage) (rate(nearline_batch_events_sum[{WINDOW}]))"
+    f" / sum by (stage) (rate(nearline_batch_events_count[{WINDOW}]))"
+)
+DISK_USED = "max(1 - nearline_disk_free_bytes / nearline_disk_bytes)"
+COLUMNS = 24
+"""Width of Grafana's grid."""
+GREEN_TO_RED = ("green", "yellow", "red")
+RED_TO_GREEN = ("red", "yellow", "green")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel: heading, questions to Prometheus with their legends, unit, kind, limits of the colours."""
+
+    title: str
+    queries: tuple[tuple[str, str], ...]
+    unit: str = "short"
+    kind: str = "timeseries"
+    steps: tuple[float, float] | None = None
+    colours: tuple[str, str, str] = GREEN_TO_RED
+    text: str = ""
+
+
+def _stat(title: str, query: str, unit: str, steps: tuple[float, float], **more: Any) -> Panel:  # noqa: ANN401
+    return Panel(title, ((query, ""),), unit, "stat", steps, **more)
+
+
+def _lines(title: str, *queries: tuple[str, str], unit: str = "short", text: str = "") -> Panel:
+    return Panel(title, queries, unit, text=text)
+
+
+ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
+    (
+        "Is it well?",
+        (
+            _stat("Freshness, median", f"histogram_quantile(0.5, {FRESH})", "s", (0.1, 1.0)),
+            _stat("Freshness, p99", f"histogram_quantile(0.99, {FRESH})", "s", (0.5, 1.0)),
+            _stat("Lag", "sum(nearline_consumer_lag_records)", "short", (1_000, 10_000)),
+            _stat("Unusable events", f"{REJECTED} / {EVENTS}", "percentunit", (0.001, 0.01)),
+            _stat(
+                "Hit rate ÷ popularity's",
+                'sum(increase(nearline_prequential_hits_total{model="blend"}[1h]))'
+                ' / sum(increase(nearline_prequential_hits_total{model="popularity"}[1h]))',
+                "short",
+                (1.0, 1.2),
+                colours=RED_TO_GREEN,
+            ),
+            _stat("Fullest disk", DISK_USED, "percentunit", (0.7, 0.85)),
+        ),
+    ),
+    (
+        "Rate, errors, duration",
+        (
+            _lines(
+                "Events",
+                (f"sum by (stage, outcome) (rate(nearline_events_total[{WINDOW}]))", "{{stage}} {{outcome}}"),
+                unit="cps",
+            ),
+            _lines("Pages", (f"sum(rate(nearline_lists_total[{WINDOW}]))", "pages"), unit="cps"),
+            _lines(
+                "A batch's parts, p99",
+                (PARTS, "{{stage}} {{step}}"),
+                unit="s",
+            ),
+            _lines(
+                "Records a batch",
+                (BATCH, "{{stage}}"),
+            ),
+        ),
+    ),
+    (
+        "Freshness",
+        (
+            Panel(
+                "From the producer's timestamp to the committed page",
+                ((f"sum by (le) (increase(nearline_freshness_seconds_bucket[{WINDOW}]))", "{{le}}"),),
+                "s",
+                "heatmap",
+            ),
+            _lines(
+                "Age of the title model that pages are ranked from",
+                ("max(nearline_replica_age_events)", "oldest replica"),
+                text="Records not yet replicated. Measured: 500 cost little, 5,000 a sixth of the hit rate.",
+            ),
+        ),
+    ),
+    (
+        "Lag and moves",
+        (
+            _lines(
+                "Records not yet applied",
+                ("sum by (stage, partition) (nearline_consumer_lag_records)", "{{stage}} {{partition}}"),
+            ),
+            _lines("Fetched, waiting", ("sum by (stage) (nearline_queued_records)", "{{stage}}")),
+            _lines("Partitions", ("sum by (stage, state) (nearline_partitions)", "{{stage}} {{state}}")),
+            _lines(
+                "Still to be restored",
+                ("sum by (stage) (nearline_restore_remaining_records)", "{{stage}}"),
+                ("sum by (table) (nearline_replica_remaining_records)", "replica of {{table}}"),
+            ),
+        ),
+    ),
+    (
+        "Quality",
+        (
+            _lines(
+                "Hit rate at 10, last hour, before learning",
+                (f"{HITS} / {TESTED}", "{{model}}"),
+                unit="percentunit",
+                text="Popularity is the honest comparison: a blend below it does harm.",
+            ),
+            _lines(
+                "Verdicts learned", (f"sum(rate(nearline_learned_total[{WINDOW}]))", "verdicts"), unit="cps"
+            ),
+            _lines("Who publishes", ("max by (version) (nearline_publishes)", "version {{version}}")),
+        ),
+    ),
+    (
+        "Use, saturation",
+        (
+            _lines(
+                "CPU",
+                (f"rate(process_cpu_seconds_total[{WINDOW}])", "{{job}} {{instance}}"),
+                unit="percentunit",
+                text="100 % is one core; a worker learns and ranks in NEARLINE_THREADS threads.",
+            ),
+            _lines("Memory", ("process_resident_memory_bytes", "{{job}} {{instance}}"), unit="bytes"),
+            _lines("Disk used", (DISK_USED, "fullest"), unit="percentunit"),
+            _lines(
+                "Viewers and titles in memory",
+                ("sum by (stage) (nearline_state_cache_slots)", "{{stage}}"),
+                ("max(nearline_replica_rows)", "titles in the replica"),
+            ),
+        ),
+    ),
+    (
+        "What went wrong",
+        (
+            _lines(
+                "Dead letters",
+                (f"sum by (reason) (rate(nearline_dead_letters_total[{WINDOW}]))", "{{reason}}"),
+                unit="cps",
+            ),
+            _lines(
+                "Lost to retention, read again, rebuilt",
+                ("sum by (stage) (increase(nearline_gap_records_total[1h]))", "{{stage}} records lost"),
+                ("sum by (stage) (increase(nearline_rewinds_total[1h]))", "{{stage}} slices read again"),
+                ("sum by (stage) (increase(nearline_state_rebuilds_total[1h]))", "{{stage}} rebuilt"),
+            ),
+            _lines("Standing still", ("max(nearline_stalled_seconds)", "longest"), unit="s"),
+        ),
+    ),
+)
+"""Top to bottom: first what a glance needs, last what an incident needs."""
+
+
+def dashboard() -> dict[str, Any]:
+    """Return the document that Grafana imports."""
+    return {
+        "uid": "nearline",
+        "title": "nearline",
+        "tags": ["nearline"],
+        "schemaVersion": 39,
+        "version": 1,
+        "editable": True,
+        "graphTooltip": 1,
+        "refresh": "10s",
+        "time": {"from": "now-1h", "to": "now"},
+        "templating": {"list": [_source_variable()]},
+        "annotations": {"list": [_drift()]},
+        "panels": _panels(),
+    }
+
+
+def _source_variable() -> dict[str, Any]:
+    chosen = {"text": "Prometheus", "value": "nearline-prometheus"}
+    return {"name": "datasource", "type": "datasource", "query": "prometheus", "current": chosen, "hide": 2}
+
+
+def _drift() -> dict[str, Any]:
+    """Mark in every panel when the hit rate has changed."""
+    return {
+        "name": "hit rate changed",
+        "datasource": SOURCE,
+        "enable": True,
+        "iconColor": "orange",
+        "expr": "sum(increase(nearline_drift_detected_total[1m])) > 0",
+    }
+
+
+def _panels() -> list[dict[str, Any]]:
+    """Lay the rows out on the grid, panels of a row equally wide."""
+    found: list[dict[str, Any]] = []
+    y = 0
+    for heading, panels in ROWS:
+        place = {"x": 0, "y": y, "w": COLUMNS, "h": 1}
+        found.append({"id": len(found) + 1, "type": "row", "title": heading, "gridPos": place, "panels": []})
+        width, height = COLUMNS // len(panels), 4 if panels[0].kind == "stat" else 8
+        for number, panel in enumerate(panels):
+            place = {"x": number * width, "y": y + 1, "w": width, "h": height}
+            found.append({"id": len(found) + 1, "gridPos": place, **_panel(panel)})
+        y += 1 + height
+    return found
+
+
+def _panel(panel: Panel) -> dict[str, Any]:
+    form = {"format": "heatmap"} if panel.kind == "heatmap" else {}
+    targets = [
+        {"refId": "ABCDEF"[n], "expr": query, "legendFormat": legend, "datasource": SOURCE, **form}
+        for n, (query, legend) in enumerate(panel.queries)
+    ]
+    defaults: dict[str, Any] = {"unit": panel.unit, "min": 0}
+    options: dict[str, Any] = {}
+    if panel.steps:
+        limits = (None, *panel.steps)
+        steps = [{"color": c, "value": v} for c, v in zip(panel.colours, limits, strict=True)]
+        defaults |= {"thresholds": {"mode": "absolute", "steps": steps}, "noValue": "-"}
+        last = {"calcs": ["lastNotNull"]}
+        options = {"colorMode": "background", "graphMode": "area", "reduceOptions": last}
+    elif panel.kind == "heatmap":
+        defaults = {}
+        options = {"calculate": False, "yAxis": {"unit": panel.unit}, "color": {"scheme": "Oranges"}}
+    elif panel.kind == "timeseries":
+        defaults["custom"] = {"lineWidth": 1, "fillOpacity": 10, "showPoints": "never"}
+        options = {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi"}}
+    return {
+        "type": panel.kind,
+        "title": panel.title,
+        "description": panel.text,
+        "datasource": SOURCE,
+        "targets": targets,
+        "fieldConfig": {"defaults": defaults, "overrides": []},
+        "options": options,
+    }

@@ -1,0 +1,196 @@
+"""The manifests: Kubernetes' own schemas accept them, and they agree with the product."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from schemas.topics import CO_PARTITIONED, TOPICS
+from streams.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "deploy/kubernetes"
+OVERLAYS = ("development", "production")
+VERSION = kubernetes_validate.latest_version()
+CUSTOM = {
+    "kafka.strimzi.io/v1",
+    "keda.sh/v1alpha1",
+    "monitoring.coreos.com/v1",
+    "kustomize.config.k8s.io/v1beta1",
+    "kustomize.config.k8s.io/v1alpha1",
+}
+"""Kinds of operators and of kustomize, which Kubernetes' own schemas do not have."""
+
+Manifest = dict[str, Any]
+
+
+def _files() -> list[Path]:
+    """Return every manifest, but for patches, which are no whole ones."""
+    patches = {FOLDER / f"overlays/production/{name}.yaml" for name in ("worker", "serve")}
+    more = [ROOT / f"deploy/observability/{name}.yaml" for name in ("pods", "rules", "kustomization")]
+    return sorted({*FOLDER.rglob("*.yaml")} - patches) + more
+
+
+def _read(file: Path) -> list[Manifest]:
+    return list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
+
+
+def _built(overlay: str) -> list[Manifest]:
+    """Let kustomize put an overlay together."""
+    if shutil.which("kubectl") is None:
+        pytest.skip("there is no kubectl to run kustomize with")
+    done = subprocess.run(
+        ["kubectl", "kustomize", FOLDER / "overlays" / overlay], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def _pods(manifests: list[Manifest]) -> Iterator[Manifest]:
+    return (one["spec"]["template"]["spec"] for one in manifests if "template" in one.get("spec", {}))
+
+
+def _validate(manifest: Manifest) -> None:
+    if manifest["apiVersion"] not in CUSTOM:
+        kubernetes_validate.validate(manifest, VERSION, strict=True)
+
+
+@pytest.mark.parametrize("file", _files(), ids=lambda file: file.relative_to(ROOT / "deploy").as_posix())
+def test_kubernetes_accepts(file: Path) -> None:
+    """Every field of Kubernetes' own kinds is one, strictly."""
+    for manifest in _read(file):
+        _validate(manifest)
+
+
+def test_a_misspelt_field_is_found() -> None:
+    """The check of the other tests can fail."""
+    worker = _read(FOLDER / "base/worker.yaml")[0]
+    worker["spec"]["template"]["spec"]["containers"][0]["readynessProbe"] = {}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        _validate(worker)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_an_overlay_is_whole(overlay: str) -> None:
+    """Kustomize builds it; schemas accept it; selectors and names that refer to something find it."""
+    manifests = _built(overlay)
+    for manifest in manifests:
+        _validate(manifest)
+    names = {(one["kind"], one["metadata"]["name"]) for one in manifests}
+    pods = [
+        one["spec"]["template"]["metadata"]["labels"]
+        for one in manifests
+        if "template" in one.get("spec", {})
+    ]
+    for one in manifests:
+        match one["kind"]:
+            case "Service":
+                assert any(one["spec"]["selector"].items() <= labels.items() for labels in pods)
+            case "PodDisruptionBudget" | "PodMonitor":
+                wanted = one["spec"]["selector"]["matchLabels"]
+                assert any(wanted.items() <= labels.items() for labels in pods)
+            case "ScaledObject" | "HorizontalPodAutoscaler":
+                target = one["spec"]["scaleTargetRef"]
+                assert (target["kind"], target["name"]) in names
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_pods_may_do_nothing(overlay: str) -> None:
+    """Nobody special, read-only root, no capabilities, no token of the cluster, a limit of memory."""
+    found = list(_pods(_built(overlay)))
+    assert found
+    for pod in found:
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["runAsUser"] == 10001
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in pod["containers"]:
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True
+            assert container["securityContext"]["allowPrivilegeEscalation"] is False
+            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+            assert container["resources"]["limits"]["memory"]
+            assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}  # noqa: S108
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_settings_of_the_pods_load(overlay: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every NEARLINE_ variable is a setting with a value that it takes."""
+    manifests = _built(overlay)
+    shared = next(
+        m["data"] for m in manifests if m["kind"] == "ConfigMap" and "NEARLINE_BROKERS" in m["data"]
+    )
+    for pod in _pods(manifests):
+        for container in pod["containers"]:
+            own = {one["name"]: one.get("value", "x" * 16) for one in container.get("env", ())}
+            with monkeypatch.context() as patch:
+                for name, value in (shared | own).items():
+                    if "SERVE" not in name or "serve" in Settings.model_fields:
+                        patch.setenv(name, value)
+                settings = Settings.load()
+            assert settings.brokers == shared["NEARLINE_BROKERS"]
+
+
+def test_the_network_lets_names_through() -> None:
+    """The DNS rule selects the cluster's DNS and nothing else: no label of ours has slipped into it."""
+    policy = next(
+        m for m in _built("production") if m["metadata"]["name"] == "nearline" and "Network" in m["kind"]
+    )
+    assert policy["spec"]["egress"][0]["to"][0]["podSelector"] == {"matchLabels": {"k8s-app": "kube-dns"}}
+    assert policy["spec"]["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "nearline"}}
+
+
+def test_a_worker_keeps_its_place() -> None:
+    """Its group instance id is its stable name, and the session outlives a restart."""
+    (pod,) = _pods(_read(FOLDER / "base/worker.yaml")[:1])
+    env = {one["name"]: one for one in pod["containers"][0]["env"]}
+    assert env["NEARLINE_GROUP_INSTANCE_ID"]["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+    assert float(env["NEARLINE_SESSION_TIMEOUT_S"]["value"]) >= pod["terminationGracePeriodSeconds"]
+
+
+def test_strimzi_has_every_topic() -> None:
+    """Topics are those of the table; what shares partitions has equally many; replicas outlive a broker."""
+    found = {one["metadata"]["name"]: one["spec"] for one in _read(FOLDER / "strimzi/topics.yaml")}
+    assert set(found) == set(TOPICS)
+    assert len({found[name]["partitions"] for name in CO_PARTITIONED}) == 1
+    for name, spec in found.items():
+        assert spec["config"].items() >= TOPICS[name].settings().items()
+        assert spec["replicas"] > int(spec["config"]["min.insync.replicas"])
+
+
+def test_strimzi_users_have_the_least_rights() -> None:
+    """Producers cannot read, consumers cannot write, and nobody may everything."""
+    rights: dict[str, set[tuple[str, str]]] = {}
+    for user in _read(FOLDER / "strimzi/users.yaml"):
+        for acl in user["spec"]["authorization"]["acls"]:
+            kind, operations = acl["resource"]["type"], acl["operations"]
+            rights.setdefault(user["metadata"]["name"], set()).update((kind, one) for one in operations)
+    assert ("topic", "Read") not in rights["events-producer"]
+    assert ("topic", "Write") not in rights["pages-consumer"]
+    assert ("transactionalId", "Write") in rights["nearline-worker"]
+    assert not any(
+        operation in {"All", "Alter", "Create", "Delete"} for r in rights.values() for _, operation in r
+    )
+
+
+def test_scaling_knows_the_group_and_the_topic() -> None:
+    """KEDA looks at the group that workers have by default, and starts no more than there are partitions."""
+    scaled, _ = _read(FOLDER / "keda/worker.yaml")
+    trigger = scaled["spec"]["triggers"][0]["metadata"]
+    topic = next(
+        t for t in _read(FOLDER / "strimzi/topics.yaml") if t["metadata"]["name"] == trigger["topic"]
+    )
+    assert trigger["consumerGroup"] == Settings().consumer_group
+    assert scaled["spec"]["minReplicaCount"] >= 2
+    assert scaled["spec"]["maxReplicaCount"] <= topic["spec"]["partitions"]
+
+
+def test_images_are_pinned_where_it_counts() -> None:
+    """Production names a version, not whatever is newest."""
+    images = [c["image"] for pod in _pods(_built("production")) for c in pod["containers"]]
+    assert all(re.search(r":\d+\.\d+\.\d+$", image) for image in images)
