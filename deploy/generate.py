@@ -44,7 +44,7 @@ NOT_RAISED = {BrokerError}
 
 
 def all_errors() -> list[type[Exception]]:
-    """Return every error class that somebody can meet: those of the errors' own modules first, as they stand."""
+    """Return every error class that somebody can meet, those of the packages' errors modules first."""
     for package in (schemas, online_models, streams):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
