@@ -11,6 +11,9 @@ TESTED = "sum by (model) (increase(nearline_prequential_tested_total[1h]))"
 REJECTED = f"sum(rate(nearline_dead_letters_total[{WINDOW}]))"
 EVENTS = f'sum(rate(nearline_events_total{{stage="viewers"}}[{WINDOW}]))'
 PARTS = f"histogram_quantile(0.99, sum by (le, stage, step) (rate(nearline_batch_seconds_bucket[{WINDOW}])))"
+ANSWERS = (
+    f"histogram_quantile(0.99, sum by (le, route) (rate(nearline_http_request_seconds_bucket[{WINDOW}])))"
+)
 BATCH = (
     f"sum by (stage) (rate(nearline_batch_events_sum[{WINDOW}]))"
     f" / sum by (stage) (rate(nearline_batch_events_count[{WINDOW}]))"
@@ -127,6 +130,20 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 "Verdicts learned", (f"sum(rate(nearline_learned_total[{WINDOW}]))", "verdicts"), unit="cps"
             ),
             _lines("Who publishes", ("max by (version) (nearline_publishes)", "version {{version}}")),
+        ),
+    ),
+    (
+        "The read interface",
+        (
+            _lines(
+                "Requests",
+                (f"sum by (code) (rate(nearline_http_requests_total[{WINDOW}]))", "{{code}}"),
+                unit="cps",
+            ),
+            _lines(
+                "Answers, p99", (ANSWERS, "{{route}}"), unit="s", text="The objective is 5 ms for a page."
+            ),
+            _lines("Live streams", ("sum(nearline_http_streams)", "open")),
         ),
     ),
     (

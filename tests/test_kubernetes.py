@@ -130,8 +130,7 @@ def test_settings_of_the_pods_load(overlay: str, monkeypatch: pytest.MonkeyPatch
             own = {one["name"]: one.get("value", "x" * 16) for one in container.get("env", ())}
             with monkeypatch.context() as patch:
                 for name, value in (shared | own).items():
-                    if "SERVE" not in name or "serve" in Settings.model_fields:
-                        patch.setenv(name, value)
+                    patch.setenv(name, value)
                 settings = Settings.load()
             assert settings.brokers == shared["NEARLINE_BROKERS"]
 

@@ -145,6 +145,7 @@ def run(settings: Settings) -> int:
     """
     check_access(settings)
     metrics = Metrics(version=version("nearline"))
+    metrics.watch_disk(settings.state_folder)
     with bound(settings.serve.host, settings.serve.port) as listening:
         mirror = Mirror(settings, metrics)
         server = Server(build_app(mirror, Poster(settings), metrics), mirror)
