@@ -14,8 +14,10 @@ import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
 from pathlib import Path
 
+import msgspec
 import yaml
 
 import online_models
@@ -25,7 +27,9 @@ from deploy.dashboard import dashboard
 from deploy.strimzi import topic_documents, user_documents
 from online_models.errors import ModelError
 from schemas.errors import Reason, SchemaError
+from schemas.events import EVENT_TYPES, ViewingEvent
 from schemas.topics import TOPICS
+from schemas.vocabulary import ItemReason, RowKind
 from streams import metrics
 from streams.cluster_checks import CLUSTER_CHECKS
 from streams.errors import BrokerError, StreamError
@@ -109,16 +113,21 @@ def _errors() -> str:
 
 
 def _dead_letters() -> str:
-    """Write the reasons with the texts that stand below them in the source."""
-    tree = ast.parse(Path(sys.modules[Reason.__module__].__file__ or "").read_text(encoding="utf-8"))
-    found = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Reason")
+    """Write the reasons of dead letters."""
+    rows = ((f"`{word}`", text) for word, text in _texts(Reason))
+    return _table(("reason", "meaning, and who does what"), rows)
+
+
+def _texts(words: type[StrEnum]) -> list[tuple[str, str]]:
+    """Return the words of a closed set with the texts that stand below them in the source."""
+    tree = ast.parse(Path(inspect.getfile(words)).read_text(encoding="utf-8"))
+    found = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == words.__name__)
     texts = [
-        " ".join(node.value.value.split())
+        " ".join(str(node.value.value).split())
         for node in found.body[1:]
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     ]
-    rows = zip((f"`{reason.value}`" for reason in Reason), texts, strict=True)
-    return _table(("reason", "meaning, and who does what"), rows)
+    return list(zip((word.value for word in words), texts, strict=True))
 
 
 def _metrics() -> str:
@@ -140,6 +149,26 @@ def _topics() -> str:
     return _table(("topic", "key", "value", "kept", "written by"), rows)
 
 
+def _events() -> str:
+    """Write the events with the fields of each, required ones first and bold."""
+    shared = {field.encode_name for field in msgspec.structs.fields(ViewingEvent)}
+    rows = []
+    for name, event in EVENT_TYPES.items():
+        own = [field for field in msgspec.structs.fields(event) if field.encode_name not in shared]
+        needed = [f"**{field.encode_name}**" for field in own if field.required]
+        fields = ", ".join((*needed, *(field.encode_name for field in own if not field.required)))
+        rows.append((f"`{name}`", (event.__doc__ or "").splitlines()[0].rstrip("."), fields))
+    return _table(("type", "what happened", "fields of its own"), rows)
+
+
+def _list_words() -> str:
+    """Write the kinds of rows and the reasons, with the texts that stand below them in the source."""
+    rows = [(f"`{word}`", "row", text) for word, text in _texts(RowKind)]
+    return _table(
+        ("word", "of a", "meaning"), rows + [(f"`{w}`", "reason", t) for w, t in _texts(ItemReason)]
+    )
+
+
 def _checks() -> str:
     checks = (*MACHINE_CHECKS, *CLUSTER_CHECKS)
     rows = ((name_of(check), (check.__doc__ or "").splitlines()[0]) for check in checks)
@@ -153,6 +182,8 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "metrics": _metrics,
     "topics": _topics,
     "checks": _checks,
+    "events": _events,
+    "list-words": _list_words,
 }
 """What can stand between the marks, by name."""
 
