@@ -16,6 +16,7 @@
     │   ├── StateLockedError        yours: another process works on the same folder
     │   ├── StateVersionError       yours: a newer version wrote the rows; start that version
     │   └── StateDamagedError       the disk's: the database is wiped and rebuilt from its changelog
+    ├── ExperimentError             yours: an experiment is not in the state that was asked for
     ├── VersionError                yours: a version of the model is not in the state that was asked for
     ├── ModelChangedError           yours: another model configuration than what was learned (exit 2)
     ├── SourceRecreatedError        yours: a topic was deleted and created again beneath its state
@@ -126,6 +127,10 @@ class StateDamagedError(StateError):
 
 class VersionError(StreamError):
     """What was asked of a version is not possible now: look at `nearline model list`; nothing was changed."""
+
+
+class ExperimentError(StreamError):
+    """What was asked of an experiment is not possible as things stand: nothing was changed."""
 
 
 class ModelChangedError(StreamError):

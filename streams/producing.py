@@ -16,7 +16,7 @@ from streams.errors import DeliveryError
 from streams.kafka_clients import KafkaError, producer
 from streams.settings import Settings
 
-__all__ = ["EventProducer"]
+__all__ = ["EventProducer", "put"]
 
 QUEUE: Final = 100_000
 """Records waiting in the driver at most: a second's worth at full speed."""
@@ -28,6 +28,31 @@ CLIENT: Final[Mapping[str, Any]] = {
     "compression.type": "lz4",
     "queue.buffering.max.messages": QUEUE,
 }
+
+FLUSH_S: Final = 30.0
+"""Longest wait for the broker to take a single record."""
+
+
+def put(settings: Settings, topic: str, key: bytes, value: bytes | None) -> None:
+    """Write one record, given the topic's unprefixed name, and wait until the broker has it.
+
+    Raises
+    ------
+    DeliveryError
+        The broker did not take it.
+    """
+    failures: list[str] = []
+    client = producer(settings)
+    client.produce(
+        settings.topic(topic),
+        key=key,
+        value=value,
+        on_delivery=lambda error, _: failures.append(error.str()) if error else None,
+    )
+    if client.flush(FLUSH_S) or failures:
+        what = f"the broker did not take a record of {settings.topic(topic)}"
+        advice = "look at the broker's log and at the rights of this user, then repeat"
+        raise DeliveryError(what, why="".join(failures), next_step=advice)
 
 
 class EventProducer:

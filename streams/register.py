@@ -13,17 +13,14 @@ import structlog
 from schemas import DecodeError, topics
 from schemas.codec import decode_model_switch, decode_model_version, encode
 from schemas.versions import FIRST_VERSION, ModelSwitch, ModelVersion
-from streams import kafka_clients, topic_scan
-from streams.errors import DeliveryError
+from streams import topic_scan
 from streams.kafka_clients import OFFSET_BEGINNING, Message
+from streams.producing import put
 from streams.settings import Settings
 
 __all__ = ["Register", "enter", "read_register", "strike"]
 
 _LOG = structlog.get_logger(__name__)
-
-FLUSH_S = 30.0
-"""Longest wait for the broker to take an entry."""
 
 _VERSION, _SWITCH = b"version:", b"switch:"
 
@@ -121,7 +118,7 @@ def enter(settings: Settings, entry: ModelVersion | ModelSwitch) -> None:
         key = _VERSION + entry.name.encode()
     else:
         key = _SWITCH + f"{entry.epoch}:{entry.version}".encode()
-    _write(settings, key, encode(entry))
+    put(settings, topics.MODEL_VERSIONS, key, encode(entry))
 
 
 def strike(settings: Settings, name: str) -> None:
@@ -132,19 +129,4 @@ def strike(settings: Settings, name: str) -> None:
     DeliveryError
         The broker did not take it.
     """
-    _write(settings, _VERSION + name.encode(), None)
-
-
-def _write(settings: Settings, key: bytes, value: bytes | None) -> None:
-    failures: list[str] = []
-    producer = kafka_clients.producer(settings)
-    producer.produce(
-        settings.topic(topics.MODEL_VERSIONS),
-        key=key,
-        value=value,
-        on_delivery=lambda error, _: failures.append(error.str()) if error else None,
-    )
-    if producer.flush(FLUSH_S) or failures:
-        what = f"the broker did not take an entry of {settings.topic(topics.MODEL_VERSIONS)}"
-        advice = "look at the broker's log and at the rights of this user, then repeat"
-        raise DeliveryError(what, why="".join(failures), next_step=advice)
+    put(settings, topics.MODEL_VERSIONS, _VERSION + name.encode(), None)

@@ -210,3 +210,12 @@ class WorkerProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+class ResultsProcess(WorkerProcess):
+    """The worker that counts experiments, as a child process."""
+
+    @property
+    def command(self) -> Sequence[str]:
+        """Return programme and arguments."""
+        return [sys.executable, "-m", "streams", "experiments", "worker"]

@@ -4,6 +4,8 @@ An experiment is a record (`schemas.experiments`), the split a hash (`schemas.as
 believed of its numbers; nothing here reads a topic.
 
 * `definition`: what is wrong with an experiment, alone and beside others; whom it is about.
+* `plan`: all experiments together: what a viewer's list is made by, and under which arms.
+* `exposure`: from events to moments.
 * `moments`: what is kept per arm. A viewer is a vector of whole numbers (`moments.COUNTS`); an arm is how
   many viewers, the sum of their vectors and of their products. Sums of whole numbers are exact in any order,
   so partitions add up to what one process would have.
@@ -13,6 +15,7 @@ believed of its numbers; nothing here reads a topic.
   event.
 * `ratio`: whether the arms have the viewers that their shares say; if not, no other number means anything.
 * `decision`: what may be said: a winner only by the rule, never on a failed split.
+* `trials`: experiments on paper: power, and time to a decision.
 * `interleaving`: two rankers in one list, credit by watch: the same decision from far fewer viewers.
 * `off_policy`: what another policy would have got, out of a log with propensities.
 

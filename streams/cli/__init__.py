@@ -70,6 +70,16 @@ COMMANDS = (
         "streams.cli.model:app",
         ("nearline model list", "nearline model switch blue", "nearline model retire 1 --yes"),
     ),
+    Command(
+        "experiments",
+        "streams.cli.experiments:app",
+        (
+            "nearline experiments create popularity-or-blend.json --start",
+            "nearline experiments worker",
+            "nearline experiments results popularity-or-blend",
+            "nearline experiments roll-back popularity-or-blend",
+        ),
+    ),
     Command("worker", "streams.cli.worker:worker", ("nearline worker", "nearline worker --group evening")),
     Command("serve", "streams.cli.serve:serve", ("nearline serve", "nearline serve --port 0")),
     Command("topics", "streams.cli.topics:app", ("nearline topics apply", "nearline topics check")),

@@ -6,18 +6,20 @@ kind; files that are there stay as they are: they are what an installation of th
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig
+from online_models.experiments.exposure import Exposure, Part, Tally
+from online_models.experiments.moments import Moments
 from online_models.title_arrays import TagRows
 from online_models.titles import TitleTable
 from online_models.viewers import ViewerTable
 from schemas import Impression, Play, Preferences, Rate, Thumb, topics
-from streams import partition_rows, signals, title_rows, viewer_rows
+from streams import partition_rows, result_rows, signals, title_rows, viewer_rows
 from streams.partition_rows import ROLE
 from streams.settings import Settings
 from streams.stage import Outcome
@@ -151,8 +153,21 @@ def _read_one(row: partition_rows.PartitionRow[Any]) -> Callable[[dict[str, byte
     return read
 
 
+def read_parts(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read viewers' parts in experiments with this version of the code."""
+    return {viewer: asdict(result_rows.unpack_part(value)) for viewer, value in rows.items()}
+
+
+def read_tallies(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read tallies with this version of the code."""
+    return {
+        name: asdict(result_rows.tally_of(result_rows.unpack_tally(value))) for name, value in rows.items()
+    }
+
+
 READERS: dict[str, Callable[[dict[str, bytes]], dict[str, Any]]] = {
     "viewer": read_viewers, "title": read_titles, "signals": read_signals,
+    "part": read_parts, "tally": read_tallies,
     **{row.name: _read_one(row) for row in partition_rows.ALL},
 }  # fmt: skip
 
@@ -177,8 +192,20 @@ def _line() -> tuple[Line, Outcome]:
     return line, outcome
 
 
+def _counted() -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Make a viewer's part in an experiment, and the experiment's tally."""
+    counts = [3, 1, 1, 3_600, 1, 1, 0, 250]
+    part = Part(T0, 1_000.5, T0 + 5, "AT", 12, "l t", [7, 2**63], {"x": Exposure("new", T0 + 1, counts)})
+    tally = Tally(T0 + 1, T0 + 9, 1, {"new": Moments()})
+    tally.arms["new"].add([*counts[:-1], 2**40])
+    return {"é": result_rows.pack_part(part)}, {"x": result_rows.pack_tally("x", 3, tally)}
+
+
 def write() -> None:
     """Write what is missing."""
+    parts, tallies = _counted()
+    Stored("part", parts["é"][0], parts, read_parts(parts)).save()
+    Stored("tally", tallies["x"][0], tallies, read_tallies(tallies)).save()
     line, outcome = _line()
     viewers = {viewer: line.store.rows[viewer.encode()] for viewer in VIEWERS}
     titles = {title: line.title_stores[0].rows[title.encode()] for title in TITLES}

@@ -11,7 +11,7 @@ from online_models.config import ModelConfig
 from online_models.row_versions import Fields, RowVersions
 from online_models.titles import TitleTable
 from online_models.viewers import ViewerTable
-from streams import partition_rows, signals, title_rows, viewer_rows
+from streams import partition_rows, result_rows, signals, title_rows, viewer_rows
 from streams.errors import StateError, StateVersionError
 from streams.partition_rows import FORMAT
 from tests.streams.steps import Line, MemoryStore, message, record, watch
@@ -20,6 +20,7 @@ from tests.streams.stored_rows import CONFIG, FOLDER, READERS, Stored
 FILES = sorted(FOLDER.glob("*.json"))
 VERSIONS = {
     "viewer": rows.VIEWER_ROWS, "title": rows.TITLE_ROWS, "signals": signals.VERSIONS,
+    "part": result_rows.PARTS, "tally": result_rows.TALLIES,
     **{row.name: row.versions for row in partition_rows.ALL},
 }  # fmt: skip
 

@@ -1,0 +1,259 @@
+r"""From events to moments: who was exposed to what, and what they did since.
+
+A viewer is *exposed* by the first impression of a list, not by the assignment: who never looked cannot have
+been changed. From then on, for the experiment's window, everything counts, whatever it came from; so both
+arms count alike. Impressions that say their arm are believed, others are in the arm that the assignment says.
+
+What was watched before, seconds that fade by half in a week, is kept of every viewer, and stands still in an
+experiment from the exposure on: the covariate of `metrics`.
+
+Event time rules. A repeated event id, among the last `SEEN` of the viewer, changes nothing.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from online_models.experiments.definition import arm_label, concerns
+from online_models.experiments.moments import COUNTS, Moments
+from online_models.experiments.plan import Plan
+from schemas.assignment import assign
+from schemas.events import Event, Impression, Play, Preferences, Select, Stop, StopCause
+from schemas.experiments import Experiment, ExperimentState
+
+__all__ = ["EXPOSURES", "SEEN", "Exposure", "Part", "Tally", "counts_at", "take"]
+
+SEEN: Final = 16
+"""Event ids remembered of a viewer, as the recommender does: a producer's retries follow within a few
+events."""
+EXPOSURES: Final = 16
+"""Experiments that a viewer is in at most: what a row may hold."""
+PAST_MS: Final = 7 * 86_400_000
+"""Half-life of what was watched before: a week has all its days in it."""
+ABANDONED_S: Final = 60.0
+"""A playback that the viewer ends before is abandoned (interest is lost in 60 to 90 s: Gomez-Uribe and Hunt,
+2016)."""
+QUALITY: Final = 0.5
+"""Share of a title from which a playback counts as one of quality."""
+COMPLETE: Final = 0.9
+"""Share from which it counts as watched to its end: credits are not watched."""
+
+_AT: Final = {name: n for n, name in enumerate(COUNTS)}
+_LEFT: Final = (StopCause.EXITED, StopCause.NEXT)
+
+
+@dataclass(slots=True)
+class Exposure:
+    """A viewer in an experiment."""
+
+    arm: str
+    at_ms: int
+    counts: list[int]
+
+
+@dataclass(slots=True)
+class Part:
+    """What is kept of a viewer."""
+
+    since_ms: int
+    """Of the first event."""
+    past_s: float = 0.0
+    """Seconds watched, decayed up to ..."""
+    past_at_ms: int = 0
+    country: str = ""
+    maturity: int = -1
+    """The profile's limit; -1 for none."""
+    clicked: str = ""
+    """List and title that was opened last: opening and playing it is one click."""
+    seen: list[int] = field(default_factory=list)
+    """Hashes of the last event ids."""
+    exposures: dict[str, Exposure] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What is counted of an experiment: in one partition, or in all of them."""
+
+    first_ms: int = 0
+    at_ms: int = 0
+    crossed: int = 0
+    arms: dict[str, Moments] = field(default_factory=dict)
+
+    @classmethod
+    def merged(cls, parts: Iterable["Tally"]) -> "Tally":
+        """Return the tally of all partitions."""
+        found = list(parts)
+        names = dict.fromkeys(name for part in found for name in part.arms)
+        return cls(
+            min((part.first_ms for part in found), default=0),
+            max((part.at_ms for part in found), default=0),
+            sum(part.crossed for part in found),
+            {name: Moments.merged(part.arms[name] for part in found if name in part.arms) for name in names},
+        )
+
+
+def counts_at(experiment: Experiment, at_ms: int) -> bool:
+    """Say whether what happens at a time counts: also in what is read after the experiment was stopped."""
+    if experiment.state in {ExperimentState.DRAFT, ExperimentState.ROLLED_BACK}:
+        return False
+    ends = [experiment.ends_at_ms]
+    if experiment.state is ExperimentState.ROLLED_OUT:
+        ends.append(experiment.decided_at_ms)
+    started = experiment.starts_at_ms is None or experiment.starts_at_ms <= at_ms
+    return started and all(end is None or at_ms < end for end in ends)
+
+
+def take(
+    part: Part,
+    event: Event,
+    at_ms: int,
+    *,
+    plan: Plan,
+    event_hash: int,
+    tally: Callable[[str], Tally],
+) -> list[str]:
+    """Count one event.
+
+    Parameters
+    ----------
+    part
+        The viewer, changed in place.
+    event, at_ms
+        What happened, and when.
+    plan
+        The experiments.
+    event_hash
+        Of the event's id.
+    tally
+        Returns the tally of an experiment, which is changed in place.
+
+    Returns
+    -------
+    list of str
+        Experiments whose tallies changed.
+    """
+    if event_hash in part.seen:
+        return []
+    part.seen = [*part.seen[1 - SEEN :], event_hash]
+    part.country = event.country or part.country
+    if type(event) is Preferences:
+        part.maturity = -1 if event.maturity is None else event.maturity
+    changed = []
+    if type(event) is Impression:
+        changed = _expose(part, event, at_ms, plan, tally)
+    gains = _gains(part, event)
+    if gains:
+        for name, exposure in part.exposures.items():
+            one = plan.by_id.get(name)
+            if one is not None and _in_window(one, exposure, at_ms):
+                _gain(tally(name), exposure, gains, at_ms)
+                changed.append(name)
+    if type(event) is Stop:
+        part.past_s = _past(part, at_ms) + event.watched_s
+        part.past_at_ms = max(part.past_at_ms, at_ms)
+    return list(dict.fromkeys(changed))
+
+
+def _expose(
+    part: Part, event: Impression, at_ms: int, plan: Plan, tally: Callable[[str], Tally]
+) -> list[str]:
+    """Put the viewer into the experiments to which an impression exposes; return those."""
+    new = []
+    for one in plan.by_id.values():
+        name = one.experiment_id
+        if not counts_at(one, at_ms):
+            continue
+        told = _told(one, event.arm)
+        there = part.exposures.get(name)
+        if there is not None:
+            if told is not None and told != there.arm:
+                tally(name).crossed += 1
+                new.append(name)
+            continue
+        arm = told if told is not None else _assigned(one, part, event)
+        if arm is not None and _has_room(part, plan, at_ms):
+            counts = [0] * len(COUNTS)
+            counts[_AT["before"]] = round(_past(part, at_ms))
+            part.exposures[name] = Exposure(arm, at_ms, counts)
+            mine = tally(name)
+            mine.first_ms = min(mine.first_ms or at_ms, at_ms)
+            mine.arms.setdefault(arm, Moments()).add(counts)
+            new.append(name)
+    return new
+
+
+def _told(one: Experiment, label: str | None) -> str | None:
+    """Return the arm that an impression names, if it is one of this experiment's."""
+    if label is None or not label.startswith(f"{one.experiment_id}/"):
+        return None
+    return next((arm.name for arm in one.arms if arm_label(one.experiment_id, arm.name) == label), None)
+
+
+def _assigned(one: Experiment, part: Part, event: Impression) -> str | None:
+    """Return the arm that the assignment says, if the viewer is in the audience."""
+    about = one.audience
+    if about is not None:
+        if about.devices and event.device not in about.devices:
+            return None
+        if about.new_viewers and part.since_ms < (one.starts_at_ms or 0):
+            return None
+        known = None if part.maturity < 0 else part.maturity
+        if not concerns(one, country=part.country or None, maturity=known):
+            return None
+    mine = assign(one, event.viewer_id)
+    return mine.arm if mine else None
+
+
+def _has_room(part: Part, plan: Plan, at_ms: int) -> bool:
+    """Say whether one more exposure fits, once those that are over are gone."""
+    if len(part.exposures) >= EXPOSURES:
+        part.exposures = {
+            name: one
+            for name, one in part.exposures.items()
+            if name in plan.by_id and _in_window(plan.by_id[name], one, at_ms)
+        }
+    return len(part.exposures) < EXPOSURES
+
+
+def _in_window(one: Experiment, exposure: Exposure, at_ms: int) -> bool:
+    return counts_at(one, at_ms) and exposure.at_ms <= at_ms < exposure.at_ms + one.window_s * 1000
+
+
+def _gains(part: Part, event: Event) -> dict[str, int]:
+    """Return what an event adds to the counts."""
+    kind = type(event)
+    if kind is Impression:
+        return {"impressions": 1}
+    if isinstance(event, Select | Play):
+        by_itself = isinstance(event, Play) and event.autoplay
+        click = f"{event.list_id} {event.title_id}"
+        if event.list_id is None or by_itself or click == part.clicked:
+            return {}
+        part.clicked = click
+        return {"clicks": 1}
+    if isinstance(event, Stop) and event.cause is not StopCause.ERROR:
+        whole = event.duration_s or float("inf")
+        done = event.cause is StopCause.ENDED or event.watched_s >= COMPLETE * whole
+        left = event.watched_s < ABANDONED_S and not done and not event.autoplay and event.cause in _LEFT
+        return {
+            "starts": 1,
+            "seconds": round(event.watched_s),
+            "completions": int(done),
+            "quality_watches": int(done or event.watched_s >= QUALITY * whole),
+            "abandoned": int(left),
+        }
+    return {}
+
+
+def _gain(tally: Tally, exposure: Exposure, gains: dict[str, int], at_ms: int) -> None:
+    """Add to a viewer's counts, in the exposure and in the moments of the arm."""
+    former = list(exposure.counts)
+    for name, more in gains.items():
+        exposure.counts[_AT[name]] += more
+    tally.arms[exposure.arm].move(former, exposure.counts)
+    tally.at_ms = max(tally.at_ms, at_ms)
+
+
+def _past(part: Part, at_ms: int) -> float:
+    """Return the seconds watched so far, decayed to a time."""
+    return float(part.past_s * 0.5 ** (max(0, at_ms - part.past_at_ms) / PAST_MS))

@@ -1,0 +1,81 @@
+"""Experiments and their results as tables for people."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from msgspec import to_builtins
+
+from schemas.experiment_results import ExperimentResult, Verdict
+from schemas.experiments import Experiment
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+
+__all__ = ["definition", "outcome", "overview"]
+
+_STYLE = {Verdict.WINNER: "green", Verdict.SAMPLE_RATIO: "red", Verdict.GUARDRAIL: "yellow"}
+
+
+def overview(experiments: Iterable[Experiment]) -> "Table":
+    """Return one line an experiment."""
+    from rich.table import Table
+
+    table = Table("experiment", "state", "arms", "metric", "start", "winner")
+    for one in sorted(experiments, key=lambda each: each.experiment_id):
+        arms = " · ".join(f"{arm.name} {arm.share:.0%}" for arm in one.arms)
+        table.add_row(
+            one.experiment_id, one.state, arms, one.metric, _when(one.starts_at_ms), one.winner or "-"
+        )
+    return table
+
+
+def definition(experiment: Experiment) -> "Table":
+    """Return an experiment, a line a field; what is at its default is left out."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, show_header=False, title=experiment.experiment_id)
+    for name, value in to_builtins(experiment).items():
+        if name == "arms":
+            for arm in value:
+                what = (
+                    ", ".join(f"{key} {text}" for key, text in arm.get("treatment", {}).items())
+                    or "no change"
+                )
+                table.add_row(f"arm {arm['name']}", f"{arm['share']:.2%}: {what}")
+        elif isinstance(value, dict):
+            table.add_row(name, " · ".join(f"{key} {text}" for key, text in value.items()))
+        else:
+            table.add_row(name, _when(value) if name.endswith("_at_ms") else str(value))
+    return table
+
+
+def outcome(result: ExperimentResult) -> "Group":
+    """Return a result: the arms, the lifts, and what may be said."""
+    from rich.console import Group
+    from rich.table import Table
+
+    arms = Table(
+        "arm", "share", "viewers", "impressions", "minutes", "done", "left", title=result.experiment_id
+    )
+    for arm in result.arms:
+        starts = max(1, arm.starts)
+        counts = (arm.viewers, arm.impressions, round(arm.watch_minutes))
+        shares = (f"{arm.completions / starts:.1%}", f"{arm.abandoned / starts:.1%}")
+        arms.add_row(arm.arm, f"{arm.share:.1%}", *(f"{count:,}" for count in counts), *shares)
+    lifts = Table("metric", "arm", "lift", "from", "to", "variance left")
+    for one in result.lifts:
+        bounds = (f"{one.relative:+.2%}", f"{one.low:+.2%}", f"{one.high:+.2%}", f"{one.variance_left:.0%}")
+        lifts.add_row(one.metric, one.arm, *bounds)
+    style = _STYLE.get(result.verdict, "bold")
+    words = f"[{style}]{result.verdict}[/]: {result.because}"
+    split = (
+        f"[dim]split p {result.sample_ratio_p:.3g}, crossed {result.crossed}, as of {_when(result.at_ms)}[/]"
+    )
+    return Group(arms, lifts, words, split)
+
+
+def _when(at_ms: int | None) -> str:
+    return "-" if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,0 +1,244 @@
+"""`nearline experiments`: write one down, start it, read what came of it, roll a winner out and back."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.console import examples, human, write_json
+from streams.cli.options import Brokers, Json, Prefix
+
+if TYPE_CHECKING:
+    from schemas.experiments import Experiment
+    from streams.settings import Settings
+
+app = typer.Typer(
+    help="""Compare arms on live viewers, and decide by evidence.
+
+    A viewer's arm follows from a hash: sticky, the same in every worker and language. `nearline experiments
+    worker` counts what came of the arms; its bounds hold however often one looks."""
+)
+
+Name = Annotated[str, typer.Argument(metavar="ID", help="The experiment's experiment_id.")]
+
+
+@app.command(epilog=examples("nearline experiments create popularity-or-blend.json"))
+def create(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="The definition as JSON (contracts/experiment.v1.schema.json)."),
+    ],
+    *,
+    begin: Annotated[bool, typer.Option("--start", help="Start it at once.")] = False,
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    json: Json = None,
+) -> None:
+    """Write an experiment down as a draft; a definition that cannot be run is refused with every reason.
+
+    JSON: the record.
+    """
+    from streams.experiment_admin import create as write
+    from streams.experiment_admin import start as run
+
+    settings = _settings(brokers, prefix)
+    made = write(settings, _read(file))
+    _tell(run(settings, made.experiment_id) if begin else made, json)
+
+
+@app.command(epilog=examples("nearline experiments start popularity-or-blend"))
+def start(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
+    """Let viewers into the arms: five seconds from now, when every worker knows. JSON: the record."""
+    from streams.experiment_admin import start as run
+
+    _tell(run(_settings(brokers, prefix), name), json)
+
+
+@app.command(epilog=examples("nearline experiments stop popularity-or-blend"))
+def stop(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
+    """End an experiment; what was counted stays. JSON: the record."""
+    from streams.experiment_admin import stop as end
+
+    _tell(end(_settings(brokers, prefix), name), json)
+
+
+@app.command(name="list", epilog=examples("nearline experiments list"))
+def list_all(*, brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
+    """Show every experiment. JSON: the records."""
+    from msgspec import to_builtins
+
+    from streams.cli.experiment_tables import overview
+    from streams.experiments import read_experiments
+
+    found = read_experiments(_settings(brokers, prefix))
+    human(json).print(
+        overview(found.values()) if found else "no experiment yet: `nearline experiments create`"
+    )
+    write_json(json, [to_builtins(one) for one in found.values()])
+
+
+@app.command(epilog=examples("nearline experiments show popularity-or-blend --viewer ada"))
+def show(
+    name: Name,
+    *,
+    viewer: Annotated[str | None, typer.Option(metavar="ID", help="Say which arm this viewer is in.")] = None,
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    json: Json = None,
+) -> None:
+    """Show one experiment, and whose arm is whose. JSON keys: experiment, arm."""
+    from msgspec import to_builtins
+
+    from schemas.assignment import assign
+    from streams.cli.experiment_tables import definition
+    from streams.experiment_admin import find
+    from streams.experiments import read_experiments
+
+    one = find(read_experiments(_settings(brokers, prefix)), name)
+    mine = assign(one, viewer) if viewer else None
+    human(json).print(definition(one))
+    if viewer:
+        human(json).print(
+            f"this viewer is in arm [bold]{mine.arm}[/]" if mine else "this viewer is in no arm"
+        )
+    write_json(json, {"experiment": to_builtins(one), "arm": mine and mine.arm})
+
+
+@app.command(epilog=examples("nearline experiments results popularity-or-blend"))
+def results(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="One experiment; all without it.")
+    ] = None,
+    *,
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    json: Json = None,
+) -> None:
+    """Show what came of the arms: lifts with bounds that hold at every look, the split, the verdict.
+
+    JSON: the records of experiments.results.v1.
+    """
+    from msgspec import to_builtins
+
+    from streams.cli.experiment_tables import outcome
+    from streams.errors import ExperimentError
+    from streams.experiment_admin import read_results
+
+    found = read_results(_settings(brokers, prefix))
+    if name is not None and name not in found:
+        what, why = f"{name} has no results", "nobody was exposed yet, or nobody counts"
+        raise ExperimentError(what, why=why, next_step="start `nearline experiments worker`")
+    chosen = [one for key, one in sorted(found.items()) if name in (None, key)]
+    for one in chosen:
+        human(json).print(outcome(one))
+    write_json(json, [to_builtins(one) for one in chosen])
+
+
+@app.command(name="roll-out", epilog=examples("nearline experiments roll-out popularity-or-blend blend"))
+def roll_out(
+    name: Name,
+    arm: Annotated[str, typer.Argument(metavar="ARM", help="The arm that becomes the default.")],
+    *,
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Goes into the evidence.")] = "operator",
+    force: Annotated[bool, typer.Option("--force", help="Also without any results.")] = False,
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    json: Json = None,
+) -> None:
+    """Make an arm the default of everybody outside the holdout; never on a failed split. JSON: the record."""
+    from streams.experiment_admin import roll_out as decide
+
+    _tell(decide(_settings(brokers, prefix), name, arm, by=why, force=force), json)
+
+
+@app.command(name="roll-back", epilog=examples("nearline experiments roll-back popularity-or-blend"))
+def roll_back(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
+    """Take a winner back: the next lists are made as before. JSON: the record."""
+    from streams.experiment_admin import roll_back as undo
+
+    _tell(undo(_settings(brokers, prefix), name), json)
+
+
+@app.command(epilog=examples("nearline experiments power --lift 0.03", "nearline experiments power --lift 0"))
+def power(
+    *,
+    lift: Annotated[float, typer.Option(help="True relative lift of the second arm; 0: equals.")] = 0.03,
+    viewers: Annotated[
+        int, typer.Option(min=1_000, help="Viewers of both arms after which a trial ends.")
+    ] = 100_000,
+    trials: Annotated[int, typer.Option(min=10, help="Experiments on paper.")] = 200,
+    alpha: Annotated[float, typer.Option(min=0.001, max=0.5, help="Probability of a false winner.")] = 0.05,
+    seed: Annotated[int, typer.Option(min=0, help="Of every draw.")] = 0,
+    json: Json = None,
+) -> None:
+    """Say how often a lift would be found, and how soon: experiments on paper, looked at all along.
+
+    JSON keys: lift, viewers, trials, alpha, found, wrong, half_decided_by, with the same without the past
+    under plain.
+    """
+    from streams.cli.console import figures
+    from streams.experiment_power import power as run
+
+    found = run(lift=lift, viewers=viewers, trials=trials, alpha=alpha, seed=seed)
+    human(json).print(figures(f"{trials} experiments with a lift of {lift:+.1%}", found))
+    write_json(json, found)
+
+
+@app.command(epilog=examples("nearline experiments worker"))
+def worker(
+    *,
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    state_dir: Annotated[
+        Path | None, typer.Option("--state-dir", metavar="FOLDER", help="Local databases of this worker.")
+    ] = None,
+    http_port: Annotated[
+        int | None, typer.Option("--http-port", min=0, max=65_535, help="Port of /livez, /readyz, /metrics.")
+    ] = None,
+) -> None:
+    """Count what comes of the arms and publish results, until SIGTERM; codes as of `nearline worker`.
+
+    A process of its own, in a group of its own: it reads the events beside the workers that make lists, and
+    its failure does not touch them. Start as many as there are partitions to share.
+    """
+    from streams.logging import configure
+    from streams.results_worker import build_results_worker
+    from streams.settings import Settings
+
+    settings = Settings.load(brokers=brokers, topic_prefix=prefix, state_dir=state_dir, http_port=http_port)
+    configure(settings.log_level, settings.log_format)
+    raise typer.Exit(build_results_worker(settings).run())
+
+
+def _read(file: Path) -> "Experiment":
+    """Read a definition."""
+    from schemas import DecodeError
+    from schemas.codec import decode_experiment
+    from streams.errors import SettingsError
+
+    try:
+        return decode_experiment(file.read_bytes())
+    except OSError as error:
+        what = f"cannot read {file}"
+        raise SettingsError(what, why=error.strerror or "", next_step="give another FILE") from None
+    except DecodeError as error:
+        what, advice = f"{file} is no experiment", "see contracts/examples/experiment.v1.full.pass.json"
+        raise SettingsError(what, why=str(error), next_step=advice) from None
+
+
+def _settings(brokers: str | None, prefix: str | None) -> "Settings":
+    """Return the settings, once a broker answers."""
+    from streams.kafka_clients import require_broker
+    from streams.settings import Settings
+
+    settings = Settings.load(brokers=brokers, topic_prefix=prefix)
+    require_broker(settings)
+    return settings
+
+
+def _tell(one: "Experiment", json: str | None) -> None:
+    from msgspec import to_builtins
+
+    winner = f", winner [bold]{one.winner}[/]" if one.winner else ""
+    human(json).print(f"[bold]{one.experiment_id}[/] is [green]{one.state}[/]{winner}")
+    write_json(json, to_builtins(one))

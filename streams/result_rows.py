@@ -1,0 +1,188 @@
+r"""Rows of the results and decisions stages: a viewer's part in experiments, and tallies.
+
+Values are a byte of version and a payload: MessagePack of a viewer's part, JSON of a tally. Moments are
+written as decimal digits: sums of squares outgrow the 64 bits of other readers' numbers. Keys of tallies
+begin with ``\x02``, which no viewer id does.
+"""
+
+from typing import Final, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from online_models.config import ModelConfig
+from online_models.experiments.exposure import Exposure, Part, Tally
+from online_models.experiments.moments import Moments
+from online_models.row_versions import RowVersions
+from streams.errors import StateError
+from streams.partition_rows import explained
+
+__all__ = [
+    "PARTS",
+    "TALLIES",
+    "TALLY",
+    "TallyRecord",
+    "pack_part",
+    "pack_tally",
+    "tally_of",
+    "unpack_part",
+    "unpack_tally",
+]
+
+PARTS: Final = RowVersions("a viewer's part in experiments")
+TALLIES: Final = RowVersions("an experiment's tally")
+TALLY: Final = b"\x02"
+"""Beginning of the keys of tallies among a partition's rows."""
+_NO_CONFIG: Final = ModelConfig()  # payloads do not depend on the model's shapes
+
+
+class _Exposure(Struct, array_like=True, gc=False):
+    """An exposure, as it is packed."""
+
+    name: str
+    arm: str
+    at_ms: int
+    counts: list[int]
+
+
+class _Part(Struct, array_like=True, gc=False):
+    """A viewer's part, as it is packed."""
+
+    since_ms: int
+    past_s: float
+    past_at_ms: int
+    country: str
+    maturity: int
+    clicked: str
+    seen: list[int]
+    exposures: list[_Exposure]
+
+
+class TallyRecord(Struct, frozen=True, kw_only=True, gc=False):
+    """A tally on the wire between the two stages: of one experiment in one partition, absolute.
+
+    Attributes
+    ----------
+    experiment_id
+        The experiment.
+    partition
+        Of the events.
+    first_ms, at_ms, crossed
+        As in `Tally`.
+    arms
+        By arm: viewers, sums, sums of products, as decimal digits.
+    """
+
+    experiment_id: str
+    partition: int
+    first_ms: int
+    at_ms: int
+    crossed: int
+    arms: dict[str, str]
+
+
+_PART: Final = msgspec.msgpack.Decoder(_Part)
+_RECORD: Final = msgspec.json.Decoder(TallyRecord)
+
+
+def pack_part(part: Part) -> bytes:
+    """Pack a viewer's part.
+
+    Examples
+    --------
+    >>> part = Part(since_ms=5, exposures={"x": Exposure("new", 7, [1, 0, 0, 60, 0, 0, 0, 9])})
+    >>> unpack_part(pack_part(part)) == part
+    True
+    """
+    exposures = [_Exposure(name, one.arm, one.at_ms, one.counts) for name, one in part.exposures.items()]
+    row = _Part(
+        part.since_ms,
+        part.past_s,
+        part.past_at_ms,
+        part.country,
+        part.maturity,
+        part.clicked,
+        part.seen,
+        exposures,
+    )
+    return bytes([PARTS.version]) + msgspec.msgpack.encode(row)
+
+
+def unpack_part(value: bytes) -> Part:
+    """Read a viewer's part of any version.
+
+    Raises
+    ------
+    StateVersionError
+        A newer version wrote it.
+    StateError
+        It cannot be read.
+    """
+    row = _read(_PART, PARTS, value)
+    return Part(
+        row.since_ms,
+        row.past_s,
+        row.past_at_ms,
+        row.country,
+        row.maturity,
+        row.clicked,
+        row.seen,
+        {one.name: Exposure(one.arm, one.at_ms, one.counts) for one in row.exposures},
+    )
+
+
+def pack_tally(name: str, partition: int, tally: Tally) -> bytes:
+    """Pack a tally.
+
+    Examples
+    --------
+    >>> tally = Tally(5, 9, 0, {"new": Moments()}); tally.arms["new"].add([1, 0, 0, 60, 0, 0, 0, 2**40])
+    >>> tally_of(unpack_tally(pack_tally("x", 3, tally))) == tally
+    True
+    """
+    arms = {arm: _digits(moments) for arm, moments in tally.arms.items()}
+    record = TallyRecord(
+        experiment_id=name,
+        partition=partition,
+        first_ms=tally.first_ms,
+        at_ms=tally.at_ms,
+        crossed=tally.crossed,
+        arms=arms,
+    )
+    return bytes([TALLIES.version]) + msgspec.json.encode(record)
+
+
+def unpack_tally(value: bytes) -> TallyRecord:
+    """Read a tally of any version; raises as :func:`unpack_part`."""
+    return _read(_RECORD, TALLIES, value)
+
+
+def tally_of(record: TallyRecord) -> Tally:
+    """Return the tally that a record speaks of."""
+    arms = {arm: _moments(text) for arm, text in record.arms.items()}
+    return Tally(record.first_ms, record.at_ms, record.crossed, arms)
+
+
+T = TypeVar("T")
+
+
+def _read(
+    decoder: "msgspec.json.Decoder[T] | msgspec.msgpack.Decoder[T]", versions: RowVersions, value: bytes
+) -> T:
+    with explained():
+        (current,) = versions.current([value], _NO_CONFIG)
+    try:
+        return decoder.decode(current[1:])
+    except msgspec.MsgspecError as error:
+        what, advice = f"{versions.kind} cannot be read", "stop the worker and delete its state folder"
+        raise StateError(what, why=str(error), next_step=advice) from error
+
+
+def _digits(moments: Moments) -> str:
+    return " ".join(map(str, (moments.viewers, *moments.first, *moments.second)))
+
+
+def _moments(text: str) -> Moments:
+    viewers, *rest = map(int, text.split())
+    first = len(Moments().first)
+    return Moments(viewers, rest[:first], rest[first:])

@@ -1,0 +1,119 @@
+"""The results stage: viewing events in; viewers' parts in experiments, and tallies of each partition, out.
+
+It reads the events beside the viewers stage, in a group of its own, and is as exact: a tally is the same
+whatever was killed, because viewers' parts, the tallies and the offset go in one transaction. A tally is
+absolute and of one partition; the decisions stage (:mod:`streams.decisions`) adds the partitions up.
+
+Records that are no events are the viewers stage's dead letters; here they are nothing.
+"""
+
+from collections.abc import Callable, Sequence
+
+from online_models.experiments.exposure import Part, Tally, take
+from online_models.experiments.plan import Plan
+from online_models.viewers import hash_ids
+from schemas import DecodeError, Event, topics
+from schemas.codec import check_key, decode_event
+from streams.intake import happened_ms
+from streams.result_rows import TALLY, pack_part, pack_tally, tally_of, unpack_part, unpack_tally
+from streams.settings import Settings
+from streams.stage import Message, Outcome, Record, StageSpec, StateView
+
+__all__ = ["STAGE", "ResultsStep", "results_spec"]
+
+STAGE = "results"
+FLOOR_S = 1.0
+"""Least seconds between two batches of a partition: tallies, a kilobyte an experiment, are written as
+often."""
+HOT = 50_000
+"""Viewers of a partition whose parts stay in memory: about 1 kB each."""
+
+
+def results_spec(settings: Settings, plan: Callable[[], Plan]) -> StageSpec:
+    """Describe the stage; ``plan`` waits until the experiments are known, then returns the newest plan."""
+    return StageSpec(
+        name=STAGE,
+        source=settings.topic(topics.EVENTS),
+        changelog=settings.topic(topics.EXPERIMENT_VIEWERS),
+        make_step=lambda partition, store: ResultsStep(settings, partition, store, plan),
+        dead_letters=settings.topic(topics.DEAD_LETTERS),
+        max_events=settings.viewers_batch_events,
+        max_bytes=settings.viewers_batch_bytes,
+        floor_s=FLOOR_S,
+    )
+
+
+class ResultsStep:
+    """The logic of one partition of the events.
+
+    Parameters
+    ----------
+    settings
+        Topics.
+    partition
+        Of the events.
+    store
+        Parts of viewers, and tallies.
+    plan
+        Asked before each batch for the experiments.
+    """
+
+    def __init__(
+        self, settings: Settings, partition: int, store: StateView, plan: Callable[[], Plan]
+    ) -> None:
+        plan()  # waits until the experiments are known
+        self._store, self._partition, self._plan = store, partition, plan
+        self._topic = settings.topic(topics.EXPERIMENT_TALLIES)
+        self._parts: dict[str, Part] = {}
+        self._tallies = {
+            key[len(TALLY) :].decode(): tally_of(unpack_tally(value)) for key, value in store.scan(TALLY)
+        }
+
+    def __call__(self, records: Sequence[Record]) -> Outcome:
+        """Count a batch."""
+        events = [(event, happened_ms(event, record)) for record in records if (event := _event(record))]
+        if not events:
+            return Outcome()
+        plan = self._plan()
+        self._load({event.viewer_id for event, _ in events})
+        hashes = hash_ids([event.event_id for event, _ in events]).tolist()
+        touched: dict[str, Part] = {}
+        changed: dict[str, None] = {}
+        for (event, at_ms), event_hash in zip(events, hashes, strict=True):
+            viewer = event.viewer_id
+            part = self._parts.setdefault(viewer, Part(since_ms=at_ms))
+            touched[viewer] = part
+            names = take(part, event, at_ms, plan=plan, event_hash=event_hash, tally=self._tally)
+            changed.update(dict.fromkeys(names))
+        out = Outcome(rows=[(viewer.encode(), pack_part(part)) for viewer, part in touched.items()])
+        messages: list[Message] = []
+        for name in changed:
+            value = pack_tally(name, self._partition, self._tallies[name])
+            out.rows.append((TALLY + name.encode(), value))
+            messages.append({"key": f"{name}\n{self._partition}".encode(), "value": value})
+        if messages:
+            out.outputs[self._topic, 0] = messages
+        return out
+
+    def _tally(self, name: str) -> Tally:
+        return self._tallies.setdefault(name, Tally())
+
+    def _load(self, viewers: set[str]) -> None:
+        """Read the parts that are not in memory; when there are too many, those of this batch alone stay."""
+        if len(self._parts) > HOT:
+            self._parts = {viewer: part for viewer, part in self._parts.items() if viewer in viewers}
+        missing = sorted(viewers - self._parts.keys())
+        rows = self._store.get_many([viewer.encode() for viewer in missing])
+        for viewer, row in zip(missing, rows, strict=True):
+            if row is not None:
+                self._parts[viewer] = unpack_part(row)
+
+
+def _event(record: Record) -> Event | None:
+    """Read an event; None for whatever is none."""
+    try:
+        event = decode_event(record.value, record.headers or ())
+        check_key(event, record.key)
+    except DecodeError:
+        return None
+    return event

@@ -1,0 +1,236 @@
+"""Exposure begins with an impression, counts in event time, and is the same in any partitioning."""
+
+from typing import Any
+
+import pytest
+
+from online_models.experiments.exposure import EXPOSURES, PAST_MS, Part, Tally, counts_at, take
+from online_models.experiments.moments import COUNTS, Moments
+from online_models.experiments.plan import PLAIN, Plan, merged
+from schemas import Event, Impression, Play, Preferences, Select, Stop, StopCause
+from schemas.assignment import assign
+from schemas.experiments import (
+    Arm,
+    Audience,
+    Experiment,
+    ExperimentState,
+    Ranking,
+    Treatment,
+)
+
+T0 = 1_700_000_000_000
+POPULAR = Treatment(ranking=Ranking.POPULARITY)
+ARMS = (Arm(name="control", share=0.5), Arm(name="new", share=0.5, treatment=POPULAR))
+
+
+def trial(name: str = "trial", **more: Any) -> Experiment:
+    """Make a running experiment."""
+    given = {"state": ExperimentState.RUNNING, "arms": ARMS, "starts_at_ms": T0, **more}
+    return Experiment(experiment_id=name, **given)
+
+
+class Desk:
+    """One viewer and the tallies."""
+
+    def __init__(self, *experiments: Experiment, viewer: str = "ada") -> None:
+        self.plan, self.viewer = Plan(experiments), viewer
+        self.part = Part(since_ms=T0)
+        self.tallies: dict[str, Tally] = {}
+        self._number = 0
+
+    def feed(self, kind: type[Any], at: int = 0, **more: Any) -> list[str]:
+        """Count one event that happens so many ms after T0."""
+        self._number += 1
+        event: Event = kind(event_id=f"e{self._number}", viewer_id=self.viewer, event_time_ms=T0 + at, **more)
+        return take(
+            self.part,
+            event,
+            T0 + at,
+            plan=self.plan,
+            event_hash=self._number,
+            tally=lambda name: self.tallies.setdefault(name, Tally()),
+        )
+
+    def look(self, at: int = 0, **more: Any) -> list[str]:
+        """See a title on a list."""
+        return self.feed(Impression, at, list_id="l", row=0, slot=0, title_id="t", **more)
+
+    def stop(self, at: int, watched_s: float, **more: Any) -> list[str]:
+        """End a playback of an hour's title."""
+        given = {"position_s": watched_s, "duration_s": 3600.0, "title_id": "t", **more}
+        return self.feed(Stop, at, watched_s=watched_s, **given)
+
+    def counts(self, name: str = "trial") -> dict[str, int]:
+        """Return the viewer's counts."""
+        return dict(zip(COUNTS, self.part.exposures[name].counts, strict=True))
+
+
+def test_only_who_has_looked_is_exposed() -> None:
+    """Watching without an impression counts for the past and for no arm."""
+    desk = Desk(trial())
+    assert desk.stop(0, 1_000) == []
+    assert desk.tallies == {}
+    assert desk.look(1) == ["trial"]
+    mine = assign(trial(), "ada")
+    assert mine is not None
+    assert desk.tallies["trial"].arms[mine.arm].viewers == 1
+    assert desk.counts() == dict.fromkeys(COUNTS, 0) | {"impressions": 1, "before": 1_000}
+
+
+def test_what_counts_since() -> None:
+    """Impressions, clicks once a title, playbacks by how far they came: in the row and in the arm."""
+    desk = Desk(trial())
+    desk.look()
+    desk.look(1)
+    desk.feed(Select, 2, title_id="t", list_id="l")
+    desk.feed(Play, 3, title_id="t", list_id="l")
+    desk.feed(Play, 4, title_id="u", list_id="l", autoplay=True)
+    desk.feed(Play, 5, title_id="v")
+    desk.stop(6, 3_300)
+    desk.stop(7, 1_800)
+    desk.stop(8, 30, cause=StopCause.EXITED)
+    desk.stop(9, 30, cause=StopCause.ERROR)
+    desk.stop(10, 30, cause=StopCause.NEXT, autoplay=True)
+    wanted = {
+        "impressions": 1,
+        "clicks": 1,
+        "starts": 4,
+        "seconds": 5_160,
+        "completions": 1,
+        "quality_watches": 2,
+        "abandoned": 1,
+        "before": 0,
+    }
+    assert desk.counts() == wanted | {"impressions": 2}
+    (arm,) = desk.tallies["trial"].arms.values()
+    one = Moments()
+    one.add(list((wanted | {"impressions": 2}).values()))
+    assert arm == one
+
+
+def test_a_repeated_event_changes_nothing() -> None:
+    """A producer's retry is counted once."""
+    desk = Desk(trial())
+    desk.look()
+    before = desk.counts()
+    desk._number -= 1
+    assert desk.look() == []
+    assert desk.counts() == before
+
+
+def test_before_start_after_end_and_outside_the_window_nothing_counts() -> None:
+    """Event time decides, also when the experiment was stopped meanwhile."""
+    late = trial(starts_at_ms=T0 + 10, ends_at_ms=T0 + 1_000, window_s=0.5)
+    desk = Desk(late)
+    assert desk.look(9) == []
+    assert desk.look(10) == ["trial"]
+    assert desk.stop(509, 60) == ["trial"]
+    assert desk.stop(510, 60) == []
+    stopped = trial(state=ExperimentState.STOPPED, ends_at_ms=T0 + 1_000)
+    assert counts_at(stopped, T0 + 999)
+    assert not counts_at(stopped, T0 + 1_000)
+    rolled = trial(state=ExperimentState.ROLLED_OUT, winner="new", decided_at_ms=T0 + 50)
+    assert [counts_at(rolled, T0 + n) for n in (49, 50)] == [True, False]
+
+
+def test_an_impression_that_names_its_arm_is_believed_and_a_second_arm_is_told_of() -> None:
+    """What was shown counts, not what should have been; who sees both arms is told of."""
+    mine = assign(trial(), "ada")
+    other = "new" if mine is not None and mine.arm == "control" else "control"
+    desk = Desk(trial())
+    desk.look(arm=f"trial/{other}")
+    assert desk.part.exposures["trial"].arm == other
+    desk.look(1, arm="trial/" + ("new" if other == "control" else "control"))
+    desk.look(2, arm="elsewhere/new")
+    assert desk.tallies["trial"].crossed == 1
+    assert desk.part.exposures["trial"].arm == other
+
+
+@pytest.mark.parametrize(
+    ("audience", "inside", "outside"),
+    [
+        (Audience(countries=("IN",)), {"country": "IN"}, {"country": "DE"}),
+        (Audience(devices=("tv",)), {"device": "tv"}, {"device": "phone"}),
+        (Audience(new_viewers=True), {}, {"since": -1}),
+        (Audience(maturity_at_most=12), {"maturity": 7}, {"maturity": 16}),
+    ],
+)
+def test_the_audience_decides(audience: Audience, inside: dict[str, Any], outside: dict[str, Any]) -> None:
+    """Country, device, age of the account and maturity limit each let in and keep out."""
+    for facts, wanted in ((inside, ["trial"]), (outside, [])):
+        desk = Desk(trial(audience=audience))
+        desk.part.since_ms += facts.get("since", 0)
+        if "maturity" in facts:
+            desk.feed(Preferences, 0, maturity=facts["maturity"])
+        about = {key: value for key, value in facts.items() if key in {"country", "device"}}
+        assert desk.look(1, **about) == wanted
+
+
+def test_the_past_fades_by_half_in_a_week() -> None:
+    """A thousand seconds, a week ago, are five hundred at the exposure."""
+    desk = Desk(trial())
+    desk.stop(0, 1_000)
+    desk.look(PAST_MS)
+    assert desk.counts()["before"] == 500
+
+
+def test_a_viewer_is_in_a_bounded_number_of_experiments() -> None:
+    """What is over makes room; what is not keeps new ones out."""
+    many = [trial(f"x{n}") for n in range(EXPOSURES)]
+    desk = Desk(*many)
+    desk.look()
+    desk.plan = Plan([*many, trial("late")])
+    assert sorted(desk.look(1)) == sorted(one.experiment_id for one in many)
+    desk.plan = Plan([*many[1:], trial("late")])
+    assert "late" in desk.look(2)
+    assert len(desk.part.exposures) == EXPOSURES
+
+
+def test_partitions_add_up() -> None:
+    """Two partitions' tallies, merged, are those of one process."""
+    desks = [Desk(trial(), viewer=f"v{n}") for n in range(40)]
+    alone = Desk(trial())
+    for n, desk in enumerate(desks):
+        for where in (desk.tallies, alone.tallies):
+            desk.part, desk.tallies, desk._number = Part(since_ms=T0), where, 0
+            desk.look(n)
+            desk.stop(n + 50, 100.0 * n)
+    parts = [Desk(trial()).tallies | desk.tallies for desk in desks]
+    assert len(parts) == 40
+    whole = alone.tallies["trial"]
+    halves = [Tally.merged([whole]), Tally()]
+    assert Tally.merged(halves[:1]) == whole
+    assert sum(arm.viewers for arm in whole.arms.values()) == 40
+
+
+# plans -----------------------------------------------------------------------------------------------------
+
+
+def test_a_list_is_made_by_winners_first_and_running_arms_over_them() -> None:
+    """Roll-outs in the order of their decisions, then the viewer's arms; the holdout gets neither."""
+    one = trial("one", state=ExperimentState.ROLLED_OUT, winner="new", decided_at_ms=T0)
+    short = (Arm(name="short", share=1.0, treatment=Treatment(list_length=5)),)
+    two = trial("two", arms=short, state=ExperimentState.ROLLED_OUT, winner="short", decided_at_ms=T0 + 1)
+    three = trial("three", arms=(Arm(name="blend", share=1.0, treatment=Treatment(ranking=Ranking.BLEND)),))
+    found = Plan([three, two, one]).treat("ada", at_ms=T0, country=None, maturity=None)
+    assert [(arm.experiment_id, arm.arm) for arm in found.arms] == [
+        ("one", "new"),
+        ("two", "short"),
+        ("three", "blend"),
+    ]
+    assert found.treatment == Treatment(ranking=Ranking.BLEND, list_length=5)
+    assert [arm.propensity for arm in found.arms] == [1.0, 1.0, 1.0]
+    kept = trial("one", state=ExperimentState.ROLLED_OUT, winner="new", holdout=0.5)
+    about: dict[str, Any] = {"at_ms": T0, "country": None, "maturity": None}
+    held = [viewer for viewer in map(str, range(50)) if Plan([kept]).treat(viewer, **about) == PLAIN]
+    assert 10 < len(held) < 40
+
+
+def test_without_experiments_nothing_varies() -> None:
+    """Drafts, stopped ones and those of other times leave every list as it is."""
+    idle = Plan([trial("a", state=ExperimentState.DRAFT), trial("b", state=ExperimentState.STOPPED)])
+    assert idle.idle
+    assert idle.treat("ada", at_ms=T0, country=None, maturity=None) == PLAIN
+    early = Plan([trial()])
+    assert early.treat("ada", at_ms=T0 - 1, country=None, maturity=None) == PLAIN
+    assert merged(POPULAR, None) == POPULAR

@@ -1,0 +1,88 @@
+"""The results worker as a process on a cluster: events in, a result out, a winner rolled out by its rule."""
+
+import itertools
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from schemas.codec import encode
+from schemas.experiment_results import ExperimentResult
+from schemas.experiments import Experiment, ExperimentState
+from schemas.topics import EXPERIMENTS
+from streams.brokers.embedded import EmbeddedCluster
+from streams.errors import TopicError
+from streams.experiment_admin import read_results
+from streams.experiments import read_experiments
+from streams.producing import EventProducer, put
+from streams.results_worker import WANTED, build_results_worker
+from streams.session import ResultsProcess
+from streams.settings import Settings
+from tests.streams.test_results import crowd, evening, trial
+
+T = TypeVar("T")
+
+
+@pytest.mark.embedded
+@pytest.mark.slow
+def test_events_become_a_result_and_a_winner(
+    embedded: EmbeddedCluster, topic_prefix: str, tmp_path: Path
+) -> None:
+    """800 viewers, one arm watches twice as much; killed in between, each is counted once."""
+    embedded.create([f"{topic_prefix}{name}" for name in WANTED])
+    settings = Settings(brokers=embedded.bootstrap_servers, topic_prefix=topic_prefix, check_crcs=False)
+    put(settings, EXPERIMENTS, b"trial", encode(trial(rule=None)))
+    events = crowd(800, 2.0)
+    with EventProducer(settings) as producer:
+        producer.send(events[:800])
+        producer.flush()
+        with ResultsProcess(settings, tmp_path) as worker:
+            _until(lambda: read_results(settings).get("trial"), worker)
+            os.kill(worker.pid, signal.SIGKILL)
+            worker.wait_dead()
+        producer.send(events[800:])
+        producer.flush()
+        with ResultsProcess(settings, tmp_path) as worker:
+            found = _until(lambda: _complete(settings), worker)
+            put(settings, EXPERIMENTS, b"trial", encode(trial()))
+            late = itertools.count()
+
+            def rolled() -> Experiment | None:
+                producer.send(evening(f"late{next(late)}", 5_000, 30))
+                return _rolled(settings)
+
+            winner = _until(rolled, worker)
+    assert found.arms[0].impressions + found.arms[1].impressions == 800
+    assert found.arms[0].starts + found.arms[1].starts == 800
+    assert winner.evidence is not None
+    assert winner.evidence.low > 0
+
+
+def test_a_missing_topic_is_named(embedded: EmbeddedCluster, topic_prefix: str) -> None:
+    """The worker does not start, and says what to run."""
+    settings = Settings(brokers=embedded.bootstrap_servers, topic_prefix=topic_prefix)
+    with pytest.raises(TopicError, match="topics apply"):
+        build_results_worker(settings)
+
+
+def _rolled(settings: Settings) -> Experiment | None:
+    one = read_experiments(settings)["trial"]
+    return one if one.state is ExperimentState.ROLLED_OUT and one.winner == "new" else None
+
+
+def _complete(settings: Settings) -> ExperimentResult | None:
+    found = read_results(settings)["trial"]
+    return found if found.viewers == 800 else None
+
+
+def _until(found: Callable[[], T | None], worker: ResultsProcess) -> T:
+    deadline = time.monotonic() + 60
+    while (value := found()) is None:
+        worker.check()
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return value
