@@ -71,10 +71,10 @@ the titles, and what a replica 200 events old costs was measured: .001 to .007 o
 
 Cold start
 ----------
-A viewer without a history scores by what they stated (`stated`), by bias (what is liked, learned by the
-softmax) and a faint keyed taste vector, which makes strangers differ; one event suffices for co-watch and
-both horizons. A title enters the lists with its first positive, or at once when the `catalogue` lists it,
-from its keyed vectors. Guards
+A viewer without a history scores by what they stated (`stated`), by what their country watches
+(`audiences`), by bias (what is liked, learned by the softmax) and a faint keyed taste vector, which makes
+strangers differ; one event suffices for co-watch and both horizons. A title enters the lists with its first
+positive, or at once when the `catalogue` lists it, from its keyed vectors. Guards
 (withdrawn, window, country, maturity) come before every score.
 
 Where to read on
@@ -82,9 +82,9 @@ Where to read on
 `recommender` (the façade), `viewer_side` and `title_side`, `config` (every constant and its source),
 `rows` and `row_versions` (what is stored, and how it changes), `snapshots` (models as bytes), `experts` (the
 same as River rankers), `guest_experts` (River's rankers in our blend), `cohorts`, `tag_affinity` and
-`micro_genres` (models for rows and explanations, beside the blend), `bandits` (which of a
-few arms to show), `experiments` (which arm is better, and how sure one may be), `neighbours` (titles like
-one), `checks` (the contracts that every model passes),
+`micro_genres` (models for rows and explanations, beside the blend), `audiences` (what countries watch),
+`bandits` (which of a few arms to show), `experiments` (which arm is better, and how sure one may be),
+`neighbours` (titles like one), `checks` (the contracts that every model passes),
 `evaluation` and `simulation`. Names below load on first use: to read the configuration costs no compiler.
 """
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from online_models.audiences import Local
 from online_models.catalogue import Catalogue
 from online_models.config import EXPERTS, BlendConfig
 from online_models.kernels.blend import (
@@ -45,12 +46,15 @@ class Blending:
     weights
         [1 + CONTEXTS, experts] the global weights, then each context's difference
         (:mod:`online_models.kernels.blend`).
+    local
+        What lifts titles for viewers who have liked none yet, by their country; None: nothing does.
     """
 
     def __init__(self, titles: TitleTable, catalogue: Catalogue) -> None:
         self.weights = first_weights(titles.config.blend)
         self._taken = self.weights.copy()
         self._titles, self._catalogue = titles, catalogue
+        self.local: Local | None = None
 
     def load(self, weights: F8) -> None:
         """Take packed weights over; those of another number of experts or contexts are left."""
@@ -71,10 +75,10 @@ class Blending:
         return out
 
     def shared(self, viewers: Viewers, slots: I4, now_ms: int) -> Shared:
-        """Score what viewers of one maturity limit, country and context have in common."""
+        """Score what viewers of one maturity limit, country and context have in common, strangers apart."""
         contexts = np.empty(slots.size, np.int64)
         contexts_of(viewers, self._titles.params, slots, now_ms, contexts)
-        columns = viewers.limit[slots], viewers.country[slots], contexts
+        columns = viewers.limit[slots], viewers.country[slots], contexts, viewers.positives[slots] == 0
         codes = list(zip(*(column.tolist() for column in columns), strict=True))
         groups = {code: g for g, code in enumerate(dict.fromkeys(codes))}
         titles = self._titles.arrays
@@ -82,13 +86,16 @@ class Blending:
         prior, bias = titles.prior[:size], titles.bias[:size]
         dense = np.empty((len(groups), size), np.float32)
         candidates = np.zeros(len(groups), np.int32)
-        weights = self.in_contexts()[[context for _, _, context in groups]]
-        for (limit, country, _), g in groups.items():
+        weights = self.in_contexts()[[context for _, _, context, _ in groups]]
+        for (limit, country, _, stranger), g in groups.items():
             guard, candidates[g] = self._catalogue.guard(limit=limit, country=country, now_ms=now_ms)
             w = weights[g].astype(np.float32)
             np.multiply(bias, w[FACTORIZATION], out=dense[g])
             dense[g] += w[TRENDING] * prior[:, 0]
             dense[g] += w[POPULARITY] * prior[:, 1]
+            if stranger and country and self.local is not None:
+                lift = self.local.lift(country, now_ms, size)
+                dense[g] += 0 if lift is None else lift
             dense[g] += guard[:size]
         group = np.array([groups[code] for code in codes], np.int32)
         return Shared(dense, candidates, weights, np.ascontiguousarray(prior[:, 2]), group)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.catalogue import Catalogue
+from online_models.catalogue import Catalogue, country_code
 from online_models.kernels.layout import F4, I4, STATED, U8, Viewers
 from online_models.viewer_arrays import NO_LIMIT
 from online_models.viewers import hash_ids
@@ -52,12 +52,18 @@ def labels_of(event: Preferences) -> list[str]:
 
 
 def take(viewers: Viewers, slot: int, event: Preferences) -> bool:
-    """Take stated preferences over, in place of what was stated before; say whether that changed anything."""
+    """Take stated preferences over, in place of what was stated before; say whether that changed anything.
+
+    A viewer of no known country gets the event's; so does one who states something else than before.
+    """
     limit = NO_LIMIT if event.maturity is None else event.maturity
     stated = np.zeros(STATED, np.uint64)
     labels = labels_of(event)
     stated[: len(labels)] = hash_ids(labels)
     same = viewers.limit[slot] == limit and np.array_equal(viewers.stated[slot], stated)
+    if event.country is not None and not (same and viewers.country[slot]):
+        same = same and viewers.country[slot] == country_code(event.country)
+        viewers.country[slot] = country_code(event.country)
     viewers.limit[slot] = limit
     viewers.stated[slot] = stated
     return not same

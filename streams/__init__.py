@@ -46,8 +46,9 @@ Ada stops a film after fifty minutes; her app sends a `stop` event.
     the local store (`streams.state`). The order, and what a crash between any two of these leaves, is written
     at the head of `streams.stage`.
 8.  **Learned, the film's part.** The titles stage (`streams.titles`) is the same machine with another step.
-    Ten times a second at most it absorbs signals and writes changed titles (`streams.title_rows`); they come
-    back to every worker's replica (`streams.reader`). Meanwhile `streams.lead` counts what has not come back,
+    Ten times a second at most it absorbs signals and writes changed titles (`streams.title_rows`), and what
+    countries watch (`streams.popularity`, `streams.audience_rows`); they come back to every worker's replica
+    (`streams.reader`). Meanwhile `streams.lead` counts what has not come back,
     and in a replay at full speed makes the viewers stage wait for it.
 
 What makes it exact

@@ -11,12 +11,13 @@ from functools import partial
 import numpy as np
 import structlog
 
+from online_models.audiences import Audiences, Local
 from online_models.catalogue import Catalogue
 from online_models.kernels.layout import I8
 from online_models.titles import TitleTable
 from schemas import DecodeError, topics
 from schemas.codec import decode_title
-from streams import title_rows
+from streams import audience_rows, title_rows
 from streams.kafka_clients import Message
 from streams.metrics import Metrics
 from streams.partition_rows import LEARNED, is_reserved
@@ -49,6 +50,8 @@ class Replica:
         The rows.
     catalogue
         Their guards.
+    local
+        What countries watch.
     """
 
     def __init__(
@@ -56,6 +59,8 @@ class Replica:
     ) -> None:
         self.titles = TitleTable(settings.model)
         self.catalogue = Catalogue(self.titles)
+        self._audiences = [Audiences() for _ in range(settings.title_shards)]
+        self.local = Local(self.titles, self._audiences)
         self._metrics = metrics
         self._learned: I8 = np.zeros((settings.title_shards, viewer_partitions), np.int64)
         self._model = TableReader(
@@ -94,17 +99,22 @@ class Replica:
     def _take_rows(self, messages: list[Message]) -> None:
         newest: dict[bytes, bytes] = {}
         learned: dict[int, bytes] = {}
+        watched: dict[tuple[int, bytes], bytes] = {}
         for message in messages:
             key, value = message.key(), message.value()
             if key is None or value is None:
                 continue
             if key == LEARNED.key:
                 learned[message.partition() or 0] = value
+            elif audience_rows.is_one(key):
+                watched[message.partition() or 0, key] = value
             elif not is_reserved(key):
                 newest[key] = value
         if newest:
             packed = title_rows.unpack(list(newest.values()), self.titles.config)
             self.titles.load([key.decode() for key in newest], packed)
+        for (shard, key), value in watched.items():
+            audience_rows.load(self._audiences[shard], key, value)
         for shard, value in learned.items():  # after the rows: who reads a count finds what it counts
             self._take_learned(shard, value)
         self._metrics.replica_rows.set(len(self.titles))

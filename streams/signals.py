@@ -2,7 +2,7 @@
 
 ::
 
-    header | action u1[n] | title u2[n] | weight f4[n] | change f4[n] | at i8[n] | depth u2[n]
+    header | action u1[n] | title u2[n] | weight f4[n] | change f4[n] | at i8[n] | depth u2[n] | place u2[n]
            | x f2[p, D] | gradient f2[p, HK] | history u2[sum of depth] | keys u8[t] | name ends u4[t] | names
 
 All little-endian. Titles are numbers of the record's own dictionary (keys and names at its end); ``x`` and
@@ -14,7 +14,7 @@ by themselves.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,17 @@ def _with_change(records: Sequence[bytes], _: ModelConfig) -> list[bytes]:
     return out
 
 
-VERSIONS = RowVersions("a signals record").then(upgrade=_with_change)
+def _with_place(records: Sequence[bytes], _: ModelConfig) -> list[bytes]:
+    """Version 3: where the viewers are; until then nobody knew."""
+    out = []
+    for record in records:
+        n = int(np.frombuffer(record, _HEADER, count=1)[0]["events"])
+        end = _HEADER.itemsize + 21 * n  # of the depths
+        out.append(b"\3" + record[1:end] + bytes(2 * n) + record[end:])
+    return out
+
+
+VERSIONS = RowVersions("a signals record").then(upgrade=_with_change).then(upgrade=_with_place)
 """Versions of the record."""
 MOST_EVENTS = 1_000
 """Signals in a record: about 300 bytes each at the default configuration, 6 kB at the largest."""
@@ -67,9 +77,30 @@ class SignalBatch:
     """Signals that the sender has sent, this record's included: the watermark that bounds its lead."""
     signals: Signals
     """Titles as rows of the receiver's table."""
+    places: NDArray[np.uint16]
+    """[n] countries of the viewers as codes, 0 where unknown."""
 
 
-def pack(signals: Signals, titles: TitleTable, *, partition: int, sent: int) -> Iterator[tuple[bytes, int]]:
+class _Told(NamedTuple):
+    """Signals, and where their viewers are."""
+
+    signals: Signals
+    places: NDArray[np.uint16]
+
+    def of(self, chosen: Index) -> "_Told":
+        """Return some of them."""
+        columns: list[Any] = [column[chosen] for column in self.signals]
+        return _Told(Signals(*columns), self.places[chosen])
+
+
+def pack(
+    signals: Signals,
+    titles: TitleTable,
+    *,
+    partition: int,
+    sent: int,
+    places: NDArray[np.uint16] | None = None,
+) -> Iterator[tuple[bytes, int]]:
     """Pack what titles can learn from, in records that a broker takes.
 
     Parameters
@@ -82,16 +113,21 @@ def pack(signals: Signals, titles: TitleTable, *, partition: int, sent: int) -> 
         The sender's partition.
     sent
         Signals that it has sent before.
+    places
+        Countries of the first signals' viewers as codes, 0 where unknown. Default: nobody's is known.
 
     Yields
     ------
     record, sent
         The bytes, and the sender's count after them.
     """
+    where = np.zeros(signals.title.size, np.uint16)
+    if places is not None:
+        where[: places.size] = places
     useful = np.flatnonzero(np.isin(signals.action, (Action.POSITIVE, Action.REJECT, Action.TOUCH)))
     for start in range(0, useful.size, MOST_EVENTS):
         chosen = useful[start : start + MOST_EVENTS]
-        yield from _halved(signals, chosen, titles, partition, sent + start)
+        yield from _halved(_Told(signals, where), chosen, titles, partition, sent + start)
 
 
 def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
@@ -128,6 +164,7 @@ def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
     out.change[:] = columns.take("<f4", n)
     out.at[:] = columns.take("<i8", n)
     out.depth[:] = columns.take("<u2", n)
+    places = columns.take("<u2", n)
     positive = out.action == Action.POSITIVE
     out.x[positive] = columns.take("<f2", p * width).reshape(p, width)
     out.gradient[positive] = columns.take("<f2", p * inputs).reshape(p, inputs)
@@ -137,7 +174,7 @@ def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
     out.history[_filled(out.depth, out.history.shape[1])] = rows[history]
     if (rows < 0).any():
         _leave_out(out)
-    return SignalBatch(int(head["partition"]), int(head["sent"]), out)
+    return SignalBatch(int(head["partition"]), int(head["sent"]), out, places)
 
 
 class _Columns:
@@ -171,25 +208,21 @@ def _leave_out(signals: Signals) -> None:
 
 
 def _halved(
-    signals: Signals, chosen: Index, titles: TitleTable, partition: int, sent: int
+    told: _Told, chosen: Index, titles: TitleTable, partition: int, sent: int
 ) -> Iterator[tuple[bytes, int]]:
     """Pack the chosen signals into one record, or its halves where that is too large."""
     total = sent + int(chosen.size)
-    record = _pack_one(_of(signals, chosen), titles, partition, total)
+    record = _pack_one(told.of(chosen), titles, partition, total)
     if len(record) <= MOST_BYTES or chosen.size == 1:
         yield record, total
         return
     half = chosen.size // 2
-    yield from _halved(signals, chosen[:half], titles, partition, sent)
-    yield from _halved(signals, chosen[half:], titles, partition, sent + half)
+    yield from _halved(told, chosen[:half], titles, partition, sent)
+    yield from _halved(told, chosen[half:], titles, partition, sent + half)
 
 
-def _of(signals: Signals, chosen: Index) -> Signals:
-    columns: list[Any] = [column[chosen] for column in signals]
-    return Signals(*columns)
-
-
-def _pack_one(signals: Signals, titles: TitleTable, partition: int, sent: int) -> bytes:
+def _pack_one(told: _Told, titles: TitleTable, partition: int, sent: int) -> bytes:
+    signals = told.signals
     history = signals.history[_filled(signals.depth, signals.history.shape[1])]
     rows, numbers = np.unique(np.concatenate((signals.title, history)), return_inverse=True)
     numbers = numbers.astype("<u2")
@@ -205,8 +238,9 @@ def _pack_one(signals: Signals, titles: TitleTable, partition: int, sent: int) -
     parts = (
         head, signals.action, numbers[:n], signals.weight.astype("<f4"),
         signals.change.astype("<f4"), signals.at.astype("<i8"), signals.depth.astype("<u2"),
-        signals.x[positive].astype("<f2"), signals.gradient[positive].astype("<f2"), numbers[n:],
-        titles.arrays.key[rows].astype("<u8"), np.cumsum([len(name) for name in names], dtype="<u4"),
+        told.places.astype("<u2"), signals.x[positive].astype("<f2"),
+        signals.gradient[positive].astype("<f2"), numbers[n:], titles.arrays.key[rows].astype("<u8"),
+        np.cumsum([len(name) for name in names], dtype="<u4"),
     )  # fmt: skip
     return b"".join([*(part.tobytes() for part in parts), blob])
 

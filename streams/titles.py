@@ -17,21 +17,15 @@ from online_models.rows import TITLE_ROWS
 from online_models.title_side import TitleSide
 from online_models.titles import TitleTable
 from schemas import topics
-from schemas.codec import encode
-from schemas.lists import Trending, TrendingItem
-from streams import partition_rows, title_rows
+from streams import audience_rows, partition_rows, title_rows
+from streams.popularity import Popularity
 from streams.settings import Settings
 from streams.signals import unpack
-from streams.stage import Message, Outcome, Record, Row, StageSpec, StateView
+from streams.stage import Outcome, Record, Row, StageSpec, StateView
 from streams.versions import OneVersion, Standing
 
 Labelled = Sequence[tuple[str, tuple[str, ...]]]
 """Titles and their tags; the last word counts."""
-
-TRENDING_ITEMS = 50
-"""Titles on a trending list: two screens."""
-TRENDING_HALF_LIFE = 1
-"""A day, of the configured half-lives."""
 
 
 def titles_spec(settings: Settings, versions: Standing | None = None, labelled: Labelled = ()) -> StageSpec:
@@ -80,7 +74,6 @@ class TitlesStep:
     ) -> None:
         self._labelled, self._labels_taken = labelled, 0
         self._publishes = publishes
-        self._provenance = settings.provenance
         self._side = TitleSide(TitleTable(settings.model), shard=partition, shards=settings.title_shards)
         self._trending_topic = settings.topic(topics.TRENDING)
         self._learned: I8 = partition_rows.LEARNED.read(store)
@@ -91,6 +84,7 @@ class TitlesStep:
             self._side.titles.load([key.decode() for key in rows], packed)
         self._side.titles.load_tags(partition_rows.TAGS.read(store))
         self._stored = {key.decode() for key in rows}
+        self._popularity = Popularity(self._side, settings, audience_rows.read(store))
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
         """Learn a batch of signals."""
@@ -100,13 +94,15 @@ class TitlesStep:
         for record in records:
             batch = unpack(record.value or b"", titles)
             self._side.absorb(batch.signals)
+            self._popularity.count(batch)
             self._count(batch.partition, batch.sent)
         rows: list[Row] = title_rows.pack(titles, titles.changed())
+        rows += self._popularity.take_rows()
         rows += [partition_rows.LEARNED.row(self._learned), *self._unsaid]
         self._unsaid = []
         if titles.arrays.size[4] != told:
             rows.append(partition_rows.TAGS.row(titles.tag_rows()))
-        lists = [] if self.silent else self._trending()
+        lists = [] if self.silent else self._popularity.lists()
         return Outcome(rows=rows, outputs={(self._trending_topic, None): lists})
 
     def _take_labels(self) -> None:
@@ -126,19 +122,3 @@ class TitlesStep:
         if missing > 0:
             self._learned = np.concatenate((self._learned, np.zeros(missing, np.int64)))
         self._learned[partition] = max(self._learned[partition], sent)
-
-    def _trending(self) -> list[Message]:
-        """Return the global list; none while titles are spread over shards: each knows its own only."""
-        titles = self._side.titles
-        config = titles.config
-        items = self._side.trending(TRENDING_HALF_LIFE, TRENDING_ITEMS)
-        if self._side.shards > 1 or not items:
-            return []
-        value = Trending(
-            scope="global",
-            generated_at_ms=int(titles.arrays.trend_at[: len(titles)].max()),
-            half_life_s=config.trending.half_lives_s[TRENDING_HALF_LIFE],
-            items=tuple(TrendingItem(title_id=title, score=round(score, 4)) for title, score in items),
-            model_version=self._provenance,
-        )
-        return [{"key": b"global", "value": encode(value)}]

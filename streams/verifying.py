@@ -15,12 +15,13 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from online_models.audiences import Audiences
 from online_models.errors import ModelError
 from online_models.row_versions import RowVersions
 from online_models.title_side import shard_of
 from online_models.titles import title_key
 from schemas.partitioner import partition_for
-from streams import partition_rows
+from streams import audience_rows, partition_rows
 from streams.applied import APPLIED_KEY, unpack_applied
 from streams.changelog import RESTORER, ends
 from streams.errors import StateError
@@ -143,6 +144,9 @@ def _own(rows: list[tuple[bytes, bytes]]) -> Iterator[str]:
     for key, value in rows:
         name = key[1:].decode(errors="replace")
         try:
+            if audience_rows.is_one(key):
+                audience_rows.load(Audiences(), key, value)
+                continue
             if key not in known:
                 yield f"the partition's row {name!r} is unknown: a newer version wrote it"
                 continue

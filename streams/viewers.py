@@ -118,6 +118,7 @@ class ViewersStep(VersionedStep):
         settings = stage.settings
         self._stage, self._partition, self._settings = stage, partition, settings
         self._side = ViewerSide(stage.replica.titles, stage.replica.catalogue)
+        self._side.blending.local = stage.replica.local
         self._sign_ins = SignIns(store, settings, partition)
         self._load = self._sign_ins.loader
         self._clerk = Clerk(
@@ -167,7 +168,7 @@ class ViewersStep(VersionedStep):
             signals = self._observe(feedback)
             fresh = self._fresh(feedback, signals, intake)
             self._locate(feedback, fresh, intake.countries)
-            self._tell_titles(without(signals, intake.brought), out)
+            self._tell_titles(without(signals, intake.brought), feedback, out)
             touched.update(feedback.viewer[fresh].tolist())
             moved += self._moved(feedback, signals, fresh, intake.offsets)
         if moved and not self.silent:
@@ -229,10 +230,11 @@ class ViewersStep(VersionedStep):
         at = np.flatnonzero((codes > 0) & fresh)
         self._side.viewers.arrays.country[feedback.viewer[at]] = codes[at]
 
-    def _tell_titles(self, signals: Signals, out: Outcome) -> None:
+    def _tell_titles(self, signals: Signals, feedback: Feedback, out: Outcome) -> None:
         """Put the signals on every shard's partition."""
         messages: list[Message] = []
-        for value, sent in wire.pack(signals, self._side.titles, partition=self._partition, sent=self._sent):
+        told = partial(wire.pack, signals, self._side.titles, partition=self._partition, sent=self._sent)
+        for value, sent in told(places=self._side.viewers.arrays.country[feedback.viewer]):
             self._sent = sent
             messages.append({"value": value})
         for shard in range(self._settings.title_shards if messages else 0):

@@ -94,7 +94,8 @@ class Subscriber:
 
     def _take(self, message: Message, events: Consumer) -> None:
         if message.topic() != self._home:
-            self.trending = decode_trending(message.value())
+            trending = decode_trending(message.value())
+            self.trending = trending if trending.scope == "global" else self.trending
             return
         self.lists += 1
         if self.first_list_s is None:

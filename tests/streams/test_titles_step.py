@@ -7,9 +7,10 @@ from schemas import Event, Play, Rate, Thumb, topics
 from schemas.codec import decode_trending
 from streams import title_rows
 from streams.partition_rows import FORMAT, LEARNED, is_reserved
+from streams.popularity import TRENDING_ITEMS
 from streams.settings import Settings
 from streams.stage import Outcome
-from streams.titles import TRENDING_ITEMS, TitlesStep, titles_spec
+from streams.titles import TitlesStep, titles_spec
 from tests.streams.steps import T0, Line, MemoryStore, record, records_of, watch
 
 HALF_DAY = 43_200_000
@@ -70,7 +71,7 @@ def test_a_restart_keeps_the_rows() -> None:
     titles = again._side.titles
     rows = title_rows.pack(titles, np.arange(len(titles), dtype=np.int32))
     assert dict(rows) == {key: row for key, row in store.rows.items() if not is_reserved(key)}
-    assert again._trending() == line.titles[0]._trending()
+    assert again._popularity.lists() == line.titles[0]._popularity.lists()
 
 
 def test_what_is_counted_is_the_same_after_restarts() -> None:

@@ -1,0 +1,113 @@
+"""Audiences: forward decay, bounds, what strangers get of it."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from online_models.audiences import KEPT, LIFT, MOST_SCOPES, Audiences, Local
+from online_models.catalogue import Catalogue, country_code
+from online_models.config import ModelConfig
+from online_models.titles import TitleTable, title_key
+from online_models.viewer_side import ViewerSide
+
+DAY_MS = 86_400_000
+IN, US = country_code("IN"), country_code("US")
+
+
+def test_counts_halve_in_a_day() -> None:
+    """By hand: one watch two days ago and one a day ago are worth a quarter and a half."""
+    crowd = Audiences()
+    for key, at in ((2, 0), (4, DAY_MS), (6, 2 * DAY_MS)):
+        crowd.watch(key, 1.0, at, country=IN)
+    assert crowd.top("country:IN", 3) == [(6, 1.0), (4, 0.5), (2, 0.25)]
+    assert crowd.top("country:US", 3) == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 20), st.integers(0, 100 * DAY_MS)), min_size=1, max_size=60))
+def test_they_are_the_sum_of_decayed_watches(watches: list[tuple[int, int]]) -> None:
+    """In any order, over any time: the textbook's sum."""
+    crowd = Audiences()
+    for key, at in watches:
+        crowd.watch(key, 1.0, at, country=IN)
+    newest = max(at for _, at in watches)
+    wanted: dict[int, float] = {}
+    for key, at in watches:
+        wanted[key] = wanted.get(key, 0.0) + 2.0 ** ((at - newest) / DAY_MS)
+    for key, count in crowd.top("country:IN", 100):
+        assert count == pytest.approx(wanted[key], abs=1e-8)
+
+
+def test_they_are_bounded() -> None:
+    """Many titles and many countries take no more than their room; what is watched most is kept."""
+    crowd = Audiences()
+    for n in range(2_000):
+        crowd.watch(2 + n, 1.0, n, country=IN)
+        crowd.watch(1, 1.0, n, country=IN)
+    assert crowd.top("country:IN", 1)[0][0] == 1
+    assert len(crowd.top("country:IN", 9_999)) <= 2 * KEPT
+    for n in range(1_000):
+        crowd.watch(1, 1.0, 0, country=1 + n)
+    assert len(crowd) <= MOST_SCOPES
+
+
+def test_what_is_stored_goes_on_as_if_nothing_had_happened() -> None:
+    """A scope taken over from its stored counts is equal from then on."""
+    one, other = Audiences(), Audiences()
+    rng = np.random.default_rng(3)
+    for n in range(400):
+        one.watch(int(rng.integers(1, 300)), 1.0, 1_000_000 * n, country=IN)
+    for scope in one.take_moved():
+        other.load(scope, one.state(scope))
+    for crowd in (one, other):
+        crowd.watch(5, 2.0, 500_000_000, country=IN)
+    for scope in ("country:IN", "country:IN@1"):
+        assert one.top(scope, 200) == other.top(scope, 200)
+
+
+def _side() -> tuple[ViewerSide, Audiences]:
+    """Return a side over ten titles, each watched once, with an audience."""
+    table = TitleTable(ModelConfig())
+    rows = table.intern([f"t{n}" for n in range(10)])
+    table.arrays.counts[rows, 0] = 1
+    table._activate(rows)
+    side, crowd = ViewerSide(table, Catalogue(table)), Audiences()
+    side.blending.local = Local(table, [crowd])
+    return side, crowd
+
+
+def test_strangers_get_what_their_country_watches() -> None:
+    """In India one thing, in the States another; who has a history of their own gets neither."""
+    side, crowd = _side()
+    for n in range(20):
+        crowd.watch(title_key("t7"), 1.0, n, country=IN)
+        crowd.watch(title_key("t3"), 1.0, n, country=US)
+    slots = side.viewers.acquire(["asha", "bob", "eve", "old"])
+    side.viewers.arrays.country[slots] = (IN, US, 0, IN)
+    side.viewers.arrays.positives[slots[3]] = 1
+    lists = side.rank(slots, 100, 10)
+    assert lists.title[:2, 0].tolist() == [7, 3]
+    assert lists.score[0, 0] - lists.score[0, 1] > 1.0
+    assert lists.score[2, 0] - lists.score[2, 1] < 1.0
+    assert lists.score[3, 0] - lists.score[3, 1] < 1.0
+
+
+def test_the_time_of_the_day_counts_half() -> None:
+    """What is watched in the evening leads in the evening, and less by day."""
+    side, crowd = _side()
+    for day in range(5):
+        crowd.watch(title_key("t1"), 1.0, day * DAY_MS + 20 * 3_600_000, country=IN)
+        crowd.watch(title_key("t2"), 1.0, day * DAY_MS + 8 * 3_600_000, country=IN)
+    local = side.blending.local
+    assert local is not None
+    evening = local.lift(IN, 5 * DAY_MS + 21 * 3_600_000, 10)
+    morning = local.lift(IN, 6 * DAY_MS + 7 * 3_600_000, 10)
+    assert evening is not None
+    assert morning is not None
+    assert evening[1] > evening[2] > 0
+    assert morning[2] > morning[1] > 0
+    all_day = dict(crowd.top("country:IN", 2))
+    share = 0.5 * all_day[title_key("t1")] / sum(all_day.values()) + 0.5
+    assert evening[1] == pytest.approx(LIFT * np.log1p(10 * share), rel=1e-5)
+    assert local.lift(US, 0, 10) is None
