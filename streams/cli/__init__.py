@@ -43,6 +43,9 @@ COMMANDS = (
         ),
     ),
     Command("doctor", "streams.cli.doctor:doctor", ("nearline doctor", "nearline doctor --json -")),
+    Command(
+        "top", "streams.cli.top:top", ("nearline top", "nearline top --worker w-0:8000 --worker w-1:8000")
+    ),
     Command("inspect", "streams.cli.inspect:app", ("nearline inspect viewer ID", "nearline inspect state")),
     Command("state", "streams.cli.state:app", ("nearline state verify", "nearline state rebuild --yes")),
     Command("kafka", "streams.cli.kafka:app", ("nearline kafka start", "nearline kafka stop")),
