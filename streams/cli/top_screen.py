@@ -10,7 +10,7 @@ from rich.table import Table
 from streams.overview import Look
 
 BARS = " ▁▂▃▄▅▆▇█"
-WIDTH = 24
+WIDTH, BAR = 24, 20
 """Characters of a line of rates, and of the longest bar."""
 LATE_MS = (100.0, 1_000.0)
 """Freshness from which the p99 is shown in yellow, and in red: the alert's objective is a second."""
@@ -74,9 +74,9 @@ def _glance(seen: Sequence[Look]) -> Panel:
     table.add_row("fresh p50/p99 ms", fresh, spark([value if value == value else 0.0 for value in late]))  # noqa: PLR0124
     lags = [sum(one.lag["viewers"].values()) for one in seen]
     table.add_row("lag", _coloured(lag, BEHIND, lambda value: f"{value:,.0f}"), spark(lags))
-    table.add_row(
-        "hit@10", f"[bold green]{_rates(look.hit_rate)}[/]", "", "before learning, all tested so far"
-    )
+    others = {name: rate for name, rate in look.hit_rate.items() if name != "blend"}
+    hit = f"{look.hit_rate['blend']:.3f}" if "blend" in look.hit_rate else "-"
+    table.add_row("hit@10", f"[bold green]{hit}[/]", "", _rates(others))
     bad = ", ".join(f"{escape(name)} {count:,.0f}" for name, count in look.reasons.items() if count)
     colour = "yellow" if look.dead_letters_per_s else "white"
     table.add_row("dead letters/s", f"[{colour}]{look.dead_letters_per_s:,.1f}[/]", "", bad or "none so far")
@@ -102,7 +102,7 @@ def _lag(look: Look) -> Panel:
     rows = [(stage, number, lag) for stage, parts in look.lag.items() for number, lag in parts.items()]
     highest = max((lag for *_, lag in rows), default=0.0) or 1.0
     for stage, number, lag in sorted(rows, key=lambda row: -row[2])[:8]:
-        bar = "█" * round(lag / highest * WIDTH) if lag else ""
+        bar = "█" * round(lag / highest * BAR) if lag else ""
         table.add_row(f"{stage} {number}", _coloured(lag, BEHIND, lambda value: f"{value:,.0f}"), bar)
     return Panel(table, title="not yet applied, by partition")
 
