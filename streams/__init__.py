@@ -96,5 +96,5 @@ the topics), `streams.ratings`, `streams.producing`, `streams.pacing`, `streams.
 `streams.closed_loop`, `streams.run_report`; `streams.inspecting`, `streams.row_words` and
 `streams.topic_scan` (`nearline inspect`); `streams.local_state`, `streams.verifying`, `streams.exporting`,
 `streams.rebuilding` (`nearline state`); `streams.findings`, `streams.cluster_checks`,
-`streams.machine_checks` (`nearline doctor`); `streams.overview` (`nearline top`).
+`streams.machine_checks`, `streams.state_checks` (`nearline doctor`); `streams.overview` (`nearline top`).
 """

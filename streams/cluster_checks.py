@@ -1,7 +1,9 @@
 """The checks of `nearline doctor` that ask the cluster."""
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from schemas import DecodeError, topics
 from schemas.codec import decode_dead_letter, decode_event
@@ -11,6 +13,7 @@ from streams.brokers.topics import MISSING, TopicAdmin, is_embedded
 from streams.errors import BrokerUnreachableError
 from streams.findings import Finding, Patient, Status
 from streams.kafka_clients import ConfigResource, Consumer, ResourceType, TopicPartition, admin, consumer
+from streams.state_checks import reach_of_the_log
 
 __all__ = ["CLUSTER_CHECKS"]
 
@@ -27,7 +30,7 @@ LETTERS = 1_000
 
 
 def broker(patient: Patient) -> Finding:
-    """Say whether a cluster answers, and which; the protocol does not tell its version."""
+    """Say whether a cluster answers, which, and of which version."""
     try:
         found = patient.metadata
     except BrokerUnreachableError as error:
@@ -38,6 +41,7 @@ def broker(patient: Patient) -> Finding:
     resource = ConfigResource(ResourceType.BROKER, str(next(iter(found.brokers))))
     client = admin(patient.settings)  # kept: what a client was asked dies with it
     answer = client.describe_configs([resource])[resource].result(topic_scan.TIMEOUT_S)
+    what = f"{what}, {_version(answer)}"
     entry = answer.get("auto.create.topics.enable")
     if entry is not None and entry.value == "true":
         cause = f"{what}; it creates topics by itself, so a misspelt name is a new topic of the wrong shape"
@@ -141,8 +145,14 @@ def dead_letters(patient: Patient) -> Finding:
     return Finding(Status.WARN, f"in the last day: {counted}", step)
 
 
-CLUSTER_CHECKS = (broker, topic_table, partitioner, lag, clocks, catalogue, dead_letters)
+CLUSTER_CHECKS = (broker, topic_table, partitioner, lag, clocks, catalogue, dead_letters, reach_of_the_log)
 """In the order in which they are shown."""
+
+
+def _version(config: Mapping[str, Any]) -> str:
+    """Tell the version by a broker's properties: the protocol does not say it, and Kafka 4 took one away."""
+    spoken = config.get("inter.broker.protocol.version")
+    return f"Kafka {spoken.value}" if spoken is not None else "Kafka 4.0 or newer"
 
 
 def _behind(reader: Consumer, place: TopicPartition) -> int:

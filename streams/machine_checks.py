@@ -5,12 +5,15 @@ import os
 import shutil
 import urllib.error
 import urllib.request
+from importlib.metadata import version
 from pathlib import Path
 
 from streams.brokers import jars
 from streams.brokers.java import find_java
 from streams.errors import JavaMissingError
 from streams.findings import Finding, Patient, Status
+from streams.overview import fetch
+from streams.state_checks import databases
 
 __all__ = ["MACHINE_CHECKS"]
 
@@ -18,6 +21,8 @@ LEAST_FREE = 1_000_000_000
 """Bytes of free disk below which a warning is due: the state of a million viewers at 1 kB each."""
 PATIENCE_S = 3.0
 """Longest wait for a worker's answer."""
+STILL_S = 30.0
+"""Seconds without movement, with work at hand, that are worth a look: half of the watchdog's patience."""
 TOLD = 500
 """Bytes that are shown of what a worker says it waits for."""
 HTTP_OK, HTTP_BUSY = 200, 503
@@ -67,6 +72,47 @@ def worker(patient: Patient) -> Finding:
     return Finding(Status.WARN, cause, "choose another port for the worker (NEARLINE_HTTP_PORT)")
 
 
+def metrics(patient: Patient) -> Finding:
+    """Read the worker's metrics as Prometheus would: whether it moves, and is of this version."""
+    address = f"http://{patient.settings.http_host}:{patient.settings.http_port}/metrics"
+    shown = fetch(address) if patient.settings.http_port else None
+    if shown is None:
+        return Finding(Status.UNKNOWN, f"no metrics at {address}")
+    running, here = shown.by("nearline_build_info", "version"), version("nearline")
+    if not running:
+        cause = f"{address} shows metrics that are not a worker's"
+        return Finding(Status.WARN, cause, "choose another port for the worker (NEARLINE_HTTP_PORT)")
+    stalled = shown.value("nearline_stalled_seconds")
+    if stalled > STILL_S:
+        cause = f"there is work and nothing has moved for {stalled:.0f} s"
+        return Finding(
+            Status.FAIL, cause, "look at the worker's log; its watchdog will end it, start it again"
+        )
+    if here not in running:
+        cause = f"the worker is nearline {', '.join(running)}, this command {here}"
+        return Finding(Status.WARN, cause, "restart the worker, or use the command that came with it")
+    return Finding(Status.OK, f"{address} shows nearline {here} at work")
+
+
+def server(patient: Patient) -> Finding:
+    """Ask the read interface on this machine whether it is ready; not every machine has one."""
+    serve = patient.settings.serve
+    address = f"http://{serve.host}:{serve.port}/readyz"
+    if not serve.port:
+        return Finding(Status.UNKNOWN, "its port is chosen at every start (NEARLINE_SERVE__PORT=0)")
+    try:
+        with urllib.request.urlopen(address, timeout=PATIENCE_S):
+            return Finding(Status.OK, f"{address} says ready")
+    except urllib.error.HTTPError as error:
+        cause = f"{address} answers {error.code}"
+        step = "wait; ask again for how far it is" if error.code == HTTP_BUSY else "look what listens there"
+        return Finding(Status.WARN, cause, step)
+    except OSError:
+        return Finding(
+            Status.UNKNOWN, f"nothing answers at {address}; whoever reads over HTTP runs `nearline serve`"
+        )
+
+
 def local_broker(patient: Patient) -> Finding:
     """Say whether `nearline kafka start` could run: Java, and Maven or the jars it fetched before."""
     instead = "only `nearline kafka start` needs it; the embedded broker does not"
@@ -82,7 +128,7 @@ def local_broker(patient: Patient) -> Finding:
     return Finding(Status.OK, f"{java}; Maven will fetch the broker's jars at the first start")
 
 
-MACHINE_CHECKS = (settings, state_folder, worker, local_broker)
+MACHINE_CHECKS = (settings, state_folder, databases, worker, metrics, server, local_broker)
 """In the order in which they are shown."""
 
 

@@ -21,9 +21,10 @@ COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red", "unknown": "dim"
 def doctor(brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
     """Look for the commonest mistakes. Code 1 when something does not work; warnings alone are code 0.
 
-    Settings, state folder, worker, Java and Maven; then broker, topics, partitioner of the producers, lag,
-    clocks, catalogue and dead letters. With --json: `ok`, and `checks` with `name`, `status` (ok, warn, fail
-    or unknown), `cause` and `next_step`.
+    Settings, state folder, databases, worker, metrics, server, Java and Maven; then broker, topics,
+    partitioner of the producers, lag, clocks, catalogue, dead letters, and whether the topics reach back to
+    the state. With --json: `ok`, and `checks` with `name`, `status` (ok, warn, fail or unknown), `cause` and
+    `next_step`.
     """
     found = _examined(brokers, prefix)
     well = all(finding.status.value != "fail" for finding in found)

@@ -4,6 +4,7 @@ import fcntl
 import json
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,12 @@ from streams.cluster_checks import BEHIND, CLUSTER_CHECKS
 from streams.findings import Patient, Status
 from streams.health import Health
 from streams.kafka_clients import NewTopic, Producer, TopicPartition, admin, consumer, producer
-from streams.machine_checks import MACHINE_CHECKS, local_broker, state_folder, worker
-from streams.metrics import Metrics
+from streams.machine_checks import MACHINE_CHECKS, local_broker, metrics, server, state_folder, worker
+from streams.metrics import Exposition, Metrics
+from streams.serve.settings import ServeSettings
 from streams.settings import Settings
+from streams.state import Store, StoreMemory
+from streams.state_checks import databases, reach_of_the_log
 from tests.streams.steps import watch
 
 NAMES = [check.__name__.replace("_", " ") for check in (*MACHINE_CHECKS, *CLUSTER_CHECKS)]
@@ -196,6 +200,71 @@ def test_the_worker(ready: bool, status: Status) -> None:
         health.stop()
     assert "nothing answers" in worker(patient).cause
     assert worker(Patient(Settings(http_port=0))).status is Status.UNKNOWN
+
+
+def test_metrics_of_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At work, standing still, of another version, no worker at all: told apart."""
+    shown = Metrics(version=version("nearline"))
+    clock = iter(range(10**6)).__next__  # so that no text is served twice
+    health = Health("127.0.0.1", 0, list, shown, clock=clock)
+    health.start()
+    patient = Patient(Settings(http_port=health.port))
+    try:
+        assert metrics(patient).status is Status.OK
+        monkeypatch.setattr("streams.machine_checks.version", lambda _: "9.9.9")
+        assert (metrics(patient).status, "9.9.9" in metrics(patient).cause) == (Status.WARN, True)
+        shown.stalled_seconds.set(31)
+        assert (metrics(patient).status, "31 s" in metrics(patient).cause) == (Status.FAIL, True)
+        monkeypatch.setattr("streams.machine_checks.fetch", lambda _: Exposition("other 1"))
+        assert "not a worker's" in metrics(patient).cause
+    finally:
+        health.stop()
+    monkeypatch.undo()
+    assert metrics(patient).status is Status.UNKNOWN
+
+
+def test_the_server() -> None:
+    """Ready, not ready, absent."""
+    waits: list[str] = []
+    health = Health("127.0.0.1", 0, lambda: waits, Metrics())
+    health.start()
+    patient = Patient(Settings(serve=ServeSettings(port=health.port)))
+    try:
+        assert server(patient).status is Status.OK
+        waits.append("catalogue: 5 of 9 left")
+        assert server(patient).status is Status.WARN
+    finally:
+        health.stop()
+    assert server(patient).status is Status.UNKNOWN
+
+
+def test_local_databases(tmp_path: Path) -> None:
+    """None, readable ones, and one that was found damaged."""
+    patient = Patient(Settings(state_dir=tmp_path))
+    assert databases(patient).cause == "none here yet"
+    for partition in (0, 1):
+        store = Store(tmp_path / "viewers" / str(partition), StoreMemory(open_files=-1))
+        store.write([(b"v", b"row")], applied=5, changelog_position=7)
+        store.close()
+    assert (databases(patient).status, databases(patient).cause[:14]) == (Status.OK, "2 can be read;")
+    (next((tmp_path / "viewers/1").glob("MANIFEST*"))).write_bytes(b"garbage")
+    found = databases(patient)
+    assert found.status is Status.FAIL
+    assert "1 of 2 cannot be used; viewers partition 1" in found.cause
+
+
+def test_a_log_that_is_shorter_than_the_absence(
+    cluster: EmbeddedCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records that were deleted before the local state had them are counted."""
+    store = Store(tmp_path / "viewers/0", StoreMemory(open_files=-1))
+    store.write([(b"v", b"row")], applied=5, changelog_position=0)
+    store.close()
+    patient = Patient(Settings.load(state_dir=tmp_path, brokers=cluster.bootstrap_servers))
+    assert reach_of_the_log(patient).status is Status.OK
+    monkeypatch.setattr("streams.state_checks.ends", lambda *_: (16, 20))
+    found = reach_of_the_log(patient)
+    assert (found.status, found.cause[:10]) == (Status.WARN, "10 records")
 
 
 def test_java_and_maven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
