@@ -40,10 +40,10 @@ class Hub:
         if hit and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake, hit)
 
-    def close(self) -> None:
-        """Let every stream end."""
+    def end(self) -> None:
+        """Let every stream end; from any thread."""
         self.closing = True
-        self._wake(list(self._waiters))
+        self.tell(list(self._waiters))
 
     def join(self, key: bytes) -> asyncio.Event:
         """Add a waiter; its event is set whenever the key has changed."""

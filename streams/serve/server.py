@@ -11,12 +11,14 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.staticfiles import StaticFiles
 
 from streams.errors import SettingsError
 from streams.metrics import Metrics
-from streams.serve import api, probes, problems
+from streams.serve import api, pages, probes, problems
 from streams.serve.description import describe
 from streams.serve.gate import Gate
+from streams.serve.html import STATIC
 from streams.serve.mirror import Mirror
 from streams.serve.posting import Poster
 from streams.settings import Settings
@@ -46,7 +48,7 @@ def build_app(mirror: Mirror, poster: Poster, metrics: Metrics) -> FastAPI:
         try:
             yield
         finally:
-            mirror.hub.close()
+            mirror.hub.end()
             poster.stop()
 
     app = FastAPI(
@@ -60,6 +62,8 @@ def build_app(mirror: Mirror, poster: Poster, metrics: Metrics) -> FastAPI:
     app.state.mirror, app.state.poster, app.state.metrics = mirror, poster, metrics
     app.include_router(probes.router)
     app.include_router(api.router)
+    app.include_router(pages.router)
+    app.mount("/static", StaticFiles(directory=STATIC))
     problems.install(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign] # FastAPI's documented way
     serve = mirror.settings.serve
@@ -108,8 +112,8 @@ class Server(uvicorn.Server):
         super().__init__(config)
 
     def end(self) -> None:
-        """Begin to stop; from the server's own thread."""
-        self._mirror.hub.close()
+        """Begin to stop: let live streams end, take no more requests; from any thread."""
+        self._mirror.hub.end()
         self.should_exit = True
 
     @contextlib.contextmanager

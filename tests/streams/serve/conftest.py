@@ -57,15 +57,31 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         yield client
 
 
-@pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the address of a server that really listens, with a filled cluster behind it."""
+@contextmanager
+def listening_server(folder: Path) -> Iterator[tuple[str, Stand]]:
+    """Give the address of a server that really listens, and the filled cluster behind it."""
     with EmbeddedCluster() as cluster:
-        stand = Stand(cluster, tmp_path_factory.mktemp("served"))
+        stand = Stand(cluster, folder)
         with filled(stand) as mirror, bound("127.0.0.1", 0) as listening:
             server = Server(build_app(mirror, Poster(stand.settings), stand.metrics), mirror)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
             thread.start()
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-            server.should_exit = True
-            thread.join()
+            try:
+                yield f"http://127.0.0.1:{listening.getsockname()[1]}", stand
+            finally:
+                server.end()
+                thread.join()
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the address of a server that everybody shares who changes nothing."""
+    with listening_server(tmp_path_factory.mktemp("served")) as (address, _):
+        yield address
+
+
+@pytest.fixture
+def listening(tmp_path: Path) -> Iterator[tuple[str, Stand]]:
+    """Give the address of a server of its own, and what is behind it."""
+    with listening_server(tmp_path) as served:
+        yield served

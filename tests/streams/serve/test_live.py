@@ -45,7 +45,7 @@ async def test_the_newest_page_comes_at_once_and_each_new_one_after_it() -> None
     shelf.hub.tell([b"bob"])
     await asyncio.to_thread(shelf.put, 2, b'{"seq":2}')
     await _until(seen, b'id: 0-2-00000000\ndata: {"seq":2}\n\n')
-    shelf.hub.close()
+    shelf.hub.end()
     await task
     assert [one.count(b"event: home") for one in seen] == [0, 1, 1]
     assert shelf.hub.open == 0
@@ -60,7 +60,7 @@ async def test_a_client_that_comes_back_is_not_sent_what_it_has() -> None:
     await _until(seen, b": still here")
     shelf.put(2, b"new")
     await _until(seen, b"new")
-    shelf.hub.close()
+    shelf.hub.end()
     await task
     assert not any(b"old" in one for one in seen)
 

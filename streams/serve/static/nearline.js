@@ -1,0 +1,85 @@
+// What HTML and htmx do not do: strips that turn, a dialog, a theme, and how fast a page followed an action.
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const saved = localStorage.getItem("theme");
+  if (saved) root.dataset.theme = saved;
+
+  let acted = 0; // when the viewer last did something
+  let held = false; // live refresh is on hold
+  let before = new Set();
+  const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const cards = () => new Set([...document.querySelectorAll("#rows .card")].map((card) => card.dataset.key));
+  const live = () => document.getElementById("live-button");
+
+  document.addEventListener("click", (event) => {
+    const turn = event.target.closest("[data-turn]");
+    if (turn) {
+      const strip = turn.parentElement.querySelector(".strip");
+      strip.scrollBy({ left: Number(turn.dataset.turn) * strip.clientWidth * 0.85, behavior: still() ? "auto" : "smooth" });
+    }
+    if (event.target.closest("[data-theme-button]")) {
+      const dark = getComputedStyle(root).colorScheme === "dark" || (!root.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+      root.dataset.theme = dark ? "light" : "dark";
+      localStorage.setItem("theme", root.dataset.theme);
+    }
+    if (event.target.closest("[data-live]")) {
+      held = !held;
+      live().setAttribute("aria-pressed", String(!held));
+      live().querySelector(".text").textContent = held ? "on hold" : "live";
+      if (!held) document.body.dispatchEvent(new Event("resume"));
+    }
+    const dialog = event.target.closest("dialog");
+    if (event.target.closest("[data-close]") || event.target === dialog) dialog.close();
+  });
+
+  // a strip is a group of cards: arrow keys go along it
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "ArrowRight" && event.key !== "ArrowLeft") return;
+    const cover = event.target.closest(".strip .cover");
+    if (!cover) return;
+    const item = cover.closest("li");
+    const next = event.key === "ArrowRight" ? item.nextElementSibling : item.previousElementSibling;
+    const wanted = next && next.querySelector(".cover");
+    if (wanted) {
+      event.preventDefault();
+      wanted.focus();
+    }
+  });
+
+  document.addEventListener("submit", (event) => {
+    if (event.target.closest("form.act")) acted = performance.now();
+  });
+
+  // the page is refreshed unless it is on hold
+  document.addEventListener("htmx:before:request", (event) => {
+    const source = event.detail.ctx && event.detail.ctx.sourceElement;
+    if (source && source.id === "rows") {
+      if (held) event.preventDefault();
+      before = cards();
+    }
+  });
+
+  document.addEventListener("htmx:after:swap", (event) => {
+    const target = event.detail.ctx && event.detail.ctx.target;
+    if (!target) return;
+    if (target.id === "detail") {
+      const dialog = document.getElementById("dialog");
+      if (!dialog.open) dialog.showModal();
+      dialog.scrollTop = 0;
+    }
+    if (target.id === "toasts") {
+      while (target.children.length > 3) target.lastElementChild.remove();
+    }
+    if (target.id === "rows") {
+      for (const card of target.querySelectorAll(".card")) card.classList.toggle("fresh", before.size > 0 && !before.has(card.dataset.key));
+      const text = live() && live().querySelector(".text");
+      if (text && acted) {
+        text.textContent = `page changed in ${Math.max(1, Math.round(performance.now() - acted))} ms`;
+        live().classList.add("moved");
+        setTimeout(() => { text.textContent = held ? "on hold" : "live"; live().classList.remove("moved"); }, 4000);
+        acted = 0;
+      }
+    }
+  });
+})();

@@ -1,0 +1,121 @@
+"""The page in a real Chromium: it follows its viewer, works by keyboard, fits a phone, complains of nothing."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver import ActionChains, Keys
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from schemas import topics
+from schemas.codec import decode_event, encode
+from schemas.events import Play
+from tests.streams.serve.stand import Stand, page
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+NAMES = "return [...document.querySelectorAll('#rows .name')].map(one => one.textContent)"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (BROWSER and DRIVER), reason="no chromium and chromedriver on PATH"),
+]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[webdriver.Chrome]:
+    """Give a browser without a window."""
+    options = Options()
+    options.binary_location = BROWSER or ""
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,900"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def browser(chromium: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
+    """Give the browser; it must not have complained. Ask for it after the server, so that it leaves first."""
+    yield chromium
+    chromium.get("about:blank")
+    assert chromium.get_log("browser") == []
+
+
+def _until(browser: webdriver.Chrome, holds: Callable[[webdriver.Chrome], Any]) -> Any:
+    return WebDriverWait(browser, 20, poll_frequency=0.05).until(holds)
+
+
+def test_the_page_follows_its_viewer(listening: tuple[str, Stand], browser: webdriver.Chrome) -> None:
+    """A button becomes an event; a new page is shown without a reload, unless it is held still."""
+    address, stand = listening
+    browser.get(f"{address}/watch/ada")
+    browser.execute_script("window.same = true")
+    assert browser.execute_script(NAMES) == ["Copper Engine", "Paper Tide"]
+    card = browser.find_elements(By.CSS_SELECTOR, "#rows .card")[1]
+    ActionChains(browser).move_to_element(card).perform()
+    card.find_element(By.CSS_SELECTOR, "button[value=play]").click()
+    toast = _until(browser, lambda b: b.find_elements(By.CSS_SELECTOR, ".toast"))
+    assert toast[0].text == "Playing Paper Tide"
+    (event,) = (decode_event(message.value()) for message in stand.events())
+    assert isinstance(event, Play)
+    assert (event.title_id, event.list_id, event.row, event.slot) == ("tide", "0-1-1", 0, 1)
+
+    stand.put(topics.HOME, "ada", encode(page("ada", 2, "coast", "tide")))
+    _until(browser, lambda b: b.execute_script(NAMES) == ["Salt Coast", "Paper Tide"])
+    assert browser.execute_script("return window.same")
+    assert "page changed in" in browser.find_element(By.ID, "live-button").text
+
+    browser.find_element(By.ID, "live-button").click()
+    stand.put(topics.HOME, "ada", encode(page("ada", 3, "engine")))
+    _until(browser, lambda b: b.find_element(By.ID, "live-button").text == "on hold")
+    assert browser.execute_script(NAMES) == ["Salt Coast", "Paper Tide"]
+    browser.find_element(By.ID, "live-button").click()
+    _until(browser, lambda b: b.execute_script(NAMES) == ["Copper Engine"])
+
+
+def test_it_works_without_a_mouse(address: str, browser: webdriver.Chrome) -> None:
+    """Arrows go along a row, Enter opens a title, Escape closes it and gives the place back; typing finds."""
+    browser.get(f"{address}/watch/ada")
+    covers = browser.find_elements(By.CSS_SELECTOR, "#rows .cover")
+    browser.execute_script("arguments[0].focus()", covers[0])
+    covers[0].send_keys(Keys.ARROW_RIGHT)
+    assert browser.switch_to.active_element == covers[1]
+    covers[1].send_keys(Keys.ENTER)
+    dialog = browser.find_element(By.ID, "dialog")
+    _until(browser, lambda _: dialog.get_attribute("open"))
+    assert dialog.find_element(By.TAG_NAME, "h2").text == "Paper Tide"
+    ActionChains(browser).send_keys(Keys.ESCAPE).perform()
+    _until(browser, lambda _: not dialog.get_attribute("open"))
+    assert browser.switch_to.active_element == covers[1]
+    browser.find_element(By.CSS_SELECTOR, "input[type=search]").send_keys("papr")
+    found = _until(browser, lambda b: b.find_elements(By.CSS_SELECTOR, "#found .name"))
+    assert [one.text for one in found] == ["Paper Tide"]
+
+
+@pytest.mark.parametrize("path", ["/", "/watch/ada", "/watch/nobody"])
+def test_it_fits_a_phone_and_names_everything(address: str, browser: webdriver.Chrome, path: str) -> None:
+    """Nothing is wider than 360 points; whatever can be pressed has a name for screen readers; one h1."""
+    size = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        browser.get(f"{address}{path}")
+        assert browser.execute_script("return document.documentElement.scrollWidth") == 360
+        tree = browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    pressable = [
+        node
+        for node in tree
+        if not node["ignored"] and node["role"]["value"] in {"button", "link", "textbox", "searchbox"}
+    ]
+    assert len(pressable) >= 4
+    assert [node for node in pressable if not node["name"]["value"].strip()] == []
+    assert len(browser.find_elements(By.TAG_NAME, "h1")) == 1
+    assert len(browser.find_elements(By.TAG_NAME, "main")) == 1

@@ -1,0 +1,154 @@
+"""The page as HTML: what is on it, what its buttons do, and that nothing of a viewer is taken for markup."""
+
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+
+from schemas import Tags, Title, topics
+from schemas.codec import decode_event, encode
+from schemas.events import MyList, Play, Rate, Skip, Stop
+from streams.serve.acts import ACTS
+from streams.serve.artwork import draw
+from tests.streams.serve.stand import Stand
+
+
+def test_a_viewers_page_has_its_rows_in_order(reader: TestClient) -> None:
+    """Headings, names and places; each button says where the title stood."""
+    text = reader.get("/watch/ada").text
+    assert re.findall(r'<h2 id="row-\d+">(.*?)</h2>', text) == ["Top picks for you"]
+    rows = text[text.index('id="rows"') :]
+    assert re.findall(r'<span class="name">(.*?)</span>', rows) == ["Copper Engine", "Paper Tide"]
+    assert "<h1>Copper Engine</h1>" in text
+    assert 'name="list_id" value="0-1-1"' in rows
+    assert reader.get("/watch/ada/rows").text.strip() in text
+
+
+def test_a_stranger_is_told_so(reader: TestClient) -> None:
+    """The rows are what is trending; one click makes the page their own."""
+    text = reader.get("/watch/nobody").text
+    assert "New here" in text
+    assert "Trending now" in text
+    assert "New here" not in reader.get("/watch/ada").text
+
+
+@pytest.mark.parametrize("viewer", ["<script>alert(1)</script>", '"><img src=x>', "a/b", "観る人"])
+def test_an_id_is_text_and_an_address_whatever_it_holds(reader: TestClient, viewer: str) -> None:
+    """Nothing of it becomes markup, and links lead back to it."""
+    answer = reader.get("/watch", params={"id": viewer}, follow_redirects=False)
+    assert answer.status_code == 303
+    page = reader.get(answer.headers["location"])
+    assert page.status_code == 200
+    assert "<script>alert" not in page.text
+    assert "<img src=x" not in page.text
+    assert f'hx-get="{answer.headers["location"]}/rows"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("action", "kind", "said"),
+    [
+        ("play", Play, {"list_id": "0-1-1", "row": 0, "slot": 1}),
+        ("finish", Stop, {"watched_s": 5_400.0, "cause": "ended"}),
+        ("skip", Skip, {"list_id": "0-1-1", "slot": 1}),
+        ("up", Rate, {"thumb": "up"}),
+        ("down", Rate, {"thumb": "down"}),
+        ("list", MyList, {"action": "add"}),
+    ],
+)
+def test_a_button_is_the_event_that_a_player_would_send(
+    action: str, kind: type, said: dict[str, object]
+) -> None:
+    """With the place where the title stood, if it is one that an event can carry."""
+    from streams.serve.acts import event_of  # noqa: PLC0415 - beside what it is compared with
+
+    place = {"list_id": "0-1-1", "row": "0", "slot": "1"}
+    event = event_of(action, "ada", Title(title_id="tide"), 1_700_000_000_000, place)
+    assert type(event) is kind
+    assert {name: getattr(event, name) for name in said} == said
+    assert decode_event(encode(event)) == event
+    assert set(ACTS) == {"play", "finish", "skip", "up", "down", "list"}
+
+
+def test_a_pressed_button_is_on_the_topic(client: TestClient, stand: Stand) -> None:
+    """With htmx it answers with a word, without it with the page; nonsense is a problem and no event."""
+    form = {"title_id": "tide", "action": "up"}
+    answer = client.post("/watch/ada/act", data=form, headers={"HX-Request": "true"})
+    assert (answer.status_code, "You like Paper Tide" in answer.text) == (200, True)
+    answer = client.post("/watch/ada/act", data=form, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/watch/ada")
+    for wrong in (
+        {},
+        form | {"action": "x"},
+        form | {"title_id": "x" * 65},
+        form | {"list_id": "l", "row": "x"},
+    ):
+        assert client.post("/watch/ada/act", data=wrong).status_code == 422
+    assert (
+        client.post("/watch/ada/act", data=form, headers={"Origin": "http://evil.example"}).status_code == 403
+    )
+    found = [decode_event(message.value()) for message in stand.events()]
+    assert [(type(event), event.viewer_id) for event in found] == [(Rate, "ada")] * 2
+
+
+def test_search_shows_cards_and_something_else_where_nothing_matches(reader: TestClient) -> None:
+    """With and without a script: the whole page can be asked for, too."""
+    assert "1 for “tide”" in reader.get("/watch/ada/search?q=tide").text
+    assert "1 for “tide”" in reader.get("/watch/ada?q=tide").text
+    nothing = reader.get("/watch/ada/search?q=zzzz").text
+    assert "Nothing for “zzzz”" in nothing
+    assert "Copper Engine" in nothing
+    assert "<section" not in reader.get("/watch/ada/search?q=").text
+
+
+def test_a_title_says_what_is_known_of_it(reader: TestClient) -> None:
+    """Its name, tags, and the titles that are watched with it."""
+    text = reader.get("/watch/ada/titles/tide?row=0&slot=1&list_id=0-1-1").text
+    assert "<h2>Paper Tide</h2>" in text
+    assert "Drama" in text
+    assert "Watched by the same people" in text
+    assert "Copper Engine" in text
+    assert "<h2>unheard-of</h2>" in reader.get("/watch/ada/titles/unheard-of").text
+
+
+def test_pictures_are_drawn_from_what_a_title_is(reader: TestClient) -> None:
+    """The same every time, another for each variant, and served to be kept."""
+    answer = reader.get("/art/tide.svg?v=a")
+    assert answer.headers["content-type"] == "image/svg+xml"
+    assert "max-age" in answer.headers["cache-control"]
+    tags = Tags(genre=("Drama",), mood=("tender",))
+    assert answer.text == draw("tide", tags, "a") != draw("tide", tags, "b")
+    assert reader.get("/face/ada.svg").text.startswith("<svg")
+
+
+@pytest.mark.parametrize(
+    "genre", ["Action", "Comedy", "Drama", "Science Fiction", "Documentary", "no such genre"]
+)
+def test_every_picture_is_well_formed(genre: str) -> None:
+    """Whatever the id."""
+    import xml.etree.ElementTree as ET  # noqa: PLC0415 - our own text is parsed
+
+    for number in range(40):
+        root = ET.fromstring(draw(f"<&{number}", Tags(genre=(genre,), mood=("dark", "bleak"))))  # noqa: S314
+        assert root.tag.endswith("svg")
+
+
+def test_everything_comes_from_here(reader: TestClient) -> None:
+    """No script, style or picture from elsewhere, nothing inline: the policy that is sent holds."""
+    for path in ("/", "/watch/ada", "/watch/nobody"):
+        text = reader.get(path).text
+        addresses = re.findall(r'(?:src|href|action)="([^"]*)"', text)
+        assert addresses
+        assert [one for one in addresses if not one.startswith(("/", "#"))] == []
+        assert re.search(r"<script(?![^>]*src=)|<style|\son[a-z]+=|\sstyle=", text) is None
+        for asset in {one for one in addresses if one.startswith("/static/")}:
+            assert reader.get(asset.partition("#")[0]).status_code == 200
+
+
+def test_with_an_empty_cluster_the_page_says_what_to_do(stand: Stand) -> None:
+    """No viewer, no catalogue, no list: still a page."""
+    from streams.serve.pages import page_of  # noqa: PLC0415
+
+    mirror = stand.mirror()
+    page = page_of(mirror, "ada")
+    assert (page.rows, page.hero, page.note) == ([], None, "")
+    assert topics.HOME in str(mirror.waiting())
