@@ -9,14 +9,14 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from schemas import Title
-from schemas.codec import decode_event, encode
+from schemas.codec import decode_event, decode_home, encode
 from schemas.errors import DecodeError
 from schemas.lists import Home, Row
 from schemas.vocabulary import RowKind
 from streams.serve import artwork, html
 from streams.serve.acts import ACTS, event_of
 from streams.serve.api import Ready, TitleId, ViewerId
-from streams.serve.lists import ColdHome, cold_home, search, similar
+from streams.serve.lists import cold_home, search, similar
 from streams.serve.live import events
 from streams.serve.mirror import Mirror, now_ms
 from streams.serve.posting import Poster
@@ -79,6 +79,8 @@ class Page:
     """A page as it is shown."""
 
     viewer: str
+    seen: str
+    """Id of what is shown; empty for a stranger."""
     note: str
     rows: list[Shelf]
     hero: Card | None = None
@@ -89,18 +91,20 @@ class Page:
 
 def page_of(mirror: Mirror, viewer_id: str) -> Page:
     """Return what is shown to a viewer: the published page, or a stranger's."""
-    home = mirror.home(viewer_id) or cold_home(
-        mirror, viewer_id, Audience(now_ms()), mirror.settings.list_length
-    )
-    note = STRANGER if isinstance(home, ColdHome) and home.rows else ""
+    stored = mirror.page(viewer_id)
+    if stored is not None:
+        home, note, seen = decode_home(stored.value), "", stored.etag.strip('"')
+    else:
+        home = cold_home(mirror, viewer_id, Audience(now_ms()), mirror.settings.list_length)
+        note, seen = STRANGER if home.rows else "", ""
     rows = [_shelf(mirror, home, n, row) for n, row in enumerate(home.rows) if row.items]
     if not rows:
-        return Page(viewer_id, note, [])
+        return Page(viewer_id, seen, note, [])
     first = home.rows[0]
     title = mirror.title(rows[0].cards[0].title_id)
     why = reason(first.items[0].reason or first.reason)
     said = f"{rows[0].heading} · {why}" if why else rows[0].heading
-    return Page(viewer_id, note, rows, rows[0].cards[0], said, facts(title), chips(title))
+    return Page(viewer_id, seen, note, rows, rows[0].cards[0], said, facts(title), chips(title))
 
 
 def card_of(title: Title, *, variant: str = "", say: str = "") -> Card:
@@ -129,9 +133,11 @@ def rows(viewer_id: ViewerId, mirror: Ready) -> Response:
 
 
 @router.get("/watch/{viewer_id:path}/live")
-async def live(viewer_id: ViewerId, mirror: Ready) -> Response:
-    """Tell a page that there is a newer one; the page then asks for it."""
-    hub, first = mirror.hub, mirror.page(viewer_id)
+async def live(
+    viewer_id: ViewerId, mirror: Ready, seen: Annotated[str, Query(max_length=64)] = ""
+) -> Response:
+    """Tell a page that there is a newer one than it has `seen`; the page then asks for it."""
+    hub = mirror.hub
     if hub.open >= mirror.settings.serve.streams:
         raise Problem(Kind.UNAVAILABLE, "too many live streams are open", headers={"Retry-After": "5"})
 
@@ -139,7 +145,6 @@ async def live(viewer_id: ViewerId, mirror: Ready) -> Response:
         found = mirror.page(viewer_id)
         return found and found._replace(value=b"{}")
 
-    seen = first.etag.strip('"') if first else ""
     told = events(hub, viewer_id.encode(), newest, seen=seen)
     return StreamingResponse(told, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
