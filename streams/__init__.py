@@ -39,6 +39,8 @@ Ada stops a film after fifty minutes; her app sends a `stop` event.
     event id that she had before changes nothing.
 5.  **Listed.** All viewers of the batch whose taste moved are ranked together from the replica
     (`streams.replica`), under the catalogue's guards; their pages are written as bytes (`streams.pages`).
+    Had Ada got a page within the last second, she would be owed this one until the second is over
+    (`streams.budget`).
 6.  **Told on.** What her watch says about titles (her representation, the gradient, her history) is packed
     into a signals record (`streams.signals`).
 7.  **Committed.** One Kafka transaction (`streams.transactions`): her row to the changelog, the page, the

@@ -4,6 +4,7 @@ For the loop (`online_models.simulation.closed_loop`) the pipeline is one more p
 produced to the events' topic, the worker learns it, and the pages are what a subscriber of `recs.home.v1` has
 read when a viewer looks. Who has no page yet sees the trending list, as an app would show it.
 
+The worker makes a page with every batch: the viewers' seconds are far longer than the pipeline's.
 World time runs as fast as the pipeline answers: a viewer looks once the page is there that speaks of the last
 title he finished or turned down, or after :data:`PATIENCE_S`; how often it came to that is counted.
 """
@@ -36,6 +37,8 @@ PATIENCE_S: Final = 5.0
 """Longest wait for a viewer's page: a hundred times what a quiet pipeline takes."""
 LOOK_S: Final = 0.02
 """Longest wait for records at a time."""
+EVERY_PAGE: Final = {"NEARLINE_PAGE_INTERVAL_S": "0"}
+"""The worker's settings: a second of budget would be a wait at every look."""
 CLIENT: Final = {"group.id": "nearline-closed-loop", "fetch.wait.max.ms": 10}
 
 
@@ -159,7 +162,7 @@ def pipeline(world: World, settings: Settings, folder: Path) -> Iterator[Publish
     """
     make_topics(settings)
     with ExitStack() as stack:
-        worker = stack.enter_context(WorkerProcess(settings, folder))
+        worker = stack.enter_context(WorkerProcess(settings, folder, EVERY_PAGE))
         producer = stack.enter_context(EventProducer(settings))
         worker.wait_ready()
         published = Published(world, settings, producer)

@@ -6,7 +6,8 @@ two events, whenever they get there: the old one publishes the pages of what is 
 is behind it. No worker has to be told in time, and any may be killed: the role is a row of the partition's
 state, written in the transaction of the batch that met the marker.
 
-*Exactly one page per cause.* A batch is cut at the marker, so neither version publishes across it. A switch
+*Exactly one page per cause.* A batch is cut at the marker, so neither version publishes across it; pages that
+are owed (:mod:`streams.budget`) are paid at the marker, by the version that owes them. A switch
 has a number; a marker with a number that is not above the last one's changes nothing, and one that the
 register does not know is an event like any other and ends as a dead letter.
 
@@ -32,7 +33,7 @@ from streams.partition_rows import ROLE
 from streams.stage import Outcome, Record, StateView
 from streams.versions import Standing
 
-__all__ = ["Role", "VersionedStep", "add", "role_at_birth"]
+__all__ = ["Role", "VersionedStep", "role_at_birth"]
 
 _LOG = structlog.get_logger(__name__)
 
@@ -118,6 +119,10 @@ class VersionedStep(ABC):
     def learn(self, records: Sequence[Record]) -> Outcome:
         """Turn events into changes; no pages while :attr:`silent`."""
 
+    def settle(self) -> Outcome:
+        """Pay what is owed from before a marker: behind it another version may publish."""
+        return Outcome()
+
     def __call__(self, records: Sequence[Record]) -> Outcome:
         """Turn a batch into changes, cut where a switch takes effect."""
         marked = [n for n, record in enumerate(records) if record.key == MARKER_KEY]
@@ -130,13 +135,14 @@ class VersionedStep(ABC):
             self._role = self._role._replace(other=name)
             out.rows.append(ROLE.row(self._role))
         for n, marker in self._confirmed(records, marked):
-            add(out, self._told(records[start:n]))
+            out.add(self._told(records[start:n]))
+            out.add(self.settle())
             took_over = self._turn(marker, records[n])
             out.rows.append(ROLE.row(self._role))
             if took_over:
                 return replace(out, until=records[n].offset)
             start = n + 1
-        add(out, self._told(records[start:]))
+        out.add(self._told(records[start:]))
         return out
 
     def _told(self, records: Sequence[Record]) -> Outcome:
@@ -174,11 +180,3 @@ class VersionedStep(ABC):
             publishes=self._role.live,
         )
         return self._role.live and not was_live
-
-
-def add(out: Outcome, part: Outcome) -> None:
-    """Put an outcome behind another: of a row that both change, the later value is the one that stays."""
-    out.rows.extend(part.rows)
-    out.dead_letters.extend(part.dead_letters)
-    for target, messages in part.outputs.items():
-        out.outputs.setdefault(target, []).extend(messages)

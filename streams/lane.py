@@ -5,6 +5,7 @@ small and quick, at high load they are large and cheap, and nothing has to be tu
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -114,6 +115,7 @@ class Lane:
         part, spec = self.partition, self.partition.spec
         await asyncio.shield(self._road.place(spec.source, part.number, part.position, self._epoch))
         self._placed = True
+        self._arrived.set()  # what is due may be paid again
 
     async def quiesce(self) -> None:
         """Refuse further slices and wait for the batch in flight; :meth:`rewind` starts again."""
@@ -162,14 +164,13 @@ class Lane:
         return self.ready
 
     async def _process_next(self) -> None:
-        """Wait for records, for the stage's floor and gate, then run one batch."""
-        await self._arrived.wait()
-        await self._pace()
+        """Wait for records, for the stage's floor and gate, or until something is due; then run one batch."""
+        await self._woken()
         spec, partition = self.partition.spec, self.partition
         batch = self._queue.take(max_events=partition.max_events(), max_bytes=spec.max_bytes)
         if not self._queue.events:
             self._arrived.clear()
-        if not batch:
+        if not batch and self._due_s() != 0.0:
             return
         loop = asyncio.get_running_loop()
         self._started = loop.time()
@@ -178,8 +179,20 @@ class Lane:
             await self._batch
         finally:
             self._batch = None
-        if partition.applied < batch[-1].offset and not self._closing:
+        if batch and partition.applied < batch[-1].offset and not self._closing:
             await self.rewind()
+
+    async def _woken(self) -> None:
+        """Wait for records that may be processed, or until something is due."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._due_s()):
+                await self._arrived.wait()
+        if self._queue.events:
+            await self._pace()
+
+    def _due_s(self) -> float | None:
+        """Return the seconds until something is due; None where nothing is, or while partitions move."""
+        return self.partition.due_s() if self._placed and not self._closing else None
 
     async def _pace(self) -> None:
         """Keep the least time between two starts, and the lead over a replica, within their bounds."""

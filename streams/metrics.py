@@ -7,6 +7,8 @@ nearline_...                     type       labels            meaning
 ===============================  =========  ================  ==========================================
 events_total                     counter    stage, outcome    records by what became of them
 lists_total                      counter                      home pages committed
+pages_owed                       gauge                        viewers whose next page waits for its time
+pages_paid_total                 counter                      owed pages that were made, part of lists_total
 dead_letters_total               counter    stage, reason     records that could not be used
 batch_seconds                    histogram  stage, step       a batch's time in step, transaction, store
 batch_events                     histogram  stage             records in a batch
@@ -180,6 +182,8 @@ class Metrics:
         part = ("stage", "partition")
         self.events = self._counter("events", "Records by what became of them.", ("stage", "outcome"))
         self.lists = self._counter("lists", "Home pages committed.")
+        self.pages_owed = self._gauge("pages_owed", "Viewers whose next page waits for its time.")
+        self.pages_paid = self._counter("pages_paid", "Owed pages that were made.")
         self.dead_letters = self._counter(
             "dead_letters", "Records that could not be used.", ("stage", "reason")
         )

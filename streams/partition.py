@@ -3,7 +3,7 @@
 import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from operator import attrgetter
 
@@ -15,10 +15,10 @@ from streams.changelog import Changelog, ends
 from streams.dead_letters import condemned
 from streams.errors import StateError, StepFailedError, StreamError
 from streams.restore import first_offset, restored
-from streams.stage import Outcome, Record, StageSpec, Step
+from streams.stage import Outcome, Owing, Record, StageSpec, Step
 from streams.state import Store
 from streams.surroundings import Surroundings
-from streams.suspect import Suspect
+from streams.suspect import PAYMENT, Suspect
 from streams.transactions import Transactions
 
 __all__ = ["Partition", "unapplied"]
@@ -59,6 +59,7 @@ class Partition:
         self._suspect: Suspect | None = None
         self._store: Store | None = None
         self._step: Step | None = None
+        self._owing: Owing | None = None
         self._transactions: Transactions | None = None
         self.catch_up = CatchUp(f"{spec.name} partition {number}")
         labels = around.metrics.batch_seconds.labels
@@ -102,7 +103,8 @@ class Partition:
         self._restore()
         assert self._store is not None  # noqa: S101 - for the type checker
         self._suspect = Suspect.load(self._marker)
-        self._step = spec.make_step(self.number, self._store)
+        self._step = step = spec.make_step(self.number, self._store)
+        self._owing = step if isinstance(step, Owing) else None
         took = time.monotonic() - began
         around.metrics.restore_rows.labels(spec.name).inc(self.catch_up.rows)
         around.metrics.restore_seconds.labels(spec.name).observe(took)
@@ -121,8 +123,17 @@ class Partition:
         spec = self.spec
         return spec.max_events if spec.most is None else min(spec.max_events, spec.most())
 
+    def due_s(self) -> float | None:
+        """Return the seconds until a batch is due even if no record comes; None: none is.
+
+        A suspected range is gone through first: what the step raises on then is the record's fault.
+        """
+        if self._owing is None or (self._suspect and not self._suspect.accuses_payment):
+            return None
+        return self._owing.due_s()
+
     def process(self, records: Sequence[Record]) -> None:
-        """Carry a batch through the order of effects of :mod:`streams.stage`.
+        """Carry a batch, and what is due, through the order of effects of :mod:`streams.stage`.
 
         Raises
         ------
@@ -132,20 +143,23 @@ class Partition:
             Committing or writing failed. Whatever it is, the process has to end.
         """
         fresh = unapplied(records, self.applied)
-        if not fresh:
+        if not fresh and not self._is_due():
             return
         assert self._transactions is not None and self._store is not None  # noqa: S101, PT018
         clock = time.perf_counter
-        times = [clock()]
+        times, blamed = [clock()], fresh
         try:
             outcome = self._outcome(fresh)
             if outcome.until is not None:
                 fresh = fresh[: bisect_right(fresh, outcome.until, key=_offset)]
-            applied = fresh[-1].offset
+            if self._is_due():
+                blamed = ()
+                outcome.add(self._payment())
+            applied = fresh[-1].offset if fresh else self.applied
             times.append(clock())
             position = self._transactions.commit(outcome, applied)
         except StepFailedError as error:
-            self._accuse(fresh, error)
+            self._accuse(blamed, error)
             raise
         times.append(clock())
         self._around.failpoint("after_commit")
@@ -168,7 +182,7 @@ class Partition:
                 self._store.close()
         except StateError as error:
             self._log.error("state_close_failed", why=str(error), next="the next start reads the changelog")
-        self._step = self._store = self._transactions = None
+        self._step = self._owing = self._store = self._transactions = None
 
     def _restore(self) -> None:
         """Bring the store up to date and find the position in the source."""
@@ -191,31 +205,54 @@ class Partition:
     def _outcome(self, records: Sequence[Record]) -> Outcome:
         """Run the step, or write the condemned record's letter in its place."""
         assert self._step is not None  # noqa: S101 - for the type checker
-        suspect, stage = self._suspect, self.spec.name
+        if not records:
+            return Outcome()
+        suspect, stage, step = self._suspect, self.spec.name, self._step
         if suspect and suspect.condemns(records[0].offset):
             letter = condemned(records[0], stage=stage, error=suspect.error)
-            return Outcome(dead_letters=[] if getattr(self._step, "silent", False) else [letter])
+            return Outcome(dead_letters=[] if getattr(step, "silent", False) else [letter])
+        return self._guarded(lambda: step(records), f"at offsets {records[0].offset}..{records[-1].offset}")
+
+    def _is_due(self) -> bool:
+        """Say whether the step owes something that is due."""
+        due_s = self.due_s()
+        return due_s is not None and due_s <= 0
+
+    def _payment(self) -> Outcome:
+        """Let the step pay what is due, or strike it out where that raised before."""
+        owing = self._owing
+        assert owing is not None  # noqa: S101 - for the type checker
+        if self._suspect is None:
+            return self._guarded(owing.pay, "in a payment")
+        out = owing.forgive()
+        self._log.error("debts_struck_out", rows=len(out.rows), error=self._suspect.error, next="report it")
+        return out
+
+    def _guarded(self, call: Callable[[], Outcome], where: str) -> Outcome:
+        """Call the step in its turn; what it raises is our bug."""
         try:
             with self._around.turn:
-                return self._step(records)
+                return call()
         except (StreamError, MemoryError):
             raise
         except Exception as error:
-            what = f"the step of stage {stage} raised {type(error).__name__}"
-            why = f"at offsets {records[0].offset}..{records[-1].offset} of partition {self.number}"
+            what = f"the step of stage {self.spec.name} raised {type(error).__name__}"
+            why = f"{where} of partition {self.number}"
             raise StepFailedError(what, why=why, next_step="report it; the restart isolates it") from error
 
     def _accuse(self, records: Sequence[Record], error: StepFailedError) -> None:
-        """Leave the marker of a batch that could not be processed."""
+        """Leave the marker of a batch that could not be processed, or of a payment."""
         name = type(error.__cause__ or error).__name__
-        Suspect(records[0].offset, records[-1].offset, name).save(self._marker)
+        span = (records[0].offset, records[-1].offset) if records else PAYMENT
+        Suspect(*span, name).save(self._marker)
 
     def _account(self, records: Sequence[Record], outcome: Outcome, times: Sequence[float]) -> None:
         """Count a committed batch, and acquit the suspected range that it ends."""
         stage, metrics = self.spec.name, self._around.metrics
         for part, (start, end) in zip(self._seconds, pairwise(times), strict=True):
             self._seconds[part].observe(end - start)
-        metrics.batch_events.labels(stage).observe(len(records))
+        if records:
+            metrics.batch_events.labels(stage).observe(len(records))
         metrics.events.labels(stage, "applied").inc(len(records))
         metrics.applied_offset.labels(stage, str(self.number)).set(self.applied)
         sent = np.fromiter(map(_timestamp, records), np.float64, len(records))

@@ -11,6 +11,9 @@ that wants to keep something per partition (weights, a histogram) names it here:
 To change a payload's meaning, append a version: ``versions=RowVersions("weights").then(upgrade=function)``
 (see :mod:`online_models.row_versions`); the upgrade takes and returns whole values, the byte of version
 included.
+
+A row can have *members*, a row each: ``OWED.row(value, "ada")``, ``OWED.no_row("ada")``,
+``OWED.members(store)``.
 """
 
 import struct
@@ -31,13 +34,15 @@ from streams.errors import StateError, StateVersionError
 from streams.stage import Row, StateView
 
 __all__ = [
-    "ALL", "BLEND", "FORMAT", "LEARNED", "ROLE", "SENT", "TAGS", "WATCH_TIME", "Form", "PartitionRow",
-    "count", "explained", "is_reserved", "numbers", "require_format",
+    "ALL", "BLEND", "FORMAT", "LEARNED", "OWED", "ROLE", "SENT", "TAGS", "WATCH_TIME", "Form", "PartitionRow",
+    "count", "explained", "is_reserved", "numbers", "owner_key", "require_format",
 ]  # fmt: skip
 
 T = TypeVar("T")
 _COUNT = struct.Struct("<q")
 _ROLE = struct.Struct("<qq?")
+_CAUSE = struct.Struct("<qq")
+_MEMBER = b"\0"  # between a row's name and that of a member
 _NO_CONFIG = ModelConfig()  # payloads do not depend on the model's shapes, or say so themselves
 _UNFRAMED = 8  # values of before there were versions were 64-bit numbers: a multiple of 8 bytes, no frame
 
@@ -113,9 +118,18 @@ class PartitionRow(Generic[T]):
         self.versions = versions or RowVersions(f"the partition's row {name!r}")
         self._form, self._empty, self._unframed = form, empty, unframed
 
-    def row(self, value: T) -> Row:
-        """Pack."""
-        return self.key, bytes([self.versions.version]) + self._form.pack(value)
+    def row(self, value: T, member: str = "") -> Row:
+        """Pack, the row of a member where one is named."""
+        return self._key_of(member), bytes([self.versions.version]) + self._form.pack(value)
+
+    def no_row(self, member: str) -> Row:
+        """Return what deletes a member's row."""
+        return self._key_of(member), None
+
+    def members(self, store: StateView) -> Iterator[tuple[str, T]]:
+        """Yield names and values of the members that there are; looks at no other row."""
+        for key, value in store.scan(self.key + _MEMBER):
+            yield key[len(self.key) + 1 :].decode(), self.unpack(value)
 
     def unpack(self, value: bytes | None) -> T:
         """Read a value of any version.
@@ -144,6 +158,9 @@ class PartitionRow(Generic[T]):
     def read(self, store: StateView) -> T:
         """Read the row of a store."""
         return self.unpack(store.get(self.key))
+
+    def _key_of(self, member: str) -> bytes:
+        return self.key + _MEMBER + member.encode() if member else self.key
 
 
 SENT: PartitionRow[int] = PartitionRow("sent", count(), empty=0, unframed=True)
@@ -183,8 +200,25 @@ TAGS: PartitionRow[TagRows] = PartitionRow("tags", _tags(), empty=TagRows([], np
 BLEND: PartitionRow[F8] = PartitionRow("blend", numbers("<f8"), empty=np.zeros(0))
 """Viewers stage: the blend's weights, row after row (:class:`online_models.blending.Blending`)."""
 
-ALL: tuple[PartitionRow[Any], ...] = (SENT, LEARNED, FORMAT, ROLE, WATCH_TIME, BLEND, TAGS)
+OWED: PartitionRow[tuple[int, int]] = PartitionRow(
+    "owed", Form(lambda cause: _CAUSE.pack(*cause), _CAUSE.unpack), empty=(-1, 0)
+)
+"""Viewers stage: who is owed a page (:mod:`streams.budget`), a member each: offset and time of an event."""
+
+ALL: tuple[PartitionRow[Any], ...] = (SENT, LEARNED, FORMAT, ROLE, WATCH_TIME, BLEND, TAGS, OWED)
 """Every row of a partition's own that there is."""
+
+
+def owner_key(key: bytes) -> bytes:
+    r"""Return the key without its member.
+
+    Examples
+    --------
+    >>> key, _ = OWED.row((41, 10**12), "ada")
+    >>> key, owner_key(key) == OWED.key
+    (b'\x01owed\x00ada', True)
+    """
+    return key.partition(_MEMBER)[0]
 
 
 def is_reserved(key: bytes) -> bool:

@@ -119,8 +119,12 @@ class Settings(BaseSettings):
     list_length: int = Field(20, ge=1, le=200)
     """Titles on a list. Default 20: interest is lost after 10 to 20 (Gomez-Uribe and Hunt, 2016)."""
 
+    page_interval_s: float = Field(1.0, ge=0.0, le=60.0)
+    """Least seconds between a viewer's pages: a first change is published at once, what follows is owed until
+    then; 0 = a page with every batch. Default 1: nobody looks at a page more often than once a second."""
+
     list_per_event: bool = False
-    """Whether each event that says something gets a page. Default: a viewer gets one a batch, the last."""
+    """Whether each event that says something gets a page, whatever page_interval_s says. Default: no."""
 
     list_ttl_s: float = Field(86_400.0, gt=0.0)
     """Seconds after which a page should not be shown any more. Default: a day."""

@@ -21,18 +21,24 @@ rebuilt from the changelog. Any doubt about the outcome of 3 ends the process: t
 read the changelog from the stored position to its end, compare the applied offset with the source's ends,
 make the step; then the source is sought to applied + 1. The group's committed offset is never read.
 
+**What a step owes** (:class:`Owing`) it pays along with the next batch or, when none comes in time, in a
+transaction of its own that goes through 3 and 4 and repeats the applied record: outputs and rows, no record.
+
 **A step that raises** is our bug: the process ends with code 4 and nothing of the batch is visible. Its
 successor finds the marker of the suspected batch, goes through it one record at a time, and the single record
-on which the step raises again becomes a dead letter (``step_failed``) at the start after that.
+on which the step raises again becomes a dead letter (``step_failed``) at the start after that. Nothing is
+paid meanwhile; and where it was the payment that raised, the successor strikes out what is owed.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypedDict
+from typing import Protocol, TypedDict, runtime_checkable
 
 from schemas.dead_letters import DeadLetter
 
-__all__ = ["Message", "Outcome", "Record", "Row", "StageSpec", "StateView", "Step", "StepFactory", "Target"]
+__all__ = [
+    "Message", "Outcome", "Owing", "Record", "Row", "StageSpec", "StateView", "Step", "StepFactory", "Target",
+]  # fmt: skip
 
 Row = tuple[bytes, bytes | None]
 """A state row, key and absolute new value; None deletes. Keys that begin with a NUL byte are taken."""
@@ -100,6 +106,13 @@ class Outcome:
     until: int | None = None
     """Offset of the last record that was used, where the step stopped early; the rest comes again."""
 
+    def add(self, part: "Outcome") -> None:
+        """Put another outcome behind this one: of a row that both change, the later value is what stays."""
+        self.rows.extend(part.rows)
+        self.dead_letters.extend(part.dead_letters)
+        for target, messages in part.outputs.items():
+            self.outputs.setdefault(target, []).extend(messages)
+
 
 class StateView(Protocol):
     """What a step may do with the committed state of its partition: read it.
@@ -132,6 +145,20 @@ class Step(Protocol):
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
         """Turn a batch into changes; offsets ascend, the batch is never empty."""
+
+
+@runtime_checkable
+class Owing(Protocol):
+    """A step that owes outputs and says when; what it owes is among its rows, so a successor owes it too."""
+
+    def due_s(self) -> float | None:
+        """Return the seconds until something is due, at most 0 when it is; None: nothing is owed."""
+
+    def pay(self) -> Outcome:
+        """Return what is due: outputs and rows, as a batch's, of no record."""
+
+    def forgive(self) -> Outcome:
+        """Return the rows that strike out all that is owed: to pay it raised."""
 
 
 StepFactory = Callable[[int, StateView], Step]

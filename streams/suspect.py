@@ -6,7 +6,8 @@ Instead the process ends and leaves this marker beside the partition's database:
 1. a batch of several records raised: the marker has their range, the successor takes them one at a time;
 2. a batch of one record raised: the marker condemns it, the successor writes it to the dead letters unseen.
 
-A lost marker costs one more round, never a record.
+A payment that raised (:class:`streams.stage.Owing`) has no record: its marker has the successor strike out
+what is owed. A lost marker costs one more round, never a record.
 """
 
 import json
@@ -14,7 +15,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-__all__ = ["Suspect"]
+__all__ = ["PAYMENT", "Suspect"]
+
+PAYMENT = (-1, -1)
+"""Stands for the range of a payment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,11 @@ class Suspect:
     def condemns(self, offset: int) -> bool:
         """Say whether this is the one record that is known to make the step raise."""
         return self.first == self.last == offset
+
+    @property
+    def accuses_payment(self) -> bool:
+        """Return whether no record is suspected: a payment raised."""
+        return (self.first, self.last) == PAYMENT
 
     def save(self, path: Path) -> None:
         """Write the marker; atomic, so that a reader finds a whole one or none."""

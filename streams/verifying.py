@@ -142,15 +142,16 @@ def _own(rows: list[tuple[bytes, bytes]]) -> Iterator[str]:
     """Look at a partition's own rows."""
     known = {row.key: row for row in partition_rows.ALL}
     for key, value in rows:
-        name = key[1:].decode(errors="replace")
+        owner = partition_rows.owner_key(key)
+        name = owner[1:].decode(errors="replace")
         try:
             if audience_rows.is_one(key):
                 audience_rows.load(Audiences(), key, value)
                 continue
-            if key not in known:
+            if owner not in known:
                 yield f"the partition's row {name!r} is unknown: a newer version wrote it"
                 continue
-            said = known[key].unpack(value)
+            said = known[owner].unpack(value)
         except StateError as error:
             yield f"{error.what}: {error.why}"
             continue

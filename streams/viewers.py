@@ -4,13 +4,13 @@ One batch: judge the records (:mod:`streams.intake`), learn them on the viewers'
 viewers whose taste moved, write their pages. What the batch says about titles travels on as signals; the
 titles stage learns it and the replica brings it back.
 
-An event that came before (same viewer, same event id) changes nothing and makes no page; it is counted.
+An event that came before (same viewer, same event id) changes nothing and makes no page; it is counted. Whose
+page is younger than the setting `page_interval_s` is owed the next one (:mod:`streams.budget`).
 """
 
 import time
 from collections.abc import Sequence
 from functools import partial
-from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from online_models.viewer_side import ViewerSide, without
 from schemas import topics
 from streams import partition_rows, viewer_rows
 from streams import signals as wire
-from streams.cutover import VersionedStep, add
+from streams.budget import Budget, BudgetedStep, Clock, Debt, Moved, latest
 from streams.handover import Handover
 from streams.intake import Clerk, Intake
 from streams.lead import LATE_MS, Lead
@@ -38,11 +38,7 @@ from streams.stage import Message, Outcome, Record, StageSpec, StateView
 from streams.versions import OneVersion, Standing
 
 STAGE = "viewers"
-Moved = tuple[int, int, int]
-"""What asks for a page: the viewer's slot, offset and time (ms) of the event."""
-
 _MOVING = (Action.POSITIVE, Action.REJECT, Action.KNOWN)
-_BY_OFFSET = itemgetter(1)
 
 
 class ViewersStage:
@@ -60,6 +56,8 @@ class ViewersStage:
         Where lists and quality are counted.
     versions
         The version's standing. Default: alone, it always publishes.
+    clock
+        By which pages keep their interval.
     """
 
     def __init__(
@@ -70,7 +68,9 @@ class ViewersStage:
         partitions: int,
         metrics: Metrics,
         versions: Standing | None = None,
+        clock: Clock = time.monotonic,
     ) -> None:
+        self.clock = clock
         self.versions = versions or OneVersion()
         self.settings, self.replica, self.partitions = settings, replica, partitions
         self.metrics = metrics
@@ -110,12 +110,15 @@ class ViewersStage:
         return ViewersStep(self, partition, store)
 
 
-class ViewersStep(VersionedStep):
+class ViewersStep(BudgetedStep):
     """The logic of one source partition."""
 
     def __init__(self, stage: ViewersStage, partition: int, store: StateView) -> None:
-        super().__init__(store, stage.versions, partial(stage.handover.wait_for, partition))
         settings = stage.settings
+        interval_s = 0.0 if settings.list_per_event else settings.page_interval_s
+        budget = Budget(store, interval_s, stage.metrics, clock=stage.clock)
+        wait_for = partial(stage.handover.wait_for, partition)
+        super().__init__(store, stage.versions, wait_for, budget, most=settings.viewers_batch_events)
         self._stage, self._partition, self._settings = stage, partition, settings
         self._side = ViewerSide(stage.replica.titles, stage.replica.catalogue)
         self._side.blending.local = stage.replica.local
@@ -152,9 +155,10 @@ class ViewersStep(VersionedStep):
             return self._learn(records, intake)
         out = Outcome()
         for part, one in cut(records, intake.signed_in):
-            add(out, self._learn(part, self._clerk.read(part)))
+            out.add(self._learn(part, self._clerk.read(part)))
             if one is not None:
-                add(out, self._sign_ins.hand_over(self._side.viewers, one, silent=self.silent))
+                out.add(self._sign_ins.hand_over(self._side.viewers, one, silent=self.silent))
+                out.rows.extend(self._budget.forget(one.event.viewer_id))
         return out
 
     def _learn(self, records: Sequence[Record], intake: Intake) -> Outcome:
@@ -172,7 +176,10 @@ class ViewersStep(VersionedStep):
             touched.update(feedback.viewer[fresh].tolist())
             moved += self._moved(feedback, signals, fresh, intake.offsets)
         if moved and not self.silent:
-            self._refresh(self._in_order(moved), intake.newest_ms, out)
+            moved = latest(moved, by_event=self._settings.list_per_event)
+            if now := self._budget.share_out(moved, self._side.viewers.ids):
+                self._refresh(now, intake.newest_ms, out)
+            out.rows.extend(self._budget.take_rows())
         if touched:
             slots = np.array(sorted(touched), np.int32)
             out.rows.extend(viewer_rows.pack(self._side.viewers, slots))
@@ -188,8 +195,18 @@ class ViewersStep(VersionedStep):
         return out
 
     def close(self) -> None:
-        """Forget the partition's lead: another worker goes on."""
+        """Forget the partition's lead and debts: another worker goes on."""
         self._stage.lead.forget(self._partition)
+        self._budget.close()
+
+    def paid(self, debts: Sequence[Debt]) -> Outcome:
+        """Make the pages of debts."""
+        out, viewers = Outcome(), self._side.viewers
+        slots = viewers.acquire([debt.viewer_id for debt in debts], self._load)
+        moved = [(slot, debt.offset, debt.at) for slot, debt in zip(slots.tolist(), debts, strict=True)]
+        self._refresh(moved, max(debt.at for debt in debts), out)
+        out.rows.extend(viewer_rows.pack(viewers, slots))
+        return out
 
     def _take_told(self, intake: Intake) -> list[Moved]:
         """Take over stated preferences; return the viewers whose page they change."""
@@ -251,12 +268,6 @@ class ViewersStep(VersionedStep):
         at = np.flatnonzero(moving)
         caused = map(offsets.__getitem__, at.tolist())
         return list(zip(feedback.viewer[at].tolist(), caused, feedback.at[at].tolist(), strict=True))
-
-    def _in_order(self, moved: list[Moved]) -> list[Moved]:
-        """Return what asks for a page, in order: each viewer's last event, unless every event gets one."""
-        moved.sort(key=_BY_OFFSET)
-        by_event = self._settings.list_per_event
-        return list({one[1] if by_event else one[0]: one for one in moved}.values())
 
     def _refresh(self, moved: Sequence[Moved], now_ms: int, out: Outcome) -> None:
         """Rank the moved viewers and write their pages."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.bench import Bench
+from tests.benchmarks.budget import page_budget
 from tests.benchmarks.freshness import freshness
 from tests.benchmarks.restore import restore
 from tests.benchmarks.scale import scale
@@ -21,6 +22,7 @@ BENCHMARKS: Mapping[str, Callable[[Bench], dict[str, Any]]] = {
     "end_to_end": end_to_end,
     "list_per_event": list_per_event,
     "freshness": freshness,
+    "page_budget": page_budget,
     "restore": restore,
     "scale": scale,
     "soak": soak,

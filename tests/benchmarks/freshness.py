@@ -18,6 +18,7 @@ from streams.session import make_topics
 from streams.settings import Settings
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.load import produce, stops
+from tests.benchmarks.throughput import EVERY_PAGE
 from tests.benchmarks.workers import MeteredWorker
 
 KNOWN = 60_000
@@ -42,7 +43,8 @@ def freshness(bench: Bench) -> dict[str, Any]:
     make_topics(settings)
     produce(settings, KNOWN)
     out: dict[str, Any] = {"freshness_ms": {}, "lists_per_s": {}}
-    with bench.shared(), MeteredWorker(settings, bench.state("freshness"), bench.cores) as worker:
+    state = bench.state("freshness")
+    with bench.shared(), MeteredWorker(settings, state, bench.cores, EVERY_PAGE) as worker:
         worker.answered(KNOWN, learned=True)
         for rate in RATES:
             waits, seconds = _at(settings, rate)

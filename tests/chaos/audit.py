@@ -9,6 +9,7 @@ from schemas.codec import decode_dead_letter, decode_home
 from streams.applied import APPLIED_KEY, unpack_applied
 from streams.errors import StateDamagedError
 from streams.kafka_clients import Message
+from streams.partition_rows import OWED, owner_key
 from streams.settings import Settings
 from streams.state import Store, StoreMemory
 from tests.chaos.ledger import Ledger
@@ -89,7 +90,10 @@ class Audit:
             messages = self._ledger.take(changelog)
             for partition in self._ledger.lasts(changelog):
                 news = newest(message for message in messages if message.partition() == partition)
-                self._rows[changelog, partition] |= news
+                rows = self._rows[changelog, partition]
+                rows |= news
+                for key in [key for key, value in news.items() if not value]:
+                    del rows[key]
                 self._see(changelog, news)
             out += check_applied(changelog, self._applied_of(changelog, messages))
             wanted = self._delivered.last if source == topics.EVENTS else self._ledger.lasts(source)
@@ -105,12 +109,25 @@ class Audit:
             self._seen.titles |= title_facts(rows, self._settings)
 
     def _applied_of(self, changelog: str, messages: Sequence[Message]) -> dict[int, list[int]]:
-        """Return each partition's applied offsets in order, the last one known before in front."""
+        """Return each partition's applied offsets in order, the last one known before in front.
+
+        A payment of its own, which deletes a debt, repeats the one before.
+        """
         rows: dict[int, list[int]] = defaultdict(list)
+        pays: set[int] = set()
         for message in messages:
-            if message.key() == APPLIED_KEY:
-                partition, offset = message.partition() or 0, unpack_applied(message.value() or b"")
-                before = self._applied.get((changelog, partition))
+            key, partition = message.key() or b"", message.partition() or 0
+            if owner_key(key) == OWED.key and message.value() is None:
+                pays.add(partition)
+            if key == APPLIED_KEY:
+                offset, before = (
+                    unpack_applied(message.value() or b""),
+                    self._applied.get((changelog, partition)),
+                )
+                repeated = offset == before and partition in pays
+                pays.discard(partition)
+                if repeated:
+                    continue
                 if before is not None and partition not in rows:
                     rows[partition].append(before)
                 rows[partition].append(offset)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from schemas import topics
 from streams.applied import APPLIED_KEY, unpack_applied
 from streams.kafka_clients import KafkaError, KafkaException, Message, TopicPartition, consumer
+from streams.partition_rows import OWED, owner_key
 from streams.settings import Settings
 
 READ = (
@@ -37,11 +38,14 @@ class Ledger:
         Newest applied offset by changelog and partition.
     last
         Offset of the last record read, by topic and partition.
+    owed
+        Keys of the pages that are owed, as the changelog says.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.applied: dict[Place, int] = {}
         self.last: dict[Place, int] = {}
+        self.owed: set[bytes] = set()
         self._reached: dict[Place, int] = {}
         self._fresh: dict[str, list[Message]] = {name: [] for name in READ}
         self._prefix = settings.topic_prefix
@@ -103,5 +107,8 @@ class Ledger:
             return
         self._reached[place], self.last[place] = offset + 1, offset
         self._fresh[place[0]].append(message)
-        if message.key() == APPLIED_KEY:
-            self.applied[place] = unpack_applied(message.value() or b"")
+        key, value = message.key() or b"", message.value()
+        if key == APPLIED_KEY:
+            self.applied[place] = unpack_applied(value or b"")
+        elif place[0] == topics.VIEWER_STATE and owner_key(key) == OWED.key:
+            (self.owed.discard if value is None else self.owed.add)(key)

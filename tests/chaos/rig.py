@@ -148,12 +148,13 @@ class Rig:
             self.recovery_s, self._hurt = round(time.monotonic() - hurt.at, 1), None
 
     def settled(self) -> bool:
-        """Return whether everything that was sent is applied, learned and read."""
+        """Return whether everything that was sent is applied, learned and read, and no page is owed."""
         ledger = self.ledger
         return (
             not ledger.behind(topics.VIEWER_STATE, self.load.delivered.last)
             and ledger.at_end(topics.SIGNALS)
             and not ledger.behind(topics.TITLE_MODEL, ledger.lasts(topics.SIGNALS))
+            and not ledger.owed
             and ledger.at_end(*{name for name, _ in ledger.places})
         )
 

@@ -1,7 +1,13 @@
 """The verdict: doctored facts with one lost, one doubled, one different; it has to say so."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from streams.applied import APPLIED_KEY, pack_applied
+from streams.partition_rows import OWED
+from tests.chaos.audit import Audit
 from tests.chaos.driver import Result
 from tests.chaos.load import Delivered
 from tests.chaos.schedule import Planned, Schedule
@@ -131,3 +137,20 @@ def test_a_run_is_judged(finding: Finding, recovery_s: float | None, *, exact: b
     assert ("cycle 2, zombie" in text) is not exact
     assert ("NOT EXACT" in text) is not exact
     assert ("too slow" in text) is not in_time
+
+
+def test_a_payment_repeats_the_applied_offset_and_a_batch_does_not() -> None:
+    """Without a deleted debt in its transaction an offset that comes again is a double."""
+
+    def message(key: bytes, value: bytes | None) -> Any:
+        return SimpleNamespace(key=lambda: key, value=lambda: value, partition=lambda: 0)
+
+    audit = Audit.__new__(Audit)
+    audit._applied = {}
+    applied = message(APPLIED_KEY, pack_applied(7))
+    debt = message(*OWED.row((7, 10**12), "ada"))
+    paid, row = message(*OWED.no_row("ada")), message(b"ada", b"row")
+    sound = audit._applied_of("log", [row, debt, applied, row, paid, applied, row])
+    assert check_applied("log", sound).clean
+    twice = audit._applied_of("log", [applied])
+    assert counts(check_applied("log", twice)) == (0, 1, 0)

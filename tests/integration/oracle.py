@@ -1,8 +1,10 @@
 """The single-process replay that workers are compared with: the same steps, no broker, no restarts.
 
-The viewers' oracle replays the event log; the titles' oracle replays the committed signals, in the order in
-which the log holds them. What is promised exactly is compared byte by byte; learned vectors are not, because
-what they were learned from depends on how old the replica was.
+The viewers' oracle replays the event log, with a page for every batch: its last page of a viewer is of the
+last event that moved him. So the workers' has to be, whatever pages they left out in between. The titles'
+oracle replays the committed signals, in the order in which the log holds them. What is promised exactly is
+compared byte by byte; learned vectors are not, because what they were learned from depends on how old the
+replica was.
 """
 
 import time
@@ -114,7 +116,7 @@ class Replay:
 
     def __init__(self, settings: Settings, partitions: int = PARTITIONS) -> None:
         self.facts = Facts()
-        self._settings = settings
+        self._settings = settings = settings.model_copy(update={"page_interval_s": 0.0})
         metrics = Metrics()
         replica = Replica(settings, partitions=partitions, viewer_partitions=partitions, metrics=metrics)
         replica.wait = lambda: None  # type: ignore[method-assign] - nothing to catch up with
@@ -174,9 +176,9 @@ def observed(settings: Settings) -> Facts:
 
 
 def await_answers(settings: Settings, workers: Sequence[WorkerProcess], timeout_s: float = 90.0) -> None:
-    """Wait until every event is applied and everything that was signalled is learned."""
+    """Wait until every event is applied, all that was signalled is learned, and no page is owed."""
     deadline = time.monotonic() + timeout_s
-    wanted = {"ready": PARTITIONS + settings.title_shards, "behind": 0}
+    wanted = {"ready": PARTITIONS + settings.title_shards, "behind": 0, "owed": 0}
     state: dict[str, float] = {}
     while time.monotonic() < deadline:
         for worker in workers:
@@ -185,6 +187,7 @@ def await_answers(settings: Settings, workers: Sequence[WorkerProcess], timeout_
         state = {
             "ready": sum(one.value("nearline_partitions", state="ready") for one in shown),
             "behind": sum(one.value("nearline_replica_age_events") for one in shown),
+            "owed": sum(one.value("nearline_pages_owed") for one in shown),
         }
         if state == wanted and _settled(settings):
             return
@@ -224,7 +227,7 @@ def _kept(rows: Iterable[tuple[bytes, bytes | None]]) -> dict[bytes, bytes]:
 
 
 def newest(messages: Iterable[Message]) -> dict[bytes, bytes]:
-    """Return the last value of each row of a changelog."""
+    """Return the last value of each row of a changelog, empty where it was deleted."""
     return {m.key() or b"": m.value() or b"" for m in messages if (m.key() or b"\0")[:1] != b"\0"}
 
 

@@ -85,7 +85,10 @@ def _kill(worker: WorkerProcess, *, rob: bool) -> None:
 
 
 def _check_lists(settings: Settings, last_cause: dict[str, int]) -> None:
-    """Pages are numbered without gap or repeat, follow the events, and the last one is of the last event."""
+    """Pages are numbered without gap or repeat, follow the events, and the last one is of the last event.
+
+    The workers make fewer than one a batch; whose last page was owed when they were killed has got it.
+    """
     pages = defaultdict(list)
     for message in oracle.read(settings, topics.HOME):
         pages[message.key()].append(decode_home(message.value()))

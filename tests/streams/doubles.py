@@ -181,6 +181,44 @@ class Fold:
         )
 
 
+class Lender(Fold):
+    """A step that folds at once and owes the echo, due when a test says so; pays in the events' order."""
+
+    due = True
+    poison = False
+    """Whether to pay raises."""
+
+    def __init__(self, store: StateView) -> None:
+        super().__init__(store)
+        self._owed = dict(store.scan(b"\x01"))
+
+    def __call__(self, records: Sequence[Record]) -> Outcome:
+        """Fold the batch."""
+        out = super().__call__(records)
+        owed = {b"\x01%06d" % one.offset: one.value or b"" for one in records}
+        self._owed |= owed
+        return Outcome(rows=[*out.rows, *owed.items()])
+
+    def due_s(self) -> float | None:
+        """Say that it is due now, or much later."""
+        return (0.0 if Lender.due else 600.0) if self._owed else None
+
+    def pay(self) -> Outcome:
+        """Echo what is owed."""
+        if Lender.poison:
+            raise ValueError
+        echo = [{"key": b"", "value": value} for _, value in sorted(self._owed.items())]
+        out = self.forgive()
+        out.outputs["out", None] = echo  # type: ignore[assignment]
+        return out
+
+    def forgive(self) -> Outcome:
+        """Strike out what is owed."""
+        rows = [(key, None) for key in self._owed]
+        self._owed.clear()
+        return Outcome(rows=list(rows))
+
+
 def fold_spec() -> StageSpec:
     """Return a stage that folds."""
     return StageSpec(

@@ -86,16 +86,25 @@ def pages_of(outcome: Outcome) -> list[Home]:
 
 @dataclass
 class Line:
-    """One partition of viewers, every title shard, and the replica between them."""
+    """One partition of viewers, every title shard, and the replica between them.
+
+    A batch comes whenever the last one's pages are old enough for others, unless `pause_s` says otherwise.
+    """
 
     settings: Settings = field(default_factory=lambda: Settings(prequential_share=0.0))
     offset: int = 0
+    pause_s: float = 60.0
+    """Seconds that pass before each batch."""
+    now: float = 0.0
+    """The worker's clock, s."""
 
     def __post_init__(self) -> None:
         self.metrics = Metrics()
         self.replica = Replica(self.settings, partitions=1, viewer_partitions=1, metrics=self.metrics)
         self.replica.wait = lambda: None  # type: ignore[method-assign]
-        self.stage = ViewersStage(self.settings, self.replica, partitions=1, metrics=self.metrics)
+        self.stage = ViewersStage(
+            self.settings, self.replica, partitions=1, metrics=self.metrics, clock=lambda: self.now
+        )
         self.store = MemoryStore()
         self.viewers: ViewersStep = self.stage.step(0, self.store)
         self.title_stores = [MemoryStore() for _ in range(self.settings.title_shards)]
@@ -110,7 +119,14 @@ class Line:
     def step(self, records: list[Any]) -> Outcome:
         """Let the viewers' step work on records, and commit what comes out."""
         self.offset += len(records)
+        self.now += self.pause_s
         outcome = self.viewers(records)
+        self.store.commit(outcome)
+        return outcome
+
+    def pay(self) -> Outcome:
+        """Let the viewers' step pay what is due, and commit what comes out."""
+        outcome = self.viewers.pay()
         self.store.commit(outcome)
         return outcome
 

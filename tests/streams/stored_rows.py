@@ -20,7 +20,7 @@ from online_models.titles import TitleTable
 from online_models.viewers import ViewerTable
 from schemas import Impression, Play, Preferences, Rate, Thumb, topics
 from streams import partition_rows, result_rows, signals, title_rows, viewer_rows
-from streams.partition_rows import ROLE
+from streams.partition_rows import OWED, ROLE
 from streams.settings import Settings
 from streams.stage import Outcome
 from tests.streams.steps import T0, Line, MemoryStore, watch
@@ -218,6 +218,7 @@ def write() -> None:
         line.store.rows
         | line.title_stores[0].rows
         | dict([ROLE.row((2, 41, True, "é")), partition_rows.BLEND.row(np.array([0.6, 0.5, -0.1])), tags])
+        | dict([OWED.row((41, T0))])
     )
     for row in partition_rows.ALL:
         own = {row.name: kept[row.key]}

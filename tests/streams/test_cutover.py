@@ -13,7 +13,7 @@ from schemas.codec import encode
 from schemas.versions import MARKER_KEY, ModelVersion, SwitchMarker
 from streams.cutover import Role, VersionedStep, role_at_birth
 from streams.handover import Predecessor
-from streams.partition_rows import ROLE
+from streams.partition_rows import OWED, ROLE
 from streams.settings import Settings
 from streams.stage import Outcome, Record
 from tests.streams.steps import Line, MemoryStore, pages_of, record, records_of, watch
@@ -94,7 +94,7 @@ class Plan:
         self.log.append(record(b"{}", b"v%d" % viewer, offset=len(self.log)))
 
     def switch(self, name: str, *, forged: bool) -> None:
-        """Decide a switch and append its marker, or a marker without a decision."""
+        """Decide a switch and append its marker, or a marker of a number that is never decided."""
         epoch = 1 + max((number for number, _ in self.known), default=0)
         if not forged:
             self.known.add((epoch, name))
@@ -294,3 +294,37 @@ def test_a_forged_marker_is_a_dead_letter() -> None:
     outcome = line.step([_marker_record(0), *records_of([watch("ada", "t1")], 1)])
     assert len(outcome.dead_letters) == 1
     assert [page.viewer_id for page in pages_of(outcome)] == ["ada"]
+
+
+def test_pages_that_are_owed_are_paid_at_the_marker() -> None:
+    """By the version that owes them, before its time; the other one owes nothing then."""
+    known = {(1, "blue")}
+    old, new = _versioned("1", known), _versioned("blue", known)
+    first, batch = (
+        records_of([watch("ada", "t1"), watch("bob", "t1", 1)]),
+        [*records_of([watch("ada", "t2", 2)], 2), _marker_record(3), *records_of([watch("ada", "t3", 3)], 4)],
+    )
+    for line in (old, new):
+        line.pause_s = 0.1
+        line.step(first)
+    assert [(page.seq, page.source.offset) for page in pages_of(old.step(batch))] == [(2, 2)]
+    assert old.viewers.due_s() is None
+    new.step(batch)
+    assert [(page.seq, page.source.offset) for page in pages_of(new.step(batch[2:]))] == [(4, 4)]
+    assert new.viewers.due_s() is None
+    assert pages_of(new.step(records_of([watch("ada", "t4", 4)], 5))) == []
+    for line, owed in ((old, 0), (new, 1)):
+        line.restart()
+        assert line.count("pages_owed") == owed
+        assert len(pages_of(line.pay())) == owed
+
+
+def test_a_shadow_strikes_out_what_it_finds_owed_when_it_takes_over() -> None:
+    """A debt that an older program left behind is of before the marker: others have published since."""
+    new = _versioned("blue", {(1, "blue")})
+    new.store.commit(Outcome(rows=[OWED.row((0, 10**12), "ada")]))
+    new.restart()
+    assert new.viewers.due_s() is None
+    new.step([_marker_record(1)])
+    assert OWED.no_row("ada")[0] not in new.store.rows
+    assert new.viewers.due_s() is None

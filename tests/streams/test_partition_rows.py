@@ -11,13 +11,17 @@ from streams.partition_rows import (
     ALL,
     FORMAT,
     LEARNED,
+    OWED,
     SENT,
     PartitionRow,
     count,
     is_reserved,
     numbers,
+    owner_key,
     require_format,
 )
+from streams.stage import Outcome
+from streams.verifying import _own
 from tests.streams.steps import MemoryStore
 
 ROWS = RowVersions("a row")
@@ -30,6 +34,17 @@ def test_values_come_back() -> None:
     assert LEARNED.unpack(LEARNED.row(np.array([5, 0, 7], np.int64))[1]).tolist() == [5, 0, 7]
     assert LEARNED.unpack(None).tolist() == []
     assert SENT.read(MemoryStore({key: value or b""})) == 2**40
+
+
+def test_a_row_can_have_members() -> None:
+    """Each has a row of its own, which is found without a look at others, and can be deleted."""
+    rows = [OWED.row((7, 10**12), "ada"), OWED.row((9, 10**12), "é"), SENT.row(3), (b"ada", b"a viewer")]
+    store = MemoryStore({key: value or b"" for key, value in rows})
+    assert list(OWED.members(store)) == [("ada", (7, 10**12)), ("é", (9, 10**12))]  # type: ignore[arg-type]
+    assert {owner_key(key) for key in store.rows} == {OWED.key, SENT.key, b"ada"}
+    assert list(_own([(key, value) for key, value in store.rows.items() if is_reserved(key)])) == []
+    store.commit(Outcome(rows=[OWED.no_row("ada")]))
+    assert [name for name, _ in OWED.members(store)] == ["é"]  # type: ignore[arg-type]
 
 
 def test_keys_are_no_ids() -> None:

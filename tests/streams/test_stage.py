@@ -3,6 +3,7 @@
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,8 +17,9 @@ from streams.applied import APPLIED_KEY, Origin, pack_applied
 from streams.errors import OutcomeInDoubtError, SourceRecreatedError, StepFailedError
 from streams.kafka_clients import KafkaError
 from streams.partition import Partition
+from streams.stage import StageSpec
 from streams.state import wipe
-from tests.streams.doubles import ROW, Log, Producer, fold_spec, record, surroundings
+from tests.streams.doubles import ROW, Fold, Lender, Log, Producer, fold_spec, record, surroundings
 
 PLACES = ["in_restore", "mid_produce", "before_commit", "after_commit", "after_store"]
 
@@ -47,20 +49,22 @@ def fill(log: Log, events: int, keys: int = 3) -> None:
 
 
 def live(partition: Partition, log: Log, batch: int) -> None:
-    """Open and process everything that there is in the source, as the lane would."""
+    """Open, process everything that there is in the source and pay what is due, as the lane would."""
     partition.open()
     events = log.topics["in", 0]
     while partition.position < len(events):
         size = min(batch, partition.max_events())
         offsets = range(partition.position, min(partition.position + size, len(events)))
         partition.process([record(offset, *events[offset]) for offset in offsets])
+    if partition.due_s() == 0:
+        partition.process([])
     partition.close()
 
 
-def lives(log: Log, folder: Path) -> int:
+def lives(log: Log, folder: Path, spec: StageSpec | None = None) -> int:
     """Start anew until the source is worked off; return how often a process ended on the way."""
     for ends in range(10):
-        partition = Partition(fold_spec(), 0, surroundings(log, folder))
+        partition = Partition(spec or fold_spec(), 0, surroundings(log, folder))
         try:
             live(partition, log, 4)
         except StepFailedError:
@@ -82,7 +86,16 @@ def expected(events: list[Any], without: bytes = b"") -> dict[bytes, tuple[int, 
 
 def state(log: Log) -> dict[bytes | None, tuple[Any, ...]]:
     """Return the rows that the changelog ends with."""
-    return {key: ROW.unpack(value or b"") for key, value in log.records("log") if key != APPLIED_KEY}
+    rows = [(key, value) for key, value in log.records("log") if key != APPLIED_KEY]
+    return {key: ROW.unpack(value or b"") for key, value in rows if (key or b"")[:1] != b"\x01"}
+
+
+@pytest.fixture
+def lender(monkeypatch: pytest.MonkeyPatch) -> StageSpec:
+    """Give a stage whose step owes every echo; what a test says of when and whether is forgotten after it."""
+    monkeypatch.setattr(Lender, "due", True)
+    monkeypatch.setattr(Lender, "poison", False)
+    return replace(fold_spec(), make_step=lambda _, store: Lender(store))
 
 
 @pytest.fixture
@@ -123,6 +136,7 @@ def test_redelivered_records_are_dropped(partition: Partition, log: Log) -> None
     assert state(log)[b"v"][0] == 5
 
 
+@pytest.mark.parametrize("step", [Fold, Lender])
 @given(
     crashes=st.lists(st.tuples(st.sampled_from(PLACES), st.integers(1, 4)), max_size=5),
     events=st.integers(0, 30),
@@ -130,22 +144,85 @@ def test_redelivered_records_are_dropped(partition: Partition, log: Log) -> None
     lost_disk=st.sets(st.integers(0, 5)),
 )
 def test_crashes_change_nothing(
-    crashes: list[tuple[str, int]], events: int, batch: int, lost_disk: set[int]
+    step: type[Fold], crashes: list[tuple[str, int]], events: int, batch: int, lost_disk: set[int]
 ) -> None:
-    """Whatever ends where, and whatever disk is lost: the log reads as if nothing had happened."""
+    """Whatever ends where, and whatever disk is lost: the log reads as if nothing had happened.
+
+    Neither does what is owed get lost or paid twice: every other life pays at the end of its batches only.
+    """
+    spec = replace(fold_spec(), make_step=lambda _, store: step(store))
     log = Log()
     fill(log, events)
     with TemporaryDirectory() as folder:
         for life, crash in enumerate([*crashes, ("", 1)]):
             if life in lost_disk:
                 wipe(Path(folder) / "fold" / "0")
-            partition = Partition(fold_spec(), 0, surroundings(log, Path(folder), CrashAt(*crash)))
+            Lender.due = life % 2 == 0 or life == len(crashes)
+            partition = Partition(spec, 0, surroundings(log, Path(folder), CrashAt(*crash)))
             try:
                 live(partition, log, batch)
             except Crash:
                 partition.close()
     assert state(log) == expected(log.records("in"))
-    assert log.records("out") == log.records("in")
+    assert [value for _, value in log.records("out")] == [value for _, value in log.records("in")]
+
+
+def test_what_is_due_is_paid_without_a_record(log: Log, tmp_path: Path, lender: StageSpec) -> None:
+    """In a transaction of its own, which repeats the applied record; then nothing is due any more."""
+    fill(log, 2)
+    Lender.due = False
+    partition = Partition(lender, 0, surroundings(log, tmp_path))
+    partition.open()
+    assert partition.due_s() is None
+    partition.process([record(0, b"v0", b"e0"), record(1, b"v1", b"e1")])
+    assert (partition.due_s(), log.records("out")) == (600.0, [])
+    before = len(log.records("log"))
+    partition.process([])
+    assert len(log.records("log")) == before
+    Lender.due = True
+    partition.process([])
+    assert [value for _, value in log.records("out")] == [b"e0", b"e1"]
+    assert log.records("log")[before:] == [
+        (b"\x01000000", None),
+        (b"\x01000001", None),
+        (APPLIED_KEY, pack_applied(1, Origin(1))),
+    ]
+    assert (partition.applied, partition.due_s()) == (1, None)
+    assert partition._store is not None
+    assert (partition._store.applied, list(partition._store.scan(b"\x01"))) == (1, [])
+    partition.close()
+
+
+def test_a_payment_that_raises_is_struck_out(log: Log, tmp_path: Path, lender: StageSpec) -> None:
+    """It costs one restart and what was owed; no record is blamed, not even the one that came with it."""
+    fill(log, 6)
+    Lender.due = False
+    partition = Partition(lender, 0, surroundings(log, tmp_path))
+    live(partition, log, 3)
+    Lender.due = Lender.poison = True
+    log.append("in", 0, b"v0", b"late")
+    partition = Partition(lender, 0, surroundings(log, tmp_path))
+    with pytest.raises(StepFailedError, match="ValueError") as caught:
+        live(partition, log, 3)
+    assert "in a payment" in str(caught.value)
+    partition.close()
+    Lender.poison = False
+    partition = Partition(lender, 0, surroundings(log, tmp_path))
+    live(partition, log, 3)
+    assert (log.records("out"), log.records("dead")) == ([], [])
+    assert state(log) == expected(log.records("in"))
+    assert not list(tmp_path.glob("**/*.suspect"))
+
+
+def test_nothing_is_paid_while_a_record_is_suspected(log: Log, tmp_path: Path, lender: StageSpec) -> None:
+    """The poisonous record is isolated; what is owed is paid when the suspected range is over."""
+    fill(log, 3)
+    log.append("in", 0, b"v1", b"poison")
+    fill(log, 3)
+    assert lives(log, tmp_path, lender) == 2
+    assert len(log.records("dead")) == 1
+    assert [value for _, value in log.records("out")] == [b"e0", b"e1", b"e2"] * 2
+    assert state(log) == expected(log.records("in"), without=b"poison")
 
 
 def test_second_owner_fences_the_first(partition: Partition, log: Log, tmp_path: Path) -> None:

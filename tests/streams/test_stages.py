@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from streams.batching import Slice, size_of
 from streams.errors import StepFailedError
 from streams.stages import Stages
-from tests.streams.doubles import Consumer, Log, fold_spec, record, surroundings
+from tests.streams.doubles import Consumer, Lender, Log, fold_spec, record, surroundings
 
 IN = ("in", 0)
 
@@ -278,4 +279,64 @@ async def test_gate_and_floor_hold_batches_back(
     held.offer(fetcher.fetch(3))
     await held.close()
     held.shutdown()
+    assert not deaths
+
+
+async def test_what_is_owed_is_paid_though_nothing_comes(
+    log: Log, tmp_path: Path, deaths: list[BaseException]
+) -> None:
+    """When its time is over, on a quiet topic; and not while partitions move, but right after it."""
+
+    class Soon(Lender):
+        """Owes until a moment that the test sets."""
+
+        until = float("inf")
+
+        def due_s(self) -> float | None:
+            """Count down."""
+            return max(0.0, Soon.until - time.monotonic()) if self._owed else None
+
+    stages = Stages(
+        [replace(fold_spec(), make_step=lambda _, store: Soon(store))],
+        surroundings(log, tmp_path), threads=2, die=deaths.append,
+    )  # fmt: skip
+    fetcher = Fetcher(log, stages)
+    await assigned(stages)
+    Soon.until = time.monotonic() + 0.1
+    stages.offer(fetcher.fetch(3))
+    await until(lambda: len(log.records("out")) == 3)
+    Soon.until = float("inf")
+    stages.offer(fetcher.fetch(3))
+    await until(lambda: stages.positions() == {IN: 6})
+    await stages.quiesce()
+    Soon.until = 0.0
+    assert stages.lanes[IN]._due_s() is None
+    assert len(log.records("out")) == 3
+    await stages.assign([IN], 2)
+    await until(lambda: len(log.records("out")) == 6)
+    await until(lambda: stages.progress()[IN].idle)
+    await stages.close()
+    stages.shutdown()
+    assert not deaths
+
+
+async def test_what_is_owed_is_paid_by_who_has_the_partition_next(
+    log: Log, tmp_path: Path, deaths: list[BaseException]
+) -> None:
+    """A worker leaves with debts; another one that finds them in its state pays, without a new event."""
+    Lender.due = False
+    spec = replace(fold_spec(), make_step=lambda _, store: Lender(store))
+    for life in range(2):
+        stages = Stages([spec], surroundings(log, tmp_path / str(life)), threads=2, die=deaths.append)
+        fetcher = Fetcher(log, stages)
+        await assigned(stages, life + 1)
+        if life == 0:
+            stages.offer(fetcher.fetch(4))
+            await until(lambda stages=stages: stages.positions() == {IN: 4})  # type: ignore[misc]
+            assert log.records("out") == []
+            Lender.due = True
+        else:
+            await until(lambda: len(log.records("out")) == 4)
+        await stages.close()
+        stages.shutdown()
     assert not deaths

@@ -108,12 +108,12 @@ def _prequential(model: Recommender, events: list[Event]) -> tuple[dict[str, flo
 
 
 def _settings(shards: int) -> Settings:
-    """Make the settings of every comparison: all events tested, room for every pair of titles.
+    """Make the settings of every comparison: all events tested, room for every pair, a page with every batch.
 
     Quantiles of watch times are of one partition, so shares serve in their place.
     """
     model = ModelConfig(cowatch=CoWatchConfig(neighbours=256), reward=RewardConfig(quantile_from=10**9))
-    return Settings(prequential_share=1.0, title_shards=shards, model=model)
+    return Settings(prequential_share=1.0, title_shards=shards, model=model, page_interval_s=0.0)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,80 @@
+"""Pages that are owed by a real worker on a real Kafka, which is killed before it pays."""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from schemas import topics
+from schemas.codec import decode_home
+from schemas.lists import Home
+from streams.brokers.kafka import KafkaCluster
+from streams.partition_rows import OWED, owner_key
+from streams.producing import EventProducer
+from streams.session import WorkerProcess, make_topics
+from streams.settings import Settings
+from tests.integration import oracle
+from tests.streams.steps import watch
+
+VARIABLES = {"NEARLINE_SESSION_TIMEOUT_S": "6", "NEARLINE_PAGE_INTERVAL_S": "60"}
+"""An interval in which nothing is paid unless somebody new has the partition."""
+
+
+@pytest.mark.slow
+def test_a_killed_worker_s_debts_are_paid_on_a_quiet_topic(
+    kafka: KafkaCluster, topic_prefix: str, tmp_path: Path
+) -> None:
+    """Kill -9 between debt and payment, then with the disk gone: each page comes once, without an event."""
+    settings = Settings.load(
+        brokers=kafka.bootstrap_servers, topic_prefix=topic_prefix, group=f"{topic_prefix}n"
+    )
+    make_topics(settings)
+    with WorkerProcess(settings, tmp_path, VARIABLES) as worker, EventProducer(settings) as producer:
+        worker.wait_ready()
+
+        def happens(*titles: str) -> None:
+            producer.send([watch("ada", title, number) for number, title in enumerate(titles)])
+            producer.flush()
+
+        happens("t1")
+        _await(worker, lambda: len(_pages(settings)) == 1)
+        happens("t2", "t3")
+        _await(worker, lambda: _owed(worker) == 1)
+        for seq, rob in ((2, False), (3, True)):
+            os.kill(worker.pid, signal.SIGKILL)
+            worker.wait_dead()
+            if rob:
+                shutil.rmtree(worker.folder / "state")
+            worker.start()
+            _await(worker, lambda seq=seq: len(_pages(settings)) == seq)  # type: ignore[misc]
+            assert _owed(worker) == 0
+            if not rob:
+                happens("t4")
+                _await(worker, lambda: _owed(worker) == 1)
+        assert worker.stop() == 0
+    pages = _pages(settings)
+    assert [page.seq for page in pages] == [1, 2, 3]
+    assert [page.source.offset for page in pages] == [0, 2, 3]
+    changelog = oracle.read(settings, topics.VIEWER_STATE)
+    (debt,) = {message.key() or b"" for message in changelog if owner_key(message.key() or b"") == OWED.key}
+    assert oracle.newest(changelog)[debt] == b""
+
+
+def _pages(settings: Settings) -> list[Home]:
+    return [decode_home(message.value()) for message in oracle.read(settings, topics.HOME)]
+
+
+def _owed(worker: WorkerProcess) -> float:
+    return worker.exposition().value("nearline_pages_owed")
+
+
+def _await(worker: WorkerProcess, what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not what():
+        worker.check()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
