@@ -4,13 +4,14 @@ For the loop (`online_models.simulation.closed_loop`) the pipeline is one more p
 produced to the events' topic, the worker learns it, and the pages are what a subscriber of `recs.home.v1` has
 read when a viewer looks. Who has no page yet sees the trending list, as an app would show it.
 
-The worker makes a page with every batch: the viewers' seconds are far longer than the pipeline's.
-World time runs as fast as the pipeline answers: a viewer looks once the page is there that speaks of the last
-title he finished or turned down, or after :data:`PATIENCE_S`; how often it came to that is counted.
+World time runs as fast as the pipeline answers: a viewer looks once everything that was done before is
+applied and the pages that came of it are read, or after :data:`PATIENCE_S`; how often it came to that is
+counted. Whether an event makes a page is the worker's affair; that it is applied is known in any case.
+The worker makes a page with every batch: a budget would be a wait at every look.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
@@ -23,9 +24,11 @@ from online_models.simulation.policies import SLOTS
 from online_models.simulation.scribe import viewer_name
 from schemas import topics
 from schemas.codec import decode_home, decode_trending
-from schemas.events import Event, Skip, Stop, StopCause
+from schemas.events import Event
 from schemas.lists import Home
-from streams.kafka_clients import Consumer, consumer
+from streams.applied import APPLIED_KEY, unpack_applied
+from streams.changelog import ends
+from streams.kafka_clients import Consumer, KafkaError, consumer
 from streams.producing import EventProducer
 from streams.session import WorkerProcess, make_topics
 from streams.settings import Settings
@@ -34,12 +37,14 @@ from streams.watching import parts_of
 __all__ = ["Published", "pipeline"]
 
 PATIENCE_S: Final = 5.0
-"""Longest wait for a viewer's page: a hundred times what a quiet pipeline takes."""
+"""Longest wait for the worker: a hundred times what a quiet pipeline takes."""
 LOOK_S: Final = 0.02
 """Longest wait for records at a time."""
 EVERY_PAGE: Final = {"NEARLINE_PAGE_INTERVAL_S": "0"}
-"""The worker's settings: a second of budget would be a wait at every look."""
-CLIENT: Final = {"group.id": "nearline-closed-loop", "fetch.wait.max.ms": 10}
+"""The worker's settings."""
+CLIENT: Final = {"group.id": "nearline-closed-loop", "fetch.wait.max.ms": 10, "enable.partition.eof": True}
+AHEAD: Final = CLIENT | {"isolation.level": "read_uncommitted"}
+"""Sees where partitions end while the marker of a transaction is still on its way to them."""
 
 
 class Published:
@@ -57,8 +62,8 @@ class Published:
     Attributes
     ----------
     looks, stale, unlisted
-        Looks at a page; how many of them had to do with a page that was not up to date; how many without one
-        of the viewer's own.
+        Looks at a page; how many of them had to do with one that may not have been up to date; how many
+        without one of the viewer's own.
     """
 
     def __init__(self, world: World, settings: Settings, producer: EventProducer) -> None:
@@ -66,38 +71,34 @@ class Published:
         self._producer = producer
         self._number = {title.title_id: number for number, title in enumerate(world.titles)}
         self._home, self._trending = settings.topic(topics.HOME), settings.topic(topics.TRENDING)
+        self._events, self._rows = settings.topic(topics.EVENTS), settings.topic(topics.VIEWER_STATE)
         self._reader: Consumer = consumer(settings, CLIENT)
-        self._reader.assign([*parts_of(self._reader, self._home), *parts_of(self._reader, self._trending)])
+        self._ahead: Consumer = consumer(settings, AHEAD)
+        read = (self._home, self._trending, self._rows)
+        self._reader.assign([part for topic in read for part in parts_of(self._reader, topic)])
+        self._partitions = [part.partition for part in parts_of(self._reader, self._events)]
         self._pages: dict[str, Home] = {}
         self._top: tuple[str, ...] = ()
-        self._due_ms: dict[str, int] = {}
-        self._judged: set[tuple[str, str]] = set()
+        self._applied = dict[int, int]()  # offsets behind the events that are applied, by partition
+        self._reached = dict[int, int]()  # offsets behind the pages that are read
         producer.send_titles(world.titles)
         producer.flush()
 
     def learn(self, events: Sequence[Event]) -> None:
-        """Produce what happened, and remember which pages it makes due."""
+        """Produce what happened."""
         self._producer.send(events)
         self._producer.flush()
-        for event in events:
-            if isinstance(event, Skip) or (isinstance(event, Stop) and event.cause is StopCause.ENDED):
-                title = (event.viewer_id, event.title_id)
-                if title not in self._judged:
-                    self._judged.add(title)
-                    self._due_ms[event.viewer_id] = event.event_time_ms
 
     def pages(self, looks: Looks) -> Pages:
-        """Wait for the pages of these viewers, and return them row by row."""
+        """Wait until all that happened is applied, and return the pages of these viewers row by row."""
         viewers = [viewer_name(account) for account in looks.accounts.tolist()]
         deadline = time.monotonic() + PATIENCE_S
         self._read(0.0)
-        while (late := [one for one in viewers if not self._current(one)]) and time.monotonic() < deadline:
-            self._read(LOOK_S)
-        for viewer in late:  # waited for once
-            del self._due_ms[viewer]
-        found = [self._rows(viewer) for viewer in viewers]
+        up_to_date = self._reaches(self._events, self._applied, deadline)
+        up_to_date = self._reaches(self._home, self._reached, deadline) and up_to_date
+        found = [self._seen_by(viewer) for viewer in viewers]
         self.looks += len(viewers)
-        self.stale += len(late)
+        self.stale += 0 if up_to_date else len(viewers)
         self.unlisted += sum(viewer not in self._pages for viewer in viewers)
         depth = max(1, *(len(rows) for rows in found))
         width = max(1, *(len(row) for rows in found for row in rows), 1)
@@ -114,13 +115,18 @@ class Published:
     def close(self) -> None:
         """Leave the cluster."""
         self._reader.close()
+        self._ahead.close()
 
-    def _current(self, viewer: str) -> bool:
-        """Whether a viewer's page speaks of the last thing that must have changed it."""
-        page, due_ms = self._pages.get(viewer), self._due_ms.get(viewer)
-        return due_ms is None or (page is not None and page.generated_at_ms >= due_ms)
+    def _reaches(self, topic: str, reached: Mapping[int, int], deadline: float) -> bool:
+        """Read until the present end of a topic is reached, open transactions included, if it is in time."""
+        wanted = {partition: ends(self._ahead, topic, partition)[1] for partition in self._partitions}
+        while not (there := all(reached.get(partition, 0) >= end for partition, end in wanted.items())):
+            if time.monotonic() >= deadline:
+                break
+            self._read(LOOK_S)
+        return there
 
-    def _rows(self, viewer: str) -> list[list[str]]:
+    def _seen_by(self, viewer: str) -> list[list[str]]:
         page = self._pages.get(viewer)
         if page is None:
             return [list(self._top[:SLOTS])]
@@ -129,17 +135,29 @@ class Published:
     def _read(self, wait_s: float) -> None:
         """Take what was published meanwhile."""
         for message in self._reader.consume(5_000, wait_s):
-            value = message.value()
-            if message.error() is not None or value is None:
-                continue
-            if message.topic() == self._trending:
-                if (trending := decode_trending(value)).scope == "global":
-                    self._top = tuple(item.title_id for item in trending.items)
-                continue
+            error, value = message.error(), message.value()
+            place, offset = message.partition() or 0, message.offset() or 0
+            if message.topic() == self._home and (error is None or _is_end(error)):
+                self._reached[place] = offset + (error is None)
+            if error is None and value is not None:
+                self._take(message.topic() or "", message.key() or b"", value, place)
+
+    def _take(self, topic: str, key: bytes, value: bytes, partition: int) -> None:
+        """Take a page, a trending list or an applied record; viewers' rows are their worker's affair."""
+        if topic == self._home:
             page = decode_home(value)
             former = self._pages.get(page.viewer_id)
             if former is None or page.seq > former.seq:
                 self._pages[page.viewer_id] = page
+        elif topic == self._trending:
+            if (trending := decode_trending(value)).scope == "global":
+                self._top = tuple(item.title_id for item in trending.items)
+        elif key == APPLIED_KEY:
+            self._applied[partition] = unpack_applied(value) + 1
+
+
+def _is_end(error: KafkaError) -> bool:
+    return bool(error.code() == KafkaError._PARTITION_EOF)  # noqa: SLF001 - the driver's name of the constant
 
 
 @contextmanager
