@@ -73,7 +73,12 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 (f"sum by (stage, outcome) (rate(nearline_events_total[{WINDOW}]))", "{{stage}} {{outcome}}"),
                 unit="cps",
             ),
-            _lines("Pages", (f"sum(rate(nearline_lists_total[{WINDOW}]))", "pages"), unit="cps"),
+            _lines(
+                "Pages",
+                (f"sum(rate(nearline_lists_total[{WINDOW}]))", "pages"),
+                (f"sum(rate(nearline_pages_paid_total[{WINDOW}]))", "of them put off by the budget"),
+                unit="cps",
+            ),
             _lines(
                 "A batch's parts, p99",
                 (PARTS, "{{stage}} {{step}}"),
@@ -89,7 +94,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         "Freshness",
         (
             Panel(
-                "From the producer's timestamp to the committed page",
+                "From the producer's timestamp to the commit; a page put off by the budget comes later",
                 ((f"sum by (le) (increase(nearline_freshness_seconds_bucket[{WINDOW}]))", "{{le}}"),),
                 "s",
                 "heatmap",
