@@ -24,16 +24,15 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from online_models.kernels.hashing import mix
+from online_models.draws import race
 from online_models.kernels.layout import F8
 
-__all__ = ["Bandit", "BanditConfig", "Choice", "Thompson", "draw_key", "newcomer_mean", "race", "win_chances"]
+__all__ = ["Bandit", "BanditConfig", "Choice", "Thompson", "newcomer_mean", "win_chances"]
 
 _NODES = 257
 """Points of the integral around each arm: chances are right to .002 (tested against a million draws)."""
 _WIDTH = 8.0
 """Standard deviations to each side that the integral covers."""
-_MASK = (1 << 64) - 1
 
 
 class Choice(NamedTuple):
@@ -101,6 +100,7 @@ class Thompson:
     Examples
     --------
     >>> bandit = Thompson(BanditConfig(contexts=1))
+    >>> from online_models.draws import draw_key
     >>> bandit.choose([0, 0], ["a", "b"], 0, draw_key(7, 1, 2)).propensity
     0.5
     >>> bandit.learn(0, "a", trials=200, wins=60, at_ms=0)
@@ -154,7 +154,7 @@ class Thompson:
         now_ms
             Decay moves no chance but by what is learned, so it is not looked at.
         key
-            64 bits, see :func:`draw_key`.
+            64 bits, see :func:`online_models.draws.draw_key`.
         """
         if len(arms) == 1:
             return Choice(arms[0], 1.0)
@@ -257,43 +257,3 @@ def newcomer_mean(alpha: float, beta: float, strength: float, chance: float) -> 
     middle = 2.0 * mean + c
     root = max(middle**2 - 4.0 * (1.0 + c) * rest, 0.0) ** 0.5
     return float(max((middle - root) / (2.0 + 2.0 * c), 0.1 * mean))
-
-
-def race(chances: F8 | Sequence[float], arms: Sequence[str], key: int) -> int:
-    """Return the index of the arm that wins a race with exponential times of these rates.
-
-    Each arm's time is drawn from its own name and the key: an arm more or less, or another order, changes
-    nothing for viewers whom it does not concern.
-
-    Examples
-    --------
-    >>> race([1.0, 0.0], ["a", "b"], 7)
-    0
-    """
-    times = [
-        -np.log1p(-_uniform(key, arm)) / chance if chance > 0 else np.inf
-        for chance, arm in zip(chances, arms, strict=True)
-    ]
-    return int(np.argmin(times))
-
-
-def draw_key(seed: int, *parts: int) -> int:
-    """Return the key of a draw: 64 bits out of a seed and numbers such as keys and a day.
-
-    Examples
-    --------
-    >>> draw_key(7, 1, 2) == draw_key(7, 1, 2), draw_key(7, 1, 2) == draw_key(7, 2, 1)
-    (True, False)
-    """
-    state = int(mix(np.uint64(seed & _MASK)))
-    for part in parts:
-        state = int(mix(np.uint64(state ^ (int(part) & _MASK))))
-    return state
-
-
-def _uniform(key: int, arm: str) -> float:
-    """Return a number in [0, 1) out of a key and a name (FNV-1a, mixed)."""
-    state = 0xCBF29CE484222325
-    for byte in arm.encode():
-        state = ((state ^ byte) * 0x100000001B3) & _MASK
-    return (int(mix(np.uint64(state ^ key))) >> 11) * 2.0**-53

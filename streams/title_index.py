@@ -14,15 +14,15 @@ is right if it is so many typing errors away as a word of its length may have. W
 """
 
 import sqlite3
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from threading import Lock
 from typing import NamedTuple
 
+from online_models.search import words_of
 from schemas import Title
 
-__all__ = ["Hit", "TitleIndex", "words_of"]
+__all__ = ["Hit", "TitleIndex"]
 
 _FIELDS = (1.0, 0.8, 0.6)
 """What a match counts in the name, among cast and directors, among other tags: a viewer who types mostly
@@ -46,23 +46,6 @@ class Hit(NamedTuple):
     title_id: str
     lexical: float
     """How well the words match: above 0, at most 1."""
-
-
-def words_of(text: str) -> list[str]:
-    """Return the words of a text as they are compared: lower case, without accents, digits included.
-
-    Signs that carry vowels (Devanagari's among them) stay: only the accents of Latin, Greek and Cyrillic go.
-
-    Examples
-    --------
-    >>> words_of("Amélie's 2nd WALL·E"), words_of("हिन्दी फ़िल्म") == words_of("हिन्दी  फ़िल्म!")
-    (['amelies', '2nd', 'wall', 'e'], True)
-    """
-    folded = unicodedata.normalize("NFKD", text.replace("'", "").replace("\u2019", "")).casefold()
-    kept = (
-        c if unicodedata.category(c)[0] in "LNM" else " " for c in folded if not "\u0300" <= c <= "\u036f"
-    )
-    return "".join(kept).split()
 
 
 class TitleIndex:

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from online_models.bandits import BanditConfig, Thompson, draw_key, newcomer_mean, race, win_chances
+from online_models.bandits import BanditConfig, Thompson, newcomer_mean, win_chances
+from online_models.draws import draw_key, race
 
 DAY_MS = 86_400_000
 

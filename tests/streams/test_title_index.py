@@ -5,8 +5,9 @@ import string
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from online_models.search import words_of
 from schemas import Tags, Title
-from streams.title_index import TitleIndex, words_of
+from streams.title_index import TitleIndex
 
 NAMES = {
     "alien": "Alien",

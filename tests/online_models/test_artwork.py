@@ -1,0 +1,123 @@
+"""Artwork: draws that stay, chances that are logged, pictures that fit, and a closed loop that pays."""
+
+import numpy as np
+import pytest
+
+from online_models.artwork import DAY_MS, Gallery, Picked, liked_words
+from online_models.draws import draw_key, name_hash, race
+from online_models.experiments import off_policy
+from online_models.kernels.artwork import race_many
+from schemas import Artwork, Title, Trailer
+
+PICTURES = ("kiss", "chase", "joke")
+
+
+def _title(
+    title_id: str = "t", pictures: tuple[str, ...] = PICTURES, trailers: tuple[str, ...] = ()
+) -> Title:
+    """Return a title with a picture, or a trailer, for each tag."""
+    return Title(
+        title_id=title_id,
+        artwork=tuple(Artwork(id=f"{p}.jpg", uri=f"https://x/{p}", tags=(p,)) for p in pictures),
+        trailers=tuple(Trailer(id=f"{p}.mp4", uri=f"https://x/{p}", tags=(p,)) for p in trailers),
+    )
+
+
+def _gallery(*titles: Title) -> Gallery:
+    out = Gallery(seed=5)
+    for title in titles or (_title(),):
+        out.put(title.title_id, title)
+    return out
+
+
+def _pick(
+    gallery: Gallery, viewer: int, *, liked: tuple[str, ...] = (), now_ms: int = 0, title: str = "t"
+) -> Picked:
+    keys = np.array([2], np.uint64)
+    return gallery.pick([title], keys, viewer=viewer, liked=frozenset(liked), now_ms=now_ms)[0]
+
+
+def test_the_kernel_draws_what_the_bandit_would() -> None:
+    """The same arm for the same viewer, title and day, whatever the chances."""
+    rng = np.random.default_rng(2)
+    names = ["a", "bb", "ccc", "d"]
+    hashes = np.array([[name_hash(name) for name in names]] * 300, np.uint64)
+    chances = rng.dirichlet([1.0] * 4, 300)
+    chances[:50, 2:] = 0
+    titles, out = rng.integers(2, 2**62, 300).astype(np.uint64), np.zeros(300, np.int32)
+    race_many(5, 77, 3, titles, hashes, chances, out)
+    expected = [race(chances[i], names, draw_key(5, 77, int(titles[i]), 3)) for i in range(300)]
+    assert out.tolist() == expected
+
+
+def test_a_picture_stays_for_a_day() -> None:
+    """From midnight to midnight the same, over days each about as often as its chance."""
+    gallery = _gallery()
+    for viewer in range(20):
+        assert _pick(gallery, viewer, now_ms=5) == _pick(gallery, viewer, now_ms=DAY_MS - 1)
+    shown = [_pick(gallery, 1, now_ms=day * DAY_MS).artwork for day in range(900)]
+    assert all(shown.count(f"{p}.jpg") == pytest.approx(300, abs=60) for p in PICTURES)
+
+
+def test_what_there_is_no_choice_of_is_not_named() -> None:
+    """A title with one picture, or none, or unknown, shows its first; nothing is logged."""
+    gallery = _gallery(_title("one", ("kiss",)), _title("none", ()))
+    for title in ("one", "none", "unknown"):
+        assert _pick(gallery, 1, title=title) == (None, None, None)
+    assert gallery.fit("one", "kiss.jpg", frozenset()) is None
+    gallery.put("one", _title("one"))
+    assert _pick(gallery, 1, title="one").propensity == pytest.approx(1 / 3, abs=1e-3)
+    gallery.withdraw("one")
+    assert _pick(gallery, 1, title="one").propensity is None
+
+
+def test_contexts_are_how_well_a_picture_fits() -> None:
+    """None of its tags, one, or more among the viewer's."""
+    art = (Artwork(id="a", uri="https://x/a", tags=("x", "y", "z")), Artwork(id="b", uri="https://x/b"))
+    gallery = _gallery(Title(title_id="t", artwork=art))
+    liked = [(), ("x",), ("x", "y"), ("x", "y", "z")]
+    assert [gallery.fit("t", "a", frozenset(words)) for words in liked] == [0, 1, 2, 2]
+    assert gallery.fit("t", "gone", frozenset()) is None
+
+
+def test_the_trailer_that_fits_is_named_unless_it_is_the_first() -> None:
+    """Without a reward there is nothing to learn, and nothing is drawn."""
+    gallery = _gallery(_title("t", (), ("kiss", "chase")))
+    assert _pick(gallery, 1).trailer is None
+    assert _pick(gallery, 1, liked=("chase",)).trailer == "chase.mp4"
+    assert _pick(gallery, 1, liked=("kiss", "chase")).trailer is None
+
+
+def test_words_are_those_of_most_liked_titles() -> None:
+    """Eight at most, ties by name; time and language say nothing about pictures."""
+    labels = [["genre:Drama", "decade:1990s", "language:en"], ["genre:Drama", "mood:dark"], ["theme:heist"]]
+    assert liked_words(labels) == {"Drama", "dark", "heist"}
+    assert len(liked_words([[f"theme:{n}" for n in range(30)]])) == 8
+    assert liked_words([]) == frozenset()
+
+
+def test_pictures_that_lead_to_watches_win_by_taste() -> None:
+    """A closed loop of two kinds of viewers: each ends up with its own picture, and the log tells so."""
+    rng, gallery = np.random.default_rng(4), _gallery(_title("t", ("kiss", "chase")))
+    liked = [frozenset({"kiss"}), frozenset({"chase"})]
+    rates = {True: 0.25, False: 0.08}  # fits, does not
+    rewards: list[float] = []
+    logged: list[float] = []
+    shown: list[bool] = []
+    for n in range(4_000):
+        kind = n % 2
+        picked = gallery.pick(["t"], np.array([2], np.uint64), viewer=n, liked=liked[kind], now_ms=n)[0]
+        assert picked.artwork is not None
+        fits = picked.artwork == ("kiss.jpg", "chase.jpg")[kind]
+        won = float(rng.random() < rates[fits])
+        fit = gallery.fit("t", picked.artwork, liked[kind])
+        assert fit is not None
+        gallery.bandit("t").learn(fit, picked.artwork, trials=1, wins=won, at_ms=n)
+        shown.append(fits)
+        logged.append(picked.propensity or 0.0)
+        rewards.append(won)
+    assert np.mean(shown[-500:]) > 0.9
+    assert np.mean(shown[:100]) < 0.75
+    for policy, rate in ((shown, rates[True]), ([not fits for fits in shown], rates[False])):
+        found = off_policy.evaluate(off_policy.Log(rewards, logged, np.array(policy, float)))["snips"]
+        assert abs(found.value - rate) < 4 * (found.high - found.low) / 3.92
