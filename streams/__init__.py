@@ -76,9 +76,9 @@ Around it
 ---------
 Edges: `streams.settings` (the only reader of the environment), `streams.variables`, `streams.security`,
 `streams.kafka_clients` (the only door to confluent-kafka), `streams.surroundings`, `streams.errors`,
-`streams.logging`, `streams.metrics`, `streams.exposition`. Sharing partitions out: `streams.assignor`.
-Watching itself: `streams.health`, `streams.watchdog`, `streams.topic_check`, `streams.topic_facts`,
-`streams.claim`.
+`streams.logging`, `streams.metrics`, `streams.exposition`, `streams.tracing`. Sharing partitions out:
+`streams.assignor`. Watching itself: `streams.health`, `streams.watchdog`, `streams.topic_check`,
+`streams.topic_facts`, `streams.claim`.
 
 Versions of the model side by side: `streams.register` (which there are), `streams.versions` (a worker's own),
 `streams.cutover` and `streams.handover` (one takes over from another), `streams.version_admin` (what the

@@ -29,6 +29,7 @@ from streams.stages import Stages
 from streams.state import StoreMemory
 from streams.surroundings import Failpoint, Surroundings, no_failpoint
 from streams.topic_check import TopicCheck
+from streams.tracing import no_trace, otlp_provider, tracing
 from streams.transactions import PRODUCER
 from streams.watchdog import Watchdog
 
@@ -111,6 +112,7 @@ def build_app(
         memory=StoreMemory(),
         turn=BoundedSemaphore(settings.threads),
         failpoint=failpoint,
+        trace=tracing(otlp_provider(settings.consumer_group)) if settings.traces else no_trace,
     )
     return App(settings, Stages(specs, around, threads=UNDER_WAY, die=die), check)
 

@@ -19,6 +19,7 @@ from streams.stage import Outcome, Owing, Record, StageSpec, Step
 from streams.state import Store
 from streams.surroundings import Surroundings
 from streams.suspect import PAYMENT, Suspect
+from streams.tracing import Batch
 from streams.transactions import Transactions
 
 __all__ = ["Partition", "unapplied"]
@@ -249,9 +250,11 @@ class Partition:
     def _account(self, records: Sequence[Record], outcome: Outcome, times: Sequence[float]) -> None:
         """Count a committed batch, and acquit the suspected range that it ends."""
         stage, metrics = self.spec.name, self._around.metrics
-        for part, (start, end) in zip(self._seconds, pairwise(times), strict=True):
-            self._seconds[part].observe(end - start)
+        took = {p: end - start for p, (start, end) in zip(self._seconds, pairwise(times), strict=True)}
+        for part, seconds in took.items():
+            self._seconds[part].observe(seconds)
         if records:
+            self._around.trace(Batch(stage, self.spec.source, self.number, records, took))
             metrics.batch_events.labels(stage).observe(len(records))
         metrics.events.labels(stage, "applied").inc(len(records))
         metrics.applied_offset.labels(stage, str(self.number)).set(self.applied)

@@ -138,6 +138,9 @@ class Settings(BaseSettings):
     kafka: dict[str, str] = Field(default_factory=dict)
     """Any librdkafka property: NEARLINE_KAFKA__SASL_MECHANISM sets sasl.mechanism. Default: none."""
 
+    traces: bool = False
+    """Whether batches join the traces of events with a `traceparent`. Default: no; wants nearline[otel]."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe line that is logged."""
 

@@ -11,6 +11,7 @@ from streams.kafka_clients import Consumer, Producer
 from streams.metrics import Metrics
 from streams.stage import StageSpec
 from streams.state import StoreMemory
+from streams.tracing import Trace, no_trace
 
 __all__ = ["Failpoint", "Surroundings", "no_failpoint"]
 
@@ -59,6 +60,9 @@ class Surroundings:
 
     failpoint: Failpoint = no_failpoint
     """Called at in_restore, mid_produce, before_commit, after_commit, after_store."""
+
+    trace: Trace = no_trace
+    """Called with each committed batch. Default: no traces."""
 
     now_ms: Callable[[], int] = _now_ms
     """Clock (UTC, ms)."""
