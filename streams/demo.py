@@ -11,7 +11,7 @@ from streams.pacing import Speed
 from streams.producing import EventProducer
 from streams.replaying import LOOK_S, ReplayStalledError
 from streams.run_report import RunReport, Tally
-from streams.session import WorkerProcess, make_topics, own_cluster
+from streams.session import ServeProcess, WorkerProcess, make_topics, own_cluster
 from streams.settings import Settings
 from streams.simulating import feed, make_world
 from streams.watching import Subscriber
@@ -49,6 +49,7 @@ class Demo:
     settings: Settings = field(init=False)
     world: World = field(init=False)
     worker: WorkerProcess = field(init=False)
+    server: ServeProcess = field(init=False)
     subscriber: Subscriber = field(init=False)
     error: BaseException | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -57,7 +58,7 @@ class Demo:
     _began: float = 0.0
 
     def start(self) -> None:
-        """Start the cluster, the worker and the subscriber, in this order; then the viewers."""
+        """Start the cluster, the subscriber, the worker and the server, in this order; then the viewers."""
         self.settings = self._stack.enter_context(own_cluster(self.folder, GROUP, kafka=self.kafka))
         make_topics(self.settings)
         self.subscriber = Subscriber(self.settings)
@@ -65,9 +66,11 @@ class Demo:
         self._stack.callback(self.subscriber.stop)
         self.worker = WorkerProcess(self.settings, self.folder, {"NEARLINE_PREQUENTIAL_SHARE": SHARE})
         self._stack.enter_context(self.worker)
+        self.server = self._stack.enter_context(ServeProcess(self.settings, self.folder))
         speed = Speed("rate", self.rate)
         self.world = make_world(self.seed, self.viewers, self.titles, speed)
         self.worker.wait_ready()
+        self.server.wait_ready()
         self._began = time.monotonic()
         self._feeder = threading.Thread(target=self._feed, args=(speed,), name="viewers", daemon=True)
         self._feeder.start()

@@ -219,3 +219,39 @@ class ResultsProcess(WorkerProcess):
     def command(self) -> Sequence[str]:
         """Return programme and arguments."""
         return [sys.executable, "-m", "streams", "experiments", "worker"]
+
+
+class ServeProcess(WorkerProcess):
+    """`nearline serve` on loopback, as a child process: on its usual port, or on any where that is taken."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        super().__init__(settings, folder)
+        self.log = folder / "serve.log"
+        self._port = usual_port(settings.serve.port)
+        self._variables |= {"NEARLINE_SERVE__HOST": "127.0.0.1", "NEARLINE_SERVE__PORT": str(self._port)}
+
+    @property
+    def command(self) -> Sequence[str]:
+        """Return programme and arguments."""
+        return [sys.executable, "-m", "streams", "serve"]
+
+    @property
+    def address(self) -> str:
+        """Return where it answers."""
+        return f"http://127.0.0.1:{self._port}"
+
+
+def usual_port(port: int) -> int:
+    """Return a loopback port if nobody listens on it, or else one that is free.
+
+    Examples
+    --------
+    >>> with socket.create_server(("127.0.0.1", 0)) as taken:
+    ...     usual_port(taken.getsockname()[1]) in PORTS
+    True
+    """
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            return port
+    except OSError:
+        return free_port()

@@ -41,9 +41,9 @@ def demo(
 ) -> None:
     """Watch home pages change as invented viewers watch: events through Kafka, Faust and online models, live.
 
-    Starts a broker, the topics, a worker and a seeded world of viewers; ends cleanly on ctrl-C. JSON keys:
-    events, lists, dead_letters, events_per_s, lists_per_s, freshness_ms.p50 and p99, hr@10.blend and
-    hr@10.popularity, first_list_s.
+    Starts a broker, the topics, a worker, the pages in a browser, and a seeded world of viewers; ends cleanly
+    on ctrl-C. JSON keys: events, lists, dead_letters, events_per_s, lists_per_s, freshness_ms.p50 and p99,
+    hr@10.blend and hr@10.popularity, first_list_s, page (where the pages were).
     """
     import shutil
 
@@ -56,11 +56,15 @@ def demo(
         try:
             with console.status("starting broker, topics and worker …"):
                 stage.start()
+            console.print(
+                f"the pages are at [bold]{stage.server.address}[/]: choose a viewer, play something"
+            )
             _watch(stage, console, seconds)
             report = stage.finish()
         finally:
             stage.close()
     document = report.document() | {"sent": stage.sent, "first_list_s": stage.subscriber.first_list_s}
+    document["page"] = stage.server.address
     console.print(figures("nearline demo", document))
     console.print("next: [bold]nearline demo --kafka[/] for a real broker")
     console.print("      [bold]nearline evaluate[/] for quality")

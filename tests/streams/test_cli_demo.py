@@ -16,6 +16,7 @@ from streams.cli import main
 PROGRAM = "import sys; from streams.cli import main; sys.exit(main(sys.argv[1:]))"
 KEYS = {
     "events", "lists", "dead_letters", "events_per_s", "lists_per_s", "freshness_ms", "hr@10", "first_list_s",
+    "page",
 }  # fmt: skip
 
 
@@ -67,6 +68,7 @@ def test_it_ends_by_itself_with_its_json_on_standard_output(tmp_path: Path) -> N
     assert len(lines) == 3
     assert all("hit@10" in row and "viewer-" in row for row in lines[1:])
     assert "nearline demo --kafka" in said
+    assert f"the pages are at {json.loads(out)['page']}" in said
     assert not list(_leftovers(tmp_path))
 
 
