@@ -1,5 +1,8 @@
 """The blend of one partition's viewers: its weights, and what it says of titles before it knows who asks."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 from online_models.audiences import Local
@@ -14,8 +17,9 @@ from online_models.kernels.blend import (
 )
 from online_models.kernels.layout import F8, I4, Shared, Viewers
 from online_models.titles import TitleTable
+from schemas.experiments import Ranking, Treatment
 
-__all__ = ["Blending", "first_weights"]
+__all__ = ["Blending", "first_weights", "treated_weights"]
 
 
 def first_weights(config: BlendConfig) -> F8:
@@ -29,6 +33,34 @@ def first_weights(config: BlendConfig) -> F8:
     out = np.zeros((1 + CONTEXTS, len(EXPERTS)))
     out[0] = [getattr(config, name) for name in EXPERTS]
     return out
+
+
+def treated_weights(weights: F8, treatment: Treatment) -> F8:
+    """Return weights as an arm of an experiment has them.
+
+    Parameters
+    ----------
+    weights
+        [..., experts] as learned.
+    treatment
+        One expert alone, with weight 1, or factors on the learned weights.
+
+    Examples
+    --------
+    >>> learned = np.array([0.6, 0.5, 0.1, 0.2, 0.4])
+    >>> treated_weights(learned, Treatment(ranking=Ranking.POPULARITY)).tolist()
+    [0.0, 0.0, 0.0, 0.0, 1.0]
+    >>> treated_weights(learned, Treatment(trending=2.0, cowatch=0.0)).tolist()
+    [0.6, 0.0, 0.1, 0.4, 0.4]
+    """
+    ranking = treatment.ranking or Ranking.BLEND
+    if ranking is not Ranking.BLEND:
+        out = np.zeros_like(weights)
+        out[..., EXPERTS.index(ranking)] = 1.0
+        return out
+    factors = [getattr(treatment, name) for name in EXPERTS]
+    scaled: F8 = weights * np.array([1.0 if factor is None else factor for factor in factors])
+    return scaled
 
 
 class Blending:
@@ -55,6 +87,7 @@ class Blending:
         self._taken = self.weights.copy()
         self._titles, self._catalogue = titles, catalogue
         self.local: Local | None = None
+        self._treatment: Treatment | None = None
 
     def load(self, weights: F8) -> None:
         """Take packed weights over; those of another number of experts or contexts are left."""
@@ -69,10 +102,19 @@ class Blending:
         self._taken[:] = self.weights
         return self._taken.ravel().copy()
 
+    @contextmanager
+    def under(self, treatment: Treatment) -> Iterator[None]:
+        """Rank as an arm of an experiment does, until the context ends; what is learned is the same."""
+        self._treatment = treatment
+        try:
+            yield
+        finally:
+            self._treatment = None
+
     def in_contexts(self) -> F8:
         """Return the weights of every context: [CONTEXTS, experts]."""
         out: F8 = self.weights[0] + self.weights[1:]
-        return out
+        return out if self._treatment is None else treated_weights(out, self._treatment)
 
     def shared(self, viewers: Viewers, slots: I4, now_ms: int) -> Shared:
         """Score what viewers of one maturity limit, country and context have in common, strangers apart."""

@@ -38,6 +38,17 @@ def country_code(country: str | None) -> int:
     return int.from_bytes(country.encode("ascii")[:2], "little") if country else 0
 
 
+def country_of(code: int) -> str | None:
+    """Return the two letters of a country's code; None for 0.
+
+    Examples
+    --------
+    >>> country_of(20041), country_of(0)
+    ('IN', None)
+    """
+    return int(code).to_bytes(2, "little").decode("ascii") if code else None
+
+
 @dataclass(slots=True)
 class _Guards:
     """Guards worked out for one state of catalogue and titles, valid for a span of time."""

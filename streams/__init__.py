@@ -88,9 +88,10 @@ Over HTTP: `streams.serve`, a process of its own that reads what the stages publ
 Search: `streams.title_index`. Who is who: `streams.sign_in`.
 
 Experiments: `streams.experiments` (which there are, for every worker), `streams.experiment_admin` (what the
-experimenter does), `streams.experiment_power`; and in a worker of their own (`streams.results_worker`) two
-more stages, `streams.results` (what viewers did in which arm) and `streams.decisions` (all partitions
-together: results, winners), with their rows (`streams.result_rows`).
+experimenter does), `streams.treating` (whose list is made how), `streams.experiment_power`,
+`streams.experiment_simulation`, `streams.what_if` (on paper, in the simulator, on a log); and in a worker of
+their own (`streams.results_worker`) two more stages, `streams.results` (what viewers did in which arm) and
+`streams.decisions` (all partitions together: results, winners), with their rows (`streams.result_rows`).
 
 Commands: `streams.cli`, and what stands behind them: `streams.brokers` (an embedded cluster, a local Kafka,
 the topics), `streams.ratings`, `streams.producing`, `streams.pacing`, `streams.simulating`,

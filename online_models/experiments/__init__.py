@@ -17,6 +17,7 @@ believed of its numbers; nothing here reads a topic.
 * `decision`: what may be said: a winner only by the rule, never on a failed split.
 * `trials`: experiments on paper: power, and time to a decision.
 * `interleaving`: two rankers in one list, credit by watch: the same decision from far fewer viewers.
+* `what_if`: an experiment as a log for the next.
 * `off_policy`: what another policy would have got, out of a log with propensities.
 
 *Why bounds that always hold.* At 95 % a test that is looked at after every event finds a winner among equals

@@ -1,6 +1,6 @@
 """Experiments and their results as tables for people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
-__all__ = ["definition", "outcome", "overview"]
+    from online_models.experiments.off_policy import OffPolicy
+
+__all__ = ["definition", "estimates", "outcome", "overview"]
 
 _STYLE = {Verdict.WINNER: "green", Verdict.SAMPLE_RATIO: "red", Verdict.GUARDRAIL: "yellow"}
 
@@ -75,6 +77,16 @@ def outcome(result: ExperimentResult) -> "Group":
         f"[dim]split p {result.sample_ratio_p:.3g}, crossed {result.crossed}, as of {_when(result.at_ms)}[/]"
     )
     return Group(arms, lifts, words, split)
+
+
+def estimates(found: "Mapping[str, OffPolicy]") -> "Table":
+    """Return what a policy would have got, a line an estimator."""
+    from rich.table import Table
+
+    table = Table("estimator", "value", "from", "to", "decisions")
+    for name, one in found.items():
+        table.add_row(name, f"{one.value:.4g}", f"{one.low:.4g}", f"{one.high:.4g}", f"{one.decisions:,.0f}")
+    return table
 
 
 def _when(at_ms: int | None) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.console import examples, human, write_json
+from streams.cli.experiment_trials import register
 from streams.cli.options import Brokers, Json, Prefix
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ app = typer.Typer(
     A viewer's arm follows from a hash: sticky, the same in every worker and language. `nearline experiments
     worker` counts what came of the arms; its bounds hold however often one looks."""
 )
+
+register(app)
 
 Name = Annotated[str, typer.Argument(metavar="ID", help="The experiment's experiment_id.")]
 
@@ -157,31 +160,6 @@ def roll_back(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, jso
     from streams.experiment_admin import roll_back as undo
 
     _tell(undo(_settings(brokers, prefix), name), json)
-
-
-@app.command(epilog=examples("nearline experiments power --lift 0.03", "nearline experiments power --lift 0"))
-def power(
-    *,
-    lift: Annotated[float, typer.Option(help="True relative lift of the second arm; 0: equals.")] = 0.03,
-    viewers: Annotated[
-        int, typer.Option(min=1_000, help="Viewers of both arms after which a trial ends.")
-    ] = 100_000,
-    trials: Annotated[int, typer.Option(min=10, help="Experiments on paper.")] = 200,
-    alpha: Annotated[float, typer.Option(min=0.001, max=0.5, help="Probability of a false winner.")] = 0.05,
-    seed: Annotated[int, typer.Option(min=0, help="Of every draw.")] = 0,
-    json: Json = None,
-) -> None:
-    """Say how often a lift would be found, and how soon: experiments on paper, looked at all along.
-
-    JSON keys: lift, viewers, trials, alpha, found, wrong, half_decided_by, with the same without the past
-    under plain.
-    """
-    from streams.cli.console import figures
-    from streams.experiment_power import power as run
-
-    found = run(lift=lift, viewers=viewers, trials=trials, alpha=alpha, seed=seed)
-    human(json).print(figures(f"{trials} experiments with a lift of {lift:+.1%}", found))
-    write_json(json, found)
 
 
 @app.command(epilog=examples("nearline experiments worker"))

@@ -1,0 +1,233 @@
+"""An experiment in the closed loop: viewers in arms, counted as the product counts them.
+
+One recommender learns from everybody, as it does live; each viewer's list is made as their arm says. What
+came of it is told by the viewers' events alone (`online_models.experiments`). The truth is another run of the
+same world, with the same luck, in which everybody is in one arm.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from online_models.config import ModelConfig
+from online_models.experiments.decision import Standing, result
+from online_models.experiments.exposure import Part, Tally, take
+from online_models.experiments.interleaving import Preferences, team_draft
+from online_models.experiments.intervals import lift
+from online_models.experiments.metrics import estimates
+from online_models.experiments.moments import Moments
+from online_models.experiments.plan import Plan
+from online_models.experiments.ratio import sample_ratio_p
+from online_models.simulation.chance import Ints, uniform
+from online_models.simulation.looks import Looks, Outcomes, Pages
+from online_models.simulation.policies import SLOTS, Nearline
+from online_models.simulation.scribe import viewer_name
+from online_models.simulation.world import World
+from schemas.events import Event, Impression
+from schemas.experiment_results import ExperimentResult
+from schemas.experiments import Experiment, Treatment
+
+__all__ = ["Compared", "Counter", "Interleaved", "viewers_needed"]
+
+LOST: Final = 22
+"""What a draw is for: whether an impression is lost."""
+LEAST: Final = 100
+"""Viewers before bounds are looked at: they are asymptotic."""
+
+
+@dataclass(slots=True)
+class Counter:
+    """Count events as the results stage does.
+
+    Attributes
+    ----------
+    plan
+        The experiments.
+    parts
+        Of viewers.
+    tallies
+        Of experiments.
+    """
+
+    plan: Plan
+    parts: dict[str, Part] = field(default_factory=dict)
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    _p: dict[str, float] = field(default_factory=dict)
+    _count: int = 0
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Take events, and look at every split."""
+        for event in events:
+            self._count += 1
+            at_ms = event.event_time_ms
+            part = self.parts.setdefault(event.viewer_id, Part(since_ms=at_ms))
+            take(part, event, at_ms, plan=self.plan, event_hash=self._count, tally=self._tally)
+        for name, one in self.plan.by_id.items():
+            counts = [self._tally(name).arms.get(arm.name, Moments()).viewers for arm in one.arms]
+            shares = [arm.share for arm in one.arms]
+            self._p[name] = sample_ratio_p(self._p.get(name, 1.0), counts, shares)
+
+    def result(self, name: str) -> ExperimentResult:
+        """Return what an experiment came to so far."""
+        tally = self._tally(name)
+        standing = Standing(tally.arms, self._p.get(name, 1.0), tally.first_ms, tally.at_ms, tally.crossed)
+        return result(self.plan.by_id[name], standing)
+
+    def _tally(self, name: str) -> Tally:
+        return self.tallies.setdefault(name, Tally())
+
+
+class Compared(Nearline):
+    """The recommender under an experiment.
+
+    Parameters
+    ----------
+    world
+        Where viewers are.
+    experiment
+        What varies.
+    lost
+        Probability that an impression of the last arm's viewers never arrives: a broken split.
+    config
+        The model's.
+
+    Attributes
+    ----------
+    counter
+        What came of it.
+    """
+
+    def __init__(
+        self, world: World, experiment: Experiment, *, lost: float = 0.0, config: ModelConfig | None = None
+    ) -> None:
+        super().__init__(world, config)
+        self.counter = Counter(Plan([experiment]))
+        self._experiment, self._lost, self._seed = experiment, lost, world.seed
+
+    def pages(self, looks: Looks) -> Pages:
+        """See `Policy.pages`: each viewer's list as the arm says."""
+        at_ms = self._event_ms(float(looks.at_s[0]))
+        names = [viewer_name(account) for account in looks.accounts.tolist()]
+        out = np.full((len(names), SLOTS), -1)
+        for treatment, which in self._apart(names, at_ms):
+            out[which] = self.ranked([names[n] for n in which], at_ms, treatment)
+        return Pages.single(out, looks)
+
+    def ranked(self, names: Sequence[str], at_ms: int, treatment: Treatment) -> Ints:
+        """Return the lists of viewers under a treatment, shape ``(viewers, SLOTS)``."""
+        side = self.recommender.viewers
+        slots = side.viewers.acquire(list(names))
+        with side.blending.under(treatment):
+            lists = side.rank(slots, at_ms, SLOTS)
+        titles: Ints = self._number[lists.title]
+        titles[:, treatment.list_length or SLOTS :] = -1
+        return titles
+
+    def learn(self, events: Sequence[Event]) -> None:
+        """See `Policy.learn`; and count what arrives."""
+        super().learn(events)
+        self.counter.add(event for event in events if not self._is_lost(event))
+
+    def _apart(self, names: Sequence[str], at_ms: int) -> Iterator[tuple[Treatment, list[int]]]:
+        """Yield treatments, and the places of the viewers who get them."""
+        groups: dict[Treatment, list[int]] = {}
+        for n, name in enumerate(names):
+            treated = self.counter.plan.treat(name, at_ms=at_ms, country=None, maturity=None)
+            groups.setdefault(treated.treatment, []).append(n)
+        yield from groups.items()
+
+    def _is_lost(self, event: Event) -> bool:
+        if not self._lost or type(event) is not Impression:
+            return False
+        treated = self.counter.plan.treat(
+            event.viewer_id, at_ms=event.event_time_ms, country=None, maturity=None
+        )
+        last = self._experiment.arms[-1].name
+        account = int(event.viewer_id.rpartition("-")[2])
+        unlucky = uniform(self._seed, LOST, account)[0] < self._lost
+        return bool(unlucky) and any(arm.arm == last for arm in treated.arms)
+
+
+class Interleaved(Compared):
+    """Both arms' rankings in every viewer's list, by team draft.
+
+    Attributes
+    ----------
+    credit
+        Seconds watched of the second arm's picks and of the control's, by account.
+    """
+
+    def __init__(self, world: World, experiment: Experiment, *, since_s: float = 0.0) -> None:
+        super().__init__(world, experiment)
+        self.credit: dict[int, list[float]] = {}
+        self._since_s = since_s
+        self._teams: Ints = np.zeros((0, SLOTS), np.int64)
+
+    def pages(self, looks: Looks) -> Pages:
+        """See `Policy.pages`."""
+        at_ms = self._event_ms(float(looks.at_s[0]))
+        names = [viewer_name(account) for account in looks.accounts.tolist()]
+        control, new = (
+            self.ranked(names, at_ms, arm.treatment or Treatment()) for arm in self._experiment.arms[:2]
+        )
+        out = np.full((len(names), SLOTS), -1)
+        self._teams = np.zeros(out.shape, np.int64)
+        for n, (name, visit, number) in enumerate(
+            zip(names, looks.visits.tolist(), looks.numbers.tolist(), strict=True)
+        ):
+            first, second = ([str(t) for t in row[n] if t >= 0] for row in (new, control))
+            titles, teams = team_draft(
+                first, second, SLOTS, f"{self._experiment.salt} {name} {visit} {number}"
+            )
+            out[n, : len(titles)], self._teams[n, : len(teams)] = list(map(int, titles)), teams
+        return Pages.single(out, looks)
+
+    def observe(self, looks: Looks, pages: Pages, outcomes: Outcomes) -> None:  # noqa: ARG002
+        """See `Policy.observe`: credit goes to the team of what was watched from the list."""
+        watched = np.flatnonzero((outcomes.place >= 0) & (looks.at_s >= self._since_s))
+        for n in watched.tolist():
+            team = int(self._teams[n, outcomes.place[n]])
+            if team:
+                credit = self.credit.setdefault(int(looks.accounts[n]), [0.0, 0.0])
+                credit[0 if team > 0 else 1] += float(outcomes.watched_s[n])
+
+    def preferences(self) -> list[tuple[float, float]]:
+        """Return the credit of each viewer."""
+        return [(new, control) for new, control in self.credit.values()]
+
+
+def viewers_needed(
+    experiment: Experiment, parts: Iterable[Part], credit: Iterable[tuple[float, float]]
+) -> dict[str, int | None]:
+    """Return after how many viewers the bounds leave out zero: by A/B, and by interleaving; None: never.
+
+    Parameters
+    ----------
+    experiment
+        Two arms, and its metric.
+    parts
+        Viewers of the A/B, in the order in which they are looked at.
+    credit
+        Viewers of the interleaving.
+    """
+    exposed = [
+        one.exposures[experiment.experiment_id] for one in parts if experiment.experiment_id in one.exposures
+    ]
+    arms = [Moments() for _ in experiment.arms]
+    at = {arm.name: n for n, arm in enumerate(experiment.arms)}
+    by_arms = None
+    for n, one in enumerate(exposed, 1):
+        arms[at[one.arm]].add(one.counts)
+        if n >= LEAST and n % 10 == 0 and by_arms is None:
+            found = estimates(experiment.metric, arms)
+            bounds = lift(found[0], found[1], experiment.alpha) if found else None
+            by_arms = n if bounds is not None and (bounds.low > 0 or bounds.high < 0) else None
+    preferences, drafted = Preferences(), None
+    for n, (new, control) in enumerate(credit, 1):
+        preferences.add(new, control)
+        bounds = preferences.bounds(experiment.alpha) if n >= LEAST else None
+        if drafted is None and bounds is not None and (bounds.low > 0 or bounds.high < 0):
+            drafted = n
+    return {"ab": by_arms, "interleaving": drafted}
