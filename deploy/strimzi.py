@@ -19,9 +19,12 @@ Rights = Mapping[str, tuple[str, ...]]
 USERS: Mapping[str, tuple[Rights, bool]] = {
     "nearline-worker": (
         {
-            topics.EVENTS: (*READ, "DescribeConfigs"),
+            topics.EVENTS: (*READ, "DescribeConfigs", "Write"),  # what an anonymous viewer did, at sign-in
             topics.CATALOG: READ,
-            topics.EXPERIMENTS: READ,
+            topics.EXPERIMENTS: (*READ, "Write"),
+            topics.EXPERIMENT_VIEWERS: (*READ, "DescribeConfigs", "Write"),
+            topics.EXPERIMENT_TALLIES: (*READ, "DescribeConfigs", "Write"),
+            topics.EXPERIMENT_DECISIONS: (*READ, "DescribeConfigs", "Write"),
             topics.SIGNALS: (*READ, "DescribeConfigs", "Write"),
             topics.TITLE_MODEL: (*READ, "DescribeConfigs", "Write"),
             topics.VIEWER_STATE: (*READ, "DescribeConfigs", "Write"),
@@ -41,6 +44,7 @@ USERS: Mapping[str, tuple[Rights, bool]] = {
     ),
     "events-producer": ({topics.EVENTS: WRITE}, False),
     "catalogue-owner": ({topics.CATALOG: WRITE}, False),
+    "experimenter": ({topics.EXPERIMENTS: (*READ, "Write"), topics.EXPERIMENT_RESULTS: READ}, False),
     "pages-consumer": ({topics.HOME: READ, topics.TRENDING: READ}, False),
 }
 """What each user does with which topic, and whether it writes in transactions. Whoever reads, reads in a

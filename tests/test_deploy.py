@@ -13,6 +13,8 @@ import yaml
 from compose_spec import PyCompose
 
 from deploy import generate
+from deploy.dashboard import dashboard
+from streams import metrics
 from streams.brokers.jars import find_pom
 from streams.cli import COMMANDS
 from streams.errors import StreamError
@@ -35,7 +37,7 @@ def services(document: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-NEARLINE = ("topics", "worker", "serve", "viewers")
+NEARLINE = ("topics", "worker", "serve", "experiments", "viewers")
 """Services that are ours."""
 
 
@@ -55,6 +57,7 @@ def test_compose_starts_in_order(services: dict[str, Any]) -> None:
     assert services["kafka"]["healthcheck"]["test"][0] == "CMD"
     assert {name: s["profiles"] for name, s in services.items() if "profiles" in s} == {
         "viewers": ["demo"],
+        "experiments": ["experiments"],
         "ui": ["ui"],
         "registry": ["registry"],
     }
@@ -186,6 +189,16 @@ def test_what_is_generated_is_current() -> None:
         path.name for path, text in generate.generated().items() if path.read_text(encoding="utf-8") != text
     ]
     assert differ == [], "run: python -m deploy.generate --write"
+
+
+def test_every_metric_is_looked_at() -> None:
+    """What nobody looks at is no metric: each is on the dashboard or in an alert, or only informs."""
+    text = (ROOT / "deploy/observability/alerts.yml").read_text(encoding="utf-8") + str(dashboard())
+    informing = {"build_info", "applied_offset", "end_offset", "restore_rows_total", "restore_seconds",
+                 "queued_bytes", "prequential_hit_rate"}  # fmt: skip
+    rows = re.findall(r"^(\w+) +(?:counter|gauge|histogram) ", metrics.__doc__ or "", re.MULTILINE)
+    silent = {name for name in rows if f"nearline_{name}" not in text} - informing
+    assert silent == set(), "add a panel to deploy/dashboard.py, then: python -m deploy.generate --write"
 
 
 def test_errors_say_what_they_mean_and_what_to_do() -> None:

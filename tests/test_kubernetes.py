@@ -11,7 +11,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from deploy.strimzi import USERS
 from schemas.topics import CO_PARTITIONED, TOPICS
+from streams.results_worker import own_settings
 from streams.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,7 +34,7 @@ Manifest = dict[str, Any]
 
 def _files() -> list[Path]:
     """Return every manifest, but for patches, which are no whole ones."""
-    patches = {FOLDER / f"overlays/production/{name}.yaml" for name in ("worker", "serve")}
+    patches = {FOLDER / f"overlays/production/{name}.yaml" for name in ("worker", "serve", "experiments")}
     more = [ROOT / f"deploy/observability/{name}.yaml" for name in ("pods", "rules", "kustomization")]
     return sorted({*FOLDER.rglob("*.yaml")} - patches) + more
 
@@ -76,6 +78,13 @@ def test_a_misspelt_field_is_found() -> None:
         _validate(worker)
 
 
+def _selects(selector: Manifest, labels: dict[str, str]) -> bool:
+    """Say whether a selector takes a pod with these labels."""
+    wanted = selector.get("matchLabels", {})
+    among = selector.get("matchExpressions", ())
+    return wanted.items() <= labels.items() and all(labels.get(one["key"]) in one["values"] for one in among)
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_an_overlay_is_whole(overlay: str) -> None:
     """Kustomize builds it; schemas accept it; selectors and names that refer to something find it."""
@@ -93,8 +102,7 @@ def test_an_overlay_is_whole(overlay: str) -> None:
             case "Service":
                 assert any(one["spec"]["selector"].items() <= labels.items() for labels in pods)
             case "PodDisruptionBudget" | "PodMonitor":
-                wanted = one["spec"]["selector"]["matchLabels"]
-                assert any(wanted.items() <= labels.items() for labels in pods)
+                assert any(_selects(one["spec"]["selector"], labels) for labels in pods)
             case "ScaledObject" | "HorizontalPodAutoscaler":
                 target = one["spec"]["scaleTargetRef"]
                 assert (target["kind"], target["name"]) in names
@@ -175,6 +183,25 @@ def test_strimzi_users_have_the_least_rights() -> None:
     assert not any(
         operation in {"All", "Alter", "Create", "Delete"} for r in rights.values() for _, operation in r
     )
+
+
+def test_every_topic_has_a_writer_and_a_reader() -> None:
+    """A new topic gets its rights: somebody writes it, and somebody else than nobody reads it."""
+    found = {kind: {name for rights, _ in USERS.values() for name, ops in rights.items() if kind in ops}
+             for kind in ("Write", "Read")}  # fmt: skip
+    assert found == {"Write": set(TOPICS), "Read": set(TOPICS)}
+
+
+def test_the_counting_workers_have_rights_in_their_group() -> None:
+    """Groups and transactional ids of the experiments' workers begin as the worker's rights do."""
+    (acl,) = (
+        acl["resource"]
+        for user in _read(FOLDER / "strimzi/users.yaml")
+        for acl in user["spec"]["authorization"]["acls"]
+        if acl["resource"]["type"] == "transactionalId"
+    )
+    assert acl["patternType"] == "prefix"
+    assert own_settings(Settings()).consumer_group.startswith(acl["name"])
 
 
 def test_scaling_knows_the_group_and_the_topic() -> None:

@@ -83,26 +83,6 @@ def test_the_dashboard_asks_for_what_there_is() -> None:
     assert all(_check(query) for query in queries)
 
 
-def test_every_metric_of_a_worker_is_on_the_dashboard_or_alerted() -> None:
-    """What nobody looks at is no metric; the few that only inform are named here."""
-    text = (FOLDER / "alerts.yml").read_text() + str(dashboard())
-    silent = {
-        name
-        for names in Metrics().registry._collector_to_names.values()
-        if names and not any(name in text for name in names)
-        for name in names[:1]
-    }
-    assert silent <= {
-        "nearline_build_info",
-        "nearline_applied_offset",
-        "nearline_end_offset",
-        "nearline_restore_rows",
-        "nearline_restore_seconds",
-        "nearline_queued_bytes",
-        "nearline_prequential_hit_rate",
-    }
-
-
 def test_the_dashboard_is_laid_out_without_overlaps() -> None:
     """No cell of the grid belongs to two panels, and ids are unique."""
     panels = dashboard()["panels"]
