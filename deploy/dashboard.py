@@ -77,6 +77,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 "Pages",
                 (f"sum(rate(nearline_lists_total[{WINDOW}]))", "pages"),
                 (f"sum(rate(nearline_pages_paid_total[{WINDOW}]))", "of them put off by the budget"),
+                ("sum(nearline_pages_owed)", "still owed"),
                 unit="cps",
             ),
             _lines(
