@@ -42,16 +42,17 @@ Ada stops a film after fifty minutes; her app sends a `stop` event.
     Had Ada got a page within the last second, she would be owed this one until the second is over
     (`streams.budget`).
 6.  **Told on.** What her watch says about titles (her representation, the gradient, her history) is packed
-    into a signals record (`streams.signals`).
+    into a signals record (`streams.signals`), what came of pictures and searches behind it
+    (`streams.tidings`, `streams.sightings`).
 7.  **Committed.** One Kafka transaction (`streams.transactions`): her row to the changelog, the page, the
     signals, the dead letters, and the applied offset. All of it becomes visible, or none. Then one write of
     the local store (`streams.state`). The order, and what a crash between any two of these leaves, is written
     at the head of `streams.stage`.
 8.  **Learned, the film's part.** The titles stage (`streams.titles`) is the same machine with another step.
     Ten times a second at most it absorbs signals and writes changed titles (`streams.title_rows`), and what
-    countries watch (`streams.popularity`, `streams.audience_rows`); they come back to every worker's replica
-    (`streams.reader`). Meanwhile `streams.lead` counts what has not come back,
-    and in a replay at full speed makes the viewers stage wait for it.
+    countries watch (`streams.popularity`, `streams.audience_rows`), and what lessons taught
+    (`streams.taught`); they come back to every worker's replica (`streams.reader`). Meanwhile `streams.lead`
+    counts what has not come back, and in a replay at full speed makes the viewers stage wait for it.
 
 What makes it exact
 -------------------

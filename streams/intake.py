@@ -13,7 +13,7 @@ from online_models.catalogue import country_code
 from online_models.feedback import Judge, Verdict
 from online_models.viewer_side import Columns, columns
 from online_models.viewers import hash_ids
-from schemas import DecodeError, Event, History, Identify, Preferences, Reason
+from schemas import DecodeError, Event, History, Identify, Impression, Preferences, Reason, Search
 from schemas.codec import check_key, decode_event
 from schemas.dead_letters import DeadLetter
 from schemas.partitioner import partition_for
@@ -42,6 +42,14 @@ class SignedIn(NamedTuple):
     """Event time, ms."""
 
 
+class Noted(NamedTuple):
+    """An event from which more may be learned than its verdict says."""
+
+    verdict: int
+    """Which verdict it comes to."""
+    event: Impression | Search
+
+
 @dataclass(slots=True)
 class Intake:
     """A batch, judged."""
@@ -58,6 +66,8 @@ class Intake:
     """Stated preferences, in order."""
     signed_in: list[SignedIn] = field(default_factory=list)
     """Anonymous viewers who signed in, in order."""
+    noted: list[Noted] = field(default_factory=list)
+    """Pictures that were seen, and searches from which a title was opened."""
     brought: list[int] = field(default_factory=list)
     """Which verdicts viewers brought along from elsewhere: titles do not learn from them."""
     dead_letters: list[DeadLetter] = field(default_factory=list)
@@ -123,6 +133,10 @@ class Clerk:
                 out.told.append(Told(event, offset, at))
             case Identify() if event.known_as != viewer:
                 out.signed_in.append(SignedIn(event, offset, at))
+            case Impression() if len(out.verdicts) > first and event.artwork is not None:
+                out.noted.append(Noted(first, event))
+            case Search() if len(out.verdicts) > first:
+                out.noted.append(Noted(first, event))
             case History():
                 out.brought.extend(range(first, len(out.verdicts)))
             case _:

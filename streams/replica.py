@@ -11,13 +11,14 @@ from functools import partial
 import numpy as np
 import structlog
 
+from online_models.artwork import Gallery
 from online_models.audiences import Audiences, Local
 from online_models.catalogue import Catalogue
 from online_models.kernels.layout import I8
 from online_models.titles import TitleTable
 from schemas import DecodeError, topics
 from schemas.codec import decode_title
-from streams import audience_rows, title_rows
+from streams import audience_rows, taught, title_rows
 from streams.kafka_clients import Message
 from streams.metrics import Metrics
 from streams.partition_rows import LEARNED, is_reserved
@@ -52,6 +53,8 @@ class Replica:
         Their guards.
     local
         What countries watch.
+    gallery
+        Pictures of titles, and what is known of them.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Replica:
     ) -> None:
         self.titles = TitleTable(settings.model)
         self.catalogue = Catalogue(self.titles)
+        self.gallery = Gallery()
         self._audiences = [Audiences() for _ in range(settings.title_shards)]
         self.local = Local(self.titles, self._audiences)
         self._metrics = metrics
@@ -106,6 +110,8 @@ class Replica:
                 continue
             if key == LEARNED.key:
                 learned[message.partition() or 0] = value
+            elif key[:1] == taught.ART:
+                taught.load_pictures(self.gallery, key, value)
             elif audience_rows.is_one(key):
                 watched[message.partition() or 0, key] = value
             elif not is_reserved(key):
@@ -131,7 +137,9 @@ class Replica:
                 self._withdraw(key or b"")
                 continue
             try:
-                self.catalogue.put(decode_title(value))
+                title = decode_title(value)
+                self.catalogue.put(title)
+                self.gallery.put(title.title_id, title)
             except DecodeError as error:
                 _LOG.warning(
                     "catalogue_record_unusable", partition=message.partition(), offset=message.offset(),
@@ -143,3 +151,4 @@ class Replica:
         title_id = key.decode(errors="replace")
         self.titles.intern([title_id])
         self.catalogue.withdraw(title_id)
+        self.gallery.withdraw(title_id)

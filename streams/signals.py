@@ -4,6 +4,7 @@
 
     header | action u1[n] | title u2[n] | weight f4[n] | change f4[n] | at i8[n] | depth u2[n] | place u2[n]
            | x f2[p, D] | gradient f2[p, HK] | history u2[sum of depth] | keys u8[t] | name ends u4[t] | names
+           | lessons
 
 All little-endian. Titles are numbers of the record's own dictionary (keys and names at its end); ``x`` and
 the gradient stand for the ``p`` positives only, in half precision: a step of learning does not see the
@@ -79,6 +80,8 @@ class SignalBatch:
     """Titles as rows of the receiver's table."""
     places: NDArray[np.uint16]
     """[n] countries of the viewers as codes, 0 where unknown."""
+    lessons: bytes
+    """About pictures and queries (:mod:`streams.taught`); mostly none."""
 
 
 class _Told(NamedTuple):
@@ -174,7 +177,15 @@ def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
     out.history[_filled(out.depth, out.history.shape[1])] = rows[history]
     if (rows < 0).any():
         _leave_out(out)
-    return SignalBatch(int(head["partition"]), int(head["sent"]), out, places)
+    return SignalBatch(int(head["partition"]), int(head["sent"]), out, places, columns.rest())
+
+
+def pack_lessons(lessons: bytes, titles: TitleTable, *, partition: int, sent: int) -> bytes:
+    """Pack lessons as a record without signals."""
+    head, config = np.zeros(1, _HEADER), titles.config
+    head["version"], head["partition"], head["sent"] = VERSIONS.version, partition, sent
+    head["width"], head["inputs"] = config.width, config.input_width
+    return head.tobytes() + lessons
 
 
 class _Columns:
@@ -189,6 +200,10 @@ class _Columns:
         out: NDArray[Any] = np.frombuffer(self._record, dtype, count=count, offset=self._at)
         self._at += dtype.itemsize * count
         return out
+
+    def rest(self) -> bytes:
+        """Return what is left."""
+        return self._record[self._at :]
 
 
 def _filled(depth: I4, width: int) -> NDArray[np.bool_]:

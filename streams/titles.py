@@ -22,6 +22,7 @@ from streams.popularity import Popularity
 from streams.settings import Settings
 from streams.signals import unpack
 from streams.stage import Outcome, Record, Row, StageSpec, StateView
+from streams.taught import Taught
 from streams.versions import OneVersion, Standing
 
 Labelled = Sequence[tuple[str, tuple[str, ...]]]
@@ -84,6 +85,7 @@ class TitlesStep:
             self._side.titles.load([key.decode() for key in rows], packed)
         self._side.titles.load_tags(partition_rows.TAGS.read(store))
         self._stored = {key.decode() for key in rows}
+        self._taught = Taught(store, shard=partition, shards=settings.title_shards)
         self._popularity = Popularity(self._side, settings, audience_rows.read(store))
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
@@ -95,9 +97,10 @@ class TitlesStep:
             batch = unpack(record.value or b"", titles)
             self._side.absorb(batch.signals)
             self._popularity.count(batch)
+            self._taught.learn(batch.lessons)
             self._count(batch.partition, batch.sent)
         rows: list[Row] = title_rows.pack(titles, titles.changed())
-        rows += self._popularity.take_rows()
+        rows += [*self._popularity.take_rows(), *self._taught.take_rows()]
         rows += [partition_rows.LEARNED.row(self._learned), *self._unsaid]
         self._unsaid = []
         if titles.arrays.size[4] != told:

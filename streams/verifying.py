@@ -8,20 +8,22 @@ every row with the changelog's newest.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from online_models.artwork import Gallery
 from online_models.audiences import Audiences
 from online_models.errors import ModelError
 from online_models.row_versions import RowVersions
 from online_models.title_side import shard_of
 from online_models.titles import title_key
 from schemas.partitioner import partition_for
-from streams import audience_rows, partition_rows
+from streams import audience_rows, partition_rows, sightings, taught
 from streams.applied import APPLIED_KEY, unpack_applied
 from streams.changelog import RESTORER, ends
 from streams.errors import StateError
@@ -34,6 +36,12 @@ from streams.topic_scan import partitions_of, read
 
 __all__ = ["Verdict", "verify"]
 
+LESSONS: Final[Mapping[bytes, Callable[[bytes, bytes], object]]] = {
+    sightings.PREFIX: lambda _, value: sightings.read(value),
+    taught.ART: lambda key, value: taught.load_pictures(Gallery(), key, value),
+    taught.QUERY: lambda _, value: taught.watched_after(value),
+}
+"""Rows beside the viewers' and the titles', each with what reads it."""
 CHUNK = 2_000
 """Rows looked at together: a few MB."""
 Tell = Callable[[str], None]
@@ -145,6 +153,9 @@ def _own(rows: list[tuple[bytes, bytes]]) -> Iterator[str]:
         owner = partition_rows.owner_key(key)
         name = owner[1:].decode(errors="replace")
         try:
+            if key[:1] in LESSONS:
+                LESSONS[key[:1]](key, value)
+                continue
             if audience_rows.is_one(key):
                 audience_rows.load(Audiences(), key, value)
                 continue

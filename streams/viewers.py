@@ -20,10 +20,9 @@ from online_models.feedback import Action, Judge
 from online_models.kernels.layout import I4, Feedback, Signals
 from online_models.rows import VIEWER_ROWS
 from online_models.stated import take
-from online_models.viewer_side import ViewerSide, without
+from online_models.viewer_side import ViewerSide
 from schemas import topics
 from streams import partition_rows, viewer_rows
-from streams import signals as wire
 from streams.budget import Budget, BudgetedStep, Clock, Debt, Moved, latest
 from streams.handover import Handover
 from streams.intake import Clerk, Intake
@@ -34,7 +33,8 @@ from streams.quality import Quality
 from streams.replica import Replica
 from streams.settings import Settings
 from streams.sign_in import SignIns, cut
-from streams.stage import Message, Outcome, Record, StageSpec, StateView
+from streams.stage import Outcome, Record, StageSpec, StateView
+from streams.tidings import Tidings
 from streams.versions import OneVersion, Standing
 
 STAGE = "viewers"
@@ -122,6 +122,9 @@ class ViewersStep(BudgetedStep):
         self._stage, self._partition, self._settings = stage, partition, settings
         self._side = ViewerSide(stage.replica.titles, stage.replica.catalogue)
         self._side.blending.local = stage.replica.local
+        self._tidings = Tidings(
+            store, settings, partition, side=self._side, replica=stage.replica, lead=stage.lead
+        )
         self._sign_ins = SignIns(store, settings, partition)
         self._load = self._sign_ins.loader
         self._clerk = Clerk(
@@ -138,11 +141,9 @@ class ViewersStep(BudgetedStep):
             model_version=settings.provenance,
             ttl_ms=int(settings.list_ttl_s * 1000),
         )
-        self._sent = partition_rows.SENT.read(store)
         self._side.blending.load(partition_rows.BLEND.read(store))
         watch_time.load(self._side.viewers.arrays, partition_rows.WATCH_TIME.read(store))
         self._unsaid = partition_rows.require_format(store, VIEWER_ROWS)
-        stage.lead.sent(partition, self._sent)
         stage.lead.catches_up(partition, late=self.silent)
 
     def learn(self, records: Sequence[Record]) -> Outcome:
@@ -159,6 +160,7 @@ class ViewersStep(BudgetedStep):
             if one is not None:
                 out.add(self._sign_ins.hand_over(self._side.viewers, one, silent=self.silent))
                 out.rows.extend(self._budget.forget(one.event.viewer_id))
+                out.rows.append(self._tidings.forget(one.event.viewer_id))
         return out
 
     def _learn(self, records: Sequence[Record], intake: Intake) -> Outcome:
@@ -172,7 +174,7 @@ class ViewersStep(BudgetedStep):
             signals = self._observe(feedback)
             fresh = self._fresh(feedback, signals, intake)
             self._locate(feedback, fresh, intake.countries)
-            self._tell_titles(without(signals, intake.brought), feedback, out)
+            self._tidings.tell(intake, feedback, signals, out)
             touched.update(feedback.viewer[fresh].tolist())
             moved += self._moved(feedback, signals, fresh, intake.offsets)
         if moved and not self.silent:
@@ -183,7 +185,7 @@ class ViewersStep(BudgetedStep):
         if touched:
             slots = np.array(sorted(touched), np.int32)
             out.rows.extend(viewer_rows.pack(self._side.viewers, slots))
-            out.rows.extend((partition_rows.SENT.row(self._sent), *self._unsaid))
+            out.rows.extend((self._tidings.row, *self._unsaid))
             counts = watch_time.take_moved(self._side.viewers.arrays)
             if counts is not None:
                 out.rows.append(partition_rows.WATCH_TIME.row(counts))
@@ -246,17 +248,6 @@ class ViewersStep(BudgetedStep):
         codes = np.asarray(countries, np.uint16)
         at = np.flatnonzero((codes > 0) & fresh)
         self._side.viewers.arrays.country[feedback.viewer[at]] = codes[at]
-
-    def _tell_titles(self, signals: Signals, feedback: Feedback, out: Outcome) -> None:
-        """Put the signals on every shard's partition."""
-        messages: list[Message] = []
-        told = partial(wire.pack, signals, self._side.titles, partition=self._partition, sent=self._sent)
-        for value, sent in told(places=self._side.viewers.arrays.country[feedback.viewer]):
-            self._sent = sent
-            messages.append({"value": value})
-        for shard in range(self._settings.title_shards if messages else 0):
-            out.outputs[self._settings.topic(topics.SIGNALS), shard] = list(messages)
-        self._stage.lead.sent(self._partition, self._sent)
 
     def _moved(
         self, feedback: Feedback, signals: Signals, fresh: NDArray[np.bool_], offsets: Sequence[int]

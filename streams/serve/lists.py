@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from online_models.neighbours import similarities
+from online_models.search import by_place, normal, order
 from schemas import topics
 from schemas.codec import decode_trending
 from schemas.fields import Id, Score, Text
@@ -15,15 +16,12 @@ from schemas.vocabulary import ItemReason, RowKind
 from streams import title_rows
 from streams.serve.mirror import Mirror
 from streams.serve.titles import Audience
+from streams.taught import query_key, watched_after
 
 __all__ = ["ColdHome", "Found", "Match", "Similar", "cold_home", "search", "similar"]
 
 COLD_TTL_MS: Final = 60_000
 """A stranger's page is worth asking for again after a minute: trending lists change ten times a second."""
-ON_PAGE, ON_TREND = 0.2, 0.05
-"""What standing first on the viewer's page, or on the trending list, adds to a lexical score in (0, 1]: among
-titles that match about equally the viewer's own come first, and no title passes one that matches clearly
-better (a word begun right counts .85 of it)."""
 CANDIDATES: Final = 100
 """Matches that are put in order at most."""
 
@@ -137,19 +135,18 @@ def similar(mirror: Mirror, title_id: str, audience: Audience, limit: int) -> Si
 
 
 def search(mirror: Mirror, viewer_id: str, query: str, audience: Audience, limit: int) -> Found:
-    """Find titles, the viewer's own and trending ones a little before the others."""
+    """Find titles by their words, and by what is watched after the query, as the search model orders."""
     home, stored = mirror.home(viewer_id), mirror.trending("global")
     trending = [item.title_id for item in decode_trending(stored.value).items] if stored else []
     page = list(dict.fromkeys(item.title_id for row in (home.rows if home else ()) for item in row.items))
-    extra = dict.fromkeys([*page, *trending], 0.0)
-    for weight, titles in ((ON_PAGE, page), (ON_TREND, trending)):
-        for place, title in enumerate(titles):
-            extra[title] += weight * (1 - place / len(titles))
-    matches = [
-        Match(title_id=hit.title_id, score=round(hit.lexical + extra.get(hit.title_id, 0.0), 4))
-        for hit in mirror.book.find(query, CANDIDATES)
-    ]
-    matches.sort(key=lambda match: (-match.score, match.title_id))
+    (learned,) = mirror.model.get_many([query_key(normal(query))])
+    found = order(
+        {hit.title_id: hit.lexical for hit in mirror.book.find(query, CANDIDATES)},
+        taste=by_place(page),
+        trend=by_place(trending),
+        learned=watched_after(learned),
+    )
+    matches = [Match(title_id=title, score=score) for title, score in found]
     items = tuple(islice(_allowed(mirror, matches, audience), limit))
     instead = [] if items else [t for t in page or trending if mirror.book.allowed(t, audience)]
     return Found(query=query, items=items, suggestions=tuple(instead[:limit]))
