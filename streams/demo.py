@@ -66,7 +66,9 @@ class Demo:
         self._stack.callback(self.subscriber.stop)
         self.worker = WorkerProcess(self.settings, self.folder, {"NEARLINE_PREQUENTIAL_SHARE": SHARE})
         self._stack.enter_context(self.worker)
-        self.server = self._stack.enter_context(ServeProcess(self.settings, self.folder))
+        self.server = self._stack.enter_context(
+            ServeProcess(self.settings, self.folder, self.worker.metrics_address)
+        )
         speed = Speed("rate", self.rate)
         self.world = make_world(self.seed, self.viewers, self.titles, speed)
         self.worker.wait_ready()

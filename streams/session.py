@@ -1,5 +1,6 @@
 """A worker in a process of its own, for commands that show or measure one: started, watched, stopped."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -140,6 +141,11 @@ class WorkerProcess:
         """Process id; 0 before the start."""
         return self._process.pid if self._process else 0
 
+    @property
+    def metrics_address(self) -> str:
+        """Where it shows its metrics."""
+        return f"http://127.0.0.1:{self._port}/metrics"
+
     def wait_ready(self, timeout_s: float = READY_S) -> None:
         """Block until the worker has its partitions.
 
@@ -178,7 +184,7 @@ class WorkerProcess:
     def exposition(self) -> Exposition:
         """Return the worker's metrics of this moment; empty while it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=5) as answer:
+            with urllib.request.urlopen(self.metrics_address, timeout=5) as answer:  # noqa: S310 - http, ours
                 return Exposition(answer.read().decode())
         except (urllib.error.URLError, OSError):
             return Exposition("")
@@ -224,11 +230,12 @@ class ResultsProcess(WorkerProcess):
 class ServeProcess(WorkerProcess):
     """`nearline serve` on loopback, as a child process: on its usual port, or on any where that is taken."""
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
+    def __init__(self, settings: Settings, folder: Path, *workers: str) -> None:
         super().__init__(settings, folder)
         self.log = folder / "serve.log"
         self._port = usual_port(settings.serve.port)
         self._variables |= {"NEARLINE_SERVE__HOST": "127.0.0.1", "NEARLINE_SERVE__PORT": str(self._port)}
+        self._variables["NEARLINE_SERVE__WORKERS"] = json.dumps(workers)
 
     @property
     def command(self) -> Sequence[str]:

@@ -19,5 +19,8 @@ For people there is a page (`streams.serve.pages`): a viewer's rows in words (`s
 pictures (`streams.serve.artwork`, `streams.serve.scenes`), rendered by templates (`streams.serve.html`) and
 refreshed by htmx, of which a copy lies in ``static/vendor``. Its buttons are events (`streams.serve.acts`).
 
+The console (`streams.serve.console`) looks up one viewer, one title, dead letters (`streams.serve.letters`),
+topics and the model card (`streams.serve.gauges`).
+
 Any number of servers can run: each reads the topics for itself and keeps nothing that it cannot read again.
 """

@@ -55,4 +55,4 @@ _TEMPLATES = Environment(
 )
 _TEMPLATES.filters.update(u=path_part, meta=meta)
 _STAMP = max(int(path.stat().st_mtime) for path in STATIC.iterdir())
-_TEMPLATES.globals.update(place="", query="", stamp=f"{version('nearline')}-{_STAMP}")
+_TEMPLATES.globals.update(place="", query="", bad=False, stamp=f"{version('nearline')}-{_STAMP}")

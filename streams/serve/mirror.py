@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
+from threading import Lock
 
 from schemas import Title, topics
 from schemas.codec import decode_home, decode_title
@@ -47,6 +48,8 @@ class Mirror:
         Names, guards and words of titles.
     hub
         Woken for every new page.
+    looking
+        Held by who reads the topics because somebody asked: one at a time.
 
     Raises
     ------
@@ -57,6 +60,7 @@ class Mirror:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
         self.book, self.hub = TitleBook(), Hub()
+        self.looking = Lock()
         self._stack = ExitStack()
         facts = topics_of(settings, [settings.topic(name) for name in (*TABLES, topics.EVENTS)])
         missing = [name for name in (*TABLES, topics.EVENTS) if settings.topic(name) not in facts]
@@ -137,6 +141,10 @@ class Mirror:
         """Return a viewer's newest page, decoded."""
         found = self.page(viewer_id)
         return None if found is None else decode_home(found.value)
+
+    def scopes(self) -> list[str]:
+        """Return the scopes that have a trending list."""
+        return sorted(key.decode(errors="replace") for key, _ in self._tables[topics.TRENDING].rows())
 
     def viewers(self, most: int) -> list[str]:
         """Return some viewers who have a page."""

@@ -1,6 +1,7 @@
 """The page of a viewer, in a browser: rows that follow what is watched, a search, buttons that are events."""
 
 import random
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Final
 from urllib.parse import parse_qsl
@@ -12,7 +13,7 @@ from schemas import Title
 from schemas.codec import decode_event, decode_home, encode
 from schemas.errors import DecodeError
 from schemas.lists import Home, Row
-from schemas.vocabulary import RowKind
+from schemas.vocabulary import ItemReason, RowKind
 from streams.serve import artwork, html
 from streams.serve.acts import ACTS, event_of
 from streams.serve.api import Ready, TitleId, ViewerId
@@ -126,6 +127,12 @@ def choose(viewer: Annotated[str, Query(alias="id", min_length=1, max_length=64)
     return RedirectResponse(f"/watch/{html.path_part(viewer)}", 303)
 
 
+@router.get("/docs")
+def docs(request: Request) -> Response:
+    """Return the interface for people."""
+    return html.page("docs.html", **{part: request.app.openapi()[part] for part in ("info", "paths")})
+
+
 @router.get("/watch/{viewer_id:path}/rows")
 def rows(viewer_id: ViewerId, mirror: Ready) -> Response:
     """Return the rows, to be put in the place of the old ones."""
@@ -230,13 +237,20 @@ def _found(mirror: Mirror, viewer_id: str, query: str) -> dict[str, object]:
 
 def _shelf(mirror: Mirror, home: Home, number: int, row: Row) -> Shelf:
     about = name_of(mirror.title(row.title_id)) if row.title_id else ""
+    usual = _usual(row)
     cards = []
     for slot, item in enumerate(row.items):
-        other = "" if item.reason in {None, row.reason} else str(item.reason)
-        title = mirror.title(item.title_id)
-        card = card_of(title, variant=item.artwork or "", say=SAID.get(other, ""))
+        own = item.reason or row.reason
+        say = "" if own is usual else SAID.get(str(own), "")
+        card = card_of(mirror.title(item.title_id), variant=item.artwork or "", say=say)
         cards.append(replace(card, list_id=home.list_id, row=number, slot=slot))
-    return Shelf(heading(row, about), reason(row.reason), row.kind in NUMBERED, cards)
+    return Shelf(heading(row, about), reason(usual), row.kind in NUMBERED, cards)
+
+
+def _usual(row: Row) -> ItemReason | None:
+    """Return the reason that most of a row's titles have: it is said once."""
+    ((usual, _),) = Counter(item.reason or row.reason for item in row.items).most_common(1)
+    return usual
 
 
 SAID: Final = {
@@ -247,4 +261,4 @@ SAID: Final = {
     "explore": "surprise",
     "resume": "go on",
 }
-"""An item's own reason in a word, where it is not the row's."""
+"""An item's own reason in a word, where it is not the usual one of its row."""

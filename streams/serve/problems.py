@@ -10,8 +10,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from streams.serve import html
+
 __all__ = ["MEDIA_TYPE", "SCHEMA", "TITLES", "Kind", "Problem", "install", "respond"]
 
+DEFECT: Final = "this is a defect of nearline; its log has the traceback"
 MEDIA_TYPE: Final = "application/problem+json"
 
 
@@ -115,8 +118,18 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unforeseen)
 
 
-def _problem(_: Request, error: Exception) -> Response:
-    return respond(error) if isinstance(error, Problem) else _unforeseen(_, error)
+def _problem(request: Request, error: Exception) -> Response:
+    found = error if isinstance(error, Problem) else Problem(Kind.INTERNAL, DEFECT)
+    if "text/html" not in request.headers.get("accept", "") or request.url.path.startswith("/v1/"):
+        return respond(found)
+    if "hx-request" in request.headers:
+        answer = html.page("toast.html", text=found.detail, bad=True)
+        answer.headers.update({"HX-Retarget": "#toasts", "HX-Reswap": "afterbegin"})
+    else:
+        answer = html.page("problem.html", problem=found)
+    answer.status_code = found.status
+    answer.headers.update(found.headers)
+    return answer
 
 
 def _http(request: Request, error: Exception) -> Response:
@@ -124,16 +137,16 @@ def _http(request: Request, error: Exception) -> Response:
     details = {404: "there is nothing at this address; /openapi.json lists what there is"}
     detail = details.get(status) or f"{request.method} is not possible here"
     headers = (error.headers or {}) if isinstance(error, HTTPException) else {}
-    return respond(Problem(_BY_STATUS.get(status, Kind.INVALID), detail, headers=headers))
+    return _problem(request, Problem(_BY_STATUS.get(status, Kind.INVALID), detail, headers=headers))
 
 
-def _invalid(_: Request, error: Exception) -> Response:
+def _invalid(request: Request, error: Exception) -> Response:
     """Name the first parameter at fault, and never its value."""
     found = error.errors() if isinstance(error, RequestValidationError) else []
     first = found[0] if found else {"loc": ("",), "msg": "not valid"}
     field = ".".join(str(part) for part in first["loc"][1:]) or None
-    return respond(Problem(Kind.INVALID, str(first["msg"]), field=field))
+    return _problem(request, Problem(Kind.INVALID, str(first["msg"]), field=field))
 
 
-def _unforeseen(_: Request, __: Exception) -> Response:
-    return respond(Problem(Kind.INTERNAL, "this is a defect of nearline; its log has the traceback"))
+def _unforeseen(request: Request, _: Exception) -> Response:
+    return _problem(request, Problem(Kind.INTERNAL, DEFECT))

@@ -15,7 +15,8 @@ from starlette.staticfiles import StaticFiles
 
 from streams.errors import SettingsError
 from streams.metrics import Metrics
-from streams.serve import api, pages, probes, problems
+from streams.overview import Observer
+from streams.serve import api, console, pages, probes, problems
 from streams.serve.description import describe
 from streams.serve.gate import Gate
 from streams.serve.html import STATIC
@@ -60,8 +61,10 @@ def build_app(mirror: Mirror, poster: Poster, metrics: Metrics) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.mirror, app.state.poster, app.state.metrics = mirror, poster, metrics
+    app.state.observer = Observer(mirror.settings.serve.workers)
     app.include_router(probes.router)
     app.include_router(api.router)
+    app.include_router(console.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     problems.install(app)

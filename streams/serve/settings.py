@@ -30,6 +30,9 @@ class ServeSettings(BaseModel):
     origins: tuple[str, ...] = ()
     """Origins whose pages may read the interface (CORS), as JSON: ["https://tv.example"]. Default: none."""
 
+    workers: tuple[str, ...] = ("http://127.0.0.1:8000/metrics",)
+    """Workers' /metrics, for the console. Default: one worker on this machine."""
+
     rate: float = Field(default=5_000.0, ge=0.0)
     """Most requests per second of one address, 0 = any. Default: stops a runaway loop, not a busy gateway."""
 

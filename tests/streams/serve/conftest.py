@@ -16,9 +16,9 @@ from tests.streams.serve.stand import Stand, caught_up
 
 
 @contextmanager
-def filled(stand: Stand) -> Iterator[Mirror]:
-    """Fill a cluster, and give a mirror of it that has caught up."""
-    stand.fill()
+def filled(stand: Stand, *, model: bool = True) -> Iterator[Mirror]:
+    """Fill a cluster, its title model included or not, and give a mirror of it that has caught up."""
+    stand.fill(model=model)
     mirror = stand.mirror()
     mirror.start()
     try:
@@ -29,9 +29,9 @@ def filled(stand: Stand) -> Iterator[Mirror]:
 
 
 @contextmanager
-def served(stand: Stand) -> Iterator[TestClient]:
+def served(stand: Stand, *, model: bool = True) -> Iterator[TestClient]:
     """Serve a filled cluster, and give a client."""
-    with filled(stand) as mirror:
+    with filled(stand, model=model) as mirror:
         app = build_app(mirror, Poster(stand.settings), stand.metrics)
         with TestClient(app, base_url="http://127.0.0.1") as client:
             yield client

@@ -49,13 +49,13 @@ class Stand:
         self.writer.produce(self.settings.topic(topic), value, key.encode())
         assert self.writer.flush(10) == 0
 
-    def fill(self) -> None:
+    def fill(self, *, model: bool = True) -> None:
         """Write a catalogue, a trending list, a title model, and Ada's page."""
         for title in TITLES:
             self.put(topics.CATALOG, title.title_id, encode(title))
         self.put(topics.TRENDING, "global", encode(trending("tide", "engine", "coast", "gone")))
         self.put(topics.HOME, "ada", encode(page("ada", 1, "engine", "tide")))
-        for key, value in model_rows(self.settings.model):
+        for key, value in model_rows(self.settings.model) if model else ():
             self.put(topics.TITLE_MODEL, key, value)
 
     def mirror(self) -> Mirror:

@@ -117,3 +117,16 @@ def test_it_fits_a_phone_and_names_everything(address: str, browser: webdriver.C
     assert [node for node in pressable if not node["name"]["value"].strip()] == []
     assert len(browser.find_elements(By.TAG_NAME, "h1")) == 1
     assert len(browser.find_elements(By.TAG_NAME, "main")) == 1
+
+
+@pytest.mark.parametrize("path", ["", "/viewers", "/titles?id=tide", "/trending", "/dead-letters", "/model"])
+def test_the_console_fits_a_phone_too(address: str, browser: webdriver.Chrome, path: str) -> None:
+    """Tables scroll in their frames, the page does not."""
+    size = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        browser.get(f"{address}/console{path}")
+        assert browser.execute_script("return document.documentElement.scrollWidth") == 360
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert len(browser.find_elements(By.TAG_NAME, "h1")) == 1
