@@ -40,6 +40,17 @@ def meta(facts: Iterable[str]) -> Markup:
     return Markup(" ").join(frames[fact.endswith("+")].format(fact) for fact in facts)
 
 
+def moment(text: str | None) -> str:
+    """Return a time in ISO 8601 as people read it, a dash for none.
+
+    Examples
+    --------
+    >>> moment("2026-11-25T11:40:18+00:00"), moment(None)
+    ('2026-11-25 11:40', '-')
+    """
+    return text[:16].replace("T", " ") if text else "-"
+
+
 def page(template: str, /, **values: object) -> HTMLResponse:
     """Return a template's text as an answer that nobody keeps."""
     text = _TEMPLATES.get_template(template).render(**values)
@@ -53,6 +64,6 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters.update(u=path_part, meta=meta)
+_TEMPLATES.filters.update(u=path_part, meta=meta, moment=moment)
 _STAMP = max(int(path.stat().st_mtime) for path in STATIC.iterdir())
 _TEMPLATES.globals.update(place="", query="", bad=False, stamp=f"{version('nearline')}-{_STAMP}")
