@@ -20,8 +20,8 @@ from streams.settings import Settings
 from tests.integration import oracle
 from tests.streams.steps import watch
 
-VARIABLES = {"NEARLINE_SESSION_TIMEOUT_S": "6", "NEARLINE_PAGE_INTERVAL_S": "60"}
-"""An interval in which nothing is paid unless somebody new has the partition."""
+VARIABLES = {"NEARLINE_GROUP_INSTANCE_ID": "one", "NEARLINE_PAGE_INTERVAL_S": "60"}
+"""A place that is back at once after a kill; an interval in which only who has the partition anew pays."""
 
 
 @pytest.mark.slow
