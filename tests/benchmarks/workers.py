@@ -35,7 +35,7 @@ class MeteredWorker(WorkerProcess):
         seen = self.exposition()
         cpu = {
             (s.labels["kind"], s.labels["name"]): s.value
-            for s in seen._samples
+            for s in seen.samples
             if s.name == "nearline_bench_cpu_seconds"
         }
         return Reading(
