@@ -8,7 +8,7 @@ SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 FRESH = f'sum by (le) (rate(nearline_freshness_seconds_bucket{{stage="viewers"}}[{WINDOW}]))'
 HITS = "sum by (model) (increase(nearline_prequential_hits_total[1h]))"
 TESTED = "sum by (model) (increase(nearline_prequential_tested_total[1h]))"
-REJECTED = f"sum(rate(nearline_dead_letters_total[{WINDOW}]))"
+REJECTED = f"(sum(rate(nearline_dead_letters_total[{WINDOW}])) or vector(0))"
 EVENTS = f'sum(rate(nearline_events_total{{stage="viewers"}}[{WINDOW}]))'
 PARTS = f"histogram_quantile(0.99, sum by (le, stage, step) (rate(nearline_batch_seconds_bucket[{WINDOW}])))"
 ANSWERS = (
