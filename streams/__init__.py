@@ -86,7 +86,7 @@ Versions of the model side by side: `streams.register` (which there are), `strea
 operator does).
 
 Over HTTP: `streams.serve`, a process of its own that reads what the stages published.
-Search: `streams.title_index`. Who is who: `streams.sign_in`.
+Search: `streams.title_index`. Who is who: `streams.sign_in`, `streams.households`, `streams.tenants`.
 
 Experiments: `streams.experiments` (which there are, for every worker), `streams.experiment_admin` (what the
 experimenter does), `streams.treating` (whose list is made how), `streams.experiment_power`,

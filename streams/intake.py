@@ -92,14 +92,23 @@ class Clerk:
         Which partition of how many: a viewer elsewhere would be learned by two workers.
     is_hot
         Whether a viewer was checked before; hashing a key costs more than decoding the event.
+    whose
+        Returns the event with the viewer whose it is; raises `DecodeError` if it is nobody's here.
     """
 
     def __init__(
-        self, judge: Judge, *, stage: str, partition: int, partitions: int, is_hot: Callable[[str], bool]
+        self,
+        judge: Judge,
+        *,
+        stage: str,
+        partition: int,
+        partitions: int,
+        is_hot: Callable[[str], bool],
+        whose: Callable[[Event], Event] = lambda event: event,
     ) -> None:
         self._judge, self._stage = judge, stage
         self._partition, self._partitions = partition, partitions
-        self._is_hot = is_hot
+        self._is_hot, self._whose = is_hot, whose
 
     def read(self, records: Sequence[Record]) -> Intake:
         """Decode, check and judge a batch, in order."""
@@ -109,9 +118,11 @@ class Clerk:
             try:
                 event = decode_event(record.value, record.headers or _NO_HEADERS)
                 check_key(event, record.key)
-                if event.viewer_id not in checked:
+                account = event.viewer_id
+                event = self._whose(event)
+                if account not in checked:
                     self._check_partition(event.viewer_id, record)
-                    checked.add(event.viewer_id)
+                    checked.add(account)
             except DecodeError as error:
                 out.dead_letters.append(rejected(record, error, stage=self._stage))
                 continue

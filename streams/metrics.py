@@ -42,6 +42,7 @@ disk_free_bytes                  gauge                        room left on the d
 disk_bytes                       gauge                        size of that disk
 publishes                        gauge      version           1: its pages go out; 0: a shadow
 build_info                       gauge      version           always 1
+tenant                           gauge      tenant            always 1, where there is one
 ===============================  =========  ================  ==========================================
 
 Beside these stand the process's own: ``process_cpu_seconds_total``, ``process_resident_memory_bytes``,
@@ -231,8 +232,14 @@ class Metrics:
         self.disk_free = self._gauge("disk_free_bytes", "Room left on the disk of the databases.")
         self.disk = self._gauge("disk_bytes", "Size of the disk of the databases.")
         self.publishes = self._gauge("publishes", "Whether this model version publishes.", ("version",))
+        self.tenant = self._gauge("tenant", "Whose installation this is.", ("tenant",))
         self._gauge("build_info", "Always 1.", ("version",)).labels(version).set(1)
         ProcessCollector(registry=self.registry)
+
+    def name(self, tenant: str | None) -> None:
+        """Say whose metrics these are."""
+        if tenant is not None:
+            self.tenant.labels(tenant).set(1)
 
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format."""

@@ -73,5 +73,6 @@ def build_results_worker(settings: Settings, *, failpoint: Failpoint = no_failpo
         return experiments.plan
 
     metrics = Metrics(version=version("nearline"))
+    metrics.name(settings.tenant)
     specs = [results_spec(own, plan), decisions_spec(own, plan)]
     return ResultsWorker(build_app(own, specs, metrics, failpoint=failpoint), (experiments,), metrics)

@@ -119,6 +119,7 @@ class WorkerProcess:
             "NEARLINE_TITLE_SHARDS": str(settings.title_shards),
             "NEARLINE_CHECK_CRCS": str(settings.check_crcs),
             "NEARLINE_LOG_FORMAT": "json",
+            **({"NEARLINE_TENANT": settings.tenant} if settings.tenant else {}),
             **(variables or {}),
         }
         self._process: subprocess.Popen[bytes] | None = None

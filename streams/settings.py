@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableError
 
@@ -22,6 +22,7 @@ from schemas.topics import TopicSpec, named, prefixed
 from schemas.versions import FIRST_VERSION
 from streams.errors import SettingsError
 from streams.serve.settings import ServeSettings
+from streams.tenants import apart
 from streams.variables import PREFIX, leaves, lists_read, refuse_unknown, variable
 
 
@@ -60,6 +61,12 @@ class Settings(BaseSettings):
 
     topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,100}$")
     """Put before every topic name, so that environments can share a cluster. Default: none."""
+
+    tenant: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")
+    """Whose installation this is, among several; begins prefix, group and folder. Default: the only one."""
+
+    profiles: bool = False
+    """Whether an event's profile is a viewer of its own, `viewer:profile`. Default: one taste an account."""
 
     model_version: str = Field(FIRST_VERSION, pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")
     """Version of the model that this worker learns, with group, state and internal topics of its own."""
@@ -151,6 +158,13 @@ class Settings(BaseSettings):
     """Every hyper-parameter (NEARLINE_MODEL__COWATCH__WINDOW=20); online_models/config.py says why which."""
 
     _chosen: frozenset[str] = PrivateAttr(default=frozenset())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_tenant(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Keep a tenant's names apart from all others'."""
+        names = ("topic_prefix", "group", "state_dir")
+        return apart(values, defaults={name: cls.model_fields[name].default for name in names})
 
     @field_validator("kafka")
     @classmethod

@@ -108,6 +108,7 @@ def history_of(viewers: ViewerTable, one: SignedIn) -> History | None:
         viewer_id=event.known_as,
         event_time_ms=one.at,
         tenant_id=event.tenant_id,
+        profile_id=event.profile_id,
         country=event.country,
         liked=tuple(liked[-MOST_LIKED:]),
         rejected=tuple(turned_down),

@@ -27,6 +27,7 @@ from streams import audience_rows, partition_rows, sightings, taught
 from streams.applied import APPLIED_KEY, unpack_applied
 from streams.changelog import RESTORER, ends
 from streams.errors import StateError
+from streams.households import account_of
 from streams.kafka_clients import OFFSET_BEGINNING, consumer
 from streams.local_state import Place, places, reading
 from streams.partition_rows import is_reserved
@@ -224,7 +225,9 @@ def _homes(settings: Settings, place: Place, store: Store) -> Iterator[str]:
     if place.kind.stage == "viewers":
         count = partitions_of(settings, place.kind.source)
         astray = sum(
-            partition_for(key, count) != place.partition for key, _ in store.scan() if not is_reserved(key)
+            partition_for(_account(key, settings), count) != place.partition
+            for key, _ in store.scan()
+            if not is_reserved(key)
         )
     else:
         keys = [title_key(key.decode(errors="replace")) for key, _ in store.scan() if not is_reserved(key)]
@@ -232,6 +235,11 @@ def _homes(settings: Settings, place: Place, store: Store) -> Iterator[str]:
         astray = int((homes != place.partition).sum())
     if astray:
         yield f"{astray} rows belong to another partition"
+
+
+def _account(key: bytes, settings: Settings) -> bytes:
+    """Return what a viewer's events are keyed by."""
+    return account_of(key.decode(errors="replace"), profiles=settings.profiles).encode()
 
 
 def _compare(settings: Settings, place: Place, store: Store, verdict: Verdict) -> None:

@@ -25,6 +25,7 @@ from schemas import topics
 from streams import partition_rows, viewer_rows
 from streams.budget import Budget, BudgetedStep, Clock, Debt, Moved, latest
 from streams.handover import Handover
+from streams.households import Households
 from streams.intake import Clerk, Intake
 from streams.lead import LATE_MS, Lead
 from streams.metrics import Metrics
@@ -133,6 +134,7 @@ class ViewersStep(BudgetedStep):
             partition=partition,
             partitions=stage.partitions,
             is_hot=lambda viewer: self._side.viewers.slot(viewer) is not None,
+            whose=Households(settings.tenant, profiles=settings.profiles),
         )
         self._pages = PageEncoder(
             stage.replica.titles,

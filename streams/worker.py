@@ -73,6 +73,7 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
     """Put a worker together; `failpoint` is called between effects, for tests."""
     partitions = partitions_of(settings)
     metrics = Metrics(version=version("nearline"))
+    metrics.name(settings.tenant)
     metrics.watch_disk(settings.state_folder)
     replica = Replica(
         settings,

@@ -194,7 +194,8 @@ def test_what_is_generated_is_current() -> None:
 def test_every_metric_is_looked_at() -> None:
     """What nobody looks at is no metric: each is on the dashboard or in an alert, or only informs."""
     text = (ROOT / "deploy/observability/alerts.yml").read_text(encoding="utf-8") + str(dashboard())
-    informing = {"build_info", "applied_offset", "end_offset", "restore_rows_total", "restore_seconds",
+    informing = {"build_info", "tenant", "applied_offset", "end_offset", "restore_rows_total",
+    "restore_seconds",
                  "queued_bytes", "prequential_hit_rate"}  # fmt: skip
     rows = re.findall(r"^(\w+) +(?:counter|gauge|histogram) ", metrics.__doc__ or "", re.MULTILINE)
     silent = {name for name in rows if f"nearline_{name}" not in text} - informing

@@ -152,6 +152,7 @@ def run(settings: Settings) -> int:
     """
     check_access(settings)
     metrics = Metrics(version=version("nearline"))
+    metrics.name(settings.tenant)
     metrics.watch_disk(settings.state_folder)
     with bound(settings.serve.host, settings.serve.port) as listening:
         mirror = Mirror(settings, metrics)
