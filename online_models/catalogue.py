@@ -8,6 +8,7 @@ one.
 
 from dataclasses import dataclass, field
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from online_models import snapshots
 from online_models.kernels.layout import F4, I4, I8, U1
+from online_models.title_facts import TitleFacts
 from online_models.title_tags import TitleTags, labels_of, year_of
 from online_models.titles import TitleTable
 from schemas import Title
@@ -69,8 +71,11 @@ class Catalogue:
 
     Attributes
     ----------
-    tags
-        What titles are about; a title that was withdrawn keeps its tags, since some have watched it.
+    tags, facts
+        What titles are about, and their names, series and times of release; a title that was withdrawn keeps
+        them, since some have watched it.
+    lock
+        Held while these are written; who reads all of them holds it, too.
     labelled
         Every title with its tags, in the order in which they were said; the last word counts. It only grows,
         so that others can follow it.
@@ -97,12 +102,19 @@ class Catalogue:
         self._listed: NDArray[np.int8] = np.zeros(0, np.int8)
         self._countries: dict[int, frozenset[int]] = {}
         self.tags = TitleTags()
+        self.facts = TitleFacts()
+        self.lock = Lock()
         self.labelled: list[tuple[str, tuple[str, ...]]] = []
         self._version = 0
         self._guards = _Guards()
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_guards": _Guards()}  # no state: worked out again where it is needed
+        state = self.__dict__ | {"_guards": _Guards()}  # no state: worked out again where it is needed
+        del state["lock"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, lock=Lock())
 
     def put(self, title: Title) -> None:
         """Take a title's newest record over."""
@@ -122,12 +134,14 @@ class Catalogue:
         self._countries.pop(row, None)
         if window.countries:
             self._countries[row] = frozenset(map(country_code, window.countries))
-        self.tags.put(row, title)
+        with self.lock:
+            self.tags.put(row, title)
+            self.facts.put(row, title)
         self._version += 1
 
     @property
     def version(self) -> int:
-        """How often it has changed."""
+        """Number that grows whenever the catalogue changes."""
         return self._version
 
     @property
@@ -183,7 +197,9 @@ class Catalogue:
         """Return guards and tags as bytes (:mod:`online_models.snapshots`), without the titles."""
         countries = {row: sorted(codes) for row, codes in sorted(self._countries.items())}
         facts, arrays = self.tags.state()
-        arrays |= {name: getattr(self, name) for name in _COLUMNS}
+        more_facts, more_arrays = self.facts.state()
+        arrays |= {name: getattr(self, name) for name in _COLUMNS} | more_arrays
+        facts |= more_facts
         return snapshots.pack("Catalogue", {"countries": countries, **facts}, arrays)
 
     @classmethod
@@ -195,6 +211,7 @@ class Catalogue:
             setattr(out, name, arrays[name])
         out._countries = {int(row): frozenset(codes) for row, codes in facts["countries"].items()}
         out.tags = TitleTags.from_state(facts, arrays)
+        out.facts = TitleFacts.from_state(facts, arrays)
         return out
 
     def _fresh(self, state: tuple[int, int, int], now_ms: int) -> _Guards:

@@ -21,7 +21,7 @@ thumb down         rejected (2): what was counted is taken back, the title leave
 stars              >= 4 liked (1), <= 2 rejected (1); between them known: never shown again
 onboarding         liked (.5)
 history            liked (1) or rejected (.5) by the viewer; titles have counted it already
-my list            a wish (.5) that moves the counters only
+my list            a wish (.5) that moves the counters only; the list itself is kept for pages
 search, clicked    a bonus if it is watched
 impression         three without a play: faintly rejected (.05), on the viewer's list only
 =================  =====================================================================================
@@ -72,6 +72,8 @@ class Action(IntEnum):
     SKIPPED = 12
     SIGHTED = 13
     SOUGHT = 14
+    UNLISTED = 15
+    """It was taken off the viewer's own list."""
 
 
 _ENDS = {
@@ -175,7 +177,8 @@ class Judge:
 
     def _my_list(self, event: ev.MyList) -> tuple[Verdict, ...]:
         added = event.action is ev.ListAction.ADD
-        return (Verdict(event.title_id, Action.TOUCH, self.config.wish),) if added else ()
+        action, weight = (Action.TOUCH, self.config.wish) if added else (Action.UNLISTED, 0.0)
+        return (Verdict(event.title_id, action, weight),)
 
     def _preferences(self, event: ev.Preferences) -> tuple[Verdict, ...]:
         return tuple(Verdict(title, Action.POSITIVE, self.config.wish) for title in event.liked_titles)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models import snapshots
-from online_models.catalogue import Catalogue, country_code
+from online_models.catalogue import Catalogue
 from online_models.config import EXPERTS, ModelConfig
 from online_models.errors import NoSnapshotError
 from online_models.feedback import Judge
@@ -15,12 +15,17 @@ from online_models.kernels.layout import F4, F8, I4, Signals
 from online_models.kernels.rank import hide_known
 from online_models.kernels.reward_layout import JUDGEMENTS
 from online_models.kernels.trial import RANKINGS, prequential
-from online_models.stated import take
+from online_models.page.builder import page_of
+from online_models.page.config import PageConfig
+from online_models.page.phrases import language_of
+from online_models.page.shelves import Shelves
+from online_models.stated import take_all
 from online_models.title_side import TitleSide
 from online_models.titles import TitleTable
 from online_models.viewer_side import Columns, ViewerSide, blank_signals, columns
 from online_models.viewers import ViewerTable, hash_ids
-from schemas import Event, Preferences, Title
+from schemas import Event, Title
+from schemas.lists import Row
 
 if TYPE_CHECKING:
     from river.reco.base import Ranker
@@ -46,6 +51,8 @@ class Recommender:
     experts
         Guests: River rankers, or their dotted names, as further experts of the blend
         (:mod:`online_models.guest_experts`). A hundred times slower, and without snapshots.
+    page
+        What a page shall be.
 
     Raises
     ------
@@ -79,12 +86,15 @@ class Recommender:
         *,
         seed: int = 0,
         experts: Sequence["str | Ranker"] = (),
+        page: PageConfig | None = None,
     ) -> None:
         self.config = config or ModelConfig()
+        self.page_config = page or PageConfig()
         self.titles = TitleTable(self.config, seed=seed)
         self.catalogue = Catalogue(self.titles)
         self.viewers = ViewerSide(self.titles, self.catalogue, seed=seed)
         self.title_side = TitleSide(self.titles)
+        self.shelves = Shelves(self.titles, self.catalogue, self.page_config)
         self.judge = Judge(self.config.reward)
         self._newest = 0
         self._guests = None
@@ -118,7 +128,7 @@ class Recommender:
                 ids.append(f"{event.event_id}\0{n}" if n else event.event_id)
         if verdicts:
             self.prequential(columns(verdicts, hash_ids(ids)))
-        self._set_attributes(batch)
+        take_all(self.viewers.viewers, batch)
 
     def prequential(self, batch: Columns, tested: Sequence[bool] | I4 | None = None) -> F8:
         """Test, then learn, event by event.
@@ -192,6 +202,17 @@ class Recommender:
         worst = (np.inf, len(place))
         return sorted(set(titles), key=lambda t: (*((-score[t], place[t]) if t in score else worst), t))
 
+    def page(
+        self, viewer: str, now_ms: int | None = None, *, n: int = 20, language: str | None = None
+    ) -> tuple[Row, ...]:
+        """Return a viewer's home page, rows of ``n`` titles at most. Changes nothing.
+
+        Headings are in the language given, else in the first of the viewer's own that there are messages in.
+        """
+        side, slot = self._with(viewer)
+        spoken = language or language_of(int(side.viewers.arrays.language[slot]))
+        return page_of(side, self.shelves, slot, self._now(now_ms), length=n, language=spoken)
+
     def snapshot(self) -> bytes:
         """Return the model as bytes (:mod:`online_models.snapshots`). Changes nothing.
 
@@ -238,6 +259,7 @@ class Recommender:
         out.viewers = ViewerSide.over(viewers, out.catalogue)
         out.viewers.blending.load(found.arrays.get("weights", np.zeros(0)))
         out.title_side = TitleSide(titles)
+        out.shelves = Shelves(titles, out.catalogue, out.page_config)
         out._newest = found.facts["newest"]
         return out
 
@@ -273,15 +295,3 @@ class Recommender:
             return self.viewers, slot
         passing = ViewerSide(self.titles, self.catalogue, seed=self.titles.seed, slots=1)
         return passing, int(passing.viewers.acquire([viewer])[0])
-
-    def _set_attributes(self, events: Sequence[Event]) -> None:
-        table = self.viewers.viewers
-        for event in events:
-            told = isinstance(event, Preferences)
-            if not told and (event.country is None or table.slot(event.viewer_id) is None):
-                continue
-            slot = int(table.acquire([event.viewer_id])[0])
-            if event.country is not None:
-                table.arrays.country[slot] = country_code(event.country)
-            if isinstance(event, Preferences):
-                take(table.arrays, slot, event)

@@ -5,7 +5,14 @@ A version that was ever written stays as it is; :mod:`online_models.row_versions
 
 from online_models.config import ModelConfig
 from online_models.kernels.layout import RING, STATED
-from online_models.kernels.reward_layout import JUDGEMENT, JUDGEMENTS, REJECTIONS, SHOWN
+from online_models.kernels.reward_layout import (
+    JUDGEMENT,
+    JUDGEMENTS,
+    LOVED_TITLES,
+    REJECTIONS,
+    SHOWN,
+    WISHES,
+)
 from online_models.row_versions import Fields, RowVersions
 
 __all__ = ["TITLE_ROWS", "VIEWER_ROWS"]
@@ -50,8 +57,23 @@ def _viewer_4(config: ModelConfig) -> Fields:
     return [*_viewer_3(config), ("stated", "<u8", (STATED,))]
 
 
+def _viewer_5(config: ModelConfig) -> Fields:
+    return [
+        *_viewer_4(config),
+        ("language", "<u2"),
+        ("wished", "<u8", (WISHES,)),
+        ("loved", "<u8", (LOVED_TITLES,)),
+        ("loved_at", "<u4", (LOVED_TITLES,)),
+        ("loved_weight", "<f4", (LOVED_TITLES,)),
+    ]
+
+
 VIEWER_ROWS = (
-    RowVersions("a viewer's row", _viewer_1, entry=8).then(_viewer_2).then(_viewer_3).then(_viewer_4)
+    RowVersions("a viewer's row", _viewer_1, entry=8)
+    .then(_viewer_2)
+    .then(_viewer_3)
+    .then(_viewer_4)
+    .then(_viewer_5)
 )
 """A viewer's packed row: little-endian, these fields, then the keys of known titles, oldest first."""
 

@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from online_models.catalogue import Catalogue, country_code
 from online_models.kernels.layout import F4, I4, STATED, U8, Viewers
+from online_models.page.phrases import language_code
 from online_models.viewer_arrays import NO_LIMIT
-from online_models.viewers import hash_ids
-from schemas import Preferences
+from online_models.viewers import ViewerTable, hash_ids
+from schemas import Event, Preferences
 
-__all__ = ["EVIDENCE", "LIFT", "Stated", "labels_of", "take"]
+__all__ = ["EVIDENCE", "LIFT", "Stated", "labels_of", "take", "take_all"]
 
 LIFT = 1.0
 """Log-odds of a title with one stated tag: three in a hundred become seven. Assumed: onboarding picks about
@@ -60,13 +61,39 @@ def take(viewers: Viewers, slot: int, event: Preferences) -> bool:
     stated = np.zeros(STATED, np.uint64)
     labels = labels_of(event)
     stated[: len(labels)] = hash_ids(labels)
-    same = viewers.limit[slot] == limit and np.array_equal(viewers.stated[slot], stated)
+    language = language_code(event.languages)
+    same = viewers.limit[slot] == limit and viewers.language[slot] == language
+    same = same and np.array_equal(viewers.stated[slot], stated)
     if event.country is not None and not (same and viewers.country[slot]):
         same = same and viewers.country[slot] == country_code(event.country)
         viewers.country[slot] = country_code(event.country)
-    viewers.limit[slot] = limit
+    viewers.limit[slot], viewers.language[slot] = limit, language
     viewers.stated[slot] = stated
     return not same
+
+
+def take_all(table: ViewerTable, events: Sequence[Event]) -> None:
+    """Take over what events say of their viewers, in order; a country alone makes no viewer.
+
+    Examples
+    --------
+    >>> from online_models.config import ModelConfig
+    >>> from online_models.titles import TitleTable
+    >>> table = ViewerTable(ModelConfig(), TitleTable(ModelConfig()))
+    >>> about = {"event_id": "e", "viewer_id": "ada", "event_time_ms": 10**12}
+    >>> take_all(table, [Preferences(**about, maturity=12, languages=("hi",))])
+    >>> int(table.arrays.limit[0]), bytes(table.arrays.language[:1])
+    (12, b'hi')
+    """
+    for event in events:
+        told = isinstance(event, Preferences)
+        if not told and (event.country is None or table.slot(event.viewer_id) is None):
+            continue
+        slot = int(table.acquire([event.viewer_id])[0])
+        if event.country is not None:
+            table.arrays.country[slot] = country_code(event.country)
+        if isinstance(event, Preferences):
+            take(table.arrays, slot, event)
 
 
 class Stated:

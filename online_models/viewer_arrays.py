@@ -4,17 +4,26 @@ import numpy as np
 
 from online_models.config import ModelConfig
 from online_models.kernels.layout import CHUNK, RING, STATED, Viewers
-from online_models.kernels.reward_layout import BINS, BUCKETS, JUDGEMENT, JUDGEMENTS, REJECTIONS, SHOWN
+from online_models.kernels.reward_layout import (
+    BINS,
+    BUCKETS,
+    JUDGEMENT,
+    JUDGEMENTS,
+    LOVED_TITLES,
+    REJECTIONS,
+    SHOWN,
+    WISHES,
+)
 
 __all__ = ["NO_LIMIT", "NUMBERS", "SHARED", "TITLES", "blank"]
 
 NO_LIMIT = 255
 NUMBERS = (
     "limit", "country", "stated", "positives", "last_at", "seq", "ring_n", "acc", "ring", "taste",
-    "rejected_at", "rejected_weight", "judgement", "shown", "shown_n",
+    "rejected_at", "rejected_weight", "judgement", "shown", "shown_n", "loved_at", "loved_weight", "language",
 )  # fmt: skip
 """Arrays that are packed as they are."""
-TITLES = ("rejected", "judged")
+TITLES = ("rejected", "judged", "wished", "loved")
 """Rows of titles, -1 for none: packed as keys, 0 for none."""
 SHARED = ("chunk", "prev", "free", "pool", "watch_time", "watch_moved")
 """What is nobody's slot."""
@@ -44,6 +53,11 @@ def blank(config: ModelConfig, capacity: int, chunks: int) -> Viewers:
         judgement=np.zeros((capacity, JUDGEMENTS), JUDGEMENT),
         shown=np.zeros((capacity, SHOWN), np.uint32),
         shown_n=np.zeros((capacity, SHOWN), np.uint8),
+        wished=np.full((capacity, WISHES), -1, np.int32),
+        loved=np.full((capacity, LOVED_TITLES), -1, np.int32),
+        loved_at=np.zeros((capacity, LOVED_TITLES), np.uint32),
+        loved_weight=np.zeros((capacity, LOVED_TITLES), np.float32),
+        language=np.zeros(capacity, np.uint16),
         chunk=np.zeros((chunks, CHUNK), np.int32),
         prev=np.full(chunks, -1, np.int32),
         free=np.zeros(chunks, np.int32),

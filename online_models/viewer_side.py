@@ -1,6 +1,6 @@
 """What the viewers' side does with a batch: judge it, learn from it, and rank those it touched."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import compress
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from online_models.catalogue import Catalogue
 from online_models.feedback import Action, Verdict
 from online_models.kernels.blend import FACTORIZATION
 from online_models.kernels.judgement import PENDING
-from online_models.kernels.layout import F4, F8, I4, I8, U8, Feedback, Lists, Params, Shared, Signals
+from online_models.kernels.layout import F4, F8, I4, I8, U1, U8, Feedback, Lists, Params, Shared, Signals
 from online_models.kernels.observe import observe
 from online_models.kernels.rank import TASTE, blend_row, pick, represent_many
 from online_models.kernels.trial import RANKINGS, observe_tested
@@ -206,27 +206,33 @@ class ViewerSide:
 
     def rank(self, slots: I4, now_ms: int, n: int) -> Lists:
         """Return the best ``n`` titles of each viewer that the guards allow and the viewer does not have."""
-        shared = self.blending.shared(self.viewers.arrays, slots, now_ms)
-        size = shared.dense.shape[1]
         out = Lists(
             np.full((slots.size, n), -1, np.int32),
             np.zeros((slots.size, n), np.float32),
             np.zeros((slots.size, n), np.uint8),
         )
-        if size == 0 or n == 0:
-            return out
-        titles, viewers = self.titles.arrays, self.viewers.arrays
+        for a, b, block, mine in self.blocks(slots, now_ms) if n else ():
+            lists = Lists(out.title[a:b], out.score[a:b], out.reason[a:b])
+            pick(self.titles.arrays, self.viewers.arrays, self.params, slots[a:b], block, mine, now_ms, lists)
+        self.explain_stated(slots, out.title, out.reason)
+        return out
+
+    def blocks(self, slots: I4, now_ms: int) -> Iterator[tuple[int, int, F4, Shared]]:
+        """Yield viewers block by block: from, to, the factorization's score rows, and what they share.
+
+        The rows are room that the next block takes again. Nothing comes while there are no titles.
+        """
+        shared = self.blending.shared(self.viewers.arrays, slots, now_ms)
+        size = shared.dense.shape[1]
+        if size == 0:
+            return
         x = self._represent(slots, shared)
         rows = self._room(min(BLOCK, slots.size), size)
         for a in range(0, slots.size, BLOCK):
             b = min(a + BLOCK, slots.size)
-            block = np.matmul(x[a:b], titles.out[:size].T, out=rows[: b - a])
-            self.stated.add_to(block, viewers, slots[a:b])
-            mine = shared._replace(group=shared.group[a:b])
-            lists = Lists(out.title[a:b], out.score[a:b], out.reason[a:b])
-            pick(titles, viewers, self.params, slots[a:b], block, mine, now_ms, lists)
-        self._explain_stated(slots, out)
-        return out
+            block = np.matmul(x[a:b], self.titles.arrays.out[:size].T, out=rows[: b - a])
+            self.stated.add_to(block, self.viewers.arrays, slots[a:b])
+            yield a, b, block, shared._replace(group=shared.group[a:b])
 
     def score(self, slot: int, now_ms: int) -> F4:
         """Return the blended score of every row for one viewer; -inf where the guards forbid."""
@@ -239,12 +245,11 @@ class ViewerSide:
         row += shared.dense[0]
         return row
 
-    def _explain_stated(self, slots: I4, lists: Lists) -> None:
-        """Say that a title fits the taste where a viewer without a history has stated one of its tags."""
+    def explain_stated(self, slots: I4, titles: I4, reasons: U1) -> None:
+        """Say that titles [n, L] fit the taste of viewers without a history who stated one of their tags."""
         viewers = self.viewers.arrays
         for q in np.flatnonzero((viewers.stated[slots, 0] > 0) & (viewers.positives[slots] == 0)).tolist():
-            fits = self.stated.lifted(viewers, slots[q], lists.title[q])
-            lists.reason[q][fits] = TASTE
+            reasons[q][self.stated.lifted(viewers, slots[q], titles[q])] = TASTE
 
     def _room_for(self, feedback: Feedback) -> Signals:
         """Allocate signals for a batch and for all that its viewers may turn out to have abandoned."""

@@ -135,7 +135,9 @@ class ViewerTable:
         for name in TITLES:
             rows = getattr(a, name)[slots]
             heads[name] = np.where(rows >= 0, self.titles.arrays.key[rows], np.uint64(0))
-        if not all(np.isfinite(heads[name]).all() for name in ("taste", "acc", "rejected_weight")):
+        if not all(
+            np.isfinite(heads[name]).all() for name in ("taste", "acc", "rejected_weight", "loved_weight")
+        ):
             msg = "a viewer's row is not finite after learning"
             raise NonFiniteRowError(msg)
         starts = np.concatenate(([0], np.cumsum(heads["known"], dtype=np.int64)))

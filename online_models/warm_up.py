@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from online_models.config import ModelConfig
-from online_models.kernels.encode import SCORE_BYTES, Fragments, encode_items
+from online_models.kernels.encode import SCORE_BYTES, Fragments, Parts, encode_pages
+from online_models.kernels.page_layout import KINDS, Pages
+from online_models.page.builder import build, listed
 from online_models.recommender import Recommender
 from online_models.title_side import shard_of
 from online_models.titles import TitleTable
-from online_models.viewer_side import Columns
+from online_models.viewer_side import Columns, Lists
 from online_models.viewers import ViewerTable, hash_ids
 
 __all__ = ["STEPS", "warm_up"]
@@ -35,13 +37,28 @@ def learn_apart() -> None:
 
 
 def rank_and_score() -> None:
-    """Make lists, and the scores behind them, and write the lists as bytes."""
+    """Make lists and pages, and the scores behind them, and write them as bytes."""
     model = small_world()
     model.score("a")
-    lists = model.viewers.rank(np.arange(2, dtype=np.int32), 0, 3)
-    text, room = np.zeros(8, np.uint8), np.zeros(8 * SCORE_BYTES, np.uint8)
-    nothing = Fragments(text, np.zeros((8, 2), np.int64), text, np.zeros(8, np.int64))
-    encode_items(lists, nothing, room, np.zeros(2, np.int64))
+    slots = np.arange(2, dtype=np.int32)
+    pages = build(model.viewers, model.shelves, slots, 0, 3)
+    encode_lists(model.viewers.rank(slots, 0, 3))
+    encode_blank(pages)
+
+
+def encode_lists(lists: Lists) -> None:
+    """Write lists."""
+    encode_blank(listed(lists))
+
+
+def encode_blank(pages: Pages) -> None:
+    """Write pages out of empty fragments."""
+    text, none = np.zeros(8, np.uint8), np.zeros(64, np.int64)
+    numbers = np.zeros(pages.kind.shape, np.int32)
+    parts = Parts(numbers, numbers, np.zeros(KINDS, np.uint8))
+    room = np.zeros(pages.title.size * (SCORE_BYTES + 1) + 8 * pages.kind.size, np.uint8)
+    fragments = Fragments(text, np.zeros((8, 2), np.int64), text, none, text, none)
+    encode_pages(pages, parts, fragments, room, np.zeros(pages.kind.shape[0], np.int64))
 
 
 def pack_and_restore() -> None:

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from schemas.fields import (
     Id,
     Label,
+    Labels,
     Offset,
     Propensity,
     SchemaVersion,
@@ -60,7 +61,8 @@ class Item(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     title_id
         The title.
     score
-        The ranking's score, higher is better; comparable inside one list only.
+        How well it fits the viewer, higher is better; comparable inside one page only. The order of the
+        items is their row's own: by recency, diversity, trend.
     reason
         Why it is here; absent: the row's reason.
     artwork
@@ -90,9 +92,11 @@ class Row(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     kind
         What kind of row.
     title
-        Heading, where the kind alone does not say it (a genre's name); clients translate it.
+        Heading in the page's language.
     title_id
-        The title that the row refers to (`because_you_watched`).
+        The title that the row refers to (`because_you_watched`, `because_you_liked`).
+    tags
+        What all of its titles have, as ``kind:value`` in the catalogue's words (`genre`).
     reason
         Why the row's titles are here, where an item does not say otherwise.
     items
@@ -102,6 +106,7 @@ class Row(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     kind: RowKind
     title: Text | None = None
     title_id: Id | None = None
+    tags: Labels = ()
     reason: ItemReason | None = None
     items: Annotated[tuple[Item, ...], Meta(max_length=1000)]
 
@@ -123,6 +128,8 @@ class Home(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         From when on the page should not be shown any more.
     model_version
         Name of the version of the model and fingerprint of its configuration, `name@fingerprint`.
+    language
+        Language of the headings as a BCP 47 tag; absent: English.
     source
         The event that caused the page.
     rows
@@ -137,9 +144,25 @@ class Home(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     generated_at_ms: TimeMs
     expires_at_ms: TimeMs
     model_version: Id
+    language: Label | None = None
     source: Source
     rows: Annotated[tuple[Row, ...], Meta(max_length=100)]
     schema_version: SchemaVersion = 1
+
+    def items_of(self, kind: RowKind) -> tuple[Item, ...]:
+        """Return the titles of the first row of a kind, none where there is no such row.
+
+        Examples
+        --------
+        >>> row = Row(kind=RowKind.TOP_PICKS, items=(Item(title_id="a", score=1.0),))
+        >>> about = {"viewer_id": "v", "list_id": "l", "seq": 1, "model_version": "m"}
+        >>> at = {"generated_at_ms": 0, "expires_at_ms": 0}
+        >>> source = Source(topic="t", partition=0, offset=0)
+        >>> home = Home(**about, **at, source=source, rows=(row,))
+        >>> [i.title_id for i in home.items_of(RowKind.TOP_PICKS)], home.items_of(RowKind.MY_LIST)
+        (['a'], ())
+        """
+        return next((row.items for row in self.rows if row.kind is kind), ())
 
 
 def list_id(partition: int, offset: int, seq: int) -> str:

@@ -1,4 +1,8 @@
-"""Home pages as bytes: heads formatted once a list, items copied from fragments made once a title."""
+"""Home pages as bytes: a page's own head formatted, rows and items copied from fragments made once.
+
+A title's fragment is made when it comes, a row's heading when a page first needs it; both are kept for the
+partition, headings up to a bound.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,19 +10,22 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from online_models.kernels.encode import SCORE_BYTES, Fragments, encode_items
-from online_models.kernels.layout import I8, U1
+from online_models.catalogue import Catalogue
+from online_models.kernels.encode import SCORE_BYTES, Fragments, Parts, encode_pages
+from online_models.kernels.layout import I4, I8, U1
+from online_models.kernels.page_layout import EXPLORE, LIKED, NO_ROW, TAGS, WATCHED, Pages
+from online_models.page.kinds import KINDS, REASONS
+from online_models.page.phrases import DEFAULT, language_of, messages
+from online_models.page.words import Wording
 from online_models.titles import TitleTable
-from online_models.viewer_side import Lists
 from schemas.lists import list_id
-from schemas.vocabulary import ItemReason, RowKind
 
-_TAILS = (
-    b"}",  # taste: what the row says already
-    b',"reason":"%b"}' % ItemReason.CO_WATCH.encode(),
-    b',"reason":"%b"}' % ItemReason.TRENDING.encode(),
-)
-_END = b"]}]}"
+_END = b"]}"
+_TAILS = (b"}", *(b',"reason":"%b"}' % reason.encode() for reason in REASONS))
+_KEPT = 20_000
+"""Headings kept at most: 3 MB; all are made anew beyond."""
+_NAMED = (WATCHED, LIKED, TAGS)
+"""Kinds whose headings depend on more than the language."""
 
 
 class Cause(NamedTuple):
@@ -32,13 +39,60 @@ class Cause(NamedTuple):
     """Event time: what the page speaks of."""
 
 
+def numbered(seq: I8, slots: I4, floor: int) -> list[int]:
+    """Give each page its viewer's next number, above the floor, and keep the last one given.
+
+    Examples
+    --------
+    >>> seq = np.array([7, 0])
+    >>> numbered(seq, np.array([0, 1, 0], np.int32), 3), seq.tolist()
+    ([8, 4, 9], [9, 4])
+    """
+    last: dict[int, int] = {}
+    numbers = []
+    for slot, before in zip(slots.tolist(), seq[slots].tolist(), strict=True):
+        last[slot] = last.get(slot, max(before, floor)) + 1
+        numbers.append(last[slot])
+    seq[list(last)] = list(last.values())
+    return numbers
+
+
+class _Texts:
+    """Bytes end to end, each found under a key."""
+
+    def __init__(self, first: Sequence[bytes] = ()) -> None:
+        self.numbers: dict[object, int] = {}
+        self.bytes: U1 = np.frombuffer(b"".join(first), np.uint8)
+        self._ends = [0, *np.cumsum([len(text) for text in first]).tolist()]
+        self._fresh: list[bytes] = []
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def add(self, key: object, text: bytes) -> int:
+        """Keep a text and return its number."""
+        number = self.numbers[key] = len(self)
+        self._fresh.append(text)
+        self._ends.append(self._ends[-1] + len(text))
+        return number
+
+    def flat(self) -> tuple[U1, I8]:
+        """Return all texts, and where each begins and the last ends."""
+        if self._fresh:
+            more = np.frombuffer(b"".join(self._fresh), np.uint8)
+            self.bytes, self._fresh = np.concatenate((self.bytes, more)), []
+        return self.bytes, np.array(self._ends, np.int64)
+
+
 class PageEncoder:
-    """Write pages of one row (top picks) for one source partition.
+    """Write the pages of one source partition.
 
     Parameters
     ----------
     titles
-        Names of the rows on lists.
+        Ids of the rows on pages.
+    catalogue
+        Names of titles and tags.
     topic, partition
         The source, for provenance.
     model_version
@@ -49,65 +103,140 @@ class PageEncoder:
     Examples
     --------
     >>> from online_models.config import ModelConfig
+    >>> from online_models.page.builder import listed
+    >>> from online_models.viewer_side import Lists
     >>> from schemas.codec import decode_home
     >>> titles = TitleTable(ModelConfig()); rows = titles.intern(["a", "b"])
     >>> scores, reasons = np.array([[2.5, -0.125, 0]], "f4"), np.array([[1, 0, 0]], "u1")
     >>> lists = Lists(np.array([[1, 0, -1]], "i4"), scores, reasons)
-    >>> encoder = PageEncoder(titles, topic="viewing.events.v1", partition=3, model_version="m", ttl_ms=1000)
-    >>> page, = encoder.encode(lists, [Cause("ada", 7, 41, 10**12)])
+    >>> about = {"topic": "viewing.events.v1", "partition": 3, "model_version": "m", "ttl_ms": 1000}
+    >>> encoder = PageEncoder(titles, Catalogue(titles), **about)
+    >>> page, = encoder.encode(listed(lists), [Cause("ada", 7, 41, 10**12)], [0])
     >>> home = decode_home(page)
     >>> home.list_id, [(i.title_id, i.score) for i in home.rows[0].items]
     ('3-41-7', [('b', 2.5), ('a', -0.125)])
     """
 
     def __init__(
-        self, titles: TitleTable, *, topic: str, partition: int, model_version: str, ttl_ms: int
+        self,
+        titles: TitleTable,
+        catalogue: Catalogue,
+        *,
+        topic: str,
+        partition: int,
+        model_version: str,
+        ttl_ms: int,
     ) -> None:
-        self._titles = titles
+        self._titles, self._catalogue = titles, catalogue
         self._partition, self._ttl_ms = partition, ttl_ms
         self._names: U1 = np.zeros(0, np.uint8)
         self._span: I8 = np.zeros((0, 2), np.int64)
         self._nameless: list[int] = []
-        self._tails: U1 = np.frombuffer(b"".join(_TAILS), np.uint8)
-        self._tail_at: I8 = np.concatenate(([0], np.cumsum([len(t) for t in _TAILS])))
-        kind, reason = RowKind.TOP_PICKS.encode(), ItemReason.TASTE.encode()
-        self._middle = b',"model_version":%b,"source":{"topic":%b,"partition":%d,"offset":' % (
-            msgspec.json.encode(model_version),
+        self._heads, self._tails = _Texts(), _Texts(_TAILS)
+        self._reason: U1 = np.array([REASONS.index(kind.reason) for kind in KINDS], np.uint8)
+        self._model = b',"model_version":%b' % msgspec.json.encode(model_version)
+        self._source = b',"source":{"topic":%b,"partition":%d,"offset":' % (
             msgspec.json.encode(topic),
             partition,
         )
-        self._row = b'},"rows":[{"kind":"%b","reason":"%b","items":[' % (kind, reason)
 
-    def encode(self, lists: Lists, causes: Sequence[Cause]) -> list[bytes]:
-        """Return one page for each list, in order."""
+    def encode(self, pages: Pages, causes: Sequence[Cause], languages: Sequence[int]) -> list[bytes]:
+        """Return the bytes of each page, in order.
+
+        Parameters
+        ----------
+        pages
+            [n]
+        causes
+            What made each necessary.
+        languages
+            Code of each reader's language, 0 where unknown (`online_models.page.phrases`).
+        """
         self._fit()
-        out = np.empty(self._room(lists), np.uint8)
-        ends = np.empty(lists.title.shape[0], np.int64)
-        encode_items(lists, Fragments(self._names, self._span, self._tails, self._tail_at), out, ends)
-        items, ends_at = out.data, ends.tolist()
+        spoken = [language_of(code) for code in languages]
+        parts = Parts(self._head_numbers(pages, spoken), self._tail_numbers(pages), self._reason)
+        fragments = Fragments(self._names, self._span, *self._heads.flat(), *self._tails.flat())
+        out = np.empty(self._room(pages, parts, fragments), np.uint8)
+        ends = np.empty(len(causes), np.int64)
+        encode_pages(pages, parts, fragments, out, ends)
+        written, ends_at = out.data, ends.tolist()
         return [
-            b"".join((self._head(cause), items[a:b], _END))
-            for cause, a, b in zip(causes, [0, *ends_at][: len(ends_at)], ends_at, strict=True)
+            b"".join((self._page_head(cause, language), written[a:b], _END))
+            for cause, language, a, b in zip(
+                causes, spoken, [0, *ends_at][: len(ends_at)], ends_at, strict=True
+            )
         ]
 
-    def _head(self, cause: Cause) -> bytes:
-        return b'{"viewer_id":%b,"list_id":"%b","seq":%d,"generated_at_ms":%d,"expires_at_ms":%d%b%d%b' % (
-            msgspec.json.encode(cause.viewer_id),
-            list_id(self._partition, cause.offset, cause.seq).encode(),
-            cause.seq,
-            cause.time_ms,
-            cause.time_ms + self._ttl_ms,
-            self._middle,
-            cause.offset,
-            self._row,
+    def _page_head(self, cause: Cause, language: str) -> bytes:
+        return (
+            b'{"viewer_id":%b,"list_id":"%b","seq":%d,"generated_at_ms":%d,"expires_at_ms":%d%b%b%b%d%b'
+            % (
+                msgspec.json.encode(cause.viewer_id),
+                list_id(self._partition, cause.offset, cause.seq).encode(),
+                cause.seq,
+                cause.time_ms,
+                cause.time_ms + self._ttl_ms,
+                self._model,
+                b"" if language == DEFAULT else b',"language":"%b"' % language.encode(),
+                self._source,
+                cause.offset,
+                b'},"rows":[',
+            )
         )
 
-    def _room(self, lists: Lists) -> int:
-        """Return the most bytes that the items of all lists can take."""
-        listed = lists.title[lists.title >= 0]
-        names = self._span[listed]
-        rest = SCORE_BYTES + max(map(len, _TAILS)) + 1
-        return int((names[:, 1] - names[:, 0]).sum()) + listed.size * rest
+    def _head_numbers(self, pages: Pages, languages: Sequence[str]) -> I4:
+        """Return the number of each row's head, made if there is none yet."""
+        if len(self._heads) > _KEPT:
+            self._heads = _Texts()
+        out = np.zeros(pages.kind.shape, np.int32)
+        spoken = {language: n for n, language in enumerate(dict.fromkeys(languages))}
+        speaks = np.array([spoken[language] for language in languages], np.intp)
+        plain = np.zeros((len(spoken), NO_ROW + 1), np.int32)
+        met = np.unique(pages.kind)
+        for language, n in spoken.items():
+            for kind in met[(met != NO_ROW) & ~np.isin(met, _NAMED)].tolist():
+                plain[n, kind] = self._head(kind, (), language)
+        if speaks.size:
+            out[:] = plain[speaks[:, None], pages.kind]
+        for q, r in np.argwhere(np.isin(pages.kind, _NAMED)).tolist():
+            out[q, r] = self._head(int(pages.kind[q, r]), tuple(pages.arg[q, r].tolist()), languages[q])
+        return out
+
+    def _head(self, kind: int, arg: tuple[int, ...], language: str) -> int:
+        names = self._catalogue.facts.names
+        key = (kind, arg, language, names.get(arg[0]) if arg and kind != TAGS else None)
+        number = self._heads.numbers.get(key)
+        if number is None:
+            wording = Wording(self._titles.ids, names, self._catalogue.tag_names)
+            text = msgspec.json.encode(wording.head(kind, arg, messages(language)))
+            number = self._heads.add(key, text[: -len(_END)])
+        return number
+
+    def _tail_numbers(self, pages: Pages) -> I4:
+        """Return what follows the items of each row: nothing, or with what probability they were drawn."""
+        out = np.zeros(pages.kind.shape, np.int32)
+        if len(self._tails) > _KEPT:
+            self._tails = _Texts(_TAILS)
+        for q, r in np.argwhere(pages.kind == EXPLORE).tolist():
+            n = int(pages.candidates[q])
+            number = self._tails.numbers.get(n)
+            if number is None:
+                number = self._tails.add(n, b',"propensity":%b}' % msgspec.json.encode(1.0 / n))
+            out[q, r] = number
+        return out
+
+    def _room(self, pages: Pages, parts: Parts, fragments: Fragments) -> int:
+        """Return the most bytes that the rows of all pages can take."""
+        listed = pages.title[pages.title >= 0]
+        names = fragments.span[listed]
+        heads, tails = np.diff(fragments.head_at), np.diff(fragments.tail_at)
+        rows = pages.kind != NO_ROW
+        return (
+            int((names[:, 1] - names[:, 0]).sum())
+            + listed.size * (SCORE_BYTES + int(tails.max()) + 1)
+            + (int(heads[parts.head[rows]].sum()) if heads.size else 0)
+            + int(rows.sum()) * (len(_END) + 1)
+        )
 
     def _fit(self) -> None:
         """Encode the fragments of titles that came since, and of those that have got a name since."""

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableError
 
 from online_models.config import ModelConfig
+from online_models.page.config import PageConfig
 from schemas.topics import TopicSpec, named, prefixed
 from schemas.versions import FIRST_VERSION
 from streams.errors import SettingsError
@@ -124,7 +125,10 @@ class Settings(BaseSettings):
     """Share of events that are ranked before they are learned. Default .05: each costs one ranking."""
 
     list_length: int = Field(20, ge=1, le=200)
-    """Titles on a list. Default 20: interest is lost after 10 to 20 (Gomez-Uribe and Hunt, 2016)."""
+    """Titles in a row. Default 20: interest is lost after 10 to 20 (Gomez-Uribe and Hunt, 2016)."""
+
+    page: PageConfig = Field(default_factory=PageConfig)
+    """What a page shall be (NEARLINE_PAGE__ROWS=1: top picks alone); see online_models/page/config.py."""
 
     page_interval_s: float = Field(1.0, ge=0.0, le=60.0)
     """Least seconds between a viewer's pages: a first change is published at once, what follows is owed until

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from online_models import watch_time
 from online_models.feedback import Action, Judge
-from online_models.kernels.layout import I4, Feedback, Signals
+from online_models.kernels.layout import Feedback, Signals
+from online_models.page.builder import build
+from online_models.page.shelves import Shelves
 from online_models.rows import VIEWER_ROWS
 from online_models.stated import take
 from online_models.viewer_side import ViewerSide
@@ -29,7 +31,7 @@ from streams.households import Households
 from streams.intake import Clerk, Intake
 from streams.lead import LATE_MS, Lead
 from streams.metrics import Metrics
-from streams.pages import Cause, PageEncoder
+from streams.pages import Cause, PageEncoder, numbered
 from streams.quality import Quality
 from streams.replica import Replica
 from streams.settings import Settings
@@ -75,6 +77,7 @@ class ViewersStage:
         self.versions = versions or OneVersion()
         self.settings, self.replica, self.partitions = settings, replica, partitions
         self.metrics = metrics
+        self.shelves = Shelves(replica.titles, replica.catalogue, settings.page)
         self.quality = Quality(metrics)
         self.handover = Handover(settings)
         self.lead = Lead(replica, settings.lead_events, metrics, partitions=partitions)
@@ -138,6 +141,7 @@ class ViewersStep(BudgetedStep):
         )
         self._pages = PageEncoder(
             stage.replica.titles,
+            stage.replica.catalogue,
             topic=settings.topic(topics.EVENTS),
             partition=partition,
             model_version=settings.provenance,
@@ -254,37 +258,32 @@ class ViewersStep(BudgetedStep):
     def _moved(
         self, feedback: Feedback, signals: Signals, fresh: NDArray[np.bool_], offsets: Sequence[int]
     ) -> list[Moved]:
-        """Return the verdicts that changed taste or known titles; all news, where every event gets a page."""
+        """Return the verdicts that ask for a page: of a plain list, those on taste and known titles."""
         came_to = signals.action[: feedback.action.size]
         news = fresh & (feedback.action != Action.SIGHTED)
-        moving = news if self._settings.list_per_event else np.isin(came_to, _MOVING)
+        if self._settings.list_per_event:
+            moving = news
+        elif self._settings.page.plain:
+            moving = np.isin(came_to, _MOVING)
+        else:
+            moving = news & ~np.isin(feedback.action, (Action.SOUGHT, Action.NOTHING))
         at = np.flatnonzero(moving)
         caused = map(offsets.__getitem__, at.tolist())
         return list(zip(feedback.viewer[at].tolist(), caused, feedback.at[at].tolist(), strict=True))
 
     def _refresh(self, moved: Sequence[Moved], now_ms: int, out: Outcome) -> None:
-        """Rank the moved viewers and write their pages."""
-        ids = self._side.viewers.ids
+        """Build the moved viewers' pages and write them."""
+        viewers = self._side.viewers
         slots = np.fromiter((slot for slot, _, _ in moved), np.int32, len(moved))
-        lists = self._side.rank(slots, now_ms, self._settings.list_length)
+        built = build(self._side, self._stage.shelves, slots, now_ms, self._settings.list_length)
+        seqs = numbered(viewers.arrays.seq, slots, self.floor)
         causes = [
-            Cause(ids[slot], seq, offset, when)
-            for (slot, offset, when), seq in zip(moved, self._numbered(slots), strict=True)
+            Cause(viewers.ids[slot], seq, offset, when)
+            for (slot, offset, when), seq in zip(moved, seqs, strict=True)
         ]
-        pages = self._pages.encode(lists, causes)
+        pages = self._pages.encode(built, causes, viewers.arrays.language[slots].tolist())
         out.outputs[self._settings.topic(topics.HOME), self._partition] = [
             {"key": cause.viewer_id.encode(), "value": page}
             for cause, page in zip(causes, pages, strict=True)
         ]
         self._stage.metrics.lists.inc(len(pages))
-
-    def _numbered(self, slots: I4) -> list[int]:
-        """Give each page its viewer's next number."""
-        seq = self._side.viewers.arrays.seq
-        last: dict[int, int] = {}
-        numbers = []
-        for slot, before in zip(slots.tolist(), seq[slots].tolist(), strict=True):
-            last[slot] = last.get(slot, max(before, self.floor)) + 1
-            numbers.append(last[slot])
-        seq[list(last)] = list(last.values())
-        return numbers

@@ -1,26 +1,42 @@
-"""Lists as JSON, written into one buffer: what all lists share is copied, only scores are formatted."""
+"""Pages as JSON, written into one buffer: what pages share is copied, only scores are formatted."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from online_models.kernels.layout import I8, U1, Lists, jit
+from online_models.kernels.layout import I4, I8, U1, jit
+from online_models.kernels.page_layout import NO_ROW, Pages
 
 SCORE_BYTES = 17
 """Most bytes of a formatted score: a sign, ten digits, a point, four decimals, and one to spare."""
 
 
 class Fragments(NamedTuple):
-    """What lists are put together from."""
+    """What pages are put together from."""
 
     names: U1
     """``{"title_id":"…","score":`` of all titles, in no particular order."""
     span: I8
     """[T, 2] where each title's begins and ends."""
+    heads: U1
+    """``{"kind":"…",…,"items":[`` of all rows, end to end."""
+    head_at: I8
+    """[heads + 1] where each begins, and the last ends."""
     tails: U1
-    """What follows a score, end to end, one for each reason: ``}`` or ``,"reason":"…"}``."""
+    """What follows a score, end to end: ``}``, ``,"reason":"…"}`` for each reason, ``,"propensity":…}``."""
     tail_at: I8
-    """[reasons + 1] where each begins, and the last ends."""
+    """[tails + 1] where each begins, and the last ends."""
+
+
+class Parts(NamedTuple):
+    """What the rows of pages are written with, as numbers of fragments."""
+
+    head: I4
+    """[n, R] head of each row."""
+    tail: I4
+    """[n, R] tail of the items whose reason is the row's."""
+    reason: U1
+    """[kinds] reason of each kind of row."""
 
 
 @jit
@@ -60,32 +76,55 @@ def write_score(out: U1, at: int, score: float) -> int:
 
 
 @jit
-def encode_items(lists: Lists, fragments: Fragments, out: U1, ends: I8) -> None:
-    """Write the items of each list, separated by commas.
+def encode_pages(pages: Pages, parts: Parts, fragments: Fragments, out: U1, ends: I8) -> None:
+    """Write the rows of each page, separated by commas.
 
     Parameters
     ----------
-    lists
-        [n, L]; a title of -1 ends one.
+    pages
+        [n] a title of -1 ends a row, a kind of ``NO_ROW`` a page.
+    parts
+        Fragments of each row; the tails of reasons follow the first one.
     fragments
-        Of every listed title and every reason.
+        Of every listed title, row and reason.
     out
         The buffer, large enough.
     ends
-        [n] receives where each list's items end.
+        [n] receives where each page's rows end.
     """
-    span, tail_at = fragments.span, fragments.tail_at
     at = 0
-    for q in range(lists.title.shape[0]):
-        for k in range(lists.title.shape[1]):
-            t = lists.title[q, k]
-            if t < 0:
+    for q in range(pages.kind.shape[0]):
+        for r in range(pages.kind.shape[1]):
+            kind, head = pages.kind[q, r], parts.head[q, r]
+            if kind == NO_ROW:
                 break
-            if k > 0:
+            if r > 0:
                 out[at] = 44
                 at += 1
-            at = copy(out, at, fragments.names, span[t, 0], span[t, 1])
-            at = write_score(out, at, lists.score[q, k])
-            r = lists.reason[q, k]
-            at = copy(out, at, fragments.tails, tail_at[r], tail_at[r + 1])
+            at = copy(out, at, fragments.heads, fragments.head_at[head], fragments.head_at[head + 1])
+            at = encode_row(pages, q, r, parts.reason[kind], parts.tail[q, r], fragments, out, at)
+            out[at] = 93
+            out[at + 1] = 125
+            at += 2
         ends[q] = at
+
+
+@jit
+def encode_row(
+    pages: Pages, q: int, r: int, reason: int, tail: int, fragments: Fragments, out: U1, at: int
+) -> int:
+    """Write the items of a row, and return where they end."""
+    span, tail_at = fragments.span, fragments.tail_at
+    for k in range(pages.title.shape[2]):
+        t = pages.title[q, r, k]
+        if t < 0:
+            break
+        if k > 0:
+            out[at] = 44
+            at += 1
+        at = copy(out, at, fragments.names, span[t, 0], span[t, 1])
+        at = write_score(out, at, pages.score[q, r, k])
+        mine = pages.reason[q, r, k]
+        end = tail if mine == reason else 1 + mine
+        at = copy(out, at, fragments.tails, tail_at[end], tail_at[end + 1])
+    return at

@@ -22,7 +22,7 @@ from online_models.kernels.reward_layout import JUDGEMENTS, SHOWN, Judgement
 from online_models.kernels.watch_time import bin_of, bucket_of, observe_share, quantile, withdraw_share
 
 NOTHING, POSITIVE, REJECT, TOUCH, KNOWN, NOTED = range(6)  # as in online_models.feedback.Action
-START, FOLLOW, LEFT, STOPPED, RESUMED, WATCHED, SKIPPED, SIGHTED, SOUGHT = range(6, 15)
+START, FOLLOW, LEFT, STOPPED, RESUMED, WATCHED, SKIPPED, SIGHTED, SOUGHT, UNLISTED = range(6, 16)
 PENDING, DONE, LIKED, STARTED, AGAIN, BINGE, SEARCHED = (1 << n for n in range(7))
 """Flags: left early and perhaps abandoned; watched to the end; past a quarter; begun; a rewatch; chosen right
 after another title; found by searching."""
@@ -232,6 +232,8 @@ def judge(
         return NOTED
     if fact in (NOTHING, KNOWN):
         return fact
+    if fact == UNLISTED:
+        return NOTED
     for s in range(SHOWN):
         if viewers.shown[v, s] == name:
             viewers.shown[v, s] = viewers.shown_n[v, s] = 0

@@ -133,6 +133,16 @@ class Viewers(NamedTuple):
     """[V, SHOWN] upper halves of the keys of titles that were shown and not played, 0 where empty."""
     shown_n: U1
     """[V, SHOWN] how often."""
+    wished: I4
+    """[V, WISHES] the viewer's own list, newest first, -1 where there are no more."""
+    loved: I4
+    """[V, LOVED_TITLES] titles that were finished and loved, -1 where empty, in no order."""
+    loved_at: NDArray[np.uint32]
+    """[V, LOVED_TITLES] event time of the last watch, seconds."""
+    loved_weight: F4
+    """[V, LOVED_TITLES] how much."""
+    language: NDArray[np.uint16]
+    """[V] the language that the viewer reads best, two ASCII letters, 0 where unknown."""
     chunk: I4
     """[C, CHUNK] known titles, oldest first; ~title where known but not liked."""
     prev: I4

@@ -15,13 +15,17 @@ from online_models.kernels.history import append, like, mark_known, recent, stan
 from online_models.kernels.judgement import (
     FOLLOW,
     KNOWN,
+    LEFT,
     POSITIVE,
     REJECT,
     START,
     TOUCH,
+    UNLISTED,
+    WATCHED,
     judge,
     settle_abandoned,
 )
+from online_models.kernels.keepsakes import cherish, unwish, wish
 from online_models.kernels.layout import (
     RING,
     Feedback,
@@ -116,7 +120,7 @@ def learn_viewer(
 def remember(
     viewers: Viewers, params: Params, feedback: Feedback, i: int, action: int, signals: Signals, o: int
 ) -> None:
-    """Take over what event ``i`` says about known, liked and rejected titles."""
+    """Take over what event ``i`` says about known, liked, rejected and kept titles."""
     v, t, at = feedback.viewer[i], feedback.title[i], feedback.at[i]
     stands = standing(viewers, v, t) if action in (POSITIVE, REJECT, KNOWN) else 0
     if action == POSITIVE:
@@ -134,6 +138,12 @@ def remember(
         unlike(viewers, v, t)
     if action == REJECT:
         reject(viewers, params, v, t, float(signals.weight[o]), at)
+    if feedback.action[i] == TOUCH:
+        wish(viewers, v, t)
+    elif feedback.action[i] == UNLISTED:
+        unwish(viewers, v, t)
+    elif LEFT <= feedback.action[i] <= WATCHED:
+        cherish(viewers, v, t, at)
     viewers.last_at[v] = max(viewers.last_at[v], at)
 
 

@@ -174,6 +174,27 @@ def sift(score: F4, title: I4, n: int, s: float, t: int) -> None:
 
 
 @jit
+def sort_heap(score: F4, title: I4) -> None:
+    """Turn a min-heap into a list, best first; equal scores in order of rows."""
+    n = score.size
+    for end in range(n - 1, 0, -1):
+        s, t = score[0], title[0]
+        last_s, last_t = score[end], title[end]
+        score[end] = s
+        title[end] = t
+        sift(score, title, end, last_s, last_t)
+    for a in range(1, n):
+        s, t = score[a], title[a]
+        b = a
+        while b > 0 and score[b - 1] == s and title[b - 1] > t:
+            score[b] = score[b - 1]
+            title[b] = title[b - 1]
+            b -= 1
+        score[b] = s
+        title[b] = t
+
+
+@jit
 def top(row: F4, dense: F4, out_title: I4, out_score: F4) -> None:
     """Write the best titles of ``row + dense``, best first; equal scores in order of rows; -1: none left.
 
@@ -186,21 +207,7 @@ def top(row: F4, dense: F4, out_title: I4, out_score: F4) -> None:
         s = row[t] + dense[t]
         if s > out_score[0]:
             sift(out_score, out_title, n, s, t)
-    for end in range(n - 1, 0, -1):
-        s, t = out_score[0], out_title[0]
-        last_s, last_t = out_score[end], out_title[end]
-        out_score[end] = s
-        out_title[end] = t
-        sift(out_score, out_title, end, last_s, last_t)
-    for a in range(1, n):
-        s, t = out_score[a], out_title[a]
-        b = a
-        while b > 0 and out_score[b - 1] == s and out_title[b - 1] > t:
-            out_score[b] = out_score[b - 1]
-            out_title[b] = out_title[b - 1]
-            b -= 1
-        out_score[b] = s
-        out_title[b] = t
+    sort_heap(out_score, out_title)
 
 
 @jit

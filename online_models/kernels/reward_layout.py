@@ -12,6 +12,10 @@ JUDGEMENTS = 6
 """Titles per viewer whose judgement may still move: nobody has more in hand at once; 36 bytes each."""
 SHOWN = 12
 """Titles per viewer whose impressions are counted: what stands in sight on the first row, and then some."""
+WISHES = 32
+"""Titles on a viewer's own list: the newest, two rows' worth; 128 bytes."""
+LOVED_TITLES = 8
+"""Finished titles per viewer that are worth watching again: half a row; 12 bytes each."""
 BUCKETS, BINS = 16, 64
 """Buckets of duration, and bins of the share watched in each (``kernels.watch_time``)."""
 

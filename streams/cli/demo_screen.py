@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
+from schemas.vocabulary import ItemReason, RowKind
 from streams.cli.telling import told
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _REASONS = {
     "new": "new",
     "explore": "something else",
     "resume": "go on",
+    "again": "watch again",
 }
 
 
@@ -59,7 +61,7 @@ class Pulse(NamedTuple):
 def line(stage: "Demo", pulse: Pulse) -> str:
     """Return the state in one line, for where there is no terminal."""
     known, shown = _catalogue(stage), stage.subscriber.shown
-    items = shown.page.rows[0].items[:3] if shown else ()
+    items = shown.page.items_of(RowKind.TOP_PICKS)[:3] if shown else ()
     top = ", ".join(_name(known, item.title_id) for item in items)
     viewer = f"{shown.page.viewer_id}: {top}" if shown else "no list yet"
     rates = pulse.hit_rates
@@ -122,16 +124,15 @@ def _deed(shown: "Shown", known: "Mapping[str, Title]") -> RenderableType:
 
 
 def _rows(shown: "Shown", known: "Mapping[str, Title]") -> list[tuple[str, str, str, str]]:
-    row = shown.page.rows[0]
-    before = {item.title_id: n for n, item in enumerate(shown.former.rows[0].items)}
+    before = {item.title_id: n for n, item in enumerate(shown.former.items_of(RowKind.TOP_PICKS))}
     return [
         (
             _move(before, item.title_id, n),
             escape(_name(known, item.title_id)),
             escape(_genres(known, item.title_id)),
-            _REASONS.get(str(item.reason or row.reason), ""),
+            _REASONS.get(str(item.reason or ItemReason.TASTE), ""),
         )
-        for n, item in enumerate(row.items[:SHOWN])
+        for n, item in enumerate(shown.page.items_of(RowKind.TOP_PICKS)[:SHOWN])
     ]
 
 

@@ -38,6 +38,8 @@ def viewer(
     if found["rejected"]:
         rejected = [(one["title_id"], str(one["weight"]), one["at"]) for one in found["rejected"]]
         console.print(_table("turned down of late, newest first", ("title", "weight", "when"), rejected))
+    if found["page"]:
+        console.print(f"page {found['page']['seq']}")
     for row in found["page"]["rows"] if found["page"] else ():
         items = [
             (
@@ -48,8 +50,7 @@ def viewer(
             )
             for place, item in enumerate(row["items"], 1)
         ]
-        title = f"page {found['page']['seq']}, {row['kind']}"
-        console.print(_table(title, ("", "title", "score", "reason"), items))
+        console.print(_table(row.get("title") or row["kind"], ("", "title", "score", "reason"), items))
     if not found["page"]:
         console.print("[yellow]no page yet[/]")
     write_json(json, found)

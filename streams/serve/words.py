@@ -13,6 +13,9 @@ __all__ = ["chips", "facts", "heading", "name_of", "people", "reason"]
 _HEADINGS: Final = {
     RowKind.TOP_PICKS: "Top picks for you",
     RowKind.BECAUSE_YOU_WATCHED: "Because you watched {name}",
+    RowKind.BECAUSE_YOU_LIKED: "Because you liked {name}",
+    RowKind.WATCH_AGAIN: "Watch again",
+    RowKind.HIDDEN_GEMS: "Hidden gems for you",
     RowKind.CONTINUE_WATCHING: "Continue watching",
     RowKind.MY_LIST: "My list",
     RowKind.TRENDING_NOW: "Trending now",
@@ -28,7 +31,8 @@ _REASONS: Final = {
     ItemReason.POPULAR: "a long-time favourite",
     ItemReason.NEW: "new",
     ItemReason.EXPLORE: "to find out what you think of it",
-    ItemReason.RESUME: "begun and not finished",
+    ItemReason.RESUME: "begun, or on your list",
+    ItemReason.AGAIN: "you loved it",
 }
 
 

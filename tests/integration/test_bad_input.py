@@ -11,6 +11,7 @@ from schemas import Reason, Stop, Title, topics
 from schemas.codec import MAX_EVENT_BYTES, decode_dead_letter, decode_event, decode_home, encode
 from schemas.lists import Home, Source
 from schemas.partitioner import partition_for
+from schemas.vocabulary import RowKind
 from streams.brokers.kafka import KafkaCluster
 from streams.kafka_clients import (
     AlterConfigOpType,
@@ -147,7 +148,7 @@ def test_every_compression_is_read(desk: Desk, codec: str) -> None:
             writer.produce(desk.events, _watched(viewer, title), key=viewer)
     assert writer.flush(20) == 0
     assert {partition_for(viewer.encode(), PARTITIONS) for viewer in viewers} == set(range(PARTITIONS))
-    assert all(desk.page(viewer).rows[0].items for viewer in viewers)
+    assert all(desk.page(viewer).items_of(RowKind.TOP_PICKS) for viewer in viewers)
 
 
 def test_uncommitted_events_are_never_read(desk: Desk) -> None:
@@ -245,7 +246,7 @@ def test_a_title_that_no_catalogue_knows_is_learned_and_listed(desk: Desk) -> No
         desk.put(
             _watched(viewer, TITLES[7]), key=viewer, partition=partition_for(viewer.encode(), PARTITIONS)
         )
-        listed |= {item.title_id for item in desk.page(viewer).rows[0].items}
+        listed |= {item.title_id for item in desk.page(viewer).items_of(RowKind.TOP_PICKS)}
     assert "unheard-of" in listed
 
 

@@ -1,13 +1,10 @@
-"""Tag affinity and micro-genres: by hand, by the battery, and for any taste."""
+"""Tag affinity: by hand, and by the battery."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from online_models.checks import ITEMS, Check, yield_checks
 from online_models.experts import TagAffinity
-from online_models.micro_genres import LEAST, MicroGenre, micro_genres, phrase
 from online_models.recommender import Recommender
 from online_models.tag_affinity import Tagged, reasons, scores, taste_of
 from online_models.title_tags import TitleTags
@@ -61,71 +58,6 @@ def test_tags_rank_what_nobody_else_has_watched() -> None:
     model.learn_one("eve", "b", 1)
     assert {item for item, _ in model.top_n("eve", 2)} == {"a", "c"}
     assert model.predict_one("eve", "a") == pytest.approx(np.log((1 + 5 * 4 / 7) / (6 * 4 / 7)))
-
-
-def test_names_read_like_names() -> None:
-    """Every kind has its place; a genre that is no noun of its own gets one; order of tags plays no part."""
-    labels = ["decade:1980s", "cast:R. Devi", "genre:Sci-Fi", "mood:Dark", "theme:heist", "pace:fast"]
-    wanted = "fast-paced dark heist sci-fi titles with R. Devi of the 1980s"
-    for order in (labels, labels[::-1]):
-        assert " ".join(part.text for part in phrase(order)) == wanted
-    assert [part.kind for part in phrase(labels)] == ["pace", "mood", "theme", "genre", "cast", "decade"]
-    names = {
-        "language:pt-BR": "Portuguese-language",
-        "language:tlh": "tlh-language",
-        "director:A. Varda": "by",
-    }
-    for label, text in names.items():
-        assert any(part.text.startswith(text) for part in phrase([label, "genre:Comedy"]))
-
-
-def crowd(n: int, **tags: tuple[str, ...]) -> list[Tags]:
-    """Return the tags of ``n`` titles alike."""
-    return [Tags(**tags)] * n
-
-
-def test_what_a_viewer_is_offered() -> None:
-    """Who watches slow emotional romantic dramas among other things is offered these by that name, once."""
-    wanted = crowd(10, genre=("Romance", "Drama"), mood=("emotional",), pace=("slow",))
-    others = crowd(40, genre=("Action",), mood=("dark",), pace=("fast",)) + crowd(20, genre=("Drama",))
-    tags, tagged = described(*wanted, *others)
-    taste = taste_of(np.array([0, 15, 1, 2, 20, 3], np.int32), tagged)
-    found = micro_genres(taste, tagged, tags.names)
-    assert found[0].name == "slow-paced emotional romantic dramas"
-    assert found[0].titles.tolist() == list(range(10))
-    assert len(found) == 1  # all others share more than half of their titles with it
-    open_ones = np.arange(70) >= 10 - LEAST + 1  # one title less than a row
-    assert micro_genres(taste, tagged, tags.names, open_ones) == []
-
-
-KINDS = {
-    "genre": ("Drama", "Crime", "Comedy"),
-    "mood": ("dark", "warm"),
-    "pace": ("slow",),
-    "language": ("hi",),
-}
-TITLES = st.builds(
-    Tags, **{kind: st.sets(st.sampled_from(v)).map(lambda s: tuple(sorted(s))) for kind, v in KINDS.items()}
-)
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.lists(TITLES, min_size=10, max_size=40), st.lists(st.integers(0, 9), max_size=10, unique=True))
-def test_whatever_the_taste(titles: list[Tags], history: list[int]) -> None:
-    """Each name has a genre, fits every title of its row, has titles enough, and says more than chance."""
-    tags, tagged = described(*titles, decade="1994-05-01")
-    taste = taste_of(np.array(history, np.int32), tagged)
-    found: list[MicroGenre] = micro_genres(taste, tagged, tags.names, least=3)
-    assert [one.name for one in found] == [
-        one.name for one in micro_genres(taste, tagged, tags.names, least=3)
-    ]
-    for one in found:
-        assert "genre" in {part.kind for part in one.parts}
-        assert one.titles.size >= 3
-        assert one.strength > 0
-        for row in one.titles.tolist():
-            indptr, ids = tags.of(np.array([row]))
-            assert {f"{p.kind}:{p.value}" for p in one.parts} <= {tags.names[t] for t in ids[: indptr[1]]}
 
 
 def test_a_guest_hears_of_the_catalogue() -> None:

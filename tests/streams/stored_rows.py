@@ -18,7 +18,8 @@ from online_models.experiments.moments import Moments
 from online_models.title_arrays import TagRows
 from online_models.titles import TitleTable
 from online_models.viewers import ViewerTable
-from schemas import Impression, Play, Preferences, Rate, Thumb, topics
+from schemas import Impression, MyList, Play, Preferences, Rate, Thumb, topics
+from schemas.interaction import ListAction
 from streams import partition_rows, result_rows, signals, title_rows, viewer_rows
 from streams.partition_rows import OWED, ROLE
 from streams.settings import Settings
@@ -96,6 +97,13 @@ def read_viewers(rows: dict[str, bytes]) -> dict[str, Any]:
                 if row >= 0
             },
             "shown": a.shown_n[slot].tolist(),
+            "language": int(a.language[slot]),
+            "wished": [titles.ids[row] for row in a.wished[slot] if row >= 0],
+            "loved": {
+                titles.ids[row]: [int(at), float(weight)]
+                for row, at, weight in zip(a.loved[slot], a.loved_at[slot], a.loved_weight[slot], strict=True)
+                if row >= 0
+            },
         }
         for viewer, slot in zip(rows, slots.tolist(), strict=True)
     }
@@ -183,9 +191,13 @@ def _line() -> tuple[Line, Outcome]:
         watch("ada", "t0", 1, country="AT"), watch("ada", "t1", 2), watch("bob", "t0", 3),
         Rate(event_id="no", viewer_id="bob", event_time_ms=T0 + 4, title_id="t2", thumb=Thumb.DOWN),
         watch("é", "é", 5), watch("é", "t1", 6), *(watch("é", "t0", 7 + n) for n in range(3)),
-        Preferences(event_id="p", viewer_id="é", event_time_ms=T0 + 9, maturity=12, genres=("Drama", "é")),
+        Preferences(
+            event_id="p", viewer_id="é", event_time_ms=T0 + 9, maturity=12, genres=("Drama", "é"),
+            languages=("hi",),
+        ),
         Play(event_id="s", viewer_id="bob", event_time_ms=T0 + 10, title_id="é", session_id="b"),
         Impression(event_id="i", viewer_id="bob", event_time_ms=T0 + 11, title_id="t1", **SEEN),
+        MyList(event_id="m", viewer_id="ada", event_time_ms=T0 + 12, title_id="t2", action=ListAction.ADD),
     ]  # fmt: skip
     outcome = line.feed(*events)
     line.feed(watch("ada", "é", 20))

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from online_models.config import BlendConfig, ModelConfig
+from online_models.page.config import PageConfig
 from schemas import Availability, Event, MyList, Play, Preferences, Rate, Search, Tags, Thumb, Title, topics
 from schemas.codec import encode
 from schemas.interaction import ListAction
+from schemas.vocabulary import RowKind
 from streams.partition_rows import SENT
 from streams.settings import Settings
 from streams.stage import Outcome
@@ -26,8 +28,11 @@ def _preferences(viewer: str, number: int, **more: Any) -> Preferences:
 
 
 def _listed(outcome: Outcome) -> dict[str, list[str]]:
-    """Return the titles on each viewer's page."""
-    return {page.viewer_id: [item.title_id for item in page.rows[0].items] for page in pages_of(outcome)}
+    """Return the titles on each viewer's page, each once."""
+    return {
+        page.viewer_id: list(dict.fromkeys(item.title_id for row in page.rows for item in row.items))
+        for page in pages_of(outcome)
+    }
 
 
 @pytest.fixture
@@ -39,7 +44,23 @@ def line() -> Line:
 
 
 def test_pages_go_to_the_moved_and_only_to_them(line: Line) -> None:
-    """Watching, judging and turning down move a page; starting, searching and a rewatch do not."""
+    """What shows on a page moves it: a watch, a no, a start, the viewer's own list; a search does not."""
+    common = {"viewer_id": "bob", "event_time_ms": T0}
+    search = Search(event_id="b2", query="q", result_count=1, clicked_title_id="t1", **common)
+    added = MyList(event_id="c", viewer_id="cat", event_time_ms=T0, title_id="t2", action=ListAction.ADD)
+    begun = Play(event_id="d", viewer_id="dan", event_time_ms=T0, title_id="t2")
+    down = Rate(event_id="e", viewer_id="eve", event_time_ms=T0, title_id="t3", thumb=Thumb.DOWN)
+    outcome = line.feed(search, added, begun, down, watch("ada", "t1"))
+    rows = {page.viewer_id: page for page in pages_of(outcome)}
+    assert list(rows) == ["cat", "dan", "eve", "ada"]
+    assert [i.title_id for i in rows["cat"].items_of(RowKind.MY_LIST)] == ["t2"]
+    assert [i.title_id for i in rows["dan"].items_of(RowKind.CONTINUE_WATCHING)] == ["t2"]
+
+
+def test_a_plain_list_goes_to_those_whose_taste_moved() -> None:
+    """Watching, judging and turning down move a page of one row; starting, wishing and a rewatch do not."""
+    line = Line(Settings(prequential_share=0.0, page=PageConfig(rows=1)))
+    line.feed(*_crowd())
     common = {"viewer_id": "bob", "event_time_ms": T0}
     still = [
         Play(event_id="b1", title_id="t1", **common),
@@ -261,10 +282,12 @@ def test_an_empty_model_makes_an_empty_page() -> None:
 
 
 def test_length_of_the_list_is_a_setting() -> None:
-    """A page has as many items as the setting says."""
+    """A row has as many items as the setting says."""
     line = Line(Settings(prequential_share=0.0, list_length=3))
     line.feed(*_crowd())
-    assert len(_listed(line.feed(watch("ada", "t1")))["ada"]) == 3
+    (page,) = pages_of(line.feed(watch("ada", "t1")))
+    assert len(page.items_of(RowKind.TOP_PICKS)) == 3
+    assert max(len(row.items) for row in page.rows) == 3
 
 
 def test_the_sent_count_survives() -> None:
@@ -296,9 +319,9 @@ def test_preferences_make_a_page_at_once() -> None:
     line.put(*(Title(title_id=f"t{n}", tags=Tags(genre=("War" if n % 2 else "Drama",))) for n in range(12)))
     line.feed(*_crowd())
     (page,) = pages_of(line.feed(_preferences("ada", 1, genres=("War",))))
-    first = page.rows[0].items[:4]
+    first = page.items_of(RowKind.TOP_PICKS)[:4]
     assert {item.title_id for item in first} <= {f"t{n}" for n in range(1, 12, 2)}
     line.restart()
     assert pages_of(line.feed(_preferences("ada", 2, genres=("War",)))) == []
     (page,) = pages_of(line.feed(_preferences("ada", 3, genres=("Drama",))))
-    assert page.rows[0].items[0].title_id in {f"t{n}" for n in range(0, 12, 2)}
+    assert page.items_of(RowKind.TOP_PICKS)[0].title_id in {f"t{n}" for n in range(0, 12, 2)}

@@ -1,0 +1,174 @@
+"""Pages of a block of viewers, out of their score rows: draft, arrange, explain.
+
+A viewer's blended score row is computed once, as for a list (``rank``); every row of the page is a selection
+out of it. What a row may hold:
+
+=====================  ==========================================================================
+kind                   candidates
+=====================  ==========================================================================
+top picks              everything that the guards allow and the viewer does not know
+continue watching      begun, not finished, not turned down (`judged`)
+my list                put there and not known yet (`wished`)
+because you ...        neighbours of one title that was watched, or liked by the viewer's word
+trending, new          the moment's pools (`Pools`)
+tags                   titles that have all of a combination of strong tags
+watch again            finished and loved long ago (`loved`)
+hidden gems            what few have watched
+explore                drawn out of everything, each title as likely
+=====================  ==========================================================================
+"""
+
+import numpy as np
+
+from online_models.kernels.history import recent
+from online_models.kernels.layout import F4, F8, I4, Params, Shared, Sparse, Titles, Viewers, jit
+from online_models.kernels.page_layout import (
+    AGAIN,
+    CO_WATCH,
+    CONTINUE,
+    EXPLORE,
+    EXPLORED,
+    FRESH,
+    GEMS,
+    LIKED,
+    LOVED,
+    MY_LIST,
+    NEW,
+    NO_ROW,
+    RESUME,
+    TASTE,
+    TOP,
+    TREND,
+    TRENDING,
+    WATCHED,
+    Draft,
+    Pages,
+    PageSpec,
+    Pools,
+    Shelf,
+    blank_draft,
+)
+from online_models.kernels.page_order import GENRES, arrange, calibrate, genre_shares
+from online_models.kernels.page_rows import (
+    Known,
+    begin_row,
+    draft_again,
+    draft_continue,
+    draft_explore,
+    draft_listed,
+    draft_my_list,
+    draft_seeds,
+    draft_trending,
+    end_row,
+    gather,
+    offer,
+)
+from online_models.kernels.page_tags import draft_tags
+from online_models.kernels.rank import add_cowatch, explain, hide_known, sparse, subtract_rejected
+from online_models.kernels.reward_layout import JUDGEMENTS, LOVED_TITLES
+
+
+@jit
+def score_row(
+    titles: Titles, viewers: Viewers, params: Params, v: int, shared: Shared, group: int, now: int,
+    work: Sparse, hidden: F4, row: F4,
+) -> int:  # fmt: skip
+    """Turn the factorization's part of a row into the blend, known titles included; return the history."""
+    depth, n = recent(viewers, v, work.history), max(1, shared.candidates[group] - viewers.known[v])
+    if params.seeds > 0:
+        hidden[:] = row
+        hide_known(viewers, v, hidden)
+        add_cowatch(titles, params, work, depth, n, shared.weights[group], shared.backoff, hidden, row)
+        if params.rejection > 0:
+            subtract_rejected(titles, viewers, params, v, now, n, work, row)
+    dense = shared.dense[group]
+    for t in range(row.size):
+        row[t] += dense[t]
+    return int(depth)
+
+
+@jit
+def draft_top(
+    shelf: Shelf, spec: PageSpec, history: I4, depth: int, row: F4, share: F8, draft: Draft
+) -> float:
+    """Draft top picks, calibrated to the history's genres; return the best score, -inf for none."""
+    c = begin_row(draft, TOP, -1)
+    for t in range(row.size):
+        if row[t] > draft.score[c, 0]:
+            offer(draft, c, row[t], t)
+    best = draft.score[c].max()
+    end_row(draft, c, row, best, 1)
+    if draft.drafted[0] > c and spec.calibration > 0 and genre_shares(shelf, history, depth, share) > 0:
+        calibrate(shelf, share, spec.calibration, spec.length, draft.title[c], draft.score[c], draft.worth[c])
+    return float(best)
+
+
+@jit
+def draft_rows(
+    titles: Titles, viewers: Viewers, shelf: Shelf, pools: Pools, spec: PageSpec, v: int, history: I4,
+    depth: int, row: F4, best: float, draft: Draft,
+) -> int:  # fmt: skip
+    """Draft what is not known; return how many titles the exploring row was drawn from."""
+    draft_seeds(titles, viewers, spec, v, row, best, draft)
+    draft_trending(draft, pools, row, best, spec.least)
+    draft_listed(draft, FRESH, pools.fresh, row, best, spec.least)
+    if depth > 0:
+        draft_tags(shelf, spec, history, depth, row, best, draft)
+        draft_listed(draft, GEMS, shelf.gems, row, best, spec.least)
+    return draft_explore(titles, viewers, spec, v, row, best, draft) if spec.explore else 0
+
+
+@jit
+def reason_of(kind: int) -> int:
+    """Return why the titles of a kind of row are there."""
+    if kind in (WATCHED, LIKED):
+        return CO_WATCH
+    if kind == TRENDING:
+        return TREND
+    if kind == FRESH:
+        return NEW
+    if kind == EXPLORE:
+        return EXPLORED
+    if kind in (CONTINUE, MY_LIST):
+        return RESUME
+    return LOVED if kind == AGAIN else TASTE
+
+
+@jit
+def give_reasons(titles: Titles, work: Sparse, depth: int, stamp: int, pages: Pages, q: int) -> None:
+    """Say of every title why it is there."""
+    for r in range(pages.kind.shape[1]):
+        kind = pages.kind[q, r]
+        if kind == NO_ROW:
+            break
+        if kind == TOP:
+            explain(titles, work, depth, stamp, pages.title[q, r], pages.reason[q, r])
+        else:
+            pages.reason[q, r] = reason_of(kind)
+
+
+@jit
+def build_pages(
+    titles: Titles, viewers: Viewers, params: Params, spec: PageSpec, shelf: Shelf, pools: Pools, slots: I4,
+    rows: F4, shared: Shared, now: int, pages: Pages,
+) -> None:  # fmt: skip
+    """Turn a block's score rows [n, T] (the GEMM) into pages."""
+    size = rows.shape[1]
+    work, hidden, share = sparse(params, size), np.empty(size, np.float32), np.zeros(GENRES)
+    draft = blank_draft(size, shelf.share.size, 2 * spec.length)
+    known = Known(np.empty(JUDGEMENTS, np.float32), np.empty(LOVED_TITLES, np.float32))
+    for q in range(slots.size):
+        v, row = slots[q], rows[q]
+        depth = score_row(titles, viewers, params, v, shared, shared.group[q], now, work, hidden, row)
+        gather(viewers, v, row, known)
+        hide_known(viewers, v, row)
+        draft.drafted[0] = 0
+        drawn = 0
+        best = draft_top(shelf, spec, work.history, depth, row, share, draft)
+        draft_continue(viewers, params, spec, v, now, known, q + 1, draft)
+        draft_again(viewers, spec, v, now, known, q + 1, draft)
+        if best > -np.inf:
+            draft_my_list(viewers, spec, v, row, best, q + 1, draft)
+            drawn = draft_rows(titles, viewers, shelf, pools, spec, v, work.history, depth, row, best, draft)
+        arrange(shelf, spec, draft, q + 1, row, drawn, pages, q)
+        give_reasons(titles, work, min(depth, params.seeds), q + 1, pages, q)

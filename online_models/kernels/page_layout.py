@@ -1,0 +1,149 @@
+"""The shapes of pages: what is on the shelves, what a page is made of, and what came out (see ``layout``)."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from online_models.kernels.layout import F4, F8, I4, U1, U8, jit
+
+KINDS = 11
+(TOP, CONTINUE, MY_LIST, WATCHED, LIKED, TRENDING, FRESH, TAGS, AGAIN, GEMS, EXPLORE) = range(KINDS)
+"""Kinds of rows (``online_models.page.kinds`` says what each is on the wire)."""
+NO_ROW = 255
+"""Ends a page of fewer rows."""
+WORDS = 4
+"""Tags that name a row at most, and so a row's arguments: "slow-paced emotional romantic dramas" has four."""
+TASTE, CO_WATCH, TREND, NEW, EXPLORED, RESUME, LOVED = range(7)
+"""Reasons of items; the first three are ``rank``'s."""
+STRONG = 6
+"""A viewer's strongest tags, which rows are composed of: 63 combinations."""
+DRAFTS = 24
+"""Rows drafted for a viewer at most: one of each plain kind, three or four seeds, and tags."""
+
+
+class Shelf(NamedTuple):
+    """What titles are about and how much they are watched: ``S`` titles, ``G`` tags."""
+
+    indptr: I4
+    """[S + 1] where each title's tags begin in ``ids``."""
+    ids: I4
+    """Tags of all titles, end to end."""
+    first: I4
+    """[G + 1] where each tag's titles begin in ``having``."""
+    having: I4
+    """Titles of all tags, end to end, in order of rows."""
+    share: F8
+    """[G] part of everybody's watches that has the tag."""
+    kind: U1
+    """[G] what kind of tag (``online_models.page.kinds.TAG_KINDS``), 255 for one that names no row."""
+    genre: U8
+    """[S] the title's genres, a bit each; those beyond the first 64 have none."""
+    series: I4
+    """[S] number of the series that it belongs to, -1 for none."""
+    watches: F8
+    """[S] watches of each title."""
+    total: float
+    """Their sum."""
+    gems: I4
+    """Titles that few have watched, in order of rows."""
+
+
+class Pools(NamedTuple):
+    """Candidates of a moment, the same for all viewers."""
+
+    trending: I4
+    """What is watched most right now, the most watched first."""
+    heat: F4
+    """... and how much, as the logarithm of the share of the first."""
+    fresh: I4
+    """What is new, in order of rows."""
+
+
+class PageSpec(NamedTuple):
+    """What a page shall be (``online_models.page.config.PageConfig``)."""
+
+    rows: int
+    length: int
+    visible: int
+    least: int
+    seeds: int
+    seed_watches: float
+    tag_rows: int
+    tag_titles: int
+    series: int
+    calibration: float
+    explore: int
+    continue_ms: float
+    again_s: float
+    day: int
+    """The day that draws are made for."""
+    seed: int
+    discount: F8
+    """[visible] what a place in a row is worth: 1 / log2(place + 2) (kernels.page_order)."""
+    prior: F8
+    """[KINDS] what a row's kind multiplies its value by."""
+
+
+class Draft(NamedTuple):
+    """Rows that could stand on one viewer's page; working memory."""
+
+    drafted: I4
+    """[1] rows drafted."""
+    kind: U1
+    """[C]"""
+    arg: I4
+    """[C, WORDS] the seed's row, or tags; -1 where there are no more."""
+    title: I4
+    """[C, P] candidates, best first, twice as many as a row holds; -1 where there are no more."""
+    score: F4
+    """[C, P] the viewer's blended score of each."""
+    worth: F4
+    """[C, P] how likely it is taken, as a share of the likeliest title of all."""
+    placed: U1
+    """[C] 1 once the row stands on the page."""
+    seen: I4
+    """[T] stamp of the last viewer in whose page's visible part the title stands."""
+    mask: U1
+    """[T] which of the strong tags a title has; zero between viewers."""
+    touched: I4
+    """[T] the titles whose ``mask`` is not zero."""
+    mine: F8
+    """[G] the viewer's weight of each tag; zero between viewers."""
+    times: I4
+    """[G] watched titles that have each tag; zero between viewers."""
+
+
+class Pages(NamedTuple):
+    """Pages of many viewers: ``n`` viewers, ``R`` rows of ``L`` titles."""
+
+    kind: U1
+    """[n, R] kinds of the rows, top to bottom; ``NO_ROW`` where the page has ended."""
+    arg: I4
+    """[n, R, WORDS] row of the seed, or tags; -1 where there are none."""
+    title: I4
+    """[n, R, L] rows of the titles, -1 where there are no more."""
+    score: F4
+    """[n, R, L] the viewer's blended scores; comparable within a page."""
+    reason: U1
+    """[n, R, L] why it is there."""
+    candidates: I4
+    """[n] titles that the exploring row was drawn from."""
+
+
+@jit
+def blank_draft(size: int, tags: int, pool: int) -> Draft:
+    """Allocate a block's working memory."""
+    return Draft(
+        np.zeros(1, np.int32),
+        np.zeros(DRAFTS, np.uint8),
+        np.empty((DRAFTS, WORDS), np.int32),
+        np.empty((DRAFTS, pool), np.int32),
+        np.empty((DRAFTS, pool), np.float32),
+        np.empty((DRAFTS, pool), np.float32),
+        np.zeros(DRAFTS, np.uint8),
+        np.zeros(size, np.int32),
+        np.zeros(size, np.uint8),
+        np.empty(size, np.int32),
+        np.zeros(tags),
+        np.zeros(tags, np.int32),
+    )

@@ -1,0 +1,225 @@
+r"""Putting a page together: which drafted rows stand on it, in which order, and with which titles.
+
+Rows are taken one by one, always the one of the highest value beside what stands already:
+
+.. math::
+
+    \text{value}(r) = \pi_{kind(r)} \sum_{k < V} \frac{w_{r_k}}{\log_2(k + 2)}
+
+over the V titles that would be in sight, with w how likely each is taken (``Draft.worth``) and titles in
+sight further up left out: a row that offers what is offered already is worth little. The discount is that of
+the DCG (Jarvelin and Kekalainen, 2002); rows further down are seen less, all by the same factor, so it does
+not change the order. Page-wise construction as in Gomez-Uribe and Hunt (2016); greedily, as
+rows are few.
+
+Inside top picks, genres stand in the proportions of the viewer's own history (Steck, Calibrated
+recommendations, RecSys 2018): greedily the title of the highest
+
+.. math:: s_j + \lambda \sum_{g \in G_j} p(g) \log \frac{n_g + 1/|G_j| + \epsilon}{n_g + \epsilon}
+
+with n_g the genre's part of the titles picked so far and p(g) of the history. The sum is what the title takes
+off KL(p || q) of the whole list, up to constants.
+"""
+
+import numpy as np
+
+from online_models.kernels.layout import F4, F8, I4, inlined, jit
+from online_models.kernels.page_layout import (
+    AGAIN,
+    CONTINUE,
+    EXPLORE,
+    MY_LIST,
+    TOP,
+    Draft,
+    Pages,
+    PageSpec,
+    Shelf,
+)
+
+MUST = (TOP, CONTINUE, MY_LIST)
+"""Kinds that stand on every page that has room and titles for them."""
+GENRES = 64
+MOST = 8
+"""Genres of a title that count: more say nothing."""
+STEP = 0.97
+"""Weight of a watch per step back (``tag_affinity.STEP``)."""
+SMOOTH = 0.5
+"""A genre that is not there yet counts as half a title: the first one of a genre gains log 3, not more."""
+
+
+@inlined
+def genres_of(shelf: Shelf, t: int, out: I4) -> int:
+    """Write the numbers of a title's genres; return how many."""
+    n, g = 0, 0
+    bits = shelf.genre[t] if t < shelf.genre.size else np.uint64(0)
+    while bits != np.uint64(0) and n < MOST:
+        if bits & np.uint64(1):
+            out[n] = g
+            n += 1
+        bits >>= np.uint64(1)
+        g += 1
+    return n
+
+
+@jit
+def genre_shares(shelf: Shelf, history: I4, depth: int, share: F8) -> float:
+    """Write each genre's share of a history; return how much of it has genres."""
+    share[:] = 0.0
+    mine, total, w = np.empty(MOST, np.int32), 0.0, 1.0
+    for step in range(depth):
+        n = genres_of(shelf, history[step], mine)
+        for k in range(n):
+            share[mine[k]] += w / n
+        total += w if n else 0.0
+        w *= STEP
+    if total > 0:
+        share /= total
+    return total
+
+
+@jit
+def calibrate(shelf: Shelf, share: F8, weight: float, length: int, title: I4, score: F4, worth: F4) -> None:
+    """Reorder the first of some titles, best first, so that genres stand in the viewer's proportions."""
+    pool = title.size
+    while pool > 0 and title[pool - 1] < 0:
+        pool -= 1
+    genres, count, order = np.empty((pool, MOST), np.int32), np.empty(pool, np.int32), np.arange(pool)
+    for k in range(pool):
+        count[k] = genres_of(shelf, title[k], genres[k])
+    there, most_gain = np.zeros(GENRES), np.log((1.0 + SMOOTH) / SMOOTH)
+    for place in range(min(length, pool - 1)):
+        at, most = place, -np.inf
+        for k in range(place, pool):
+            c, gain = order[k], 0.0
+            if score[c] + weight * most_gain <= most:
+                break  # nor can any behind it
+            for s in range(count[c]):
+                p, n = share[genres[c, s]], there[genres[c, s]]
+                if p > 0:
+                    gain += p * np.log((n + 1.0 / count[c] + SMOOTH) / (n + SMOOTH))
+            if score[c] + weight * gain > most:
+                at, most = k, score[c] + weight * gain
+        c = order[at]
+        order[place + 1 : at + 1] = order[place:at].copy()
+        order[place] = c
+        for s in range(count[c]):
+            there[genres[c, s]] += 1.0 / count[c]
+    title[:pool] = title[:pool][order]
+    score[:pool] = score[:pool][order]
+    worth[:pool] = worth[:pool][order]
+
+
+@inlined
+def is_own(kind: int) -> bool:
+    """Whether a row is the viewer's own: what is in sight in it was kept for it."""
+    return kind in (CONTINUE, MY_LIST, AGAIN)
+
+
+@inlined
+def fits(shelf: Shelf, spec: PageSpec, kind: int, t: int, listed: I4, n: int) -> bool:
+    """Whether a title may join a row: not more than so many of one series; a draw is left as it was."""
+    series = shelf.series[t] if t < shelf.series.size else -1
+    if series < 0 or kind == EXPLORE or is_own(kind):
+        return True
+    same = 0
+    for k in range(n):
+        same += int(listed[k] < shelf.series.size and shelf.series[listed[k]] == series)
+    return same < spec.series
+
+
+@inlined
+def fill(
+    shelf: Shelf, spec: PageSpec, draft: Draft, c: int, stamp: int, most: int, listed: I4, at: I4
+) -> int:
+    """Write the titles that a row would show beside what is in sight, and their places in the draft."""
+    n, own = 0, is_own(draft.kind[c])
+    for k in range(draft.title.shape[1]):
+        t = draft.title[c, k]
+        if t < 0 or n == most:
+            break
+        if (own or draft.seen[t] != stamp) and fits(shelf, spec, draft.kind[c], t, listed, n):
+            listed[n], at[n] = t, k
+            n += 1
+    return n
+
+
+@inlined
+def least_of(spec: PageSpec, kind: int) -> int:
+    """Return how many titles a row has to have: what is the viewer's own, and top picks, stand with one."""
+    return 1 if kind == TOP or is_own(kind) else min(spec.least, spec.visible)
+
+
+@jit
+def best_row(shelf: Shelf, spec: PageSpec, draft: Draft, stamp: int, room: int, listed: I4, at: I4) -> int:
+    """Return the draft of the highest value, -1 where none is left; of equals the first.
+
+    Where there is room for no more, it is one that has to be there: top picks, what was begun, the list.
+    """
+    best, most, owed = -1, 0.0, 0
+    for c in range(draft.drafted[0]):
+        owed += int(draft.placed[c] == 0 and draft.kind[c] in MUST)
+    for c in range(draft.drafted[0]):
+        kind = draft.kind[c]
+        if draft.placed[c] or kind == EXPLORE or (room <= owed and kind not in MUST):
+            continue
+        n, value = fill(shelf, spec, draft, c, stamp, spec.visible, listed, at), 0.0
+        if n < least_of(spec, kind):
+            continue
+        for k in range(n):
+            value += draft.worth[c, at[k]] * spec.discount[k]
+        value *= spec.prior[kind]
+        if value > most:
+            best, most = c, value
+    return best
+
+
+@jit
+def place_row(
+    shelf: Shelf, spec: PageSpec, draft: Draft, c: int, stamp: int, row: F4, pages: Pages, q: int, r: int,
+    listed: I4, at: I4,
+) -> int:  # fmt: skip
+    """Put a draft on the page; return how many of its titles in sight the viewer could have drawn."""
+    n, fresh = fill(shelf, spec, draft, c, stamp, spec.length, listed, at), 0
+    draft.placed[c] = 1
+    pages.kind[q, r] = draft.kind[c]
+    pages.arg[q, r] = draft.arg[c]
+    for k in range(n):
+        pages.title[q, r, k] = listed[k]
+        pages.score[q, r, k] = draft.score[c, at[k]]
+        if k < spec.visible:
+            draft.seen[listed[k]] = stamp
+            fresh += int(row[listed[k]] > -np.inf)
+    return fresh
+
+
+@jit
+def arrange(
+    shelf: Shelf, spec: PageSpec, draft: Draft, stamp: int, row: F4, drawn: int, pages: Pages, q: int
+) -> None:
+    """Lay a page out: the best row first, exploring last, where it costs least.
+
+    ``drawn`` is from how many titles the exploring row was drawn.
+    """
+    listed, at = np.empty(spec.length, np.int32), np.empty(spec.length, np.int32)
+    draft.placed[:] = 0
+    explore = -1
+    for c in range(draft.drafted[0]):
+        if draft.kind[c] == EXPLORE:
+            explore = c
+    r, fresh = 0, 0
+    rows = spec.rows - int(explore >= 0)
+    while r < rows:
+        c = best_row(shelf, spec, draft, stamp, rows - r, listed, at)
+        if c < 0:
+            break
+        fresh += place_row(shelf, spec, draft, c, stamp, row, pages, q, r, listed, at)
+        r += 1
+    for c in range(draft.drafted[0]):
+        if draft.placed[c] == 0 and is_own(draft.kind[c]):  # kept, and there was no room for the row
+            for k in range(spec.visible):
+                fresh += int(draft.title[c, k] >= 0 and row[draft.title[c, k]] > -np.inf)
+    if explore >= 0:
+        n = fill(shelf, spec, draft, explore, stamp, spec.length, listed, at)
+        if n >= spec.least:
+            place_row(shelf, spec, draft, explore, stamp, row, pages, q, r, listed, at)
+            pages.candidates[q] = drawn - fresh

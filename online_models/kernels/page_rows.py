@@ -1,0 +1,260 @@
+"""Drafting rows: each kind's candidates out of one viewer's score row, the best first.
+
+A row is a kind, a set of candidates and a key to rank them by. ``row`` [T] is the viewer's blended score of
+every title, -inf where a guard forbids it or the viewer knows it; what is known and stands on a page all the
+same (begun, finished and loved) has its score taken aside before (``Known``).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from online_models.kernels.hashing import mix
+from online_models.kernels.history import standing
+from online_models.kernels.judgement import DONE, STARTED, weight_of
+from online_models.kernels.judgement import LIKED as PAST_A_QUARTER
+from online_models.kernels.layout import F4, I4, Params, Titles, Viewers, inlined, jit
+from online_models.kernels.page_layout import (
+    AGAIN,
+    CONTINUE,
+    EXPLORE,
+    LIKED,
+    MY_LIST,
+    TRENDING,
+    WATCHED,
+    Draft,
+    PageSpec,
+    Pools,
+)
+from online_models.kernels.rank import sift, sort_heap
+from online_models.kernels.reward_layout import JUDGEMENTS, LOVED_TITLES, WISHES
+
+HALF_LIFE_MS = 3 * 86_400_000.0
+"""After three days something begun is half as likely to be gone on with: what is not resumed within the week
+seldom is."""
+SEED_DECAY = 0.8
+"""Weight of a seed per watch since: the short horizon of the co-watch (``CoWatchConfig.seed_decay``)."""
+EVIDENCE = 5.0
+"""Watches of a seed at which its neighbours are half believed (`reference/algorithms.md` 3.4)."""
+
+
+class Known(NamedTuple):
+    """Scores of what a viewer knows and may be offered again; -inf where a guard forbids it."""
+
+    judged: F4
+    """[JUDGEMENTS]"""
+    loved: F4
+    """[LOVED_TITLES]"""
+
+
+@inlined
+def gather(viewers: Viewers, v: int, row: F4, known: Known) -> None:
+    """Take the scores of judged and loved titles aside, before known ones are hidden."""
+    for s in range(JUDGEMENTS):
+        t = viewers.judged[v, s]
+        known.judged[s] = row[t] if 0 <= t < row.size else -np.inf
+    for s in range(LOVED_TITLES):
+        t = viewers.loved[v, s]
+        known.loved[s] = row[t] if 0 <= t < row.size else -np.inf
+
+
+@inlined
+def begin_row(draft: Draft, kind: int, arg: int) -> int:
+    """Begin a draft and return its number."""
+    c = int(draft.drafted[0])
+    draft.kind[c] = kind
+    draft.arg[c] = -1
+    draft.arg[c, 0] = arg
+    draft.title[c] = -1
+    draft.score[c] = -np.inf
+    return c
+
+
+@inlined
+def offer(draft: Draft, c: int, key: float, t: int) -> None:
+    """Keep a candidate if it is among the best of its draft."""
+    if key > draft.score[c, 0]:
+        sift(draft.score[c], draft.title[c], draft.title.shape[1], key, t)
+
+
+@jit
+def end_row(draft: Draft, c: int, row: F4, best: float, least: int) -> None:
+    """Put a draft's candidates in order and give them score and worth; drop it where it has too few."""
+    sort_heap(draft.score[c], draft.title[c])
+    n = 0
+    for k in range(draft.title.shape[1]):
+        t = draft.title[c, k]
+        if t < 0 or draft.score[c, k] == -np.inf:
+            draft.title[c, k] = -1
+            break
+        draft.score[c, k] = row[t]
+        draft.worth[c, k] = np.exp(min(np.float32(0.0), row[t] - np.float32(best)))
+        n += 1
+    if n >= least:
+        draft.drafted[0] += 1
+
+
+@inlined
+def draft_listed(draft: Draft, kind: int, candidates: I4, row: F4, best: float, least: int) -> None:
+    """Draft what a list of candidates has that fits the viewer best."""
+    c = begin_row(draft, kind, -1)
+    for k in range(candidates.size):
+        t = candidates[k]
+        if t < row.size:
+            offer(draft, c, row[t], t)
+    end_row(draft, c, row, best, least)
+
+
+@inlined
+def draft_trending(draft: Draft, pools: Pools, row: F4, best: float, least: int) -> None:
+    """Draft what is watched most right now, by how much and how well it fits: log heat + score."""
+    c = begin_row(draft, TRENDING, -1)
+    for k in range(pools.trending.size):
+        t = pools.trending[k]
+        if t < row.size:
+            offer(draft, c, row[t] + pools.heat[k], t)
+    end_row(draft, c, row, best, least)
+
+
+@inlined
+def put_known(draft: Draft, c: int, n: int, key: float, t: int, score: float) -> int:
+    """Insert a title by its key into a short row, equal keys in order of rows; return the new length."""
+    if n == draft.title.shape[1]:
+        return n
+    at = n
+    while at > 0 and (
+        draft.worth[c, at - 1] < key or (draft.worth[c, at - 1] == key and draft.title[c, at - 1] > t)
+    ):
+        draft.title[c, at] = draft.title[c, at - 1]
+        draft.score[c, at] = draft.score[c, at - 1]
+        draft.worth[c, at] = draft.worth[c, at - 1]
+        at -= 1
+    draft.title[c, at] = t
+    draft.score[c, at] = score
+    draft.worth[c, at] = key
+    return n + 1
+
+
+@inlined
+def keep_own(spec: PageSpec, c: int, n: int, stamp: int, draft: Draft) -> None:
+    """Keep a row of the viewer's own, if it has a title; what will be in sight in it is so in no other."""
+    for k in range(min(n, spec.visible)):
+        draft.seen[draft.title[c, k]] = stamp
+    draft.drafted[0] += int(n > 0)
+
+
+@jit
+def draft_continue(
+    viewers: Viewers, params: Params, spec: PageSpec, v: int, now: int, known: Known, stamp: int,
+    draft: Draft,
+) -> None:  # fmt: skip
+    """Draft what was begun and not finished, the newest first; nothing that was turned down or given up."""
+    c, n = begin_row(draft, CONTINUE, -1), 0
+    for s in range(JUDGEMENTS):
+        t, e = viewers.judged[v, s], viewers.judgement[v, s]
+        begun = e.flags & STARTED != 0 and (e.played > 0 or e.before + e.now > params.reward.quick_s)
+        open_still = e.flags & DONE == 0 and e.played >= 0 and e.said >= 0
+        shown = known.judged[s] > -np.inf and now - e.at <= spec.continue_ms
+        if shown and begun and open_still and standing(viewers, v, t) >= 0:
+            age = max(now - e.at, 0)
+            n = put_known(draft, c, n, 0.5 ** (age / HALF_LIFE_MS), t, known.judged[s])
+    keep_own(spec, c, n, stamp, draft)
+
+
+@jit
+def draft_my_list(
+    viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float, stamp: int, draft: Draft
+) -> None:
+    """Draft what the viewer put on their list and has neither begun nor known, the newest first."""
+    c, n = begin_row(draft, MY_LIST, -1), 0
+    for s in range(WISHES):
+        t = viewers.wished[v, s]
+        if 0 <= t < row.size and row[t] > -np.inf and draft.seen[t] != stamp and n < draft.title.shape[1]:
+            draft.title[c, n] = t
+            draft.score[c, n] = row[t]
+            draft.worth[c, n] = np.exp(min(np.float32(0.0), row[t] - np.float32(best)))
+            n += 1
+    keep_own(spec, c, n, stamp, draft)
+
+
+@jit
+def draft_again(
+    viewers: Viewers, spec: PageSpec, v: int, now: int, known: Known, stamp: int, draft: Draft
+) -> None:
+    """Draft what was finished and loved long enough ago, the most loved first."""
+    c, n = begin_row(draft, AGAIN, -1), 0
+    for s in range(LOVED_TITLES):
+        t = viewers.loved[v, s]
+        past = now // 1_000 - np.int64(viewers.loved_at[v, s]) >= spec.again_s
+        offered = known.loved[s] > -np.inf and draft.seen[t] != stamp
+        if past and offered and standing(viewers, v, t) > 0:
+            n = put_known(draft, c, n, viewers.loved_weight[v, s], t, known.loved[s])
+    for k in range(n):
+        draft.worth[c, k] = 1.0
+    keep_own(spec, c, n, stamp, draft)
+
+
+@jit
+def draft_seeds(
+    titles: Titles, viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float, draft: Draft
+) -> None:
+    """Draft a row for each of the titles that speak loudest: d**age * weight * n / (n + evidence).
+
+    A seed was watched past a quarter, or liked by the viewer's word, and is liked still; its neighbours are
+    ranked by score + log similarity. The row's kind says which of the two it was.
+    """
+    seed, loud, watched, n = np.empty(JUDGEMENTS, np.int32), np.zeros(JUDGEMENTS), np.zeros(JUDGEMENTS), 0
+    for s in range(JUDGEMENTS):
+        t, e = viewers.judged[v, s], viewers.judgement[v, s]
+        deed = e.flags & PAST_A_QUARTER != 0
+        if t < 0 or t >= row.size or e.said < 0 or e.played < 0 or not (deed or e.said > 0):
+            continue
+        if not 0 < titles.watches[t] >= spec.seed_watches or standing(viewers, v, t) <= 0:
+            continue
+        later = 0
+        for other in range(JUDGEMENTS):
+            later += int(viewers.judged[v, other] >= 0 and viewers.judgement[v, other].at > e.at)
+        seed[n], watched[n] = t, 1.0 if deed else 0.0
+        loud[n] = SEED_DECAY**later * weight_of(e) * titles.watches[t] / (titles.watches[t] + EVIDENCE)
+        n += 1
+    for _ in range(min(spec.seeds, n)):
+        k = 0
+        for other in range(1, n):
+            if loud[other] > loud[k] or (loud[other] == loud[k] and seed[other] < seed[k]):
+                k = other
+        if loud[k] <= 0:
+            break
+        draft_seed(titles, seed[k], WATCHED if watched[k] > 0 else LIKED, row, best, spec.least, draft)
+        loud[k] = 0.0
+
+
+@jit
+def draft_seed(titles: Titles, h: int, kind: int, row: F4, best: float, least: int, draft: Draft) -> None:
+    """Draft the neighbours of one title."""
+    c = begin_row(draft, kind, h)
+    for s in range(titles.nbr.shape[1]):
+        j, w = titles.nbr[h, s], titles.nbr_w[h, s]
+        if w > 0 and 0 <= j < row.size and row[j] > -np.inf:
+            offer(draft, c, row[j] + np.log(w * titles.norm[j]), j)
+    end_row(draft, c, row, best, least)
+
+
+@jit
+def draft_explore(
+    titles: Titles, viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float, draft: Draft
+) -> int:
+    """Draw titles out of all that the viewer may see and does not know, each as likely; return how many.
+
+    The draw derives from seed, day, viewer and title: it stays for a day, and no order of rows decides.
+    """
+    c = begin_row(draft, EXPLORE, -1)
+    start = mix(viewers.key[v] ^ mix(np.uint64(spec.seed) + np.uint64(spec.day)))
+    n = 0
+    for t in range(row.size):
+        if row[t] > -np.inf:
+            n += 1
+            key = np.float32(mix(titles.key[t] ^ start) >> np.uint64(40))
+            if key > draft.score[c, 0]:
+                sift(draft.score[c], draft.title[c], draft.title.shape[1], key, t)
+    end_row(draft, c, row, best, spec.least)
+    return n

@@ -1,0 +1,228 @@
+r"""Rows named by tags: a viewer's strongest tags, and what out of their combinations is worth a row.
+
+.. math::
+
+    \ell(c) = \log \frac{W p_u(c) + m\, p(c)}{(W + m)\, p(c)} \qquad
+    \text{strength}(c) = \frac{W p_u(c) + m\, p(c)}{W + m}\, \ell(c)
+
+for a combination c of tags, with p_u its share in the viewer's watches (the l-th back weighted ``STEP**l``),
+W their weight, p its share in everybody's, and m watches of prior evidence: what it adds to the divergence of
+the viewer's watches from everybody's. ``online_models.tag_affinity`` has the same in plain words, tag by tag.
+
+All 63 combinations of the six strongest tags are weighed at once: titles are counted by the set of strong
+tags that each has, and sums over supersets follow from those counts (the zeta transform of Yates, 1937).
+"""
+
+import numpy as np
+
+from online_models.kernels.layout import F4, F8, I4, I8, jit
+from online_models.kernels.page_layout import STRONG, TAGS, WORDS, Draft, PageSpec, Shelf
+from online_models.kernels.page_rows import begin_row, end_row, offer
+
+STEP = 0.97
+"""Weight of a watch per step back (``tag_affinity.STEP``)."""
+PRIOR = 5.0
+"""Watches of prior evidence (``tag_affinity.PRIOR``)."""
+SUPPORT = 2
+"""Watched titles that have a tag, before it speaks for a taste: one is chance."""
+SETS = 1 << STRONG
+GENRE = 4
+"""Place of genres among the kinds of tags (``online_models.page.kinds.TAG_KINDS``)."""
+NAMELESS = 255
+MOST_GENRES = 2
+SAME = 1e-9
+"""Strengths that differ by less are equal."""
+
+
+@jit
+def lift_of(mine: float, total: float, share: float) -> float:
+    """Return a share's log-lift, 0 for what nobody watches."""
+    expected = (total + PRIOR) * share
+    return np.log((mine + PRIOR * share) / expected) if expected > 0 else 0.0
+
+
+@jit
+def strong_tags(shelf: Shelf, history: I4, depth: int, draft: Draft, strong: I4) -> tuple[int, float]:
+    """Write the tags that a history is strongest in, the strongest first; return how many, and its weight."""
+    met, total, w, size = 0, 0.0, 1.0, shelf.indptr.size - 1
+    tags = np.empty(min(shelf.share.size, 4_096), np.int32)
+    for step in range(depth):
+        h = history[step]
+        if h < size:
+            for a in range(shelf.indptr[h], shelf.indptr[h + 1]):
+                g = shelf.ids[a]
+                if draft.times[g] == 0:
+                    if met == tags.size:
+                        continue
+                    tags[met] = g
+                    met += 1
+                draft.times[g] += 1
+                draft.mine[g] += w
+        total += w
+        w *= STEP
+    best, n = np.full(STRONG, -np.inf), 0
+    for k in range(met):
+        g = tags[k]
+        lift = lift_of(draft.mine[g], total, shelf.share[g])
+        if shelf.kind[g] != NAMELESS and draft.times[g] >= SUPPORT and lift > 0:
+            n = insert(best, strong, n, draft.mine[g] * lift, g)
+        draft.mine[g] = 0.0
+        draft.times[g] = 0
+    return n, total
+
+
+@jit
+def insert(best: F8, strong: I4, n: int, value: float, g: int) -> int:
+    """Insert a tag among the strongest, equal ones by number; return how many there are."""
+    at = n
+    while at > 0 and (best[at - 1] < value or (best[at - 1] == value and strong[at - 1] > g)):
+        at -= 1
+    for k in range(min(n, STRONG - 1), at, -1):
+        best[k], strong[k] = best[k - 1], strong[k - 1]
+    if at < STRONG:
+        best[at], strong[at] = value, g
+        return min(n + 1, STRONG)
+    return n
+
+
+@jit
+def mark_tagged(shelf: Shelf, strong: I4, n: int, size: int, draft: Draft) -> int:
+    """Give every title the set of the strong tags that it has; return how many have one at all."""
+    m = 0
+    for k in range(n):
+        bit = np.uint8(1 << k)
+        for a in range(shelf.first[strong[k]], shelf.first[strong[k] + 1]):
+            t = shelf.having[a]
+            if t < size:
+                if draft.mask[t] == 0:
+                    draft.touched[m] = t
+                    m += 1
+                draft.mask[t] |= bit
+    return m
+
+
+@jit
+def add_supersets(counts: F8) -> None:
+    """Turn counts by exact set into counts by what a set contains."""
+    for k in range(STRONG):
+        for c in range(SETS):
+            if c & (1 << k) == 0:
+                counts[c] += counts[c | (1 << k)]
+
+
+@jit
+def is_name(shelf: Shelf, strong: I4, c: int) -> bool:
+    """Whether a combination makes a name: one tag, or a genre or two with one tag of other kinds each."""
+    words, genres, kinds = 0, 0, 0
+    for k in range(STRONG):
+        if c & (1 << k):
+            kind = int(shelf.kind[strong[k]])
+            words += 1
+            if kind == GENRE:
+                genres += 1
+            elif kinds & (1 << kind):
+                return False
+            else:
+                kinds |= 1 << kind
+    return words == 1 or (words <= WORDS and 1 <= genres <= MOST_GENRES)
+
+
+@jit
+def weigh_sets(
+    shelf: Shelf, spec: PageSpec, strong: I4, n: int, total: float, history: I4, depth: int, m: int, row: F4,
+    draft: Draft, listed: F8, strength: F8,
+) -> None:  # fmt: skip
+    """Write how many titles of each combination may be listed, and its strength; -1 where it makes no row."""
+    mine, times, shared = np.zeros(SETS), np.zeros(SETS), np.zeros(SETS)
+    listed[:] = 0.0
+    for k in range(m):
+        t = draft.touched[k]
+        c = draft.mask[t]
+        if t < shelf.watches.size:
+            shared[c] += shelf.watches[t]
+        listed[c] += 1.0 if row[t] > -np.inf else 0.0
+    w = 1.0
+    for step in range(depth):
+        if history[step] < row.size:
+            c = draft.mask[history[step]]
+            mine[c] += w
+            times[c] += 1.0
+        w *= STEP
+    for counts in (mine, times, shared, listed):
+        add_supersets(counts)
+    for c in range(SETS):
+        share = shared[c] / shelf.total if shelf.total > 0 else 0.0
+        lift = lift_of(mine[c], total, share)
+        strength[c] = (mine[c] + PRIOR * share) / (total + PRIOR) * lift
+        enough = listed[c] >= spec.tag_titles and times[c] >= SUPPORT
+        if c == 0 or c >= 1 << n or not enough or lift <= 0 or not is_name(shelf, strong, c):
+            strength[c] = -1.0
+
+
+@jit
+def bits_of(c: int) -> int:
+    """Count the tags of a combination."""
+    n = 0
+    while c:
+        n += c & 1
+        c >>= 1
+    return n
+
+
+@jit
+def next_set(strength: F8, listed: F8, taken: I8, n: int) -> int:
+    """Return the strongest combination left, the longest of equals; most of its titles are in no other."""
+    best = -1
+    for c in range(SETS):
+        if strength[c] <= 0:
+            continue
+        if best >= 0:
+            same = abs(strength[c] - strength[best]) <= SAME
+            if strength[c] < strength[best] - SAME or (same and bits_of(c) <= bits_of(best)):
+                continue
+        apart = True
+        for k in range(n):
+            apart = apart and 2 * listed[c | taken[k]] <= listed[c]
+        if apart:
+            best = c
+    return best
+
+
+@jit
+def draft_tags(
+    shelf: Shelf, spec: PageSpec, history: I4, depth: int, row: F4, best: float, draft: Draft
+) -> None:
+    """Draft the rows that a viewer's strongest tags name."""
+    strong, listed, strength = np.empty(STRONG, np.int32), np.empty(SETS), np.empty(SETS)
+    n, total = strong_tags(shelf, history, depth, draft, strong)
+    if n == 0:
+        return
+    m = mark_tagged(shelf, strong, n, row.size, draft)
+    weigh_sets(shelf, spec, strong, n, total, history, depth, m, row, draft, listed, strength)
+    taken, rows = np.zeros(spec.tag_rows, np.int64), 0
+    while rows < spec.tag_rows:
+        c = next_set(strength, listed, taken, rows)
+        if c < 0:
+            break
+        draft_set(strong, c, m, row, best, spec.least, draft)
+        taken[rows] = c
+        strength[c] = -1.0
+        rows += 1
+    for k in range(m):
+        draft.mask[draft.touched[k]] = 0
+
+
+@jit
+def draft_set(strong: I4, c: int, m: int, row: F4, best: float, least: int, draft: Draft) -> None:
+    """Draft the titles that have every tag of a combination."""
+    at = begin_row(draft, TAGS, -1)
+    n = 0
+    for k in range(STRONG):
+        if c & (1 << k):
+            draft.arg[at, n] = strong[k]
+            n += 1
+    for k in range(m):
+        t = draft.touched[k]
+        if draft.mask[t] & c == c:
+            offer(draft, at, row[t], t)
+    end_row(draft, at, row, best, least)

@@ -1,0 +1,37 @@
+"""The home page: many rows out of one score row, in the order in which they are worth most to the viewer.
+
+From scores to a page
+---------------------
+1. A viewer's blended score of every title is computed once, guards and all (`online_models.viewer_side`).
+2. Rows are *drafted* out of it (`kernels.page_rows`, `kernels.page_tags`): each is a kind, a set of
+   candidates and a key to rank them by, and costs a pass over its candidates. `kernels.page` has the table of
+   kinds. What everybody shares stands on `shelves`: titles by tag, what is trending, new, or watched by few.
+3. Rows are *placed* one by one, always the one of the highest value beside what is in sight already
+   (`kernels.page_order`). No title is in sight twice. Top picks keep the proportions of the viewer's
+   genres.
+4. Rows get their *words* (`words`, `phrases`): headings in the reader's language, reasons, and the arguments
+   of both. Nothing is claimed that is not so: the seed of "because you watched" was watched past a quarter,
+   what trends is the most watched of the day, what was drawn says how likely that was.
+
+What an event changes
+---------------------
+=======================  ======================================================================
+event                    on the viewer's page
+=======================  ======================================================================
+play                     continue watching gets the title
+stop past a quarter      the title leaves the rows of unknown titles, becomes a seed, and moves
+                         scores, top picks and tags; continue watching until it is finished
+stop at the end          ... leaves continue watching; loved, it may be watched again some day
+stop soon, skip          the title leaves the page; what resembles it sinks
+thumb up, stars          as a watch; the seed says "liked"
+thumb down               the title leaves the page for good
+my list                  my list
+preferences              guards (maturity), language, history (liked titles)
+impression, browse       nothing; three without a play: what resembles the title sinks a little
+search                   nothing until the title is watched
+time                     trending, new, watch again, the day's draw
+=======================  ======================================================================
+
+A further kind of row is a number in `kernels.page_layout`, an entry in `kinds`, a heading in `messages`, and
+a function that drafts it.
+"""

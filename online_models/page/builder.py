@@ -1,0 +1,109 @@
+"""Pages of viewers: the kernels' door."""
+
+from typing import Any
+
+import numpy as np
+
+from online_models.kernels.layout import I4, Lists
+from online_models.kernels.page import build_pages
+from online_models.kernels.page_layout import NO_ROW, TOP, WORDS, Pages
+from online_models.page.phrases import messages
+from online_models.page.shelves import Shelves
+from online_models.page.words import Wording
+from online_models.viewer_side import ViewerSide
+from schemas.lists import Row
+
+__all__ = ["Pages", "blank_pages", "build", "listed", "page_of"]
+
+
+def blank_pages(n: int, rows: int, length: int) -> Pages:
+    """Allocate pages without a row."""
+    return Pages(
+        np.full((n, rows), NO_ROW, np.uint8),
+        np.full((n, rows, WORDS), -1, np.int32),
+        np.full((n, rows, length), -1, np.int32),
+        np.zeros((n, rows, length), np.float32),
+        np.zeros((n, rows, length), np.uint8),
+        np.zeros(n, np.int32),
+    )
+
+
+def listed(lists: Lists) -> Pages:
+    """Return lists as pages of one row, top picks; none where a list is empty.
+
+    Examples
+    --------
+    >>> lists = Lists(*(np.array(column) for column in ([[3], [-1]], [[0.5], [0]], [[1], [0]])))
+    >>> listed(lists).kind.tolist(), listed(lists).title[0].tolist()
+    ([[0], [255]], [[3]])
+    """
+    n, length = lists.title.shape
+    out = blank_pages(n, 1, length)
+    if length:
+        out.kind[lists.title[:, 0] >= 0] = TOP
+    return out._replace(title=lists.title[:, None], score=lists.score[:, None], reason=lists.reason[:, None])
+
+
+def build(side: ViewerSide, shelves: Shelves, slots: I4, now_ms: int, length: int) -> Pages:
+    """Build the pages of viewers.
+
+    Parameters
+    ----------
+    side
+        The viewers, before the titles.
+    shelves
+        The titles by what they are about, and what a page shall be.
+    slots
+        [n] whose pages.
+    now_ms
+        The moment they speak of: decides what is available, new, trending and long ago.
+    length
+        Titles of a row at most.
+
+    Returns
+    -------
+    Pages
+        [n]; without rows where no title may be shown.
+    """
+    if shelves.config.plain:
+        return listed(side.rank(slots, now_ms, length))
+    out = blank_pages(slots.size, shelves.config.rows, length)
+    spec = shelves.config.spec(length, now_ms, side.titles.seed)
+    shelf, pools = shelves.shelf(), shelves.pools(now_ms)
+    for a, b, rows, shared in side.blocks(slots, now_ms):
+        columns: list[Any] = [column[a:b] for column in out]
+        pages = Pages(*columns)
+        build_pages(
+            side.titles.arrays,
+            side.viewers.arrays,
+            side.params,
+            spec,
+            shelf,
+            pools,
+            slots[a:b],
+            rows,
+            shared,
+            now_ms,
+            pages,
+        )
+    explain_top(side, slots, out)
+    return out
+
+
+def explain_top(side: ViewerSide, slots: I4, pages: Pages) -> None:
+    """Say of top picks what they owe to a viewer's words (`ViewerSide.explain_stated`)."""
+    every = np.arange(slots.size)
+    top = np.argmax(pages.kind == TOP, axis=1)
+    at = np.flatnonzero(pages.kind[every, top] == TOP)
+    reasons = pages.reason[at, top[at]]
+    side.explain_stated(slots[at], pages.title[at, top[at]], reasons)
+    pages.reason[at, top[at]] = reasons
+
+
+def page_of(
+    side: ViewerSide, shelves: Shelves, slot: int, now_ms: int, *, length: int, language: str
+) -> tuple[Row, ...]:
+    """Return one viewer's page in words."""
+    pages = build(side, shelves, np.array([slot], np.int32), now_ms, length)
+    wording = Wording(side.titles.ids, shelves.catalogue.facts.names, shelves.tag_names)
+    return wording.rows(pages, 0, messages(language))

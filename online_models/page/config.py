@@ -1,0 +1,113 @@
+"""What a page shall be: how many rows, what a row takes, how far back it looks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from online_models.errors import InvalidConfigError
+from online_models.kernels.page_layout import PageSpec
+from online_models.page.kinds import KINDS
+
+__all__ = ["DAY_MS", "PageConfig"]
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageConfig:
+    """Constants of pages. They say nothing about what is learned: a change needs no `nearline model accept`.
+
+    Examples
+    --------
+    >>> PageConfig(rows=1).plain, PageConfig().rows
+    (True, 12)
+    >>> PageConfig(rows=0)
+    Traceback (most recent call last):
+    online_models.errors.InvalidConfigError: rows = 0 is outside 1..40
+    """
+
+    rows: int = 12
+    """Rows of a page (1 to 40). 1: top picks alone, ranked by score and nothing else."""
+    visible: int = 6
+    """Titles of a row that are in sight without scrolling (1 to 50): what a television shows. No title is in
+    sight twice."""
+    least: int = 4
+    """Titles that a row has at least, where they are not the viewer's own."""
+    seeds: int = 3
+    """Rows "because you watched" at most (0 to 6)."""
+    seed_watches: float = 5.0
+    """Watches by anybody that a title has before its neighbours make a row (`reference/algorithms.md`
+    3.4)."""
+    tag_rows: int = 5
+    """Rows named by tags at most (0 to 6)."""
+    tag_titles: int = 8
+    """Titles that such a row can choose from at least: something is left once others have taken theirs."""
+    series: int = 2
+    """Titles of one series in a row at most."""
+    fresh_days: float = 30.0
+    """A title is new for so long after release or the beginning of its licence, whichever is later."""
+    trending: int = 60
+    """Titles that count as trending: three rows' worth to choose from."""
+    trending_half_life: int = 1
+    """Which of the configured half-lives trending counts by: 0, 1 (a day) or 2."""
+    rare: float = 0.5
+    """Share of the watched titles, the least watched, that can be hidden gems."""
+    continue_days: float = 60.0
+    """What was not gone on with for so long is not offered any more."""
+    again_days: float = 90.0
+    """What was finished may be watched again after so long."""
+    calibration: float = 0.3
+    """Weight of genres' proportions inside top picks, in units of the score (a log-odds): 0 is off. A genre
+    that is the viewer's alone and missing gains .33."""
+    explore: bool = True
+    """Whether the last row explores: titles drawn at random, with their probability."""
+
+    def __post_init__(self) -> None:
+        bounds = {
+            "rows": (1, 40),
+            "visible": (1, 50),
+            "least": (1, 50),
+            "seeds": (0, 6),
+            "seed_watches": (0, 1e9),
+            "tag_rows": (0, 6),
+            "tag_titles": (1, 1_000),
+            "series": (1, 1_000),
+            "fresh_days": (0, 36_500),
+            "trending": (1, 10_000),
+            "trending_half_life": (0, 2),
+            "rare": (0, 1),
+            "continue_days": (0, 36_500),
+            "again_days": (0, 36_500),
+            "calibration": (0, 10),
+        }
+        for name, (low, high) in bounds.items():
+            if not low <= getattr(self, name) <= high:
+                msg = f"{name} = {getattr(self, name)} is outside {low}..{high}"
+                raise InvalidConfigError(msg)
+
+    @property
+    def plain(self) -> bool:
+        """Whether a page is a list."""
+        return self.rows == 1
+
+    def spec(self, length: int, now_ms: int, seed: int) -> PageSpec:
+        """Return the configuration as the kernels take it, for rows of so many titles at a time."""
+        return PageSpec(
+            rows=self.rows,
+            length=length,
+            visible=min(self.visible, length),
+            least=min(self.least, length),
+            seeds=self.seeds,
+            seed_watches=float(self.seed_watches),
+            tag_rows=self.tag_rows,
+            tag_titles=self.tag_titles,
+            series=self.series,
+            calibration=float(self.calibration),
+            explore=int(self.explore),
+            continue_ms=float(self.continue_days * DAY_MS),
+            again_s=float(self.again_days * DAY_MS / 1_000),
+            day=now_ms // DAY_MS,
+            seed=seed,
+            discount=1.0 / np.log2(np.arange(min(self.visible, length)) + 2.0),
+            prior=np.array([kind.prior for kind in KINDS]),
+        )

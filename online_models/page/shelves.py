@@ -1,0 +1,137 @@
+"""The shelves that rows are taken from: what titles are about, brought into the kernels' order.
+
+One set of shelves serves every partition of a worker. It is set up anew when the catalogue, the number of
+titles or what everybody watches has changed (the last with the blend's prior: by a fiftieth); two steps that
+find it old at once do so twice, with the same outcome.
+"""
+
+import numpy as np
+
+from online_models.catalogue import Catalogue
+from online_models.kernels.layout import F4, F8, I4, I8, U1, U8, Titles
+from online_models.kernels.page_layout import Pools, Shelf
+from online_models.page.config import DAY_MS, PageConfig
+from online_models.page.kinds import TAG_KINDS
+from online_models.titles import TitleTable
+
+__all__ = ["NAMELESS", "Shelves"]
+
+NAMELESS = 255
+"""Kind of a tag that names no row."""
+GENRES = 64
+
+
+class Shelves:
+    """Titles by what they are about.
+
+    Parameters
+    ----------
+    titles
+        The table of titles.
+    catalogue
+        What is known about its rows.
+    config
+        What counts as new, as trending and as rare.
+
+    Examples
+    --------
+    >>> from online_models.config import ModelConfig
+    >>> from schemas import Tags, Title
+    >>> titles = TitleTable(ModelConfig()); catalogue = Catalogue(titles)
+    >>> catalogue.put(Title(title_id="a", tags=Tags(genre=("Drama",))))
+    >>> shelf = Shelves(titles, catalogue, PageConfig()).shelf()
+    >>> shelf.having.tolist(), shelf.genre.tolist()
+    ([0], [1])
+    """
+
+    def __init__(self, titles: TitleTable, catalogue: Catalogue, config: PageConfig) -> None:
+        self.titles, self.catalogue, self.config = titles, catalogue, config
+        self._held: tuple[tuple[int, int, int], Shelf, I8] | None = None
+
+    @property
+    def tag_names(self) -> list[str]:
+        """Every tag by its number, as ``kind:value``."""
+        return self.catalogue.tag_names
+
+    def shelf(self) -> Shelf:
+        """Return what the kernels need, set up anew if it is old."""
+        return self._fresh()[0]
+
+    def pools(self, now_ms: int) -> Pools:
+        """Return what is trending and new at a time."""
+        _, since = self._fresh()
+        a = self.titles.arrays
+        trending, heat = self._trending(a, min(len(self.titles), a.bias.size), now_ms)
+        fresh = (since <= now_ms) & (since > now_ms - int(self.config.fresh_days * DAY_MS))
+        return Pools(trending, heat, np.flatnonzero(fresh).astype(np.int32))
+
+    def _fresh(self) -> tuple[Shelf, I8]:
+        a = self.titles.arrays
+        state = (self.catalogue.version, len(self.titles), int(a.size[3]))
+        held = self._held
+        if held is None or held[0] != state:
+            size = min(len(self.titles), a.bias.size)
+            with self.catalogue.lock:
+                shelf = self._set_up(a, size)
+                held = self._held = (state, shelf, self.catalogue.facts.since(size))
+        return held[1], held[2]
+
+    def _set_up(self, a: Titles, size: int) -> Shelf:
+        names = list(self.catalogue.tag_names)
+        indptr, ids = self.catalogue.tags_of(np.arange(size))
+        watches = a.watches[:size].copy()
+        row = np.repeat(np.arange(size, dtype=np.int32), np.diff(indptr))
+        total = float(watches.sum())
+        first = np.zeros(len(names) + 1, np.int32)
+        np.cumsum(np.bincount(ids, minlength=len(names)), out=first[1:])
+        return Shelf(
+            indptr=indptr,
+            ids=ids,
+            first=first,
+            having=row[np.argsort(ids, kind="stable")],
+            share=np.bincount(ids, watches[row], minlength=len(names)) / max(total, 1e-30),
+            kind=_kinds(names),
+            genre=_genres(names, row, ids, size),
+            series=self.catalogue.facts.series(size),
+            watches=watches,
+            total=total,
+            gems=_rare(watches, self.config.rare),
+        )
+
+    def _trending(self, a: Titles, size: int, now_ms: int) -> tuple[I4, F4]:
+        """Return the titles of the highest decayed count, and the logarithm of its share of the highest."""
+        which = self.config.trending_half_life
+        half_life_ms = float(self.titles.params.half_lives[which])
+        age = np.maximum(now_ms - a.trend_at[:size], 0)
+        value = a.trend[:size, which] * np.exp2(-age / half_life_ms)
+        n = min(self.config.trending, size)
+        best = np.argpartition(-value, n - 1)[:n] if n else np.zeros(0, np.int64)
+        best = best[np.lexsort((best, -value[best]))]
+        best = best[value[best] > 1e-9]  # a watch of thirty half-lives ago  # noqa: PLR2004
+        heat = np.log(value[best] / value[best[:1]]) if best.size else np.zeros(0)
+        return best.astype(np.int32), heat.astype(np.float32)
+
+
+def _kinds(names: list[str]) -> U1:
+    """Return the number of each tag's kind."""
+    numbers = {kind: number for number, kind in enumerate(TAG_KINDS)}
+    return np.array([numbers.get(name.split(":", 1)[0], NAMELESS) for name in names], np.uint8)
+
+
+def _genres(names: list[str], row: I4, ids: I4, size: int) -> U8:
+    """Return the genres of each title, a bit each."""
+    bit = np.zeros(len(names), np.uint64)
+    genres = [tag for tag, name in enumerate(names) if name.startswith("genre:")][:GENRES]
+    bit[genres] = np.uint64(1) << np.arange(len(genres), dtype=np.uint64)
+    out = np.zeros(size, np.uint64)
+    np.bitwise_or.at(out, row, bit[ids])
+    return out
+
+
+def _rare(watches: F8, share: float) -> I4:
+    """Return the least watched of the watched titles, in order of rows."""
+    watched = watches[watches > 0]
+    if watched.size == 0 or share == 0:
+        return np.zeros(0, np.int32)
+    most = np.quantile(watched, share)
+    return np.flatnonzero((watches > 0) & (watches <= most)).astype(np.int32)

@@ -1,0 +1,79 @@
+"""Pages in words: rows as the contract has them."""
+
+from collections.abc import Mapping, Sequence
+
+from online_models.kernels.page_layout import EXPLORE, NO_ROW, TAGS, Pages
+from online_models.page.kinds import KINDS, REASONS
+from online_models.page.phrases import Messages
+from schemas.lists import Item, Row
+
+__all__ = ["Wording"]
+
+DECIMALS = 4
+"""Of a score on the wire: as many as lists always had."""
+
+
+class Wording:
+    """What rows are called, and what they hold, in any language.
+
+    Parameters
+    ----------
+    ids
+        Title ids by row.
+    names
+        Names by row, of titles that have one; others go by their id.
+    tags
+        Tags by number, as ``kind:value``.
+
+    Examples
+    --------
+    >>> from online_models.page.phrases import messages
+    >>> wording = Wording(["a"], {0: "Alien"}, ["pace:slow", "genre:Horror"])
+    >>> row = wording.head(7, [1, 0, -1, -1], messages("en"))
+    >>> row.title, row.tags, row.reason
+    ('Slow-paced horror films', ('pace:slow', 'genre:Horror'), <ItemReason.TASTE: 'taste'>)
+    """
+
+    def __init__(self, ids: Sequence[str], names: Mapping[int, str], tags: Sequence[str]) -> None:
+        self.ids, self.names, self.tags = ids, names, tags
+
+    def head(self, kind: int, arg: Sequence[int], messages: Messages) -> Row:
+        """Return a row without titles: what it is, how it is called, and why its titles are there."""
+        plain, said = KINDS[kind], [one for one in arg if one >= 0]
+        labels: tuple[str, ...] = ()
+        seed = name = None
+        if kind == TAGS:
+            parts = messages.parts([self.tags[tag] for tag in said])
+            labels = tuple(f"{part.kind}:{part.value}" for part in parts)
+        elif said:
+            seed = self.ids[said[0]]
+            name = self.names.get(said[0], seed)
+        heading = messages.heading(plain.wire, name or "", labels)
+        return Row(kind=plain.wire, title=heading, title_id=seed, tags=labels, reason=plain.reason, items=())
+
+    def rows(self, pages: Pages, q: int, messages: Messages) -> tuple[Row, ...]:
+        """Return the rows of the ``q``-th page, top to bottom."""
+        out = []
+        for r, kind in enumerate(pages.kind[q].tolist()):
+            if kind == NO_ROW:
+                break
+            head = self.head(kind, pages.arg[q, r].tolist(), messages)
+            chance = 1.0 / int(pages.candidates[q]) if kind == EXPLORE else None
+            columns = (pages.title[q, r].tolist(), pages.score[q, r].tolist(), pages.reason[q, r].tolist())
+            items = tuple(
+                Item(
+                    title_id=self.ids[title],
+                    score=round(score, DECIMALS),
+                    reason=None if REASONS[reason] is head.reason else REASONS[reason],
+                    propensity=chance,
+                )
+                for title, score, reason in zip(*columns, strict=True)
+                if title >= 0
+            )
+            out.append(
+                Row(
+                    kind=head.kind, title=head.title, title_id=head.title_id, tags=head.tags,
+                    reason=head.reason, items=items,
+                )
+            )  # fmt: skip
+        return tuple(out)
