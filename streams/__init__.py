@@ -37,8 +37,9 @@ Ada stops a film after fifty minutes; her app sends a `stop` event.
     the partition and to no viewer: `streams.partition_rows`). Her taste vector moves, the film joins her
     history. A share of the events is ranked before it is learned: the live hit rate (`streams.quality`). An
     event id that she had before changes nothing.
-5.  **Listed.** All viewers of the batch whose taste moved are ranked together from the replica
-    (`streams.replica`), under the catalogue's guards; their pages are written as bytes (`streams.pages`).
+5.  **Listed.** All viewers of the batch whose page moved are ranked together from the replica
+    (`streams.replica`), under the catalogue's guards; rows are taken out of each one's scores and put in
+    order (`online_models.page`), and the pages written as bytes (`streams.pages`).
     Had Ada got a page within the last second, she would be owed this one until the second is over
     (`streams.budget`).
 6.  **Told on.** What her watch says about titles (her representation, the gradient, her history) is packed
@@ -86,7 +87,8 @@ Versions of the model side by side: `streams.register` (which there are), `strea
 operator does).
 
 Over HTTP: `streams.serve`, a process of its own that reads what the stages published.
-Search: `streams.title_index`. Who is who: `streams.sign_in`, `streams.households`, `streams.tenants`.
+What an event changed on a page: `streams.page_changes`. Search: `streams.title_index`. Who is who:
+`streams.sign_in`, `streams.households`, `streams.tenants`.
 
 Experiments: `streams.experiments` (which there are, for every worker), `streams.experiment_admin` (what the
 experimenter does), `streams.treating` (whose list is made how), `streams.experiment_power`,

@@ -1,6 +1,6 @@
 """Reading topics once, from outside: what `inspect` and `doctor` look at. Commits nothing, joins no group."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from streams.errors import BrokerUnreachableError, TopicError
@@ -72,7 +72,7 @@ def spans(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
         reader.close()
 
 
-def read(settings: Settings, topic: str, starts: Mapping[int, int]) -> Iterator[Message]:
+def read(settings: Settings, topic: str, starts: Mapping[int, int]) -> Generator[Message, None, None]:
     """Yield committed records to the end of each partition, as it is when it is reached.
 
     Parameters

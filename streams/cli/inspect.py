@@ -20,9 +20,12 @@ SHOWN = 15
 """Neighbours and known titles in a table; JSON has all."""
 
 
-@app.command(epilog=examples("nearline inspect viewer v-000123", "nearline inspect viewer v-000123 --json -"))
+@app.command(epilog=examples("nearline inspect viewer v-000123", "nearline inspect viewer v-000123 --diff"))
 def viewer(
     viewer_id: Annotated[str, typer.Argument(metavar="ID", help="Viewer id, as in the events.")],
+    diff: Annotated[
+        bool, typer.Option("--diff", help="What the newest page changed, and which event did it.")
+    ] = False,
     brokers: Brokers = None,
     prefix: Prefix = None,
     json: Json = None,
@@ -30,6 +33,9 @@ def viewer(
     """Show what a viewer watched last and the page they were given."""
     from streams.inspecting import inspect_viewer
 
+    if diff:
+        _show_changes(_settings(brokers, prefix), viewer_id, json)
+        return
     found = inspect_viewer(_settings(brokers, prefix), viewer_id)
     console = human(json)
     console.print(_facts(f"viewer {viewer_id}", found, ("recent", "rejected", "page", "viewer_id")))
@@ -90,6 +96,26 @@ def state(brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> 
     rows = [tuple("" if part[head] is None else str(part[head]) for head in heads) for part in found]
     human(json).print(_table("state, as the changelogs have it", heads, rows))
     write_json(json, {"partitions": found})
+
+
+def _show_changes(settings: "Settings", viewer_id: str, json: Json) -> None:
+    """Show what a viewer's newest page changed: a line a row, with the titles that came, went and rose."""
+    from streams.page_changes import inspect_changes
+
+    found = inspect_changes(settings, viewer_id)
+    event = found["event"] or {}
+    said = {"page": found["seq"], "page before": found["former"] or "not there any more"}
+    said |= {name: event.get(name) for name in ("type", "title_id", "event_time_ms")}
+    console = human(json)
+    console.print(_facts(f"viewer {viewer_id}", said))
+    rows = []
+    for row in found["rows"]:
+        places = ("new" if row["was"] is None else str(row["was"]), str(row["now"] or "gone"))
+        rose = [f"{one['title_id']} {one['was']}>{one['now']}" for one in row["moved"]]
+        titles = (" ".join(some[:SHOWN]) for some in (row["came"], row["left"], rose))
+        rows.append((row["title"] or row["kind"], *places, *titles))
+    console.print(_table("rows", ("row", "was", "now", "came", "left", "rose"), rows))
+    write_json(json, found)
 
 
 def _settings(brokers: str | None, prefix: str | None) -> "Settings":

@@ -10,6 +10,7 @@ from typing import Any
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.budget import page_budget
 from tests.benchmarks.freshness import freshness
+from tests.benchmarks.page import page
 from tests.benchmarks.restore import restore
 from tests.benchmarks.scale import scale
 from tests.benchmarks.show import show
@@ -23,6 +24,7 @@ BENCHMARKS: Mapping[str, Callable[[Bench], dict[str, Any]]] = {
     "list_per_event": list_per_event,
     "freshness": freshness,
     "page_budget": page_budget,
+    "page": page,
     "restore": restore,
     "scale": scale,
     "soak": soak,

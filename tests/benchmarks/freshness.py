@@ -18,7 +18,7 @@ from streams.session import make_topics
 from streams.settings import Settings
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.load import produce, stops
-from tests.benchmarks.throughput import EVERY_PAGE
+from tests.benchmarks.throughput import EVERY_LIST
 from tests.benchmarks.workers import MeteredWorker
 
 KNOWN = 60_000
@@ -44,7 +44,7 @@ def freshness(bench: Bench) -> dict[str, Any]:
     produce(settings, KNOWN)
     out: dict[str, Any] = {"freshness_ms": {}, "lists_per_s": {}}
     state = bench.state("freshness")
-    with bench.shared(), MeteredWorker(settings, state, bench.cores, EVERY_PAGE) as worker:
+    with bench.shared(), MeteredWorker(settings, state, bench.cores, EVERY_LIST) as worker:
         worker.answered(KNOWN, learned=True)
         for rate in RATES:
             waits, seconds = _at(settings, rate)

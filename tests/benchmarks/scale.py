@@ -8,7 +8,7 @@ from typing import Any
 from streams.session import make_topics
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.load import produce
-from tests.benchmarks.throughput import EVENTS, EVERY_PAGE, WARM_UP
+from tests.benchmarks.throughput import EVENTS, EVERY_LIST, WARM_UP
 from tests.benchmarks.workers import LOOK_S, MeteredWorker, Reading
 
 __all__ = ["scale"]
@@ -59,7 +59,7 @@ def _run(bench: Bench, name: str, places: Sequence[list[int]], *, broker: list[i
     with ExitStack() as stack:
         stack.enter_context(bench.on(broker))
         workers = [
-            stack.enter_context(MeteredWorker(settings, bench.state(f"{name}-{n}"), cores, EVERY_PAGE))
+            stack.enter_context(MeteredWorker(settings, bench.state(f"{name}-{n}"), cores, EVERY_LIST))
             for n, cores in enumerate(places)
         ]
         first = _answered(workers, WARM_UP)

@@ -25,7 +25,7 @@ from tests.streams.steps import T0, Line, watch
 def cluster() -> Iterator[EmbeddedCluster]:
     """Give a cluster that holds what both stages wrote about a small crowd."""
     with EmbeddedCluster() as cluster:
-        cluster.create([topics.VIEWER_STATE, topics.TITLE_MODEL, topics.HOME, topics.CATALOG])
+        cluster.create([topics.VIEWER_STATE, topics.TITLE_MODEL, topics.HOME, topics.CATALOG, topics.EVENTS])
         writer = producer(cluster.bootstrap_servers)
 
         def put(topic: str, key: bytes, value: bytes | None, partition: int) -> None:
@@ -44,7 +44,10 @@ def cluster() -> Iterator[EmbeddedCluster]:
         told = Preferences(event_id="p", viewer_id="ada", event_time_ms=T0, maturity=12)
         down = Rate(event_id="r", viewer_id="ada", event_time_ms=T0 + 5, title_id="t4", stars=1.0)
         for batch in (crowd, [told], [watch("ada", "t1", 1, country="IN"), down], [watch("ada", "[red]", 9)]):
-            outcome = line.step(line.records(batch))
+            records = line.records(batch)
+            for record in records:
+                put(topics.EVENTS, record.key, record.value, 0)
+            outcome = line.step(records)
             publish(outcome, line.learn(outcome))
         film = Title(title_id="t1", name="The First", maturity=6)
         put(topics.CATALOG, b"t1", encode(film), partition_for(b"t1", PARTITIONS))
@@ -75,6 +78,20 @@ def test_a_viewer(cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str]) 
     assert [(one["title_id"], one["weight"]) for one in found["rejected"]] == [("t4", 1.0)]
     assert found["page"]["seq"] == 3
     assert found["page"]["viewer_id"] == "ada"
+
+
+def test_what_the_newest_page_changed(cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    """The event, the page before, and rows by their places; a table for people."""
+    found = _inspect(cluster, capsys, "viewer", "ada", "--diff")
+    assert (found["seq"], found["former"]) == (3, 2)
+    assert (found["event"]["type"], found["event"]["title_id"]) == ("stop", "[red]")
+    rows = {row["kind"]: row for row in found["rows"]}
+    assert (rows["top_picks"]["was"], rows["top_picks"]["now"]) == (1, 1)
+    assert all({"t1", "t4"}.isdisjoint(row["came"]) for row in found["rows"])
+    assert main(["inspect", "viewer", "ada", "--diff", "--brokers", cluster.bootstrap_servers]) == 0
+    assert "Top picks for you" in capsys.readouterr().out
+    assert main(["inspect", "viewer", "nobody", "--diff", "--brokers", cluster.bootstrap_servers]) == 1
+    assert "spelling" in capsys.readouterr().err
 
 
 def test_only_the_viewers_partition_is_read(

@@ -1,0 +1,103 @@
+"""What became of a page: rows and titles that came, went and moved."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from schemas.lists import Home, Row
+
+__all__ = ["Moved", "RowChange", "changes"]
+
+
+class Moved(NamedTuple):
+    """A title that stands further up in its row."""
+
+    title_id: str
+    was: int
+    """Place before, from 1."""
+    now: int
+    """Place after."""
+
+
+class RowChange(NamedTuple):
+    """What became of a row."""
+
+    row: Row
+    """As it is now; as it was where it has gone."""
+    was: int | None
+    """Place among the rows before, from 1; None for a new one."""
+    now: int | None
+    """Place after; None for one that has gone."""
+    came: tuple[str, ...] = ()
+    """Titles that the row did not have, in order."""
+    left: tuple[str, ...] = ()
+    """Titles that it has no longer."""
+    moved: tuple[Moved, ...] = ()
+    """Titles that passed others, of those that stayed."""
+
+    @property
+    def still(self) -> bool:
+        """Whether nothing changed."""
+        return self.was == self.now and not (self.came or self.left or self.moved)
+
+
+def changes(before: Sequence[Row], after: Home) -> list[RowChange]:
+    """Compare a page with the rows of the one before: rows as they stand now, then those that have gone.
+
+    A row is the same if kind, seed and tags are; of several alike the first is compared with the first.
+
+    Parameters
+    ----------
+    before
+        Rows of the page before; empty where there was none.
+    after
+        The page.
+
+    Examples
+    --------
+    >>> from schemas import Item, RowKind, Source
+    >>> def row(kind, *titles):
+    ...     return Row(kind=kind, items=tuple(Item(title_id=t, score=0.0) for t in titles))
+    >>> top, mine = RowKind.TOP_PICKS, RowKind.MY_LIST
+    >>> about = {"viewer_id": "v", "list_id": "l", "seq": 2, "model_version": "m"}
+    >>> at = {"generated_at_ms": 0, "expires_at_ms": 0, "source": Source(topic="t", partition=0, offset=0)}
+    >>> page = Home(**about, **at, rows=(row(mine, "x"), row(top, "c", "b")))
+    >>> new, picks = changes([row(top, "a", "b", "c")], page)
+    >>> (new.was, new.now, new.came), (picks.was, picks.now, picks.left)
+    ((None, 1, ('x',)), (1, 2, ('a',)))
+    >>> [tuple(one) for one in picks.moved]
+    [('c', 3, 1)]
+    """
+    left: dict[object, list[int]] = {}
+    for number, row in enumerate(before):
+        left.setdefault(_name(row), []).append(number)
+    out = []
+    for number, row in enumerate(after.rows, 1):
+        places = left.get(_name(row))
+        was = places.pop(0) if places else None
+        former = () if was is None else tuple(item.title_id for item in before[was].items)
+        out.append(_compared(row, former, None if was is None else was + 1, number))
+    gone = sorted(number for places in left.values() for number in places)
+    out += [RowChange(before[n], n + 1, None, left=_titles(before[n])) for n in gone]
+    return out
+
+
+def _compared(row: Row, former: tuple[str, ...], was: int | None, now: int) -> RowChange:
+    titles = _titles(row)
+    came = tuple(title for title in titles if title not in former)
+    left = tuple(title for title in former if title not in titles)
+    stayed = [title for title in titles if title in former]
+    order = [title for title in former if title in titles]
+    moved = tuple(
+        Moved(title, former.index(title) + 1, titles.index(title) + 1)
+        for title in stayed
+        if stayed.index(title) < order.index(title)
+    )
+    return RowChange(row, was, now, came, left, moved)
+
+
+def _titles(row: Row) -> tuple[str, ...]:
+    return tuple(item.title_id for item in row.items)
+
+
+def _name(row: Row) -> object:
+    return (row.kind, row.title_id, row.tags)

@@ -1,0 +1,68 @@
+"""A home page in a batch: built, encoded, and its bytes, beside the plain list out of the same scores."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from online_models.page.builder import build
+from online_models.page.config import PageConfig
+from online_models.page.shelves import Shelves
+from online_models.recommender import Recommender
+from online_models.simulation import World
+from streams.pages import Cause, PageEncoder
+from tests.benchmarks.bench import Bench
+
+TITLES, VIEWERS, EVENTS = 10_000, 1_000, 100_000
+BATCH = 512
+"""Pages in a batch."""
+ROUNDS = 7
+"""The best of so many counts: other programs can only add."""
+LENGTH = 20
+
+
+def page(_: Bench | None = None) -> dict[str, Any]:
+    """Measure pages of 12 rows and lists of 20 in microseconds of one thread's CPU, and bytes."""
+    model = Recommender(seed=1)
+    world = World(seed=1, viewers=VIEWERS, titles=TITLES)
+    events = world.take(EVENTS)
+    for title in world.titles:
+        model.describe(title)
+    model.learn_many(events)
+    now, side = max(event.event_time_ms for event in events), model.viewers
+    slots = np.arange(len(side.viewers), dtype=np.int32)[:BATCH]
+    shelves = {rows: Shelves(model.titles, model.catalogue, PageConfig(rows=rows)) for rows in (1, 12)}
+    about = {"topic": "viewing.events.v1", "partition": 0, "model_version": "1@0", "ttl_ms": 1}
+    encoder = PageEncoder(model.titles, model.catalogue, **about)
+    causes = [Cause(f"v-{slot:06d}", 17, 48_213, now) for slot in slots.tolist()]
+    out: dict[str, Any] = {"viewers": int(slots.size), "titles": len(model.titles)}
+    for name, rows in (("list", 1), ("page", 12)):
+        made = build(side, shelves[rows], slots, now, LENGTH)
+        written = encoder.encode(made, causes, [0] * slots.size)
+        homes = [msgspec.json.decode(one) for one in written]
+        out[name] = {
+            "build_us": _cpu_us(lambda rows=rows: build(side, shelves[rows], slots, now, LENGTH), slots.size),
+            "encode_us": _cpu_us(
+                lambda made=made: encoder.encode(made, causes, [0] * slots.size), slots.size
+            ),
+            "rows": round(float(np.mean([len(home["rows"]) for home in homes])), 1),
+            "items": round(float(np.mean([sum(len(r["items"]) for r in h["rows"]) for h in homes])), 1),
+            "bytes": round(float(np.mean([len(one) for one in written]))),
+        }
+    return out
+
+
+def _cpu_us(work: Callable[[], object], n: int) -> float:
+    """Return the least CPU of a run, an item, in microseconds."""
+    took = []
+    for _ in range(ROUNDS):
+        began = time.thread_time()
+        work()
+        took.append(time.thread_time() - began)
+    return round(min(took) / n * 1e6, 1)
+
+
+if __name__ == "__main__":
+    print(page())
