@@ -44,7 +44,7 @@ def cluster() -> Iterator[EmbeddedCluster]:
         told = Preferences(event_id="p", viewer_id="ada", event_time_ms=T0, maturity=12)
         down = Rate(event_id="r", viewer_id="ada", event_time_ms=T0 + 5, title_id="t4", stars=1.0)
         ada = [told], [watch("ada", "t1", 1, country="IN"), down], [watch("ada", "[red]", 9)]
-        for batch in (crowd, *ada, [watch("v4", "t3", 9)]):
+        for batch in (crowd, *ada, [watch("v4", "t3", 9)], [watch("v4", "t2", 10)]):
             records = line.records(batch)
             for record in records:
                 put(topics.EVENTS, record.key, record.value, 0)
@@ -84,11 +84,11 @@ def test_a_viewer(cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str]) 
 def test_what_the_newest_page_changed(cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str]) -> None:
     """The event, the page before, and rows by their places; a table for people."""
     found = _inspect(cluster, capsys, "viewer", "v4", "--diff")
-    assert (found["seq"], found["former"]) == (2, 1)
-    assert (found["event"]["type"], found["event"]["title_id"]) == ("stop", "t3")
+    assert (found["seq"], found["former"]) == (3, 2)
+    assert (found["event"]["type"], found["event"]["title_id"]) == ("stop", "t2")
     rows = {row["kind"]: row for row in found["rows"]}
     assert (rows["top_picks"]["was"], rows["top_picks"]["now"]) == (1, 1)
-    assert rows["top_picks"]["left"] == ["t3"]
+    assert rows["top_picks"]["left"] == ["t2"]
     assert main(["inspect", "viewer", "v4", "--diff", "--brokers", cluster.bootstrap_servers]) == 0
     assert "Top picks for you" in capsys.readouterr().out
     assert main(["inspect", "viewer", "nobody", "--diff", "--brokers", cluster.bootstrap_servers]) == 1
