@@ -5,6 +5,7 @@ import pytest
 from online_models.config import ModelConfig, RewardConfig
 from online_models.errors import InvalidConfigError
 from online_models.feedback import Action, Judge, Verdict
+from online_models.recommender import Recommender
 from schemas.events import (
     Browse,
     Event,
@@ -77,7 +78,6 @@ def test_stops(cause: StopCause, more: dict[str, object], expected: tuple[Action
     "event",
     [
         Pause(**ON, position_s=600),
-        MyList(**ON, action=ListAction.REMOVE),
         Preferences(**ABOUT),
         Select(**ON),
         Browse(**ABOUT, surface="home", dwell_s=3),
@@ -87,6 +87,16 @@ def test_stops(cause: StopCause, more: dict[str, object], expected: tuple[Action
 def test_nothing_is_said(event: Event) -> None:
     """A pause, a look around and a search without a choice say nothing about taste."""
     assert Judge()(event) == ()
+
+
+def test_taken_off_the_list_is_no_judgement() -> None:
+    """It is kept for pages, and moves nothing that is thought of the title."""
+    model = Recommender()
+    model.learn_one(MyList(**ON, action=ListAction.ADD))
+    before = model.titles.arrays.watches[0]
+    model.learn_one(MyList(**ON | {"event_id": "off"}, action=ListAction.REMOVE))
+    assert (model.titles.arrays.watches[0], model.titles.arrays.counts[0].tolist()) == (before, [0, 0, 1])
+    assert model.viewers.viewers.arrays.wished[0].max() == -1
 
 
 def test_onboarding_names_several() -> None:
