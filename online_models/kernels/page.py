@@ -61,10 +61,9 @@ from online_models.kernels.page_rows import (
     draft_trending,
     end_row,
     gather,
-    offer,
 )
 from online_models.kernels.page_tags import draft_tags
-from online_models.kernels.rank import add_cowatch, explain, hide_known, sparse, subtract_rejected
+from online_models.kernels.rank import add_cowatch, explain, hide_known, sift, sparse, subtract_rejected
 from online_models.kernels.reward_layout import JUDGEMENTS, LOVED_TITLES
 
 
@@ -88,14 +87,21 @@ def score_row(
 
 
 @jit
+def keep_best_row(row: F4, title: I4, score: F4) -> None:
+    """Keep the titles of the highest scores in a heap."""
+    most = title.size
+    for t in range(row.size):
+        if row[t] > score[0]:
+            sift(score, title, most, row[t], t)
+
+
+@jit
 def draft_top(
     shelf: Shelf, spec: PageSpec, history: I4, depth: int, row: F4, share: F8, draft: Draft
 ) -> float:
     """Draft top picks, calibrated to the history's genres; return the best score, -inf for none."""
     c = begin_row(draft, TOP, -1)
-    for t in range(row.size):
-        if row[t] > draft.score[c, 0]:
-            offer(draft, c, row[t], t)
+    keep_best_row(row, draft.title[c], draft.score[c])
     best = draft.score[c].max()
     end_row(draft, c, row, best, 1)
     if draft.drafted[0] > c and spec.calibration > 0 and genre_shares(shelf, history, depth, share) > 0:

@@ -106,7 +106,11 @@ class Draft(NamedTuple):
     mask: U1
     """[T] which of the strong tags a title has; zero between viewers."""
     touched: I4
-    """[T] the titles whose ``mask`` is not zero."""
+    """[T + 1] titles looked at for a row."""
+    key: F4
+    """[T + 1] what they are ranked by."""
+    bits: U1
+    """[T + 1] which of the strong tags they have."""
     mine: F8
     """[G] the viewer's weight of each tag; zero between viewers."""
     times: I4
@@ -143,7 +147,9 @@ def blank_draft(size: int, tags: int, pool: int) -> Draft:
         np.zeros(DRAFTS, np.uint8),
         np.zeros(size, np.int32),
         np.zeros(size, np.uint8),
-        np.empty(size, np.int32),
+        np.empty(size + 1, np.int32),
+        np.empty(size + 1, np.float32),
+        np.empty(size + 1, np.uint8),
         np.zeros(tags),
         np.zeros(tags, np.int32),
     )

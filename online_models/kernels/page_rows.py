@@ -70,11 +70,13 @@ def begin_row(draft: Draft, kind: int, arg: int) -> int:
     return c
 
 
-@inlined
-def offer(draft: Draft, c: int, key: float, t: int) -> None:
-    """Keep a candidate if it is among the best of its draft."""
-    if key > draft.score[c, 0]:
-        sift(draft.score[c], draft.title[c], draft.title.shape[1], key, t)
+@jit
+def keep_best(key: F4, name: I4, n: int, title: I4, score: F4) -> None:
+    """Keep the titles of the highest keys in a heap: bare arrays, as a call with tuples counts references."""
+    most = title.size
+    for k in range(n):
+        if key[k] > score[0]:
+            sift(score, title, most, key[k], name[k])
 
 
 @jit
@@ -94,25 +96,37 @@ def end_row(draft: Draft, c: int, row: F4, best: float, least: int) -> None:
         draft.drafted[0] += 1
 
 
-@inlined
+@jit
+def gather_listed(candidates: I4, row: F4, key: F4, name: I4) -> int:
+    """Write down those of a list that may be shown, with their scores; return how many."""
+    n = 0
+    for k in range(candidates.size):
+        t = candidates[k]
+        if t < row.size and row[t] > -np.inf:
+            key[n], name[n] = row[t], t
+            n += 1
+    return n
+
+
+@jit
 def draft_listed(draft: Draft, kind: int, candidates: I4, row: F4, best: float, least: int) -> None:
     """Draft what a list of candidates has that fits the viewer best."""
     c = begin_row(draft, kind, -1)
-    for k in range(candidates.size):
-        t = candidates[k]
-        if t < row.size:
-            offer(draft, c, row[t], t)
+    n = gather_listed(candidates, row, draft.key, draft.touched)
+    keep_best(draft.key, draft.touched, n, draft.title[c], draft.score[c])
     end_row(draft, c, row, best, least)
 
 
-@inlined
+@jit
 def draft_trending(draft: Draft, pools: Pools, row: F4, best: float, least: int) -> None:
     """Draft what is watched most right now, by how much and how well it fits: log heat + score."""
-    c = begin_row(draft, TRENDING, -1)
+    c, n = begin_row(draft, TRENDING, -1), 0
     for k in range(pools.trending.size):
         t = pools.trending[k]
-        if t < row.size:
-            offer(draft, c, row[t] + pools.heat[k], t)
+        if t < row.size and row[t] > -np.inf:
+            draft.key[n], draft.touched[n] = row[t] + pools.heat[k], t
+            n += 1
+    keep_best(draft.key, draft.touched, n, draft.title[c], draft.score[c])
     end_row(draft, c, row, best, least)
 
 
@@ -231,11 +245,13 @@ def draft_seeds(
 @jit
 def draft_seed(titles: Titles, h: int, kind: int, row: F4, best: float, least: int, draft: Draft) -> None:
     """Draft the neighbours of one title."""
-    c = begin_row(draft, kind, h)
+    c, n = begin_row(draft, kind, h), 0
     for s in range(titles.nbr.shape[1]):
         j, w = titles.nbr[h, s], titles.nbr_w[h, s]
         if w > 0 and 0 <= j < row.size and row[j] > -np.inf:
-            offer(draft, c, row[j] + np.log(w * titles.norm[j]), j)
+            draft.key[n], draft.touched[n] = row[j] + np.log(w * titles.norm[j]), j
+            n += 1
+    keep_best(draft.key, draft.touched, n, draft.title[c], draft.score[c])
     end_row(draft, c, row, best, least)
 
 
@@ -252,9 +268,9 @@ def draft_explore(
     n = 0
     for t in range(row.size):
         if row[t] > -np.inf:
+            draft.key[n] = np.float32(mix(titles.key[t] ^ start) >> np.uint64(40))
+            draft.touched[n] = t
             n += 1
-            key = np.float32(mix(titles.key[t] ^ start) >> np.uint64(40))
-            if key > draft.score[c, 0]:
-                sift(draft.score[c], draft.title[c], draft.title.shape[1], key, t)
+    keep_best(draft.key, draft.touched, n, draft.title[c], draft.score[c])
     end_row(draft, c, row, best, spec.least)
     return n

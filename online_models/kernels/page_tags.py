@@ -15,9 +15,10 @@ tags that each has, and sums over supersets follow from those counts (the zeta t
 
 import numpy as np
 
-from online_models.kernels.layout import F4, F8, I4, I8, jit
+from online_models.kernels.layout import F4, F8, I4, I8, U1, jit
 from online_models.kernels.page_layout import STRONG, TAGS, WORDS, Draft, PageSpec, Shelf
-from online_models.kernels.page_rows import begin_row, end_row, offer
+from online_models.kernels.page_rows import begin_row, end_row
+from online_models.kernels.rank import sift
 
 STEP = 0.97
 """Weight of a watch per step back (``tag_affinity.STEP``)."""
@@ -86,19 +87,37 @@ def insert(best: F8, strong: I4, n: int, value: float, g: int) -> int:
 
 
 @jit
-def mark_tagged(shelf: Shelf, strong: I4, n: int, size: int, draft: Draft) -> int:
+def mark_tagged(first: I4, having: I4, strong: I4, n: int, mask: U1, touched: I4) -> int:
     """Give every title the set of the strong tags that it has; return how many have one at all."""
     m = 0
     for k in range(n):
         bit = np.uint8(1 << k)
-        for a in range(shelf.first[strong[k]], shelf.first[strong[k] + 1]):
-            t = shelf.having[a]
-            if t < size:
-                if draft.mask[t] == 0:
-                    draft.touched[m] = t
-                    m += 1
-                draft.mask[t] |= bit
+        for a in range(first[strong[k]], first[strong[k] + 1]):
+            t = having[a]
+            if t < mask.size:
+                touched[m] = t  # without a branch, as in rank.cowatch
+                m += mask[t] == 0
+                mask[t] |= bit
     return m
+
+
+@jit
+def count_tagged(
+    mask: U1, touched: I4, m: int, watches: F8, row: F4, shared: F8, listed: F8, key: F4, bits: U1
+) -> int:
+    """Add up watches and titles that may be listed by set; leave the latter together. Return how many."""
+    n = 0
+    for k in range(m):
+        t = touched[k]
+        c = mask[t]
+        mask[t] = 0
+        if t < watches.size:
+            shared[c] += watches[t]
+        if row[t] > -np.inf:
+            listed[c] += 1.0
+            touched[n], key[n], bits[n] = t, row[t], c
+            n += 1
+    return n
 
 
 @jit
@@ -111,51 +130,36 @@ def add_supersets(counts: F8) -> None:
 
 
 @jit
-def is_name(shelf: Shelf, strong: I4, c: int) -> bool:
+def is_name(kinds: U1, n: int, c: int) -> bool:
     """Whether a combination makes a name: one tag, or a genre or two with one tag of other kinds each."""
-    words, genres, kinds = 0, 0, 0
-    for k in range(STRONG):
+    words, genres, met = 0, 0, 0
+    for k in range(n):
         if c & (1 << k):
-            kind = int(shelf.kind[strong[k]])
+            kind = int(kinds[k])
             words += 1
             if kind == GENRE:
                 genres += 1
-            elif kinds & (1 << kind):
+            elif met & (1 << kind):
                 return False
             else:
-                kinds |= 1 << kind
+                met |= 1 << kind
     return words == 1 or (words <= WORDS and 1 <= genres <= MOST_GENRES)
 
 
 @jit
 def weigh_sets(
-    shelf: Shelf, spec: PageSpec, strong: I4, n: int, total: float, history: I4, depth: int, m: int, row: F4,
-    draft: Draft, listed: F8, strength: F8,
+    kinds: U1, n: int, least: int, total: float, everybody: float, mine: F8, times: F8, shared: F8,
+    listed: F8, strength: F8,
 ) -> None:  # fmt: skip
-    """Write how many titles of each combination may be listed, and its strength; -1 where it makes no row."""
-    mine, times, shared = np.zeros(SETS), np.zeros(SETS), np.zeros(SETS)
-    listed[:] = 0.0
-    for k in range(m):
-        t = draft.touched[k]
-        c = draft.mask[t]
-        if t < shelf.watches.size:
-            shared[c] += shelf.watches[t]
-        listed[c] += 1.0 if row[t] > -np.inf else 0.0
-    w = 1.0
-    for step in range(depth):
-        if history[step] < row.size:
-            c = draft.mask[history[step]]
-            mine[c] += w
-            times[c] += 1.0
-        w *= STEP
+    """Write the strength of each combination; -1 where it makes no row."""
     for counts in (mine, times, shared, listed):
         add_supersets(counts)
     for c in range(SETS):
-        share = shared[c] / shelf.total if shelf.total > 0 else 0.0
+        share = shared[c] / everybody if everybody > 0 else 0.0
         lift = lift_of(mine[c], total, share)
         strength[c] = (mine[c] + PRIOR * share) / (total + PRIOR) * lift
-        enough = listed[c] >= spec.tag_titles and times[c] >= SUPPORT
-        if c == 0 or c >= 1 << n or not enough or lift <= 0 or not is_name(shelf, strong, c):
+        enough = listed[c] >= least and times[c] >= SUPPORT
+        if c == 0 or c >= 1 << n or not enough or lift <= 0 or not is_name(kinds, n, c):
             strength[c] = -1.0
 
 
@@ -193,12 +197,24 @@ def draft_tags(
     shelf: Shelf, spec: PageSpec, history: I4, depth: int, row: F4, best: float, draft: Draft
 ) -> None:
     """Draft the rows that a viewer's strongest tags name."""
-    strong, listed, strength = np.empty(STRONG, np.int32), np.empty(SETS), np.empty(SETS)
+    strong, kinds = np.zeros(STRONG, np.int32), np.empty(STRONG, np.uint8)
+    mine, times, shared, listed = np.zeros(SETS), np.zeros(SETS), np.zeros(SETS), np.zeros(SETS)
     n, total = strong_tags(shelf, history, depth, draft, strong)
     if n == 0:
         return
-    m = mark_tagged(shelf, strong, n, row.size, draft)
-    weigh_sets(shelf, spec, strong, n, total, history, depth, m, row, draft, listed, strength)
+    for k in range(n):
+        kinds[k] = shelf.kind[strong[k]]
+    m = mark_tagged(shelf.first, shelf.having, strong, n, draft.mask, draft.touched)
+    w = 1.0
+    for step in range(depth):
+        if history[step] < row.size:
+            c = draft.mask[history[step]]
+            mine[c] += w
+            times[c] += 1.0
+        w *= STEP
+    m = count_tagged(draft.mask, draft.touched, m, shelf.watches, row, shared, listed, draft.key, draft.bits)
+    strength = np.empty(SETS)
+    weigh_sets(kinds, n, spec.tag_titles, total, shelf.total, mine, times, shared, listed, strength)
     taken, rows = np.zeros(spec.tag_rows, np.int64), 0
     while rows < spec.tag_rows:
         c = next_set(strength, listed, taken, rows)
@@ -208,8 +224,15 @@ def draft_tags(
         taken[rows] = c
         strength[c] = -1.0
         rows += 1
-    for k in range(m):
-        draft.mask[draft.touched[k]] = 0
+
+
+@jit
+def keep_best_set(bits: U1, wanted: int, key: F4, name: I4, n: int, title: I4, score: F4) -> None:
+    """Keep the titles of the highest keys, of those that have every tag wanted, in a heap."""
+    most, need = title.size, np.uint8(wanted)
+    for k in range(n):
+        if key[k] > score[0] and bits[k] & need == need:
+            sift(score, title, most, key[k], name[k])
 
 
 @jit
@@ -221,8 +244,5 @@ def draft_set(strong: I4, c: int, m: int, row: F4, best: float, least: int, draf
         if c & (1 << k):
             draft.arg[at, n] = strong[k]
             n += 1
-    for k in range(m):
-        t = draft.touched[k]
-        if draft.mask[t] & c == c:
-            offer(draft, at, row[t], t)
+    keep_best_set(draft.bits, c, draft.key, draft.touched, m, draft.title[at], draft.score[at])
     end_row(draft, at, row, best, least)
