@@ -39,7 +39,7 @@ CAPITALS: Final = ("director", "cast", "decade", "language")
 
 
 class UnknownLanguageError(ModelError):
-    """There is no catalogue of a language."""
+    """There are no messages in a language: give one of those that the error names."""
 
 
 class Part(NamedTuple):
