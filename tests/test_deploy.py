@@ -14,6 +14,8 @@ from compose_spec import PyCompose
 
 from deploy import generate
 from deploy.dashboard import dashboard
+from deploy.strimzi import USERS
+from schemas.topics import TOPICS
 from streams import metrics
 from streams.brokers.jars import find_pom
 from streams.cli import COMMANDS
@@ -200,6 +202,15 @@ def test_every_metric_is_looked_at() -> None:
     rows = re.findall(r"^(\w+) +(?:counter|gauge|histogram) ", metrics.__doc__ or "", re.MULTILINE)
     silent = {name for name in rows if f"nearline_{name}" not in text} - informing
     assert silent == set(), "add a panel to deploy/dashboard.py, then: python -m deploy.generate --write"
+
+
+@pytest.mark.parametrize("right", ["Read", "Write"])
+def test_every_topic_has_its_rights(right: str) -> None:
+    """Somebody may read each topic, and somebody may write it."""
+    given = {
+        name for rights, _ in USERS.values() for name, operations in rights.items() if right in operations
+    }
+    assert set(TOPICS) - given == set(), "add it to USERS of deploy/strimzi.py"
 
 
 def test_errors_say_what_they_mean_and_what_to_do() -> None:

@@ -11,7 +11,6 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from deploy.strimzi import USERS
 from schemas.topics import CO_PARTITIONED, TOPICS
 from streams.results_worker import own_settings
 from streams.settings import Settings
@@ -183,13 +182,6 @@ def test_strimzi_users_have_the_least_rights() -> None:
     assert not any(
         operation in {"All", "Alter", "Create", "Delete"} for r in rights.values() for _, operation in r
     )
-
-
-def test_every_topic_has_a_writer_and_a_reader() -> None:
-    """A new topic gets its rights: somebody writes it, and somebody else than nobody reads it."""
-    found = {kind: {name for rights, _ in USERS.values() for name, ops in rights.items() if kind in ops}
-             for kind in ("Write", "Read")}  # fmt: skip
-    assert found == {"Write": set(TOPICS), "Read": set(TOPICS)}
 
 
 def test_the_counting_workers_have_rights_in_their_group() -> None:
