@@ -10,6 +10,7 @@ import numpy as np
 from online_models.catalogue import Catalogue
 from online_models.kernels.layout import F4, F8, I4, I8, U1, U8, Titles
 from online_models.kernels.page_layout import Pools, Shelf
+from online_models.kernels.page_pools import hottest
 from online_models.page.config import DAY_MS, PageConfig
 from online_models.page.kinds import TAG_KINDS
 from online_models.titles import TitleTable
@@ -19,6 +20,8 @@ __all__ = ["NAMELESS", "Shelves"]
 NAMELESS = 255
 """Kind of a tag that names no row."""
 GENRES = 64
+LEAST_HEAT = 1e-9
+"""A watch of thirty half-lives ago trends no more."""
 
 
 class Shelves:
@@ -102,14 +105,10 @@ class Shelves:
         """Return the titles of the highest decayed count, and the logarithm of its share of the highest."""
         which = self.config.trending_half_life
         half_life_ms = float(self.titles.params.half_lives[which])
-        age = np.maximum(now_ms - a.trend_at[:size], 0)
-        value = a.trend[:size, which] * np.exp2(-age / half_life_ms)
-        n = min(self.config.trending, size)
-        best = np.argpartition(-value, n - 1)[:n] if n else np.zeros(0, np.int64)
-        best = best[np.lexsort((best, -value[best]))]
-        best = best[value[best] > 1e-9]  # a watch of thirty half-lives ago  # noqa: PLR2004
-        heat = np.log(value[best] / value[best[:1]]) if best.size else np.zeros(0)
-        return best.astype(np.int32), heat.astype(np.float32)
+        title, heat = np.empty(self.config.trending, np.int32), np.empty(self.config.trending, np.float32)
+        hottest(a.trend[:size, which], a.trend_at[:size], half_life_ms, now_ms, title, heat)
+        n = int(np.count_nonzero(heat > LEAST_HEAT))
+        return title[:n], np.log(heat[:n] / heat[:1])
 
 
 def _kinds(names: list[str]) -> U1:

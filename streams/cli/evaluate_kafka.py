@@ -109,7 +109,10 @@ def compare_through_kafka(
             dataset=replace(dataset, ratings=events),
             kept=np.arange(len(events)),
             pace=kafka.speed,
-            model={"NEARLINE_MODEL__REWARD__LIKED_STARS": str(protocol.min_rating)},
+            model={
+                "NEARLINE_MODEL__REWARD__LIKED_STARS": str(protocol.min_rating),
+                "NEARLINE_PAGE__ROWS": "1",  # what is evaluated is the ranking
+            },
             console=console,
             exact_warm_up=True,
         )

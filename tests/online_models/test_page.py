@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from online_models.catalogue import country_code
 from online_models.kernels.page_order import GENRES as GENRES_KEPT
 from online_models.kernels.page_order import calibrate
+from online_models.kernels.page_pools import hottest
 from online_models.page.builder import build
 from online_models.page.config import DAY_MS, PageConfig
 from online_models.page.shelves import Shelves
@@ -172,6 +173,22 @@ def test_trending_is_what_is_watched_most_of_late() -> None:
     pools = Shelves(model.titles, model.catalogue, config).pools(T0 + 60_000 * 50_010)
     assert [model.titles.ids[row] for row in pools.trending.tolist()] == ["hot"]
     assert pools.heat.tolist() == [0.0]
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 100), st.integers(-50, 10)), max_size=30),
+    st.integers(1, 6),
+)
+def test_the_hottest_are_those_of_the_highest_count_now(counts: list[tuple[float, int]], n: int) -> None:
+    """As if every counter were brought to the moment and sorted; what is counted later is not inflated."""
+    trend, at = np.array([c for c, _ in counts], "f8"), np.array([10 * t for _, t in counts], "i8")
+    title, heat = np.empty(n, np.int32), np.empty(n, np.float32)
+    hottest(trend, at, 100.0, 0, title, heat)
+    value = (trend * 2.0 ** (np.minimum(at, 0) / 100.0)).astype(np.float32)
+    expected = np.sort(value[value > 0])[::-1][:n]
+    np.testing.assert_allclose(heat[: expected.size], expected, rtol=1e-6)
+    assert (title[: expected.size] >= 0).all()
+    assert (title[expected.size :] == -1).all()
 
 
 def test_the_tags_of_a_taste_name_rows() -> None:
