@@ -62,10 +62,13 @@ kafka: setup ## Start a real Kafka on 127.0.0.1:19092 and create the topics
 	$(BIN)/nearline kafka start $(ARGS)
 	$(BIN)/nearline topics apply
 
-lock: setup ## Resolve the versions in deploy/requirements.lock anew
+lock: setup ## Resolve the versions in deploy/requirements.lock and image.lock anew
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade \
 		--generate-hashes --no-header --no-emit-index-url --quiet -o deploy/requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group image --extra otel --universal --python-version 3.11 \
+		-c deploy/requirements.lock --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet \
+		-o deploy/image.lock
 
 clean: ## Remove the environment, caches and local state
 	rm -rf $(VENV) .nearline .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

