@@ -53,7 +53,7 @@ class Impression(ViewingEvent, frozen=True, kw_only=True):
     artwork
         Id of the artwork variant that was shown.
     arm
-        Experiment arm under which it was shown.
+        Experiment arm under which it was shown, as ``experiment_id/arm``; absent: the viewer's own.
     """
 
     list_id: Id

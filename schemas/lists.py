@@ -8,6 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from schemas.experiments import ListArm
 from schemas.fields import (
     Id,
     Label,
@@ -130,6 +131,8 @@ class Home(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         Name of the version of the model and fingerprint of its configuration, `name@fingerprint`.
     language
         Language of the headings as a BCP 47 tag; absent: English.
+    arms
+        Experiments under which it was made, each with the viewer's arm and its probability; absent: none.
     source
         The event that caused the page.
     rows
@@ -145,6 +148,7 @@ class Home(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     expires_at_ms: TimeMs
     model_version: Id
     language: Label | None = None
+    arms: Annotated[tuple[ListArm, ...], Meta(max_length=64)] = ()
     source: Source
     rows: Annotated[tuple[Row, ...], Meta(max_length=100)]
     schema_version: SchemaVersion = 1

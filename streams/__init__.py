@@ -39,7 +39,7 @@ Ada stops a film after fifty minutes; her app sends a `stop` event.
     event id that she had before changes nothing.
 5.  **Listed.** All viewers of the batch whose page moved are ranked together from the replica
     (`streams.replica`), under the catalogue's guards; rows are taken out of each one's scores and put in
-    order (`online_models.page`), and the pages written as bytes (`streams.pages`).
+    order (`online_models.page`), and the pages written as bytes (`streams.publishing`, `streams.pages`).
     Had Ada got a page within the last second, she would be owed this one until the second is over
     (`streams.budget`).
 6.  **Told on.** What her watch says about titles (her representation, the gradient, her history) is packed
@@ -92,9 +92,10 @@ What an event changed on a page: `streams.page_changes`. Search: `streams.title_
 
 Experiments: `streams.experiments` (which there are, for every worker), `streams.experiment_admin` (what the
 experimenter does), `streams.treating` (whose list is made how), `streams.experiment_power`,
-`streams.experiment_simulation`, `streams.what_if` (on paper, in the simulator, on a log); and in a worker of
-their own (`streams.results_worker`) two more stages, `streams.results` (what viewers did in which arm) and
-`streams.decisions` (all partitions together: results, winners), with their rows (`streams.result_rows`).
+`streams.experiment_simulation`, `streams.experiment_pipeline`, `streams.what_if` (on paper, in the simulator,
+on a log); and in a worker of their own (`streams.results_worker`) two more stages, `streams.results` (what
+viewers did in which arm) and `streams.decisions` (all partitions together: results, winners), with their rows
+(`streams.result_rows`).
 
 Commands: `streams.cli`, and what stands behind them: `streams.brokers` (an embedded cluster, a local Kafka,
 the topics), `streams.ratings`, `streams.producing`, `streams.pacing`, `streams.simulating`,

@@ -1,6 +1,8 @@
 """An experiment on simulated viewers: what it says, and what is true."""
 
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from msgspec import to_builtins
@@ -8,7 +10,7 @@ from msgspec import to_builtins
 from online_models.simulation import World
 from online_models.simulation.catalogue import DAY_S
 from online_models.simulation.closed_loop import close_the_loop
-from online_models.simulation.compared import Compared, Interleaved, viewers_needed
+from online_models.simulation.compared import Compared, Interleaved, lossy, viewers_needed
 from schemas.experiment_results import ExperimentResult
 from schemas.experiments import Arm, Experiment, ExperimentState, Ranking, Rule, Treatment
 from streams.errors import SettingsError
@@ -18,11 +20,13 @@ __all__ = ["LOST", "Found", "Wishes", "experiment", "simulated"]
 NAME = "simulated"
 LOST = 0.3
 """Share of one arm's viewers whose impressions are lost where the split is broken."""
-RULE = Rule(min_days=1.0, min_viewers=100)
+FOLDER = Path(".nearline/experiment")
+RULE = Rule(min_days=1.0, min_viewers=100, automatic=True)
 
 POPULARITY = Arm(name="popularity", share=0.5, treatment=Treatment(ranking=Ranking.POPULARITY))
 BLEND = Arm(name="blend", share=0.5)
 SAME = Arm(name="same", share=0.5)
+WAYS = ("process", "embedded", "kafka")
 KINDS = {"ab": (POPULARITY, BLEND), "aa": (BLEND, SAME), "broken": (POPULARITY, BLEND)}
 
 
@@ -38,6 +42,8 @@ class Wishes:
     seed: int
     truth: bool
     interleave: bool
+    through: str = "process"
+    """`process`, `embedded` (cluster) or `kafka`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,8 @@ class Found:
     result: ExperimentResult
     truth: float | None
     needed: dict[str, int | None]
+    pages: dict[str, int] = field(default_factory=dict)
+    """Newest pages by the arms that they name, where pages were published."""
 
     @property
     def covered(self) -> bool | None:
@@ -56,7 +64,12 @@ class Found:
 
     def facts(self) -> dict[str, Any]:
         """Return the comparison for people."""
-        return {"true_lift": self.truth, "covered": str(self.covered), "viewers_needed": self.needed}
+        return {
+            "true_lift": self.truth,
+            "covered": str(self.covered),
+            "viewers_needed": self.needed,
+            "pages": self.pages,
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything for JSON."""
@@ -65,6 +78,7 @@ class Found:
             "truth": self.truth,
             "covered": self.covered,
             "needed": self.needed,
+            "pages": self.pages,
         }
 
 
@@ -89,11 +103,18 @@ def simulated(wishes: Wishes) -> Found:
         There is no such kind, or no day is left for the experiment.
     """
     arms = KINDS.get(wishes.kind)
+    if wishes.through not in WAYS:
+        what = f"nothing runs through {wishes.through}"
+        raise SettingsError(what, next_step=f"--through {' | '.join(WAYS)}")
     if arms is None or wishes.warm_up >= wishes.days:
         what = f"no experiment {wishes.kind} of {wishes.days - wishes.warm_up} days"
         raise SettingsError(what, next_step=f"--kind {' | '.join(KINDS)}, and more --days than --warm-up")
+    truth = _truth(wishes, arms) if wishes.truth else None
+    lost = LOST if wishes.kind == "broken" else 0.0
+    if wishes.through != "process":
+        return _through(wishes, arms, lost, truth)
     world = _world(wishes)
-    policy = Compared(world, experiment(world, arms, wishes), lost=LOST if wishes.kind == "broken" else 0.0)
+    policy = Compared(world, experiment(world, arms, wishes), lost=lost)
     _run(world, policy, wishes)
     credit: list[tuple[float, float]] = []
     if wishes.interleave:
@@ -106,7 +127,21 @@ def simulated(wishes: Wishes) -> Found:
     needed = viewers_needed(one, policy.counter.parts.values(), credit)
     if not wishes.interleave:
         needed.pop("interleaving")
-    return Found(policy.counter.result(NAME), _truth(wishes, arms) if wishes.truth else None, needed)
+    return Found(policy.counter.result(NAME), truth, needed)
+
+
+def _through(wishes: Wishes, arms: tuple[Arm, ...], lost: float, truth: float | None) -> Found:
+    """Run the experiment through a cluster of its own."""
+    from streams.experiment_pipeline import pages_by_arm, through  # noqa: PLC0415 - nobody else needs Kafka
+    from streams.session import own_cluster  # noqa: PLC0415
+
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    world = _world(wishes)
+    one = experiment(world, arms, wishes)
+    with own_cluster(FOLDER, "nearline-experiment", kafka=wishes.through == "kafka") as settings:
+        days = {"days": wishes.days, "warm_up": wishes.warm_up}
+        result = through(world, settings, FOLDER, one, lossy(one, lost, wishes.seed), **days)
+        return Found(result, truth, {}, pages_by_arm(settings))
 
 
 def _world(wishes: Wishes) -> World:

@@ -62,6 +62,11 @@ class Experiments:
         """Block until everything that was written is known."""
         self._table.wait()
 
+    def current(self) -> Plan:
+        """Return the newest plan, once everything that was written is known."""
+        self.wait()
+        return self.plan
+
     def waiting(self) -> list[str]:
         """Say how far it is, while it has not caught up."""
         return [] if self._table.caught_up else [str(self._table.catch_up)]

@@ -37,6 +37,8 @@ class Cause(NamedTuple):
     offset: int
     time_ms: int
     """Event time: what the page speaks of."""
+    arms: bytes = b""
+    """The page's field `arms` as JSON with a comma before it; empty for none."""
 
 
 def numbered(seq: I8, slots: I4, floor: int) -> list[int]:
@@ -169,7 +171,7 @@ class PageEncoder:
 
     def _page_head(self, cause: Cause, language: str) -> bytes:
         return (
-            b'{"viewer_id":%b,"list_id":"%b","seq":%d,"generated_at_ms":%d,"expires_at_ms":%d%b%b%b%d%b'
+            b'{"viewer_id":%b,"list_id":"%b","seq":%d,"generated_at_ms":%d,"expires_at_ms":%d%b%b%b%b%d%b'
             % (
                 msgspec.json.encode(cause.viewer_id),
                 list_id(self._partition, cause.offset, cause.seq).encode(),
@@ -178,6 +180,7 @@ class PageEncoder:
                 cause.time_ms + self._ttl_ms,
                 self._model,
                 b"" if language == DEFAULT else b',"language":"%b"' % language.encode(),
+                cause.arms,
                 self._source,
                 cause.offset,
                 b'},"rows":[',

@@ -2,7 +2,6 @@
 
 from importlib.metadata import version
 
-from online_models.experiments.plan import Plan
 from schemas import topics
 from schemas.versions import FIRST_VERSION
 from streams.app import App, Companion, build_app, run_worker
@@ -67,12 +66,7 @@ def build_results_worker(settings: Settings, *, failpoint: Failpoint = no_failpo
         why = "nobody created them; the broker does not do so by itself"
         raise TopicError(what, why=why, next_step="run `nearline topics apply`")
     experiments = Experiments(own, partitions=found[own.topic(topics.EXPERIMENTS)].partitions)
-
-    def plan() -> Plan:
-        experiments.wait()
-        return experiments.plan
-
     metrics = Metrics(version=version("nearline"))
     metrics.name(settings.tenant)
-    specs = [results_spec(own, plan), decisions_spec(own, plan)]
+    specs = [results_spec(own, experiments.current), decisions_spec(own, experiments.current)]
     return ResultsWorker(build_app(own, specs, metrics, failpoint=failpoint), (experiments,), metrics)

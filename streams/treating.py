@@ -10,11 +10,9 @@ from online_models.experiments.plan import PLAIN, Plan, Treated
 from online_models.viewer_arrays import NO_LIMIT
 from online_models.viewers import ViewerTable
 from schemas.experiments import Treatment
+from streams.budget import Moved
 
-__all__ = ["Kind", "Moved", "apart"]
-
-Moved = tuple[int, int, int]
-"""What asks for a page: the viewer's slot, offset and time (ms) of the event."""
+__all__ = ["Kind", "apart"]
 
 
 class Kind(NamedTuple):

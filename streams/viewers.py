@@ -9,16 +9,16 @@ page is younger than the setting `page_interval_s` is owed the next one (:mod:`s
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from online_models import watch_time
+from online_models.experiments.plan import Plan
 from online_models.feedback import Action, Judge
 from online_models.kernels.layout import Feedback, Signals
-from online_models.page.builder import build
 from online_models.page.shelves import Shelves
 from online_models.rows import VIEWER_ROWS
 from online_models.stated import take
@@ -31,7 +31,7 @@ from streams.households import Households
 from streams.intake import Clerk, Intake
 from streams.lead import LATE_MS, Lead
 from streams.metrics import Metrics
-from streams.pages import Cause, PageEncoder, numbered
+from streams.publishing import Publisher
 from streams.quality import Quality
 from streams.replica import Replica
 from streams.settings import Settings
@@ -61,6 +61,8 @@ class ViewersStage:
         The version's standing. Default: alone, it always publishes.
     clock
         By which pages keep their interval.
+    plan
+        Returns the experiments as they are now. Default: there are none.
     """
 
     def __init__(
@@ -72,8 +74,9 @@ class ViewersStage:
         metrics: Metrics,
         versions: Standing | None = None,
         clock: Clock = time.monotonic,
+        plan: Callable[[], Plan] = Plan,
     ) -> None:
-        self.clock = clock
+        self.clock, self.plan = clock, plan
         self.versions = versions or OneVersion()
         self.settings, self.replica, self.partitions = settings, replica, partitions
         self.metrics = metrics
@@ -111,6 +114,7 @@ class ViewersStage:
     def step(self, partition: int, store: StateView) -> "ViewersStep":
         """Build the logic of a partition, once the replica has caught up."""
         self.replica.wait()
+        self.plan()  # waits until the experiments are known
         return ViewersStep(self, partition, store)
 
 
@@ -139,14 +143,7 @@ class ViewersStep(BudgetedStep):
             is_hot=lambda viewer: self._side.viewers.slot(viewer) is not None,
             whose=Households(settings.tenant, profiles=settings.profiles),
         )
-        self._pages = PageEncoder(
-            stage.replica.titles,
-            stage.replica.catalogue,
-            topic=settings.topic(topics.EVENTS),
-            partition=partition,
-            model_version=settings.provenance,
-            ttl_ms=int(settings.list_ttl_s * 1000),
-        )
+        self._publisher = Publisher(settings, self._side, stage.shelves, partition=partition, plan=stage.plan)
         self._side.blending.load(partition_rows.BLEND.read(store))
         watch_time.load(self._side.viewers.arrays, partition_rows.WATCH_TIME.read(store))
         self._unsaid = partition_rows.require_format(store, VIEWER_ROWS)
@@ -272,18 +269,5 @@ class ViewersStep(BudgetedStep):
         return list(zip(feedback.viewer[at].tolist(), caused, feedback.at[at].tolist(), strict=True))
 
     def _refresh(self, moved: Sequence[Moved], now_ms: int, out: Outcome) -> None:
-        """Build the moved viewers' pages and write them."""
-        viewers = self._side.viewers
-        slots = np.fromiter((slot for slot, _, _ in moved), np.int32, len(moved))
-        built = build(self._side, self._stage.shelves, slots, now_ms, self._settings.list_length)
-        seqs = numbered(viewers.arrays.seq, slots, self.floor)
-        causes = [
-            Cause(viewers.ids[slot], seq, offset, when)
-            for (slot, offset, when), seq in zip(moved, seqs, strict=True)
-        ]
-        pages = self._pages.encode(built, causes, viewers.arrays.language[slots].tolist())
-        out.outputs[self._settings.topic(topics.HOME), self._partition] = [
-            {"key": cause.viewer_id.encode(), "value": page}
-            for cause, page in zip(causes, pages, strict=True)
-        ]
-        self._stage.metrics.lists.inc(len(pages))
+        """Make the moved viewers' pages."""
+        self._stage.metrics.lists.inc(self._publisher.publish(moved, now_ms, self.floor, out))

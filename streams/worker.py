@@ -8,6 +8,7 @@ from online_models.warm_up import warm_up
 from schemas import topics
 from streams.app import App, Companion, build_app, run_worker
 from streams.errors import TopicError
+from streams.experiments import Experiments
 from streams.metrics import Metrics
 from streams.replica import Replica
 from streams.settings import Settings
@@ -42,7 +43,7 @@ def partitions_of(settings: Settings) -> dict[str, int]:
     """
     wanted = (
         topics.EVENTS, topics.CATALOG, topics.HOME, topics.TRENDING, topics.DEAD_LETTERS,
-        topics.SIGNALS, topics.TITLE_MODEL, topics.VIEWER_STATE, topics.MODEL_VERSIONS,
+        topics.SIGNALS, topics.TITLE_MODEL, topics.VIEWER_STATE, topics.MODEL_VERSIONS, topics.EXPERIMENTS,
     )  # fmt: skip
     found = topics_of(settings, map(settings.topic, wanted))
     missing = [name for name in wanted if settings.topic(name) not in found]
@@ -81,10 +82,16 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
         viewer_partitions=partitions[topics.EVENTS],
         metrics=metrics,
     )
+    experiments = Experiments(settings, partitions=partitions[topics.EXPERIMENTS])
     versions = Versions(settings, partitions=partitions[topics.MODEL_VERSIONS], metrics=metrics)
     viewers = ViewersStage(
-        settings, replica, partitions=partitions[topics.EVENTS], metrics=metrics, versions=versions
+        settings,
+        replica,
+        partitions=partitions[topics.EVENTS],
+        metrics=metrics,
+        versions=versions,
+        plan=experiments.current,
     )
     titles = titles_spec(settings, versions, replica.catalogue.labelled)
     app = build_app(settings, [viewers.spec(), titles], metrics, failpoint=failpoint)
-    return Worker(app, (versions, replica), metrics)
+    return Worker(app, (versions, replica, experiments), metrics)

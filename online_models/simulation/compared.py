@@ -5,7 +5,7 @@ came of it is told by the viewers' events alone (`online_models.experiments`). T
 same world, with the same luck, in which everybody is in one arm.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,7 +29,7 @@ from schemas.events import Event, Impression
 from schemas.experiment_results import ExperimentResult
 from schemas.experiments import Experiment, Treatment
 
-__all__ = ["Compared", "Counter", "Interleaved", "viewers_needed"]
+__all__ = ["Compared", "Counter", "Interleaved", "lossy", "viewers_needed"]
 
 LOST: Final = 22
 """What a draw is for: whether an impression is lost."""
@@ -89,7 +89,7 @@ class Compared(Nearline):
     experiment
         What varies.
     lost
-        Probability that an impression of the last arm's viewers never arrives: a broken split.
+        Share of the last arm's viewers whose impressions never arrive (`lossy`).
     config
         The model's.
 
@@ -104,7 +104,7 @@ class Compared(Nearline):
     ) -> None:
         super().__init__(world, config)
         self.counter = Counter(Plan([experiment]))
-        self._experiment, self._lost, self._seed = experiment, lost, world.seed
+        self._experiment, self._is_lost = experiment, lossy(experiment, lost, world.seed)
 
     def pages(self, looks: Looks) -> Pages:
         """See `Policy.pages`: each viewer's list as the arm says."""
@@ -138,16 +138,30 @@ class Compared(Nearline):
             groups.setdefault(treated.treatment, []).append(n)
         yield from groups.items()
 
-    def _is_lost(self, event: Event) -> bool:
-        if not self._lost or type(event) is not Impression:
+
+def lossy(experiment: Experiment, lost: float, seed: int) -> Callable[[Event], bool]:
+    """Return whether an event is lost on its way: impressions of some viewers of the last arm are.
+
+    Parameters
+    ----------
+    experiment
+        What varies.
+    lost
+        Share of that arm's viewers whose impressions never arrive: a broken split.
+    seed
+        Of the draws.
+    """
+    plan, last = Plan([experiment]), experiment.arms[-1].name
+
+    def is_lost(event: Event) -> bool:
+        if not lost or type(event) is not Impression:
             return False
-        treated = self.counter.plan.treat(
-            event.viewer_id, at_ms=event.event_time_ms, country=None, maturity=None
-        )
-        last = self._experiment.arms[-1].name
+        treated = plan.treat(event.viewer_id, at_ms=event.event_time_ms, country=None, maturity=None)
         account = int(event.viewer_id.rpartition("-")[2])
-        unlucky = uniform(self._seed, LOST, account)[0] < self._lost
+        unlucky = uniform(seed, LOST, account)[0] < lost
         return bool(unlucky) and any(arm.arm == last for arm in treated.arms)
+
+    return is_lost
 
 
 class Interleaved(Compared):

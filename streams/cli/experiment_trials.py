@@ -93,19 +93,23 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="Of the world.")] = 0,
     truth: Annotated[bool, typer.Option(help="Also run everybody under each arm: twice more worlds.")] = True,
     interleave: Annotated[bool, typer.Option(help="Also interleave both: one more world.")] = False,
+    through: Annotated[
+        str, typer.Option(help="process, or a cluster with workers: embedded, kafka (a real one).")
+    ] = "process",
     json: Json = None,
 ) -> None:
-    """Run an experiment on simulated viewers, in process, and compare what it says with what is true.
+    """Run an experiment on simulated viewers, and compare what it says with what is true.
 
     JSON keys: result (as in experiments.results.v1), truth (relative lift, null without), covered, needed
-    (viewers until it is decided, by ab and by interleaving).
+    (viewers until it is decided, by ab and by interleaving), pages (newest, by the arms that they name).
     """
-    from streams.cli.console import figures
+    from streams.cli.console import figures, interruptible
     from streams.cli.experiment_tables import outcome
     from streams.experiment_simulation import Wishes, simulated
 
-    wishes = Wishes(kind, viewers, titles, days, warm_up, seed, truth, interleave)
-    found = simulated(wishes)
+    wishes = Wishes(kind, viewers, titles, days, warm_up, seed, truth, interleave, through)
+    with interruptible():
+        found = simulated(wishes)
     human(json).print(outcome(found.result))
     human(json).print(figures("against the truth", found.facts()))
     write_json(json, found.to_dict())

@@ -1,0 +1,95 @@
+"""A partition's pages: built as each viewer's arm says, numbered, and written as bytes."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from online_models.experiments.plan import Plan
+from online_models.page.builder import build
+from online_models.page.shelves import Shelves
+from online_models.viewer_side import ViewerSide
+from schemas import topics
+from streams.budget import Moved
+from streams.pages import Cause, PageEncoder, numbered
+from streams.settings import Settings
+from streams.stage import Message, Outcome
+from streams.treating import Kind, apart
+
+__all__ = ["Publisher"]
+
+
+class Publisher:
+    """Make the pages of one source partition.
+
+    Parameters
+    ----------
+    settings
+        Topics, length of lists, what a page says of the model.
+    side
+        The partition's viewers, before the titles.
+    shelves
+        The titles by what they are about.
+    partition
+        Of the events.
+    plan
+        Returns the experiments as they are now.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        side: ViewerSide,
+        shelves: Shelves,
+        *,
+        partition: int,
+        plan: Callable[[], Plan],
+    ) -> None:
+        self._side, self._shelves, self._plan = side, shelves, plan
+        self._length, self._partition = settings.list_length, partition
+        self._topic = settings.topic(topics.HOME)
+        self._encoder = PageEncoder(
+            side.titles,
+            side.catalogue,
+            topic=settings.topic(topics.EVENTS),
+            partition=partition,
+            model_version=settings.provenance,
+            ttl_ms=int(settings.list_ttl_s * 1000),
+        )
+
+    def publish(self, moved: Sequence[Moved], now_ms: int, floor: int, out: Outcome) -> int:
+        """Put pages into an outcome, and say how many.
+
+        Parameters
+        ----------
+        moved
+            What asks for them, in order of the offsets.
+        now_ms
+            The moment that they speak of.
+        floor
+            Numbers are above it.
+        out
+            Gets them.
+        """
+        messages = out.outputs.setdefault((self._topic, self._partition), [])
+        before = len(messages)
+        for kind, some in apart(moved, self._side.viewers, self._plan(), now_ms):
+            messages += self._written(some, now_ms, floor, kind)
+        return len(messages) - before
+
+    def _written(self, moved: Sequence[Moved], now_ms: int, floor: int, kind: Kind) -> list[Message]:
+        """Build the pages of one kind."""
+        viewers = self._side.viewers
+        slots = np.fromiter((slot for slot, _, _ in moved), np.int32, len(moved))
+        length = min(self._length, kind.treatment.list_length or self._length)
+        with self._side.blending.under(kind.treatment):
+            built = build(self._side, self._shelves, slots, now_ms, length)
+        seqs = numbered(viewers.arrays.seq, slots, floor)
+        causes = [
+            Cause(viewers.ids[slot], seq, offset, when, kind.arms)
+            for (slot, offset, when), seq in zip(moved, seqs, strict=True)
+        ]
+        pages = self._encoder.encode(built, causes, viewers.arrays.language[slots].tolist())
+        return [
+            {"key": cause.viewer_id.encode(), "value": page}
+            for cause, page in zip(causes, pages, strict=True)
+        ]
