@@ -1,0 +1,24 @@
+// Which bucket, of 10,000, a viewer is in (schemas/assignment.py): lines of salt, tab, viewer id in, buckets out.
+package main
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"strings"
+)
+
+func bucket(salt, viewerID string) uint64 {
+	digest := sha256.Sum256([]byte(salt + "\x1f" + viewerID))
+	return binary.BigEndian.Uint64(digest[:8]) % 10000
+}
+
+func main() {
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		salt, viewerID, _ := strings.Cut(lines.Text(), "\t")
+		fmt.Println(bucket(salt, viewerID))
+	}
+}
