@@ -1,0 +1,60 @@
+"""A worker at work hears of an experiment, of its roll-out and of the way back: the next pages say so."""
+
+import itertools
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from schemas import topics
+from schemas.codec import encode
+from schemas.experiments import Experiment, ExperimentState
+from streams.brokers.embedded import EmbeddedCluster
+from streams.experiment_pipeline import pages_by_arm
+from streams.producing import EventProducer, put
+from streams.session import WorkerProcess
+from streams.settings import Settings
+from tests.streams.steps import watch
+from tests.streams.test_viewers_arms import RUNNING
+
+VIEWERS = [f"v{n}" for n in range(8)]
+
+
+@pytest.mark.embedded
+@pytest.mark.slow
+def test_without_a_restart(embedded: EmbeddedCluster, topic_prefix: str, tmp_path: Path) -> None:
+    """Pages without arms, with arms, with the winner alone, and without again; the worker is the same."""
+    embedded.create([f"{topic_prefix}{name}" for name in topics.TOPICS])
+    settings = Settings(brokers=embedded.bootstrap_servers, topic_prefix=topic_prefix, check_crcs=False)
+    rolled = structs.replace(RUNNING, state=ExperimentState.ROLLED_OUT, winner="blend", decided_at_ms=10**12)
+    back = structs.replace(rolled, state=ExperimentState.ROLLED_BACK)
+    steps: tuple[tuple[Experiment | None, set[str]], ...] = (
+        (None, {""}),
+        (RUNNING, {"x/popular", "x/blend"}),
+        (rolled, {"x/blend"}),
+        (back, {""}),
+    )
+    count = itertools.count()
+    with WorkerProcess(settings, tmp_path) as worker, EventProducer(settings) as producer:
+        worker.wait_ready(120)
+
+        def seen() -> set[str]:
+            number = next(count)
+            producer.send(watch(viewer, f"t{number % 50}", number) for viewer in VIEWERS)
+            producer.flush()
+            time.sleep(0.3)
+            return set(pages_by_arm(settings))
+
+        for experiment, wanted in steps:
+            if experiment is not None:
+                put(settings, topics.EXPERIMENTS, b"x", encode(experiment))
+            _until(seen, wanted, worker)
+
+
+def _until(seen: Callable[[], set[str]], wanted: set[str], worker: WorkerProcess) -> None:
+    deadline = time.monotonic() + 60
+    while (found := seen()) != wanted:
+        worker.check()
+        assert time.monotonic() < deadline, found
