@@ -1,0 +1,74 @@
+"""The console's page of experiments: what runs, what it came to, what was rolled out on what evidence.
+
+Definitions and results are read from their two small topics when somebody asks.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from schemas.experiment_results import ExperimentResult, Lift, Verdict
+from schemas.experiments import Experiment, Metric
+from streams.errors import StreamError
+from streams.experiment_admin import read_results
+from streams.experiments import read_experiments
+from streams.serve.api import Ready
+from streams.serve.console import shown
+from streams.settings import Settings
+
+__all__ = ["router"]
+
+BROADEST: Final = 0.5
+"""Bounds are drawn from -50 % to +50 %; what is beyond ends at the edge."""
+
+router = APIRouter(prefix="/console/experiments", include_in_schema=False)
+
+
+@router.get("")
+def experiments(mirror: Ready) -> Response:
+    """Show every experiment with its result."""
+    values: dict[str, Any] = {"found": []}
+    try:
+        values["found"] = _found(mirror.settings)
+    except StreamError as error:
+        values["trouble"] = error
+    return shown("console_experiments.html", "/experiments", "Experiments", **values)
+
+
+def _found(settings: Settings) -> list[dict[str, Any]]:
+    known, results = read_experiments(settings), read_results(settings)
+    newest = sorted(known.values(), key=lambda one: -(one.decided_at_ms or one.starts_at_ms or 0))
+    return [_card(one, results.get(one.experiment_id)) for one in newest]
+
+
+def _card(one: Experiment, result: ExperimentResult | None) -> dict[str, Any]:
+    """Return what the template says of an experiment."""
+    return {
+        "one": one,
+        "result": result,
+        "trouble": result is not None and result.verdict is Verdict.SAMPLE_RATIO,
+        "arms": result.arms if result else (),
+        "lifts": _drawn(result.lifts, one.metric) if result else [],
+    }
+
+
+def _drawn(lifts: Iterable[Lift], first: Metric) -> list[dict[str, Any]]:
+    """Return lifts with where their bounds lie in a drawing 100 wide, the deciding metric first.
+
+    Examples
+    --------
+    >>> lift = Lift(metric=Metric.COMPLETION, arm="new", relative=0.0, low=-0.25, high=2.0)
+    >>> [(one["left"], one["middle"], one["width"]) for one in _drawn([lift], Metric.COMPLETION)]
+    [(25.0, 50.0, 75.0)]
+    """
+    out = []
+    for one in sorted(lifts, key=lambda each: each.metric is not first):
+        left, middle, right = (_place(value) for value in (one.low, one.relative, one.high))
+        out.append({"lift": one, "left": left, "middle": middle, "width": round(right - left, 1)})
+    return out
+
+
+def _place(relative: float) -> float:
+    return round(50 + 50 * max(-1.0, min(1.0, relative / BROADEST)), 1)
