@@ -14,6 +14,7 @@ from online_models.experiments.plan import Plan
 from online_models.viewers import hash_ids
 from schemas import DecodeError, Event, topics
 from schemas.codec import check_key, decode_event
+from streams.households import Households
 from streams.intake import happened_ms
 from streams.result_rows import TALLY, pack_part, pack_tally, tally_of, unpack_part, unpack_tally
 from streams.settings import Settings
@@ -63,6 +64,7 @@ class ResultsStep:
     ) -> None:
         plan()  # waits until the experiments are known
         self._store, self._partition, self._plan = store, partition, plan
+        self._whose = Households(settings.tenant, profiles=settings.profiles)
         self._topic = settings.topic(topics.EXPERIMENT_TALLIES)
         self._parts: dict[str, Part] = {}
         self._tallies = {
@@ -71,7 +73,7 @@ class ResultsStep:
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
         """Count a batch."""
-        events = [(event, happened_ms(event, record)) for record in records if (event := _event(record))]
+        events = [(event, happened_ms(event, record)) for record in records if (event := self._event(record))]
         if not events:
             return Outcome()
         plan = self._plan()
@@ -108,12 +110,11 @@ class ResultsStep:
             if row is not None:
                 self._parts[viewer] = unpack_part(row)
 
-
-def _event(record: Record) -> Event | None:
-    """Read an event; None for whatever is none."""
-    try:
-        event = decode_event(record.value, record.headers or ())
-        check_key(event, record.key)
-    except DecodeError:
-        return None
-    return event
+    def _event(self, record: Record) -> Event | None:
+        """Read an event, a profile's as its own; None for whatever is none."""
+        try:
+            event = decode_event(record.value, record.headers or ())
+            check_key(event, record.key)
+            return self._whose(event)
+        except DecodeError:
+            return None

@@ -20,7 +20,7 @@ pictures (`streams.serve.artwork`, `streams.serve.scenes`), rendered by template
 refreshed by htmx, of which a copy lies in ``static/vendor``. Its buttons are events (`streams.serve.acts`).
 
 The console (`streams.serve.console`) looks up one viewer, one title, dead letters (`streams.serve.letters`),
-topics and the model card (`streams.serve.gauges`).
+experiments (`streams.serve.experiments`), topics and the model card (`streams.serve.gauges`).
 
 Any number of servers can run: each reads the topics for itself and keeps nothing that it cannot read again.
 """

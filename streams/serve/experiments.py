@@ -14,6 +14,7 @@ from schemas.experiments import Experiment, Metric
 from streams.errors import StreamError
 from streams.experiment_admin import read_results
 from streams.experiments import read_experiments
+from streams.row_words import when
 from streams.serve.api import Ready
 from streams.serve.console import shown
 from streams.settings import Settings
@@ -51,6 +52,7 @@ def _card(one: Experiment, result: ExperimentResult | None) -> dict[str, Any]:
         "trouble": result is not None and result.verdict is Verdict.SAMPLE_RATIO,
         "arms": result.arms if result else (),
         "lifts": _drawn(result.lifts, one.metric) if result else [],
+        "as_of": when(result.at_ms) if result else None,
     }
 
 

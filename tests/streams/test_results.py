@@ -175,6 +175,18 @@ def test_what_is_no_event_is_nothing() -> None:
     assert (outcome.rows, outcome.outputs, outcome.dead_letters) == ([], {}, [])
 
 
+def test_profiles_are_in_arms_of_their_own() -> None:
+    """With profiles on, a household's members are viewers, as on the pages."""
+    office = Office(trial(), partitions=1)
+    office.settings = Settings(profiles=True)
+    office.restart()
+    look = evening("ada", 0, 1)[0]
+    profiles = [structs.replace(look, event_id=f"e{n}", profile_id=f"p{n}") for n in range(20)]
+    office.feed(profiles)
+    assert office.results[-1].viewers == 20
+    assert {arm.viewers > 0 for arm in office.results[-1].arms} == {True}
+
+
 def test_an_experiment_that_nobody_knows_any_more_is_left_alone() -> None:
     """A tally of a deleted experiment is kept and makes no result."""
     office = Office(trial())

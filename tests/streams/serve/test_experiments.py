@@ -1,0 +1,56 @@
+"""The console's page of experiments: definitions beside results, evidence, and a split that failed in red."""
+
+from online_models.experiments.decision import Standing, result
+from online_models.experiments.moments import Moments
+from schemas import topics
+from schemas.codec import encode
+from schemas.experiments import Arm, Evidence, Experiment, ExperimentState, Metric
+from tests.streams.serve.conftest import served
+from tests.streams.serve.stand import Stand
+from tests.streams.steps import T0
+
+ARMS = (Arm(name="control", share=0.5), Arm(name="new", share=0.5))
+EVIDENCE = Evidence(
+    metric=Metric.WATCH_MINUTES, lift=0.2, low=0.1, high=0.3, viewers=20_123, sample_ratio_p=0.7, by="rule"
+)
+
+
+def _moments(viewers: int, minutes: int) -> Moments:
+    out = Moments()
+    for n in range(viewers):
+        out.add([10, 1, 1, 60 * minutes + n, 1, 1, 0, 0])
+    return out
+
+
+def _fill(stand: Stand) -> None:
+    """Write three experiments: one rolled out, one whose split failed, one that nobody has seen."""
+    about = {"arms": ARMS, "starts_at_ms": T0}
+    rolled = Experiment(
+        experiment_id="good", state=ExperimentState.ROLLED_OUT, winner="new", decided_at_ms=T0 + 9,
+        about="Longer <lists> are better.", evidence=EVIDENCE, **about,
+    )  # fmt: skip
+    broken = Experiment(experiment_id="broken", state=ExperimentState.RUNNING, **about)
+    draft = Experiment(experiment_id="draft", state=ExperimentState.DRAFT, **about)
+    arms = {"control": _moments(40, 30), "new": _moments(40, 40)}
+    for one, p in ((rolled, 1.0), (broken, 0.0)):
+        found = result(one, Standing(arms, p, T0, T0 + 5))
+        stand.put(topics.EXPERIMENT_RESULTS, one.experiment_id, encode(found))
+    for one in (rolled, broken, draft):
+        stand.put(topics.EXPERIMENTS, one.experiment_id, encode(one))
+
+
+def test_experiments_are_shown(stand: Stand) -> None:
+    """What runs, what it came to and on what evidence; words of others are escaped."""
+    with served(stand, model=False) as client:
+        assert "no experiment yet" in client.get("/console/experiments").text
+        _fill(stand)
+        page = client.get("/console/experiments")
+    assert page.status_code == 200
+    text = " ".join(page.text.split())
+    assert (
+        "<b>new</b> is the default, by rule: watch minutes +20.0 % (+10.0 to +30.0), 20,123 viewers" in text
+    )
+    assert "Longer &lt;lists&gt; are better." in text
+    assert '<p class="trouble" role="alert"><b>sample ratio</b> 40 : 40 viewers' in text
+    assert "No results yet" in text
+    assert text.index("good") < text.index("draft")
