@@ -16,7 +16,7 @@ from streams.worker import build_worker, partitions_of
 
 NEEDED = (
     topics.EVENTS, topics.CATALOG, topics.HOME, topics.TRENDING, topics.DEAD_LETTERS,
-    topics.MODEL_VERSIONS, topics.SIGNALS, topics.TITLE_MODEL, topics.VIEWER_STATE,
+    topics.MODEL_VERSIONS, topics.SIGNALS, topics.TITLE_MODEL, topics.VIEWER_STATE, topics.EXPERIMENTS,
 )  # fmt: skip
 
 
