@@ -48,9 +48,10 @@ def inspect_viewer(settings: Settings, viewer_id: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``viewer_id, partition, positives, pages, last_event, country, maturity_limit, known, recent`` (newest
-        first, each with ``title_id`` and ``liked``), ``rejected`` (newest first, each with ``title_id``,
-        ``weight`` and ``at``), ``page`` (as on the wire, None where there is none).
+        ``viewer_id, partition, positives, pages, last_event, country, maturity_limit, language, my_list``
+        (newest first), ``known, recent`` (newest first, each with ``title_id`` and ``liked``), ``rejected``
+        and ``loved`` (newest first, each with ``title_id``, ``weight`` and ``at``), ``page`` (as on the wire,
+        None where there is none).
 
     Raises
     ------

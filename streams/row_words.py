@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from online_models.kernels.layout import Viewers
+from online_models.page.phrases import language_of
 from online_models.titles import TitleTable
 from online_models.viewer_arrays import NO_LIMIT
 from online_models.viewers import ViewerTable
@@ -35,9 +37,10 @@ def viewers_in_words(
     Yields
     ------
     dict
-        ``viewer_id, positives, pages, last_event`` (ISO 8601), ``country, maturity_limit, known`` (oldest
-        first, each with ``title_id`` and ``liked``), ``rejected`` (newest first, each with ``title_id``,
-        ``weight`` and ``at``), ``taste`` where it is wanted.
+        ``viewer_id, positives, pages, last_event`` (ISO 8601), ``country, maturity_limit, language, my_list``
+        (titles, newest first), ``known`` (oldest first, each with ``title_id`` and ``liked``), ``rejected``
+        (newest first, each with ``title_id``, ``weight`` and ``at``), ``loved`` (likewise: finished, and
+        offered again one day), ``taste`` where it is wanted.
     """
     table = ViewerTable(titles.config, titles, slots=max(1, len(rows)))
     ids = [key.decode(errors="replace") for key, _ in rows]
@@ -53,13 +56,26 @@ def viewers_in_words(
             "last_event": when(int(a.last_at[slot])),
             "country": int(a.country[slot]).to_bytes(2, "little").decode() if a.country[slot] else None,
             "maturity_limit": None if a.limit[slot] == NO_LIMIT else int(a.limit[slot]),
+            "language": language_of(int(a.language[slot])) if a.language[slot] else None,
+            "my_list": [titles.ids[t] or NAMELESS for t in a.wished[slot].tolist() if t >= 0],
             "known": known,
+            "loved": _loved(a, slot, titles),
             "rejected": [
                 {"title_id": one.title_id or NAMELESS, "weight": round(one.weight, 3), "at": when(one.at_ms)}
                 for one in table.rejected(viewer_id)
             ],
             **({"taste": a.taste[slot].tolist()} if vectors else {}),
         }
+
+
+def _loved(a: Viewers, slot: int, titles: TitleTable) -> list[dict[str, Any]]:
+    """Return what a viewer finished and loved, newest first."""
+    held = zip(a.loved_at[slot].tolist(), a.loved[slot].tolist(), a.loved_weight[slot].tolist(), strict=True)
+    return [
+        {"title_id": titles.ids[t] or NAMELESS, "weight": round(weight, 3), "at": when(1_000 * at)}
+        for at, t, weight in sorted(held, reverse=True)
+        if t >= 0
+    ]
 
 
 def titles_in_words(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Show what is known about a viewer, a title, or the stages' state.")
 
+HELD_APART = ("recent", "rejected", "loved", "my_list", "page", "viewer_id")
+"""What a viewer's table of single values leaves out."""
 SHOWN = 15
 """Neighbours and known titles in a table; JSON has all."""
 
@@ -38,12 +40,17 @@ def viewer(
         return
     found = inspect_viewer(_settings(brokers, prefix), viewer_id)
     console = human(json)
-    console.print(_facts(f"viewer {viewer_id}", found, ("recent", "rejected", "page", "viewer_id")))
+    console.print(_facts(f"viewer {viewer_id}", found, HELD_APART))
     recent = [(one["title_id"], "yes" if one["liked"] else "no") for one in found["recent"]]
     console.print(_table("watched or judged, newest first", ("title", "liked"), recent[:SHOWN]))
     if found["rejected"]:
         rejected = [(one["title_id"], str(one["weight"]), one["at"]) for one in found["rejected"]]
         console.print(_table("turned down of late, newest first", ("title", "weight", "when"), rejected))
+    if found["my_list"]:
+        console.print(_table("my list, newest first", ("title",), [(one,) for one in found["my_list"]]))
+    if found["loved"]:
+        loved = [(one["title_id"], str(one["weight"]), one["at"]) for one in found["loved"]]
+        console.print(_table("finished and loved, newest first", ("title", "weight", "when"), loved))
     if found["page"]:
         console.print(f"page {found['page']['seq']}")
     for row in found["page"]["rows"] if found["page"] else ():

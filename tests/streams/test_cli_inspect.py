@@ -9,8 +9,9 @@ import pytest
 
 from online_models.title_side import shard_of
 from online_models.titles import title_key
-from schemas import Preferences, Rate, Title, topics
+from schemas import MyList, Preferences, Rate, Title, topics
 from schemas.codec import encode
+from schemas.interaction import ListAction
 from schemas.partitioner import partition_for
 from streams import topic_scan
 from streams.applied import APPLIED_KEY, pack_applied
@@ -41,9 +42,12 @@ def cluster() -> Iterator[EmbeddedCluster]:
 
         line = Line()
         crowd = [watch(f"v{v}", f"t{(v + k) % 6}", 3 * v + k) for v in range(12) for k in range(2)]
-        told = Preferences(event_id="p", viewer_id="ada", event_time_ms=T0, maturity=12)
+        told = Preferences(event_id="p", viewer_id="ada", event_time_ms=T0, maturity=12, languages=("hi",))
+        wish = MyList(
+            event_id="m", viewer_id="ada", event_time_ms=T0 + 6, title_id="t5", action=ListAction.ADD
+        )
         down = Rate(event_id="r", viewer_id="ada", event_time_ms=T0 + 5, title_id="t4", stars=1.0)
-        ada = [told], [watch("ada", "t1", 1, country="IN"), down], [watch("ada", "[red]", 9)]
+        ada = [told], [watch("ada", "t1", 1, country="IN"), down, wish], [watch("ada", "[red]", 9)]
         for batch in (crowd, *ada, [watch("v4", "t3", 9)], [watch("v4", "t2", 10)]):
             records = line.records(batch)
             for record in records:
@@ -79,6 +83,8 @@ def test_a_viewer(cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str]) 
     assert [(one["title_id"], one["weight"]) for one in found["rejected"]] == [("t4", 1.0)]
     assert found["page"]["seq"] == 3
     assert found["page"]["viewer_id"] == "ada"
+    assert (found["language"], found["my_list"]) == ("hi", ["t5"])
+    assert [(one["title_id"], one["weight"]) for one in found["loved"]] == [("[red]", 1.5), ("t1", 1.5)]
 
 
 def test_what_the_newest_page_changed(cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,7 +156,13 @@ def test_tables_show_ids_as_they_are(cluster: EmbeddedCluster, capsys: pytest.Ca
         assert main(["inspect", *words, "--brokers", cluster.bootstrap_servers]) == 0
     said = capsys.readouterr().out
     assert "[red]" in said
-    for word in ("watched together with", "nobody has watched it yet", "not in the catalogue", "page 3"):
+    for word in (
+        "watched together with",
+        "nobody has watched it yet",
+        "not in the catalogue",
+        "page 3",
+        "my list",
+    ):
         assert word in said
 
 
