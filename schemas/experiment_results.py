@@ -129,7 +129,7 @@ class ExperimentResult(Struct, frozen=True, kw_only=True, gc=False, omit_default
     arms
         The first one is the control.
     lifts
-        Every other arm against the control, by every metric that has a value.
+        Every other arm against the control, by every metric that has a value; none where the split is wrong.
     sample_ratio_p
         Sequential p-value of the split; below .001 nothing may be read.
     verdict

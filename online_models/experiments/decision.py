@@ -49,6 +49,8 @@ def result(experiment: Experiment, standing: Standing) -> ExperimentResult:
     arms = [standing.arms.get(arm.name, Moments()) for arm in experiment.arms]
     lifts, values = _compare(experiment, arms)
     verdict, because, winner = _judge(experiment, standing, arms, lifts)
+    if verdict is Verdict.SAMPLE_RATIO:  # what may not be read is not shown
+        lifts, values = {}, [[] for _ in arms]
     return ExperimentResult(
         experiment_id=experiment.experiment_id,
         at_ms=standing.at_ms,

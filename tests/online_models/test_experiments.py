@@ -250,7 +250,8 @@ def test_a_winner_needs_viewers_days_a_bound_and_a_fair_split() -> None:
 def test_never_on_a_failed_split() -> None:
     """However clear the lift, arms without their viewers say nothing."""
     found = result(trial(), standing(4_000, 1.3, p=0.0009))
-    assert (found.verdict, found.winner) == (Verdict.SAMPLE_RATIO, None)
+    assert (found.verdict, found.winner, found.lifts) == (Verdict.SAMPLE_RATIO, None, ())
+    assert all(arm.metrics == () for arm in found.arms)
     assert "4000 : 4000" in found.because
 
 
