@@ -7,6 +7,9 @@ from typing import Final, Protocol
 import numpy as np
 
 from online_models.config import ModelConfig
+from online_models.page.builder import build
+from online_models.page.config import PageConfig
+from online_models.page.shelves import Shelves
 from online_models.recommender import Recommender
 from online_models.simulation.catalogue import DAY_S
 from online_models.simulation.chance import Floats, Ints, uniform
@@ -15,7 +18,7 @@ from online_models.simulation.scribe import viewer_name
 from online_models.simulation.world import World
 from schemas.events import Event, Stop
 
-__all__ = ["Listed", "Nearline", "Oracle", "Policy", "Popularity", "Random"]
+__all__ = ["Listed", "Nearline", "NearlinePages", "Oracle", "Policy", "Popularity", "Random"]
 
 SLOTS: Final = 20
 """Titles on a page of one row: what recommenders publish as top picks."""
@@ -163,3 +166,32 @@ class Nearline:
 
     def observe(self, looks: Looks, pages: Pages, outcomes: Outcomes) -> None:
         """See `Policy.observe`: the events say it."""
+
+
+class NearlinePages(Nearline):
+    """The same recommender, whose pages have rows (`online_models.page`).
+
+    Its viewers have more titles before them than those of the policies with one row, as on a service: to be
+    compared with lists, not with what can be learned at all.
+
+    Parameters
+    ----------
+    world, config
+        As of `Nearline`.
+    page
+        What a page shall be.
+    """
+
+    def __init__(
+        self, world: World, config: ModelConfig | None = None, page: PageConfig | None = None
+    ) -> None:
+        super().__init__(world, config)
+        recommender = self.recommender
+        self._shelves = Shelves(recommender.titles, recommender.catalogue, page or PageConfig())
+
+    def pages(self, looks: Looks) -> Pages:
+        """See `Policy.pages`."""
+        side = self.recommender.viewers
+        slots = side.viewers.acquire([viewer_name(account) for account in looks.accounts.tolist()])
+        built = build(side, self._shelves, slots, self._event_ms(float(looks.at_s[0])), SLOTS)
+        return Pages(self._number[built.title], Pages.single(self._number[built.title[:, 0]], looks).list_ids)

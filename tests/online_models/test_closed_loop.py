@@ -9,7 +9,7 @@ from online_models.simulation import World
 from online_models.simulation.closed_loop import POLICIES, Figure, Run, close_the_loop, summarise
 from online_models.simulation.ledger import GROUPS, MEASURES, TITLE_AGES, VISIT_AGES, Ledger
 from online_models.simulation.looks import Looks, Outcomes, Pages
-from online_models.simulation.policies import Random
+from online_models.simulation.policies import Nearline, NearlinePages, Random
 from schemas.events import Event, Play
 
 DAYS, WARM_UP = 6, 2
@@ -171,3 +171,14 @@ def test_a_ledger_counts_by_hand() -> None:
     assert {name: found[name] for name in by_hand} == by_hand
     assert ledger.by_day(2) == [30.0, 0.0]
     assert ledger.by_visit() == [30.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_pages_are_watched_more_than_lists(seed: int) -> None:
+    """The same model, the same viewers and luck: rows are watched at least 5 % longer (measured: 15 %)."""
+    minutes = {}
+    for policy in (Nearline, NearlinePages):
+        world = World(seed=seed, viewers=200, titles=500)
+        run = close_the_loop(policy.__name__, world, policy(world), days=4, warm_up=1)
+        minutes[policy] = run.measures["minutes"]
+    assert minutes[NearlinePages] > 1.05 * minutes[Nearline]
