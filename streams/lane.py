@@ -20,6 +20,9 @@ __all__ = ["Lane", "Place", "Roadside"]
 
 _LOG = structlog.get_logger(__name__)
 
+LOOK_S = 0.01
+"""Wait between two looks at a partition that fences: milliseconds, seconds after a broker's start."""
+
 
 Place = Callable[[str, int, int, int], Awaitable[None]]
 """``(topic, partition, offset, epoch)``: seek there, number slices from 0; does nothing if it is not ours."""
@@ -118,9 +121,14 @@ class Lane:
         self._arrived.set()  # what is due may be paid again
 
     async def quiesce(self) -> None:
-        """Refuse further slices and wait for the batch in flight; :meth:`rewind` starts again."""
+        """Refuse further slices and wait for the batch in flight; :meth:`rewind` starts again.
+
+        A partition that is being opened may go to somebody else: to fence him later would end his process.
+        """
         self._epoch, self._placed = 0, False
         self._queue.clear()
+        while self.partition.fencing:  # noqa: ASYNC110 - another thread, which sets no asyncio event
+            await asyncio.sleep(LOOK_S)
         if self._batch is not None:
             await asyncio.wait([self._batch])
 

@@ -13,7 +13,7 @@ import structlog
 from streams.catch_up import CatchUp
 from streams.changelog import Changelog, ends
 from streams.dead_letters import condemned
-from streams.errors import StateError, StepFailedError, StreamError
+from streams.errors import AbandonedError, StateError, StepFailedError, StreamError
 from streams.restore import first_offset, restored
 from streams.stage import Outcome, Owing, Record, StageSpec, Step
 from streams.state import Store
@@ -48,11 +48,13 @@ class Partition:
         Source offset of the last record whose effects are committed; -1 before the first.
     catch_up
         How far the restore is.
+    fencing
+        Whether the previous owner is being fenced just now; may be asked from any thread.
     """
 
     def __init__(self, spec: StageSpec, number: int, around: Surroundings) -> None:
         self.spec, self.number = spec, number
-        self.applied, self._first = -1, 0
+        self.applied, self._first, self.fencing = -1, 0, False
         self._around, self._log = around, _LOG.bind(stage=spec.name, partition=number)
         self._folder = around.state_dir / spec.name / str(number)
         self._marker = self._folder.with_suffix(".suspect")
@@ -100,7 +102,14 @@ class Partition:
             origin=around.origin(spec),
             failpoint=around.failpoint,
         )
-        self._transactions.fence()
+        self.fencing = not self._abandoned
+        if not self.fencing:
+            what = f"partition {self.number} of {spec.source} was taken away before it was opened"
+            raise AbandonedError(what, next_step="nothing: another worker opens it")
+        try:
+            self._transactions.fence()
+        finally:
+            self.fencing = False
         self._restore()
         assert self._store is not None  # noqa: S101 - for the type checker
         self._suspect = Suspect.load(self._marker)

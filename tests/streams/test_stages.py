@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from streams.batching import Slice, size_of
-from streams.errors import StepFailedError
+from streams.errors import AbandonedError, StepFailedError
+from streams.partition import Partition
 from streams.stages import Stages
-from tests.streams.doubles import Consumer, Lender, Log, fold_spec, record, surroundings
+from tests.streams.doubles import Consumer, Lender, Log, Producer, fold_spec, record, surroundings
 
 IN = ("in", 0)
 
@@ -339,4 +340,40 @@ async def test_what_is_owed_is_paid_by_who_has_the_partition_next(
             await until(lambda: len(log.records("out")) == 4)
         await stages.close()
         stages.shutdown()
+    assert not deaths
+
+
+async def test_partitions_do_not_move_while_one_is_being_fenced(
+    log: Log, tmp_path: Path, deaths: list[BaseException]
+) -> None:
+    """Who had it before must not fence who has it after; what is not begun by then is not begun any more."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(Producer):
+        """Takes its time to fence."""
+
+        def init_transactions(self, timeout: float) -> None:
+            begun.set()
+            assert go_on.wait(20)
+            super().init_transactions(timeout)
+
+    around = replace(surroundings(log, tmp_path), producer=lambda name: Slow(log, name))  # type: ignore[arg-type,return-value]
+    stages = Stages([fold_spec()], around, threads=2, die=deaths.append)
+    Fetcher(log, stages)
+    await stages.assign([IN], 1)
+    await until(begun.is_set)
+    moving = asyncio.get_running_loop().create_task(stages.quiesce())
+    await asyncio.sleep(0.05)
+    assert not moving.done()
+    go_on.set()
+    await moving
+    assert "group.fold.0" in log.owner
+    await stages.close()
+    stages.shutdown()
+    late = Partition(fold_spec(), 1, around)
+    late.abandon()
+    with pytest.raises(AbandonedError, match="before it was opened"):
+        late.open()
+    assert "group.fold.1" not in log.owner
+    late.close()
     assert not deaths
