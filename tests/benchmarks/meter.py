@@ -20,6 +20,7 @@ from typing import Any
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+import streams.publishing
 import streams.titles
 from online_models.title_side import TitleSide
 from online_models.viewer_side import ViewerSide
@@ -28,11 +29,11 @@ from streams.intake import Clerk, Intake
 from streams.metrics import Metrics
 from streams.pages import PageEncoder
 from streams.partition import Partition
+from streams.popularity import Popularity
 from streams.replica import Replica
 from streams.state import Store
-from streams.titles import TitlesStep
+from streams.tidings import Tidings
 from streams.transactions import Transactions
-from streams.viewers import ViewersStep
 
 STEPS: list[tuple[Any, str, str]] = [
     (Partition, "process", "rest"),
@@ -41,14 +42,16 @@ STEPS: list[tuple[Any, str, str]] = [
     (ViewerSide, "feedback", "columns"),
     (ViewerSide, "observe", "learn"),
     (ViewerSide, "observe_tested", "learn"),
-    (ViewersStep, "_tell_titles", "signals"),
+    (Tidings, "tell", "signals"),
     (ViewerSide, "rank", "rank"),
+    (streams.publishing, "build", "build pages"),
     (PageEncoder, "encode", "encode"),
     (viewer_rows, "pack", "pack rows"),
     (title_rows, "pack", "pack rows"),
     (streams.titles, "unpack", "unpack"),
     (TitleSide, "absorb", "learn"),
-    (TitlesStep, "_trending", "trending"),
+    (Popularity, "count", "popularity"),
+    (Popularity, "lists", "trending"),
     (Transactions, "_send", "produce"),
     (Transactions, "commit", "commit"),
     (Store, "write", "store"),
