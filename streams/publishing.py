@@ -1,14 +1,19 @@
 """A partition's pages: built as each viewer's arm says, numbered, and written as bytes."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 
 from online_models.experiments.plan import Plan
+from online_models.kernels.page_layout import TOP
 from online_models.page.builder import build
+from online_models.page.kinds import REASONS
 from online_models.page.shelves import Shelves
 from online_models.viewer_side import ViewerSide
 from schemas import topics
+from schemas.experiments import Ranking
+from schemas.vocabulary import ItemReason
 from streams.budget import Moved
 from streams.pages import Cause, PageEncoder, numbered
 from streams.settings import Settings
@@ -16,6 +21,9 @@ from streams.stage import Message, Outcome
 from streams.treating import Kind, apart
 
 __all__ = ["Publisher"]
+
+_ALONE: Final = {Ranking.POPULARITY: ItemReason.POPULAR, Ranking.TRENDING: ItemReason.TRENDING}
+"""Why titles are top picks where one expert that knows no viewer ranks alone."""
 
 
 class Publisher:
@@ -84,6 +92,8 @@ class Publisher:
         with self._side.blending.under(kind.treatment):
             built = build(self._side, self._shelves, slots, now_ms, length)
         seqs = numbered(viewers.arrays.seq, slots, floor)
+        if kind.treatment.ranking in _ALONE:
+            built.reason[built.kind == TOP] = REASONS.index(_ALONE[kind.treatment.ranking])
         causes = [
             Cause(viewers.ids[slot], seq, offset, when, kind.arms)
             for (slot, offset, when), seq in zip(moved, seqs, strict=True)

@@ -44,8 +44,10 @@ REASONS: Final = (
     ItemReason.EXPLORE,
     ItemReason.RESUME,
     ItemReason.AGAIN,
+    ItemReason.POPULAR,
 )
-"""Reasons in the order of their numbers in the kernels."""
+"""Reasons in the order of their numbers in the kernels, which never give the last one: an experiment's arm
+does."""
 TAG_KINDS: Final = ("pace", "mood", "language", "theme", "genre", "director", "cast", "decade")
 """Kinds of tags that name rows, in the order of their numbers in the kernels."""
 

@@ -9,7 +9,7 @@ from online_models.experiments.plan import Plan
 from schemas import Event
 from schemas.experiments import Arm, Experiment, ExperimentState, ListArm, Ranking, Treatment
 from schemas.lists import Home
-from schemas.vocabulary import RowKind
+from schemas.vocabulary import ItemReason, RowKind
 from tests.streams.steps import T0, Line, pages_of, watch
 
 POPULAR = Treatment(ranking=Ranking.POPULARITY)
@@ -73,6 +73,8 @@ def test_arms_are_on_the_pages_and_make_them(town: Town) -> None:
     assert 0 < len(popular) < 12
     assert all(_picks(page)[0] == "t0" for page in popular)
     assert len({tuple(_picks(page)) for page in popular}) == 1
+    reasons = {item.reason for page in popular for item in page.items_of(RowKind.TOP_PICKS)}
+    assert reasons == {ItemReason.POPULAR}
 
 
 def test_numbers_go_on_over_arms_and_roll_outs(town: Town) -> None:
