@@ -112,14 +112,15 @@ def draft_top(
 @jit
 def draft_rows(
     titles: Titles, viewers: Viewers, shelf: Shelf, pools: Pools, spec: PageSpec, v: int, history: I4,
-    depth: int, row: F4, best: float, draft: Draft,
+    depth: int, told: I4, row: F4, best: float, draft: Draft,
 ) -> int:  # fmt: skip
     """Draft what is not known; return how many titles the exploring row was drawn from."""
     draft_seeds(titles, viewers, spec, v, row, best, draft)
     draft_trending(draft, pools, row, best, spec.least)
     draft_listed(draft, FRESH, pools.fresh, row, best, spec.least)
+    if depth > 0 or told[0] >= 0:
+        draft_tags(shelf, spec, history, depth, told, row, best, draft)
     if depth > 0:
-        draft_tags(shelf, spec, history, depth, row, best, draft)
         draft_listed(draft, GEMS, shelf.gems, row, best, spec.least)
     return draft_explore(titles, viewers, spec, v, row, best, draft) if spec.explore else 0
 
@@ -156,9 +157,9 @@ def give_reasons(titles: Titles, work: Sparse, depth: int, stamp: int, pages: Pa
 @jit
 def build_pages(
     titles: Titles, viewers: Viewers, params: Params, spec: PageSpec, shelf: Shelf, pools: Pools, slots: I4,
-    rows: F4, shared: Shared, now: int, pages: Pages,
+    told: I4, rows: F4, shared: Shared, now: int, pages: Pages,
 ) -> None:  # fmt: skip
-    """Turn a block's score rows [n, T] (the GEMM) into pages."""
+    """Turn a block's score rows [n, T] (the GEMM) into pages; ``told`` [n, STATED]: stated tags, -1 for none."""
     size = rows.shape[1]
     work, hidden, share = sparse(params, size), np.empty(size, np.float32), np.zeros(GENRES)
     draft = blank_draft(size, shelf.share.size, 2 * spec.length)
@@ -175,6 +176,8 @@ def build_pages(
         draft_again(viewers, spec, v, now, known, q + 1, draft)
         if best > -np.inf:
             draft_my_list(viewers, spec, v, row, best, q + 1, draft)
-            drawn = draft_rows(titles, viewers, shelf, pools, spec, v, work.history, depth, row, best, draft)
+            drawn = draft_rows(
+                titles, viewers, shelf, pools, spec, v, work.history, depth, told[q], row, best, draft
+            )
         arrange(shelf, spec, draft, q + 1, row, drawn, pages, q)
         give_reasons(titles, work, min(depth, params.seeds), q + 1, pages, q)

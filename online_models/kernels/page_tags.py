@@ -26,6 +26,8 @@ PRIOR = 5.0
 """Watches of prior evidence (``tag_affinity.PRIOR``)."""
 SUPPORT = 2
 """Watched titles that have a tag, before it speaks for a taste: one is chance."""
+SAID = 5.0
+"""Watches that stated tags count as, and that count as much as they (``online_models.stated.EVIDENCE``)."""
 SETS = 1 << STRONG
 GENRE = 4
 """Place of genres among the kinds of tags (``online_models.page.kinds.TAG_KINDS``)."""
@@ -43,8 +45,13 @@ def lift_of(mine: float, total: float, share: float) -> float:
 
 
 @jit
-def strong_tags(shelf: Shelf, history: I4, depth: int, draft: Draft, strong: I4) -> tuple[int, float]:
-    """Write the tags that a history is strongest in, the strongest first; return how many, and its weight."""
+def strong_tags(
+    shelf: Shelf, history: I4, depth: int, told: I4, said: float, draft: Draft, strong: I4
+) -> tuple[int, float]:
+    """Write the tags that a history and stated tags are strongest in, the strongest first.
+
+    Returns how many, and the weight of both.
+    """
     met, total, w, size = 0, 0.0, 1.0, shelf.indptr.size - 1
     tags = np.empty(min(shelf.share.size, 4_096), np.int32)
     for step in range(depth):
@@ -61,6 +68,15 @@ def strong_tags(shelf: Shelf, history: I4, depth: int, draft: Draft, strong: I4)
                 draft.mine[g] += w
         total += w
         w *= STEP
+    for k in range(told.size):
+        g = told[k]
+        if g >= 0 and met < tags.size:
+            if draft.times[g] == 0:
+                tags[met] = g
+                met += 1
+            draft.times[g] += SUPPORT
+            draft.mine[g] += said
+    total += said if told[0] >= 0 else 0.0
     best, n = np.full(STRONG, -np.inf), 0
     for k in range(met):
         g = tags[k]
@@ -194,16 +210,21 @@ def next_set(strength: F8, listed: F8, taken: I8, n: int) -> int:
 
 @jit
 def draft_tags(
-    shelf: Shelf, spec: PageSpec, history: I4, depth: int, row: F4, best: float, draft: Draft
+    shelf: Shelf, spec: PageSpec, history: I4, depth: int, told: I4, row: F4, best: float, draft: Draft
 ) -> None:
-    """Draft the rows that a viewer's strongest tags name."""
+    """Draft the rows that a viewer's strongest tags name, by deed and by word."""
     strong, kinds = np.zeros(STRONG, np.int32), np.empty(STRONG, np.uint8)
     mine, times, shared, listed = np.zeros(SETS), np.zeros(SETS), np.zeros(SETS), np.zeros(SETS)
-    n, total = strong_tags(shelf, history, depth, draft, strong)
+    said = SAID * SAID / (SAID + depth)
+    n, total = strong_tags(shelf, history, depth, told, said, draft, strong)
     if n == 0:
         return
     for k in range(n):
         kinds[k] = shelf.kind[strong[k]]
+        for s in range(told.size):
+            if told[s] == strong[k]:  # said of the tag, not of what else it is combined with
+                mine[1 << k] += said
+                times[1 << k] += SUPPORT
     m = mark_tagged(shelf.first, shelf.having, strong, n, draft.mask, draft.touched)
     w = 1.0
     for step in range(depth):

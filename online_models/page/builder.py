@@ -70,6 +70,7 @@ def build(side: ViewerSide, shelves: Shelves, slots: I4, now_ms: int, length: in
     out = blank_pages(slots.size, shelves.config.rows, length)
     spec = shelves.config.spec(length, now_ms, side.titles.seed)
     shelf, pools = shelves.shelf(), shelves.pools(now_ms)
+    told = shelves.told(side.viewers.arrays.stated[slots])
     for a, b, rows, shared in side.blocks(slots, now_ms):
         columns: list[Any] = [column[a:b] for column in out]
         pages = Pages(*columns)
@@ -81,6 +82,7 @@ def build(side: ViewerSide, shelves: Shelves, slots: I4, now_ms: int, length: in
             shelf,
             pools,
             slots[a:b],
+            told[a:b],
             rows,
             shared,
             now_ms,

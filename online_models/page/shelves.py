@@ -14,6 +14,7 @@ from online_models.kernels.page_pools import hottest
 from online_models.page.config import DAY_MS, PageConfig
 from online_models.page.kinds import TAG_KINDS
 from online_models.titles import TitleTable
+from online_models.viewers import hash_ids
 
 __all__ = ["NAMELESS", "Shelves"]
 
@@ -50,6 +51,7 @@ class Shelves:
     def __init__(self, titles: TitleTable, catalogue: Catalogue, config: PageConfig) -> None:
         self.titles, self.catalogue, self.config = titles, catalogue, config
         self._held: tuple[tuple[int, int, int], Shelf, I8] | None = None
+        self._keys: dict[int, int] = {}
 
     @property
     def tag_names(self) -> list[str]:
@@ -67,6 +69,29 @@ class Shelves:
         trending, heat = self._trending(a, min(len(self.titles), a.bias.size), now_ms)
         fresh = (since <= now_ms) & (since > now_ms - int(self.config.fresh_days * DAY_MS))
         return Pools(trending, heat, np.flatnonzero(fresh).astype(np.int32))
+
+    def told(self, stated: U8) -> I4:
+        """Return the numbers of stated tags [n, STATED] (keys; 0: none), the known ones first; -1: none.
+
+        Examples
+        --------
+        >>> from online_models.config import ModelConfig
+        >>> from schemas import Tags, Title
+        >>> titles = TitleTable(ModelConfig()); catalogue = Catalogue(titles)
+        >>> catalogue.put(Title(title_id="a", tags=Tags(genre=("Drama", "Crime"))))
+        >>> keys = hash_ids(["genre:Opera", "genre:Crime"])
+        >>> Shelves(titles, catalogue, PageConfig()).told(keys[None]).tolist()
+        [[1, -1]]
+        """
+        out = np.full(stated.shape, -1, np.int32)
+        who = np.flatnonzero(stated[:, 0])
+        names = self.catalogue.tag_names
+        if who.size and len(self._keys) < len(names):
+            self._keys = dict(zip(hash_ids(names).tolist(), range(len(names)), strict=False))
+        for q in who.tolist():
+            known = [self._keys[key] for key in stated[q].tolist() if key in self._keys]
+            out[q, : len(known)] = known
+        return out
 
     def _fresh(self) -> tuple[Shelf, I8]:
         a = self.titles.arrays

@@ -210,6 +210,15 @@ def test_the_tags_of_a_taste_name_rows() -> None:
     assert hindi.title == "धीमी रफ़्तार भावुक रोमांटिक ड्रामा"
 
 
+def test_stated_tags_name_rows_before_anything_is_watched(model: Recommender) -> None:
+    """A stranger who states a genre and a mood that there is gets a row of it; of an unknown one none."""
+    model.learn_one(Preferences(**at(1, "ada"), genres=("Crime", "Opera")))
+    rows = [row for row in model.page("ada") if row.kind is RowKind.GENRE]
+    assert [row.tags for row in rows] == [("genre:Crime",)]
+    assert {item.title_id for item in rows[0].items} <= {f"t{n}" for n in range(2, 24, 3)}
+    assert [row for row in model.page("a stranger") if row.kind is RowKind.GENRE] == []
+
+
 def test_headings_are_in_the_viewers_language(model: Recommender) -> None:
     """The first language that they understand and that there are messages in; English else."""
     model.learn_many([
