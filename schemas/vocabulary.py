@@ -40,7 +40,7 @@ class ItemReason(StrEnum):
     CO_WATCH = "co_watch"
     """Watched by people who watched what you watched."""
     TASTE = "taste"
-    """Fits the taste that your viewing shows."""
+    """Fits the taste that your viewing shows, or your words."""
     TRENDING = "trending"
     """Watched a lot right now."""
     POPULAR = "popular"

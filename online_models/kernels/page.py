@@ -159,7 +159,7 @@ def build_pages(
     titles: Titles, viewers: Viewers, params: Params, spec: PageSpec, shelf: Shelf, pools: Pools, slots: I4,
     told: I4, rows: F4, shared: Shared, now: int, pages: Pages,
 ) -> None:  # fmt: skip
-    """Turn a block's score rows [n, T] (the GEMM) into pages; ``told`` [n, STATED]: stated tags, -1 for none."""
+    """Turn a block's score rows [n, T] (the GEMM) and stated tags [n, STATED] (-1: none) into pages."""
     size = rows.shape[1]
     work, hidden, share = sparse(params, size), np.empty(size, np.float32), np.zeros(GENRES)
     draft = blank_draft(size, shelf.share.size, 2 * spec.length)

@@ -211,7 +211,7 @@ def test_the_tags_of_a_taste_name_rows() -> None:
 
 
 def test_stated_tags_name_rows_before_anything_is_watched(model: Recommender) -> None:
-    """A stranger who states a genre and a mood that there is gets a row of it; of an unknown one none."""
+    """Who states a genre that there is gets a row of it; of an unknown one none."""
     model.learn_one(Preferences(**at(1, "ada"), genres=("Crime", "Opera")))
     rows = [row for row in model.page("ada") if row.kind is RowKind.GENRE]
     assert [row.tags for row in rows] == [("genre:Crime",)]
