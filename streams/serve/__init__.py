@@ -15,9 +15,10 @@ page, similar titles, search. Errors are documents (`streams.serve.problems`), t
 itself (`streams.serve.description`), orchestrators ask `streams.serve.probes`. `streams.serve.server` puts it
 together; `streams.serve.settings` is its group of settings.
 
-For people there is a page (`streams.serve.pages`): a viewer's rows in words (`streams.serve.words`), drawn
-pictures (`streams.serve.artwork`, `streams.serve.scenes`), rendered by templates (`streams.serve.html`) and
-refreshed by htmx, of which a copy lies in ``static/vendor``. Its buttons are events (`streams.serve.acts`).
+For people there is a page (`streams.serve.pages`): a viewer's rows (`streams.serve.views`) in words
+(`streams.serve.words`) with drawn pictures (`streams.serve.artwork`, `streams.serve.scenes`), rendered by
+templates (`streams.serve.html`) and refreshed by htmx, of which a copy lies in ``static/vendor``. Its buttons
+are events (`streams.serve.acts`).
 
 The console (`streams.serve.console`) looks up one viewer, one title, dead letters (`streams.serve.letters`),
 experiments (`streams.serve.experiments`), topics and the model card (`streams.serve.gauges`).

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from schemas import Event, Title
-from schemas.events import MyList, Play, Rate, Skip, Stop
+from schemas.events import MyList, Play, Rate, Search, Select, Skip, Stop
 from schemas.interaction import ListAction, Thumb
 from schemas.playback import StopCause
 
-__all__ = ["ACTS", "event_of"]
+__all__ = ["ACTS", "event_of", "search_of"]
 
 ASSUMED_S: Final = 5_400.0
 """Length of a title of which the catalogue tells none: an hour and a half, as of most films."""
@@ -25,6 +25,10 @@ def _finish(base: dict[str, Any], title: Title, _: dict[str, Any]) -> Event:
     return Stop(**base, watched_s=length, position_s=length, duration_s=length, cause=StopCause.ENDED)
 
 
+def _select(base: dict[str, Any], _: Title, place: dict[str, Any]) -> Event:
+    return Select(**base, **place)
+
+
 def _skip(base: dict[str, Any], _: Title, place: dict[str, Any]) -> Event:
     return Skip(**base, **place)
 
@@ -38,6 +42,7 @@ def _keep(base: dict[str, Any], _: Title, __: dict[str, Any]) -> Event:
 
 
 ACTS: Final[Mapping[str, tuple[str, Callable[[dict[str, Any], Title, dict[str, Any]], Event]]]] = {
+    "select": ("", _select),
     "play": ("Playing {name}", _play),
     "finish": ("Watched {name} to the end", _finish),
     "skip": ("Skipped {name}", _skip),
@@ -45,7 +50,7 @@ ACTS: Final[Mapping[str, tuple[str, Callable[[dict[str, Any], Title, dict[str, A
     "down": ("{name} is not for you", _rate(Thumb.DOWN)),
     "list": ("{name} is on your list", _keep),
 }
-"""Each button: what is said when it was pressed, and its event."""
+"""Each button, and the picture: what is said when it was pressed, and its event."""
 
 
 def event_of(act: str, viewer_id: str, title: Title, now_ms: int, place: Mapping[str, str]) -> Event:
@@ -60,7 +65,7 @@ def event_of(act: str, viewer_id: str, title: Title, now_ms: int, place: Mapping
     now_ms
         When (UTC, ms).
     place
-        Where it stood: ``list_id``, ``row`` and ``slot``, all or none.
+        Where it stood: ``list_id``, ``row`` and ``slot``, all or none; and which ``artwork`` was pressed.
 
     Raises
     ------
@@ -75,16 +80,31 @@ def event_of(act: str, viewer_id: str, title: Title, now_ms: int, place: Mapping
     >>> type(event).__name__, event.thumb, event.viewer_id
     ('Rate', <Thumb.DOWN: 'down'>, 'ada')
     """
-    base = {
+    base = _base(viewer_id, now_ms) | {"title_id": title.title_id}
+    stood: dict[str, Any] = {}
+    if place.get("list_id"):
+        stood = {"list_id": place["list_id"], "row": int(place["row"]), "slot": int(place["slot"])}
+    if act == "select" and place.get("artwork"):
+        stood["artwork"] = place["artwork"]
+    return ACTS[act][1](base, title, stood)
+
+
+def search_of(viewer_id: str, query: str, found: int, title_id: str, now_ms: int) -> Event:
+    """Return the event of a search whose result was taken: search learns from what is watched after it.
+
+    Examples
+    --------
+    >>> search_of("ada", "tide", 2, "t1", 10**12).clicked_title_id
+    't1'
+    """
+    return Search(**_base(viewer_id, now_ms), query=query, result_count=found, clicked_title_id=title_id)
+
+
+def _base(viewer_id: str, now_ms: int) -> dict[str, Any]:
+    """Return what every event of the page says."""
+    return {
         "event_id": f"page-{uuid.uuid4().hex}",
         "viewer_id": viewer_id,
         "event_time_ms": now_ms,
-        "title_id": title.title_id,
         "device": DEVICE,
     }
-    stood = (
-        {"list_id": place["list_id"], "row": int(place["row"]), "slot": int(place["slot"])}
-        if place.get("list_id")
-        else {}
-    )
-    return ACTS[act][1](base, title, stood)

@@ -25,10 +25,10 @@ from streams.serve.api import Ready
 from streams.serve.gauges import lag_of, model_card, pulse_of, topics_of
 from streams.serve.lists import similar
 from streams.serve.mirror import Mirror, now_ms
-from streams.serve.pages import card_of
 from streams.serve.posting import Poster
 from streams.serve.problems import Kind, Problem
 from streams.serve.titles import Audience
+from streams.serve.views import card_of
 from streams.serve.words import chips, facts, heading, name_of, reason
 
 __all__ = ["router"]

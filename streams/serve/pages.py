@@ -1,117 +1,52 @@
 """The page of a viewer, in a browser: rows that follow what is watched, a search, buttons that are events."""
 
 import random
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Annotated, Final
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from schemas import Title
-from schemas.codec import decode_event, decode_home, encode
+from schemas.codec import decode_event, encode
 from schemas.errors import DecodeError
-from schemas.lists import Home, Row
-from schemas.vocabulary import ItemReason, RowKind
 from streams.serve import artwork, html
-from streams.serve.acts import ACTS, event_of
+from streams.serve.acts import ACTS, event_of, search_of
 from streams.serve.api import Ready, TitleId, ViewerId
-from streams.serve.lists import cold_home, search, similar
+from streams.serve.lists import search, similar
 from streams.serve.live import events
 from streams.serve.mirror import Mirror, now_ms
 from streams.serve.posting import Poster
 from streams.serve.problems import Kind, Problem
 from streams.serve.table import Stored
 from streams.serve.titles import Audience
-from streams.serve.words import chips, facts, heading, name_of, people, reason
+from streams.serve.views import card_of, page_of
+from streams.serve.words import chips, facts, name_of, people
 
-__all__ = ["Card", "Page", "Shelf", "page_of", "router"]
+__all__ = ["router"]
 
 FACES: Final = 23
 """Viewers to choose from: two rows of a wide screen, with somebody new."""
 FOUND: Final = 24
-NUMBERED: Final = frozenset({RowKind.TRENDING_NOW})
-"""Rows whose places are shown."""
 A_DAY: Final = {"Cache-Control": "private, max-age=86400"}
-STRANGER: Final = "New here: this is what everybody watches. Play something and the page becomes your own."
 
 router = APIRouter(include_in_schema=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A title as it stands somewhere."""
+class Stood(BaseModel):
+    """Where a title stood that somebody opens: as it is said in the address."""
 
-    title_id: str
-    name: str
-    tags: str
-    variant: str = ""
-    """Id of the artwork that was chosen."""
-    list_id: str = ""
-    row: int = 0
-    slot: int = 0
-    say: str = ""
-    """A word in the picture's corner."""
-
-    @property
-    def art(self) -> str:
-        """Address of the picture."""
-        return f"/art/{html.path_part(self.title_id)}.svg?v={html.path_part(self.variant)}"
-
-    @property
-    def key(self) -> str:
-        """Unique on a page: the row and the title."""
-        return f"c{self.row}-{self.title_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """A row as it is shown."""
-
-    heading: str
-    why: str
-    numbered: bool
-    cards: list[Card]
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page as it is shown."""
-
-    viewer: str
-    seen: str
-    """Id of what is shown; empty for a stranger."""
-    note: str
-    rows: list[Shelf]
-    hero: Card | None = None
-    hero_why: str = ""
-    hero_meta: list[str] = field(default_factory=list)
-    hero_chips: list[str] = field(default_factory=list)
-
-
-def page_of(mirror: Mirror, viewer_id: str) -> Page:
-    """Return what is shown to a viewer: the published page, or a stranger's."""
-    stored = mirror.page(viewer_id)
-    if stored is not None:
-        home, note, seen = decode_home(stored.value), "", stored.etag.strip('"')
-    else:
-        home = cold_home(mirror, viewer_id, Audience(now_ms()), mirror.settings.list_length)
-        note, seen = STRANGER if home.rows else "", ""
-    rows = [_shelf(mirror, home, n, row) for n, row in enumerate(home.rows) if row.items]
-    if not rows:
-        return Page(viewer_id, seen, note, [])
-    first = home.rows[0]
-    title = mirror.title(rows[0].cards[0].title_id)
-    why = reason(first.items[0].reason or first.reason)
-    said = f"{rows[0].heading} · {why}" if why else rows[0].heading
-    return Page(viewer_id, seen, note, rows, rows[0].cards[0], said, facts(title), chips(title))
-
-
-def card_of(title: Title, *, variant: str = "", say: str = "") -> Card:
-    """Return a title as a card."""
-    tags = " · ".join([*title.tags.genre[:2], *title.tags.mood[:1]])
-    return Card(title.title_id, name_of(title), tags, variant, say=say)
+    v: Annotated[str, Field(max_length=64)] = ""
+    """Variant of the picture."""
+    list_id: Annotated[str, Field(max_length=64)] = ""
+    row: Annotated[int, Field(ge=0, le=999)] = 0
+    slot: Annotated[int, Field(ge=0, le=999)] = 0
+    q: Annotated[str, Field(max_length=256)] = ""
+    """The search that found it."""
+    n: Annotated[int, Field(ge=0, le=1_000)] = 0
+    """How many it found."""
 
 
 @router.get("/")
@@ -164,22 +99,39 @@ def find(viewer_id: ViewerId, mirror: Ready, q: Annotated[str, Query(max_length=
 
 @router.get("/watch/{viewer_id:path}/titles/{title_id:path}")
 def title(
-    *, viewer_id: ViewerId, title_id: TitleId, mirror: Ready,
-    v: Annotated[str, Query(max_length=64)] = "", list_id: Annotated[str, Query(max_length=64)] = "",
-    row: int = 0, slot: int = 0,
-) -> Response:  # fmt: skip
+    viewer_id: ViewerId, title_id: TitleId, mirror: Ready, stood: Annotated[Stood, Query()]
+) -> Response:
     """Return what there is to say of a title, for the dialog."""
     title = mirror.title(title_id)
     alike = similar(mirror, title_id, Audience(now_ms()), 8)
+    card = card_of(title, variant=stood.v)
+    card = replace(card, list_id=stood.list_id, row=stood.row, slot=stood.slot, query=stood.q, found=stood.n)
     return html.page(
         "detail.html",
         viewer=viewer_id,
-        card=replace(card_of(title, variant=v), list_id=list_id, row=row, slot=slot),
+        card=card,
         facts=facts(title),
         chips=chips(title),
         people=people(title),
         similar=[card_of(mirror.title(match.title_id)) for match in alike.items],
     )
+
+
+@router.post("/watch/{viewer_id:path}/titles/{title_id:path}")
+async def select(
+    *,
+    viewer_id: ViewerId,
+    title_id: TitleId,
+    mirror: Ready,
+    stood: Annotated[Stood, Query()],
+    request: Request,
+) -> Response:
+    """Tell that a title was opened, and return what there is to say of it."""
+    place = {"list_id": stood.list_id, "row": str(stood.row), "slot": str(stood.slot), "artwork": stood.v}
+    value = encode(event_of("select", viewer_id, mirror.title(title_id), now_ms(), place))
+    poster: Poster = request.app.state.poster
+    await poster.put(viewer_id, value)
+    return await run_in_threadpool(title, viewer_id, title_id, mirror, stood)
 
 
 @router.post("/watch/{viewer_id:path}/act")
@@ -188,13 +140,17 @@ async def act(viewer_id: ViewerId, mirror: Ready, request: Request) -> Response:
     form = dict(parse_qsl((await request.body()).decode(errors="replace")))
     try:
         title = mirror.title(form["title_id"])
-        event = event_of(form["action"], viewer_id, title, now_ms(), form)
-        value = encode(event)
-        decode_event(value)
+        told = [event_of(form["action"], viewer_id, title, now_ms(), form)]
+        if form.get("query"):
+            told.insert(0, search_of(viewer_id, form["query"], int(form["found"]), title.title_id, now_ms()))
+        values = [encode(event) for event in told]
+        for value in values:
+            decode_event(value)
     except (KeyError, ValueError, DecodeError):
         raise Problem(Kind.INVALID, "this button is unknown, or its title or place is not valid") from None
     poster: Poster = request.app.state.poster
-    await poster.put(viewer_id, value)
+    for value in values:
+        await poster.put(viewer_id, value)
     if "hx-request" not in request.headers:
         return RedirectResponse(f"/watch/{html.path_part(viewer_id)}", 303)
     return html.page("toast.html", text=ACTS[form["action"]][0].format(name=name_of(title)))
@@ -230,35 +186,9 @@ def _found(mirror: Mirror, viewer_id: str, query: str) -> dict[str, object]:
     found = search(mirror, viewer_id, query, Audience(now_ms()), FOUND)
     return {
         "query": query,
-        "cards": [card_of(mirror.title(match.title_id)) for match in found.items],
+        "cards": [
+            replace(card_of(mirror.title(match.title_id)), query=query, found=len(found.items))
+            for match in found.items
+        ],
         "instead": [card_of(mirror.title(title_id)) for title_id in found.suggestions],
     }
-
-
-def _shelf(mirror: Mirror, home: Home, number: int, row: Row) -> Shelf:
-    about = name_of(mirror.title(row.title_id)) if row.title_id else ""
-    usual = _usual(row)
-    cards = []
-    for slot, item in enumerate(row.items):
-        own = item.reason or row.reason
-        say = "" if own is usual else SAID.get(str(own), "")
-        card = card_of(mirror.title(item.title_id), variant=item.artwork or "", say=say)
-        cards.append(replace(card, list_id=home.list_id, row=number, slot=slot))
-    return Shelf(heading(row, about), reason(usual), row.kind in NUMBERED, cards)
-
-
-def _usual(row: Row) -> ItemReason | None:
-    """Return the reason that most of a row's titles have: it is said once."""
-    ((usual, _),) = Counter(item.reason or row.reason for item in row.items).most_common(1)
-    return usual
-
-
-SAID: Final = {
-    "co_watch": "watched alike",
-    "trending": "trending",
-    "popular": "favourite",
-    "new": "new",
-    "explore": "surprise",
-    "resume": "go on",
-}
-"""An item's own reason in a word, where it is not the usual one of its row."""

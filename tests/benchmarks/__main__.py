@@ -11,6 +11,7 @@ from tests.benchmarks.bench import Bench
 from tests.benchmarks.budget import page_budget
 from tests.benchmarks.freshness import freshness
 from tests.benchmarks.page import page
+from tests.benchmarks.reading import reading
 from tests.benchmarks.restore import restore
 from tests.benchmarks.scale import scale
 from tests.benchmarks.show import show
@@ -25,6 +26,7 @@ BENCHMARKS: Mapping[str, Callable[[Bench], dict[str, Any]]] = {
     "freshness": freshness,
     "page_budget": page_budget,
     "page": page,
+    "reading": reading,
     "restore": restore,
     "scale": scale,
     "soak": soak,

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 from schemas import Tags, Title, topics
 from schemas.codec import decode_event, encode
-from schemas.events import MyList, Play, Rate, Skip, Stop
+from schemas.events import MyList, Play, Rate, Search, Select, Skip, Stop
 from streams.serve.acts import ACTS
 from streams.serve.artwork import draw
 from tests.streams.serve.stand import Stand
@@ -47,6 +47,7 @@ def test_an_id_is_text_and_an_address_whatever_it_holds(reader: TestClient, view
 @pytest.mark.parametrize(
     ("action", "kind", "said"),
     [
+        ("select", Select, {"list_id": "0-1-1", "row": 0, "slot": 1}),
         ("play", Play, {"list_id": "0-1-1", "row": 0, "slot": 1}),
         ("finish", Stop, {"watched_s": 5_400.0, "cause": "ended"}),
         ("skip", Skip, {"list_id": "0-1-1", "slot": 1}),
@@ -66,7 +67,7 @@ def test_a_button_is_the_event_that_a_player_would_send(
     assert type(event) is kind
     assert {name: getattr(event, name) for name in said} == said
     assert decode_event(encode(event)) == event
-    assert set(ACTS) == {"play", "finish", "skip", "up", "down", "list"}
+    assert set(ACTS) == {"select", "play", "finish", "skip", "up", "down", "list"}
 
 
 def test_a_pressed_button_is_on_the_topic(client: TestClient, stand: Stand) -> None:
@@ -76,18 +77,30 @@ def test_a_pressed_button_is_on_the_topic(client: TestClient, stand: Stand) -> N
     assert (answer.status_code, "You like Paper Tide" in answer.text) == (200, True)
     answer = client.post("/watch/ada/act", data=form, follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (303, "/watch/ada")
+    opened = client.post("/watch/ada/titles/tide?v=art-1&list_id=0-1-1&row=0&slot=1")
+    assert "<h2>Paper Tide</h2>" in opened.text
+    assert client.post("/watch/ada/titles/tide?row=-1").status_code == 422
+    searched = form | {"query": "papr", "found": "1"}
+    assert client.post("/watch/ada/act", data=searched).status_code == 200
     for wrong in (
         {},
         form | {"action": "x"},
         form | {"title_id": "x" * 65},
         form | {"list_id": "l", "row": "x"},
+        form | {"query": "tide"},
     ):
         assert client.post("/watch/ada/act", data=wrong).status_code == 422
     assert (
         client.post("/watch/ada/act", data=form, headers={"Origin": "http://evil.example"}).status_code == 403
     )
     found = [decode_event(message.value()) for message in stand.events()]
-    assert [(type(event), event.viewer_id) for event in found] == [(Rate, "ada")] * 2
+    assert [(type(event), event.viewer_id) for event in found] == [
+        (Rate, "ada"),
+        (Rate, "ada"),
+        (Select, "ada"),
+        (Search, "ada"),
+        (Rate, "ada"),
+    ]
 
 
 def test_search_shows_cards_and_something_else_where_nothing_matches(reader: TestClient) -> None:
@@ -146,7 +159,7 @@ def test_everything_comes_from_here(reader: TestClient) -> None:
 
 def test_with_an_empty_cluster_the_page_says_what_to_do(stand: Stand) -> None:
     """No viewer, no catalogue, no list: still a page."""
-    from streams.serve.pages import page_of  # noqa: PLC0415
+    from streams.serve.views import page_of  # noqa: PLC0415
 
     mirror = stand.mirror()
     page = page_of(mirror, "ada")
