@@ -9,7 +9,7 @@
   let held = false; // live refresh is on hold
   let before = new Set();
   const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const cards = () => new Set([...document.querySelectorAll("#rows .card")].map((card) => card.dataset.key));
+  const cards = () => new Set([...document.querySelectorAll("#rows .card")].map((card) => card.dataset.title));
   const live = () => document.getElementById("live-button");
 
   document.addEventListener("click", (event) => {
@@ -72,7 +72,7 @@
       while (target.children.length > 3) target.lastElementChild.remove();
     }
     if (target.id === "rows") {
-      for (const card of target.querySelectorAll(".card")) card.classList.toggle("fresh", before.size > 0 && !before.has(card.dataset.key));
+      for (const card of target.querySelectorAll(".card")) card.classList.toggle("fresh", before.size > 0 && !before.has(card.dataset.title));
       const text = live() && live().querySelector(".text");
       if (text && acted) {
         text.textContent = `page changed in ${Math.max(1, Math.round(performance.now() - acted))} ms`;
