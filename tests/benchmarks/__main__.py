@@ -1,15 +1,17 @@
-"""``python -m tests.benchmarks [NAMES] [--json PATH] [--brokers HOST:PORT]``."""
+"""``python -m tests.benchmarks [NAMES] [--json PATH] [--brokers HOST:PORT] [--ratings PATH]``."""
 
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.budget import page_budget
+from tests.benchmarks.core import in_a_process
 from tests.benchmarks.freshness import freshness
+from tests.benchmarks.frontier import drawn, frontier
 from tests.benchmarks.page import page
 from tests.benchmarks.reading import reading
 from tests.benchmarks.restore import restore
@@ -33,28 +35,47 @@ BENCHMARKS: Mapping[str, Callable[[Bench], dict[str, Any]]] = {
 }
 ON_REQUEST = {"soak"}
 """Not among those that run when none is named."""
+ALONE = ("core", "viewers", "frontier")
+"""Those without a broker, when they are named: the last needs ``--ratings``."""
+
+
+def _measured(given: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Run what was asked for; a broker is started only if one is needed."""
+    chosen = given.names or [name for name in BENCHMARKS if name not in ON_REQUEST]
+    for name in (name for name in chosen if name in ALONE):
+        figures = frontier(given.ratings) if name == "frontier" else in_a_process(name)
+        if name == "frontier" and given.picture is not None:
+            given.picture.write_text(drawn(figures, given.ratings.name), encoding="utf-8")
+        yield name, figures
+    on_a_broker = [name for name in chosen if name in BENCHMARKS]
+    if on_a_broker:
+        with Bench(given.brokers) as bench:
+            for name in on_a_broker:
+                yield name, BENCHMARKS[name](bench)
 
 
 def main() -> int:
     """Run the benchmarks that are asked for, show each when it is done, write all of them."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    names = (*BENCHMARKS, *ALONE)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default: all but soak"
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}; default: all on a broker but soak"
     )
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures; - for stdout")
     parser.add_argument("--brokers", metavar="HOST:PORT", help="use this cluster instead of starting one")
+    parser.add_argument("--ratings", type=Path, metavar="PATH", help="frontier: as `nearline evaluate` reads")
+    parser.add_argument("--picture", type=Path, metavar="PATH", help="frontier: write a page with pictures")
     given = parser.parse_args()
-    unknown = set(given.names) - BENCHMARKS.keys()
+    unknown = set(given.names) - set(names)
     if unknown:
-        parser.error(
-            f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}"
-        )
-    found: dict[str, Any] = {}
+        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    if "frontier" in given.names and given.ratings is None:
+        parser.error("frontier needs --ratings")
     quiet = given.json == Path("-")
-    with Bench(given.brokers) as bench:
-        for name in given.names or [name for name in BENCHMARKS if name not in ON_REQUEST]:
-            found[name] = BENCHMARKS[name](bench)
-            show(name, found[name], file=sys.stderr if quiet else sys.stdout)
+    found: dict[str, Any] = {}
+    for name, figures in _measured(given):
+        found[name] = figures
+        show(name, figures, file=sys.stderr if quiet else sys.stdout)
     text = json.dumps(found, indent=2)
     if quiet:
         print(text)
