@@ -175,6 +175,11 @@ class RewardConfig:
     """Stars from which a rating is a positive of weight 1 (the protocol of the field's published figures)."""
     disliked_stars: float = 2.0
     """Stars up to which a rating is a rejection of strength 1; between the two a title only becomes known."""
+    neutral: float = 0.5
+    """Share that a title counts in the history which the viewer knows and neither likes nor rejects: in the
+    representation, as a co-watch's seed and in its pairs; never as a choice. NEUTRAL"""
+    former: float = 0.2
+    """Share that titles of former sittings count beside those of the present one: FORMER."""
     wish: float = 0.5
     """Weight of adding a title to the list or naming it at onboarding: wanted, not yet watched."""
     start: float = 0.1
@@ -188,7 +193,7 @@ class RewardConfig:
 
 
 Bound = tuple[str, float, float, float]
-_SHARES = ("quick_stop_share", "liked_share", "complete_share", "least", "autoplay")
+_SHARES = ("quick_stop_share", "liked_share", "complete_share", "least", "autoplay", "neutral", "former")
 _WEIGHTS = (
     "quick_stop", "abandoned", "completion_bonus", "rewatch_bonus", "binge_bonus", "search_bonus", "thumb_up",
     "thumb_double_up", "thumb_down", "wish", "start", "ignored",

@@ -27,6 +27,8 @@ def reward_params(config: RewardConfig) -> Reward:
         abandon_ms=config.abandoned_after_s * 1e3,
         ignored=config.ignored,
         ignored_after=config.ignored_after,
+        neutral=config.neutral,
+        former=config.former,
         unknown_s=config.unknown_duration_s,
         quantile_from=config.quantile_from,
         quantile_memory=config.quantile_memory,

@@ -68,12 +68,17 @@ def _viewer_5(config: ModelConfig) -> Fields:
     ]
 
 
+def _viewer_6(config: ModelConfig) -> Fields:
+    return [*_viewer_5(config), ("fresh", "<i4")]
+
+
 VIEWER_ROWS = (
     RowVersions("a viewer's row", _viewer_1, entry=8)
     .then(_viewer_2)
     .then(_viewer_3)
     .then(_viewer_4)
     .then(_viewer_5)
+    .then(_viewer_6)
 )
 """A viewer's packed row: little-endian, these fields, then the keys of known titles, oldest first."""
 

@@ -21,6 +21,7 @@ NO_LIMIT = 255
 NUMBERS = (
     "limit", "country", "stated", "positives", "last_at", "seq", "ring_n", "acc", "ring", "taste",
     "rejected_at", "rejected_weight", "judgement", "shown", "shown_n", "loved_at", "loved_weight", "language",
+    "fresh",
 )  # fmt: skip
 """Arrays that are packed as they are."""
 TITLES = ("rejected", "judged", "wished", "loved")
@@ -39,6 +40,7 @@ def blank(config: ModelConfig, capacity: int, chunks: int) -> Viewers:
         positives=np.zeros(capacity, np.int64),
         tail=np.full(capacity, -1, np.int32),
         last_at=np.zeros(capacity, np.int64),
+        fresh=np.zeros(capacity, np.int32),
         key=np.zeros(capacity, np.uint64),
         seq=np.zeros(capacity, np.int64),
         limit=np.full(capacity, NO_LIMIT, np.uint8),

@@ -113,6 +113,7 @@ def blank_signals(n: int, titles: TitleTable) -> Signals:
         np.zeros((n, c.input_width), np.float32),
         np.zeros((n, c.factorization.history), np.int32),
         np.zeros(n, np.int32),
+        np.zeros(n, np.int32),
     )
 
 

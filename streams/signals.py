@@ -3,8 +3,8 @@
 ::
 
     header | action u1[n] | title u2[n] | weight f4[n] | change f4[n] | at i8[n] | depth u2[n] | place u2[n]
-           | x f2[p, D] | gradient f2[p, HK] | history u2[sum of depth] | keys u8[t] | name ends u4[t] | names
-           | lessons
+           | fresh u2[n] | x f2[p, D] | gradient f2[p, HK] | history u2[sum of depth] | only known, a bit each
+           | keys u8[t] | name ends u4[t] | names | lessons
 
 All little-endian. Titles are numbers of the record's own dictionary (keys and names at its end); ``x`` and
 the gradient stand for the ``p`` positives only, in half precision: a step of learning does not see the
@@ -58,12 +58,34 @@ def _with_place(records: Sequence[bytes], _: ModelConfig) -> list[bytes]:
     return out
 
 
-VERSIONS = RowVersions("a signals record").then(upgrade=_with_change).then(upgrade=_with_place)
+def _with_sittings(records: Sequence[bytes], _: ModelConfig) -> list[bytes]:
+    """Version 4: what of a history is of this sitting, or only known; until then all was, and nothing."""
+    out = []
+    for record in records:
+        head = np.frombuffer(record, _HEADER, count=1)[0]
+        n, history = int(head["events"]), int(head["history"])
+        depths = _HEADER.itemsize + 19 * n
+        places = depths + 2 * n
+        vectors = places + 2 * n
+        end = vectors + 2 * int(head["positives"]) * (int(head["width"]) + int(head["inputs"])) + 2 * history
+        fresh, known = record[depths:places], bytes(-(-history // 8))
+        out.append(b"\4" + record[1:vectors] + fresh + record[vectors:end] + known + record[end:])
+    return out
+
+
+VERSIONS = (
+    RowVersions("a signals record")
+    .then(upgrade=_with_change)
+    .then(upgrade=_with_place)
+    .then(upgrade=_with_sittings)
+)
 """Versions of the record."""
 MOST_EVENTS = 1_000
 """Signals in a record: about 300 bytes each at the default configuration, 6 kB at the largest."""
 MOST_BYTES = 900_000
 """Bytes of a record: Kafka's default limit is 1 MB, headers and the batch's overhead included."""
+_NOWHERE = np.iinfo(np.int32).min
+"""In a history, a title that has no row here."""
 
 Index = NDArray[np.intp]
 
@@ -168,13 +190,17 @@ def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
     out.at[:] = columns.take("<i8", n)
     out.depth[:] = columns.take("<u2", n)
     places = columns.take("<u2", n)
+    out.fresh[:] = columns.take("<u2", n)
     positive = out.action == Action.POSITIVE
     out.x[positive] = columns.take("<f2", p * width).reshape(p, width)
     out.gradient[positive] = columns.take("<f2", p * inputs).reshape(p, inputs)
     history = columns.take("<u2", int(head["history"]))
+    known = np.unpackbits(columns.take("u1", -(-history.size // 8)), count=history.size).astype(bool)
     rows = _rows(columns, int(head["titles"]), int(head["names"]), titles)
     out.title[:] = rows[numbers]
-    out.history[_filled(out.depth, out.history.shape[1])] = rows[history]
+    met = np.where(rows >= 0, rows, _NOWHERE)[history]
+    met[known & (met != _NOWHERE)] ^= -1
+    out.history[_filled(out.depth, out.history.shape[1])] = met
     if (rows < 0).any():
         _leave_out(out)
     return SignalBatch(int(head["partition"]), int(head["sent"]), out, places, columns.rest())
@@ -217,7 +243,8 @@ def _leave_out(signals: Signals) -> None:
     signals.action[nameless] = Action.NOTHING
     signals.title[nameless] = 0
     for n, (history, depth) in enumerate(zip(signals.history, signals.depth.tolist(), strict=True)):
-        kept = history[:depth][history[:depth] >= 0]
+        kept = history[:depth][history[:depth] != _NOWHERE]
+        signals.fresh[n] -= np.count_nonzero(history[: signals.fresh[n]] == _NOWHERE)
         history[: kept.size] = kept
         signals.depth[n] = kept.size
 
@@ -238,7 +265,9 @@ def _halved(
 
 def _pack_one(told: _Told, titles: TitleTable, partition: int, sent: int) -> bytes:
     signals = told.signals
-    history = signals.history[_filled(signals.depth, signals.history.shape[1])]
+    met = signals.history[_filled(signals.depth, signals.history.shape[1])]
+    known = met < 0
+    history = np.where(known, ~met, met)
     rows, numbers = np.unique(np.concatenate((signals.title, history)), return_inverse=True)
     numbers = numbers.astype("<u2")
     positive = signals.action == Action.POSITIVE
@@ -253,8 +282,9 @@ def _pack_one(told: _Told, titles: TitleTable, partition: int, sent: int) -> byt
     parts = (
         head, signals.action, numbers[:n], signals.weight.astype("<f4"),
         signals.change.astype("<f4"), signals.at.astype("<i8"), signals.depth.astype("<u2"),
-        told.places.astype("<u2"), signals.x[positive].astype("<f2"),
-        signals.gradient[positive].astype("<f2"), numbers[n:], titles.arrays.key[rows].astype("<u8"),
+        told.places.astype("<u2"), signals.fresh.astype("<u2"), signals.x[positive].astype("<f2"),
+        signals.gradient[positive].astype("<f2"), numbers[n:], np.packbits(known),
+        titles.arrays.key[rows].astype("<u8"),
         np.cumsum([len(name) for name in names], dtype="<u4"),
     )  # fmt: skip
     return b"".join([*(part.tobytes() for part in parts), blob])

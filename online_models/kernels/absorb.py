@@ -10,6 +10,7 @@ from online_models.config import WAYS
 from online_models.kernels.blend import count_positives
 from online_models.kernels.factorization import SMALL, draw_negatives, scratch, softmax_gradient, tick
 from online_models.kernels.hashing import below, mix
+from online_models.kernels.history import share_of, title_of
 from online_models.kernels.judgement import POSITIVE, REJECT, TOUCH
 from online_models.kernels.layout import (
     I4,
@@ -72,7 +73,11 @@ def learn_inputs(titles: Titles, params: Params, owned: I4, signals: Signals, i:
     k, depth = params.factors, signals.depth[i]
     for h in range(params.decays.size if depth > 0 else 0):
         d = params.decays[h]
-        total = (1.0 - d ** (2 * depth)) / (1.0 - d * d) if d < 1.0 else float(depth)
+        total, b = 0.0, 1.0
+        for step in range(depth):
+            weight = b * share_of(params, signals.history[i, step], step >= signals.fresh[i])
+            total += weight * weight
+            b *= d
         square = np.float32(0.0)
         for f in range(h * k, (h + 1) * k):
             square += signals.gradient[i, f] * signals.gradient[i, f]
@@ -80,10 +85,11 @@ def learn_inputs(titles: Titles, params: Params, owned: I4, signals: Signals, i:
         for step in range(depth):
             if a * length < SMALL:
                 break
-            j = signals.history[i, step]
+            j = title_of(signals.history[i, step])
             if owned[j]:
-                titles.acc[j, 2 + h] += a * a * square / np.float32(k)
-                rate = np.float32(params.rate) * a / np.sqrt(titles.acc[j, 2 + h])
+                part = a * share_of(params, signals.history[i, step], step >= signals.fresh[i])
+                titles.acc[j, 2 + h] += part * part * square / np.float32(k)
+                rate = np.float32(params.rate) * part / np.sqrt(titles.acc[j, 2 + h])
                 for f in range(h * k, (h + 1) * k):
                     titles.inp[j, f] += rate * signals.gradient[i, f]
                 moved(titles, params, j, rate * length)
@@ -114,14 +120,18 @@ def pair(titles: Titles, a: int, b: int, w: float) -> None:
 
 @jit
 def learn_pairs(titles: Titles, params: Params, owned: I4, signals: Signals, i: int) -> None:
-    """Pair a title with the newest of the history, both ways; the weight falls with the steps between."""
+    """Pair a title with the newest of the history, both ways; the weight falls with the steps between.
+
+    One that is only known is paired as far as it counts (``reward.neutral``); a rejected one never is.
+    """
     t, weight = signals.title[i], float(signals.weight[i])
     for step in range(min(signals.depth[i], params.window)):
-        j = signals.history[i, step]
+        j = title_of(signals.history[i, step])
+        part = weight * share_of(params, signals.history[i, step], False)  # noqa: FBT003 - a kernel
         if owned[t]:
-            pair(titles, t, j, weight)
+            pair(titles, t, j, part)
         if owned[j]:
-            pair(titles, j, t, weight)
+            pair(titles, j, t, part)
             titles.changed[j] = 1
         weight *= params.pair_decay
 
@@ -161,7 +171,7 @@ def learn_title(titles: Titles, params: Params, owned: I4, signals: Signals, i: 
         if params.negatives > 0:
             stamp = tick(work)
             for step in range(signals.depth[i]):
-                work.mark[signals.history[i, step]] = stamp
+                work.mark[title_of(signals.history[i, step])] = stamp
             learn_outputs(titles, params, signals, i, stamp, work)
         change_weight(titles, params, signals, i, 0)
         count_positives(titles, params, 1)

@@ -4,6 +4,8 @@ A viewer is represented by
 
     x = [ sum_l d_1^l y1(h_l) / |d_1|, ..., sum_l d_H^l yH(h_l) / |d_H|, p ]    (h_0 = newest liked title)
 
+(weights of titles that are only known are multiplied by ``reward.neutral``, of those of former sittings by
+``reward.former``; a norm |d| is that of the weights so changed),
 and a title scores ``x . q + b``. A positive is a softmax over the title and uniform negatives that the viewer
 does not have: with ``g_j = [j = target] - softmax_j`` the gradients are ``g_j x`` for q_j, ``g_j`` for b_j
 and ``sum_j g_j q_j`` for x, which flows on into p and the y of the history. Steps are AdaGrad with one
@@ -16,6 +18,7 @@ et al., JMLR 2011). Constants: ``online_models.config``.
 import numpy as np
 
 from online_models.kernels.hashing import below, mix
+from online_models.kernels.history import share_of, title_of
 from online_models.kernels.layout import F4, I4, Params, Scratch, Titles, Viewers, jit
 
 TRIES = 8
@@ -48,18 +51,19 @@ def tick(work: Scratch) -> int:
 
 @jit
 def represent(
-    titles: Titles, viewers: Viewers, params: Params, v: int, history: I4, depth: int, x: F4
+    titles: Titles, viewers: Viewers, params: Params, v: int, history: I4, depth: int, fresh: int, x: F4
 ) -> None:
-    """Write a viewer's representation into ``x`` [D]."""
+    """Write a viewer's representation into ``x`` [D]; the ``fresh`` newest titles are of this sitting."""
     k, last = params.factors, params.decays.size * params.factors
     for h in range(params.decays.size):
         x[h * k : (h + 1) * k] = 0.0
         a, square = 1.0, 0.0
         for step in range(depth):
-            j, weight = history[step], np.float32(a)
+            j = title_of(history[step])
+            weight = np.float32(a) * share_of(params, history[step], step >= fresh)
             for f in range(h * k, (h + 1) * k):
                 x[f] += weight * titles.inp[j, f]
-            square += a * a
+            square += weight * weight
             a *= params.decays[h]
         scale = np.float32(1.0 / np.sqrt(square)) if square > 0.0 else np.float32(0.0)
         for f in range(h * k, (h + 1) * k):

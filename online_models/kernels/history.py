@@ -4,7 +4,53 @@ A viewer with three titles pays for one chunk, one with a thousand for 32, and n
 per event.
 """
 
-from online_models.kernels.layout import CHUNK, I4, Viewers, inlined, jit
+import numpy as np
+
+from online_models.kernels.layout import CHUNK, I4, Params, Viewers, inlined, jit
+
+
+@inlined
+def title_of(entry: int) -> int:
+    """Return the title of a history's entry: t where it was liked, ~t where it is only known."""
+    return entry if entry >= 0 else ~entry
+
+
+@inlined
+def share_of(params: Params, entry: int, former: bool) -> np.float32:
+    """Return what a history's entry counts: less if it is only known, and if it is of a former sitting."""
+    share = np.float32(1.0) if entry >= 0 else np.float32(params.reward.neutral)
+    return share * np.float32(params.reward.former) if former else share
+
+
+@inlined
+def is_rejected(viewers: Viewers, v: int, title: int) -> bool:
+    """Whether a title is on the viewer's list of rejections."""
+    found = False
+    for s in range(viewers.rejected.shape[1]):
+        found |= viewers.rejected[v, s] == title
+    return found
+
+
+@jit
+def lately(viewers: Viewers, params: Params, v: int, out: I4) -> int:
+    """Write what a viewer came across into ``out``, newest first; return how many.
+
+    Liked titles as t, those known and neither liked nor rejected of late as ~t; these only if they count.
+    """
+    n = 0
+    c = viewers.tail[v]
+    used = (viewers.known[v] - 1) % CHUNK + 1
+    while c >= 0 and n < out.size:
+        for s in range(used - 1, -1, -1):
+            t = viewers.chunk[c, s]
+            if t >= 0 or (params.reward.neutral > 0 and not is_rejected(viewers, v, ~t)):
+                out[n] = t
+                n += 1
+                if n == out.size:
+                    break
+        c = viewers.prev[c]
+        used = CHUNK
+    return n
 
 
 @jit

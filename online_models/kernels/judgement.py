@@ -272,7 +272,8 @@ def settle_abandoned(viewers: Viewers, params: Params, v: int, at: int, signals:
             was = weight_of(e)
             e.flags &= ~PENDING
             e.played = -c.abandoned
-            signals.action[o], signals.title[o], signals.depth[o] = REJECT, t, 0
+            signals.action[o], signals.title[o] = REJECT, t
+            signals.depth[o] = signals.fresh[o] = 0
             signals.weight[o] = c.abandoned
             signals.at[o] = e.at - np.int64(1e3 * e.now)  # about when the start was counted
             signals.change[o] = weight_of(e) - was

@@ -105,6 +105,8 @@ class Viewers(NamedTuple):
     """[V] newest chunk, -1 for none."""
     last_at: I8
     """[V] event time of the newest feedback, ms."""
+    fresh: I4
+    """[V] titles that the list of known ones has got since the sitting began, those turned down aside."""
     key: U8
     """[V] 64-bit keys of the viewers: where every draw of theirs starts."""
     seq: I8
@@ -198,9 +200,11 @@ class Signals(NamedTuple):
     gradient: F4
     """[n, H * K] gradient that the viewer's softmax sends into the input vectors."""
     history: I4
-    """[n, L] liked titles before the event, newest first."""
+    """[n, L] titles before the event, newest first: liked ones, and ~t for those only known."""
     depth: I4
     """[n] titles in ``history``."""
+    fresh: I4
+    """[n] how many of them, the newest, are of the sitting of the event."""
 
 
 class Params(NamedTuple):
@@ -260,7 +264,7 @@ class Sparse(NamedTuple):
     near: I4
     """[T] stamp of the last viewer whose newest titles neighbour the row."""
     history: I4
-    """[L] the viewer's liked titles, newest first."""
+    """[L] the viewer's titles, newest first, as in ``Signals.history``."""
 
 
 class Shared(NamedTuple):

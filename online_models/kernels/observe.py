@@ -11,7 +11,7 @@ from online_models.kernels.factorization import (
     tick,
 )
 from online_models.kernels.hashing import mix
-from online_models.kernels.history import append, like, mark_known, recent, standing, unlike
+from online_models.kernels.history import append, lately, like, mark_known, standing, unlike
 from online_models.kernels.judgement import (
     FOLLOW,
     KNOWN,
@@ -71,17 +71,20 @@ def settle(
     """
     v = feedback.viewer[i]
     signals.title[o] = feedback.title[i]
-    signals.depth[o] = 0
+    signals.depth[o] = signals.fresh[o] = 0
     if is_repeated(viewers, v, feedback.event[i]):
         signals.action[o] = 0
         signals.at[o] = feedback.at[i]
         signals.weight[o] = signals.change[o] = 0.0
         return -1, spare
+    if feedback.at[i] - np.int64(1e3 * feedback.watched[i]) - viewers.last_at[v] > params.sitting_ms:
+        viewers.fresh[v] = 0
     spare = settle_abandoned(viewers, params, v, feedback.at[i], signals, spare)
     action = judge(titles, viewers, params, feedback, i, signals, o)
     signals.action[o] = action
     if action == POSITIVE:
-        signals.depth[o] = recent(viewers, v, signals.history[o])
+        signals.depth[o] = lately(viewers, params, v, signals.history[o])
+        signals.fresh[o] = min(viewers.fresh[v], signals.depth[o])
     return action, spare
 
 
@@ -91,7 +94,7 @@ def learn_viewer(
 ) -> None:
     """Move a viewer's taste towards a title; leave x and the input gradient in row ``o`` of the signals."""
     x, t, w = signals.x[o], signals.title[o], signals.weight[o]
-    represent(titles, viewers, params, v, signals.history[o], signals.depth[o], x)
+    represent(titles, viewers, params, v, signals.history[o], signals.depth[o], signals.fresh[o], x)
     stamp = tick(work)
     mark_known(viewers, v, work.mark, stamp)
     state = mix(viewers.key[v] ^ mix(np.uint64(params.seed) + np.uint64(viewers.positives[v])))
@@ -123,6 +126,10 @@ def remember(
     """Take over what event ``i`` says about known, liked, rejected and kept titles."""
     v, t, at = feedback.viewer[i], feedback.title[i], feedback.at[i]
     stands = standing(viewers, v, t) if action in (POSITIVE, REJECT, KNOWN) else 0
+    if (action == POSITIVE and stands <= 0) or (
+        action == KNOWN and stands == 0 and params.reward.neutral > 0
+    ):
+        viewers.fresh[v] += 1
     if action == POSITIVE:
         if stands < 0:
             like(viewers, v, t)

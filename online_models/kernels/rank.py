@@ -9,7 +9,7 @@ import numpy as np
 
 from online_models.kernels.blend import COWATCH, COWATCH_LONG
 from online_models.kernels.factorization import represent
-from online_models.kernels.history import recent
+from online_models.kernels.history import lately, share_of, title_of
 from online_models.kernels.layout import (
     CHUNK,
     F4,
@@ -28,7 +28,7 @@ from online_models.kernels.layout import (
 TASTE, CO_WATCH, TREND = 0, 1, 2
 """What put a title on a list."""
 NEAR = 2
-"""Newest titles whose neighbours are listed because of them."""
+"""Newest liked titles whose neighbours are listed because of them."""
 
 
 @jit
@@ -47,12 +47,14 @@ def represent_many(titles: Titles, viewers: Viewers, params: Params, slots: I4, 
     """Write the representations of many viewers into ``x`` [n, D]."""
     history = np.empty(params.history, np.int32)
     for q in range(slots.size):
-        depth = recent(viewers, slots[q], history)
-        represent(titles, viewers, params, slots[q], history, depth, x[q])
+        depth = lately(viewers, params, slots[q], history)
+        represent(titles, viewers, params, slots[q], history, depth, viewers.fresh[slots[q]], x[q])
 
 
 @jit
-def cowatch(titles: Titles, params: Params, history: I4, depth: int, score: F4, touched: I4) -> int:
+def cowatch(
+    titles: Titles, params: Params, history: I4, depth: int, fresh: int, score: F4, touched: I4
+) -> int:
     """Add up the neighbours of the newest titles: s_j = sum_l d**l C[h_l, j] / (n_h n_j) ** alpha.
 
     Once over few titles with a quick decay (``score[0]``), once over more with a slow one (``score[1]``).
@@ -62,9 +64,9 @@ def cowatch(titles: Titles, params: Params, history: I4, depth: int, score: F4, 
     n, size = 0, score.shape[1]
     short, long = 1.0, 1.0
     for step in range(min(depth, max(params.seeds, params.long_seeds))):
-        h = history[step]
-        near = np.float32(short * titles.norm[h] * (step < params.seeds))
-        far = np.float32(long * titles.norm[h] * (step < params.long_seeds))
+        h, share = title_of(history[step]), share_of(params, history[step], step >= fresh)
+        near = np.float32(short * share * titles.norm[h] * (step < params.seeds))
+        far = np.float32(long * share * titles.norm[h] * (step < params.long_seeds))
         for s in range(titles.nbr.shape[1]):
             j, w = titles.nbr[h, s], titles.nbr_w[h, s]
             if w > 0 and 0 <= j < size:
@@ -87,6 +89,7 @@ def add_cowatch(
     params: Params,
     work: Sparse,
     depth: int,
+    fresh: int,
     n: int,
     w: F8,
     backoff: F4,
@@ -95,7 +98,7 @@ def add_cowatch(
 ) -> None:
     """Add both co-watch parts of the blend to a score row; titles at -inf in ``known`` take no share."""
     score, touched = work.score, work.touched
-    m = cowatch(titles, params, work.history, depth, score, touched)
+    m = cowatch(titles, params, work.history, depth, fresh, score, touched)
     near, far = np.float32(0.0), np.float32(0.0)
     for k in range(m):
         if known[touched[k]] > -np.inf:
@@ -213,11 +216,16 @@ def top(row: F4, dense: F4, out_title: I4, out_score: F4) -> None:
 @jit
 def explain(titles: Titles, work: Sparse, depth: int, stamp: int, listed: I4, reason: U1) -> None:
     """Say what put each title on a list: a newest title's neighbours, taste, or (no history) the trend."""
-    for step in range(min(depth, NEAR)):
-        for s in range(titles.nbr.shape[1]):
-            j = titles.nbr[work.history[step], s]
+    liked = 0
+    for step in range(depth):
+        h = work.history[step]
+        liked += h >= 0
+        for s in range(titles.nbr.shape[1] if h >= 0 else 0):
+            j = titles.nbr[h, s]
             if 0 <= j < work.near.size:
                 work.near[j] = stamp
+        if liked == NEAR:
+            break
     for k in range(listed.size):
         if listed[k] >= 0 and work.near[listed[k]] == stamp:
             reason[k] = CO_WATCH
@@ -240,10 +248,24 @@ def pick(
     work = sparse(params, rows.shape[1])
     for q in range(slots.size):
         v, row, group = slots[q], rows[q], shared.group[q]
-        depth, n = recent(viewers, v, work.history), max(1, shared.candidates[group] - viewers.known[v])
+        depth, n = (
+            lately(viewers, params, v, work.history),
+            max(1, shared.candidates[group] - viewers.known[v]),
+        )
         hide_known(viewers, v, row)
         if params.seeds > 0:
-            add_cowatch(titles, params, work, depth, n, shared.weights[group], shared.backoff, row, row)
+            add_cowatch(
+                titles,
+                params,
+                work,
+                depth,
+                viewers.fresh[v],
+                n,
+                shared.weights[group],
+                shared.backoff,
+                row,
+                row,
+            )
             if params.rejection > 0:
                 subtract_rejected(titles, viewers, params, v, now, n, work, row)
         top(row, shared.dense[group], out.title[q], out.score[q])
@@ -258,8 +280,10 @@ def blend_row(
     work = sparse(params, row.size)
     known = row.copy()
     hide_known(viewers, v, known)
-    depth, n = recent(viewers, v, work.history), max(1, shared.candidates[0] - viewers.known[v])
+    depth, n = lately(viewers, params, v, work.history), max(1, shared.candidates[0] - viewers.known[v])
     if params.seeds > 0:
-        add_cowatch(titles, params, work, depth, n, shared.weights[0], shared.backoff, known, row)
+        add_cowatch(
+            titles, params, work, depth, viewers.fresh[v], n, shared.weights[0], shared.backoff, known, row
+        )
         if params.rejection > 0:
             subtract_rejected(titles, viewers, params, v, now, n, work, row)

@@ -71,6 +71,8 @@ class Reward(NamedTuple):
     abandon_ms: float
     ignored: float
     ignored_after: int
+    neutral: float
+    former: float
     unknown_s: float
     quantile_from: int
     quantile_memory: int

@@ -73,7 +73,9 @@ def rank_of(titles: Titles, score: F4, target: int, stamp: int, work: Scratch) -
 
 
 @jit
-def score_titles(titles: Titles, params: Params, history: I4, depth: int, x: F4, at: Bench) -> None:
+def score_titles(
+    titles: Titles, params: Params, history: I4, depth: int, fresh: int, x: F4, at: Bench
+) -> None:
     """Write what each expert thinks of the active titles."""
     score, near = at.score, at.sparse
     newest = titles.trend_at[: titles.size[0]].max()
@@ -88,7 +90,7 @@ def score_titles(titles: Titles, params: Params, history: I4, depth: int, x: F4,
         for f in range(x.size):
             s += x[f] * titles.out[j, f]
         score[1 + FACTORIZATION, j] = s
-    for k in range(cowatch(titles, params, history, depth, near.score, near.touched)):
+    for k in range(cowatch(titles, params, history, depth, fresh, near.score, near.touched)):
         j = near.touched[k]
         score[1 + COWATCH, j] = near.score[0, j]
         score[1 + COWATCH_LONG, j] = near.score[1, j]
@@ -112,14 +114,15 @@ def place(
 
     inf for a title never watched before.
     """
-    t, depth, x, now = signals.title[o], signals.depth[o], signals.x[o], signals.at[o]
+    t, depth, fresh, x = signals.title[o], signals.depth[o], signals.fresh[o], signals.x[o]
+    now = signals.at[o]
     if titles.counts[t, 0] == 0:
         ranks[:] = np.inf
         return
-    represent(titles, viewers, params, v, signals.history[o], depth, x)
+    represent(titles, viewers, params, v, signals.history[o], depth, fresh, x)
     stamp = tick(work)
     mark_known(viewers, v, work.mark, stamp)
-    score_titles(titles, params, signals.history[o], depth, x, at)
+    score_titles(titles, params, signals.history[o], depth, fresh, x, at)
     for e in range(1, RANKINGS):
         ranks[e] = rank_of(titles, at.score[e], t, stamp, work)
     context = context_of(viewers, params, v, now)

@@ -264,7 +264,8 @@ def signal_facts(values: Iterable[bytes], settings: Settings) -> list[tuple[Any,
         batch = unpack(value, table)
         s = batch.signals
         for n in range(s.title.size):
-            history = tuple(table.ids[t] for t in s.history[n, : s.depth[n]].tolist())
+            met = s.history[n, : s.depth[n]].tolist()
+            history = tuple((table.ids[max(t, ~t)], t >= 0) for t in met)
             what = (int(s.action[n]), table.ids[s.title[n]], float(s.weight[n]), float(s.change[n]))
             facts.append((batch.partition, *what, int(s.at[n]), history))
     return facts

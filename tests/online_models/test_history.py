@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from online_models.config import ModelConfig
-from online_models.kernels.history import append, mark_known, recent, release, standing
+from online_models.config import ModelConfig, RewardConfig
+from online_models.kernels.history import append, lately, mark_known, recent, release, standing
 from online_models.kernels.layout import CHUNK, Viewers
 from online_models.titles import TitleTable
 from online_models.viewers import ViewerTable
@@ -37,6 +37,24 @@ def test_recent_skips_the_unliked_and_stops_when_full(viewers: Viewers) -> None:
     out = np.zeros(10, np.int32)
     assert recent(viewers, 0, out) == 10
     assert out.tolist() == [99, 97, 95, 93, 91, 89, 87, 85, 83, 81]
+
+
+@pytest.mark.parametrize("counts", [0.5, 0.0])
+def test_lately_has_what_is_neither_liked_nor_rejected(counts: float) -> None:
+    """What is only known stands in its place as ~t, unless it counts nothing or was turned down of late."""
+    config = ModelConfig(reward=RewardConfig(neutral=counts))
+    titles = TitleTable(config)
+    table = ViewerTable(config, titles)
+    table.reserve(100)
+    for entry in (0, ~1, 2, ~3, ~4, 5):
+        append(table.arrays, 0, entry, NO_LIMIT)
+    table.arrays.rejected[0, 7] = 3
+    out = np.zeros(10, np.int32)
+    n = lately(table.arrays, titles.params, 0, out)
+    assert out[:n].tolist() == ([5, ~4, 2, ~1, 0] if counts else [5, 2, 0])
+    few = np.zeros(2, np.int32)
+    assert lately(table.arrays, titles.params, 0, few) == 2
+    assert few.tolist() == ([5, ~4] if counts else [5, 2])
 
 
 def test_known_is_liked_or_not(viewers: Viewers) -> None:

@@ -10,6 +10,7 @@ from online_models.catalogue import Catalogue
 from online_models.config import ModelConfig
 from online_models.feedback import Action
 from online_models.kernels.layout import RING
+from online_models.kernels.rank import CO_WATCH, TASTE
 from online_models.recommender import Recommender
 from online_models.title_side import TitleSide
 from online_models.titles import TitleTable
@@ -94,6 +95,58 @@ def test_pairs_fall_with_distance_and_go_both_ways(tiny: ModelConfig, batch: Mak
 
     assert [pair("d", t) for t in "abc"] == [0.0, 1.0, 2.0]
     assert [pair(t, "d") for t in "abc"] == [0.0, 1.0, 2.0]
+
+
+def test_what_is_only_known_counts_half(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """A neutral title is half a step of the representation and half a pair; nothing of its own is learned."""
+    model = Recommender(tiny)
+    model.prequential(batch(("bob", "n"), ("ann", "c")))
+    before = model.titles.arrays.bias[0], model.titles.arrays.counts[0].tolist()
+    model.prequential(batch(("ann", "n"), action=Action.KNOWN))
+    assert (model.titles.arrays.bias[0], model.titles.arrays.counts[0].tolist()) == before
+    model.titles.arrays.inp[:2] = [[0.4], [0.8]]
+    _, signals = model.learn_columns(batch(("ann", "a")), np.zeros(1, np.int32))
+    assert signals.history[0, :2].tolist() == [~0, 1]
+    assert signals.x[0, 0] == pytest.approx((0.5 * 0.4 + 0.5 * 0.8) / sqrt(0.5), rel=1e-5)
+    a = model.titles.arrays
+    assert a.nbr_w[2][a.nbr[2] == 0].tolist() == a.nbr_w[0][a.nbr[0] == 2].tolist() == [0.5]
+    assert a.nbr_w[2][a.nbr[2] == 1].tolist() == [0.5], "one title further back"
+
+
+def test_the_gradient_reaches_what_is_only_known(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """Input vectors of a history move by the weights that they had in the representation."""
+    model = Recommender(tiny)
+    model.prequential(batch(("bob", "n"), ("eve", "b"), ("ann", "c")))
+    model.prequential(batch(("ann", "n"), action=Action.KNOWN))
+    a = model.titles.arrays
+    a.inp[:3] = [[0.4], [0.1], [0.8]]
+    a.acc[:] = 0.05
+    _, signals = model.learn_columns(batch(("ann", "a")), np.zeros(1, np.int32))
+    part = signals.gradient[0, 0] * 0.5 / sqrt(0.5)
+    step = 0.1 * part / sqrt(0.05 + part**2)
+    assert a.inp[:3, 0] == pytest.approx([0.4 + step, 0.1, 0.8 + step], rel=1e-4)
+
+
+def test_what_is_rejected_is_no_history(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """A title turned down is neither in the representation nor paired with what is liked later."""
+    model = Recommender(tiny)
+    model.prequential(batch(("bob", "n"), ("ann", "c")))
+    model.prequential(batch(("ann", "n"), action=Action.REJECT))
+    _, signals = model.learn_columns(batch(("ann", "a")), np.zeros(1, np.int32))
+    assert signals.history[0, : signals.depth[0]].tolist() == [1]
+    assert not (model.titles.arrays.nbr[0] == 2).any()
+
+
+def test_nothing_is_listed_because_of_what_is_only_known(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """The reason names neighbours of liked titles; those of a neutral one are there for taste."""
+    model = Recommender(tiny)
+    model.prequential(batch(("bob", "n"), ("bob", "x"), ("eve", "c"), ("eve", "y")))
+    model.prequential(batch(("ann", "c")))
+    model.prequential(batch(("ann", "n"), action=Action.KNOWN))
+    side = model.viewers
+    lists = side.rank(side.viewers.acquire(["ann"]), 10**13, 2)
+    reasons = {model.titles.ids[t]: int(r) for t, r in zip(lists.title[0], lists.reason[0], strict=True)}
+    assert reasons == {"x": TASTE, "y": CO_WATCH}
 
 
 def test_a_newcomer_takes_the_weakest_place(tiny: ModelConfig, batch: MakeBatch) -> None:

@@ -144,7 +144,9 @@ def read_signals(rows: dict[str, bytes]) -> dict[str, Any]:
         "weights": told.weight.tolist(),
         "changes": told.change.tolist(),
         "at": told.at.tolist(),
-        "history": [[table.ids[row] for row in rows_] for rows_ in history],
+        "history": [
+            [table.ids[row] if row >= 0 else f"~{table.ids[~row]}" for row in one] for one in history
+        ],
         "x": np.abs(told.x).sum(axis=1).round(3).tolist(),
     }
 
@@ -190,6 +192,7 @@ def _line() -> tuple[Line, Outcome]:
     events = [
         watch("ada", "t0", 1, country="AT"), watch("ada", "t1", 2), watch("bob", "t0", 3),
         Rate(event_id="no", viewer_id="bob", event_time_ms=T0 + 4, title_id="t2", thumb=Thumb.DOWN),
+        Rate(event_id="so", viewer_id="é", event_time_ms=T0 + 4, title_id="t2", stars=3.0),
         watch("é", "é", 5), watch("é", "t1", 6), *(watch("é", "t0", 7 + n) for n in range(3)),
         Preferences(
             event_id="p", viewer_id="é", event_time_ms=T0 + 9, maturity=12, genres=("Drama", "é"),

@@ -33,7 +33,7 @@ def _signals(titles: TitleTable, n: int, seed: int = 0, *, known: int = 50) -> S
     positive = out.action == Action.POSITIVE
     out.depth[positive] = rng.integers(0, out.history.shape[1] + 1, int(positive.sum()))
     for row, depth in enumerate(out.depth.tolist()):
-        out.history[row, :depth] = rng.integers(0, known, depth)
+        out.history[row, :depth] = rng.integers(0, known, depth) ^ -rng.integers(0, 2, depth)  # t or ~t
     out.x[positive] = rng.normal(size=(int(positive.sum()), out.x.shape[1])).astype("f2")
     out.gradient[positive] = rng.normal(size=(int(positive.sum()), out.gradient.shape[1])).astype("f2")
     return out
@@ -60,7 +60,7 @@ def _described(signals: Signals, titles: TitleTable, row: int) -> tuple[Any, ...
         float(signals.weight[row]),
         float(signals.change[row]),
         int(signals.at[row]),
-        [titles.ids[t] for t in history],
+        [(titles.ids[max(t, ~t)], t >= 0) for t in history],
         signals.x[row].tolist(),
         signals.gradient[row].tolist(),
     )
@@ -106,7 +106,7 @@ def test_titles_known_by_key_only_keep_their_identity() -> None:
     said.history[0, :3] = rows
     (batch,) = _heard(list(pack(said, sender, partition=0, sent=0)), receiver)
     assert _described(batch.signals, receiver, 0)[1] == "title 9 é"
-    assert _described(batch.signals, receiver, 0)[5] == ["title 0 é", "title 1 é", "title 2 é"]
+    assert _described(batch.signals, receiver, 0)[5] == [(f"title {n} é", True) for n in range(3)]
 
 
 def test_a_name_reaches_who_had_the_key() -> None:
