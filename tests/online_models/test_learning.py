@@ -149,6 +149,48 @@ def test_nothing_is_listed_because_of_what_is_only_known(tiny: ModelConfig, batc
     assert reasons == {"x": TASTE, "y": CO_WATCH}
 
 
+def test_a_former_sitting_counts_less(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """Half an hour of silence ends a sitting; what was liked before it counts a fifth beside what comes."""
+    model = Recommender(tiny)
+    model.prequential(batch(("ann", "old"), ("bob", "x")))
+    model.prequential(batch(("ann", "first"), at=HOUR_MS))
+    model.titles.arrays.inp[:3] = [[0.8], [0.1], [0.4]]
+    _, signals = model.learn_columns(batch(("ann", "second"), at=HOUR_MS + 60_000), np.zeros(1, np.int32))
+    assert (signals.depth[0], signals.fresh[0]) == (2, 1)
+    assert signals.x[0, 0] == pytest.approx((0.4 + 0.2 * 0.5 * 0.8) / sqrt(1 + 0.1**2), rel=1e-5)
+    a = model.titles.arrays
+    assert a.nbr_w[3][a.nbr[3] == 0].tolist() == [0.5], "pairs do not ask for sittings"
+
+
+def test_before_the_first_title_of_a_sitting_all_count_alike(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """When everything is of former sittings, the representation is what it was."""
+    model = Recommender(tiny)
+    model.prequential(batch(("ann", "old"), ("ann", "older"), ("bob", "x")))
+    model.titles.arrays.inp[:3] = [[0.8], [0.4], [0.1]]
+    _, signals = model.learn_columns(batch(("ann", "new"), at=HOUR_MS), np.zeros(1, np.int32))
+    assert (signals.depth[0], signals.fresh[0]) == (2, 0)
+    assert signals.x[0, 0] == pytest.approx((0.4 + 0.5 * 0.8) / sqrt(1.25), rel=1e-5)
+
+
+def test_a_film_is_no_silence(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """A stop ends a playback that began in the sitting, however long the film was."""
+    model = Recommender(tiny)
+    model.prequential(batch(("ann", "a"), ("bob", "x")))
+    watched = batch(("ann", "film"), action=Action.STOPPED, at=2 * HOUR_MS)
+    model.prequential(watched._replace(watched_s=[7_000.0], durations_s=[7_200.0]))
+    slot = model.viewers.viewers.slot("ann")
+    assert model.viewers.viewers.arrays.fresh[slot] == 2
+
+
+def test_what_is_turned_down_is_not_counted_among_the_sitting(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """Liked and neutral titles count, a title once, rejected ones not."""
+    model = Recommender(tiny)
+    model.prequential(batch(("ann", "a"), ("ann", "b"), ("ann", "a")))
+    model.prequential(batch(("ann", "n"), action=Action.KNOWN, at=10_000))
+    model.prequential(batch(("ann", "r"), action=Action.REJECT, at=20_000))
+    assert model.viewers.viewers.arrays.fresh[0] == 3
+
+
 def test_a_newcomer_takes_the_weakest_place(tiny: ModelConfig, batch: MakeBatch) -> None:
     """With 16 places full, the neighbour of least weight gives way; the newcomer starts at nothing."""
     model = Recommender(tiny)

@@ -78,6 +78,7 @@ def read_viewers(rows: dict[str, bytes]) -> dict[str, Any]:
             "positives": int(a.positives[slot]),
             "seq": int(a.seq[slot]),
             "last_at": int(a.last_at[slot]),
+            "fresh": int(a.fresh[slot]),
             "limit": int(a.limit[slot]),
             "country": int(a.country[slot]),
             "events": int(a.ring_n[slot]),
@@ -144,6 +145,7 @@ def read_signals(rows: dict[str, bytes]) -> dict[str, Any]:
         "weights": told.weight.tolist(),
         "changes": told.change.tolist(),
         "at": told.at.tolist(),
+        "fresh": told.fresh.tolist(),
         "history": [
             [table.ids[row] if row >= 0 else f"~{table.ids[~row]}" for row in one] for one in history
         ],

@@ -33,6 +33,7 @@ def _signals(titles: TitleTable, n: int, seed: int = 0, *, known: int = 50) -> S
     positive = out.action == Action.POSITIVE
     out.depth[positive] = rng.integers(0, out.history.shape[1] + 1, int(positive.sum()))
     for row, depth in enumerate(out.depth.tolist()):
+        out.fresh[row] = rng.integers(0, depth + 1)
         out.history[row, :depth] = rng.integers(0, known, depth) ^ -rng.integers(0, 2, depth)  # t or ~t
     out.x[positive] = rng.normal(size=(int(positive.sum()), out.x.shape[1])).astype("f2")
     out.gradient[positive] = rng.normal(size=(int(positive.sum()), out.gradient.shape[1])).astype("f2")
@@ -61,6 +62,7 @@ def _described(signals: Signals, titles: TitleTable, row: int) -> tuple[Any, ...
         float(signals.change[row]),
         int(signals.at[row]),
         [(titles.ids[max(t, ~t)], t >= 0) for t in history],
+        int(signals.fresh[row]),
         signals.x[row].tolist(),
         signals.gradient[row].tolist(),
     )
