@@ -177,9 +177,11 @@ class RewardConfig:
     """Stars up to which a rating is a rejection of strength 1; between the two a title only becomes known."""
     neutral: float = 0.5
     """Share that a title counts in the history which the viewer knows and neither likes nor rejects: in the
-    representation, as a co-watch's seed and in its pairs; never as a choice. NEUTRAL"""
+    representation, as a co-watch's seed and in its pairs; never as a choice.
+    HR@10, all feedback, with 0 / .5: .2330 / .2421 raw, .1690 / .1705 shuffled; .7 in the first: .2428."""
     former: float = 0.2
-    """Share that titles of former sittings count beside those of the present one: FORMER."""
+    """Share that titles of former sittings count beside those of the present one. HR@10 with 1 / .5 / .2
+    / .1: .1511 / .1516 / .1529 / .1527 shuffled, .2074 to .2082 raw; after a change of taste ADR 19."""
     wish: float = 0.5
     """Weight of adding a title to the list or naming it at onboarding: wanted, not yet watched."""
     start: float = 0.1

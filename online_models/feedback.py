@@ -18,7 +18,8 @@ quarter            again
 error              never against the title; what was watched counts
 thumb up, double   liked: the weight of what was watched, at least 1, and 1 or 2 more
 thumb down         rejected (2): what was counted is taken back, the title leaves the history
-stars              >= 4 liked (1), <= 2 rejected (1); between them known: never shown again
+stars              >= 4 liked (1), <= 2 rejected (1); between them neutral: never shown again, half a title
+                   of the viewer's history, never learned as a choice
 onboarding         liked (.5)
 history            liked (1) or rejected (.5) by the viewer; titles have counted it already
 my list            a wish (.5) that moves the counters only; the list itself is kept for pages
