@@ -25,9 +25,9 @@ vector. Four horizons, decays .5 to .99 a step, see about 2 to 100 titles back:
     \ p_u \Big]
     \qquad s_j = x \cdot q_j + b_j
 
-A title of a former sitting counts a fifth in this sum, one that the viewer knows and neither likes nor rejects
-a half: what they come across says where they are, not what they want. The mood of the evening so outweighs
-years of history from its first title on, and when it is over, all counts as before.
+A title of a former sitting counts a fifth in this sum, one that the viewer knows and neither likes nor
+rejects a half: what they come across says where they are, not what they want. The mood of the evening so
+outweighs years of history from its first title on, and when it is over, all counts as before.
 
 *Co-watch* (`kernels.absorb.pair`, `kernels.rank.cowatch`) adds up the neighbours of the newest titles; pairs
 are weighted by their distance in the history, and popularity is taken out. It is read twice, over few titles

@@ -43,8 +43,8 @@ Ada stops a film after fifty minutes; her app sends a `stop` event.
     Had Ada got a page within the last second, she would be owed this one until the second is over
     (`streams.budget`).
 6.  **Told on.** What her watch says about titles (her representation, the gradient, her history) is packed
-    into a signals record (`streams.signals`), what came of pictures and searches behind it
-    (`streams.tidings`, `streams.sightings`).
+    into a signals record (`streams.signals`, `streams.signal_versions`), what came of pictures and searches
+    behind it (`streams.tidings`, `streams.sightings`).
 7.  **Committed.** One Kafka transaction (`streams.transactions`): her row to the changelog, the page, the
     signals, the dead letters, and the applied offset. All of it becomes visible, or none. Then one write of
     the local store (`streams.state`). The order, and what a crash between any two of these leaves, is written

@@ -13,73 +13,21 @@ has at most :data:`MOST_BYTES`; each dictionary entry takes 14 bytes or more, so
 by themselves.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.config import ModelConfig
 from online_models.feedback import Action
 from online_models.kernels.layout import I4, Signals
-from online_models.row_versions import RowVersions
 from online_models.titles import TitleTable
 from online_models.viewer_side import blank_signals
 from streams.errors import StateError
 from streams.partition_rows import explained
+from streams.signal_versions import HEADER, VERSIONS
 
-_HEADER = np.dtype([
-    ("version", "<u2"), ("partition", "<u2"), ("events", "<u4"), ("width", "<u2"), ("inputs", "<u2"),
-    ("positives", "<u4"), ("history", "<u4"), ("titles", "<u4"), ("names", "<u4"), ("sent", "<i8"),
-])  # fmt: skip
-
-
-def _with_change(records: Sequence[bytes], _: ModelConfig) -> list[bytes]:
-    """Version 2: counters move by the change; until then they moved by the weight, but for rejections."""
-    out = []
-    for record in records:
-        n = int(np.frombuffer(record, _HEADER, count=1)[0]["events"])
-        start = _HEADER.itemsize
-        at, end = start + 3 * n, start + 7 * n  # the weights
-        action = np.frombuffer(record, np.uint8, count=n, offset=start)
-        change = np.where(action == Action.REJECT, 0.0, np.frombuffer(record[at:end], "<f4")).astype("<f4")
-        out.append(b"\2" + record[1:end] + change.tobytes() + record[end:])
-    return out
-
-
-def _with_place(records: Sequence[bytes], _: ModelConfig) -> list[bytes]:
-    """Version 3: where the viewers are; until then nobody knew."""
-    out = []
-    for record in records:
-        n = int(np.frombuffer(record, _HEADER, count=1)[0]["events"])
-        end = _HEADER.itemsize + 21 * n  # of the depths
-        out.append(b"\3" + record[1:end] + bytes(2 * n) + record[end:])
-    return out
-
-
-def _with_sittings(records: Sequence[bytes], _: ModelConfig) -> list[bytes]:
-    """Version 4: what of a history is of this sitting, or only known; until then all was, and nothing."""
-    out = []
-    for record in records:
-        head = np.frombuffer(record, _HEADER, count=1)[0]
-        n, history = int(head["events"]), int(head["history"])
-        depths = _HEADER.itemsize + 19 * n
-        places = depths + 2 * n
-        vectors = places + 2 * n
-        end = vectors + 2 * int(head["positives"]) * (int(head["width"]) + int(head["inputs"])) + 2 * history
-        fresh, known = record[depths:places], bytes(-(-history // 8))
-        out.append(b"\4" + record[1:vectors] + fresh + record[vectors:end] + known + record[end:])
-    return out
-
-
-VERSIONS = (
-    RowVersions("a signals record")
-    .then(upgrade=_with_change)
-    .then(upgrade=_with_place)
-    .then(upgrade=_with_sittings)
-)
-"""Versions of the record."""
 MOST_EVENTS = 1_000
 """Signals in a record: about 300 bytes each at the default configuration, 6 kB at the largest."""
 MOST_BYTES = 900_000
@@ -173,14 +121,14 @@ def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
     np.frombuffer(record, "<u2", count=1)  # raises where there is not even a version
     with explained():
         (record,) = VERSIONS.current([record], titles.config)
-    head = np.frombuffer(record, _HEADER, count=1)[0]
+    head = np.frombuffer(record, HEADER, count=1)[0]
     width, inputs = titles.config.width, titles.config.input_width
     if (head["width"], head["inputs"]) != (width, inputs):
         what = "a signals record was written under another model configuration"
         why = f"width {head['width']} and {head['inputs']}; expected {width} and {inputs}"
         advice = "let the workers of the old configuration drain titles.signals.v1 before starting new ones"
         raise StateError(what, why=why, next_step=advice)
-    columns = _Columns(record, _HEADER.itemsize)
+    columns = _Columns(record, HEADER.itemsize)
     n, p = int(head["events"]), int(head["positives"])
     out = blank_signals(n, titles)
     out.action[:] = columns.take("u1", n)
@@ -208,7 +156,7 @@ def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
 
 def pack_lessons(lessons: bytes, titles: TitleTable, *, partition: int, sent: int) -> bytes:
     """Pack lessons as a record without signals."""
-    head, config = np.zeros(1, _HEADER), titles.config
+    head, config = np.zeros(1, HEADER), titles.config
     head["version"], head["partition"], head["sent"] = VERSIONS.version, partition, sent
     head["width"], head["inputs"] = config.width, config.input_width
     return head.tobytes() + lessons
@@ -273,7 +221,7 @@ def _pack_one(told: _Told, titles: TitleTable, partition: int, sent: int) -> byt
     positive = signals.action == Action.POSITIVE
     names = [titles.ids[row].encode() for row in rows.tolist()]
     blob = b"".join(names)
-    head = np.zeros(1, _HEADER)
+    head = np.zeros(1, HEADER)
     n, p = signals.title.size, int(positive.sum())
     head[0] = (
         VERSIONS.version, partition, n, signals.x.shape[1], signals.gradient.shape[1],

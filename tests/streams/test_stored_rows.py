@@ -11,7 +11,7 @@ from online_models.config import ModelConfig
 from online_models.row_versions import Fields, RowVersions
 from online_models.titles import TitleTable
 from online_models.viewers import ViewerTable
-from streams import partition_rows, result_rows, signals, title_rows, viewer_rows
+from streams import partition_rows, result_rows, signal_versions, title_rows, viewer_rows
 from streams.errors import StateError, StateVersionError
 from streams.partition_rows import FORMAT
 from tests.streams.steps import Line, MemoryStore, message, record, watch
@@ -19,7 +19,7 @@ from tests.streams.stored_rows import CONFIG, FOLDER, READERS, Stored
 
 FILES = sorted(FOLDER.glob("*.json"))
 VERSIONS = {
-    "viewer": rows.VIEWER_ROWS, "title": rows.TITLE_ROWS, "signals": signals.VERSIONS,
+    "viewer": rows.VIEWER_ROWS, "title": rows.TITLE_ROWS, "signals": signal_versions.VERSIONS,
     "part": result_rows.PARTS, "tally": result_rows.TALLIES,
     **{row.name: row.versions for row in partition_rows.ALL},
 }  # fmt: skip
@@ -123,7 +123,7 @@ def test_an_old_workers_replica_refuses_newer_titles() -> None:
 def test_an_old_titles_stage_refuses_newer_signals() -> None:
     """Signals wait in their topic for a worker of the new version."""
     line = _watched()
-    version = (signals.VERSIONS.version + 1).to_bytes(2, "little")
+    version = (signal_versions.VERSIONS.version + 1).to_bytes(2, "little")
     with pytest.raises(StateVersionError, match="a signals record has version"):
         line.titles[0]([record(version + bytes(100))])
 
