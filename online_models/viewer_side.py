@@ -227,7 +227,7 @@ class ViewerSide:
         size = shared.dense.shape[1]
         if size == 0:
             return
-        x = self._represent(slots, shared)
+        x = self._represent(slots, now_ms, shared)
         rows = self._room(min(BLOCK, slots.size), size)
         for a in range(0, slots.size, BLOCK):
             b = min(a + BLOCK, slots.size)
@@ -240,7 +240,7 @@ class ViewerSide:
         slots = np.array([slot], np.int32)
         shared = self.blending.shared(self.viewers.arrays, slots, now_ms)
         titles, size = self.titles.arrays, shared.dense.shape[1]
-        row: F4 = self._represent(slots, shared)[0] @ titles.out[:size].T
+        row: F4 = self._represent(slots, now_ms, shared)[0] @ titles.out[:size].T
         self.stated.add_to(row[None], self.viewers.arrays, slots)
         blend_row(titles, self.viewers.arrays, self.params, slot, shared, now_ms, row)
         row += shared.dense[0]
@@ -265,9 +265,9 @@ class ViewerSide:
             self._scores = np.empty(n * size, np.float32)
         return self._scores[: n * size].reshape(n, size)
 
-    def _represent(self, slots: I4, shared: Shared) -> F4:
+    def _represent(self, slots: I4, now_ms: int, shared: Shared) -> F4:
         x = np.empty((slots.size, self.titles.config.width), np.float32)
-        represent_many(self.titles.arrays, self.viewers.arrays, self.params, slots, x)
+        represent_many(self.titles.arrays, self.viewers.arrays, self.params, slots, now_ms, x)
         x *= shared.weights[shared.group, FACTORIZATION, None].astype(np.float32)
         return x
 

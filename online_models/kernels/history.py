@@ -23,6 +23,12 @@ def share_of(params: Params, entry: int, former: bool) -> np.float32:
 
 
 @inlined
+def fresh_at(viewers: Viewers, params: Params, v: int, now: int) -> int:
+    """Return how many titles the sitting that holds the time has."""
+    return 0 if now - viewers.last_at[v] > params.sitting_ms else viewers.fresh[v]
+
+
+@inlined
 def is_rejected(viewers: Viewers, v: int, title: int) -> bool:
     """Whether a title is on the viewer's list of rejections."""
     found = False

@@ -20,7 +20,7 @@ explore                drawn out of everything, each title as likely
 
 import numpy as np
 
-from online_models.kernels.history import recent
+from online_models.kernels.history import fresh_at, lately, recent
 from online_models.kernels.layout import F4, F8, I4, Params, Shared, Sparse, Titles, Viewers, jit
 from online_models.kernels.page_layout import (
     AGAIN,
@@ -72,18 +72,19 @@ def score_row(
     titles: Titles, viewers: Viewers, params: Params, v: int, shared: Shared, group: int, now: int,
     work: Sparse, hidden: F4, row: F4,
 ) -> int:  # fmt: skip
-    """Turn the factorization's part of a row into the blend, known titles included; return the history."""
-    depth, n = recent(viewers, v, work.history), max(1, shared.candidates[group] - viewers.known[v])
+    """Turn the factorization's part of a row into the blend, known titles included; leave the liked history."""
+    depth, n = lately(viewers, params, v, work.history), max(1, shared.candidates[group] - viewers.known[v])
     if params.seeds > 0:
         hidden[:] = row
         hide_known(viewers, v, hidden)
-        add_cowatch(titles, params, work, depth, n, shared.weights[group], shared.backoff, hidden, row)
+        fresh, weights = fresh_at(viewers, params, v, now), shared.weights[group]
+        add_cowatch(titles, params, work, depth, fresh, n, weights, shared.backoff, hidden, row)
         if params.rejection > 0:
             subtract_rejected(titles, viewers, params, v, now, n, work, row)
     dense = shared.dense[group]
     for t in range(row.size):
         row[t] += dense[t]
-    return int(depth)
+    return int(recent(viewers, v, work.history))
 
 
 @jit

@@ -9,7 +9,7 @@ import numpy as np
 
 from online_models.kernels.blend import COWATCH, COWATCH_LONG
 from online_models.kernels.factorization import represent
-from online_models.kernels.history import lately, share_of, title_of
+from online_models.kernels.history import fresh_at, lately, share_of, title_of
 from online_models.kernels.layout import (
     CHUNK,
     F4,
@@ -43,12 +43,13 @@ def sparse(params: Params, size: int) -> Sparse:
 
 
 @jit
-def represent_many(titles: Titles, viewers: Viewers, params: Params, slots: I4, x: F4) -> None:
-    """Write the representations of many viewers into ``x`` [n, D]."""
+def represent_many(titles: Titles, viewers: Viewers, params: Params, slots: I4, now: int, x: F4) -> None:
+    """Write the representations of many viewers at a time into ``x`` [n, D]."""
     history = np.empty(params.history, np.int32)
     for q in range(slots.size):
         depth = lately(viewers, params, slots[q], history)
-        represent(titles, viewers, params, slots[q], history, depth, viewers.fresh[slots[q]], x[q])
+        fresh = fresh_at(viewers, params, slots[q], now)
+        represent(titles, viewers, params, slots[q], history, depth, fresh, x[q])
 
 
 @jit
@@ -259,7 +260,7 @@ def pick(
                 params,
                 work,
                 depth,
-                viewers.fresh[v],
+                fresh_at(viewers, params, v, now),
                 n,
                 shared.weights[group],
                 shared.backoff,
@@ -282,8 +283,7 @@ def blend_row(
     hide_known(viewers, v, known)
     depth, n = lately(viewers, params, v, work.history), max(1, shared.candidates[0] - viewers.known[v])
     if params.seeds > 0:
-        add_cowatch(
-            titles, params, work, depth, viewers.fresh[v], n, shared.weights[0], shared.backoff, known, row
-        )
+        fresh = fresh_at(viewers, params, v, now)
+        add_cowatch(titles, params, work, depth, fresh, n, shared.weights[0], shared.backoff, known, row)
         if params.rejection > 0:
             subtract_rejected(titles, viewers, params, v, now, n, work, row)

@@ -14,6 +14,7 @@ from schemas import Preferences, Rate, Stop, Thumb
 
 MakeBatch = Callable[..., Columns]
 Row = tuple[int, int, int, float, int]
+TESTED_AT = 10**8
 SMALL = ModelConfig(blend=BlendConfig(cowatch_long=0.3, rate=0.0, rejection=0.0), known_titles=64)
 
 feedback = st.lists(
@@ -22,7 +23,7 @@ feedback = st.lists(
         st.integers(0, 11),
         st.sampled_from([1, 1, 1, 2, 3, 4]),
         st.sampled_from([0.3, 1.0, 2.5]),
-        st.integers(0, 10**8),
+        st.integers(0, TESTED_AT),
     ),
     max_size=60,
 )
@@ -39,11 +40,14 @@ def experts(model: Recommender, viewer: str, candidates: list[int]) -> np.ndarra
     """Score every expert the slow way, in double precision, from the equations in the package's essay."""
     a, v, p = model.titles.arrays, model.viewers.viewers.arrays, model.titles.params
     slot = model.viewers.viewers.slot(viewer)
-    liked = [model.titles.row(t) for t, good in model.viewers.viewers.known(viewer) if good]
-    history = liked[::-1][: p.history]
+    known = [(model.titles.row(t), good) for t, good in model.viewers.viewers.known(viewer)]
+    met = [(t, 1.0 if good else 0.5) for t, good in known if good or t not in v.rejected[slot]]
+    history = [t for t, _ in met[::-1][: p.history]]
+    fresh = v.fresh[slot] if TESTED_AT - v.last_at[slot] <= p.sitting_ms else 0
+    share = np.array([s * (1.0 if n < fresh else 0.2) for n, (_, s) in enumerate(met[::-1][: p.history])])
     parts = []
     for h, decay in enumerate(p.decays):
-        weights = decay ** np.arange(len(history))
+        weights = share * decay ** np.arange(len(history))
         vectors = a.inp[history, h * p.factors : (h + 1) * p.factors].astype(float)
         parts.append(weights @ vectors / max(np.sqrt((weights**2).sum()), 1e-30))
     x = np.concatenate([*parts, v.taste[slot]])
@@ -54,15 +58,14 @@ def experts(model: Recommender, viewer: str, candidates: list[int]) -> np.ndarra
         for step, seed in enumerate(history[:seeds]):
             for j, w in zip(a.nbr[seed], a.nbr_w[seed], strict=True):
                 if j >= 0:
-                    cowatch[h, j] += decay**step * w * float(a.norm[seed] * a.norm[j])
+                    cowatch[h, j] += share[step] * decay**step * w * float(a.norm[seed] * a.norm[j])
     cowatch = cowatch[:, candidates]
     newest = a.trend_at[: len(model.titles)].max()
     gap = (a.trend_at[: len(model.titles)] - newest) / p.half_lives[2]
     trend = a.trend[: len(model.titles), 2] * 2.0**gap
     watches = a.watches[: len(model.titles)]
     lately, popular, backoff = a.prior[candidates].astype(float).T  # as of the last positive
-    known = {title for title, _ in model.viewers.viewers.known(viewer)}
-    unknown = np.array([model.titles.ids[j] not in known for j in candidates])  # a rejected one has no share
+    unknown = np.array([j not in dict(known) for j in candidates])  # a rejected one has no share
     w = BlendConfig(cowatch_long=0.3)
     blend = w.factorization * taste + w.popularity * popular
     blend += w.trending * lately
@@ -99,7 +102,7 @@ def test_prequential_ranks_are_the_definition(rows: list[Row], viewer: int, titl
     active = model.titles.arrays.active[: model.titles.arrays.size[1]].tolist()
     candidates = [j for j in active if model.titles.ids[j] not in known - {t}]
     scores = experts(model, v, candidates) if known and row in candidates else None
-    (ranks,) = model.prequential(columns([(viewer, title, 1, 1.0, 10**8)]), [True])
+    (ranks,) = model.prequential(columns([(viewer, title, 1, 1.0, TESTED_AT)]), [True])
     if not known or t in liked:
         assert (ranks == -1).all(), "a first event or a rewatch is no test"
     elif scores is None:
@@ -126,7 +129,7 @@ def test_lists_are_the_sorted_scores(rows: list[Row], n: int) -> None:
     for slot in slots.tolist():
         viewer = model.viewers.viewers.ids[slot]
         known = {t for t, _ in model.viewers.viewers.known(viewer)}
-        score = {t: s for t, s in model.score(viewer).items() if t not in known}
+        score = {t: s for t, s in model.score(viewer, 0).items() if t not in known}
         best = sorted(score.values(), reverse=True)[:n]
         listed = [model.titles.ids[t] for t in lists.title[slot].tolist() if t >= 0]
         assert len(set(listed)) == len(listed) == len(best)
