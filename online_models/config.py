@@ -181,7 +181,7 @@ class RewardConfig:
     HR@10, all feedback, with 0 / .5: .2330 / .2421 raw, .1690 / .1705 shuffled; .7 in the first: .2428."""
     former: float = 0.2
     """Share that titles of former sittings count beside those of the present one. HR@10 with 1 / .5 / .2
-    / .1: .1511 / .1516 / .1529 / .1527 shuffled, .2074 to .2082 raw; after a change of taste ADR 20."""
+    / .1: .1511 / .1516 / .1529 / .1527 shuffled, .2074 to .2082 raw; after a change of taste ADR 23."""
     wish: float = 0.5
     """Weight of adding a title to the list or naming it at onboarding: wanted, not yet watched."""
     start: float = 0.1

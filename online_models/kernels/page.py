@@ -72,7 +72,7 @@ def score_row(
     titles: Titles, viewers: Viewers, params: Params, v: int, shared: Shared, group: int, now: int,
     work: Sparse, hidden: F4, row: F4,
 ) -> int:  # fmt: skip
-    """Turn the factorization's part of a row into the blend, known titles included; leave the liked history."""
+    """Turn the factorization's part of a row into the blend, known titles included; return the likes."""
     depth, n = lately(viewers, params, v, work.history), max(1, shared.candidates[group] - viewers.known[v])
     if params.seeds > 0:
         hidden[:] = row
