@@ -177,7 +177,8 @@ class Gallery:
                 known = self._bandits.get(title) or Thompson(_CONFIG)
                 chances[i, :n] = known.chances(contexts, variants.pictures, now_ms)
         chosen: I4 = np.zeros(len(titles), np.int32)
-        race_many(self.seed, viewer, now_ms // DAY_MS, np.asarray(keys, np.uint64), arms, chances, chosen)
+        day, drawn_for = now_ms // DAY_MS, np.uint64(viewer)
+        race_many(self.seed, drawn_for, day, np.asarray(keys, np.uint64), arms, chances, chosen)
         return [
             Picked() if one is None else _picked(one, int(arm), float(chance[arm]), liked)
             for one, arm, chance in zip(found, chosen, chances, strict=True)

@@ -55,7 +55,7 @@ def encode_blank(pages: Pages) -> None:
     """Write pages out of empty fragments."""
     text, none = np.zeros(8, np.uint8), np.zeros(64, np.int64)
     numbers = np.zeros(pages.kind.shape, np.int32)
-    parts = Parts(numbers, numbers, np.zeros(KINDS, np.uint8))
+    parts = Parts(numbers, numbers, np.zeros(KINDS, np.uint8), np.zeros((0, 0, 0), np.int32))
     room = np.zeros(pages.title.size * (SCORE_BYTES + 1) + 8 * pages.kind.size, np.uint8)
     fragments = Fragments(text, np.zeros((8, 2), np.int64), text, none, text, none)
     encode_pages(pages, parts, fragments, room, np.zeros(pages.kind.shape[0], np.int64))

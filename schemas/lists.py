@@ -73,7 +73,8 @@ class Item(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     arm
         Experiment arm that decided about this item.
     propensity
-        Probability with which this title came to be in this place; absent: 1.
+        Probability with which this title came to be in this place, or, where `artwork` stands beside it, with
+        which the picture was chosen; absent: 1.
     """
 
     title_id: Id

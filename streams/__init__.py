@@ -39,9 +39,9 @@ Ada stops a film after fifty minutes; her app sends a `stop` event.
     event id that she had before changes nothing.
 5.  **Listed.** All viewers of the batch whose page moved are ranked together from the replica
     (`streams.replica`), under the catalogue's guards; rows are taken out of each one's scores and put in
-    order (`online_models.page`), and the pages written as bytes (`streams.publishing`, `streams.pages`).
-    Had Ada got a page within the last second, she would be owed this one until the second is over
-    (`streams.budget`).
+    order (`online_models.page`), and the pages written as bytes (`streams.publishing`, `streams.pages`,
+    `streams.pictures`). Had Ada got a page within the last second, she would be owed this one until the
+    second is over (`streams.budget`).
 6.  **Told on.** What her watch says about titles (her representation, the gradient, her history) is packed
     into a signals record (`streams.signals`, `streams.signal_versions`), what came of pictures and searches
     behind it (`streams.tidings`, `streams.sightings`).

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from online_models.artwork import Picked
 from online_models.catalogue import Catalogue
 from online_models.kernels.encode import SCORE_BYTES, Fragments, Parts, encode_pages
 from online_models.kernels.layout import I4, I8, U1
@@ -19,6 +20,7 @@ from online_models.page.phrases import DEFAULT, language_of, messages
 from online_models.page.words import Wording
 from online_models.titles import TitleTable
 from schemas.lists import list_id
+from streams.pictures import Hung
 
 _END = b"]}"
 _TAILS = (b"}", *(b',"reason":"%b"}' % reason.encode() for reason in REASONS))
@@ -86,6 +88,18 @@ class _Texts:
         return self.bytes, np.array(self._ends, np.int64)
 
 
+def _tail(reason: str | None, shown: Picked) -> bytes:
+    """Return what follows the score of an item that says what it shows."""
+    said = {
+        "reason": reason,
+        "artwork": shown.artwork,
+        "trailer": shown.trailer,
+        "propensity": shown.propensity,
+    }
+    text = msgspec.json.encode({name: value for name, value in said.items() if value is not None})
+    return b"," + text[1:]
+
+
 class PageEncoder:
     """Write the pages of one source partition.
 
@@ -142,7 +156,13 @@ class PageEncoder:
             partition,
         )
 
-    def encode(self, pages: Pages, causes: Sequence[Cause], languages: Sequence[int]) -> list[bytes]:
+    def encode(
+        self,
+        pages: Pages,
+        causes: Sequence[Cause],
+        languages: Sequence[int],
+        hung: Sequence[Hung] = (),
+    ) -> list[bytes]:
         """Return the bytes of each page, in order.
 
         Parameters
@@ -153,10 +173,13 @@ class PageEncoder:
             What made each necessary.
         languages
             Code of each reader's language, 0 where unknown (`online_models.page.phrases`).
+        hung
+            Pictures and trailers of items, where they are not the first.
         """
         self._fit()
         spoken = [language_of(code) for code in languages]
-        parts = Parts(self._head_numbers(pages, spoken), self._tail_numbers(pages), self._reason)
+        heads, tails = self._head_numbers(pages, spoken), self._tail_numbers(pages)
+        parts = Parts(heads, tails, self._reason, self._item_numbers(pages, hung))
         fragments = Fragments(self._names, self._span, *self._heads.flat(), *self._tails.flat())
         out = np.empty(self._room(pages, parts, fragments), np.uint8)
         ends = np.empty(len(causes), np.int64)
@@ -226,6 +249,19 @@ class PageEncoder:
             if number is None:
                 number = self._tails.add(n, b',"propensity":%b}' % msgspec.json.encode(1.0 / n))
             out[q, r] = number
+        return out
+
+    def _item_numbers(self, pages: Pages, hung: Sequence[Hung]) -> I4:
+        """Return the tails of items that say what they show, made if there are none yet."""
+        if not hung:
+            return np.zeros((0, 0, 0), np.int32)
+        out = np.zeros(pages.title.shape, np.int32)
+        for q, r, k, shown in hung:
+            kind, mine = int(pages.kind[q, r]), int(pages.reason[q, r, k])
+            reason = None if mine == self._reason[kind] else REASONS[mine]
+            key = (reason, *shown)
+            number = self._tails.numbers.get(key)
+            out[q, r, k] = self._tails.add(key, _tail(reason, shown)) if number is None else number
         return out
 
     def _room(self, pages: Pages, parts: Parts, fragments: Fragments) -> int:

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from online_models.artwork import Gallery
 from online_models.experiments.plan import Plan
 from online_models.kernels.page_layout import TOP
 from online_models.page.builder import build
@@ -16,6 +17,7 @@ from schemas.experiments import Ranking
 from schemas.vocabulary import ItemReason
 from streams.budget import Moved
 from streams.pages import Cause, PageEncoder, numbered
+from streams.pictures import Pictures
 from streams.settings import Settings
 from streams.stage import Message, Outcome
 from streams.treating import Kind, apart
@@ -41,6 +43,8 @@ class Publisher:
         Of the events.
     plan
         Returns the experiments as they are now.
+    gallery
+        Pictures of the titles.
     """
 
     def __init__(
@@ -51,8 +55,10 @@ class Publisher:
         *,
         partition: int,
         plan: Callable[[], Plan],
+        gallery: Gallery,
     ) -> None:
         self._side, self._shelves, self._plan = side, shelves, plan
+        self._pictures = Pictures(gallery, side)
         self._length, self._partition = settings.list_length, partition
         self._topic = settings.topic(topics.HOME)
         self._encoder = PageEncoder(
@@ -98,7 +104,8 @@ class Publisher:
             Cause(viewers.ids[slot], seq, offset, when, kind.arms)
             for (slot, offset, when), seq in zip(moved, seqs, strict=True)
         ]
-        pages = self._encoder.encode(built, causes, viewers.arrays.language[slots].tolist())
+        hung = self._pictures.pick(built, slots, now_ms)
+        pages = self._encoder.encode(built, causes, viewers.arrays.language[slots].tolist(), hung)
         return [
             {"key": cause.viewer_id.encode(), "value": page}
             for cause, page in zip(causes, pages, strict=True)

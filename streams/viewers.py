@@ -143,7 +143,14 @@ class ViewersStep(BudgetedStep):
             is_hot=lambda viewer: self._side.viewers.slot(viewer) is not None,
             whose=Households(settings.tenant, profiles=settings.profiles),
         )
-        self._publisher = Publisher(settings, self._side, stage.shelves, partition=partition, plan=stage.plan)
+        self._publisher = Publisher(
+            settings,
+            self._side,
+            stage.shelves,
+            partition=partition,
+            plan=stage.plan,
+            gallery=stage.replica.gallery,
+        )
         self._side.blending.load(partition_rows.BLEND.read(store))
         watch_time.load(self._side.viewers.arrays, partition_rows.WATCH_TIME.read(store))
         self._unsaid = partition_rows.require_format(store, VIEWER_ROWS)

@@ -37,6 +37,8 @@ class Parts(NamedTuple):
     """[n, R] tail of the items whose reason is the row's."""
     reason: U1
     """[kinds] reason of each kind of row."""
+    item: I4
+    """[n, R, L] tails of items that have their own, 0 for none; of size 0 where no item has."""
 
 
 @jit
@@ -102,7 +104,7 @@ def encode_pages(pages: Pages, parts: Parts, fragments: Fragments, out: U1, ends
                 out[at] = 44
                 at += 1
             at = copy(out, at, fragments.heads, fragments.head_at[head], fragments.head_at[head + 1])
-            at = encode_row(pages, q, r, parts.reason[kind], parts.tail[q, r], fragments, out, at)
+            at = encode_row(pages, parts, q, r, parts.reason[kind], fragments, out, at)
             out[at] = 93
             out[at + 1] = 125
             at += 2
@@ -111,7 +113,7 @@ def encode_pages(pages: Pages, parts: Parts, fragments: Fragments, out: U1, ends
 
 @jit
 def encode_row(
-    pages: Pages, q: int, r: int, reason: int, tail: int, fragments: Fragments, out: U1, at: int
+    pages: Pages, parts: Parts, q: int, r: int, reason: int, fragments: Fragments, out: U1, at: int
 ) -> int:
     """Write the items of a row, and return where they end."""
     span, tail_at = fragments.span, fragments.tail_at
@@ -125,6 +127,8 @@ def encode_row(
         at = copy(out, at, fragments.names, span[t, 0], span[t, 1])
         at = write_score(out, at, pages.score[q, r, k])
         mine = pages.reason[q, r, k]
-        end = tail if mine == reason else 1 + mine
+        end = parts.tail[q, r] if mine == reason else 1 + mine
+        if parts.item.size > 0 and parts.item[q, r, k] > 0:
+            end = parts.item[q, r, k]
         at = copy(out, at, fragments.tails, tail_at[end], tail_at[end + 1])
     return at

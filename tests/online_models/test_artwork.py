@@ -45,8 +45,8 @@ def test_the_kernel_draws_what_the_bandit_would() -> None:
     chances = rng.dirichlet([1.0] * 4, 300)
     chances[:50, 2:] = 0
     titles, out = rng.integers(2, 2**62, 300).astype(np.uint64), np.zeros(300, np.int32)
-    race_many(5, 77, 3, titles, hashes, chances, out)
-    expected = [race(chances[i], names, draw_key(5, 77, int(titles[i]), 3)) for i in range(300)]
+    race_many(5, np.uint64(2**63 + 77), 3, titles, hashes, chances, out)
+    expected = [race(chances[i], names, draw_key(5, 2**63 + 77, int(titles[i]), 3)) for i in range(300)]
     assert out.tolist() == expected
 
 

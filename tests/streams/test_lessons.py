@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from online_models.artwork import DAY_MS, Gallery
-from schemas import Artwork, Event, Identify, Impression, Search, Tags, Title
+from schemas import Artwork, Event, Identify, Impression, RowKind, Search, Tags, Title
 from streams import sightings, taught
 from streams.errors import StateVersionError
 from streams.settings import Settings
 from streams.titles import TitlesStep
-from tests.streams.steps import T0, Line, watch
+from tests.streams.steps import T0, Line, pages_of, watch
 
 ART = tuple(Artwork(id=f"{word}.jpg", uri=f"https://x/{word}", tags=(word,)) for word in ("love", "war"))
 
@@ -148,3 +148,22 @@ def test_rows_of_version_1_are_read_and_newer_ones_refused() -> None:
     ):
         with pytest.raises(StateVersionError):
             read()
+
+
+def test_pages_show_pictures_and_say_how_likely() -> None:
+    """Titles with a choice name a picture and its chance, the same all day; what wins is shown more."""
+    line = _line()
+    line.feed(*(watch(f"v{n % 6}", f"t{n % 4}", n) for n in range(24)), watch("v0", "plain", 30))
+    (page,) = pages_of(line.feed(watch("ada", "t3", 40)))
+    items = {item.title_id: item for row in page.rows for item in row.items if row.kind != RowKind.EXPLORE}
+    assert {items[t].propensity for t in ("t1", "t2")} == {0.5}
+    assert {items[t].artwork for t in ("t1", "t2")} <= {"love.jpg", "war.jpg"}
+    assert items["plain"].artwork is None
+    crowd = [f"c{n}" for n in range(60)]
+    line.feed(*(_saw(v, "t1", ("love.jpg", "war.jpg")[n % 2], 60) for n, v in enumerate(crowd)))
+    line.feed(*(watch(v, "t1", 70) for v in crowd[::2]))
+    pages = pages_of(line.feed(*(watch(f"n{n}", "t3", 90) for n in range(30))))
+    shown = [i for p in pages for row in p.rows for i in row.items if i.title_id == "t1" and i.artwork]
+    assert len(shown) >= 30
+    assert sum(item.artwork == "love.jpg" for item in shown) / len(shown) > 0.8
+    assert all((item.propensity or 0) > 0.8 for item in shown if item.artwork == "love.jpg")
