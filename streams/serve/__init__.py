@@ -8,7 +8,8 @@
                                                     └─wakes─► streams.serve.live ─► GET /v1/stream/…
     viewing.events.v1 ◄── streams.serve.posting ◄──────────────────── POST /v1/events
 
-A request passes `streams.serve.gate` (names, token, sizes, rates), then a route. What is stored goes out as
+A request passes `streams.serve.gate` (names, token, sizes, rates), then a route; a stored page is answered
+before it comes so far (`streams.serve.shortcut`). What is stored goes out as
 it came in: no list is decoded or encoded on the way. `streams.serve.mirror` holds the tables and
 `streams.serve.titles` (names, guards, search); `streams.serve.lists` makes what is derived: a stranger's
 page, similar titles, search. Errors are documents (`streams.serve.problems`), the interface is described by

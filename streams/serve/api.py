@@ -20,7 +20,7 @@ from streams.serve.problems import Kind, Problem
 from streams.serve.table import Stored
 from streams.serve.titles import Audience
 
-__all__ = ["router"]
+__all__ = ["router", "stored"]
 
 JSON: Final = "application/json"
 TEXT: Final = r"^[^\x00-\x1f\x7f]+$"
@@ -73,7 +73,7 @@ async def home(
     """
     found = mirror.page(viewer_id)
     if found is not None:
-        return _stored(found, if_none_match)
+        return stored(found, if_none_match)
     page = cold_home(mirror, viewer_id, Audience(now_ms(), country, maturity), mirror.settings.list_length)
     return _made(encode(page), "cold-start")
 
@@ -111,7 +111,7 @@ async def title(title_id: TitleId, mirror: Ready, if_none_match: NoneMatch = Non
     found = mirror.record(title_id)
     if found is None:
         raise Problem(Kind.NOT_FOUND, "the catalogue has no such title")
-    return _stored(found, if_none_match)
+    return stored(found, if_none_match)
 
 
 @router.get("/trending", responses=lists("Trending"), tags=["lists"])
@@ -126,7 +126,7 @@ async def trending(
     found = mirror.trending(scope)
     if found is None:
         raise Problem(Kind.NOT_FOUND, "there is no list of this scope (yet)")
-    return _stored(found, if_none_match)
+    return stored(found, if_none_match)
 
 
 @router.get("/stream/viewers/{viewer_id:path}", responses=stream(), tags=["live"])
@@ -168,7 +168,7 @@ async def post(request: Request, ce_id: CeId = None) -> Response:
     return Response(msgspec.json.encode({"event_id": event.event_id}), HTTPStatus.ACCEPTED, media_type=JSON)
 
 
-def _stored(found: Stored, if_none_match: str | None) -> Response:
+def stored(found: Stored, if_none_match: str | None) -> Response:
     """Return stored bytes, or that the client has them."""
     headers = {"ETag": found.etag, "Cache-Control": "private, no-cache", SOURCE: "stored"}
     if if_none_match is not None and _matches(if_none_match, found.etag):

@@ -22,6 +22,7 @@ from streams.serve.gate import Gate
 from streams.serve.html import STATIC
 from streams.serve.mirror import Mirror
 from streams.serve.posting import Poster
+from streams.serve.shortcut import Shortcut
 from streams.settings import Settings
 
 __all__ = ["Server", "build_app", "check_access", "run"]
@@ -71,6 +72,7 @@ def build_app(mirror: Mirror, poster: Poster, metrics: Metrics) -> FastAPI:
     problems.install(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign] # FastAPI's documented way
     serve = mirror.settings.serve
+    app.add_middleware(Shortcut, mirror=mirror)
     app.add_middleware(Gate, settings=serve, metrics=metrics)
     if serve.origins:
         app.add_middleware(

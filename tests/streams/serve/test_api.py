@@ -35,6 +35,17 @@ def test_a_page_is_returned_byte_for_byte_with_a_validator(reader: TestClient) -
     assert reader.get("/v1/viewers/ada/home", headers={"If-None-Match": '"other"'}).status_code == 200
 
 
+def test_the_shortcut_answers_as_the_route_does(reader: TestClient) -> None:
+    """A parameter makes the request go the long way: same bytes, same headers."""
+    short, long = reader.get("/v1/viewers/ada/home"), reader.get("/v1/viewers/ada/home?country=DE")
+    assert (short.content, dict(short.headers)) == (long.content, dict(long.headers))
+    headers = {"If-None-Match": short.headers["etag"]}
+    short = reader.get("/v1/viewers/ada/home", headers=headers)
+    long = reader.get("/v1/viewers/ada/home?country=DE", headers=headers)
+    assert (short.status_code, dict(short.headers)) == (long.status_code, dict(long.headers))
+    assert reader.get("/v1/viewers//home").status_code == 422
+
+
 @pytest.mark.parametrize(
     ("query", "titles"),
     [
