@@ -87,10 +87,17 @@ class Found(Struct, frozen=True, kw_only=True, gc=False):
 
 
 def cold_home(mirror: Mirror, viewer_id: str, audience: Audience, limit: int) -> ColdHome:
-    """Make the page of a viewer who has none: what is trending, or else what is new, under the guards."""
-    found = mirror.trending("global")
-    trending = decode_trending(found.value) if found else None
-    items = tuple(islice(_trending_items(mirror, trending, audience), limit)) if trending else ()
+    """Make the page of a viewer who has none, under the guards.
+
+    What is trending in the country, if there is a list of it, or else everywhere, or else what is new.
+    """
+    scopes = (f"country:{audience.country}", "global") if audience.country else ("global",)
+    for scope in scopes:
+        found = mirror.trending(scope)
+        trending = decode_trending(found.value) if found else None
+        items = tuple(islice(_trending_items(mirror, trending, audience), limit)) if trending else ()
+        if items:
+            break
     row = Row(kind=RowKind.TRENDING_NOW, reason=ItemReason.TRENDING, items=items)
     if not items:
         fresh = islice(mirror.book.newest(audience), limit)

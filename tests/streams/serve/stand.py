@@ -54,6 +54,10 @@ class Stand:
         for title in TITLES:
             self.put(topics.CATALOG, title.title_id, encode(title))
         self.put(topics.TRENDING, "global", encode(trending("tide", "engine", "coast", "gone")))
+        self.put(
+            topics.TRENDING, "country:FR", encode(trending("gone", "engine", "tide", scope="country:FR"))
+        )
+        self.put(topics.TRENDING, "country:IT", encode(trending("gone", scope="country:IT")))
         self.put(topics.HOME, "ada", encode(page("ada", 1, "engine", "tide")))
         for key, value in model_rows(self.settings.model) if model else ():
             self.put(topics.TITLE_MODEL, key, value)
@@ -76,10 +80,10 @@ class Stand:
         return found
 
 
-def trending(*titles: str) -> Trending:
+def trending(*titles: str, scope: str = "global") -> Trending:
     """Return a trending list."""
     items = tuple(TrendingItem(title_id=t, score=float(9 - n)) for n, t in enumerate(titles))
-    return Trending(scope="global", generated_at_ms=1_700_000_000_000, half_life_s=86_400.0, items=items)
+    return Trending(scope=scope, generated_at_ms=1_700_000_000_000, half_life_s=86_400.0, items=items)
 
 
 def page(viewer: str, seq: int, *titles: str) -> Home:

@@ -53,6 +53,8 @@ def test_the_shortcut_answers_as_the_route_does(reader: TestClient) -> None:
         ("?maturity=12", ["tide"]),
         ("?country=DE", ["tide", "engine", "coast"]),
         ("?country=DE&maturity=0", ["tide", "coast"]),
+        ("?country=FR", ["engine", "tide"]),
+        ("?country=IT", ["tide", "engine"]),
     ],
 )
 def test_a_stranger_gets_what_is_trending_under_the_guards(
