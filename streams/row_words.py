@@ -69,12 +69,12 @@ def viewers_in_words(
 
 
 def _loved(a: Viewers, slot: int, titles: TitleTable) -> list[dict[str, Any]]:
-    """Return what a viewer finished and loved, newest first."""
+    """Return what a viewer finished and loved, newest first, of one second by title."""
     held = zip(a.loved_at[slot].tolist(), a.loved[slot].tolist(), a.loved_weight[slot].tolist(), strict=True)
+    named = sorted((-at, titles.ids[t] or NAMELESS, weight) for at, t, weight in held if t >= 0)
     return [
-        {"title_id": titles.ids[t] or NAMELESS, "weight": round(weight, 3), "at": when(1_000 * at)}
-        for at, t, weight in sorted(held, reverse=True)
-        if t >= 0
+        {"title_id": title_id, "weight": round(weight, 3), "at": when(-1_000 * before)}
+        for before, title_id, weight in named
     ]
 
 
