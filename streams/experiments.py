@@ -14,7 +14,7 @@ from schemas import DecodeError, topics
 from schemas.codec import decode_experiment
 from schemas.experiments import Experiment
 from streams import topic_scan
-from streams.kafka_clients import OFFSET_BEGINNING, Message
+from streams.kafka_clients import Message
 from streams.reader import TableReader
 from streams.settings import Settings
 
@@ -109,6 +109,4 @@ def read_experiments(settings: Settings) -> dict[str, Experiment]:
     BrokerUnreachableError
         The broker does not answer.
     """
-    parts = range(topic_scan.partitions_of(settings, topics.EXPERIMENTS))
-    starts = dict.fromkeys(parts, OFFSET_BEGINNING)
-    return taken({}, topic_scan.read(settings, topics.EXPERIMENTS, starts))
+    return taken({}, topic_scan.whole(settings, topics.EXPERIMENTS))

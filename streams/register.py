@@ -14,7 +14,7 @@ from schemas import DecodeError, topics
 from schemas.codec import decode_model_switch, decode_model_version, encode
 from schemas.versions import FIRST_VERSION, ModelSwitch, ModelVersion
 from streams import topic_scan
-from streams.kafka_clients import OFFSET_BEGINNING, Message
+from streams.kafka_clients import Message
 from streams.producing import put
 from streams.settings import Settings
 
@@ -100,9 +100,8 @@ def read_register(settings: Settings) -> Register:
     BrokerUnreachableError
         The broker does not answer.
     """
-    parts = range(topic_scan.partitions_of(settings, topics.MODEL_VERSIONS))
     register = Register()
-    register.take(topic_scan.read(settings, topics.MODEL_VERSIONS, dict.fromkeys(parts, OFFSET_BEGINNING)))
+    register.take(topic_scan.whole(settings, topics.MODEL_VERSIONS))
     return register
 
 

@@ -6,13 +6,12 @@ from schemas import topics
 from schemas.versions import FIRST_VERSION
 from streams.app import App, Companion, build_app, run_worker
 from streams.decisions import decisions_spec
-from streams.errors import TopicError
 from streams.experiments import Experiments
 from streams.metrics import Metrics
 from streams.results import results_spec
 from streams.settings import Settings
 from streams.surroundings import Failpoint, no_failpoint
-from streams.topic_facts import topics_of
+from streams.topic_facts import needed
 
 __all__ = ["ResultsWorker", "build_results_worker", "own_settings"]
 
@@ -59,13 +58,8 @@ def build_results_worker(settings: Settings, *, failpoint: Failpoint = no_failpo
         A topic is missing.
     """
     own = own_settings(settings)
-    found = topics_of(own, map(own.topic, WANTED))
-    missing = [name for name in WANTED if own.topic(name) not in found]
-    if missing:
-        what = f"topics are missing: {', '.join(map(own.topic, missing))}"
-        why = "nobody created them; the broker does not do so by itself"
-        raise TopicError(what, why=why, next_step="run `nearline topics apply`")
-    experiments = Experiments(own, partitions=found[own.topic(topics.EXPERIMENTS)].partitions)
+    found = needed(own, WANTED)
+    experiments = Experiments(own, partitions=found[topics.EXPERIMENTS].partitions)
     metrics = Metrics(version=version("nearline"))
     metrics.name(settings.tenant)
     specs = [results_spec(own, experiments.current), decisions_spec(own, experiments.current)]

@@ -1,6 +1,6 @@
 """What a cluster says about topics: how many partitions, which topic it is, how long tombstones are kept."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import structlog
 from streams import kafka_clients
 from streams.applied import NO_ID
 from streams.brokers.topics import is_embedded
+from streams.errors import TopicError
 from streams.kafka_clients import (
     AdminClient,
     ConfigResource,
@@ -19,7 +20,7 @@ from streams.kafka_clients import (
 )
 from streams.settings import Settings
 
-__all__ = ["Topic", "retention_of", "topics_of"]
+__all__ = ["Topic", "needed", "retention_of", "topics_of"]
 
 _LOG = structlog.get_logger(__name__)
 
@@ -65,6 +66,32 @@ def topics_of(
     except KafkaException as error:
         raise unreachable(settings, error) from None
     return {name: Topic(count, ids.get(name, NO_ID)) for name, count in there.items() if count}
+
+
+def needed(settings: Settings, names: Sequence[str]) -> dict[str, Topic]:
+    """Ask the cluster for topics that have to be there.
+
+    Parameters
+    ----------
+    settings
+        Where the cluster is.
+    names
+        Without the prefix; the answer has them so, too.
+
+    Raises
+    ------
+    BrokerUnreachableError
+        Nothing answers.
+    TopicError
+        A topic is missing.
+    """
+    found = topics_of(settings, map(settings.topic, names))
+    missing = [settings.topic(name) for name in names if settings.topic(name) not in found]
+    if missing:
+        what = f"topics are missing: {', '.join(missing)}"
+        why = "nobody created them; the broker does not do so by itself"
+        raise TopicError(what, why=why, next_step="run `nearline topics apply`")
+    return {name: found[settings.topic(name)] for name in names}
 
 
 def _ids(client: AdminClient, names: list[str]) -> dict[str, bytes]:

@@ -17,7 +17,7 @@ from streams.kafka_clients import (
 )
 from streams.settings import Settings
 
-__all__ = ["metadata", "newest", "partitions_of", "read", "spans", "tail"]
+__all__ = ["metadata", "newest", "partitions_of", "read", "spans", "tail", "whole"]
 
 TIMEOUT_S: Final = 5.0
 """Longest wait for one answer of the cluster."""
@@ -94,6 +94,19 @@ def read(settings: Settings, topic: str, starts: Mapping[int, int]) -> Generator
         yield from _until_the_ends(reader, settings, topic, starts)
     finally:
         reader.close()
+
+
+def whole(settings: Settings, topic: str) -> Generator[Message, None, None]:
+    """Yield every committed record of a topic, partition by partition in order; see :func:`read`.
+
+    Raises
+    ------
+    TopicError
+        There is no such topic.
+    BrokerUnreachableError
+        The broker does not answer.
+    """
+    return read(settings, topic, dict.fromkeys(range(partitions_of(settings, topic)), OFFSET_BEGINNING))
 
 
 def newest(settings: Settings, topic: str, partitions: Iterable[int]) -> dict[bytes, Message]:

@@ -14,7 +14,7 @@ from streams.replica import Replica
 from streams.settings import Settings
 from streams.surroundings import Failpoint, no_failpoint
 from streams.titles import titles_spec
-from streams.topic_facts import topics_of
+from streams.topic_facts import needed
 from streams.versions import Versions
 from streams.viewers import ViewersStage
 
@@ -45,13 +45,7 @@ def partitions_of(settings: Settings) -> dict[str, int]:
         topics.EVENTS, topics.CATALOG, topics.HOME, topics.TRENDING, topics.DEAD_LETTERS,
         topics.SIGNALS, topics.TITLE_MODEL, topics.VIEWER_STATE, topics.MODEL_VERSIONS, topics.EXPERIMENTS,
     )  # fmt: skip
-    found = topics_of(settings, map(settings.topic, wanted))
-    missing = [name for name in wanted if settings.topic(name) not in found]
-    if missing:
-        what = f"topics are missing: {', '.join(map(settings.topic, missing))}"
-        why = "nobody created them; the broker does not do so by itself"
-        raise TopicError(what, why=why, next_step="run `nearline topics apply`")
-    partitions = {name: found[settings.topic(name)].partitions for name in wanted}
+    partitions = {name: topic.partitions for name, topic in needed(settings, wanted).items()}
     _check_fit(settings, partitions)
     return partitions
 

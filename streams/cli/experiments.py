@@ -7,7 +7,7 @@ import typer
 
 from streams.cli.console import examples, human, write_json
 from streams.cli.experiment_trials import register
-from streams.cli.options import Brokers, Json, Prefix
+from streams.cli.options import Brokers, HttpPort, Json, Prefix, StateDir
 
 if TYPE_CHECKING:
     from schemas.experiments import Experiment
@@ -167,12 +167,8 @@ def worker(
     *,
     brokers: Brokers = None,
     prefix: Prefix = None,
-    state_dir: Annotated[
-        Path | None, typer.Option("--state-dir", metavar="FOLDER", help="Local databases of this worker.")
-    ] = None,
-    http_port: Annotated[
-        int | None, typer.Option("--http-port", min=0, max=65_535, help="Port of /livez, /readyz, /metrics.")
-    ] = None,
+    state_dir: StateDir = None,
+    http_port: HttpPort = None,
 ) -> None:
     """Count what comes of the arms and publish results, until SIGTERM; codes as of `nearline worker`.
 

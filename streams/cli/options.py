@@ -1,5 +1,6 @@
 """Options that several commands have in common: one name, one meaning, one text."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,6 +18,12 @@ Prefix = Annotated[
     typer.Option(
         "--prefix", metavar="TEXT", help="Put before every topic name. [dim]Setting NEARLINE_TOPIC_PREFIX.[/]"
     ),
+]
+StateDir = Annotated[
+    Path | None, typer.Option("--state-dir", metavar="FOLDER", help="Local databases of this worker.")
+]
+HttpPort = Annotated[
+    int | None, typer.Option("--http-port", min=0, max=65_535, help="Port of /livez, /readyz, /metrics.")
 ]
 Json = Annotated[
     str | None,

@@ -1,11 +1,10 @@
 """`nearline worker`: one worker with both stages, until it is told to stop."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from streams.cli.options import Brokers, Prefix
+from streams.cli.options import Brokers, HttpPort, Prefix, StateDir
 
 
 def worker(
@@ -15,12 +14,8 @@ def worker(
     group: Annotated[
         str | None, typer.Option(help="Consumer group; workers of one group share the partitions.")
     ] = None,
-    state_dir: Annotated[
-        Path | None, typer.Option("--state-dir", metavar="FOLDER", help="Local databases of this worker.")
-    ] = None,
-    http_port: Annotated[
-        int | None, typer.Option("--http-port", min=0, max=65_535, help="Port of /livez, /readyz, /metrics.")
-    ] = None,
+    state_dir: StateDir = None,
+    http_port: HttpPort = None,
 ) -> None:
     """Learn from viewing events and publish home pages, until SIGTERM or ctrl-C.
 

@@ -15,14 +15,13 @@ from schemas.codec import decode_home, decode_title
 from schemas.errors import DecodeError
 from schemas.lists import Home
 from streams.claim import claimed
-from streams.errors import TopicError
 from streams.metrics import Metrics
 from streams.serve.live import Hub
 from streams.serve.table import Change, Stored, Table
 from streams.serve.titles import TitleBook
 from streams.settings import Settings
 from streams.state import StoreMemory
-from streams.topic_facts import retention_of, topics_of
+from streams.topic_facts import needed, retention_of
 
 __all__ = ["FOLDER", "TABLES", "Mirror"]
 
@@ -62,11 +61,7 @@ class Mirror:
         self.book, self.hub = TitleBook(), Hub()
         self.looking = Lock()
         self._stack = ExitStack()
-        facts = topics_of(settings, [settings.topic(name) for name in (*TABLES, topics.EVENTS)])
-        missing = [name for name in (*TABLES, topics.EVENTS) if settings.topic(name) not in facts]
-        if missing:
-            what = f"topics are missing: {', '.join(map(settings.topic, missing))}"
-            raise TopicError(what, why="nobody created them", next_step="run `nearline topics apply`")
+        facts = needed(settings, (*TABLES, topics.EVENTS))
         memory, folder = StoreMemory(), settings.state_dir / FOLDER
         listeners = {
             topics.HOME: self._pages,
@@ -75,7 +70,7 @@ class Mirror:
         }
         self._tables = {
             name: Table(
-                settings, name, facts[settings.topic(name)], folder, memory,
+                settings, name, facts[name], folder, memory,
                 delete_retention_s=retention_of(settings, settings.topic(name)),
                 changed=listeners.get(name, lambda _: None),
                 retell=name in {topics.CATALOG, topics.TITLE_MODEL},
