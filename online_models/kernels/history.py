@@ -38,18 +38,15 @@ def is_rejected(viewers: Viewers, v: int, title: int) -> bool:
 
 
 @jit
-def lately(viewers: Viewers, params: Params, v: int, out: I4) -> int:
-    """Write what a viewer came across into ``out``, newest first; return how many.
-
-    Liked titles as t, those known and neither liked nor rejected of late as ~t; these only if they count.
-    """
+def newest(viewers: Viewers, v: int, neutral: bool, out: I4) -> int:
+    """Write liked titles as t and, where ``neutral``, those neither liked nor rejected of late as ~t."""
     n = 0
     c = viewers.tail[v]
     used = (viewers.known[v] - 1) % CHUNK + 1
     while c >= 0 and n < out.size:
         for s in range(used - 1, -1, -1):
             t = viewers.chunk[c, s]
-            if t >= 0 or (params.reward.neutral > 0 and not is_rejected(viewers, v, ~t)):
+            if t >= 0 or (neutral and not is_rejected(viewers, v, ~t)):
                 out[n] = t
                 n += 1
                 if n == out.size:
@@ -60,22 +57,18 @@ def lately(viewers: Viewers, params: Params, v: int, out: I4) -> int:
 
 
 @jit
+def lately(viewers: Viewers, params: Params, v: int, out: I4) -> int:
+    """Write what a viewer came across into ``out``, newest first; return how many.
+
+    Liked titles as t, those known and neither liked nor rejected of late as ~t; these only if they count.
+    """
+    return int(newest(viewers, v, params.reward.neutral > 0, out))
+
+
+@jit
 def recent(viewers: Viewers, v: int, out: I4) -> int:
     """Write the newest liked titles of a viewer into ``out``, newest first; return how many."""
-    n = 0
-    c = viewers.tail[v]
-    used = (viewers.known[v] - 1) % CHUNK + 1
-    while c >= 0 and n < out.size:
-        for s in range(used - 1, -1, -1):
-            t = viewers.chunk[c, s]
-            if t >= 0:
-                out[n] = t
-                n += 1
-                if n == out.size:
-                    break
-        c = viewers.prev[c]
-        used = CHUNK
-    return n
+    return int(newest(viewers, v, neutral=False, out=out))
 
 
 @jit
