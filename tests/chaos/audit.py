@@ -7,13 +7,12 @@ from pathlib import Path
 from schemas import topics
 from schemas.codec import decode_dead_letter, decode_home
 from streams.applied import APPLIED_KEY, unpack_applied
-from streams.errors import StateDamagedError
 from streams.kafka_clients import Message
 from streams.partition_rows import OWED, owner_key
 from streams.settings import Settings
-from streams.state import Store, StoreMemory
 from tests.chaos.ledger import Ledger
 from tests.chaos.load import Delivered
+from tests.chaos.stores import newest_rows
 from tests.chaos.verdict import (
     Finding,
     Page,
@@ -68,8 +67,10 @@ class Audit:
         folders, out = list(folders), Finding()
         for changelog, stage, _ in STAGES:
             for partition in self._ledger.lasts(changelog):
-                rows = self._newest_store([folder / stage / str(partition) for folder in folders])
-                out += _compare_store(f"{stage}/{partition}", self._rows[changelog, partition], rows)
+                stores = [folder / stage / str(partition) for folder in folders]
+                rows = newest_rows(stores, self._applied.get((changelog, partition), -1))
+                if rows is not None:
+                    out += _compare_store(f"{stage}/{partition}", self._rows[changelog, partition], rows)
         return out
 
     def _events_kept(self) -> Finding:
@@ -152,24 +153,6 @@ class Audit:
         self._letters += [(letter.source.partition, letter.source.offset) for letter in letters]
         found += compare_letters(self._delivered.bad, self._letters)
         return found
-
-    def _newest_store(self, folders: Iterable[Path]) -> dict[bytes, bytes]:
-        """Return the rows of the database that reaches farthest; a damaged one is as good as none."""
-        best: tuple[int, dict[bytes, bytes]] = (-1, {})
-        for folder in folders:
-            if not folder.is_dir():
-                continue
-            try:
-                store = Store(folder, StoreMemory())
-            except StateDamagedError:
-                continue
-            try:
-                best = max(best, (store.applied, dict(store.scan())), key=lambda pair: pair[0])
-            except StateDamagedError:
-                pass
-            finally:
-                store.close()
-        return best[1]
 
 
 def _compare_store(name: str, logged: dict[bytes, bytes], stored: dict[bytes, bytes]) -> Finding:
