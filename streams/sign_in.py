@@ -16,6 +16,7 @@ from schemas import History, Identify, topics
 from schemas.codec import encode
 from streams import viewer_rows
 from streams.intake import SignedIn
+from streams.partition_rows import is_reserved
 from streams.settings import Settings
 from streams.stage import Message, Outcome, Record, StateView, Target
 
@@ -53,20 +54,26 @@ class SignIns:
     """
 
     def __init__(self, store: StateView, settings: Settings, partition: int) -> None:
-        self._store, self._load = store, viewer_rows.loader(store, settings.model)
+        self._load = viewer_rows.loader(store, settings.model)
         self._events = settings.topic(topics.EVENTS)
         self._home: Target = settings.topic(topics.HOME), partition
-        self._departed: dict[str, int] = {}
+        self._ahead: dict[str, bytes | None] = {}
+
+    def begin(self) -> None:
+        """Begin a batch: the store has all rows of the one before."""
+        self._ahead.clear()
+
+    def remember(self, part: Outcome) -> None:
+        """Keep the rows of a part of the batch: the store has them once the whole batch is committed."""
+        self._ahead.update((key.decode(), value) for key, value in part.rows if not is_reserved(key))
 
     def loader(self, viewer_ids: Sequence[str]) -> Sequence[bytes | None]:
-        """Read viewers that are not hot, but for those whose deletion is not committed yet."""
-        rows = self._load(viewer_ids)
-        if self._departed:
-            applied = self._store.applied
-            self._departed = {viewer: offset for viewer, offset in self._departed.items() if offset > applied}
-        if not self._departed:
-            return rows
-        return [None if v in self._departed else row for v, row in zip(viewer_ids, rows, strict=True)]
+        """Read viewers that are not hot: those that an earlier part of the batch changed as it left them."""
+        if not self._ahead:
+            return self._load(viewer_ids)
+        stored = self._load([viewer for viewer in viewer_ids if viewer not in self._ahead])
+        rows = iter(stored)
+        return [self._ahead[v] if v in self._ahead else next(rows) for v in viewer_ids]
 
     def hand_over(self, viewers: ViewerTable, one: SignedIn, *, silent: bool) -> Outcome:
         """Move what an anonymous viewer did to the viewer that they are, and forget them.
@@ -90,7 +97,6 @@ class SignIns:
             out.outputs[self._home] = [{"key": anonymous.encode(), "value": None}]
         out.rows.append((anonymous.encode(), None))
         viewers.forget(anonymous)
-        self._departed[anonymous] = one.offset
         return out
 
 

@@ -161,14 +161,19 @@ class ViewersStep(BudgetedStep):
 
         It is cut behind each sign-in, so that what a viewer does afterwards is not handed over with it.
         """
+        self._sign_ins.begin()
         intake = self._clerk.read(records)
         if not intake.signed_in:
             return self._learn(records, intake)
         out = Outcome()
         for part, one in cut(records, intake.signed_in):
-            out.add(self._learn(part, self._clerk.read(part)))
+            done = self._learn(part, self._clerk.read(part))
+            self._sign_ins.remember(done)
+            out.add(done)
             if one is not None:
-                out.add(self._sign_ins.hand_over(self._side.viewers, one, silent=self.silent))
+                left = self._sign_ins.hand_over(self._side.viewers, one, silent=self.silent)
+                self._sign_ins.remember(left)
+                out.add(left)
                 out.rows.extend(self._budget.forget(one.event.viewer_id))
                 out.rows.append(self._tidings.forget(one.event.viewer_id))
         return out

@@ -139,3 +139,16 @@ def test_signing_in_as_oneself_changes_nothing(line: Line) -> None:
     outcome = line.feed(_identify("ada", "ada"))
     assert (outcome.rows, outcome.outputs, outcome.dead_letters) == ([], {}, [])
     assert _state(line) == before
+
+
+def test_a_viewer_that_leaves_the_cache_within_a_batch_comes_back_as_they_are() -> None:
+    """Rows are equal whether there is room for everybody or for two: the store is behind the batch."""
+    events: list[Event] = [watch(f"v{n % 5}", f"t{n}", n) for n in range(30)]
+    for n in range(4, 30, 5):
+        events.insert(n, _identify(f"v{n % 3}", f"known{n}", n))
+    found = []
+    for slots in (100, 2):
+        line = Line(Settings(prequential_share=0.0, model={"viewer_slots": slots}))
+        outcome = line.step(line.records(events))
+        found.append((_state(line), [(event.viewer_id, event.liked) for event in _handed_over(outcome)]))
+    assert found[0] == found[1]
