@@ -25,6 +25,9 @@ USERS: Mapping[str, tuple[Rights, bool]] = {
             topics.EXPERIMENT_VIEWERS: (*READ, "DescribeConfigs", "Write"),
             topics.EXPERIMENT_TALLIES: (*READ, "DescribeConfigs", "Write"),
             topics.EXPERIMENT_DECISIONS: (*READ, "DescribeConfigs", "Write"),
+            topics.INSIGHTS_VIEWERS: (*READ, "DescribeConfigs", "Write"),
+            topics.INSIGHTS_VISITS: (*READ, "DescribeConfigs", "Write"),
+            topics.INSIGHTS_STATE: (*READ, "DescribeConfigs", "Write"),
             topics.SIGNALS: (*READ, "DescribeConfigs", "Write"),
             topics.TITLE_MODEL: (*READ, "DescribeConfigs", "Write"),
             topics.VIEWER_STATE: (*READ, "DescribeConfigs", "Write"),
@@ -45,6 +48,10 @@ USERS: Mapping[str, tuple[Rights, bool]] = {
     "events-producer": ({topics.EVENTS: WRITE}, False),
     "catalogue-owner": ({topics.CATALOG: WRITE}, False),
     "experimenter": ({topics.EXPERIMENTS: (*READ, "Write"), topics.EXPERIMENT_RESULTS: READ}, False),
+    "content-team": (
+        {topics.INSIGHTS_TITLES: READ, topics.INSIGHTS_DEMAND: READ, topics.CATALOG: READ},
+        False,
+    ),
     "pages-consumer": ({topics.HOME: READ, topics.TRENDING: READ}, False),
 }
 """What each user does with which topic, and whether it writes in transactions. Whoever reads, reads in a

@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from schemas.demand import CohortDemand, FacetDemand, SearchDemand
 from schemas.events import EVENT_TYPES
 from schemas.fields import SCHEMA_VERSION
 from schemas.json_schema import MESSAGES, Document, components
@@ -18,6 +19,7 @@ _BINDING: Final = "0.5.0"
 _RECEIVED: Final = frozenset({"Event", "Title", "Experiment"})
 _STRUCTS: Final[dict[str, list[type[Struct]]]] = {
     "Event": list(EVENT_TYPES.values()),
+    "Demand": [FacetDemand, SearchDemand, CohortDemand],
     **{kind.__name__: [kind] for name, kind in MESSAGES.items() if name not in EVENT_TYPES},
 }
 
@@ -28,8 +30,8 @@ def document() -> Document:
     Examples
     --------
     >>> sorted(document()["channels"])
-    ['catalog_titles_v1', 'experiments_results_v1', 'experiments_v1', 'recs_home_v1',
-      'trending_v1', 'viewing_dead-letters_v1', 'viewing_events_v1']
+    ['catalog_titles_v1', 'experiments_results_v1', 'experiments_v1', 'insights_demand_v1',
+      'insights_titles_v1', 'recs_home_v1', 'trending_v1', 'viewing_dead-letters_v1', 'viewing_events_v1']
     """
     specs = {_slug(spec): spec for spec in TOPICS.values() if not spec.internal and spec.value in _STRUCTS}
     kinds = [kind for spec in specs.values() for kind in _STRUCTS[spec.value]]

@@ -21,12 +21,14 @@ import msgspec
 from msgspec import Struct
 
 from schemas.dead_letters import DeadLetter
+from schemas.demand import CohortDemand, FacetDemand, SearchDemand
 from schemas.diagnosis import diagnose, leaves
 from schemas.envelope import Headers, unwrap, with_event_id
 from schemas.errors import DecodeError, EncodeError, Reason
 from schemas.events import Event
 from schemas.experiment_results import ExperimentResult
 from schemas.experiments import Experiment
+from schemas.insights import TitleInsight
 from schemas.lists import Home, Trending
 from schemas.titles import Title
 from schemas.versions import ModelSwitch, ModelVersion, SwitchMarker
@@ -38,6 +40,7 @@ __all__ = [
     "Headers",
     "check_key",
     "decode_dead_letter",
+    "decode_demand",
     "decode_event",
     "decode_experiment",
     "decode_experiment_result",
@@ -46,6 +49,7 @@ __all__ = [
     "decode_model_version",
     "decode_switch_marker",
     "decode_title",
+    "decode_title_insight",
     "decode_trending",
     "encode",
 ]
@@ -72,6 +76,10 @@ _VERSION: Final = msgspec.json.Decoder(ModelVersion)
 _SWITCH: Final = msgspec.json.Decoder(ModelSwitch)
 _EXPERIMENT: Final = msgspec.json.Decoder(Experiment)
 _RESULT: Final = msgspec.json.Decoder(ExperimentResult)
+_TITLE_INSIGHT: Final = msgspec.json.Decoder(TitleInsight)
+_DEMAND: Final[msgspec.json.Decoder[FacetDemand | SearchDemand | CohortDemand]] = msgspec.json.Decoder(
+    FacetDemand | SearchDemand | CohortDemand
+)
 _MARKER: Final = msgspec.json.Decoder(SwitchMarker)
 _ENCODE: Final = msgspec.json.Encoder().encode
 _COUNTRIES: Final = frozenset(map("".join, product(ascii_uppercase, repeat=2)))
@@ -152,6 +160,16 @@ def decode_experiment(value: bytes | None) -> Experiment:
 def decode_experiment_result(value: bytes | None) -> ExperimentResult:
     """Read an experiment's result; raises `DecodeError` like `decode_event`, for a tombstone too."""
     return _decode(_RESULT, value, MAX_LIST_BYTES)
+
+
+def decode_title_insight(value: bytes | None) -> TitleInsight:
+    """Read how a title is watched; raises `DecodeError` like `decode_event`, for a tombstone too."""
+    return _decode(_TITLE_INSIGHT, value, MAX_LIST_BYTES)
+
+
+def decode_demand(value: bytes | None) -> FacetDemand | SearchDemand | CohortDemand:
+    """Read a record of demand; raises `DecodeError` like `decode_event`, for a tombstone ("no more") too."""
+    return _decode(_DEMAND, value, MAX_LIST_BYTES)
 
 
 def decode_model_version(value: bytes | None) -> ModelVersion:

@@ -11,10 +11,12 @@ import msgspec
 from msgspec import Struct
 
 from schemas.dead_letters import DeadLetter
+from schemas.demand import CohortDemand, FacetDemand, SearchDemand
 from schemas.events import EVENT_TYPES, Event
 from schemas.experiment_results import ExperimentResult
 from schemas.experiments import Experiment
 from schemas.fields import SCHEMA_VERSION
+from schemas.insights import TitleInsight
 from schemas.lists import Home, Trending
 from schemas.titles import Title
 from schemas.versions import ModelSwitch, ModelVersion, SwitchMarker
@@ -32,6 +34,10 @@ MESSAGES: Final[dict[str, type[Struct]]] = {
     "dead_letter": DeadLetter,
     "experiment": Experiment,
     "experiment_result": ExperimentResult,
+    "title_insight": TitleInsight,
+    "facet_demand": FacetDemand,
+    "search_demand": SearchDemand,
+    "cohort_demand": CohortDemand,
     "model_version": ModelVersion,
     "model_switch": ModelSwitch,
     "switch_marker": SwitchMarker,

@@ -3,8 +3,8 @@
 Names end in the version of their contract; a breaking change is a new topic beside the old one. Partition
 counts are part of the contract: raising one moves keys to other partitions and orphans the state that was
 kept for them.
-``viewing.events``, ``recs.home``, ``viewers.state`` and ``experiments.viewers`` must have the same number
-(`CO_PARTITIONED`).
+``viewing.events``, ``recs.home``, ``viewers.state``, ``experiments.viewers`` and ``insights.viewers`` must
+have the same number (`CO_PARTITIONED`).
 
 Among the events stands, for each switch between versions of the model, one marker a partition
 (`schemas.versions.SwitchMarker`).
@@ -29,7 +29,10 @@ __all__ = [
     "EXPERIMENT_VIEWERS",
     "HOME",
     "INSIGHTS_DEMAND",
+    "INSIGHTS_STATE",
     "INSIGHTS_TITLES",
+    "INSIGHTS_VIEWERS",
+    "INSIGHTS_VISITS",
     "MODEL_VERSIONS",
     "PER_VERSION",
     "SIGNALS",
@@ -48,6 +51,9 @@ HOME: Final = "recs.home.v1"
 TRENDING: Final = "trending.v1"
 INSIGHTS_TITLES: Final = "insights.titles.v1"
 INSIGHTS_DEMAND: Final = "insights.demand.v1"
+INSIGHTS_VIEWERS: Final = "insights.viewers.v1"
+INSIGHTS_VISITS: Final = "insights.visits.v1"
+INSIGHTS_STATE: Final = "insights.state.v1"
 EXPERIMENTS: Final = "experiments.v1"
 EXPERIMENT_RESULTS: Final = "experiments.results.v1"
 EXPERIMENT_VIEWERS: Final = "experiments.viewers.v1"
@@ -59,9 +65,9 @@ SIGNALS: Final = "titles.signals.v1"
 TITLE_MODEL: Final = "titles.model.v1"
 VIEWER_STATE: Final = "viewers.state.v1"
 
-CO_PARTITIONED: Final = (EVENTS, HOME, VIEWER_STATE, EXPERIMENT_VIEWERS)
-"""A viewer's events, page, state and part in experiments share the partition's number: these topics need
-equal partition counts."""
+CO_PARTITIONED: Final = (EVENTS, HOME, VIEWER_STATE, EXPERIMENT_VIEWERS, INSIGHTS_VIEWERS)
+"""A viewer's events, page, state, part in experiments and in insights share the partition's number: these
+topics need equal partition counts."""
 
 PER_VERSION: Final = (SIGNALS, TITLE_MODEL, VIEWER_STATE)
 """What each version of the model has of its own; all others are shared."""
@@ -161,8 +167,8 @@ _PUBLIC: Final = (
     _compacted(CATALOG, "title id", "Title", "catalogue owner", 4),
     _compacted(HOME, "viewer id", "Home", "viewers stage", 4),
     _compacted(TRENDING, "scope", "Trending", "titles stage", 1),
-    _compacted(INSIGHTS_TITLES, "title id", "title insight", "titles stage", 1),
-    _compacted(INSIGHTS_DEMAND, "facet combination", "demand insight", "titles stage", 1),
+    _compacted(INSIGHTS_TITLES, "title id", "TitleInsight", "insights stage", 1),
+    _compacted(INSIGHTS_DEMAND, "what is wanted", "Demand", "insights stage", 1),
     _compacted(EXPERIMENTS, "experiment id", "Experiment", "experimenters, results stage", 1),
     _compacted(EXPERIMENT_RESULTS, "experiment id", "ExperimentResult", "decisions stage", 1),
     _kept(DEAD_LETTERS, "key of the source record", "DeadLetter", "any stage", 30),
@@ -175,6 +181,9 @@ _INTERNAL: Final = (
     _compacted(EXPERIMENT_VIEWERS, "viewer id", "packed row", "results stage", 4),
     _compacted(EXPERIMENT_TALLIES, "experiment and partition", "tally", "results stage", 1),
     _compacted(EXPERIMENT_DECISIONS, "experiment and partition", "tally", "decisions stage", 1),
+    _compacted(INSIGHTS_VIEWERS, "viewer id", "packed row", "visits stage", 4),
+    replace(_kept(INSIGHTS_VISITS, "none", "packed visits", "visits stage", 1), partitions=1),
+    _compacted(INSIGHTS_STATE, "title, or what is wanted", "packed row", "insights stage", 1),
 )
 
 TOPICS: Final[Mapping[str, TopicSpec]] = MappingProxyType(

@@ -11,6 +11,8 @@ from schemas.topics import (
     EXPERIMENT_RESULTS,
     EXPERIMENTS,
     HOME,
+    INSIGHTS_DEMAND,
+    INSIGHTS_TITLES,
     TOPICS,
     TRENDING,
 )
@@ -45,6 +47,7 @@ def test_channels_are_the_public_topics_with_their_settings() -> None:
     channels = {channel["address"]: channel for channel in document()["channels"].values()}
     assert set(channels) == {
         EVENTS, CATALOG, HOME, TRENDING, DEAD_LETTERS, EXPERIMENTS, EXPERIMENT_RESULTS,
+        INSIGHTS_TITLES, INSIGHTS_DEMAND,
     }  # fmt: skip
     for name, channel in channels.items():
         kafka = channel["bindings"]["kafka"]

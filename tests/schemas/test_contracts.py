@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from schemas import DecodeError, contracts
 from schemas.codec import (
     decode_dead_letter,
+    decode_demand,
     decode_event,
     decode_experiment,
     decode_experiment_result,
@@ -20,6 +21,7 @@ from schemas.codec import (
     decode_model_version,
     decode_switch_marker,
     decode_title,
+    decode_title_insight,
     decode_trending,
     encode,
 )
@@ -36,6 +38,10 @@ DECODERS: dict[str, Any] = {
     "dead_letter": decode_dead_letter,
     "experiment": decode_experiment,
     "experiment_result": decode_experiment_result,
+    "title_insight": decode_title_insight,
+    "facet_demand": decode_demand,
+    "search_demand": decode_demand,
+    "cohort_demand": decode_demand,
     "model_version": decode_model_version,
     "model_switch": decode_model_switch,
     "switch_marker": decode_switch_marker,
@@ -48,6 +54,10 @@ NEW = {
     "switch_marker",
     "experiment",
     "experiment_result",
+    "title_insight",
+    "facet_demand",
+    "search_demand",
+    "cohort_demand",
 }
 """Messages that no release has yet."""
 EXAMPLES = sorted((contracts.FOLDER / "examples").glob("*.json"))

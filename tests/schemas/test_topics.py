@@ -51,6 +51,7 @@ def test_only_our_own_topics_are_internal() -> None:
     assert internal == {
         *topics.PER_VERSION, topics.MODEL_VERSIONS,
         topics.EXPERIMENT_VIEWERS, topics.EXPERIMENT_TALLIES, topics.EXPERIMENT_DECISIONS,
+        topics.INSIGHTS_VIEWERS, topics.INSIGHTS_VISITS, topics.INSIGHTS_STATE,
     }  # fmt: skip
 
 

@@ -1,0 +1,86 @@
+r"""A title's completion curve: how many viewers were still there, minute by minute.
+
+Kept is how many viewers have each minute as the furthest that they reached, one number a minute up to four
+hours, and one for those who finished. The curve is the sum from a minute on:
+
+.. math:: v(m) = n_{\mathrm{finished}} + \sum_{b \ge m} n_b
+
+It is told in steps: a point stands where at least `crowds.LEAST` viewers have left since the last point, and
+as many are still there, or nobody. So neither a point nor a difference of two speaks of fewer.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from online_models.insights.crowds import LEAST
+
+__all__ = ["FINISHED", "MINUTES", "Point", "curve", "place_of", "steepest"]
+
+MINUTES: Final = 240
+"""Minutes that are kept; what is later counts as the last one. Of the films that people watch at home, next
+to none is longer than four hours."""
+FINISHED: Final = MINUTES
+"""Place of who finished."""
+
+
+class Point(NamedTuple):
+    """A point of the curve: so many viewers reached this minute."""
+
+    minute: int
+    viewers: int
+
+
+def place_of(position_s: float) -> int:
+    """Return the minute of a position.
+
+    Examples
+    --------
+    >>> place_of(59.9), place_of(60), place_of(10**6)
+    (0, 1, 239)
+    """
+    return min(int(position_s // 60), MINUTES - 1)
+
+
+def curve(places: Sequence[int], least: int = LEAST) -> list[Point]:
+    """Return the curve in steps that may be told, from minute 0.
+
+    Parameters
+    ----------
+    places
+        Viewers by the furthest minute, those who finished last, shape ``(MINUTES + 1,)``.
+    least
+        Viewers that a step holds at least.
+
+    Examples
+    --------
+    >>> places = [0] * (MINUTES + 1)
+    >>> places[2], places[3], places[50], places[FINISHED] = 15, 10, 12, 40
+    >>> curve(places)
+    [Point(minute=0, viewers=77), Point(minute=4, viewers=52)]
+    """
+    points = [Point(0, sum(places))]
+    left = 0
+    for minute, gone in enumerate(places[:MINUTES]):
+        left += gone
+        rest = points[-1].viewers - left
+        if left >= least and (rest >= least or rest == 0):
+            points.append(Point(minute + 1, rest))
+            left = 0
+    return points
+
+
+def steepest(points: Sequence[Point]) -> tuple[Point, Point] | None:
+    """Return the step in which most viewers left in a minute; None where there is no step.
+
+    Examples
+    --------
+    >>> steepest([Point(0, 100), Point(1, 80), Point(5, 30), Point(6, 20)])
+    (Point(minute=0, viewers=100), Point(minute=1, viewers=80))
+    """
+    steps = list(pairwise(points))
+    if not steps:
+        return None
+    return max(
+        steps, key=lambda step: (step[0].viewers - step[1].viewers) / (step[1].minute - step[0].minute)
+    )
