@@ -78,6 +78,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 (f"sum(rate(nearline_lists_total[{WINDOW}]))", "pages"),
                 (f"sum(rate(nearline_pages_paid_total[{WINDOW}]))", "of them put off by the budget"),
                 ("sum(nearline_pages_owed)", "still owed"),
+                (f"sum(rate(nearline_alerts_total[{WINDOW}]))", "alerts beside them"),
                 unit="cps",
             ),
             _lines(

@@ -33,6 +33,7 @@ USERS: Mapping[str, tuple[Rights, bool]] = {
             topics.VIEWER_STATE: (*READ, "DescribeConfigs", "Write"),
             topics.MODEL_VERSIONS: (*READ, "Write"),
             topics.HOME: WRITE,
+            topics.ALERTS: WRITE,
             topics.TRENDING: WRITE,
             topics.INSIGHTS_TITLES: WRITE,
             topics.INSIGHTS_DEMAND: WRITE,
@@ -52,7 +53,7 @@ USERS: Mapping[str, tuple[Rights, bool]] = {
         {topics.INSIGHTS_TITLES: READ, topics.INSIGHTS_DEMAND: READ, topics.CATALOG: READ},
         False,
     ),
-    "pages-consumer": ({topics.HOME: READ, topics.TRENDING: READ}, False),
+    "pages-consumer": ({topics.HOME: READ, topics.TRENDING: READ, topics.ALERTS: READ}, False),
 }
 """What each user does with which topic, and whether it writes in transactions. Whoever reads, reads in a
 group whose name begins with the user's, nearline's own in one that begins with ``nearline``."""

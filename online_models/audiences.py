@@ -14,10 +14,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from online_models.kernels.layout import F4, F8, U8
+from online_models.kernels.layout import F4, F8, I4, U8
 from online_models.titles import TitleTable
 
-__all__ = ["KEPT", "LIFT", "Audience", "Audiences", "Local", "country_scope", "daypart", "daypart_scope"]
+__all__ = [
+    "KEPT",
+    "LIFT",
+    "SHARED",
+    "Audience",
+    "Audiences",
+    "Local",
+    "Trend",
+    "country_scope",
+    "daypart",
+    "daypart_scope",
+]
 
 KEPT = 64
 """Titles of a scope that are surely kept: more than three rows of a page."""
@@ -31,6 +42,8 @@ DAYPARTS = 4
 """Parts of a day of six hours each, in UTC: a country's morning is the same part every day."""
 LIFT = 0.5
 """Weight of the log-share: about what the blend's two log-shares of all watches begin with (.2 and .4)."""
+SHARED = 2.0
+"""Watches from which a title is a crowd's: one alone is somebody's."""
 _FADED = 1e-9  # watches that are none any more
 _RESCALE = 40.0  # half-lives after which counts are brought down: 2 ** 40 still adds up exactly enough
 
@@ -44,6 +57,30 @@ class Audience(NamedTuple):
     """What they are watched, as of ``since_ms``."""
     since_ms: int
     newest_ms: int
+
+
+class Trend(NamedTuple):
+    """What a country watches of late."""
+
+    titles: I4
+    """By row, the most watched first."""
+    heat: F4
+    """Logarithm of each one's watches as a share of the first's."""
+    watches: float
+    """All that is counted there, as of its newest watch."""
+    newest_ms: int
+    """When that was."""
+
+    def now(self, now_ms: int) -> float:
+        """Return what the watches count by now.
+
+        Examples
+        --------
+        >>> nothing = np.zeros(0, np.int32), np.zeros(0, np.float32)
+        >>> Trend(*nothing, 8.0, 0).now(2 * 86_400_000)
+        2.0
+        """
+        return float(self.watches * 2.0 ** (min(self.newest_ms - now_ms, 0) / (1000.0 * HALF_LIFE_S)))
 
 
 def country_scope(code: int) -> str:
@@ -85,7 +122,7 @@ class _Scope:
     def __init__(self, half_life_s: float) -> None:
         self.half_life_ms = 1000.0 * half_life_s
         self.counts: dict[int, float] = {}
-        self.since_ms = self.newest_ms = 0
+        self.since_ms = self.newest_ms = self.changes = 0
 
     def add(self, key: int, weight: float, at_ms: int) -> None:
         """Count a watch."""
@@ -143,6 +180,7 @@ class Audiences:
             scope.add(key, weight, at_ms)
             self._moved[name] = None
             self.version += 1
+            scope.changes = self.version
 
     def top(self, scope: str, n: int) -> list[tuple[int, float]]:
         """Return the ``n`` titles of the highest count, by key, with their counts as of the newest watch."""
@@ -156,6 +194,11 @@ class Audiences:
     def newest_ms(self, scope: str) -> int:
         """Return the time of a scope's newest watch."""
         return self._scopes[scope].newest_ms
+
+    def changes(self, scope: str) -> int:
+        """Return a number that grows with every change of a scope; 0 where there is none."""
+        found = self._scopes.get(scope)
+        return 0 if found is None else found.changes
 
     def take_moved(self) -> list[str]:
         """Return the scopes that changed since this was last asked, in the order of their first change."""
@@ -175,12 +218,13 @@ class Audiences:
         one = _Scope(DAYPART_HALF_LIFE_S if "@" in scope else HALF_LIFE_S)
         one.counts = dict(zip(stored.keys.tolist(), stored.counts.tolist(), strict=True))
         one.since_ms, one.newest_ms = stored.since_ms, stored.newest_ms
-        self._scopes[scope] = one
         self.version += 1
+        one.changes = self.version
+        self._scopes[scope] = one
 
 
 class Local:
-    """What strangers' titles are lifted by, over the titles of a table.
+    """What countries watch, over the titles of a table, and what strangers' titles are lifted by for it.
 
     Parameters
     ----------
@@ -194,6 +238,7 @@ class Local:
         self._titles, self._audiences = titles, audiences
         self._kept: dict[tuple[int, int], F4] = {}
         self._state: tuple[int, ...] = ()
+        self._trends: dict[str, tuple[tuple[int, ...], Trend]] = {}
 
     def lift(self, country: int, now_ms: int, size: int) -> F4 | None:
         """Return what is added to the scores of the first ``size`` titles; None where nothing is known."""
@@ -206,6 +251,28 @@ class Local:
             self._kept[asked] = self._fresh(country, now_ms, size)
         lift = self._kept[asked]
         return lift if lift.size else None
+
+    def trend(self, country: int) -> Trend:
+        """Return what a country watches of late; nothing where unknown.
+
+        A title has at least `SHARED` watches, as of the country's newest.
+        """
+        scope = country_scope(country)
+        state = tuple(one.changes(scope) for one in self._audiences)
+        kept = self._trends.get(scope)
+        if kept is None or kept[0] != state:
+            kept = self._trends[scope] = state, self._trend(scope)
+        return kept[1]
+
+    def _trend(self, scope: str) -> Trend:
+        pairs = [pair for one in self._audiences for pair in one.top(scope, 2 * KEPT)]
+        keys = np.array([key for key, _ in pairs], np.uint64)
+        counts, rows = np.array([count for _, count in pairs]), self._titles.by_key(keys)
+        at = np.flatnonzero((rows >= 0) & (counts >= SHARED))
+        at = at[np.lexsort((rows[at], -counts[at]))]
+        newest = max((one.newest_ms(scope) for one in self._audiences if one.changes(scope)), default=0)
+        heat = np.log(counts[at] / counts[at[:1]]).astype(np.float32)
+        return Trend(rows[at], heat, float(counts.sum()), newest)
 
     def _fresh(self, country: int, now_ms: int, size: int) -> F4:
         shares = [

@@ -1,7 +1,8 @@
 """Cohorts: viewers of like taste, found as they come, and what is popular with them of late.
 
 A viewer belongs to the cohort whose centre is nearest to their taste vector: `kernels.cohorts` has the
-equations. Nobody's row says so: whoever needs to know asks where the vector lies now.
+equations. Nobody's row says so: whoever needs to know asks where the vector lies now. The worker learns them
+in its titles stage (`SHELVED`), and pages have a row of what a cohort watches (`online_models.page.crowds`).
 
 What it is for: rows ("popular with people like you"), insights, and lists for viewers with little history. As
 a ranking it is no match for the others, and the blend gains nothing from it. HR@10 on MovieLens-100K, ratings
@@ -20,9 +21,9 @@ from numpy.typing import NDArray
 
 from online_models.errors import InvalidConfigError
 from online_models.kernels import cohorts as kernels
-from online_models.kernels.layout import F4, F8, Signals
+from online_models.kernels.layout import F4, F8, I4, Signals
 
-__all__ = ["CohortConfig", "CohortTable", "InCohort"]
+__all__ = ["SHELVED", "CohortConfig", "CohortTable", "InCohort"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,11 @@ class CohortConfig:
             if not low <= getattr(self, name) <= high:
                 msg = f"{name} = {getattr(self, name)} is outside {low}..{high}"
                 raise InvalidConfigError(msg)
+
+
+SHELVED = CohortConfig(titles=64)
+"""Of the worker's cohorts: three rows of titles each, as of a country (`audiences.KEPT`). All cohorts are one
+row of its state, 17 kB with twelve factors."""
 
 
 class InCohort(NamedTuple):
@@ -113,14 +119,26 @@ class CohortTable:
 
         The taste vector is the last part of the representation x that a signal carries.
         """
-        factors = self.arrays.centre.shape[1]
-        for n in np.flatnonzero(signals.action == positive).tolist():
-            taste = np.ascontiguousarray(signals.x[n, -factors:])
-            self.learn(taste, int(signals.title[n]), float(signals.weight[n]), int(signals.at[n]))
+        kernels.absorb(self.arrays, signals, positive, self.config.memory, self._half_life_ms)
 
     def cohort_of(self, taste: F4) -> int:
         """Return the cohort of a taste vector; -1 while there is none. Changes nothing."""
         return int(kernels.nearest(self.arrays, np.ascontiguousarray(taste, np.float32)))
+
+    def cohorts_of(self, tastes: F4) -> I4:
+        """Return the cohorts of taste vectors [n, factors]; -1 while there is none."""
+        a = self.arrays
+        if not a.mass.any() or not len(tastes):
+            return np.full(len(tastes), -1, np.int32)
+        far = (a.centre**2).sum(axis=1) - 2.0 * tastes @ a.centre.T
+        far[:, a.mass == 0] = np.inf
+        nearest: I4 = far.argmin(axis=1).astype(np.int32)
+        return nearest
+
+    def watches(self) -> F8:
+        """Return what each cohort has watched of late: [cohorts]."""
+        out: F8 = self.arrays.watched.sum(axis=1) / self._unit()
+        return out
 
     def shares(self, cohort: int, size: int) -> F8:
         """Return the share of each title in a cohort's watches, mixed with everybody's; for -1 everybody's.
@@ -142,6 +160,43 @@ class CohortTable:
         best = np.lexsort((titles, -counts))[:n].tolist()
         found = ((int(titles[k]), float(counts[k] / total)) for k in best if counts[k] > 0)
         return [InCohort(title, share, share / float(everybody[title])) for title, share in found]
+
+    def liked_more(self, least: float) -> list[tuple[I4, F4]]:
+        """Return what each cohort watches more than everybody does, by row, the most watched first.
+
+        That is, of the titles with at least ``least`` watches by the cohort of late, those whose share there,
+        mixed with everybody's (:meth:`shares`), is above their share of everybody's.
+
+        Returns
+        -------
+        list of (titles, heat)
+            For each cohort; heat is the logarithm of the watches as a share of the first's, float32.
+
+        Examples
+        --------
+        >>> table = CohortTable(1, CohortConfig(cohorts=2))
+        >>> for taste, title in ((0, 5), (9, 6), (0, 7), (9, 7), (0, 5)):
+        ...     _ = table.learn(np.array([taste], np.float32), title, 1.0, 0)
+        >>> [titles.tolist() for titles, _ in table.liked_more(1.0)]
+        [[5], [6, 7]]
+        """
+        a = self.arrays
+        counted = np.where(a.title >= 0, a.watched, 0.0)
+        everybody = np.bincount(np.maximum(a.title, 0).ravel(), counted.ravel())
+        share, total = everybody / max(float(counted.sum()), 1e-300), counted.sum(axis=1)
+        out = []
+        for c in range(a.mass.size):
+            at = np.flatnonzero((a.title[c] >= 0) & (counted[c] >= least * self._unit()))
+            at = at[counted[c, at] > total[c] * share[a.title[c, at]]]
+            at = at[np.lexsort((a.title[c, at], -counted[c, at]))]
+            heat = np.log(counted[c, at] / counted[c, at[:1]]).astype(np.float32)
+            out.append((a.title[c, at].copy(), heat))
+        return out
+
+    def _unit(self) -> float:
+        """Return what a watch of now counts."""
+        since, newest = self.arrays.times.tolist()
+        return float(2.0 ** ((newest - since) / self._half_life_ms))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that :meth:`load` takes."""

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from online_models.cohorts import CohortTable
 from online_models.config import ModelConfig
+from online_models.feedback import Action
 from online_models.kernels.encode import SCORE_BYTES, Fragments, Parts, encode_pages
 from online_models.kernels.page_layout import KINDS, Pages
 from online_models.page.builder import build, listed
@@ -32,7 +34,9 @@ def learn_apart() -> None:
     """Let two sides learn the same events by way of signals, tested and untested."""
     model = Recommender()
     side, every = model.viewers, np.ones(4, np.int32)
-    model.title_side.absorb(side.observe(side.feedback(_batch()))[0])
+    signals = side.observe(side.feedback(_batch()))[0]
+    model.title_side.absorb(signals)
+    CohortTable(model.config.factorization.factors).absorb(signals, Action.POSITIVE)
     side.observe_tested(side.feedback(_batch()), every)
 
 

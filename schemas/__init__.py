@@ -15,10 +15,10 @@ viewer said
   about themselves.
 * `Identify`: an anonymous viewer signed in. `History`: what a viewer watched before they were this viewer.
 
-In comes also the catalogue, `Title`. Out go `Home` (a viewer's page), `Trending` (a scope's list) and
-`DeadLetter` (a record that could not be used, and why). `Experiment` says what varies for whom,
-`schemas.assignment` who that is, `ExperimentResult` what came of it. `schemas.topics` says which topic
-carries which.
+In comes also the catalogue, `Title`. Out go `Home` (a viewer's page), `Alert` (a new title for a viewer),
+`Trending` (a scope's list) and `DeadLetter` (a record that could not be used, and why). `Experiment` says
+what varies for whom, `schemas.assignment` who that is, `ExperimentResult` what came of it. `schemas.topics`
+says which topic carries which.
 
 Key and partition
 -----------------
@@ -48,6 +48,7 @@ Where to read on
 may come out of it instead of a message.
 """
 
+from schemas.alerts import Alert
 from schemas.dead_letters import DeadLetter
 from schemas.errors import ContractError, DecodeError, EncodeError, Reason, SchemaError
 from schemas.events import (
@@ -75,6 +76,7 @@ from schemas.lists import Home, Item, ItemReason, Row, RowKind, Source, Trending
 from schemas.titles import Artwork, Availability, Tags, Title, TitleKind, Trailer
 
 __all__ = [
+    "Alert",
     "Artwork",
     "Availability",
     "Browse",

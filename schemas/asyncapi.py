@@ -31,7 +31,8 @@ def document() -> Document:
     --------
     >>> sorted(document()["channels"])
     ['catalog_titles_v1', 'experiments_results_v1', 'experiments_v1', 'insights_demand_v1',
-      'insights_titles_v1', 'recs_home_v1', 'trending_v1', 'viewing_dead-letters_v1', 'viewing_events_v1']
+      'insights_titles_v1', 'recs_alerts_v1', 'recs_home_v1', 'trending_v1',
+      'viewing_dead-letters_v1', 'viewing_events_v1']
     """
     specs = {_slug(spec): spec for spec in TOPICS.values() if not spec.internal and spec.value in _STRUCTS}
     kinds = [kind for spec in specs.values() for kind in _STRUCTS[spec.value]]

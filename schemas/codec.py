@@ -20,6 +20,7 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import Struct
 
+from schemas.alerts import Alert
 from schemas.dead_letters import DeadLetter
 from schemas.demand import CohortDemand, FacetDemand, SearchDemand
 from schemas.diagnosis import diagnose, leaves
@@ -39,6 +40,7 @@ __all__ = [
     "MAX_TITLE_BYTES",
     "Headers",
     "check_key",
+    "decode_alert",
     "decode_dead_letter",
     "decode_demand",
     "decode_event",
@@ -70,6 +72,7 @@ M = TypeVar("M")
 _EVENT: Final[msgspec.json.Decoder[Event]] = msgspec.json.Decoder(Event)
 _TITLE: Final = msgspec.json.Decoder(Title)
 _HOME: Final = msgspec.json.Decoder(Home)
+_ALERT: Final = msgspec.json.Decoder(Alert)
 _TRENDING: Final = msgspec.json.Decoder(Trending)
 _DEAD_LETTER: Final = msgspec.json.Decoder(DeadLetter)
 _VERSION: Final = msgspec.json.Decoder(ModelVersion)
@@ -140,6 +143,11 @@ def decode_title(value: bytes | None) -> Title:
 def decode_home(value: bytes | None) -> Home:
     """Read a home page; raises `DecodeError` like `decode_event`, for a tombstone ("forget") too."""
     return _decode(_HOME, value, MAX_LIST_BYTES)
+
+
+def decode_alert(value: bytes | None) -> Alert:
+    """Read an alert; raises `DecodeError` like `decode_event`, for a tombstone too."""
+    return _decode(_ALERT, value, MAX_LIST_BYTES)
 
 
 def decode_trending(value: bytes | None) -> Trending:

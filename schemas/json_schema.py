@@ -10,6 +10,7 @@ from typing import Any, Final, get_args
 import msgspec
 from msgspec import Struct
 
+from schemas.alerts import Alert
 from schemas.dead_letters import DeadLetter
 from schemas.demand import CohortDemand, FacetDemand, SearchDemand
 from schemas.events import EVENT_TYPES, Event
@@ -30,6 +31,7 @@ MESSAGES: Final[dict[str, type[Struct]]] = {
     **EVENT_TYPES,
     "title": Title,
     "home": Home,
+    "alert": Alert,
     "trending": Trending,
     "dead_letter": DeadLetter,
     "experiment": Experiment,

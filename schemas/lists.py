@@ -24,6 +24,7 @@ from schemas.fields import (
 from schemas.vocabulary import ItemReason, RowKind
 
 __all__ = [
+    "Category",
     "Home",
     "Item",
     "ItemReason",
@@ -113,6 +114,24 @@ class Row(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     items: Annotated[tuple[Item, ...], Meta(max_length=1000)]
 
 
+class Category(Struct, frozen=True, kw_only=True, gc=False):
+    """A genre or mood of the catalogue that a viewer can look into.
+
+    Attributes
+    ----------
+    tag
+        Which, as ``kind:value`` in the catalogue's words.
+    title
+        Its name in the page's language.
+    score
+        The part of what the viewer watches that is expected to have it: of 1, in hundredths.
+    """
+
+    tag: Label
+    title: Text
+    score: Score
+
+
 class Home(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A viewer's home page; the newest record of a viewer is the whole page, a tombstone means forget.
 
@@ -138,6 +157,9 @@ class Home(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         The event that caused the page.
     rows
         The rows, top to bottom.
+    categories
+        Genres and moods of which there are titles that the viewer may see and does not know, those that they
+        watch most first; absent: none.
     schema_version
         Version of the contract; absent means 1.
     """
@@ -152,6 +174,7 @@ class Home(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     arms: Annotated[tuple[ListArm, ...], Meta(max_length=64)] = ()
     source: Source
     rows: Annotated[tuple[Row, ...], Meta(max_length=100)]
+    categories: Annotated[tuple[Category, ...], Meta(max_length=100)] = ()
     schema_version: SchemaVersion = 1
 
     def items_of(self, kind: RowKind) -> tuple[Item, ...]:

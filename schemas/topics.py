@@ -3,8 +3,8 @@
 Names end in the version of their contract; a breaking change is a new topic beside the old one. Partition
 counts are part of the contract: raising one moves keys to other partitions and orphans the state that was
 kept for them.
-``viewing.events``, ``recs.home``, ``viewers.state``, ``experiments.viewers`` and ``insights.viewers`` must
-have the same number (`CO_PARTITIONED`).
+``viewing.events``, ``recs.home``, ``recs.alerts``, ``viewers.state``, ``experiments.viewers`` and
+``insights.viewers`` must have the same number (`CO_PARTITIONED`).
 
 Among the events stands, for each switch between versions of the model, one marker a partition
 (`schemas.versions.SwitchMarker`).
@@ -18,6 +18,7 @@ from typing import Final, Literal
 from schemas.versions import FIRST_VERSION
 
 __all__ = [
+    "ALERTS",
     "CATALOG",
     "CO_PARTITIONED",
     "DEAD_LETTERS",
@@ -48,6 +49,7 @@ __all__ = [
 EVENTS: Final = "viewing.events.v1"
 CATALOG: Final = "catalog.titles.v1"
 HOME: Final = "recs.home.v1"
+ALERTS: Final = "recs.alerts.v1"
 TRENDING: Final = "trending.v1"
 INSIGHTS_TITLES: Final = "insights.titles.v1"
 INSIGHTS_DEMAND: Final = "insights.demand.v1"
@@ -65,9 +67,9 @@ SIGNALS: Final = "titles.signals.v1"
 TITLE_MODEL: Final = "titles.model.v1"
 VIEWER_STATE: Final = "viewers.state.v1"
 
-CO_PARTITIONED: Final = (EVENTS, HOME, VIEWER_STATE, EXPERIMENT_VIEWERS, INSIGHTS_VIEWERS)
-"""A viewer's events, page, state, part in experiments and in insights share the partition's number: these
-topics need equal partition counts."""
+CO_PARTITIONED: Final = (EVENTS, HOME, ALERTS, VIEWER_STATE, EXPERIMENT_VIEWERS, INSIGHTS_VIEWERS)
+"""A viewer's events, page, alerts, state, part in experiments and in insights share the partition's number:
+these topics need equal partition counts."""
 
 PER_VERSION: Final = (SIGNALS, TITLE_MODEL, VIEWER_STATE)
 """What each version of the model has of its own; all others are shared."""
@@ -166,6 +168,7 @@ _PUBLIC: Final = (
     _kept(EVENTS, "viewer id", "Event", "producers", 7),
     _compacted(CATALOG, "title id", "Title", "catalogue owner", 4),
     _compacted(HOME, "viewer id", "Home", "viewers stage", 4),
+    _kept(ALERTS, "viewer id", "Alert", "viewers stage", 30),
     _compacted(TRENDING, "scope", "Trending", "titles stage", 1),
     _compacted(INSIGHTS_TITLES, "title id", "TitleInsight", "insights stage", 1),
     _compacted(INSIGHTS_DEMAND, "what is wanted", "Demand", "insights stage", 1),

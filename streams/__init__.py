@@ -8,7 +8,7 @@ The map
         │ JSON, key = viewer id                                       ▲ JSON, key = viewer id
         ▼                                                             │
     viewing.events.v1 ───►[ viewers stage ]────────────────────► recs.home.v1
-                           │  ▲    │   └──► viewing.dead-letters.v1
+                           │  ▲    │   ├──► recs.alerts.v1, viewing.dead-letters.v1
                            │  │    └──────► viewers.state.v1     (its changelog)
          titles.signals.v1 │  │ replica of titles.model.v1, guards of catalog.titles.v1
                            ▼  │
@@ -40,8 +40,9 @@ Ada stops a film after fifty minutes; her app sends a `stop` event.
 5.  **Listed.** All viewers of the batch whose page moved are ranked together from the replica
     (`streams.replica`), under the catalogue's guards; rows are taken out of each one's scores and put in
     order (`online_models.page`), and the pages written as bytes (`streams.publishing`, `streams.pages`,
-    `streams.pictures`). Had Ada got a page within the last second, she would be owed this one until the
-    second is over (`streams.budget`).
+    `streams.categories`, `streams.pictures`). Had Ada got a page within the last second, she would be owed
+    this one until the second is over (`streams.budget`). A new title that is one for her is an alert, once
+    (`streams.alerts`).
 6.  **Told on.** What her watch says about titles (her representation, the gradient, her history) is packed
     into a signals record (`streams.signals`, `streams.signal_versions`), what came of pictures and searches
     behind it (`streams.tidings`, `streams.sightings`).
@@ -51,9 +52,10 @@ Ada stops a film after fifty minutes; her app sends a `stop` event.
     at the head of `streams.stage`.
 8.  **Learned, the film's part.** The titles stage (`streams.titles`) is the same machine with another step.
     Ten times a second at most it absorbs signals and writes changed titles (`streams.title_rows`), and what
-    countries watch (`streams.popularity`, `streams.audience_rows`), and what lessons taught
-    (`streams.taught`); they come back to every worker's replica (`streams.reader`). Meanwhile `streams.lead`
-    counts what has not come back, and in a replay at full speed makes the viewers stage wait for it.
+    countries and cohorts watch (`streams.popularity`, `streams.audience_rows`, `streams.cohort_rows`), and
+    what lessons taught (`streams.taught`); they come back to every worker's replica (`streams.reader`).
+    Meanwhile `streams.lead` counts what has not come back, and in a replay at full speed makes the viewers
+    stage wait for it.
 
 What makes it exact
 -------------------

@@ -7,6 +7,7 @@ nearline_...                     type       labels            meaning
 ===============================  =========  ================  ==========================================
 events_total                     counter    stage, outcome    records by what became of them
 lists_total                      counter                      home pages committed
+alerts_total                     counter                      alerts published with them
 pages_owed                       gauge                        viewers whose next page waits for its time
 pages_paid_total                 counter                      owed pages that were made, part of lists_total
 dead_letters_total               counter    stage, reason     records that could not be used
@@ -183,6 +184,7 @@ class Metrics:
         part = ("stage", "partition")
         self.events = self._counter("events", "Records by what became of them.", ("stage", "outcome"))
         self.lists = self._counter("lists", "Home pages committed.")
+        self.alerts = self._counter("alerts", "Alerts published with them.")
         self.pages_owed = self._gauge("pages_owed", "Viewers whose next page waits for its time.")
         self.pages_paid = self._counter("pages_paid", "Owed pages that were made.")
         self.dead_letters = self._counter(

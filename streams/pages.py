@@ -5,6 +5,7 @@ partition, headings up to a bound.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -20,6 +21,7 @@ from online_models.page.phrases import DEFAULT, language_of, messages
 from online_models.page.words import Wording
 from online_models.titles import TitleTable
 from schemas.lists import list_id
+from streams.categories import CategoryTexts
 from streams.pictures import Hung
 
 _END = b"]}"
@@ -149,6 +151,7 @@ class PageEncoder:
         self._span: I8 = np.zeros((0, 2), np.int64)
         self._nameless: list[int] = []
         self._heads, self._tails = _Texts(), _Texts(_TAILS)
+        self._categories = CategoryTexts(catalogue)
         self._reason: U1 = np.array([REASONS.index(kind.reason) for kind in KINDS], np.uint8)
         self._model = b',"model_version":%b' % msgspec.json.encode(model_version)
         self._source = b',"source":{"topic":%b,"partition":%d,"offset":' % (
@@ -184,11 +187,11 @@ class PageEncoder:
         out = np.empty(self._room(pages, parts, fragments), np.uint8)
         ends = np.empty(len(causes), np.int64)
         encode_pages(pages, parts, fragments, out, ends)
-        written, ends_at = out.data, ends.tolist()
+        written, cuts = out.data, [0, *ends.tolist()]
         return [
-            b"".join((self._page_head(cause, language), written[a:b], _END))
-            for cause, language, a, b in zip(
-                causes, spoken, [0, *ends_at][: len(ends_at)], ends_at, strict=True
+            b"".join((self._page_head(cause, language), written[a:b], end))
+            for cause, language, (a, b), end in zip(
+                causes, spoken, pairwise(cuts), self._categories.ends(pages, spoken), strict=True
             )
         ]
 

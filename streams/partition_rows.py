@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from online_models.config import ModelConfig
 from online_models.errors import ConfigMismatchError, NonFiniteRowError, RowVersionError
-from online_models.kernels.layout import F8, I8
+from online_models.kernels.layout import F8, I8, U8
 from online_models.row_versions import RowVersions
 from online_models.title_arrays import TagRows
 from online_models.watch_time import EMPTY, Counts
@@ -155,9 +155,9 @@ class PartitionRow(Generic[T]):
             raise StateError(what, why=str(error), next_step=advice) from error
         return out
 
-    def read(self, store: StateView) -> T:
-        """Read the row of a store."""
-        return self.unpack(store.get(self.key))
+    def read(self, store: StateView, member: str = "") -> T:
+        """Read the row of a store, a member's where one is named."""
+        return self.unpack(store.get(self._key_of(member)))
 
     def _key_of(self, member: str) -> bytes:
         return self.key + _MEMBER + member.encode() if member else self.key
@@ -205,7 +205,11 @@ OWED: PartitionRow[tuple[int, int]] = PartitionRow(
 )
 """Viewers stage: who is owed a page (:mod:`streams.budget`), a member each: offset and time of an event."""
 
-ALL: tuple[PartitionRow[Any], ...] = (SENT, LEARNED, FORMAT, ROLE, WATCH_TIME, BLEND, TAGS, OWED)
+ALERTED: PartitionRow[U8] = PartitionRow("alerted", numbers("<u8"), empty=np.zeros(0, np.uint64))
+"""Viewers stage: what viewers were told of (:mod:`streams.alerts`), a member each: title keys and times, ms,
+by turns."""
+
+ALL: tuple[PartitionRow[Any], ...] = (SENT, LEARNED, FORMAT, ROLE, WATCH_TIME, BLEND, TAGS, OWED, ALERTED)
 """Every row of a partition's own that there is."""
 
 

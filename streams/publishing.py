@@ -15,6 +15,7 @@ from online_models.viewer_side import ViewerSide
 from schemas import topics
 from schemas.experiments import Ranking
 from schemas.vocabulary import ItemReason
+from streams.alerts import Alerts
 from streams.budget import Moved
 from streams.pages import Cause, PageEncoder, numbered
 from streams.pictures import Pictures
@@ -45,6 +46,8 @@ class Publisher:
         Returns the experiments as they are now.
     gallery
         Pictures of the titles.
+    alerts
+        What viewers are told of.
     """
 
     def __init__(
@@ -56,9 +59,10 @@ class Publisher:
         partition: int,
         plan: Callable[[], Plan],
         gallery: Gallery,
+        alerts: Alerts,
     ) -> None:
         self._side, self._shelves, self._plan = side, shelves, plan
-        self._pictures = Pictures(gallery, side)
+        self._pictures, self._alerts = Pictures(gallery, side), alerts
         self._length, self._partition = settings.list_length, partition
         self._topic = settings.topic(topics.HOME)
         self._encoder = PageEncoder(
@@ -87,11 +91,13 @@ class Publisher:
         messages = out.outputs.setdefault((self._topic, self._partition), [])
         before = len(messages)
         for kind, some in apart(moved, self._side.viewers, self._plan(), now_ms):
-            messages += self._written(some, now_ms, floor, kind)
+            messages += self._written(some, now_ms, floor, kind, out)
         return len(messages) - before
 
-    def _written(self, moved: Sequence[Moved], now_ms: int, floor: int, kind: Kind) -> list[Message]:
-        """Build the pages of one kind."""
+    def _written(
+        self, moved: Sequence[Moved], now_ms: int, floor: int, kind: Kind, out: Outcome
+    ) -> list[Message]:
+        """Build the pages of one kind; their alerts go into an outcome, unless no taste has ranked."""
         viewers = self._side.viewers
         slots = np.fromiter((slot for slot, _, _ in moved), np.int32, len(moved))
         length = min(self._length, kind.treatment.list_length or self._length)
@@ -104,8 +110,10 @@ class Publisher:
             Cause(viewers.ids[slot], seq, offset, when, kind.arms)
             for (slot, offset, when), seq in zip(moved, seqs, strict=True)
         ]
-        hung = self._pictures.pick(built, slots, now_ms)
-        pages = self._encoder.encode(built, causes, viewers.arrays.language[slots].tolist(), hung)
+        hung, languages = self._pictures.pick(built, slots, now_ms), viewers.arrays.language[slots].tolist()
+        if kind.treatment.ranking in (None, Ranking.BLEND):
+            self._alerts.send(built, causes, languages, out)
+        pages = self._encoder.encode(built, causes, languages, hung)
         return [
             {"key": cause.viewer_id.encode(), "value": page}
             for cause, page in zip(causes, pages, strict=True)

@@ -15,10 +15,11 @@ from online_models.artwork import Gallery
 from online_models.audiences import Audiences, Local
 from online_models.catalogue import Catalogue
 from online_models.kernels.layout import I8
+from online_models.page.crowds import Crowds
 from online_models.titles import TitleTable
 from schemas import DecodeError, topics
 from schemas.codec import decode_title
-from streams import audience_rows, taught, title_rows
+from streams import audience_rows, cohort_rows, taught, title_rows
 from streams.kafka_clients import Message
 from streams.metrics import Metrics
 from streams.partition_rows import LEARNED, is_reserved
@@ -53,6 +54,8 @@ class Replica:
         Their guards.
     local
         What countries watch.
+    crowds
+        What countries and cohorts watch, as pages ask for it.
     gallery
         Pictures of titles, and what is known of them.
     """
@@ -65,6 +68,7 @@ class Replica:
         self.gallery = Gallery()
         self._audiences = [Audiences() for _ in range(settings.title_shards)]
         self.local = Local(self.titles, self._audiences)
+        self.crowds = Crowds(self.titles, self.local)
         self._metrics = metrics
         self._learned: I8 = np.zeros((settings.title_shards, viewer_partitions), np.int64)
         self._model = TableReader(
@@ -112,18 +116,25 @@ class Replica:
                 learned[message.partition() or 0] = value
             elif key[:1] == taught.ART:
                 taught.load_pictures(self.gallery, key, value)
-            elif audience_rows.is_one(key):
+            elif audience_rows.is_one(key) or key == cohort_rows.KEY:
                 watched[message.partition() or 0, key] = value
             elif not is_reserved(key):
                 newest[key] = value
         if newest:
             packed = title_rows.unpack(list(newest.values()), self.titles.config)
             self.titles.load([key.decode() for key in newest], packed)
-        for (shard, key), value in watched.items():
-            audience_rows.load(self._audiences[shard], key, value)
+        self._take_watched(watched)
         for shard, value in learned.items():  # after the rows: who reads a count finds what it counts
             self._take_learned(shard, value)
         self._metrics.replica_rows.set(len(self.titles))
+
+    def _take_watched(self, rows: dict[tuple[int, bytes], bytes]) -> None:
+        """Take over what countries and cohorts watch."""
+        for (shard, key), value in rows.items():
+            if key == cohort_rows.KEY:
+                self.crowds.cohorts = cohort_rows.load(value, self.titles)
+            else:
+                audience_rows.load(self._audiences[shard], key, value)
 
     def _take_learned(self, shard: int, value: bytes) -> None:
         learned = LEARNED.unpack(value)

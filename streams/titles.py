@@ -18,6 +18,7 @@ from online_models.title_side import TitleSide
 from online_models.titles import TitleTable
 from schemas import topics
 from streams import audience_rows, partition_rows, title_rows
+from streams.cohort_rows import CohortBook
 from streams.popularity import Popularity
 from streams.settings import Settings
 from streams.signals import unpack
@@ -87,6 +88,7 @@ class TitlesStep:
         self._stored = {key.decode() for key in rows}
         self._taught = Taught(store, shard=partition, shards=settings.title_shards)
         self._popularity = Popularity(self._side, settings, audience_rows.read(store))
+        self._cohorts = CohortBook(store, self._side.titles, partition)
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
         """Learn a batch of signals."""
@@ -97,10 +99,11 @@ class TitlesStep:
             batch = unpack(record.value or b"", titles)
             self._side.absorb(batch.signals)
             self._popularity.count(batch)
+            self._cohorts.learn(batch.signals)
             self._taught.learn(batch.lessons)
             self._count(batch.partition, batch.sent)
         rows: list[Row] = title_rows.pack(titles, titles.changed())
-        rows += [*self._popularity.take_rows(), *self._taught.take_rows()]
+        rows += [*self._popularity.take_rows(), *self._cohorts.take_rows(), *self._taught.take_rows()]
         rows += [partition_rows.LEARNED.row(self._learned), *self._unsaid]
         self._unsaid = []
         if titles.arrays.size[4] != told:

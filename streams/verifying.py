@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from online_models.artwork import Gallery
 from online_models.audiences import Audiences
+from online_models.config import ModelConfig
 from online_models.errors import ModelError
 from online_models.row_versions import RowVersions
 from online_models.title_side import shard_of
 from online_models.titles import title_key
 from schemas.partitioner import partition_for
-from streams import audience_rows, partition_rows, sightings, taught
+from streams import audience_rows, cohort_rows, partition_rows, sightings, taught
 from streams.applied import APPLIED_KEY, unpack_applied
 from streams.changelog import RESTORER, ends
 from streams.errors import StateError
@@ -41,6 +42,7 @@ LESSONS: Final[Mapping[bytes, Callable[[bytes, bytes], object]]] = {
     sightings.PREFIX: lambda _, value: sightings.read(value),
     taught.ART: lambda key, value: taught.load_pictures(Gallery(), key, value),
     taught.QUERY: lambda _, value: taught.watched_after(value),
+    cohort_rows.KEY[:1]: lambda _, value: cohort_rows.VERSIONS.current([value], ModelConfig()),
 }
 """Rows beside the viewers' and the titles', each with what reads it."""
 CHUNK = 2_000

@@ -25,6 +25,7 @@ from online_models.stated import take
 from online_models.viewer_side import ViewerSide
 from schemas import topics
 from streams import partition_rows, viewer_rows
+from streams.alerts import Alerts
 from streams.budget import Budget, BudgetedStep, Clock, Debt, Moved, latest
 from streams.handover import Handover
 from streams.households import Households
@@ -80,7 +81,7 @@ class ViewersStage:
         self.versions = versions or OneVersion()
         self.settings, self.replica, self.partitions = settings, replica, partitions
         self.metrics = metrics
-        self.shelves = Shelves(replica.titles, replica.catalogue, settings.page)
+        self.shelves = Shelves(replica.titles, replica.catalogue, settings.page, replica.crowds)
         self.quality = Quality(metrics)
         self.handover = Handover(settings)
         self.lead = Lead(replica, settings.lead_events, metrics, partitions=partitions)
@@ -143,6 +144,9 @@ class ViewersStep(BudgetedStep):
             is_hot=lambda viewer: self._side.viewers.slot(viewer) is not None,
             whose=Households(settings.tenant, profiles=settings.profiles),
         )
+        self._alerts = Alerts(
+            store, settings, stage.replica.catalogue, partition=partition, metrics=stage.metrics
+        )
         self._publisher = Publisher(
             settings,
             self._side,
@@ -150,6 +154,7 @@ class ViewersStep(BudgetedStep):
             partition=partition,
             plan=stage.plan,
             gallery=stage.replica.gallery,
+            alerts=self._alerts,
         )
         self._side.blending.load(partition_rows.BLEND.read(store))
         watch_time.load(self._side.viewers.arrays, partition_rows.WATCH_TIME.read(store))
@@ -162,6 +167,7 @@ class ViewersStep(BudgetedStep):
         It is cut behind each sign-in, so that what a viewer does afterwards is not handed over with it.
         """
         self._sign_ins.begin()
+        self._alerts.begin()
         intake = self._clerk.read(records)
         if not intake.signed_in:
             return self._learn(records, intake)
@@ -175,7 +181,8 @@ class ViewersStep(BudgetedStep):
                 self._sign_ins.remember(left)
                 out.add(left)
                 out.rows.extend(self._budget.forget(one.event.viewer_id))
-                out.rows.append(self._tidings.forget(one.event.viewer_id))
+                viewer = one.event.viewer_id
+                out.rows.extend((self._tidings.forget(viewer), self._alerts.forget(viewer)))
         return out
 
     def _learn(self, records: Sequence[Record], intake: Intake) -> Outcome:
@@ -218,6 +225,7 @@ class ViewersStep(BudgetedStep):
 
     def paid(self, debts: Sequence[Debt]) -> Outcome:
         """Make the pages of debts."""
+        self._alerts.begin()
         out, viewers = Outcome(), self._side.viewers
         slots = viewers.acquire([debt.viewer_id for debt in debts], self._load)
         moved = [(slot, debt.offset, debt.at) for slot, debt in zip(slots.tolist(), debts, strict=True)]

@@ -42,7 +42,7 @@ def partitions_of(settings: Settings) -> dict[str, int]:
         A topic is missing.
     """
     wanted = (
-        topics.EVENTS, topics.CATALOG, topics.HOME, topics.TRENDING, topics.DEAD_LETTERS,
+        topics.EVENTS, topics.CATALOG, topics.HOME, topics.ALERTS, topics.TRENDING, topics.DEAD_LETTERS,
         topics.SIGNALS, topics.TITLE_MODEL, topics.VIEWER_STATE, topics.MODEL_VERSIONS, topics.EXPERIMENTS,
     )  # fmt: skip
     partitions = {name: topic.partitions for name, topic in needed(settings, wanted).items()}
@@ -52,12 +52,13 @@ def partitions_of(settings: Settings) -> dict[str, int]:
 
 def _check_fit(settings: Settings, partitions: Mapping[str, int]) -> None:
     """Make sure that pages have the partitions of their events, and every title shard one of its own."""
-    if partitions[topics.HOME] != partitions[topics.EVENTS]:
-        what = f"{settings.topic(topics.HOME)} and {settings.topic(topics.EVENTS)} differ in their partitions"
-        why = (
-            f"{partitions[topics.HOME]} and {partitions[topics.EVENTS]}; a page is written beside its events"
-        )
-        raise TopicError(what, why=why, next_step="give both the same number, see `nearline topics check`")
+    for name in (topics.HOME, topics.ALERTS):
+        if partitions[name] != partitions[topics.EVENTS]:
+            what = f"{settings.topic(name)} and {settings.topic(topics.EVENTS)} differ in their partitions"
+            why = f"{partitions[name]} and {partitions[topics.EVENTS]}; a page is written beside its events"
+            raise TopicError(
+                what, why=why, next_step="give both the same number, see `nearline topics check`"
+            )
     if partitions[topics.SIGNALS] < settings.title_shards:
         what = f"{settings.topic(topics.SIGNALS)} has {partitions[topics.SIGNALS]} partitions"
         why = f"there are {settings.title_shards} title shards"

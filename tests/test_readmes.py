@@ -13,7 +13,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from schemas.codec import decode_event, decode_home
+from schemas.codec import decode_alert, decode_event, decode_home
 from streams.cli import build
 from streams.settings import Settings
 from streams.variables import OPEN_GROUP, leaves, variable
@@ -58,8 +58,9 @@ def test_examples_in_python_do_what_they_say(file: str) -> None:
 
 
 def test_examples_in_json_are_messages() -> None:
-    """The event and the page of schemas/README.md pass the codec."""
-    event, page = blocks("schemas/README.md", "json")
+    """The event, the page and the alert of schemas/README.md pass the codec."""
+    event, page, alert = blocks("schemas/README.md", "json")
+    assert decode_alert(alert.encode()).title_id in page
     assert decode_event(event.encode()).viewer_id == "ada"
     assert decode_home(json.dumps(json.loads(page)).encode()).seq == 17
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from online_models.kernels.layout import F4, F8, I4, I8, jit
+from online_models.kernels.layout import F4, F8, I4, I8, Signals, jit
 
 STARVED = 0.05
 """Part of an even share of the observations below which a centre is moved."""
@@ -112,6 +112,18 @@ def count(cohorts: Cohorts, c: int, title: int, weight: float, at: int, half_lif
         place = int(np.argmin(watched))
         titles[place] = title
     watched[place] += more
+
+
+@jit
+def absorb(cohorts: Cohorts, signals: Signals, positive: int, memory: float, half_life_ms: float) -> None:
+    """Learn the positives among signals: the taste vector is the last part of each one's x."""
+    cut = signals.x.shape[1] - cohorts.centre.shape[1]
+    for n in range(signals.title.size):
+        weight = float(signals.weight[n])
+        if signals.action[n] == positive:
+            c = assign(cohorts, signals.x[n][cut:], memory)
+            if c >= 0 and signals.title[n] >= 0 and 0.0 < weight < np.inf:
+                count(cohorts, c, signals.title[n], weight, signals.at[n], half_life_ms)
 
 
 @jit

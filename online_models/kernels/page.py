@@ -11,6 +11,7 @@ continue watching      begun, not finished, not turned down (`judged`)
 my list                put there and not known yet (`wished`)
 because you ...        neighbours of one title that was watched, or liked by the viewer's word
 trending, new          the moment's pools (`Pools`)
+nearby, alike          what the viewer's country watches, and their cohort (`Pools`)
 tags                   titles that have all of a combination of strong tags
 watch again            finished and loved long ago (`loved`)
 hidden gems            what few have watched
@@ -22,25 +23,22 @@ import numpy as np
 
 from online_models.kernels.history import fresh_at, lately, recent
 from online_models.kernels.layout import F4, F8, I4, Params, Shared, Sparse, Titles, Viewers, jit
+from online_models.kernels.page_alerts import find_alerts
+from online_models.kernels.page_categories import order_categories
 from online_models.kernels.page_layout import (
-    AGAIN,
     CO_WATCH,
-    CONTINUE,
-    EXPLORE,
+    COHORT,
+    COUNTRY,
     EXPLORED,
     FRESH,
     GEMS,
-    LIKED,
     LOVED,
-    MY_LIST,
     NEW,
     NO_ROW,
     RESUME,
     TASTE,
     TOP,
     TREND,
-    TRENDING,
-    WATCHED,
     Draft,
     Pages,
     PageSpec,
@@ -54,17 +52,22 @@ from online_models.kernels.page_rows import (
     begin_row,
     draft_again,
     draft_continue,
+    draft_crowds,
     draft_explore,
     draft_listed,
     draft_my_list,
     draft_seeds,
-    draft_trending,
     end_row,
     gather,
 )
 from online_models.kernels.page_tags import draft_tags
 from online_models.kernels.rank import add_cowatch, explain, hide_known, sift, sparse, subtract_rejected
 from online_models.kernels.reward_layout import JUDGEMENTS, LOVED_TITLES
+
+REASON_OF = (
+    TASTE, RESUME, RESUME, CO_WATCH, CO_WATCH, TREND, NEW, TASTE, LOVED, TASTE, EXPLORED, COUNTRY, COHORT,
+)  # fmt: skip
+"""Why the titles of each kind of row are there."""
 
 
 @jit
@@ -113,33 +116,17 @@ def draft_top(
 @jit
 def draft_rows(
     titles: Titles, viewers: Viewers, shelf: Shelf, pools: Pools, spec: PageSpec, v: int, history: I4,
-    depth: int, told: I4, row: F4, best: float, draft: Draft,
+    depth: int, told: I4, crowds: I4, row: F4, best: float, draft: Draft,
 ) -> int:  # fmt: skip
     """Draft what is not known; return how many titles the exploring row was drawn from."""
     draft_seeds(titles, viewers, spec, v, row, best, draft)
-    draft_trending(draft, pools, row, best, spec.least)
+    draft_crowds(draft, pools, crowds, row, best, spec.least)
     draft_listed(draft, FRESH, pools.fresh, row, best, spec.least)
     if depth > 0 or told[0] >= 0:
         draft_tags(shelf, spec, history, depth, told, row, best, draft)
     if depth > 0:
         draft_listed(draft, GEMS, shelf.gems, row, best, spec.least)
     return draft_explore(titles, viewers, spec, v, row, best, draft) if spec.explore else 0
-
-
-@jit
-def reason_of(kind: int) -> int:
-    """Return why the titles of a kind of row are there."""
-    if kind in (WATCHED, LIKED):
-        return CO_WATCH
-    if kind == TRENDING:
-        return TREND
-    if kind == FRESH:
-        return NEW
-    if kind == EXPLORE:
-        return EXPLORED
-    if kind in (CONTINUE, MY_LIST):
-        return RESUME
-    return LOVED if kind == AGAIN else TASTE
 
 
 @jit
@@ -152,15 +139,18 @@ def give_reasons(titles: Titles, work: Sparse, depth: int, stamp: int, pages: Pa
         if kind == TOP:
             explain(titles, work, depth, stamp, pages.title[q, r], pages.reason[q, r])
         else:
-            pages.reason[q, r] = reason_of(kind)
+            pages.reason[q, r] = REASON_OF[kind]
 
 
 @jit
 def build_pages(
     titles: Titles, viewers: Viewers, params: Params, spec: PageSpec, shelf: Shelf, pools: Pools, slots: I4,
-    told: I4, rows: F4, shared: Shared, now: int, pages: Pages,
+    told: I4, crowds: I4, rows: F4, shared: Shared, now: int, pages: Pages,
 ) -> None:  # fmt: skip
-    """Turn a block's score rows [n, T] (the GEMM) and stated tags [n, STATED] (-1: none) into pages."""
+    """Turn a block's score rows [n, T] (the GEMM) into pages.
+
+    ``told`` [n, STATED] are stated tags, ``crowds`` [n, CROWDS] the viewers' crowds in the pools; -1: none.
+    """
     size = rows.shape[1]
     work, hidden, share = sparse(params, size), np.empty(size, np.float32), np.zeros(GENRES)
     draft = blank_draft(size, shelf.share.size, 2 * spec.length)
@@ -178,7 +168,12 @@ def build_pages(
         if best > -np.inf:
             draft_my_list(viewers, spec, v, row, best, q + 1, draft)
             drawn = draft_rows(
-                titles, viewers, shelf, pools, spec, v, work.history, depth, told[q], row, best, draft
-            )
+                titles, viewers, shelf, pools, spec, v, work.history, depth, told[q], crowds[q], row, best,
+                draft,
+            )  # fmt: skip
+        order_categories(shelf, spec, work.history, depth, told[q], row, draft, pages, q)
+        if viewers.positives[v] >= spec.alert_likes and find_alerts(spec, pools.alertable, row, pages, q) > 0:
+            liked = min(depth, params.seeds)
+            explain(titles, work, liked, q + 1, pages.alert[q], pages.alert_reason[q])
         arrange(shelf, spec, draft, q + 1, row, drawn, pages, q)
         give_reasons(titles, work, min(depth, params.seeds), q + 1, pages, q)

@@ -6,15 +6,19 @@ import numpy as np
 
 from online_models.kernels.layout import F4, F8, I4, U1, U8, jit
 
-KINDS = 11
-(TOP, CONTINUE, MY_LIST, WATCHED, LIKED, TRENDING, FRESH, TAGS, AGAIN, GEMS, EXPLORE) = range(KINDS)
+KINDS = 13
+(
+    TOP, CONTINUE, MY_LIST, WATCHED, LIKED, TRENDING, FRESH, TAGS, AGAIN, GEMS, EXPLORE, NEARBY, ALIKE,
+) = range(KINDS)  # fmt: skip
 """Kinds of rows (``online_models.page.kinds`` says what each is on the wire)."""
 NO_ROW = 255
 """Ends a page of fewer rows."""
 WORDS = 4
 """Tags that name a row at most, and so a row's arguments: "slow-paced emotional romantic dramas" has four."""
-TASTE, CO_WATCH, TREND, NEW, EXPLORED, RESUME, LOVED = range(7)
-"""Reasons of items; the first three are ``rank``'s."""
+TASTE, CO_WATCH, TREND, NEW, EXPLORED, RESUME, LOVED, POPULAR, COUNTRY, COHORT = range(10)
+"""Reasons of items; the first three are ``rank``'s, and `POPULAR` is given by an experiment's arm alone."""
+CROWDS = 2
+"""Crowds that a viewer belongs to: their country and their cohort, in this order."""
 STRONG = 6
 """A viewer's strongest tags, which rows are composed of: 63 combinations."""
 DRAFTS = 24
@@ -46,6 +50,8 @@ class Shelf(NamedTuple):
     """Their sum."""
     gems: I4
     """Titles that few have watched, in order of rows."""
+    categories: I4
+    """Tags that are categories: genres and moods."""
 
 
 class Pools(NamedTuple):
@@ -57,6 +63,14 @@ class Pools(NamedTuple):
     """... and how much, as the logarithm of the share of the first."""
     fresh: I4
     """What is new, in order of rows."""
+    alertable: I4
+    """What is new enough for an alert, in order of rows."""
+    first: I4
+    """[N + 1] where each crowd's titles begin in ``crowd``."""
+    crowd: I4
+    """What crowds watch, end to end, each one's most watched first."""
+    crowd_heat: F4
+    """... and how much, as the logarithm of the share of the crowd's first."""
 
 
 class PageSpec(NamedTuple):
@@ -80,6 +94,8 @@ class PageSpec(NamedTuple):
     seed: int
     discount: F8
     """[visible] what a place in a row is worth: 1 / log2(place + 2) (kernels.page_order)."""
+    alert_likes: int
+    alert_quantile: float
     prior: F8
     """[KINDS] what a row's kind multiplies its value by."""
 
@@ -132,6 +148,18 @@ class Pages(NamedTuple):
     """[n, R, L] why it is there."""
     candidates: I4
     """[n] titles that the exploring row was drawn from."""
+    category: I4
+    """[n, C] tags, those that the viewer watches most first; -1 where there are no more."""
+    part: F4
+    """[n, C] the part of what the viewer watches that is expected to have each."""
+    alert: I4
+    """[n, A] new titles that are worth an alert, the best first; -1 where there are no more."""
+    alert_score: F4
+    """[n, A] the viewer's blended scores of them."""
+    alert_above: F4
+    """[n, A] the part of the titles left to the viewer that score no higher."""
+    alert_reason: U1
+    """[n, A] why they fit."""
 
 
 @jit

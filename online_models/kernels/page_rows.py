@@ -16,10 +16,13 @@ from online_models.kernels.judgement import LIKED as PAST_A_QUARTER
 from online_models.kernels.layout import F4, I4, Params, Titles, Viewers, inlined, jit
 from online_models.kernels.page_layout import (
     AGAIN,
+    ALIKE,
     CONTINUE,
+    CROWDS,
     EXPLORE,
     LIKED,
     MY_LIST,
+    NEARBY,
     TRENDING,
     WATCHED,
     Draft,
@@ -118,16 +121,27 @@ def draft_listed(draft: Draft, kind: int, candidates: I4, row: F4, best: float, 
 
 
 @jit
-def draft_trending(draft: Draft, pools: Pools, row: F4, best: float, least: int) -> None:
-    """Draft what is watched most right now, by how much and how well it fits: log heat + score."""
-    c, n = begin_row(draft, TRENDING, -1), 0
-    for k in range(pools.trending.size):
-        t = pools.trending[k]
+def draft_heated(draft: Draft, kind: int, title: I4, heat: F4, row: F4, best: float, least: int) -> None:
+    """Draft what many watch, by how much and how well it fits: log heat + score."""
+    c, n = begin_row(draft, kind, -1), 0
+    for k in range(title.size):
+        t = title[k]
         if t < row.size and row[t] > -np.inf:
-            draft.key[n], draft.touched[n] = row[t] + pools.heat[k], t
+            draft.key[n], draft.touched[n] = row[t] + heat[k], t
             n += 1
     keep_best(draft.key, draft.touched, n, draft.title[c], draft.score[c])
     end_row(draft, c, row, best, least)
+
+
+@jit
+def draft_crowds(draft: Draft, pools: Pools, crowds: I4, row: F4, best: float, least: int) -> None:
+    """Draft what everybody watches right now, and the viewer's country, and their cohort (-1: none)."""
+    draft_heated(draft, TRENDING, pools.trending, pools.heat, row, best, least)
+    for k in range(CROWDS):
+        if crowds[k] >= 0:
+            a, b = pools.first[crowds[k]], pools.first[crowds[k] + 1]
+            kind = NEARBY if k == 0 else ALIKE
+            draft_heated(draft, kind, pools.crowd[a:b], pools.crowd_heat[a:b], row, best, least)
 
 
 @inlined

@@ -6,12 +6,16 @@ From scores to a page
 2. Rows are *drafted* out of it (`kernels.page_rows`, `kernels.page_tags`): each is a kind, a set of
    candidates and a key to rank them by, and costs a pass over its candidates. `kernels.page` has the table of
    kinds. What everybody shares stands on `shelves`: titles by tag, what is trending, new, or watched by few.
+   What the viewer's country and their cohort watch comes from their `crowds`.
 3. Rows are *placed* one by one, always the one of the highest value beside what is in sight already
    (`kernels.page_order`). No title is in sight twice. Top picks keep the proportions of the viewer's
    genres.
-4. Rows get their *words* (`words`, `phrases`): headings in the reader's language, reasons, and the arguments
+4. The catalogue's genres and moods are put in the order of the viewer's taste (`kernels.page_categories`).
+5. Rows get their *words* (`words`, `phrases`): headings in the reader's language, reasons, and the arguments
    of both. Nothing is claimed that is not so: the seed of "because you watched" was watched past a quarter,
-   what trends is the most watched of the day, what was drawn says how likely that was.
+   what trends is the most watched of the day, what was drawn says how likely that was. "Trending in your
+   country" was watched there, and more than once; "popular with people like you" is watched by the viewer's
+   cohort more than by everybody. Who has no country, or too few beside them, has no such row.
 
 What an event changes
 ---------------------
@@ -29,6 +33,7 @@ my list                  my list
 preferences              guards (maturity), language, history (liked titles)
 impression, browse       nothing; three without a play: what resembles the title sinks a little
 search                   nothing until the title is watched
+others' watches          trending, in the country, popular with people like you
 time                     trending, new, watch again, the day's draw
 =======================  ======================================================================
 

@@ -16,7 +16,7 @@ from schemas.lists import Row
 __all__ = ["Pages", "blank_pages", "build", "listed", "page_of"]
 
 
-def blank_pages(n: int, rows: int, length: int) -> Pages:
+def blank_pages(n: int, rows: int, length: int, categories: int = 0, alerts: int = 0) -> Pages:
     """Allocate pages without a row."""
     return Pages(
         np.full((n, rows), NO_ROW, np.uint8),
@@ -25,6 +25,12 @@ def blank_pages(n: int, rows: int, length: int) -> Pages:
         np.zeros((n, rows, length), np.float32),
         np.zeros((n, rows, length), np.uint8),
         np.zeros(n, np.int32),
+        np.full((n, categories), -1, np.int32),
+        np.zeros((n, categories), np.float32),
+        np.full((n, alerts), -1, np.int32),
+        np.zeros((n, alerts), np.float32),
+        np.zeros((n, alerts), np.float32),
+        np.zeros((n, alerts), np.uint8),
     )
 
 
@@ -67,9 +73,10 @@ def build(side: ViewerSide, shelves: Shelves, slots: I4, now_ms: int, length: in
     """
     if shelves.config.plain:
         return listed(side.rank(slots, now_ms, length))
-    out = blank_pages(slots.size, shelves.config.rows, length)
+    config = shelves.config
+    out = blank_pages(slots.size, config.rows, length, config.categories, config.alerts)
     spec = shelves.config.spec(length, now_ms, side.titles.seed)
-    shelf, pools = shelves.shelf(), shelves.pools(now_ms)
+    shelf, (pools, crowds) = shelves.shelf(), shelves.pools(side.viewers.arrays, slots, now_ms)
     told = shelves.told(side.viewers.arrays.stated[slots])
     for a, b, rows, shared in side.blocks(slots, now_ms):
         columns: list[Any] = [column[a:b] for column in out]
@@ -83,6 +90,7 @@ def build(side: ViewerSide, shelves: Shelves, slots: I4, now_ms: int, length: in
             pools,
             slots[a:b],
             told[a:b],
+            crowds[a:b],
             rows,
             shared,
             now_ms,

@@ -1,6 +1,7 @@
 """What a page shall be: how many rows, what a row takes, how far back it looks."""
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -50,6 +51,22 @@ class PageConfig:
     """Titles that count as trending: three rows' worth to choose from."""
     trending_half_life: int = 1
     """Which of the configured half-lives trending counts by: 0, 1 (a day) or 2."""
+    categories: int = 8
+    """Genres and moods that a page names, those that the viewer watches most first (0 to 40): as many as a
+    telephone shows in three lines."""
+    alerts_per_week: int = 2
+    """Alerts that a viewer gets in seven days at most (0 to 20; 0: none): they are to be read."""
+    alert_days: float = 14.0
+    """A title is news for so long after release or the beginning of its licence (0 to 60)."""
+    alert_quantile: float = 0.99
+    """Part of the titles left to a viewer that one worth an alert scores no lower than: its page's first
+    hundred, of ten thousand."""
+    alert_likes: int = 5
+    """Liked titles of a viewer before anything is said to fit strongly: as many as tags need watches of prior
+    evidence (`tag_affinity.PRIOR`)."""
+    crowd_watches: float = 20.0
+    """Watches of late that a country or a cohort has before there is a row of them: two pages' worth of
+    evidence, as in `CohortConfig.prior`."""
     rare: float = 0.5
     """Share of the watched titles, the least watched, that can be hidden gems."""
     continue_days: float = 60.0
@@ -75,6 +92,12 @@ class PageConfig:
             "fresh_days": (0, 36_500),
             "trending": (1, 10_000),
             "trending_half_life": (0, 2),
+            "categories": (0, 40),
+            "alerts_per_week": (0, 20),
+            "alert_days": (0, 60),
+            "alert_quantile": (0, 1),
+            "alert_likes": (1, 1_000),
+            "crowd_watches": (0, 1e9),
             "rare": (0, 1),
             "continue_days": (0, 36_500),
             "again_days": (0, 36_500),
@@ -89,6 +112,18 @@ class PageConfig:
     def plain(self) -> bool:
         """Whether a page is a list."""
         return self.rows == 1
+
+    @property
+    def alerts(self) -> int:
+        """Titles that a viewer can have been told of while they are new, and one more; 0: no alerts.
+
+        Examples
+        --------
+        >>> PageConfig().alerts, PageConfig(alerts_per_week=0).alerts
+        (7, 0)
+        """
+        weeks = ceil(self.alert_days / 7) + 1
+        return self.alerts_per_week * weeks + 1 if self.alerts_per_week else 0
 
     def spec(self, length: int, now_ms: int, seed: int) -> PageSpec:
         """Return the configuration as the kernels take it, for rows of so many titles at a time."""
@@ -108,6 +143,8 @@ class PageConfig:
             again_s=float(self.again_days * DAY_MS / 1_000),
             day=now_ms // DAY_MS,
             seed=seed,
+            alert_likes=self.alert_likes,
+            alert_quantile=float(self.alert_quantile),
             discount=1.0 / np.log2(np.arange(min(self.visible, length)) + 2.0),
             prior=np.array([kind.prior for kind in KINDS]),
         )

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from online_models.kernels import page_layout as layout
 from schemas.vocabulary import ItemReason, RowKind
 
-__all__ = ["KINDS", "REASONS", "TAG_KINDS", "Kind"]
+__all__ = ["CATEGORIES", "KINDS", "REASONS", "TAG_KINDS", "Kind"]
 
 
 class Kind(NamedTuple):
@@ -35,6 +35,8 @@ KINDS: Final = (
     Kind(RowKind.WATCH_AGAIN, ItemReason.AGAIN, 0.3),
     Kind(RowKind.HIDDEN_GEMS, ItemReason.TASTE, 0.8),
     Kind(RowKind.EXPLORE, ItemReason.EXPLORE, 0.1),
+    Kind(RowKind.TRENDING_IN_COUNTRY, ItemReason.COUNTRY, 1.0),
+    Kind(RowKind.PEOPLE_LIKE_YOU, ItemReason.COHORT, 1.0),
 )
 REASONS: Final = (
     ItemReason.TASTE,
@@ -45,11 +47,14 @@ REASONS: Final = (
     ItemReason.RESUME,
     ItemReason.AGAIN,
     ItemReason.POPULAR,
+    ItemReason.COUNTRY,
+    ItemReason.COHORT,
 )
-"""Reasons in the order of their numbers in the kernels, which never give the last one: an experiment's arm
-does."""
+"""Reasons in the order of their numbers in the kernels (``kernels.page_layout``)."""
 TAG_KINDS: Final = ("pace", "mood", "language", "theme", "genre", "director", "cast", "decade")
 """Kinds of tags that name rows, in the order of their numbers in the kernels."""
+CATEGORIES: Final = ("genre", "mood")
+"""Kinds of tags that are categories."""
 
 assert len(KINDS) == layout.KINDS  # noqa: S101 - two tables of the same things
 assert TAG_KINDS.index("genre") == 4  # noqa: S101, PLR2004 - kernels.page_tags.GENRE

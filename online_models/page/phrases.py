@@ -70,6 +70,7 @@ class Messages:
     """
 
     language: str
+    alert: str
     rows: Mapping[str, str]
     order: Sequence[str]
     forms: Mapping[str, str]

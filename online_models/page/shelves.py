@@ -8,11 +8,12 @@ find it old at once do so twice, with the same outcome.
 import numpy as np
 
 from online_models.catalogue import Catalogue
-from online_models.kernels.layout import F4, F8, I4, I8, U1, U8, Titles
+from online_models.kernels.layout import F4, F8, I4, I8, U1, U8, Titles, Viewers
 from online_models.kernels.page_layout import Pools, Shelf
 from online_models.kernels.page_pools import hottest
 from online_models.page.config import DAY_MS, PageConfig
-from online_models.page.kinds import TAG_KINDS
+from online_models.page.crowds import Crowds
+from online_models.page.kinds import CATEGORIES, TAG_KINDS
 from online_models.titles import TitleTable
 from online_models.viewers import hash_ids
 
@@ -21,6 +22,7 @@ __all__ = ["NAMELESS", "Shelves"]
 NAMELESS = 255
 """Kind of a tag that names no row."""
 GENRES = 64
+CATEGORY_NUMBERS = [TAG_KINDS.index(kind) for kind in CATEGORIES]
 LEAST_HEAT = 1e-9
 """A watch of thirty half-lives ago trends no more."""
 
@@ -36,6 +38,8 @@ class Shelves:
         What is known about its rows.
     config
         What counts as new, as trending and as rare.
+    crowds
+        What countries and cohorts watch. Default: nothing is known of them.
 
     Examples
     --------
@@ -48,8 +52,11 @@ class Shelves:
     ([0], [1])
     """
 
-    def __init__(self, titles: TitleTable, catalogue: Catalogue, config: PageConfig) -> None:
+    def __init__(
+        self, titles: TitleTable, catalogue: Catalogue, config: PageConfig, crowds: Crowds | None = None
+    ) -> None:
         self.titles, self.catalogue, self.config = titles, catalogue, config
+        self.crowds = crowds or Crowds(titles)
         self._held: tuple[tuple[int, int, int], Shelf, I8] | None = None
         self._keys: dict[int, int] = {}
 
@@ -62,13 +69,26 @@ class Shelves:
         """Return what the kernels need, set up anew if it is old."""
         return self._fresh()[0]
 
-    def pools(self, now_ms: int) -> Pools:
-        """Return what is trending and new at a time."""
+    def pools(self, viewers: Viewers, slots: I4, now_ms: int) -> tuple[Pools, I4]:
+        """Return what is trending and new at a time, and in whose crowds.
+
+        Returns
+        -------
+        pools, crowds
+            The pools; [n, CROWDS] which of their crowds are each viewer's, -1 for none.
+        """
         _, since = self._fresh()
         a = self.titles.arrays
         trending, heat = self._trending(a, min(len(self.titles), a.bias.size), now_ms)
-        fresh = (since <= now_ms) & (since > now_ms - int(self.config.fresh_days * DAY_MS))
-        return Pools(trending, heat, np.flatnonzero(fresh).astype(np.int32))
+        fresh = self._since(since, now_ms, self.config.fresh_days)
+        news = self._since(since, now_ms, self.config.alert_days if self.config.alerts else 0.0)
+        pools, mine = self.crowds.of(viewers, slots, now_ms, self.config.crowd_watches)
+        return Pools(trending, heat, fresh, news, *pools), mine
+
+    @staticmethod
+    def _since(since: I8, now_ms: int, days: float) -> I4:
+        """Return what is there for so many days at most."""
+        return np.flatnonzero((since <= now_ms) & (since > now_ms - int(days * DAY_MS))).astype(np.int32)
 
     def told(self, stated: U8) -> I4:
         """Return the numbers of stated tags [n, STATED] (keys; 0: none), the known ones first; -1: none.
@@ -112,18 +132,22 @@ class Shelves:
         total = float(watches.sum())
         first = np.zeros(len(names) + 1, np.int32)
         np.cumsum(np.bincount(ids, minlength=len(names)), out=first[1:])
+        kind = _kinds(names)
         return Shelf(
             indptr=indptr,
             ids=ids,
             first=first,
             having=row[np.argsort(ids, kind="stable")],
             share=np.bincount(ids, watches[row], minlength=len(names)) / max(total, 1e-30),
-            kind=_kinds(names),
+            kind=kind,
             genre=_genres(names, row, ids, size),
             series=self.catalogue.facts.series(size),
             watches=watches,
             total=total,
             gems=_rare(watches, self.config.rare),
+            categories=np.flatnonzero(np.isin(kind, CATEGORY_NUMBERS) & (first[1:] > first[:-1])).astype(
+                np.int32
+            ),
         )
 
     def _trending(self, a: Titles, size: int, now_ms: int) -> tuple[I4, F4]:

@@ -2,15 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
+from online_models.kernels.layout import F4, I4
 from online_models.kernels.page_layout import EXPLORE, NO_ROW, TAGS, Pages
 from online_models.page.kinds import KINDS, REASONS
 from online_models.page.phrases import Messages
-from schemas.lists import Item, Row
+from schemas.lists import Category, Item, Row
 
-__all__ = ["Wording"]
+__all__ = ["Wording", "hundredths"]
 
 DECIMALS = 4
 """Of a score on the wire: as many as lists always had."""
+
+
+def hundredths(part: F4) -> I4:
+    """Return parts of 1 in hundredths: categories say no more.
+
+    Examples
+    --------
+    >>> hundredths(np.array([0.256, 1.0], np.float32)).tolist()
+    [26, 100]
+    """
+    out: I4 = np.rint(100.0 * part).astype(np.int32)
+    return out
 
 
 class Wording:
@@ -50,6 +65,17 @@ class Wording:
             name = self.names.get(said[0], seed)
         heading = messages.heading(plain.wire, name or "", labels)
         return Row(kind=plain.wire, title=heading, title_id=seed, tags=labels, reason=plain.reason, items=())
+
+    def category(self, tag: int, messages: Messages) -> tuple[str, str]:
+        """Return a category's tag and its name."""
+        label = self.tags[tag]
+        return label, messages.named([label])
+
+    def categories(self, pages: Pages, q: int, messages: Messages) -> tuple[Category, ...]:
+        """Return the categories of the ``q``-th page, those that the viewer watches most first."""
+        pairs = zip(pages.category[q].tolist(), hundredths(pages.part[q]).tolist(), strict=True)
+        named = ((*self.category(tag, messages), part) for tag, part in pairs if tag >= 0)
+        return tuple(Category(tag=label, title=name, score=part / 100) for label, name, part in named)
 
     def rows(self, pages: Pages, q: int, messages: Messages) -> tuple[Row, ...]:
         """Return the rows of the ``q``-th page, top to bottom."""

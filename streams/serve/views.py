@@ -16,12 +16,14 @@ from streams.serve.words import chips, facts, heading, name_of, reason
 
 __all__ = ["Card", "Page", "Shelf", "card_of", "page_of"]
 
-NUMBERED: Final = frozenset({RowKind.TRENDING_NOW})
+NUMBERED: Final = frozenset({RowKind.TRENDING_NOW, RowKind.TRENDING_IN_COUNTRY})
 """Rows whose places are shown."""
 STRANGER: Final = "New here: this is what everybody watches. Play something and the page becomes your own."
 SAID: Final = {
     "co_watch": "watched alike",
     "trending": "trending",
+    "country": "trending",
+    "cohort": "people like you",
     "popular": "favourite",
     "new": "new",
     "explore": "surprise",
@@ -78,6 +80,8 @@ class Page:
     """Id of what is shown; empty for a stranger."""
     note: str
     rows: list[Shelf]
+    categories: list[tuple[str, str]] = field(default_factory=list)
+    """Names of categories, and what to search for."""
     hero: Card | None = None
     hero_why: str = ""
     hero_meta: list[str] = field(default_factory=list)
@@ -95,11 +99,14 @@ def page_of(mirror: Mirror, viewer_id: str) -> Page:
     rows = [_shelf(mirror, home, n, row) for n, row in enumerate(home.rows) if row.items]
     if not rows:
         return Page(viewer_id, seen, note, [])
+    categories = [(one.title, one.tag.partition(":")[2]) for one in home.categories]
     first = home.rows[0]
     title = mirror.title(rows[0].cards[0].title_id)
     why = reason(first.items[0].reason or first.reason)
     said = f"{rows[0].heading} · {why}" if why else rows[0].heading
-    return Page(viewer_id, seen, note, rows, rows[0].cards[0], said, facts(title), chips(title))
+    return Page(
+        viewer_id, seen, note, rows, categories, rows[0].cards[0], said, facts(title), chips(title)
+    )  # fmt: skip
 
 
 def card_of(title: Title, *, variant: str = "", say: str = "") -> Card:

@@ -8,14 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from online_models.audiences import Audiences, Local
 from online_models.catalogue import country_code
+from online_models.cohorts import CohortConfig, CohortTable
 from online_models.kernels.page_order import GENRES as GENRES_KEPT
 from online_models.kernels.page_order import calibrate
 from online_models.kernels.page_pools import hottest
 from online_models.page.builder import build
 from online_models.page.config import DAY_MS, PageConfig
+from online_models.page.crowds import Crowds
 from online_models.page.shelves import Shelves
 from online_models.recommender import Recommender
+from online_models.titles import title_key
 from schemas import Availability, Event, MyList, Play, Preferences, Rate, Stop, StopCause, Tags, Thumb, Title
 from schemas.interaction import ListAction
 from schemas.lists import Row
@@ -23,7 +27,9 @@ from schemas.vocabulary import ItemReason, RowKind
 
 T0 = 1_700_000_000_000
 GENRES = ("Drama", "Comedy", "Crime")
-OPEN = PageConfig(least=1, visible=2, seed_watches=0.0, tag_titles=2)
+OPEN = PageConfig(
+    least=1, visible=2, seed_watches=0.0, tag_titles=2, crowd_watches=0.0, alert_likes=1, alert_quantile=0.0
+)
 """Rows of few titles count, so that small worlds have all kinds."""
 
 
@@ -170,7 +176,9 @@ def test_trending_is_what_is_watched_most_of_late() -> None:
     model.learn_many(stop(n, f"c{n}", "old") for n in range(5))
     model.learn_many(stop(50_000 + n, f"d{n}", "hot") for n in range(3))
     config = PageConfig(least=1, trending=1, explore=False)
-    pools = Shelves(model.titles, model.catalogue, config).pools(T0 + 60_000 * 50_010)
+    nobody = np.zeros(0, np.int32)
+    shelves = Shelves(model.titles, model.catalogue, config)
+    pools, _ = shelves.pools(model.viewers.viewers.arrays, nobody, T0 + 60_000 * 50_010)
     assert [model.titles.ids[row] for row in pools.trending.tolist()] == ["hot"]
     assert pools.heat.tolist() == [0.0]
 
@@ -358,21 +366,42 @@ def deeds() -> st.SearchStrategy[Event]:
     )  # fmt: skip
 
 
+watched_there = st.tuples(st.sampled_from(TITLES), st.sampled_from(["IN", "US"]), st.floats(-1, 1, width=32))
+
+
+def put_crowds(model: Recommender, watched: Sequence[tuple[str, str, float]]) -> None:
+    """Let countries and two cohorts watch titles."""
+    crowd, factors = Audiences(), model.config.factorization.factors
+    table = CohortTable(factors, CohortConfig(cohorts=2))
+    for title, country, taste in watched:
+        crowd.watch(title_key(title), 3.0, T0, country=country_code(country))
+        row = int(model.titles.intern([title])[0])
+        table.learn(np.full(factors, taste, np.float32), row, 3.0, T0)
+    crowds = model.shelves.crowds = Crowds(model.titles, Local(model.titles, [crowd]))
+    crowds.cohorts = table
+
+
 @settings(deadline=None, max_examples=150)
 @given(
     st.lists(described, max_size=24),
     st.lists(deeds(), max_size=40),
+    st.lists(watched_there, max_size=24),
     st.integers(0, 200),
-    st.sampled_from([OPEN, PageConfig(rows=5, visible=3), PageConfig(least=1, rows=12, visible=4)]),
+    st.sampled_from([OPEN, PageConfig(rows=5, visible=3), PageConfig(least=1, rows=14, visible=4)]),
 )
 def test_whatever_happened_the_guards_hold(
-    catalogue: list[Title], events: list[Event], days: int, config: PageConfig
+    catalogue: list[Title],
+    events: list[Event],
+    watched: list[tuple[str, str, float]],
+    days: int,
+    config: PageConfig,
 ) -> None:
     """Nothing finished, turned down, too old for the profile or not to be had; none twice in sight."""
     model = Recommender(seed=days, page=config)
     for title in catalogue:
         model.describe(title)
     model.learn_many(events)
+    put_crowds(model, watched)
     now = T0 + days * DAY_MS
     table = model.viewers.viewers
     for viewer in ("ada", "bob", "cat", "a stranger"):
@@ -388,6 +417,8 @@ def test_whatever_happened_the_guards_hold(
         known = dict(table.known(viewer))
         in_sight: list[str] = []
         assert len(rows) <= config.rows
+        there = {title for title, where, _ in watched if country_code(where) == country}
+        assert set(titles_of(rows, RowKind.TRENDING_IN_COUNTRY)) <= there
         for row in rows:
             titles = [item.title_id for item in row.items]
             assert 1 <= len(titles) <= 5
@@ -398,6 +429,16 @@ def test_whatever_happened_the_guards_hold(
                 assert not set(titles) & set(known)
             in_sight += titles[: config.visible]
         assert len(set(in_sight)) == len(in_sight)
+        if slot is not None:
+            pages = build(model.viewers, model.shelves, np.array([slot], np.int32), now, 5)
+            since = model.catalogue.facts.since(len(model.titles))
+            for row in pages.alert[0][pages.alert[0] >= 0].tolist():
+                assert model.titles.ids[row] in may - set(known)
+                assert now - 14 * DAY_MS < since[row] <= now
+            labels = {model.catalogue.tag_names[tag] for tag in pages.category[0].tolist() if tag >= 0}
+            left = [row for row in np.flatnonzero(allowed).tolist() if model.titles.ids[row] not in known]
+            _, tags = model.catalogue.tags_of(np.array(left, np.int64))
+            assert labels <= {model.catalogue.tag_names[tag] for tag in tags.tolist()}
 
 
 @settings(deadline=None, max_examples=60)

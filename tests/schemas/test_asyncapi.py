@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from schemas.asyncapi import document
 from schemas.topics import (
+    ALERTS,
     CATALOG,
     DEAD_LETTERS,
     EVENTS,
@@ -46,7 +47,7 @@ def test_channels_are_the_public_topics_with_their_settings() -> None:
     """Internal topics stay inside; the others appear with their partitions, key and clean-up."""
     channels = {channel["address"]: channel for channel in document()["channels"].values()}
     assert set(channels) == {
-        EVENTS, CATALOG, HOME, TRENDING, DEAD_LETTERS, EXPERIMENTS, EXPERIMENT_RESULTS,
+        EVENTS, CATALOG, HOME, ALERTS, TRENDING, DEAD_LETTERS, EXPERIMENTS, EXPERIMENT_RESULTS,
         INSIGHTS_TITLES, INSIGHTS_DEMAND,
     }  # fmt: skip
     for name, channel in channels.items():
@@ -63,7 +64,13 @@ def test_nearline_receives_events_and_sends_lists() -> None:
         op["channel"]["$ref"].rpartition("/")[2]: op["action"] for op in document()["operations"].values()
     }
     assert actions["viewing_events_v1"] == actions["catalog_titles_v1"] == "receive"
-    assert actions["recs_home_v1"] == actions["trending_v1"] == actions["viewing_dead-letters_v1"] == "send"
+    assert (
+        actions["recs_home_v1"]
+        == actions["recs_alerts_v1"]
+        == actions["trending_v1"]
+        == actions["viewing_dead-letters_v1"]
+        == "send"
+    )
 
 
 def test_it_is_plain_json() -> None:

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import DeadLetter, DecodeError, EncodeError, Event, Home, Play, Reason, Title, Trending
+from schemas import Alert, DeadLetter, DecodeError, EncodeError, Event, Home, Play, Reason, Title, Trending
 from schemas.codec import (
     MAX_EVENT_BYTES,
     MAX_TITLE_BYTES,
     check_key,
+    decode_alert,
     decode_dead_letter,
     decode_event,
     decode_home,
@@ -30,6 +31,7 @@ DECODERS: dict[type, Callable[[bytes | None], Any]] = {
     **dict.fromkeys(get_args(Event), decode_event),
     Title: decode_title,
     Home: decode_home,
+    Alert: decode_alert,
     Trending: decode_trending,
     DeadLetter: decode_dead_letter,
     ModelVersion: decode_model_version,

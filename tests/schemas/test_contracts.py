@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from schemas import DecodeError, contracts
 from schemas.codec import (
+    decode_alert,
     decode_dead_letter,
     decode_demand,
     decode_event,
@@ -34,6 +35,7 @@ DECODERS: dict[str, Any] = {
     **dict.fromkeys(EVENT_TYPES, decode_event),
     "title": decode_title,
     "home": decode_home,
+    "alert": decode_alert,
     "trending": decode_trending,
     "dead_letter": decode_dead_letter,
     "experiment": decode_experiment,
@@ -47,6 +49,7 @@ DECODERS: dict[str, Any] = {
     "switch_marker": decode_switch_marker,
 }
 NEW = {
+    "alert",
     "history",
     "identify",
     "model_version",

@@ -1,5 +1,6 @@
 """Home pages as bytes: exactly what the codec would have written."""
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,8 +8,9 @@ from hypothesis import strategies as st
 
 from online_models.catalogue import Catalogue
 from online_models.config import ModelConfig
-from online_models.kernels.page_layout import EXPLORE, EXPLORED, TAGS, WATCHED, Pages
+from online_models.kernels.page_layout import EXPLORE, EXPLORED, KINDS, TAGS, WATCHED, Pages
 from online_models.page.builder import blank_pages, listed
+from online_models.page.kinds import REASONS as WHY
 from online_models.page.phrases import messages
 from online_models.page.words import Wording
 from online_models.titles import TitleTable
@@ -139,9 +141,9 @@ def test_scores_are_rounded_and_bounded(score: float, written: float) -> None:
 
 rows_made = st.lists(
     st.tuples(
-        st.integers(0, 10),
+        st.integers(0, KINDS - 1),
         st.lists(st.integers(0, 5), min_size=1, max_size=4, unique=True),
-        st.lists(st.integers(0, 6), min_size=4, max_size=4),
+        st.lists(st.integers(0, len(WHY) - 1), min_size=4, max_size=4),
     ),
     max_size=4,
 )
@@ -163,9 +165,15 @@ def _made(rows: list[tuple[int, list[int], list[int]]], q: int, pages: Pages) ->
             pages.reason[q, r] = EXPLORED
 
 
-@given(first=rows_made, second=rows_made)
+@given(
+    first=rows_made,
+    second=rows_made,
+    parts=st.lists(st.tuples(st.integers(0, 2), st.floats(0, 1, width=32)), max_size=3),
+)
 def test_rows_of_every_kind_are_written_as_their_words(
-    first: list[tuple[int, list[int], list[int]]], second: list[tuple[int, list[int], list[int]]]
+    first: list[tuple[int, list[int], list[int]]],
+    second: list[tuple[int, list[int], list[int]]],
+    parts: list[tuple[int, float]],
 ) -> None:
     """The bytes say what the rows in words say: an English page beside a Hindi one."""
     titles = TitleTable(ModelConfig())
@@ -173,15 +181,20 @@ def test_rows_of_every_kind_are_written_as_their_words(
     encoder = _encoder(titles)
     catalogue = encoder._catalogue
     catalogue.put(Title(title_id="t1", name='"É"', tags=Tags(genre=("Drama", "Crime"), mood=("dark",))))
-    pages = blank_pages(2, 4, 4)
+    pages = blank_pages(2, 4, 4, 3)
     for q, rows in enumerate((first, second)):
         _made(rows, q, pages)
+        for k, one in enumerate(parts[q:]):
+            pages.category[q, k], pages.part[q, k] = one
     hindi = int.from_bytes(b"hi", "little")
     written = encoder.encode(pages, [Cause("v", 1, 2, TIME), Cause("w", 3, 4, TIME)], [0, hindi])
     wording = Wording(titles.ids, catalogue.facts.names, catalogue.tag_names)
     for q, language in enumerate(("en", "hi")):
         home = decode_home(written[q])
         assert home.rows == wording.rows(pages, q, messages(language))
+        assert home.categories == wording.categories(pages, q, messages(language))
+        end = b',"categories":%b}' % msgspec.json.encode(home.categories) if home.categories else b"]}"
+        assert written[q].endswith(end)
         assert home.language == (None if language == "en" else "hi")
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from schemas import Event, Play, Rate, Thumb, topics
 from schemas.codec import decode_trending
-from streams import title_rows
+from streams import cohort_rows, title_rows
 from streams.partition_rows import FORMAT, LEARNED, is_reserved
 from streams.popularity import TRENDING_ITEMS
 from streams.settings import Settings
@@ -55,7 +55,9 @@ def test_changed_rows_and_the_count_are_written() -> None:
     line = Line()
     outcome = line.step(records_of([watch("ada", "t1"), watch("ada", "t2", 1), watch("bob", "t2", 2)]))
     (learned,) = line.learn(outcome)
-    assert sorted(key for key, _ in learned.rows) == [FORMAT.key, LEARNED.key, b"t1", b"t2"]
+    assert sorted(key for key, _ in learned.rows) == [
+        FORMAT.key, LEARNED.key, cohort_rows.KEY, b"t1", b"t2",
+    ]  # fmt: skip
     assert line.replica.learned(0) == 3
     assert _counters(line)["t2"][0] == [2, 0, 0]
     a = line.replica.titles

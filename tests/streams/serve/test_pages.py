@@ -4,13 +4,16 @@ import re
 
 import pytest
 from fastapi.testclient import TestClient
+from msgspec import structs
 
 from schemas import Tags, Title, topics
 from schemas.codec import decode_event, encode
 from schemas.events import MyList, Play, Rate, Search, Select, Skip, Stop
+from schemas.lists import Category
 from streams.serve.acts import ACTS
 from streams.serve.artwork import draw
-from tests.streams.serve.stand import Stand
+from tests.streams.serve.conftest import served
+from tests.streams.serve.stand import Stand, page
 
 
 def test_a_viewers_page_has_its_rows_in_order(reader: TestClient) -> None:
@@ -22,6 +25,25 @@ def test_a_viewers_page_has_its_rows_in_order(reader: TestClient) -> None:
     assert "<h1>Copper Engine</h1>" in text
     assert 'name="list_id" value="0-1-1"' in rows
     assert reader.get("/watch/ada/rows").text.strip() in text
+
+
+def test_categories_are_links_in_the_order_of_the_page(stand: Stand) -> None:
+    """Each leads to what a search for it finds; a page without them has no such list."""
+    home = page("bob", 1, "engine", "tide")
+    named = (("genre:Comedy", "Comedies"), ("mood:tender", "Tender <titles>"))
+    chips = tuple(Category(tag=tag, title=title, score=0.5) for tag, title in named)
+    stand.put(topics.HOME, "bob", encode(structs.replace(home, categories=chips)))
+    with served(stand) as reader:
+        assert 'aria-label="Categories"' not in reader.get("/watch/ada").text
+        text = reader.get("/watch/bob").text
+        links = re.findall(
+            r'<li><a href="(.*?)">(.*?)</a></li>', text[text.index('aria-label="Categories"') :]
+        )
+        assert links == [
+            ("/watch/bob?q=Comedy", "Comedies"),
+            ("/watch/bob?q=tender", "Tender &lt;titles&gt;"),
+        ]
+        assert "1 for “Comedy”" in reader.get(links[0][0]).text
 
 
 def test_a_stranger_is_told_so(reader: TestClient) -> None:

@@ -1,0 +1,45 @@
+"""New titles that are worth an alert: the viewer's best of them, where hardly any title fits better."""
+
+import numpy as np
+
+from online_models.kernels.layout import F4, I4, jit
+from online_models.kernels.page_layout import Pages, PageSpec
+
+
+@jit
+def best_new(candidates: I4, row: F4, title: I4, score: F4) -> int:
+    """Write the candidates of the highest scores, best first, equal ones in order; return how many."""
+    n, most = 0, title.size
+    for k in range(candidates.size):
+        t = candidates[k]
+        if t >= row.size or row[t] == -np.inf:
+            continue
+        at = n
+        while at > 0 and score[at - 1] < row[t]:
+            at -= 1
+        if at < most:
+            for s in range(min(n, most - 1), at, -1):
+                title[s], score[s] = title[s - 1], score[s - 1]
+            title[at], score[at] = t, row[t]
+            n = min(n + 1, most)
+    return n
+
+
+@jit
+def find_alerts(spec: PageSpec, candidates: I4, row: F4, pages: Pages, q: int) -> int:
+    """Write what is worth an alert to the ``q``-th page; return how many.
+
+    ``row`` is -inf where a guard forbids a title and where the viewer knows it. Of the n titles left, at most
+    (1 - quantile) n score above one that is worth an alert.
+    """
+    n: int = best_new(candidates, row, pages.alert[q], pages.alert_score[q])
+    for k in range(n):
+        shown, better = 0, 0
+        for t in range(row.size):
+            shown += row[t] > -np.inf
+            better += row[t] > pages.alert_score[q, k]
+        if better > (1.0 - spec.alert_quantile) * shown:
+            pages.alert[q, k:] = -1
+            return k
+        pages.alert_above[q, k] = 1.0 - better / shown
+    return n
