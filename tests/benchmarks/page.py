@@ -1,22 +1,31 @@
 """A home page in a batch: built, encoded, and its bytes, beside the plain list out of the same scores."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cramjam
 import msgspec
 import numpy as np
+from msgspec import structs
 
+from online_models.audiences import Audiences, Local
+from online_models.cohorts import SHELVED, CohortTable
 from online_models.page.builder import build
 from online_models.page.config import PageConfig
+from online_models.page.crowds import Crowds
 from online_models.page.shelves import Shelves
 from online_models.recommender import Recommender
 from online_models.simulation import World
+from online_models.titles import title_key
+from schemas import Event, Stop
 from streams.pages import Cause, PageEncoder
 from tests.benchmarks.bench import Bench
 
 TITLES, VIEWERS, EVENTS = 10_000, 1_000, 100_000
+COUNTRIES = 20
+NEWS = 100
+"""Titles that are new: each page looks for an alert among them."""
 BATCH = 512
 """Pages in a batch."""
 ROUNDS = 7
@@ -32,12 +41,17 @@ def page(_: Bench | None = None) -> dict[str, Any]:
     model = Recommender(seed=1)
     world = World(seed=1, viewers=VIEWERS, titles=TITLES)
     events = world.take(EVENTS)
-    for title in world.titles:
-        model.describe(title)
+    last = max(event.event_time_ms for event in events)
+    for number, title in enumerate(world.titles):
+        new = number % (TITLES // NEWS) == 0
+        model.describe(structs.replace(title, release_ms=last - 3_600_000) if new else title)
     model.learn_many(events)
-    now, side = max(event.event_time_ms for event in events), model.viewers
+    now, side = last, model.viewers
     slots = np.arange(len(side.viewers), dtype=np.int32)[:BATCH]
-    shelves = {rows: Shelves(model.titles, model.catalogue, PageConfig(rows=rows)) for rows in (1, 12)}
+    crowds = _crowds(model, events)
+    shelves = {
+        rows: Shelves(model.titles, model.catalogue, PageConfig(rows=rows), crowds) for rows in (1, 12)
+    }
     about = {"topic": "viewing.events.v1", "partition": 0, "model_version": "1@0", "ttl_ms": 1}
     encoder = PageEncoder(model.titles, model.catalogue, **about)
     causes = [Cause(f"v-{slot:06d}", 17, 48_213, now) for slot in slots.tolist()]
@@ -52,10 +66,26 @@ def page(_: Bench | None = None) -> dict[str, Any]:
                 lambda made=made: encoder.encode(made, causes, [0] * slots.size), slots.size
             ),
             "rows": round(float(np.mean([len(home["rows"]) for home in homes])), 1),
+            "alerts": int((made.alert[:, :1] >= 0).sum()),
             "items": round(float(np.mean([sum(len(r["items"]) for r in h["rows"]) for h in homes])), 1),
             "bytes": round(float(np.mean([len(one) for one in written]))),
             "bytes_in_lz4": round(len(bytes(cramjam.lz4.compress_block(b"".join(written[:16])))) / 16),
         }
+    return out
+
+
+def _crowds(model: Recommender, events: Sequence[Event]) -> Crowds:
+    """Spread viewers over countries, and let these and cohorts watch what their viewers do."""
+    viewers, titles = model.viewers.viewers, model.titles
+    viewers.arrays.country[:] = np.arange(viewers.arrays.country.size) % COUNTRIES + 1
+    crowd, cohorts = Audiences(), CohortTable(model.config.factorization.factors, SHELVED)
+    for event in events:
+        if isinstance(event, Stop):
+            slot, at = viewers.slot(event.viewer_id), event.event_time_ms
+            crowd.watch(title_key(event.title_id), 1.0, at, country=int(viewers.arrays.country[slot]))
+            cohorts.learn(viewers.arrays.taste[slot], titles.row(event.title_id), 1.0, at)
+    out = Crowds(titles, Local(titles, [crowd]))
+    out.cohorts = cohorts
     return out
 
 
