@@ -146,6 +146,11 @@ class ViewerSide:
         Start of every draw.
     slots
         Viewers to allocate for at first.
+
+    Attributes
+    ----------
+    row_worth
+        [KINDS] what the prior of each kind of row is multiplied by; None: nothing is known.
     """
 
     def __init__(
@@ -156,6 +161,7 @@ class ViewerSide:
         self.viewers = ViewerTable(titles.config, titles, seed=seed, slots=slots)
         self.blending = Blending(titles, catalogue)
         self.stated = Stated(catalogue)
+        self.row_worth: F8 | None = None
         self._scores: F4 = np.empty(0, np.float32)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from schemas.base import ViewingEvent
 from schemas.fields import Count, Id, Index, Label, Labels, Maturity, Seconds, Text
+from schemas.vocabulary import RowKind
 
 __all__ = [
     "Browse",
@@ -52,6 +53,8 @@ class Impression(ViewingEvent, frozen=True, kw_only=True):
         The title that was shown.
     artwork
         Id of the artwork variant that was shown.
+    row_kind
+        Kind of the row, as the page says it: teaches which kinds are watched from.
     arm
         Experiment arm under which it was shown, as ``experiment_id/arm``; absent: the viewer's own.
     """
@@ -61,6 +64,7 @@ class Impression(ViewingEvent, frozen=True, kw_only=True):
     slot: Index
     title_id: Id
     artwork: Id | None = None
+    row_kind: RowKind | None = None
     arm: Label | None = None
 
 

@@ -67,7 +67,7 @@ class Intake:
     signed_in: list[SignedIn] = field(default_factory=list)
     """Anonymous viewers who signed in, in order."""
     noted: list[Noted] = field(default_factory=list)
-    """Pictures that were seen, and searches from which a title was opened."""
+    """Pictures and rows that were seen, and searches from which a title was opened."""
     brought: list[int] = field(default_factory=list)
     """Which verdicts viewers brought along from elsewhere: titles do not learn from them."""
     dead_letters: list[DeadLetter] = field(default_factory=list)
@@ -144,7 +144,7 @@ class Clerk:
                 out.told.append(Told(event, offset, at))
             case Identify() if event.known_as != viewer:
                 out.signed_in.append(SignedIn(event, offset, at))
-            case Impression() if len(out.verdicts) > first and event.artwork is not None:
+            case Impression() if len(out.verdicts) > first and (event.artwork or event.row_kind):
                 out.noted.append(Noted(first, event))
             case Search() if len(out.verdicts) > first:
                 out.noted.append(Noted(first, event))

@@ -208,8 +208,12 @@ OWED: PartitionRow[tuple[int, int]] = PartitionRow(
 ALERTED: PartitionRow[U8] = PartitionRow("alerted", numbers("<u8"), empty=np.zeros(0, np.uint64))
 """Viewers stage: what viewers were told of (:mod:`streams.alerts`), a member each: title keys and times, ms,
 by turns."""
+ROW_WORTH: PartitionRow[F8] = PartitionRow("row-worth", numbers("<f8"), empty=np.zeros(0))
+"""Viewers stage: titles seen in rows of each kind, and watched after it (:mod:`online_models.row_worth`)."""
 
-ALL: tuple[PartitionRow[Any], ...] = (SENT, LEARNED, FORMAT, ROLE, WATCH_TIME, BLEND, TAGS, OWED, ALERTED)
+ALL: tuple[PartitionRow[Any], ...] = (
+    SENT, LEARNED, FORMAT, ROLE, WATCH_TIME, BLEND, TAGS, OWED, ALERTED, ROW_WORTH,
+)  # fmt: skip
 """Every row of a partition's own that there is."""
 
 

@@ -1,5 +1,6 @@
 r"""Lessons from what viewers saw and searched for, on the viewers' side.
 
+What kinds of rows are watched from (:mod:`online_models.row_worth`) is kept for the partition as a whole.
 What a viewer saw of late is a row of its own beside the viewer's, under ``\x03`` and the viewer's id, so that
 who sees no pictures and searches for nothing pays nothing. What is learned travels to the titles stage behind
 the signals of the batch (:mod:`streams.taught`).
@@ -16,18 +17,21 @@ from online_models.catalogue import Catalogue
 from online_models.feedback import Action
 from online_models.kernels.history import recent
 from online_models.kernels.layout import Feedback, Signals
+from online_models.row_worth import RowWorth
 from online_models.search import normal
 from online_models.sightings import ArtLesson, QueryLesson, Sightings
 from online_models.viewers import ViewerTable
-from schemas import Impression, Search
+from schemas import Impression, RowKind, Search
 from streams.errors import StateVersionError
 from streams.intake import Noted
+from streams.partition_rows import ROW_WORTH
 from streams.stage import Row, StateView
 
 __all__ = ["PREFIX", "VERSION", "Lessons", "SightingBook", "read", "words_liked"]
 
 PREFIX: Final = b"\x03"
-VERSION: Final = 1
+VERSION: Final = 2
+"""Version 1 did not say in what rows titles were seen."""
 LIKED: Final = 20
 """Liked titles whose tags say what a viewer likes: as the long co-watch's seeds."""
 _ABSENT: Final = 100_000
@@ -37,6 +41,7 @@ _ABSENT: Final = 100_000
 class _Stored(msgspec.Struct, array_like=True, gc=False):
     seen: dict[str, tuple[str, int, int]]
     asked: dict[str, tuple[str, int]]
+    stood: dict[str, tuple[str, int]] = {}
 
 
 class Lessons(msgspec.Struct, array_like=True, gc=False):
@@ -58,14 +63,14 @@ def read(value: bytes) -> Sightings:
     StateVersionError
         A newer version wrote it.
     """
-    if value[0] != VERSION:
+    if value[0] > VERSION:
         what = "what viewers saw was written by a newer version"
         advice = "start the version of nearline that wrote it; nothing was changed"
         raise StateVersionError(
-            what, why=f"version {value[0]}, this program knows {VERSION}", next_step=advice
+            what, why=f"version {value[0]}, this program knows 1 to {VERSION}", next_step=advice
         )
     stored = _STORED.decode(value[1:])
-    return Sightings(stored.seen, stored.asked)
+    return Sightings(stored.seen, stored.asked, stored.stood)
 
 
 def words_liked(viewers: ViewerTable, catalogue: Catalogue, slot: int) -> frozenset[str]:
@@ -95,6 +100,7 @@ class SightingBook:
         self._store, self._viewers, self._catalogue, self._gallery = store, viewers, catalogue, gallery
         self._hot: dict[str, Sightings] = {}
         self._moved: dict[str, None] = {}
+        self.worth = RowWorth(ROW_WORTH.read(store))
 
     def learn(self, noted: Sequence[Noted], feedback: Feedback, signals: Signals) -> bytes:
         """Follow a batch in the order of its events; return the lessons as they travel, empty for none."""
@@ -110,9 +116,10 @@ class SightingBook:
             viewer = self._viewers.ids[slot]
             event = events.get(row)
             if isinstance(event, Impression):
-                if slot not in words and len(self._gallery):
+                if event.artwork and slot not in words and len(self._gallery):
                     words[slot] = words_liked(self._viewers, self._catalogue, slot)
                 self._see(viewer, event, when, words.get(slot, frozenset()), lessons)
+                self._stand(viewer, event, when)
             elif isinstance(event, Search):
                 self._ask(viewer, event, when)
             else:
@@ -122,7 +129,8 @@ class SightingBook:
     def take_rows(self) -> list[Row]:
         """Return the rows that changed; of who has nothing left to remember, the deletion."""
         moved, self._moved = self._moved, {}
-        return [self._row(viewer) for viewer in moved]
+        rows, counts = [self._row(viewer) for viewer in moved], self.worth.take_moved()
+        return rows if counts is None else [*rows, ROW_WORTH.row(counts)]
 
     def forget(self, viewer: str) -> Row:
         """Forget a viewer; return the row's deletion."""
@@ -140,6 +148,13 @@ class SightingBook:
             lessons.art.append(lesson)
             self._moved[viewer] = None
 
+    def _stand(self, viewer: str, event: Impression, at_ms: int) -> None:
+        if event.row_kind is None:
+            return
+        if self._hot[viewer].stand(event.title_id, event.row_kind, at_ms=at_ms):
+            self.worth.see(event.row_kind)
+            self._moved[viewer] = None
+
     def _ask(self, viewer: str, event: Search, at_ms: int) -> None:
         query = normal(event.query)
         if query and event.clicked_title_id is not None:
@@ -148,6 +163,10 @@ class SightingBook:
 
     def _like(self, viewer: str, title_id: str, at_ms: int, lessons: Lessons) -> None:
         sightings = self._hot[viewer]
+        kind = sightings.row_of(title_id, at_ms=at_ms)
+        if kind is not None:
+            self.worth.watch(RowKind(kind))
+            self._moved[viewer] = None
         if title_id not in sightings.seen and title_id not in sightings.asked:
             return
         for lesson in sightings.like(title_id, at_ms=at_ms):
@@ -171,4 +190,4 @@ class SightingBook:
         key, one = PREFIX + viewer.encode(), self._hot[viewer]
         if not one:
             return key, None
-        return key, bytes([VERSION]) + _ENCODER.encode(_Stored(one.seen, one.asked))
+        return key, bytes([VERSION]) + _ENCODER.encode(_Stored(one.seen, one.asked, one.stood))

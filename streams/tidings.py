@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.kernels.layout import Feedback, Signals
+from online_models.kernels.layout import F8, Feedback, Signals
 from online_models.viewer_side import ViewerSide, without
 from schemas import topics
 from streams import partition_rows
@@ -74,6 +74,11 @@ class Tidings:
             out.outputs[self._topic, shard] = list(messages)
         out.rows.extend(self._sightings.take_rows())
         self._lead.sent(self._partition, self._sent)
+
+    @property
+    def row_worth(self) -> F8:
+        """What each kind of row is worth beside its prior."""
+        return self._sightings.worth.factors()
 
     def forget(self, viewer_id: str) -> Row:
         """Forget what a viewer saw; return the row's deletion."""

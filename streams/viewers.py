@@ -290,4 +290,5 @@ class ViewersStep(BudgetedStep):
 
     def _refresh(self, moved: Sequence[Moved], now_ms: int, out: Outcome) -> None:
         """Make the moved viewers' pages."""
+        self._side.row_worth = self._tidings.row_worth
         self._stage.metrics.lists.inc(self._publisher.publish(moved, now_ms, self.floor, out))

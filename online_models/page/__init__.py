@@ -8,8 +8,8 @@ From scores to a page
    kinds. What everybody shares stands on `shelves`: titles by tag, what is trending, new, or watched by few.
    What the viewer's country and their cohort watch comes from their `crowds`.
 3. Rows are *placed* one by one, always the one of the highest value beside what is in sight already
-   (`kernels.page_order`). No title is in sight twice. Top picks keep the proportions of the viewer's
-   genres.
+   (`kernels.page_order`); a kind of row that is watched from counts more (`online_models.row_worth`). No
+   title is in sight twice. Top picks keep the proportions of the viewer's genres.
 4. The catalogue's genres and moods are put in the order of the viewer's taste (`kernels.page_categories`).
 5. Rows get their *words* (`words`, `phrases`): headings in the reader's language, reasons, and the arguments
    of both. Nothing is claimed that is not so: the seed of "because you watched" was watched past a quarter,

@@ -76,6 +76,8 @@ def build(side: ViewerSide, shelves: Shelves, slots: I4, now_ms: int, length: in
     config = shelves.config
     out = blank_pages(slots.size, config.rows, length, config.categories, config.alerts)
     spec = shelves.config.spec(length, now_ms, side.titles.seed)
+    if side.row_worth is not None:
+        spec = spec._replace(prior=spec.prior * side.row_worth)
     shelf, (pools, crowds) = shelves.shelf(), shelves.pools(side.viewers.arrays, slots, now_ms)
     told = shelves.told(side.viewers.arrays.stated[slots])
     for a, b, rows, shared in side.blocks(slots, now_ms):

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from online_models.artwork import DAY_MS, Gallery
+from online_models.page.kinds import KINDS
 from schemas import Artwork, Event, Identify, Impression, RowKind, Search, Tags, Title
 from streams import sightings, taught
 from streams.errors import StateVersionError
+from streams.partition_rows import ROW_WORTH
 from streams.settings import Settings
 from streams.titles import TitlesStep
 from tests.streams.steps import T0, Line, pages_of, watch
@@ -131,10 +133,36 @@ def test_what_was_seen_is_remembered_in_its_own_row() -> None:
     assert _cells(line, "t1")["love.jpg"][0][1] == pytest.approx(1.0)  # bob's
 
 
+def test_what_kinds_of_rows_are_watched_from() -> None:
+    """Once a day and title a trial, won within a day; kept over a restart, and said to the next page."""
+    line = _line()
+    line.feed(
+        _saw("ada", "t1", None, 2, row_kind=RowKind.HIDDEN_GEMS),
+        _saw("ada", "t1", None, 3, row_kind=RowKind.TOP_PICKS),
+        _saw("ada", "t2", None, 4, row_kind=RowKind.TOP_PICKS),
+        _saw("bob", "t1", None, 5, row_kind=RowKind.TOP_PICKS),
+        _saw("bob", "t2", None, 6),
+    )
+    line.feed(watch("ada", "t1", 7), watch("ada", "t2", DAY_MS + 10), watch("bob", "t2", 8))
+    counts = ROW_WORTH.read(line.store).reshape(-1, 2)
+    numbers = {kind.wire: number for number, kind in enumerate(KINDS)}
+    assert counts[numbers[RowKind.HIDDEN_GEMS]].tolist() == [1, 1]
+    assert counts[numbers[RowKind.TOP_PICKS]].tolist() == [2, 0]
+    assert counts.sum() == 4
+    line.restart()
+    line.feed(watch("bob", "t1", 9))
+    assert ROW_WORTH.read(line.store).reshape(-1, 2)[numbers[RowKind.TOP_PICKS]].tolist() == [2, 1]
+    factors = line.viewers._side.row_worth
+    assert factors is not None
+    assert factors[numbers[RowKind.HIDDEN_GEMS]] > 1
+
+
 def test_rows_of_version_1_are_read_and_newer_ones_refused() -> None:
     """Stored bytes, kept."""
     seen = sightings.read(bytes.fromhex("019281a27431 93a86c6f76652e6a7067 01 cd03e8 80".replace(" ", "")))
-    assert (seen.seen, seen.asked) == ({"t1": ("love.jpg", 1, 1000)}, {})
+    assert (seen.seen, seen.asked, seen.stood) == ({"t1": ("love.jpg", 1, 1000)}, {}, {})
+    later = sightings.read(bytes.fromhex("02 93 80 80 81 a27431 92 a76d795f6c697374 cd03e8".replace(" ", "")))
+    assert (later.seen, later.asked, later.stood) == ({}, {}, {"t1": ("my_list", 1000)})
     gallery = Gallery()
     cells = "92 cd03e8 81a86c6f76652e6a7067 93 92cb3ff0000000000000cb0000000000000000" + 2 * " 920000"
     taught.load_pictures(gallery, b"\x04t1", b"\x01" + bytes.fromhex(cells.replace(" ", "")))
@@ -142,7 +170,7 @@ def test_rows_of_version_1_are_read_and_newer_ones_refused() -> None:
     query = bytes.fromhex("01 93 81a27431cb4000000000000000 cd03e8 cd03e8".replace(" ", ""))
     assert taught.watched_after(query) == {"t1": 2.0}
     for read in (
-        lambda: sightings.read(b"\x02"),
+        lambda: sightings.read(b"\x03"),
         lambda: taught.load_pictures(gallery, b"\x04t1", b"\x02"),
         lambda: taught.watched_after(b"\x02"),
     ):
