@@ -9,8 +9,8 @@ is their log-softmax, :math:`\log \mathrm{softmax}(z)_j = z_j + const`:
     \mathrm{score}_j = \mathrm{blend}_j + \sum_g w_g z_{gj}
     \qquad z_{gj} = \mathrm{clip}\Big(\frac{s_{gj} - \bar s_g}{\mathrm{sd}(s_g)}, \pm 5\Big)
 
-The weights learn as those of the blend do (:mod:`online_models.kernels.blend`): a global one and a difference
-for each context, moved by a step of multinomial logit for every event that is tested.
+The weights learn as those of the blend do (:mod:`online_models.kernels.choice`): a global one and a
+difference for each context, moved by a step of multinomial logit for every event that is tested.
 
 River's rankers predict explicit ratings: of positives alone their global mean absorbs the target, and what is
 left is noise. So they are told 0 for three titles drawn at random beside every positive: HR@10 of BiasedMF on
@@ -33,7 +33,8 @@ from river.reco.base import Ranker
 
 from online_models.baselines.by_name import ranker_by_name
 from online_models.experts.expert import Expert
-from online_models.kernels.blend import CLIP, CONTEXTS, MOST, contexts_of
+from online_models.kernels.blend import CONTEXTS, contexts_of
+from online_models.kernels.choice import CLIP, MOST
 from online_models.kernels.hashing import mix
 from online_models.kernels.judgement import POSITIVE, REJECT
 from online_models.kernels.layout import F4, F8, I4
@@ -183,7 +184,7 @@ class _Trial:
 
     def __init__(self, guests: Guests, model: "Recommender", viewer: str, now_ms: int) -> None:
         slot = model.viewers.viewers.slot(viewer)
-        self._guests, self._rate = guests, model.config.blend.rate
+        self._guests, self._config = guests, model.config.blend
         if slot is None:
             return  # the kernel tests no stranger, and so nobody asks
         self._row = model.viewers.score(slot, now_ms)
@@ -197,10 +198,11 @@ class _Trial:
         """Rank a title under the blend and each guest; let the guests' weights learn from it."""
         others = np.flatnonzero(np.isfinite(self._others))
         scored = np.flatnonzero(np.isfinite(self._others + self._row))
-        if title in scored:
-            p = np.exp(self._row[scored] - self._row[scored].max())
-            expected = self._features[:, scored] @ (p / p.sum())
-            self._guests.step(self._context, self._features[:, title] - expected, self._rate)
+        among = scored[np.argsort(-self._row[scored], kind="stable")[: self._config.rivals]]
+        if title in among:
+            p = np.exp(self._row[among] - self._row[among].max())
+            expected = self._features[:, among] @ (p / p.sum())
+            self._guests.step(self._context, self._features[:, title] - expected, self._config.rate)
         return [_rank(scores, title, others) for scores in (self._row, *self._features)]
 
 

@@ -42,6 +42,7 @@ def kernel_params(config: ModelConfig, seed: int) -> Params:
         np.array(config.trending.half_lives_s, np.float64) * 1e3,
         b.floor,
         b.rate,
+        b.rivals,
         b.rejection,
         b.sitting_s * 1e3,
         config.publish_drift,

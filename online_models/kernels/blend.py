@@ -1,14 +1,8 @@
 """The learned blend: an online multinomial logit over what the experts say of a title.
 
 With the features ``f_e(j)`` of the candidates ``j`` (the factorization's score; log-shares of the others) and
-the weights ``w`` of the viewer's context, a list is ranked by ``sum_e w_e f_e(j)``. A title that was watched
-instead of the other candidates teaches the weights by the gradient of its log-likelihood,
-
-    w_e += rate * clip(f_e(watched) - sum_j softmax_j f_e(j))
-
-The weights of a context are a global vector plus the context's own difference; both take the step, so that a
-context seen rarely stays near the others. Expected values run over all candidates, which have been scored
-anyway: an event that is tested costs little more.
+the weights ``w`` of the viewer's context, a list is ranked by ``sum_e w_e f_e(j)``. How the weights learn
+stands in ``choice``: an event that is tested has had all its candidates scored, and costs little more.
 
 Source: log-linear opinion pools (Genest and Zidek, 1986), learned as in multinomial logit (McFadden, 1974).
 Equal weights reach HR@10 .166 where learned ones reach .195; Hedge .172.
@@ -25,10 +19,6 @@ DEPTHS = 6
 """Contexts by liked titles: 1, 2-3, 4-7, 8-15, 16-31, 32 and more (HR@10 +.001 against one for all)."""
 CONTEXTS = 2 * DEPTHS
 """... each at the start of a sitting and within it (+.0002 raw, +.0008 shuffled)."""
-CLIP = 5.0
-"""Bound of a feature's gradient: one surprise must not turn a weight over."""
-MOST = 4.0
-"""Bound of a weight, far beyond any learned one (-.3 to 1.2): whatever happens, scores stay finite."""
 STALE = 50
 """Part of the positives that may be new to ``Titles.prior``."""
 SEASON = 2
@@ -132,38 +122,3 @@ def blended(
             total += w[e] * score[1 + e, j]
         score[0, j] = total
     return n
-
-
-@jit
-def learn_weights(
-    titles: Titles,
-    params: Params,
-    weights: F8,
-    context: int,
-    target: int,
-    stamp: int,
-    work: Scratch,
-    score: F4,
-) -> None:
-    """Take the step towards the target, from what :func:`blended` left in ``score``."""
-    top, prior = score[0, target], titles.prior
-    for a in range(titles.size[1]):
-        j = titles.active[a]
-        if work.mark[j] != stamp:
-            top = max(top, score[0, j])
-    expected, total = np.zeros(EXPERTS), 0.0
-    for a in range(titles.size[1]):
-        j = titles.active[a]
-        if work.mark[j] != stamp:
-            p = np.exp(score[0, j] - top)
-            total += p
-            expected[TRENDING] += p * prior[j, 0]
-            expected[POPULARITY] += p * prior[j, 1]
-            for e in range(3):
-                expected[e] += p * score[1 + e, j]
-    for e in range(EXPERTS):
-        mine = score[1 + e, target] if e < TRENDING else prior[target, e - TRENDING]
-        step = params.blend_rate * min(max(mine - expected[e] / total, -CLIP), CLIP)
-        if weights[0, e] != 0.0 or weights[1 + context, e] != 0.0:  # an expert that is off stays off
-            weights[0, e] = min(max(weights[0, e] + step, -MOST), MOST)
-            weights[1 + context, e] = min(max(weights[1 + context, e] + step, -MOST), MOST)

@@ -227,6 +227,7 @@ class Params(NamedTuple):
     half_lives: F8
     floor: float
     blend_rate: float
+    rivals: int
     rejection: float
     sitting_ms: float
     publish_drift: float

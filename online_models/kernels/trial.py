@@ -15,8 +15,8 @@ from online_models.kernels.blend import (
     TRENDING,
     blended,
     context_of,
-    learn_weights,
 )
+from online_models.kernels.choice import learn_weights
 from online_models.kernels.factorization import represent, scratch, tick
 from online_models.kernels.history import mark_known
 from online_models.kernels.judgement import POSITIVE
