@@ -53,8 +53,9 @@ give it of a co-watch. The first term is one matrix product for a block of viewe
 all of them, the second touches a few thousand neighbours and no more. What resembles the viewer's rejections
 of late is subtracted in the same way.
 
-The weights learn (`kernels.blend`): every event that is tested before it is learned takes a step of
-multinomial logit. Each context (length of the history, start of a sitting or within) has its own difference
+The weights learn (`kernels.choice`): every event that is tested before it is learned takes a step of
+multinomial logit, among what else was seen of the list that the title was chosen out of, or else among the 30
+best-scored titles. Each context (length of the history, start of a sitting or within) has its own difference
 from weights that all share.
 
 An event, in order

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from online_models.kernels.hashing import mix
-from online_models.kernels.layout import F8
+from online_models.kernels.layout import F8, I4, U8
 
-__all__ = ["draw_key", "name_hash", "race"]
+__all__ = ["draw_key", "name_hash", "race", "sampled"]
 
 _MASK = (1 << 64) - 1
 
@@ -56,6 +56,18 @@ def name_hash(arm: str) -> int:
     for byte in arm.encode():
         state = ((state ^ byte) * 0x100000001B3) & _MASK
     return state
+
+
+def sampled(events: U8, share: float) -> I4:
+    """Return 1 for a share of events, picked by the hashes of their ids: the same ones at every replay.
+
+    Examples
+    --------
+    >>> sampled(np.array([1, 2**62, 2**63], np.uint64), 0.3).tolist()
+    [1, 1, 0]
+    """
+    out: I4 = (events < np.uint64(share * float(2**64 - 2**12))).astype(np.int32)
+    return out
 
 
 def _uniform(key: int, arm: str) -> float:

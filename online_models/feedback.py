@@ -24,7 +24,8 @@ onboarding         liked (.5)
 history            liked (1) or rejected (.5) by the viewer; titles have counted it already
 my list            a wish (.5) that moves the counters only; the list itself is kept for pages
 search, clicked    a bonus if it is watched
-impression         three without a play: faintly rejected (.05), on the viewer's list only
+impression         three without a play: faintly rejected (.05), on the viewer's list only. What is liked
+                   after it was chosen out of a list teaches the blend (``kernels.choice``)
 =================  =====================================================================================
 
 A judgement is one for each viewer and title. Its weight moves, the title's counters take the difference, and
@@ -88,7 +89,10 @@ _ENDS = {
 
 
 class Verdict(NamedTuple):
-    """One title, what to do, how strongly; of playbacks seconds watched, seconds in all, and the session."""
+    """One title, what to do, how strongly; of playbacks seconds watched, seconds in all, and the session.
+
+    Of an impression the strength is its propensity, and the session its list.
+    """
 
     title_id: str
     action: Action
@@ -157,7 +161,8 @@ class Judge:
         return (Verdict(event.title_id, Action.SKIPPED, self.config.quick_stop),)
 
     def _impression(self, event: ev.Impression) -> tuple[Verdict, ...]:
-        return (Verdict(event.title_id, Action.SIGHTED, 0.0),)
+        chance = 1.0 if event.propensity is None else event.propensity
+        return (Verdict(event.title_id, Action.SIGHTED, chance, session=event.list_id),)
 
     def _search(self, event: ev.Search) -> tuple[Verdict, ...]:
         clicked = event.clicked_title_id

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from online_models import snapshots
 from online_models.catalogue import Catalogue
 from online_models.config import EXPERTS, ModelConfig
+from online_models.draws import sampled
 from online_models.errors import NoSnapshotError
 from online_models.feedback import Judge
 from online_models.kernels.layout import F4, F8, I4, Signals
@@ -53,6 +54,8 @@ class Recommender:
         (:mod:`online_models.guest_experts`). A hundred times slower, and without snapshots.
     page
         What a page shall be.
+    tested
+        Share of events that are tested before they are learned: the blend's weights learn from them.
 
     Raises
     ------
@@ -69,8 +72,6 @@ class Recommender:
     >>> model.learn_many([likes(v, t, n) for n, (v, t) in enumerate(["aX", "aY", "bX", "bY", "cX"])])
     >>> [title for title, _ in model.top_n("c", n=1)]
     ['Y']
-    >>> model.top_n("a stranger", n=2) == model.top_n("another", n=2)
-    False
 
     With a ranker of River's as one more expert:
 
@@ -87,8 +88,10 @@ class Recommender:
         seed: int = 0,
         experts: Sequence["str | Ranker"] = (),
         page: PageConfig | None = None,
+        tested: float = 0.0,
     ) -> None:
         self.config = config or ModelConfig()
+        self.tested = tested
         self.page_config = page or PageConfig()
         self.titles = TitleTable(self.config, seed=seed)
         self.catalogue = Catalogue(self.titles)
@@ -127,7 +130,8 @@ class Recommender:
                 verdicts.append((event.viewer_id, verdict, event.event_time_ms))
                 ids.append(f"{event.event_id}\0{n}" if n else event.event_id)
         if verdicts:
-            self.prequential(columns(verdicts, hash_ids(ids)))
+            named = hash_ids(ids)
+            self.prequential(columns(verdicts, named), sampled(named, self.tested))
         take_all(self.viewers.viewers, batch)
 
     def prequential(self, batch: Columns, tested: Sequence[bool] | I4 | None = None) -> F8:
@@ -140,8 +144,7 @@ class Recommender:
             the viewer does not have (strictly better, plus half of those equal); -1 where not tested, inf for
             a title without a positive.
         """
-        n = len(batch.viewers)
-        wanted = np.zeros(n, np.int32) if tested is None else np.asarray(tested, np.int32)
+        wanted = np.asarray(np.zeros(len(batch.viewers)) if tested is None else tested, np.int32)
         if self._guests:
             return self._guests.prequential(self, batch, wanted)
         return self.learn_columns(batch, wanted)[0]
@@ -237,7 +240,7 @@ class Recommender:
         }
         arrays: dict[str, NDArray[Any]] = {name: snapshots.nested(part) for name, part in parts.items()}
         arrays["weights"] = self.viewers.blending.weights
-        return snapshots.pack("Recommender", {"newest": self._newest}, arrays)
+        return snapshots.pack("Recommender", {"newest": self._newest, "tested": self.tested}, arrays)
 
     @classmethod
     def from_snapshot(cls, data: bytes) -> "Recommender":
@@ -252,7 +255,7 @@ class Recommender:
         """
         found = snapshots.unpack("Recommender", data)
         titles = TitleTable.from_snapshot(found.part("titles"))
-        out = cls(titles.config, seed=titles.seed)
+        out = cls(titles.config, seed=titles.seed, tested=found.facts.get("tested", 0.0))
         out.titles = titles
         out.catalogue = Catalogue.from_snapshot(found.part("catalogue"), titles)
         viewers = ViewerTable.from_snapshot(found.part("viewers"), titles)

@@ -72,6 +72,17 @@ def _viewer_6(config: ModelConfig) -> Fields:
     return [*_viewer_5(config), ("fresh", "<i4")]
 
 
+def _viewer_7(config: ModelConfig) -> Fields:
+    return [
+        *_viewer_6(config),
+        ("shown_on", "<u2", (SHOWN,)),
+        ("shown_odds", "u1", (SHOWN,)),
+        ("chosen", "<u4"),
+        ("chosen_on", "<u2"),
+        ("chosen_odds", "u1"),
+    ]
+
+
 VIEWER_ROWS = (
     RowVersions("a viewer's row", _viewer_1, entry=8)
     .then(_viewer_2)
@@ -79,6 +90,7 @@ VIEWER_ROWS = (
     .then(_viewer_4)
     .then(_viewer_5)
     .then(_viewer_6)
+    .then(_viewer_7)
 )
 """A viewer's packed row: little-endian, these fields, then the keys of known titles, oldest first."""
 

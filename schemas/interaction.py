@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from schemas.base import ViewingEvent
-from schemas.fields import Count, Id, Index, Label, Labels, Maturity, Seconds, Text
+from schemas.fields import Count, Id, Index, Label, Labels, Maturity, Propensity, Seconds, Text
 from schemas.vocabulary import RowKind
 
 __all__ = [
@@ -57,6 +57,9 @@ class Impression(ViewingEvent, frozen=True, kw_only=True):
         Kind of the row, as the page says it: teaches which kinds are watched from.
     arm
         Experiment arm under which it was shown, as ``experiment_id/arm``; absent: the viewer's own.
+    propensity
+        Probability with which the title came to stand there: the item's, unless the item names an `artwork`
+        (then it is the picture's); absent: 1.
     """
 
     list_id: Id
@@ -66,6 +69,7 @@ class Impression(ViewingEvent, frozen=True, kw_only=True):
     artwork: Id | None = None
     row_kind: RowKind | None = None
     arm: Label | None = None
+    propensity: Propensity | None = None
 
 
 class Select(ViewingEvent, frozen=True, kw_only=True):

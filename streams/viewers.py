@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models import watch_time
+from online_models.draws import sampled
 from online_models.experiments.plan import Plan
 from online_models.feedback import Action, Judge
 from online_models.kernels.layout import Feedback, Signals
@@ -252,8 +253,7 @@ class ViewersStep(BudgetedStep):
         self._stage.metrics.learned.inc(feedback.viewer.size)
         if share == 0.0:
             return self._side.observe(feedback)[0]
-        tested = feedback.event < np.uint64(share * float(2**64 - 2**12))
-        signals, ranks = self._side.observe_tested(feedback, tested.astype(np.int32))
+        signals, ranks = self._side.observe_tested(feedback, sampled(feedback.event, share))
         self._stage.quality.add(ranks)
         return signals
 

@@ -17,9 +17,9 @@ class Blend(Expert):
         w_e \leftarrow w_e + \eta\, \Big(f_e(u, i) - \sum_j p_j f_e(u, j)\Big)
 
     with the score of `Factorization` and the log-shares of `CoWatch` (short and long), `Trending` and all
-    watches as :math:`f_e`, and :math:`p` the softmax of :math:`\hat y_u`; `online_models.kernels.blend` has
-    the rest. The weights learn from what is tested (`Recommender.prequential`); here they stay where they
-    start.
+    watches as :math:`f_e`, and :math:`p` the softmax of :math:`\hat y_u` over the best-scored titles;
+    `online_models.kernels.choice` has the rest. The weights learn from what is tested
+    (`Recommender.prequential`); here they stay where they start.
 
     Parameters
     ----------

@@ -5,17 +5,23 @@ the choice's log-likelihood,
 
     w_e += rate * clip(f_e(t) - sum_{j in R + t} p_j f_e(j))        p = softmax of the blend over R + t
 
-Rivals are the candidates that the blend scores best, and a title that is not among them moves nothing: lists
-show no others, and what tells the thousandth title from the two thousandth is not what tells the first from
-the tenth. A context has a global vector and its own difference; both take the step, so that a context seen
-rarely stays near the others.
+A title that the viewer chose out of a list that they saw (``impressions``) has what else was seen of the list
+for rivals, and the step is multiplied by 1 / propensity of its standing there, bounded: what is shown rarely
+would else be heard rarely.
+
+Where no list is known, rivals are the candidates that the blend scores best, and a title that is not among
+them moves nothing: lists show no others, and what tells the thousandth title from the two thousandth is not
+what tells the first from the tenth. A context has a global vector and its own difference; both take the step,
+so that a context seen rarely stays near the others.
 """
 
 import numpy as np
 
 from online_models.kernels.blend import EXPERTS, TRENDING
-from online_models.kernels.layout import F4, F8, I4, Params, Scratch, Titles, jit
+from online_models.kernels.impressions import chosen_beside
+from online_models.kernels.layout import F4, F8, I4, Params, Scratch, Titles, Viewers, jit
 from online_models.kernels.rank import sift
+from online_models.kernels.reward_layout import SHOWN
 
 CLIP = 5.0
 """Bound of a feature's gradient: one surprise must not turn a weight over."""
@@ -39,11 +45,12 @@ def best(titles: Titles, stamp: int, work: Scratch, score: F4, kept: F4, out: I4
 
 @jit
 def choose(
-    titles: Titles, params: Params, weights: F8, context: int, target: int, among: I4, score: F4
+    titles: Titles, params: Params, weights: F8, context: int, target: int, among: I4, odds: float, score: F4
 ) -> None:
     """Take the step for ``target`` chosen ``among`` titles, itself one of them; entries below 0 are none.
 
-    ``score`` is what ``blend.blended`` left.
+    ``odds`` times the step: 1 / propensity where the target was shown by chance. ``score`` is what
+    ``blend.blended`` left.
     """
     prior, top = titles.prior, score[0, target]
     for j in among:
@@ -58,7 +65,7 @@ def choose(
                 expected[e] += p * (score[1 + e, j] if e < TRENDING else prior[j, e - TRENDING])
     for e in range(EXPERTS):
         mine = score[1 + e, target] if e < TRENDING else prior[target, e - TRENDING]
-        step = params.blend_rate * min(max(mine - expected[e] / total, -CLIP), CLIP)
+        step = params.blend_rate * odds * min(max(mine - expected[e] / total, -CLIP), CLIP)
         if weights[0, e] != 0.0 or weights[1 + context, e] != 0.0:  # an expert that is off stays off
             weights[0, e] = min(max(weights[0, e] + step, -MOST), MOST)
             weights[1 + context, e] = min(max(weights[1 + context, e] + step, -MOST), MOST)
@@ -67,17 +74,24 @@ def choose(
 @jit
 def learn_weights(
     titles: Titles,
+    viewers: Viewers,
     params: Params,
     weights: F8,
     context: int,
+    v: int,
     target: int,
     stamp: int,
     work: Scratch,
     score: F4,
 ) -> None:
-    """Learn that a title was watched, if it is among the candidates that the blend scores best."""
+    """Learn that a viewer liked a title: chosen out of a list, or else out of what the blend scores best."""
+    seen = np.empty(SHOWN + 1, np.int32)
+    odds = chosen_beside(titles, viewers, v, target, stamp, work, seen)
+    if odds > 0:
+        choose(titles, params, weights, context, target, seen, odds, score)
+        return
     kept, rivals = np.empty(params.rivals, np.float32), np.empty(params.rivals, np.int32)
     best(titles, stamp, work, score[0], kept, rivals)
     for j in rivals:
         if j == target:
-            choose(titles, params, weights, context, target, rivals, score)
+            choose(titles, params, weights, context, target, rivals, 1.0, score)

@@ -16,9 +16,10 @@ playback of it is a rewatch.
 import numpy as np
 
 from online_models.kernels.history import standing
+from online_models.kernels.impressions import put_away, sight
 from online_models.kernels.layout import Feedback, Params, Signals, Titles, Viewers, inlined
 from online_models.kernels.rejections import reject
-from online_models.kernels.reward_layout import JUDGEMENTS, SHOWN, Judgement
+from online_models.kernels.reward_layout import JUDGEMENTS, Judgement
 from online_models.kernels.watch_time import bin_of, bucket_of, observe_share, quantile, withdraw_share
 
 NOTHING, POSITIVE, REJECT, TOUCH, KNOWN, NOTED = range(6)  # as in online_models.feedback.Action
@@ -195,29 +196,6 @@ def weigh(viewers: Viewers, params: Params, feedback: Feedback, i: int, fact: in
 
 
 @inlined
-def sight(viewers: Viewers, params: Params, v: int, name: int, t: int, at: int) -> None:
-    """Count an impression; enough of them without a play are a faint rejection.
-
-    A title that finds no place takes that of the least often shown.
-    """
-    place = 0
-    for s in range(SHOWN):
-        if viewers.shown[v, s] == name:
-            place = s
-            break
-        if viewers.shown_n[v, s] < viewers.shown_n[v, place]:
-            place = s
-    if viewers.shown[v, place] != name:
-        viewers.shown[v, place] = name
-        viewers.shown_n[v, place] = 0
-    viewers.shown_n[v, place] += 1
-    if viewers.shown_n[v, place] >= params.reward.ignored_after:
-        viewers.shown[v, place] = viewers.shown_n[v, place] = 0
-        if standing(viewers, v, t) == 0:
-            reject(viewers, params, v, t, params.reward.ignored, at)
-
-
-@inlined
 def judge(
     titles: Titles, viewers: Viewers, params: Params, feedback: Feedback, i: int, signals: Signals, o: int
 ) -> int:
@@ -228,15 +206,13 @@ def judge(
     name = np.uint32(titles.key[t] >> np.uint64(32))
     if fact == SIGHTED:
         if place_of(viewers, v, t) < 0:
-            sight(viewers, params, v, name, t, at)
+            sight(viewers, params, feedback, i, name)
         return NOTED
     if fact in (NOTHING, KNOWN):
         return fact
     if fact == UNLISTED:
         return NOTED
-    for s in range(SHOWN):
-        if viewers.shown[v, s] == name:
-            viewers.shown[v, s] = viewers.shown_n[v, s] = 0
+    put_away(viewers, v, name, fact in (START, POSITIVE) or LEFT <= fact <= RESUMED)
     place = open_place(viewers, v, t)
     e = viewers.judgement[v, place]
     if fact == RESUMED and e.flags & STARTED == 0:

@@ -135,6 +135,16 @@ class Viewers(NamedTuple):
     """[V, SHOWN] upper halves of the keys of titles that were shown and not played, 0 where empty."""
     shown_n: U1
     """[V, SHOWN] how often."""
+    shown_on: NDArray[np.uint16]
+    """[V, SHOWN] the list that they were last seen on: 16 bits of the hash of its id."""
+    shown_odds: U1
+    """[V, SHOWN] tenths of 1 / propensity with which they came to stand there (``impressions``)."""
+    chosen: NDArray[np.uint32]
+    """[V] the title that was chosen out of a list last, as in ``shown``, 0 for none."""
+    chosen_on: NDArray[np.uint16]
+    """[V] out of which, as in ``shown_on``, 0 where that is not known."""
+    chosen_odds: U1
+    """[V] as in ``shown_odds``."""
     wished: I4
     """[V, WISHES] the viewer's own list, newest first, -1 where there are no more."""
     loved: I4

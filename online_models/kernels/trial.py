@@ -128,7 +128,7 @@ def place(
     context = context_of(viewers, params, v, now)
     n = blended(titles, params, at.weights, context, stamp, work, at.score)
     if params.blend_rate > 0:
-        learn_weights(titles, params, at.weights, context, t, stamp, work, at.score)
+        learn_weights(titles, viewers, params, at.weights, context, v, t, stamp, work, at.score)
     if params.rejection > 0:
         subtract_rejected(titles, viewers, params, v, now, n, at.sparse, at.score[0])
     ranks[0] = rank_of(titles, at.score[0], t, stamp, work)

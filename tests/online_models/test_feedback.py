@@ -42,7 +42,8 @@ SEEN = {"list_id": "l", "row": 0, "slot": 3}
         (Play(**ON), (Action.START, 0.1)),
         (Play(**ON, autoplay=True), (Action.FOLLOW, 0.0)),
         (MyList(**ON, action=ListAction.ADD), (Action.TOUCH, 0.5)),
-        (Impression(**ON, **SEEN), (Action.SIGHTED, 0.0)),
+        (Impression(**ON, **SEEN), (Action.SIGHTED, 1.0)),
+        (Impression(**ON, **SEEN, propensity=0.25), (Action.SIGHTED, 0.25)),
         (Search(**ABOUT, query="q", result_count=1, clicked_title_id="t"), (Action.SOUGHT, 0.0)),
     ],
 )

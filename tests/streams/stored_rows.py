@@ -98,6 +98,9 @@ def read_viewers(rows: dict[str, bytes]) -> dict[str, Any]:
                 if row >= 0
             },
             "shown": a.shown_n[slot].tolist(),
+            "shown_on": a.shown_on[slot].tolist(),
+            "shown_odds": a.shown_odds[slot].tolist(),
+            "chosen": [int(a.chosen[slot]), int(a.chosen_on[slot]), int(a.chosen_odds[slot])],
             "language": int(a.language[slot]),
             "wished": [titles.ids[row] for row in a.wished[slot] if row >= 0],
             "loved": {
@@ -201,7 +204,9 @@ def _line() -> tuple[Line, Outcome]:
             languages=("hi",),
         ),
         Play(event_id="s", viewer_id="bob", event_time_ms=T0 + 10, title_id="é", session_id="b"),
-        Impression(event_id="i", viewer_id="bob", event_time_ms=T0 + 11, title_id="t1", **SEEN),
+        Impression(event_id="i", viewer_id="bob", event_time_ms=T0 + 11, title_id="t1", propensity=0.5, **SEEN),
+        Impression(event_id="j", viewer_id="bob", event_time_ms=T0 + 11, title_id="t2", **SEEN),
+        Play(event_id="c", viewer_id="bob", event_time_ms=T0 + 13, title_id="t1", session_id="b"),
         MyList(event_id="m", viewer_id="ada", event_time_ms=T0 + 12, title_id="t2", action=ListAction.ADD),
     ]  # fmt: skip
     outcome = line.feed(*events)
