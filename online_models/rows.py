@@ -6,6 +6,7 @@ A version that was ever written stays as it is; :mod:`online_models.row_versions
 from online_models.config import ModelConfig
 from online_models.kernels.layout import RING, STATED
 from online_models.kernels.reward_layout import (
+    CHOICE,
     JUDGEMENT,
     JUDGEMENTS,
     LOVED_TITLES,
@@ -77,9 +78,7 @@ def _viewer_7(config: ModelConfig) -> Fields:
         *_viewer_6(config),
         ("shown_on", "<u2", (SHOWN,)),
         ("shown_odds", "u1", (SHOWN,)),
-        ("chosen", "<u4"),
-        ("chosen_on", "<u2"),
-        ("chosen_odds", "u1"),
+        ("chosen", CHOICE),
     ]
 
 

@@ -7,6 +7,7 @@ from online_models.kernels.layout import CHUNK, RING, STATED, Viewers
 from online_models.kernels.reward_layout import (
     BINS,
     BUCKETS,
+    CHOICE,
     JUDGEMENT,
     JUDGEMENTS,
     LOVED_TITLES,
@@ -21,7 +22,7 @@ NO_LIMIT = 255
 NUMBERS = (
     "limit", "country", "stated", "positives", "last_at", "seq", "ring_n", "acc", "ring", "taste",
     "rejected_at", "rejected_weight", "judgement", "shown", "shown_n", "loved_at", "loved_weight", "language",
-    "fresh", "shown_on", "shown_odds", "chosen", "chosen_on", "chosen_odds",
+    "fresh", "shown_on", "shown_odds", "chosen",
 )  # fmt: skip
 """Arrays that are packed as they are."""
 TITLES = ("rejected", "judged", "wished", "loved")
@@ -57,9 +58,7 @@ def blank(config: ModelConfig, capacity: int, chunks: int) -> Viewers:
         shown_n=np.zeros((capacity, SHOWN), np.uint8),
         shown_on=np.zeros((capacity, SHOWN), np.uint16),
         shown_odds=np.zeros((capacity, SHOWN), np.uint8),
-        chosen=np.zeros(capacity, np.uint32),
-        chosen_on=np.zeros(capacity, np.uint16),
-        chosen_odds=np.zeros(capacity, np.uint8),
+        chosen=np.zeros(capacity, CHOICE),
         wished=np.full((capacity, WISHES), -1, np.int32),
         loved=np.full((capacity, LOVED_TITLES), -1, np.int32),
         loved_at=np.zeros((capacity, LOVED_TITLES), np.uint32),

@@ -34,7 +34,7 @@ def name_of(key: Hashable) -> str:
 
 def alone(**weight: float) -> BlendConfig:
     """Return a blend in which one expert speaks, and nothing is learned or subtracted."""
-    silent = dict.fromkeys((*EXPERTS, "rejection", "rate"), 0.0)
+    silent: dict[str, Any] = dict.fromkeys((*EXPERTS, "rejection", "rate"), 0.0)
     return BlendConfig(**{**silent, **weight})
 
 

@@ -60,9 +60,10 @@ def put_away(viewers: Viewers, v: int, name: int, chosen: bool) -> None:
     for s in range(SHOWN):
         if viewers.shown[v, s] == name:
             if chosen:
-                viewers.chosen[v] = name
-                viewers.chosen_on[v] = viewers.shown_on[v, s]
-                viewers.chosen_odds[v] = viewers.shown_odds[v, s]
+                choice = viewers.chosen[v]
+                choice.title = name
+                choice.on = viewers.shown_on[v, s]
+                choice.odds = viewers.shown_odds[v, s]
             viewers.shown[v, s] = viewers.shown_n[v, s] = 0
 
 
@@ -76,8 +77,8 @@ def chosen_beside(
     candidate (an active title without the stamp).
     """
     out[:] = -1
-    page, n = viewers.chosen_on[v], 0
-    if page == 0 or viewers.chosen[v] != np.uint32(titles.key[target] >> np.uint64(32)):
+    choice, n = viewers.chosen[v], 0
+    if choice.on == 0 or choice.title != np.uint32(titles.key[target] >> np.uint64(32)):
         return 0.0
     for a in range(titles.size[1]):
         j = titles.active[a]
@@ -85,9 +86,9 @@ def chosen_beside(
             continue
         name = np.uint32(titles.key[j] >> np.uint64(32))
         for s in range(SHOWN):
-            if viewers.shown[v, s] == name and viewers.shown_on[v, s] == page:
+            if viewers.shown[v, s] == name and viewers.shown_on[v, s] == choice.on:
                 out[n] = j
                 n += 1
                 break
     out[n] = target
-    return viewers.chosen_odds[v] / UNIT if n > 0 else 0.0
+    return choice.odds / UNIT if n > 0 else 0.0

@@ -139,12 +139,8 @@ class Viewers(NamedTuple):
     """[V, SHOWN] the list that they were last seen on: 16 bits of the hash of its id."""
     shown_odds: U1
     """[V, SHOWN] tenths of 1 / propensity with which they came to stand there (``impressions``)."""
-    chosen: NDArray[np.uint32]
-    """[V] the title that was chosen out of a list last, as in ``shown``, 0 for none."""
-    chosen_on: NDArray[np.uint16]
-    """[V] out of which, as in ``shown_on``, 0 where that is not known."""
-    chosen_odds: U1
-    """[V] as in ``shown_odds``."""
+    chosen: NDArray[Any]
+    """[V] what was chosen out of a list last (``CHOICE``)."""
     wished: I4
     """[V, WISHES] the viewer's own list, newest first, -1 where there are no more."""
     loved: I4

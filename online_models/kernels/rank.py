@@ -24,6 +24,7 @@ from online_models.kernels.layout import (
     Viewers,
     jit,
 )
+from online_models.kernels.logarithm import log_all
 
 TASTE, CO_WATCH, TREND = 0, 1, 2
 """What put a title on a list."""
@@ -109,12 +110,17 @@ def add_cowatch(
     by_near = np.float32(n / (params.floor * near)) if near > 0 else zero
     by_far = np.float32(n / (params.floor * far)) if far > 0 else zero
     short, long = np.float32(w[COWATCH]), np.float32(w[COWATCH_LONG])
+    near_log, far_log = np.empty(m, np.float32), np.empty(m, np.float32)
     for k in range(m):
         j = touched[k]
-        near, far = by_near * backoff[j] * score[0, j], by_far * backoff[j] * score[1, j]
-        row[j] += short * np.log(one + near) + long * np.log(one + far)
+        near_log[k] = one + by_near * backoff[j] * score[0, j]
+        far_log[k] = one + by_far * backoff[j] * score[1, j]
         score[0, j] = zero
         score[1, j] = zero
+    log_all(near_log, m)
+    log_all(far_log, m)
+    for k in range(m):
+        row[touched[k]] += short * near_log[k] + long * far_log[k]
 
 
 @jit

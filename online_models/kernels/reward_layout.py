@@ -37,6 +37,10 @@ JUDGEMENT = np.dtype(
 plays it; seconds watched in former playbacks and in the newest; weight of what was done and of what was said;
 flags; where the watch time stands in the histograms (bin from 1, 0 for nowhere). ``kernels.judgement``."""
 
+CHOICE = np.dtype([("title", "<u4"), ("on", "<u2"), ("odds", "u1"), ("spare", "u1")])
+"""What a viewer chose out of a list last: the title, the list and 1 / propensity, as in ``Viewers.shown``,
+``shown_on`` and ``shown_odds``; a list of 0 is none. ``kernels.impressions``."""
+
 
 class Judgement(Protocol):
     """One row of ``JUDGEMENT``, as the type checker sees it; kernels write through it."""

@@ -37,7 +37,7 @@ PARTITIONS = 4
 VIEWER_FACTS = (
     "limit", "country", "known", "positives", "last_at", "ring_n", "ring",
     "rejected", "rejected_at", "rejected_weight", "judged", "judgement", "shown", "shown_n", "shown_on",
-    "shown_odds", "chosen", "chosen_on", "chosen_odds",
+    "shown_odds", "chosen",
 )  # fmt: skip
 TITLE_FACTS = ("watches", "trend", "trend_at", "counts", "nbr", "nbr_w")
 

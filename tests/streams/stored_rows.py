@@ -35,6 +35,7 @@ CONFIG = ModelConfig(
 TITLES = ["t0", "t1", "t2", "é"]
 VIEWERS = ["ada", "bob", "é"]
 SEEN: dict[str, Any] = {"list_id": "l", "row": 0, "slot": 0}
+HALF = {"propensity": 0.5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def read_viewers(rows: dict[str, bytes]) -> dict[str, Any]:
             "shown": a.shown_n[slot].tolist(),
             "shown_on": a.shown_on[slot].tolist(),
             "shown_odds": a.shown_odds[slot].tolist(),
-            "chosen": [int(a.chosen[slot]), int(a.chosen_on[slot]), int(a.chosen_odds[slot])],
+            "chosen": [int(n) for n in a.chosen[slot]],
             "language": int(a.language[slot]),
             "wished": [titles.ids[row] for row in a.wished[slot] if row >= 0],
             "loved": {
@@ -204,7 +205,7 @@ def _line() -> tuple[Line, Outcome]:
             languages=("hi",),
         ),
         Play(event_id="s", viewer_id="bob", event_time_ms=T0 + 10, title_id="é", session_id="b"),
-        Impression(event_id="i", viewer_id="bob", event_time_ms=T0 + 11, title_id="t1", propensity=0.5, **SEEN),
+        Impression(event_id="i", viewer_id="bob", event_time_ms=T0 + 11, title_id="t1", **SEEN | HALF),
         Impression(event_id="j", viewer_id="bob", event_time_ms=T0 + 11, title_id="t2", **SEEN),
         Play(event_id="c", viewer_id="bob", event_time_ms=T0 + 13, title_id="t1", session_id="b"),
         MyList(event_id="m", viewer_id="ada", event_time_ms=T0 + 12, title_id="t2", action=ListAction.ADD),
