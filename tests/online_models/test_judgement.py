@@ -427,8 +427,11 @@ def test_counters_are_the_sum_of_judgements(events: list[Event]) -> None:
 @settings(deadline=None, max_examples=60)
 @given(streams())
 def test_bounds(events: list[Event]) -> None:
-    """Counters are finite, not below nothing; histories hold a title once; the rejected are no pairs."""
-    model = Recommender(TINY)
+    """Counters are finite, not below nothing; histories hold a title once; the rejected are no pairs.
+
+    Of titles that are only known (a rejection that was forgiven) pairs are told to count nothing.
+    """
+    model = Recommender(replace(TINY, reward=RewardConfig(neutral=0.0)))
     model.learn_many(events)
     titles, viewers = model.titles.arrays, model.viewers.viewers
     size = len(model.titles)
