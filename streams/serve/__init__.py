@@ -19,7 +19,7 @@ together; `streams.serve.settings` is its group of settings.
 For people there is a page (`streams.serve.pages`): a viewer's rows (`streams.serve.views`) in words
 (`streams.serve.words`) with drawn pictures (`streams.serve.artwork`, `streams.serve.scenes`), rendered by
 templates (`streams.serve.html`) and refreshed by htmx, of which a copy lies in ``static/vendor``. Its buttons
-are events (`streams.serve.acts`).
+are events (`streams.serve.acts`), and so is what its viewer saw of it (`streams.serve.impressions`).
 
 The console (`streams.serve.console`) looks up one viewer, one title, dead letters (`streams.serve.letters`),
 experiments (`streams.serve.experiments`), topics and the model card (`streams.serve.gauges`).

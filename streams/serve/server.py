@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from streams.errors import SettingsError
 from streams.metrics import Metrics
 from streams.overview import Observer
-from streams.serve import api, console, experiments, pages, probes, problems
+from streams.serve import api, console, experiments, impressions, pages, probes, problems
 from streams.serve.description import describe
 from streams.serve.gate import Gate
 from streams.serve.html import STATIC
@@ -67,6 +67,7 @@ def build_app(mirror: Mirror, poster: Poster, metrics: Metrics) -> FastAPI:
     app.include_router(api.router)
     app.include_router(console.router)
     app.include_router(experiments.router)
+    app.include_router(impressions.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     problems.install(app)

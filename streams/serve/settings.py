@@ -30,6 +30,9 @@ class ServeSettings(BaseModel):
     origins: tuple[str, ...] = ()
     """Origins whose pages may read the interface (CORS), as JSON: ["https://tv.example"]. Default: none."""
 
+    impressions: bool = True
+    """Whether the page tells what its viewer saw. Default: yes; no where staff looks at viewers' pages."""
+
     workers: tuple[str, ...] = ("http://127.0.0.1:8000/metrics",)
     """Workers' /metrics, for the console. Default: one worker on this machine."""
 

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from selenium import webdriver
 from selenium.webdriver import ActionChains, Keys
@@ -14,7 +15,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from schemas import topics
 from schemas.codec import decode_event, encode
-from schemas.events import Play
+from schemas.events import Impression, Play
+from schemas.lists import Home, RowKind
 from tests.streams.serve.stand import Stand, page
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
@@ -62,8 +64,8 @@ def test_the_page_follows_its_viewer(listening: tuple[str, Stand], browser: webd
     ActionChains(browser).move_to_element(card).perform()
     card.find_element(By.CSS_SELECTOR, "button[value=play]").click()
     _until(browser, lambda b: b.find_element(By.ID, "toasts").text == "Playing Paper Tide")
-    (event,) = (decode_event(message.value()) for message in stand.events())
-    assert isinstance(event, Play)
+    told = [decode_event(message.value()) for message in stand.events()]
+    (event,) = (one for one in told if isinstance(one, Play))
     assert (event.title_id, event.list_id, event.row, event.slot) == ("tide", "0-1-1", 0, 1)
 
     stand.put(topics.HOME, "ada", encode(page("ada", 2, "coast", "tide")))
@@ -77,6 +79,58 @@ def test_the_page_follows_its_viewer(listening: tuple[str, Stand], browser: webd
     assert browser.execute_script(NAMES) == ["Salt Coast", "Paper Tide"]
     browser.find_element(By.ID, "live-button").click()
     _until(browser, lambda b: b.execute_script(NAMES) == ["Copper Engine"])
+
+
+IN_VIEW = """return [...document.querySelectorAll('#rows .card')].filter(card => {
+    const at = card.getBoundingClientRect();
+    return Math.min(at.bottom, innerHeight) - Math.max(at.top, 0) >= at.height / 2;
+}).map(card => card.dataset.row)"""
+WATCH_SHIFTS = """window.shifted = 0;
+    new PerformanceObserver(list => list.getEntries().forEach(one => { window.shifted += one.value; }))
+        .observe({type: "layout-shift"})"""
+
+
+def _tall(seq: int, first: str) -> Home:
+    """Return a page of six rows."""
+    rows = page("ada", seq, first, "tide").rows * 6
+    picked = (msgspec.structs.replace(rows[0].items[0], artwork="art-1", arm="art/best"), rows[0].items[1])
+    rows = (msgspec.structs.replace(rows[0], items=picked), *rows[1:])
+    return msgspec.structs.replace(page("ada", seq, first), rows=rows)
+
+
+def _seen(stand: Stand, list_id: str) -> dict[tuple[int, int], Impression]:
+    """Return the impressions of a list by place."""
+    told = [decode_event(message.value()) for message in stand.events()]
+    seen = [one for one in told if isinstance(one, Impression) and one.list_id == list_id]
+    return {(one.row, one.slot): one for one in seen}
+
+
+def test_the_page_tells_what_was_seen(listening: tuple[str, Stand], browser: webdriver.Chrome) -> None:
+    """What was in view, with its place, picture and arm; no more, and each once; a new list is seen anew."""
+    address, stand = listening
+    stand.put(topics.HOME, "ada", encode(_tall(2, "coast")))
+    browser.get(f"{address}/watch/ada")
+    rows = {int(row) for row in browser.execute_script(IN_VIEW)}
+    assert 0 < len(rows) < 6
+    _until(browser, lambda _: {row for row, _ in _seen(stand, "0-2-2")} >= rows | {0})
+    first = _seen(stand, "0-2-2")
+    assert {row for row, _ in first} == rows | {0}
+    assert (first[0, 0].title_id, first[0, 0].artwork, first[0, 0].arm) == ("coast", "art-1", "art/best")
+    assert (first[0, 1].title_id, first[0, 1].artwork, first[0, 1].arm) == ("tide", None, None)
+    assert {one.row_kind for one in first.values()} == {RowKind.TOP_PICKS}
+
+    browser.refresh()
+    browser.execute_script("document.querySelector('#rows .row:last-child').scrollIntoView()")
+    _until(browser, lambda _: 5 in {row for row, _ in _seen(stand, "0-2-2")})
+    told = [decode_event(message.value()) for message in stand.events()]
+    assert len({one.event_id for one in told}) == len(_seen(stand, "0-2-2"))
+
+    browser.execute_script("scrollTo(0, 0)")
+    browser.execute_script(WATCH_SHIFTS)
+    stand.put(topics.HOME, "ada", encode(_tall(3, "engine")))
+    _until(browser, lambda b: b.find_element(By.CSS_SELECTOR, ".hero h1").text == "Copper Engine")
+    _until(browser, lambda _: (0, 0) in _seen(stand, "0-3-3"))
+    assert browser.execute_script("return window.shifted") == 0
 
 
 def test_it_works_without_a_mouse(address: str, browser: webdriver.Chrome) -> None:
