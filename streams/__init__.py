@@ -97,7 +97,11 @@ experimenter does), `streams.treating` (whose list is made how), `streams.experi
 `streams.experiment_simulation`, `streams.experiment_pipeline`, `streams.what_if` (on paper, in the simulator,
 on a log); and in a worker of their own (`streams.results_worker`) two more stages, `streams.results` (what
 viewers did in which arm) and `streams.decisions` (all partitions together: results, winners), with their rows
-(`streams.result_rows`).
+(`streams.result_rows`). Insights for content teams: a worker of their own, too (`streams.insights_worker`;
+what both have in common: `streams.beside`, `streams.counting`), with `streams.visits` (what is new about a
+title), `streams.insights` (how titles are watched, what is wanted), the catalogue for both (`streams.shelf`),
+their rows (`streams.visit_rows`, `streams.insight_rows`), tables of it (`streams.insight_tables`), a world
+to try it on (`streams.insight_simulation`).
 
 Commands: `streams.cli`, and what stands behind them: `streams.brokers` (an embedded cluster, a local Kafka,
 the topics), `streams.ratings`, `streams.producing`, `streams.pacing`, `streams.simulating`,

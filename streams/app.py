@@ -10,6 +10,7 @@ import contextlib
 import gc
 import signal
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from threading import BoundedSemaphore
 from typing import Protocol
 
@@ -33,7 +34,7 @@ from streams.tracing import no_trace, otlp_provider, tracing
 from streams.transactions import PRODUCER
 from streams.watchdog import Watchdog
 
-__all__ = ["App", "Companion", "build_app", "run_worker"]
+__all__ = ["App", "Companion", "Worker", "build_app", "run_worker"]
 
 _LOG = structlog.get_logger(__name__)
 
@@ -67,6 +68,22 @@ class Companion(Part, Protocol):
 
     def waiting(self) -> Sequence[str]:
         """Say what it has to wait for before the worker is ready, a line each; asked from any thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker that was put together and not yet started."""
+
+    app: App
+    companions: tuple[Companion, ...]
+    metrics: Metrics
+    prepare: Callable[[], None] = lambda: None
+    """Called before it starts: loads what takes long."""
+
+    def run(self) -> int:
+        """Run until a signal or a crash; return the exit code."""
+        self.prepare()
+        return run_worker(self.app, self.companions)
 
 
 def build_app(

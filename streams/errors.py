@@ -17,6 +17,7 @@
     │   ├── StateVersionError       yours: a newer version wrote the rows; start that version
     │   └── StateDamagedError       the disk's: the database is wiped and rebuilt from its changelog
     ├── ExperimentError             yours: an experiment is not in the state that was asked for
+    ├── InsightError                yours: nothing may be told of what was asked for
     ├── VersionError                yours: a version of the model is not in the state that was asked for
     ├── ModelChangedError           yours: another model configuration than what was learned (exit 2)
     ├── SourceRecreatedError        yours: a topic was deleted and created again beneath its state
@@ -131,6 +132,10 @@ class VersionError(StreamError):
 
 class ExperimentError(StreamError):
     """What was asked of an experiment is not possible as things stand: nothing was changed."""
+
+
+class InsightError(StreamError):
+    """Nothing may be told of what was asked for: fewer than 20 viewers, or no insights worker runs."""
 
 
 class ModelChangedError(StreamError):

@@ -27,6 +27,7 @@ __all__ = [
     "tally_of",
     "unpack_part",
     "unpack_tally",
+    "unpacked",
 ]
 
 PARTS: Final = RowVersions("a viewer's part in experiments")
@@ -118,7 +119,7 @@ def unpack_part(value: bytes) -> Part:
     StateError
         It cannot be read.
     """
-    row = _read(_PART, PARTS, value)
+    row = unpacked(_PART, PARTS, value)
     return Part(
         row.since_ms,
         row.past_s,
@@ -154,7 +155,7 @@ def pack_tally(name: str, partition: int, tally: Tally) -> bytes:
 
 def unpack_tally(value: bytes) -> TallyRecord:
     """Read a tally of any version; raises as :func:`unpack_part`."""
-    return _read(_RECORD, TALLIES, value)
+    return unpacked(_RECORD, TALLIES, value)
 
 
 def tally_of(record: TallyRecord) -> Tally:
@@ -166,9 +167,10 @@ def tally_of(record: TallyRecord) -> Tally:
 T = TypeVar("T")
 
 
-def _read(
+def unpacked(
     decoder: "msgspec.json.Decoder[T] | msgspec.msgpack.Decoder[T]", versions: RowVersions, value: bytes
 ) -> T:
+    """Read a row of any version; raises as :func:`unpack_part`."""
     with explained():
         (current,) = versions.current([value], _NO_CONFIG)
     try:

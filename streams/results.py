@@ -3,8 +3,6 @@
 It reads the events beside the viewers stage, in a group of its own, and is as exact: a tally is the same
 whatever was killed, because viewers' parts, the tallies and the offset go in one transaction. A tally is
 absolute and of one partition; the decisions stage (:mod:`streams.decisions`) adds the partitions up.
-
-Records that are no events are the viewers stage's dead letters; here they are nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,10 +10,8 @@ from collections.abc import Callable, Sequence
 from online_models.experiments.exposure import Part, Tally, take
 from online_models.experiments.plan import Plan
 from online_models.viewers import hash_ids
-from schemas import DecodeError, Event, topics
-from schemas.codec import check_key, decode_event
-from streams.households import Households
-from streams.intake import happened_ms
+from schemas import topics
+from streams.counting import EventReader, ViewerRows
 from streams.result_rows import TALLY, pack_part, pack_tally, tally_of, unpack_part, unpack_tally
 from streams.settings import Settings
 from streams.stage import Message, Outcome, Record, StageSpec, StateView
@@ -26,8 +22,6 @@ STAGE = "results"
 FLOOR_S = 1.0
 """Least seconds between two batches of a partition: tallies, a kilobyte an experiment, are written as
 often."""
-HOT = 50_000
-"""Viewers of a partition whose parts stay in memory: about 1 kB each."""
 
 
 def results_spec(settings: Settings, plan: Callable[[], Plan]) -> StageSpec:
@@ -63,27 +57,27 @@ class ResultsStep:
         self, settings: Settings, partition: int, store: StateView, plan: Callable[[], Plan]
     ) -> None:
         plan()  # waits until the experiments are known
-        self._store, self._partition, self._plan = store, partition, plan
-        self._whose = Households(settings.tenant, profiles=settings.profiles)
+        self._partition, self._plan = partition, plan
+        self._events = EventReader(settings)
         self._topic = settings.topic(topics.EXPERIMENT_TALLIES)
-        self._parts: dict[str, Part] = {}
+        self._parts = ViewerRows(store, unpack_part)
         self._tallies = {
             key[len(TALLY) :].decode(): tally_of(unpack_tally(value)) for key, value in store.scan(TALLY)
         }
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
         """Count a batch."""
-        events = [(event, happened_ms(event, record)) for record in records if (event := self._event(record))]
+        events = self._events(records)
         if not events:
             return Outcome()
         plan = self._plan()
-        self._load({event.viewer_id for event, _ in events})
+        self._parts.load({event.viewer_id for event, _ in events})
         hashes = hash_ids([event.event_id for event, _ in events]).tolist()
         touched: dict[str, Part] = {}
         changed: dict[str, None] = {}
         for (event, at_ms), event_hash in zip(events, hashes, strict=True):
             viewer = event.viewer_id
-            part = self._parts.setdefault(viewer, Part(since_ms=at_ms))
+            part = self._parts.hot.setdefault(viewer, Part(since_ms=at_ms))
             touched[viewer] = part
             names = take(part, event, at_ms, plan=plan, event_hash=event_hash, tally=self._tally)
             changed.update(dict.fromkeys(names))
@@ -99,22 +93,3 @@ class ResultsStep:
 
     def _tally(self, name: str) -> Tally:
         return self._tallies.setdefault(name, Tally())
-
-    def _load(self, viewers: set[str]) -> None:
-        """Read the parts that are not in memory; when there are too many, those of this batch alone stay."""
-        if len(self._parts) > HOT:
-            self._parts = {viewer: part for viewer, part in self._parts.items() if viewer in viewers}
-        missing = sorted(viewers - self._parts.keys())
-        rows = self._store.get_many([viewer.encode() for viewer in missing])
-        for viewer, row in zip(missing, rows, strict=True):
-            if row is not None:
-                self._parts[viewer] = unpack_part(row)
-
-    def _event(self, record: Record) -> Event | None:
-        """Read an event, a profile's as its own; None for whatever is none."""
-        try:
-            event = decode_event(record.value, record.headers or ())
-            check_key(event, record.key)
-            return self._whose(event)
-        except DecodeError:
-            return None

@@ -1,20 +1,22 @@
-"""The worker that counts: results and decisions, in a group of its own beside those that make lists."""
+"""The worker that counts experiments: results and decisions, beside the workers that make lists."""
 
-from importlib.metadata import version
+from collections.abc import Mapping
 
 from schemas import topics
-from schemas.versions import FIRST_VERSION
-from streams.app import App, Companion, build_app, run_worker
+from streams.app import Worker
+from streams.beside import build_beside
 from streams.decisions import decisions_spec
 from streams.experiments import Experiments
-from streams.metrics import Metrics
 from streams.results import results_spec
 from streams.settings import Settings
+from streams.stage import StageSpec
 from streams.surroundings import Failpoint, no_failpoint
-from streams.topic_facts import needed
+from streams.topic_facts import Topic
 
-__all__ = ["ResultsWorker", "build_results_worker", "own_settings"]
+__all__ = ["NAME", "WANTED", "build_results_worker"]
 
+NAME = "experiments"
+"""Goes behind the group's name and the state folder."""
 WANTED = (
     topics.EVENTS, topics.EXPERIMENTS, topics.EXPERIMENT_RESULTS, topics.EXPERIMENT_VIEWERS,
     topics.EXPERIMENT_TALLIES, topics.EXPERIMENT_DECISIONS, topics.DEAD_LETTERS,
@@ -22,45 +24,12 @@ WANTED = (
 """Topics that have to be there."""
 
 
-class ResultsWorker:
-    """A worker that was put together and not yet started."""
-
-    def __init__(self, app: App, companions: tuple[Companion, ...], metrics: Metrics) -> None:
-        self.app, self.companions, self.metrics = app, companions, metrics
-
-    def run(self) -> int:
-        """Run until a signal or a crash; return the exit code."""
-        return run_worker(self.app, self.companions)
+def build_results_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> Worker:
+    """Put the worker together; see :func:`streams.beside.build_beside`."""
+    return build_beside(settings, NAME, WANTED, _compose, failpoint=failpoint)
 
 
-def own_settings(settings: Settings) -> Settings:
-    """Return the settings with a group and a folder of its own, of no version of the model.
-
-    Examples
-    --------
-    >>> own_settings(Settings(group="evening")).consumer_group
-    'evening-experiments'
-    """
-    own = {
-        "group": f"{settings.group}-experiments",
-        "state_dir": settings.state_dir / "experiments",
-        "model_version": FIRST_VERSION,
-    }
-    return settings.model_copy(update=own)
-
-
-def build_results_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> ResultsWorker:
-    """Put the worker together; `failpoint` is called between effects, for tests.
-
-    Raises
-    ------
-    TopicError
-        A topic is missing.
-    """
-    own = own_settings(settings)
-    found = needed(own, WANTED)
+def _compose(own: Settings, found: Mapping[str, Topic]) -> tuple[list[StageSpec], list[Experiments]]:
     experiments = Experiments(own, partitions=found[topics.EXPERIMENTS].partitions)
-    metrics = Metrics(version=version("nearline"))
-    metrics.name(settings.tenant)
     specs = [results_spec(own, experiments.current), decisions_spec(own, experiments.current)]
-    return ResultsWorker(build_app(own, specs, metrics, failpoint=failpoint), (experiments,), metrics)
+    return specs, [experiments]

@@ -222,10 +222,18 @@ class WorkerProcess:
 class ResultsProcess(WorkerProcess):
     """The worker that counts experiments, as a child process."""
 
+    NAME = "experiments"
+
     @property
     def command(self) -> Sequence[str]:
         """Return programme and arguments."""
-        return [sys.executable, "-m", "streams", "experiments", "worker"]
+        return [sys.executable, "-m", "streams", self.NAME, "worker"]
+
+
+class InsightsProcess(ResultsProcess):
+    """The worker that counts for content teams, as a child process."""
+
+    NAME = "insights"
 
 
 class ServeProcess(WorkerProcess):

@@ -1,12 +1,11 @@
 """One worker: both stages, the replica, health and watchdog, put together and run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
 
 from online_models.warm_up import warm_up
 from schemas import topics
-from streams.app import App, Companion, build_app, run_worker
+from streams.app import Worker, build_app
 from streams.errors import TopicError
 from streams.experiments import Experiments
 from streams.metrics import Metrics
@@ -17,20 +16,6 @@ from streams.titles import titles_spec
 from streams.topic_facts import needed
 from streams.versions import Versions
 from streams.viewers import ViewersStage
-
-
-@dataclass(frozen=True, slots=True)
-class Worker:
-    """A worker that was put together and not yet started."""
-
-    app: App
-    companions: tuple[Companion, ...]
-    metrics: Metrics
-
-    def run(self) -> int:
-        """Load the kernels, then run until a signal or a crash; return the exit code."""
-        warm_up()
-        return run_worker(self.app, self.companions)
 
 
 def partitions_of(settings: Settings) -> dict[str, int]:
@@ -89,4 +74,4 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
     )
     titles = titles_spec(settings, versions, replica.catalogue.labelled)
     app = build_app(settings, [viewers.spec(), titles], metrics, failpoint=failpoint)
-    return Worker(app, (versions, replica, experiments), metrics)
+    return Worker(app, (versions, replica, experiments), metrics, warm_up)

@@ -40,7 +40,7 @@ def services(document: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-NEARLINE = ("topics", "worker", "serve", "experiments", "viewers")
+NEARLINE = ("topics", "worker", "serve", "experiments", "insights", "viewers")
 """Services that are ours."""
 
 
@@ -61,6 +61,7 @@ def test_compose_starts_in_order(services: dict[str, Any]) -> None:
     assert {name: s["profiles"] for name, s in services.items() if "profiles" in s} == {
         "viewers": ["demo"],
         "experiments": ["experiments"],
+        "insights": ["insights"],
         "ui": ["ui"],
         "registry": ["registry"],
     }

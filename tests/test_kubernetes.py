@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from schemas.topics import CO_PARTITIONED, TOPICS
-from streams.results_worker import own_settings
+from streams import insights_worker, results_worker
+from streams.beside import own_settings
 from streams.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,7 +34,9 @@ Manifest = dict[str, Any]
 
 def _files() -> list[Path]:
     """Return every manifest, but for patches, which are no whole ones."""
-    patches = {FOLDER / f"overlays/production/{name}.yaml" for name in ("worker", "serve", "experiments")}
+    patches = {
+        FOLDER / f"overlays/production/{name}.yaml" for name in ("worker", "serve", "experiments", "insights")
+    }
     more = [ROOT / f"deploy/observability/{name}.yaml" for name in ("pods", "rules", "kustomization")]
     return sorted({*FOLDER.rglob("*.yaml")} - patches) + more
 
@@ -185,7 +188,7 @@ def test_strimzi_users_have_the_least_rights() -> None:
 
 
 def test_the_counting_workers_have_rights_in_their_group() -> None:
-    """Groups and transactional ids of the experiments' workers begin as the worker's rights do."""
+    """Groups and transactional ids of the workers beside the lists begin as the worker's rights do."""
     (acl,) = (
         acl["resource"]
         for user in _read(FOLDER / "strimzi/users.yaml")
@@ -193,7 +196,8 @@ def test_the_counting_workers_have_rights_in_their_group() -> None:
         if acl["resource"]["type"] == "transactionalId"
     )
     assert acl["patternType"] == "prefix"
-    assert own_settings(Settings()).consumer_group.startswith(acl["name"])
+    for name in (results_worker.NAME, insights_worker.NAME):
+        assert own_settings(Settings(), name).consumer_group.startswith(acl["name"])
 
 
 def test_scaling_knows_the_group_and_the_topic() -> None:

@@ -1,6 +1,8 @@
 """An invented catalogue: records as a catalogue owner would publish them, and the truth behind them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, Self
 
 import numpy as np
@@ -15,10 +17,11 @@ __all__ = ["DAY_S", "Catalogue", "facets_of", "unit"]
 DAY_S: Final = 86_400.0
 TAG_COUNTS: Final = {"genre": 2, "theme": 2, "mood": 1, "pace": 1, "language": 1, "cast": 3, "director": 1}
 """Tags of each kind drawn for a title; a word drawn twice counts once."""
-SHARPNESS: Final = 2.0
-"""Deviation of the log odds of words within a facet: a few words of each kind stand for it."""
 PEOPLE_PER_TITLE: Final = {"cast": 1 / 6, "director": 1 / 10}
 """People in the trade for each title."""
+
+
+_EQUAL: Final[Mapping[int, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Catalogue:
         Index of its language in the vocabulary, shape ``(titles,)``.
     previous, following
         The episode before and after it, or -1, shape ``(titles,)``.
+    scarce
+        Of the scarce kind of story: by kind of tag, the word that stands for it most; empty without one.
     """
 
     titles: tuple[Title, ...]
@@ -63,6 +68,7 @@ class Catalogue:
     languages: Ints
     previous: Ints
     following: Ints
+    scarce: Mapping[str, str]
 
     @classmethod
     def make(
@@ -95,7 +101,7 @@ class Catalogue:
         rng = np.random.default_rng([seed, 1])
         facets = _Facets.draw(rng, config, titles)
         series = _series(rng, config, titles)
-        mixtures = facets_of(rng, titles, config.facets, config.mixture)[series]
+        mixtures = _thinned(facets_of(rng, titles, config.facets, config.mixture), config, seed)[series]
         vectors = mixtures @ facets.vectors + _noise(rng, titles, config)[series]
         appeal = rng.permutation(1.0 / np.arange(1, titles + 1) ** config.zipf)[series]
         fame = (np.log(appeal) - np.log(appeal).mean()) / np.log(appeal).std()
@@ -132,6 +138,7 @@ class Catalogue:
             languages,
             previous,
             following,
+            facets.words_of(config.scarce),
         )
 
 
@@ -141,10 +148,31 @@ def unit(vectors: Floats) -> Floats:
     return scaled
 
 
-def facets_of(rng: np.random.Generator, count: int, facets: int, concentration: float) -> Floats:
-    """Draw mixtures over facets, shape ``(count, facets)``, each summing to 1."""
-    drawn: Floats = rng.dirichlet(np.full(facets, concentration), count)
+def facets_of(
+    rng: np.random.Generator,
+    count: int,
+    facets: int,
+    concentration: float,
+    more: Mapping[int, float] = _EQUAL,
+) -> Floats:
+    """Draw mixtures over facets, shape ``(count, facets)``, each summing to 1, some with more."""
+    each = np.full(facets, concentration)
+    for facet, factor in more.items():
+        each[facet] *= factor
+    drawn: Floats = rng.dirichlet(each, count)
     return drawn
+
+
+def _thinned(mixtures: Floats, config: CatalogueConfig, seed: int) -> Floats:
+    """Return mixtures of which those mostly of the scarce kind are, but for a share, of another."""
+    if config.scarce is None:
+        return mixtures
+    rng = np.random.default_rng([seed, 7])
+    gone = (mixtures.argmax(axis=1) == config.scarce) & (rng.random(len(mixtures)) >= config.scarce_kept)
+    other = rng.integers(1, config.facets, len(mixtures))
+    places = (np.arange(config.facets)[None, :] - np.where(gone, other, 0)[:, None]) % config.facets
+    moved: Floats = np.take_along_axis(mixtures, places, axis=1)
+    return moved
 
 
 def _noise(rng: np.random.Generator, count: int, config: CatalogueConfig) -> Floats:
@@ -192,7 +220,7 @@ class _Facets:
         }
         words = TAG_WORDS | people
         odds = {
-            kind: np.exp(SHARPNESS * rng.normal(size=(config.facets, len(listed))))
+            kind: np.exp(config.sharpness * rng.normal(size=(config.facets, len(listed))))
             for kind, listed in words.items()
         }
         odds["language"] = np.tile(_LANGUAGE_SHARES, (config.facets, 1))
@@ -201,6 +229,13 @@ class _Facets:
             words,
             {kind: one / one.sum(axis=1, keepdims=True) for kind, one in odds.items()},
         )
+
+    def words_of(self, facet: int | None) -> dict[str, str]:
+        """Return by kind of tag the word that stands for a facet: which it has, and others have not."""
+        if facet is None:
+            return {}
+        own = {kind: odds[facet] ** 2 / odds.sum(axis=0) for kind, odds in self.odds.items()}
+        return {kind: self.words[kind][int(np.argmax(share))] for kind, share in own.items()}
 
     def tags(self, rng: np.random.Generator, mixture: Floats) -> Tags:
         """Draw a title's tags: each from one of its facets."""

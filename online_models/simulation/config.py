@@ -39,6 +39,14 @@ class CatalogueConfig:
     """Share of titles that are episodes of a series. Assumed: small, so that films stay the matter."""
     episodes: tuple[int, int] = (4, 8)
     """Fewest and most episodes of a series (a season)."""
+    sharpness: float = 2.0
+    """Deviation of the log odds of words within a facet: a few words of each kind stand for it."""
+    scarce: int | None = None
+    """Kind of story of which there is less than is wanted; None: all are made alike."""
+    scarce_kept: float = 0.2
+    """Share of its titles that it keeps; the others are of another kind."""
+    scarce_wanted: float = 1.0
+    """How much more of it is in tastes than of another kind."""
     film_minutes: tuple[float, float] = (100.0, 28.0)
     """Mean and deviation of a film's length, within 20 and 210 minutes."""
     episode_minutes: tuple[float, float] = (42.0, 12.0)
@@ -126,6 +134,9 @@ class ChoiceConfig:
     interest is lost after 60 to 90 seconds)."""
     searched: float = 0.2
     """Chance that a visit begins with a search, whatever the page shows (GUH: 20 % of the hours)."""
+    in_vain: float = 0.25
+    """Chance that a visit of somebody whose taste is mostly of the scarce kind begins with a search for it
+    that finds nothing. Assumed."""
     mind: int = 48
     """Titles that come to mind in a search, or that friends speak of. Assumed."""
     awareness: float = 0.3

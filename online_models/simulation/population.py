@@ -46,8 +46,10 @@ class Population:
         self._facets, self._genres = catalogue.facet_vectors, catalogue.genre_odds
         shared = rng.random(count) < config.taste.households
         self.second: Ints = np.where(shared, count + np.cumsum(shared) - 1, -1)
+        scarce, wanted = config.catalogue.scarce, config.catalogue.scarce_wanted
+        self._more = {} if scarce is None else {scarce: wanted}
         self.mixtures = facets_of(
-            rng, count + int(shared.sum()), config.catalogue.facets, config.taste.mixture
+            rng, count + int(shared.sum()), config.catalogue.facets, config.taste.mixture, self._more
         )
         self.tastes = self._drawn(rng, self.mixtures)
         span_s = config.catalogue.release_span_days * DAY_S
@@ -71,7 +73,9 @@ class Population:
             taste = self._config.taste
             moved = self.tastes + taste.drift * rng.normal(size=self.tastes.shape)
             switching = np.flatnonzero(rng.random(len(moved)) < taste.switch)
-            self.mixtures[switching] = facets_of(rng, len(switching), len(self._facets), taste.mixture)
+            self.mixtures[switching] = facets_of(
+                rng, len(switching), len(self._facets), taste.mixture, self._more
+            )
             moved[switching] += self._drawn(rng, self.mixtures[switching])
             self.tastes = unit(moved)
 

@@ -55,6 +55,8 @@ class Told(NamedTuple):
     watched_s: float
     enjoyment: float
     dice: list[float]
+    in_vain: str = ""
+    """What was searched for first, and not found."""
 
 
 def viewer_name(account: int, prefix: str = "viewer-") -> str:
@@ -98,6 +100,9 @@ class Scribe:
     def write(self, told: Told) -> tuple[list[Event], float]:
         """Return the events of a look in order of time, and the world time at which it is over."""
         desk = _Desk(self, told.account, told.visit, told.number, told.at_s)
+        if told.in_vain:
+            desk.at_s += _dwell_s(told)
+            desk.make(Search, query=told.in_vain, result_count=0)
         if told.autoplay:
             desk.at_s += COUNTDOWN_S
         elif told.searched:

@@ -34,7 +34,9 @@ HEARD: Final = 12
 """Titles on a page made by word of mouth."""
 FAMOUS: Final = 50
 """Of so many best known titles a viewer names favourites."""
-TOLD_DRAW, AGAIN = 11, 12
+MOSTLY: Final = 0.5
+"""Share of a taste from which it is mostly of one kind."""
+TOLD_DRAW, AGAIN, IN_VAIN = 11, 12, 13
 """What a draw is for (others: `population`, `deciding`)."""
 PAUSE_S: Final = 10.0
 """Seconds between the end of a title and the next look."""
@@ -193,6 +195,7 @@ class World:
             told = Told(
                 account, visit, number, at_s, pages.list_ids[row], slots, list(shown), title, place, searched,
                 playing >= 0, watched_s, enjoyed, luck[row].tolist(),
+                self._in_vain(account, visit, number, int(looks.profiles[row])),
             )  # fmt: skip
             events, over_s = self._scribe.write(told)
             self._publish(events)
@@ -244,6 +247,14 @@ class World:
             self.memory.add(account, title)
         genre = self.population.favourite_genre(profile)
         self._publish([self._scribe.preferences(account, visit, at_s, genre, liked)])
+
+    def _in_vain(self, account: int, visit: int, number: int, profile: int) -> str:
+        """Return what a viewer searches for first and does not find, for want of titles; "" for nothing."""
+        scarce = self.config.catalogue.scarce
+        if scarce is None or number or self.population.mixtures[profile, scarce] <= MOSTLY:
+            return ""
+        searches = uniform(self.seed, IN_VAIN, account, visit)[0] < self.config.choice.in_vain
+        return self.catalogue.scarce["theme"] if searches else ""
 
     def _publish(self, events: list[Event]) -> None:
         for event in events:

@@ -83,6 +83,16 @@ COMMANDS = (
             "nearline experiments roll-back popularity-or-blend",
         ),
     ),
+    Command(
+        "insights",
+        "streams.cli.insights:app",
+        (
+            "nearline insights worker",
+            "nearline insights titles --csv titles.csv",
+            "nearline insights demand --order rising --country KR",
+            "nearline insights simulate",
+        ),
+    ),
     Command("worker", "streams.cli.worker:worker", ("nearline worker", "nearline worker --group evening")),
     Command("serve", "streams.cli.serve:serve", ("nearline serve", "nearline serve --port 0")),
     Command("topics", "streams.cli.topics:app", ("nearline topics apply", "nearline topics check")),

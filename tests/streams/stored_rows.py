@@ -15,12 +15,16 @@ import numpy as np
 from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig
 from online_models.experiments.exposure import Exposure, Part, Tally
 from online_models.experiments.moments import Moments
+from online_models.insights.demand import Demand
+from online_models.insights.stock import Stock
+from online_models.insights.titles import TitleTally
+from online_models.insights.visits import Guest, Searched, Visit
 from online_models.title_arrays import TagRows
 from online_models.titles import TitleTable
 from online_models.viewers import ViewerTable
-from schemas import Impression, MyList, Play, Preferences, Rate, Thumb, topics
+from schemas import Impression, MyList, Play, Preferences, Rate, Tags, Thumb, Title, topics
 from schemas.interaction import ListAction
-from streams import partition_rows, result_rows, signals, title_rows, viewer_rows
+from streams import insight_rows, partition_rows, result_rows, signals, title_rows, viewer_rows, visit_rows
 from streams.partition_rows import OWED, ROLE
 from streams.settings import Settings
 from streams.stage import Outcome
@@ -181,9 +185,57 @@ def read_tallies(rows: dict[str, bytes]) -> dict[str, Any]:
     }
 
 
+def read_guests(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read viewers' parts in insights with this version of the code."""
+    return {
+        viewer: asdict(guest) | {"places": [[key, place] for key, place in guest.places.items()]}
+        for viewer, guest in ((name, visit_rows.unpack_guest(value)) for name, value in rows.items())
+    }
+
+
+def read_visits(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read a record of visits with this version of the code."""
+    visits, searches = visit_rows.unpack_visits(rows["record"])
+    return {"visits": [list(one) for one in visits], "searches": [list(one) for one in searches]}
+
+
+def read_insights(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read titles' tallies with this version of the code."""
+    found = {name: insight_rows.unpack_tally(value) for name, value in rows.items()}
+    return {
+        name: {
+            "starts": tally.starts,
+            "seconds": tally.seconds,
+            "places": {str(place): viewers for place, viewers in enumerate(tally.places) if viewers},
+            "counts": tally.counts,
+            "crowds": {act: len(crowd) for act, crowd in tally.crowds.items()},
+            "viewers": len(tally.crowd),
+            "countries": {
+                name: [one.count, one.error, one.part.viewers, len(one.part.crowd)]
+                for name, one in tally.countries.counters.items()
+            },
+        }
+        for name, tally in found.items()
+    }
+
+
+def read_demand(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read counters of demand with this version of the code."""
+    store = MemoryStore({bytes.fromhex(key): value for key, value in rows.items()})
+    demand, stored = insight_rows.load_demand(store)
+    counters = {**demand.facets.counters, **demand.queries.counters, **demand.served.counters}
+    return {
+        "clock": [demand.origin_ms, demand.at_ms],
+        "rows": len(stored),
+        "counters": {key: [one.count, one.error] for key, one in counters.items()},
+        "totals": {country: total.slow for country, total in demand.totals.items()},
+    }
+
+
 READERS: dict[str, Callable[[dict[str, bytes]], dict[str, Any]]] = {
     "viewer": read_viewers, "title": read_titles, "signals": read_signals,
     "part": read_parts, "tally": read_tallies,
+    "guest": read_guests, "visits": read_visits, "insight": read_insights, "demand": read_demand,
     **{row.name: _read_one(row) for row in partition_rows.ALL},
 }  # fmt: skip
 
@@ -224,8 +276,29 @@ def _counted() -> tuple[dict[str, bytes], dict[str, bytes]]:
     return {"é": result_rows.pack_part(part)}, {"x": result_rows.pack_tally("x", 3, tally)}
 
 
+def _insights() -> dict[str, dict[str, bytes]]:
+    """Make what the visits and insights stages keep, and the record between them."""
+    guest = Guest("AT", {"Crime": 60.5}, T0, {7: 12, 2**63: 240}, "noir", T0 + 5, "é", [3, 2**63])
+    visits = [Visit("é", n, "AT", "Crime", T0 + n, 1, 600, -1, 10, 0, ups=n % 2, sought=1) for n in range(25)]
+    searches = [Searched("noir", n, T0, 1, n % 2, 1) for n in range(3)]
+    tally, stock, demand = TitleTally(), Stock(), Demand()
+    stock.put(Title(title_id="é", tags=Tags(genre=("Crime",), mood=("dark",))))
+    for visit in visits:
+        tally.add(visit)
+    demand.add(visits, searches, stock)
+    rows = {key.hex(): value or b"" for key, value in insight_rows.demand_rows(demand, set())}
+    return {
+        "guest": {"é": visit_rows.pack_guest(guest)},
+        "visits": {"record": visit_rows.pack_visits(visits[:2], searches)},
+        "insight": {"é": insight_rows.pack_tally(tally)},
+        "demand": rows,
+    }
+
+
 def write() -> None:
     """Write what is missing."""
+    for kind, rows in _insights().items():
+        Stored(kind, next(iter(rows.values()))[0], rows, READERS[kind](rows)).save()
     parts, tallies = _counted()
     Stored("part", parts["é"][0], parts, read_parts(parts)).save()
     Stored("tally", tallies["x"][0], tallies, read_tallies(tallies)).save()

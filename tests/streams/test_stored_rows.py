@@ -11,7 +11,15 @@ from online_models.config import ModelConfig
 from online_models.row_versions import Fields, RowVersions
 from online_models.titles import TitleTable
 from online_models.viewers import ViewerTable
-from streams import partition_rows, result_rows, signal_versions, title_rows, viewer_rows
+from streams import (
+    insight_rows,
+    partition_rows,
+    result_rows,
+    signal_versions,
+    title_rows,
+    viewer_rows,
+    visit_rows,
+)
 from streams.errors import StateError, StateVersionError
 from streams.partition_rows import FORMAT
 from tests.streams.steps import Line, MemoryStore, message, record, watch
@@ -21,6 +29,8 @@ FILES = sorted(FOLDER.glob("*.json"))
 VERSIONS = {
     "viewer": rows.VIEWER_ROWS, "title": rows.TITLE_ROWS, "signals": signal_versions.VERSIONS,
     "part": result_rows.PARTS, "tally": result_rows.TALLIES,
+    "guest": visit_rows.GUESTS, "visits": visit_rows.RECORDS, "insight": insight_rows.TALLIES,
+    "demand": insight_rows.COUNTERS,
     **{row.name: row.versions for row in partition_rows.ALL},
 }  # fmt: skip
 

@@ -1,0 +1,34 @@
+"""The worker that counts for content teams: visits and insights, beside the workers that make lists."""
+
+from collections.abc import Mapping
+
+from schemas import topics
+from streams.app import Worker
+from streams.beside import build_beside
+from streams.insights import insights_spec
+from streams.settings import Settings
+from streams.shelf import Shelf
+from streams.stage import StageSpec
+from streams.surroundings import Failpoint, no_failpoint
+from streams.topic_facts import Topic
+from streams.visits import visits_spec
+
+__all__ = ["NAME", "WANTED", "build_insights_worker"]
+
+NAME = "insights"
+"""Goes behind the group's name and the state folder."""
+WANTED = (
+    topics.EVENTS, topics.CATALOG, topics.INSIGHTS_TITLES, topics.INSIGHTS_DEMAND,
+    topics.INSIGHTS_VIEWERS, topics.INSIGHTS_VISITS, topics.INSIGHTS_STATE, topics.DEAD_LETTERS,
+)  # fmt: skip
+"""Topics that have to be there."""
+
+
+def build_insights_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> Worker:
+    """Put the worker together; see :func:`streams.beside.build_beside`."""
+    return build_beside(settings, NAME, WANTED, _compose, failpoint=failpoint)
+
+
+def _compose(own: Settings, found: Mapping[str, Topic]) -> tuple[list[StageSpec], list[Shelf]]:
+    shelf = Shelf(own, partitions=found[topics.CATALOG].partitions)
+    return [visits_spec(own, shelf.current), insights_spec(own, shelf.current)], [shelf]
