@@ -20,7 +20,7 @@ from streams.serve.problems import Kind, Problem
 from streams.serve.table import Stored
 from streams.serve.titles import Audience
 
-__all__ = ["router", "stored"]
+__all__ = ["Limit", "NoneMatch", "Ready", "TitleId", "made", "router", "stored"]
 
 JSON: Final = "application/json"
 TEXT: Final = r"^[^\x00-\x1f\x7f]+$"
@@ -75,7 +75,7 @@ async def home(
     if found is not None:
         return stored(found, if_none_match)
     page = cold_home(mirror, viewer_id, Audience(now_ms(), country, maturity), mirror.settings.list_length)
-    return _made(encode(page), "cold-start")
+    return made(encode(page), "cold-start")
 
 
 @router.get("/viewers/{viewer_id:path}/search", responses=lists("Found"), tags=["lists"])
@@ -91,7 +91,7 @@ async def find(
     """Find titles by words, also begun or mistyped; the viewer's own come a little before the others."""
     audience = Audience(now_ms(), country, maturity)
     found = await run_in_threadpool(search, mirror, viewer_id, q, audience, limit)
-    return _made(encode(found), "derived")
+    return made(encode(found), "derived")
 
 
 @router.get("/titles/{title_id:path}/similar", responses=lists("Similar"), tags=["lists"])
@@ -102,7 +102,7 @@ async def alike(
     if title_id not in mirror.book:
         raise Problem(Kind.NOT_FOUND, "neither the catalogue nor the model has this title")
     found = await run_in_threadpool(similar, mirror, title_id, Audience(now_ms(), country, maturity), limit)
-    return _made(encode(found), "derived")
+    return made(encode(found), "derived")
 
 
 @router.get("/titles/{title_id:path}", responses=lists("Title"), tags=["lists"])
@@ -176,7 +176,8 @@ def stored(found: Stored, if_none_match: str | None) -> Response:
     return Response(found.value, media_type=JSON, headers=headers)
 
 
-def _made(body: bytes, source: str) -> Response:
+def made(body: bytes, source: str) -> Response:
+    """Return a document that was made for this answer."""
     return Response(body, media_type=JSON, headers={"Cache-Control": "no-store", SOURCE: source})
 
 

@@ -22,6 +22,7 @@ from streams.inspecting import UnknownIdError, inspect_title, inspect_viewer
 from streams.row_words import when
 from streams.serve import html, letters
 from streams.serve.api import Ready
+from streams.serve.curves import drawn
 from streams.serve.gauges import lag_of, model_card, pulse_of, topics_of
 from streams.serve.lists import similar
 from streams.serve.mirror import Mirror, now_ms
@@ -77,7 +78,7 @@ def viewer(mirror: Ready, id: Id = "") -> Response:  # noqa: A002 - what people 
 @router.get("/titles")
 def title(mirror: Ready, id: Id = "") -> Response:  # noqa: A002
     """Show a title's counters and neighbours, or the titles that words may mean."""
-    values: dict[str, Any] = {"id": id, "found": None, "hits": []}
+    values: dict[str, Any] = {"id": id, "found": None, "hits": [], "insight": None}
     if id in mirror.book:
         try:
             values |= _title(mirror, id)
@@ -195,6 +196,7 @@ def _title(mirror: Mirror, title_id: str) -> dict[str, Any]:
         "card": card_of(title),
         "facts": facts(title),
         "chips": chips(title),
+        "insight": drawn(mirror.insights.title(title_id)),
         "neighbours": [(card_of(mirror.title(one.title_id)), one.score) for one in alike.items],
         "record": json.dumps(to_builtins(title), indent=2, ensure_ascii=False),
     }

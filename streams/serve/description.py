@@ -6,13 +6,15 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from schemas import Event
+from schemas.demand import Wanted
+from schemas.insights import TitleInsight, TopTitles
 from schemas.json_schema import components
 from schemas.lists import Home, Trending
 from schemas.titles import Title
 from streams.serve.lists import ColdHome, Found, Similar
 from streams.serve.problems import MEDIA_TYPE, SCHEMA, TITLES, Kind
 
-__all__ = ["accepts", "answers", "describe", "lists", "stream"]
+__all__ = ["accepts", "answers", "describe", "lists", "stream", "tables"]
 
 Part = dict[str, Any]
 _REF: Final = "#/components/schemas/{name}"
@@ -27,6 +29,8 @@ _ALWAYS: Final = (
     Kind.UNAVAILABLE,
 )
 """What any route can answer with."""
+_DOCUMENTS: Final = (Home, ColdHome, Trending, Title, Similar, Found, TitleInsight, TopTitles, Wanted)
+"""What is answered."""
 _ACCEPTED: Final = {
     "type": "object",
     "required": ["event_id"],
@@ -46,6 +50,13 @@ def lists(*names: str) -> Any:  # noqa: ANN401
     """Describe the answers of a list: the document, that the client has it already, or a problem."""
     found = answers(*names, kinds=(), status=200)
     return found | {304: {"description": "The client has it: If-None-Match names its ETag."}}
+
+
+def tables(name: str, *, cached: bool = False) -> Any:  # noqa: ANN401
+    """Describe the answers of insights: a document, the same as CSV, or a problem."""
+    found = lists(name) if cached else answers(name, kinds=(), status=200)
+    found[200]["content"]["text/csv"] = {"schema": {"type": "string"}}
+    return found
 
 
 def stream() -> Any:  # noqa: ANN401
@@ -69,7 +80,7 @@ def describe(app: FastAPI) -> Part:
         )
         events = get_args(Event)
         document["components"] = {
-            "schemas": components([*events, Home, ColdHome, Trending, Title, Similar, Found], _REF)
+            "schemas": components([*events, *_DOCUMENTS], _REF)
             | {
                 "Event": {"oneOf": [{"$ref": _REF.format(name=kind.__name__)} for kind in events]},
                 "Accepted": _ACCEPTED,

@@ -16,6 +16,7 @@ from schemas.errors import DecodeError
 from schemas.lists import Home
 from streams.claim import claimed
 from streams.metrics import Metrics
+from streams.serve.insight_book import InsightBook
 from streams.serve.live import Hub
 from streams.serve.table import Change, Stored, Table
 from streams.serve.titles import TitleBook
@@ -27,8 +28,13 @@ __all__ = ["FOLDER", "TABLES", "Mirror"]
 
 FOLDER = "serve-1"
 """Folder of the databases below the state's; the number is the layout's."""
-TABLES = (topics.HOME, topics.TRENDING, topics.CATALOG, topics.TITLE_MODEL)
+TABLES = (
+    topics.HOME, topics.TRENDING, topics.CATALOG, topics.TITLE_MODEL, topics.INSIGHTS_TITLES,
+    topics.INSIGHTS_DEMAND,
+)  # fmt: skip
 """What is kept."""
+RETOLD = frozenset({topics.CATALOG, topics.TITLE_MODEL, topics.INSIGHTS_TITLES, topics.INSIGHTS_DEMAND})
+"""What is known in memory, too."""
 
 
 class Mirror:
@@ -45,6 +51,8 @@ class Mirror:
     ----------
     book
         Names, guards and words of titles.
+    insights
+        What content teams are told.
     hub
         Woken for every new page.
     looking
@@ -58,7 +66,7 @@ class Mirror:
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
-        self.book, self.hub = TitleBook(), Hub()
+        self.book, self.hub, self.insights = TitleBook(), Hub(), InsightBook()
         self.looking = Lock()
         self._stack = ExitStack()
         facts = needed(settings, (*TABLES, topics.EVENTS))
@@ -67,13 +75,15 @@ class Mirror:
             topics.HOME: self._pages,
             topics.CATALOG: self.book.catalogue,
             topics.TITLE_MODEL: self.book.model,
+            topics.INSIGHTS_TITLES: self.insights.titles,
+            topics.INSIGHTS_DEMAND: self.insights.demand,
         }
         self._tables = {
             name: Table(
                 settings, name, facts[name], folder, memory,
                 delete_retention_s=retention_of(settings, settings.topic(name)),
                 changed=listeners.get(name, lambda _: None),
-                retell=name in {topics.CATALOG, topics.TITLE_MODEL},
+                retell=name in RETOLD,
             )
             for name in TABLES
         }  # fmt: skip
@@ -123,6 +133,10 @@ class Mirror:
     def record(self, title_id: str) -> Stored | None:
         """Return a title's record in the catalogue."""
         return self._tables[topics.CATALOG].get(title_id.encode())
+
+    def insight(self, title_id: str) -> Stored | None:
+        """Return how a title is watched."""
+        return self._tables[topics.INSIGHTS_TITLES].get(title_id.encode())
 
     def title(self, title_id: str) -> Title:
         """Return a title as the catalogue describes it; a bare one where it does not."""

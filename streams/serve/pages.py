@@ -160,9 +160,9 @@ async def act(viewer_id: ViewerId, mirror: Ready, request: Request) -> Response:
 def watch(viewer_id: ViewerId, mirror: Ready, q: Annotated[str, Query(max_length=256)] = "") -> Response:
     """Return a viewer's page."""
     found = _found(mirror, viewer_id, q) if q.strip() else {"query": ""}
-    tells = mirror.settings.serve.impressions
-    shown = page_of(mirror, viewer_id)
-    return html.page("watch.html", place="viewers", viewer=viewer_id, page=shown, tells=tells, **found)
+    return html.page(
+        "watch.html", place="viewers", viewer=viewer_id, page=page_of(mirror, viewer_id), **found
+    )
 
 
 @router.get("/art/{title_id:path}.svg")
@@ -182,7 +182,7 @@ def _found(mirror: Mirror, viewer_id: str, query: str) -> dict[str, object]:
     """Search, and return the cards."""
     query = " ".join(query.split())
     if not query:
-        return {"query": "", "cards": [], "instead": [], "meant": None}
+        return {"query": "", "cards": [], "instead": []}
     found = search(mirror, viewer_id, query, Audience(now_ms()), FOUND)
     return {
         "query": query,
@@ -191,5 +191,4 @@ def _found(mirror: Mirror, viewer_id: str, query: str) -> dict[str, object]:
             for match in found.items
         ],
         "instead": [card_of(mirror.title(title_id)) for title_id in found.suggestions],
-        "meant": found.did_you_mean,
     }
