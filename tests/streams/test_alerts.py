@@ -81,6 +81,20 @@ def test_a_new_title_is_told_of_once() -> None:
     assert line.count("alerts_total") == 1
 
 
+def test_a_crash_before_the_commit_loses_and_doubles_nothing() -> None:
+    """The successor finds the same alert, byte for byte; a batch that comes again has none."""
+    line = line_of()
+    put_new(line, "new")
+    records = line.records([watch("ada", "t3", 3)])
+    line.now += line.pause_s
+    lost = line.viewers(records)
+    line.restart()
+    done = line.step(records)
+    assert len(alerts_of(done)) == 1
+    assert done.outputs[topics.ALERTS, 0] == lost.outputs[topics.ALERTS, 0]
+    assert alerts_of(line.step(records)) == []
+
+
 def test_in_the_viewers_language() -> None:
     """Hindi for who understands it."""
     line = line_of()
