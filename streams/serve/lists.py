@@ -1,6 +1,6 @@
 """Lists that are made when they are asked for: a stranger's page, titles like one, what a search finds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Annotated, Final
 
@@ -68,7 +68,7 @@ class Similar(Struct, frozen=True, kw_only=True, gc=False):
     items: Annotated[tuple[Match, ...], Meta(max_length=1000)]
 
 
-class Found(Struct, frozen=True, kw_only=True, gc=False):
+class Found(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """What a search found.
 
     Attributes
@@ -78,12 +78,15 @@ class Found(Struct, frozen=True, kw_only=True, gc=False):
     items
         Titles that match, best first.
     suggestions
-        Where nothing matches: what the viewer may like instead.
+        Where nothing matches: what the query was probably meant to find, then what the viewer may like.
+    did_you_mean
+        The query, spelt as titles are; absent: it is, or so the viewer would find nothing either.
     """
 
     query: Text
     items: Annotated[tuple[Match, ...], Meta(max_length=1000)]
     suggestions: Annotated[tuple[Id, ...], Meta(max_length=1000)]
+    did_you_mean: Text | None = None
 
 
 def cold_home(mirror: Mirror, viewer_id: str, audience: Audience, limit: int) -> ColdHome:
@@ -146,6 +149,25 @@ def search(mirror: Mirror, viewer_id: str, query: str, audience: Audience, limit
     home, stored = mirror.home(viewer_id), mirror.trending("global")
     trending = [item.title_id for item in decode_trending(stored.value).items] if stored else []
     page = list(dict.fromkeys(item.title_id for row in (home.rows if home else ()) for item in row.items))
+
+    def found(asked: str) -> tuple[Match, ...]:
+        matches = _matches(mirror, asked, page, trending)
+        return tuple(islice(_allowed(mirror, matches, audience), limit))
+
+    items, meant = found(query), mirror.book.meant(query)
+    others = found(meant) if meant else ()
+    instead = [t for t in page or trending if mirror.book.allowed(t, audience)]
+    suggestions = dict.fromkeys([*(match.title_id for match in others), *instead])
+    return Found(
+        query=query,
+        items=items,
+        suggestions=() if items else tuple(suggestions)[:limit],
+        did_you_mean=meant if others else None,
+    )
+
+
+def _matches(mirror: Mirror, query: str, page: Sequence[str], trending: Sequence[str]) -> list[Match]:
+    """Return what a query finds, best first: by words, taste, trend, and what was watched after it."""
     (learned,) = mirror.model.get_many([query_key(normal(query))])
     found = order(
         {hit.title_id: hit.lexical for hit in mirror.book.find(query, CANDIDATES)},
@@ -153,10 +175,7 @@ def search(mirror: Mirror, viewer_id: str, query: str, audience: Audience, limit
         trend=by_place(trending),
         learned=watched_after(learned),
     )
-    matches = [Match(title_id=title, score=score) for title, score in found]
-    items = tuple(islice(_allowed(mirror, matches, audience), limit))
-    instead = [] if items else [t for t in page or trending if mirror.book.allowed(t, audience)]
-    return Found(query=query, items=items, suggestions=tuple(instead[:limit]))
+    return [Match(title_id=title, score=score) for title, score in found]
 
 
 def _trending_items(mirror: Mirror, trending: Trending, audience: Audience) -> Iterable[Item]:

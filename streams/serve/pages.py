@@ -182,7 +182,7 @@ def _found(mirror: Mirror, viewer_id: str, query: str) -> dict[str, object]:
     """Search, and return the cards."""
     query = " ".join(query.split())
     if not query:
-        return {"query": "", "cards": [], "instead": []}
+        return {"query": "", "cards": [], "instead": [], "meant": None}
     found = search(mirror, viewer_id, query, Audience(now_ms()), FOUND)
     return {
         "query": query,
@@ -191,4 +191,5 @@ def _found(mirror: Mirror, viewer_id: str, query: str) -> dict[str, object]:
             for match in found.items
         ],
         "instead": [card_of(mirror.title(title_id)) for title_id in found.suggestions],
+        "meant": found.did_you_mean,
     }

@@ -115,6 +115,10 @@ class TitleBook:
         """Return the titles that a query may mean."""
         return self._index.find(query, limit)
 
+    def meant(self, query: str) -> str | None:
+        """Return what a query was probably meant to be, None for what it is."""
+        return self._index.meant(query)
+
     def _put(self, title: Title) -> None:
         window = title.availability
         self._guards[title.title_id] = _Guard(

@@ -53,6 +53,31 @@ def test_typing_errors_are_forgiven_by_the_length_of_the_word() -> None:
     assert _found("godzilla") == []
 
 
+def test_a_query_is_put_right_word_by_word() -> None:
+    """The nearest word of any title, the more used of equals; what is begun, right or like nothing stays."""
+    index = _index()
+    assert index.meant("teh godfahter") == "the godfather"
+    assert index.meant("ressurrrection") == "resurrection"
+    assert index.meant("alien res") is None
+    assert index.meant("zz alein qqqqqq") == "zz alien qqqqqq"
+    assert index.meant("हिन्दि") == "हिन्दी"
+    for title_id, name in (("a", "Heat"), ("b", "Heart"), ("c", "Heart and Soul")):
+        index.put(Title(title_id=title_id, name=name))
+    assert index.meant("heaxt") == "heart"
+    index.withdraw("b")
+    index.withdraw("c")
+    assert index.meant("heaxt") == "heat"
+    assert index.meant("") is None
+
+
+@given(st.text(max_size=40))
+def test_what_is_put_right_needs_no_more_of_it(query: str) -> None:
+    """Any text may be typed; what it becomes is words of titles, and stays as it is."""
+    index = _index()
+    meant = index.meant(query)
+    assert meant is None or index.meant(meant) is None
+
+
 def test_a_right_word_beats_a_mistyped_one() -> None:
     """What was typed is first of all what was meant."""
     index = TitleIndex()

@@ -100,6 +100,22 @@ def test_a_search_puts_the_viewers_own_first_among_equals(reader: TestClient) ->
     assert reader.get("/v1/viewers/ada/search").status_code == 422
 
 
+def test_a_misspelt_search_is_asked_back(reader: TestClient) -> None:
+    """Whether it found something or not; nothing is named that the viewer may not see."""
+    find = "/v1/viewers/ada/search"
+    assert reader.get(find, params={"q": "papre tide"}).json()["did_you_mean"] == "paper tide"
+    found = reader.get(find, params={"q": "enginnnes"}).json()
+    assert found == {
+        "query": "enginnnes",
+        "items": [],
+        "suggestions": ["engine", "tide"],
+        "did_you_mean": "engine",
+    }
+    forbidden = reader.get(find, params={"q": "enginnnes", "maturity": 12}).json()
+    assert forbidden == {"query": "enginnnes", "items": [], "suggestions": ["tide"]}
+    assert "did_you_mean" not in reader.get(find, params={"q": "pap"}).json()
+
+
 def test_an_event_is_on_its_topic_before_it_is_accepted(client: TestClient, stand: Stand) -> None:
     """Byte for byte, keyed by the viewer, where Java puts it; a repeated one is accepted again.
 

@@ -132,7 +132,10 @@ def test_search_shows_cards_and_something_else_where_nothing_matches(reader: Tes
     nothing = reader.get("/watch/ada/search?q=zzzz").text
     assert "Nothing for “zzzz”" in nothing
     assert "Copper Engine" in nothing
+    assert "Did you mean" not in nothing
     assert "<section" not in reader.get("/watch/ada/search?q=").text
+    asked_back = reader.get("/watch/ada/search?q=enginnnes").text
+    assert 'Did you mean <a href="/watch/ada?q=engine">engine</a>?' in asked_back
 
 
 def test_a_title_says_what_is_known_of_it(reader: TestClient) -> None:
