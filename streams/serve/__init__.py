@@ -8,18 +8,19 @@
                                                     └─wakes─► streams.serve.live ─► GET /v1/stream/…
     viewing.events.v1 ◄── streams.serve.posting ◄──────────────────── POST /v1/events
 
-A request passes `streams.serve.gate` (names, token, sizes, rates), then a route; a stored page is answered
-before it comes so far (`streams.serve.shortcut`). What is stored goes out as
-it came in: no list is decoded or encoded on the way. `streams.serve.mirror` holds the tables and
-`streams.serve.titles` (names, guards, search); `streams.serve.lists` makes what is derived: a stranger's
-page, similar titles, search. Errors are documents (`streams.serve.problems`), the interface is described by
-itself (`streams.serve.description`), orchestrators ask `streams.serve.probes`. `streams.serve.server` puts it
-together; `streams.serve.settings` is its group of settings.
+A request passes `streams.serve.gate` (names, the token or the cookie of `streams.serve.login`, sizes,
+`streams.serve.rates`), then a route; a stored page is answered before it comes so far
+(`streams.serve.shortcut`). What is stored goes out as it came in: no list is decoded or encoded on the way.
+`streams.serve.mirror` holds the tables and `streams.serve.titles` (names, guards, search);
+`streams.serve.lists` makes what is derived: a stranger's page, similar titles, search. Errors are documents
+(`streams.serve.problems`), the interface is described by itself (`streams.serve.description`), orchestrators
+ask `streams.serve.probes`. `streams.serve.server` puts it together; `streams.serve.settings` is its group of
+settings.
 
 For people there is a page (`streams.serve.pages`): a viewer's rows (`streams.serve.views`) in words
 (`streams.serve.words`) with drawn pictures (`streams.serve.artwork`, `streams.serve.scenes`), rendered by
 templates (`streams.serve.html`) and refreshed by htmx, of which a copy lies in ``static/vendor``. Its buttons
-are events (`streams.serve.acts`).
+are events (`streams.serve.acts`), and so is what its viewer saw of it (`streams.serve.impressions`).
 
 The console (`streams.serve.console`) looks up one viewer, one title, dead letters (`streams.serve.letters`),
 experiments (`streams.serve.experiments`), topics and the model card (`streams.serve.gauges`).

@@ -2,35 +2,37 @@
 
 * Without a token the server listens on loopback only, and answers under loopback's names only: a page from
   elsewhere that has rebound its own name to 127.0.0.1 gets nothing.
-* With a token every request shows it, as `Authorization: Bearer` or, in browsers, as the password of a Basic
-  login; only the probes are free.
-* A request that changes something and comes from another origin is refused, unless that origin is listed.
+* With a token every request shows it, as `Authorization: Bearer`, or a cookie that stands for it
+  (:mod:`streams.serve.login`): a browser without one is led to the form. The probes, the form and the files
+  that it is drawn with are free.
+* A request that changes something and comes from another origin is refused, unless that origin is listed; one
+  with a cookie has to say where it comes from.
 """
 
-import base64
-import binascii
 import hmac
 import time
-from collections import OrderedDict
-from collections.abc import Callable
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from schemas.codec import MAX_EVENT_BYTES
 from streams.metrics import Metrics
+from streams.serve import html
+from streams.serve.login import COOKIE, LOGIN, Sessions
 from streams.serve.problems import Kind, Problem, respond
+from streams.serve.rates import Rates
 from streams.serve.settings import ServeSettings
 
-__all__ = ["Gate", "Rates"]
+__all__ = ["Gate"]
 
-FREE: Final = frozenset({"/livez", "/readyz"})
-"""Paths that orchestrators ask, which have no token."""
+FREE: Final = frozenset({"/livez", "/readyz", LOGIN})
+"""Paths that orchestrators ask, which have no token, and where a browser shows it."""
+DRAWN: Final = "/static/"
+"""Where the files are that pages are drawn with."""
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 LOCAL: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
-ADDRESSES: Final = 10_000
-"""Addresses whose rate is remembered; the one that was quiet longest is forgotten."""
 HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -41,41 +43,6 @@ HEADERS: Final = (
     ),
 )
 """Scripts, styles and pictures come from here only, and nothing inline runs."""
-
-
-class Rates:
-    """Token buckets by address: a second's worth is saved up at most.
-
-    Parameters
-    ----------
-    per_s
-        Requests per second; 0 allows any.
-    clock
-        Seconds that never go backwards.
-
-    Examples
-    --------
-    >>> rates = Rates(2.0, clock=iter([0.0, 0.0, 0.0, 0.5]).__next__)
-    >>> [rates.allows("a") for _ in range(4)]
-    [True, True, False, True]
-    """
-
-    def __init__(self, per_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._per_s, self._clock = per_s, clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def allows(self, address: str) -> bool:
-        """Take one request of an address; False when it has none left."""
-        if not self._per_s:
-            return True
-        now, full = self._clock(), max(1.0, self._per_s)
-        left, then = self._buckets.pop(address, (full, now))
-        left = min(full, left + (now - then) * self._per_s)
-        allowed = left >= 1.0
-        self._buckets[address] = (left - allowed, now)
-        if len(self._buckets) > ADDRESSES:
-            self._buckets.popitem(last=False)
-        return allowed
 
 
 class Gate:
@@ -97,6 +64,7 @@ class Gate:
         self._origins = frozenset(settings.origins)
         self._names = LOCAL | {settings.host}
         self._rates = Rates(settings.rate)
+        self._sessions = Sessions(self._token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
@@ -111,10 +79,13 @@ class Gate:
                 message["headers"] = [*message.get("headers", ()), *HEADERS]
             await send(message)
 
-        refusal = self._refusal(scope)
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        signed_in = bool(self._token) and self._sessions.holds(_cookie(headers.get(b"cookie", b"")))
+        html.SIGNED_IN.set(signed_in)
+        refusal = self._refusal(scope, headers, signed_in=signed_in)
         try:
             if refusal is not None:
-                await respond(refusal)(scope, receive, dressed)
+                await _answer(refusal, scope, headers)(scope, receive, dressed)
             else:
                 await self._app(scope, _measured(receive), dressed)
         finally:
@@ -123,39 +94,57 @@ class Gate:
             if "/stream/" not in route:  # lasts as long as its reader likes
                 self._metrics.http_seconds.labels(route).observe(time.perf_counter() - began)
 
-    def _refusal(self, scope: Scope) -> Problem | None:
+    def _refusal(self, scope: Scope, headers: dict[bytes, bytes], *, signed_in: bool) -> Problem | None:
         """Say why a request goes no further, None when it does."""
-        headers = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1")
         if not self._token and _name(host) not in self._names:
             return Problem(Kind.MISDIRECTED, "without a token only loopback's own names are answered")
         address = (scope.get("client") or ("",))[0]
         if not self._rates.allows(address):
             return Problem(Kind.TOO_MANY, "slow down", headers={"Retry-After": "1"})
-        if self._token and scope["path"] not in FREE and not self._shown(headers.get(b"authorization", b"")):
-            asked = 'Bearer realm="nearline", Basic realm="nearline"'
-            detail = "send the token as Authorization: Bearer, or as the password of a login"
-            return Problem(Kind.UNAUTHORIZED, detail, headers={"WWW-Authenticate": asked})
-        origin = headers.get(b"origin", b"").decode("latin-1")
-        foreign = origin and urlsplit(origin).netloc != host and origin not in self._origins
-        if scope["method"] not in SAFE and foreign:
+        free = not self._token or scope["path"] in FREE or scope["path"].startswith(DRAWN)
+        bearer = self._shown(headers.get(b"authorization", b""))
+        if not (free or bearer or signed_in):
+            detail = f"send the token as Authorization: Bearer, or sign in at {LOGIN}"
+            return Problem(Kind.UNAUTHORIZED, detail, headers={"WWW-Authenticate": 'Bearer realm="nearline"'})
+        if scope["method"] not in SAFE and self._foreign(headers, host, by_cookie=signed_in and not bearer):
             return Problem(Kind.FORBIDDEN, "this origin may not change anything (NEARLINE_SERVE__ORIGINS)")
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > MAX_EVENT_BYTES:
             return Problem(Kind.TOO_LARGE, f"{MAX_EVENT_BYTES} bytes are the most")
         return None
 
+    def _foreign(self, headers: dict[bytes, bytes], host: str, *, by_cookie: bool) -> bool:
+        """Say whether a request comes from elsewhere; with a cookie it must say that it does not."""
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        if not origin:
+            return by_cookie and headers.get(b"sec-fetch-site") != b"same-origin"
+        return urlsplit(origin).netloc != host and origin not in self._origins
+
     def _shown(self, given: bytes) -> bool:
         """Say whether a header shows the token; takes the same time however much of it is right."""
         scheme, _, rest = given.partition(b" ")
-        if scheme.lower() == b"basic":
-            try:
-                rest = base64.b64decode(rest, validate=True).partition(b":")[2]
-            except binascii.Error:
-                return False
-        elif scheme.lower() != b"bearer":
-            return False
-        return hmac.compare_digest(rest, self._token)
+        return scheme.lower() == b"bearer" and bool(self._token) and hmac.compare_digest(rest, self._token)
+
+
+def _answer(refusal: Problem, scope: Scope, headers: dict[bytes, bytes]) -> Response:
+    """Lead a browser that has not signed in to the form; tell others what is wrong."""
+    if refusal.kind is not Kind.UNAUTHORIZED:
+        return respond(refusal)
+    if b"hx-request" in headers:  # the session is over while the page is open: it loads anew
+        refusal.headers["HX-Refresh"] = "true"
+        return respond(refusal)
+    if b"text/html" not in headers.get(b"accept", b""):
+        return respond(refusal)
+    query = scope["query_string"].decode("latin-1")
+    asked = f"{scope['path']}?{query}" if query else scope["path"]
+    return RedirectResponse(f"{LOGIN}?next={quote(asked if scope['method'] in SAFE else '/', safe='')}", 303)
+
+
+def _cookie(given: bytes) -> str:
+    """Return our cookie out of those that a browser sends, empty where it is not among them."""
+    pairs = (part.strip().partition("=") for part in given.decode("latin-1").split(";"))
+    return next((value for name, _, value in pairs if name == COOKIE), "")
 
 
 def _name(host: str) -> str:

@@ -1,6 +1,7 @@
 """Templates: where they are, what they can say, and how they become answers."""
 
 from collections.abc import Iterable
+from contextvars import ContextVar
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -10,11 +11,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
-__all__ = ["STATIC", "page", "path_part"]
+__all__ = ["SIGNED_IN", "STATIC", "page", "path_part"]
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
 """Files that are served as they are."""
+SIGNED_IN: Final = ContextVar("signed_in", default=False)
+"""Whether who asks for a page has signed in and so can sign out."""
 
 
 def path_part(text: object) -> str:
@@ -53,7 +56,7 @@ def moment(text: str | None) -> str:
 
 def page(template: str, /, **values: object) -> HTMLResponse:
     """Return a template's text as an answer that nobody keeps."""
-    text = _TEMPLATES.get_template(template).render(**values)
+    text = _TEMPLATES.get_template(template).render(signed_in=SIGNED_IN.get(), **values)
     return HTMLResponse(text, headers={"Cache-Control": "no-store"})
 
 

@@ -160,9 +160,9 @@ async def act(viewer_id: ViewerId, mirror: Ready, request: Request) -> Response:
 def watch(viewer_id: ViewerId, mirror: Ready, q: Annotated[str, Query(max_length=256)] = "") -> Response:
     """Return a viewer's page."""
     found = _found(mirror, viewer_id, q) if q.strip() else {"query": ""}
-    return html.page(
-        "watch.html", place="viewers", viewer=viewer_id, page=page_of(mirror, viewer_id), **found
-    )
+    tells = mirror.settings.serve.impressions
+    shown = page_of(mirror, viewer_id)
+    return html.page("watch.html", place="viewers", viewer=viewer_id, page=shown, tells=tells, **found)
 
 
 @router.get("/art/{title_id:path}.svg")

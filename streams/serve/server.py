@@ -16,12 +16,23 @@ from starlette.staticfiles import StaticFiles
 from streams.errors import SettingsError
 from streams.metrics import Metrics
 from streams.overview import Observer
-from streams.serve import api, console, experiments, insights, pages, probes, problems
+from streams.serve import (
+    api,
+    console,
+    experiments,
+    impressions,
+    insights,
+    login,
+    pages,
+    probes,
+    problems,
+)
 from streams.serve.description import describe
 from streams.serve.gate import Gate
 from streams.serve.html import STATIC
 from streams.serve.mirror import Mirror
 from streams.serve.posting import Poster
+from streams.serve.rates import Rates
 from streams.serve.shortcut import Shortcut
 from streams.settings import Settings
 
@@ -62,11 +73,16 @@ def build_app(mirror: Mirror, poster: Poster, metrics: Metrics) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.mirror, app.state.poster, app.state.metrics = mirror, poster, metrics
+    token = mirror.settings.serve.token
+    app.state.sessions = login.Sessions(token.get_secret_value().encode()) if token else None
+    app.state.tries = Rates(login.TRIES_PER_S)
     app.state.observer = Observer(mirror.settings.serve.workers)
     app.include_router(probes.router)
+    app.include_router(login.router)
     app.include_router(api.router)
     app.include_router(console.router)
     app.include_router(experiments.router)
+    app.include_router(impressions.router)
     app.include_router(insights.router)
     app.include_router(insights.console)
     app.include_router(pages.router)

@@ -25,10 +25,13 @@ class ServeSettings(BaseModel):
     """Port; 0 takes any free one. Default: beside the worker's 8000."""
 
     token: SecretStr | None = Field(default=None, min_length=16)
-    """What clients show (`Authorization: Bearer …`; browsers: as password). Default: none, on loopback."""
+    """What clients show (`Authorization: Bearer …`; browsers: in a form). Default: none, on loopback."""
 
     origins: tuple[str, ...] = ()
     """Origins whose pages may read the interface (CORS), as JSON: ["https://tv.example"]. Default: none."""
+
+    impressions: bool = True
+    """Whether the page tells what its viewer saw. Default: yes; no where staff looks at viewers' pages."""
 
     workers: tuple[str, ...] = ("http://127.0.0.1:8000/metrics",)
     """Workers' /metrics, for the console. Default: one worker on this machine."""

@@ -49,6 +49,10 @@ class Card:
     query: str = ""
     """The search that found it, and how many it found."""
     found: int = 0
+    arm: str = ""
+    """The experiment's arm that put it there."""
+    kind: str = ""
+    """Kind of the row."""
 
     @property
     def art(self) -> str:
@@ -123,7 +127,8 @@ def _shelf(mirror: Mirror, home: Home, number: int, row: Row) -> Shelf:
         own = item.reason or row.reason
         say = "" if own is usual else SAID.get(str(own), "")
         card = card_of(mirror.title(item.title_id), variant=item.artwork or "", say=say)
-        cards.append(replace(card, list_id=home.list_id, row=number, slot=slot))
+        card = replace(card, list_id=home.list_id, row=number, slot=slot, kind=str(row.kind))
+        cards.append(replace(card, arm=item.arm or ""))
     return Shelf(heading(row, about), reason(usual), row.kind in NUMBERED, cards)
 
 

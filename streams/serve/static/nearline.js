@@ -54,7 +54,7 @@
   // the page is refreshed unless it is on hold
   document.addEventListener("htmx:before:request", (event) => {
     const source = event.detail.ctx && event.detail.ctx.sourceElement;
-    if (source && source.id === "rows") {
+    if (source && source.id === "page") {
       if (held) event.preventDefault();
       before = cards();
     }
@@ -71,7 +71,7 @@
     if (target.id === "toasts") {
       while (target.children.length > 3) target.lastElementChild.remove();
     }
-    if (target.id === "rows") {
+    if (target.id === "page") {
       for (const card of target.querySelectorAll(".card")) card.classList.toggle("fresh", before.size > 0 && !before.has(card.dataset.title));
       const text = live() && live().querySelector(".text");
       if (text && acted) {

@@ -12,6 +12,7 @@ from streams.brokers.embedded import EmbeddedCluster
 from streams.serve.mirror import Mirror
 from streams.serve.posting import Poster
 from streams.serve.server import Server, bound, build_app
+from streams.serve.settings import ServeSettings
 from tests.streams.serve.stand import Stand, caught_up
 
 
@@ -58,10 +59,11 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 
 
 @contextmanager
-def listening_server(folder: Path) -> Iterator[tuple[str, Stand]]:
+def listening_server(folder: Path, **serve: object) -> Iterator[tuple[str, Stand]]:
     """Give the address of a server that really listens, and the filled cluster behind it."""
     with EmbeddedCluster() as cluster:
         stand = Stand(cluster, folder)
+        stand.settings = stand.settings.model_copy(update={"serve": ServeSettings.model_validate(serve)})
         with filled(stand) as mirror, bound("127.0.0.1", 0) as listening:
             server = Server(build_app(mirror, Poster(stand.settings), stand.metrics), mirror)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -2,8 +2,10 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from selenium import webdriver
 from selenium.webdriver import ActionChains, Keys
@@ -14,11 +16,14 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from schemas import topics
 from schemas.codec import decode_event, encode
-from schemas.events import Play
+from schemas.events import Impression, Play
+from schemas.lists import Home, RowKind
+from tests.streams.serve.conftest import listening_server
 from tests.streams.serve.stand import Stand, page
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
+TOKEN = "a-token-of-" + "sixteen"
 NAMES = "return [...document.querySelectorAll('#rows .name')].map(one => one.textContent)"
 
 pytestmark = [
@@ -62,8 +67,8 @@ def test_the_page_follows_its_viewer(listening: tuple[str, Stand], browser: webd
     ActionChains(browser).move_to_element(card).perform()
     card.find_element(By.CSS_SELECTOR, "button[value=play]").click()
     _until(browser, lambda b: b.find_element(By.ID, "toasts").text == "Playing Paper Tide")
-    (event,) = (decode_event(message.value()) for message in stand.events())
-    assert isinstance(event, Play)
+    told = [decode_event(message.value()) for message in stand.events()]
+    (event,) = (one for one in told if isinstance(one, Play))
     assert (event.title_id, event.list_id, event.row, event.slot) == ("tide", "0-1-1", 0, 1)
 
     stand.put(topics.HOME, "ada", encode(page("ada", 2, "coast", "tide")))
@@ -77,6 +82,65 @@ def test_the_page_follows_its_viewer(listening: tuple[str, Stand], browser: webd
     assert browser.execute_script(NAMES) == ["Salt Coast", "Paper Tide"]
     browser.find_element(By.ID, "live-button").click()
     _until(browser, lambda b: b.execute_script(NAMES) == ["Copper Engine"])
+
+
+IN_VIEW = """return [...document.querySelectorAll('#rows .card')].filter(card => {
+    const at = card.getBoundingClientRect();
+    return Math.min(at.bottom, innerHeight) - Math.max(at.top, 0) >= at.height / 2;
+}).map(card => card.dataset.row)"""
+TOPS = (
+    "return [...document.querySelectorAll('.hero, .row, .strip')].map(one => one.getBoundingClientRect().top)"
+)
+SHIFT = 0.01
+"""A tenth of what the Web Vitals call good: words on the picture may move, nothing below it does."""
+WATCH_SHIFTS = """window.shifted = 0;
+    new PerformanceObserver(list => list.getEntries().forEach(one => { window.shifted += one.value; }))
+        .observe({type: "layout-shift"})"""
+
+
+def _tall(seq: int, first: str) -> Home:
+    """Return a page of six rows."""
+    rows = page("ada", seq, first, "tide").rows * 6
+    picked = (msgspec.structs.replace(rows[0].items[0], artwork="art-1", arm="art/best"), rows[0].items[1])
+    rows = (msgspec.structs.replace(rows[0], items=picked), *rows[1:])
+    return msgspec.structs.replace(page("ada", seq, first), rows=rows)
+
+
+def _seen(stand: Stand, list_id: str) -> dict[tuple[int, int], Impression]:
+    """Return the impressions of a list by place."""
+    told = [decode_event(message.value()) for message in stand.events()]
+    seen = [one for one in told if isinstance(one, Impression) and one.list_id == list_id]
+    return {(one.row, one.slot): one for one in seen}
+
+
+def test_the_page_tells_what_was_seen(listening: tuple[str, Stand], browser: webdriver.Chrome) -> None:
+    """What was in view, with its place, picture and arm; no more, and each once; a new list is seen anew."""
+    address, stand = listening
+    stand.put(topics.HOME, "ada", encode(_tall(2, "coast")))
+    browser.get(f"{address}/watch/ada")
+    rows = {int(row) for row in browser.execute_script(IN_VIEW)}
+    assert 0 < len(rows) < 6
+    _until(browser, lambda _: {row for row, _ in _seen(stand, "0-2-2")} >= rows | {0})
+    first = _seen(stand, "0-2-2")
+    assert {row for row, _ in first} == rows | {0}
+    assert (first[0, 0].title_id, first[0, 0].artwork, first[0, 0].arm) == ("coast", "art-1", "art/best")
+    assert (first[0, 1].title_id, first[0, 1].artwork, first[0, 1].arm) == ("tide", None, None)
+    assert {one.row_kind for one in first.values()} == {RowKind.TOP_PICKS}
+
+    browser.refresh()
+    browser.execute_script("document.querySelector('#rows .row:last-child').scrollIntoView()")
+    _until(browser, lambda _: 5 in {row for row, _ in _seen(stand, "0-2-2")})
+    told = [decode_event(message.value()) for message in stand.events()]
+    assert len({one.event_id for one in told}) == len(_seen(stand, "0-2-2"))
+
+    browser.execute_script("scrollTo(0, 0)")
+    browser.execute_script(WATCH_SHIFTS)
+    tops = browser.execute_script(TOPS)
+    stand.put(topics.HOME, "ada", encode(_tall(3, "engine")))
+    _until(browser, lambda b: b.find_element(By.CSS_SELECTOR, ".hero h1").text == "Copper Engine")
+    _until(browser, lambda _: (0, 0) in _seen(stand, "0-3-3"))
+    assert browser.execute_script(TOPS) == tops
+    assert browser.execute_script("return window.shifted") < SHIFT
 
 
 def test_it_works_without_a_mouse(address: str, browser: webdriver.Chrome) -> None:
@@ -95,6 +159,28 @@ def test_it_works_without_a_mouse(address: str, browser: webdriver.Chrome) -> No
     browser.find_element(By.CSS_SELECTOR, "input[type=search]").send_keys("papr")
     found = _until(browser, lambda b: b.find_elements(By.CSS_SELECTOR, "#found .name"))
     assert [one.text for one in found] == ["Paper Tide"]
+
+
+def test_a_browser_signs_in_and_out(tmp_path: Path, browser: webdriver.Chrome) -> None:
+    """The form leads back to the page, which works as ever; scripts see no cookie; out is out."""
+    with listening_server(tmp_path, token=TOKEN) as (address, stand):
+        browser.get(f"{address}/watch/ada")
+        assert browser.switch_to.active_element.get_attribute("id") == "token"
+        browser.switch_to.active_element.send_keys(TOKEN, Keys.ENTER)
+        _until(browser, lambda b: b.execute_script(NAMES) == ["Copper Engine", "Paper Tide"])
+        assert browser.current_url == f"{address}/watch/ada"
+        assert browser.execute_script("return document.cookie") == ""
+        (cookie,) = browser.get_cookies()
+        assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+        browser.find_element(By.CSS_SELECTOR, ".hero button[value=play]").click()
+        _until(browser, lambda b: b.find_element(By.ID, "toasts").text == "Playing Copper Engine")
+        stand.put(topics.HOME, "ada", encode(page("ada", 2, "coast")))
+        _until(browser, lambda b: b.execute_script(NAMES) == ["Salt Coast"])
+        browser.find_element(By.CSS_SELECTOR, "[aria-label='Sign out']").click()
+        _until(browser, lambda b: b.current_url == f"{address}/login")
+        browser.get(f"{address}/console")
+        assert browser.current_url.startswith(f"{address}/login")
+        browser.get("about:blank")
 
 
 @pytest.mark.parametrize("path", ["/", "/watch/ada", "/watch/nobody"])

@@ -8,10 +8,11 @@ from msgspec import structs
 
 from schemas import Tags, Title, topics
 from schemas.codec import decode_event, encode
-from schemas.events import MyList, Play, Rate, Search, Select, Skip, Stop
+from schemas.events import Impression, MyList, Play, Rate, Search, Select, Skip, Stop
 from schemas.lists import Category
 from streams.serve.acts import ACTS
 from streams.serve.artwork import draw
+from streams.serve.settings import ServeSettings
 from tests.streams.serve.conftest import served
 from tests.streams.serve.stand import Stand, page
 
@@ -123,6 +124,35 @@ def test_a_pressed_button_is_on_the_topic(client: TestClient, stand: Stand) -> N
         (Search, "ada"),
         (Rate, "ada"),
     ]
+
+
+def test_what_was_seen_is_on_the_topic_once(client: TestClient, stand: Stand) -> None:
+    """Each with its place; told again it has the same id, and what the contract refuses is no event."""
+    one = {"list_id": "0-1-1", "row": 0, "slot": 1, "title_id": "tide", "artwork": "a"}
+    other = one | {"slot": 0, "title_id": "engine", "arm": "x/y"}
+    for _ in range(2):
+        assert client.post("/watch/ada/seen", json=[one, other]).status_code == 204
+    for wrong in ({}, [one | {"row": -1}], [one | {"title_id": "\n"}], [{}], [one] * 41):
+        assert client.post("/watch/ada/seen", json=wrong).status_code == 422
+    assert client.post("/watch/ada/seen", content=b"\xff").status_code == 422
+    found = [decode_event(message.value()) for message in stand.events()]
+    assert len(found) == 4
+    assert len({event.event_id for event in found}) == 2
+    assert {(type(event), event.slot, event.arm) for event in found} == {
+        (Impression, 1, None),
+        (Impression, 0, "x/y"),
+    }
+
+
+def test_a_page_that_staff_looks_at_tells_nothing(stand: Stand) -> None:
+    """Where it is switched off, there is no script and no address to tell."""
+    settings = stand.settings.model_copy(update={"serve": ServeSettings(impressions=False)})
+    stand.settings = settings
+    with served(stand) as client:
+        text = client.get("/watch/ada").text
+    assert "Copper Engine" in text
+    assert "seen.js" not in text
+    assert "data-tell" not in text
 
 
 def test_search_shows_cards_and_something_else_where_nothing_matches(reader: TestClient) -> None:
