@@ -22,6 +22,7 @@ from online_models.draws import name_hash
 from online_models.kernels.artwork import race_many
 from online_models.kernels.layout import F8, I4, U8
 from schemas import Title
+from schemas.experiments import ArtworkPolicy
 
 __all__ = ["DAY_MS", "FITS", "Gallery", "Picked", "Variants", "fit_of", "liked_words"]
 
@@ -151,7 +152,14 @@ class Gallery:
         return fit_of(variants.tags[variants.pictures.index(picture)], liked)
 
     def pick(
-        self, titles: Sequence[str], keys: U8, *, viewer: int, liked: frozenset[str], now_ms: int
+        self,
+        titles: Sequence[str],
+        keys: U8,
+        *,
+        viewer: int,
+        liked: frozenset[str],
+        now_ms: int,
+        policy: ArtworkPolicy = ArtworkPolicy.BANDIT,
     ) -> list[Picked]:
         """Return what each of a viewer's titles shows. Changes nothing.
 
@@ -165,6 +173,8 @@ class Gallery:
             What the viewer likes, see :func:`liked_words`.
         now_ms
             Its day decides the draw.
+        policy
+            Who chooses. What is learned of pictures is the same whoever chose.
         """
         found = [self._variants.get(title) for title in titles]
         arms = np.zeros((len(titles), MOST_VARIANTS), np.uint64)
@@ -173,9 +183,7 @@ class Gallery:
             if variants is not None and len(variants.pictures) > 1:
                 n = len(variants.pictures)
                 arms[i, :n] = variants.hashes
-                contexts = [fit_of(tags, liked) for tags in variants.tags]
-                known = self._bandits.get(title) or Thompson(_CONFIG)
-                chances[i, :n] = known.chances(contexts, variants.pictures, now_ms)
+                chances[i, :n] = self._chances(title, variants, liked, now_ms, policy)
         chosen: I4 = np.zeros(len(titles), np.int32)
         day, drawn_for = now_ms // DAY_MS, np.uint64(viewer)
         race_many(self.seed, drawn_for, day, np.asarray(keys, np.uint64), arms, chances, chosen)
@@ -183,6 +191,20 @@ class Gallery:
             Picked() if one is None else _picked(one, int(arm), float(chance[arm]), liked)
             for one, arm, chance in zip(found, chosen, chances, strict=True)
         ]
+
+    def _chances(
+        self, title: str, variants: Variants, liked: frozenset[str], now_ms: int, policy: ArtworkPolicy
+    ) -> F8:
+        """Return the probability of each picture of a title."""
+        n = len(variants.pictures)
+        if policy is ArtworkPolicy.FIRST:
+            first: F8 = np.eye(n)[0]
+            return first
+        if policy is ArtworkPolicy.UNIFORM:
+            return np.full(n, 1.0 / n)
+        contexts = [fit_of(tags, liked) for tags in variants.tags]
+        known = self._bandits.get(title) or Thompson(_CONFIG)
+        return known.chances(contexts, variants.pictures, now_ms)
 
 
 def _picked(variants: Variants, arm: int, chance: float, liked: frozenset[str]) -> Picked:

@@ -16,6 +16,7 @@ from online_models.kernels.blend import (
     contexts_of,
 )
 from online_models.kernels.layout import F8, I4, Shared, Viewers
+from online_models.objectives import objective
 from online_models.titles import TitleTable
 from schemas.experiments import Ranking, Treatment
 
@@ -128,6 +129,9 @@ class Blending:
         prior, bias = titles.prior[:size], titles.bias[:size]
         dense = np.empty((len(groups), size), np.float32)
         candidates = np.zeros(len(groups), np.int32)
+        aim = None
+        if self._treatment is not None:
+            aim = objective(titles, self._catalogue, self._treatment, size)
         weights = self.in_contexts()[[context for _, _, context, _ in groups]]
         for (limit, country, _, stranger), g in groups.items():
             guard, candidates[g] = self._catalogue.guard(limit=limit, country=country, now_ms=now_ms)
@@ -138,6 +142,8 @@ class Blending:
             if stranger and country and self.local is not None:
                 lift = self.local.lift(country, now_ms, size)
                 dense[g] += 0 if lift is None else lift
+            if aim is not None:
+                dense[g] += aim
             dense[g] += guard[:size]
         group = np.array([groups[code] for code in codes], np.int32)
         return Shared(dense, candidates, weights, np.ascontiguousarray(prior[:, 2]), group)

@@ -1,11 +1,11 @@
-"""What the catalogue says of titles beside their tags: names, series, and since when they are there."""
+"""What the catalogue says of titles beside their tags: names, series, lengths, since when they are there."""
 
 from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
 
-from online_models.kernels.layout import I4, I8
+from online_models.kernels.layout import F8, I4, I8
 from schemas import Title
 
 __all__ = ["NEVER", "TitleFacts"]
@@ -15,7 +15,7 @@ NEVER = int(np.iinfo(np.int64).min)
 
 
 class TitleFacts:
-    """Facts of every row of a table of titles: 12 bytes a title, and its name.
+    """Facts of every row of a table of titles: 20 bytes a title, and its name.
 
     Attributes
     ----------
@@ -36,6 +36,7 @@ class TitleFacts:
         self._numbers: dict[str, int] = {}
         self._series: I4 = np.zeros(0, np.int32)
         self._since: I8 = np.zeros(0, np.int64)
+        self._seconds: F8 = np.zeros(0)
 
     def put(self, row: int, title: Title) -> None:
         """Take a row's newest record over."""
@@ -43,6 +44,7 @@ class TitleFacts:
             more = max(row + 1, 2 * self._series.size) - self._series.size
             self._series = np.concatenate((self._series, np.full(more, -1, np.int32)))
             self._since = np.concatenate((self._since, np.full(more, NEVER, np.int64)))
+            self._seconds = np.concatenate((self._seconds, np.zeros(more)))
         self.names.pop(row, None)
         if title.name is not None:
             self.names[row] = title.name
@@ -50,6 +52,7 @@ class TitleFacts:
         self._series[row] = -1 if series is None else self._numbers.setdefault(series, len(self._numbers))
         times = [at for at in (title.release_ms, title.availability.start_ms) if at is not None]
         self._since[row] = max(times, default=NEVER)
+        self._seconds[row] = title.duration_s or 0.0
 
     def series(self, size: int) -> I4:
         """Return the number of each row's series, -1 for none: [size]."""
@@ -65,10 +68,22 @@ class TitleFacts:
         out[:n] = self._since[:n]
         return out
 
+    def seconds(self, size: int) -> F8:
+        """Return each row's length in seconds, 0 where unknown: [size]."""
+        out = np.zeros(size)
+        n = min(size, self._seconds.size)
+        out[:n] = self._seconds[:n]
+        return out
+
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
         """Return names and arrays that :meth:`from_state` makes the same facts of."""
         names = {"title_names": sorted(self.names.items()), "series_names": list(self._numbers)}
-        return names, {"title_series": self._series, "title_since": self._since}
+        arrays: dict[str, np.ndarray[Any, Any]] = {
+            "title_series": self._series,
+            "title_since": self._since,
+            "title_seconds": self._seconds,
+        }
+        return names, arrays
 
     @classmethod
     def from_state(cls, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> Self:
@@ -78,4 +93,5 @@ class TitleFacts:
             out.names = {int(row): name for row, name in facts["title_names"]}
             out._numbers = {name: number for number, name in enumerate(facts["series_names"])}
             out._series, out._since = arrays["title_series"].copy(), arrays["title_since"].copy()
+            out._seconds = arrays.get("title_seconds", np.zeros(out._series.size)).copy()
         return out

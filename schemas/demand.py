@@ -8,9 +8,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from schemas.experiments import Figure, Share
+from schemas.experiments import Figure
 from schemas.fields import Country, Id, Label, SchemaVersion, Seq, Text, TimeMs
 from schemas.insights import Amount, Told
+from schemas.treatments import Share
 
 __all__ = ["CohortDemand", "FacetDemand", "SearchDemand", "ServedTitle", "Wanted"]
 

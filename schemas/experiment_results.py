@@ -5,10 +5,11 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from schemas.experiments import Figure, Metric, Share
+from schemas.experiments import Figure, Metric
 from schemas.fields import Id, Label, SchemaVersion, Seq, Text, TimeMs
+from schemas.treatments import Share
 
-__all__ = ["ArmResult", "ExperimentResult", "Lift", "MetricValue", "Verdict"]
+__all__ = ["ArmResult", "ExperimentResult", "Lift", "MetricValue", "Preference", "Verdict"]
 
 
 class Verdict(StrEnum):
@@ -19,9 +20,9 @@ class Verdict(StrEnum):
     OPEN = "open"
     """No arm is a winner yet, none is excluded."""
     WINNER = "winner"
-    """An arm is better than the control, and no guardrail is broken."""
+    """An arm is better than the control, or preferred to it, and no guardrail is broken."""
     NO_WINNER = "no_winner"
-    """Every other arm is worse than the control."""
+    """Every other arm is worse than the control, or the control is preferred."""
     GUARDRAIL = "guardrail"
     """An arm is better, and a guardrail is not shown to hold."""
     SAMPLE_RATIO = "sample_ratio"
@@ -39,11 +40,17 @@ class MetricValue(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tru
         Its value, as it was seen.
     adjusted
         The same with what the viewers' past explains taken out.
+    low
+        Lower bound of the confidence sequence around `adjusted`; absent in results of former versions.
+    high
+        Its upper bound.
     """
 
     metric: Metric
     value: Figure
     adjusted: Figure
+    low: Figure | None = None
+    high: Figure | None = None
 
 
 class ArmResult(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -115,6 +122,30 @@ class Lift(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     variance_left: Figure = 1.0
 
 
+class Preference(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """Which of two rankers in one list viewers watch; the bounds hold for all looks together.
+
+    Attributes
+    ----------
+    arm
+        The ranker that is compared with the control.
+    viewers
+        Who watched something that one of the two had picked alone.
+    mean
+        Mean preference of these: 1 for `arm` alone, -1 for the control alone.
+    low
+        Lower bound of its confidence sequence; absent below two viewers.
+    high
+        Its upper bound.
+    """
+
+    arm: Label
+    viewers: Seq
+    mean: Figure
+    low: Figure | None = None
+    high: Figure | None = None
+
+
 class ExperimentResult(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """What an experiment came to so far.
 
@@ -138,6 +169,8 @@ class ExperimentResult(Struct, frozen=True, kw_only=True, gc=False, omit_default
         The same in words.
     winner
         The best arm that may be rolled out.
+    preference
+        Of two rankers in one list, what viewers prefer; absent where arms have lists of their own.
     crossed
         Impressions under another arm than the viewer's first: should be none.
     schema_version
@@ -153,5 +186,6 @@ class ExperimentResult(Struct, frozen=True, kw_only=True, gc=False, omit_default
     verdict: Verdict
     because: Text
     winner: Label | None = None
+    preference: Preference | None = None
     crossed: Seq = 0
     schema_version: SchemaVersion = 1

@@ -10,12 +10,15 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from schemas.fields import Country, Id, Label, Labels, Maturity, SchemaVersion, Text, TimeMs
+from schemas.treatments import ArtworkPolicy, Ranking, Share, Treatment
 
 __all__ = [
     "Arm",
+    "ArtworkPolicy",
     "Audience",
     "Evidence",
     "Experiment",
+    "ExperimentKind",
     "ExperimentState",
     "Guardrail",
     "ListArm",
@@ -24,6 +27,15 @@ __all__ = [
     "Rule",
     "Treatment",
 ]
+
+
+class ExperimentKind(StrEnum):
+    """How arms are compared."""
+
+    AB = "ab"
+    """Each viewer has the lists of one arm."""
+    INTERLEAVE = "interleave"
+    """Top picks hold both arms' titles, drawn team by team, and what is watched says which is preferred."""
 
 
 class ExperimentState(StrEnum):
@@ -54,52 +66,11 @@ class Metric(StrEnum):
     """Playbacks to the credits, per playback that ended."""
     ABANDONMENT = "abandonment"
     """Playbacks left within a minute, per playback that ended; the lower the better."""
+    LIST_DIVERSITY = "list_diversity"
+    """Distance of two titles that were seen on one list, from 0 (the same tags) to 1 (none in common)."""
 
 
-class Ranking(StrEnum):
-    """Who ranks the lists of an arm."""
-
-    BLEND = "blend"
-    FACTORIZATION = "factorization"
-    COWATCH = "cowatch"
-    COWATCH_LONG = "cowatch_long"
-    TRENDING = "trending"
-    POPULARITY = "popularity"
-
-
-Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Figure = Annotated[float, Meta(ge=-1e12, le=1e12)]
-Factor = Annotated[float, Meta(ge=0.0, le=10.0)]
-
-
-class Treatment(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """What an arm changes; what is absent stays as the worker's settings say.
-
-    Attributes
-    ----------
-    ranking
-        One expert alone, or the blend.
-    factorization
-        Factor on the learned weight of this expert of the blend: 0 leaves it out, 1 changes nothing.
-    cowatch
-        The same of the co-watch over few titles.
-    cowatch_long
-        The same of the co-watch over many titles.
-    trending
-        The same of what is watched of late.
-    popularity
-        The same of what is watched ever.
-    list_length
-        Titles on the list, at most as many as the worker's setting.
-    """
-
-    ranking: Ranking | None = None
-    factorization: Factor | None = None
-    cowatch: Factor | None = None
-    cowatch_long: Factor | None = None
-    trending: Factor | None = None
-    popularity: Factor | None = None
-    list_length: Annotated[int, Meta(ge=1, le=200)] | None = None
 
 
 class Arm(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -186,9 +157,9 @@ class Evidence(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     metric
         By which it was decided.
     lift
-        Relative lift of the winner over the control.
+        Relative lift of the winner over the control; of two rankers in one list, the mean preference.
     low
-        Lower bound of the lift's confidence sequence.
+        Lower bound of its confidence sequence.
     high
         Its upper bound.
     viewers
@@ -219,6 +190,8 @@ class Experiment(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True
         Where it is.
     arms
         The first one is the control.
+    kind
+        How they are compared; absent: each viewer has the lists of one.
     salt
         Goes into the hash of the assignment: another salt shuffles the viewers anew. Absent: the id.
     about
@@ -260,6 +233,7 @@ class Experiment(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True
     experiment_id: Id
     state: ExperimentState
     arms: Annotated[tuple[Arm, ...], Meta(min_length=1, max_length=20)]
+    kind: ExperimentKind = ExperimentKind.AB
     salt: Label | None = None
     about: Text | None = None
     starts_at_ms: TimeMs | None = None
@@ -288,7 +262,7 @@ class ListArm(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     experiment_id
         The experiment.
     arm
-        The viewer's arm, or the winner that was rolled out.
+        The viewer's arm, or the winner that was rolled out; `interleaved` where both arms are in one list.
     propensity
         Probability of this arm for this viewer; absent: 1, nobody was drawn.
     """

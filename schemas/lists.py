@@ -72,7 +72,8 @@ class Item(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     trailer
         Id of the trailer to show; absent: the title's first.
     arm
-        Experiment arm that decided about this item.
+        Where a row holds the titles of two arms: whose pick this one is, as ``experiment_id/arm``;
+        impressions echo it.
     propensity
         Probability with which this title came to be in this place, or, where `artwork` stands beside it, with
         which the picture was chosen; absent: 1.

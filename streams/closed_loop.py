@@ -107,7 +107,7 @@ class Published:
             for number, row in enumerate(rows):
                 titles[at, number, : len(row)] = [self._number.get(title, -1) for title in row]
         names = [self._pages[viewer].list_id if viewer in self._pages else "trending" for viewer in viewers]
-        return Pages(titles, names)
+        return Pages(titles, names, [self._arms_of(viewer, width) for viewer in viewers])
 
     def observe(self, looks: Looks, pages: Pages, outcomes: Outcomes) -> None:
         """See `Policy.observe`: the events say it."""
@@ -131,6 +131,16 @@ class Published:
         if page is None:
             return [list(self._top[:SLOTS])]
         return [[item.title_id for item in row.items] for row in page.rows]
+
+    def _arms_of(self, viewer: str, width: int) -> dict[int, str]:
+        """Return the arms of items that say one, by place on a page of rows so wide."""
+        rows = self._pages[viewer].rows if viewer in self._pages else ()
+        return {
+            r * width + k: item.arm
+            for r, row in enumerate(rows)
+            for k, item in enumerate(row.items)
+            if item.arm is not None
+        }
 
     def _read(self, wait_s: float) -> None:
         """Take what was published meanwhile."""

@@ -11,10 +11,9 @@ import msgspec
 import structlog
 from msgspec import Struct, structs
 
-from online_models.experiments.decision import Standing, evidence, result
-from online_models.experiments.exposure import Tally
+from online_models.experiments.decision import Standing, evidence, result, split_p
+from online_models.experiments.parts import Tally
 from online_models.experiments.plan import Plan
-from online_models.experiments.ratio import sample_ratio_p
 from schemas import topics
 from schemas.codec import encode
 from schemas.experiment_results import ExperimentResult, Verdict
@@ -114,8 +113,7 @@ class DecisionsStep:
         name = one.experiment_id
         tally = Tally.merged(self._parts[name].values())
         looks = self._looks.get(name, Looks())
-        counts = [tally.arms[arm.name].viewers if arm.name in tally.arms else 0 for arm in one.arms]
-        p = sample_ratio_p(looks.sample_ratio_p, counts, [arm.share for arm in one.arms])
+        p = split_p(one, tally, looks.sample_ratio_p)
         standing = Standing(tally.arms, p, tally.first_ms, max(tally.at_ms, tally.first_ms), tally.crossed)
         found = result(one, standing)
         decides = not looks.decided and _rolls_out(one, found)

@@ -7,30 +7,42 @@ pages that were published, and what came of it is read from ``experiments.result
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from online_models.simulation import World
+from online_models.simulation.catalogue import DAY_S
 from online_models.simulation.closed_loop import close_the_loop
 from online_models.simulation.looks import Looks, Outcomes, Pages
 from schemas import topics
 from schemas.codec import decode_home, encode
 from schemas.events import Event
 from schemas.experiment_results import ExperimentResult
-from schemas.experiments import Experiment
+from schemas.experiments import Experiment, ExperimentState
 from streams import topic_scan
 from streams.closed_loop import Published, pipeline
 from streams.errors import ExperimentError
-from streams.experiment_admin import read_results
+from streams.experiment_admin import read_results, roll_back
+from streams.experiments import read_experiments
 from streams.producing import put
 from streams.session import ResultsProcess, make_topics
 from streams.settings import Settings
 
-__all__ = ["pages_by_arm", "through"]
+__all__ = ["Ran", "pages_by_arm", "through"]
 
 SETTLED_S: Final = 5.0
 """A result that does not change for so long is the last: five times the least interval of results."""
 PATIENCE_S: Final = 60.0
 """Longest wait for that."""
+NOTICE_S: Final = 2.0
+"""By then every worker has heard of a change: ten times `experiments.LOOK_S`."""
+
+
+class Ran(NamedTuple):
+    """What came of an experiment."""
+
+    result: ExperimentResult
+    pages: dict[str, dict[str, int]]
+    """Viewers' newest pages by the arms that they name: in the experiment, rolled out, rolled back."""
 
 
 class Watched:
@@ -61,8 +73,11 @@ def through(
     *,
     days: int,
     warm_up: int,
-) -> ExperimentResult:
+) -> Ran:
     """Run an experiment through a pipeline of its own, on a cluster that is there.
+
+    Where its rule rolls a winner out, the world goes on for a day under it, and for another once it is taken
+    back.
 
     Raises
     ------
@@ -76,16 +91,41 @@ def through(
         policy = Watched(published, is_lost)
         close_the_loop("experiment", world, policy, days=days, warm_up=warm_up)
         counting.check()
-        return _settled(settings, experiment.experiment_id)
+        result = _settled(settings, experiment.experiment_id)
+        pages = {"experiment": pages_by_arm(settings)}
+        if read_experiments(settings)[experiment.experiment_id].state is ExperimentState.ROLLED_OUT:
+            pages["rolled_out"] = _a_day_later(world, policy, settings)
+            roll_back(settings, experiment.experiment_id)
+            time.sleep(NOTICE_S)
+            pages["rolled_back"] = _a_day_later(world, policy, settings)
+        return Ran(result, pages)
 
 
-def pages_by_arm(settings: Settings) -> dict[str, int]:
-    """Count the viewers' newest pages by the arms that they name; "" for none."""
+def _a_day_later(world: World, policy: Watched, settings: Settings) -> dict[str, int]:
+    """Let the world go on for a day; count the pages that were made in it."""
+    since_ms, day = world.event_ms(world.now_s), int(world.now_s // DAY_S)
+    close_the_loop("experiment", world, policy, days=day + 2, warm_up=0)
+    return pages_by_arm(settings, since_ms=since_ms)
+
+
+def pages_by_arm(settings: Settings, *, since_ms: int = 0) -> dict[str, int]:
+    """Count the viewers' newest pages by the arms that they name; "" for none.
+
+    Parameters
+    ----------
+    settings
+        The cluster, and its topics.
+    since_ms
+        Only pages that speak of this event time or a later one.
+    """
     parts = range(topic_scan.partitions_of(settings, topics.HOME))
     counts: dict[str, int] = {}
     for message in topic_scan.newest(settings, topics.HOME, parts).values():
-        if (value := message.value()) is not None:
-            name = " ".join(f"{arm.experiment_id}/{arm.arm}" for arm in decode_home(value).arms)
+        if (value := message.value()) is None:
+            continue
+        page = decode_home(value)
+        if page.generated_at_ms >= since_ms:
+            name = " ".join(f"{arm.experiment_id}/{arm.arm}" for arm in page.arms)
             counts[name] = counts.get(name, 0) + 1
     return counts
 

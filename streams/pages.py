@@ -11,7 +11,6 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from online_models.artwork import Picked
 from online_models.catalogue import Catalogue
 from online_models.kernels.encode import SCORE_BYTES, Fragments, Parts, encode_pages
 from online_models.kernels.layout import I4, I8, U1
@@ -22,7 +21,7 @@ from online_models.page.words import Wording
 from online_models.titles import TitleTable
 from schemas.lists import list_id
 from streams.categories import CategoryTexts
-from streams.pictures import Hung
+from streams.pictures import Hung, tail
 
 _END = b"]}"
 _TAILS = (b"}", *(b',"reason":"%b"}' % reason.encode() for reason in REASONS))
@@ -90,18 +89,6 @@ class _Texts:
         return self.bytes, np.array(self._ends, np.int64)
 
 
-def _tail(reason: str | None, shown: Picked) -> bytes:
-    """Return what follows the score of an item that says what it shows."""
-    said = {
-        "reason": reason,
-        "artwork": shown.artwork,
-        "trailer": shown.trailer,
-        "propensity": shown.propensity,
-    }
-    text = msgspec.json.encode({name: value for name, value in said.items() if value is not None})
-    return b"," + text[1:]
-
-
 class PageEncoder:
     """Write the pages of one source partition.
 
@@ -165,6 +152,7 @@ class PageEncoder:
         causes: Sequence[Cause],
         languages: Sequence[int],
         hung: Sequence[Hung] = (),
+        explored: float = 1.0,
     ) -> list[bytes]:
         """Return the bytes of each page, in order.
 
@@ -177,11 +165,13 @@ class PageEncoder:
         languages
             Code of each reader's language, 0 where unknown (`online_models.page.phrases`).
         hung
-            Pictures and trailers of items, where they are not the first.
+            Pictures and trailers of items, where they are not the first, and their arms.
+        explored
+            Probability with which these pages have an exploring row, where one does.
         """
         self._fit()
         spoken = [language_of(code) for code in languages]
-        heads, tails = self._head_numbers(pages, spoken), self._tail_numbers(pages)
+        heads, tails = self._head_numbers(pages, spoken), self._tail_numbers(pages, explored)
         parts = Parts(heads, tails, self._reason, self._item_numbers(pages, hung))
         fragments = Fragments(self._names, self._span, *self._heads.flat(), *self._tails.flat())
         out = np.empty(self._room(pages, parts, fragments), np.uint8)
@@ -241,16 +231,16 @@ class PageEncoder:
             number = self._heads.add(key, text[: -len(_END)])
         return number
 
-    def _tail_numbers(self, pages: Pages) -> I4:
+    def _tail_numbers(self, pages: Pages, explored: float) -> I4:
         """Return what follows the items of each row: nothing, or with what probability they were drawn."""
         out = np.zeros(pages.kind.shape, np.int32)
         if len(self._tails) > _KEPT:
             self._tails = _Texts(_TAILS)
         for q, r in np.argwhere(pages.kind == EXPLORE).tolist():
-            n = int(pages.candidates[q])
-            number = self._tails.numbers.get(n)
+            chance = explored / int(pages.candidates[q])
+            number = self._tails.numbers.get(chance)
             if number is None:
-                number = self._tails.add(n, b',"propensity":%b}' % msgspec.json.encode(1.0 / n))
+                number = self._tails.add(chance, b',"propensity":%b}' % msgspec.json.encode(chance))
             out[q, r] = number
         return out
 
@@ -259,12 +249,12 @@ class PageEncoder:
         if not hung:
             return np.zeros((0, 0, 0), np.int32)
         out = np.zeros(pages.title.shape, np.int32)
-        for q, r, k, shown in hung:
+        for q, r, k, shown, arm in hung:
             kind, mine = int(pages.kind[q, r]), int(pages.reason[q, r, k])
             reason = None if mine == self._reason[kind] else REASONS[mine]
-            key = (reason, *shown)
+            key = (reason, *shown, arm)
             number = self._tails.numbers.get(key)
-            out[q, r, k] = self._tails.add(key, _tail(reason, shown)) if number is None else number
+            out[q, r, k] = self._tails.add(key, tail(reason, shown, arm)) if number is None else number
         return out
 
     def _room(self, pages: Pages, parts: Parts, fragments: Fragments) -> int:

@@ -7,18 +7,22 @@ import numpy as np
 
 from online_models.artwork import Gallery
 from online_models.experiments.plan import Plan
+from online_models.kernels.layout import I4
 from online_models.kernels.page_layout import TOP
-from online_models.page.builder import build
+from online_models.page.builder import Pages, build
+from online_models.page.config import PageConfig
+from online_models.page.drafted import Pick, draft_top
 from online_models.page.kinds import REASONS
 from online_models.page.shelves import Shelves
+from online_models.page.treated import treated_page
 from online_models.viewer_side import ViewerSide
 from schemas import topics
-from schemas.experiments import Ranking
+from schemas.experiments import ArtworkPolicy, Ranking, Treatment
 from schemas.vocabulary import ItemReason
 from streams.alerts import Alerts
 from streams.budget import Moved
 from streams.pages import Cause, PageEncoder, numbered
-from streams.pictures import Pictures
+from streams.pictures import Pictures, signed
 from streams.settings import Settings
 from streams.stage import Message, Outcome
 from streams.treating import Kind, apart
@@ -100,21 +104,40 @@ class Publisher:
         """Build the pages of one kind; their alerts go into an outcome, unless no taste has ranked."""
         viewers = self._side.viewers
         slots = np.fromiter((slot for slot, _, _ in moved), np.int32, len(moved))
-        length = min(self._length, kind.treatment.list_length or self._length)
-        with self._side.blending.under(kind.treatment):
-            built = build(self._side, self._shelves, slots, now_ms, length)
+        how = kind.treatment
+        config = treated_page(self._shelves.config, how, explore=kind.explores)
         seqs = numbered(viewers.arrays.seq, slots, floor)
-        if kind.treatment.ranking in _ALONE:
-            built.reason[built.kind == TOP] = REASONS.index(_ALONE[kind.treatment.ranking])
+        picks: list[Pick] = []
+        if kind.rivals is None:
+            built = self._built(slots, now_ms, how, config)
+        else:
+            built = self._built(slots, now_ms, kind.rivals.control, config)
+            new = self._built(slots, now_ms, kind.rivals.new, config)
+            names = [viewers.ids[slot] for slot in slots.tolist()]
+            coins = [f"{kind.rivals.salt} {who} {seq}" for who, seq in zip(names, seqs, strict=True)]
+            picks = draft_top(built, new, coins, config.visible)
         causes = [
             Cause(viewers.ids[slot], seq, offset, when, kind.arms)
             for (slot, offset, when), seq in zip(moved, seqs, strict=True)
         ]
-        hung, languages = self._pictures.pick(built, slots, now_ms), viewers.arrays.language[slots].tolist()
-        if kind.treatment.ranking in (None, Ranking.BLEND):
+        hung = self._pictures.pick(built, slots, now_ms, how.artwork or ArtworkPolicy.BANDIT)
+        if kind.rivals is not None:
+            hung = signed(hung, picks, kind.rivals.labels)
+        languages = viewers.arrays.language[slots].tolist()
+        if (kind.rivals.control if kind.rivals else how).ranking in (None, Ranking.BLEND):
             self._alerts.send(built, causes, languages, out)
-        pages = self._encoder.encode(built, causes, languages, hung)
+        share = 1.0 if how.explore is None else how.explore
+        pages = self._encoder.encode(built, causes, languages, hung, explored=share)
         return [
             {"key": cause.viewer_id.encode(), "value": page}
             for cause, page in zip(causes, pages, strict=True)
         ]
+
+    def _built(self, slots: I4, now_ms: int, how: Treatment, config: PageConfig) -> Pages:
+        """Build pages under a treatment."""
+        length = min(self._length, how.list_length or self._length)
+        with self._side.blending.under(how):
+            built = build(self._side, self._shelves, slots, now_ms, length, config=config)
+        if how.ranking in _ALONE:
+            built.reason[built.kind == TOP] = REASONS.index(_ALONE[how.ranking])
+        return built

@@ -5,14 +5,15 @@ written as decimal digits: sums of squares outgrow the 64 bits of other readers'
 begin with ``\x02``, which no viewer id does.
 """
 
+from collections.abc import Sequence
 from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from online_models.config import ModelConfig
-from online_models.experiments.exposure import Exposure, Part, Tally
-from online_models.experiments.moments import Moments
+from online_models.experiments.moments import FIRST_COUNTS, Moments
+from online_models.experiments.parts import Exposure, Part, Tally
 from online_models.row_versions import RowVersions
 from streams.errors import StateError
 from streams.partition_rows import explained
@@ -30,8 +31,6 @@ __all__ = [
     "unpacked",
 ]
 
-PARTS: Final = RowVersions("a viewer's part in experiments")
-TALLIES: Final = RowVersions("an experiment's tally")
 TALLY: Final = b"\x02"
 """Beginning of the keys of tallies among a partition's rows."""
 _NO_CONFIG: Final = ModelConfig()  # payloads do not depend on the model's shapes
@@ -44,6 +43,7 @@ class _Exposure(Struct, array_like=True, gc=False):
     arm: str
     at_ms: int
     counts: list[int]
+    credit: list[int]
 
 
 class _Part(Struct, array_like=True, gc=False):
@@ -57,6 +57,10 @@ class _Part(Struct, array_like=True, gc=False):
     clicked: str
     seen: list[int]
     exposures: list[_Exposure]
+    list_id: str
+    shown: list[str]
+    teams: dict[str, str]
+    signed_in_ms: int
 
 
 class TallyRecord(Struct, frozen=True, kw_only=True, gc=False):
@@ -86,6 +90,44 @@ _PART: Final = msgspec.msgpack.Decoder(_Part)
 _RECORD: Final = msgspec.json.Decoder(TallyRecord)
 
 
+def _parts_2(rows: Sequence[bytes], _: ModelConfig) -> list[bytes]:
+    """Add counts, credit and what was seen: none of them."""
+    out = []
+    for row in rows:
+        *fields, exposures = msgspec.msgpack.decode(row[1:])
+        wider = [[name, arm, at_ms, _padded(counts), [0, 0]] for name, arm, at_ms, counts in exposures]
+        out.append(b"\2" + msgspec.msgpack.encode([*fields, wider, "", [], {}, 0]))
+    return out
+
+
+def _tallies_2(rows: Sequence[bytes], _: ModelConfig) -> list[bytes]:
+    """Add counts, all 0; the first ones and their products stand in front as they did."""
+    out = []
+    for row in rows:
+        record = _RECORD.decode(row[1:])
+        arms = {arm: _wider(text) for arm, text in record.arms.items()}
+        out.append(b"\2" + msgspec.json.encode(msgspec.structs.replace(record, arms=arms)))
+    return out
+
+
+def _padded(counts: Sequence[int]) -> list[int]:
+    return [*counts, *[0] * (_SECOND - len(counts))]
+
+
+def _wider(text: str) -> str:
+    digits = text.split()
+    first, second = digits[1 : 1 + FIRST_COUNTS], digits[1 + FIRST_COUNTS :]
+    more = ["0"] * (_SECOND - len(first)), ["0"] * (_SECOND_PAIRS - len(second))
+    return " ".join((digits[0], *first, *more[0], *second, *more[1]))
+
+
+_SECOND: Final = 12
+_SECOND_PAIRS: Final = 78
+"""Counts of the second version, and their products."""
+PARTS: Final = RowVersions("a viewer's part in experiments").then(upgrade=_parts_2)
+TALLIES: Final = RowVersions("an experiment's tally").then(upgrade=_tallies_2)
+
+
 def pack_part(part: Part) -> bytes:
     """Pack a viewer's part.
 
@@ -95,7 +137,9 @@ def pack_part(part: Part) -> bytes:
     >>> unpack_part(pack_part(part)) == part
     True
     """
-    exposures = [_Exposure(name, one.arm, one.at_ms, one.counts) for name, one in part.exposures.items()]
+    exposures = [
+        _Exposure(name, one.arm, one.at_ms, one.counts, one.credit) for name, one in part.exposures.items()
+    ]
     row = _Part(
         part.since_ms,
         part.past_s,
@@ -105,6 +149,10 @@ def pack_part(part: Part) -> bytes:
         part.clicked,
         part.seen,
         exposures,
+        part.list_id,
+        part.shown,
+        part.teams,
+        part.signed_in_ms,
     )
     return bytes([PARTS.version]) + msgspec.msgpack.encode(row)
 
@@ -128,7 +176,11 @@ def unpack_part(value: bytes) -> Part:
         row.maturity,
         row.clicked,
         row.seen,
-        {one.name: Exposure(one.arm, one.at_ms, one.counts) for one in row.exposures},
+        {one.name: Exposure(one.arm, one.at_ms, one.counts, one.credit) for one in row.exposures},
+        row.list_id,
+        row.shown,
+        row.teams,
+        row.signed_in_ms,
     )
 
 
@@ -171,9 +223,9 @@ def unpacked(
     decoder: "msgspec.json.Decoder[T] | msgspec.msgpack.Decoder[T]", versions: RowVersions, value: bytes
 ) -> T:
     """Read a row of any version; raises as :func:`unpack_part`."""
-    with explained():
-        (current,) = versions.current([value], _NO_CONFIG)
     try:
+        with explained():
+            (current,) = versions.current([value], _NO_CONFIG)
         return decoder.decode(current[1:])
     except msgspec.MsgspecError as error:
         what, advice = f"{versions.kind} cannot be read", "stop the worker and delete its state folder"

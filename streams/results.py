@@ -7,8 +7,10 @@ absolute and of one partition; the decisions stage (:mod:`streams.decisions`) ad
 
 from collections.abc import Callable, Sequence
 
-from online_models.experiments.exposure import Part, Tally, take
+from online_models.experiments.exposure import take
+from online_models.experiments.parts import Part, Tally
 from online_models.experiments.plan import Plan
+from online_models.experiments.shown import About, nothing_known
 from online_models.viewers import hash_ids
 from schemas import topics
 from streams.counting import EventReader, ViewerRows
@@ -24,13 +26,29 @@ FLOOR_S = 1.0
 often."""
 
 
-def results_spec(settings: Settings, plan: Callable[[], Plan]) -> StageSpec:
-    """Describe the stage; ``plan`` waits until the experiments are known, then returns the newest plan."""
+def _undescribed() -> About:
+    return nothing_known
+
+
+def results_spec(
+    settings: Settings, plan: Callable[[], Plan], about: Callable[[], About] = _undescribed
+) -> StageSpec:
+    """Describe the stage.
+
+    Parameters
+    ----------
+    settings
+        Topics.
+    plan
+        Waits until the experiments are known, then returns the newest plan.
+    about
+        Waits until the catalogue is known, then returns what tells a title's tags. Default: nothing does.
+    """
     return StageSpec(
         name=STAGE,
         source=settings.topic(topics.EVENTS),
         changelog=settings.topic(topics.EXPERIMENT_VIEWERS),
-        make_step=lambda partition, store: ResultsStep(settings, partition, store, plan),
+        make_step=lambda partition, store: ResultsStep(settings, partition, store, plan, about=about()),
         dead_letters=settings.topic(topics.DEAD_LETTERS),
         max_events=settings.viewers_batch_events,
         max_bytes=settings.viewers_batch_bytes,
@@ -51,13 +69,21 @@ class ResultsStep:
         Parts of viewers, and tallies.
     plan
         Asked before each batch for the experiments.
+    about
+        Returns a title's tags.
     """
 
     def __init__(
-        self, settings: Settings, partition: int, store: StateView, plan: Callable[[], Plan]
+        self,
+        settings: Settings,
+        partition: int,
+        store: StateView,
+        plan: Callable[[], Plan],
+        *,
+        about: About = nothing_known,
     ) -> None:
         plan()  # waits until the experiments are known
-        self._partition, self._plan = partition, plan
+        self._partition, self._plan, self._about = partition, plan, about
         self._events = EventReader(settings)
         self._topic = settings.topic(topics.EXPERIMENT_TALLIES)
         self._parts = ViewerRows(store, unpack_part)
@@ -79,7 +105,9 @@ class ResultsStep:
             viewer = event.viewer_id
             part = self._parts.hot.setdefault(viewer, Part(since_ms=at_ms))
             touched[viewer] = part
-            names = take(part, event, at_ms, plan=plan, event_hash=event_hash, tally=self._tally)
+            names = take(
+                part, event, at_ms, plan=plan, event_hash=event_hash, tally=self._tally, about=self._about
+            )
             changed.update(dict.fromkeys(names))
         out = Outcome(rows=[(viewer.encode(), pack_part(part)) for viewer, part in touched.items()])
         messages: list[Message] = []

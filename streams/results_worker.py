@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 
 from schemas import topics
-from streams.app import Worker
+from streams.app import Companion, Worker
 from streams.beside import build_beside
 from streams.decisions import decisions_spec
 from streams.experiments import Experiments
 from streams.results import results_spec
 from streams.settings import Settings
+from streams.shelf import Shelf
 from streams.stage import StageSpec
 from streams.surroundings import Failpoint, no_failpoint
 from streams.topic_facts import Topic
@@ -18,7 +19,7 @@ __all__ = ["NAME", "WANTED", "build_results_worker"]
 NAME = "experiments"
 """Goes behind the group's name and the state folder."""
 WANTED = (
-    topics.EVENTS, topics.EXPERIMENTS, topics.EXPERIMENT_RESULTS, topics.EXPERIMENT_VIEWERS,
+    topics.EVENTS, topics.CATALOG, topics.EXPERIMENTS, topics.EXPERIMENT_RESULTS, topics.EXPERIMENT_VIEWERS,
     topics.EXPERIMENT_TALLIES, topics.EXPERIMENT_DECISIONS, topics.DEAD_LETTERS,
 )  # fmt: skip
 """Topics that have to be there."""
@@ -29,7 +30,8 @@ def build_results_worker(settings: Settings, *, failpoint: Failpoint = no_failpo
     return build_beside(settings, NAME, WANTED, _compose, failpoint=failpoint)
 
 
-def _compose(own: Settings, found: Mapping[str, Topic]) -> tuple[list[StageSpec], list[Experiments]]:
+def _compose(own: Settings, found: Mapping[str, Topic]) -> tuple[list[StageSpec], list[Companion]]:
     experiments = Experiments(own, partitions=found[topics.EXPERIMENTS].partitions)
-    specs = [results_spec(own, experiments.current), decisions_spec(own, experiments.current)]
-    return specs, [experiments]
+    shelf = Shelf(own, partitions=found[topics.CATALOG].partitions)
+    results = results_spec(own, experiments.current, lambda: shelf.current().labels)
+    return [results, decisions_spec(own, experiments.current)], [experiments, shelf]

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import msgspec
 
 from online_models.catalogue import country_of
-from online_models.experiments.plan import PLAIN, Plan, Treated
+from online_models.experiments.plan import PLAIN, Plan, Rivals, Treated
+from online_models.page.treated import explores
 from online_models.viewer_arrays import NO_LIMIT
 from online_models.viewers import ViewerTable
 from schemas.experiments import Treatment
@@ -21,6 +22,10 @@ class Kind(NamedTuple):
     treatment: Treatment
     arms: bytes
     """The page's field `arms` as JSON with its comma; empty for none."""
+    explores: bool | None = None
+    """Whether they have an exploring row, where the treatment says how likely that is; None: as without."""
+    rivals: Rivals | None = None
+    """Two rankers whose titles stand in top picks; None: one ranks."""
 
 
 def apart(
@@ -45,18 +50,24 @@ def apart(
         yield Kind(PLAIN.treatment, b""), list(moved)
         return
     treated = {slot: _treated(slot, viewers, plan, now_ms) for slot, _, _ in moved}
-    groups: dict[Treated, list[Moved]] = {}
+    groups: dict[tuple[Treated, bool | None], list[Moved]] = {}
     for one in moved:
         groups.setdefault(treated[one[0]], []).append(one)
-    for how, some in groups.items():
-        yield Kind(how.treatment, b',"arms":' + msgspec.json.encode(how.arms) if how.arms else b""), some
+    for (how, explore), some in groups.items():
+        arms = b',"arms":' + msgspec.json.encode(how.arms) if how.arms else b""
+        yield Kind(how.treatment, arms, explore, how.rivals), some
 
 
-def _treated(slot: int, viewers: ViewerTable, plan: Plan, now_ms: int) -> Treated:
+def _treated(slot: int, viewers: ViewerTable, plan: Plan, now_ms: int) -> tuple[Treated, bool | None]:
+    """Return how a viewer's pages are made, and whether they explore."""
     limit = int(viewers.arrays.limit[slot])
-    return plan.treat(
+    how = plan.treat(
         viewers.ids[slot],
         at_ms=now_ms,
         country=country_of(int(viewers.arrays.country[slot])),
         maturity=None if limit == NO_LIMIT else limit,
     )
+    share = how.treatment.explore
+    if share is None:
+        return how, None
+    return how, explores(share, int(viewers.arrays.key[slot]), now_ms, viewers.seed)

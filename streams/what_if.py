@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from online_models.experiments.exposure import Part
 from online_models.experiments.off_policy import Log, OffPolicy, evaluate
+from online_models.experiments.parts import Part
 from online_models.experiments.what_if import log_of
 from schemas import topics
 from streams import topic_scan

@@ -5,7 +5,8 @@ believed of its numbers; nothing here reads a topic.
 
 * `definition`: what is wrong with an experiment, alone and beside others; whom it is about.
 * `plan`: all experiments together: what a viewer's list is made by, and under which arms.
-* `exposure`: from events to moments.
+* `exposure`: from events to moments (`parts`: what is kept meanwhile; `shown`: how different the titles of a
+  list are; `crediting`: whose pick was watched).
 * `moments`: what is kept per arm. A viewer is a vector of whole numbers (`moments.COUNTS`); an arm is how
   many viewers, the sum of their vectors and of their products. Sums of whole numbers are exact in any order,
   so partitions add up to what one process would have.

@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from online_models.experiments.intervals import Bounds, lift
-from online_models.experiments.metrics import LOWER_IS_BETTER, estimates
+from online_models.experiments.crediting import preferences
+from online_models.experiments.intervals import Bounds, half_width, lift
+from online_models.experiments.metrics import LOWER_IS_BETTER, Estimate, estimates
 from online_models.experiments.moments import COUNTS, Moments
-from online_models.experiments.ratio import FAILED
-from schemas.experiment_results import ArmResult, ExperimentResult, Lift, MetricValue, Verdict
-from schemas.experiments import Arm, Evidence, Experiment, Metric, Rule
+from online_models.experiments.parts import Tally
+from online_models.experiments.plan import INTERLEAVED
+from online_models.experiments.ratio import FAILED, sample_ratio_p
+from schemas.experiment_results import ArmResult, ExperimentResult, Lift, MetricValue, Preference, Verdict
+from schemas.experiments import Arm, Evidence, Experiment, ExperimentKind, Metric, Rule
 
-__all__ = ["DAY_MS", "Standing", "evidence", "result"]
+__all__ = ["DAY_MS", "Standing", "evidence", "result", "split_p"]
 
 DAY_MS: Final = 86_400_000
 _DEFAULT_RULE: Final = Rule()
@@ -46,6 +49,8 @@ def result(experiment: Experiment, standing: Standing) -> ExperimentResult:
     The lifts of k arms over the control share alpha evenly (Bonferroni), so that any of them is wrong with
     probability alpha at most. Guardrails are looked at with bounds of the same width.
     """
+    if experiment.kind is ExperimentKind.INTERLEAVE:
+        return _drafted(experiment, standing)
     arms = [standing.arms.get(arm.name, Moments()) for arm in experiment.arms]
     lifts, values = _compare(experiment, arms)
     verdict, because, winner = _judge(experiment, standing, arms, lifts)
@@ -68,14 +73,90 @@ def result(experiment: Experiment, standing: Standing) -> ExperimentResult:
 def evidence(experiment: Experiment, found: ExperimentResult, arm: str, by: str) -> Evidence:
     """Return on what the roll-out of an arm rests; all zeros for an arm that was not compared."""
     bounds = next((one for one in found.lifts if (one.arm, one.metric) == (arm, experiment.metric)), None)
+    value, low, high = (bounds.relative, bounds.low, bounds.high) if bounds else (0.0, 0.0, 0.0)
+    if found.preference is not None and found.preference.arm == arm:
+        mine = found.preference
+        value, low, high = mine.mean, mine.low or 0.0, mine.high or 0.0
     return Evidence(
         metric=experiment.metric,
-        lift=bounds.relative if bounds else 0.0,
-        low=bounds.low if bounds else 0.0,
-        high=bounds.high if bounds else 0.0,
+        lift=value,
+        low=low,
+        high=high,
         viewers=found.viewers,
         sample_ratio_p=found.sample_ratio_p,
         by=by,
+    )
+
+
+def split_p(experiment: Experiment, tally: Tally, before: float) -> float:
+    """Return the least p-value of the split so far, given that of the looks before.
+
+    Both arms of an interleaving are in every list: nothing is split, and it stays as it was.
+    """
+    if experiment.kind is ExperimentKind.INTERLEAVE:
+        return before
+    counts = [tally.arms[arm.name].viewers if arm.name in tally.arms else 0 for arm in experiment.arms]
+    return sample_ratio_p(before, counts, [arm.share for arm in experiment.arms])
+
+
+def _drafted(experiment: Experiment, standing: Standing) -> ExperimentResult:
+    """Return what came of two rankers in one list."""
+    found = standing.arms.get(INTERLEAVED, Moments())
+    mine, bounds = preferences(found), preferences(found).bounds(experiment.alpha)
+    new = experiment.arms[1].name
+    preference = Preference(
+        arm=new,
+        viewers=mine.viewers,
+        mean=mine.mean,
+        low=bounds.low if bounds else None,
+        high=bounds.high if bounds else None,
+    )
+    verdict, because = _preferred(experiment, standing, preference)
+    both = Arm(name=INTERLEAVED, share=min(1.0, sum(arm.share for arm in experiment.arms)))
+    values = _compare_one(experiment, found)
+    return ExperimentResult(
+        experiment_id=experiment.experiment_id,
+        at_ms=standing.at_ms,
+        viewers=found.viewers,
+        arms=(_arm_result(both, found, values),),
+        lifts=(),
+        sample_ratio_p=standing.sample_ratio_p,
+        verdict=verdict,
+        because=because,
+        winner=new if verdict is Verdict.WINNER else None,
+        preference=preference,
+        crossed=standing.crossed,
+    )
+
+
+def _preferred(experiment: Experiment, standing: Standing, found: Preference) -> tuple[Verdict, str]:
+    """Return the verdict on two rankers of one list, and why."""
+    early = _too_early(experiment, standing, found.viewers, "viewers who watched of either")
+    if early:
+        return Verdict.COLLECTING, early
+    control = experiment.arms[0].name
+    if found.low is None or found.high is None or found.low <= 0 <= found.high:
+        return Verdict.OPEN, f"neither {found.arm} nor {control} is shown to be preferred"
+    words = f"preference {found.mean:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
+    if found.low > 0:
+        return Verdict.WINNER, f"{found.arm} is watched more than {control} out of one list: {words}"
+    return Verdict.NO_WINNER, f"{control} is watched more than {found.arm} out of one list: {words}"
+
+
+def _compare_one(experiment: Experiment, found: Moments) -> list[MetricValue]:
+    """Return the metrics of viewers who are compared with nobody."""
+    each = [(metric, estimates(metric, [found])) for metric in Metric]
+    return [_value(experiment, metric, mine[0]) for metric, mine in each if mine is not None]
+
+
+def _value(experiment: Experiment, metric: Metric, found: Estimate) -> MetricValue:
+    half = float(half_width(found.viewers, found.variance**0.5, experiment.alpha))
+    return MetricValue(
+        metric=metric,
+        value=found.value,
+        adjusted=found.adjusted,
+        low=found.adjusted - half,
+        high=found.adjusted + half,
     )
 
 
@@ -91,7 +172,7 @@ def _compare(
         if found is None:
             continue
         for mine, one in zip(values, found, strict=True):
-            mine.append(MetricValue(metric=metric, value=one.value, adjusted=one.adjusted))
+            mine.append(_value(experiment, metric, one))
         bounds = [lift(found[0], one, alpha) for one in found[1:]]
         lifts[metric] = [
             _lift(metric, arm, one, estimate.variance_left)
@@ -137,13 +218,10 @@ def _judge(
     if standing.sample_ratio_p < FAILED:
         seen = " : ".join(str(arm.viewers) for arm in arms)
         return Verdict.SAMPLE_RATIO, f"{seen} viewers are not the planned shares: look for what is lost", None
-    days = (standing.at_ms - (experiment.starts_at_ms or standing.first_ms)) / DAY_MS
     least = min(arm.viewers for arm in arms)
-    if least < rule.min_viewers or days < rule.min_days:
-        why = (
-            f"{least} of {rule.min_viewers} viewers in the smallest arm, {days:.1f} of {rule.min_days:g} days"
-        )
-        return Verdict.COLLECTING, why, None
+    early = _too_early(experiment, standing, least, "viewers in the smallest arm")
+    if early:
+        return Verdict.COLLECTING, early, None
     sign = -1 if experiment.metric in LOWER_IS_BETTER else 1
     found = lifts.get(experiment.metric, [])
     worse = [one for one in found if _bounds(one, sign)[1] < 0]
@@ -162,6 +240,15 @@ def _judge(
     best = max(unbroken, key=lambda one: sign * one.relative)
     why = f"{best.arm}: {experiment.metric} {best.relative:+.1%} ({best.low:+.1%} to {best.high:+.1%})"
     return Verdict.WINNER, why, best.arm
+
+
+def _too_early(experiment: Experiment, standing: Standing, viewers: int, which: str) -> str:
+    """Say what the rule still waits for; empty if for nothing."""
+    rule = experiment.rule or _DEFAULT_RULE
+    days = (standing.at_ms - (experiment.starts_at_ms or standing.first_ms)) / DAY_MS
+    if viewers >= rule.min_viewers and days >= rule.min_days:
+        return ""
+    return f"{viewers} of {rule.min_viewers} {which}, {days:.1f} of {rule.min_days:g} days"
 
 
 def _bounds(one: Lift, sign: int) -> tuple[float, float]:

@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 
 from online_models.errors import ModelError
+from online_models.page.treated import page_faults
 from schemas.assignment import BUCKETS, width
-from schemas.experiments import Experiment, ExperimentState
+from schemas.experiments import Experiment, ExperimentKind, ExperimentState, Metric, Treatment
+from schemas.treatments import RANKING_FIELDS
 
 __all__ = ["InvalidExperimentError", "arm_label", "check", "concerns", "faults", "runs_at"]
 
@@ -12,6 +14,8 @@ _EXACT = 1e-9
 """Tolerance of a share that has to be a multiple of .0001: shares come as decimal fractions."""
 _LABEL = 64
 """Longest label on the wire."""
+_OF_PAGES = tuple(name for name in Treatment.__struct_fields__ if name not in RANKING_FIELDS)
+"""What a treatment says of the whole page."""
 
 
 class InvalidExperimentError(ModelError, ValueError):
@@ -58,7 +62,9 @@ def faults(experiment: Experiment, others: Iterable[Experiment] = ()) -> list[st
             found.append(f"the share of {arm.name} is not a multiple of .0001 above 0")
         if "/" in arm.name or len(arm_label(experiment.experiment_id, arm.name)) > _LABEL:
             found.append(f"{arm.name}: no slash, and at most {_LABEL} characters together with the id")
-    found += _time_faults(experiment) + _rule_faults(experiment, names)
+        if arm.treatment is not None:
+            found += [f"{arm.name}: {why}" for why in page_faults(arm.treatment)]
+    found += _time_faults(experiment) + _rule_faults(experiment, names) + _draft_faults(experiment)
     return found + [_collision(experiment, other) for other in others if _collide(experiment, other)]
 
 
@@ -126,16 +132,36 @@ def _rule_faults(experiment: Experiment, names: list[str]) -> list[str]:
     return found
 
 
+def _draft_faults(experiment: Experiment) -> list[str]:
+    """Return the reasons against putting both arms into one list."""
+    if experiment.kind is not ExperimentKind.INTERLEAVE:
+        return []
+    found = []
+    if len(experiment.arms) != 2:  # noqa: PLR2004 - the control and one other
+        found.append("two arms are interleaved, not more and not fewer")
+    if experiment.metric is not Metric.WATCH_MINUTES or experiment.guardrails:
+        found.append(
+            "both arms are in one list: what is watched decides, and no other metric knows whose it is"
+        )
+    told = [arm.treatment for arm in experiment.arms if arm.treatment is not None]
+    odd = [name for name in _OF_PAGES if any(getattr(one, name) is not None for one in told)]
+    if odd:
+        found.append(f"both arms are on one page: {', '.join(odd)} cannot differ")
+    return found
+
+
 def _collide(one: Experiment, other: Experiment) -> bool:
     """Say whether two experiments of a group would have viewers in common, or two say the same name."""
     if other.experiment_id == one.experiment_id or other.state is not ExperimentState.RUNNING:
         return False
     if one.group is None or one.group != other.group:
-        return False
+        return one.kind is other.kind is ExperimentKind.INTERLEAVE
     return one.group_from < other.group_to and other.group_from < one.group_to
 
 
 def _collision(one: Experiment, other: Experiment) -> str:
+    if one.group is None or one.group != other.group:
+        return f"{other.experiment_id} interleaves, too, and a list has room for one: give both a group"
     return (
         f"{other.experiment_id} runs in buckets {other.group_from} to {other.group_to} of group {one.group}, "
         f"which {one.group_from} to {one.group_to} overlaps"

@@ -7,19 +7,24 @@ arms count alike. Impressions that say their arm are believed, others are in the
 What was watched before, seconds that fade by half in a week, is kept of every viewer, and stands still in an
 experiment from the exposure on: the covariate of `metrics`.
 
+An anonymous viewer is a viewer of their own, up to the sign-in; the one that they turn out to be has the arm
+that follows from their id, on every device, and is exposed by what they see themselves.
+
 Event time rules. A repeated event id, among the last `SEEN` of the viewer, changes nothing.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Final
 
+from online_models.experiments.crediting import credited, remember_team
 from online_models.experiments.definition import arm_label, concerns
 from online_models.experiments.moments import COUNTS, Moments
-from online_models.experiments.plan import Plan
+from online_models.experiments.parts import Exposure, Part, Tally
+from online_models.experiments.plan import INTERLEAVED, Plan
+from online_models.experiments.shown import About, nothing_known, seen_together
 from schemas.assignment import assign
-from schemas.events import Event, Impression, Play, Preferences, Select, Stop, StopCause
-from schemas.experiments import Experiment, ExperimentState
+from schemas.events import Event, Identify, Impression, Play, Preferences, Select, Stop, StopCause
+from schemas.experiments import Experiment, ExperimentKind, ExperimentState
 
 __all__ = ["EXPOSURES", "SEEN", "Exposure", "Part", "Tally", "counts_at", "take"]
 
@@ -42,56 +47,6 @@ _AT: Final = {name: n for n, name in enumerate(COUNTS)}
 _LEFT: Final = (StopCause.EXITED, StopCause.NEXT)
 
 
-@dataclass(slots=True)
-class Exposure:
-    """A viewer in an experiment."""
-
-    arm: str
-    at_ms: int
-    counts: list[int]
-
-
-@dataclass(slots=True)
-class Part:
-    """What is kept of a viewer."""
-
-    since_ms: int
-    """Of the first event."""
-    past_s: float = 0.0
-    """Seconds watched, decayed up to ..."""
-    past_at_ms: int = 0
-    country: str = ""
-    maturity: int = -1
-    """The profile's limit; -1 for none."""
-    clicked: str = ""
-    """List and title that was opened last: opening and playing it is one click."""
-    seen: list[int] = field(default_factory=list)
-    """Hashes of the last event ids."""
-    exposures: dict[str, Exposure] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Tally:
-    """What is counted of an experiment: in one partition, or in all of them."""
-
-    first_ms: int = 0
-    at_ms: int = 0
-    crossed: int = 0
-    arms: dict[str, Moments] = field(default_factory=dict)
-
-    @classmethod
-    def merged(cls, parts: Iterable["Tally"]) -> "Tally":
-        """Return the tally of all partitions."""
-        found = list(parts)
-        names = dict.fromkeys(name for part in found for name in part.arms)
-        return cls(
-            min((part.first_ms for part in found), default=0),
-            max((part.at_ms for part in found), default=0),
-            sum(part.crossed for part in found),
-            {name: Moments.merged(part.arms[name] for part in found if name in part.arms) for name in names},
-        )
-
-
 def counts_at(experiment: Experiment, at_ms: int) -> bool:
     """Say whether what happens at a time counts: also in what is read after the experiment was stopped."""
     if experiment.state in {ExperimentState.DRAFT, ExperimentState.ROLLED_BACK}:
@@ -111,6 +66,7 @@ def take(
     plan: Plan,
     event_hash: int,
     tally: Callable[[str], Tally],
+    about: About = nothing_known,
 ) -> list[str]:
     """Count one event.
 
@@ -126,6 +82,8 @@ def take(
         Of the event's id.
     tally
         Returns the tally of an experiment, which is changed in place.
+    about
+        Returns a title's tags.
 
     Returns
     -------
@@ -135,18 +93,22 @@ def take(
     if event_hash in part.seen:
         return []
     part.seen = [*part.seen[1 - SEEN :], event_hash]
+    if part.signed_in_ms and at_ms >= part.signed_in_ms:
+        return []
+    if type(event) is Identify:
+        part.signed_in_ms = at_ms
     part.country = event.country or part.country
     if type(event) is Preferences:
         part.maturity = -1 if event.maturity is None else event.maturity
     changed = []
     if type(event) is Impression:
         changed = _expose(part, event, at_ms, plan, tally)
-    gains = _gains(part, event)
+    gains = _gains(part, event, about)
     if gains:
         for name, exposure in part.exposures.items():
             one = plan.by_id.get(name)
             if one is not None and _in_window(one, exposure, at_ms):
-                _gain(tally(name), exposure, gains, at_ms)
+                _gain(tally(name), exposure, gains | credited(one, exposure, part, event), at_ms)
                 changed.append(name)
     if type(event) is Stop:
         part.past_s = _past(part, at_ms) + event.watched_s
@@ -164,6 +126,9 @@ def _expose(
         if not counts_at(one, at_ms):
             continue
         told = _told(one, event.arm)
+        if told is not None and one.kind is ExperimentKind.INTERLEAVE:
+            remember_team(part, event)
+            told = INTERLEAVED
         there = part.exposures.get(name)
         if there is not None:
             if told is not None and told != there.arm:
@@ -201,6 +166,8 @@ def _assigned(one: Experiment, part: Part, event: Impression) -> str | None:
         if not concerns(one, country=part.country or None, maturity=known):
             return None
     mine = assign(one, event.viewer_id)
+    if mine is not None and one.kind is ExperimentKind.INTERLEAVE:
+        return INTERLEAVED
     return mine.arm if mine else None
 
 
@@ -219,11 +186,10 @@ def _in_window(one: Experiment, exposure: Exposure, at_ms: int) -> bool:
     return counts_at(one, at_ms) and exposure.at_ms <= at_ms < exposure.at_ms + one.window_s * 1000
 
 
-def _gains(part: Part, event: Event) -> dict[str, int]:
+def _gains(part: Part, event: Event, about: About) -> dict[str, int]:
     """Return what an event adds to the counts."""
-    kind = type(event)
-    if kind is Impression:
-        return {"impressions": 1}
+    if type(event) is Impression:
+        return {"impressions": 1} | seen_together(part, event, about)
     if isinstance(event, Select | Play):
         by_itself = isinstance(event, Play) and event.autoplay
         click = f"{event.list_id} {event.title_id}"

@@ -37,6 +37,7 @@ _OF: Final[dict[Metric, tuple[str, str | None, float]]] = {
     Metric.CLICK_THROUGH: ("clicks", "impressions", 1.0),
     Metric.COMPLETION: ("completions", "starts", 1.0),
     Metric.ABANDONMENT: ("abandoned", "starts", 1.0),
+    Metric.LIST_DIVERSITY: ("distance", "pairs", 1e-3),
 }
 """What is counted, per what (None: per viewer), and the factor to the metric's unit."""
 
@@ -79,7 +80,7 @@ def estimates(metric: Metric, arms: Sequence[Moments], *, cuped: bool = True) ->
 
     Examples
     --------
-    >>> viewers = np.zeros((4, 8), np.int64); viewers[:, 3] = [0, 60, 120, 180]
+    >>> viewers = np.zeros((4, len(COUNTS)), np.int64); viewers[:, 3] = [0, 60, 120, 180]
     >>> [found] = estimates(Metric.WATCH_MINUTES, [Moments.of(viewers)])
     >>> found.value, found.variance
     (1.5, 1.6666666666666667)

@@ -1,6 +1,6 @@
 r"""What is kept of an arm: how many viewers, the sums of their counts, and the sums of the products.
 
-With the counts :math:`c_v \in \mathbb{Z}^8` of viewer v,
+With the counts :math:`c_v \in \mathbb{Z}^{12}` of viewer v,
 
 .. math:: n, \quad S = \sum_v c_v, \quad P = \sum_v c_v c_v^T
 
@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["COUNTS", "PAIRS", "Moments"]
+__all__ = ["COUNTS", "FIRST_COUNTS", "PAIRS", "Moments"]
 
 COUNTS: Final = (
     "impressions",
@@ -26,11 +26,25 @@ COUNTS: Final = (
     "quality_watches",
     "abandoned",
     "before",
+    "pairs",
+    "distance",
+    "credited",
+    "preferred",
 )
-"""What is counted of a viewer: all but the last since the first exposure; `before`: seconds watched before
-it, decayed (the covariate)."""
-PAIRS: Final = tuple((i, j) for i in range(len(COUNTS)) for j in range(i, len(COUNTS)))
-"""The upper triangle of the products, row by row."""
+"""What is counted of a viewer since the first exposure, and one thing of before: `before`, seconds watched,
+decayed (the covariate). `pairs`: of titles seen on one list; `distance`: theirs, in thousandths. `credited`:
+1 once something was watched that one of two interleaved rankers had picked alone; `preferred`: the
+preference, in millionths. What came later stands behind, so that stored counts stay what they are."""
+FIRST_COUNTS: Final = 8
+"""Those that there were at first."""
+PAIRS: Final = tuple(
+    sorted(
+        ((i, j) for i in range(len(COUNTS)) for j in range(i, len(COUNTS))),
+        key=lambda pair: (pair[1] >= FIRST_COUNTS, pair),
+    )
+)
+"""The upper triangle of the products, row by row, of the first counts and then of all others."""
+_PLACE: Final = {pair: place for place, pair in enumerate(PAIRS)}
 
 
 @dataclass(slots=True)
@@ -45,6 +59,8 @@ class Moments:
     (2, 30, 500)
     >>> arm.add([20, 0, 0, 0, 0, 0, 0, 100], -1); arm.viewers, arm.second[0]
     (1, 100)
+
+    Counts that are not given are 0.
     """
 
     viewers: int = 0
@@ -54,11 +70,11 @@ class Moments:
     def add(self, counts: Sequence[int], times: int = 1) -> None:
         """Put a viewer in; with -1 take one out."""
         self.viewers += times
-        for i, count in enumerate(counts):
+        there = [(i, count) for i, count in enumerate(counts) if count]
+        for at, (i, count) in enumerate(there):
             self.first[i] += times * count
-        self.second = [
-            total + times * counts[i] * counts[j] for total, (i, j) in zip(self.second, PAIRS, strict=True)
-        ]
+            for j, other in there[at:]:
+                self.second[_PLACE[i, j]] += times * count * other
 
     def move(self, former: Sequence[int], now: Sequence[int]) -> None:
         """Replace a viewer's counts."""
@@ -67,8 +83,10 @@ class Moments:
 
     @classmethod
     def of(cls, counts: "NDArray[np.int64]") -> "Moments":
-        """Return the moments of many viewers, shape ``(viewers, len(COUNTS))``."""
-        found = np.asarray(counts, np.int64)
+        """Return the moments of many viewers, shape ``(viewers, len(COUNTS))`` or less: others are 0."""
+        given = np.asarray(counts, np.int64)
+        found = np.zeros((given.shape[0], len(COUNTS)), np.int64)
+        found[:, : given.shape[1]] = given
         second = [int(np.dot(found[:, i], found[:, j])) for i, j in PAIRS]
         return cls(found.shape[0], found.sum(axis=0).tolist(), second)
 

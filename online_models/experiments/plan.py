@@ -1,13 +1,27 @@
 """All experiments together: what a viewer's list is made by, and under which arms."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from online_models.experiments.definition import concerns, runs_at
+from online_models.experiments.definition import arm_label, concerns, runs_at
 from schemas.assignment import assign, in_holdout
-from schemas.experiments import Experiment, ExperimentState, ListArm, Treatment
+from schemas.experiments import Experiment, ExperimentKind, ExperimentState, ListArm, Treatment
 
-__all__ = ["PLAIN", "Plan", "Treated", "merged"]
+__all__ = ["INTERLEAVED", "PLAIN", "Plan", "Rivals", "Treated", "merged"]
+
+INTERLEAVED: Final = "interleaved"
+"""Arm of a viewer whose list holds the titles of both."""
+
+
+class Rivals(NamedTuple):
+    """Two rankers of one list: the compared one, and the control."""
+
+    new: Treatment
+    control: Treatment
+    labels: tuple[str, str]
+    """How items name them, in this order."""
+    salt: str
+    """Of the coins."""
 
 
 class Treated(NamedTuple):
@@ -16,6 +30,8 @@ class Treated(NamedTuple):
     arms: tuple[ListArm, ...]
     """Winners that were rolled out, then arms of running experiments."""
     treatment: Treatment
+    rivals: Rivals | None = None
+    """Who else is in top picks; None: nobody."""
 
 
 PLAIN = Treated((), Treatment())
@@ -55,7 +71,8 @@ class Plan:
     def treat(self, viewer_id: str, *, at_ms: int, country: str | None, maturity: int | None) -> Treated:
         """Return how a viewer's list is made.
 
-        Later roll-outs win over earlier ones, and experiments that run over both.
+        Later roll-outs win over earlier ones, and experiments that run over both. The arms of the first
+        interleaving that a viewer is in are laid over all that; there is no second (`definition`).
 
         Parameters
         ----------
@@ -74,13 +91,20 @@ class Plan:
             if concerns(one, country=country, maturity=maturity) and not in_holdout(one, viewer_id):
                 arms.append(ListArm(experiment_id=one.experiment_id, arm=str(one.winner)))
                 treatment = merged(treatment, _treatment(one, str(one.winner)))
+        drafted: Experiment | None = None
         for one in self.running:
-            if runs_at(one, at_ms) and concerns(one, country=country, maturity=maturity):
-                mine = assign(one, viewer_id)
-                if mine is not None:
-                    arms.append(mine)
-                    treatment = merged(treatment, _treatment(one, mine.arm))
-        return Treated(tuple(arms), treatment)
+            if not runs_at(one, at_ms) or not concerns(one, country=country, maturity=maturity):
+                continue
+            mine = assign(one, viewer_id)
+            if mine is None:
+                continue
+            if one.kind is ExperimentKind.AB:
+                arms.append(mine)
+                treatment = merged(treatment, _treatment(one, mine.arm))
+            elif drafted is None:
+                arms.append(_both(one))
+                drafted = one
+        return Treated(tuple(arms), treatment, _rivals(drafted, treatment) if drafted else None)
 
 
 def merged(under: Treatment, over: Treatment | None) -> Treatment:
@@ -95,6 +119,24 @@ def merged(under: Treatment, over: Treatment | None) -> Treatment:
         return under
     both = {name: (getattr(under, name), getattr(over, name)) for name in Treatment.__struct_fields__}
     return Treatment(**{name: old if new is None else new for name, (old, new) in both.items()})
+
+
+def _both(experiment: Experiment) -> ListArm:
+    """Return what a page says of an experiment whose arms are both in its list."""
+    share = sum(arm.share for arm in experiment.arms)
+    return ListArm(experiment_id=experiment.experiment_id, arm=INTERLEAVED, propensity=min(1.0, share))
+
+
+def _rivals(experiment: Experiment, under: Treatment) -> Rivals:
+    """Return the two rankers of an interleaving, over how the list would be made without."""
+    control, new = experiment.arms
+    name = experiment.experiment_id
+    return Rivals(
+        merged(under, new.treatment),
+        merged(under, control.treatment),
+        (arm_label(name, new.name), arm_label(name, control.name)),
+        experiment.salt or name,
+    )
 
 
 def _treatment(experiment: Experiment, arm: str) -> Treatment | None:

@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.experiments.exposure import Part
 from online_models.experiments.metrics import of_metric
 from online_models.experiments.moments import COUNTS
 from online_models.experiments.off_policy import Log
+from online_models.experiments.parts import Part
 from schemas.experiments import Experiment
 
 __all__ = ["ANYWHERE", "log_of"]

@@ -7,6 +7,7 @@ import numpy as np
 from online_models.kernels.layout import I4, Lists
 from online_models.kernels.page import build_pages
 from online_models.kernels.page_layout import NO_ROW, TOP, WORDS, Pages
+from online_models.page.config import PageConfig
 from online_models.page.phrases import messages
 from online_models.page.shelves import Shelves
 from online_models.page.words import Wording
@@ -50,7 +51,15 @@ def listed(lists: Lists) -> Pages:
     return out._replace(title=lists.title[:, None], score=lists.score[:, None], reason=lists.reason[:, None])
 
 
-def build(side: ViewerSide, shelves: Shelves, slots: I4, now_ms: int, length: int) -> Pages:
+def build(
+    side: ViewerSide,
+    shelves: Shelves,
+    slots: I4,
+    now_ms: int,
+    length: int,
+    *,
+    config: PageConfig | None = None,
+) -> Pages:
     """Build the pages of viewers.
 
     Parameters
@@ -65,17 +74,19 @@ def build(side: ViewerSide, shelves: Shelves, slots: I4, now_ms: int, length: in
         The moment they speak of: decides what is available, new, trending and long ago.
     length
         Titles of a row at most.
+    config
+        What these pages shall be, where that is not what the shelves say.
 
     Returns
     -------
     Pages
         [n]; without rows where no title may be shown.
     """
-    if shelves.config.plain:
+    config = config or shelves.config
+    if config.plain:
         return listed(side.rank(slots, now_ms, length))
-    config = shelves.config
     out = blank_pages(slots.size, config.rows, length, config.categories, config.alerts)
-    spec = shelves.config.spec(length, now_ms, side.titles.seed)
+    spec = config.spec(length, now_ms, side.titles.seed)
     if side.row_worth is not None:
         spec = spec._replace(prior=spec.prior * side.row_worth)
     shelf, (pools, crowds) = shelves.shelf(), shelves.pools(side.viewers.arrays, slots, now_ms)

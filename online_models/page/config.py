@@ -1,17 +1,23 @@
 """What a page shall be: how many rows, what a row takes, how far back it looks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
 
 from online_models.errors import InvalidConfigError
+from online_models.kernels.layout import F8
 from online_models.kernels.page_layout import PageSpec
 from online_models.page.kinds import KINDS
+from schemas.vocabulary import RowKind
 
-__all__ = ["DAY_MS", "PageConfig"]
+__all__ = ["DAY_MS", "PageConfig", "layout_faults"]
 
 DAY_MS = 86_400_000
+AHEAD = 1e24
+"""What the value of a row is multiplied by for each kind that it stands above, so that kinds come before
+values. Rows whose best title is less than 1e-20 times as likely as the likeliest are missed by nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +84,10 @@ class PageConfig:
     that is the viewer's alone and missing gains .33."""
     explore: bool = True
     """Whether the last row explores: titles drawn at random, with their probability."""
+    first: tuple[RowKind, ...] = ()
+    """Kinds of rows that stand above all others, in this order. Default: none, the rows' values decide."""
+    without: tuple[RowKind, ...] = ()
+    """Kinds of rows that are not on the page. Default: none."""
 
     def __post_init__(self) -> None:
         bounds = {
@@ -107,6 +117,9 @@ class PageConfig:
             if not low <= getattr(self, name) <= high:
                 msg = f"{name} = {getattr(self, name)} is outside {low}..{high}"
                 raise InvalidConfigError(msg)
+        found = layout_faults(self.first, self.without)
+        if found:
+            raise InvalidConfigError("; ".join(found))
 
     @property
     def plain(self) -> bool:
@@ -138,13 +151,52 @@ class PageConfig:
             tag_titles=self.tag_titles,
             series=self.series,
             calibration=float(self.calibration),
-            explore=int(self.explore),
-            continue_ms=float(self.continue_days * DAY_MS),
-            again_s=float(self.again_days * DAY_MS / 1_000),
+            explore=int(self.explore and RowKind.EXPLORE not in self.without),
+            continue_ms=-np.inf
+            if RowKind.CONTINUE_WATCHING in self.without
+            else float(self.continue_days * DAY_MS),
+            again_s=np.inf
+            if RowKind.WATCH_AGAIN in self.without
+            else float(self.again_days * DAY_MS / 1_000),
             day=now_ms // DAY_MS,
             seed=seed,
             alert_likes=self.alert_likes,
             alert_quantile=float(self.alert_quantile),
             discount=1.0 / np.log2(np.arange(min(self.visible, length)) + 2.0),
-            prior=np.array([kind.prior for kind in KINDS]),
+            prior=self._priors(),
         )
+
+    def _priors(self) -> F8:
+        """Return what a row's kind multiplies its value by: an order of kinds is one of magnitudes."""
+        out = np.array([0.0 if kind.wire in self.without else kind.prior for kind in KINDS])
+        wires = [kind.wire for kind in KINDS]
+        for steps, wire in enumerate(reversed(self.first), 1):
+            out[wires.index(wire)] *= AHEAD**steps
+        return out
+
+
+def layout_faults(first: Sequence[RowKind], without: Sequence[RowKind]) -> list[str]:
+    """Return every reason against an order of rows; none if pages can have it.
+
+    Parameters
+    ----------
+    first
+        Kinds that stand above all others.
+    without
+        Kinds that are left out.
+
+    Examples
+    --------
+    >>> layout_faults([RowKind.EXPLORE], [RowKind.MY_LIST])
+    ['the exploring row is the last one', 'my_list is on every page: it is what the viewer asked for']
+    """
+    named = [*first, *without]
+    twice = [kind for kind in dict.fromkeys(named) if named.count(kind) > 1]
+    found = [f"{kind} is named twice" for kind in twice]
+    if RowKind.EXPLORE in first:
+        found.append("the exploring row is the last one")
+    why = {
+        RowKind.TOP_PICKS: "what there is for a viewer of whom nothing is known",
+        RowKind.MY_LIST: "what the viewer asked for",
+    }
+    return found + [f"{kind} is on every page: it is {why[kind]}" for kind in without if kind in why]

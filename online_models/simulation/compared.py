@@ -12,14 +12,22 @@ from typing import Final
 import numpy as np
 
 from online_models.config import ModelConfig
-from online_models.experiments.decision import Standing, result
-from online_models.experiments.exposure import Part, Tally, take
+from online_models.experiments.decision import Standing, result, split_p
+from online_models.experiments.exposure import take
 from online_models.experiments.interleaving import Preferences, team_draft
 from online_models.experiments.intervals import lift
 from online_models.experiments.metrics import estimates
 from online_models.experiments.moments import Moments
+from online_models.experiments.parts import Part, Tally
 from online_models.experiments.plan import Plan
-from online_models.experiments.ratio import sample_ratio_p
+from online_models.experiments.shown import About, nothing_known
+from online_models.insights.stock import Stock
+from online_models.kernels.layout import I4
+from online_models.kernels.page_layout import TOP
+from online_models.page.builder import build
+from online_models.page.config import PageConfig
+from online_models.page.shelves import Shelves
+from online_models.page.treated import treated_page
 from online_models.simulation.chance import Ints, uniform
 from online_models.simulation.looks import Looks, Outcomes, Pages
 from online_models.simulation.policies import SLOTS, Nearline
@@ -35,6 +43,8 @@ LOST: Final = 22
 """What a draw is for: whether an impression is lost."""
 LEAST: Final = 100
 """Viewers before bounds are looked at: they are asymptotic."""
+_TWO_ROWS: Final = PageConfig(rows=2, explore=False)
+"""The least page whose top picks are mixed."""
 
 
 @dataclass(slots=True)
@@ -49,9 +59,12 @@ class Counter:
         Of viewers.
     tallies
         Of experiments.
+    about
+        Returns a title's tags.
     """
 
     plan: Plan
+    about: About = nothing_known
     parts: dict[str, Part] = field(default_factory=dict)
     tallies: dict[str, Tally] = field(default_factory=dict)
     _p: dict[str, float] = field(default_factory=dict)
@@ -63,11 +76,17 @@ class Counter:
             self._count += 1
             at_ms = event.event_time_ms
             part = self.parts.setdefault(event.viewer_id, Part(since_ms=at_ms))
-            take(part, event, at_ms, plan=self.plan, event_hash=self._count, tally=self._tally)
+            take(
+                part,
+                event,
+                at_ms,
+                plan=self.plan,
+                event_hash=self._count,
+                tally=self._tally,
+                about=self.about,
+            )
         for name, one in self.plan.by_id.items():
-            counts = [self._tally(name).arms.get(arm.name, Moments()).viewers for arm in one.arms]
-            shares = [arm.share for arm in one.arms]
-            self._p[name] = sample_ratio_p(self._p.get(name, 1.0), counts, shares)
+            self._p[name] = split_p(one, self._tally(name), self._p.get(name, 1.0))
 
     def result(self, name: str) -> ExperimentResult:
         """Return what an experiment came to so far."""
@@ -103,7 +122,11 @@ class Compared(Nearline):
         self, world: World, experiment: Experiment, *, lost: float = 0.0, config: ModelConfig | None = None
     ) -> None:
         super().__init__(world, config)
-        self.counter = Counter(Plan([experiment]))
+        stock = Stock()
+        for title in world.titles:
+            stock.put(title)
+        self.counter = Counter(Plan([experiment]), stock.labels)
+        self._shelves = Shelves(self.recommender.titles, self.recommender.catalogue, _TWO_ROWS)
         self._experiment, self._is_lost = experiment, lossy(experiment, lost, world.seed)
 
     def pages(self, looks: Looks) -> Pages:
@@ -120,10 +143,22 @@ class Compared(Nearline):
         side = self.recommender.viewers
         slots = side.viewers.acquire(list(names))
         with side.blending.under(treatment):
-            lists = side.rank(slots, at_ms, SLOTS)
-        titles: Ints = self._number[lists.title]
+            if treatment.diversity is None:
+                found = side.rank(slots, at_ms, SLOTS).title
+            else:
+                found = self._top_picks(slots, at_ms, treatment)
+        titles: Ints = self._number[found]
         titles[:, treatment.list_length or SLOTS :] = -1
         return titles
+
+    def _top_picks(self, slots: I4, at_ms: int, treatment: Treatment) -> I4:
+        """Return the top picks of pages: rows are mixed, lists are not."""
+        side, config = self.recommender.viewers, treated_page(_TWO_ROWS, treatment)
+        pages = build(side, self._shelves, slots, at_ms, SLOTS, config=config)
+        top = np.argmax(pages.kind == TOP, axis=1)
+        found: I4 = pages.title[np.arange(slots.size), top]
+        found[pages.kind[np.arange(slots.size), top] != TOP] = -1
+        return found
 
     def learn(self, events: Sequence[Event]) -> None:
         """See `Policy.learn`; and count what arrives."""

@@ -1,6 +1,6 @@
 """A look: one viewer before one page, at one moment; what is shown, and what comes of it. Many at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -54,6 +54,8 @@ class Pages(NamedTuple):
     """Index of the title in each place, -1 for an empty one, shape ``(looks, rows, slots)``."""
     list_ids: Sequence[str]
     """Names of the lists, for events to echo."""
+    arms: Sequence[Mapping[int, str]] = ()
+    """By look: arms of titles that say one, by place, for impressions to echo; empty: none say any."""
 
     @classmethod
     def single(cls, titles: Ints, looks: Looks) -> Self:

@@ -1,5 +1,7 @@
 """What a player would report of a look, event by event."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
 
 from online_models.simulation.catalogue import Catalogue
@@ -57,6 +59,8 @@ class Told(NamedTuple):
     dice: list[float]
     in_vain: str = ""
     """What was searched for first, and not found."""
+    arms: Mapping[int, str] = MappingProxyType({})
+    """Arms of titles that say one, by place."""
 
 
 def viewer_name(account: int, prefix: str = "viewer-") -> str:
@@ -125,7 +129,13 @@ class Scribe:
         turned_down = told.dice[1] < choice.turned_down
         for place, title, enjoyable in told.examined:
             at = self._at(told, place)
-            desk.make(Impression, title_id=self._ids[title], artwork=self._art[title], **at)
+            desk.make(
+                Impression,
+                title_id=self._ids[title],
+                artwork=self._art[title],
+                arm=told.arms.get(place),
+                **at,
+            )
             if place == told.place:
                 continue
             if turned_down and enjoyable < watch.disliked:

@@ -196,6 +196,7 @@ class World:
                 account, visit, number, at_s, pages.list_ids[row], slots, list(shown), title, place, searched,
                 playing >= 0, watched_s, enjoyed, luck[row].tolist(),
                 self._in_vain(account, visit, number, int(looks.profiles[row])),
+                pages.arms[row] if pages.arms else {},
             )  # fmt: skip
             events, over_s = self._scribe.write(told)
             self._publish(events)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import to_builtins
 
-from schemas.experiment_results import ExperimentResult, Verdict
-from schemas.experiments import Experiment
+from schemas.experiment_results import ArmResult, ExperimentResult, Verdict
+from schemas.experiments import Experiment, Metric
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -60,23 +60,44 @@ def outcome(result: ExperimentResult) -> "Group":
     from rich.table import Table
 
     arms = Table(
-        "arm", "share", "viewers", "impressions", "minutes", "done", "left", title=result.experiment_id
+        "arm",
+        "share",
+        "viewers",
+        "impressions",
+        "minutes",
+        "done",
+        "left",
+        "diversity",
+        title=result.experiment_id,
     )
     for arm in result.arms:
         starts = max(1, arm.starts)
         counts = (arm.viewers, arm.impressions, round(arm.watch_minutes))
         shares = (f"{arm.completions / starts:.1%}", f"{arm.abandoned / starts:.1%}")
-        arms.add_row(arm.arm, f"{arm.share:.1%}", *(f"{count:,}" for count in counts), *shares)
+        share = f"{arm.share:.1%}"
+        arms.add_row(arm.arm, share, *(f"{count:,}" for count in counts), *shares, _diversity(arm))
     lifts = Table("metric", "arm", "lift", "from", "to", "variance left")
     for one in result.lifts:
         bounds = (f"{one.relative:+.2%}", f"{one.low:+.2%}", f"{one.high:+.2%}", f"{one.variance_left:.0%}")
         lifts.add_row(one.metric, one.arm, *bounds)
     style = _STYLE.get(result.verdict, "bold")
     words = f"[{style}]{result.verdict}[/]: {result.because}"
+    if (mine := result.preference) is not None:
+        low, high = ("-" if bound is None else f"{bound:+.3f}" for bound in (mine.low, mine.high))
+        lifts = Table("preferred", "viewers", "preference", "from", "to")
+        lifts.add_row(mine.arm, f"{mine.viewers:,}", f"{mine.mean:+.3f}", low, high)
     split = (
         f"[dim]split p {result.sample_ratio_p:.3g}, crossed {result.crossed}, as of {_when(result.at_ms)}[/]"
     )
     return Group(arms, lifts, words, split)
+
+
+def _diversity(arm: ArmResult) -> str:
+    """Return how different titles seen on one list are, with half the width of its bounds."""
+    one = next((value for value in arm.metrics if value.metric is Metric.LIST_DIVERSITY), None)
+    if one is None:
+        return "-"
+    return f"{one.value:.3f}" + ("" if one.high is None else f" ± {one.high - one.adjusted:.3f}")
 
 
 def estimates(found: "Mapping[str, OffPolicy]") -> "Table":

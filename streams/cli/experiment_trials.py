@@ -84,7 +84,11 @@ def simulate(
     *,
     kind: Annotated[
         str,
-        typer.Option(help="ab: popularity against the blend; aa: equals; broken: an ab that loses some."),
+        typer.Option(
+            help="ab: popularity against the blend; aa: equals; broken: an ab that loses some; objective: "
+            "the blend against itself ranked for watch time; interleave: popularity and the blend in one "
+            "list."
+        ),
     ] = "ab",
     viewers: Annotated[int, typer.Option(min=100, help="Viewers of the world.")] = 1_000,
     titles: Annotated[int, typer.Option(min=48, help="Titles of the world.")] = 300,
@@ -100,8 +104,11 @@ def simulate(
 ) -> None:
     """Run an experiment on simulated viewers, and compare what it says with what is true.
 
-    JSON keys: result (as in experiments.results.v1), truth (relative lift, null without), covered, needed
-    (viewers until it is decided, by ab and by interleaving), pages (newest, by the arms that they name).
+    Through workers, a winner is rolled out by the experiment's rule, and taken back a day later.
+
+    JSON keys: result (as in experiments.results.v1), truth (relative lift, null without), right (the verdict,
+    null while it is open), covered, needed (viewers until it is decided, by ab and by interleaving), pages
+    (newest ones by the arms that they name: experiment, rolled_out, rolled_back).
     """
     from streams.cli.console import figures, interruptible
     from streams.cli.experiment_tables import outcome
@@ -127,5 +134,9 @@ def register(app: typer.Typer) -> None:
         )
     )(replay)
     app.command(
-        epilog=examples("nearline experiments simulate", "nearline experiments simulate --kind broken")
+        epilog=examples(
+            "nearline experiments simulate",
+            "nearline experiments simulate --kind broken",
+            "nearline experiments simulate --kind objective --viewers 4000",
+        )
     )(simulate)

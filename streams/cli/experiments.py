@@ -92,19 +92,20 @@ def show(
     """Show one experiment, and whose arm is whose. JSON keys: experiment, arm."""
     from msgspec import to_builtins
 
+    from online_models.experiments.plan import INTERLEAVED
     from schemas.assignment import assign
+    from schemas.experiments import ExperimentKind
     from streams.cli.experiment_tables import definition
     from streams.experiment_admin import find
     from streams.experiments import read_experiments
 
     one = find(read_experiments(_settings(brokers, prefix)), name)
     mine = assign(one, viewer) if viewer else None
+    arm = INTERLEAVED if mine and one.kind is ExperimentKind.INTERLEAVE else mine and mine.arm
     human(json).print(definition(one))
     if viewer:
-        human(json).print(
-            f"this viewer is in arm [bold]{mine.arm}[/]" if mine else "this viewer is in no arm"
-        )
-    write_json(json, {"experiment": to_builtins(one), "arm": mine and mine.arm})
+        human(json).print(f"this viewer is in arm [bold]{arm}[/]" if arm else "this viewer is in no arm")
+    write_json(json, {"experiment": to_builtins(one), "arm": arm})
 
 
 @app.command(epilog=examples("nearline experiments results popularity-or-blend"))

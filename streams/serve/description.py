@@ -7,11 +7,12 @@ from fastapi.openapi.utils import get_openapi
 
 from schemas import Event
 from schemas.demand import Wanted
+from schemas.experiment_results import ExperimentResult
 from schemas.insights import TitleInsight, TopTitles
 from schemas.json_schema import components
 from schemas.lists import Home, Trending
 from schemas.titles import Title
-from streams.serve.lists import ColdHome, Found, Similar
+from streams.serve.lists import ColdHome, Experiments, Found, Similar
 from streams.serve.problems import MEDIA_TYPE, SCHEMA, TITLES, Kind
 
 __all__ = ["accepts", "answers", "describe", "lists", "stream", "tables"]
@@ -29,7 +30,10 @@ _ALWAYS: Final = (
     Kind.UNAVAILABLE,
 )
 """What any route can answer with."""
-_DOCUMENTS: Final = (Home, ColdHome, Trending, Title, Similar, Found, TitleInsight, TopTitles, Wanted)
+_DOCUMENTS: Final = (
+    Home, ColdHome, Trending, Title, Similar, Found, TitleInsight, TopTitles, Wanted,
+    Experiments, ExperimentResult,
+)  # fmt: skip
 """What is answered."""
 _ACCEPTED: Final = {
     "type": "object",

@@ -1,30 +1,70 @@
-"""The console's page of experiments: what runs, what it came to, what was rolled out on what evidence.
+"""Experiments for people and programs: what runs, what it came to, what was rolled out on what evidence.
 
 Definitions and results are read from their two small topics when somebody asks.
 """
 
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from starlette.responses import Response
 
+from schemas.codec import encode
 from schemas.experiment_results import ExperimentResult, Lift, Verdict
 from schemas.experiments import Experiment, Metric
 from streams.errors import StreamError
 from streams.experiment_admin import read_results
 from streams.experiments import read_experiments
 from streams.row_words import when
-from streams.serve.api import Ready
+from streams.serve.api import TEXT, Ready, made
 from streams.serve.console import shown
+from streams.serve.description import answers
+from streams.serve.lists import Experiments
+from streams.serve.problems import Kind, Problem
 from streams.settings import Settings
 
-__all__ = ["router"]
+__all__ = ["api", "router"]
+
+T = TypeVar("T")
+ExperimentId = Annotated[str, Path(min_length=1, max_length=64, pattern=TEXT, description="The experiment.")]
 
 BROADEST: Final = 0.5
 """Bounds are drawn from -50 % to +50 %; what is beyond ends at the edge."""
 
 router = APIRouter(prefix="/console/experiments", include_in_schema=False)
+api = APIRouter(prefix="/v1/experiments", tags=["experiments"])
+
+
+@api.get("", responses=answers("Experiments", kinds=(), status=200))
+def every(mirror: Ready) -> Response:
+    """Return every experiment as it is defined now, with its state and any winner that was rolled out."""
+    known = _read(read_experiments, mirror.settings)
+    found = Experiments(experiments=tuple(known[name] for name in sorted(known)))
+    return made(encode(found), "derived")
+
+
+@api.get("/{experiment_id:path}/results", responses=answers("ExperimentResult", kinds=(), status=200))
+def results(experiment_id: ExperimentId, mirror: Ready) -> Response:
+    """Return what an experiment came to so far: arms, lifts with always-valid bounds, the verdict."""
+    found = _read(read_results, mirror.settings).get(experiment_id)
+    if found is None:
+        raise Problem(Kind.NOT_FOUND, "nothing was counted of such an experiment (yet)")
+    return made(encode(found), "derived")
+
+
+def _read(topic: Callable[[Settings], T], settings: Settings) -> T:
+    """Read a topic whole.
+
+    Raises
+    ------
+    Problem
+        It cannot be read.
+    """
+    try:
+        return topic(settings)
+    except StreamError:
+        why = "the experiments' topics cannot be read: `nearline doctor` says why"
+        raise Problem(Kind.UNAVAILABLE, why, headers={"Retry-After": "5"}) from None
 
 
 @router.get("")

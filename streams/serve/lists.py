@@ -10,6 +10,7 @@ from online_models.neighbours import similarities
 from online_models.search import by_place, normal, order
 from schemas import topics
 from schemas.codec import decode_trending
+from schemas.experiments import Experiment
 from schemas.fields import Id, Score, Text
 from schemas.lists import Home, Item, Row, Source, Trending
 from schemas.vocabulary import ItemReason, RowKind
@@ -18,7 +19,7 @@ from streams.serve.mirror import Mirror
 from streams.serve.titles import Audience
 from streams.taught import query_key, watched_after
 
-__all__ = ["ColdHome", "Found", "Match", "Similar", "cold_home", "search", "similar"]
+__all__ = ["ColdHome", "Experiments", "Found", "Match", "Similar", "cold_home", "search", "similar"]
 
 COLD_TTL_MS: Final = 60_000
 """A stranger's page is worth asking for again after a minute: trending lists change ten times a second."""
@@ -36,6 +37,18 @@ class ColdHome(Home, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """
 
     cold_start: bool
+
+
+class Experiments(Struct, frozen=True, kw_only=True, gc=False):
+    """All experiments.
+
+    Attributes
+    ----------
+    experiments
+        In order of their ids.
+    """
+
+    experiments: tuple[Experiment, ...]
 
 
 class Match(Struct, frozen=True, kw_only=True, gc=False):

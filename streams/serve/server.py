@@ -81,6 +81,7 @@ def build_app(mirror: Mirror, poster: Poster, metrics: Metrics) -> FastAPI:
     app.include_router(login.router)
     app.include_router(api.router)
     app.include_router(console.router)
+    app.include_router(experiments.api)
     app.include_router(experiments.router)
     app.include_router(impressions.router)
     app.include_router(insights.router)

@@ -1,5 +1,7 @@
 """Artwork: draws that stay, chances that are logged, pictures that fit, and a closed loop that pays."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from online_models.draws import draw_key, name_hash, race
 from online_models.experiments import off_policy
 from online_models.kernels.artwork import race_many
 from schemas import Artwork, Title, Trailer
+from schemas.experiments import ArtworkPolicy
 
 PICTURES = ("kiss", "chase", "joke")
 
@@ -31,10 +34,15 @@ def _gallery(*titles: Title) -> Gallery:
 
 
 def _pick(
-    gallery: Gallery, viewer: int, *, liked: tuple[str, ...] = (), now_ms: int = 0, title: str = "t"
+    gallery: Gallery,
+    viewer: int,
+    *,
+    liked: tuple[str, ...] = (),
+    title: str = "t",
+    **more: Any,
 ) -> Picked:
     keys = np.array([2], np.uint64)
-    return gallery.pick([title], keys, viewer=viewer, liked=frozenset(liked), now_ms=now_ms)[0]
+    return gallery.pick([title], keys, viewer=viewer, liked=frozenset(liked), **{"now_ms": 0, **more})[0]
 
 
 def test_the_kernel_draws_what_the_bandit_would() -> None:
@@ -121,3 +129,16 @@ def test_pictures_that_lead_to_watches_win_by_taste() -> None:
     for policy, rate in ((shown, rates[True]), ([not fits for fits in shown], rates[False])):
         found = off_policy.evaluate(off_policy.Log(rewards, logged, np.array(policy, float)))["snips"]
         assert abs(found.value - rate) < 4 * (found.high - found.low) / 3.92
+
+
+def test_another_policy_logs_its_own_chances() -> None:
+    """The first picture with certainty; any, each as often as its third; whatever the bandit has learned."""
+    gallery = _gallery()
+    gallery.bandit("t").learn(0, "joke.jpg", trials=500, wins=400, at_ms=0)
+    first = {_pick(gallery, n, policy=ArtworkPolicy.FIRST) for n in range(50)}
+    assert first == {Picked("kiss.jpg", 1.0)}
+    drawn = [_pick(gallery, n, policy=ArtworkPolicy.UNIFORM) for n in range(900)]
+    assert {one.propensity for one in drawn} == {0.3333}
+    assert all(
+        sum(one.artwork == f"{p}.jpg" for one in drawn) == pytest.approx(300, abs=60) for p in PICTURES
+    )

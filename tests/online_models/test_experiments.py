@@ -10,14 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.experiments import trials
-from online_models.experiments.decision import DAY_MS, Standing, evidence, result
+from online_models.experiments.decision import DAY_MS, Standing, evidence, result, split_p
 from online_models.experiments.definition import InvalidExperimentError, check, concerns, faults, runs_at
 from online_models.experiments.intervals import half_width, lift, rho
 from online_models.experiments.metrics import Estimate, estimates
 from online_models.experiments.moments import COUNTS, Moments
+from online_models.experiments.parts import Tally
 from online_models.experiments.ratio import FAILED, log_bayes_factor, sample_ratio_p
 from schemas.experiment_results import Verdict
-from schemas.experiments import Arm, Audience, Experiment, ExperimentState, Guardrail, Metric, Rule
+from schemas.experiments import (
+    Arm,
+    Audience,
+    Experiment,
+    ExperimentKind,
+    ExperimentState,
+    Guardrail,
+    Metric,
+    Rule,
+    Treatment,
+)
 
 ARMS = (Arm(name="control", share=0.5), Arm(name="new", share=0.5))
 START = 1_700_000_000_000
@@ -27,6 +38,15 @@ def trial(**more: Any) -> Experiment:
     """Make a running experiment with two arms."""
     given = {"arms": ARMS, "starts_at_ms": START, **more}
     return Experiment(experiment_id="trial", state=ExperimentState.RUNNING, **given)
+
+
+def _arm(**more: Any) -> Arm:
+    """Make an arm that changes something."""
+    return Arm(name="new", share=0.5, treatment=msgspec.convert(more, Treatment))
+
+
+DRAFTED = {"kind": ExperimentKind.INTERLEAVE}
+THREE = (Arm(name="control", share=0.4), Arm(name="new", share=0.4), Arm(name="more", share=0.2))
 
 
 # definitions -----------------------------------------------------------------------------------------------
@@ -44,6 +64,11 @@ def trial(**more: Any) -> Experiment:
         ({"winner": "nobody"}, "is no arm"),
         ({"group": "g", "group_from": 5, "group_to": 5}, "is empty"),
         ({"starts_at_ms": None, "audience": Audience(new_viewers=True)}, "needs a start"),
+        ({"arms": (ARMS[0], _arm(rows_without=("top_picks",)))}, "new: top_picks is on every page"),
+        ({"arms": (ARMS[0], _arm(rows=1, explore=0.5))}, "new: a page of one row is top picks alone"),
+        ({"arms": THREE, **DRAFTED}, "two arms are interleaved"),
+        ({"metric": Metric.COMPLETION, **DRAFTED}, "what is watched decides"),
+        ({"arms": (ARMS[0], _arm(rows=3, ranking="trending")), **DRAFTED}, "rows cannot differ"),
     ],
 )
 def test_a_bad_definition_is_refused_with_the_reason(more: dict[str, Any], why: str) -> None:
@@ -61,6 +86,19 @@ def test_two_experiments_of_a_group_may_not_overlap_while_both_run() -> None:
     assert faults(mine, [mine]) == []
     for free in ({"group": "page"}, {"group_from": 6_000}, {"state": ExperimentState.STOPPED}):
         assert faults(mine, [msgspec.structs.replace(other, **free)]) == []
+
+
+def test_a_list_has_room_for_one_interleaving() -> None:
+    """Two that run need disjoint parts of a group; beside an A/B one is free."""
+    mine = trial(**DRAFTED)
+    other = msgspec.structs.replace(mine, experiment_id="other")
+    assert "other interleaves, too" in faults(mine, [other])[0]
+    assert faults(trial(), [other]) == []
+    apart = [
+        msgspec.structs.replace(one, group="lists", group_from=5_000 * n, group_to=5_000 * n + 5_000)
+        for n, one in enumerate((mine, other))
+    ]
+    assert faults(apart[0], apart[1:]) == []
 
 
 def test_it_runs_between_its_start_and_its_end() -> None:
@@ -113,7 +151,9 @@ def _viewers(n: int, seed: int = 3, gain: float = 1.0) -> "np.ndarray[Any, np.dt
     impressions, starts = chance.poisson(30, n) + 1, chance.poisson(3, n) + 1
     clicks, done = chance.binomial(impressions, 0.1), chance.binomial(starts, 0.4)
     rest = [done, chance.binomial(starts, 0.6), chance.binomial(starts, 0.1)]
-    return np.column_stack([impressions, clicks, starts, seconds, *rest, before]).astype(np.int64)
+    pairs = 4 * impressions
+    lists = [pairs, chance.binomial(pairs, 0.8) * 1_000]
+    return np.column_stack([impressions, clicks, starts, seconds, *rest, before, *lists]).astype(np.int64)
 
 
 def test_a_ratio_has_the_variance_of_the_delta_method() -> None:
@@ -245,6 +285,44 @@ def test_a_winner_needs_viewers_days_a_bound_and_a_fair_split() -> None:
     assert result(one, standing(4_000, 1.0)).verdict is Verdict.OPEN
     assert result(one, standing(4_000, 0.7)).verdict is Verdict.NO_WINNER
     assert result(trial(rule=Rule(min_lift=0.29)), clear).verdict is Verdict.OPEN
+
+
+def _drafted(viewers: int, preferred: int, days: float = 8.0) -> Standing:
+    """Make the standing of an interleaving whose viewers prefer the new ranker by so many millionths."""
+    arm, chance = Moments(), np.random.default_rng(3)
+    for noise in chance.integers(-400_000, 400_000, viewers).tolist():
+        arm.add([5, 0, 1, 60, 0, 0, 0, 0, 4, 2_000, 1, preferred + noise])
+    return Standing({"interleaved": arm}, 1.0, START, int(START + days * DAY_MS))
+
+
+def test_a_preference_is_a_winner_by_the_same_rule() -> None:
+    """Bounds above zero, days and viewers; below zero the control wins; nothing is split."""
+    one = trial(rule=Rule(min_days=7.0, min_viewers=500), **DRAFTED)
+    found = result(one, _drafted(1_000, 100_000))
+    assert (found.verdict, found.winner) == (Verdict.WINNER, "new")
+    assert found.preference is not None
+    assert found.preference.mean == pytest.approx(0.1, abs=0.03)
+    assert (found.preference.low or 0) > 0
+    assert found.arms[0].arm == "interleaved"
+    mine = evidence(one, found, "new", "rule")
+    assert (mine.lift, mine.low) == (found.preference.mean, found.preference.low)
+    assert result(one, _drafted(1_000, -100_000)).verdict is Verdict.NO_WINNER
+    assert result(one, _drafted(1_000, 0)).verdict is Verdict.OPEN
+    assert result(one, _drafted(1_000, 100_000, days=1.0)).verdict is Verdict.COLLECTING
+    assert result(one, _drafted(400, 100_000)).verdict is Verdict.COLLECTING
+    assert result(one, Standing({}, 1.0, START, START)).verdict is Verdict.COLLECTING
+    assert split_p(one, Tally(), 0.7) == 0.7
+
+
+def test_a_metric_has_bounds_of_its_own() -> None:
+    """Each arm's value lies inside its confidence sequence, which narrows with viewers."""
+    wide, narrow = (result(trial(), standing(n, 1.0)).arms[0].metrics for n in (1_000, 4_000))
+    for one, other in zip(wide, narrow, strict=True):
+        assert one.low is not None
+        assert one.high is not None
+        assert other.high is not None
+        assert one.low < one.adjusted < one.high
+        assert other.high - other.adjusted < one.high - one.adjusted
 
 
 def test_never_on_a_failed_split() -> None:

@@ -4,15 +4,18 @@ from typing import Any
 
 import pytest
 
+from online_models.experiments.crediting import TEAMS, preferences
 from online_models.experiments.exposure import EXPOSURES, PAST_MS, Part, Tally, counts_at, take
 from online_models.experiments.moments import COUNTS, Moments
-from online_models.experiments.plan import PLAIN, Plan, merged
-from schemas import Event, Impression, Play, Preferences, Select, Stop, StopCause
+from online_models.experiments.plan import INTERLEAVED, PLAIN, Plan, merged
+from online_models.experiments.shown import MOST
+from schemas import Event, Identify, Impression, Play, Preferences, Select, Stop, StopCause
 from schemas.assignment import assign
 from schemas.experiments import (
     Arm,
     Audience,
     Experiment,
+    ExperimentKind,
     ExperimentState,
     Ranking,
     Treatment,
@@ -20,6 +23,9 @@ from schemas.experiments import (
 
 T0 = 1_700_000_000_000
 POPULAR = Treatment(ranking=Ranking.POPULARITY)
+TAGS: dict[str, tuple[str, ...]] = {"a": ("dark", "slow"), "b": ("slow", "long"), "c": ("warm",)}
+TAGS |= {f"x{n}": (str(n),) for n in range(100)}
+"""Tags of the titles that have some."""
 ARMS = (Arm(name="control", share=0.5), Arm(name="new", share=0.5, treatment=POPULAR))
 
 
@@ -49,11 +55,12 @@ class Desk:
             plan=self.plan,
             event_hash=self._number,
             tally=lambda name: self.tallies.setdefault(name, Tally()),
+            about=lambda title: TAGS.get(title, ()),
         )
 
     def look(self, at: int = 0, **more: Any) -> list[str]:
         """See a title on a list."""
-        return self.feed(Impression, at, list_id="l", row=0, slot=0, title_id="t", **more)
+        return self.feed(Impression, at, **{"list_id": "l", "row": 0, "slot": 0, "title_id": "t", **more})
 
     def stop(self, at: int, watched_s: float, **more: Any) -> list[str]:
         """End a playback of an hour's title."""
@@ -101,7 +108,7 @@ def test_what_counts_since() -> None:
         "abandoned": 1,
         "before": 0,
     }
-    assert desk.counts() == wanted | {"impressions": 2}
+    assert desk.counts() == dict.fromkeys(COUNTS, 0) | wanted | {"impressions": 2}
     (arm,) = desk.tallies["trial"].arms.values()
     one = Moments()
     one.add(list((wanted | {"impressions": 2}).values()))
@@ -201,6 +208,91 @@ def test_partitions_add_up() -> None:
     halves = [Tally.merged([whole]), Tally()]
     assert Tally.merged(halves[:1]) == whole
     assert sum(arm.viewers for arm in whole.arms.values()) == 40
+
+
+def test_a_sign_in_ends_the_anonymous_viewer_and_not_what_they_did() -> None:
+    """What came before counts, also when it is read late; what comes after is the known viewer's."""
+    desk = Desk(trial(), viewer="anonymous")
+    desk.look()
+    desk.stop(10, 300)
+    desk.feed(Identify, 20, known_as="ada")
+    assert desk.look(21) == []
+    assert desk.stop(30, 900) == []
+    assert desk.stop(15, 60) == ["trial"]
+    assert (desk.counts()["impressions"], desk.counts()["seconds"]) == (1, 360)
+
+
+def test_a_known_viewer_has_one_arm_whoever_they_were_before() -> None:
+    """The arm follows from the viewer's own id: the same on every device, whatever was seen anonymously."""
+    for n in range(20):
+        known, anonymous = Desk(trial(), viewer=f"v{n}"), Desk(trial(), viewer=f"anonymous{n}")
+        anonymous.look()
+        anonymous.feed(Identify, 1, known_as=f"v{n}")
+        known.look(2)
+        mine = assign(trial(), f"v{n}")
+        assert mine is not None
+        assert known.part.exposures["trial"].arm == mine.arm
+
+
+# lists -----------------------------------------------------------------------------------------------------
+
+
+def test_titles_that_were_seen_on_one_list_are_compared_once() -> None:
+    """Pairs of a list, not across lists; a title without tags, or seen before, is in none."""
+    desk = Desk(trial())
+    for at, (title, where) in enumerate(
+        [("a", "l"), ("b", "l"), ("t", "l"), ("a", "l"), ("c", "m"), ("a", "m")]
+    ):
+        desk.look(at, title_id=title, list_id=where)
+    counts = desk.counts()
+    assert (counts["impressions"], counts["pairs"], counts["distance"]) == (6, 2, 667 + 1_000)
+    assert desk.part.shown == ["c", "a"]
+
+
+def test_a_list_without_end_costs_a_bounded_row() -> None:
+    """The first titles of a list count."""
+    desk = Desk(trial())
+    for n in range(100):
+        desk.look(n, title_id=f"x{n}")
+    assert desk.counts()["pairs"] == MOST * (MOST - 1) // 2
+    assert len(desk.part.shown) == MOST
+
+
+def _draft(**more: Any) -> Experiment:
+    return trial(kind=ExperimentKind.INTERLEAVE, **more)
+
+
+def test_both_arms_are_in_one_list_and_what_is_watched_says_whose_it_was() -> None:
+    """Seconds of a team's title are its arm's, of a neutral one nobody's; the preference follows."""
+    desk = Desk(_draft())
+    desk.look(0, title_id="a", arm="trial/new")
+    desk.look(1, title_id="b", arm="trial/control")
+    desk.look(2, title_id="c")
+    assert desk.part.exposures["trial"].arm == INTERLEAVED
+    assert desk.tallies["trial"].arms.keys() == {INTERLEAVED}
+    for at, (title, seconds) in enumerate([("a", 300), ("c", 900), ("b", 100), ("elsewhere", 50)], 3):
+        desk.stop(at, seconds, title_id=title)
+    assert desk.part.exposures["trial"].credit == [300, 100]
+    assert (desk.counts()["credited"], desk.counts()["preferred"]) == (1, 500_000)
+    found = preferences(desk.tallies["trial"].arms[INTERLEAVED])
+    assert (found.viewers, found.mean, found.squares) == (1, 0.5, 0.25)
+    desk.stop(9, 200, title_id="b")
+    assert desk.counts()["preferred"] == 0
+    assert desk.tallies["trial"].crossed == 0
+
+
+def test_who_saw_a_title_last_under_an_arm_has_the_credit() -> None:
+    """The newest impression counts; an impression of another experiment says nothing; few are remembered."""
+    desk = Desk(_draft())
+    desk.look(0, title_id="a", arm="trial/control")
+    desk.look(1, title_id="a", arm="trial/new")
+    desk.look(2, title_id="a", arm="other/control")
+    desk.stop(3, 60, title_id="a")
+    assert desk.part.exposures["trial"].credit == [60, 0]
+    for n in range(2 * TEAMS):
+        desk.look(4 + n, title_id=f"t{n}", arm="trial/control")
+    assert len(desk.part.teams) == TEAMS
+    assert f"t{2 * TEAMS - 1}" in desk.part.teams
 
 
 # plans -----------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Pages: what stands on them, in which order, and what never does."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,17 @@ from hypothesis import strategies as st
 from online_models.audiences import Audiences, Local
 from online_models.catalogue import country_code
 from online_models.cohorts import CohortConfig, CohortTable
+from online_models.errors import InvalidConfigError
+from online_models.kernels.page_layout import NO_ROW
 from online_models.kernels.page_order import GENRES as GENRES_KEPT
 from online_models.kernels.page_order import calibrate
 from online_models.kernels.page_pools import hottest
 from online_models.page.builder import build
-from online_models.page.config import DAY_MS, PageConfig
+from online_models.page.config import DAY_MS, PageConfig, layout_faults
 from online_models.page.crowds import Crowds
+from online_models.page.kinds import KINDS
 from online_models.page.shelves import Shelves
+from online_models.page.treated import explores
 from online_models.recommender import Recommender
 from online_models.titles import title_key
 from schemas import Availability, Event, MyList, Play, Preferences, Rate, Stop, StopCause, Tags, Thumb, Title
@@ -457,3 +462,48 @@ def test_what_is_finished_is_not_gone_on_with(catalogue: list[Title], events: li
             flags = int(a.judgement[slot, place]["flags"])
             assert flags & 8
             assert not flags & 2
+
+
+def _laid_out(model: Recommender, **more: Any) -> list[RowKind]:
+    """Return the kinds of rows of ada's page under a layout."""
+    config = replace(OPEN, rows=8, **more)
+    slots = model.viewers.viewers.acquire(["ada"])
+    pages = build(model.viewers, model.shelves, slots, T0 + DAY_MS, 6, config=config)
+    return [KINDS[kind].wire for kind in pages.kind[0].tolist() if kind != NO_ROW]
+
+
+def test_kinds_can_come_first_and_be_left_out(model: Recommender) -> None:
+    """In the order that was asked for, all rows of a kind together; what is left out is gone."""
+    model.learn_many([stop(1, "ada", "t1"), stop(2, "ada", "t7", 1_000.0)])
+    plain = _laid_out(model)
+    assert plain[0] is not RowKind.NEW_RELEASES
+    first = _laid_out(model, first=(RowKind.TRENDING_NOW, RowKind.GENRE))
+    genres = first.count(RowKind.GENRE)
+    assert genres > 0
+    assert first[: 1 + genres] == [RowKind.TRENDING_NOW, *[RowKind.GENRE] * genres]
+    gone = (RowKind.CONTINUE_WATCHING, RowKind.GENRE, RowKind.EXPLORE)
+    assert set(gone) <= set(plain)
+    left = _laid_out(model, without=gone)
+    assert RowKind.TOP_PICKS in left
+    assert not {*gone} & {*left}
+
+
+@given(st.lists(st.sampled_from(RowKind), max_size=5), st.lists(st.sampled_from(RowKind), max_size=5))
+def test_a_layout_that_cannot_be_is_refused(first: list[RowKind], without: list[RowKind]) -> None:
+    """By the same reasons where a worker starts and where an experiment is created."""
+    named = [*first, *without]
+    must = {RowKind.TOP_PICKS, RowKind.MY_LIST}
+    good = len(set(named)) == len(named) and RowKind.EXPLORE not in first
+    good = good and not must & {*without}
+    assert bool(layout_faults(first, without)) is not good
+    if not good:
+        with pytest.raises(InvalidConfigError):
+            PageConfig(first=tuple(first), without=tuple(without))
+
+
+def test_a_share_of_pages_explores_and_stays_so_for_a_day() -> None:
+    """As many viewers as the share says; the same all day, others on the next."""
+    some = {v for v in range(4_000) if explores(0.3, v, 5, 1)}
+    assert abs(len(some) - 1_200) < 120
+    assert some == {v for v in range(4_000) if explores(0.3, v, DAY_MS - 1, 1)}
+    assert some != {v for v in range(4_000) if explores(0.3, v, DAY_MS, 1)}

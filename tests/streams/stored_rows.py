@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig
-from online_models.experiments.exposure import Exposure, Part, Tally
 from online_models.experiments.moments import Moments
+from online_models.experiments.parts import Exposure, Part, Tally
 from online_models.insights.demand import Demand
 from online_models.insights.stock import Stock
 from online_models.insights.titles import TitleTally
@@ -269,10 +269,17 @@ def _line() -> tuple[Line, Outcome]:
 
 def _counted() -> tuple[dict[str, bytes], dict[str, bytes]]:
     """Make a viewer's part in an experiment, and the experiment's tally."""
-    counts = [3, 1, 1, 3_600, 1, 1, 0, 250]
-    part = Part(T0, 1_000.5, T0 + 5, "AT", 12, "l t", [7, 2**63], {"x": Exposure("new", T0 + 1, counts)})
+    counts = [3, 1, 1, 3_600, 1, 1, 0, 250, 6, 4_200, 1, -500_000]
+    exposures = {"x": Exposure("new", T0 + 1, counts, [100, 300])}
+    about: dict[str, Any] = {
+        "list_id": "l",
+        "shown": ["t0", "é"],
+        "teams": {"t0": "x/new"},
+        "signed_in_ms": T0 + 9,
+    }
+    part = Part(T0, 1_000.5, T0 + 5, "AT", 12, "l t", [7, 2**63], exposures, **about)
     tally = Tally(T0 + 1, T0 + 9, 1, {"new": Moments()})
-    tally.arms["new"].add([*counts[:-1], 2**40])
+    tally.arms["new"].add([2**40, *counts[1:]])
     return {"é": result_rows.pack_part(part)}, {"x": result_rows.pack_tally("x", 3, tally)}
 
 

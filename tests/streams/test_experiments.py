@@ -102,6 +102,11 @@ def test_what_cannot_be_is_refused_with_the_reason(desk: Desk) -> None:
     """A bad definition, a name twice, an unknown one, a step out of order, no such arm, a wrong file."""
     bad = [dict(TRIAL["arms"][0], share=0.7), TRIAL["arms"][1]]  # type: ignore[call-overload, index]
     assert "shares add up to 1.2" in desk.run("create", desk.file(arms=bad))[1]
+    odd = {"rows_first": ["explore"], "rows_without": ["top_picks", "genre", "genre"]}
+    laid_out = [dict(TRIAL["arms"][0], treatment=odd), TRIAL["arms"][1]]  # type: ignore[call-overload, index]
+    said = desk.run("create", desk.file(arms=laid_out))[1]
+    for why in ("exploring row is the last", "top_picks is on every page", "genre is named twice"):
+        assert why in said
     assert desk.run("create", desk.file())[0] == 0
     for words, why in (
         (("create", desk.file()), "names are for good"),

@@ -6,11 +6,12 @@ import pytest
 from msgspec import structs
 
 from online_models.experiments.plan import Plan
+from online_models.experiments.shown import About, nothing_known
 from schemas import Event, Impression, topics
 from schemas.assignment import assign
 from schemas.codec import decode_experiment, decode_experiment_result, encode
 from schemas.experiment_results import ExperimentResult, Verdict
-from schemas.experiments import Arm, Experiment, ExperimentState, Rule
+from schemas.experiments import Arm, Experiment, ExperimentKind, ExperimentState, Metric, Rule
 from schemas.partitioner import partition_for
 from schemas.versions import MARKER_KEY
 from streams.decisions import DecisionsStep, decisions_spec
@@ -50,6 +51,7 @@ class Office:
         self.rolled: list[Experiment] = []
         self.results: list[ExperimentResult] = []
         self._offsets = [0] * partitions
+        self.about: About = nothing_known
         self.restart()
 
     def plan(self) -> Plan:
@@ -58,7 +60,10 @@ class Office:
 
     def restart(self) -> None:
         """Make all steps anew from their stores."""
-        self.steps = [ResultsStep(self.settings, p, store, self.plan) for p, store in enumerate(self.stores)]
+        self.steps = [
+            ResultsStep(self.settings, p, store, self.plan, about=self.about)
+            for p, store in enumerate(self.stores)
+        ]
         self.judge = DecisionsStep(self.settings, self.decided, self.plan)
 
     def feed(self, events: list[Event]) -> None:
@@ -126,12 +131,69 @@ def test_a_winner_is_rolled_out_once_with_the_evidence() -> None:
     assert office.results[-1].verdict is Verdict.WINNER
 
 
+def drafted(viewers: int) -> list[Event]:
+    """Make viewers who see a title of either arm and watch more of the new one's."""
+    events: list[Event] = []
+    for n in range(viewers):
+        viewer = f"v{n}"
+        head = {"viewer_id": viewer, "list_id": "l", "row": 0, "event_time_ms": T0 + n}
+        events += [
+            Impression(event_id=f"{viewer}.{arm}", slot=slot, title_id=arm, arm=f"trial/{arm}", **head)
+            for slot, arm in enumerate(("control", "new"))
+        ]
+        much, little = 600.0 + 7 * (n % 7), 200.0 + 11 * (n % 11)
+        events += [
+            watch(viewer, "new", 1_000 + n, watched_s=much),
+            watch(viewer, "control", 2_000 + n, watched_s=little),
+        ]
+    return events
+
+
+def test_two_rankers_of_one_list_are_told_apart_and_the_winner_rolled_out() -> None:
+    """Credit goes through both stages and restarts; a preference decides by the rule."""
+    office = Office(trial(kind=ExperimentKind.INTERLEAVE), partitions=2)
+    events = drafted(150)
+    for start in range(0, len(events), 200):
+        office.feed(events[start : start + 200])
+        office.restart()
+    found = office.results[-1]
+    assert found.preference is not None
+    assert found.viewers == 150
+    assert 0 < (found.preference.low or 0) < found.preference.mean < 0.6
+    (rolled,) = office.rolled
+    assert rolled.winner == "new"
+    assert rolled.evidence is not None
+    assert rolled.evidence.low > 0
+
+
 def test_without_an_automatic_rule_a_winner_is_only_named() -> None:
     """The operator decides."""
     office = Office(trial(rule=Rule(min_days=0.0, min_viewers=100)))
     office.feed(crowd(800, 2.0))
     assert office.results[-1].winner == "new"
     assert office.rolled == []
+
+
+def test_lists_of_an_arm_have_a_diversity() -> None:
+    """Titles that were seen on one list, by the tags that the catalogue says, with bounds."""
+    tags = {f"t{n}": ("genre:Drama", f"genre:{n % 3}") for n in range(6)}
+    office = Office(trial(rule=None), partitions=1)
+    office.about = tags.__getitem__
+    office.restart()
+    office.feed([
+        Impression(
+            event_id=f"{viewer}.{n}", viewer_id=f"v{viewer}", event_time_ms=T0 + n,
+            list_id="l", row=0, slot=n, title_id=f"t{n}",
+        )
+        for viewer in range(40)
+        for n in range(3 + viewer % 2)
+    ])  # fmt: skip
+    for arm in office.results[-1].arms:
+        (one,) = [value for value in arm.metrics if value.metric is Metric.LIST_DIVERSITY]
+        assert 0.5 < one.value < 0.67
+        assert one.low is not None
+        assert one.high is not None
+        assert one.low < one.value < one.high
 
 
 def test_equals_are_not_decided() -> None:

@@ -5,11 +5,14 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
+from online_models.experiments.plan import Plan
+from online_models.simulation.compared import Counter
 from schemas.codec import encode
 from schemas.experiment_results import ExperimentResult
 from schemas.experiments import Experiment, ExperimentState
@@ -32,19 +35,23 @@ T = TypeVar("T")
 def test_events_become_a_result_and_a_winner(
     embedded: EmbeddedCluster, topic_prefix: str, tmp_path: Path
 ) -> None:
-    """800 viewers, one arm watches twice as much; killed in between, each is counted once."""
+    """800 viewers, one arm watches twice as much; killed twice at work, and counted as one process counts."""
     embedded.create([f"{topic_prefix}{name}" for name in WANTED])
     settings = Settings(brokers=embedded.bootstrap_servers, topic_prefix=topic_prefix, check_crcs=False)
     put(settings, EXPERIMENTS, b"trial", encode(trial(rule=None)))
     events = crowd(800, 2.0)
     with EventProducer(settings) as producer:
-        producer.send(events[:800])
-        producer.flush()
-        with ResultsProcess(settings, tmp_path) as worker:
-            _until(lambda: read_results(settings).get("trial"), worker)
-            os.kill(worker.pid, signal.SIGKILL)
-            worker.wait_dead()
-        producer.send(events[800:])
+        for start, counted in ((0, 1), (500, 301)):
+            producer.send(events[start : start + 500])
+            producer.flush()
+            with ResultsProcess(settings, tmp_path) as worker:
+                _until(partial(_reached, settings, counted), worker)
+                producer.send(events[start + 500 : start + 600])
+                producer.flush()
+                os.kill(worker.pid, signal.SIGKILL)
+                worker.wait_dead()
+        producer.send(events[1_100:])
+        producer.send(events[:40])  # a producer that repeats itself
         producer.flush()
         with ResultsProcess(settings, tmp_path) as worker:
             found = _until(lambda: _complete(settings), worker)
@@ -56,8 +63,10 @@ def test_events_become_a_result_and_a_winner(
                 return _rolled(settings)
 
             winner = _until(rolled, worker)
-    assert found.arms[0].impressions + found.arms[1].impressions == 800
-    assert found.arms[0].starts + found.arms[1].starts == 800
+    oracle = Counter(Plan([trial(rule=None)]))
+    oracle.add(events)
+    wanted = oracle.result("trial")
+    assert (found.arms, found.lifts, found.crossed) == (wanted.arms, wanted.lifts, wanted.crossed)
     assert winner.evidence is not None
     assert winner.evidence.low > 0
 
@@ -74,9 +83,15 @@ def _rolled(settings: Settings) -> Experiment | None:
     return one if one.state is ExperimentState.ROLLED_OUT and one.winner == "new" else None
 
 
+def _reached(settings: Settings, viewers: int) -> ExperimentResult | None:
+    found = read_results(settings).get("trial")
+    return found if found is not None and found.viewers >= viewers else None
+
+
 def _complete(settings: Settings) -> ExperimentResult | None:
     found = read_results(settings)["trial"]
-    return found if found.viewers == 800 else None
+    ended = sum(arm.starts for arm in found.arms)
+    return found if found.viewers == ended == 800 else None
 
 
 def _until(found: Callable[[], T | None], worker: ResultsProcess) -> T:

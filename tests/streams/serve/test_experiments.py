@@ -3,7 +3,7 @@
 from online_models.experiments.decision import Standing, result
 from online_models.experiments.moments import Moments
 from schemas import topics
-from schemas.codec import encode
+from schemas.codec import decode_experiment_result, encode
 from schemas.experiments import Arm, Evidence, Experiment, ExperimentState, Metric
 from tests.streams.serve.conftest import served
 from tests.streams.serve.stand import Stand
@@ -37,6 +37,21 @@ def _fill(stand: Stand) -> None:
         stand.put(topics.EXPERIMENT_RESULTS, one.experiment_id, encode(found))
     for one in (rolled, broken, draft):
         stand.put(topics.EXPERIMENTS, one.experiment_id, encode(one))
+
+
+def test_programs_read_the_same(stand: Stand) -> None:
+    """Definitions in order of their ids, a result as it was published, and a problem where there is none."""
+    with served(stand, model=False) as client:
+        assert client.get("/v1/experiments").json() == {"experiments": []}
+        _fill(stand)
+        every = client.get("/v1/experiments").json()["experiments"]
+        good = client.get("/v1/experiments/good/results")
+        missing = [client.get(f"/v1/experiments/{name}/results") for name in ("draft", "unheard-of")]
+    assert [one["experiment_id"] for one in every] == ["broken", "draft", "good"]
+    assert every[2]["winner"] == "new"
+    assert decode_experiment_result(good.content).viewers == 80
+    assert {answer.status_code for answer in missing} == {404}
+    assert missing[0].json()["detail"] == "nothing was counted of such an experiment (yet)"
 
 
 def test_experiments_are_shown(stand: Stand) -> None:
