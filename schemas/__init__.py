@@ -13,7 +13,8 @@ opened.
 * `Rate`: a thumb or stars. `MyList`: put on or taken off the viewer's own list. `Preferences`: what the
 viewer said
   about themselves.
-* `Identify`: an anonymous viewer signed in. `History`: what a viewer watched before they were this viewer.
+* `Identify`: an anonymous viewer signed in. `Forget`: a viewer is to be forgotten.
+  `History`: what a viewer watched before they were this viewer.
 
 In comes also the catalogue, `Title`. Out go `Home` (a viewer's page), `Alert` (a new title for a viewer),
 `Trending` (a scope's list) and `DeadLetter` (a record that could not be used, and why). `Experiment` says
@@ -54,6 +55,7 @@ from schemas.errors import ContractError, DecodeError, EncodeError, Reason, Sche
 from schemas.events import (
     Browse,
     Event,
+    Forget,
     History,
     Identify,
     Impression,
@@ -85,6 +87,7 @@ __all__ = [
     "DecodeError",
     "EncodeError",
     "Event",
+    "Forget",
     "History",
     "Home",
     "Identify",

@@ -13,7 +13,7 @@ playback's total so far, so that a lost or repeated heartbeat changes nothing.
 from typing import get_args
 
 from schemas.base import ViewingEvent
-from schemas.identity import History, Identify
+from schemas.identity import Forget, History, Identify
 from schemas.interaction import (
     Browse,
     Impression,
@@ -32,6 +32,7 @@ __all__ = [
     "EVENT_TYPES",
     "Browse",
     "Event",
+    "Forget",
     "History",
     "Identify",
     "Impression",
@@ -66,6 +67,7 @@ Event = (
     | MyList
     | Identify
     | History
+    | Forget
 )
 """Any viewing event; what `schemas.codec.decode_event` returns."""
 

@@ -1,4 +1,4 @@
-"""Events of who somebody is: an anonymous viewer signs in, and takes along what they did before."""
+"""Events of who somebody is: an anonymous viewer signs in and takes along what they did; one is forgotten."""
 
 from typing import Annotated
 
@@ -7,7 +7,15 @@ from msgspec import Meta
 from schemas.base import ViewingEvent
 from schemas.fields import Id
 
-__all__ = ["History", "Identify"]
+__all__ = ["Forget", "History", "Identify"]
+
+
+class Forget(ViewingEvent, frozen=True, kw_only=True):
+    """A viewer is to be forgotten: what is known of them is deleted, with their page, and begins anew.
+
+    It holds for everything that stands before it in its partition, in every replay, too. Whoever wants to be
+    forgotten for good sends nothing afterwards.
+    """
 
 
 class Identify(ViewingEvent, frozen=True, kw_only=True):

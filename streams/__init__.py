@@ -107,7 +107,8 @@ Commands: `streams.cli`, and what stands behind them: `streams.brokers` (an embe
 the topics), `streams.ratings`, `streams.producing`, `streams.pacing`, `streams.simulating`,
 `streams.replaying`, `streams.backfill`, `streams.session`, `streams.demo`, `streams.watching`,
 `streams.closed_loop`, `streams.run_report`; `streams.inspecting`, `streams.row_words` and
-`streams.topic_scan` (`nearline inspect`); `streams.local_state`, `streams.verifying`, `streams.exporting`,
-`streams.rebuilding` (`nearline state`); `streams.findings`, `streams.cluster_checks`,
-`streams.machine_checks`, `streams.state_checks` (`nearline doctor`); `streams.overview` (`nearline top`).
+`streams.topic_scan` (`nearline inspect`); `streams.forgetting` (`nearline forget`); `streams.local_state`,
+`streams.verifying`, `streams.exporting`, `streams.rebuilding` (`nearline state`); `streams.findings`,
+`streams.cluster_checks`, `streams.machine_checks`, `streams.state_checks` (`nearline doctor`);
+`streams.overview` (`nearline top`).
 """

@@ -13,7 +13,7 @@ from online_models.catalogue import country_code
 from online_models.feedback import Judge, Verdict
 from online_models.viewer_side import Columns, columns
 from online_models.viewers import hash_ids
-from schemas import DecodeError, Event, History, Identify, Impression, Preferences, Reason, Search
+from schemas import DecodeError, Event, Forget, History, Identify, Impression, Preferences, Reason, Search
 from schemas.codec import check_key, decode_event
 from schemas.dead_letters import DeadLetter
 from schemas.partitioner import partition_for
@@ -33,10 +33,10 @@ class Told(NamedTuple):
     """Event time, ms."""
 
 
-class SignedIn(NamedTuple):
-    """An anonymous viewer who said who they are."""
+class Leaving(NamedTuple):
+    """A viewer of whom nothing is to be known from here on: signed in to another account, or forgotten."""
 
-    event: Identify
+    event: Identify | Forget
     offset: int
     at: int
     """Event time, ms."""
@@ -64,8 +64,8 @@ class Intake:
     """One for each verdict: the viewer's country as a code, 0 where the event does not say."""
     told: list[Told] = field(default_factory=list)
     """Stated preferences, in order."""
-    signed_in: list[SignedIn] = field(default_factory=list)
-    """Anonymous viewers who signed in, in order."""
+    leaving: list[Leaving] = field(default_factory=list)
+    """Viewers who signed in elsewhere or are to be forgotten, in order."""
     noted: list[Noted] = field(default_factory=list)
     """Pictures and rows that were seen, and searches from which a title was opened."""
     brought: list[int] = field(default_factory=list)
@@ -143,7 +143,9 @@ class Clerk:
             case Preferences():
                 out.told.append(Told(event, offset, at))
             case Identify() if event.known_as != viewer:
-                out.signed_in.append(SignedIn(event, offset, at))
+                out.leaving.append(Leaving(event, offset, at))
+            case Forget():
+                out.leaving.append(Leaving(event, offset, at))
             case Impression() if len(out.verdicts) > first and (event.artwork or event.row_kind):
                 out.noted.append(Noted(first, event))
             case Search() if len(out.verdicts) > first:

@@ -13,7 +13,7 @@ from schemas.events import Event
 from schemas.titles import Title
 from schemas.topics import CATALOG, EVENTS
 from streams.errors import DeliveryError
-from streams.kafka_clients import KafkaError, producer
+from streams.kafka_clients import KafkaError, Message, producer
 from streams.settings import Settings
 
 __all__ = ["EventProducer", "put"]
@@ -33,26 +33,32 @@ FLUSH_S: Final = 30.0
 """Longest wait for the broker to take a single record."""
 
 
-def put(settings: Settings, topic: str, key: bytes, value: bytes | None) -> None:
+def put(settings: Settings, topic: str, key: bytes, value: bytes | None) -> tuple[int, int]:
     """Write one record, given the topic's unprefixed name, and wait until the broker has it.
+
+    Returns
+    -------
+    tuple of int
+        Its partition and offset.
 
     Raises
     ------
     DeliveryError
         The broker did not take it.
     """
-    failures: list[str] = []
+    told: list[tuple[KafkaError | None, Message]] = []
     client = producer(settings)
     client.produce(
-        settings.topic(topic),
-        key=key,
-        value=value,
-        on_delivery=lambda error, _: failures.append(error.str()) if error else None,
+        settings.topic(topic), key=key, value=value, on_delivery=lambda *answer: told.append(answer)
     )
-    if client.flush(FLUSH_S) or failures:
+    client.flush(FLUSH_S)
+    if not told or told[0][0] is not None:
         what = f"the broker did not take a record of {settings.topic(topic)}"
+        why = told[0][0].str() if told and told[0][0] else f"no answer in {FLUSH_S:g} s"
         advice = "look at the broker's log and at the rights of this user, then repeat"
-        raise DeliveryError(what, why="".join(failures), next_step=advice)
+        raise DeliveryError(what, why=why, next_step=advice)
+    message = told[0][1]
+    return message.partition() or 0, message.offset() or 0
 
 
 class EventProducer:

@@ -3,6 +3,8 @@
 It reads the events beside the viewers stage, in a group of its own, and is as exact: a tally is the same
 whatever was killed, because viewers' parts, the tallies and the offset go in one transaction. A tally is
 absolute and of one partition; the decisions stage (:mod:`streams.decisions`) adds the partitions up.
+
+Who is forgotten has no part any more; what they added to tallies stays, as numbers of nobody.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +14,7 @@ from online_models.experiments.parts import Part, Tally
 from online_models.experiments.plan import Plan
 from online_models.experiments.shown import About, nothing_known
 from online_models.viewers import hash_ids
-from schemas import topics
+from schemas import Forget, topics
 from streams.counting import EventReader, ViewerRows
 from streams.result_rows import TALLY, pack_part, pack_tally, tally_of, unpack_part, unpack_tally
 from streams.settings import Settings
@@ -99,17 +101,23 @@ class ResultsStep:
         plan = self._plan()
         self._parts.load({event.viewer_id for event, _ in events})
         hashes = hash_ids([event.event_id for event, _ in events]).tolist()
-        touched: dict[str, Part] = {}
+        touched: dict[str, Part | None] = {}
         changed: dict[str, None] = {}
         for (event, at_ms), event_hash in zip(events, hashes, strict=True):
             viewer = event.viewer_id
+            if isinstance(event, Forget):
+                self._parts.hot.pop(viewer, None)
+                touched[viewer] = None
+                continue
             part = self._parts.hot.setdefault(viewer, Part(since_ms=at_ms))
             touched[viewer] = part
             names = take(
                 part, event, at_ms, plan=plan, event_hash=event_hash, tally=self._tally, about=self._about
             )
             changed.update(dict.fromkeys(names))
-        out = Outcome(rows=[(viewer.encode(), pack_part(part)) for viewer, part in touched.items()])
+        out = Outcome(
+            rows=[(v.encode(), None if part is None else pack_part(part)) for v, part in touched.items()]
+        )
         messages: list[Message] = []
         for name in changed:
             value = pack_tally(name, self._partition, self._tallies[name])

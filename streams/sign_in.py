@@ -1,9 +1,12 @@
-"""Sign-in: what an anonymous viewer did becomes a `history` event of the viewer that they turn out to be.
+"""Viewers who leave: by signing in, with what they did before, or by being forgotten.
+
+What an anonymous viewer did becomes a `history` event of the viewer that they turn out to be.
 
 The two have different keys and perhaps different partitions, and nobody may write the other's row. So the
 owner of the anonymous row hands its content over the way everything else about a viewer arrives: as an event
 on ``viewing.events.v1``, keyed by the viewer. It goes out in the transaction that deletes the anonymous row
-and its page, so it is there once, whatever crashes; a second `identify` finds nothing to hand over.
+and its page, so it is there once, whatever crashes; a second `identify` finds nothing to hand over. Who is to
+be forgotten (`forget`) leaves in the same way and hands nothing over.
 """
 
 import hashlib
@@ -12,15 +15,15 @@ from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
 from online_models.viewers import ViewerTable
-from schemas import History, Identify, topics
+from schemas import Forget, History, Identify, topics
 from schemas.codec import encode
 from streams import viewer_rows
-from streams.intake import SignedIn
+from streams.intake import Leaving
 from streams.partition_rows import is_reserved
 from streams.settings import Settings
 from streams.stage import Message, Outcome, Record, StateView, Target
 
-__all__ = ["MOST_LIKED", "SignIns", "cut"]
+__all__ = ["MOST_LIKED", "Leavers", "cut"]
 
 MOST_LIKED = 128
 """Liked titles that are handed over, the newest: more than the 80 that represent a viewer."""
@@ -28,11 +31,11 @@ _OFFSET = attrgetter("offset")
 
 
 def cut(
-    records: Sequence[Record], signed_in: Sequence[SignedIn]
-) -> Iterator[tuple[Sequence[Record], SignedIn | None]]:
-    """Yield a batch in parts, each with the sign-in that ends it; the last part may end without one."""
+    records: Sequence[Record], leaving: Sequence[Leaving]
+) -> Iterator[tuple[Sequence[Record], Leaving | None]]:
+    """Yield a batch in parts, each with who leaves at its end; at the last one's end perhaps nobody does."""
     start = 0
-    for one in signed_in:
+    for one in leaving:
         end = bisect_right(records, one.offset, key=_OFFSET)
         yield records[start:end], one
         start = end
@@ -40,8 +43,8 @@ def cut(
         yield records[start:], None
 
 
-class SignIns:
-    """Sign-ins of one partition of viewers.
+class Leavers:
+    """Who leaves one partition of viewers.
 
     Parameters
     ----------
@@ -75,34 +78,34 @@ class SignIns:
         rows = iter(stored)
         return [self._ahead[v] if v in self._ahead else next(rows) for v in viewer_ids]
 
-    def hand_over(self, viewers: ViewerTable, one: SignedIn, *, silent: bool) -> Outcome:
-        """Move what an anonymous viewer did to the viewer that they are, and forget them.
+    def let_go(self, viewers: ViewerTable, one: Leaving, *, silent: bool) -> Outcome:
+        """Forget a viewer; what one who signed in did before goes to the viewer that they are.
 
         Parameters
         ----------
         viewers
             The partition's hot viewers.
         one
-            Who signed in.
+            Who leaves.
         silent
             Nothing goes out: a version that does not publish reads the event of the one that does.
         """
-        anonymous, out = one.event.viewer_id, Outcome()
-        (slot,) = viewers.acquire([anonymous], self.loader).tolist()
-        history = history_of(viewers, one)
+        event, out = one.event, Outcome()
+        (slot,) = viewers.acquire([event.viewer_id], self.loader).tolist()
+        history = history_of(viewers, event, one.at) if isinstance(event, Identify) else None
         if history is not None and not silent:
             message: Message = {"key": history.viewer_id.encode(), "value": encode(history)}
             out.outputs[self._events, None] = [message]
-        if viewers.arrays.seq[slot] > 0 and not silent:
-            out.outputs[self._home] = [{"key": anonymous.encode(), "value": None}]
-        out.rows.append((anonymous.encode(), None))
-        viewers.forget(anonymous)
+        # a page that another version published is forgotten, too
+        if (viewers.arrays.seq[slot] > 0 or isinstance(event, Forget)) and not silent:
+            out.outputs[self._home] = [{"key": event.viewer_id.encode(), "value": None}]
+        out.rows.append((event.viewer_id.encode(), None))
+        viewers.forget(event.viewer_id)
         return out
 
 
-def history_of(viewers: ViewerTable, one: SignedIn) -> History | None:
+def history_of(viewers: ViewerTable, event: Identify, at_ms: int) -> History | None:
     """Return the event that says what an anonymous viewer did; None if they did nothing that counts."""
-    event = one.event
     liked = [title for title, yes in viewers.known(event.viewer_id) if yes and title]
     turned_down = [
         rejection.title_id for rejection in viewers.rejected(event.viewer_id) if rejection.title_id
@@ -112,7 +115,7 @@ def history_of(viewers: ViewerTable, one: SignedIn) -> History | None:
     return History(
         event_id=derived_id(event),
         viewer_id=event.known_as,
-        event_time_ms=one.at,
+        event_time_ms=at_ms,
         tenant_id=event.tenant_id,
         profile_id=event.profile_id,
         country=event.country,

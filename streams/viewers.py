@@ -37,7 +37,7 @@ from streams.publishing import Publisher
 from streams.quality import Quality
 from streams.replica import Replica
 from streams.settings import Settings
-from streams.sign_in import SignIns, cut
+from streams.sign_in import Leavers, cut
 from streams.stage import Outcome, Record, StageSpec, StateView
 from streams.tidings import Tidings
 from streams.versions import OneVersion, Standing
@@ -135,8 +135,8 @@ class ViewersStep(BudgetedStep):
         self._tidings = Tidings(
             store, settings, partition, side=self._side, replica=stage.replica, lead=stage.lead
         )
-        self._sign_ins = SignIns(store, settings, partition)
-        self._load = self._sign_ins.loader
+        self._leavers = Leavers(store, settings, partition)
+        self._load = self._leavers.loader
         self._clerk = Clerk(
             Judge(settings.model.reward),
             stage=STAGE,
@@ -165,21 +165,21 @@ class ViewersStep(BudgetedStep):
     def learn(self, records: Sequence[Record]) -> Outcome:
         """Learn a batch and refresh the pages of the viewers that it moved; a shadow makes none.
 
-        It is cut behind each sign-in, so that what a viewer does afterwards is not handed over with it.
+        It is cut behind everybody who leaves, so that what they do afterwards is not forgotten with the rest.
         """
-        self._sign_ins.begin()
+        self._leavers.begin()
         self._alerts.begin()
         intake = self._clerk.read(records)
-        if not intake.signed_in:
+        if not intake.leaving:
             return self._learn(records, intake)
         out = Outcome()
-        for part, one in cut(records, intake.signed_in):
+        for part, one in cut(records, intake.leaving):
             done = self._learn(part, self._clerk.read(part))
-            self._sign_ins.remember(done)
+            self._leavers.remember(done)
             out.add(done)
             if one is not None:
-                left = self._sign_ins.hand_over(self._side.viewers, one, silent=self.silent)
-                self._sign_ins.remember(left)
+                left = self._leavers.let_go(self._side.viewers, one, silent=self.silent)
+                self._leavers.remember(left)
                 out.add(left)
                 out.rows.extend(self._budget.forget(one.event.viewer_id))
                 viewer = one.event.viewer_id

@@ -3,7 +3,7 @@
 It reads the events beside the viewers stage, in a group of its own. A viewer's row says what is new (how far
 they had got, what they searched for, what they usually watch), and goes with the visits and the offset in one
 transaction: whatever is killed, each visit is told once. So the insights stage (:mod:`streams.insights`) may
-add up.
+add up. Of who is forgotten the row goes.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from online_models.insights.stock import Stock
 from online_models.insights.visits import Guest, Searched, Visit, observe
 from online_models.viewers import hash_ids
-from schemas import topics
+from schemas import Forget, topics
 from streams.counting import EventReader, ViewerRows
 from streams.settings import Settings
 from streams.stage import Message, Outcome, Record, StageSpec, StateView
@@ -69,10 +69,14 @@ class VisitsStep:
         self._guests.load({event.viewer_id for event, _ in events})
         hashes = hash_ids([event.event_id for event, _ in events]).tolist()
         viewers = hash_ids([event.viewer_id for event, _ in events]).tolist()
-        touched: dict[str, Guest] = {}
+        touched: dict[str, Guest | None] = {}
         visits: list[Visit] = []
         searches: list[Searched] = []
         for (event, at_ms), event_hash, viewer in zip(events, hashes, viewers, strict=True):
+            if isinstance(event, Forget):
+                self._guests.hot.pop(event.viewer_id, None)
+                touched[event.viewer_id] = None
+                continue
             guest = self._guests.hot.setdefault(event.viewer_id, Guest())
             touched[event.viewer_id] = guest
             visit, searched = observe(
@@ -80,7 +84,7 @@ class VisitsStep:
             )
             visits += [visit] if visit else []
             searches += [searched] if searched else []
-        out = Outcome(rows=[(name.encode(), pack_guest(guest)) for name, guest in touched.items()])
+        out = Outcome(rows=[(v.encode(), None if g is None else pack_guest(g)) for v, g in touched.items()])
         if messages := [*_messages(visits, searches)]:
             out.outputs[self._topic, 0] = messages
         return out

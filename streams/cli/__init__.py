@@ -47,6 +47,9 @@ COMMANDS = (
         "top", "streams.cli.top:top", ("nearline top", "nearline top --worker w-0:8000 --worker w-1:8000")
     ),
     Command("inspect", "streams.cli.inspect:app", ("nearline inspect viewer ID", "nearline inspect state")),
+    Command(
+        "forget", "streams.cli.forget:forget", ("nearline forget v-000123", "nearline forget v-000123 --yes")
+    ),
     Command("state", "streams.cli.state:app", ("nearline state verify", "nearline state rebuild --yes")),
     Command("kafka", "streams.cli.kafka:app", ("nearline kafka start", "nearline kafka stop")),
     Command(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from schemas import Event
 from schemas.events import (
     Browse,
+    Forget,
     History,
     Identify,
     Impression,
@@ -70,7 +71,9 @@ def _played(event: Play | Progress | Pause | Stop, title: str) -> str:
             return f"watched {_minutes(event.watched_s)} of {title} {end}"
 
 
-def _looked(event: Search | Browse | Preferences | Identify | History, name: Callable[[str], str]) -> str:
+def _looked(
+    event: Search | Browse | Preferences | Identify | History | Forget, name: Callable[[str], str]
+) -> str:
     match event:
         case Search():
             opened = f" and opened {name(event.clicked_title_id)}" if event.clicked_title_id else ""
@@ -83,6 +86,8 @@ def _looked(event: Search | Browse | Preferences | Identify | History, name: Cal
             return "signed in"
         case History():
             return f"brought {len(event.liked)} titles along"
+        case Forget():
+            return "was forgotten"
 
 
 def _minutes(seconds: float) -> str:

@@ -50,6 +50,7 @@ DECODERS: dict[str, Any] = {
 }
 NEW = {
     "alert",
+    "forget",
     "history",
     "identify",
     "model_version",

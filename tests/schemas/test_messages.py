@@ -53,7 +53,7 @@ def test_every_field_is_documented_and_nothing_else_is(kind: type[msgspec.Struct
 def test_types_on_the_wire_are_the_names_in_snake_case() -> None:
     """The events of the contract have the names that the contract gives."""
     expected = "play progress pause stop skip search rate browse impression select preferences my_list"
-    assert list(EVENT_TYPES) == [*expected.split(), "identify", "history"]
+    assert list(EVENT_TYPES) == [*expected.split(), "identify", "history", "forget"]
     assert set(EVENT_TYPES.values()) == set(get_args(Event))
     assert set(EVENT_TYPES) < set(MESSAGES)
 

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from online_models.experiments.plan import Plan
 from online_models.experiments.shown import About, nothing_known
-from schemas import Event, Impression, topics
+from schemas import Event, Forget, Impression, topics
 from schemas.assignment import assign
 from schemas.codec import decode_experiment, decode_experiment_result, encode
 from schemas.experiment_results import ExperimentResult, Verdict
@@ -100,6 +100,19 @@ def crowd(viewers: int, gain: float = 1.0) -> list[Event]:
         factor = gain if mine is not None and mine.arm == "new" else 1.0
         events += evening(f"v{n}", n, factor * (20 + (n * 7) % 40))
     return events
+
+
+def test_who_is_forgotten_has_no_part_any_more() -> None:
+    """The row goes, the tally stays; who comes back is counted as somebody new."""
+    office = Office(trial(rule=None), partitions=1)
+    office.feed(crowd(3))
+    before = office.stores[0].rows.copy()
+    request = Forget(event_id="f", viewer_id="v1", event_time_ms=T0 + 50)
+    office.feed([request])
+    assert office.stores[0].rows == {key: value for key, value in before.items() if key != b"v1"}
+    office.feed([*evening("v1", 60, 5.0), request, Forget(event_id="g", viewer_id="v2", event_time_ms=T0)])
+    assert {key for key in office.stores[0].rows if key.startswith(b"v")} == {b"v0"}
+    assert office.results[-1].viewers == 4
 
 
 def test_partitions_add_up_to_one_process() -> None:

@@ -8,6 +8,7 @@ from schemas import Event
 from schemas.events import (
     EVENT_TYPES,
     Browse,
+    Forget,
     History,
     Identify,
     Impression,
@@ -48,6 +49,7 @@ CASES: list[tuple[Event, str]] = [
     (Preferences(**WHO, genres=("Drama", "Crime")), "likes Drama, Crime"),
     (Preferences(**WHO), "said what they like"),
     (Identify(**WHO, known_as="ada"), "signed in"),
+    (Forget(**WHO), "was forgotten"),
     (History(**WHO, liked=("sky", "sea")), "brought 2 titles along"),
 ]
 
