@@ -24,8 +24,8 @@ from streams.serve.views import card_of
 __all__ = ["console", "router"]
 
 CSV: Final = "text/csv"
-SOME: Final = 40
-"""Combinations, queries and titles on a page."""
+SOME: Final = 16
+"""Combinations, queries and titles on a page: what one looks through; the tables have all."""
 
 
 class Form(StrEnum):

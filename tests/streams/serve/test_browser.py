@@ -20,6 +20,7 @@ from schemas.events import Impression, Play
 from schemas.lists import Home, RowKind
 from tests.streams.serve.conftest import listening_server
 from tests.streams.serve.stand import Stand, page
+from tests.streams.serve.test_insights import fill
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -205,7 +206,9 @@ def test_it_fits_a_phone_and_names_everything(address: str, browser: webdriver.C
     assert len(browser.find_elements(By.TAG_NAME, "main")) == 1
 
 
-@pytest.mark.parametrize("path", ["", "/viewers", "/titles?id=tide", "/trending", "/dead-letters", "/model"])
+@pytest.mark.parametrize(
+    "path", ["", "/viewers", "/titles?id=tide", "/trending", "/insights", "/dead-letters", "/model"]
+)
 def test_the_console_fits_a_phone_too(address: str, browser: webdriver.Chrome, path: str) -> None:
     """Tables scroll in their frames, the page does not."""
     size = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
@@ -216,3 +219,30 @@ def test_the_console_fits_a_phone_too(address: str, browser: webdriver.Chrome, p
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert len(browser.find_elements(By.TAG_NAME, "h1")) == 1
+
+
+def test_insights_fit_a_phone(listening: tuple[str, Stand], browser: webdriver.Chrome) -> None:
+    """The curve is drawn, its steepest step marked and told in words; nothing is wider than the screen."""
+    address, stand = listening
+    fill(stand)
+    size = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        for path in ("/titles?id=tide", "/insights"):
+            _until(browser, lambda b, at=path: _holds_insights(b, f"{address}/console{at}"))
+            assert browser.execute_script("return document.documentElement.scrollWidth") == 360
+            texts = browser.find_elements(By.CSS_SELECTOR, ".panel > p")
+            assert all(text.size["width"] < 360 for text in texts)
+            if path != "/insights":
+                band = browser.find_element(By.CSS_SELECTOR, ".curve .steep").rect
+                line = browser.find_element(By.CSS_SELECTOR, ".curve polyline:not(.area)").rect
+                assert 0 < band["width"] < line["width"] / 5
+                assert line["x"] < band["x"] < line["x"] + line["width"]
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def _holds_insights(browser: webdriver.Chrome, address: str) -> bool:
+    """Load a page; say whether the insights have reached it."""
+    browser.get(address)
+    return "worker runs" not in browser.find_element(By.TAG_NAME, "main").text
