@@ -18,12 +18,14 @@ from online_models.kernels.layout import (
     Scratch,
     Signals,
     Titles,
+    inlined,
     jit,
+    plain,
 )
 from online_models.kernels.tags import learn_tags
 
 
-@jit
+@plain
 def activate(titles: Titles, t: int) -> None:
     """Count a title among the active ones at its first positive."""
     if titles.counts[t, 0] == 0:
@@ -31,7 +33,7 @@ def activate(titles: Titles, t: int) -> None:
         titles.size[1] += 1
 
 
-@jit
+@inlined
 def moved(titles: Titles, params: Params, j: int, way: float) -> None:
     """Note that a row's vectors went a way, and whether the row is worth a record by now."""
     titles.drift[j] += np.float32(way)
@@ -39,7 +41,7 @@ def moved(titles: Titles, params: Params, j: int, way: float) -> None:
         titles.changed[j] = 1
 
 
-@jit
+@plain
 def learn_outputs(
     titles: Titles, params: Params, signals: Signals, i: int, stamp: int, work: Scratch
 ) -> None:
@@ -67,7 +69,7 @@ def learn_outputs(
         learn_tags(titles, params, x, mean, w, n, work)
 
 
-@jit
+@plain
 def learn_inputs(titles: Titles, params: Params, owned: I4, signals: Signals, i: int) -> None:
     """Send the gradient of a representation into the input vectors of the history."""
     k, depth = params.factors, signals.depth[i]
@@ -96,7 +98,7 @@ def learn_inputs(titles: Titles, params: Params, owned: I4, signals: Signals, i:
             a *= np.float32(d)
 
 
-@jit
+@inlined
 def pair(titles: Titles, a: int, b: int, w: float) -> None:
     """Add weight to neighbour ``b`` of title ``a``; a newcomer takes the weakest place of its set.
 
@@ -118,7 +120,7 @@ def pair(titles: Titles, a: int, b: int, w: float) -> None:
     titles.nbr_w[a, at] += np.float32(w)
 
 
-@jit
+@plain
 def learn_pairs(titles: Titles, params: Params, owned: I4, signals: Signals, i: int) -> None:
     """Pair a title with the newest of the history, both ways; the weight falls with the steps between.
 
@@ -136,7 +138,7 @@ def learn_pairs(titles: Titles, params: Params, owned: I4, signals: Signals, i: 
         weight *= params.pair_decay
 
 
-@jit
+@plain
 def count(titles: Titles, params: Params, t: int, w: float, at: int) -> None:
     """Add a watch to the decayed counters: c <- c * 2 ** (-(t - t0) / half_life) + w, O(1), in event time.
 
@@ -150,7 +152,7 @@ def count(titles: Titles, params: Params, t: int, w: float, at: int) -> None:
     titles.trend_at[t] = max(titles.trend_at[t], at)
 
 
-@jit
+@plain
 def change_weight(titles: Titles, params: Params, signals: Signals, i: int, kind: int) -> None:
     """Count a signal of a kind (column of ``counts``), and move the title's counters by its difference."""
     t, w = signals.title[i], float(signals.change[i])

@@ -10,7 +10,7 @@ Equal weights reach HR@10 .166 where learned ones reach .195; Hedge .172.
 
 import numpy as np
 
-from online_models.kernels.layout import F4, F8, I4, I8, Params, Scratch, Titles, Viewers, jit
+from online_models.kernels.layout import F4, F8, I4, I8, Params, Scratch, Titles, Viewers, jit, plain
 from online_models.kernels.tags import tell_titles
 
 EXPERTS = 5
@@ -28,7 +28,7 @@ BACKOFF = 0.55
 that the similarity leaves in (1 - alpha). HR@10 of the blend .198 without, .201 with."""
 
 
-@jit
+@plain
 def context_of(viewers: Viewers, params: Params, v: int, now: int) -> int:
     """Return the context of a viewer at a time."""
     liked, depth = viewers.positives[v], 0
@@ -38,14 +38,14 @@ def context_of(viewers: Viewers, params: Params, v: int, now: int) -> int:
     return 2 * depth + int(now - viewers.last_at[v] > params.sitting_ms)
 
 
-@jit
+@plain
 def contexts_of(viewers: Viewers, params: Params, slots: I4, now: int, out: I8) -> None:
     """Write the contexts of many viewers."""
     for q in range(slots.size):
         out[q] = context_of(viewers, params, slots[q], now)
 
 
-@jit
+@plain
 def refresh_prior(titles: Titles, params: Params) -> None:
     """Write what everybody watches, of late and ever, as log-shares log(floor + n share_j), and the backoff.
 
@@ -84,7 +84,7 @@ def count_positives(titles: Titles, params: Params, more: int) -> None:
         tell_titles(titles, params)
 
 
-@jit
+@plain
 def weigh(weights: F8, context: int, out: F8) -> None:
     """Write the weights of a context."""
     for e in range(EXPERTS):

@@ -19,7 +19,7 @@ import numpy as np
 
 from online_models.kernels.blend import EXPERTS, TRENDING
 from online_models.kernels.impressions import chosen_beside
-from online_models.kernels.layout import F4, F8, I4, Params, Scratch, Titles, Viewers, jit
+from online_models.kernels.layout import F4, F8, I4, Params, Scratch, Titles, Viewers, jit, plain
 from online_models.kernels.rank import sift
 from online_models.kernels.reward_layout import SHOWN
 
@@ -29,7 +29,7 @@ MOST = 4.0
 """Bound of a weight, far beyond any learned one (-.3 to 1.2): whatever happens, scores stay finite."""
 
 
-@jit
+@plain
 def best(titles: Titles, stamp: int, work: Scratch, score: F4, kept: F4, out: I4) -> None:
     """Write the rows of the best-scored candidates into ``out``, in no order; -1 where there are no more.
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from online_models.kernels.hashing import below, mix
 from online_models.kernels.history import share_of, title_of
-from online_models.kernels.layout import F4, I4, Params, Scratch, Titles, Viewers, jit
+from online_models.kernels.layout import F4, I4, Params, Scratch, Titles, Viewers, jit, plain
 
 TRIES = 8
 """Draws per negative before it is left out: a viewer of half the catalogue still finds 255 of 256."""
@@ -43,14 +43,14 @@ def scratch(titles: Titles, params: Params) -> Scratch:
     )
 
 
-@jit
+@plain
 def tick(work: Scratch) -> int:
     """Give out a stamp that no title bears yet."""
     work.stamp[0] += 1
     return int(work.stamp[0])
 
 
-@jit
+@plain
 def represent(
     titles: Titles, viewers: Viewers, params: Params, v: int, history: I4, depth: int, fresh: int, x: F4
 ) -> None:
@@ -75,7 +75,7 @@ def represent(
         x[last + f] = viewers.taste[v, f]
 
 
-@jit
+@plain
 def draw_negatives(titles: Titles, n: int, target: int, stamp: int, state: int, work: Scratch) -> int:
     """Draw ``n`` active titles that neither bear the stamp nor are the target; return how many were found.
 
@@ -95,7 +95,7 @@ def draw_negatives(titles: Titles, n: int, target: int, stamp: int, state: int, 
     return found
 
 
-@jit
+@plain
 def softmax_gradient(titles: Titles, x: F4, n: int, work: Scratch) -> None:
     """Write [j = target] - softmax of the scores into ``work.g``, for ``n`` negatives and the target."""
     cand, g = work.cand, work.g

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from online_models.kernels.layout import F4, I4, U8, jit
+from online_models.kernels.layout import F4, I4, U8, jit, plain
 
 
-@jit
+@plain
 def mix(state: int) -> np.uint64:
     """Take a step of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): 64 bits that all look random.
 
@@ -20,7 +20,7 @@ def mix(state: int) -> np.uint64:
     return z ^ (z >> np.uint64(31))
 
 
-@jit
+@plain
 def below(state: int, n: int) -> np.int64:
     """Return a number in 0..n-1 from the state's upper half (Lemire's multiplication; bias < n / 2**32)."""
     return np.int64(((np.uint64(state) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))

@@ -6,7 +6,7 @@ per event.
 
 import numpy as np
 
-from online_models.kernels.layout import CHUNK, I4, Params, Viewers, inlined, jit
+from online_models.kernels.layout import CHUNK, I4, Params, Viewers, inlined, plain
 
 
 @inlined
@@ -37,7 +37,7 @@ def is_rejected(viewers: Viewers, v: int, title: int) -> bool:
     return found
 
 
-@jit
+@plain
 def newest(viewers: Viewers, v: int, neutral: bool, out: I4) -> int:
     """Write liked titles as t and, where ``neutral``, those neither liked nor rejected of late as ~t."""
     n = 0
@@ -56,7 +56,7 @@ def newest(viewers: Viewers, v: int, neutral: bool, out: I4) -> int:
     return n
 
 
-@jit
+@plain
 def lately(viewers: Viewers, params: Params, v: int, out: I4) -> int:
     """Write what a viewer came across into ``out``, newest first; return how many.
 
@@ -65,13 +65,13 @@ def lately(viewers: Viewers, params: Params, v: int, out: I4) -> int:
     return int(newest(viewers, v, params.reward.neutral > 0, out))
 
 
-@jit
+@plain
 def recent(viewers: Viewers, v: int, out: I4) -> int:
     """Write the newest liked titles of a viewer into ``out``, newest first; return how many."""
     return int(newest(viewers, v, neutral=False, out=out))
 
 
-@jit
+@plain
 def mark_known(viewers: Viewers, v: int, mark: I4, stamp: int) -> None:
     """Stamp every known title of a viewer, liked or not."""
     c = viewers.tail[v]
@@ -100,7 +100,7 @@ def standing(viewers: Viewers, v: int, title: int) -> int:
     return 0
 
 
-@jit
+@plain
 def unlike(viewers: Viewers, v: int, title: int) -> None:
     """Leave a liked title where it stands, known but not liked."""
     c = viewers.tail[v]
@@ -113,7 +113,7 @@ def unlike(viewers: Viewers, v: int, title: int) -> None:
         used = CHUNK
 
 
-@jit
+@plain
 def like(viewers: Viewers, v: int, title: int) -> None:
     """Make a title that is known but not liked the newest of the history; what came after it moves up."""
     carried = title
@@ -130,7 +130,7 @@ def like(viewers: Viewers, v: int, title: int) -> None:
         used = CHUNK
 
 
-@jit
+@plain
 def append(viewers: Viewers, v: int, entry: int, limit: int) -> None:
     """Append a title (or ~title); beyond the limit the oldest chunk is forgotten.
 
@@ -153,14 +153,14 @@ def append(viewers: Viewers, v: int, entry: int, limit: int) -> None:
         viewers.known[v] -= CHUNK
 
 
-@jit
+@plain
 def release_chunk(viewers: Viewers, c: int) -> None:
     """Give a chunk back to the pool."""
     viewers.free[viewers.pool[0]] = c
     viewers.pool[0] += 1
 
 
-@jit
+@plain
 def release(viewers: Viewers, v: int) -> None:
     """Give all chunks of a slot back to the pool."""
     c = viewers.tail[v]

@@ -8,7 +8,7 @@ blend learns from this choice instead of one among all titles (``choice``).
 import numpy as np
 
 from online_models.kernels.history import standing
-from online_models.kernels.layout import I4, Feedback, Params, Scratch, Titles, Viewers, inlined, jit
+from online_models.kernels.layout import I4, Feedback, Params, Scratch, Titles, Viewers, inlined, plain
 from online_models.kernels.rejections import reject
 from online_models.kernels.reward_layout import SHOWN
 
@@ -67,7 +67,7 @@ def put_away(viewers: Viewers, v: int, name: int, chosen: bool) -> None:
             viewers.shown[v, s] = viewers.shown_n[v, s] = 0
 
 
-@jit
+@plain
 def chosen_beside(
     titles: Titles, viewers: Viewers, v: int, target: int, stamp: int, work: Scratch, out: I4
 ) -> float:

@@ -8,7 +8,7 @@ result, beneath what float32 keeps.
 
 import numpy as np
 
-from online_models.kernels.layout import F4, jit
+from online_models.kernels.layout import F4, plain
 
 _HALF_ROOT = np.int32(0x3F3504F3)
 """Bits of 1/sqrt(2) as float32."""
@@ -19,7 +19,7 @@ _THIRD, _FIFTH, _SEVENTH, _NINTH = (np.float32(2.0 / n) for n in (3, 5, 7, 9))
 _ONE, _TWO = np.float32(1.0), np.float32(2.0)
 
 
-@jit
+@plain
 def log_all(x: F4, n: int) -> None:
     """Replace the first ``n`` numbers, positive and finite, by their natural logarithms."""
     for k in range(n):

@@ -36,6 +36,7 @@ from online_models.kernels.layout import (
     Viewers,
     inlined,
     jit,
+    plain,
 )
 from online_models.kernels.rejections import forgive, reject
 
@@ -88,7 +89,7 @@ def settle(
     return action, spare
 
 
-@jit
+@plain
 def learn_viewer(
     titles: Titles, viewers: Viewers, params: Params, v: int, signals: Signals, o: int, work: Scratch
 ) -> None:

@@ -23,6 +23,7 @@ from online_models.kernels.layout import (
     Titles,
     Viewers,
     jit,
+    plain,
 )
 from online_models.kernels.logarithm import log_all
 
@@ -53,7 +54,7 @@ def represent_many(titles: Titles, viewers: Viewers, params: Params, slots: I4, 
         represent(titles, viewers, params, slots[q], history, depth, fresh, x[q])
 
 
-@jit
+@plain
 def cowatch(
     titles: Titles, params: Params, history: I4, depth: int, fresh: int, score: F4, touched: I4
 ) -> int:
@@ -123,7 +124,7 @@ def add_cowatch(
         row[touched[k]] += short * near_log[k] + long * far_log[k]
 
 
-@jit
+@plain
 def subtract_rejected(
     titles: Titles, viewers: Viewers, params: Params, v: int, now: int, n: int, work: Sparse, row: F4
 ) -> None:
@@ -151,7 +152,7 @@ def subtract_rejected(
         score[j] = 0.0
 
 
-@jit
+@plain
 def hide_known(viewers: Viewers, v: int, row: F4) -> None:
     """Take the viewer's known titles out of a score row."""
     c = viewers.tail[v]
@@ -164,7 +165,7 @@ def hide_known(viewers: Viewers, v: int, row: F4) -> None:
         used = CHUNK
 
 
-@jit
+@plain
 def sift(score: F4, title: I4, n: int, s: float, t: int) -> None:
     """Replace the least entry of a min-heap of ``n`` by (s, t) and let it sink to its place."""
     at = 0
@@ -183,7 +184,7 @@ def sift(score: F4, title: I4, n: int, s: float, t: int) -> None:
     title[at] = t
 
 
-@jit
+@plain
 def sort_heap(score: F4, title: I4) -> None:
     """Turn a min-heap into a list, best first; equal scores in order of rows."""
     n = score.size
@@ -204,7 +205,7 @@ def sort_heap(score: F4, title: I4) -> None:
         title[b] = t
 
 
-@jit
+@plain
 def top(row: F4, dense: F4, out_title: I4, out_score: F4) -> None:
     """Write the best titles of ``row + dense``, best first; equal scores in order of rows; -1: none left.
 
@@ -220,7 +221,7 @@ def top(row: F4, dense: F4, out_title: I4, out_score: F4) -> None:
     sort_heap(out_score, out_title)
 
 
-@jit
+@plain
 def explain(titles: Titles, work: Sparse, depth: int, stamp: int, listed: I4, reason: U1) -> None:
     """Say what put each title on a list: a newest title's neighbours, taste, or (no history) the trend."""
     liked = 0

@@ -12,7 +12,7 @@ of the factorization .1897 to .1970 raw, .1447 to .1495 shuffled; tags in the in
 
 import numpy as np
 
-from online_models.kernels.layout import F4, Params, Scratch, Titles, jit
+from online_models.kernels.layout import F4, Params, Scratch, Titles, jit, plain
 
 TINY = 1e-6
 """A tag that moved less is not worth a pass over its titles."""
@@ -20,19 +20,20 @@ BIAS_RATE = 0.3
 """Step of a tag's bias, as part of the step of its vector: most of a bias is the title's own."""
 
 
-@jit
+@plain
 def learn_tags(titles: Titles, params: Params, x: F4, mean: float, w: float, n: int, work: Scratch) -> None:
     """Move the vectors of the tags that the candidates of a softmax bear (``work.cand``, ``work.g``)."""
     met, width = 0, x.size
     for q in range(n + 1):
-        tags = titles.tags[work.cand[q]]
-        for s in range(tags.size):
-            if tags[s] < 0:
+        j = work.cand[q]
+        for s in range(titles.tags.shape[1]):
+            g = titles.tags[j, s]
+            if g < 0:
                 break
-            if work.tag_g[tags[s]] == 0:
-                work.tag[met] = tags[s]
+            if work.tag_g[g] == 0:
+                work.tag[met] = g
                 met += 1
-            work.tag_g[tags[s]] += work.g[q] * w * titles.share[work.cand[q]] + np.float32(1e-12)
+            work.tag_g[g] += work.g[q] * w * titles.share[j] + np.float32(1e-12)
     rate = np.float32(params.tag_rate)
     for k in range(met):
         g = work.tag[k]

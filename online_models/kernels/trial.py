@@ -32,6 +32,7 @@ from online_models.kernels.layout import (
     Titles,
     Viewers,
     jit,
+    plain,
 )
 from online_models.kernels.observe import learn_viewer, remember, settle
 from online_models.kernels.rank import cowatch, sparse, subtract_rejected
@@ -56,7 +57,7 @@ def bench(params: Params, weights: F8, size: int) -> Bench:
     return Bench(weights, np.zeros((RANKINGS, size), np.float32), sparse(params, size))
 
 
-@jit
+@plain
 def rank_of(titles: Titles, score: F4, target: int, stamp: int, work: Scratch) -> float:
     """Count the candidates better than the target, and half of those equal.
 
@@ -72,7 +73,7 @@ def rank_of(titles: Titles, score: F4, target: int, stamp: int, work: Scratch) -
     return better + 0.5 * equal
 
 
-@jit
+@plain
 def score_titles(
     titles: Titles, params: Params, history: I4, depth: int, fresh: int, x: F4, at: Bench
 ) -> None:
