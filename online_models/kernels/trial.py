@@ -73,7 +73,7 @@ def rank_of(titles: Titles, score: F4, target: int, stamp: int, work: Scratch) -
     return better + 0.5 * equal
 
 
-@plain
+@jit
 def score_titles(
     titles: Titles, params: Params, history: I4, depth: int, fresh: int, x: F4, at: Bench
 ) -> None:

@@ -135,6 +135,8 @@ class Oracle(Listed):
 class Nearline:
     """The product's recommender, in process, on nothing but the catalogue and the events.
 
+    Its blend learns from every event, not from a share: a world is small.
+
     Parameters
     ----------
     world
@@ -144,7 +146,7 @@ class Nearline:
     """
 
     def __init__(self, world: World, config: ModelConfig | None = None) -> None:
-        self.recommender = Recommender(config, seed=world.seed)
+        self.recommender = Recommender(config, seed=world.seed, tested=1.0)
         for title in world.titles:
             self.recommender.catalogue.put(title)
         ids = self.recommender.titles.ids
