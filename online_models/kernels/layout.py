@@ -34,8 +34,8 @@ _OPTIONS: Any = {
     "fastmath": {"reassoc", "contract", "nsz", "arcp", "afn"},
 }
 jit: Any = numba.njit(**_OPTIONS)
-plain: Any = numba.njit(**_OPTIONS, _nrt=False)
-inlined: Any = numba.njit(**_OPTIONS, _nrt=False, forceinline=True)
+plain: Any = numba.njit(**(_OPTIONS | {"_nrt": False}))
+inlined: Any = numba.njit(**(_OPTIONS | {"_nrt": False, "forceinline": True}))
 """For functions that allocate nothing: they count no references, .1 us a call; the second for short ones."""
 
 
