@@ -186,6 +186,11 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 ("sum by (stage) (increase(nearline_state_rebuilds_total[1h]))", "{{stage}} rebuilt"),
             ),
             _lines("Standing still", ("max(nearline_stalled_seconds)", "longest"), unit="s"),
+            _lines(
+                "Experiments and rules left out",
+                ('max by (topic) (nearline_definitions{state="left_out"})', "{{topic}}"),
+                text="Records that cannot be read or used; the worker's log says why.",
+            ),
         ),
     ),
 )

@@ -21,6 +21,7 @@ USERS: Mapping[str, tuple[Rights, bool]] = {
         {
             topics.EVENTS: (*READ, "DescribeConfigs", "Write"),  # what an anonymous viewer did, at sign-in
             topics.CATALOG: READ,
+            topics.RULES: READ,
             topics.EXPERIMENTS: (*READ, "Write"),
             topics.EXPERIMENT_VIEWERS: (*READ, "DescribeConfigs", "Write"),
             topics.EXPERIMENT_TALLIES: (*READ, "DescribeConfigs", "Write"),
@@ -53,6 +54,7 @@ USERS: Mapping[str, tuple[Rights, bool]] = {
         {topics.INSIGHTS_TITLES: READ, topics.INSIGHTS_DEMAND: READ, topics.CATALOG: READ},
         False,
     ),
+    "merchandiser": ({topics.RULES: (*READ, "Write")}, False),
     "pages-consumer": ({topics.HOME: READ, topics.TRENDING: READ, topics.ALERTS: READ}, False),
 }
 """What each user does with which topic, and whether it writes in transactions. Whoever reads, reads in a

@@ -80,7 +80,8 @@ A viewer without a history scores by what they stated (`stated`), by what their 
 (`audiences`), by bias (what is liked, learned by the softmax) and a faint keyed taste vector, which makes
 strangers differ; one event suffices for co-watch and both horizons. A title enters the lists with its first
 positive, or at once when the `catalogue` lists it, from its keyed vectors. Guards
-(withdrawn, window, country, maturity) come before every score.
+(withdrawn, window, country, maturity) come before every score. Business rules (`rules`, `ruling`) exclude
+titles like guards, add to scores, and pin titles to places; nothing of them is learned.
 
 Where to read on
 ----------------

@@ -1,6 +1,6 @@
 """The blend of one partition's viewers: its weights, and what it says of titles before it knows who asks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -146,4 +146,15 @@ class Blending:
                 dense[g] += aim
             dense[g] += guard[:size]
         group = np.array([groups[code] for code in codes], np.int32)
-        return Shared(dense, candidates, weights, np.ascontiguousarray(prior[:, 2]), group)
+        pins = self._pins([(limit, country) for limit, country, _, _ in groups], now_ms)
+        return Shared(dense, candidates, weights, np.ascontiguousarray(prior[:, 2]), group, pins)
+
+    def _pins(self, audiences: Sequence[tuple[int, int]], now_ms: int) -> I4:
+        """Return what is pinned for each of some maturity limits and countries."""
+        found = [
+            self._catalogue.pins(limit=limit, country=country, now_ms=now_ms) for limit, country in audiences
+        ]
+        out = np.full((len(found), max(map(len, found), default=0), 3), -1, np.int32)
+        for g, pins in enumerate(found):
+            out[g, : len(pins)] = pins
+        return out

@@ -3,7 +3,7 @@
 A title may be listed when it is in the catalogue or has been watched, was not withdrawn, is inside its
 availability window and countries, and its maturity is within the viewer's limit. A watched title that the
 catalogue does not know is taken as free for everyone without a limit, and never shown to a viewer who has
-one.
+one. Business rules (:mod:`online_models.rules`) come on top: what they exclude may not be listed either.
 """
 
 from dataclasses import dataclass, field
@@ -16,10 +16,14 @@ from numpy.typing import NDArray
 
 from online_models import snapshots
 from online_models.kernels.layout import F4, I4, I8, U1
+from online_models.rules import RuleSet
+from online_models.ruling import NO_PINS, Matched, lift, matching, pins
 from online_models.title_facts import TitleFacts
 from online_models.title_tags import TitleTags, labels_of, year_of
 from online_models.titles import TitleTable
+from online_models.viewer_arrays import NO_LIMIT
 from schemas import Title
+from schemas.rules import RuleKind
 
 _UNKNOWN_MATURITY = 254
 _COLUMNS = ("_maturity", "_start", "_end", "_listed")
@@ -58,7 +62,9 @@ class _Guards:
     state: tuple[int, int, int] = (-1, 0, 0)
     since: int = 0
     until: int = 0
-    rows: dict[tuple[int, int], tuple[F4, int]] = field(default_factory=dict)
+    rows: dict[tuple[int, int], tuple[F4, int, I4]] = field(default_factory=dict)
+    matched: list[Matched] = field(default_factory=list)
+    """Business rules in force."""
 
 
 class Catalogue:
@@ -75,7 +81,7 @@ class Catalogue:
         What titles are about, and their names, series and times of release; a title that was withdrawn keeps
         them, since some have watched it.
     lock
-        Held while these are written; who reads all of them holds it, too.
+        Held while these, rules and the version are written; who reads all of them holds it, too.
     labelled
         Every title with its tags, in the order in which they were said; the last word counts. It only grows,
         so that others can follow it.
@@ -105,6 +111,7 @@ class Catalogue:
         self.facts = TitleFacts()
         self.lock = Lock()
         self.labelled: list[tuple[str, tuple[str, ...]]] = []
+        self._rules = RuleSet()
         self._version = 0
         self._guards = _Guards()
 
@@ -137,7 +144,7 @@ class Catalogue:
         with self.lock:
             self.tags.put(row, title)
             self.facts.put(row, title)
-        self._version += 1
+            self._version += 1
 
     @property
     def version(self) -> int:
@@ -159,6 +166,24 @@ class Catalogue:
         if row >= 0:
             self._fit(row + 1)
             self._listed[row] = -1
+            with self.lock:
+                self._version += 1
+
+    def obey(self, rules: RuleSet) -> None:
+        """Let business rules say what may be listed, and how high, in place of those before.
+
+        Examples
+        --------
+        >>> from online_models.config import ModelConfig
+        >>> from schemas.rules import BusinessRule
+        >>> guards = Catalogue(TitleTable(ModelConfig()))
+        >>> guards.put(Title(title_id="a")); guards.put(Title(title_id="b"))
+        >>> guards.obey(RuleSet([BusinessRule(rule_id="r", kind=RuleKind.EXCLUDE, titles=("a",))]))
+        >>> guards.allowed(limit=NO_LIMIT, country=0, now_ms=0).tolist()
+        [False, True]
+        """
+        with self.lock:
+            self._rules = rules
             self._version += 1
 
     def allowed(self, *, limit: int, country: int, now_ms: int) -> NDArray[np.bool_]:
@@ -174,24 +199,24 @@ class Catalogue:
         for row, countries in list(self._countries.items()):
             if row < n and country not in countries:
                 out[row] = False
+        for one in self._ruling(limit=limit, country=country, now_ms=now_ms):
+            if one.rule.kind is RuleKind.EXCLUDE:
+                out[one.below(n)] = False
         return out
 
     def guard(self, *, limit: int, country: int, now_ms: int) -> tuple[F4, int]:
-        """Return :meth:`allowed` as something to add to scores (0 or -inf), and how many titles are allowed.
+        """Return :meth:`allowed` as something to add to scores, and how many titles are allowed.
 
-        It is worked out anew only when the catalogue, the titles met or the windows that are open have
-        changed.
+        What is added is -inf where a title is not allowed, else what rules add to its score: 0 without any.
+        It is worked out anew only when the catalogue, the titles met, the rules or the windows that are open
+        have changed.
         """
-        guards = self._guards
-        state = (self._version, len(self.titles), int(self.titles.arrays.size[1]))
-        if guards.state != state or not guards.since <= now_ms < guards.until:
-            guards = self._guards = self._fresh(state, now_ms)
-        found = guards.rows.get((limit, country))
-        if found is None:
-            allowed = self.allowed(limit=limit, country=country, now_ms=now_ms)
-            row = np.where(allowed, np.float32(0.0), np.float32(-np.inf))
-            found = guards.rows[limit, country] = (row, int(np.count_nonzero(allowed)))
-        return found
+        row, count, _ = self._found(limit, country, now_ms)
+        return row, count
+
+    def pins(self, *, limit: int, country: int, now_ms: int) -> I4:
+        """Return what rules pin: [P, 3] row of the title, kind of row (`kernels.page_layout`), place."""
+        return self._found(limit, country, now_ms)[2] if self._rules.rules else NO_PINS
 
     def snapshot(self) -> bytes:
         """Return guards and tags as bytes (:mod:`online_models.snapshots`), without the titles."""
@@ -214,12 +239,47 @@ class Catalogue:
         out.facts = TitleFacts.from_state(facts, arrays)
         return out
 
-    def _fresh(self, state: tuple[int, int, int], now_ms: int) -> _Guards:
-        """Return no guards yet, good from the last opening or closing of a window to the next."""
-        moments = np.concatenate((self._start, self._end))
-        since = int(moments.max(where=moments <= now_ms, initial=-_FOREVER))
-        until = int(moments.min(where=moments > now_ms, initial=_FOREVER))
-        return _Guards(state, since, until)
+    def _found(self, limit: int, country: int, now_ms: int) -> tuple[F4, int, I4]:
+        """Return what to add to scores, how many titles are allowed, and pins."""
+        guards = self._guards_at(now_ms)
+        found = guards.rows.get((limit, country))
+        if found is None:
+            allowed = self.allowed(limit=limit, country=country, now_ms=now_ms)
+            row = np.where(allowed, np.float32(0.0), np.float32(-np.inf))
+            ruling = self._ruling(limit=limit, country=country, now_ms=now_ms)
+            if ruling:
+                row += lift(ruling, row.size)
+            found = guards.rows[limit, country] = (row, int(np.count_nonzero(allowed)), pins(ruling))
+        return found
+
+    def _ruling(self, *, limit: int, country: int, now_ms: int) -> list[Matched]:
+        """Return the rules in force about viewers of a maturity limit and a country."""
+        if not self._rules.rules:
+            return []
+        where, age = country_of(country), None if limit == NO_LIMIT else limit
+        return [one for one in self._guards_at(now_ms).matched if one.concerns(where, age)]
+
+    def _guards_at(self, now_ms: int) -> _Guards:
+        """Return the guards of the present state; without rows where it has changed.
+
+        They are good from the last opening or closing of a window or a campaign to the next.
+        """
+        guards = self._guards
+        state = (self._version, len(self.titles), int(self.titles.arrays.size[1]))
+        if guards.state != state or not guards.since <= now_ms < guards.until:
+            moments = np.concatenate((self._start, self._end, np.array(self._rules.moments, np.int64)))
+            since = int(moments.max(where=moments <= now_ms, initial=-_FOREVER))
+            until = int(moments.min(where=moments > now_ms, initial=_FOREVER))
+            guards = self._guards = _Guards(state, since, until, matched=self._matched(now_ms))
+        return guards
+
+    def _matched(self, now_ms: int) -> list[Matched]:
+        rules = self._rules.at(now_ms)
+        if not rules:
+            return []
+        with self.lock:
+            tags = self.tags.of(np.arange(len(self.titles)))
+            return matching(rules, self.titles.row, tags, self.tags.names)
 
     def _fit(self, n: int) -> None:
         have = self._listed.size

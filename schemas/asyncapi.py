@@ -16,7 +16,7 @@ from schemas.topics import TOPICS, TopicSpec
 __all__ = ["document"]
 
 _BINDING: Final = "0.5.0"
-_RECEIVED: Final = frozenset({"Event", "Title", "Experiment"})
+_RECEIVED: Final = frozenset({"Event", "Title", "Experiment", "BusinessRule"})
 _STRUCTS: Final[dict[str, list[type[Struct]]]] = {
     "Event": list(EVENT_TYPES.values()),
     "Demand": [FacetDemand, SearchDemand, CohortDemand],
@@ -31,7 +31,7 @@ def document() -> Document:
     --------
     >>> sorted(document()["channels"])
     ['catalog_titles_v1', 'experiments_results_v1', 'experiments_v1', 'insights_demand_v1',
-      'insights_titles_v1', 'recs_alerts_v1', 'recs_home_v1', 'trending_v1',
+      'insights_titles_v1', 'recs_alerts_v1', 'recs_home_v1', 'rules_v1', 'trending_v1',
       'viewing_dead-letters_v1', 'viewing_events_v1']
     """
     specs = {_slug(spec): spec for spec in TOPICS.values() if not spec.internal and spec.value in _STRUCTS}

@@ -31,6 +31,7 @@ from schemas.experiment_results import ExperimentResult
 from schemas.experiments import Experiment
 from schemas.insights import TitleInsight
 from schemas.lists import Home, Trending
+from schemas.rules import BusinessRule
 from schemas.titles import Title
 from schemas.versions import ModelSwitch, ModelVersion, SwitchMarker
 
@@ -49,6 +50,7 @@ __all__ = [
     "decode_home",
     "decode_model_switch",
     "decode_model_version",
+    "decode_rule",
     "decode_switch_marker",
     "decode_title",
     "decode_title_insight",
@@ -78,6 +80,7 @@ _DEAD_LETTER: Final = msgspec.json.Decoder(DeadLetter)
 _VERSION: Final = msgspec.json.Decoder(ModelVersion)
 _SWITCH: Final = msgspec.json.Decoder(ModelSwitch)
 _EXPERIMENT: Final = msgspec.json.Decoder(Experiment)
+_RULE: Final = msgspec.json.Decoder(BusinessRule)
 _RESULT: Final = msgspec.json.Decoder(ExperimentResult)
 _TITLE_INSIGHT: Final = msgspec.json.Decoder(TitleInsight)
 _DEMAND: Final[msgspec.json.Decoder[FacetDemand | SearchDemand | CohortDemand]] = msgspec.json.Decoder(
@@ -178,6 +181,11 @@ def decode_title_insight(value: bytes | None) -> TitleInsight:
 def decode_demand(value: bytes | None) -> FacetDemand | SearchDemand | CohortDemand:
     """Read a record of demand; raises `DecodeError` like `decode_event`, for a tombstone ("no more") too."""
     return _decode(_DEMAND, value, MAX_LIST_BYTES)
+
+
+def decode_rule(value: bytes | None) -> BusinessRule:
+    """Read a business rule; raises `DecodeError` like `decode_event`, for a tombstone too."""
+    return _decode(_RULE, value, MAX_LIST_BYTES)
 
 
 def decode_model_version(value: bytes | None) -> ModelVersion:

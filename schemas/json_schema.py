@@ -19,6 +19,7 @@ from schemas.experiments import Experiment
 from schemas.fields import SCHEMA_VERSION
 from schemas.insights import TitleInsight
 from schemas.lists import Home, Trending
+from schemas.rules import BusinessRule
 from schemas.titles import Title
 from schemas.versions import ModelSwitch, ModelVersion, SwitchMarker
 
@@ -40,6 +41,7 @@ MESSAGES: Final[dict[str, type[Struct]]] = {
     "facet_demand": FacetDemand,
     "search_demand": SearchDemand,
     "cohort_demand": CohortDemand,
+    "rule": BusinessRule,
     "model_version": ModelVersion,
     "model_switch": ModelSwitch,
     "switch_marker": SwitchMarker,

@@ -10,9 +10,11 @@ from msgspec import Meta, Struct
 
 from schemas.experiments import ListArm
 from schemas.fields import (
+    Country,
     Id,
     Label,
     Labels,
+    Maturity,
     Offset,
     Propensity,
     SchemaVersion,
@@ -152,6 +154,10 @@ class Home(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         Name of the version of the model and fingerprint of its configuration, `name@fingerprint`.
     language
         Language of the headings as a BCP 47 tag; absent: English.
+    country
+        Where the viewer was when it was made, for its titles' windows; absent: nobody said.
+    maturity
+        The profile's limit when it was made: no title is for older ones. Absent: none.
     arms
         Experiments under which it was made, each with the viewer's arm and its probability; absent: none.
     source
@@ -172,6 +178,8 @@ class Home(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     expires_at_ms: TimeMs
     model_version: Id
     language: Label | None = None
+    country: Country | None = None
+    maturity: Maturity | None = None
     arms: Annotated[tuple[ListArm, ...], Meta(max_length=64)] = ()
     source: Source
     rows: Annotated[tuple[Row, ...], Meta(max_length=100)]

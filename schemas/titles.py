@@ -48,6 +48,17 @@ class Tags(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     language: Labels = ()
     theme: Labels = ()
 
+    def wanted(self) -> list[list[Label]]:
+        """Return the tags kind by kind as ``kind:value``, kinds without any left out.
+
+        Examples
+        --------
+        >>> Tags(genre=("Drama", "Crime"), mood=("dark",)).wanted()
+        [['genre:Drama', 'genre:Crime'], ['mood:dark']]
+        """
+        kinds = ((kind, getattr(self, kind)) for kind in self.__struct_fields__)
+        return [[f"{kind}:{value}" for value in values] for kind, values in kinds if values]
+
 
 class Availability(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """When and where a title may be shown; outside of it, it is never recommended.
@@ -175,5 +186,4 @@ class Title(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         >>> Title(title_id="t1", tags=Tags(genre=("Drama",), mood=("dark",))).tag_labels()
         ['genre:Drama', 'mood:dark']
         """
-        kinds = self.tags.__struct_fields__
-        return [f"{kind}:{value}" for kind in kinds for value in getattr(self.tags, kind)]
+        return [label for labels in self.tags.wanted() for label in labels]

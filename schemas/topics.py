@@ -36,6 +36,7 @@ __all__ = [
     "INSIGHTS_VISITS",
     "MODEL_VERSIONS",
     "PER_VERSION",
+    "RULES",
     "SIGNALS",
     "TITLE_MODEL",
     "TOPICS",
@@ -61,6 +62,7 @@ EXPERIMENT_RESULTS: Final = "experiments.results.v1"
 EXPERIMENT_VIEWERS: Final = "experiments.viewers.v1"
 EXPERIMENT_TALLIES: Final = "experiments.tallies.v1"
 EXPERIMENT_DECISIONS: Final = "experiments.decisions.v1"
+RULES: Final = "rules.v1"
 DEAD_LETTERS: Final = "viewing.dead-letters.v1"
 MODEL_VERSIONS: Final = "model.versions.v1"
 SIGNALS: Final = "titles.signals.v1"
@@ -174,6 +176,7 @@ _PUBLIC: Final = (
     _compacted(INSIGHTS_DEMAND, "what is wanted", "Demand", "insights stage", 1),
     _compacted(EXPERIMENTS, "experiment id", "Experiment", "experimenters, results stage", 1),
     _compacted(EXPERIMENT_RESULTS, "experiment id", "ExperimentResult", "decisions stage", 1),
+    _compacted(RULES, "rule id", "BusinessRule", "operators", 1),
     _kept(DEAD_LETTERS, "key of the source record", "DeadLetter", "any stage", 30),
 )
 _INTERNAL: Final = (

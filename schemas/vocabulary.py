@@ -34,6 +34,8 @@ class RowKind(StrEnum):
     """What viewers of like taste watch, and more than others do."""
     EXPLORE = "explore"
     """Off the beaten track, to learn what the viewer thinks of it."""
+    FEATURED = "featured"
+    """Put there by the service's rules, not by the viewer's taste."""
 
 
 class ItemReason(StrEnum):
@@ -59,3 +61,5 @@ class ItemReason(StrEnum):
     """Begun and not finished, or on your list."""
     AGAIN = "again"
     """You finished it and loved it, a while ago."""
+    FEATURED = "featured"
+    """Put there by the service's rules."""

@@ -92,7 +92,10 @@ Over HTTP: `streams.serve`, a process of its own that reads what the stages publ
 What an event changed on a page: `streams.page_changes`. Search: `streams.title_index`. Who is who:
 `streams.sign_in`, `streams.households`, `streams.tenants`.
 
-Experiments: `streams.experiments` (which there are, for every worker), `streams.experiment_admin` (what the
+Definitions out of a compacted topic, for every worker: `streams.definitions`. Business rules:
+`streams.rules`.
+
+Experiments: `streams.experiments` (which there are), `streams.experiment_admin` (what the
 experimenter does), `streams.treating` (whose list is made how), `streams.experiment_power`,
 `streams.experiment_simulation`, `streams.experiment_pipeline`, `streams.what_if` (on paper, in the simulator,
 on a log); and in a worker of their own (`streams.results_worker`) two more stages, `streams.results` (what

@@ -17,8 +17,8 @@ from streams.topic_facts import Topic, needed
 
 __all__ = ["Compose", "build_beside", "own_settings"]
 
-Compose = Callable[[Settings, Mapping[str, Topic]], tuple[Iterable[StageSpec], Sequence[Companion]]]
-"""Given the worker's own settings and its topics: its stages, and what they have to wait for."""
+Compose = Callable[[Settings, Mapping[str, Topic], Metrics], tuple[Iterable[StageSpec], Sequence[Companion]]]
+"""Given the worker's own settings, its topics and metrics: its stages, and what they have to wait for."""
 
 
 def own_settings(settings: Settings, name: str) -> Settings:
@@ -66,8 +66,9 @@ def build_beside(
         A topic is missing.
     """
     own = own_settings(settings, name)
-    specs, companions = compose(own, needed(own, wanted))
+    found = needed(own, wanted)
     metrics = Metrics(version=version("nearline"))
     metrics.name(settings.tenant)
     metrics.watch_disk(own.state_folder)
+    specs, companions = compose(own, found, metrics)
     return Worker(build_app(own, specs, metrics, failpoint=failpoint), tuple(companions), metrics)

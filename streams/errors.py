@@ -18,6 +18,7 @@
     │   └── StateDamagedError       the disk's: the database is wiped and rebuilt from its changelog
     ├── ExperimentError             yours: an experiment is not in the state that was asked for
     ├── InsightError                yours: nothing may be told of what was asked for
+    ├── RuleError                   yours: a business rule means nothing as it is, or there is none
     ├── VersionError                yours: a version of the model is not in the state that was asked for
     ├── ModelChangedError           yours: another model configuration than what was learned (exit 2)
     ├── SourceRecreatedError        yours: a topic was deleted and created again beneath its state
@@ -136,6 +137,10 @@ class ExperimentError(StreamError):
 
 class InsightError(StreamError):
     """Nothing may be told of what was asked for: fewer than 20 viewers, or no insights worker runs."""
+
+
+class RuleError(StreamError):
+    """What was asked of a business rule is not possible: correct what it names; nothing was changed."""
 
 
 class ModelChangedError(StreamError):

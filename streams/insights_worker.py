@@ -6,6 +6,7 @@ from schemas import topics
 from streams.app import Worker
 from streams.beside import build_beside
 from streams.insights import insights_spec
+from streams.metrics import Metrics
 from streams.settings import Settings
 from streams.shelf import Shelf
 from streams.stage import StageSpec
@@ -29,6 +30,6 @@ def build_insights_worker(settings: Settings, *, failpoint: Failpoint = no_failp
     return build_beside(settings, NAME, WANTED, _compose, failpoint=failpoint)
 
 
-def _compose(own: Settings, found: Mapping[str, Topic]) -> tuple[list[StageSpec], list[Shelf]]:
+def _compose(own: Settings, found: Mapping[str, Topic], _: Metrics) -> tuple[list[StageSpec], list[Shelf]]:
     shelf = Shelf(own, partitions=found[topics.CATALOG].partitions)
     return [visits_spec(own, shelf.current), insights_spec(own, shelf.current)], [shelf]

@@ -35,6 +35,7 @@ drift_detected_total             counter    model             alarms of the drif
 replica_age_events               gauge                        title records not yet replicated
 replica_remaining_records        gauge      table             records to read before it has caught up, at most
 replica_rows                     gauge                        titles in the replica
+definitions                      gauge      topic, state      experiments, rules: used, left out as faulty
 state_cache_slots                gauge      stage             viewers or titles in memory
 http_requests_total              counter    route, code       requests that `nearline serve` answered
 http_request_seconds             histogram  route             from a request to its answer's last byte
@@ -225,6 +226,7 @@ class Metrics:
             "replica_remaining_records", "Records to read before it has caught up, at most.", ("table",)
         )
         self.replica_rows = self._gauge("replica_rows", "Titles in the replica.")
+        self.definitions = self._gauge("definitions", "Experiments and rules.", ("topic", "state"))
         self.cache_slots = self._gauge("state_cache_slots", "Viewers or titles in memory.", stage)
         self.http_requests = self._counter("http_requests", "Requests answered.", ("route", "code"))
         self.http_seconds = self._histogram(

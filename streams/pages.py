@@ -40,6 +40,8 @@ class Cause(NamedTuple):
     offset: int
     time_ms: int
     """Event time: what the page speaks of."""
+    limits: bytes = b""
+    """The page's fields `country` and `maturity` as JSON with a comma before each; empty for neither."""
     arms: bytes = b""
     """The page's field `arms` as JSON with a comma before it; empty for none."""
 
@@ -196,7 +198,7 @@ class PageEncoder:
                 cause.time_ms + self._ttl_ms,
                 self._model,
                 b"" if language == DEFAULT else b',"language":"%b"' % language.encode(),
-                cause.arms,
+                cause.limits + cause.arms,
                 self._source,
                 cause.offset,
                 b'},"rows":[',

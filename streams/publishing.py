@@ -1,20 +1,23 @@
 """A partition's pages: built as each viewer's arm says, numbered, and written as bytes."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Final
 
 import numpy as np
 
 from online_models.artwork import Gallery
+from online_models.catalogue import country_of
 from online_models.experiments.plan import Plan
 from online_models.kernels.layout import I4
-from online_models.kernels.page_layout import TOP
+from online_models.kernels.page_layout import PINNED, TOP
 from online_models.page.builder import Pages, build
 from online_models.page.config import PageConfig
 from online_models.page.drafted import Pick, draft_top
 from online_models.page.kinds import REASONS
 from online_models.page.shelves import Shelves
 from online_models.page.treated import treated_page
+from online_models.viewer_arrays import NO_LIMIT
 from online_models.viewer_side import ViewerSide
 from schemas import topics
 from schemas.experiments import ArtworkPolicy, Ranking, Treatment
@@ -117,7 +120,7 @@ class Publisher:
             coins = [f"{kind.rivals.salt} {who} {seq}" for who, seq in zip(names, seqs, strict=True)]
             picks = draft_top(built, new, coins, config.visible)
         causes = [
-            Cause(viewers.ids[slot], seq, offset, when, kind.arms)
+            Cause(viewers.ids[slot], seq, offset, when, self._limits(slot), kind.arms)
             for (slot, offset, when), seq in zip(moved, seqs, strict=True)
         ]
         hung = self._pictures.pick(built, slots, now_ms, how.artwork or ArtworkPolicy.BANDIT)
@@ -139,5 +142,20 @@ class Publisher:
         with self._side.blending.under(how):
             built = build(self._side, self._shelves, slots, now_ms, length, config=config)
         if how.ranking in _ALONE:
-            built.reason[built.kind == TOP] = REASONS.index(_ALONE[how.ranking])
+            alone = REASONS.index(_ALONE[how.ranking])
+            built.reason[(built.kind == TOP)[..., None] & (built.reason != PINNED)] = alone
         return built
+
+    def _limits(self, slot: int) -> bytes:
+        """Write what a viewer's page is made under."""
+        arrays = self._side.viewers.arrays
+        return _written_limits(int(arrays.country[slot]), int(arrays.limit[slot]))
+
+
+@cache
+def _written_limits(country: int, limit: int) -> bytes:
+    """Write a page's fields `country` and `maturity`."""
+    where, age = country_of(country), None if limit == NO_LIMIT else limit
+    return (b"" if where is None else b',"country":"%b"' % where.encode()) + (
+        b"" if age is None else b',"maturity":%d' % age
+    )

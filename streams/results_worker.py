@@ -6,7 +6,8 @@ from schemas import topics
 from streams.app import Companion, Worker
 from streams.beside import build_beside
 from streams.decisions import decisions_spec
-from streams.experiments import Experiments
+from streams.experiments import experiments_of
+from streams.metrics import Metrics
 from streams.results import results_spec
 from streams.settings import Settings
 from streams.shelf import Shelf
@@ -30,8 +31,10 @@ def build_results_worker(settings: Settings, *, failpoint: Failpoint = no_failpo
     return build_beside(settings, NAME, WANTED, _compose, failpoint=failpoint)
 
 
-def _compose(own: Settings, found: Mapping[str, Topic]) -> tuple[list[StageSpec], list[Companion]]:
-    experiments = Experiments(own, partitions=found[topics.EXPERIMENTS].partitions)
+def _compose(
+    own: Settings, found: Mapping[str, Topic], metrics: Metrics
+) -> tuple[list[StageSpec], list[Companion]]:
+    experiments = experiments_of(own, partitions=found[topics.EXPERIMENTS].partitions, metrics=metrics)
     shelf = Shelf(own, partitions=found[topics.CATALOG].partitions)
     results = results_spec(own, experiments.current, lambda: shelf.current().labels)
     return [results, decisions_spec(own, experiments.current)], [experiments, shelf]

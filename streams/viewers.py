@@ -65,6 +65,8 @@ class ViewersStage:
         By which pages keep their interval.
     plan
         Returns the experiments as they are now. Default: there are none.
+    rules
+        Waits until the catalogue obeys the business rules. Default: there are none.
     """
 
     def __init__(
@@ -77,8 +79,9 @@ class ViewersStage:
         versions: Standing | None = None,
         clock: Clock = time.monotonic,
         plan: Callable[[], Plan] = Plan,
+        rules: Callable[[], None] = lambda: None,
     ) -> None:
-        self.clock, self.plan = clock, plan
+        self.clock, self.plan, self.rules = clock, plan, rules
         self.versions = versions or OneVersion()
         self.settings, self.replica, self.partitions = settings, replica, partitions
         self.metrics = metrics
@@ -117,6 +120,7 @@ class ViewersStage:
         """Build the logic of a partition, once the replica has caught up."""
         self.replica.wait()
         self.plan()  # waits until the experiments are known
+        self.rules()
         return ViewersStep(self, partition, store)
 
 

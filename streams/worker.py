@@ -7,9 +7,10 @@ from online_models.warm_up import warm_up
 from schemas import topics
 from streams.app import Worker, build_app
 from streams.errors import TopicError
-from streams.experiments import Experiments
+from streams.experiments import experiments_of
 from streams.metrics import Metrics
 from streams.replica import Replica
+from streams.rules import rules_of
 from streams.settings import Settings
 from streams.surroundings import Failpoint, no_failpoint
 from streams.titles import titles_spec
@@ -29,6 +30,7 @@ def partitions_of(settings: Settings) -> dict[str, int]:
     wanted = (
         topics.EVENTS, topics.CATALOG, topics.HOME, topics.ALERTS, topics.TRENDING, topics.DEAD_LETTERS,
         topics.SIGNALS, topics.TITLE_MODEL, topics.VIEWER_STATE, topics.MODEL_VERSIONS, topics.EXPERIMENTS,
+        topics.RULES,
     )  # fmt: skip
     partitions = {name: topic.partitions for name, topic in needed(settings, wanted).items()}
     _check_fit(settings, partitions)
@@ -62,7 +64,10 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
         viewer_partitions=partitions[topics.EVENTS],
         metrics=metrics,
     )
-    experiments = Experiments(settings, partitions=partitions[topics.EXPERIMENTS])
+    experiments = experiments_of(settings, partitions=partitions[topics.EXPERIMENTS], metrics=metrics)
+    rules = rules_of(
+        settings, partitions=partitions[topics.RULES], metrics=metrics, told=replica.catalogue.obey
+    )
     versions = Versions(settings, partitions=partitions[topics.MODEL_VERSIONS], metrics=metrics)
     viewers = ViewersStage(
         settings,
@@ -71,7 +76,8 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
         metrics=metrics,
         versions=versions,
         plan=experiments.current,
+        rules=rules.wait,
     )
     titles = titles_spec(settings, versions, replica.catalogue.labelled)
     app = build_app(settings, [viewers.spec(), titles], metrics, failpoint=failpoint)
-    return Worker(app, (versions, replica, experiments), metrics, warm_up)
+    return Worker(app, (versions, replica, experiments, rules), metrics, warm_up)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from online_models.errors import ModelError
 from online_models.page.treated import page_faults
+from online_models.rules import reaches
 from schemas.assignment import BUCKETS, width
 from schemas.experiments import Experiment, ExperimentKind, ExperimentState, Metric, Treatment
 from schemas.treatments import RANKING_FIELDS
@@ -103,13 +104,9 @@ def concerns(experiment: Experiment, *, country: str | None, maturity: int | Non
         The profile's limit in years; None for no limit.
     """
     about = experiment.audience
-    if about is None:
-        return True
-    if about.countries and country not in about.countries:
-        return False
-    if about.maturity_at_most is not None:
-        return maturity is not None and maturity <= about.maturity_at_most
-    return True
+    return about is None or reaches(
+        about.countries, about.maturity_at_most, country=country, maturity=maturity
+    )
 
 
 def _time_faults(experiment: Experiment) -> list[str]:

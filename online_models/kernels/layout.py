@@ -69,11 +69,9 @@ class Titles(NamedTuple):
     key: U8
     """[T] 63-bit keys of the titles: where every draw of theirs starts."""
     drift: F4
-    """[T] movement of a row's vectors since it was last published: decides when a mere negative is worth a
-    record."""
+    """[T] movement of a row's vectors since it was published: makes a mere negative worth a record."""
     changed: U1
-    """[T] 1 where an exact counter, a neighbour or enough of a vector changed since the row was last
-    published."""
+    """[T] 1 where a counter, a neighbour or enough of a vector changed since the row was published."""
     prior: F4
     """[T, 3] what everybody watches (``blend.refresh_prior``)."""
     tags: NDArray[np.int16]
@@ -287,6 +285,8 @@ class Shared(NamedTuple):
     """[T] what a co-watch share is multiplied by (``Titles.prior``)."""
     group: I4
     """[n] each viewer's group."""
+    pins: I4
+    """[C, P, 3] titles that rules pin, the kind of row, the place; by place, -1 where there are no more."""
 
 
 class Lists(NamedTuple):

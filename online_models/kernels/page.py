@@ -16,6 +16,7 @@ tags                   titles that have all of a combination of strong tags
 watch again            finished and loved long ago (`loved`)
 hidden gems            what few have watched
 explore                drawn out of everything, each title as likely
+featured               what rules pin there
 =====================  ==========================================================================
 """
 
@@ -35,6 +36,7 @@ from online_models.kernels.page_layout import (
     LOVED,
     NEW,
     NO_ROW,
+    PINNED,
     RESUME,
     TASTE,
     TOP,
@@ -47,6 +49,7 @@ from online_models.kernels.page_layout import (
     blank_draft,
 )
 from online_models.kernels.page_order import GENRES, arrange, calibrate, genre_shares
+from online_models.kernels.page_pins import draft_pins, explain_pins
 from online_models.kernels.page_rows import (
     Known,
     begin_row,
@@ -66,6 +69,7 @@ from online_models.kernels.reward_layout import JUDGEMENTS, LOVED_TITLES
 
 REASON_OF = (
     TASTE, RESUME, RESUME, CO_WATCH, CO_WATCH, TREND, NEW, TASTE, LOVED, TASTE, EXPLORED, COUNTRY, COHORT,
+    PINNED,
 )  # fmt: skip
 """Why the titles of each kind of row are there."""
 
@@ -115,11 +119,11 @@ def draft_top(
 
 @jit
 def draft_rows(
-    titles: Titles, viewers: Viewers, shelf: Shelf, pools: Pools, spec: PageSpec, v: int, history: I4,
-    depth: int, told: I4, crowds: I4, row: F4, best: float, draft: Draft,
+    titles: Titles, viewers: Viewers, shelf: Shelf, pools: Pools, spec: PageSpec, v: int, known: Known,
+    history: I4, depth: int, told: I4, crowds: I4, row: F4, best: float, draft: Draft,
 ) -> int:  # fmt: skip
     """Draft what is not known; return how many titles the exploring row was drawn from."""
-    draft_seeds(titles, viewers, spec, v, row, best, draft)
+    draft_seeds(titles, viewers, spec, v, known, row, best, draft)
     draft_crowds(draft, pools, crowds, row, best, spec.least)
     draft_listed(draft, FRESH, pools.fresh, row, best, spec.least)
     if depth > 0 or told[0] >= 0:
@@ -130,7 +134,9 @@ def draft_rows(
 
 
 @jit
-def give_reasons(titles: Titles, work: Sparse, depth: int, stamp: int, pages: Pages, q: int) -> None:
+def give_reasons(
+    titles: Titles, work: Sparse, depth: int, stamp: int, draft: Draft, pages: Pages, q: int
+) -> None:
     """Say of every title why it is there."""
     for r in range(pages.kind.shape[1]):
         kind = pages.kind[q, r]
@@ -138,6 +144,7 @@ def give_reasons(titles: Titles, work: Sparse, depth: int, stamp: int, pages: Pa
             break
         if kind == TOP:
             explain(titles, work, depth, stamp, pages.title[q, r], pages.reason[q, r])
+            explain_pins(draft, pages.title[q, r], pages.reason[q, r])
         else:
             pages.reason[q, r] = REASON_OF[kind]
 
@@ -163,17 +170,18 @@ def build_pages(
         draft.drafted[0] = 0
         drawn = 0
         best = draft_top(shelf, spec, work.history, depth, row, share, draft)
+        draft_pins(shared.pins[shared.group[q]], spec, row, best, q + 1, draft)
         draft_continue(viewers, params, spec, v, now, known, q + 1, draft)
         draft_again(viewers, spec, v, now, known, q + 1, draft)
         if best > -np.inf:
             draft_my_list(viewers, spec, v, row, best, q + 1, draft)
             drawn = draft_rows(
-                titles, viewers, shelf, pools, spec, v, work.history, depth, told[q], crowds[q], row, best,
-                draft,
+                titles, viewers, shelf, pools, spec, v, known, work.history, depth, told[q], crowds[q], row,
+                best, draft,
             )  # fmt: skip
         order_categories(shelf, spec, work.history, depth, told[q], row, draft, pages, q)
         if viewers.positives[v] >= spec.alert_likes and find_alerts(spec, pools.alertable, row, pages, q) > 0:
             liked = min(depth, params.seeds)
             explain(titles, work, liked, q + 1, pages.alert[q], pages.alert_reason[q])
         arrange(shelf, spec, draft, q + 1, row, drawn, pages, q)
-        give_reasons(titles, work, min(depth, params.seeds), q + 1, pages, q)
+        give_reasons(titles, work, min(depth, params.seeds), q + 1, draft, pages, q)

@@ -6,17 +6,20 @@ import numpy as np
 
 from online_models.kernels.layout import F4, F8, I4, U1, U8, jit
 
-KINDS = 13
+KINDS = 14
 (
     TOP, CONTINUE, MY_LIST, WATCHED, LIKED, TRENDING, FRESH, TAGS, AGAIN, GEMS, EXPLORE, NEARBY, ALIKE,
+    FEATURED,
 ) = range(KINDS)  # fmt: skip
 """Kinds of rows (``online_models.page.kinds`` says what each is on the wire)."""
 NO_ROW = 255
 """Ends a page of fewer rows."""
 WORDS = 4
 """Tags that name a row at most, and so a row's arguments: "slow-paced emotional romantic dramas" has four."""
-TASTE, CO_WATCH, TREND, NEW, EXPLORED, RESUME, LOVED, POPULAR, COUNTRY, COHORT = range(10)
+TASTE, CO_WATCH, TREND, NEW, EXPLORED, RESUME, LOVED, POPULAR, COUNTRY, COHORT, PINNED = range(11)
 """Reasons of items; the first three are ``rank``'s, and `POPULAR` is given by an experiment's arm alone."""
+MOST_PINS = 50
+"""Titles pinned among a viewer's top picks at most: as many places as a rule can name."""
 CROWDS = 2
 """Crowds that a viewer belongs to: their country and their cohort, in this order."""
 STRONG = 6
@@ -131,6 +134,14 @@ class Draft(NamedTuple):
     """[G] the viewer's weight of each tag; zero between viewers."""
     times: I4
     """[G] watched titles that have each tag; zero between viewers."""
+    pins: I4
+    """[1] how many top picks are pinned."""
+    pin: I4
+    """[MOST_PINS] which, by place."""
+    pin_slot: I4
+    """[MOST_PINS] where."""
+    pin_worth: F4
+    """[MOST_PINS] how likely each is taken, as ``worth``."""
 
 
 class Pages(NamedTuple):
@@ -180,4 +191,8 @@ def blank_draft(size: int, tags: int, pool: int) -> Draft:
         np.empty(size + 1, np.uint8),
         np.zeros(tags),
         np.zeros(tags, np.int32),
+        np.zeros(1, np.int32),
+        np.zeros(MOST_PINS, np.int32),
+        np.zeros(MOST_PINS, np.int32),
+        np.zeros(MOST_PINS, np.float32),
     )

@@ -28,6 +28,7 @@ from online_models.kernels.page_layout import (
     AGAIN,
     CONTINUE,
     EXPLORE,
+    FEATURED,
     MY_LIST,
     TOP,
     Draft,
@@ -38,6 +39,8 @@ from online_models.kernels.page_layout import (
 
 MUST = (TOP, CONTINUE, MY_LIST)
 """Kinds that stand on every page that has room and titles for them."""
+LAST_AND_FIRST = (EXPLORE, FEATURED)
+"""Kinds whose place does not depend on their value."""
 GENRES = 64
 MOST = 8
 """Genres of a title that count: more say nothing."""
@@ -111,8 +114,8 @@ def calibrate(shelf: Shelf, share: F8, weight: float, length: int, title: I4, sc
 
 @inlined
 def is_own(kind: int) -> bool:
-    """Whether a row is the viewer's own: what is in sight in it was kept for it."""
-    return kind in (CONTINUE, MY_LIST, AGAIN)
+    """Whether a row is the viewer's own, or a rule's: what is in sight in it was kept for it."""
+    return kind in (CONTINUE, MY_LIST, AGAIN, FEATURED)
 
 
 @inlined
@@ -131,16 +134,33 @@ def fits(shelf: Shelf, spec: PageSpec, kind: int, t: int, listed: I4, n: int) ->
 def fill(
     shelf: Shelf, spec: PageSpec, draft: Draft, c: int, stamp: int, most: int, listed: I4, at: I4
 ) -> int:
-    """Write the titles that a row would show beside what is in sight, and their places in the draft."""
-    n, own = 0, is_own(draft.kind[c])
-    for k in range(draft.title.shape[1]):
-        t = draft.title[c, k]
-        if t < 0 or n == most:
+    """Write the titles that a row would show beside what is in sight, and their places in the draft.
+
+    Of top picks some may be pinned: they stand in their places, or behind the last of a shorter row, and have
+    ``~p`` for the place in the draft.
+    """
+    n, k, p, own = 0, 0, 0, is_own(draft.kind[c])
+    pinned = draft.pins[0] if draft.kind[c] == TOP else 0
+    while n < most:
+        t = draft.title[c, k] if k < draft.title.shape[1] else -1
+        if p < pinned and (t < 0 or draft.pin_slot[p] <= n):
+            listed[n], at[n] = draft.pin[p], ~p
+            n += 1
+            p += 1
+            continue
+        if t < 0:
             break
         if (own or draft.seen[t] != stamp) and fits(shelf, spec, draft.kind[c], t, listed, n):
             listed[n], at[n] = t, k
             n += 1
+        k += 1
     return n
+
+
+@inlined
+def worth_at(draft: Draft, c: int, k: int) -> float:
+    """Return how likely a title is taken, given its place in the draft (``fill``)."""
+    return float(draft.worth[c, k] if k >= 0 else draft.pin_worth[~k])
 
 
 @inlined
@@ -160,13 +180,13 @@ def best_row(shelf: Shelf, spec: PageSpec, draft: Draft, stamp: int, room: int, 
         owed += int(draft.placed[c] == 0 and draft.kind[c] in MUST)
     for c in range(draft.drafted[0]):
         kind = draft.kind[c]
-        if draft.placed[c] or kind == EXPLORE or (room <= owed and kind not in MUST):
+        if draft.placed[c] or kind in LAST_AND_FIRST or (room <= owed and kind not in MUST):
             continue
         n, value = fill(shelf, spec, draft, c, stamp, spec.visible, listed, at), 0.0
         if n < least_of(spec, kind):
             continue
         for k in range(n):
-            value += draft.worth[c, at[k]] * spec.discount[k]
+            value += worth_at(draft, c, at[k]) * spec.discount[k]
         value *= spec.prior[kind]
         if value > most:
             best, most = c, value
@@ -178,15 +198,15 @@ def place_row(
     shelf: Shelf, spec: PageSpec, draft: Draft, c: int, stamp: int, row: F4, pages: Pages, q: int, r: int,
     listed: I4, at: I4,
 ) -> int:  # fmt: skip
-    """Put a draft on the page; return how many of its titles in sight the viewer could have drawn."""
+    """Put a draft on the page; return how many of its titles in sight, or pinned, could have been drawn."""
     n, fresh = fill(shelf, spec, draft, c, stamp, spec.length, listed, at), 0
     draft.placed[c] = 1
     pages.kind[q, r] = draft.kind[c]
     pages.arg[q, r] = draft.arg[c]
     for k in range(n):
         pages.title[q, r, k] = listed[k]
-        pages.score[q, r, k] = draft.score[c, at[k]]
-        if k < spec.visible:
+        pages.score[q, r, k] = draft.score[c, at[k]] if at[k] >= 0 else row[listed[k]]
+        if k < spec.visible or at[k] < 0:
             draft.seen[listed[k]] = stamp
             fresh += int(row[listed[k]] > -np.inf)
     return fresh
@@ -196,18 +216,21 @@ def place_row(
 def arrange(
     shelf: Shelf, spec: PageSpec, draft: Draft, stamp: int, row: F4, drawn: int, pages: Pages, q: int
 ) -> None:
-    """Lay a page out: the best row first, exploring last, where it costs least.
+    """Lay a page out: what is featured, the best row, and so on; exploring last, where it costs least.
 
     ``drawn`` is from how many titles the exploring row was drawn.
     """
     listed, at = np.empty(spec.length, np.int32), np.empty(spec.length, np.int32)
     draft.placed[:] = 0
-    explore = -1
+    explore, r, fresh = -1, 0, 0
     for c in range(draft.drafted[0]):
         if draft.kind[c] == EXPLORE:
             explore = c
-    r, fresh = 0, 0
     rows = spec.rows - int(explore >= 0)
+    for c in range(draft.drafted[0]):
+        if draft.kind[c] == FEATURED and rows > 1:
+            fresh += place_row(shelf, spec, draft, c, stamp, row, pages, q, r, listed, at)
+            r += 1
     while r < rows:
         c = best_row(shelf, spec, draft, stamp, rows - r, listed, at)
         if c < 0:
@@ -218,6 +241,8 @@ def arrange(
         if draft.placed[c] == 0 and is_own(draft.kind[c]):  # kept, and there was no room for the row
             for k in range(spec.visible):
                 fresh += int(draft.title[c, k] >= 0 and row[draft.title[c, k]] > -np.inf)
+        elif draft.placed[c] == 0 and draft.kind[c] == TOP:
+            fresh += draft.pins[0]
     if explore >= 0:
         n = fill(shelf, spec, draft, explore, stamp, spec.length, listed, at)
         if n >= spec.least:

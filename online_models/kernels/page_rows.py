@@ -224,18 +224,22 @@ def draft_again(
 
 @jit
 def draft_seeds(
-    titles: Titles, viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float, draft: Draft
-) -> None:
+    titles: Titles, viewers: Viewers, spec: PageSpec, v: int, known: Known, row: F4, best: float,
+    draft: Draft,
+) -> None:  # fmt: skip
     """Draft a row for each of the titles that speak loudest: d**age * weight * n / (n + evidence).
 
-    A seed was watched past a quarter, or liked by the viewer's word, and is liked still; its neighbours are
-    ranked by score + log similarity. The row's kind says which of the two it was.
+    A seed was watched past a quarter, or liked by the viewer's word, and is liked still, and no guard forbids
+    it: the heading names it. Its neighbours are ranked by score + log similarity. The row's kind says which
+    of the two it was.
     """
     seed, loud, watched, n = np.empty(JUDGEMENTS, np.int32), np.zeros(JUDGEMENTS), np.zeros(JUDGEMENTS), 0
     for s in range(JUDGEMENTS):
         t, e = viewers.judged[v, s], viewers.judgement[v, s]
         deed = e.flags & PAST_A_QUARTER != 0
         if t < 0 or t >= row.size or e.said < 0 or e.played < 0 or not (deed or e.said > 0):
+            continue
+        if known.judged[s] == -np.inf:
             continue
         if not 0 < titles.watches[t] >= spec.seed_watches or standing(viewers, v, t) <= 0:
             continue

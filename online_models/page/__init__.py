@@ -34,7 +34,7 @@ preferences              guards (maturity), language, history (liked titles)
 impression, browse       nothing; three without a play: what resembles the title sinks a little
 search                   nothing until the title is watched
 others' watches          trending, in the country, popular with people like you
-time                     trending, new, watch again, the day's draw
+time                     trending, new, watch again, the day's draw, campaigns of rules
 =======================  ======================================================================
 
 A further kind of row is a number in `kernels.page_layout`, an entry in `kinds`, a heading in `messages`, and

@@ -6,7 +6,7 @@ import numpy as np
 
 from online_models.kernels.layout import I4, Lists
 from online_models.kernels.page import build_pages
-from online_models.kernels.page_layout import NO_ROW, TOP, WORDS, Pages
+from online_models.kernels.page_layout import NO_ROW, PINNED, TOP, WORDS, Pages
 from online_models.page.config import PageConfig
 from online_models.page.phrases import messages
 from online_models.page.shelves import Shelves
@@ -118,9 +118,10 @@ def explain_top(side: ViewerSide, slots: I4, pages: Pages) -> None:
     every = np.arange(slots.size)
     top = np.argmax(pages.kind == TOP, axis=1)
     at = np.flatnonzero(pages.kind[every, top] == TOP)
-    reasons = pages.reason[at, top[at]]
+    before = pages.reason[at, top[at]]
+    reasons = before.copy()
     side.explain_stated(slots[at], pages.title[at, top[at]], reasons)
-    pages.reason[at, top[at]] = reasons
+    pages.reason[at, top[at]] = np.where(before == PINNED, before, reasons)
 
 
 def page_of(

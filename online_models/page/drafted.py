@@ -6,12 +6,22 @@ from typing import NamedTuple
 import numpy as np
 
 from online_models.experiments.interleaving import NEUTRAL, team_draft
-from online_models.kernels.page_layout import AGAIN, CONTINUE, EXPLORE, MY_LIST, NO_ROW, TOP, Pages
+from online_models.kernels.page_layout import (
+    AGAIN,
+    CONTINUE,
+    EXPLORE,
+    FEATURED,
+    MY_LIST,
+    NO_ROW,
+    PINNED,
+    TOP,
+    Pages,
+)
 
 __all__ = ["Pick", "draft_top"]
 
-_LEFT_ALONE = (CONTINUE, MY_LIST, AGAIN, EXPLORE)
-"""Rows that are the viewer's own, or drawn: no title leaves them."""
+_LEFT_ALONE = (CONTINUE, MY_LIST, AGAIN, EXPLORE, FEATURED)
+"""Rows that are the viewer's own, drawn, or a rule's: no title leaves them."""
 
 
 class Pick(NamedTuple):
@@ -28,7 +38,8 @@ def draft_top(pages: Pages, new: Pages, names: Sequence[str], visible: int) -> l
     """Put another ranker's top picks beside those of pages, in place; return whose pick each title is.
 
     What is in sight in top picks then leaves the other rows, as no title is in sight twice. A title's score
-    is the control's where the control lists it, too, else the other ranker's.
+    is the control's where the control lists it, too, else the other ranker's. What a rule has pinned stays in
+    its place and is nobody's pick.
 
     Parameters
     ----------
@@ -65,9 +76,15 @@ def _drafted(pages: Pages, new: Pages, q: int, rows: tuple[int, int], name: str)
         titles = [title for title in source.title[q, row].tolist() if title >= 0]
         columns = source.score[q, row].tolist(), source.reason[q, row].tolist()
         at |= dict(zip(titles, zip(*columns, strict=True), strict=False))
-        lists.append([str(title) for title in titles])
-    drafted, teams = team_draft(lists[0], lists[1], pages.title.shape[2], name)
+        lists.append(titles)
+    pinned = {title for title, (_, why) in at.items() if why == PINNED}
+    free = [[str(title) for title in titles if title not in pinned] for titles in lists]
+    drafted, teams = team_draft(free[0], free[1], pages.title.shape[2] - len(pinned), name)
     chosen = [int(title) for title in drafted]
+    for slot, title in enumerate(lists[1]):  # the control's
+        if title in pinned:
+            chosen.insert(slot, title)
+            teams.insert(slot, NEUTRAL)
     pages.title[q, rows[0]] = -1
     for slot, title in enumerate(chosen):
         pages.title[q, rows[0], slot] = title

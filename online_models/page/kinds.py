@@ -37,6 +37,7 @@ KINDS: Final = (
     Kind(RowKind.EXPLORE, ItemReason.EXPLORE, 0.1),
     Kind(RowKind.TRENDING_IN_COUNTRY, ItemReason.COUNTRY, 1.0),
     Kind(RowKind.PEOPLE_LIKE_YOU, ItemReason.COHORT, 1.0),
+    Kind(RowKind.FEATURED, ItemReason.FEATURED, 1.0),
 )
 REASONS: Final = (
     ItemReason.TASTE,
@@ -49,6 +50,7 @@ REASONS: Final = (
     ItemReason.POPULAR,
     ItemReason.COUNTRY,
     ItemReason.COHORT,
+    ItemReason.FEATURED,
 )
 """Reasons in the order of their numbers in the kernels (``kernels.page_layout``)."""
 TAG_KINDS: Final = ("pace", "mood", "language", "theme", "genre", "director", "cast", "decade")

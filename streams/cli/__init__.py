@@ -96,6 +96,15 @@ COMMANDS = (
             "nearline insights simulate",
         ),
     ),
+    Command(
+        "rules",
+        "streams.cli.rules:app",
+        (
+            "nearline rules create launch --kind pin --title t-paper-tide --row featured --until 2026-12-01",
+            "nearline rules list",
+            "nearline rules remove launch",
+        ),
+    ),
     Command("worker", "streams.cli.worker:worker", ("nearline worker", "nearline worker --group evening")),
     Command("serve", "streams.cli.serve:serve", ("nearline serve", "nearline serve --port 0")),
     Command("topics", "streams.cli.topics:app", ("nearline topics apply", "nearline topics check")),

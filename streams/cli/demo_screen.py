@@ -32,6 +32,7 @@ _REASONS = {
     "explore": "something else",
     "resume": "go on",
     "again": "watch again",
+    "featured": "featured",
 }
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from online_models.experiments.off_policy import OffPolicy
 
-__all__ = ["definition", "estimates", "outcome", "overview"]
+__all__ = ["definition", "estimates", "outcome", "overview", "when"]
 
 _STYLE = {Verdict.WINNER: "green", Verdict.SAMPLE_RATIO: "red", Verdict.GUARDRAIL: "yellow"}
 
@@ -28,7 +28,7 @@ def overview(experiments: Iterable[Experiment]) -> "Table":
     for one in sorted(experiments, key=lambda each: each.experiment_id):
         arms = " · ".join(f"{arm.name} {arm.share:.0%}" for arm in one.arms)
         table.add_row(
-            one.experiment_id, one.state, arms, one.metric, _when(one.starts_at_ms), one.winner or "-"
+            one.experiment_id, one.state, arms, one.metric, when(one.starts_at_ms), one.winner or "-"
         )
     return table
 
@@ -50,7 +50,7 @@ def definition(experiment: Experiment) -> "Table":
         elif isinstance(value, dict):
             table.add_row(name, " · ".join(f"{key} {text}" for key, text in value.items()))
         else:
-            table.add_row(name, _when(value) if name.endswith("_at_ms") else str(value))
+            table.add_row(name, when(value) if name.endswith("_at_ms") else str(value))
     return table
 
 
@@ -87,7 +87,7 @@ def outcome(result: ExperimentResult) -> "Group":
         lifts = Table("preferred", "viewers", "preference", "from", "to")
         lifts.add_row(mine.arm, f"{mine.viewers:,}", f"{mine.mean:+.3f}", low, high)
     split = (
-        f"[dim]split p {result.sample_ratio_p:.3g}, crossed {result.crossed}, as of {_when(result.at_ms)}[/]"
+        f"[dim]split p {result.sample_ratio_p:.3g}, crossed {result.crossed}, as of {when(result.at_ms)}[/]"
     )
     return Group(arms, lifts, words, split)
 
@@ -110,5 +110,6 @@ def estimates(found: "Mapping[str, OffPolicy]") -> "Table":
     return table
 
 
-def _when(at_ms: int | None) -> str:
+def when(at_ms: int | None) -> str:
+    """Return a time for people; a dash for none."""
     return "-" if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

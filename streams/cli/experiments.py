@@ -7,11 +7,10 @@ import typer
 
 from streams.cli.console import examples, human, write_json
 from streams.cli.experiment_trials import register
-from streams.cli.options import Brokers, HttpPort, Json, Prefix, StateDir
+from streams.cli.options import Brokers, HttpPort, Json, Prefix, StateDir, connected, definition_of
 
 if TYPE_CHECKING:
     from schemas.experiments import Experiment
-    from streams.settings import Settings
 
 app = typer.Typer(
     help="""Compare arms on live viewers, and decide by evidence.
@@ -44,7 +43,7 @@ def create(
     from streams.experiment_admin import create as write
     from streams.experiment_admin import start as run
 
-    settings = _settings(brokers, prefix)
+    settings = connected(brokers, prefix)
     made = write(settings, _read(file))
     _tell(run(settings, made.experiment_id) if begin else made, json)
 
@@ -54,7 +53,7 @@ def start(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: J
     """Let viewers into the arms: five seconds from now, when every worker knows. JSON: the record."""
     from streams.experiment_admin import start as run
 
-    _tell(run(_settings(brokers, prefix), name), json)
+    _tell(run(connected(brokers, prefix), name), json)
 
 
 @app.command(epilog=examples("nearline experiments stop popularity-or-blend"))
@@ -62,7 +61,7 @@ def stop(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Js
     """End an experiment; what was counted stays. JSON: the record."""
     from streams.experiment_admin import stop as end
 
-    _tell(end(_settings(brokers, prefix), name), json)
+    _tell(end(connected(brokers, prefix), name), json)
 
 
 @app.command(name="list", epilog=examples("nearline experiments list"))
@@ -73,7 +72,7 @@ def list_all(*, brokers: Brokers = None, prefix: Prefix = None, json: Json = Non
     from streams.cli.experiment_tables import overview
     from streams.experiments import read_experiments
 
-    found = read_experiments(_settings(brokers, prefix))
+    found = read_experiments(connected(brokers, prefix))
     human(json).print(
         overview(found.values()) if found else "no experiment yet: `nearline experiments create`"
     )
@@ -99,7 +98,7 @@ def show(
     from streams.experiment_admin import find
     from streams.experiments import read_experiments
 
-    one = find(read_experiments(_settings(brokers, prefix)), name)
+    one = find(read_experiments(connected(brokers, prefix)), name)
     mine = assign(one, viewer) if viewer else None
     arm = INTERLEAVED if mine and one.kind is ExperimentKind.INTERLEAVE else mine and mine.arm
     human(json).print(definition(one))
@@ -128,7 +127,7 @@ def results(
     from streams.errors import ExperimentError
     from streams.experiment_admin import read_results
 
-    found = read_results(_settings(brokers, prefix))
+    found = read_results(connected(brokers, prefix))
     if name is not None and name not in found:
         what, why = f"{name} has no results", "nobody was exposed yet, or nobody counts"
         raise ExperimentError(what, why=why, next_step="start `nearline experiments worker`")
@@ -152,7 +151,7 @@ def roll_out(
     """Make an arm the default of everybody outside the holdout; never on a failed split. JSON: the record."""
     from streams.experiment_admin import roll_out as decide
 
-    _tell(decide(_settings(brokers, prefix), name, arm, by=why, force=force), json)
+    _tell(decide(connected(brokers, prefix), name, arm, by=why, force=force), json)
 
 
 @app.command(name="roll-back", epilog=examples("nearline experiments roll-back popularity-or-blend"))
@@ -160,7 +159,7 @@ def roll_back(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, jso
     """Take a winner back: the next lists are made as before. JSON: the record."""
     from streams.experiment_admin import roll_back as undo
 
-    _tell(undo(_settings(brokers, prefix), name), json)
+    _tell(undo(connected(brokers, prefix), name), json)
 
 
 @app.command(epilog=examples("nearline experiments worker"))
@@ -187,28 +186,9 @@ def worker(
 
 def _read(file: Path) -> "Experiment":
     """Read a definition."""
-    from schemas import DecodeError
     from schemas.codec import decode_experiment
-    from streams.errors import SettingsError
 
-    try:
-        return decode_experiment(file.read_bytes())
-    except OSError as error:
-        what = f"cannot read {file}"
-        raise SettingsError(what, why=error.strerror or "", next_step="give another FILE") from None
-    except DecodeError as error:
-        what, advice = f"{file} is no experiment", "see contracts/examples/experiment.v1.full.pass.json"
-        raise SettingsError(what, why=str(error), next_step=advice) from None
-
-
-def _settings(brokers: str | None, prefix: str | None) -> "Settings":
-    """Return the settings, once a broker answers."""
-    from streams.kafka_clients import require_broker
-    from streams.settings import Settings
-
-    settings = Settings.load(brokers=brokers, topic_prefix=prefix)
-    require_broker(settings)
-    return settings
+    return definition_of(file, decode_experiment, "experiment", "experiment.v1.full.pass.json")
 
 
 def _tell(one: "Experiment", json: str | None) -> None:

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.console import ExitCode, examples, human, write_json
-from streams.cli.options import Brokers, Json, Prefix
+from streams.cli.options import Brokers, Json, Prefix, connected
 
 if TYPE_CHECKING:
-    from streams.settings import Settings
     from streams.version_admin import VersionReport
 
 app = typer.Typer(
@@ -27,7 +26,7 @@ def list_(brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> 
     """
     from streams.version_admin import reports
 
-    found = reports(_settings(brokers, prefix))
+    found = reports(connected(brokers, prefix))
     _show(found, json)
     write_json(json, [one.document() for one in found])
 
@@ -54,7 +53,7 @@ def switch(
     from streams.version_admin import await_cut
     from streams.version_admin import switch as decide
 
-    settings, console = _settings(brokers, prefix), human(json)
+    settings, console = connected(brokers, prefix), human(json)
     register = read_register(settings)
     former, made = register.live, decide(settings, version, max_lag=max_lag)
     names = {former, version} & register.versions.keys()
@@ -93,7 +92,7 @@ def retire(
     """
     from streams.version_admin import retire as delete
 
-    settings = _settings(brokers, prefix)
+    settings = connected(brokers, prefix)
     if not yes:
         typer.confirm(f"Delete everything that version {version} has learned?", abort=True, err=True)
     deleted = delete(settings, version)
@@ -110,20 +109,10 @@ def accept(brokers: Brokers = None, prefix: Prefix = None, json: Json = None) ->
     """
     from streams.version_admin import accept as take
 
-    settings = _settings(brokers, prefix)
+    settings = connected(brokers, prefix)
     former, now = take(settings), settings.model.fingerprint()
     human(json).print(f"version {settings.model_version}: {former} → {now}")
     write_json(json, {"version": settings.model_version, "former": former, "fingerprint": now})
-
-
-def _settings(brokers: str | None, prefix: str | None) -> "Settings":
-    """Return the settings, once a broker answers."""
-    from streams.kafka_clients import require_broker
-    from streams.settings import Settings
-
-    settings = Settings.load(brokers=brokers, topic_prefix=prefix)
-    require_broker(settings)
-    return settings
 
 
 def _show(found: "list[VersionReport]", json: str | None) -> None:

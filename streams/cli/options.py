@@ -1,9 +1,15 @@
-"""Options that several commands have in common: one name, one meaning, one text."""
+"""Options that several commands have in common: one name, one meaning, one text; and what becomes of them."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+One = TypeVar("One")
 
 Brokers = Annotated[
     str | None,
@@ -29,3 +35,45 @@ Json = Annotated[
     str | None,
     typer.Option("--json", metavar="PATH", help="Write the result as JSON; - for standard output."),
 ]
+
+
+def connected(brokers: str | None, prefix: str | None) -> "Settings":
+    """Return the settings, once a broker answers."""
+    from streams.kafka_clients import require_broker
+    from streams.settings import Settings
+
+    settings = Settings.load(brokers=brokers, topic_prefix=prefix)
+    require_broker(settings)
+    return settings
+
+
+def definition_of(file: Path, decode: Callable[[bytes | None], One], word: str, example: str) -> One:
+    """Read a definition from a file.
+
+    Parameters
+    ----------
+    file
+        JSON.
+    decode
+        Its codec.
+    word
+        What it is called.
+    example
+        One among the contracts' examples.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be read, or is none.
+    """
+    from schemas import DecodeError
+    from streams.errors import SettingsError
+
+    try:
+        return decode(file.read_bytes())
+    except OSError as error:
+        what = f"cannot read {file}"
+        raise SettingsError(what, why=error.strerror or "", next_step="give another FILE") from None
+    except DecodeError as error:
+        what, advice = f"{file} is no {word}", f"see contracts/examples/{example}"
+        raise SettingsError(what, why=str(error), next_step=advice) from None

@@ -12,13 +12,13 @@ from schemas import DecodeError
 from schemas.codec import decode_event, encode
 from schemas.errors import Reason
 from streams.serve.description import accepts, answers, lists, stream
-from streams.serve.lists import cold_home, search, similar
+from streams.serve.lists import cold_home, known, search, similar
 from streams.serve.live import events
 from streams.serve.mirror import Mirror, now_ms
 from streams.serve.posting import Poster
 from streams.serve.problems import Kind, Problem
+from streams.serve.ruling import Audience
 from streams.serve.table import Stored
-from streams.serve.titles import Audience
 
 __all__ = ["Limit", "NoneMatch", "Ready", "TitleId", "made", "router", "stored"]
 
@@ -88,7 +88,10 @@ async def find(
     country: Country = None,
     maturity: Maturity = None,
 ) -> Response:
-    """Find titles by words, also begun or mistyped; the viewer's own come a little before the others."""
+    """Find titles by words, also begun or mistyped; the viewer's own come a little before the others.
+
+    The limits that the viewer's page was made under hold, too: `maturity` can only be stricter.
+    """
     audience = Audience(now_ms(), country, maturity)
     found = await run_in_threadpool(search, mirror, viewer_id, q, audience, limit)
     return made(encode(found), "derived")
@@ -96,12 +99,24 @@ async def find(
 
 @router.get("/titles/{title_id:path}/similar", responses=lists("Similar"), tags=["lists"])
 async def alike(
-    *, title_id: TitleId, mirror: Ready, limit: Limit = 20, country: Country = None, maturity: Maturity = None
+    *,
+    title_id: TitleId,
+    mirror: Ready,
+    limit: Limit = 20,
+    country: Country = None,
+    maturity: Maturity = None,
+    viewer: Annotated[
+        str | None,
+        Query(min_length=1, max_length=64, pattern=TEXT, description="Who looks: their limits hold, too."),
+    ] = None,
 ) -> Response:
     """Return the titles that viewers of one title watch, popularity taken out."""
     if title_id not in mirror.book:
         raise Problem(Kind.NOT_FOUND, "neither the catalogue nor the model has this title")
-    found = await run_in_threadpool(similar, mirror, title_id, Audience(now_ms(), country, maturity), limit)
+    audience = Audience(now_ms(), country, maturity)
+    if viewer is not None:
+        audience = known(mirror, viewer, audience)
+    found = await run_in_threadpool(similar, mirror, title_id, audience, limit)
     return made(encode(found), "derived")
 
 

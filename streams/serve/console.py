@@ -28,7 +28,7 @@ from streams.serve.lists import similar
 from streams.serve.mirror import Mirror, now_ms
 from streams.serve.posting import Poster
 from streams.serve.problems import Kind, Problem
-from streams.serve.titles import Audience
+from streams.serve.ruling import Audience
 from streams.serve.views import card_of
 from streams.serve.words import chips, facts, heading, name_of, reason
 

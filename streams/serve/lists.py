@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Annotated, Final
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from online_models.neighbours import similarities
 from online_models.search import by_place, normal, order
@@ -16,10 +16,10 @@ from schemas.lists import Home, Item, Row, Source, Trending
 from schemas.vocabulary import ItemReason, RowKind
 from streams import title_rows
 from streams.serve.mirror import Mirror
-from streams.serve.titles import Audience
+from streams.serve.ruling import Audience
 from streams.taught import query_key, watched_after
 
-__all__ = ["ColdHome", "Experiments", "Found", "Match", "Similar", "cold_home", "search", "similar"]
+__all__ = ["ColdHome", "Experiments", "Found", "Match", "Similar", "cold_home", "known", "search", "similar"]
 
 COLD_TTL_MS: Final = 60_000
 """A stranger's page is worth asking for again after a minute: trending lists change ten times a second."""
@@ -116,9 +116,8 @@ def cold_home(mirror: Mirror, viewer_id: str, audience: Audience, limit: int) ->
             break
     row = Row(kind=RowKind.TRENDING_NOW, reason=ItemReason.TRENDING, items=items)
     if not items:
-        fresh = islice(mirror.book.newest(audience), limit)
-        items = tuple(Item(title_id=title, score=0.0) for title in fresh)
-        row = Row(kind=RowKind.NEW_RELEASES, reason=ItemReason.NEW, items=items)
+        row = _bare(RowKind.NEW_RELEASES, ItemReason.NEW, islice(mirror.book.newest(audience), limit))
+    rows = _with_featured(mirror, row, audience, limit)
     partition, offset = (found.partition, found.offset) if found else (0, 0)
     topic = mirror.settings.topic(topics.TRENDING)
     return ColdHome(
@@ -129,9 +128,15 @@ def cold_home(mirror: Mirror, viewer_id: str, audience: Audience, limit: int) ->
         expires_at_ms=audience.now_ms + COLD_TTL_MS,
         model_version=(trending and trending.model_version) or mirror.settings.provenance,
         source=Source(topic=topic, partition=partition, offset=offset),
-        rows=(row,) if items else (),
+        rows=tuple(one for one in rows if one.items),
         cold_start=True,
     )
+
+
+def known(mirror: Mirror, viewer_id: str, audience: Audience) -> Audience:
+    """Return an audience under the limits that the viewer's page was made under, if there is one."""
+    home = mirror.home(viewer_id)
+    return audience if home is None else audience.within(home.country, home.maturity)
 
 
 def similar(mirror: Mirror, title_id: str, audience: Audience, limit: int) -> Similar:
@@ -158,8 +163,13 @@ def similar(mirror: Mirror, title_id: str, audience: Audience, limit: int) -> Si
 
 
 def search(mirror: Mirror, viewer_id: str, query: str, audience: Audience, limit: int) -> Found:
-    """Find titles by their words, and by what is watched after the query, as the search model orders."""
+    """Find titles by their words, and by what is watched after the query, as the search model orders.
+
+    Nothing is found that the viewer's own limits forbid, as far as there is a page that says them.
+    """
     home, stored = mirror.home(viewer_id), mirror.trending("global")
+    if home is not None:
+        audience = audience.within(home.country, home.maturity)
     trending = [item.title_id for item in decode_trending(stored.value).items] if stored else []
     page = list(dict.fromkeys(item.title_id for row in (home.rows if home else ()) for item in row.items))
 
@@ -189,6 +199,18 @@ def _matches(mirror: Mirror, query: str, page: Sequence[str], trending: Sequence
         learned=watched_after(learned),
     )
     return [Match(title_id=title, score=score) for title, score in found]
+
+
+def _with_featured(mirror: Mirror, row: Row, audience: Audience, limit: int) -> tuple[Row, Row]:
+    """Return what rules feature, and a row without it: a title stands once on a page."""
+    first = _bare(RowKind.FEATURED, ItemReason.FEATURED, islice(mirror.book.featured(audience), limit))
+    shown = {item.title_id for item in first.items}
+    return first, structs.replace(row, items=tuple(i for i in row.items if i.title_id not in shown))
+
+
+def _bare(kind: RowKind, reason: ItemReason, titles: Iterable[str]) -> Row:
+    items = tuple(Item(title_id=title, score=0.0) for title in titles)
+    return Row(kind=kind, reason=reason, items=items)
 
 
 def _trending_items(mirror: Mirror, trending: Trending, audience: Audience) -> Iterable[Item]:

@@ -16,6 +16,7 @@ from schemas.errors import DecodeError
 from schemas.lists import Home
 from streams.claim import claimed
 from streams.metrics import Metrics
+from streams.rules import rules_of
 from streams.serve.insight_book import InsightBook
 from streams.serve.live import Hub
 from streams.serve.table import Change, Stored, Table
@@ -69,7 +70,7 @@ class Mirror:
         self.book, self.hub, self.insights = TitleBook(), Hub(), InsightBook()
         self.looking = Lock()
         self._stack = ExitStack()
-        facts = needed(settings, (*TABLES, topics.EVENTS))
+        facts = needed(settings, (*TABLES, topics.EVENTS, topics.RULES))
         memory, folder = StoreMemory(), settings.state_dir / FOLDER
         listeners = {
             topics.HOME: self._pages,
@@ -89,6 +90,9 @@ class Mirror:
         }  # fmt: skip
         for name, table in self._tables.items():
             metrics.replica_remaining.labels(name).set_function(partial(getattr, table, "remaining"))
+        self._rules = rules_of(
+            settings, partitions=facts[topics.RULES].partitions, metrics=metrics, told=self.book.obey
+        )
         self._claim = partial(claimed, folder)
 
     def start(self) -> None:
@@ -103,6 +107,8 @@ class Mirror:
         for table in self._tables.values():
             table.start()
             self._stack.callback(table.stop)
+        self._rules.start()
+        self._stack.callback(self._rules.stop)
 
     def stop(self) -> None:
         """Stop reading."""
@@ -110,12 +116,13 @@ class Mirror:
 
     def waiting(self) -> list[str]:
         """Say what has not caught up, a line each."""
-        return [table.progress for table in self._tables.values() if not table.caught_up]
+        tables = [table.progress for table in self._tables.values() if not table.caught_up]
+        return tables + self._rules.waiting()
 
     @property
     def ready(self) -> bool:
         """Say whether every topic was read to its end."""
-        return all(table.caught_up for table in self._tables.values())
+        return all(table.caught_up for table in self._tables.values()) and self._rules.caught_up
 
     @property
     def model(self) -> Table:

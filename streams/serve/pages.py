@@ -15,13 +15,13 @@ from schemas.errors import DecodeError
 from streams.serve import artwork, html
 from streams.serve.acts import ACTS, event_of, search_of
 from streams.serve.api import Ready, TitleId, ViewerId
-from streams.serve.lists import search, similar
+from streams.serve.lists import known, search, similar
 from streams.serve.live import events
 from streams.serve.mirror import Mirror, now_ms
 from streams.serve.posting import Poster
 from streams.serve.problems import Kind, Problem
+from streams.serve.ruling import Audience
 from streams.serve.table import Stored
-from streams.serve.titles import Audience
 from streams.serve.views import card_of, page_of
 from streams.serve.words import chips, facts, name_of, people
 
@@ -103,7 +103,7 @@ def title(
 ) -> Response:
     """Return what there is to say of a title, for the dialog."""
     title = mirror.title(title_id)
-    alike = similar(mirror, title_id, Audience(now_ms()), 8)
+    alike = similar(mirror, title_id, known(mirror, viewer_id, Audience(now_ms())), 8)
     card = card_of(title, variant=stood.v)
     card = replace(card, list_id=stood.list_id, row=stood.row, slot=stood.slot, query=stood.q, found=stood.n)
     return html.page(

@@ -2,7 +2,7 @@
 
 A guard says whether a title may be shown: to whom (maturity, country) and when (its window), as
 :mod:`online_models.catalogue` has it, with one difference: where there is a catalogue, a title that is not in
-it is shown to nobody, because nobody here knows whether it was withdrawn.
+it is shown to nobody, because nobody here knows whether it was withdrawn. Business rules exclude titles, too.
 """
 
 import math
@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 import structlog
 
+from online_models.rules import RuleSet
 from online_models.titles import title_key
 from schemas import DecodeError, Title
 from schemas.codec import decode_title
 from streams.partition_rows import is_reserved
+from streams.serve.ruling import Audience, Ruling
 from streams.serve.table import Change
 from streams.title_index import Hit, TitleIndex
 
@@ -23,21 +25,13 @@ __all__ = ["Audience", "TitleBook"]
 _LOG = structlog.get_logger(__name__)
 
 
-class Audience(NamedTuple):
-    """For whom a list is made, as far as it is known."""
-
-    now_ms: int
-    country: str | None = None
-    maturity: int | None = None
-    """Youngest age that is still allowed; None: no limit."""
-
-
 class _Guard(NamedTuple):
     maturity: int
     start_ms: float
     end_ms: float
     countries: frozenset[str]
     release_ms: int
+    labels: frozenset[str]
 
     def allows(self, audience: Audience) -> bool:
         """Whether somebody may see the title."""
@@ -66,6 +60,7 @@ class TitleBook:
         self._guards: dict[str, _Guard] = {}
         self._names: dict[int, str] = {}
         self._index = TitleIndex()
+        self._ruling = Ruling(RuleSet())
 
     def __len__(self) -> int:
         """Return the number of titles in the catalogue."""
@@ -99,12 +94,21 @@ class TitleBook:
         """Return the titles behind keys of the model."""
         return [self._names.get(key) for key in keys]
 
+    def obey(self, rules: RuleSet) -> None:
+        """Take business rules over, in place of those before."""
+        self._ruling = Ruling(rules)
+
     def allowed(self, title_id: str, audience: Audience) -> bool:
         """Say whether a title may be shown to somebody."""
         guard = self._guards.get(title_id)
         if guard is None:
-            return not self._guards and audience.maturity is None
-        return guard.allows(audience)
+            free = not self._guards and audience.maturity is None
+            return free and not self._ruling.excludes(title_id, (), audience)
+        return guard.allows(audience) and not self._ruling.excludes(title_id, guard.labels, audience)
+
+    def featured(self, audience: Audience) -> Iterator[str]:
+        """Yield the titles that rules put above all others, as far as they may be shown."""
+        return (title for title in self._ruling.featured(audience) if self.allowed(title, audience))
 
     def newest(self, audience: Audience) -> Iterator[str]:
         """Yield the titles that came out last, newest first; none that is still to come out."""
@@ -127,6 +131,7 @@ class TitleBook:
             math.inf if window.end_ms is None else window.end_ms,
             frozenset(window.countries),
             title.release_ms or 0,
+            frozenset(title.tag_labels()),
         )
         self._names[title_key(title.title_id)] = title.title_id
         self._index.put(title)

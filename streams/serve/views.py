@@ -11,7 +11,7 @@ from schemas.vocabulary import ItemReason, RowKind
 from streams.serve import html
 from streams.serve.lists import cold_home
 from streams.serve.mirror import Mirror, now_ms
-from streams.serve.titles import Audience
+from streams.serve.ruling import Audience
 from streams.serve.words import chips, facts, heading, name_of, reason
 
 __all__ = ["Card", "Page", "Shelf", "card_of", "page_of"]
@@ -28,6 +28,7 @@ SAID: Final = {
     "new": "new",
     "explore": "surprise",
     "resume": "go on",
+    "featured": "featured",
 }
 """An item's own reason in a word, where it is not the usual one of its row."""
 

@@ -24,6 +24,7 @@ _HEADINGS: Final = {
     RowKind.GENRE: "{name}",
     RowKind.PEOPLE_LIKE_YOU: "Popular with people like you",
     RowKind.EXPLORE: "Something else entirely",
+    RowKind.FEATURED: "Featured",
 }
 _REASONS: Final = {
     ItemReason.CO_WATCH: "watched by people who watched what you watched",
@@ -36,6 +37,7 @@ _REASONS: Final = {
     ItemReason.EXPLORE: "to find out what you think of it",
     ItemReason.RESUME: "begun, or on your list",
     ItemReason.AGAIN: "you loved it",
+    ItemReason.FEATURED: "featured by the service",
 }
 
 

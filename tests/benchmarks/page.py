@@ -16,9 +16,11 @@ from online_models.page.config import PageConfig
 from online_models.page.crowds import Crowds
 from online_models.page.shelves import Shelves
 from online_models.recommender import Recommender
+from online_models.rules import RuleSet
 from online_models.simulation import World
 from online_models.titles import title_key
-from schemas import Event, Stop
+from schemas import Event, Stop, Tags
+from schemas.rules import BusinessRule, PinRow, RuleKind
 from streams.pages import Cause, PageEncoder
 from tests.benchmarks.bench import Bench
 
@@ -31,6 +33,16 @@ BATCH = 512
 ROUNDS = 7
 """The best of so many counts: other programs can only add."""
 LENGTH = 20
+RULES = RuleSet([
+    BusinessRule(rule_id="boost", kind=RuleKind.BOOST, tags=Tags(genre=("Drama",)), factor=2.0),
+    BusinessRule(rule_id="gone", kind=RuleKind.EXCLUDE, tags=Tags(genre=("Horror",))),
+    *(
+        BusinessRule(rule_id=f"{row}-{n}", kind=RuleKind.PIN, titles=(f"title-{title:06d}",), row=row, slot=n)
+        for row, titles in zip(PinRow, ((1, 2), (3, 4)), strict=True)
+        for n, title in enumerate(titles)
+    ),
+])  # fmt: skip
+"""What a service may have at a time: a lift, an exclusion, four pins."""
 
 
 def page(_: Bench | None = None) -> dict[str, Any]:
@@ -56,7 +68,8 @@ def page(_: Bench | None = None) -> dict[str, Any]:
     encoder = PageEncoder(model.titles, model.catalogue, **about)
     causes = [Cause(f"v-{slot:06d}", 17, 48_213, now) for slot in slots.tolist()]
     out: dict[str, Any] = {"viewers": int(slots.size), "titles": len(model.titles)}
-    for name, rows in (("list", 1), ("page", 12)):
+    for name, rows, rules in (("list", 1, None), ("page", 12, None), ("page_under_rules", 12, RULES)):
+        model.catalogue.obey(rules or RuleSet())
         made = build(side, shelves[rows], slots, now, LENGTH)
         written = encoder.encode(made, causes, [0] * slots.size)
         homes = [msgspec.json.decode(one) for one in written]

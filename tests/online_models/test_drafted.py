@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.experiments.interleaving import FIRST, NEUTRAL, SECOND
-from online_models.kernels.page_layout import CONTINUE, EXPLORE, NO_ROW, TAGS, TOP, TRENDING, Pages
+from online_models.kernels.page_layout import (
+    CONTINUE,
+    EXPLORE,
+    NO_ROW,
+    PINNED,
+    TAGS,
+    TOP,
+    TRENDING,
+    Pages,
+)
 from online_models.page.builder import blank_pages
 from online_models.page.drafted import draft_top
 
@@ -70,3 +79,15 @@ def test_a_page_without_top_picks_stays_as_it_is() -> None:
     assert draft_top(pages, _page([(TOP, [1])]), ["x"], VISIBLE) == []
     assert _rows(pages) == [(TRENDING, [1, 2])]
     assert draft_top(_page([(TOP, [1])]), _page([]), ["x"], VISIBLE) == []
+
+
+def test_what_is_pinned_keeps_its_place() -> None:
+    """A rule's title is nobody's pick, and stands where the rule says."""
+    pages, new = _page([(TOP, [1, 9, 2, 3])]), _page([(TOP, [4, 9, 5])])
+    pages.reason[0, 0, 1] = new.reason[0, 0, 1] = PINNED
+    picks = draft_top(pages, new, ["x"], VISIBLE)
+    ((_, row),) = _rows(pages)
+    assert row[1] == 9
+    assert sorted(row) == [1, 2, 3, 4, 5, 9]
+    assert pages.reason[0, 0].tolist() == [0, PINNED, 0, 0, 0, 0]
+    assert {pick.slot for pick in picks} == {0, 2, 3, 4, 5}

@@ -140,6 +140,17 @@ def test_a_seed_was_watched_or_liked_and_says_which(model: Recommender) -> None:
     assert watched.reason is ItemReason.CO_WATCH
 
 
+def test_a_heading_names_no_title_that_a_guard_forbids(model: Recommender) -> None:
+    """A seed above the profile's limit, or no longer to be had, gives its place to the next."""
+    model.learn_many([stop(1, "ada", "t4"), stop(2, "ada", "t8")])
+    assert {row.title_id for row in model.page("ada") if row.title_id} == {"t4", "t8"}
+    model.describe(Title(title_id="t4", maturity=16))
+    model.learn_one(Preferences(**at(3, "ada"), maturity=12))
+    assert {row.title_id for row in model.page("ada") if row.title_id} == {"t8"}
+    model.describe(Title(title_id="t8", availability=Availability(end_ms=T0)))
+    assert [row for row in model.page("ada") if row.title_id] == []
+
+
 def test_a_seed_needs_watches_enough() -> None:
     """Neighbours of what hardly anybody has watched say little: no row."""
     strict = crowd(Recommender(seed=3, page=PageConfig(least=1, seed_watches=50.0)))
@@ -429,6 +440,7 @@ def test_whatever_happened_the_guards_hold(
             assert 1 <= len(titles) <= 5
             assert len(set(titles)) == len(titles)
             assert set(titles) <= may
+            assert row.title_id is None or row.title_id in may
             assert all(known.get(title, True) for title in titles)  # turned down, whatever the row
             if row.kind not in {RowKind.WATCH_AGAIN, RowKind.CONTINUE_WATCHING}:
                 assert not set(titles) & set(known)

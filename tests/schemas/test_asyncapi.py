@@ -14,6 +14,7 @@ from schemas.topics import (
     HOME,
     INSIGHTS_DEMAND,
     INSIGHTS_TITLES,
+    RULES,
     TOPICS,
     TRENDING,
 )
@@ -48,7 +49,7 @@ def test_channels_are_the_public_topics_with_their_settings() -> None:
     channels = {channel["address"]: channel for channel in document()["channels"].values()}
     assert set(channels) == {
         EVENTS, CATALOG, HOME, ALERTS, TRENDING, DEAD_LETTERS, EXPERIMENTS, EXPERIMENT_RESULTS,
-        INSIGHTS_TITLES, INSIGHTS_DEMAND,
+        INSIGHTS_TITLES, INSIGHTS_DEMAND, RULES,
     }  # fmt: skip
     for name, channel in channels.items():
         kafka = channel["bindings"]["kafka"]

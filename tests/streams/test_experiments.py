@@ -14,7 +14,8 @@ from schemas.experiments import Arm, Experiment, ExperimentState, ListArm, Ranki
 from streams.brokers.embedded import EmbeddedCluster
 from streams.cli import main
 from streams.experiment_admin import NOTICE_MS, read_results
-from streams.experiments import Experiments, read_experiments
+from streams.experiments import experiments_of, read_experiments
+from streams.metrics import Metrics
 from streams.producing import put
 from streams.settings import Settings
 from tests.streams.steps import T0, message
@@ -72,7 +73,7 @@ def desk(
 
 def test_an_experiment_from_file_to_roll_back(desk: Desk) -> None:
     """Created, started, stopped, rolled out, rolled back: a record each, and workers hear of it."""
-    reader = Experiments(desk.settings, partitions=4)
+    reader = experiments_of(desk.settings, partitions=4, metrics=Metrics())
     reader.start()
     try:
         assert desk.json("create", desk.file())["state"] == "draft"
@@ -81,18 +82,18 @@ def test_an_experiment_from_file_to_roll_back(desk: Desk) -> None:
         assert started["state"] == "running"
         assert started["starts_at_ms"] >= before + NOTICE_MS
         reader.wait()
-        _until(lambda: [one.experiment_id for one in reader.plan.running] == ["trial"])
+        _until(lambda: [one.experiment_id for one in reader.newest.running] == ["trial"])
         assert desk.json("list")[0]["state"] == "running"
         assert desk.json("show", "trial", "--viewer", "ada")["arm"] in {"popular", "blend"}
         assert desk.json("stop", "trial")["state"] == "stopped"
-        _until(lambda: reader.plan.idle)
+        _until(lambda: reader.newest.idle)
         rolled = desk.json("roll-out", "trial", "blend", "--force", "--why", "we like it")
         assert (rolled["state"], rolled["winner"]) == ("rolled_out", "blend")
-        _until(lambda: not reader.plan.idle)
-        found = reader.plan.treat("ada", at_ms=T0, country=None, maturity=None)
+        _until(lambda: not reader.newest.idle)
+        found = reader.newest.treat("ada", at_ms=T0, country=None, maturity=None)
         assert found.arms == (ListArm(experiment_id="trial", arm="blend"),)
         assert desk.json("roll-back", "trial")["state"] == "rolled_back"
-        _until(lambda: reader.plan.idle)
+        _until(lambda: reader.newest.idle)
     finally:
         reader.stop()
     assert read_experiments(desk.settings)["trial"].state is ExperimentState.ROLLED_BACK
@@ -143,17 +144,18 @@ def test_a_failed_split_is_never_rolled_out(desk: Desk) -> None:
 
 def test_what_cannot_be_read_or_run_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     """A record that is no experiment takes its predecessor away; one with faults is never in a plan."""
-    reader = Experiments(Settings(), partitions=1)
+    metrics = Metrics()
+    reader = experiments_of(Settings(), partitions=1, metrics=metrics)
     arms = (Arm(name="a", share=0.5), Arm(name="b", share=0.5, treatment=Treatment(ranking=Ranking.TRENDING)))
     one = Experiment(experiment_id="one", state=ExperimentState.RUNNING, arms=arms)
     alone = Experiment(experiment_id="alone", state=ExperimentState.RUNNING, arms=arms[:1])
     reader.take([message(b"one", encode(one)), message(b"alone", encode(alone))])
-    assert list(reader.plan.by_id) == ["one"]
+    assert list(reader.newest.by_id) == ["one"]
     assert "experiment_unusable" in capsys.readouterr().out
     reader.take([message(b"one", b"{")])
-    assert reader.plan.idle
+    assert reader.newest.idle
     reader.take([message(b"one", encode(one)), message(b"one", None)])
-    assert reader.plan.idle
+    assert reader.newest.idle
     assert len(reader.waiting()) == 1
 
 

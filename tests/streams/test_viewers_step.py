@@ -181,6 +181,8 @@ def test_guards_hold_on_pages(line: Line) -> None:
     assert found["child"] == open_to_all
     assert found["adult"] == open_to_all | {"t0", "t1"}
     assert found["indian"] == open_to_all | {"t0", "t1", "t3"}
+    limits = {page.viewer_id: (page.country, page.maturity) for page in pages_of(outcome)}
+    assert limits == {"child": (None, 12), "adult": ("US", None), "indian": ("IN", None)}
 
 
 def test_a_limit_is_taken_back_by_preferences_without_one(line: Line) -> None:

@@ -17,6 +17,7 @@ from streams.worker import build_worker, partitions_of
 NEEDED = (
     topics.EVENTS, topics.CATALOG, topics.HOME, topics.TRENDING, topics.DEAD_LETTERS,
     topics.MODEL_VERSIONS, topics.SIGNALS, topics.TITLE_MODEL, topics.VIEWER_STATE, topics.EXPERIMENTS,
+    topics.ALERTS, topics.RULES,
 )  # fmt: skip
 
 

@@ -112,3 +112,4 @@ def caught_up(mirror: Mirror) -> None:
     """Wait until a mirror is ready."""
     for table in mirror._tables.values():
         table._reader.wait()
+    mirror._rules.wait()
