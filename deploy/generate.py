@@ -26,6 +26,7 @@ import streams
 from deploy.dashboard import dashboard
 from deploy.strimzi import topic_documents, user_documents
 from online_models.errors import ModelError
+from online_models.page.effects import every_case
 from schemas.errors import Reason, SchemaError
 from schemas.events import EVENT_TYPES, ViewingEvent
 from schemas.topics import TOPICS
@@ -161,6 +162,12 @@ def _events() -> str:
     return _table(("type", "what happened", "fields of its own"), rows)
 
 
+def _effects() -> str:
+    """Write what an event of each type does to its viewer's page."""
+    rows = ((f"`{name}`" + (f", {case.how}" if case.how else ""), case.says) for name, case in every_case())
+    return _table(("event", "on the viewer's next page"), rows)
+
+
 def _list_words() -> str:
     """Write the kinds of rows and the reasons, with the texts that stand below them in the source."""
     rows = [(f"`{word}`", "row", text) for word, text in _texts(RowKind)]
@@ -183,6 +190,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "topics": _topics,
     "checks": _checks,
     "events": _events,
+    "effects": _effects,
     "list-words": _list_words,
 }
 """What can stand between the marks, by name."""

@@ -58,8 +58,10 @@ class Impression(ViewingEvent, frozen=True, kw_only=True):
     arm
         Experiment arm under which it was shown, as ``experiment_id/arm``; absent: the viewer's own.
     propensity
-        Probability with which the title came to stand there: the item's, unless the item names an `artwork`
-        (then it is the picture's); absent: 1.
+        Probability with which the title came to stand there: the item's, unless the item names an `artwork`;
+        absent: 1.
+    artwork_propensity
+        Probability with which the picture was drawn: the item's, if the item names an `artwork`.
     """
 
     list_id: Id
@@ -70,6 +72,7 @@ class Impression(ViewingEvent, frozen=True, kw_only=True):
     row_kind: RowKind | None = None
     arm: Label | None = None
     propensity: Propensity | None = None
+    artwork_propensity: Propensity | None = None
 
 
 class Select(ViewingEvent, frozen=True, kw_only=True):

@@ -113,5 +113,7 @@ the topics), `streams.ratings`, `streams.producing`, `streams.pacing`, `streams.
 `streams.topic_scan` (`nearline inspect`); `streams.forgetting` (`nearline forget`); `streams.local_state`,
 `streams.verifying`, `streams.exporting`, `streams.rebuilding` (`nearline state`); `streams.findings`,
 `streams.cluster_checks`, `streams.machine_checks`, `streams.state_checks` (`nearline doctor`);
-`streams.overview` (`nearline top`).
+`streams.overview` (`nearline top`);
+`streams.asking`, `streams.event_effects` (`nearline inspect events`), `streams.artwork_log`,
+`streams.artwork_simulation` (`nearline artwork`).
 """

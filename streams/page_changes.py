@@ -15,7 +15,7 @@ from streams.kafka_clients import OFFSET_BEGINNING
 from streams.settings import Settings
 from streams.topic_scan import partitions_of, read
 
-__all__ = ["NoPageError", "inspect_changes"]
+__all__ = ["NoPageError", "inspect_changes", "row_document"]
 
 
 class NoPageError(StreamError):
@@ -57,7 +57,7 @@ def inspect_changes(settings: Settings, viewer_id: str) -> dict[str, Any]:
         "seq": page.seq,
         "former": former.seq if former else None,
         "event": _event(settings, page),
-        "rows": [_row(change) for change in changes(former.rows if former else (), page)],
+        "rows": [row_document(change) for change in changes(former.rows if former else (), page)],
     }
 
 
@@ -83,7 +83,8 @@ def _event(settings: Settings, page: Home) -> Any:  # noqa: ANN401 - JSON
         return None
 
 
-def _row(change: RowChange) -> dict[str, Any]:
+def row_document(change: RowChange) -> dict[str, Any]:
+    """Return what became of a row under its documented JSON keys."""
     return {
         "kind": str(change.row.kind),
         "title": change.row.title,

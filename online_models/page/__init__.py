@@ -17,9 +17,6 @@ From scores to a page
    country" was watched there, and more than once; "popular with people like you" is watched by the viewer's
    cohort more than by everybody. Who has no country, or too few beside them, has no such row.
 
-What an event changes
----------------------
-=======================  ======================================================================
 event                    on the viewer's page
 =======================  ======================================================================
 play                     continue watching gets the title
@@ -36,6 +33,9 @@ search                   nothing until the title is watched
 others' watches          trending, in the country, popular with people like you
 time                     trending, new, watch again, the day's draw, campaigns of rules
 =======================  ======================================================================
+=======
+What an event of each type changes is told in `effects`, and looked at by ``nearline inspect events``. Without
+an event, time changes what trends, what is new, what may be watched again, and the day's draw.
 
 A further kind of row is a number in `kernels.page_layout`, an entry in `kinds`, a heading in `messages`, and
 a function that drafts it.

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from schemas.lists import Home, Row
+from schemas.vocabulary import ItemReason
 
-__all__ = ["Moved", "RowChange", "changes"]
+__all__ = ["Moved", "RowChange", "changes", "new_reasons"]
 
 
 class Moved(NamedTuple):
@@ -78,6 +79,24 @@ def changes(before: Sequence[Row], after: Home) -> list[RowChange]:
         out.append(_compared(row, former, None if was is None else was + 1, number))
     gone = sorted(number for places in left.values() for number in places)
     out += [RowChange(before[n], n + 1, None, left=_titles(before[n])) for n in gone]
+    return out
+
+
+def new_reasons(before: Sequence[Row], after: Home) -> dict[str, tuple[ItemReason | None, ItemReason | None]]:
+    """Return the titles whose reason is another one, with the reason before and after.
+
+    A title on several rows has the reason of the first.
+    """
+    was, now = _reasons(before), _reasons(after.rows)
+    both = [title for title in now if title in was]
+    return {title: (was[title], now[title]) for title in both if was[title] is not now[title]}
+
+
+def _reasons(rows: Sequence[Row]) -> dict[str, ItemReason | None]:
+    out: dict[str, ItemReason | None] = {}
+    for row in rows:
+        for item in row.items:
+            out.setdefault(item.title_id, item.reason or row.reason)
     return out
 
 

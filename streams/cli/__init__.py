@@ -105,6 +105,11 @@ COMMANDS = (
             "nearline rules remove launch",
         ),
     ),
+    Command(
+        "artwork",
+        "streams.cli.artwork:app",
+        ("nearline artwork estimate", "nearline artwork simulate --json -"),
+    ),
     Command("worker", "streams.cli.worker:worker", ("nearline worker", "nearline worker --group evening")),
     Command("serve", "streams.cli.serve:serve", ("nearline serve", "nearline serve --port 0")),
     Command("topics", "streams.cli.topics:app", ("nearline topics apply", "nearline topics check")),

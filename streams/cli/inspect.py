@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from rich.console import Group
 
+    from streams.event_effects import Observed
     from streams.settings import Settings
 
 app = typer.Typer(help="Show what is known about a viewer, a title, or the stages' state.")
@@ -103,6 +104,73 @@ def state(brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> 
     rows = [tuple("" if part[head] is None else str(part[head]) for head in heads) for part in found]
     human(json).print(_table("state, as the changelogs have it", heads, rows))
     write_json(json, {"partitions": found})
+
+
+@app.command(epilog=examples("nearline inspect events", "nearline inspect events --kafka --json -"))
+def events(
+    *,
+    kafka: Annotated[
+        bool,
+        typer.Option("--kafka", help="On a real Apache Kafka (Java 17, Maven) instead of the embedded one."),
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of the world that the models learn from.")] = 0,
+    json: Json = None,
+) -> None:
+    """Show what an event of each type changes on its viewer's page, on a cluster and a worker of its own.
+
+    Fails if a page did something else than is documented. JSON: cases, each with type, how, documented,
+    as_documented, title_id, former and seq (numbers of the pages before and after), forgotten, rows (as of
+    `inspect viewer --diff`) and reasons (of titles, before and after).
+    """
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    from streams.cli.console import interruptible
+    from streams.event_effects import observe, require
+
+    console = human(json)
+    with (
+        interruptible(),
+        TemporaryDirectory() as folder,
+        console.status("viewers watch, and things happen …"),
+    ):
+        found = observe(Path(folder), kafka=kafka, seed=seed)
+    heads = ("event", "the page", "documented", "")
+    console.print(
+        _table("an event of each type, and the page after it", heads, [_case(one) for one in found])
+    )
+    write_json(json, {"cases": [one.document() for one in found]})
+    require(found)
+
+
+def _case(one: "Observed") -> tuple[str, str, str, str]:
+    """Return a line of the table of events."""
+    found = one.document()
+    if found["forgotten"]:
+        page = "deleted"
+    elif found["seq"] is None:
+        page = "no other one"
+    else:
+        lines = [_words(row, found["title_id"]) for row in found["rows"]]
+        lines += [f"another reason: {len(found['reasons'])} titles"] if found["reasons"] else []
+        page = "\n".join(lines)
+    name = f"{one.type}\n({one.case.how})" if one.case.how else one.type
+    return name, page, one.case.says, "yes" if found["as_documented"] else "NO"
+
+
+def _words(row: dict[str, Any], title_id: str) -> str:
+    """Say what became of a row: its places, the event's title, and how many others came, left and rose."""
+    was, now = row["was"], row["now"]
+    place = f"new, {now}" if was is None else f"{was} > {now or 'gone'}" if was != now else str(now)
+    parts = [f"{row['title'] or row['kind']} [{place}]"]
+    if now is not None and was is not None:
+        parts += [
+            f"{sign}{title_id}" for sign, some in (("+", row["came"]), ("-", row["left"])) if title_id in some
+        ]
+        counts = (len([t for t in row[name] if t != title_id]) for name in ("came", "left"))
+        parts += [f"{n} {word}" for n, word in zip(counts, ("came", "left"), strict=True) if n]
+        parts += [f"{len(row['moved'])} rose"] if row["moved"] else []
+    return " ".join(parts)
 
 
 def _show_changes(settings: "Settings", viewer_id: str, json: Json) -> None:
