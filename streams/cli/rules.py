@@ -149,9 +149,23 @@ def remove(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: 
 
 
 def _of_file(file: Path) -> "BusinessRule":
-    from schemas.codec import decode_rule
+    """Read a rule; a field that rules do not have is refused, as without it the rule would concern more."""
+    from msgspec.json import decode
 
-    return definition_of(file, decode_rule, "rule", "rule.v1.boost.pass.json")
+    from schemas.codec import decode_rule
+    from schemas.rules import BusinessRule
+    from schemas.titles import Tags
+    from streams.errors import SettingsError
+
+    rule = definition_of(file, decode_rule, "rule", "rule.v1.boost.pass.json")
+    said = decode(file.read_bytes())
+    unknown = {*said} - {*BusinessRule.__struct_fields__} | {*said.get("tags", ())} - {
+        *Tags.__struct_fields__
+    }
+    if unknown:
+        what, why = f"{file} says what no rule has", ", ".join(sorted(unknown))
+        raise SettingsError(what, why=why, next_step="see contracts/rule.v1.schema.json")
+    return rule
 
 
 def _of_options(**said: Any) -> "BusinessRule":  # noqa: ANN401 - as many types as options

@@ -91,13 +91,19 @@ def test_a_rule_from_options_to_its_end(desk: Desk, tmp_path: Path) -> None:
     assert "no rule yet" in desk.run("list")[1]
 
 
-def test_what_means_nothing_is_refused_with_the_reason(desk: Desk) -> None:
+def test_what_means_nothing_is_refused_with_the_reason(desk: Desk, tmp_path: Path) -> None:
     """By the contract, by sense, by what there is; and nothing is written."""
+    (tmp_path / "typo.json").write_text(
+        '{"rule_id": "x", "kind": "exclude", "titles": ["a"], "country": ["IN"]}'
+    )
+    (tmp_path / "tag.json").write_text('{"rule_id": "x", "kind": "exclude", "tags": {"genres": ["Horror"]}}')
     for code, words, why in (
         (2, ("create", "x", "--kind", "boost", "--title", "a", "--factor", "1000"), "factor"),
         (2, ("create", "--kind", "exclude", "--title", "a"), "rule_id"),
         (2, ("create", "x", "--kind", "exclude", "--tag", "colour:red"), "is no tag"),
         (2, ("create", "--file", "/nowhere.json"), "cannot read"),
+        (2, ("create", "--file", str(tmp_path / "typo.json")), "no rule has why: country"),
+        (2, ("create", "--file", str(tmp_path / "tag.json")), "no rule has why: genres"),
         (1, ("create", "x", "--kind", "boost", "--title", "a"), "factor above 1"),
         (1, ("create", "x", "--kind", "exclude"), "matches nothing"),
         (1, ("show", "x"), "there is no rule x"),
