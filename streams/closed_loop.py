@@ -171,7 +171,9 @@ def _is_end(error: KafkaError) -> bool:
 
 
 @contextmanager
-def pipeline(world: World, settings: Settings, folder: Path) -> Iterator[Published]:
+def pipeline(
+    world: World, settings: Settings, folder: Path, more: Mapping[str, str] | None = None
+) -> Iterator[Published]:
     """Start a worker on fresh topics, and offer its pages as a policy.
 
     Parameters
@@ -182,6 +184,8 @@ def pipeline(world: World, settings: Settings, folder: Path) -> Iterator[Publish
         Of a cluster; the prefix must be new.
     folder
         For the worker's databases and log.
+    more
+        Settings of the worker, as its environment has them.
 
     Raises
     ------
@@ -190,7 +194,7 @@ def pipeline(world: World, settings: Settings, folder: Path) -> Iterator[Publish
     """
     make_topics(settings)
     with ExitStack() as stack:
-        worker = stack.enter_context(WorkerProcess(settings, folder, EVERY_PAGE))
+        worker = stack.enter_context(WorkerProcess(settings, folder, EVERY_PAGE | dict(more or {})))
         producer = stack.enter_context(EventProducer(settings))
         worker.wait_ready()
         published = Published(world, settings, producer)

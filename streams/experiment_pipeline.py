@@ -33,6 +33,8 @@ SETTLED_S: Final = 5.0
 """A result that does not change for so long is the last: five times the least interval of results."""
 PATIENCE_S: Final = 60.0
 """Longest wait for that."""
+LISTS: Final = {"NEARLINE_PAGE__ROWS": "1"}
+"""Pages of one row, as in the worlds that say what is true: other rows would hide the difference."""
 NOTICE_S: Final = 2.0
 """By then every worker has heard of a change: ten times `experiments.LOOK_S`."""
 
@@ -87,7 +89,7 @@ def through(
     make_topics(settings)
     put(settings, topics.EXPERIMENTS, experiment.experiment_id.encode(), encode(experiment))
     counting = ResultsProcess(settings, folder / "counting")
-    with counting, pipeline(world, settings, folder / "listing") as published:
+    with counting, pipeline(world, settings, folder / "listing", LISTS) as published:
         policy = Watched(published, is_lost)
         close_the_loop("experiment", world, policy, days=days, warm_up=warm_up)
         counting.check()
@@ -104,7 +106,7 @@ def through(
 def _a_day_later(world: World, policy: Watched, settings: Settings) -> dict[str, int]:
     """Let the world go on for a day; count the pages that were made in it."""
     since_ms, day = world.event_ms(world.now_s), int(world.now_s // DAY_S)
-    close_the_loop("experiment", world, policy, days=day + 2, warm_up=0)
+    close_the_loop("experiment", world, policy, days=day + 1, warm_up=0)
     return pages_by_arm(settings, since_ms=since_ms)
 
 

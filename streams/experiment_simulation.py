@@ -26,13 +26,13 @@ RULE = Rule(min_days=1.0, min_viewers=100, automatic=True)
 POPULARITY = Arm(name="popularity", share=0.5, treatment=Treatment(ranking=Ranking.POPULARITY))
 BLEND = Arm(name="blend", share=0.5)
 SAME = Arm(name="same", share=0.5)
-LONG = Arm(name="watch_time", share=0.5, treatment=Treatment(watch_time=1.0))
+LONG = Arm(name="watch_time", share=0.5, treatment=Treatment(ranking=Ranking.POPULARITY, watch_time=1.0))
 WAYS = ("process", "embedded", "kafka")
 KINDS = {
     "ab": (POPULARITY, BLEND),
     "aa": (BLEND, SAME),
     "broken": (POPULARITY, BLEND),
-    "objective": (BLEND, LONG),
+    "objective": (POPULARITY, LONG),
     "interleave": (POPULARITY, BLEND),
 }
 OPEN = (Verdict.OPEN, Verdict.COLLECTING)

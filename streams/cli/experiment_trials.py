@@ -86,7 +86,7 @@ def simulate(
         str,
         typer.Option(
             help="ab: popularity against the blend; aa: equals; broken: an ab that loses some; objective: "
-            "the blend against itself ranked for watch time; interleave: popularity and the blend in one "
+            "popularity against itself ranked for watch time; interleave: popularity and the blend in one "
             "list."
         ),
     ] = "ab",
@@ -137,6 +137,6 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "nearline experiments simulate",
             "nearline experiments simulate --kind broken",
-            "nearline experiments simulate --kind objective --viewers 4000",
+            "nearline experiments simulate --kind objective --viewers 10000",
         )
     )(simulate)
