@@ -6,12 +6,12 @@ Definitions and results are read from their two small topics when somebody asks.
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from schemas.codec import encode
 from schemas.experiment_results import ExperimentResult, Lift, Verdict
-from schemas.experiments import Experiment, Metric
+from schemas.experiments import Experiment, ExperimentState, Metric
 from streams.errors import StreamError
 from streams.experiment_admin import read_results
 from streams.experiments import read_experiments
@@ -31,16 +31,18 @@ ExperimentId = Annotated[str, Path(min_length=1, max_length=64, pattern=TEXT, de
 BROADEST: Final = 0.5
 """Bounds are drawn from -50 % to +50 %; what is beyond ends at the edge."""
 
+State = Annotated[ExperimentState | None, Query(description="Only those in this state.")]
+
 router = APIRouter(prefix="/console/experiments", include_in_schema=False)
 api = APIRouter(prefix="/v1/experiments", tags=["experiments"])
 
 
 @api.get("", responses=answers("Experiments", kinds=(), status=200))
-def every(mirror: Ready) -> Response:
+def every(mirror: Ready, state: State = None) -> Response:
     """Return every experiment as it is defined now, with its state and any winner that was rolled out."""
-    known = _read(read_experiments, mirror.settings)
-    found = Experiments(experiments=tuple(known[name] for name in sorted(known)))
-    return made(encode(found), "derived")
+    known = sorted(_read(read_experiments, mirror.settings).items())
+    found = tuple(one for _, one in known if state in (None, one.state))
+    return made(encode(Experiments(experiments=found)), "derived")
 
 
 @api.get("/{experiment_id:path}/results", responses=answers("ExperimentResult", kinds=(), status=200))

@@ -45,9 +45,11 @@ def test_programs_read_the_same(stand: Stand) -> None:
         assert client.get("/v1/experiments").json() == {"experiments": []}
         _fill(stand)
         every = client.get("/v1/experiments").json()["experiments"]
+        drafts = client.get("/v1/experiments", params={"state": "draft"}).json()["experiments"]
         good = client.get("/v1/experiments/good/results")
         missing = [client.get(f"/v1/experiments/{name}/results") for name in ("draft", "unheard-of")]
     assert [one["experiment_id"] for one in every] == ["broken", "draft", "good"]
+    assert [one["experiment_id"] for one in drafts] == ["draft"]
     assert every[2]["winner"] == "new"
     assert decode_experiment_result(good.content).viewers == 80
     assert {answer.status_code for answer in missing} == {404}
