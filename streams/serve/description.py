@@ -83,8 +83,10 @@ def describe(app: FastAPI) -> Part:
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
         events = get_args(Event)
+        made = document.get("components", {}).get("schemas", {})
         document["components"] = {
-            "schemas": components([*events, *_DOCUMENTS], _REF)
+            "schemas": {name: schema for name, schema in made.items() if "enum" in schema}  # of parameters
+            | components([*events, *_DOCUMENTS], _REF)
             | {
                 "Event": {"oneOf": [{"$ref": _REF.format(name=kind.__name__)} for kind in events]},
                 "Accepted": _ACCEPTED,

@@ -24,6 +24,8 @@ def test_it_does_what_it_says(address: str, mode: GenerationMode) -> None:
 
 def _check(operation: APIOperation, mode: GenerationMode) -> str:
     """Ask one route with whatever hypothesis thinks of."""
+    if mode is GenerationMode.NEGATIVE and not (operation.body or [*operation.iter_parameters()]):
+        return str(operation.path)  # nothing can be wrong with it
     # the event's JSON Schema takes 1.0 for an integer, and control characters for text; our codec does not
     excluded = [positive_data_acceptance] if operation.path == "/v1/events" else []
 
