@@ -24,6 +24,7 @@ from streams.exits import die
 from streams.faust_app import App
 from streams.health import Health
 from streams.metrics import Metrics
+from streams.security import explained
 from streams.settings import Settings
 from streams.stage import StageSpec
 from streams.stages import Stages
@@ -206,7 +207,7 @@ async def _serve(app: App, health: Health) -> int:
     ends = [loop.create_task(stop.wait()), loop.create_task(app.wait_crashed())]
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     if app.crash_reason is not None:
-        die(app.crash_reason)
+        die(explained(app.crash_reason))
     _LOG.info("worker_stops")
     try:
         async with asyncio.timeout(STOP_S):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from streams.applied import APPLIED_KEY, unpack_applied
 from streams.catch_up import CatchUp
 from streams.errors import AbandonedError, BrokerUnreachableError
-from streams.kafka_clients import Consumer, KafkaError, Message, TopicPartition
+from streams.kafka_clients import Consumer, KafkaError, KafkaException, Message, TopicPartition, refused
 from streams.state import Store
 
 __all__ = ["RESTORER", "Changelog", "ends", "unusable"]
@@ -150,10 +150,19 @@ class _Run:
 
 
 def ends(consumer: Consumer, topic: str, partition: int, *, timeout_s: float = 30.0) -> tuple[int, int]:
-    """Ask the broker for the first offset and the end of a partition."""
-    low, high = consumer.get_watermark_offsets(
-        TopicPartition(topic, partition), timeout=timeout_s, cached=False
-    )
+    """Ask the broker for the first offset and the end of a partition.
+
+    Raises
+    ------
+    AccessError
+        This user may not read the topic.
+    """
+    try:
+        low, high = consumer.get_watermark_offsets(
+            TopicPartition(topic, partition), timeout=timeout_s, cached=False
+        )
+    except KafkaException as error:
+        raise refused(error.args[0], f"{topic} cannot be read") or error from None
     return low, high
 
 

@@ -10,7 +10,7 @@ from schemas.codec import decode_dead_letter, decode_event
 from schemas.partitioner import partition_for
 from streams import topic_scan
 from streams.brokers.topics import MISSING, TopicAdmin, is_embedded
-from streams.errors import BrokerUnreachableError
+from streams.errors import BrokerError
 from streams.findings import Finding, Patient, Status
 from streams.kafka_clients import ConfigResource, Consumer, ResourceType, TopicPartition, admin, consumer
 from streams.state_checks import reach_of_the_log
@@ -33,7 +33,7 @@ def broker(patient: Patient) -> Finding:
     """Say whether a cluster answers, which, and of which version."""
     try:
         found = patient.metadata
-    except BrokerUnreachableError as error:
+    except BrokerError as error:
         return Finding(Status.FAIL, f"{error.what}: {error.why}", error.next_step)
     what = f"{len(found.brokers)} broker(s) at {patient.settings.brokers}, cluster {found.cluster_id}"
     if is_embedded(found):

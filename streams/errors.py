@@ -6,6 +6,7 @@
     ├── SettingsError               yours: a variable or an option is wrong; correct it (exit 2)
     ├── BrokerError                 the broker's side
     │   ├── BrokerUnreachableError  nothing answers at that address: start it, or give the right one (exit 3)
+    │   ├── AccessError             yours: the broker refuses this user or its certificate (exit 2)
     │   ├── BrokerStartError        our local Kafka did not come up: its log says why
     │   ├── JavaMissingError        the machine's: install Java 17 or newer
     │   ├── MavenMissingError       the machine's: install Maven
@@ -81,6 +82,12 @@ class BrokerUnreachableError(BrokerError):
     """Nothing that speaks Kafka answers at the address: start the broker, or give the right address."""
 
     exit_code = 3
+
+
+class AccessError(BrokerError):
+    """The broker refuses this user, password, right or certificate: the reason says which; correct it."""
+
+    exit_code = 2
 
 
 class BrokerStartError(BrokerError):

@@ -12,8 +12,9 @@ import-linter).
 """
 
 import logging
+import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -36,7 +37,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from streams.errors import BrokerUnreachableError
+from streams.errors import AccessError, BrokerError, BrokerUnreachableError
 from streams.settings import Settings
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "brokers_of",
     "consumer",
     "producer",
+    "refused",
     "require_broker",
     "unreachable",
 ]
@@ -71,6 +73,23 @@ SILENCE_MS = 10_000
 """Longest wait for an answer, after which the connection is taken for half-open and made anew. The driver's
 own 60 s are a transaction's whole life: who waits so long can only end (measured, after a hole of 6 s). A
 request of 1 MB, the largest there is, is answered in time at 100 kB/s."""
+
+_USER: Final = "look at NEARLINE_KAFKA__SASL_USERNAME, __SASL_PASSWORD and __SASL_MECHANISM"
+_RIGHTS: Final = "give this user the rights that deploy/kubernetes/strimzi/users.yaml names, then repeat"
+REFUSALS: Final[Mapping[int, str]] = {
+    KafkaError._AUTHENTICATION: _USER,  # noqa: SLF001 - the driver's names
+    KafkaError.SASL_AUTHENTICATION_FAILED: _USER,
+    KafkaError._SSL: "look at NEARLINE_KAFKA__SSL_CA_LOCATION, and whether the certificate names this host",  # noqa: SLF001
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: _RIGHTS,
+    KafkaError.GROUP_AUTHORIZATION_FAILED: _RIGHTS,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: _RIGHTS,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: _RIGHTS,
+}
+"""The driver's errors that no repetition heals, each with what to do."""
+LISTEN_S: Final = 1.0
+"""Seconds in which a client that got no answer is asked what its connections met, ..."""
+POLL_S: Final = 0.02
+"""... and between two times that it is asked."""
 
 
 def brokers_of(target: Settings | str) -> str:
@@ -135,6 +154,8 @@ def require_broker(target: Settings | str, *, timeout_s: float = 5.0) -> int:
     ------
     BrokerUnreachableError
         Nothing answered within `timeout_s` seconds.
+    AccessError
+        It refuses this user, or its certificate is not one that we trust.
     """
     try:
         return len(admin(target).list_topics(timeout=timeout_s).brokers)
@@ -142,13 +163,37 @@ def require_broker(target: Settings | str, *, timeout_s: float = 5.0) -> int:
         raise unreachable(target, error) from None
 
 
-def unreachable(target: Settings | str, error: KafkaException) -> BrokerUnreachableError:
+def unreachable(target: Settings | str, error: KafkaException) -> BrokerError:
     """Turn a driver's failure to reach the cluster into the error that the operator reads."""
-    return BrokerUnreachableError(
-        f"no Kafka broker answers at {brokers_of(target)}",
-        why=error.args[0].str(),
+    said = error.args[0]
+    if said.code() not in REFUSALS:
+        said = _met(target) or said
+    where = brokers_of(target)
+    return refused(said, f"the Kafka at {where} refuses this user") or BrokerUnreachableError(
+        f"no Kafka broker answers at {where}",
+        why=said.str(),
         next_step="start one with `nearline kafka start`, or give --brokers host:port (NEARLINE_BROKERS)",
     )
+
+
+def refused(error: KafkaError, what: str) -> AccessError | None:
+    """Explain an error that is a refusal; None where it is another one."""
+    advice = REFUSALS.get(error.code())
+    return None if advice is None else AccessError(what, why=error.str(), next_step=advice)
+
+
+def _met(target: Settings | str) -> KafkaError | None:
+    """Connect once more, and return the most telling error: the driver's answer says only that none came."""
+    heard: list[KafkaError] = []
+    client = admin(target, {"error_cb": heard.append})
+    asked = client.describe_cluster(request_timeout=LISTEN_S)  # kept: its only use is that it connects
+    end = time.monotonic() + LISTEN_S
+    while not asked.done() and time.monotonic() < end:
+        client.poll(POLL_S)
+        for error in heard:
+            if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - the driver's name
+                return error
+    return None
 
 
 def _common(target: Settings | str) -> dict[str, Any]:

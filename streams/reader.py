@@ -15,7 +15,7 @@ from streams.catch_up import CatchUp
 from streams.changelog import ends
 from streams.errors import BrokerError
 from streams.exits import die
-from streams.kafka_clients import KafkaError, Message, TopicPartition
+from streams.kafka_clients import KafkaError, Message, TopicPartition, refused
 from streams.settings import Settings
 
 _LOG = structlog.get_logger(__name__)
@@ -138,7 +138,13 @@ class TableReader:
             self._caught_up.set()
 
     def _sorted_out(self, found: Sequence[Message], waiting: set[int]) -> list[Message]:
-        """Return the records; take partitions whose end was met off ``waiting``, log what else went wrong."""
+        """Return the records; take partitions whose end was met off ``waiting``, log what else went wrong.
+
+        Raises
+        ------
+        AccessError
+            This user may not read the topic.
+        """
         messages = []
         for message in found:
             error = message.error()
@@ -146,6 +152,8 @@ class TableReader:
                 messages.append(message)
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the driver's name
                 waiting.discard(message.partition() or 0)
+            elif refusal := refused(error, f"{self._topic} cannot be read"):
+                raise refusal
             else:
                 _LOG.warning("reader_error", topic=self._topic, error=error.str())
         return messages

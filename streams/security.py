@@ -8,12 +8,19 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
-from streams.errors import SettingsError
+from aiokafka import errors as aiokafka
 
-__all__ = ["aiokafka_options"]
+from streams.errors import AccessError, SettingsError
+
+__all__ = ["aiokafka_options", "explained"]
 
 _MECHANISMS = frozenset({"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"})
 """What both clients can do without a plug-in."""
+_REFUSALS = (
+    aiokafka.TopicAuthorizationFailedError,
+    aiokafka.GroupAuthorizationFailedError,
+    aiokafka.ClusterAuthorizationFailedError,
+)
 
 
 def aiokafka_options(kafka: Mapping[str, str]) -> dict[str, Any]:
@@ -51,6 +58,20 @@ def aiokafka_options(kafka: Mapping[str, str]) -> dict[str, Any]:
     if protocol.endswith("SSL"):
         options["ssl_context"] = _context(kafka)
     return options
+
+
+def explained(error: BaseException) -> BaseException:
+    """Return what aiokafka says of missing rights as the error that the operator reads; others as they are.
+
+    Examples
+    --------
+    >>> type(explained(aiokafka.GroupAuthorizationFailedError("nearline"))).__name__
+    'AccessError'
+    """
+    if not isinstance(error, _REFUSALS):
+        return error
+    advice = "give this user the rights that deploy/kubernetes/strimzi/users.yaml names, then start again"
+    return AccessError("the broker refuses this user", why=str(error), next_step=advice)
 
 
 def _context(kafka: Mapping[str, str]) -> ssl.SSLContext:

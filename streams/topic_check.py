@@ -21,6 +21,7 @@ from streams import kafka_clients
 from streams.applied import NO_ID, Origin, newest_applied, origin_of
 from streams.changelog import RESTORER, ends
 from streams.errors import (
+    AccessError,
     BrokerUnreachableError,
     PartitionsChangedError,
     SourceRecreatedError,
@@ -112,7 +113,7 @@ class TopicCheck:
         while True:
             try:
                 self._look([spec])
-            except BrokerUnreachableError:
+            except (BrokerUnreachableError, AccessError):  # a broker that starts does not know its users yet
                 if time.monotonic() > deadline:
                     raise
             else:
@@ -127,7 +128,7 @@ class TopicCheck:
         try:
             self._look()
             self._missed = 0
-        except BrokerUnreachableError as error:
+        except (BrokerUnreachableError, AccessError) as error:
             _LOG.info("topics_not_checked", why=error.why)
         except TopicError as error:
             self._missed += 1

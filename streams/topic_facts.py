@@ -89,8 +89,11 @@ def needed(settings: Settings, names: Sequence[str]) -> dict[str, Topic]:
     missing = [settings.topic(name) for name in names if settings.topic(name) not in found]
     if missing:
         what = f"topics are missing: {', '.join(missing)}"
-        why = "nobody created them; the broker does not do so by itself"
-        raise TopicError(what, why=why, next_step="run `nearline topics apply`")
+        why = "nobody created them, or this user may not see them"
+        advice = (
+            "run `nearline topics apply`, or give the user the rights of deploy/kubernetes/strimzi/users.yaml"
+        )
+        raise TopicError(what, why=why, next_step=advice)
     return {name: found[settings.topic(name)] for name in names}
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from schemas.codec import encode
 from streams.applied import APPLIED_KEY, Origin, pack_applied
-from streams.errors import OutcomeInDoubtError, StepFailedError
-from streams.kafka_clients import KafkaError, KafkaException, Producer
+from streams.errors import OutcomeInDoubtError, StepFailedError, StreamError
+from streams.kafka_clients import KafkaError, KafkaException, Producer, refused
 from streams.kafka_clients import Message as Delivered
 from streams.stage import Message, Outcome, Target
 from streams.surroundings import Failpoint, no_failpoint
@@ -67,7 +67,7 @@ class Transactions:
         self._dead_letters, self._origin = dead_letters, origin
         self._failpoint = failpoint
         self._position = 0
-        self._failure = ""
+        self._failure: tuple[str, KafkaError] | None = None
 
     def fence(self) -> None:
         """Take the transactional id over: its previous owner can never commit again."""
@@ -92,10 +92,12 @@ class Transactions:
         ------
         StepFailedError
             A message can never be sent, because it is too large: nothing is visible.
+        AccessError
+            The user may not write to a topic: nothing is visible.
         OutcomeInDoubtError
             Nobody here can say whether the transaction is committed.
         """
-        self._failure = ""
+        self._failure = None
         self._attempt("begin_transaction", self._producer.begin_transaction)
         rows: list[Message] = [{"key": k, "value": v} for k, v in outcome.rows]
         self._send((self._changelog, self._partition), rows)
@@ -120,8 +122,8 @@ class Transactions:
 
     def _heard(self, error: KafkaError | None, message: Delivered) -> None:
         """Note the first refusal, and of which topic: the commit fails by it, and does not say so itself."""
-        if error is not None and not self._failure:
-            self._failure = f"{message.topic()}: {error.str()}"
+        if error is not None and self._failure is None:
+            self._failure = message.topic() or "", error
 
     def _send(self, target: Target, messages: list[Message]) -> None:
         """Queue messages in order, waiting for room whenever the queue is full.
@@ -166,7 +168,7 @@ class Transactions:
             what = f"messages for {topic} were queued out of order"
             raise OutcomeInDoubtError(what, why="the queue was full", next_step=IN_DOUBT)
 
-    def _refused(self, topic: str, error: KafkaError) -> StepFailedError | OutcomeInDoubtError:
+    def _refused(self, topic: str, error: KafkaError) -> StreamError:
         """Tell a message that can never be sent, which the step made, from everything else that goes wrong.
 
         A transaction that has failed meanwhile refuses messages, too: no record is to blame for that.
@@ -174,12 +176,16 @@ class Transactions:
         if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
             what = f"a message cannot be sent to {topic}"
             return StepFailedError(what, why=error.str(), next_step="raise the topic's max.message.bytes")
-        return self._in_doubt(f"a message was refused for {topic}", error)
+        return self._failed(f"a message was refused for {topic}", error)
 
-    def _in_doubt(self, what: str, error: KafkaError) -> OutcomeInDoubtError:
+    def _failed(self, what: str, error: KafkaError) -> StreamError:
         """Explain a failure by what the driver told of single messages, or by the error itself."""
         self._producer.poll(0)
-        return OutcomeInDoubtError(what, why=self._failure or error.str(), next_step=IN_DOUBT)
+        topic, cause = self._failure or ("", error)
+        why = f"{topic}: {cause.str()}" if topic else cause.str()
+        return refused(cause, f"{what}, {topic} refuses this user" if topic else what) or OutcomeInDoubtError(
+            what, why=why, next_step=IN_DOUBT
+        )
 
     def _attempt(self, name: str, call: Callable[[], None]) -> None:
         """Call the driver, again as long as it says that this is allowed."""
@@ -191,7 +197,7 @@ class Transactions:
                 if error.retriable():
                     continue
                 what = f"{name} failed for partition {self._partition} of {self._changelog}"
-                raise self._in_doubt(what, error) from failure
+                raise self._failed(what, error) from failure
             else:
                 return
 

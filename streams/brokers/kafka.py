@@ -15,7 +15,7 @@ from streams.brokers import processes
 from streams.brokers.commands import Commands, mark
 from streams.brokers.folder import Shape, claim
 from streams.brokers.properties import HOST, Node, server_properties
-from streams.errors import BrokerStartError, BrokerUnreachableError, SettingsError
+from streams.errors import BrokerError, BrokerStartError, SettingsError
 from streams.kafka_clients import require_broker
 
 PORT = 19_092
@@ -178,7 +178,7 @@ def _brokers_known_at(address: str, *, timeout_s: float) -> int:
     """Return how many brokers the one at an address knows, 0 when it does not answer."""
     try:
         return require_broker(address, timeout_s=timeout_s)
-    except BrokerUnreachableError:
+    except BrokerError:
         return 0
 
 

@@ -1,0 +1,145 @@
+"""A broker behind TLS, SCRAM-SHA-512 and rights: the least are enough, and what is refused is named."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.strimzi import user_documents
+from online_models.simulation import World
+from schemas import topics
+from schemas.codec import decode_home, encode
+from streams import kafka_clients
+from streams.kafka_clients import TopicPartition
+from streams.producing import EventProducer
+from streams.session import ServeProcess, WorkerProcess, make_topics
+from streams.settings import Settings, child_environment
+from tests.conftest import run_cluster
+from tests.integration.secured import Secured, add_users, secured
+from tests.streams.steps import watch
+
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.slow,
+    pytest.mark.nightly,
+    pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on PATH"),
+]
+WAIT_S = 30.0
+TITLES = World(seed=5, viewers=1, titles=20).titles
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """Give a secured broker with the product's topics and the users of `deploy.strimzi`."""
+    found = secured(tmp_path_factory.mktemp("secured"), Settings().cache_dir)
+    with run_cluster(found.cluster):
+        make_topics(found.plain())
+        add_users(found)
+        yield found
+
+
+def test_the_rights_of_strimzi_are_enough(broker: Secured, tmp_path: Path) -> None:
+    """Each user does its part and no more is needed: a page is made, read over HTTP and from the topic."""
+    worker = WorkerProcess(broker.plain(), tmp_path, broker.variables("nearline-worker"))
+    serve = ServeProcess(broker.plain(), tmp_path)
+    serve._variables |= broker.variables("nearline-serve-user")
+    with worker, serve, EventProducer(broker.settings("catalogue-owner")) as catalogue:
+        catalogue.send_titles(TITLES)
+        catalogue.flush()
+        worker.wait_ready()
+        with EventProducer(broker.settings("events-producer")) as events:
+            events.send([watch("ada", TITLES[n].title_id, n) for n in range(3)])
+        posted = urllib.request.Request(  # noqa: S310 - http, ours
+            f"{serve.address}/v1/events",
+            encode(watch("ada", TITLES[4].title_id, 4)),
+            {"Content-Type": "application/json"},
+        )
+        serve.wait_ready()
+        with urllib.request.urlopen(posted, timeout=10) as answer:  # noqa: S310
+            assert answer.status == 202
+        page = _await_page(f"{serve.address}/v1/viewers/ada/home", worker, watched=TITLES[4].title_id)
+        assert page["viewer_id"] == "ada"
+        consumed = _newest_page(broker.settings("pages-consumer"), "ada")
+        assert consumed == page["list_id"]
+        assert worker.stop() == 0
+        assert serve.stop() == 0
+
+
+def test_what_is_refused_is_named_and_ends_the_process(broker: Secured, tmp_path: Path) -> None:
+    """No rights, too few, a wrong password, an unknown authority, no TLS: cause, next step, exit code."""
+    acls = next(user_documents())["spec"]["authorization"]["acls"]
+    broker.add("nobody", iter(()))
+    broker.add("halfway", (acl for acl in acls if acl["resource"]["name"] != topics.HOME))
+    seen = {"type": "topic", "name": topics.HOME, "patternType": "literal"}
+    broker.add("halfway", iter([{"resource": seen, "operations": ["Describe"], "host": "*"}]))
+
+    _refused(broker.variables("nobody"), tmp_path, 1, "this user may not see them", "users.yaml")
+    wrong = broker.variables("nearline-worker", KAFKA__SASL_PASSWORD="another")  # noqa: S106 - a wrong one
+    _refused(wrong, tmp_path, 2, "Authentication failed", "NEARLINE_KAFKA__SASL_USERNAME")
+    stranger = str(broker.authority.with_name("stranger.crt"))
+    unknown = broker.variables("nearline-worker", KAFKA__SSL_CA_LOCATION=stranger)
+    _refused(unknown, tmp_path, 2, "certificate verify failed", "NEARLINE_KAFKA__SSL_CA_LOCATION")
+    _refused({"NEARLINE_BROKERS": broker.address}, tmp_path, 3, "security.protocol", "NEARLINE_BROKERS")
+
+    worker = WorkerProcess(broker.plain(), tmp_path / "halfway", broker.variables("halfway"))
+    with worker, EventProducer(broker.settings("events-producer")) as events:
+        events.send([watch("bob", TITLES[0].title_id)])
+        events.flush()
+        worker.wait_dead()
+        assert worker.stop() == 2
+    log = worker.log.read_text()
+    assert "AccessError" in log
+    assert f"{topics.HOME} refuses this user" in log
+    assert "users.yaml" in log
+
+
+def _await_page(address: str, worker: WorkerProcess, *, watched: str) -> dict[str, object]:
+    """Wait until a viewer has a page that knows of a title, and return it."""
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        worker.check()
+        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 - http, ours
+            stored, body = answer.headers["Nearline-Source"] == "stored", answer.read()
+        page = decode_home(body) if stored else None
+        if page is not None and watched not in {i.title_id for row in page.rows[:1] for i in row.items}:
+            return dict(json.loads(body))
+        time.sleep(0.2)
+    pytest.fail(f"no page in {WAIT_S:g} s; {worker.log}")
+
+
+def _newest_page(settings: Settings, viewer: str) -> str:
+    """Read a viewer's newest page as a consumer of the topic would, in a group of its own."""
+    reader = kafka_clients.consumer(settings, {"group.id": "pages-consumer-1", "enable.partition.eof": True})
+    reader.subscribe([settings.topic(topics.HOME)])
+    found, ends = "", set[int]()
+    deadline = time.monotonic() + WAIT_S
+    while len(ends) < 4 and time.monotonic() < deadline:
+        for message in reader.consume(100, 0.2):
+            if message.error() is not None:
+                ends.add(message.partition() or 0)
+            elif message.key() == viewer.encode() and message.value() is not None:
+                found = decode_home(message.value()).list_id
+    reader.commit(offsets=[TopicPartition(settings.topic(topics.HOME), 0, 0)], asynchronous=False)
+    reader.close()
+    return found
+
+
+def _refused(variables: dict[str, str], folder: Path, code: int, *words: str) -> None:
+    """Start a worker that may not go on, and look at what it says."""
+    own = {"NEARLINE_STATE_DIR": str(folder / "refused"), "NEARLINE_HTTP_PORT": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "streams", "worker"],
+        env=child_environment() | own | variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert all(word in done.stderr for word in words), done.stderr
