@@ -235,7 +235,7 @@ def test_through_a_worker_that_is_killed(
             [Title(title_id=f"t{n}") for n in range(40)] + [Title(title_id="new", release_ms=NEW)]
         )
         producer.flush()
-        worker.wait_ready(120)
+        worker.wait_ready()
         done = 0
 
         def watches(count: int) -> None:
@@ -251,7 +251,7 @@ def test_through_a_worker_that_is_killed(
         worker.wait_dead()
         shutil.rmtree(worker.folder / "state")
         worker.start()
-        worker.wait_ready(120)
+        worker.wait_ready()
         watches(3)
         assert worker.stop() == 0
     assert [alert.title_id for alert in _alerts(settings)] == ["new"]
