@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from online_models.simulation import World
 from online_models.simulation.catalogue import DAY_S
-from online_models.simulation.closed_loop import close_the_loop
+from online_models.simulation.closed_loop import WINDOW_S, close_the_loop
 from online_models.simulation.looks import Looks, Outcomes, Pages
 from schemas import topics
 from schemas.codec import decode_home, encode
@@ -105,8 +105,13 @@ def through(
 
 def _a_day_later(world: World, policy: Watched, settings: Settings) -> dict[str, int]:
     """Let the world go on for a day; count the pages that were made in it."""
-    since_ms, day = world.event_ms(world.now_s), int(world.now_s // DAY_S)
-    close_the_loop("experiment", world, policy, days=day + 1, warm_up=0)
+    since_ms, end_s = world.event_ms(world.now_s), world.now_s + DAY_S
+    while True:
+        looks = world.looks(within_s=WINDOW_S, settled=True)
+        if world.now_s >= end_s:
+            break
+        policy.learn(world.happened(world.now_s))
+        world.act(looks, policy.pages(looks))
     return pages_by_arm(settings, since_ms=since_ms)
 
 
