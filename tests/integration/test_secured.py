@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on PATH"),
 ]
 WAIT_S = 30.0
-TITLES = World(seed=5, viewers=1, titles=20).titles
+TITLES = World(seed=5, viewers=1, titles=60).titles
 
 
 @pytest.fixture(scope="module")

@@ -150,7 +150,7 @@ def installation(embedded: EmbeddedCluster) -> Settings:
     settings = Settings.load(brokers=embedded.bootstrap_servers, group="forgetting")
     embedded.create(spec.name for spec in settings.topic_table().values())
     with EventProducer(settings) as producer:
-        producer.send_titles(World(seed=5, viewers=1, titles=20).titles)
+        producer.send_titles(World(seed=5, viewers=1, titles=60).titles)
     return settings
 
 
@@ -158,7 +158,7 @@ def installation(embedded: EmbeddedCluster) -> Settings:
 def test_a_worker_forgets_and_its_successor_knows_nothing(installation: Settings, tmp_path: Path) -> None:
     """By the command: page and history gone; state built anew from the changelog has only what came after."""
     settings = installation
-    titles = [title.title_id for title in World(seed=5, viewers=1, titles=20).titles]
+    titles = [title.title_id for title in World(seed=5, viewers=1, titles=60).titles]
     brokers = ["--brokers", settings.brokers]
     with WorkerProcess(settings, tmp_path) as worker, EventProducer(settings) as producer:
         worker.wait_ready()
