@@ -26,6 +26,7 @@ from online_models.kernels.history import fresh_at, lately, recent
 from online_models.kernels.layout import F4, F8, I4, Params, Shared, Sparse, Titles, Viewers, jit
 from online_models.kernels.page_alerts import find_alerts
 from online_models.kernels.page_categories import order_categories
+from online_models.kernels.page_draw import deal, draft_explore
 from online_models.kernels.page_layout import (
     CO_WATCH,
     COHORT,
@@ -56,15 +57,15 @@ from online_models.kernels.page_rows import (
     draft_again,
     draft_continue,
     draft_crowds,
-    draft_explore,
     draft_listed,
     draft_my_list,
     draft_seeds,
     end_row,
     gather,
+    keep_best_row,
 )
 from online_models.kernels.page_tags import draft_tags
-from online_models.kernels.rank import add_cowatch, explain, hide_known, sift, sparse, subtract_rejected
+from online_models.kernels.rank import add_cowatch, explain, hide_known, sparse, subtract_rejected
 from online_models.kernels.reward_layout import JUDGEMENTS, LOVED_TITLES
 
 REASON_OF = (
@@ -95,15 +96,6 @@ def score_row(
 
 
 @jit
-def keep_best_row(row: F4, title: I4, score: F4) -> None:
-    """Keep the titles of the highest scores in a heap."""
-    most = title.size
-    for t in range(row.size):
-        if row[t] > score[0]:
-            sift(score, title, most, row[t], t)
-
-
-@jit
 def draft_top(
     shelf: Shelf, spec: PageSpec, history: I4, depth: int, row: F4, share: F8, draft: Draft
 ) -> float:
@@ -130,7 +122,7 @@ def draft_rows(
         draft_tags(shelf, spec, history, depth, told, row, best, draft)
     if depth > 0:
         draft_listed(draft, GEMS, shelf.gems, row, best, spec.least)
-    return draft_explore(titles, viewers, spec, v, row, best, draft) if spec.explore else 0
+    return draft_explore(viewers, spec, v, row, best, draft) if spec.explore else 0
 
 
 @jit
@@ -161,6 +153,7 @@ def build_pages(
     size = rows.shape[1]
     work, hidden, share = sparse(params, size), np.empty(size, np.float32), np.zeros(GENRES)
     draft = blank_draft(size, shelf.share.size, 2 * spec.length)
+    deal(titles, spec, draft.lot)
     known = Known(np.empty(JUDGEMENTS, np.float32), np.empty(LOVED_TITLES, np.float32))
     for q in range(slots.size):
         v, row = slots[q], rows[q]

@@ -3,8 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from online_models.kernels.layout import F4, F8, I4, U1, U8, jit
+
+U4 = NDArray[np.uint32]
 
 KINDS = 14
 (
@@ -130,6 +133,8 @@ class Draft(NamedTuple):
     """[T + 1] what they are ranked by."""
     bits: U1
     """[T + 1] which of the strong tags they have."""
+    lot: U4
+    """[T] every title's number of the day, for the row that explores."""
     mine: F8
     """[G] the viewer's weight of each tag; zero between viewers."""
     times: I4
@@ -189,6 +194,7 @@ def blank_draft(size: int, tags: int, pool: int) -> Draft:
         np.empty(size + 1, np.int32),
         np.empty(size + 1, np.float32),
         np.empty(size + 1, np.uint8),
+        np.empty(size, np.uint32),
         np.zeros(tags),
         np.zeros(tags, np.int32),
         np.zeros(1, np.int32),

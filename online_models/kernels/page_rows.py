@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from online_models.kernels.hashing import mix
 from online_models.kernels.history import standing
 from online_models.kernels.judgement import DONE, STARTED, weight_of
 from online_models.kernels.judgement import LIKED as PAST_A_QUARTER
@@ -19,7 +18,6 @@ from online_models.kernels.page_layout import (
     ALIKE,
     CONTINUE,
     CROWDS,
-    EXPLORE,
     LIKED,
     MY_LIST,
     NEARBY,
@@ -80,6 +78,15 @@ def keep_best(key: F4, name: I4, n: int, title: I4, score: F4) -> None:
     for k in range(n):
         if key[k] > score[0]:
             sift(score, title, most, key[k], name[k])
+
+
+@jit
+def keep_best_row(row: F4, title: I4, score: F4) -> None:
+    """Keep the titles of the highest scores of a whole row in a heap."""
+    most = title.size
+    for t in range(row.size):
+        if row[t] > score[0]:
+            sift(score, title, most, row[t], t)
 
 
 @jit
@@ -271,24 +278,3 @@ def draft_seed(titles: Titles, h: int, kind: int, row: F4, best: float, least: i
             n += 1
     keep_best(draft.key, draft.touched, n, draft.title[c], draft.score[c])
     end_row(draft, c, row, best, least)
-
-
-@jit
-def draft_explore(
-    titles: Titles, viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float, draft: Draft
-) -> int:
-    """Draw titles out of all that the viewer may see and does not know, each as likely; return how many.
-
-    The draw derives from seed, day, viewer and title: it stays for a day, and no order of rows decides.
-    """
-    c = begin_row(draft, EXPLORE, -1)
-    start = mix(viewers.key[v] ^ mix(np.uint64(spec.seed) + np.uint64(spec.day)))
-    n = 0
-    for t in range(row.size):
-        if row[t] > -np.inf:
-            draft.key[n] = np.float32(mix(titles.key[t] ^ start) >> np.uint64(40))
-            draft.touched[n] = t
-            n += 1
-    keep_best(draft.key, draft.touched, n, draft.title[c], draft.score[c])
-    end_row(draft, c, row, best, spec.least)
-    return n
