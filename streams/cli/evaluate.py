@@ -120,6 +120,7 @@ def evaluate(
     The candidates are all titles met so far minus those that the viewer has; a title never met is a miss;
     ties count half; the first 20 % of the events are learned, not averaged. Nothing is trained beforehand.
     Errors are standard errors over events, and with --seeds the standard deviation over seeds.
+    The model is configured as a worker's: NEARLINE_MODEL__COWATCH__WINDOW=20 and the like.
     """
     from online_models.evaluation import EvaluationProtocol
     from streams.cli.evaluate_goals import run_goals
@@ -127,12 +128,14 @@ def evaluate(
     from streams.cli.evaluate_runs import Plan, guests_of, names_of
     from streams.pacing import parse_speed
     from streams.ratings import read_ratings
+    from streams.settings import Settings
 
     protocol = EvaluationProtocol(
         min_rating=min_rating, feedback=feedback.value, order=order.value, seed=seed, limit=limit
     )
     baselines = names_of("popularity" if goals else compare)
-    plan = Plan(ratings, baselines, every, seeds, jobs, guests_of(expert, baselines))
+    model = Settings.load().model
+    plan = Plan(ratings, baselines, every, seeds, jobs, guests_of(expert, baselines), model)
     kafka = Kafka(parse_speed(speed), partitions, brokers, embedded) if through_kafka else None
     if kafka is not None:
         kafka.require_broker()

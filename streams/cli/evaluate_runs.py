@@ -3,13 +3,14 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from online_models.baselines import BASELINES, QUICK, baseline, ranker_by_name
+from online_models.config import ModelConfig
 from online_models.errors import UnknownRankerError
 from online_models.evaluation import (
     SCENARIOS,
@@ -55,6 +56,8 @@ class Plan:
         Baselines beside the model.
     guests
         River rankers inside the model, as further experts of its blend.
+    model
+        The model's configuration.
     every
         Test River's rankers on every so-manieth event.
     seeds
@@ -69,6 +72,7 @@ class Plan:
     seeds: int = 1
     jobs: int = 1
     guests: tuple[str, ...] = ()
+    model: ModelConfig = field(default_factory=ModelConfig)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,23 +140,21 @@ def guests_of(experts: Sequence[str], compare: Sequence[str]) -> tuple[str, ...]
     return tuple(dict.fromkeys(experts))
 
 
-def entrants(
-    dataset: Dataset, compare: Sequence[str], *, seed: int, every: int, guests: Sequence[str] = ()
-) -> Entrants:
+def entrants(plan: Plan, dataset: Dataset, *, seed: int) -> Entrants:
     """Return what builds untrained models: the product's, then the baselines."""
-    ratings = dataset.ratings
+    ratings, compare = dataset.ratings, plan.compare
 
     def build(opens_ms: Mapping[str, int] | None) -> dict[str, PrequentialModel]:
         rest = [name for name in COLUMNS if name not in experts(compare)]
         own = RecommenderModel(
-            Recommender(seed=seed, experts=guests),
+            Recommender(plan.model, seed=seed, experts=plan.guests),
             ratings.viewer_ids,
             ratings.title_ids,
             rest,
             dataset.catalogue(opens_ms),
             lists=opens_ms is not None,
         )
-        return {"nearline": own} | {name: baseline(name, seed=seed, every=every) for name in compare}
+        return {"nearline": own} | {name: baseline(name, seed=seed, every=plan.every) for name in compare}
 
     return build
 
@@ -234,7 +236,7 @@ def _compile(plan: Plan, dataset: Dataset, run: Run) -> None:
 
 def _run(plan: Plan, dataset: Dataset, run: Run, tell: Tell | None) -> Result:
     seed = run.protocol.seed
-    build = entrants(dataset, plan.compare, seed=seed, every=plan.every, guests=plan.guests)
+    build = entrants(plan, dataset, seed=seed)
     if run.scenario == STREAM:
         return evaluate(dataset.ratings, build(None), run.protocol, clock=perf_counter, progress=tell)
     return SCENARIOS[run.scenario](dataset.ratings, build, run.protocol, tell)

@@ -67,6 +67,18 @@ def test_json_on_stdout_holds_every_model_and_nothing_else(
     assert document["models"]["biased_mf"]["every"] == 20
 
 
+def test_the_model_is_configured_as_a_worker_is(
+    ratings: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable changes what is measured, in the stream and in a scenario."""
+    words = ("--ratings", str(ratings), "--scenario", "all", "--compare", "none", "--limit", "300")
+    usual = run_json(capsys, *words)
+    monkeypatch.setenv("NEARLINE_MODEL__FACTORIZATION__LEARNING_RATE", "0.4")
+    changed = run_json(capsys, *words)
+    assert usual["models"]["factorization"]["by_history"] != changed["models"]["factorization"]["by_history"]
+    assert usual["scenarios"]["dislikes"] != changed["scenarios"]["dislikes"]
+
+
 def test_the_recommenders_own_popularity_agrees_with_the_baseline(ratings: Path) -> None:
     """Two implementations of one count give one rank each time: the test sees the same candidates in both."""
     from online_models.evaluation.recommender import RecommenderModel  # noqa: PLC0415 - heavy, and wanted by this test alone
