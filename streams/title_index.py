@@ -153,7 +153,7 @@ class TitleIndex:
         --------
         >>> index = TitleIndex()
         >>> index.put(Title(title_id="a", name="The Godfather"))
-        >>> index.meant("teh gotfahter"), index.meant("the god"), index.meant("zzzz")
+        >>> index.meant("teh gofdather"), index.meant("the god"), index.meant("zzzz")
         ('the godfather', None, None)
         """
         asked = words_of(query)[:16]

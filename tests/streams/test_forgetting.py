@@ -147,7 +147,7 @@ def test_a_request_says_what_is_wrong_with_it(embedded: EmbeddedCluster) -> None
 @pytest.fixture
 def installation(embedded: EmbeddedCluster) -> Settings:
     """Give a cluster with topics and a catalogue."""
-    settings = Settings.load(brokers=embedded.bootstrap_servers, group="forgetting")
+    settings = Settings.load(brokers=embedded.bootstrap_servers, group="forgetting", check_crcs=False)
     embedded.create(spec.name for spec in settings.topic_table().values())
     with EventProducer(settings) as producer:
         producer.send_titles(World(seed=5, viewers=1, titles=60).titles)
@@ -167,8 +167,7 @@ def test_a_worker_forgets_and_its_successor_knows_nothing(installation: Settings
         document = tmp_path / "forgotten.json"
         assert main(["forget", "ada", "--yes", "--json", str(document), *brokers]) == 0
         assert b"forgotten_after_s" in document.read_bytes()
-        pages = newest(settings, topics.HOME, range(4))
-        assert [message.value() for message in pages if message.key() == b"ada"] == [None]
+        assert newest(settings, topics.HOME, range(4))[b"ada"].value() is None
         with pytest.raises(UnknownIdError):
             inspect_viewer(settings, "ada")
         assert len(inspect_viewer(settings, "bob")["recent"]) == 3
@@ -181,8 +180,8 @@ def test_a_worker_forgets_and_its_successor_knows_nothing(installation: Settings
         while (found := _known(settings)) is None:
             worker.check()
     assert found == [titles[9]]
-    (page,) = [m for m in newest(settings, topics.HOME, range(4)) if m.key() == b"ada"]
-    assert decode_home(page.value()).seq == 1
+    page = newest(settings, topics.HOME, range(4))[b"ada"]
+    assert decode_home(page.value() or b"").seq == 1
 
 
 def _known(settings: Settings) -> list[str] | None:
