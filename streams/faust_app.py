@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import faust
+from faust.app.base import BootStrategy
 from faust.types import StreamT
 
 from streams.security import aiokafka_options
@@ -24,6 +25,12 @@ watchdog's 60 s, where Faust's 90 s would never be reached. Joining a group, whi
 flight of all its members, has to be answered in time, too."""
 
 
+class Boot(BootStrategy):
+    """What Faust starts: no producer of its own, which nobody would use and which is told nothing of TLS."""
+
+    enable_kafka_producer = False
+
+
 class App(faust.App):
     """A Faust app that fetches batches and gives them to stages.
 
@@ -36,6 +43,8 @@ class App(faust.App):
     topic_check
         Watches their topics.
     """
+
+    BootStrategy = Boot
 
     def __init__(self, settings: Settings, stages: Stages, topic_check: TopicCheck) -> None:
         self.settings, self.stages, self.topic_check = settings, stages, topic_check

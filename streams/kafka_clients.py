@@ -169,10 +169,11 @@ def unreachable(target: Settings | str, error: KafkaException) -> BrokerError:
     if said.code() not in REFUSALS:
         said = _met(target) or said
     where = brokers_of(target)
+    step = "start one with `nearline kafka start`, or give --brokers host:port (NEARLINE_BROKERS)"
+    if "transport failure" in said.str():  # it hangs up, as one does that expects TLS
+        step += "; if it speaks TLS or SASL, set security.protocol (NEARLINE_KAFKA__SECURITY_PROTOCOL)"
     return refused(said, f"the Kafka at {where} refuses this user") or BrokerUnreachableError(
-        f"no Kafka broker answers at {where}",
-        why=said.str(),
-        next_step="start one with `nearline kafka start`, or give --brokers host:port (NEARLINE_BROKERS)",
+        f"no Kafka broker answers at {where}", why=said.str(), next_step=step
     )
 
 

@@ -27,6 +27,8 @@ COMMIT_S = 10.0
 FENCE_S = 60.0
 """Seconds to fence the previous owner: the coordinator may have to abort its open transaction first."""
 
+_PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)  # noqa: SLF001 - the driver's names
+"""What the driver says of messages that it drops with a failed transaction."""
 IN_DOUBT = "the process ends; its successor reads in the log what became of it"
 """What follows whenever the outcome of a transaction is not known."""
 
@@ -121,8 +123,11 @@ class Transactions:
             self._position = (message.offset() or 0) + 1
 
     def _heard(self, error: KafkaError | None, message: Delivered) -> None:
-        """Note the first refusal, and of which topic: the commit fails by it, and does not say so itself."""
-        if error is not None and self._failure is None:
+        """Note the first refusal, and of which topic: the commit fails by it, and does not say so itself.
+
+        What is purged was refused by nobody: the transaction had failed, and the commit says why.
+        """
+        if error is not None and self._failure is None and error.code() not in _PURGED:
             self._failure = message.topic() or "", error
 
     def _send(self, target: Target, messages: list[Message]) -> None:
