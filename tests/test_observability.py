@@ -12,6 +12,7 @@ import yaml
 from prometheus_client import ProcessCollector
 
 from deploy.dashboard import ROWS, WINDOW, dashboard
+from deploy.newcomer.grafana import import_problems
 from streams.metrics import BulkHistogram, Metrics
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,6 +82,14 @@ def test_the_dashboard_asks_for_what_there_is() -> None:
     assert sum(len(panel.get("targets", ())) for panel in document["panels"]) == len(queries)
     queries += [note["expr"] for note in document["annotations"]["list"]]
     assert all(_check(query) for query in queries)
+
+
+def test_grafana_can_import_the_dashboard() -> None:
+    """Nothing of another installation is in it, and every panel has what a panel has."""
+    assert import_problems(dashboard()) == []
+    broken = dashboard() | {"id": 7, "uid": ""}
+    broken["panels"][1]["id"] = broken["panels"][0]["id"]
+    assert len(import_problems(broken)) == 3
 
 
 def test_the_dashboard_is_laid_out_without_overlaps() -> None:
