@@ -64,13 +64,14 @@ def topics_drifted(settings: Settings) -> Mapping[str, str]:
             ConfigEntry("retention.ms", str(DAY_MS), incremental_operation=AlterConfigOpType.SET),
         ],
     )
-    admin(settings).incremental_alter_configs([resource])[resource].result(10)
+    client = admin(settings)  # kept until it has answered
+    client.incremental_alter_configs([resource])[resource].result(10)
     return {}
 
 
 def no_folder(_: Settings) -> Mapping[str, str]:
-    """Give a state folder in which nobody can write, not even root."""
-    return {"NEARLINE_STATE_DIR": "/proc/nearline"}
+    """Give a state folder that cannot be made, not even by root."""
+    return {"NEARLINE_STATE_DIR": "/dev/null/nearline"}
 
 
 def catalogue_stale(settings: Settings) -> Mapping[str, str]:
@@ -92,10 +93,9 @@ def partitioner_wrong(settings: Settings) -> Mapping[str, str]:
 
 
 def clocks_apart(settings: Settings) -> Mapping[str, str]:
-    """Let a producer's clock be two hours ahead."""
+    """Let the clock that events are stamped by be two hours ahead."""
     make_topics(settings)
-    ahead = time.time_ns() // 1_000_000 + 2 * 3_600_000
-    _produce(settings, topics.EVENTS, b"ada", _play("ada"), timestamp=ahead)
+    _produce(settings, topics.EVENTS, b"ada", _play("ada", ahead_ms=2 * 3_600_000))
     return {}
 
 
@@ -105,7 +105,7 @@ BROKEN = (
     Broken("the state folder cannot be written", "state folder", 1, no_folder),
     Broken("nobody feeds the catalogue any more", "catalogue", 0, catalogue_stale),
     Broken("a producer partitions as librdkafka does by default", "partitioner", 1, partitioner_wrong),
-    Broken("a producer's clock is two hours ahead", "clocks", 1, clocks_apart),
+    Broken("devices' clocks are two hours ahead", "clocks", 0, clocks_apart),
 )
 
 
@@ -133,8 +133,8 @@ def diagnose(one: Broken, settings: Settings) -> Diagnosis:
     return Diagnosis(found["status"], found["cause"], found["next_step"])
 
 
-def _play(viewer: str) -> bytes:
-    now = time.time_ns() // 1_000_000
+def _play(viewer: str, *, ahead_ms: int = 0) -> bytes:
+    now = time.time_ns() // 1_000_000 + ahead_ms
     return encode(Play(event_id=f"{viewer}-{now}", viewer_id=viewer, event_time_ms=now, title_id="t1"))
 
 

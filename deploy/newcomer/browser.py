@@ -10,13 +10,12 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-__all__ = ["chromium", "first_titles", "picture", "watch_first"]
+__all__ = ["chromium", "picture", "watch_first"]
 
 SIZE = "1280,1000"
 QUALITY = 55
 """Of JPEG: a picture of the page is about 100 kB."""
 WAIT_S = 30.0
-TITLES = "return [...document.querySelectorAll('#rows .row:first-child .name')].map(one => one.textContent)"
 
 
 @contextmanager
@@ -48,15 +47,14 @@ def picture(browser: webdriver.Chrome) -> str:
     return str(browser.execute_cdp_cmd("Page.captureScreenshot", asked)["data"])
 
 
-def first_titles(browser: webdriver.Chrome) -> list[str]:
-    """Return the names in the first row."""
-    return [str(name) for name in browser.execute_script(TITLES)]
-
-
 def watch_first(browser: webdriver.Chrome) -> str:
     """Watch the title on top to its end; return its name when the page has followed."""
-    hero = (By.CSS_SELECTOR, ".hero h1")
-    name, before = browser.find_element(*hero).text, first_titles(browser)
+    name = _on_top(browser)
     browser.find_element(By.CSS_SELECTOR, ".hero button[value=finish]").click()
-    WebDriverWait(browser, WAIT_S).until(lambda b: name not in first_titles(b) and first_titles(b) != before)
+    WebDriverWait(browser, WAIT_S).until(lambda b: _on_top(b) != name)
     return name
+
+
+def _on_top(browser: webdriver.Chrome) -> str:
+    """Return the name of the title on top; read at once, because the page exchanges it meanwhile."""
+    return str(browser.execute_script("return document.querySelector('.hero h1').textContent.trim()"))

@@ -10,7 +10,10 @@ __all__ = ["ask_all"]
 
 def ask_all(record: Record, server: str, viewer: str) -> None:
     """Ask everything that the server's own description names, and hold the paths against it."""
-    record.head("Every endpoint", "Status and the beginning of each answer.")
+    record.head(
+        "Every endpoint",
+        "Status and the beginning of each answer; no experiment runs yet, and nobody counts for insights.",
+    )
     described = set(json.loads(record.run(f"curl -s {server}/openapi.json", shown=""))["paths"])
     home = json.loads(record.run(f"curl -s {server}/v1/viewers/{viewer}/home", shown=""))
     title = home["rows"][0]["items"][0]["title_id"]
@@ -28,6 +31,11 @@ def ask_all(record: Record, server: str, viewer: str) -> None:
         "/v1/titles/{title_id}": f"/v1/titles/{title}",
         "/v1/titles/{title_id}/similar": f"/v1/titles/{title}/similar?limit=2",
         "/v1/trending": "/v1/trending",
+        "/v1/experiments": "/v1/experiments",
+        "/v1/experiments/{experiment_id}/results": "/v1/experiments/none-yet/results",
+        "/v1/insights/titles": "/v1/insights/titles?limit=2",
+        "/v1/insights/titles/{title_id}": f"/v1/insights/titles/{title}",
+        "/v1/insights/demand": "/v1/insights/demand?limit=2",
         "/livez": "/livez",
         "/readyz": "/readyz",
         "/metrics": "/metrics",

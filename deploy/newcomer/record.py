@@ -41,7 +41,7 @@ class Record:
 
     def head(self, text: str, said: str) -> None:
         """Begin a step."""
-        self.lines += [f"## {text}", "", said, ""]
+        self.lines += [f"## {text}", "", self._clean(said), ""]
 
     def say(self, text: str) -> None:
         """Write a paragraph."""
