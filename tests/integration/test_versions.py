@@ -117,7 +117,8 @@ def test_a_switch_under_load_loses_and_doubles_nothing(
             for one in (old, new):
                 one.wait_ready()
             time.sleep(1.0)
-            await_lag(settings, "1", RATE)
+            for version in ("1", "blue"):
+                await_lag(settings, version, RATE)
             cuts.append(switch(settings, "1", max_lag=5 * RATE).cut)
             assert await_cut(settings, ["1", "blue"], cuts[1], timeout_s=60, show=lambda _: None)
             time.sleep(1.0)
