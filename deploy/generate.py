@@ -32,10 +32,10 @@ from schemas.events import EVENT_TYPES, ViewingEvent
 from schemas.topics import TOPICS
 from schemas.vocabulary import ItemReason, RowKind
 from streams import metrics
-from streams.cluster_checks import CLUSTER_CHECKS
 from streams.errors import BrokerError, StreamError
-from streams.findings import name_of
-from streams.machine_checks import MACHINE_CHECKS
+from streams.operating.cluster_checks import CLUSTER_CHECKS
+from streams.operating.findings import name_of
+from streams.operating.machine_checks import MACHINE_CHECKS
 
 ROOT = Path(__file__).resolve().parents[1]
 READMES = ("README.md", "deploy/README.md", "schemas/README.md", "online_models/README.md")

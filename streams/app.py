@@ -2,7 +2,8 @@
 
 Nothing happens at import, and :func:`build_app` connects to nothing. What we use of Faust is its app, its
 agents, group membership, rebalancing and the supervision of its services; its tables, web server, topic
-declaration, leader and acknowledgements are off (:mod:`streams.transport`, :mod:`streams.stage` say why).
+declaration, leader and acknowledgements are off (:mod:`streams.engine.transport`, :mod:`streams.engine.stage`
+say why).
 """
 
 import asyncio
@@ -17,23 +18,23 @@ from typing import Protocol
 import structlog
 
 from streams import kafka_clients
-from streams.changelog import RESTORER, ends
-from streams.claim import claimed
+from streams.engine.changelog import RESTORER, ends
+from streams.engine.claim import claimed
+from streams.engine.exits import die
+from streams.engine.faust_app import App
+from streams.engine.stage import StageSpec
+from streams.engine.stages import Stages
+from streams.engine.state import StoreMemory
+from streams.engine.surroundings import Failpoint, Surroundings, no_failpoint
+from streams.engine.topic_check import TopicCheck
+from streams.engine.transactions import PRODUCER
+from streams.engine.watchdog import Watchdog
 from streams.errors import OutcomeInDoubtError
-from streams.exits import die
-from streams.faust_app import App
 from streams.health import Health
 from streams.metrics import Metrics
 from streams.security import explained
 from streams.settings import Settings
-from streams.stage import StageSpec
-from streams.stages import Stages
-from streams.state import StoreMemory
-from streams.surroundings import Failpoint, Surroundings, no_failpoint
-from streams.topic_check import TopicCheck
 from streams.tracing import no_trace, otlp_provider, tracing
-from streams.transactions import PRODUCER
-from streams.watchdog import Watchdog
 
 __all__ = ["App", "Companion", "Worker", "build_app", "run_worker"]
 
@@ -149,7 +150,7 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
     -------
     int
         0 after a signal. Whatever fails while the worker runs or stops, in a step, in a transaction, in a
-        store or inside Faust, ends the process directly (:mod:`streams.exits`).
+        store or inside Faust, ends the process directly (:mod:`streams.engine.exits`).
 
     Raises
     ------

@@ -11,9 +11,9 @@ from typing import Final, Generic, NamedTuple, TypeVar
 import structlog
 
 from schemas import DecodeError
+from streams.engine.reader import TableReader
 from streams.kafka_clients import Message
 from streams.metrics import Metrics
-from streams.reader import TableReader
 from streams.settings import Settings
 
 __all__ = ["Definitions", "Kind", "taken"]

@@ -30,8 +30,8 @@ from online_models.kernels.layout import F8, I8, U8
 from online_models.row_versions import RowVersions
 from online_models.title_arrays import TagRows
 from online_models.watch_time import EMPTY, Counts
+from streams.engine.stage import Row, StateView
 from streams.errors import StateError, StateVersionError
-from streams.stage import Row, StateView
 
 __all__ = [
     "ALL", "BLEND", "FORMAT", "LEARNED", "OWED", "ROLE", "SENT", "TAGS", "WATCH_TIME", "Form", "PartitionRow",
@@ -173,7 +173,8 @@ FORMAT: PartitionRow[int] = PartitionRow("format", count(), empty=0)
 """Both stages: the newest version of the rows beside it, so that an older program refuses the partition when
 it opens it, and not at the first row that it cannot read."""
 ROLE: PartitionRow[tuple[int, int, bool, str] | None] = PartitionRow("role", _role(), empty=None)
-"""Viewers stage: what the version is (:class:`streams.cutover.Role`); None before it met a switch."""
+"""Viewers stage: what the version is (:class:`streams.versions.cutover.Role`); None before it met a
+switch."""
 
 WATCH_TIME: PartitionRow[Counts] = PartitionRow("watch-time", numbers("<u2"), empty=EMPTY)
 """Viewers stage: how long titles of like length are watched (:mod:`online_models.watch_time`)."""
@@ -203,11 +204,12 @@ BLEND: PartitionRow[F8] = PartitionRow("blend", numbers("<f8"), empty=np.zeros(0
 OWED: PartitionRow[tuple[int, int]] = PartitionRow(
     "owed", Form(lambda cause: _CAUSE.pack(*cause), _CAUSE.unpack), empty=(-1, 0)
 )
-"""Viewers stage: who is owed a page (:mod:`streams.budget`), a member each: offset and time of an event."""
+"""Viewers stage: who is owed a page (:mod:`streams.viewers.budget`), a member each: offset and time of an
+event."""
 
 ALERTED: PartitionRow[U8] = PartitionRow("alerted", numbers("<u8"), empty=np.zeros(0, np.uint64))
-"""Viewers stage: what viewers were told of (:mod:`streams.alerts`), a member each: title keys and times, ms,
-by turns."""
+"""Viewers stage: what viewers were told of (:mod:`streams.viewers.alerts`), a member each: title keys and
+times, ms, by turns."""
 ROW_WORTH: PartitionRow[F8] = PartitionRow("row-worth", numbers("<f8"), empty=np.zeros(0))
 """Viewers stage: titles seen in rows of each kind, and watched after it (:mod:`online_models.row_worth`)."""
 

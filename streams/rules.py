@@ -11,11 +11,11 @@ from online_models.rules import RuleSet, faults
 from schemas import topics
 from schemas.codec import decode_rule, encode
 from schemas.rules import BusinessRule
-from streams import topic_scan
 from streams.definitions import Definitions, Kind, taken
 from streams.errors import RuleError
 from streams.metrics import Metrics
-from streams.producing import put
+from streams.operating import topic_scan
+from streams.runs.producing import put
 from streams.settings import Settings
 
 __all__ = ["RULES", "create", "find", "read_rules", "remove", "rules_of"]

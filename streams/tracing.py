@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any
 
+from streams.engine.stage import Record
 from streams.errors import SettingsError
-from streams.stage import Record
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

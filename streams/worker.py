@@ -6,17 +6,17 @@ from importlib.metadata import version
 from online_models.warm_up import warm_up
 from schemas import topics
 from streams.app import Worker, build_app
+from streams.engine.surroundings import Failpoint, no_failpoint
+from streams.engine.topic_facts import needed
 from streams.errors import TopicError
-from streams.experiments import experiments_of
+from streams.experiments.known import experiments_of
 from streams.metrics import Metrics
-from streams.replica import Replica
 from streams.rules import rules_of
 from streams.settings import Settings
-from streams.surroundings import Failpoint, no_failpoint
-from streams.titles import titles_spec
-from streams.topic_facts import needed
-from streams.versions import Versions
-from streams.viewers import ViewersStage
+from streams.titles.step import titles_spec
+from streams.versions.own import Versions
+from streams.viewers.replica import Replica
+from streams.viewers.step import ViewersStage
 
 
 def partitions_of(settings: Settings) -> dict[str, int]:

@@ -20,7 +20,7 @@ from streams.brokers.embedded import EmbeddedCluster
 from streams.brokers.kafka import KafkaCluster
 from streams.errors import JarsError, JavaMissingError, MavenMissingError
 from streams.logging import CHATTY
-from streams.session import cluster_port
+from streams.runs.session import cluster_port
 from streams.settings import Settings
 
 REQUIRE_KAFKA = os.environ.pop("NEARLINE_REQUIRE_KAFKA", "") == "1"

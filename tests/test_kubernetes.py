@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from schemas.topics import CO_PARTITIONED, TOPICS
-from streams import insights_worker, results_worker
-from streams.beside import own_settings
+from streams.beside.worker import own_settings
+from streams.experiments import worker as results_worker
+from streams.insights import worker as insights_worker
 from streams.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]

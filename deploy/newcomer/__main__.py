@@ -17,7 +17,7 @@ from pathlib import Path
 
 from deploy.newcomer import broken, browser, endpoints, grafana
 from deploy.newcomer.record import Record
-from streams.session import cluster_port, free_port
+from streams.runs.session import cluster_port, free_port
 from streams.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -19,7 +19,7 @@ from streams.kafka_clients import (
     admin,
     producer,
 )
-from streams.session import free_port, make_topics
+from streams.runs.session import free_port, make_topics
 from streams.settings import Settings
 
 __all__ = ["BROKEN", "Broken", "Diagnosis", "diagnose"]

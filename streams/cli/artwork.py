@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from streams.artwork_log import Estimates
+    from streams.runs.artwork_log import Estimates
 
 app = typer.Typer(help="What pictures lead to, and what others would have led to.")
 
@@ -29,8 +29,8 @@ def estimate(
     title). JSON: decisions, won, untold (impressions without a propensity), policies: by way and estimator
     (replay, ips, clipped, snips, dr) value, low, high, decisions.
     """
-    from streams.artwork_log import estimate as run
     from streams.kafka_clients import require_broker
+    from streams.runs.artwork_log import estimate as run
     from streams.settings import Settings
 
     settings = Settings.load(brokers=brokers, topic_prefix=prefix)
@@ -62,8 +62,8 @@ def simulate(
     from pathlib import Path
     from tempfile import TemporaryDirectory
 
-    from streams.artwork_simulation import simulate as run
     from streams.cli.console import interruptible
+    from streams.runs.artwork_simulation import simulate as run
 
     console = human(json)
     with interruptible(), TemporaryDirectory() as folder, console.status("viewers look and watch …"):

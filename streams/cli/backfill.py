@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bar
 
-    from streams.backfill import BackfillReport, Progress
     from streams.settings import Settings
+    from streams.versions.backfill import BackfillReport, Progress
 
 LEAD_EVENTS = 500
 """Most events that a backfill is ahead of the title model (HR@10 .187 so, .194 when fresh)."""
@@ -23,9 +23,9 @@ def backfill(
     """Build the version, show how far it is, and say what to do with it."""
     import time
 
-    from streams.backfill import prepare, since_ms
     from streams.kafka_clients import require_broker
     from streams.settings import Settings
+    from streams.versions.backfill import prepare, since_ms
 
     begin, console = since_ms(since, int(time.time() * 1000)), human(json)
     settings = Settings.load(brokers=brokers, topic_prefix=prefix, model_version=version)
@@ -47,8 +47,8 @@ def _run(settings: "Settings", starts: dict[int, int], console: "Console") -> "B
     """Start a worker, and watch it until it has caught up."""
     import shutil
 
-    from streams.backfill import Backfill
-    from streams.session import WorkerProcess
+    from streams.runs.session import WorkerProcess
+    from streams.versions.backfill import Backfill
 
     folder = settings.state_dir.parent / f"backfill-{settings.consumer_group}"
     variables = {"NEARLINE_LEAD_EVENTS": str(LEAD_EVENTS), "NEARLINE_TITLES_FLOOR_S": str(FLOOR_S)}

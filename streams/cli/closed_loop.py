@@ -114,7 +114,7 @@ def _through_kafka(
 ) -> "Run":
     """Run the product: a worker of its own, on topics of its own."""
     from online_models.simulation.closed_loop import close_the_loop
-    from streams.closed_loop import pipeline
+    from streams.runs.closed_loop import pipeline
 
     own = settings.model_copy(update={"topic_prefix": f"loop-{seed}.", "group": f"{GROUP}-{seed}"})
     with pipeline(world, own, FOLDER / f"seed-{seed}") as published:
@@ -127,7 +127,7 @@ def _through_kafka(
 def _cluster(kafka: bool) -> "Iterator[Settings]":
     import shutil
 
-    from streams.session import own_cluster
+    from streams.runs.session import own_cluster
 
     shutil.rmtree(FOLDER, ignore_errors=True)
     with own_cluster(FOLDER, GROUP, kafka=kafka) as settings:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from streams.cli.demo_screen import Pulse
-    from streams.demo import Demo
+    from streams.runs.demo import Demo
 
 REFRESH_S = 0.5
 """Time between two pictures: quick enough to see a list change, slow enough to read it."""
@@ -47,7 +47,7 @@ def demo(
     """
     import shutil
 
-    from streams.demo import Demo
+    from streams.runs.demo import Demo
 
     console = human(json)
     shutil.rmtree(FOLDER, ignore_errors=True)

@@ -17,9 +17,9 @@ from streams.cli.telling import told
 
 if TYPE_CHECKING:
     from schemas import Title
-    from streams.demo import Demo
-    from streams.run_report import Tally
-    from streams.watching import Shown
+    from streams.runs.demo import Demo
+    from streams.runs.run_report import Tally
+    from streams.runs.watching import Shown
 
 SHOWN = 12
 """Titles shown of a list: what fits beside the rest on 80 by 24."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from streams.findings import Finding
+    from streams.operating.findings import Finding
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red", "unknown": "dim"}
 """How a check's end is shown."""
@@ -36,10 +36,10 @@ def doctor(brokers: Brokers = None, prefix: Prefix = None, json: Json = None) ->
 
 def _examined(brokers: str | None, prefix: str | None) -> "list[Finding]":
     """Make every check; with wrong settings none can be made but the one that says so."""
-    from streams.cluster_checks import CLUSTER_CHECKS
     from streams.errors import SettingsError
-    from streams.findings import Finding, Patient, Status, examine, name_of
-    from streams.machine_checks import MACHINE_CHECKS
+    from streams.operating.cluster_checks import CLUSTER_CHECKS
+    from streams.operating.findings import Finding, Patient, Status, examine, name_of
+    from streams.operating.machine_checks import MACHINE_CHECKS
     from streams.settings import Settings
 
     try:

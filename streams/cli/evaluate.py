@@ -126,8 +126,8 @@ def evaluate(
     from streams.cli.evaluate_goals import run_goals
     from streams.cli.evaluate_kafka import Kafka
     from streams.cli.evaluate_runs import Plan, guests_of, names_of
-    from streams.pacing import parse_speed
     from streams.ratings import read_ratings
+    from streams.runs.pacing import parse_speed
     from streams.settings import Settings
 
     protocol = EvaluationProtocol(

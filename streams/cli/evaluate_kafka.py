@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from online_models.evaluation import EvaluationProtocol, Report
-    from streams.pacing import Speed
     from streams.ratings import Dataset
+    from streams.runs.pacing import Speed
 
 __all__ = ["Comparison", "Kafka", "compare_through_kafka"]
 

@@ -28,7 +28,7 @@ def power(
     under plain.
     """
     from streams.cli.console import figures
-    from streams.experiment_power import power as run
+    from streams.experiments.power import power as run
 
     found = run(lift=lift, viewers=viewers, trials=trials, alpha=alpha, seed=seed)
     human(json).print(figures(f"{trials} experiments with a lift of {lift:+.1%}", found))
@@ -62,9 +62,9 @@ def replay(
     """
     from streams.cli.experiment_tables import estimates
     from streams.errors import SettingsError
+    from streams.experiments.what_if import of_experiment, of_file
     from streams.kafka_clients import require_broker
     from streams.settings import Settings
-    from streams.what_if import of_experiment, of_file
 
     if log is not None:
         found = of_file(log, alpha=alpha, clip=clip)
@@ -112,7 +112,7 @@ def simulate(
     """
     from streams.cli.console import figures, interruptible
     from streams.cli.experiment_tables import outcome
-    from streams.experiment_simulation import Wishes, simulated
+    from streams.experiments.simulation import Wishes, simulated
 
     wishes = Wishes(kind, viewers, titles, days, warm_up, seed, truth, interleave, through)
     with interruptible():

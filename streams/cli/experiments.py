@@ -40,8 +40,8 @@ def create(
 
     JSON: the record.
     """
-    from streams.experiment_admin import create as write
-    from streams.experiment_admin import start as run
+    from streams.experiments.admin import create as write
+    from streams.experiments.admin import start as run
 
     settings = connected(brokers, prefix)
     made = write(settings, _read(file))
@@ -51,7 +51,7 @@ def create(
 @app.command(epilog=examples("nearline experiments start popularity-or-blend"))
 def start(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
     """Let viewers into the arms: five seconds from now, when every worker knows. JSON: the record."""
-    from streams.experiment_admin import start as run
+    from streams.experiments.admin import start as run
 
     _tell(run(connected(brokers, prefix), name), json)
 
@@ -59,7 +59,7 @@ def start(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: J
 @app.command(epilog=examples("nearline experiments stop popularity-or-blend"))
 def stop(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
     """End an experiment; what was counted stays. JSON: the record."""
-    from streams.experiment_admin import stop as end
+    from streams.experiments.admin import stop as end
 
     _tell(end(connected(brokers, prefix), name), json)
 
@@ -70,7 +70,7 @@ def list_all(*, brokers: Brokers = None, prefix: Prefix = None, json: Json = Non
     from msgspec import to_builtins
 
     from streams.cli.experiment_tables import overview
-    from streams.experiments import read_experiments
+    from streams.experiments.known import read_experiments
 
     found = read_experiments(connected(brokers, prefix))
     human(json).print(
@@ -95,8 +95,8 @@ def show(
     from schemas.assignment import assign
     from schemas.experiments import ExperimentKind
     from streams.cli.experiment_tables import definition
-    from streams.experiment_admin import find
-    from streams.experiments import read_experiments
+    from streams.experiments.admin import find
+    from streams.experiments.known import read_experiments
 
     one = find(read_experiments(connected(brokers, prefix)), name)
     mine = assign(one, viewer) if viewer else None
@@ -125,7 +125,7 @@ def results(
 
     from streams.cli.experiment_tables import outcome
     from streams.errors import ExperimentError
-    from streams.experiment_admin import read_results
+    from streams.experiments.admin import read_results
 
     found = read_results(connected(brokers, prefix))
     if name is not None and name not in found:
@@ -149,7 +149,7 @@ def roll_out(
     json: Json = None,
 ) -> None:
     """Make an arm the default of everybody outside the holdout; never on a failed split. JSON: the record."""
-    from streams.experiment_admin import roll_out as decide
+    from streams.experiments.admin import roll_out as decide
 
     _tell(decide(connected(brokers, prefix), name, arm, by=why, force=force), json)
 
@@ -157,7 +157,7 @@ def roll_out(
 @app.command(name="roll-back", epilog=examples("nearline experiments roll-back popularity-or-blend"))
 def roll_back(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
     """Take a winner back: the next lists are made as before. JSON: the record."""
-    from streams.experiment_admin import roll_back as undo
+    from streams.experiments.admin import roll_back as undo
 
     _tell(undo(connected(brokers, prefix), name), json)
 
@@ -175,8 +175,8 @@ def worker(
     A process of its own, in a group of its own: it reads the events beside the workers that make lists, and
     its failure does not touch them. Start as many as there are partitions to share.
     """
+    from streams.experiments.worker import build_results_worker
     from streams.logging import configure
-    from streams.results_worker import build_results_worker
     from streams.settings import Settings
 
     settings = Settings.load(brokers=brokers, topic_prefix=prefix, state_dir=state_dir, http_port=http_port)

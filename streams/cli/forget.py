@@ -24,7 +24,7 @@ def forget(
     What was counted of all viewers together stays: it names nobody. Events already sent stay in the log until
     its retention has passed (7 days, dead letters 30); stop sending the viewer's events before.
     """
-    from streams.forgetting import await_forgotten, request
+    from streams.operating.forgetting import await_forgotten, request
     from streams.settings import Settings
 
     settings = Settings.load(brokers=brokers, topic_prefix=prefix)

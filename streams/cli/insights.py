@@ -37,7 +37,7 @@ def worker(
     A process of its own, in a group of its own: it reads the events beside the workers that make lists, and
     its failure does not touch them. Start as many as there are partitions to share.
     """
-    from streams.insights_worker import build_insights_worker
+    from streams.insights.worker import build_insights_worker
     from streams.logging import configure
     from streams.settings import Settings
 
@@ -65,7 +65,7 @@ def titles(
     from online_models.insights.ordering import top_titles
     from streams.cli.insight_tables import one_title, overview
     from streams.errors import InsightError
-    from streams.insight_tables import read_titles, title_csv, titles_csv
+    from streams.insights.tables import read_titles, title_csv, titles_csv
 
     found = read_titles(_settings(brokers, prefix))
     chosen = [one for one in found if name in (None, one.title_id)]
@@ -102,7 +102,7 @@ def demand(
 
     from online_models.insights.ordering import demand_of
     from streams.cli.insight_tables import wanted
-    from streams.insight_tables import demand_csv, read_demand
+    from streams.insights.tables import demand_csv, read_demand
 
     found = demand_of(read_demand(_settings(brokers, prefix)), order=order, country=country, limit=limit)
     console = human("-" if csv == "-" else json)
@@ -134,7 +134,7 @@ def simulate(
     """
     from streams.cli.console import figures
     from streams.cli.insight_tables import wanted
-    from streams.insight_simulation import Wishes, simulated
+    from streams.insights.simulation import Wishes, simulated
 
     with interruptible():
         found = simulated(Wishes(viewers, titles, days, seed, scarce, through))

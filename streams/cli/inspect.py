@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from rich.console import Group
 
-    from streams.event_effects import Observed
+    from streams.runs.event_effects import Observed
     from streams.settings import Settings
 
 app = typer.Typer(help="Show what is known about a viewer, a title, or the stages' state.")
@@ -34,7 +34,7 @@ def viewer(
     json: Json = None,
 ) -> None:
     """Show what a viewer watched last and the page they were given."""
-    from streams.inspecting import inspect_viewer
+    from streams.operating.inspecting import inspect_viewer
 
     if diff:
         _show_changes(_settings(brokers, prefix), viewer_id, json)
@@ -78,7 +78,7 @@ def title(
     json: Json = None,
 ) -> None:
     """Show a title's counters, what is watched beside it, and its catalogue record."""
-    from streams.inspecting import inspect_title
+    from streams.operating.inspecting import inspect_title
 
     found = inspect_title(_settings(brokers, prefix), title_id)
     console = human(json)
@@ -97,7 +97,7 @@ def title(
 @app.command(epilog=examples("nearline inspect state"))
 def state(brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
     """Show how many rows each partition of each stage has, and up to which source offset they reach."""
-    from streams.inspecting import inspect_state
+    from streams.operating.inspecting import inspect_state
 
     found = inspect_state(_settings(brokers, prefix))
     heads = ("stage", "partition", "rows", "bytes", "applied", "changed")
@@ -126,7 +126,7 @@ def events(
     from tempfile import TemporaryDirectory
 
     from streams.cli.console import interruptible
-    from streams.event_effects import observe, require
+    from streams.runs.event_effects import observe, require
 
     console = human(json)
     with (
@@ -175,7 +175,7 @@ def _words(row: dict[str, Any], title_id: str) -> str:
 
 def _show_changes(settings: "Settings", viewer_id: str, json: Json) -> None:
     """Show what a viewer's newest page changed: a line a row, with the titles that came, went and rose."""
-    from streams.page_changes import inspect_changes
+    from streams.operating.page_changes import inspect_changes
 
     found = inspect_changes(settings, viewer_id)
     event = found["event"] or {}

@@ -8,7 +8,7 @@ from streams.cli.console import ExitCode, examples, human, write_json
 from streams.cli.options import Brokers, Json, Prefix, connected
 
 if TYPE_CHECKING:
-    from streams.version_admin import VersionReport
+    from streams.versions.admin import VersionReport
 
 app = typer.Typer(
     help="Versions of the model side by side: the live one publishes, shadows learn the same log in silence."
@@ -24,7 +24,7 @@ def list_(brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> 
     JSON: a list of objects with version, fingerprint, role (live or shadow), workers, applied (offset by
     partition, -1 for none), lag.
     """
-    from streams.version_admin import reports
+    from streams.versions.admin import reports
 
     found = reports(connected(brokers, prefix))
     _show(found, json)
@@ -49,9 +49,9 @@ def switch(
     new one what is behind it, as soon as the old one has got there; killed workers go on where they were.
     Switching back is the same command. JSON keys: version, former, epoch, cut (offset by partition), done.
     """
-    from streams.register import read_register
-    from streams.version_admin import await_cut
-    from streams.version_admin import switch as decide
+    from streams.versions.admin import await_cut
+    from streams.versions.admin import switch as decide
+    from streams.versions.register import read_register
 
     settings, console = connected(brokers, prefix), human(json)
     register = read_register(settings)
@@ -90,7 +90,7 @@ def retire(
 
     Refused while it is live or has workers. JSON keys: version, deleted (topics).
     """
-    from streams.version_admin import retire as delete
+    from streams.versions.admin import retire as delete
 
     settings = connected(brokers, prefix)
     if not yes:
@@ -107,7 +107,7 @@ def accept(brokers: Brokers = None, prefix: Prefix = None, json: Json = None) ->
     For changes that need no new beginning, such as the weights of the blend. The alternative is a version of
     its own (NEARLINE_MODEL_VERSION). JSON keys: version, former, fingerprint.
     """
-    from streams.version_admin import accept as take
+    from streams.versions.admin import accept as take
 
     settings = connected(brokers, prefix)
     former, now = take(settings), settings.model.fingerprint()

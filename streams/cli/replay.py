@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-    from streams.pacing import Speed
     from streams.ratings import Dataset
-    from streams.run_report import RunReport, Tally
+    from streams.runs.pacing import Speed
+    from streams.runs.run_report import RunReport, Tally
     from streams.settings import Settings
 
 LEAD_EVENTS = 500
@@ -77,8 +77,8 @@ def replay(
 
     from streams.cli.backfill import backfill
     from streams.errors import SettingsError
-    from streams.pacing import parse_speed
     from streams.ratings import read_ratings
+    from streams.runs.pacing import parse_speed
 
     if from_topic and ratings is None:
         backfill(since=since, version=version, brokers=brokers, prefix=prefix, json=json)
@@ -116,7 +116,7 @@ def cluster(
 
     from streams.brokers.embedded import EmbeddedCluster
     from streams.kafka_clients import require_broker
-    from streams.session import make_topics
+    from streams.runs.session import make_topics
     from streams.settings import Settings
 
     if embedded:
@@ -144,9 +144,9 @@ def replay_through(
     """Start the worker, produce, and wait for the answers."""
     import shutil
 
-    from streams.producing import EventProducer
-    from streams.replaying import Replay
-    from streams.session import WorkerProcess
+    from streams.runs.producing import EventProducer
+    from streams.runs.replaying import Replay
+    from streams.runs.session import WorkerProcess
 
     worker = None
     if model is not None:

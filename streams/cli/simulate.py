@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from streams.simulating import Feed
+    from streams.runs.simulating import Feed
 
 LOOP_VIEWERS, LOOP_TITLES = 400, 300
 """Size of a closed loop's world, unless told otherwise: a minute in process on one core."""
@@ -116,10 +116,10 @@ def _produce(
 ) -> None:
     """Feed the world into Kafka."""
     from streams.kafka_clients import require_broker
-    from streams.pacing import parse_speed
-    from streams.producing import EventProducer
+    from streams.runs.pacing import parse_speed
+    from streams.runs.producing import EventProducer
+    from streams.runs.simulating import feed, make_world, require_topics
     from streams.settings import Settings
-    from streams.simulating import feed, make_world, require_topics
 
     speed = parse_speed(rate)
     settings = Settings.load(brokers=brokers, topic_prefix=prefix)

@@ -11,9 +11,9 @@ from streams.cli.options import Brokers, Json, Prefix
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from streams.rebuilding import Rebuilt
+    from streams.operating.rebuilding import Rebuilt
+    from streams.operating.verifying import Verdict
     from streams.settings import Settings
-    from streams.verifying import Verdict
 
 app = typer.Typer(help="Verify, export or rebuild the local databases.")
 
@@ -50,7 +50,7 @@ def verify(
     A worker may be at work meanwhile; nothing is changed. Code 1 when something cannot be true.
     """
     from streams.errors import SettingsError
-    from streams.verifying import verify as look
+    from streams.operating.verifying import verify as look
 
     if local and against_changelog:
         what = "--local asks no broker, --against-changelog has to"
@@ -108,7 +108,7 @@ def export(
     import orjson
 
     from streams.errors import SettingsError
-    from streams.exporting import export as rows
+    from streams.operating.exporting import export as rows
 
     settings, console = _settings(state_dir, brokers, prefix), human("-")
     found = rows(
@@ -154,8 +154,8 @@ def rebuild(
 ) -> None:
     """Wipe local databases and read them from their changelogs. Refused while a worker has the folder."""
     from streams.logging import configure
-    from streams.rebuilding import chosen
-    from streams.rebuilding import rebuild as read_again
+    from streams.operating.rebuilding import chosen
+    from streams.operating.rebuilding import rebuild as read_again
 
     configure(form="console")  # how far it is, is told in the log
     settings, console = _settings(state_dir, brokers, prefix), human(json)

@@ -11,7 +11,7 @@ from streams.cli.options import Json
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from streams.overview import Look, Observer
+    from streams.operating.overview import Look, Observer
 
 EVERY_S = 2.0
 """Time between two looks: a rate of a thousand events a second is known to a few percent."""
@@ -41,7 +41,7 @@ def top(
     Where output is no terminal, a line for each look. --json writes the last look: events_per_s, pages_per_s,
     freshness_ms, lag by stage and partition, hit_rate by model and the rest. Code 1 when no worker answers.
     """
-    from streams.overview import Observer
+    from streams.operating.overview import Observer
     from streams.settings import Settings
 
     settings = Settings.load()

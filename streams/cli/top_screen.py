@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from streams.overview import Look
+from streams.operating.overview import Look
 
 BARS = " ▁▂▃▄▅▆▇█"
 WIDTH, BAR = 24, 20

@@ -16,7 +16,10 @@ zip                    any of the text formats inside                      besid
 Times are read as seconds since 1970, or milliseconds where they are too large to be seconds. What cannot be
 read raises `RatingsError`, which names the file, the line and what was expected there, never the value.
 
-`Dataset.catalogue` turns the titles into `schemas.Title` records, for the models that read tags.
+`streams.ratings.reader` finds out and reads, `streams.ratings.sources` opens folders and zips,
+`streams.ratings.titles` reads what lies beside, `streams.ratings.lines` finds the line that went wrong, and
+`streams.ratings.dataset` is what comes of it. `Dataset.catalogue` turns the titles into `schemas.Title`
+records, for the models that read tags.
 """
 
 from streams.ratings.dataset import Dataset, RatingsError

@@ -18,8 +18,8 @@ from schemas import DecodeError
 from schemas.codec import decode_event, decode_home, decode_trending
 from schemas.lists import Home
 from streams.errors import StreamError
-from streams.inspecting import UnknownIdError, inspect_title, inspect_viewer
-from streams.row_words import when
+from streams.operating.inspecting import UnknownIdError, inspect_title, inspect_viewer
+from streams.operating.row_words import when
 from streams.serve import html, letters
 from streams.serve.api import Ready
 from streams.serve.curves import drawn

@@ -3,7 +3,7 @@
 from typing import Any
 
 from schemas.insights import TitleInsight
-from streams.row_words import when
+from streams.operating.row_words import when
 
 __all__ = ["drawn"]
 

@@ -13,9 +13,9 @@ from schemas.codec import encode
 from schemas.experiment_results import ExperimentResult, Lift, Verdict
 from schemas.experiments import Experiment, ExperimentState, Metric
 from streams.errors import StreamError
-from streams.experiment_admin import read_results
-from streams.experiments import read_experiments
-from streams.row_words import when
+from streams.experiments.admin import read_results
+from streams.experiments.known import read_experiments
+from streams.operating.row_words import when
 from streams.serve.api import TEXT, Ready, made
 from streams.serve.console import shown
 from streams.serve.description import answers

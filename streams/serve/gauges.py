@@ -8,11 +8,11 @@ import numpy as np
 
 from online_models.kernels import blend
 from schemas import topics
-from streams import topic_scan
 from streams.errors import StreamError
 from streams.exposition import Exposition
 from streams.kafka_clients import TopicPartition, consumer
-from streams.overview import Observer, fetch
+from streams.operating import topic_scan
+from streams.operating.overview import Observer, fetch
 from streams.partition_rows import BLEND
 from streams.serve.mirror import Mirror
 from streams.settings import Settings

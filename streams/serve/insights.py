@@ -13,8 +13,8 @@ from starlette.responses import Response
 from online_models.insights.ordering import Order, demand_of, in_vain
 from schemas.codec import decode_title_insight, encode
 from schemas.insights import TopTitles
-from streams.insight_tables import demand_csv, title_csv, titles_csv
-from streams.row_words import when
+from streams.insights.tables import demand_csv, title_csv, titles_csv
+from streams.operating.row_words import when
 from streams.serve.api import Limit, NoneMatch, Ready, TitleId, made, stored
 from streams.serve.console import shown
 from streams.serve.description import tables

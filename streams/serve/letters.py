@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from schemas import DecodeError, topics
 from schemas.codec import decode_dead_letter
-from streams import topic_scan
-from streams.row_words import when
+from streams.operating import topic_scan
+from streams.operating.row_words import when
 from streams.settings import Settings
 
 __all__ = ["NEWEST", "Letter", "newest", "reasons"]

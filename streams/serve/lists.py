@@ -14,10 +14,10 @@ from schemas.experiments import Experiment
 from schemas.fields import Id, Score, Text
 from schemas.lists import Home, Item, Row, Source, Trending
 from schemas.vocabulary import ItemReason, RowKind
-from streams import title_rows
 from streams.serve.mirror import Mirror
 from streams.serve.ruling import Audience
-from streams.taught import query_key, watched_after
+from streams.titles import rows as title_rows
+from streams.titles.taught import query_key, watched_after
 
 __all__ = ["ColdHome", "Experiments", "Found", "Match", "Similar", "cold_home", "known", "search", "similar"]
 

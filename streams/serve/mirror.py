@@ -14,7 +14,9 @@ from schemas import Title, topics
 from schemas.codec import decode_home, decode_title
 from schemas.errors import DecodeError
 from schemas.lists import Home
-from streams.claim import claimed
+from streams.engine.claim import claimed
+from streams.engine.state import StoreMemory
+from streams.engine.topic_facts import needed, retention_of
 from streams.metrics import Metrics
 from streams.rules import rules_of
 from streams.serve.insight_book import InsightBook
@@ -22,8 +24,6 @@ from streams.serve.live import Hub
 from streams.serve.table import Change, Stored, Table
 from streams.serve.titles import TitleBook
 from streams.settings import Settings
-from streams.state import StoreMemory
-from streams.topic_facts import needed, retention_of
 
 __all__ = ["FOLDER", "TABLES", "Mirror"]
 

@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from streams.errors import SettingsError
 from streams.metrics import Metrics
-from streams.overview import Observer
+from streams.operating.overview import Observer
 from streams.serve import (
     api,
     console,

@@ -1,8 +1,8 @@
 """A compacted topic on this machine's disk: the newest value of every key, byte for byte.
 
-Each partition has a database (:class:`streams.state.Store`) that knows how far it has read, so a restart goes
-on there and reads the topic from its beginning only where that is of no use: the topic was created anew, the
-database is damaged, or so old that it may have missed deletions.
+Each partition has a database (:class:`streams.engine.state.Store`) that knows how far it has read, so a
+restart goes on there and reads the topic from its beginning only where that is of no use: the topic was
+created anew, the database is damaged, or so old that it may have missed deletions.
 
 A stored value is a head (offset, timestamp, CRC-32 of the bytes; for ETags) and the record's bytes.
 """
@@ -18,13 +18,13 @@ from typing import NamedTuple
 import structlog
 
 from schemas.partitioner import partition_for
-from streams.changelog import unusable
+from streams.engine.changelog import unusable
+from streams.engine.reader import TableReader
+from streams.engine.state import Store, StoreMemory, wipe
+from streams.engine.topic_facts import Topic
 from streams.errors import StateDamagedError
 from streams.kafka_clients import Message
-from streams.reader import TableReader
 from streams.settings import Settings
-from streams.state import Store, StoreMemory, wipe
-from streams.topic_facts import Topic
 
 __all__ = ["Change", "Stored", "Table"]
 

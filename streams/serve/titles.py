@@ -18,7 +18,7 @@ from schemas.codec import decode_title
 from streams.partition_rows import is_reserved
 from streams.serve.ruling import Audience, Ruling
 from streams.serve.table import Change
-from streams.title_index import Hit, TitleIndex
+from streams.serve.title_index import Hit, TitleIndex
 
 __all__ = ["Audience", "TitleBook"]
 

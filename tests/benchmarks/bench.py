@@ -10,7 +10,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 from streams.brokers.kafka import KafkaCluster
-from streams.session import cluster_port
+from streams.runs.session import cluster_port
 from streams.settings import Settings
 
 __all__ = ["Bench"]

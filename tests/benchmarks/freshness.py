@@ -13,8 +13,8 @@ from msgspec import structs
 from schemas import topics
 from streams import kafka_clients
 from streams.kafka_clients import OFFSET_END, Consumer, TopicPartition
-from streams.producing import EventProducer
-from streams.session import make_topics
+from streams.runs.producing import EventProducer
+from streams.runs.session import make_topics
 from streams.settings import Settings
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.load import produce, stops

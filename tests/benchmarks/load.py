@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from schemas import Event, Stop
-from streams.producing import EventProducer
+from streams.runs.producing import EventProducer
 from streams.settings import Settings
 
 TITLES = 10_000

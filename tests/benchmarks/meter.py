@@ -20,20 +20,22 @@ from typing import Any
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-import streams.publishing
-import streams.titles
+import streams.titles.step
+import streams.viewers.publishing
 from online_models.title_side import TitleSide
 from online_models.viewer_side import ViewerSide
-from streams import cli, title_rows, viewer_rows
-from streams.intake import Clerk, Intake
+from streams import cli
+from streams.engine.partition import Partition
+from streams.engine.state import Store
+from streams.engine.transactions import Transactions
 from streams.metrics import Metrics
-from streams.pages import PageEncoder
-from streams.partition import Partition
-from streams.popularity import Popularity
-from streams.replica import Replica
-from streams.state import Store
-from streams.tidings import Tidings
-from streams.transactions import Transactions
+from streams.titles import rows as title_rows
+from streams.titles.popularity import Popularity
+from streams.viewers import rows as viewer_rows
+from streams.viewers.intake import Clerk, Intake
+from streams.viewers.pages import PageEncoder
+from streams.viewers.replica import Replica
+from streams.viewers.tidings import Tidings
 
 STEPS: list[tuple[Any, str, str]] = [
     (Partition, "process", "rest"),
@@ -44,11 +46,11 @@ STEPS: list[tuple[Any, str, str]] = [
     (ViewerSide, "observe_tested", "learn"),
     (Tidings, "tell", "signals"),
     (ViewerSide, "rank", "rank"),
-    (streams.publishing, "build", "build pages"),
+    (streams.viewers.publishing, "build", "build pages"),
     (PageEncoder, "encode", "encode"),
     (viewer_rows, "pack", "pack rows"),
     (title_rows, "pack", "pack rows"),
-    (streams.titles, "unpack", "unpack"),
+    (streams.titles.step, "unpack", "unpack"),
     (TitleSide, "absorb", "learn"),
     (Popularity, "count", "popularity"),
     (Popularity, "lists", "trending"),

@@ -21,7 +21,7 @@ from online_models.simulation import World
 from online_models.titles import title_key
 from schemas import Event, Stop, Tags
 from schemas.rules import BusinessRule, PinRow, RuleKind
-from streams.pages import Cause, PageEncoder
+from streams.viewers.pages import Cause, PageEncoder
 from tests.benchmarks.bench import Bench
 
 TITLES, VIEWERS, EVENTS = 10_000, 1_000, 100_000

@@ -14,7 +14,7 @@ from schemas.codec import encode
 from schemas.lists import Home, Item, Row, Source
 from schemas.vocabulary import ItemReason, RowKind
 from streams.kafka_clients import producer
-from streams.session import ServeProcess, make_topics
+from streams.runs.session import ServeProcess, make_topics
 from streams.settings import Settings
 from tests.benchmarks.bench import TICK, Bench
 

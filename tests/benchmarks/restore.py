@@ -15,13 +15,13 @@ import numpy as np
 
 from schemas import topics
 from streams import kafka_clients
-from streams.applied import APPLIED_KEY, pack_applied
-from streams.changelog import CHUNK, RESTORER, SLICE_S, Changelog
+from streams.engine.applied import APPLIED_KEY, pack_applied
+from streams.engine.changelog import CHUNK, RESTORER, SLICE_S, Changelog
+from streams.engine.state import Store, StoreMemory
+from streams.engine.transactions import PRODUCER
 from streams.kafka_clients import KafkaError, TopicPartition
-from streams.session import make_topics
+from streams.runs.session import make_topics
 from streams.settings import Settings
-from streams.state import Store, StoreMemory
-from streams.transactions import PRODUCER
 from tests.benchmarks.bench import Bench
 
 VIEWERS = 1_000_000

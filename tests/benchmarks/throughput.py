@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from streams.session import make_topics
+from streams.runs.session import make_topics
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.load import produce
 from tests.benchmarks.workers import MeteredWorker, Reading

@@ -19,10 +19,10 @@ import faust
 from schemas import topics
 from schemas.codec import decode_event
 from streams.app import build_app, run_worker
+from streams.engine.stage import Outcome, Record, StageSpec
 from streams.metrics import Metrics
-from streams.session import make_topics
+from streams.runs.session import make_topics
 from streams.settings import Settings, child_environment
-from streams.stage import Outcome, Record, StageSpec
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.load import produce
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streams.session import WorkerProcess
+from streams.runs.session import WorkerProcess
 from streams.settings import Settings
 
 LOOK_S = 0.25

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from schemas import topics
 from schemas.codec import decode_dead_letter, decode_home
-from streams.applied import APPLIED_KEY, unpack_applied
+from streams.engine.applied import APPLIED_KEY, unpack_applied
 from streams.kafka_clients import Message
 from streams.partition_rows import OWED, owner_key
 from streams.settings import Settings

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 
 from schemas import topics
-from streams.applied import APPLIED_KEY, unpack_applied
+from streams.engine.applied import APPLIED_KEY, unpack_applied
 from streams.kafka_clients import KafkaError, KafkaException, Message, TopicPartition, consumer
 from streams.partition_rows import OWED, owner_key
 from streams.settings import Settings

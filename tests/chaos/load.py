@@ -14,7 +14,7 @@ from schemas.codec import encode
 from schemas.events import Event
 from schemas.partitioner import partition_for
 from streams.kafka_clients import KafkaError, Message, producer
-from streams.producing import EventProducer
+from streams.runs.producing import EventProducer
 from streams.settings import Settings
 
 PARTITIONS = 4

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from schemas import topics
-from streams.session import cluster_port, make_topics
+from streams.runs.session import cluster_port, make_topics
 from streams.settings import Settings
 from tests.chaos.audit import Audit
 from tests.chaos.cluster import Brokers

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from streams.engine.state import Store, StoreMemory
 from streams.errors import StateDamagedError
-from streams.state import Store, StoreMemory
 
 
 def newest_rows(folders: Iterable[Path], applied: int) -> dict[bytes, bytes] | None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.state import Store, StoreMemory
+from streams.engine.state import Store, StoreMemory
 from tests.chaos.stores import newest_rows
 
 OLD, NEW = {b"k": b"old"}, {b"k": b"new"}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streams.applied import APPLIED_KEY, pack_applied
+from streams.engine.applied import APPLIED_KEY, pack_applied
 from streams.partition_rows import OWED
 from tests.chaos.audit import Audit
 from tests.chaos.driver import Result

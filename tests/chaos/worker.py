@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from streams.engine.exits import exit_code
 from streams.errors import StreamError
-from streams.exits import exit_code
 from streams.logging import configure
 from streams.settings import Settings
 from streams.worker import build_worker

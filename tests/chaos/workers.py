@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from streams.session import WorkerProcess
+from streams.runs.session import WorkerProcess
 from streams.settings import Settings
 from tests.chaos.worker import Action, Orders, Trap
 

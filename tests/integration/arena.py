@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from streams import changelog
-from streams.applied import APPLIED_KEY
+from streams.engine import changelog
+from streams.engine.applied import APPLIED_KEY
+from streams.engine.state import Store, StoreMemory
 from streams.kafka_clients import Message, NewTopic, TopicPartition, admin, consumer, producer
 from streams.metrics import Exposition
-from streams.session import free_port
-from streams.state import Store, StoreMemory
+from streams.runs.session import free_port
 
 ROW = struct.Struct("<qI")
 PARTITIONS = 4

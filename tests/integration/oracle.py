@@ -21,17 +21,17 @@ from online_models.titles import TitleTable
 from schemas import topics
 from schemas.codec import decode_home
 from schemas.versions import MARKER_KEY
-from streams.applied import APPLIED_KEY, unpack_applied
+from streams.engine.applied import APPLIED_KEY, unpack_applied
+from streams.engine.stage import Outcome
 from streams.kafka_clients import KafkaError, Message, TopicPartition, consumer
 from streams.metrics import Metrics
 from streams.partition_rows import WATCH_TIME, is_reserved
-from streams.replica import Replica
-from streams.session import WorkerProcess
+from streams.runs.session import WorkerProcess
 from streams.settings import Settings
-from streams.signals import unpack
-from streams.stage import Outcome
-from streams.titles import TitlesStep
-from streams.viewers import ViewersStage
+from streams.titles.signals import unpack
+from streams.titles.step import TitlesStep
+from streams.viewers.replica import Replica
+from streams.viewers.step import ViewersStage
 
 PARTITIONS = 4
 VIEWER_FACTS = (

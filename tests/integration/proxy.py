@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from streams.brokers.kafka import KafkaCluster
-from streams.session import cluster_port, free_port
+from streams.runs.session import cluster_port, free_port
 from streams.settings import Settings
 
 CHUNK = 65_536

@@ -25,7 +25,7 @@ from deploy.strimzi import user_documents
 from streams.brokers.kafka import KafkaCluster
 from streams.brokers.properties import CONTROLLER_PORT_STEP
 from streams.kafka_clients import admin
-from streams.session import free_port
+from streams.runs.session import free_port
 from streams.settings import Settings
 
 SECURE_STEP = 200

@@ -11,14 +11,14 @@ import pytest
 
 from online_models.simulation import World
 from schemas import topics
-from streams.applied import APPLIED_KEY, unpack_applied
 from streams.brokers.kafka import KafkaCluster
 from streams.cli import main
-from streams.producing import EventProducer
-from streams.register import read_register
-from streams.session import WorkerProcess, make_topics
+from streams.engine.applied import APPLIED_KEY, unpack_applied
+from streams.runs.producing import EventProducer
+from streams.runs.session import WorkerProcess, make_topics
 from streams.settings import Settings
-from streams.version_admin import of_version
+from streams.versions.admin import of_version
+from streams.versions.register import read_register
 from tests.integration import oracle
 
 EVENTS = 3_000

@@ -25,8 +25,8 @@ from streams.kafka_clients import (
     consumer,
     producer,
 )
-from streams.producing import EventProducer
-from streams.session import WorkerProcess, make_topics
+from streams.runs.producing import EventProducer
+from streams.runs.session import WorkerProcess, make_topics
 from streams.settings import Settings
 from tests.integration import oracle
 

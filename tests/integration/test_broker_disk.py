@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from streams.brokers.kafka import KafkaCluster
-from streams.session import cluster_port
+from streams.runs.session import cluster_port
 from streams.settings import Settings
 from tests.conftest import run_cluster
 from tests.integration.arena import Arena

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from streams.brokers.kafka import KafkaCluster
-from streams.session import free_port
+from streams.runs.session import free_port
 from tests.readmes import ROOT, commands
 
 STAY = ("nearline worker", "nearline simulate", "nearline serve")

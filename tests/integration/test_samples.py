@@ -22,8 +22,8 @@ from schemas.codec import decode_event, decode_home
 from schemas.lists import Home
 from streams.brokers.kafka import KafkaCluster
 from streams.kafka_clients import producer
-from streams.producing import EventProducer
-from streams.session import WorkerProcess, make_topics
+from streams.runs.producing import EventProducer
+from streams.runs.session import WorkerProcess, make_topics
 from streams.settings import Settings
 from tests.integration import oracle
 

@@ -12,8 +12,8 @@ import pytest
 from online_models.simulation import World
 from schemas import topics
 from streams.brokers.kafka import KafkaCluster
-from streams.producing import EventProducer
-from streams.session import WorkerProcess, make_topics
+from streams.runs.producing import EventProducer
+from streams.runs.session import WorkerProcess, make_topics
 from streams.settings import Settings
 from tests.integration import oracle
 

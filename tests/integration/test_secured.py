@@ -17,8 +17,8 @@ from schemas import topics
 from schemas.codec import decode_home, encode
 from streams import kafka_clients
 from streams.kafka_clients import TopicPartition
-from streams.producing import EventProducer
-from streams.session import ServeProcess, WorkerProcess, make_topics
+from streams.runs.producing import EventProducer
+from streams.runs.session import ServeProcess, WorkerProcess, make_topics
 from streams.settings import Settings, child_environment
 from tests.conftest import run_cluster
 from tests.integration.secured import Secured, add_users, secured

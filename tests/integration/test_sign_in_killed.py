@@ -11,11 +11,11 @@ import pytest
 from schemas import Event, History, Identify, topics
 from schemas.codec import decode_event, decode_home
 from streams.brokers.kafka import KafkaCluster
-from streams.inspecting import named_titles
+from streams.operating.inspecting import named_titles
+from streams.operating.row_words import titles_in_words, viewers_in_words
 from streams.partition_rows import is_reserved
-from streams.producing import EventProducer
-from streams.row_words import titles_in_words, viewers_in_words
-from streams.session import make_topics
+from streams.runs.producing import EventProducer
+from streams.runs.session import make_topics
 from streams.settings import Settings
 from tests.chaos.workers import ChaosWorker
 from tests.integration import oracle

@@ -12,10 +12,10 @@ from online_models.simulation import World
 from streams.brokers.kafka import KafkaCluster
 from streams.cli import main
 from streams.cli.console import ExitCode
-from streams.producing import EventProducer
-from streams.session import WorkerProcess, make_topics
+from streams.engine.state import Store, StoreMemory
+from streams.runs.producing import EventProducer
+from streams.runs.session import WorkerProcess, make_topics
 from streams.settings import Settings
-from streams.state import Store, StoreMemory
 from tests.integration import oracle
 
 EVENTS, VIEWERS = 1_500, 60

@@ -8,8 +8,8 @@ import pytest
 from schemas import Event, History, Identify, Title, topics
 from schemas.codec import decode_event, decode_home
 from streams.brokers.kafka import KafkaCluster
-from streams.producing import EventProducer
-from streams.session import WorkerProcess, make_topics
+from streams.runs.producing import EventProducer
+from streams.runs.session import WorkerProcess, make_topics
 from streams.settings import Settings
 from tests.integration import oracle
 from tests.streams.steps import T0, watch

@@ -20,11 +20,11 @@ from streams.brokers.kafka import KafkaCluster
 from streams.cli import main
 from streams.errors import VersionError
 from streams.kafka_clients import admin
-from streams.producing import EventProducer
-from streams.register import read_register
-from streams.session import WorkerProcess, make_topics
+from streams.runs.producing import EventProducer
+from streams.runs.session import WorkerProcess, make_topics
 from streams.settings import Settings
-from streams.version_admin import await_cut, of_version, reports, retire, switch
+from streams.versions.admin import await_cut, of_version, reports, retire, switch
+from streams.versions.register import read_register
 from tests.integration import oracle
 
 RATE = 300

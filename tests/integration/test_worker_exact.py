@@ -15,8 +15,8 @@ from online_models.simulation import World
 from schemas import topics
 from schemas.codec import decode_home
 from streams.brokers.kafka import KafkaCluster
-from streams.producing import EventProducer
-from streams.session import WorkerProcess, make_topics
+from streams.runs.producing import EventProducer
+from streams.runs.session import WorkerProcess, make_topics
 from streams.settings import Settings
 from tests.integration import oracle
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from streams.applied import Origin
+from streams.engine.applied import Origin
+from streams.engine.stage import Outcome, Record, StageSpec, StateView
+from streams.engine.state import StoreMemory
+from streams.engine.surroundings import Failpoint, Surroundings, no_failpoint
 from streams.kafka_clients import KafkaError, KafkaException
 from streams.metrics import Metrics
-from streams.stage import Outcome, Record, StageSpec, StateView
-from streams.state import StoreMemory
-from streams.surroundings import Failpoint, Surroundings, no_failpoint
 
 ROW = struct.Struct("<qI")
 

@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from streams import changelog
-from streams.applied import APPLIED_KEY, pack_applied, unpack_applied
-from streams.changelog import Changelog
-from streams.state import Store, StoreMemory
+from streams.engine import changelog
+from streams.engine.applied import APPLIED_KEY, pack_applied, unpack_applied
+from streams.engine.changelog import Changelog
+from streams.engine.state import Store, StoreMemory
 from tests.streams.doubles import Consumer, Log
 
 RECORDS = 12_000

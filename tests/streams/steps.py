@@ -8,12 +8,12 @@ from typing import Any
 from schemas import Event, Stop, Title, topics
 from schemas.codec import decode_home, encode
 from schemas.lists import Home
+from streams.engine.stage import Outcome
 from streams.metrics import Metrics
-from streams.replica import Replica
 from streams.settings import Settings
-from streams.stage import Outcome
-from streams.titles import TitlesStep
-from streams.viewers import ViewersStage, ViewersStep
+from streams.titles.step import TitlesStep
+from streams.viewers.replica import Replica
+from streams.viewers.step import ViewersStage, ViewersStep
 
 T0 = 1_700_000_000_000
 """Event time at which every test begins, ms."""

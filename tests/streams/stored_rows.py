@@ -24,10 +24,16 @@ from online_models.titles import TitleTable
 from online_models.viewers import ViewerTable
 from schemas import Impression, MyList, Play, Preferences, Rate, Tags, Thumb, Title, topics
 from schemas.interaction import ListAction
-from streams import insight_rows, partition_rows, result_rows, signals, title_rows, viewer_rows, visit_rows
+from streams import partition_rows
+from streams.engine.stage import Outcome
+from streams.experiments import result_rows
+from streams.insights import rows as insight_rows
+from streams.insights import visit_rows
 from streams.partition_rows import OWED, ROLE
 from streams.settings import Settings
-from streams.stage import Outcome
+from streams.titles import rows as title_rows
+from streams.titles import signals
+from streams.viewers import rows as viewer_rows
 from tests.streams.steps import T0, Line, MemoryStore, watch
 
 FOLDER = Path(__file__).with_name("rows")

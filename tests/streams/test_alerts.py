@@ -22,13 +22,13 @@ from schemas.alerts import Alert, alert_id
 from schemas.codec import decode_alert, decode_home
 from schemas.experiments import Arm, Experiment, ExperimentState, Ranking, Treatment
 from schemas.vocabulary import ItemReason
-from streams.alerts import KEPT
 from streams.brokers.embedded import EmbeddedCluster
+from streams.engine.stage import Outcome
 from streams.partition_rows import ALERTED
-from streams.producing import EventProducer
-from streams.session import WorkerProcess
+from streams.runs.producing import EventProducer
+from streams.runs.session import WorkerProcess
 from streams.settings import Settings
-from streams.stage import Outcome
+from streams.viewers.alerts import KEPT
 from tests.integration import oracle
 from tests.streams.steps import T0, Line, watch
 

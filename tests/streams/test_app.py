@@ -12,7 +12,8 @@ import pytest
 
 from streams.app import App, build_app, run_worker
 from streams.brokers.embedded import EmbeddedCluster
-from streams.claim import claimed
+from streams.engine.claim import claimed
+from streams.engine.exits import exit_code
 from streams.errors import (
     BrokerUnreachableError,
     OutcomeInDoubtError,
@@ -21,7 +22,6 @@ from streams.errors import (
     StateLockedError,
     TopicError,
 )
-from streams.exits import exit_code
 from streams.kafka_clients import consumer, producer
 from streams.metrics import Metrics
 from streams.security import aiokafka_options
@@ -50,7 +50,7 @@ def test_importing_does_nothing() -> None:
 
 def test_broker_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first thing that is said is that nobody answers, with exit code 3."""
-    monkeypatch.setattr("streams.topic_facts.TIMEOUT_S", 0.3)
+    monkeypatch.setattr("streams.engine.topic_facts.TIMEOUT_S", 0.3)
     with pytest.raises(BrokerUnreachableError) as caught:
         run_worker(made("127.0.0.1:1", tmp_path))
     assert exit_code(caught.value) == 3
@@ -162,7 +162,7 @@ def test_dying_ends_the_process_without_clean_up() -> None:
     code = """
 import atexit
 from streams.errors import OutcomeInDoubtError
-from streams.exits import die
+from streams.engine.exits import die
 atexit.register(print, "cleaned up")
 try:
     die(OutcomeInDoubtError("who knows"))

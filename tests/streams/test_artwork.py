@@ -8,8 +8,8 @@ import pytest
 from schemas import Artwork, Impression, Stop, Title
 from streams.brokers.embedded import EmbeddedCluster
 from streams.cli import main
-from streams.producing import EventProducer
-from streams.session import make_topics
+from streams.runs.producing import EventProducer
+from streams.runs.session import make_topics
 from streams.settings import Settings
 
 T0 = 1_700_000_000_000

@@ -7,7 +7,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.assignor import TopicwiseAssignor
+from streams.engine.assignor import TopicwiseAssignor
 
 Shares = Mapping[str, Mapping[str, list[int]]]
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.batching import SliceQueue, size_of
+from streams.engine.batching import SliceQueue, size_of
 
 SIZES = st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=6), max_size=6)
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from schemas import Identify, topics
 from schemas.vocabulary import RowKind
-from streams.budget import Budget, Moved
+from streams.engine.stage import Outcome
 from streams.metrics import Metrics
 from streams.partition_rows import OWED, SENT
 from streams.settings import Settings
-from streams.stage import Outcome
+from streams.viewers.budget import Budget, Moved
 from tests.streams.steps import T0, Line, MemoryStore, pages_of, watch
 
 VIEWERS = ["ada", "bob", "eve"]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from streams.applied import APPLIED_KEY, pack_applied, unpack_applied
-from streams.changelog import Changelog
+from streams.engine.applied import APPLIED_KEY, pack_applied, unpack_applied
+from streams.engine.changelog import Changelog
+from streams.engine.state import Store, StoreMemory
 from streams.errors import AbandonedError, StateError
-from streams.state import Store, StoreMemory
 from tests.streams.doubles import Consumer, Log
 from tests.streams.restoring import RECORDS, folded, made_log
 
@@ -47,8 +47,8 @@ def reader(log: Log) -> Changelog:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Let few rows go through the write buffer, or each chunk be a file of its own."""
     if request.param == "ingested":
-        monkeypatch.setattr("streams.changelog.RUN_BYTES", 0)
-        monkeypatch.setattr("streams.changelog.SMALL_BYTES", 0)
+        monkeypatch.setattr("streams.engine.changelog.RUN_BYTES", 0)
+        monkeypatch.setattr("streams.engine.changelog.SMALL_BYTES", 0)
     return str(request.param)
 
 
@@ -83,7 +83,7 @@ def test_end_of_log_is_a_position(log: Log, store: Store) -> None:
 
 def test_abandoned_replay_is_not_fresh(log: Log, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A restore that is cut short leaves what it wrote, in a store that does not look as new as its log."""
-    monkeypatch.setattr("streams.changelog.RUN_BYTES", 0)
+    monkeypatch.setattr("streams.engine.changelog.RUN_BYTES", 0)
     answers = iter([False, True])
     changelog = Changelog(Consumer(log), "log", 0, lambda: next(answers))  # type: ignore[arg-type]
     with pytest.raises(AbandonedError):

@@ -19,16 +19,23 @@ from schemas.topics import TOPICS
 from streams.brokers.embedded import PARTITIONS, EmbeddedCluster
 from streams.brokers.kafka import KafkaCluster
 from streams.cli import main
-from streams.cluster_checks import BEHIND, CLUSTER_CHECKS
-from streams.findings import Patient, Status
+from streams.engine.state import Store, StoreMemory
 from streams.health import Health
 from streams.kafka_clients import NewTopic, Producer, TopicPartition, admin, consumer, producer
-from streams.machine_checks import MACHINE_CHECKS, local_broker, metrics, server, state_folder, worker
 from streams.metrics import Exposition, Metrics
+from streams.operating.cluster_checks import BEHIND, CLUSTER_CHECKS
+from streams.operating.findings import Patient, Status
+from streams.operating.machine_checks import (
+    MACHINE_CHECKS,
+    local_broker,
+    metrics,
+    server,
+    state_folder,
+    worker,
+)
+from streams.operating.state_checks import databases, reach_of_the_log
 from streams.serve.settings import ServeSettings
 from streams.settings import Settings
-from streams.state import Store, StoreMemory
-from streams.state_checks import databases, reach_of_the_log
 from tests.streams.steps import watch
 
 NAMES = [check.__name__.replace("_", " ") for check in (*MACHINE_CHECKS, *CLUSTER_CHECKS)]
@@ -184,7 +191,7 @@ def test_the_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         assert "free for a worker" in state_folder(patient).cause
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert "running worker" in state_folder(patient).cause
-    monkeypatch.setattr("streams.machine_checks.LEAST_FREE", 10**18)
+    monkeypatch.setattr("streams.operating.machine_checks.LEAST_FREE", 10**18)
     assert state_folder(patient).status is Status.WARN
 
 
@@ -211,11 +218,11 @@ def test_metrics_of_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     patient = Patient(Settings(http_port=health.port))
     try:
         assert metrics(patient).status is Status.OK
-        monkeypatch.setattr("streams.machine_checks.version", lambda _: "9.9.9")
+        monkeypatch.setattr("streams.operating.machine_checks.version", lambda _: "9.9.9")
         assert (metrics(patient).status, "9.9.9" in metrics(patient).cause) == (Status.WARN, True)
         shown.stalled_seconds.set(31)
         assert (metrics(patient).status, "31 s" in metrics(patient).cause) == (Status.FAIL, True)
-        monkeypatch.setattr("streams.machine_checks.fetch", lambda _: Exposition("other 1"))
+        monkeypatch.setattr("streams.operating.machine_checks.fetch", lambda _: Exposition("other 1"))
         assert "not a worker's" in metrics(patient).cause
     finally:
         health.stop()
@@ -262,7 +269,7 @@ def test_a_log_that_is_shorter_than_the_absence(
     store.close()
     patient = Patient(Settings.load(state_dir=tmp_path, brokers=cluster.bootstrap_servers))
     assert reach_of_the_log(patient).status is Status.OK
-    monkeypatch.setattr("streams.state_checks.ends", lambda *_: (16, 20))
+    monkeypatch.setattr("streams.operating.state_checks.ends", lambda *_: (16, 20))
     found = reach_of_the_log(patient)
     assert (found.status, found.cause[:10]) == (Status.WARN, "10 records")
 

@@ -11,7 +11,7 @@ from schemas.demand import FacetDemand, SearchDemand
 from schemas.insights import CurvePoint, GroupInsight, Steepest, TitleInsight
 from streams.brokers.embedded import EmbeddedCluster
 from streams.cli import main
-from streams.producing import put
+from streams.runs.producing import put
 from streams.settings import Settings
 from tests.streams.steps import T0
 

@@ -13,12 +13,12 @@ from schemas import MyList, Preferences, Rate, Title, topics
 from schemas.codec import encode
 from schemas.interaction import ListAction
 from schemas.partitioner import partition_for
-from streams import topic_scan
-from streams.applied import APPLIED_KEY, pack_applied
 from streams.brokers.embedded import PARTITIONS, EmbeddedCluster
 from streams.cli import main
+from streams.engine.applied import APPLIED_KEY, pack_applied
+from streams.engine.stage import Outcome
 from streams.kafka_clients import producer
-from streams.stage import Outcome
+from streams.operating import topic_scan
 from tests.streams.steps import T0, Line, watch
 
 
@@ -112,7 +112,7 @@ def test_only_the_viewers_partition_is_read(
         asked.append((topic, list(partitions)))
         return real(settings, topic, partitions)
 
-    monkeypatch.setattr("streams.inspecting.newest", noted)
+    monkeypatch.setattr("streams.operating.inspecting.newest", noted)
     _inspect(cluster, capsys, "viewer", "ada")
     home = [partition_for(b"ada", PARTITIONS)]
     assert (topics.VIEWER_STATE, home) in asked

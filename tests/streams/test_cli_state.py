@@ -14,13 +14,13 @@ from online_models.config import ModelConfig
 from online_models.rows import TITLE_ROWS, VIEWER_ROWS
 from schemas import Preferences, topics
 from schemas.partitioner import partition_for
-from streams.applied import APPLIED_KEY, pack_applied
 from streams.brokers.embedded import PARTITIONS, EmbeddedCluster
-from streams.claim import claimed
 from streams.cli import main
 from streams.cli.console import ExitCode
+from streams.engine.applied import APPLIED_KEY, pack_applied
+from streams.engine.claim import claimed
+from streams.engine.state import Store, StoreMemory
 from streams.kafka_clients import producer
-from streams.state import Store, StoreMemory
 from tests.streams.steps import T0, Line, watch
 from tests.streams.test_state import flipped
 

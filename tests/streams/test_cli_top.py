@@ -14,7 +14,7 @@ from streams.cli.top_screen import line, screen, spark
 from streams.exposition import Exposition
 from streams.health import Health
 from streams.metrics import Metrics
-from streams.overview import Look, Observer, _seen, fetch
+from streams.operating.overview import Look, Observer, _seen, fetch
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from schemas.topics import TOPICS
 from streams.brokers.embedded import EmbeddedCluster
 from streams.cli import main
-from streams.session import free_port
+from streams.runs.session import free_port
 
 
 def test_missing_topics_are_code_1(

@@ -13,13 +13,13 @@ from schemas.codec import encode
 from schemas.events import Skip
 from schemas.lists import Home, Item, Row, RowKind, Source, Trending, TrendingItem
 from schemas.topics import CATALOG, EVENTS, HOME, TRENDING, VIEWER_STATE
-from streams import closed_loop
-from streams.applied import APPLIED_KEY, pack_applied
 from streams.brokers.embedded import EmbeddedCluster
-from streams.changelog import ends
-from streams.closed_loop import Published
+from streams.engine.applied import APPLIED_KEY, pack_applied
+from streams.engine.changelog import ends
 from streams.kafka_clients import consumer, producer
-from streams.producing import EventProducer
+from streams.runs import closed_loop
+from streams.runs.closed_loop import Published
+from streams.runs.producing import EventProducer
 from streams.settings import Settings
 
 NOW_MS = 1_767_225_600_000

@@ -11,10 +11,10 @@ from online_models.config import ModelConfig
 from online_models.page.config import PageConfig
 from online_models.titles import TitleTable, title_key
 from schemas.vocabulary import ItemReason, RowKind
-from streams import cohort_rows
 from streams.errors import StateVersionError
 from streams.settings import Settings
-from streams.titles import TitlesStep
+from streams.titles import cohort_rows
+from streams.titles.step import TitlesStep
 from tests.streams.steps import Line, pages_of, watch
 
 PAGE = PageConfig(least=1, crowd_watches=5.0)

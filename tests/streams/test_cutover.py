@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from schemas.codec import encode
 from schemas.versions import MARKER_KEY, ModelVersion, SwitchMarker
-from streams.cutover import Role, VersionedStep, role_at_birth
-from streams.handover import Predecessor
+from streams.engine.stage import Outcome, Record
 from streams.partition_rows import OWED, ROLE
 from streams.settings import Settings
-from streams.stage import Outcome, Record
+from streams.versions.cutover import Role, VersionedStep, role_at_birth
+from streams.versions.handover import Predecessor
 from tests.streams.steps import Line, MemoryStore, pages_of, record, records_of, watch
 
 NAMES = ("1", "blue", "green")

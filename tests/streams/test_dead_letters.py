@@ -2,7 +2,7 @@
 
 from schemas.codec import decode_dead_letter, encode
 from schemas.errors import DecodeError, Reason
-from streams.dead_letters import condemned, rejected
+from streams.engine.dead_letters import condemned, rejected
 from tests.streams.doubles import record
 
 

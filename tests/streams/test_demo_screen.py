@@ -14,8 +14,8 @@ from schemas.lists import Home, Item, Row, Source, Trending, TrendingItem
 from schemas.titles import Tags
 from schemas.vocabulary import ItemReason, RowKind
 from streams.cli.demo_screen import Pulse, line, screen
-from streams.run_report import Tally
-from streams.watching import Shown
+from streams.runs.run_report import Tally
+from streams.runs.watching import Shown
 
 NOW_MS = 1_700_000_000_000
 TITLES = [

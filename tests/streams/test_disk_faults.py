@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from streams.claim import claimed
+from streams.engine.claim import claimed
+from streams.engine.partition import Partition
+from streams.engine.state import Store, StoreMemory
+from streams.engine.surroundings import Surroundings
 from streams.errors import StateDamagedError, StateError
-from streams.partition import Partition
-from streams.state import Store, StoreMemory
-from streams.surroundings import Surroundings
 from tests.streams.doubles import Fold, Log, fold_spec, record, surroundings
 
 EVENTS, VIEWERS = 400, 37

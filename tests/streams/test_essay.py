@@ -1,5 +1,6 @@
 """The essay of the package against the package."""
 
+import ast
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,10 +8,17 @@ from pathlib import Path
 import schemas.topics
 import streams
 
+FOLDER = Path(streams.__file__).parent
+ROOMS = sorted(FOLDER.glob("*/__init__.py"))
+BY_THE_COMMAND = "streams.cli."
+"""Modules that are named by the command that each of them is."""
+
 
 def _named() -> set[str]:
-    """Return every module that the essay names."""
-    return set(re.findall(r"`(streams\.[a-z_.]+)`", streams.__doc__ or ""))
+    """Return every module that the essay names, or that of a room that it names."""
+    essays = [streams.__doc__ or ""]
+    essays += [ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "" for path in ROOMS]
+    return {name for essay in essays for name in re.findall(r"\bstreams(?:\.[a-z_]+)+", essay)}
 
 
 def test_every_named_module_exists() -> None:
@@ -20,10 +28,10 @@ def test_every_named_module_exists() -> None:
 
 def test_every_module_has_its_place() -> None:
     """A module that the essay does not mention has no place in the picture."""
-    folder = Path(streams.__file__).parent
-    there = {f"streams.{path.stem}" for path in folder.glob("*.py") if not path.stem.startswith("_")}
-    there |= {f"streams.{path.parent.name}" for path in folder.glob("*/__init__.py")}
-    assert there - _named() == set()
+    modules = {path for path in FOLDER.rglob("*.py") if not path.stem.startswith("_")}
+    there = {".".join(path.relative_to(FOLDER.parent).with_suffix("").parts) for path in modules}
+    assert {name for name in there if not name.startswith(BY_THE_COMMAND)} - _named() == set()
+    assert {f"streams.{path.parent.name}" for path in ROOMS} - _named() == set()
 
 
 def test_topics_of_the_map_are_topics() -> None:

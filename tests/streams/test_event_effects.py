@@ -10,7 +10,7 @@ from online_models.page.effects import CASES, every_case
 from online_models.page.scenes import Case, Seen
 from schemas.events import EVENT_TYPES
 from streams.cli import main
-from streams.event_effects import EffectMissingError, Observed, require
+from streams.runs.event_effects import EffectMissingError, Observed, require
 
 
 def test_every_type_of_event_has_a_documented_effect() -> None:

@@ -13,10 +13,10 @@ from schemas.experiment_results import ExperimentResult, Verdict
 from schemas.experiments import Arm, Experiment, ExperimentState, ListArm, Ranking, Treatment
 from streams.brokers.embedded import EmbeddedCluster
 from streams.cli import main
-from streams.experiment_admin import NOTICE_MS, read_results
-from streams.experiments import experiments_of, read_experiments
+from streams.experiments.admin import NOTICE_MS, read_results
+from streams.experiments.known import experiments_of, read_experiments
 from streams.metrics import Metrics
-from streams.producing import put
+from streams.runs.producing import put
 from streams.settings import Settings
 from tests.streams.steps import T0, message
 

@@ -12,9 +12,9 @@ from schemas import topics
 from schemas.codec import encode
 from schemas.experiments import Experiment, ExperimentState
 from streams.brokers.embedded import EmbeddedCluster
-from streams.experiment_pipeline import pages_by_arm
-from streams.producing import EventProducer, put
-from streams.session import WorkerProcess
+from streams.experiments.pipeline import pages_by_arm
+from streams.runs.producing import EventProducer, put
+from streams.runs.session import WorkerProcess
 from streams.settings import Settings
 from tests.streams.steps import watch
 from tests.streams.test_viewers_arms import RUNNING

@@ -10,18 +10,18 @@ from online_models.insights.stock import Stock
 from online_models.simulation import World
 from schemas import Artwork, Event, Forget, Impression, Tags, Title, topics
 from schemas.codec import decode_home
-from streams import sightings
 from streams.brokers.embedded import EmbeddedCluster
 from streams.cli import main
 from streams.errors import DeliveryError, SettingsError
-from streams.forgetting import Request, await_forgotten, request
-from streams.inspecting import UnknownIdError, inspect_viewer
+from streams.insights.visits import VisitsStep
+from streams.operating.forgetting import Request, await_forgotten, request
+from streams.operating.inspecting import UnknownIdError, inspect_viewer
+from streams.operating.topic_scan import newest
 from streams.partition_rows import is_reserved
-from streams.producing import EventProducer
-from streams.session import WorkerProcess
+from streams.runs.producing import EventProducer
+from streams.runs.session import WorkerProcess
 from streams.settings import Settings
-from streams.topic_scan import newest
-from streams.visits import VisitsStep
+from streams.viewers import sightings
 from tests.streams.steps import T0, Line, MemoryStore, records_of, watch
 
 

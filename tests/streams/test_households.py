@@ -7,10 +7,10 @@ import pytest
 
 from schemas import DecodeError, History, Identify, Preferences, Reason, Title, topics
 from schemas.codec import decode_event
-from streams.households import Households
+from streams.engine.stage import Outcome
 from streams.metrics import Metrics
 from streams.settings import Settings
-from streams.stage import Outcome
+from streams.viewers.households import Households
 from tests.streams.steps import T0, Line, pages_of, watch
 
 

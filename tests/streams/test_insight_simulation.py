@@ -5,7 +5,7 @@ import pytest
 from online_models.simulation import World
 from online_models.simulation.config import CatalogueConfig, WorldConfig
 from streams.errors import SettingsError
-from streams.insight_simulation import Wishes, simulated
+from streams.insights.simulation import Wishes, simulated
 
 
 def test_the_demand_names_what_is_scarce() -> None:

@@ -13,13 +13,13 @@ from schemas.insights import TitleInsight
 from schemas.partitioner import partition_for
 from schemas.titles import Tags, Title
 from schemas.versions import MARKER_KEY
+from streams.beside.shelf import Shelf
 from streams.errors import StateError, StateVersionError
-from streams.insight_rows import CLOCK, TITLE, unpack_tally
-from streams.insights import InsightsStep, insights_spec
+from streams.insights.rows import CLOCK, TITLE, unpack_tally
+from streams.insights.step import InsightsStep, insights_spec
+from streams.insights.visit_rows import unpack_guest
+from streams.insights.visits import MOST, VisitsStep, visits_spec
 from streams.settings import Settings
-from streams.shelf import Shelf
-from streams.visit_rows import unpack_guest
-from streams.visits import MOST, VisitsStep, visits_spec
 from tests.streams.steps import T0, MemoryStore, message, record, watch
 
 TITLES = (

@@ -13,10 +13,10 @@ from online_models.insights.ordering import demand_of
 from schemas.insights import TitleInsight
 from streams.brokers.embedded import EmbeddedCluster
 from streams.errors import TopicError
-from streams.insight_tables import read_demand, read_titles
-from streams.insights_worker import WANTED, build_insights_worker
-from streams.producing import EventProducer
-from streams.session import InsightsProcess
+from streams.insights.tables import read_demand, read_titles
+from streams.insights.worker import WANTED, build_insights_worker
+from streams.runs.producing import EventProducer
+from streams.runs.session import InsightsProcess
 from streams.settings import Settings
 from tests.streams.test_insights import TITLES, evenings
 

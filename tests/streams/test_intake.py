@@ -9,7 +9,7 @@ from online_models.feedback import Action, Judge
 from schemas import Preferences, Reason, Search, Stop
 from schemas.codec import encode
 from schemas.partitioner import partition_for
-from streams.intake import Clerk, Intake
+from streams.viewers.intake import Clerk, Intake
 from tests.streams.steps import T0, record, watch
 
 GOOD = encode(watch("ada", "t1"))

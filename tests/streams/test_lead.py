@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from streams.lead import Lead
 from streams.metrics import Metrics
+from streams.viewers.lead import Lead
 
 
 def _lead(limit: int, learned: dict[int, int], metrics: Metrics | None = None) -> Lead:

@@ -8,11 +8,12 @@ import pytest
 from online_models.artwork import DAY_MS, Gallery
 from online_models.page.kinds import KINDS
 from schemas import Artwork, Event, Identify, Impression, RowKind, Search, Tags, Title
-from streams import sightings, taught
 from streams.errors import StateVersionError
 from streams.partition_rows import ROW_WORTH
 from streams.settings import Settings
-from streams.titles import TitlesStep
+from streams.titles import taught
+from streams.titles.step import TitlesStep
+from streams.viewers import sightings
 from tests.streams.steps import T0, Line, pages_of, watch
 
 ART = tuple(Artwork(id=f"{word}.jpg", uri=f"https://x/{word}", tags=(word,)) for word in ("love", "war"))

@@ -20,13 +20,13 @@ def test_own_and_foreign_lines_have_one_format() -> None:
     """A structlog line and a standard library line carry the same fields."""
     stream = io.StringIO()
     configure(stream=stream)
-    structlog.get_logger("streams.stage").info("committed", offset=7)
+    structlog.get_logger("streams.engine.stage").info("committed", offset=7)
     logging.getLogger("librdkafka").warning("no route to %s", "broker")
     own, foreign = _lines(stream)
     assert own | {"timestamp": ""} == {
         "event": "committed",
         "offset": 7,
-        "logger": "streams.stage",
+        "logger": "streams.engine.stage",
         "level": "info",
         "timestamp": "",
     }

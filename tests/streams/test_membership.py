@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from streams.engine.membership import guard
 from streams.errors import InstanceFencedError
-from streams.membership import guard
 
 
 class Coordinator:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.errors import SettingsError
-from streams.pacing import MOST, Speed, paced, parse_speed
+from streams.runs.pacing import MOST, Speed, paced, parse_speed
 
 
 class Clock:

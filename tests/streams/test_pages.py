@@ -19,7 +19,7 @@ from schemas import Tags, Title
 from schemas.codec import decode_home, encode
 from schemas.lists import Home, Item, Row, Source, list_id
 from schemas.vocabulary import ItemReason, RowKind
-from streams.pages import Cause, PageEncoder
+from streams.viewers.pages import Cause, PageEncoder
 
 REASONS = (None, ItemReason.CO_WATCH, ItemReason.TRENDING)
 TIME = 1_700_000_000_000

@@ -6,7 +6,9 @@ import pytest
 from online_models.config import ModelConfig
 from online_models.errors import NonFiniteRowError
 from online_models.row_versions import RowVersions
+from streams.engine.stage import Outcome
 from streams.errors import StateError, StateVersionError
+from streams.operating.verifying import _own
 from streams.partition_rows import (
     ALL,
     FORMAT,
@@ -20,8 +22,6 @@ from streams.partition_rows import (
     owner_key,
     require_format,
 )
-from streams.stage import Outcome
-from streams.verifying import _own
 from tests.streams.steps import MemoryStore
 
 ROWS = RowVersions("a row")

@@ -7,12 +7,12 @@ from online_models.catalogue import country_code
 from schemas import Preferences, Tags, Title, topics
 from schemas.codec import decode_trending
 from schemas.vocabulary import RowKind
-from streams import audience_rows
+from streams.engine.stage import Outcome
 from streams.errors import StateVersionError
-from streams.popularity import EVERY_MS, SCOPED_ITEMS
 from streams.settings import Settings
-from streams.stage import Outcome
-from streams.titles import TitlesStep
+from streams.titles import audience_rows
+from streams.titles.popularity import EVERY_MS, SCOPED_ITEMS
+from streams.titles.step import TitlesStep
 from tests.streams.steps import T0, Line, message, pages_of, watch
 
 

@@ -12,7 +12,7 @@ from schemas.topics import CATALOG, EVENTS
 from streams.brokers.embedded import EmbeddedCluster
 from streams.errors import DeliveryError
 from streams.kafka_clients import Message, TopicPartition, consumer
-from streams.producing import EventProducer
+from streams.runs.producing import EventProducer
 from streams.settings import Settings
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from online_models.recommender import COLUMNS
 from streams.metrics import Metrics
-from streams.quality import FADE, Quality
+from streams.viewers.quality import FADE, Quality
 
 
 def _ranks(hits: "np.ndarray") -> "np.ndarray":

@@ -6,9 +6,9 @@ import time
 import pytest
 
 from streams.brokers.embedded import PARTITIONS, EmbeddedCluster
+from streams.engine.reader import TableReader
 from streams.errors import BrokerError
 from streams.kafka_clients import KafkaError, Message, producer
-from streams.reader import TableReader
 from streams.settings import Settings
 
 TOPIC = "titles.model.v1"

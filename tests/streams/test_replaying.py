@@ -8,12 +8,12 @@ import pytest
 
 from online_models.evaluation.ratings import Ratings
 from schemas import Event, Rate
-from streams import replaying
 from streams.errors import StreamError
 from streams.metrics import Exposition, Metrics
-from streams.pacing import Speed
-from streams.replaying import Replay, ReplayStalledError, as_events
-from streams.run_report import Tally
+from streams.runs import replaying
+from streams.runs.pacing import Speed
+from streams.runs.replaying import Replay, ReplayStalledError, as_events
+from streams.runs.run_report import Tally
 
 RATINGS = Ratings.from_columns(
     ["b", "a", "b", "c", "a"], ["x", "x", "y", "z", "z"], [5, 3, 4, 0.5, 4.5], [20, 10, 30, 40, 50]

@@ -6,12 +6,12 @@ import pytest
 from online_models.titles import TitleTable
 from schemas import Title, topics
 from schemas.codec import encode
-from streams import title_rows
 from streams.errors import BrokerError
 from streams.metrics import Metrics
 from streams.partition_rows import LEARNED
-from streams.replica import Replica
 from streams.settings import Settings
+from streams.titles import rows as title_rows
+from streams.viewers.replica import Replica
 from tests.streams.steps import Line, message, watch
 
 

@@ -14,10 +14,10 @@ from schemas.experiment_results import ExperimentResult, Verdict
 from schemas.experiments import Arm, Experiment, ExperimentKind, ExperimentState, Metric, Rule
 from schemas.partitioner import partition_for
 from schemas.versions import MARKER_KEY
-from streams.decisions import DecisionsStep, decisions_spec
 from streams.errors import StateError, StateVersionError
-from streams.result_rows import pack_part, unpack_part, unpack_tally
-from streams.results import ResultsStep, results_spec
+from streams.experiments.decisions import DecisionsStep, decisions_spec
+from streams.experiments.result_rows import pack_part, unpack_part, unpack_tally
+from streams.experiments.results import ResultsStep, results_spec
 from streams.settings import Settings
 from tests.streams.steps import T0, MemoryStore, record, watch
 

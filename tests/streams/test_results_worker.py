@@ -19,11 +19,11 @@ from schemas.experiments import Experiment, ExperimentState
 from schemas.topics import EXPERIMENTS
 from streams.brokers.embedded import EmbeddedCluster
 from streams.errors import TopicError
-from streams.experiment_admin import read_results
-from streams.experiments import read_experiments
-from streams.producing import EventProducer, put
-from streams.results_worker import WANTED, build_results_worker
-from streams.session import ResultsProcess
+from streams.experiments.admin import read_results
+from streams.experiments.known import read_experiments
+from streams.experiments.worker import WANTED, build_results_worker
+from streams.runs.producing import EventProducer, put
+from streams.runs.session import ResultsProcess
 from streams.settings import Settings
 from tests.streams.test_results import crowd, evening, trial
 

@@ -15,8 +15,8 @@ from schemas.vocabulary import ItemReason, RowKind
 from streams.brokers.embedded import EmbeddedCluster
 from streams.cli import main
 from streams.metrics import Metrics
-from streams.producing import put
 from streams.rules import read_rules, rules_of
+from streams.runs.producing import put
 from streams.settings import Settings
 from tests.streams.steps import Line, message, pages_of, watch
 

@@ -9,11 +9,11 @@ import pytest
 from schemas import topics
 from schemas.codec import decode_home
 from schemas.rules import BusinessRule, PinRow, RuleKind
-from streams import topic_scan
 from streams.brokers.embedded import EmbeddedCluster
-from streams.producing import EventProducer
+from streams.operating import topic_scan
 from streams.rules import create, remove
-from streams.session import WorkerProcess
+from streams.runs.producing import EventProducer
+from streams.runs.session import WorkerProcess
 from streams.settings import Settings
 from tests.streams.steps import watch
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streams.metrics import Exposition, Metrics
-from streams.run_report import RunReport, Tally
+from streams.runs.run_report import RunReport, Tally
 
 KEYS = {
     "events", "lists", "dead_letters", "seconds", "events_per_s", "lists_per_s",

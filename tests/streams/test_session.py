@@ -12,7 +12,7 @@ import pytest
 from schemas.topics import TOPICS
 from streams.brokers.embedded import EmbeddedCluster
 from streams.kafka_clients import admin
-from streams.session import WorkerDiedError, WorkerProcess, cluster_port, free_port, make_topics
+from streams.runs.session import WorkerDiedError, WorkerProcess, cluster_port, free_port, make_topics
 from streams.settings import Settings
 
 
@@ -84,8 +84,8 @@ def test_free_ports_can_be_taken_and_taken_ones_are_passed_over(monkeypatch: pyt
     with ExitStack() as stack:
         for offset in (0, 1, 2, 100, 101, 102):
             stack.enter_context(socket.create_server(("127.0.0.1", first + offset)))
-        monkeypatch.setattr("streams.session.PORTS", [first, first + 200])
+        monkeypatch.setattr("streams.runs.session.PORTS", [first, first + 200])
         assert free_port() == first + 200
-        monkeypatch.setattr("streams.session.PORTS", [first, first - 100])
+        monkeypatch.setattr("streams.runs.session.PORTS", [first, first - 100])
         with pytest.raises(OSError, match="no free ports"):
             free_port(100)

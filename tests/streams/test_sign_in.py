@@ -6,10 +6,10 @@ import pytest
 
 from schemas import Event, History, Identify, Rate, Thumb, topics
 from schemas.codec import decode_event
+from streams.engine.stage import Outcome
 from streams.partition_rows import is_reserved
 from streams.settings import Settings
-from streams.sign_in import MOST_LIKED
-from streams.stage import Outcome
+from streams.viewers.sign_in import MOST_LIKED
 from tests.streams.steps import T0, Line, pages_of, watch
 
 EVENTS = (topics.EVENTS, None)

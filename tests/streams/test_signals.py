@@ -13,7 +13,7 @@ from online_models.kernels.layout import Signals
 from online_models.titles import TitleTable
 from online_models.viewer_side import blank_signals
 from streams.errors import StateError
-from streams.signals import MOST_BYTES, MOST_EVENTS, SignalBatch, pack, unpack
+from streams.titles.signals import MOST_BYTES, MOST_EVENTS, SignalBatch, pack, unpack
 
 LIMIT = 1_000_000
 """A broker's default limit of a record, rounded down."""

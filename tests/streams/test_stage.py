@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.codec import decode_dead_letter
-from streams.applied import APPLIED_KEY, Origin, pack_applied
+from streams.engine.applied import APPLIED_KEY, Origin, pack_applied
+from streams.engine.partition import Partition
+from streams.engine.stage import StageSpec
+from streams.engine.state import wipe
 from streams.errors import OutcomeInDoubtError, SourceRecreatedError, StepFailedError
 from streams.kafka_clients import KafkaError
-from streams.partition import Partition
-from streams.stage import StageSpec
-from streams.state import wipe
 from tests.streams.doubles import ROW, Fold, Lender, Log, Producer, fold_spec, record, surroundings
 
 PLACES = ["in_restore", "mid_produce", "before_commit", "after_commit", "after_store"]

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from streams.batching import Slice, size_of
+from streams.engine.batching import Slice, size_of
+from streams.engine.partition import Partition
+from streams.engine.stages import Stages
 from streams.errors import AbandonedError, StepFailedError
-from streams.partition import Partition
-from streams.stages import Stages
 from tests.streams.doubles import Consumer, Lender, Log, Producer, fold_spec, record, surroundings
 
 IN = ("in", 0)

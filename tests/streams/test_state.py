@@ -14,8 +14,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from streams.engine.state import META_KEY, Store, StoreMemory, wipe
 from streams.errors import StateDamagedError, StateError, StateLockedError
-from streams.state import META_KEY, Store, StoreMemory, wipe
 
 KEYS = st.binary(min_size=1, max_size=3).filter(lambda key: key[0] > 0)
 ROWS = st.lists(st.tuples(KEYS, st.none() | st.binary(max_size=20)), max_size=8)

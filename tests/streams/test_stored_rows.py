@@ -11,17 +11,15 @@ from online_models.config import ModelConfig
 from online_models.row_versions import Fields, RowVersions
 from online_models.titles import TitleTable
 from online_models.viewers import ViewerTable
-from streams import (
-    insight_rows,
-    partition_rows,
-    result_rows,
-    signal_versions,
-    title_rows,
-    viewer_rows,
-    visit_rows,
-)
+from streams import partition_rows
 from streams.errors import StateError, StateVersionError
+from streams.experiments import result_rows
+from streams.insights import rows as insight_rows
+from streams.insights import visit_rows
 from streams.partition_rows import FORMAT
+from streams.titles import rows as title_rows
+from streams.titles import signal_versions
+from streams.viewers import rows as viewer_rows
 from tests.streams.steps import Line, MemoryStore, message, record, watch
 from tests.streams.stored_rows import CONFIG, FOLDER, READERS, Stored
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from online_models.search import words_of
 from schemas import Tags, Title
-from streams.title_index import TitleIndex
+from streams.serve.title_index import TitleIndex
 
 NAMES = {
     "alien": "Alien",

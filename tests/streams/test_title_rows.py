@@ -5,8 +5,8 @@ import pytest
 
 from online_models.config import CoWatchConfig, ModelConfig
 from online_models.titles import TitleTable
-from streams import title_rows
 from streams.errors import StateError
+from streams.titles import rows as title_rows
 
 
 def test_rows_come_back_as_they_were() -> None:

@@ -5,12 +5,13 @@ import pytest
 
 from schemas import Event, Play, Rate, Thumb, topics
 from schemas.codec import decode_trending
-from streams import cohort_rows, title_rows
+from streams.engine.stage import Outcome
 from streams.partition_rows import FORMAT, LEARNED, is_reserved
-from streams.popularity import TRENDING_ITEMS
 from streams.settings import Settings
-from streams.stage import Outcome
-from streams.titles import TitlesStep, titles_spec
+from streams.titles import cohort_rows
+from streams.titles import rows as title_rows
+from streams.titles.popularity import TRENDING_ITEMS
+from streams.titles.step import TitlesStep, titles_spec
 from tests.streams.steps import T0, Line, MemoryStore, record, records_of, watch
 
 HALF_DAY = 43_200_000

@@ -5,17 +5,17 @@ from collections.abc import Callable
 
 import pytest
 
-from streams import topic_check
-from streams.applied import APPLIED_KEY, Origin, newest_applied, origin_of, pack_applied
 from streams.brokers.embedded import EmbeddedCluster
 from streams.brokers.kafka import KafkaCluster
-from streams.changelog import RESTORER, ends
+from streams.engine import topic_check
+from streams.engine.applied import APPLIED_KEY, Origin, newest_applied, origin_of, pack_applied
+from streams.engine.changelog import RESTORER, ends
+from streams.engine.stage import StageSpec
+from streams.engine.topic_check import TopicCheck
+from streams.engine.topic_facts import Topic, topics_of
 from streams.errors import PartitionsChangedError, SourceRecreatedError, TopicError
 from streams.kafka_clients import NewPartitions, NewTopic, admin, consumer, producer
 from streams.settings import Settings
-from streams.stage import StageSpec
-from streams.topic_check import TopicCheck
-from streams.topic_facts import Topic, topics_of
 from tests.streams.doubles import fold_spec
 
 
@@ -147,7 +147,7 @@ def test_a_broker_that_is_silent_ends_nothing(ground: Ground, monkeypatch: pytes
     check = ground.started()
     check._client = None
     check._settings = Settings(brokers="127.0.0.1:1")
-    monkeypatch.setattr("streams.topic_facts.TIMEOUT_S", 0.2)
+    monkeypatch.setattr("streams.engine.topic_facts.TIMEOUT_S", 0.2)
     check.look()
     assert not ground.deaths
 

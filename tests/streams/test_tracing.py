@@ -12,8 +12,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from streams.engine.partition import Partition
 from streams.errors import SettingsError
-from streams.partition import Partition
 from streams.tracing import MOST, Batch, otlp_provider, tracing
 from tests.streams.doubles import Log, fold_spec, record, surroundings
 

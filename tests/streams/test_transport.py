@@ -12,12 +12,12 @@ from aiokafka.errors import IllegalStateError, NoOffsetForPartitionError, Offset
 from faust.types import TP
 
 from streams.app import build_app
-from streams.batching import Slice
+from streams.engine.batching import Slice
+from streams.engine.faust_app import App
+from streams.engine.transport import FETCH_WAIT_MS, BatchConsumer
 from streams.errors import SourceGapError
-from streams.faust_app import App
 from streams.metrics import Metrics
 from streams.settings import Settings
-from streams.transport import FETCH_WAIT_MS, BatchConsumer
 from tests.streams.doubles import fold_spec, record
 
 TP0 = TP("in", 0)

@@ -10,7 +10,7 @@ from online_models.catalogue import country_code
 from online_models.experiments.plan import Plan
 from schemas.assignment import assign
 from schemas.experiments import Arm, Audience, Experiment, ExperimentState, Ranking, Treatment
-from streams.treating import apart
+from streams.viewers.treating import apart
 from tests.streams.steps import T0
 
 POPULAR = Treatment(ranking=Ranking.POPULARITY)

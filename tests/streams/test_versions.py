@@ -10,17 +10,17 @@ from online_models.config import ModelConfig
 from schemas import topics
 from schemas.codec import encode
 from schemas.versions import ModelSwitch, ModelVersion, SwitchMarker
-from streams.applied import APPLIED_KEY, pack_applied
 from streams.brokers.embedded import PARTITIONS, EmbeddedCluster
+from streams.engine.applied import APPLIED_KEY, pack_applied
 from streams.errors import ModelChangedError, TopicError
-from streams.handover import Handover, Predecessor, applied_by
 from streams.kafka_clients import producer
 from streams.metrics import Metrics
-from streams.register import Register, enter, read_register, strike
 from streams.settings import Settings
-from streams.titles import TitlesStep
-from streams.version_admin import accept, of_version
-from streams.versions import Versions, registered
+from streams.titles.step import TitlesStep
+from streams.versions.admin import accept, of_version
+from streams.versions.handover import Handover, Predecessor, applied_by
+from streams.versions.own import Versions, registered
+from streams.versions.register import Register, enter, read_register, strike
 from tests.streams.steps import Line, MemoryStore, message, record, watch
 
 AT = 1_764_015_300_000

@@ -6,10 +6,10 @@ import pytest
 from online_models.config import ModelConfig
 from online_models.titles import TitleTable
 from online_models.viewers import ViewerTable
-from streams import viewer_rows
+from streams.engine.stage import Row
 from streams.errors import StateError
 from streams.partition_rows import is_reserved
-from streams.stage import Row
+from streams.viewers import rows as viewer_rows
 from tests.streams.steps import Line, MemoryStore, watch
 
 

@@ -11,9 +11,9 @@ from schemas import Availability, Event, MyList, Play, Preferences, Rate, Search
 from schemas.codec import encode
 from schemas.interaction import ListAction
 from schemas.vocabulary import RowKind
+from streams.engine.stage import Outcome
 from streams.partition_rows import SENT
 from streams.settings import Settings
-from streams.stage import Outcome
 from tests.streams.steps import T0, Line, pages_of, record, records_of, watch
 
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from streams.engine.exits import exit_code
+from streams.engine.watchdog import OBSERVATIONS, Progress, Watchdog
 from streams.errors import StuckError
-from streams.exits import exit_code
 from streams.kafka_clients import KafkaError, KafkaException
 from streams.metrics import Metrics
-from streams.watchdog import OBSERVATIONS, Progress, Watchdog
 
 AT_REST = Progress("s", applied=9, fetched_to=10, idle=True, restored_rows=0)
 

@@ -9,11 +9,11 @@ from schemas import topics
 from schemas.codec import encode
 from schemas.lists import Home, Item, Row, Source, Trending, TrendingItem
 from schemas.vocabulary import RowKind
-from streams import watching
 from streams.brokers.embedded import EmbeddedCluster
 from streams.kafka_clients import Message, Producer, producer
+from streams.runs import watching
+from streams.runs.watching import Subscriber
 from streams.settings import Settings
-from streams.watching import Subscriber
 from tests.streams.steps import watch
 
 NOW_MS = 1_700_000_000_000

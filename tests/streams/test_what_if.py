@@ -9,11 +9,11 @@ from online_models.experiments.exposure import Exposure, Part
 from schemas import topics
 from schemas.codec import encode
 from schemas.experiments import Arm, Experiment, ExperimentState
-from streams.applied import APPLIED_KEY
 from streams.brokers.embedded import EmbeddedCluster
 from streams.cli import main
-from streams.producing import put
-from streams.result_rows import TALLY, pack_part
+from streams.engine.applied import APPLIED_KEY
+from streams.experiments.result_rows import TALLY, pack_part
+from streams.runs.producing import put
 from streams.settings import Settings
 
 ARMS = (Arm(name="a", share=0.5), Arm(name="b", share=0.5))

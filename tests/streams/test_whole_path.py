@@ -17,12 +17,12 @@ from schemas.codec import decode_dead_letter, decode_event, decode_home, decode_
 from schemas.lists import Home
 from schemas.partitioner import partition_for
 from schemas.vocabulary import RowKind
+from streams.engine.stage import Outcome, StageSpec
 from streams.metrics import Metrics
-from streams.replica import Replica
 from streams.settings import Settings
-from streams.stage import Outcome, StageSpec
-from streams.titles import titles_spec
-from streams.viewers import ViewersStage
+from streams.titles.step import titles_spec
+from streams.viewers.replica import Replica
+from streams.viewers.step import ViewersStage
 from tests.streams.steps import MemoryStore, message, record, watch
 
 PARTITIONS = 4

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from streams.engine.state import Store, StoreMemory
 from streams.errors import StateDamagedError
-from streams.state import Store, StoreMemory
 from tests.chaos.faults.workers import DEATH_S
 from tests.chaos.rig import FaultError, Rig, UnavailableError
 from tests.chaos.workers import ChaosWorker

@@ -3,7 +3,7 @@
 import signal
 from pathlib import Path
 
-from streams.exits import IN_DOUBT
+from streams.engine.exits import IN_DOUBT
 from tests.chaos.rig import FaultError, Rig
 from tests.chaos.workers import ChaosWorker
 
@@ -30,7 +30,7 @@ def kill_at(rig: Rig, place: str, after_s: float = 0.0) -> str:
     rig
         The system.
     place
-        See `streams.surroundings.Surroundings.failpoint`.
+        See `streams.engine.surroundings.Surroundings.failpoint`.
     after_s
         Seconds from reaching the place to the kill, for what was produced to reach the brokers.
     """

@@ -11,13 +11,13 @@ from schemas.codec import encode
 from schemas.lists import Home, Item, Row, Source, Trending, TrendingItem
 from schemas.titles import Availability
 from schemas.vocabulary import ItemReason, RowKind
-from streams import title_rows
 from streams.brokers.embedded import EmbeddedCluster
 from streams.kafka_clients import Message, consumer, producer
 from streams.metrics import Metrics
+from streams.runs.watching import parts_of
 from streams.serve.mirror import Mirror
 from streams.settings import Settings
-from streams.watching import parts_of
+from streams.titles import rows as title_rows
 
 TITLES = (
     Title(

@@ -10,7 +10,7 @@ from schemas import topics
 from schemas.codec import encode
 from schemas.demand import CohortDemand, FacetDemand, SearchDemand, ServedTitle, Wanted
 from schemas.insights import CurvePoint, GroupInsight, Steepest, TitleInsight
-from streams.insight_tables import demand_csv
+from streams.insights.tables import demand_csv
 from tests.streams.serve.conftest import served
 from tests.streams.serve.stand import Stand
 from tests.streams.steps import T0

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from schemas import topics
 from schemas.codec import encode
+from streams.engine.state import StoreMemory
+from streams.engine.topic_facts import topics_of
 from streams.serve.table import Change, Table
-from streams.state import StoreMemory
-from streams.topic_facts import topics_of
 from tests.streams.serve.stand import TITLES, Stand
 
 

@@ -1,0 +1,113 @@
+"""Bringing a partition's state up to date, and finding where its source is to be read from."""
+
+from pathlib import Path
+
+import structlog
+
+from streams.engine.changelog import Changelog
+from streams.engine.stage import StageSpec
+from streams.engine.state import Store, wipe
+from streams.engine.surroundings import Surroundings
+from streams.errors import SourceRecreatedError, StateDamagedError
+
+__all__ = ["first_offset", "restored"]
+
+_LOG = structlog.get_logger(__name__)
+
+
+def restored(folder: Path, spec: StageSpec, log: Changelog, around: Surroundings) -> Store:
+    """Open a partition's store and read its changelog to the end, from nothing if the store is of no use.
+
+    Parameters
+    ----------
+    folder
+        Where the database is, or will be.
+    spec
+        The stage.
+    log
+        The partition's changelog.
+    around
+        Clock, metrics and memory.
+
+    Returns
+    -------
+    Store
+        Open, and as new as the changelog.
+
+    Raises
+    ------
+    AbandonedError
+        The partition was taken away meanwhile; the store is closed.
+    StateError
+        The folder is in use or cannot be used.
+    """
+    store = _usable(folder, spec, log, around)
+    around.failpoint("in_restore")
+    try:
+        log.replay(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _usable(folder: Path, spec: StageSpec, log: Changelog, around: Surroundings) -> Store:
+    """Open the store, or a new one in its place when it is damaged, too old, or not of this changelog."""
+    try:
+        store = Store(folder, around.memory, now_ms=around.now_ms)
+        kept_s = around.delete_retention_s(spec.changelog)
+        why = log.unusable(store, delete_retention_s=kept_s, now_ms=around.now_ms())
+        if why is None:
+            return store
+        store.close()
+    except StateDamagedError as error:
+        why = str(error)
+    _LOG.error(
+        "state_wiped", stage=spec.name, partition=log.partition, why=why, next="rebuilt from changelog"
+    )
+    around.metrics.state_rebuilds.labels(spec.name).inc()
+    wipe(folder)
+    return Store(folder, around.memory, now_ms=around.now_ms)
+
+
+def first_offset(spec: StageSpec, partition: int, applied: int, low: int, high: int) -> tuple[int, int]:
+    """Say where to read the source from, and how many records retention deleted before they were read.
+
+    The policy: what is gone is gone, so reading goes on at the first record there is, counted and loud. A
+    partition without state begins at the first record without counting anything.
+
+    Parameters
+    ----------
+    spec
+        The stage.
+    partition
+        Source partition.
+    applied
+        Last offset that is part of the state; -1 for none.
+    low, high
+        First offset and end of the source partition.
+
+    Returns
+    -------
+    tuple of int
+        Offset to seek to, number of offsets that are missing.
+
+    Raises
+    ------
+    SourceRecreatedError
+        The state reaches beyond the end.
+
+    Examples
+    --------
+    >>> spec = StageSpec("s", source="in", changelog="log", make_step=None, dead_letters="dead")
+    >>> [first_offset(spec, 0, applied, low, 100) for applied, low in ((41, 0), (41, 50), (-1, 50))]
+    [(42, 0), (50, 8), (50, 0)]
+    """
+    if applied >= high:
+        what = f"the state of stage {spec.name} reaches offset {applied} of {spec.source}/{partition}"
+        why = f"that partition ends at {high}: the topic was deleted and created again, or lost its end"
+        advice = "restore the topic, or stop all workers and begin anew: new NEARLINE_GROUP, empty changelogs"
+        raise SourceRecreatedError(what, why=why, next_step=advice)
+    if applied < 0:
+        return max(low, spec.begin(partition)), 0
+    return max(applied + 1, low), max(low - (applied + 1), 0)
