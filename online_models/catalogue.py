@@ -215,7 +215,7 @@ class Catalogue:
         return row, count
 
     def pins(self, *, limit: int, country: int, now_ms: int) -> I4:
-        """Return what rules pin: [P, 3] row of the title, kind of row (`kernels.page_layout`), place."""
+        """Return what rules pin: [P, 3] row of the title, kind of row (`kernels.page.layout`), place."""
         return self._found(limit, country, now_ms)[2] if self._rules.rules else NO_PINS
 
     def snapshot(self) -> bytes:

@@ -6,7 +6,7 @@ r"""What kinds of rows are worth: how often titles of each are watched after the
 
 with n_k the titles seen in rows of kind k, w_k those of them that were liked within a day, and m titles of
 prior evidence: 1 for a kind of which nothing is known. A row's value on a page is multiplied by it
-(:mod:`online_models.kernels.page_order`). Only what was in sight counts, so that a place far down is no
+(:mod:`online_models.kernels.page.order`). Only what was in sight counts, so that a place far down is no
 fault; that people look at the first rows with more care is not taken out, and the factor is bounded for it.
 """
 

@@ -6,7 +6,7 @@ logarithms, it adds
 .. math:: \sum_{r} \log factor_r
 
 over the rules that match the title. An exclusion is a guard like the catalogue's own:
-minus infinity. A pin names a place (:mod:`online_models.kernels.page_pins`). None of them reaches what is
+minus infinity. A pin names a place (:mod:`online_models.kernels.page.pins`). None of them reaches what is
 learned.
 """
 
@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from online_models.kernels.layout import F4, I4
-from online_models.kernels.page_layout import FEATURED, TOP
+from online_models.kernels.page.layout import FEATURED, TOP
 from online_models.rules import reaches
 from schemas.rules import BusinessRule, PinRow, RuleKind
 

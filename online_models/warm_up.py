@@ -12,7 +12,7 @@ from online_models.cohorts import CohortTable
 from online_models.config import ModelConfig
 from online_models.feedback import Action
 from online_models.kernels.encode import SCORE_BYTES, Fragments, Parts, encode_pages
-from online_models.kernels.page_layout import KINDS, Pages
+from online_models.kernels.page.layout import KINDS, Pages
 from online_models.page.builder import build, listed
 from online_models.recommender import Recommender
 from online_models.title_side import shard_of

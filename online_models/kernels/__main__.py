@@ -21,10 +21,10 @@ _STAMP = _CACHE / "compiled"
 
 def drop_stale() -> int:
     """Remove cached kernels if any source is newer than the stamp; return how many files went."""
-    newest = max(source.stat().st_mtime_ns for source in _HERE.glob("*.py"))
+    newest = max(source.stat().st_mtime_ns for source in _HERE.rglob("*.py"))
     if _STAMP.exists() and _STAMP.stat().st_mtime_ns >= newest:
         return 0
-    stale = [file for kind in ("*.nbi", "*.nbc") for file in _CACHE.glob(kind)]
+    stale = [file for kind in ("*.nbi", "*.nbc") for file in _HERE.rglob(kind)]
     for file in stale:
         file.unlink(missing_ok=True)
     return len(stale)

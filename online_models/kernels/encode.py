@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from online_models.kernels.layout import I4, I8, U1, jit
-from online_models.kernels.page_layout import NO_ROW, Pages
+from online_models.kernels.page.layout import NO_ROW, Pages
 
 SCORE_BYTES = 17
 """Most bytes of a formatted score: a sign, ten digits, a point, four decimals, and one to spare."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from online_models.errors import InvalidConfigError
 from online_models.kernels.layout import F8
-from online_models.kernels.page_layout import PageSpec
+from online_models.kernels.page.layout import PageSpec
 from online_models.page.kinds import KINDS
 from schemas.vocabulary import RowKind
 

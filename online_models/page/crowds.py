@@ -12,7 +12,7 @@ import numpy as np
 from online_models.audiences import SHARED, Local
 from online_models.cohorts import CohortTable
 from online_models.kernels.layout import F4, I4, Viewers
-from online_models.kernels.page_layout import CROWDS
+from online_models.kernels.page.layout import CROWDS
 from online_models.titles import TitleTable
 
 __all__ = ["CrowdPools", "Crowds"]
@@ -21,7 +21,7 @@ _COUNTRY, _COHORT = range(CROWDS)
 
 
 class CrowdPools(NamedTuple):
-    """What some crowds watch, end to end (`kernels.page_layout.Pools`)."""
+    """What some crowds watch, end to end (`kernels.page.layout.Pools`)."""
 
     first: I4
     crowd: I4

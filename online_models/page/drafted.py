@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from online_models.experiments.interleaving import NEUTRAL, team_draft
-from online_models.kernels.page_layout import (
+from online_models.kernels.page.layout import (
     AGAIN,
     CONTINUE,
     EXPLORE,

@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from online_models.kernels import page_layout as layout
+from online_models.kernels.page import layout
 from schemas.vocabulary import ItemReason, RowKind
 
 __all__ = ["CATEGORIES", "KINDS", "REASONS", "TAG_KINDS", "Kind"]
@@ -11,7 +11,7 @@ __all__ = ["CATEGORIES", "KINDS", "REASONS", "TAG_KINDS", "Kind"]
 class Kind(NamedTuple):
     """One kind of row.
 
-    Kinds stand in the order of their numbers in the kernels (``kernels.page_layout``).
+    Kinds stand in the order of their numbers in the kernels (``kernels.page.layout``).
     """
 
     wire: RowKind
@@ -52,11 +52,11 @@ REASONS: Final = (
     ItemReason.COHORT,
     ItemReason.FEATURED,
 )
-"""Reasons in the order of their numbers in the kernels (``kernels.page_layout``)."""
+"""Reasons in the order of their numbers in the kernels (``kernels.page.layout``)."""
 TAG_KINDS: Final = ("pace", "mood", "language", "theme", "genre", "director", "cast", "decade")
 """Kinds of tags that name rows, in the order of their numbers in the kernels."""
 CATEGORIES: Final = ("genre", "mood")
 """Kinds of tags that are categories."""
 
 assert len(KINDS) == layout.KINDS  # noqa: S101 - two tables of the same things
-assert TAG_KINDS.index("genre") == 4  # noqa: S101, PLR2004 - kernels.page_tags.GENRE
+assert TAG_KINDS.index("genre") == 4  # noqa: S101, PLR2004 - kernels.page.tags.GENRE

@@ -9,8 +9,8 @@ import numpy as np
 
 from online_models.catalogue import Catalogue
 from online_models.kernels.layout import F4, F8, I4, I8, U1, U8, Titles, Viewers
-from online_models.kernels.page_layout import Pools, Shelf
-from online_models.kernels.page_pools import hottest
+from online_models.kernels.page.layout import Pools, Shelf
+from online_models.kernels.page.pools import hottest
 from online_models.page.config import DAY_MS, PageConfig
 from online_models.page.crowds import Crowds
 from online_models.page.kinds import CATEGORIES, TAG_KINDS

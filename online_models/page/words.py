@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from online_models.kernels.layout import F4, I4
-from online_models.kernels.page_layout import EXPLORE, NO_ROW, TAGS, Pages
+from online_models.kernels.page.layout import EXPLORE, NO_ROW, TAGS, Pages
 from online_models.page.kinds import KINDS, REASONS
 from online_models.page.phrases import Messages
 from schemas.lists import Category, Item, Row

@@ -23,7 +23,7 @@ from online_models.experiments.plan import Plan
 from online_models.experiments.shown import About, nothing_known
 from online_models.insights.stock import Stock
 from online_models.kernels.layout import I4
-from online_models.kernels.page_layout import TOP
+from online_models.kernels.page.layout import TOP
 from online_models.page.builder import build
 from online_models.page.config import PageConfig
 from online_models.page.shelves import Shelves

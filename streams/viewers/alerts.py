@@ -1,6 +1,6 @@
 """Alerts: that a new title is one for this viewer, once for a viewer and title, few a week.
 
-They come out of the score row that a page is made of (`online_models.kernels.page_alerts`), under its guards,
+They come out of the score row that a page is made of (`online_models.kernels.page.alerts`), under its guards,
 whenever the viewer's page is computed: a viewer who does nothing gets none, and nobody is scanned. Which
 titles a viewer was told of is a small row of the partition (:data:`streams.partition_rows.ALERTED`),
 there for those who were told of something, and written in the transaction that publishes the alert: what is
@@ -14,7 +14,7 @@ import numpy as np
 
 from online_models.catalogue import Catalogue
 from online_models.kernels.layout import U8
-from online_models.kernels.page_layout import Pages
+from online_models.kernels.page.layout import Pages
 from online_models.page.config import DAY_MS
 from online_models.page.kinds import REASONS
 from online_models.page.phrases import DEFAULT, language_of, messages

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from online_models.catalogue import Catalogue
-from online_models.kernels.page_layout import Pages
+from online_models.kernels.page.layout import Pages
 from online_models.page.phrases import messages
 from online_models.page.words import Wording, hundredths
 from schemas.lists import Category

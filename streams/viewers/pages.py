@@ -14,7 +14,7 @@ import numpy as np
 from online_models.catalogue import Catalogue
 from online_models.kernels.encode import SCORE_BYTES, Fragments, Parts, encode_pages
 from online_models.kernels.layout import I4, I8, U1
-from online_models.kernels.page_layout import EXPLORE, LIKED, NO_ROW, TAGS, WATCHED, Pages
+from online_models.kernels.page.layout import EXPLORE, LIKED, NO_ROW, TAGS, WATCHED, Pages
 from online_models.page.kinds import KINDS, REASONS
 from online_models.page.phrases import DEFAULT, language_of, messages
 from online_models.page.words import Wording

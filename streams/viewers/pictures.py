@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from online_models.artwork import Gallery, Picked
 from online_models.experiments.interleaving import FIRST
 from online_models.kernels.layout import I4
-from online_models.kernels.page_layout import EXPLORE, NO_ROW, Pages
+from online_models.kernels.page.layout import EXPLORE, NO_ROW, Pages
 from online_models.page.drafted import Pick
 from online_models.viewer_side import ViewerSide
 from schemas.experiments import ArtworkPolicy

@@ -10,7 +10,7 @@ from online_models.artwork import Gallery
 from online_models.catalogue import country_of
 from online_models.experiments.plan import Plan
 from online_models.kernels.layout import I4
-from online_models.kernels.page_layout import PINNED, TOP
+from online_models.kernels.page.layout import PINNED, TOP
 from online_models.page.builder import Pages, build
 from online_models.page.config import PageConfig
 from online_models.page.drafted import Pick, draft_top

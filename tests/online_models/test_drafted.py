@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.experiments.interleaving import FIRST, NEUTRAL, SECOND
-from online_models.kernels.page_layout import (
+from online_models.kernels.page.layout import (
     CONTINUE,
     EXPLORE,
     NO_ROW,

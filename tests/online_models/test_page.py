@@ -13,10 +13,10 @@ from online_models.audiences import Audiences, Local
 from online_models.catalogue import country_code
 from online_models.cohorts import CohortConfig, CohortTable
 from online_models.errors import InvalidConfigError
-from online_models.kernels.page_layout import NO_ROW
-from online_models.kernels.page_order import GENRES as GENRES_KEPT
-from online_models.kernels.page_order import calibrate
-from online_models.kernels.page_pools import hottest
+from online_models.kernels.page.layout import NO_ROW
+from online_models.kernels.page.order import GENRES as GENRES_KEPT
+from online_models.kernels.page.order import calibrate
+from online_models.kernels.page.pools import hottest
 from online_models.page.builder import build
 from online_models.page.config import DAY_MS, PageConfig, layout_faults
 from online_models.page.crowds import Crowds

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.experiments.plan import Plan
-from online_models.kernels.page_alerts import best_new, find_alerts
+from online_models.kernels.page.alerts import best_new, find_alerts
 from online_models.page.builder import blank_pages
 from online_models.page.config import DAY_MS, PageConfig
 from schemas import Availability, Identify, Preferences, Rate, Tags, Thumb, Title, topics

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from online_models.catalogue import Catalogue
 from online_models.config import ModelConfig
-from online_models.kernels.page_layout import EXPLORE, EXPLORED, KINDS, TAGS, WATCHED, Pages
+from online_models.kernels.page.layout import EXPLORE, EXPLORED, KINDS, TAGS, WATCHED, Pages
 from online_models.page.builder import blank_pages, listed
 from online_models.page.kinds import REASONS as WHY
 from online_models.page.phrases import messages

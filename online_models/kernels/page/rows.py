@@ -13,7 +13,7 @@ from online_models.kernels.history import standing
 from online_models.kernels.judgement import DONE, STARTED, weight_of
 from online_models.kernels.judgement import LIKED as PAST_A_QUARTER
 from online_models.kernels.layout import F4, I4, Params, Titles, Viewers, inlined, jit
-from online_models.kernels.page_layout import (
+from online_models.kernels.page.layout import (
     AGAIN,
     ALIKE,
     CONTINUE,

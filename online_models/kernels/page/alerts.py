@@ -3,7 +3,7 @@
 import numpy as np
 
 from online_models.kernels.layout import F4, I4, jit
-from online_models.kernels.page_layout import Pages, PageSpec
+from online_models.kernels.page.layout import Pages, PageSpec
 
 
 @jit

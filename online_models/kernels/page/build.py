@@ -24,10 +24,10 @@ import numpy as np
 
 from online_models.kernels.history import fresh_at, lately, recent
 from online_models.kernels.layout import F4, F8, I4, Params, Shared, Sparse, Titles, Viewers, jit
-from online_models.kernels.page_alerts import find_alerts
-from online_models.kernels.page_categories import order_categories
-from online_models.kernels.page_draw import deal, draft_explore
-from online_models.kernels.page_layout import (
+from online_models.kernels.page.alerts import find_alerts
+from online_models.kernels.page.categories import order_categories
+from online_models.kernels.page.draw import deal, draft_explore
+from online_models.kernels.page.layout import (
     CO_WATCH,
     COHORT,
     COUNTRY,
@@ -49,9 +49,9 @@ from online_models.kernels.page_layout import (
     Shelf,
     blank_draft,
 )
-from online_models.kernels.page_order import GENRES, arrange, calibrate, genre_shares
-from online_models.kernels.page_pins import draft_pins, explain_pins
-from online_models.kernels.page_rows import (
+from online_models.kernels.page.order import GENRES, arrange, calibrate, genre_shares
+from online_models.kernels.page.pins import draft_pins, explain_pins
+from online_models.kernels.page.rows import (
     Known,
     begin_row,
     draft_again,
@@ -64,7 +64,7 @@ from online_models.kernels.page_rows import (
     gather,
     keep_best_row,
 )
-from online_models.kernels.page_tags import draft_tags
+from online_models.kernels.page.tags import draft_tags
 from online_models.kernels.rank import add_cowatch, explain, hide_known, sparse, subtract_rejected
 from online_models.kernels.reward_layout import JUDGEMENTS, LOVED_TITLES
 

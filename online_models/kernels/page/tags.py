@@ -16,8 +16,8 @@ tags that each has, and sums over supersets follow from those counts (the zeta t
 import numpy as np
 
 from online_models.kernels.layout import F4, F8, I4, I8, U1, jit
-from online_models.kernels.page_layout import STRONG, TAGS, WORDS, Draft, PageSpec, Shelf
-from online_models.kernels.page_rows import begin_row, end_row
+from online_models.kernels.page.layout import STRONG, TAGS, WORDS, Draft, PageSpec, Shelf
+from online_models.kernels.page.rows import begin_row, end_row
 from online_models.kernels.rank import sift
 
 STEP = 0.97

@@ -99,7 +99,7 @@ class PageSpec(NamedTuple):
     """The day that draws are made for."""
     seed: int
     discount: F8
-    """[visible] what a place in a row is worth: 1 / log2(place + 2) (kernels.page_order)."""
+    """[visible] what a place in a row is worth: 1 / log2(place + 2) (kernels.page.order)."""
     alert_likes: int
     alert_quantile: float
     prior: F8

@@ -4,8 +4,8 @@ import numpy as np
 
 from online_models.kernels.hashing import mix
 from online_models.kernels.layout import F4, Titles, Viewers, jit
-from online_models.kernels.page_layout import EXPLORE, U4, Draft, PageSpec
-from online_models.kernels.page_rows import begin_row, end_row, keep_best_row
+from online_models.kernels.page.layout import EXPLORE, U4, Draft, PageSpec
+from online_models.kernels.page.rows import begin_row, end_row, keep_best_row
 
 
 @jit

@@ -24,7 +24,7 @@ off KL(p || q) of the whole list, up to constants.
 import numpy as np
 
 from online_models.kernels.layout import F4, F8, I4, inlined, jit
-from online_models.kernels.page_layout import (
+from online_models.kernels.page.layout import (
     AGAIN,
     CONTINUE,
     EXPLORE,

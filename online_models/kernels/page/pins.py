@@ -7,8 +7,8 @@ above the limit has -inf there and is passed over. What is pinned stands in no o
 import numpy as np
 
 from online_models.kernels.layout import F4, I4, U1, jit
-from online_models.kernels.page_layout import FEATURED, MOST_PINS, PINNED, Draft, PageSpec
-from online_models.kernels.page_rows import begin_row
+from online_models.kernels.page.layout import FEATURED, MOST_PINS, PINNED, Draft, PageSpec
+from online_models.kernels.page.rows import begin_row
 
 
 @jit

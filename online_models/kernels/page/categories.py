@@ -6,15 +6,15 @@ r"""Categories in the order of a viewer's taste: how much of what they watch is 
 
 with p_u(g) the tag's share in the viewer's watches, the l-th back weighted ``STEP**l``, stated tags among
 them, W their weight, p(g) its share in everybody's, and m watches of prior evidence: the same counts as for
-rows of tags (``page_tags``), as an expectation and not as a contrast. Who is a stranger finds what everybody
+rows of tags (``tags``), as an expectation and not as a contrast. Who is a stranger finds what everybody
 watches. A category with too few titles that the viewer may see and does not know is left out.
 """
 
 import numpy as np
 
 from online_models.kernels.layout import F4, F8, I4, jit
-from online_models.kernels.page_layout import Draft, Pages, PageSpec, Shelf
-from online_models.kernels.page_tags import PRIOR, SAID, STEP
+from online_models.kernels.page.layout import Draft, Pages, PageSpec, Shelf
+from online_models.kernels.page.tags import PRIOR, SAID, STEP
 
 
 @jit
