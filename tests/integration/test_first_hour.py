@@ -26,10 +26,10 @@ RUN = (
 )
 """What is run here, in this order."""
 ELSEWHERE = {
-    "nearline kafka start": "tests/streams/test_brokers.py",
-    "nearline kafka stop": "tests/streams/test_brokers.py",
-    "nearline evaluate --ratings": "tests/streams/test_cli_evaluate.py",
-    "nearline replay --ratings": "tests/streams/test_cli_replay.py",
+    "nearline kafka start": "tests/streams/brokers/test_brokers.py",
+    "nearline kafka stop": "tests/streams/brokers/test_brokers.py",
+    "nearline evaluate --ratings": "tests/streams/cli/test_cli_evaluate.py",
+    "nearline replay --ratings": "tests/streams/cli/test_cli_replay.py",
     "nearline replay --from-topic": "tests/integration/test_backfill.py",
     "nearline model switch": "tests/integration/test_versions.py",
     "nearline rules create": "tests/streams/test_rules.py",
@@ -37,7 +37,7 @@ ELSEWHERE = {
     "nearline rules remove": "tests/streams/test_rules.py",
     "nearline state verify": "tests/integration/test_state_command.py",
     "nearline state rebuild": "tests/integration/test_state_command.py",
-    "nearline top": "tests/streams/test_cli_top.py",
+    "nearline top": "tests/streams/cli/test_cli_top.py",
 }
 """Beginnings of commands whose own tests run them, and where."""
 READY_S = 240.0

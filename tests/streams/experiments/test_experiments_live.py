@@ -17,7 +17,7 @@ from streams.runs.producing import EventProducer, put
 from streams.runs.session import WorkerProcess
 from streams.settings import Settings
 from tests.streams.steps import watch
-from tests.streams.test_viewers_arms import RUNNING
+from tests.streams.viewers.test_viewers_arms import RUNNING
 
 VIEWERS = [f"v{n}" for n in range(8)]
 

@@ -1,4 +1,4 @@
-"""A restore as a process, to be killed by a test: ``python -m tests.streams.restoring FOLDER``."""
+"""A restore as a process, to be killed by a test: ``python -m tests.streams.engine.restoring FOLDER``."""
 
 import sys
 from pathlib import Path

@@ -18,7 +18,7 @@ from streams.insights.worker import WANTED, build_insights_worker
 from streams.runs.producing import EventProducer
 from streams.runs.session import InsightsProcess
 from streams.settings import Settings
-from tests.streams.test_insights import TITLES, evenings
+from tests.streams.insights.test_insights import TITLES, evenings
 
 T = TypeVar("T")
 

@@ -21,8 +21,8 @@ from streams.engine.applied import APPLIED_KEY, pack_applied
 from streams.engine.claim import claimed
 from streams.engine.state import Store, StoreMemory
 from streams.kafka_clients import producer
+from tests.streams.engine.test_state import flipped
 from tests.streams.steps import T0, Line, watch
-from tests.streams.test_state import flipped
 
 HOME = partition_for(b"ada", PARTITIONS)
 """Partition of the viewers in these tests; only they are kept."""

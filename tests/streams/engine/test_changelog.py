@@ -12,7 +12,7 @@ from streams.engine.changelog import Changelog
 from streams.engine.state import Store, StoreMemory
 from streams.errors import AbandonedError, StateError
 from tests.streams.doubles import Consumer, Log
-from tests.streams.restoring import RECORDS, folded, made_log
+from tests.streams.engine.restoring import RECORDS, folded, made_log
 
 DAY_MS = 86_400_000
 
@@ -98,7 +98,7 @@ def test_a_killed_restore_holds_what_it_claims(tmp_path: Path) -> None:
     """Kill -9 in mid-restore, again and again: the rows are always those of the log up to the position."""
     log, seen = made_log(), []
     for kill_at in (8, 15, 22, 40, 1_000):
-        command = [sys.executable, "-m", "tests.streams.restoring", str(tmp_path / "0")]
+        command = [sys.executable, "-m", "tests.streams.engine.restoring", str(tmp_path / "0")]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             for number, _ in enumerate(process.stdout):

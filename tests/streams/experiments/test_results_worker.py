@@ -25,7 +25,7 @@ from streams.experiments.worker import WANTED, build_results_worker
 from streams.runs.producing import EventProducer, put
 from streams.runs.session import ResultsProcess
 from streams.settings import Settings
-from tests.streams.test_results import crowd, evening, trial
+from tests.streams.experiments.test_results import crowd, evening, trial
 
 T = TypeVar("T")
 
