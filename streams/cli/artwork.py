@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.console import examples, human, write_json
-from streams.cli.options import Brokers, Json, Prefix
+from streams.cli.options import Brokers, Json, Prefix, connected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,13 +29,9 @@ def estimate(
     title). JSON: decisions, won, untold (impressions without a propensity), policies: by way and estimator
     (replay, ips, clipped, snips, dr) value, low, high, decisions.
     """
-    from streams.kafka_clients import require_broker
     from streams.runs.artwork_log import estimate as run
-    from streams.settings import Settings
 
-    settings = Settings.load(brokers=brokers, topic_prefix=prefix)
-    require_broker(settings)
-    found = run(settings, alpha=alpha)
+    found = run(connected(brokers, prefix), alpha=alpha)
     human(json).print(_table(found, {}))
     write_json(json, found.document())
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from streams.cli.console import figures, human, interruptible, write_json
+from streams.cli.options import connected
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,13 +24,10 @@ def backfill(
     """Build the version, show how far it is, and say what to do with it."""
     import time
 
-    from streams.kafka_clients import require_broker
-    from streams.settings import Settings
     from streams.versions.backfill import prepare, since_ms
 
     begin, console = since_ms(since, int(time.time() * 1000)), human(json)
-    settings = Settings.load(brokers=brokers, topic_prefix=prefix, model_version=version)
-    require_broker(settings)
+    settings = connected(brokers, prefix, model_version=version)
     with interruptible():
         report = _run(settings, prepare(settings, begin), console)
     document = {"since": since, **report.document()}

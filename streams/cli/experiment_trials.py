@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.console import examples, human, write_json
-from streams.cli.options import Brokers, Json, Prefix
+from streams.cli.options import Brokers, Json, Prefix, connected
 
 __all__ = ["register"]
 
@@ -63,14 +63,11 @@ def replay(
     from streams.cli.experiment_tables import estimates
     from streams.errors import SettingsError
     from streams.experiments.what_if import of_experiment, of_file
-    from streams.kafka_clients import require_broker
-    from streams.settings import Settings
 
     if log is not None:
         found = of_file(log, alpha=alpha, clip=clip)
     elif name is not None:
-        settings = Settings.load(brokers=brokers, topic_prefix=prefix)
-        require_broker(settings)
+        settings = connected(brokers, prefix)
         pairs = [pair.partition("=") for pair in policy.split(",") if pair]
         found = of_experiment(settings, name, {country: arm for country, _, arm in pairs}, alpha=alpha)
     else:

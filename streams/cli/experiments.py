@@ -7,7 +7,7 @@ import typer
 
 from streams.cli.console import examples, human, write_json
 from streams.cli.experiment_trials import register
-from streams.cli.options import Brokers, HttpPort, Json, Prefix, StateDir, connected, definition_of
+from streams.cli.options import Brokers, HttpPort, Json, Prefix, StateDir, connected, definition_of, staying
 
 if TYPE_CHECKING:
     from schemas.experiments import Experiment
@@ -176,11 +176,8 @@ def worker(
     its failure does not touch them. Start as many as there are partitions to share.
     """
     from streams.experiments.worker import build_results_worker
-    from streams.logging import configure
-    from streams.settings import Settings
 
-    settings = Settings.load(brokers=brokers, topic_prefix=prefix, state_dir=state_dir, http_port=http_port)
-    configure(settings.log_level, settings.log_format)
+    settings = staying(brokers, prefix, state_dir=state_dir, http_port=http_port)
     raise typer.Exit(build_results_worker(settings).run())
 
 

@@ -1,16 +1,13 @@
 """`nearline insights`: how titles are watched and what is wanted, counted, shown, exported, simulated."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from online_models.insights.ordering import Order
 from streams.cli.console import examples, human, interruptible, write_json
-from streams.cli.options import Brokers, HttpPort, Json, Prefix, StateDir
-
-if TYPE_CHECKING:
-    from streams.settings import Settings
+from streams.cli.options import Brokers, HttpPort, Json, Prefix, StateDir, connected, staying
 
 app = typer.Typer(
     help="""What content teams ask: where titles lose their viewers, what is wanted, what is not there.
@@ -38,11 +35,8 @@ def worker(
     its failure does not touch them. Start as many as there are partitions to share.
     """
     from streams.insights.worker import build_insights_worker
-    from streams.logging import configure
-    from streams.settings import Settings
 
-    settings = Settings.load(brokers=brokers, topic_prefix=prefix, state_dir=state_dir, http_port=http_port)
-    configure(settings.log_level, settings.log_format)
+    settings = staying(brokers, prefix, state_dir=state_dir, http_port=http_port)
     raise typer.Exit(build_insights_worker(settings).run())
 
 
@@ -67,7 +61,7 @@ def titles(
     from streams.errors import InsightError
     from streams.insights.tables import read_titles, title_csv, titles_csv
 
-    found = read_titles(_settings(brokers, prefix))
+    found = read_titles(connected(brokers, prefix))
     chosen = [one for one in found if name in (None, one.title_id)]
     if name is not None and not chosen:
         what, why = f"nothing may be told of {name}", "fewer than 20 viewers watched it, or nobody counts"
@@ -104,7 +98,7 @@ def demand(
     from streams.cli.insight_tables import wanted
     from streams.insights.tables import demand_csv, read_demand
 
-    found = demand_of(read_demand(_settings(brokers, prefix)), order=order, country=country, limit=limit)
+    found = demand_of(read_demand(connected(brokers, prefix)), order=order, country=country, limit=limit)
     console = human("-" if csv == "-" else json)
     for table in wanted(found):
         console.print(table)
@@ -164,13 +158,3 @@ def _write(path: str | None, text: str) -> None:
     except OSError as error:
         what = f"cannot write {path}"
         raise SettingsError(what, why=error.strerror or "", next_step="give another --csv PATH") from error
-
-
-def _settings(brokers: str | None, prefix: str | None) -> "Settings":
-    """Return the settings, once a broker answers."""
-    from streams.kafka_clients import require_broker
-    from streams.settings import Settings
-
-    settings = Settings.load(brokers=brokers, topic_prefix=prefix)
-    require_broker(settings)
-    return settings

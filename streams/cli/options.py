@@ -37,13 +37,37 @@ Json = Annotated[
 ]
 
 
-def connected(brokers: str | None, prefix: str | None) -> "Settings":
-    """Return the settings, once a broker answers."""
+def connected(brokers: str | None, prefix: str | None, **more: object) -> "Settings":
+    """Return the settings with the given ones among them, once a broker answers.
+
+    Raises
+    ------
+    SettingsError
+        A setting is wrong.
+    BrokerUnreachableError, AccessError
+        No broker answers, or it refuses us.
+    """
     from streams.kafka_clients import require_broker
     from streams.settings import Settings
 
-    settings = Settings.load(brokers=brokers, topic_prefix=prefix)
+    settings = Settings.load(brokers=brokers, topic_prefix=prefix, **more)
     require_broker(settings)
+    return settings
+
+
+def staying(brokers: str | None, prefix: str | None, **more: object) -> "Settings":
+    """Return the settings of a command that stays until it is told to stop, with its log set up as they say.
+
+    Raises
+    ------
+    SettingsError
+        A setting is wrong.
+    """
+    from streams.logging import configure
+    from streams.settings import Settings
+
+    settings = Settings.load(brokers=brokers, topic_prefix=prefix, **more)
+    configure(settings.log_level, settings.log_format)
     return settings
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.console import figures, human, interruptible, write_json
-from streams.cli.options import Brokers, Json
+from streams.cli.options import Brokers, Json, connected
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -115,17 +115,12 @@ def cluster(
     import time
 
     from streams.brokers.embedded import EmbeddedCluster
-    from streams.kafka_clients import require_broker
     from streams.runs.session import make_topics
-    from streams.settings import Settings
 
     if embedded:
         brokers = stack.enter_context(EmbeddedCluster()).bootstrap_servers
     own = f"replay-{int(time.time())}." if prefix is None else prefix
-    settings = Settings.load(
-        brokers=brokers, topic_prefix=own, group=f"{own}nearline", check_crcs=not embedded
-    )
-    require_broker(settings)
+    settings = connected(brokers, own, group=f"{own}nearline", check_crcs=not embedded)
     make_topics(settings, partitions=partitions)
     return settings
 

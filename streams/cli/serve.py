@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.options import Brokers, Prefix
+from streams.cli.options import Brokers, Prefix, staying
 
 
 def serve(
@@ -25,12 +25,9 @@ def serve(
 
     Exit codes: 0 told to stop, 2 a setting is wrong, 3 no broker.
     """
-    from streams.logging import configure
     from streams.serve.server import run
-    from streams.settings import Settings
 
-    settings = Settings.load(brokers=brokers, topic_prefix=prefix, state_dir=state_dir)
+    settings = staying(brokers, prefix, state_dir=state_dir)
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = settings.model_copy(update={"serve": settings.serve.model_copy(update=given)})
-    configure(settings.log_level, settings.log_format)
     raise typer.Exit(run(settings))

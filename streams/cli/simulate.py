@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.console import human, interruptible, write_json
-from streams.cli.options import Brokers, Json, Prefix
+from streams.cli.options import Brokers, Json, Prefix, connected
 from streams.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -115,15 +115,12 @@ def _produce(
     events: int | None,
 ) -> None:
     """Feed the world into Kafka."""
-    from streams.kafka_clients import require_broker
     from streams.runs.pacing import parse_speed
     from streams.runs.producing import EventProducer
     from streams.runs.simulating import feed, make_world, require_topics
-    from streams.settings import Settings
 
     speed = parse_speed(rate)
-    settings = Settings.load(brokers=brokers, topic_prefix=prefix)
-    require_broker(settings)
+    settings = connected(brokers, prefix)
     require_topics(settings)
     console = human(json)
     world = make_world(seed, viewers, titles, speed)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.options import Brokers, HttpPort, Prefix, StateDir
+from streams.cli.options import Brokers, HttpPort, Prefix, StateDir, staying
 
 
 def worker(
@@ -23,12 +23,7 @@ def worker(
     to stop, 2 a setting is wrong, 3 no broker, 4 start it again (a transaction's outcome is unknown, or a
     step failed), 5 start it again (stuck).
     """
-    from streams.logging import configure
-    from streams.settings import Settings
     from streams.worker import build_worker
 
-    settings = Settings.load(
-        brokers=brokers, topic_prefix=prefix, group=group, state_dir=state_dir, http_port=http_port
-    )
-    configure(settings.log_level, settings.log_format)
+    settings = staying(brokers, prefix, group=group, state_dir=state_dir, http_port=http_port)
     raise typer.Exit(build_worker(settings).run())
