@@ -5,7 +5,7 @@ can so be judged without being run: on the viewers whose draw agrees with it, we
 what is missing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from online_models.experiments.metrics import of_metric
 from online_models.experiments.moments import COUNTS
 from online_models.experiments.off_policy import Log
-from online_models.experiments.parts import Part
+from online_models.experiments.parts import Exposure, Part
 from schemas.experiments import Experiment
 
 __all__ = ["ANYWHERE", "log_of"]
@@ -23,6 +23,7 @@ ANYWHERE: Final = "*"
 """Stands for all other countries."""
 
 _BEFORE: Final = COUNTS.index("before")
+_Numbers = NDArray[np.float64]
 
 
 def log_of(experiment: Experiment, parts: Iterable[Part], policy: Mapping[str, str]) -> Log:
@@ -60,45 +61,52 @@ def log_of(experiment: Experiment, parts: Iterable[Part], policy: Mapping[str, s
     3.0
     """
     shares = {arm.name: arm.share for arm in experiment.arms}
-    unknown = set(policy.values()) - shares.keys()
-    if unknown or ANYWHERE not in policy:
-        what = (
-            f"no arm {', '.join(sorted(unknown))}"
-            if unknown
-            else f"nothing for {ANYWHERE}, all other countries"
-        )
-        msg = f"the policy has {what}; the arms are {', '.join(shares)}"
-        raise ValueError(msg)
+    _require_arms(policy, shares)
     name = experiment.experiment_id
     seen = [(one, one.exposures[name]) for one in parts if name in one.exposures]
     if not seen:
         msg = f"nobody was exposed to {name}"
         raise ValueError(msg)
-    above, _, factor = of_metric(experiment.metric)
-    at = COUNTS.index(above)
-    reward = np.array([exposure.counts[at] * factor for _, exposure in seen])
-    before = np.array([exposure.counts[_BEFORE] for _, exposure in seen], np.float64)
-    drawn = np.array([exposure.arm for _, exposure in seen])
-    wanted = np.array([policy.get(part.country, policy[ANYWHERE]) for part, _ in seen])
-    foreseen = {arm: _line(before, reward, drawn == arm) for arm in shares}
-    each = range(len(seen))
+    reward, before = _rewards(experiment, [exposure for _, exposure in seen])
+    drawn = [exposure.arm for _, exposure in seen]
+    wanted = [policy.get(part.country, policy[ANYWHERE]) for part, _ in seen]
+    foreseen = {arm: _line(before, reward, np.array([one == arm for one in drawn])) for arm in shares}
     return Log(
         reward=reward,
-        logged=np.array([shares[arm] for arm in drawn.tolist()]),
-        target=(drawn == wanted).astype(np.float64),
-        predicted=np.array([foreseen[arm][n] for n, arm in zip(each, drawn.tolist(), strict=True)]),
-        expected=np.array([foreseen[arm][n] for n, arm in zip(each, wanted.tolist(), strict=True)]),
+        logged=np.array([shares[arm] for arm in drawn]),
+        target=np.array([float(one == other) for one, other in zip(drawn, wanted, strict=True)]),
+        predicted=np.array([foreseen[arm][n] for n, arm in enumerate(drawn)]),
+        expected=np.array([foreseen[arm][n] for n, arm in enumerate(wanted)]),
     )
 
 
-def _line(
-    x: "NDArray[np.float64]", y: "NDArray[np.float64]", mine: "NDArray[np.bool_]"
-) -> "NDArray[np.float64]":
+def _require_arms(policy: Mapping[str, str], arms: Collection[str]) -> None:
+    """Make sure that a policy names an arm for everybody, and none that there is not."""
+    unknown = set(policy.values()) - set(arms)
+    if unknown:
+        what = f"no arm {', '.join(sorted(unknown))}"
+    elif ANYWHERE not in policy:
+        what = f"nothing for {ANYWHERE}, all other countries"
+    else:
+        return
+    msg = f"the policy has {what}; the arms are {', '.join(arms)}"
+    raise ValueError(msg)
+
+
+def _rewards(experiment: Experiment, exposures: Sequence[Exposure]) -> tuple[_Numbers, _Numbers]:
+    """Return what each viewer's metric came to, and what they watched before."""
+    above, _, factor = of_metric(experiment.metric)
+    at = COUNTS.index(above)
+    reward = np.array([one.counts[at] * factor for one in exposures])
+    return reward, np.array([one.counts[_BEFORE] for one in exposures], np.float64)
+
+
+def _line(x: _Numbers, y: _Numbers, mine: NDArray[np.bool_]) -> _Numbers:
     """Return what the least-squares line through some points says of all of them."""
     if not mine.any():
         return np.zeros(x.size)
     centre, mean = x[mine].mean(), y[mine].mean()
     spread = float(((x[mine] - centre) ** 2).sum())
     slope = float(((x[mine] - centre) * (y[mine] - mean)).sum()) / spread if spread > 0 else 0.0
-    out: NDArray[np.float64] = mean + slope * (x - centre)
+    out: _Numbers = mean + slope * (x - centre)
     return out

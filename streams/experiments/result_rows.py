@@ -5,8 +5,8 @@ written as decimal digits: sums of squares outgrow the 64 bits of other readers'
 begin with ``\x02``, which no viewer id does.
 """
 
-from collections.abc import Sequence
-from typing import Final, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -15,8 +15,7 @@ from online_models.config import ModelConfig
 from online_models.experiments.moments import FIRST_COUNTS, Moments
 from online_models.experiments.parts import Exposure, Part, Tally
 from online_models.row_versions import RowVersions
-from streams.errors import StateError
-from streams.partition_rows import explained
+from streams.beside.packing import Form, Layout, unpacked
 
 __all__ = [
     "PARTS",
@@ -28,39 +27,10 @@ __all__ = [
     "tally_of",
     "unpack_part",
     "unpack_tally",
-    "unpacked",
 ]
 
 TALLY: Final = b"\x02"
 """Beginning of the keys of tallies among a partition's rows."""
-_NO_CONFIG: Final = ModelConfig()  # payloads do not depend on the model's shapes
-
-
-class _Exposure(Struct, array_like=True, gc=False):
-    """An exposure, as it is packed."""
-
-    name: str
-    arm: str
-    at_ms: int
-    counts: list[int]
-    credit: list[int]
-
-
-class _Part(Struct, array_like=True, gc=False):
-    """A viewer's part, as it is packed."""
-
-    since_ms: int
-    past_s: float
-    past_at_ms: int
-    country: str
-    maturity: int
-    clicked: str
-    seen: list[int]
-    exposures: list[_Exposure]
-    list_id: str
-    shown: list[str]
-    teams: dict[str, str]
-    signed_in_ms: int
 
 
 class TallyRecord(Struct, frozen=True, kw_only=True, gc=False):
@@ -86,7 +56,6 @@ class TallyRecord(Struct, frozen=True, kw_only=True, gc=False):
     arms: dict[str, str]
 
 
-_PART: Final = msgspec.msgpack.Decoder(_Part)
 _RECORD: Final = msgspec.json.Decoder(TallyRecord)
 
 
@@ -128,6 +97,18 @@ PARTS: Final = RowVersions("a viewer's part in experiments").then(upgrade=_parts
 TALLIES: Final = RowVersions("an experiment's tally").then(upgrade=_tallies_2)
 
 
+def _rows(exposures: Mapping[str, Exposure]) -> list[tuple[object, ...]]:
+    return [(name, one.arm, one.at_ms, one.counts, one.credit) for name, one in exposures.items()]
+
+
+def _exposures(rows: Iterable[tuple[Any, ...]]) -> dict[str, Exposure]:
+    return {name: Exposure(*fields) for name, *fields in rows}
+
+
+_EXPOSURES: Final = Form(list[tuple[str, str, int, list[int], list[int]]], _rows, _exposures)
+_PART: Final = Layout(Part, PARTS, exposures=_EXPOSURES)
+
+
 def pack_part(part: Part) -> bytes:
     """Pack a viewer's part.
 
@@ -137,24 +118,7 @@ def pack_part(part: Part) -> bytes:
     >>> unpack_part(pack_part(part)) == part
     True
     """
-    exposures = [
-        _Exposure(name, one.arm, one.at_ms, one.counts, one.credit) for name, one in part.exposures.items()
-    ]
-    row = _Part(
-        part.since_ms,
-        part.past_s,
-        part.past_at_ms,
-        part.country,
-        part.maturity,
-        part.clicked,
-        part.seen,
-        exposures,
-        part.list_id,
-        part.shown,
-        part.teams,
-        part.signed_in_ms,
-    )
-    return bytes([PARTS.version]) + msgspec.msgpack.encode(row)
+    return _PART.pack(part)
 
 
 def unpack_part(value: bytes) -> Part:
@@ -167,21 +131,7 @@ def unpack_part(value: bytes) -> Part:
     StateError
         It cannot be read.
     """
-    row = unpacked(_PART, PARTS, value)
-    return Part(
-        row.since_ms,
-        row.past_s,
-        row.past_at_ms,
-        row.country,
-        row.maturity,
-        row.clicked,
-        row.seen,
-        {one.name: Exposure(one.arm, one.at_ms, one.counts, one.credit) for one in row.exposures},
-        row.list_id,
-        row.shown,
-        row.teams,
-        row.signed_in_ms,
-    )
+    return _PART.unpack(value)
 
 
 def pack_tally(name: str, partition: int, tally: Tally) -> bytes:
@@ -214,22 +164,6 @@ def tally_of(record: TallyRecord) -> Tally:
     """Return the tally that a record speaks of."""
     arms = {arm: _moments(text) for arm, text in record.arms.items()}
     return Tally(record.first_ms, record.at_ms, record.crossed, arms)
-
-
-T = TypeVar("T")
-
-
-def unpacked(
-    decoder: "msgspec.json.Decoder[T] | msgspec.msgpack.Decoder[T]", versions: RowVersions, value: bytes
-) -> T:
-    """Read a row of any version; raises as :func:`unpack_part`."""
-    try:
-        with explained():
-            (current,) = versions.current([value], _NO_CONFIG)
-        return decoder.decode(current[1:])
-    except msgspec.MsgspecError as error:
-        what, advice = f"{versions.kind} cannot be read", "stop the worker and delete its state folder"
-        raise StateError(what, why=str(error), next_step=advice) from error
 
 
 def _digits(moments: Moments) -> str:

@@ -6,7 +6,7 @@ checksum of what was published.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -18,8 +18,8 @@ from online_models.insights.groups import Group
 from online_models.insights.space_saving import Counter, SpaceSaving
 from online_models.insights.titles import ACTS, TitleTally, groups
 from online_models.row_versions import RowVersions
+from streams.beside.packing import packed, unpacked
 from streams.engine.stage import Row, StateView
-from streams.experiments.result_rows import unpacked
 
 __all__ = [
     "CLOCK",
@@ -111,10 +111,6 @@ _TOTALS: Final = msgspec.msgpack.Decoder(_Totals)
 _CLOCK: Final = msgspec.msgpack.Decoder(tuple[int, int])
 
 
-def _packed(versions: RowVersions, row: Any) -> bytes:  # noqa: ANN401 - one of the structs above
-    return bytes([versions.version]) + msgspec.msgpack.encode(row)
-
-
 def pack_tally(tally: TitleTally) -> bytes:
     """Pack a title's tally; minutes at the end where nobody is are left out.
 
@@ -140,7 +136,7 @@ def pack_tally(tally: TitleTally) -> bytes:
         _counted(tally.countries),
         _counted(tally.cohorts),
     )
-    return _packed(TALLIES, row)
+    return packed(TALLIES, row)
 
 
 def unpack_tally(value: bytes) -> TitleTally:
@@ -171,13 +167,13 @@ def demand_rows(demand: Demand, stored: set[bytes]) -> list[Row]:
         for key in keys:
             row_key, row = KINDS[name] + key.encode(), _counter_row(demand, name, key)
             if row is not None:
-                rows.append((row_key, _packed(COUNTERS, row)))
+                rows.append((row_key, packed(COUNTERS, row)))
                 stored.add(row_key)
             elif row_key in stored:
                 rows.append((row_key, None))
                 stored.discard(row_key)
         keys.clear()
-    rows.append((CLOCK, _packed(COUNTERS, (demand.origin_ms, demand.at_ms))))
+    rows.append((CLOCK, packed(COUNTERS, (demand.origin_ms, demand.at_ms))))
     return rows
 
 
