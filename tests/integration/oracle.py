@@ -39,6 +39,10 @@ VIEWER_FACTS = (
     "rejected", "rejected_at", "rejected_weight", "judged", "judgement", "shown", "shown_n", "shown_on",
     "shown_odds", "chosen",
 )  # fmt: skip
+AT_ONCE = {"fetch.wait.max.ms": 10}
+"""At the end of a partition the broker says so at once, and does not wait for half a second for more."""
+LOOK_S = 0.05
+"""Wait for records or ends of partitions: `consume` waits for as many as it may return."""
 TITLE_FACTS = ("watches", "trend", "trend_at", "counts", "nbr", "nbr_w")
 
 
@@ -81,20 +85,20 @@ class Facts:
     """Partition and offset of every event that becomes a dead letter."""
 
 
-def read(settings: Settings, topic: str) -> list[Message]:
-    """Read every committed record of a topic, partition by partition, in order."""
-    client = consumer(settings, {"enable.partition.eof": True, "group.id": "oracle"})
+def read(settings: Settings, *names: str) -> list[Message]:
+    """Read every committed record of topics, each partition's in order."""
+    client = consumer(settings, {"enable.partition.eof": True, "group.id": "oracle", **AT_ONCE})
     found: list[Message] = []
-    parts = client.list_topics(settings.topic(topic), timeout=10).topics[settings.topic(topic)].partitions
-    client.assign([TopicPartition(settings.topic(topic), p, 0) for p in parts])
-    open_parts = set(parts)
-    while open_parts:
-        for message in client.consume(5_000, 1.0):
+    there = client.list_topics(timeout=10).topics
+    waiting = {(topic, part) for topic in map(settings.topic, names) for part in there[topic].partitions}
+    client.assign([TopicPartition(topic, part, 0) for topic, part in waiting])
+    while waiting:
+        for message in client.consume(5_000, LOOK_S):
             error = message.error()
             if error is None:
                 found.append(message)
             elif error.code() == KafkaError._PARTITION_EOF:
-                open_parts.discard(message.partition())
+                waiting.discard((message.topic(), message.partition()))
     client.close()
     return found
 
@@ -192,12 +196,12 @@ def await_answers(settings: Settings, workers: Sequence[WorkerProcess], timeout_
         }
         if state == wanted and _settled(settings):
             return
-        time.sleep(1.0)
+        time.sleep(0.3)
     pytest.fail(f"not answered in {timeout_s} s: {state}")
 
 
 def _settled(settings: Settings) -> bool:
-    """Whether the applied records in the changelogs have reached the ends of the sources."""
+    """Whether what is applied reaches the ends of the sources, which are read first."""
     pairs = ((topics.EVENTS, topics.VIEWER_STATE), (topics.SIGNALS, topics.TITLE_MODEL))
     return all(_last(settings, source) == _applied(settings, log) for source, log in pairs)
 
