@@ -54,6 +54,8 @@ class Card:
     """The experiment's arm that put it there."""
     kind: str = ""
     """Kind of the row."""
+    propensity: float | None = None
+    """Of the picture where one was chosen, else of the place; None: 1."""
 
     @property
     def art(self) -> str:
@@ -129,7 +131,7 @@ def _shelf(mirror: Mirror, home: Home, number: int, row: Row) -> Shelf:
         say = "" if own is usual else SAID.get(str(own), "")
         card = card_of(mirror.title(item.title_id), variant=item.artwork or "", say=say)
         card = replace(card, list_id=home.list_id, row=number, slot=slot, kind=str(row.kind))
-        cards.append(replace(card, arm=item.arm or ""))
+        cards.append(replace(card, arm=item.arm or "", propensity=item.propensity))
     return Shelf(heading(row, about), reason(usual), row.kind in NUMBERED, cards)
 
 

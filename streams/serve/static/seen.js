@@ -35,8 +35,9 @@
 
   function see(card) {
     if (hidden() || !card.isConnected) return;
-    const { list, row, slot, kind, title, art, arm } = card.dataset;
+    const { list, row, slot, kind, title, art, arm, chance } = card.dataset;
     const one = { list_id: list, row: Number(row), slot: Number(slot), row_kind: kind, title_id: title, artwork: art, arm };
+    if (chance) one[art ? "artwork_propensity" : "propensity"] = Number(chance); // of the picture, or of the place
     const key = JSON.stringify(one);
     if (told.has(key)) return;
     if (told.size >= TOLD) told.delete(told.values().next().value);

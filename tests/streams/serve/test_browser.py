@@ -102,7 +102,9 @@ WATCH_SHIFTS = """window.shifted = 0;
 def _tall(seq: int, first: str) -> Home:
     """Return a page of six rows."""
     rows = page("ada", seq, first, "tide").rows * 6
-    picked = (msgspec.structs.replace(rows[0].items[0], artwork="art-1", arm="art/best"), rows[0].items[1])
+    shown, drawn = rows[0].items
+    shown = msgspec.structs.replace(shown, artwork="art-1", arm="art/best", propensity=0.25)
+    picked = (shown, msgspec.structs.replace(drawn, propensity=0.01))
     rows = (msgspec.structs.replace(rows[0], items=picked), *rows[1:])
     return msgspec.structs.replace(page("ada", seq, first), rows=rows)
 
@@ -115,7 +117,7 @@ def _seen(stand: Stand, list_id: str) -> dict[tuple[int, int], Impression]:
 
 
 def test_the_page_tells_what_was_seen(listening: tuple[str, Stand], browser: webdriver.Chrome) -> None:
-    """What was in view, with its place, picture and arm; no more, and each once; a new list is seen anew."""
+    """What was in view, with place, picture, arm and chance; no more, and each once; a new list anew."""
     address, stand = listening
     stand.put(topics.HOME, "ada", encode(_tall(2, "coast")))
     browser.get(f"{address}/watch/ada")
@@ -127,6 +129,8 @@ def test_the_page_tells_what_was_seen(listening: tuple[str, Stand], browser: web
     assert (first[0, 0].title_id, first[0, 0].artwork, first[0, 0].arm) == ("coast", "art-1", "art/best")
     assert (first[0, 1].title_id, first[0, 1].artwork, first[0, 1].arm) == ("tide", None, None)
     assert {one.row_kind for one in first.values()} == {RowKind.TOP_PICKS}
+    assert (first[0, 0].propensity, first[0, 0].artwork_propensity) == (None, 0.25)
+    assert (first[0, 1].propensity, first[0, 1].artwork_propensity) == (0.01, None)
 
     browser.refresh()
     browser.execute_script("document.querySelector('#rows .row:last-child').scrollIntoView()")

@@ -128,20 +128,53 @@ def test_a_pressed_button_is_on_the_topic(client: TestClient, stand: Stand) -> N
 
 def test_what_was_seen_is_on_the_topic_once(client: TestClient, stand: Stand) -> None:
     """Each with its place; told again it has the same id, and what the contract refuses is no event."""
-    one = {"list_id": "0-1-1", "row": 0, "slot": 1, "title_id": "tide", "artwork": "a"}
-    other = one | {"slot": 0, "title_id": "engine", "arm": "x/y"}
+    one = {
+        "list_id": "0-1-1",
+        "row": 0,
+        "slot": 1,
+        "title_id": "tide",
+        "artwork": "a",
+        "artwork_propensity": 0.5,
+    }
+    other = {"list_id": "0-1-1", "row": 0, "slot": 0, "title_id": "engine", "arm": "x/y", "propensity": 0.01}
     for _ in range(2):
         assert client.post("/watch/ada/seen", json=[one, other]).status_code == 204
-    for wrong in ({}, [one | {"row": -1}], [one | {"title_id": "\n"}], [{}], [one] * 41):
+    for wrong in (
+        {},
+        [one | {"row": -1}],
+        [one | {"artwork_propensity": 2}],
+        [one | {"title_id": "\n"}],
+        [{}],
+        [one] * 41,
+    ):
         assert client.post("/watch/ada/seen", json=wrong).status_code == 422
     assert client.post("/watch/ada/seen", content=b"\xff").status_code == 422
     found = [decode_event(message.value()) for message in stand.events()]
     assert len(found) == 4
     assert len({event.event_id for event in found}) == 2
-    assert {(type(event), event.slot, event.arm) for event in found} == {
-        (Impression, 1, None),
-        (Impression, 0, "x/y"),
+    seen = [event for event in found if isinstance(event, Impression)]
+    assert {(one.slot, one.arm, one.propensity, one.artwork_propensity) for one in seen} == {
+        (1, None, None, 0.5),
+        (0, "x/y", 0.01, None),
     }
+
+
+def test_a_page_says_with_what_chance_its_pictures_and_draws_stand_there(stand: Stand) -> None:
+    """What `seen.js` reads: the item's propensity, as the page has it; nothing where it is sure."""
+    home = page("bob", 1, "engine", "tide", "coast")
+    sure, picture, drawn = home.rows[0].items
+    items = (
+        sure,
+        structs.replace(picture, artwork="a", propensity=0.25),
+        structs.replace(drawn, propensity=1e-5),
+    )
+    stand.put(
+        topics.HOME, "bob", encode(structs.replace(home, rows=(structs.replace(home.rows[0], items=items),)))
+    )
+    with served(stand) as reader:
+        cards = re.findall(r'<article class="card".*?>', reader.get("/watch/bob").text)
+    chances = [re.findall(r'data-chance="(.*?)"', card) for card in cards]
+    assert [[float(one) for one in found] for found in chances] == [[], [0.25], [1e-5]]
 
 
 def test_a_page_that_staff_looks_at_tells_nothing(stand: Stand) -> None:
