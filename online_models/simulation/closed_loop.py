@@ -1,7 +1,8 @@
 r"""The closed loop: viewers act on pages, the policy learns from what they did and makes the next pages.
 
 Every policy meets the same world: the same viewers at the same times with the same luck (`chance`), so that
-differences between policies are theirs. What the oracle gains over popularity is the yardstick:
+differences between policies are theirs. All but `OF_ROWS` list twenty titles in one row. What the oracle
+gains over popularity is the yardstick:
 
 .. math:: share = \frac{m_{policy} - m_{popularity}}{m_{oracle} - m_{popularity}}
 
@@ -17,10 +18,18 @@ import numpy as np
 from online_models.simulation.catalogue import DAY_S
 from online_models.simulation.informed import Informed
 from online_models.simulation.ledger import GROUPS, MEASURES, TITLE_AGES, VISIT_AGES, Ledger
-from online_models.simulation.policies import Nearline, Oracle, Policy, Popularity, Random
+from online_models.simulation.policies import (
+    Nearline,
+    NearlineGrid,
+    NearlinePages,
+    Oracle,
+    Policy,
+    Popularity,
+    Random,
+)
 from online_models.simulation.world import World
 
-__all__ = ["POLICIES", "Figure", "LoopReport", "Run", "close_the_loop", "summarise"]
+__all__ = ["OF_ROWS", "POLICIES", "Figure", "LoopReport", "Run", "close_the_loop", "summarise"]
 
 POLICIES: Final[dict[str, Callable[[World], Policy]]] = {
     "random": Random,
@@ -28,8 +37,12 @@ POLICIES: Final[dict[str, Callable[[World], Policy]]] = {
     "nearline": Nearline,
     "informed": Informed,
     "oracle": Oracle,
+    "grid": NearlineGrid,
+    "pages": NearlinePages,
 }
-"""Makers of policies, by name, the weakest first."""
+"""Makers of policies, by name, the weakest first; the last two fill a page of rows instead of one row."""
+OF_ROWS: Final = ("grid", "pages")
+"""Those whose viewers have more before them than the oracle's: no share of its gain is theirs."""
 WINDOW_S: Final = 900.0
 """Looks within a quarter of an hour are answered together, from what was known when it began."""
 
@@ -140,7 +153,7 @@ class LoopReport:
         Policy, then another: minutes per viewer and day gained over it; paired by world, so its standard
         error is that of the difference.
     shares
-        Share of the oracle's gain over popularity; empty without these two.
+        Share of the oracle's gain over popularity; empty without these two, and not of `OF_ROWS`.
     curves
         Policy, then ``by_day``, ``by_visit``, ``by_title_age`` or ``by_group``: means over seeds.
     """
@@ -206,7 +219,7 @@ def _shares(minutes: "Mapping[str, np.ndarray[Any, np.dtype[np.float64]]]") -> d
     return {
         name: Figure.of((some - floor) / room)
         for name, some in minutes.items()
-        if name not in {"popularity", "oracle"}
+        if name not in {"popularity", "oracle", *OF_ROWS}
     }
 
 

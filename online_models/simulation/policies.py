@@ -18,7 +18,16 @@ from online_models.simulation.scribe import viewer_name
 from online_models.simulation.world import World
 from schemas.events import Event, Stop
 
-__all__ = ["Listed", "Nearline", "NearlinePages", "Oracle", "Policy", "Popularity", "Random"]
+__all__ = [
+    "Listed",
+    "Nearline",
+    "NearlineGrid",
+    "NearlinePages",
+    "Oracle",
+    "Policy",
+    "Popularity",
+    "Random",
+]
 
 SLOTS: Final = 20
 """Titles on a page of one row: what recommenders publish as top picks."""
@@ -174,7 +183,7 @@ class NearlinePages(Nearline):
     """The same recommender, whose pages have rows (`online_models.page`).
 
     Its viewers have more titles before them than those of the policies with one row, as on a service: to be
-    compared with lists, not with what can be learned at all.
+    compared with `Nearline` and `NearlineGrid`, not with what can be learned at all.
 
     Parameters
     ----------
@@ -197,3 +206,18 @@ class NearlinePages(Nearline):
         slots = side.viewers.acquire([viewer_name(account) for account in looks.accounts.tolist()])
         built = build(side, self._shelves, slots, self._event_ms(float(looks.at_s[0])), SLOTS)
         return Pages(self._number[built.title], Pages.single(self._number[built.title[:, 0]], looks).list_ids)
+
+
+class NearlineGrid(NearlinePages):
+    """The same list, as long as a page has places, cut into its rows: what the places alone are worth."""
+
+    def pages(self, looks: Looks) -> Pages:
+        """See `Policy.pages`."""
+        side = self.recommender.viewers
+        slots = side.viewers.acquire([viewer_name(account) for account in looks.accounts.tolist()])
+        rows = self._shelves.config.rows
+        lists = side.rank(slots, self._event_ms(float(looks.at_s[0])), rows * SLOTS)
+        found = self._number[lists.title]
+        titles = np.full((slots.size, rows * SLOTS), -1)
+        titles[:, : found.shape[1]] = found
+        return Pages(titles.reshape(-1, rows, SLOTS), Pages.single(titles[:, :SLOTS], looks).list_ids)

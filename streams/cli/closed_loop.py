@@ -23,7 +23,10 @@ __all__ = ["Wishes", "run_closed_loop"]
 FOLDER = Path(".nearline/closed-loop")
 GROUP = "nearline-closed-loop"
 PRODUCT = "nearline"
-"""The policy that the pipeline stands for."""
+"""The policy whose share of the oracle's gain counts: the list."""
+PAGES = "pages"
+PIPELINES = {PRODUCT: {"NEARLINE_PAGE__ROWS": "1"}, PAGES: {}}
+"""The policies that a worker stands for, with its settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +73,15 @@ def run_closed_loop(wishes: Wishes) -> None:
     with interruptible():
         result = summarise(_runs(wishes, console, pipelines))
     console.print(_table(result))
-    share = result.shares[PRODUCT]
+    share, gain = result.shares[PRODUCT], result.gains[PAGES][PRODUCT]
+    grid = result.gains[PAGES]["grid"]
     console.print("[dim]gain over popularity, share of the oracle's gain; titles started a day, of these[/]")
     console.print("[dim]done to the credits, left at once; seen: share of the catalogue, by anyone[/]")
     console.print(f"nearline has [bold]{share.mean:.0%}[/] of what the oracle gains over popularity")
+    console.print(
+        f"pages of rows: [bold]{gain.mean:+.1f}[/] ± {_number(gain.se, '.1f')} minutes over one list of 20, "
+        f"{grid.mean:+.1f} ± {_number(grid.se, '.1f')} over the same list in as many places (grid)"
+    )
     pages = {key: sum(one[key] for one in pipelines) for key in ("looks", "stale", "unlisted")}
     if pipelines:
         console.print(
@@ -102,23 +110,28 @@ def _runs(wishes: Wishes, console: "Console", pipelines: list[dict[str, int]]) -
                     "warm_up": wishes.warm_up,
                     "tell": tell(name, seed),
                 }
-                if settings is None or name != PRODUCT:
+                if settings is None or name not in PIPELINES:
                     runs.append(close_the_loop(name, world, maker(world), **days))
                 else:
-                    runs.append(_through_kafka(world, settings, seed, days, pipelines))
+                    runs.append(_through_kafka(name, world, settings, days, pipelines))
     return runs
 
 
 def _through_kafka(
-    world: "World", settings: "Settings", seed: int, days: dict[str, Any], pipelines: list[dict[str, int]]
+    name: str,
+    world: "World",
+    settings: "Settings",
+    days: dict[str, Any],
+    pipelines: list[dict[str, int]],
 ) -> "Run":
     """Run the product: a worker of its own, on topics of its own."""
     from online_models.simulation.closed_loop import close_the_loop
     from streams.runs.closed_loop import pipeline
 
-    own = settings.model_copy(update={"topic_prefix": f"loop-{seed}.", "group": f"{GROUP}-{seed}"})
-    with pipeline(world, own, FOLDER / f"seed-{seed}") as published:
-        run = close_the_loop(PRODUCT, world, published, **days)
+    one = f"{name}-{world.seed}"
+    own = settings.model_copy(update={"topic_prefix": f"loop-{one}.", "group": f"{GROUP}-{one}"})
+    with pipeline(world, own, FOLDER / one, PIPELINES[name]) as published:
+        run = close_the_loop(name, world, published, **days)
     pipelines.append({"looks": published.looks, "stale": published.stale, "unlisted": published.unlisted})
     return run
 

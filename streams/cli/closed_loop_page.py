@@ -11,7 +11,14 @@ if TYPE_CHECKING:
 __all__ = ["page"]
 
 Document = dict[str, Any]
-COLOURS: Final = {"random": "#b8bfcc", "popularity": "#8a94a8", "nearline": "#2f6fde", "informed": "#e0a030"}
+COLOURS: Final = {
+    "random": "#b8bfcc",
+    "popularity": "#8a94a8",
+    "nearline": "#2f6fde",
+    "informed": "#e0a030",
+    "grid": "#8fb4f2",
+    "pages": "#1b4796",
+}
 LINES: Final = {"random": ":", "popularity": "--", "informed": "-."}
 """Told apart without colour; the others are drawn through."""
 OTHER: Final = "#1d2433"
@@ -58,7 +65,8 @@ def page(document: Document) -> str:
         f"<h1>The closed loop: who makes viewers watch most</h1>\n<p>{escape(facts)}.</p>\n"
         f'<p class="note">All policies meet the same simulated viewers at the same times with the same luck. '
         f"The oracle knows every taste; the informed policy knows all titles and learns the tastes: what can "
-        f"be learned at all. The share is that of the oracle's gain over popularity.</p>\n"
+        f"be learned at all. All show one row of 20, but for grid (nearline's list in as many places as a "
+        f"page has) and pages (rows). The share is that of the oracle's gain over popularity.</p>\n"
         f"{body}</body></html>\n"
     )
 

@@ -76,9 +76,11 @@ def simulate(
     failed, and the options seed, viewers and rate.
 
     With --closed-loop or --in-process, who makes the pages is compared in minutes watched per viewer and day:
-    random, popularity, nearline, informed (knows all titles, learns tastes) and oracle (knows everything), in
-    the same world with the same luck. The JSON holds, by policy, the measures with standard errors, gain_over
-    and share_of_oracle (of the oracle's gain over popularity), by_day, by_visit, by_title_age, by_group.
+    random, popularity, nearline, informed (knows all titles, learns tastes) and oracle (knows everything), a
+    list of 20 each; then nearline's list in as many places as a page has (grid), and its pages of rows; all
+    in the same world with the same luck. The JSON holds, by policy, the measures with standard errors,
+    gain_over and share_of_oracle (of the oracle's gain over popularity), by_day, by_visit, by_title_age,
+    by_group.
     """
     if closed_loop or in_process:
         from streams.cli.closed_loop import Wishes, run_closed_loop

@@ -40,7 +40,7 @@ PATIENCE_S: Final = 5.0
 """Longest wait for the worker: a hundred times what a quiet pipeline takes."""
 LOOK_S: Final = 0.02
 """Longest wait for records at a time."""
-EVERY_PAGE: Final = {"NEARLINE_PAGE_INTERVAL_S": "0", "NEARLINE_PREQUENTIAL_SHARE": "1"}
+EVERY_PAGE: Final[dict[str, str]] = {"NEARLINE_PAGE_INTERVAL_S": "0", "NEARLINE_PREQUENTIAL_SHARE": "1"}
 """The worker's settings; all events teach the blend, as in process."""
 CLIENT: Final = {"group.id": "nearline-closed-loop", "fetch.wait.max.ms": 10, "enable.partition.eof": True}
 AHEAD: Final = CLIENT | {"isolation.level": "read_uncommitted"}

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from online_models.simulation import World
-from online_models.simulation.closed_loop import POLICIES, Figure, Run, close_the_loop, summarise
+from online_models.simulation.closed_loop import OF_ROWS, POLICIES, Figure, Run, close_the_loop, summarise
 from online_models.simulation.ledger import GROUPS, MEASURES, TITLE_AGES, VISIT_AGES, Ledger
 from online_models.simulation.looks import Looks, Outcomes, Pages
 from online_models.simulation.policies import Nearline, NearlinePages, Random
 from schemas.events import Event, Play
 
 DAYS, WARM_UP = 6, 2
+LISTS = [name for name in POLICIES if name not in OF_ROWS]
 
 
 def loop(name: str, seed: int, viewers: int = 150, titles: int = 150) -> Run:
@@ -23,14 +24,14 @@ def loop(name: str, seed: int, viewers: int = 150, titles: int = 150) -> Run:
 
 @pytest.fixture(scope="module")
 def runs() -> list[Run]:
-    """Give all policies in two worlds."""
-    return [loop(name, seed) for seed in (1, 2) for name in POLICIES]
+    """Give all policies of one row in two worlds."""
+    return [loop(name, seed) for seed in (1, 2) for name in LISTS]
 
 
 def test_who_knows_more_has_more_watched(runs: list[Run]) -> None:
     """In minutes: oracle over informed over popularity; recommender over popularity; random last."""
     report = summarise(runs)
-    minutes = {name: report.measures[name]["minutes"].mean for name in POLICIES}
+    minutes = {name: report.measures[name]["minutes"].mean for name in LISTS}
     assert minutes["oracle"] > minutes["informed"] > minutes["popularity"]
     assert minutes["oracle"] > minutes["nearline"] > minutes["popularity"] > minutes["random"]
     assert 0 < report.shares["nearline"].mean < 1
@@ -105,12 +106,13 @@ def test_no_policy_shows_what_was_had_or_is_not_out() -> None:
             there = titles >= 0
             out = world.catalogue.released_s[titles] <= looks.at_s[:, None] + 900
             assert out[there].all()
-            if name != "nearline":  # it lists again what was started and neither liked nor rejected
+            if name not in {"nearline", *OF_ROWS}:  # it lists again what was started and not judged
                 assert not (world.past(looks.accounts, titles).had & there).any()
-            wrong += int((there.sum(axis=1) < 20).sum())
-            shown += len(titles)
+            if name not in OF_ROWS:  # a row of what was begun is as short as it is
+                wrong += int((there.sum(axis=1) < 20).sum())
+                shown += len(titles)
             policy.observe(looks, pages, world.act(looks, pages))
-        assert wrong < 0.5 * shown
+        assert wrong <= 0.5 * shown
 
 
 def test_a_figure_is_a_mean_with_its_error() -> None:
@@ -136,7 +138,7 @@ def test_shares_and_gains_are_paired_by_world() -> None:
 def test_a_report_is_plain(runs: list[Run]) -> None:
     """What is written as JSON: every policy, every measure, curves as long as their names."""
     document = summarise(runs).to_dict()
-    assert list(document["policies"]) == list(POLICIES)
+    assert list(document["policies"]) == LISTS
     for policy in document["policies"].values():
         assert {*MEASURES, "gain_over", "share_of_oracle", "by_day"} <= policy.keys()
         lengths = [len(policy[name]) for name in ("by_day", "by_visit", "by_title_age", "by_group")]

@@ -8,6 +8,7 @@ import pytest
 
 from online_models.simulation.closed_loop import POLICIES
 from streams.cli import main
+from streams.cli.closed_loop import PIPELINES
 from streams.cli.closed_loop_page import page
 
 TINY = ["simulate", "--viewers", "30", "--titles", "60", "--days", "2", "--warm-up", "1", "--json", "-"]
@@ -29,6 +30,8 @@ def test_in_process_compares_all_policies_and_draws_them(
     )
     assert document["policies"]["nearline"]["share_of_oracle"]["se"] > 0
     assert "of what the oracle gains over popularity" in captured.err
+    assert "minutes over one list of 20" in " ".join(captured.err.split())
+    assert document["policies"]["pages"]["share_of_oracle"] is None
     text = report.read_text()
     assert text.count("<svg ") == 4
     assert all(name in text for name in POLICIES)
@@ -60,10 +63,10 @@ def test_viewers_act_on_what_was_published(
     pages = document["pages"]
     assert pages["looks"] > pages["unlisted"] > 0
     assert pages["stale"] < 0.2 * pages["looks"]
-    assert document["policies"]["nearline"]["minutes"]["mean"] > 0
+    assert all(document["policies"][name]["minutes"]["mean"] > 0 for name in PIPELINES)
     assert main([*TINY, "--in-process"]) == 0
     alone = json.loads(capsys.readouterr().out)
-    for name in set(POLICIES) - {"nearline"}:
+    for name in set(POLICIES) - set(PIPELINES):
         assert document["policies"][name]["minutes"] == alone["policies"][name]["minutes"]
 
 
