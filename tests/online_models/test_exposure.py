@@ -4,72 +4,13 @@ from typing import Any
 
 import pytest
 
-from online_models.experiments.crediting import TEAMS, preferences
-from online_models.experiments.exposure import EXPOSURES, PAST_MS, Part, Tally, counts_at, take
+from online_models.experiments.exposure import EXPOSURES, PAST_MS, Part, Tally, counts_at
 from online_models.experiments.moments import COUNTS, Moments
-from online_models.experiments.plan import INTERLEAVED, PLAIN, Plan, merged
-from online_models.experiments.shown import MOST
-from schemas import Event, Identify, Impression, Play, Preferences, Select, Stop, StopCause
+from online_models.experiments.plan import Plan
+from schemas import Identify, Play, Preferences, Select, StopCause
 from schemas.assignment import assign
-from schemas.experiments import (
-    Arm,
-    Audience,
-    Experiment,
-    ExperimentKind,
-    ExperimentState,
-    Ranking,
-    Treatment,
-)
-
-T0 = 1_700_000_000_000
-POPULAR = Treatment(ranking=Ranking.POPULARITY)
-TAGS: dict[str, tuple[str, ...]] = {"a": ("dark", "slow"), "b": ("slow", "long"), "c": ("warm",)}
-TAGS |= {f"x{n}": (str(n),) for n in range(100)}
-"""Tags of the titles that have some."""
-ARMS = (Arm(name="control", share=0.5), Arm(name="new", share=0.5, treatment=POPULAR))
-
-
-def trial(name: str = "trial", **more: Any) -> Experiment:
-    """Make a running experiment."""
-    given = {"state": ExperimentState.RUNNING, "arms": ARMS, "starts_at_ms": T0, **more}
-    return Experiment(experiment_id=name, **given)
-
-
-class Desk:
-    """One viewer and the tallies."""
-
-    def __init__(self, *experiments: Experiment, viewer: str = "ada") -> None:
-        self.plan, self.viewer = Plan(experiments), viewer
-        self.part = Part(since_ms=T0)
-        self.tallies: dict[str, Tally] = {}
-        self._number = 0
-
-    def feed(self, kind: type[Any], at: int = 0, **more: Any) -> list[str]:
-        """Count one event that happens so many ms after T0."""
-        self._number += 1
-        event: Event = kind(event_id=f"e{self._number}", viewer_id=self.viewer, event_time_ms=T0 + at, **more)
-        return take(
-            self.part,
-            event,
-            T0 + at,
-            plan=self.plan,
-            event_hash=self._number,
-            tally=lambda name: self.tallies.setdefault(name, Tally()),
-            about=lambda title: TAGS.get(title, ()),
-        )
-
-    def look(self, at: int = 0, **more: Any) -> list[str]:
-        """See a title on a list."""
-        return self.feed(Impression, at, **{"list_id": "l", "row": 0, "slot": 0, "title_id": "t", **more})
-
-    def stop(self, at: int, watched_s: float, **more: Any) -> list[str]:
-        """End a playback of an hour's title."""
-        given = {"position_s": watched_s, "duration_s": 3600.0, "title_id": "t", **more}
-        return self.feed(Stop, at, watched_s=watched_s, **given)
-
-    def counts(self, name: str = "trial") -> dict[str, int]:
-        """Return the viewer's counts."""
-        return dict(zip(COUNTS, self.part.exposures[name].counts, strict=True))
+from schemas.experiments import Audience, ExperimentState
+from tests.online_models.exposing import T0, Desk, trial
 
 
 def test_only_who_has_looked_is_exposed() -> None:
@@ -232,97 +173,3 @@ def test_a_known_viewer_has_one_arm_whoever_they_were_before() -> None:
         mine = assign(trial(), f"v{n}")
         assert mine is not None
         assert known.part.exposures["trial"].arm == mine.arm
-
-
-# lists -----------------------------------------------------------------------------------------------------
-
-
-def test_titles_that_were_seen_on_one_list_are_compared_once() -> None:
-    """Pairs of a list, not across lists; a title without tags, or seen before, is in none."""
-    desk = Desk(trial())
-    for at, (title, where) in enumerate(
-        [("a", "l"), ("b", "l"), ("t", "l"), ("a", "l"), ("c", "m"), ("a", "m")]
-    ):
-        desk.look(at, title_id=title, list_id=where)
-    counts = desk.counts()
-    assert (counts["impressions"], counts["pairs"], counts["distance"]) == (6, 2, 667 + 1_000)
-    assert desk.part.shown == ["c", "a"]
-
-
-def test_a_list_without_end_costs_a_bounded_row() -> None:
-    """The first titles of a list count."""
-    desk = Desk(trial())
-    for n in range(100):
-        desk.look(n, title_id=f"x{n}")
-    assert desk.counts()["pairs"] == MOST * (MOST - 1) // 2
-    assert len(desk.part.shown) == MOST
-
-
-def _draft(**more: Any) -> Experiment:
-    return trial(kind=ExperimentKind.INTERLEAVE, **more)
-
-
-def test_both_arms_are_in_one_list_and_what_is_watched_says_whose_it_was() -> None:
-    """Seconds of a team's title are its arm's, of a neutral one nobody's; the preference follows."""
-    desk = Desk(_draft())
-    desk.look(0, title_id="a", arm="trial/new")
-    desk.look(1, title_id="b", arm="trial/control")
-    desk.look(2, title_id="c")
-    assert desk.part.exposures["trial"].arm == INTERLEAVED
-    assert desk.tallies["trial"].arms.keys() == {INTERLEAVED}
-    for at, (title, seconds) in enumerate([("a", 300), ("c", 900), ("b", 100), ("elsewhere", 50)], 3):
-        desk.stop(at, seconds, title_id=title)
-    assert desk.part.exposures["trial"].credit == [300, 100]
-    assert (desk.counts()["credited"], desk.counts()["preferred"]) == (1, 500_000)
-    found = preferences(desk.tallies["trial"].arms[INTERLEAVED])
-    assert (found.viewers, found.mean, found.squares) == (1, 0.5, 0.25)
-    desk.stop(9, 200, title_id="b")
-    assert desk.counts()["preferred"] == 0
-    assert desk.tallies["trial"].crossed == 0
-
-
-def test_who_saw_a_title_last_under_an_arm_has_the_credit() -> None:
-    """The newest impression counts; an impression of another experiment says nothing; few are remembered."""
-    desk = Desk(_draft())
-    desk.look(0, title_id="a", arm="trial/control")
-    desk.look(1, title_id="a", arm="trial/new")
-    desk.look(2, title_id="a", arm="other/control")
-    desk.stop(3, 60, title_id="a")
-    assert desk.part.exposures["trial"].credit == [60, 0]
-    for n in range(2 * TEAMS):
-        desk.look(4 + n, title_id=f"t{n}", arm="trial/control")
-    assert len(desk.part.teams) == TEAMS
-    assert f"t{2 * TEAMS - 1}" in desk.part.teams
-
-
-# plans -----------------------------------------------------------------------------------------------------
-
-
-def test_a_list_is_made_by_winners_first_and_running_arms_over_them() -> None:
-    """Roll-outs in the order of their decisions, then the viewer's arms; the holdout gets neither."""
-    one = trial("one", state=ExperimentState.ROLLED_OUT, winner="new", decided_at_ms=T0)
-    short = (Arm(name="short", share=1.0, treatment=Treatment(list_length=5)),)
-    two = trial("two", arms=short, state=ExperimentState.ROLLED_OUT, winner="short", decided_at_ms=T0 + 1)
-    three = trial("three", arms=(Arm(name="blend", share=1.0, treatment=Treatment(ranking=Ranking.BLEND)),))
-    found = Plan([three, two, one]).treat("ada", at_ms=T0, country=None, maturity=None)
-    assert [(arm.experiment_id, arm.arm) for arm in found.arms] == [
-        ("one", "new"),
-        ("two", "short"),
-        ("three", "blend"),
-    ]
-    assert found.treatment == Treatment(ranking=Ranking.BLEND, list_length=5)
-    assert [arm.propensity for arm in found.arms] == [1.0, 1.0, 1.0]
-    kept = trial("one", state=ExperimentState.ROLLED_OUT, winner="new", holdout=0.5)
-    about: dict[str, Any] = {"at_ms": T0, "country": None, "maturity": None}
-    held = [viewer for viewer in map(str, range(50)) if Plan([kept]).treat(viewer, **about) == PLAIN]
-    assert 10 < len(held) < 40
-
-
-def test_without_experiments_nothing_varies() -> None:
-    """Drafts, stopped ones and those of other times leave every list as it is."""
-    idle = Plan([trial("a", state=ExperimentState.DRAFT), trial("b", state=ExperimentState.STOPPED)])
-    assert idle.idle
-    assert idle.treat("ada", at_ms=T0, country=None, maturity=None) == PLAIN
-    early = Plan([trial()])
-    assert early.treat("ada", at_ms=T0 - 1, country=None, maturity=None) == PLAIN
-    assert merged(POPULAR, None) == POPULAR

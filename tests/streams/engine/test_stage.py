@@ -1,12 +1,10 @@
-"""The order of effects, without a broker: redelivery, crashes between effects, poison, full queues."""
+"""The order of effects, without a broker: redelivery, crashes between effects, full queues, owners."""
 
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,11 +13,11 @@ from hypothesis import strategies as st
 from schemas.codec import decode_dead_letter
 from streams.engine.applied import APPLIED_KEY, Origin, pack_applied
 from streams.engine.partition import Partition
-from streams.engine.stage import StageSpec
 from streams.engine.state import wipe
-from streams.errors import OutcomeInDoubtError, SourceRecreatedError, StepFailedError
+from streams.errors import OutcomeInDoubtError, SourceRecreatedError
 from streams.kafka_clients import KafkaError
-from tests.streams.doubles import ROW, Fold, Lender, Log, Producer, fold_spec, record, surroundings
+from tests.streams.doubles import Fold, Lender, Log, Producer, fold_spec, record, surroundings
+from tests.streams.engine.lives import expected, fill, live, lives, state
 
 PLACES = ["in_restore", "mid_produce", "before_commit", "after_commit", "after_store"]
 
@@ -40,62 +38,6 @@ class CrashAt:
             self._hit -= 1
             if self._hit == 0:
                 raise Crash
-
-
-def fill(log: Log, events: int, keys: int = 3) -> None:
-    """Put events into the source."""
-    for number in range(events):
-        log.append("in", 0, b"v%d" % (number % keys), b"e%d" % number)
-
-
-def live(partition: Partition, log: Log, batch: int) -> None:
-    """Open, process everything that there is in the source and pay what is due, as the lane would."""
-    partition.open()
-    events = log.topics["in", 0]
-    while partition.position < len(events):
-        size = min(batch, partition.max_events())
-        offsets = range(partition.position, min(partition.position + size, len(events)))
-        partition.process([record(offset, *events[offset]) for offset in offsets])
-    if partition.due_s() == 0:
-        partition.process([])
-    partition.close()
-
-
-def lives(log: Log, folder: Path, spec: StageSpec | None = None) -> int:
-    """Start anew until the source is worked off; return how often a process ended on the way."""
-    for ends in range(10):
-        partition = Partition(spec or fold_spec(), 0, surroundings(log, folder))
-        try:
-            live(partition, log, 4)
-        except StepFailedError:
-            partition.close()
-        else:
-            return ends
-    pytest.fail("never came to an end")
-
-
-def expected(events: list[Any], without: bytes = b"") -> dict[bytes, tuple[int, int]]:
-    """Fold the source in one go."""
-    rows: dict[bytes, tuple[int, int]] = {}
-    for key, value in events:
-        if value != without:
-            count, crc = rows.get(key, (0, 0))
-            rows[key] = (count + 1, zlib.crc32(value, crc))
-    return rows
-
-
-def state(log: Log) -> dict[bytes | None, tuple[Any, ...]]:
-    """Return the rows that the changelog ends with."""
-    rows = [(key, value) for key, value in log.records("log") if key != APPLIED_KEY]
-    return {key: ROW.unpack(value or b"") for key, value in rows if (key or b"")[:1] != b"\x01"}
-
-
-@pytest.fixture
-def lender(monkeypatch: pytest.MonkeyPatch) -> StageSpec:
-    """Give a stage whose step owes every echo; what a test says of when and whether is forgotten after it."""
-    monkeypatch.setattr(Lender, "due", True)
-    monkeypatch.setattr(Lender, "poison", False)
-    return replace(fold_spec(), make_step=lambda _, store: Lender(store))
 
 
 @pytest.fixture
@@ -165,64 +107,6 @@ def test_crashes_change_nothing(
                 partition.close()
     assert state(log) == expected(log.records("in"))
     assert [value for _, value in log.records("out")] == [value for _, value in log.records("in")]
-
-
-def test_what_is_due_is_paid_without_a_record(log: Log, tmp_path: Path, lender: StageSpec) -> None:
-    """In a transaction of its own, which repeats the applied record; then nothing is due any more."""
-    fill(log, 2)
-    Lender.due = False
-    partition = Partition(lender, 0, surroundings(log, tmp_path))
-    partition.open()
-    assert partition.due_s() is None
-    partition.process([record(0, b"v0", b"e0"), record(1, b"v1", b"e1")])
-    assert (partition.due_s(), log.records("out")) == (600.0, [])
-    before = len(log.records("log"))
-    partition.process([])
-    assert len(log.records("log")) == before
-    Lender.due = True
-    partition.process([])
-    assert [value for _, value in log.records("out")] == [b"e0", b"e1"]
-    assert log.records("log")[before:] == [
-        (b"\x01000000", None),
-        (b"\x01000001", None),
-        (APPLIED_KEY, pack_applied(1, Origin(1))),
-    ]
-    assert (partition.applied, partition.due_s()) == (1, None)
-    assert partition._store is not None
-    assert (partition._store.applied, list(partition._store.scan(b"\x01"))) == (1, [])
-    partition.close()
-
-
-def test_a_payment_that_raises_is_struck_out(log: Log, tmp_path: Path, lender: StageSpec) -> None:
-    """It costs one restart and what was owed; no record is blamed, not even the one that came with it."""
-    fill(log, 6)
-    Lender.due = False
-    partition = Partition(lender, 0, surroundings(log, tmp_path))
-    live(partition, log, 3)
-    Lender.due = Lender.poison = True
-    log.append("in", 0, b"v0", b"late")
-    partition = Partition(lender, 0, surroundings(log, tmp_path))
-    with pytest.raises(StepFailedError, match="ValueError") as caught:
-        live(partition, log, 3)
-    assert "in a payment" in str(caught.value)
-    partition.close()
-    Lender.poison = False
-    partition = Partition(lender, 0, surroundings(log, tmp_path))
-    live(partition, log, 3)
-    assert (log.records("out"), log.records("dead")) == ([], [])
-    assert state(log) == expected(log.records("in"))
-    assert not list(tmp_path.glob("**/*.suspect"))
-
-
-def test_nothing_is_paid_while_a_record_is_suspected(log: Log, tmp_path: Path, lender: StageSpec) -> None:
-    """The poisonous record is isolated; what is owed is paid when the suspected range is over."""
-    fill(log, 3)
-    log.append("in", 0, b"v1", b"poison")
-    fill(log, 3)
-    assert lives(log, tmp_path, lender) == 2
-    assert len(log.records("dead")) == 1
-    assert [value for _, value in log.records("out")] == [b"e0", b"e1", b"e2"] * 2
-    assert state(log) == expected(log.records("in"), without=b"poison")
 
 
 def test_second_owner_fences_the_first(partition: Partition, log: Log, tmp_path: Path) -> None:

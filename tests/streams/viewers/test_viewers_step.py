@@ -1,30 +1,17 @@
-"""The viewers' step without a broker: who gets a page, what it holds, and what a restart changes."""
-
-import re
-from typing import Any
+"""The viewers' step without a broker: who gets a page, and what it holds."""
 
 import pytest
 
-from online_models.config import BlendConfig, ModelConfig
+from online_models.config import ModelConfig
 from online_models.page.config import PageConfig
-from schemas import Availability, Event, MyList, Play, Preferences, Rate, Search, Tags, Thumb, Title, topics
-from schemas.codec import encode
+from schemas import Availability, MyList, Play, Rate, Search, Tags, Thumb, Title, topics
 from schemas.interaction import ListAction
 from schemas.vocabulary import RowKind
 from streams.engine.stage import Outcome
 from streams.partition_rows import SENT
 from streams.settings import Settings
 from tests.streams.steps import T0, Line, pages_of, record, records_of, watch
-
-
-def _crowd(viewers: int = 30, titles: int = 12) -> list[Event]:
-    """Make a crowd that watches: viewer v has watched titles v, v + 1 and v + 2."""
-    return [watch(f"crowd{v}", f"t{(v + k) % titles}", 3 * v + k) for v in range(viewers) for k in range(3)]
-
-
-def _preferences(viewer: str, number: int, **more: Any) -> Preferences:
-    """Make stated preferences."""
-    return Preferences(event_id=f"p{number}", viewer_id=viewer, event_time_ms=T0 + number, **more)
+from tests.streams.viewers.crowd import crowd, preferences
 
 
 def _listed(outcome: Outcome) -> dict[str, list[str]]:
@@ -39,7 +26,7 @@ def _listed(outcome: Outcome) -> dict[str, list[str]]:
 def line() -> Line:
     """Give both stages, with a crowd that has taught them twelve titles."""
     line = Line()
-    line.feed(*_crowd())
+    line.feed(*crowd())
     return line
 
 
@@ -60,7 +47,7 @@ def test_pages_go_to_the_moved_and_only_to_them(line: Line) -> None:
 def test_a_plain_list_goes_to_those_whose_taste_moved() -> None:
     """Watching, judging and turning down move a page of one row; starting, wishing and a rewatch do not."""
     line = Line(Settings(prequential_share=0.0, page=PageConfig(rows=1)))
-    line.feed(*_crowd())
+    line.feed(*crowd())
     common = {"viewer_id": "bob", "event_time_ms": T0}
     still = [
         Play(event_id="b1", title_id="t1", **common),
@@ -127,7 +114,7 @@ def test_a_repeated_event_changes_nothing_and_is_counted(line: Line) -> None:
 
 def test_repeated_preferences_change_nothing(line: Line) -> None:
     """The same preferences a second time make no page, several liked titles or none."""
-    told = [_preferences("ada", 1, maturity=12), _preferences("bob", 2, liked_titles=("t1", "t2"))]
+    told = [preferences("ada", 1, maturity=12), preferences("bob", 2, liked_titles=("t1", "t2"))]
     assert set(_listed(line.feed(*told))) == {"ada", "bob"}
     outcome = line.feed(*told)
     assert (outcome.rows, outcome.outputs) == ([], {})
@@ -169,7 +156,7 @@ def test_guards_hold_on_pages(line: Line) -> None:
         Title(title_id="t3", availability=Availability(countries=("IN",))),
     )
     line.withdraw("t4")
-    line.feed(_preferences("child", 1, maturity=12))
+    line.feed(preferences("child", 1, maturity=12))
     late = T0 + 1_000
     outcome = line.feed(
         watch("child", "t5", event_time_ms=late),
@@ -188,91 +175,17 @@ def test_guards_hold_on_pages(line: Line) -> None:
 def test_a_limit_is_taken_back_by_preferences_without_one(line: Line) -> None:
     """Preferences replace what was said before: no maturity means no limit."""
     line.put(Title(title_id="t1", maturity=16))
-    assert "t1" not in _listed(line.feed(_preferences("ada", 1, maturity=12)))["ada"]
+    assert "t1" not in _listed(line.feed(preferences("ada", 1, maturity=12)))["ada"]
     line.restart()
-    assert "t1" in _listed(line.feed(_preferences("ada", 2, genres=("Drama",))))["ada"]
+    assert "t1" in _listed(line.feed(preferences("ada", 2, genres=("Drama",))))["ada"]
 
 
 def test_the_later_of_two_causes_is_named(line: Line) -> None:
     """Preferences behind a watch in the same batch are the page's cause, and the other way round."""
     first = line.offset
-    told, seen = _preferences("ada", 1, maturity=12), watch("bob", "t1")
-    outcome = line.feed(watch("ada", "t1"), told, _preferences("bob", 2, maturity=3), seen)
+    told, seen = preferences("ada", 1, maturity=12), watch("bob", "t1")
+    outcome = line.feed(watch("ada", "t1"), told, preferences("bob", 2, maturity=3), seen)
     assert [page.source.offset - first for page in pages_of(outcome)] == [1, 3]
-
-
-def _sorted(pages: list[Any]) -> list[bytes]:
-    """Return pages in an order of their own, without the configuration's name."""
-    return sorted(re.sub(rb'"model_version":"[^"]+"', b"", page["value"]) for page in pages)
-
-
-def _outcomes(line: Line, batches: list[list[Event]], *, restart: bool) -> list[tuple[Any, Any]]:
-    """Feed batches and keep rows and pages; the replica stands still."""
-    found = []
-    for batch in batches:
-        if restart:
-            line.restart()
-        outcome = line.step(records_of(batch, line.offset))
-        found.append((sorted(outcome.rows), _sorted(outcome.outputs.get((topics.HOME, 0), []))))
-    return found
-
-
-def _later() -> list[list[Event]]:
-    """Make four more batches of everything that a viewer's row remembers."""
-    return [
-        [
-            watch(f"crowd{(7 * n) % 30}", f"t{(n + 5) % 12}", 1_000 + n, country="IN"),
-            Rate(
-                event_id=f"r{n}", viewer_id=f"new{n % 3}", event_time_ms=T0 + n, title_id=f"t{n}", stars=1.0
-            ),
-            _preferences(f"crowd{n}", n, maturity=n, liked_titles=("t7", "t9")),
-            watch("crowd1", "t8", 500),
-        ]
-        for n in range(4)
-    ]
-
-
-def test_a_restart_changes_no_byte() -> None:
-    """Rows and pages are the same whether the step lived on or began anew before every batch."""
-    straight, restarted = Line(), Line()
-    for line in (straight, restarted):
-        line.feed(*_crowd())
-    assert _outcomes(straight, _later(), restart=False) == _outcomes(restarted, _later(), restart=True)
-    assert straight.store.rows == restarted.store.rows
-
-
-def test_a_small_cache_changes_no_byte() -> None:
-    """Four slots for thirty viewers: evicted and read back, everybody's rows and pages stay the same."""
-    lines = [Line(Settings(prequential_share=0.0, model=ModelConfig(viewer_slots=n))) for n in (4, 999)]
-    for line in lines:
-        line.feed(*_crowd())
-    batches = [[event] for batch in [*_later(), _crowd()] for event in batch]
-    found, expected = (_outcomes(line, batches, restart=False) for line in lines)
-    assert found == expected
-    assert lines[0].store.rows == lines[1].store.rows
-    assert len(lines[0].viewers._side.viewers) <= 4
-    assert lines[0].count("state_cache_slots", stage="viewers") <= 4
-
-
-def test_every_shard_gets_every_signal() -> None:
-    """A signal goes to each shard's partition; which titles it learns is the shard's affair."""
-    line = Line(Settings(prequential_share=0.0, title_shards=3))
-    outcome = line.feed(watch("ada", "t1"), watch("ada", "t2", 1))
-    sent = [outcome.outputs[topics.SIGNALS, shard] for shard in range(3)]
-    assert sent[0] == sent[1] == sent[2]
-    assert set(outcome.outputs) == {(topics.HOME, 0), *((topics.SIGNALS, shard) for shard in range(3))}
-
-
-def test_a_share_is_tested_and_learned_all_the_same() -> None:
-    """Testing every event moves nothing but the blend: rows and pages are those of a line that tests none."""
-    still = ModelConfig(blend=BlendConfig(rate=0.0))
-    tested = Line(Settings(prequential_share=1.0, model=still))
-    untested = Line(Settings(prequential_share=0.0, model=still))
-    for line in (tested, untested):
-        line.feed(*_crowd())
-    assert _outcomes(tested, _later(), restart=False) == _outcomes(untested, _later(), restart=False)
-    assert untested.stage.quality.tested == 0
-    assert tested.stage.quality.tested == tested.count("prequential_tested_total", model="blend") > 60
 
 
 def test_an_empty_model_makes_an_empty_page() -> None:
@@ -286,44 +199,21 @@ def test_an_empty_model_makes_an_empty_page() -> None:
 def test_length_of_the_list_is_a_setting() -> None:
     """A row has as many items as the setting says."""
     line = Line(Settings(prequential_share=0.0, list_length=3))
-    line.feed(*_crowd())
+    line.feed(*crowd())
     (page,) = pages_of(line.feed(watch("ada", "t1")))
     assert len(page.items_of(RowKind.TOP_PICKS)) == 3
     assert max(len(row.items) for row in page.rows) == 3
-
-
-def test_the_sent_count_survives() -> None:
-    """What was sent is counted on after a restart, and is what the lead is measured by."""
-    line = Line()
-    line.feed(watch("ada", "t1"), watch("ada", "t2", 1))
-    line.restart()
-    line.step(records_of([watch("ada", "t3", 2)], line.offset))
-    assert SENT.read(line.store) == 3
-    assert line.stage.lead.events() == 1
-    assert line.count("replica_age_events") == 1
-    line.viewers.close()
-    assert line.stage.lead.events() == 0
-
-
-def test_the_spec_bounds_batches_by_the_lead() -> None:
-    """In replay a batch is not larger than the lead that is allowed, and each waits at the gate."""
-    live, replay = Line(), Line(Settings(lead_events=500))
-    assert live.stage.spec().most() > live.stage.spec().max_events == 8_000
-    spec = replay.stage.spec()
-    assert spec.most() == 500
-    assert (spec.name, spec.source, spec.changelog) == ("viewers", topics.EVENTS, topics.VIEWER_STATE)
-    assert encode(watch("a", "b"))
 
 
 def test_preferences_make_a_page_at_once() -> None:
     """Genres alone do, by taste and not by what all watch; said again they do not, said otherwise they do."""
     line = Line()
     line.put(*(Title(title_id=f"t{n}", tags=Tags(genre=("War" if n % 2 else "Drama",))) for n in range(12)))
-    line.feed(*_crowd())
-    (page,) = pages_of(line.feed(_preferences("ada", 1, genres=("War",))))
+    line.feed(*crowd())
+    (page,) = pages_of(line.feed(preferences("ada", 1, genres=("War",))))
     first = page.items_of(RowKind.TOP_PICKS)[:4]
     assert {item.title_id for item in first} <= {f"t{n}" for n in range(1, 12, 2)}
     line.restart()
-    assert pages_of(line.feed(_preferences("ada", 2, genres=("War",)))) == []
-    (page,) = pages_of(line.feed(_preferences("ada", 3, genres=("Drama",))))
+    assert pages_of(line.feed(preferences("ada", 2, genres=("War",)))) == []
+    (page,) = pages_of(line.feed(preferences("ada", 3, genres=("Drama",))))
     assert page.items_of(RowKind.TOP_PICKS)[0].title_id in {f"t{n}" for n in range(0, 12, 2)}

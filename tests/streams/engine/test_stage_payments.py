@@ -1,0 +1,85 @@
+"""What a stage owes is paid without a record, once, and never while a record is suspected."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from streams.engine.applied import APPLIED_KEY, Origin, pack_applied
+from streams.engine.partition import Partition
+from streams.engine.stage import StageSpec
+from streams.errors import StepFailedError
+from tests.streams.doubles import Lender, Log, fold_spec, record, surroundings
+from tests.streams.engine.lives import expected, fill, live, lives, state
+
+
+@pytest.fixture
+def lender(monkeypatch: pytest.MonkeyPatch) -> StageSpec:
+    """Give a stage whose step owes every echo; what a test says of when and whether is forgotten after it."""
+    monkeypatch.setattr(Lender, "due", True)
+    monkeypatch.setattr(Lender, "poison", False)
+    return replace(fold_spec(), make_step=lambda _, store: Lender(store))
+
+
+@pytest.fixture
+def log() -> Log:
+    """Give an empty log."""
+    return Log()
+
+
+def test_what_is_due_is_paid_without_a_record(log: Log, tmp_path: Path, lender: StageSpec) -> None:
+    """In a transaction of its own, which repeats the applied record; then nothing is due any more."""
+    fill(log, 2)
+    Lender.due = False
+    partition = Partition(lender, 0, surroundings(log, tmp_path))
+    partition.open()
+    assert partition.due_s() is None
+    partition.process([record(0, b"v0", b"e0"), record(1, b"v1", b"e1")])
+    assert (partition.due_s(), log.records("out")) == (600.0, [])
+    before = len(log.records("log"))
+    partition.process([])
+    assert len(log.records("log")) == before
+    Lender.due = True
+    partition.process([])
+    assert [value for _, value in log.records("out")] == [b"e0", b"e1"]
+    assert log.records("log")[before:] == [
+        (b"\x01000000", None),
+        (b"\x01000001", None),
+        (APPLIED_KEY, pack_applied(1, Origin(1))),
+    ]
+    assert (partition.applied, partition.due_s()) == (1, None)
+    assert partition._store is not None
+    assert (partition._store.applied, list(partition._store.scan(b"\x01"))) == (1, [])
+    partition.close()
+
+
+def test_a_payment_that_raises_is_struck_out(log: Log, tmp_path: Path, lender: StageSpec) -> None:
+    """It costs one restart and what was owed; no record is blamed, not even the one that came with it."""
+    fill(log, 6)
+    Lender.due = False
+    partition = Partition(lender, 0, surroundings(log, tmp_path))
+    live(partition, log, 3)
+    Lender.due = Lender.poison = True
+    log.append("in", 0, b"v0", b"late")
+    partition = Partition(lender, 0, surroundings(log, tmp_path))
+    with pytest.raises(StepFailedError, match="ValueError") as caught:
+        live(partition, log, 3)
+    assert "in a payment" in str(caught.value)
+    partition.close()
+    Lender.poison = False
+    partition = Partition(lender, 0, surroundings(log, tmp_path))
+    live(partition, log, 3)
+    assert (log.records("out"), log.records("dead")) == ([], [])
+    assert state(log) == expected(log.records("in"))
+    assert not list(tmp_path.glob("**/*.suspect"))
+
+
+def test_nothing_is_paid_while_a_record_is_suspected(log: Log, tmp_path: Path, lender: StageSpec) -> None:
+    """The poisonous record is isolated; what is owed is paid when the suspected range is over."""
+    fill(log, 3)
+    log.append("in", 0, b"v1", b"poison")
+    fill(log, 3)
+    assert lives(log, tmp_path, lender) == 2
+    assert len(log.records("dead")) == 1
+    assert [value for _, value in log.records("out")] == [b"e0", b"e1", b"e2"] * 2
+    assert state(log) == expected(log.records("in"), without=b"poison")
