@@ -21,7 +21,8 @@ from streams.titles import rows as title_rows
 from streams.titles import signal_versions
 from streams.viewers import rows as viewer_rows
 from tests.streams.steps import Line, MemoryStore, message, record, watch
-from tests.streams.stored_rows import CONFIG, FOLDER, READERS, Stored
+from tests.streams.stored_readers import CONFIG, READERS
+from tests.streams.stored_rows import FOLDER, Stored
 
 FILES = sorted(FOLDER.glob("*.json"))
 VERSIONS = {

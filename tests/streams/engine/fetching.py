@@ -1,0 +1,54 @@
+"""Stages on the event loop, and what fetches for them."""
+
+import asyncio
+from collections.abc import Callable
+
+from streams.engine.batching import Slice, size_of
+from streams.engine.stages import Stages
+from tests.streams.doubles import Log, record
+
+IN = ("in", 0)
+
+
+class Fetcher:
+    """Stands in for the consumer: hands out slices from where a lane was placed, numbered."""
+
+    def __init__(self, log: Log, stages: Stages) -> None:
+        self._log, self._stages = log, stages
+        self.at: dict[tuple[str, int], list[int]] = {}
+        self.places: list[tuple[str, int, int, int]] = []
+        stages.bind(self.place, lambda topic, partition: self.at.get((topic, partition), [-1])[0])
+
+    async def place(self, topic: str, partition: int, offset: int, epoch: int) -> None:
+        """Seek."""
+        self.places.append((topic, partition, offset, epoch))
+        self.at[topic, partition] = [offset, epoch, 0]
+
+    def fetch(self, size: int) -> Slice:
+        """Return the next slice of partition 0."""
+        offset, epoch, number = self.at[IN]
+        events = self._log.topics[IN][offset : offset + size]
+        records = [record(offset + place, *event) for place, event in enumerate(events)]
+        self.at[IN] = [offset + len(records), epoch, number + 1]
+        return Slice("in", 0, epoch, number, records, size_of(records))
+
+
+def twelve_events() -> Log:
+    """Make a source with twelve events in partition 0."""
+    log = Log()
+    for number in range(12):
+        log.append("in", 0, b"v%d" % (number % 3), b"e%d" % number)
+    return log
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that other threads bring about."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - threads set no asyncio event
+            await asyncio.sleep(0.005)
+
+
+async def assigned(stages: Stages, generation: int = 1) -> None:
+    """Assign partition 0 and wait until it can be fetched."""
+    await stages.assign([IN], generation)
+    await until(lambda: stages.wants(*IN))

@@ -1,0 +1,164 @@
+"""Partitions that wait: batches behind a gate, pages that are owed, producers that are being fenced."""
+
+import asyncio
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from streams.engine.partition import Partition
+from streams.engine.stages import Stages
+from streams.errors import AbandonedError
+from tests.streams.doubles import Lender, Log, Producer, fold_spec, surroundings
+from tests.streams.engine.fetching import IN, Fetcher, assigned, twelve_events, until
+
+
+@pytest.fixture
+def log() -> Log:
+    """Give a source with twelve events in partition 0."""
+    return twelve_events()
+
+
+@pytest.fixture
+def deaths() -> list[BaseException]:
+    """Collect what would have ended the process."""
+    return []
+
+
+class Gate:
+    """Holds batches back until it is opened."""
+
+    def __init__(self) -> None:
+        self.open, self.asked = asyncio.Event(), 0
+
+    async def __call__(self, _partition: int) -> bool:
+        """Wait, then say no once and yes from then on."""
+        self.asked += 1
+        await self.open.wait()
+        return self.asked > 1
+
+
+async def test_gate_and_floor_hold_batches_back(
+    log: Log, tmp_path: Path, deaths: list[BaseException]
+) -> None:
+    """No batch passes a closed gate; what arrives meanwhile joins the batch; the floor spaces the starts."""
+    gate = Gate()
+    spec = replace(fold_spec(), gate=gate, floor_s=0.2, max_events=100)
+    held = Stages([spec], surroundings(log, tmp_path / "held"), threads=1, die=deaths.append)
+    fetcher = Fetcher(log, held)
+    await assigned(held)
+    held.offer(fetcher.fetch(3))
+    await until(lambda: gate.asked == 1)
+    held.offer(fetcher.fetch(3))
+    assert log.records("out") == []
+    gate.open.set()
+    await until(lambda: held.positions() == {IN: 6})
+    loop = asyncio.get_running_loop()
+    held.offer(fetcher.fetch(3))
+    asked, began = gate.asked, loop.time()
+    await until(lambda: held.positions() == {IN: 9})
+    assert loop.time() - began > 0.05
+    assert gate.asked == asked + 1
+    gate.open.clear()
+    held.offer(fetcher.fetch(3))
+    await held.close()
+    held.shutdown()
+    assert not deaths
+
+
+async def test_what_is_owed_is_paid_though_nothing_comes(
+    log: Log, tmp_path: Path, deaths: list[BaseException]
+) -> None:
+    """When its time is over, on a quiet topic; and not while partitions move, but right after it."""
+
+    class Soon(Lender):
+        """Owes until a moment that the test sets."""
+
+        until = float("inf")
+
+        def due_s(self) -> float | None:
+            """Count down."""
+            return max(0.0, Soon.until - time.monotonic()) if self._owed else None
+
+    stages = Stages(
+        [replace(fold_spec(), make_step=lambda _, store: Soon(store))],
+        surroundings(log, tmp_path), threads=2, die=deaths.append,
+    )  # fmt: skip
+    fetcher = Fetcher(log, stages)
+    await assigned(stages)
+    Soon.until = time.monotonic() + 0.1
+    stages.offer(fetcher.fetch(3))
+    await until(lambda: len(log.records("out")) == 3)
+    Soon.until = float("inf")
+    stages.offer(fetcher.fetch(3))
+    await until(lambda: stages.positions() == {IN: 6})
+    await stages.quiesce()
+    Soon.until = 0.0
+    assert stages.lanes[IN]._due_s() is None
+    assert len(log.records("out")) == 3
+    await stages.assign([IN], 2)
+    await until(lambda: len(log.records("out")) == 6)
+    await until(lambda: stages.progress()[IN].idle)
+    await stages.close()
+    stages.shutdown()
+    assert not deaths
+
+
+async def test_what_is_owed_is_paid_by_who_has_the_partition_next(
+    log: Log, tmp_path: Path, deaths: list[BaseException]
+) -> None:
+    """A worker leaves with debts; another one that finds them in its state pays, without a new event."""
+    Lender.due = False
+    spec = replace(fold_spec(), make_step=lambda _, store: Lender(store))
+    for life in range(2):
+        stages = Stages([spec], surroundings(log, tmp_path / str(life)), threads=2, die=deaths.append)
+        fetcher = Fetcher(log, stages)
+        await assigned(stages, life + 1)
+        if life == 0:
+            stages.offer(fetcher.fetch(4))
+            await until(lambda stages=stages: stages.positions() == {IN: 4})  # type: ignore[misc]
+            assert log.records("out") == []
+            Lender.due = True
+        else:
+            await until(lambda: len(log.records("out")) == 4)
+        await stages.close()
+        stages.shutdown()
+    assert not deaths
+
+
+async def test_partitions_do_not_move_while_one_is_being_fenced(
+    log: Log, tmp_path: Path, deaths: list[BaseException]
+) -> None:
+    """Who had it before must not fence who has it after; what is not begun by then is not begun any more."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(Producer):
+        """Takes its time to fence."""
+
+        def init_transactions(self, timeout: float) -> None:
+            begun.set()
+            assert go_on.wait(20)
+            super().init_transactions(timeout)
+
+    around = replace(surroundings(log, tmp_path), producer=lambda name: Slow(log, name))  # type: ignore[arg-type,return-value]
+    stages = Stages([fold_spec()], around, threads=2, die=deaths.append)
+    Fetcher(log, stages)
+    await stages.assign([IN], 1)
+    await until(begun.is_set)
+    moving = asyncio.get_running_loop().create_task(stages.quiesce())
+    await asyncio.sleep(0.05)
+    assert not moving.done()
+    go_on.set()
+    await moving
+    assert "group.fold.0" in log.owner
+    await stages.close()
+    stages.shutdown()
+    late = Partition(fold_spec(), 1, around)
+    late.abandon()
+    with pytest.raises(AbandonedError, match="before it was opened"):
+        late.open()
+    assert "group.fold.1" not in log.owner
+    late.close()
+    assert not deaths

@@ -1,0 +1,198 @@
+"""What stored rows of every kind say, read with this version of the code."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig
+from online_models.title_arrays import TagRows
+from online_models.titles import TitleTable
+from online_models.viewers import ViewerTable
+from streams import partition_rows
+from streams.experiments import result_rows
+from streams.insights import rows as insight_rows
+from streams.insights import visit_rows
+from streams.titles import rows as title_rows
+from streams.titles import signals
+from streams.viewers import rows as viewer_rows
+from tests.streams.steps import MemoryStore
+
+CONFIG = ModelConfig(
+    factorization=FactorizationConfig(factors=4, horizons=(0.8, 0.97), history=50),
+    cowatch=CoWatchConfig(neighbours=16),
+)
+"""Of all stored rows: small vectors, so that the files are."""
+TITLES = ["t0", "t1", "t2", "é"]
+
+
+def read_viewers(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read viewers' rows with this version of the code."""
+    titles = TitleTable(CONFIG)
+    titles.intern(TITLES)
+    table = ViewerTable(CONFIG, titles)
+    store = MemoryStore({key.encode(): value for key, value in rows.items()})
+    slots = table.acquire(list(rows), viewer_rows.loader(store, CONFIG))
+    a = table.arrays
+    return {
+        viewer: {
+            "known": [[title, bool(liked)] for title, liked in table.known(viewer)],
+            "positives": int(a.positives[slot]),
+            "seq": int(a.seq[slot]),
+            "last_at": int(a.last_at[slot]),
+            "fresh": int(a.fresh[slot]),
+            "limit": int(a.limit[slot]),
+            "country": int(a.country[slot]),
+            "events": int(a.ring_n[slot]),
+            "stated": [int(tag) for tag in a.stated[slot]],
+            "acc": float(a.acc[slot]),
+            "taste": a.taste[slot].tolist(),
+            "rejected": {
+                titles.ids[row]: [int(at), float(weight)]
+                for row, at, weight in zip(
+                    a.rejected[slot], a.rejected_at[slot], a.rejected_weight[slot], strict=True
+                )
+                if row >= 0
+            },
+            "judged": {
+                titles.ids[row]: [int(e["at"]), float(e["now"]), float(e["played"]), float(e["said"])]
+                for row, e in zip(a.judged[slot], a.judgement[slot], strict=True)
+                if row >= 0
+            },
+            "shown": a.shown_n[slot].tolist(),
+            "shown_on": a.shown_on[slot].tolist(),
+            "shown_odds": a.shown_odds[slot].tolist(),
+            "chosen": [int(n) for n in a.chosen[slot]],
+            "language": int(a.language[slot]),
+            "wished": [titles.ids[row] for row in a.wished[slot] if row >= 0],
+            "loved": {
+                titles.ids[row]: [int(at), float(weight)]
+                for row, at, weight in zip(a.loved[slot], a.loved_at[slot], a.loved_weight[slot], strict=True)
+                if row >= 0
+            },
+        }
+        for viewer, slot in zip(rows, slots.tolist(), strict=True)
+    }
+
+
+def read_titles(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read titles' rows with this version of the code."""
+    table = TitleTable(CONFIG)
+    at = table.load(list(rows), title_rows.unpack(list(rows.values()), CONFIG))
+    a = table.arrays
+    return {
+        title: {
+            "counts": a.counts[row].tolist(),
+            "watches": float(a.watches[row]),
+            "trend": a.trend[row].tolist(),
+            "trend_at": int(a.trend_at[row]),
+            "bias": float(a.bias[row]),
+            "out": a.out[row].tolist(),
+            "neighbours": {
+                table.ids[n]: float(w) for n, w in zip(a.nbr[row], a.nbr_w[row], strict=True) if n >= 0
+            },
+        }
+        for title, row in zip(rows, at.tolist(), strict=True)
+    }
+
+
+def read_signals(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read a signals record with this version of the code."""
+    table = TitleTable(CONFIG)
+    batch = signals.unpack(rows["record"], table)
+    told = batch.signals
+    history = [told.history[n, :depth] for n, depth in enumerate(told.depth.tolist())]
+    return {
+        "partition": batch.partition,
+        "sent": batch.sent,
+        "titles": [table.ids[row] for row in told.title.tolist()],
+        "actions": told.action.tolist(),
+        "weights": told.weight.tolist(),
+        "changes": told.change.tolist(),
+        "at": told.at.tolist(),
+        "fresh": told.fresh.tolist(),
+        "history": [
+            [table.ids[row] if row >= 0 else f"~{table.ids[~row]}" for row in one] for one in history
+        ],
+        "x": np.abs(told.x).sum(axis=1).round(3).tolist(),
+    }
+
+
+def read_one(row: partition_rows.PartitionRow[Any]) -> Callable[[dict[str, bytes]], dict[str, Any]]:
+    """Return a reader of one of a partition's own rows."""
+
+    def read(rows: dict[str, bytes]) -> dict[str, Any]:
+        value = row.unpack(rows[row.name])
+        if isinstance(value, TagRows):
+            return {row.name: [value.names, value.vectors.tolist()]}
+        return {row.name: np.asarray(value).tolist()}
+
+    return read
+
+
+def read_parts(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read viewers' parts in experiments with this version of the code."""
+    return {viewer: asdict(result_rows.unpack_part(value)) for viewer, value in rows.items()}
+
+
+def read_tallies(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read tallies with this version of the code."""
+    return {
+        name: asdict(result_rows.tally_of(result_rows.unpack_tally(value))) for name, value in rows.items()
+    }
+
+
+def read_guests(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read viewers' parts in insights with this version of the code."""
+    return {
+        viewer: asdict(guest) | {"places": [[key, place] for key, place in guest.places.items()]}
+        for viewer, guest in ((name, visit_rows.unpack_guest(value)) for name, value in rows.items())
+    }
+
+
+def read_visits(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read a record of visits with this version of the code."""
+    visits, searches = visit_rows.unpack_visits(rows["record"])
+    return {"visits": [list(one) for one in visits], "searches": [list(one) for one in searches]}
+
+
+def read_insights(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read titles' tallies with this version of the code."""
+    found = {name: insight_rows.unpack_tally(value) for name, value in rows.items()}
+    return {
+        name: {
+            "starts": tally.starts,
+            "seconds": tally.seconds,
+            "places": {str(place): viewers for place, viewers in enumerate(tally.places) if viewers},
+            "counts": tally.counts,
+            "crowds": {act: len(crowd) for act, crowd in tally.crowds.items()},
+            "viewers": len(tally.crowd),
+            "countries": {
+                name: [one.count, one.error, one.part.viewers, len(one.part.crowd)]
+                for name, one in tally.countries.counters.items()
+            },
+        }
+        for name, tally in found.items()
+    }
+
+
+def read_demand(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read counters of demand with this version of the code."""
+    store = MemoryStore({bytes.fromhex(key): value for key, value in rows.items()})
+    demand, stored = insight_rows.load_demand(store)
+    counters = {**demand.facets.counters, **demand.queries.counters, **demand.served.counters}
+    return {
+        "clock": [demand.origin_ms, demand.at_ms],
+        "rows": len(stored),
+        "counters": {key: [one.count, one.error] for key, one in counters.items()},
+        "totals": {country: total.slow for country, total in demand.totals.items()},
+    }
+
+
+READERS: dict[str, Callable[[dict[str, bytes]], dict[str, Any]]] = {
+    "viewer": read_viewers, "title": read_titles, "signals": read_signals,
+    "part": read_parts, "tally": read_tallies,
+    "guest": read_guests, "visits": read_visits, "insight": read_insights, "demand": read_demand,
+    **{row.name: read_one(row) for row in partition_rows.ALL},
+}  # fmt: skip
