@@ -1,8 +1,8 @@
 """An experiment in the closed loop: viewers in arms, counted as the product counts them.
 
 One recommender learns from everybody, as it does live; each viewer's list is made as their arm says. What
-came of it is told by the viewers' events alone (`online_models.experiments`). The truth is another run of the
-same world, with the same luck, in which everybody is in one arm.
+came of it is told by the viewers' events alone (`online_models.experiments`); what is
+true of it is told by other runs of the same world (`truth`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -54,42 +54,68 @@ def definition(experiment: Experiment) -> "Table":
     return table
 
 
-def outcome(result: ExperimentResult) -> "Group":
-    """Return a result: the arms, the lifts, and what may be said."""
+def outcome(result: ExperimentResult, known: Mapping[str, Mapping[Metric, float]] | None = None) -> "Group":
+    """Return a result: the arms, the lifts, and what may be said.
+
+    Parameters
+    ----------
+    result
+        What was published.
+    known
+        Lifts of the second arm that are known from elsewhere, by heading.
+    """
+    from rich.box import SIMPLE_HEAD
     from rich.console import Group
     from rich.table import Table
 
-    arms = Table(
-        "arm",
-        "share",
-        "viewers",
-        "impressions",
-        "minutes",
-        "done",
-        "left",
-        "diversity",
-        title=result.experiment_id,
-    )
+    arms = Table("arm", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title=result.experiment_id)
+    for heading in ("share", "viewers", "shown", "minutes", "done", "left", "diversity"):
+        arms.add_column(heading, justify="right", no_wrap=True)
     for arm in result.arms:
         starts = max(1, arm.starts)
         counts = (arm.viewers, arm.impressions, round(arm.watch_minutes))
         shares = (f"{arm.completions / starts:.1%}", f"{arm.abandoned / starts:.1%}")
         share = f"{arm.share:.1%}"
         arms.add_row(arm.arm, share, *(f"{count:,}" for count in counts), *shares, _diversity(arm))
-    lifts = Table("metric", "arm", "lift", "from", "to", "variance left")
-    for one in result.lifts:
-        bounds = (f"{one.relative:+.2%}", f"{one.low:+.2%}", f"{one.high:+.2%}", f"{one.variance_left:.0%}")
-        lifts.add_row(one.metric, one.arm, *bounds)
+    lifts = _lifts(result, {heading: found for heading, found in (known or {}).items() if found})
     style = _STYLE.get(result.verdict, "bold")
     words = f"[{style}]{result.verdict}[/]: {result.because}"
     if (mine := result.preference) is not None:
         low, high = ("-" if bound is None else f"{bound:+.3f}" for bound in (mine.low, mine.high))
-        lifts = Table("preferred", "viewers", "preference", "from", "to")
+        lifts = Table("preferred", "viewers", "preference", "from", "to", box=SIMPLE_HEAD)
         lifts.add_row(mine.arm, f"{mine.viewers:,}", f"{mine.mean:+.3f}", low, high)
     split = (
         f"[dim]split p {result.sample_ratio_p:.3g}, crossed {result.crossed}, as of {when(result.at_ms)}[/]"
     )
     return Group(arms, lifts, words, split)
+
+
+def _lifts(result: ExperimentResult, known: Mapping[str, Mapping[Metric, float]]) -> "Table":
+    """Return a line a lift; what is known stands beside the bounds that are to hold it."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    several = not known  # what is known is of the second arm
+    lifts = Table("metric", *(["arm"] if several else []), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in ("lift", "from", "to", *known, "var. left"):
+        lifts.add_column(heading, justify="right", no_wrap=True)
+    for one in result.lifts:
+        told = (one.relative, one.low, one.high, *(found.get(one.metric) for found in known.values()))
+        names = (one.metric, one.arm) if several else (one.metric,)
+        lifts.add_row(*names, *map(_percent, told), f"{one.variance_left:.0%}")
+    return lifts
+
+
+def _percent(lift: float | None) -> str:
+    """Return a lift in three digits or so.
+
+    Examples
+    --------
+    >>> _percent(0.1234), _percent(-0.0123), _percent(None)
+    ('+12.3%', '-1.23%', '-')
+    """
+    small = 0.1
+    return "-" if lift is None else f"{lift:+.1%}" if abs(lift) >= small else f"{lift:+.2%}"
 
 
 def _diversity(arm: ArmResult) -> str:

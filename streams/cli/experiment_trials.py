@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from schemas.experiments import Metric, Ranking
 from streams.cli.console import examples, human, write_json
 from streams.cli.options import Brokers, Json, Prefix, connected
 
@@ -83,8 +84,7 @@ def simulate(
         str,
         typer.Option(
             help="ab: popularity against the blend; aa: equals; broken: an ab that loses some; objective: "
-            "popularity against itself ranked for watch time; interleave: popularity and the blend in one "
-            "list."
+            "a ranker against itself with an objective; interleave: popularity and the blend in one list."
         ),
     ] = "ab",
     viewers: Annotated[int, typer.Option(min=100, help="Viewers of the world.")] = 1_000,
@@ -92,7 +92,21 @@ def simulate(
     days: Annotated[int, typer.Option(min=2, help="Days, the warm-up among them.")] = 8,
     warm_up: Annotated[int, typer.Option(min=1, help="Days before the experiment starts.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Of the world.")] = 0,
-    truth: Annotated[bool, typer.Option(help="Also run everybody under each arm: twice more worlds.")] = True,
+    metric: Annotated[Metric, typer.Option(help="What decides.")] = Metric.WATCH_MINUTES,
+    objective: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME=EXPONENT,…",
+            help="Of --kind objective: watch_time, completion, satisfaction, diversity.",
+        ),
+    ] = "watch_time=1",
+    ranker: Annotated[Ranking, typer.Option(help="Of both arms of --kind objective.")] = Ranking.POPULARITY,
+    truth: Annotated[
+        bool, typer.Option(help="Also run the world with every viewer in each arm once: two more worlds.")
+    ] = True,
+    everybody: Annotated[
+        bool, typer.Option(help="Also run it with everybody in one arm, as after a roll-out: two more.")
+    ] = False,
     interleave: Annotated[bool, typer.Option(help="Also interleave both: one more world.")] = False,
     through: Annotated[
         str, typer.Option(help="process, or a cluster with workers: embedded, kafka (a real one).")
@@ -103,18 +117,37 @@ def simulate(
 
     Through workers, a winner is rolled out by the experiment's rule, and taken back a day later.
 
-    JSON keys: result (as in experiments.results.v1), truth (relative lift, null without), right (the verdict,
-    null while it is open), covered, needed (viewers until it is decided, by ab and by interleaving), pages
-    (newest ones by the arms that they name: experiment, rolled_out, rolled_back).
+    True is the lift of every viewer being in each arm once, with a model that learns from both arms: what an
+    experiment can measure. With everybody in one arm each model learns from that arm alone.
+
+    JSON keys: result (as in experiments.results.v1), truth (relative lift of what decides, null without),
+    truths (by metric), everybody (likewise), right (the verdict, null while it is open), covered, needed
+    (viewers until it is decided, by ab and by interleaving), pages (newest ones by the arms that they name:
+    experiment, rolled_out, rolled_back).
     """
     from streams.cli.console import figures, interruptible
     from streams.cli.experiment_tables import outcome
     from streams.experiments.simulation import Wishes, simulated
 
-    wishes = Wishes(kind, viewers, titles, days, warm_up, seed, truth, interleave, through)
+    wishes = Wishes(
+        kind,
+        viewers,
+        titles,
+        days,
+        warm_up,
+        seed,
+        truth,
+        interleave,
+        through,
+        metric,
+        objective,
+        ranker,
+        everybody,
+    )
     with interruptible():
         found = simulated(wishes)
-    human(json).print(outcome(found.result))
+    known = {"true": found.truths, "rolled out": found.everybody}
+    human(json).print(outcome(found.result, known))
     human(json).print(figures("against the truth", found.facts()))
     write_json(json, found.to_dict())
 
@@ -134,6 +167,6 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "nearline experiments simulate",
             "nearline experiments simulate --kind broken",
-            "nearline experiments simulate --kind objective --viewers 10000",
+            "nearline experiments simulate --kind objective --objective satisfaction=2 --metric abandonment",
         )
     )(simulate)

@@ -45,6 +45,8 @@ class Ran(NamedTuple):
     result: ExperimentResult
     pages: dict[str, dict[str, int]]
     """Viewers' newest pages by the arms that they name: in the experiment, rolled out, rolled back."""
+    decided_at_ms: int | None
+    """When the rule rolled a winner out, in event time: what came later does not count."""
 
 
 class Watched:
@@ -95,12 +97,13 @@ def through(
         counting.check()
         result = _settled(settings, experiment.experiment_id)
         pages = {"experiment": pages_by_arm(settings)}
-        if read_experiments(settings)[experiment.experiment_id].state is ExperimentState.ROLLED_OUT:
+        record = read_experiments(settings)[experiment.experiment_id]
+        if record.state is ExperimentState.ROLLED_OUT:
             pages["rolled_out"] = _a_day_later(world, policy, settings)
             roll_back(settings, experiment.experiment_id)
             time.sleep(NOTICE_S)
             pages["rolled_back"] = _a_day_later(world, policy, settings)
-        return Ran(result, pages)
+        return Ran(result, pages, record.decided_at_ms)
 
 
 def _a_day_later(world: World, policy: Watched, settings: Settings) -> dict[str, int]:
