@@ -22,9 +22,10 @@ _STYLE = {Verdict.WINNER: "green", Verdict.SAMPLE_RATIO: "red", Verdict.GUARDRAI
 
 def overview(experiments: Iterable[Experiment]) -> "Table":
     """Return one line an experiment."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table("experiment", "state", "arms", "metric", "start", "winner")
+    table = Table("experiment", "state", "arms", "metric", "start", "winner", box=SIMPLE_HEAD)
     for one in sorted(experiments, key=lambda each: each.experiment_id):
         arms = " · ".join(f"{arm.name} {arm.share:.0%}" for arm in one.arms)
         table.add_row(
@@ -48,10 +49,15 @@ def definition(experiment: Experiment) -> "Table":
                 )
                 table.add_row(f"arm {arm['name']}", f"{arm['share']:.2%}: {what}")
         elif isinstance(value, dict):
-            table.add_row(name, " · ".join(f"{key} {text}" for key, text in value.items()))
+            table.add_row(name, " · ".join(f"{key} {_plain(one)}" for key, one in value.items()))
         else:
             table.add_row(name, when(value) if name.endswith("_at_ms") else str(value))
     return table
+
+
+def _plain(value: object) -> str:
+    """Return a field's value; a number that was computed in four digits."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def outcome(result: ExperimentResult, known: Mapping[str, Mapping[Metric, float]] | None = None) -> "Group":

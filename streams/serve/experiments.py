@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
+from online_models.experiments.metrics import LOWER_IS_BETTER
 from schemas.codec import encode
 from schemas.experiment_results import ExperimentResult, Lift, Verdict
 from schemas.experiments import Experiment, ExperimentState, Metric
@@ -110,8 +111,22 @@ def _drawn(lifts: Iterable[Lift], first: Metric) -> list[dict[str, Any]]:
     out = []
     for one in sorted(lifts, key=lambda each: each.metric is not first):
         left, middle, right = (_place(value) for value in (one.low, one.relative, one.high))
-        out.append({"lift": one, "left": left, "middle": middle, "width": round(right - left, 1)})
+        place = {"left": left, "middle": middle, "width": round(right - left, 1)}
+        out.append({"lift": one, "tone": _tone(one), **place})
     return out
+
+
+def _tone(one: Lift) -> str:
+    """Say what the bounds show.
+
+    Examples
+    --------
+    >>> _tone(Lift(metric=Metric.ABANDONMENT, arm="new", relative=-0.2, low=-0.3, high=-0.1))
+    'better'
+    """
+    if one.low <= 0 <= one.high:
+        return "open"
+    return "better" if (one.low > 0) != (one.metric in LOWER_IS_BETTER) else "worse"
 
 
 def _place(relative: float) -> float:
