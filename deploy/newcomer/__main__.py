@@ -17,7 +17,7 @@ from pathlib import Path
 
 from deploy.newcomer import broken, browser, endpoints, grafana
 from deploy.newcomer.record import Record
-from streams.runs.session import cluster_port, free_port
+from streams.runs.session import becomes_ready, cluster_port, free_port
 from streams.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,8 +106,8 @@ def installation(record: Record, folder: Path) -> Iterator[str]:
         record.run("nearline topics apply", lines=6)
         for name in ("worker", "serve"):
             stack.enter_context(_running(record, name, folder))
-        for ready in (worker, serve):
-            _await(f"http://127.0.0.1:{ready}/readyz")
+        for at in (worker, serve):
+            assert becomes_ready(at), f"nothing is ready on port {at}"
         record.run("nearline simulate --rate 500/s --events 5000", lines=8)
         record.run("nearline doctor", lines=40)
         yield f"http://127.0.0.1:{serve}"
@@ -191,19 +191,6 @@ def _running(record: Record, command: str, folder: Path) -> Iterator[None]:
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(30)
-
-
-def _await(address: str) -> None:
-    """Wait until something answers well."""
-    deadline = time.monotonic() + READY_S
-    while True:
-        try:
-            with urllib.request.urlopen(address, timeout=5):  # noqa: S310 - http, ours
-                return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
 
 
 def _home(address: str) -> Mapping[str, object]:

@@ -8,8 +8,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from random import SystemRandom
 from types import TracebackType
@@ -61,6 +61,33 @@ def free_port(*beside: int) -> int:
 def cluster_port(nodes: int = 1) -> int:
     """Return the first of the free ports that a `KafkaCluster` of so many nodes needs."""
     return free_port(*range(1, nodes), *(CONTROLLER_PORT_STEP + node for node in range(nodes)))
+
+
+def becomes_ready(port: int, timeout_s: float = READY_S, check: Callable[[], object] = lambda: None) -> bool:
+    """Wait until a worker or server of this machine is ready; say whether it was in time.
+
+    Parameters
+    ----------
+    port
+        Where it answers for ``/readyz``.
+    timeout_s
+        Longest wait.
+    check
+        Called between two looks; may raise, where waiting is in vain.
+
+    Examples
+    --------
+    >>> becomes_ready(free_port(), timeout_s=0.0)
+    False
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
+            return True
+        check()
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_S)
 
 
 def make_topics(settings: Settings, *, partitions: int = 4) -> None:
@@ -155,13 +182,9 @@ class WorkerProcess:
         WorkerDiedError
             It ended, or was not ready in time.
         """
-        deadline = time.monotonic() + timeout_s
-        while not self._answers("readyz"):
-            self.check()
-            if time.monotonic() > deadline:
-                what = f"the worker was not ready after {timeout_s:g} s"
-                raise WorkerDiedError(what, next_step=f"read {self.log}")
-            time.sleep(POLL_S)
+        if not becomes_ready(self._port, timeout_s, self.check):
+            what = f"the worker was not ready after {timeout_s:g} s"
+            raise WorkerDiedError(what, next_step=f"read {self.log}")
 
     def check(self) -> None:
         """Raise if the worker ended by itself.
@@ -201,13 +224,6 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait()
-
-    def _answers(self, path: str) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/{path}", timeout=5) as answer:
-                return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's OK
-        except (urllib.error.URLError, OSError):
-            return False
 
     def __enter__(self) -> Self:
         self.start()

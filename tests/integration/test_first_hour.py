@@ -5,13 +5,12 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from streams.brokers.kafka import KafkaCluster
-from streams.runs.session import free_port
+from streams.runs.session import becomes_ready, free_port
 from tests.readmes import ROOT, commands
 
 STAY = ("nearline worker", "nearline simulate", "nearline serve")
@@ -40,8 +39,6 @@ ELSEWHERE = {
     "nearline top": "tests/streams/cli/test_cli_top.py",
 }
 """Beginnings of commands whose own tests run them, and where."""
-READY_S = 240.0
-"""Longest wait for the worker: on a fresh machine it compiles its kernels."""
 
 
 @pytest.fixture
@@ -74,13 +71,18 @@ def _run(line: str, surroundings: dict[str, str]) -> str:
     return done.stdout
 
 
+def _require_alive(running: list[subprocess.Popen[str]]) -> None:
+    assert [process.poll() for process in running] == [None] * len(running), "one ended by itself"
+
+
 @pytest.mark.slow
 def test_the_first_hour(surroundings: dict[str, str]) -> None:
     """Topics, worker, viewers and server start; doctor finds nothing that fails; all end when told to."""
     _run(RUN[0], surroundings)
     running = [_begin(line, surroundings) for line in STAY]
     try:
-        _await_well(running, surroundings)
+        for name in ("NEARLINE_HTTP_PORT", "NEARLINE_SERVE__PORT"):
+            assert becomes_ready(int(surroundings[name]), check=lambda: _require_alive(running)), name
         for line in RUN[1 + len(STAY) :]:
             assert _run(line, surroundings).strip(), line
     finally:
@@ -88,23 +90,6 @@ def test_the_first_hour(surroundings: dict[str, str]) -> None:
             process.send_signal(signal.SIGINT)
         codes = [process.wait(30) for process in running]
     assert codes == [0, 0, 0], [Path(f"{line.split()[1]}.log").read_text()[-2000:] for line in STAY]
-
-
-def _await_well(running: list[subprocess.Popen[str]], surroundings: dict[str, str]) -> None:
-    """Wait until worker and server say that they are ready."""
-    import urllib.request  # noqa: PLC0415 - nobody else here needs it
-
-    deadline = time.monotonic() + READY_S
-    for name in ("NEARLINE_HTTP_PORT", "NEARLINE_SERVE__PORT"):
-        address = f"http://127.0.0.1:{surroundings[name]}/readyz"
-        while True:
-            assert [process.poll() for process in running] == [None] * len(running), "one ended by itself"
-            assert time.monotonic() < deadline, f"{address} is not ready"
-            try:
-                with urllib.request.urlopen(address, timeout=5):
-                    break
-            except OSError:
-                time.sleep(0.2)
 
 
 def test_every_command_is_run_somewhere() -> None:

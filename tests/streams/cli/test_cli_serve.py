@@ -5,16 +5,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from streams.brokers.embedded import EmbeddedCluster
 from streams.cli import main
+from streams.runs.session import becomes_ready
 from streams.settings import Settings
 
 
@@ -47,7 +45,7 @@ def test_it_serves_until_it_is_told_to_stop(embedded: EmbeddedCluster, tmp_path:
         assert child.stderr is not None
         lines = map(json.loads, child.stderr)
         port = next(line["port"] for line in lines if line["event"] == "serve_starts")
-        _await_ready(port)
+        assert becomes_ready(port, 30)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/stream/viewers/ada", timeout=10) as stream:
             assert stream.readline() == b"retry: 1000\n"
             child.send_signal(signal.SIGTERM)
@@ -55,13 +53,3 @@ def test_it_serves_until_it_is_told_to_stop(embedded: EmbeddedCluster, tmp_path:
     finally:
         child.kill()
         child.wait()
-
-
-def _await_ready(port: int) -> None:
-    """Wait until all tables have caught up."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        with suppress(urllib.error.HTTPError), urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz"):
-            return
-        time.sleep(0.05)
-    pytest.fail("not ready after 30 s")

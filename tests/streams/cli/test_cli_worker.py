@@ -4,9 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -14,7 +11,7 @@ import pytest
 from schemas.topics import TOPICS
 from streams.brokers.embedded import EmbeddedCluster
 from streams.cli import main
-from streams.runs.session import free_port
+from streams.runs.session import becomes_ready, free_port
 
 
 def test_missing_topics_are_code_1(
@@ -55,23 +52,10 @@ def test_told_to_stop_is_code_0(embedded: EmbeddedCluster, tmp_path: Path, numbe
         text=True,
     )
     try:
-        deadline = time.monotonic() + 60
-        while not _ready(port):
-            assert child.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        assert becomes_ready(port, 60)
         child.send_signal(number)
         out, said = child.communicate(timeout=30)
     finally:
         child.kill()
     assert child.returncode == 0, said
     assert out == ""
-
-
-def _ready(port: int) -> bool:
-    """Ask the worker."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
