@@ -20,6 +20,7 @@ from streams.settings import Settings
 from streams.versions.admin import of_version
 from streams.versions.register import read_register
 from tests.integration import oracle
+from tests.waiting import until
 
 EVENTS = 3_000
 VARIABLES = {"NEARLINE_SESSION_TIMEOUT_S": "6", "NEARLINE_PREQUENTIAL_SHARE": "1"}
@@ -115,11 +116,11 @@ def _applied(settings: Settings) -> dict[int, int]:
 def _await_applied(settings: Settings, worker: WorkerProcess) -> None:
     """Wait until every event is applied and everything that was signalled is learned."""
     ends = {m.partition(): m.offset() for m in oracle.read(settings, topics.EVENTS)}
-    deadline = time.monotonic() + 90
-    while _applied(settings) != ends or worker.exposition().value("nearline_replica_age_events"):
-        worker.check()
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
+    until(
+        lambda: _applied(settings) == ends and not worker.exposition().value("nearline_replica_age_events"),
+        worker,
+        seconds=90,
+    )
 
 
 def _replayed(settings: Settings, events: list[Any], signals: list[Any], partitions: int) -> oracle.Facts:

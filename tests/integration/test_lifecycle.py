@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -17,14 +16,7 @@ from streams.kafka_clients import (
     consumer,
 )
 from tests.integration.arena import PARTITIONS, Arena
-
-
-def until(condition: Callable[[], object], seconds: float = 60) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+from tests.waiting import until
 
 
 @pytest.mark.slow

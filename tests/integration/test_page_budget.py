@@ -2,8 +2,6 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ from streams.runs.session import WorkerProcess, make_topics
 from streams.settings import Settings
 from tests.integration import oracle
 from tests.streams.steps import T0, watch
+from tests.waiting import until
 
 VARIABLES = {"NEARLINE_GROUP_INSTANCE_ID": "one", "NEARLINE_PAGE_INTERVAL_S": "60"}
 """A place that is back at once after a kill; an interval in which only who has the partition anew pays."""
@@ -40,15 +39,15 @@ def test_a_killed_worker_s_debts_are_paid_on_a_quiet_topic(
             producer.flush()
 
         happens("t1")
-        _await(worker, lambda: len(_pages(settings)) == 1)
+        until(lambda: len(_pages(settings)) == 1, worker)
         happens("t2", "t3")
-        _await(worker, lambda: _owed(worker) == 1)
+        until(lambda: _owed(worker) == 1, worker)
         os.kill(worker.pid, signal.SIGKILL)
         worker.wait_dead()
         worker.start()
-        _await(worker, lambda: len(_pages(settings)) == 2)
+        until(lambda: len(_pages(settings)) == 2, worker)
         happens("t4")
-        _await(worker, lambda: _owed(worker) == 1)
+        until(lambda: _owed(worker) == 1, worker)
         assert worker.stop() == 0
     pages = _pages(settings)
     assert [page.seq for page in pages] == [1, 2]
@@ -67,11 +66,3 @@ def _pages(settings: Settings) -> list[Home]:
 
 def _owed(worker: WorkerProcess) -> float:
     return worker.exposition().value("nearline_pages_owed")
-
-
-def _await(worker: WorkerProcess, what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not what():
-        worker.check()
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

@@ -1,6 +1,5 @@
 """Workers that are killed while viewers sign in: what each did anonymously is theirs, once."""
 
-import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -20,6 +19,7 @@ from streams.settings import Settings
 from tests.chaos.workers import ChaosWorker
 from tests.integration import oracle
 from tests.streams.steps import watch
+from tests.waiting import until
 
 PLACES = ("mid_produce", "before_commit", "after_commit")
 """Where the batch of a sign-in is cut: half of it sent, all sent, committed and not stored."""
@@ -57,7 +57,8 @@ def test_a_kill_in_the_middle_of_signing_in_loses_and_doubles_nothing(
                 worker.arm("before_commit", "slow", SLOW_S)
             _send(producer, [_signs_in(n) for n in signing_in])
             if not place:
-                _await_histories(settings, number * EACH + 1)  # the first have been handed over
+                # until the first have been handed over
+                until(lambda most=number * EACH: len(_histories(settings)) > most)
                 worker.kill()
             worker.wait_dead()
             worker.disarm()
@@ -80,12 +81,6 @@ def _signs_in(guest: int) -> Identify:
 def _send(producer: EventProducer, events: Sequence[Event]) -> None:
     producer.send(events)
     producer.flush()
-
-
-def _await_histories(settings: Settings, count: int) -> None:
-    deadline = time.monotonic() + 30
-    while len(_histories(settings)) < count:
-        assert time.monotonic() < deadline
 
 
 def _histories(settings: Settings) -> list[History]:

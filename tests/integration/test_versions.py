@@ -26,6 +26,7 @@ from streams.settings import Settings
 from streams.versions.admin import await_cut, of_version, reports, retire, switch
 from streams.versions.register import read_register
 from tests.integration import oracle
+from tests.waiting import until
 
 RATE = 300
 """Events a second: kills find batches in flight, and two workers and a broker on two cores keep up."""
@@ -69,13 +70,12 @@ def under_load(settings: Settings) -> Iterator[Load]:
 
 def await_lag(settings: Settings, version: str, most: int) -> None:
     """Wait until a version is at most so many events behind, as its group was told."""
-    deadline = time.monotonic() + 90
-    while True:
+
+    def caught_up() -> bool:
         (found,) = [one for one in reports(settings) if one.version == version]
-        if found.lag <= most and all(offset >= 0 for offset in found.applied):
-            return
-        assert time.monotonic() < deadline, found
-        time.sleep(0.3)
+        return found.lag <= most and all(offset >= 0 for offset in found.applied)
+
+    until(caught_up, seconds=90)
 
 
 def restart(worker: WorkerProcess) -> None:
@@ -163,17 +163,12 @@ def _check_state(settings: Settings, wanted: oracle.Facts) -> None:
 
 def _check_retirement(settings: Settings, blue: Settings) -> None:
     """When its workers are gone, a version leaves nothing behind but its pages."""
-    deadline = time.monotonic() + 30
     own = {blue.topic(name) for name in topics.PER_VERSION}
     words = ["--brokers", settings.brokers, "--prefix", settings.topic_prefix]
     os.environ["NEARLINE_GROUP"] = settings.group
     try:
-        while main(["model", "retire", "blue", "--yes", *words]):
-            assert time.monotonic() < deadline
-            time.sleep(0.5)
+        until(lambda: main(["model", "retire", "blue", "--yes", *words]) == 0)
     finally:
         del os.environ["NEARLINE_GROUP"]
-    while own & admin(settings).list_topics(timeout=10).topics.keys():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    until(lambda: not own & admin(settings).list_topics(timeout=10).topics.keys())
     assert set(read_register(settings).versions) == {"1"}

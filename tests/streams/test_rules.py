@@ -1,7 +1,6 @@
 """`nearline rules` on a cluster: what it writes, shows and refuses; who hears of it, and what they do."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from streams.rules import read_rules, rules_of
 from streams.runs.producing import put
 from streams.settings import Settings
 from tests.streams.steps import Line, message, pages_of, watch
+from tests.waiting import until
 
 GONE = BusinessRule(rule_id="gone", kind=RuleKind.EXCLUDE, titles=("t1",))
 
@@ -74,7 +74,7 @@ def test_a_rule_from_options_to_its_end(desk: Desk, tmp_path: Path) -> None:
             "factor": 2.0, "countries": ["IN"], "starts_at_ms": 1762473600000, "ends_at_ms": 1763121600000,
             "note": "the festival",
         }  # fmt: skip
-        _until(lambda: heard[-1:] == [["diwali"]])
+        until(lambda: heard[-1:] == [["diwali"]])
         assert desk.json("list") == [made]
         assert "boost 2" in desk.run("list")[1]
         assert desk.json("show", "diwali") == {"rule": made, "faults": []}
@@ -84,7 +84,7 @@ def test_a_rule_from_options_to_its_end(desk: Desk, tmp_path: Path) -> None:
         assert "say --replace" in desk.run("create", "--file", str(file))[1]
         assert desk.json("create", "--file", str(file), "--replace")["factor"] == 3.0
         assert desk.json("remove", "diwali") == {"removed": "diwali"}
-        _until(lambda: heard[-1] == [])
+        until(lambda: heard[-1] == [])
     finally:
         reader.stop()
     assert read_rules(desk.settings) == {}
@@ -176,10 +176,3 @@ def test_the_next_page_is_made_under_the_newest_rules() -> None:
     assert ["t1" in shown() for _ in range(2)] == [False, True]
     obey()
     assert ItemReason.FEATURED not in {reason for _, reason in shown().values()}
-
-
-def _until(true: Any) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -16,6 +16,7 @@ from streams.runs.producing import EventProducer
 from streams.runs.session import WorkerProcess
 from streams.settings import Settings
 from tests.streams.steps import watch
+from tests.waiting import until
 
 RULES = (
     BusinessRule(rule_id="gone", kind=RuleKind.EXCLUDE, titles=("t3",)),
@@ -47,16 +48,10 @@ def test_without_a_restart(embedded: EmbeddedCluster, topic_prefix: str, tmp_pat
             there = any(item.title_id == "t3" for row in rows for item in row.items)
             return there, rows[0].items[0].title_id if rows[0].kind == "featured" else ""
 
-        def until(wanted: tuple[bool, str]) -> None:
-            deadline = time.monotonic() + 60
-            while (found := shown()) != wanted:
-                worker.check()
-                assert time.monotonic() < deadline, found
-
-        until((True, ""))
+        until(lambda: shown() == (True, ""), worker)
         for one in RULES:
             create(settings, one)
-        until((False, "t7"))
+        until(lambda: shown() == (False, "t7"), worker)
         for one in RULES:
             remove(settings, one.rule_id)
-        until((True, ""))
+        until(lambda: shown() == (True, ""), worker)

@@ -1,8 +1,5 @@
 """Topics that are not what the state was built for: refused, with what to do."""
 
-import time
-from collections.abc import Callable
-
 import pytest
 
 from streams.brokers.embedded import EmbeddedCluster
@@ -17,6 +14,7 @@ from streams.errors import PartitionsChangedError, SourceRecreatedError, TopicEr
 from streams.kafka_clients import NewPartitions, NewTopic, admin, consumer, producer
 from streams.settings import Settings
 from tests.streams.doubles import fold_spec
+from tests.waiting import until
 
 
 class Ground:
@@ -51,18 +49,18 @@ class Ground:
         """Create a topic."""
         new = NewTopic(self._prefix + name, partitions, 1, config=config)
         self._client.create_topics([new])[new.topic].result(30)
-        self._until(lambda: self._prefix + name in self._topics())
+        until(lambda: self._prefix + name in self._topics())
 
     def delete(self, name: str) -> None:
         """Delete a topic."""
         self._client.delete_topics([self._prefix + name])[self._prefix + name].result(30)
-        self._until(lambda: self._prefix + name not in self._topics())
+        until(lambda: self._prefix + name not in self._topics())
 
     def grow(self, name: str, partitions: int) -> None:
         """Give a topic more partitions."""
         topic = self._prefix + name
         self._client.create_partitions([NewPartitions(topic, partitions)])[topic].result(30)
-        self._until(lambda: self._topics()[topic].partitions == partitions)
+        until(lambda: self._topics()[topic].partitions == partitions)
 
     def build(self, offset: int, origin: Origin, partition: int = 1, more: int = 0) -> None:
         """Commit a row and an applied record to the changelog; others write behind it."""
@@ -81,13 +79,6 @@ class Ground:
 
     def _topics(self) -> dict[str, Topic]:
         return topics_of(self.settings, [self._prefix + name for name in ("in", "log", "dead")])
-
-    def _until(self, condition: Callable[[], object]) -> None:
-        """Wait for what the controller has answered and the broker is about to hear."""
-        deadline = time.monotonic() + 60
-        while not condition():
-            assert time.monotonic() < deadline, "the cluster does not show the change"
-            time.sleep(0.02)
 
 
 @pytest.fixture
@@ -167,7 +158,7 @@ def test_the_thread_looks(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> No
     check = ground.check()
     check.start()
     ground.grow("in", 3)
-    ground._until(lambda: ground.deaths)
+    until(lambda: ground.deaths)
     check.stop()
     assert isinstance(ground.deaths[0], PartitionsChangedError)
 

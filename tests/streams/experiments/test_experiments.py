@@ -19,6 +19,7 @@ from streams.metrics import Metrics
 from streams.runs.producing import put
 from streams.settings import Settings
 from tests.streams.steps import T0, message
+from tests.waiting import until
 
 TRIAL = {
     "experiment_id": "trial",
@@ -82,18 +83,18 @@ def test_an_experiment_from_file_to_roll_back(desk: Desk) -> None:
         assert started["state"] == "running"
         assert started["starts_at_ms"] >= before + NOTICE_MS
         reader.wait()
-        _until(lambda: [one.experiment_id for one in reader.newest.running] == ["trial"])
+        until(lambda: [one.experiment_id for one in reader.newest.running] == ["trial"])
         assert desk.json("list")[0]["state"] == "running"
         assert desk.json("show", "trial", "--viewer", "ada")["arm"] in {"popular", "blend"}
         assert desk.json("stop", "trial")["state"] == "stopped"
-        _until(lambda: reader.newest.idle)
+        until(lambda: reader.newest.idle)
         rolled = desk.json("roll-out", "trial", "blend", "--force", "--why", "we like it")
         assert (rolled["state"], rolled["winner"]) == ("rolled_out", "blend")
-        _until(lambda: not reader.newest.idle)
+        until(lambda: not reader.newest.idle)
         found = reader.newest.treat("ada", at_ms=T0, country=None, maturity=None)
         assert found.arms == (ListArm(experiment_id="trial", arm="blend"),)
         assert desk.json("roll-back", "trial")["state"] == "rolled_back"
-        _until(lambda: reader.newest.idle)
+        until(lambda: reader.newest.idle)
     finally:
         reader.stop()
     assert read_experiments(desk.settings)["trial"].state is ExperimentState.ROLLED_BACK
@@ -167,10 +168,3 @@ def test_power_says_how_soon_a_lift_is_found(capsys: pytest.CaptureFixture[str])
     assert found["found"] == 1.0
     assert found["half_decided_by"] <= 2_000
     assert found["plain"]["wrong"] == 0.0
-
-
-def _until(true: Any) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -2,7 +2,6 @@
 
 import itertools
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from streams.runs.session import WorkerProcess
 from streams.settings import Settings
 from tests.streams.steps import watch
 from tests.streams.viewers.test_viewers_arms import RUNNING
+from tests.waiting import until
 
 VIEWERS = [f"v{n}" for n in range(8)]
 
@@ -50,11 +50,4 @@ def test_without_a_restart(embedded: EmbeddedCluster, topic_prefix: str, tmp_pat
         for experiment, wanted in steps:
             if experiment is not None:
                 put(settings, topics.EXPERIMENTS, b"x", encode(experiment))
-            _until(seen, wanted, worker)
-
-
-def _until(seen: Callable[[], set[str]], wanted: set[str], worker: WorkerProcess) -> None:
-    deadline = time.monotonic() + 60
-    while (found := seen()) != wanted:
-        worker.check()
-        assert time.monotonic() < deadline, found
+            until(lambda wanted=wanted: seen() == wanted, worker)

@@ -3,11 +3,8 @@
 import itertools
 import os
 import signal
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -26,8 +23,7 @@ from streams.runs.producing import EventProducer, put
 from streams.runs.session import ResultsProcess
 from streams.settings import Settings
 from tests.streams.experiments.test_results import crowd, evening, trial
-
-T = TypeVar("T")
+from tests.waiting import until
 
 
 @pytest.mark.embedded
@@ -45,7 +41,7 @@ def test_events_become_a_result_and_a_winner(
             producer.send(events[start : start + 500])
             producer.flush()
             with ResultsProcess(settings, tmp_path) as worker:
-                _until(partial(_reached, settings, counted), worker)
+                until(partial(_reached, settings, counted), worker)
                 producer.send(events[start + 500 : start + 600])
                 producer.flush()
                 os.kill(worker.pid, signal.SIGKILL)
@@ -54,7 +50,7 @@ def test_events_become_a_result_and_a_winner(
         producer.send(events[:40])  # a producer that repeats itself
         producer.flush()
         with ResultsProcess(settings, tmp_path) as worker:
-            found = _until(lambda: _complete(settings), worker)
+            found = until(lambda: _complete(settings), worker)
             put(settings, EXPERIMENTS, b"trial", encode(trial()))
             late = itertools.count()
 
@@ -62,7 +58,7 @@ def test_events_become_a_result_and_a_winner(
                 producer.send(evening(f"late{next(late)}", 5_000, 30))
                 return _rolled(settings)
 
-            winner = _until(rolled, worker)
+            winner = until(rolled, worker)
     oracle = Counter(Plan([trial(rule=None)]))
     oracle.add(events)
     wanted = oracle.result("trial")
@@ -92,12 +88,3 @@ def _complete(settings: Settings) -> ExperimentResult | None:
     found = read_results(settings)["trial"]
     ended = sum(arm.starts for arm in found.arms)
     return found if found.viewers == ended == 800 else None
-
-
-def _until(found: Callable[[], T | None], worker: ResultsProcess) -> T:
-    deadline = time.monotonic() + 60
-    while (value := found()) is None:
-        worker.check()
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    return value

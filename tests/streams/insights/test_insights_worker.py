@@ -2,10 +2,7 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -19,8 +16,7 @@ from streams.runs.producing import EventProducer
 from streams.runs.session import InsightsProcess
 from streams.settings import Settings
 from tests.streams.insights.test_insights import TITLES, evenings
-
-T = TypeVar("T")
+from tests.waiting import until
 
 
 @pytest.mark.embedded
@@ -35,13 +31,13 @@ def test_events_become_insights(embedded: EmbeddedCluster, topic_prefix: str, tm
         producer.send(events[:120])
         producer.flush()
         with InsightsProcess(settings, tmp_path) as worker:
-            _until(lambda: _of(settings, 40), worker)
+            until(lambda: _of(settings, 40), worker)
             os.kill(worker.pid, signal.SIGKILL)
             worker.wait_dead()
         producer.send(events[120:])
         producer.flush()
         with InsightsProcess(settings, tmp_path) as worker:
-            found = _until(lambda: _of(settings, 80), worker)
+            found = until(lambda: _of(settings, 80), worker)
     assert (found.starts, found.thumbs_up, found.finished) == (80, 80, 80)
     assert [one.name for one in found.countries] == ["DE", "KR"]
     wanted = demand_of(read_demand(settings))
@@ -58,12 +54,3 @@ def test_a_missing_topic_is_named(embedded: EmbeddedCluster, topic_prefix: str) 
 
 def _of(settings: Settings, viewers: int) -> TitleInsight | None:
     return next((one for one in read_titles(settings) if one.viewers == viewers), None)
-
-
-def _until(found: Callable[[], T | None], worker: InsightsProcess) -> T:
-    deadline = time.monotonic() + 60
-    while (value := found()) is None:
-        worker.check()
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    return value

@@ -1,7 +1,6 @@
 """The demo's subscriber: pages as they come, one viewer's changes and their cause, what is trending."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,6 +14,7 @@ from streams.runs import watching
 from streams.runs.watching import Subscriber
 from streams.settings import Settings
 from tests.streams.steps import watch
+from tests.waiting import until
 
 NOW_MS = 1_700_000_000_000
 
@@ -61,22 +61,14 @@ def _page(writer: Producer, viewer: str, seq: int, cause: Source | None = None) 
     return page
 
 
-def _until(true: Callable[[], bool]) -> None:
-    """Wait for the subscriber."""
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline, "the subscriber saw nothing"
-        time.sleep(0.01)
-
-
 def test_who_comes_back_is_shown_with_what_he_did(writer: Producer, reader: Subscriber) -> None:
     """The second page of a viewer is shown beside his first and the event that the page names."""
     first = _page(writer, "ann", 1)
-    _until(lambda: reader.lists == 1)
+    until(lambda: reader.lists == 1)
     assert reader.first_list_s is not None
     assert reader.shown is None
     second = _page(writer, "ann", 2)
-    _until(lambda: reader.shown is not None)
+    until(lambda: reader.shown is not None)
     assert reader.shown is not None
     assert (reader.shown.page, reader.shown.former) == (second, first)
     assert reader.shown.cause == watch("ann", "sky", 2)
@@ -88,12 +80,12 @@ def test_one_viewer_is_shown_until_he_is_silent(
     """Others who come back do not interrupt; after the viewer's silence the next one does."""
     for number, viewer in enumerate(["ann", "ann", "bob", "bob", "ann"]):
         _page(writer, viewer, number)
-    _until(lambda: reader.lists == 5 and reader.shown is not None and reader.shown.page.seq == 4)
+    until(lambda: reader.lists == 5 and reader.shown is not None and reader.shown.page.seq == 4)
     assert reader.shown is not None
     assert (reader.shown.page.viewer_id, reader.shown.former.seq) == ("ann", 1)
     monkeypatch.setattr(watching, "PATIENCE_S", 0.0)
     _page(writer, "bob", 5)
-    _until(lambda: reader.shown is not None and reader.shown.page.viewer_id == "bob")
+    until(lambda: reader.shown is not None and reader.shown.page.viewer_id == "bob")
     assert reader.shown.former.seq == 3
 
 
@@ -105,7 +97,7 @@ def test_a_cause_that_is_gone_is_no_cause(
     nowhere = Source(topic=topics.EVENTS, partition=0, offset=999)
     for number in (1, 2):
         _page(writer, "ann", number, nowhere)
-    _until(lambda: reader.shown is not None)
+    until(lambda: reader.shown is not None)
     assert reader.shown is not None
     assert reader.shown.cause is None
 
@@ -122,7 +114,7 @@ def test_trending_is_read_from_whatever_partition(writer: Producer, reader: Subs
     _put(writer, topics.HOME, "ann", None)
     source = _put(writer, topics.TRENDING, "global", encode(trending))
     assert source.partition > 0
-    _until(lambda: reader.trending is not None)
+    until(lambda: reader.trending is not None)
     assert reader.trending == trending
     assert reader.lists == 0
 
@@ -134,5 +126,5 @@ def test_the_memory_of_pages_is_bounded(
     monkeypatch.setattr(watching, "REMEMBERED", 2)
     for number, viewer in enumerate("abcd"):
         _page(writer, viewer, number)
-        _until(lambda wanted=number + 1: reader.lists == wanted)  # type: ignore[misc]
+        until(lambda wanted=number + 1: reader.lists == wanted)  # type: ignore[misc]
     assert set(reader._pages) == {b"c", b"d"}

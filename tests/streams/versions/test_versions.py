@@ -1,8 +1,6 @@
 """A worker's version: its entry in the register, whether it publishes, whom it waits for."""
 
 import asyncio
-import time
-from collections.abc import Callable
 
 import pytest
 
@@ -22,6 +20,7 @@ from streams.versions.handover import Handover, Predecessor, applied_by
 from streams.versions.own import Versions, registered
 from streams.versions.register import Register, enter, read_register, strike
 from tests.streams.steps import Line, MemoryStore, message, record, watch
+from tests.waiting import until
 
 AT = 1_764_015_300_000
 
@@ -37,13 +36,6 @@ def settings(embedded: EmbeddedCluster) -> Settings:
     blue = of_version(found, "blue")
     embedded.create([topics.MODEL_VERSIONS, topics.VIEWER_STATE, blue.topic(topics.VIEWER_STATE)])
     return found
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_the_register_keeps_versions_and_switches(settings: Settings) -> None:
@@ -110,7 +102,7 @@ def test_a_worker_hears_of_switches(settings: Settings) -> None:
         enter(settings, _switch(1, "blue", cut=()))
         assert versions.confirmed([marker, SwitchMarker(epoch=2, version="blue")]) == {(1, "blue")}
         enter(settings, _switch(1, "blue"))
-        _until(versions.publishes)
+        until(versions.publishes)
         name = {"version": "blue"}
         assert metrics.registry.get_sample_value("nearline_publishes", name) == 1.0
         assert versions.waiting() == []

@@ -3,8 +3,6 @@
 import os
 import shutil
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +29,7 @@ from streams.settings import Settings
 from streams.viewers.alerts import KEPT
 from tests.integration import oracle
 from tests.streams.steps import T0, Line, watch
+from tests.waiting import until
 
 ANY = {"alert_likes": 3, "alert_quantile": 0.0}
 """Whatever is new is worth an alert."""
@@ -243,7 +242,7 @@ def test_through_a_worker_that_is_killed(
             producer.send([watch("ada", f"t{done + n}", done + n) for n in range(count)])
             producer.flush()
             done += count
-            _until(worker, lambda: _answered(settings) == done - 1)
+            until(lambda done=done: _answered(settings) == done - 1, worker)
 
         watches(4)
         assert [alert.title_id for alert in _alerts(settings)] == ["new"]
@@ -265,11 +264,3 @@ def _answered(settings: Settings) -> int:
     """Return the offset of the newest event that a page names."""
     pages = [decode_home(message.value()) for message in oracle.read(settings, topics.HOME)]
     return max((page.source.offset for page in pages), default=-1)
-
-
-def _until(worker: WorkerProcess, what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not what():
-        worker.check()
-        assert time.monotonic() < deadline
-        time.sleep(0.2)

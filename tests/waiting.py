@@ -1,0 +1,20 @@
+"""Waiting for what other threads and processes bring about."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from streams.runs.session import WorkerProcess
+
+T = TypeVar("T")
+
+
+def until(found: Callable[[], T | None], *workers: WorkerProcess, seconds: float = 60.0, why: str = "") -> T:
+    """Return what is found as soon as it is something; fail when it comes too late, or a worker ends."""
+    deadline = time.monotonic() + seconds
+    while not (value := found()):
+        for worker in workers:
+            worker.check()
+        assert time.monotonic() < deadline, why or f"in vain for {seconds:g} s"
+        time.sleep(0.05)
+    return value
