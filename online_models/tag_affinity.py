@@ -10,7 +10,7 @@ with :math:`p_u(g)` the share of tag g in the viewer's watches, the l-th back we
 that tells nothing, and for a viewer without a history. It is the pointwise mutual information of viewer and
 tag (Church and Hanks, 1990), smoothed towards none.
 
-What it is for: rows, their names (:mod:`online_models.micro_genres`) and explanations. As a ranking it knows
+What it is for: rows, their names (:mod:`online_models.page.phrases`) and explanations. As a ranking it knows
 nothing of how good a title is: HR@10 .025 on MovieLens-100K (raw order, genres and decades). As a guest it
 adds .0034 +- .0013 to a blend that knows no tags, and .0010 +- .0010 to one whose factorization has vectors
 of them, which is the cheaper way.

@@ -122,15 +122,7 @@ def pack_part(part: Part) -> bytes:
 
 
 def unpack_part(value: bytes) -> Part:
-    """Read a viewer's part of any version.
-
-    Raises
-    ------
-    StateVersionError
-        A newer version wrote it.
-    StateError
-        It cannot be read.
-    """
+    """Read a viewer's part of any version; raises as `packing.unpacked`."""
     return _PART.unpack(value)
 
 
@@ -156,7 +148,7 @@ def pack_tally(name: str, partition: int, tally: Tally) -> bytes:
 
 
 def unpack_tally(value: bytes) -> TallyRecord:
-    """Read a tally of any version; raises as :func:`unpack_part`."""
+    """Read a tally of any version; raises as `packing.unpacked`."""
     return unpacked(_RECORD, TALLIES, value)
 
 

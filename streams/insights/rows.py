@@ -140,7 +140,7 @@ def pack_tally(tally: TitleTally) -> bytes:
 
 
 def unpack_tally(value: bytes) -> TitleTally:
-    """Read a title's tally of any version; raises as `visit_rows.unpack_guest`."""
+    """Read a title's tally of any version; raises as `packing.unpacked`."""
     row, tally = unpacked(_TALLY, TALLIES, value), TitleTally()
     tally.at_ms, tally.starts, tally.seconds = row.at_ms, row.starts, row.seconds
     finished, *minutes = row.places
@@ -178,7 +178,7 @@ def demand_rows(demand: Demand, stored: set[bytes]) -> list[Row]:
 
 
 def load_demand(store: StateView) -> tuple[Demand, set[bytes]]:
-    """Read what was counted, and which counters have a row; raises as `visit_rows.unpack_guest`."""
+    """Read what was counted, and which counters have a row; raises as `packing.unpacked`."""
     demand = Demand()
     if (clock := store.get(CLOCK)) is not None:
         demand.origin_ms, demand.at_ms = unpacked(_CLOCK, COUNTERS, clock)

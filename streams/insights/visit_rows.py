@@ -34,15 +34,7 @@ def pack_guest(guest: Guest) -> bytes:
 
 
 def unpack_guest(value: bytes) -> Guest:
-    """Read a viewer's part of any version.
-
-    Raises
-    ------
-    StateVersionError
-        A newer version wrote it.
-    StateError
-        It cannot be read.
-    """
+    """Read a viewer's part of any version; raises as `packing.unpacked`."""
     return _GUEST.unpack(value)
 
 
@@ -59,5 +51,5 @@ def pack_visits(visits: list[Visit], searches: list[Searched]) -> bytes:
 
 
 def unpack_visits(value: bytes) -> tuple[list[Visit], list[Searched]]:
-    """Read what happened; raises as :func:`unpack_guest`."""
+    """Read what happened; raises as `packing.unpacked`."""
     return unpacked(_VISITS, RECORDS, value)
