@@ -67,6 +67,8 @@ def test_experiments_are_shown(stand: Stand) -> None:
     assert (
         "<b>new</b> is the default, by rule: watch minutes +20.0 % (+10.0 to +30.0), 20,123 viewers" in text
     )
+    assert 'class="bar better"' in text
+    assert "watch minutes <small" in text
     assert "Longer &lt;lists&gt; are better." in text
     assert '<p class="trouble" role="alert"><b>sample ratio</b> 40 : 40 viewers' in text
     assert "No results yet" in text
