@@ -14,8 +14,10 @@ from online_models.kernels.blend import FACTORIZATION
 from online_models.kernels.judgement import PENDING
 from online_models.kernels.layout import F4, F8, I4, I8, U1, U8, Feedback, Lists, Params, Shared, Signals
 from online_models.kernels.observe import observe
+from online_models.kernels.page.draw import draw_last
 from online_models.kernels.rank import TASTE, blend_row, pick, represent_many
 from online_models.kernels.trial import RANKINGS, observe_tested
+from online_models.page.config import DAY_MS
 from online_models.stated import Stated
 from online_models.titles import TitleTable
 from online_models.viewers import Loader, ViewerTable, hash_ids
@@ -211,16 +213,24 @@ class ViewerSide:
         n = observe_tested(titles, viewers, self.params, feedback, signals, tested, weights, ranks)
         return first_rows(signals, n), ranks
 
-    def rank(self, slots: I4, now_ms: int, n: int) -> Lists:
-        """Return the best ``n`` titles of each viewer that the guards allow and the viewer does not have."""
+    def rank(self, slots: I4, now_ms: int, n: int, *, drawn: float = 0.0) -> Lists:
+        """Return the best ``n`` titles of each viewer that the guards allow and the viewer does not have.
+
+        Of a share ``drawn`` of the lists the last title is drawn instead (`kernels.page.draw.draw_last`).
+        """
         out = Lists(
             np.full((slots.size, n), -1, np.int32),
             np.zeros((slots.size, n), np.float32),
             np.zeros((slots.size, n), np.uint8),
+            np.zeros(slots.size, np.int32),
         )
+        titles, viewers = self.titles.arrays, self.viewers.arrays
         for a, b, block, mine in self.blocks(slots, now_ms) if n else ():
-            lists = Lists(out.title[a:b], out.score[a:b], out.reason[a:b])
-            pick(self.titles.arrays, self.viewers.arrays, self.params, slots[a:b], block, mine, now_ms, lists)
+            lists = Lists(out.title[a:b], out.score[a:b], out.reason[a:b], out.drawn[a:b])
+            pick(titles, viewers, self.params, slots[a:b], block, mine, now_ms, lists)
+            if drawn > 0:
+                day = now_ms // DAY_MS
+                draw_last(titles, viewers, slots[a:b], block, mine, self.titles.seed, day, drawn, lists)
         self.explain_stated(slots, out.title, out.reason)
         return out
 

@@ -40,7 +40,7 @@ def listed(lists: Lists) -> Pages:
 
     Examples
     --------
-    >>> lists = Lists(*(np.array(column) for column in ([[3], [-1]], [[0.5], [0]], [[1], [0]])))
+    >>> lists = Lists(*(np.array(column) for column in ([[3], [-1]], [[0.5], [0]], [[1], [0]], [0, 0])))
     >>> listed(lists).kind.tolist(), listed(lists).title[0].tolist()
     ([[0], [255]], [[3]])
     """
@@ -48,7 +48,12 @@ def listed(lists: Lists) -> Pages:
     out = blank_pages(n, 1, length)
     if length:
         out.kind[lists.title[:, 0] >= 0] = TOP
-    return out._replace(title=lists.title[:, None], score=lists.score[:, None], reason=lists.reason[:, None])
+    return out._replace(
+        title=lists.title[:, None],
+        score=lists.score[:, None],
+        reason=lists.reason[:, None],
+        candidates=lists.drawn,
+    )
 
 
 def build(
@@ -84,7 +89,7 @@ def build(
     """
     config = config or shelves.config
     if config.plain:
-        return listed(side.rank(slots, now_ms, length))
+        return listed(side.rank(slots, now_ms, length, drawn=config.drawn(length)))
     out = blank_pages(slots.size, config.rows, length, config.categories, config.alerts)
     spec = config.spec(length, now_ms, side.titles.seed)
     if side.row_worth is not None:
@@ -130,4 +135,5 @@ def page_of(
     """Return one viewer's page in words."""
     pages = build(side, shelves, np.array([slot], np.int32), now_ms, length)
     wording = Wording(side.titles.ids, shelves.catalogue.facts.names, shelves.tag_names)
-    return wording.rows(pages, 0, messages(language))
+    share = shelves.config.drawn(length) if shelves.config.plain else 1.0
+    return wording.rows(pages, 0, messages(language), share)

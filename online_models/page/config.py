@@ -83,7 +83,11 @@ class PageConfig:
     """Weight of genres' proportions inside top picks, in units of the score (a log-odds): 0 is off. A genre
     that is the viewer's alone and missing gains .33."""
     explore: bool = True
-    """Whether the last row explores: titles drawn at random, with their probability."""
+    """Whether the last row (of a list the last title, now and then) explores: drawn at random, with the
+    probability."""
+    explore_floor: float = 0.01
+    """Share of the places of lists (pages of one row) that explore: of so many lists the last title is drawn
+    (0 to .05; 0: none). 1 % is the least share per arm that bandits keep (`reference/algorithms.md` 5)."""
     first: tuple[RowKind, ...] = ()
     """Kinds of rows that stand above all others, in this order. Default: none, the rows' values decide."""
     without: tuple[RowKind, ...] = ()
@@ -112,6 +116,7 @@ class PageConfig:
             "continue_days": (0, 36_500),
             "again_days": (0, 36_500),
             "calibration": (0, 10),
+            "explore_floor": (0, 0.05),
         }
         for name, (low, high) in bounds.items():
             if not low <= getattr(self, name) <= high:
@@ -125,6 +130,16 @@ class PageConfig:
     def plain(self) -> bool:
         """Whether a page is a list."""
         return self.rows == 1
+
+    def drawn(self, length: int) -> float:
+        """Return the share of pages whose last title is drawn: one title of a list at most, none of rows.
+
+        Examples
+        --------
+        >>> PageConfig(rows=1).drawn(20), PageConfig(rows=1, explore=False).drawn(20), PageConfig().drawn(20)
+        (0.2, 0.0, 0.0)
+        """
+        return min(1.0, self.explore_floor * length) if self.plain and self.explore else 0.0
 
     @property
     def alerts(self) -> int:

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from online_models.kernels.layout import F4, I4
+from online_models.kernels.layout import F4, I4, NOT_DRAWN
 from online_models.kernels.page.layout import EXPLORE, NO_ROW, TAGS, Pages
 from online_models.page.kinds import KINDS, REASONS
 from online_models.page.phrases import Messages
 from schemas.lists import Category, Item, Row
 
-__all__ = ["Wording", "hundredths"]
+__all__ = ["Wording", "hundredths", "last_chance"]
 
 DECIMALS = 4
 """Of a score on the wire: as many as lists always had."""
@@ -26,6 +26,26 @@ def hundredths(part: F4) -> I4:
     """
     out: I4 = np.rint(100.0 * part).astype(np.int32)
     return out
+
+
+def last_chance(drawn: int, share: float) -> float | None:
+    """Return with what probability the last title of a list stands there; None: it was sure to.
+
+    Parameters
+    ----------
+    drawn
+        Titles that it was drawn from, or ``NOT_DRAWN``, or 0 (`online_models.kernels.layout.Lists`).
+    share
+        Of lists whose last title is drawn.
+
+    Examples
+    --------
+    >>> last_chance(40, 0.2), last_chance(-1, 0.2), last_chance(0, 0.2)
+    (0.005, 0.8, None)
+    """
+    if drawn == NOT_DRAWN:
+        return 1.0 - share
+    return share / drawn if drawn else None
 
 
 class Wording:
@@ -77,23 +97,24 @@ class Wording:
         named = ((*self.category(tag, messages), part) for tag, part in pairs if tag >= 0)
         return tuple(Category(tag=label, title=name, score=part / 100) for label, name, part in named)
 
-    def rows(self, pages: Pages, q: int, messages: Messages) -> tuple[Row, ...]:
-        """Return the rows of the ``q``-th page, top to bottom."""
-        out = []
+    def rows(self, pages: Pages, q: int, messages: Messages, explored: float = 1.0) -> tuple[Row, ...]:
+        """Return the rows of the ``q``-th page, top to bottom; `explored` as `PageEncoder.encode` has it."""
+        out, drawn = [], int(pages.candidates[q])
+        last = last_chance(drawn, explored) if pages.kind.shape[1] == 1 else None
         for r, kind in enumerate(pages.kind[q].tolist()):
             if kind == NO_ROW:
                 break
             head = self.head(kind, pages.arg[q, r].tolist(), messages)
-            chance = 1.0 / int(pages.candidates[q]) if kind == EXPLORE else None
+            chance = explored / drawn if kind == EXPLORE else None
             columns = (pages.title[q, r].tolist(), pages.score[q, r].tolist(), pages.reason[q, r].tolist())
             items = tuple(
                 Item(
                     title_id=self.ids[title],
                     score=round(score, DECIMALS),
                     reason=None if REASONS[reason] is head.reason else REASONS[reason],
-                    propensity=chance,
+                    propensity=last if k == pages.title.shape[2] - 1 and last else chance,
                 )
-                for title, score, reason in zip(*columns, strict=True)
+                for k, (title, score, reason) in enumerate(zip(*columns, strict=True))
                 if title >= 0
             )
             out.append(

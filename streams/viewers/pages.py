@@ -21,7 +21,7 @@ from online_models.page.words import Wording
 from online_models.titles import TitleTable
 from schemas.lists import list_id
 from streams.viewers.categories import CategoryTexts
-from streams.viewers.pictures import Hung, tail
+from streams.viewers.pictures import Hung, drawn_last, tail
 
 _END = b"]}"
 _TAILS = (b"}", *(b',"reason":"%b"}' % reason.encode() for reason in REASONS))
@@ -115,7 +115,7 @@ class PageEncoder:
     >>> from schemas.codec import decode_home
     >>> titles = TitleTable(ModelConfig()); rows = titles.intern(["a", "b"])
     >>> scores, reasons = np.array([[2.5, -0.125, 0]], "f4"), np.array([[1, 0, 0]], "u1")
-    >>> lists = Lists(np.array([[1, 0, -1]], "i4"), scores, reasons)
+    >>> lists = Lists(np.array([[1, 0, -1]], "i4"), scores, reasons, np.zeros(1, "i4"))
     >>> about = {"topic": "viewing.events.v1", "partition": 3, "model_version": "m", "ttl_ms": 1000}
     >>> encoder = PageEncoder(titles, Catalogue(titles), **about)
     >>> page, = encoder.encode(listed(lists), [Cause("ada", 7, 41, 10**12)], [0])
@@ -169,12 +169,13 @@ class PageEncoder:
         hung
             Pictures and trailers of items, where they are not the first, and their arms.
         explored
-            Probability with which these pages have an exploring row, where one does.
+            Probability with which these pages have an exploring row, where one does; of lists, with which the
+            last title is drawn.
         """
         self._fit()
         spoken = [language_of(code) for code in languages]
         heads, tails = self._head_numbers(pages, spoken), self._tail_numbers(pages, explored)
-        parts = Parts(heads, tails, self._reason, self._item_numbers(pages, hung))
+        parts = Parts(heads, tails, self._reason, self._item_numbers(pages, hung, explored))
         fragments = Fragments(self._names, self._span, *self._heads.flat(), *self._tails.flat())
         out = np.empty(self._room(pages, parts, fragments), np.uint8)
         ends = np.empty(len(causes), np.int64)
@@ -246,8 +247,9 @@ class PageEncoder:
             out[q, r] = number
         return out
 
-    def _item_numbers(self, pages: Pages, hung: Sequence[Hung]) -> I4:
+    def _item_numbers(self, pages: Pages, hung: Sequence[Hung], explored: float) -> I4:
         """Return the tails of items that say what they show, made if there are none yet."""
+        hung = [*hung, *drawn_last(pages, explored)]
         if not hung:
             return np.zeros((0, 0, 0), np.int32)
         out = np.zeros(pages.title.shape, np.int32)

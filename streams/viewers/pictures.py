@@ -12,11 +12,12 @@ from online_models.experiments.interleaving import FIRST
 from online_models.kernels.layout import I4
 from online_models.kernels.page.layout import EXPLORE, NO_ROW, Pages
 from online_models.page.drafted import Pick
+from online_models.page.words import last_chance
 from online_models.viewer_side import ViewerSide
 from schemas.experiments import ArtworkPolicy
 from streams.viewers.sightings import words_liked
 
-__all__ = ["Hung", "Pictures", "signed", "tail"]
+__all__ = ["Hung", "Pictures", "drawn_last", "signed", "tail"]
 
 
 class Hung(NamedTuple):
@@ -49,12 +50,15 @@ class Pictures:
     ) -> list[Hung]:
         """Return what the items show that have something to choose from.
 
-        Items of an exploring row show the first: their propensity is that of the title.
+        Items of an exploring row, and the last of a list that may be drawn, show the first: their propensity
+        is that of the title.
         """
         if not len(self._gallery):
             return []
         rows = np.where((pages.kind == EXPLORE) | (pages.kind == NO_ROW), 0, 1)[:, :, None]
         shown = (pages.title >= 0) & (rows > 0)
+        if pages.kind.shape[1] == 1:
+            shown[pages.candidates != 0, 0, -1] = False
         return [
             Hung(q, r, k, one)
             for q, slot in enumerate(slots.tolist())
@@ -93,6 +97,17 @@ def signed(hung: Sequence[Hung], picks: Sequence[Pick], labels: tuple[str, str])
         there = found.get((q, r, k)) or Hung(q, r, k, Picked())
         found[q, r, k] = there._replace(arm=labels[0 if team == FIRST else 1])
     return list(found.values())
+
+
+def drawn_last(pages: Pages, share: float) -> list[Hung]:
+    """Say with what probability the last titles of lists stand there; nothing of pages with more rows."""
+    if pages.kind.shape[1] > 1 or not pages.title.shape[2]:
+        return []
+    last = pages.title.shape[2] - 1
+    return [
+        Hung(q, 0, last, Picked(propensity=last_chance(int(pages.candidates[q]), share)))
+        for q in np.flatnonzero(pages.candidates).tolist()
+    ]
 
 
 def tail(reason: str | None, shown: Picked, arm: str | None) -> bytes:

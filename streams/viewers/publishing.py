@@ -1,6 +1,7 @@
 """A partition's pages: built as each viewer's arm says, numbered, and written as bytes."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Final
 
@@ -10,7 +11,7 @@ from online_models.artwork import Gallery
 from online_models.catalogue import country_of
 from online_models.experiments.plan import Plan
 from online_models.kernels.layout import I4
-from online_models.kernels.page.layout import PINNED, TOP
+from online_models.kernels.page.layout import EXPLORED, PINNED, TOP
 from online_models.page.builder import Pages, build
 from online_models.page.config import PageConfig
 from online_models.page.drafted import Pick, draft_top
@@ -109,6 +110,8 @@ class Publisher:
         slots = np.fromiter((slot for slot, _, _ in moved), np.int32, len(moved))
         how = kind.treatment
         config = treated_page(self._shelves.config, how, explore=kind.explores)
+        if kind.rivals is not None:  # both rankers' titles are compared, and no others
+            config = replace(config, explore_floor=0.0)
         seqs = numbered(viewers.arrays.seq, slots, floor)
         picks: list[Pick] = []
         if kind.rivals is None:
@@ -130,6 +133,7 @@ class Publisher:
         if (kind.rivals.control if kind.rivals else how).ranking in (None, Ranking.BLEND):
             self._alerts.send(built, causes, languages, out)
         share = 1.0 if how.explore is None else how.explore
+        share *= config.drawn(self._asked(how)) if config.plain else 1.0
         pages = self._encoder.encode(built, causes, languages, hung, explored=share)
         return [
             {"key": cause.viewer_id.encode(), "value": page}
@@ -138,13 +142,17 @@ class Publisher:
 
     def _built(self, slots: I4, now_ms: int, how: Treatment, config: PageConfig) -> Pages:
         """Build pages under a treatment."""
-        length = min(self._length, how.list_length or self._length)
         with self._side.blending.under(how):
-            built = build(self._side, self._shelves, slots, now_ms, length, config=config)
+            built = build(self._side, self._shelves, slots, now_ms, self._asked(how), config=config)
         if how.ranking in _ALONE:
             alone = REASONS.index(_ALONE[how.ranking])
-            built.reason[(built.kind == TOP)[..., None] & (built.reason != PINNED)] = alone
+            chosen = (built.reason != PINNED) & (built.reason != EXPLORED)
+            built.reason[(built.kind == TOP)[..., None] & chosen] = alone
         return built
+
+    def _asked(self, how: Treatment) -> int:
+        """Return how many titles a row has under a treatment."""
+        return min(self._length, how.list_length or self._length)
 
     def _limits(self, slot: int) -> bytes:
         """Write what a viewer's page is made under."""

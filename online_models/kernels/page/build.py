@@ -153,7 +153,7 @@ def build_pages(
     size = rows.shape[1]
     work, hidden, share = sparse(params, size), np.empty(size, np.float32), np.zeros(GENRES)
     draft = blank_draft(size, shelf.share.size, 2 * spec.length)
-    deal(titles, spec, draft.lot)
+    deal(titles, spec.seed, spec.day, draft.lot)
     known = Known(np.empty(JUDGEMENTS, np.float32), np.empty(LOVED_TITLES, np.float32))
     for q in range(slots.size):
         v, row = slots[q], rows[q]

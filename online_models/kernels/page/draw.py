@@ -1,19 +1,42 @@
-"""Drafting the row that explores: titles drawn out of all that the viewer may see and does not know."""
+"""What explores: titles drawn out of all that the viewer may see and does not know.
+
+On pages a row of them, on lists now and then the last title.
+"""
 
 import numpy as np
 
 from online_models.kernels.hashing import mix
-from online_models.kernels.layout import F4, Titles, Viewers, jit
-from online_models.kernels.page.layout import EXPLORE, U4, Draft, PageSpec
+from online_models.kernels.layout import (
+    F4,
+    I4,
+    NOT_DRAWN,
+    Lists,
+    Shared,
+    Titles,
+    Viewers,
+    inlined,
+    jit,
+    plain,
+)
+from online_models.kernels.page.layout import EXPLORE, EXPLORED, U4, Draft, PageSpec
 from online_models.kernels.page.rows import begin_row, end_row, keep_best_row
 
 
 @jit
-def deal(titles: Titles, spec: PageSpec, lot: U4) -> None:
+def deal(titles: Titles, seed: int, day: int, lot: U4) -> None:
     """Give every title its number of the day; the same for all viewers, and whatever row it has."""
-    start = mix(np.uint64(spec.seed) + np.uint64(spec.day))
+    start = mix(np.uint64(seed) + np.uint64(day))
     for t in range(lot.size):
         lot[t] = np.uint32(mix(titles.key[t] ^ start) >> np.uint64(32))
+
+
+@inlined
+def number(lot: int, mine: int) -> np.float32:
+    """Return a title's number of the viewer's: 24 bits out of its number of the day."""
+    h = np.uint32(lot ^ np.uint32(mine))
+    h = np.uint32((h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B))
+    h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(0xC2B2AE35))
+    return np.float32(np.int32((h ^ (h >> np.uint32(16))) >> np.uint32(8)))
 
 
 @jit
@@ -25,11 +48,8 @@ def shuffle(lot: U4, mine: int, row: F4, key: F4) -> int:
     """
     n = 0
     for t in range(row.size):
-        h = np.uint32(lot[t] ^ np.uint32(mine))
-        h = np.uint32((h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B))
-        h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(0xC2B2AE35))
         there = row[t] > -np.inf
-        key[t] = np.float32(np.int32((h ^ (h >> np.uint32(16))) >> np.uint32(8))) if there else -np.inf
+        key[t] = number(lot[t], mine) if there else -np.inf
         n += there
     return n
 
@@ -45,3 +65,51 @@ def draft_explore(viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float
     keep_best_row(key, draft.title[c], draft.score[c])
     end_row(draft, c, row, best, spec.least)
     return n
+
+
+@plain
+def draw_one(row: F4, dense: F4, lot: U4, mine: int, draws: bool) -> tuple[int, int]:
+    """Draw one of the titles that both rows leave; return it, and out of how many.
+
+    Where nothing shall be drawn, ``NOT_DRAWN`` for their number if there is any at all.
+    """
+    best, title, n = np.float32(-1.0), -1, 0
+    for t in range(dense.size):
+        if row[t] > -np.inf and dense[t] > -np.inf:
+            if not draws:
+                return -1, NOT_DRAWN
+            n += 1
+            key = number(lot[t], mine)
+            if key > best:
+                best, title = key, t
+    return title, n
+
+
+@jit
+def draw_last(
+    titles: Titles, viewers: Viewers, slots: I4, rows: F4, shared: Shared, seed: int, day: int, share: float,
+    lists: Lists,
+) -> None:  # fmt: skip
+    """Give the last place of a share of the full lists to a title drawn out of all that stand on none of it.
+
+    Every title that the guards allow and the viewer does not know is as likely. ``rows`` [n, T] are the score
+    rows as ``rank.pick`` left them. Both draws derive from seed, day, viewer and title: a list replayed is
+    the same list, and it stays for a day.
+    """
+    lot, end, dealt = np.empty(rows.shape[1], np.uint32), lists.title.shape[1] - 1, False
+    for q in range(slots.size):
+        if lists.title[q, end] < 0:
+            continue
+        for k in range(end + 1):
+            rows[q, lists.title[q, k]] = -np.inf
+        key, dense = viewers.key[slots[q]], shared.dense[shared.group[q]]
+        chance = np.float64(mix(key ^ mix(np.uint64(seed) ^ np.uint64(day))) >> np.uint64(11)) * 2.0**-53
+        mine = np.uint32(mix(key) >> np.uint64(32))
+        if chance < share and not dealt:
+            deal(titles, seed, day, lot)
+            dealt = True
+        title, lists.drawn[q] = draw_one(rows[q], dense, lot, mine, chance < share)
+        if title >= 0:
+            lists.title[q, end] = title
+            lists.score[q, end] = rows[q, title] + dense[title]
+            lists.reason[q, end] = EXPLORED

@@ -163,7 +163,7 @@ class Pages(NamedTuple):
     reason: U1
     """[n, R, L] why it is there."""
     candidates: I4
-    """[n] titles that the exploring row was drawn from."""
+    """[n] titles that the exploring row, or a list's last title, was drawn from (``Lists.drawn``)."""
     category: I4
     """[n, C] tags, those that the viewer watches most first; -1 where there are no more."""
     part: F4

@@ -38,7 +38,9 @@ def _encoder(titles: TitleTable) -> PageEncoder:
 
 def _lists(rows: list[list[int]], score: list[list[float]], reason: list[list[int]]) -> Pages:
     """Make pages of one row and of double precision, so that scores stay what they are."""
-    return listed(Lists(np.array(rows, "i4"), np.array(score, "f8"), np.array(reason, "u1")))
+    return listed(
+        Lists(np.array(rows, "i4"), np.array(score, "f8"), np.array(reason, "u1"), np.zeros(len(rows), "i4"))
+    )
 
 
 def _write(encoder: PageEncoder, pages: Pages, *causes: Cause) -> list[bytes]:
@@ -100,7 +102,9 @@ def test_many_lists_of_many_lengths() -> None:
 
 def test_no_list_is_no_page() -> None:
     """Nothing to write is nothing written, also before the first title."""
-    empty = Lists(np.zeros((0, 20), "i4"), np.zeros((0, 20), "f4"), np.zeros((0, 20), "u1"))
+    empty = Lists(
+        np.zeros((0, 20), "i4"), np.zeros((0, 20), "f4"), np.zeros((0, 20), "u1"), np.zeros(0, "i4")
+    )
     assert _write(_encoder(TitleTable(ModelConfig())), listed(empty)) == []
 
 

@@ -162,6 +162,23 @@ def test_a_share_of_pages_explores_and_says_how_likely_each_title_was(city: Town
     assert explored(3) == []
 
 
+def test_a_list_gives_its_last_place_away_now_and_then(city: Town) -> None:
+    """Of twenty titles, a place in a hundred: about every fifth list's last; each says how likely it was."""
+    city.plan = Plan([_alone(rows=1)])
+    pages = city.pages(*(_late(f"v{n}", "a1", 1) for n in range(60)))
+    lasts = []
+    for page in pages.values():
+        (row,) = page.rows
+        assert len(row.items) == 20
+        assert {item.propensity for item in row.items[:-1]} == {None}
+        lasts.append(row.items[-1])
+    drawn = [item for item in lasts if item.reason is ItemReason.EXPLORE]
+    assert 3 < len(drawn) < 24
+    assert {item.propensity for item in lasts if item.reason is not ItemReason.EXPLORE} == {0.8}
+    assert all(0.2 / 40 < (item.propensity or 0.0) < 0.2 / 10 for item in drawn)
+    assert len({item.title_id for item in drawn}) > 2
+
+
 def test_the_catalogue_can_choose_the_pictures(town: Town) -> None:
     """Under `first` every viewer sees the first picture, with probability 1."""
     art = tuple(Artwork(id=name, uri=f"https://x/{name}") for name in ("one", "two"))
