@@ -51,7 +51,8 @@ can veto, and the blend is a product of experts: with :math:`\log \mathrm{softma
 up to a constant of the viewer's that moves no title; :math:`b_j` is what a title's popularity alone would
 give it of a co-watch. The first term is one matrix product for a block of viewers, the third one vector for
 all of them, the second touches a few thousand neighbours and no more. What resembles the viewer's rejections
-of late is subtracted in the same way.
+of late is subtracted in the same way. What many turn down stands lower: :math:`w_s \log k_j / \bar k` is
+added, with :math:`k_j` the share of a title's verdicts that do not turn it down.
 
 The weights learn (`kernels.choice`): every event that is tested before it is learned takes a step of
 multinomial logit, among what else was seen of the list that the title was chosen out of, or else among the 30
@@ -63,10 +64,11 @@ An event, in order
 1. `feedback.Judge` reads it: a verdict on a title is a fact or a word, and its strength.
 2. `ViewerSide.observe` (the viewers' side): a repeated event id changes nothing. The verdict moves the
    viewer's judgement on the title (`kernels.judgement`), and what its weight changed by goes to the title's
-   counters. A title liked for the first time is learned; a rejection never is. The title is tried by a
-   softmax against 100 active titles that the viewer does not have; with :math:`g_j = [j = target] -
-   \mathrm{softmax}_j` the taste vector takes an AdaGrad step along :math:`\sum_j g_j q_j`, and the rest of
-   that gradient, x and the history go into a *signal*. Last, the title joins the history.
+   counters. A title liked for the first time is learned; a rejection moves the taste vector away from the
+   title, and teaches titles nothing. The title is tried by a softmax against 100 active titles that the
+   viewer does not have; with :math:`g_j = [j = target] - \mathrm{softmax}_j` the taste vector takes an
+   AdaGrad step along :math:`\sum_j g_j q_j`, and the rest of that gradient, x and the history go into a
+   *signal*. Last, the title joins the history.
 3. `TitleSide.absorb` (the titles' side) learns from the signal, for the titles of its shard: output vectors
    and biases of the title and of negatives of its own, input vectors of the history, pairs, counters.
 

@@ -12,6 +12,7 @@ from online_models.kernels.blend import (
     CONTEXTS,
     FACTORIZATION,
     POPULARITY,
+    SATISFACTION,
     TRENDING,
     contexts_of,
 )
@@ -117,6 +118,11 @@ class Blending:
         out: F8 = self.weights[0] + self.weights[1:]
         return out if self._treatment is None else treated_weights(out, self._treatment)
 
+    def _satisfaction(self) -> float:
+        """Return the weight of how few turn a title down; none where one expert ranks alone."""
+        alone = self._treatment is not None and self._treatment.ranking not in (None, Ranking.BLEND)
+        return 0.0 if alone else self._titles.params.satisfaction
+
     def shared(self, viewers: Viewers, slots: I4, now_ms: int) -> Shared:
         """Score what viewers of one maturity limit, country and context have in common, strangers apart."""
         contexts = np.empty(slots.size, np.int64)
@@ -133,12 +139,14 @@ class Blending:
         if self._treatment is not None:
             aim = objective(titles, self._catalogue, self._treatment, size)
         weights = self.in_contexts()[[context for _, _, context, _ in groups]]
+        satisfaction = np.float32(self._satisfaction())
         for (limit, country, _, stranger), g in groups.items():
             guard, candidates[g] = self._catalogue.guard(limit=limit, country=country, now_ms=now_ms)
             w = weights[g].astype(np.float32)
             np.multiply(bias, w[FACTORIZATION], out=dense[g])
             dense[g] += w[TRENDING] * prior[:, 0]
             dense[g] += w[POPULARITY] * prior[:, 1]
+            dense[g] += satisfaction * prior[:, SATISFACTION]
             if stranger and country and self.local is not None:
                 lift = self.local.lift(country, now_ms, size)
                 dense[g] += 0 if lift is None else lift

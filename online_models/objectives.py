@@ -22,13 +22,12 @@ version of the model.
 import numpy as np
 
 from online_models.catalogue import Catalogue
+from online_models.kernels.blend import EVIDENCE
 from online_models.kernels.layout import F4, F8, Titles
 from schemas.experiments import Treatment
 
 __all__ = ["EVIDENCE", "objective"]
 
-EVIDENCE = 20.0
-"""Verdicts that a title's mean over all titles is worth: as a bandit's prior (`bandits.BanditConfig`)."""
 POSITIVES, REJECTIONS = 0, 1
 """Columns of ``Titles.counts``."""
 

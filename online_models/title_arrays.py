@@ -32,6 +32,7 @@ def kernel_params(config: ModelConfig, seed: int) -> Params:
         f.learning_rate,
         f.tag_learning_rate,
         f.viewer_learning_rate,
+        f.rejection * (f.negatives > 0),
         c.window * on,
         c.pair_decay,
         c.seeds * on,
@@ -44,6 +45,7 @@ def kernel_params(config: ModelConfig, seed: int) -> Params:
         b.rate,
         b.rivals,
         b.rejection,
+        b.satisfaction,
         b.sitting_s * 1e3,
         config.publish_drift,
         config.known_titles,
@@ -87,7 +89,7 @@ def unwatched(config: BlendConfig) -> F4:
     Examples
     --------
     >>> unwatched(BlendConfig(floor=1.0)).tolist()
-    [0.0, 0.0, 1.0]
+    [0.0, 0.0, 1.0, 0.0]
     """
     floor = np.log(config.floor)
-    return np.array([floor, floor, np.exp(-BACKOFF * floor)], np.float32)
+    return np.array([floor, floor, np.exp(-BACKOFF * floor), 0.0], np.float32)

@@ -27,6 +27,8 @@ class Blend(Expert):
         The weights of the experts.
     rejection
         Weight against what resembles the user's rejections.
+    satisfaction
+        Weight of how few turn an item down.
     floor
         Share spread evenly over the candidates, so that no expert can veto.
     config
@@ -56,7 +58,8 @@ class Blend(Expert):
         cowatch_long: float = 0.1,
         trending: float = 0.2,
         popularity: float = 0.4,
-        rejection: float = 0.2,
+        rejection: float = 0.1,
+        satisfaction: float = 1.5,
         floor: float = 1.0,
         config: ModelConfig | None = None,
         viewer_slots: int = 200_000,
@@ -69,12 +72,13 @@ class Blend(Expert):
         self.trending = trending
         self.popularity = popularity
         self.rejection = rejection
+        self.satisfaction = satisfaction
         self.floor = floor
         self.config = config
         super().__init__(viewer_slots=viewer_slots, title_capacity=title_capacity, seed=seed)
 
     def _config(self) -> ModelConfig:
-        weights = {name: getattr(self, name) for name in (*EXPERTS, "rejection", "floor")}
+        weights = {name: getattr(self, name) for name in (*EXPERTS, "rejection", "satisfaction", "floor")}
         return replace(
             self.config or ModelConfig(),
             blend=BlendConfig(**weights),

@@ -23,6 +23,10 @@ STALE = 50
 """Part of the positives that may be new to ``Titles.prior``."""
 SEASON = 2
 """The half-life, of the configured ones, that the trending feature counts by: a week."""
+SATISFACTION = 3
+"""Column of ``Titles.prior``: how few turn a title down."""
+EVIDENCE = 20.0
+"""Verdicts that a title's mean over all titles is worth: as a bandit's prior (`bandits.BanditConfig`)."""
 BACKOFF = 0.55
 """What a title that nobody's neighbour lists name gets of a co-watch share: popularity to this power, the one
 that the similarity leaves in (1 - alpha). HR@10 of the blend .198 without, .201 with."""
@@ -50,11 +54,13 @@ def refresh_prior(titles: Titles, params: Params) -> None:
     """Write what everybody watches, of late and ever, as log-shares log(floor + n share_j), and the backoff.
 
     0 is about the average title; a title that nobody watches has log(floor). The third number is what a
-    co-watch share is multiplied by: popularity ** -BACKOFF.
+    co-watch share is multiplied by: popularity ** -BACKOFF. The fourth is the logarithm of the share of the
+    title's verdicts that do not turn it down over that of all titles, smoothed by ``EVIDENCE`` verdicts.
     """
     size = titles.size[0]
     newest, trending, watched, n = np.int64(0), 0.0, 0.0, titles.size[1]
     prior, floor = titles.prior, np.float32(params.floor)
+    yes, no = 1e-9, 0.0
     for j in range(size):
         newest = max(newest, titles.trend_at[j])
     for j in range(size):
@@ -62,12 +68,18 @@ def refresh_prior(titles: Titles, params: Params) -> None:
         prior[j, 0] = titles.trend[j, SEASON] * 2.0**gap
         trending += prior[j, 0]
         watched += titles.watches[j]
+        yes += titles.counts[j, 0]
+        no += titles.counts[j, 1]
     by_trend = np.float32(n / trending) if trending > 0 else np.float32(0.0)
     by_watches = np.float32(n / watched) if watched > 0 else np.float32(0.0)
+    mean = yes / (yes + no)
     for j in range(size):
         prior[j, 0] = np.log(floor + by_trend * prior[j, 0])
         prior[j, 1] = np.log(floor + by_watches * np.float32(titles.watches[j]))
         prior[j, 2] = np.exp(np.float32(-BACKOFF) * prior[j, 1])
+        verdicts = titles.counts[j, 0] + titles.counts[j, 1]
+        kept = (titles.counts[j, 0] + EVIDENCE * mean) / (verdicts + EVIDENCE)
+        prior[j, SATISFACTION] = np.log(np.float32(kept / mean))
     titles.size[3] = titles.size[2]
 
 
@@ -118,6 +130,7 @@ def blended(
             score[1 + COWATCH, j] = np.log(one + by_near * prior[j, 2] * score[1 + COWATCH, j])
             score[1 + COWATCH_LONG, j] = np.log(one + by_far * prior[j, 2] * score[1 + COWATCH_LONG, j])
         total = w[TRENDING] * prior[j, 0] + w[POPULARITY] * prior[j, 1]
+        total += params.satisfaction * prior[j, SATISFACTION]
         for e in range(3):
             total += w[e] * score[1 + e, j]
         score[0, j] = total

@@ -73,7 +73,7 @@ class Titles(NamedTuple):
     changed: U1
     """[T] 1 where a counter, a neighbour or enough of a vector changed since the row was published."""
     prior: F4
-    """[T, 3] what everybody watches (``blend.refresh_prior``)."""
+    """[T, 4] what everybody watches, and how few turn down (``blend.refresh_prior``)."""
     tags: NDArray[np.int16]
     """[T, TAGS] the title's tags, -1 where there are no more."""
     share: F4
@@ -221,6 +221,7 @@ class Params(NamedTuple):
     rate: float
     tag_rate: float
     viewer_rate: float
+    away: float
     window: int
     pair_decay: float
     seeds: int
@@ -233,6 +234,7 @@ class Params(NamedTuple):
     blend_rate: float
     rivals: int
     rejection: float
+    satisfaction: float
     sitting_ms: float
     publish_drift: float
     known_limit: int

@@ -27,6 +27,7 @@ from online_models.kernels.judgement import (
 )
 from online_models.kernels.keepsakes import cherish, unwish, wish
 from online_models.kernels.layout import (
+    F4,
     RING,
     Feedback,
     Params,
@@ -90,17 +91,33 @@ def settle(
 
 
 @plain
-def learn_viewer(
-    titles: Titles, viewers: Viewers, params: Params, v: int, signals: Signals, o: int, work: Scratch
-) -> None:
-    """Move a viewer's taste towards a title; leave x and the input gradient in row ``o`` of the signals."""
-    x, t, w = signals.x[o], signals.title[o], signals.weight[o]
+def try_title(
+    titles: Titles,
+    viewers: Viewers,
+    params: Params,
+    v: int,
+    signals: Signals,
+    o: int,
+    draw: int,
+    work: Scratch,
+) -> int:
+    """Write a viewer's x into row ``o`` of the signals, and the softmax of its title into ``work``.
+
+    Returns the number of negatives, which derive from the viewer and the number of the draw.
+    """
+    x, t = signals.x[o], signals.title[o]
     represent(titles, viewers, params, v, signals.history[o], signals.depth[o], signals.fresh[o], x)
     stamp = tick(work)
     mark_known(viewers, v, work.mark, stamp)
-    state = mix(viewers.key[v] ^ mix(np.uint64(params.seed) + np.uint64(viewers.positives[v])))
-    n = draw_negatives(titles, params.negatives, t, stamp, state, work)
+    state = mix(viewers.key[v] ^ mix(np.uint64(params.seed) + np.uint64(draw)))
+    n: int = draw_negatives(titles, params.negatives, t, stamp, state, work)
     softmax_gradient(titles, x, n, work)
+    return n
+
+
+@plain
+def gather_gradient(titles: Titles, n: int, w: float, work: Scratch) -> None:
+    """Add up w sum_j g_j q_j, the gradient of x, in ``work.into``."""
     into = work.into
     into[:] = 0.0
     for q in range(n + 1):
@@ -108,9 +125,12 @@ def learn_viewer(
             j, g = work.cand[q], work.g[q] * w
             for f in range(into.size):
                 into[f] += g * titles.out[j, f]
-    cut = signals.gradient.shape[1]
-    for f in range(cut):
-        signals.gradient[o, f] = into[f]
+
+
+@plain
+def move_taste(viewers: Viewers, params: Params, v: int, into: F4) -> None:
+    """Take an AdaGrad step of the taste vector along its part of a gradient, the last one."""
+    cut = into.size - params.factors
     square = np.float32(0.0)
     for f in range(cut, into.size):
         square += into[f] * into[f]
@@ -118,6 +138,37 @@ def learn_viewer(
     step = np.float32(params.viewer_rate / np.sqrt(viewers.acc[v]))
     for f in range(params.factors):
         viewers.taste[v, f] += step * into[cut + f]
+
+
+@plain
+def learn_viewer(
+    titles: Titles, viewers: Viewers, params: Params, v: int, signals: Signals, o: int, work: Scratch
+) -> None:
+    """Move a viewer's taste towards a title; leave x and the input gradient in row ``o`` of the signals."""
+    n = try_title(titles, viewers, params, v, signals, o, viewers.positives[v], work)
+    gather_gradient(titles, n, signals.weight[o], work)
+    for f in range(signals.gradient.shape[1]):
+        signals.gradient[o, f] = work.into[f]
+    move_taste(viewers, params, v, work.into)
+
+
+@plain
+def unlearn(
+    titles: Titles, viewers: Viewers, params: Params, v: int, signals: Signals, o: int, work: Scratch
+) -> None:
+    """Move a viewer's taste away from a title turned down, towards what else was likely.
+
+    With the softmax p over the title t and negatives, p_u steps along -w (q_t - sum_{j != t} p_j q_j): the
+    more the title was expected, the less the negatives hold against it, the longer the step. Titles learn
+    nothing of it. Row ``o`` of the signals is room to work in; it stays without a history.
+    """
+    signals.depth[o] = lately(viewers, params, v, signals.history[o])
+    signals.fresh[o] = min(viewers.fresh[v], signals.depth[o])
+    n = try_title(titles, viewers, params, v, signals, o, ~viewers.known[v], work)
+    work.g[n] = 1.0
+    gather_gradient(titles, n, -np.float32(params.away) * signals.weight[o], work)
+    move_taste(viewers, params, v, work.into)
+    signals.depth[o] = signals.fresh[o] = 0
 
 
 @inlined
@@ -172,5 +223,7 @@ def observe(
             continue
         if action == POSITIVE and params.negatives > 0:
             learn_viewer(titles, viewers, params, feedback.viewer[i], signals, i, work)
+        elif action == REJECT and params.away > 0:
+            unlearn(titles, viewers, params, feedback.viewer[i], signals, i, work)
         remember(viewers, params, feedback, i, action, signals, i)
     return spare, duplicates

@@ -19,7 +19,7 @@ from online_models.kernels.blend import (
 from online_models.kernels.choice import learn_weights
 from online_models.kernels.factorization import represent, scratch, tick
 from online_models.kernels.history import mark_known
-from online_models.kernels.judgement import POSITIVE
+from online_models.kernels.judgement import POSITIVE, REJECT
 from online_models.kernels.layout import (
     F4,
     F8,
@@ -34,7 +34,7 @@ from online_models.kernels.layout import (
     jit,
     plain,
 )
-from online_models.kernels.observe import learn_viewer, remember, settle
+from online_models.kernels.observe import learn_viewer, remember, settle, unlearn
 from online_models.kernels.rank import cowatch, sparse, subtract_rejected
 
 RANKINGS = 1 + EXPERTS
@@ -166,6 +166,8 @@ def prequential(
                 place(titles, viewers, params, v, signals, 0, work, at, ranks[i])
             if params.negatives > 0:
                 learn_viewer(titles, viewers, params, v, signals, 0, work)
+        elif action == REJECT and params.away > 0:
+            unlearn(titles, viewers, params, v, signals, 0, work)
         for o in range(spare):
             absorb_one(titles, params, owned, signals, o, work)
         remember(viewers, params, feedback, i, action, signals, 0)
@@ -200,5 +202,7 @@ def observe_tested(
                 place(titles, viewers, params, v, signals, i, work, at, ranks[i])
             if params.negatives > 0:
                 learn_viewer(titles, viewers, params, v, signals, i, work)
+        elif action == REJECT and params.away > 0:
+            unlearn(titles, viewers, params, v, signals, i, work)
         remember(viewers, params, feedback, i, action, signals, i)
     return spare

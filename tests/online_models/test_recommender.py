@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from online_models.config import BlendConfig, ModelConfig
+from online_models.feedback import Action
 from online_models.recommender import COLUMNS, Recommender
 from online_models.viewer_side import Columns
 from schemas import Preferences, Rate, Stop, Thumb
@@ -64,11 +65,11 @@ def experts(model: Recommender, viewer: str, candidates: list[int]) -> np.ndarra
     gap = (a.trend_at[: len(model.titles)] - newest) / p.half_lives[2]
     trend = a.trend[: len(model.titles), 2] * 2.0**gap
     watches = a.watches[: len(model.titles)]
-    lately, popular, backoff = a.prior[candidates].astype(float).T  # as of the last positive
+    lately, popular, backoff, kept = a.prior[candidates].astype(float).T  # as of the last positive
     unknown = np.array([j not in dict(known) for j in candidates])  # a rejected one has no share
     w = BlendConfig(cowatch_long=0.3)
     blend = w.factorization * taste + w.popularity * popular
-    blend += w.trending * lately
+    blend += w.trending * lately + w.satisfaction * kept
     for h, weight in enumerate((w.cowatch, w.cowatch_long)):
         total = cowatch[h][unknown].sum()
         if total > 0:
@@ -87,6 +88,20 @@ def test_what_everybody_watches_is_a_share(batch: MakeBatch) -> None:
     assert np.allclose(prior[:, 1], np.log(1 + share), atol=1e-6)
     assert np.allclose(prior[:, 0], np.log(1 + share), atol=1e-6)
     assert np.allclose(prior[:, 2], (1 + share) ** -0.55, atol=1e-6)
+
+
+def test_what_many_turn_down_is_ranked_lower(batch: MakeBatch) -> None:
+    """By hand: of x one verdict of four is a no, of y none; the mean, four of five, is worth 20 verdicts."""
+    model = Recommender(SMALL)
+    model.prequential(batch(("d", "x"), action=Action.REJECT))
+    model.prequential(batch(("a", "x"), ("b", "x"), ("c", "x"), ("c", "y")))
+    x, y = model.titles.row("x"), model.titles.row("y")
+    prior = model.titles.arrays.prior
+    assert prior[x, 3] == pytest.approx(np.log((3 + 16) / (4 + 20) / 0.8), abs=1e-6)
+    assert prior[y, 3] == pytest.approx(np.log((1 + 16) / (1 + 20) / 0.8), abs=1e-6)
+    before = model.score("e")["x"]
+    model.titles.params = model.titles.params._replace(satisfaction=3.0)
+    assert model.score("e")["x"] - before == pytest.approx(2.0 * prior[x, 3], abs=1e-5)
 
 
 @settings(deadline=None, max_examples=40)
