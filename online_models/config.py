@@ -39,8 +39,7 @@ class FactorizationConfig:
     """Decay per step back in the history, one a horizon: about 2, 5, 20 and 100 titles deep. Empty: the taste
     vector alone. Four horizons of 12 factors reach what two of 32 do (HR@10 .1933 raw with 16)."""
     history: int = 80
-    """Titles of the history that enter the representation. 50 / 80: HR@10 of the blend .2058 / .2074 raw,
-    .1497 / .1512 shuffled."""
+    """Titles of it in the representation. 50 / 80: HR@10 .2058 / .2074 raw, .1497 / .1512 shuffled."""
     negatives: int = 100
     """Uniform negatives per positive; 30 cost .006 HR@10, all titles gained .002. 0: no factorization."""
     learning_rate: float = 0.1
@@ -50,12 +49,9 @@ class FactorizationConfig:
     tags: int = 512
     """Different tags that have vectors, the first ones met: 250 bytes each."""
     viewer_learning_rate: float = 0.3
-    """AdaGrad step of the taste vector: .3 is as good as .1 on a fresh replica and better on one 200 events
-    old."""
+    """AdaGrad step of the taste vector: as good as .1 on a fresh replica, better on one 200 events old."""
     rejection: float = 0.3
-    """Step of the taste vector away from a title turned down, as part of one towards a liked title; 0: none.
-    With 0 / .3 / 1, `blend.rejection` .2 and `blend.satisfaction` 0: disliked to liked titles in the top ten
-    .506 / .472 / .466, HR@10 of the liked ones .2438 / .2434 / .2402."""
+    """Step of the taste vector away from a title turned down, as part of one towards a liked one (ADR 36)."""
     initial_scale: float = 0.05
     """Standard deviation of the keyed initial vectors."""
     initial_accumulator: float = 0.05
@@ -78,8 +74,7 @@ class CoWatchConfig:
     long_seeds: int = 20
     """Recent titles whose neighbours the long horizon adds up (.93 ** 20 = .23); 30 and 50 gained .0004."""
     long_seed_decay: float = 0.93
-    """Weight of a long horizon's seed per step back. Seeds that reach further over the same pairs do as well
-    as pairs of their own (HR@10 .2107 and .2110 raw, .1530 and .1528 shuffled)."""
+    """Weight of a long horizon's seed per step back; pairs of its own gain nothing (.2110 for .2107 raw)."""
     alpha: float = 0.45
     """Popularity exponent of the similarity; .3 to .5 is a flat optimum, 0 collapses to popularity."""
     neighbours: int = 176
@@ -114,12 +109,9 @@ class BlendConfig:
     popularity: float = 0.4
     """First weight of the log-share of all watches (learned: .2 to .4), what the co-watches back off to."""
     rejection: float = 0.1
-    """Weight against titles that resemble those turned down of late, beside `factorization.rejection`: 0 / .1
-    (with `satisfaction` 1.5) .440 / .424 disliked to liked titles in the top ten."""
+    """Weight against titles that resemble those turned down of late, beside `factorization.rejection`."""
     satisfaction: float = 1.5
-    """Weight of a title's share of verdicts that do not turn it down, as a logarithm. With 0 / 1 / 2, and
-    `rejection` .2: disliked to liked titles in the top ten .506 / .469 / .435, HR@10 of the liked ones
-    .2438 / .2440 / .2421 (MovieLens-100K, all feedback, one seed)."""
+    """Weight of a title's share of verdicts that do not turn it down, as a logarithm (ADR 36)."""
     rate: float = 0.005
     """Step of the weights per tested event; 0: they stay. .002 to .005 measured alike."""
     rivals: int = 30
@@ -127,8 +119,7 @@ class BlendConfig:
     sitting_s: float = 1_800.0
     """A viewer silent for longer begins a new sitting; half an hour is the web's custom."""
     floor: float = 1.0
-    """Mass beside an expert's own, spread over all candidates before the logarithm, so that none can veto.
-    Bounded neighbour lists forget much: HR@10 .1983 / .1998 / .2008 with .05 / .3 / 1."""
+    """Mass beside an expert's own, over all candidates. HR@10 .1983 / .1998 / .2008 with .05 / .3 / 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +200,7 @@ _WEIGHTS = (
     "quick_stop", "abandoned", "completion_bonus", "rewatch_bonus", "binge_bonus", "search_bonus", "thumb_up",
     "thumb_double_up", "thumb_down", "wish", "start", "ignored",
 )  # fmt: skip
+_STEPS = ("learning_rate", "viewer_learning_rate", "rejection")
 _TIMES = ("quick_stop_s", "abandoned_after_s", "sitting_gap_s", "rejection_days")
 
 
@@ -263,7 +255,6 @@ class ModelConfig:
             ("tags", f.tags, 1, 32_000),
             ("tag_learning_rate", f.tag_learning_rate, 0, 10),
             ("negatives", f.negatives, 0, 10_000),
-            ("rejection", f.rejection, 0, 10),
             ("initial_scale", f.initial_scale, 0, 10),
             ("initial_accumulator", f.initial_accumulator, least, 1e6),
             ("window", c.window, 0, f.history),
@@ -283,7 +274,7 @@ class ModelConfig:
             *_reward_bounds(self.reward),
             *(("horizons", d, least, 1) for d in f.horizons),
             *((name, getattr(c, name), least, 1) for name in ("pair_decay", "seed_decay", "long_seed_decay")),
-            *((name, getattr(f, name), 0, 10) for name in ("learning_rate", "viewer_learning_rate")),
+            *((name, getattr(f, name), 0, 10) for name in _STEPS),
             *(("half_lives_s", h, least, 1e12) for h in self.trending.half_lives_s),
         )
 

@@ -12,9 +12,10 @@ from online_models.catalogue import Catalogue
 from online_models.feedback import Action, Verdict
 from online_models.kernels.blend import FACTORIZATION
 from online_models.kernels.judgement import PENDING
-from online_models.kernels.layout import F4, F8, I4, I8, U1, U8, Feedback, Lists, Params, Shared, Signals
+from online_models.kernels.layout import F4, F8, I4, I8, U1, U8, Feedback, Params, Shared, Signals
 from online_models.kernels.observe import observe
 from online_models.kernels.page.draw import draw_last
+from online_models.kernels.page.layout import Lists
 from online_models.kernels.rank import TASTE, blend_row, pick, represent_many
 from online_models.kernels.trial import RANKINGS, observe_tested
 from online_models.page.config import DAY_MS
@@ -208,8 +209,7 @@ class ViewerSide:
         """
         signals = self._room_for(feedback)
         ranks = np.full((feedback.viewer.size, RANKINGS), -1.0)
-        titles, viewers = self.titles.arrays, self.viewers.arrays
-        weights = self.blending.weights
+        titles, viewers, weights = self.titles.arrays, self.viewers.arrays, self.blending.weights
         n = observe_tested(titles, viewers, self.params, feedback, signals, tested, weights, ranks)
         return first_rows(signals, n), ranks
 
@@ -229,8 +229,8 @@ class ViewerSide:
             lists = Lists(out.title[a:b], out.score[a:b], out.reason[a:b], out.drawn[a:b])
             pick(titles, viewers, self.params, slots[a:b], block, mine, now_ms, lists)
             if drawn > 0:
-                day = now_ms // DAY_MS
-                draw_last(titles, viewers, slots[a:b], block, mine, self.titles.seed, day, drawn, lists)
+                seed, day = self.titles.seed, now_ms // DAY_MS
+                draw_last(titles, viewers, slots[a:b], block, mine, seed, day, drawn, lists)
         self.explain_stated(slots, out.title, out.reason)
         return out
 

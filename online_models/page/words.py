@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from online_models.kernels.layout import F4, I4, NOT_DRAWN
-from online_models.kernels.page.layout import EXPLORE, NO_ROW, TAGS, Pages
+from online_models.kernels.layout import F4, I4
+from online_models.kernels.page.layout import EXPLORE, NO_ROW, NOT_DRAWN, TAGS, Pages
 from online_models.page.kinds import KINDS, REASONS
 from online_models.page.phrases import Messages
 from schemas.lists import Category, Item, Row
@@ -34,7 +34,7 @@ def last_chance(drawn: int, share: float) -> float | None:
     Parameters
     ----------
     drawn
-        Titles that it was drawn from, or ``NOT_DRAWN``, or 0 (`online_models.kernels.layout.Lists`).
+        Titles that it was drawn from, or ``NOT_DRAWN``, or 0 (`online_models.kernels.page.layout.Lists`).
     share
         Of lists whose last title is drawn.
 

@@ -10,6 +10,9 @@ vectors :math:`z_j` times the taste's log odds, and their choice probabilities :
 
     P \leftarrow P + \sum_j p_j z_j z_j^T - \bar z \bar z^T \qquad
     m \leftarrow m + P^{-1} \sum_j (y_j - p_j) z_j
+
+How long a title was watched says more (`watch_step`): a step of Fisher scoring along its vector. What it does
+not know is who of a household sits there.
 """
 
 from typing import Final
@@ -18,15 +21,56 @@ import numpy as np
 
 from online_models.simulation.catalogue import DAY_S
 from online_models.simulation.chance import Floats, Ints
-from online_models.simulation.choice import start_probabilities
+from online_models.simulation.choice import bored_after, quick_stop, start_probabilities
+from online_models.simulation.config import WatchConfig
 from online_models.simulation.looks import Looks, Outcomes, Pages
 from online_models.simulation.policies import Listed
 from online_models.simulation.world import World
 
-__all__ = ["Informed"]
+__all__ = ["Informed", "watch_step"]
 
 SEARCHED_WEIGHT: Final = 0.5
 """What is searched was the best of what came to mind: the logit's gradient at even odds."""
+
+
+def watch_step(
+    config: WatchConfig, fit: float, quality: float, minutes: float, watched: float, *, quick: bool
+) -> tuple[float, float]:
+    """Return what watching a title says of its fit: the log-likelihood's slope, and the expected information.
+
+    Parameters
+    ----------
+    config
+        The constants.
+    fit, quality
+        Where the slope is taken.
+    minutes, watched
+        Length of the title, and what was watched of it.
+    quick
+        It was left at once.
+
+    Examples
+    --------
+    A film of 100 minutes says that it fits when it is watched, and the opposite when it is left.
+
+    >>> [watch_step(WatchConfig(), 0.3, 0.0, 100.0, 100.0 * n, quick=not n)[0] > 0 for n in (1, 0)]
+    [True, False]
+    """
+    enjoyed = 1.0 / (1.0 + np.exp(-config.steepness * (fit + config.quality * quality - config.middle)))
+    steep = config.steepness * enjoyed * (1.0 - enjoyed)
+    left, mean = float(quick_stop(config, enjoyed)), float(bored_after(config, enjoyed))
+    left_slope = -2.0 * config.quick * (1.0 - enjoyed) * steep
+    dull, gripping = config.bored_minutes
+    mean_slope = (
+        (1.0 - mean / config.called_away_minutes) * np.log(gripping / dull) * steep
+    )  # of its logarithm
+    stays = 1.0 - left
+    if quick:
+        slope = left_slope / left
+    else:
+        slope = mean_slope * (watched / mean - (watched < minutes)) - left_slope / stays
+    lost = 1.0 - np.exp(-minutes / mean)
+    return float(slope), float(left_slope**2 / (left * stays) + stays * lost * mean_slope**2)
 
 
 class Informed(Listed):
@@ -61,6 +105,9 @@ class Informed(Listed):
                 self._step(account, SEARCHED_WEIGHT**2 * z.T @ z, SEARCHED_WEIGHT * z[0])
             elif (seen := flat[row, outcomes.examined[row]]).size:
                 self._choice(account, looks, row, seen, title)
+            if title >= 0:
+                minutes = float(outcomes.watched_s[row]) / 60
+                self._watch(account, title, minutes, quick=bool(outcomes.quick[row]))
 
     def _choice(self, account: int, looks: Looks, row: int, seen: Ints, title: int) -> None:
         """Take what was chosen of what was examined, or that nothing was."""
@@ -71,6 +118,15 @@ class Informed(Listed):
         middle = chances @ z
         information = (z.T * chances) @ z - np.outer(middle, middle)
         self._step(account, information, ((seen == title) - chances) @ z)
+
+    def _watch(self, account: int, title: int, watched: float, *, quick: bool) -> None:
+        """Take how long a title was watched."""
+        catalogue, vector = self.world.catalogue, self.world.catalogue.vectors[title]
+        fit, length = float(vector @ self._mean[account]), float(catalogue.minutes[title])
+        slope, information = watch_step(
+            self.world.config.watch, fit, float(catalogue.quality[title]), length, watched, quick=quick
+        )
+        self._step(account, information * np.outer(vector, vector), slope * vector)
 
     def _steep(self, titles: Ints) -> Floats:
         steep: Floats = self.world.config.choice.taste * self.world.catalogue.vectors[titles]

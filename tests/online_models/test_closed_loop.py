@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from online_models.simulation import World
+from online_models.simulation.choice import bored_after, quick_stop
 from online_models.simulation.closed_loop import OF_ROWS, POLICIES, Figure, Run, close_the_loop, summarise
+from online_models.simulation.config import WatchConfig
+from online_models.simulation.informed import watch_step
 from online_models.simulation.ledger import GROUPS, MEASURES, TITLE_AGES, VISIT_AGES, Ledger
 from online_models.simulation.looks import Looks, Outcomes, Pages
 from online_models.simulation.policies import Nearline, NearlinePages, Random
@@ -36,6 +39,35 @@ def test_who_knows_more_has_more_watched(runs: list[Run]) -> None:
     assert minutes["oracle"] > minutes["nearline"] > minutes["popularity"] > minutes["random"]
     assert 0 < report.shares["nearline"].mean < 1
     assert report.measures["random"]["coverage"].mean > report.measures["popularity"]["coverage"].mean
+
+
+@pytest.mark.parametrize("fit", [-0.2, 0.3, 0.6])
+def test_what_watching_says_of_a_fit(fit: float) -> None:
+    """The slope is the log-likelihood's, by differences; its mean square over draws is the information."""
+    config, minutes, quality = WatchConfig(), 100.0, 0.5
+
+    def likelihood(fit: float, watched: float, *, quick: bool) -> float:
+        met = fit + config.quality * quality - config.middle
+        enjoyed = np.array(1.0 / (1.0 + np.exp(-config.steepness * met)))
+        left, mean = float(quick_stop(config, enjoyed)), float(bored_after(config, enjoyed))
+        if quick:
+            return float(np.log(left))
+        return float(np.log(1 - left) - watched / mean - (np.log(mean) if watched < minutes else 0.0))
+
+    rng, h = np.random.default_rng(1), 1e-5
+    met = fit + config.quality * quality - config.middle
+    enjoyed = np.array(1.0 / (1.0 + np.exp(-config.steepness * met)))
+    left, mean = float(quick_stop(config, enjoyed)), float(bored_after(config, enjoyed))
+    slopes = []
+    for _ in range(4_000):
+        quick, watched = bool(rng.random() < left), min(float(rng.exponential(mean)), minutes)
+        slope, information = watch_step(config, fit, quality, minutes, watched, quick=quick)
+        slopes.append(slope)
+        if len(slopes) < 20:
+            ends = [likelihood(fit + way * h, watched, quick=quick) for way in (1, -1)]
+            assert slope == pytest.approx((ends[0] - ends[1]) / (2 * h), abs=1e-4)
+    assert np.mean(slopes) == pytest.approx(0.0, abs=4 * np.std(slopes) / np.sqrt(4_000))
+    assert np.mean(np.square(slopes)) == pytest.approx(information, rel=0.15)
 
 
 def test_the_same_seed_gives_the_same_run(runs: list[Run]) -> None:

@@ -9,8 +9,6 @@ from online_models.kernels.hashing import mix
 from online_models.kernels.layout import (
     F4,
     I4,
-    NOT_DRAWN,
-    Lists,
     Shared,
     Titles,
     Viewers,
@@ -18,7 +16,7 @@ from online_models.kernels.layout import (
     jit,
     plain,
 )
-from online_models.kernels.page.layout import EXPLORE, EXPLORED, U4, Draft, PageSpec
+from online_models.kernels.page.layout import EXPLORE, EXPLORED, NOT_DRAWN, U4, Draft, Lists, PageSpec
 from online_models.kernels.page.rows import begin_row, end_row, keep_best_row
 
 
