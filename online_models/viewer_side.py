@@ -12,10 +12,9 @@ from online_models.catalogue import Catalogue
 from online_models.feedback import Action, Verdict
 from online_models.kernels.blend import FACTORIZATION
 from online_models.kernels.judgement import PENDING
-from online_models.kernels.layout import F4, F8, I4, I8, U1, U8, Feedback, Params, Shared, Signals
+from online_models.kernels.layout import F4, F8, I4, I8, U1, U8, Feedback, Lists, Params, Shared, Signals
 from online_models.kernels.observe import observe
 from online_models.kernels.page.draw import draw_last
-from online_models.kernels.page.layout import Lists
 from online_models.kernels.rank import TASTE, blend_row, pick, represent_many
 from online_models.kernels.trial import RANKINGS, observe_tested
 from online_models.page.config import DAY_MS

@@ -27,12 +27,8 @@ STATED = 8
 RING = 16
 """Event ids remembered per viewer against duplicates: a producer's retries follow within a few events."""
 # "No NaN" and "no infinity" are not assumed: lists are masked with -inf, finiteness is checked.
-_OPTIONS: Any = {
-    "cache": True,
-    "nogil": True,
-    "error_model": "numpy",
-    "fastmath": {"reassoc", "contract", "nsz", "arcp", "afn"},
-}
+_FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
+_OPTIONS: Any = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": _FAST}
 jit: Any = numba.njit(**_OPTIONS)
 plain: Any = numba.njit(**(_OPTIONS | {"_nrt": False}))
 inlined: Any = numba.njit(**(_OPTIONS | {"_nrt": False, "forceinline": True}))
@@ -289,3 +285,16 @@ class Shared(NamedTuple):
     """[n] each viewer's group."""
     pins: I4
     """[C, P, 3] titles that rules pin, the kind of row, the place; by place, -1 where there are no more."""
+
+
+class Lists(NamedTuple):
+    """The best titles of a batch's viewers, best first."""
+
+    title: I4
+    """[n, L] rows, -1 where the candidates ran out."""
+    score: F4
+    """[n, L] blended scores; comparable inside one list."""
+    reason: U1
+    """[n, L] what put it there (``kernels.rank``: taste, co-watch, trending; ``page.draw``: explored)."""
+    drawn: I4
+    """[n] titles that the last one was drawn from (``page.draw.draw_last``), 0 for none, or ``NOT_DRAWN``."""

@@ -16,6 +16,7 @@ from online_models.kernels.layout import (
     F8,
     I4,
     U1,
+    Lists,
     Params,
     Shared,
     Sparse,
@@ -25,7 +26,6 @@ from online_models.kernels.layout import (
     plain,
 )
 from online_models.kernels.logarithm import log_all
-from online_models.kernels.page.layout import Lists
 
 TASTE, CO_WATCH, TREND = 0, 1, 2
 """What put a title on a list."""

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from online_models.kernels.layout import I4
+from online_models.kernels.layout import I4, Lists
 from online_models.kernels.page.build import build_pages
-from online_models.kernels.page.layout import NO_ROW, PINNED, TOP, WORDS, Lists, Pages
+from online_models.kernels.page.layout import NO_ROW, PINNED, TOP, WORDS, Pages
 from online_models.page.config import PageConfig
 from online_models.page.phrases import messages
 from online_models.page.shelves import Shelves

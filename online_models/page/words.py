@@ -34,7 +34,7 @@ def last_chance(drawn: int, share: float) -> float | None:
     Parameters
     ----------
     drawn
-        Titles that it was drawn from, or ``NOT_DRAWN``, or 0 (`online_models.kernels.page.layout.Lists`).
+        Titles that it was drawn from, or ``NOT_DRAWN``, or 0 (`online_models.kernels.layout.Lists`).
     share
         Of lists whose last title is drawn.
 

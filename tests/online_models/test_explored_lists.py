@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from online_models import Recommender
-from online_models.kernels.layout import I4
-from online_models.kernels.page.layout import EXPLORED, NOT_DRAWN, Lists
+from online_models.kernels.layout import I4, Lists
+from online_models.kernels.page.layout import EXPLORED, NOT_DRAWN
 from online_models.page.config import DAY_MS, PageConfig
 from schemas import Rate, Title
 from schemas.titles import Availability

@@ -101,7 +101,7 @@ def test_what_many_turn_down_is_ranked_lower(batch: MakeBatch) -> None:
     assert prior[y, 3] == pytest.approx(np.log((1 + 16) / (1 + 20) / 0.8), abs=1e-6)
     before = model.score("e")["x"]
     model.titles.params = model.titles.params._replace(satisfaction=3.0)
-    assert model.score("e")["x"] - before == pytest.approx(2.0 * prior[x, 3], abs=1e-5)
+    assert model.score("e")["x"] - before == pytest.approx(1.5 * prior[x, 3], abs=1e-5)
 
 
 @settings(deadline=None, max_examples=40)

@@ -9,6 +9,7 @@ from online_models.kernels.hashing import mix
 from online_models.kernels.layout import (
     F4,
     I4,
+    Lists,
     Shared,
     Titles,
     Viewers,
@@ -16,7 +17,7 @@ from online_models.kernels.layout import (
     jit,
     plain,
 )
-from online_models.kernels.page.layout import EXPLORE, EXPLORED, NOT_DRAWN, U4, Draft, Lists, PageSpec
+from online_models.kernels.page.layout import EXPLORE, EXPLORED, NOT_DRAWN, U4, Draft, PageSpec
 from online_models.kernels.page.rows import begin_row, end_row, keep_best_row
 
 

@@ -150,21 +150,7 @@ class Draft(NamedTuple):
 
 
 NOT_DRAWN = -1
-"""The last title of a list stands there by its score, and might have had to make way for one drawn."""
-
-
-class Lists(NamedTuple):
-    """The best titles of a batch's viewers, best first."""
-
-    title: I4
-    """[n, L] rows, -1 where the candidates ran out."""
-    score: F4
-    """[n, L] blended scores; comparable inside one list."""
-    reason: U1
-    """[n, L] what put it there (``kernels.rank``: taste, co-watch, trending; ``page.draw``: explored)."""
-    drawn: I4
-    """[n] titles that the last one was drawn from; ``NOT_DRAWN`` where it could have been and was not; 0: no
-    draw (``kernels.page.draw.draw_last``)."""
+"""The last title of a list stands there by its score, and could have had to make way for one drawn."""
 
 
 class Pages(NamedTuple):
