@@ -89,7 +89,9 @@ Rooms
 take over from another. `streams.beside` is what workers have in common that count beside the lists:
 `streams.experiments` and `streams.insights`. `streams.serve` answers over HTTP. `streams.operating` is what
 operators look and repair with, `streams.runs` what sets a worker to work and watches it, `streams.brokers`
-the clusters for both, `streams.cli` the commands. Each opens with the list of what is in it.
+the clusters for both, `streams.cli` the commands. Each opens with the list of what is in it. None imports
+from a room above it: commands, worker and server, what counts beside the lists, the stages with what
+operates and runs them, the engine, the brokers (the contract `rooms` in pyproject.toml).
 
 At the top is what all rooms use: `streams.settings` (the only reader of the environment),
 `streams.variables`, `streams.security`, `streams.tenants`, `streams.kafka_clients` (the only door to
