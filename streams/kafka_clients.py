@@ -67,7 +67,9 @@ __all__ = [
 ]
 
 _LOG = logging.getLogger("librdkafka")
-"""The driver's own lines go through logging, when a client is polled, not straight to standard error."""
+_LOG.addHandler(logging.NullHandler())
+"""The driver's own lines go through logging, when a client is polled, not straight to standard error. In a
+command that keeps no log they go nowhere: it tells of errors in its own words."""
 
 SILENCE_MS = 10_000
 """Longest wait for an answer, after which the connection is taken for half-open and made anew. The driver's

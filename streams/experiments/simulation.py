@@ -128,7 +128,10 @@ class Found:
             "decided_rightly": str(self.right),
             "covered": str(self.covered),
             **({"viewers_needed": self.needed} if self.needed else {}),
-            **{f"pages_{name}": counts for name, counts in self.pages.items()},
+            **{
+                f"pages_{name}": {arm or "none": count for arm, count in sorted(counts.items())}
+                for name, counts in self.pages.items()
+            },
         }
 
     def to_dict(self) -> dict[str, Any]:
