@@ -20,7 +20,7 @@ from online_models.kernels.layout import CHUNK, I4, U8, Viewers
 from online_models.kernels.pack import gather_known, hash_texts, restore_known
 from online_models.rows import VIEWER_ROWS
 from online_models.titles import TitleTable
-from online_models.viewer_arrays import NUMBERS, SHARED, TITLES, blank
+from online_models.viewer_arrays import NUMBERS, SHARED, TITLES, blank, regrouped
 
 _TASTE = 2  # side of the keyed initialisation
 _START = 1_024
@@ -183,6 +183,7 @@ class ViewerTable:
     def from_snapshot(cls, data: bytes, titles: TitleTable) -> "ViewerTable":
         """Return the table that a snapshot was made of, over the titles that it referred to."""
         facts, arrays = snapshots.unpack("ViewerTable", data)
+        arrays = regrouped(arrays)
         out = cls(titles.config, titles, seed=facts["seed"], slots=0)
         out.arrays = out._allocate(arrays["known"].size, arrays["prev"].size)
         out._used, out._free = arrays.pop("used_at"), arrays.pop("free_slots").tolist()
@@ -235,7 +236,8 @@ class ViewerTable:
             for slot in hot[np.argsort(self._used[hot], kind="stable")][:surplus].tolist():
                 self._evict(slot)
         if len(self._free) < n:
-            size = max(2 * self.arrays.known.size, self.arrays.known.size + n)
+            had = self.arrays.known.size
+            size = max(min(2 * had, capacity), had + n)
             self.arrays = self._allocate(size, self.arrays.prev.size)
 
     def _evict(self, slot: int) -> None:

@@ -20,8 +20,8 @@ U8 = NDArray[np.uint64]
 
 TAGS = 12
 """Tags of a title that have vectors (genre, mood, pace, cast and the like); the first ones, of more."""
-CHUNK = 32
-"""Known titles per chunk of a viewer's list: 128 bytes, so that a viewer of a few titles pays for few."""
+CHUNK = 16
+"""Known titles per chunk of a viewer's list: a cache line, so that a viewer of a few titles pays for few."""
 STATED = 8
 """Tags that a viewer may state: six genres and two languages, more than onboarding screens ask for."""
 RING = 16

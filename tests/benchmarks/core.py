@@ -158,7 +158,9 @@ def viewers() -> Figures:
         out[f"{n}_viewers"] = {
             "bytes_per_viewer_resident": round(resident),
             "bytes_per_viewer_arrays": round(_bytes(table, table.known.size)),
-            "bytes_per_32_known_titles": round(_bytes([table.chunk, table.prev], table.prev.size)),
+            f"bytes_per_{table.chunk.shape[1]}_known_titles": round(
+                _bytes([table.chunk, table.prev], table.prev.size)
+            ),
         }
     titles = worlds[POPULATIONS[0]].model.titles.arrays
     out["bytes_per_title_arrays"] = round(_bytes(titles, titles.bias.size))

@@ -68,17 +68,17 @@ def test_known_is_liked_or_not(viewers: Viewers) -> None:
 
 
 def test_beyond_the_limit_the_oldest_chunk_goes(viewers: Viewers) -> None:
-    """At a limit of 64 the 65th title pushes out the 32 oldest, and their chunk is free again."""
+    """At a limit of 64 the 65th title pushes out the oldest chunk, which is free again."""
     free = int(viewers.pool[0])
     for t in range(64):
         append(viewers, 0, t, 64)
     assert viewers.known[0] == 64
-    assert viewers.pool[0] == free - 2
+    assert viewers.pool[0] == free - 64 // CHUNK
     append(viewers, 0, 64, 64)
-    assert viewers.known[0] == 33
-    assert viewers.pool[0] == free - 2
-    assert not standing(viewers, 0, 31)
-    assert standing(viewers, 0, 32)
+    assert viewers.known[0] == 65 - CHUNK
+    assert viewers.pool[0] == free - 64 // CHUNK
+    assert not standing(viewers, 0, CHUNK - 1)
+    assert standing(viewers, 0, CHUNK)
 
 
 def test_release_gives_all_chunks_back(viewers: Viewers) -> None:
