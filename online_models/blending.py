@@ -8,15 +8,9 @@ import numpy as np
 from online_models.audiences import Local
 from online_models.catalogue import Catalogue
 from online_models.config import EXPERTS, BlendConfig
-from online_models.kernels.blend import (
-    CONTEXTS,
-    FACTORIZATION,
-    POPULARITY,
-    SATISFACTION,
-    TRENDING,
-    contexts_of,
-)
+from online_models.kernels.blend import CONTEXTS
 from online_models.kernels.layout import F8, I4, Shared, Viewers
+from online_models.kernels.rank import CONTEXT, TELLS, add_up
 from online_models.objectives import objective
 from online_models.titles import TitleTable
 from schemas.experiments import Ranking, Treatment
@@ -118,44 +112,47 @@ class Blending:
         out: F8 = self.weights[0] + self.weights[1:]
         return out if self._treatment is None else treated_weights(out, self._treatment)
 
-    def _satisfaction(self) -> float:
+    def satisfaction(self) -> float:
         """Return the weight of how few turn a title down; none where one expert ranks alone."""
         alone = self._treatment is not None and self._treatment.ranking not in (None, Ranking.BLEND)
         return 0.0 if alone else self._titles.params.satisfaction
 
-    def shared(self, viewers: Viewers, slots: I4, now_ms: int) -> Shared:
-        """Score what viewers of one maturity limit, country and context have in common, strangers apart."""
-        contexts = np.empty(slots.size, np.int64)
-        contexts_of(viewers, self._titles.params, slots, now_ms, contexts)
-        columns = viewers.limit[slots], viewers.country[slots], contexts, viewers.positives[slots] == 0
-        codes = list(zip(*(column.tolist() for column in columns), strict=True))
+    def is_lifted(self, viewers: Viewers, slot: int) -> bool:
+        """Say whether an arm's aim, or what their country watches, adds to a viewer's scores."""
+        stranger = self.local is not None and viewers.country[slot] and viewers.positives[slot] == 0
+        return self._treatment is not None or bool(stranger)
+
+    def shared(self, traits: I4, weights: F8, now_ms: int) -> Shared:
+        """Score what viewers of the same traits have in common.
+
+        Parameters
+        ----------
+        traits
+            [n, TRAITS] of each viewer (:func:`online_models.kernels.rank.look_up`).
+        weights
+            [CONTEXTS, experts] as :meth:`in_contexts` returns them.
+        now_ms
+            The moment at which windows are open and rules in force.
+        """
+        codes = list(map(tuple, traits[:, :TELLS].tolist()))
         groups = {code: g for g, code in enumerate(dict.fromkeys(codes))}
         titles = self._titles.arrays
         size = min(len(self._titles), titles.bias.size)
-        prior, bias = titles.prior[:size], titles.bias[:size]
-        dense = np.empty((len(groups), size), np.float32)
+        dense, backoff = np.empty((len(groups), size), np.float32), np.empty(size, np.float32)
         candidates = np.zeros(len(groups), np.int32)
-        aim = None
-        if self._treatment is not None:
-            aim = objective(titles, self._catalogue, self._treatment, size)
-        weights = self.in_contexts()[[context for _, _, context, _ in groups]]
-        satisfaction = np.float32(self._satisfaction())
+        chosen, satisfaction = weights[[code[CONTEXT] for code in groups]], self.satisfaction()
         for (limit, country, _, stranger), g in groups.items():
             guard, candidates[g] = self._catalogue.guard(limit=limit, country=country, now_ms=now_ms)
-            w = weights[g].astype(np.float32)
-            np.multiply(bias, w[FACTORIZATION], out=dense[g])
-            dense[g] += w[TRENDING] * prior[:, 0]
-            dense[g] += w[POPULARITY] * prior[:, 1]
-            dense[g] += satisfaction * prior[:, SATISFACTION]
+            add_up(titles.bias, titles.prior, guard, chosen[g], satisfaction, dense[g], backoff)
             if stranger and country and self.local is not None:
                 lift = self.local.lift(country, now_ms, size)
                 dense[g] += 0 if lift is None else lift
-            if aim is not None:
-                dense[g] += aim
-            dense[g] += guard[:size]
+        if self._treatment is not None:
+            aim = objective(titles, self._catalogue, self._treatment, size)
+            dense += 0 if aim is None else aim
         group = np.array([groups[code] for code in codes], np.int32)
         pins = self._pins([(limit, country) for limit, country, _, _ in groups], now_ms)
-        return Shared(dense, candidates, weights, np.ascontiguousarray(prior[:, 2]), group, pins)
+        return Shared(dense, candidates, chosen, backoff, group, pins)
 
     def _pins(self, audiences: Sequence[tuple[int, int]], now_ms: int) -> I4:
         """Return what is pinned for each of some maturity limits and countries."""

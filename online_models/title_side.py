@@ -7,11 +7,10 @@ import numpy as np
 
 from online_models.kernels.absorb import absorb
 from online_models.kernels.hashing import fill_shards
-from online_models.kernels.layout import F8, I4, U8, Signals
+from online_models.kernels.layout import F8, I4, I8, U8, Signals
 from online_models.titles import TitleTable, title_key
-from online_models.viewer_side import decayed
 
-__all__ = ["TitleSide", "shard_of"]
+__all__ = ["TitleSide", "decayed", "shard_of"]
 
 
 def shard_of(keys: U8, shards: int) -> I4:
@@ -90,3 +89,15 @@ class TitleSide:
         best = np.argsort(-value, kind="stable")[: 2 * n]
         named = [(self.titles.ids[r], float(value[r])) for r in best.tolist() if value[r] > 0]
         return sorted(((t, v) for t, v in named if t), key=lambda pair: (-pair[1], pair[0]))[:n]
+
+
+def decayed(value: F8, at: I8, half_life_ms: float) -> F8:
+    """Bring event-time counters to their newest moment: c * 2 ** (-(t_newest - t) / half-life).
+
+    Examples
+    --------
+    >>> decayed(np.array([8.0, 1.0]), np.array([0, 2_000]), half_life_ms=1_000.0).tolist()
+    [2.0, 1.0]
+    """
+    out: F8 = value * np.exp2((at - at.max(initial=0)) / half_life_ms)
+    return out

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from online_models.blending import Blending
 from online_models.catalogue import Catalogue
 from online_models.feedback import Action, Verdict
-from online_models.kernels.blend import FACTORIZATION
+from online_models.kernels.alone import Lot, rank_alone
 from online_models.kernels.judgement import PENDING
-from online_models.kernels.layout import F4, F8, I4, I8, U1, U8, Feedback, Lists, Params, Shared, Signals
+from online_models.kernels.layout import F4, F8, I4, U1, U8, Feedback, Lists, Params, Shared, Signals
 from online_models.kernels.observe import observe
 from online_models.kernels.page.draw import draw_last
-from online_models.kernels.rank import TASTE, blend_row, pick, represent_many
+from online_models.kernels.rank import TASTE, TELLS, TRAITS, blend_row, look_up, pick
 from online_models.kernels.trial import RANKINGS, observe_tested
 from online_models.page.config import DAY_MS
 from online_models.stated import Stated
@@ -28,7 +28,6 @@ __all__ = [
     "ViewerSide",
     "blank_signals",
     "columns",
-    "decayed",
     "feedback_of",
     "without",
 ]
@@ -224,12 +223,14 @@ class ViewerSide:
             np.zeros(slots.size, np.int32),
         )
         titles, viewers = self.titles.arrays, self.viewers.arrays
-        for a, b, block, mine in self.blocks(slots, now_ms) if n else ():
+        lot = Lot(self.titles.seed, now_ms // DAY_MS, drawn)
+        if n == 0 or (slots.size == 1 and self._rank_alone(slots, now_ms, lot, out)):
+            return out
+        for a, b, block, mine in self.blocks(slots, now_ms):
             lists = Lists(out.title[a:b], out.score[a:b], out.reason[a:b], out.drawn[a:b])
             pick(titles, viewers, self.params, slots[a:b], block, mine, now_ms, lists)
             if drawn > 0:
-                seed, day = self.titles.seed, now_ms // DAY_MS
-                draw_last(titles, viewers, slots[a:b], block, mine, seed, day, drawn, lists)
+                draw_last(titles, viewers, slots[a:b], block, mine, lot.seed, lot.day, drawn, lists)
         self.explain_stated(slots, out.title, out.reason)
         return out
 
@@ -238,34 +239,44 @@ class ViewerSide:
 
         The rows are room that the next block takes again. Nothing comes while there are no titles.
         """
-        shared = self.blending.shared(self.viewers.arrays, slots, now_ms)
+        x, told, shared = self._before_titles(slots, now_ms)
         size = shared.dense.shape[1]
-        if size == 0:
-            return
-        x = self._represent(slots, now_ms, shared)
         rows = self._room(min(BLOCK, slots.size), size)
-        for a in range(0, slots.size, BLOCK):
+        for a in range(0, slots.size if size > 0 else 0, BLOCK):
             b = min(a + BLOCK, slots.size)
             block = np.matmul(x[a:b], self.titles.arrays.out[:size].T, out=rows[: b - a])
-            self.stated.add_to(block, self.viewers.arrays, slots[a:b])
+            if told:
+                self.stated.add_to(block, self.viewers.arrays, slots[a:b])
             yield a, b, block, shared._replace(group=shared.group[a:b])
 
     def score(self, slot: int, now_ms: int) -> F4:
         """Return the blended score of every row for one viewer; -inf where the guards forbid."""
         slots = np.array([slot], np.int32)
-        shared = self.blending.shared(self.viewers.arrays, slots, now_ms)
-        titles, size = self.titles.arrays, shared.dense.shape[1]
-        row: F4 = self._represent(slots, now_ms, shared)[0] @ titles.out[:size].T
+        x, _, shared = self._before_titles(slots, now_ms)
+        row: F4 = x[0] @ self.titles.arrays.out[: shared.dense.shape[1]].T
         self.stated.add_to(row[None], self.viewers.arrays, slots)
-        blend_row(titles, self.viewers.arrays, self.params, slot, shared, now_ms, row)
+        blend_row(self.titles.arrays, self.viewers.arrays, self.params, slot, shared, now_ms, row)
         row += shared.dense[0]
         return row
 
     def explain_stated(self, slots: I4, titles: I4, reasons: U1) -> None:
         """Say that titles [n, L] fit the taste of viewers without a history who stated one of their tags."""
         viewers = self.viewers.arrays
-        for q in np.flatnonzero((viewers.stated[slots, 0] > 0) & (viewers.positives[slots] == 0)).tolist():
-            reasons[q][self.stated.lifted(viewers, slots[q], titles[q])] = TASTE
+        for q in np.flatnonzero(viewers.stated[slots, 0]).tolist():
+            if viewers.positives[slots[q]] == 0:
+                reasons[q][self.stated.lifted(viewers, slots[q], titles[q])] = TASTE
+
+    def _rank_alone(self, slots: I4, now_ms: int, lot: Lot, out: Lists) -> bool:
+        """Make the list of a viewer about whom nothing is particular in one call; say whether that is so."""
+        titles, viewers, slot = self.titles.arrays, self.viewers.arrays, int(slots[0])
+        if viewers.stated[slot, 0] or self.blending.is_lifted(viewers, slot):
+            return False
+        about = {"limit": int(viewers.limit[slot]), "country": int(viewers.country[slot])}
+        guard, allowed = self.catalogue.guard(**about, now_ms=now_ms)
+        guard = guard[: min(len(self.titles), titles.bias.size)]
+        weights, satisfied, params = self.blending.in_contexts(), self.blending.satisfaction(), self.params
+        rank_alone(titles, viewers, params, weights, satisfied, slots, guard, allowed, now_ms, lot, out)
+        return True
 
     def _room_for(self, feedback: Feedback) -> Signals:
         """Allocate signals for a batch and for all that its viewers may turn out to have abandoned."""
@@ -280,20 +291,10 @@ class ViewerSide:
             self._scores = np.empty(n * size, np.float32)
         return self._scores[: n * size].reshape(n, size)
 
-    def _represent(self, slots: I4, now_ms: int, shared: Shared) -> F4:
+    def _before_titles(self, slots: I4, now_ms: int) -> tuple[F4, bool, Shared]:
+        """Return what viewers are compared with titles by, whether any stated tags, and what they share."""
         x = np.empty((slots.size, self.titles.config.width), np.float32)
-        represent_many(self.titles.arrays, self.viewers.arrays, self.params, slots, now_ms, x)
-        x *= shared.weights[shared.group, FACTORIZATION, None].astype(np.float32)
-        return x
-
-
-def decayed(value: F8, at: I8, half_life_ms: float) -> F8:
-    """Bring event-time counters to their newest moment: c * 2 ** (-(t_newest - t) / half-life).
-
-    Examples
-    --------
-    >>> decayed(np.array([8.0, 1.0]), np.array([0, 2_000]), half_life_ms=1_000.0).tolist()
-    [2.0, 1.0]
-    """
-    out: F8 = value * np.exp2((at - at.max(initial=0)) / half_life_ms)
-    return out
+        traits = np.empty((slots.size, TRAITS), np.int32)
+        weights = self.blending.in_contexts()
+        look_up(self.titles.arrays, self.viewers.arrays, self.params, weights, slots, now_ms, x, traits)
+        return x, bool(traits[:, TELLS].any()), self.blending.shared(traits, weights, now_ms)

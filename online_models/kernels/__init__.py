@@ -2,8 +2,9 @@
 
 ``layout`` names the arrays, ``hashing`` derives every draw from a key, ``history`` keeps what a viewer knows,
 ``factorization`` is the arithmetic of both sides, ``observe`` the viewers' learning, ``absorb`` the titles',
-``rank`` turns a block of viewers into lists, ``page`` into pages, ``trial`` tests before it learns, ``pack``
-and ``encode`` write bytes. ``python -m online_models.kernels`` compiles them all.
+``rank`` turns a block of viewers into lists (``alone`` a single one, ``top`` finds the best of many scores),
+``page`` into pages, ``trial`` tests before it learns, ``pack`` and ``encode`` write bytes.
+``python -m online_models.kernels`` compiles them all.
 
 Numba's cache on disk does not notice that a function *called* from another file has changed: after an edit
 run that program, which drops what is stale.

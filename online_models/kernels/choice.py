@@ -20,8 +20,8 @@ import numpy as np
 from online_models.kernels.blend import EXPERTS, TRENDING
 from online_models.kernels.impressions import chosen_beside
 from online_models.kernels.layout import F4, F8, I4, Params, Scratch, Titles, Viewers, jit, plain
-from online_models.kernels.rank import sift
 from online_models.kernels.reward_layout import SHOWN
+from online_models.kernels.top import sift
 
 CLIP = 5.0
 """Bound of a feature's gradient: one surprise must not turn a weight over."""

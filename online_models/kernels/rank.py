@@ -7,7 +7,15 @@ rejections touch only the neighbours of a few titles.
 
 import numpy as np
 
-from online_models.kernels.blend import COWATCH, COWATCH_LONG
+from online_models.kernels.blend import (
+    COWATCH,
+    COWATCH_LONG,
+    FACTORIZATION,
+    POPULARITY,
+    SATISFACTION,
+    TRENDING,
+    context_of,
+)
 from online_models.kernels.factorization import represent
 from online_models.kernels.history import fresh_at, lately, share_of, title_of
 from online_models.kernels.layout import (
@@ -26,11 +34,19 @@ from online_models.kernels.layout import (
     plain,
 )
 from online_models.kernels.logarithm import log_all
+from online_models.kernels.top import least_of, top
 
 TASTE, CO_WATCH, TREND = 0, 1, 2
 """What put a title on a list."""
+ALIKE = 3
+"""Lists before a viewer's own whose titles say how high a score has to be: one that holds a title which the
+viewer has says nothing."""
 NEAR = 2
 """Newest liked titles whose neighbours are listed because of them."""
+LIMIT, COUNTRY, CONTEXT, STRANGER, TELLS = range(5)
+"""What decides a viewer's group: maturity limit, country, context of the blend, 1 without a liked title; and
+1 for who stated tags."""
+TRAITS = 5
 
 
 @jit
@@ -45,13 +61,39 @@ def sparse(params: Params, size: int) -> Sparse:
 
 
 @jit
-def represent_many(titles: Titles, viewers: Viewers, params: Params, slots: I4, now: int, x: F4) -> None:
-    """Write the representations of many viewers at a time into ``x`` [n, D]."""
+def look_up(
+    titles: Titles, viewers: Viewers, params: Params, weights: F8, slots: I4, now: int, x: F4, traits: I4
+) -> None:
+    """Write the representations of many viewers at a time into ``x`` [n, D], and their traits [n, TRAITS].
+
+    Representations are multiplied by the factorization's weight in the viewer's context (``weights``
+    [CONTEXTS, EXPERTS]): their products with titles are its part of the blend.
+    """
     history = np.empty(params.history, np.int32)
     for q in range(slots.size):
-        depth = lately(viewers, params, slots[q], history)
-        fresh = fresh_at(viewers, params, slots[q], now)
-        represent(titles, viewers, params, slots[q], history, depth, fresh, x[q])
+        v, context = slots[q], context_of(viewers, params, slots[q], now)
+        depth, fresh = lately(viewers, params, v, history), fresh_at(viewers, params, v, now)
+        represent(titles, viewers, params, v, history, depth, fresh, x[q])
+        weight = np.float32(weights[context, FACTORIZATION])
+        for f in range(x.shape[1]):
+            x[q, f] *= weight
+        traits[q, LIMIT], traits[q, COUNTRY] = viewers.limit[v], viewers.country[v]
+        traits[q, CONTEXT], traits[q, STRANGER] = context, viewers.positives[v] == 0
+        traits[q, TELLS] = viewers.stated[v, 0] != 0
+
+
+@plain
+def add_up(bias: F4, prior: F4, guard: F4, w: F8, satisfaction: float, dense: F4, backoff: F4) -> None:
+    """Write what the experts that know no viewer say of titles, guards and rules included, and the backoff.
+
+    dense_j = w_f b_j + w_t prior_j0 + w_p prior_j1 + satisfaction prior_j3 + guard_j
+    """
+    own, trend, watched = np.float32(w[FACTORIZATION]), np.float32(w[TRENDING]), np.float32(w[POPULARITY])
+    stands = np.float32(satisfaction)
+    for j in range(dense.size):
+        dense[j] = own * bias[j] + trend * prior[j, 0] + watched * prior[j, 1]
+        dense[j] += stands * prior[j, SATISFACTION] + guard[j]
+        backoff[j] = prior[j, 2]
 
 
 @plain
@@ -166,62 +208,6 @@ def hide_known(viewers: Viewers, v: int, row: F4) -> None:
 
 
 @plain
-def sift(score: F4, title: I4, n: int, s: float, t: int) -> None:
-    """Replace the least entry of a min-heap of ``n`` by (s, t) and let it sink to its place."""
-    at = 0
-    while True:
-        child = 2 * at + 1
-        if child >= n:
-            break
-        if child + 1 < n and score[child + 1] < score[child]:
-            child += 1
-        if score[child] >= s:
-            break
-        score[at] = score[child]
-        title[at] = title[child]
-        at = child
-    score[at] = s
-    title[at] = t
-
-
-@plain
-def sort_heap(score: F4, title: I4) -> None:
-    """Turn a min-heap into a list, best first; equal scores in order of rows."""
-    n = score.size
-    for end in range(n - 1, 0, -1):
-        s, t = score[0], title[0]
-        last_s, last_t = score[end], title[end]
-        score[end] = s
-        title[end] = t
-        sift(score, title, end, last_s, last_t)
-    for a in range(1, n):
-        s, t = score[a], title[a]
-        b = a
-        while b > 0 and score[b - 1] == s and title[b - 1] > t:
-            score[b] = score[b - 1]
-            title[b] = title[b - 1]
-            b -= 1
-        score[b] = s
-        title[b] = t
-
-
-@plain
-def top(row: F4, dense: F4, out_title: I4, out_score: F4) -> None:
-    """Write the best titles of ``row + dense``, best first; equal scores in order of rows; -1: none left.
-
-    A bounded heap: 6 us for 20 out of 10,000 in random order. Block maxima first were no faster in place.
-    """
-    n = out_title.size
-    out_score[:] = -np.inf
-    out_title[:] = -1
-    for t in range(dense.size):
-        s = row[t] + dense[t]
-        if s > out_score[0]:
-            sift(out_score, out_title, n, s, t)
-    sort_heap(out_score, out_title)
-
-
-@plain
 def explain(titles: Titles, work: Sparse, depth: int, stamp: int, listed: I4, reason: U1) -> None:
     """Say what put each title on a list: a newest title's neighbours, taste, or (no history) the trend."""
     liked = 0
@@ -276,7 +262,10 @@ def pick(
             )
             if params.rejection > 0:
                 subtract_rejected(titles, viewers, params, v, now, n, work, row)
-        top(row, shared.dense[group], out.title[q], out.score[q])
+        dense, least = shared.dense[group], np.float32(-np.inf)
+        for before in range(max(q - ALIKE, 0), q):
+            least = max(least, least_of(row, dense, out.title[before]))
+        top(row, dense, least, out.title[q], out.score[q])
         explain(titles, work, min(depth, params.seeds), q + 1, out.title[q], out.reason[q])
 
 

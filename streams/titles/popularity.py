@@ -8,8 +8,7 @@ import numpy as np
 
 from online_models.audiences import HALF_LIFE_S, Audiences
 from online_models.feedback import Action
-from online_models.title_side import TitleSide
-from online_models.viewer_side import decayed
+from online_models.title_side import TitleSide, decayed
 from schemas.codec import encode
 from schemas.lists import Trending, TrendingItem
 from streams.engine.stage import Message, Row

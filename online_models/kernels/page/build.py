@@ -62,11 +62,11 @@ from online_models.kernels.page.rows import (
     draft_seeds,
     end_row,
     gather,
-    keep_best_row,
 )
 from online_models.kernels.page.tags import draft_tags
 from online_models.kernels.rank import add_cowatch, explain, hide_known, sparse, subtract_rejected
 from online_models.kernels.reward_layout import JUDGEMENTS, LOVED_TITLES
+from online_models.kernels.top import keep_best
 
 REASON_OF = (
     TASTE, RESUME, RESUME, CO_WATCH, CO_WATCH, TREND, NEW, TASTE, LOVED, TASTE, EXPLORED, COUNTRY, COHORT,
@@ -101,7 +101,7 @@ def draft_top(
 ) -> float:
     """Draft top picks, calibrated to the history's genres; return the best score, -inf for none."""
     c = begin_row(draft, TOP, -1)
-    keep_best_row(row, draft.title[c], draft.score[c])
+    keep_best(row, draft.title[c], draft.score[c])
     best = draft.score[c].max()
     end_row(draft, c, row, best, 1)
     if draft.drafted[0] > c and spec.calibration > 0 and genre_shares(shelf, history, depth, share) > 0:

@@ -18,7 +18,8 @@ from online_models.kernels.layout import (
     plain,
 )
 from online_models.kernels.page.layout import EXPLORE, EXPLORED, NOT_DRAWN, U4, Draft, PageSpec
-from online_models.kernels.page.rows import begin_row, end_row, keep_best_row
+from online_models.kernels.page.rows import begin_row, end_row
+from online_models.kernels.top import keep_best
 
 
 @jit
@@ -61,7 +62,7 @@ def draft_explore(viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float
     """
     c, key = begin_row(draft, EXPLORE, -1), draft.key[: row.size]
     n: int = shuffle(draft.lot, np.uint32(mix(viewers.key[v]) >> np.uint64(32)), row, key)
-    keep_best_row(key, draft.title[c], draft.score[c])
+    keep_best(key, draft.title[c], draft.score[c])
     end_row(draft, c, row, best, spec.least)
     return n
 

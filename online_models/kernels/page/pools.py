@@ -3,7 +3,7 @@
 import numpy as np
 
 from online_models.kernels.layout import F4, F8, I4, I8, jit
-from online_models.kernels.rank import sift, sort_heap
+from online_models.kernels.top import sift, sort_heap
 
 
 @jit

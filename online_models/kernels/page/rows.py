@@ -27,8 +27,8 @@ from online_models.kernels.page.layout import (
     PageSpec,
     Pools,
 )
-from online_models.kernels.rank import sift, sort_heap
 from online_models.kernels.reward_layout import JUDGEMENTS, LOVED_TITLES, WISHES
+from online_models.kernels.top import sift, sort_heap
 
 HALF_LIFE_MS = 3 * 86_400_000.0
 """After three days something begun is half as likely to be gone on with: what is not resumed within the week
@@ -78,15 +78,6 @@ def keep_best(key: F4, name: I4, n: int, title: I4, score: F4) -> None:
     for k in range(n):
         if key[k] > score[0]:
             sift(score, title, most, key[k], name[k])
-
-
-@jit
-def keep_best_row(row: F4, title: I4, score: F4) -> None:
-    """Keep the titles of the highest scores of a whole row in a heap."""
-    most = title.size
-    for t in range(row.size):
-        if row[t] > score[0]:
-            sift(score, title, most, row[t], t)
 
 
 @jit

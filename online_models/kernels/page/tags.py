@@ -18,7 +18,7 @@ import numpy as np
 from online_models.kernels.layout import F4, F8, I4, I8, U1, jit
 from online_models.kernels.page.layout import STRONG, TAGS, WORDS, Draft, PageSpec, Shelf
 from online_models.kernels.page.rows import begin_row, end_row
-from online_models.kernels.rank import sift
+from online_models.kernels.top import sift
 
 STEP = 0.97
 """Weight of a watch per step back (``tag_affinity.STEP``)."""

@@ -1,0 +1,55 @@
+"""One viewer's list in one call: what a block's costs in calls between Python and kernels is most of it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from online_models.kernels.layout import F4, F8, I4, Lists, Params, Shared, Titles, Viewers, jit
+from online_models.kernels.page.draw import draw_last
+from online_models.kernels.rank import CONTEXT, TRAITS, add_up, look_up, pick
+
+
+class Lot(NamedTuple):
+    """What the last place of a list is drawn by (``page.draw.draw_last``)."""
+
+    seed: int
+    day: int
+    share: float
+
+
+@jit
+def rank_alone(
+    titles: Titles,
+    viewers: Viewers,
+    params: Params,
+    weights: F8,
+    satisfaction: float,
+    slots: I4,
+    guard: F4,
+    candidates: int,
+    now: int,
+    lot: Lot,
+    out: Lists,
+) -> None:
+    """Make the list of the one viewer in ``slots``, as :func:`rank.pick` does those of a block.
+
+    ``weights`` [CONTEXTS, EXPERTS] are the blend's, ``satisfaction`` that of ``prior``, ``guard`` [T] what guards and rules add to scores,
+    ``candidates`` how many titles they allow.
+    """
+    size = guard.size
+    x, traits = np.empty((1, titles.out.shape[1]), np.float32), np.empty((1, TRAITS), np.int32)
+    look_up(titles, viewers, params, weights, slots, now, x, traits)
+    chosen = weights[traits[0, CONTEXT] :][:1]
+    dense, backoff = np.empty((1, size), np.float32), np.empty(size, np.float32)
+    add_up(titles.bias, titles.prior, guard, chosen[0], satisfaction, dense[0], backoff)
+    rows = np.empty((1, size), np.float32)
+    for j in range(size):
+        s = np.float32(0.0)
+        for f in range(x.shape[1]):
+            s += x[0, f] * titles.out[j, f]
+        rows[0, j] = s
+    allowed, group = np.full(1, candidates, np.int32), np.zeros(1, np.int32)
+    shared = Shared(dense, allowed, chosen, backoff, group, np.zeros((1, 0, 3), np.int32))
+    pick(titles, viewers, params, slots, rows, shared, now, out)
+    if lot.share > 0:
+        draw_last(titles, viewers, slots, rows, shared, lot.seed, lot.day, lot.share, out)
