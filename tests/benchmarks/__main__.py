@@ -11,7 +11,7 @@ from tests.benchmarks.bench import Bench
 from tests.benchmarks.budget import page_budget
 from tests.benchmarks.core import in_a_process
 from tests.benchmarks.freshness import freshness
-from tests.benchmarks.frontier import drawn, frontier
+from tests.benchmarks.frontier import drawn, frontier, plate
 from tests.benchmarks.page import page
 from tests.benchmarks.reading import reading
 from tests.benchmarks.restore import restore
@@ -45,7 +45,9 @@ def _measured(given: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]
     for name in (name for name in chosen if name in ALONE):
         figures = frontier(given.ratings) if name == "frontier" else in_a_process(name)
         if name == "frontier" and given.picture is not None:
-            given.picture.write_text(drawn(figures, given.ratings.name), encoding="utf-8")
+            alone = given.picture.suffix == ".svg"
+            text = plate(figures) if alone else drawn(figures, given.ratings.name)
+            given.picture.write_text(text, encoding="utf-8")
         yield name, figures
     on_a_broker = [name for name in chosen if name in BENCHMARKS]
     if on_a_broker:
@@ -64,7 +66,9 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures; - for stdout")
     parser.add_argument("--brokers", metavar="HOST:PORT", help="use this cluster instead of starting one")
     parser.add_argument("--ratings", type=Path, metavar="PATH", help="frontier: as `nearline evaluate` reads")
-    parser.add_argument("--picture", type=Path, metavar="PATH", help="frontier: write a page with pictures")
+    parser.add_argument(
+        "--picture", type=Path, metavar="PATH", help="frontier: write a page with pictures, or one .svg"
+    )
     given = parser.parse_args()
     unknown = set(given.names) - set(names)
     if unknown:
