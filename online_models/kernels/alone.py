@@ -33,8 +33,8 @@ def rank_alone(
 ) -> None:
     """Make the list of the one viewer in ``slots``, as :func:`rank.pick` does those of a block.
 
-    ``weights`` [CONTEXTS, EXPERTS] are the blend's, ``satisfaction`` that of the prior's last column, ``guard``
-    [T] what guards and rules add to scores, ``candidates`` how many titles they allow.
+    ``weights`` [CONTEXTS, EXPERTS] are the blend's, ``satisfaction`` that of the prior's last column; what
+    guards and rules add to scores is ``guard`` [T], and ``candidates`` how many titles they allow.
     """
     size = guard.size
     x, traits = np.empty((1, titles.out.shape[1]), np.float32), np.empty((1, TRAITS), np.int32)

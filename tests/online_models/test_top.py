@@ -1,13 +1,15 @@
 """The best of many scores: the same as sorting all of them, for one viewer as for many."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models import Recommender
-from online_models.kernels.layout import F4
+from online_models.kernels.history import append
+from online_models.kernels.layout import F4, I4
 from online_models.kernels.top import LANE, keep_best, least_of, sort_heap, top
-from schemas import Preferences, Rate, Thumb
+from online_models.viewer_side import ViewerSide
 
 
 def listed(row: F4, dense: F4, n: int, least: float = -np.inf) -> tuple[list[int], list[float]]:
@@ -47,20 +49,37 @@ def test_the_best_of_all(size: int, n: int, levels: int, hidden: float, seed: in
         assert listed(row, dense, n, least_of(row, dense, others)) == best
 
 
-def test_alone_as_among_others() -> None:
-    """A viewer's list is the same made alone and with others, with a history, without, and with a limit."""
-    model = Recommender(seed=3)
-    rng = np.random.default_rng(3)
-    for n, (viewer, title) in enumerate(zip(rng.integers(0, 9, 400), rng.zipf(1.5, 400) % 90, strict=True)):
-        thumb = Thumb.DOWN if n % 11 == 0 else Thumb.UP
-        said = {"event_id": f"{n}", "viewer_id": f"{viewer}", "event_time_ms": n * 10**6}
-        model.learn_one(Rate(**said, title_id=f"{title}", thumb=thumb))
-    model.learn_one(Preferences(event_id="p", viewer_id="1", event_time_ms=0, maturity=12, genres=("Drama",)))
-    side = model.viewers
-    slots = side.viewers.acquire([*map(str, range(9)), "stranger"])
-    together = side.rank(slots, 4 * 10**8, 10)
+def believing(titles: int, viewers: int) -> tuple[ViewerSide, I4]:
+    """Return a side that believes anything of titles and viewers; the last viewer is a stranger."""
+    model, rng = Recommender(seed=3), np.random.default_rng(3)
+    side, slots = model.viewers, model.viewers.viewers.acquire([f"u{v}" for v in range(viewers)])
+    model.titles.intern([f"t{t}" for t in range(titles)])
+    side.viewers.reserve(10 * viewers)
+    a, v = model.titles.arrays, side.viewers.arrays
+    a.out[:] = rng.normal(0, 0.3, a.out.shape)
+    a.inp[:] = rng.normal(0, 0.3, a.inp.shape)
+    a.prior[:] = rng.normal(0, 1, a.prior.shape)
+    a.counts[:titles, 0] = a.size[1] = titles
+    a.nbr[:] = rng.integers(0, titles, a.nbr.shape)
+    a.nbr_w[:] = rng.random(a.nbr_w.shape)
+    for slot in slots[:-1].tolist():
+        v.positives[slot] = slot
+        for title in rng.permutation(titles)[: 3 * slot + 1].tolist():
+            append(v, slot, title if title % 5 else ~title, 1 << 30)
+    v.limit[slots[2]] = 12
+    v.stated[slots[3], 0] = 1
+    return side, slots
+
+
+@pytest.mark.parametrize("drawn", [0.0, 0.5])
+def test_alone_as_among_others(drawn: float) -> None:
+    """A viewer's list is the same made alone and with others: of any history, guarded, or with a draw."""
+    side, slots = believing(titles=150, viewers=9)
+    together = side.rank(slots, 10**9, 10, drawn=drawn)
+    assert (together.title[[0, 8]] >= 0).all()
     for q, slot in enumerate(slots):
-        alone = side.rank(np.array([slot], np.int32), 4 * 10**8, 10)
+        alone = side.rank(np.array([slot], np.int32), 10**9, 10, drawn=drawn)
         assert alone.title[0].tolist() == together.title[q].tolist()
         assert np.allclose(alone.score[0], together.score[q], atol=1e-5)
         assert alone.reason[0].tolist() == together.reason[q].tolist()
+        assert alone.drawn[0] == together.drawn[q]
