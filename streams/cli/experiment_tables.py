@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import to_builtins
 
-from schemas.experiment_results import ArmResult, ExperimentResult, Verdict
+from schemas.experiment_results import ArmResult, ExperimentResult, Preference, Verdict
 from schemas.experiments import Experiment, Metric
 
 if TYPE_CHECKING:
@@ -83,17 +83,28 @@ def outcome(result: ExperimentResult, known: Mapping[str, Mapping[Metric, float]
         shares = (f"{arm.completions / starts:.1%}", f"{arm.abandoned / starts:.1%}")
         share = f"{arm.share:.1%}"
         arms.add_row(arm.arm, share, *(f"{count:,}" for count in counts), *shares, _diversity(arm))
-    lifts = _lifts(result, {heading: found for heading, found in (known or {}).items() if found})
     style = _STYLE.get(result.verdict, "bold")
     words = f"[{style}]{result.verdict}[/]: {result.because}"
-    if (mine := result.preference) is not None:
-        low, high = ("-" if bound is None else f"{bound:+.3f}" for bound in (mine.low, mine.high))
-        lifts = Table("preferred", "viewers", "preference", "from", "to", box=SIMPLE_HEAD)
-        lifts.add_row(mine.arm, f"{mine.viewers:,}", f"{mine.mean:+.3f}", low, high)
     split = (
         f"[dim]split p {result.sample_ratio_p:.3g}, crossed {result.crossed}, as of {when(result.at_ms)}[/]"
     )
+    if (mine := result.preference) is not None:
+        return Group(arms, _preferred(mine), words, split)
+    if not result.lifts:
+        return Group(arms, words, split)
+    lifts = _lifts(result, {heading: found for heading, found in (known or {}).items() if found})
     return Group(arms, lifts, words, split)
+
+
+def _preferred(mine: Preference) -> "Table":
+    """Return which of two rankers in one list is preferred."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    low, high = ("-" if bound is None else f"{bound:+.3f}" for bound in (mine.low, mine.high))
+    table = Table("preferred", "viewers", "preference", "from", "to", box=SIMPLE_HEAD)
+    table.add_row(mine.arm, f"{mine.viewers:,}", f"{mine.mean:+.3f}", low, high)
+    return table
 
 
 def _lifts(result: ExperimentResult, known: Mapping[str, Mapping[Metric, float]]) -> "Table":

@@ -31,8 +31,9 @@ from streams.errors import SettingsError
 __all__ = ["LOST", "Found", "Wishes", "experiment", "simulated"]
 
 NAME = "simulated"
-LOST = 0.3
-"""Share of one arm's viewers whose impressions are lost where the split is broken."""
+LOST = 0.6
+"""Share of one arm's viewers whose impressions are lost where the split is broken. Some 200 exposed viewers
+are enough to see it; three in ten lost take 750."""
 FOLDER = Path(".nearline/experiment")
 RULE = Rule(min_days=1.0, min_viewers=100, automatic=True)
 
