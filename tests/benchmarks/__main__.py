@@ -18,13 +18,14 @@ from tests.benchmarks.restore import restore
 from tests.benchmarks.scale import scale
 from tests.benchmarks.show import show
 from tests.benchmarks.soak import soak
-from tests.benchmarks.throughput import end_to_end, list_per_event
+from tests.benchmarks.throughput import end_to_end, list_per_event, pages
 from tests.benchmarks.transport import transport
 
 BENCHMARKS: Mapping[str, Callable[[Bench], dict[str, Any]]] = {
     "transport": transport,
     "end_to_end": end_to_end,
     "list_per_event": list_per_event,
+    "pages": pages,
     "freshness": freshness,
     "page_budget": page_budget,
     "page": page,

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 import numpy as np
+from msgspec import structs
 
-from schemas import Event, Stop
+from online_models.simulation import World
+from schemas import Event, Stop, Title
 from streams.runs.producing import EventProducer
 from streams.settings import Settings
 
@@ -39,6 +41,12 @@ def stops(count: int, *, seed: int = 7) -> Iterator[Event]:
             device="tv",
             country="IN",
         )
+
+
+def catalogue() -> Iterator[Title]:
+    """Yield the titles as a simulated catalogue describes them: tags, pictures, windows."""
+    for number, title in enumerate(World(seed=7, viewers=1, titles=TITLES).titles):
+        yield structs.replace(title, title_id=f"t{number}")
 
 
 def produce(settings: Settings, count: int) -> None:

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from streams.runs.producing import EventProducer
 from streams.runs.session import make_topics
+from streams.settings import Settings
 from tests.benchmarks.bench import Bench
-from tests.benchmarks.load import produce
+from tests.benchmarks.load import catalogue, produce
 from tests.benchmarks.workers import MeteredWorker, Reading
 
 EVENTS = 300_000
@@ -27,9 +29,11 @@ PEERS_JOB = {
 
 
 EVERY_PAGE = {"NEARLINE_PAGE_INTERVAL_S": "0"}
+"""A page with every batch, however soon after the viewer's last one."""
 EVERY_LIST = EVERY_PAGE | {"NEARLINE_PAGE__ROWS": "1"}
 """A list of 20 for every batch: what peers make, and what figures have meant from the first on."""
-"""A page with every batch, however soon after the viewer's last one."""
+PAGES_OF = 60_000
+"""Events of `pages`: a page costs what a dozen lists do."""
 
 
 def end_to_end(bench: Bench) -> dict[str, Any]:
@@ -42,14 +46,34 @@ def list_per_event(bench: Bench) -> dict[str, Any]:
     return _measured(bench, "list_per_event", PEERS_JOB)
 
 
-def _measured(bench: Bench, name: str, variables: Mapping[str, str]) -> dict[str, Any]:
-    settings = bench.settings(name)
+def pages(bench: Bench) -> dict[str, Any]:
+    """Measure whole pages: 12 rows of 20 of a catalogue with tags and pictures, with every batch."""
+    settings = bench.settings("pages")
     make_topics(settings)
-    produce(settings, EVENTS)
+    with EventProducer(settings) as producer:
+        producer.send_titles(catalogue())
+    figures = _measured(bench, "pages", EVERY_PAGE, settings=settings, events=PAGES_OF, warm_up=PAGES_OF // 3)
+    return {"pages_per_s": figures["lists_per_s"], "cpu_us_per_page": figures["cpu_us_per_list"]} | figures
+
+
+def _measured(
+    bench: Bench,
+    name: str,
+    variables: Mapping[str, str],
+    *,
+    settings: Settings | None = None,
+    events: int = EVENTS,
+    warm_up: int = WARM_UP,
+) -> dict[str, Any]:
+    """Let a worker answer events that are there before it starts."""
+    if settings is None:
+        settings = bench.settings(name)
+        make_topics(settings)
+    produce(settings, events)
     cores = bench.cores if bench.core is None else [bench.core]
     with MeteredWorker(settings, bench.state(name), cores, variables) as worker:
-        first = worker.answered(WARM_UP)
-        last = worker.answered(EVENTS, learned=True)
+        first = worker.answered(warm_up)
+        last = worker.answered(events, learned=True)
     return _figures(first, last)
 
 
