@@ -5,26 +5,33 @@ context is how well it fits the viewer: how many of its tags are among those of 
 liked of late (none, one, more). A *trial* is a picture that the viewer saw, once a day; it is *won* when the
 title is watched past a quarter within a day (a quality watch, not a click: what disappoints does not pay).
 
-The draw depends on viewer, title and day only, so a picture stays for a day, and a viewer does not see a
-title in three guises on one evening. Its probability is logged in the list.
+The draw (`hanging`) depends on viewer, title and day only, so a picture stays for a day, and a viewer does
+not see a title in three guises on one evening. Its probability is logged in the list.
 
 Trailers have no reward that any event tells of: the one that fits best is named.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
-
-import numpy as np
 
 from online_models.bandits import BanditConfig, Thompson
 from online_models.draws import name_hash
-from online_models.kernels.artwork import race_many
-from online_models.kernels.layout import F8, I4, U8
+from online_models.kernels.layout import F8
 from schemas import Title
-from schemas.experiments import ArtworkPolicy
 
-__all__ = ["DAY_MS", "FITS", "Gallery", "Picked", "Variants", "fit_of", "liked_words"]
+__all__ = [
+    "DAY_MS",
+    "FITS",
+    "MOST_VARIANTS",
+    "UNTRIED",
+    "Gallery",
+    "Picked",
+    "Variants",
+    "fit_of",
+    "liked_words",
+]
 
 DAY_MS = 86_400_000
 FITS = 3
@@ -34,6 +41,8 @@ MOST_VARIANTS = 8
 WORDS = 8
 """Tags that stand for what a viewer likes: the ones that most of the titles they liked of late bear."""
 _CONFIG = BanditConfig(contexts=FITS)
+UNTRIED = Thompson(_CONFIG)
+"""What is known of pictures of which nothing is known."""
 
 
 class Variants(NamedTuple):
@@ -45,6 +54,8 @@ class Variants(NamedTuple):
     """Hashes of the pictures' names: where their draws start."""
     trailers: tuple[str, ...]
     trailer_tags: tuple[frozenset[str], ...]
+    words: frozenset[str]
+    """The tags of all of them."""
 
 
 class Picked(NamedTuple):
@@ -67,6 +78,13 @@ def fit_of(tags: frozenset[str], liked: frozenset[str]) -> int:
     return min(len(tags & liked), FITS - 1)
 
 
+@lru_cache(maxsize=65_536)
+def _word(label: str) -> str | None:
+    """Return what a tag says of a picture; None for nothing. As many are kept as large catalogues have."""
+    kind, _, value = label.partition(":")
+    return None if kind in {"decade", "year", "language"} else value
+
+
 def liked_words(labels: Iterable[Sequence[str]]) -> frozenset[str]:
     """Return the tags that stand for what a viewer likes.
 
@@ -81,8 +99,7 @@ def liked_words(labels: Iterable[Sequence[str]]) -> frozenset[str]:
     >>> sorted(liked_words([["genre:Drama", "mood:dark"], ["genre:Drama", "decade:1990s"]]))
     ['Drama', 'dark']
     """
-    kept = (label.split(":", 1) for title in labels for label in title)
-    count = Counter(value for kind, value in kept if kind not in {"decade", "year", "language"})
+    count = Counter(word for title in labels for word in map(_word, title) if word)
     best = sorted(count.items(), key=lambda item: (-item[1], item[0]))
     return frozenset(value for value, _ in best[:WORDS])
 
@@ -101,8 +118,8 @@ class Gallery:
     >>> gallery = Gallery()
     >>> art = tuple(Artwork(id=i, uri="https://x/" + i, tags=(i,)) for i in ("kiss", "chase"))
     >>> gallery.put("t", Title(title_id="t", artwork=art))
-    >>> gallery.pick(["t"], np.array([2], np.uint64), viewer=7, liked=frozenset(), now_ms=0)[0].propensity
-    0.5
+    >>> gallery.fit("t", "kiss", frozenset({"kiss"})), gallery.variants("u")
+    (1, None)
     """
 
     def __init__(self, *, seed: int = 0) -> None:
@@ -121,17 +138,28 @@ class Gallery:
             self._variants.pop(title_id, None)
             return
         names = tuple(one.id for one in pictures)
+        tags = tuple(frozenset(one.tags) for one in pictures)
+        trailer_tags = tuple(frozenset(one.tags) for one in trailers)
         self._variants[title_id] = Variants(
             names,
-            tuple(frozenset(one.tags) for one in pictures),
+            tags,
             tuple(map(name_hash, names)),
             tuple(one.id for one in trailers),
-            tuple(frozenset(one.tags) for one in trailers),
+            trailer_tags,
+            frozenset().union(*tags, *trailer_tags),
         )
 
     def withdraw(self, title_id: str) -> None:
         """Forget a title's pictures."""
         self._variants.pop(title_id, None)
+
+    def variants(self, title_id: str) -> Variants | None:
+        """Return what a title has to choose from; None for nothing."""
+        return self._variants.get(title_id)
+
+    def known(self, title_id: str) -> Thompson:
+        """Return what is known of a title's pictures. Not to be changed."""
+        return self._bandits.get(title_id, UNTRIED)
 
     def bandit(self, title_id: str) -> Thompson:
         """Return what is known of a title's pictures, a new one if nothing is."""
@@ -150,69 +178,3 @@ class Gallery:
         if variants is None or picture not in variants.pictures or len(variants.pictures) == 1:
             return None
         return fit_of(variants.tags[variants.pictures.index(picture)], liked)
-
-    def pick(
-        self,
-        titles: Sequence[str],
-        keys: U8,
-        *,
-        viewer: int,
-        liked: frozenset[str],
-        now_ms: int,
-        policy: ArtworkPolicy = ArtworkPolicy.BANDIT,
-    ) -> list[Picked]:
-        """Return what each of a viewer's titles shows. Changes nothing.
-
-        Parameters
-        ----------
-        titles, keys
-            [m] ids and keys of the titles.
-        viewer
-            Key of the viewer.
-        liked
-            What the viewer likes, see :func:`liked_words`.
-        now_ms
-            Its day decides the draw.
-        policy
-            Who chooses. What is learned of pictures is the same whoever chose.
-        """
-        found = [self._variants.get(title) for title in titles]
-        arms = np.zeros((len(titles), MOST_VARIANTS), np.uint64)
-        chances = np.zeros((len(titles), MOST_VARIANTS))
-        for i, (title, variants) in enumerate(zip(titles, found, strict=True)):
-            if variants is not None and len(variants.pictures) > 1:
-                n = len(variants.pictures)
-                arms[i, :n] = variants.hashes
-                chances[i, :n] = self._chances(title, variants, liked, now_ms, policy)
-        chosen: I4 = np.zeros(len(titles), np.int32)
-        day, drawn_for = now_ms // DAY_MS, np.uint64(viewer)
-        race_many(self.seed, drawn_for, day, np.asarray(keys, np.uint64), arms, chances, chosen)
-        return [
-            Picked() if one is None else _picked(one, int(arm), float(chance[arm]), liked)
-            for one, arm, chance in zip(found, chosen, chances, strict=True)
-        ]
-
-    def _chances(
-        self, title: str, variants: Variants, liked: frozenset[str], now_ms: int, policy: ArtworkPolicy
-    ) -> F8:
-        """Return the probability of each picture of a title."""
-        n = len(variants.pictures)
-        if policy is ArtworkPolicy.FIRST:
-            first: F8 = np.eye(n)[0]
-            return first
-        if policy is ArtworkPolicy.UNIFORM:
-            return np.full(n, 1.0 / n)
-        contexts = [fit_of(tags, liked) for tags in variants.tags]
-        known = self._bandits.get(title) or Thompson(_CONFIG)
-        return known.chances(contexts, variants.pictures, now_ms)
-
-
-def _picked(variants: Variants, arm: int, chance: float, liked: frozenset[str]) -> Picked:
-    trailer = None
-    if len(variants.trailers) > 1:
-        fits = [fit_of(tags, liked) for tags in variants.trailer_tags]
-        best = fits.index(max(fits))
-        trailer = variants.trailers[best] if best else None
-    if len(variants.pictures) < 2:  # noqa: PLR2004 - one is no choice
-        return Picked(trailer=trailer)
-    return Picked(variants.pictures[arm], round(chance, 4), trailer)

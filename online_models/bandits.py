@@ -96,6 +96,8 @@ class Thompson:
     ----------
     at_ms
         Event time of the newest trial: what wins and trials are decayed to.
+    learned
+        How often something was learned, or taken over: chances are the same while it is.
 
     Examples
     --------
@@ -111,7 +113,7 @@ class Thompson:
 
     def __init__(self, config: BanditConfig | None = None) -> None:
         self.config = config or BanditConfig()
-        self.at_ms = 0
+        self.at_ms = self.learned = 0
         self._cells: dict[str, F8] = {}
         self._chances: dict[tuple[tuple[int, ...], tuple[str, ...]], F8] = {}
 
@@ -127,7 +129,7 @@ class Thompson:
     def load(self, cells: dict[str, F8], at_ms: int) -> None:
         """Take over what was learned before."""
         self._cells, self.at_ms = {arm: cell.copy() for arm, cell in cells.items()}, at_ms
-        self._chances.clear()
+        self._forget_chances()
 
     def learn(self, context: int, arm: str, *, trials: float, wins: float, at_ms: int) -> None:
         """Take in trials and wins of an arm; late ones count what they have decayed to by the newest."""
@@ -140,7 +142,7 @@ class Thompson:
         cell = self._cells.setdefault(arm, np.zeros((self.config.contexts, 2)))
         cell[context, 0] = max(0.0, cell[context, 0] + worth * trials)
         cell[context, 1] = min(max(0.0, cell[context, 1] + worth * wins), cell[context, 0])
-        self._chances.clear()
+        self._forget_chances()
 
     def choose(self, contexts: Sequence[int], arms: Sequence[str], now_ms: int, key: int) -> Choice:
         """Choose an arm: the same for the same key, as often over keys as its chance says. Changes nothing.
@@ -192,6 +194,10 @@ class Thompson:
         alpha: F8 = mine[:, 1] + m * mean
         beta: F8 = mine[:, 0] - mine[:, 1] + m * (1.0 - mean)
         return alpha, beta
+
+    def _forget_chances(self) -> None:
+        self._chances.clear()
+        self.learned += 1
 
     def _kept(self, gap_ms: float) -> float:
         return float(2.0 ** (-gap_ms / (1000.0 * self.config.half_life_s)))

@@ -1,15 +1,15 @@
 """Which pictures and trailers a page's items show (:mod:`online_models.artwork`)."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from online_models.artwork import Gallery, Picked
 from online_models.experiments.interleaving import FIRST
-from online_models.kernels.layout import I4
+from online_models.hanging import Hanger
+from online_models.kernels.layout import I4, I8
 from online_models.kernels.page.layout import EXPLORE, NO_ROW, Pages
 from online_models.page.drafted import Pick
 from online_models.page.words import last_chance
@@ -17,18 +17,28 @@ from online_models.viewer_side import ViewerSide
 from schemas.experiments import ArtworkPolicy
 from streams.viewers.sightings import words_liked
 
-__all__ = ["Hung", "Pictures", "drawn_last", "signed", "tail"]
+__all__ = ["NOTHING", "Hung", "Pictures", "drawn_last", "signed", "tail"]
 
 
 class Hung(NamedTuple):
-    """What one item of a page shows."""
+    """What items of pages show."""
 
-    page: int
-    row: int
-    slot: int
-    shown: Picked
-    arm: str | None = None
+    page: I8
+    """[m] which item."""
+    row: I8
+    slot: I8
+    shown: Sequence[Picked]
+    arm: Sequence[str | None]
     """Under which arm of an interleaving it stands there; None: under none."""
+
+    def __bool__(self) -> bool:
+        """Whether any item shows anything but the first."""
+        return len(self.shown) > 0
+
+
+_NOWHERE: Final[I8] = np.zeros(0, np.int64)
+NOTHING: Final = Hung(_NOWHERE, _NOWHERE, _NOWHERE, (), ())
+_FIRST: Final = Picked()
 
 
 class Pictures:
@@ -43,44 +53,39 @@ class Pictures:
     """
 
     def __init__(self, gallery: Gallery, side: ViewerSide) -> None:
-        self._gallery, self._side = gallery, side
+        self._gallery, self._side, self._hanger = gallery, side, Hanger(gallery)
 
     def pick(
         self, pages: Pages, slots: I4, now_ms: int, policy: ArtworkPolicy = ArtworkPolicy.BANDIT
-    ) -> list[Hung]:
+    ) -> Hung:
         """Return what the items show that have something to choose from.
 
         Items of an exploring row, and the last of a list that may be drawn, show the first: their propensity
         is that of the title.
         """
         if not len(self._gallery):
-            return []
-        rows = np.where((pages.kind == EXPLORE) | (pages.kind == NO_ROW), 0, 1)[:, :, None]
-        shown = (pages.title >= 0) & (rows > 0)
+            return NOTHING
+        rows = (pages.kind != EXPLORE) & (pages.kind != NO_ROW)
+        shown = (pages.title >= 0) & rows[:, :, None]
         if pages.kind.shape[1] == 1:
             shown[pages.candidates != 0, 0, -1] = False
-        return [
-            Hung(q, r, k, one)
-            for q, slot in enumerate(slots.tolist())
-            for r, k, one in self._of(pages.title[q], shown[q], slot, now_ms, policy)
-        ]
-
-    def _of(
-        self, page: I4, shown: NDArray[np.bool_], slot: int, now_ms: int, policy: ArtworkPolicy
-    ) -> Iterator[tuple[int, int, Picked]]:
-        """Yield row, place and what the item there shows, of one page [R, L]."""
-        side, titles = self._side, self._side.titles
-        listed = page[shown]
-        ids, keys = [titles.ids[t] for t in listed.tolist()], titles.arrays.key[listed]
-        liked = words_liked(side.viewers, side.catalogue, slot)
-        viewer = int(side.viewers.arrays.key[slot])
-        picked = self._gallery.pick(ids, keys, viewer=viewer, liked=liked, now_ms=now_ms, policy=policy)
-        for (r, k), one in zip(np.argwhere(shown).tolist(), picked, strict=True):
-            if one.propensity is not None or one.trailer is not None:
-                yield r, k, one
+        page, row, slot = np.nonzero(shown)
+        listed, side = pages.title[page, row, slot], self._side
+        names, keys = side.titles.ids, side.titles.arrays.key[listed]
+        ids = [names[title] for title in listed.tolist()]
+        ends = np.searchsorted(page, np.arange(slots.size), side="right").tolist()
+        picked: list[Picked] = []
+        for a, b, viewer in zip([0, *ends], ends, slots.tolist(), strict=False):
+            liked = words_liked(side.viewers, side.catalogue, viewer)
+            key = int(side.viewers.arrays.key[viewer])
+            picked += self._hanger.pick(
+                ids[a:b], keys[a:b], viewer=key, liked=liked, now_ms=now_ms, policy=policy
+            )
+        at = [n for n, one in enumerate(picked) if one != _FIRST]
+        return Hung(page[at], row[at], slot[at], [picked[n] for n in at], [None] * len(at))
 
 
-def signed(hung: Sequence[Hung], picks: Sequence[Pick], labels: tuple[str, str]) -> list[Hung]:
+def signed(hung: Hung, picks: Sequence[Pick], labels: tuple[str, str]) -> Hung:
     """Say of what items show whose picks they are.
 
     Parameters
@@ -92,22 +97,28 @@ def signed(hung: Sequence[Hung], picks: Sequence[Pick], labels: tuple[str, str])
     labels
         Arms of the first and of the second team.
     """
-    found = {(one.page, one.row, one.slot): one for one in hung}
+    places = list(zip(hung.page.tolist(), hung.row.tolist(), hung.slot.tolist(), strict=True))
+    shown, arms = [*hung.shown], [*hung.arm]
+    found = {place: n for n, place in enumerate(places)}
     for q, r, k, team in picks:
-        there = found.get((q, r, k)) or Hung(q, r, k, Picked())
-        found[q, r, k] = there._replace(arm=labels[0 if team == FIRST else 1])
-    return list(found.values())
+        n = found.setdefault((q, r, k), len(places))
+        if n == len(places):
+            places.append((q, r, k))
+            shown.append(_FIRST)
+            arms.append(None)
+        arms[n] = labels[0 if team == FIRST else 1]
+    at = np.array(places, np.int64).reshape(-1, 3).T
+    return Hung(at[0], at[1], at[2], shown, arms)
 
 
-def drawn_last(pages: Pages, share: float) -> list[Hung]:
+def drawn_last(pages: Pages, share: float) -> Hung:
     """Say with what probability the last titles of lists stand there; nothing of pages with more rows."""
     if pages.kind.shape[1] > 1 or not pages.title.shape[2]:
-        return []
-    last = pages.title.shape[2] - 1
-    return [
-        Hung(q, 0, last, Picked(propensity=last_chance(int(pages.candidates[q]), share)))
-        for q in np.flatnonzero(pages.candidates).tolist()
-    ]
+        return NOTHING
+    page = np.flatnonzero(pages.candidates)
+    shown = [Picked(propensity=last_chance(n, share)) for n in pages.candidates[page].tolist()]
+    first = np.zeros(page.size, np.int64)
+    return Hung(page, first, first + pages.title.shape[2] - 1, shown, [None] * page.size)
 
 
 def tail(reason: str | None, shown: Picked, arm: str | None) -> bytes:

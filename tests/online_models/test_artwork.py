@@ -8,6 +8,7 @@ import pytest
 from online_models.artwork import DAY_MS, Gallery, Picked, liked_words
 from online_models.draws import draw_key, name_hash, race
 from online_models.experiments import off_policy
+from online_models.hanging import Hanger
 from online_models.kernels.artwork import race_many
 from schemas import Artwork, Title, Trailer
 from schemas.experiments import ArtworkPolicy
@@ -42,7 +43,8 @@ def _pick(
     **more: Any,
 ) -> Picked:
     keys = np.array([2], np.uint64)
-    return gallery.pick([title], keys, viewer=viewer, liked=frozenset(liked), **{"now_ms": 0, **more})[0]
+    hanger = Hanger(gallery)
+    return hanger.pick([title], keys, viewer=viewer, liked=frozenset(liked), **{"now_ms": 0, **more})[0]
 
 
 def test_the_kernel_draws_what_the_bandit_would() -> None:
@@ -107,6 +109,7 @@ def test_words_are_those_of_most_liked_titles() -> None:
 def test_pictures_that_lead_to_watches_win_by_taste() -> None:
     """A closed loop of two kinds of viewers: each ends up with its own picture, and the log tells so."""
     rng, gallery = np.random.default_rng(4), _gallery(_title("t", ("kiss", "chase")))
+    hanger, key = Hanger(gallery), np.array([2], np.uint64)
     liked = [frozenset({"kiss"}), frozenset({"chase"})]
     rates = {True: 0.25, False: 0.08}  # fits, does not
     rewards: list[float] = []
@@ -114,7 +117,7 @@ def test_pictures_that_lead_to_watches_win_by_taste() -> None:
     shown: list[bool] = []
     for n in range(4_000):
         kind = n % 2
-        picked = gallery.pick(["t"], np.array([2], np.uint64), viewer=n, liked=liked[kind], now_ms=n)[0]
+        picked = hanger.pick(["t"], key, viewer=n, liked=liked[kind], now_ms=n)[0]
         assert picked.artwork is not None
         fits = picked.artwork == ("kiss.jpg", "chase.jpg")[kind]
         won = float(rng.random() < rates[fits])
