@@ -11,7 +11,7 @@ import numpy as np
 from online_models.cohorts import CohortTable
 from online_models.config import ModelConfig
 from online_models.feedback import Action
-from online_models.kernels.encode import SCORE_BYTES, Fragments, Parts, encode_pages
+from online_models.kernels.encode import SCORE_BYTES, STRIDE, Fragments, Parts, encode_pages
 from online_models.kernels.page.layout import KINDS, Pages
 from online_models.page.builder import build, listed
 from online_models.recommender import Recommender
@@ -58,11 +58,12 @@ def encode_lists(lists: Lists) -> None:
 
 def encode_blank(pages: Pages) -> None:
     """Write pages out of empty fragments."""
-    text, none = np.zeros(8, np.uint8), np.zeros(64, np.int64)
+    text, none = np.zeros(STRIDE, np.uint8), np.zeros(64, np.int64)
     numbers = np.zeros(pages.kind.shape, np.int32)
-    parts = Parts(numbers, numbers, np.zeros(KINDS, np.uint8), np.zeros((0, 0, 0), np.int32))
-    room = np.zeros(pages.title.size * (SCORE_BYTES + 1) + 8 * pages.kind.size, np.uint8)
-    fragments = Fragments(text, np.zeros((8, 2), np.int64), text, none, text, none)
+    items, said = np.zeros((0, 0, 0), np.int32), np.zeros(pages.category.shape, np.int32)
+    parts = Parts(numbers, numbers, np.zeros(KINDS, np.uint8), items, said)
+    room = np.zeros(pages.title.size * (SCORE_BYTES + 1) + 8 * pages.kind.size + STRIDE, np.uint8)
+    fragments = Fragments(text, np.zeros((8, 2), np.int64), text, none, text, none, text, none)
     encode_pages(pages, parts, fragments, room, np.zeros(pages.kind.shape[0], np.int64))
 
 

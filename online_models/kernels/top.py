@@ -11,6 +11,8 @@ from online_models.kernels.layout import F4, I4, plain
 LANE = 64
 """Scores that are compared at once with the least on a list; the compiler makes vectors of 64, and not of 32.
 A list of 20 out of 100,000: 28 us where one after the other takes 58."""
+SHORT = 64
+"""Entries up to which insertion sorts a heap sooner than taking its root again and again."""
 NOBODY = np.int32(2**31 - 1)
 """The row of a place that is free: of equal scores the worst."""
 
@@ -39,13 +41,29 @@ def sift(score: F4, title: I4, n: int, s: float, t: int) -> None:
 
 @plain
 def sort_heap(score: F4, title: I4) -> None:
-    """Turn a heap into a list, best first; equal scores in order of rows."""
-    for end in range(score.size - 1, 0, -1):
+    """Turn a heap into a list, best first; equal scores in order of rows.
+
+    A short heap is turned round, which puts it nearly in order, and its entries are inserted one by one.
+    """
+    n = score.size
+    for end in range(n - 1 if n > SHORT else 0, 0, -1):
         s, t = score[0], title[0]
         last_s, last_t = score[end], title[end]
         score[end] = s
         title[end] = t
         sift(score, title, end, last_s, last_t)
+    for a in range(n // 2 if n <= SHORT else 0):
+        b = n - 1 - a
+        score[a], score[b] = score[b], score[a]
+        title[a], title[b] = title[b], title[a]
+    for a in range(1, n if n <= SHORT else 0):
+        s, t, b = score[a], title[a], a
+        while b > 0 and (score[b - 1] < s or (score[b - 1] == s and title[b - 1] > t)):
+            score[b] = score[b - 1]
+            title[b] = title[b - 1]
+            b -= 1
+        score[b] = s
+        title[b] = t
 
 
 @plain

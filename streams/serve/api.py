@@ -69,7 +69,8 @@ async def home(
     """Return a viewer's newest home page, byte for byte as it was published.
 
     A viewer without a page gets what is trending, with `cold_start`, under the guards of `country` and
-    `maturity`; a published page was made under the viewer's own guards already.
+    `maturity`; a published page was made under the viewer's own guards already. What was withdrawn or
+    excluded since stays on it until the viewer's next page, or until it expires.
     """
     found = mirror.page(viewer_id)
     if found is not None:
@@ -137,7 +138,10 @@ async def trending(
         str, Query(min_length=1, max_length=256, pattern=TEXT, description="global, genre:… or country:…")
     ] = "global",
 ) -> Response:
-    """Return what is watched most in a scope, byte for byte as it was published."""
+    """Return what is watched most in a scope, byte for byte as it was published.
+
+    It is a count and knows no viewer: no maturity, country, window or rule is applied to it.
+    """
     found = mirror.trending(scope)
     if found is None:
         raise Problem(Kind.NOT_FOUND, "there is no list of this scope (yet)")

@@ -8,6 +8,7 @@
 * `streams.viewers.quality`: some events are ranked before they are learned.
 * `streams.viewers.budget`, `streams.viewers.treating`: whose page is due, and which arm makes it.
 * `streams.viewers.publishing`, `streams.viewers.pages`, `streams.viewers.categories`,
-  `streams.viewers.pictures`: pages, as bytes. `streams.viewers.alerts`: that a new title is one for them.
+  `streams.viewers.pictures`, `streams.viewers.texts`: pages, as bytes. `streams.viewers.alerts`: that a new
+  title is one for them.
 * `streams.viewers.tidings`, `streams.viewers.sightings`: what the titles stage is told.
 """

@@ -1,22 +1,25 @@
 """Categories of pages as bytes: each made once for a language and a score of two decimals, and kept."""
 
-from collections.abc import Iterator, Sequence
-from itertools import repeat
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from online_models.catalogue import Catalogue
+from online_models.kernels.layout import I4, I8, U1
 from online_models.kernels.page.layout import Pages
 from online_models.page.phrases import messages
 from online_models.page.words import Wording, hundredths
 from schemas.lists import Category
+from streams.viewers.texts import Texts
 
 __all__ = ["CategoryTexts"]
 
 _KEPT: Final = 20_000
 """Texts kept at most, 2 MB: forty categories in two languages are 8,000."""
-_END: Final = b"]}"
+_FIRST: Final = (b',"categories":[',)
+"""What stands before a page's categories (`online_models.kernels.encode`)."""
 
 
 class CategoryTexts:
@@ -29,24 +32,24 @@ class CategoryTexts:
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
-        self._kept: dict[tuple[int, int, str], bytes] = {}
+        self._catalogue, self._texts = catalogue, Texts(_FIRST)
 
-    def ends(self, pages: Pages, languages: Sequence[str]) -> Iterator[bytes]:
-        """Yield the end of each page: of its rows, and its categories, if it has any."""
-        parts = hundredths(pages.part).tolist()
-        for language, tags, theirs in zip(languages, pages.category.tolist(), parts, strict=True):
-            said = []
-            for tag, part, spoken in zip(tags, theirs, repeat(language), strict=False):
-                if tag < 0:
-                    break
-                said.append(self._kept.get((tag, part, spoken)) or self._text(tag, part, spoken))
-            yield b'],"categories":[%b]}' % b",".join(said) if said else _END
+    def flat(self) -> tuple[U1, I8]:
+        """Return the texts, and where each begins and the last ends."""
+        return self._texts.flat()
 
-    def _text(self, tag: int, part: int, language: str) -> bytes:
+    def numbers(self, pages: Pages, languages: Sequence[str]) -> I4:
+        """Return the number of each category's text, made if there is none yet; -1: there are no more."""
+        if len(self._texts) > _KEPT:
+            self._texts = Texts(_FIRST)
+        out = np.full(pages.category.shape, -1, np.int32)
+        q, c = np.nonzero(pages.category >= 0)
+        tags, parts = pages.category[q, c].tolist(), hundredths(pages.part[q, c]).tolist()
+        spoken = [languages[page] for page in q.tolist()]
+        out[q, c] = self._texts.many(zip(tags, parts, spoken, strict=True), self._text)
+        return out
+
+    def _text(self, key: tuple[int, int, str]) -> bytes:
+        tag, part, language = key
         label, name = Wording((), {}, self._catalogue.tag_names).category(tag, messages(language))
-        if len(self._kept) >= _KEPT:
-            self._kept.clear()
-        text = msgspec.json.encode(Category(tag=label, title=name, score=part / 100))
-        self._kept[tag, part, language] = text
-        return text
+        return msgspec.json.encode(Category(tag=label, title=name, score=part / 100)) + b","

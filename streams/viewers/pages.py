@@ -11,24 +11,26 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from online_models.artwork import Picked
 from online_models.catalogue import Catalogue
-from online_models.kernels.encode import SCORE_BYTES, Fragments, Parts, encode_pages
+from online_models.kernels.encode import SCORE_BYTES, STRIDE, Fragments, Parts, encode_pages
 from online_models.kernels.layout import I4, I8, U1
-from online_models.kernels.page.layout import EXPLORE, LIKED, NO_ROW, TAGS, WATCHED, Pages
+from online_models.kernels.page.layout import EXPLORE, NO_ROW, WORDS, Pages
 from online_models.page.kinds import KINDS, REASONS
 from online_models.page.phrases import DEFAULT, language_of, messages
 from online_models.page.words import Wording
 from online_models.titles import TitleTable
 from schemas.lists import list_id
 from streams.viewers.categories import CategoryTexts
-from streams.viewers.pictures import Hung, drawn_last, tail
+from streams.viewers.pictures import NOTHING, Hung, drawn_last, tail
+from streams.viewers.texts import Texts
 
 _END = b"]}"
 _TAILS = (b"}", *(b',"reason":"%b"}' % reason.encode() for reason in REASONS))
+_SAID = 2 + WORDS
+"""Numbers that a row's head depends on: its kind, the language, and what its words are about."""
 _KEPT = 20_000
 """Headings kept at most: 3 MB; all are made anew beyond."""
-_NAMED = (WATCHED, LIKED, TAGS)
-"""Kinds whose headings depend on more than the language."""
 
 
 class Cause(NamedTuple):
@@ -62,33 +64,6 @@ def numbered(seq: I8, slots: I4, floor: int) -> list[int]:
         numbers.append(last[slot])
     seq[list(last)] = list(last.values())
     return numbers
-
-
-class _Texts:
-    """Bytes end to end, each found under a key."""
-
-    def __init__(self, first: Sequence[bytes] = ()) -> None:
-        self.numbers: dict[object, int] = {}
-        self.bytes: U1 = np.frombuffer(b"".join(first), np.uint8)
-        self._ends = [0, *np.cumsum([len(text) for text in first]).tolist()]
-        self._fresh: list[bytes] = []
-
-    def __len__(self) -> int:
-        return len(self._ends) - 1
-
-    def add(self, key: object, text: bytes) -> int:
-        """Keep a text and return its number."""
-        number = self.numbers[key] = len(self)
-        self._fresh.append(text)
-        self._ends.append(self._ends[-1] + len(text))
-        return number
-
-    def flat(self) -> tuple[U1, I8]:
-        """Return all texts, and where each begins and the last ends."""
-        if self._fresh:
-            more = np.frombuffer(b"".join(self._fresh), np.uint8)
-            self.bytes, self._fresh = np.concatenate((self.bytes, more)), []
-        return self.bytes, np.array(self._ends, np.int64)
 
 
 class PageEncoder:
@@ -136,10 +111,11 @@ class PageEncoder:
     ) -> None:
         self._titles, self._catalogue = titles, catalogue
         self._partition, self._ttl_ms = partition, ttl_ms
-        self._names: U1 = np.zeros(0, np.uint8)
+        self._names: U1 = np.zeros(STRIDE, np.uint8)
         self._span: I8 = np.zeros((0, 2), np.int64)
         self._nameless: list[int] = []
-        self._heads, self._tails = _Texts(), _Texts(_TAILS)
+        self._heads, self._tails = Texts(), Texts(_TAILS)
+        self._spoken: dict[str, int] = {}
         self._categories = CategoryTexts(catalogue)
         self._reason: U1 = np.array([REASONS.index(kind.reason) for kind in KINDS], np.uint8)
         self._model = b',"model_version":%b' % msgspec.json.encode(model_version)
@@ -153,7 +129,7 @@ class PageEncoder:
         pages: Pages,
         causes: Sequence[Cause],
         languages: Sequence[int],
-        hung: Sequence[Hung] = (),
+        hung: Hung = NOTHING,
         explored: float = 1.0,
     ) -> list[bytes]:
         """Return the bytes of each page, in order.
@@ -175,17 +151,17 @@ class PageEncoder:
         self._fit()
         spoken = [language_of(code) for code in languages]
         heads, tails = self._head_numbers(pages, spoken), self._tail_numbers(pages, explored)
-        parts = Parts(heads, tails, self._reason, self._item_numbers(pages, hung, explored))
-        fragments = Fragments(self._names, self._span, *self._heads.flat(), *self._tails.flat())
+        items, said = self._item_numbers(pages, hung, explored), self._categories.numbers(pages, spoken)
+        parts = Parts(heads, tails, self._reason, items, said)
+        texts = (*self._heads.flat(), *self._tails.flat(), *self._categories.flat())
+        fragments = Fragments(self._names, self._span, *texts)
         out = np.empty(self._room(pages, parts, fragments), np.uint8)
         ends = np.empty(len(causes), np.int64)
         encode_pages(pages, parts, fragments, out, ends)
         written, cuts = out.data, [0, *ends.tolist()]
         return [
-            b"".join((self._page_head(cause, language), written[a:b], end))
-            for cause, language, (a, b), end in zip(
-                causes, spoken, pairwise(cuts), self._categories.ends(pages, spoken), strict=True
-            )
+            b"".join((self._page_head(cause, language), written[a:b]))
+            for cause, language, (a, b) in zip(causes, spoken, pairwise(cuts), strict=True)
         ]
 
     def _page_head(self, cause: Cause, language: str) -> bytes:
@@ -209,57 +185,44 @@ class PageEncoder:
     def _head_numbers(self, pages: Pages, languages: Sequence[str]) -> I4:
         """Return the number of each row's head, made if there is none yet."""
         if len(self._heads) > _KEPT:
-            self._heads = _Texts()
+            self._heads = Texts()
+        for language in languages:
+            self._spoken.setdefault(language, len(self._spoken))
+        q, r = np.nonzero(pages.kind != NO_ROW)
+        said = np.empty((q.size, _SAID), np.int32)
+        said[:, 0], said[:, 2:] = pages.kind[q, r], pages.arg[q, r]
+        said[:, 1] = np.array([self._spoken[language] for language in languages], np.int32)[q]
+        seeds = map(self._catalogue.facts.names.get, said[:, 2].tolist())
         out = np.zeros(pages.kind.shape, np.int32)
-        spoken = {language: n for n, language in enumerate(dict.fromkeys(languages))}
-        speaks = np.array([spoken[language] for language in languages], np.intp)
-        plain = np.zeros((len(spoken), NO_ROW + 1), np.int32)
-        met = np.unique(pages.kind)
-        for language, n in spoken.items():
-            for kind in met[(met != NO_ROW) & ~np.isin(met, _NAMED)].tolist():
-                plain[n, kind] = self._head(kind, (), language)
-        if speaks.size:
-            out[:] = plain[speaks[:, None], pages.kind]
-        for q, r in np.argwhere(np.isin(pages.kind, _NAMED)).tolist():
-            out[q, r] = self._head(int(pages.kind[q, r]), tuple(pages.arg[q, r].tolist()), languages[q])
+        out[q, r] = self._heads.many(zip(_bytes_of(said), seeds, strict=True), self._head)
         return out
 
-    def _head(self, kind: int, arg: tuple[int, ...], language: str) -> int:
-        names = self._catalogue.facts.names
-        key = (kind, arg, language, names.get(arg[0]) if arg and kind != TAGS else None)
-        number = self._heads.numbers.get(key)
-        if number is None:
-            wording = Wording(self._titles.ids, names, self._catalogue.tag_names)
-            text = msgspec.json.encode(wording.head(kind, arg, messages(language)))
-            number = self._heads.add(key, text[: -len(_END)])
-        return number
+    def _head(self, key: tuple[bytes, str | None]) -> bytes:
+        """Return a row's head; who names a row goes by another name one day."""
+        kind, language, *arg = np.frombuffer(key[0].ljust(4 * _SAID, b"\0"), np.int32).tolist()
+        wording = Wording(self._titles.ids, self._catalogue.facts.names, self._catalogue.tag_names)
+        text = msgspec.json.encode(wording.head(kind, arg, messages(list(self._spoken)[language])))
+        return text[: -len(_END)]
 
     def _tail_numbers(self, pages: Pages, explored: float) -> I4:
         """Return what follows the items of each row: nothing, or with what probability they were drawn."""
         out = np.zeros(pages.kind.shape, np.int32)
         if len(self._tails) > _KEPT:
-            self._tails = _Texts(_TAILS)
-        for q, r in np.argwhere(pages.kind == EXPLORE).tolist():
-            chance = explored / int(pages.candidates[q])
-            number = self._tails.numbers.get(chance)
-            if number is None:
-                number = self._tails.add(chance, b',"propensity":%b}' % msgspec.json.encode(chance))
-            out[q, r] = number
+            self._tails = Texts(_TAILS)
+        q, r = np.nonzero(pages.kind == EXPLORE)
+        out[q, r] = self._tails.many((explored / pages.candidates[q]).tolist(), _drawn)
         return out
 
-    def _item_numbers(self, pages: Pages, hung: Sequence[Hung], explored: float) -> I4:
+    def _item_numbers(self, pages: Pages, hung: Hung, explored: float) -> I4:
         """Return the tails of items that say what they show, made if there are none yet."""
-        hung = [*hung, *drawn_last(pages, explored)]
-        if not hung:
-            return np.zeros((0, 0, 0), np.int32)
         out = np.zeros(pages.title.shape, np.int32)
-        for q, r, k, shown, arm in hung:
-            kind, mine = int(pages.kind[q, r]), int(pages.reason[q, r, k])
-            reason = None if mine == self._reason[kind] else REASONS[mine]
-            key = (reason, *shown, arm)
-            number = self._tails.numbers.get(key)
-            out[q, r, k] = self._tails.add(key, tail(reason, shown, arm)) if number is None else number
-        return out
+        for some in filter(None, (hung, drawn_last(pages, explored))):
+            at = some.page, some.row, some.slot
+            mine = pages.reason[at].astype(np.int32)
+            usual = mine == self._reason[pages.kind[some.page, some.row]]
+            keys = zip(np.where(usual, -1, mine).tolist(), some.shown, some.arm, strict=True)
+            out[at] = self._tails.many(keys, _shown)
+        return out if out.any() else np.zeros((0, 0, 0), np.int32)
 
     def _room(self, pages: Pages, parts: Parts, fragments: Fragments) -> int:
         """Return the most bytes that the rows of all pages can take."""
@@ -267,12 +230,16 @@ class PageEncoder:
         names = fragments.span[listed]
         heads, tails = np.diff(fragments.head_at), np.diff(fragments.tail_at)
         rows = pages.kind != NO_ROW
-        return (
+        said = int(np.diff(fragments.said_at).max())
+        room: int = (
             int((names[:, 1] - names[:, 0]).sum())
             + listed.size * (SCORE_BYTES + int(tails.max()) + 1)
             + (int(heads[parts.head[rows]].sum()) if heads.size else 0)
             + int(rows.sum()) * (len(_END) + 1)
+            + parts.category.shape[0] * ((parts.category.shape[1] + 1) * said + len(_END))
+            + STRIDE
         )
+        return room
 
     def _fit(self) -> None:
         """Encode the fragments of titles that came since, and of those that have got a name since."""
@@ -287,6 +254,24 @@ class PageEncoder:
         if not named:
             return
         fresh = [b'{"title_id":%b,"score":' % msgspec.json.encode(ids[row]) for row in named]
-        ends = np.cumsum([self._names.size, *map(len, fresh)])
+        ends = np.cumsum([self._names.size - STRIDE, *map(len, fresh)])
         self._span[named] = np.column_stack((ends[:-1], ends[1:]))
-        self._names = np.concatenate((self._names, np.frombuffer(b"".join(fresh), np.uint8)))
+        more = np.frombuffer(b"".join(fresh) + bytes(STRIDE), np.uint8)
+        self._names = np.concatenate((self._names[:-STRIDE], more))
+
+
+def _bytes_of(rows: I4) -> list[bytes]:
+    """Return each row as its bytes, but for zeros at the end."""
+    out: list[bytes] = rows.view(f"S{4 * rows.shape[1]}")[:, 0].tolist()
+    return out
+
+
+def _drawn(chance: float) -> bytes:
+    """Return what follows the score of an item that was drawn."""
+    return b',"propensity":%b}' % msgspec.json.encode(chance)
+
+
+def _shown(key: tuple[int, Picked, str | None]) -> bytes:
+    """Return what follows the score of an item that says what it shows; a reason of -1 is its row's."""
+    reason, shown, arm = key
+    return tail(None if reason < 0 else REASONS[reason], shown, arm)

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from online_models.kernels.layout import F4, I4, jit
+from online_models.kernels.layout import F4, I4, plain
 from online_models.kernels.page.layout import Pages, PageSpec
 
 
-@jit
+@plain
 def best_new(candidates: I4, row: F4, title: I4, score: F4) -> int:
     """Write the candidates of the highest scores, best first, equal ones in order; return how many."""
     n, most = 0, title.size
@@ -25,7 +25,16 @@ def best_new(candidates: I4, row: F4, title: I4, score: F4) -> int:
     return n
 
 
-@jit
+@plain
+def count_above(row: F4, least: float) -> int:
+    """Count the scores above one; in 32 bits, so that eight are compared at once."""
+    n, bound = np.int32(0), np.float32(least)
+    for t in range(row.size):
+        n = np.int32(n + np.int32(row[t] > bound))
+    return int(n)
+
+
+@plain
 def find_alerts(spec: PageSpec, candidates: I4, row: F4, pages: Pages, q: int) -> int:
     """Write what is worth an alert to the ``q``-th page; return how many.
 
@@ -33,11 +42,9 @@ def find_alerts(spec: PageSpec, candidates: I4, row: F4, pages: Pages, q: int) -
     (1 - quantile) n score above one that is worth an alert.
     """
     n: int = best_new(candidates, row, pages.alert[q], pages.alert_score[q])
+    shown = count_above(row, -np.inf) if n > 0 else 0
     for k in range(n):
-        shown, better = 0, 0
-        for t in range(row.size):
-            shown += row[t] > -np.inf
-            better += row[t] > pages.alert_score[q, k]
+        better = count_above(row, pages.alert_score[q, k])
         if better > (1.0 - spec.alert_quantile) * shown:
             pages.alert[q, k:] = -1
             return k

@@ -23,7 +23,7 @@ featured               what rules pin there
 import numpy as np
 
 from online_models.kernels.history import fresh_at, lately, recent
-from online_models.kernels.layout import F4, F8, I4, Params, Shared, Sparse, Titles, Viewers, jit
+from online_models.kernels.layout import F4, F8, I4, Params, Shared, Sparse, Titles, Viewers, jit, plain
 from online_models.kernels.page.alerts import find_alerts
 from online_models.kernels.page.categories import order_categories
 from online_models.kernels.page.draw import deal, draft_explore
@@ -109,7 +109,7 @@ def draft_top(
     return float(best)
 
 
-@jit
+@plain
 def draft_rows(
     titles: Titles, viewers: Viewers, shelf: Shelf, pools: Pools, spec: PageSpec, v: int, known: Known,
     history: I4, depth: int, told: I4, crowds: I4, row: F4, best: float, draft: Draft,
@@ -125,7 +125,7 @@ def draft_rows(
     return draft_explore(viewers, spec, v, row, best, draft) if spec.explore else 0
 
 
-@jit
+@plain
 def give_reasons(
     titles: Titles, work: Sparse, depth: int, stamp: int, draft: Draft, pages: Pages, q: int
 ) -> None:
@@ -152,7 +152,7 @@ def build_pages(
     """
     size = rows.shape[1]
     work, hidden, share = sparse(params, size), np.empty(size, np.float32), np.zeros(GENRES)
-    draft = blank_draft(size, shelf.share.size, 2 * spec.length)
+    draft = blank_draft(size, shelf.share.size, shelf.categories.size, 2 * spec.length)
     deal(titles, spec.seed, spec.day, draft.lot)
     known = Known(np.empty(JUDGEMENTS, np.float32), np.empty(LOVED_TITLES, np.float32))
     for q in range(slots.size):

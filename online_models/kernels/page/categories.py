@@ -12,12 +12,12 @@ watches. A category with too few titles that the viewer may see and does not kno
 
 import numpy as np
 
-from online_models.kernels.layout import F4, F8, I4, jit
+from online_models.kernels.layout import F4, F8, I4, plain
 from online_models.kernels.page.layout import Draft, Pages, PageSpec, Shelf
 from online_models.kernels.page.tags import PRIOR, SAID, STEP
 
 
-@jit
+@plain
 def add_watched(shelf: Shelf, history: I4, depth: int, told: I4, said: float, mine: F8, on: int) -> float:
     """Add the weight of a history's and of stated tags, or clear it where ``on`` is 0; return the whole."""
     total, w, size = 0.0, 1.0, shelf.indptr.size - 1
@@ -36,7 +36,7 @@ def add_watched(shelf: Shelf, history: I4, depth: int, told: I4, said: float, mi
     return total + (said if told[0] >= 0 else 0.0)
 
 
-@jit
+@plain
 def offers(shelf: Shelf, g: int, least: int, row: F4) -> bool:
     """Whether a viewer may see as many titles of a tag that they do not know."""
     n = 0
@@ -49,7 +49,7 @@ def offers(shelf: Shelf, g: int, least: int, row: F4) -> bool:
     return False
 
 
-@jit
+@plain
 def order_categories(
     shelf: Shelf, spec: PageSpec, history: I4, depth: int, told: I4, row: F4, draft: Draft, pages: Pages,
     q: int,
@@ -60,7 +60,7 @@ def order_categories(
         return
     said = SAID * SAID / (SAID + depth)
     total = add_watched(shelf, history, depth, told, said, mine, 1)
-    parts = np.empty(shelf.categories.size)
+    parts = draft.part
     for k in range(parts.size):
         g = shelf.categories[k]
         parts[k] = min(1.0, (mine[g] + PRIOR * shelf.share[g]) / (total + PRIOR))

@@ -22,7 +22,7 @@ from online_models.kernels.page.rows import begin_row, end_row
 from online_models.kernels.top import keep_best
 
 
-@jit
+@plain
 def deal(titles: Titles, seed: int, day: int, lot: U4) -> None:
     """Give every title its number of the day; the same for all viewers, and whatever row it has."""
     start = mix(np.uint64(seed) + np.uint64(day))
@@ -39,7 +39,7 @@ def number(lot: int, mine: int) -> np.float32:
     return np.float32(np.int32((h ^ (h >> np.uint32(16))) >> np.uint32(8)))
 
 
-@jit
+@plain
 def shuffle(lot: U4, mine: int, row: F4, key: F4) -> int:
     """Give every title that may be shown a number of the viewer's, the others none; return how many may.
 
@@ -54,7 +54,7 @@ def shuffle(lot: U4, mine: int, row: F4, key: F4) -> int:
     return n
 
 
-@jit
+@plain
 def draft_explore(viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float, draft: Draft) -> int:
     """Draw titles out of all that the viewer may see and does not know, each as likely; return how many.
 

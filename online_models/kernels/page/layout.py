@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.kernels.layout import F4, F8, I4, U1, U8, jit
+from online_models.kernels.reward_layout import JUDGEMENTS
 
 U4 = NDArray[np.uint32]
 
@@ -27,6 +28,11 @@ CROWDS = 2
 """Crowds that a viewer belongs to: their country and their cohort, in this order."""
 STRONG = 6
 """A viewer's strongest tags, which rows are composed of: 63 combinations."""
+SETS = 1 << STRONG
+LANES = 4
+MOST_TAG_ROWS = 6
+MOST_TAGS = 4_096
+"""Tags that one viewer's history is weighed by, the first ones met: more than 80 titles have."""
 DRAFTS = 24
 """Rows drafted for a viewer at most: one of each plain kind, three or four seeds, and tags."""
 
@@ -106,6 +112,27 @@ class PageSpec(NamedTuple):
     """[KINDS] what a row's kind multiplies its value by."""
 
 
+class Naming(NamedTuple):
+    """What rows named by tags are found with; working memory."""
+
+    tag: I4
+    """[MOST_TAGS] tags met in a history."""
+    strong: I4
+    """[STRONG] the strongest of them."""
+    kind: U1
+    """[STRONG] their kinds."""
+    sums: F8
+    """[4, SETS] by combination of them: the viewer's watches, weighted and not, everybody's, and titles."""
+    lanes: F8
+    """[2, LANES, SETS] everybody's watches and titles by set, each of the titles in turn."""
+    strength: F8
+    """[SETS] of each combination."""
+    taken: I4
+    """[MOST_TAG_ROWS] combinations that have a row."""
+    wanted: U1
+    """[SETS] which of these rows a title with so many of the tags belongs to, a bit each."""
+
+
 class Draft(NamedTuple):
     """Rows that could stand on one viewer's page; working memory."""
 
@@ -147,6 +174,25 @@ class Draft(NamedTuple):
     """[MOST_PINS] where."""
     pin_worth: F4
     """[MOST_PINS] how likely each is taken, as ``worth``."""
+    shown: I4
+    """[C, P] what the row would have in sight beside what stands already."""
+    width: I4
+    """[C] how many titles those are; -1 where that is not worked out yet."""
+    value: F8
+    """[C] what the row is worth with them."""
+    listed: I4
+    """[P] titles of the row that is looked at."""
+    place: I4
+    """[P] their places in the draft."""
+    seed: I4
+    """[JUDGEMENTS] titles that may name a row."""
+    loud: F8
+    """[JUDGEMENTS] how loudly each speaks."""
+    deed: U1
+    """[JUDGEMENTS] 1 for what was watched past a quarter, 0 for what is liked by the viewer's word alone."""
+    part: F8
+    """[categories] what is expected to have each."""
+    naming: Naming
 
 
 NOT_DRAWN = -1
@@ -183,7 +229,7 @@ class Pages(NamedTuple):
 
 
 @jit
-def blank_draft(size: int, tags: int, pool: int) -> Draft:
+def blank_draft(size: int, tags: int, categories: int, pool: int) -> Draft:
     """Allocate a block's working memory."""
     return Draft(
         np.zeros(1, np.int32),
@@ -205,4 +251,23 @@ def blank_draft(size: int, tags: int, pool: int) -> Draft:
         np.zeros(MOST_PINS, np.int32),
         np.zeros(MOST_PINS, np.int32),
         np.zeros(MOST_PINS, np.float32),
+        np.empty((DRAFTS, pool), np.int32),
+        np.zeros(DRAFTS, np.int32),
+        np.zeros(DRAFTS),
+        np.empty(pool, np.int32),
+        np.empty(pool, np.int32),
+        np.empty(JUDGEMENTS, np.int32),
+        np.empty(JUDGEMENTS),
+        np.empty(JUDGEMENTS, np.uint8),
+        np.empty(categories),
+        Naming(
+            np.empty(MOST_TAGS, np.int32),
+            np.zeros(STRONG, np.int32),
+            np.zeros(STRONG, np.uint8),
+            np.zeros((4, SETS)),
+            np.zeros((2, LANES, SETS)),
+            np.zeros(SETS),
+            np.zeros(MOST_TAG_ROWS, np.int32),
+            np.zeros(SETS, np.uint8),
+        ),
     )

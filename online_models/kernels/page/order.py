@@ -23,7 +23,7 @@ off KL(p || q) of the whole list, up to constants.
 
 import numpy as np
 
-from online_models.kernels.layout import F4, F8, I4, inlined, jit
+from online_models.kernels.layout import F4, F8, I4, inlined, jit, plain
 from online_models.kernels.page.layout import (
     AGAIN,
     CONTINUE,
@@ -31,6 +31,7 @@ from online_models.kernels.page.layout import (
     FEATURED,
     MY_LIST,
     TOP,
+    WORDS,
     Draft,
     Pages,
     PageSpec,
@@ -169,8 +170,32 @@ def least_of(spec: PageSpec, kind: int) -> int:
     return 1 if kind == TOP or is_own(kind) else min(spec.least, spec.visible)
 
 
-@jit
-def best_row(shelf: Shelf, spec: PageSpec, draft: Draft, stamp: int, room: int, listed: I4, at: I4) -> int:
+@inlined
+def is_worked_out(draft: Draft, c: int, stamp: int) -> bool:
+    """Whether a row's value is known: it changes as one of its titles comes in sight in another row."""
+    if draft.width[c] < 0:
+        return False
+    if is_own(draft.kind[c]):
+        return True
+    seen = 0
+    for k in range(draft.width[c]):
+        seen += draft.seen[draft.shown[c, k]] == stamp
+    return seen == 0
+
+
+@plain
+def work_out(shelf: Shelf, spec: PageSpec, draft: Draft, c: int, stamp: int) -> None:
+    """Write what a row would have in sight, and its value; 0 for too few titles."""
+    n, value, kind = 0, 0.0, draft.kind[c]
+    n = fill(shelf, spec, draft, c, stamp, spec.visible, draft.shown[c], draft.place)
+    for k in range(n):
+        value += worth_at(draft, c, draft.place[k]) * spec.discount[k]
+    draft.width[c] = n
+    draft.value[c] = value * spec.prior[kind] if n >= least_of(spec, kind) else 0.0
+
+
+@plain
+def best_row(shelf: Shelf, spec: PageSpec, draft: Draft, stamp: int, room: int) -> int:
     """Return the draft of the highest value, -1 where none is left; of equals the first.
 
     Where there is room for no more, it is one that has to be there: top picks, what was begun, the list.
@@ -182,27 +207,24 @@ def best_row(shelf: Shelf, spec: PageSpec, draft: Draft, stamp: int, room: int, 
         kind = draft.kind[c]
         if draft.placed[c] or kind in LAST_AND_FIRST or (room <= owed and kind not in MUST):
             continue
-        n, value = fill(shelf, spec, draft, c, stamp, spec.visible, listed, at), 0.0
-        if n < least_of(spec, kind):
-            continue
-        for k in range(n):
-            value += worth_at(draft, c, at[k]) * spec.discount[k]
-        value *= spec.prior[kind]
-        if value > most:
-            best, most = c, value
+        if not is_worked_out(draft, c, stamp):
+            work_out(shelf, spec, draft, c, stamp)
+        if draft.value[c] > most:
+            best, most = c, draft.value[c]
     return best
 
 
-@jit
+@plain
 def place_row(
-    shelf: Shelf, spec: PageSpec, draft: Draft, c: int, stamp: int, row: F4, pages: Pages, q: int, r: int,
-    listed: I4, at: I4,
-) -> int:  # fmt: skip
+    shelf: Shelf, spec: PageSpec, draft: Draft, c: int, stamp: int, row: F4, pages: Pages, q: int, r: int
+) -> int:
     """Put a draft on the page; return how many of its titles in sight, or pinned, could have been drawn."""
-    n, fresh = fill(shelf, spec, draft, c, stamp, spec.length, listed, at), 0
+    listed, at, fresh = draft.listed, draft.place, 0
+    n = fill(shelf, spec, draft, c, stamp, spec.length, listed, at)
     draft.placed[c] = 1
     pages.kind[q, r] = draft.kind[c]
-    pages.arg[q, r] = draft.arg[c]
+    for k in range(WORDS):
+        pages.arg[q, r, k] = draft.arg[c, k]
     for k in range(n):
         pages.title[q, r, k] = listed[k]
         pages.score[q, r, k] = draft.score[c, at[k]] if at[k] >= 0 else row[listed[k]]
@@ -212,7 +234,7 @@ def place_row(
     return fresh
 
 
-@jit
+@plain
 def arrange(
     shelf: Shelf, spec: PageSpec, draft: Draft, stamp: int, row: F4, drawn: int, pages: Pages, q: int
 ) -> None:
@@ -220,8 +242,8 @@ def arrange(
 
     ``drawn`` is from how many titles the exploring row was drawn.
     """
-    listed, at = np.empty(spec.length, np.int32), np.empty(spec.length, np.int32)
     draft.placed[:] = 0
+    draft.width[:] = -1
     explore, r, fresh = -1, 0, 0
     for c in range(draft.drafted[0]):
         if draft.kind[c] == EXPLORE:
@@ -229,13 +251,13 @@ def arrange(
     rows = spec.rows - int(explore >= 0)
     for c in range(draft.drafted[0]):
         if draft.kind[c] == FEATURED and rows > 1:
-            fresh += place_row(shelf, spec, draft, c, stamp, row, pages, q, r, listed, at)
+            fresh += place_row(shelf, spec, draft, c, stamp, row, pages, q, r)
             r += 1
     while r < rows:
-        c = best_row(shelf, spec, draft, stamp, rows - r, listed, at)
+        c = best_row(shelf, spec, draft, stamp, rows - r)
         if c < 0:
             break
-        fresh += place_row(shelf, spec, draft, c, stamp, row, pages, q, r, listed, at)
+        fresh += place_row(shelf, spec, draft, c, stamp, row, pages, q, r)
         r += 1
     for c in range(draft.drafted[0]):
         if draft.placed[c] == 0 and is_own(draft.kind[c]):  # kept, and there was no room for the row
@@ -244,7 +266,7 @@ def arrange(
         elif draft.placed[c] == 0 and draft.kind[c] == TOP:
             fresh += draft.pins[0]
     if explore >= 0:
-        n = fill(shelf, spec, draft, explore, stamp, spec.length, listed, at)
+        n = fill(shelf, spec, draft, explore, stamp, spec.length, draft.listed, draft.place)
         if n >= spec.least:
-            place_row(shelf, spec, draft, explore, stamp, row, pages, q, r, listed, at)
+            place_row(shelf, spec, draft, explore, stamp, row, pages, q, r)
             pages.candidates[q] = drawn - fresh

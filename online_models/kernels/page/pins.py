@@ -6,12 +6,12 @@ above the limit has -inf there and is passed over. What is pinned stands in no o
 
 import numpy as np
 
-from online_models.kernels.layout import F4, I4, U1, jit
+from online_models.kernels.layout import F4, I4, U1, plain
 from online_models.kernels.page.layout import FEATURED, MOST_PINS, PINNED, Draft, PageSpec
 from online_models.kernels.page.rows import begin_row
 
 
-@jit
+@plain
 def draft_pins(pins: I4, spec: PageSpec, row: F4, best: float, stamp: int, draft: Draft) -> None:
     """Draft the featured row, and note the pins of top picks.
 
@@ -56,7 +56,7 @@ def draft_pins(pins: I4, spec: PageSpec, row: F4, best: float, stamp: int, draft
     draft.drafted[0] += int(shown > 0)
 
 
-@jit
+@plain
 def explain_pins(draft: Draft, title: I4, reason: U1) -> None:
     """Say of what is pinned in a row of top picks that it is."""
     for p in range(draft.pins[0]):

@@ -12,7 +12,9 @@ import numpy as np
 from online_models.kernels.history import standing
 from online_models.kernels.judgement import DONE, STARTED, weight_of
 from online_models.kernels.judgement import LIKED as PAST_A_QUARTER
-from online_models.kernels.layout import F4, I4, Params, Titles, Viewers, inlined, jit
+from online_models.kernels.layout import F4, I4, Params, Titles, Viewers, inlined, plain
+from online_models.kernels.logarithm import log_all
+from online_models.kernels.page.kept import keep_best_of, keep_hottest, keep_named
 from online_models.kernels.page.layout import (
     AGAIN,
     ALIKE,
@@ -28,7 +30,7 @@ from online_models.kernels.page.layout import (
     Pools,
 )
 from online_models.kernels.reward_layout import JUDGEMENTS, LOVED_TITLES, WISHES
-from online_models.kernels.top import sift, sort_heap
+from online_models.kernels.top import sort_heap
 
 HALF_LIFE_MS = 3 * 86_400_000.0
 """After three days something begun is half as likely to be gone on with: what is not resumed within the week
@@ -71,16 +73,7 @@ def begin_row(draft: Draft, kind: int, arg: int) -> int:
     return c
 
 
-@jit
-def keep_best(key: F4, name: I4, n: int, title: I4, score: F4) -> None:
-    """Keep the titles of the highest keys in a heap: bare arrays, as a call with tuples counts references."""
-    most = title.size
-    for k in range(n):
-        if key[k] > score[0]:
-            sift(score, title, most, key[k], name[k])
-
-
-@jit
+@plain
 def end_row(draft: Draft, c: int, row: F4, best: float, least: int) -> None:
     """Put a draft's candidates in order and give them score and worth; drop it where it has too few."""
     sort_heap(draft.score[c], draft.title[c])
@@ -97,41 +90,23 @@ def end_row(draft: Draft, c: int, row: F4, best: float, least: int) -> None:
         draft.drafted[0] += 1
 
 
-@jit
-def gather_listed(candidates: I4, row: F4, key: F4, name: I4) -> int:
-    """Write down those of a list that may be shown, with their scores; return how many."""
-    n = 0
-    for k in range(candidates.size):
-        t = candidates[k]
-        if t < row.size and row[t] > -np.inf:
-            key[n], name[n] = row[t], t
-            n += 1
-    return n
-
-
-@jit
+@plain
 def draft_listed(draft: Draft, kind: int, candidates: I4, row: F4, best: float, least: int) -> None:
     """Draft what a list of candidates has that fits the viewer best."""
     c = begin_row(draft, kind, -1)
-    n = gather_listed(candidates, row, draft.key, draft.touched)
-    keep_best(draft.key, draft.touched, n, draft.title[c], draft.score[c])
+    keep_best_of(candidates, row, draft.title[c], draft.score[c])
     end_row(draft, c, row, best, least)
 
 
-@jit
+@plain
 def draft_heated(draft: Draft, kind: int, title: I4, heat: F4, row: F4, best: float, least: int) -> None:
     """Draft what many watch, by how much and how well it fits: log heat + score."""
-    c, n = begin_row(draft, kind, -1), 0
-    for k in range(title.size):
-        t = title[k]
-        if t < row.size and row[t] > -np.inf:
-            draft.key[n], draft.touched[n] = row[t] + heat[k], t
-            n += 1
-    keep_best(draft.key, draft.touched, n, draft.title[c], draft.score[c])
+    c = begin_row(draft, kind, -1)
+    keep_hottest(title, heat, row, draft.title[c], draft.score[c])
     end_row(draft, c, row, best, least)
 
 
-@jit
+@plain
 def draft_crowds(draft: Draft, pools: Pools, crowds: I4, row: F4, best: float, least: int) -> None:
     """Draft what everybody watches right now, and the viewer's country, and their cohort (-1: none)."""
     draft_heated(draft, TRENDING, pools.trending, pools.heat, row, best, least)
@@ -169,7 +144,7 @@ def keep_own(spec: PageSpec, c: int, n: int, stamp: int, draft: Draft) -> None:
     draft.drafted[0] += int(n > 0)
 
 
-@jit
+@plain
 def draft_continue(
     viewers: Viewers, params: Params, spec: PageSpec, v: int, now: int, known: Known, stamp: int,
     draft: Draft,
@@ -187,7 +162,7 @@ def draft_continue(
     keep_own(spec, c, n, stamp, draft)
 
 
-@jit
+@plain
 def draft_my_list(
     viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float, stamp: int, draft: Draft
 ) -> None:
@@ -203,7 +178,7 @@ def draft_my_list(
     keep_own(spec, c, n, stamp, draft)
 
 
-@jit
+@plain
 def draft_again(
     viewers: Viewers, spec: PageSpec, v: int, now: int, known: Known, stamp: int, draft: Draft
 ) -> None:
@@ -220,7 +195,7 @@ def draft_again(
     keep_own(spec, c, n, stamp, draft)
 
 
-@jit
+@plain
 def draft_seeds(
     titles: Titles, viewers: Viewers, spec: PageSpec, v: int, known: Known, row: F4, best: float,
     draft: Draft,
@@ -231,7 +206,7 @@ def draft_seeds(
     it: the heading names it. Its neighbours are ranked by score + log similarity. The row's kind says which
     of the two it was.
     """
-    seed, loud, watched, n = np.empty(JUDGEMENTS, np.int32), np.zeros(JUDGEMENTS), np.zeros(JUDGEMENTS), 0
+    seed, loud, n = draft.seed, draft.loud, 0
     for s in range(JUDGEMENTS):
         t, e = viewers.judged[v, s], viewers.judgement[v, s]
         deed = e.flags & PAST_A_QUARTER != 0
@@ -244,7 +219,7 @@ def draft_seeds(
         later = 0
         for other in range(JUDGEMENTS):
             later += int(viewers.judged[v, other] >= 0 and viewers.judgement[v, other].at > e.at)
-        seed[n], watched[n] = t, 1.0 if deed else 0.0
+        seed[n], draft.deed[n] = t, 1 if deed else 0
         loud[n] = SEED_DECAY**later * weight_of(e) * titles.watches[t] / (titles.watches[t] + EVIDENCE)
         n += 1
     for _ in range(min(spec.seeds, n)):
@@ -254,18 +229,21 @@ def draft_seeds(
                 k = other
         if loud[k] <= 0:
             break
-        draft_seed(titles, seed[k], WATCHED if watched[k] > 0 else LIKED, row, best, spec.least, draft)
+        draft_seed(titles, seed[k], WATCHED if draft.deed[k] else LIKED, row, best, spec.least, draft)
         loud[k] = 0.0
 
 
-@jit
+@plain
 def draft_seed(titles: Titles, h: int, kind: int, row: F4, best: float, least: int, draft: Draft) -> None:
     """Draft the neighbours of one title."""
     c, n = begin_row(draft, kind, h), 0
     for s in range(titles.nbr.shape[1]):
         j, w = titles.nbr[h, s], titles.nbr_w[h, s]
         if w > 0 and 0 <= j < row.size and row[j] > -np.inf:
-            draft.key[n], draft.touched[n] = row[j] + np.log(w * titles.norm[j]), j
+            draft.key[n], draft.touched[n] = w * titles.norm[j], j
             n += 1
-    keep_best(draft.key, draft.touched, n, draft.title[c], draft.score[c])
+    log_all(draft.key, n)
+    for k in range(n):
+        draft.key[k] += row[draft.touched[k]]
+    keep_named(draft.key, draft.touched, n, draft.title[c], draft.score[c])
     end_row(draft, c, row, best, least)

@@ -15,10 +15,10 @@ tags that each has, and sums over supersets follow from those counts (the zeta t
 
 import numpy as np
 
-from online_models.kernels.layout import F4, F8, I4, I8, U1, jit
-from online_models.kernels.page.layout import STRONG, TAGS, WORDS, Draft, PageSpec, Shelf
+from online_models.kernels.layout import F4, F8, I4, U1, plain
+from online_models.kernels.page.kept import keep_best_sets
+from online_models.kernels.page.layout import LANES, SETS, STRONG, TAGS, WORDS, Draft, PageSpec, Shelf
 from online_models.kernels.page.rows import begin_row, end_row
-from online_models.kernels.top import sift
 
 STEP = 0.97
 """Weight of a watch per step back (``tag_affinity.STEP``)."""
@@ -28,7 +28,6 @@ SUPPORT = 2
 """Watched titles that have a tag, before it speaks for a taste: one is chance."""
 SAID = 5.0
 """Watches that stated tags count as, and that count as much as they (``online_models.stated.EVIDENCE``)."""
-SETS = 1 << STRONG
 GENRE = 4
 """Place of genres among the kinds of tags (``online_models.page.kinds.TAG_KINDS``)."""
 NAMELESS = 255
@@ -37,14 +36,14 @@ SAME = 1e-9
 """Strengths that differ by less are equal."""
 
 
-@jit
+@plain
 def lift_of(mine: float, total: float, share: float) -> float:
     """Return a share's log-lift, 0 for what nobody watches."""
     expected = (total + PRIOR) * share
     return np.log((mine + PRIOR * share) / expected) if expected > 0 else 0.0
 
 
-@jit
+@plain
 def strong_tags(
     shelf: Shelf, history: I4, depth: int, told: I4, said: float, draft: Draft, strong: I4
 ) -> tuple[int, float]:
@@ -52,8 +51,7 @@ def strong_tags(
 
     Returns how many, and the weight of both.
     """
-    met, total, w, size = 0, 0.0, 1.0, shelf.indptr.size - 1
-    tags = np.empty(min(shelf.share.size, 4_096), np.int32)
+    met, total, w, size, tags = 0, 0.0, 1.0, shelf.indptr.size - 1, draft.naming.tag
     for step in range(depth):
         h = history[step]
         if h < size:
@@ -77,7 +75,8 @@ def strong_tags(
             draft.times[g] += SUPPORT
             draft.mine[g] += said
     total += said if told[0] >= 0 else 0.0
-    best, n = np.full(STRONG, -np.inf), 0
+    best, n = draft.naming.strength, 0
+    best[:STRONG] = -np.inf
     for k in range(met):
         g = tags[k]
         lift = lift_of(draft.mine[g], total, shelf.share[g])
@@ -88,7 +87,7 @@ def strong_tags(
     return n, total
 
 
-@jit
+@plain
 def insert(best: F8, strong: I4, n: int, value: float, g: int) -> int:
     """Insert a tag among the strongest, equal ones by number; return how many there are."""
     at = n
@@ -102,7 +101,7 @@ def insert(best: F8, strong: I4, n: int, value: float, g: int) -> int:
     return n
 
 
-@jit
+@plain
 def mark_tagged(first: I4, having: I4, strong: I4, n: int, mask: U1, touched: I4) -> int:
     """Give every title the set of the strong tags that it has; return how many have one at all."""
     m = 0
@@ -117,26 +116,27 @@ def mark_tagged(first: I4, having: I4, strong: I4, n: int, mask: U1, touched: I4
     return m
 
 
-@jit
-def count_tagged(
-    mask: U1, touched: I4, m: int, watches: F8, row: F4, shared: F8, listed: F8, key: F4, bits: U1
-) -> int:
-    """Add up watches and titles that may be listed by set; leave the latter together. Return how many."""
+@plain
+def count_tagged(mask: U1, touched: I4, m: int, watches: F8, row: F4, sums: F8, key: F4, bits: U1) -> int:
+    """Add up watches and titles that may be listed by set; leave the latter together. Return how many.
+
+    ``sums`` [2, LANES, SETS] takes titles in turn: neighbours often have the same set, and a sum waits for
+    itself.
+    """
     n = 0
     for k in range(m):
         t = touched[k]
-        c = mask[t]
+        c, s, lane = mask[t], row[t], k % LANES
+        there = s > -np.inf
         mask[t] = 0
-        if t < watches.size:
-            shared[c] += watches[t]
-        if row[t] > -np.inf:
-            listed[c] += 1.0
-            touched[n], key[n], bits[n] = t, row[t], c
-            n += 1
+        sums[0, lane, c] += watches[t]
+        sums[1, lane, c] += 1.0 if there else 0.0
+        touched[n], key[n], bits[n] = t, s, c
+        n += there
     return n
 
 
-@jit
+@plain
 def add_supersets(counts: F8) -> None:
     """Turn counts by exact set into counts by what a set contains."""
     for k in range(STRONG):
@@ -145,7 +145,7 @@ def add_supersets(counts: F8) -> None:
                 counts[c] += counts[c | (1 << k)]
 
 
-@jit
+@plain
 def is_name(kinds: U1, n: int, c: int) -> bool:
     """Whether a combination makes a name: one tag, or a genre or two with one tag of other kinds each."""
     words, genres, met = 0, 0, 0
@@ -162,7 +162,7 @@ def is_name(kinds: U1, n: int, c: int) -> bool:
     return words == 1 or (words <= WORDS and 1 <= genres <= MOST_GENRES)
 
 
-@jit
+@plain
 def weigh_sets(
     kinds: U1, n: int, least: int, total: float, everybody: float, mine: F8, times: F8, shared: F8,
     listed: F8, strength: F8,
@@ -179,7 +179,7 @@ def weigh_sets(
             strength[c] = -1.0
 
 
-@jit
+@plain
 def bits_of(c: int) -> int:
     """Count the tags of a combination."""
     n = 0
@@ -189,8 +189,8 @@ def bits_of(c: int) -> int:
     return n
 
 
-@jit
-def next_set(strength: F8, listed: F8, taken: I8, n: int) -> int:
+@plain
+def next_set(strength: F8, listed: F8, taken: I4, n: int) -> int:
     """Return the strongest combination left, the longest of equals; most of its titles are in no other."""
     best = -1
     for c in range(SETS):
@@ -208,14 +208,16 @@ def next_set(strength: F8, listed: F8, taken: I8, n: int) -> int:
     return best
 
 
-@jit
+@plain
 def draft_tags(
     shelf: Shelf, spec: PageSpec, history: I4, depth: int, told: I4, row: F4, best: float, draft: Draft
 ) -> None:
     """Draft the rows that a viewer's strongest tags name, by deed and by word."""
-    strong, kinds = np.zeros(STRONG, np.int32), np.empty(STRONG, np.uint8)
-    mine, times, shared, listed = np.zeros(SETS), np.zeros(SETS), np.zeros(SETS), np.zeros(SETS)
-    said = SAID * SAID / (SAID + depth)
+    names, said = draft.naming, SAID * SAID / (SAID + depth)
+    strong, kinds, strength = names.strong, names.kind, names.strength
+    names.sums[:] = 0.0
+    names.lanes[:] = 0.0
+    mine, times, shared, listed = names.sums[0], names.sums[1], names.sums[2], names.sums[3]
     n, total = strong_tags(shelf, history, depth, told, said, draft, strong)
     if n == 0:
         return
@@ -233,37 +235,49 @@ def draft_tags(
             mine[c] += w
             times[c] += 1.0
         w *= STEP
-    m = count_tagged(draft.mask, draft.touched, m, shelf.watches, row, shared, listed, draft.key, draft.bits)
-    strength = np.empty(SETS)
-    weigh_sets(kinds, n, spec.tag_titles, total, shelf.total, mine, times, shared, listed, strength)
-    taken, rows = np.zeros(spec.tag_rows, np.int64), 0
+    m = count_tagged(draft.mask, draft.touched, m, shelf.watches, row, names.lanes, draft.key, draft.bits)
+    for lane in range(LANES):
+        for c in range(SETS):
+            shared[c] += names.lanes[0, lane, c]
+            listed[c] += names.lanes[1, lane, c]
+    least = max(spec.tag_titles, spec.least)
+    weigh_sets(kinds, n, least, total, shelf.total, mine, times, shared, listed, strength)
+    taken, rows = names.taken, 0
     while rows < spec.tag_rows:
         c = next_set(strength, listed, taken, rows)
         if c < 0:
             break
-        draft_set(strong, c, m, row, best, spec.least, draft)
         taken[rows] = c
         strength[c] = -1.0
         rows += 1
+    draft_sets(strong, taken, rows, m, row, best, spec.least, draft)
 
 
-@jit
-def keep_best_set(bits: U1, wanted: int, key: F4, name: I4, n: int, title: I4, score: F4) -> None:
-    """Keep the titles of the highest keys, of those that have every tag wanted, in a heap."""
-    most, need = title.size, np.uint8(wanted)
-    for k in range(n):
-        if key[k] > score[0] and bits[k] & need == need:
-            sift(score, title, most, key[k], name[k])
-
-
-@jit
-def draft_set(strong: I4, c: int, m: int, row: F4, best: float, least: int, draft: Draft) -> None:
-    """Draft the titles that have every tag of a combination."""
-    at = begin_row(draft, TAGS, -1)
-    n = 0
-    for k in range(STRONG):
-        if c & (1 << k):
-            draft.arg[at, n] = strong[k]
-            n += 1
-    keep_best_set(draft.bits, c, draft.key, draft.touched, m, draft.title[at], draft.score[at])
-    end_row(draft, at, row, best, least)
+@plain
+def draft_sets(
+    strong: I4, taken: I4, rows: int, m: int, row: F4, best: float, least: int, draft: Draft
+) -> None:
+    """Draft the titles that have every tag of a combination, for some combinations."""
+    first = draft.drafted[0]
+    for r in range(rows):
+        draft.drafted[0] = first + r
+        at, n = begin_row(draft, TAGS, -1), 0
+        for k in range(STRONG):
+            if taken[r] & (1 << k):
+                draft.arg[at, n] = strong[k]
+                n += 1
+    keep_best_sets(
+        taken,
+        rows,
+        draft.bits,
+        draft.touched,
+        m,
+        draft.key,
+        first,
+        draft.naming.wanted,
+        draft.title,
+        draft.score,
+    )
+    draft.drafted[0] = first
+    for r in range(rows):
+        end_row(draft, first + r, row, best, least)

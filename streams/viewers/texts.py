@@ -1,0 +1,66 @@
+"""Bytes of which pages are put together, end to end, each found under a key and known by its number."""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from online_models.kernels.encode import STRIDE
+from online_models.kernels.layout import I8, U1
+
+__all__ = ["Texts"]
+
+_SPARE = bytes(STRIDE)
+K = TypeVar("K", bound=Hashable)
+
+
+class Texts:
+    """Texts as the kernel takes them.
+
+    Parameters
+    ----------
+    first
+        Those that have the numbers from 0 on, without a key.
+
+    Examples
+    --------
+    >>> texts = Texts([b"a"])
+    >>> texts.many(["x", "y", "x"], lambda key: key.encode() * 2)
+    [1, 2, 1]
+    >>> flat, at = texts.flat()
+    >>> bytes(flat[at[2] : at[3]])
+    b'yy'
+    """
+
+    def __init__(self, first: Sequence[bytes] = ()) -> None:
+        self._numbers: dict[object, int] = {}
+        self._bytes: U1 = np.frombuffer(b"".join(first) + _SPARE, np.uint8)
+        self._ends = [0, *np.cumsum([len(text) for text in first]).tolist()]
+        self._at: I8 = np.array(self._ends, np.int64)
+        self._fresh: list[bytes] = []
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._ends) - 1
+
+    def many(self, keys: Iterable[K], make: Callable[[K], bytes]) -> list[int]:
+        """Return the numbers of texts, made where there are none yet."""
+        get, out = self._numbers.get, []
+        for key in keys:  # one at a time: a list of a batch's keys sets the garbage collector to work
+            number = get(key)
+            out.append(self._add(key, make(key)) if number is None else number)
+        return out
+
+    def _add(self, key: Hashable, text: bytes) -> int:
+        number = self._numbers[key] = len(self)
+        self._fresh.append(text)
+        self._ends.append(self._ends[-1] + len(text))
+        return number
+
+    def flat(self) -> tuple[U1, I8]:
+        """Return all texts, and where each begins and the last ends."""
+        if self._fresh:
+            more = np.frombuffer(b"".join(self._fresh) + _SPARE, np.uint8)
+            self._bytes, self._fresh = np.concatenate((self._bytes[:-STRIDE], more)), []
+            self._at = np.array(self._ends, np.int64)
+        return self._bytes, self._at
