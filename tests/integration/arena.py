@@ -20,9 +20,10 @@ from typing import Any
 from streams.engine import changelog
 from streams.engine.applied import APPLIED_KEY
 from streams.engine.state import Store, StoreMemory
-from streams.kafka_clients import Message, NewTopic, TopicPartition, admin, consumer, producer
+from streams.kafka_clients import Message, NewTopic, admin, consumer, producer
 from streams.metrics import Exposition
 from streams.runs.session import free_port
+from tests.integration.committed import committed
 
 ROW = struct.Struct("<qI")
 PARTITIONS = 4
@@ -171,18 +172,7 @@ class Arena:
 
     def read(self, name: str) -> list[Message]:
         """Return the committed records of a topic, by partition in their order."""
-        reader = consumer(self.brokers, {"enable.partition.eof": True, "group.id": f"{self.prefix}reader"})
-        reader.assign([TopicPartition(self.topic(name), number, 0) for number in range(self.partitions)])
-        found: list[Message] = []
-        ended: set[int] = set()
-        while len(ended) < self.partitions:
-            for message in reader.consume(10_000, 0.2):
-                if message.error() is None:
-                    found.append(message)
-                else:
-                    ended.add(message.partition())
-        reader.close()
-        return found
+        return committed(self.brokers, [(self.topic(name), number) for number in range(self.partitions)])
 
     def settle(self, seconds: float = 60, *, revive: bool = True) -> None:
         """Wait until as many events came out as went in; start workers that ended."""
@@ -193,7 +183,7 @@ class Arena:
             for worker, process in list(self.workers.items()):
                 if revive and process.poll() is not None:
                     self.start(worker)
-            time.sleep(0.5)
+            time.sleep(0.2)
 
     def verify(self, *, without: tuple[bytes, ...] = ()) -> None:
         """Compare outputs, changelog and local state with a replay of the input, event by event."""

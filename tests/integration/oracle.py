@@ -23,7 +23,7 @@ from schemas.codec import decode_home
 from schemas.versions import MARKER_KEY
 from streams.engine.applied import APPLIED_KEY, unpack_applied
 from streams.engine.stage import Outcome
-from streams.kafka_clients import KafkaError, Message, TopicPartition, consumer
+from streams.kafka_clients import Message, admin
 from streams.metrics import Metrics
 from streams.partition_rows import WATCH_TIME, is_reserved
 from streams.runs.session import WorkerProcess
@@ -32,6 +32,7 @@ from streams.titles.signals import unpack
 from streams.titles.step import TitlesStep
 from streams.viewers.replica import Replica
 from streams.viewers.step import ViewersStage
+from tests.integration.committed import committed
 
 PARTITIONS = 4
 VIEWER_FACTS = (
@@ -39,10 +40,6 @@ VIEWER_FACTS = (
     "rejected", "rejected_at", "rejected_weight", "judged", "judgement", "shown", "shown_n", "shown_on",
     "shown_odds", "chosen",
 )  # fmt: skip
-AT_ONCE = {"fetch.wait.max.ms": 10}
-"""At the end of a partition the broker says so at once, and does not wait for half a second for more."""
-LOOK_S = 0.05
-"""Wait for records or ends of partitions: `consume` waits for as many as it may return."""
 TITLE_FACTS = ("watches", "trend", "trend_at", "counts", "nbr", "nbr_w")
 
 
@@ -87,20 +84,9 @@ class Facts:
 
 def read(settings: Settings, *names: str) -> list[Message]:
     """Read every committed record of topics, each partition's in order."""
-    client = consumer(settings, {"enable.partition.eof": True, "group.id": "oracle", **AT_ONCE})
-    found: list[Message] = []
-    there = client.list_topics(timeout=10).topics
-    waiting = {(topic, part) for topic in map(settings.topic, names) for part in there[topic].partitions}
-    client.assign([TopicPartition(topic, part, 0) for topic, part in waiting])
-    while waiting:
-        for message in client.consume(5_000, LOOK_S):
-            error = message.error()
-            if error is None:
-                found.append(message)
-            elif error.code() == KafkaError._PARTITION_EOF:
-                waiting.discard((message.topic(), message.partition()))
-    client.close()
-    return found
+    there = admin(settings).list_topics(timeout=10).topics
+    chosen = [settings.topic(name) for name in names]
+    return committed(settings, [(topic, part) for topic in chosen for part in there[topic].partitions])
 
 
 class Replay:
