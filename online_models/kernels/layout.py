@@ -109,6 +109,8 @@ class Viewers(NamedTuple):
     """[V] highest maturity that the viewer may see, in years."""
     country: NDArray[np.uint16]
     """[V] the viewer's country as two ASCII letters, 0 where unknown."""
+    language: NDArray[np.uint16]
+    """[V] the language that the viewer reads best, two ASCII letters, 0 where unknown."""
     stated: U8
     """[V, STATED] hashes of the tags that the viewer said they like, 0 where there are no more."""
     ring: U8
@@ -143,8 +145,6 @@ class Viewers(NamedTuple):
     """[V, LOVED_TITLES] event time of the last watch, seconds."""
     loved_weight: F4
     """[V, LOVED_TITLES] how much."""
-    language: NDArray[np.uint16]
-    """[V] the language that the viewer reads best, two ASCII letters, 0 where unknown."""
     chunk: I4
     """[C, CHUNK] known titles, oldest first; ~title where known but not liked."""
     prev: I4
