@@ -50,7 +50,7 @@ class FactorizationConfig:
     """Different tags that have vectors, the first ones met: 250 bytes each."""
     viewer_learning_rate: float = 0.3
     """AdaGrad step of the taste vector: as good as .1 on a fresh replica, better on one 200 events old."""
-    rejection: float = 0.3
+    rejection: float = 0.0
     """Step of the taste vector away from a title turned down, as part of one towards a liked one (ADR 36)."""
     initial_scale: float = 0.05
     """Standard deviation of the keyed initial vectors."""

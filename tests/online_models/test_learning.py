@@ -1,6 +1,7 @@
 """One step of learning, checked by hand on worlds of three titles."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import exp, sqrt
 
 import numpy as np
@@ -207,7 +208,8 @@ def test_a_newcomer_takes_the_weakest_place(tiny: ModelConfig, batch: MakeBatch)
 
 def test_one_step_away_by_hand(tiny: ModelConfig, batch: MakeBatch) -> None:
     """The taste vector leaves what is turned down, by .3 of a step, and nears what else was likely."""
-    _, viewers = hand_made(tiny, batch)
+    keen = replace(tiny, factorization=replace(tiny.factorization, rejection=0.3))
+    _, viewers = hand_made(keen, batch)
     signals, _ = viewers.observe(viewers.feedback(batch(("ann", "a"), action=Action.REJECT, weight=2.0)))
     score_a, score_b = 0.8 * 1.0 + 0.1 * 0.5 + 0.2, 0.8 * -1.0 + 0.1 * 2.0
     p_b = exp(score_b) / (exp(score_a) + exp(score_b))
@@ -219,12 +221,14 @@ def test_one_step_away_by_hand(tiny: ModelConfig, batch: MakeBatch) -> None:
     assert signals.depth[0] == 0
 
 
-def test_rejections_teach_titles_nothing(tiny: ModelConfig, batch: MakeBatch) -> None:
-    """A rejection is counted and remembered; titles' vectors, pairs and trends stay as they were."""
+def test_rejections_teach_no_taste_and_no_pairs(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """Unless told otherwise, a rejection is counted and remembered, and all vectors stay as they were."""
     model = Recommender(tiny)
     model.prequential(batch(("ann", "a"), ("ann", "b"), ("bob", "c")))
     before = [part.copy() for part in (model.titles.arrays.out, model.titles.arrays.nbr_w)]
+    taste = model.viewers.viewers.arrays.taste.copy()
     model.prequential(batch(("ann", "c"), action=Action.REJECT))
+    assert np.array_equal(taste, model.viewers.viewers.arrays.taste)
     assert model.titles.arrays.counts[2].tolist() == [1, 1, 0]
     assert np.array_equal(before[0], model.titles.arrays.out)
     assert np.array_equal(before[1], model.titles.arrays.nbr_w)
