@@ -11,7 +11,7 @@ from online_models.recommender import Recommender
 from online_models.row_worth import EVIDENCE, MEMORY, MOST, RowWorth
 from schemas import Tags, Title
 from schemas.vocabulary import RowKind
-from tests.online_models.test_page import T0, stop
+from tests.online_models.paging import T0, stop
 
 NUMBERS = {kind.wire: number for number, kind in enumerate(KINDS)}
 

@@ -11,8 +11,8 @@ from schemas import Availability, Event, Preferences, Rate, Tags, Thumb, Title
 from schemas.lists import Row
 from schemas.rules import BusinessRule, PinRow, RuleKind
 from schemas.vocabulary import ItemReason, RowKind
+from tests.online_models.paging import OPEN, T0, at, crowd, stop, titles_of
 from tests.online_models.ruling import obey, rule
-from tests.online_models.test_page import OPEN, T0, at, crowd, stop, titles_of
 
 NOW = T0 + 90_000
 

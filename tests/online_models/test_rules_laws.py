@@ -11,8 +11,8 @@ from online_models.rules import faults
 from schemas import Event, Tags, Title
 from schemas.rules import BusinessRule, PinRow, RuleKind
 from schemas.vocabulary import ItemReason, RowKind
+from tests.online_models.paging import GENRES, OPEN, T0, TITLES, deeds, described
 from tests.online_models.ruling import obey, rule
-from tests.online_models.test_page import GENRES, OPEN, T0, TITLES, deeds, described
 
 
 @pytest.mark.parametrize(
