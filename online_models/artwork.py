@@ -16,21 +16,25 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
+
 from online_models.bandits import BanditConfig, Thompson
 from online_models.draws import name_hash
-from online_models.kernels.layout import F8
+from online_models.kernels.layout import F8, I8, U8
 from schemas import Title
 
 __all__ = [
     "DAY_MS",
     "FITS",
     "MOST_VARIANTS",
+    "MOST_WORDS",
     "UNTRIED",
     "Gallery",
     "Picked",
     "Variants",
     "fit_of",
     "liked_words",
+    "word_hash",
 ]
 
 DAY_MS = 86_400_000
@@ -38,6 +42,8 @@ FITS = 3
 """Contexts: none of the picture's tags fits, one does, more do."""
 MOST_VARIANTS = 8
 """Pictures of a title that compete, the first ones: each needs some hundred trials."""
+MOST_WORDS = 32
+"""Different tags of a title's pictures and trailers that are looked at, the first ones: four a picture."""
 WORDS = 8
 """Tags that stand for what a viewer likes: the ones that most of the titles they liked of late bear."""
 _CONFIG = BanditConfig(contexts=FITS)
@@ -54,8 +60,8 @@ class Variants(NamedTuple):
     """Hashes of the pictures' names: where their draws start."""
     trailers: tuple[str, ...]
     trailer_tags: tuple[frozenset[str], ...]
-    words: frozenset[str]
-    """The tags of all of them."""
+    words: tuple[str, ...]
+    """The tags of all of them, each once."""
 
 
 class Picked(NamedTuple):
@@ -76,6 +82,12 @@ def fit_of(tags: frozenset[str], liked: frozenset[str]) -> int:
     1
     """
     return min(len(tags & liked), FITS - 1)
+
+
+@lru_cache(maxsize=65_536)
+def word_hash(word: str) -> int:
+    """Return the hash of a word as `Gallery.words` has it; 0 is none."""
+    return name_hash(word) or 1
 
 
 @lru_cache(maxsize=65_536)
@@ -112,6 +124,15 @@ class Gallery:
     seed
         Start of every draw.
 
+    Attributes
+    ----------
+    words
+        [E, MOST_WORDS] hashes of the words of each title that had something to choose from; 0: no more.
+    stamps
+        [E] move when something about a title does: its pictures, or what is known of them.
+    listed
+        Moves when other titles have something to choose from.
+
     Examples
     --------
     >>> from schemas import Artwork
@@ -123,7 +144,10 @@ class Gallery:
     """
 
     def __init__(self, *, seed: int = 0) -> None:
-        self.seed = seed
+        self.seed, self.listed = seed, 0
+        self.words: U8 = np.zeros((64, MOST_WORDS), np.uint64)
+        self.stamps: I8 = np.zeros(64, np.int64)
+        self._places: dict[str, int] = {}
         self._variants: dict[str, Variants] = {}
         self._bandits: dict[str, Thompson] = {}
 
@@ -135,23 +159,34 @@ class Gallery:
         """Take a title's newest record over."""
         pictures, trailers = title.artwork[:MOST_VARIANTS], title.trailers[:MOST_VARIANTS]
         if len(pictures) < 2 and len(trailers) < 2:  # noqa: PLR2004 - one is no choice
-            self._variants.pop(title_id, None)
+            self.withdraw(title_id)
             return
         names = tuple(one.id for one in pictures)
-        tags = tuple(frozenset(one.tags) for one in pictures)
-        trailer_tags = tuple(frozenset(one.tags) for one in trailers)
+        tags = [tag for one in pictures for tag in one.tags] + [tag for one in trailers for tag in one.tags]
+        words = tuple(dict.fromkeys(tags))[:MOST_WORDS]
+        known = frozenset(words)
+        self.listed += title_id not in self._variants
         self._variants[title_id] = Variants(
             names,
-            tags,
+            tuple(known.intersection(one.tags) for one in pictures),
             tuple(map(name_hash, names)),
             tuple(one.id for one in trailers),
-            trailer_tags,
-            frozenset().union(*tags, *trailer_tags),
+            tuple(known.intersection(one.tags) for one in trailers),
+            words,
         )
+        place = self._make_place(title_id)
+        self.words[place] = 0
+        self.words[place, : len(words)] = [*map(word_hash, words)]
+        self._touch(title_id)
 
     def withdraw(self, title_id: str) -> None:
         """Forget a title's pictures."""
-        self._variants.pop(title_id, None)
+        if self._variants.pop(title_id, None) is not None:
+            self.listed += 1
+
+    def place(self, title_id: str) -> int:
+        """Return where a title is in `words` and `stamps`; -1 for one with nothing to choose from."""
+        return self._places[title_id] if title_id in self._variants else -1
 
     def variants(self, title_id: str) -> Variants | None:
         """Return what a title has to choose from; None for nothing."""
@@ -162,15 +197,17 @@ class Gallery:
         return self._bandits.get(title_id, UNTRIED)
 
     def bandit(self, title_id: str) -> Thompson:
-        """Return what is known of a title's pictures, a new one if nothing is."""
+        """Return what is known of a title's pictures, a new one if nothing is; to be changed."""
         found = self._bandits.get(title_id)
         if found is None:
             found = self._bandits[title_id] = Thompson(_CONFIG)
+        self._touch(title_id)
         return found
 
     def load(self, title_id: str, cells: dict[str, F8], at_ms: int) -> None:
         """Take over what was learned of a title's pictures."""
         self.bandit(title_id).load(cells, at_ms)
+        self._touch(title_id)  # whoever looked in between saw what was known before
 
     def fit(self, title_id: str, picture: str, liked: frozenset[str]) -> int | None:
         """Return the context of a picture for a viewer; None if the title has no such picture to choose."""
@@ -178,3 +215,14 @@ class Gallery:
         if variants is None or picture not in variants.pictures or len(variants.pictures) == 1:
             return None
         return fit_of(variants.tags[variants.pictures.index(picture)], liked)
+
+    def _touch(self, title_id: str) -> None:
+        if title_id in self._places:
+            self.stamps[self._places[title_id]] += 1
+
+    def _make_place(self, title_id: str) -> int:
+        place = self._places.setdefault(title_id, len(self._places))
+        if place == len(self.stamps):
+            self.words = np.concatenate((self.words, np.zeros_like(self.words)))
+            self.stamps = np.concatenate((self.stamps, np.zeros_like(self.stamps)))
+        return place

@@ -1,40 +1,30 @@
 """Choosing pictures for whole pages, with what was made of a title before.
 
 How a title may be shown depends on the viewer only by which of the title's own words they like. So a title
-has few *ways*, each with its chances, and a page of 240 titles is as many look-ups and one draw
-(`kernels.artwork`). The law is that of :mod:`online_models.artwork` and :mod:`online_models.bandits`.
+has few *ways*, each with its chances, and items of many pages are looked up and drawn at once
+(`kernels.artwork`): only a way that is missing is made here. The law is that of :mod:`online_models.artwork`
+and :mod:`online_models.bandits`.
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
-from online_models.artwork import DAY_MS, MOST_VARIANTS, Gallery, Picked, Variants, fit_of
+from online_models.artwork import DAY_MS, MOST_VARIANTS, WORDS, Gallery, Picked, Variants, fit_of, word_hash
 from online_models.bandits import Thompson
-from online_models.kernels.artwork import race_many
-from online_models.kernels.layout import F8, I4, U8
+from online_models.kernels.artwork import Items, Ways, hang
+from online_models.kernels.hashing import insert
+from online_models.kernels.layout import F8, I4, I8, U8
 from schemas.experiments import ArtworkPolicy
 
 __all__ = ["Hanger"]
 
 KEPT: Final = 100_000
-"""Ways remembered at most: 30 MB; then all are made anew."""
-
-
-class _Way(NamedTuple):
-    """How a title is shown to viewers who like the same of its words."""
-
-    row: int
-    """In the tables of arms and chances."""
-    picked: tuple[Picked, ...]
-    """What is shown, by arm."""
-    variants: Variants | None = None
-    learned: int = 0
-    """What was known of the pictures when the chances were made (`Thompson.learned`)."""
-
-
-_NOTHING: Final = _Way(0, (Picked(),))
+"""Ways remembered at most, 30 MB; then all are made anew."""
+_TABLE: Final = 1 << 12
+"""Places of the table of ways to begin with."""
+_NUMBERS: Final = {policy: number for number, policy in enumerate(ArtworkPolicy)}
 
 
 class Hanger:
@@ -59,10 +49,10 @@ class Hanger:
 
     def __init__(self, gallery: Gallery) -> None:
         self._gallery = gallery
-        self._ways: dict[tuple[str, frozenset[str], ArtworkPolicy], _Way] = {}
-        self._arms: U8 = np.zeros((64, MOST_VARIANTS), np.uint64)
-        self._chances: F8 = np.zeros((64, MOST_VARIANTS))
-        self._made = 1
+        self._ways: Ways
+        self._picked: list[tuple[Picked, ...]]
+        self._row: dict[int, int]
+        self._forget()
 
     def pick(
         self,
@@ -74,58 +64,110 @@ class Hanger:
         now_ms: int,
         policy: ArtworkPolicy = ArtworkPolicy.BANDIT,
     ) -> list[Picked]:
-        """Return what each of a viewer's titles shows.
+        """Return what each of one viewer's titles shows, by the titles' ids; otherwise as `hang`."""
+        places = np.array([self._gallery.place(title) for title in titles], np.int32)
+        ends, viewers = np.array([len(titles)]), np.array([viewer], np.uint64)
+        return self.hang(
+            titles, places=places, keys=keys, ends=ends, viewers=viewers, liked=[liked], now_ms=now_ms,
+            policy=policy,
+        )  # fmt: skip
+
+    def hang(
+        self,
+        titles: Sequence[str],
+        *,
+        places: I4,
+        keys: U8,
+        ends: I8,
+        viewers: U8,
+        liked: Sequence[frozenset[str]],
+        now_ms: int,
+        policy: ArtworkPolicy = ArtworkPolicy.BANDIT,
+    ) -> list[Picked]:
+        """Return what each item shows, viewer after viewer.
 
         Parameters
         ----------
-        titles, keys
-            [m] ids and keys of the titles.
-        viewer
-            Key of the viewer.
-        liked
-            What the viewer likes, see :func:`online_models.artwork.liked_words`.
+        titles, places, keys
+            [m] the items' titles: ids, places in the gallery (`Gallery.place`), keys.
+        ends, viewers, liked
+            [p] behind each viewer's last item, the viewers' keys, and what each likes
+            (:func:`online_models.artwork.liked_words`).
         now_ms
-            Its day decides the draw.
+            Its day decides the draws.
         policy
             Who chooses. What is learned of pictures is the same whoever chose.
         """
-        if self._made > KEPT:
-            self._ways.clear()
-            self._made = 1
-        ways = [self._way(title, liked, policy) for title in titles]
-        rows = np.array([way.row for way in ways], np.intp)
-        chosen: I4 = np.zeros(len(titles), np.int32)
-        drawn_for, day = np.uint64(viewer), now_ms // DAY_MS
-        race_many(self._gallery.seed, drawn_for, day, keys, self._arms[rows], self._chances[rows], chosen)
-        return [way.picked[arm] for way, arm in zip(ways, chosen.tolist(), strict=True)]
+        words = np.zeros((len(liked), WORDS), np.uint64)
+        for own, some in zip(words, liked, strict=True):
+            own[: len(some)] = [*map(word_hash, some)]
+        items = Items(places, keys, ends, viewers, words)
+        way, arm, key = np.zeros(len(places), np.int32), np.zeros(len(places), np.int32), np.zeros_like(keys)
+        now, gallery = (self._gallery.seed, now_ms // DAY_MS, _NUMBERS[policy]), self._gallery
+        while hang(*now, gallery.words, gallery.stamps, items, self._ways, key, way, arm):
+            missing = np.flatnonzero(way < 0)
+            if len(self._picked) + missing.size > KEPT:
+                self._forget()
+            owner = np.searchsorted(ends, missing, side="right").tolist()
+            for i, p in zip(missing.tolist(), owner, strict=True):
+                self._make(int(key[i]), titles[i], int(places[i]), liked[p], policy)
+        return [self._picked[row][chosen] for row, chosen in zip(way.tolist(), arm.tolist(), strict=True)]
 
-    def _way(self, title: str, liked: frozenset[str], policy: ArtworkPolicy) -> _Way:
-        """Return how a title is shown to somebody, made if it is not known or old."""
+    def _make(self, key: int, title: str, place: int, liked: frozenset[str], policy: ArtworkPolicy) -> None:
+        """Make a way, or make it anew, unless it was made for an item before."""
+        row, stamp = self._row.get(key), int(self._gallery.stamps[place])
+        if row is not None and self._ways.stamp[row] == stamp:
+            return
+        if row is None:
+            row = self._begin(key)
+            self._row[key] = row
         variants = self._gallery.variants(title)
-        if variants is None:
-            return _NOTHING
-        key = title, liked & variants.words, policy
-        known = self._gallery.known(title)
-        way, learned = self._ways.get(key), known.learned
-        if way is None or way.variants is not variants or way.learned != learned:
-            chances = _chances(variants, key[1], known, policy)
-            way = self._ways[key] = self._make(variants, key[1], chances, learned)
-        return way
-
-    def _make(self, variants: Variants, liked: frozenset[str], chances: F8, learned: int) -> _Way:
+        ways, n = self._ways, 0 if variants is None else len(variants.pictures)
+        ways.arm[row], ways.chance[row], ways.stamp[row] = 0, 0.0, stamp
+        if variants is None:  # withdrawn a moment ago
+            self._picked[row] = (Picked(),)
+            return
         trailer = _trailer(variants, liked)
-        if len(variants.pictures) < 2:  # noqa: PLR2004 - one is no choice
-            return _Way(0, (Picked(trailer=trailer),), variants, learned)
-        if self._made == len(self._arms):
-            self._arms = np.concatenate((self._arms, np.zeros_like(self._arms)))
-            self._chances = np.concatenate((self._chances, np.zeros_like(self._chances)))
-        row, n = self._made, len(variants.pictures)
-        self._made += 1
-        self._arms[row], self._chances[row] = 0, 0.0
-        self._arms[row, :n], self._chances[row, :n] = variants.hashes, chances
+        if n < 2:  # noqa: PLR2004 - one is no choice
+            self._picked[row] = (Picked(trailer=trailer),)
+            return
+        chances = _chances(variants, liked, self._gallery.known(title), policy)
+        ways.arm[row, :n], ways.chance[row, :n] = variants.hashes, chances
         pairs = zip(variants.pictures, chances.tolist(), strict=True)
-        picked = tuple(Picked(picture, round(chance, 4), trailer) for picture, chance in pairs)
-        return _Way(row, picked, variants, learned)
+        self._picked[row] = tuple(Picked(picture, round(chance, 4), trailer) for picture, chance in pairs)
+
+    def _begin(self, key: int) -> int:
+        """Give a new way a row."""
+        row, ways = len(self._picked), self._ways
+        if row == len(ways.stamp):
+            self._ways = ways = ways._replace(
+                stamp=np.tile(ways.stamp, 2),
+                arm=np.tile(ways.arm, (2, 1)),
+                chance=np.tile(ways.chance, (2, 1)),
+            )
+        if 2 * row > len(ways.key):
+            self._ways = ways = self._widened(ways)
+        self._picked.append((Picked(),))
+        insert(ways.key, ways.row, np.uint64(key), row)
+        return row
+
+    def _widened(self, ways: Ways) -> Ways:
+        """Return the ways with a table twice as large."""
+        keys, rows = np.zeros(2 * len(ways.key), np.uint64), np.zeros(2 * len(ways.key), np.int32)
+        for key, row in self._row.items():
+            insert(keys, rows, np.uint64(key), row)
+        return ways._replace(key=keys, row=rows)
+
+    def _forget(self) -> None:
+        """Begin with the way in which titles without a choice are shown."""
+        self._ways = Ways(
+            np.zeros(_TABLE, np.uint64),
+            np.zeros(_TABLE, np.int32),
+            np.zeros(64, np.int64),
+            np.zeros((64, MOST_VARIANTS), np.uint64),
+            np.zeros((64, MOST_VARIANTS)),
+        )
+        self._picked, self._row = [(Picked(),)], {}
 
 
 def _chances(variants: Variants, liked: frozenset[str], known: Thompson, policy: ArtworkPolicy) -> F8:

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from online_models.artwork import Gallery
 from online_models.cohorts import CohortTable
 from online_models.config import ModelConfig
 from online_models.feedback import Action
+from online_models.hanging import Hanger
 from online_models.kernels.encode import SCORE_BYTES, STRIDE, Fragments, Parts, encode_pages
 from online_models.kernels.page.layout import KINDS, Pages
 from online_models.page.builder import build, listed
@@ -19,6 +21,7 @@ from online_models.title_side import shard_of
 from online_models.titles import TitleTable
 from online_models.viewer_side import Columns, Lists
 from online_models.viewers import ViewerTable, hash_ids
+from schemas import Artwork, Title
 
 __all__ = ["STEPS", "warm_up"]
 
@@ -67,6 +70,14 @@ def encode_blank(pages: Pages) -> None:
     encode_pages(pages, parts, fragments, room, np.zeros(pages.kind.shape[0], np.int64))
 
 
+def hang_pictures() -> None:
+    """Choose a picture of two."""
+    gallery = Gallery()
+    pictures = tuple(Artwork(id=name, uri=f"https://x/{name}") for name in "ab")
+    gallery.put("x", Title(title_id="x", artwork=pictures))
+    Hanger(gallery).pick(["x"], np.ones(1, np.uint64), viewer=1, liked=frozenset(), now_ms=0)
+
+
 def pack_and_restore() -> None:
     """Bring rows of titles and viewers to bytes and back, and find the shards of their keys."""
     model = small_world()
@@ -86,6 +97,7 @@ STEPS: Mapping[str, Callable[[], object]] = {
     "test and learn": small_world,
     "learn apart": learn_apart,
     "rank and score": rank_and_score,
+    "hang pictures": hang_pictures,
     "pack and restore": pack_and_restore,
 }
 """What is run, by name; together it touches every kernel."""

@@ -39,6 +39,7 @@ class Hung(NamedTuple):
 _NOWHERE: Final[I8] = np.zeros(0, np.int64)
 NOTHING: Final = Hung(_NOWHERE, _NOWHERE, _NOWHERE, (), ())
 _FIRST: Final = Picked()
+_UNKNOWN: Final = -2
 
 
 class Pictures:
@@ -54,6 +55,7 @@ class Pictures:
 
     def __init__(self, gallery: Gallery, side: ViewerSide) -> None:
         self._gallery, self._side, self._hanger = gallery, side, Hanger(gallery)
+        self._listed, self._place = -1, np.zeros(0, np.int32)
 
     def pick(
         self, pages: Pages, slots: I4, now_ms: int, policy: ArtworkPolicy = ArtworkPolicy.BANDIT
@@ -71,18 +73,32 @@ class Pictures:
             shown[pages.candidates != 0, 0, -1] = False
         page, row, slot = np.nonzero(shown)
         listed, side = pages.title[page, row, slot], self._side
-        names, keys = side.titles.ids, side.titles.arrays.key[listed]
-        ids = [names[title] for title in listed.tolist()]
-        ends = np.searchsorted(page, np.arange(slots.size), side="right").tolist()
-        picked: list[Picked] = []
-        for a, b, viewer in zip([0, *ends], ends, slots.tolist(), strict=False):
-            liked = words_liked(side.viewers, side.catalogue, viewer)
-            key = int(side.viewers.arrays.key[viewer])
-            picked += self._hanger.pick(
-                ids[a:b], keys[a:b], viewer=key, liked=liked, now_ms=now_ms, policy=policy
-            )
+        names = side.titles.ids
+        picked = self._hanger.hang(
+            [names[title] for title in listed.tolist()],
+            places=self._places(listed),
+            keys=side.titles.arrays.key[listed],
+            ends=np.searchsorted(page, np.arange(slots.size), side="right"),
+            viewers=side.viewers.arrays.key[slots],
+            liked=[words_liked(side.viewers, side.catalogue, viewer) for viewer in slots.tolist()],
+            now_ms=now_ms,
+            policy=policy,
+        )
         at = [n for n, one in enumerate(picked) if one != _FIRST]
         return Hung(page[at], row[at], slot[at], [picked[n] for n in at], [None] * len(at))
+
+    def _places(self, listed: I4) -> I4:
+        """Return where in the gallery some titles are, by their rows; -1 for those that show their first."""
+        names, gallery = self._side.titles.ids, self._gallery
+        if self._listed != gallery.listed or len(self._place) < len(names):
+            self._listed = gallery.listed
+            self._place = np.full(len(names), _UNKNOWN, np.int32)
+        places = self._place[listed]
+        if (places == _UNKNOWN).any():
+            for title in np.unique(listed[places == _UNKNOWN]).tolist():
+                self._place[title] = gallery.place(names[title])
+            places = self._place[listed]
+        return places
 
 
 def signed(hung: Hung, picks: Sequence[Pick], labels: tuple[str, str]) -> Hung:

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from online_models import hanging
 from online_models.artwork import DAY_MS, Gallery, Picked, liked_words
 from online_models.draws import draw_key, name_hash, race
 from online_models.experiments import off_policy
 from online_models.hanging import Hanger
-from online_models.kernels.artwork import race_many
+from online_models.kernels.artwork import race_won
 from schemas import Artwork, Title, Trailer
 from schemas.experiments import ArtworkPolicy
 
@@ -51,13 +52,12 @@ def test_the_kernel_draws_what_the_bandit_would() -> None:
     """The same arm for the same viewer, title and day, whatever the chances."""
     rng = np.random.default_rng(2)
     names = ["a", "bb", "ccc", "d"]
-    hashes = np.array([[name_hash(name) for name in names]] * 300, np.uint64)
+    hashes = np.array([name_hash(name) for name in names], np.uint64)
     chances = rng.dirichlet([1.0] * 4, 300)
     chances[:50, 2:] = 0
-    titles, out = rng.integers(2, 2**62, 300).astype(np.uint64), np.zeros(300, np.int32)
-    race_many(5, np.uint64(2**63 + 77), 3, titles, hashes, chances, out)
-    expected = [race(chances[i], names, draw_key(5, 2**63 + 77, int(titles[i]), 3)) for i in range(300)]
-    assert out.tolist() == expected
+    keys = [draw_key(5, 2**63 + 77, int(title), 3) for title in rng.integers(2, 2**62, 300)]
+    drawn = [race_won(hashes, mine, np.uint64(key)) for mine, key in zip(chances, keys, strict=True)]
+    assert drawn == [race(mine, names, key) for mine, key in zip(chances, keys, strict=True)]
 
 
 def test_a_picture_stays_for_a_day() -> None:
@@ -145,3 +145,57 @@ def test_another_policy_logs_its_own_chances() -> None:
     assert all(
         sum(one.artwork == f"{p}.jpg" for one in drawn) == pytest.approx(300, abs=60) for p in PICTURES
     )
+
+
+def test_many_viewers_at_once_see_what_each_would_alone() -> None:
+    """Whatever was remembered, learned, replaced or withdrawn in between."""
+    rng, words = np.random.default_rng(6), [f"w{n}" for n in range(12)]
+    names = [f"t{n}" for n in range(40)]
+    gallery = _gallery(*(_title(name, tuple(rng.choice(words, 3, replace=False))) for name in names[:30]))
+    kept, keys = Hanger(gallery), np.arange(2, 42, dtype=np.uint64)
+    for day in range(12):
+        liked = [frozenset(rng.choice(words, size).tolist()) for size in rng.integers(0, 8, 5)]
+        order = rng.permutation(40)
+        titles = [names[n] for n in order] * 5
+        shown = kept.hang(
+            titles,
+            places=np.array([gallery.place(title) for title in titles], np.int32),
+            keys=np.tile(keys[order], 5),
+            ends=np.arange(40, 201, 40),
+            viewers=np.arange(5, dtype=np.uint64),
+            liked=liked,
+            now_ms=day * DAY_MS,
+        )
+        alone = [
+            Hanger(gallery).pick(titles[:40], keys[order], viewer=v, liked=some, now_ms=day * DAY_MS)
+            for v, some in enumerate(liked)
+        ]
+        assert shown == [one for page in alone for one in page]
+        for n in rng.integers(0, 30, 6).tolist():
+            picture = gallery.variants(names[n])
+            if picture is not None:
+                gallery.bandit(names[n]).learn(0, picture.pictures[0], trials=50, wins=25, at_ms=day)
+        gallery.put(names[day], _title(names[day], tuple(rng.choice(words, 4, replace=False))))
+        gallery.put(names[39 - day], _title(names[39 - day]))
+        gallery.withdraw(names[day + 12])
+
+
+def test_more_ways_than_are_kept_are_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And more than the table has places for at first."""
+    words = [f"w{n}" for n in range(13)]
+    gallery = _gallery(_title("t", tuple(words[:8]), tuple(words[8:])))
+    sets = [frozenset(w for n, w in enumerate(words) if mask >> n & 1) for mask in range(5_000)]
+    sets = [some for some in sets if len(some) <= 8]
+
+    def show(hanger: Hanger) -> list[Picked]:
+        n = len(sets)
+        return hanger.hang(
+            ["t"] * n, places=np.zeros(n, np.int32), keys=np.full(n, 7, np.uint64), ends=np.arange(1, n + 1),
+            viewers=np.arange(n, dtype=np.uint64), liked=sets, now_ms=0,
+        )  # fmt: skip
+
+    shown = show(hanger := Hanger(gallery))
+    monkeypatch.setattr(hanging, "KEPT", 100)
+    assert show(hanger) == show(Hanger(gallery)) == shown
+    expected = [_pick(gallery, v, liked=tuple(sets[v])) for v in range(0, len(sets), 500)]
+    assert [one.trailer for one in shown[::500]] == [one.trailer for one in expected]
