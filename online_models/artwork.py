@@ -12,8 +12,9 @@ Trailers have no reward that any event tells of: the one that fits best is named
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
+from operator import neg
 from typing import NamedTuple
 
 import numpy as np
@@ -97,23 +98,27 @@ def _word(label: str) -> str | None:
     return None if kind in {"decade", "year", "language"} else value
 
 
-def liked_words(labels: Iterable[Sequence[str]]) -> frozenset[str]:
+def liked_words(labels: Iterable[str]) -> frozenset[str]:
     """Return the tags that stand for what a viewer likes.
 
     Parameters
     ----------
     labels
-        Tags (``kind:value``) of the titles that they liked of late; years and decades say nothing of a
-        picture.
+        Tags (``kind:value``) of the titles that they liked of late, one title's after the other's; years and
+        decades say nothing of a picture.
 
     Examples
     --------
-    >>> sorted(liked_words([["genre:Drama", "mood:dark"], ["genre:Drama", "decade:1990s"]]))
+    >>> sorted(liked_words(["genre:Drama", "mood:dark", "genre:Drama", "decade:1990s"]))
     ['Drama', 'dark']
     """
-    count = Counter(word for title in labels for word in map(_word, title) if word)
-    best = sorted(count.items(), key=lambda item: (-item[1], item[0]))
-    return frozenset(value for value, _ in best[:WORDS])
+    count: dict[str, int] = {}
+    for label, times in Counter(labels).items():
+        word = _word(label)
+        if word is not None:
+            count[word] = count.get(word, 0) + times
+    best = sorted(zip(map(neg, count.values()), count, strict=True))
+    return frozenset(value for _, value in best[:WORDS])
 
 
 class Gallery:
@@ -165,7 +170,11 @@ class Gallery:
         tags = [tag for one in pictures for tag in one.tags] + [tag for one in trailers for tag in one.tags]
         words = tuple(dict.fromkeys(tags))[:MOST_WORDS]
         known = frozenset(words)
-        self.listed += title_id not in self._variants
+        place = self._make_place(title_id)
+        self._touch(title_id)  # whoever looks from here on keeps nothing
+        self.words[place] = 0
+        self.words[place, : len(words)] = [*map(word_hash, words)]
+        before = self._variants.get(title_id)
         self._variants[title_id] = Variants(
             names,
             tuple(known.intersection(one.tags) for one in pictures),
@@ -174,10 +183,8 @@ class Gallery:
             tuple(known.intersection(one.tags) for one in trailers),
             words,
         )
-        place = self._make_place(title_id)
-        self.words[place] = 0
-        self.words[place, : len(words)] = [*map(word_hash, words)]
         self._touch(title_id)
+        self.listed += before is None
 
     def withdraw(self, title_id: str) -> None:
         """Forget a title's pictures."""

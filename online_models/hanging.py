@@ -21,7 +21,7 @@ from schemas.experiments import ArtworkPolicy
 __all__ = ["Hanger"]
 
 KEPT: Final = 100_000
-"""Ways remembered at most, 30 MB; then all are made anew."""
+"""Ways remembered, 70 MB; whoever finds more begins anew."""
 _TABLE: Final = 1 << 12
 """Places of the table of ways to begin with."""
 _NUMBERS: Final = {policy: number for number, policy in enumerate(ArtworkPolicy)}
@@ -98,6 +98,8 @@ class Hanger:
         policy
             Who chooses. What is learned of pictures is the same whoever chose.
         """
+        if len(self._picked) > KEPT:  # once: ways that are made now are kept until all are there
+            self._forget()
         words = np.zeros((len(liked), WORDS), np.uint64)
         for own, some in zip(words, liked, strict=True):
             own[: len(some)] = [*map(word_hash, some)]
@@ -106,8 +108,6 @@ class Hanger:
         now, gallery = (self._gallery.seed, now_ms // DAY_MS, _NUMBERS[policy]), self._gallery
         while hang(*now, gallery.words, gallery.stamps, items, self._ways, key, way, arm):
             missing = np.flatnonzero(way < 0)
-            if len(self._picked) + missing.size > KEPT:
-                self._forget()
             owner = np.searchsorted(ends, missing, side="right").tolist()
             for i, p in zip(missing.tolist(), owner, strict=True):
                 self._make(int(key[i]), titles[i], int(places[i]), liked[p], policy)

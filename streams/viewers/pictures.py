@@ -40,6 +40,8 @@ _NOWHERE: Final[I8] = np.zeros(0, np.int64)
 NOTHING: Final = Hung(_NOWHERE, _NOWHERE, _NOWHERE, (), ())
 _FIRST: Final = Picked()
 _UNKNOWN: Final = -2
+_AT_ONCE: Final = 128
+"""Viewers whose pictures are picked in one call: what it makes anew is kept until it ends."""
 
 
 class Pictures:
@@ -72,20 +74,29 @@ class Pictures:
         if pages.kind.shape[1] == 1:
             shown[pages.candidates != 0, 0, -1] = False
         page, row, slot = np.nonzero(shown)
-        listed, side = pages.title[page, row, slot], self._side
-        names = side.titles.ids
-        picked = self._hanger.hang(
+        ends = np.searchsorted(page, np.arange(slots.size), side="right")
+        picked: list[Picked] = []
+        for a in range(0, slots.size, _AT_ONCE):
+            b = min(a + _AT_ONCE, slots.size)
+            some = slice(len(picked), int(ends[b - 1]))
+            here = page[some], row[some], slot[some]
+            picked += self._hang(pages.title[here], ends[a:b] - len(picked), slots[a:b], now_ms, policy)
+        at = [n for n, one in enumerate(picked) if one != _FIRST]
+        return Hung(page[at], row[at], slot[at], [picked[n] for n in at], [None] * len(at))
+
+    def _hang(self, listed: I4, ends: I8, slots: I4, now_ms: int, policy: ArtworkPolicy) -> list[Picked]:
+        """Return what some viewers' items show: rows of their titles, and behind each viewer's last."""
+        side, names = self._side, self._side.titles.ids
+        return self._hanger.hang(
             [names[title] for title in listed.tolist()],
             places=self._places(listed),
             keys=side.titles.arrays.key[listed],
-            ends=np.searchsorted(page, np.arange(slots.size), side="right"),
+            ends=ends,
             viewers=side.viewers.arrays.key[slots],
             liked=[words_liked(side.viewers, side.catalogue, viewer) for viewer in slots.tolist()],
             now_ms=now_ms,
             policy=policy,
         )
-        at = [n for n, one in enumerate(picked) if one != _FIRST]
-        return Hung(page[at], row[at], slot[at], [picked[n] for n in at], [None] * len(at))
 
     def _places(self, listed: I4) -> I4:
         """Return where in the gallery some titles are, by their rows; -1 for those that show their first."""

@@ -77,10 +77,9 @@ def words_liked(viewers: ViewerTable, catalogue: Catalogue, slot: int) -> frozen
     """Return the tags that stand for what a hot viewer likes."""
     history = np.empty(LIKED, np.int32)
     depth = recent(viewers.arrays, slot, history)
-    indptr, ids = catalogue.tags_of(history[:depth])
+    _, ids = catalogue.tags_of(history[:depth])
     names = catalogue.tag_names
-    spans = zip(indptr.tolist(), indptr[1:].tolist(), strict=False)
-    return liked_words([names[n] for n in ids[a:b].tolist()] for a, b in spans)
+    return liked_words([names[n] for n in ids.tolist()])
 
 
 class SightingBook:

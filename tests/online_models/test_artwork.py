@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from online_models import hanging
-from online_models.artwork import DAY_MS, Gallery, Picked, liked_words
+from online_models.artwork import DAY_MS, Gallery, Picked, Variants, liked_words
 from online_models.draws import draw_key, name_hash, race
 from online_models.experiments import off_policy
 from online_models.hanging import Hanger
@@ -100,9 +100,9 @@ def test_the_trailer_that_fits_is_named_unless_it_is_the_first() -> None:
 
 def test_words_are_those_of_most_liked_titles() -> None:
     """Eight at most, ties by name; time and language say nothing about pictures."""
-    labels = [["genre:Drama", "decade:1990s", "language:en"], ["genre:Drama", "mood:dark"], ["theme:heist"]]
+    labels = ["genre:Drama", "decade:1990s", "language:en", "genre:Drama", "mood:dark", "theme:heist"]
     assert liked_words(labels) == {"Drama", "dark", "heist"}
-    assert len(liked_words([[f"theme:{n}" for n in range(30)]])) == 8
+    assert len(liked_words([f"theme:{n}" for n in range(30)])) == 8
     assert liked_words([]) == frozenset()
 
 
@@ -199,3 +199,22 @@ def test_more_ways_than_are_kept_are_made_anew(monkeypatch: pytest.MonkeyPatch) 
     assert show(hanger) == show(Hanger(gallery)) == shown
     expected = [_pick(gallery, v, liked=tuple(sets[v])) for v in range(0, len(sets), 500)]
     assert [one.trailer for one in shown[::500]] == [one.trailer for one in expected]
+
+
+def test_what_is_learned_meanwhile_starts_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread learns of one title while ways of another are made, and memory is full."""
+    gallery, made, chances = _gallery(_title("t"), _title("u")), list[str](), hanging._chances
+
+    def slow(variants: Variants, *more: Any) -> Any:
+        made.append("")
+        assert len(made) < 20, "what was made is made again and again"
+        if variants is gallery.variants("t"):
+            gallery.bandit("u").learn(0, "kiss.jpg", trials=9, wins=9, at_ms=0)
+        return chances(variants, *more)
+
+    monkeypatch.setattr(hanging, "_chances", slow)
+    monkeypatch.setattr(hanging, "KEPT", 2)
+    keys = np.array([2, 3], np.uint64)
+    u, t = Hanger(gallery).pick(["u", "t"], keys, viewer=1, liked=frozenset(), now_ms=0)
+    assert t.propensity == pytest.approx(1 / 3, abs=1e-3)
+    assert u.propensity != t.propensity
