@@ -14,7 +14,7 @@ import numpy as np
 from online_models.artwork import DAY_MS, MOST_VARIANTS, WORDS, Gallery, Picked, Variants, fit_of, word_hash
 from online_models.bandits import Thompson
 from online_models.kernels.artwork import Items, Ways, hang
-from online_models.kernels.hashing import insert
+from online_models.kernels.hashing import find, insert, insert_many
 from online_models.kernels.layout import F8, I4, I8, U8
 from schemas.experiments import ArtworkPolicy
 
@@ -51,7 +51,6 @@ class Hanger:
         self._gallery = gallery
         self._ways: Ways
         self._picked: list[tuple[Picked, ...]]
-        self._row: dict[int, int]
         self._forget()
 
     def pick(
@@ -110,17 +109,18 @@ class Hanger:
             missing = np.flatnonzero(way < 0)
             owner = np.searchsorted(ends, missing, side="right").tolist()
             for i, p in zip(missing.tolist(), owner, strict=True):
-                self._make(int(key[i]), titles[i], int(places[i]), liked[p], policy)
+                self._make(key[i], titles[i], int(places[i]), liked[p], policy)
         return [self._picked[row][chosen] for row, chosen in zip(way.tolist(), arm.tolist(), strict=True)]
 
-    def _make(self, key: int, title: str, place: int, liked: frozenset[str], policy: ArtworkPolicy) -> None:
+    def _make(
+        self, key: np.uint64, title: str, place: int, liked: frozenset[str], policy: ArtworkPolicy
+    ) -> None:
         """Make a way, or make it anew, unless it was made for an item before."""
-        row, stamp = self._row.get(key), int(self._gallery.stamps[place])
-        if row is not None and self._ways.stamp[row] == stamp:
-            return
-        if row is None:
+        row, stamp = int(find(self._ways.key, self._ways.row, key)), int(self._gallery.stamps[place])
+        if row < 0:
             row = self._begin(key)
-            self._row[key] = row
+        elif self._ways.stamp[row] == stamp:
+            return
         variants = self._gallery.variants(title)
         ways, n = self._ways, 0 if variants is None else len(variants.pictures)
         ways.arm[row], ways.chance[row], ways.stamp[row] = 0, 0.0, stamp
@@ -136,7 +136,7 @@ class Hanger:
         pairs = zip(variants.pictures, chances.tolist(), strict=True)
         self._picked[row] = tuple(Picked(picture, round(chance, 4), trailer) for picture, chance in pairs)
 
-    def _begin(self, key: int) -> int:
+    def _begin(self, key: np.uint64) -> int:
         """Give a new way a row."""
         row, ways = len(self._picked), self._ways
         if row == len(ways.stamp):
@@ -148,14 +148,14 @@ class Hanger:
         if 2 * row > len(ways.key):
             self._ways = ways = self._widened(ways)
         self._picked.append((Picked(),))
-        insert(ways.key, ways.row, np.uint64(key), row)
+        insert(ways.key, ways.row, key, row)
         return row
 
     def _widened(self, ways: Ways) -> Ways:
         """Return the ways with a table twice as large."""
         keys, rows = np.zeros(2 * len(ways.key), np.uint64), np.zeros(2 * len(ways.key), np.int32)
-        for key, row in self._row.items():
-            insert(keys, rows, np.uint64(key), row)
+        held = np.flatnonzero(ways.key)
+        insert_many(keys, rows, ways.key[held[np.argsort(ways.row[held])]], 1)
         return ways._replace(key=keys, row=rows)
 
     def _forget(self) -> None:
@@ -167,13 +167,13 @@ class Hanger:
             np.zeros((64, MOST_VARIANTS), np.uint64),
             np.zeros((64, MOST_VARIANTS)),
         )
-        self._picked, self._row = [(Picked(),)], {}
+        self._picked = [(Picked(),)]
 
 
 def _chances(variants: Variants, liked: frozenset[str], known: Thompson, policy: ArtworkPolicy) -> F8:
-    """Return the probability of each picture of a title."""
+    """Return the probability of each of a title's pictures, two or more."""
     n = len(variants.pictures)
-    if policy is ArtworkPolicy.FIRST or n < 2:  # noqa: PLR2004 - one is no choice
+    if policy is ArtworkPolicy.FIRST:
         first: F8 = np.eye(1, n)[0]
         return first
     if policy is ArtworkPolicy.UNIFORM:
