@@ -25,6 +25,7 @@ from streams.operating import topic_scan
 from streams.runs.closed_loop import Published, pipeline
 from streams.runs.producing import put
 from streams.runs.session import ResultsProcess, make_topics
+from streams.runs.watching import last_word
 from streams.settings import Settings
 
 __all__ = ["Ran", "pages_by_arm", "through"]
@@ -142,13 +143,7 @@ def pages_by_arm(settings: Settings, *, since_ms: int = 0) -> dict[str, int]:
 
 def _settled(settings: Settings, name: str) -> ExperimentResult:
     """Wait for the last result."""
-    deadline = time.monotonic() + PATIENCE_S
-    last, since = read_results(settings).get(name), time.monotonic()
-    while time.monotonic() < deadline and (last is None or time.monotonic() - since < SETTLED_S):
-        time.sleep(0.5)
-        now = read_results(settings).get(name)
-        if now != last:
-            last, since = now, time.monotonic()
+    last = last_word(lambda: read_results(settings).get(name), settled_s=SETTLED_S, patience_s=PATIENCE_S)
     if last is None:
         what, why = f"{name} has no results", f"none came in {PATIENCE_S:g} s"
         raise ExperimentError(what, why=why, next_step="read worker.log of the counting worker")

@@ -5,7 +5,6 @@ little of one kind. What the insights say is counted from the events alone.
 """
 
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -171,14 +170,9 @@ def _through(world: World, wishes: Wishes) -> list[DemandRecord]:
 
 def _settled(settings: Settings, check: Callable[[], None]) -> list[DemandRecord]:
     """Wait for the last word; `check` raises if the worker died."""
-    deadline = time.monotonic() + PATIENCE_S
-    last, since = read_demand(settings), time.monotonic()
-    while time.monotonic() < deadline and (not last or time.monotonic() - since < SETTLED_S):
-        time.sleep(0.5)
-        check()
-        now = read_demand(settings)
-        if now != last:
-            last, since = now, time.monotonic()
+    from streams.runs.watching import last_word  # noqa: PLC0415 - nobody else needs Kafka
+
+    last = last_word(lambda: read_demand(settings), settled_s=SETTLED_S, patience_s=PATIENCE_S, check=check)
     if not last:
         what, why = "no demand was told", f"none came in {PATIENCE_S:g} s"
         raise InsightError(what, why=why, next_step="read worker.log of the counting worker")

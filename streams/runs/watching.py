@@ -2,7 +2,8 @@
 
 import threading
 import time
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 from schemas import Event, topics
 from schemas.codec import decode_event, decode_home, decode_trending
@@ -17,11 +18,48 @@ REMEMBERED = 1_000
 """Viewers whose last page is kept, to tell what changed: the demo's default world has 150."""
 WAIT_S = 0.1
 """Longest wait for messages."""
+LOOK_S = 0.5
+"""Between two looks at what is to settle, which takes seconds: each reads a topic whole."""
 CAUSE_S = 2.0
 """Longest wait for the event that caused a page: a millisecond, but for the first one, which connects."""
 _ONE_RECORD = {"fetch.message.max.bytes": 20_000, "fetch.wait.max.ms": 50, "fetch.queue.backoff.ms": 10}
 """One event is wanted, not a megabyte from there on; an event has 16 kB at most. By default the driver waits
 a second before it fetches again, once it has enough."""
+
+
+T = TypeVar("T")
+
+
+def last_word(
+    look: Callable[[], T], *, settled_s: float, patience_s: float, check: Callable[[], None] = lambda: None
+) -> T:
+    """Return what is seen once it is something and has not changed for a while, or when patience ends.
+
+    Parameters
+    ----------
+    look
+        Returns what there is by now; None, or empty, for nothing yet.
+    settled_s
+        What has not changed for so long is the last.
+    patience_s
+        Longest wait for that.
+    check
+        Called between two looks; may raise, where waiting is in vain.
+
+    Examples
+    --------
+    >>> last_word(lambda: "done", settled_s=0.0, patience_s=1.0)
+    'done'
+    """
+    deadline = time.monotonic() + patience_s
+    last, since = look(), time.monotonic()
+    while time.monotonic() < deadline and (not last or time.monotonic() - since < settled_s):
+        time.sleep(LOOK_S)
+        check()
+        now = look()
+        if now != last:
+            last, since = now, time.monotonic()
+    return last
 
 
 class Shown(NamedTuple):
