@@ -1,7 +1,6 @@
 """Workers over what happens to their topics, their group and their place in it."""
 
 import re
-import time
 
 import pytest
 
@@ -32,12 +31,10 @@ def test_static_members_restart_without_a_rebalance(arena: Arena) -> None:
     told = arena.log(1).count(" assigned ")
     for end in (arena.kill, arena.terminate):
         end(0)
-        began = time.monotonic()
         arena.start(0, group_instance_id="place-0")
         arena.await_partition(0)
         arena.feed(500)
         arena.settle()
-        assert time.monotonic() - began < 40
     assert arena.log(1).count(" assigned ") == told
     arena.verify()
 
