@@ -7,7 +7,7 @@ true of it is told by other runs of the same world (`truth`).
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 
@@ -70,6 +70,14 @@ class Counter:
     _p: dict[str, float] = field(default_factory=dict)
     _count: int = 0
 
+    @classmethod
+    def of(cls, world: World, experiment: Experiment) -> Self:
+        """Return a counter of one experiment that knows the world's titles."""
+        stock = Stock()
+        for title in world.titles:
+            stock.put(title)
+        return cls(Plan([experiment]), stock.labels)
+
     def add(self, events: Iterable[Event]) -> None:
         """Take events, and look at every split."""
         for event in events:
@@ -122,10 +130,7 @@ class Compared(Nearline):
         self, world: World, experiment: Experiment, *, lost: float = 0.0, config: ModelConfig | None = None
     ) -> None:
         super().__init__(world, config)
-        stock = Stock()
-        for title in world.titles:
-            stock.put(title)
-        self.counter = Counter(Plan([experiment]), stock.labels)
+        self.counter = Counter.of(world, experiment)
         self._shelves = Shelves(self.recommender.titles, self.recommender.catalogue, _TWO_ROWS)
         self._experiment, self._is_lost = experiment, lossy(experiment, lost, world.seed)
 

@@ -15,8 +15,10 @@ counts what popularity showed. That is another lift, often a larger one: in the 
 what the other one's viewers found. No split of viewers measures it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
+
+from msgspec import structs
 
 from online_models.experiments.metrics import estimates
 from online_models.experiments.moments import Moments
@@ -25,25 +27,44 @@ from online_models.simulation.compared import Compared
 from online_models.simulation.world import World
 from schemas.experiments import Arm, Experiment, ExperimentKind, Metric
 
-__all__ = ["lifts_in_the_experiment", "lifts_of_everybody"]
+__all__ = ["Measure", "in_process", "lifts_in_the_experiment", "lifts_of_everybody"]
 
 OTHER_SPLIT: Final = " mirrored"
 """Behind the experiment's salt: another split, independent of its own."""
+Measure = Callable[[Experiment], Mapping[str, Moments]]
+"""Runs the same world anew under an experiment, and returns what was counted of its arms."""
 
 
-def lifts_in_the_experiment(
-    make: Callable[[], World], experiment: Experiment, *, days: int, warm_up: int
-) -> dict[Metric, float]:
-    """Return the relative lift of the second arm over the first while both teach the model.
+def in_process(make: Callable[[], World], *, days: int, warm_up: int) -> Measure:
+    """Return a measure whose lists are made here, by one recommender without Kafka.
 
     Parameters
     ----------
     make
         Returns a fresh world, the same each time.
-    experiment
-        Two arms of equal shares; what counts is between its start and its end.
     days, warm_up
         Of the world.
+    """
+
+    def measure(experiment: Experiment) -> Mapping[str, Moments]:
+        world = make()
+        policy = Compared(world, experiment)
+        close_the_loop("truth", world, policy, days=days, warm_up=warm_up)
+        return policy.counter.tallies[experiment.experiment_id].arms
+
+    return measure
+
+
+def lifts_in_the_experiment(measure: Measure, experiment: Experiment) -> dict[Metric, float]:
+    """Return the relative lift of the second arm over the first while both teach the model.
+
+    Parameters
+    ----------
+    measure
+        Where lists are made; they are to be made where the experiment's are: an arm's pages differ between a
+        worker and a bare recommender (what explores, how often they are renewed).
+    experiment
+        Two arms of equal shares; what counts is between its start and its end.
 
     Returns
     -------
@@ -55,13 +76,13 @@ def lifts_in_the_experiment(
     >>> from schemas.experiments import ExperimentState, Treatment
     >>> arms = (Arm(name="a", share=0.5), Arm(name="b", share=0.5, treatment=Treatment(list_length=2)))
     >>> trial = Experiment(experiment_id="x", state=ExperimentState.RUNNING, arms=arms)
-    >>> lifts = lifts_in_the_experiment(lambda: World(3, 40, 60), trial, days=2, warm_up=1)
-    >>> lifts[Metric.WATCH_MINUTES] < 0
+    >>> measure = in_process(lambda: World(3, 40, 60), days=2, warm_up=1)
+    >>> lifts_in_the_experiment(measure, trial)[Metric.WATCH_MINUTES] < 0
     True
     """
     salt = f"{experiment.salt or experiment.experiment_id}{OTHER_SPLIT}"
     orders = (experiment.arms, experiment.arms[::-1])
-    found = [_run(make, experiment, arms, salt=salt, days=days, warm_up=warm_up) for arms in orders]
+    found = [measure(_trial(experiment, *arms, salt=salt)) for arms in orders]
     control, new = (
         Moments.merged(moments[arm.name] for moments in found if arm.name in moments)
         for arm in experiment.arms
@@ -69,35 +90,20 @@ def lifts_in_the_experiment(
     return _lifts(control, new)
 
 
-def lifts_of_everybody(
-    make: Callable[[], World], experiment: Experiment, *, days: int, warm_up: int
-) -> dict[Metric, float]:
+def lifts_of_everybody(measure: Measure, experiment: Experiment) -> dict[Metric, float]:
     """Return the same between two worlds in each of which everybody is in one arm, and teaches its model.
 
     Parameters are those of `lifts_in_the_experiment`.
     """
-    alone = [Arm(name=arm.name, share=1.0, treatment=arm.treatment) for arm in experiment.arms]
-    control, new = (_run(make, experiment, (arm,), days=days, warm_up=warm_up)[arm.name] for arm in alone)
+    alone = [structs.replace(arm, share=1.0) for arm in experiment.arms]
+    control, new = (measure(_trial(experiment, arm))[arm.name] for arm in alone)
     return _lifts(control, new)
 
 
-def _run(
-    make: Callable[[], World],
-    experiment: Experiment,
-    arms: Sequence[Arm],
-    *,
-    days: int,
-    warm_up: int,
-    salt: str | None = None,
-) -> Mapping[str, Moments]:
-    """Return what was counted of the arms."""
-    world = make()
-    fields = {name: getattr(experiment, name) for name in Experiment.__struct_fields__}
-    changed = {"arms": tuple(arms), "salt": salt or experiment.salt, "kind": ExperimentKind.AB}
-    trial = Experiment(**fields | changed)
-    policy = Compared(world, trial)
-    close_the_loop("truth", world, policy, days=days, warm_up=warm_up)
-    return policy.counter.tallies[experiment.experiment_id].arms
+def _trial(experiment: Experiment, *arms: Arm, salt: str | None = None) -> Experiment:
+    """Return the experiment with other arms: nothing is decided by it, and lists are one arm's each."""
+    salt = salt or experiment.salt
+    return structs.replace(experiment, arms=arms, salt=salt, kind=ExperimentKind.AB, rule=None)
 
 
 def _lifts(control: Moments, new: Moments) -> dict[Metric, float]:

@@ -118,7 +118,8 @@ def simulate(
     Through workers, a winner is rolled out by the experiment's rule, and taken back a day later.
 
     True is the lift of every viewer being in each arm once, with a model that learns from both arms: what an
-    experiment can measure. With everybody in one arm each model learns from that arm alone.
+    experiment can measure. With everybody in one arm each model learns from that arm alone. Through workers
+    the lists of these worlds are workers' lists, too, on embedded clusters: they take as long again each.
 
     JSON keys: result (as in experiments.results.v1), truth (relative lift of what decides, null without),
     truths (by metric), everybody (likewise), right (the verdict, null while it is open), covered, needed

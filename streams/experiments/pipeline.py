@@ -4,15 +4,19 @@ The experiment's record is written as an experimenter writes it; the workers hea
 pages that were published, and what came of it is read from ``experiments.results.v1``.
 """
 
+import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from online_models.experiments.moments import Moments
 from online_models.simulation import World
 from online_models.simulation.catalogue import DAY_S
 from online_models.simulation.closed_loop import WINDOW_S, close_the_loop
+from online_models.simulation.compared import Counter
 from online_models.simulation.looks import Looks, Outcomes, Pages
+from online_models.simulation.truth import Measure
 from schemas import topics
 from schemas.codec import decode_home, encode
 from schemas.events import Event
@@ -24,18 +28,18 @@ from streams.experiments.known import read_experiments
 from streams.operating import topic_scan
 from streams.runs.closed_loop import Published, pipeline
 from streams.runs.producing import put
-from streams.runs.session import ResultsProcess, make_topics
+from streams.runs.session import ResultsProcess, make_topics, own_cluster
 from streams.runs.watching import last_word
 from streams.settings import Settings
 
-__all__ = ["Ran", "pages_by_arm", "through"]
+__all__ = ["Ran", "by_workers", "pages_by_arm", "through"]
 
 SETTLED_S: Final = 5.0
 """A result that does not change for so long is the last: five times the least interval of results."""
 PATIENCE_S: Final = 60.0
 """Longest wait for that."""
 LISTS: Final = {"NEARLINE_PAGE__ROWS": "1"}
-"""Pages of one row, as in the worlds that say what is true: other rows would hide the difference."""
+"""Pages of one row: other rows would hide the difference between rankers."""
 NOTICE_S: Final = 2.0
 """By then every worker has heard of a change: ten times `experiments.LOOK_S`."""
 
@@ -51,14 +55,19 @@ class Ran(NamedTuple):
 
 
 class Watched:
-    """A `Policy` of the simulator whose events lose some impressions on their way."""
+    """A `Policy` of the simulator whose events lose some impressions on their way, and are counted there."""
 
-    def __init__(self, published: Published, is_lost: Callable[[Event], bool]) -> None:
-        self._published, self._is_lost = published, is_lost
+    def __init__(
+        self, published: Published, is_lost: Callable[[Event], bool], counter: Counter | None = None
+    ) -> None:
+        self._published, self._is_lost, self._counter = published, is_lost, counter
 
     def learn(self, events: Sequence[Event]) -> None:
         """Produce what is not lost."""
-        self._published.learn([event for event in events if not self._is_lost(event)])
+        arrived = [event for event in events if not self._is_lost(event)]
+        if self._counter:
+            self._counter.add(arrived)
+        self._published.learn(arrived)
 
     def pages(self, looks: Looks) -> Pages:
         """Return the pages that were published."""
@@ -105,6 +114,34 @@ def through(
             time.sleep(NOTICE_S)
             pages["rolled_back"] = _a_day_later(world, policy, settings)
         return Ran(result, pages, record.decided_at_ms)
+
+
+def by_workers(make: Callable[[], World], folder: Path, *, days: int, warm_up: int) -> Measure:
+    """Return a measure whose lists are those that a worker publishes; each run has an embedded cluster.
+
+    Parameters
+    ----------
+    make
+        Returns a fresh world, the same each time.
+    folder
+        For workers' databases and logs.
+    days, warm_up
+        Of the world.
+    """
+
+    def measure(experiment: Experiment) -> Mapping[str, Moments]:
+        shutil.rmtree(folder, ignore_errors=True)
+        world, name = make(), experiment.experiment_id
+        counter = Counter.of(world, experiment)
+        with own_cluster(folder, "nearline-truth", kafka=False) as settings:
+            make_topics(settings)
+            put(settings, topics.EXPERIMENTS, name.encode(), encode(experiment))
+            with pipeline(world, settings, folder, LISTS) as published:
+                policy = Watched(published, lambda _: False, counter)
+                close_the_loop("truth", world, policy, days=days, warm_up=warm_up)
+        return counter.tallies[name].arms
+
+    return measure
 
 
 def _a_day_later(world: World, policy: Watched, settings: Settings) -> dict[str, int]:

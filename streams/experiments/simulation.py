@@ -14,7 +14,12 @@ from online_models.simulation import World
 from online_models.simulation.catalogue import DAY_S
 from online_models.simulation.closed_loop import close_the_loop
 from online_models.simulation.compared import Compared, Interleaved, lossy, viewers_needed
-from online_models.simulation.truth import lifts_in_the_experiment, lifts_of_everybody
+from online_models.simulation.truth import (
+    Measure,
+    in_process,
+    lifts_in_the_experiment,
+    lifts_of_everybody,
+)
 from schemas.experiment_results import ExperimentResult, Verdict
 from schemas.experiments import (
     Arm,
@@ -258,13 +263,19 @@ def _truths(wishes: Wishes, one: Experiment) -> tuple[dict[Metric, float], dict[
     days = wishes.days
     if one.ends_at_ms is not None:
         days = min(days, ceil((one.ends_at_ms - world.event_ms(0.0)) / 1000 / DAY_S))
+    measure = _measure(wishes, days)
+    of_everybody = lifts_of_everybody(measure, one) if wishes.everybody else {}
+    return lifts_in_the_experiment(measure, one), of_everybody
+
+
+def _measure(wishes: Wishes, days: int) -> Measure:
+    """Return what makes the lists of worlds that tell the truth: whatever makes those of the experiment."""
     span = {"days": days, "warm_up": wishes.warm_up}
+    if wishes.through == "process":
+        return in_process(lambda: _world(wishes), **span)
+    from streams.experiments.pipeline import by_workers  # noqa: PLC0415 - nobody else needs Kafka
 
-    def make() -> World:
-        return _world(wishes)
-
-    of_everybody = lifts_of_everybody(make, one, **span) if wishes.everybody else {}
-    return lifts_in_the_experiment(make, one, **span), of_everybody
+    return by_workers(lambda: _world(wishes), FOLDER / "truth", **span)
 
 
 def _lost(wishes: Wishes) -> float:
