@@ -18,8 +18,6 @@ what the other one's viewers found. No split of viewers measures it.
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from msgspec import structs
-
 from online_models.experiments.metrics import estimates
 from online_models.experiments.moments import Moments
 from online_models.simulation.closed_loop import close_the_loop
@@ -95,15 +93,16 @@ def lifts_of_everybody(measure: Measure, experiment: Experiment) -> dict[Metric,
 
     Parameters are those of `lifts_in_the_experiment`.
     """
-    alone = [structs.replace(arm, share=1.0) for arm in experiment.arms]
+    alone = [Arm(name=arm.name, share=1.0, treatment=arm.treatment) for arm in experiment.arms]
     control, new = (measure(_trial(experiment, arm))[arm.name] for arm in alone)
     return _lifts(control, new)
 
 
 def _trial(experiment: Experiment, *arms: Arm, salt: str | None = None) -> Experiment:
     """Return the experiment with other arms: nothing is decided by it, and lists are one arm's each."""
-    salt = salt or experiment.salt
-    return structs.replace(experiment, arms=arms, salt=salt, kind=ExperimentKind.AB, rule=None)
+    fields = {name: getattr(experiment, name) for name in Experiment.__struct_fields__}
+    changed = {"arms": arms, "salt": salt or experiment.salt, "kind": ExperimentKind.AB, "rule": None}
+    return Experiment(**fields | changed)
 
 
 def _lifts(control: Moments, new: Moments) -> dict[Metric, float]:

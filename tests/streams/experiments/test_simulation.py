@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from online_models.experiments.moments import COUNTS
+from online_models.simulation import World
 from schemas.experiment_results import ExperimentResult, Lift, Verdict
-from schemas.experiments import Metric, Ranking, Treatment
+from schemas.experiments import Arm, Experiment, ExperimentState, Metric, Ranking, Treatment
 from streams.cli import main
 from streams.errors import SettingsError
+from streams.experiments.pipeline import by_workers
 from streams.experiments.simulation import Found, Wishes, objective_arms, simulated
 
 SMALL = Wishes("objective", viewers=100, titles=60, days=2, warm_up=1, seed=1, truth=True, interleave=False)
@@ -55,6 +58,18 @@ def test_equals_have_no_lift_by_any_metric(tmp_path: Path) -> None:
     found = json.loads(path.read_text())
     assert set(found["truths"]) >= {"watch_minutes", "completion", "list_diversity"}
     assert {found["truth"], *found["truths"].values(), *found["everybody"].values()} == {0}
+
+
+@pytest.mark.slow
+@pytest.mark.embedded
+def test_what_is_true_through_workers_is_told_by_their_lists(tmp_path: Path) -> None:
+    """A worker hears of the trial: who is shown two titles at a time sees fewer pairs of them."""
+    arms = (Arm(name="a", share=0.5), Arm(name="b", share=0.5, treatment=Treatment(list_length=2)))
+    trial = Experiment(experiment_id="x", state=ExperimentState.RUNNING, arms=arms)
+    measure = by_workers(lambda: World(3, 60, 60), tmp_path, days=1, warm_up=0)
+    counts = {name: dict(zip(COUNTS, one.first, strict=True)) for name, one in measure(trial).items()}
+    seen = {name: one["pairs"] / one["impressions"] for name, one in counts.items()}
+    assert 0 < seen["b"] < seen["a"]
 
 
 def _found(verdict: Verdict, low: float, high: float, metric: Metric, truth: float) -> Found:
