@@ -5,12 +5,12 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from online_models.audiences import Local
 from online_models.catalogue import Catalogue
 from online_models.config import EXPERTS, BlendConfig
 from online_models.kernels.blend import CONTEXTS
 from online_models.kernels.layout import F8, I4, Shared, Viewers
 from online_models.kernels.rank import CONTEXT, TELLS, add_up
+from online_models.local import Local
 from online_models.objectives import objective
 from online_models.titles import TitleTable
 from schemas.experiments import Ranking, Treatment
@@ -145,8 +145,8 @@ class Blending:
             guard, candidates[g] = self._catalogue.guard(limit=limit, country=country, now_ms=now_ms)
             add_up(titles.bias, titles.prior, guard, chosen[g], satisfaction, dense[g], backoff)
             if stranger and country and self.local is not None:
-                lift = self.local.lift(country, now_ms, size)
-                dense[g] += 0 if lift is None else lift
+                lift = self.local.lift(now_ms, size, country=country)
+                dense[g, lift.titles] += lift.more
         if self._treatment is not None:
             aim = objective(titles, self._catalogue, self._treatment, size)
             dense += 0 if aim is None else aim

@@ -35,7 +35,8 @@ class ViewingEvent(
     session_id
         Events of one sitting share it.
     device
-        Kind of device in the sender's words, such as `tv`, `phone`, `web`.
+        Kind of device in the sender's words. What is watched on a `tv`, `phone`, `tablet`,
+        `web` or `console` is counted.
     country
         Where the viewer is: ISO 3166-1 alpha-2, upper case.
     """

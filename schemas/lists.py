@@ -246,7 +246,7 @@ class Trending(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     Attributes
     ----------
     scope
-        `global`, `genre:…` or `country:…`; the record's key.
+        `global`, `genre:…`, `country:…` or `device:…` (`tv`, `phone`, `tablet`, `web`, `console`); the key.
     generated_at_ms
         The moment of event time up to which watches were counted (UTC, ms since 1970).
     half_life_s

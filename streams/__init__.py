@@ -55,7 +55,7 @@ Ada stops a film after fifty minutes; her app sends a `stop` event.
     is written at the head of `streams.engine.stage`.
 8.  **Learned, the film's part.** The titles stage (`streams.titles.step`) is the same machine with another
     step. Ten times a second at most it absorbs signals and writes changed titles (`streams.titles.rows`), and
-    what countries and cohorts watch (`streams.titles.popularity`, `streams.titles.audience_rows`,
+    what countries, devices and cohorts watch (`streams.titles.popularity`, `streams.titles.audience_rows`,
     `streams.titles.cohort_rows`), and what lessons taught (`streams.titles.taught`); they come back to every
     worker's replica (`streams.engine.reader`). Meanwhile `streams.viewers.lead` counts what has not come
     back, and in a replay at full speed makes the viewers stage wait for it.

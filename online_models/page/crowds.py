@@ -1,6 +1,6 @@
 """Crowds that a viewer belongs to: their country, and their cohort of like taste; what each watches of late.
 
-Both are known beside the titles (:mod:`online_models.audiences`, :mod:`online_models.cohorts`). Nobody's row
+Both are known beside the titles (:mod:`online_models.local`, :mod:`online_models.cohorts`). Nobody's row
 says which cohort is theirs: it is the one whose centre lies nearest to their taste vector now. A viewer who
 has liked nothing is in none.
 """
@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from online_models.audiences import SHARED, Local
 from online_models.cohorts import CohortTable
 from online_models.kernels.layout import F4, I4, Viewers
 from online_models.kernels.page.layout import CROWDS
+from online_models.local import SHARED, Local
 from online_models.titles import TitleTable
 
 __all__ = ["CrowdPools", "Crowds"]

@@ -135,7 +135,10 @@ async def trending(
     mirror: Ready,
     if_none_match: NoneMatch = None,
     scope: Annotated[
-        str, Query(min_length=1, max_length=256, pattern=TEXT, description="global, genre:… or country:…")
+        str,
+        Query(
+            min_length=1, max_length=256, pattern=TEXT, description="global, genre:…, country:… or device:…"
+        ),
     ] = "global",
 ) -> Response:
     """Return what is watched most in a scope, byte for byte as it was published.

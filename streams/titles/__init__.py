@@ -4,6 +4,6 @@
   the way from each version of that record to the next.
 * `streams.titles.step` absorbs it, ten times a second at most, and writes what changed:
   `streams.titles.rows` (titles), `streams.titles.popularity` (what is watched most, everywhere, in a country,
-  in a genre), `streams.titles.audience_rows` (countries), `streams.titles.cohort_rows` (who likes what),
-  `streams.titles.taught` (pictures, and what is watched after a search).
+  on a device, in a genre), `streams.titles.audience_rows` (countries, devices), `streams.titles.cohort_rows`
+  (who likes what), `streams.titles.taught` (pictures, and what is watched after a search).
 """

@@ -1,6 +1,6 @@
-r"""Rows of audiences: what a country watches, beside the titles' rows in ``titles.model.v1`` and its store.
+r"""Rows of audiences, beside the titles' rows in ``titles.model.v1`` and its store.
 
-::
+A row is what is watched in a country, there at a part of the day, or on a kind of device::
 
     key    \x02 and the scope's name
     value  version u1 | since i8 | newest i8 | titles u4 | keys u8[n] | counts f8[n]

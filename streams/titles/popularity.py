@@ -1,7 +1,7 @@
-"""What is watched most: everywhere, in each country, in each genre; the lists of ``trending.v1``.
+"""What is watched most: everywhere, in a country, on a device, in a genre; the lists of ``trending.v1``.
 
 Lists are made by a shard that has all titles: with several title shards each knows its own only, and there
-are none (countries still lift titles for strangers, since replicas read all shards).
+are none (countries and devices still lift titles for strangers, since replicas read all shards).
 """
 
 import numpy as np
@@ -21,11 +21,11 @@ __all__ = ["GENRES", "SCOPED_ITEMS", "TRENDING_ITEMS", "Popularity"]
 TRENDING_ITEMS = 50
 """Titles on the global list: two screens."""
 SCOPED_ITEMS = 20
-"""Titles on a country's or a genre's list: a row of a page."""
+"""Titles on the list of a country, a kind of device or a genre: a row of a page."""
 GENRES = 32
 """Genres that have a list, those met first: catalogues have some twenty."""
 EVERY_MS = 1_000
-"""Least event time between two lists of a country or a genre: a burst of watches does not repeat them all."""
+"""Least event time between two lists of such a scope: a burst of watches does not repeat them all."""
 TRENDING_HALF_LIFE = 1
 """A day, of the configured half-lives."""
 _GENRE = "genre:"
@@ -41,7 +41,7 @@ class Popularity:
     settings
         The model's name, for the lists.
     audiences
-        What countries watched up to now.
+        What was watched in countries and on devices up to now.
     """
 
     def __init__(self, side: TitleSide, settings: Settings, audiences: Audiences) -> None:
@@ -52,15 +52,16 @@ class Popularity:
         self._made: dict[str, int] = {}
 
     def count(self, batch: SignalBatch) -> None:
-        """Count the watches of a batch in their countries."""
+        """Count the watches of a batch in their countries and on their devices."""
         signals, owned = batch.signals, self._side.owned()
         watched = (signals.action == Action.POSITIVE) & (owned[signals.title] > 0) & (signals.change > 0)
         self._touched.update(signals.title[watched].tolist())
-        at = np.flatnonzero(watched & (batch.places > 0))
+        at = np.flatnonzero(watched & ((batch.places > 0) | (batch.devices > 0)))
         keys = self._side.titles.arrays.key[signals.title[at]].tolist()
         weights, times = signals.change[at].tolist(), signals.at[at].tolist()
-        for key, weight, when, place in zip(keys, weights, times, batch.places[at].tolist(), strict=True):
-            self._audiences.watch(key, weight, when, country=place)
+        places, devices = batch.places[at].tolist(), batch.devices[at].tolist()
+        for key, weight, when, place, device in zip(keys, weights, times, places, devices, strict=True):
+            self._audiences.watch(key, weight, when, country=place, device=device)
 
     def take_rows(self) -> list[Row]:
         """Return the rows of the scopes that changed."""
@@ -85,7 +86,7 @@ class Popularity:
                 out.append(self._list(scope, newest, half_life_s, self._of_genre(scope)))
             else:
                 at = self._audiences.newest_ms(scope)
-                out.append(self._list(scope, at, HALF_LIFE_S, self._of_country(scope)))
+                out.append(self._list(scope, at, HALF_LIFE_S, self._of_audience(scope)))
         return [message for message in out if message]
 
     def _due(self, scope: str, newest: int) -> bool:
@@ -111,8 +112,8 @@ class Popularity:
         pairs = zip(*(column[:SCOPED_ITEMS].tolist() for column in best), strict=True)
         return [(titles.ids[row], count) for row, count in pairs if count > 0 and titles.ids[row]]
 
-    def _of_country(self, scope: str) -> list[tuple[str, float]]:
-        """Return what a country watches most."""
+    def _of_audience(self, scope: str) -> list[tuple[str, float]]:
+        """Return what is watched most in a country or on a kind of device."""
         titles, top = self._side.titles, self._audiences.top(scope, SCOPED_ITEMS)
         rows = titles.by_key(np.array([key for key, _ in top], np.uint64)).tolist()
         return [

@@ -54,10 +54,21 @@ def _with_sittings(records: Sequence[bytes], _: ModelConfig) -> list[bytes]:
     return out
 
 
+def _with_device(records: Sequence[bytes], _: ModelConfig) -> list[bytes]:
+    """Version 5: on what kind of device; until then nobody knew."""
+    out = []
+    for record in records:
+        n = int(np.frombuffer(record, HEADER, count=1)[0]["events"])
+        end = HEADER.itemsize + 25 * n  # of what is fresh
+        out.append(b"\5" + record[1:end] + bytes(n) + record[end:])
+    return out
+
+
 VERSIONS = (
     RowVersions("a signals record")
     .then(upgrade=_with_change)
     .then(upgrade=_with_place)
     .then(upgrade=_with_sittings)
+    .then(upgrade=_with_device)
 )
 """Versions of the record."""

@@ -3,8 +3,8 @@
 ::
 
     header | action u1[n] | title u2[n] | weight f4[n] | change f4[n] | at i8[n] | depth u2[n] | place u2[n]
-           | fresh u2[n] | x f2[p, D] | gradient f2[p, HK] | history u2[sum of depth] | only known, a bit each
-           | keys u8[t] | name ends u4[t] | names | lessons
+           | fresh u2[n] | device u1[n] | x f2[p, D] | gradient f2[p, HK] | history u2[sum of depth]
+           | only known, a bit each | keys u8[t] | name ends u4[t] | names | lessons
 
 All little-endian. Titles are numbers of the record's own dictionary (keys and names at its end); ``x`` and
 the gradient stand for the ``p`` positives only, in half precision: a step of learning does not see the
@@ -50,20 +50,23 @@ class SignalBatch:
     """Titles as rows of the receiver's table."""
     places: NDArray[np.uint16]
     """[n] countries of the viewers as codes, 0 where unknown."""
+    devices: NDArray[np.uint8]
+    """[n] kinds of device as codes, 0 where unknown."""
     lessons: bytes
     """About pictures and queries (:mod:`streams.titles.taught`); mostly none."""
 
 
 class _Told(NamedTuple):
-    """Signals, and where their viewers are."""
+    """Signals, where their viewers are, and on what device."""
 
     signals: Signals
     places: NDArray[np.uint16]
+    devices: NDArray[np.uint8]
 
     def of(self, chosen: Index) -> "_Told":
         """Return some of them."""
         columns: list[Any] = [column[chosen] for column in self.signals]
-        return _Told(Signals(*columns), self.places[chosen])
+        return _Told(Signals(*columns), self.places[chosen], self.devices[chosen])
 
 
 def pack(
@@ -73,6 +76,7 @@ def pack(
     partition: int,
     sent: int,
     places: NDArray[np.uint16] | None = None,
+    devices: NDArray[np.uint8] | None = None,
 ) -> Iterator[tuple[bytes, int]]:
     """Pack what titles can learn from, in records that a broker takes.
 
@@ -88,19 +92,23 @@ def pack(
         Signals that it has sent before.
     places
         Countries of the first signals' viewers as codes, 0 where unknown. Default: nobody's is known.
+    devices
+        Kinds of device of the first signals as codes, 0 where unknown. Default: none is known.
 
     Yields
     ------
     record, sent
         The bytes, and the sender's count after them.
     """
-    where = np.zeros(signals.title.size, np.uint16)
+    told = _Told(signals, np.zeros(signals.title.size, np.uint16), np.zeros(signals.title.size, np.uint8))
     if places is not None:
-        where[: places.size] = places
+        told.places[: places.size] = places
+    if devices is not None:
+        told.devices[: devices.size] = devices
     useful = np.flatnonzero(np.isin(signals.action, (Action.POSITIVE, Action.REJECT, Action.TOUCH)))
     for start in range(0, useful.size, MOST_EVENTS):
         chosen = useful[start : start + MOST_EVENTS]
-        yield from _halved(_Told(signals, where), chosen, titles, partition, sent + start)
+        yield from _halved(told, chosen, titles, partition, sent + start)
 
 
 def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
@@ -139,6 +147,7 @@ def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
     out.depth[:] = columns.take("<u2", n)
     places = columns.take("<u2", n)
     out.fresh[:] = columns.take("<u2", n)
+    devices = columns.take("u1", n)
     positive = out.action == Action.POSITIVE
     out.x[positive] = columns.take("<f2", p * width).reshape(p, width)
     out.gradient[positive] = columns.take("<f2", p * inputs).reshape(p, inputs)
@@ -151,7 +160,7 @@ def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
     out.history[_filled(out.depth, out.history.shape[1])] = met
     if (rows < 0).any():
         _leave_out(out)
-    return SignalBatch(int(head["partition"]), int(head["sent"]), out, places, columns.rest())
+    return SignalBatch(int(head["partition"]), int(head["sent"]), out, places, devices, columns.rest())
 
 
 def pack_lessons(lessons: bytes, titles: TitleTable, *, partition: int, sent: int) -> bytes:
@@ -230,8 +239,9 @@ def _pack_one(told: _Told, titles: TitleTable, partition: int, sent: int) -> byt
     parts = (
         head, signals.action, numbers[:n], signals.weight.astype("<f4"),
         signals.change.astype("<f4"), signals.at.astype("<i8"), signals.depth.astype("<u2"),
-        told.places.astype("<u2"), signals.fresh.astype("<u2"), signals.x[positive].astype("<f2"),
-        signals.gradient[positive].astype("<f2"), numbers[n:], np.packbits(known),
+        told.places.astype("<u2"), signals.fresh.astype("<u2"), told.devices.astype("u1"),
+        signals.x[positive].astype("<f2"), signals.gradient[positive].astype("<f2"), numbers[n:],
+        np.packbits(known),
         titles.arrays.key[rows].astype("<u8"),
         np.cumsum([len(name) for name in names], dtype="<u4"),
     )  # fmt: skip

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from online_models.catalogue import country_code
+from online_models.devices import device_code
 from online_models.feedback import Judge, Verdict
 from online_models.viewer_side import Columns, columns
 from online_models.viewers import hash_ids
@@ -62,6 +63,8 @@ class Intake:
     """One for each verdict."""
     countries: list[int] = field(default_factory=list)
     """One for each verdict: the viewer's country as a code, 0 where the event does not say."""
+    devices: list[int] = field(default_factory=list)
+    """One for each verdict: the kind of device as a code, 0 where the event does not say."""
     told: list[Told] = field(default_factory=list)
     """Stated preferences, in order."""
     leaving: list[Leaving] = field(default_factory=list)
@@ -132,13 +135,15 @@ class Clerk:
     def _take(self, event: Event, record: Record, out: Intake) -> None:
         at, offset = happened_ms(event, record), record.offset
         out.newest_ms = max(out.newest_ms, at)
-        name, viewer, country = event.event_id, event.viewer_id, _code(event.country)
+        name, viewer = event.event_id, event.viewer_id
+        country, device = _code(event.country), device_code(event.device)
         first = len(out.verdicts)
         for n, verdict in enumerate(self._judge(event)):
             out.verdicts.append((viewer, verdict, at))
             out.event_ids.append(f"{name}\0{n}" if n else name)
             out.offsets.append(offset)
             out.countries.append(country)
+            out.devices.append(device)
         match event:
             case Preferences():
                 out.told.append(Told(event, offset, at))

@@ -12,9 +12,10 @@ import numpy as np
 import structlog
 
 from online_models.artwork import Gallery
-from online_models.audiences import Audiences, Local
+from online_models.audiences import Audiences
 from online_models.catalogue import Catalogue
 from online_models.kernels.layout import I8
+from online_models.local import Local
 from online_models.page.crowds import Crowds
 from online_models.titles import TitleTable
 from schemas import DecodeError, topics
@@ -54,7 +55,7 @@ class Replica:
     catalogue
         Their guards.
     local
-        What countries watch.
+        What is watched in countries and on kinds of device.
     crowds
         What countries and cohorts watch, as pages ask for it.
     gallery

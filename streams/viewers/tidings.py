@@ -61,9 +61,12 @@ class Tidings:
     def tell(self, intake: Intake, feedback: Feedback, signals: Signals, out: Outcome) -> None:
         """Put what a batch says about titles on every shard's partition, and what viewers saw into rows."""
         places: NDArray[np.uint16] = self._side.viewers.arrays.country[feedback.viewer]
+        devices = np.array(intake.devices, np.uint8)
         titles, messages = self._side.titles, list[Message]()
         said = without(signals, intake.brought)
-        for value, sent in wire.pack(said, titles, partition=self._partition, sent=self._sent, places=places):
+        for value, sent in wire.pack(
+            said, titles, partition=self._partition, sent=self._sent, places=places, devices=devices
+        ):
             self._sent = sent
             messages.append({"value": value})
         lessons = self._sightings.learn(intake.noted, feedback, signals)

@@ -9,8 +9,9 @@ import msgspec
 import numpy as np
 from msgspec import structs
 
-from online_models.audiences import Audiences, Local
+from online_models.audiences import Audiences
 from online_models.cohorts import SHELVED, CohortTable
+from online_models.local import Local
 from online_models.page.builder import build
 from online_models.page.config import PageConfig
 from online_models.page.crowds import Crowds

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from online_models.audiences import Audiences, Local
+from online_models.audiences import Audiences
 from online_models.catalogue import country_code
 from online_models.cohorts import CohortConfig, CohortTable
+from online_models.local import Local
 from online_models.page.config import DAY_MS, PageConfig
 from online_models.page.crowds import Crowds
 from online_models.recommender import Recommender

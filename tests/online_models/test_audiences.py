@@ -5,14 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from online_models.audiences import KEPT, LIFT, MOST_SCOPES, Audiences, Local
+from online_models.audiences import KEPT, MOST_SCOPES, Audiences
 from online_models.catalogue import Catalogue, country_code
 from online_models.config import ModelConfig
+from online_models.devices import KINDS, device_code
+from online_models.local import LIFT, Local
 from online_models.titles import TitleTable, title_key
 from online_models.viewer_side import ViewerSide
 
 DAY_MS = 86_400_000
 IN, US = country_code("IN"), country_code("US")
+TV, PHONE = device_code("tv"), device_code("phone")
 
 
 def test_counts_halve_in_a_day() -> None:
@@ -50,6 +53,42 @@ def test_they_are_bounded() -> None:
     for n in range(1_000):
         crowd.watch(1, 1.0, 0, country=1 + n)
     assert len(crowd) <= MOST_SCOPES
+    for kind in KINDS:
+        crowd.watch(1, 1.0, 0, device=device_code(kind))
+        assert crowd.top(f"device:{kind}", 1) == [(1, 1.0)]
+    assert len(crowd) <= MOST_SCOPES + len(KINDS)
+
+
+def test_every_word_for_a_device_has_one_kind() -> None:
+    """Words of two kinds would be of neither; codes are stored in a byte."""
+    words = [word for kind, others in KINDS.items() for word in (kind, *others)]
+    assert len(set(words)) == len(words)
+    assert [device_code(kind) for kind in KINDS] == list(range(1, 1 + len(KINDS)))
+    assert len(KINDS) < 2**8
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 9), st.integers(0, 9 * DAY_MS), st.sampled_from((0, IN, US)), st.integers(0, 5)
+        ),
+        max_size=40,
+    )
+)
+def test_each_scope_counts_as_if_it_were_alone(watches: list[tuple[int, int, int, int]]) -> None:
+    """A device's counts do not depend on the country that came with it, nor a country's on the device."""
+    together, apart = Audiences(), Audiences()
+    for key, at, country, device in watches:
+        together.watch(key, 1.0, at, country=country, device=device)
+    for key, at, country, _ in watches:
+        apart.watch(key, 1.0, at, country=country)
+    for key, at, _, device in watches:
+        apart.watch(key, 1.0, at, device=device)
+    moved = together.take_moved()
+    assert set(moved) == set(apart.take_moved())
+    for scope in moved:
+        assert together.top(scope, 99) == apart.top(scope, 99)
 
 
 def test_what_is_stored_goes_on_as_if_nothing_had_happened() -> None:
@@ -101,13 +140,45 @@ def test_the_time_of_the_day_counts_half() -> None:
         crowd.watch(title_key("t2"), 1.0, day * DAY_MS + 8 * 3_600_000, country=IN)
     local = side.blending.local
     assert local is not None
-    evening = local.lift(IN, 5 * DAY_MS + 21 * 3_600_000, 10)
-    morning = local.lift(IN, 6 * DAY_MS + 7 * 3_600_000, 10)
-    assert evening is not None
-    assert morning is not None
+    evening = _lifted(local, 5 * DAY_MS + 21 * 3_600_000, country=IN)
+    morning = _lifted(local, 6 * DAY_MS + 7 * 3_600_000, country=IN)
     assert evening[1] > evening[2] > 0
     assert morning[2] > morning[1] > 0
     all_day = dict(crowd.top("country:IN", 2))
     share = 0.5 * all_day[title_key("t1")] / sum(all_day.values()) + 0.5
     assert evening[1] == pytest.approx(LIFT * np.log1p(10 * share), rel=1e-5)
-    assert local.lift(US, 0, 10) is None
+    assert _lifted(local, 0, country=US) == {}
+
+
+def _lifted(local: Local, now_ms: int, **about: int) -> dict[int, float]:
+    """Return what is added to scores, by row of ten titles."""
+    titles, more = local.lift(now_ms, 10, **about)
+    return dict(zip(titles.tolist(), more.tolist(), strict=True))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    country=st.sampled_from((0, IN, US)),
+    device=st.sampled_from((0, TV, PHONE)),
+    watched=st.lists(
+        st.tuples(st.integers(0, 9), st.sampled_from((0, IN)), st.sampled_from((0, TV))), max_size=30
+    ),
+)
+def test_a_lift_is_the_mean_of_the_shares_that_are_known(
+    country: int, device: int, watched: list[tuple[int, int, int]]
+) -> None:
+    """Country all day, country at this time of the day, and device weigh alike; the unknown has no weight."""
+    side, crowd = _side()
+    local = side.blending.local
+    assert local is not None
+    for title, place, kind in watched:
+        crowd.watch(title_key(f"t{title}"), 1.0, 0, country=place, device=kind)
+    known = [
+        [t for t, place, _ in watched if country and place == country],
+        [t for t, place, _ in watched if country and place == country],
+        [t for t, _, kind in watched if device and kind == device],
+    ]
+    shares = [np.bincount(titles, minlength=10) / len(titles) for titles in known if titles]
+    wanted = LIFT * np.log1p(10 * np.mean(shares, axis=0)) if shares else np.zeros(10)
+    found = _lifted(local, 0, country=country, device=device)
+    assert found == pytest.approx({t: w for t, w in enumerate(wanted.tolist()) if w}, rel=1e-5)

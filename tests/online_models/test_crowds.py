@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from online_models.audiences import Audiences, Local
+from online_models.audiences import Audiences
 from online_models.catalogue import country_code
 from online_models.cohorts import CohortConfig, CohortTable
+from online_models.local import Local
 from online_models.page.config import PageConfig
 from online_models.page.crowds import Crowds
 from online_models.recommender import Recommender

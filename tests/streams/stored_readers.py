@@ -112,6 +112,8 @@ def read_signals(rows: dict[str, bytes]) -> dict[str, Any]:
         "changes": told.change.tolist(),
         "at": told.at.tolist(),
         "fresh": told.fresh.tolist(),
+        "places": batch.places.tolist(),
+        "devices": batch.devices.tolist(),
         "history": [
             [table.ids[row] if row >= 0 else f"~{table.ids[~row]}" for row in one] for one in history
         ],

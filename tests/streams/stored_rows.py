@@ -80,7 +80,7 @@ def _line() -> tuple[Line, Outcome]:
     """Let three viewers watch and judge four titles."""
     line = Line(Settings(prequential_share=0.0, model=CONFIG))
     events = [
-        watch("ada", "t0", 1, country="AT"), watch("ada", "t1", 2), watch("bob", "t0", 3),
+        watch("ada", "t0", 1, country="AT"), watch("ada", "t1", 2, device="tv"), watch("bob", "t0", 3),
         Rate(event_id="no", viewer_id="bob", event_time_ms=T0 + 4, title_id="t2", thumb=Thumb.DOWN),
         Rate(event_id="so", viewer_id="é", event_time_ms=T0 + 4, title_id="t2", stars=3.0),
         watch("é", "é", 5), watch("é", "t1", 6), *(watch("é", "t0", 7 + n) for n in range(3)),

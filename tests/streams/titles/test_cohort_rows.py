@@ -5,9 +5,9 @@ import struct
 import numpy as np
 import pytest
 
-from online_models.audiences import SHARED
 from online_models.cohorts import SHELVED
 from online_models.config import ModelConfig
+from online_models.local import SHARED
 from online_models.page.config import PageConfig
 from online_models.titles import TitleTable, title_key
 from schemas.vocabulary import ItemReason, RowKind

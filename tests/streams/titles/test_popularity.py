@@ -54,6 +54,16 @@ def test_countries_and_genres_have_lists() -> None:
     assert lists["country:IN"] == ["t2", "t1"]
 
 
+def test_kinds_of_device_have_lists() -> None:
+    """What is watched on a kind of device is its list's, under any of its words; others' words have none."""
+    line = _line()
+    words = (("tv", "t1"), ("smart_tv", "t1"), ("phone", "t2"), ("fridge", "t3"), (None, "t4"))
+    events = [watch(f"v{n}", title, n, device=word) for n, (word, title) in enumerate(words)]
+    lists = _lists(line.learn(line.step(line.records(events))))
+    about = {scope: titles for scope, titles in lists.items() if scope.startswith("device:")}
+    assert about == {"device:tv": ["t1"], "device:phone": ["t2"]}
+
+
 def test_a_burst_does_not_repeat_lists() -> None:
     """Within a second of event time a scope has one list, and is made good with the next batch after it."""
     line = _line()

@@ -86,6 +86,21 @@ def test_what_is_sent_is_heard(n: int, seed: int, known: int) -> None:
     assert (batches[-1].sent if batches else 100) == 100 + len(useful)
 
 
+@given(n=st.integers(1, 60), told=st.integers(0, 60), seed=st.integers(0, 2**32 - 1))
+def test_places_and_devices_are_heard_beside_their_signals(n: int, told: int, seed: int) -> None:
+    """Those of the first verdicts are known, and of what viewers left behind with them nobody says."""
+    sender, rng = _table(), np.random.default_rng(seed)
+    said = _signals(sender, n, seed)
+    size = min(n, told)
+    places = rng.integers(0, 2**16, size).astype(np.uint16)
+    devices = rng.integers(0, 2**8, size).astype(np.uint8)
+    heard = _heard(list(pack(said, sender, partition=0, sent=0, places=places, devices=devices)), _table())
+    useful = np.isin(said.action, (Action.POSITIVE, Action.REJECT, Action.TOUCH))
+    for given_, name in ((places, "places"), (devices, "devices")):
+        got = np.concatenate([getattr(batch, name) for batch in heard] or [given_[:0]])
+        assert got.tolist() == np.pad(given_, (0, n - size))[useful].tolist()
+
+
 def test_a_large_batch_is_several_records() -> None:
     """No record holds more than its share, and each says how many signals were sent with it."""
     titles = _table()
