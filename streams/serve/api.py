@@ -9,10 +9,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from schemas import DecodeError
-from schemas.codec import decode_event, encode
+from schemas.codec import decode_event, decode_trending, encode
 from schemas.errors import Reason
 from streams.serve.description import accepts, answers, lists, stream
-from streams.serve.lists import cold_home, known, search, similar
+from streams.serve.lists import cold_home, known, search, similar, trending_for
 from streams.serve.live import events
 from streams.serve.mirror import Mirror, now_ms
 from streams.serve.posting import Poster
@@ -140,15 +140,19 @@ async def trending(
             min_length=1, max_length=256, pattern=TEXT, description="global, genre:…, country:… or device:…"
         ),
     ] = "global",
+    country: Country = None,
+    maturity: Maturity = None,
 ) -> Response:
-    """Return what is watched most in a scope, byte for byte as it was published.
+    """Return what is watched most in a scope, under the guards of `country` and `maturity`.
 
-    It is a count and knows no viewer: no maturity, country, window or rule is applied to it.
+    A list of which all may be shown is returned byte for byte as it was published.
     """
     found = mirror.trending(scope)
     if found is None:
         raise Problem(Kind.NOT_FOUND, "there is no list of this scope (yet)")
-    return stored(found, if_none_match)
+    whole = decode_trending(found.value)
+    shown = trending_for(mirror, whole, Audience(now_ms(), country, maturity))
+    return stored(found, if_none_match) if shown == whole else made(encode(shown), "derived")
 
 
 @router.get("/stream/viewers/{viewer_id:path}", responses=stream(), tags=["live"])

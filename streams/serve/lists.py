@@ -19,7 +19,18 @@ from streams.serve.ruling import Audience
 from streams.titles import rows as title_rows
 from streams.titles.taught import query_key, watched_after
 
-__all__ = ["ColdHome", "Experiments", "Found", "Match", "Similar", "cold_home", "known", "search", "similar"]
+__all__ = [
+    "ColdHome",
+    "Experiments",
+    "Found",
+    "Match",
+    "Similar",
+    "cold_home",
+    "known",
+    "search",
+    "similar",
+    "trending_for",
+]
 
 COLD_TTL_MS: Final = 60_000
 """A stranger's page is worth asking for again after a minute: trending lists change ten times a second."""
@@ -137,6 +148,14 @@ def known(mirror: Mirror, viewer_id: str, audience: Audience) -> Audience:
     """Return an audience under the limits that the viewer's page was made under, if there is one."""
     home = mirror.home(viewer_id)
     return audience if home is None else audience.within(home.country, home.maturity)
+
+
+def trending_for(mirror: Mirror, trending: Trending, audience: Audience) -> Trending:
+    """Return what of a trending list may be shown; a country's is for that country, if no other is said."""
+    kind, _, place = trending.scope.partition(":")
+    audience = audience.within(place if kind == "country" else None, None)
+    items = tuple(one for one in trending.items if mirror.book.allowed(one.title_id, audience))
+    return structs.replace(trending, items=items)
 
 
 def similar(mirror: Mirror, title_id: str, audience: Audience, limit: int) -> Similar:

@@ -87,7 +87,24 @@ def test_lists_of_titles(reader: TestClient) -> None:
         assert answer.status_code == 404
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["type"] == "urn:nearline:problem:not-found"
-    assert reader.get("/v1/trending").content == encode(trending("tide", "engine", "coast", "gone"))
+
+
+def test_trending_lists_are_guarded(reader: TestClient) -> None:
+    """Whole ones come byte for byte with a validator; of others, what may be shown there and to that age."""
+    whole = reader.get("/v1/trending?scope=genre:Drama")
+    assert whole.content == encode(trending("tide", scope="genre:Drama"))
+    given = {"If-None-Match": whole.headers["etag"]}
+    assert reader.get("/v1/trending?scope=genre:Drama", headers=given).status_code == 304
+    for query, shown in (
+        ("", ["tide", "engine"]),
+        ("?country=DE", ["tide", "engine", "coast"]),
+        ("?maturity=12", ["tide"]),
+        ("?scope=country:FR&maturity=12", ["tide"]),
+        ("?scope=country:IT", []),
+    ):
+        answer = reader.get(f"/v1/trending{query}")
+        assert answer.headers["nearline-source"] == "derived"
+        assert [item["title_id"] for item in answer.json()["items"]] == shown
 
 
 def test_a_search_puts_the_viewers_own_first_among_equals(reader: TestClient) -> None:

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -10,7 +12,9 @@ from msgspec import structs
 from schemas import Tags, topics
 from schemas.codec import encode
 from schemas.rules import BusinessRule, RuleKind
-from tests.streams.serve.stand import Stand, page
+from streams.serve.lists import trending_for
+from streams.serve.titles import Audience, TitleBook
+from tests.streams.serve.stand import TITLES, Stand, page, trending
 
 
 def _rule(kind: RuleKind, *titles: str, **more: object) -> bytes:
@@ -31,20 +35,35 @@ def _until(answer: Callable[[], object], wanted: object) -> None:
     ids=["by name", "by tag"],
 )
 def test_what_is_excluded_is_on_no_list(client: TestClient, stand: Stand, rule: bytes) -> None:
-    """Not on a stranger's page, not beside another title, not found; and back when the rule has gone."""
+    """On no stranger's page, not trending, not beside another title, not found; back without the rule."""
 
     def shown() -> tuple[list[str], ...]:
         home = client.get("/v1/viewers/nobody/home").json()["rows"]
         alike = client.get("/v1/titles/tide/similar").json()
         found = client.get("/v1/viewers/ada/search?q=copper").json()
-        return tuple([i["title_id"] for i in one["items"]] for one in (home[0], alike, found))
+        trend = client.get("/v1/trending").json()
+        return tuple([i["title_id"] for i in one["items"]] for one in (home[0], trend, alike, found))
 
-    before = (["tide", "engine"], ["engine"], ["engine"])
+    before = (["tide", "engine"], ["tide", "engine"], ["engine"], ["engine"])
     assert shown() == before
     stand.put(topics.RULES, "r", rule)
-    _until(shown, (["tide"], [], []))
+    _until(shown, (["tide"], ["tide"], [], []))
     stand.put(topics.RULES, "r", None)
     _until(shown, before)
+
+
+def test_a_countrys_list_is_for_that_country() -> None:
+    """Unless another is asked for; a device's is for nobody in particular."""
+    mirror: Any = SimpleNamespace(book=TitleBook())
+    mirror.book.catalogue([(title.title_id.encode(), encode(title)) for title in TITLES])
+    for scope, country, wanted in (
+        ("country:DE", None, ["coast", "tide"]),
+        ("country:DE", "FR", ["tide"]),
+        ("device:tv", None, ["tide"]),
+        ("device:tv", "DE", ["coast", "tide"]),
+    ):
+        shown = trending_for(mirror, trending("coast", "tide", scope=scope), Audience(2 * 10**12, country))
+        assert (shown.scope, [item.title_id for item in shown.items]) == (scope, wanted)
 
 
 def test_strangers_see_what_is_featured_under_the_guards(client: TestClient, stand: Stand) -> None:
