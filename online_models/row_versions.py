@@ -19,8 +19,10 @@ Say a viewer's row gets a number `depth`, which is 1 in the rows that were there
 
    and name the field where rows are packed and restored. Fields of a version are never changed or taken
    away: a new version is.
-2. *Write the upgrade*, where filling in does not do: ``then(_viewer_3, upgrade=function)``. The function
-   takes rows of the version before, whole, and returns them in the new one.
+2. *Write the upgrade*, where filling in does not do. A field of another unit or width is turned, with a
+   function from its old values to its new ones: ``then(_viewer_3, turn={"depth": in_metres})``. All else
+   is ``then(_viewer_3, upgrade=function)``: it takes rows of the version before, whole, and returns them in
+   the new one.
 3. *Store bytes.* ``python -m tests.streams.stored_rows`` adds a file of the new version to tests/streams/rows
    and leaves the old ones. tests/streams/test_stored_rows.py reads all of them, and fails without it.
 
@@ -41,12 +43,14 @@ from numpy.typing import NDArray
 from online_models.config import ModelConfig
 from online_models.errors import ConfigMismatchError, RowVersionError
 
-__all__ = ["Fields", "FieldsOf", "RowVersions", "Upgrade"]
+__all__ = ["Fields", "FieldsOf", "RowVersions", "Turn", "Upgrade"]
 
 Fields = list[tuple[Any, ...]]
 """Fields of a row's fixed part, as :class:`numpy.dtype` takes them; the first is ``version``."""
 FieldsOf = Callable[[ModelConfig], Fields]
 """Fields under a configuration."""
+Turn = Callable[[NDArray[Any]], NDArray[Any]]
+"""A field's values as one version has them in, as the next has them out."""
 Upgrade = Callable[[Sequence[bytes], ModelConfig], list[bytes]]
 """Rows of one version in, the same rows in the next version out."""
 
@@ -55,8 +59,9 @@ class _Version(NamedTuple):
     fields: FieldsOf | None
     """None: rows of no fixed shape, whose reader checks their size."""
     fill: Mapping[str, Any]
+    turn: Mapping[str, Turn]
     upgrade: Upgrade | None
-    """From the version before; None: by filling in."""
+    """From the version before; None: by turning and filling in."""
 
 
 class RowVersions:
@@ -83,7 +88,7 @@ class RowVersions:
     def __init__(self, kind: str, fields: FieldsOf | None = None, *, entry: int = 0) -> None:
         self.kind = kind
         self._entry = entry
-        self._versions: tuple[_Version, ...] = (_Version(fields, {}, None),)
+        self._versions: tuple[_Version, ...] = (_Version(fields, {}, {}, None),)
 
     @property
     def version(self) -> int:
@@ -95,6 +100,7 @@ class RowVersions:
         fields: FieldsOf | None = None,
         *,
         fill: Mapping[str, Any] | None = None,
+        turn: Mapping[str, Turn] | None = None,
         upgrade: Upgrade | None = None,
     ) -> "RowVersions":
         """Return the kind with one more version.
@@ -105,11 +111,13 @@ class RowVersions:
             Its fixed part.
         fill
             What new fields are in the rows that were there before; 0 where it says nothing.
+        turn
+            What became of fields that mean something else than before; the others stay as they were.
         upgrade
             The way from the version before, where filling in does not do.
         """
         out = RowVersions(self.kind, entry=self._entry)
-        out._versions = (*self._versions, _Version(fields, fill or {}, upgrade))
+        out._versions = (*self._versions, _Version(fields, fill or {}, turn or {}, upgrade))
         return out
 
     def dtype(self, config: ModelConfig) -> np.dtype[Any]:
@@ -149,14 +157,15 @@ class RowVersions:
         return np.dtype(fields(config) if fields else [("version", "u1")])
 
     def _filled(self, rows: Sequence[bytes], version: int, config: ModelConfig) -> list[bytes]:
-        """Return rows of a version in the next: what both have as it was, the rest filled in."""
+        """Return rows of a version in the next: what both have turned or as it was, the rest filled in."""
         dtype, after = self._dtype(version, config), self._dtype(version + 1, config)
         old: NDArray[np.void] = np.frombuffer(b"".join(row[: dtype.itemsize] for row in rows), dtype)
         new = np.zeros(old.size, after)
-        for name, value in self._versions[version].fill.items():
+        fill, turn = self._versions[version].fill, self._versions[version].turn
+        for name, value in fill.items():
             new[name] = value
         for name in set(dtype.names or ()) & set(after.names or ()):
-            new[name] = old[name]
+            new[name] = turn[name](old[name]) if name in turn else old[name]
         new["version"] = version + 1
         heads, size = new.tobytes(), after.itemsize
         return [

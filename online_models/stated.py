@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.catalogue import Catalogue, country_code
-from online_models.kernels.layout import F4, I4, STATED, U8, Viewers
+from online_models.kernels.layout import F4, I4, STATED, Viewers
 from online_models.page.phrases import language_code
 from online_models.viewer_arrays import NO_LIMIT
-from online_models.viewers import ViewerTable, hash_ids
+from online_models.viewers import ViewerTable, tag_keys
 from schemas import Event, Preferences
 
 __all__ = ["EVIDENCE", "LIFT", "Stated", "labels_of", "take", "take_all"]
@@ -58,9 +58,9 @@ def take(viewers: Viewers, slot: int, event: Preferences) -> bool:
     A viewer of no known country gets the event's; so does one who states something else than before.
     """
     limit = NO_LIMIT if event.maturity is None else event.maturity
-    stated = np.zeros(STATED, np.uint64)
+    stated = np.zeros(STATED, np.uint32)
     labels = labels_of(event)
-    stated[: len(labels)] = hash_ids(labels)
+    stated[: len(labels)] = tag_keys(labels)
     language = language_code(event.languages)
     same = viewers.limit[slot] == limit and viewers.language[slot] == language
     same = same and np.array_equal(viewers.stated[slot], stated)
@@ -112,7 +112,7 @@ class Stated:
     >>> catalogue = Catalogue(TitleTable(ModelConfig()))
     >>> catalogue.put(Title(title_id="a", tags=Tags(genre=("Drama",))))
     >>> catalogue.put(Title(title_id="b"))
-    >>> Stated(catalogue).lift(hash_ids(["genre:Drama"]), 2).tolist()
+    >>> Stated(catalogue).lift(tag_keys(["genre:Drama"]), 2).tolist()
     [1.0, 0.0]
     """
 
@@ -120,10 +120,10 @@ class Stated:
         self._catalogue = catalogue
         self._state = (-1, -1)
         self._row: I4 = np.zeros(0, np.int32)
-        self._key: U8 = np.zeros(0, np.uint64)
+        self._key: NDArray[np.uint32] = np.zeros(0, np.uint32)
         self._lifts: dict[bytes, F4] = {}
 
-    def lift(self, stated: U8, size: int) -> F4:
+    def lift(self, stated: NDArray[np.uint32], size: int) -> F4:
         """Return the lift of each of the first ``size`` titles for stated tags (keys; 0: none): [size]."""
         self._follow(size)
         name = stated.tobytes()
@@ -162,5 +162,5 @@ class Stated:
         indptr, ids = self._catalogue.tags_of(np.arange(size))
         self._row = np.repeat(np.arange(size, dtype=np.int32), np.diff(indptr))
         names: Sequence[str] = self._catalogue.tag_names
-        keys = hash_ids(names) if names else np.zeros(0, np.uint64)
-        self._key = keys[ids] if ids.size else np.zeros(0, np.uint64)
+        keys = tag_keys(names) if names else np.zeros(0, np.uint32)
+        self._key = keys[ids] if ids.size else np.zeros(0, np.uint32)

@@ -18,6 +18,7 @@ from online_models.kernels.reward_layout import (
     SHOWN,
     WISHES,
 )
+from online_models.rows import NARROWED
 
 Shape = tuple[int, ...]
 
@@ -61,7 +62,7 @@ def blank(config: ModelConfig, capacity: int, chunks: int) -> Viewers:
 
 
 def regrouped(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Return a snapshot's arrays with known titles in chunks of `CHUNK`, whatever it has them in.
+    """Return a snapshot's arrays as this version lays them out: chunks of `CHUNK`, narrowed fields.
 
     Examples
     --------
@@ -73,6 +74,9 @@ def regrouped(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     >>> two["chunk"][:, 0].tolist(), two["chunk"][2, :3].tolist()
     ([0, 16, 32], [32, 33, 34])
     """
+    for name, turn in NARROWED.items():
+        if name in arrays and arrays[name].itemsize == 8:  # noqa: PLR2004 - bytes, as before version 8
+            arrays = {**arrays, name: turn(arrays[name])}
     width, known = arrays["chunk"].shape[1], arrays["known"]
     if width == CHUNK:
         return arrays
@@ -101,7 +105,7 @@ def _shapes(config: ModelConfig, capacity: int, chunks: int) -> dict[str, tuple[
         "taste": ((capacity, f.factors), np.float32, 0),
         "acc": ((capacity,), np.float32, f.initial_accumulator),
         "known": ((capacity,), np.int32, 0),
-        "positives": ((capacity,), np.int64, 0),
+        "positives": ((capacity,), np.int32, 0),
         "tail": ((capacity,), np.int32, -1),
         "last_at": ((capacity,), np.int64, 0),
         "fresh": ((capacity,), np.int32, 0),
@@ -109,11 +113,11 @@ def _shapes(config: ModelConfig, capacity: int, chunks: int) -> dict[str, tuple[
         "seq": ((capacity,), np.int64, 0),
         "limit": ((capacity,), np.uint8, NO_LIMIT),
         "country": ((capacity,), np.uint16, 0),
-        "stated": ((capacity, STATED), np.uint64, 0),
+        "stated": ((capacity, STATED), np.uint32, 0),
         "ring": ((capacity, RING), np.uint64, 0),
         "ring_n": ((capacity,), np.int32, 0),
         "rejected": ((capacity, REJECTIONS), np.int32, -1),
-        "rejected_at": ((capacity, REJECTIONS), np.int64, 0),
+        "rejected_at": ((capacity, REJECTIONS), np.uint32, 0),
         "rejected_weight": ((capacity, REJECTIONS), np.float32, 0),
         "judged": ((capacity, JUDGEMENTS), np.int32, -1),
         "judgement": ((capacity, JUDGEMENTS), JUDGEMENT, 0),

@@ -18,7 +18,8 @@ from online_models.kernels.hashing import fill_keyed
 from online_models.kernels.history import release
 from online_models.kernels.layout import CHUNK, I4, U8, Viewers
 from online_models.kernels.pack import gather_known, hash_texts, restore_known
-from online_models.rows import VIEWER_ROWS
+from online_models.kernels.reward_layout import SECOND
+from online_models.rows import VIEWER_ROWS, shortened
 from online_models.titles import TitleTable
 from online_models.viewer_arrays import NUMBERS, SHARED, TITLES, blank, regrouped
 
@@ -31,7 +32,7 @@ Loader = Callable[[Sequence[str]], Sequence[bytes | None]]
 
 
 class Rejection(NamedTuple):
-    """A title turned down, how strongly, and when last (event time, ms)."""
+    """A title turned down, how strongly, and when last (event time, ms, of whole seconds)."""
 
     title_id: str
     weight: float
@@ -51,6 +52,17 @@ def hash_ids(ids: Sequence[str]) -> U8:
     ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)))
     hash_texts(np.frombuffer(b"".join(encoded), np.uint8), ends, out)
     return out
+
+
+def tag_keys(names: Sequence[str]) -> NDArray[np.uint32]:
+    """Return the keys of tags (``kind:value``), as viewers have them: hashes of 32 bits, never 0.
+
+    Examples
+    --------
+    >>> tag_keys(["genre:Drama"]).tolist() == tag_keys(["genre:War", "genre:Drama"]).tolist()[1:]
+    True
+    """
+    return shortened(hash_ids(names))
 
 
 class ViewerTable:
@@ -164,7 +176,7 @@ class ViewerTable:
         if slot is None:
             return []
         held = zip(a.rejected[slot].tolist(), a.rejected_weight[slot], a.rejected_at[slot], strict=True)
-        found = [Rejection(self.titles.ids[t], float(w), int(at)) for t, w, at in held if t >= 0]
+        found = [Rejection(self.titles.ids[t], float(w), SECOND * int(at)) for t, w, at in held if t >= 0]
         return sorted(found, key=lambda one: (-one.at_ms, one.title_id))
 
     def forget(self, viewer_id: str) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 
 from online_models.kernels.judgement import DONE, place_of, weight_of
 from online_models.kernels.layout import Viewers, inlined
-from online_models.kernels.reward_layout import LOVED_TITLES, WISHES
+from online_models.kernels.reward_layout import LOVED_TITLES, SECOND, WISHES
 
 LOVED_WEIGHT = 1.0
 """A finished title that weighs less is not offered again: .3 + .5 for its completion leave .2 for having been
@@ -56,5 +56,5 @@ def cherish(viewers: Viewers, v: int, t: int, at: int) -> None:
             place, least = s, held
     if weight >= least:
         viewers.loved[v, place] = t
-        viewers.loved_at[v, place] = np.uint32(max(at, 0) // 1_000)
+        viewers.loved_at[v, place] = np.uint32(max(at, 0) // SECOND)
         viewers.loved_weight[v, place] = weight

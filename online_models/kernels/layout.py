@@ -93,7 +93,7 @@ class Viewers(NamedTuple):
     """[V] AdaGrad accumulators of the taste vectors."""
     known: I4
     """[V] known titles in the list."""
-    positives: I8
+    positives: I4
     """[V] positive feedback ever."""
     tail: I4
     """[V] newest chunk, -1 for none."""
@@ -111,16 +111,16 @@ class Viewers(NamedTuple):
     """[V] the viewer's country as two ASCII letters, 0 where unknown."""
     language: NDArray[np.uint16]
     """[V] the language that the viewer reads best, two ASCII letters, 0 where unknown."""
-    stated: U8
-    """[V, STATED] hashes of the tags that the viewer said they like, 0 where there are no more."""
+    stated: NDArray[np.uint32]
+    """[V, STATED] keys of the tags that the viewer said they like (``tag_keys``), 0 for no more."""
     ring: U8
     """[V, RING] hashes of the newest event ids."""
     ring_n: I4
     """[V] event ids ever put into the ring."""
     rejected: I4
     """[V, REJECTIONS] titles turned down of late, -1 where empty, in no order."""
-    rejected_at: I8
-    """[V, REJECTIONS] event time of the newest rejection of the title, ms."""
+    rejected_at: NDArray[np.uint32]
+    """[V, REJECTIONS] event time of the newest rejection of the title, seconds."""
     rejected_weight: F4
     """[V, REJECTIONS] how strongly: the sum of the title's rejections, at most ``MOST_REJECTED``."""
     judged: I4

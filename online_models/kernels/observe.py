@@ -145,7 +145,7 @@ def learn_viewer(
     titles: Titles, viewers: Viewers, params: Params, v: int, signals: Signals, o: int, work: Scratch
 ) -> None:
     """Move a viewer's taste towards a title; leave x and the input gradient in row ``o`` of the signals."""
-    n = try_title(titles, viewers, params, v, signals, o, viewers.positives[v], work)
+    n = try_title(titles, viewers, params, v, signals, o, np.int64(viewers.positives[v]), work)
     gather_gradient(titles, n, signals.weight[o], work)
     for f in range(signals.gradient.shape[1]):
         signals.gradient[o, f] = work.into[f]

@@ -34,6 +34,7 @@ from online_models.kernels.layout import (
     plain,
 )
 from online_models.kernels.logarithm import log_all
+from online_models.kernels.reward_layout import SECOND
 from online_models.kernels.top import least_of, top
 
 TASTE, CO_WATCH, TREND = 0, 1, 2
@@ -178,7 +179,7 @@ def subtract_rejected(
     score, touched, m, total = work.score[0], work.touched, 0, np.float32(0.0)
     for p in range(viewers.rejected.shape[1]):
         h = viewers.rejected[v, p]
-        if h >= 0 and now - viewers.rejected_at[v, p] <= params.reward.rejection_ms:
+        if h >= 0 and now - SECOND * np.int64(viewers.rejected_at[v, p]) <= params.reward.rejection_ms:
             for s in range(titles.nbr.shape[1]):
                 j, w = titles.nbr[h, s], titles.nbr_w[h, s]
                 if w > 0 and 0 <= j < score.size:

@@ -4,10 +4,12 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+SECOND = 1_000
+"""Milliseconds in the unit of what is remembered for weeks: four bytes a time, until 2106."""
 MOST_REJECTED = 2.0
 """No title is rejected more strongly than by a thumb down."""
 REJECTIONS = 16
-"""Rejected titles remembered per viewer: 256 bytes; who rejects more within a month keeps the strongest."""
+"""Rejected titles remembered per viewer: 192 bytes; who rejects more within a month keeps the strongest."""
 JUDGEMENTS = 6
 """Titles per viewer whose judgement may still move: nobody has more in hand at once; 36 bytes each."""
 SHOWN = 12

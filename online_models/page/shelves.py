@@ -6,6 +6,7 @@ find it old at once do so twice, with the same outcome.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from online_models.catalogue import Catalogue
 from online_models.kernels.layout import F4, F8, I4, I8, U1, U8, Titles, Viewers
@@ -15,7 +16,7 @@ from online_models.page.config import DAY_MS, PageConfig
 from online_models.page.crowds import Crowds
 from online_models.page.kinds import CATEGORIES, TAG_KINDS
 from online_models.titles import TitleTable
-from online_models.viewers import hash_ids
+from online_models.viewers import tag_keys
 
 __all__ = ["NAMELESS", "Shelves"]
 
@@ -90,7 +91,7 @@ class Shelves:
         """Return what is there for so many days at most."""
         return np.flatnonzero((since <= now_ms) & (since > now_ms - int(days * DAY_MS))).astype(np.int32)
 
-    def told(self, stated: U8) -> I4:
+    def told(self, stated: NDArray[np.uint32]) -> I4:
         """Return the numbers of stated tags [n, STATED] (keys; 0: none), the known ones first; -1: none.
 
         Examples
@@ -99,7 +100,7 @@ class Shelves:
         >>> from schemas import Tags, Title
         >>> titles = TitleTable(ModelConfig()); catalogue = Catalogue(titles)
         >>> catalogue.put(Title(title_id="a", tags=Tags(genre=("Drama", "Crime"))))
-        >>> keys = hash_ids(["genre:Opera", "genre:Crime"])
+        >>> keys = tag_keys(["genre:Opera", "genre:Crime"])
         >>> Shelves(titles, catalogue, PageConfig()).told(keys[None]).tolist()
         [[1, -1]]
         """
@@ -107,7 +108,7 @@ class Shelves:
         who = np.flatnonzero(stated[:, 0])
         names = self.catalogue.tag_names
         if who.size and len(self._keys) < len(names):
-            self._keys = dict(zip(hash_ids(names).tolist(), range(len(names)), strict=False))
+            self._keys = dict(zip(tag_keys(names).tolist(), range(len(names)), strict=False))
         for q in who.tolist():
             known = [self._keys[key] for key in stated[q].tolist() if key in self._keys]
             out[q, : len(known)] = known

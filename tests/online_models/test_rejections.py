@@ -40,7 +40,7 @@ def turned_down(table: ViewerTable, slot: int = 0) -> dict[int, tuple[float, int
     """Return a viewer's list: strength and day by title."""
     a = table.arrays
     return {
-        t: (pytest.approx(w), at // DAY_MS)
+        t: (pytest.approx(w), 1_000 * at // DAY_MS)
         for t, w, at in zip(
             a.rejected[slot].tolist(),
             a.rejected_weight[slot].tolist(),
@@ -77,6 +77,18 @@ def test_time_runs_out(table: ViewerTable) -> None:
     assert turned_down(table)[30] == (0.05, 31)
     turn_down(table, (2, 0.5, 51))
     assert turned_down(table)[2] == (0.5, 51)
+
+
+def test_times_are_whole_seconds(table: ViewerTable) -> None:
+    """A month is over up to a second early, never late; what happened before 1970 is of its first second."""
+    params, month = table.titles.params, 30 * DAY_MS
+    reject(table.arrays, params, 0, 1, 0.5, DAY_MS + 1_999)
+    assert table.rejected("ada") == [("t1", 0.5, DAY_MS + 1_000)]
+    for at, weight in ((DAY_MS + 1_000 + month, 1.0), (2 * DAY_MS + 2_000 + 2 * month, 0.5)):
+        reject(table.arrays, params, 0, 1, 0.5, at)
+        assert table.rejected("ada") == [("t1", weight, at)]
+    reject(table.arrays, params, 0, 2, 0.5, -1)
+    assert table.rejected("ada")[-1] == ("t2", 0.5, 0)
 
 
 def test_a_changed_mind(table: ViewerTable) -> None:

@@ -8,7 +8,7 @@ from online_models.config import ModelConfig
 from online_models.recommender import Recommender
 from online_models.stated import EVIDENCE, LIFT, Stated, labels_of
 from online_models.titles import TitleTable
-from online_models.viewers import hash_ids
+from online_models.viewers import tag_keys
 from schemas import Preferences, Rate, Tags, Thumb, Title
 
 GENRES = ("Drama", "Crime", "Comedy", "War")
@@ -76,8 +76,8 @@ def test_unknown_words_and_no_catalogue_change_nothing() -> None:
     """A genre that no title bears lifts nothing; titles that come later are lifted."""
     catalogue = Catalogue(TitleTable(ModelConfig()))
     stated = Stated(catalogue)
-    drama = np.zeros(8, np.uint64)
-    drama[0] = hash_ids(["genre:Drama"])[0]
+    drama = np.zeros(8, np.uint32)
+    drama[0] = tag_keys(["genre:Drama"])[0]
     assert stated.lift(drama, 3).tolist() == [0.0, 0.0, 0.0]
     catalogue.put(Title(title_id="a", tags=Tags(genre=("Drama",), mood=("Drama",))))
     assert stated.lift(drama, 3).tolist() == [1.0, 0.0, 0.0]
