@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from online_models.catalogue import Catalogue
 from online_models.kernels.layout import F4, F8, I4, I8, U1, U8, Titles, Viewers
-from online_models.kernels.page.layout import Pools, Shelf
+from online_models.kernels.page.layout import WORD, Pools, Shelf
 from online_models.kernels.page.pools import hottest
 from online_models.page.config import DAY_MS, PageConfig
 from online_models.page.crowds import Crowds
@@ -134,11 +134,15 @@ class Shelves:
         first = np.zeros(len(names) + 1, np.int32)
         np.cumsum(np.bincount(ids, minlength=len(names)), out=first[1:])
         kind = _kinds(names)
+        having = row[np.argsort(ids, kind="stable")]
+        common, bits = _bits(first, having, size)
         return Shelf(
             indptr=indptr,
             ids=ids,
             first=first,
-            having=row[np.argsort(ids, kind="stable")],
+            having=having,
+            common=common,
+            bits=bits,
             share=np.bincount(ids, watches[row], minlength=len(names)) / max(total, 1e-30),
             kind=kind,
             genre=_genres(names, row, ids, size),
@@ -165,6 +169,26 @@ def _kinds(names: list[str]) -> U1:
     """Return the number of each tag's kind."""
     numbers = {kind: number for number, kind in enumerate(TAG_KINDS)}
     return np.array([numbers.get(name.split(":", 1)[0], NAMELESS) for name in names], np.uint8)
+
+
+def _bits(first: I4, having: I4, size: int) -> tuple[I4, U8]:
+    """Return the titles of each tag that many have as bits, and where: as bits they take no more room.
+
+    Examples
+    --------
+    >>> where, bits = _bits(np.array([0, 5, 6], np.int32), np.array([0, 2, 3, 4, 65, 1], np.int32), 66)
+    >>> where.tolist(), [hex(word) for word in bits[0].tolist()]
+    ([0, -1], ['0x1d', '0x2'])
+    """
+    words = -(-size // WORD)
+    many = np.flatnonzero(np.diff(first) * having.itemsize > words * 8)
+    where, bits = np.full(first.size - 1, -1, np.int32), np.zeros((many.size, words), np.uint64)
+    where[many] = np.arange(many.size)
+    for b, tag in enumerate(many.tolist()):
+        there = np.zeros(words * WORD, np.bool_)
+        there[having[first[tag] : first[tag + 1]]] = True
+        bits[b] = np.packbits(there, bitorder="little").view(np.uint64)
+    return where, bits
 
 
 def _genres(names: list[str], row: I4, ids: I4, size: int) -> U8:

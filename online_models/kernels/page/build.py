@@ -25,8 +25,10 @@ import numpy as np
 from online_models.kernels.history import fresh_at, lately, recent
 from online_models.kernels.layout import F4, F8, I4, Params, Shared, Sparse, Titles, Viewers, jit, plain
 from online_models.kernels.page.alerts import find_alerts
+from online_models.kernels.page.bits import mark_left
 from online_models.kernels.page.categories import order_categories
 from online_models.kernels.page.draw import deal, draft_explore
+from online_models.kernels.page.kept import keep_best
 from online_models.kernels.page.layout import (
     CO_WATCH,
     COHORT,
@@ -66,7 +68,6 @@ from online_models.kernels.page.rows import (
 from online_models.kernels.page.tags import draft_tags
 from online_models.kernels.rank import add_cowatch, explain, hide_known, sparse, subtract_rejected
 from online_models.kernels.reward_layout import JUDGEMENTS, LOVED_TITLES
-from online_models.kernels.top import keep_best
 
 REASON_OF = (
     TASTE, RESUME, RESUME, CO_WATCH, CO_WATCH, TREND, NEW, TASTE, LOVED, TASTE, EXPLORED, COUNTRY, COHORT,
@@ -101,8 +102,8 @@ def draft_top(
 ) -> float:
     """Draft top picks, calibrated to the history's genres; return the best score, -inf for none."""
     c = begin_row(draft, TOP, -1)
-    keep_best(row, draft.title[c], draft.score[c])
-    best = draft.score[c].max()
+    keep_best(row, draft.near, draft.title[c], draft.score[c])
+    best = draft.score[c, 0]
     end_row(draft, c, row, best, 1)
     if draft.drafted[0] > c and spec.calibration > 0 and genre_shares(shelf, history, depth, share) > 0:
         calibrate(shelf, share, spec.calibration, spec.length, draft.title[c], draft.score[c], draft.worth[c])
@@ -161,6 +162,7 @@ def build_pages(
         gather(viewers, v, row, known)
         hide_known(viewers, v, row)
         draft.drafted[0] = 0
+        mark_left(row, draft.naming.left)
         drawn = 0
         best = draft_top(shelf, spec, work.history, depth, row, share, draft)
         draft_pins(shared.pins[shared.group[q]], spec, row, best, q + 1, draft)

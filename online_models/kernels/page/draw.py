@@ -17,9 +17,9 @@ from online_models.kernels.layout import (
     jit,
     plain,
 )
+from online_models.kernels.page.kept import keep_best
 from online_models.kernels.page.layout import EXPLORE, EXPLORED, NOT_DRAWN, U4, Draft, PageSpec
 from online_models.kernels.page.rows import begin_row, end_row
-from online_models.kernels.top import keep_best
 
 
 @plain
@@ -60,9 +60,9 @@ def draft_explore(viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float
 
     The draw derives from seed, day, viewer and title: it stays for a day, and no order of rows decides.
     """
-    c, key = begin_row(draft, EXPLORE, -1), draft.key[: row.size]
+    c, key = begin_row(draft, EXPLORE, -1), draft.near.of[: row.size]
     n: int = shuffle(draft.lot, np.uint32(mix(viewers.key[v]) >> np.uint64(32)), row, key)
-    keep_best(key, draft.title[c], draft.score[c])
+    keep_best(key, draft.near, draft.title[c], draft.score[c])
     end_row(draft, c, row, best, spec.least)
     return n
 

@@ -29,12 +29,18 @@ CROWDS = 2
 STRONG = 6
 """A viewer's strongest tags, which rows are composed of: 63 combinations."""
 SETS = 1 << STRONG
-LANES = 4
 MOST_TAG_ROWS = 6
+WORD = 64
+"""Titles of a set of titles that one word has a bit for (``bits``)."""
 MOST_TAGS = 4_096
 """Tags that one viewer's history is weighed by, the first ones met: more than 80 titles have."""
 DRAFTS = 24
 """Rows drafted for a viewer at most: one of each plain kind, three or four seeds, and tags."""
+PILES = 128
+"""Piles that candidates are dealt to (``kept``): more than twice the places of a row, few enough for the
+processor's fastest memory."""
+MOST_NEAR = 256
+"""Candidates near enough to the best that are compared each with each; more go through a heap."""
 
 
 class Shelf(NamedTuple):
@@ -48,6 +54,10 @@ class Shelf(NamedTuple):
     """[G + 1] where each tag's titles begin in ``having``."""
     having: I4
     """Titles of all tags, end to end, in order of rows."""
+    common: I4
+    """[G] where a tag's titles stand in ``bits``, -1 for one that few have."""
+    bits: U8
+    """[B, ceil(S / WORD)] the titles of each tag that many have, a bit each."""
     share: F8
     """[G] part of everybody's watches that has the tag."""
     kind: U1
@@ -122,15 +132,36 @@ class Naming(NamedTuple):
     kind: U1
     """[STRONG] their kinds."""
     sums: F8
-    """[4, SETS] by combination of them: the viewer's watches, weighted and not, everybody's, and titles."""
-    lanes: F8
-    """[2, LANES, SETS] everybody's watches and titles by set, each of the titles in turn."""
+    """[2, SETS] by combination of them: the viewer's watches, weighted and not."""
+    listed: I4
+    """[SETS] titles left to the viewer that have all of it; -1 where that is not counted yet."""
     strength: F8
     """[SETS] of each combination."""
     taken: I4
     """[MOST_TAG_ROWS] combinations that have a row."""
-    wanted: U1
-    """[SETS] which of these rows a title with so many of the tags belongs to, a bit each."""
+    tagged: U8
+    """[STRONG, W] the titles of each of the strongest tags, a bit each."""
+    both: U8
+    """[W] the titles that have all of a combination."""
+    left: U8
+    """[W] the titles that the viewer may see and does not know."""
+
+
+class Near(NamedTuple):
+    """What the best of many candidates are found with (``kept``); working memory."""
+
+    name: I4
+    """[T + 1] titles that are candidates."""
+    of: F4
+    """[T + 1] their keys."""
+    place: I4
+    """Places of the candidates that are near the best, then their titles."""
+    key: F4
+    """... and their keys."""
+    highest: F4
+    """[PILES] the highest key of each pile."""
+    rank: I4
+    """[PILES] ... as integers in the same order."""
 
 
 class Draft(NamedTuple):
@@ -152,14 +183,6 @@ class Draft(NamedTuple):
     """[C] 1 once the row stands on the page."""
     seen: I4
     """[T] stamp of the last viewer in whose page's visible part the title stands."""
-    mask: U1
-    """[T] which of the strong tags a title has; zero between viewers."""
-    touched: I4
-    """[T + 1] titles looked at for a row."""
-    key: F4
-    """[T + 1] what they are ranked by."""
-    bits: U1
-    """[T + 1] which of the strong tags they have."""
     lot: U4
     """[T] every title's number of the day, for the row that explores."""
     mine: F8
@@ -193,6 +216,7 @@ class Draft(NamedTuple):
     part: F8
     """[categories] what is expected to have each."""
     naming: Naming
+    near: Near
 
 
 NOT_DRAWN = -1
@@ -231,6 +255,7 @@ class Pages(NamedTuple):
 @jit
 def blank_draft(size: int, tags: int, categories: int, pool: int) -> Draft:
     """Allocate a block's working memory."""
+    words, near = (size + WORD - 1) // WORD, max(MOST_NEAR + 2 * WORD, pool)
     return Draft(
         np.zeros(1, np.int32),
         np.zeros(DRAFTS, np.uint8),
@@ -240,10 +265,6 @@ def blank_draft(size: int, tags: int, categories: int, pool: int) -> Draft:
         np.empty((DRAFTS, pool), np.float32),
         np.zeros(DRAFTS, np.uint8),
         np.zeros(size, np.int32),
-        np.zeros(size, np.uint8),
-        np.empty(size + 1, np.int32),
-        np.empty(size + 1, np.float32),
-        np.empty(size + 1, np.uint8),
         np.empty(size, np.uint32),
         np.zeros(tags),
         np.zeros(tags, np.int32),
@@ -264,10 +285,20 @@ def blank_draft(size: int, tags: int, categories: int, pool: int) -> Draft:
             np.empty(MOST_TAGS, np.int32),
             np.zeros(STRONG, np.int32),
             np.zeros(STRONG, np.uint8),
-            np.zeros((4, SETS)),
-            np.zeros((2, LANES, SETS)),
+            np.zeros((2, SETS)),
+            np.zeros(SETS, np.int32),
             np.zeros(SETS),
             np.zeros(MOST_TAG_ROWS, np.int32),
-            np.zeros(SETS, np.uint8),
+            np.empty((STRONG, words), np.uint64),
+            np.empty(words, np.uint64),
+            np.empty(words, np.uint64),
+        ),
+        Near(
+            np.empty(size + 1, np.int32),
+            np.empty(size + 1, np.float32),
+            np.empty(near, np.int32),
+            np.empty(near, np.float32),
+            np.empty(PILES, np.float32),
+            np.empty(PILES, np.int32),
         ),
     )

@@ -30,7 +30,6 @@ from online_models.kernels.page.layout import (
     Pools,
 )
 from online_models.kernels.reward_layout import JUDGEMENTS, LOVED_TITLES, WISHES
-from online_models.kernels.top import sort_heap
 
 HALF_LIFE_MS = 3 * 86_400_000.0
 """After three days something begun is half as likely to be gone on with: what is not resumed within the week
@@ -75,13 +74,11 @@ def begin_row(draft: Draft, kind: int, arg: int) -> int:
 
 @plain
 def end_row(draft: Draft, c: int, row: F4, best: float, least: int) -> None:
-    """Put a draft's candidates in order and give them score and worth; drop it where it has too few."""
-    sort_heap(draft.score[c], draft.title[c])
+    """Give a draft's candidates score and worth; drop it where it has too few."""
     n = 0
     for k in range(draft.title.shape[1]):
         t = draft.title[c, k]
-        if t < 0 or draft.score[c, k] == -np.inf:
-            draft.title[c, k] = -1
+        if t < 0:
             break
         draft.score[c, k] = row[t]
         draft.worth[c, k] = np.exp(min(np.float32(0.0), row[t] - np.float32(best)))
@@ -94,7 +91,7 @@ def end_row(draft: Draft, c: int, row: F4, best: float, least: int) -> None:
 def draft_listed(draft: Draft, kind: int, candidates: I4, row: F4, best: float, least: int) -> None:
     """Draft what a list of candidates has that fits the viewer best."""
     c = begin_row(draft, kind, -1)
-    keep_best_of(candidates, row, draft.title[c], draft.score[c])
+    keep_best_of(candidates, row, draft.near, draft.title[c], draft.score[c])
     end_row(draft, c, row, best, least)
 
 
@@ -102,7 +99,7 @@ def draft_listed(draft: Draft, kind: int, candidates: I4, row: F4, best: float, 
 def draft_heated(draft: Draft, kind: int, title: I4, heat: F4, row: F4, best: float, least: int) -> None:
     """Draft what many watch, by how much and how well it fits: log heat + score."""
     c = begin_row(draft, kind, -1)
-    keep_hottest(title, heat, row, draft.title[c], draft.score[c])
+    keep_hottest(title, heat, row, draft.near, draft.title[c], draft.score[c])
     end_row(draft, c, row, best, least)
 
 
@@ -236,14 +233,14 @@ def draft_seeds(
 @plain
 def draft_seed(titles: Titles, h: int, kind: int, row: F4, best: float, least: int, draft: Draft) -> None:
     """Draft the neighbours of one title."""
-    c, n = begin_row(draft, kind, h), 0
+    c, n, key, name = begin_row(draft, kind, h), 0, draft.near.of, draft.near.name
     for s in range(titles.nbr.shape[1]):
         j, w = titles.nbr[h, s], titles.nbr_w[h, s]
         if w > 0 and 0 <= j < row.size and row[j] > -np.inf:
-            draft.key[n], draft.touched[n] = w * titles.norm[j], j
+            key[n], name[n] = w * titles.norm[j], j
             n += 1
-    log_all(draft.key, n)
+    log_all(key, n)
     for k in range(n):
-        draft.key[k] += row[draft.touched[k]]
-    keep_named(draft.key, draft.touched, n, draft.title[c], draft.score[c])
+        key[k] += row[name[k]]
+    keep_named(key, name, n, draft.near, draft.title[c], draft.score[c])
     end_row(draft, c, row, best, least)

@@ -9,15 +9,24 @@ for a combination c of tags, with p_u its share in the viewer's watches (the l-t
 W their weight, p its share in everybody's, and m watches of prior evidence: what it adds to the divergence of
 the viewer's watches from everybody's. ``online_models.tag_affinity`` has the same in plain words, tag by tag.
 
-All 63 combinations of the six strongest tags are weighed at once: titles are counted by the set of strong
-tags that each has, and sums over supersets follow from those counts (the zeta transform of Yates, 1937).
+Of the 63 combinations of the six strongest tags those are weighed that the viewer has watched (sums over
+supersets, the zeta transform of Yates, 1937), and that make a name: 10
+or so. Titles are sets of bits (``bits``).
 """
 
 import numpy as np
 
 from online_models.kernels.layout import F4, F8, I4, U1, plain
-from online_models.kernels.page.kept import keep_best_sets
-from online_models.kernels.page.layout import LANES, SETS, STRONG, TAGS, WORDS, Draft, PageSpec, Shelf
+from online_models.kernels.page.bits import (
+    add_members,
+    count_both,
+    have_all,
+    holds,
+    mark_tagged,
+    members_of,
+)
+from online_models.kernels.page.kept import keep_named
+from online_models.kernels.page.layout import SETS, STRONG, TAGS, WORDS, Draft, Naming, PageSpec, Shelf
 from online_models.kernels.page.rows import begin_row, end_row
 
 STEP = 0.97
@@ -79,9 +88,10 @@ def strong_tags(
     best[:STRONG] = -np.inf
     for k in range(met):
         g = tags[k]
-        lift = lift_of(draft.mine[g], total, shelf.share[g])
-        if shelf.kind[g] != NAMELESS and draft.times[g] >= SUPPORT and lift > 0:
-            n = insert(best, strong, n, draft.mine[g] * lift, g)
+        if shelf.kind[g] != NAMELESS and draft.times[g] >= SUPPORT:
+            lift = lift_of(draft.mine[g], total, shelf.share[g])
+            if lift > 0:
+                n = insert(best, strong, n, draft.mine[g] * lift, g)
         draft.mine[g] = 0.0
         draft.times[g] = 0
     return n, total
@@ -98,41 +108,6 @@ def insert(best: F8, strong: I4, n: int, value: float, g: int) -> int:
     if at < STRONG:
         best[at], strong[at] = value, g
         return min(n + 1, STRONG)
-    return n
-
-
-@plain
-def mark_tagged(first: I4, having: I4, strong: I4, n: int, mask: U1, touched: I4) -> int:
-    """Give every title the set of the strong tags that it has; return how many have one at all."""
-    m = 0
-    for k in range(n):
-        bit = np.uint8(1 << k)
-        for a in range(first[strong[k]], first[strong[k] + 1]):
-            t = having[a]
-            if t < mask.size:
-                touched[m] = t  # without a branch, as in rank.cowatch
-                m += mask[t] == 0
-                mask[t] |= bit
-    return m
-
-
-@plain
-def count_tagged(mask: U1, touched: I4, m: int, watches: F8, row: F4, sums: F8, key: F4, bits: U1) -> int:
-    """Add up watches and titles that may be listed by set; leave the latter together. Return how many.
-
-    ``sums`` [2, LANES, SETS] takes titles in turn: neighbours often have the same set, and a sum waits for
-    itself.
-    """
-    n = 0
-    for k in range(m):
-        t = touched[k]
-        c, s, lane = mask[t], row[t], k % LANES
-        there = s > -np.inf
-        mask[t] = 0
-        sums[0, lane, c] += watches[t]
-        sums[1, lane, c] += 1.0 if there else 0.0
-        touched[n], key[n], bits[n] = t, s, c
-        n += there
     return n
 
 
@@ -163,20 +138,40 @@ def is_name(kinds: U1, n: int, c: int) -> bool:
 
 
 @plain
-def weigh_sets(
-    kinds: U1, n: int, least: int, total: float, everybody: float, mine: F8, times: F8, shared: F8,
-    listed: F8, strength: F8,
-) -> None:  # fmt: skip
+def weigh_sets(shelf: Shelf, n: int, least: int, total: float, names: Naming) -> None:
     """Write the strength of each combination; -1 where it makes no row."""
-    for counts in (mine, times, shared, listed):
-        add_supersets(counts)
-    for c in range(SETS):
-        share = shared[c] / everybody if everybody > 0 else 0.0
+    mine, times, listed, strength = names.sums[0], names.sums[1], names.listed, names.strength
+    add_supersets(mine)
+    add_supersets(times)
+    listed[:] = -1
+    strength[:] = -1.0
+    for c in range(1, 1 << n):
+        if times[c] < SUPPORT or not is_name(names.kind, n, c) or count_listed(names, c) < least:
+            continue
+        share = share_of(shelf, names, c)
         lift = lift_of(mine[c], total, share)
-        strength[c] = (mine[c] + PRIOR * share) / (total + PRIOR) * lift
-        enough = listed[c] >= least and times[c] >= SUPPORT
-        if c == 0 or c >= 1 << n or not enough or lift <= 0 or not is_name(kinds, n, c):
-            strength[c] = -1.0
+        if lift > 0:
+            strength[c] = (mine[c] + PRIOR * share) / (total + PRIOR) * lift
+
+
+@plain
+def count_listed(names: Naming, c: int) -> int:
+    """Return how many titles left to the viewer have all of a combination; ``both`` is then what has it."""
+    have_all(names.tagged, c, names.both)
+    n: int = count_both(names.both, names.left)
+    names.listed[c] = n
+    return n
+
+
+@plain
+def share_of(shelf: Shelf, names: Naming, c: int) -> float:
+    """Return a combination's part of everybody's watches; of more than one tag that of ``both``."""
+    if bits_of(c) == 1:
+        k = 0
+        while c >> k != 1:
+            k += 1
+        return float(shelf.share[names.strong[k]])
+    return add_members(names.both, shelf.watches) / shelf.total if shelf.total > 0 else 0.0
 
 
 @plain
@@ -190,9 +185,9 @@ def bits_of(c: int) -> int:
 
 
 @plain
-def next_set(strength: F8, listed: F8, taken: I4, n: int) -> int:
+def next_set(names: Naming, n: int) -> int:
     """Return the strongest combination left, the longest of equals; most of its titles are in no other."""
-    best = -1
+    best, strength = -1, names.strength
     for c in range(SETS):
         if strength[c] <= 0:
             continue
@@ -202,7 +197,9 @@ def next_set(strength: F8, listed: F8, taken: I4, n: int) -> int:
                 continue
         apart = True
         for k in range(n):
-            apart = apart and 2 * listed[c | taken[k]] <= listed[c]
+            both = c | names.taken[k]
+            shared = names.listed[both] if names.listed[both] >= 0 else count_listed(names, both)
+            apart = apart and 2 * shared <= names.listed[c]
         if apart:
             best = c
     return best
@@ -214,70 +211,49 @@ def draft_tags(
 ) -> None:
     """Draft the rows that a viewer's strongest tags name, by deed and by word."""
     names, said = draft.naming, SAID * SAID / (SAID + depth)
-    strong, kinds, strength = names.strong, names.kind, names.strength
-    names.sums[:] = 0.0
-    names.lanes[:] = 0.0
-    mine, times, shared, listed = names.sums[0], names.sums[1], names.sums[2], names.sums[3]
+    strong, mine, times = names.strong, names.sums[0], names.sums[1]
     n, total = strong_tags(shelf, history, depth, told, said, draft, strong)
-    if n == 0:
-        return
+    names.sums[:] = 0.0
     for k in range(n):
-        kinds[k] = shelf.kind[strong[k]]
+        names.kind[k] = shelf.kind[strong[k]]
+        mark_tagged(shelf, strong[k], names.tagged[k])
         for s in range(told.size):
             if told[s] == strong[k]:  # said of the tag, not of what else it is combined with
                 mine[1 << k] += said
                 times[1 << k] += SUPPORT
-    m = mark_tagged(shelf.first, shelf.having, strong, n, draft.mask, draft.touched)
     w = 1.0
     for step in range(depth):
         if history[step] < row.size:
-            c = draft.mask[history[step]]
+            c = 0
+            for k in range(n):
+                c |= int(holds(names.tagged[k], history[step])) << k
             mine[c] += w
             times[c] += 1.0
         w *= STEP
-    m = count_tagged(draft.mask, draft.touched, m, shelf.watches, row, names.lanes, draft.key, draft.bits)
-    for lane in range(LANES):
-        for c in range(SETS):
-            shared[c] += names.lanes[0, lane, c]
-            listed[c] += names.lanes[1, lane, c]
-    least = max(spec.tag_titles, spec.least)
-    weigh_sets(kinds, n, least, total, shelf.total, mine, times, shared, listed, strength)
-    taken, rows = names.taken, 0
+    weigh_sets(shelf, n, max(spec.tag_titles, spec.least), total, names)
+    rows = 0
     while rows < spec.tag_rows:
-        c = next_set(strength, listed, taken, rows)
+        c = next_set(names, rows)
         if c < 0:
             break
-        taken[rows] = c
-        strength[c] = -1.0
+        names.taken[rows] = c
+        names.strength[c] = -1.0
         rows += 1
-    draft_sets(strong, taken, rows, m, row, best, spec.least, draft)
+    for r in range(rows):
+        draft_set(names, names.taken[r], row, best, spec.least, draft)
 
 
 @plain
-def draft_sets(
-    strong: I4, taken: I4, rows: int, m: int, row: F4, best: float, least: int, draft: Draft
-) -> None:
-    """Draft the titles that have every tag of a combination, for some combinations."""
-    first = draft.drafted[0]
-    for r in range(rows):
-        draft.drafted[0] = first + r
-        at, n = begin_row(draft, TAGS, -1), 0
-        for k in range(STRONG):
-            if taken[r] & (1 << k):
-                draft.arg[at, n] = strong[k]
-                n += 1
-    keep_best_sets(
-        taken,
-        rows,
-        draft.bits,
-        draft.touched,
-        m,
-        draft.key,
-        first,
-        draft.naming.wanted,
-        draft.title,
-        draft.score,
-    )
-    draft.drafted[0] = first
-    for r in range(rows):
-        end_row(draft, first + r, row, best, least)
+def draft_set(names: Naming, c: int, row: F4, best: float, least: int, draft: Draft) -> None:
+    """Draft the titles that have every tag of a combination."""
+    at, n, near = begin_row(draft, TAGS, -1), 0, draft.near
+    for k in range(STRONG):
+        if c & (1 << k):
+            draft.arg[at, n] = names.strong[k]
+            n += 1
+    have_all(names.tagged, c, names.both)
+    n = members_of(names.both, names.left, near.name)
+    for k in range(n):
+        near.of[k] = row[near.name[k]]
+    keep_named(near.of, near.name, n, near, draft.title[at], draft.score[at])
+    end_row(draft, at, row, best, least)
