@@ -11,7 +11,8 @@ from online_models.config import ModelConfig
 from online_models.kernels.layout import U8
 from online_models.kernels.page import bits
 from online_models.kernels.page.kept import keep_best, keep_named
-from online_models.kernels.page.layout import PILES, STRONG, WORD, Draft, Near, blank_draft
+from online_models.kernels.page.layout import STRONG, WORD
+from online_models.kernels.page.working import PILES, Draft, Near, blank_draft
 from online_models.page.config import PageConfig
 from online_models.page.shelves import Shelves
 from online_models.titles import TitleTable

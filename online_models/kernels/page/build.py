@@ -44,12 +44,10 @@ from online_models.kernels.page.layout import (
     TASTE,
     TOP,
     TREND,
-    Draft,
     Pages,
     PageSpec,
     Pools,
     Shelf,
-    blank_draft,
 )
 from online_models.kernels.page.order import GENRES, arrange, calibrate, genre_shares
 from online_models.kernels.page.pins import draft_pins, explain_pins
@@ -66,6 +64,7 @@ from online_models.kernels.page.rows import (
     gather,
 )
 from online_models.kernels.page.tags import draft_tags
+from online_models.kernels.page.working import Draft, blank_draft
 from online_models.kernels.rank import add_cowatch, explain, hide_known, sparse, subtract_rejected
 from online_models.kernels.reward_layout import JUDGEMENTS, LOVED_TITLES
 

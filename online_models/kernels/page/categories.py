@@ -13,8 +13,9 @@ watches. A category with too few titles that the viewer may see and does not kno
 import numpy as np
 
 from online_models.kernels.layout import F4, F8, I4, plain
-from online_models.kernels.page.layout import Draft, Pages, PageSpec, Shelf
+from online_models.kernels.page.layout import Pages, PageSpec, Shelf
 from online_models.kernels.page.tags import PRIOR, SAID, STEP
+from online_models.kernels.page.working import Draft
 
 
 @plain

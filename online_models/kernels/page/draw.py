@@ -18,8 +18,9 @@ from online_models.kernels.layout import (
     plain,
 )
 from online_models.kernels.page.kept import keep_best
-from online_models.kernels.page.layout import EXPLORE, EXPLORED, NOT_DRAWN, U4, Draft, PageSpec
+from online_models.kernels.page.layout import EXPLORE, EXPLORED, NOT_DRAWN, PageSpec
 from online_models.kernels.page.rows import begin_row, end_row
+from online_models.kernels.page.working import U4, Draft
 
 
 @plain

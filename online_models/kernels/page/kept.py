@@ -11,7 +11,7 @@ of which half go wrong: 18 us. Here no step guesses, and many scores are looked 
 import numpy as np
 
 from online_models.kernels.layout import F4, I4, inlined, plain
-from online_models.kernels.page.layout import MOST_NEAR, PILES, Near
+from online_models.kernels.page.working import MOST_NEAR, PILES, Near
 from online_models.kernels.top import LANE, sift
 
 LOWEST = -(2**31)

@@ -32,11 +32,11 @@ from online_models.kernels.page.layout import (
     MY_LIST,
     TOP,
     WORDS,
-    Draft,
     Pages,
     PageSpec,
     Shelf,
 )
+from online_models.kernels.page.working import Draft
 
 MUST = (TOP, CONTINUE, MY_LIST)
 """Kinds that stand on every page that has room and titles for them."""

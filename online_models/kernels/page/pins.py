@@ -7,8 +7,9 @@ above the limit has -inf there and is passed over. What is pinned stands in no o
 import numpy as np
 
 from online_models.kernels.layout import F4, I4, U1, plain
-from online_models.kernels.page.layout import FEATURED, MOST_PINS, PINNED, Draft, PageSpec
+from online_models.kernels.page.layout import FEATURED, MOST_PINS, PINNED, PageSpec
 from online_models.kernels.page.rows import begin_row
+from online_models.kernels.page.working import Draft
 
 
 @plain

@@ -25,10 +25,10 @@ from online_models.kernels.page.layout import (
     NEARBY,
     TRENDING,
     WATCHED,
-    Draft,
     PageSpec,
     Pools,
 )
+from online_models.kernels.page.working import Draft
 from online_models.kernels.reward_layout import JUDGEMENTS, LOVED_TITLES, WISHES
 
 HALF_LIFE_MS = 3 * 86_400_000.0

@@ -26,8 +26,9 @@ from online_models.kernels.page.bits import (
     members_of,
 )
 from online_models.kernels.page.kept import keep_named
-from online_models.kernels.page.layout import SETS, STRONG, TAGS, WORDS, Draft, Naming, PageSpec, Shelf
+from online_models.kernels.page.layout import SETS, STRONG, TAGS, WORDS, PageSpec, Shelf
 from online_models.kernels.page.rows import begin_row, end_row
+from online_models.kernels.page.working import Draft, Naming
 
 STEP = 0.97
 """Weight of a watch per step back (``tag_affinity.STEP``)."""
