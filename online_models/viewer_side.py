@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 from online_models.blending import Blending
 from online_models.catalogue import Catalogue
 from online_models.feedback import Action, Verdict
-from online_models.kernels.alone import Lot, rank_alone
 from online_models.kernels.judgement import PENDING
 from online_models.kernels.layout import F4, F8, I4, U1, U8, Feedback, Lists, Params, Shared, Signals
 from online_models.kernels.observe import observe
-from online_models.kernels.page.draw import draw_last
-from online_models.kernels.rank import TASTE, TELLS, TRAITS, blend_row, look_up, pick
+from online_models.kernels.rank import TASTE, TELLS, TRAITS, blend_row, look_up
 from online_models.kernels.trial import RANKINGS, observe_tested
-from online_models.page.config import DAY_MS
+from online_models.lists import Before, make_lists
 from online_models.stated import Stated
 from online_models.titles import TitleTable
 from online_models.viewers import Loader, ViewerTable, hash_ids
@@ -216,30 +214,17 @@ class ViewerSide:
 
         Of a share ``drawn`` of the lists the last title is drawn instead (`kernels.page.draw.draw_last`).
         """
-        out = Lists(
-            np.full((slots.size, n), -1, np.int32),
-            np.zeros((slots.size, n), np.float32),
-            np.zeros((slots.size, n), np.uint8),
-            np.zeros(slots.size, np.int32),
-        )
-        titles, viewers = self.titles.arrays, self.viewers.arrays
-        lot = Lot(self.titles.seed, now_ms // DAY_MS, drawn)
-        if n == 0 or (slots.size == 1 and self._rank_alone(slots, now_ms, lot, out)):
-            return out
-        for a, b, block, mine in self.blocks(slots, now_ms):
-            lists = Lists(out.title[a:b], out.score[a:b], out.reason[a:b], out.drawn[a:b])
-            pick(titles, viewers, self.params, slots[a:b], block, mine, now_ms, lists)
-            if drawn > 0:
-                draw_last(titles, viewers, slots[a:b], block, mine, lot.seed, lot.day, drawn, lists)
-        self.explain_stated(slots, out.title, out.reason)
-        return out
+        return make_lists(self, slots, now_ms, n, drawn=drawn)
 
-    def blocks(self, slots: I4, now_ms: int) -> Iterator[tuple[int, int, F4, Shared]]:
+    def blocks(
+        self, slots: I4, now_ms: int, before: Before | None = None
+    ) -> Iterator[tuple[int, int, F4, Shared]]:
         """Yield viewers block by block: from, to, the factorization's score rows, and what they share.
 
-        The rows are room that the next block takes again. Nothing comes while there are no titles.
+        The rows are room that the next block takes again. Nothing comes while there are no titles. ``before``
+        is what `before_titles` says of the viewers, if that is known.
         """
-        x, told, shared = self._before_titles(slots, now_ms)
+        x, told, shared = self.before_titles(slots, now_ms) if before is None else before
         size = shared.dense.shape[1]
         rows = self._room(min(BLOCK, slots.size), size)
         for a in range(0, slots.size if size > 0 else 0, BLOCK):
@@ -249,10 +234,18 @@ class ViewerSide:
                 self.stated.add_to(block, self.viewers.arrays, slots[a:b])
             yield a, b, block, shared._replace(group=shared.group[a:b])
 
+    def before_titles(self, slots: I4, now_ms: int) -> Before:
+        """Return what viewers are compared with titles by, whether any stated tags, and what they share."""
+        x = np.empty((slots.size, self.titles.config.width), np.float32)
+        traits = np.empty((slots.size, TRAITS), np.int32)
+        weights = self.blending.in_contexts()
+        look_up(self.titles.arrays, self.viewers.arrays, self.params, weights, slots, now_ms, x, traits)
+        return Before(x, bool(traits[:, TELLS].any()), self.blending.shared(traits, weights, now_ms))
+
     def score(self, slot: int, now_ms: int) -> F4:
         """Return the blended score of every row for one viewer; -inf where the guards forbid."""
         slots = np.array([slot], np.int32)
-        x, _, shared = self._before_titles(slots, now_ms)
+        x, _, shared = self.before_titles(slots, now_ms)
         row: F4 = x[0] @ self.titles.arrays.out[: shared.dense.shape[1]].T
         self.stated.add_to(row[None], self.viewers.arrays, slots)
         blend_row(self.titles.arrays, self.viewers.arrays, self.params, slot, shared, now_ms, row)
@@ -266,18 +259,6 @@ class ViewerSide:
             if viewers.positives[slots[q]] == 0:
                 reasons[q][self.stated.lifted(viewers, slots[q], titles[q])] = TASTE
 
-    def _rank_alone(self, slots: I4, now_ms: int, lot: Lot, out: Lists) -> bool:
-        """Make the list of a viewer about whom nothing is particular in one call; say whether that is so."""
-        titles, viewers, slot = self.titles.arrays, self.viewers.arrays, int(slots[0])
-        if viewers.stated[slot, 0] or self.blending.is_lifted(viewers, slot):
-            return False
-        about = {"limit": int(viewers.limit[slot]), "country": int(viewers.country[slot])}
-        guard, allowed = self.catalogue.guard(**about, now_ms=now_ms)
-        guard = guard[: min(len(self.titles), titles.bias.size)]
-        weights, satisfied, params = self.blending.in_contexts(), self.blending.satisfaction(), self.params
-        rank_alone(titles, viewers, params, weights, satisfied, slots, guard, allowed, now_ms, lot, out)
-        return True
-
     def _room_for(self, feedback: Feedback) -> Signals:
         """Allocate signals for a batch and for all that its viewers may turn out to have abandoned."""
         flags = self.viewers.arrays.judgement["flags"][np.unique(feedback.viewer)]
@@ -290,11 +271,3 @@ class ViewerSide:
         if self._scores.size < n * size:
             self._scores = np.empty(n * size, np.float32)
         return self._scores[: n * size].reshape(n, size)
-
-    def _before_titles(self, slots: I4, now_ms: int) -> tuple[F4, bool, Shared]:
-        """Return what viewers are compared with titles by, whether any stated tags, and what they share."""
-        x = np.empty((slots.size, self.titles.config.width), np.float32)
-        traits = np.empty((slots.size, TRAITS), np.int32)
-        weights = self.blending.in_contexts()
-        look_up(self.titles.arrays, self.viewers.arrays, self.params, weights, slots, now_ms, x, traits)
-        return x, bool(traits[:, TELLS].any()), self.blending.shared(traits, weights, now_ms)

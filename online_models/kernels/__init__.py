@@ -2,7 +2,8 @@
 
 ``layout`` names the arrays, ``hashing`` derives every draw from a key, ``history`` keeps what a viewer knows,
 ``factorization`` is the arithmetic of both sides, ``observe`` the viewers' learning, ``absorb`` the titles',
-``rank`` turns a block of viewers into lists (``alone`` a single one, ``top`` finds the best of many scores),
+``rank`` turns a block of viewers into lists (``shortlist`` multiplies few titles for each, ``alone`` makes a
+single list, ``top`` finds the best of many scores),
 ``page`` into pages, ``trial`` tests before it learns, ``pack`` and ``encode`` write bytes.
 ``python -m online_models.kernels`` compiles them all.
 

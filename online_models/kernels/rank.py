@@ -141,10 +141,13 @@ def add_cowatch(
     backoff: F4,
     known: F4,
     row: F4,
-) -> None:
-    """Add both co-watch parts of the blend to a score row; titles at -inf in ``known`` take no share."""
+) -> int:
+    """Add both co-watch parts of the blend to a score row; titles at -inf in ``known`` take no share.
+
+    Returns to how many titles; they begin ``work.touched``.
+    """
     score, touched = work.score, work.touched
-    m = cowatch(titles, params, work.history, depth, fresh, score, touched)
+    m: int = cowatch(titles, params, work.history, depth, fresh, score, touched)
     near, far = np.float32(0.0), np.float32(0.0)
     for k in range(m):
         if known[touched[k]] > -np.inf:
@@ -165,16 +168,18 @@ def add_cowatch(
     log_all(far_log, m)
     for k in range(m):
         row[touched[k]] += short * near_log[k] + long * far_log[k]
+    return m
 
 
 @plain
 def subtract_rejected(
     titles: Titles, viewers: Viewers, params: Params, v: int, now: int, n: int, work: Sparse, row: F4
-) -> None:
+) -> int:
     """Take from a score row what resembles the titles that the viewer turned down of late.
 
     row_j -= weight * log(1 + n r_j / (floor sum r)), with r_j the neighbours' weights of the rejected titles,
-    each as strong as its rejection; after ``rejection_ms`` it is forgotten.
+    each as strong as its rejection; after ``rejection_ms`` it is forgotten. Returns from how many titles was
+    taken; they begin ``work.touched``.
     """
     score, touched, m, total = work.score[0], work.touched, 0, np.float32(0.0)
     for p in range(viewers.rejected.shape[1]):
@@ -193,6 +198,7 @@ def subtract_rejected(
         j = touched[k]
         row[j] -= np.float32(params.rejection) * np.log(np.float32(1.0) + scale * score[j])
         score[j] = 0.0
+    return m
 
 
 @plain

@@ -6,7 +6,7 @@ alone, not on the order in which they were looked at.
 
 import numpy as np
 
-from online_models.kernels.layout import F4, I4, plain
+from online_models.kernels.layout import F4, I4, inlined, plain
 
 LANE = 64
 """Scores that are compared at once with the least on a list; the compiler makes vectors of 64, and not of 32.
@@ -95,6 +95,22 @@ def least_of(row: F4, dense: F4, title: I4) -> np.float32:
     for t in title:
         least = min(least, row[t] + dense[t] if t >= 0 else np.float32(-np.inf))
     return least
+
+
+@inlined
+def enter(score: F4, title: I4, s: float, t: int) -> None:
+    """Put (s, t) into a heap if it is better than the worst of it."""
+    if s > score[0] or (s == score[0] and t < title[0] and s > -np.inf):
+        sift(score, title, title.size, s, t)
+
+
+@plain
+def end_list(title: I4, score: F4) -> None:
+    """Turn a heap into a list; -1 where no title was left."""
+    sort_heap(score, title)
+    for k in range(title.size):
+        if title[k] == NOBODY:
+            title[k] = -1
 
 
 @plain

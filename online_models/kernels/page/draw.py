@@ -9,6 +9,7 @@ from online_models.kernels.hashing import mix
 from online_models.kernels.layout import (
     F4,
     I4,
+    U1,
     Lists,
     Shared,
     Titles,
@@ -86,6 +87,19 @@ def draw_one(row: F4, dense: F4, lot: U4, mine: int, draws: bool) -> tuple[int, 
     return title, n
 
 
+@inlined
+def chance(key: int, seed: int, day: int) -> float:
+    """Return the number in [0, 1) that decides whether a viewer's list of the day ends in a draw."""
+    return np.float64(mix(key ^ mix(np.uint64(seed) ^ np.uint64(day))) >> np.uint64(11)) * 2.0**-53
+
+
+@plain
+def who_draws(viewers: Viewers, slots: I4, seed: int, day: int, share: float, out: U1) -> None:
+    """Mark the viewers whose lists end in a draw, if they are full."""
+    for q in range(slots.size):
+        out[q] = chance(viewers.key[slots[q]], seed, day) < share
+
+
 @jit
 def draw_last(
     titles: Titles, viewers: Viewers, slots: I4, rows: F4, shared: Shared, seed: int, day: int, share: float,
@@ -104,12 +118,12 @@ def draw_last(
         for k in range(end + 1):
             rows[q, lists.title[q, k]] = -np.inf
         key, dense = viewers.key[slots[q]], shared.dense[shared.group[q]]
-        chance = np.float64(mix(key ^ mix(np.uint64(seed) ^ np.uint64(day))) >> np.uint64(11)) * 2.0**-53
+        draws = chance(key, seed, day) < share
         mine = np.uint32(mix(key) >> np.uint64(32))
-        if chance < share and not dealt:
+        if draws and not dealt:
             deal(titles, seed, day, lot)
             dealt = True
-        title, lists.drawn[q] = draw_one(rows[q], dense, lot, mine, chance < share)
+        title, lists.drawn[q] = draw_one(rows[q], dense, lot, mine, draws)
         if title >= 0:
             lists.title[q, end] = title
             lists.score[q, end] = rows[q, title] + dense[title]
