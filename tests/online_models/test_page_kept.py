@@ -71,8 +71,9 @@ def test_sets_of_titles(size: int, seed: int) -> None:
     row = np.where(rng.random(size) < 0.3, -np.inf, rng.normal(size=size)).astype(np.float32)
     left, both, name = np.empty(words, np.uint64), np.empty(words, np.uint64), np.empty(size, np.int32)
     shown = row > -np.inf
-    assert bits.mark_left(row, left) == shown.sum()
-    assert left.tolist() == has(shown, words).tolist()
+    for bound in (0.0, -np.inf):
+        bits.mark_reaching(row, np.float32(bound), left)
+        assert left.tolist() == has(shown & (row >= bound), words).tolist()
     assert [bits.holds(left, t) for t in range(size)] == shown.tolist()
     each = rng.random((STRONG, size)) < 0.7
     tagged = np.array([has(one, words) for one in each])

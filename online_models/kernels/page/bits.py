@@ -31,20 +31,20 @@ def holds(bits: U8, t: int) -> bool:
 
 
 @plain
-def mark_left(row: F4, left: U8) -> int:
-    """Write the set of the titles whose score is not -inf; return how many."""
-    n, whole = 0, row.size // WORD
-    for w in range(left.size):
+def mark_reaching(row: F4, bound: np.float32, out: U8) -> None:
+    """Write the set of the titles whose score reaches a bound and is not -inf."""
+    whole = row.size // WORD
+    for w in range(out.size):
         x, end = np.uint64(0), WORD if w < whole else row.size - whole * WORD
         if w < whole:
             for k in range(WORD):
-                x |= np.uint64(row[w * WORD + k] > -np.inf) << np.uint64(k)
+                s = row[w * WORD + k]
+                x |= np.uint64((s >= bound) & (s > -np.inf)) << np.uint64(k)
         else:
             for k in range(end):
-                x |= np.uint64(row[w * WORD + k] > -np.inf) << np.uint64(k)
-        left[w] = x
-        n += ones(x)
-    return n
+                s = row[w * WORD + k]
+                x |= np.uint64((s >= bound) & (s > -np.inf)) << np.uint64(k)
+        out[w] = x
 
 
 @plain

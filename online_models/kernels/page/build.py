@@ -25,10 +25,10 @@ import numpy as np
 from online_models.kernels.history import fresh_at, lately, recent
 from online_models.kernels.layout import F4, F8, I4, Params, Shared, Sparse, Titles, Viewers, jit, plain
 from online_models.kernels.page.alerts import find_alerts
-from online_models.kernels.page.bits import mark_left
+from online_models.kernels.page.bits import mark_reaching
 from online_models.kernels.page.categories import order_categories
 from online_models.kernels.page.draw import deal, draft_explore
-from online_models.kernels.page.kept import keep_best
+from online_models.kernels.page.kept import keep_best, usual_bound
 from online_models.kernels.page.layout import (
     CO_WATCH,
     COHORT,
@@ -102,6 +102,7 @@ def draft_top(
     """Draft top picks, calibrated to the history's genres; return the best score, -inf for none."""
     c = begin_row(draft, TOP, -1)
     keep_best(row, draft.near, draft.title[c], draft.score[c])
+    mark_reaching(row, usual_bound(row.size, draft.title.shape[1], draft.near), draft.naming.high)
     best = draft.score[c, 0]
     end_row(draft, c, row, best, 1)
     if draft.drafted[0] > c and spec.calibration > 0 and genre_shares(shelf, history, depth, share) > 0:
@@ -161,7 +162,7 @@ def build_pages(
         gather(viewers, v, row, known)
         hide_known(viewers, v, row)
         draft.drafted[0] = 0
-        mark_left(row, draft.naming.left)
+        mark_reaching(row, np.float32(-np.inf), draft.naming.left)
         drawn = 0
         best = draft_top(shelf, spec, work.history, depth, row, share, draft)
         draft_pins(shared.pins[shared.group[q]], spec, row, best, q + 1, draft)

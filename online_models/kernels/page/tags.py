@@ -28,7 +28,7 @@ from online_models.kernels.page.bits import (
 from online_models.kernels.page.kept import keep_named
 from online_models.kernels.page.layout import SETS, STRONG, TAGS, WORDS, PageSpec, Shelf
 from online_models.kernels.page.rows import begin_row, end_row
-from online_models.kernels.page.working import Draft, Naming
+from online_models.kernels.page.working import PILES, Draft, Naming
 
 STEP = 0.97
 """Weight of a watch per step back (``tag_affinity.STEP``)."""
@@ -246,14 +246,15 @@ def draft_tags(
 
 @plain
 def draft_set(names: Naming, c: int, row: F4, best: float, least: int, draft: Draft) -> None:
-    """Draft the titles that have every tag of a combination."""
+    """Draft the titles that have every tag of a combination: if enough of high score do, these alone."""
     at, n, near = begin_row(draft, TAGS, -1), 0, draft.near
     for k in range(STRONG):
         if c & (1 << k):
             draft.arg[at, n] = names.strong[k]
             n += 1
     have_all(names.tagged, c, names.both)
-    n = members_of(names.both, names.left, near.name)
+    enough = names.listed[c] > PILES and count_both(names.both, names.high) >= draft.title.shape[1]
+    n = members_of(names.both, names.high if enough else names.left, near.name)
     for k in range(n):
         near.of[k] = row[near.name[k]]
     keep_named(near.of, near.name, n, near, draft.title[at], draft.score[at])

@@ -45,6 +45,8 @@ class Naming(NamedTuple):
     """[W] the titles that have all of a combination."""
     left: U8
     """[W] the titles that the viewer may see and does not know."""
+    high: U8
+    """[W] those of them of the highest scores: a sixteenth or so."""
 
 
 class Near(NamedTuple):
@@ -157,6 +159,7 @@ def blank_draft(size: int, tags: int, categories: int, pool: int) -> Draft:
             np.zeros(SETS),
             np.zeros(MOST_TAG_ROWS, np.int32),
             np.empty((STRONG, words), np.uint64),
+            np.empty(words, np.uint64),
             np.empty(words, np.uint64),
             np.empty(words, np.uint64),
         ),
