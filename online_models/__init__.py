@@ -91,11 +91,11 @@ Where to read on
 and its source), `rows` and `row_versions` (what is stored, and how it changes), `snapshots` (models as
 bytes), `experts` (the same as River rankers), `guest_experts` (River's rankers in our blend), `page` (a list
 is not a page: rows, their order and names), `cohorts` and `tag_affinity` (models for rows and explanations,
-beside the blend), `audiences` (what countries watch), `search` (what is watched after which query), `artwork`
-and `hanging` (which picture), `bandits` and `draws` (which arm), `experiments` (which arm is better, and how
-sure one may be), `insights` (how titles are watched, and what is wanted), `neighbours` (titles like one),
-`checks` (the contracts that every model passes), `evaluation` and `simulation`. Names below load on first
-use: to read the configuration costs no compiler.
+beside the blend), `audiences` (what countries watch), `search` (what is watched after which query),
+`artwork`, `liking` and `hanging` (which picture), `bandits` and `draws` (which arm), `experiments` (which arm
+is better, and how sure one may be), `insights` (how titles are watched, and what is wanted), `neighbours`
+(titles like one), `checks` (the contracts that every model passes), `evaluation` and `simulation`. Names
+below load on first use: to read the configuration costs no compiler.
 """
 
 from importlib import import_module

@@ -11,10 +11,7 @@ not see a title in three guises on one evening. Its probability is logged in the
 Trailers have no reward that any event tells of: the one that fits best is named.
 """
 
-from collections import Counter
-from collections.abc import Iterable
 from functools import lru_cache
-from operator import neg
 from typing import NamedTuple
 
 import numpy as np
@@ -30,12 +27,13 @@ __all__ = [
     "MOST_VARIANTS",
     "MOST_WORDS",
     "UNTRIED",
+    "WORDS",
     "Gallery",
     "Picked",
     "Variants",
     "fit_of",
-    "liked_words",
     "word_hash",
+    "word_of",
 ]
 
 DAY_MS = 86_400_000
@@ -92,33 +90,16 @@ def word_hash(word: str) -> int:
 
 
 @lru_cache(maxsize=65_536)
-def _word(label: str) -> str | None:
-    """Return what a tag says of a picture; None for nothing. As many are kept as large catalogues have."""
-    kind, _, value = label.partition(":")
-    return None if kind in {"decade", "year", "language"} else value
-
-
-def liked_words(labels: Iterable[str]) -> frozenset[str]:
-    """Return the tags that stand for what a viewer likes.
-
-    Parameters
-    ----------
-    labels
-        Tags (``kind:value``) of the titles that they liked of late, one title's after the other's; years and
-        decades say nothing of a picture.
+def word_of(label: str) -> str | None:
+    """Return what a tag (``kind:value``) says of a picture, None for nothing; large catalogues' all are kept.
 
     Examples
     --------
-    >>> sorted(liked_words(["genre:Drama", "mood:dark", "genre:Drama", "decade:1990s"]))
-    ['Drama', 'dark']
+    >>> word_of("genre:Drama"), word_of("decade:1990s")
+    ('Drama', None)
     """
-    count: dict[str, int] = {}
-    for label, times in Counter(labels).items():
-        word = _word(label)
-        if word is not None:
-            count[word] = count.get(word, 0) + times
-    best = sorted(zip(map(neg, count.values()), count, strict=True))
-    return frozenset(value for _, value in best[:WORDS])
+    kind, _, value = label.partition(":")
+    return None if kind in {"decade", "year", "language"} else value
 
 
 class Gallery:

@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from online_models.kernels.artwork import TagColumns
 from online_models.kernels.layout import I4
 from schemas import Title
 
@@ -102,6 +103,10 @@ class TitleTags:
         np.cumsum(length, out=indptr[1:])
         at = np.repeat(start - indptr[:-1], length) + np.arange(indptr[-1])
         return indptr, self._pool[at]
+
+    def columns(self) -> TagColumns:
+        """Return the CSR itself. It may be read while another thread puts: who reads minds the pool's end."""
+        return TagColumns(self._start, self._length, self._pool)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return names and arrays that :meth:`from_state` makes the same tags of."""

@@ -15,6 +15,7 @@ from online_models.feedback import Action
 from online_models.hanging import Hanger
 from online_models.kernels.encode import SCORE_BYTES, STRIDE, Fragments, Parts, encode_pages
 from online_models.kernels.page.layout import KINDS, Pages
+from online_models.liking import LikedWords
 from online_models.page.builder import build, listed
 from online_models.recommender import Recommender
 from online_models.title_side import shard_of
@@ -77,6 +78,8 @@ def hang_pictures() -> None:
     pictures = tuple(Artwork(id=name, uri=f"https://x/{name}") for name in "ab")
     gallery.put("x", Title(title_id="x", artwork=pictures))
     Hanger(gallery).pick(["x"], np.ones(1, np.uint64), viewer=1, liked=frozenset(), now_ms=0)
+    model = small_world()
+    LikedWords(model.viewers.viewers, model.catalogue).of(np.zeros(1, np.int32))
 
 
 def pack_and_restore() -> None:

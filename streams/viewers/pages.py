@@ -23,7 +23,7 @@ from online_models.titles import TitleTable
 from schemas.lists import list_id
 from streams.viewers.categories import CategoryTexts
 from streams.viewers.pictures import NOTHING, Hung, drawn_last, tail
-from streams.viewers.texts import Texts
+from streams.viewers.texts import Texts, distinct
 
 _END = b"]}"
 _TAILS = (b"}", *(b',"reason":"%b"}' % reason.encode() for reason in REASONS))
@@ -218,11 +218,25 @@ class PageEncoder:
         out = np.zeros(pages.title.shape, np.int32)
         for some in filter(None, (hung, drawn_last(pages, explored))):
             at = some.page, some.row, some.slot
-            mine = pages.reason[at].astype(np.int32)
-            usual = mine == self._reason[pages.kind[some.page, some.row]]
-            keys = zip(np.where(usual, -1, mine).tolist(), some.shown, some.arm, strict=True)
-            out[at] = self._tails.many(keys, _shown)
+            reasons = pages.reason[at]
+            usual = reasons == self._reason[pages.kind[some.page, some.row]]
+            out[at] = self._pictured(some, np.where(usual, 0, reasons.astype(np.int32) + 1))
         return out if out.any() else np.zeros((0, 0, 0), np.int32)
+
+    def _pictured(self, some: Hung, reasons: I4) -> I4:
+        """Return the tails of what items show; of their reasons, 0 is their row's, 1 the first of all."""
+        arms = dict.fromkeys(some.arm or (None,))
+        signs = np.array([[*arms].index(arm) for arm in some.arm], np.int64) if some.arm else np.int64(0)
+        places = (signs * (len(REASONS) + 1) + reasons) * len(some.shown) + some.number
+        met, which = distinct(places)
+        rest, numbers = np.divmod(met, len(some.shown))
+        under, why = np.divmod(rest, len(REASONS) + 1)
+        keys = [
+            (int(reason) - 1, some.shown[number], [*arms][sign])
+            for reason, number, sign in zip(why.tolist(), numbers.tolist(), under.tolist(), strict=True)
+        ]
+        out: I4 = np.array(self._tails.many(keys, _shown), np.int32)[which]
+        return out
 
     def _room(self, pages: Pages, parts: Parts, fragments: Fragments) -> int:
         """Return the most bytes that the rows of all pages can take."""

@@ -11,11 +11,11 @@ from online_models.experiments.interleaving import FIRST
 from online_models.hanging import Hanger
 from online_models.kernels.layout import I4, I8
 from online_models.kernels.page.layout import EXPLORE, NO_ROW, Pages
+from online_models.liking import LikedWords
 from online_models.page.drafted import Pick
 from online_models.page.words import last_chance
 from online_models.viewer_side import ViewerSide
 from schemas.experiments import ArtworkPolicy
-from streams.viewers.sightings import words_liked
 
 __all__ = ["NOTHING", "Hung", "Pictures", "drawn_last", "signed", "tail"]
 
@@ -27,18 +27,20 @@ class Hung(NamedTuple):
     """[m] which item."""
     row: I8
     slot: I8
+    number: I4
+    """[m] what it shows: a place in `shown`."""
     shown: Sequence[Picked]
-    arm: Sequence[str | None]
-    """Under which arm of an interleaving it stands there; None: under none."""
+    arm: Sequence[str | None] | None = None
+    """Under which arm of an interleaving each stands there, or None; no sequence where none does."""
 
     def __bool__(self) -> bool:
         """Whether any item shows anything but the first."""
-        return len(self.shown) > 0
+        return self.page.size > 0
 
 
 _NOWHERE: Final[I8] = np.zeros(0, np.int64)
-NOTHING: Final = Hung(_NOWHERE, _NOWHERE, _NOWHERE, (), ())
-_FIRST: Final = Picked()
+_FIRST: Final = (Picked(),)
+NOTHING: Final = Hung(_NOWHERE, _NOWHERE, _NOWHERE, np.zeros(0, np.int32), _FIRST)
 _UNKNOWN: Final = -2
 _AT_ONCE: Final = 128
 """Viewers whose pictures are picked in one call: what it makes anew is kept until it ends."""
@@ -57,6 +59,7 @@ class Pictures:
 
     def __init__(self, gallery: Gallery, side: ViewerSide) -> None:
         self._gallery, self._side, self._hanger = gallery, side, Hanger(gallery)
+        self._liked = LikedWords(side.viewers, side.catalogue)
         self._listed, self._place = -1, np.zeros(0, np.int32)
 
     def pick(
@@ -75,25 +78,26 @@ class Pictures:
             shown[pages.candidates != 0, 0, -1] = False
         page, row, slot = np.nonzero(shown)
         ends = np.searchsorted(page, np.arange(slots.size), side="right")
-        picked: list[Picked] = []
+        numbers, known = np.zeros(page.size, np.int32), _Shown()
         for a in range(0, slots.size, _AT_ONCE):
             b = min(a + _AT_ONCE, slots.size)
-            some = slice(len(picked), int(ends[b - 1]))
+            some = slice(int(ends[a - 1]) if a else 0, int(ends[b - 1]))
             here = page[some], row[some], slot[some]
-            picked += self._hang(pages.title[here], ends[a:b] - len(picked), slots[a:b], now_ms, policy)
-        at = [n for n, one in enumerate(picked) if one != _FIRST]
-        return Hung(page[at], row[at], slot[at], [picked[n] for n in at], [None] * len(at))
+            found = self._hang(pages.title[here], ends[a:b] - some.start, slots[a:b], now_ms, policy)
+            numbers[some] = known.placed(found, self._hanger.shown)
+        at = np.flatnonzero(numbers)
+        return Hung(page[at], row[at], slot[at], numbers[at], known.all())
 
-    def _hang(self, listed: I4, ends: I8, slots: I4, now_ms: int, policy: ArtworkPolicy) -> list[Picked]:
+    def _hang(self, listed: I4, ends: I8, slots: I4, now_ms: int, policy: ArtworkPolicy) -> I4:
         """Return what some viewers' items show: rows of their titles, and behind each viewer's last."""
         side, names = self._side, self._side.titles.ids
         return self._hanger.hang(
-            [names[title] for title in listed.tolist()],
+            lambda item: names[listed[item]],
             places=self._places(listed),
             keys=side.titles.arrays.key[listed],
             ends=ends,
             viewers=side.viewers.arrays.key[slots],
-            liked=[words_liked(side.viewers, side.catalogue, viewer) for viewer in slots.tolist()],
+            liked=self._liked.of(slots),
             now_ms=now_ms,
             policy=policy,
         )
@@ -112,6 +116,30 @@ class Pictures:
         return places
 
 
+class _Shown:
+    """What a hanger's numbers stand for, also where it began anew in between."""
+
+    def __init__(self) -> None:
+        self._tables: list[Sequence[Picked]] = []
+        self._first = 0
+
+    def placed(self, numbers: I4, shown: Sequence[Picked]) -> I4:
+        """Return places among all, of numbers of the hanger's table as it is now."""
+        if not self._tables:
+            self._tables.append(shown)
+        elif shown is not self._tables[-1]:
+            self._first += len(self._tables[-1])
+            self._tables.append(shown)
+        out: I4 = np.where(numbers > 0, numbers + np.int32(self._first), np.int32(0))
+        return out
+
+    def all(self) -> Sequence[Picked]:
+        """Return everything by its place; as a rule it is the hanger's own table, which only grows."""
+        if len(self._tables) == 1:
+            return self._tables[0]
+        return [one for table in self._tables or [_FIRST] for one in table]
+
+
 def signed(hung: Hung, picks: Sequence[Pick], labels: tuple[str, str]) -> Hung:
     """Say of what items show whose picks they are.
 
@@ -125,17 +153,18 @@ def signed(hung: Hung, picks: Sequence[Pick], labels: tuple[str, str]) -> Hung:
         Arms of the first and of the second team.
     """
     places = list(zip(hung.page.tolist(), hung.row.tolist(), hung.slot.tolist(), strict=True))
-    shown, arms = [*hung.shown], [*hung.arm]
+    arms: list[str | None] = [None] * len(places)
     found = {place: n for n, place in enumerate(places)}
     for q, r, k, team in picks:
         n = found.setdefault((q, r, k), len(places))
         if n == len(places):
             places.append((q, r, k))
-            shown.append(_FIRST)
             arms.append(None)
         arms[n] = labels[0 if team == FIRST else 1]
     at = np.array(places, np.int64).reshape(-1, 3).T
-    return Hung(at[0], at[1], at[2], shown, arms)
+    numbers = np.zeros(len(places), np.int32)
+    numbers[: hung.number.size] = hung.number
+    return Hung(at[0], at[1], at[2], numbers, hung.shown, arms)
 
 
 def drawn_last(pages: Pages, share: float) -> Hung:
@@ -145,7 +174,8 @@ def drawn_last(pages: Pages, share: float) -> Hung:
     page = np.flatnonzero(pages.candidates)
     shown = [Picked(propensity=last_chance(n, share)) for n in pages.candidates[page].tolist()]
     first = np.zeros(page.size, np.int64)
-    return Hung(page, first, first + pages.title.shape[2] - 1, shown, [None] * page.size)
+    numbers = np.arange(page.size, dtype=np.int32)
+    return Hung(page, first, first + pages.title.shape[2] - 1, numbers, shown)
 
 
 def tail(reason: str | None, shown: Picked, arm: str | None) -> bytes:

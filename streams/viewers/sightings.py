@@ -6,17 +6,17 @@ who sees no pictures and searches for nothing pays nothing. What is learned trav
 the signals of the batch (:mod:`streams.titles.taught`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 import numpy as np
 
-from online_models.artwork import Gallery, liked_words
+from online_models.artwork import Gallery
 from online_models.catalogue import Catalogue
 from online_models.feedback import Action
-from online_models.kernels.history import recent
 from online_models.kernels.layout import Feedback, Signals
+from online_models.liking import LikedWords
 from online_models.row_worth import RowWorth
 from online_models.search import normal
 from online_models.sightings import ArtLesson, QueryLesson, Sightings
@@ -27,13 +27,11 @@ from streams.errors import StateVersionError
 from streams.partition_rows import ROW_WORTH
 from streams.viewers.intake import Noted
 
-__all__ = ["PREFIX", "VERSION", "Lessons", "SightingBook", "read", "words_liked"]
+__all__ = ["PREFIX", "VERSION", "Lessons", "SightingBook", "read"]
 
 PREFIX: Final = b"\x03"
 VERSION: Final = 2
 """Version 1 did not say in what rows titles were seen."""
-LIKED: Final = 20
-"""Liked titles whose tags say what a viewer likes: as the long co-watch's seeds."""
 _ABSENT: Final = 100_000
 """Viewers without sightings that are remembered to have none: 10 MB."""
 
@@ -73,15 +71,6 @@ def read(value: bytes) -> Sightings:
     return Sightings(stored.seen, stored.asked, stored.stood)
 
 
-def words_liked(viewers: ViewerTable, catalogue: Catalogue, slot: int) -> frozenset[str]:
-    """Return the tags that stand for what a hot viewer likes."""
-    history = np.empty(LIKED, np.int32)
-    depth = recent(viewers.arrays, slot, history)
-    _, ids = catalogue.tags_of(history[:depth])
-    names = catalogue.tag_names
-    return liked_words([names[n] for n in ids.tolist()])
-
-
 class SightingBook:
     """What the viewers of a partition saw.
 
@@ -96,7 +85,8 @@ class SightingBook:
     def __init__(
         self, store: StateView, viewers: ViewerTable, catalogue: Catalogue, gallery: Gallery
     ) -> None:
-        self._store, self._viewers, self._catalogue, self._gallery = store, viewers, catalogue, gallery
+        self._store, self._viewers, self._gallery = store, viewers, gallery
+        self._words = LikedWords(viewers, catalogue)
         self._hot: dict[str, Sightings] = {}
         self._moved: dict[str, None] = {}
         self.worth = RowWorth(ROW_WORTH.read(store))
@@ -109,14 +99,12 @@ class SightingBook:
         events = {one.verdict: one.event for one in noted if new[one.verdict]}
         at = sorted({*events, *np.flatnonzero(liked).tolist()})
         self._load({self._viewers.ids[slot] for slot in feedback.viewer[at].tolist()})
-        lessons, words = Lessons([], []), {}
+        lessons, words = Lessons([], []), self._liked(events, feedback)
         for row in at:
             slot, when = int(feedback.viewer[row]), int(feedback.at[row])
             viewer = self._viewers.ids[slot]
             event = events.get(row)
             if isinstance(event, Impression):
-                if event.artwork and slot not in words and len(self._gallery):
-                    words[slot] = words_liked(self._viewers, self._catalogue, slot)
                 self._see(viewer, event, when, words.get(slot, frozenset()), lessons)
                 self._stand(viewer, event, when)
             elif isinstance(event, Search):
@@ -124,6 +112,17 @@ class SightingBook:
             else:
                 self._like(viewer, self._viewers.titles.ids[int(feedback.title[row])], when, lessons)
         return _ENCODER.encode(lessons) if lessons.art or lessons.queries else b""
+
+    def _liked(
+        self, events: Mapping[int, Impression | Search], feedback: Feedback
+    ) -> dict[int, frozenset[str]]:
+        """Return what viewers of pictures like, by their slots."""
+        saw = [row for row, event in events.items() if isinstance(event, Impression) and event.artwork]
+        if not saw or not len(self._gallery):
+            return {}
+        slots = np.unique(feedback.viewer[saw])
+        liked = self._words.of(slots)
+        return {slot: liked.words(n) for n, slot in enumerate(slots.tolist())}
 
     def take_rows(self) -> list[Row]:
         """Return the rows that changed; of who has nothing left to remember, the deletion."""

@@ -1,16 +1,19 @@
 """Bytes of which pages are put together, end to end, each found under a key and known by its number."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from online_models.kernels.encode import STRIDE
 from online_models.kernels.layout import I8, U1
 
-__all__ = ["Texts"]
+__all__ = ["Texts", "distinct"]
 
 _SPARE = bytes(STRIDE)
+_SPARSE = 8
+"""Numbers from 0 on for each one that is met: beyond, to sort these costs less than to go through those."""
 K = TypeVar("K", bound=Hashable)
 
 
@@ -64,3 +67,23 @@ class Texts:
             self._bytes, self._fresh = np.concatenate((self._bytes[:-STRIDE], more)), []
             self._at = np.array(self._ends, np.int64)
         return self._bytes, self._at
+
+
+def distinct(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Return the different ones of numbers from 0 on, ascending, and which of these each is.
+
+    As `numpy.unique` does, without sorting where there are many of them.
+
+    Examples
+    --------
+    >>> [found.tolist() for found in distinct(np.array([7, 3, 7]))]
+    [[3, 7], [1, 0, 1]]
+    """
+    size = int(numbers.max(initial=-1)) + 1
+    if size > _SPARSE * numbers.size:
+        return np.unique(numbers, return_inverse=True)
+    place = np.zeros(size, np.int64)
+    place[numbers] = 1
+    met = np.flatnonzero(place)
+    place[met] = np.arange(met.size)
+    return met, place[numbers]

@@ -1,20 +1,28 @@
 """Artwork: draws that stay, chances that are logged, pictures that fit, and a closed loop that pays."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from online_models import hanging
-from online_models.artwork import DAY_MS, Gallery, Picked, Variants, liked_words
+from online_models import ModelConfig, Recommender, hanging
+from online_models.artwork import DAY_MS, WORDS, Gallery, Picked, Variants, word_hash
 from online_models.draws import draw_key, name_hash, race
 from online_models.experiments import off_policy
 from online_models.hanging import Hanger
 from online_models.kernels.artwork import race_won
-from schemas import Artwork, Title, Trailer
+from online_models.liking import LATE_TITLES, Liked, LikedWords
+from schemas import Artwork, Tags, Title, Trailer
 from schemas.experiments import ArtworkPolicy
+from tests.streams.steps import watch
 
 PICTURES = ("kiss", "chase", "joke")
+TAGS = st.builds(
+    "{}:{}".format, st.sampled_from(["genre", "mood", "language"]), st.sampled_from("abcdefghijkl")
+)
 
 
 def _title(
@@ -98,12 +106,38 @@ def test_the_trailer_that_fits_is_named_unless_it_is_the_first() -> None:
     assert _pick(gallery, 1, liked=("kiss", "chase")).trailer is None
 
 
-def test_words_are_those_of_most_liked_titles() -> None:
-    """Eight at most, ties by name; time and language say nothing about pictures."""
-    labels = ["genre:Drama", "decade:1990s", "language:en", "genre:Drama", "mood:dark", "theme:heist"]
-    assert liked_words(labels) == {"Drama", "dark", "heist"}
-    assert len(liked_words([f"theme:{n}" for n in range(30)])) == 8
-    assert liked_words([]) == frozenset()
+def _words(titles: list[list[str]]) -> frozenset[str]:
+    """Return what a viewer's newest titles' tags say, as `LikedWords` defines it."""
+    told = Counter(label.partition(":")[::2] for labels in titles[-LATE_TITLES:] for label in labels)
+    count = Counter[str]()
+    for (kind, word), times in told.items():
+        count[word] += times * (kind not in {"decade", "year", "language"})
+    best = sorted((word for word in count if count[word]), key=lambda word: (-count[word], word))
+    return frozenset(best[:WORDS])
+
+
+@given(st.lists(st.lists(st.lists(TAGS, max_size=6, unique=True), max_size=24), min_size=1, max_size=3))
+@settings(max_examples=25, deadline=None)
+def test_words_are_those_of_most_liked_titles(tastes: list[list[list[str]]]) -> None:
+    """Eight at most, ties by name, of the twenty newest titles; time and language say nothing."""
+    model = Recommender(ModelConfig())
+    for v, titles in enumerate(tastes):
+        for n, labels in enumerate(titles):
+            tags: dict[str, list[str]] = {}
+            for label in labels:
+                tags.setdefault(label.partition(":")[0], []).append(label.partition(":")[2])
+            model.describe(Title(title_id=f"{v}.{n}", tags=Tags(**{k: tuple(w) for k, w in tags.items()})))
+    viewers = [f"v{v}" for v in range(len(tastes))]
+    words = LikedWords(model.viewers.viewers, model.catalogue)
+    nobody = words.of(model.viewers.viewers.acquire(viewers))
+    assert not nobody.hashes.any()
+    for v, titles in enumerate(tastes):
+        for n in range(len(titles)):
+            model.learn_one(watch(f"v{v}", f"{v}.{n}", n))
+    found = words.of(model.viewers.viewers.acquire(viewers))
+    for v, titles in enumerate(tastes):
+        assert found.words(v) == _words(titles)
+        assert {*found.hashes[v].tolist()} - {0} == {word_hash(word) for word in _words(titles)}
 
 
 def test_pictures_that_lead_to_watches_win_by_taste() -> None:
@@ -157,15 +191,16 @@ def test_many_viewers_at_once_see_what_each_would_alone() -> None:
         liked = [frozenset(rng.choice(words, size).tolist()) for size in rng.integers(0, 8, 5)]
         order = rng.permutation(40)
         titles = [names[n] for n in order] * 5
-        shown = kept.hang(
-            titles,
+        numbers = kept.hang(
+            titles.__getitem__,
             places=np.array([gallery.place(title) for title in titles], np.int32),
             keys=np.tile(keys[order], 5),
             ends=np.arange(40, 201, 40),
             viewers=np.arange(5, dtype=np.uint64),
-            liked=liked,
+            liked=Liked.of(liked),
             now_ms=day * DAY_MS,
         )
+        shown = [kept.shown[number] for number in numbers.tolist()]
         alone = [
             Hanger(gallery).pick(titles[:40], keys[order], viewer=v, liked=some, now_ms=day * DAY_MS)
             for v, some in enumerate(liked)
@@ -189,10 +224,11 @@ def test_more_ways_than_are_kept_are_made_anew(monkeypatch: pytest.MonkeyPatch) 
 
     def show(hanger: Hanger) -> list[Picked]:
         n = len(sets)
-        return hanger.hang(
-            ["t"] * n, places=np.zeros(n, np.int32), keys=np.full(n, 7, np.uint64), ends=np.arange(1, n + 1),
-            viewers=np.arange(n, dtype=np.uint64), liked=sets, now_ms=0,
+        numbers = hanger.hang(
+            lambda _: "t", places=np.zeros(n, np.int32), keys=np.full(n, 7, np.uint64),
+            ends=np.arange(1, n + 1), viewers=np.arange(n, dtype=np.uint64), liked=Liked.of(sets), now_ms=0,
         )  # fmt: skip
+        return [hanger.shown[number] for number in numbers.tolist()]
 
     shown = show(hanger := Hanger(gallery))
     monkeypatch.setattr(hanging, "KEPT", 100)
