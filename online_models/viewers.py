@@ -5,7 +5,9 @@ those that were not heard of for longest when it is full. What a viewer knows of
 pool (``kernels.history``).
 """
 
+from array import array
 from collections.abc import Callable, Sequence
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -15,11 +17,11 @@ from online_models import snapshots
 from online_models.config import ModelConfig
 from online_models.errors import NonFiniteRowError
 from online_models.kernels.hashing import fill_keyed
-from online_models.kernels.history import release
 from online_models.kernels.layout import CHUNK, I4, U8, Viewers
 from online_models.kernels.pack import gather_known, hash_texts, restore_known
 from online_models.kernels.reward_layout import SECOND
 from online_models.rows import VIEWER_ROWS, shortened
+from online_models.slot_index import SlotIndex
 from online_models.titles import TitleTable
 from online_models.viewer_arrays import NUMBERS, SHARED, TITLES, blank, regrouped
 
@@ -47,10 +49,11 @@ def hash_ids(ids: Sequence[str]) -> U8:
     >>> bool(hash_ids(["a"])[0] == hash_ids(["b", "a"])[1])
     True
     """
-    encoded = [i.encode() for i in ids]
-    out = np.empty(len(encoded), np.uint64)
-    ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)))
-    hash_texts(np.frombuffer(b"".join(encoded), np.uint8), ends, out)
+    text, out = "".join(ids).encode(), np.empty(len(ids), np.uint64)
+    ends = np.cumsum(np.fromiter(map(len, ids), np.int64, len(ids)))
+    if len(ids) and ends[-1] != len(text):  # letters of several bytes
+        ends = np.cumsum(np.fromiter((len(i.encode()) for i in ids), np.int64, len(ids)))
+    hash_texts(np.frombuffer(text, np.uint8), ends, out)
     return out
 
 
@@ -93,8 +96,7 @@ class ViewerTable:
         self.titles = titles
         self.seed = seed
         self.ids: list[str] = []
-        self._slots: dict[str, int] = {}
-        self._free: list[int] = []
+        self._free = array("i")
         self._used = np.zeros(slots, np.int64)
         self._clock = 0
         self._head = VIEWER_ROWS.dtype(config)
@@ -103,11 +105,11 @@ class ViewerTable:
 
     def __len__(self) -> int:
         """Return the number of hot viewers."""
-        return len(self._slots)
+        return len(self.ids) - len(self._free)
 
     def slot(self, viewer_id: str) -> int | None:
         """Slot of a hot viewer, None otherwise. Creates nothing."""
-        return self._slots.get(viewer_id)
+        return self._index.find(viewer_id)
 
     def acquire(self, viewer_ids: Sequence[str], load: Loader | None = None) -> I4:
         """Return the slots of viewers, loading or making the cold; all stay hot until the next call.
@@ -118,10 +120,11 @@ class ViewerTable:
             A row cannot be read (:mod:`online_models.row_versions`).
         """
         self._clock += 1
-        cold = list(dict.fromkeys(v for v in viewer_ids if v not in self._slots))
-        if cold:
-            self._admit(cold, viewer_ids, load)
-        out = np.array([self._slots[v] for v in viewer_ids], np.int32)
+        hashes = hash_ids(viewer_ids)
+        out = self._index.find_many(viewer_ids, hashes)
+        if (out < 0).any():
+            self._admit(list(dict.fromkeys(compress(viewer_ids, (out < 0).tolist()))), out[out >= 0], load)
+            out = self._index.find_many(viewer_ids, hashes)
         self._used[out] = self._clock
         return out
 
@@ -159,7 +162,7 @@ class ViewerTable:
 
     def known(self, viewer_id: str) -> list[tuple[str, bool]]:
         """Known titles of a hot viewer, oldest first, each with whether it was liked."""
-        slot = self._slots.get(viewer_id)
+        slot = self.slot(viewer_id)
         if slot is None:
             return []
         _, keys, _ = self.pack(np.array([slot], np.int32))
@@ -172,7 +175,7 @@ class ViewerTable:
 
     def rejected(self, viewer_id: str) -> list[Rejection]:
         """Rejections of a hot viewer, newest first."""
-        slot, a = self._slots.get(viewer_id), self.arrays
+        slot, a = self.slot(viewer_id), self.arrays
         if slot is None:
             return []
         held = zip(a.rejected[slot].tolist(), a.rejected_weight[slot], a.rejected_at[slot], strict=True)
@@ -181,13 +184,14 @@ class ViewerTable:
 
     def forget(self, viewer_id: str) -> None:
         """Give a hot viewer's slot back, as if they had never been met; a cold one is no matter."""
-        slot = self._slots.get(viewer_id)
+        slot = self.slot(viewer_id)
         if slot is not None:
-            self._evict(slot)
+            self._evict(np.array([slot], np.int32))
 
     def snapshot(self) -> bytes:
         """Return the hot viewers as bytes (:mod:`online_models.snapshots`), without the titles."""
-        facts = {"seed": self.seed, "clock": self._clock, "slots": self._slots}
+        slots = {self.ids[slot]: slot for slot in np.flatnonzero(self.arrays.key).tolist()}
+        facts = {"seed": self.seed, "clock": self._clock, "slots": slots}
         more = {"used_at": self._used, "free_slots": np.array(self._free, np.int64)}
         return snapshots.pack("ViewerTable", facts, {**self.arrays._asdict(), **more})
 
@@ -198,23 +202,24 @@ class ViewerTable:
         arrays = regrouped(arrays)
         out = cls(titles.config, titles, seed=facts["seed"], slots=0)
         out.arrays = out._allocate(arrays["known"].size, arrays["prev"].size)
-        out._used, out._free = arrays.pop("used_at"), arrays.pop("free_slots").tolist()
-        out._clock, out._slots = facts["clock"], facts["slots"]
-        for viewer_id, slot in out._slots.items():
+        out._used, out._free = arrays.pop("used_at"), array("i", arrays.pop("free_slots").tolist())
+        out._clock = facts["clock"]
+        for viewer_id, slot in facts["slots"].items():
             out.ids[slot] = viewer_id
         for name, column in arrays.items():
             getattr(out.arrays, name)[:] = column
+        out._index = SlotIndex(out.ids, out.arrays.key)
         return out
 
-    def _admit(self, cold: Sequence[str], wanted: Sequence[str], load: Loader | None) -> None:
+    def _admit(self, cold: Sequence[str], keep: I4, load: Loader | None) -> None:
         rows = load(cold) if load is not None else [None] * len(cold)
         stored = VIEWER_ROWS.current([row for row in rows if row is not None], self.config)
-        self._make_room(len(cold), wanted)
+        self._make_room(len(cold), keep)
         slots = np.array([self._free.pop() for _ in cold], np.int32)
-        self._slots.update(zip(cold, slots.tolist(), strict=True))
         for viewer_id, slot in zip(cold, slots.tolist(), strict=True):
             self.ids[slot] = viewer_id
         self.arrays.key[slots] = hash_ids(cold)
+        self._index.put(slots)
         met = np.array([row is not None for row in rows])
         scale, a = self.config.factorization.initial_scale, self.arrays
         for slot in slots[~met].tolist():
@@ -239,27 +244,28 @@ class ViewerTable:
         starts = np.concatenate(([0], np.cumsum(heads["known"], dtype=np.int64)))
         restore_known(a, slots, starts, titles, (keys & np.uint64(1)).astype(np.uint8))
 
-    def _make_room(self, n: int, keep: Sequence[str]) -> None:
+    def _make_room(self, n: int, keep: I4) -> None:
+        """Free so many slots, but none of those to keep."""
         capacity = max(self.config.viewer_slots, n)
-        if len(self._slots) + n > capacity:
-            protected = {self._slots[v] for v in keep if v in self._slots}
-            hot = np.array([s for s in self._slots.values() if s not in protected], np.int64)
-            surplus = min(hot.size, len(self._slots) + n - int(capacity * _KEEP))
-            for slot in hot[np.argsort(self._used[hot], kind="stable")][:surplus].tolist():
-                self._evict(slot)
+        if len(self) + n > capacity:
+            others = self.arrays.key != 0
+            others[keep] = False
+            hot = np.flatnonzero(others).astype(np.int32)
+            surplus = min(hot.size, len(self) + n - int(capacity * _KEEP))
+            self._evict(hot[np.argsort(self._used[hot], kind="stable")][:surplus])
         if len(self._free) < n:
             had = self.arrays.known.size
             size = max(min(2 * had, capacity), had + n)
             self.arrays = self._allocate(size, self.arrays.prev.size)
 
-    def _evict(self, slot: int) -> None:
-        del self._slots[self.ids[slot]]
+    def _evict(self, slots: I4) -> None:
         a = self.arrays
-        release(a, slot)
+        self._index.release(a, slots)
         for name in set(Viewers._fields) - set(SHARED):
-            getattr(a, name)[slot] = getattr(self._blank, name)[0]
-        self.ids[slot] = ""
-        self._free.append(slot)
+            getattr(a, name)[slots] = getattr(self._blank, name)[0]
+        for slot in slots.tolist():
+            self.ids[slot] = ""
+        self._free.extend(slots.tolist())
 
     def _allocate(self, capacity: int, chunks: int) -> Viewers:
         fresh = blank(self.config, capacity, chunks)
@@ -275,4 +281,5 @@ class ViewerTable:
         self._used = np.concatenate((self._used[:old_slots], np.zeros(capacity - old_slots, np.int64)))
         self._free.extend(range(capacity - 1, old_slots - 1, -1))
         self.ids.extend([""] * (capacity - old_slots))
+        self._index = SlotIndex(self.ids, fresh.key)
         return fresh

@@ -4,7 +4,7 @@ import numpy as np
 
 from online_models.kernels.hashing import mix
 from online_models.kernels.history import append
-from online_models.kernels.layout import CHUNK, I4, I8, U1, U8, Viewers, jit
+from online_models.kernels.layout import CHUNK, I4, I8, U1, U8, Viewers, inlined, jit
 
 
 @jit
@@ -36,13 +36,19 @@ def restore_known(viewers: Viewers, slots: I4, starts: I8, rows: I4, unliked: U1
                 append(viewers, slots[q], ~rows[at] if unliked[at] else rows[at], np.int64(1 << 30))
 
 
+@inlined
+def hash_text(text: U1 | bytes, start: int, end: int) -> np.uint64:
+    """Hash the bytes of a text, 64 bits and never 0: SplitMix64 chained over them."""
+    state = np.uint64(end - start)
+    for b in range(start, end):
+        state = mix(state ^ np.uint64(text[b]))
+    return state if state != np.uint64(0) else np.uint64(1)
+
+
 @jit
 def hash_texts(text: U1, ends: I8, out: U8) -> None:
-    """Hash many texts that lie end to end, 64 bits each and never 0: SplitMix64 chained over their bytes."""
+    """Hash many texts that lie end to end."""
     start = 0
     for i in range(ends.size):
-        state = np.uint64(ends[i] - start)
-        for b in range(start, ends[i]):
-            state = mix(state ^ np.uint64(text[b]))
-        out[i] = state if state != np.uint64(0) else np.uint64(1)
+        out[i] = hash_text(text, start, ends[i])
         start = ends[i]

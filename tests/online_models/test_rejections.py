@@ -127,7 +127,7 @@ def test_a_restart_changes_nothing(those: list[Rejection], cut: int) -> None:
 def test_an_evicted_viewers_list_is_no_strangers(table: ViewerTable) -> None:
     """A slot that is given to somebody else has an empty list."""
     turn_down(table, (1, 0.5, 1))
-    table._evict(0)
+    table.forget("ada")
     (slot,) = table.acquire(["bob"])
     assert slot == 0
     assert turned_down(table) == {}
