@@ -75,7 +75,7 @@ class Blending:
         [1 + CONTEXTS, experts] the global weights, then each context's difference
         (:mod:`online_models.kernels.blend`).
     local
-        What lifts titles for viewers who have liked none yet, by their country; None: nothing does.
+        What lifts titles for viewers who have liked none yet, by country and kind of device; None: nothing.
     """
 
     def __init__(self, titles: TitleTable, catalogue: Catalogue) -> None:
@@ -118,9 +118,10 @@ class Blending:
         return 0.0 if alone else self._titles.params.satisfaction
 
     def is_lifted(self, viewers: Viewers, slot: int) -> bool:
-        """Say whether an arm's aim, or what their country watches, adds to a viewer's scores."""
-        stranger = self.local is not None and viewers.country[slot] and viewers.positives[slot] == 0
-        return self._treatment is not None or bool(stranger)
+        """Say whether an arm's aim, or what is watched around a stranger, adds to a viewer's scores."""
+        placed = viewers.country[slot] or viewers.device[slot]
+        stranger = self.local is not None and viewers.positives[slot] == 0
+        return self._treatment is not None or bool(stranger and placed)
 
     def shared(self, traits: I4, weights: F8, now_ms: int) -> Shared:
         """Score what viewers of the same traits have in common.
@@ -141,17 +142,17 @@ class Blending:
         dense, backoff = np.empty((len(groups), size), np.float32), np.empty(size, np.float32)
         candidates = np.zeros(len(groups), np.int32)
         chosen, satisfaction = weights[[code[CONTEXT] for code in groups]], self.satisfaction()
-        for (limit, country, _, stranger), g in groups.items():
+        for (limit, country, _, stranger, device), g in groups.items():
             guard, candidates[g] = self._catalogue.guard(limit=limit, country=country, now_ms=now_ms)
             add_up(titles.bias, titles.prior, guard, chosen[g], satisfaction, dense[g], backoff)
-            if stranger and country and self.local is not None:
-                lift = self.local.lift(now_ms, size, country=country)
+            if stranger and self.local is not None:
+                lift = self.local.lift(now_ms, size, country=country, device=device)
                 dense[g, lift.titles] += lift.more
         if self._treatment is not None:
             aim = objective(titles, self._catalogue, self._treatment, size)
             dense += 0 if aim is None else aim
         group = np.array([groups[code] for code in codes], np.int32)
-        pins = self._pins([(limit, country) for limit, country, _, _ in groups], now_ms)
+        pins = self._pins([(limit, country) for limit, country, *_ in groups], now_ms)
         return Shared(dense, candidates, chosen, backoff, group, pins)
 
     def _pins(self, audiences: Sequence[tuple[int, int]], now_ms: int) -> I4:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.config import ModelConfig
-from online_models.kernels.layout import RING, STATED, U8
+from online_models.kernels.layout import RING, U8
 from online_models.kernels.reward_layout import (
     CHOICE,
     JUDGEMENT,
@@ -19,6 +19,7 @@ from online_models.kernels.reward_layout import (
     REJECTIONS,
     SECOND,
     SHOWN,
+    STATED,
     WISHES,
 )
 from online_models.row_versions import Fields, RowVersions, Turn
@@ -118,6 +119,10 @@ def _viewer_8(config: ModelConfig) -> Fields:
     return [(name, *kinds.get(name, kind)) for name, *kind in _viewer_7(config)]
 
 
+def _viewer_9(config: ModelConfig) -> Fields:
+    return [*_viewer_8(config), ("device", "u1")]
+
+
 VIEWER_ROWS = (
     RowVersions("a viewer's row", _viewer_1, entry=8)
     .then(_viewer_2)
@@ -127,6 +132,7 @@ VIEWER_ROWS = (
     .then(_viewer_6)
     .then(_viewer_7)
     .then(_viewer_8, turn=NARROWED)
+    .then(_viewer_9)
 )
 """A viewer's packed row: little-endian, these fields, then the keys of known titles, oldest first."""
 

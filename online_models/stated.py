@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.catalogue import Catalogue, country_code
-from online_models.kernels.layout import F4, I4, STATED, Viewers
+from online_models.devices import device_code
+from online_models.kernels.layout import F4, I4, Viewers
+from online_models.kernels.reward_layout import STATED
 from online_models.page.phrases import language_code
 from online_models.viewer_arrays import NO_LIMIT
 from online_models.viewers import ViewerTable, tag_keys
@@ -55,7 +57,8 @@ def labels_of(event: Preferences) -> list[str]:
 def take(viewers: Viewers, slot: int, event: Preferences) -> bool:
     """Take stated preferences over, in place of what was stated before; say whether that changed anything.
 
-    A viewer of no known country gets the event's; so does one who states something else than before.
+    A viewer of no known country or device gets the event's; so does one who states something else than
+    before.
     """
     limit = NO_LIMIT if event.maturity is None else event.maturity
     stated = np.zeros(STATED, np.uint32)
@@ -63,17 +66,18 @@ def take(viewers: Viewers, slot: int, event: Preferences) -> bool:
     stated[: len(labels)] = tag_keys(labels)
     language = language_code(event.languages)
     same = viewers.limit[slot] == limit and viewers.language[slot] == language
-    same = same and np.array_equal(viewers.stated[slot], stated)
-    if event.country is not None and not (same and viewers.country[slot]):
-        same = same and viewers.country[slot] == country_code(event.country)
-        viewers.country[slot] = country_code(event.country)
+    same = bool(same and np.array_equal(viewers.stated[slot], stated))
+    where = (viewers.country, country_code(event.country)), (viewers.device, device_code(event.device))
+    for column, code in where:
+        if code and column[slot] != code and not (same and column[slot]):
+            column[slot], same = code, False
     viewers.limit[slot], viewers.language[slot] = limit, language
     viewers.stated[slot] = stated
     return not same
 
 
 def take_all(table: ViewerTable, events: Sequence[Event]) -> None:
-    """Take over what events say of their viewers, in order; a country alone makes no viewer.
+    """Take over what events say of their viewers, in order; a country or a device makes no viewer.
 
     Examples
     --------
@@ -87,11 +91,14 @@ def take_all(table: ViewerTable, events: Sequence[Event]) -> None:
     """
     for event in events:
         told = isinstance(event, Preferences)
-        if not told and (event.country is None or table.slot(event.viewer_id) is None):
+        country, device = country_code(event.country), device_code(event.device)
+        if not told and (not (country or device) or table.slot(event.viewer_id) is None):
             continue
         slot = int(table.acquire([event.viewer_id])[0])
-        if event.country is not None:
-            table.arrays.country[slot] = country_code(event.country)
+        if country:
+            table.arrays.country[slot] = country
+        if device:
+            table.arrays.device[slot] = device
         if isinstance(event, Preferences):
             take(table.arrays, slot, event)
 

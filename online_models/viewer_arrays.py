@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from online_models.config import ModelConfig
-from online_models.kernels.layout import CHUNK, RING, STATED, Viewers
+from online_models.kernels.layout import CHUNK, RING, Viewers
 from online_models.kernels.reward_layout import (
     BINS,
     BUCKETS,
@@ -16,6 +16,7 @@ from online_models.kernels.reward_layout import (
     LOVED_TITLES,
     REJECTIONS,
     SHOWN,
+    STATED,
     WISHES,
 )
 from online_models.rows import NARROWED
@@ -28,7 +29,7 @@ NO_LIMIT = 255
 NUMBERS = (
     "limit", "country", "stated", "positives", "last_at", "seq", "ring_n", "acc", "ring", "taste",
     "rejected_at", "rejected_weight", "judgement", "shown", "shown_n", "loved_at", "loved_weight", "language",
-    "fresh", "shown_on", "shown_odds", "chosen",
+    "fresh", "shown_on", "shown_odds", "chosen", "device",
 )  # fmt: skip
 """Arrays that are packed as they are."""
 TITLES = ("rejected", "judged", "wished", "loved")
@@ -113,6 +114,7 @@ def _shapes(config: ModelConfig, capacity: int, chunks: int) -> dict[str, tuple[
         "seq": ((capacity,), np.int64, 0),
         "limit": ((capacity,), np.uint8, NO_LIMIT),
         "country": ((capacity,), np.uint16, 0),
+        "device": ((capacity,), np.uint8, 0),
         "stated": ((capacity, STATED), np.uint32, 0),
         "ring": ((capacity, RING), np.uint64, 0),
         "ring_n": ((capacity,), np.int32, 0),

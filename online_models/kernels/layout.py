@@ -22,8 +22,6 @@ TAGS = 12
 """Tags of a title that have vectors (genre, mood, pace, cast and the like); the first ones, of more."""
 CHUNK = 16
 """Known titles per chunk of a viewer's list: a cache line, so that a viewer of a few titles pays for few."""
-STATED = 8
-"""Tags that a viewer may state: six genres and two languages, more than onboarding screens ask for."""
 RING = 16
 """Event ids remembered per viewer against duplicates: a producer's retries follow within a few events."""
 # "No NaN" and "no infinity" are not assumed: lists are masked with -inf, finiteness is checked.
@@ -109,6 +107,8 @@ class Viewers(NamedTuple):
     """[V] highest maturity that the viewer may see, in years."""
     country: NDArray[np.uint16]
     """[V] the viewer's country as two ASCII letters, 0 where unknown."""
+    device: U1
+    """[V] the kind of device of the newest event that says it (``devices.device_code``), 0 where unknown."""
     language: NDArray[np.uint16]
     """[V] the language that the viewer reads best, two ASCII letters, 0 where unknown."""
     stated: NDArray[np.uint32]

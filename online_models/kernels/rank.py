@@ -44,10 +44,10 @@ ALIKE = 3
 viewer has says nothing."""
 NEAR = 2
 """Newest liked titles whose neighbours are listed because of them."""
-LIMIT, COUNTRY, CONTEXT, STRANGER, TELLS = range(5)
-"""What decides a viewer's group: maturity limit, country, context of the blend, 1 without a liked title; and
-1 for who stated tags."""
-TRAITS = 5
+LIMIT, COUNTRY, CONTEXT, STRANGER, DEVICE, TELLS = range(6)
+"""What decides a viewer's group: maturity limit, country, context of the blend, 1 without a liked title, and
+a stranger's kind of device, 0 of others; and 1 for who stated tags."""
+TRAITS = 6
 
 
 @jit
@@ -80,6 +80,7 @@ def look_up(
             x[q, f] *= weight
         traits[q, LIMIT], traits[q, COUNTRY] = viewers.limit[v], viewers.country[v]
         traits[q, CONTEXT], traits[q, STRANGER] = context, viewers.positives[v] == 0
+        traits[q, DEVICE] = viewers.device[v] * traits[q, STRANGER]
         traits[q, TELLS] = viewers.stated[v, 0] != 0
 
 

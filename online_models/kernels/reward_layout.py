@@ -14,6 +14,8 @@ JUDGEMENTS = 6
 """Titles per viewer whose judgement may still move: nobody has more in hand at once; 36 bytes each."""
 SHOWN = 12
 """Titles per viewer whose impressions are counted: what stands in sight on the first row, and then some."""
+STATED = 8
+"""Tags that a viewer may state: six genres and two languages, more than onboarding screens ask for."""
 WISHES = 32
 """Titles on a viewer's own list: the newest, two rows' worth; 128 bytes."""
 LOVED_TITLES = 8

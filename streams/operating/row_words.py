@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from online_models.devices import device_of
 from online_models.kernels.layout import Viewers
 from online_models.page.phrases import language_of
 from online_models.titles import TitleTable
@@ -37,10 +38,10 @@ def viewers_in_words(
     Yields
     ------
     dict
-        ``viewer_id, positives, pages, last_event`` (ISO 8601), ``country, maturity_limit, language, my_list``
-        (titles, newest first), ``known`` (oldest first, each with ``title_id`` and ``liked``), ``rejected``
-        (newest first, each with ``title_id``, ``weight`` and ``at``), ``loved`` (likewise: finished, and
-        offered again one day), ``taste`` where it is wanted.
+        ``viewer_id, positives, pages, last_event`` (ISO 8601), ``country, device, maturity_limit, language,
+        my_list`` (titles, newest first), ``known`` (oldest first, each with ``title_id`` and ``liked``),
+        ``rejected`` (newest first, each with ``title_id``, ``weight`` and ``at``), ``loved`` (likewise:
+        finished, and offered again one day), ``taste`` where it is wanted.
     """
     table = ViewerTable(titles.config, titles, slots=max(1, len(rows)))
     ids = [key.decode(errors="replace") for key, _ in rows]
@@ -55,6 +56,7 @@ def viewers_in_words(
             "pages": int(a.seq[slot]),
             "last_event": when(int(a.last_at[slot])),
             "country": int(a.country[slot]).to_bytes(2, "little").decode() if a.country[slot] else None,
+            "device": device_of(int(a.device[slot])),
             "maturity_limit": None if a.limit[slot] == NO_LIMIT else int(a.limit[slot]),
             "language": language_of(int(a.language[slot])) if a.language[slot] else None,
             "my_list": [titles.ids[t] or NAMELESS for t in a.wished[slot].tolist() if t >= 0],

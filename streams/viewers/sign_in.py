@@ -119,6 +119,7 @@ def history_of(viewers: ViewerTable, event: Identify, at_ms: int) -> History | N
         tenant_id=event.tenant_id,
         profile_id=event.profile_id,
         country=event.country,
+        device=event.device,
         liked=tuple(liked[-MOST_LIKED:]),
         rejected=tuple(turned_down),
     )

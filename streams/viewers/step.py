@@ -201,7 +201,7 @@ class ViewersStep(BudgetedStep):
             feedback = self._side.feedback(intake.columns(), self._load)
             signals = self._observe(feedback)
             fresh = self._fresh(feedback, signals, intake)
-            self._locate(feedback, fresh, intake.countries)
+            self._locate(feedback, fresh, intake)
             self._tidings.tell(intake, feedback, signals, out)
             touched.update(feedback.viewer[fresh].tolist())
             moved += self._moved(feedback, signals, fresh, intake.offsets)
@@ -214,11 +214,9 @@ class ViewersStep(BudgetedStep):
             slots = np.array(sorted(touched), np.int32)
             out.rows.extend(viewer_rows.pack(self._side.viewers, slots))
             out.rows.extend((self._tidings.row, *self._unsaid))
-            counts = watch_time.take_moved(self._side.viewers.arrays)
-            if counts is not None:
+            if (counts := watch_time.take_moved(self._side.viewers.arrays)) is not None:
                 out.rows.append(partition_rows.WATCH_TIME.row(counts))
-            weights = self._side.blending.take_moved()
-            if weights is not None:
+            if (weights := self._side.blending.take_moved()) is not None:
                 out.rows.append(partition_rows.BLEND.row(weights))
             self._unsaid = []
         self._stage.metrics.cache_slots.labels(STAGE).set(len(self._side.viewers))
@@ -271,11 +269,13 @@ class ViewersStep(BudgetedStep):
             self._stage.metrics.events.labels(STAGE, "duplicate").inc(again)
         return fresh
 
-    def _locate(self, feedback: Feedback, fresh: NDArray[np.bool_], countries: Sequence[int]) -> None:
-        """Take over where viewers are, as far as their events say."""
-        codes = np.asarray(countries, np.uint16)
-        at = np.flatnonzero((codes > 0) & fresh)
-        self._side.viewers.arrays.country[feedback.viewer[at]] = codes[at]
+    def _locate(self, feedback: Feedback, fresh: NDArray[np.bool_], intake: Intake) -> None:
+        """Take over where viewers are, and at what kind of device, as far as their events say."""
+        viewers = self._side.viewers.arrays
+        for column, said in ((viewers.country, intake.countries), (viewers.device, intake.devices)):
+            codes = np.asarray(said)
+            at = np.flatnonzero((codes > 0) & fresh)
+            column[feedback.viewer[at]] = codes[at]
 
     def _moved(
         self, feedback: Feedback, signals: Signals, fresh: NDArray[np.bool_], offsets: Sequence[int]

@@ -36,7 +36,7 @@ from tests.integration.committed import committed
 
 PARTITIONS = 4
 VIEWER_FACTS = (
-    "limit", "country", "known", "positives", "last_at", "ring_n", "ring",
+    "limit", "country", "device", "known", "positives", "last_at", "ring_n", "ring",
     "rejected", "rejected_at", "rejected_weight", "judged", "judgement", "shown", "shown_n", "shown_on",
     "shown_odds", "chosen",
 )  # fmt: skip

@@ -132,6 +132,42 @@ def test_strangers_get_what_their_country_watches() -> None:
     assert lists.score[3, 0] - lists.score[3, 1] < 1.0
 
 
+def test_strangers_get_what_is_watched_on_their_device() -> None:
+    """Two kinds of device, two titles; a country beside it has its say; a history speaks for itself."""
+    side, crowd = _side()
+    for n in range(20):
+        crowd.watch(title_key("t7"), 1.0, n, device=TV)
+        crowd.watch(title_key("t3"), 1.0, n, device=PHONE)
+        crowd.watch(title_key("t5"), 1.0, n, country=IN)
+    slots = side.viewers.acquire(["tv", "phone", "indian", "nothing", "old"])
+    side.viewers.arrays.device[slots] = (TV, PHONE, PHONE, 0, TV)
+    side.viewers.arrays.country[slots] = (0, 0, IN, 0, IN)
+    side.viewers.arrays.positives[slots[4]] = 1
+    lists = side.rank(slots, 100, 10)
+    assert lists.title[:2, 0].tolist() == [7, 3]
+    assert lists.title[2, :2].tolist() == [5, 3]
+    score = np.take_along_axis(lists.score, np.argsort(lists.title), axis=1)  # by title
+    assert score[3, 7] - score[3].min() < 1.0
+    assert score[4, 7] - score[4].min() < 1.0
+    for slot in slots[:3].tolist():
+        assert side.rank(np.array([slot], np.int32), 100, 10).title[0].tolist() == lists.title[slot].tolist()
+
+
+def test_an_unknown_device_changes_nothing() -> None:
+    """Scores are the same to the bit, whatever is watched on devices."""
+    scores = []
+    for devices in ((), (TV, PHONE)):
+        side, crowd = _side()
+        for n in range(20):
+            crowd.watch(title_key("t3"), 1.0, n, country=IN)
+            for device in devices:
+                crowd.watch(title_key("t7"), 1.0, n, device=device)
+        slots = side.viewers.acquire(["asha", "bob"])
+        side.viewers.arrays.country[slots] = (IN, 0)
+        scores.append([side.score(slot, 100).tobytes() for slot in slots.tolist()])
+    assert scores[0] == scores[1]
+
+
 def test_the_time_of_the_day_counts_half() -> None:
     """What is watched in the evening leads in the evening, and less by day."""
     side, crowd = _side()

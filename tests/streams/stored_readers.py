@@ -44,6 +44,7 @@ def read_viewers(rows: dict[str, bytes]) -> dict[str, Any]:
             "fresh": int(a.fresh[slot]),
             "limit": int(a.limit[slot]),
             "country": int(a.country[slot]),
+            "device": int(a.device[slot]),
             "events": int(a.ring_n[slot]),
             "stated": [int(tag) for tag in a.stated[slot]],
             "acc": float(a.acc[slot]),

@@ -1,10 +1,12 @@
 """What countries and genres watch: counted once, kept over restarts, listed, and shown to strangers."""
 
+from typing import Any
+
 import pytest
 
 from online_models.audiences import Audiences
 from online_models.catalogue import country_code
-from schemas import Preferences, Tags, Title, topics
+from schemas import Impression, Preferences, Tags, Title, topics
 from schemas.codec import decode_trending
 from schemas.vocabulary import RowKind
 from streams.engine.stage import Outcome
@@ -109,6 +111,31 @@ def test_a_stranger_sees_what_the_country_watches(shards: int) -> None:
     found = pages_of(line.feed(*told))
     pages = {page.viewer_id: page.items_of(RowKind.TOP_PICKS)[0].title_id for page in found}
     assert pages == {"IN": "t3", "US": "t4"}
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_a_stranger_sees_what_their_kind_of_device_watches(shards: int) -> None:
+    """Nothing is known but the device of the newest event that says one, over a restart, too."""
+    line = _line(shards)
+    line.feed(*(watch(f"v{n % 7}", f"t{n % 12}", n) for n in range(60)))
+    for first, (device, title) in enumerate((("tv", "t3"), ("phone", "t4")), 2):
+        crowd = (watch(f"{device}{n}", title, 100 * first + n, device=device) for n in range(9))
+        line.learn(line.step(line.records(crowd)))
+    about: dict[str, Any] = {"event_time_ms": T0 + 400}
+    seen = {"title_id": "t9", "list_id": "l", "row": 0, "slot": 0}
+    told = [
+        Preferences(event_id="p", viewer_id="ada", device="smart_tv", **about),
+        Preferences(event_id="p", viewer_id="bob", device="tv", **about),
+        Impression(event_id="b", viewer_id="bob", device="mobile", **seen | about),
+        Impression(event_id="c", viewer_id="bob", device="fridge", **seen | about),
+    ]
+    pages = {page.viewer_id: page for page in pages_of(line.feed(*told))}
+    line.viewers = line.stage.step(0, line.store)
+    more = [Preferences(event_id="q", viewer_id=one, maturity=18, **about) for one in ("ada", "bob")]
+    again = {page.viewer_id: page for page in pages_of(line.feed(*more))}
+    for found in (pages, again):
+        first = {viewer: page.items_of(RowKind.TOP_PICKS)[0].title_id for viewer, page in found.items()}
+        assert first == {"ada": "t3", "bob": "t4"}
 
 
 def test_rows_are_read_as_they_were_written() -> None:
