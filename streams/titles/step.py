@@ -4,8 +4,9 @@ Its source is ``titles.signals.v1``, its changelog ``titles.model.v1``, which is
 Batches have a floor of about 100 ms: a popular title's row is then written once a batch and not once an
 event.
 
-What a title lost or gained as a mere negative is not in its row before it amounts to ``publish_drift``: a
-restart forgets that little. Counters, neighbours and what positives taught are exact.
+What a title lost or gained as a mere negative, or by its tags, is not in its row before it amounts to
+``publish_drift`` and the title is among those that drifted farthest (`TitleSide.take_changed`): a restart
+forgets that little. Counters, neighbours and what positives taught are exact.
 """
 
 from collections.abc import Callable, Sequence
@@ -104,7 +105,7 @@ class TitlesStep:
             self._cohorts.learn(batch.signals)
             self._taught.learn(batch.lessons)
             self._count(batch.partition, batch.sent)
-        rows: list[Row] = title_rows.pack(titles, titles.changed())
+        rows: list[Row] = title_rows.pack(titles, self._side.take_changed())
         rows += [*self._popularity.take_rows(), *self._cohorts.take_rows(), *self._taught.take_rows()]
         rows += [partition_rows.LEARNED.row(self._learned), *self._unsaid]
         self._unsaid = []

@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from online_models import title_side
 from online_models.catalogue import Catalogue
 from online_models.config import ModelConfig
 from online_models.feedback import Action
 from online_models.recommender import Recommender
+from online_models.title_arrays import TagRows
 from online_models.title_side import TitleSide, shard_of
 from online_models.titles import TitleTable
 from online_models.viewer_side import Columns, ViewerSide
@@ -59,7 +61,8 @@ class Apart:
             mine = signals._replace(
                 title=theirs[signals.title], history=theirs[signals.history].astype(np.int32)
             )
-            rows = side.absorb(mine)
+            side.absorb(mine)
+            rows = side.take_changed()
             rows = rows[side.owned()[rows] == 1]
             self.replica.load([table.ids[r] for r in rows], table.pack(rows))
 
@@ -159,9 +162,40 @@ def test_what_changed_is_what_is_published() -> None:
     signals, _ = viewers.observe(
         viewers.feedback(columns([(f"v{n}", f"t{n}", 1, 1.0) for n in range(300)], 0))
     )
-    table.pack(titles.absorb(signals))
+    titles.absorb(signals)
+    table.pack(titles.take_changed())
     rows = [("v0", "t1", 1, 1.0), ("v5", "t6", 2, 1.0), ("v7", "t8", 3, 0.1)]
     signals, _ = viewers.observe(viewers.feedback(columns(rows, 300)))
-    changed = {table.ids[r] for r in titles.absorb(signals)}
+    titles.absorb(signals)
+    changed = {table.ids[r] for r in titles.take_changed()}
     assert {"t0", "t1", "t6", "t8"} <= changed
     assert len(changed) < 60
+
+
+def test_of_what_drifted_the_farthest_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What signals and labels name is written each time; of the rest a few, until nothing is left."""
+    monkeypatch.setattr(title_side, "MOST_DRIFTED", 4)
+    table = TitleTable(EAGER)
+    viewers, titles = ViewerSide(table, Catalogue(table)), TitleSide(table)
+    signals, _ = viewers.observe(
+        viewers.feedback(columns([(f"v{n}", f"t{n}", 1, 1.0) for n in range(60)], 0))
+    )
+    titles.absorb(signals)
+    assert len(table.pack(titles.take_changed())) == 60
+    table.load_tags(TagRows(["genre:Drama"], np.ones((1, EAGER.width + 2), np.float32)))
+    signals, _ = viewers.observe(viewers.feedback(columns([("v0", "t1", 1, 1.0)], 60)))
+    titles.absorb(signals)
+    titles.label({"t50": ["genre:Drama"]})
+    waiting, drift = titles.titles.changed(), table.arrays.drift.copy()
+    named = [*map(table.row, ("t0", "t1", "t50"))]
+    rest = sorted({*waiting.tolist()} - {*named}, key=lambda row: (-drift[row], row))
+    assert len(rest) > 8
+    first = titles.take_changed()
+    table.pack(first)
+    assert first.tolist() == sorted([*named, *rest[:4]])
+    then = titles.take_changed()
+    table.pack(then)
+    assert then.tolist() == sorted(rest[4:8])
+    while (more := titles.take_changed()).size:
+        table.pack(more)
+    assert not titles.titles.changed().size
