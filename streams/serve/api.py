@@ -35,6 +35,10 @@ Country = Annotated[
     str | None, Query(pattern="^[A-Z]{2}$", description="Where the viewer is, as ISO 3166-1 alpha-2.")
 ]
 Maturity = Annotated[int | None, Query(ge=0, le=18, description="The profile's age: nothing above is shown.")]
+Device = Annotated[
+    str | None,
+    Query(min_length=1, max_length=64, pattern=TEXT, description="Kind of device, as events say it."),
+]
 NoneMatch = Annotated[str | None, Header(alias="If-None-Match", description="ETags that the client has.")]
 CeId = Annotated[
     str | None,
@@ -65,17 +69,20 @@ async def home(
     if_none_match: NoneMatch = None,
     country: Country = None,
     maturity: Maturity = None,
+    device: Device = None,
 ) -> Response:
     """Return a viewer's newest home page, byte for byte as it was published.
 
-    A viewer without a page gets what is trending, with `cold_start`, under the guards of `country` and
-    `maturity`; a published page was made under the viewer's own guards already. What was withdrawn or
-    excluded since stays on it until the viewer's next page, or until it expires.
+    A viewer without a page gets what is trending in the `country` or on the kind of `device`, with
+    `cold_start`, under the guards of `country` and `maturity`; a published page was made under the viewer's
+    own guards already. What was withdrawn or excluded since stays on it until the viewer's next page, or
+    until it expires.
     """
     found = mirror.page(viewer_id)
     if found is not None:
         return stored(found, if_none_match)
-    page = cold_home(mirror, viewer_id, Audience(now_ms(), country, maturity), mirror.settings.list_length)
+    audience = Audience(now_ms(), country, maturity)
+    page = cold_home(mirror, viewer_id, audience, mirror.settings.list_length, device)
     return made(encode(page), "cold-start")
 
 

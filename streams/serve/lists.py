@@ -6,6 +6,8 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct, structs
 
+from online_models.audiences import device_scope
+from online_models.devices import device_code
 from online_models.neighbours import similarities
 from online_models.search import by_place, normal, order
 from schemas import topics
@@ -113,13 +115,17 @@ class Found(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     did_you_mean: Text | None = None
 
 
-def cold_home(mirror: Mirror, viewer_id: str, audience: Audience, limit: int) -> ColdHome:
+def cold_home(
+    mirror: Mirror, viewer_id: str, audience: Audience, limit: int, device: str | None = None
+) -> ColdHome:
     """Make the page of a viewer who has none, under the guards.
 
-    What is trending in the country, if there is a list of it, or else everywhere, or else what is new.
+    What is trending in the country, or else on the kind of device, or else everywhere: the first list that
+    has a title for them. Where none has, what is new.
     """
-    scopes = (f"country:{audience.country}", "global") if audience.country else ("global",)
-    for scope in scopes:
+    kind = device_code(device)
+    around = [f"country:{audience.country}"] if audience.country else []
+    for scope in (*around, *([device_scope(kind)] if kind else []), "global"):
         found = mirror.trending(scope)
         trending = decode_trending(found.value) if found else None
         items = tuple(islice(_trending_items(mirror, trending, audience), limit)) if trending else ()

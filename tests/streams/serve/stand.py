@@ -58,6 +58,7 @@ class Stand:
             topics.TRENDING, "country:FR", encode(trending("gone", "engine", "tide", scope="country:FR"))
         )
         self.put(topics.TRENDING, "country:IT", encode(trending("gone", scope="country:IT")))
+        self.put(topics.TRENDING, "device:tv", encode(trending("engine", scope="device:tv")))
         self.put(topics.TRENDING, "genre:Drama", encode(trending("tide", scope="genre:Drama")))
         self.put(topics.HOME, "ada", encode(page("ada", 1, "engine", "tide")))
         for key, value in model_rows(self.settings.model) if model else ():

@@ -56,6 +56,12 @@ def test_the_shortcut_answers_as_the_route_does(reader: TestClient) -> None:
         ("?country=DE&maturity=0", ["tide", "coast"]),
         ("?country=FR", ["engine", "tide"]),
         ("?country=IT", ["tide", "engine"]),
+        ("?device=smart_tv", ["engine"]),
+        ("?device=smart_tv&country=IT", ["engine"]),
+        ("?device=tv&country=FR", ["engine", "tide"]),
+        ("?device=tv&maturity=12", ["tide"]),
+        ("?device=phone", ["tide", "engine"]),
+        ("?device=fridge", ["tide", "engine"]),
     ],
 )
 def test_a_stranger_gets_what_is_trending_under_the_guards(
