@@ -13,7 +13,7 @@ from online_models.kernels.alone import Lot, rank_alone
 from online_models.kernels.layout import F4, I4, Lists, Shared
 from online_models.kernels.page.draw import draw_last, who_draws
 from online_models.kernels.rank import pick
-from online_models.kernels.shortlist import lengths, pick_few
+from online_models.kernels.shortlist import pick_few
 from online_models.page.config import DAY_MS
 
 if TYPE_CHECKING:
@@ -92,8 +92,9 @@ def _alone(side: "ViewerSide", asked: _Asked, out: Lists) -> bool:
     guard, allowed = side.catalogue.guard(**about, now_ms=asked.now_ms)
     guard = guard[: min(len(side.titles), titles.bias.size)]
     weights, satisfied = side.blending.in_contexts(), side.blending.satisfaction()
-    slots, now_ms, lot = asked
-    rank_alone(titles, viewers, side.params, weights, satisfied, slots, guard, allowed, now_ms, lot, out)
+    norm = side.titles.lengths.of(titles.out[: guard.size], 1)
+    slots, now, lot = asked
+    rank_alone(titles, viewers, side.params, weights, satisfied, slots, guard, allowed, norm, now, lot, out)
     return True
 
 
@@ -106,8 +107,7 @@ def _few(side: "ViewerSide", asked: _Asked, before: Before, out: Lists) -> I4:
     apart |= viewers.stated[slots, 0] != 0
     some = np.flatnonzero(apart == 0).astype(np.int32)
     x, _, shared = before
-    norm = np.empty(shared.dense.shape[1], np.float32)
-    lengths(titles.out, norm)
+    norm = side.titles.lengths.of(titles.out[: shared.dense.shape[1]], 1 + slots.size)
     done = pick_few(titles, viewers, side.params, slots, some, x, norm, shared, now_ms, draws, out)
     return np.concatenate([some[done:], np.flatnonzero(apart).astype(np.int32)])
 

@@ -165,6 +165,7 @@ class Recommender:
             self.viewers.blending.weights,
             ranks,
         )
+        self.titles.lengths.forget()
         self._newest = max(self._newest, max(batch.at, default=0))
         return ranks, signals
 
@@ -281,8 +282,7 @@ class Recommender:
 
     def _row(self, viewer: str, now_ms: int | None) -> F4:
         """Return the score of every row for a viewer, guests heard; -inf where the guards forbid."""
-        side, slot = self._with(viewer)
-        now = self._now(now_ms)
+        (side, slot), now = self._with(viewer), self._now(now_ms)
         row = side.score(slot, now)
         if self._guests:
             self._guests.add_to(self, viewer, row, now)

@@ -63,6 +63,7 @@ class TitleSide:
     def absorb(self, signals: Signals) -> None:
         """Learn."""
         absorb(self.titles.arrays, self.titles.params, self.owned(), signals)
+        self.titles.lengths.forget()
         paired = signals.history[:, : self.titles.params.window]
         met = paired[np.arange(paired.shape[1]) < signals.depth[:, None]]
         self._name(signals.title)

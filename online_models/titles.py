@@ -19,6 +19,7 @@ from online_models.errors import NonFiniteRowError, RowVersionError
 from online_models.kernels.blend import count_positives
 from online_models.kernels.hashing import fill_keyed, find_many, insert_many
 from online_models.kernels.layout import F4, I4, TAGS, U8, Titles
+from online_models.lengths import Lengths
 from online_models.rows import TITLE_ROWS
 from online_models.title_arrays import TagRows, blank_titles, kernel_params
 
@@ -54,6 +55,8 @@ class TitleTable:
     arrays
         The rows as the kernels see them. Growth replaces the tuple; who holds the former one reads a
         consistent past.
+    lengths
+        Of the output vectors; what changes one of these tells them.
     ids
         Title id of each row, "" while only the key is known.
     tags
@@ -75,7 +78,7 @@ class TitleTable:
         self._tag_numbers: dict[str, int] = {}
         self._rows: dict[str, int] = {}
         self._index: tuple[U8, I4] = (np.zeros(4 * _START, np.uint64), np.zeros(4 * _START, np.int32))
-        self._lock = Lock()
+        self._lock, self.lengths = Lock(), Lengths()
         self.arrays = self._allocate(_START)
 
     def __len__(self) -> int:
@@ -161,12 +164,16 @@ class TitleTable:
         for name in ("bias", "acc", "watches", "trend", "trend_at", "out", "inp", "nbr_w"):
             getattr(a, name)[rows] = packed[name]
         a.nbr[rows] = nbr
-        more = int(packed["counts"][:, 0].sum() - a.counts[rows, 0].sum())
-        first = (a.counts[rows, 0] == 0) & (packed["counts"][:, 0] > 0)
-        self._activate(np.unique(rows[first]))
+        self.lengths.moved(rows)
+        told, more = a.size[4], int(packed["counts"][:, 0].sum() - a.counts[rows, 0].sum())
+        first = np.unique(rows[(a.counts[rows, 0] == 0) & (packed["counts"][:, 0] > 0)])
+        a.active[a.size[1] : a.size[1] + first.size] = first
+        a.size[1] += first.size
         a.counts[rows] = packed["counts"]
         a.norm[rows] = np.maximum(a.watches[rows], 1.0) ** -self.config.cowatch.alpha
         count_positives(a, self.params, max(0, more))
+        if a.size[4] != told:
+            self.lengths.forget()
 
     def label(self, row: int, labels: Iterable[str], *, told: bool = False) -> None:
         """Say what tags a title has; its output vector takes their part in place of that of its former ones.
@@ -190,6 +197,7 @@ class TitleTable:
             part = share * a.tag_told[numbers].sum(axis=0) - a.share[row] * a.tag_told[before].sum(axis=0)
             a.out[row] += part[:-1]
             a.bias[row] += part[-1]
+            self.lengths.moved(np.array([row]))
             a.changed[row] |= bool(np.any(part))
         a.tags[row] = -1
         a.tags[row, : len(numbers)] = numbers
@@ -241,12 +249,6 @@ class TitleTable:
     def changed(self) -> I4:
         """Rows with a change worth a record."""
         return np.flatnonzero(self.arrays.changed[: len(self)]).astype(np.int32)
-
-    def _activate(self, rows: I4) -> None:
-        a = self.arrays
-        first = int(a.size[1])
-        a.active[first : first + rows.size] = rows
-        a.size[1] = first + rows.size
 
     def _intern_new(self, title_ids: Sequence[str]) -> I4:
         with self._lock:

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from online_models.kernels.layout import F4, F8, I4, Lists, Params, Shared, Titles, Viewers, jit
-from online_models.kernels.page.draw import draw_last
+from online_models.kernels.page.draw import chance, draw_last
 from online_models.kernels.rank import CONTEXT, TRAITS, add_up, look_up, pick
+from online_models.kernels.shortlist import pick_few
 
 
 class Lot(NamedTuple):
@@ -27,6 +28,7 @@ def rank_alone(
     slots: I4,
     guard: F4,
     candidates: int,
+    norm: F4,
     now: int,
     lot: Lot,
     out: Lists,
@@ -34,7 +36,8 @@ def rank_alone(
     """Make the list of the one viewer in ``slots``, as :func:`rank.pick` does those of a block.
 
     ``weights`` [CONTEXTS, EXPERTS] are the blend's, ``satisfaction`` that of the prior's last column; what
-    guards and rules add to scores is ``guard`` [T], and ``candidates`` how many titles they allow.
+    guards and rules add to scores is ``guard`` [T], and ``candidates`` how many titles they allow. Where
+    ``norm`` is known, the lengths of titles' vectors [T], few are multiplied (``shortlist``); else it is [0].
     """
     size = guard.size
     x, traits = np.empty((1, titles.out.shape[1]), np.float32), np.empty((1, TRAITS), np.int32)
@@ -42,14 +45,17 @@ def rank_alone(
     chosen = weights[traits[0, CONTEXT] :][:1]
     dense, backoff = np.empty((1, size), np.float32), np.empty(size, np.float32)
     add_up(titles.bias, titles.prior, guard, chosen[0], satisfaction, dense[0], backoff)
+    allowed, group = np.full(1, candidates, np.int32), np.zeros(1, np.int32)
+    shared = Shared(dense, allowed, chosen, backoff, group, np.zeros((1, 0, 3), np.int32))
+    if norm.size == size and chance(viewers.key[slots[0]], lot.seed, lot.day) >= lot.share:
+        pick_few(titles, viewers, params, slots, group, x, norm, shared, now, lot.share > 0, out)
+        return
     rows = np.empty((1, size), np.float32)
     for j in range(size):
         s = np.float32(0.0)
         for f in range(x.shape[1]):
             s += x[0, f] * titles.out[j, f]
         rows[0, j] = s
-    allowed, group = np.full(1, candidates, np.int32), np.zeros(1, np.int32)
-    shared = Shared(dense, allowed, chosen, backoff, group, np.zeros((1, 0, 3), np.int32))
     pick(titles, viewers, params, slots, rows, shared, now, out)
     if lot.share > 0:
         draw_last(titles, viewers, slots, rows, shared, lot.seed, lot.day, lot.share, out)

@@ -38,8 +38,8 @@ from online_models.kernels.top import LANE, NOBODY, end_list, enter, keep_best
 TRIED = 32
 """Viewers of a batch after whom it is asked whether few were multiplied."""
 DENSE = 0.1
-"""Share of the titles whose products cost as much one by one as all of them at once, and the choice after it
-(8 ns each, and 2 ns; half of the ratio, as neighbours are looked at besides)."""
+"""Share of the titles of which products are taken one by one at most. MovieLens-100K's .18 cost more so than
+all of them at once (26 us a list, and 23), .026 of 1,700 titles less (7 us, and 11)."""
 ROUNDED = np.float32(1.0001)
 """What lengths are multiplied by: float32 leaves sums of some hundred products wrong by less."""
 NEARLY = np.float32(1e-6)

@@ -37,6 +37,8 @@ ROUNDS = 5
 BATCH, ALONE = 512, 50
 """Lists made together, and one after the other, a round."""
 LIST = 20
+WRITTEN = 10
+"""Titles' rows that a replica reads between two single lists."""
 EPOCH_MS, STEP_MS = 1_700_000_000_000, 10
 
 
@@ -106,9 +108,11 @@ def _lists(titles: int) -> Figures:
         side.rank(slots, now, LIST)
         return (process_time() - began) / slots.size
 
-    def alone() -> float:
+    def alone(written: int = WRITTEN) -> float:
+        lengths, rows = world.model.titles.lengths, np.arange(written, dtype=np.int32)
         began = process_time()
         for slot in slots[:ALONE]:
+            lengths.moved(rows) if written else lengths.forget()
             side.rank(np.array([slot], np.int32), now, LIST)
         return (process_time() - began) / ALONE
 
@@ -117,6 +121,7 @@ def _lists(titles: int) -> Figures:
         "learning_us_per_event": round(_median(lambda: world.learn(world.batch())) / CHUNK * 1e6, 2),
         "list_us_in_a_batch": round(_median(together) * 1e6, 1),
         "list_us_alone": round(_median(alone) * 1e6, 1),
+        "list_us_alone_in_a_table_that_learns": round(_median(lambda: alone(0)) * 1e6, 1),
     }
 
 

@@ -1,5 +1,6 @@
 """Lists in a batch: those of whole rows of scores, whatever is known of titles and viewers."""
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from online_models import lists
+from online_models import Recommender, lists
 from online_models.kernels.layout import F4, I4
 from online_models.kernels.rank import hide_known
 from online_models.kernels.shortlist import TRIED, lengths
+from online_models.titles import TitleTable
 from online_models.viewer_side import Lists, ViewerSide
+from schemas import Rate, Title
+from schemas.titles import Tags
 from tests.online_models.believing import believing
 
 NOW = 10**9
@@ -101,6 +105,7 @@ def test_the_list_is_what_sorting_all_scores_gives(  # noqa: PLR0917 - hypothesi
     made = side.rank(slots, NOW, n)
     for q, slot in enumerate(slots.tolist()):
         is_right(made, q, side, slot)
+        is_right(side.rank(slots[q : q + 1], NOW, n), 0, side, slot)
 
 
 @pytest.mark.parametrize(("taste", "left"), [(0.01, 0), (3.0, 2 * TRIED)])
@@ -135,6 +140,46 @@ def test_lists_of_a_batch_do_not_hang_on_each_other() -> None:
     assert (other.title == one.title[order]).all()
     assert (other.score == one.score[order]).all()
     assert (other.reason == one.reason[order]).all()
+
+
+def test_lengths_follow_whatever_changes_vectors() -> None:
+    """Events, rows that are read, tags, titles not met before: a list may be made at any time between."""
+    model, rng = Recommender(seed=3), np.random.default_rng(3)
+    replica = TitleTable(model.config)
+
+    def bounds(table: TitleTable) -> None:
+        out = table.arrays.out[: len(table)]
+        found, exact = table.lengths.of(out, 2), np.linalg.norm(out, axis=1)
+        assert (found >= exact).all()
+        assert np.allclose(found, exact, rtol=1e-3)
+
+    for n in range(60):
+        rated = [(f"v{rng.integers(9)}", f"t{rng.integers(2 * n + 2)}") for _ in range(20)]
+        model.learn_many(
+            Rate(event_id=f"{n} {k}", viewer_id=v, event_time_ms=NOW + n, title_id=t, stars=5)
+            for k, (v, t) in enumerate(rated)
+        )
+        bounds(model.titles)
+        model.describe(Title(title_id=f"t{n}", tags=Tags(genre=(f"g{n % 5}", f"g{n % 3}"))))
+        bounds(model.titles)
+        rows = np.unique(rng.integers(0, len(model.titles), 5)).astype(np.int32)
+        replica.load([model.titles.ids[row] for row in rows.tolist()], model.titles.pack(rows))
+        bounds(replica)
+        replica.label(int(rng.integers(len(replica))), [f"genre:g{n % 4}"])
+        bounds(replica)
+        copied = pickle.loads(pickle.dumps(replica))  # noqa: S301 - our own
+        bounds(copied)
+
+
+def test_a_single_list_is_made_by_lengths_where_they_are_known() -> None:
+    """Not after every event: to measure all vectors costs what is saved."""
+    side, slots = world(titles=50)
+    out = side.titles.arrays.out[:50]
+    assert side.titles.lengths.of(out, 1).size == 0
+    side.rank(slots[:1], NOW, 5)
+    assert side.titles.lengths.of(out, 1).size == 50
+    side.titles.lengths.forget()
+    assert side.titles.lengths.of(out, 1).size == 0
 
 
 def test_a_length_is_never_less_than_a_vector_s() -> None:
