@@ -48,13 +48,34 @@ def list_per_event(bench: Bench) -> dict[str, Any]:
 
 
 def pages(bench: Bench) -> dict[str, Any]:
-    """Measure whole pages: 12 rows of 20 of a catalogue with tags and pictures, with every batch."""
-    settings = bench.settings("pages")
+    """Measure whole pages: 12 rows of 20 of a catalogue with tags and pictures, with every batch.
+
+    On one core, and by a worker that has every core, which it then shares with broker, producer and reader.
+    """
+    figures = _pages(bench, "pages", _alone(bench))
+    with bench.shared():
+        everywhere = _pages(bench, "pages-shared", bench.cores)
+    return {
+        "pages_per_s": figures["lists_per_s"],
+        "pages_per_s_on_all_cores": everywhere["lists_per_s"],
+        "cpu_us_per_page": figures["cpu_us_per_list"],
+        "cpu_us_per_page_on_all_cores": everywhere["cpu_us_per_list"],
+    } | figures
+
+
+def _pages(bench: Bench, name: str, cores: list[int]) -> dict[str, Any]:
+    settings = bench.settings(name)
     make_topics(settings)
     with EventProducer(settings) as producer:
         producer.send_titles(catalogue())
-    figures = _measured(bench, "pages", EVERY_PAGE, settings=settings, events=PAGES_OF, warm_up=PAGES_OF // 3)
-    return {"pages_per_s": figures["lists_per_s"], "cpu_us_per_page": figures["cpu_us_per_list"]} | figures
+    return _measured(
+        bench, name, EVERY_PAGE, settings=settings, events=PAGES_OF, warm_up=PAGES_OF // 3, cores=cores
+    )
+
+
+def _alone(bench: Bench) -> list[int]:
+    """Return the core that a worker has to itself; all of them where there is one."""
+    return bench.cores if bench.core is None else [bench.core]
 
 
 def _measured(
@@ -65,14 +86,14 @@ def _measured(
     settings: Settings | None = None,
     events: int = EVENTS,
     warm_up: int = WARM_UP,
+    cores: list[int] | None = None,
 ) -> dict[str, Any]:
     """Let a worker answer events that are there before it starts."""
     if settings is None:
         settings = bench.settings(name)
         make_topics(settings)
     produce(settings, events)
-    cores = bench.cores if bench.core is None else [bench.core]
-    with MeteredWorker(settings, bench.state(name), cores, variables) as worker:
+    with MeteredWorker(settings, bench.state(name), cores or _alone(bench), variables) as worker:
         first = worker.answered(warm_up)
         last = worker.answered(events, learned=True)
     return _figures(first, last)
