@@ -65,11 +65,10 @@ An event, in order
 2. `ViewerSide.observe` (the viewers' side): a repeated event id changes nothing. The verdict moves the
    viewer's judgement on the title (`kernels.judgement`), and what its weight changed by goes to the title's
    counters. A title liked for the first time is learned; a rejection teaches titles nothing, and moves the
-   taste vector only where `factorization.rejection` is above 0. The title is tried by a softmax against 20
-   active titles that the viewer does not have, each the best scored of 5 draws; with
-   :math:`g_j = [j = target] - \mathrm{softmax}_j` the taste vector takes an AdaGrad step along
-   :math:`\sum_j g_j q_j`, and the rest of that gradient, x and the history go into a *signal*. Last, the
-   title joins the history.
+   taste vector only where `factorization.rejection` is above 0. The title is tried by a softmax against 100
+   active titles that the viewer does not have; with :math:`g_j = [j = target] - \mathrm{softmax}_j` the taste
+   vector takes an AdaGrad step along :math:`\sum_j g_j q_j`, and the rest of that gradient, x and the history
+   go into a *signal*. Last, the title joins the history.
 3. `TitleSide.absorb` (the titles' side) learns from the signal, for the titles of its shard: output vectors
    and biases of the title and of negatives of its own, input vectors of the history, pairs, counters.
 

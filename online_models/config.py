@@ -26,7 +26,12 @@ WAYS = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactorizationConfig:
-    """History-aware matrix factorization with a sampled softmax: where the frontier turns (README)."""
+    """History-aware matrix factorization with a sampled softmax.
+
+    The defaults are "the knee" of a measured frontier (MovieLens-100K, ratings >= 4, prequential HR@10
+    against microseconds): 16 factors with one AdaGrad accumulator a row reach .189 raw / .144 shuffled at 5
+    us an event, where 32 factors with one accumulator a number reach .198 / .143 at 32 us.
+    """
 
     factors: int = 12
     """Numbers in a viewer's taste vector and in each horizon's part of a title's vectors (1 to 256)."""
@@ -35,10 +40,8 @@ class FactorizationConfig:
     vector alone. Four horizons of 12 factors reach what two of 32 do (HR@10 .1933 raw with 16)."""
     history: int = 80
     """Titles of it in the representation. 50 / 80: HR@10 .2058 / .2074 raw, .1497 / .1512 shuffled."""
-    negatives: int = 20
-    """Negatives per positive (ADR 38). 0: no factorization."""
-    draws: int = 5
-    """Titles drawn for each negative, which is the best scored of them. 100 x 1: HR@10 -.001 raw, +4 us."""
+    negatives: int = 100
+    """Uniform negatives per positive; 60 cost .0004 HR@10 and save 3 us (README). 0: no factorization."""
     learning_rate: float = 0.1
     """AdaGrad step of titles."""
     tag_learning_rate: float = 0.05
@@ -197,7 +200,7 @@ _WEIGHTS = (
     "quick_stop", "abandoned", "completion_bonus", "rewatch_bonus", "binge_bonus", "search_bonus", "thumb_up",
     "thumb_double_up", "thumb_down", "wish", "start", "ignored",
 )  # fmt: skip
-_STEPS = ("learning_rate", "tag_learning_rate", "viewer_learning_rate", "rejection")
+_STEPS = ("learning_rate", "viewer_learning_rate", "rejection")
 _TIMES = ("quick_stop_s", "abandoned_after_s", "sitting_gap_s", "rejection_days")
 
 
@@ -250,8 +253,8 @@ class ModelConfig:
             ("horizons", len(f.horizons), 0, 4),
             ("history", f.history, 1, 500),
             ("tags", f.tags, 1, 32_000),
+            ("tag_learning_rate", f.tag_learning_rate, 0, 10),
             ("negatives", f.negatives, 0, 10_000),
-            ("draws", f.draws, 1, 1_000),
             ("initial_scale", f.initial_scale, 0, 10),
             ("initial_accumulator", f.initial_accumulator, least, 1e6),
             ("window", c.window, 0, f.history),

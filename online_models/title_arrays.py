@@ -29,7 +29,6 @@ def kernel_params(config: ModelConfig, seed: int) -> Params:
         np.array(f.horizons, np.float64),
         f.history,
         f.negatives,
-        f.draws,
         f.learning_rate,
         f.tag_learning_rate,
         f.viewer_learning_rate,

@@ -14,8 +14,8 @@ class Factorization(Expert):
         \hat y_{uj} = \Big[\ \frac{\sum_l d_1^l\, y^1_{h_l}}{|d_1|},\ \ldots,\ p_u \Big] \cdot q_j + b_j
 
     over the user's positives :math:`h_0` (newest), :math:`h_1`, ...; learned event by event by the
-    cross-entropy of the item against negatives, with AdaGrad. A negative is the best scored of a few items
-    drawn uniformly from those that the user does not have.
+    cross-entropy of the item against items drawn uniformly from those that the user does not have, with
+    AdaGrad.
 
     Parameters
     ----------
@@ -26,9 +26,7 @@ class Factorization(Expert):
     history
         Positives that enter the representation.
     negatives
-        Negatives per positive.
-    draws
-        Items drawn for each of them.
+        Items drawn per positive.
     learning_rate, user_learning_rate
         AdaGrad steps of items and users.
     viewer_slots, title_capacity
@@ -53,8 +51,6 @@ class Factorization(Expert):
     ----------
     [^1]: Koren, Y., 2008. Factorization meets the neighborhood. KDD.
     [^2]: Kabbur, S., Ning, X. and Karypis, G., 2013. FISM: factored item similarity models. KDD.
-    [^3]: Zhang, W., Chen, T., Wang, J. and Yu, Y., 2013. Optimizing top-N collaborative filtering via dynamic
-          negative item sampling. SIGIR.
     """
 
     def __init__(
@@ -63,8 +59,7 @@ class Factorization(Expert):
         factors: int = 12,
         horizons: tuple[float, ...] = (0.5, 0.8, 0.95, 0.99),
         history: int = 80,
-        negatives: int = 20,
-        draws: int = 5,
+        negatives: int = 100,
         learning_rate: float = 0.1,
         user_learning_rate: float = 0.3,
         viewer_slots: int = 200_000,
@@ -75,7 +70,6 @@ class Factorization(Expert):
         self.horizons = horizons
         self.history = history
         self.negatives = negatives
-        self.draws = draws
         self.learning_rate = learning_rate
         self.user_learning_rate = user_learning_rate
         super().__init__(viewer_slots=viewer_slots, title_capacity=title_capacity, seed=seed)
@@ -87,7 +81,6 @@ class Factorization(Expert):
                 horizons=tuple(self.horizons),
                 history=self.history,
                 negatives=self.negatives,
-                draws=self.draws,
                 learning_rate=self.learning_rate,
                 viewer_learning_rate=self.user_learning_rate,
             ),

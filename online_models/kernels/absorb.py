@@ -48,8 +48,8 @@ def learn_outputs(
     """Move the output vector and bias of a title, and of negatives against it that do not bear the stamp."""
     t, w, x = signals.title[i], signals.weight[i], signals.x[i]
     state = mix(titles.key[t] ^ mix(np.uint64(params.seed) + np.uint64(titles.counts[t, 0])))
-    drawn = draw_negatives(titles, params.negatives * params.draws, t, stamp, state, work)
-    n = softmax_gradient(titles, params, x, drawn, work)
+    n = draw_negatives(titles, params.negatives, t, stamp, state, work)
+    softmax_gradient(titles, x, n, work)
     square = np.float32(0.0)
     for f in range(x.size):
         square += x[f] * x[f]

@@ -6,14 +6,13 @@ A viewer is represented by
 
 (weights of titles that are only known are multiplied by ``reward.neutral``, of those of former sittings by
 ``reward.former``; a norm |d| is that of the weights so changed),
-and a title scores ``x . q + b``. A positive t is a softmax over the title and negatives that the viewer does
-not have, each of them the best scored of a few uniform draws (``keep_hardest``). With
-``g_j = [j = t] - softmax_j`` the gradients are ``g_j x`` for q_j, ``g_j`` for b_j and ``sum_j g_j q_j`` for
-x, which flows on into p and the y of the history. Steps are AdaGrad with one accumulator a row (the mean
-square of its gradients).
+and a title scores ``x . q + b``. A positive is a softmax over the title and uniform negatives that the viewer
+does not have: with ``g_j = [j = target] - softmax_j`` the gradients are ``g_j x`` for q_j, ``g_j`` for b_j
+and ``sum_j g_j q_j`` for x, which flows on into p and the y of the history. Steps are AdaGrad with one
+accumulator a row (the mean square of its gradients).
 
-Sources: SVD++ (Koren, KDD 2008) for the shape, FISM (Kabbur et al., KDD 2013) for the history, dynamic
-negatives (Zhang et al., SIGIR 2013), AdaGrad (Duchi et al., JMLR 2011). Constants: ``online_models.config``.
+Sources: SVD++ (Koren, KDD 2008) for the shape, FISM (Kabbur et al., KDD 2013) for the history, AdaGrad (Duchi
+et al., JMLR 2011). Constants: ``online_models.config``.
 """
 
 import numpy as np
@@ -32,7 +31,7 @@ HR@10 lost)."""
 @jit
 def scratch(titles: Titles, params: Params) -> Scratch:
     """Allocate a batch's working memory."""
-    candidates = params.negatives * params.draws + 1
+    candidates = params.negatives + 1
     return Scratch(
         np.zeros(titles.bias.size, np.int32),
         np.zeros(1, np.int32),
@@ -97,42 +96,17 @@ def draw_negatives(titles: Titles, n: int, target: int, stamp: int, state: int, 
 
 
 @plain
-def keep_hardest(draws: int, n: int, work: Scratch) -> int:
-    """Keep the best scored of every ``draws`` titles in ``work``, and the target behind them.
-
-    ``work.cand`` and ``work.g`` hold ``n`` titles and the target, and their scores. Returns how many are
-    kept, the target not counted. A title at quantile u of the scores is kept with a density of ``draws`` u **
-    (draws - 1): what nobody would list is hardly pushed down, and what would stand beside the target is told
-    from it.
-    """
-    cand, g, kept = work.cand, work.g, 0
-    for first in range(0, n, draws):
-        best = first
-        for q in range(first + 1, min(first + draws, n)):
-            best = q if g[q] > g[best] else best
-        cand[kept], g[kept] = cand[best], g[best]
-        kept += 1
-    cand[kept], g[kept] = cand[n], g[n]
-    return kept
-
-
-@plain
-def softmax_gradient(titles: Titles, params: Params, x: F4, drawn: int, work: Scratch) -> int:
-    """Write [j = target] - softmax of the scores into ``work.g``, for the negatives and the target.
-
-    ``work.cand`` holds ``drawn`` titles and the target; returns the number of negatives that stay before it.
-    """
+def softmax_gradient(titles: Titles, x: F4, n: int, work: Scratch) -> None:
+    """Write [j = target] - softmax of the scores into ``work.g``, for ``n`` negatives and the target."""
     cand, g = work.cand, work.g
-    for q in range(drawn + 1):
+    top = np.float32(-np.inf)
+    for q in range(n + 1):
         j = cand[q]
         score = titles.bias[j]
         for f in range(x.size):
             score += x[f] * titles.out[j, f]
         g[q] = score
-    n: int = keep_hardest(params.draws, drawn, work)
-    top = np.float32(-np.inf)
-    for q in range(n + 1):
-        top = max(top, g[q])
+        top = max(top, score)
     total = np.float32(0.0)
     for q in range(n + 1):
         g[q] = np.exp(g[q] - top)
@@ -141,4 +115,3 @@ def softmax_gradient(titles: Titles, params: Params, x: F4, drawn: int, work: Sc
     for q in range(n + 1):
         g[q] *= scale
     g[n] += np.float32(1.0)
-    return n

@@ -1,4 +1,7 @@
-"""The shapes that every kernel shares: named tuples of arrays, dear by the call and free by the event."""
+"""The shapes that every kernel shares: named tuples of arrays, so that signatures read like sentences.
+
+Numba compiles named tuples natively: handing one over costs microseconds per *call* and nothing per event.
+"""
 
 from typing import Any, NamedTuple
 
@@ -211,7 +214,6 @@ class Params(NamedTuple):
     decays: F8
     history: int
     negatives: int
-    draws: int
     rate: float
     tag_rate: float
     viewer_rate: float
@@ -244,9 +246,9 @@ class Scratch(NamedTuple):
     stamp: I4
     """[1] the newest stamp given out."""
     cand: I4
-    """[negatives * draws + 1] candidates of a softmax, the target last."""
+    """[negatives + 1] candidates of a softmax, the target last."""
     g: F4
-    """[negatives * draws + 1] their scores, then their gradients."""
+    """[negatives + 1] their gradients."""
     into: F4
     """[D] gradient of a representation."""
     tag: I4

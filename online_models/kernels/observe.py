@@ -110,8 +110,8 @@ def try_title(
     stamp = tick(work)
     mark_known(viewers, v, work.mark, stamp)
     state = mix(viewers.key[v] ^ mix(np.uint64(params.seed) + np.uint64(draw)))
-    drawn = draw_negatives(titles, params.negatives * params.draws, t, stamp, state, work)
-    n: int = softmax_gradient(titles, params, x, drawn, work)
+    n: int = draw_negatives(titles, params.negatives, t, stamp, state, work)
+    softmax_gradient(titles, x, n, work)
     return n
 
 

@@ -39,13 +39,13 @@ _CHANGES: Mapping[str, Mapping[str, Any]] = {
     "8 factors": {"factors": 8},
     "16 factors": {"factors": 16},
     "24 factors": {"factors": 24},
-    "40 negatives": {"negatives": 40},
-    "60 uniform negatives": {"negatives": 60, "draws": 1},
-    "100 uniform negatives": {"negatives": 100, "draws": 1},
+    "30 negatives": {"negatives": 30},
+    "60 negatives": {"negatives": 60},
+    "200 negatives": {"negatives": 200},
     "two horizons": {"horizons": (0.8, 0.97)},
     "three horizons": {"horizons": (0.5, 0.9, 0.99)},
     "history of 30": {"history": 30},
-    "16 factors, 40 negatives": {"factors": 16, "negatives": 40},
+    "16 factors, 200 negatives": {"factors": 16, "negatives": 200},
     "no factorization": {"negatives": 0},
 }
 """Configurations, by what differs from the default."""
