@@ -29,7 +29,7 @@ $(VENV)/.installed: deploy/requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.compiled: $(VENV)/.installed $(wildcard online_models/kernels/*.py)
+$(VENV)/.compiled: $(VENV)/.installed $(wildcard online_models/kernels/*.py online_models/kernels/*/*.py)
 	$(BIN)/python -m online_models.kernels
 	@touch $@
 
