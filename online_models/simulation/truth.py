@@ -93,9 +93,17 @@ def lifts_of_everybody(measure: Measure, experiment: Experiment) -> dict[Metric,
 
     Parameters are those of `lifts_in_the_experiment`.
     """
-    alone = [Arm(name=arm.name, share=1.0, treatment=arm.treatment) for arm in experiment.arms]
-    control, new = (measure(_trial(experiment, arm))[arm.name] for arm in alone)
+    control, new = (
+        Moments.merged(measure(_trial(experiment, *_alike(arm))).values()) for arm in experiment.arms
+    )
     return _lifts(control, new)
+
+
+def _alike(arm: Arm) -> tuple[Arm, Arm]:
+    """Return two arms with the treatment of one: fewer are no experiment, and workers refuse it."""
+    names = (arm.name, f"{arm.name}-too")
+    first, second = (Arm(name=name, share=0.5, treatment=arm.treatment) for name in names)
+    return first, second
 
 
 def _trial(experiment: Experiment, *arms: Arm, salt: str | None = None) -> Experiment:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from online_models.experiments.definition import check
 from online_models.experiments.moments import Moments
 from online_models.simulation import World
 from online_models.simulation.catalogue import DAY_S
@@ -130,6 +131,7 @@ def by_workers(make: Callable[[], World], folder: Path, *, days: int, warm_up: i
     """
 
     def measure(experiment: Experiment) -> Mapping[str, Moments]:
+        check(experiment)  # workers pass over one that cannot be run
         shutil.rmtree(folder, ignore_errors=True)
         world, name = make(), experiment.experiment_id
         counter = Counter.of(world, experiment)
