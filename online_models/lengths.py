@@ -1,7 +1,7 @@
 """How long titles' vectors are, kept from list to list while few of them change (`kernels.shortlist`).
 
 To measure all of them takes as long as one viewer's products with all of them. A worker's replica changes by
-the rows that it reads, a table that learns by hundreds of rows an event: there a single list is made without.
+the rows that it reads; in a table that learns, hundreds change by every event, and all are measured anew.
 """
 
 from collections import deque
@@ -14,8 +14,6 @@ from online_models.kernels.shortlist import lengths
 
 __all__ = ["Lengths"]
 
-_LISTS = 2
-"""Lists made of the same vectors that pay for measuring them."""
 _BEHIND = 1_000
 """Writes after which all are measured anew, so that a table of which no lists are made remembers no more."""
 
@@ -28,17 +26,17 @@ class Lengths:
     Examples
     --------
     >>> vectors, found = np.array([[3.0, 4.0], [0.0, 1.0]], np.float32), Lengths()
-    >>> found.of(vectors, 1).size, found.of(vectors, 1).round(2).tolist()
-    (0, [5.0, 1.0])
+    >>> found.of(vectors).round(2).tolist()
+    [5.0, 1.0]
     >>> vectors[1] = [0.0, 2.0]
     >>> found.moved(np.array([1], np.int32))
-    >>> found.of(vectors, 1).round(2).tolist()
+    >>> found.of(vectors).round(2).tolist()
     [5.0, 2.0]
     """
 
     def __init__(self) -> None:
         self._bound: F4 = np.empty(0, np.float32)
-        self._known, self._lists = False, 0
+        self._known = False
         self._moved: deque[I4] = deque()
         self._lock = Lock()
 
@@ -47,7 +45,7 @@ class Lengths:
 
     def forget(self) -> None:
         """Take note that any vector may have changed."""
-        self._known, self._lists = False, 0
+        self._known = False
 
     def moved(self, rows: I4) -> None:
         """Take note that the vectors of some rows have changed."""
@@ -56,25 +54,20 @@ class Lengths:
         if len(self._moved) > _BEHIND:
             self.forget()
 
-    def of(self, vectors: F4, lists: int) -> F4:
-        """Return a bound of the length of each vector, or nothing where to measure them does not pay.
+    def of(self, vectors: F4) -> F4:
+        """Return a bound of the length of each vector.
 
         Parameters
         ----------
         vectors
             [T, D] as they are now; rows may have been added since the last call.
-        lists
-            How many lists will be made of them.
 
         Returns
         -------
         lengths
-            [T], or [0]: none.
+            [T].
         """
         with self._lock:
-            self._lists += lists
-            if not self._known and self._lists < _LISTS:
-                return np.empty(0, np.float32)
             if not self._known:
                 self._bound, self._known = np.empty(0, np.float32), True
                 self._moved.clear()

@@ -92,7 +92,7 @@ def _alone(side: "ViewerSide", asked: _Asked, out: Lists) -> bool:
     guard, allowed = side.catalogue.guard(**about, now_ms=asked.now_ms)
     guard = guard[: min(len(side.titles), titles.bias.size)]
     weights, satisfied = side.blending.in_contexts(), side.blending.satisfaction()
-    norm = side.titles.lengths.of(titles.out[: guard.size], 1)
+    norm = side.titles.lengths.of(titles.out[: guard.size])
     slots, now, lot = asked
     rank_alone(titles, viewers, side.params, weights, satisfied, slots, guard, allowed, norm, now, lot, out)
     return True
@@ -107,7 +107,7 @@ def _few(side: "ViewerSide", asked: _Asked, before: Before, out: Lists) -> I4:
     apart |= viewers.stated[slots, 0] != 0
     some = np.flatnonzero(apart == 0).astype(np.int32)
     x, _, shared = before
-    norm = side.titles.lengths.of(titles.out[: shared.dense.shape[1]], 1 + slots.size)
+    norm = side.titles.lengths.of(titles.out[: shared.dense.shape[1]])
     done = pick_few(titles, viewers, side.params, slots, some, x, norm, shared, now_ms, draws, out)
     return np.concatenate([some[done:], np.flatnonzero(apart).astype(np.int32)])
 

@@ -36,8 +36,8 @@ def rank_alone(
     """Make the list of the one viewer in ``slots``, as :func:`rank.pick` does those of a block.
 
     ``weights`` [CONTEXTS, EXPERTS] are the blend's, ``satisfaction`` that of the prior's last column; what
-    guards and rules add to scores is ``guard`` [T], and ``candidates`` how many titles they allow. Where
-    ``norm`` is known, the lengths of titles' vectors [T], few are multiplied (``shortlist``); else it is [0].
+    guards and rules add to scores is ``guard`` [T], and ``candidates`` how many titles they allow; ``norm``
+    [T] are the lengths of titles' vectors. Few of these are multiplied (``shortlist``), but for a draw all.
     """
     size = guard.size
     x, traits = np.empty((1, titles.out.shape[1]), np.float32), np.empty((1, TRAITS), np.int32)
@@ -47,7 +47,7 @@ def rank_alone(
     add_up(titles.bias, titles.prior, guard, chosen[0], satisfaction, dense[0], backoff)
     allowed, group = np.full(1, candidates, np.int32), np.zeros(1, np.int32)
     shared = Shared(dense, allowed, chosen, backoff, group, np.zeros((1, 0, 3), np.int32))
-    if norm.size == size and chance(viewers.key[slots[0]], lot.seed, lot.day) >= lot.share:
+    if chance(viewers.key[slots[0]], lot.seed, lot.day) >= lot.share:
         pick_few(titles, viewers, params, slots, group, x, norm, shared, now, lot.share > 0, out)
         return
     rows = np.empty((1, size), np.float32)

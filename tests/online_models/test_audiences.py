@@ -110,7 +110,7 @@ def _side() -> tuple[ViewerSide, Audiences]:
     table = TitleTable(ModelConfig())
     rows = table.intern([f"t{n}" for n in range(10)])
     table.arrays.counts[rows, 0] = 1
-    table._activate(rows)
+    table.arrays.active[: rows.size], table.arrays.size[1] = rows, rows.size
     side, crowd = ViewerSide(table, Catalogue(table)), Audiences()
     side.blending.local = Local(table, [crowd])
     return side, crowd
