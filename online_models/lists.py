@@ -94,7 +94,8 @@ def _alone(side: "ViewerSide", asked: _Asked, out: Lists) -> bool:
     weights, satisfied = side.blending.in_contexts(), side.blending.satisfaction()
     norm = side.titles.lengths.of(titles.out[: guard.size])
     slots, now, lot = asked
-    rank_alone(titles, viewers, side.params, weights, satisfied, slots, guard, allowed, norm, now, lot, out)
+    tables = side.held.of(titles, viewers, side.params)
+    rank_alone(tables, weights, satisfied, slots, guard, allowed, norm, now, lot, out)
     return True
 
 

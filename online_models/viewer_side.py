@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from online_models.blending import Blending
 from online_models.catalogue import Catalogue
 from online_models.feedback import Action, Verdict
+from online_models.held import Held
 from online_models.kernels.judgement import PENDING
 from online_models.kernels.layout import F4, F8, I4, U1, U8, Feedback, Lists, Params, Shared, Signals
 from online_models.kernels.observe import observe
@@ -148,6 +149,8 @@ class ViewerSide:
 
     Attributes
     ----------
+    held
+        The tables, for single lists.
     row_worth
         [KINDS] what the prior of each kind of row is multiplied by; None: nothing is known.
     """
@@ -161,6 +164,7 @@ class ViewerSide:
         self.blending = Blending(titles, catalogue)
         self.stated = Stated(catalogue)
         self.row_worth: F8 | None = None
+        self.held = Held()
         self._scores: F4 = np.empty(0, np.float32)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -236,6 +240,7 @@ class ViewerSide:
 
     def before_titles(self, slots: I4, now_ms: int) -> Before:
         """Return what viewers are compared with titles by, whether any stated tags, and what they share."""
+        self.held.let_go(self.titles.arrays, self.viewers.arrays)
         x = np.empty((slots.size, self.titles.config.width), np.float32)
         traits = np.empty((slots.size, TRAITS), np.int32)
         weights = self.blending.in_contexts()

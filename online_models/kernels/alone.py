@@ -1,8 +1,9 @@
 """One viewer's list in one call: what a block's costs in calls between Python and kernels is most of it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numba.typed import List
 
 from online_models.kernels.layout import F4, F8, I4, Lists, Params, Shared, Titles, Viewers, jit
 from online_models.kernels.page.draw import chance, draw_last
@@ -19,10 +20,16 @@ class Lot(NamedTuple):
 
 
 @jit
+def hold(titles: Titles, viewers: Viewers, params: Params) -> Any:  # noqa: ANN401 - numba's list
+    """Return the tables as one thing that is handed over by its address (``held``)."""
+    tables = List()
+    tables.append((titles, viewers, params))
+    return tables
+
+
+@jit
 def rank_alone(
-    titles: Titles,
-    viewers: Viewers,
-    params: Params,
+    tables: Any,  # noqa: ANN401 - numba's list
     weights: F8,
     satisfaction: float,
     slots: I4,
@@ -35,10 +42,12 @@ def rank_alone(
 ) -> None:
     """Make the list of the one viewer in ``slots``, as :func:`rank.pick` does those of a block.
 
+    ``tables`` is what :func:`hold` returned.
     ``weights`` [CONTEXTS, EXPERTS] are the blend's, ``satisfaction`` that of the prior's last column; what
     guards and rules add to scores is ``guard`` [T], and ``candidates`` how many titles they allow; ``norm``
     [T] are the lengths of titles' vectors. Few of these are multiplied (``shortlist``), but for a draw all.
     """
+    titles, viewers, params = tables[0]
     size = guard.size
     x, traits = np.empty((1, titles.out.shape[1]), np.float32), np.empty((1, TRAITS), np.int32)
     look_up(titles, viewers, params, weights, slots, now, x, traits)

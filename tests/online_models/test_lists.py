@@ -2,6 +2,7 @@
 
 import pickle
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -179,6 +180,22 @@ def test_a_list_read_again_is_the_same_to_the_bit() -> None:
         again = side.rank(slots[:1], NOW, n)
         assert (again.title == first.title[:, :n]).all()
         assert (again.score == first.score[:, :n]).all()
+
+
+def test_tables_that_have_grown_are_held_anew_and_the_former_let_go() -> None:
+    """A single list reads the present ones; a batch's lists let go of those that are nobody's any more."""
+    model = Recommender(seed=1)
+    model.learn_many(
+        Rate(event_id=f"{v} {t}", viewer_id=f"v{v}", event_time_ms=NOW, title_id=f"t{t}", stars=5)
+        for v in range(3)
+        for t in range(v, v + 4)
+    )
+    side, before = model.viewers, model.top_n("v0", 3)
+    former = ref(side.held.of(side.titles.arrays, side.viewers.arrays, side.params))
+    side.viewers.acquire([f"other {n}" for n in range(5_000)])
+    side.rank(np.arange(2, dtype=np.int32), NOW, 3)
+    assert former() is None
+    assert model.top_n("v0", 3) == before
 
 
 def test_a_length_is_never_less_than_a_vector_s() -> None:
