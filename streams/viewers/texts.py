@@ -37,7 +37,8 @@ class Texts:
 
     def __init__(self, first: Sequence[bytes] = ()) -> None:
         self._numbers: dict[object, int] = {}
-        self._bytes: U1 = np.frombuffer(b"".join(first) + _SPARE, np.uint8)
+        # Writable, as later ones are: of a constant array a kernel would be compiled anew, for seconds
+        self._bytes: U1 = np.frombuffer(bytearray(b"".join(first) + _SPARE), np.uint8)
         self._ends = [0, *np.cumsum([len(text) for text in first]).tolist()]
         self._at: I8 = np.array(self._ends, np.int64)
         self._fresh: list[bytes] = []
