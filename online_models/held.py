@@ -25,21 +25,19 @@ class Held:
     """
 
     def __init__(self) -> None:
-        self._held: tuple[Titles, Viewers, Params, Any] | None = None
+        self._held: tuple[Titles, Viewers, Any] | None = None
 
     def __reduce__(self) -> tuple[type["Held"], tuple[()]]:
         return Held, ()  # what can be made again is no state
 
     def of(self, titles: Titles, viewers: Viewers, params: Params) -> Any:  # noqa: ANN401 - numba's list
-        """Return the tables as `kernels.alone.rank_alone` takes them."""
-        if self._held is None or not self._is(titles, viewers) or self._held[2] is not params:
-            self._held = titles, viewers, params, hold(titles, viewers, params)
-        return self._held[3]
+        """Return the tables as `kernels.alone.rank_alone` takes them; the parameters are always the same."""
+        self.let_go(titles, viewers)
+        if self._held is None:
+            self._held = titles, viewers, hold(titles, viewers, params)
+        return self._held[2]
 
     def let_go(self, titles: Titles, viewers: Viewers) -> None:
         """Let tables go that have grown into others: memory that nobody else holds."""
-        if self._held is not None and not self._is(titles, viewers):
+        if self._held and not (self._held[0] is titles and self._held[1] is viewers):
             self._held = None
-
-    def _is(self, titles: Titles, viewers: Viewers) -> bool:
-        return self._held is not None and self._held[0] is titles and self._held[1] is viewers

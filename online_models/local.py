@@ -5,7 +5,7 @@ of what is watched in the country all day, there at this part of the day, and on
 each is known; and n the titles that anybody watches: the form of the blend's own log-shares.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -108,9 +108,7 @@ class Local:
         return kept[1]
 
     def _trend(self, scope: str) -> Trend:
-        pairs = [pair for one in self._audiences for pair in one.top(scope, 2 * KEPT)]
-        keys = np.array([key for key, _ in pairs], np.uint64)
-        counts, rows = np.array([count for _, count in pairs]), self._titles.by_key(keys)
+        rows, counts = self._watched(scope)
         at = np.flatnonzero((rows >= 0) & (counts >= SHARED))
         at = at[np.lexsort((rows[at], -counts[at]))]
         newest = max((one.newest_ms(scope) for one in self._audiences if one.changes(scope)), default=0)
@@ -126,13 +124,15 @@ class Local:
 
     def _share(self, scope: str, size: int) -> F8 | None:
         """Return the share of a scope's watches that each title has: [size]."""
-        pairs: Iterable[tuple[int, float]] = (p for one in self._audiences for p in one.top(scope, 2 * KEPT))
-        keys, counts = zip(*pairs, strict=True) if (pairs := list(pairs)) else ((), ())
-        if not keys:
-            return None
-        rows = self._titles.by_key(np.array(keys, np.uint64))
+        rows, counts = self._watched(scope)
         fits = (rows >= 0) & (rows < size)
         out: F8 = np.zeros(size)
-        np.add.at(out, rows[fits], np.array(counts)[fits])
+        np.add.at(out, rows[fits], counts[fits])
         total = float(out.sum())
         return out / total if total > 0 else None
+
+    def _watched(self, scope: str) -> tuple[I4, F8]:
+        """Return what is watched in a scope, by row, -1 for titles not met here, and how much."""
+        pairs = [pair for one in self._audiences for pair in one.top(scope, 2 * KEPT)]
+        rows = self._titles.by_key(np.array([key for key, _ in pairs], np.uint64))
+        return rows, np.array([count for _, count in pairs], np.float64)

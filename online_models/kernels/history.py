@@ -6,7 +6,7 @@ per event.
 
 import numpy as np
 
-from online_models.kernels.layout import CHUNK, I4, Params, Viewers, inlined, plain
+from online_models.kernels.layout import CHUNK, F4, I4, Params, Viewers, inlined, plain
 
 
 @inlined
@@ -72,8 +72,8 @@ def recent(viewers: Viewers, v: int, out: I4) -> int:
 
 
 @plain
-def mark_known(viewers: Viewers, v: int, mark: I4, stamp: int) -> None:
-    """Stamp every known title of a viewer, liked or not."""
+def mark_known(viewers: Viewers, v: int, mark: I4 | F4, stamp: float) -> None:
+    """Write a stamp, or a score, for every known title of a viewer, liked or not."""
     c = viewers.tail[v]
     used = (viewers.known[v] - 1) % CHUNK + 1
     while c >= 0:

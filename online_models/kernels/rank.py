@@ -17,9 +17,8 @@ from online_models.kernels.blend import (
     context_of,
 )
 from online_models.kernels.factorization import represent
-from online_models.kernels.history import fresh_at, lately, share_of, title_of
+from online_models.kernels.history import fresh_at, lately, mark_known, share_of, title_of
 from online_models.kernels.layout import (
-    CHUNK,
     F4,
     F8,
     I4,
@@ -205,14 +204,7 @@ def subtract_rejected(
 @plain
 def hide_known(viewers: Viewers, v: int, row: F4) -> None:
     """Take the viewer's known titles out of a score row."""
-    c = viewers.tail[v]
-    used = (viewers.known[v] - 1) % CHUNK + 1
-    while c >= 0:
-        for s in range(used):
-            t = viewers.chunk[c, s]
-            row[t if t >= 0 else ~t] = -np.inf
-        c = viewers.prev[c]
-        used = CHUNK
+    mark_known(viewers, v, row, -np.inf)
 
 
 @plain

@@ -16,9 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from online_models.kernels.history import fresh_at, lately
+from online_models.kernels.history import fresh_at, lately, mark_known
 from online_models.kernels.layout import (
-    CHUNK,
     F4,
     I4,
     Lists,
@@ -174,12 +173,7 @@ def is_left(dense: F4, extra: F4) -> bool:
 def clear(viewers: Viewers, v: int, head: I4, m: int, less: int, n: int, at: Room) -> None:
     """Make ``extra`` zero again: where the viewer knows titles, and where any was considered."""
     extra = at.extra
-    c, used = viewers.tail[v], (viewers.known[v] - 1) % CHUNK + 1
-    while c >= 0:
-        for s in range(used):
-            t = viewers.chunk[c, s]
-            extra[t if t >= 0 else ~t] = 0.0
-        c, used = viewers.prev[c], CHUNK
+    mark_known(viewers, v, extra, 0)
     for k in range(m):
         extra[at.near.touched[k]] = 0.0
     for k in range(less):

@@ -120,7 +120,7 @@ def top(row: F4, dense: F4, least: float, out_title: I4, out_score: F4) -> None:
     ``least``: a score that as many titles reach (``least_of``), -inf if none is known. It changes nothing but
     the time, which goes into the titles that enter the heap: in random order 144 of 10,000 for a list of 20.
     """
-    n, whole = out_title.size, dense.size // LANE * LANE
+    whole = dense.size // LANE * LANE
     out_score[:] = least
     out_title[:] = NOBODY
     for a in range(0, whole, LANE):
@@ -128,14 +128,7 @@ def top(row: F4, dense: F4, least: float, out_title: I4, out_score: F4) -> None:
         for k in range(LANE):
             better |= np.int32(row[a + k] + dense[a + k] >= worst)
         for t in range(a, a + LANE if better else a):
-            s = row[t] + dense[t]
-            if s > out_score[0] or (s == out_score[0] and t < out_title[0] and s > -np.inf):
-                sift(out_score, out_title, n, s, t)
+            enter(out_score, out_title, row[t] + dense[t], t)
     for t in range(whole, dense.size):
-        s = row[t] + dense[t]
-        if s > out_score[0] or (s == out_score[0] and t < out_title[0] and s > -np.inf):
-            sift(out_score, out_title, n, s, t)
-    sort_heap(out_score, out_title)
-    for k in range(n):
-        if out_title[k] == NOBODY:
-            out_title[k] = -1
+        enter(out_score, out_title, row[t] + dense[t], t)
+    end_list(out_title, out_score)

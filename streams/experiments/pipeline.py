@@ -99,8 +99,7 @@ def through(
     ExperimentError
         No result came.
     """
-    make_topics(settings)
-    put(settings, topics.EXPERIMENTS, experiment.experiment_id.encode(), encode(experiment))
+    _begin(settings, experiment)
     counting = ResultsProcess(settings, folder / "counting")
     with counting, pipeline(world, settings, folder / "listing", LISTS) as published:
         policy = Watched(published, is_lost)
@@ -136,14 +135,19 @@ def by_workers(make: Callable[[], World], folder: Path, *, days: int, warm_up: i
         world, name = make(), experiment.experiment_id
         counter = Counter.of(world, experiment)
         with own_cluster(folder, "nearline-truth", kafka=False) as settings:
-            make_topics(settings)
-            put(settings, topics.EXPERIMENTS, name.encode(), encode(experiment))
+            _begin(settings, experiment)
             with pipeline(world, settings, folder, LISTS) as published:
                 policy = Watched(published, lambda _: False, counter)
                 close_the_loop("truth", world, policy, days=days, warm_up=warm_up)
         return counter.tallies[name].arms
 
     return measure
+
+
+def _begin(settings: Settings, experiment: Experiment) -> None:
+    """Make the topics, and write the experiment's record."""
+    make_topics(settings)
+    put(settings, topics.EXPERIMENTS, experiment.experiment_id.encode(), encode(experiment))
 
 
 def _a_day_later(world: World, policy: Watched, settings: Settings) -> dict[str, int]:

@@ -12,7 +12,8 @@ import numpy as np
 
 from online_models.kernels.layout import F4, I4, inlined, plain
 from online_models.kernels.page.working import MOST_NEAR, PILES, Near
-from online_models.kernels.top import LANE, sift
+from online_models.kernels.top import LANE
+from online_models.kernels.top import keep_best as keep_in_heap
 
 LOWEST = -(2**31)
 HIGHEST = 2**31 - 1
@@ -69,9 +70,7 @@ def keep_heap(key: F4, n: int, most: int, near: Near) -> int:
     place, kept = near.place[:most], near.key[:most]
     place[:] = -1
     kept[:] = -np.inf
-    for k in range(n):
-        if key[k] > kept[0]:
-            sift(kept, place, most, key[k], k)
+    keep_in_heap(key[:n], place, kept)
     m = 0
     for k in range(most):
         if place[k] >= 0:
