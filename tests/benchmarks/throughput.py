@@ -32,7 +32,7 @@ EVERY_PAGE = {"NEARLINE_PAGE_INTERVAL_S": "0"}
 """A page with every batch, however soon after the viewer's last one."""
 EVERY_LIST = EVERY_PAGE | {"NEARLINE_PAGE__ROWS": "1"}
 """A list of 20 for every batch: what peers make, and what figures have meant from the first on."""
-PAGES_OF = 60_000
+PAGES_OF = 200_000
 """Events of `pages`: a page costs what a dozen lists do."""
 
 
@@ -68,7 +68,7 @@ def _pages(bench: Bench, name: str, cores: list[int]) -> dict[str, Any]:
     with EventProducer(settings) as producer:
         producer.send_titles(catalogue())
     return _measured(
-        bench, name, EVERY_PAGE, settings=settings, events=PAGES_OF, warm_up=PAGES_OF // 3, cores=cores
+        bench, name, EVERY_PAGE, settings=settings, events=PAGES_OF, warm_up=PAGES_OF // 5, cores=cores
     )
 
 
