@@ -37,6 +37,7 @@ class TitleFacts:
         self._series: I4 = np.zeros(0, np.int32)
         self._since: I8 = np.zeros(0, np.int64)
         self._seconds: F8 = np.zeros(0)
+        self._renamed: I4 = np.zeros(0, np.int32)
 
     def put(self, row: int, title: Title) -> None:
         """Take a row's newest record over."""
@@ -45,14 +46,23 @@ class TitleFacts:
             self._series = np.concatenate((self._series, np.full(more, -1, np.int32)))
             self._since = np.concatenate((self._since, np.full(more, NEVER, np.int64)))
             self._seconds = np.concatenate((self._seconds, np.zeros(more)))
-        self.names.pop(row, None)
+            self._renamed = np.concatenate((self._renamed, np.zeros(more, np.int32)))
+        former = self.names.pop(row, None)
         if title.name is not None:
             self.names[row] = title.name
+        self._renamed[row] += title.name != former
         series = title.series_id
         self._series[row] = -1 if series is None else self._numbers.setdefault(series, len(self._numbers))
         times = [at for at in (title.release_ms, title.availability.start_ms) if at is not None]
         self._since[row] = max(times, default=NEVER)
         self._seconds[row] = title.duration_s or 0.0
+
+    def renamed(self, rows: I4) -> I4:
+        """Return how often each row's name has changed since this was made, 0 of what is no row: [m]."""
+        out = np.zeros(rows.size, np.int32)
+        known = (rows >= 0) & (rows < self._renamed.size)
+        out[known] = self._renamed[rows[known]]
+        return out
 
     def series(self, size: int) -> I4:
         """Return the number of each row's series, -1 for none: [size]."""
@@ -94,4 +104,5 @@ class TitleFacts:
             out._numbers = {name: number for number, name in enumerate(facts["series_names"])}
             out._series, out._since = arrays["title_series"].copy(), arrays["title_since"].copy()
             out._seconds = arrays.get("title_seconds", np.zeros(out._series.size)).copy()
+            out._renamed = np.zeros(out._series.size, np.int32)
         return out

@@ -13,7 +13,7 @@ from online_models.cohorts import CohortTable
 from online_models.config import ModelConfig
 from online_models.feedback import Action
 from online_models.hanging import Hanger
-from online_models.kernels.encode import SCORE_BYTES, STRIDE, Fragments, Parts, encode_pages
+from online_models.kernels.encode import SCORE_BYTES, STRIDE, Fragments, Parts, encode_pages, row_keys
 from online_models.kernels.page.layout import KINDS, Pages
 from online_models.liking import LikedWords
 from online_models.page.builder import build, listed
@@ -70,6 +70,7 @@ def encode_blank(pages: Pages) -> None:
     room = np.zeros(pages.title.size * (SCORE_BYTES + 1) + 8 * pages.kind.size + STRIDE, np.uint8)
     fragments = Fragments(text, np.zeros((8, 2), np.int64), text, none, text, none, text, none)
     encode_pages(pages, parts, fragments, room, np.zeros(pages.kind.shape[0], np.int64))
+    row_keys(np.zeros((1, 3), np.int32), np.zeros(1, np.uint64))
 
 
 def hang_pictures() -> None:

@@ -7,7 +7,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from online_models.kernels.layout import I4, I8, U1, inlined, plain
+from online_models.kernels.hashing import mix
+from online_models.kernels.layout import I4, I8, U1, U8, inlined, plain
 from online_models.kernels.page.layout import NO_ROW, Pages
 
 SCORE_BYTES = 17
@@ -53,6 +54,11 @@ class Parts(NamedTuple):
     """[n, R, L] tails of items that have their own, 0 for none; of size 0 where no item has."""
     category: I4
     """[n, C] texts of the categories, -1 where there are no more."""
+
+    def of(self, some: slice) -> "Parts":
+        """Return those of some of the pages."""
+        item = self.item[some] if self.item.size else self.item
+        return Parts(self.head[some], self.tail[some], self.reason, item, self.category[some])
 
 
 def _move(_: Any, out: Any, at: Any, text: Any, start: Any) -> Any:  # noqa: ANN401, ARG001 - numba's types
@@ -183,3 +189,13 @@ def encode_row(
             end = parts.item[q, r, k]
         at = copy(out, at, fragments.tails, tail_at[end], tail_at[end + 1])
     return at
+
+
+@plain
+def row_keys(rows: I4, out: U8) -> None:
+    """Write a hash of each row of whole numbers, never 0: [m] of [m, k]."""
+    for i in range(rows.shape[0]):
+        key = np.uint64(0)
+        for k in range(rows.shape[1]):
+            key = mix(key ^ np.uint64(np.uint32(rows[i, k])))
+        out[i] = max(key, np.uint64(1))
