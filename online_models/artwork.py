@@ -18,7 +18,8 @@ import numpy as np
 
 from online_models.bandits import BanditConfig, Thompson
 from online_models.draws import name_hash
-from online_models.kernels.layout import F8, I8, U8
+from online_models.kernels.artwork import FITS, MOST_VARIANTS, Looks
+from online_models.kernels.layout import F8
 from schemas import Title
 
 __all__ = [
@@ -32,15 +33,10 @@ __all__ = [
     "Picked",
     "Variants",
     "fit_of",
-    "word_hash",
     "word_of",
 ]
 
 DAY_MS = 86_400_000
-FITS = 3
-"""Contexts: none of the picture's tags fits, one does, more do."""
-MOST_VARIANTS = 8
-"""Pictures of a title that compete, the first ones: each needs some hundred trials."""
 MOST_WORDS = 32
 """Different tags of a title's pictures and trailers that are looked at, the first ones: four a picture."""
 WORDS = 8
@@ -84,12 +80,6 @@ def fit_of(tags: frozenset[str], liked: frozenset[str]) -> int:
 
 
 @lru_cache(maxsize=65_536)
-def word_hash(word: str) -> int:
-    """Return the hash of a word as `Gallery.words` has it; 0 is none."""
-    return name_hash(word) or 1
-
-
-@lru_cache(maxsize=65_536)
 def word_of(label: str) -> str | None:
     """Return what a tag (``kind:value``) says of a picture, None for nothing; large catalogues' all are kept.
 
@@ -112,10 +102,11 @@ class Gallery:
 
     Attributes
     ----------
-    words
-        [E, MOST_WORDS] hashes of the words of each title that had something to choose from; 0: no more.
-    stamps
-        [E] move when something about a title does: its pictures, or what is known of them.
+    looks
+        What kernels look at: each title that had something to choose from. While nothing is known of its
+        pictures, each is as likely as any other, whatever fits: words make a difference only to trailers.
+    vocabulary
+        Numbers of the words of all titles.
     listed
         Moves when other titles have something to choose from.
 
@@ -131,8 +122,13 @@ class Gallery:
 
     def __init__(self, *, seed: int = 0) -> None:
         self.seed, self.listed = seed, 0
-        self.words: U8 = np.zeros((64, MOST_WORDS), np.uint64)
-        self.stamps: I8 = np.zeros(64, np.int64)
+        self.looks = Looks(
+            np.zeros((64, MOST_WORDS), np.int32),
+            np.zeros((64, MOST_VARIANTS), np.uint32),
+            np.zeros((64, MOST_VARIANTS), np.uint32),
+            np.zeros(64, np.int64),
+        )
+        self.vocabulary: dict[str, int] = {}
         self._places: dict[str, int] = {}
         self._variants: dict[str, Variants] = {}
         self._bandits: dict[str, Thompson] = {}
@@ -151,10 +147,8 @@ class Gallery:
         tags = [tag for one in pictures for tag in one.tags] + [tag for one in trailers for tag in one.tags]
         words = tuple(dict.fromkeys(tags))[:MOST_WORDS]
         known = frozenset(words)
-        place = self._make_place(title_id)
+        self._make_place(title_id)
         self._touch(title_id)  # whoever looks from here on keeps nothing
-        self.words[place] = 0
-        self.words[place, : len(words)] = [*map(word_hash, words)]
         before = self._variants.get(title_id)
         self._variants[title_id] = Variants(
             names,
@@ -164,6 +158,7 @@ class Gallery:
             tuple(known.intersection(one.tags) for one in trailers),
             words,
         )
+        self._draft(title_id)
         self._touch(title_id)
         self.listed += before is None
 
@@ -173,7 +168,7 @@ class Gallery:
             self.listed += 1
 
     def place(self, title_id: str) -> int:
-        """Return where a title is in `words` and `stamps`; -1 for one with nothing to choose from."""
+        """Return where a title is in `looks`; -1 for one with nothing to choose from."""
         return self._places[title_id] if title_id in self._variants else -1
 
     def variants(self, title_id: str) -> Variants | None:
@@ -189,6 +184,7 @@ class Gallery:
         found = self._bandits.get(title_id)
         if found is None:
             found = self._bandits[title_id] = Thompson(_CONFIG)
+            self._draft(title_id)
         self._touch(title_id)
         return found
 
@@ -206,11 +202,28 @@ class Gallery:
 
     def _touch(self, title_id: str) -> None:
         if title_id in self._places:
-            self.stamps[self._places[title_id]] += 1
+            self.looks.stamp[self._places[title_id]] += 1
 
-    def _make_place(self, title_id: str) -> int:
+    def _draft(self, title_id: str) -> None:
+        """Write down which words make a difference to how a title is shown."""
+        variants = self._variants.get(title_id)
+        if variants is None:
+            return
+        place, words, tried = self._places[title_id], variants.words, title_id in self._bandits
+        bits = {word: 1 << n for n, word in enumerate(words)}
+        self.looks.word[place] = -1
+        for masks, tags, matter in (
+            (self.looks.picture, variants.tags, tried),
+            (self.looks.trailer, variants.trailer_tags, True),
+        ):
+            masks[place] = 0
+            if matter and len(tags) > 1:
+                masks[place, : len(tags)] = [sum(map(bits.__getitem__, some)) for some in tags]
+                numbers = [self.vocabulary.setdefault(word, len(self.vocabulary)) for word in words]
+                self.looks.word[place, : len(words)] = numbers
+
+    def _make_place(self, title_id: str) -> None:
         place = self._places.setdefault(title_id, len(self._places))
-        if place == len(self.stamps):
-            self.words = np.concatenate((self.words, np.zeros_like(self.words)))
-            self.stamps = np.concatenate((self.stamps, np.zeros_like(self.stamps)))
-        return place
+        if place == len(self.looks.stamp):
+            doubled = (np.concatenate((column, np.zeros_like(column))) for column in self.looks)
+            self.looks = Looks._make(doubled)

@@ -5,10 +5,10 @@ from typing import Final, NamedTuple, Self
 
 import numpy as np
 
-from online_models.artwork import WORDS, word_hash, word_of
+from online_models.artwork import WORDS, word_of
 from online_models.catalogue import Catalogue
 from online_models.kernels.artwork import words_liked
-from online_models.kernels.layout import I4, U8
+from online_models.kernels.layout import I4
 from online_models.viewers import ViewerTable
 
 __all__ = ["LATE_TITLES", "Liked", "LikedWords"]
@@ -23,12 +23,10 @@ class Liked(NamedTuple):
     Examples
     --------
     >>> liked = Liked.of([frozenset({"Drama"}), frozenset()])
-    >>> liked.hashes.shape, liked.words(0), liked.words(1)
+    >>> liked.numbers.shape, liked.words(0), liked.words(1)
     ((2, 8), frozenset({'Drama'}), frozenset())
     """
 
-    hashes: U8
-    """[p, WORDS] by `online_models.artwork.word_hash`, 0 where there are no more."""
     numbers: I4
     """[p, WORDS] places in `vocabulary`, -1 where there are no more."""
     vocabulary: Sequence[str]
@@ -45,7 +43,7 @@ class Liked(NamedTuple):
         numbers = np.full((len(sets), WORDS), -1, np.int32)
         for row, some in zip(numbers, sets, strict=True):
             row[: len(some)] = [place[word] for word in some]
-        return cls(_hashed(vocabulary)[numbers], numbers, vocabulary)
+        return cls(numbers, vocabulary)
 
 
 class LikedWords:
@@ -65,7 +63,6 @@ class LikedWords:
         self._viewers, self._catalogue = viewers, catalogue
         self._vocabulary: list[str] = []
         self._word: I4 = np.zeros(0, np.int32)
-        self._hashes: U8 = _hashed([])
 
     def of(self, slots: I4) -> Liked:
         """Return the words of hot viewers, by their slots."""
@@ -73,7 +70,7 @@ class LikedWords:
         self._meet(self._catalogue.tag_names)
         numbers = np.full((slots.size, WORDS), -1, np.int32)
         words_liked(self._viewers.arrays, slots, LATE_TITLES, tags, self._word, numbers)
-        return Liked(self._hashes[numbers], numbers, self._vocabulary)
+        return Liked(numbers, self._vocabulary)
 
     def _meet(self, labels: Sequence[str]) -> None:
         """Give words numbers in the order of the alphabet, where there are new ones."""
@@ -83,9 +80,3 @@ class LikedWords:
         self._vocabulary = sorted({word for word in words if word is not None})
         place = {word: n for n, word in enumerate(self._vocabulary)}
         self._word = np.array([-1 if word is None else place[word] for word in words], np.int32)
-        self._hashes = _hashed(self._vocabulary)
-
-
-def _hashed(vocabulary: Sequence[str]) -> U8:
-    """Return the words' hashes, and 0 for number -1."""
-    return np.array([*map(word_hash, vocabulary), 0], np.uint64)

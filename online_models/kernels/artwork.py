@@ -5,12 +5,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.kernels.hashing import find, mix
+from online_models.kernels.hashing import mix
 from online_models.kernels.history import newest
-from online_models.kernels.layout import F8, I4, I8, U8, Viewers, jit, plain
+from online_models.kernels.layout import F8, I4, I8, U1, U8, Viewers, inlined, jit, plain
 
+U4 = NDArray[np.uint32]
 ROUNDED = 1.0 + 1e-9
-"""More than what rounding can take a time below its bound."""
+"""More than what rounding can take a time above or below its bound."""
+FITS = 3
+"""Contexts: none of the picture's tags fits, one does, more do."""
+FIT_BITS = 2
+"""What one takes in a code (`code_of`)."""
+MOST_VARIANTS = 8
+"""Pictures of a title that compete, the first ones: each needs some hundred trials."""
+TRAILER = MOST_VARIANTS * FIT_BITS
+"""The bit of a code where the trailer begins."""
+POLICY = TRAILER + 3
+"""The bit of a key (`key_of`) where the policy begins, and two bits later the title."""
 
 
 class TagColumns(NamedTuple):
@@ -21,36 +32,61 @@ class TagColumns(NamedTuple):
     pool: I4
 
 
-class Items(NamedTuple):
-    """``m`` items, viewer after viewer."""
+class Looks(NamedTuple):
+    """How ``E`` titles can be shown that had something to choose from."""
 
+    word: I4
+    """[E, MOST_WORDS] numbers of the words of each; -1: no more, or they make no difference."""
+    picture: U4
+    """[E, MOST_VARIANTS] which of them each picture bears, a bit each; 0 where there is nothing to choose."""
+    trailer: U4
+    """[E, MOST_VARIANTS] the same of each trailer."""
+    stamp: I8
+    """[E] moves when something about a title does: its pictures, or what is known of them."""
+
+
+class Items(NamedTuple):
+    """Items of ``n`` pages of ``R`` rows of ``L`` titles."""
+
+    title: I4
+    """[n, R, L] rows of the titles, -1 where there is none."""
     place: I4
-    """[m] the titles' rows among those that have something to choose from; -1 for the others."""
-    key: U8
-    """[m] the titles' keys."""
-    end: I8
-    """[p] behind each viewer's last item."""
+    """[n, R, L] their rows in `Looks`; -1 of those that show their first of everything."""
+    looked: I8
+    """[n, R] how many of a row's titles are looked at, the first ones."""
     viewer: U8
-    """[p] the viewers' keys."""
-    liked: U8
-    """[p, LIKED] hashes of the words that each likes, 0 where there are no more."""
+    """[n] the viewers' keys."""
+    liked: I4
+    """[n, LIKED] numbers of the words that each likes, -1 where there are no more."""
+    key: U8
+    """[T] the titles' keys."""
 
 
 class Ways(NamedTuple):
     """Ways in which titles are shown; the first shows nothing but the first picture."""
 
+    table: I4
+    """[2**n] the ways by `key_of`, 0 where empty: a table with open addressing, at most half full."""
     key: U8
-    """[2**n] what `way_of` says, 0 where empty: a table with open addressing, at most half full."""
-    row: I4
-    """[2**n] which way."""
+    """[W]"""
     stamp: I8
-    """[W] when it was made (``stamps``)."""
+    """[W] when it was made (`Looks`)."""
     arm: U8
-    """[W, A] hashes of the pictures' names: where their draws start."""
+    """[W, MOST_VARIANTS] hashes of the pictures' names: where their draws start."""
     chance: F8
-    """[W, A] their chances, 0 where there is none."""
+    """[W, MOST_VARIANTS] their chances, 0 where there is none."""
     shown: I4
-    """[W, A] number of what each shows."""
+    """[W, MOST_VARIANTS] number of what each shows."""
+
+
+class Found(NamedTuple):
+    """What items show, from the front, with room for all."""
+
+    page: I8
+    row: I8
+    slot: I8
+    number: I4
+    """The way (`find_ways`), then the number of what is shown (`draw`)."""
 
 
 @jit
@@ -88,73 +124,141 @@ def words_liked(viewers: Viewers, slots: I4, titles: int, tags: TagColumns, word
 
 
 @plain
-def ends_of(liked: U8) -> np.uint64:
-    """Return a bit for the last six bits of each hash: most words are known from it not to be among them."""
-    out = np.uint64(0)
-    for one in range(liked.size):
-        out |= np.uint64(1) << (liked[one] & np.uint64(63))
-    return out
+def fit_in(words: int) -> np.uint32:
+    """Return the context of what bears some of the words that are liked: a bit each."""
+    some, more = words != 0, words & (words - np.uint32(1)) != 0
+    return np.uint32(some) + np.uint32(more)
 
 
 @plain
-def way_of(place: int, words: U8, liked: U8, ends: np.uint64, policy: int) -> np.uint64:
-    """Return the key of a way: the title, which of its words are liked, and who chooses. Never 0."""
-    met = np.uint64(0)
-    for k in range(words.size):
-        if words[k] == 0:
+def code_of(place: int, looks: Looks, likes: U1) -> np.int32:
+    """Return how well each of a title's pictures fits, and which trailer fits best."""
+    met, code = np.uint32(0), np.uint32(0)
+    for k in range(looks.word.shape[1]):
+        word = looks.word[place, k]
+        if word < 0:
             break
-        if (ends >> (words[k] & np.uint64(63))) & np.uint64(1) == 0:
-            continue
-        for one in range(liked.size):
-            if words[k] == liked[one]:
-                met |= np.uint64(1) << np.uint64(k)
-    key = mix(met ^ mix(np.uint64(4 * place + policy)))
-    return key if key != 0 else np.uint64(1)
+        if word < likes.size and likes[word]:  # words may have come since
+            met |= np.uint32(1) << np.uint32(k)
+    if met == 0:
+        return np.int32(0)
+    best, most = np.uint32(0), np.uint32(0)
+    for a in range(MOST_VARIANTS):
+        code |= fit_in(met & looks.picture[place, a]) << np.uint32(a * FIT_BITS)
+        fit = fit_in(met & looks.trailer[place, a])
+        if fit > most:
+            best, most = np.uint32(a), fit
+    return np.int32(code | (best << np.uint32(TRAILER)))
+
+
+@plain
+def key_of(place: int, policy: int, code: int) -> np.uint64:
+    """Return the key of a way: the title, who chooses, and what `code_of` says."""
+    return np.uint64((place << (POLICY + 2)) | (policy << POLICY) | code)
+
+
+@plain
+def find_way(ways: Ways, key: int) -> np.int32:
+    """Return the way with a key, 0 if there is none."""
+    last = np.uint64(ways.table.size - 1)
+    at = mix(key) & last
+    while ways.table[at] != 0 and ways.key[ways.table[at]] != key:
+        at = (at + np.uint64(1)) & last
+    found: np.int32 = ways.table[at]
+    return found
+
+
+@plain
+def add_ways(ways: Ways, first: int, end: int) -> None:
+    """Put ways into the table that are not in it."""
+    last = np.uint64(ways.table.size - 1)
+    for way in range(first, end):
+        at = mix(ways.key[way]) & last
+        while ways.table[at] != 0:
+            at = (at + np.uint64(1)) & last
+        ways.table[at] = way
+
+
+@jit
+def find_ways(
+    pages: tuple[int, int],
+    policy: int,
+    words: int,
+    items: Items,
+    looks: Looks,
+    ways: Ways,
+    out: Found,
+    m: int,
+) -> tuple[int, int]:
+    """Write the ways of some pages' items from place ``m`` on; return where they end, and how many miss.
+
+    ``words`` is how many there are. Where a way is missing, or older than its title's stamp, the number is
+    ``~code_of``. Items that show the first are left out.
+    """
+    likes, missing = np.zeros(words, np.uint8), 0
+    for q in range(pages[0], pages[1]):
+        for word in items.liked[q]:
+            if word >= 0:
+                likes[word] = 1
+        for r in range(items.looked.shape[1]):
+            for k in range(items.looked[q, r]):
+                place = items.place[q, r, k]
+                if items.title[q, r, k] < 0 or place < 0:
+                    continue
+                code = code_of(place, looks, likes)
+                way = find_way(ways, key_of(place, policy, code))
+                out.page[m], out.row[m], out.slot[m], out.number[m] = q, r, k, way
+                if way == 0 or ways.stamp[way] != looks.stamp[place]:
+                    out.number[m] = ~code
+                    missing += 1
+                m += 1
+        for word in items.liked[q]:
+            if word >= 0:
+                likes[word] = 0
+    return m, missing
+
+
+@inlined
+def sooner(u: float, rate: float, least: float, its: float) -> bool:
+    """Return whether an exponential time out of a number and a rate is before another.
+
+    The logarithm is between ``u`` and ``u / (1 - u)``, which decides as a rule.
+    """
+    if rate == its:
+        return u < least
+    if u * its * (1.0 - least) > ROUNDED * least * rate:
+        return False
+    if ROUNDED * u * its < least * rate * (1.0 - u):
+        return True
+    return bool(np.log1p(-u) / rate > np.log1p(-least) / its)
 
 
 @plain
 def race_won(arm: U8, chance: F8, key: int) -> int:
-    """Return the arm that wins a race: the same as ``online_models.draws.race``.
-
-    No time is below ``u / chance``, since ``-log(1 - u) >= u``: most arms need no logarithm.
-    """
-    best, won = np.inf, 0
+    """Return the arm that wins a race: the same as ``online_models.draws.race``."""
+    won, least, its = 0, 1.0, 0.0
     for a in range(arm.size):
         if chance[a] > 0.0:
-            u = np.float64(mix(arm[a] ^ np.uint64(key)) >> np.uint64(11)) * 2.0**-53
-            if u > best * chance[a] * ROUNDED:
-                continue
-            time = -np.log1p(-u) / chance[a]
-            if time < best:
-                best, won = time, a
+            u = float(mix(arm[a] ^ np.uint64(key)) >> np.uint64(11)) * 2.0**-53
+            if sooner(u, chance[a], least, its):
+                won, least, its = a, u, chance[a]
     return won
 
 
 @jit
-def hang(
-    seed: int, day: int, policy: int, words: U8, stamps: I8, items: Items, ways: Ways, key: U8, shown: I4
-) -> int:
-    """Write the number of what each item shows; return how many ways are missing.
+def draw(seed: int, day: int, items: Items, ways: Ways, out: Found, first: int, end: int) -> int:
+    """Write the numbers of what some items show, given their ways; return where those end that show anything.
 
-    ``words`` [E, MOST_WORDS] are hashes of the titles' words, ``stamps`` [E] move when something about a
-    title does. Where a way is missing, or older than its title's stamp, ``shown`` is -1. ``key`` says which.
+    What items show is their title's first of everything if the number is 0: such items are left out.
     """
-    first, missing, p, ends = mix(np.uint64(seed)), 0, -1, np.uint64(0)
-    for i in range(items.place.size):
-        while p < 0 or items.end[p] <= i:
-            p += 1
-            ends = ends_of(items.liked[p])
-        e = items.place[i]
-        shown[i] = 0
-        if e < 0:
-            continue
-        key[i] = way_of(e, words[e], items.liked[p], ends, policy)
-        found = find(ways.key, ways.row, key[i])
-        if found < 0 or ways.stamp[found] != stamps[e]:
-            shown[i] = -1
-            missing += 1
-            continue
-        drawn = mix(mix(mix(first ^ items.viewer[p]) ^ items.key[i]) ^ np.uint64(day))
-        won = race_won(ways.arm[found], ways.chance[found], drawn)
-        shown[i] = ways.shown[found, won]
-    return missing
+    start, viewer, page, m = mix(np.uint64(seed)), np.uint64(0), -1, first
+    for i in range(first, end):
+        q, r, k, way = out.page[i], out.row[i], out.slot[i], out.number[i]
+        if q != page:
+            page, viewer = q, mix(start ^ items.viewer[q])
+        drawn = mix(mix(viewer ^ items.key[items.title[q, r, k]]) ^ np.uint64(day))
+        number = ways.shown[way, race_won(ways.arm[way], ways.chance[way], drawn)]
+        if number != 0:
+            out.page[m], out.row[m], out.slot[m], out.number[m] = q, r, k, number
+            m += 1
+    return m

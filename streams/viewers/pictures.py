@@ -8,7 +8,8 @@ import numpy as np
 
 from online_models.artwork import Gallery, Picked
 from online_models.experiments.interleaving import FIRST
-from online_models.hanging import Hanger
+from online_models.hanging import Hanger, room_for
+from online_models.kernels.artwork import Items
 from online_models.kernels.layout import I4, I8
 from online_models.kernels.page.layout import EXPLORE, NO_ROW, Pages
 from online_models.liking import LikedWords
@@ -72,35 +73,20 @@ class Pictures:
         """
         if not len(self._gallery):
             return NOTHING
-        rows = (pages.kind != EXPLORE) & (pages.kind != NO_ROW)
-        shown = (pages.title >= 0) & rows[:, :, None]
+        looked = np.where((pages.kind == EXPLORE) | (pages.kind == NO_ROW), 0, pages.title.shape[2])
         if pages.kind.shape[1] == 1:
-            shown[pages.candidates != 0, 0, -1] = False
-        page, row, slot = np.nonzero(shown)
-        ends = np.searchsorted(page, np.arange(slots.size), side="right")
-        numbers, known = np.zeros(page.size, np.int32), _Shown()
+            looked[:, 0] -= (looked[:, 0] > 0) & (pages.candidates != 0)
+        side, hanger, names = self._side, self._hanger, self._side.titles.ids
+        places, viewers = self._places(pages.title), side.viewers.arrays.key[slots]
+        liked = hanger.known(self._liked.of(slots))
+        items = Items(pages.title, places, looked, viewers, liked, side.titles.arrays.key)
+        found, known, end = room_for(pages.title), _Shown(), 0
         for a in range(0, slots.size, _AT_ONCE):
-            b = min(a + _AT_ONCE, slots.size)
-            some = slice(int(ends[a - 1]) if a else 0, int(ends[b - 1]))
-            here = page[some], row[some], slot[some]
-            found = self._hang(pages.title[here], ends[a:b] - some.start, slots[a:b], now_ms, policy)
-            numbers[some] = known.placed(found, self._hanger.shown)
-        at = np.flatnonzero(numbers)
-        return Hung(page[at], row[at], slot[at], numbers[at], known.all())
-
-    def _hang(self, listed: I4, ends: I8, slots: I4, now_ms: int, policy: ArtworkPolicy) -> I4:
-        """Return what some viewers' items show: rows of their titles, and behind each viewer's last."""
-        side, names = self._side, self._side.titles.ids
-        return self._hanger.hang(
-            lambda item: names[listed[item]],
-            places=self._places(listed),
-            keys=side.titles.arrays.key[listed],
-            ends=ends,
-            viewers=side.viewers.arrays.key[slots],
-            liked=self._liked.of(slots),
-            now_ms=now_ms,
-            policy=policy,
-        )
+            some, first = (a, min(a + _AT_ONCE, slots.size)), end
+            end = hanger.hang(items, names, some, found, first, now_ms=now_ms, policy=policy)
+            known.place(found.number[first:end], hanger.shown)
+        page, row, slot, number = found
+        return Hung(page[:end], row[:end], slot[:end], number[:end], known.all())
 
     def _places(self, listed: I4) -> I4:
         """Return where in the gallery some titles are, by their rows; -1 for those that show their first."""
@@ -123,15 +109,15 @@ class _Shown:
         self._tables: list[Sequence[Picked]] = []
         self._first = 0
 
-    def placed(self, numbers: I4, shown: Sequence[Picked]) -> I4:
-        """Return places among all, of numbers of the hanger's table as it is now."""
+    def place(self, numbers: I4, shown: Sequence[Picked]) -> None:
+        """Make numbers of the hanger's table as it is now places among all."""
         if not self._tables:
             self._tables.append(shown)
         elif shown is not self._tables[-1]:
             self._first += len(self._tables[-1])
             self._tables.append(shown)
-        out: I4 = np.where(numbers > 0, numbers + np.int32(self._first), np.int32(0))
-        return out
+        if self._first:
+            numbers += np.int32(self._first)
 
     def all(self) -> Sequence[Picked]:
         """Return everything by its place; as a rule it is the hanger's own table, which only grows."""

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from online_models import ModelConfig, Recommender, hanging
-from online_models.artwork import DAY_MS, WORDS, Gallery, Picked, Variants, word_hash
+from online_models.artwork import DAY_MS, FITS, MOST_VARIANTS, WORDS, Gallery, Picked, Variants, fit_of
 from online_models.draws import draw_key, name_hash, race
 from online_models.experiments import off_policy
-from online_models.hanging import Hanger
-from online_models.kernels.artwork import race_won
+from online_models.hanging import Hanger, room_for
+from online_models.kernels.artwork import Items, race_won
+from online_models.kernels.layout import U8
 from online_models.liking import LATE_TITLES, Liked, LikedWords
 from schemas import Artwork, Tags, Title, Trailer
 from schemas.experiments import ArtworkPolicy
@@ -56,6 +57,23 @@ def _pick(
     return hanger.pick([title], keys, viewer=viewer, liked=frozenset(liked), **{"now_ms": 0, **more})[0]
 
 
+def _hung(
+    hanger: Hanger, titles: list[str], keys: U8, liked: list[frozenset[str]], now_ms: int = 0
+) -> list[Picked]:
+    """Return what the same titles show to viewers 0, 1, ... at once, viewer after viewer."""
+    p, n = len(liked), len(titles)
+    listed = np.tile(np.arange(n, dtype=np.int32), (p, 1, 1))
+    places = np.array([hanger.gallery.place(title) for title in titles], np.int32)[listed]
+    likes, looked = hanger.known(Liked.of(liked)), np.full((p, 1), n)
+    items = Items(listed, places, looked, np.arange(p, dtype=np.uint64), likes, keys)
+    found = room_for(listed)
+    end = hanger.hang(items, titles, (0, p), found, 0, now_ms=now_ms)
+    out = [hanger.shown[0]] * (p * n)
+    for page, slot, number in zip(found.page[:end], found.slot[:end], found.number[:end], strict=True):
+        out[n * page + slot] = hanger.shown[number]
+    return out
+
+
 def test_the_kernel_draws_what_the_bandit_would() -> None:
     """The same arm for the same viewer, title and day, whatever the chances."""
     rng = np.random.default_rng(2)
@@ -63,6 +81,8 @@ def test_the_kernel_draws_what_the_bandit_would() -> None:
     hashes = np.array([name_hash(name) for name in names], np.uint64)
     chances = rng.dirichlet([1.0] * 4, 300)
     chances[:50, 2:] = 0
+    chances[50:100] = 0.25
+    chances[100:150, :2] = 0.25
     keys = [draw_key(5, 2**63 + 77, int(title), 3) for title in rng.integers(2, 2**62, 300)]
     drawn = [race_won(hashes, mine, np.uint64(key)) for mine, key in zip(chances, keys, strict=True)]
     assert drawn == [race(mine, names, key) for mine, key in zip(chances, keys, strict=True)]
@@ -130,14 +150,13 @@ def test_words_are_those_of_most_liked_titles(tastes: list[list[list[str]]]) -> 
     viewers = [f"v{v}" for v in range(len(tastes))]
     words = LikedWords(model.viewers.viewers, model.catalogue)
     nobody = words.of(model.viewers.viewers.acquire(viewers))
-    assert not nobody.hashes.any()
+    assert (nobody.numbers < 0).all()
     for v, titles in enumerate(tastes):
         for n in range(len(titles)):
             model.learn_one(watch(f"v{v}", f"{v}.{n}", n))
     found = words.of(model.viewers.viewers.acquire(viewers))
     for v, titles in enumerate(tastes):
         assert found.words(v) == _words(titles)
-        assert {*found.hashes[v].tolist()} - {0} == {word_hash(word) for word in _words(titles)}
 
 
 def test_pictures_that_lead_to_watches_win_by_taste() -> None:
@@ -168,6 +187,38 @@ def test_pictures_that_lead_to_watches_win_by_taste() -> None:
         assert abs(found.value - rate) < 4 * (found.high - found.low) / 3.92
 
 
+@given(
+    st.lists(st.lists(st.sampled_from("abcdefghijkl"), max_size=5), min_size=1, max_size=10),
+    st.lists(st.lists(st.sampled_from("abcdefghijkl"), max_size=3), max_size=4),
+    st.frozensets(st.sampled_from("abcdefghijkl"), max_size=WORDS),
+    st.lists(st.tuples(st.integers(0, FITS - 1), st.integers(0, 7), st.integers(0, 60)), max_size=6),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_is_shown_is_the_bandits_race_and_the_trailer_that_fits(
+    pictures: list[list[str]],
+    trailers: list[list[str]],
+    liked: frozenset[str],
+    lessons: list[tuple[int, int, int]],
+) -> None:
+    """Whatever was learned, before a picture was first shown or after."""
+    art = tuple(Artwork(id=f"p{n}", uri="https://x", tags=tuple(tags)) for n, tags in enumerate(pictures))
+    clips = tuple(Trailer(id=f"c{n}", uri="https://x", tags=tuple(tags)) for n, tags in enumerate(trailers))
+    gallery = _gallery(Title(title_id="t", artwork=art, trailers=clips))
+    hanger, arms = Hanger(gallery), tuple(one.id for one in art[:MOST_VARIANTS])
+    for context, n, wins in [(0, 0, 0), *lessons]:
+        if wins:
+            gallery.bandit("t").learn(context, arms[n % len(arms)], trials=60, wins=wins, at_ms=0)
+            gallery.load("t", {arm: gallery.known("t").cells(arm) for arm in gallery.known("t").arms}, 0)
+        fits = [fit_of(frozenset(tags), liked) for tags in (*pictures[:MOST_VARIANTS], *trailers)]
+        chances = gallery.known("t").chances(fits[: len(arms)], arms, 0)
+        trailer = int(np.argmax(fits[len(arms) :])) if clips else 0
+        for viewer in range(5):
+            shown = hanger.pick(["t"], np.array([2], np.uint64), viewer=viewer, liked=liked, now_ms=DAY_MS)[0]
+            won = race(chances, arms, draw_key(5, viewer, 2, 1))
+            alone = Picked(arms[won], round(float(chances[won]), 4)) if len(arms) > 1 else Picked()
+            assert shown == alone._replace(trailer=f"c{trailer}" if trailer else None)
+
+
 def test_another_policy_logs_its_own_chances() -> None:
     """The first picture with certainty; any, each as often as its third; whatever the bandit has learned."""
     gallery = _gallery()
@@ -190,19 +241,10 @@ def test_many_viewers_at_once_see_what_each_would_alone() -> None:
     for day in range(12):
         liked = [frozenset(rng.choice(words, size).tolist()) for size in rng.integers(0, 8, 5)]
         order = rng.permutation(40)
-        titles = [names[n] for n in order] * 5
-        numbers = kept.hang(
-            titles.__getitem__,
-            places=np.array([gallery.place(title) for title in titles], np.int32),
-            keys=np.tile(keys[order], 5),
-            ends=np.arange(40, 201, 40),
-            viewers=np.arange(5, dtype=np.uint64),
-            liked=Liked.of(liked),
-            now_ms=day * DAY_MS,
-        )
-        shown = [kept.shown[number] for number in numbers.tolist()]
+        titles = [names[n] for n in order]
+        shown = _hung(kept, titles, keys[order], liked, day * DAY_MS)
         alone = [
-            Hanger(gallery).pick(titles[:40], keys[order], viewer=v, liked=some, now_ms=day * DAY_MS)
+            Hanger(gallery).pick(titles, keys[order], viewer=v, liked=some, now_ms=day * DAY_MS)
             for v, some in enumerate(liked)
         ]
         assert shown == [one for page in alone for one in page]
@@ -223,12 +265,7 @@ def test_more_ways_than_are_kept_are_made_anew(monkeypatch: pytest.MonkeyPatch) 
     sets = [some for some in sets if len(some) <= 8]
 
     def show(hanger: Hanger) -> list[Picked]:
-        n = len(sets)
-        numbers = hanger.hang(
-            lambda _: "t", places=np.zeros(n, np.int32), keys=np.full(n, 7, np.uint64),
-            ends=np.arange(1, n + 1), viewers=np.arange(n, dtype=np.uint64), liked=Liked.of(sets), now_ms=0,
-        )  # fmt: skip
-        return [hanger.shown[number] for number in numbers.tolist()]
+        return _hung(hanger, ["t"], np.array([7], np.uint64), sets)
 
     shown = show(hanger := Hanger(gallery))
     monkeypatch.setattr(hanging, "KEPT", 100)
@@ -251,6 +288,8 @@ def test_what_is_learned_meanwhile_starts_nothing_again(monkeypatch: pytest.Monk
     monkeypatch.setattr(hanging, "_chances", slow)
     monkeypatch.setattr(hanging, "KEPT", 2)
     keys = np.array([2, 3], np.uint64)
-    u, t = Hanger(gallery).pick(["u", "t"], keys, viewer=1, liked=frozenset(), now_ms=0)
+    hanger = Hanger(gallery)
+    before, (u, t) = (hanger.pick(["u", "t"], keys, viewer=1, liked=frozenset(), now_ms=0) for _ in range(2))
+    assert {one.propensity for one in before} == {0.3333}
     assert t.propensity == pytest.approx(1 / 3, abs=1e-3)
     assert u.propensity != t.propensity
