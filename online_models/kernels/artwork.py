@@ -123,14 +123,14 @@ def words_liked(viewers: Viewers, slots: I4, titles: int, tags: TagColumns, word
         count[met[:n]] = 0
 
 
-@plain
+@inlined
 def fit_in(words: int) -> np.uint32:
     """Return the context of what bears some of the words that are liked: a bit each."""
     some, more = words != 0, words & (words - np.uint32(1)) != 0
     return np.uint32(some) + np.uint32(more)
 
 
-@plain
+@inlined
 def code_of(place: int, looks: Looks, likes: U1) -> np.int32:
     """Return how well each of a title's pictures fits, and which trailer fits best."""
     met, code = np.uint32(0), np.uint32(0)
@@ -151,13 +151,13 @@ def code_of(place: int, looks: Looks, likes: U1) -> np.int32:
     return np.int32(code | (best << np.uint32(TRAILER)))
 
 
-@plain
+@inlined
 def key_of(place: int, policy: int, code: int) -> np.uint64:
     """Return the key of a way: the title, who chooses, and what `code_of` says."""
     return np.uint64((place << (POLICY + 2)) | (policy << POLICY) | code)
 
 
-@plain
+@inlined
 def find_way(ways: Ways, key: int) -> np.int32:
     """Return the way with a key, 0 if there is none."""
     last = np.uint64(ways.table.size - 1)
@@ -224,8 +224,6 @@ def sooner(u: float, rate: float, least: float, its: float) -> bool:
 
     The logarithm is between ``u`` and ``u / (1 - u)``, which decides as a rule.
     """
-    if rate == its:
-        return u < least
     if u * its * (1.0 - least) > ROUNDED * least * rate:
         return False
     if ROUNDED * u * its < least * rate * (1.0 - u):
@@ -233,14 +231,19 @@ def sooner(u: float, rate: float, least: float, its: float) -> bool:
     return bool(np.log1p(-u) / rate > np.log1p(-least) / its)
 
 
-@plain
+@inlined
 def race_won(arm: U8, chance: F8, key: int) -> int:
-    """Return the arm that wins a race: the same as ``online_models.draws.race``."""
+    """Return the arm that wins a race: the same as ``online_models.draws.race``.
+
+    While nothing is known of arms their rates are equal, and the least number wins: no branch is missed.
+    """
     won, least, its = 0, 1.0, 0.0
     for a in range(arm.size):
         if chance[a] > 0.0:
             u = float(mix(arm[a] ^ np.uint64(key)) >> np.uint64(11)) * 2.0**-53
-            if sooner(u, chance[a], least, its):
+            if chance[a] == its:
+                won, least = (a if u < least else won), min(u, least)
+            elif sooner(u, chance[a], least, its):
                 won, least, its = a, u, chance[a]
     return won
 
