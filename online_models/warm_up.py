@@ -17,6 +17,7 @@ from online_models.kernels.encode import SCORE_BYTES, STRIDE, Fragments, Parts, 
 from online_models.kernels.page.layout import KINDS, Pages
 from online_models.liking import LikedWords
 from online_models.page.builder import build, listed
+from online_models.placement import partitions_for
 from online_models.recommender import Recommender
 from online_models.title_side import shard_of
 from online_models.titles import TitleTable
@@ -111,6 +112,7 @@ STEPS: Mapping[str, Callable[[], object]] = {
 def warm_up() -> None:
     """Run everything once."""
     hash_ids(["warm"])
+    partitions_for([b"warm"], 1)
     for step in STEPS.values():
         step()
 

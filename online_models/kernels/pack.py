@@ -52,3 +52,25 @@ def hash_texts(text: U1, ends: I8, out: U8) -> None:
     for i in range(ends.size):
         out[i] = hash_text(text, start, ends[i])
         start = ends[i]
+
+
+@jit
+def murmur2_texts(text: U1, ends: I8, out: U8) -> None:
+    """Hash many texts that lie end to end as ``schemas.partitioner.murmur2`` does: 32 bits each."""
+    multiplier, mask, start = np.uint64(0x5BD1E995), np.uint64(0xFFFFFFFF), np.int64(0)
+    for i in range(ends.size):
+        n = ends[i] - start
+        h, whole = np.uint64(0x9747B28C) ^ np.uint64(n), start + (n & ~3)
+        for at in range(start, whole, 4):
+            k = np.uint64(0)
+            for b in range(3, -1, -1):
+                k = (k << np.uint64(8)) | np.uint64(text[at + b])
+            k = (k * multiplier) & mask
+            k = ((k ^ (k >> np.uint64(24))) * multiplier) & mask
+            h = ((h * multiplier) & mask) ^ k
+        if whole < ends[i]:
+            for b in range(whole, ends[i]):
+                h ^= np.uint64(text[b]) << np.uint64(8 * (b - whole))
+            h = (h * multiplier) & mask
+        h = ((h ^ (h >> np.uint64(13))) * multiplier) & mask
+        out[i], start = h ^ (h >> np.uint64(15)), ends[i]

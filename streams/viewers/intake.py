@@ -12,16 +12,17 @@ from typing import NamedTuple
 from online_models.catalogue import country_code
 from online_models.devices import device_code
 from online_models.feedback import Judge, Verdict
+from online_models.placement import partitions_for
 from online_models.viewer_side import Columns, columns
 from online_models.viewers import hash_ids
 from schemas import DecodeError, Event, Forget, History, Identify, Impression, Preferences, Reason, Search
 from schemas.codec import check_key, decode_event
 from schemas.dead_letters import DeadLetter
-from schemas.partitioner import partition_for
 from streams.engine.dead_letters import rejected
 from streams.engine.stage import Record
 
 _NO_HEADERS: tuple[tuple[str, bytes], ...] = ()
+_ASTRAY = "the key belongs in another partition: set partitioner=murmur2_random"
 _code = lru_cache(1_024)(country_code)  # there are 676 countries
 
 
@@ -93,8 +94,6 @@ class Clerk:
         Name of the stage, for dead letters.
     partition, partitions
         Which partition of how many: a viewer elsewhere would be learned by two workers.
-    is_hot
-        Whether a viewer was checked before; hashing a key costs more than decoding the event.
     whose
         Returns the event with the viewer whose it is; raises `DecodeError` if it is nobody's here.
     """
@@ -106,31 +105,33 @@ class Clerk:
         stage: str,
         partition: int,
         partitions: int,
-        is_hot: Callable[[str], bool],
         whose: Callable[[Event], Event] = lambda event: event,
     ) -> None:
         self._judge, self._stage = judge, stage
         self._partition, self._partitions = partition, partitions
-        self._is_hot, self._whose = is_hot, whose
+        self._whose = whose
 
     def read(self, records: Sequence[Record]) -> Intake:
         """Decode, check and judge a batch, in order."""
         out = Intake()
-        checked: set[str] = set()
-        for record in records:
+        homes = partitions_for([record.key or b"" for record in records], self._partitions)
+        for record, home in zip(records, homes.tolist(), strict=True):
             try:
-                event = decode_event(record.value, record.headers or _NO_HEADERS)
-                check_key(event, record.key)
-                account = event.viewer_id
-                event = self._whose(event)
-                if account not in checked:
-                    self._check_partition(event.viewer_id, record)
-                    checked.add(account)
+                event = self._usable(record, home)
             except DecodeError as error:
                 out.dead_letters.append(rejected(record, error, stage=self._stage))
                 continue
             self._take(event, record, out)
         return out
+
+    def _usable(self, record: Record, home: int) -> Event:
+        """Return a record's event, with the viewer whose it is; raises `DecodeError`."""
+        event = decode_event(record.value, record.headers or _NO_HEADERS)
+        check_key(event, record.key)
+        event = self._whose(event)
+        if home != self._partition:
+            raise DecodeError(Reason.PARTITION_MISMATCH, None, _ASTRAY)
+        return event
 
     def _take(self, event: Event, record: Record, out: Intake) -> None:
         at, offset = happened_ms(event, record), record.offset
@@ -159,14 +160,6 @@ class Clerk:
                 out.brought.extend(range(first, len(out.verdicts)))
             case _:
                 pass
-
-    def _check_partition(self, viewer_id: str, record: Record) -> None:
-        if (
-            not self._is_hot(viewer_id)
-            and partition_for(record.key or b"", self._partitions) != self._partition
-        ):
-            message = "the key belongs in another partition: set partitioner=murmur2_random"
-            raise DecodeError(Reason.PARTITION_MISMATCH, None, message)
 
 
 def happened_ms(event: Event, record: Record) -> int:

@@ -147,7 +147,6 @@ class ViewersStep(BudgetedStep):
             stage=STAGE,
             partition=partition,
             partitions=stage.partitions,
-            is_hot=lambda viewer: self._side.viewers.slot(viewer) is not None,
             whose=Households(settings.tenant, profiles=settings.profiles),
         )
         self._alerts = Alerts(

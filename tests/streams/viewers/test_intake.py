@@ -15,11 +15,9 @@ from tests.streams.steps import T0, record, watch
 GOOD = encode(watch("ada", "t1"))
 
 
-def _clerk(partition: int = 0, partitions: int = 1, hot: frozenset[str] = frozenset()) -> Clerk:
-    """Make a clerk who knows some viewers."""
-    return Clerk(
-        Judge(), stage="viewers", partition=partition, partitions=partitions, is_hot=hot.__contains__
-    )
+def _clerk(partition: int = 0, partitions: int = 1) -> Clerk:
+    """Make a clerk."""
+    return Clerk(Judge(), stage="viewers", partition=partition, partitions=partitions)
 
 
 def _read(*records: Any, **clerk: Any) -> Intake:
@@ -65,13 +63,6 @@ def test_a_key_of_another_partition_is_a_dead_letter() -> None:
     (letter,) = _read(record(GOOD, b"ada"), partition=(home + 1) % 4, partitions=4).dead_letters
     assert letter.reason is Reason.PARTITION_MISMATCH
     assert "murmur2_random" in letter.message
-
-
-def test_a_viewer_is_checked_once() -> None:
-    """A hot viewer was in the right partition when they became hot: the key is not hashed again."""
-    wrong = (partition_for(b"ada", 4) + 1) % 4
-    found = _read(record(GOOD, b"ada"), partition=wrong, partitions=4, hot=frozenset({"ada"}))
-    assert (found.dead_letters, len(found.verdicts)) == ([], 1)
 
 
 def test_preferences_with_several_titles_are_several_verdicts() -> None:
