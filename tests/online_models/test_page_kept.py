@@ -10,6 +10,8 @@ from online_models.catalogue import Catalogue
 from online_models.config import ModelConfig
 from online_models.kernels.layout import U8
 from online_models.kernels.page import bits
+from online_models.kernels.page.draw import draw
+from online_models.kernels.page.draw import number as key_of
 from online_models.kernels.page.kept import keep_best, keep_named
 from online_models.kernels.page.layout import STRONG, WORD
 from online_models.kernels.page.working import PILES, Draft, Near, blank_draft
@@ -53,6 +55,28 @@ def test_the_best_of_candidates(size: int, most: int, levels: int, hidden: float
     keep_named(key, name, size, near(size, most), title, score)
     assert title[: order.size].tolist() == name[order].tolist()
     assert (title[order.size :] == -1).all()
+
+
+@given(
+    size=st.integers(0, 5 * WORD),
+    most=st.integers(1, 100),
+    hidden=st.sampled_from([0.0, 0.5, 0.98, 1.0]),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(deadline=None)
+def test_what_is_drawn_has_the_highest_numbers(size: int, most: int, hidden: float, seed: int) -> None:
+    """Of the titles left, a set holds as many of the highest numbers of the viewer's as are asked for."""
+    rng = np.random.default_rng(seed)
+    lot, mine = rng.integers(0, 2**32, size, np.uint32), rng.integers(0, 2**32, dtype=np.uint32)
+    there = rng.random(size) >= hidden
+    left = has(there, -(-size // WORD))
+    out = np.empty_like(left)
+    found = draw(lot, mine, left, int(there.sum()), most, out)
+    drawn = [t for t in range(size) if there[t] and bits.holds(out, t)]
+    assert len(drawn) == found >= min(most, there.sum())
+    number = [float(key_of(lot[t], mine)) for t in range(size)]
+    others = [number[t] for t in np.flatnonzero(there).tolist() if t not in drawn]
+    assert max(others, default=-1.0) < min([number[t] for t in drawn], default=2.0**24)
 
 
 def has(row: Any, words: int) -> U8:

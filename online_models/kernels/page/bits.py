@@ -13,6 +13,8 @@ ONE = np.uint64(1)
 _PAIRS, _FOURS = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333)
 _EIGHTS, _SUM = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0101010101010101)
 _IN_WORD = np.uint64(WORD - 1)
+LEAST = np.finfo(np.float32).min
+"""What reaches it is not -inf."""
 
 
 @inlined
@@ -30,21 +32,33 @@ def holds(bits: U8, t: int) -> bool:
     return bool((bits[t // WORD] >> (np.uint64(t) & _IN_WORD)) & ONE)
 
 
+@inlined
+def reaching(part: F4, bound: np.float32) -> np.uint64:
+    """Return which of ``WORD`` scores reach a bound, a bit each.
+
+    They are a slice of their own: of indices that are sums the compiler makes no vectors.
+    """
+    x = np.uint64(0)
+    for k in range(WORD):
+        x |= np.uint64(part[k] >= bound) << np.uint64(k)
+    return x
+
+
+@inlined
+def first_of(x: np.uint64) -> np.int64:
+    """Return the place of a word's first one."""
+    return np.int64(ones((x & (~x + ONE)) - ONE))
+
+
 @plain
 def mark_reaching(row: F4, bound: np.float32, out: U8) -> None:
     """Write the set of the titles whose score reaches a bound and is not -inf."""
-    whole = row.size // WORD
-    for w in range(out.size):
-        x, end = np.uint64(0), WORD if w < whole else row.size - whole * WORD
-        if w < whole:
-            for k in range(WORD):
-                s = row[w * WORD + k]
-                x |= np.uint64((s >= bound) & (s > -np.inf)) << np.uint64(k)
-        else:
-            for k in range(end):
-                s = row[w * WORD + k]
-                x |= np.uint64((s >= bound) & (s > -np.inf)) << np.uint64(k)
-        out[w] = x
+    bound, whole = max(bound, LEAST), row.size // WORD
+    for w in range(whole):
+        out[w] = reaching(row[w * WORD : (w + 1) * WORD], bound)
+    out[whole:] = 0
+    for k in range(whole * WORD, row.size):
+        out[whole] |= np.uint64(row[k] >= bound) << (np.uint64(k) & _IN_WORD)
 
 
 @plain
@@ -95,7 +109,7 @@ def add_members(bits: U8, value: F8) -> float:
     for w in range(bits.size):
         x = bits[w]
         while x:
-            t = w * WORD + ones((x & (~x + ONE)) - ONE)
+            t = w * WORD + first_of(x)
             total += value[t] if t < value.size else 0.0
             x &= x - ONE
     return total
@@ -108,7 +122,7 @@ def members_of(a: U8, b: U8, name: I4) -> int:
     for w in range(a.size):
         x = a[w] & b[w]
         while x:
-            name[n] = w * WORD + ones((x & (~x + ONE)) - ONE)
+            name[n] = w * WORD + first_of(x)
             n += 1
             x &= x - ONE
     return n

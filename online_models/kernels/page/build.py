@@ -22,7 +22,7 @@ featured               what rules pin there
 
 import numpy as np
 
-from online_models.kernels.history import fresh_at, lately, recent
+from online_models.kernels.history import fresh_at, lately, mark_known, recent
 from online_models.kernels.layout import F4, F8, I4, Params, Shared, Sparse, Titles, Viewers, jit, plain
 from online_models.kernels.page.alerts import find_alerts
 from online_models.kernels.page.bits import mark_reaching
@@ -80,13 +80,16 @@ def score_row(
     titles: Titles, viewers: Viewers, params: Params, v: int, shared: Shared, group: int, now: int,
     work: Sparse, hidden: F4, row: F4,
 ) -> int:  # fmt: skip
-    """Turn the factorization's part of a row into the blend, known titles included; return the likes."""
+    """Turn the factorization's part of a row into the blend, known titles included; return the likes.
+
+    ``hidden`` [T] is 0 between viewers.
+    """
     depth, n = lately(viewers, params, v, work.history), max(1, shared.candidates[group] - viewers.known[v])
     if params.seeds > 0:
-        hidden[:] = row
         hide_known(viewers, v, hidden)
         fresh, weights = fresh_at(viewers, params, v, now), shared.weights[group]
         add_cowatch(titles, params, work, depth, fresh, n, weights, shared.backoff, hidden, row)
+        mark_known(viewers, v, hidden, 0.0)
         if params.rejection > 0:
             subtract_rejected(titles, viewers, params, v, now, n, work, row)
     dense = shared.dense[group]
@@ -152,7 +155,7 @@ def build_pages(
     ``told`` [n, STATED] are stated tags, ``crowds`` [n, CROWDS] the viewers' crowds in the pools; -1: none.
     """
     size = rows.shape[1]
-    work, hidden, share = sparse(params, size), np.empty(size, np.float32), np.zeros(GENRES)
+    work, hidden, share = sparse(params, size), np.zeros(size, np.float32), np.zeros(GENRES)
     draft = blank_draft(size, shelf.share.size, shelf.categories.size, 2 * spec.length)
     deal(titles, spec.seed, spec.day, draft.lot)
     known = Known(np.empty(JUDGEMENTS, np.float32), np.empty(LOVED_TITLES, np.float32))

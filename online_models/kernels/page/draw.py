@@ -10,6 +10,7 @@ from online_models.kernels.layout import (
     F4,
     I4,
     U1,
+    U8,
     Lists,
     Shared,
     Titles,
@@ -18,10 +19,15 @@ from online_models.kernels.layout import (
     jit,
     plain,
 )
-from online_models.kernels.page.kept import keep_best
-from online_models.kernels.page.layout import EXPLORE, EXPLORED, NOT_DRAWN, PageSpec
+from online_models.kernels.page.bits import count_both, members_of
+from online_models.kernels.page.kept import keep_named
+from online_models.kernels.page.layout import EXPLORE, EXPLORED, NOT_DRAWN, WORD, PageSpec
 from online_models.kernels.page.rows import begin_row, end_row
 from online_models.kernels.page.working import U4, Draft
+
+SPARE = 1.5
+"""Titles looked at for each that is drawn: by chance 60 are fewer than 40 once in 200 times, and it is done
+again."""
 
 
 @plain
@@ -33,27 +39,52 @@ def deal(titles: Titles, seed: int, day: int, lot: U4) -> None:
 
 
 @inlined
-def number(lot: int, mine: int) -> np.float32:
-    """Return a title's number of the viewer's: 24 bits out of its number of the day."""
-    h = np.uint32(lot ^ np.uint32(mine))
-    h = np.uint32((h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B))
-    h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(0xC2B2AE35))
-    return np.float32(np.int32((h ^ (h >> np.uint32(16))) >> np.uint32(8)))
-
-
-@plain
-def shuffle(lot: U4, mine: int, row: F4, key: F4) -> int:
-    """Give every title that may be shown a number of the viewer's, the others none; return how many may.
+def scrambled(lot: int, mine: int) -> np.uint32:
+    """Return a title's number of the day as the viewer's, all but for the last step.
 
     The numbers' order is another for each viewer: MurmurHash3's finalizer (Appleby, public domain), which is
     32 bits wide, so that eight titles are done at once.
     """
-    n = 0
-    for t in range(row.size):
-        there = row[t] > -np.inf
-        key[t] = number(lot[t], mine) if there else -np.inf
-        n += there
-    return n
+    h = np.uint32(lot ^ np.uint32(mine))
+    h = np.uint32((h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B))
+    return np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(0xC2B2AE35))
+
+
+@inlined
+def number(lot: int, mine: int) -> np.float32:
+    """Return a title's number of the viewer's: 24 bits out of its number of the day."""
+    h = scrambled(lot, mine)
+    return np.float32(np.int32((h ^ (h >> np.uint32(16))) >> np.uint32(8)))
+
+
+@plain
+def mark_drawn(lot: U4, mine: int, share: float, out: U8) -> None:
+    """Write the set of the titles of the highest numbers of the viewer's: about a share of all, or more.
+
+    Of a number's 24 bits the upper 16 are the scrambled ones': a bound of these needs no more of them.
+    """
+    bound = np.uint32(np.int64(max(1.0 - share, 0.0) * 2.0**16) << 16)
+    whole = lot.size // WORD
+    for w in range(whole):
+        x, part = np.uint64(0), lot[w * WORD : (w + 1) * WORD]
+        for k in range(WORD):
+            x |= np.uint64(scrambled(part[k], mine) >= bound) << np.uint64(k)
+        out[w] = x
+    out[whole:] = 0
+    for k in range(whole * WORD, lot.size):
+        out[whole] |= np.uint64(scrambled(lot[k], mine) >= bound) << np.uint64(k % WORD)
+
+
+@plain
+def draw(lot: U4, mine: int, left: U8, n: int, most: int, out: U8) -> int:
+    """Write a set that has the ``most`` of ``n`` titles left whose numbers are highest; return its size."""
+    share = SPARE * most / max(n, 1)
+    while True:
+        mark_drawn(lot, mine, share, out)
+        m: int = count_both(out, left)
+        if m >= most or share >= 1.0:
+            return m
+        share *= 2.0
 
 
 @plain
@@ -62,9 +93,14 @@ def draft_explore(viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float
 
     The draw derives from seed, day, viewer and title: it stays for a day, and no order of rows decides.
     """
-    c, key = begin_row(draft, EXPLORE, -1), draft.near.of[: row.size]
-    n: int = shuffle(draft.lot, np.uint32(mix(viewers.key[v]) >> np.uint64(32)), row, key)
-    keep_best(key, draft.near, draft.title[c], draft.score[c])
+    c, near, left, both = begin_row(draft, EXPLORE, -1), draft.near, draft.naming.left, draft.naming.both
+    n: int = count_both(left, left)
+    mine = np.uint32(mix(viewers.key[v]) >> np.uint64(32))
+    draw(draft.lot, mine, left, n, draft.title.shape[1], both)
+    m = members_of(both, left, near.name)
+    for k in range(m):
+        near.of[k] = number(draft.lot[near.name[k]], mine)
+    keep_named(near.of, near.name, m, near, draft.title[c], draft.score[c])
     end_row(draft, c, row, best, spec.least)
     return n
 

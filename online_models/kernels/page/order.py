@@ -52,10 +52,15 @@ SMOOTH = 0.5
 
 
 @inlined
+def genre_bits(shelf: Shelf, t: int) -> np.uint64:
+    """Return a title's genres, a bit each."""
+    return shelf.genre[t] if t < shelf.genre.size else np.uint64(0)
+
+
+@inlined
 def genres_of(shelf: Shelf, t: int, out: I4) -> int:
     """Write the numbers of a title's genres; return how many."""
-    n, g = 0, 0
-    bits = shelf.genre[t] if t < shelf.genre.size else np.uint64(0)
+    n, g, bits = 0, 0, genre_bits(shelf, t)
     while bits != np.uint64(0) and n < MOST:
         if bits & np.uint64(1):
             out[n] = g
@@ -81,33 +86,52 @@ def genre_shares(shelf: Shelf, history: I4, depth: int, share: F8) -> float:
     return total
 
 
+@inlined
+def gain_of(mine: I4, n: int, share: F8, there: F8, logs: F8) -> float:
+    """Return what a title of ``n`` genres takes off the divergence; ``logs`` holds what was worked out."""
+    gain, part = 0.0, 1.0 / n
+    for g in mine[:n]:
+        if share[g] > 0:
+            if logs[g, n] == 0.0:
+                logs[g, n] = np.log((there[g] + part + SMOOTH) / (there[g] + SMOOTH))
+            gain += share[g] * logs[g, n]
+    return gain
+
+
 @jit
 def calibrate(shelf: Shelf, share: F8, weight: float, length: int, title: I4, score: F4, worth: F4) -> None:
-    """Reorder the first of some titles, best first, so that genres stand in the viewer's proportions."""
+    """Reorder the first of some titles, best first, so that genres stand in the viewer's proportions.
+
+    What is worked out is kept until a genre's part changes: gains (-1: not known), and logs (0), by genre.
+    """
     pool = title.size
     while pool > 0 and title[pool - 1] < 0:
         pool -= 1
     genres, count, order = np.empty((pool, MOST), np.int32), np.empty(pool, np.int32), np.arange(pool)
+    bits = np.empty(pool, np.uint64)
     for k in range(pool):
-        count[k] = genres_of(shelf, title[k], genres[k])
+        bits[k], count[k] = genre_bits(shelf, title[k]), genres_of(shelf, title[k], genres[k])
     there, most_gain = np.zeros(GENRES), np.log((1.0 + SMOOTH) / SMOOTH)
+    logs, gains = np.zeros((GENRES, MOST + 1)), np.full(pool, -1.0)
     for place in range(min(length, pool - 1)):
         at, most = place, -np.inf
         for k in range(place, pool):
-            c, gain = order[k], 0.0
+            c = order[k]
             if score[c] + weight * most_gain <= most:
                 break  # nor can any behind it
-            for s in range(count[c]):
-                p, n = share[genres[c, s]], there[genres[c, s]]
-                if p > 0:
-                    gain += p * np.log((n + 1.0 / count[c] + SMOOTH) / (n + SMOOTH))
-            if score[c] + weight * gain > most:
-                at, most = k, score[c] + weight * gain
+            if gains[c] < 0:
+                gains[c] = gain_of(genres[c], count[c], share, there, logs)
+            if score[c] + weight * gains[c] > most:
+                at, most = k, score[c] + weight * gains[c]
         c = order[at]
-        order[place + 1 : at + 1] = order[place:at].copy()
+        for k in range(at, place, -1):
+            order[k] = order[k - 1]
         order[place] = c
         for s in range(count[c]):
             there[genres[c, s]] += 1.0 / count[c]
+            logs[genres[c, s]] = 0.0
+        for k in range(pool):
+            gains[k] = -1.0 if bits[k] & bits[c] else gains[k]
     title[:pool] = title[:pool][order]
     score[:pool] = score[:pool][order]
     worth[:pool] = worth[:pool][order]
@@ -120,15 +144,18 @@ def is_own(kind: int) -> bool:
 
 
 @inlined
-def fits(shelf: Shelf, spec: PageSpec, kind: int, t: int, listed: I4, n: int) -> bool:
-    """Whether a title may join a row: not more than so many of one series; a draw is left as it was."""
-    series = shelf.series[t] if t < shelf.series.size else -1
-    if series < 0 or kind == EXPLORE or is_own(kind):
-        return True
+def series_of(shelf: Shelf, t: int) -> int:
+    """Return the series that a title belongs to, -1 for none."""
+    return int(shelf.series[t]) if t < shelf.series.size else -1
+
+
+@inlined
+def fits(line: I4, n: int, most: int) -> bool:
+    """Whether the ``n``-th title may join a row: not more than so many of one series (-1: none)."""
     same = 0
-    for k in range(n):
-        same += int(listed[k] < shelf.series.size and shelf.series[listed[k]] == series)
-    return same < spec.series
+    for k in range(n if line[n] >= 0 else 0):
+        same += int(line[k] == line[n])
+    return same < most
 
 
 @inlined
@@ -140,20 +167,21 @@ def fill(
     Of top picks some may be pinned: they stand in their places, or behind the last of a shorter row, and have
     ``~p`` for the place in the draft.
     """
-    n, k, p, own = 0, 0, 0, is_own(draft.kind[c])
+    n, k, p, own, line = 0, 0, 0, is_own(draft.kind[c]), draft.line
     pinned = draft.pins[0] if draft.kind[c] == TOP else 0
+    mixed = not own and draft.kind[c] != EXPLORE  # a draw is left as it was
     while n < most:
         t = draft.title[c, k] if k < draft.title.shape[1] else -1
         if p < pinned and (t < 0 or draft.pin_slot[p] <= n):
-            listed[n], at[n] = draft.pin[p], ~p
+            listed[n], at[n], line[n] = draft.pin[p], ~p, series_of(shelf, draft.pin[p])
             n += 1
             p += 1
             continue
         if t < 0:
             break
-        if (own or draft.seen[t] != stamp) and fits(shelf, spec, draft.kind[c], t, listed, n):
-            listed[n], at[n] = t, k
-            n += 1
+        if own or draft.seen[t] != stamp:
+            listed[n], at[n], line[n] = t, k, series_of(shelf, t) if mixed else -1
+            n += int(fits(line, n, spec.series))
         k += 1
     return n
 

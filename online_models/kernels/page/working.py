@@ -109,6 +109,8 @@ class Draft(NamedTuple):
     """[P] titles of the row that is looked at."""
     place: I4
     """[P] their places in the draft."""
+    line: I4
+    """[P] the series that they belong to, -1 for none."""
     seed: I4
     """[JUDGEMENTS] titles that may name a row."""
     loud: F8
@@ -144,6 +146,7 @@ def blank_draft(size: int, tags: int, categories: int, pool: int) -> Draft:
         np.empty((DRAFTS, pool), np.int32),
         np.zeros(DRAFTS, np.int32),
         np.zeros(DRAFTS),
+        np.empty(pool, np.int32),
         np.empty(pool, np.int32),
         np.empty(pool, np.int32),
         np.empty(JUDGEMENTS, np.int32),
