@@ -120,13 +120,13 @@ def build(
 
 def explain_top(side: ViewerSide, slots: I4, pages: Pages) -> None:
     """Say of top picks what they owe to a viewer's words (`ViewerSide.explain_stated`)."""
-    every = np.arange(slots.size)
-    top = np.argmax(pages.kind == TOP, axis=1)
-    at = np.flatnonzero(pages.kind[every, top] == TOP)
-    before = pages.reason[at, top[at]]
+    told = np.flatnonzero(side.viewers.arrays.stated[slots, 0])
+    at, top = np.nonzero(pages.kind[told] == TOP)
+    at = told[at]
+    before = pages.reason[at, top]
     reasons = before.copy()
-    side.explain_stated(slots[at], pages.title[at, top[at]], reasons)
-    pages.reason[at, top[at]] = np.where(before == PINNED, before, reasons)
+    side.explain_stated(slots[at], pages.title[at, top], reasons)
+    pages.reason[at, top] = np.where(before == PINNED, before, reasons)
 
 
 def page_of(
