@@ -14,7 +14,7 @@ from faust.types import TP
 from streams.app import build_app
 from streams.engine.batching import Slice
 from streams.engine.faust_app import App
-from streams.engine.transport import FETCH_WAIT_MS, BatchConsumer
+from streams.engine.transport import BUSY_S, FETCH_WAIT_MS, POLL_S, BatchConsumer
 from streams.errors import SourceGapError
 from streams.metrics import Metrics
 from streams.settings import Settings
@@ -29,6 +29,7 @@ class Inner:
     def __init__(self) -> None:
         self.records: dict[Any, list[Any]] = {}
         self.asked: list[Any] = []
+        self.waits: list[tuple[float, int]] = []
         self.sought: list[tuple[Any, int]] = []
         self.committed: list[dict[Any, int]] = []
         self.owned = True
@@ -40,9 +41,10 @@ class Inner:
             _subscriptions=SimpleNamespace(fetch_context=Nothing),
         )
 
-    async def fetched_records(self, wanted: Any, **_: Any) -> dict[Any, list[Any]]:
+    async def fetched_records(self, wanted: Any, timeout: float, **_: Any) -> dict[Any, list[Any]]:  # noqa: ASYNC109
         """Hand out what a test put there."""
         self.asked.append(wanted)
+        self.waits.append((timeout, self._fetcher._fetch_max_wait_ms))
         if self.error:
             raise self.error
         found, self.records = self.records, {}
@@ -166,6 +168,17 @@ async def test_only_partitions_with_room_are_asked(
     monkeypatch.setattr(consumer._stages, "wants", lambda *_: False)
     await fetched(consumer)
     assert len(inner.asked) == 1
+
+
+async def test_while_a_lane_is_full_fetching_takes_its_time(
+    consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both waits are long while another lane has a whole batch waiting, short when all have room again."""
+    for room in ({0, 1}, {1}, {0, 1}):
+        monkeypatch.setattr(consumer._stages, "wants", lambda _topic, partition, room=room: partition in room)
+        await fetched(consumer)
+    short, long = (POLL_S, FETCH_WAIT_MS), (BUSY_S, BUSY_S * 1000)
+    assert inner.waits == [short, long, short]
 
 
 async def test_position_out_of_range_is_never_a_silent_jump(
