@@ -31,8 +31,8 @@ __all__ = ["Change", "Stored", "Table"]
 _LOG = structlog.get_logger(__name__)
 
 _HEAD = struct.Struct("<qqI")
-WAIT_S = 0.02
-"""Longest wait for a message: a list's way to a subscriber is so much longer; fifty idle calls a second."""
+WAIT_S = 0.01
+"""Seconds in which changes are gathered: a list's way to a subscriber is so much longer."""
 RETOLD = 5_000
 """Stored rows that are handed over at a time when a table is opened."""
 
