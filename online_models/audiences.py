@@ -5,12 +5,14 @@ A scope keeps a bounded, exponentially decayed count of its titles. Counts are k
 2009, forward decay). When a scope has twice the titles that it keeps, the lesser half is forgotten.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from online_models.devices import device_of
-from online_models.kernels.layout import F8, U8
+from online_models.kernels.layout import F4, F8, I8, U8
 
 __all__ = [
     "KEPT",
@@ -33,6 +35,8 @@ DAYPART_HALF_LIFE_S = 7 * 86_400.0
 """Of a part of the day, which comes once a day: a week."""
 DAYPARTS = 4
 """Parts of a day of six hours each, in UTC: a country's morning is the same part every day."""
+Codes = NDArray[Any]
+Rows = NDArray[np.intp]
 _DEVICE = "device:"
 _FADED = 1e-9  # watches that are none any more
 _RESCALE = 40.0  # half-lives after which counts are brought down: 2 ** 40 still adds up exactly enough
@@ -101,18 +105,20 @@ class _Scope:
         self.counts: dict[int, float] = {}
         self.since_ms = self.newest_ms = self.changes = 0
 
-    def add(self, key: int, weight: float, at_ms: int) -> None:
-        """Count a watch."""
+    def add(self, keys: Sequence[int], weights: Sequence[float], at_ms: Sequence[int]) -> None:
+        """Count watches in their order."""
         if not self.counts:
-            self.since_ms = at_ms
-        self.newest_ms = max(self.newest_ms, at_ms)
-        if at_ms - self.since_ms > _RESCALE * self.half_life_ms:
-            self._rescale(at_ms)
-        worth = weight * 2.0 ** ((at_ms - self.since_ms) / self.half_life_ms)
-        self.counts[key] = self.counts.get(key, 0.0) + worth
-        if len(self.counts) > 2 * KEPT:
-            best = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))[:KEPT]
-            self.counts = dict(best)
+            self.since_ms = at_ms[0]
+        self.newest_ms = max(self.newest_ms, *at_ms)
+        half_life_ms, longest = self.half_life_ms, _RESCALE * self.half_life_ms
+        for key, weight, at in zip(keys, weights, at_ms, strict=True):
+            if at - self.since_ms > longest:
+                self._rescale(at)
+            worth = weight * 2.0 ** ((at - self.since_ms) / half_life_ms)
+            self.counts[key] = self.counts.get(key, 0.0) + worth
+            if len(self.counts) > 2 * KEPT:
+                best = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))[:KEPT]
+                self.counts = dict(best)
 
     def _rescale(self, at_ms: int) -> None:
         factor = 2.0 ** ((self.since_ms - at_ms) / self.half_life_ms)
@@ -149,18 +155,35 @@ class Audiences:
         Country and device are codes, 0 where unknown.
         """
         if country:
-            self._count(country_scope(country), HALF_LIFE_S, key, weight, at_ms)
-            self._count(daypart_scope(country, at_ms), DAYPART_HALF_LIFE_S, key, weight, at_ms)
+            self._count(country_scope(country), HALF_LIFE_S, [key], [weight], [at_ms])
+            self._count(daypart_scope(country, at_ms), DAYPART_HALF_LIFE_S, [key], [weight], [at_ms])
         if device:
-            self._count(device_scope(device), HALF_LIFE_S, key, weight, at_ms)
+            self._count(device_scope(device), HALF_LIFE_S, [key], [weight], [at_ms])
 
-    def _count(self, name: str, half_life_s: float, key: int, weight: float, at_ms: int) -> None:
+    def watch_many(self, keys: U8, weights: F4, at_ms: I8, *, countries: Codes, devices: Codes) -> None:
+        """Count watches as :meth:`watch` does one by one, a scope at a time, in a third of the time."""
+        parts = at_ms // 3_600_000 % 24 * DAYPARTS // 24
+        groups: list[tuple[int, str, float, Rows]] = []
+        for first, code, rows in _groups(countries.astype(np.int64)):
+            groups.append((first, country_scope(code), HALF_LIFE_S, rows))
+            for at, part, among in _groups(1 + parts[rows]):
+                scope = f"{country_scope(code)}@{part - 1}"
+                groups.append((int(rows[at]), scope, DAYPART_HALF_LIFE_S, rows[among]))
+        for first, code, rows in _groups(devices.astype(np.int64)):
+            groups.append((first, device_scope(code), HALF_LIFE_S, rows))
+        for _, scope, half_life_s, rows in sorted(groups, key=lambda group: group[0]):
+            columns = (keys[rows].tolist(), weights[rows].tolist(), at_ms[rows].tolist())
+            self._count(scope, half_life_s, *columns)
+
+    def _count(
+        self, name: str, half_life_s: float, keys: list[int], weights: list[float], at_ms: list[int]
+    ) -> None:
         scope = self._scopes.get(name)
         if scope is None:
             if len(self._scopes) >= MOST_SCOPES and not name.startswith(_DEVICE):
                 return
             scope = self._scopes[name] = _Scope(half_life_s)
-        scope.add(key, weight, at_ms)
+        scope.add(keys, weights, at_ms)
         self._moved[name] = None
         self.version += 1
         scope.changes = self.version
@@ -204,3 +227,10 @@ class Audiences:
         self.version += 1
         one.changes = self.version
         self._scopes[scope] = one
+
+
+def _groups(codes: I8) -> Iterator[tuple[int, int, Rows]]:
+    """Yield every code but 0: where it stands first, which it is, where it stands."""
+    for code in np.unique(codes[codes > 0]).tolist():
+        rows = np.flatnonzero(codes == code)
+        yield int(rows[0]), code, rows

@@ -57,11 +57,13 @@ class Popularity:
         watched = (signals.action == Action.POSITIVE) & (owned[signals.title] > 0) & (signals.change > 0)
         self._touched.update(signals.title[watched].tolist())
         at = np.flatnonzero(watched & ((batch.places > 0) | (batch.devices > 0)))
-        keys = self._side.titles.arrays.key[signals.title[at]].tolist()
-        weights, times = signals.change[at].tolist(), signals.at[at].tolist()
-        places, devices = batch.places[at].tolist(), batch.devices[at].tolist()
-        for key, weight, when, place, device in zip(keys, weights, times, places, devices, strict=True):
-            self._audiences.watch(key, weight, when, country=place, device=device)
+        self._audiences.watch_many(
+            self._side.titles.arrays.key[signals.title[at]],
+            signals.change[at],
+            signals.at[at],
+            countries=batch.places[at],
+            devices=batch.devices[at],
+        )
 
     def take_rows(self) -> list[Row]:
         """Return the rows of the scopes that changed."""

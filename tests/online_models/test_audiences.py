@@ -91,6 +91,35 @@ def test_each_scope_counts_as_if_it_were_alone(watches: list[tuple[int, int, int
         assert together.top(scope, 99) == apart.top(scope, 99)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 300), st.integers(0, 400 * DAY_MS), st.sampled_from((0, IN, US)), st.integers(0, 5)
+        ),
+        min_size=1,
+        max_size=400,
+    ),
+    st.integers(1, 400),
+)
+def test_many_watches_count_as_one_by_one(watches: list[tuple[int, int, int, int]], size: int) -> None:
+    """Numbers, their order and what moved are equal to the last bit, however watches are batched."""
+    one, many = Audiences(), Audiences()
+    for n, (key, at, country, device) in enumerate(watches):
+        one.watch(key, 1 + n % 7 / 10, at, country=country, device=device)
+    for start in range(0, len(watches), size):
+        keys, at, countries, devices = (
+            np.array(column) for column in zip(*watches[start:][:size], strict=True)
+        )
+        weights = 1 + np.arange(start, start + keys.size) % 7 / 10
+        many.watch_many(keys.astype(np.uint64), weights, at, countries=countries, devices=devices)
+    moved = one.take_moved()
+    assert moved == many.take_moved()
+    for scope in moved:
+        for mine, other in zip(one.state(scope), many.state(scope), strict=True):
+            assert np.array_equal(mine, other)
+
+
 def test_what_is_stored_goes_on_as_if_nothing_had_happened() -> None:
     """A scope taken over from its stored counts is equal from then on."""
     one, other = Audiences(), Audiences()
