@@ -7,7 +7,7 @@ in ``factorization``.
 import numpy as np
 
 from online_models.config import WAYS
-from online_models.kernels.blend import count_positives
+from online_models.kernels.blend import count_positives, due
 from online_models.kernels.factorization import SMALL, draw_negatives, scratch, softmax_gradient, tick
 from online_models.kernels.hashing import below, mix
 from online_models.kernels.history import share_of, title_of
@@ -22,7 +22,7 @@ from online_models.kernels.layout import (
     jit,
     plain,
 )
-from online_models.kernels.tags import learn_tags
+from online_models.kernels.tags import learn_tags, move_tags
 
 
 @plain
@@ -176,6 +176,8 @@ def learn_title(titles: Titles, params: Params, owned: I4, signals: Signals, i: 
                 work.mark[title_of(signals.history[i, step])] = stamp
             learn_outputs(titles, params, signals, i, stamp, work)
         change_weight(titles, params, signals, i, 0)
+        if due(titles, 1):
+            move_tags(titles, work.tags)
         count_positives(titles, params, 1)
     if params.negatives > 0:
         learn_inputs(titles, params, owned, signals, i)
@@ -200,3 +202,4 @@ def absorb(titles: Titles, params: Params, owned: I4, signals: Signals) -> None:
     work = scratch(titles, params)
     for i in range(signals.title.size):
         absorb_one(titles, params, owned, signals, i, work)
+    move_tags(titles, work.tags)

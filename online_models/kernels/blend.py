@@ -83,6 +83,12 @@ def refresh_prior(titles: Titles, params: Params) -> None:
     titles.size[3] = titles.size[2]
 
 
+@plain
+def due(titles: Titles, more: int) -> bool:
+    """Say whether so many more positives bring what is derived up to date."""
+    return bool(titles.size[2] + more - titles.size[3] > titles.size[3] // STALE)
+
+
 @jit
 def count_positives(titles: Titles, params: Params, more: int) -> None:
     """Count positives; when they have grown by a fiftieth, bring what is derived up to date.
@@ -90,8 +96,9 @@ def count_positives(titles: Titles, params: Params, more: int) -> None:
     What everybody watches is worked out anew (log-shares have moved by .02 by then), and tags tell their
     titles what they have learned. It depends on the events alone, not on how they were batched.
     """
+    stale = due(titles, more)
     titles.size[2] += more
-    if titles.size[2] - titles.size[3] > titles.size[3] // STALE:
+    if stale:
         refresh_prior(titles, params)
         tell_titles(titles, params)
 

@@ -20,6 +20,7 @@ import numpy as np
 from online_models.kernels.hashing import below, mix
 from online_models.kernels.history import share_of, title_of
 from online_models.kernels.layout import F4, I4, Params, Scratch, Titles, Viewers, jit, plain
+from online_models.kernels.tag_layout import PENDING, TagWork
 
 TRIES = 8
 """Draws per negative before it is left out: a viewer of half the catalogue still finds 255 of 256."""
@@ -38,8 +39,12 @@ def scratch(titles: Titles, params: Params) -> Scratch:
         np.empty(candidates, np.int32),
         np.empty(candidates, np.float32),
         np.empty(titles.out.shape[1], np.float32),
-        np.empty(titles.tag_acc.size, np.int32),
-        np.zeros(titles.tag_acc.size, np.float32),
+        TagWork(
+            np.zeros(titles.tag_acc.size + 1, np.float32),
+            np.empty((PENDING, titles.tag_acc.size), np.float32),
+            np.empty((PENDING, titles.tag_out.shape[1]), np.float32),
+            np.zeros(1, np.int64),
+        ),
     )
 
 

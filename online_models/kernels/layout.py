@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.kernels.reward_layout import Reward
+from online_models.kernels.tag_layout import TagWork
 
 F4 = NDArray[np.float32]
 F8 = NDArray[np.float64]
@@ -29,8 +30,9 @@ _FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 _OPTIONS: Any = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": _FAST}
 jit: Any = numba.njit(**_OPTIONS)
 plain: Any = numba.njit(**(_OPTIONS | {"_nrt": False}))
+exact: Any = numba.njit(**(_OPTIONS | {"_nrt": False, "fastmath": {"contract"}}))
 inlined: Any = numba.njit(**(_OPTIONS | {"_nrt": False, "forceinline": True}))
-"""For functions that allocate nothing: they count no references, .1 us a call; the second for short ones."""
+"""The latter count no references (.1 us a call), so allocate nothing; sums are in order; bodies are short."""
 
 
 class Titles(NamedTuple):
@@ -251,10 +253,8 @@ class Scratch(NamedTuple):
     """[negatives + 1] their gradients."""
     into: F4
     """[D] gradient of a representation."""
-    tag: I4
-    """[G] tags that the candidates bear."""
-    tag_g: F4
-    """[G] their gradients; zero between softmaxes."""
+    tags: TagWork
+    """What their tags learn."""
 
 
 class Sparse(NamedTuple):

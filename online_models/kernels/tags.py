@@ -12,7 +12,8 @@ of the factorization .1897 to .1970 raw, .1447 to .1495 shuffled; tags in the in
 
 import numpy as np
 
-from online_models.kernels.layout import F4, Params, Scratch, Titles, jit, plain
+from online_models.kernels.layout import F4, TAGS, Params, Scratch, Titles, exact, jit, plain
+from online_models.kernels.tag_layout import PENDING, TagWork
 
 TINY = 1e-6
 """A tag that moved less is not worth a pass over its titles."""
@@ -20,30 +21,54 @@ BIAS_RATE = 0.3
 """Step of a tag's bias, as part of the step of its vector: most of a bias is the title's own."""
 
 
+@exact
+def move_tags(titles: Titles, work: TagWork) -> None:
+    """Go the steps that wait, in the order of the positives and exactly: however they were batched."""
+    step, way, out, n = work.step, work.way, titles.tag_out, work.pending[0]
+    for p in range(0, n - n % 4, 4):
+        for tag in range(out.shape[0]):
+            a, b, c, d = step[p, tag], step[p + 1, tag], step[p + 2, tag], step[p + 3, tag]
+            if a != 0 or b != 0 or c != 0 or d != 0:
+                for f in range(out.shape[1]):
+                    o = out[tag, f]
+                    o += a * way[p, f]
+                    o += b * way[p + 1, f]
+                    o += c * way[p + 2, f]
+                    o += d * way[p + 3, f]
+                    out[tag, f] = o
+    for p in range(n - n % 4, n):
+        for tag in range(out.shape[0]):
+            if step[p, tag] != 0:
+                for f in range(out.shape[1]):
+                    out[tag, f] += step[p, tag] * way[p, f]
+    work.pending[0] = 0
+
+
 @plain
 def learn_tags(titles: Titles, params: Params, x: F4, mean: float, w: float, n: int, work: Scratch) -> None:
-    """Move the vectors of the tags that the candidates of a softmax bear (``work.cand``, ``work.g``)."""
-    met, width = 0, x.size
+    """Work out the steps of the tags that the candidates of a softmax bear (``work.cand``, ``work.g``).
+
+    How long they are depends on the accumulators alone, and nobody reads a tag's vector before its titles are
+    told: steps wait, and are gone together (:func:`move_tags`), in half the time of one by one.
+    """
+    tags = work.tags
     for q in range(n + 1):
         j = work.cand[q]
-        for s in range(titles.tags.shape[1]):
-            g = titles.tags[j, s]
-            if g < 0:
-                break
-            if work.tag_g[g] == 0:
-                work.tag[met] = g
-                met += 1
-            work.tag_g[g] += work.g[q] * w * titles.share[j] + np.float32(1e-12)
-    rate = np.float32(params.tag_rate)
-    for k in range(met):
-        g = work.tag[k]
-        e = work.tag_g[g]
-        work.tag_g[g] = 0.0
-        titles.tag_acc[g] += e * e * mean
-        step = rate * e / np.sqrt(titles.tag_acc[g])
-        for f in range(width):
-            titles.tag_out[g, f] += step * x[f]
-        titles.tag_out[g, width] += np.float32(BIAS_RATE) * step
+        g = work.g[q] * w * titles.share[j]
+        for s in range(TAGS):
+            tags.gradient[titles.tags[j, s]] += g  # -1, no tag, is the last place, which nobody reads
+    rate, at = np.float32(params.tag_rate), tags.pending[0]
+    for tag in range(titles.tag_acc.size):
+        g = tags.gradient[tag]
+        titles.tag_acc[tag] += g * g * mean
+        tags.step[at, tag] = rate * g / np.sqrt(titles.tag_acc[tag])
+        tags.gradient[tag] = 0.0
+    for f in range(x.size):
+        tags.way[at, f] = x[f]
+    tags.way[at, x.size] = BIAS_RATE
+    tags.pending[0] = at + 1
+    if at + 1 == PENDING:
+        move_tags(titles, tags)
 
 
 @jit

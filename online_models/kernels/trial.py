@@ -36,6 +36,7 @@ from online_models.kernels.layout import (
 )
 from online_models.kernels.observe import learn_viewer, remember, settle, unlearn
 from online_models.kernels.rank import cowatch, sparse, subtract_rejected
+from online_models.kernels.tags import move_tags
 
 RANKINGS = 1 + EXPERTS
 """The blend, then each expert."""
@@ -171,6 +172,7 @@ def prequential(
         for o in range(spare):
             absorb_one(titles, params, owned, signals, o, work)
         remember(viewers, params, feedback, i, action, signals, 0)
+    move_tags(titles, work.tags)
 
 
 @jit

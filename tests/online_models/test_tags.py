@@ -1,6 +1,7 @@
 """Tags in the factorization: who is told what, and what a title that nobody watched gets out of it."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,6 +98,20 @@ def test_what_tags_learned_survives_a_restart() -> None:
     assert np.array_equal(again.titles.arrays.out[rows], told.arrays.out[: len(told)])
     names = [[again.titles.tags[n] for n in again.titles.arrays.tags[row] if n >= 0] for row in rows]
     assert names == [[told.tags[n] for n in told.arrays.tags[row] if n >= 0] for row in range(len(told))]
+
+
+@pytest.mark.parametrize("size", [1, 3, 50])
+def test_tags_learn_the_same_however_events_are_batched(size: int) -> None:
+    """Steps that wait for others are gone as they would have been at once, to the last bit."""
+    whole, parts = (Recommender(seed=3) for _ in range(2))
+    events = liked(two_camps())
+    for model in (whole, parts):
+        genres(model, **{f"{camp}{n}": (name, f"{n}") for camp, name in CAMPS.items() for n in range(8)})
+    whole.prequential(events)
+    for start in range(0, len(events.viewers), size):
+        parts.prequential(Columns(*(column[start : start + size] for column in events)))
+    assert whole.titles.arrays.tag_out.any()
+    assert whole.titles.snapshot() == parts.titles.snapshot()
 
 
 def test_a_shard_labels_its_own_titles_only() -> None:
