@@ -137,7 +137,7 @@ class Catalogue:
         labels = (*labels_of(title), *year_of(title))
         if labels:
             self.labelled.append((title.title_id, labels))
-            self.titles.label(row, labels)
+            self.titles.label(np.array([row], np.int32), [labels])
         self._countries.pop(row, None)
         if window.countries:
             self._countries[row] = frozenset(map(country_code, window.countries))

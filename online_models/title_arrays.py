@@ -3,13 +3,14 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from online_models.config import BlendConfig, ModelConfig
 from online_models.kernels.blend import BACKOFF
-from online_models.kernels.layout import F4, TAGS, Params, Titles
+from online_models.kernels.layout import F4, I4, TAGS, Params, Titles
 from online_models.reward_params import reward_params
 
-__all__ = ["TagRows", "blank_titles", "kernel_params"]
+__all__ = ["TagRows", "blank_titles", "kernel_params", "swap_tags"]
 
 
 class TagRows(NamedTuple):
@@ -81,6 +82,34 @@ def blank_titles(config: ModelConfig, capacity: int) -> Titles:
         tag_acc=np.full(c.factorization.tags, c.factorization.initial_accumulator, np.float32),
         size=np.zeros(5, np.int64),
     )
+
+
+def swap_tags(titles: Titles, rows: I4, tags: NDArray[np.int16], told: NDArray[np.bool_]) -> None:
+    """Give titles other tags; vectors take what these have told in place of the former ones'.
+
+    Parameters
+    ----------
+    titles
+        The rows.
+    rows
+        [n] titles, each once.
+    tags
+        [n, TAGS] their tags, -1 where there are no more.
+    told
+        [n] whether the output vector has their part already.
+    """
+    share = (np.maximum((tags >= 0).sum(axis=1), 1) ** -0.5).astype(np.float32)
+    known = np.vstack((titles.tag_told, np.zeros_like(titles.tag_told[:1])))  # -1, no tag, is the last row
+    part, former = np.zeros((2, rows.size, known.shape[1]), np.float32)
+    for s in range(TAGS):
+        part += known[tags[:, s]]
+        former += known[titles.tags[rows, s]]
+    part = share[:, None] * part - titles.share[rows][:, None] * former
+    part[told] = 0.0
+    titles.out[rows] += part[:, :-1]
+    titles.bias[rows] += part[:, -1]
+    titles.changed[rows] |= part.any(axis=1)
+    titles.tags[rows], titles.share[rows] = tags, share
 
 
 def unwatched(config: BlendConfig) -> F4:

@@ -95,11 +95,13 @@ class TitleSide:
             Titles whose vectors were loaded and have their tags' part already.
         """
         keys = np.array([title_key(title) for title in labels], np.uint64)
-        for (title, tags), shard in zip(labels.items(), shard_of(keys, self.shards).tolist(), strict=True):
-            row = int(self.titles.intern([title])[0]) if shard == self.shard else -1
-            if row >= 0:
-                self.titles.label(row, tags, told=title in stored)
-                self._name(np.array([row], np.int32))
+        mine = shard_of(keys, self.shards) == self.shard
+        titles = [title for title, own in zip(labels, mine.tolist(), strict=True) if own]
+        rows = self.titles.intern(titles)
+        known = [title for title, row in zip(titles, rows.tolist(), strict=True) if row >= 0]
+        rows = rows[rows >= 0]
+        self.titles.label(rows, [labels[title] for title in known], told=[one in stored for one in known])
+        self._name(rows)
 
     def _name(self, rows: I4) -> None:
         """Note that something was said of rows."""

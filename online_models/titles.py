@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from online_models import snapshots
 from online_models.config import ModelConfig
@@ -21,7 +21,7 @@ from online_models.kernels.hashing import fill_keyed, find_many, insert_many
 from online_models.kernels.layout import F4, I4, TAGS, U8, Titles
 from online_models.lengths import Lengths
 from online_models.rows import TITLE_ROWS
-from online_models.title_arrays import TagRows, blank_titles, kernel_params
+from online_models.title_arrays import TagRows, blank_titles, kernel_params, swap_tags
 
 _OUT, _INP = 0, 1  # sides of the keyed initialisation
 _START = 1_024  # rows allocated at first; doubled when full
@@ -175,33 +175,24 @@ class TitleTable:
         if a.size[4] != told:
             self.lengths.forget()
 
-    def label(self, row: int, labels: Iterable[str], *, told: bool = False) -> None:
-        """Say what tags a title has; its output vector takes their part in place of that of its former ones.
+    def label(self, rows: I4, labels: Sequence[Iterable[str]], *, told: ArrayLike = False) -> None:
+        """Say what tags titles have; their output vectors take their part in place of their former ones'.
 
         Parameters
         ----------
-        row
-            The title.
+        rows
+            [n] titles, each once.
         labels
-            Names of tags; those beyond the first `TAGS`, or that find no room among all tags, play no part.
+            Names of tags of each; those beyond the first `TAGS`, or for which there is no room, play no part.
         told
-            Whether the output vector has their part already, as one that was stored has.
+            Which output vectors have their part already, as one that was stored has: [n], or of all.
         """
-        numbers = [n for n in map(self._tag_number, dict.fromkeys(labels)) if n >= 0][:TAGS]
-        a = self.arrays
-        before = a.tags[row][a.tags[row] >= 0]
-        if numbers == before.tolist():
-            return
-        share = np.float32(max(len(numbers), 1) ** -0.5)
-        if not told:
-            part = share * a.tag_told[numbers].sum(axis=0) - a.share[row] * a.tag_told[before].sum(axis=0)
-            a.out[row] += part[:-1]
-            a.bias[row] += part[-1]
-            self.lengths.moved(np.array([row]))
-            a.changed[row] |= bool(np.any(part))
-        a.tags[row] = -1
-        a.tags[row, : len(numbers)] = numbers
-        a.share[row] = share
+        tags = np.array([self._tag_row(names) for names in labels], np.int16).reshape(-1, TAGS)
+        new = (tags != self.arrays.tags[rows]).any(axis=1)
+        swap_tags(
+            self.arrays, rows[new], tags[new], np.broadcast_to(np.asarray(told, np.bool_), new.shape)[new]
+        )
+        self.lengths.moved(rows[new])
 
     def tag_rows(self) -> TagRows:
         """Return what the tags have learned."""
@@ -215,6 +206,11 @@ class TitleTable:
             self.arrays.tag_out[numbers] = rows.vectors[: len(numbers), :-1]
             self.arrays.tag_told[numbers] = self.arrays.tag_out[numbers]
             self.arrays.tag_acc[numbers] = rows.vectors[: len(numbers), -1]
+
+    def _tag_row(self, names: Iterable[str]) -> list[int]:
+        """Return the numbers of a title's tags as its row holds them."""
+        numbers = [n for n in map(self._tag_number, dict.fromkeys(names)) if n >= 0][:TAGS]
+        return numbers + [-1] * (TAGS - len(numbers))
 
     def _tag_number(self, name: str) -> int:
         """Return the number of a tag, a new one if there is room; -1 if there is none."""

@@ -166,7 +166,7 @@ def test_lengths_follow_whatever_changes_vectors() -> None:
         rows = np.unique(rng.integers(0, len(model.titles), 5)).astype(np.int32)
         replica.load([model.titles.ids[row] for row in rows.tolist()], model.titles.pack(rows))
         bounds(replica)
-        replica.label(int(rng.integers(len(replica))), [f"genre:g{n % 4}"])
+        replica.label(rng.integers(len(replica), size=1), [[f"genre:g{n % 4}"]])
         bounds(replica)
         copied = pickle.loads(pickle.dumps(replica))  # noqa: S301 - our own
         bounds(copied)

@@ -127,7 +127,7 @@ def test_a_shard_labels_its_own_titles_only() -> None:
 def test_tags_beyond_the_room_play_no_part(labels: list[str], room: int) -> None:
     """A title bears at most `TAGS` different tags, the table holds at most as many as it has room for."""
     table = TitleTable(ModelConfig(factorization=FactorizationConfig(tags=room)))
-    table.label(int(table.intern(["t"])[0]), labels)
+    table.label(table.intern(["t"]), [labels])
     borne = table.arrays.tags[0][table.arrays.tags[0] >= 0]
     different = list(dict.fromkeys(labels))
     assert [table.tags[n] for n in borne] == different[: min(room, TAGS)]
