@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from online_models.errors import InvalidConfigError
 from online_models.kernels.page.layout import NO_ROW
-from online_models.kernels.page.order import GENRES as GENRES_KEPT
-from online_models.kernels.page.order import calibrate
+from online_models.kernels.page.proportions import GENRES as GENRES_KEPT
+from online_models.kernels.page.proportions import calibrate
 from online_models.page.builder import build
 from online_models.page.config import DAY_MS, PageConfig, layout_faults
 from online_models.page.kinds import KINDS

@@ -2,6 +2,6 @@
 
 ``layout`` and ``working`` name the arrays, ``pools`` what everybody shares at a moment, ``rows``, ``tags``
 and ``draw`` draft rows out of what ``kept`` keeps and out of sets of titles (``bits``), ``order`` puts a page
-together, ``pins`` does what rules ask, ``categories`` and ``alerts`` go beside the rows; ``build`` is the
-road through them.
+together, ``proportions`` mixes its top picks, ``pins`` does what rules ask, ``categories`` and ``alerts`` go
+beside the rows; ``build`` is the road through them.
 """

@@ -49,8 +49,9 @@ from online_models.kernels.page.layout import (
     Pools,
     Shelf,
 )
-from online_models.kernels.page.order import GENRES, arrange, calibrate, genre_shares
+from online_models.kernels.page.order import arrange
 from online_models.kernels.page.pins import draft_pins, explain_pins
+from online_models.kernels.page.proportions import GENRES, calibrate, genre_shares
 from online_models.kernels.page.rows import (
     Known,
     begin_row,

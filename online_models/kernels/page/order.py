@@ -9,21 +9,12 @@ Rows are taken one by one, always the one of the highest value beside what stand
 over the V titles that would be in sight, with w how likely each is taken (``Draft.worth``) and titles in
 sight further up left out: a row that offers what is offered already is worth little. The discount is that of
 the DCG (Jarvelin and Kekalainen, 2002); rows further down are seen less, all by the same factor, so it does
-not change the order. Page-wise construction as in Gomez-Uribe and Hunt (2016); greedily, as
-rows are few.
-
-Inside top picks, genres stand in the proportions of the viewer's own history (Steck, Calibrated
-recommendations, RecSys 2018): greedily the title of the highest
-
-.. math:: s_j + \lambda \sum_{g \in G_j} p(g) \log \frac{n_g + 1/|G_j| + \epsilon}{n_g + \epsilon}
-
-with n_g the genre's part of the titles picked so far and p(g) of the history. The sum is what the title takes
-off KL(p || q) of the whole list, up to constants.
+not change the order. Page-wise construction as in Gomez-Uribe and Hunt (2016); greedily, as rows are few.
 """
 
 import numpy as np
 
-from online_models.kernels.layout import F4, F8, I4, inlined, jit, plain
+from online_models.kernels.layout import F4, I4, inlined, plain
 from online_models.kernels.page.layout import (
     AGAIN,
     CONTINUE,
@@ -42,99 +33,6 @@ MUST = (TOP, CONTINUE, MY_LIST)
 """Kinds that stand on every page that has room and titles for them."""
 LAST_AND_FIRST = (EXPLORE, FEATURED)
 """Kinds whose place does not depend on their value."""
-GENRES = 64
-MOST = 8
-"""Genres of a title that count: more say nothing."""
-STEP = 0.97
-"""Weight of a watch per step back (``tag_affinity.STEP``)."""
-SMOOTH = 0.5
-"""A genre that is not there yet counts as half a title: the first one of a genre gains log 3, not more."""
-
-
-@inlined
-def genre_bits(shelf: Shelf, t: int) -> np.uint64:
-    """Return a title's genres, a bit each."""
-    return shelf.genre[t] if t < shelf.genre.size else np.uint64(0)
-
-
-@inlined
-def genres_of(shelf: Shelf, t: int, out: I4) -> int:
-    """Write the numbers of a title's genres; return how many."""
-    n, g, bits = 0, 0, genre_bits(shelf, t)
-    while bits != np.uint64(0) and n < MOST:
-        if bits & np.uint64(1):
-            out[n] = g
-            n += 1
-        bits >>= np.uint64(1)
-        g += 1
-    return n
-
-
-@jit
-def genre_shares(shelf: Shelf, history: I4, depth: int, share: F8) -> float:
-    """Write each genre's share of a history; return how much of it has genres."""
-    share[:] = 0.0
-    mine, total, w = np.empty(MOST, np.int32), 0.0, 1.0
-    for step in range(depth):
-        n = genres_of(shelf, history[step], mine)
-        for k in range(n):
-            share[mine[k]] += w / n
-        total += w if n else 0.0
-        w *= STEP
-    if total > 0:
-        share /= total
-    return total
-
-
-@inlined
-def gain_of(mine: I4, n: int, share: F8, there: F8, logs: F8) -> float:
-    """Return what a title of ``n`` genres takes off the divergence; ``logs`` holds what was worked out."""
-    gain, part = 0.0, 1.0 / n
-    for g in mine[:n]:
-        if share[g] > 0:
-            if logs[g, n] == 0.0:
-                logs[g, n] = np.log((there[g] + part + SMOOTH) / (there[g] + SMOOTH))
-            gain += share[g] * logs[g, n]
-    return gain
-
-
-@jit
-def calibrate(shelf: Shelf, share: F8, weight: float, length: int, title: I4, score: F4, worth: F4) -> None:
-    """Reorder the first of some titles, best first, so that genres stand in the viewer's proportions.
-
-    What is worked out is kept until a genre's part changes: gains (-1: not known), and logs (0), by genre.
-    """
-    pool = title.size
-    while pool > 0 and title[pool - 1] < 0:
-        pool -= 1
-    genres, count, order = np.empty((pool, MOST), np.int32), np.empty(pool, np.int32), np.arange(pool)
-    bits = np.empty(pool, np.uint64)
-    for k in range(pool):
-        bits[k], count[k] = genre_bits(shelf, title[k]), genres_of(shelf, title[k], genres[k])
-    there, most_gain = np.zeros(GENRES), np.log((1.0 + SMOOTH) / SMOOTH)
-    logs, gains = np.zeros((GENRES, MOST + 1)), np.full(pool, -1.0)
-    for place in range(min(length, pool - 1)):
-        at, most = place, -np.inf
-        for k in range(place, pool):
-            c = order[k]
-            if score[c] + weight * most_gain <= most:
-                break  # nor can any behind it
-            if gains[c] < 0:
-                gains[c] = gain_of(genres[c], count[c], share, there, logs)
-            if score[c] + weight * gains[c] > most:
-                at, most = k, score[c] + weight * gains[c]
-        c = order[at]
-        for k in range(at, place, -1):
-            order[k] = order[k - 1]
-        order[place] = c
-        for s in range(count[c]):
-            there[genres[c, s]] += 1.0 / count[c]
-            logs[genres[c, s]] = 0.0
-        for k in range(pool):
-            gains[k] = -1.0 if bits[k] & bits[c] else gains[k]
-    title[:pool] = title[:pool][order]
-    score[:pool] = score[:pool][order]
-    worth[:pool] = worth[:pool][order]
 
 
 @inlined
@@ -223,23 +121,38 @@ def work_out(shelf: Shelf, spec: PageSpec, draft: Draft, c: int, stamp: int) -> 
 
 
 @plain
-def best_row(shelf: Shelf, spec: PageSpec, draft: Draft, stamp: int, room: int) -> int:
-    """Return the draft of the highest value, -1 where none is left; of equals the first.
+def open_drafts(draft: Draft) -> int:
+    """Write the drafts whose place depends on their value; return how many."""
+    n = 0
+    for c in range(draft.drafted[0]):
+        draft.open[n] = c
+        n += int(draft.kind[c] not in LAST_AND_FIRST)
+    return n
+
+
+@plain
+def best_row(shelf: Shelf, spec: PageSpec, draft: Draft, n: int, stamp: int, room: int) -> int:
+    """Take the draft of the highest value off the ``n`` open ones, of equals the first; -1: none is left.
 
     Where there is room for no more, it is one that has to be there: top picks, what was begun, the list.
     """
     best, most, owed = -1, 0.0, 0
-    for c in range(draft.drafted[0]):
-        owed += int(draft.placed[c] == 0 and draft.kind[c] in MUST)
-    for c in range(draft.drafted[0]):
-        kind = draft.kind[c]
-        if draft.placed[c] or kind in LAST_AND_FIRST or (room <= owed and kind not in MUST):
+    for k in range(n):
+        owed += int(draft.kind[draft.open[k]] in MUST)
+    for k in range(n):
+        c = draft.open[k]
+        if room <= owed and draft.kind[c] not in MUST:
             continue
         if not is_worked_out(draft, c, stamp):
             work_out(shelf, spec, draft, c, stamp)
         if draft.value[c] > most:
-            best, most = c, draft.value[c]
-    return best
+            best, most = k, draft.value[c]
+    if best < 0:
+        return -1
+    c = draft.open[best]
+    for k in range(best, n - 1):
+        draft.open[k] = draft.open[k + 1]
+    return int(c)
 
 
 @plain
@@ -281,10 +194,12 @@ def arrange(
         if draft.kind[c] == FEATURED and rows > 1:
             fresh += place_row(shelf, spec, draft, c, stamp, row, pages, q, r)
             r += 1
+    n = open_drafts(draft)
     while r < rows:
-        c = best_row(shelf, spec, draft, stamp, rows - r)
+        c = best_row(shelf, spec, draft, n, stamp, rows - r)
         if c < 0:
             break
+        n -= 1
         fresh += place_row(shelf, spec, draft, c, stamp, row, pages, q, r)
         r += 1
     for c in range(draft.drafted[0]):

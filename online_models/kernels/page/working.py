@@ -101,6 +101,8 @@ class Draft(NamedTuple):
     """[MOST_PINS] how likely each is taken, as ``worth``."""
     shown: I4
     """[C, P] what the row would have in sight beside what stands already."""
+    open: I4
+    """[C] the drafts that the next row is chosen from."""
     width: I4
     """[C] how many titles those are; -1 where that is not worked out yet."""
     value: F8
@@ -144,6 +146,7 @@ def blank_draft(size: int, tags: int, categories: int, pool: int) -> Draft:
         np.zeros(MOST_PINS, np.int32),
         np.zeros(MOST_PINS, np.float32),
         np.empty((DRAFTS, pool), np.int32),
+        np.zeros(DRAFTS, np.int32),
         np.zeros(DRAFTS, np.int32),
         np.zeros(DRAFTS),
         np.empty(pool, np.int32),
