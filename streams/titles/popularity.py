@@ -8,6 +8,7 @@ import numpy as np
 
 from online_models.audiences import HALF_LIFE_S, Audiences
 from online_models.feedback import Action
+from online_models.kernels.layout import TAGS
 from online_models.title_side import TitleSide, decayed
 from schemas.codec import encode
 from schemas.lists import Trending, TrendingItem
@@ -107,7 +108,7 @@ class Popularity:
     def _of_genre(self, scope: str) -> list[tuple[str, float]]:
         """Return the most watched titles of a genre."""
         titles, a = self._side.titles, self._side.titles.arrays
-        rows = np.flatnonzero((a.tags[: len(titles)] == titles.tags.index(scope)).any(axis=1))
+        rows = np.flatnonzero(a.tags[: len(titles)].ravel() == titles.tags.index(scope)) // TAGS
         half_life_ms = float(titles.params.half_lives[TRENDING_HALF_LIFE])
         value = decayed(a.trend[rows, TRENDING_HALF_LIFE], a.trend_at[rows], half_life_ms)
         best = rows[np.argsort(-value, kind="stable")], np.sort(value)[::-1]
