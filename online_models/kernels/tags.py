@@ -74,26 +74,26 @@ def learn_tags(titles: Titles, params: Params, x: F4, mean: float, w: float, n: 
 @jit
 def tell_titles(titles: Titles, params: Params) -> None:
     """Let the titles know what their tags have learned since they were last told."""
-    count, width = titles.tag_out.shape[0], titles.out.shape[1]
-    way = np.zeros(count, np.float32)
-    for g in range(count):
+    more, width = titles.tag_out - titles.tag_told, titles.out.shape[1]
+    way = np.zeros(more.shape[0], np.float32)
+    for g in range(way.size):
         for f in range(width + 1):
-            more = titles.tag_out[g, f] - titles.tag_told[g, f]
-            way[g] += more * more
+            way[g] += more[g, f] * more[g, f]
         way[g] = np.sqrt(way[g])
-    for j in range(titles.size[0] if way.max() > TINY else 0):
+    if way.max() <= TINY:
+        return
+    for j in range(titles.size[0]):
         c = titles.share[j]
-        for s in range(titles.tags.shape[1]):
+        for s in range(TAGS):
             g = titles.tags[j, s]
             if g < 0:
                 break
             if way[g] > TINY:
                 for f in range(width):
-                    titles.out[j, f] += c * (titles.tag_out[g, f] - titles.tag_told[g, f])
-                titles.bias[j] += c * (titles.tag_out[g, width] - titles.tag_told[g, width])
+                    titles.out[j, f] += c * more[g, f]
+                titles.bias[j] += c * more[g, width]
                 titles.drift[j] += c * way[g]
         if titles.drift[j] > params.publish_drift:
             titles.changed[j] = 1
-    if way.max() > TINY:
-        titles.tag_told[:] = titles.tag_out
-        titles.size[4] += 1
+    titles.tag_told[:] = titles.tag_out
+    titles.size[4] += 1
