@@ -21,6 +21,8 @@ CONTEXTS = 2 * DEPTHS
 """... each at the start of a sitting and within it (+.0002 raw, +.0008 shuffled)."""
 STALE = 50
 """Part of the positives that may be new to ``Titles.prior``."""
+FEW = 3
+"""Part of the active titles that as many positives may be new to it: early on a fiftieth is few."""
 SEASON = 2
 """The half-life, of the configured ones, that the trending feature counts by: a week."""
 SATISFACTION = 3
@@ -85,16 +87,16 @@ def refresh_prior(titles: Titles, params: Params) -> None:
 
 @plain
 def due(titles: Titles, more: int) -> bool:
-    """Say whether so many more positives bring what is derived up to date."""
-    return bool(titles.size[2] + more - titles.size[3] > titles.size[3] // STALE)
+    """Say whether so many more positives are a fiftieth of all, and a third of the active titles."""
+    return bool(titles.size[2] + more - titles.size[3] > max(titles.size[3] // STALE, titles.size[1] // FEW))
 
 
 @jit
 def count_positives(titles: Titles, params: Params, more: int) -> None:
-    """Count positives; when they have grown by a fiftieth, bring what is derived up to date.
+    """Count positives; when they have grown enough (:func:`due`), bring what is derived up to date.
 
-    What everybody watches is worked out anew (log-shares have moved by .02 by then), and tags tell their
-    titles what they have learned. It depends on the events alone, not on how they were batched.
+    What everybody watches is worked out anew (in the long run log-shares have moved by .02 by then), and tags
+    tell their titles what they have learned. It depends on the events alone, not on how they were batched.
     """
     stale = due(titles, more)
     titles.size[2] += more
