@@ -51,12 +51,17 @@ def learn_tags(titles: Titles, params: Params, x: F4, mean: float, w: float, n: 
     How long they are depends on the accumulators alone, and nobody reads a tag's vector before its titles are
     told: steps wait, and are gone together (:func:`move_tags`), in half the time of one by one.
     """
-    tags = work.tags
+    tags, met = work.tags, False
     for q in range(n + 1):
         j = work.cand[q]
+        if titles.tags[j, 0] < 0:
+            continue
+        met = True
         g = work.g[q] * w * titles.share[j]
         for s in range(TAGS):
             tags.gradient[titles.tags[j, s]] += g  # -1, no tag, is the last place, which nobody reads
+    if not met:
+        return
     rate, at = np.float32(params.tag_rate), tags.pending[0]
     for tag in range(titles.tag_acc.size):
         g = tags.gradient[tag]

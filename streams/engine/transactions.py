@@ -39,8 +39,9 @@ IN_DOUBT = "the process ends; its successor reads in the log what became of it"
 OVERHEAD = 40
 """Bytes of a message beside key and value, at most: five varints of 5 and one of 10, and its attributes."""
 
-PACE_S = 1.0
-"""Longest wait for a request to be answered before more is queued than the next one takes."""
+PACE_S = 0.1
+"""Longest wait for a request to be answered before more is queued than the next one takes. A broker nearby
+takes 5 ms; with one that takes longer than this, several requests under way matter more than the CPU."""
 
 ROOM_S = 0.01
 """Seconds between two looks for room in a full queue: nobody is told when there is some."""

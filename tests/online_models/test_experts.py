@@ -97,7 +97,8 @@ def test_cowatch_adds_decayed_neighbours() -> None:
     pairs = {("a", "b"): 2.0, ("c", "b"): 1.0, ("c", "a"): 1.0}
     c_b = 1.0 * pairs["c", "b"] * (watches["c"] * watches["b"]) ** -0.45
     c_b += 0.8 * pairs["a", "b"] * (watches["a"] * watches["b"]) ** -0.45
-    backoff = (1 + 4 * watches["b"] / sum(watches.values())) ** -0.55
+    told = sum(watches.values()) - 1  # when what everybody watches was last worked out: not of c's newest
+    backoff = (1 + 4 * watches["b"] / told) ** -0.55
     total = c_b  # d is a neighbour of b alone; a and c are known, so that two candidates share
     assert model.predict_one("eve", "b") == pytest.approx(np.log1p(2 * backoff * c_b / total), rel=1e-5)
     assert model.predict_one("eve", "d") == 0.0
