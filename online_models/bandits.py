@@ -25,14 +25,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from online_models.draws import race
-from online_models.kernels.layout import F8
+from online_models.kernels.chances import Prior, chances
+from online_models.kernels.layout import F8, I8
 
-__all__ = ["Bandit", "BanditConfig", "Choice", "Thompson", "newcomer_mean", "win_chances"]
-
-_NODES = 257
-"""Points of the integral around each arm: chances are right to .002 (tested against a million draws)."""
-_WIDTH = 8.0
-"""Standard deviations to each side that the integral covers."""
+__all__ = ["Bandit", "BanditConfig", "Choice", "Thompson", "chances_of"]
 
 
 class Choice(NamedTuple):
@@ -170,30 +166,19 @@ class Thompson:
         asked = (tuple(contexts), tuple(arms))
         found = self._chances.get(asked)
         if found is None:
-            alpha, beta = self.posterior(contexts, arms)
-            floor = min(self.config.floor, 1.0 / len(arms))
-            found = (1.0 - len(arms) * floor) * win_chances(alpha, beta) + floor
+            tried = np.zeros((1, len(arms), self.config.contexts, 2))
+            self.tried(arms, tried[0])
+            sizes, one = np.array([len(arms)]), np.zeros(1, np.int64)
+            found = chances_of(tried, sizes, one, np.array([contexts], np.int64), self.config)[0]
             self._chances[asked] = found
         return found
 
-    def posterior(self, contexts: Sequence[int], arms: Sequence[str]) -> tuple[F8, F8]:
-        """Return the Beta posteriors of the arms' rates, each in its context: alpha [arms], beta [arms]."""
-        m = self.config.strength
-        cells = np.array([self._cells.get(arm, np.zeros((self.config.contexts, 2))) for arm in arms])
-        whole = cells.sum(axis=1)  # [arms, (trials, wins)]
-        trials, wins = whole[:, 0], whole[:, 1]
-        pooled = (wins.sum() + m * self.config.base_rate) / (trials.sum() + m)
-        first = np.full(len(arms), pooled)
-        best = int(np.argmax(trials))
-        if trials[best] >= m:
-            a = wins[best] + m * pooled
-            start = newcomer_mean(a, trials[best] + m - a, m, self.config.newcomer)
-            first[np.arange(len(arms)) != best] = start
-        mean = (wins + m * first) / (trials + m)  # an arm's rate in all contexts
-        mine = cells[np.arange(len(arms)), np.asarray(contexts)]
-        alpha: F8 = mine[:, 1] + m * mean
-        beta: F8 = mine[:, 0] - mine[:, 1] + m * (1.0 - mean)
-        return alpha, beta
+    def tried(self, arms: Sequence[str], out: F8) -> None:
+        """Write the trials and wins of some arms that were tried: [arms, contexts, (trials, wins)]."""
+        for a, arm in enumerate(arms):
+            cell = self._cells.get(arm)
+            if cell is not None:
+                out[a] = cell
 
     def _forget_chances(self) -> None:
         self._chances.clear()
@@ -203,63 +188,24 @@ class Thompson:
         return float(2.0 ** (-gap_ms / (1000.0 * self.config.half_life_s)))
 
 
-def win_chances(alpha: F8, beta: F8) -> F8:
-    r"""Return the probability that each of some Beta variables is the largest.
-
-    .. math:: P_a = \int f_a(x) \prod_{b \neq a} F_b(x)\, dx
-
-    by the trapezoidal rule over the logit of x, where the densities are smooth for every alpha, beta > 0.
-
-    Examples
-    --------
-    >>> win_chances(np.array([1.0, 1.0, 1.0]), np.array([1.0, 1.0, 1.0])).round(3).tolist()
-    [0.333, 0.333, 0.333]
-    >>> win_chances(np.array([2.0, 1.0]), np.array([1.0, 1.0])).round(3).tolist()
-    [0.667, 0.333]
-    """
-    middle = np.log(alpha / beta)
-    spread = _WIDTH * np.sqrt(1 / alpha + 1 / alpha**2 + 1 / beta + 1 / beta**2)
-    steps = np.linspace(-1.0, 1.0, _NODES)
-    t = np.unique((middle[:, None] + spread[:, None] * steps).ravel())
-    log_x, log_rest = -np.logaddexp(0.0, -t), -np.logaddexp(0.0, t)
-    log_density = alpha[:, None] * log_x + beta[:, None] * log_rest
-    density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
-    mass = 0.5 * (density[:, 1:] + density[:, :-1]) * np.diff(t)
-    mass /= mass.sum(axis=1, keepdims=True)
-    below = np.cumsum(mass, axis=1) - 0.5 * mass  # the distribution functions, in the middle of each step
-    out = np.array(
-        [(mass[a] * np.prod(np.delete(below, a, axis=0), axis=0)).sum() for a in range(alpha.size)]
-    )
-    chances: F8 = out / out.sum()
-    return chances
-
-
-def newcomer_mean(alpha: float, beta: float, strength: float, chance: float) -> float:
-    """Return the mean of a newcomer's prior that makes it better than an established arm with a set chance.
-
-    With both rates normal, a newcomer of mean m beats the established one, of mean mu and variance v, with
-    chance Phi((m - mu) / sqrt(v + m (1 - m) / (strength + 1))); solved for m it is Wilson's lower bound.
+def chances_of(tried: F8, sizes: I8, which: I8, contexts: I8, config: BanditConfig) -> F8:
+    """Return the probabilities of the arms of many decisions at once: [w, A].
 
     Parameters
     ----------
-    alpha, beta
-        Of the established arm's posterior.
-    strength
-        Trials that the newcomer's prior is worth.
-    chance
-        Between 0 and .5.
-
-    Examples
-    --------
-    >>> round(newcomer_mean(100, 900, 20, 0.25), 3)
-    0.064
-    >>> round(newcomer_mean(100, 900, 20, 0.5), 3)
-    0.1
+    tried
+        [m, A, contexts, (trials, wins)] of the arms (`Thompson.tried`).
+    sizes
+        [m] how many of them there are; those behind have probability 0.
+    which
+        [w] about whose arms each decision is.
+    contexts
+        [w, A]
+    config
+        Constants of all.
     """
-    mean = alpha / (alpha + beta)
-    square = NormalDist().inv_cdf(1.0 - chance) ** 2
-    c = square / (strength + 1.0)
-    rest = mean**2 - square * mean * (1.0 - mean) / (alpha + beta + 1.0)
-    middle = 2.0 * mean + c
-    root = max(middle**2 - 4.0 * (1.0 + c) * rest, 0.0) ** 0.5
-    return float(max((middle - root) / (2.0 + 2.0 * c), 0.1 * mean))
+    out = np.empty(contexts.shape)
+    square = NormalDist().inv_cdf(1.0 - config.newcomer) ** 2
+    prior = Prior(config.strength, config.base_rate, square, config.floor)
+    chances(tried, sizes, which, contexts, prior, out)
+    return out

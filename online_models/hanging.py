@@ -2,43 +2,48 @@
 
 How a title may be shown depends on the viewer only by how well each of its pictures fits. So a title has few
 *ways*, one while nothing is known of its pictures, each with its chances, and items of many pages are looked
-up and drawn at once (`kernels.artwork`): only a way that is missing is made here. The law is that of
-:mod:`online_models.artwork` and :mod:`online_models.bandits`.
+up and drawn at once (`kernels.artwork`): only ways that are missing are made here, all of a call together.
+Whatever is learned of a title makes its ways anew; what one says has a number once an item shows it. The law
+is that of :mod:`online_models.artwork` and :mod:`online_models.bandits`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
-from online_models.artwork import DAY_MS, Gallery, Picked, Variants
-from online_models.bandits import Thompson
+from online_models.artwork import DAY_MS, UNTRIED, Gallery, Picked, Variants
+from online_models.bandits import chances_of
 from online_models.kernels.artwork import (
     FIT_BITS,
+    FITS,
     MOST_VARIANTS,
+    POLICY,
     TRAILER,
+    UNNUMBERED,
     Found,
     Items,
     Ways,
     add_ways,
+    claim_ways,
     draw,
-    find_way,
     find_ways,
-    key_of,
 )
-from online_models.kernels.layout import F8, I4, U8
+from online_models.kernels.layout import F8, I4, I8, U8
 from online_models.liking import Liked
 from schemas.experiments import ArtworkPolicy
 
 __all__ = ["Hanger", "room_for"]
 
 KEPT: Final = 100_000
-"""Ways remembered, 70 MB; whoever finds more begins anew."""
+"""Ways remembered, 25 MB; whoever finds more begins anew."""
 MOST_SHOWN: Final = 4 * KEPT
 """Different pictures with their chances remembered: whoever learns of pictures finds others for ever."""
-_TABLE: Final = 1 << 12
-"""Places of the table of ways to begin with."""
-_FIT: Final = (1 << FIT_BITS) - 1
+_ROWS: Final = 1 << 10
+"""Room for ways to begin with."""
+_FITS: Final = np.arange(MOST_VARIANTS) * FIT_BITS
+"""The bits of a code where the pictures' fits begin."""
+_WITHDRAWN: Final = Variants((), (), (), (), (), ())
 _NUMBERS: Final = {policy: number for number, policy in enumerate(ArtworkPolicy)}
 
 
@@ -74,6 +79,7 @@ class Hanger:
         self.gallery = gallery
         self._ways: Ways
         self._made: int
+        self._variants: dict[int, Variants]
         self.shown: list[Picked]
         self._numbers: dict[Picked, int]
         self._vocabulary: Sequence[str] = ()
@@ -143,75 +149,102 @@ class Hanger:
         policy
             Who chooses. What is learned of pictures is the same whoever chose.
         """
-        if self._made > KEPT or len(self.shown) > MOST_SHOWN:
+        if self._made > KEPT:
             self._forget()  # once: ways that are made now are kept until all are there
-        gallery, who = self.gallery, _NUMBERS[policy]
-        end, missing = find_ways(
-            pages, who, len(gallery.vocabulary), items, gallery.looks, self._ways, out, first
-        )
+        elif len(self.shown) > MOST_SHOWN:
+            self._forget_shown()
+        gallery, looks, who = self.gallery, self.gallery.looks, _NUMBERS[policy]
+        end, missing = find_ways(pages, who, len(gallery.vocabulary), items, looks, self._ways, out, first)
         if missing:
-            for i in (first + np.flatnonzero(out.number[first:end] < 0)).tolist():
-                at = out.page[i], out.row[i], out.slot[i]
-                code = ~int(out.number[i])
-                out.number[i] = self._way(int(items.place[at]), names[items.title[at]], code, policy)
-        return int(draw(gallery.seed, now_ms // DAY_MS, items, self._ways, out, first, end))
+            self._fit(missing)
+            todo, span = np.empty(missing, np.int64), (first, end)
+            self._made, n = claim_ways(who, items, looks, self._ways, out, span, self._made, todo)
+            at = todo[:n]
+            rows = items.title[out.page[at], out.row[at], out.slot[at]]
+            self._make(out.number[at], [names[row] for row in rows.tolist()], policy)
+        fresh = np.empty(end - first, np.int64)
+        end, n = draw(gallery.seed, now_ms // DAY_MS, items, self._ways, out, first, end, fresh)
+        if n:
+            self._number(fresh[:n], out.number[first:end])
+        return int(end)
 
-    def _way(self, place: int, title: str, code: int, policy: ArtworkPolicy) -> int:
-        """Return a way, made, or made anew, unless it was made for an item before."""
-        key = key_of(place, _NUMBERS[policy], code)
-        way, stamp = int(find_way(self._ways, key)), int(self.gallery.looks.stamp[place])
-        if not way:
-            way = self._begin(key)
-        elif self._ways.stamp[way] == stamp:
-            return way
-        variants = self.gallery.variants(title)
-        ways, n = self._ways, 0 if variants is None else len(variants.pictures)
-        ways.arm[way], ways.chance[way], ways.shown[way], ways.stamp[way] = 0, 0.0, 0, stamp
-        if variants is None:  # withdrawn a moment ago
-            return way
-        trailer = _trailer(variants, code >> TRAILER)
-        if n < 2:  # noqa: PLR2004 - one is no choice
-            ways.shown[way, 0] = self._number(Picked(trailer=trailer))
-            return way
-        chances = _chances(variants, code, self.gallery.known(title), policy)
-        ways.arm[way, :n], ways.chance[way, :n] = variants.hashes, chances
-        pairs = zip(variants.pictures, chances.tolist(), strict=True)
-        ways.shown[way, :n] = [self._number(Picked(arm, round(chance, 4), trailer)) for arm, chance in pairs]
-        return way
+    def _make(self, ways: I4, titles: Sequence[str], policy: ArtworkPolicy) -> None:
+        """Make some titles' ways, or make them anew."""
+        known = {title: self.gallery.variants(title) or _WITHDRAWN for title in titles}
+        place = {title: n for n, title in enumerate(known)}
+        which = np.array([place[title] for title in titles])
+        arms = np.zeros((len(known), MOST_VARIANTS), np.uint64)
+        for n, variants in enumerate(known.values()):
+            arms[n, : _choices(variants)] = variants.hashes[: _choices(variants)]
+        made, codes = self._ways, self._codes(ways)
+        made.arm[ways], made.chance[ways] = arms[which], self._chances(known, which, codes, policy)
+        made.shown[ways] = np.where(made.chance[ways] > 0.0, UNNUMBERED, 0)
+        for way, title, code in zip(ways.tolist(), titles, codes.tolist(), strict=True):
+            self._variants[way] = variants = known[title]
+            if not _choices(variants) and _trailer(variants, code):
+                made.shown[way, 0] = UNNUMBERED
 
-    def _number(self, picked: Picked) -> int:
-        """Return the number of what an item shows."""
-        number = self._numbers.setdefault(picked, len(self.shown))
-        if number == len(self.shown):
-            self.shown.append(picked)
-        return number
+    def _chances(self, known: Mapping[str, Variants], which: I8, codes: I8, policy: ArtworkPolicy) -> F8:
+        """Return the probability of each picture in some ways: [w, MOST_VARIANTS]."""
+        sizes, arms = np.array([*map(_choices, known.values())]), np.arange(MOST_VARIANTS)
+        if policy is ArtworkPolicy.FIRST:
+            return np.where((arms == 0) & (sizes > 0)[which, None], 1.0, 0.0)
+        if policy is ArtworkPolicy.UNIFORM:
+            return np.where(arms < sizes[which, None], 1.0 / np.maximum(sizes, 1)[which, None], 0.0)
+        tried = np.zeros((sizes.size, MOST_VARIANTS, FITS, 2))
+        for n, (title, variants) in enumerate(known.items()):
+            self.gallery.known(title).tried(variants.pictures, tried[n])
+        return chances_of(
+            tried, sizes, which, codes[:, None] >> _FITS & ((1 << FIT_BITS) - 1), UNTRIED.config
+        )
 
-    def _begin(self, key: np.uint64) -> int:
-        """Give a new way a row."""
-        way, ways = self._made, self._ways
-        if way == len(ways.stamp):
-            doubled = (np.concatenate((column, np.zeros_like(column))) for column in ways[1:])
-            self._ways = ways = Ways._make((ways.table, *doubled))
-        self._made += 1
-        ways.key[way] = key
-        if 2 * way > len(ways.table):
-            self._ways = ways = ways._replace(table=np.zeros(2 * len(ways.table), np.int32))
-            add_ways(ways, 1, way)
-        add_ways(ways, way, way + 1)
-        return way
+    def _number(self, fresh: I8, numbers: I4) -> None:
+        """Give what is shown for the first time its number."""
+        (ways, arms), given = np.divmod(fresh, MOST_VARIANTS), []
+        columns = ways, arms, self._ways.chance[ways, arms], self._codes(ways)
+        for way, arm, chance, code in zip(*(column.tolist() for column in columns), strict=True):
+            variants = self._variants[way]
+            trailer = _trailer(variants, code)
+            choice = Picked(variants.pictures[arm], round(chance, 4), trailer) if chance else None
+            picked = choice or Picked(trailer=trailer)
+            number = self._numbers.setdefault(picked, len(self.shown))
+            if number == len(self.shown):
+                self.shown.append(picked)
+            given.append(number)
+        self._ways.shown[ways, arms] = given
+        new = numbers < 0
+        numbers[new] = np.array(given, np.int32)[UNNUMBERED - 1 - numbers[new]]
+
+    def _codes(self, ways: I4 | I8) -> I8:
+        """Return how well titles' variants fit in some ways (`kernels.artwork.code_of`)."""
+        return self._ways.key[ways].astype(np.int64) & ((1 << POLICY) - 1)
+
+    def _fit(self, more: int) -> None:
+        """Make room for more ways; the table has two places for each."""
+        ways, size = self._ways, len(self._ways.stamp)
+        if self._made + more > size:
+            more = (1 << (self._made + more - 1).bit_length()) - size
+            grown = [np.concatenate((old, np.zeros((more, *old.shape[1:]), old.dtype))) for old in ways[1:]]
+            self._ways = Ways(np.zeros(2 * (size + more), np.int32), *grown)
+            add_ways(self._ways, 1, self._made)
 
     def _forget(self) -> None:
         """Begin with the way in which titles without a choice are shown."""
         self._ways = Ways(
-            np.zeros(_TABLE, np.int32),
-            np.zeros(64, np.uint64),
-            np.zeros(64, np.int64),
-            np.zeros((64, MOST_VARIANTS), np.uint64),
-            np.zeros((64, MOST_VARIANTS)),
-            np.zeros((64, MOST_VARIANTS), np.int32),
+            np.zeros(2 * _ROWS, np.int32),
+            np.zeros(_ROWS, np.uint64),
+            np.zeros(_ROWS, np.int64),
+            np.zeros((_ROWS, MOST_VARIANTS), np.uint64),
+            np.zeros((_ROWS, MOST_VARIANTS)),
+            np.zeros((_ROWS, MOST_VARIANTS), np.int32),
         )
-        self._made = 1
+        self._made, self._variants = 1, {}
+        self._forget_shown()
+
+    def _forget_shown(self) -> None:
+        """Begin to number what items show anew: ways stay, and propensities of long ago go."""
         self.shown, self._numbers = [Picked()], {Picked(): 0}
+        self._ways.shown[self._ways.shown > 0] = UNNUMBERED
 
 
 def room_for(titles: I4) -> Found:
@@ -220,18 +253,12 @@ def room_for(titles: I4) -> Found:
     return Found(page, row, slot, np.empty(titles.size, np.int32))
 
 
-def _chances(variants: Variants, code: int, known: Thompson, policy: ArtworkPolicy) -> F8:
-    """Return the probability of each of a title's pictures, two or more."""
-    n = len(variants.pictures)
-    if policy is ArtworkPolicy.FIRST:
-        first: F8 = np.eye(1, n)[0]
-        return first
-    if policy is ArtworkPolicy.UNIFORM:
-        return np.full(n, 1.0 / n)
-    found: F8 = known.chances([code >> a * FIT_BITS & _FIT for a in range(n)], variants.pictures, 0)
-    return found
+def _choices(variants: Variants) -> int:
+    """Return how many pictures compete."""
+    return len(variants.pictures) if len(variants.pictures) > 1 else 0
 
 
-def _trailer(variants: Variants, best: int) -> str | None:
+def _trailer(variants: Variants, code: int) -> str | None:
     """Return the trailer that fits best, None for the first."""
+    best = code >> TRAILER
     return variants.trailers[best] if 0 < best < len(variants.trailers) else None

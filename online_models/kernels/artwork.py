@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 from online_models.kernels.hashing import mix
 from online_models.kernels.history import newest
 from online_models.kernels.layout import F8, I4, I8, U1, U8, Viewers, inlined, jit, plain
+from online_models.kernels.race import race_won
 
 U4 = NDArray[np.uint32]
-ROUNDED = 1.0 + 1e-9
-"""More than what rounding can take a time above or below its bound."""
 FITS = 3
 """Contexts: none of the picture's tags fits, one does, more do."""
 FIT_BITS = 2
@@ -20,6 +19,8 @@ MOST_VARIANTS = 8
 """Pictures of a title that compete, the first ones: each needs some hundred trials."""
 TRAILER = MOST_VARIANTS * FIT_BITS
 """The bit of a code where the trailer begins."""
+UNNUMBERED = -1
+"""Number of what no item shows yet."""
 POLICY = TRAILER + 3
 """The bit of a key (`key_of`) where the policy begins, and two bits later the title."""
 
@@ -76,7 +77,7 @@ class Ways(NamedTuple):
     chance: F8
     """[W, MOST_VARIANTS] their chances, 0 where there is none."""
     shown: I4
-    """[W, MOST_VARIANTS] number of what each shows."""
+    """[W, MOST_VARIANTS] number of what each shows, or `UNNUMBERED`."""
 
 
 class Found(NamedTuple):
@@ -218,50 +219,65 @@ def find_ways(
     return m, missing
 
 
-@inlined
-def sooner(u: float, rate: float, least: float, its: float) -> bool:
-    """Return whether an exponential time out of a number and a rate is before another.
+@plain
+def claim_ways(
+    policy: int,
+    items: Items,
+    looks: Looks,
+    ways: Ways,
+    out: Found,
+    span: tuple[int, int],
+    made: int,
+    todo: I8,
+) -> tuple[int, int]:
+    """Give missing ways of some items rows; return how many are made, and how many are to be made anew.
 
-    The logarithm is between ``u`` and ``u / (1 - u)``, which decides as a rule.
+    There is room for all, in the table, too. ``todo`` gets the items whose ways are to be made.
     """
-    if u * its * (1.0 - least) > ROUNDED * least * rate:
-        return False
-    if ROUNDED * u * its < least * rate * (1.0 - u):
-        return True
-    return bool(np.log1p(-u) / rate > np.log1p(-least) / its)
-
-
-@inlined
-def race_won(arm: U8, chance: F8, key: int) -> int:
-    """Return the arm that wins a race: the same as ``online_models.draws.race``.
-
-    While nothing is known of arms their rates are equal, and the least number wins: no branch is missed.
-    """
-    won, least, its = 0, 1.0, 0.0
-    for a in range(arm.size):
-        if chance[a] > 0.0:
-            u = float(mix(arm[a] ^ np.uint64(key)) >> np.uint64(11)) * 2.0**-53
-            if chance[a] == its:
-                won, least = (a if u < least else won), min(u, least)
-            elif sooner(u, chance[a], least, its):
-                won, least, its = a, u, chance[a]
-    return won
+    n = 0
+    for i in range(span[0], span[1]):
+        if out.number[i] >= 0:
+            continue
+        place = items.place[out.page[i], out.row[i], out.slot[i]]
+        key, stamp = key_of(place, policy, ~out.number[i]), looks.stamp[place]
+        way = find_way(ways, key)
+        fresh = way == 0
+        if fresh:
+            way = made
+            made += 1
+            ways.key[way] = key
+            add_ways(ways, way, made)
+        if fresh or ways.stamp[way] != stamp:
+            ways.stamp[way] = stamp
+            todo[n] = i
+            n += 1
+        out.number[i] = way
+    return made, n
 
 
 @jit
-def draw(seed: int, day: int, items: Items, ways: Ways, out: Found, first: int, end: int) -> int:
+def draw(
+    seed: int, day: int, items: Items, ways: Ways, out: Found, first: int, end: int, fresh: I8
+) -> tuple[int, int]:
     """Write the numbers of what some items show, given their ways; return where those end that show anything.
 
-    What items show is their title's first of everything if the number is 0: such items are left out.
+    What items show is their title's first of everything if the number is 0: such items are left out. What is
+    unnumbered gets the numbers ``UNNUMBERED - 1``, ``- 2``, ...; ``fresh`` says of each what it is, a place
+    in ``ways.shown``. How many there are is returned, too.
     """
-    start, viewer, page, m = mix(np.uint64(seed)), np.uint64(0), -1, first
+    start, viewer, page, m, n = mix(np.uint64(seed)), np.uint64(0), -1, first, 0
     for i in range(first, end):
         q, r, k, way = out.page[i], out.row[i], out.slot[i], out.number[i]
         if q != page:
             page, viewer = q, mix(start ^ items.viewer[q])
         drawn = mix(mix(viewer ^ items.key[items.title[q, r, k]]) ^ np.uint64(day))
-        number = ways.shown[way, race_won(ways.arm[way], ways.chance[way], drawn)]
+        arm = race_won(ways.arm[way], ways.chance[way], drawn)
+        number = ways.shown[way, arm]
+        if number == UNNUMBERED:
+            fresh[n] = way * MOST_VARIANTS + arm
+            n += 1
+            ways.shown[way, arm] = number = UNNUMBERED - n
         if number != 0:
             out.page[m], out.row[m], out.slot[m], out.number[m] = q, r, k, number
             m += 1
-    return m
+    return m, n

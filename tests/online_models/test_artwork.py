@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from online_models import ModelConfig, Recommender, hanging
-from online_models.artwork import DAY_MS, FITS, MOST_VARIANTS, WORDS, Gallery, Picked, Variants, fit_of
+from online_models.artwork import DAY_MS, FITS, MOST_VARIANTS, WORDS, Gallery, Picked, fit_of
 from online_models.draws import draw_key, name_hash, race
 from online_models.experiments import off_policy
 from online_models.hanging import Hanger, room_for
-from online_models.kernels.artwork import Items, race_won
+from online_models.kernels.artwork import Items
 from online_models.kernels.layout import U8
+from online_models.kernels.race import race_won
 from online_models.liking import LATE_TITLES, Liked, LikedWords
 from schemas import Artwork, Tags, Title, Trailer
 from schemas.experiments import ArtworkPolicy
@@ -274,18 +275,34 @@ def test_more_ways_than_are_kept_are_made_anew(monkeypatch: pytest.MonkeyPatch) 
     assert [one.trailer for one in shown[::500]] == [one.trailer for one in expected]
 
 
+def test_propensities_of_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers begin anew, ways stay: nothing is asked for again, and the same is shown."""
+    gallery = _gallery(*(_title(f"t{n}") for n in range(9)))
+    titles, keys, liked = (
+        [f"t{n}" for n in range(9)],
+        np.arange(2, 11, dtype=np.uint64),
+        [frozenset("a")] * 20,
+    )
+    hanger = Hanger(gallery)
+    shown, numbered = _hung(hanger, titles, keys, liked), hanger.shown
+    monkeypatch.setattr(hanging, "MOST_SHOWN", 2)
+    monkeypatch.setattr(hanging, "chances_of", None)
+    assert _hung(hanger, titles, keys, liked) == shown
+    assert hanger.shown is not numbered
+    assert len(hanger.shown) == len({*shown}) + 1
+
+
 def test_what_is_learned_meanwhile_starts_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another thread learns of one title while ways of another are made, and memory is full."""
-    gallery, made, chances = _gallery(_title("t"), _title("u")), list[str](), hanging._chances
+    gallery, made, chances = _gallery(_title("t"), _title("u")), list[str](), hanging.chances_of
 
-    def slow(variants: Variants, *more: Any) -> Any:
+    def slow(*asked: Any) -> Any:
         made.append("")
         assert len(made) < 20, "what was made is made again and again"
-        if variants is gallery.variants("t"):
-            gallery.bandit("u").learn(0, "kiss.jpg", trials=9, wins=9, at_ms=0)
-        return chances(variants, *more)
+        gallery.bandit("u").learn(0, "kiss.jpg", trials=9, wins=9, at_ms=0)
+        return chances(*asked)
 
-    monkeypatch.setattr(hanging, "_chances", slow)
+    monkeypatch.setattr(hanging, "chances_of", slow)
     monkeypatch.setattr(hanging, "KEPT", 2)
     keys = np.array([2, 3], np.uint64)
     hanger = Hanger(gallery)

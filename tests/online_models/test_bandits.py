@@ -5,10 +5,88 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from online_models.bandits import BanditConfig, Thompson, newcomer_mean, win_chances
+from online_models.bandits import BanditConfig, Thompson, chances_of
 from online_models.draws import draw_key, race
+from online_models.kernels.chances import exp_all, log_parts, newcomer, room_for, win
+from online_models.kernels.layout import F8
 
 DAY_MS = 86_400_000
+QUARTER = 0.6744897501960817**2
+"""The square of the normal quantile of a chance of 3/4."""
+
+
+def win_chances(alpha: F8, beta: F8) -> F8:
+    """Return what the kernel says."""
+    out = np.empty(alpha.size)
+    win(alpha, beta, room_for(alpha.size), out)
+    return out
+
+
+def spelt_out(alpha: F8, beta: F8) -> F8:
+    """Return the same integral, at the same nodes, as numpy reads."""
+    middle, steps = np.log(alpha / beta), np.linspace(-1.0, 1.0, 257)
+    spread = 8.0 * np.sqrt(1 / alpha + 1 / alpha**2 + 1 / beta + 1 / beta**2)
+    t = np.unique(middle[:, None] + spread[:, None] * steps)
+    log_density = -alpha[:, None] * np.logaddexp(0.0, -t) - beta[:, None] * np.logaddexp(0.0, t)
+    density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
+    mass = 0.5 * (density[:, 1:] + density[:, :-1]) * np.diff(t)
+    mass /= mass.sum(axis=1, keepdims=True)
+    below = np.cumsum(mass, axis=1) - 0.5 * mass
+    out = np.array([(mass[a] * np.delete(below, a, axis=0).prod(axis=0)).sum() for a in range(alpha.size)])
+    return out / out.sum()
+
+
+def believed(cells: F8, contexts: list[int]) -> tuple[F8, F8]:
+    """Return the posteriors of arms out of their trials and wins, with the priors of the default bandit."""
+    (trials, wins), m, every = cells.sum(axis=1).T, 20.0, np.arange(len(cells))
+    pooled, best = (wins.sum() + 0.1 * m) / (trials.sum() + m), trials.argmax()
+    ahead = wins[best] + m * pooled
+    start = newcomer(ahead, trials[best] + m - ahead, m, QUARTER) if trials[best] >= m else pooled
+    mean = (wins + m * np.where(every == best, pooled, start)) / (trials + m)
+    mine = cells[every, contexts]
+    return mine[:, 1] + m * mean, mine[:, 0] - mine[:, 1] + m * (1.0 - mean)
+
+
+def test_exponentials_and_logarithms_are_exact() -> None:
+    """To the last bits, as far as they count."""
+    x = -np.random.default_rng(3).uniform(0, 75, 5_000)
+    found, log_x, log_rest = x.copy(), x.copy(), x.copy()
+    exp_all(found, x.size)
+    assert np.allclose(found, np.exp(x), rtol=1e-15, atol=0)
+    t = np.concatenate([x, -x, [0.0]])
+    log_x, log_rest = np.empty((2, t.size))
+    log_parts(t, t.size, log_x, log_rest)
+    assert np.allclose(log_x, -np.logaddexp(0.0, -t), rtol=1e-15, atol=1e-30)
+    assert np.allclose(log_rest, -np.logaddexp(0.0, t), rtol=1e-15, atol=1e-30)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.floats(0.05, 1e4), st.floats(0.05, 1e4)), min_size=1, max_size=8))
+def test_chances_are_the_integral_as_numpy_works_it_out(arms: list[tuple[float, float]]) -> None:
+    """Within rounding: 1e-12, times a thousandth of the trials where there are more; equal arms are equal."""
+    alpha, beta = (np.array(column) for column in zip(*arms, arms[0], strict=True))
+    found, bound = win_chances(alpha, beta), 1e-12 * max(1.0, (alpha + beta).max() / 1_000)
+    assert np.abs(found - spelt_out(alpha, beta)).max() < bound
+    assert found[0] == found[-1]
+
+
+def test_many_decisions_at_once_are_each_alone() -> None:
+    """Of titles with one to eight arms, some tried, some not, each asked for in several contexts."""
+    rng, config = np.random.default_rng(8), BanditConfig()
+    tried, sizes = np.zeros((8, 8, 3, 2)), np.arange(1, 9)
+    tried[:6, ..., 0] = rng.integers(0, 90, (6, 8, 3))
+    tried[..., 1] = np.floor(tried[..., 0] * rng.uniform(0, 0.3, (8, 8, 3)))
+    tried[3:6, 2:] = 0.0
+    which, contexts = rng.integers(0, 8, 60), rng.integers(0, 3, (60, 8))
+    found = chances_of(tried, sizes, which, contexts, config)
+    assert np.allclose(found.sum(axis=1), 1.0, rtol=0, atol=1e-14)
+    for n, fits, mine in zip(which.tolist(), contexts.tolist(), found, strict=True):
+        bandit, arms = Thompson(config), [f"a{a}" for a in range(n + 1)]
+        bandit.load(dict(zip(arms, tried[n], strict=False)), 0)
+        assert np.array_equal(mine[: n + 1], bandit.chances(fits[: n + 1], arms, 0))
+        assert not mine[n + 1 :].any()
+        won = spelt_out(*believed(tried[n, : n + 1], fits[: n + 1]))
+        assert np.allclose(mine[: n + 1], (0.99 - 0.01 * n) * won + 0.01, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -108,8 +186,10 @@ def test_contexts_learn_apart_and_share_what_they_know() -> None:
 
 def test_a_newcomer_beats_the_established_arm_with_the_set_chance() -> None:
     """The closed form is right to a few hundredths, whatever the established arm's rate."""
+    assert newcomer(100.0, 900.0, 20.0, QUARTER) == pytest.approx(0.064, abs=5e-4)
+    assert newcomer(100.0, 900.0, 20.0, 0.0) == pytest.approx(0.1)
     for alpha, beta in ((100.0, 900.0), (300.0, 700.0), (40.0, 160.0)):
-        mean = newcomer_mean(alpha, beta, 20.0, 0.25)
+        mean = newcomer(alpha, beta, 20.0, QUARTER)
         chances = win_chances(np.array([alpha, 20 * mean]), np.array([beta, 20 * (1 - mean)]))
         assert chances[1] == pytest.approx(0.25, abs=0.07)
 
