@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.kernels.encode import STRIDE, row_keys
-from online_models.kernels.hashing import find_many, insert
+from online_models.kernels.hashing import find_many, insert_many
 from online_models.kernels.layout import I4, I8, U1, U8
 
 __all__ = ["RowTexts", "Texts", "distinct"]
@@ -100,8 +100,10 @@ class RowTexts(Texts):
         if find_many(*self._table, keys, out):
             fresh, at = np.unique(keys[out < 0], return_index=True)
             self._fit(fresh.size)
-            for key, row in zip(fresh, rows[out < 0][at].tolist(), strict=True):
-                insert(*self._table, key, self._append(make(row)))
+            first = len(self)
+            for row in rows[out < 0][at].tolist():
+                self._append(make(row))
+            insert_many(*self._table, fresh, first)
             find_many(*self._table, keys, out)
         return out
 
@@ -112,8 +114,7 @@ class RowTexts(Texts):
         if 2 * (held.size + more) > keys.size:
             size = 1 << (4 * (held.size + more) - 1).bit_length()
             self._table = (np.zeros(size, np.uint64), np.zeros(size, np.int32))
-            for place in held.tolist():
-                insert(*self._table, keys[place], values[place])
+            insert_many(*self._table, keys[held[np.argsort(values[held])]], len(self) - held.size)
 
 
 def distinct(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any]]:
