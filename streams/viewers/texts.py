@@ -20,8 +20,37 @@ _TABLE = 1 << 10
 K = TypeVar("K", bound=Hashable)
 
 
-class Texts:
-    """Texts as the kernel takes them.
+class _Joined:
+    """Texts as the kernel takes them, end to end and by number; ``first`` have the numbers from 0 on."""
+
+    def __init__(self, first: Sequence[bytes] = ()) -> None:
+        # Writable, as later ones are: of a constant array a kernel would be compiled anew, for seconds
+        self._bytes: U1 = np.frombuffer(bytearray(b"".join(first) + _SPARE), np.uint8)
+        self._ends = [0, *np.cumsum([len(text) for text in first]).tolist()]
+        self._at: I8 = np.array(self._ends, np.int64)
+        self._fresh: list[bytes] = []
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._ends) - 1
+
+    def _append(self, text: bytes) -> int:
+        """Take one more, and return its number."""
+        self._fresh.append(text)
+        self._ends.append(self._ends[-1] + len(text))
+        return len(self) - 1
+
+    def flat(self) -> tuple[U1, I8]:
+        """Return all texts, and where each begins and the last ends."""
+        if self._fresh:
+            more = np.frombuffer(b"".join(self._fresh) + _SPARE, np.uint8)
+            self._bytes, self._fresh = np.concatenate((self._bytes[:-STRIDE], more)), []
+            self._at = np.array(self._ends, np.int64)
+        return self._bytes, self._at
+
+
+class Texts(_Joined):
+    """Texts that are found under any keys, one by one.
 
     Parameters
     ----------
@@ -39,44 +68,21 @@ class Texts:
     """
 
     def __init__(self, first: Sequence[bytes] = ()) -> None:
+        super().__init__(first)
         self._numbers: dict[object, int] = {}
-        # Writable, as later ones are: of a constant array a kernel would be compiled anew, for seconds
-        self._bytes: U1 = np.frombuffer(bytearray(b"".join(first) + _SPARE), np.uint8)
-        self._ends = [0, *np.cumsum([len(text) for text in first]).tolist()]
-        self._at: I8 = np.array(self._ends, np.int64)
-        self._fresh: list[bytes] = []
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self._ends) - 1
 
     def many(self, keys: Iterable[K], make: Callable[[K], bytes]) -> list[int]:
         """Return the numbers of texts, made where there are none yet."""
-        get, out = self._numbers.get, []
+        numbers, out = self._numbers, []
         for key in keys:  # one at a time: a list of a batch's keys sets the garbage collector to work
-            number = get(key)
-            out.append(self._add(key, make(key)) if number is None else number)
+            number = numbers.get(key)
+            if number is None:
+                number = numbers[key] = self._append(make(key))
+            out.append(number)
         return out
 
-    def _add(self, key: Hashable, text: bytes) -> int:
-        number = self._numbers[key] = self._append(text)
-        return number
 
-    def _append(self, text: bytes) -> int:
-        self._fresh.append(text)
-        self._ends.append(self._ends[-1] + len(text))
-        return len(self) - 1
-
-    def flat(self) -> tuple[U1, I8]:
-        """Return all texts, and where each begins and the last ends."""
-        if self._fresh:
-            more = np.frombuffer(b"".join(self._fresh) + _SPARE, np.uint8)
-            self._bytes, self._fresh = np.concatenate((self._bytes[:-STRIDE], more)), []
-            self._at = np.array(self._ends, np.int64)
-        return self._bytes, self._at
-
-
-class RowTexts(Texts):
+class RowTexts(_Joined):
     """Texts that are found under rows of whole numbers, a whole batch at a time.
 
     A row is known by 64 bits of its hash: that two of 20,000 share them has a chance of 1e-11.

@@ -67,15 +67,15 @@ def test_every_word_for_a_device_has_one_kind() -> None:
     assert len(KINDS) < 2**8
 
 
+def _watches(titles: int, days: int, **size: int) -> st.SearchStrategy[list[tuple[int, int, int, int]]]:
+    """Draw watches: title, event time, country, device."""
+    countries, devices = st.sampled_from((0, IN, US)), st.integers(0, 5)
+    one = st.tuples(st.integers(1, titles), st.integers(0, days * DAY_MS), countries, devices)
+    return st.lists(one, **size)
+
+
 @settings(max_examples=40, deadline=None)
-@given(
-    st.lists(
-        st.tuples(
-            st.integers(1, 9), st.integers(0, 9 * DAY_MS), st.sampled_from((0, IN, US)), st.integers(0, 5)
-        ),
-        max_size=40,
-    )
-)
+@given(_watches(9, 9, max_size=40))
 def test_each_scope_counts_as_if_it_were_alone(watches: list[tuple[int, int, int, int]]) -> None:
     """A device's counts do not depend on the country that came with it, nor a country's on the device."""
     together, apart = Audiences(), Audiences()
@@ -92,16 +92,7 @@ def test_each_scope_counts_as_if_it_were_alone(watches: list[tuple[int, int, int
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    st.lists(
-        st.tuples(
-            st.integers(1, 300), st.integers(0, 400 * DAY_MS), st.sampled_from((0, IN, US)), st.integers(0, 5)
-        ),
-        min_size=1,
-        max_size=400,
-    ),
-    st.integers(1, 400),
-)
+@given(_watches(300, 400, min_size=1, max_size=400), st.integers(1, 400))
 def test_many_watches_count_as_one_by_one(watches: list[tuple[int, int, int, int]], size: int) -> None:
     """Numbers, their order and what moved are equal to the last bit, however watches are batched."""
     one, many = Audiences(), Audiences()
