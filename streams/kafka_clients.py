@@ -149,16 +149,25 @@ def admin(target: Settings | str, overrides: Mapping[str, Any] | None = None) ->
     return AdminClient(_common(target) | dict(overrides or {}), logger=_LOG)
 
 
-def require_broker(target: Settings | str, *, timeout_s: float = 5.0) -> int:
+def require_broker(target: Settings | str, *, timeout_s: float | None = None) -> int:
     """Ask for the cluster's metadata and return its number of brokers.
+
+    Parameters
+    ----------
+    target
+        Settings, or addresses.
+    timeout_s
+        Longest wait for the answer. Default: the setting `connect_timeout_s`.
 
     Raises
     ------
     BrokerUnreachableError
-        Nothing answered within `timeout_s` seconds.
+        Nothing answered in time.
     AccessError
         It refuses this user, or its certificate is not one that we trust.
     """
+    if timeout_s is None:
+        timeout_s = (target if isinstance(target, Settings) else Settings.load()).connect_timeout_s
     try:
         return len(admin(target).list_topics(timeout=timeout_s).brokers)
     except KafkaException as error:

@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     brokers: str = Field("127.0.0.1:19092", min_length=1)
     """Where Kafka is, as host:port[,host:port…]. Default: what `nearline kafka start` listens on."""
 
+    connect_timeout_s: float = Field(5.0, gt=0.0, le=300.0)
+    """Longest wait for a cluster's first answer. Default 5: a loaded broker far away takes about a second."""
+
     group: str = Field("nearline", pattern=r"^[A-Za-z0-9._-]{1,200}$")
     """Consumer group and beginning of every transactional id: two groups on a cluster are two products."""
 

@@ -1,10 +1,14 @@
 """What every test can ask for: seeds that stay, an embedded cluster, a real Apache Kafka.
 
-The real broker is started once a session, on free ports, in a temporary folder, and stopped at the end. Where
-Java or Maven is missing, tests that ask for it are skipped with the reason; with NEARLINE_REQUIRE_KAFKA=1,
-which `.ci/run` sets, they fail instead.
+Tests run in parallel processes (pytest-xdist, `-n`), or in one. The real broker is started once a run, by the
+first process that asks for it, on free ports and in a temporary folder; all processes share it, and the one
+that began the run stops it at the end. Where Java or Maven is missing, tests that ask for it are skipped with
+the reason; with NEARLINE_REQUIRE_KAFKA=1, which `.ci/run` sets, they fail instead.
+
+NEARLINE_NIGHTLY=1 also runs what is marked `nightly`, and 200 examples of each law instead of 50.
 """
 
+import fcntl
 import logging
 import os
 import uuid
@@ -17,32 +21,81 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from streams.brokers.embedded import EmbeddedCluster
+from streams.brokers.folder import Shape
 from streams.brokers.kafka import KafkaCluster
 from streams.errors import JarsError, JavaMissingError, MavenMissingError
 from streams.logging import CHATTY
+from streams.runs import session as ports
 from streams.runs.session import cluster_port
 from streams.settings import Settings
 
 REQUIRE_KAFKA = os.environ.pop("NEARLINE_REQUIRE_KAFKA", "") == "1"
 NIGHTLY = os.environ.pop("NEARLINE_NIGHTLY", "") == "1"
 
+_SHARES = 12
+"""Processes that look for free ports in ranges of their own: a port is free until its user listens, so two
+processes that look in the same range can choose the same one."""
+_NUMBER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_SHARE = len(ports.PORTS) // _SHARES
+ports.PORTS = ports.PORTS[_NUMBER % _SHARES * _SHARE :][:_SHARE]
+
 settings.register_profile("dev", max_examples=50, deadline=None)
-settings.register_profile(
-    "ci", max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("ci" if REQUIRE_KAFKA else "dev")
+for name, examples in (("ci", 50), ("nightly", 200)):
+    settings.register_profile(
+        name,
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+settings.load_profile("nightly" if NIGHTLY else "ci" if REQUIRE_KAFKA else "dev")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by the broker that they ask for, so that `-m "not kafka"` works without anyone's care."""
+    """Mark tests by the broker that they ask for, and by the process in which they have to run together.
+
+    With `--dist loadgroup` a file's quick tests stay together, and so do tests that share a fixture of their
+    module; every other slow test is alone, so that none waits for another.
+    """
     for item in items:
         asked = set(getattr(item, "fixturenames", ()))
         if item.get_closest_marker("nightly") and not NIGHTLY:
             item.add_marker(pytest.mark.skip(reason="takes minutes: NEARLINE_NIGHTLY=1 runs it"))
-        if {"kafka", "kafka_of_three", "routed"} & asked:
+        if {"kafka", "routed"} & asked:
             item.add_marker(pytest.mark.kafka)
         if "embedded" in asked:
             item.add_marker(pytest.mark.embedded)
+        if (group := _group(item, asked)) is not None:
+            item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)  # what takes long begins first
+
+
+def _group(item: pytest.Item, asked: set[str]) -> str | None:
+    """Return the name of the tests that run in one process with a test; None where it is alone."""
+    found = getattr(item, "_fixtureinfo", None)
+    shared = found is not None and any(
+        fixture[-1].scope == "module" for fixture in found.name2fixturedefs.values()
+    )
+    if "routed" in asked:
+        return "routed"
+    if shared or not item.get_closest_marker("slow"):
+        return str(item.path.relative_to(item.config.rootpath))
+    return None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop the clusters that processes of this run have shared, when all of them have ended."""
+    if not hasattr(session.config, "workerinput"):
+        for shape in _shared(session.config).glob("kafka*/cluster.json"):
+            KafkaCluster.open(shape.parent, cache_dir=Settings().cache_dir).stop()
+
+
+def _shared(config: pytest.Config) -> Path:
+    """Return the temporary folder that all processes of a run have in common."""
+    own = Path(config._tmp_path_factory.getbasetemp())  # type: ignore[attr-defined]
+    return own.parent if hasattr(config, "workerinput") else own
 
 
 @pytest.fixture(autouse=True)
@@ -69,16 +122,24 @@ def embedded() -> Iterator[EmbeddedCluster]:
         yield cluster
 
 
-@pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
-    """Give the session's real Apache Kafka, one node; tests share it, so use `topic_prefix`."""
-    yield from _running(tmp_path_factory.mktemp("kafka"), nodes=1)
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Give an address at which no broker answers, and do not let the product wait long for one."""
+    monkeypatch.setenv("NEARLINE_CONNECT_TIMEOUT_S", "0.2")
+    return "127.0.0.1:1"
 
 
 @pytest.fixture(scope="session")
-def kafka_of_three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
-    """Give the session's real Apache Kafka of three nodes, replication 3."""
-    yield from _running(tmp_path_factory.mktemp("kafka3"), nodes=3)
+def kafka(request: pytest.FixtureRequest) -> KafkaCluster:
+    """Give the run's real Apache Kafka, one node; all tests share it, so use `topic_prefix`."""
+    folder = _shared(request.config) / "kafka"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        shape = Shape.read(folder)
+        port = shape.port if shape else cluster_port()
+        cluster = KafkaCluster(folder, port=port, cache_dir=Settings().cache_dir)
+        _start(cluster)
+    return cluster
 
 
 @pytest.fixture
@@ -87,21 +148,19 @@ def topic_prefix() -> str:
     return f"t{uuid.uuid4().hex[:10]}."
 
 
-def _running(folder: Path, *, nodes: int) -> Iterator[KafkaCluster]:
-    """Start a cluster and stop it afterwards."""
-    cluster = KafkaCluster(folder, nodes=nodes, port=cluster_port(nodes), cache_dir=Settings().cache_dir)
-    with run_cluster(cluster):
-        yield cluster
-
-
 @contextmanager
 def run_cluster(cluster: KafkaCluster) -> Iterator[None]:
     """Start a cluster and stop it afterwards; skip, or fail, when the machine cannot run one."""
     with ExitStack() as stack:
-        try:
-            stack.callback(cluster.stop)
-            cluster.start()
-        except (JavaMissingError, MavenMissingError, JarsError) as error:
-            verdict = pytest.fail if REQUIRE_KAFKA else pytest.skip
-            verdict(f"no real Apache Kafka: {error}")
+        stack.callback(cluster.stop)
+        _start(cluster)
         yield
+
+
+def _start(cluster: KafkaCluster) -> None:
+    """Start a cluster; skip, or fail, when the machine cannot run one."""
+    try:
+        cluster.start()
+    except (JavaMissingError, MavenMissingError, JarsError) as error:
+        verdict = pytest.fail if REQUIRE_KAFKA else pytest.skip
+        verdict(f"no real Apache Kafka: {error}")

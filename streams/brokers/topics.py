@@ -117,7 +117,7 @@ class TopicAdmin:
 
     def _metadata(self) -> Any:  # noqa: ANN401 - the driver does not name this type in public
         try:
-            return self._client.list_topics(timeout=TIMEOUT_S / 3)
+            return self._client.list_topics(timeout=self._settings.connect_timeout_s)
         except KafkaException as error:
             raise unreachable(self._settings, error) from None
 

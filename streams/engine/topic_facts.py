@@ -60,7 +60,7 @@ def topics_of(
     """
     client = client or kafka_clients.admin(settings)
     try:
-        found = client.list_topics(timeout=TIMEOUT_S)
+        found = client.list_topics(timeout=settings.connect_timeout_s)
         there = {name: len(found.topics[name].partitions) for name in names if name in found.topics}
         ids = {} if is_embedded(found) else _ids(client, [*there])
     except KafkaException as error:

@@ -36,7 +36,7 @@ def metadata(settings: Settings) -> Any:  # noqa: ANN401 - the driver does not n
         Nothing answers.
     """
     try:
-        return admin(settings).list_topics(timeout=TIMEOUT_S)
+        return admin(settings).list_topics(timeout=settings.connect_timeout_s)
     except KafkaException as error:
         raise unreachable(settings, error) from None
 

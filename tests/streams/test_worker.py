@@ -52,10 +52,10 @@ def test_more_shards_than_partitions_are_refused(embedded: EmbeddedCluster) -> N
     assert "NEARLINE_TITLE_SHARDS" in caught.value.next_step
 
 
-def test_an_address_without_a_broker_is_told() -> None:
+def test_an_address_without_a_broker_is_told(nowhere: str) -> None:
     """Nothing answers: exit code 3 and how to start one."""
     with pytest.raises(BrokerUnreachableError) as caught:
-        partitions_of(Settings.load(brokers="127.0.0.1:1"))
+        partitions_of(Settings.load(brokers=nowhere))
     assert caught.value.exit_code == 3
 
 

@@ -88,9 +88,9 @@ def test_a_well_installation(writer: Producer, capsys: pytest.CaptureFixture[str
     assert not Settings.load().state_dir.exists()
 
 
-def test_no_broker(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_broker(nowhere: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """One failure, and what asks the broker is unknown."""
-    monkeypatch.setenv("NEARLINE_BROKERS", "127.0.0.1:1")
+    monkeypatch.setenv("NEARLINE_BROKERS", nowhere)
     found = _doctor(capsys, 1)
     assert list(found) == NAMES
     assert found["broker"]["status"] == "fail"

@@ -218,9 +218,11 @@ def test_goals_are_run_in_two_processes(movies: Path, tmp_path: Path) -> None:
     assert documents[0]["runs"].keys() == {goal.run for goal in GOALS}
 
 
-def test_no_broker_is_said_before_the_work(ratings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_broker_is_said_before_the_work(
+    nowhere: str, ratings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A closed port ends it with code 3, and no table is printed first."""
-    words = ["--through-kafka", "--brokers", "127.0.0.1:1"]
+    words = ["--through-kafka", "--brokers", nowhere]
     assert main(["evaluate", "--ratings", str(ratings), *words]) == 3
     captured = capsys.readouterr()
     assert "nearline kafka start" in captured.err

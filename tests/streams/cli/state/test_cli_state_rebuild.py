@@ -14,10 +14,10 @@ from streams.engine.claim import claimed
 from tests.streams.cli.state.disk import HOME, NEIGHBOURS, Disk, Run, verified
 
 
-def test_no_broker_is_an_error(disk: Disk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_broker_is_an_error(nowhere: str, disk: Disk, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing answers: said so, and before a rebuild wipes anything."""
-    nowhere = ["--state-dir", str(disk.folder), "--brokers", "127.0.0.1:1"]
-    assert main(["state", "rebuild", "--yes", *nowhere]) == ExitCode.UNREACHABLE
+    words = ["--state-dir", str(disk.folder), "--brokers", nowhere]
+    assert main(["state", "rebuild", "--yes", *words]) == ExitCode.UNREACHABLE
     assert disk.row(b"ada")
     assert "no Kafka broker answers" in capsys.readouterr().err
 
