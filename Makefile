@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& echo $$python && break; done)
 
-.PHONY: help setup demo test chaos lint format bench kafka lock clean
+.PHONY: help setup demo check quick test nightly chaos lint format bench kafka lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,8 +36,21 @@ $(VENV)/.compiled: $(VENV)/.installed $(wildcard online_models/kernels/*.py onli
 demo: setup ## Watch home pages change as simulated viewers watch (no Kafka needed)
 	@$(BIN)/nearline demo $(ARGS)
 
-test: setup ## Run all tests (those on a real Kafka when Java 17 and Maven are there)
-	$(BIN)/python -m pytest $(ARGS)
+# Tests run side by side, since those on a real Kafka mostly wait. ARGS="-n 0 -k topics" runs a few in one process.
+JOBS ?= 4
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+
+check: setup ## Before every commit: lint, and all tests that need no Java
+	@$(MAKE) --jobs 2 --output-sync=target lint quick
+
+quick: setup
+	$(PYTEST) -m "not kafka" $(ARGS)
+
+test: setup ## Run what the README promises (on a real Kafka when Java 17 and Maven are there)
+	$(PYTEST) $(ARGS)
+
+nightly: setup ## Run everything: what takes minutes, 200 examples of each law, samples compiled
+	NEARLINE_NIGHTLY=1 $(PYTEST) $(ARGS)
 
 CYCLES ?= 50
 SEED ?= 7
