@@ -62,7 +62,7 @@ lint: setup ## Check style, types, import contracts and generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m schemas.contracts
+	$(BIN)/python -m schemas.contract_tools
 
 format: setup ## Let the formatter and the safe fixes loose
 	$(BIN)/ruff check --fix .

@@ -26,16 +26,16 @@ import streams
 from deploy.dashboard import dashboard
 from deploy.strimzi import topic_documents, user_documents
 from online_models.errors import ModelError
-from online_models.page.effects import every_case
+from online_models.page.event_effects import every_case
 from schemas.errors import Reason, SchemaError
 from schemas.events import EVENT_TYPES, ViewingEvent
 from schemas.topics import TOPICS
 from schemas.vocabulary import ItemReason, RowKind
-from streams import metrics
 from streams.errors import BrokerError, StreamError
-from streams.operating.cluster_checks import CLUSTER_CHECKS
-from streams.operating.findings import name_of
-from streams.operating.machine_checks import MACHINE_CHECKS
+from streams.ops.cluster_checks import CLUSTER_CHECKS
+from streams.ops.findings import name_of
+from streams.ops.machine_checks import MACHINE_CHECKS
+from streams.telemetry import metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 READMES = ("README.md", "deploy/README.md", "schemas/README.md", "online_models/README.md")

@@ -102,15 +102,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from online_models.catalogue import Catalogue
+    from online_models.catalog.catalog import Catalogue
     from online_models.config import ModelConfig
     from online_models.errors import ModelError
-    from online_models.feedback import Action, Judge, Verdict
+    from online_models.feedback.reward_function import Action, Judge, Verdict
+    from online_models.learners.title_side import TitleSide
+    from online_models.ranking.viewer_side import Columns, Lists, ViewerSide
     from online_models.recommender import Recommender
-    from online_models.title_side import TitleSide
-    from online_models.titles import TitleTable
-    from online_models.viewer_side import Columns, Lists, ViewerSide
-    from online_models.viewers import ViewerTable
+    from online_models.tables.titles import TitleTable
+    from online_models.tables.viewers import ViewerTable
 
 __all__ = [
     "Action",

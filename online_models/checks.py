@@ -5,7 +5,7 @@ its own ones write when they are read and sort by hash. Each check here takes a 
 law:
 
 >>> from online_models.checks import yield_checks
->>> from online_models.experts import CoWatch
+>>> from online_models.river import CoWatch
 >>> model = CoWatch()
 >>> for check in yield_checks(model):
 ...     check(model.clone())

@@ -124,7 +124,7 @@ class BlendConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardConfig:
-    """How viewing behaviour becomes a reward (see :mod:`online_models.feedback`)."""
+    """How viewing behaviour becomes a reward (see :mod:`online_models.feedback.reward_function`)."""
 
     quick_stop_s: float = 60.0
     """A playback shorter than this, ended by the viewer, is a rejection (interest is lost in 60 to 90 s:

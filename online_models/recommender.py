@@ -6,27 +6,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models import snapshots
-from online_models.catalogue import Catalogue
+from online_models.catalog.catalog import Catalogue
 from online_models.config import EXPERTS, ModelConfig
-from online_models.draws import sampled
 from online_models.errors import NoSnapshotError
-from online_models.feedback import Judge
-from online_models.kernels.layout import F4, F8, I4, Signals
-from online_models.kernels.rank import hide_known
-from online_models.kernels.reward_layout import JUDGEMENTS
-from online_models.kernels.trial import RANKINGS, prequential
-from online_models.page.builder import page_of
+from online_models.feedback.layout import JUDGEMENTS
+from online_models.feedback.reward_function import Judge
+from online_models.learners.stated_preferences import take_all
+from online_models.learners.title_side import TitleSide
+from online_models.page.build import page_of
+from online_models.page.catalog_index import Shelves
 from online_models.page.config import PageConfig
-from online_models.page.phrases import language_of
-from online_models.page.shelves import Shelves
-from online_models.stated import take_all
-from online_models.title_side import TitleSide
-from online_models.titles import TitleTable
-from online_models.viewer_side import Columns, ViewerSide, blank_signals, columns
-from online_models.viewers import ViewerTable, hash_ids
+from online_models.page.headings import language_of
+from online_models.ranking.prequential import RANKINGS, prequential
+from online_models.ranking.scorer import hide_known
+from online_models.ranking.viewer_side import Columns, ViewerSide, blank_signals, columns
+from online_models.tables import snapshots
+from online_models.tables.keyed_random import sampled
+from online_models.tables.layout import F4, F8, I4, Signals
+from online_models.tables.titles import TitleTable
+from online_models.tables.viewers import ViewerTable, hash_ids
 from schemas import Event, Title
-from schemas.lists import Row
+from schemas.pages import Row
 
 if TYPE_CHECKING:
     from river.reco.base import Ranker
@@ -51,7 +51,7 @@ class Recommender:
         Start of every draw; the same events with the same seed give the same state, under any PYTHONHASHSEED.
     experts
         Guests: River rankers, or their dotted names, as further experts of the blend
-        (:mod:`online_models.guest_experts`). A hundred times slower, and without snapshots.
+        (:mod:`online_models.river.external_rankers`). A hundred times slower, and without snapshots.
     page
         What a page shall be.
     tested
@@ -102,7 +102,7 @@ class Recommender:
         self._newest = 0
         self._guests = None
         if experts:
-            from online_models.guest_experts import Guests  # noqa: PLC0415 - River loads for guests alone
+            from online_models.river.external_rankers import Guests  # noqa: PLC0415 - River loads for guests alone
 
             self._guests = Guests(experts, seed=seed)
 
@@ -218,7 +218,7 @@ class Recommender:
         return page_of(side, self.shelves, slot, self._now(now_ms), length=n, language=spoken)
 
     def snapshot(self) -> bytes:
-        """Return the model as bytes (:mod:`online_models.snapshots`). Changes nothing.
+        """Return the model as bytes (:mod:`online_models.tables.snapshots`). Changes nothing.
 
         Raises
         ------

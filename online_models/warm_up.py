@@ -8,21 +8,21 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from online_models.artwork import Gallery
-from online_models.cohorts import CohortTable
+from online_models.artwork.features import LikedWords
+from online_models.artwork.gallery import Gallery
+from online_models.artwork.selector import Hanger
 from online_models.config import ModelConfig
-from online_models.feedback import Action
-from online_models.hanging import Hanger
-from online_models.kernels.encode import SCORE_BYTES, STRIDE, Fragments, Parts, encode_pages, row_keys
-from online_models.kernels.page.layout import KINDS, Pages
-from online_models.liking import LikedWords
-from online_models.page.builder import build, listed
-from online_models.placement import partitions_for
+from online_models.feedback.reward_function import Action
+from online_models.learners.cohorts import CohortTable
+from online_models.learners.title_side import shard_of
+from online_models.page.build import build, listed
+from online_models.page.encoding import SCORE_BYTES, STRIDE, Fragments, Parts, encode_pages, row_keys
+from online_models.page.layout import KINDS, Pages
+from online_models.ranking.viewer_side import Columns, Lists
 from online_models.recommender import Recommender
-from online_models.title_side import shard_of
-from online_models.titles import TitleTable
-from online_models.viewer_side import Columns, Lists
-from online_models.viewers import ViewerTable, hash_ids
+from online_models.tables.partition_assignment import partitions_for
+from online_models.tables.titles import TitleTable
+from online_models.tables.viewers import ViewerTable, hash_ids
 from schemas import Artwork, Title
 
 __all__ = ["STEPS", "warm_up"]

@@ -44,12 +44,12 @@ hold us to it.
 
 Where to read on
 ----------------
-`schemas.events` and its parts (base, playback, interaction, identity), `schemas.titles`, `schemas.lists`,
+`schemas.events` and its parts (base, playback, interaction, identity), `schemas.catalog`, `schemas.pages`,
 `schemas.dead_letters`; then `schemas.codec`, the only door between bytes and these; `schemas.errors` for what
 may come out of it instead of a message.
 """
 
-from schemas.alerts import Alert
+from schemas.catalog import Artwork, Availability, Tags, Title, TitleKind, Trailer
 from schemas.dead_letters import DeadLetter
 from schemas.errors import ContractError, DecodeError, EncodeError, Reason, SchemaError
 from schemas.events import (
@@ -74,8 +74,7 @@ from schemas.events import (
     Thumb,
     ViewingEvent,
 )
-from schemas.lists import Home, Item, ItemReason, Row, RowKind, Source, Trending, TrendingItem
-from schemas.titles import Artwork, Availability, Tags, Title, TitleKind, Trailer
+from schemas.pages import Alert, Home, Item, ItemReason, Row, RowKind, Source, Trending, TrendingItem
 
 __all__ = [
     "Alert",

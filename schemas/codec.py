@@ -2,7 +2,7 @@
 
 Decoding is total: whatever the bytes, the result is a message or a `DecodeError`. In this order:
 
-1. the envelope (`schemas.envelope`): no value, no bytes, too many bytes (before any parsing, so nobody can
+1. the envelope (`schemas.codec`): no value, no bytes, too many bytes (before any parsing, so nobody can
    make a worker parse for long); Confluent's framing is stripped;
 2. the bytes must be UTF-8 throughout, in fields that we ignore too;
 3. msgspec parses, checks types and ranges, and ignores unknown fields;
@@ -13,6 +13,7 @@ Decoding is total: whatever the bytes, the result is a message or a `DecodeError
 
 import math
 import re
+from collections.abc import Sequence
 from itertools import product
 from string import ascii_uppercase
 from typing import Final, TypeVar
@@ -20,19 +21,16 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import Struct
 
-from schemas.alerts import Alert
+from schemas.catalog import Title
 from schemas.dead_letters import DeadLetter
-from schemas.demand import CohortDemand, FacetDemand, SearchDemand
 from schemas.diagnosis import diagnose, leaves
-from schemas.envelope import Headers, unwrap, with_event_id
 from schemas.errors import DecodeError, EncodeError, Reason
 from schemas.events import Event
 from schemas.experiment_results import ExperimentResult
 from schemas.experiments import Experiment
-from schemas.insights import TitleInsight
-from schemas.lists import Home, Trending
+from schemas.insights import CohortDemand, FacetDemand, SearchDemand, TitleInsight
+from schemas.pages import Alert, Home, Trending
 from schemas.rules import BusinessRule
-from schemas.titles import Title
 from schemas.versions import ModelSwitch, ModelVersion, SwitchMarker
 
 __all__ = [
@@ -56,7 +54,98 @@ __all__ = [
     "decode_title_insight",
     "decode_trending",
     "encode",
+    "unwrap",
+    "with_event_id",
 ]
+
+
+# What may be wrapped around a message: Confluent's framing, and CloudEvents in binary mode.
+#
+# Confluent's serializers put 0x00 and a 4-byte schema id before the JSON. The id is ignored: the JSON says
+# itself what it is. The newer form with the id in headers leaves the value as it is and needs nothing.
+#
+# CloudEvents in binary mode puts its attributes into headers. An event without ``event_id`` takes ``ce_id`` for
+# it; where both are there the payload's own wins, because it survives a change of transport and the envelope
+# does not.
+
+
+Headers = Sequence[tuple[str, bytes]]
+"""A record's headers as aiokafka and confluent-kafka hand them out."""
+
+_FRAME: Final = 5
+"""Magic byte 0x00 and a 4-byte big-endian schema id: Confluent's wire format."""
+
+
+def unwrap(value: bytes | None, limit: int) -> bytes:
+    """Check the outside of a value and strip Confluent's framing.
+
+    Parameters
+    ----------
+    value
+        A record's value.
+    limit
+        The most bytes to accept.
+
+    Returns
+    -------
+    bytes
+        What should be JSON.
+
+    Raises
+    ------
+    DecodeError
+        `Reason.TOMBSTONE`, `Reason.EMPTY` or `Reason.TOO_LARGE`.
+
+    Examples
+    --------
+    >>> unwrap(bytes([0, 0, 0, 0, 7]) + b"{}", 100)
+    b'{}'
+    """
+    if value is None:
+        raise DecodeError(Reason.TOMBSTONE, None, "expected a value, got a tombstone")
+    if not value:
+        raise DecodeError(Reason.EMPTY, None, "expected a value, got no bytes")
+    if len(value) > limit:
+        raise DecodeError(Reason.TOO_LARGE, None, f"expected at most {limit} bytes, got {len(value)}")
+    return value[_FRAME:] if value[0] == 0 else value
+
+
+def with_event_id(value: bytes, headers: Headers) -> bytes | None:
+    """Put the id of a CloudEvents envelope into an event that has none.
+
+    Parameters
+    ----------
+    value
+        A JSON object with at least one member and no ``event_id``, framed or not.
+    headers
+        The record's headers; of several ``ce_id`` the first counts.
+
+    Returns
+    -------
+    bytes or None
+        The object with ``event_id`` as its first member; None when the headers have no id.
+
+    Raises
+    ------
+    DecodeError
+        `Reason.NOT_UTF8`, when ``ce_id`` is not.
+
+    Examples
+    --------
+    >>> with_event_id(b'{"type":"play"}', [("ce_id", b"e-1")])
+    b'{"event_id":"e-1","type":"play"}'
+    """
+    ce_id = next((text for name, text in headers if name == "ce_id" and text), None)
+    if ce_id is None:
+        return None
+    try:
+        member = msgspec.json.encode(ce_id.decode())
+    except UnicodeDecodeError:
+        member = b""
+    if not member:
+        raise DecodeError(Reason.NOT_UTF8, "event_id", "expected UTF-8 in the header ce_id")
+    return b'{"event_id":%b,%b' % (member, unwrap(value, len(value)).lstrip()[1:])
+
 
 MAX_EVENT_BYTES: Final = 16_384
 """The fullest event in ASCII (preferences with 64 genres, languages and titles) has 13 kB; an ordinary one

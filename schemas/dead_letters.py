@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from schemas.errors import DecodeError, Reason
 from schemas.fields import MAX_TIME_MS, MIN_TIME_MS, Label, Offset, SchemaVersion, TimeMs
-from schemas.lists import Source
+from schemas.pages import Source
 
 __all__ = ["RAW_LIMIT", "DeadLetter"]
 

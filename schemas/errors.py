@@ -106,4 +106,4 @@ class EncodeError(SchemaError):
 
 
 class ContractError(SchemaError):
-    """A contract file differs from the code: run ``python -m schemas.contracts --write`` and review."""
+    """A contract file differs from the code: run ``python -m schemas.contract_tools --write`` and review."""

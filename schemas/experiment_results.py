@@ -5,9 +5,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from schemas.experiments import Figure, Metric
+from schemas.experiments import Figure, Metric, Share
 from schemas.fields import Id, Label, SchemaVersion, Seq, Text, TimeMs
-from schemas.treatments import Share
 
 __all__ = ["ArmResult", "ExperimentResult", "Lift", "MetricValue", "Preference", "Verdict"]
 

@@ -9,8 +9,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from schemas.catalog import Tags
 from schemas.fields import Country, Id, Maturity, SchemaVersion, Text, TimeMs
-from schemas.titles import Tags
 
 __all__ = ["BusinessRule", "PinRow", "RuleKind"]
 

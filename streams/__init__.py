@@ -26,38 +26,38 @@ Ada stops a film after fifty minutes; her app sends a `stop` event.
 1.  **Fetched.** It is a record of ``viewing.events.v1``, in the partition that murmur2 gives ``ada``. Our
     transport (`streams.engine.transport`) hands whole slices of a partition to Faust instead of single
     records; Faust (`streams.engine.faust_app`) supplies group membership, rebalancing and supervision. An
-    agent offers the slice to the partition's lane (`streams.engine.lane`, one per partition, kept by
+    agent offers the slice to the partition's lane (`streams.engine.partition_task`, one per partition, kept by
     `streams.engine.stages`).
 2.  **Batched.** While a batch of the partition is in flight, slices queue (`streams.engine.batching`);
     together they are the next batch. A quiet topic has batches of one, a busy one of thousands, and nobody
     tunes it.
 3.  **Judged.** A worker thread carries the batch through `streams.engine.partition`. Records at or below the
-    applied offset were here before and are dropped. The step (`streams.viewers.step`) asks the clerk
-    (`streams.viewers.intake`): bytes become an event or a dead letter with its reason
+    applied offset were here before and are dropped. The step (`streams.stages.viewers.step`) asks the clerk
+    (`streams.stages.viewers.decode`): bytes become an event or a dead letter with its reason
     (`streams.engine.dead_letters`), the event a verdict: *positive, this title, this strongly*. The device's
     clock is believed up to the record's own timestamp.
-4.  **Learned, her part.** Ada's row is hot, or read from the store (`streams.viewers.rows`; what belongs to
-    the partition and to no viewer: `streams.partition_rows`). Her taste vector moves, the film joins
+4.  **Learned, her part.** Ada's row is hot, or read from the store (`streams.stages.wire.viewer_rows`; what belongs to
+    the partition and to no viewer: `streams.stages.wire.partition_rows`). Her taste vector moves, the film joins
     her history. A share of the events is ranked before it is learned: the live hit rate
-    (`streams.viewers.quality`). An event id that she had before changes nothing.
+    (`streams.stages.viewers.quality`). An event id that she had before changes nothing.
 5.  **Listed.** All viewers of the batch whose page moved are ranked together from the replica
-    (`streams.viewers.replica`), under the catalogue's guards; rows are taken out of each one's scores and put
-    in order (`online_models.page`), and the pages written as bytes (`streams.viewers.publishing`,
-    `streams.viewers.pages`, `streams.viewers.categories`, `streams.viewers.pictures`). Had Ada got a page
-    within the last second, she would be owed this one until the second is over (`streams.viewers.budget`). A
-    new title that is one for her is an alert, once (`streams.viewers.alerts`).
+    (`streams.stages.viewers.replica`), under the catalogue's guards; rows are taken out of each one's scores and put
+    in order (`online_models.page`), and the pages written as bytes (`streams.stages.viewers.publisher`,
+    `streams.stages.viewers.page_bytes`, `streams.stages.viewers.categories`, `streams.stages.viewers.artwork`). Had Ada got a page
+    within the last second, she would be owed this one until the second is over (`streams.stages.viewers.page_throttle`). A
+    new title that is one for her is an alert, once (`streams.stages.viewers.alerts`).
 6.  **Told on.** What her watch says about titles (her representation, the gradient, her history) is packed
-    into a signals record (`streams.titles.signals`, `streams.titles.signal_versions`), what came of pictures
-    and searches behind it (`streams.viewers.tidings`, `streams.viewers.sightings`).
+    into a signals record (`streams.stages.wire.signals`, `streams.stages.wire.signals`), what came of pictures
+    and searches behind it (`streams.stages.viewers.signal_publisher`, `streams.stages.wire.impressions`).
 7.  **Committed.** One Kafka transaction (`streams.engine.transactions`): her row to the changelog, the page,
     the signals, the dead letters, and the applied offset. All of it becomes visible, or none. Then one write
     of the local store (`streams.engine.state`). The order, and what a crash between any two of these leaves,
     is written at the head of `streams.engine.stage`.
-8.  **Learned, the film's part.** The titles stage (`streams.titles.step`) is the same machine with another
-    step. Ten times a second at most it absorbs signals and writes changed titles (`streams.titles.rows`), and
-    what countries, devices and cohorts watch (`streams.titles.popularity`, `streams.titles.audience_rows`,
-    `streams.titles.cohort_rows`), and what lessons taught (`streams.titles.taught`); they come back to every
-    worker's replica (`streams.engine.reader`). Meanwhile `streams.viewers.lead` counts what has not come
+8.  **Learned, the film's part.** The titles stage (`streams.stages.titles.step`) is the same machine with another
+    step. Ten times a second at most it absorbs signals and writes changed titles (`streams.stages.wire.title_rows`), and
+    what countries, devices and cohorts watch (`streams.stages.titles.trending`, `streams.stages.wire.segment_rows`,
+    `streams.stages.wire.cohort_rows`), and what lessons taught (`streams.stages.wire.attribution`); they come back to every
+    worker's replica (`streams.engine.table_reader`). Meanwhile `streams.stages.viewers.replica_lag` counts what has not come
     back, and in a replay at full speed makes the viewers stage wait for it.
 
 What makes it exact
@@ -66,37 +66,37 @@ The position is ours: the applied offset travels in the transaction, and is wher
 crash or a rebalance (`streams.engine.applied`, `streams.engine.restore`, `streams.engine.changelog`,
 `streams.engine.catch_up`). The group's committed offset is a hint to people. The local store is a cache of
 the changelog: whatever is wrong with it, it is wiped and read again. A step that raises is our bug: the
-process ends, and its successor isolates the one record at fault (`streams.engine.suspect`). Any doubt ends
+process ends, and its successor isolates the one record at fault (`streams.engine.poison_marker`). Any doubt ends
 the process (`streams.engine.exits`); the log knows what became of it.
 
 A reading order, 25 minutes
 ---------------------------
 1. `streams.engine.stage`: the contract, and the order of effects.
-2. `streams.viewers.step` and `streams.titles.step`: the two steps. With `streams.viewers.intake`, all that
+2. `streams.stages.viewers.step` and `streams.stages.titles.step`: the two steps. With `streams.stages.viewers.decode`, all that
    the product does.
 3. `streams.engine.partition`, `streams.engine.transactions`, `streams.engine.state`,
    `streams.engine.restore`: how effects happen once.
-4. `streams.engine.lane`, `streams.engine.stages`, `streams.engine.transport`, `streams.engine.membership`:
+4. `streams.engine.partition_task`, `streams.engine.stages`, `streams.engine.transport`, `streams.engine.membership`:
    how batches get there, and what a rebalance does.
-5. `streams.viewers.replica`, `streams.engine.reader`, `streams.titles.signals`, `streams.viewers.pages`: the
+5. `streams.stages.viewers.replica`, `streams.engine.table_reader`, `streams.stages.wire.signals`, `streams.stages.viewers.page_bytes`: the
    wire between the halves.
-6. `streams.worker`, then `streams.app`: how it is put together and run.
+6. `streams.worker`, then `streams.engine.app`: how it is put together and run.
 
 Rooms
 -----
 `streams.engine` carries batches and makes their effects happen once, whatever the stage does.
-`streams.viewers` and `streams.titles` are the two stages. `streams.versions` lets one version of the model
-take over from another. `streams.beside` is what workers have in common that count beside the lists:
-`streams.experiments` and `streams.insights`. `streams.serve` answers over HTTP. `streams.operating` is what
-operators look and repair with, `streams.runs` what sets a worker to work and watches it, `streams.brokers`
+`streams.stages.viewers` and `streams.stages.titles` are the two stages. `streams.stages.versions` lets one version of the model
+take over from another. `streams.stages.analytics` is what workers have in common that count beside the lists:
+`streams.stages.experiments` and `streams.stages.insights`. `streams.serve` answers over HTTP. `streams.ops` is what
+operators look and repair with, `streams.ops.runs` what sets a worker to work and watches it, `streams.ops.local_kafka`
 the clusters for both, `streams.cli` the commands. Each opens with the list of what is in it. None imports
 from a room above it: commands, worker and server, what counts beside the lists, the stages with what
 operates and runs them, the engine, the brokers (the contract `rooms` in pyproject.toml).
 
-At the top is what all rooms use: `streams.settings` (the only reader of the environment),
-`streams.variables`, `streams.security`, `streams.tenants`, `streams.kafka_clients` (the only door to
-confluent-kafka), `streams.errors`, `streams.logging`, `streams.metrics`, `streams.exposition`,
-`streams.health`, `streams.tracing`; and what every worker hears of: `streams.definitions` out of a compacted
-topic, of which `streams.rules` are one kind. `streams.partition_rows` names the rows that belong to a
-partition and to no viewer or title of it. `streams.ratings` reads files of ratings.
+At the top is what all rooms use: `streams.config.settings` (the only reader of the environment),
+`streams.config.variables`, `streams.config.security`, `streams.config.tenants`, `streams.kafka.clients` (the only door to
+confluent-kafka), `streams.errors`, `streams.telemetry.logging`, `streams.telemetry.metrics`, `streams.telemetry.exposition`,
+`streams.telemetry.health`, `streams.telemetry.tracing`; and what every worker hears of: `streams.engine.definitions` out of a compacted
+topic, of which `streams.stages.rules` are one kind. `streams.stages.wire.partition_rows` names the rows that belong to a
+partition and to no viewer or title of it. `streams.ops.ratings` reads files of ratings.
 """

@@ -5,18 +5,18 @@ from importlib.metadata import version
 
 from online_models.warm_up import warm_up
 from schemas import topics
-from streams.app import Worker, build_app
-from streams.engine.surroundings import Failpoint, no_failpoint
-from streams.engine.topic_facts import needed
+from streams.config.settings import Settings
+from streams.engine.app import Worker, build_app
+from streams.engine.context import Failpoint, no_failpoint
 from streams.errors import TopicError
-from streams.experiments.known import experiments_of
-from streams.metrics import Metrics
-from streams.rules import rules_of
-from streams.settings import Settings
-from streams.titles.step import titles_spec
-from streams.versions.own import Versions
-from streams.viewers.replica import Replica
-from streams.viewers.step import ViewersStage
+from streams.kafka.topic_facts import needed
+from streams.stages.experiments.definitions import experiments_of
+from streams.stages.rules import rules_of
+from streams.stages.titles.step import titles_spec
+from streams.stages.versions.own import Versions
+from streams.stages.viewers.replica import Replica
+from streams.stages.viewers.step import ViewersStage
+from streams.telemetry.metrics import Metrics
 
 
 def partitions_of(settings: Settings) -> dict[str, int]:

@@ -20,14 +20,14 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from streams.brokers.embedded import EmbeddedCluster
-from streams.brokers.folder import Shape
-from streams.brokers.kafka import KafkaCluster
+from streams.config.settings import Settings
 from streams.errors import JarsError, JavaMissingError, MavenMissingError
-from streams.logging import CHATTY
-from streams.runs import session as ports
-from streams.runs.session import cluster_port
-from streams.settings import Settings
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.local_kafka.embedded import EmbeddedCluster
+from streams.ops.local_kafka.node import Shape
+from streams.ops.runs import session as ports
+from streams.ops.runs.session import cluster_port
+from streams.telemetry.logging import CHATTY
 
 REQUIRE_KAFKA = os.environ.pop("NEARLINE_REQUIRE_KAFKA", "") == "1"
 NIGHTLY = os.environ.pop("NEARLINE_NIGHTLY", "") == "1"

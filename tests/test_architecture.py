@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from importlinter import cli as import_linter
 
-from streams.brokers import jars
+from streams.ops.local_kafka import java as jars
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("schemas", "online_models", "streams")
@@ -19,7 +19,7 @@ MODULE_LINES = 300
 """No module is longer; 200 is what we aim at."""
 BODY_LINES = 60
 """No function's body is longer, docstring not counted; 25 is what we aim at."""
-READERS_OF_THE_ENVIRONMENT = {"streams/settings.py"}
+READERS_OF_THE_ENVIRONMENT = {"streams/config/settings.py"}
 
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 TREES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}

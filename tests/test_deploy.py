@@ -17,11 +17,11 @@ from deploy import generate
 from deploy.dashboard import dashboard
 from deploy.strimzi import USERS
 from schemas.topics import TOPICS
-from streams import metrics
-from streams.brokers.jars import find_pom
 from streams.cli import COMMANDS
+from streams.config.settings import Settings
 from streams.errors import StreamError
-from streams.settings import Settings
+from streams.ops.local_kafka.java import find_pom
+from streams.telemetry import metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 

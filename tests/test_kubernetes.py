@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from schemas.topics import CO_PARTITIONED, TOPICS
-from streams.beside.worker import own_settings
-from streams.experiments import worker as results_worker
-from streams.insights import worker as insights_worker
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.stages.analytics.worker import own_settings
+from streams.stages.experiments import worker as results_worker
+from streams.stages.insights import worker as insights_worker
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "deploy/kubernetes"

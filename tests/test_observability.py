@@ -13,7 +13,7 @@ from prometheus_client import ProcessCollector
 
 from deploy.dashboard import ROWS, WINDOW, dashboard
 from deploy.newcomer.grafana import import_problems
-from streams.metrics import BulkHistogram, Metrics
+from streams.telemetry.metrics import BulkHistogram, Metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "deploy/observability"

@@ -15,8 +15,8 @@ from typer.main import get_command
 
 from schemas.codec import decode_alert, decode_event, decode_home
 from streams.cli import build
-from streams.settings import Settings
-from streams.variables import OPEN_GROUP, leaves, variable
+from streams.config.settings import Settings
+from streams.config.variables import OPEN_GROUP, leaves, variable
 from tests.readmes import FILES, ROOT, Command, blocks, commands
 
 TOOLS = {"nearline", "make", "docker", "kubectl", "promtool", "python", "export"}
@@ -94,7 +94,7 @@ def test_commands_exist(command: Command) -> None:
         case "docker":
             _compose(words)
         case "python":
-            assert words[:2] == ["-m", "schemas.contracts"]  # which `make lint` runs
+            assert words[:2] == ["-m", "schemas.contract_tools"]  # which `make lint` runs
         case "kubectl" | "promtool":
             assert (ROOT / words[-1]).exists()  # tests/test_kubernetes.py and test_observability.py run them
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from streams.runs.session import WorkerProcess
+from streams.ops.runs.session import WorkerProcess
 
 T = TypeVar("T")
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from deploy.newcomer import broken, browser, endpoints, grafana
 from deploy.newcomer.record import Record
-from streams.runs.session import becomes_ready, cluster_port, free_port
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.ops.runs.session import becomes_ready, cluster_port, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 VIEWER = "newcomer"

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from schemas import Play, Title, topics
 from schemas.codec import encode
 from schemas.partitioner import partition_for
-from streams.kafka_clients import (
+from streams.config.settings import Settings
+from streams.kafka.clients import (
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
@@ -19,8 +20,7 @@ from streams.kafka_clients import (
     admin,
     producer,
 )
-from streams.runs.session import free_port, make_topics
-from streams.settings import Settings
+from streams.ops.runs.session import free_port, make_topics
 
 __all__ = ["BROKEN", "Broken", "Diagnosis", "diagnose"]
 

@@ -21,7 +21,7 @@ every model's figures, so a report always names them: `feedback` (are low rating
 the viewer knows?) and `order` (raw, or shuffled within sessions: people rate pages of titles that a site laid
 side by side, which flatters models of short memory).
 
->>> from online_models.baselines import Popularity
+>>> from online_models.evaluation.baselines import Popularity
 >>> from online_models.evaluation import EvaluationProtocol, Ratings, evaluate
 >>> ratings = Ratings.from_columns("abcabc", "xxxyyz", [5, 4, 5, 5, 5, 2], range(6))
 >>> report = evaluate(ratings, {"popularity": Popularity()}, EvaluationProtocol(warm_up=0))

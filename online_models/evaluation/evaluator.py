@@ -60,7 +60,7 @@ def evaluate(
 
     Examples
     --------
-    >>> from online_models.baselines import Popularity
+    >>> from online_models.evaluation.baselines import Popularity
     >>> ratings = Ratings.from_columns("aabbcc", "xyxyxy", [5] * 6, range(6))
     >>> report = evaluate(ratings, {"popularity": Popularity()})
     >>> round(report.models["popularity"].metrics.hit_rate.value, 2)  # three tests; in one the title is new

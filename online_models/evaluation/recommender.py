@@ -7,9 +7,9 @@ import numpy as np
 from online_models.evaluation.metrics import TOP
 from online_models.evaluation.model import Ranks
 from online_models.evaluation.protocol import Block, BoolColumn
-from online_models.feedback import Action
+from online_models.feedback.reward_function import Action
+from online_models.ranking.viewer_side import Columns
 from online_models.recommender import Recommender
-from online_models.viewer_side import Columns
 from schemas import Title
 
 __all__ = ["RecommenderModel"]

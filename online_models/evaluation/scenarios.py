@@ -26,7 +26,6 @@ import numpy as np
 
 from online_models.evaluation.evaluator import Progress, rank_stream
 from online_models.evaluation.figures import Figures, ScenarioReport
-from online_models.evaluation.made_streams import launch, splice
 from online_models.evaluation.metrics import hits
 from online_models.evaluation.model import PrequentialModel, Ranks
 from online_models.evaluation.protocol import (
@@ -38,6 +37,7 @@ from online_models.evaluation.protocol import (
 )
 from online_models.evaluation.rate import Rate
 from online_models.evaluation.ratings import IndexColumn, Ratings
+from online_models.evaluation.spliced_streams import launch, splice
 
 __all__ = ["SCENARIOS", "Entrants", "Scenario"]
 

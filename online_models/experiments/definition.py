@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 
+from online_models.catalog.business_rules import reaches
 from online_models.errors import ModelError
-from online_models.page.treated import page_faults
-from online_models.rules import reaches
+from online_models.page.treatments import page_faults
 from schemas.assignment import BUCKETS, width
-from schemas.experiments import Experiment, ExperimentKind, ExperimentState, Metric, Treatment
-from schemas.treatments import RANKING_FIELDS
+from schemas.experiments import RANKING_FIELDS, Experiment, ExperimentKind, ExperimentState, Metric, Treatment
 
 __all__ = ["InvalidExperimentError", "arm_label", "check", "concerns", "faults", "runs_at"]
 

@@ -16,12 +16,12 @@ Event time rules. A repeated event id, among the last `SEEN` of the viewer, chan
 from collections.abc import Callable
 from typing import Final
 
-from online_models.experiments.crediting import credited, remember_team
+from online_models.experiments.credit import credited, remember_team
 from online_models.experiments.definition import arm_label, concerns
+from online_models.experiments.list_diversity import About, nothing_known, seen_together
 from online_models.experiments.moments import COUNTS, Moments
-from online_models.experiments.parts import Exposure, Part, Tally
 from online_models.experiments.plan import INTERLEAVED, Plan
-from online_models.experiments.shown import About, nothing_known, seen_together
+from online_models.experiments.tallies import Exposure, Part, Tally
 from schemas.assignment import assign
 from schemas.events import Event, Identify, Impression, Play, Preferences, Select, Stop, StopCause
 from schemas.experiments import Experiment, ExperimentKind, ExperimentState

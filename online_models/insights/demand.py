@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from online_models.insights.crowds import Crowd
-from online_models.insights.fading import FAST_MS, SLOW_MS, Fading
+from online_models.insights.catalog_snapshot import Stock, combined
+from online_models.insights.decayed_sum import FAST_MS, SLOW_MS, Fading
 from online_models.insights.groups import Group
+from online_models.insights.k_anonymity import Crowd
 from online_models.insights.space_saving import SpaceSaving
-from online_models.insights.stock import Stock, combined
 from online_models.insights.visits import Searched, Visit
 
 __all__ = ["COHORT_TITLES", "FACETS", "QUERIES", "SEPARATOR", "Demand", "Facet", "Query", "Totals"]
@@ -86,7 +86,7 @@ class Demand:
 
     Examples
     --------
-    >>> from schemas.titles import Tags, Title
+    >>> from schemas.catalog import Tags, Title
     >>> stock, demand = Stock(), Demand()
     >>> stock.put(Title(title_id="t", tags=Tags(genre=("Drama",))))
     >>> demand.add([Visit("t", 7, "DE", "", at_ms=10**12, starts=1, seconds=600, place=10)], [], stock)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from online_models.insights.crowds import Crowd
+from online_models.insights.k_anonymity import Crowd
 from online_models.insights.visits import Visit
 
 __all__ = ["Group"]

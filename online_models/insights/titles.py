@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from online_models.insights.crowds import LEAST, Crowd, told
 from online_models.insights.curves import FINISHED, curve, steepest
 from online_models.insights.groups import Group
+from online_models.insights.k_anonymity import LEAST, Crowd, told
 from online_models.insights.space_saving import SpaceSaving
 from online_models.insights.visits import Visit
 from schemas.insights import CurvePoint, GroupInsight, Steepest, TitleInsight

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from online_models.insights.curves import FINISHED, place_of
-from online_models.insights.fading import SLOW_MS
-from online_models.titles import title_key
+from online_models.insights.decayed_sum import SLOW_MS
+from online_models.tables.titles import title_key
 from schemas.events import Event, Rate, Search, Skip, Stop, StopCause, Thumb
 
 __all__ = ["KEPT", "Guest", "Searched", "Visit", "cohort_of", "observe"]

@@ -2,13 +2,13 @@
 
 From scores to a page
 ---------------------
-1. A viewer's blended score of every title is computed once, guards and all (`online_models.viewer_side`).
+1. A viewer's blended score of every title is computed once, guards and all (`online_models.ranking.viewer_side`).
 2. Rows are *drafted* out of it (`kernels.page.rows`, `kernels.page.tags`): each is a kind, a set of
    candidates and a key to rank them by, and costs a pass over its candidates. `kernels.page` has the table of
    kinds. What everybody shares stands on `shelves`: titles by tag, what is trending, new, or watched by few.
    What the viewer's country and their cohort watch comes from their `crowds`.
 3. Rows are *placed* one by one, always the one of the highest value beside what is in sight already
-   (`kernels.page.order`); a kind of row that is watched from counts more (`online_models.row_worth`). No
+   (`kernels.page.order`); a kind of row that is watched from counts more (`online_models.page.shelf_value`). No
    title is in sight twice. Top picks keep the proportions of the viewer's genres.
 4. The catalogue's genres and moods are put in the order of the viewer's taste (`kernels.page.categories`).
 5. Rows get their *words* (`words`, `phrases`): headings in the reader's language, reasons, and the arguments

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from schemas.lists import Home, Row
+from schemas.pages import Home, Row
 from schemas.vocabulary import ItemReason
 
 __all__ = ["Moved", "RowChange", "changes", "new_reasons"]

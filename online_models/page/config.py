@@ -7,9 +7,9 @@ from math import ceil
 import numpy as np
 
 from online_models.errors import InvalidConfigError
-from online_models.kernels.layout import F8
-from online_models.kernels.page.layout import PageSpec
-from online_models.page.kinds import KINDS
+from online_models.page.layout import PageSpec
+from online_models.page.shelf_kinds import KINDS
+from online_models.tables.layout import F8
 from schemas.vocabulary import RowKind
 
 __all__ = ["DAY_MS", "PageConfig", "layout_faults"]

@@ -28,7 +28,7 @@ True
 measured in minutes watched, against chance, popularity, and an oracle that knows the truth.
 """
 
-from online_models.simulation.catalogue import Catalogue
+from online_models.simulation.catalog import Catalogue
 from online_models.simulation.config import WorldConfig
 from online_models.simulation.world import World
 

@@ -19,9 +19,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from online_models.simulation.catalogue import DAY_S, Catalogue
-from online_models.simulation.chance import Floats, Ints
+from online_models.simulation.catalog import DAY_S, Catalogue
 from online_models.simulation.config import ChoiceConfig, WatchConfig, WorldConfig
+from online_models.simulation.keyed_chance import Floats, Ints
 from online_models.simulation.population import Population
 
 __all__ = ["Past", "Truth", "examination", "expected_minutes", "start_probabilities"]

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from online_models.simulation.catalogue import DAY_S
-from online_models.simulation.informed import Informed
-from online_models.simulation.ledger import GROUPS, MEASURES, TITLE_AGES, VISIT_AGES, Ledger
+from online_models.simulation.catalog import DAY_S
+from online_models.simulation.informed_policy import Informed
+from online_models.simulation.outcomes import GROUPS, MEASURES, TITLE_AGES, VISIT_AGES, Ledger
 from online_models.simulation.policies import (
     Nearline,
     NearlineGrid,

@@ -4,9 +4,9 @@ from typing import Final
 
 import numpy as np
 
-from online_models.simulation.catalogue import Catalogue
-from online_models.simulation.chance import Ints
+from online_models.simulation.catalog import Catalogue
 from online_models.simulation.choice import Past
+from online_models.simulation.keyed_chance import Ints
 
 __all__ = ["Memory"]
 

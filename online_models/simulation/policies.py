@@ -7,14 +7,14 @@ from typing import Final, Protocol
 import numpy as np
 
 from online_models.config import ModelConfig
-from online_models.page.builder import build
+from online_models.page.build import build
+from online_models.page.catalog_index import Shelves
 from online_models.page.config import PageConfig
-from online_models.page.shelves import Shelves
 from online_models.recommender import Recommender
-from online_models.simulation.catalogue import DAY_S
-from online_models.simulation.chance import Floats, Ints, uniform
-from online_models.simulation.looks import Looks, Outcomes, Pages
-from online_models.simulation.scribe import viewer_name
+from online_models.simulation.catalog import DAY_S
+from online_models.simulation.event_writer import viewer_name
+from online_models.simulation.keyed_chance import Floats, Ints, uniform
+from online_models.simulation.page_views import Looks, Outcomes, Pages
 from online_models.simulation.world import World
 from schemas.events import Event, Stop
 

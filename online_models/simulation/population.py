@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from online_models.simulation.catalogue import DAY_S, Catalogue, facets_of, unit
-from online_models.simulation.chance import Floats, Ints, uniform
+from online_models.simulation.catalog import DAY_S, Catalogue, facets_of, unit
 from online_models.simulation.config import WorldConfig
-from online_models.simulation.words import COUNTRIES, COUNTRY_LANGUAGE, TAG_WORDS
+from online_models.simulation.keyed_chance import Floats, Ints, uniform
+from online_models.simulation.vocabulary import COUNTRIES, COUNTRY_LANGUAGE, TAG_WORDS
 
 __all__ = ["Population"]
 

@@ -20,8 +20,8 @@ from typing import Final
 
 from online_models.experiments.metrics import estimates
 from online_models.experiments.moments import Moments
+from online_models.simulation.ab_test import Compared
 from online_models.simulation.closed_loop import close_the_loop
-from online_models.simulation.compared import Compared
 from online_models.simulation.world import World
 from schemas.experiments import Arm, Experiment, ExperimentKind, Metric
 

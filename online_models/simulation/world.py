@@ -7,17 +7,17 @@ from typing import Final
 
 import numpy as np
 
-from online_models.simulation.catalogue import DAY_S, Catalogue
-from online_models.simulation.chance import Ints, uniform
+from online_models.simulation.catalog import DAY_S, Catalogue
 from online_models.simulation.choice import Past, Truth
 from online_models.simulation.config import WorldConfig
-from online_models.simulation.deciding import dice, outcomes, word_of_mouth
-from online_models.simulation.looks import Looks, Outcomes, Pages, Pending
+from online_models.simulation.decisions import dice, outcomes, word_of_mouth
+from online_models.simulation.event_writer import Scribe, Told
+from online_models.simulation.keyed_chance import Ints, uniform
 from online_models.simulation.memory import Memory
+from online_models.simulation.page_views import Looks, Outcomes, Pages, Pending
 from online_models.simulation.population import Population
-from online_models.simulation.scribe import Scribe, Told
+from schemas.catalog import Title
 from schemas.events import Event
-from schemas.titles import Title
 
 __all__ = ["World"]
 

@@ -28,12 +28,14 @@ class Command(NamedTuple):
 
 COMMANDS = (
     Command(
-        "demo", "streams.cli.demo:demo", ("nearline demo", "nearline demo --kafka --seconds 30 --json -")
+        "demo",
+        "streams.cli.commands.demo:demo",
+        ("nearline demo", "nearline demo --kafka --seconds 30 --json -"),
     ),
-    Command("config", "streams.cli.config:app", ("nearline config show",)),
+    Command("config", "streams.cli.commands.config:app", ("nearline config show",)),
     Command(
         "evaluate",
-        "streams.cli.evaluate:evaluate",
+        "streams.cli.commands.evaluate:evaluate",
         (
             "nearline evaluate --ratings ml-100k.inter",
             "nearline evaluate --ratings ratings.csv --order shuffled --seeds 3 --report report.html",
@@ -42,19 +44,29 @@ COMMANDS = (
             "nearline evaluate --ratings ml-100k.inter --goals --seeds 3 --jobs 2",
         ),
     ),
-    Command("doctor", "streams.cli.doctor:doctor", ("nearline doctor", "nearline doctor --json -")),
+    Command("doctor", "streams.cli.commands.doctor:doctor", ("nearline doctor", "nearline doctor --json -")),
     Command(
-        "top", "streams.cli.top:top", ("nearline top", "nearline top --worker w-0:8000 --worker w-1:8000")
+        "top",
+        "streams.cli.commands.top:top",
+        ("nearline top", "nearline top --worker w-0:8000 --worker w-1:8000"),
     ),
-    Command("inspect", "streams.cli.inspect:app", ("nearline inspect viewer ID", "nearline inspect state")),
     Command(
-        "forget", "streams.cli.forget:forget", ("nearline forget v-000123", "nearline forget v-000123 --yes")
+        "inspect",
+        "streams.cli.commands.inspect:app",
+        ("nearline inspect viewer ID", "nearline inspect state"),
     ),
-    Command("state", "streams.cli.state:app", ("nearline state verify", "nearline state rebuild --yes")),
-    Command("kafka", "streams.cli.kafka:app", ("nearline kafka start", "nearline kafka stop")),
+    Command(
+        "forget",
+        "streams.cli.commands.forget:forget",
+        ("nearline forget v-000123", "nearline forget v-000123 --yes"),
+    ),
+    Command(
+        "state", "streams.cli.commands.state:app", ("nearline state verify", "nearline state rebuild --yes")
+    ),
+    Command("kafka", "streams.cli.commands.kafka:app", ("nearline kafka start", "nearline kafka stop")),
     Command(
         "simulate",
-        "streams.cli.simulate:simulate",
+        "streams.cli.commands.simulate:simulate",
         (
             "nearline simulate --rate 200/s",
             "nearline simulate --rate max --events 100000 --json -",
@@ -64,7 +76,7 @@ COMMANDS = (
     ),
     Command(
         "replay",
-        "streams.cli.replay:replay",
+        "streams.cli.commands.replay:replay",
         (
             "nearline replay --ratings ml-100k.inter --embedded",
             "nearline replay --ratings u.data --speed 2000/s",
@@ -73,12 +85,12 @@ COMMANDS = (
     ),
     Command(
         "model",
-        "streams.cli.model:app",
+        "streams.cli.commands.model:app",
         ("nearline model list", "nearline model switch blue", "nearline model retire 1 --yes"),
     ),
     Command(
         "experiments",
-        "streams.cli.experiments:app",
+        "streams.cli.commands.experiments:app",
         (
             "nearline experiments create popularity-or-blend.json --start",
             "nearline experiments worker",
@@ -88,7 +100,7 @@ COMMANDS = (
     ),
     Command(
         "insights",
-        "streams.cli.insights:app",
+        "streams.cli.commands.insights:app",
         (
             "nearline insights worker",
             "nearline insights titles --csv titles.csv",
@@ -98,7 +110,7 @@ COMMANDS = (
     ),
     Command(
         "rules",
-        "streams.cli.rules:app",
+        "streams.cli.commands.rules:app",
         (
             "nearline rules create launch --kind pin --title t-paper-tide --row featured --until 2026-12-01",
             "nearline rules list",
@@ -107,12 +119,14 @@ COMMANDS = (
     ),
     Command(
         "artwork",
-        "streams.cli.artwork:app",
+        "streams.cli.commands.artwork:app",
         ("nearline artwork estimate", "nearline artwork simulate --json -"),
     ),
-    Command("worker", "streams.cli.worker:worker", ("nearline worker", "nearline worker --group evening")),
-    Command("serve", "streams.cli.serve:serve", ("nearline serve", "nearline serve --port 0")),
-    Command("topics", "streams.cli.topics:app", ("nearline topics apply", "nearline topics check")),
+    Command(
+        "worker", "streams.cli.commands.worker:worker", ("nearline worker", "nearline worker --group evening")
+    ),
+    Command("serve", "streams.cli.commands.serve:serve", ("nearline serve", "nearline serve --port 0")),
+    Command("topics", "streams.cli.commands.topics:app", ("nearline topics apply", "nearline topics check")),
 )
 """Every command there is."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from streams.settings import Settings
+    from streams.config.settings import Settings
 
 One = TypeVar("One")
 
@@ -47,8 +47,8 @@ def connected(brokers: str | None, prefix: str | None, **more: object) -> "Setti
     BrokerUnreachableError, AccessError
         No broker answers, or it refuses us.
     """
-    from streams.kafka_clients import require_broker
-    from streams.settings import Settings
+    from streams.config.settings import Settings
+    from streams.kafka.clients import require_broker
 
     settings = Settings.load(brokers=brokers, topic_prefix=prefix, **more)
     require_broker(settings)
@@ -63,8 +63,8 @@ def staying(brokers: str | None, prefix: str | None, **more: object) -> "Setting
     SettingsError
         A setting is wrong.
     """
-    from streams.logging import configure
-    from streams.settings import Settings
+    from streams.config.settings import Settings
+    from streams.telemetry.logging import configure
 
     settings = Settings.load(brokers=brokers, topic_prefix=prefix, **more)
     configure(settings.log_level, settings.log_format)

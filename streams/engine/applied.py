@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from streams.errors import StateError
-from streams.kafka_clients import Consumer, KafkaError, TopicPartition
+from streams.kafka.clients import Consumer, KafkaError, TopicPartition
 
 __all__ = ["APPLIED_KEY", "Origin", "newest_applied", "origin_of", "pack_applied", "unpack_applied"]
 

@@ -14,7 +14,7 @@ from streams.engine.applied import APPLIED_KEY, unpack_applied
 from streams.engine.catch_up import CatchUp
 from streams.engine.state import Store
 from streams.errors import AbandonedError, BrokerUnreachableError
-from streams.kafka_clients import Consumer, KafkaError, KafkaException, Message, TopicPartition, refused
+from streams.kafka.clients import Consumer, KafkaError, KafkaException, Message, TopicPartition, refused
 
 __all__ = ["RESTORER", "Changelog", "ends", "unusable"]
 

@@ -5,7 +5,7 @@ The policy:
 * a record that is not a message of this system (the codec raises ``DecodeError``), or whose key or partition
   is wrong, becomes a dead letter in the transaction of its batch: exactly once per source offset;
 * a record on which our own code raises becomes a dead letter with reason ``step_failed`` once it was
-  isolated (:mod:`streams.engine.suspect`);
+  isolated (:mod:`streams.engine.poison_marker`);
 * nothing else does. A broker that does not answer, a full disk, a lost partition are not a record's fault:
   the worker stops or ends, and the record comes again.
 
@@ -14,7 +14,7 @@ Without the dead-letter topic no batch that holds a bad record can commit: intak
 
 from schemas.dead_letters import DeadLetter
 from schemas.errors import DecodeError, Reason
-from schemas.lists import Source
+from schemas.pages import Source
 from streams.engine.stage import Record
 
 __all__ = ["condemned", "rejected"]

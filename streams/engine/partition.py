@@ -12,15 +12,15 @@ import structlog
 
 from streams.engine.catch_up import CatchUp
 from streams.engine.changelog import Changelog, ends
+from streams.engine.context import Surroundings
 from streams.engine.dead_letters import condemned
+from streams.engine.poison_marker import PAYMENT, Suspect
 from streams.engine.restore import first_offset, restored
 from streams.engine.stage import Outcome, Owing, Record, StageSpec, Step
 from streams.engine.state import Store
-from streams.engine.surroundings import Surroundings
-from streams.engine.suspect import PAYMENT, Suspect
 from streams.engine.transactions import Transactions
 from streams.errors import AbandonedError, StateError, StepFailedError, StreamError
-from streams.tracing import Batch
+from streams.telemetry.tracing import Batch
 
 __all__ = ["Partition", "unapplied"]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import structlog
 
 from streams.engine.changelog import Changelog
+from streams.engine.context import Surroundings
 from streams.engine.stage import StageSpec
 from streams.engine.state import Store, wipe
-from streams.engine.surroundings import Surroundings
 from streams.errors import SourceRecreatedError, StateDamagedError
 
 __all__ = ["first_offset", "restored"]

@@ -9,11 +9,11 @@ from functools import partial
 import structlog
 
 from streams.engine.batching import Slice
+from streams.engine.context import Surroundings
 from streams.engine.exits import die
-from streams.engine.lane import Lane, Place, Roadside
 from streams.engine.partition import Partition
+from streams.engine.partition_task import Lane, Place, Roadside
 from streams.engine.stage import StageSpec
-from streams.engine.surroundings import Surroundings
 from streams.engine.watchdog import Progress
 
 __all__ = ["Stages"]

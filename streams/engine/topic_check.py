@@ -17,11 +17,10 @@ from threading import Event, Thread
 
 import structlog
 
-from streams import kafka_clients
+from streams.config.settings import Settings
 from streams.engine.applied import NO_ID, Origin, newest_applied, origin_of
 from streams.engine.changelog import RESTORER, ends
 from streams.engine.stage import StageSpec
-from streams.engine.topic_facts import Topic, retention_of, topics_of
 from streams.errors import (
     AccessError,
     BrokerUnreachableError,
@@ -30,8 +29,9 @@ from streams.errors import (
     StreamError,
     TopicError,
 )
-from streams.kafka_clients import AdminClient, KafkaException, unreachable
-from streams.settings import Settings
+from streams.kafka import clients as kafka_clients
+from streams.kafka.clients import AdminClient, KafkaException, unreachable
+from streams.kafka.topic_facts import Topic, retention_of, topics_of
 
 __all__ = ["TopicCheck"]
 

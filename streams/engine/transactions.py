@@ -5,11 +5,11 @@ from itertools import accumulate, pairwise
 
 from schemas.codec import encode
 from streams.engine.applied import APPLIED_KEY, Origin, pack_applied
+from streams.engine.context import Failpoint, no_failpoint
 from streams.engine.stage import Message, Outcome, Target
-from streams.engine.surroundings import Failpoint, no_failpoint
 from streams.errors import OutcomeInDoubtError, StepFailedError, StreamError
-from streams.kafka_clients import KafkaError, KafkaException, Producer, refused
-from streams.kafka_clients import Message as Delivered
+from streams.kafka.clients import KafkaError, KafkaException, Producer, refused
+from streams.kafka.clients import Message as Delivered
 
 __all__ = ["PRODUCER", "Transactions"]
 
@@ -22,7 +22,7 @@ PRODUCER = {
     "queue.buffering.max.messages": 200_000,  # bounds what one transaction may hold in memory, with ...
     "queue.buffering.max.kbytes": 65_536,  # ... 64 MB a partition; the driver's own bound is 1 GB
 }
-"""Properties of a stage's producers, beside those that `streams.kafka_clients` sets for all; the operator's
+"""Properties of a stage's producers, beside those that `streams.kafka.clients` sets for all; the operator's
 own win over these."""
 
 COMMIT_S = 10.0

@@ -16,8 +16,8 @@ from threading import Event, Thread
 import structlog
 
 from streams.errors import StuckError
-from streams.kafka_clients import KafkaException
-from streams.metrics import Metrics
+from streams.kafka.clients import KafkaException
+from streams.telemetry.metrics import Metrics
 
 __all__ = ["Progress", "Watchdog"]
 

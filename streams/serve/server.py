@@ -13,28 +13,21 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
+from streams.config.settings import Settings
 from streams.errors import SettingsError
-from streams.metrics import Metrics
-from streams.operating.overview import Observer
-from streams.serve import (
-    api,
-    console,
-    experiments,
-    impressions,
-    insights,
-    login,
-    pages,
-    probes,
-    problems,
-)
-from streams.serve.description import describe
-from streams.serve.gate import Gate
-from streams.serve.html import STATIC
-from streams.serve.mirror import Mirror
-from streams.serve.posting import Poster
-from streams.serve.rates import Rates
-from streams.serve.shortcut import Shortcut
-from streams.settings import Settings
+from streams.ops.overview import Observer
+from streams.serve.access import login
+from streams.serve.access.gate import Gate
+from streams.serve.access.rates import Rates
+from streams.serve.api import experiments, impressions, insights, probes, problems
+from streams.serve.api import routes as api
+from streams.serve.api.description import describe
+from streams.serve.api.posting import Poster
+from streams.serve.api.stored_pages import Shortcut
+from streams.serve.mirror.mirror import Mirror
+from streams.serve.web import console, pages
+from streams.serve.web.html import STATIC
+from streams.telemetry.metrics import Metrics
 
 __all__ = ["Server", "build_app", "check_access", "run"]
 

@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
-from streams.brokers.kafka import KafkaCluster
-from streams.runs.session import cluster_port
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.runs.session import cluster_port
 
 __all__ = ["Bench"]
 

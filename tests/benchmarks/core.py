@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from online_models import ModelConfig, Recommender
-from online_models.feedback import Action
-from online_models.viewer_side import Columns
+from online_models.feedback.reward_function import Action
+from online_models.ranking.viewer_side import Columns
 from tests.benchmarks.bench import FOREIGN
 
 Figures = dict[str, Any]

@@ -11,11 +11,11 @@ import numpy as np
 from msgspec import structs
 
 from schemas import topics
-from streams import kafka_clients
-from streams.kafka_clients import OFFSET_END, Consumer, TopicPartition
-from streams.runs.producing import EventProducer
-from streams.runs.session import make_topics
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.kafka import clients as kafka_clients
+from streams.kafka.clients import OFFSET_END, Consumer, TopicPartition
+from streams.kafka.produce import EventProducer
+from streams.ops.runs.session import make_topics
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.load import produce, stops
 from tests.benchmarks.throughput import EVERY_LIST

@@ -21,8 +21,8 @@ from online_models.config import FactorizationConfig
 from online_models.evaluation import EvaluationProtocol
 from online_models.evaluation.protocol import Stream, prepare
 from online_models.evaluation.recommender import RecommenderModel
-from streams.cli.pictures import STYLE, picture
-from streams.ratings import Dataset, read_ratings
+from streams.cli.views.svg import STYLE, picture
+from streams.ops.ratings import Dataset, read_ratings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

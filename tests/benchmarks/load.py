@@ -7,8 +7,8 @@ from msgspec import structs
 
 from online_models.simulation import World
 from schemas import Event, Stop, Title
-from streams.runs.producing import EventProducer
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.kafka.produce import EventProducer
 
 TITLES = 10_000
 VIEWERS = 100_000

@@ -20,22 +20,21 @@ from typing import Any
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-import streams.titles.step
-import streams.viewers.publishing
-from online_models.title_side import TitleSide
-from online_models.viewer_side import ViewerSide
+import streams.stages.titles.step
+import streams.stages.viewers.publisher
+from online_models.learners.title_side import TitleSide
+from online_models.ranking.viewer_side import ViewerSide
 from streams import cli
 from streams.engine.partition import Partition
 from streams.engine.state import Store
 from streams.engine.transactions import Transactions
-from streams.metrics import Metrics
-from streams.titles import rows as title_rows
-from streams.titles.popularity import Popularity
-from streams.viewers import rows as viewer_rows
-from streams.viewers.intake import Clerk, Intake
-from streams.viewers.pages import PageEncoder
-from streams.viewers.replica import Replica
-from streams.viewers.tidings import Tidings
+from streams.stages.titles.trending import Popularity
+from streams.stages.viewers.decode import Clerk, Intake
+from streams.stages.viewers.page_bytes import PageEncoder
+from streams.stages.viewers.replica import Replica
+from streams.stages.viewers.signal_publisher import Tidings
+from streams.stages.wire import title_rows, viewer_rows
+from streams.telemetry.metrics import Metrics
 
 STEPS: list[tuple[Any, str, str]] = [
     (Partition, "process", "rest"),
@@ -46,11 +45,11 @@ STEPS: list[tuple[Any, str, str]] = [
     (ViewerSide, "observe_tested", "learn"),
     (Tidings, "tell", "signals"),
     (ViewerSide, "rank", "rank"),
-    (streams.viewers.publishing, "build", "build pages"),
+    (streams.stages.viewers.publisher, "build", "build pages"),
     (PageEncoder, "encode", "encode"),
     (viewer_rows, "pack", "pack rows"),
     (title_rows, "pack", "pack rows"),
-    (streams.titles.step, "unpack", "unpack"),
+    (streams.stages.titles.step, "unpack", "unpack"),
     (TitleSide, "absorb", "learn"),
     (Popularity, "count", "popularity"),
     (Popularity, "lists", "trending"),

@@ -9,20 +9,20 @@ import msgspec
 import numpy as np
 from msgspec import structs
 
-from online_models.audiences import Audiences
-from online_models.cohorts import SHELVED, CohortTable
-from online_models.local import Local
-from online_models.page.builder import build
+from online_models.catalog.business_rules import RuleSet
+from online_models.learners.cohorts import SHELVED, CohortTable
+from online_models.learners.segments import Audiences
+from online_models.page.build import build
+from online_models.page.catalog_index import Shelves
 from online_models.page.config import PageConfig
-from online_models.page.crowds import Crowds
-from online_models.page.shelves import Shelves
+from online_models.page.segments import Crowds
+from online_models.ranking.segment_boost import Local
 from online_models.recommender import Recommender
-from online_models.rules import RuleSet
 from online_models.simulation import World
-from online_models.titles import title_key
+from online_models.tables.titles import title_key
 from schemas import Event, Stop, Tags
 from schemas.rules import BusinessRule, PinRow, RuleKind
-from streams.viewers.pages import Cause, PageEncoder
+from streams.stages.viewers.page_bytes import Cause, PageEncoder
 from tests.benchmarks.bench import Bench
 
 TITLES, VIEWERS, EVENTS = 10_000, 1_000, 100_000

@@ -11,11 +11,11 @@ import numpy as np
 
 from schemas import topics
 from schemas.codec import encode
-from schemas.lists import Home, Item, Row, Source
+from schemas.pages import Home, Item, Row, Source
 from schemas.vocabulary import ItemReason, RowKind
-from streams.kafka_clients import producer
-from streams.runs.session import ServeProcess, make_topics
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.kafka.clients import producer
+from streams.ops.runs.session import ServeProcess, make_topics
 from tests.benchmarks.bench import TICK, Bench
 
 VIEWERS = 10_000

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from schemas import topics
-from streams import kafka_clients
+from streams.config.settings import Settings
 from streams.engine.applied import APPLIED_KEY, pack_applied
 from streams.engine.changelog import CHUNK, RESTORER, SLICE_S, Changelog
 from streams.engine.state import Store, StoreMemory
 from streams.engine.transactions import PRODUCER
-from streams.kafka_clients import KafkaError, TopicPartition
-from streams.runs.session import make_topics
-from streams.settings import Settings
+from streams.kafka import clients as kafka_clients
+from streams.kafka.clients import KafkaError, TopicPartition
+from streams.ops.runs.session import make_topics
 from tests.benchmarks.bench import Bench
 
 VIEWERS = 1_000_000

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from msgspec import structs
 
-from streams.runs.producing import EventProducer
-from streams.runs.session import make_topics
+from streams.kafka.produce import EventProducer
+from streams.ops.runs.session import make_topics
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.load import stops
 from tests.benchmarks.workers import MeteredWorker

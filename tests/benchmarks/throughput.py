@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from streams.runs.producing import EventProducer
-from streams.runs.session import make_topics
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.kafka.produce import EventProducer
+from streams.ops.runs.session import make_topics
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.load import catalogue, produce
 from tests.benchmarks.workers import MeteredWorker, Reading

@@ -18,11 +18,11 @@ import faust
 
 from schemas import topics
 from schemas.codec import decode_event
-from streams.app import build_app, run_worker
+from streams.config.settings import Settings, child_environment
+from streams.engine.app import build_app, run_worker
 from streams.engine.stage import Outcome, Record, StageSpec
-from streams.metrics import Metrics
-from streams.runs.session import make_topics
-from streams.settings import Settings, child_environment
+from streams.ops.runs.session import make_topics
+from streams.telemetry.metrics import Metrics
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.load import produce
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streams.runs.session import WorkerProcess
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.ops.runs.session import WorkerProcess
 
 LOOK_S = 0.25
 """Between two looks at a worker's metrics: an answer costs it 3 ms."""

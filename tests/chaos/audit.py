@@ -6,10 +6,10 @@ from pathlib import Path
 
 from schemas import topics
 from schemas.codec import decode_dead_letter, decode_home
+from streams.config.settings import Settings
 from streams.engine.applied import APPLIED_KEY, unpack_applied
-from streams.kafka_clients import Message
-from streams.partition_rows import OWED, owner_key
-from streams.settings import Settings
+from streams.kafka.clients import Message
+from streams.stages.wire.partition_rows import OWED, owner_key
 from tests.chaos.ledger import Ledger
 from tests.chaos.load import Delivered
 from tests.chaos.stores import newest_rows

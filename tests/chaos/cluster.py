@@ -4,12 +4,12 @@ import os
 import signal
 from typing import Final
 
-from streams.brokers.kafka import KafkaCluster
-from streams.brokers.properties import Node
-from streams.kafka_clients import admin
+from streams.kafka.clients import admin
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.local_kafka.node import Node
 
 COORDINATOR_PARTITIONS: Final = 4
-"""Partitions of the topics of groups and of transactions, as `streams.brokers.properties` sets them."""
+"""Partitions of the topics of groups and of transactions, as `streams.ops.local_kafka.node` sets them."""
 GROUPS, TRANSACTIONS = "__consumer_offsets", "__transaction_state"
 
 

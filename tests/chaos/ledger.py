@@ -4,10 +4,10 @@ import time
 from collections.abc import Mapping
 
 from schemas import topics
+from streams.config.settings import Settings
 from streams.engine.applied import APPLIED_KEY, unpack_applied
-from streams.kafka_clients import KafkaError, KafkaException, Message, TopicPartition, consumer
-from streams.partition_rows import OWED, owner_key
-from streams.settings import Settings
+from streams.kafka.clients import KafkaError, KafkaException, Message, TopicPartition, consumer
+from streams.stages.wire.partition_rows import OWED, owner_key
 
 READ = (
     topics.EVENTS,

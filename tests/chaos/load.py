@@ -13,9 +13,9 @@ from schemas import topics
 from schemas.codec import encode
 from schemas.events import Event
 from schemas.partitioner import partition_for
-from streams.kafka_clients import KafkaError, Message, producer
-from streams.runs.producing import EventProducer
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.kafka.clients import KafkaError, Message, producer
+from streams.kafka.produce import EventProducer
 
 PARTITIONS = 4
 TICK_S = 0.05

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from schemas import topics
-from streams.runs.session import cluster_port, make_topics
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.ops.runs.session import cluster_port, make_topics
 from tests.chaos.audit import Audit
 from tests.chaos.cluster import Brokers
 from tests.chaos.ledger import Ledger

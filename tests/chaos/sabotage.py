@@ -10,12 +10,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from streams.config.settings import Settings
 from streams.engine import faust_app, partition
+from streams.engine.context import no_failpoint
 from streams.engine.stage import Outcome
-from streams.engine.surroundings import no_failpoint
 from streams.engine.transactions import Transactions
-from streams.kafka_clients import TopicPartition, consumer
-from streams.settings import Settings
+from streams.kafka.clients import TopicPartition, consumer
 
 KAFKAS_COMMIT_S = 5.0
 """Kafka's default `auto.commit.interval.ms`: what a consumer loses that trusts the group's offset."""

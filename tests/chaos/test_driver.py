@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.brokers.kafka import KafkaCluster
+from streams.ops.local_kafka.cluster import KafkaCluster
 from tests.chaos.driver import run
 from tests.chaos.faults import FAULTS
 from tests.chaos.rig import Rig

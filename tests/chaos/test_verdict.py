@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from streams.engine.applied import APPLIED_KEY, pack_applied
-from streams.partition_rows import OWED
+from streams.stages.wire.partition_rows import OWED
 from tests.chaos.audit import Audit
 from tests.chaos.driver import Result
 from tests.chaos.load import Delivered

@@ -16,10 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from streams.config.settings import Settings
 from streams.engine.exits import exit_code
 from streams.errors import StreamError
-from streams.logging import configure
-from streams.settings import Settings
+from streams.telemetry.logging import configure
 from streams.worker import build_worker
 from tests.chaos import sabotage
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from streams.runs.session import WorkerProcess
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.ops.runs.session import WorkerProcess
 from tests.chaos.worker import Action, Orders, Trap
 
 BACK_OFF_S = 1.0

@@ -20,9 +20,9 @@ from typing import Any
 from streams.engine import changelog
 from streams.engine.applied import APPLIED_KEY
 from streams.engine.state import Store, StoreMemory
-from streams.kafka_clients import Message, NewTopic, admin, consumer, producer
-from streams.metrics import Exposition
-from streams.runs.session import free_port
+from streams.kafka.clients import Message, NewTopic, admin, consumer, producer
+from streams.ops.runs.session import free_port
+from streams.telemetry.metrics import Exposition
 from tests.integration.committed import committed
 
 ROW = struct.Struct("<qI")

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from streams.kafka_clients import KafkaError, Message, TopicPartition, consumer
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.kafka.clients import KafkaError, Message, TopicPartition, consumer
 
 AT_ONCE = {"fetch.wait.max.ms": 10}
 """At the end of a partition the broker says so at once, and does not wait for half a second for more."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.brokers.kafka import KafkaCluster
+from streams.ops.local_kafka.cluster import KafkaCluster
 from tests.conftest import run_cluster
 from tests.integration.arena import Arena
 from tests.integration.proxy import Routed

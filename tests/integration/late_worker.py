@@ -9,9 +9,9 @@ import time
 
 from schemas import topics
 from streams import cli
-from streams.engine.reader import TableReader
 from streams.engine.stage import StateView
-from streams.viewers.step import ViewersStage, ViewersStep
+from streams.engine.table_reader import TableReader
+from streams.stages.viewers.step import ViewersStage, ViewersStep
 
 LATE_S = 3.0
 """Enough for a first batch, were it not waited for."""

@@ -16,22 +16,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from online_models.rows import TITLE_ROWS, VIEWER_ROWS
-from online_models.titles import TitleTable
+from online_models.tables.rows import TITLE_ROWS, VIEWER_ROWS
+from online_models.tables.titles import TitleTable
 from schemas import topics
 from schemas.codec import decode_home
 from schemas.versions import MARKER_KEY
+from streams.config.settings import Settings
 from streams.engine.applied import APPLIED_KEY, unpack_applied
 from streams.engine.stage import Outcome
-from streams.kafka_clients import Message, admin
-from streams.metrics import Metrics
-from streams.partition_rows import WATCH_TIME, is_reserved
-from streams.runs.session import WorkerProcess
-from streams.settings import Settings
-from streams.titles.signals import unpack
-from streams.titles.step import TitlesStep
-from streams.viewers.replica import Replica
-from streams.viewers.step import ViewersStage
+from streams.kafka.clients import Message, admin
+from streams.ops.runs.session import WorkerProcess
+from streams.stages.titles.step import TitlesStep
+from streams.stages.viewers.replica import Replica
+from streams.stages.viewers.step import ViewersStage
+from streams.stages.wire.partition_rows import WATCH_TIME, is_reserved
+from streams.stages.wire.signals import unpack
+from streams.telemetry.metrics import Metrics
 from tests.integration.committed import committed
 
 PARTITIONS = 4

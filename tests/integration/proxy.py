@@ -13,9 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from streams.brokers.kafka import KafkaCluster
-from streams.runs.session import cluster_port, free_port
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.runs.session import cluster_port, free_port
 
 CHUNK = 65_536
 """Bytes taken at a time."""

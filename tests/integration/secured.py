@@ -22,11 +22,11 @@ from confluent_kafka.admin import (
 )
 
 from deploy.strimzi import user_documents
-from streams.brokers.kafka import KafkaCluster
-from streams.brokers.properties import CONTROLLER_PORT_STEP
-from streams.kafka_clients import admin
-from streams.runs.session import free_port
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.kafka.clients import admin
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.local_kafka.node import CONTROLLER_PORT_STEP
+from streams.ops.runs.session import free_port
 
 SECURE_STEP = 200
 """The secured listener's port above the plain one's."""

@@ -11,14 +11,14 @@ import pytest
 
 from online_models.simulation import World
 from schemas import topics
-from streams.brokers.kafka import KafkaCluster
 from streams.cli import main
+from streams.config.settings import Settings
 from streams.engine.applied import APPLIED_KEY, unpack_applied
-from streams.runs.producing import EventProducer
-from streams.runs.session import WorkerProcess, make_topics
-from streams.settings import Settings
-from streams.versions.admin import of_version
-from streams.versions.register import read_register
+from streams.kafka.produce import EventProducer
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.runs.session import WorkerProcess, make_topics
+from streams.ops.versions import of_version
+from streams.stages.versions.register import read_register
 from tests.integration import oracle
 from tests.waiting import until
 

@@ -9,11 +9,11 @@ import pytest
 
 from schemas import Reason, Stop, Title, topics
 from schemas.codec import MAX_EVENT_BYTES, decode_dead_letter, decode_event, decode_home, encode
-from schemas.lists import Home, Source
+from schemas.pages import Home, Source
 from schemas.partitioner import partition_for
 from schemas.vocabulary import RowKind
-from streams.brokers.kafka import KafkaCluster
-from streams.kafka_clients import (
+from streams.config.settings import Settings
+from streams.kafka.clients import (
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
@@ -25,9 +25,9 @@ from streams.kafka_clients import (
     consumer,
     producer,
 )
-from streams.runs.producing import EventProducer
-from streams.runs.session import WorkerProcess, make_topics
-from streams.settings import Settings
+from streams.kafka.produce import EventProducer
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.runs.session import WorkerProcess, make_topics
 from tests.integration import oracle
 
 PARTITIONS = oracle.PARTITIONS

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.brokers.kafka import KafkaCluster
-from streams.runs.session import cluster_port
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.runs.session import cluster_port
 from tests.conftest import run_cluster
 from tests.integration.arena import Arena
 

@@ -15,7 +15,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from streams.kafka_clients import NewTopic, admin
+from streams.kafka.clients import NewTopic, admin
 from tests.integration.arena import Arena
 from tests.integration.proxy import Routed
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.brokers.kafka import KafkaCluster
-from streams.runs.session import becomes_ready, free_port
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.runs.session import becomes_ready, free_port
 from tests.readmes import ROOT, commands
 
 STAY = ("nearline worker", "nearline simulate", "nearline serve")
@@ -25,15 +25,15 @@ RUN = (
 )
 """What is run here, in this order."""
 ELSEWHERE = {
-    "nearline kafka start": "tests/streams/brokers/test_brokers.py",
-    "nearline kafka stop": "tests/streams/brokers/test_brokers.py",
+    "nearline kafka start": "tests/streams/ops/local_kafka/test_local_kafka.py",
+    "nearline kafka stop": "tests/streams/ops/local_kafka/test_local_kafka.py",
     "nearline evaluate --ratings": "tests/streams/cli/test_cli_evaluate.py",
     "nearline replay --ratings": "tests/streams/cli/test_cli_replay.py",
     "nearline replay --from-topic": "tests/integration/test_backfill.py",
     "nearline model switch": "tests/integration/test_versions.py",
-    "nearline rules create": "tests/streams/test_rules.py",
-    "nearline rules list": "tests/streams/test_rules.py",
-    "nearline rules remove": "tests/streams/test_rules.py",
+    "nearline rules create": "tests/streams/stages/test_rules.py",
+    "nearline rules list": "tests/streams/stages/test_rules.py",
+    "nearline rules remove": "tests/streams/stages/test_rules.py",
     "nearline state verify": "tests/integration/test_state_command.py",
     "nearline state rebuild": "tests/integration/test_state_command.py",
     "nearline top": "tests/streams/cli/test_cli_top.py",

@@ -2,8 +2,8 @@
 
 import pytest
 
-from streams.brokers.kafka import KafkaCluster
-from streams.kafka_clients import KafkaException, NewTopic, TopicPartition, admin, consumer, producer
+from streams.kafka.clients import KafkaException, NewTopic, TopicPartition, admin, consumer, producer
+from streams.ops.local_kafka.cluster import KafkaCluster
 
 
 def _create(cluster: KafkaCluster, topic: str) -> None:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from streams.kafka_clients import (
+from streams.kafka.clients import (
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,

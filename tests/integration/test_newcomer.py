@@ -8,8 +8,8 @@ import pytest
 from deploy.newcomer.__main__ import main
 from deploy.newcomer.broken import BROKEN, Broken, diagnose
 from deploy.newcomer.record import Record, StepFailedError
-from streams.brokers.kafka import KafkaCluster
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.ops.local_kafka.cluster import KafkaCluster
 
 TOOLS = ("chromium", "chromedriver", "go", "java", "curl")
 

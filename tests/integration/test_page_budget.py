@@ -8,12 +8,12 @@ import pytest
 
 from schemas import topics
 from schemas.codec import decode_home
-from schemas.lists import Home
-from streams.brokers.kafka import KafkaCluster
-from streams.partition_rows import OWED
-from streams.runs.producing import EventProducer
-from streams.runs.session import WorkerProcess, make_topics
-from streams.settings import Settings
+from schemas.pages import Home
+from streams.config.settings import Settings
+from streams.kafka.produce import EventProducer
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.runs.session import WorkerProcess, make_topics
+from streams.stages.wire.partition_rows import OWED
 from tests.integration import oracle
 from tests.streams.steps import T0, watch
 from tests.waiting import until

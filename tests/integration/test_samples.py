@@ -17,14 +17,15 @@ from pathlib import Path
 import pytest
 
 from online_models.simulation import World
-from schemas import DecodeError, contracts, topics
+from schemas import DecodeError, topics
 from schemas.codec import decode_event, decode_home
-from schemas.lists import Home
-from streams.brokers.kafka import KafkaCluster
-from streams.kafka_clients import producer
-from streams.runs.producing import EventProducer
-from streams.runs.session import WorkerProcess, make_topics
-from streams.settings import Settings
+from schemas.contract_tools import contracts
+from schemas.pages import Home
+from streams.config.settings import Settings
+from streams.kafka.clients import producer
+from streams.kafka.produce import EventProducer
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.runs.session import WorkerProcess, make_topics
 from tests.integration import oracle
 
 SAMPLES = Path(__file__).resolve().parents[2] / "deploy/samples"

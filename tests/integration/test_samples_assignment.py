@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas import contracts
 from schemas.assignment import HOLDOUT
+from schemas.contract_tools import contracts
 
 SAMPLES = Path(__file__).resolve().parents[2] / "deploy/samples"
 FILE = json.loads((contracts.FOLDER / "assignment.json").read_bytes())

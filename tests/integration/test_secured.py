@@ -15,11 +15,11 @@ from deploy.strimzi import user_documents
 from online_models.simulation import World
 from schemas import topics
 from schemas.codec import decode_home, encode
-from streams import kafka_clients
-from streams.kafka_clients import TopicPartition
-from streams.runs.producing import EventProducer
-from streams.runs.session import ServeProcess, WorkerProcess, make_topics
-from streams.settings import Settings, child_environment
+from streams.config.settings import Settings, child_environment
+from streams.kafka import clients as kafka_clients
+from streams.kafka.clients import TopicPartition
+from streams.kafka.produce import EventProducer
+from streams.ops.runs.session import ServeProcess, WorkerProcess, make_topics
 from tests.conftest import run_cluster
 from tests.integration.secured import Secured, add_users, secured
 from tests.streams.steps import watch

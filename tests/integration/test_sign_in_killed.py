@@ -9,13 +9,13 @@ import pytest
 
 from schemas import Event, History, Identify, topics
 from schemas.codec import decode_event, decode_home
-from streams.brokers.kafka import KafkaCluster
-from streams.operating.inspecting import named_titles
-from streams.operating.row_words import titles_in_words, viewers_in_words
-from streams.partition_rows import is_reserved
-from streams.runs.producing import EventProducer
-from streams.runs.session import make_topics
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.kafka.produce import EventProducer
+from streams.ops.decoded_rows import titles_in_words, viewers_in_words
+from streams.ops.inspect import named_titles
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.runs.session import make_topics
+from streams.stages.wire.partition_rows import is_reserved
 from tests.chaos.workers import ChaosWorker
 from tests.integration import oracle
 from tests.streams.steps import watch

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from online_models.simulation import World
-from streams.brokers.kafka import KafkaCluster
 from streams.cli import main
 from streams.cli.console import ExitCode
+from streams.config.settings import Settings
 from streams.engine.state import Store, StoreMemory
-from streams.runs.producing import EventProducer
-from streams.runs.session import WorkerProcess, make_topics
-from streams.settings import Settings
+from streams.kafka.produce import EventProducer
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.runs.session import WorkerProcess, make_topics
 from tests.integration import oracle
 
 EVENTS, VIEWERS = 1_500, 60

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from online_models.feedback import Action
-from online_models.rows import TITLE_ROWS
+from online_models.feedback.reward_function import Action
 from online_models.simulation import World
+from online_models.tables.rows import TITLE_ROWS
 from schemas import topics
-from streams.brokers.kafka import KafkaCluster
-from streams.partition_rows import is_reserved
-from streams.runs.producing import EventProducer
-from streams.runs.session import WorkerProcess, make_topics
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.kafka.produce import EventProducer
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.runs.session import WorkerProcess, make_topics
+from streams.stages.wire.partition_rows import is_reserved
 from tests.integration import oracle
 
 EVENTS = 3_000

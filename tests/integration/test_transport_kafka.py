@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from streams.kafka_clients import producer
+from streams.kafka.clients import producer
 from tests.integration.arena import Arena
 
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]

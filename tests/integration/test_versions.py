@@ -15,16 +15,16 @@ import pytest
 from online_models.simulation import World
 from schemas import topics
 from schemas.codec import decode_home
-from schemas.lists import Home
-from streams.brokers.kafka import KafkaCluster
+from schemas.pages import Home
 from streams.cli import main
+from streams.config.settings import Settings
 from streams.errors import VersionError
-from streams.kafka_clients import admin
-from streams.runs.producing import EventProducer
-from streams.runs.session import WorkerProcess, make_topics
-from streams.settings import Settings
-from streams.versions.admin import await_cut, of_version, reports, retire, switch
-from streams.versions.register import read_register
+from streams.kafka.clients import admin
+from streams.kafka.produce import EventProducer
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.runs.session import WorkerProcess, make_topics
+from streams.ops.versions import await_cut, of_version, reports, retire, switch
+from streams.stages.versions.register import read_register
 from tests.integration import oracle
 from tests.waiting import until
 

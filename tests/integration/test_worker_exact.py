@@ -14,10 +14,10 @@ import pytest
 from online_models.simulation import World
 from schemas import topics
 from schemas.codec import decode_home
-from streams.brokers.kafka import KafkaCluster
-from streams.runs.producing import EventProducer
-from streams.runs.session import WorkerProcess, make_topics
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.kafka.produce import EventProducer
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.runs.session import WorkerProcess, make_topics
 from tests.integration import oracle
 
 EVENTS = 4_000

@@ -19,14 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from schemas.errors import DecodeError, Reason
-from streams.app import App, build_app, run_worker
+from streams.config.settings import Settings
 from streams.engine import topic_check
+from streams.engine.app import App, build_app, run_worker
 from streams.engine.batching import Slice
 from streams.engine.dead_letters import rejected
 from streams.engine.stage import Message, Outcome, Record, Row, StageSpec, StateView
-from streams.logging import configure
-from streams.metrics import Metrics
-from streams.settings import Settings
+from streams.telemetry.logging import configure
+from streams.telemetry.metrics import Metrics
 
 BAD = DecodeError(Reason.MALFORMED, None, "the test wants it so")
 ROW = struct.Struct("<qI")

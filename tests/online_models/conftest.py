@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig
-from online_models.feedback import Action
-from online_models.viewer_side import Columns
+from online_models.feedback.reward_function import Action
+from online_models.ranking.viewer_side import Columns
 
 Row = tuple[str, str]
 MakeBatch = Callable[..., Columns]

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from online_models.config import BlendConfig, ModelConfig
-from online_models.feedback import Action
+from online_models.feedback.reward_function import Action
+from online_models.ranking.viewer_side import Columns
 from online_models.recommender import COLUMNS, Recommender
-from online_models.viewer_side import Columns
 from schemas import Preferences, Rate, Stop, Thumb
 
 MakeBatch = Callable[..., Columns]

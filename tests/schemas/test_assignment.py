@@ -5,8 +5,8 @@ from collections import Counter
 
 from scipy import stats
 
-from schemas import contracts
 from schemas.assignment import BUCKETS, assign, bucket
+from schemas.contract_tools import contracts
 from schemas.experiments import Arm, Experiment, ExperimentState
 
 VIEWERS = [f"v-{n:06d}" for n in range(60_000)]

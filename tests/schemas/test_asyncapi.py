@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from schemas.asyncapi import document
+from schemas.contract_tools.asyncapi import document
 from schemas.topics import (
     ALERTS,
     CATALOG,

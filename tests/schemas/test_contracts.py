@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from jsonschema import Draft202012Validator
 
-from schemas import DecodeError, contracts
+from schemas import DecodeError
 from schemas.codec import (
     decode_alert,
     decode_dead_letter,
@@ -27,10 +27,11 @@ from schemas.codec import (
     decode_trending,
     encode,
 )
-from schemas.compatibility import breaks
+from schemas.contract_tools import contracts
+from schemas.contract_tools.compatibility import breaks
+from schemas.contract_tools.json_schema import MESSAGES, documents
 from schemas.errors import ContractError
 from schemas.events import EVENT_TYPES
-from schemas.json_schema import MESSAGES, documents
 
 DECODERS: dict[str, Any] = {
     **dict.fromkeys(EVENT_TYPES, decode_event),

@@ -7,7 +7,7 @@ from aiokafka.partitioner import murmur2 as aiokafka_murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import contracts
+from schemas.contract_tools import contracts
 from schemas.partitioner import murmur2, partition_for
 
 VECTORS = json.loads((contracts.FOLDER / "murmur2.json").read_bytes())["vectors"]

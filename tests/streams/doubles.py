@@ -9,11 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from streams.engine.applied import Origin
+from streams.engine.context import Failpoint, Surroundings, no_failpoint
 from streams.engine.stage import Outcome, Record, StageSpec, StateView
 from streams.engine.state import StoreMemory
-from streams.engine.surroundings import Failpoint, Surroundings, no_failpoint
-from streams.kafka_clients import KafkaError, KafkaException
-from streams.metrics import Metrics
+from streams.kafka.clients import KafkaError, KafkaException
+from streams.telemetry.metrics import Metrics
 
 ROW = struct.Struct("<qI")
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from schemas import Event, Stop, Title, topics
 from schemas.codec import decode_home, encode
-from schemas.lists import Home
+from schemas.pages import Home
+from streams.config.settings import Settings
 from streams.engine.stage import Outcome
-from streams.metrics import Metrics
-from streams.settings import Settings
-from streams.titles.step import TitlesStep
-from streams.viewers.replica import Replica
-from streams.viewers.step import ViewersStage, ViewersStep
+from streams.stages.titles.step import TitlesStep
+from streams.stages.viewers.replica import Replica
+from streams.stages.viewers.step import ViewersStage, ViewersStep
+from streams.telemetry.metrics import Metrics
 
 T0 = 1_700_000_000_000
 """Event time at which every test begins, ms."""

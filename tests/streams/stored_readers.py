@@ -7,16 +7,12 @@ from typing import Any
 import numpy as np
 
 from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig
-from online_models.title_arrays import TagRows
-from online_models.titles import TitleTable
-from online_models.viewers import ViewerTable
-from streams import partition_rows
-from streams.experiments import result_rows
-from streams.insights import rows as insight_rows
-from streams.insights import visit_rows
-from streams.titles import rows as title_rows
-from streams.titles import signals
-from streams.viewers import rows as viewer_rows
+from online_models.tables.titles import TagRows, TitleTable
+from online_models.tables.viewers import ViewerTable
+from streams.stages.experiments import rows as result_rows
+from streams.stages.insights import rows as insight_rows
+from streams.stages.insights import visit_rows
+from streams.stages.wire import partition_rows, signals, title_rows, viewer_rows
 from tests.streams.steps import MemoryStore
 
 CONFIG = ModelConfig(

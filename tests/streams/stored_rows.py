@@ -12,21 +12,21 @@ from typing import Any
 import numpy as np
 
 from online_models.experiments.moments import Moments
-from online_models.experiments.parts import Exposure, Part, Tally
+from online_models.experiments.tallies import Exposure, Part, Tally
+from online_models.insights.catalog_snapshot import Stock
 from online_models.insights.demand import Demand
-from online_models.insights.stock import Stock
 from online_models.insights.titles import TitleTally
 from online_models.insights.visits import Guest, Searched, Visit
-from online_models.title_arrays import TagRows
+from online_models.tables.titles import TagRows
 from schemas import Impression, MyList, Play, Preferences, Rate, Tags, Thumb, Title, topics
-from schemas.interaction import ListAction
-from streams import partition_rows
+from schemas.events import ListAction
+from streams.config.settings import Settings
 from streams.engine.stage import Outcome
-from streams.experiments import result_rows
-from streams.insights import rows as insight_rows
-from streams.insights import visit_rows
-from streams.partition_rows import OWED, ROLE
-from streams.settings import Settings
+from streams.stages.experiments import rows as result_rows
+from streams.stages.insights import rows as insight_rows
+from streams.stages.insights import visit_rows
+from streams.stages.wire import partition_rows
+from streams.stages.wire.partition_rows import OWED, ROLE
 from tests.streams.steps import T0, Line, watch
 from tests.streams.stored_readers import (
     CONFIG,

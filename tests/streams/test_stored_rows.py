@@ -6,20 +6,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from online_models import rows, titles, viewers
 from online_models.config import ModelConfig
-from online_models.row_versions import Fields, RowVersions
-from online_models.titles import TitleTable
-from online_models.viewers import ViewerTable
-from streams import partition_rows
+from online_models.tables import rows, titles, viewers
+from online_models.tables.row_versions import Fields, RowVersions
+from online_models.tables.titles import TitleTable
+from online_models.tables.viewers import ViewerTable
 from streams.errors import StateError, StateVersionError
-from streams.experiments import result_rows
-from streams.insights import rows as insight_rows
-from streams.insights import visit_rows
-from streams.partition_rows import FORMAT
-from streams.titles import rows as title_rows
-from streams.titles import signal_versions
-from streams.viewers import rows as viewer_rows
+from streams.stages.experiments import rows as result_rows
+from streams.stages.insights import rows as insight_rows
+from streams.stages.insights import visit_rows
+from streams.stages.wire import partition_rows, title_rows, viewer_rows
+from streams.stages.wire import signals as signal_versions
+from streams.stages.wire.partition_rows import FORMAT
 from tests.streams.steps import Line, MemoryStore, message, record, watch
 from tests.streams.stored_readers import CONFIG, READERS
 from tests.streams.stored_rows import FOLDER, Stored

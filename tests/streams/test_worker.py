@@ -6,12 +6,12 @@ import pytest
 
 from schemas import topics
 from schemas.topics import prefixed
-from streams.brokers.embedded import EmbeddedCluster
-from streams.brokers.kafka import KafkaCluster
-from streams.brokers.topics import TopicAdmin
+from streams.config.settings import Settings
 from streams.errors import BrokerUnreachableError, TopicError
-from streams.kafka_clients import NewTopic, admin
-from streams.settings import Settings
+from streams.kafka.clients import NewTopic, admin
+from streams.kafka.topics import TopicAdmin
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.worker import build_worker, partitions_of
 
 NEEDED = (

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from schemas import topics
-from streams.brokers.properties import Node
+from streams.ops.local_kafka.node import Node
 from tests.chaos.cluster import GROUPS, TRANSACTIONS
 from tests.chaos.load import PARTITIONS
 from tests.chaos.rig import Rig

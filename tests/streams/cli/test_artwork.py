@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from schemas import Artwork, Impression, Stop, Title
-from streams.brokers.embedded import EmbeddedCluster
 from streams.cli import main
-from streams.runs.producing import EventProducer
-from streams.runs.session import make_topics
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.kafka.produce import EventProducer
+from streams.ops.local_kafka.embedded import EmbeddedCluster
+from streams.ops.runs.session import make_topics
 
 T0 = 1_700_000_000_000
 

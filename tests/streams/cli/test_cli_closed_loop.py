@@ -8,8 +8,8 @@ import pytest
 
 from online_models.simulation.closed_loop import POLICIES
 from streams.cli import main
-from streams.cli.closed_loop import PIPELINES
-from streams.cli.closed_loop_page import page
+from streams.cli.commands.closed_loop import PIPELINES
+from streams.cli.views.closed_loop_report import page
 
 TINY = ["simulate", "--viewers", "30", "--titles", "60", "--days", "2", "--warm-up", "1", "--json", "-"]
 

@@ -11,19 +11,19 @@ import pytest
 from schemas import DecodeError, Reason, Title, topics
 from schemas.codec import encode
 from schemas.dead_letters import DeadLetter
-from schemas.lists import Source
+from schemas.pages import Source
 from schemas.partitioner import partition_for
 from schemas.topics import TOPICS
-from streams.brokers.embedded import PARTITIONS, EmbeddedCluster
-from streams.brokers.kafka import KafkaCluster
 from streams.cli import main
+from streams.config.settings import Settings
 from streams.engine.state import Store, StoreMemory
-from streams.kafka_clients import NewTopic, Producer, TopicPartition, admin, consumer, producer
-from streams.operating.cluster_checks import BEHIND, CLUSTER_CHECKS
-from streams.operating.findings import Patient, Status
-from streams.operating.machine_checks import MACHINE_CHECKS
-from streams.operating.state_checks import reach_of_the_log
-from streams.settings import Settings
+from streams.kafka.clients import NewTopic, Producer, TopicPartition, admin, consumer, producer
+from streams.ops.cluster_checks import BEHIND, CLUSTER_CHECKS
+from streams.ops.findings import Patient, Status
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.local_kafka.embedded import PARTITIONS, EmbeddedCluster
+from streams.ops.machine_checks import MACHINE_CHECKS
+from streams.ops.state_checks import reach_of_the_log
 from tests.streams.steps import watch
 
 NAMES = [check.__name__.replace("_", " ") for check in (*MACHINE_CHECKS, *CLUSTER_CHECKS)]
@@ -179,7 +179,7 @@ def test_a_log_that_is_shorter_than_the_absence(
     store.close()
     patient = Patient(Settings.load(state_dir=tmp_path, brokers=cluster.bootstrap_servers))
     assert reach_of_the_log(patient).status is Status.OK
-    monkeypatch.setattr("streams.operating.state_checks.ends", lambda *_: (16, 20))
+    monkeypatch.setattr("streams.ops.state_checks.ends", lambda *_: (16, 20))
     found = reach_of_the_log(patient)
     assert (found.status, found.cause[:10]) == (Status.WARN, "10 records")
 

@@ -10,12 +10,12 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from online_models.baselines import BASELINES, Popularity
 from online_models.evaluation import HISTORY_BUCKETS, Ratings, Weights, evaluate
+from online_models.evaluation.baselines import BASELINES, Popularity
 from online_models.evaluation.goals import GOALS
 from online_models.recommender import COLUMNS
 from streams.cli import main
-from streams.cli.evaluate_page import page
+from streams.cli.views.evaluation_report import page
 
 FIGURES = {f"{name}{kind}" for name in ("hr@10", "ndcg@10", "mrr") for kind in ("", "_se", "_spread")}
 KEYS = FIGURES | {"by_history", "tested", "every", "events_per_s"}
@@ -83,7 +83,7 @@ def test_the_recommenders_own_popularity_agrees_with_the_baseline(ratings: Path)
     """Two implementations of one count give one rank each time: the test sees the same candidates in both."""
     from online_models.evaluation.recommender import RecommenderModel  # noqa: PLC0415 - heavy, and wanted by this test alone
     from online_models.recommender import Recommender  # noqa: PLC0415
-    from streams.ratings import read_ratings  # noqa: PLC0415
+    from streams.ops.ratings import read_ratings  # noqa: PLC0415
 
     data = read_ratings(ratings).ratings
     leave_out = [name for name in COLUMNS if name != "popularity"]

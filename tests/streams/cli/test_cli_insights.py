@@ -7,12 +7,11 @@ import pytest
 
 from schemas import topics
 from schemas.codec import encode
-from schemas.demand import FacetDemand, SearchDemand
-from schemas.insights import CurvePoint, GroupInsight, Steepest, TitleInsight
-from streams.brokers.embedded import EmbeddedCluster
+from schemas.insights import CurvePoint, FacetDemand, GroupInsight, SearchDemand, Steepest, TitleInsight
 from streams.cli import main
-from streams.runs.producing import put
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.kafka.produce import put
+from streams.ops.local_kafka.embedded import EmbeddedCluster
 from tests.streams.steps import T0
 
 TIDE = TitleInsight(

@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from online_models.title_side import shard_of
-from online_models.titles import title_key
+from online_models.learners.title_side import shard_of
+from online_models.tables.titles import title_key
 from schemas import MyList, Preferences, Rate, Title, topics
 from schemas.codec import encode
-from schemas.interaction import ListAction
+from schemas.events import ListAction
 from schemas.partitioner import partition_for
-from streams.brokers.embedded import PARTITIONS, EmbeddedCluster
 from streams.cli import main
 from streams.engine.applied import APPLIED_KEY, pack_applied
 from streams.engine.stage import Outcome
-from streams.kafka_clients import producer
-from streams.operating import topic_scan
+from streams.kafka import scan as topic_scan
+from streams.kafka.clients import producer
+from streams.ops.local_kafka.embedded import PARTITIONS, EmbeddedCluster
 from tests.streams.steps import T0, Line, watch
 
 
@@ -112,7 +112,7 @@ def test_only_the_viewers_partition_is_read(
         asked.append((topic, list(partitions)))
         return real(settings, topic, partitions)
 
-    monkeypatch.setattr("streams.operating.inspecting.newest", noted)
+    monkeypatch.setattr("streams.ops.inspect.newest", noted)
     _inspect(cluster, capsys, "viewer", "ada")
     home = [partition_for(b"ada", PARTITIONS)]
     assert (topics.VIEWER_STATE, home) in asked

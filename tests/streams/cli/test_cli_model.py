@@ -10,16 +10,16 @@ import pytest
 from schemas import topics
 from schemas.codec import decode_switch_marker
 from schemas.versions import MARKER_KEY, ModelSwitch, ModelVersion
-from streams.brokers.kafka import KafkaCluster
 from streams.cli import main
+from streams.config.settings import Settings
 from streams.engine.applied import APPLIED_KEY, pack_applied
 from streams.errors import SettingsError, VersionError
-from streams.kafka_clients import admin, consumer, producer
-from streams.runs.session import make_topics
-from streams.settings import Settings
-from streams.versions.admin import of_version
-from streams.versions.backfill import prepare, since_ms
-from streams.versions.register import enter, read_register
+from streams.kafka.clients import admin, consumer, producer
+from streams.ops.backfill import prepare, since_ms
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.runs.session import make_topics
+from streams.ops.versions import of_version
+from streams.stages.versions.register import enter, read_register
 
 AT = 1_764_015_300_000
 EVENTS = 30

@@ -10,9 +10,9 @@ import pytest
 from schemas import Rate
 from schemas.codec import decode_event
 from schemas.topics import CATALOG, EVENTS, prefixed
-from streams.brokers.embedded import EmbeddedCluster
 from streams.cli import main
-from streams.kafka_clients import TopicPartition, consumer
+from streams.kafka.clients import TopicPartition, consumer
+from streams.ops.local_kafka.embedded import EmbeddedCluster
 
 KEYS = {
     "events", "lists", "dead_letters", "seconds", "events_per_s", "lists_per_s",

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from streams.brokers.embedded import EmbeddedCluster
 from streams.cli import main
-from streams.runs.session import becomes_ready
-from streams.settings import Settings
+from streams.config.settings import Settings
+from streams.ops.local_kafka.embedded import EmbeddedCluster
+from streams.ops.runs.session import becomes_ready
 
 
 def test_beyond_loopback_without_a_token_is_code_2(capsys: pytest.CaptureFixture[str]) -> None:

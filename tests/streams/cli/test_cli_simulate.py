@@ -10,9 +10,9 @@ import pytest
 
 from schemas.codec import decode_event
 from schemas.topics import CATALOG, EVENTS
-from streams.brokers.embedded import EmbeddedCluster
 from streams.cli import main
-from streams.kafka_clients import TopicPartition, consumer
+from streams.kafka.clients import TopicPartition, consumer
+from streams.ops.local_kafka.embedded import EmbeddedCluster
 
 PROGRAM = "import sys; from streams.cli import main; sys.exit(main(sys.argv[1:]))"
 

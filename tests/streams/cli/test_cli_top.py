@@ -10,11 +10,11 @@ import pytest
 from rich.console import Console
 
 from streams.cli import main
-from streams.cli.top_screen import line, screen, spark
-from streams.exposition import Exposition
-from streams.health import Health
-from streams.metrics import Metrics
-from streams.operating.overview import Look, Observer, _seen, fetch
+from streams.cli.views.top_screen import line, screen, spark
+from streams.ops.overview import Look, Observer, _seen, fetch
+from streams.telemetry.exposition import Exposition
+from streams.telemetry.health import Health
+from streams.telemetry.metrics import Metrics
 
 
 @pytest.fixture

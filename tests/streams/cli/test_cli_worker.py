@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from schemas.topics import TOPICS
-from streams.brokers.embedded import EmbeddedCluster
 from streams.cli import main
-from streams.runs.session import becomes_ready, free_port
+from streams.ops.local_kafka.embedded import EmbeddedCluster
+from streams.ops.runs.session import becomes_ready, free_port
 
 
 def test_missing_topics_are_code_1(

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from schemas.topics import CATALOG, EVENTS, HOME, TOPICS
-from streams.brokers.embedded import EmbeddedCluster
-from streams.brokers.kafka import KafkaCluster
 from streams.cli import main
-from streams.kafka_clients import NewTopic, admin
+from streams.kafka.clients import NewTopic, admin
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.local_kafka.embedded import EmbeddedCluster
 
 
 def _json(capsys: pytest.CaptureFixture[str]) -> dict[str, list[dict[str, str]]]:

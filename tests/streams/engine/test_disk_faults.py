@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from streams.engine.claim import claimed
+from streams.engine.context import Surroundings
+from streams.engine.folder_lock import claimed
 from streams.engine.partition import Partition
 from streams.engine.state import Store, StoreMemory
-from streams.engine.surroundings import Surroundings
 from streams.errors import StateDamagedError, StateError
 from tests.streams.doubles import Fold, Log, fold_spec, record, surroundings
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from streams.engine.context import Surroundings
 from streams.engine.partition import Partition
 from streams.engine.state import Store
-from streams.engine.surroundings import Surroundings
 from tests.streams.doubles import Log, fold_spec, record, surroundings
 
 

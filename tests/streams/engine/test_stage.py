@@ -15,7 +15,7 @@ from streams.engine.applied import APPLIED_KEY, Origin, pack_applied
 from streams.engine.partition import Partition
 from streams.engine.state import wipe
 from streams.errors import OutcomeInDoubtError, SourceRecreatedError
-from streams.kafka_clients import KafkaError
+from streams.kafka.clients import KafkaError
 from tests.streams.doubles import Fold, Lender, Log, Producer, fold_spec, record, surroundings
 from tests.streams.engine.lives import expected, fill, live, lives, state
 

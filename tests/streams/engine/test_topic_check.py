@@ -2,17 +2,17 @@
 
 import pytest
 
-from streams.brokers.embedded import EmbeddedCluster
-from streams.brokers.kafka import KafkaCluster
+from streams.config.settings import Settings
 from streams.engine import topic_check
 from streams.engine.applied import APPLIED_KEY, Origin, newest_applied, origin_of, pack_applied
 from streams.engine.changelog import RESTORER, ends
 from streams.engine.stage import StageSpec
 from streams.engine.topic_check import TopicCheck
-from streams.engine.topic_facts import Topic, topics_of
 from streams.errors import PartitionsChangedError, SourceRecreatedError, TopicError
-from streams.kafka_clients import NewPartitions, NewTopic, admin, consumer, producer
-from streams.settings import Settings
+from streams.kafka.clients import NewPartitions, NewTopic, admin, consumer, producer
+from streams.kafka.topic_facts import Topic, topics_of
+from streams.ops.local_kafka.cluster import KafkaCluster
+from streams.ops.local_kafka.embedded import EmbeddedCluster
 from tests.streams.doubles import fold_spec
 from tests.waiting import until
 

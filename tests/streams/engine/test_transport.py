@@ -11,13 +11,13 @@ import pytest
 from aiokafka.errors import IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.types import TP
 
-from streams.app import build_app
+from streams.config.settings import Settings
+from streams.engine.app import build_app
 from streams.engine.batching import Slice
 from streams.engine.faust_app import App
 from streams.engine.transport import BUSY_S, FETCH_WAIT_MS, POLL_S, BatchConsumer
 from streams.errors import SourceGapError
-from streams.metrics import Metrics
-from streams.settings import Settings
+from streams.telemetry.metrics import Metrics
 from tests.streams.doubles import fold_spec, record
 
 TP0 = TP("in", 0)

@@ -7,8 +7,8 @@ import pytest
 from streams.engine.exits import exit_code
 from streams.engine.watchdog import OBSERVATIONS, Progress, Watchdog
 from streams.errors import StuckError
-from streams.kafka_clients import KafkaError, KafkaException
-from streams.metrics import Metrics
+from streams.kafka.clients import KafkaError, KafkaException
+from streams.telemetry.metrics import Metrics
 
 AT_REST = Progress("s", applied=9, fetched_to=10, idle=True, restored_rows=0)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from streams.brokers.embedded import EmbeddedCluster
-from streams.serve.mirror import Mirror
-from streams.serve.posting import Poster
+from streams.config.server import ServeSettings
+from streams.ops.local_kafka.embedded import EmbeddedCluster
+from streams.serve.api.posting import Poster
+from streams.serve.mirror.mirror import Mirror
 from streams.serve.server import Server, bound, build_app
-from streams.serve.settings import ServeSettings
 from tests.streams.serve.stand import Stand, caught_up
 
 

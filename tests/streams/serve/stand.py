@@ -5,19 +5,19 @@ from pathlib import Path
 import numpy as np
 
 from online_models.config import ModelConfig
-from online_models.titles import TitleTable, title_key
+from online_models.tables.titles import TitleTable, title_key
 from schemas import Tags, Title, topics
+from schemas.catalog import Availability
 from schemas.codec import encode
-from schemas.lists import Home, Item, Row, Source, Trending, TrendingItem
-from schemas.titles import Availability
+from schemas.pages import Home, Item, Row, Source, Trending, TrendingItem
 from schemas.vocabulary import ItemReason, RowKind
-from streams.brokers.embedded import EmbeddedCluster
-from streams.kafka_clients import Message, consumer, producer
-from streams.metrics import Metrics
-from streams.runs.watching import parts_of
-from streams.serve.mirror import Mirror
-from streams.settings import Settings
-from streams.titles import rows as title_rows
+from streams.config.settings import Settings
+from streams.kafka.clients import Message, consumer, producer
+from streams.ops.local_kafka.embedded import EmbeddedCluster
+from streams.ops.runs.subscriber import parts_of
+from streams.serve.mirror.mirror import Mirror
+from streams.stages.wire import title_rows
+from streams.telemetry.metrics import Metrics
 
 TITLES = (
     Title(

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from schemas import Preferences, topics
-from streams.brokers.embedded import EmbeddedCluster
 from streams.cli import main
 from streams.engine.applied import APPLIED_KEY, pack_applied
-from streams.kafka_clients import producer
+from streams.kafka.clients import producer
+from streams.ops.local_kafka.embedded import EmbeddedCluster
 from tests.streams.cli.state.disk import HOME, NEIGHBOURS, Disk, Run
 from tests.streams.steps import T0, Line, watch
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from schemas.partitioner import partition_for
-from streams.brokers.embedded import PARTITIONS
 from streams.cli.console import ExitCode
 from streams.engine.state import Store, StoreMemory
+from streams.ops.local_kafka.embedded import PARTITIONS
 
 HOME = partition_for(b"ada", PARTITIONS)
 """Partition of the viewers in these tests; only they are kept."""

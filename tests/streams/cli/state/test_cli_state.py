@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from online_models.config import ModelConfig
-from online_models.rows import TITLE_ROWS, VIEWER_ROWS
+from online_models.tables.rows import TITLE_ROWS, VIEWER_ROWS
 from schemas.partitioner import partition_for
-from streams.brokers.embedded import PARTITIONS
 from streams.cli.console import ExitCode
+from streams.ops.local_kafka.embedded import PARTITIONS
 from tests.streams.cli.state.disk import HOME, NEIGHBOURS, Disk, Run, verified
 from tests.streams.engine.test_state import flipped
 

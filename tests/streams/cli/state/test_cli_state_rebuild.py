@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from online_models.config import ModelConfig
-from streams.brokers.embedded import PARTITIONS
 from streams.cli import main
 from streams.cli.console import ExitCode
-from streams.engine.claim import claimed
+from streams.engine.folder_lock import claimed
+from streams.ops.local_kafka.embedded import PARTITIONS
 from tests.streams.cli.state.disk import HOME, NEIGHBOURS, Disk, Run, verified
 
 

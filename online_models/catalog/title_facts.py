@@ -1,0 +1,108 @@
+"""What the catalogue says of titles beside their tags: names, series, lengths, since when they are there."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from online_models.tables.layout import F8, I4, I8
+from schemas import Title
+
+__all__ = ["NEVER", "TitleFacts"]
+
+NEVER = int(np.iinfo(np.int64).min)
+"""Since when a title is there of which nobody says so."""
+
+
+class TitleFacts:
+    """Facts of every row of a table of titles: 20 bytes a title, and its name.
+
+    Attributes
+    ----------
+    names
+        Name of each row that has one.
+
+    Examples
+    --------
+    >>> from schemas import Availability
+    >>> facts = TitleFacts()
+    >>> facts.put(1, Title(title_id="a", name="Alien", series_id="s", release_ms=5))
+    >>> facts.names, facts.series(3).tolist(), facts.since(2)[1]
+    ({1: 'Alien'}, [-1, 0, -1], np.int64(5))
+    """
+
+    def __init__(self) -> None:
+        self.names: dict[int, str] = {}
+        self._numbers: dict[str, int] = {}
+        self._series: I4 = np.zeros(0, np.int32)
+        self._since: I8 = np.zeros(0, np.int64)
+        self._seconds: F8 = np.zeros(0)
+        self._renamed: I4 = np.zeros(0, np.int32)
+
+    def put(self, row: int, title: Title) -> None:
+        """Take a row's newest record over."""
+        if row >= self._series.size:
+            more = max(row + 1, 2 * self._series.size) - self._series.size
+            self._series = np.concatenate((self._series, np.full(more, -1, np.int32)))
+            self._since = np.concatenate((self._since, np.full(more, NEVER, np.int64)))
+            self._seconds = np.concatenate((self._seconds, np.zeros(more)))
+            self._renamed = np.concatenate((self._renamed, np.zeros(more, np.int32)))
+        former = self.names.pop(row, None)
+        if title.name is not None:
+            self.names[row] = title.name
+        self._renamed[row] += title.name != former
+        series = title.series_id
+        self._series[row] = -1 if series is None else self._numbers.setdefault(series, len(self._numbers))
+        times = [at for at in (title.release_ms, title.availability.start_ms) if at is not None]
+        self._since[row] = max(times, default=NEVER)
+        self._seconds[row] = title.duration_s or 0.0
+
+    def renamed(self, rows: I4) -> I4:
+        """Return how often each row's name has changed since this was made, 0 of what is no row: [m]."""
+        out = np.zeros(rows.size, np.int32)
+        known = (rows >= 0) & (rows < self._renamed.size)
+        out[known] = self._renamed[rows[known]]
+        return out
+
+    def series(self, size: int) -> I4:
+        """Return the number of each row's series, -1 for none: [size]."""
+        out = np.full(size, -1, np.int32)
+        n = min(size, self._series.size)
+        out[:n] = self._series[:n]
+        return out
+
+    def since(self, size: int) -> I8:
+        """Return since when each row is there, ms: released and licensed; `NEVER` where unknown: [size]."""
+        out = np.full(size, NEVER, np.int64)
+        n = min(size, self._since.size)
+        out[:n] = self._since[:n]
+        return out
+
+    def seconds(self, size: int) -> F8:
+        """Return each row's length in seconds, 0 where unknown: [size]."""
+        out = np.zeros(size)
+        n = min(size, self._seconds.size)
+        out[:n] = self._seconds[:n]
+        return out
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
+        """Return names and arrays that :meth:`from_state` makes the same facts of."""
+        names = {"title_names": sorted(self.names.items()), "series_names": list(self._numbers)}
+        arrays: dict[str, np.ndarray[Any, Any]] = {
+            "title_series": self._series,
+            "title_since": self._since,
+            "title_seconds": self._seconds,
+        }
+        return names, arrays
+
+    @classmethod
+    def from_state(cls, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> Self:
+        """Return the facts of a state; none where it was made before there were any."""
+        out = cls()
+        if "title_series" in arrays:
+            out.names = {int(row): name for row, name in facts["title_names"]}
+            out._numbers = {name: number for number, name in enumerate(facts["series_names"])}
+            out._series, out._since = arrays["title_series"].copy(), arrays["title_since"].copy()
+            out._seconds = arrays.get("title_seconds", np.zeros(out._series.size)).copy()
+            out._renamed = np.zeros(out._series.size, np.int32)
+        return out

@@ -1,0 +1,150 @@
+"""What the catalogue says titles are about, as numbers: a growing compact CSR of tag ids."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from online_models.artwork.selector_kernels import TagColumns
+from online_models.tables.layout import I4
+from schemas import Title
+
+__all__ = ["DECADE", "TitleTags", "labels_of", "year_of"]
+
+DECADE = "decade"
+"""Kind of the tag that is derived from a title's first release."""
+
+
+def labels_of(title: Title) -> list[str]:
+    """Return a title's tags as ``kind:value``, the decade of its first release last, each once.
+
+    Examples
+    --------
+    >>> from schemas import Tags
+    >>> labels_of(Title(title_id="t", tags=Tags(genre=("Drama",)), release_ms=-1))
+    ['genre:Drama', 'decade:1960s']
+    """
+    labels = title.tag_labels()
+    if title.release_ms is not None:
+        labels.append(f"{DECADE}:{_released(title.release_ms) // 10 * 10}s")
+    return list(dict.fromkeys(labels))
+
+
+def year_of(title: Title) -> list[str]:
+    """Return the year of a title's first release as a tag: too fine to name a row by, not to learn by.
+
+    Examples
+    --------
+    >>> year_of(Title(title_id="t", release_ms=-1)), year_of(Title(title_id="t"))
+    (['year:1969'], [])
+    """
+    return [] if title.release_ms is None else [f"year:{_released(title.release_ms)}"]
+
+
+def _released(release_ms: int) -> int:
+    """Return the year of a time."""
+    return int(np.datetime64(release_ms, "ms").astype("datetime64[Y]").astype(int)) + 1970
+
+
+class TitleTags:
+    """Tags of every row of a table of titles: 6 bytes a title and 4 a tag of it.
+
+    Attributes
+    ----------
+    names
+        Tags by id, as ``kind:value``, numbered in the order in which they were met.
+
+    Examples
+    --------
+    >>> from schemas import Tags
+    >>> tags = TitleTags()
+    >>> tags.put(2, Title(title_id="c", tags=Tags(genre=("Drama", "Crime"))))
+    >>> tags.put(0, Title(title_id="a", tags=Tags(genre=("Crime",))))
+    >>> indptr, ids = tags.of(np.array([0, 1, 2]))
+    >>> indptr.tolist(), [tags.names[t] for t in ids]
+    ([0, 1, 1, 3], ['genre:Crime', 'genre:Drama', 'genre:Crime'])
+    """
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._ids: dict[str, int] = {}
+        self._start: I4 = np.zeros(0, np.int32)
+        self._length: NDArray[np.uint16] = np.zeros(0, np.uint16)
+        self._pool: I4 = np.zeros(0, np.int32)
+        self._used = 0  # of the pool: what a newer record has replaced lies there until it is packed
+
+    def put(self, row: int, title: Title) -> None:
+        """Take a row's newest record over."""
+        ids = self._intern(labels_of(title))
+        start, length = self._span(row)
+        if self._pool[start : start + length].tolist() == ids:
+            return
+        self._reserve(row + 1, self._used + len(ids))
+        self._start[row], self._length[row] = self._used, len(ids)
+        self._pool[self._used : self._used + len(ids)] = ids
+        self._used += len(ids)
+
+    def of(self, rows: NDArray[Any]) -> tuple[I4, I4]:
+        """Return the tags of rows: those of ``rows[n]`` are ``ids[indptr[n] : indptr[n + 1]]``.
+
+        Returns
+        -------
+        indptr
+            [n + 1]
+        ids
+            [sum of their tags] numbers of :attr:`names`, in the order of the title's record.
+        """
+        rows = np.asarray(rows, np.int64)
+        met = (rows >= 0) & (rows < self._start.size)
+        start, length = np.zeros(rows.size, np.int64), np.zeros(rows.size, np.int64)
+        start[met], length[met] = self._start[rows[met]], self._length[rows[met]]
+        indptr = np.zeros(rows.size + 1, np.int32)
+        np.cumsum(length, out=indptr[1:])
+        at = np.repeat(start - indptr[:-1], length) + np.arange(indptr[-1])
+        return indptr, self._pool[at]
+
+    def columns(self) -> TagColumns:
+        """Return the CSR itself. It may be read while another thread puts: who reads minds the pool's end."""
+        return TagColumns(self._start, self._length, self._pool)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return names and arrays that :meth:`from_state` makes the same tags of."""
+        indptr, ids = self.of(np.arange(self._start.size))
+        return {"tag_names": self.names}, {"tag_indptr": indptr, "tag_ids": ids}
+
+    @classmethod
+    def from_state(cls, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Return the tags of a state; none where it was made before there were any."""
+        out = cls()
+        out._intern(facts.get("tag_names", ()))
+        if "tag_indptr" in arrays:
+            out._fill(arrays["tag_indptr"], arrays["tag_ids"])
+        return out
+
+    def _intern(self, labels: Iterable[str]) -> list[int]:
+        ids = []
+        for label in labels:
+            if label not in self._ids:
+                self._ids[label] = len(self.names)
+                self.names.append(label)
+            ids.append(self._ids[label])
+        return ids
+
+    def _span(self, row: int) -> tuple[int, int]:
+        return (int(self._start[row]), int(self._length[row])) if row < self._start.size else (0, 0)
+
+    def _fill(self, indptr: NDArray[Any], ids: NDArray[Any]) -> None:
+        self._start = indptr[:-1].astype(np.int32)
+        self._length = np.diff(indptr).astype(np.uint16)
+        self._pool, self._used = ids.astype(np.int32), ids.size
+
+    def _reserve(self, rows: int, used: int) -> None:
+        """Make room; what was replaced goes before more is allocated."""
+        more = max(rows, 2 * self._start.size) - self._start.size if rows > self._start.size else 0
+        self._start = np.concatenate((self._start, np.zeros(more, np.int32))) if more else self._start
+        self._length = np.concatenate((self._length, np.zeros(more, np.uint16))) if more else self._length
+        if used > self._pool.size:
+            wanted = used - self._used
+            self._fill(*self.of(np.arange(self._start.size)))
+            self._pool = np.concatenate((self._pool, np.zeros(self._used + wanted, np.int32)))

@@ -1,0 +1,122 @@
+"""Watch time without its duration bias: the quantile among playbacks of titles of like length (D2Q).
+
+Long titles are watched for longer whoever likes them, and for smaller shares. Among titles of like length the
+rank of a watch time says how much it was liked: Zhan et al., "Deconfounding duration bias in watch-time
+prediction", KDD 2022. Theirs are the quantiles of a night's batch; these come from streaming histograms
+(`kernels.watch_time`), one set for each viewers partition, whose row it is in store and changelog.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from online_models.errors import ConfigMismatchError
+from online_models.feedback.layout import BINS, BUCKETS
+from online_models.tables.layout import Params, Viewers, inlined
+
+__all__ = ["EMPTY", "Counts", "load", "merge", "take_moved"]
+
+
+Counts = NDArray[np.uint16]
+"""[BUCKETS * BINS] playbacks, bucket after bucket of duration, bin after bin of the share watched."""
+EMPTY: Counts = np.zeros(BUCKETS * BINS, np.uint16)
+"""Of a partition without playbacks."""
+
+
+def take_moved(viewers: Viewers) -> Counts | None:
+    """Return a copy of the counts if one moved since the last call."""
+    if not viewers.watch_moved[0]:
+        return None
+    viewers.watch_moved[0] = 0
+    return viewers.watch_time.ravel().copy()
+
+
+def load(viewers: Viewers, counts: Counts) -> None:
+    """Take counts over.
+
+    Raises
+    ------
+    ConfigMismatchError
+        There are more or fewer than buckets and bins.
+    """
+    if counts.size != BUCKETS * BINS:
+        msg = f"the watch times are {counts.size} counts, not {BUCKETS} x {BINS}"
+        raise ConfigMismatchError(msg)
+    viewers.watch_time[:] = counts.reshape(BUCKETS, BINS)
+
+
+def merge(*parts: Counts, memory: int) -> Counts:
+    """Add the counts of several partitions; a bucket that holds more than its memory is halved.
+
+    Examples
+    --------
+    >>> one = EMPTY.copy()
+    >>> one[:2] = 300, 100
+    >>> merge(one, one, memory=1_000)[:2].tolist(), merge(one, one, memory=500)[:2].tolist()
+    ([600, 200], [300, 100])
+    """
+    total = np.sum([part.astype(np.int64) for part in parts], axis=0).reshape(BUCKETS, BINS)
+    while (full := total.sum(axis=1) > memory).any():
+        total[full] >>= 1
+    out: Counts = total.ravel().astype(np.uint16)
+    return out
+
+
+# How long titles of like length are watched: a histogram of shares for each bucket of duration.
+#
+# Buckets are half an octave wide: under 85 s, under two minutes, ..., under two hours, ..., three hours and
+# more. A playback is one observation; when it goes on, its observation moves. When a bucket holds more than its
+# memory, all its bins are halved: the past fades, the counts stay whole numbers, and the work is O(1) for each
+# observation (64 shifts in thousands of events).
+
+
+EDGES = np.round(60.0 * 2.0 ** (np.arange(1, BUCKETS) / 2.0))
+"""Upper ends of all buckets but the last, whole seconds: 85 to 10,861, in ratios of the root of 2."""
+
+
+@inlined
+def bucket_of(duration: float) -> int:
+    """Return the bucket of a duration in seconds."""
+    b = 0
+    while b < EDGES.size and duration >= EDGES[b]:
+        b += 1
+    return b
+
+
+@inlined
+def bin_of(share: float) -> int:
+    """Return the bin of a share of the duration, 0 to 1."""
+    return min(int(share * BINS), BINS - 1)
+
+
+@inlined
+def observe_share(viewers: Viewers, params: Params, bucket: int, b: int) -> None:
+    """Count a playback."""
+    counts = viewers.watch_time[bucket]
+    counts[b] += 1
+    if counts.sum() > params.reward.quantile_memory:
+        for k in range(BINS):
+            counts[k] >>= 1
+    viewers.watch_moved[0] = 1
+
+
+@inlined
+def withdraw_share(viewers: Viewers, bucket: int, b: int) -> None:
+    """Take back an observation that is about to move; one that was halved away meanwhile is gone."""
+    if viewers.watch_time[bucket, b] > 0:
+        viewers.watch_time[bucket, b] -= 1
+
+
+@inlined
+def quantile(viewers: Viewers, params: Params, duration: float, share: float) -> float:
+    """Return the part of the bucket's playbacks that were watched as long or shorter.
+
+    The share itself as long as the bucket holds too few.
+    """
+    counts = viewers.watch_time[bucket_of(duration)]
+    total = counts.sum()
+    if total < params.reward.quantile_from:
+        return share
+    below = 0
+    for k in range(bin_of(share) + 1):
+        below += counts[k]
+    return float(below / total)

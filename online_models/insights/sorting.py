@@ -1,0 +1,78 @@
+"""Insights in the order in which people ask for them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from typing import Final
+
+from schemas.insights import CohortDemand, FacetDemand, SearchDemand, TitleInsight, TopTitles, Wanted
+
+__all__ = ["DemandRecord", "Order", "demand_of", "in_vain", "top_titles"]
+
+DemandRecord = FacetDemand | SearchDemand | CohortDemand
+
+
+class Order(StrEnum):
+    """By what combinations are put in order."""
+
+    EXCESS = "excess"
+    """Share of the minutes above the share of the catalogue: what is wanted and scarce comes first."""
+    SURPLUS = "surplus"
+    """The other way round: what there is more of than is watched."""
+    MINUTES = "minutes"
+    """What is watched most."""
+    RISING = "rising"
+    FALLING = "falling"
+
+
+_BY: Final[Mapping[Order, Callable[[FacetDemand], float]]] = {
+    Order.EXCESS: lambda one: -one.excess,
+    Order.SURPLUS: lambda one: one.excess,
+    Order.MINUTES: lambda one: one.error_minutes - one.watch_minutes,
+    Order.RISING: lambda one: -one.trend,
+    Order.FALLING: lambda one: one.trend,
+}
+
+
+def top_titles(found: Iterable[TitleInsight], limit: int) -> TopTitles:
+    """Return the titles that are watched most."""
+    by_minutes = sorted(found, key=lambda one: (-one.watch_minutes, one.title_id))
+    return TopTitles(items=tuple(by_minutes[:limit]))
+
+
+def in_vain(search: SearchDemand) -> int:
+    """Return how many searches came to nothing, but for watches of fewer than 20 viewers.
+
+    Examples
+    --------
+    >>> in_vain(SearchDemand(key="search|x", query="x", at_ms=10**12, searches=50, watches=30))
+    20
+    """
+    return max(0, search.searches - (search.watches or 0))
+
+
+def demand_of(
+    found: Iterable[DemandRecord], *, order: Order = Order.EXCESS, country: str | None = None, limit: int = 50
+) -> Wanted:
+    """Return what is wanted.
+
+    Parameters
+    ----------
+    found
+        Records.
+    order
+        Of the combinations.
+    country
+        Combinations of this country; None: of everywhere.
+    limit
+        Combinations, queries and cohorts at most.
+    """
+    found = list(found)
+    facets = [one for one in found if isinstance(one, FacetDemand) and one.country == country]
+    searches = [one for one in found if isinstance(one, SearchDemand)]
+    cohorts = [one for one in found if isinstance(one, CohortDemand)]
+    by = _BY[order]
+    return Wanted(
+        facets=tuple(sorted(facets, key=lambda one: (by(one), len(one.labels), one.key))[:limit]),
+        searches=tuple(sorted(searches, key=lambda one: (-in_vain(one), one.query))[:limit]),
+        cohorts=tuple(sorted(cohorts, key=lambda one: one.cohort)[:limit]),
+    )

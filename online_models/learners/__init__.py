@@ -1,0 +1,1 @@
+"""PLACEHOLDER online_models/learners."""

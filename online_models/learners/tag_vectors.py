@@ -1,0 +1,103 @@
+"""Tags in the factorization: a title's output vector is its own part and what its tags have in common.
+
+    q_j = r_j + c_j sum_{g in tags(j)} v_g          c_j = |tags(j)| ** -1/2       (the bias likewise)
+
+A softmax teaches both: r_j gets the gradient of the title, v_g the sum over the candidates that bear the tag.
+``Titles.out`` holds q itself, so that ranking costs nothing more; what a tag has learned since is told to its
+titles from time to time (:func:`tell_titles`). A title that nobody has watched is liked by whom its tags are.
+
+Source: factorization machines (Rendle, ICDM 2010). Measured on MovieLens-100K, >= 4, genres and years: HR@10
+of the factorization .1897 to .1970 raw, .1447 to .1495 shuffled; tags in the input vectors too: .1945, .1451.
+"""
+
+import numpy as np
+
+from online_models.tables.layout import F4, PENDING, TAGS, Params, Scratch, TagWork, Titles, exact, jit, plain
+
+TINY = 1e-6
+"""A tag that moved less is not worth a pass over its titles."""
+BIAS_RATE = 0.3
+"""Step of a tag's bias, as part of the step of its vector: most of a bias is the title's own."""
+
+
+@exact
+def move_tags(titles: Titles, work: TagWork) -> None:
+    """Go the steps that wait, in the order of the positives and exactly: however they were batched."""
+    step, way, out, n = work.step, work.way, titles.tag_out, work.pending[0]
+    for p in range(0, n - n % 4, 4):
+        for tag in range(out.shape[0]):
+            a, b, c, d = step[p, tag], step[p + 1, tag], step[p + 2, tag], step[p + 3, tag]
+            if a != 0 or b != 0 or c != 0 or d != 0:
+                for f in range(out.shape[1]):
+                    o = out[tag, f]
+                    o += a * way[p, f]
+                    o += b * way[p + 1, f]
+                    o += c * way[p + 2, f]
+                    o += d * way[p + 3, f]
+                    out[tag, f] = o
+    for p in range(n - n % 4, n):
+        for tag in range(out.shape[0]):
+            if step[p, tag] != 0:
+                for f in range(out.shape[1]):
+                    out[tag, f] += step[p, tag] * way[p, f]
+    work.pending[0] = 0
+
+
+@plain
+def learn_tags(titles: Titles, params: Params, x: F4, mean: float, w: float, n: int, work: Scratch) -> None:
+    """Work out the steps of the tags that the candidates of a softmax bear (``work.cand``, ``work.g``).
+
+    How long they are depends on the accumulators alone, and nobody reads a tag's vector before its titles are
+    told: steps wait, and are gone together (:func:`move_tags`), in half the time of one by one.
+    """
+    tags, met = work.tags, False
+    for q in range(n + 1):
+        j = work.cand[q]
+        if titles.tags[j, 0] < 0:
+            continue
+        met = True
+        g = work.g[q] * w * titles.share[j]
+        for s in range(TAGS):
+            tags.gradient[titles.tags[j, s]] += g  # -1, no tag, is the last place, which nobody reads
+    if not met:
+        return
+    rate, at = np.float32(params.tag_rate), tags.pending[0]
+    for tag in range(titles.tag_acc.size):
+        g = tags.gradient[tag]
+        titles.tag_acc[tag] += g * g * mean
+        tags.step[at, tag] = rate * g / np.sqrt(titles.tag_acc[tag])
+        tags.gradient[tag] = 0.0
+    for f in range(x.size):
+        tags.way[at, f] = x[f]
+    tags.way[at, x.size] = BIAS_RATE
+    tags.pending[0] = at + 1
+    if at + 1 == PENDING:
+        move_tags(titles, tags)
+
+
+@jit
+def tell_titles(titles: Titles, params: Params) -> None:
+    """Let the titles know what their tags have learned since they were last told."""
+    more, width = titles.tag_out - titles.tag_told, titles.out.shape[1]
+    way = np.zeros(more.shape[0], np.float32)
+    for g in range(way.size):
+        for f in range(width + 1):
+            way[g] += more[g, f] * more[g, f]
+        way[g] = np.sqrt(way[g])
+    if way.max() <= TINY:
+        return
+    for j in range(titles.size[0]):
+        c = titles.share[j]
+        for s in range(TAGS):
+            g = titles.tags[j, s]
+            if g < 0:
+                break
+            if way[g] > TINY:
+                for f in range(width):
+                    titles.out[j, f] += c * more[g, f]
+                titles.bias[j] += c * more[g, width]
+                titles.drift[j] += c * way[g]
+        if titles.drift[j] > params.publish_drift:
+            titles.changed[j] = 1
+    titles.tag_told[:] = titles.tag_out
+    titles.size[4] += 1

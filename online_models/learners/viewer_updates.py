@@ -1,0 +1,229 @@
+"""The viewers' side of learning: settle an event, move the taste, tell the titles' side, remember."""
+
+import numpy as np
+
+from online_models.feedback.interaction_state import (
+    FOLLOW,
+    KNOWN,
+    LEFT,
+    POSITIVE,
+    REJECT,
+    START,
+    TOUCH,
+    UNLISTED,
+    WATCHED,
+    judge,
+    settle_abandoned,
+)
+from online_models.feedback.rejections import forgive, reject
+from online_models.feedback.saved_titles import cherish, unwish, wish
+from online_models.learners.factorization import (
+    SMALL,
+    draw_negatives,
+    represent,
+    scratch,
+    softmax_gradient,
+    tick,
+)
+from online_models.tables.hashing import mix
+from online_models.tables.history import append, lately, like, mark_known, standing, unlike
+from online_models.tables.layout import (
+    F4,
+    RING,
+    Feedback,
+    Params,
+    Scratch,
+    Signals,
+    Titles,
+    Viewers,
+    inlined,
+    jit,
+    plain,
+)
+
+
+@inlined
+def is_repeated(viewers: Viewers, v: int, event: int) -> bool:
+    """Whether the viewer had an event id of late; remembers it if not."""
+    if event == np.uint64(0):
+        return False
+    for s in range(RING):
+        if viewers.ring[v, s] == event:
+            return True
+    viewers.ring[v, viewers.ring_n[v] % RING] = event
+    viewers.ring_n[v] += 1
+    return False
+
+
+@inlined
+def settle(
+    titles: Titles,
+    viewers: Viewers,
+    params: Params,
+    feedback: Feedback,
+    i: int,
+    signals: Signals,
+    o: int,
+    spare: int,
+) -> tuple[int, int]:
+    """Begin row ``o`` of the signals with event ``i``; a positive takes the viewer's history along.
+
+    What the viewer has abandoned by then becomes rows from ``spare`` on. Returns the action, -1 for a
+    duplicate, and the next spare row.
+    """
+    v = feedback.viewer[i]
+    signals.title[o] = feedback.title[i]
+    signals.depth[o] = signals.fresh[o] = 0
+    if is_repeated(viewers, v, feedback.event[i]):
+        signals.action[o] = 0
+        signals.at[o] = feedback.at[i]
+        signals.weight[o] = signals.change[o] = 0.0
+        return -1, spare
+    if feedback.at[i] - np.int64(1e3 * feedback.watched[i]) - viewers.last_at[v] > params.sitting_ms:
+        viewers.fresh[v] = 0
+    spare = settle_abandoned(viewers, params, v, feedback.at[i], signals, spare)
+    action = judge(titles, viewers, params, feedback, i, signals, o)
+    signals.action[o] = action
+    if action == POSITIVE:
+        signals.depth[o] = lately(viewers, params, v, signals.history[o])
+        signals.fresh[o] = min(viewers.fresh[v], signals.depth[o])
+    return action, spare
+
+
+@plain
+def try_title(
+    titles: Titles,
+    viewers: Viewers,
+    params: Params,
+    v: int,
+    signals: Signals,
+    o: int,
+    draw: int,
+    work: Scratch,
+) -> int:
+    """Write a viewer's x into row ``o`` of the signals, and the softmax of its title into ``work``.
+
+    Returns the number of negatives, which derive from the viewer and the number of the draw.
+    """
+    x, t = signals.x[o], signals.title[o]
+    represent(titles, viewers, params, v, signals.history[o], signals.depth[o], signals.fresh[o], x)
+    stamp = tick(work)
+    mark_known(viewers, v, work.mark, stamp)
+    state = mix(viewers.key[v] ^ mix(np.uint64(params.seed) + np.uint64(draw)))
+    n: int = draw_negatives(titles, params.negatives, t, stamp, state, work)
+    softmax_gradient(titles, x, n, work)
+    return n
+
+
+@plain
+def gather_gradient(titles: Titles, n: int, w: float, work: Scratch) -> None:
+    """Add up w sum_j g_j q_j, the gradient of x, in ``work.into``."""
+    into = work.into
+    into[:] = 0.0
+    for q in range(n + 1):
+        if abs(work.g[q]) >= SMALL:
+            j, g = work.cand[q], work.g[q] * w
+            for f in range(into.size):
+                into[f] += g * titles.out[j, f]
+
+
+@plain
+def move_taste(viewers: Viewers, params: Params, v: int, into: F4) -> None:
+    """Take an AdaGrad step of the taste vector along its part of a gradient, the last one."""
+    cut = into.size - params.factors
+    square = np.float32(0.0)
+    for f in range(cut, into.size):
+        square += into[f] * into[f]
+    viewers.acc[v] += square / np.float32(params.factors)
+    step = np.float32(params.viewer_rate / np.sqrt(viewers.acc[v]))
+    for f in range(params.factors):
+        viewers.taste[v, f] += step * into[cut + f]
+
+
+@plain
+def learn_viewer(
+    titles: Titles, viewers: Viewers, params: Params, v: int, signals: Signals, o: int, work: Scratch
+) -> None:
+    """Move a viewer's taste towards a title; leave x and the input gradient in row ``o`` of the signals."""
+    n = try_title(titles, viewers, params, v, signals, o, np.int64(viewers.positives[v]), work)
+    gather_gradient(titles, n, signals.weight[o], work)
+    for f in range(signals.gradient.shape[1]):
+        signals.gradient[o, f] = work.into[f]
+    move_taste(viewers, params, v, work.into)
+
+
+@plain
+def unlearn(
+    titles: Titles, viewers: Viewers, params: Params, v: int, signals: Signals, o: int, work: Scratch
+) -> None:
+    """Move a viewer's taste away from a title turned down, towards what else was likely.
+
+    With the softmax p over the title t and negatives, p_u steps along -w (q_t - sum_{j != t} p_j q_j): the
+    more the title was expected, the less the negatives hold against it, the longer the step. Titles learn
+    nothing of it. Row ``o`` of the signals is room to work in; it stays without a history.
+    """
+    signals.depth[o] = lately(viewers, params, v, signals.history[o])
+    signals.fresh[o] = min(viewers.fresh[v], signals.depth[o])
+    n = try_title(titles, viewers, params, v, signals, o, ~viewers.known[v], work)
+    work.g[n] = 1.0
+    gather_gradient(titles, n, -np.float32(params.away) * signals.weight[o], work)
+    move_taste(viewers, params, v, work.into)
+    signals.depth[o] = signals.fresh[o] = 0
+
+
+@inlined
+def remember(
+    viewers: Viewers, params: Params, feedback: Feedback, i: int, action: int, signals: Signals, o: int
+) -> None:
+    """Take over what event ``i`` says about known, liked, rejected and kept titles."""
+    v, t, at = feedback.viewer[i], feedback.title[i], feedback.at[i]
+    stands = standing(viewers, v, t) if action in (POSITIVE, REJECT, KNOWN) else 0
+    if (action == POSITIVE and stands <= 0) or (
+        action == KNOWN and stands == 0 and params.reward.neutral > 0
+    ):
+        viewers.fresh[v] += 1
+    if action == POSITIVE:
+        if stands < 0:
+            like(viewers, v, t)
+        else:
+            append(viewers, v, t, params.known_limit)
+        viewers.positives[v] += 1
+        forgive(viewers, v, t)
+    elif action == TOUCH and signals.change[o] > 0 and feedback.action[i] not in (START, FOLLOW):
+        forgive(viewers, v, t)
+    elif action in (REJECT, KNOWN) and stands == 0:
+        append(viewers, v, ~t, params.known_limit)
+    elif action == REJECT and stands > 0:
+        unlike(viewers, v, t)
+    if action == REJECT:
+        reject(viewers, params, v, t, float(signals.weight[o]), at)
+    if feedback.action[i] == TOUCH:
+        wish(viewers, v, t)
+    elif feedback.action[i] == UNLISTED:
+        unwish(viewers, v, t)
+    elif LEFT <= feedback.action[i] <= WATCHED:
+        cherish(viewers, v, t, at)
+    viewers.last_at[v] = max(viewers.last_at[v], at)
+
+
+@jit
+def observe(
+    titles: Titles, viewers: Viewers, params: Params, feedback: Feedback, signals: Signals
+) -> tuple[int, int]:
+    """Learn a batch on the viewers' side; fill the signals, a row an event, then what was abandoned.
+
+    Returns the number of rows filled, and how many events were duplicates (action 0).
+    """
+    work = scratch(titles, params)
+    duplicates, spare = 0, feedback.viewer.size
+    for i in range(feedback.viewer.size):
+        action, spare = settle(titles, viewers, params, feedback, i, signals, i, spare)
+        if action < 0:
+            duplicates += 1
+            continue
+        if action == POSITIVE and params.negatives > 0:
+            learn_viewer(titles, viewers, params, feedback.viewer[i], signals, i, work)
+        elif action == REJECT and params.away > 0:
+            unlearn(titles, viewers, params, feedback.viewer[i], signals, i, work)
+        remember(viewers, params, feedback, i, action, signals, i)
+    return spare, duplicates

@@ -1,0 +1,201 @@
+"""Pages as JSON, written into one buffer: what pages share is copied, only scores are formatted."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from online_models.page.layout import NO_ROW, Pages
+from online_models.tables.hashing import mix
+from online_models.tables.layout import I4, I8, U1, U8, inlined, plain
+
+SCORE_BYTES = 17
+"""Most bytes of a formatted score: a sign, ten digits, a point, four decimals, and one to spare."""
+DECIMALS = 4
+
+
+STRIDE = 16
+"""Bytes copied at a time: texts and the buffer have as many to spare at their ends."""
+
+
+class Fragments(NamedTuple):
+    """What pages are put together from; texts end with ``STRIDE`` bytes to spare."""
+
+    names: U1
+    """``{"title_id":"…","score":`` of all titles, in no particular order."""
+    span: I8
+    """[T, 2] where each title's begins and ends."""
+    heads: U1
+    """``{"kind":"…",…,"items":[`` of all rows, end to end."""
+    head_at: I8
+    """[heads + 1] where each begins, and the last ends."""
+    tails: U1
+    """What follows a score, end to end: ``}``, ``,"reason":"…"}`` for each reason, ``,"propensity":…}``."""
+    tail_at: I8
+    """[tails + 1] where each begins, and the last ends."""
+    said: U1
+    """``,"categories":[``, then ``{"tag":"…","title":"…","score":…},`` of all categories, end to end."""
+    said_at: I8
+    """[said + 1] where each begins, and the last ends."""
+
+
+class Parts(NamedTuple):
+    """What the rows of pages are written with, as numbers of fragments."""
+
+    head: I4
+    """[n, R] head of each row."""
+    tail: I4
+    """[n, R] tail of the items whose reason is the row's."""
+    reason: U1
+    """[kinds] reason of each kind of row."""
+    item: I4
+    """[n, R, L] tails of items that have their own, 0 for none; of size 0 where no item has."""
+    category: I4
+    """[n, C] texts of the categories, -1 where there are no more."""
+
+    def of(self, some: slice) -> "Parts":
+        """Return those of some of the pages."""
+        item = self.item[some] if self.item.size else self.item
+        return Parts(self.head[some], self.tail[some], self.reason, item, self.category[some])
+
+
+def _move(_: Any, out: Any, at: Any, text: Any, start: Any) -> Any:  # noqa: ANN401, ARG001 - numba's types
+    """Copy ``STRIDE`` bytes, wherever they stand: byte by byte is four times as slow."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ANN401
+        to, source = (
+            builder.gep(context.make_array(kind)(context, builder, array).data, [place])
+            for kind, array, place in zip(signature.args[::2], args[::2], args[1::2], strict=True)
+        )
+        size = context.get_constant(types.intp, STRIDE)
+        cgutils.raw_memcpy(builder, to, source, size, 1)  # type: ignore[no-untyped-call]
+        return context.get_dummy_value()
+
+    return types.void(out, types.int64, text, types.int64), generate
+
+
+move: Any = intrinsic(_move)
+
+
+@inlined
+def copy(out: U1, at: int, text: U1, start: int, end: int) -> int:
+    """Copy a slice of bytes and return where it ended; what is written behind it is overwritten."""
+    for b in range(0, end - start, STRIDE):
+        move(out, at + b, text, start + b)
+    return int(at + end - start)
+
+
+@inlined
+def write_digits(out: U1, at: int, number: np.uint64, digits: int) -> int:
+    """Write a number with so many digits, the last first: the processor divides by ten and nothing else."""
+    ten = np.uint64(10)
+    for k in range(at + digits - 1, at - 1, -1):
+        tenth = number // ten
+        out[k] = np.uint8(np.uint64(48) + number - tenth * ten)
+        number = tenth
+    return at + digits
+
+
+@inlined
+def write_score(out: U1, at: int, score: float) -> int:
+    """Write a number with four decimals, as JSON has it; beyond 1e9 it is cut."""
+    x = min(max(np.float64(score), -1e9), 1e9)
+    if x < 0:
+        out[at] = 45
+        at += 1
+        x = -x
+    scaled = np.uint64(np.int64(x * 10_000.0 + 0.5))
+    whole = scaled // np.uint64(10_000)
+    digits, bound = 1, np.uint64(10)
+    while whole >= bound:
+        bound *= np.uint64(10)
+        digits += 1
+    at = write_digits(out, at, whole, digits)
+    out[at] = 46
+    return int(write_digits(out, at + 1, scaled - whole * np.uint64(10_000), DECIMALS))
+
+
+@plain
+def encode_pages(pages: Pages, parts: Parts, fragments: Fragments, out: U1, ends: I8) -> None:
+    """Write the rows of each page, separated by commas, and its categories: what comes behind its head.
+
+    Parameters
+    ----------
+    pages
+        [n] a title of -1 ends a row, a kind of ``NO_ROW`` a page.
+    parts
+        Fragments of each row; the tails of reasons follow the first one.
+    fragments
+        Of every listed title, row and reason.
+    out
+        The buffer, large enough.
+    ends
+        [n] receives where each page ends.
+    """
+    at = 0
+    for q in range(pages.kind.shape[0]):
+        for r in range(pages.kind.shape[1]):
+            kind, head = pages.kind[q, r], parts.head[q, r]
+            if kind == NO_ROW:
+                break
+            if r > 0:
+                out[at] = 44
+                at += 1
+            at = copy(out, at, fragments.heads, fragments.head_at[head], fragments.head_at[head + 1])
+            at = encode_row(pages, parts, q, r, parts.reason[kind], fragments, out, at)
+            out[at] = 93
+            out[at + 1] = 125
+            at += 2
+        at = end_page(parts.category[q], fragments.said, fragments.said_at, out, at)
+        ends[q] = at
+
+
+@inlined
+def end_page(category: I4, said: U1, said_at: I8, out: U1, at: int) -> int:
+    """Write what closes the rows of a page, and its categories, if it has any."""
+    out[at] = 93
+    at += 1
+    if category.size > 0 and category[0] >= 0:
+        at = copy(out, at, said, said_at[0], said_at[1])
+        for c in range(category.size):
+            if category[c] < 0:
+                break
+            at = copy(out, at, said, said_at[category[c]], said_at[category[c] + 1])
+        out[at - 1] = 93  # for the last one's comma
+    out[at] = 125
+    return at + 1
+
+
+@inlined
+def encode_row(
+    pages: Pages, parts: Parts, q: int, r: int, reason: int, fragments: Fragments, out: U1, at: int
+) -> int:
+    """Write the items of a row, and return where they end."""
+    span, tail_at = fragments.span, fragments.tail_at
+    for k in range(pages.title.shape[2]):
+        t = pages.title[q, r, k]
+        if t < 0:
+            break
+        if k > 0:
+            out[at] = 44
+            at += 1
+        at = copy(out, at, fragments.names, span[t, 0], span[t, 1])
+        at = write_score(out, at, pages.score[q, r, k])
+        mine = pages.reason[q, r, k]
+        end = parts.tail[q, r] if mine == reason else 1 + mine
+        if parts.item.size > 0 and parts.item[q, r, k] > 0:
+            end = parts.item[q, r, k]
+        at = copy(out, at, fragments.tails, tail_at[end], tail_at[end + 1])
+    return at
+
+
+@plain
+def row_keys(rows: I4, out: U8) -> None:
+    """Write a hash of each row of whole numbers, never 0: [m] of [m, k]."""
+    for i in range(rows.shape[0]):
+        key = np.uint64(0)
+        for k in range(rows.shape[1]):
+            key = mix(key ^ np.uint64(np.uint32(rows[i, k])))
+        out[i] = max(key, np.uint64(1))

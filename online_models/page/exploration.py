@@ -1,0 +1,166 @@
+"""What explores: titles drawn out of all that the viewer may see and does not know.
+
+On pages a row of them, on lists now and then the last title.
+"""
+
+import numpy as np
+
+from online_models.page.best_of import keep_named
+from online_models.page.candidates import begin_row, end_row
+from online_models.page.layout import EXPLORE, EXPLORED, NOT_DRAWN, WORD, PageSpec
+from online_models.page.scratch import U4, Draft
+from online_models.page.title_sets import count_both, members_of
+from online_models.tables.hashing import mix
+from online_models.tables.layout import (
+    F4,
+    I4,
+    U1,
+    U8,
+    Lists,
+    Shared,
+    Titles,
+    Viewers,
+    inlined,
+    jit,
+    plain,
+)
+
+SPARE = 1.5
+"""Titles looked at for each that is drawn: by chance 60 are fewer than 40 once in 200 times, and it is done
+again."""
+
+
+@plain
+def deal(titles: Titles, seed: int, day: int, lot: U4) -> None:
+    """Give every title its number of the day; the same for all viewers, and whatever row it has."""
+    start = mix(np.uint64(seed) + np.uint64(day))
+    for t in range(lot.size):
+        lot[t] = np.uint32(mix(titles.key[t] ^ start) >> np.uint64(32))
+
+
+@inlined
+def scrambled(lot: int, mine: int) -> np.uint32:
+    """Return a title's number of the day as the viewer's, all but for the last step.
+
+    The numbers' order is another for each viewer: MurmurHash3's finalizer (Appleby, public domain), which is
+    32 bits wide, so that eight titles are done at once.
+    """
+    h = np.uint32(lot ^ np.uint32(mine))
+    h = np.uint32((h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B))
+    return np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(0xC2B2AE35))
+
+
+@inlined
+def number(lot: int, mine: int) -> np.float32:
+    """Return a title's number of the viewer's: 24 bits out of its number of the day."""
+    h = scrambled(lot, mine)
+    return np.float32(np.int32((h ^ (h >> np.uint32(16))) >> np.uint32(8)))
+
+
+@plain
+def mark_drawn(lot: U4, mine: int, share: float, out: U8) -> None:
+    """Write the set of the titles of the highest numbers of the viewer's: about a share of all, or more.
+
+    Of a number's 24 bits the upper 16 are the scrambled ones': a bound of these needs no more of them.
+    """
+    bound = np.uint32(np.int64(max(1.0 - share, 0.0) * 2.0**16) << 16)
+    whole = lot.size // WORD
+    for w in range(whole):
+        x, part = np.uint64(0), lot[w * WORD : (w + 1) * WORD]
+        for k in range(WORD):
+            x |= np.uint64(scrambled(part[k], mine) >= bound) << np.uint64(k)
+        out[w] = x
+    out[whole:] = 0
+    for k in range(whole * WORD, lot.size):
+        out[whole] |= np.uint64(scrambled(lot[k], mine) >= bound) << np.uint64(k % WORD)
+
+
+@plain
+def draw(lot: U4, mine: int, left: U8, n: int, most: int, out: U8) -> int:
+    """Write a set that has the ``most`` of ``n`` titles left whose numbers are highest; return its size."""
+    share = SPARE * most / max(n, 1)
+    while True:
+        mark_drawn(lot, mine, share, out)
+        m: int = count_both(out, left)
+        if m >= most or share >= 1.0:
+            return m
+        share *= 2.0
+
+
+@plain
+def draft_explore(viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float, draft: Draft) -> int:
+    """Draw titles out of all that the viewer may see and does not know, each as likely; return how many.
+
+    The draw derives from seed, day, viewer and title: it stays for a day, and no order of rows decides.
+    """
+    c, near, left, both = begin_row(draft, EXPLORE, -1), draft.near, draft.naming.left, draft.naming.both
+    n: int = count_both(left, left)
+    mine = np.uint32(mix(viewers.key[v]) >> np.uint64(32))
+    draw(draft.lot, mine, left, n, draft.title.shape[1], both)
+    m = members_of(both, left, near.name)
+    for k in range(m):
+        near.of[k] = number(draft.lot[near.name[k]], mine)
+    keep_named(near.of, near.name, m, near, draft.title[c], draft.score[c])
+    end_row(draft, c, row, best, spec.least)
+    return n
+
+
+@plain
+def draw_one(row: F4, dense: F4, lot: U4, mine: int, draws: bool) -> tuple[int, int]:
+    """Draw one of the titles that both rows leave; return it, and out of how many.
+
+    Where nothing shall be drawn, ``NOT_DRAWN`` for their number if there is any at all.
+    """
+    best, title, n = np.float32(-1.0), -1, 0
+    for t in range(dense.size):
+        if row[t] > -np.inf and dense[t] > -np.inf:
+            if not draws:
+                return -1, NOT_DRAWN
+            n += 1
+            key = number(lot[t], mine)
+            if key > best:
+                best, title = key, t
+    return title, n
+
+
+@inlined
+def chance(key: int, seed: int, day: int) -> float:
+    """Return the number in [0, 1) that decides whether a viewer's list of the day ends in a draw."""
+    return np.float64(mix(key ^ mix(np.uint64(seed) ^ np.uint64(day))) >> np.uint64(11)) * 2.0**-53
+
+
+@plain
+def who_draws(viewers: Viewers, slots: I4, seed: int, day: int, share: float, out: U1) -> None:
+    """Mark the viewers whose lists end in a draw, if they are full."""
+    for q in range(slots.size):
+        out[q] = chance(viewers.key[slots[q]], seed, day) < share
+
+
+@jit
+def draw_last(
+    titles: Titles, viewers: Viewers, slots: I4, rows: F4, shared: Shared, seed: int, day: int, share: float,
+    lists: Lists,
+) -> None:  # fmt: skip
+    """Give the last place of a share of the full lists to a title drawn out of all that stand on none of it.
+
+    Every title that the guards allow and the viewer does not know is as likely. ``rows`` [n, T] are the score
+    rows as ``rank.pick`` left them. Both draws derive from seed, day, viewer and title: a list replayed is
+    the same list, and it stays for a day.
+    """
+    lot, end, dealt = np.empty(rows.shape[1], np.uint32), lists.title.shape[1] - 1, False
+    for q in range(slots.size):
+        if lists.title[q, end] < 0:
+            continue
+        for k in range(end + 1):
+            rows[q, lists.title[q, k]] = -np.inf
+        key, dense = viewers.key[slots[q]], shared.dense[shared.group[q]]
+        draws = chance(key, seed, day) < share
+        mine = np.uint32(mix(key) >> np.uint64(32))
+        if draws and not dealt:
+            deal(titles, seed, day, lot)
+            dealt = True
+        title, lists.drawn[q] = draw_one(rows[q], dense, lot, mine, draws)
+        if title >= 0:
+            lists.title[q, end] = title
+            lists.score[q, end] = rows[q, title] + dense[title]
+            lists.reason[q, end] = EXPLORED

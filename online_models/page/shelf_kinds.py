@@ -1,0 +1,62 @@
+"""Kinds of rows: what each is on the wire, why its titles are there, and what it is worth before all else."""
+
+from typing import Final, NamedTuple
+
+from online_models.page import layout
+from schemas.vocabulary import ItemReason, RowKind
+
+__all__ = ["CATEGORIES", "KINDS", "REASONS", "TAG_KINDS", "Kind"]
+
+
+class Kind(NamedTuple):
+    """One kind of row.
+
+    Kinds stand in the order of their numbers in the kernels (``kernels.page.layout``).
+    """
+
+    wire: RowKind
+    reason: ItemReason
+    """Of its titles, where a title does not say otherwise."""
+    prior: float
+    """What its value is multiplied by. No viewer's rows are measured yet: these constants say what services
+    tell of theirs (continue watching leads where the sitting is likely a resumed one: Gomez-Uribe and Hunt,
+    2016), and no more."""
+
+
+KINDS: Final = (
+    Kind(RowKind.TOP_PICKS, ItemReason.TASTE, 1.2),
+    Kind(RowKind.CONTINUE_WATCHING, ItemReason.RESUME, 4.0),
+    Kind(RowKind.MY_LIST, ItemReason.RESUME, 2.0),
+    Kind(RowKind.BECAUSE_YOU_WATCHED, ItemReason.CO_WATCH, 1.0),
+    Kind(RowKind.BECAUSE_YOU_LIKED, ItemReason.CO_WATCH, 1.0),
+    Kind(RowKind.TRENDING_NOW, ItemReason.TRENDING, 1.0),
+    Kind(RowKind.NEW_RELEASES, ItemReason.NEW, 1.0),
+    Kind(RowKind.GENRE, ItemReason.TASTE, 0.9),
+    Kind(RowKind.WATCH_AGAIN, ItemReason.AGAIN, 0.3),
+    Kind(RowKind.HIDDEN_GEMS, ItemReason.TASTE, 0.8),
+    Kind(RowKind.EXPLORE, ItemReason.EXPLORE, 0.1),
+    Kind(RowKind.TRENDING_IN_COUNTRY, ItemReason.COUNTRY, 1.0),
+    Kind(RowKind.PEOPLE_LIKE_YOU, ItemReason.COHORT, 1.0),
+    Kind(RowKind.FEATURED, ItemReason.FEATURED, 1.0),
+)
+REASONS: Final = (
+    ItemReason.TASTE,
+    ItemReason.CO_WATCH,
+    ItemReason.TRENDING,
+    ItemReason.NEW,
+    ItemReason.EXPLORE,
+    ItemReason.RESUME,
+    ItemReason.AGAIN,
+    ItemReason.POPULAR,
+    ItemReason.COUNTRY,
+    ItemReason.COHORT,
+    ItemReason.FEATURED,
+)
+"""Reasons in the order of their numbers in the kernels (``kernels.page.layout``)."""
+TAG_KINDS: Final = ("pace", "mood", "language", "theme", "genre", "director", "cast", "decade")
+"""Kinds of tags that name rows, in the order of their numbers in the kernels."""
+CATEGORIES: Final = ("genre", "mood")
+"""Kinds of tags that are categories."""
+
+assert len(KINDS) == layout.KINDS  # noqa: S101 - two tables of the same things
+assert TAG_KINDS.index("genre") == 4  # noqa: S101, PLR2004 - kernels.page.tags.GENRE

@@ -1,0 +1,210 @@
+"""Prequential trial: rank the title about to be watched among all others, then learn from it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from online_models.feedback.interaction_state import POSITIVE, REJECT
+from online_models.learners.blender import (
+    COWATCH,
+    COWATCH_LONG,
+    EXPERTS,
+    FACTORIZATION,
+    POPULARITY,
+    SEASON,
+    TRENDING,
+    blended,
+    context_of,
+)
+from online_models.learners.blender_update import learn_weights
+from online_models.learners.factorization import represent, scratch, tick
+from online_models.learners.tag_vectors import move_tags
+from online_models.learners.title_updates import absorb_one
+from online_models.learners.viewer_updates import learn_viewer, remember, settle, unlearn
+from online_models.ranking.scorer import cowatch, sparse, subtract_rejected
+from online_models.tables.history import mark_known
+from online_models.tables.layout import (
+    F4,
+    F8,
+    I4,
+    Feedback,
+    Params,
+    Scratch,
+    Signals,
+    Sparse,
+    Titles,
+    Viewers,
+    jit,
+    plain,
+)
+
+RANKINGS = 1 + EXPERTS
+"""The blend, then each expert."""
+
+
+class Bench(NamedTuple):
+    """Where titles are scored: working memory of a batch, and what the trial learns itself."""
+
+    weights: F8
+    """[1 + CONTEXTS, EXPERTS] the blend's weights, learned in place."""
+    score: F4
+    """[RANKINGS, T] scores of the blend and of each expert."""
+    sparse: Sparse
+
+
+@jit
+def bench(params: Params, weights: F8, size: int) -> Bench:
+    """Allocate a batch's working memory for ``size`` titles; 0 where nothing is tested."""
+    return Bench(weights, np.zeros((RANKINGS, size), np.float32), sparse(params, size))
+
+
+@plain
+def rank_of(titles: Titles, score: F4, target: int, stamp: int, work: Scratch) -> float:
+    """Count the candidates better than the target, and half of those equal.
+
+    Candidates are the active titles that do not bear the stamp.
+    """
+    mine = score[target]
+    better, equal = 0, 0
+    for a in range(titles.size[1]):
+        j = titles.active[a]
+        if work.mark[j] != stamp and j != target:
+            better += score[j] > mine
+            equal += score[j] == mine
+    return better + 0.5 * equal
+
+
+@jit
+def score_titles(
+    titles: Titles, params: Params, history: I4, depth: int, fresh: int, x: F4, at: Bench
+) -> None:
+    """Write what each expert thinks of the active titles."""
+    score, near = at.score, at.sparse
+    newest = titles.trend_at[: titles.size[0]].max()
+    for a in range(titles.size[1]):
+        j = titles.active[a]
+        gap = np.float32((titles.trend_at[j] - newest) / params.half_lives[SEASON])
+        score[1 + TRENDING, j] = np.float32(titles.trend[j, SEASON]) * np.exp2(gap)
+        score[1 + POPULARITY, j] = titles.watches[j]
+        score[1 + COWATCH, j] = 0.0
+        score[1 + COWATCH_LONG, j] = 0.0
+        s = titles.bias[j]
+        for f in range(x.size):
+            s += x[f] * titles.out[j, f]
+        score[1 + FACTORIZATION, j] = s
+    for k in range(cowatch(titles, params, history, depth, fresh, near.score, near.touched)):
+        j = near.touched[k]
+        score[1 + COWATCH, j] = near.score[0, j]
+        score[1 + COWATCH_LONG, j] = near.score[1, j]
+        near.score[0, j] = 0.0
+        near.score[1, j] = 0.0
+
+
+@jit
+def place(
+    titles: Titles,
+    viewers: Viewers,
+    params: Params,
+    v: int,
+    signals: Signals,
+    o: int,
+    work: Scratch,
+    at: Bench,
+    ranks: F8,
+) -> None:
+    """Rank the title of signal ``o`` under the blend and every expert, and let the blend learn from it.
+
+    inf for a title never watched before.
+    """
+    t, depth, fresh, x = signals.title[o], signals.depth[o], signals.fresh[o], signals.x[o]
+    now = signals.at[o]
+    if titles.counts[t, 0] == 0:
+        ranks[:] = np.inf
+        return
+    represent(titles, viewers, params, v, signals.history[o], depth, fresh, x)
+    stamp = tick(work)
+    mark_known(viewers, v, work.mark, stamp)
+    score_titles(titles, params, signals.history[o], depth, fresh, x, at)
+    for e in range(1, RANKINGS):
+        ranks[e] = rank_of(titles, at.score[e], t, stamp, work)
+    context = context_of(viewers, params, v, now)
+    n = blended(titles, params, at.weights, context, stamp, work, at.score)
+    if params.blend_rate > 0:
+        learn_weights(titles, viewers, params, at.weights, context, v, t, stamp, work, at.score)
+    if params.rejection > 0:
+        subtract_rejected(titles, viewers, params, v, now, n, at.sparse, at.score[0])
+    ranks[0] = rank_of(titles, at.score[0], t, stamp, work)
+
+
+@jit
+def prequential(
+    titles: Titles,
+    viewers: Viewers,
+    params: Params,
+    owned: I4,
+    feedback: Feedback,
+    signals: Signals,
+    tested: I4,
+    weights: F8,
+    ranks: F8,
+) -> None:
+    """Test, then learn on both sides, event by event.
+
+    ``signals`` holds one event, and what its viewer has abandoned; ``tested`` [n] says which positives to
+    test; ``weights`` is learned from them; ``ranks`` [n, RANKINGS] receives -1 where untested and inf for a
+    title never watched before.
+    """
+    work, size = scratch(titles, params), titles.bias.size if tested.any() else 0
+    at = bench(params, weights, size)
+    ranks[:] = -1.0
+    for i in range(feedback.viewer.size):
+        v = feedback.viewer[i]
+        action, spare = settle(titles, viewers, params, feedback, i, signals, 0, 1)
+        if action < 0:
+            continue
+        if action == POSITIVE:
+            if tested[i] and viewers.known[v] > 0:
+                place(titles, viewers, params, v, signals, 0, work, at, ranks[i])
+            if params.negatives > 0:
+                learn_viewer(titles, viewers, params, v, signals, 0, work)
+        elif action == REJECT and params.away > 0:
+            unlearn(titles, viewers, params, v, signals, 0, work)
+        for o in range(spare):
+            absorb_one(titles, params, owned, signals, o, work)
+        remember(viewers, params, feedback, i, action, signals, 0)
+    move_tags(titles, work.tags)
+
+
+@jit
+def observe_tested(
+    titles: Titles,
+    viewers: Viewers,
+    params: Params,
+    feedback: Feedback,
+    signals: Signals,
+    tested: I4,
+    weights: F8,
+    ranks: F8,
+) -> int:
+    """Learn a batch as ``observe.observe`` does; fill ``ranks`` and learn ``weights`` as prequential does.
+
+    Returns the number of signals filled.
+    """
+    work = scratch(titles, params)
+    at = bench(params, weights, titles.bias.size)
+    ranks[:] = -1.0
+    spare = feedback.viewer.size
+    for i in range(feedback.viewer.size):
+        v = feedback.viewer[i]
+        action, spare = settle(titles, viewers, params, feedback, i, signals, i, spare)
+        if action < 0:
+            continue
+        if action == POSITIVE:
+            if tested[i] and viewers.known[v] > 0:
+                place(titles, viewers, params, v, signals, i, work, at, ranks[i])
+            if params.negatives > 0:
+                learn_viewer(titles, viewers, params, v, signals, i, work)
+        elif action == REJECT and params.away > 0:
+            unlearn(titles, viewers, params, v, signals, i, work)
+        remember(viewers, params, feedback, i, action, signals, i)
+    return spare

@@ -1,0 +1,314 @@
+"""Turning viewers into lists: the blend over a block of viewers, dense experts apart from sparse ones.
+
+The blend is log-linear (``blend``; ``online_models`` derives it). The factorization's product is one GEMM
+for the block; its bias, trending and popularity are one vector for all viewers of a group; co-watch and
+rejections touch only the neighbours of a few titles.
+"""
+
+import numpy as np
+
+from online_models.feedback.layout import SECOND
+from online_models.learners.blender import (
+    COWATCH,
+    COWATCH_LONG,
+    FACTORIZATION,
+    POPULARITY,
+    SATISFACTION,
+    TRENDING,
+    context_of,
+)
+from online_models.learners.factorization import represent
+from online_models.ranking.top_k import least_of, top
+from online_models.tables.history import fresh_at, lately, mark_known, share_of, title_of
+from online_models.tables.layout import (
+    F4,
+    F8,
+    I4,
+    U1,
+    Lists,
+    Params,
+    Shared,
+    Sparse,
+    Titles,
+    Viewers,
+    jit,
+    plain,
+)
+
+# Many logarithms at once: a loop that the compiler vectorises, where a call of the C library is one by one.
+#
+#     x = 2**e m, 1/sqrt(2) <= m < sqrt(2)      log x = e log 2 + 2 artanh((m - 1) / (m + 1))
+#
+# The series of artanh has five terms: with an argument of at most .172 what is left out is below 4e-10 of the
+# result, beneath what float32 keeps.
+
+
+_HALF_ROOT = np.int32(0x3F3504F3)
+"""Bits of 1/sqrt(2) as float32."""
+_MANTISSA = np.int32(23)
+"""Bits of a float32 behind its exponent."""
+_LOG_2 = np.float32(0.6931471805599453)
+_THIRD, _FIFTH, _SEVENTH, _NINTH = (np.float32(2.0 / n) for n in (3, 5, 7, 9))
+_ONE, _TWO = np.float32(1.0), np.float32(2.0)
+
+
+@plain
+def log_all(x: F4, n: int) -> None:
+    """Replace the first ``n`` numbers, positive and finite, by their natural logarithms."""
+    for k in range(n):
+        bits = np.float32(x[k]).view(np.int32)
+        e = np.int32(np.int32(bits - _HALF_ROOT) >> _MANTISSA)
+        m = np.int32(bits - np.int32(e << _MANTISSA)).view(np.float32)
+        s = (m - _ONE) / (m + _ONE)
+        z = s * s
+        series = _TWO + z * (_THIRD + z * (_FIFTH + z * (_SEVENTH + z * _NINTH)))
+        x[k] = np.float32(e) * _LOG_2 + s * series
+
+
+TASTE, CO_WATCH, TREND = 0, 1, 2
+"""What put a title on a list."""
+ALIKE = 3
+"""Lists before a viewer's own whose titles say how high a score has to be: one that holds a title which the
+viewer has says nothing."""
+NEAR = 2
+"""Newest liked titles whose neighbours are listed because of them."""
+LIMIT, COUNTRY, CONTEXT, STRANGER, DEVICE, TELLS = range(6)
+"""What decides a viewer's group: maturity limit, country, context of the blend, 1 without a liked title, and
+a stranger's kind of device, 0 of others; and 1 for who stated tags."""
+TRAITS = 6
+
+
+@jit
+def sparse(params: Params, size: int) -> Sparse:
+    """Allocate a block's working memory."""
+    return Sparse(
+        np.zeros((2, size), np.float32),
+        np.empty(size + 1, np.int32),
+        np.zeros(size, np.int32),
+        np.empty(params.history, np.int32),
+    )
+
+
+@jit
+def look_up(
+    titles: Titles, viewers: Viewers, params: Params, weights: F8, slots: I4, now: int, x: F4, traits: I4
+) -> None:
+    """Write the representations of many viewers at a time into ``x`` [n, D], and their traits [n, TRAITS].
+
+    Representations are multiplied by the factorization's weight in the viewer's context (``weights``
+    [CONTEXTS, EXPERTS]): their products with titles are its part of the blend.
+    """
+    history = np.empty(params.history, np.int32)
+    for q in range(slots.size):
+        v, context = slots[q], context_of(viewers, params, slots[q], now)
+        depth, fresh = lately(viewers, params, v, history), fresh_at(viewers, params, v, now)
+        represent(titles, viewers, params, v, history, depth, fresh, x[q])
+        weight = np.float32(weights[context, FACTORIZATION])
+        for f in range(x.shape[1]):
+            x[q, f] *= weight
+        traits[q, LIMIT], traits[q, COUNTRY] = viewers.limit[v], viewers.country[v]
+        traits[q, CONTEXT], traits[q, STRANGER] = context, viewers.positives[v] == 0
+        traits[q, DEVICE] = viewers.device[v] * traits[q, STRANGER]
+        traits[q, TELLS] = viewers.stated[v, 0] != 0
+
+
+@plain
+def add_up(bias: F4, prior: F4, guard: F4, w: F8, satisfaction: float, dense: F4, backoff: F4) -> None:
+    """Write what the experts that know no viewer say of titles, guards and rules included, and the backoff.
+
+    dense_j = w_f b_j + w_t prior_j0 + w_p prior_j1 + satisfaction prior_j3 + guard_j
+    """
+    own, trend, watched = np.float32(w[FACTORIZATION]), np.float32(w[TRENDING]), np.float32(w[POPULARITY])
+    stands = np.float32(satisfaction)
+    for j in range(dense.size):
+        dense[j] = own * bias[j] + trend * prior[j, 0] + watched * prior[j, 1]
+        dense[j] += stands * prior[j, SATISFACTION] + guard[j]
+        backoff[j] = prior[j, 2]
+
+
+@plain
+def cowatch(
+    titles: Titles, params: Params, history: I4, depth: int, fresh: int, score: F4, touched: I4
+) -> int:
+    """Add up the neighbours of the newest titles: s_j = sum_l d**l C[h_l, j] / (n_h n_j) ** alpha.
+
+    Once over few titles with a quick decay (``score[0]``), once over more with a slow one (``score[1]``).
+    ``score`` [2, T] must be zero on entry; ``touched`` [T + 1] receives the rows that are not. Returns how
+    many. Neighbours from row T on are left out: a replica may have grown since ``score`` was made.
+    """
+    n, size = 0, score.shape[1]
+    short, long = 1.0, 1.0
+    for step in range(min(depth, max(params.seeds, params.long_seeds))):
+        h, share = title_of(history[step]), share_of(params, history[step], step >= fresh)
+        near = np.float32(short * share * titles.norm[h] * (step < params.seeds))
+        far = np.float32(long * share * titles.norm[h] * (step < params.long_seeds))
+        for s in range(titles.nbr.shape[1]):
+            j, w = titles.nbr[h, s], titles.nbr_w[h, s]
+            if w > 0 and 0 <= j < size:
+                touched[n] = j  # without a branch: half of them are new, and no processor can guess which
+                n += (score[0, j] == 0) & (score[1, j] == 0)
+                score[0, j] += near * w
+                score[1, j] += far * w
+        short *= params.seed_decay
+        long *= params.long_seed_decay
+    for k in range(n):
+        j = touched[k]
+        score[0, j] *= titles.norm[j]
+        score[1, j] *= titles.norm[j]
+    return n
+
+
+@jit
+def add_cowatch(
+    titles: Titles,
+    params: Params,
+    work: Sparse,
+    depth: int,
+    fresh: int,
+    n: int,
+    w: F8,
+    backoff: F4,
+    known: F4,
+    row: F4,
+) -> int:
+    """Add both co-watch parts of the blend to a score row; titles at -inf in ``known`` take no share.
+
+    Returns to how many titles; they begin ``work.touched``.
+    """
+    score, touched = work.score, work.touched
+    m: int = cowatch(titles, params, work.history, depth, fresh, score, touched)
+    near, far = np.float32(0.0), np.float32(0.0)
+    for k in range(m):
+        if known[touched[k]] > -np.inf:
+            near += score[0, touched[k]]
+            far += score[1, touched[k]]
+    one, zero = np.float32(1.0), np.float32(0.0)
+    by_near = np.float32(n / (params.floor * near)) if near > 0 else zero
+    by_far = np.float32(n / (params.floor * far)) if far > 0 else zero
+    short, long = np.float32(w[COWATCH]), np.float32(w[COWATCH_LONG])
+    near_log, far_log = np.empty(m, np.float32), np.empty(m, np.float32)
+    for k in range(m):
+        j = touched[k]
+        near_log[k] = one + by_near * backoff[j] * score[0, j]
+        far_log[k] = one + by_far * backoff[j] * score[1, j]
+        score[0, j] = zero
+        score[1, j] = zero
+    log_all(near_log, m)
+    log_all(far_log, m)
+    for k in range(m):
+        row[touched[k]] += short * near_log[k] + long * far_log[k]
+    return m
+
+
+@plain
+def subtract_rejected(
+    titles: Titles, viewers: Viewers, params: Params, v: int, now: int, n: int, work: Sparse, row: F4
+) -> int:
+    """Take from a score row what resembles the titles that the viewer turned down of late.
+
+    row_j -= weight * log(1 + n r_j / (floor sum r)), with r_j the neighbours' weights of the rejected titles,
+    each as strong as its rejection; after ``rejection_ms`` it is forgotten. Returns from how many titles was
+    taken; they begin ``work.touched``.
+    """
+    score, touched, m, total = work.score[0], work.touched, 0, np.float32(0.0)
+    for p in range(viewers.rejected.shape[1]):
+        h = viewers.rejected[v, p]
+        if h >= 0 and now - SECOND * np.int64(viewers.rejected_at[v, p]) <= params.reward.rejection_ms:
+            for s in range(titles.nbr.shape[1]):
+                j, w = titles.nbr[h, s], titles.nbr_w[h, s]
+                if w > 0 and 0 <= j < score.size:
+                    more = w * titles.norm[h] * titles.norm[j] * viewers.rejected_weight[v, p]
+                    touched[m] = j
+                    m += score[j] == 0
+                    score[j] += more
+                    total += more
+    scale = np.float32(n / (params.floor * total)) if total > 0 else np.float32(0.0)
+    for k in range(m):
+        j = touched[k]
+        row[j] -= np.float32(params.rejection) * np.log(np.float32(1.0) + scale * score[j])
+        score[j] = 0.0
+    return m
+
+
+@plain
+def hide_known(viewers: Viewers, v: int, row: F4) -> None:
+    """Take the viewer's known titles out of a score row."""
+    mark_known(viewers, v, row, -np.inf)
+
+
+@plain
+def explain(titles: Titles, work: Sparse, depth: int, stamp: int, listed: I4, reason: U1) -> None:
+    """Say what put each title on a list: a newest title's neighbours, taste, or (no history) the trend."""
+    liked = 0
+    for step in range(depth):
+        h = work.history[step]
+        liked += h >= 0
+        for s in range(titles.nbr.shape[1] if h >= 0 else 0):
+            j = titles.nbr[h, s]
+            if 0 <= j < work.near.size:
+                work.near[j] = stamp
+        if liked == NEAR:
+            break
+    for k in range(listed.size):
+        if listed[k] >= 0 and work.near[listed[k]] == stamp:
+            reason[k] = CO_WATCH
+        else:
+            reason[k] = TASTE if depth > 0 else TREND
+
+
+@jit
+def pick(
+    titles: Titles,
+    viewers: Viewers,
+    params: Params,
+    slots: I4,
+    rows: F4,
+    shared: Shared,
+    now: int,
+    out: Lists,
+) -> None:
+    """Turn a block's score rows [n, T] (the GEMM) into lists [n, L]."""
+    work = sparse(params, rows.shape[1])
+    for q in range(slots.size):
+        v, row, group = slots[q], rows[q], shared.group[q]
+        depth, n = (
+            lately(viewers, params, v, work.history),
+            max(1, shared.candidates[group] - viewers.known[v]),
+        )
+        hide_known(viewers, v, row)
+        if params.seeds > 0:
+            add_cowatch(
+                titles,
+                params,
+                work,
+                depth,
+                fresh_at(viewers, params, v, now),
+                n,
+                shared.weights[group],
+                shared.backoff,
+                row,
+                row,
+            )
+            if params.rejection > 0:
+                subtract_rejected(titles, viewers, params, v, now, n, work, row)
+        dense, least = shared.dense[group], np.float32(-np.inf)
+        for before in range(max(q - ALIKE, 0), q):
+            least = max(least, least_of(row, dense, out.title[before]))
+        top(row, dense, least, out.title[q], out.score[q])
+        explain(titles, work, min(depth, params.seeds), q + 1, out.title[q], out.reason[q])
+
+
+@jit
+def blend_row(
+    titles: Titles, viewers: Viewers, params: Params, v: int, shared: Shared, now: int, row: F4
+) -> None:
+    """Add the sparse parts of the blend to one viewer's score row."""
+    work = sparse(params, row.size)
+    known = row.copy()
+    hide_known(viewers, v, known)
+    depth, n = lately(viewers, params, v, work.history), max(1, shared.candidates[0] - viewers.known[v])
+    if params.seeds > 0:
+        fresh = fresh_at(viewers, params, v, now)
+        add_cowatch(titles, params, work, depth, fresh, n, shared.weights[0], shared.backoff, known, row)
+        if params.rejection > 0:
+            subtract_rejected(titles, viewers, params, v, now, n, work, row)

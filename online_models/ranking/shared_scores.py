@@ -1,0 +1,166 @@
+"""The blend of one partition's viewers: its weights, and what it says of titles before it knows who asks."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from online_models.catalog.catalog import Catalogue
+from online_models.config import EXPERTS, BlendConfig
+from online_models.learners.blender import CONTEXTS
+from online_models.ranking.objectives import objective
+from online_models.ranking.scorer import CONTEXT, TELLS, add_up
+from online_models.ranking.segment_boost import Local
+from online_models.tables.layout import F8, I4, Shared, Viewers
+from online_models.tables.titles import TitleTable
+from schemas.experiments import Ranking, Treatment
+
+__all__ = ["Blending", "first_weights", "treated_weights"]
+
+
+def first_weights(config: BlendConfig) -> F8:
+    """Return the blend's weights before it learned anything.
+
+    Examples
+    --------
+    >>> first_weights(BlendConfig()).shape, float(first_weights(BlendConfig())[0, 0])
+    ((13, 5), 0.6)
+    """
+    out = np.zeros((1 + CONTEXTS, len(EXPERTS)))
+    out[0] = [getattr(config, name) for name in EXPERTS]
+    return out
+
+
+def treated_weights(weights: F8, treatment: Treatment) -> F8:
+    """Return weights as an arm of an experiment has them.
+
+    Parameters
+    ----------
+    weights
+        [..., experts] as learned.
+    treatment
+        One expert alone, with weight 1, or factors on the learned weights.
+
+    Examples
+    --------
+    >>> learned = np.array([0.6, 0.5, 0.1, 0.2, 0.4])
+    >>> treated_weights(learned, Treatment(ranking=Ranking.POPULARITY)).tolist()
+    [0.0, 0.0, 0.0, 0.0, 1.0]
+    >>> treated_weights(learned, Treatment(trending=2.0, cowatch=0.0)).tolist()
+    [0.6, 0.0, 0.1, 0.4, 0.4]
+    """
+    ranking = treatment.ranking or Ranking.BLEND
+    if ranking is not Ranking.BLEND:
+        out = np.zeros_like(weights)
+        out[..., EXPERTS.index(ranking)] = 1.0
+        return out
+    factors = [getattr(treatment, name) for name in EXPERTS]
+    scaled: F8 = weights * np.array([1.0 if factor is None else factor for factor in factors])
+    return scaled
+
+
+class Blending:
+    """Weights that learn, over titles and their guards.
+
+    Parameters
+    ----------
+    titles
+        The titles as far as they are known here.
+    catalogue
+        The guards over the same rows.
+
+    Attributes
+    ----------
+    weights
+        [1 + CONTEXTS, experts] the global weights, then each context's difference
+        (:mod:`online_models.learners.blender`).
+    local
+        What lifts titles for viewers who have liked none yet, by country and kind of device; None: nothing.
+    """
+
+    def __init__(self, titles: TitleTable, catalogue: Catalogue) -> None:
+        self.weights = first_weights(titles.config.blend)
+        self._taken = self.weights.copy()
+        self._titles, self._catalogue = titles, catalogue
+        self.local: Local | None = None
+        self._treatment: Treatment | None = None
+
+    def load(self, weights: F8) -> None:
+        """Take packed weights over; those of another number of experts or contexts are left."""
+        if weights.size == self.weights.size:
+            self.weights[:] = weights.reshape(self.weights.shape)
+            self._taken[:] = self.weights
+
+    def take_moved(self) -> F8 | None:
+        """Return the weights, packed, if they have moved since they were last taken."""
+        if np.array_equal(self._taken, self.weights):
+            return None
+        self._taken[:] = self.weights
+        return self._taken.ravel().copy()
+
+    @contextmanager
+    def under(self, treatment: Treatment) -> Iterator[None]:
+        """Rank as an arm of an experiment does, until the context ends; what is learned is the same."""
+        self._treatment = treatment
+        try:
+            yield
+        finally:
+            self._treatment = None
+
+    def in_contexts(self) -> F8:
+        """Return the weights of every context: [CONTEXTS, experts]."""
+        out: F8 = self.weights[0] + self.weights[1:]
+        return out if self._treatment is None else treated_weights(out, self._treatment)
+
+    def satisfaction(self) -> float:
+        """Return the weight of how few turn a title down; none where one expert ranks alone."""
+        alone = self._treatment is not None and self._treatment.ranking not in (None, Ranking.BLEND)
+        return 0.0 if alone else self._titles.params.satisfaction
+
+    def is_lifted(self, viewers: Viewers, slot: int) -> bool:
+        """Say whether an arm's aim, or what is watched around a stranger, adds to a viewer's scores."""
+        placed = viewers.country[slot] or viewers.device[slot]
+        stranger = self.local is not None and viewers.positives[slot] == 0
+        return self._treatment is not None or bool(stranger and placed)
+
+    def shared(self, traits: I4, weights: F8, now_ms: int) -> Shared:
+        """Score what viewers of the same traits have in common.
+
+        Parameters
+        ----------
+        traits
+            [n, TRAITS] of each viewer (:func:`online_models.ranking.scorer.look_up`).
+        weights
+            [CONTEXTS, experts] as :meth:`in_contexts` returns them.
+        now_ms
+            The moment at which windows are open and rules in force.
+        """
+        codes = list(map(tuple, traits[:, :TELLS].tolist()))
+        groups = {code: g for g, code in enumerate(dict.fromkeys(codes))}
+        titles = self._titles.arrays
+        size = min(len(self._titles), titles.bias.size)
+        dense, backoff = np.empty((len(groups), size), np.float32), np.empty(size, np.float32)
+        candidates = np.zeros(len(groups), np.int32)
+        chosen, satisfaction = weights[[code[CONTEXT] for code in groups]], self.satisfaction()
+        for (limit, country, _, stranger, device), g in groups.items():
+            guard, candidates[g] = self._catalogue.guard(limit=limit, country=country, now_ms=now_ms)
+            add_up(titles.bias, titles.prior, guard, chosen[g], satisfaction, dense[g], backoff)
+            if stranger and self.local is not None:
+                lift = self.local.lift(now_ms, size, country=country, device=device)
+                dense[g, lift.titles] += lift.more
+        if self._treatment is not None:
+            aim = objective(titles, self._catalogue, self._treatment, size)
+            dense += 0 if aim is None else aim
+        group = np.array([groups[code] for code in codes], np.int32)
+        pins = self._pins([(limit, country) for limit, country, *_ in groups], now_ms)
+        return Shared(dense, candidates, chosen, backoff, group, pins)
+
+    def _pins(self, audiences: Sequence[tuple[int, int]], now_ms: int) -> I4:
+        """Return what is pinned for each of some maturity limits and countries."""
+        found = [
+            self._catalogue.pins(limit=limit, country=country, now_ms=now_ms) for limit, country in audiences
+        ]
+        out = np.full((len(found), max(map(len, found), default=0), 3), -1, np.int32)
+        for g, pins in enumerate(found):
+            out[g, : len(pins)] = pins
+        return out

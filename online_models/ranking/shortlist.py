@@ -1,0 +1,230 @@
+"""Lists out of few products: no vector is multiplied that is too short to bring its title on the list.
+
+A title's score is what everybody says of it, plus what its nearness to the viewer's own titles says, plus the
+product of two vectors, which is at most that of their lengths (Cauchy and Schwarz):
+
+    s_j = dense_j + extra_j + x . q_j <= dense_j + extra_j + |x| |q_j|
+
+A title that is below the last on the list even then is left out, and the list is the same. First come the
+titles of the highest ``dense`` and those near the viewer's own: they fill the list, so that one pass of
+additions leaves out most of the others. Of 10,000 titles (``tests.benchmarks.core``) 36 are multiplied, of
+100,000 43; of MovieLens-100K's 1,447, where popularity says little and taste much, 262. There the product of
+whole matrices (``rank.pick``) is quicker: ``DENSE`` decides.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from online_models.page.layout import NOT_DRAWN
+from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse, subtract_rejected
+from online_models.ranking.top_k import LANE, NOBODY, end_list, enter, keep_best
+from online_models.tables.history import fresh_at, lately, mark_known
+from online_models.tables.layout import (
+    F4,
+    I4,
+    Lists,
+    Params,
+    Shared,
+    Sparse,
+    Titles,
+    Viewers,
+    inlined,
+    jit,
+    plain,
+)
+
+TRIED = 32
+"""Viewers of a batch after whom it is asked whether few were multiplied."""
+DENSE = 0.1
+"""Share of the titles of which products are taken one by one at most. MovieLens-100K's .18 cost more so than
+all of them at once (26 us a list, and 23), .026 of 1,700 titles less (7 us, and 11)."""
+ROUNDED = np.float32(1.0001)
+"""What lengths are multiplied by: float32 leaves sums of some hundred products wrong by less."""
+NEARLY = np.float32(1e-6)
+"""Part of a score by which a sum of three may be wrong."""
+
+
+class Room(NamedTuple):
+    """Working memory of a batch: one per call."""
+
+    near: Sparse
+    away: Sparse
+    """The same, but for ``touched``."""
+    extra: F4
+    """[T] what stands beside ``dense`` for the viewer; -inf where known or already multiplied; 0 between."""
+    far: I4
+    """[T + 1] titles that may reach the list."""
+    head: I4
+    """[C, H] titles of the highest ``dense`` of a group, -1 where there are no more."""
+
+
+@plain
+def lengths(vectors: F4, out: F4) -> None:
+    """Write a bound of the length of each vector [T, D] into ``out`` [T]."""
+    for j in range(out.size):
+        square = np.float32(0.0)
+        for f in range(vectors.shape[1]):
+            square += vectors[j, f] * vectors[j, f]
+        out[j] = ROUNDED * np.sqrt(square)
+
+
+@jit
+def room(params: Params, dense: F4, n: int) -> Room:
+    """Allocate a batch's working memory for lists of ``n``, and find the groups' heads of ``2 n`` titles."""
+    size = dense.shape[1]
+    near, again = sparse(params, size), np.empty(size + 1, np.int32)
+    head, best = np.full((dense.shape[0], 2 * n), -1, np.int32), np.empty(2 * n, np.float32)
+    for g in range(head.shape[0]):
+        best[:] = -np.inf
+        keep_best(dense[g], head[g], best)
+    away = Sparse(near.score, again, near.near, near.history)
+    return Room(near, away, np.zeros(size, np.float32), np.empty(size + 1, np.int32), head)
+
+
+@inlined
+def least_so_far(score: F4) -> np.float32:
+    """Return what a title must reach to come on a list, less what rounding may take."""
+    least: np.float32 = score[0] - NEARLY * abs(score[0])
+    return least
+
+
+@plain
+def consider(
+    titles: Titles,
+    x: F4,
+    length: float,
+    norm: F4,
+    dense: F4,
+    extra: F4,
+    some: I4,
+    n: int,
+    title: I4,
+    score: F4,
+) -> int:
+    """Let those of ``n`` titles enter a list that may; return of how many the product was taken.
+
+    They have -inf in ``extra`` after, so that none is taken twice.
+    """
+    done = 0
+    for k in range(n):
+        t = some[k]
+        base = dense[t] + extra[t] if t >= 0 else np.float32(-np.inf)
+        if base > -np.inf and base + length * norm[t] >= least_so_far(score):
+            s = base
+            for f in range(x.size):
+                s += x[f] * titles.out[t, f]
+            enter(score, title, s, t)
+            extra[t] = -np.inf
+            done += 1
+    return done
+
+
+@plain
+def in_reach(dense: F4, length: float, norm: F4, least: float, out: I4) -> int:
+    """Write the titles that may reach the least score into ``out`` [T + 1], by row; return how many.
+
+    ``LANE`` of them are compared at a time; where one may, all are written, each over the last that may not.
+    """
+    m, whole = 0, dense.size // LANE * LANE
+    for a in range(0, whole, LANE):
+        better = np.int32(0)
+        for k in range(LANE):
+            better |= np.int32(dense[a + k] + length * norm[a + k] >= least)
+        for t in range(a, a + LANE if better else a):
+            out[m] = t
+            m += dense[t] + length * norm[t] >= least
+    for t in range(whole, dense.size):
+        out[m] = t
+        m += dense[t] + length * norm[t] >= least
+    return m
+
+
+@plain
+def best_of_few(
+    titles: Titles, x: F4, norm: F4, dense: F4, head: I4, m: int, at: Room, title: I4, score: F4
+) -> tuple[int, int]:
+    """Make a viewer's list; return how many products it took, and how many titles ``at.far`` holds."""
+    length, extra = np.float32(0.0), at.extra
+    for f in range(x.size):
+        length += x[f] * x[f]
+    length = ROUNDED * np.sqrt(length)
+    score[:] = -np.inf
+    title[:] = NOBODY
+    done = consider(titles, x, length, norm, dense, extra, head, head.size, title, score)
+    done += consider(titles, x, length, norm, dense, extra, at.near.touched, m, title, score)
+    n = in_reach(dense, length, norm, least_so_far(score), at.far)
+    # Without ``extra``: where it is above 0 a title has been considered, where below the bound holds without
+    done += consider(titles, x, length, norm, dense, extra, at.far, n, title, score)
+    end_list(title, score)
+    return done, n
+
+
+@plain
+def is_left(dense: F4, extra: F4) -> bool:
+    """Say whether any title may be shown that is neither known nor multiplied."""
+    t = 0
+    while t < dense.size and not (dense[t] > -np.inf and extra[t] > -np.inf):
+        t += 1
+    return t < dense.size
+
+
+@plain
+def clear(viewers: Viewers, v: int, head: I4, m: int, less: int, n: int, at: Room) -> None:
+    """Make ``extra`` zero again: where the viewer knows titles, and where any was considered."""
+    extra = at.extra
+    mark_known(viewers, v, extra, 0)
+    for k in range(m):
+        extra[at.near.touched[k]] = 0.0
+    for k in range(less):
+        extra[at.away.touched[k]] = 0.0
+    for k in range(n):
+        extra[at.far[k]] = 0.0
+    for t in head:
+        if t >= 0:
+            extra[t] = 0.0
+
+
+@jit
+def pick_few(
+    titles: Titles,
+    viewers: Viewers,
+    params: Params,
+    slots: I4,
+    some: I4,
+    x: F4,
+    norm: F4,
+    shared: Shared,
+    now: int,
+    draws: bool,
+    out: Lists,
+) -> int:
+    """Make the lists [n, L] of ``some`` of a batch's viewers, as ``rank.pick`` does; return how many.
+
+    It stops after ``TRIED`` of them where it is quicker to multiply whole matrices. ``x`` [n, D] are the
+    viewers' representations (``rank.look_up``), ``norm`` [T] the lengths of the titles' vectors. Where lists
+    may end in a draw (``draws``), ``drawn`` says that these do not.
+    """
+    at, total = room(params, shared.dense, out.title.shape[1]), 0
+    for i in range(some.size):
+        if i == TRIED and total > TRIED * DENSE * norm.size:
+            return TRIED
+        q = some[i]
+        v, group, title = slots[q], shared.group[q], out.title[q]
+        dense, head = shared.dense[group], at.head[group]
+        depth = lately(viewers, params, v, at.near.history)
+        n = max(1, shared.candidates[group] - viewers.known[v])
+        m, less = 0, 0
+        hide_known(viewers, v, at.extra)
+        if params.seeds > 0:
+            w, fresh = shared.weights[group], fresh_at(viewers, params, v, now)
+            m = add_cowatch(titles, params, at.near, depth, fresh, n, w, shared.backoff, at.extra, at.extra)
+            if params.rejection > 0:
+                less = subtract_rejected(titles, viewers, params, v, now, n, at.away, at.extra)
+        done, far = best_of_few(titles, x[q], norm, dense, head, m, at, title, out.score[q])
+        explain(titles, at.near, min(depth, params.seeds), q + 1, title, out.reason[q])
+        if draws and title[title.size - 1] >= 0 and (done > title.size or is_left(dense, at.extra)):
+            out.drawn[q] = NOT_DRAWN
+        clear(viewers, v, head, m, less, far, at)
+        total += done
+    return some.size

@@ -1,0 +1,211 @@
+"""What all experts share: River's interface over a `Recommender`."""
+
+from abc import abstractmethod
+from ast import literal_eval
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from river.reco.base import Ranker
+
+from online_models.config import EXPERTS, BlendConfig, ModelConfig
+from online_models.feedback.reward_function import Action
+from online_models.ranking.viewer_side import Columns
+from online_models.recommender import Recommender
+from online_models.tables import snapshots
+from online_models.tables.viewers import hash_ids
+
+__all__ = ["Expert", "alone", "name_of"]
+
+
+def name_of(key: Hashable) -> str:
+    r"""Name a user or an item of any type; strings name themselves.
+
+    Examples
+    --------
+    >>> name_of("7"), name_of(7), name_of(np.int64(7)) == name_of(7)
+    ('7', '\x007', True)
+    """
+    if isinstance(key, str):
+        return str(key)
+    return f"\0{key.item() if isinstance(key, np.generic) else key!r}"
+
+
+def alone(**weight: float) -> BlendConfig:
+    """Return a blend in which one expert speaks, and nothing is learned or subtracted."""
+    silent: dict[str, Any] = dict.fromkeys((*EXPERTS, "rejection", "rate"), 0.0)
+    return BlendConfig(**{**silent, **weight})
+
+
+def _item_of(name: str) -> Hashable:
+    """Return the user or item that a name stands for; None where only its owner could tell."""
+    if not name.startswith("\0"):
+        return name
+    try:
+        out: Hashable = literal_eval(name[1:])
+    except (ValueError, SyntaxError):
+        return None
+    return out
+
+
+class Expert(Ranker):
+    """A River ranker over the kernels.
+
+    Parameters
+    ----------
+    viewer_slots, title_capacity
+        Users and items remembered at most. The users not heard of for longest are forgotten; items beyond are
+        not learned.
+    seed
+        Start of every draw.
+    """
+
+    def __init__(self, *, viewer_slots: int, title_capacity: int, seed: int) -> None:
+        super().__init__(seed)
+        self.viewer_slots = viewer_slots
+        self.title_capacity = title_capacity
+        self._items: dict[str, Hashable] = {}
+        self._newest = 0
+        self._model = Recommender(self._config(), seed=seed)
+
+    @abstractmethod
+    def _config(self) -> ModelConfig:
+        """Return the configuration that leaves this expert alone at work."""
+
+    def learn_one(  # type: ignore[override]  # River's Number is no float to a type checker
+        self, user: Hashable, item: Hashable, y: float, x: Mapping[str, Any] | None = None
+    ) -> None:
+        """Learn one reaction: a positive of weight ``y``, or for ``y <= 0`` a rejection.
+
+        Parameters
+        ----------
+        user, item
+            Ids.
+        y
+            Strength; a boolean, a rating less the neutral one, a share watched.
+        x
+            ``event_time_ms`` and ``event_id``, if known.
+        """
+        self.learn_many([(user, item, y, x)])
+
+    def learn_many(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Learn rows ``(user, item, y)`` or ``(user, item, y, x)`` in order: as one by one, and faster."""
+        batch = [self._read(*row) for row in rows]
+        if not batch:
+            return
+        users, items, rewards, at, events = zip(*batch, strict=True)
+        titles = [name_of(item) for item in items]
+        actions = [int(Action.POSITIVE if y > 0 else Action.REJECT) for y in rewards]
+        weights = [y if y > 0 else 1.0 for y in rewards]
+        hashes = np.where([e is None for e in events], np.uint64(0), hash_ids([e or "" for e in events]))
+        self._learn(Columns([name_of(u) for u in users], titles, actions, weights, at, hashes))
+        for title, item in zip(titles, items, strict=True):
+            if self._model.titles.row(title) is not None:
+                self._items.setdefault(title, item)
+
+    def _learn(self, batch: Columns) -> None:
+        """Learn a batch."""
+        self._model.prequential(batch)
+
+    def _parts(self) -> dict[str, NDArray[Any]]:
+        """Return what an expert's snapshot holds beside its recommender's."""
+        return {}
+
+    def _take(self, parts: Mapping[str, NDArray[Any]]) -> None:
+        """Take the parts of a snapshot over."""
+
+    def snapshot(self) -> bytes:
+        """Return the model as bytes (:mod:`online_models.tables.snapshots`). Changes nothing.
+
+        Raises
+        ------
+        ValueError
+            An item is neither text nor a number, nor a tuple of these: its name says not what it was.
+        """
+        lost = next((item for name, item in self._items.items() if _item_of(name) != item), None)
+        if lost is not None:
+            msg = f"items of type {type(lost).__name__} cannot be told from a snapshot"
+            raise ValueError(msg)
+        facts = {"params": self._get_params(), "items": list(self._items), "newest": self._newest}
+        model = {"model": snapshots.nested(self._model.snapshot())}
+        return snapshots.pack(type(self).__name__, facts, model | self._parts())
+
+    @classmethod
+    def from_snapshot(cls, data: bytes) -> Self:
+        """Return a model that ranks and learns exactly as the one that the snapshot was made of.
+
+        Raises
+        ------
+        RowVersionError
+            A newer program made it, or it is none.
+        ConfigMismatchError
+            It is of another expert.
+        """
+        found = snapshots.unpack(cls.__name__, data)
+        said = found.facts["params"]
+        params: Any = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in said.items()
+        }
+        if params.get("config"):
+            params["config"] = snapshots.config_from(params["config"])
+        out = cls(**params)
+        out._items = {name: _item_of(name) for name in found.facts["items"]}
+        out._newest = found.facts["newest"]
+        out._model = Recommender.from_snapshot(found.part("model"))
+        out._take(found.arrays)
+        return out
+
+    def _read(
+        self, user: Hashable, item: Hashable, y: float, x: Mapping[str, Any] | None = None
+    ) -> tuple[Hashable, Hashable, float, int, str | None]:
+        """Return a row with its time (the newest known where it has none) and event id."""
+        context = x or {}
+        at = int(context.get("event_time_ms", self._newest))
+        self._newest = max(self._newest, at)
+        return user, item, float(y), at, context.get("event_id")
+
+    def predict_one(  # type: ignore[override]  # as above
+        self, user: Hashable, item: Hashable, x: Mapping[str, Any] | None = None
+    ) -> float:
+        """Return the item's score for the user; -inf for an item without a positive. Creates nothing.
+
+        The whole catalogue is scored for it: ask `rank` or `top_n` for more than a few.
+        """
+        del x
+        return self.predict_many(user, [item])[0]
+
+    def predict_many(self, user: Hashable, items: Iterable[Hashable]) -> list[float]:
+        """Predict every item for a user, as `predict_one` does, and score the catalogue once."""
+        scores = self._model.score(name_of(user))
+        return [scores.get(name_of(item), float("-inf")) for item in items]
+
+    def rank(
+        self, user: Hashable, items: Iterable[Hashable], x: Mapping[str, Any] | None = None
+    ) -> list[Hashable]:
+        """Sort items for a user, best first. Creates nothing.
+
+        Equal scores stand in the order in which items were met, items without a positive last by name: the
+        order of ``items`` plays no part.
+        """
+        del x
+        named = {name_of(item): item for item in items}
+        return [named[name] for name in self._model.rank(name_of(user), named)]
+
+    def top_n(
+        self, user: Hashable, n: int = 20, exclude: Collection[Hashable] = ()
+    ) -> list[tuple[Hashable, float]]:
+        """Return the best items that the user does not have, with their scores, best first. Creates nothing.
+
+        Parameters
+        ----------
+        user
+            Known or not: a stranger gets what is liked most.
+        n
+            Length of the list; shorter where items run out.
+        exclude
+            Further items not wanted.
+        """
+        unwanted = {name_of(item) for item in exclude}
+        best = self._model.top_n(name_of(user), n + len(unwanted))
+        return [(self._items[t], s) for t, s in best if t not in unwanted][:n]

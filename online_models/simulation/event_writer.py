@@ -1,0 +1,223 @@
+"""What a player would report of a look, event by event."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, TypeVar
+
+from online_models.simulation.catalog import Catalogue
+from online_models.simulation.config import WorldConfig
+from online_models.simulation.vocabulary import COUNTRIES, DEVICES
+from schemas.events import (
+    Browse,
+    Event,
+    Impression,
+    ListAction,
+    MyList,
+    Pause,
+    Play,
+    Preferences,
+    Progress,
+    Rate,
+    Search,
+    Select,
+    Skip,
+    Stop,
+    StopCause,
+    Thumb,
+)
+
+__all__ = ["Scribe", "Told", "viewer_name"]
+
+E = TypeVar("E", bound=Event)
+
+BROWSING_S: Final = 40.0
+"""Seconds between looking up and choosing, on average (GUH: interest is lost after 60 to 90)."""
+COUNTDOWN_S: Final = 5.0
+"""Seconds before the next episode starts by itself."""
+PAUSE_S: Final = 300.0
+"""Longest pause."""
+
+
+class Told(NamedTuple):
+    """One look, to be told."""
+
+    account: int
+    visit: int
+    number: int
+    at_s: float
+    list_id: str
+    slots: int
+    """Places in a row."""
+    examined: list[tuple[int, int, float]]
+    """What was examined: place, title, and how much it would be enjoyed."""
+    title: int
+    place: int
+    searched: bool
+    autoplay: bool
+    watched_s: float
+    enjoyment: float
+    dice: list[float]
+    in_vain: str = ""
+    """What was searched for first, and not found."""
+    arms: Mapping[int, str] = MappingProxyType({})
+    """Arms of titles that say one, by place."""
+
+
+def viewer_name(account: int, prefix: str = "viewer-") -> str:
+    """Return the id of an account.
+
+    Examples
+    --------
+    >>> viewer_name(7)
+    'viewer-0000007'
+    """
+    return f"{prefix}{account:07d}"
+
+
+class Scribe:
+    """Write the events of looks.
+
+    Parameters
+    ----------
+    config, catalogue
+        The world.
+    start_ms, time_scale
+        Event time of the world's begin (UTC epoch, milliseconds), and seconds of world time in a second of
+        event time.
+    """
+
+    def __init__(
+        self, config: WorldConfig, catalogue: Catalogue, *, start_ms: int, time_scale: float
+    ) -> None:
+        self._config, self._catalogue = config, catalogue
+        self._start_ms, self._ms_per_s = start_ms, 1000 / time_scale
+        self._ids = [title.title_id for title in catalogue.titles]
+        self._art = [title.artwork[0].id for title in catalogue.titles]
+
+    def preferences(self, account: int, visit: int, at_s: float, genre: str, liked: list[int]) -> Event:
+        """Return what is stated at the first visit."""
+        desk = _Desk(self, account, visit, -1, at_s)
+        return desk.make(
+            Preferences, genres=(genre,), liked_titles=tuple(self._ids[title] for title in liked)
+        )
+
+    def write(self, told: Told) -> tuple[list[Event], float]:
+        """Return the events of a look in order of time, and the world time at which it is over."""
+        desk = _Desk(self, told.account, told.visit, told.number, told.at_s)
+        if told.in_vain:
+            desk.at_s += _dwell_s(told)
+            desk.make(Search, query=told.in_vain, result_count=0)
+        if told.autoplay:
+            desk.at_s += COUNTDOWN_S
+        elif told.searched:
+            self._search(desk, told)
+        else:
+            self._browse(desk, told)
+        if told.title >= 0:
+            self._watch(desk, told)
+        return desk.events, desk.at_s
+
+    def _search(self, desk: "_Desk", told: Told) -> None:
+        desk.at_s += _dwell_s(told)
+        title_id, theme = self._ids[told.title], self._catalogue.titles[told.title].tags.theme
+        desk.make(Search, query=(theme or ("anything",))[0], result_count=20, clicked_title_id=title_id)
+        desk.make(Select, title_id=title_id)
+
+    def _browse(self, desk: "_Desk", told: Told) -> None:
+        """Look at the page, turn one title down, keep one for later, choose one."""
+        choice, watch = self._config.choice, self._config.watch
+        turned_down = told.dice[1] < choice.turned_down
+        for place, title, enjoyable in told.examined:
+            at = self._at(told, place)
+            desk.make(
+                Impression,
+                title_id=self._ids[title],
+                artwork=self._art[title],
+                arm=told.arms.get(place),
+                **at,
+            )
+            if place == told.place:
+                continue
+            if turned_down and enjoyable < watch.disliked:
+                turned_down = False
+                desk.make(Skip, title_id=self._ids[title], **at)
+            elif enjoyable > watch.liked and told.dice[2] < choice.listed:
+                desk.make(MyList, title_id=self._ids[title], action=ListAction.ADD)
+        dwell_s = _dwell_s(told)
+        desk.at_s += dwell_s
+        desk.make(Browse, surface="home", dwell_s=dwell_s)
+        if told.title >= 0:
+            title_id, art = self._ids[told.title], self._art[told.title]
+            desk.make(Select, title_id=title_id, artwork=art, **self._at(told, told.place))
+
+    def _watch(self, desk: "_Desk", told: Told) -> None:
+        """Play, with a heartbeat half-way and now and then a pause, stop, and now and then a thumb."""
+        watch = self._config.watch
+        title_id, whole_s = self._ids[told.title], 60 * float(self._catalogue.minutes[told.title])
+        watched_s = round(told.watched_s, 1)
+        playing: dict[str, Any] = {"title_id": title_id, "duration_s": whole_s}
+        desk.at_s += 2
+        listed = self._at(told, told.place) if told.place >= 0 else {}
+        desk.make(Play, autoplay=told.autoplay, **playing, **listed)
+        if watched_s > watch.early_s[1]:
+            half_s = round(watched_s / 2, 1)
+            desk.at_s += half_s
+            desk.make(Progress, watched_s=half_s, position_s=half_s, **playing)
+            if told.dice[3] < watch.paused:
+                desk.make(Pause, title_id=title_id, position_s=half_s)
+                desk.at_s += PAUSE_S * told.dice[4]
+            desk.at_s += watched_s - half_s
+        else:
+            desk.at_s += watched_s
+        cause = StopCause.ENDED if told.watched_s >= watch.finished * whole_s else StopCause.EXITED
+        stopped = {"watched_s": watched_s, "position_s": watched_s, "cause": cause, "autoplay": told.autoplay}
+        desk.make(Stop, **playing, **stopped)
+        thumb = self._thumb(told.enjoyment)
+        if thumb and told.dice[5] < watch.thumbed:
+            desk.at_s += 5
+            desk.make(Rate, title_id=title_id, thumb=thumb)
+
+    def _thumb(self, enjoyment: float) -> Thumb | None:
+        watch = self._config.watch
+        if enjoyment < watch.disliked:
+            return Thumb.DOWN
+        if enjoyment > watch.loved:
+            return Thumb.DOUBLE_UP
+        return Thumb.UP if enjoyment > watch.liked else None
+
+    @staticmethod
+    def _at(told: Told, place: int) -> dict[str, Any]:
+        row, slot = divmod(place, told.slots)
+        return {"list_id": told.list_id, "row": row, "slot": slot}
+
+    def event_ms(self, at_s: float) -> int:
+        """Return the event time of a moment of world time."""
+        return self._start_ms + int(at_s * self._ms_per_s)
+
+
+class _Desk:
+    """The events of one look, as they come to be; its clock is world time."""
+
+    def __init__(self, scribe: Scribe, account: int, visit: int, number: int, at_s: float) -> None:
+        self.events: list[Event] = []
+        self.at_s = at_s
+        self._scribe = scribe
+        self._name = f"{account:x}.{visit:x}.{number + 1}"
+        self._head: dict[str, Any] = {
+            "viewer_id": viewer_name(account),
+            "session_id": f"session-{account:x}-{visit:x}",
+            "device": DEVICES[(account * 7 + visit) % len(DEVICES)],
+            "country": COUNTRIES[account % len(COUNTRIES)],
+        }
+
+    def make(self, kind: type[E], **fields: object) -> E:
+        when = self._scribe.event_ms(self.at_s)
+        name = f"{self._name}.{len(self.events):x}"
+        head = self._head | fields
+        event = kind(event_id=name, event_time_ms=when, **head)
+        self.events.append(event)
+        return event
+
+
+def _dwell_s(told: Told) -> float:
+    return round(BROWSING_S * (0.25 + 1.5 * told.dice[0]), 1)

@@ -1,0 +1,1 @@
+"""PLACEHOLDER schemas/contract_tools."""

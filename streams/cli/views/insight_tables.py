@@ -1,0 +1,98 @@
+"""Insights as tables in a terminal."""
+
+from collections.abc import Iterable, Iterator
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.table import Table
+
+from online_models.insights.sorting import in_vain
+from schemas.insights import FacetDemand, SearchDemand, TitleInsight, Wanted
+
+__all__ = ["one_title", "overview", "wanted"]
+
+RISES, FALLS = 1.05, 0.95
+"""Trends that are told as such."""
+
+
+def overview(found: Iterable[TitleInsight]) -> Table:
+    """Return titles, a line each."""
+    table = _table("how titles are watched", "title", "viewers", "minutes", "finished", "most leave at")
+    for one in found:
+        step = one.steepest
+        steep = f"minute {step.minute} to {step.until}" if step else "-"
+        table.add_row(
+            one.title_id,
+            f"{one.viewers:,}",
+            f"{one.watch_minutes:,.0f}",
+            _share(one.finished, one.viewers),
+            steep,
+        )
+    return table
+
+
+def one_title(one: TitleInsight) -> Group:
+    """Return one title: its figures, its curve, its groups."""
+    acts = {
+        "starts": one.starts, "again": one.rewatches, "skips": one.skips, "up": one.thumbs_up,
+        "down": one.thumbs_down, "searched": one.from_search,
+    }  # fmt: skip
+    figures = _table(one.title_id, *acts)
+    figures.add_row(*("few" if count is None else f"{count:,}" for count in acts.values()))
+    curve = _table("still there", "minute", "viewers", "")
+    for point in one.curve:
+        share = point.viewers / one.viewers
+        steep = " ←" if one.steepest and point.minute == one.steepest.until else ""
+        curve.add_row(
+            str(point.minute), f"{point.viewers:,}", "█" * round(30 * share) + f" {share:.0%}{steep}"
+        )
+    groups = _table("groups", "group", "viewers", "minutes", "finished")
+    for group in (*one.countries, *one.cohorts):
+        minutes = f"{group.watch_minutes:,.0f}"
+        groups.add_row(group.name, f"{group.viewers:,}", minutes, _share(group.finished, group.viewers))
+    return Group(figures, curve, groups)
+
+
+def wanted(found: Wanted) -> Iterator[Table]:
+    """Yield what is wanted: combinations, searches, what serves whom."""
+    yield _facets(found.facets)
+    yield _searches(found.searches)
+    table = _table("what serves whom", "watches most", "title", "viewers", "finished")
+    for cohort in found.cohorts:
+        for one in cohort.titles[:3]:
+            table.add_row(cohort.cohort, one.title_id, f"{one.viewers:,}", _share(one.finished, one.viewers))
+    yield table
+
+
+def _facets(facets: Iterable[FacetDemand]) -> Table:
+    table = _table("what is wanted", "tags", "watched", "catalogue", "excess", "titles", "trend")
+    for one in facets:
+        arrow = "↑" if one.trend > RISES else "↓" if one.trend < FALLS else "→"
+        table.add_row(
+            " & ".join(one.labels),
+            f"{one.watch_share:.1%}",
+            f"{one.catalogue_share:.1%}",
+            f"{one.excess:+.1%}",
+            f"{one.titles:,}",
+            f"{arrow} {one.trend:.2f}",
+        )
+    return table
+
+
+def _searches(searches: Iterable[SearchDemand]) -> Table:
+    table = _table("searched for in vain", "query", "searches", "no result", "watched", "in vain")
+    for one in searches:
+        told = ["few" if count is None else f"{count:,}" for count in (one.without_result, one.watches)]
+        table.add_row(one.query, f"{one.searches:,}", *told, _share(in_vain(one), one.searches))
+    return table
+
+
+def _share(part: int | None, whole: int) -> str:
+    return "few" if part is None else f"{part / whole:.0%}"
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, title=title)
+    for column in columns:
+        table.add_column(column)
+    return table

@@ -1,0 +1,104 @@
+"""How settings are called from outside: paths of values, names of variables, and help with misspelt ones.
+
+Nothing here reads the environment; :mod:`streams.config.settings` hands it in.
+"""
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+
+from pydantic import BaseModel
+
+from streams.errors import SettingsError
+
+PREFIX = "NEARLINE_"
+"""Beginning of every variable that is ours."""
+
+NOT_SETTINGS = frozenset({"NEARLINE_REQUIRE_KAFKA"})
+"""Variables with our prefix that belong to the test suite, not to the product."""
+
+OPEN_GROUP = "NEARLINE_KAFKA__"
+"""Any name may follow: librdkafka knows which properties there are, and says so."""
+
+Path = tuple[str, ...]
+"""Where a value is: ("model", "cowatch", "window")."""
+
+
+def leaves(value: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
+    """Walk through settings and their groups: the path of each single value, and the value.
+
+    Examples
+    --------
+    >>> list(leaves({"kafka": {"acks": "all"}, "group": "g"}))
+    [(('kafka', 'acks'), 'all'), (('group',), 'g')]
+    """
+    if isinstance(value, BaseModel):
+        parts = {name: getattr(value, name) for name in type(value).model_fields}
+    elif is_dataclass(value):
+        parts = {field.name: getattr(value, field.name) for field in fields(value)}
+    elif isinstance(value, dict):
+        parts = value
+    else:
+        yield path, value
+        return
+    for name, part in parts.items():
+        yield from leaves(part, (*path, name))
+
+
+def variable(path: Path) -> str:
+    """Return the variable that sets a value.
+
+    Examples
+    --------
+    >>> variable(("model", "cowatch", "window")), variable(("kafka", "sasl.mechanism"))
+    ('NEARLINE_MODEL__COWATCH__WINDOW', 'NEARLINE_KAFKA__SASL_MECHANISM')
+    """
+    return PREFIX + "__".join(path).upper().replace(".", "_")
+
+
+def refuse_unknown(environ: Iterable[str], known: Iterable[Path]) -> None:
+    """Raise when a variable with our prefix names no setting.
+
+    Parameters
+    ----------
+    environ
+        Names of the variables that are set.
+    known
+        Paths of every setting and group.
+
+    Raises
+    ------
+    SettingsError
+        With the nearest known name as the next step.
+
+    Examples
+    --------
+    >>> refuse_unknown(["NEARLINE_BROKER"], [("brokers",), ("group",)])
+    Traceback (most recent call last):
+    streams.errors.SettingsError: unknown variable NEARLINE_BROKER: ... (did you mean NEARLINE_BROKERS?)
+    """
+    names = {variable(path) for path in known}
+    for given in sorted(environ):
+        name = given.upper()
+        if not name.startswith(PREFIX) or name.startswith(OPEN_GROUP) or name in names | NOT_SETTINGS:
+            continue
+        near = difflib.get_close_matches(name, sorted(names), n=1)
+        advice = f"did you mean {near[0]}?" if near else "`nearline config show` lists every setting"
+        what = f"unknown variable {given}"
+        raise SettingsError(what, why="no setting has this name", next_step=advice)
+
+
+def lists_read(value: object) -> object:
+    """Replace every text that is a JSON list by the list, however deep in dictionaries it stands.
+
+    Examples
+    --------
+    >>> lists_read({"factorization": {"horizons": "[0.8, 0.97]"}})
+    {'factorization': {'horizons': [0.8, 0.97]}}
+    """
+    if isinstance(value, Mapping):
+        return {name: lists_read(part) for name, part in value.items()}
+    if isinstance(value, str) and value.startswith("["):
+        return json.loads(value)
+    return value

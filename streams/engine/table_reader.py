@@ -1,0 +1,166 @@
+"""Reading a compacted topic whole, and then for ever: the title model's replica, the catalogue.
+
+A thread reads every partition under ``read_committed``, from the beginning unless it is told where from. It
+is *caught up* once it has been at the end of each partition, by position and not by last record: control
+records and compaction holes have no record.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+
+from streams.config.settings import Settings
+from streams.engine.catch_up import CatchUp
+from streams.engine.changelog import ends
+from streams.engine.exits import die
+from streams.errors import BrokerError
+from streams.kafka import clients as kafka_clients
+from streams.kafka.clients import KafkaError, Message, TopicPartition, refused
+
+_LOG = structlog.get_logger(__name__)
+
+MOST = 10_000
+"""Messages taken at a time: about 10 MB of title rows."""
+CONSUMER = {"enable.partition.eof": True, "fetch.wait.max.ms": 50}
+"""The end of a partition is reported, and news of it is not held back for the driver's own 500 ms. A broker
+answers at once when there is a record (only the embedded one does not): to ask a hundred times a second costs
+a worker 6 ms of CPU a second for each table (measured)."""
+METADATA_S = 10.0
+"""Longest wait for the topic's leaders at start."""
+WAIT_S = 0.005
+"""Seconds in which messages are gathered behind the first one: adds to the replica's age."""
+IDLE_S = 0.1
+"""Longest wait for a first message, and for the thread to stop; ten idle calls a second."""
+
+
+class TableReader:
+    """Feed a compacted topic to a function, oldest first.
+
+    Parameters
+    ----------
+    settings
+        Brokers, security, timeouts.
+    topic
+        Name on the cluster.
+    partitions
+        Which partitions to read.
+    apply
+        Takes messages in order, from one thread; what it raises ends the process.
+    begin
+        Given a partition, its first offset and its end, says where reading begins; by default at the first.
+    wait_s
+        Seconds in which messages are gathered behind the first one.
+
+    Attributes
+    ----------
+    catch_up
+        How far the first reading is.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        topic: str,
+        partitions: Sequence[int],
+        apply: Callable[[list[Message]], None],
+        *,
+        begin: Callable[[int, int, int], int] = lambda _, low, __: low,
+        wait_s: float = WAIT_S,
+        die: Callable[[BaseException], None] = die,
+    ) -> None:
+        self._begin, self._wait_s = begin, wait_s
+        self._settings, self._topic, self._partitions = settings, topic, partitions
+        self._apply, self._die = apply, die
+        self.catch_up = CatchUp(f"table {topic}")
+        self._caught_up, self._stop = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"reader {topic}", daemon=True)
+
+    @property
+    def caught_up(self) -> bool:
+        """Return whether the end of each partition was met."""
+        return self._caught_up.is_set()
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop reading and wait for the thread."""
+        self._stop.set()
+        self._thread.join()
+
+    def wait(self) -> None:
+        """Block until caught up.
+
+        Raises
+        ------
+        BrokerError
+            It took longer than the setting ``replica_timeout_s``.
+        """
+        if not self._caught_up.wait(self._settings.replica_timeout_s):
+            what = f"{self._topic} was not read to its end in {self._settings.replica_timeout_s:g} s"
+            advice = "look at the broker, or raise NEARLINE_REPLICA_TIMEOUT_S"
+            raise BrokerError(what, why="the broker is slow, or the topic large", next_step=advice)
+
+    def _run(self) -> None:
+        try:
+            self._read()
+        except Exception as error:  # noqa: BLE001 - a thread's error has nobody else to end the process
+            self._die(error)
+
+    def _read(self) -> None:
+        group = f"{self._settings.consumer_group}-tables"
+        consumer = kafka_clients.consumer(self._settings, {**CONSUMER, "group.id": group})
+        waiting = set(self._partitions)
+        try:
+            consumer.list_topics(self._topic, timeout=METADATA_S)  # or the first fetch waits half a second
+            found = {p: ends(consumer, self._topic, p) for p in self._partitions}
+            places = {p: (self._begin(p, low, high), high) for p, (low, high) in found.items()}
+            self.catch_up.begin(places)
+            consumer.assign([TopicPartition(self._topic, p, first) for p, (first, _) in places.items()])
+            while not self._stop.is_set():
+                heard = consumer.consume(1, IDLE_S)
+                if heard:
+                    heard += consumer.consume(MOST - 1, self._wait_s)
+                messages = self._sorted_out(heard, waiting)
+                if messages:
+                    self._apply(messages)
+                if not self.caught_up:
+                    self._note(messages, places, waiting)
+        finally:
+            consumer.close()
+
+    def _note(
+        self, messages: Sequence[Message], places: Mapping[int, tuple[int, int]], waiting: set[int]
+    ) -> None:
+        """Note how far the first reading is, and its end."""
+        for partition, offset in {m.partition() or 0: m.offset() or 0 for m in messages}.items():
+            self.catch_up.reached(partition, offset + 1)
+        self.catch_up.rows += len(messages)
+        for partition in places.keys() - waiting:
+            self.catch_up.reached(partition, places[partition][1])
+        if not waiting:
+            _LOG.info("table_caught_up", topic=self._topic, rows=self.catch_up.rows)
+            self._caught_up.set()
+
+    def _sorted_out(self, found: Sequence[Message], waiting: set[int]) -> list[Message]:
+        """Return the records; take partitions whose end was met off ``waiting``, log what else went wrong.
+
+        Raises
+        ------
+        AccessError
+            This user may not read the topic.
+        """
+        messages = []
+        for message in found:
+            error = message.error()
+            if error is None:
+                messages.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the driver's name
+                waiting.discard(message.partition() or 0)
+            elif refusal := refused(error, f"{self._topic} cannot be read"):
+                raise refusal
+            else:
+                _LOG.warning("reader_error", topic=self._topic, error=error.str())
+        return messages

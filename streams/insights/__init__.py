@@ -1,9 +1,0 @@
-"""Insights for content teams: how titles are watched, and what viewers want that the catalogue lacks.
-
-A worker of its own (`streams.insights.worker`) has two stages: `streams.insights.visits` (what is new about a
-title or a search, by viewer) and `streams.insights.step` (how titles are watched, what is wanted), with the
-rows of `streams.insights.visit_rows` and `streams.insights.rows`. `streams.insights.tables` is what people
-are handed, `streams.insights.simulation` a world in which it is known what is scarce.
-
-The arithmetic is in `online_models.insights`.
-"""

@@ -1,0 +1,157 @@
+"""Reading topics once, from outside: what `inspect` and `doctor` look at. Commits nothing, joins no group."""
+
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from streams.config.settings import Settings
+from streams.errors import BrokerUnreachableError, TopicError
+from streams.kafka.clients import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+    admin,
+    consumer,
+    unreachable,
+)
+
+__all__ = ["metadata", "newest", "partitions_of", "read", "spans", "tail", "whole"]
+
+TIMEOUT_S: Final = 5.0
+"""Longest wait for one answer of the cluster."""
+MOST: Final = 10_000
+"""Messages taken at a time."""
+READER: Final = {"enable.partition.eof": True, "fetch.wait.max.ms": 10, "group.id": "nearline-looker"}
+"""The end of a partition is reported; the group's name is never used, because nothing is committed."""
+
+
+def metadata(settings: Settings) -> Any:  # noqa: ANN401 - the driver does not name this type in public
+    """Return what the cluster says about itself and its topics.
+
+    Raises
+    ------
+    BrokerUnreachableError
+        Nothing answers.
+    """
+    try:
+        return admin(settings).list_topics(timeout=settings.connect_timeout_s)
+    except KafkaException as error:
+        raise unreachable(settings, error) from None
+
+
+def partitions_of(settings: Settings, topic: str) -> int:
+    """Return how many partitions a topic has, given its unprefixed name.
+
+    Raises
+    ------
+    BrokerUnreachableError
+        Nothing answers.
+    TopicError
+        There is no such topic.
+    """
+    found = metadata(settings).topics.get(settings.topic(topic))
+    if found is None:
+        what = f"topic {settings.topic(topic)} does not exist"
+        raise TopicError(what, why="nobody created it", next_step="run `nearline topics apply`")
+    return len(found.partitions)
+
+
+def spans(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
+    """Return the first offset and the end of each partition of a topic, given its unprefixed name."""
+    count = partitions_of(settings, topic)
+    reader = consumer(settings, READER)
+    try:
+        places = {partition: TopicPartition(settings.topic(topic), partition) for partition in range(count)}
+        return {
+            partition: reader.get_watermark_offsets(place, timeout=TIMEOUT_S, cached=False)
+            for partition, place in places.items()
+        }
+    finally:
+        reader.close()
+
+
+def read(settings: Settings, topic: str, starts: Mapping[int, int]) -> Generator[Message, None, None]:
+    """Yield committed records to the end of each partition, as it is when it is reached.
+
+    Parameters
+    ----------
+    settings
+        Where the cluster is.
+    topic
+        Unprefixed name.
+    starts
+        Partitions, and the offsets from which to read.
+
+    Raises
+    ------
+    BrokerUnreachableError
+        Nothing came for :data:`TIMEOUT_S`.
+    """
+    reader = consumer(settings, READER)
+    try:
+        yield from _until_the_ends(reader, settings, topic, starts)
+    finally:
+        reader.close()
+
+
+def whole(settings: Settings, topic: str) -> Generator[Message, None, None]:
+    """Yield every committed record of a topic, partition by partition in order; see :func:`read`.
+
+    Raises
+    ------
+    TopicError
+        There is no such topic.
+    BrokerUnreachableError
+        The broker does not answer.
+    """
+    return read(settings, topic, dict.fromkeys(range(partitions_of(settings, topic)), OFFSET_BEGINNING))
+
+
+def newest(settings: Settings, topic: str, partitions: Iterable[int]) -> dict[bytes, Message]:
+    """Return the newest record of every key of some partitions, tombstones included."""
+    starts = dict.fromkeys(partitions, OFFSET_BEGINNING)
+    return {message.key() or b"": message for message in read(settings, topic, starts)}
+
+
+def tail(settings: Settings, topic: str, most: int) -> list[Message]:
+    """Return about the last ``most`` records of a topic, spread over its partitions."""
+    count = partitions_of(settings, topic)
+    reader = consumer(settings, READER)
+    try:
+        starts = {}
+        for partition in range(count):
+            place = TopicPartition(settings.topic(topic), partition)
+            low, high = reader.get_watermark_offsets(place, timeout=TIMEOUT_S, cached=False)
+            starts[partition] = max(low, high - -(-most // count))
+        return list(_until_the_ends(reader, settings, topic, starts))
+    finally:
+        reader.close()
+
+
+def _until_the_ends(
+    reader: Consumer, settings: Settings, topic: str, starts: Mapping[int, int]
+) -> Iterator[Message]:
+    name = settings.topic(topic)
+    try:
+        reader.list_topics(
+            name, timeout=TIMEOUT_S
+        )  # knowing the leaders spares half a second of waiting for them
+    except KafkaException as failure:
+        raise unreachable(settings, failure) from None
+    reader.assign([TopicPartition(name, partition, start) for partition, start in starts.items()])
+    left = set(starts)
+    quiet_s = 0.0
+    while left:
+        found = reader.consume(MOST, 0.1)
+        quiet_s = 0.0 if found else quiet_s + 0.1
+        if quiet_s > TIMEOUT_S:
+            what, why = f"{name} is not readable to its end", f"nothing came for {TIMEOUT_S:g} s"
+            raise BrokerUnreachableError(what, why=why, next_step="look at the broker's log, then repeat")
+        for message in found:
+            error = message.error()
+            if error is None:
+                yield message
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the driver's name
+                left.discard(message.partition() or 0)

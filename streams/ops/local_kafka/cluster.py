@@ -1,0 +1,190 @@
+"""A real Apache Kafka on this machine: one or three KRaft nodes on loopback, run by the machine's Java.
+
+The cluster's data, configuration, logs and pid files live under one folder; the processes outlive the command
+that started them. Starting a running cluster changes nothing, stopping a stopped one neither.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from streams.errors import BrokerError, BrokerStartError, SettingsError
+from streams.kafka.clients import require_broker
+from streams.ops.local_kafka import processes
+from streams.ops.local_kafka.node import HOST, Commands, Node, Shape, claim, mark, server_properties
+
+PORT = 19_092
+"""Default port of the first node: beside Kafka's usual 9092, which may be taken."""
+
+START_TIMEOUT_S = 120.0
+"""Longest wait for the first answer; a start takes 2 s on an idle machine, 8 s on a busy one (measured)."""
+
+STOP_TIMEOUT_S = 30.0
+"""Longest wait for a node to end by itself before it is killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """What is known of one node.
+
+    `pid` is None when it does not run; `answers` says whether it speaks Kafka.
+    """
+
+    number: int
+    address: str
+    pid: int | None
+    answers: bool
+    log: str
+
+
+class KafkaCluster:
+    """A local Apache Kafka cluster in a folder.
+
+    Parameters
+    ----------
+    folder
+        Holds everything of the cluster; made when missing.
+    nodes
+        1, or 3 (replication 3, two copies acknowledged: any one node may die).
+    port
+        Client port of the first node; the next nodes take the next ports.
+    cache_dir
+        Where the jars are kept.
+    heap
+        Java heap of each node, as `-Xmx` takes it.
+    properties
+        Broker properties laid over ours.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        nodes: int = 1,
+        port: int = PORT,
+        cache_dir: Path,
+        heap: str = "768m",
+        properties: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder = folder.resolve()
+        self.cache_dir = cache_dir
+        self.heap = heap
+        self.properties = properties
+        self.nodes = [Node(i + 1, port + i, self.folder / f"node-{i + 1}") for i in range(nodes)]
+
+    @classmethod
+    def open(cls, folder: Path, *, cache_dir: Path) -> Self:
+        """Return the cluster that a folder holds, with the nodes and the port that it was started with.
+
+        Raises
+        ------
+        SettingsError
+            The folder holds no cluster.
+        """
+        shape = Shape.read(folder)
+        if shape is None:
+            what = f"there is no local Kafka in {folder}"
+            raise SettingsError(what, next_step="make one with `nearline kafka start`, or give its --dir")
+        return cls(folder, nodes=shape.nodes, port=shape.port, cache_dir=cache_dir)
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Addresses of all nodes, as host:port[,host:port…]."""
+        return ",".join(f"{HOST}:{node.port}" for node in self.nodes)
+
+    def start(self) -> None:
+        """Start every node that does not run, and return when each of them answers and knows all others.
+
+        Raises
+        ------
+        JavaMissingError, MavenMissingError, JarsError
+            The machine cannot run a broker.
+        BrokerStartError
+            A node ended or did not answer within :data:`START_TIMEOUT_S`.
+        SettingsError
+            The folder holds a cluster of another shape.
+        """
+        self._refuse_moving()
+        commands = Commands.prepare(self.folder, cache_dir=self.cache_dir, heap=self.heap)
+        shape = claim(self.folder, nodes=len(self.nodes), port=self.nodes[0].port)
+        for node in self.nodes:
+            if self.pid(node) is None:
+                node.folder.mkdir(parents=True, exist_ok=True)
+                node.properties.write_text(
+                    server_properties(node, self.nodes, self.properties), encoding="utf-8"
+                )
+                commands.format(node, shape.cluster_id)
+                commands.launch(node)
+        self._await_answers()
+
+    def stop(self, *, timeout_s: float = STOP_TIMEOUT_S) -> bool:
+        """End every node; kill those that have not ended in time.
+
+        Returns
+        -------
+        bool
+            Whether all of them ended by themselves.
+        """
+        for node in self.nodes:  # all are asked before one is waited for: they stop side by side
+            processes.ask(node.pid_file, mark(node))
+        ended = [processes.end(node.pid_file, mark(node), timeout_s=timeout_s) for node in self.nodes]
+        return all(ended)
+
+    def pid(self, node: Node) -> int | None:
+        """Return the process id of a node, None when it does not run."""
+        return processes.running_pid(node.pid_file, mark(node))
+
+    def status(self) -> list[NodeStatus]:
+        """Look at every node: whether it runs and whether it answers."""
+        return [self._status_of(node) for node in self.nodes]
+
+    def _status_of(self, node: Node) -> NodeStatus:
+        pid, address = self.pid(node), f"{HOST}:{node.port}"
+        answers = pid is not None and _brokers_known_at(address, timeout_s=2.0) > 0
+        return NodeStatus(node.number, address, pid, answers, str(node.log))
+
+    def _refuse_moving(self) -> None:
+        """Raise when the cluster already runs on other ports."""
+        shape, port = Shape.read(self.folder), self.nodes[0].port
+        if shape and shape.port != port and any(self.pid(node) for node in self.nodes):
+            what = f"the cluster in {self.folder} already runs on port {shape.port}"
+            raise SettingsError(what, next_step=f"stop it first, or give --port {shape.port}")
+
+    def _await_answers(self) -> None:
+        """Wait until every node runs, answers, and has seen all the others."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        for node in self.nodes:
+            while _brokers_known_at(f"{HOST}:{node.port}", timeout_s=1.0) < len(self.nodes):
+                if self.pid(node) is None or time.monotonic() > deadline:
+                    raise _start_error(node)
+                time.sleep(0.1)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _brokers_known_at(address: str, *, timeout_s: float) -> int:
+    """Return how many brokers the one at an address knows, 0 when it does not answer."""
+    try:
+        return require_broker(address, timeout_s=timeout_s)
+    except BrokerError:
+        return 0
+
+
+def _start_error(node: Node) -> BrokerStartError:
+    """Explain why a node did not come up, with the last error of its log."""
+    lines = node.log.read_text(encoding="utf-8", errors="replace").splitlines()
+    telling = [line for line in lines if "ERROR" in line or "Exception" in line] or [
+        "it did not answer in time"
+    ]
+    what = f"node {node.number} of the local Kafka did not start on port {node.port}"
+    return BrokerStartError(what, why=telling[-1], next_step=f"read {node.log}")

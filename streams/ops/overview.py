@@ -1,0 +1,147 @@
+"""How an installation does at a moment, out of its workers' metrics: what `nearline top` shows."""
+
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from streams.telemetry.exposition import Exposition
+
+__all__ = ["Look", "Observer", "fetch"]
+
+PATIENCE_S = 3.0
+"""Longest wait for a worker's answer."""
+PARTS = ("step", "transaction", "store")
+"""Parts of a batch that are shown."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen since the look before.
+
+    Attributes
+    ----------
+    seconds
+        Time between the two looks.
+    answering, asked
+        Workers that answered, and all that were asked.
+    events_per_s, pages_per_s, dead_letters_per_s
+        Rates of the viewers stage.
+    freshness_ms
+        p50 and p99 from the producer's timestamp to the commit, since the look before; NaN where nothing was.
+    lag
+        Records not yet applied by stage and partition.
+    parts_ms
+        p99 of a batch's parts by stage.
+    hit_rate
+        Share of all tested events in the top 10, by model.
+    replica_age
+        Title records not yet replicated, of the worker that is furthest behind.
+    restoring
+        Partitions that are being restored.
+    stalled_s
+        How long nothing has moved though it should.
+    memory_bytes, cpu
+        Of the workers: resident memory, cores used.
+    disk_used
+        Share of the fullest disk.
+    reasons
+        Dead letters so far by reason.
+    """
+
+    seconds: float
+    answering: int
+    asked: int
+    events_per_s: float
+    pages_per_s: float
+    dead_letters_per_s: float
+    freshness_ms: dict[str, float]
+    lag: dict[str, dict[str, float]]
+    parts_ms: dict[str, dict[str, float]]
+    hit_rate: dict[str, float]
+    replica_age: float
+    restoring: float
+    stalled_s: float
+    memory_bytes: float
+    cpu: float
+    disk_used: float
+    reasons: dict[str, float]
+
+
+def fetch(address: str) -> Exposition | None:
+    """Return what a worker shows at an address; None where nothing answers."""
+    try:
+        with urllib.request.urlopen(address, timeout=PATIENCE_S) as answer:  # noqa: S310 - http, checked outside
+            return Exposition(answer.read().decode())
+    except (urllib.error.URLError, OSError, ValueError):
+        return None
+
+
+@dataclass
+class Observer:
+    """Looks at workers again and again.
+
+    Parameters
+    ----------
+    addresses
+        Of the workers' /metrics.
+    """
+
+    addresses: Sequence[str]
+    _before: dict[str, Exposition] = field(default_factory=dict)
+    _at: float = field(default_factory=time.monotonic)
+
+    def look(self) -> Look:
+        """Ask every worker, and compare with the last time."""
+        now = time.monotonic()
+        found = {address: answer for address in self.addresses if (answer := fetch(address)) is not None}
+        known = {address: answer for address, answer in found.items() if address in self._before}
+        grown = [answer.since(self._before[address]) for address, answer in known.items()]
+        seen = _seen(
+            list(found.values()), Exposition.together(grown), max(now - self._at, 1e-3), len(self.addresses)
+        )
+        self._before, self._at = self._before | found, now
+        return seen
+
+
+def _seen(workers: Sequence[Exposition], grown: Exposition, seconds: float, asked: int) -> Look:
+    """Put a look together: gauges of all workers, growth of those that were seen before."""
+    whole = Exposition.together(workers)
+    fresh = {
+        f"p{n}": 1e3 * grown.quantile("nearline_freshness_seconds", n / 100, stage="viewers")
+        for n in (50, 99)
+    }
+    tested = whole.by("nearline_prequential_tested_total", "model")
+    hits = whole.by("nearline_prequential_hits_total", "model")
+    return Look(
+        seconds=seconds,
+        answering=len(workers),
+        asked=asked,
+        events_per_s=grown.value("nearline_events_total", stage="viewers") / seconds,
+        pages_per_s=grown.value("nearline_lists_total") / seconds,
+        dead_letters_per_s=grown.value("nearline_dead_letters_total") / seconds,
+        freshness_ms=fresh,
+        lag={
+            s: whole.by("nearline_consumer_lag_records", "partition", stage=s) for s in ("viewers", "titles")
+        },
+        parts_ms={stage: dict(_parts(grown, stage)) for stage in ("viewers", "titles")},
+        hit_rate={name: hits.get(name, 0.0) / n for name, n in tested.items() if n},
+        replica_age=max((one.value("nearline_replica_age_events") for one in workers), default=0.0),
+        restoring=whole.value("nearline_partitions", state="restoring"),
+        stalled_s=max((one.value("nearline_stalled_seconds") for one in workers), default=0.0),
+        memory_bytes=whole.value("process_resident_memory_bytes"),
+        cpu=grown.value("process_cpu_seconds_total") / seconds,
+        disk_used=max((_disk_used(one) for one in workers), default=0.0),
+        reasons=whole.by("nearline_dead_letters_total", "reason"),
+    )
+
+
+def _parts(grown: Exposition, stage: str) -> Iterator[tuple[str, float]]:
+    for part in PARTS:
+        yield part, 1e3 * grown.quantile("nearline_batch_seconds", 0.99, stage=stage, step=part)
+
+
+def _disk_used(worker: Exposition) -> float:
+    size = worker.value("nearline_disk_bytes")
+    return 1.0 - worker.value("nearline_disk_free_bytes") / size if size else 0.0

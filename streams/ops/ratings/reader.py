@@ -1,0 +1,175 @@
+"""Find out what a file of ratings is, and read it."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pyarrow import compute, csv, parquet
+
+from online_models.evaluation import Ratings
+from streams.ops.ratings.dataset import Dataset, RatingsError
+from streams.ops.ratings.lines import first_fault
+from streams.ops.ratings.sources import Source, open_source
+from streams.ops.ratings.titles import read_titles
+
+__all__ = ["read_ratings"]
+
+ROLES: Final = ("viewer", "title", "rating", "time")
+NAMES: Final[dict[str, tuple[str, ...]]] = {
+    "viewer": ("user_id", "userid", "user", "viewer_id"),
+    "title": ("item_id", "itemid", "movie_id", "movieid", "item", "title_id"),
+    "rating": ("rating", "stars", "score"),
+    "time": ("timestamp", "time", "ts", "datetime"),
+}
+"""Header names by role, lower case, without RecBole's ``:type``."""
+
+SECONDS_END: Final = 1e11
+"""Times from here on are milliseconds: in seconds it would be the year 5138."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a text file is written: its delimiter, lines before the data, and the column of each role."""
+
+    delimiter: str
+    header_lines: int
+    columns: dict[str, int]
+    width: int
+
+
+def read_ratings(path: Path) -> Dataset:
+    """Read a file of ratings, whatever its format, and the titles beside it.
+
+    Parameters
+    ----------
+    path
+        ``u.data``, ``ratings.dat``, ``ratings.csv``, ``*.inter``, Parquet, a zip of a text format, or a
+        folder that holds one.
+
+    Raises
+    ------
+    RatingsError
+        Nothing is there, the format is not known, a column is missing, or a line cannot be read; the message
+        names the line and what was expected.
+    """
+    source = open_source(path)
+    data = source.read()
+    is_parquet = data[:4] == b"PAR1"
+    table = _parquet(source, data) if is_parquet else _text(source, data)
+    return Dataset(_ratings(source, table), read_titles(source, parquet_file=is_parquet))
+
+
+def _parquet(source: Source, data: bytes) -> dict[str, pa.ChunkedArray]:
+    try:
+        table = parquet.read_table(io.BytesIO(data))
+    except (pa.ArrowException, OSError) as error:
+        what = f"{source.name} is not readable as Parquet"
+        raise RatingsError(what, why=str(error), next_step="fetch the file again") from None
+    columns = _roles(source, table.column_names)
+    try:
+        return {role: _typed(table.column(at), role) for role, at in columns.items()}
+    except pa.ArrowException as error:
+        what = f"a column of {source.name} has a type that no rating has"
+        raise RatingsError(what, why=str(error), next_step="numbers are expected in it") from None
+
+
+def _typed(column: pa.ChunkedArray, role: str) -> pa.ChunkedArray:
+    if pa.types.is_timestamp(column.type):
+        return column.cast(pa.timestamp("ms")).cast(pa.int64()).cast(pa.float64())
+    return column.cast(pa.string() if role in {"viewer", "title"} else pa.float64())
+
+
+def _text(source: Source, data: bytes) -> dict[str, pa.ChunkedArray]:
+    layout = _sniff(source, data.split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r"))
+    names = [f"column {number}" for number in range(layout.width)]
+    kept = {
+        names[at]: pa.string() if role in {"viewer", "title"} else pa.float64()
+        for role, at in layout.columns.items()
+    }
+    # Arrow takes one character between columns; no id, rating or time of a .dat file holds a tab
+    body = data.replace(b"::", b"\t") if layout.delimiter == "::" else data
+    delimiter = "\t" if layout.delimiter == "::" else layout.delimiter
+    try:
+        table = csv.read_csv(
+            io.BytesIO(body),
+            csv.ReadOptions(column_names=names, skip_rows=layout.header_lines),
+            csv.ParseOptions(delimiter=delimiter),
+            csv.ConvertOptions(
+                column_types=kept, include_columns=list(kept), null_values=[""], strings_can_be_null=True
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise _line_fault(source, data, layout) or _unreadable(source, error) from None
+    columns = {role: table.column(names[at]) for role, at in layout.columns.items()}
+    if any(column.null_count for column in columns.values()) or not _finite(columns):
+        raise _line_fault(source, data, layout) or _unreadable(source, None)
+    return columns
+
+
+def _sniff(source: Source, first: str) -> Layout:
+    """Tell the layout from the first line."""
+    delimiter = next((mark for mark in ("::", "\t", ",") if mark in first), None)
+    if delimiter is None:
+        what = f"{source.name} is no known format"
+        raise RatingsError(
+            what,
+            why="line 1 holds neither ::, nor a tab, nor a comma",
+            next_step="see `nearline evaluate --help`",
+        )
+    fields = first.split(delimiter)
+    if _is_number(fields[-1]) and len(fields) >= len(ROLES):
+        return Layout(delimiter, 0, {role: at for at, role in enumerate(ROLES)}, len(fields))
+    return Layout(delimiter, 1, _roles(source, fields), len(fields))
+
+
+def _roles(source: Source, header: list[str]) -> dict[str, int]:
+    """Find the column of each role by its name."""
+    found = [name.strip().strip('"').lower().split(":", 1)[0] for name in header]
+    columns = {}
+    for role in ROLES:
+        at = next((found.index(name) for name in NAMES[role] if name in found), None)
+        if at is None:
+            what = f"the header of {source.name} names no column for the {role}"
+            raise RatingsError(what, next_step=f"one of {', '.join(NAMES[role])} is expected")
+        columns[role] = at
+    return columns
+
+
+def _finite(columns: dict[str, pa.ChunkedArray]) -> bool:
+    return all(
+        compute.all(compute.is_finite(columns[role])).as_py() is not False for role in ("rating", "time")
+    )
+
+
+def _ratings(source: Source, table: dict[str, pa.ChunkedArray]) -> Ratings:
+    if any(column.null_count for column in table.values()) or not _finite(table):
+        raise _unreadable(source, None)
+    stamps: npt.NDArray[np.float64] = table["time"].to_numpy()
+    times = np.where(np.abs(stamps) < SECONDS_END, stamps * 1000, stamps).round().astype(np.int64)
+    viewers, titles = table["viewer"].to_pylist(), table["title"].to_pylist()
+    return Ratings.from_columns(viewers, titles, table["rating"].to_numpy(), times)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _line_fault(source: Source, data: bytes, layout: Layout) -> RatingsError | None:
+    fault = first_fault(data, layout.delimiter, layout.header_lines, layout.columns, layout.width)
+    if fault is None:
+        return None
+    what, why = f"line {fault.line} of {source.name} is no rating", f"expected {fault.expected}"
+    return RatingsError(what, why=why, next_step="mend the line, or leave it out")
+
+
+def _unreadable(source: Source, error: Exception | None) -> RatingsError:
+    why = str(error) if error else "a rating or a time is missing or not finite"
+    return RatingsError(f"{source.name} cannot be read", why=why, next_step="mend the file, or give another")

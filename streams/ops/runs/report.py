@@ -1,0 +1,90 @@
+"""What a run of a worker came to: the numbers that `demo` and `replay` show and write as JSON."""
+
+from dataclasses import dataclass
+
+from streams.telemetry.metrics import Exposition
+
+__all__ = ["RunReport", "Tally"]
+
+FRESHNESS = "nearline_freshness_seconds"
+MODELS = ("blend", "popularity")
+"""Whose hits a worker counts."""
+QUANTILES = {"p50": 0.5, "p99": 0.99}
+"""Of the freshness."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A worker's counters at one moment."""
+
+    events: int
+    lists: int
+    dead_letters: int
+    lag: int
+    """Events ahead of the replica."""
+    tested: int
+    hits: dict[str, int]
+    freshness_ms: dict[str, float]
+
+    @classmethod
+    def of(cls, read: Exposition) -> "Tally":
+        """Read the counters."""
+        return cls(
+            events=int(read.value("nearline_events_total", stage="viewers", outcome="applied")),
+            lists=int(read.value("nearline_lists_total")),
+            dead_letters=int(read.value("nearline_dead_letters_total")),
+            lag=int(read.value("nearline_replica_age_events")),
+            tested=int(read.value("nearline_prequential_tested_total", model="blend")),
+            hits={name: int(read.value("nearline_prequential_hits_total", model=name)) for name in MODELS},
+            freshness_ms={
+                name: round(1000 * read.quantile(FRESHNESS, share, stage="viewers"), 2)
+                for name, share in QUANTILES.items()
+            },
+        )
+
+    def hit_rate(self, since: "Tally | None" = None) -> dict[str, float | None]:
+        """Return HR@10 of the events tested, or of those tested since an earlier tally."""
+        tested = self.tested - (since.tested if since else 0)
+        return {
+            name: (n - (since.hits[name] if since else 0)) / tested if tested else None
+            for name, n in self.hits.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """A run from beginning to end."""
+
+    events: int
+    """Events produced, and answered where a worker was there."""
+    seconds: float
+    """From the first event to the last answer, or to the last delivery where nobody answers."""
+    last: Tally | None
+    """The worker's last tally; None without a worker."""
+    warm: Tally | None = None
+    """The tally from which on hits count; None counts all."""
+    lead_events: float | None = None
+    """Mean lead over the replica, in events."""
+
+    def document(self) -> dict[str, object]:
+        """Return the run under its documented JSON keys; None (null) for what only a worker can tell.
+
+        Examples
+        --------
+        >>> RunReport(events=600, seconds=2.0, last=None).document()["events_per_s"]
+        300.0
+        """
+        last = self.last
+        hits = last.hit_rate(self.warm) if last else dict.fromkeys(MODELS)
+        return {
+            "events": self.events,
+            "lists": last and last.lists,
+            "dead_letters": last and last.dead_letters,
+            "seconds": round(self.seconds, 3),
+            "events_per_s": round(self.events / self.seconds, 1),
+            "lists_per_s": last and round(last.lists / self.seconds, 1),
+            "freshness_ms": last.freshness_ms if last else dict.fromkeys(QUANTILES),
+            "hr@10": hits,
+            "tested": last and last.tested - (self.warm.tested if self.warm else 0),
+            "replica_age_events": self.lead_events,
+        }

@@ -1,0 +1,98 @@
+"""`nearline state export`: every row of a stage in words, from the local databases or from the changelog."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+from online_models.tables.titles import TitleTable
+from streams.config.settings import Settings
+from streams.kafka.clients import OFFSET_BEGINNING
+from streams.kafka.scan import partitions_of, read
+from streams.ops.decoded_rows import titles_in_words, viewers_in_words
+from streams.ops.inspect import named_titles
+from streams.ops.state.local import StageState, places, reading, stage_state
+from streams.stages.wire.partition_rows import is_reserved
+
+__all__ = ["export"]
+
+CHUNK = 2_000
+"""Rows put into words at a time."""
+
+Rows = Iterator[tuple[bytes, bytes]]
+
+
+def export(
+    settings: Settings,
+    stage: str,
+    *,
+    partition: int | None = None,
+    changelog: bool = False,
+    vectors: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Iterator[dict[str, Any]]:
+    """Yield a stage's rows in words (:mod:`streams.ops.decoded_rows`), each with its ``partition``.
+
+    Parameters
+    ----------
+    settings
+        State folder, cluster, model.
+    stage
+        `viewers` or `titles`.
+    partition
+        Only this one.
+    changelog
+        Read the changelog and no local database. Otherwise no broker is asked: titles have their names from
+        the local titles' databases, and those that these do not know have none.
+    vectors
+        Whether vectors are wanted.
+    tell
+        Hears what is being read.
+
+    Raises
+    ------
+    SettingsError
+        There is no such stage.
+    StateError
+        There is no local state, or a row cannot be read.
+    BrokerUnreachableError
+        No broker answers.
+    """
+    kind = stage_state(stage)
+    titles = named_titles(settings) if changelog else _named_here(settings)
+    words = viewers_in_words if kind.stage == "viewers" else titles_in_words
+    source = _logged if changelog else _stored
+    for number, rows in source(settings, kind, partition):
+        tell(f"{stage} partition {number}")
+        while chunk := list(islice(rows, CHUNK)):
+            for row in words(chunk, titles, vectors=vectors):
+                yield {"partition": number, **row}
+
+
+def _stored(settings: Settings, kind: StageState, partition: int | None) -> Iterator[tuple[int, Rows]]:
+    for place in places(settings, kind.stage, partition):
+        with reading(place) as store:
+            yield place.partition, ((key, value) for key, value in store.scan() if not is_reserved(key))
+
+
+def _logged(settings: Settings, kind: StageState, partition: int | None) -> Iterator[tuple[int, Rows]]:
+    numbers = range(partitions_of(settings, kind.changelog)) if partition is None else [partition]
+    for number in numbers:
+        newest: dict[bytes, bytes] = {}
+        for message in read(settings, kind.changelog, {number: OFFSET_BEGINNING}):
+            key, value = message.key() or b"", message.value()
+            if value is None:
+                newest.pop(key, None)
+            elif not is_reserved(key):
+                newest[key] = value
+        yield number, iter(sorted(newest.items()))
+
+
+def _named_here(settings: Settings) -> TitleTable:
+    """Return a table of the titles that the local titles' databases know."""
+    titles = TitleTable(settings.model)
+    if not (settings.state_folder / "titles").is_dir():
+        return titles
+    for place in places(settings, "titles"):
+        with reading(place) as store:
+            titles.intern([key.decode(errors="replace") for key, _ in store.scan() if not is_reserved(key)])
+    return titles

@@ -1,0 +1,110 @@
+"""Where the local databases are, and how they are looked at without disturbing a worker.
+
+Behind `nearline state` (:mod:`streams.ops.state.verify`, :mod:`streams.ops.state.export`,
+:mod:`streams.ops.state.rebuild`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from online_models.tables.row_versions import RowVersions
+from online_models.tables.rows import TITLE_ROWS, VIEWER_ROWS
+from schemas import topics
+from streams.config.settings import Settings
+from streams.engine.state import Store, StoreMemory
+from streams.errors import SettingsError, StateError
+
+__all__ = ["STAGES", "Place", "StageState", "places", "reading", "stage_state"]
+
+
+class StageState(NamedTuple):
+    """What a stage keeps."""
+
+    stage: str
+    """Its name, and that of its folder."""
+    source: str
+    """Topic that it reads, without the prefix."""
+    changelog: str
+    """Topic of its rows, without the prefix."""
+    rows: RowVersions
+    """What its rows are."""
+
+
+STAGES = (
+    StageState("viewers", topics.EVENTS, topics.VIEWER_STATE, VIEWER_ROWS),
+    StageState("titles", topics.SIGNALS, topics.TITLE_MODEL, TITLE_ROWS),
+)
+"""Every stage that keeps state."""
+
+
+class Place(NamedTuple):
+    """One database."""
+
+    kind: StageState
+    partition: int
+    folder: Path
+
+    def __str__(self) -> str:
+        return f"{self.kind.stage} partition {self.partition}"
+
+
+def stage_state(name: str) -> StageState:
+    """Return what a stage keeps.
+
+    Raises
+    ------
+    SettingsError
+        There is no such stage.
+    """
+    for kind in STAGES:
+        if kind.stage == name:
+            return kind
+    what = f"there is no stage {name}"
+    raise SettingsError(what, next_step="name one of " + ", ".join(kind.stage for kind in STAGES))
+
+
+def places(settings: Settings, stage: str | None = None, partition: int | None = None) -> list[Place]:
+    """Return the databases of the state folder, of one stage and partition where these are named.
+
+    Raises
+    ------
+    StateError
+        There is none.
+    SettingsError
+        There is no such stage.
+    """
+    kinds = STAGES if stage is None else (stage_state(stage),)
+    found = [
+        Place(kind, int(folder.name), folder)
+        for kind in kinds
+        for folder in (settings.state_folder / kind.stage).glob("*")
+        if folder.is_dir() and folder.name.isdecimal() and partition in {None, int(folder.name)}
+    ]
+    if not found:
+        number = "any partition" if partition is None else f"partition {partition}"
+        what = f"there is no local state in {settings.state_folder}"
+        advice = "give the worker's folder (--state-dir, NEARLINE_STATE_DIR)"
+        raise StateError(what, why=f"looked for {stage or 'any stage'}, {number}", next_step=advice)
+    return sorted(found, key=lambda place: (STAGES.index(place.kind), place.partition))
+
+
+@contextmanager
+def reading(place: Place) -> Iterator[Store]:
+    """Open a database as it is now, beside the worker that may be at work on it; nothing is changed.
+
+    Raises
+    ------
+    StateDamagedError
+        It is corrupt.
+    StateError
+        It cannot be read, or was written by a newer version.
+    """
+    with TemporaryDirectory(prefix="nearline-look-") as notes:
+        store = Store(place.folder, StoreMemory(open_files=-1), beside=Path(notes))
+        try:
+            yield store
+        finally:
+            store.close()

@@ -1,0 +1,103 @@
+"""`nearline state rebuild`: local databases are wiped and read again from their changelogs, at once."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from streams.config.settings import Settings
+from streams.engine.catch_up import CatchUp
+from streams.engine.changelog import RESTORER, Changelog
+from streams.engine.folder_lock import claimed
+from streams.engine.state import Store, StoreMemory, wipe
+from streams.kafka.clients import consumer, require_broker
+from streams.ops.state.local import Place, places, stage_state
+
+__all__ = ["Rebuilt", "chosen", "rebuild"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """One database, read again."""
+
+    stage: str
+    partition: int
+    rows: int
+    """Records read; a key that compaction has not met yet counts once for each of its records."""
+    bytes: int
+    """Of its files."""
+    seconds: float
+    applied: int
+    """Source offset that it reaches."""
+
+    def document(self) -> dict[str, Any]:
+        """Return it for JSON, with rows per second."""
+        return asdict(self) | {"rows_per_s": self.rows / max(self.seconds, 1e-9)}
+
+
+def chosen(settings: Settings, stage: str | None, partition: int | None) -> list[Place]:
+    """Return the databases to rebuild: those that are there, or the one that is named, there or not.
+
+    Raises
+    ------
+    StateError
+        There is none.
+    SettingsError
+        There is no such stage.
+    """
+    if stage is not None and partition is not None:
+        kind = stage_state(stage)
+        return [Place(kind, partition, settings.state_folder / stage / str(partition))]
+    return places(settings, stage, partition)
+
+
+def rebuild(
+    settings: Settings, wanted: list[Place], progress: Callable[[CatchUp], None] = lambda _: None
+) -> list[Rebuilt]:
+    """Wipe databases and read them from their changelogs.
+
+    Parameters
+    ----------
+    settings
+        State folder and cluster.
+    wanted
+        From :func:`chosen`.
+    progress
+        Given the progress of each before it is read; it changes while that goes on.
+
+    Raises
+    ------
+    StateLockedError
+        A worker has the state folder.
+    BrokerUnreachableError
+        No broker answers; nothing was wiped.
+    """
+    with claimed(settings.state_folder):
+        require_broker(settings)
+        return [_rebuilt(settings, place, progress) for place in wanted]
+
+
+def _rebuilt(settings: Settings, place: Place, progress: Callable[[CatchUp], None]) -> Rebuilt:
+    began, catch_up = time.monotonic(), CatchUp(str(place))
+    client = consumer(settings, RESTORER)
+    topic = settings.topic(place.kind.changelog)
+    log = Changelog(client, topic, place.partition, catch_up=catch_up)
+    try:
+        log.ends()  # a topic that is not there is found before anything is lost
+        progress(catch_up)
+        wipe(place.folder)
+        store = Store(place.folder, StoreMemory())
+        try:
+            log.replay(store)
+            applied = store.applied
+        finally:
+            store.close()
+    finally:
+        client.close()
+    took = time.monotonic() - began
+    return Rebuilt(place.kind.stage, place.partition, catch_up.rows, _size(place.folder), took, applied)
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())

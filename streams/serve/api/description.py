@@ -1,0 +1,108 @@
+"""The OpenAPI document: what FastAPI knows of the routes, with our contracts as schemas."""
+
+from typing import Any, Final, get_args
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from schemas import Event
+from schemas.catalog import Title
+from schemas.contract_tools.json_schema import components
+from schemas.experiment_results import ExperimentResult
+from schemas.insights import TitleInsight, TopTitles, Wanted
+from schemas.pages import Home, Trending
+from streams.serve.api.lists import ColdHome, Experiments, Found, Similar
+from streams.serve.api.problems import MEDIA_TYPE, SCHEMA, TITLES, Kind
+
+__all__ = ["accepts", "answers", "describe", "lists", "stream", "tables"]
+
+Part = dict[str, Any]
+_REF: Final = "#/components/schemas/{name}"
+_ALWAYS: Final = (
+    Kind.INVALID,
+    Kind.UNAUTHORIZED,
+    Kind.FORBIDDEN,
+    Kind.NOT_FOUND,
+    Kind.TOO_LARGE,
+    Kind.MISDIRECTED,
+    Kind.TOO_MANY,
+    Kind.UNAVAILABLE,
+)
+"""What any route can answer with."""
+_DOCUMENTS: Final = (
+    Home, ColdHome, Trending, Title, Similar, Found, TitleInsight, TopTitles, Wanted,
+    Experiments, ExperimentResult,
+)  # fmt: skip
+"""What is answered."""
+_ACCEPTED: Final = {
+    "type": "object",
+    "required": ["event_id"],
+    "properties": {"event_id": {"type": "string", "description": "The id under which it counts, once."}},
+}
+
+
+def answers(*names: str, kinds: tuple[Kind, ...] = (Kind.MEDIA_TYPE,), status: int = 202) -> Any:  # noqa: ANN401
+    """Describe the answers of a route: a document of one of the named schemas, or a problem."""
+    refs = [{"$ref": _REF.format(name=name)} for name in names]
+    schema = refs[0] if len(refs) == 1 else {"anyOf": refs}
+    good: Part = {"description": "As asked.", "content": {"application/json": {"schema": schema}}}
+    return {status: good} | _problems(*_ALWAYS, *kinds)
+
+
+def lists(*names: str) -> Any:  # noqa: ANN401
+    """Describe the answers of a list: the document, that the client has it already, or a problem."""
+    found = answers(*names, kinds=(), status=200)
+    return found | {304: {"description": "The client has it: If-None-Match names its ETag."}}
+
+
+def tables(name: str, *, cached: bool = False) -> Any:  # noqa: ANN401
+    """Describe the answers of insights: a document, the same as CSV, or a problem."""
+    found = lists(name) if cached else answers(name, kinds=(), status=200)
+    found[200]["content"]["text/csv"] = {"schema": {"type": "string"}}
+    return found
+
+
+def stream() -> Any:  # noqa: ANN401
+    """Describe the answers of a live stream."""
+    text = "Server-sent events `home`; the data of each is a Home."
+    good: Part = {"description": text, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    return {200: good} | _problems(*_ALWAYS)
+
+
+def accepts() -> Part:
+    """Describe the body of an event."""
+    schema = {"$ref": _REF.format(name="Event")}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def describe(app: FastAPI) -> Part:
+    """Return the OpenAPI document; made once, then kept by the application."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        events = get_args(Event)
+        made = document.get("components", {}).get("schemas", {})
+        document["components"] = {
+            "schemas": {name: schema for name, schema in made.items() if "enum" in schema}  # of parameters
+            | components([*events, *_DOCUMENTS], _REF)
+            | {
+                "Event": {"oneOf": [{"$ref": _REF.format(name=kind.__name__)} for kind in events]},
+                "Accepted": _ACCEPTED,
+                "Problem": SCHEMA,
+            },
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        }
+        document["security"] = [{}, {"token": []}]
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _problems(*kinds: Kind) -> dict[int, Part]:
+    """Describe problems, those of one status together."""
+    found: dict[int, Part] = {}
+    for kind in kinds:
+        status, title = TITLES[kind]
+        schema = {"$ref": _REF.format(name="Problem")}
+        found[status] = {"description": title, "content": {MEDIA_TYPE: {"schema": schema}}}
+    return found

@@ -1,0 +1,180 @@
+"""What the server serves: the public compacted topics on its own disk, kept up to date.
+
+It is ready once every topic was read to its end. What is derived from the lists (streams.serve.api.lists) is
+selected from what the stages published; nothing is learned here.
+"""
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
+from threading import Lock
+
+from schemas import Title, topics
+from schemas.codec import decode_home, decode_title
+from schemas.errors import DecodeError
+from schemas.pages import Home
+from streams.config.settings import Settings
+from streams.engine.folder_lock import claimed
+from streams.engine.state import StoreMemory
+from streams.kafka.topic_facts import needed, retention_of
+from streams.serve.api.live import Hub
+from streams.serve.mirror.insights import InsightBook
+from streams.serve.mirror.table import Change, Stored, Table
+from streams.serve.mirror.titles import TitleBook
+from streams.stages.rules import rules_of
+from streams.telemetry.metrics import Metrics
+
+__all__ = ["FOLDER", "TABLES", "Mirror"]
+
+FOLDER = "serve-1"
+"""Folder of the databases below the state's; the number is the layout's."""
+TABLES = (
+    topics.HOME, topics.TRENDING, topics.CATALOG, topics.TITLE_MODEL, topics.INSIGHTS_TITLES,
+    topics.INSIGHTS_DEMAND,
+)  # fmt: skip
+"""What is kept."""
+RETOLD = frozenset({topics.CATALOG, topics.TITLE_MODEL, topics.INSIGHTS_TITLES, topics.INSIGHTS_DEMAND})
+"""What is known in memory, too."""
+
+
+class Mirror:
+    """The topics' newest records, and what is derived from them.
+
+    Parameters
+    ----------
+    settings
+        Cluster, prefix, state folder.
+    metrics
+        Where it says how far it is.
+
+    Attributes
+    ----------
+    book
+        Names, guards and words of titles.
+    insights
+        What content teams are told.
+    hub
+        Woken for every new page.
+    looking
+        Held by who reads the topics because somebody asked: one at a time.
+
+    Raises
+    ------
+    TopicError
+        A topic is missing.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.settings, self.metrics = settings, metrics
+        self.book, self.hub, self.insights = TitleBook(), Hub(), InsightBook()
+        self.looking = Lock()
+        self._stack = ExitStack()
+        facts = needed(settings, (*TABLES, topics.EVENTS, topics.RULES))
+        memory, folder = StoreMemory(), settings.state_dir / FOLDER
+        listeners = {
+            topics.HOME: self._pages,
+            topics.CATALOG: self.book.catalogue,
+            topics.TITLE_MODEL: self.book.model,
+            topics.INSIGHTS_TITLES: self.insights.titles,
+            topics.INSIGHTS_DEMAND: self.insights.demand,
+        }
+        self._tables = {
+            name: Table(
+                settings, name, facts[name], folder, memory,
+                delete_retention_s=retention_of(settings, settings.topic(name)),
+                changed=listeners.get(name, lambda _: None),
+                retell=name in RETOLD,
+            )
+            for name in TABLES
+        }  # fmt: skip
+        for name, table in self._tables.items():
+            metrics.replica_remaining.labels(name).set_function(partial(getattr, table, "remaining"))
+        self._rules = rules_of(
+            settings, partitions=facts[topics.RULES].partitions, metrics=metrics, told=self.book.obey
+        )
+        self._claim = partial(claimed, folder)
+
+    def start(self) -> None:
+        """Begin to read.
+
+        Raises
+        ------
+        StateError
+            The folder is in use, or cannot be written.
+        """
+        self._stack.enter_context(self._claim())
+        for table in self._tables.values():
+            table.start()
+            self._stack.callback(table.stop)
+        self._rules.start()
+        self._stack.callback(self._rules.stop)
+
+    def stop(self) -> None:
+        """Stop reading."""
+        self._stack.close()
+
+    def waiting(self) -> list[str]:
+        """Say what has not caught up, a line each."""
+        tables = [table.progress for table in self._tables.values() if not table.caught_up]
+        return tables + self._rules.waiting()
+
+    @property
+    def ready(self) -> bool:
+        """Say whether every topic was read to its end."""
+        return all(table.caught_up for table in self._tables.values()) and self._rules.caught_up
+
+    @property
+    def model(self) -> Table:
+        """Titles' packed rows."""
+        return self._tables[topics.TITLE_MODEL]
+
+    def page(self, viewer_id: str) -> Stored | None:
+        """Return a viewer's newest page."""
+        return self._tables[topics.HOME].get(viewer_id.encode())
+
+    def trending(self, scope: str) -> Stored | None:
+        """Return a scope's newest trending list."""
+        return self._tables[topics.TRENDING].get(scope.encode())
+
+    def record(self, title_id: str) -> Stored | None:
+        """Return a title's record in the catalogue."""
+        return self._tables[topics.CATALOG].get(title_id.encode())
+
+    def insight(self, title_id: str) -> Stored | None:
+        """Return how a title is watched."""
+        return self._tables[topics.INSIGHTS_TITLES].get(title_id.encode())
+
+    def title(self, title_id: str) -> Title:
+        """Return a title as the catalogue describes it; a bare one where it does not."""
+        found = self.record(title_id)
+        try:
+            return decode_title(found.value) if found else Title(title_id=title_id)
+        except DecodeError:
+            return Title(title_id=title_id)
+
+    def home(self, viewer_id: str) -> Home | None:
+        """Return a viewer's newest page, decoded."""
+        found = self.page(viewer_id)
+        return None if found is None else decode_home(found.value)
+
+    def scopes(self) -> list[str]:
+        """Return the scopes that have a trending list."""
+        return sorted(key.decode(errors="replace") for key, _ in self._tables[topics.TRENDING].rows())
+
+    def viewers(self, most: int) -> list[str]:
+        """Return some viewers who have a page."""
+        found = []
+        for key, _ in self._tables[topics.HOME].rows():
+            found.append(key.decode(errors="replace"))
+            if len(found) == most:
+                break
+        return found
+
+    def _pages(self, changes: Sequence[Change]) -> None:
+        self.hub.tell(key for key, _ in changes)
+
+
+def now_ms() -> int:
+    """Return the present (UTC, ms)."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,87 @@
+"""Business rules in lists that are made when they are asked for: what they exclude, and what they feature.
+
+The moment is the wall clock's, as for windows (:class:`streams.serve.mirror.titles.Audience`).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from online_models.catalog.business_rules import RuleSet, in_force, reaches
+from schemas.rules import BusinessRule, PinRow, RuleKind
+
+__all__ = ["Audience", "Ruling"]
+
+
+class Audience(NamedTuple):
+    """For whom a list is made, as far as it is known."""
+
+    now_ms: int
+    country: str | None = None
+    maturity: int | None = None
+    """Youngest age that is still allowed; None: no limit."""
+
+    def within(self, country: str | None, maturity: int | None) -> "Audience":
+        """Return the audience under a profile's own limit, too, and where it is if nobody says otherwise.
+
+        Examples
+        --------
+        >>> Audience(0, maturity=16).within("IN", 12), Audience(0, "DE", 7).within("IN", None)
+        (Audience(now_ms=0, country='IN', maturity=12), Audience(now_ms=0, country='DE', maturity=7))
+        """
+        limits = [limit for limit in (self.maturity, maturity) if limit is not None]
+        return Audience(self.now_ms, self.country or country, min(limits, default=None))
+
+
+class Ruling:
+    """Rules, put so that a title's are found at once.
+
+    Parameters
+    ----------
+    rules
+        All of them.
+
+    Examples
+    --------
+    >>> from schemas import Tags
+    >>> horror = BusinessRule(
+    ...     rule_id="r", kind=RuleKind.EXCLUDE, tags=Tags(genre=("Horror",)), maturity_at_most=12
+    ... )
+    >>> ruling = Ruling(RuleSet([horror]))
+    >>> [ruling.excludes("t", {"genre:Horror"}, Audience(0, maturity=limit)) for limit in (7, 16, None)]
+    [True, False, False]
+    """
+
+    def __init__(self, rules: RuleSet) -> None:
+        self._named: dict[str, list[BusinessRule]] = defaultdict(list)
+        self._tagged: list[tuple[list[set[str]], BusinessRule]] = []
+        self._featured: list[BusinessRule] = []
+        for one in rules.rules:
+            if one.kind is RuleKind.EXCLUDE:
+                for title in one.titles:
+                    self._named[title].append(one)
+                if one.tags.wanted():
+                    self._tagged.append(([set(labels) for labels in one.tags.wanted()], one))
+            elif one.kind is RuleKind.PIN and one.row is not PinRow.TOP_PICKS:
+                self._featured.append(one)
+        self._featured.sort(key=lambda one: one.slot or 0)
+
+    def excludes(self, title_id: str, labels: Iterable[str], audience: Audience) -> bool:
+        """Say whether a title with these tags may not be shown."""
+        if any(_concerns(one, audience) for one in self._named.get(title_id, ())):
+            return True
+        return any(
+            all(not kind.isdisjoint(labels) for kind in kinds) and _concerns(one, audience)
+            for kinds, one in self._tagged
+        )
+
+    def featured(self, audience: Audience) -> Iterator[str]:
+        """Yield the titles that are pinned to the featured row, by place; guards come after."""
+        yield from dict.fromkeys(one.titles[0] for one in self._featured if _concerns(one, audience))
+
+
+def _concerns(rule: BusinessRule, audience: Audience) -> bool:
+    """Say whether a rule is in force, and about somebody."""
+    return in_force(rule, audience.now_ms) and reaches(
+        rule.countries, rule.maturity_at_most, country=audience.country, maturity=audience.maturity
+    )

@@ -1,0 +1,215 @@
+"""A compacted topic on this machine's disk: the newest value of every key, byte for byte.
+
+Each partition has a database (:class:`streams.engine.state.Store`) that knows how far it has read, so a
+restart goes on there and reads the topic from its beginning only where that is of no use: the topic was
+created anew, the database is damaged, or so old that it may have missed deletions.
+
+A stored value is a head (offset, timestamp, CRC-32 of the bytes; for ETags) and the record's bytes.
+"""
+
+import shutil
+import struct
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+
+from schemas.partitioner import partition_for
+from streams.config.settings import Settings
+from streams.engine.changelog import unusable
+from streams.engine.state import Store, StoreMemory, wipe
+from streams.engine.table_reader import TableReader
+from streams.errors import StateDamagedError
+from streams.kafka.clients import Message
+from streams.kafka.topic_facts import Topic
+
+__all__ = ["Change", "Stored", "Table"]
+
+_LOG = structlog.get_logger(__name__)
+
+_HEAD = struct.Struct("<qqI")
+WAIT_S = 0.01
+"""Seconds in which changes are gathered: a list's way to a subscriber is so much longer."""
+RETOLD = 5_000
+"""Stored rows that are handed over at a time when a table is opened."""
+
+Change = tuple[bytes, bytes | None]
+"""A key and its newest value; None where it was deleted."""
+
+
+class Stored(NamedTuple):
+    """A record's bytes, and where they came from."""
+
+    value: bytes
+    partition: int
+    offset: int
+    time_ms: int
+    """The record's timestamp (UTC, ms)."""
+    crc: int
+
+    @property
+    def etag(self) -> str:
+        """Strong validator: equal for equal bytes of the same record, on every server.
+
+        Examples
+        --------
+        >>> Stored(b"{}", 2, 41, 0, 0xBEEF).etag
+        '"2-41-0000beef"'
+        """
+        return f'"{self.partition}-{self.offset}-{self.crc:08x}"'
+
+
+class Table:
+    """The newest value of every key of a topic.
+
+    Parameters
+    ----------
+    settings
+        Cluster and prefix.
+    name
+        The topic, without the prefix.
+    facts
+        What the cluster says about it.
+    folder
+        Where tables are; this one gets a folder of its own in it.
+    memory
+        Shared by all tables.
+    delete_retention_s
+        How long the topic keeps tombstones, in seconds.
+    changed
+        Told what is new, from the reader's thread, after it was stored.
+    retell
+        Whether ``changed`` is told of what was stored before, too.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        name: str,
+        facts: Topic,
+        folder: Path,
+        memory: StoreMemory,
+        *,
+        delete_retention_s: float,
+        changed: Callable[[Sequence[Change]], None] = lambda _: None,
+        retell: bool = False,
+    ) -> None:
+        topic = settings.topic(name)
+        self._folder = folder / f"{topic}-{facts.topic_id.hex()[:16]}"
+        self._others = [path for path in folder.glob(f"{topic}-*") if path != self._folder]
+        self._memory, self._retention_s = memory, delete_retention_s
+        self._changed, self._retell = changed, retell
+        self._stores: dict[int, Store] = {}
+        self._partitions = facts.partitions
+        parts = range(facts.partitions)
+        self._reader = TableReader(settings, topic, parts, self._take, begin=self._open, wait_s=WAIT_S)
+
+    @property
+    def caught_up(self) -> bool:
+        """Say whether the end of each partition was met."""
+        return self._reader.caught_up
+
+    @property
+    def progress(self) -> str:
+        """How far the first reading is, for people."""
+        return str(self._reader.catch_up)
+
+    @property
+    def remaining(self) -> int:
+        """Records that are left to read at first, at most."""
+        return self._reader.catch_up.remaining
+
+    def start(self) -> None:
+        """Begin to read; a folder of an earlier topic of this name is removed."""
+        for path in self._others:
+            shutil.rmtree(path, ignore_errors=True)
+        self._reader.start()
+
+    def stop(self) -> None:
+        """Stop reading and close the databases."""
+        self._reader.stop()
+        for store in self._stores.values():
+            store.close()
+        self._stores.clear()
+
+    def get(self, key: bytes) -> Stored | None:
+        """Return the newest record of a key, None where there is none.
+
+        It is looked for where murmur2 puts it, then in the other partitions: a catalogue may be produced by
+        anybody.
+        """
+        home = partition_for(key, self._partitions)
+        for partition in (home, *(p for p in range(self._partitions) if p != home)):
+            store = self._stores.get(partition)
+            row = store.get(key) if store else None
+            if row is not None:
+                return _unpacked(row, partition)
+        return None
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the newest values of many keys, in their order."""
+        found: list[bytes | None] = [None] * len(keys)
+        for store in list(self._stores.values()):
+            for n, row in enumerate(store.get_many(keys)):
+                if row is not None:
+                    found[n] = row[_HEAD.size :]
+        return found
+
+    def rows(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield every key and value."""
+        for store in list(self._stores.values()):
+            yield from ((key, row[_HEAD.size :]) for key, row in store.scan())
+
+    def _open(self, partition: int, low: int, high: int) -> int:
+        """Open a partition's database and say from where to read; called by the reader's thread."""
+        path = self._folder / str(partition)
+        store = self._usable(path, low, high)
+        self._stores[partition] = store
+        rows: list[Change] = []
+        for key, row in store.scan() if self._retell else ():
+            rows.append((key, row[_HEAD.size :]))
+            if len(rows) == RETOLD:
+                self._changed(rows)
+                rows = []
+        self._changed(rows)
+        return max(low, store.changelog_position)
+
+    def _usable(self, path: Path, low: int, high: int) -> Store:
+        try:
+            store = Store(path, self._memory)
+            now_ms = time.time_ns() // 1_000_000
+            why = unusable(store, low, high, delete_retention_s=self._retention_s, now_ms=now_ms)
+            if why is None:
+                return store
+            store.close()
+        except StateDamagedError as error:
+            why = str(error)
+        _LOG.error("table_wiped", table=self._folder.name, partition=path.name, why=why)
+        wipe(path)
+        return Store(path, self._memory)
+
+    def _take(self, messages: list[Message]) -> None:
+        """Store what came, each partition at once, then tell of it."""
+        parts: dict[int, dict[bytes, bytes | None]] = {}
+        last: dict[int, int] = {}
+        for message in messages:
+            partition, key, value = message.partition() or 0, message.key(), message.value()
+            last[partition] = message.offset() or 0
+            rows = parts.setdefault(partition, {})
+            if key and key[0]:  # what begins with NUL is not a row
+                head = _HEAD.pack(last[partition], message.timestamp()[1], zlib.crc32(value or b""))
+                rows[key] = None if value is None else head + value
+        for partition, rows in parts.items():
+            end = last[partition]
+            self._stores[partition].write(
+                rows.items(), applied=end, changelog_position=end + 1, caught_up=self.caught_up
+            )
+            self._changed([(key, row and row[_HEAD.size :]) for key, row in rows.items()])
+
+
+def _unpacked(row: bytes, partition: int) -> Stored:
+    offset, time_ms, crc = _HEAD.unpack_from(row)
+    return Stored(row[_HEAD.size :], partition, offset, time_ms, crc)

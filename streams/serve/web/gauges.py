@@ -1,0 +1,123 @@
+"""Figures for the console: the workers' metrics, the topics, the model card."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from online_models.learners import blender as blend
+from schemas import topics
+from streams.config.settings import Settings
+from streams.config.variables import leaves
+from streams.errors import StreamError
+from streams.kafka import scan as topic_scan
+from streams.kafka.clients import TopicPartition, consumer
+from streams.ops.overview import Observer, fetch
+from streams.serve.mirror.mirror import Mirror
+from streams.stages.wire.partition_rows import BLEND
+from streams.telemetry.exposition import Exposition
+
+__all__ = ["lag_of", "model_card", "pulse_of", "topics_of"]
+
+EXPERTS = {
+    blend.FACTORIZATION: "factorization",
+    blend.COWATCH: "co-watch, short",
+    blend.COWATCH_LONG: "co-watch, long",
+    blend.TRENDING: "trending",
+    blend.POPULARITY: "popularity",
+}
+
+
+def pulse_of(mirror: Mirror, observer: Observer) -> dict[str, Any]:
+    """Return what the overview shows: rates since somebody last looked, and gauges."""
+    with mirror.looking:
+        look = observer.look()
+    return {
+        "look": look,
+        "fresh": {name: _ms(value) for name, value in look.freshness_ms.items()},
+        "behind": sum(look.lag["viewers"].values()),
+        "top": max(look.hit_rate.values(), default=1.0) or 1.0,
+        "titles": len(mirror.book),
+        "streams": mirror.hub.open,
+        "ready": mirror.ready,
+        "workers": list(observer.addresses),
+    }
+
+
+def topics_of(settings: Settings) -> list[dict[str, Any]]:
+    """Return every topic of the table, with its partitions and the offsets that it holds."""
+    found = topic_scan.metadata(settings).topics
+    rows = []
+    for name, spec in settings.topic_table().items():
+        there = settings.topic(name) in found
+        span = topic_scan.spans(settings, name) if there else {}
+        held = sum(high - low for low, high in span.values())
+        kept = (
+            "newest of each key" if spec.cleanup == "compact" else f"{spec.retention_ms // 86_400_000} days"
+        )
+        rows.append(
+            {
+                "name": spec.name,
+                "key": spec.key,
+                "value": spec.value,
+                "by": spec.written_by,
+                "kept": kept,
+                "partitions": len(span) if there else "missing",
+                "records": f"{held:,}",
+            }
+        )
+    return rows
+
+
+def lag_of(settings: Settings) -> list[tuple[int, int, int, int]]:
+    """Return, for each partition of the events: end, offset told by the group (-1: none), records behind."""
+    span = topic_scan.spans(settings, topics.EVENTS)
+    reader = consumer(settings, {"group.id": settings.consumer_group})
+    try:
+        places = [TopicPartition(settings.topic(topics.EVENTS), partition) for partition in span]
+        told = {one.partition: one.offset for one in reader.committed(places, timeout=topic_scan.TIMEOUT_S)}
+    finally:
+        reader.close()
+    return [
+        (partition, high, told.get(partition, -1), max(0, high - max(low, told.get(partition, -1))))
+        for partition, (low, high) in sorted(span.items())
+    ]
+
+
+def model_card(settings: Settings, observer: Observer) -> dict[str, Any]:
+    """Return what is known of the model that serves: hit rates, weights, constants."""
+    whole = Exposition.together(one for address in observer.addresses if (one := fetch(address)) is not None)
+    tested = whole.by("nearline_prequential_tested_total", "model")
+    hits = whole.by("nearline_prequential_hits_total", "model")
+    rates = [(name, hits.get(name, 0.0) / n, n) for name, n in tested.items() if n]
+    weights = list(_weights(settings))
+    return {
+        "version": settings.model_version,
+        "fingerprint": settings.model.fingerprint(),
+        "learned": whole.value("nearline_learned_total"),
+        "rates": sorted(rates, key=lambda one: -one[1]),
+        "weights": weights,
+        "heaviest": max((weight for _, weight in weights), default=0.0),
+        "workers": list(observer.addresses),
+        "constants": [(".".join(path), value) for path, value in leaves(settings.model)],
+    }
+
+
+def _weights(settings: Settings) -> Iterator[tuple[str, float]]:
+    """Yield the experts' weights that all contexts share, as mean of the partitions."""
+    try:
+        parts = range(topic_scan.partitions_of(settings, topics.VIEWER_STATE))
+        found = [topic_scan.newest(settings, topics.VIEWER_STATE, [part]).get(BLEND.key) for part in parts]
+    except StreamError:
+        return
+    rows = [BLEND.unpack(message.value()) for message in found if message is not None]
+    shared = [row[: blend.EXPERTS] for row in rows if row.size >= blend.EXPERTS]
+    if shared:
+        mean = np.mean(shared, axis=0).tolist()
+        yield from sorted(((EXPERTS[n], weight) for n, weight in enumerate(mean)), key=lambda one: -one[1])
+
+
+def _ms(value: float) -> str:
+    """Return milliseconds for people."""
+    return f"{value:,.0f} ms" if math.isfinite(value) else "-"

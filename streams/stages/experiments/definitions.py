@@ -1,0 +1,38 @@
+"""The experiments that there are; a companion of the worker (`streams.engine.definitions`).
+
+Threads take the newest plan (`online_models.experiments.plan`): a plan never changes.
+"""
+
+from typing import Final
+
+from online_models.experiments.definition import faults
+from online_models.experiments.plan import Plan
+from schemas import topics
+from schemas.codec import decode_experiment
+from schemas.experiments import Experiment
+from streams.config.settings import Settings
+from streams.engine.definitions import Definitions, Kind, taken
+from streams.kafka import scan as topic_scan
+from streams.telemetry.metrics import Metrics
+
+__all__ = ["EXPERIMENTS", "experiments_of", "read_experiments"]
+
+EXPERIMENTS: Final = Kind(topics.EXPERIMENTS, "experiment", decode_experiment, faults)
+
+
+def experiments_of(settings: Settings, *, partitions: int, metrics: Metrics) -> Definitions[Experiment, Plan]:
+    """Return the reader of experiments, which was not started yet; their topic has so many partitions."""
+    return Definitions(settings, EXPERIMENTS, Plan, partitions=partitions, metrics=metrics)
+
+
+def read_experiments(settings: Settings) -> dict[str, Experiment]:
+    """Read the topic to its end.
+
+    Raises
+    ------
+    TopicError
+        There is no such topic.
+    BrokerUnreachableError
+        The broker does not answer.
+    """
+    return taken(EXPERIMENTS, {}, topic_scan.whole(settings, topics.EXPERIMENTS))

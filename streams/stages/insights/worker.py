@@ -1,0 +1,35 @@
+"""The worker that counts for content teams: visits and insights, beside the workers that make lists."""
+
+from collections.abc import Mapping
+
+from schemas import topics
+from streams.config.settings import Settings
+from streams.engine.app import Worker
+from streams.engine.context import Failpoint, no_failpoint
+from streams.engine.stage import StageSpec
+from streams.kafka.topic_facts import Topic
+from streams.stages.analytics.catalog_counts import Shelf
+from streams.stages.analytics.worker import build_beside
+from streams.stages.insights.step import insights_spec
+from streams.stages.insights.visits import visits_spec
+from streams.telemetry.metrics import Metrics
+
+__all__ = ["NAME", "WANTED", "build_insights_worker"]
+
+NAME = "insights"
+"""Goes behind the group's name and the state folder."""
+WANTED = (
+    topics.EVENTS, topics.CATALOG, topics.INSIGHTS_TITLES, topics.INSIGHTS_DEMAND,
+    topics.INSIGHTS_VIEWERS, topics.INSIGHTS_VISITS, topics.INSIGHTS_STATE, topics.DEAD_LETTERS,
+)  # fmt: skip
+"""Topics that have to be there."""
+
+
+def build_insights_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> Worker:
+    """Put the worker together; see :func:`streams.stages.analytics.worker.build_beside`."""
+    return build_beside(settings, NAME, WANTED, _compose, failpoint=failpoint)
+
+
+def _compose(own: Settings, found: Mapping[str, Topic], _: Metrics) -> tuple[list[StageSpec], list[Shelf]]:
+    shelf = Shelf(own, partitions=found[topics.CATALOG].partitions)
+    return [visits_spec(own, shelf.current), insights_spec(own, shelf.current)], [shelf]

@@ -1,0 +1,108 @@
+"""The business rules that there are, a companion of the worker (`streams.engine.definitions`); what operators do.
+
+Every change is a record of ``rules.v1``; workers and `nearline serve` take it over within a second. A new
+rule holds for the pages that are made from then on.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from online_models.catalog.business_rules import RuleSet, faults
+from schemas import topics
+from schemas.codec import decode_rule, encode
+from schemas.rules import BusinessRule
+from streams.config.settings import Settings
+from streams.engine.definitions import Definitions, Kind, taken
+from streams.errors import RuleError
+from streams.kafka import scan as topic_scan
+from streams.kafka.produce import put
+from streams.telemetry.metrics import Metrics
+
+__all__ = ["RULES", "create", "find", "read_rules", "remove", "rules_of"]
+
+RULES: Final = Kind(topics.RULES, "rule", decode_rule, faults)
+
+
+def rules_of(
+    settings: Settings, *, partitions: int, metrics: Metrics, told: Callable[[RuleSet], None]
+) -> Definitions[BusinessRule, RuleSet]:
+    """Return the reader of rules, which was not started yet.
+
+    Parameters
+    ----------
+    settings
+        Brokers, topics.
+    partitions
+        Of their topic.
+    metrics
+        Where they are counted.
+    told
+        Told of all rules when one has changed, from the reader's thread.
+    """
+    return Definitions(settings, RULES, RuleSet, partitions=partitions, metrics=metrics, told=told)
+
+
+def read_rules(settings: Settings) -> dict[str, BusinessRule]:
+    """Read the topic to its end.
+
+    Raises
+    ------
+    TopicError
+        There is no such topic.
+    BrokerUnreachableError
+        The broker does not answer.
+    """
+    return taken(RULES, {}, topic_scan.whole(settings, topics.RULES))
+
+
+def create(settings: Settings, rule: BusinessRule, *, replace: bool = False) -> BusinessRule:
+    """Write a rule down: it holds from the next pages on, or from its start.
+
+    Raises
+    ------
+    RuleError
+        It means nothing as it is, or one of this name exists and is not to be replaced.
+    """
+    found = faults(rule)
+    if found:
+        what = f"{rule.rule_id} is no rule as it is"
+        raise RuleError(what, why="; ".join(found), next_step="correct the definition and repeat")
+    if not replace and rule.rule_id in read_rules(settings):
+        what = f"there is a rule {rule.rule_id}"
+        raise RuleError(what, next_step="choose another id, or say --replace")
+    put(settings, topics.RULES, rule.rule_id.encode(), encode(rule))
+    return rule
+
+
+def find(known: dict[str, BusinessRule], name: str) -> BusinessRule:
+    """Return a rule by its name.
+
+    Raises
+    ------
+    RuleError
+        There is none.
+    """
+    if name not in known:
+        raise _missing(name, known)
+    return known[name]
+
+
+def remove(settings: Settings, name: str) -> None:
+    """Take a rule away, also one that cannot be read.
+
+    Raises
+    ------
+    RuleError
+        There is none of this name.
+    """
+    parts = range(topic_scan.partitions_of(settings, topics.RULES))
+    newest = topic_scan.newest(settings, topics.RULES, parts)
+    there = {key.decode(errors="replace") for key, message in newest.items() if message.value() is not None}
+    if name not in there:
+        raise _missing(name, there)
+    put(settings, topics.RULES, name.encode(), None)
+
+
+def _missing(name: str, there: Iterable[str]) -> RuleError:
+    why = f"there are: {', '.join(sorted(there)) or 'none'}"
+    return RuleError(f"there is no rule {name}", why=why, next_step="see `nearline rules list`")

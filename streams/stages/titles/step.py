@@ -1,0 +1,132 @@
+"""The titles stage: signals in; changed rows of the title model and trending lists out.
+
+Its source is ``titles.signals.v1``, its changelog ``titles.model.v1``, which is also everyone's replica.
+Batches have a floor of about 100 ms: a popular title's row is then written once a batch and not once an
+event.
+
+What a title lost or gained as a mere negative, or by its tags, is not in its row before it amounts to
+``publish_drift`` and the title is among those that drifted farthest (`TitleSide.take_changed`): a restart
+forgets that little. Counters, neighbours and what positives taught are exact.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from online_models.learners.title_side import TitleSide
+from online_models.tables.layout import I8
+from online_models.tables.rows import TITLE_ROWS
+from online_models.tables.titles import TitleTable
+from schemas import topics
+from streams.config.settings import Settings
+from streams.engine.stage import Outcome, Record, Row, StageSpec, StateView
+from streams.stages.titles.trending import Popularity
+from streams.stages.versions.own import OneVersion, Standing
+from streams.stages.wire import partition_rows, title_rows
+from streams.stages.wire import segment_rows as audience_rows
+from streams.stages.wire.attribution import Taught
+from streams.stages.wire.cohort_rows import CohortBook
+from streams.stages.wire.signals import unpack
+
+Labelled = Sequence[tuple[str, tuple[str, ...]]]
+"""Titles and their tags; the last word counts."""
+
+
+def titles_spec(settings: Settings, versions: Standing | None = None, labelled: Labelled = ()) -> StageSpec:
+    """Describe the stage; a version that does not publish, by its standing, makes no lists.
+
+    ``labelled`` are the catalogue's titles with their tags, as far as they are known by now.
+    """
+    publishes = (versions or OneVersion()).publishes
+    return StageSpec(
+        name="titles",
+        source=settings.topic(topics.SIGNALS),
+        changelog=settings.topic(topics.TITLE_MODEL),
+        make_step=lambda partition, store: TitlesStep(settings, partition, store, publishes, labelled),
+        dead_letters=settings.topic(topics.DEAD_LETTERS),
+        max_events=settings.titles_batch_events,
+        max_bytes=settings.viewers_batch_bytes * 8,
+        floor_s=settings.titles_floor_s,
+        shards=settings.title_shards,
+    )
+
+
+class TitlesStep:
+    """The logic of one shard.
+
+    Parameters
+    ----------
+    settings
+        Model, shards, topics.
+    partition
+        The shard; partitions beyond the number of shards get no signals.
+    store
+        The shard's rows.
+    publishes
+        Asked whether lists go out. Default: always.
+    labelled
+        Titles and their tags as the catalogue says them (`Catalogue.labelled`); looked at before each batch.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        partition: int,
+        store: StateView,
+        publishes: Callable[[], bool] = lambda: True,
+        labelled: Labelled = (),
+    ) -> None:
+        self._labelled, self._labels_taken = labelled, 0
+        self._publishes = publishes
+        self._side = TitleSide(TitleTable(settings.model), shard=partition, shards=settings.title_shards)
+        self._trending_topic = settings.topic(topics.TRENDING)
+        self._learned: I8 = partition_rows.LEARNED.read(store)
+        self._unsaid = partition_rows.require_format(store, TITLE_ROWS)
+        rows = {key: value for key, value in store.scan() if not partition_rows.is_reserved(key)}
+        if rows:
+            packed = title_rows.unpack(list(rows.values()), settings.model)
+            self._side.titles.load([key.decode() for key in rows], packed)
+        self._side.titles.load_tags(partition_rows.TAGS.read(store))
+        self._stored = {key.decode() for key in rows}
+        self._taught = Taught(store, shard=partition, shards=settings.title_shards)
+        self._popularity = Popularity(self._side, settings, audience_rows.read(store))
+        self._cohorts = CohortBook(store, self._side.titles, partition)
+
+    def __call__(self, records: Sequence[Record]) -> Outcome:
+        """Learn a batch of signals."""
+        titles = self._side.titles
+        self._take_labels()
+        told = int(titles.arrays.size[4])
+        for record in records:
+            batch = unpack(record.value or b"", titles)
+            self._side.absorb(batch.signals)
+            self._popularity.count(batch)
+            self._cohorts.learn(batch.signals)
+            self._taught.learn(batch.lessons)
+            self._count(batch.partition, batch.sent)
+        rows: list[Row] = title_rows.pack(titles, self._side.take_changed())
+        rows += [*self._popularity.take_rows(), *self._cohorts.take_rows(), *self._taught.take_rows()]
+        rows += [partition_rows.LEARNED.row(self._learned), *self._unsaid]
+        self._unsaid = []
+        if titles.arrays.size[4] != told:
+            rows.append(partition_rows.TAGS.row(titles.tag_rows()))
+        lists = [] if self.silent else self._popularity.lists()
+        return Outcome(rows=rows, outputs={(self._trending_topic, None): lists})
+
+    def _take_labels(self) -> None:
+        """Label titles as the catalogue has done since it was last looked at."""
+        new = dict(self._labelled[self._labels_taken :])
+        self._labels_taken = len(self._labelled)
+        self._side.label(new, stored=self._stored)
+        self._stored -= new.keys()
+
+    @property
+    def silent(self) -> bool:
+        """Return whether nothing may be published."""
+        return not self._publishes()
+
+    def _count(self, partition: int, sent: int) -> None:
+        missing = partition + 1 - self._learned.size
+        if missing > 0:
+            self._learned = np.concatenate((self._learned, np.zeros(missing, np.int64)))
+        self._learned[partition] = max(self._learned[partition], sent)

@@ -1,0 +1,137 @@
+"""What is watched most: everywhere, in a country, on a device, in a genre; the lists of ``trending.v1``.
+
+Lists are made by a shard that has all titles: with several title shards each knows its own only, and there
+are none (countries and devices still lift titles for strangers, since replicas read all shards).
+"""
+
+import numpy as np
+
+from online_models.feedback.reward_function import Action
+from online_models.learners.segments import HALF_LIFE_S, Audiences
+from online_models.learners.title_side import TitleSide, decayed
+from online_models.tables.layout import TAGS
+from schemas.codec import encode
+from schemas.pages import Trending, TrendingItem
+from streams.config.settings import Settings
+from streams.engine.stage import Message, Row
+from streams.stages.wire import segment_rows as audience_rows
+from streams.stages.wire.signals import SignalBatch
+
+__all__ = ["GENRES", "SCOPED_ITEMS", "TRENDING_ITEMS", "Popularity"]
+
+TRENDING_ITEMS = 50
+"""Titles on the global list: two screens."""
+SCOPED_ITEMS = 20
+"""Titles on the list of a country, a kind of device or a genre: a row of a page."""
+GENRES = 32
+"""Genres that have a list, those met first: catalogues have some twenty."""
+EVERY_MS = 1_000
+"""Least event time between two lists of such a scope: a burst of watches does not repeat them all."""
+TRENDING_HALF_LIFE = 1
+"""A day, of the configured half-lives."""
+_GENRE = "genre:"
+
+
+class Popularity:
+    """The counts of one shard and the lists made of them.
+
+    Parameters
+    ----------
+    side
+        The shard's titles.
+    settings
+        The model's name, for the lists.
+    audiences
+        What was watched in countries and on devices up to now.
+    """
+
+    def __init__(self, side: TitleSide, settings: Settings, audiences: Audiences) -> None:
+        self._side, self._audiences = side, audiences
+        self._provenance = settings.provenance
+        self._touched: set[int] = set()
+        self._waiting: dict[str, None] = {}
+        self._made: dict[str, int] = {}
+
+    def count(self, batch: SignalBatch) -> None:
+        """Count the watches of a batch in their countries and on their devices."""
+        signals, owned = batch.signals, self._side.owned()
+        watched = (signals.action == Action.POSITIVE) & (owned[signals.title] > 0) & (signals.change > 0)
+        self._touched.update(signals.title[watched].tolist())
+        at = np.flatnonzero(watched & ((batch.places > 0) | (batch.devices > 0)))
+        self._audiences.watch_many(
+            self._side.titles.arrays.key[signals.title[at]],
+            signals.change[at],
+            signals.at[at],
+            countries=batch.places[at],
+            devices=batch.devices[at],
+        )
+
+    def take_rows(self) -> list[Row]:
+        """Return the rows of the scopes that changed."""
+        moved = self._audiences.take_moved()
+        self._waiting.update(dict.fromkeys(scope for scope in moved if "@" not in scope))
+        return [audience_rows.pack(scope, self._audiences.state(scope)) for scope in moved]
+
+    def lists(self) -> list[Message]:
+        """Return the lists that are due: the global one, and those of scopes that were watched in."""
+        titles = self._side.titles
+        top = self._side.trending(TRENDING_HALF_LIFE, TRENDING_ITEMS)
+        if self._side.shards > 1 or not top:
+            return []
+        newest = int(titles.arrays.trend_at[: len(titles)].max())
+        half_life_s = titles.config.trending.half_lives_s[TRENDING_HALF_LIFE]
+        out = [self._list("global", newest, half_life_s, top)]
+        self._waiting.update(dict.fromkeys(self._genres()))
+        for scope in [scope for scope in self._waiting if self._due(scope, newest)]:
+            del self._waiting[scope]
+            self._made[scope] = newest
+            if scope.startswith(_GENRE):
+                out.append(self._list(scope, newest, half_life_s, self._of_genre(scope)))
+            else:
+                at = self._audiences.newest_ms(scope)
+                out.append(self._list(scope, at, HALF_LIFE_S, self._of_audience(scope)))
+        return [message for message in out if message]
+
+    def _due(self, scope: str, newest: int) -> bool:
+        return newest >= self._made.get(scope, -EVERY_MS) + EVERY_MS
+
+    def _genres(self) -> list[str]:
+        """Return the genres of the titles that were watched since this was last asked."""
+        titles = self._side.titles
+        numbers = np.unique(titles.arrays.tags[sorted(self._touched)]) if self._touched else ()
+        self._touched.clear()
+        found = [titles.tags[n] for n in numbers if n >= 0 and titles.tags[n].startswith(_GENRE)]
+        known = {scope for scope in (*self._made, *self._waiting) if scope.startswith(_GENRE)}
+        room = GENRES - len(known)
+        return [g for g in found if g in known] + [g for g in found if g not in known][: max(0, room)]
+
+    def _of_genre(self, scope: str) -> list[tuple[str, float]]:
+        """Return the most watched titles of a genre."""
+        titles, a = self._side.titles, self._side.titles.arrays
+        rows = np.flatnonzero(a.tags[: len(titles)].ravel() == titles.tags.index(scope)) // TAGS
+        half_life_ms = float(titles.params.half_lives[TRENDING_HALF_LIFE])
+        value = decayed(a.trend[rows, TRENDING_HALF_LIFE], a.trend_at[rows], half_life_ms)
+        best = rows[np.argsort(-value, kind="stable")], np.sort(value)[::-1]
+        pairs = zip(*(column[:SCOPED_ITEMS].tolist() for column in best), strict=True)
+        return [(titles.ids[row], count) for row, count in pairs if count > 0 and titles.ids[row]]
+
+    def _of_audience(self, scope: str) -> list[tuple[str, float]]:
+        """Return what is watched most in a country or on a kind of device."""
+        titles, top = self._side.titles, self._audiences.top(scope, SCOPED_ITEMS)
+        rows = titles.by_key(np.array([key for key, _ in top], np.uint64)).tolist()
+        return [
+            (titles.ids[row], n)
+            for row, (_, n) in zip(rows, top, strict=True)
+            if row >= 0 and titles.ids[row]
+        ]
+
+    def _list(self, scope: str, at_ms: int, half_life_s: float, top: list[tuple[str, float]]) -> Message:
+        """Write one list."""
+        value = Trending(
+            scope=scope,
+            generated_at_ms=at_ms,
+            half_life_s=half_life_s,
+            items=tuple(TrendingItem(title_id=title, score=round(score, 4)) for title, score in top),
+            model_version=self._provenance,
+        )
+        return {"key": scope.encode(), "value": encode(value)}

@@ -1,0 +1,184 @@
+"""The version of the model that a worker has: its entry in the register, and whether it publishes.
+
+A version that does not publish is a *shadow*: it learns everything and shows how far it is, and makes no
+page, no trending list and no dead letter. For home pages the markers in the log decide, event by event
+(:mod:`streams.stages.versions.cutover`); trending lists, of which the newest is the whole truth, follow the
+register.
+"""
+
+import time
+from collections.abc import Iterable
+from typing import Protocol
+
+import structlog
+from msgspec import to_builtins
+
+from schemas import topics
+from schemas.versions import FIRST_VERSION, ModelVersion, SwitchMarker
+from streams.config.settings import Settings
+from streams.engine.table_reader import TableReader
+from streams.errors import ModelChangedError
+from streams.kafka.clients import Message
+from streams.stages.versions.register import Register, enter, read_register
+from streams.telemetry.metrics import Metrics
+
+__all__ = ["OneVersion", "Standing", "Versions"]
+
+_LOG = structlog.get_logger(__name__)
+
+LOOK_S = 0.2
+"""Longest wait for news of the register: trending lists, ten a second, depend on it."""
+
+
+class Standing(Protocol):
+    """What a stage asks about the version that it works for."""
+
+    @property
+    def registration(self) -> ModelVersion:
+        """The version's entry in the register."""
+
+    def publishes(self) -> bool:
+        """Say whether the version publishes at the end of the log."""
+
+    def confirmed(self, markers: Iterable[SwitchMarker]) -> set[tuple[int, str]]:
+        """Return number and version of those switches that are in the register; may ask the broker."""
+
+
+class OneVersion:
+    """The standing of a version that is alone and always publishes: a replay in one process.
+
+    Examples
+    --------
+    >>> OneVersion().publishes(), OneVersion().confirmed([SwitchMarker(epoch=1, version="blue")])
+    (True, set())
+    """
+
+    registration: ModelVersion = ModelVersion(
+        name=FIRST_VERSION, fingerprint="-", epoch=0, registered_at_ms=10**12
+    )
+
+    def publishes(self) -> bool:
+        """Say yes."""
+        return True
+
+    def confirmed(self, markers: Iterable[SwitchMarker]) -> set[tuple[int, str]]:  # noqa: ARG002
+        """Return none: without a register nobody switches."""
+        return set()
+
+
+class Versions:
+    """A worker's standing; a companion of the worker, started before the others.
+
+    Parameters
+    ----------
+    settings
+        Cluster, version, model.
+    partitions
+        Of the register's topic.
+    metrics
+        Where it is shown whether this version publishes.
+    """
+
+    def __init__(self, settings: Settings, *, partitions: int, metrics: Metrics) -> None:
+        self._settings = settings
+        self._register = Register()
+        self._registration: ModelVersion | None = None
+        self._reader = TableReader(
+            settings,
+            settings.topic(topics.MODEL_VERSIONS),
+            range(partitions),
+            self._take,
+            wait_s=LOOK_S,
+        )
+        metrics.publishes.labels(settings.model_version).set_function(self.publishes)
+
+    def start(self) -> None:
+        """Find or make this version's entry, and begin to watch the register.
+
+        Raises
+        ------
+        ModelChangedError
+            The version was learned under another configuration.
+        """
+        self._register = read_register(self._settings)
+        self._registration = registered(self._settings, self._register)
+        self._reader.start()
+        _LOG.info("version", **to_builtins(self._registration))
+        if not self.publishes():
+            version, live = self._settings.model_version, self._register.live
+            advice = f"`nearline model switch {version}` once it has caught up"
+            _LOG.info("shadow", version=version, live=live, next=advice)
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self._reader.stop()
+
+    def waiting(self) -> list[str]:
+        """Say what the worker waits for: nothing, the register was read before it started."""
+        return []
+
+    @property
+    def registration(self) -> ModelVersion:
+        """The version's entry; there from the start on."""
+        if self._registration is None:
+            msg = "start() comes first"
+            raise RuntimeError(msg)
+        return self._registration
+
+    def publishes(self) -> bool:
+        """Say whether this version publishes at the end of the log, as far as the worker has heard."""
+        return self._register.live == self._settings.model_version
+
+    def confirmed(self, markers: Iterable[SwitchMarker]) -> set[tuple[int, str]]:
+        """Return the switches that are in the register, which is read anew if one is not yet known.
+
+        A switch is entered before its markers are written: what a fresh look does not find is a forgery.
+        """
+        wanted = {(marker.epoch, marker.version) for marker in markers}
+        known = wanted & self._register.switches.keys()
+        return known if known == wanted else wanted & read_register(self._settings).switches.keys()
+
+    def _take(self, messages: list[Message]) -> None:
+        self._register.take(messages)
+
+
+def registered(settings: Settings, register: Register, starts: tuple[int, ...] = ()) -> ModelVersion:
+    """Return the entry of the settings' version, made where there is none.
+
+    Parameters
+    ----------
+    settings
+        Cluster, version, model.
+    register
+        As it was read; completed.
+    starts
+        Offsets from which a new version learns, by partition; empty for the beginning.
+
+    Raises
+    ------
+    ModelChangedError
+        The version was learned under another configuration.
+    """
+    name, fingerprint = settings.model_version, settings.model.fingerprint()
+    entry = register.versions.get(name)
+    if entry is None:
+        entry = ModelVersion(
+            name=name,
+            fingerprint=fingerprint,
+            epoch=register.epoch,
+            live=register.live,
+            registered_at_ms=int(time.time() * 1000),
+            starts=starts,
+        )
+        enter(settings, entry)
+        register.versions[name] = entry
+    if entry.fingerprint != fingerprint:
+        what = f"version {name} of the model was learned under another configuration"
+        why = f"its fingerprint is {entry.fingerprint}, that of the settings is {fingerprint}"
+        advice = (
+            "learn the new configuration beside the old one as a version of its own: set "
+            "NEARLINE_MODEL_VERSION=NAME, see `nearline model --help`; or go on with what was learned: "
+            "`nearline model accept`"
+        )
+        raise ModelChangedError(what, why=why, next_step=advice)
+    return entry

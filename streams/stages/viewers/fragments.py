@@ -1,0 +1,143 @@
+"""Bytes of which pages are put together, end to end, each found under a key and known by its number."""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from online_models.page.encoding import STRIDE, row_keys
+from online_models.tables.hashing import find_many, insert_many
+from online_models.tables.layout import I4, I8, U1, U8
+
+__all__ = ["RowTexts", "Texts", "distinct"]
+
+_SPARE = bytes(STRIDE)
+_SPARSE = 8
+"""Numbers from 0 on for each one that is met: beyond, to sort these costs less than to go through those."""
+_TABLE = 1 << 10
+"""Places of a table of rows to begin with."""
+K = TypeVar("K", bound=Hashable)
+
+
+class _Joined:
+    """Texts as the kernel takes them, end to end and by number; ``first`` have the numbers from 0 on."""
+
+    def __init__(self, first: Sequence[bytes] = ()) -> None:
+        # Writable, as later ones are: of a constant array a kernel would be compiled anew, for seconds
+        self._bytes: U1 = np.frombuffer(bytearray(b"".join(first) + _SPARE), np.uint8)
+        self._ends = [0, *np.cumsum([len(text) for text in first]).tolist()]
+        self._at: I8 = np.array(self._ends, np.int64)
+        self._fresh: list[bytes] = []
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._ends) - 1
+
+    def _append(self, text: bytes) -> int:
+        """Take one more, and return its number."""
+        self._fresh.append(text)
+        self._ends.append(self._ends[-1] + len(text))
+        return len(self) - 1
+
+    def flat(self) -> tuple[U1, I8]:
+        """Return all texts, and where each begins and the last ends."""
+        if self._fresh:
+            more = np.frombuffer(b"".join(self._fresh) + _SPARE, np.uint8)
+            self._bytes, self._fresh = np.concatenate((self._bytes[:-STRIDE], more)), []
+            self._at = np.array(self._ends, np.int64)
+        return self._bytes, self._at
+
+
+class Texts(_Joined):
+    """Texts that are found under any keys, one by one.
+
+    Parameters
+    ----------
+    first
+        Those that have the numbers from 0 on, without a key.
+
+    Examples
+    --------
+    >>> texts = Texts([b"a"])
+    >>> texts.many(["x", "y", "x"], lambda key: key.encode() * 2)
+    [1, 2, 1]
+    >>> flat, at = texts.flat()
+    >>> bytes(flat[at[2] : at[3]])
+    b'yy'
+    """
+
+    def __init__(self, first: Sequence[bytes] = ()) -> None:
+        super().__init__(first)
+        self._numbers: dict[object, int] = {}
+
+    def many(self, keys: Iterable[K], make: Callable[[K], bytes]) -> list[int]:
+        """Return the numbers of texts, made where there are none yet."""
+        numbers, out = self._numbers, []
+        for key in keys:  # one at a time: a list of a batch's keys sets the garbage collector to work
+            number = numbers.get(key)
+            if number is None:
+                number = numbers[key] = self._append(make(key))
+            out.append(number)
+        return out
+
+
+class RowTexts(_Joined):
+    """Texts that are found under rows of whole numbers, a whole batch at a time.
+
+    A row is known by 64 bits of its hash: that two of 20,000 share them has a chance of 1e-11.
+
+    Examples
+    --------
+    >>> texts = RowTexts([b"a"])
+    >>> rows = np.array([[7, 1], [7, 2], [7, 1]], np.int32)
+    >>> texts.of_rows(rows, lambda row: b"%d" % sum(row)).tolist()
+    [1, 2, 1]
+    """
+
+    def __init__(self, first: Sequence[bytes] = ()) -> None:
+        super().__init__(first)
+        self._table: tuple[U8, I4] = (np.zeros(_TABLE, np.uint64), np.zeros(_TABLE, np.int32))
+
+    def of_rows(self, rows: I4, make: Callable[[list[int]], bytes]) -> I4:
+        """Return the numbers of rows' texts, made where there are none yet: [m] of [m, k]."""
+        keys, out = np.empty(len(rows), np.uint64), np.empty(len(rows), np.int32)
+        row_keys(rows, keys)
+        if find_many(*self._table, keys, out):
+            fresh, at = np.unique(keys[out < 0], return_index=True)
+            self._fit(fresh.size)
+            first = len(self)
+            for row in rows[out < 0][at].tolist():
+                self._append(make(row))
+            insert_many(*self._table, fresh, first)
+            find_many(*self._table, keys, out)
+        return out
+
+    def _fit(self, more: int) -> None:
+        """Make room in the table, which is at most half full."""
+        keys, values = self._table
+        held = np.flatnonzero(keys)
+        if 2 * (held.size + more) > keys.size:
+            size = 1 << (4 * (held.size + more) - 1).bit_length()
+            self._table = (np.zeros(size, np.uint64), np.zeros(size, np.int32))
+            insert_many(*self._table, keys[held[np.argsort(values[held])]], len(self) - held.size)
+
+
+def distinct(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Return the different ones of numbers from 0 on, ascending, and which of these each is.
+
+    As `numpy.unique` does, without sorting where there are many of them.
+
+    Examples
+    --------
+    >>> [found.tolist() for found in distinct(np.array([7, 3, 7]))]
+    [[3, 7], [1, 0, 1]]
+    """
+    size = int(numbers.max(initial=-1)) + 1
+    if size > _SPARSE * numbers.size:
+        return np.unique(numbers, return_inverse=True)
+    place = np.zeros(size, np.int64)
+    place[numbers] = 1
+    met = np.flatnonzero(place)
+    place[met] = np.arange(met.size)
+    return met, place[numbers]

@@ -1,0 +1,168 @@
+"""What every worker knows of all titles: a replica of the title model, and the catalogue's guards.
+
+A tombstone in the title model is ignored: the titles stage writes none, and a title is taken off all lists by
+a tombstone in the catalogue. So the replica after a restart may lack a title that it had before, and never
+the reverse.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import structlog
+
+from online_models.artwork.gallery import Gallery
+from online_models.catalog.catalog import Catalogue
+from online_models.learners.segments import Audiences
+from online_models.page.segments import Crowds
+from online_models.ranking.segment_boost import Local
+from online_models.tables.layout import I8
+from online_models.tables.titles import TitleTable
+from schemas import DecodeError, topics
+from schemas.codec import decode_title
+from streams.config.settings import Settings
+from streams.engine.table_reader import TableReader
+from streams.kafka.clients import Message
+from streams.stages.wire import attribution as taught
+from streams.stages.wire import cohort_rows, title_rows
+from streams.stages.wire import segment_rows as audience_rows
+from streams.stages.wire.partition_rows import LEARNED, is_reserved
+from streams.telemetry.metrics import Metrics
+
+_LOG = structlog.get_logger(__name__)
+
+
+class Replica:
+    """Titles as the titles stage published them; a companion of the worker.
+
+    One thread writes while the viewers' steps read: a step may see a vector of which some numbers are a
+    moment newer. Ranking does not notice, and no lock is held where lists are made.
+
+    Parameters
+    ----------
+    settings
+        Brokers, shards, model.
+    partitions
+        Of the catalogue's topic.
+    viewer_partitions
+        Of the viewing events' topic: who sends signals.
+    metrics
+        Where rows and age are shown.
+
+    Attributes
+    ----------
+    titles
+        The rows.
+    catalogue
+        Their guards.
+    local
+        What is watched in countries and on kinds of device.
+    crowds
+        What countries and cohorts watch, as pages ask for it.
+    gallery
+        Pictures of titles, and what is known of them.
+    """
+
+    def __init__(
+        self, settings: Settings, *, partitions: int, viewer_partitions: int, metrics: Metrics
+    ) -> None:
+        self.titles = TitleTable(settings.model)
+        self.catalogue = Catalogue(self.titles)
+        self.gallery = Gallery()
+        self._audiences = [Audiences() for _ in range(settings.title_shards)]
+        self.local = Local(self.titles, self._audiences)
+        self.crowds = Crowds(self.titles, self.local)
+        self._metrics = metrics
+        self._learned: I8 = np.zeros((settings.title_shards, viewer_partitions), np.int64)
+        self._model = TableReader(
+            settings, settings.topic(topics.TITLE_MODEL), range(settings.title_shards), self._take_rows
+        )
+        self._guards = TableReader(
+            settings, settings.topic(topics.CATALOG), range(partitions), self._take_titles
+        )
+        for name, table in (("titles", self._model), ("catalogue", self._guards)):
+            left = partial(getattr, table.catch_up, "remaining")
+            metrics.replica_remaining.labels(name).set_function(left)
+
+    def start(self) -> None:
+        """Begin to read both topics."""
+        self._model.start()
+        self._guards.start()
+
+    def stop(self) -> None:
+        """Stop reading."""
+        self._model.stop()
+        self._guards.stop()
+
+    def wait(self) -> None:
+        """Block until both are caught up."""
+        self._guards.wait()
+        self._model.wait()
+
+    def waiting(self) -> list[str]:
+        """Say how far the tables are that have not caught up."""
+        return [str(table.catch_up) for table in (self._guards, self._model) if not table.caught_up]
+
+    def learned(self, partition: int) -> int:
+        """Events of a viewers partition that every shard has learned and this replica has."""
+        return int(self._learned[:, partition].min())
+
+    def _take_rows(self, messages: list[Message]) -> None:
+        newest: dict[bytes, bytes] = {}
+        learned: dict[int, bytes] = {}
+        watched: dict[tuple[int, bytes], bytes] = {}
+        for message in messages:
+            key, value = message.key(), message.value()
+            if key is None or value is None:
+                continue
+            if key == LEARNED.key:
+                learned[message.partition() or 0] = value
+            elif key[:1] == taught.ART:
+                taught.load_pictures(self.gallery, key, value)
+            elif audience_rows.is_one(key) or key == cohort_rows.KEY:
+                watched[message.partition() or 0, key] = value
+            elif not is_reserved(key):
+                newest[key] = value
+        if newest:
+            packed = title_rows.unpack(list(newest.values()), self.titles.config)
+            self.titles.load([key.decode() for key in newest], packed)
+        self._take_watched(watched)
+        for shard, value in learned.items():  # after the rows: who reads a count finds what it counts
+            self._take_learned(shard, value)
+        self._metrics.replica_rows.set(len(self.titles))
+
+    def _take_watched(self, rows: dict[tuple[int, bytes], bytes]) -> None:
+        """Take over what countries and cohorts watch."""
+        for (shard, key), value in rows.items():
+            if key == cohort_rows.KEY:
+                self.crowds.cohorts = cohort_rows.load(value, self.titles)
+            else:
+                audience_rows.load(self._audiences[shard], key, value)
+
+    def _take_learned(self, shard: int, value: bytes) -> None:
+        learned = LEARNED.unpack(value)
+        n = min(learned.size, self._learned.shape[1])
+        self._learned[shard, :n] = np.maximum(self._learned[shard, :n], learned[:n])
+
+    def _take_titles(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            key, value = message.key(), message.value()
+            if value is None:
+                self._withdraw(key or b"")
+                continue
+            try:
+                title = decode_title(value)
+                self.catalogue.put(title)
+                self.gallery.put(title.title_id, title)
+            except DecodeError as error:
+                _LOG.warning(
+                    "catalogue_record_unusable", partition=message.partition(), offset=message.offset(),
+                    reason=error.reason, field=error.field,
+                )  # fmt: skip
+
+    def _withdraw(self, key: bytes) -> None:
+        """Take a title off all lists, also one whose row the other topic has yet to bring."""
+        title_id = key.decode(errors="replace")
+        self.titles.intern([title_id])
+        self.catalogue.withdraw(title_id)
+        self.gallery.withdraw(title_id)

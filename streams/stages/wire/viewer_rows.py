@@ -1,0 +1,40 @@
+"""Viewers' packed rows as records: key = viewer id, value = a row of :data:`online_models.tables.rows.VIEWER_ROWS`.
+
+What belongs to the partition and to no viewer is in :mod:`streams.stages.wire.partition_rows`.
+"""
+
+from collections.abc import Sequence
+
+from online_models.config import ModelConfig
+from online_models.tables.layout import I4
+from online_models.tables.rows import VIEWER_ROWS
+from online_models.tables.viewers import Loader, ViewerTable
+from streams.engine.stage import Row, StateView
+from streams.stages.wire.partition_rows import explained
+
+
+def pack(viewers: ViewerTable, slots: I4) -> list[Row]:
+    """Pack the rows of some slots."""
+    heads, keys, starts = viewers.pack(slots)
+    size = heads.dtype.itemsize
+    head, tail = heads.tobytes(), keys.tobytes()
+    ends = (starts * keys.itemsize).tolist()
+    return [
+        (viewers.ids[slot].encode(), head[n * size : (n + 1) * size] + tail[a:b])
+        for n, (slot, a, b) in enumerate(zip(slots.tolist(), ends, ends[1:], strict=False))
+    ]
+
+
+def loader(store: StateView, config: ModelConfig) -> Loader:
+    """Read viewers that are not hot from a store, in the newest version.
+
+    The loader raises `StateVersionError` at a row of a newer version, `StateError` at one that fits none.
+    """
+
+    def load(viewer_ids: Sequence[str]) -> list[bytes | None]:
+        values = store.get_many([viewer_id.encode() for viewer_id in viewer_ids])
+        with explained():
+            rows = iter(VIEWER_ROWS.current([value for value in values if value is not None], config))
+        return [None if value is None else next(rows) for value in values]
+
+    return load

@@ -1,0 +1,270 @@
+"""Every metric of a worker: name, meaning, unit and labels in one table; the only prometheus_client import.
+
+Times are in seconds. Labels are bounded: a stage, a partition, a reason, a model; never a viewer or a title.
+
+===============================  =========  ================  ==========================================
+nearline_...                     type       labels            meaning
+===============================  =========  ================  ==========================================
+events_total                     counter    stage, outcome    records by what became of them
+lists_total                      counter                      home pages committed
+alerts_total                     counter                      alerts published with them
+pages_owed                       gauge                        viewers whose next page waits for its time
+pages_paid_total                 counter                      owed pages that were made, part of lists_total
+dead_letters_total               counter    stage, reason     records that could not be used
+batch_seconds                    histogram  stage, step       a batch's time in step, transaction, store
+batch_events                     histogram  stage             records in a batch
+freshness_seconds                histogram  stage             from the producer's timestamp to the commit
+consumer_lag_records             gauge      stage, partition  records of the source not yet applied
+queued_records                   gauge      stage             records fetched that wait for a batch's end
+queued_bytes                     gauge      stage             their bytes
+applied_offset                   gauge      stage, partition  last source offset that is in the state
+end_offset                       gauge      stage, partition  end of the source partition
+partitions                       gauge      stage, state      partitions here: restoring, ready
+gap_records_total                counter    stage             records deleted before they were read
+rewinds_total                    counter    stage             slices lost in the worker, read again
+state_rebuilds_total             counter    stage             databases wiped and built again
+restore_rows_total               counter    stage             changelog rows read back
+restore_remaining_records        gauge      stage             changelog records not yet read back, at most
+restore_seconds                  histogram  stage             from assignment to ready, one partition
+stalled_seconds                  gauge                        how long nothing moved though it should
+prequential_hit_rate             gauge      model             share of tested events in the top 10
+prequential_tested_total         counter    model             events ranked before they were learned
+prequential_hits_total           counter    model             those that stood among the top 10
+learned_total                    counter                      verdicts learned on the viewers' side
+drift_detected_total             counter    model             alarms of the drift detector
+replica_age_events               gauge                        title records not yet replicated
+replica_remaining_records        gauge      table             records to read before it has caught up, at most
+replica_rows                     gauge                        titles in the replica
+definitions                      gauge      topic, state      experiments, rules: used, left out as faulty
+state_cache_slots                gauge      stage             viewers or titles in memory
+http_requests_total              counter    route, code       requests that `nearline serve` answered
+http_request_seconds             histogram  route             from a request to its answer's last byte
+http_streams                     gauge                        live streams that are open
+disk_free_bytes                  gauge                        room left on the disk of the databases
+disk_bytes                       gauge                        size of that disk
+publishes                        gauge      version           1: its pages go out; 0: a shadow
+build_info                       gauge      version           always 1
+tenant                           gauge      tenant            always 1, where there is one
+===============================  =========  ================  ==========================================
+
+Beside these stand the process's own: ``process_cpu_seconds_total``, ``process_resident_memory_bytes``,
+``process_open_fds``, ``process_start_time_seconds``.
+"""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from streams.telemetry.exposition import Exposition
+
+__all__ = ["FRESHNESS_S", "BulkHistogram", "Exposition", "Metrics"]
+
+FRESHNESS_S = (
+    0.001,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.03,
+    0.05,
+    0.08,
+    0.12,
+    0.2,
+    0.3,
+    0.5,
+    1.0,
+    2.0,
+    5.0,
+    15.0,
+    60.0,
+)
+"""Upper bounds in seconds; the objectives of 10, 30 and 80 ms are among them, so they can be read off."""
+
+BATCH_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0)
+"""Upper bounds in seconds of the parts of a batch."""
+
+RESTORE_S = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+"""Upper bounds in seconds of a restore: 150k rows/s are a minute for ten million."""
+
+HTTP_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0)
+"""Upper bounds in seconds of an answer; the objective of 5 ms is among them."""
+
+BATCH_EVENTS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
+"""Upper bounds of records in a batch."""
+
+
+class BulkHistogram(Collector):
+    """A histogram that takes the values of a whole batch at once: 30 ns a value instead of 1 µs.
+
+    Parameters
+    ----------
+    name, text
+        As Prometheus shows them.
+    bounds
+        Ascending upper bounds of the buckets, in the unit of the name.
+    label
+        Name of the one label.
+
+    Examples
+    --------
+    >>> histogram = BulkHistogram("wait_seconds", "Waiting.", (0.1, 1.0), "stage")
+    >>> histogram.observe("viewers", np.array([0.05, 0.5, 7.0]))
+    >>> histogram.quantile("viewers", 0.5)
+    1.0
+    """
+
+    def __init__(self, name: str, text: str, bounds: Sequence[float], label: str) -> None:
+        self._name, self._text, self._label = name, text, label
+        self._bounds = np.asarray(bounds, dtype=np.float64)
+        self._counts: dict[str, np.ndarray] = {}
+        self._sums: dict[str, float] = {}
+        self._lock = Lock()
+
+    def observe(self, label: str, values: np.ndarray) -> None:
+        """Add values, float64[n]; negative ones (clocks apart) count as 0."""
+        values = np.maximum(values, 0.0)
+        found = np.bincount(np.searchsorted(self._bounds, values), minlength=self._bounds.size + 1)
+        with self._lock:
+            self._counts[label] = self._counts.get(label, 0) + found
+            self._sums[label] = self._sums.get(label, 0.0) + float(values.sum())
+
+    def quantile(self, label: str, share: float) -> float:
+        """Return the upper bound of the bucket of a quantile; infinite above the last, NaN when empty."""
+        with self._lock:
+            counts = self._counts.get(label)
+        if counts is None:
+            return float("nan")
+        place = int(np.searchsorted(np.cumsum(counts), share * counts.sum()))
+        return float(self._bounds[place]) if place < self._bounds.size else float("inf")
+
+    def collect(self) -> Iterable[HistogramMetricFamily]:
+        """Hand the buckets to Prometheus."""
+        family = HistogramMetricFamily(self._name, self._text, labels=[self._label])
+        names = [*map(str, self._bounds), "+Inf"]
+        with self._lock:
+            for label, counts in self._counts.items():
+                totals = np.cumsum(counts).tolist()
+                family.add_metric([label], list(zip(names, totals, strict=True)), self._sums[label])
+        return [family]
+
+
+class Metrics:
+    """The metrics of one worker, on a registry of their own.
+
+    Parameters
+    ----------
+    registry
+        Where they are registered; a new one by default, so that two workers in one process do not mix.
+    version
+        Shown in nearline_build_info.
+
+    Examples
+    --------
+    >>> metrics = Metrics(version="0.1.0")
+    >>> metrics.events.labels("viewers", "applied").inc(3)
+    >>> b'nearline_events_total{outcome="applied",stage="viewers"} 3.0' in metrics.exposition()
+    True
+    """
+
+    def __init__(self, registry: CollectorRegistry | None = None, *, version: str = "unknown") -> None:
+        self.registry = registry or CollectorRegistry()
+        stage = ("stage",)
+        part = ("stage", "partition")
+        self.events = self._counter("events", "Records by what became of them.", ("stage", "outcome"))
+        self.lists = self._counter("lists", "Home pages committed.")
+        self.alerts = self._counter("alerts", "Alerts published with them.")
+        self.pages_owed = self._gauge("pages_owed", "Viewers whose next page waits for its time.")
+        self.pages_paid = self._counter("pages_paid", "Owed pages that were made.")
+        self.dead_letters = self._counter(
+            "dead_letters", "Records that could not be used.", ("stage", "reason")
+        )
+        self.batch_seconds = self._histogram("batch_seconds", "Parts of a batch.", BATCH_S, ("stage", "step"))
+        self.batch_events = self._histogram("batch_events", "Records in a batch.", BATCH_EVENTS, stage)
+        self.freshness = BulkHistogram(
+            "nearline_freshness_seconds", "From the producer's timestamp to the commit.", FRESHNESS_S, "stage"
+        )
+        self.registry.register(self.freshness)
+        self.lag = self._gauge("consumer_lag_records", "Records of the source not yet applied.", part)
+        self.queued_records = self._gauge("queued_records", "Fetched, waiting for a batch's end.", stage)
+        self.queued_bytes = self._gauge("queued_bytes", "Their bytes.", stage)
+        self.applied_offset = self._gauge("applied_offset", "Last source offset in the state.", part)
+        self.end_offset = self._gauge("end_offset", "End of the source partition.", part)
+        self.partitions = self._gauge("partitions", "Partitions of this worker.", ("stage", "state"))
+        self.gap_records = self._counter("gap_records", "Records deleted before being read.", stage)
+        self.rewinds = self._counter("rewinds", "Slices lost inside the worker, read again.", stage)
+        self.state_rebuilds = self._counter("state_rebuilds", "Databases wiped and built again.", stage)
+        self.restore_rows = self._counter("restore_rows", "Changelog rows read back.", stage)
+        self.restore_remaining = self._gauge(
+            "restore_remaining_records", "Changelog records not yet read back, at most.", stage
+        )
+        self.restore_seconds = self._histogram(
+            "restore_seconds", "From assignment to ready.", RESTORE_S, stage
+        )
+        self.stalled_seconds = self._gauge("stalled_seconds", "How long nothing has moved though it should.")
+        self.hit_rate = self._gauge(
+            "prequential_hit_rate", "Share of tested events in the top 10.", ("model",)
+        )
+        self.tested = self._counter("prequential_tested", "Events ranked before being learned.", ("model",))
+        self.hits = self._counter("prequential_hits", "Tested events in the top 10.", ("model",))
+        self.learned = self._counter("learned", "Verdicts learned on the viewers' side.")
+        self.drift = self._counter("drift_detected", "Alarms of the drift detector.", ("model",))
+        self.replica_age = self._gauge("replica_age_events", "Title records not yet replicated.")
+        self.replica_remaining = self._gauge(
+            "replica_remaining_records", "Records to read before it has caught up, at most.", ("table",)
+        )
+        self.replica_rows = self._gauge("replica_rows", "Titles in the replica.")
+        self.definitions = self._gauge("definitions", "Experiments and rules.", ("topic", "state"))
+        self.cache_slots = self._gauge("state_cache_slots", "Viewers or titles in memory.", stage)
+        self.http_requests = self._counter("http_requests", "Requests answered.", ("route", "code"))
+        self.http_seconds = self._histogram(
+            "http_request_seconds", "From a request to the end of its answer.", HTTP_S, ("route",)
+        )
+        self.http_streams = self._gauge("http_streams", "Live streams that are open.")
+        self.disk_free = self._gauge("disk_free_bytes", "Room left on the disk of the databases.")
+        self.disk = self._gauge("disk_bytes", "Size of the disk of the databases.")
+        self.publishes = self._gauge("publishes", "Whether this model version publishes.", ("version",))
+        self.tenant = self._gauge("tenant", "Whose installation this is.", ("tenant",))
+        self._gauge("build_info", "Always 1.", ("version",)).labels(version).set(1)
+        ProcessCollector(registry=self.registry)
+
+    def name(self, tenant: str | None) -> None:
+        """Say whose metrics these are."""
+        if tenant is not None:
+            self.tenant.labels(tenant).set(1)
+
+    def exposition(self) -> bytes:
+        """Return everything in Prometheus' text format."""
+        return bytes(generate_latest(self.registry))
+
+    def watch_disk(self, folder: Path) -> None:
+        """Show how full the disk of a folder is, which need not exist yet, whenever somebody asks."""
+        there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+        self.disk_free.set_function(lambda: shutil.disk_usage(there).free)
+        self.disk.set_function(lambda: shutil.disk_usage(there).total)
+
+    def forget_partition(self, stage: str, partition: int) -> None:
+        """Show a partition no longer: another worker has it, and its lag would be counted twice for ever."""
+        for gauge in (self.lag, self.applied_offset, self.end_offset):
+            gauge.remove(stage, str(partition))
+
+    def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
+        return Counter(name, text, labels, namespace="nearline", registry=self.registry)
+
+    def _gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
+        return Gauge(name, text, labels, namespace="nearline", registry=self.registry)
+
+    def _histogram(self, name: str, text: str, bounds: Sequence[float], labels: Sequence[str]) -> Histogram:
+        return Histogram(name, text, labels, namespace="nearline", registry=self.registry, buckets=bounds)

@@ -1,0 +1,30 @@
+"""Sides that believe anything of titles and viewers: what lists have to be right for."""
+
+import numpy as np
+
+from online_models import Recommender
+from online_models.ranking.viewer_side import ViewerSide
+from online_models.tables.history import append
+from online_models.tables.layout import I4
+
+
+def believing(titles: int, viewers: int, seed: int = 3) -> tuple[ViewerSide, I4]:
+    """Return a side that believes anything of titles and viewers; the last viewer is a stranger."""
+    model, rng = Recommender(seed=3), np.random.default_rng(seed)
+    side, slots = model.viewers, model.viewers.viewers.acquire([f"u{v}" for v in range(viewers)])
+    model.titles.intern([f"t{t}" for t in range(titles)])
+    side.viewers.reserve(10 * viewers)
+    a, v = model.titles.arrays, side.viewers.arrays
+    a.out[:] = rng.normal(0, 0.3, a.out.shape)
+    a.inp[:] = rng.normal(0, 0.3, a.inp.shape)
+    a.prior[:] = rng.normal(0, 1, a.prior.shape)
+    a.counts[:titles, 0] = a.size[1] = titles
+    a.nbr[:] = rng.integers(0, titles, a.nbr.shape)
+    a.nbr_w[:] = rng.random(a.nbr_w.shape)
+    for slot in slots[:-1].tolist():
+        v.positives[slot] = slot
+        for title in rng.permutation(titles)[: 3 * slot + 1].tolist():
+            append(v, slot, title if title % 5 else ~title, 1 << 30)
+    v.limit[slots[2]] = 12
+    v.stated[slots[3], 0] = 1
+    return side, slots

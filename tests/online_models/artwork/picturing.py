@@ -1,0 +1,64 @@
+"""Titles with pictures, galleries of them, and what these show."""
+
+from typing import Any
+
+import numpy as np
+
+from online_models.artwork.features import Liked
+from online_models.artwork.gallery import Gallery, Picked
+from online_models.artwork.selector import Hanger, room_for
+from online_models.artwork.selector_kernels import Items
+from online_models.tables.layout import U8
+from schemas import Artwork, Title, Trailer
+
+PICTURES = ("kiss", "chase", "joke")
+
+
+def title_of(
+    title_id: str = "t", pictures: tuple[str, ...] = PICTURES, trailers: tuple[str, ...] = ()
+) -> Title:
+    """Return a title with a picture, or a trailer, for each tag."""
+    return Title(
+        title_id=title_id,
+        artwork=tuple(Artwork(id=f"{p}.jpg", uri=f"https://x/{p}", tags=(p,)) for p in pictures),
+        trailers=tuple(Trailer(id=f"{p}.mp4", uri=f"https://x/{p}", tags=(p,)) for p in trailers),
+    )
+
+
+def gallery_of(*titles: Title) -> Gallery:
+    """Return a gallery of titles; by default of one."""
+    out = Gallery(seed=5)
+    for title in titles or (title_of(),):
+        out.put(title.title_id, title)
+    return out
+
+
+def picked(
+    gallery: Gallery,
+    viewer: int,
+    *,
+    liked: tuple[str, ...] = (),
+    title: str = "t",
+    **more: Any,
+) -> Picked:
+    """Return what a title shows to one viewer."""
+    keys = np.array([2], np.uint64)
+    hanger = Hanger(gallery)
+    return hanger.pick([title], keys, viewer=viewer, liked=frozenset(liked), **{"now_ms": 0, **more})[0]
+
+
+def hung(
+    hanger: Hanger, titles: list[str], keys: U8, liked: list[frozenset[str]], now_ms: int = 0
+) -> list[Picked]:
+    """Return what the same titles show to viewers 0, 1, ... at once, viewer after viewer."""
+    p, n = len(liked), len(titles)
+    listed = np.tile(np.arange(n, dtype=np.int32), (p, 1, 1))
+    places = np.array([hanger.gallery.place(title) for title in titles], np.int32)[listed]
+    likes, looked = hanger.known(Liked.of(liked)), np.full((p, 1), n)
+    items = Items(listed, places, looked, np.arange(p, dtype=np.uint64), likes, keys)
+    found = room_for(listed)
+    end = hanger.hang(items, titles, (0, p), found, 0, now_ms=now_ms)
+    out = [hanger.shown[0]] * (p * n)
+    for page, slot, number in zip(found.page[:end], found.slot[:end], found.number[:end], strict=True):
+        out[n * page + slot] = hanger.shown[number]
+    return out

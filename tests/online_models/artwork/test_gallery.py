@@ -1,0 +1,182 @@
+"""Artwork: draws that stay, chances that are logged, pictures that fit, and a closed loop that pays."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from online_models import ModelConfig, Recommender
+from online_models.artwork.features import LATE_TITLES, LikedWords
+from online_models.artwork.gallery import DAY_MS, FITS, MOST_VARIANTS, WORDS, Picked, fit_of
+from online_models.artwork.selector import Hanger
+from online_models.artwork.selector_kernels import race_won
+from online_models.experiments import off_policy
+from online_models.tables.keyed_random import draw_key, name_hash, race
+from schemas import Artwork, Tags, Title, Trailer
+from schemas.experiments import ArtworkPolicy
+from tests.online_models.artwork.picturing import PICTURES, gallery_of, picked, title_of
+from tests.streams.steps import watch
+
+TAGS = st.builds(
+    "{}:{}".format, st.sampled_from(["genre", "mood", "language"]), st.sampled_from("abcdefghijkl")
+)
+
+
+def test_the_kernel_draws_what_the_bandit_would() -> None:
+    """The same arm for the same viewer, title and day, whatever the chances."""
+    rng = np.random.default_rng(2)
+    names = ["a", "bb", "ccc", "d"]
+    hashes = np.array([name_hash(name) for name in names], np.uint64)
+    chances = rng.dirichlet([1.0] * 4, 300)
+    chances[:50, 2:] = 0
+    chances[50:100] = 0.25
+    chances[100:150, :2] = 0.25
+    keys = [draw_key(5, 2**63 + 77, int(title), 3) for title in rng.integers(2, 2**62, 300)]
+    drawn = [race_won(hashes, mine, np.uint64(key)) for mine, key in zip(chances, keys, strict=True)]
+    assert drawn == [race(mine, names, key) for mine, key in zip(chances, keys, strict=True)]
+
+
+def test_a_picture_stays_for_a_day() -> None:
+    """From midnight to midnight the same, over days each about as often as its chance."""
+    gallery = gallery_of()
+    for viewer in range(20):
+        assert picked(gallery, viewer, now_ms=5) == picked(gallery, viewer, now_ms=DAY_MS - 1)
+    shown = [picked(gallery, 1, now_ms=day * DAY_MS).artwork for day in range(900)]
+    assert all(shown.count(f"{p}.jpg") == pytest.approx(300, abs=60) for p in PICTURES)
+
+
+def test_what_there_is_no_choice_of_is_not_named() -> None:
+    """A title with one picture, or none, or unknown, shows its first; nothing is logged."""
+    gallery = gallery_of(title_of("one", ("kiss",)), title_of("none", ()))
+    for title in ("one", "none", "unknown"):
+        assert picked(gallery, 1, title=title) == (None, None, None)
+    assert gallery.fit("one", "kiss.jpg", frozenset()) is None
+    gallery.put("one", title_of("one"))
+    assert picked(gallery, 1, title="one").propensity == pytest.approx(1 / 3, abs=1e-3)
+    gallery.withdraw("one")
+    assert picked(gallery, 1, title="one").propensity is None
+
+
+def test_contexts_are_how_well_a_picture_fits() -> None:
+    """None of its tags, one, or more among the viewer's."""
+    art = (Artwork(id="a", uri="https://x/a", tags=("x", "y", "z")), Artwork(id="b", uri="https://x/b"))
+    gallery = gallery_of(Title(title_id="t", artwork=art))
+    liked = [(), ("x",), ("x", "y"), ("x", "y", "z")]
+    assert [gallery.fit("t", "a", frozenset(words)) for words in liked] == [0, 1, 2, 2]
+    assert gallery.fit("t", "gone", frozenset()) is None
+
+
+def test_the_trailer_that_fits_is_named_unless_it_is_the_first() -> None:
+    """Without a reward there is nothing to learn, and nothing is drawn."""
+    gallery = gallery_of(title_of("t", (), ("kiss", "chase")))
+    assert picked(gallery, 1).trailer is None
+    assert picked(gallery, 1, liked=("chase",)).trailer == "chase.mp4"
+    assert picked(gallery, 1, liked=("kiss", "chase")).trailer is None
+
+
+def _words(titles: list[list[str]]) -> frozenset[str]:
+    """Return what a viewer's newest titles' tags say, as `LikedWords` defines it."""
+    told = Counter(label.partition(":")[::2] for labels in titles[-LATE_TITLES:] for label in labels)
+    count = Counter[str]()
+    for (kind, word), times in told.items():
+        count[word] += times * (kind not in {"decade", "year", "language"})
+    best = sorted((word for word in count if count[word]), key=lambda word: (-count[word], word))
+    return frozenset(best[:WORDS])
+
+
+@given(st.lists(st.lists(st.lists(TAGS, max_size=6, unique=True), max_size=24), min_size=1, max_size=3))
+@settings(max_examples=25, deadline=None)
+def test_words_are_those_of_most_liked_titles(tastes: list[list[list[str]]]) -> None:
+    """Eight at most, ties by name, of the twenty newest titles; time and language say nothing."""
+    model = Recommender(ModelConfig())
+    for v, titles in enumerate(tastes):
+        for n, labels in enumerate(titles):
+            tags: dict[str, list[str]] = {}
+            for label in labels:
+                tags.setdefault(label.partition(":")[0], []).append(label.partition(":")[2])
+            model.describe(Title(title_id=f"{v}.{n}", tags=Tags(**{k: tuple(w) for k, w in tags.items()})))
+    viewers = [f"v{v}" for v in range(len(tastes))]
+    words = LikedWords(model.viewers.viewers, model.catalogue)
+    nobody = words.of(model.viewers.viewers.acquire(viewers))
+    assert (nobody.numbers < 0).all()
+    for v, titles in enumerate(tastes):
+        for n in range(len(titles)):
+            model.learn_one(watch(f"v{v}", f"{v}.{n}", n))
+    found = words.of(model.viewers.viewers.acquire(viewers))
+    for v, titles in enumerate(tastes):
+        assert found.words(v) == _words(titles)
+
+
+def test_pictures_that_lead_to_watches_win_by_taste() -> None:
+    """A closed loop of two kinds of viewers: each ends up with its own picture, and the log tells so."""
+    rng, gallery = np.random.default_rng(4), gallery_of(title_of("t", ("kiss", "chase")))
+    hanger, key = Hanger(gallery), np.array([2], np.uint64)
+    liked = [frozenset({"kiss"}), frozenset({"chase"})]
+    rates = {True: 0.25, False: 0.08}  # fits, does not
+    rewards: list[float] = []
+    logged: list[float] = []
+    shown: list[bool] = []
+    for n in range(4_000):
+        kind = n % 2
+        picked = hanger.pick(["t"], key, viewer=n, liked=liked[kind], now_ms=n)[0]
+        assert picked.artwork is not None
+        fits = picked.artwork == ("kiss.jpg", "chase.jpg")[kind]
+        won = float(rng.random() < rates[fits])
+        fit = gallery.fit("t", picked.artwork, liked[kind])
+        assert fit is not None
+        gallery.bandit("t").learn(fit, picked.artwork, trials=1, wins=won, at_ms=n)
+        shown.append(fits)
+        logged.append(picked.propensity or 0.0)
+        rewards.append(won)
+    assert np.mean(shown[-500:]) > 0.9
+    assert np.mean(shown[:100]) < 0.75
+    for policy, rate in ((shown, rates[True]), ([not fits for fits in shown], rates[False])):
+        found = off_policy.evaluate(off_policy.Log(rewards, logged, np.array(policy, float)))["snips"]
+        assert abs(found.value - rate) < 4 * (found.high - found.low) / 3.92
+
+
+@given(
+    st.lists(st.lists(st.sampled_from("abcdefghijkl"), max_size=5), min_size=1, max_size=10),
+    st.lists(st.lists(st.sampled_from("abcdefghijkl"), max_size=3), max_size=4),
+    st.frozensets(st.sampled_from("abcdefghijkl"), max_size=WORDS),
+    st.lists(st.tuples(st.integers(0, FITS - 1), st.integers(0, 7), st.integers(0, 60)), max_size=6),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_is_shown_is_the_bandits_race_and_the_trailer_that_fits(
+    pictures: list[list[str]],
+    trailers: list[list[str]],
+    liked: frozenset[str],
+    lessons: list[tuple[int, int, int]],
+) -> None:
+    """Whatever was learned, before a picture was first shown or after."""
+    art = tuple(Artwork(id=f"p{n}", uri="https://x", tags=tuple(tags)) for n, tags in enumerate(pictures))
+    clips = tuple(Trailer(id=f"c{n}", uri="https://x", tags=tuple(tags)) for n, tags in enumerate(trailers))
+    gallery = gallery_of(Title(title_id="t", artwork=art, trailers=clips))
+    hanger, arms = Hanger(gallery), tuple(one.id for one in art[:MOST_VARIANTS])
+    for context, n, wins in [(0, 0, 0), *lessons]:
+        if wins:
+            gallery.bandit("t").learn(context, arms[n % len(arms)], trials=60, wins=wins, at_ms=0)
+            gallery.load("t", {arm: gallery.known("t").cells(arm) for arm in gallery.known("t").arms}, 0)
+        fits = [fit_of(frozenset(tags), liked) for tags in (*pictures[:MOST_VARIANTS], *trailers)]
+        chances = gallery.known("t").chances(fits[: len(arms)], arms, 0)
+        trailer = int(np.argmax(fits[len(arms) :])) if clips else 0
+        for viewer in range(5):
+            shown = hanger.pick(["t"], np.array([2], np.uint64), viewer=viewer, liked=liked, now_ms=DAY_MS)[0]
+            won = race(chances, arms, draw_key(5, viewer, 2, 1))
+            alone = Picked(arms[won], round(float(chances[won]), 4)) if len(arms) > 1 else Picked()
+            assert shown == alone._replace(trailer=f"c{trailer}" if trailer else None)
+
+
+def test_another_policy_logs_its_own_chances() -> None:
+    """The first picture with certainty; any, each as often as its third; whatever the bandit has learned."""
+    gallery = gallery_of()
+    gallery.bandit("t").learn(0, "joke.jpg", trials=500, wins=400, at_ms=0)
+    first = {picked(gallery, n, policy=ArtworkPolicy.FIRST) for n in range(50)}
+    assert first == {Picked("kiss.jpg", 1.0)}
+    drawn = [picked(gallery, n, policy=ArtworkPolicy.UNIFORM) for n in range(900)]
+    assert {one.propensity for one in drawn} == {0.3333}
+    assert all(
+        sum(one.artwork == f"{p}.jpg" for one in drawn) == pytest.approx(300, abs=60) for p in PICTURES
+    )

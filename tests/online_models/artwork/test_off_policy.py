@@ -1,0 +1,90 @@
+"""What other pictures would have got: decisions out of events, and estimates against a known truth."""
+
+import numpy as np
+import pytest
+
+from online_models.artwork.off_policy import POLICIES, Decision, Decisions, policy_logs
+from online_models.experiments.off_policy import evaluate
+from schemas.events import Event, Impression, Stop
+
+T0, DAY = 1_700_000_000_000, 86_400_000
+
+
+def _seen(viewer: str, at: int, picture: str | None = "a", p: float | None = 0.5, title: str = "t") -> Event:
+    return Impression(
+        event_id=f"{viewer}{at}", viewer_id=viewer, event_time_ms=T0 + at, list_id="l", row=0, slot=0,
+        title_id=title, artwork=picture, artwork_propensity=p,
+    )  # fmt: skip
+
+
+def _watched(viewer: str, at: int, share: float = 1.0, *, autoplay: bool = False) -> Event:
+    seconds = {"watched_s": 3_600 * share, "position_s": 3_600 * share, "duration_s": 3_600.0}
+    about = {"event_id": f"w{at}", "viewer_id": viewer, "event_time_ms": T0 + at, "title_id": "t"}
+    return Stop(**about, **seconds, autoplay=autoplay)
+
+
+def _read(*events: Event) -> Decisions:
+    log = Decisions(liked_share=0.25, unknown_s=2_700.0)
+    for event in events:
+        log.read(event)
+    return log
+
+
+def test_a_picture_is_a_decision_once_a_day_and_won_by_a_watch_within_one() -> None:
+    """Another picture, or another day, is another decision; a glance, autoplay, or a day later is no win."""
+    assert [one.won for one in _read(_seen("v", 0), _seen("v", 9), _watched("v", 10)).made] == [True]
+    assert [one.won for one in _read(_seen("v", 0), _watched("v", 10), _watched("v", 11)).made] == [True]
+    two = _read(_seen("v", 0), _seen("v", DAY), _watched("v", DAY + 1)).made
+    assert [one.won for one in two] == [False, True]
+    other = _read(_seen("v", 0), _seen("v", 5, "b"), _watched("v", 10)).made
+    assert [(one.picture, one.won) for one in other] == [("a", False), ("b", True)]
+    for event in (
+        _watched("v", 10, 0.2),
+        _watched("v", 10, autoplay=True),
+        _watched("v", DAY),
+        _watched("w", 10),
+    ):
+        assert not _read(_seen("v", 0), event).made[0].won
+
+
+def test_impressions_that_do_not_say_how_likely_are_counted_and_left_out() -> None:
+    """Without a picture there is nothing to say; without its propensity nothing can be said."""
+    log = _read(_seen("v", 0, None), _seen("v", 1, "a", None))
+    assert (log.made, log.untold) == ([], 1)
+    with pytest.raises(ValueError, match="no impression says"):
+        policy_logs(log.made, {"t": ("a", "b")})
+
+
+def test_estimates_hold_the_truth() -> None:
+    """Two titles whose best pictures differ, shown with uneven chances: IPS, SNIPS and DR miss nothing."""
+    rng = np.random.default_rng(3)
+    rates = {("t", "a"): 0.1, ("t", "b"): 0.3, ("s", "a"): 0.25, ("s", "b"): 0.15}
+    made = []
+    for n in range(6_000):
+        title = "ts"[n % 2]
+        p = 0.2 + 0.6 * rng.random()
+        picture, chance = ("a", p) if rng.random() < p else ("b", 1 - p)
+        won = rng.random() < rates[title, picture]
+        made.append(Decision(f"viewer-{n // 3}", title, picture, float(chance), bool(won)))
+    logs = policy_logs(made, {"t": ("a", "b"), "s": ("a", "b")})
+    assert tuple(logs) == POLICIES
+    truth = {"uniform": 0.2, "first": 0.175, "best fixed": 0.275}
+    for name, value in truth.items():
+        found = evaluate(logs[name], alpha=0.001)
+        for estimator in ("ips", "snips", "dr"):
+            assert found[estimator].low < value < found[estimator].high, (name, estimator)
+        assert found["dr"].high - found["dr"].low < found["ips"].high - found["ips"].low
+    shown = evaluate(logs["as shown"])
+    assert shown["ips"].value == pytest.approx(np.mean([one.won for one in made]))
+
+
+def test_pictures_that_are_equally_good_gain_nothing_by_being_chosen_after_the_fact() -> None:
+    """The best of eight equals is no better than any: found on some viewers, judged on others."""
+    rng = np.random.default_rng(5)
+    pictures = tuple("abcdefgh")
+    made = [
+        Decision(f"viewer-{n}", "t", pictures[rng.integers(8)], 1 / 8, bool(rng.random() < 0.2))
+        for n in range(1_600)
+    ]
+    found = evaluate(policy_logs(made, {"t": pictures})["best fixed"])["snips"]
+    assert found.low < 0.2 < found.high

@@ -1,0 +1,127 @@
+"""The guards: withdrawn, window, country, maturity."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from online_models.catalog.catalog import Catalogue, country_code
+from online_models.config import ModelConfig
+from online_models.recommender import Recommender
+from online_models.tables.titles import TitleTable
+from online_models.tables.viewers import NO_LIMIT
+from schemas import Availability, Title
+
+
+@pytest.fixture
+def guards() -> Catalogue:
+    """Return an empty catalogue over an empty table."""
+    return Catalogue(TitleTable(ModelConfig()))
+
+
+def allowed(
+    guards: Catalogue, *, limit: int = NO_LIMIT, country: str | None = None, now_ms: int = 0
+) -> set[str]:
+    """Name the titles that may be listed, by both ways of asking."""
+    where = {"limit": limit, "country": country_code(country), "now_ms": now_ms}
+    mask = guards.allowed(**where)
+    row, count = guards.guard(**where)
+    assert np.array_equal(np.isfinite(row), mask)
+    assert count == mask.sum()
+    return {guards.titles.ids[r] for r in np.flatnonzero(mask)}
+
+
+def test_window_opens_and_closes(guards: Catalogue) -> None:
+    """A title may be listed from its first millisecond on, and not at the end's; time may run back."""
+    guards.put(Title(title_id="a", availability=Availability(start_ms=10, end_ms=20)))
+    assert [allowed(guards, now_ms=t) for t in (9, 10, 19, 20, 15)] == [set(), {"a"}, {"a"}, set(), {"a"}]
+
+
+def test_country(guards: Catalogue) -> None:
+    """A title with countries shows there only; one without shows everywhere."""
+    guards.put(Title(title_id="in", availability=Availability(countries=("IN", "LK"))))
+    guards.put(Title(title_id="all"))
+    assert allowed(guards, country="IN") == {"in", "all"}
+    assert allowed(guards, country="DE") == {"all"}
+    assert allowed(guards) == {"all"}
+
+
+def test_maturity(guards: Catalogue) -> None:
+    """A limit hides what is above it, and what nobody has rated."""
+    for maturity in (0, 12, 18):
+        guards.put(Title(title_id=f"m{maturity}", maturity=maturity))
+    guards.titles.intern(["unknown"])
+    guards.titles.arrays.counts[3, 0] = 1
+    assert allowed(guards) == {"m0", "m12", "m18", "unknown"}
+    assert allowed(guards, limit=12) == {"m0", "m12"}
+
+
+def test_a_newer_record_replaces_the_older(guards: Catalogue) -> None:
+    """What the catalogue said last counts, the countries too."""
+    guards.put(Title(title_id="a", maturity=18, availability=Availability(countries=("IN",))))
+    assert allowed(guards, country="DE") == set()
+    guards.put(Title(title_id="a", maturity=6))
+    assert allowed(guards, country="DE", limit=6) == {"a"}
+
+
+def test_withdrawn_before_it_was_met(guards: Catalogue) -> None:
+    """A tombstone holds for a title that only later turns up in an event."""
+    guards.withdraw("a")
+    guards.titles.arrays.counts[guards.titles.row("a"), 0] = 3
+    assert allowed(guards) == set()
+
+
+def test_a_first_positive_lists_a_title(guards: Catalogue) -> None:
+    """A title that nobody put in the catalogue shows once it was liked, and the guards notice."""
+    guards.titles.intern(["a"])
+    assert allowed(guards) == set()
+    guards.titles.arrays.counts[0, 0] = 1
+    guards.titles.arrays.size[1] = 1
+    assert allowed(guards) == {"a"}
+
+
+titles = st.builds(
+    lambda number, maturity, start, length, countries: Title(
+        title_id=f"t{number}",
+        maturity=maturity,
+        availability=Availability(start_ms=start, end_ms=start + length, countries=tuple(sorted(countries))),
+    ),
+    st.integers(0, 9),
+    st.one_of(st.none(), st.integers(0, 21)),
+    st.integers(0, 50),
+    st.integers(1, 50),
+    st.sets(st.sampled_from(["IN", "DE", "US"]), max_size=2),
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(titles, max_size=12),
+    st.sets(st.integers(0, 9), max_size=3),
+    st.integers(0, 21),
+    st.sampled_from([None, "IN", "DE"]),
+    st.integers(0, 100),
+)
+def test_no_list_breaks_a_guard(
+    records: list[Title], withdrawn: set[int], limit: int, country: str | None, now_ms: int
+) -> None:
+    """Whatever the catalogue, nobody sees what is withdrawn, closed, elsewhere or too mature."""
+    model = Recommender(ModelConfig())
+    model.viewers.viewers.acquire(["ann"])
+    model.viewers.viewers.arrays.limit[0] = limit
+    model.viewers.viewers.arrays.country[0] = country_code(country)
+    newest = {}
+    for record in records:
+        model.catalogue.put(record)
+        newest[record.title_id] = record
+    for number in withdrawn:
+        model.catalogue.withdraw(f"t{number}")
+        newest.pop(f"t{number}", None)
+    expected = {
+        t
+        for t, record in newest.items()
+        if (record.maturity or 0) <= limit
+        and record.availability.start_ms <= now_ms < record.availability.end_ms
+        and (not record.availability.countries or country in record.availability.countries)
+    }
+    assert {t for t, _ in model.top_n("ann", 20, now_ms=now_ms)} == expected

@@ -1,0 +1,68 @@
+"""Tags of titles: interned, replaced, packed, and kept in snapshots."""
+
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from online_models.catalog.catalog import Catalogue
+from online_models.catalog.title_tags import TitleTags, labels_of
+from online_models.config import ModelConfig
+from online_models.tables.titles import TitleTable
+from schemas import Tags, Title
+
+NAMES = st.lists(st.sampled_from("abcdef"), max_size=4)
+RECORDS = st.lists(st.tuples(st.integers(0, 9), NAMES), max_size=60)
+
+
+def title(genres: list[str], release_ms: int | None = None) -> Title:
+    """Return a title of genres."""
+    return Title(title_id="t", tags=Tags(genre=tuple(genres)), release_ms=release_ms)
+
+
+def said(tags: TitleTags, rows: int) -> list[list[str]]:
+    """Return the tags of the first rows by name."""
+    indptr, ids = tags.of(np.arange(rows))
+    return [[tags.names[t] for t in ids[a:b]] for a, b in pairwise(indptr)]
+
+
+@given(RECORDS)
+def test_the_newest_record_counts(records: list[tuple[int, list[str]]]) -> None:
+    """Whatever the order of records, a row has the tags of its last; a copy of the state has the same."""
+    tags, newest = TitleTags(), {}
+    for row, genres in records:
+        tags.put(row, title(genres))
+        newest[row] = list(dict.fromkeys(f"genre:{g}" for g in genres))
+    wanted = [newest.get(row, []) for row in range(12)]
+    assert said(tags, 12) == wanted
+    assert said(TitleTags.from_state(*tags.state()), 12) == wanted
+
+
+def test_replaced_records_do_not_pile_up() -> None:
+    """A thousand changes of one title take no more room than a few."""
+    tags = TitleTags()
+    for n in range(1_000):
+        tags.put(0, title([f"g{n % 7}", f"g{n % 5}"]))
+    assert tags._pool.size < 16
+
+
+def test_decades() -> None:
+    """The year is the calendar's, also before 1970; no date, no decade."""
+    years = {"2000-01-01": "2000s", "1999-12-31T23:59:59.999": "1990s", "1888-10-14": "1880s"}
+    for date, decade in years.items():
+        at = int(np.datetime64(date, "ms").astype(np.int64))
+        assert labels_of(title([], at)) == [f"decade:{decade}"]
+    assert labels_of(title([])) == []
+
+
+def test_kept_in_a_snapshot() -> None:
+    """Tags survive; a snapshot made before there were any has none; a withdrawn title keeps its own."""
+    table = TitleTable(ModelConfig())
+    catalogue = Catalogue(table)
+    catalogue.put(Title(title_id="a", tags=Tags(mood=("dark",), pace=("slow",)), release_ms=0))
+    catalogue.withdraw("a")
+    copy = Catalogue.from_snapshot(catalogue.snapshot(), table)
+    assert said(copy.tags, 1) == [["mood:dark", "pace:slow", "decade:1970s"]]
+    assert copy.snapshot() == catalogue.snapshot()
+    assert said(TitleTags.from_state({}, {}), 1) == [[]]

@@ -1,0 +1,300 @@
+"""One step of learning, checked by hand on worlds of three titles."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import exp, sqrt
+
+import numpy as np
+import pytest
+
+from online_models.catalog.catalog import Catalogue
+from online_models.config import ModelConfig
+from online_models.feedback.reward_function import Action
+from online_models.learners.title_side import TitleSide
+from online_models.ranking.scorer import CO_WATCH, TASTE
+from online_models.ranking.viewer_side import Columns, ViewerSide
+from online_models.recommender import Recommender
+from online_models.tables.layout import RING
+from online_models.tables.titles import TitleTable
+
+MakeBatch = Callable[..., Columns]
+HOUR_MS = 3_600_000
+
+
+def hand_made(config: ModelConfig, batch: MakeBatch) -> tuple[TitleTable, ViewerSide]:
+    """Return a world in which ann has watched c, b is active, a is new, and every number is ours."""
+    titles = TitleTable(config)
+    viewers = ViewerSide(titles, Catalogue(titles))
+    titles.intern(["a", "b", "c"])
+    signals, _ = viewers.observe(viewers.feedback(batch(("ann", "c"), ("bob", "b"))))
+    TitleSide(titles).absorb(signals)
+    arrays = titles.arrays
+    arrays.out[:3] = [[1.0, 0.5], [-1.0, 2.0], [0.3, 0.3]]
+    arrays.inp[:3] = [[0.4], [-0.3], [0.8]]
+    arrays.bias[:3] = [0.2, 0.0, 0.1]
+    arrays.acc[:3] = 0.05
+    viewers.viewers.arrays.taste[0] = 0.1
+    viewers.viewers.arrays.acc[0] = 0.05
+    return titles, viewers
+
+
+def test_one_step_of_taste_by_hand(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """The taste vector takes one AdaGrad step along the softmax gradient, weighted by the reward."""
+    _, viewers = hand_made(tiny, batch)
+    signals, _ = viewers.observe(viewers.feedback(batch(("ann", "a"), weight=2.0)))
+    score_a, score_b = 0.8 * 1.0 + 0.1 * 0.5 + 0.2, 0.8 * -1.0 + 0.1 * 2.0
+    g = 1.0 - exp(score_a) / (exp(score_a) + exp(score_b))
+    into_history, into_taste = 2.0 * g * (1.0 - -1.0), 2.0 * g * (0.5 - 2.0)
+    accumulator = 0.05 + into_taste**2
+    arrays = viewers.viewers.arrays
+    assert signals.x[0] == pytest.approx([0.8, 0.1])
+    assert signals.gradient[0] == pytest.approx([into_history], rel=1e-5)
+    assert arrays.acc[0] == pytest.approx(accumulator, rel=1e-5)
+    assert arrays.taste[0, 0] == pytest.approx(0.1 + 0.3 * into_taste / sqrt(accumulator), rel=1e-5)
+
+
+def test_one_step_of_titles_by_hand(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """Target and negative move by opposite gradients, the history's input vector by the signal's."""
+    titles, viewers = hand_made(tiny, batch)
+    signals, _ = viewers.observe(viewers.feedback(batch(("ann", "a"))))
+    TitleSide(titles).absorb(signals)
+    g = 1.0 / (1.0 + exp(1.05 - -0.6))
+    square = 0.05 + g * g * (0.8**2 + 0.1**2) / 2
+    step = 0.1 * g / sqrt(square)
+    arrays = titles.arrays
+    assert arrays.acc[0, 0] == pytest.approx(square, rel=1e-5)
+    assert arrays.out[0] == pytest.approx([1.0 + step * 0.8, 0.5 + step * 0.1], rel=1e-5)
+    assert arrays.out[1] == pytest.approx([-1.0 - step * 0.8, 2.0 - step * 0.1], rel=1e-5)
+    assert arrays.out[2] == pytest.approx([0.3, 0.3]), "a title that the viewer has was taken as a negative"
+    bias = 0.1 * g / sqrt(0.05 + g * g)
+    assert arrays.bias[:3] == pytest.approx([0.2 + bias, -bias, 0.1], rel=1e-5)
+    into = 2.0 * g
+    assert arrays.inp[2, 0] == pytest.approx(0.8 + 0.1 * into / sqrt(0.05 + into * into), rel=1e-5)
+
+
+def test_representation_is_decayed_and_normed(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """Two titles back count .5 to 1, over the root of the sum of squares."""
+    titles, viewers = hand_made(tiny, batch)
+    signals, _ = viewers.observe(viewers.feedback(batch(("ann", "a"))))
+    TitleSide(titles).absorb(signals)
+    titles.arrays.inp[:3] = [[0.4], [-0.3], [0.8]]
+    signals, _ = viewers.observe(viewers.feedback(batch(("ann", "b"))))
+    assert signals.depth[0] == 2
+    assert signals.history[0, :2].tolist() == [0, 2], "newest first"
+    assert signals.x[0, 0] == pytest.approx((0.4 + 0.5 * 0.8) / sqrt(1.25), rel=1e-5)
+
+
+def test_pairs_fall_with_distance_and_go_both_ways(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """A watch is paired with the two titles before it, at w and w/2."""
+    model = Recommender(tiny)
+    model.prequential(batch(("ann", "a"), ("ann", "b"), ("ann", "c"), ("ann", "d"), weight=2.0))
+    rows = {t: n for n, t in enumerate(model.titles.ids)}
+
+    def pair(one: str, other: str) -> float:
+        a = model.titles.arrays
+        return float(a.nbr_w[rows[one]][a.nbr[rows[one]] == rows[other]].sum())
+
+    assert [pair("d", t) for t in "abc"] == [0.0, 1.0, 2.0]
+    assert [pair(t, "d") for t in "abc"] == [0.0, 1.0, 2.0]
+
+
+def test_what_is_only_known_counts_half(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """A neutral title is half a step of the representation and half a pair; nothing of its own is learned."""
+    model = Recommender(tiny)
+    model.prequential(batch(("bob", "n"), ("ann", "c")))
+    before = model.titles.arrays.bias[0], model.titles.arrays.counts[0].tolist()
+    model.prequential(batch(("ann", "n"), action=Action.KNOWN))
+    assert (model.titles.arrays.bias[0], model.titles.arrays.counts[0].tolist()) == before
+    model.titles.arrays.inp[:2] = [[0.4], [0.8]]
+    _, signals = model.learn_columns(batch(("ann", "a")), np.zeros(1, np.int32))
+    assert signals.history[0, :2].tolist() == [~0, 1]
+    assert signals.x[0, 0] == pytest.approx((0.5 * 0.4 + 0.5 * 0.8) / sqrt(0.5), rel=1e-5)
+    a = model.titles.arrays
+    assert a.nbr_w[2][a.nbr[2] == 0].tolist() == a.nbr_w[0][a.nbr[0] == 2].tolist() == [0.5]
+    assert a.nbr_w[2][a.nbr[2] == 1].tolist() == [0.5], "one title further back"
+
+
+def test_the_gradient_reaches_what_is_only_known(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """Input vectors of a history move by the weights that they had in the representation."""
+    model = Recommender(tiny)
+    model.prequential(batch(("bob", "n"), ("eve", "b"), ("ann", "c")))
+    model.prequential(batch(("ann", "n"), action=Action.KNOWN))
+    a = model.titles.arrays
+    a.inp[:3] = [[0.4], [0.1], [0.8]]
+    a.acc[:] = 0.05
+    _, signals = model.learn_columns(batch(("ann", "a")), np.zeros(1, np.int32))
+    part = signals.gradient[0, 0] * 0.5 / sqrt(0.5)
+    step = 0.1 * part / sqrt(0.05 + part**2)
+    assert a.inp[:3, 0] == pytest.approx([0.4 + step, 0.1, 0.8 + step], rel=1e-4)
+
+
+def test_what_is_rejected_is_no_history(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """A title turned down is neither in the representation nor paired with what is liked later."""
+    model = Recommender(tiny)
+    model.prequential(batch(("bob", "n"), ("ann", "c")))
+    model.prequential(batch(("ann", "n"), action=Action.REJECT))
+    _, signals = model.learn_columns(batch(("ann", "a")), np.zeros(1, np.int32))
+    assert signals.history[0, : signals.depth[0]].tolist() == [1]
+    assert not (model.titles.arrays.nbr[0] == 2).any()
+
+
+def test_nothing_is_listed_because_of_what_is_only_known(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """The reason names neighbours of liked titles; those of a neutral one are there for taste."""
+    model = Recommender(tiny)
+    model.prequential(batch(("bob", "n"), ("bob", "x"), ("eve", "c"), ("eve", "y")))
+    model.prequential(batch(("ann", "c")))
+    model.prequential(batch(("ann", "n"), action=Action.KNOWN))
+    side = model.viewers
+    lists = side.rank(side.viewers.acquire(["ann"]), 10**13, 2)
+    reasons = {model.titles.ids[t]: int(r) for t, r in zip(lists.title[0], lists.reason[0], strict=True)}
+    assert reasons == {"x": TASTE, "y": CO_WATCH}
+
+
+def test_a_former_sitting_counts_less(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """Half an hour of silence ends a sitting; what was liked before it counts a fifth beside what comes."""
+    model = Recommender(tiny)
+    model.prequential(batch(("ann", "old"), ("bob", "x")))
+    model.prequential(batch(("ann", "first"), at=HOUR_MS))
+    model.titles.arrays.inp[:3] = [[0.8], [0.1], [0.4]]
+    _, signals = model.learn_columns(batch(("ann", "second"), at=HOUR_MS + 60_000), np.zeros(1, np.int32))
+    assert (signals.depth[0], signals.fresh[0]) == (2, 1)
+    assert signals.x[0, 0] == pytest.approx((0.4 + 0.2 * 0.5 * 0.8) / sqrt(1 + 0.1**2), rel=1e-5)
+    a = model.titles.arrays
+    assert a.nbr_w[3][a.nbr[3] == 0].tolist() == [0.5], "pairs do not ask for sittings"
+
+
+def test_before_the_first_title_of_a_sitting_all_count_alike(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """When everything is of former sittings, the representation is what it was."""
+    model = Recommender(tiny)
+    model.prequential(batch(("ann", "old"), ("ann", "older"), ("bob", "x")))
+    model.titles.arrays.inp[:3] = [[0.8], [0.4], [0.1]]
+    _, signals = model.learn_columns(batch(("ann", "new"), at=HOUR_MS), np.zeros(1, np.int32))
+    assert (signals.depth[0], signals.fresh[0]) == (2, 0)
+    assert signals.x[0, 0] == pytest.approx((0.4 + 0.5 * 0.8) / sqrt(1.25), rel=1e-5)
+
+
+def test_a_film_is_no_silence(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """A stop ends a playback that began in the sitting, however long the film was."""
+    model = Recommender(tiny)
+    model.prequential(batch(("ann", "a"), ("bob", "x")))
+    watched = batch(("ann", "film"), action=Action.STOPPED, at=2 * HOUR_MS)
+    model.prequential(watched._replace(watched_s=[7_000.0], durations_s=[7_200.0]))
+    slot = model.viewers.viewers.slot("ann")
+    assert model.viewers.viewers.arrays.fresh[slot] == 2
+
+
+def test_what_is_turned_down_is_not_counted_among_the_sitting(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """Liked and neutral titles count, a title once, rejected ones not."""
+    model = Recommender(tiny)
+    model.prequential(batch(("ann", "a"), ("ann", "b"), ("ann", "a")))
+    model.prequential(batch(("ann", "n"), action=Action.KNOWN, at=10_000))
+    model.prequential(batch(("ann", "r"), action=Action.REJECT, at=20_000))
+    assert model.viewers.viewers.arrays.fresh[0] == 3
+
+
+def test_a_newcomer_takes_the_weakest_place(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """With 16 places full, the neighbour of least weight gives way; the newcomer starts at nothing."""
+    model = Recommender(tiny)
+    for n in range(16):
+        times = 1 if n == 5 else 2
+        for k in range(times):
+            model.prequential(batch((f"v{n}-{k}", "hub"), (f"v{n}-{k}", f"t{n}")))
+    model.prequential(batch(("eve", "hub"), ("eve", "new")))
+    a, hub = model.titles.arrays, model.titles.row("hub")
+    names = {model.titles.ids[j] for j in a.nbr[hub].tolist()}
+    assert names == {f"t{n}" for n in range(16) if n != 5} | {"new"}
+    assert a.nbr_w[hub][a.nbr[hub] == model.titles.row("new")].tolist() == [1.0]
+
+
+def test_one_step_away_by_hand(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """The taste vector leaves what is turned down, by .3 of a step, and nears what else was likely."""
+    keen = replace(tiny, factorization=replace(tiny.factorization, rejection=0.3))
+    _, viewers = hand_made(keen, batch)
+    signals, _ = viewers.observe(viewers.feedback(batch(("ann", "a"), action=Action.REJECT, weight=2.0)))
+    score_a, score_b = 0.8 * 1.0 + 0.1 * 0.5 + 0.2, 0.8 * -1.0 + 0.1 * 2.0
+    p_b = exp(score_b) / (exp(score_a) + exp(score_b))
+    step = -0.3 * 2.0 * (0.5 - p_b * 2.0)
+    accumulator = 0.05 + step**2
+    arrays = viewers.viewers.arrays
+    assert arrays.acc[0] == pytest.approx(accumulator, rel=1e-5)
+    assert arrays.taste[0, 0] == pytest.approx(0.1 + 0.3 * step / sqrt(accumulator), rel=1e-5)
+    assert signals.depth[0] == 0
+
+
+def test_rejections_teach_no_taste_and_no_pairs(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """Unless told otherwise, a rejection is counted and remembered, and all vectors stay as they were."""
+    model = Recommender(tiny)
+    model.prequential(batch(("ann", "a"), ("ann", "b"), ("bob", "c")))
+    before = [part.copy() for part in (model.titles.arrays.out, model.titles.arrays.nbr_w)]
+    taste = model.viewers.viewers.arrays.taste.copy()
+    model.prequential(batch(("ann", "c"), action=Action.REJECT))
+    assert np.array_equal(taste, model.viewers.viewers.arrays.taste)
+    assert model.titles.arrays.counts[2].tolist() == [1, 1, 0]
+    assert np.array_equal(before[0], model.titles.arrays.out)
+    assert np.array_equal(before[1], model.titles.arrays.nbr_w)
+    assert model.viewers.viewers.known("ann") == [("a", True), ("b", True), ("c", False)]
+
+
+def test_trend_decays_in_event_time(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """After one half-life of an hour a watch counts half; a late one counts what it would have decayed to."""
+    model = Recommender(tiny)
+    model.prequential(batch(("ann", "a"), at=10 * HOUR_MS))
+    model.prequential(batch(("bob", "a"), at=11 * HOUR_MS))
+    assert model.titles.arrays.trend[0, 0] == pytest.approx(1.5)
+    model.prequential(batch(("eve", "a"), at=9 * HOUR_MS))
+    assert model.titles.arrays.trend[0, 0] == pytest.approx(1.75)
+    assert model.titles.arrays.trend_at[0] == 11 * HOUR_MS
+    assert model.titles.arrays.trend[0, 1] == pytest.approx(1 + 2 ** (-1 / 24) + 2 ** (-2 / 24))
+
+
+def test_trending_list_compares_at_one_moment(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """Two old watches are less than one new at a half-life of an hour, and more at a week's."""
+    model = Recommender(tiny)
+    model.prequential(batch(("ann", "old"), ("bob", "old"), at=0))
+    model.prequential(batch(("ann", "new"), at=5 * HOUR_MS))
+    assert [t for t, _ in model.title_side.trending(0, 2)] == ["new", "old"]
+    assert [t for t, _ in model.title_side.trending(2, 2)] == ["old", "new"]
+    assert model.title_side.trending(0, 0) == []
+
+
+def test_a_rewatch_is_a_touch(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """A second positive of the same title moves the trend and the touches, nothing else."""
+    model = Recommender(tiny)
+    model.prequential(batch(("ann", "a"), ("ann", "b")))
+    out = model.titles.arrays.out.copy()
+    model.prequential(batch(("ann", "a")))
+    assert model.titles.arrays.counts[0].tolist() == [1, 0, 1]
+    assert np.array_equal(out, model.titles.arrays.out)
+    assert model.viewers.viewers.known("ann") == [("a", True), ("b", True)]
+
+
+def test_ring_holds_sixteen_ids(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """A duplicate is seen while it is among the viewer's last 16 events, and no longer."""
+    rows = [("ann", f"t{n}") for n in range(RING + 1)]
+    for late, touches in ((RING - 1, 0), (RING, 1)):
+        model = Recommender(tiny)
+        model.prequential(batch(*rows[: late + 1], first=1))
+        again = batch(("ann", "t0"), first=1)
+        model.prequential(again)
+        assert model.titles.arrays.counts[0].tolist() == [1, 0, touches]
+
+
+def test_observe_counts_duplicates(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """Repeated event ids are counted, become signals of nothing, and only theirs."""
+    titles = TitleTable(tiny)
+    side = ViewerSide(titles, Catalogue(titles))
+    once = batch(("ann", "a"), ("bob", "a"), ("ann", "b"), first=7)
+    side.observe(side.feedback(once))
+    signals, duplicates = side.observe(side.feedback(once))
+    assert duplicates == 3
+    assert signals.action.tolist() == [0, 0, 0]
+
+
+def test_extreme_weights_stay_finite(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """A weight beyond all measure is capped, one that is no number counts nothing; rows can be packed."""
+    model = Recommender(tiny)
+    for weight in (1e38, float("inf"), float("nan"), 1e-45, 0.0):
+        model.prequential(batch(("ann", f"t{weight}"), ("bob", f"t{weight}"), weight=weight))
+    packed = model.titles.pack(np.arange(len(model.titles), dtype=np.int32))
+    assert packed["watches"].max() == 200.0
+    assert packed["watches"].min() == 0.0

@@ -1,0 +1,135 @@
+"""The best of many candidates, and sets of titles as bits: kernels find what sorting and counting find."""
+
+from typing import Any
+
+import numpy as np
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from online_models.catalog.catalog import Catalogue
+from online_models.config import ModelConfig
+from online_models.page import title_sets as bits
+from online_models.page.best_of import keep_best, keep_named
+from online_models.page.catalog_index import Shelves
+from online_models.page.config import PageConfig
+from online_models.page.exploration import draw
+from online_models.page.exploration import number as key_of
+from online_models.page.layout import STRONG, WORD
+from online_models.page.scratch import PILES, Draft, Near, blank_draft
+from online_models.tables.layout import U8
+from online_models.tables.titles import TitleTable
+from schemas import Tags, Title
+
+
+def near(size: int, most: int) -> Near:
+    """Return working memory."""
+    draft: Draft = blank_draft(size, 1, 1, most)
+    return draft.near
+
+
+@given(
+    size=st.integers(0, 12 * PILES),
+    most=st.integers(1, PILES),
+    levels=st.sampled_from([1, 2, 40, 10_000]),
+    hidden=st.sampled_from([0.0, 0.1, 0.95, 1.0]),
+    seed=st.integers(0, 2**32 - 1),
+)
+@example(size=12 * PILES, most=40, levels=10_000, hidden=0.1, seed=1)  # what a bound is for
+@example(size=12 * PILES, most=40, levels=1, hidden=0.0, seed=1)  # more equal ones than are compared
+@example(size=PILES + 1, most=PILES // 2, levels=40, hidden=0.0, seed=1)
+@settings(deadline=None)
+def test_the_best_of_candidates(size: int, most: int, levels: int, hidden: float, seed: int) -> None:
+    """Best first, equal ones in order of rows, -1 where none is left; of named candidates by name."""
+    rng = np.random.default_rng(seed)
+    key = rng.integers(-levels, levels, size).astype(np.float32) / 8
+    key[rng.random(size) < hidden] = -np.inf
+    order = np.lexsort((np.arange(size), -key))
+    order = order[np.isfinite(key[order])][:most]
+    want = [*order.tolist(), *[-1] * (most - order.size)]
+    title, score = np.full(most, -1, np.int32), np.full(most, -np.inf, np.float32)
+    keep_best(key, near(size, most), title, score)
+    assert title.tolist() == want
+    assert score[: order.size].tolist() == key[order].tolist()
+    name = np.sort(rng.permutation(10 * size)[:size]).astype(np.int32)
+    title[:] = -1
+    keep_named(key, name, size, near(size, most), title, score)
+    assert title[: order.size].tolist() == name[order].tolist()
+    assert (title[order.size :] == -1).all()
+
+
+@given(
+    size=st.integers(0, 5 * WORD),
+    most=st.integers(1, 100),
+    hidden=st.sampled_from([0.0, 0.5, 0.98, 1.0]),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(deadline=None)
+def test_what_is_drawn_has_the_highest_numbers(size: int, most: int, hidden: float, seed: int) -> None:
+    """Of the titles left, a set holds as many of the highest numbers of the viewer's as are asked for."""
+    rng = np.random.default_rng(seed)
+    lot, mine = rng.integers(0, 2**32, size, np.uint32), rng.integers(0, 2**32, dtype=np.uint32)
+    there = rng.random(size) >= hidden
+    left = has(there, -(-size // WORD))
+    out = np.empty_like(left)
+    found = draw(lot, mine, left, int(there.sum()), most, out)
+    drawn = [t for t in range(size) if there[t] and bits.holds(out, t)]
+    assert len(drawn) == found >= min(most, there.sum())
+    number = [float(key_of(lot[t], mine)) for t in range(size)]
+    others = [number[t] for t in np.flatnonzero(there).tolist() if t not in drawn]
+    assert max(others, default=-1.0) < min([number[t] for t in drawn], default=2.0**24)
+
+
+def has(row: Any, words: int) -> U8:
+    """Return a set as the bits that the kernels should write."""
+    there = np.zeros(words * WORD, np.bool_)
+    there[: row.size] = row
+    return np.packbits(there, bitorder="little").view(np.uint64)
+
+
+@given(size=st.integers(1, 5 * WORD), seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_sets_of_titles(size: int, seed: int) -> None:
+    """What may be shown, what has several tags, how many, which, and what they weigh."""
+    rng = np.random.default_rng(seed)
+    words = -(-size // WORD)
+    row = np.where(rng.random(size) < 0.3, -np.inf, rng.normal(size=size)).astype(np.float32)
+    left, both, name = np.empty(words, np.uint64), np.empty(words, np.uint64), np.empty(size, np.int32)
+    shown = row > -np.inf
+    for bound in (0.0, -np.inf):
+        bits.mark_reaching(row, np.float32(bound), left)
+        assert left.tolist() == has(shown & (row >= bound), words).tolist()
+    assert [bits.holds(left, t) for t in range(size)] == shown.tolist()
+    each = rng.random((STRONG, size)) < 0.7
+    tagged = np.array([has(one, words) for one in each])
+    value = rng.random(max(1, size - 3))  # titles may be newer than what is known of their watches
+    for c in range(1, 1 << STRONG):
+        every = np.all(each[[k for k in range(STRONG) if c & (1 << k)]], axis=0)
+        bits.have_all(tagged, c, both)
+        assert both.tolist() == has(every, words).tolist()
+        assert bits.count_both(both, left) == (every & shown).sum()
+        n = bits.members_of(both, left, name)
+        assert name[:n].tolist() == np.flatnonzero(every & shown).tolist()
+        some = np.flatnonzero(every)
+        some = some[some < value.size]
+        assert np.isclose(bits.add_members(both, value), value[some].sum())
+
+
+def test_tags_are_the_same_as_lists_and_as_bits() -> None:
+    """A tag of many titles is held as bits, one of few is made so; a block may know more titles, or fewer."""
+    titles = TitleTable(ModelConfig())
+    catalogue = Catalogue(titles)
+    for n in range(5 * WORD):
+        tags = Tags(genre=("Drama",) if n % 3 else ("Crime",), cast=(f"actor {n // 4}",))
+        catalogue.put(Title(title_id=f"t{n}", tags=tags))
+    shelf = Shelves(titles, catalogue, PageConfig()).shelf()
+    assert {kind: int((shelf.common[shelf.kind == kind] >= 0).sum()) for kind in np.unique(shelf.kind)} == {
+        4: 2,
+        6: 0,
+    }
+    for tag in range(shelf.share.size):
+        having = shelf.having[shelf.first[tag] : shelf.first[tag + 1]]
+        for words in (3, 5, 6):
+            out = np.empty(words, np.uint64)
+            bits.mark_tagged(shelf, tag, out)
+            there = np.isin(np.arange(words * WORD), having)
+            assert out.tolist() == has(there, words).tolist()

@@ -1,0 +1,92 @@
+"""Pages: what never stands on them, whatever happened."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from online_models.catalog.catalog import country_code
+from online_models.page.build import build
+from online_models.page.config import DAY_MS, PageConfig
+from online_models.recommender import Recommender
+from schemas import Event, Title
+from schemas.vocabulary import RowKind
+from tests.online_models.page.paging import OPEN, T0, deeds, described, put_crowds, titles_of, watched_there
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.lists(described, max_size=24),
+    st.lists(deeds(), max_size=40),
+    st.lists(watched_there, max_size=24),
+    st.integers(0, 200),
+    st.sampled_from([OPEN, PageConfig(rows=5, visible=3), PageConfig(least=1, rows=14, visible=4)]),
+)
+def test_whatever_happened_the_guards_hold(
+    catalogue: list[Title],
+    events: list[Event],
+    watched: list[tuple[str, str, float]],
+    days: int,
+    config: PageConfig,
+) -> None:
+    """Nothing finished, turned down, too old for the profile or not to be had; none twice in sight."""
+    model = Recommender(seed=days, page=config)
+    for title in catalogue:
+        model.describe(title)
+    model.learn_many(events)
+    put_crowds(model, watched)
+    now = T0 + days * DAY_MS
+    table = model.viewers.viewers
+    for viewer in ("ada", "bob", "cat", "a stranger"):
+        rows = model.page(viewer, now, n=5)
+        assert rows == model.page(viewer, now, n=5)
+        slot = table.slot(viewer)
+        limit, country = (
+            (255, 0) if slot is None else (int(table.arrays.limit[slot]), int(table.arrays.country[slot]))
+        )
+        allowed = model.catalogue.allowed(limit=limit, country=country, now_ms=now)
+        may = {model.titles.ids[row] for row in np.flatnonzero(allowed).tolist()}
+        assert country in {0, country_code("IN"), country_code("US")}
+        known = dict(table.known(viewer))
+        in_sight: list[str] = []
+        assert len(rows) <= config.rows
+        there = {title for title, where, _ in watched if country_code(where) == country}
+        assert set(titles_of(rows, RowKind.TRENDING_IN_COUNTRY)) <= there
+        for row in rows:
+            titles = [item.title_id for item in row.items]
+            assert 1 <= len(titles) <= 5
+            assert len(set(titles)) == len(titles)
+            assert set(titles) <= may
+            assert row.title_id is None or row.title_id in may
+            assert all(known.get(title, True) for title in titles)  # turned down, whatever the row
+            if row.kind not in {RowKind.WATCH_AGAIN, RowKind.CONTINUE_WATCHING}:
+                assert not set(titles) & set(known)
+            in_sight += titles[: config.visible]
+        assert len(set(in_sight)) == len(in_sight)
+        if slot is not None:
+            pages = build(model.viewers, model.shelves, np.array([slot], np.int32), now, 5)
+            since = model.catalogue.facts.since(len(model.titles))
+            for row in pages.alert[0][pages.alert[0] >= 0].tolist():
+                assert model.titles.ids[row] in may - set(known)
+                assert now - 14 * DAY_MS < since[row] <= now
+            labels = {model.catalogue.tag_names[tag] for tag in pages.category[0].tolist() if tag >= 0}
+            left = [row for row in np.flatnonzero(allowed).tolist() if model.titles.ids[row] not in known]
+            _, tags = model.catalogue.tags_of(np.array(left, np.int64))
+            assert labels <= {model.catalogue.tag_names[tag] for tag in tags.tolist()}
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(described, max_size=24), st.lists(deeds(), max_size=30))
+def test_what_is_finished_is_not_gone_on_with(catalogue: list[Title], events: list[Event]) -> None:
+    """Continue watching holds only what the judgement says is begun and not done."""
+    model = Recommender(page=OPEN)
+    for title in catalogue:
+        model.describe(title)
+    model.learn_many(events)
+    a = model.viewers.viewers.arrays
+    for viewer in ("ada", "bob", "cat"):
+        slot = model.viewers.viewers.slot(viewer)
+        for title in titles_of(model.page(viewer, T0), RowKind.CONTINUE_WATCHING):
+            (place,) = np.flatnonzero(a.judged[slot] == model.titles.row(title)).tolist()
+            flags = int(a.judgement[slot, place]["flags"])
+            assert flags & 8
+            assert not flags & 2

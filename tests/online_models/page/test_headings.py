@@ -1,0 +1,56 @@
+"""Headings: in every language, for every kind, and names that read like names."""
+
+import pytest
+
+from online_models.page.headings import LANGUAGES, UnknownLanguageError, messages
+from online_models.page.shelf_kinds import KINDS
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_kind_has_a_heading(language: str) -> None:
+    """Each row kind of a page is called something, and a seed's name stands in its heading."""
+    said = messages(language)
+    tags = ("genre:Drama",)
+    headings = {k.wire: said.heading(k.wire, "Alien", tags if k.wire == "genre" else ()) for k in KINDS}
+    assert all(headings.values())
+    assert len(set(headings.values())) == len(KINDS)
+    assert "Alien" in headings["because_you_watched"]  # type: ignore[index]
+    assert not any("{" in heading for heading in headings.values())
+    assert set(said.order) == set(said.forms) == set(said.alone)
+
+
+def test_names_read_like_names() -> None:
+    """Every kind has its place; a genre that is no noun of its own gets one; order of tags plays no part."""
+    labels = ["decade:1980s", "cast:R. Devi", "genre:Sci-Fi", "mood:Dark", "theme:heist", "pace:fast"]
+    wanted = "Fast-paced dark heist sci-fi titles with R. Devi of the 1980s"
+    english = messages("en")
+    for order in (labels, labels[::-1]):
+        assert english.named(order) == wanted
+    assert [part.kind for part in english.parts(labels)] == [
+        "pace", "mood", "theme", "genre", "cast", "decade"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("label", "english", "hindi"),
+    [
+        ("genre:Comedy", "Comedies", "कॉमेडी"),
+        ("genre:War", "War titles", "युद्ध कहानियाँ"),
+        ("mood:dark", "Dark titles", "गंभीर कहानियाँ"),
+        ("language:pt-BR", "Portuguese-language titles", "पुर्तगाली में"),
+        ("language:tlh", "Tlh-language titles", "Tlh में"),
+        ("director:A. Varda", "Directed by A. Varda", "A. Varda द्वारा निर्देशित"),
+        ("cast:R. Devi", "Starring R. Devi", "R. Devi अभिनीत"),
+        ("decade:1990s", "From the 1990s", "1990 के दशक से"),
+        ("theme:{odd}", "{odd} titles", "{odd} की कहानियाँ"),
+    ],
+)
+def test_a_tag_alone(label: str, english: str, hindi: str) -> None:
+    """One tag names a row, too, whatever it holds."""
+    assert (messages("en").named([label]), messages("hi").named([label])) == (english, hindi)
+
+
+def test_a_language_without_messages_is_told() -> None:
+    """The error says which there are."""
+    with pytest.raises(UnknownLanguageError, match="en, hi"):
+        messages("tlh")

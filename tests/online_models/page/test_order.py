@@ -1,0 +1,163 @@
+"""Pages: proportions, draws, and which rows come first."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from online_models.errors import InvalidConfigError
+from online_models.page.build import build
+from online_models.page.calibration import GENRES as GENRES_KEPT
+from online_models.page.calibration import calibrate
+from online_models.page.catalog_index import Shelves
+from online_models.page.config import DAY_MS, PageConfig, layout_faults
+from online_models.page.layout import NO_ROW
+from online_models.page.shelf_kinds import KINDS
+from online_models.page.treatments import explores
+from online_models.recommender import Recommender
+from schemas import Tags, Title
+from schemas.vocabulary import RowKind
+from tests.online_models.page.paging import OPEN, T0, crowd, stop, titles_of
+
+
+@pytest.fixture
+def model() -> Recommender:
+    """Give a recommender that a crowd has taught."""
+    return crowd(Recommender(seed=3, page=OPEN))
+
+
+def test_top_picks_keep_the_proportions_of_a_taste() -> None:
+    """A viewer of crime and romance: the first six picks have both, though crime scores higher."""
+    plain, calibrated = (
+        Recommender(page=PageConfig(calibration=weight, rows=2, least=20)) for weight in (0.0, 5.0)
+    )
+    for model in (plain, calibrated):
+        for n in range(20):
+            genre = "Crime" if n < 12 else "Romance"
+            model.describe(Title(title_id=f"t{n}", tags=Tags(genre=(genre,))))
+        model.learn_many(stop(n, f"c{n % 9}", f"t{n % 12}") for n in range(300))
+        model.learn_many(stop(400 + n, "ada", title) for n, title in enumerate(("t0", "t12", "t1")))
+    crime = {f"t{n}" for n in range(12)}
+    (few, many) = (titles_of(model.page("ada"), RowKind.TOP_PICKS)[:6] for model in (calibrated, plain))
+    assert len(crime & set(many)) == 6
+    assert 3 <= len(crime & set(few)) < 6
+
+
+def test_calibration_by_hand() -> None:
+    """Two thirds to one third, equal scores: the gains .73 .37 | .34 .37 | .34 .17 | .22 .17 | .168 .170."""
+    model = Recommender()
+    for n in range(12):
+        model.describe(Title(title_id=f"t{n}", tags=Tags(genre=("Crime" if n < 6 else "Romance",))))
+    shelf = Shelves(model.titles, model.catalogue, PageConfig()).shelf()
+    share = np.zeros(GENRES_KEPT)
+    share[:2] = 2 / 3, 1 / 3
+    title, same = np.arange(12, dtype=np.int32), np.zeros(12, np.float32)
+    calibrate(shelf, share, 1.0, 6, title, same, same.copy())
+    assert title[:6].tolist() == [0, 6, 1, 2, 7, 3]
+
+
+def test_a_series_does_not_fill_a_row() -> None:
+    """Two of a series at most, wherever the others would have stood."""
+    model = Recommender(page=PageConfig(rows=2, explore=False))
+    for n in range(10):
+        model.describe(Title(title_id=f"t{n}", series_id="s" if n < 6 else None))
+    (row,) = [row for row in model.page("ada") if row.kind is RowKind.TOP_PICKS]
+    shown = {item.title_id for item in row.items}
+    assert len(shown & {f"t{n}" for n in range(6)}) == 2
+    assert len(shown) == 6
+
+
+def test_exploring_is_a_fair_draw_with_its_probability() -> None:
+    """Every title comes equally often over viewers; the propensity is one over those to draw from."""
+    model = Recommender(seed=1, page=PageConfig(rows=2, least=1, visible=1))
+    for n in range(20):
+        model.describe(Title(title_id=f"t{n}"))
+    model.learn_one(stop(0, "x", "t0"))
+    first: dict[str, int] = {}
+    for n in range(600):
+        explore = model.page(f"v{n}", n=5)[-1]
+        assert explore.kind is RowKind.EXPLORE
+        assert {item.propensity for item in explore.items} == {1 / 19}
+        first[explore.items[0].title_id] = first.get(explore.items[0].title_id, 0) + 1
+    counts = np.array(list(first.values()))
+    assert counts.sum() == 600
+    assert ((counts - 30) ** 2 / 30).sum() < 43.8  # chi-square, 19 degrees of freedom, p = .001
+
+
+def test_the_draw_stays_for_a_day_and_the_page_with_it() -> None:
+    """Nothing happened: the page is the same a second later, and the draw another the next day."""
+    model = crowd(Recommender(seed=3, page=OPEN), titles=150)
+    model.learn_one(stop(1, "ada", "t4"))
+    now = T0 + 90_000
+    assert model.page("ada", now) == model.page("ada", now + 1_000)
+    days = [titles_of(model.page("ada", now + n * DAY_MS), RowKind.EXPLORE) for n in (0, 1)]
+    assert days[0] != days[1]
+
+
+def test_a_page_of_one_row_is_the_list(model: Recommender) -> None:
+    """`rows=1`: top picks as `top_n` ranks them, nothing else."""
+    model.learn_one(stop(1, "ada", "t4"))
+    shelves = Shelves(model.titles, model.catalogue, PageConfig(rows=1))
+    slots = np.array([model.viewers.viewers.slot("ada")], np.int32)
+    pages = build(model.viewers, shelves, slots, T0 + 60_000, 7)
+    listed = [model.titles.ids[row] for row in pages.title[0, 0].tolist()]
+    assert listed == [title for title, _ in model.top_n("ada", 7, T0 + 60_000)]
+
+
+def test_top_picks_without_calibration_are_the_list(model: Recommender) -> None:
+    """One score row: a page ranks titles exactly as a list does, scores included."""
+    model.learn_many([stop(1, "ada", "t4"), stop(2, "ada", "t9"), stop(3, "ada", "t2", 5.0)])
+    shelves = Shelves(model.titles, model.catalogue, PageConfig(rows=2, calibration=0.0, explore=False))
+    slots = np.array([model.viewers.viewers.slot("ada")], np.int32)
+    lists, pages = model.viewers.rank(slots, T0, 12), build(model.viewers, shelves, slots, T0, 12)
+    assert pages.title[0, 0].tolist() == lists.title[0].tolist()
+    np.testing.assert_allclose(pages.score[0, 0], lists.score[0], rtol=1e-5)
+    assert pages.reason[0, 0].tolist() == lists.reason[0].tolist()
+
+
+def _laid_out(model: Recommender, **more: Any) -> list[RowKind]:
+    """Return the kinds of rows of ada's page under a layout."""
+    config = replace(OPEN, rows=8, **more)
+    slots = model.viewers.viewers.acquire(["ada"])
+    pages = build(model.viewers, model.shelves, slots, T0 + DAY_MS, 6, config=config)
+    return [KINDS[kind].wire for kind in pages.kind[0].tolist() if kind != NO_ROW]
+
+
+def test_kinds_can_come_first_and_be_left_out(model: Recommender) -> None:
+    """In the order that was asked for, all rows of a kind together; what is left out is gone."""
+    model.learn_many([stop(1, "ada", "t1"), stop(2, "ada", "t7", 1_000.0)])
+    plain = _laid_out(model)
+    assert plain[0] is not RowKind.NEW_RELEASES
+    first = _laid_out(model, first=(RowKind.TRENDING_NOW, RowKind.GENRE))
+    genres = first.count(RowKind.GENRE)
+    assert genres > 0
+    assert first[: 1 + genres] == [RowKind.TRENDING_NOW, *[RowKind.GENRE] * genres]
+    gone = (RowKind.CONTINUE_WATCHING, RowKind.GENRE, RowKind.EXPLORE)
+    assert set(gone) <= set(plain)
+    left = _laid_out(model, without=gone)
+    assert RowKind.TOP_PICKS in left
+    assert not {*gone} & {*left}
+
+
+@given(st.lists(st.sampled_from(RowKind), max_size=5), st.lists(st.sampled_from(RowKind), max_size=5))
+def test_a_layout_that_cannot_be_is_refused(first: list[RowKind], without: list[RowKind]) -> None:
+    """By the same reasons where a worker starts and where an experiment is created."""
+    named = [*first, *without]
+    must = {RowKind.TOP_PICKS, RowKind.MY_LIST}
+    good = len(set(named)) == len(named) and RowKind.EXPLORE not in first
+    good = good and not must & {*without}
+    assert bool(layout_faults(first, without)) is not good
+    if not good:
+        with pytest.raises(InvalidConfigError):
+            PageConfig(first=tuple(first), without=tuple(without))
+
+
+def test_a_share_of_pages_explores_and_stays_so_for_a_day() -> None:
+    """As many viewers as the share says; the same all day, others on the next."""
+    some = {v for v in range(4_000) if explores(0.3, v, 5, 1)}
+    assert abs(len(some) - 1_200) < 120
+    assert some == {v for v in range(4_000) if explores(0.3, v, DAY_MS - 1, 1)}
+    assert some != {v for v in range(4_000) if explores(0.3, v, DAY_MS, 1)}

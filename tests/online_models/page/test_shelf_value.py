@@ -1,0 +1,70 @@
+"""What kinds of rows are worth: by hand, its bounds, and that a page follows."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from online_models.page.config import PageConfig
+from online_models.page.shelf_kinds import KINDS
+from online_models.page.shelf_value import EVIDENCE, MEMORY, MOST, RowWorth
+from online_models.recommender import Recommender
+from schemas import Tags, Title
+from schemas.vocabulary import RowKind
+from tests.online_models.page.paging import T0, stop
+
+NUMBERS = {kind.wire: number for number, kind in enumerate(KINDS)}
+
+
+def test_every_kind_of_row_has_a_number() -> None:
+    """What an impression can say, the counts have a place for."""
+    assert set(NUMBERS) == set(RowKind)
+
+
+def test_by_hand() -> None:
+    """Rates of 4 % and 1 % of a thousand each, drawn to the common 2.5 % by a thousand of evidence."""
+    worth = RowWorth()
+    for kind, watched in ((RowKind.TOP_PICKS, 40), (RowKind.GENRE, 10)):
+        for _ in range(1_000):
+            worth.see(kind)
+        for _ in range(watched):
+            worth.watch(kind)
+    prior = 0.025 * EVIDENCE
+    factors = worth.factors()
+    assert factors[NUMBERS[RowKind.TOP_PICKS]] == pytest.approx((40 + prior) / 2_000 / 0.025)
+    assert factors[NUMBERS[RowKind.GENRE]] == pytest.approx((10 + prior) / 2_000 / 0.025)
+    assert factors[NUMBERS[RowKind.EXPLORE]] == 1.0
+
+
+@given(st.lists(st.tuples(st.sampled_from(RowKind), st.booleans()), max_size=60), st.floats(0, 1e6))
+def test_bounded_whatever_comes(deeds: list[tuple[RowKind, bool]], before: float) -> None:
+    """Factors lie between a half and two, counts stay below the memory, and a copy is equal."""
+    worth = RowWorth(np.array([before, before / 2]))
+    for kind, watched in deeds:
+        (worth.watch if watched else worth.see)(kind)
+    factors = worth.factors()
+    assert (factors >= 1 / MOST).all()
+    assert (factors <= MOST).all()
+    counts = worth.take_moved()
+    assert (counts is None) == (not deeds)
+    if counts is not None:
+        assert counts[::2].sum() <= max(MEMORY, before) + len(deeds)
+        assert RowWorth(counts).factors().tolist() == factors.tolist()
+        assert worth.take_moved() is None
+
+
+def test_a_page_follows() -> None:
+    """Two rows of nearly equal value change places with what their kinds are worth."""
+    model = Recommender(seed=3, page=PageConfig(least=2, visible=2, explore=False, calibration=0.0))
+    for n in range(40):
+        model.describe(Title(title_id=f"t{n}", tags=Tags(genre=("Drama",)), release_ms=T0))
+    model.learn_many(stop(n, f"c{n}", f"t{n % 10}") for n in range(60))
+    orders = []
+    for kind in (RowKind.TRENDING_NOW, RowKind.NEW_RELEASES):
+        model.viewers.row_worth = np.ones(len(KINDS))
+        model.viewers.row_worth[NUMBERS[kind]] = 50.0
+        slot = model.viewers.viewers.acquire(["ada"])
+        assert slot.size == 1
+        kinds = [row.kind for row in model.page("ada")]
+        orders.append(kinds.index(RowKind.TRENDING_NOW) < kinds.index(RowKind.NEW_RELEASES))
+    assert orders == [True, False]

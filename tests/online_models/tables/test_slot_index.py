@@ -1,0 +1,70 @@
+"""Which slot a viewer is in: found by name, whatever was let in and let go before."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from online_models.config import ModelConfig
+from online_models.tables.slot_index import put_in, slots_of, take_out
+from online_models.tables.titles import TitleTable
+from online_models.tables.viewers import ViewerTable, hash_ids
+
+TWINS = ("WBC|J}\\?S?a", "Uqpale\\QZEO")
+"""Two names with the same key, found by search."""
+
+
+viewer = st.integers(0, 30)
+
+
+def table(*, slots: int) -> ViewerTable:
+    """Return an empty table of so many slots at most."""
+    return ViewerTable(ModelConfig(viewer_slots=slots), TitleTable(ModelConfig()), slots=1)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.lists(viewer, min_size=1, max_size=9) | viewer, max_size=30))
+def test_who_is_hot_is_found_and_nobody_else(batches: list[list[int] | int]) -> None:
+    """After every batch, and every viewer that is forgotten, a name leads to its slot, or to none."""
+    viewers, names = table(slots=12), [f"v{n}" for n in range(31)]
+    for batch in batches:
+        if isinstance(batch, int):
+            viewers.forget(names[batch])
+            assert viewers.slot(names[batch]) is None
+        else:
+            slots = viewers.acquire([names[n] for n in batch])
+            assert [viewers.ids[slot] for slot in slots.tolist()] == [names[n] for n in batch]
+        hot = {name: slot for slot, name in enumerate(viewers.ids) if name}
+        assert {name: viewers.slot(name) for name in names} == dict.fromkeys(names) | hot
+        assert len(viewers) == len(hot) <= 12
+
+
+def test_two_names_of_one_key_are_two_viewers() -> None:
+    """Nobody gets another's slot for a name that hashes like theirs, alone or in a batch, in any order."""
+    one, other = TWINS
+    assert one != other
+    assert np.unique(hash_ids(TWINS)).size == 1
+    for first, second in (TWINS, TWINS[::-1]):
+        viewers = table(slots=8)
+        assert viewers.acquire([first]).tolist() == [0]
+        assert viewers.slot(second) is None
+        assert viewers.acquire([second, "ada", first]).tolist() == [1, 2, 0]
+        viewers.forget(first)
+        assert (viewers.slot(first), viewers.slot(second)) == (None, 1)
+        assert viewers.acquire([first, second]).tolist() == [0, 1]
+    assert np.unique(table(slots=8).acquire(TWINS)).size == len(TWINS)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=16, unique=True), st.data())
+def test_gaps_close(keys: list[int], data: st.DataObject) -> None:
+    """Whatever is taken out of a crowded table, also across its end: the rest is found."""
+    arrays = table(slots=16).arrays._replace(
+        key=np.array(keys, np.uint64), tail=np.full(len(keys), -1, np.int32)
+    )
+    index = np.full(32, -1, np.int32)
+    put_in(index, arrays.key, np.arange(len(keys), dtype=np.int32))
+    gone = data.draw(st.lists(st.sampled_from(range(len(keys))), unique=True))
+    take_out(index, arrays, np.array(gone, np.int32))
+    found = np.empty(len(keys), np.int32)
+    slots_of(index, arrays.key, arrays.key, found)
+    assert found.tolist() == [-1 if n in gone else n for n in range(len(keys))]

@@ -1,0 +1,190 @@
+"""Starting and ending a worker: what is checked before, what the exit codes are."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from streams.config.security import aiokafka_options
+from streams.config.settings import Settings
+from streams.engine.app import App, build_app, run_worker
+from streams.engine.exits import exit_code
+from streams.engine.folder_lock import claimed
+from streams.errors import (
+    BrokerUnreachableError,
+    OutcomeInDoubtError,
+    SettingsError,
+    StateError,
+    StateLockedError,
+    TopicError,
+)
+from streams.kafka.clients import consumer, producer
+from streams.ops.local_kafka.embedded import EmbeddedCluster
+from streams.telemetry.metrics import Metrics
+from tests.streams.doubles import fold_spec
+
+
+def made(brokers: str, folder: Path) -> App:
+    """Return a worker that is not running."""
+    settings = Settings(brokers=brokers, state_dir=folder, http_port=0)
+    return build_app(settings, [fold_spec()], Metrics())
+
+
+@pytest.fixture
+def topics(embedded: EmbeddedCluster) -> str:
+    """Give an embedded cluster with the topics of the folding stage."""
+    embedded.create(["in", "log", "out", "dead"])
+    return embedded.bootstrap_servers
+
+
+def test_importing_does_nothing() -> None:
+    """Import starts no thread, opens no socket and makes no app."""
+    code = "import streams.engine.app, threading; assert threading.active_count() == 1"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_broker_that_does_not_answer(tmp_path: Path, nowhere: str) -> None:
+    """The first thing that is said is that nobody answers, with exit code 3."""
+    with pytest.raises(BrokerUnreachableError) as caught:
+        run_worker(made(nowhere, tmp_path))
+    assert exit_code(caught.value) == 3
+
+
+def test_missing_topic_is_named(embedded: EmbeddedCluster, tmp_path: Path) -> None:
+    """No topic is created by accident: the missing one is named."""
+    embedded.create(["in"])
+    with pytest.raises(TopicError, match="topic log of stage fold does not exist"):
+        run_worker(made(embedded.bootstrap_servers, tmp_path))
+
+
+def test_state_folder_in_use(topics: str, tmp_path: Path) -> None:
+    """A second worker on the same folder ends at once and says what to change."""
+    with claimed(tmp_path), pytest.raises(StateLockedError, match="NEARLINE_STATE_DIR"):
+        run_worker(made(topics, tmp_path))
+
+
+def test_state_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    """A file where the folder should be is explained."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateError, match="cannot be written"), claimed(tmp_path / "file"):
+        pass
+
+
+class Witness:
+    """A companion that notes its life, and lets a test act when the worker runs."""
+
+    def __init__(self, app: App, brokers: str) -> None:
+        self._app, self._brokers = app, brokers
+        self.notes: list[str] = []
+
+    def start(self) -> None:
+        """Begin to wait for the worker in a thread."""
+        self.notes.append("start")
+        threading.Thread(target=self._feed, daemon=True).start()
+
+    def stop(self) -> None:
+        """Note whether everything was closed before."""
+        self.notes.append("stop, closed" if self._app.stages.waiting() else "stop")
+
+    def waiting(self) -> list[str]:
+        """Hold up nobody."""
+        return []
+
+    def _feed(self) -> None:
+        client = producer(self._brokers)
+        for number in range(500):
+            client.produce("in", key=f"v{number % 7}", value=f"e{number}")
+        client.flush()
+        while sum(self._app.stages.positions().values()) < 500:
+            time.sleep(0.02)
+        self.notes.append("worked")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_worker_works_and_ends_cleanly_on_sigterm(topics: str, tmp_path: Path) -> None:
+    """On the embedded cluster every event comes out once; SIGTERM drains and is code 0."""
+    app = made(topics, tmp_path)
+    witness = Witness(app, topics)
+    assert run_worker(app, [witness]) == 0
+    assert witness.notes[:2] == ["start", "worked"]
+    reader = consumer(topics, {"group.id": "reader"})
+    reader.subscribe(["out"])
+    found: list[bytes | None] = []
+    deadline = time.monotonic() + 20
+    while len(found) < 500 and time.monotonic() < deadline:
+        found += [message.value() for message in reader.consume(1_000, 0.5) if message.error() is None]
+    reader.close()
+    assert sorted(found, key=str) == sorted((b"e%d" % number for number in range(500)), key=str)
+    with claimed(tmp_path):
+        pass
+
+
+def test_a_worker_that_fails_to_stop_is_gone(tmp_path: Path) -> None:
+    """Code 4 at once; Faust's thread, left running, would keep the process and its place in the group."""
+    code = """
+import sys
+from pathlib import Path
+from streams.engine.app import run_worker
+from streams.ops.local_kafka.embedded import EmbeddedCluster
+from tests.streams.engine.test_app import Witness, made
+
+async def fails():
+    raise OSError("the disk is gone")
+
+with EmbeddedCluster() as cluster:
+    cluster.create(["in", "log", "out", "dead"])
+    app = made(cluster.bootstrap_servers, Path(sys.argv[1]))
+    app.stages.close = fails
+    run_worker(app, [Witness(app, cluster.bootstrap_servers)])
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], check=False, capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 4
+    assert "the disk is gone" in ended.stdout + ended.stderr
+
+
+def test_exit_codes() -> None:
+    """Doubt is 4, and so is whatever nobody foresaw."""
+    assert exit_code(OutcomeInDoubtError("?")) == 4
+    assert exit_code(ZeroDivisionError()) == 4
+    assert exit_code(SettingsError("?")) == 2
+
+
+def test_dying_ends_the_process_without_clean_up() -> None:
+    """No handler and no destructor runs: nothing may commit after a doubt."""
+    code = """
+import atexit
+from streams.errors import OutcomeInDoubtError
+from streams.engine.exits import die
+atexit.register(print, "cleaned up")
+try:
+    die(OutcomeInDoubtError("who knows"))
+finally:
+    print("finally")
+"""
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert ended.returncode == 4
+    assert "who knows" in ended.stdout
+    assert "cleaned up" not in ended.stdout
+    assert "finally" not in ended.stdout
+
+
+def test_both_clients_are_secured_alike() -> None:
+    """What the operator says to librdkafka is said to aiokafka; what it cannot do is refused."""
+    options = aiokafka_options(
+        {"security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512", "sasl.password": "p"}
+    )
+    assert options.pop("ssl_context").check_hostname
+    assert options == {
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_password": "p",
+    }
+    with pytest.raises(SettingsError, match="OAUTHBEARER"):
+        aiokafka_options({"security.protocol": "SASL_SSL", "sasl.mechanism": "OAUTHBEARER"})

@@ -1,0 +1,170 @@
+"""`nearline experiments` on a cluster: what it writes, shows and refuses; and who hears of it."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas import topics
+from schemas.codec import encode
+from schemas.experiment_results import ExperimentResult, Verdict
+from schemas.experiments import Arm, Experiment, ExperimentState, ListArm, Ranking, Treatment
+from streams.cli import main
+from streams.config.settings import Settings
+from streams.kafka.produce import put
+from streams.ops.experiments.admin import NOTICE_MS, read_results
+from streams.ops.local_kafka.embedded import EmbeddedCluster
+from streams.stages.experiments.definitions import experiments_of, read_experiments
+from streams.telemetry.metrics import Metrics
+from tests.streams.steps import T0, message
+from tests.waiting import until
+
+TRIAL = {
+    "experiment_id": "trial",
+    "state": "draft",
+    "arms": [
+        {"name": "popular", "share": 0.5, "treatment": {"ranking": "popularity"}},
+        {"name": "blend", "share": 0.5},
+    ],
+}
+
+
+class Desk:
+    """An experimenter's desk: files, commands, the topic."""
+
+    def __init__(self, settings: Settings, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.settings, self._folder, self._capsys = settings, folder, capsys
+
+    def run(self, *words: str) -> tuple[int, str]:
+        """Run a command; return its code and what it said."""
+        where = ["--brokers", self.settings.brokers, "--prefix", self.settings.topic_prefix]
+        code = main(["experiments", *words, *where])
+        out = self._capsys.readouterr()
+        return code, " ".join((out.out + out.err).split())
+
+    def json(self, *words: str) -> Any:
+        """Run a command that has to do its work, and read its JSON."""
+        where = ["--brokers", self.settings.brokers, "--prefix", self.settings.topic_prefix]
+        path = self._folder / "answer.json"
+        assert main(["experiments", *words, *where, "--json", str(path)]) == 0
+        return json.loads(path.read_text())
+
+    def file(self, **more: Any) -> str:
+        """Write a definition down."""
+        path = self._folder / "trial.json"
+        path.write_text(json.dumps(TRIAL | more))
+        return str(path)
+
+
+@pytest.fixture
+def desk(
+    embedded: EmbeddedCluster, topic_prefix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Desk:
+    """Give a desk with topics of its own."""
+    names = [topics.EXPERIMENTS, topics.EXPERIMENT_RESULTS]
+    embedded.create([f"{topic_prefix}{name}" for name in names])
+    return Desk(
+        Settings(brokers=embedded.bootstrap_servers, topic_prefix=topic_prefix, check_crcs=False),
+        tmp_path,
+        capsys,
+    )
+
+
+def test_an_experiment_from_file_to_roll_back(desk: Desk) -> None:
+    """Created, started, stopped, rolled out, rolled back: a record each, and workers hear of it."""
+    reader = experiments_of(desk.settings, partitions=4, metrics=Metrics())
+    reader.start()
+    try:
+        assert desk.json("create", desk.file())["state"] == "draft"
+        before = int(time.time() * 1000)
+        started = desk.json("start", "trial")
+        assert started["state"] == "running"
+        assert started["starts_at_ms"] >= before + NOTICE_MS
+        reader.wait()
+        until(lambda: [one.experiment_id for one in reader.newest.running] == ["trial"])
+        assert desk.json("list")[0]["state"] == "running"
+        assert desk.json("show", "trial", "--viewer", "ada")["arm"] in {"popular", "blend"}
+        assert desk.json("stop", "trial")["state"] == "stopped"
+        until(lambda: reader.newest.idle)
+        rolled = desk.json("roll-out", "trial", "blend", "--force", "--why", "we like it")
+        assert (rolled["state"], rolled["winner"]) == ("rolled_out", "blend")
+        until(lambda: not reader.newest.idle)
+        found = reader.newest.treat("ada", at_ms=T0, country=None, maturity=None)
+        assert found.arms == (ListArm(experiment_id="trial", arm="blend"),)
+        assert desk.json("roll-back", "trial")["state"] == "rolled_back"
+        until(lambda: reader.newest.idle)
+    finally:
+        reader.stop()
+    assert read_experiments(desk.settings)["trial"].state is ExperimentState.ROLLED_BACK
+
+
+def test_what_cannot_be_is_refused_with_the_reason(desk: Desk) -> None:
+    """A bad definition, a name twice, an unknown one, a step out of order, no such arm, a wrong file."""
+    bad = [dict(TRIAL["arms"][0], share=0.7), TRIAL["arms"][1]]  # type: ignore[call-overload, index]
+    assert "shares add up to 1.2" in desk.run("create", desk.file(arms=bad))[1]
+    odd = {"rows_first": ["explore"], "rows_without": ["top_picks", "genre", "genre"]}
+    laid_out = [dict(TRIAL["arms"][0], treatment=odd), TRIAL["arms"][1]]  # type: ignore[call-overload, index]
+    said = desk.run("create", desk.file(arms=laid_out))[1]
+    for why in ("exploring row is the last", "top_picks is on every page", "genre is named twice"):
+        assert why in said
+    assert desk.run("create", desk.file())[0] == 0
+    for words, why in (
+        (("create", desk.file()), "names are for good"),
+        (("stop", "trial"), "it is draft"),
+        (("start", "other"), "there is no experiment other"),
+        (("roll-out", "trial", "best"), "has no arm best"),
+        (("roll-out", "trial", "blend"), "has no results"),
+        (("roll-back", "trial"), "it is draft"),
+        (("results", "trial"), "has no results"),
+    ):
+        code, said = desk.run(*words)
+        assert code == 1
+        assert why in said
+    assert desk.run("create", "/nowhere.json")[0] == 2
+    assert desk.run("start", "trial")[0] == 0
+    assert "it is running" in desk.run("start", "trial")[1]
+
+
+def test_a_failed_split_is_never_rolled_out(desk: Desk) -> None:
+    """Not even by force; the results show what is wrong, and their JSON is the record."""
+    desk.run("create", desk.file(), "--start")
+    found = ExperimentResult(
+        experiment_id="trial", at_ms=T0, viewers=3, arms=(), lifts=(), sample_ratio_p=0.0,
+        verdict=Verdict.SAMPLE_RATIO, because="1 : 2 viewers",
+    )  # fmt: skip
+    put(desk.settings, topics.EXPERIMENT_RESULTS, b"trial", encode(found))
+    assert read_results(desk.settings) == {"trial": found}
+    assert "1 : 2 viewers" in desk.run("results", "trial")[1]
+    assert desk.json("results")[0]["verdict"] == "sample_ratio"
+    code, said = desk.run("roll-out", "trial", "blend", "--force")
+    assert code == 1
+    assert "not rolled out" in said
+
+
+def test_what_cannot_be_read_or_run_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """A record that is no experiment takes its predecessor away; one with faults is never in a plan."""
+    metrics = Metrics()
+    reader = experiments_of(Settings(), partitions=1, metrics=metrics)
+    arms = (Arm(name="a", share=0.5), Arm(name="b", share=0.5, treatment=Treatment(ranking=Ranking.TRENDING)))
+    one = Experiment(experiment_id="one", state=ExperimentState.RUNNING, arms=arms)
+    alone = Experiment(experiment_id="alone", state=ExperimentState.RUNNING, arms=arms[:1])
+    reader.take([message(b"one", encode(one)), message(b"alone", encode(alone))])
+    assert list(reader.newest.by_id) == ["one"]
+    assert "experiment_unusable" in capsys.readouterr().out
+    reader.take([message(b"one", b"{")])
+    assert reader.newest.idle
+    reader.take([message(b"one", encode(one)), message(b"one", None)])
+    assert reader.newest.idle
+    assert len(reader.waiting()) == 1
+
+
+def test_power_says_how_soon_a_lift_is_found(capsys: pytest.CaptureFixture[str]) -> None:
+    """With a lift of a half everything is found, and the past helps or does no harm."""
+    words = ["--lift", "0.5", "--trials", "10", "--viewers", "2000", "--json", "-"]
+    assert main(["experiments", "power", *words]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["found"] == 1.0
+    assert found["half_decided_by"] <= 2_000
+    assert found["plain"]["wrong"] == 0.0

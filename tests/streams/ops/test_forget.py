@@ -1,0 +1,192 @@
+"""Forgetting a viewer: everything of theirs is gone, once, and no restore or replay brings it back."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from online_models.insights.catalog_snapshot import Stock
+from online_models.simulation import World
+from schemas import Artwork, Event, Forget, Impression, Tags, Title, topics
+from schemas.codec import decode_home
+from streams.cli import main
+from streams.config.settings import Settings
+from streams.errors import DeliveryError, SettingsError
+from streams.kafka.produce import EventProducer
+from streams.kafka.scan import newest
+from streams.ops.forget import Request, await_forgotten, request
+from streams.ops.inspect import UnknownIdError, inspect_viewer
+from streams.ops.local_kafka.embedded import EmbeddedCluster
+from streams.ops.runs.session import WorkerProcess
+from streams.stages.insights.visits import VisitsStep
+from streams.stages.wire import impressions as sightings
+from streams.stages.wire.partition_rows import is_reserved
+from tests.streams.steps import T0, Line, MemoryStore, records_of, watch
+
+
+def _forget(viewer: str, number: int = 0, **more: Any) -> Forget:
+    """Make a request."""
+    return Forget(event_id=f"f{number}", viewer_id=viewer, event_time_ms=T0 + 500 + number, **more)
+
+
+def _rows(line: Line) -> dict[bytes, bytes]:
+    """Return the viewers' rows."""
+    return {key: value for key, value in line.store.rows.items() if not is_reserved(key)}
+
+
+def _crowd() -> list[Event]:
+    """Make viewers who teach twelve titles."""
+    return [watch(f"crowd{v}", f"t{(v + k) % 12}", 3 * v + k) for v in range(30) for k in range(3)]
+
+
+@pytest.fixture
+def line() -> Line:
+    """Give both stages and a crowd."""
+    line = Line(Settings(prequential_share=0.0))
+    line.put(*(Title(title_id=f"t{n}", artwork=(Artwork(id="a", uri="a"),), tags=Tags()) for n in range(12)))
+    line.feed(*_crowd())
+    return line
+
+
+def test_nothing_of_a_viewer_is_left_but_what_all_have_counted(line: Line) -> None:
+    """Row, sightings and page go; titles keep their counts; others keep everything."""
+    seen = Impression(
+        event_id="s",
+        viewer_id="ada",
+        event_time_ms=T0,
+        list_id="l",
+        row=0,
+        slot=0,
+        title_id="t9",
+        artwork="a",
+    )
+    line.feed(watch("ada", "t1", 1), watch("bob", "t1", 2), seen)
+    titles, others = dict(line.title_stores[0].rows), _rows(line)
+    assert b"ada" in others
+    outcome = line.feed(_forget("ada"))
+    del others[b"ada"]
+    assert _rows(line) == others
+    assert outcome.outputs == {(topics.HOME, 0): [{"key": b"ada", "value": None}]}
+    assert not [key for key in line.store.rows if b"ada" in key]
+    assert sightings.PREFIX + b"ada" in {key for key, value in outcome.rows if value is None}
+    assert line.title_stores[0].rows == titles
+    assert line.viewers._side.viewers.known("ada") == []
+
+
+def test_who_comes_back_is_new(line: Line) -> None:
+    """In one batch, in many, over a restart and in a replay: the same is known afterwards."""
+    story = [
+        watch("ada", "t1", 1),
+        watch("ada", "t2", 2),
+        _forget("ada"),
+        watch("ada", "t3", 600),
+        _forget("ada", 1),
+        _forget("ada", 1),
+        watch("ada", "t4", 700),
+    ]
+    found = []
+    for parts in ([story], [[one] for one in story], [story[:3], story[3:6], story[6:]]):
+        line = Line(Settings(prequential_share=0.0))
+        line.feed(*_crowd())
+        for part in parts:
+            line.step(line.records(part))
+            if len(parts) == 3:
+                line.restart()
+        viewers = line.viewers._side.viewers
+        viewers.acquire(["ada"], line.viewers._load)
+        assert [title for title, _ in viewers.known("ada")] == ["t4"]
+        found.append(sorted(_rows(line).items()))
+    assert found[0] == found[1] == found[2]
+
+
+def test_a_stranger_can_be_forgotten_and_a_shadow_says_nothing(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There may be a page of another version: the tombstone is written by the version that publishes."""
+    assert line.feed(_forget("nobody")).outputs == {(topics.HOME, 0): [{"key": b"nobody", "value": None}]}
+    line.feed(watch("ada", "t1", 1))
+    monkeypatch.setattr(type(line.viewers), "silent", True)
+    assert line.feed(_forget("ada", 1)).outputs == {}
+    assert b"ada" not in _rows(line)
+
+
+def test_who_counts_visits_forgets_too() -> None:
+    """The row of what was new of a viewer goes, in the same batch as it came, or later."""
+    store = MemoryStore()
+    step = VisitsStep(Settings(), store, Stock)
+    store.commit(step(records_of([watch("ada", "t1"), watch("bob", "t1")])))
+    assert set(store.rows) == {b"ada", b"bob"}
+    store.commit(
+        step(records_of([watch("ada", "t2", 1), _forget("ada"), watch("cid", "t1"), _forget("cid", 1)]))
+    )
+    assert set(store.rows) == {b"bob"}
+    assert set(step._guests.hot) == {"bob"}
+
+
+def test_each_profile_is_forgotten_by_itself() -> None:
+    """The children's goes, the parents' stays."""
+    line = Line(Settings(prequential_share=0.0, profiles=True))
+    line.feed(*_crowd(), watch("ada", "t1", 1, profile_id="kids"), watch("ada", "t2", 2, profile_id="mum"))
+    line.feed(_forget("ada", profile_id="kids"))
+    assert {key for key in _rows(line) if key.startswith(b"ada")} == {b"ada:mum"}
+
+
+def test_a_request_says_what_is_wrong_with_it(embedded: EmbeddedCluster) -> None:
+    """An id that nobody can have; a worker that does not come."""
+    embedded.create(spec.name for spec in Settings().topic_table().values())
+    settings = Settings.load(brokers=embedded.bootstrap_servers)
+    for wrong in ("", "x" * 65, "a\nb", "\ud83d"):
+        with pytest.raises(SettingsError, match="cannot be a viewer's id"):
+            request(settings, wrong)
+    with pytest.raises(DeliveryError, match="no worker has followed it") as caught:
+        await_forgotten(settings, Request("e", 0, 0), timeout_s=0.3)
+    assert "need not be repeated" in caught.value.next_step
+
+
+@pytest.fixture
+def installation(embedded: EmbeddedCluster) -> Settings:
+    """Give a cluster with topics and a catalogue."""
+    settings = Settings.load(brokers=embedded.bootstrap_servers, group="forgetting", check_crcs=False)
+    embedded.create(spec.name for spec in settings.topic_table().values())
+    with EventProducer(settings) as producer:
+        producer.send_titles(World(seed=5, viewers=1, titles=60).titles)
+    return settings
+
+
+@pytest.mark.slow
+def test_a_worker_forgets_and_its_successor_knows_nothing(installation: Settings, tmp_path: Path) -> None:
+    """By the command: page and history gone; state built anew from the changelog has only what came after."""
+    settings = installation
+    titles = [title.title_id for title in World(seed=5, viewers=1, titles=60).titles]
+    brokers = ["--brokers", settings.brokers]
+    with WorkerProcess(settings, tmp_path) as worker, EventProducer(settings) as producer:
+        worker.wait_ready()
+        producer.send([watch(v, titles[n], n) for v in ("ada", "bob") for n in range(3)])
+        producer.flush()
+        document = tmp_path / "forgotten.json"
+        assert main(["forget", "ada", "--yes", "--json", str(document), *brokers]) == 0
+        assert b"forgotten_after_s" in document.read_bytes()
+        assert newest(settings, topics.HOME, range(4))[b"ada"].value() is None
+        with pytest.raises(UnknownIdError):
+            inspect_viewer(settings, "ada")
+        assert len(inspect_viewer(settings, "bob")["recent"]) == 3
+        assert worker.stop() == 0
+    shutil.rmtree(tmp_path / "state")
+    with WorkerProcess(settings, tmp_path) as worker, EventProducer(settings) as producer:
+        worker.wait_ready()
+        producer.send([watch("ada", titles[9], 9)])
+        producer.flush()
+        while (found := _known(settings)) is None:
+            worker.check()
+    assert found == [titles[9]]
+    page = newest(settings, topics.HOME, range(4))[b"ada"]
+    assert decode_home(page.value() or b"").seq == 1
+
+
+def _known(settings: Settings) -> list[str] | None:
+    """Return what Ada watched, None while nothing is known of her."""
+    try:
+        return [one["title_id"] for one in inspect_viewer(settings, "ada")["recent"]]
+    except UnknownIdError:
+        return None

@@ -1,0 +1,102 @@
+"""What the doctor asks of the machine: folders, databases, a worker, a server, Java."""
+
+import fcntl
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from streams.config.server import ServeSettings
+from streams.config.settings import Settings
+from streams.engine.state import Store, StoreMemory
+from streams.ops.findings import Patient, Status
+from streams.ops.machine_checks import local_broker, metrics, server, state_folder, worker
+from streams.ops.state_checks import databases
+from streams.telemetry.health import Health
+from streams.telemetry.metrics import Exposition, Metrics
+
+
+def test_the_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a folder, no room, in use, and free are told apart."""
+    (tmp_path / "file").touch()
+    assert state_folder(Patient(Settings(state_dir=tmp_path / "file" / "state"))).status is Status.FAIL
+    patient = Patient(Settings(state_dir=tmp_path))
+    with (tmp_path / "LOCK").open("w") as lock:
+        assert "free for a worker" in state_folder(patient).cause
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "running worker" in state_folder(patient).cause
+    monkeypatch.setattr("streams.ops.machine_checks.LEAST_FREE", 10**18)
+    assert state_folder(patient).status is Status.WARN
+
+
+@pytest.mark.parametrize(("ready", "status"), [(True, Status.OK), (False, Status.WARN)])
+def test_the_worker(ready: bool, status: Status) -> None:
+    """Ready is well, restoring is a matter of waiting, silence means that none runs."""
+    health = Health("127.0.0.1", 0, lambda: [] if ready else ["viewers partition 2: 5 of 9 left"], Metrics())
+    health.start()
+    patient = Patient(Settings(http_port=health.port))
+    try:
+        assert worker(patient).status is status
+    finally:
+        health.stop()
+    assert "nothing answers" in worker(patient).cause
+    assert worker(Patient(Settings(http_port=0))).status is Status.UNKNOWN
+
+
+def test_metrics_of_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At work, standing still, of another version, no worker at all: told apart."""
+    shown = Metrics(version=version("nearline"))
+    clock = iter(range(10**6)).__next__  # so that no text is served twice
+    health = Health("127.0.0.1", 0, list, shown, clock=clock)
+    health.start()
+    patient = Patient(Settings(http_port=health.port))
+    try:
+        assert metrics(patient).status is Status.OK
+        monkeypatch.setattr("streams.ops.machine_checks.version", lambda _: "9.9.9")
+        assert (metrics(patient).status, "9.9.9" in metrics(patient).cause) == (Status.WARN, True)
+        shown.stalled_seconds.set(31)
+        assert (metrics(patient).status, "31 s" in metrics(patient).cause) == (Status.FAIL, True)
+        monkeypatch.setattr("streams.ops.machine_checks.fetch", lambda _: Exposition("other 1"))
+        assert "not a worker's" in metrics(patient).cause
+    finally:
+        health.stop()
+    monkeypatch.undo()
+    assert metrics(patient).status is Status.UNKNOWN
+
+
+def test_the_server() -> None:
+    """Ready, not ready, absent."""
+    waits: list[str] = []
+    health = Health("127.0.0.1", 0, lambda: waits, Metrics())
+    health.start()
+    patient = Patient(Settings(serve=ServeSettings(port=health.port)))
+    try:
+        assert server(patient).status is Status.OK
+        waits.append("catalogue: 5 of 9 left")
+        assert server(patient).status is Status.WARN
+    finally:
+        health.stop()
+    assert server(patient).status is Status.UNKNOWN
+
+
+def test_local_databases(tmp_path: Path) -> None:
+    """None, readable ones, and one that was found damaged."""
+    patient = Patient(Settings(state_dir=tmp_path))
+    assert databases(patient).cause == "none here yet"
+    for partition in (0, 1):
+        store = Store(tmp_path / "viewers" / str(partition), StoreMemory(open_files=-1))
+        store.write([(b"v", b"row")], applied=5, changelog_position=7)
+        store.close()
+    assert (databases(patient).status, databases(patient).cause[:14]) == (Status.OK, "2 can be read;")
+    (next((tmp_path / "viewers/1").glob("MANIFEST*"))).write_bytes(b"garbage")
+    found = databases(patient)
+    assert found.status is Status.FAIL
+    assert "1 of 2 cannot be used; viewers partition 1" in found.cause
+
+
+def test_java_and_maven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Java a warning that the embedded broker needs none."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = local_broker(Patient(Settings(cache_dir=tmp_path)))
+    assert found.status is Status.WARN
+    assert "embedded" in found.next_step

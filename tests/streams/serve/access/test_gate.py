@@ -1,0 +1,186 @@
+"""What every request passes first, without a cluster."""
+
+import time
+
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+
+from schemas.codec import MAX_EVENT_BYTES
+from streams.config.server import ServeSettings
+from streams.config.settings import Settings
+from streams.errors import SettingsError
+from streams.serve.access.gate import Gate
+from streams.serve.access.login import LASTS_S, Sessions
+from streams.serve.access.rates import ADDRESSES, Rates
+from streams.serve.api import problems
+from streams.serve.server import check_access
+from streams.telemetry.metrics import Metrics
+
+TOKEN = "a-token-of-" + "sixteen"
+
+
+def _client(settings: ServeSettings, url: str = "http://127.0.0.1:8080") -> TestClient:
+    """Put an application that repeats the length of what it gets behind a gate."""
+    app = FastAPI()
+    problems.install(app)
+
+    @app.api_route("/echo", methods=["GET", "POST"])
+    async def echo(request: Request) -> int:
+        return len(await request.body())
+
+    @app.get("/readyz")
+    async def readyz() -> str:
+        return "ready"
+
+    app.add_middleware(Gate, settings=settings, metrics=Metrics())
+    return TestClient(app, base_url=url)
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1:8080", "localhost:8080", "[::1]:8080", "localhost"])
+def test_without_a_token_loopbacks_names_are_answered(name: str) -> None:
+    """With any port."""
+    assert _client(ServeSettings()).get("/echo", headers={"Host": name}).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", ""])
+def test_without_a_token_other_names_are_not(name: str) -> None:
+    """A page that rebinds its own name to this machine reads nothing."""
+    answer = _client(ServeSettings()).get("/echo", headers={"Host": name})
+    assert answer.status_code == 421
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("given", [f"Bearer {TOKEN}", f"bearer {TOKEN}"])
+def test_with_a_token_whoever_shows_it_is_answered(given: str) -> None:
+    """Under any name."""
+    client = _client(ServeSettings(token=SecretStr(TOKEN)), "http://tv.example")
+    assert client.get("/echo", headers={"Authorization": given}).status_code == 200
+
+
+@pytest.mark.parametrize("given", ["", "Bearer", "Bearer x", f"Bearer {TOKEN}x", TOKEN, f"Digest {TOKEN}"])
+def test_with_a_token_nobody_else_is(given: str) -> None:
+    """But for the probes, which have none."""
+    client = _client(ServeSettings(token=SecretStr(TOKEN)))
+    answer = client.get("/echo", headers={"Authorization": given} if given else {})
+    assert answer.status_code == 401
+    assert "Bearer" in answer.headers["www-authenticate"]
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_browser_is_led_to_the_form() -> None:
+    """And back to where it was going; a page whose session is over loads anew."""
+    client = _client(ServeSettings(token=SecretStr(TOKEN)))
+    asks = {"Accept": "text/html"}
+    answer = client.get("/echo?q=a&b=c", headers=asks, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2Fecho%3Fq%3Da%26b%3Dc")
+    answer = client.post("/echo", headers=asks, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2F")
+    answer = client.get("/echo", headers=asks | {"HX-Request": "true"})
+    assert (answer.status_code, answer.headers["hx-refresh"]) == (401, "true")
+
+
+def test_a_cookie_stands_for_the_token_and_changes_nothing_from_elsewhere() -> None:
+    """It has to be ours, of this token and not too old; a request that hides its origin is refused."""
+    client = _client(ServeSettings(token=SecretStr(TOKEN)))
+    good = Sessions(TOKEN.encode()).issue()
+    old = Sessions(TOKEN.encode(), clock=lambda: time.time() - LASTS_S).issue()
+    begun, _, signature = good.partition(".")
+    for wrong in (
+        "",
+        "x",
+        ".",
+        old,
+        Sessions(b"another").issue(),
+        f"{int(begun) + 1}.{signature}",
+        f"{begun}.",
+        "1.é",
+    ):
+        headers = {"Cookie": f"nearline={wrong}".encode("latin-1")}
+        assert client.get("/echo", headers=headers).status_code == 401
+    mine = {"Cookie": f"theme=dark; nearline={good}"}
+    assert client.get("/echo", headers=mine).status_code == 200
+    assert client.post("/echo", headers=mine).status_code == 403
+    assert client.post("/echo", headers=mine | {"Origin": "https://evil.example"}).status_code == 403
+    assert client.post("/echo", headers=mine | {"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert client.post("/echo", headers=mine | {"Sec-Fetch-Site": "same-origin"}).status_code == 200
+    assert client.post("/echo", headers=mine | {"Origin": "http://127.0.0.1:8080"}).status_code == 200
+    assert client.post("/echo", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+
+
+def test_without_a_token_no_cookie_opens_anything() -> None:
+    """Least of all one that is signed with nothing."""
+    client = _client(ServeSettings())
+    cookie = {"Cookie": f"nearline={Sessions(b'').issue()}", "Host": "tv.example"}
+    assert client.get("/echo", headers=cookie).status_code == 421
+    assert not Sessions(b"").holds(Sessions(b"").issue())
+    assert not Sessions(b"").opens("")
+
+
+def test_other_origins_change_nothing_unless_they_are_listed() -> None:
+    """They may read what the browser lets them: CORS is another matter."""
+    own, other = "http://127.0.0.1:8080", "https://tv.example"
+    closed, open_ = _client(ServeSettings()), _client(ServeSettings(origins=(other,)))
+    assert closed.post("/echo", headers={"Origin": other}).status_code == 403
+    assert closed.post("/echo", headers={"Origin": "null"}).status_code == 403
+    assert closed.post("/echo", headers={"Origin": own}).status_code == 200
+    assert closed.post("/echo").status_code == 200
+    assert open_.post("/echo", headers={"Origin": other}).status_code == 200
+
+
+def test_a_body_is_bounded_whether_its_length_is_told_or_not() -> None:
+    """The largest event fits; a byte more does not, also in pieces."""
+    client = _client(ServeSettings())
+    assert client.post("/echo", content=b"x" * MAX_EVENT_BYTES).json() == MAX_EVENT_BYTES
+    assert client.post("/echo", content=b"x" * (MAX_EVENT_BYTES + 1)).status_code == 413
+    pieces = (b"x" * 1_000 for _ in range(MAX_EVENT_BYTES // 1_000 + 1))
+    assert client.post("/echo", content=pieces).status_code == 413
+    assert client.post("/echo", content=b"x", headers={"Content-Length": "a"}).status_code == 413
+
+
+def test_one_address_asks_so_often_and_no_more() -> None:
+    """Who asked too often is told when to come again."""
+    client = _client(ServeSettings(rate=2.0))
+    answers = [client.get("/echo").status_code for _ in range(4)]
+    assert answers[:2] == [200, 200]
+    assert answers[3] == 429
+
+
+def test_addresses_are_remembered_up_to_a_bound() -> None:
+    """A million addresses cost what ten thousand do, and one's rate is not another's."""
+    rates = Rates(1.0, clock=lambda: 0.0)
+    assert all(rates.allows(str(n)) for n in range(ADDRESSES + 100))
+    assert len(rates._buckets) == ADDRESSES
+    assert not rates.allows(str(ADDRESSES + 99))
+
+
+def test_every_answer_says_what_a_browser_may_do() -> None:
+    """Refusals, too."""
+    client = _client(ServeSettings())
+    for headers in ({}, {"Host": "evil.example"}):
+        given = client.get("/echo", headers=headers).headers
+        assert given["x-content-type-options"] == "nosniff"
+        assert "default-src 'self'" in given["content-security-policy"]
+
+
+def test_beyond_loopback_a_token_is_needed() -> None:
+    """Before anything listens; the error says which variable."""
+    check_access(Settings(serve=ServeSettings(host="::1")))
+    anywhere = "0.0.0.0"  # noqa: S104 - that it is refused is the point
+    check_access(Settings(serve=ServeSettings(host=anywhere, token=SecretStr(TOKEN))))
+    for host in (anywhere, "::", "tv.example"):
+        with pytest.raises(SettingsError, match="NEARLINE_SERVE__TOKEN"):
+            check_access(Settings(serve=ServeSettings(host=host)))
+
+
+def test_the_token_is_in_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither of the settings nor of what is wrong with them."""
+    monkeypatch.setenv("NEARLINE_SERVE__TOKEN", TOKEN)
+    settings = Settings.load()
+    assert settings.serve.token is not None
+    assert TOKEN not in repr(settings)
+    monkeypatch.setenv("NEARLINE_SERVE__TOKEN", "short")
+    with pytest.raises(SettingsError) as error:
+        Settings.load()
+    assert "short" not in str(error.value).replace("shorter", "")

@@ -1,0 +1,83 @@
+"""Signing in and out, by requests: what is asked, given and taken back."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+
+from streams.config.server import ServeSettings
+from tests.streams.serve.conftest import served
+from tests.streams.serve.stand import Stand
+
+TOKEN = "a-token-of-" + "sixteen"
+
+
+@pytest.fixture
+def guarded(stand: Stand) -> Iterator[TestClient]:
+    """Give a browser's client of a server with a token."""
+    serve = ServeSettings(token=SecretStr(TOKEN))
+    stand.settings = stand.settings.model_copy(update={"serve": serve})
+    with served(stand) as client:
+        client.headers.update({"Accept": "text/html", "Origin": "http://127.0.0.1"})
+        client.app.state.tries._per_s = 0.0  # any number of tries
+        yield client
+
+
+def test_the_token_opens_and_signing_out_closes(guarded: TestClient) -> None:
+    """The form leads back to where the browser was going; buttons work; afterwards nothing does."""
+    asked = guarded.get("/watch/ada?q=tide")
+    assert asked.url.path == "/login"
+    assert 'name="next" value="/watch/ada?q=tide"' in asked.text
+    assert "Sign out" not in asked.text
+    assert guarded.get("/static/nearline.css").status_code == 200
+    answer = guarded.post(
+        "/login", data={"token": TOKEN, "next": "/watch/ada?q=tide"}, follow_redirects=False
+    )
+    assert (answer.status_code, answer.headers["location"]) == (303, "/watch/ada?q=tide")
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert "secure" not in cookie
+    assert TOKEN not in cookie
+    assert "Sign out" in guarded.get("/watch/ada").text
+    assert guarded.get("/login?next=/console", follow_redirects=False).headers["location"] == "/console"
+    pressed = {"title_id": "tide", "action": "up"}
+    assert guarded.post("/watch/ada/act", data=pressed).status_code == 200
+    assert (
+        guarded.post("/watch/ada/act", data=pressed, headers={"Origin": "http://evil.example"}).status_code
+        == 403
+    )
+    left = guarded.post("/logout", follow_redirects=False)
+    assert (left.status_code, left.headers["location"]) == (303, "/login")
+    assert guarded.get("/watch/ada").url.path == "/login"
+
+
+def test_what_is_wrong_is_said_and_gives_nothing(guarded: TestClient) -> None:
+    """Another token, none, and a way out of this server; behind TLS the cookie never leaves it."""
+    for wrong in ({"token": "x"}, {}, {"token": ""}, {"token": "é"}):
+        answer = guarded.post("/login", data=wrong)
+        assert answer.status_code == 401
+        assert "NEARLINE_SERVE__TOKEN" in answer.text
+        assert "set-cookie" not in answer.headers
+    for out in ("//evil.example", "https://evil.example", "/\\evil.example"):
+        answer = guarded.post("/login", data={"token": TOKEN, "next": out}, follow_redirects=False)
+        assert answer.headers["location"] == "/"
+    foreign = {"Origin": "https://evil.example"}
+    assert guarded.post("/login", data={"token": TOKEN}, headers=foreign).status_code == 403
+    tls = {"Origin": "https://tv.example", "Host": "tv.example"}
+    answer = guarded.post("/login", data={"token": TOKEN}, headers=tls, follow_redirects=False)
+    assert "secure" in answer.headers["set-cookie"].lower()
+
+
+def test_trying_has_a_pace(guarded: TestClient) -> None:
+    """Also for the right token: who guesses learns nothing from it."""
+    guarded.app.state.tries._per_s = 1e-6
+    assert guarded.post("/login", data={"token": "x"}).status_code == 401
+    assert guarded.post("/login", data={"token": TOKEN}).status_code == 429
+
+
+def test_without_a_token_there_is_nothing_to_sign_in_to(reader: TestClient) -> None:
+    """The form leads on."""
+    answer = reader.get("/login?next=/console", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console")

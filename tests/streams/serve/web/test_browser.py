@@ -1,0 +1,252 @@
+"""The page in a real Chromium: follows its viewer, works by keyboard, fits a phone, complains of nothing."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from selenium import webdriver
+from selenium.webdriver import ActionChains, Keys
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from schemas import topics
+from schemas.codec import decode_event, encode
+from schemas.events import Impression, Play
+from schemas.pages import Home, RowKind
+from tests.streams.serve.api.test_insights import fill
+from tests.streams.serve.conftest import listening_server
+from tests.streams.serve.stand import Stand, page
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+TOKEN = "a-token-of-" + "sixteen"
+NAMES = "return [...document.querySelectorAll('#rows .name')].map(one => one.textContent)"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (BROWSER and DRIVER), reason="no chromium and chromedriver on PATH"),
+]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[webdriver.Chrome]:
+    """Give a browser without a window."""
+    options = Options()
+    options.binary_location = BROWSER or ""
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,900"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def browser(chromium: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
+    """Give the browser; it must not have complained. Ask for it after the server, so that it leaves first."""
+    yield chromium
+    chromium.get("about:blank")
+    assert chromium.get_log("browser") == []
+
+
+def _until(browser: webdriver.Chrome, holds: Callable[[webdriver.Chrome], Any]) -> Any:
+    return WebDriverWait(browser, 20, poll_frequency=0.05).until(holds)
+
+
+def test_the_page_follows_its_viewer(listening: tuple[str, Stand], browser: webdriver.Chrome) -> None:
+    """A button becomes an event; a new page is shown without a reload, unless it is held still."""
+    address, stand = listening
+    browser.get(f"{address}/watch/ada")
+    browser.execute_script("window.same = true")
+    assert browser.execute_script(NAMES) == ["Copper Engine", "Paper Tide"]
+    card = browser.find_elements(By.CSS_SELECTOR, "#rows .card")[1]
+    ActionChains(browser).move_to_element(card).perform()
+    card.find_element(By.CSS_SELECTOR, "button[value=play]").click()
+    _until(browser, lambda b: b.find_element(By.ID, "toasts").text == "Playing Paper Tide")
+    told = [decode_event(message.value()) for message in stand.events()]
+    (event,) = (one for one in told if isinstance(one, Play))
+    assert (event.title_id, event.list_id, event.row, event.slot) == ("tide", "0-1-1", 0, 1)
+
+    stand.put(topics.HOME, "ada", encode(page("ada", 2, "coast", "tide")))
+    _until(browser, lambda b: b.execute_script(NAMES) == ["Salt Coast", "Paper Tide"])
+    assert browser.execute_script("return window.same")
+    assert "page changed in" in browser.find_element(By.ID, "live-button").text
+
+    browser.find_element(By.ID, "live-button").click()
+    stand.put(topics.HOME, "ada", encode(page("ada", 3, "engine")))
+    _until(browser, lambda b: b.find_element(By.ID, "live-button").text == "on hold")
+    assert browser.execute_script(NAMES) == ["Salt Coast", "Paper Tide"]
+    browser.find_element(By.ID, "live-button").click()
+    _until(browser, lambda b: b.execute_script(NAMES) == ["Copper Engine"])
+
+
+IN_VIEW = """return [...document.querySelectorAll('#rows .card')].filter(card => {
+    const at = card.getBoundingClientRect();
+    return Math.min(at.bottom, innerHeight) - Math.max(at.top, 0) >= at.height / 2;
+}).map(card => card.dataset.row)"""
+TOPS = (
+    "return [...document.querySelectorAll('.hero, .row, .strip')].map(one => one.getBoundingClientRect().top)"
+)
+SHIFT = 0.01
+"""A tenth of what the Web Vitals call good: words on the picture may move, nothing below it does."""
+WATCH_SHIFTS = """window.shifted = 0;
+    new PerformanceObserver(list => list.getEntries().forEach(one => { window.shifted += one.value; }))
+        .observe({type: "layout-shift"})"""
+
+
+def _tall(seq: int, first: str) -> Home:
+    """Return a page of six rows."""
+    rows = page("ada", seq, first, "tide").rows * 6
+    shown, drawn = rows[0].items
+    shown = msgspec.structs.replace(shown, artwork="art-1", arm="art/best", propensity=0.25)
+    picked = (shown, msgspec.structs.replace(drawn, propensity=0.01))
+    rows = (msgspec.structs.replace(rows[0], items=picked), *rows[1:])
+    return msgspec.structs.replace(page("ada", seq, first), rows=rows)
+
+
+def _seen(stand: Stand, list_id: str) -> dict[tuple[int, int], Impression]:
+    """Return the impressions of a list by place."""
+    told = [decode_event(message.value()) for message in stand.events()]
+    seen = [one for one in told if isinstance(one, Impression) and one.list_id == list_id]
+    return {(one.row, one.slot): one for one in seen}
+
+
+def test_the_page_tells_what_was_seen(listening: tuple[str, Stand], browser: webdriver.Chrome) -> None:
+    """What was in view, with place, picture, arm and chance; no more, and each once; a new list anew."""
+    address, stand = listening
+    stand.put(topics.HOME, "ada", encode(_tall(2, "coast")))
+    browser.get(f"{address}/watch/ada")
+    rows = {int(row) for row in browser.execute_script(IN_VIEW)}
+    assert 0 < len(rows) < 6
+    _until(browser, lambda _: {row for row, _ in _seen(stand, "0-2-2")} >= rows | {0})
+    first = _seen(stand, "0-2-2")
+    assert {row for row, _ in first} == rows | {0}
+    assert (first[0, 0].title_id, first[0, 0].artwork, first[0, 0].arm) == ("coast", "art-1", "art/best")
+    assert (first[0, 1].title_id, first[0, 1].artwork, first[0, 1].arm) == ("tide", None, None)
+    assert {one.row_kind for one in first.values()} == {RowKind.TOP_PICKS}
+    assert (first[0, 0].propensity, first[0, 0].artwork_propensity) == (None, 0.25)
+    assert (first[0, 1].propensity, first[0, 1].artwork_propensity) == (0.01, None)
+
+    browser.refresh()
+    browser.execute_script("document.querySelector('#rows .row:last-child').scrollIntoView()")
+    _until(browser, lambda _: 5 in {row for row, _ in _seen(stand, "0-2-2")})
+    told = [decode_event(message.value()) for message in stand.events()]
+    assert len({one.event_id for one in told}) == len(_seen(stand, "0-2-2"))
+
+    browser.execute_script("scrollTo(0, 0)")
+    browser.execute_script(WATCH_SHIFTS)
+    tops = browser.execute_script(TOPS)
+    stand.put(topics.HOME, "ada", encode(_tall(3, "engine")))
+    _until(browser, lambda b: b.find_element(By.CSS_SELECTOR, ".hero h1").text == "Copper Engine")
+    _until(browser, lambda _: (0, 0) in _seen(stand, "0-3-3"))
+    assert browser.execute_script(TOPS) == tops
+    assert browser.execute_script("return window.shifted") < SHIFT
+
+
+def test_it_works_without_a_mouse(address: str, browser: webdriver.Chrome) -> None:
+    """Arrows go along a row, Enter opens a title, Escape closes it and gives the place back; typing finds."""
+    browser.get(f"{address}/watch/ada")
+    covers = browser.find_elements(By.CSS_SELECTOR, "#rows .cover")
+    browser.execute_script("arguments[0].focus()", covers[0])
+    covers[0].send_keys(Keys.ARROW_RIGHT)
+    assert browser.switch_to.active_element == covers[1]
+    covers[1].send_keys(Keys.ENTER)
+    dialog = browser.find_element(By.ID, "dialog")
+    _until(browser, lambda _: dialog.text.startswith("Paper Tide"))
+    ActionChains(browser).send_keys(Keys.ESCAPE).perform()
+    _until(browser, lambda _: not dialog.get_attribute("open"))
+    assert browser.switch_to.active_element == covers[1]
+    browser.find_element(By.CSS_SELECTOR, "input[type=search]").send_keys("papr")
+    found = _until(browser, lambda b: b.find_elements(By.CSS_SELECTOR, "#found .name"))
+    assert [one.text for one in found] == ["Paper Tide"]
+
+
+def test_a_browser_signs_in_and_out(tmp_path: Path, browser: webdriver.Chrome) -> None:
+    """The form leads back to the page, which works as ever; scripts see no cookie; out is out."""
+    with listening_server(tmp_path, token=TOKEN) as (address, stand):
+        browser.get(f"{address}/watch/ada")
+        assert browser.switch_to.active_element.get_attribute("id") == "token"
+        browser.switch_to.active_element.send_keys(TOKEN, Keys.ENTER)
+        _until(browser, lambda b: b.execute_script(NAMES) == ["Copper Engine", "Paper Tide"])
+        assert browser.current_url == f"{address}/watch/ada"
+        assert browser.execute_script("return document.cookie") == ""
+        (cookie,) = browser.get_cookies()
+        assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+        browser.find_element(By.CSS_SELECTOR, ".hero button[value=play]").click()
+        _until(browser, lambda b: b.find_element(By.ID, "toasts").text == "Playing Copper Engine")
+        stand.put(topics.HOME, "ada", encode(page("ada", 2, "coast")))
+        _until(browser, lambda b: b.execute_script(NAMES) == ["Salt Coast"])
+        browser.find_element(By.CSS_SELECTOR, "[aria-label='Sign out']").click()
+        _until(browser, lambda b: b.current_url == f"{address}/login")
+        browser.get(f"{address}/console")
+        assert browser.current_url.startswith(f"{address}/login")
+        browser.get("about:blank")
+
+
+@pytest.mark.parametrize("path", ["/", "/watch/ada", "/watch/nobody"])
+def test_it_fits_a_phone_and_names_everything(address: str, browser: webdriver.Chrome, path: str) -> None:
+    """Nothing is wider than 360 points; whatever can be pressed has a name for screen readers; one h1."""
+    size = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        browser.get(f"{address}{path}")
+        assert browser.execute_script("return document.documentElement.scrollWidth") == 360
+        tree = browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    pressable = [
+        node
+        for node in tree
+        if not node["ignored"] and node["role"]["value"] in {"button", "link", "textbox", "searchbox"}
+    ]
+    assert len(pressable) >= 4
+    assert [node for node in pressable if not node["name"]["value"].strip()] == []
+    assert len(browser.find_elements(By.TAG_NAME, "h1")) == 1
+    assert len(browser.find_elements(By.TAG_NAME, "main")) == 1
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/viewers", "/titles?id=tide", "/trending", "/insights", "/dead-letters", "/model"]
+)
+def test_the_console_fits_a_phone_too(address: str, browser: webdriver.Chrome, path: str) -> None:
+    """Tables scroll in their frames, the page does not."""
+    size = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        browser.get(f"{address}/console{path}")
+        assert browser.execute_script("return document.documentElement.scrollWidth") == 360
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert len(browser.find_elements(By.TAG_NAME, "h1")) == 1
+
+
+def test_insights_fit_a_phone(listening: tuple[str, Stand], browser: webdriver.Chrome) -> None:
+    """The curve is drawn, its steepest step marked and told in words; nothing is wider than the screen."""
+    address, stand = listening
+    fill(stand)
+    size = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        for path in ("/titles?id=tide", "/insights"):
+            _until(browser, lambda b, at=path: _holds_insights(b, f"{address}/console{at}"))
+            assert browser.execute_script("return document.documentElement.scrollWidth") == 360
+            texts = browser.find_elements(By.CSS_SELECTOR, ".panel > p")
+            assert all(text.size["width"] < 360 for text in texts)
+            if path != "/insights":
+                band = browser.find_element(By.CSS_SELECTOR, ".curve .steep").rect
+                line = browser.find_element(By.CSS_SELECTOR, ".curve polyline:not(.area)").rect
+                assert 0 < band["width"] < line["width"] / 5
+                assert line["x"] < band["x"] < line["x"] + line["width"]
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def _holds_insights(browser: webdriver.Chrome, address: str) -> bool:
+    """Load a page; say whether the insights have reached it."""
+    browser.get(address)
+    return "worker runs" not in browser.find_element(By.TAG_NAME, "main").text

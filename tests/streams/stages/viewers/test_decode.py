@@ -1,0 +1,113 @@
+"""The intake: every record becomes verdicts, or a dead letter that says why."""
+
+from typing import Any
+
+import pytest
+
+from online_models.catalog.catalog import country_code
+from online_models.feedback.reward_function import Action, Judge
+from schemas import Preferences, Reason, Search, Stop
+from schemas.codec import encode
+from schemas.partitioner import partition_for
+from streams.stages.viewers.decode import Clerk, Intake
+from tests.streams.steps import T0, record, watch
+
+GOOD = encode(watch("ada", "t1"))
+
+
+def _clerk(partition: int = 0, partitions: int = 1) -> Clerk:
+    """Make a clerk."""
+    return Clerk(Judge(), stage="viewers", partition=partition, partitions=partitions)
+
+
+def _read(*records: Any, **clerk: Any) -> Intake:
+    """Read some records."""
+    return _clerk(**clerk).read(records)
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "reason", "field"),
+    [
+        (b'{"type":"stop",', b"ada", Reason.MALFORMED, None),
+        (GOOD.replace(b'"watched_s":3600', b'"watched_s":NaN'), b"ada", Reason.MALFORMED, None),
+        (GOOD[:-1] + b',"schema_version":99}', b"ada", Reason.SCHEMA_VERSION, "schema_version"),
+        (GOOD.replace(b'"stop"', b'"teleport"'), b"ada", Reason.UNKNOWN_TYPE, "type"),
+        (GOOD.replace(b'"watched_s":3600', b'"watched_s":-1'), b"ada", Reason.OUT_OF_RANGE, "watched_s"),
+        (b"", b"ada", Reason.EMPTY, None),
+        (None, b"ada", Reason.TOMBSTONE, None),
+        (GOOD + b" " * 2_000_000, b"ada", Reason.TOO_LARGE, None),
+        (b"\xff\xfe", b"ada", Reason.NOT_UTF8, None),
+        (GOOD, None, Reason.KEY_MISSING, None),
+        (GOOD, b"bob", Reason.KEY_MISMATCH, "viewer_id"),
+    ],
+    ids=lambda value: value.value if isinstance(value, Reason) else "",
+)
+def test_what_cannot_be_used_is_a_dead_letter(
+    value: bytes | None, key: bytes | None, reason: Reason, field: str | None
+) -> None:
+    """Reason, field and source offset are told, and the records beside it are read."""
+    good = record(GOOD, b"ada", offset=7)
+    found = _read(good, record(value, key, offset=8), record(GOOD, b"ada", offset=9))
+    (letter,) = found.dead_letters
+    assert (letter.reason, letter.field, letter.stage) == (reason, field, "viewers")
+    assert (letter.source.topic, letter.source.partition, letter.source.offset) == ("viewing.events.v1", 0, 8)
+    assert letter.value_bytes == len(value or b"")
+    assert len(encode(letter)) < 200_000
+    assert found.offsets == [7, 9]
+
+
+def test_a_key_of_another_partition_is_a_dead_letter() -> None:
+    """A viewer whom two workers would learn is refused, with the producer's remedy."""
+    home = partition_for(b"ada", 4)
+    assert _read(record(GOOD, b"ada"), partition=home, partitions=4).dead_letters == []
+    (letter,) = _read(record(GOOD, b"ada"), partition=(home + 1) % 4, partitions=4).dead_letters
+    assert letter.reason is Reason.PARTITION_MISMATCH
+    assert "murmur2_random" in letter.message
+
+
+def test_preferences_with_several_titles_are_several_verdicts() -> None:
+    """Each liked title counts once: the second and later ones have event ids of their own."""
+    event = Preferences(
+        event_id="p1", viewer_id="ada", event_time_ms=T0, liked_titles=("a", "b", "c"), maturity=12
+    )
+    found = _read(record(encode(event), b"ada", offset=5), record(GOOD, b"ada", offset=6))
+    assert [(v, d.title_id, d.action) for v, d, _ in found.verdicts[:3]] == [
+        ("ada", title, Action.POSITIVE) for title in "abc"
+    ]
+    assert found.event_ids == ["p1", "p1\0001", "p1\0002", "ada.t1.0"]
+    assert found.offsets == [5, 5, 5, 6]
+    assert [(told.event, told.offset) for told in found.told] == [(event, 5)]
+    assert len(set(found.columns().events.tolist())) == 4
+
+
+def test_what_teaches_nothing_is_read_without_a_verdict() -> None:
+    """A search is a valid record that leaves no trace in the models."""
+    event = Search(event_id="s", viewer_id="ada", event_time_ms=T0 + 9, query="blue", result_count=3)
+    found = _read(record(encode(event), b"ada"))
+    assert (found.verdicts, found.dead_letters, found.newest_ms) == ([], [], T0 + 9)
+
+
+def test_countries_and_times_stand_beside_their_verdicts() -> None:
+    """The columns have one entry for each verdict."""
+    events: list[Stop] = [watch("ada", "a", 1, country="IN"), watch("ada", "b", 5), watch("ada", "c", 3)]
+    found = _read(*(record(encode(e), b"ada", offset=n) for n, e in enumerate(events)))
+    assert found.countries == [country_code("IN"), 0, 0]
+    assert [at for _, _, at in found.verdicts] == [T0 + 1, T0 + 5, T0 + 3]
+    assert found.newest_ms == T0 + 5
+
+
+def test_a_clock_ahead_of_its_record_is_set_right() -> None:
+    """What a device dates into the future happened when it was sent, at the latest."""
+    late, ahead = watch("ada", "a"), watch("ada", "b", event_time_ms=T0 + 10**10)
+    found = _read(
+        record(encode(late), b"ada", timestamp=T0 + 50), record(encode(ahead), b"ada", timestamp=T0 + 60)
+    )
+    assert [at for _, _, at in found.verdicts] == [T0, T0 + 60]
+    assert found.newest_ms == T0 + 60
+
+
+def test_the_id_of_a_cloud_event_stands_in_its_header() -> None:
+    """A record without an id of its own takes that of its envelope."""
+    bare = GOOD.replace(b'"event_id":"ada.t1.0",', b"")
+    found = _read(record(bare, b"ada", headers=[("ce_id", b"from the envelope"), ("ce_specversion", b"1.0")]))
+    assert (found.event_ids, found.dead_letters) == (["from the envelope"], [])

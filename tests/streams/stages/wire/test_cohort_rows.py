@@ -1,0 +1,80 @@
+"""Cohorts in the worker: learned by one shard, kept exactly, on pages."""
+
+import struct
+
+import numpy as np
+import pytest
+
+from online_models.config import ModelConfig
+from online_models.learners.cohorts import SHELVED
+from online_models.page.config import PageConfig
+from online_models.ranking.segment_boost import SHARED
+from online_models.tables.titles import TitleTable, title_key
+from schemas.vocabulary import ItemReason, RowKind
+from streams.config.settings import Settings
+from streams.errors import StateVersionError
+from streams.stages.titles.step import TitlesStep
+from streams.stages.wire import cohort_rows
+from tests.streams.steps import Line, pages_of, watch
+
+PAGE = PageConfig(least=1, crowd_watches=5.0)
+
+
+def taught(shards: int = 1, viewers: int = 200) -> Line:
+    """Give both stages; two crowds watch twenty titles each."""
+    line = Line(Settings(prequential_share=0.0, title_shards=shards, page=PAGE))
+    for n in range(viewers):
+        own = [f"{'xy'[n % 2]}{(n // 2 + k) % 20}" for k in range(3)]
+        line.feed(*(watch(f"v{n}", title, 10 * n + k) for k, title in enumerate(own)))
+    return line
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_people_like_you_watch_what_your_crowd_does(shards: int) -> None:
+    """A page has the row, of what the viewer's cohort watches more; one shard alone has learned it."""
+    line = taught(shards)
+    (page,) = pages_of(line.feed(watch("x-like", "x0", 1_000), watch("x-like", "x1", 1_001)))
+    row = next(row for row in page.rows if row.kind is RowKind.PEOPLE_LIKE_YOU)
+    assert row.reason is ItemReason.COHORT
+    cohorts, viewers = line.replica.crowds.cohorts, line.viewers._side.viewers
+    assert cohorts is not None
+    mine = cohorts.cohort_of(viewers.arrays.taste[viewers.slot("x-like")])
+    liked = {line.replica.titles.ids[title] for title in cohorts.liked_more(SHARED)[mine][0].tolist()}
+    assert {item.title_id for item in row.items} <= liked - {"x0", "x1"}
+    assert [cohort_rows.KEY in store.rows for store in line.title_stores] == [True, False][:shards]
+
+
+def test_a_restart_goes_on_exactly() -> None:
+    """A shard made from its store writes the row that the one before would have."""
+    lines = [taught(viewers=6), taught(viewers=6)]
+    lines[1].titles = [TitlesStep(lines[1].settings, 0, lines[1].title_stores[0])]
+    for line in lines:
+        line.feed(*(watch(f"w{n}", f"x{n % 6}", 2_000 + n) for n in range(12)))
+    first, second = (line.title_stores[0].rows[cohort_rows.KEY] for line in lines)
+    assert first == second
+
+
+def test_the_layout_on_the_disk() -> None:
+    """Bytes as any later version has to read them; a newer version's are refused."""
+    titles, c, k, n = TitleTable(ModelConfig()), SHELVED.cohorts, 12, SHELVED.titles
+    centre, keys, watched = np.zeros((c, k), "<f4"), np.zeros((c, n), "<u8"), np.zeros((c, n), "<f8")
+    centre[3, 5], keys[3, 7], watched[3, 7] = 0.5, title_key("t"), 4.0
+    mass = np.arange(c).astype("<f8")
+    head = struct.pack("<BIII", 1, c, k, n) + struct.pack("<qqq", 10, 20, 30)
+    value = head + b"".join(column.tobytes() for column in (mass, centre, keys, watched))
+    table = cohort_rows.load(value, titles)
+    assert table.arrays.times.tolist() == [10, 20]
+    assert table.arrays.seen.tolist() == [30]
+    assert table.arrays.mass.tolist() == mass.tolist()
+    assert table.arrays.centre[3, 5] == 0.5
+    assert table.arrays.title[3, 7] == titles.intern(["t"])[0]
+    assert table.arrays.watched[3, 7] == 4.0
+    assert cohort_rows.pack(table, titles) == (b"\x06cohorts", value)
+    with pytest.raises(StateVersionError):
+        cohort_rows.load(b"\x02" + value[1:], titles)
+
+
+def test_cohorts_of_another_shape_begin_anew() -> None:
+    """Another number of cohorts in the code is no error: what was learned is left."""
+    value = struct.pack("<BIII", 1, 2, 12, 4) + bytes(100)
+    assert not cohort_rows.load(value, TitleTable(ModelConfig())).arrays.mass.any()
