@@ -61,7 +61,7 @@ from weights that all share.
 
 An event, in order
 ------------------
-1. `feedback.Judge` reads it: a verdict on a title is a fact or a word, and its strength.
+1. `feedback.RewardFunction` reads it: a verdict on a title is a fact or a word, and its strength.
 2. `ViewerSide.observe` (the viewers' side): a repeated event id changes nothing. The verdict moves the
    viewer's judgement on the title (`kernels.judgement`), and what its weight changed by goes to the title's
    counters. A title liked for the first time is learned; a rejection teaches titles nothing, and moves the
@@ -102,44 +102,44 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from online_models.catalog.catalog import Catalogue
+    from online_models.catalog.catalog import Catalog
     from online_models.config import ModelConfig
     from online_models.errors import ModelError
-    from online_models.feedback.reward_function import Action, Judge, Verdict
+    from online_models.feedback.reward_function import Action, FeedbackSignal, RewardFunction
     from online_models.learners.title_side import TitleSide
-    from online_models.ranking.viewer_side import Columns, Lists, ViewerSide
+    from online_models.ranking.viewer_side import EventColumns, Lists, ViewerSide
     from online_models.recommender import Recommender
     from online_models.tables.titles import TitleTable
     from online_models.tables.viewers import ViewerTable
 
 __all__ = [
     "Action",
-    "Catalogue",
-    "Columns",
-    "Judge",
+    "Catalog",
+    "EventColumns",
+    "FeedbackSignal",
     "Lists",
     "ModelConfig",
     "ModelError",
     "Recommender",
+    "RewardFunction",
     "TitleSide",
     "TitleTable",
-    "Verdict",
     "ViewerSide",
     "ViewerTable",
 ]
 
 _HOMES = {
     "Action": "feedback",
-    "Catalogue": "catalogue",
-    "Columns": "viewer_side",
-    "Judge": "feedback",
+    "Catalog": "catalogue",
+    "EventColumns": "viewer_side",
+    "RewardFunction": "feedback",
     "Lists": "viewer_side",
     "ModelConfig": "config",
     "ModelError": "errors",
     "Recommender": "recommender",
     "TitleSide": "title_side",
     "TitleTable": "titles",
-    "Verdict": "feedback",
+    "FeedbackSignal": "feedback",
     "ViewerSide": "viewer_side",
     "ViewerTable": "viewers",
 }

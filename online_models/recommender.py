@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.catalog.catalog import Catalogue
+from online_models.catalog.catalog import Catalog
 from online_models.config import EXPERTS, ModelConfig
 from online_models.errors import NoSnapshotError
 from online_models.feedback.layout import JUDGEMENTS
-from online_models.feedback.reward_function import Judge
+from online_models.feedback.reward_function import RewardFunction
 from online_models.learners.stated_preferences import take_all
 from online_models.learners.title_side import TitleSide
 from online_models.page.build import page_of
-from online_models.page.catalog_index import Shelves
+from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig
 from online_models.page.headings import language_of
 from online_models.ranking.prequential import RANKINGS, prequential
 from online_models.ranking.scorer import hide_known
-from online_models.ranking.viewer_side import Columns, ViewerSide, blank_signals, columns
+from online_models.ranking.viewer_side import EventColumns, ViewerSide, blank_signals, columns
 from online_models.tables import snapshots
 from online_models.tables.keyed_random import sampled
 from online_models.tables.layout import F4, F8, I4, Signals
@@ -31,7 +31,7 @@ from schemas.pages import Row
 if TYPE_CHECKING:
     from river.reco.base import Ranker
 
-__all__ = ["COLUMNS", "Columns", "Recommender"]
+__all__ = ["COLUMNS", "EventColumns", "Recommender"]
 
 COLUMNS = ("blend", *EXPERTS)
 """Names of the rankings that :meth:`Recommender.prequential` makes, in order, without guests."""
@@ -94,17 +94,17 @@ class Recommender:
         self.tested = tested
         self.page_config = page or PageConfig()
         self.titles = TitleTable(self.config, seed=seed)
-        self.catalogue = Catalogue(self.titles)
+        self.catalogue = Catalog(self.titles)
         self.viewers = ViewerSide(self.titles, self.catalogue, seed=seed)
         self.title_side = TitleSide(self.titles)
-        self.shelves = Shelves(self.titles, self.catalogue, self.page_config)
-        self.judge = Judge(self.config.reward)
+        self.shelves = CatalogIndex(self.titles, self.catalogue, self.page_config)
+        self.judge = RewardFunction(self.config.reward)
         self._newest = 0
         self._guests = None
         if experts:
-            from online_models.river.external_rankers import Guests  # noqa: PLC0415 - River loads for guests alone
+            from online_models.river.external_rankers import ExternalRankers  # noqa: PLC0415 - River loads for guests alone
 
-            self._guests = Guests(experts, seed=seed)
+            self._guests = ExternalRankers(experts, seed=seed)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -134,7 +134,7 @@ class Recommender:
             self.prequential(columns(verdicts, named), sampled(named, self.tested))
         take_all(self.viewers.viewers, batch)
 
-    def prequential(self, batch: Columns, tested: Sequence[bool] | I4 | None = None) -> F8:
+    def prequential(self, batch: EventColumns, tested: Sequence[bool] | I4 | None = None) -> F8:
         """Test, then learn, event by event.
 
         Returns
@@ -149,7 +149,7 @@ class Recommender:
             return self._guests.prequential(self, batch, wanted)
         return self.learn_columns(batch, wanted)[0]
 
-    def learn_columns(self, batch: Columns, wanted: I4) -> tuple[F8, Signals]:
+    def learn_columns(self, batch: EventColumns, wanted: I4) -> tuple[F8, Signals]:
         """Test and learn as :meth:`prequential`, without guests; return the last event's signals, too."""
         feedback = self.viewers.feedback(batch)
         ranks = np.full((len(batch.viewers), RANKINGS), -1.0)
@@ -258,12 +258,12 @@ class Recommender:
         titles = TitleTable.from_snapshot(found.part("titles"))
         out = cls(titles.config, seed=titles.seed, tested=found.facts.get("tested", 0.0))
         out.titles = titles
-        out.catalogue = Catalogue.from_snapshot(found.part("catalogue"), titles)
+        out.catalogue = Catalog.from_snapshot(found.part("catalogue"), titles)
         viewers = ViewerTable.from_snapshot(found.part("viewers"), titles)
         out.viewers = ViewerSide.over(viewers, out.catalogue)
         out.viewers.blending.load(found.arrays.get("weights", np.zeros(0)))
         out.title_side = TitleSide(titles)
-        out.shelves = Shelves(titles, out.catalogue, out.page_config)
+        out.shelves = CatalogIndex(titles, out.catalogue, out.page_config)
         out._newest = found.facts["newest"]
         return out
 

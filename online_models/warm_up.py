@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from online_models.artwork.features import LikedWords
+from online_models.artwork.features import TasteFeatures
 from online_models.artwork.gallery import Gallery
-from online_models.artwork.selector import Hanger
+from online_models.artwork.selector import ArtworkSelector
 from online_models.config import ModelConfig
 from online_models.feedback.reward_function import Action
 from online_models.learners.cohorts import CohortTable
@@ -18,7 +18,7 @@ from online_models.learners.title_side import shard_of
 from online_models.page.build import build, listed
 from online_models.page.encoding import SCORE_BYTES, STRIDE, Fragments, Parts, encode_pages, row_keys
 from online_models.page.layout import KINDS, Pages
-from online_models.ranking.viewer_side import Columns, Lists
+from online_models.ranking.viewer_side import EventColumns, Lists
 from online_models.recommender import Recommender
 from online_models.tables.partition_assignment import partitions_for
 from online_models.tables.titles import TitleTable
@@ -79,9 +79,9 @@ def hang_pictures() -> None:
     gallery = Gallery()
     pictures = tuple(Artwork(id=name, uri=f"https://x/{name}") for name in "ab")
     gallery.put("x", Title(title_id="x", artwork=pictures))
-    Hanger(gallery).pick(["x"], np.ones(1, np.uint64), viewer=1, liked=frozenset(), now_ms=0)
+    ArtworkSelector(gallery).pick(["x"], np.ones(1, np.uint64), viewer=1, liked=frozenset(), now_ms=0)
     model = small_world()
-    LikedWords(model.viewers.viewers, model.catalogue).of(np.zeros(1, np.int32))
+    TasteFeatures(model.viewers.viewers, model.catalogue).of(np.zeros(1, np.int32))
 
 
 def pack_and_restore() -> None:
@@ -117,7 +117,7 @@ def warm_up() -> None:
         step()
 
 
-def _batch() -> Columns:
+def _batch() -> EventColumns:
     viewers, titles = ["a", "b", "a", "b"], ["x", "x", "y", "z"]
     events = np.arange(1, 5, dtype=np.uint64)
-    return Columns(viewers, titles, [1, 1, 1, 2], [1.0] * 4, [0, 1, 2, 3], events)
+    return EventColumns(viewers, titles, [1, 1, 1, 2], [1.0] * 4, [0, 1, 2, 3], events)

@@ -37,7 +37,7 @@ class Prior(NamedTuple):
     floor: float
 
 
-class Work(NamedTuple):
+class BestArmScratch(NamedTuple):
     """Room for the integral over ``A`` arms."""
 
     t: F8
@@ -125,7 +125,7 @@ def first_like(alpha: F8, beta: F8, a: int) -> int:
 
 
 @exact
-def add_up(alpha: float, beta: float, n: int, work: Work, mass: F8, below: F8) -> float:
+def add_up(alpha: float, beta: float, n: int, work: BestArmScratch, mass: F8, below: F8) -> float:
     """Write an arm's mass between nodes, and its distribution function amid them; return what they sum to."""
     top = alpha * np.log(alpha / (alpha + beta)) + beta * np.log(beta / (alpha + beta))  # at the mode
     for k in range(n):
@@ -152,7 +152,7 @@ def meet(mass: F8, below: F8, others: F8, total: float, n: int) -> float:
 
 
 @plain
-def win(alpha: F8, beta: F8, work: Work, out: F8) -> None:
+def win(alpha: F8, beta: F8, work: BestArmScratch, out: F8) -> None:
     """Write the probability that each of some Beta variables is the largest, the same for equal ones."""
     arms, n = alpha.size, place_nodes(alpha, beta, work.t)
     log_parts(work.t, n, work.log_x, work.log_rest)
@@ -206,10 +206,10 @@ def posteriors(cells: F8, contexts: I8, prior: Prior, alpha: F8, beta: F8) -> No
 
 
 @jit
-def room_for(arms: int) -> Work:
+def room_for(arms: int) -> BestArmScratch:
     """Return room; what is taken out of an array by unpacking would not pass for contiguous."""
     line, block = np.empty((4, arms * NODES)), np.empty((2, arms, arms * NODES))
-    return Work(line[0], line[1], line[2], line[3], block[0], block[1], np.empty(arms))
+    return BestArmScratch(line[0], line[1], line[2], line[3], block[0], block[1], np.empty(arms))
 
 
 @jit

@@ -7,11 +7,11 @@ import numpy as np
 
 from online_models.artwork.gallery import WORDS, word_of
 from online_models.artwork.selector_kernels import words_liked
-from online_models.catalog.catalog import Catalogue
+from online_models.catalog.catalog import Catalog
 from online_models.tables.layout import I4
 from online_models.tables.viewers import ViewerTable
 
-__all__ = ["LATE_TITLES", "Liked", "LikedWords"]
+__all__ = ["LATE_TITLES", "Liked", "TasteFeatures"]
 
 LATE_TITLES: Final = 20
 """Liked titles whose tags say what a viewer likes: as the long co-watch's seeds."""
@@ -46,7 +46,7 @@ class Liked(NamedTuple):
         return cls(numbers, vocabulary)
 
 
-class LikedWords:
+class TasteFeatures:
     """Says which words stand for what viewers like: those that most of their newest liked titles bear.
 
     Years, decades and languages say nothing of a picture; of equal words the first in the alphabet counts.
@@ -59,7 +59,7 @@ class LikedWords:
         The titles' tags.
     """
 
-    def __init__(self, viewers: ViewerTable, catalogue: Catalogue) -> None:
+    def __init__(self, viewers: ViewerTable, catalogue: Catalog) -> None:
         self._viewers, self._catalogue = viewers, catalogue
         self._vocabulary: list[str] = []
         self._word: I4 = np.zeros(0, np.int32)

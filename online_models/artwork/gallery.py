@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from online_models.artwork.bandit import BanditConfig, Thompson
-from online_models.artwork.selector_kernels import FITS, MOST_VARIANTS, Looks
+from online_models.artwork.selector_kernels import FITS, MOST_VARIANTS, VariantFeatures
 from online_models.tables.keyed_random import name_hash
 from online_models.tables.layout import F8
 from schemas import Title
@@ -122,7 +122,7 @@ class Gallery:
 
     def __init__(self, *, seed: int = 0) -> None:
         self.seed, self.listed = seed, 0
-        self.looks = Looks(
+        self.looks = VariantFeatures(
             np.zeros((64, MOST_WORDS), np.int32),
             np.zeros((64, MOST_VARIANTS), np.uint32),
             np.zeros((64, MOST_VARIANTS), np.uint32),
@@ -226,4 +226,4 @@ class Gallery:
         place = self._places.setdefault(title_id, len(self._places))
         if place == len(self.looks.stamp):
             doubled = (np.concatenate((column, np.zeros_like(column))) for column in self.looks)
-            self.looks = Looks._make(doubled)
+            self.looks = VariantFeatures._make(doubled)

@@ -22,9 +22,9 @@ from online_models.artwork.selector_kernels import (
     POLICY,
     TRAILER,
     UNNUMBERED,
-    Found,
+    CachedChoice,
+    ChoiceCache,
     Items,
-    Ways,
     add_ways,
     claim_ways,
     draw,
@@ -33,7 +33,7 @@ from online_models.artwork.selector_kernels import (
 from online_models.tables.layout import F8, I4, I8, U8
 from schemas.experiments import ArtworkPolicy
 
-__all__ = ["Hanger", "room_for"]
+__all__ = ["ArtworkSelector", "room_for"]
 
 KEPT: Final = 100_000
 """Ways remembered, 25 MB; whoever finds more begins anew."""
@@ -47,7 +47,7 @@ _WITHDRAWN: Final = Variants((), (), (), (), (), ())
 _NUMBERS: Final = {policy: number for number, policy in enumerate(ArtworkPolicy)}
 
 
-class Hanger:
+class ArtworkSelector:
     """Picks from a gallery; for one thread.
 
     Parameters
@@ -77,7 +77,7 @@ class Hanger:
 
     def __init__(self, gallery: Gallery) -> None:
         self.gallery = gallery
-        self._ways: Ways
+        self._ways: ChoiceCache
         self._made: int
         self._variants: dict[int, Variants]
         self.shown: list[Picked]
@@ -126,7 +126,7 @@ class Hanger:
         items: Items,
         names: Sequence[str],
         pages: tuple[int, int],
-        out: Found,
+        out: CachedChoice,
         first: int,
         *,
         now_ms: int,
@@ -225,12 +225,12 @@ class Hanger:
         if self._made + more > size:
             more = (1 << (self._made + more - 1).bit_length()) - size
             grown = [np.concatenate((old, np.zeros((more, *old.shape[1:]), old.dtype))) for old in ways[1:]]
-            self._ways = Ways(np.zeros(2 * (size + more), np.int32), *grown)
+            self._ways = ChoiceCache(np.zeros(2 * (size + more), np.int32), *grown)
             add_ways(self._ways, 1, self._made)
 
     def _forget(self) -> None:
         """Begin with the way in which titles without a choice are shown."""
-        self._ways = Ways(
+        self._ways = ChoiceCache(
             np.zeros(2 * _ROWS, np.int32),
             np.zeros(_ROWS, np.uint64),
             np.zeros(_ROWS, np.int64),
@@ -247,10 +247,10 @@ class Hanger:
         self._ways.shown[self._ways.shown > 0] = UNNUMBERED
 
 
-def room_for(titles: I4) -> Found:
+def room_for(titles: I4) -> CachedChoice:
     """Return room for what every item of pages shows."""
     page, row, slot = np.empty((3, titles.size), np.int64)
-    return Found(page, row, slot, np.empty(titles.size, np.int32))
+    return CachedChoice(page, row, slot, np.empty(titles.size, np.int32))
 
 
 def _choices(variants: Variants) -> int:

@@ -69,7 +69,7 @@ class TagColumns(NamedTuple):
     pool: I4
 
 
-class Looks(NamedTuple):
+class VariantFeatures(NamedTuple):
     """How ``E`` titles can be shown that had something to choose from."""
 
     word: I4
@@ -88,7 +88,7 @@ class Items(NamedTuple):
     title: I4
     """[n, R, L] rows of the titles, -1 where there is none."""
     place: I4
-    """[n, R, L] their rows in `Looks`; -1 of those that show their first of everything."""
+    """[n, R, L] their rows in `VariantFeatures`; -1 of those that show their first of everything."""
     looked: I8
     """[n, R] how many of a row's titles are looked at, the first ones."""
     viewer: U8
@@ -99,7 +99,7 @@ class Items(NamedTuple):
     """[T] the titles' keys."""
 
 
-class Ways(NamedTuple):
+class ChoiceCache(NamedTuple):
     """Ways in which titles are shown; the first shows nothing but the first picture."""
 
     table: I4
@@ -107,7 +107,7 @@ class Ways(NamedTuple):
     key: U8
     """[W]"""
     stamp: I8
-    """[W] when it was made (`Looks`)."""
+    """[W] when it was made (`VariantFeatures`)."""
     arm: U8
     """[W, MOST_VARIANTS] hashes of the pictures' names: where their draws start."""
     chance: F8
@@ -116,7 +116,7 @@ class Ways(NamedTuple):
     """[W, MOST_VARIANTS] number of what each shows, or `UNNUMBERED`."""
 
 
-class Found(NamedTuple):
+class CachedChoice(NamedTuple):
     """What items show, from the front, with room for all."""
 
     page: I8
@@ -168,7 +168,7 @@ def fit_in(words: int) -> np.uint32:
 
 
 @inlined
-def code_of(place: int, looks: Looks, likes: U1) -> np.int32:
+def code_of(place: int, looks: VariantFeatures, likes: U1) -> np.int32:
     """Return how well each of a title's pictures fits, and which trailer fits best."""
     met, code = np.uint32(0), np.uint32(0)
     for k in range(looks.word.shape[1]):
@@ -195,7 +195,7 @@ def key_of(place: int, policy: int, code: int) -> np.uint64:
 
 
 @inlined
-def find_way(ways: Ways, key: int) -> np.int32:
+def find_way(ways: ChoiceCache, key: int) -> np.int32:
     """Return the way with a key, 0 if there is none."""
     last = np.uint64(ways.table.size - 1)
     at = mix(key) & last
@@ -206,7 +206,7 @@ def find_way(ways: Ways, key: int) -> np.int32:
 
 
 @plain
-def add_ways(ways: Ways, first: int, end: int) -> None:
+def add_ways(ways: ChoiceCache, first: int, end: int) -> None:
     """Put ways into the table that are not in it."""
     last = np.uint64(ways.table.size - 1)
     for way in range(first, end):
@@ -222,9 +222,9 @@ def find_ways(
     policy: int,
     words: int,
     items: Items,
-    looks: Looks,
-    ways: Ways,
-    out: Found,
+    looks: VariantFeatures,
+    ways: ChoiceCache,
+    out: CachedChoice,
     m: int,
 ) -> tuple[int, int]:
     """Write the ways of some pages' items from place ``m`` on; return where they end, and how many miss.
@@ -259,9 +259,9 @@ def find_ways(
 def claim_ways(
     policy: int,
     items: Items,
-    looks: Looks,
-    ways: Ways,
-    out: Found,
+    looks: VariantFeatures,
+    ways: ChoiceCache,
+    out: CachedChoice,
     span: tuple[int, int],
     made: int,
     todo: I8,
@@ -293,7 +293,7 @@ def claim_ways(
 
 @jit
 def draw(
-    seed: int, day: int, items: Items, ways: Ways, out: Found, first: int, end: int, fresh: I8
+    seed: int, day: int, items: Items, ways: ChoiceCache, out: CachedChoice, first: int, end: int, fresh: I8
 ) -> tuple[int, int]:
     """Write the numbers of what some items show, given their ways; return where those end that show anything.
 

@@ -28,7 +28,7 @@ _UNKNOWN_MATURITY = 254
 _COLUMNS = ("_maturity", "_start", "_end", "_listed")
 _FOREVER = int(np.iinfo(np.int64).max)
 
-__all__ = ["Catalogue", "country_code"]
+__all__ = ["Catalog", "country_code"]
 
 
 @cache
@@ -66,7 +66,7 @@ class _Guards:
     """Business rules in force."""
 
 
-class Catalogue:
+class Catalog:
     """Guards and tags of every title, row by row beside a :class:`TitleTable`.
 
     Parameters
@@ -224,12 +224,12 @@ class Catalogue:
         more_facts, more_arrays = self.facts.state()
         arrays |= {name: getattr(self, name) for name in _COLUMNS} | more_arrays
         facts |= more_facts
-        return snapshots.pack("Catalogue", {"countries": countries, **facts}, arrays)
+        return snapshots.pack("Catalog", {"countries": countries, **facts}, arrays)
 
     @classmethod
-    def from_snapshot(cls, data: bytes, titles: TitleTable) -> "Catalogue":
+    def from_snapshot(cls, data: bytes, titles: TitleTable) -> "Catalog":
         """Return the catalogue that a snapshot was made of, over the titles that it referred to."""
-        facts, arrays = snapshots.unpack("Catalogue", data)
+        facts, arrays = snapshots.unpack("Catalog", data)
         out = cls(titles)
         for name in _COLUMNS:
             setattr(out, name, arrays[name])

@@ -31,7 +31,7 @@ side by side, which flatters models of short memory).
 
 from online_models.evaluation.evaluator import evaluate
 from online_models.evaluation.figures import Figures, ScenarioReport, scenarios_over_seeds
-from online_models.evaluation.metrics import HISTORY_BUCKETS, Metrics, measure
+from online_models.evaluation.metrics import HISTORY_BUCKETS, RankingMetrics, measure
 from online_models.evaluation.model import PrequentialModel, Ranks, Weighted
 from online_models.evaluation.protocol import Block, EvaluationProtocol, Stream, prepare
 from online_models.evaluation.rate import Rate
@@ -47,9 +47,9 @@ __all__ = [
     "Entrants",
     "EvaluationProtocol",
     "Figures",
-    "Metrics",
     "ModelResult",
     "PrequentialModel",
+    "RankingMetrics",
     "Ranks",
     "Rate",
     "Ratings",

@@ -14,7 +14,7 @@ from online_models.evaluation.model import Ranks
 from online_models.evaluation.rate import Rate
 from online_models.evaluation.ratings import IndexColumn
 
-__all__ = ["HISTORY_BUCKETS", "Metrics", "bucket_of", "hits", "measure"]
+__all__ = ["HISTORY_BUCKETS", "RankingMetrics", "bucket_of", "hits", "measure"]
 
 TOP = 10
 """Length of the list that is judged."""
@@ -24,7 +24,7 @@ HISTORY_BUCKETS = ("1", "2-3", "4-7", "8-15", "16-31", "32-63", "64+")
 
 
 @dataclass(frozen=True, slots=True)
-class Metrics:
+class RankingMetrics:
     """Averages over the tested events of one ranking.
 
     Attributes
@@ -48,7 +48,7 @@ class Metrics:
         return self.hit_rate.tested
 
     @classmethod
-    def pooled(cls, metrics: "Sequence[Metrics]") -> "Metrics":
+    def pooled(cls, metrics: "Sequence[RankingMetrics]") -> "RankingMetrics":
         """Average over seeds, figure by figure (`Rate.pooled`)."""
         buckets = {
             name: [m.by_history[name] for m in metrics if name in m.by_history] for name in HISTORY_BUCKETS
@@ -91,7 +91,7 @@ def bucket_of(history: IndexColumn) -> IndexColumn:
     return np.minimum(powers, len(HISTORY_BUCKETS) - 1).astype(np.int32)
 
 
-def measure(ranks: Ranks, history: IndexColumn) -> Metrics:
+def measure(ranks: Ranks, history: IndexColumn) -> RankingMetrics:
     """Average the ranks of tested events.
 
     Parameters
@@ -116,4 +116,4 @@ def measure(ranks: Ranks, history: IndexColumn) -> Metrics:
         for index, name in enumerate(HISTORY_BUCKETS)
         if np.any(buckets == index)
     }
-    return Metrics(Rate.mean(hit), Rate.mean(gains), Rate.mean(1 / (ranks + 1)), by_history)
+    return RankingMetrics(Rate.mean(hit), Rate.mean(gains), Rate.mean(1 / (ranks + 1)), by_history)

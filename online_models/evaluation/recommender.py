@@ -8,7 +8,7 @@ from online_models.evaluation.metrics import TOP
 from online_models.evaluation.model import Ranks
 from online_models.evaluation.protocol import Block, BoolColumn
 from online_models.feedback.reward_function import Action
-from online_models.ranking.viewer_side import Columns
+from online_models.ranking.viewer_side import EventColumns
 from online_models.recommender import Recommender
 from schemas import Title
 
@@ -116,7 +116,7 @@ class RecommenderModel:
             return
         rewards = block.rewards
         actions = np.where(rewards > 0, Action.POSITIVE, np.where(rewards < 0, Action.REJECT, Action.KNOWN))
-        batch = Columns(
+        batch = EventColumns(
             viewers=[self._viewer_ids[at] for at in block.viewers.tolist()],
             titles=[self._title_ids[at] for at in block.titles.tolist()],
             actions=actions.tolist(),

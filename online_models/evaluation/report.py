@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from online_models.evaluation.metrics import Metrics
+from online_models.evaluation.metrics import RankingMetrics
 from online_models.evaluation.model import Ranks
 from online_models.evaluation.protocol import EvaluationProtocol
 
@@ -71,7 +71,7 @@ class ModelResult:
         None without a clock.
     """
 
-    metrics: Metrics
+    metrics: RankingMetrics
     curve: Curve
     every: int
     events_per_s: float | None
@@ -127,7 +127,9 @@ def over_seeds(reports: Sequence[Report]) -> Report:
     """Average the reports of one evaluation under several seeds; curves and weights are the first one's."""
     first = reports[0]
     models = {
-        name: replace(result, metrics=Metrics.pooled([report.models[name].metrics for report in reports]))
+        name: replace(
+            result, metrics=RankingMetrics.pooled([report.models[name].metrics for report in reports])
+        )
         for name, result in first.models.items()
     }
     return replace(first, models=models, seeds=len(reports))

@@ -13,7 +13,7 @@ from typing import Final
 from online_models.experiments.definition import arm_label
 from online_models.experiments.interleaving import Preferences
 from online_models.experiments.moments import COUNTS, PAIRS, Moments
-from online_models.experiments.tallies import Exposure, Part
+from online_models.experiments.tallies import Exposure, ViewerTally
 from schemas.events import Event, Impression, Stop
 from schemas.experiments import Experiment, ExperimentKind
 
@@ -28,7 +28,7 @@ _PREFERRED: Final = COUNTS.index("preferred")
 _SQUARES: Final = PAIRS.index((_PREFERRED, _PREFERRED))
 
 
-def remember_team(part: Part, event: Impression) -> None:
+def remember_team(part: ViewerTally, event: Impression) -> None:
     """Remember under which arm a title was seen."""
     if event.arm is not None:
         part.teams.pop(event.title_id, None)
@@ -37,7 +37,7 @@ def remember_team(part: Part, event: Impression) -> None:
             del part.teams[next(iter(part.teams))]
 
 
-def credited(one: Experiment, exposure: Exposure, part: Part, event: Event) -> dict[str, int]:
+def credited(one: Experiment, exposure: Exposure, part: ViewerTally, event: Event) -> dict[str, int]:
     """Give a playback's seconds to the arm that had picked the title; return what that adds to counts."""
     if one.kind is not ExperimentKind.INTERLEAVE or type(event) is not Stop:
         return {}

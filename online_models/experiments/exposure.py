@@ -21,12 +21,12 @@ from online_models.experiments.definition import arm_label, concerns
 from online_models.experiments.list_diversity import About, nothing_known, seen_together
 from online_models.experiments.moments import COUNTS, Moments
 from online_models.experiments.plan import INTERLEAVED, Plan
-from online_models.experiments.tallies import Exposure, Part, Tally
+from online_models.experiments.tallies import Exposure, Tally, ViewerTally
 from schemas.assignment import assign
 from schemas.events import Event, Identify, Impression, Play, Preferences, Select, Stop, StopCause
 from schemas.experiments import Experiment, ExperimentKind, ExperimentState
 
-__all__ = ["EXPOSURES", "SEEN", "Exposure", "Part", "Tally", "counts_at", "take"]
+__all__ = ["EXPOSURES", "SEEN", "Exposure", "Tally", "ViewerTally", "counts_at", "take"]
 
 SEEN: Final = 16
 """Event ids remembered of a viewer, as the recommender does: a producer's retries follow within a few
@@ -59,7 +59,7 @@ def counts_at(experiment: Experiment, at_ms: int) -> bool:
 
 
 def take(
-    part: Part,
+    part: ViewerTally,
     event: Event,
     at_ms: int,
     *,
@@ -117,7 +117,7 @@ def take(
 
 
 def _expose(
-    part: Part, event: Impression, at_ms: int, plan: Plan, tally: Callable[[str], Tally]
+    part: ViewerTally, event: Impression, at_ms: int, plan: Plan, tally: Callable[[str], Tally]
 ) -> list[str]:
     """Put the viewer into the experiments to which an impression exposes; return those."""
     new = []
@@ -154,7 +154,7 @@ def _told(one: Experiment, label: str | None) -> str | None:
     return next((arm.name for arm in one.arms if arm_label(one.experiment_id, arm.name) == label), None)
 
 
-def _assigned(one: Experiment, part: Part, event: Impression) -> str | None:
+def _assigned(one: Experiment, part: ViewerTally, event: Impression) -> str | None:
     """Return the arm that the assignment says, if the viewer is in the audience."""
     about = one.audience
     if about is not None:
@@ -171,7 +171,7 @@ def _assigned(one: Experiment, part: Part, event: Impression) -> str | None:
     return mine.arm if mine else None
 
 
-def _has_room(part: Part, plan: Plan, at_ms: int) -> bool:
+def _has_room(part: ViewerTally, plan: Plan, at_ms: int) -> bool:
     """Say whether one more exposure fits, once those that are over are gone."""
     if len(part.exposures) >= EXPOSURES:
         part.exposures = {
@@ -186,7 +186,7 @@ def _in_window(one: Experiment, exposure: Exposure, at_ms: int) -> bool:
     return counts_at(one, at_ms) and exposure.at_ms <= at_ms < exposure.at_ms + one.window_s * 1000
 
 
-def _gains(part: Part, event: Event, about: About) -> dict[str, int]:
+def _gains(part: ViewerTally, event: Event, about: About) -> dict[str, int]:
     """Return what an event adds to the counts."""
     if type(event) is Impression:
         return {"impressions": 1} | seen_together(part, event, about)
@@ -220,6 +220,6 @@ def _gain(tally: Tally, exposure: Exposure, gains: dict[str, int], at_ms: int) -
     tally.at_ms = max(tally.at_ms, at_ms)
 
 
-def _past(part: Part, at_ms: int) -> float:
+def _past(part: ViewerTally, at_ms: int) -> float:
     """Return the seconds watched so far, decayed to a time."""
     return float(part.past_s * 0.5 ** (max(0, at_ms - part.past_at_ms) / PAST_MS))

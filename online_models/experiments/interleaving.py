@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 
 from online_models.experiments.intervals import TUNING, Bounds, half_width
 
-__all__ = ["FIRST", "NEUTRAL", "SECOND", "Draft", "Preferences", "team_draft"]
+__all__ = ["FIRST", "NEUTRAL", "SECOND", "Preferences", "TeamDraft", "team_draft"]
 
 FIRST: Final = 1
 SECOND: Final = -1
@@ -29,7 +29,7 @@ NEUTRAL: Final = 0
 """Whose pick a title is."""
 
 
-class Draft(NamedTuple):
+class TeamDraft(NamedTuple):
     """An interleaved list."""
 
     titles: list[str]
@@ -37,7 +37,7 @@ class Draft(NamedTuple):
     """`FIRST`, `SECOND` or `NEUTRAL`, beside each title."""
 
 
-def team_draft(first: Sequence[str], second: Sequence[str], n: int, name: str) -> Draft:
+def team_draft(first: Sequence[str], second: Sequence[str], n: int, name: str) -> TeamDraft:
     """Put two rankings into one list.
 
     Parameters
@@ -80,7 +80,7 @@ def team_draft(first: Sequence[str], second: Sequence[str], n: int, name: str) -
                 if mine is not None and len(titles) < n:
                     put(mine, team)
         held = {team: title if title not in taken else pick(team) for team, title in held.items()}
-    return Draft(titles, teams)
+    return TeamDraft(titles, teams)
 
 
 @dataclass(slots=True)

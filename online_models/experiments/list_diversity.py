@@ -10,7 +10,7 @@ screen. A title without tags is in no pair.
 from collections.abc import Callable, Collection
 from typing import Final
 
-from online_models.experiments.tallies import Part
+from online_models.experiments.tallies import ViewerTally
 from schemas.events import Impression
 
 __all__ = ["MOST", "About", "nothing_known", "seen_together"]
@@ -28,7 +28,7 @@ def nothing_known(title_id: str) -> tuple[str, ...]:  # noqa: ARG001 - of no tit
     return ()
 
 
-def seen_together(part: Part, event: Impression, about: About) -> dict[str, int]:
+def seen_together(part: ViewerTally, event: Impression, about: About) -> dict[str, int]:
     """Return the pairs that a title makes with those seen on its list before, and their distance.
 
     Examples

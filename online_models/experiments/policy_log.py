@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from online_models.experiments.metrics import of_metric
 from online_models.experiments.moments import COUNTS
 from online_models.experiments.off_policy import Log
-from online_models.experiments.tallies import Exposure, Part
+from online_models.experiments.tallies import Exposure, ViewerTally
 from schemas.experiments import Experiment
 
 __all__ = ["ANYWHERE", "log_of"]
@@ -26,7 +26,7 @@ _BEFORE: Final = COUNTS.index("before")
 _Numbers = NDArray[np.float64]
 
 
-def log_of(experiment: Experiment, parts: Iterable[Part], policy: Mapping[str, str]) -> Log:
+def log_of(experiment: Experiment, parts: Iterable[ViewerTally], policy: Mapping[str, str]) -> Log:
     """Return the log of an experiment as a policy sees it.
 
     Parameters

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from online_models.experiments.moments import Moments
 
-__all__ = ["Exposure", "Part", "Tally"]
+__all__ = ["Exposure", "Tally", "ViewerTally"]
 
 
 @dataclass(slots=True)
@@ -20,7 +20,7 @@ class Exposure:
 
 
 @dataclass(slots=True)
-class Part:
+class ViewerTally:
     """What is kept of a viewer."""
 
     since_ms: int

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from online_models.artwork.gallery import DAY_MS
 
-__all__ = ["ASKED", "SEEN", "STOOD", "ArtLesson", "QueryLesson", "Sightings"]
+__all__ = ["ASKED", "SEEN", "STOOD", "ArtworkOutcome", "ImpressionLog", "QueryOutcome"]
 
 SEEN = 8
 """Pictures remembered of a viewer: those of the last row looked at; 40 bytes each."""
@@ -22,7 +22,7 @@ STOOD = 24
 each."""
 
 
-class ArtLesson(NamedTuple):
+class ArtworkOutcome(NamedTuple):
     """What came of showing a picture."""
 
     title_id: str
@@ -33,7 +33,7 @@ class ArtLesson(NamedTuple):
     at_ms: int
 
 
-class QueryLesson(NamedTuple):
+class QueryOutcome(NamedTuple):
     """What was watched after a query."""
 
     query: str
@@ -41,7 +41,7 @@ class QueryLesson(NamedTuple):
     at_ms: int
 
 
-class Sightings:
+class ImpressionLog:
     """One viewer's.
 
     Parameters
@@ -78,7 +78,7 @@ class Sightings:
         """Say whether there is anything to remember."""
         return bool(self.seen or self.asked or self.stood)
 
-    def see(self, title_id: str, picture: str, fit: int, *, at_ms: int) -> ArtLesson | None:
+    def see(self, title_id: str, picture: str, fit: int, *, at_ms: int) -> ArtworkOutcome | None:
         """Remember a picture; return the trial that it is, None if the viewer saw it within a day."""
         before = self.seen.get(title_id)
         if before is not None and before[0] == picture and at_ms - before[2] < DAY_MS:
@@ -87,7 +87,7 @@ class Sightings:
         self.seen[title_id] = (picture, fit, at_ms)
         if len(self.seen) > SEEN:
             del self.seen[next(iter(self.seen))]
-        return ArtLesson(title_id, picture, fit, 1, 0, at_ms)
+        return ArtworkOutcome(title_id, picture, fit, 1, 0, at_ms)
 
     def ask(self, query: str, title_id: str, *, at_ms: int) -> None:
         """Remember that a title was opened from a query's results."""
@@ -112,16 +112,16 @@ class Sightings:
         stood = self.stood.pop(title_id, None)
         return None if stood is None or not 0 <= at_ms - stood[1] < DAY_MS else stood[0]
 
-    def like(self, title_id: str, *, at_ms: int) -> list[ArtLesson | QueryLesson]:
+    def like(self, title_id: str, *, at_ms: int) -> list[ArtworkOutcome | QueryOutcome]:
         """Return what is learned from a quality watch; it is not learned a second time.
 
         A win is dated by its trial, so that both fade alike.
         """
-        out: list[ArtLesson | QueryLesson] = []
+        out: list[ArtworkOutcome | QueryOutcome] = []
         seen = self.seen.pop(title_id, None)
         if seen is not None and 0 <= at_ms - seen[2] < DAY_MS:
-            out.append(ArtLesson(title_id, seen[0], seen[1], 0, 1, seen[2]))
+            out.append(ArtworkOutcome(title_id, seen[0], seen[1], 0, 1, seen[2]))
         asked = self.asked.pop(title_id, None)
         if asked is not None and 0 <= at_ms - asked[1] < DAY_MS:
-            out.append(QueryLesson(asked[0], title_id, at_ms))
+            out.append(QueryOutcome(asked[0], title_id, at_ms))
         return out

@@ -16,7 +16,7 @@ playback of it is a rewatch.
 import numpy as np
 
 from online_models.feedback.impression_counts import put_away, sight
-from online_models.feedback.layout import JUDGEMENTS, Judgement
+from online_models.feedback.layout import JUDGEMENTS, InteractionState
 from online_models.feedback.rejections import reject
 from online_models.feedback.watch_time import bin_of, bucket_of, observe_share, quantile, withdraw_share
 from online_models.tables.history import standing
@@ -34,7 +34,7 @@ LEAST_NO = 1e-6
 
 
 @inlined
-def weight_of(e: Judgement) -> float:
+def weight_of(e: InteractionState) -> float:
     """Return a judgement's weight, >= 0."""
     if e.said < 0:
         return 0.0
@@ -69,7 +69,7 @@ def open_place(viewers: Viewers, v: int, t: int) -> int:
 
 
 @inlined
-def clear(e: Judgement) -> None:
+def clear(e: InteractionState) -> None:
     """Forget what was played."""
     e.before = e.now = e.played = 0.0
     e.flags = e.bucket = e.bin = 0
@@ -112,7 +112,7 @@ def begin(viewers: Viewers, params: Params, feedback: Feedback, i: int, fact: in
 
 
 @inlined
-def reward(viewers: Viewers, params: Params, e: Judgement, duration: float, share: float) -> float:
+def reward(viewers: Viewers, params: Params, e: InteractionState, duration: float, share: float) -> float:
     """Return what a playback past a quarter is worth when all of it counts."""
     c = params.reward
     w: float = c.least + (1.0 - c.least) * quantile(viewers, params, duration, share)
@@ -123,7 +123,7 @@ def reward(viewers: Viewers, params: Params, e: Judgement, duration: float, shar
 
 
 @inlined
-def place_share(viewers: Viewers, params: Params, e: Judgement, duration: float, share: float) -> None:
+def place_share(viewers: Viewers, params: Params, e: InteractionState, duration: float, share: float) -> None:
     """Put a playback's share into the histogram, or move it there."""
     bucket, b = bucket_of(duration), bin_of(share)
     if e.bin > 0:
@@ -133,7 +133,7 @@ def place_share(viewers: Viewers, params: Params, e: Judgement, duration: float,
 
 
 @inlined
-def turn_down(viewers: Viewers, v: int, t: int, e: Judgement, weight: float) -> int:
+def turn_down(viewers: Viewers, v: int, t: int, e: InteractionState, weight: float) -> int:
     """Reject by deed; who likes a title already does not reject it by leaving it soon."""
     if standing(viewers, v, t) > 0:
         return NOTED
@@ -143,7 +143,7 @@ def turn_down(viewers: Viewers, v: int, t: int, e: Judgement, weight: float) -> 
 
 
 @inlined
-def stop(viewers: Viewers, params: Params, feedback: Feedback, i: int, fact: int, e: Judgement) -> int:
+def stop(viewers: Viewers, params: Params, feedback: Feedback, i: int, fact: int, e: InteractionState) -> int:
     """Judge a playback that ended, by all that was watched of the title by now."""
     c, former = params.reward, e.before + e.now
     e.now = max(e.now, feedback.watched[i])
@@ -169,7 +169,7 @@ def stop(viewers: Viewers, params: Params, feedback: Feedback, i: int, fact: int
 
 
 @inlined
-def say(fact: int, weight: float, e: Judgement) -> int:
+def say(fact: int, weight: float, e: InteractionState) -> int:
     """Take the viewer's word: the newest yes or no counts; a wish adds nothing to a yes."""
     if fact == TOUCH:
         e.said = max(e.said, weight) if e.said >= 0 else e.said
@@ -181,7 +181,9 @@ def say(fact: int, weight: float, e: Judgement) -> int:
 
 
 @inlined
-def weigh(viewers: Viewers, params: Params, feedback: Feedback, i: int, fact: int, e: Judgement) -> int:
+def weigh(
+    viewers: Viewers, params: Params, feedback: Feedback, i: int, fact: int, e: InteractionState
+) -> int:
     """Move a judgement by event ``i``; return what it comes to."""
     if START <= fact <= FOLLOW:
         e.flags &= ~PENDING

@@ -46,7 +46,7 @@ CHOICE = np.dtype([("title", "<u4"), ("on", "<u2"), ("odds", "u1"), ("spare", "u
 ``shown_on`` and ``shown_odds``; a list of 0 is none. ``kernels.impressions``."""
 
 
-class Judgement(Protocol):
+class InteractionState(Protocol):
     """One row of ``JUDGEMENT``, as the type checker sees it; kernels write through it."""
 
     at: int
@@ -60,7 +60,7 @@ class Judgement(Protocol):
     bin: int
 
 
-class Reward(NamedTuple):
+class RewardParams(NamedTuple):
     """The reward's constants as the kernels take them (``online_models.config.RewardConfig``)."""
 
     rejection_ms: float

@@ -41,10 +41,10 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from online_models.config import RewardConfig
-from online_models.feedback.layout import Reward
+from online_models.feedback.layout import RewardParams
 from schemas import events as ev
 
-__all__ = ["Action", "Judge", "Verdict", "reward_params"]
+__all__ = ["Action", "FeedbackSignal", "RewardFunction", "reward_params"]
 
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ _ENDS = {
 }
 
 
-class Verdict(NamedTuple):
+class FeedbackSignal(NamedTuple):
     """One title, what to do, how strongly; of playbacks seconds watched, seconds in all, and the session.
 
     Of an impression the strength is its propensity, and the session its list.
@@ -104,7 +104,7 @@ class Verdict(NamedTuple):
     session: str = ""
 
 
-class Judge:
+class RewardFunction:
     """Turn events into verdicts by the declared reward.
 
     Parameters
@@ -126,7 +126,7 @@ class Judge:
 
     def __init__(self, config: RewardConfig | None = None) -> None:
         self.config = config or RewardConfig()
-        self._rules: dict[type, Callable[[Any], tuple[Verdict, ...]]] = {
+        self._rules: dict[type, Callable[[Any], tuple[FeedbackSignal, ...]]] = {
             ev.Play: self._play,
             ev.Stop: self._stop,
             ev.Skip: self._skip,
@@ -139,17 +139,17 @@ class Judge:
         if self.config.ignored_after:
             self._rules[ev.Impression] = self._impression
 
-    def __call__(self, event: ev.Event) -> tuple[Verdict, ...]:
+    def __call__(self, event: ev.Event) -> tuple[FeedbackSignal, ...]:
         """Return what an event means: one verdict; none if it teaches nothing; several for onboarding."""
         rule = self._rules.get(type(event))
         return rule(event) if rule is not None else ()
 
-    def _play(self, event: ev.Play) -> tuple[Verdict, ...]:
+    def _play(self, event: ev.Play) -> tuple[FeedbackSignal, ...]:
         action, weight = (Action.FOLLOW, 0.0) if event.autoplay else (Action.START, self.config.start)
         session = event.session_id or ""
-        return (Verdict(event.title_id, action, weight, 0.0, 0.0, session),)
+        return (FeedbackSignal(event.title_id, action, weight, 0.0, 0.0, session),)
 
-    def _stop(self, event: ev.Stop) -> tuple[Verdict, ...]:
+    def _stop(self, event: ev.Stop) -> tuple[FeedbackSignal, ...]:
         c, weight = self.config, 1.0
         action = _ENDS[event.cause]
         if event.autoplay:
@@ -157,43 +157,46 @@ class Judge:
         elif action is not Action.WATCHED and event.position_s > event.watched_s + c.quick_stop_s:
             action = Action.RESUMED
         session, duration_s = event.session_id or "", event.duration_s or 0.0
-        return (Verdict(event.title_id, action, weight, event.watched_s, duration_s, session),)
+        return (FeedbackSignal(event.title_id, action, weight, event.watched_s, duration_s, session),)
 
-    def _skip(self, event: ev.Skip) -> tuple[Verdict, ...]:
-        return (Verdict(event.title_id, Action.SKIPPED, self.config.quick_stop),)
+    def _skip(self, event: ev.Skip) -> tuple[FeedbackSignal, ...]:
+        return (FeedbackSignal(event.title_id, Action.SKIPPED, self.config.quick_stop),)
 
-    def _impression(self, event: ev.Impression) -> tuple[Verdict, ...]:
+    def _impression(self, event: ev.Impression) -> tuple[FeedbackSignal, ...]:
         chance = 1.0 if event.propensity is None else event.propensity
-        return (Verdict(event.title_id, Action.SIGHTED, chance, session=event.list_id),)
+        return (FeedbackSignal(event.title_id, Action.SIGHTED, chance, session=event.list_id),)
 
-    def _search(self, event: ev.Search) -> tuple[Verdict, ...]:
+    def _search(self, event: ev.Search) -> tuple[FeedbackSignal, ...]:
         clicked = event.clicked_title_id
-        return (Verdict(clicked, Action.SOUGHT, 0.0),) if clicked is not None else ()
+        return (FeedbackSignal(clicked, Action.SOUGHT, 0.0),) if clicked is not None else ()
 
-    def _rate(self, event: ev.Rate) -> tuple[Verdict, ...]:
+    def _rate(self, event: ev.Rate) -> tuple[FeedbackSignal, ...]:
         c = self.config
         if event.thumb is not None:
             weight = {ev.Thumb.UP: c.thumb_up, ev.Thumb.DOUBLE_UP: c.thumb_double_up}.get(event.thumb)
             if weight is None:
-                return (Verdict(event.title_id, Action.REJECT, c.thumb_down),)
-            return (Verdict(event.title_id, Action.POSITIVE, weight),)
+                return (FeedbackSignal(event.title_id, Action.REJECT, c.thumb_down),)
+            return (FeedbackSignal(event.title_id, Action.POSITIVE, weight),)
         stars = event.stars or 0.0
         if stars >= c.liked_stars:
-            return (Verdict(event.title_id, Action.POSITIVE, 1.0),)
+            return (FeedbackSignal(event.title_id, Action.POSITIVE, 1.0),)
         action = Action.REJECT if stars <= c.disliked_stars else Action.KNOWN
-        return (Verdict(event.title_id, action, 1.0),)
+        return (FeedbackSignal(event.title_id, action, 1.0),)
 
-    def _my_list(self, event: ev.MyList) -> tuple[Verdict, ...]:
+    def _my_list(self, event: ev.MyList) -> tuple[FeedbackSignal, ...]:
         added = event.action is ev.ListAction.ADD
         action, weight = (Action.TOUCH, self.config.wish) if added else (Action.UNLISTED, 0.0)
-        return (Verdict(event.title_id, action, weight),)
+        return (FeedbackSignal(event.title_id, action, weight),)
 
-    def _preferences(self, event: ev.Preferences) -> tuple[Verdict, ...]:
-        return tuple(Verdict(title, Action.POSITIVE, self.config.wish) for title in event.liked_titles)
+    def _preferences(self, event: ev.Preferences) -> tuple[FeedbackSignal, ...]:
+        return tuple(FeedbackSignal(title, Action.POSITIVE, self.config.wish) for title in event.liked_titles)
 
-    def _history(self, event: ev.History) -> tuple[Verdict, ...]:
-        liked = [Verdict(title, Action.POSITIVE, 1.0) for title in event.liked]
-        return (*liked, *(Verdict(title, Action.REJECT, self.config.quick_stop) for title in event.rejected))
+    def _history(self, event: ev.History) -> tuple[FeedbackSignal, ...]:
+        liked = [FeedbackSignal(title, Action.POSITIVE, 1.0) for title in event.liked]
+        return (
+            *liked,
+            *(FeedbackSignal(title, Action.REJECT, self.config.quick_stop) for title in event.rejected),
+        )
 
 
 # The reward's constants, as the kernels take them.
@@ -202,9 +205,9 @@ class Judge:
 _DAY_MS = 86_400e3
 
 
-def reward_params(config: RewardConfig) -> Reward:
+def reward_params(config: RewardConfig) -> RewardParams:
     """Hand the reward's constants to the kernels: times in milliseconds, shares and weights as they are."""
-    return Reward(
+    return RewardParams(
         rejection_ms=config.rejection_days * _DAY_MS,
         quick_s=config.quick_stop_s,
         quick_share=config.quick_stop_share,

@@ -7,7 +7,7 @@ from typing import Final
 
 from schemas.catalog import Title, TitleKind
 
-__all__ = ["KINDS", "Stock", "combined"]
+__all__ = ["KINDS", "CatalogSnapshot", "combined"]
 
 KINDS: Final = ("genre", "director", "cast", "mood", "theme", "language")
 """Kinds of tags that are combined."""
@@ -15,7 +15,7 @@ EACH: Final = 3
 """Tags of a kind that count for a title: catalogues name what matters first."""
 
 
-class Stock:
+class CatalogSnapshot:
     """The titles that there are, by their tags.
 
     A series as a whole is not counted: its episodes are what is watched.

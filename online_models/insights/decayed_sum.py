@@ -3,7 +3,7 @@ r"""Sums that fade in event time: :math:`s \leftarrow s\,2^{-\Delta/H} + w`."""
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["DAY_MS", "FAST_MS", "SLOW_MS", "Fading"]
+__all__ = ["DAY_MS", "FAST_MS", "SLOW_MS", "DecayedSum"]
 
 DAY_MS: Final = 86_400_000
 FAST_MS: Final = 2 * DAY_MS
@@ -13,7 +13,7 @@ SLOW_MS: Final = 28 * DAY_MS
 
 
 @dataclass(slots=True)
-class Fading:
+class DecayedSum:
     """A sum that fades; what comes late has faded by as much when it comes.
 
     Examples

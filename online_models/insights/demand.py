@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from online_models.insights.catalog_snapshot import Stock, combined
-from online_models.insights.decayed_sum import FAST_MS, SLOW_MS, Fading
+from online_models.insights.catalog_snapshot import CatalogSnapshot, combined
+from online_models.insights.decayed_sum import FAST_MS, SLOW_MS, DecayedSum
 from online_models.insights.groups import Group
-from online_models.insights.k_anonymity import Crowd
+from online_models.insights.k_anonymity import DistinctViewers
 from online_models.insights.space_saving import SpaceSaving
 from online_models.insights.visits import Searched, Visit
 
@@ -38,8 +38,8 @@ REBASE: Final = 256.0
 class Facet:
     """What is kept of a combination beside its minutes."""
 
-    fast: Fading = field(default_factory=Fading)
-    crowd: Crowd = field(default_factory=Crowd)
+    fast: DecayedSum = field(default_factory=DecayedSum)
+    crowd: DistinctViewers = field(default_factory=DistinctViewers)
 
 
 @dataclass(slots=True)
@@ -49,12 +49,12 @@ class Query:
     searches: int = 0
     found: int = 0
     watches: int = 0
-    crowd: Crowd = field(default_factory=Crowd)
-    in_vain: Crowd = field(default_factory=Crowd)
+    crowd: DistinctViewers = field(default_factory=DistinctViewers)
+    in_vain: DistinctViewers = field(default_factory=DistinctViewers)
     """Who got no result ..."""
-    served: Crowd = field(default_factory=Crowd)
+    served: DistinctViewers = field(default_factory=DistinctViewers)
     """... who got one ..."""
-    watched: Crowd = field(default_factory=Crowd)
+    watched: DistinctViewers = field(default_factory=DistinctViewers)
     """... and who watched."""
 
 
@@ -63,7 +63,7 @@ class Totals:
     """All seconds, of one country or of everywhere: the slow sum, in the counters' weights, and the quick."""
 
     slow: float = 0.0
-    fast: Fading = field(default_factory=Fading)
+    fast: DecayedSum = field(default_factory=DecayedSum)
 
 
 class Demand:
@@ -102,7 +102,7 @@ class Demand:
         self.origin_ms, self.at_ms = 0, 0
         self.changed: dict[str, dict[str, None]] = {"facets": {}, "queries": {}, "served": {}, "totals": {}}
 
-    def add(self, visits: Iterable[Visit], searches: Iterable[Searched], stock: Stock) -> None:
+    def add(self, visits: Iterable[Visit], searches: Iterable[Searched], stock: CatalogSnapshot) -> None:
         """Count what happened; a title's tags are those that it has now."""
         visits, searches = list(visits), list(searches)
         times = [visit.at_ms for visit in visits] + [search.at_ms for search in searches]
@@ -161,7 +161,7 @@ class Demand:
                 total.fast.add(visit.seconds, visit.at_ms, FAST_MS)
             self.changed["totals"][place] = None
         viewers = {visit.viewer for visit in visits if visit.place >= 0}
-        fast = Fading()
+        fast = DecayedSum()
         for visit in visits:
             fast.add(visit.seconds, visit.at_ms, FAST_MS)
         for some in combined([label for label in labels if SEPARATOR not in label]):

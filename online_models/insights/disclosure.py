@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from math import sqrt
 from typing import Final
 
-from online_models.insights.catalog_snapshot import Stock
+from online_models.insights.catalog_snapshot import CatalogSnapshot
 from online_models.insights.decayed_sum import FAST_MS
 from online_models.insights.demand import SEPARATOR, Demand, Facet, Query
 from online_models.insights.groups import Group
@@ -25,7 +25,7 @@ Z: Final = 1.96
 """Of Wilson's lower bound: 97.5 % on one side."""
 
 
-def tell(demand: Demand, stock: Stock) -> dict[str, DemandRecord]:
+def tell(demand: Demand, stock: CatalogSnapshot) -> dict[str, DemandRecord]:
     """Return what may be told, by key.
 
     Examples
@@ -59,7 +59,7 @@ def wilson(part: int, whole: int) -> float:
     )
 
 
-def _facets(demand: Demand, stock: Stock) -> Iterator[FacetDemand]:
+def _facets(demand: Demand, stock: CatalogSnapshot) -> Iterator[FacetDemand]:
     """Yield the combinations that are watched most."""
     wanted = TOLD_FACETS
     for key, counter in demand.facets.top(len(demand.facets)):
@@ -70,7 +70,7 @@ def _facets(demand: Demand, stock: Stock) -> Iterator[FacetDemand]:
             yield _facet(demand, stock, key, counter)
 
 
-def _facet(demand: Demand, stock: Stock, key: str, counter: Counter[Facet]) -> FacetDemand:
+def _facet(demand: Demand, stock: CatalogSnapshot, key: str, counter: Counter[Facet]) -> FacetDemand:
     text, _, country = key.partition(SEPARATOR * 2)
     labels = tuple(text.split(SEPARATOR))
     total = demand.totals[country]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from online_models.insights.k_anonymity import Crowd
+from online_models.insights.k_anonymity import DistinctViewers
 from online_models.insights.visits import Visit
 
 __all__ = ["Group"]
@@ -25,7 +25,7 @@ class Group:
     finished: int = 0
     starts: int = 0
     seconds: int = 0
-    crowd: Crowd = field(default_factory=Crowd)
+    crowd: DistinctViewers = field(default_factory=DistinctViewers)
 
     def add(self, visit: Visit) -> None:
         """Count a visit."""

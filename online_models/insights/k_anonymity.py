@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-__all__ = ["LEAST", "Crowd", "told"]
+__all__ = ["LEAST", "DistinctViewers", "told"]
 
 LEAST: Final = 20
 """Distinct viewers that a group needs to be shown: what is asked of us. Statistics offices use 3 to 20."""
 
 
 @dataclass(slots=True)
-class Crowd:
+class DistinctViewers:
     """Distinct viewers, counted up to `LEAST`.
 
     Examples
@@ -44,7 +44,7 @@ class Crowd:
             if len(self.members) >= LEAST:
                 self.members, self.enough = set(), True
 
-    def take(self, other: "Crowd") -> None:
+    def take(self, other: "DistinctViewers") -> None:
         """Put the viewers of another crowd in."""
         if other.enough:
             self.members, self.enough = set(), True

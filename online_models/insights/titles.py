@@ -6,7 +6,7 @@ from typing import Final
 
 from online_models.insights.curves import FINISHED, curve, steepest
 from online_models.insights.groups import Group
-from online_models.insights.k_anonymity import LEAST, Crowd, told
+from online_models.insights.k_anonymity import LEAST, DistinctViewers, told
 from online_models.insights.space_saving import SpaceSaving
 from online_models.insights.visits import Visit
 from schemas.insights import CurvePoint, GroupInsight, Steepest, TitleInsight
@@ -43,10 +43,12 @@ class TitleTally:
     seconds: int = 0
     places: list[int] = field(default_factory=lambda: [0] * (FINISHED + 1))
     """Viewers by the furthest minute, those who finished last (`curves`)."""
-    crowd: Crowd = field(default_factory=Crowd)
+    crowd: DistinctViewers = field(default_factory=DistinctViewers)
     """Who has a place."""
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ACTS, 0))
-    crowds: dict[str, Crowd] = field(default_factory=lambda: {act: Crowd() for act in ACTS})
+    crowds: dict[str, DistinctViewers] = field(
+        default_factory=lambda: {act: DistinctViewers() for act in ACTS}
+    )
     countries: SpaceSaving[Group] = field(default_factory=groups)
     cohorts: SpaceSaving[Group] = field(default_factory=groups)
 

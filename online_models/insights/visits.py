@@ -20,7 +20,7 @@ from online_models.insights.decayed_sum import SLOW_MS
 from online_models.tables.titles import title_key
 from schemas.events import Event, Rate, Search, Skip, Stop, StopCause, Thumb
 
-__all__ = ["KEPT", "Guest", "Searched", "Visit", "cohort_of", "observe"]
+__all__ = ["KEPT", "Searched", "ViewerVisits", "Visit", "cohort_of", "observe"]
 
 SEEN: Final = 16
 """Event ids remembered of a viewer, as the recommender does."""
@@ -87,7 +87,7 @@ class Searched(NamedTuple):
 
 
 @dataclass(slots=True)
-class Guest:
+class ViewerVisits:
     """What is kept of a viewer."""
 
     country: str = ""
@@ -104,7 +104,7 @@ class Guest:
     """Hashes of the last event ids."""
 
 
-def cohort_of(guest: Guest, at_ms: int) -> str:
+def cohort_of(guest: ViewerVisits, at_ms: int) -> str:
     """Return the viewer's cohort at a time, "" for none.
 
     Examples
@@ -119,7 +119,7 @@ def cohort_of(guest: Guest, at_ms: int) -> str:
 
 
 def observe(
-    guest: Guest,
+    guest: ViewerVisits,
     event: Event,
     at_ms: int,
     *,
@@ -163,7 +163,7 @@ def observe(
     return (visit._replace(ups=int(up), downs=int(down)) if up or down else None), None
 
 
-def _search(guest: Guest, event: Search, at_ms: int, viewer: int) -> Searched | None:
+def _search(guest: ViewerVisits, event: Search, at_ms: int, viewer: int) -> Searched | None:
     """Note a search: words in lower case, spaces told once."""
     query = " ".join(event.query.casefold().split())[:LONGEST]
     if not query:
@@ -173,7 +173,7 @@ def _search(guest: Guest, event: Search, at_ms: int, viewer: int) -> Searched | 
 
 
 def _stop(
-    guest: Guest, event: Stop, visit: Visit, genres: Callable[[str], Sequence[str]]
+    guest: ViewerVisits, event: Stop, visit: Visit, genres: Callable[[str], Sequence[str]]
 ) -> tuple[Visit | None, Searched | None]:
     """Take the end of a playback."""
     if event.autoplay and event.watched_s < SHORT_S:
@@ -212,12 +212,12 @@ def _reached(event: Stop) -> int:
     return place_of(event.position_s)
 
 
-def _leads_to(guest: Guest, title_id: str, began_ms: float) -> bool:
+def _leads_to(guest: ViewerVisits, title_id: str, began_ms: float) -> bool:
     """Say whether the last search led to a playback that began at a time."""
     return bool(guest.query) and began_ms - guest.asked_ms <= SOUGHT_MS and guest.clicked in ("", title_id)
 
 
-def _taste(guest: Guest, genres: Sequence[str], seconds: float, at_ms: int) -> None:
+def _taste(guest: ViewerVisits, genres: Sequence[str], seconds: float, at_ms: int) -> None:
     """Add to the genres of the viewer, a title's seconds shared out among its genres."""
     if not genres or seconds <= 0:
         return
@@ -232,6 +232,6 @@ def _taste(guest: Guest, genres: Sequence[str], seconds: float, at_ms: int) -> N
         guest.genres = {genre: guest.genres[genre] for genre in kept}
 
 
-def _left(guest: Guest, at_ms: int) -> float:
+def _left(guest: ViewerVisits, at_ms: int) -> float:
     """Return how much is left of what the viewer watched."""
     return float(2.0 ** (-max(0, at_ms - guest.genres_at_ms) / SLOW_MS))

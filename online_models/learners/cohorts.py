@@ -97,7 +97,7 @@ class CohortTable:
         self.config = config or CohortConfig()
         c, n = self.config.cohorts, self.config.titles
         self._half_life_ms = 1_000.0 * self.config.half_life_s
-        self.arrays = Cohorts(
+        self.arrays = CohortArrays(
             np.zeros((c, factors), np.float32),
             np.zeros(c),
             np.full((c, n), -1, np.int32),
@@ -233,7 +233,7 @@ LEAST = 1e-100
 """Counts below are none, so that no share is made of numbers whose reciprocal is infinite."""
 
 
-class Cohorts(NamedTuple):
+class CohortArrays(NamedTuple):
     """``C`` cohorts of ``K`` factors with ``N`` titles each."""
 
     centre: F4
@@ -251,7 +251,7 @@ class Cohorts(NamedTuple):
 
 
 @jit
-def nearest(cohorts: Cohorts, taste: F4) -> int:
+def nearest(cohorts: CohortArrays, taste: F4) -> int:
     """Return the cohort whose centre is nearest, the first of equals; -1 while there is none."""
     best, least = -1, np.inf
     for c in range(cohorts.mass.size):
@@ -266,7 +266,7 @@ def nearest(cohorts: Cohorts, taste: F4) -> int:
 
 
 @jit
-def assign(cohorts: Cohorts, taste: F4, memory: float) -> int:
+def assign(cohorts: CohortArrays, taste: F4, memory: float) -> int:
     """Return the cohort of a taste vector, and move its centre; -1 for a vector that is not finite."""
     c: int = nearest(cohorts, taste)
     if not np.isfinite(taste).all():
@@ -290,7 +290,7 @@ def assign(cohorts: Cohorts, taste: F4, memory: float) -> int:
 
 
 @jit
-def count(cohorts: Cohorts, c: int, title: int, weight: float, at: int, half_life_ms: float) -> None:
+def count(cohorts: CohortArrays, c: int, title: int, weight: float, at: int, half_life_ms: float) -> None:
     """Count a watch of weight > 0 by a cohort; one that arrives late counts what it would have decayed to."""
     if not cohorts.watched.any():
         cohorts.times[:] = at
@@ -319,7 +319,9 @@ def count(cohorts: Cohorts, c: int, title: int, weight: float, at: int, half_lif
 
 
 @jit
-def absorb(cohorts: Cohorts, signals: Signals, positive: int, memory: float, half_life_ms: float) -> None:
+def absorb(
+    cohorts: CohortArrays, signals: Signals, positive: int, memory: float, half_life_ms: float
+) -> None:
     """Learn the positives among signals: the taste vector is the last part of each one's x."""
     cut = signals.x.shape[1] - cohorts.centre.shape[1]
     for n in range(signals.title.size):
@@ -331,7 +333,7 @@ def absorb(cohorts: Cohorts, signals: Signals, positive: int, memory: float, hal
 
 
 @jit
-def shares(cohorts: Cohorts, c: int, prior: float, half_life_ms: float, out: F8) -> None:
+def shares(cohorts: CohortArrays, c: int, prior: float, half_life_ms: float, out: F8) -> None:
     """Write each title's share of a cohort's watches, drawn towards its share of all cohorts'.
 
     out_j = (n_cj + prior g_j) / (sum_k n_ck + prior), with n in watches of now and g the share of everybody;

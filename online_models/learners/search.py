@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-__all__ = ["Asked", "Searches", "by_place", "normal", "order", "words_of"]
+__all__ = ["SearchModel", "SearchedQuery", "by_place", "normal", "order", "words_of"]
 
 TASTE = 0.2
 """What standing first on the viewer's page adds: among titles that match about equally the viewer's own come
@@ -95,7 +95,7 @@ def order(
     taste, trend
         By title, 0 to 1 (:func:`by_place`).
     learned
-        Watches after the query (:meth:`Searches.after`).
+        Watches after the query (:meth:`SearchModel.after`).
 
     Examples
     --------
@@ -114,7 +114,7 @@ def order(
     return sorted(((t, round(s, 4)) for t, s in scores.items()), key=lambda pair: (-pair[1], pair[0]))
 
 
-class Asked(NamedTuple):
+class SearchedQuery(NamedTuple):
     """What is remembered of a query, as it is stored."""
 
     counts: dict[str, float]
@@ -123,7 +123,7 @@ class Asked(NamedTuple):
     newest_ms: int
 
 
-class Searches:
+class SearchModel:
     """What is watched after which query: decayed, bounded counts.
 
     Examples
@@ -136,7 +136,7 @@ class Searches:
 
     def __init__(self, most: int = MOST_QUERIES) -> None:
         self._most = most
-        self._asked: dict[str, Asked] = {}
+        self._asked: dict[str, SearchedQuery] = {}
         self._moved: dict[str, None] = {}
 
     def __len__(self) -> int:
@@ -145,7 +145,7 @@ class Searches:
 
     def watched(self, query: str, title_id: str, at_ms: int) -> None:
         """Count a quality watch after a query (as :func:`normal` gives it)."""
-        asked = self._asked.get(query) or Asked({}, at_ms, at_ms)
+        asked = self._asked.get(query) or SearchedQuery({}, at_ms, at_ms)
         counts, since = asked.counts, asked.since_ms
         if at_ms - since > _RESCALE * HALF_LIFE_S * 1e3:
             factor = _worth(since, at_ms)
@@ -154,7 +154,7 @@ class Searches:
         if len(counts) > TITLES:
             best = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:TITLES]
             counts = dict(best)
-        self._asked[query] = Asked(counts, since, max(asked.newest_ms, at_ms))
+        self._asked[query] = SearchedQuery(counts, since, max(asked.newest_ms, at_ms))
         self._moved[query] = None
         if len(self._asked) > self._most:
             self._forget()
@@ -164,11 +164,11 @@ class Searches:
         asked = self._asked.get(query)
         return {} if asked is None else decayed(asked)
 
-    def state(self, query: str) -> Asked | None:
+    def state(self, query: str) -> SearchedQuery | None:
         """Return what is stored of a query; None if it is forgotten."""
         return self._asked.get(query)
 
-    def load(self, query: str, asked: Asked) -> None:
+    def load(self, query: str, asked: SearchedQuery) -> None:
         """Take a stored query over."""
         self._asked[query] = asked
 
@@ -191,7 +191,7 @@ class Searches:
             self._moved[query] = None
 
 
-def decayed(asked: Asked) -> dict[str, float]:
+def decayed(asked: SearchedQuery) -> dict[str, float]:
     """Bring what is remembered of a query to its newest watch."""
     worth = _worth(asked.since_ms, asked.newest_ms)
     return {title: round(count * worth, 6) for title, count in asked.counts.items()}

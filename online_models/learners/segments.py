@@ -16,8 +16,8 @@ from online_models.tables.layout import F4, F8, I8, U8
 
 __all__ = [
     "KEPT",
-    "Audience",
-    "Audiences",
+    "Segment",
+    "Segments",
     "country_scope",
     "daypart",
     "daypart_scope",
@@ -42,7 +42,7 @@ _FADED = 1e-9  # watches that are none any more
 _RESCALE = 40.0  # half-lives after which counts are brought down: 2 ** 40 still adds up exactly enough
 
 
-class Audience(NamedTuple):
+class Segment(NamedTuple):
     """One scope's counts, as they are stored."""
 
     keys: U8
@@ -126,7 +126,7 @@ class _Scope:
         self.since_ms = at_ms
 
 
-class Audiences:
+class Segments:
     """Counts of many scopes.
 
     Examples
@@ -212,14 +212,14 @@ class Audiences:
         self._moved.clear()
         return out
 
-    def state(self, scope: str) -> Audience:
+    def state(self, scope: str) -> Segment:
         """Return a scope's counts as they are stored."""
         one = self._scopes[scope]
         keys = np.fromiter(one.counts, np.uint64, len(one.counts))
         counts = np.fromiter(one.counts.values(), np.float64, len(one.counts))
-        return Audience(keys, counts, one.since_ms, one.newest_ms)
+        return Segment(keys, counts, one.since_ms, one.newest_ms)
 
-    def load(self, scope: str, stored: Audience) -> None:
+    def load(self, scope: str, stored: Segment) -> None:
         """Take a stored scope over."""
         one = _Scope(DAYPART_HALF_LIFE_S if "@" in scope else HALF_LIFE_S)
         one.counts = dict(zip(stored.keys.tolist(), stored.counts.tolist(), strict=True))

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.catalog.catalog import Catalogue, country_code
+from online_models.catalog.catalog import Catalog, country_code
 from online_models.feedback.devices import device_code
 from online_models.feedback.layout import STATED
 from online_models.page.headings import language_code
@@ -26,7 +26,7 @@ from online_models.tables.layout import F4, I4, Viewers
 from online_models.tables.viewers import NO_LIMIT, ViewerTable, tag_keys
 from schemas import Event, Preferences
 
-__all__ = ["EVIDENCE", "LIFT", "Stated", "labels_of", "take", "take_all"]
+__all__ = ["EVIDENCE", "LIFT", "StatedPreferences", "labels_of", "take", "take_all"]
 
 LIFT = 1.0
 """Log-odds of a title with one stated tag: three in a hundred become seven. Assumed: onboarding picks about
@@ -102,7 +102,7 @@ def take_all(table: ViewerTable, events: Sequence[Event]) -> None:
             take(table.arrays, slot, event)
 
 
-class Stated:
+class StatedPreferences:
     """Lifts of stated tags over the titles of a catalogue.
 
     Parameters
@@ -122,7 +122,7 @@ class Stated:
     [1.0, 0.0]
     """
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalog) -> None:
         self._catalogue = catalogue
         self._state = (-1, -1)
         self._row: I4 = np.zeros(0, np.int32)

@@ -11,7 +11,7 @@ of which half go wrong: 18 us. Here hardly a step guesses, and many scores are l
 import numpy as np
 
 from online_models.page.layout import WORD
-from online_models.page.scratch import MOST_NEAR, PILES, Near
+from online_models.page.scratch import MOST_NEAR, PILES, NearestScratch
 from online_models.page.title_sets import LEAST, ONE, first_of, reaching
 from online_models.ranking.top_k import keep_best as keep_in_heap
 from online_models.tables.layout import F4, I4, inlined, plain
@@ -27,7 +27,7 @@ def ordered(bits: np.int32) -> np.int32:
 
 
 @plain
-def bound_of(key: F4, n: int, most: int, near: Near) -> np.float32:
+def bound_of(key: F4, n: int, most: int, near: NearestScratch) -> np.float32:
     """Return a key that at least ``most`` of the first ``n`` reach; no more than ``PILES``, no fewer keys."""
     highest, rank, whole = near.highest, near.rank, n // PILES * PILES
     for k in range(PILES):
@@ -55,7 +55,7 @@ def bound_of(key: F4, n: int, most: int, near: Near) -> np.float32:
 
 
 @plain
-def usual_bound(n: int, most: int, near: Near) -> np.float32:
+def usual_bound(n: int, most: int, near: NearestScratch) -> np.float32:
     """Return a key that each pile has, after `collect`; of 10,000 in random order 600 reach it. Or -inf."""
     bound = np.float32(-np.inf)
     if n > PILES and 2 * most <= PILES:
@@ -66,7 +66,7 @@ def usual_bound(n: int, most: int, near: Near) -> np.float32:
 
 
 @plain
-def keep_heap(key: F4, n: int, most: int, near: Near) -> int:
+def keep_heap(key: F4, n: int, most: int, near: NearestScratch) -> int:
     """Collect the highest keys in a heap: where many are equal, or a row takes very many."""
     place, kept = near.place[:most], near.key[:most]
     place[:] = -1
@@ -81,7 +81,7 @@ def keep_heap(key: F4, n: int, most: int, near: Near) -> int:
 
 
 @plain
-def collect(key: F4, n: int, most: int, near: Near) -> int:
+def collect(key: F4, n: int, most: int, near: NearestScratch) -> int:
     """Collect the ``most`` highest of ``n`` keys, and perhaps some more, with their places; return how many.
 
     -inf is no key.
@@ -111,7 +111,7 @@ def collect(key: F4, n: int, most: int, near: Near) -> int:
 
 
 @plain
-def put_in_order(near: Near, m: int, title: I4, score: F4) -> None:
+def put_in_order(near: NearestScratch, m: int, title: I4, score: F4) -> None:
     """Write the titles of the highest keys, best first, equal ones in order of rows; ``title`` is -1 before.
 
     Whose place is taken already has an equal key there.
@@ -129,13 +129,13 @@ def put_in_order(near: Near, m: int, title: I4, score: F4) -> None:
 
 
 @plain
-def keep_best(row: F4, near: Near, title: I4, score: F4) -> None:
+def keep_best(row: F4, near: NearestScratch, title: I4, score: F4) -> None:
     """Write the titles of the highest scores of a row, best first; none at -inf."""
     put_in_order(near, collect(row, row.size, title.size, near), title, score)
 
 
 @plain
-def keep_named(key: F4, name: I4, n: int, near: Near, title: I4, score: F4) -> None:
+def keep_named(key: F4, name: I4, n: int, near: NearestScratch, title: I4, score: F4) -> None:
     """Write those of ``n`` titles that have the highest keys, best first; none at -inf."""
     m = collect(key, n, title.size, near)
     for k in range(m):
@@ -144,7 +144,7 @@ def keep_named(key: F4, name: I4, n: int, near: Near, title: I4, score: F4) -> N
 
 
 @plain
-def keep_best_of(candidates: I4, row: F4, near: Near, title: I4, score: F4) -> None:
+def keep_best_of(candidates: I4, row: F4, near: NearestScratch, title: I4, score: F4) -> None:
     """Write those of some titles, in order of rows, that have the highest scores, best first."""
     n, key = candidates.size, near.of
     while n > 0 and candidates[n - 1] >= row.size:
@@ -155,7 +155,7 @@ def keep_best_of(candidates: I4, row: F4, near: Near, title: I4, score: F4) -> N
 
 
 @plain
-def keep_hottest(candidates: I4, heat: F4, row: F4, near: Near, title: I4, score: F4) -> None:
+def keep_hottest(candidates: I4, heat: F4, row: F4, near: NearestScratch, title: I4, score: F4) -> None:
     """Write those of some titles that have the highest log heat + score, best first."""
     name, key, n = near.name, near.of, 0
     for k in range(candidates.size):

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from online_models.page.build_kernels import build_pages
-from online_models.page.catalog_index import Shelves
+from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig
 from online_models.page.decoding import Wording
 from online_models.page.headings import messages
@@ -58,7 +58,7 @@ def listed(lists: Lists) -> Pages:
 
 def build(
     side: ViewerSide,
-    shelves: Shelves,
+    shelves: CatalogIndex,
     slots: I4,
     now_ms: int,
     length: int,
@@ -130,7 +130,7 @@ def explain_top(side: ViewerSide, slots: I4, pages: Pages) -> None:
 
 
 def page_of(
-    side: ViewerSide, shelves: Shelves, slot: int, now_ms: int, *, length: int, language: str
+    side: ViewerSide, shelves: CatalogIndex, slot: int, now_ms: int, *, length: int, language: str
 ) -> tuple[Row, ...]:
     """Return one viewer's page in words."""
     pages = build(side, shelves, np.array([slot], np.int32), now_ms, length)

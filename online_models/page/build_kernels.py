@@ -54,14 +54,14 @@ from online_models.page.layout import (
     TASTE,
     TOP,
     TREND,
+    CatalogIndexArrays,
     Pages,
     PageSpec,
     Pools,
-    Shelf,
 )
 from online_models.page.order import arrange
 from online_models.page.pins import draft_pins, explain_pins
-from online_models.page.scratch import Draft, blank_draft
+from online_models.page.scratch import ShelfDrafts, blank_draft
 from online_models.page.tag_shelves import draft_tags, order_categories
 from online_models.page.title_sets import mark_reaching
 from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse, subtract_rejected
@@ -100,7 +100,7 @@ def score_row(
 
 @jit
 def draft_top(
-    shelf: Shelf, spec: PageSpec, history: I4, depth: int, row: F4, share: F8, draft: Draft
+    shelf: CatalogIndexArrays, spec: PageSpec, history: I4, depth: int, row: F4, share: F8, draft: ShelfDrafts
 ) -> float:
     """Draft top picks, calibrated to the history's genres; return the best score, -inf for none."""
     c = begin_row(draft, TOP, -1)
@@ -115,8 +115,8 @@ def draft_top(
 
 @plain
 def draft_rows(
-    titles: Titles, viewers: Viewers, shelf: Shelf, pools: Pools, spec: PageSpec, v: int, known: Known,
-    history: I4, depth: int, told: I4, crowds: I4, row: F4, best: float, draft: Draft,
+    titles: Titles, viewers: Viewers, shelf: CatalogIndexArrays, pools: Pools, spec: PageSpec, v: int, known: Known,
+    history: I4, depth: int, told: I4, crowds: I4, row: F4, best: float, draft: ShelfDrafts,
 ) -> int:  # fmt: skip
     """Draft what is not known; return how many titles the exploring row was drawn from."""
     draft_seeds(titles, viewers, spec, v, known, row, best, draft)
@@ -131,7 +131,7 @@ def draft_rows(
 
 @plain
 def give_reasons(
-    titles: Titles, work: Sparse, depth: int, stamp: int, draft: Draft, pages: Pages, q: int
+    titles: Titles, work: Sparse, depth: int, stamp: int, draft: ShelfDrafts, pages: Pages, q: int
 ) -> None:
     """Say of every title why it is there."""
     for r in range(pages.kind.shape[1]):
@@ -147,7 +147,7 @@ def give_reasons(
 
 @jit
 def build_pages(
-    titles: Titles, viewers: Viewers, params: Params, spec: PageSpec, shelf: Shelf, pools: Pools, slots: I4,
+    titles: Titles, viewers: Viewers, params: Params, spec: PageSpec, shelf: CatalogIndexArrays, pools: Pools, slots: I4,
     told: I4, crowds: I4, rows: F4, shared: Shared, now: int, pages: Pages,
 ) -> None:  # fmt: skip
     """Turn a block's score rows [n, T] (the GEMM) into pages.

@@ -10,7 +10,7 @@ off KL(p || q) of the whole list, up to constants.
 
 import numpy as np
 
-from online_models.page.layout import Shelf
+from online_models.page.layout import CatalogIndexArrays
 from online_models.page.title_sets import ONE, first_of
 from online_models.tables.layout import F4, F8, I4, inlined, jit
 
@@ -24,7 +24,7 @@ SMOOTH = 0.5
 
 
 @inlined
-def genre_bits(shelf: Shelf, t: int) -> np.uint64:
+def genre_bits(shelf: CatalogIndexArrays, t: int) -> np.uint64:
     """Return a title's genres, a bit each."""
     return shelf.genre[t] if t < shelf.genre.size else np.uint64(0)
 
@@ -41,7 +41,7 @@ def genres_of(bits: np.uint64, out: I4) -> int:
 
 
 @jit
-def genre_shares(shelf: Shelf, history: I4, depth: int, share: F8) -> float:
+def genre_shares(shelf: CatalogIndexArrays, history: I4, depth: int, share: F8) -> float:
     """Write each genre's share of a history; return how much of it has genres."""
     share[:] = 0.0
     mine, total, w = np.empty(MOST, np.int32), 0.0, 1.0
@@ -69,7 +69,9 @@ def gain_of(mine: I4, n: int, share: F8, there: F8, logs: F8) -> float:
 
 
 @jit
-def calibrate(shelf: Shelf, share: F8, weight: float, length: int, title: I4, score: F4, worth: F4) -> None:
+def calibrate(
+    shelf: CatalogIndexArrays, share: F8, weight: float, length: int, title: I4, score: F4, worth: F4
+) -> None:
     """Reorder the first of some titles, best first, so that genres stand in the viewer's proportions.
 
     What is worked out is kept until a genre's part changes: gains (-1: not known), and logs (0), by genre.

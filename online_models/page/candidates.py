@@ -26,7 +26,7 @@ from online_models.page.layout import (
     PageSpec,
     Pools,
 )
-from online_models.page.scratch import Draft
+from online_models.page.scratch import ShelfDrafts
 from online_models.ranking.scorer import log_all
 from online_models.tables.history import standing
 from online_models.tables.layout import F4, I4, Params, Titles, Viewers, inlined, plain
@@ -61,7 +61,7 @@ def gather(viewers: Viewers, v: int, row: F4, known: Known) -> None:
 
 
 @inlined
-def begin_row(draft: Draft, kind: int, arg: int) -> int:
+def begin_row(draft: ShelfDrafts, kind: int, arg: int) -> int:
     """Begin a draft and return its number."""
     c = int(draft.drafted[0])
     draft.kind[c] = kind
@@ -73,7 +73,7 @@ def begin_row(draft: Draft, kind: int, arg: int) -> int:
 
 
 @plain
-def end_row(draft: Draft, c: int, row: F4, best: float, least: int) -> None:
+def end_row(draft: ShelfDrafts, c: int, row: F4, best: float, least: int) -> None:
     """Give a draft's candidates score and worth; drop it where it has too few."""
     n = 0
     for k in range(draft.title.shape[1]):
@@ -88,7 +88,7 @@ def end_row(draft: Draft, c: int, row: F4, best: float, least: int) -> None:
 
 
 @plain
-def draft_listed(draft: Draft, kind: int, candidates: I4, row: F4, best: float, least: int) -> None:
+def draft_listed(draft: ShelfDrafts, kind: int, candidates: I4, row: F4, best: float, least: int) -> None:
     """Draft what a list of candidates has that fits the viewer best."""
     c = begin_row(draft, kind, -1)
     keep_best_of(candidates, row, draft.near, draft.title[c], draft.score[c])
@@ -96,7 +96,9 @@ def draft_listed(draft: Draft, kind: int, candidates: I4, row: F4, best: float, 
 
 
 @plain
-def draft_heated(draft: Draft, kind: int, title: I4, heat: F4, row: F4, best: float, least: int) -> None:
+def draft_heated(
+    draft: ShelfDrafts, kind: int, title: I4, heat: F4, row: F4, best: float, least: int
+) -> None:
     """Draft what many watch, by how much and how well it fits: log heat + score."""
     c = begin_row(draft, kind, -1)
     keep_hottest(title, heat, row, draft.near, draft.title[c], draft.score[c])
@@ -104,7 +106,7 @@ def draft_heated(draft: Draft, kind: int, title: I4, heat: F4, row: F4, best: fl
 
 
 @plain
-def draft_crowds(draft: Draft, pools: Pools, crowds: I4, row: F4, best: float, least: int) -> None:
+def draft_crowds(draft: ShelfDrafts, pools: Pools, crowds: I4, row: F4, best: float, least: int) -> None:
     """Draft what everybody watches right now, and the viewer's country, and their cohort (-1: none)."""
     draft_heated(draft, TRENDING, pools.trending, pools.heat, row, best, least)
     for k in range(CROWDS):
@@ -115,7 +117,7 @@ def draft_crowds(draft: Draft, pools: Pools, crowds: I4, row: F4, best: float, l
 
 
 @inlined
-def put_known(draft: Draft, c: int, n: int, key: float, t: int, score: float) -> int:
+def put_known(draft: ShelfDrafts, c: int, n: int, key: float, t: int, score: float) -> int:
     """Insert a title by its key into a short row, equal keys in order of rows; return the new length."""
     if n == draft.title.shape[1]:
         return n
@@ -134,7 +136,7 @@ def put_known(draft: Draft, c: int, n: int, key: float, t: int, score: float) ->
 
 
 @inlined
-def keep_own(spec: PageSpec, c: int, n: int, stamp: int, draft: Draft) -> None:
+def keep_own(spec: PageSpec, c: int, n: int, stamp: int, draft: ShelfDrafts) -> None:
     """Keep a row of the viewer's own, if it has a title; what will be in sight in it is so in no other."""
     for k in range(min(n, spec.visible)):
         draft.seen[draft.title[c, k]] = stamp
@@ -144,7 +146,7 @@ def keep_own(spec: PageSpec, c: int, n: int, stamp: int, draft: Draft) -> None:
 @plain
 def draft_continue(
     viewers: Viewers, params: Params, spec: PageSpec, v: int, now: int, known: Known, stamp: int,
-    draft: Draft,
+    draft: ShelfDrafts,
 ) -> None:  # fmt: skip
     """Draft what was begun and not finished, the newest first; nothing that was turned down or given up."""
     c, n = begin_row(draft, CONTINUE, -1), 0
@@ -161,7 +163,7 @@ def draft_continue(
 
 @plain
 def draft_my_list(
-    viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float, stamp: int, draft: Draft
+    viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float, stamp: int, draft: ShelfDrafts
 ) -> None:
     """Draft what the viewer put on their list and has neither begun nor known, the newest first."""
     c, n = begin_row(draft, MY_LIST, -1), 0
@@ -177,7 +179,7 @@ def draft_my_list(
 
 @plain
 def draft_again(
-    viewers: Viewers, spec: PageSpec, v: int, now: int, known: Known, stamp: int, draft: Draft
+    viewers: Viewers, spec: PageSpec, v: int, now: int, known: Known, stamp: int, draft: ShelfDrafts
 ) -> None:
     """Draft what was finished and loved long enough ago, the most loved first."""
     c, n = begin_row(draft, AGAIN, -1), 0
@@ -195,7 +197,7 @@ def draft_again(
 @plain
 def draft_seeds(
     titles: Titles, viewers: Viewers, spec: PageSpec, v: int, known: Known, row: F4, best: float,
-    draft: Draft,
+    draft: ShelfDrafts,
 ) -> None:  # fmt: skip
     """Draft a row for each of the titles that speak loudest: d**age * weight * n / (n + evidence).
 
@@ -231,7 +233,9 @@ def draft_seeds(
 
 
 @plain
-def draft_seed(titles: Titles, h: int, kind: int, row: F4, best: float, least: int, draft: Draft) -> None:
+def draft_seed(
+    titles: Titles, h: int, kind: int, row: F4, best: float, least: int, draft: ShelfDrafts
+) -> None:
     """Draft the neighbours of one title."""
     c, n, key, name = begin_row(draft, kind, h), 0, draft.near.of, draft.near.name
     for s in range(titles.nbr.shape[1]):

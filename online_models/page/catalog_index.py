@@ -8,17 +8,17 @@ find it old at once do so twice, with the same outcome.
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.catalog.catalog import Catalogue
+from online_models.catalog.catalog import Catalog
 from online_models.page.config import DAY_MS, PageConfig
-from online_models.page.layout import WORD, Pools, Shelf
-from online_models.page.segments import Crowds
+from online_models.page.layout import WORD, CatalogIndexArrays, Pools
+from online_models.page.segments import ViewerSegments
 from online_models.page.shelf_kinds import CATEGORIES, TAG_KINDS
 from online_models.ranking.top_k import sift, sort_heap
 from online_models.tables.layout import F4, F8, I4, I8, U1, U8, Titles, Viewers, jit
 from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import tag_keys
 
-__all__ = ["NAMELESS", "Shelves"]
+__all__ = ["NAMELESS", "CatalogIndex"]
 
 
 # What everybody shares at a moment: the titles that are watched most right now.
@@ -59,7 +59,7 @@ LEAST_HEAT = 1e-9
 """A watch of thirty half-lives ago trends no more."""
 
 
-class Shelves:
+class CatalogIndex:
     """Titles by what they are about.
 
     Parameters
@@ -85,11 +85,11 @@ class Shelves:
     """
 
     def __init__(
-        self, titles: TitleTable, catalogue: Catalogue, config: PageConfig, crowds: Crowds | None = None
+        self, titles: TitleTable, catalogue: Catalog, config: PageConfig, crowds: ViewerSegments | None = None
     ) -> None:
         self.titles, self.catalogue, self.config = titles, catalogue, config
-        self.crowds = crowds or Crowds(titles)
-        self._held: tuple[tuple[int, int, int], Shelf, I8] | None = None
+        self.crowds = crowds or ViewerSegments(titles)
+        self._held: tuple[tuple[int, int, int], CatalogIndexArrays, I8] | None = None
         self._keys: dict[int, int] = {}
 
     @property
@@ -97,7 +97,7 @@ class Shelves:
         """Every tag by its number, as ``kind:value``."""
         return self.catalogue.tag_names
 
-    def shelf(self) -> Shelf:
+    def shelf(self) -> CatalogIndexArrays:
         """Return what the kernels need, set up anew if it is old."""
         return self._fresh()[0]
 
@@ -145,7 +145,7 @@ class Shelves:
             out[q, : len(known)] = known
         return out
 
-    def _fresh(self) -> tuple[Shelf, I8]:
+    def _fresh(self) -> tuple[CatalogIndexArrays, I8]:
         a = self.titles.arrays
         state = (self.catalogue.version, len(self.titles), int(a.size[3]))
         held = self._held
@@ -156,7 +156,7 @@ class Shelves:
                 held = self._held = (state, shelf, self.catalogue.facts.since(size))
         return held[1], held[2]
 
-    def _set_up(self, a: Titles, size: int) -> Shelf:
+    def _set_up(self, a: Titles, size: int) -> CatalogIndexArrays:
         names = list(self.catalogue.tag_names)
         indptr, ids = self.catalogue.tags_of(np.arange(size))
         watches = a.watches[:size].copy()
@@ -167,7 +167,7 @@ class Shelves:
         kind = _kinds(names)
         having = row[np.argsort(ids, kind="stable")]
         common, bits = _bits(first, having, size)
-        return Shelf(
+        return CatalogIndexArrays(
             indptr=indptr,
             ids=ids,
             first=first,

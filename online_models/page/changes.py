@@ -6,7 +6,7 @@ from typing import NamedTuple
 from schemas.pages import Home, Row
 from schemas.vocabulary import ItemReason
 
-__all__ = ["Moved", "RowChange", "changes", "new_reasons"]
+__all__ = ["Moved", "ShelfChange", "changes", "new_reasons"]
 
 
 class Moved(NamedTuple):
@@ -19,7 +19,7 @@ class Moved(NamedTuple):
     """Place after."""
 
 
-class RowChange(NamedTuple):
+class ShelfChange(NamedTuple):
     """What became of a row."""
 
     row: Row
@@ -41,7 +41,7 @@ class RowChange(NamedTuple):
         return self.was == self.now and not (self.came or self.left or self.moved)
 
 
-def changes(before: Sequence[Row], after: Home) -> list[RowChange]:
+def changes(before: Sequence[Row], after: Home) -> list[ShelfChange]:
     """Compare a page with the rows of the one before: rows as they stand now, then those that have gone.
 
     A row is the same if kind, seed and tags are; of several alike the first is compared with the first.
@@ -78,7 +78,7 @@ def changes(before: Sequence[Row], after: Home) -> list[RowChange]:
         former = () if was is None else tuple(item.title_id for item in before[was].items)
         out.append(_compared(row, former, None if was is None else was + 1, number))
     gone = sorted(number for places in left.values() for number in places)
-    out += [RowChange(before[n], n + 1, None, left=_titles(before[n])) for n in gone]
+    out += [ShelfChange(before[n], n + 1, None, left=_titles(before[n])) for n in gone]
     return out
 
 
@@ -100,7 +100,7 @@ def _reasons(rows: Sequence[Row]) -> dict[str, ItemReason | None]:
     return out
 
 
-def _compared(row: Row, former: tuple[str, ...], was: int | None, now: int) -> RowChange:
+def _compared(row: Row, former: tuple[str, ...], was: int | None, now: int) -> ShelfChange:
     titles = _titles(row)
     came = tuple(title for title in titles if title not in former)
     left = tuple(title for title in former if title not in titles)
@@ -111,7 +111,7 @@ def _compared(row: Row, former: tuple[str, ...], was: int | None, now: int) -> R
         for title in stayed
         if stayed.index(title) < order.index(title)
     )
-    return RowChange(row, was, now, came, left, moved)
+    return ShelfChange(row, was, now, came, left, moved)
 
 
 def _titles(row: Row) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 from online_models.page.best_of import keep_named
 from online_models.page.candidates import begin_row, end_row
 from online_models.page.layout import EXPLORE, EXPLORED, NOT_DRAWN, WORD, PageSpec
-from online_models.page.scratch import U4, Draft
+from online_models.page.scratch import U4, ShelfDrafts
 from online_models.page.title_sets import count_both, members_of
 from online_models.tables.hashing import mix
 from online_models.tables.layout import (
@@ -88,7 +88,7 @@ def draw(lot: U4, mine: int, left: U8, n: int, most: int, out: U8) -> int:
 
 
 @plain
-def draft_explore(viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float, draft: Draft) -> int:
+def draft_explore(viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float, draft: ShelfDrafts) -> int:
     """Draw titles out of all that the viewer may see and does not know, each as likely; return how many.
 
     The draw derives from seed, day, viewer and title: it stays for a day, and no order of rows decides.

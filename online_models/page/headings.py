@@ -18,8 +18,8 @@ from schemas.vocabulary import RowKind
 __all__ = [
     "DEFAULT",
     "LANGUAGES",
+    "MessagePart",
     "Messages",
-    "Part",
     "UnknownLanguageError",
     "language_code",
     "language_of",
@@ -42,7 +42,7 @@ class UnknownLanguageError(ModelError):
     """There are no messages in a language: give one of those that the error names."""
 
 
-class Part(NamedTuple):
+class MessagePart(NamedTuple):
     """One word of a name."""
 
     kind: str
@@ -98,7 +98,7 @@ class Messages:
         text = " ".join(part.text for part in self.parts(labels))
         return text[:1].upper() + text[1:]
 
-    def parts(self, labels: Sequence[str]) -> tuple[Part, ...]:
+    def parts(self, labels: Sequence[str]) -> tuple[MessagePart, ...]:
         """Put tags (``kind:value``) in order and words; of several a genre has to be one.
 
         Examples
@@ -111,7 +111,8 @@ class Messages:
         noun = min((value for kind, value in tags if kind == "genre"), key=_headiness, default=None)
         ordered = sorted(tags, key=lambda tag: (self._place(tag[0]), tag == ("genre", noun), tag[1]))
         return tuple(
-            Part(kind, value, self._text(kind, value, noun, single=len(tags) == 1)) for kind, value in ordered
+            MessagePart(kind, value, self._text(kind, value, noun, single=len(tags) == 1))
+            for kind, value in ordered
         )
 
     def _text(self, kind: str, value: str, noun: str | None, *, single: bool) -> str:

@@ -28,7 +28,7 @@ WORD = 64
 """Titles of a set of titles that one word has a bit for (``bits``)."""
 
 
-class Shelf(NamedTuple):
+class CatalogIndexArrays(NamedTuple):
     """What titles are about and how much they are watched: ``S`` titles, ``G`` tags."""
 
     indptr: I4

@@ -6,7 +6,7 @@ Rows are taken one by one, always the one of the highest value beside what stand
 
     \text{value}(r) = \pi_{kind(r)} \sum_{k < V} \frac{w_{r_k}}{\log_2(k + 2)}
 
-over the V titles that would be in sight, with w how likely each is taken (``Draft.worth``) and titles in
+over the V titles that would be in sight, with w how likely each is taken (``ShelfDrafts.worth``) and titles in
 sight further up left out: a row that offers what is offered already is worth little. The discount is that of
 the DCG (Jarvelin and Kekalainen, 2002); rows further down are seen less, all by the same factor, so it does
 not change the order. Page-wise construction as in Gomez-Uribe and Hunt (2016); greedily, as rows are few.
@@ -22,11 +22,11 @@ from online_models.page.layout import (
     MY_LIST,
     TOP,
     WORDS,
+    CatalogIndexArrays,
     Pages,
     PageSpec,
-    Shelf,
 )
-from online_models.page.scratch import Draft
+from online_models.page.scratch import ShelfDrafts
 from online_models.tables.layout import F4, I4, inlined, plain
 
 MUST = (TOP, CONTINUE, MY_LIST)
@@ -42,7 +42,7 @@ def is_own(kind: int) -> bool:
 
 
 @inlined
-def series_of(shelf: Shelf, t: int) -> int:
+def series_of(shelf: CatalogIndexArrays, t: int) -> int:
     """Return the series that a title belongs to, -1 for none."""
     return int(shelf.series[t]) if t < shelf.series.size else -1
 
@@ -58,7 +58,14 @@ def fits(line: I4, n: int, most: int) -> bool:
 
 @inlined
 def fill(
-    shelf: Shelf, spec: PageSpec, draft: Draft, c: int, stamp: int, most: int, listed: I4, at: I4
+    shelf: CatalogIndexArrays,
+    spec: PageSpec,
+    draft: ShelfDrafts,
+    c: int,
+    stamp: int,
+    most: int,
+    listed: I4,
+    at: I4,
 ) -> int:
     """Write the titles that a row would show beside what is in sight, and their places in the draft.
 
@@ -85,7 +92,7 @@ def fill(
 
 
 @inlined
-def worth_at(draft: Draft, c: int, k: int) -> float:
+def worth_at(draft: ShelfDrafts, c: int, k: int) -> float:
     """Return how likely a title is taken, given its place in the draft (``fill``)."""
     return float(draft.worth[c, k] if k >= 0 else draft.pin_worth[~k])
 
@@ -97,7 +104,7 @@ def least_of(spec: PageSpec, kind: int) -> int:
 
 
 @inlined
-def is_worked_out(draft: Draft, c: int, stamp: int) -> bool:
+def is_worked_out(draft: ShelfDrafts, c: int, stamp: int) -> bool:
     """Whether a row's value is known: it changes as one of its titles comes in sight in another row."""
     if draft.width[c] < 0:
         return False
@@ -110,7 +117,7 @@ def is_worked_out(draft: Draft, c: int, stamp: int) -> bool:
 
 
 @plain
-def work_out(shelf: Shelf, spec: PageSpec, draft: Draft, c: int, stamp: int) -> None:
+def work_out(shelf: CatalogIndexArrays, spec: PageSpec, draft: ShelfDrafts, c: int, stamp: int) -> None:
     """Write what a row would have in sight, and its value; 0 for too few titles."""
     n, value, kind = 0, 0.0, draft.kind[c]
     n = fill(shelf, spec, draft, c, stamp, spec.visible, draft.shown[c], draft.place)
@@ -121,7 +128,7 @@ def work_out(shelf: Shelf, spec: PageSpec, draft: Draft, c: int, stamp: int) -> 
 
 
 @plain
-def open_drafts(draft: Draft) -> int:
+def open_drafts(draft: ShelfDrafts) -> int:
     """Write the drafts whose place depends on their value; return how many."""
     n = 0
     for c in range(draft.drafted[0]):
@@ -131,7 +138,9 @@ def open_drafts(draft: Draft) -> int:
 
 
 @plain
-def best_row(shelf: Shelf, spec: PageSpec, draft: Draft, n: int, stamp: int, room: int) -> int:
+def best_row(
+    shelf: CatalogIndexArrays, spec: PageSpec, draft: ShelfDrafts, n: int, stamp: int, room: int
+) -> int:
     """Take the draft of the highest value off the ``n`` open ones, of equals the first; -1: none is left.
 
     Where there is room for no more, it is one that has to be there: top picks, what was begun, the list.
@@ -157,7 +166,15 @@ def best_row(shelf: Shelf, spec: PageSpec, draft: Draft, n: int, stamp: int, roo
 
 @plain
 def place_row(
-    shelf: Shelf, spec: PageSpec, draft: Draft, c: int, stamp: int, row: F4, pages: Pages, q: int, r: int
+    shelf: CatalogIndexArrays,
+    spec: PageSpec,
+    draft: ShelfDrafts,
+    c: int,
+    stamp: int,
+    row: F4,
+    pages: Pages,
+    q: int,
+    r: int,
 ) -> int:
     """Put a draft on the page; return how many of its titles in sight, or pinned, could have been drawn."""
     listed, at, fresh = draft.listed, draft.place, 0
@@ -177,7 +194,14 @@ def place_row(
 
 @plain
 def arrange(
-    shelf: Shelf, spec: PageSpec, draft: Draft, stamp: int, row: F4, drawn: int, pages: Pages, q: int
+    shelf: CatalogIndexArrays,
+    spec: PageSpec,
+    draft: ShelfDrafts,
+    stamp: int,
+    row: F4,
+    drawn: int,
+    pages: Pages,
+    q: int,
 ) -> None:
     """Lay a page out: what is featured, the best row, and so on; exploring last, where it costs least.
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from online_models.page.candidates import begin_row
 from online_models.page.layout import FEATURED, MOST_PINS, PINNED, PageSpec
-from online_models.page.scratch import Draft
+from online_models.page.scratch import ShelfDrafts
 from online_models.tables.layout import F4, I4, U1, plain
 
 
 @plain
-def draft_pins(pins: I4, spec: PageSpec, row: F4, best: float, stamp: int, draft: Draft) -> None:
+def draft_pins(pins: I4, spec: PageSpec, row: F4, best: float, stamp: int, draft: ShelfDrafts) -> None:
     """Draft the featured row, and note the pins of top picks.
 
     Parameters
@@ -58,7 +58,7 @@ def draft_pins(pins: I4, spec: PageSpec, row: F4, best: float, stamp: int, draft
 
 
 @plain
-def explain_pins(draft: Draft, title: I4, reason: U1) -> None:
+def explain_pins(draft: ShelfDrafts, title: I4, reason: U1) -> None:
     """Say of what is pinned in a row of top picks that it is."""
     for p in range(draft.pins[0]):
         for k in range(title.size):

@@ -49,7 +49,7 @@ class Naming(NamedTuple):
     """[W] those of them of the highest scores: a sixteenth or so."""
 
 
-class Near(NamedTuple):
+class NearestScratch(NamedTuple):
     """What the best of many candidates are found with (``kept``); working memory."""
 
     name: I4
@@ -66,7 +66,7 @@ class Near(NamedTuple):
     """[PILES] ... as integers in the same order."""
 
 
-class Draft(NamedTuple):
+class ShelfDrafts(NamedTuple):
     """Rows that could stand on one viewer's page; working memory."""
 
     drafted: I4
@@ -122,14 +122,14 @@ class Draft(NamedTuple):
     part: F8
     """[categories] what is expected to have each."""
     naming: Naming
-    near: Near
+    near: NearestScratch
 
 
 @jit
-def blank_draft(size: int, tags: int, categories: int, pool: int) -> Draft:
+def blank_draft(size: int, tags: int, categories: int, pool: int) -> ShelfDrafts:
     """Allocate a block's working memory."""
     words, near = (size + WORD - 1) // WORD, max(MOST_NEAR + 2 * WORD, pool)
-    return Draft(
+    return ShelfDrafts(
         np.zeros(1, np.int32),
         np.zeros(DRAFTS, np.uint8),
         np.empty((DRAFTS, WORDS), np.int32),
@@ -169,7 +169,7 @@ def blank_draft(size: int, tags: int, categories: int, pool: int) -> Draft:
             np.empty(words, np.uint64),
             np.empty(words, np.uint64),
         ),
-        Near(
+        NearestScratch(
             np.empty(size + 1, np.int32),
             np.empty(size + 1, np.float32),
             np.empty(near, np.int32),

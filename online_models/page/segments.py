@@ -11,16 +11,16 @@ import numpy as np
 
 from online_models.learners.cohorts import CohortTable
 from online_models.page.layout import CROWDS
-from online_models.ranking.segment_boost import SHARED, Local
+from online_models.ranking.segment_boost import SHARED, SegmentBoost
 from online_models.tables.layout import F4, I4, Viewers
 from online_models.tables.titles import TitleTable
 
-__all__ = ["CrowdPools", "Crowds"]
+__all__ = ["SegmentPools", "ViewerSegments"]
 
 _COUNTRY, _COHORT = range(CROWDS)
 
 
-class CrowdPools(NamedTuple):
+class SegmentPools(NamedTuple):
     """What some crowds watch, end to end (`kernels.page.layout.Pools`)."""
 
     first: I4
@@ -28,7 +28,7 @@ class CrowdPools(NamedTuple):
     crowd_heat: F4
 
 
-class Crowds:
+class ViewerSegments:
     """What countries and cohorts watch.
 
     Parameters
@@ -44,12 +44,12 @@ class Crowds:
         Cohorts and what they watch; replaced as a whole, since pages read while it is.
     """
 
-    def __init__(self, titles: TitleTable, local: Local | None = None) -> None:
-        self.local = local or Local(titles, ())
+    def __init__(self, titles: TitleTable, local: SegmentBoost | None = None) -> None:
+        self.local = local or SegmentBoost(titles, ())
         self.cohorts: CohortTable | None = None
         self._held: tuple[CohortTable, list[tuple[I4, F4]]] | None = None
 
-    def of(self, viewers: Viewers, slots: I4, now_ms: int, watches: float) -> tuple[CrowdPools, I4]:
+    def of(self, viewers: Viewers, slots: I4, now_ms: int, watches: float) -> tuple[SegmentPools, I4]:
         """Return what the crowds of some viewers watch, and which of them are each one's.
 
         Parameters
@@ -88,11 +88,11 @@ class Crowds:
         return self._held[1]
 
 
-def _flat(pools: list[tuple[I4, F4]]) -> CrowdPools:
+def _flat(pools: list[tuple[I4, F4]]) -> SegmentPools:
     first = np.zeros(len(pools) + 1, np.int32)
     np.cumsum([titles.size for titles, _ in pools], out=first[1:])
     titles, heat = [np.zeros(0, np.int32)], [np.zeros(0, np.float32)]
     for some, theirs in pools:
         titles.append(some)
         heat.append(theirs)
-    return CrowdPools(first, np.concatenate(titles), np.concatenate(heat))
+    return SegmentPools(first, np.concatenate(titles), np.concatenate(heat))

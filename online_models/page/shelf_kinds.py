@@ -5,10 +5,10 @@ from typing import Final, NamedTuple
 from online_models.page import layout
 from schemas.vocabulary import ItemReason, RowKind
 
-__all__ = ["CATEGORIES", "KINDS", "REASONS", "TAG_KINDS", "Kind"]
+__all__ = ["CATEGORIES", "KINDS", "REASONS", "TAG_KINDS", "ShelfKind"]
 
 
-class Kind(NamedTuple):
+class ShelfKind(NamedTuple):
     """One kind of row.
 
     Kinds stand in the order of their numbers in the kernels (``kernels.page.layout``).
@@ -24,20 +24,20 @@ class Kind(NamedTuple):
 
 
 KINDS: Final = (
-    Kind(RowKind.TOP_PICKS, ItemReason.TASTE, 1.2),
-    Kind(RowKind.CONTINUE_WATCHING, ItemReason.RESUME, 4.0),
-    Kind(RowKind.MY_LIST, ItemReason.RESUME, 2.0),
-    Kind(RowKind.BECAUSE_YOU_WATCHED, ItemReason.CO_WATCH, 1.0),
-    Kind(RowKind.BECAUSE_YOU_LIKED, ItemReason.CO_WATCH, 1.0),
-    Kind(RowKind.TRENDING_NOW, ItemReason.TRENDING, 1.0),
-    Kind(RowKind.NEW_RELEASES, ItemReason.NEW, 1.0),
-    Kind(RowKind.GENRE, ItemReason.TASTE, 0.9),
-    Kind(RowKind.WATCH_AGAIN, ItemReason.AGAIN, 0.3),
-    Kind(RowKind.HIDDEN_GEMS, ItemReason.TASTE, 0.8),
-    Kind(RowKind.EXPLORE, ItemReason.EXPLORE, 0.1),
-    Kind(RowKind.TRENDING_IN_COUNTRY, ItemReason.COUNTRY, 1.0),
-    Kind(RowKind.PEOPLE_LIKE_YOU, ItemReason.COHORT, 1.0),
-    Kind(RowKind.FEATURED, ItemReason.FEATURED, 1.0),
+    ShelfKind(RowKind.TOP_PICKS, ItemReason.TASTE, 1.2),
+    ShelfKind(RowKind.CONTINUE_WATCHING, ItemReason.RESUME, 4.0),
+    ShelfKind(RowKind.MY_LIST, ItemReason.RESUME, 2.0),
+    ShelfKind(RowKind.BECAUSE_YOU_WATCHED, ItemReason.CO_WATCH, 1.0),
+    ShelfKind(RowKind.BECAUSE_YOU_LIKED, ItemReason.CO_WATCH, 1.0),
+    ShelfKind(RowKind.TRENDING_NOW, ItemReason.TRENDING, 1.0),
+    ShelfKind(RowKind.NEW_RELEASES, ItemReason.NEW, 1.0),
+    ShelfKind(RowKind.GENRE, ItemReason.TASTE, 0.9),
+    ShelfKind(RowKind.WATCH_AGAIN, ItemReason.AGAIN, 0.3),
+    ShelfKind(RowKind.HIDDEN_GEMS, ItemReason.TASTE, 0.8),
+    ShelfKind(RowKind.EXPLORE, ItemReason.EXPLORE, 0.1),
+    ShelfKind(RowKind.TRENDING_IN_COUNTRY, ItemReason.COUNTRY, 1.0),
+    ShelfKind(RowKind.PEOPLE_LIKE_YOU, ItemReason.COHORT, 1.0),
+    ShelfKind(RowKind.FEATURED, ItemReason.FEATURED, 1.0),
 )
 REASONS: Final = (
     ItemReason.TASTE,

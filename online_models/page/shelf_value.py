@@ -18,7 +18,7 @@ from online_models.page.shelf_kinds import KINDS
 from online_models.tables.layout import F8
 from schemas.vocabulary import RowKind
 
-__all__ = ["EVIDENCE", "RowWorth"]
+__all__ = ["EVIDENCE", "ShelfValue"]
 
 EVIDENCE: Final = 1_000.0
 """Titles seen, of prior evidence: at a rate of 2 % they are 20 watches, known to within a quarter."""
@@ -29,7 +29,7 @@ MEMORY: Final = 200_000.0
 _NUMBERS: Final = {kind.wire: number for number, kind in enumerate(KINDS)}
 
 
-class RowWorth:
+class ShelfValue:
     """Counts of one partition.
 
     Parameters

@@ -18,8 +18,8 @@ import numpy as np
 
 from online_models.page.best_of import keep_named
 from online_models.page.candidates import begin_row, end_row
-from online_models.page.layout import SETS, STRONG, TAGS, WORDS, Pages, PageSpec, Shelf
-from online_models.page.scratch import PILES, Draft, Naming
+from online_models.page.layout import SETS, STRONG, TAGS, WORDS, CatalogIndexArrays, Pages, PageSpec
+from online_models.page.scratch import PILES, Naming, ShelfDrafts
 from online_models.page.title_sets import add_members, count_both, have_all, holds, mark_tagged, members_of
 from online_models.tables.layout import F4, F8, I4, U1, plain
 
@@ -48,7 +48,7 @@ def lift_of(mine: float, total: float, share: float) -> float:
 
 @plain
 def strong_tags(
-    shelf: Shelf, history: I4, depth: int, told: I4, said: float, draft: Draft, strong: I4
+    shelf: CatalogIndexArrays, history: I4, depth: int, told: I4, said: float, draft: ShelfDrafts, strong: I4
 ) -> tuple[int, float]:
     """Write the tags that a history and stated tags are strongest in, the strongest first.
 
@@ -132,7 +132,7 @@ def is_name(kinds: U1, n: int, c: int) -> bool:
 
 
 @plain
-def weigh_sets(shelf: Shelf, n: int, least: int, total: float, names: Naming) -> None:
+def weigh_sets(shelf: CatalogIndexArrays, n: int, least: int, total: float, names: Naming) -> None:
     """Write the strength of each combination; -1 where it makes no row."""
     mine, times, listed, strength = names.sums[0], names.sums[1], names.listed, names.strength
     add_supersets(mine)
@@ -158,7 +158,7 @@ def count_listed(names: Naming, c: int) -> int:
 
 
 @plain
-def share_of(shelf: Shelf, names: Naming, c: int) -> float:
+def share_of(shelf: CatalogIndexArrays, names: Naming, c: int) -> float:
     """Return a combination's part of everybody's watches; of more than one tag that of ``both``."""
     if bits_of(c) == 1:
         k = 0
@@ -201,7 +201,14 @@ def next_set(names: Naming, n: int) -> int:
 
 @plain
 def draft_tags(
-    shelf: Shelf, spec: PageSpec, history: I4, depth: int, told: I4, row: F4, best: float, draft: Draft
+    shelf: CatalogIndexArrays,
+    spec: PageSpec,
+    history: I4,
+    depth: int,
+    told: I4,
+    row: F4,
+    best: float,
+    draft: ShelfDrafts,
 ) -> None:
     """Draft the rows that a viewer's strongest tags name, by deed and by word."""
     names, said = draft.naming, SAID * SAID / (SAID + depth)
@@ -238,7 +245,7 @@ def draft_tags(
 
 
 @plain
-def draft_set(names: Naming, c: int, row: F4, best: float, least: int, draft: Draft) -> None:
+def draft_set(names: Naming, c: int, row: F4, best: float, least: int, draft: ShelfDrafts) -> None:
     """Draft the titles that have every tag of a combination: if enough of high score do, these alone."""
     at, n, near = begin_row(draft, TAGS, -1), 0, draft.near
     for k in range(STRONG):
@@ -267,7 +274,9 @@ def draft_set(names: Naming, c: int, row: F4, best: float, least: int, draft: Dr
 
 
 @plain
-def add_watched(shelf: Shelf, history: I4, depth: int, told: I4, said: float, mine: F8, on: int) -> float:
+def add_watched(
+    shelf: CatalogIndexArrays, history: I4, depth: int, told: I4, said: float, mine: F8, on: int
+) -> float:
     """Add the weight of a history's and of stated tags, or clear it where ``on`` is 0; return the whole."""
     total, w, size = 0.0, 1.0, shelf.indptr.size - 1
     for step in range(depth):
@@ -286,7 +295,7 @@ def add_watched(shelf: Shelf, history: I4, depth: int, told: I4, said: float, mi
 
 
 @plain
-def offers(shelf: Shelf, g: int, least: int, row: F4) -> bool:
+def offers(shelf: CatalogIndexArrays, g: int, least: int, row: F4) -> bool:
     """Whether a viewer may see as many titles of a tag that they do not know."""
     n = 0
     for a in range(shelf.first[g], shelf.first[g + 1]):
@@ -300,7 +309,7 @@ def offers(shelf: Shelf, g: int, least: int, row: F4) -> bool:
 
 @plain
 def order_categories(
-    shelf: Shelf, spec: PageSpec, history: I4, depth: int, told: I4, row: F4, draft: Draft, pages: Pages,
+    shelf: CatalogIndexArrays, spec: PageSpec, history: I4, depth: int, told: I4, row: F4, draft: ShelfDrafts, pages: Pages,
     q: int,
 ) -> None:  # fmt: skip
     """Write a viewer's categories, equal ones in order of tags; ``row`` has known titles hidden."""

@@ -6,7 +6,7 @@ have in common 50 ns, and what may be shown 1 us; to name 2,500 titles of a set 
 
 import numpy as np
 
-from online_models.page.layout import WORD, Shelf
+from online_models.page.layout import WORD, CatalogIndexArrays
 from online_models.tables.layout import F4, F8, I4, U8, inlined, plain
 
 ONE = np.uint64(1)
@@ -62,7 +62,7 @@ def mark_reaching(row: F4, bound: np.float32, out: U8) -> None:
 
 
 @plain
-def mark_tagged(shelf: Shelf, g: int, out: U8) -> None:
+def mark_tagged(shelf: CatalogIndexArrays, g: int, out: U8) -> None:
     """Write the set of the titles that have a tag."""
     b = shelf.common[g]
     if b >= 0:

@@ -21,7 +21,7 @@ version of the model.
 
 import numpy as np
 
-from online_models.catalog.catalog import Catalogue
+from online_models.catalog.catalog import Catalog
 from online_models.learners.blender import EVIDENCE
 from online_models.tables.layout import F4, F8, Titles
 from schemas.experiments import Treatment
@@ -32,7 +32,7 @@ POSITIVES, REJECTIONS = 0, 1
 """Columns of ``Titles.counts``."""
 
 
-def objective(titles: Titles, catalogue: Catalogue, treatment: Treatment, size: int) -> F4 | None:
+def objective(titles: Titles, catalogue: Catalog, treatment: Treatment, size: int) -> F4 | None:
     """Return what an objective adds to each title's score: [size]; None where there is none.
 
     Parameters

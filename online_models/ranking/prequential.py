@@ -42,7 +42,7 @@ RANKINGS = 1 + EXPERTS
 """The blend, then each expert."""
 
 
-class Bench(NamedTuple):
+class PrequentialScratch(NamedTuple):
     """Where titles are scored: working memory of a batch, and what the trial learns itself."""
 
     weights: F8
@@ -53,9 +53,9 @@ class Bench(NamedTuple):
 
 
 @jit
-def bench(params: Params, weights: F8, size: int) -> Bench:
+def bench(params: Params, weights: F8, size: int) -> PrequentialScratch:
     """Allocate a batch's working memory for ``size`` titles; 0 where nothing is tested."""
-    return Bench(weights, np.zeros((RANKINGS, size), np.float32), sparse(params, size))
+    return PrequentialScratch(weights, np.zeros((RANKINGS, size), np.float32), sparse(params, size))
 
 
 @plain
@@ -76,7 +76,7 @@ def rank_of(titles: Titles, score: F4, target: int, stamp: int, work: Scratch) -
 
 @jit
 def score_titles(
-    titles: Titles, params: Params, history: I4, depth: int, fresh: int, x: F4, at: Bench
+    titles: Titles, params: Params, history: I4, depth: int, fresh: int, x: F4, at: PrequentialScratch
 ) -> None:
     """Write what each expert thinks of the active titles."""
     score, near = at.score, at.sparse
@@ -109,7 +109,7 @@ def place(
     signals: Signals,
     o: int,
     work: Scratch,
-    at: Bench,
+    at: PrequentialScratch,
     ranks: F8,
 ) -> None:
     """Rank the title of signal ``o`` under the blend and every expert, and let the blend learn from it.

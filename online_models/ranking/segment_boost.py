@@ -13,7 +13,7 @@ import numpy as np
 from online_models.learners.segments import (
     HALF_LIFE_S,
     KEPT,
-    Audiences,
+    Segments,
     country_scope,
     daypart,
     daypart_scope,
@@ -22,7 +22,7 @@ from online_models.learners.segments import (
 from online_models.tables.layout import F4, F8, I4
 from online_models.tables.titles import TitleTable
 
-__all__ = ["LIFT", "SHARED", "Lift", "Local", "Trend"]
+__all__ = ["LIFT", "SHARED", "Lift", "SegmentBoost", "Trend"]
 
 LIFT = 0.5
 """Weight of the log-share: about what the blend's two log-shares of all watches begin with (.2 and .4)."""
@@ -62,7 +62,7 @@ class Trend(NamedTuple):
         return float(self.watches * 2.0 ** (min(self.newest_ms - now_ms, 0) / (1000.0 * HALF_LIFE_S)))
 
 
-class Local:
+class SegmentBoost:
     """What audiences watch, over the titles of a table, and what strangers' titles are lifted by for it.
 
     Parameters
@@ -73,7 +73,7 @@ class Local:
         One for each title shard: their titles are not the same.
     """
 
-    def __init__(self, titles: TitleTable, audiences: Sequence[Audiences]) -> None:
+    def __init__(self, titles: TitleTable, audiences: Sequence[Segments]) -> None:
         self._titles, self._audiences = titles, audiences
         self._kept: dict[tuple[int, int, int], Lift] = {}
         self._state: tuple[int, ...] = ()

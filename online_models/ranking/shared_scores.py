@@ -5,17 +5,17 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from online_models.catalog.catalog import Catalogue
+from online_models.catalog.catalog import Catalog
 from online_models.config import EXPERTS, BlendConfig
 from online_models.learners.blender import CONTEXTS
 from online_models.ranking.objectives import objective
 from online_models.ranking.scorer import CONTEXT, TELLS, add_up
-from online_models.ranking.segment_boost import Local
+from online_models.ranking.segment_boost import SegmentBoost
 from online_models.tables.layout import F8, I4, Shared, Viewers
 from online_models.tables.titles import TitleTable
 from schemas.experiments import Ranking, Treatment
 
-__all__ = ["Blending", "first_weights", "treated_weights"]
+__all__ = ["SharedScores", "first_weights", "treated_weights"]
 
 
 def first_weights(config: BlendConfig) -> F8:
@@ -59,7 +59,7 @@ def treated_weights(weights: F8, treatment: Treatment) -> F8:
     return scaled
 
 
-class Blending:
+class SharedScores:
     """Weights that learn, over titles and their guards.
 
     Parameters
@@ -78,11 +78,11 @@ class Blending:
         What lifts titles for viewers who have liked none yet, by country and kind of device; None: nothing.
     """
 
-    def __init__(self, titles: TitleTable, catalogue: Catalogue) -> None:
+    def __init__(self, titles: TitleTable, catalogue: Catalog) -> None:
         self.weights = first_weights(titles.config.blend)
         self._taken = self.weights.copy()
         self._titles, self._catalogue = titles, catalogue
-        self.local: Local | None = None
+        self.local: SegmentBoost | None = None
         self._treatment: Treatment | None = None
 
     def load(self, weights: F8) -> None:

@@ -45,7 +45,7 @@ NEARLY = np.float32(1e-6)
 """Part of a score by which a sum of three may be wrong."""
 
 
-class Room(NamedTuple):
+class ShortlistScratch(NamedTuple):
     """Working memory of a batch: one per call."""
 
     near: Sparse
@@ -70,7 +70,7 @@ def lengths(vectors: F4, out: F4) -> None:
 
 
 @jit
-def room(params: Params, dense: F4, n: int) -> Room:
+def room(params: Params, dense: F4, n: int) -> ShortlistScratch:
     """Allocate a batch's working memory for lists of ``n``, and find the groups' heads of ``2 n`` titles."""
     size = dense.shape[1]
     near, again = sparse(params, size), np.empty(size + 1, np.int32)
@@ -79,7 +79,7 @@ def room(params: Params, dense: F4, n: int) -> Room:
         best[:] = -np.inf
         keep_best(dense[g], head[g], best)
     away = Sparse(near.score, again, near.near, near.history)
-    return Room(near, away, np.zeros(size, np.float32), np.empty(size + 1, np.int32), head)
+    return ShortlistScratch(near, away, np.zeros(size, np.float32), np.empty(size + 1, np.int32), head)
 
 
 @inlined
@@ -142,7 +142,7 @@ def in_reach(dense: F4, length: float, norm: F4, least: float, out: I4) -> int:
 
 @plain
 def best_of_few(
-    titles: Titles, x: F4, norm: F4, dense: F4, head: I4, m: int, at: Room, title: I4, score: F4
+    titles: Titles, x: F4, norm: F4, dense: F4, head: I4, m: int, at: ShortlistScratch, title: I4, score: F4
 ) -> tuple[int, int]:
     """Make a viewer's list; return how many products it took, and how many titles ``at.far`` holds."""
     length, extra = np.float32(0.0), at.extra
@@ -170,7 +170,7 @@ def is_left(dense: F4, extra: F4) -> bool:
 
 
 @plain
-def clear(viewers: Viewers, v: int, head: I4, m: int, less: int, n: int, at: Room) -> None:
+def clear(viewers: Viewers, v: int, head: I4, m: int, less: int, n: int, at: ShortlistScratch) -> None:
     """Make ``extra`` zero again: where the viewer knows titles, and where any was considered."""
     extra = at.extra
     mark_known(viewers, v, extra, 0)

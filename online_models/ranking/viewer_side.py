@@ -7,22 +7,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.catalog.catalog import Catalogue
+from online_models.catalog.catalog import Catalog
 from online_models.feedback.interaction_state import PENDING
-from online_models.feedback.reward_function import Action, Verdict
-from online_models.learners.stated_preferences import Stated
+from online_models.feedback.reward_function import Action, FeedbackSignal
+from online_models.learners.stated_preferences import StatedPreferences
 from online_models.learners.viewer_updates import observe
 from online_models.ranking.argument_cache import Held
 from online_models.ranking.lists import Before, make_lists
 from online_models.ranking.prequential import RANKINGS, observe_tested
 from online_models.ranking.scorer import TASTE, TELLS, TRAITS, blend_row, look_up
-from online_models.ranking.shared_scores import Blending
+from online_models.ranking.shared_scores import SharedScores
 from online_models.tables.layout import F4, F8, I4, U1, U8, Feedback, Lists, Params, Shared, Signals
 from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import Loader, ViewerTable, hash_ids
 
 __all__ = [
-    "Columns",
+    "EventColumns",
     "Lists",
     "ViewerSide",
     "blank_signals",
@@ -41,7 +41,7 @@ MAX_WEIGHT = 100.0
 """Nothing says more than a hundred watches: whatever the reward's constants, float32 stays finite."""
 
 
-class Columns(NamedTuple):
+class EventColumns(NamedTuple):
     """Verdicts of a batch, column by column, in the order of the stream."""
 
     viewers: Sequence[str]
@@ -59,22 +59,22 @@ class Columns(NamedTuple):
     sessions: Sequence[str] = ()
     """Ids of the sessions, "" where unknown; empty as above."""
 
-    def cut(self, start: int, stop: int) -> "Columns":
+    def cut(self, start: int, stop: int) -> "EventColumns":
         """Return some rows."""
         parts: list[Any] = [column[start:stop] for column in self]
-        return Columns(*parts)
+        return EventColumns(*parts)
 
 
-def columns(verdicts: Sequence[tuple[str, Verdict, int]], events: U8) -> Columns:
+def columns(verdicts: Sequence[tuple[str, FeedbackSignal, int]], events: U8) -> EventColumns:
     """Turn (viewer, verdict, event time) rows into columns."""
     if not verdicts:
-        return Columns((), (), (), (), (), events)
+        return EventColumns((), (), (), (), (), events)
     viewers, judged, at = zip(*verdicts, strict=True)
     titles, actions, weights, *playbacks = zip(*judged, strict=True)
-    return Columns(viewers, titles, actions, weights, at, events, *playbacks)
+    return EventColumns(viewers, titles, actions, weights, at, events, *playbacks)
 
 
-def feedback_of(batch: Columns, slots: I4, rows: I4) -> Feedback:
+def feedback_of(batch: EventColumns, slots: I4, rows: I4) -> Feedback:
     """Hand a batch to the kernels; verdicts on titles beyond the capacity become nothing."""
     actions = np.where(rows >= 0, np.asarray(batch.actions, np.uint8), np.uint8(0)).astype(np.uint8)
     weights = np.nan_to_num(np.asarray(batch.weights, np.float64), nan=0.0)
@@ -166,14 +166,12 @@ class ViewerSide:
         [KINDS] what the prior of each kind of row is multiplied by; None: nothing is known.
     """
 
-    def __init__(
-        self, titles: TitleTable, catalogue: Catalogue, *, seed: int = 0, slots: int = 1_024
-    ) -> None:
+    def __init__(self, titles: TitleTable, catalogue: Catalog, *, seed: int = 0, slots: int = 1_024) -> None:
         self.titles = titles
         self.catalogue = catalogue
         self.viewers = ViewerTable(titles.config, titles, seed=seed, slots=slots)
-        self.blending = Blending(titles, catalogue)
-        self.stated = Stated(catalogue)
+        self.blending = SharedScores(titles, catalogue)
+        self.stated = StatedPreferences(catalogue)
         self.row_worth: F8 | None = None
         self.held = Held()
         self._scores: F4 = np.empty(0, np.float32)
@@ -182,7 +180,7 @@ class ViewerSide:
         return self.__dict__ | {"_scores": np.empty(0, np.float32)}  # room to work in, no state
 
     @classmethod
-    def over(cls, viewers: ViewerTable, catalogue: Catalogue) -> "ViewerSide":
+    def over(cls, viewers: ViewerTable, catalogue: Catalog) -> "ViewerSide":
         """Return a side that goes on with a table of viewers."""
         out = cls(viewers.titles, catalogue, seed=viewers.seed, slots=1)
         out.viewers = viewers
@@ -193,7 +191,7 @@ class ViewerSide:
         """The hyper-parameters as the kernels take them."""
         return self.titles.params
 
-    def feedback(self, batch: Columns, load: Loader | None = None) -> Feedback:
+    def feedback(self, batch: EventColumns, load: Loader | None = None) -> Feedback:
         """Find or make the slots and rows of a batch, with room for what it will append."""
         slots = self.viewers.acquire(batch.viewers, load)
         rows = self.titles.intern(batch.titles)

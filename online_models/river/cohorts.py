@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig
 from online_models.feedback.interaction_state import POSITIVE
 from online_models.learners.cohorts import CohortConfig, CohortTable
-from online_models.ranking.viewer_side import Columns
+from online_models.ranking.viewer_side import EventColumns
 from online_models.river.ranker import alone
 from online_models.river.row_ranker import RowExpert
 from online_models.tables.layout import F8
@@ -100,7 +100,7 @@ class Cohorts(RowExpert):
             title_capacity=self.title_capacity,
         )
 
-    def _learn(self, batch: Columns) -> None:
+    def _learn(self, batch: EventColumns) -> None:
         nobody = np.zeros(1, np.int32)
         for n in range(len(batch.viewers)):
             self.table.absorb(self._model.learn_columns(batch.cut(n, n + 1), nobody)[1], POSITIVE)

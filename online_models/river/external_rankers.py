@@ -42,10 +42,10 @@ from online_models.tables.layout import F4, F8, I4
 from schemas import Title
 
 if TYPE_CHECKING:
-    from online_models.ranking.viewer_side import Columns
+    from online_models.ranking.viewer_side import EventColumns
     from online_models.recommender import Recommender
 
-__all__ = ["Guests"]
+__all__ = ["ExternalRankers"]
 
 FIRST_WEIGHT = 0.1
 """First weight of a guest: heard, and gone within some hundred tested events if it only makes noise."""
@@ -54,7 +54,7 @@ NEGATIVES = 3
 """Titles told as 0 beside a positive: measured above, and a step takes 10 us."""
 
 
-class Guests:
+class ExternalRankers:
     """River rankers beside a recommender's own experts. Not for two threads at once.
 
     Parameters
@@ -128,7 +128,7 @@ class Guests:
         if y > 0:
             self._contrast(viewer, at_ms)
 
-    def prequential(self, model: "Recommender", batch: "Columns", tested: I4) -> F8:
+    def prequential(self, model: "Recommender", batch: "EventColumns", tested: I4) -> F8:
         """Test, then learn, event by event, the recommender's own experts and the guests.
 
         Returns
@@ -182,7 +182,7 @@ class Guests:
 class _Trial:
     """What recommender and guests think of every title, just before an event is learned."""
 
-    def __init__(self, guests: Guests, model: "Recommender", viewer: str, now_ms: int) -> None:
+    def __init__(self, guests: ExternalRankers, model: "Recommender", viewer: str, now_ms: int) -> None:
         slot = model.viewers.viewers.slot(viewer)
         self._guests, self._config = guests, model.config.blend
         if slot is None:

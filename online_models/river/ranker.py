@@ -11,7 +11,7 @@ from river.reco.base import Ranker
 
 from online_models.config import EXPERTS, BlendConfig, ModelConfig
 from online_models.feedback.reward_function import Action
-from online_models.ranking.viewer_side import Columns
+from online_models.ranking.viewer_side import EventColumns
 from online_models.recommender import Recommender
 from online_models.tables import snapshots
 from online_models.tables.viewers import hash_ids
@@ -99,12 +99,12 @@ class Expert(Ranker):
         actions = [int(Action.POSITIVE if y > 0 else Action.REJECT) for y in rewards]
         weights = [y if y > 0 else 1.0 for y in rewards]
         hashes = np.where([e is None for e in events], np.uint64(0), hash_ids([e or "" for e in events]))
-        self._learn(Columns([name_of(u) for u in users], titles, actions, weights, at, hashes))
+        self._learn(EventColumns([name_of(u) for u in users], titles, actions, weights, at, hashes))
         for title, item in zip(titles, items, strict=True):
             if self._model.titles.row(title) is not None:
                 self._items.setdefault(title, item)
 
-    def _learn(self, batch: Columns) -> None:
+    def _learn(self, batch: EventColumns) -> None:
         """Learn a batch."""
         self._model.prequential(batch)
 

@@ -28,8 +28,8 @@ True
 measured in minutes watched, against chance, popularity, and an oracle that knows the truth.
 """
 
-from online_models.simulation.catalog import Catalogue
+from online_models.simulation.catalog import SimulatedCatalog
 from online_models.simulation.config import WorldConfig
 from online_models.simulation.world import World
 
-__all__ = ["Catalogue", "World", "WorldConfig"]
+__all__ = ["SimulatedCatalog", "World", "WorldConfig"]

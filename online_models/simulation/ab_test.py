@@ -20,16 +20,16 @@ from online_models.experiments.list_diversity import About, nothing_known
 from online_models.experiments.metrics import estimates
 from online_models.experiments.moments import Moments
 from online_models.experiments.plan import Plan
-from online_models.experiments.tallies import Part, Tally
-from online_models.insights.catalog_snapshot import Stock
+from online_models.experiments.tallies import Tally, ViewerTally
+from online_models.insights.catalog_snapshot import CatalogSnapshot
 from online_models.page.build import build
-from online_models.page.catalog_index import Shelves
+from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig
 from online_models.page.layout import TOP
 from online_models.page.treatments import treated_page
 from online_models.simulation.event_writer import viewer_name
 from online_models.simulation.keyed_chance import Ints, uniform
-from online_models.simulation.page_views import Looks, Outcomes, Pages
+from online_models.simulation.page_views import Outcomes, PageViews, ShownPages
 from online_models.simulation.policies import SLOTS, Nearline
 from online_models.simulation.world import World
 from online_models.tables.layout import I4
@@ -37,7 +37,7 @@ from schemas.events import Event, Impression
 from schemas.experiment_results import ExperimentResult
 from schemas.experiments import Experiment, Treatment
 
-__all__ = ["Compared", "Counter", "Interleaved", "lossy", "viewers_needed"]
+__all__ = ["AbTestPolicy", "EventCounter", "InterleavedPolicy", "lossy", "viewers_needed"]
 
 LOST: Final = 22
 """What a draw is for: whether an impression is lost."""
@@ -48,7 +48,7 @@ _TWO_ROWS: Final = PageConfig(rows=2, explore=False)
 
 
 @dataclass(slots=True)
-class Counter:
+class EventCounter:
     """Count events as the results stage does.
 
     Attributes
@@ -65,7 +65,7 @@ class Counter:
 
     plan: Plan
     about: About = nothing_known
-    parts: dict[str, Part] = field(default_factory=dict)
+    parts: dict[str, ViewerTally] = field(default_factory=dict)
     tallies: dict[str, Tally] = field(default_factory=dict)
     _p: dict[str, float] = field(default_factory=dict)
     _count: int = 0
@@ -73,7 +73,7 @@ class Counter:
     @classmethod
     def of(cls, world: World, experiment: Experiment) -> Self:
         """Return a counter of one experiment that knows the world's titles."""
-        stock = Stock()
+        stock = CatalogSnapshot()
         for title in world.titles:
             stock.put(title)
         return cls(Plan([experiment]), stock.labels)
@@ -83,7 +83,7 @@ class Counter:
         for event in events:
             self._count += 1
             at_ms = event.event_time_ms
-            part = self.parts.setdefault(event.viewer_id, Part(since_ms=at_ms))
+            part = self.parts.setdefault(event.viewer_id, ViewerTally(since_ms=at_ms))
             take(
                 part,
                 event,
@@ -106,7 +106,7 @@ class Counter:
         return self.tallies.setdefault(name, Tally())
 
 
-class Compared(Nearline):
+class AbTestPolicy(Nearline):
     """The recommender under an experiment.
 
     Parameters
@@ -130,18 +130,18 @@ class Compared(Nearline):
         self, world: World, experiment: Experiment, *, lost: float = 0.0, config: ModelConfig | None = None
     ) -> None:
         super().__init__(world, config)
-        self.counter = Counter.of(world, experiment)
-        self._shelves = Shelves(self.recommender.titles, self.recommender.catalogue, _TWO_ROWS)
+        self.counter = EventCounter.of(world, experiment)
+        self._shelves = CatalogIndex(self.recommender.titles, self.recommender.catalogue, _TWO_ROWS)
         self._experiment, self._is_lost = experiment, lossy(experiment, lost, world.seed)
 
-    def pages(self, looks: Looks) -> Pages:
+    def pages(self, looks: PageViews) -> ShownPages:
         """See `Policy.pages`: each viewer's list as the arm says."""
         at_ms = self._event_ms(float(looks.at_s[0]))
         names = [viewer_name(account) for account in looks.accounts.tolist()]
         out = np.full((len(names), SLOTS), -1)
         for treatment, which in self._apart(names, at_ms):
             out[which] = self.ranked([names[n] for n in which], at_ms, treatment)
-        return Pages.single(out, looks)
+        return ShownPages.single(out, looks)
 
     def ranked(self, names: Sequence[str], at_ms: int, treatment: Treatment) -> Ints:
         """Return the lists of viewers under a treatment, shape ``(viewers, SLOTS)``."""
@@ -204,7 +204,7 @@ def lossy(experiment: Experiment, lost: float, seed: int) -> Callable[[Event], b
     return is_lost
 
 
-class Interleaved(Compared):
+class InterleavedPolicy(AbTestPolicy):
     """Both arms' rankings in every viewer's list, by team draft.
 
     Attributes
@@ -219,7 +219,7 @@ class Interleaved(Compared):
         self._since_s = since_s
         self._teams: Ints = np.zeros((0, SLOTS), np.int64)
 
-    def pages(self, looks: Looks) -> Pages:
+    def pages(self, looks: PageViews) -> ShownPages:
         """See `Policy.pages`."""
         at_ms = self._event_ms(float(looks.at_s[0]))
         names = [viewer_name(account) for account in looks.accounts.tolist()]
@@ -236,9 +236,9 @@ class Interleaved(Compared):
                 first, second, SLOTS, f"{self._experiment.salt} {name} {visit} {number}"
             )
             out[n, : len(titles)], self._teams[n, : len(teams)] = list(map(int, titles)), teams
-        return Pages.single(out, looks)
+        return ShownPages.single(out, looks)
 
-    def observe(self, looks: Looks, pages: Pages, outcomes: Outcomes) -> None:  # noqa: ARG002
+    def observe(self, looks: PageViews, pages: ShownPages, outcomes: Outcomes) -> None:  # noqa: ARG002
         """See `Policy.observe`: credit goes to the team of what was watched from the list."""
         watched = np.flatnonzero((outcomes.place >= 0) & (looks.at_s >= self._since_s))
         for n in watched.tolist():
@@ -253,7 +253,7 @@ class Interleaved(Compared):
 
 
 def viewers_needed(
-    experiment: Experiment, parts: Iterable[Part], credit: Iterable[tuple[float, float]]
+    experiment: Experiment, parts: Iterable[ViewerTally], credit: Iterable[tuple[float, float]]
 ) -> dict[str, int | None]:
     """Return after how many viewers the bounds leave out zero: by A/B, and by interleaving; None: never.
 

@@ -7,12 +7,12 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from online_models.simulation.config import CatalogueConfig
+from online_models.simulation.config import CatalogConfig
 from online_models.simulation.keyed_chance import Floats, Ints
 from online_models.simulation.vocabulary import TAG_WORDS, person_name, title_name
 from schemas.catalog import Artwork, Availability, Tags, Title, TitleKind, Trailer
 
-__all__ = ["DAY_S", "Catalogue", "facets_of", "unit"]
+__all__ = ["DAY_S", "SimulatedCatalog", "facets_of", "unit"]
 
 DAY_S: Final = 86_400.0
 TAG_COUNTS: Final = {"genre": 2, "theme": 2, "mood": 1, "pace": 1, "language": 1, "cast": 3, "director": 1}
@@ -25,7 +25,7 @@ _EQUAL: Final[Mapping[int, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class SimulatedCatalog:
     """Titles, and what only the world knows about them.
 
     Attributes
@@ -73,7 +73,7 @@ class Catalogue:
     @classmethod
     def make(
         cls,
-        config: CatalogueConfig,
+        config: CatalogConfig,
         seed: int,
         titles: int,
         *,
@@ -163,7 +163,7 @@ def facets_of(
     return drawn
 
 
-def _thinned(mixtures: Floats, config: CatalogueConfig, seed: int) -> Floats:
+def _thinned(mixtures: Floats, config: CatalogConfig, seed: int) -> Floats:
     """Return mixtures of which those mostly of the scarce kind are, but for a share, of another."""
     if config.scarce is None:
         return mixtures
@@ -175,13 +175,13 @@ def _thinned(mixtures: Floats, config: CatalogueConfig, seed: int) -> Floats:
     return moved
 
 
-def _noise(rng: np.random.Generator, count: int, config: CatalogueConfig) -> Floats:
+def _noise(rng: np.random.Generator, count: int, config: CatalogConfig) -> Floats:
     """Draw what no tag says; a facet's vector has length 1."""
     drawn: Floats = config.residual / np.sqrt(config.dimensions) * rng.normal(size=(count, config.dimensions))
     return drawn
 
 
-def _series(rng: np.random.Generator, config: CatalogueConfig, titles: int) -> Ints:
+def _series(rng: np.random.Generator, config: CatalogConfig, titles: int) -> Ints:
     """Return, for each title, the first episode of its series; itself for a film."""
     first = np.arange(titles)
     fewest, most = config.episodes
@@ -195,7 +195,7 @@ def _series(rng: np.random.Generator, config: CatalogueConfig, titles: int) -> I
     return first
 
 
-def _minutes(rng: np.random.Generator, config: CatalogueConfig, titles: int, series: Ints) -> Floats:
+def _minutes(rng: np.random.Generator, config: CatalogConfig, titles: int, series: Ints) -> Floats:
     mean, deviation = config.film_minutes
     films = np.clip(rng.normal(mean, deviation, titles), 20, 210)
     mean, deviation = config.episode_minutes
@@ -213,7 +213,7 @@ class _Facets:
     odds: dict[str, Floats]
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, config: CatalogueConfig, titles: int) -> Self:
+    def draw(cls, rng: np.random.Generator, config: CatalogConfig, titles: int) -> Self:
         people = {
             kind: tuple(person_name(rng) for _ in range(max(4, int(titles * share))))
             for kind, share in PEOPLE_PER_TITLE.items()
@@ -257,7 +257,7 @@ class _Records:
     """Writes the catalogue owner's records."""
 
     rng: np.random.Generator
-    config: CatalogueConfig
+    config: CatalogConfig
     start_ms: int
     time_scale: float
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from online_models.simulation.catalog import DAY_S, Catalogue
+from online_models.simulation.catalog import DAY_S, SimulatedCatalog
 from online_models.simulation.config import ChoiceConfig, WatchConfig, WorldConfig
 from online_models.simulation.keyed_chance import Floats, Ints
 from online_models.simulation.population import Population
@@ -121,7 +121,7 @@ class Truth:
         The world.
     """
 
-    def __init__(self, config: WorldConfig, catalogue: Catalogue, population: Population) -> None:
+    def __init__(self, config: WorldConfig, catalogue: SimulatedCatalog, population: Population) -> None:
         self.config, self.catalogue, self.population = config, catalogue, population
 
     def fits(self, profiles: Ints, titles: Ints) -> Floats:

@@ -6,7 +6,7 @@ gains over popularity is the yardstick:
 
 .. math:: share = \frac{m_{policy} - m_{popularity}}{m_{oracle} - m_{popularity}}
 
-with :math:`m` the minutes watched per viewer and day. `Informed` says how much of it can be learned at all.
+with :math:`m` the minutes watched per viewer and day. `InformedPolicy` says how much of it can be learned at all.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,15 +16,15 @@ from typing import Any, Final
 import numpy as np
 
 from online_models.simulation.catalog import DAY_S
-from online_models.simulation.informed_policy import Informed
-from online_models.simulation.outcomes import GROUPS, MEASURES, TITLE_AGES, VISIT_AGES, Ledger
+from online_models.simulation.informed_policy import InformedPolicy
+from online_models.simulation.outcomes import GROUPS, MEASURES, TITLE_AGES, VISIT_AGES, OutcomeLog
 from online_models.simulation.policies import (
     Nearline,
     NearlineGrid,
     NearlinePages,
     Oracle,
     Policy,
-    Popularity,
+    PopularityPolicy,
     Random,
 )
 from online_models.simulation.world import World
@@ -33,9 +33,9 @@ __all__ = ["OF_ROWS", "POLICIES", "Figure", "LoopReport", "Run", "close_the_loop
 
 POLICIES: Final[dict[str, Callable[[World], Policy]]] = {
     "random": Random,
-    "popularity": Popularity,
+    "popularity": PopularityPolicy,
     "nearline": Nearline,
-    "informed": Informed,
+    "informed": InformedPolicy,
     "oracle": Oracle,
     "grid": NearlineGrid,
     "pages": NearlinePages,
@@ -67,7 +67,7 @@ def close_the_loop(
     *,
     days: int,
     warm_up: int,
-    tell: Callable[[float, Ledger], None] | None = None,
+    tell: Callable[[float, OutcomeLog], None] | None = None,
 ) -> Run:
     """Let a policy make the pages of a world for some days.
 
@@ -93,7 +93,7 @@ def close_the_loop(
     >>> runs["oracle"].measures["minutes"] > runs["random"].measures["minutes"]
     True
     """
-    ledger = Ledger(world)
+    ledger = OutcomeLog(world)
     while True:
         looks = world.looks(within_s=WINDOW_S, settled=True)
         if world.now_s >= days * DAY_S:

@@ -9,11 +9,11 @@ change. Conclusions should survive other values; `nearline simulate --closed-loo
 
 from dataclasses import dataclass, field
 
-__all__ = ["CatalogueConfig", "ChoiceConfig", "TasteConfig", "VisitConfig", "WatchConfig", "WorldConfig"]
+__all__ = ["CatalogConfig", "ChoiceConfig", "TasteConfig", "VisitConfig", "WatchConfig", "WorldConfig"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CatalogueConfig:
+class CatalogConfig:
     """What there is to watch."""
 
     facets: int = 16
@@ -203,7 +203,7 @@ class WorldConfig:
     0.0
     """
 
-    catalogue: CatalogueConfig = field(default_factory=CatalogueConfig)
+    catalogue: CatalogConfig = field(default_factory=CatalogConfig)
     taste: TasteConfig = field(default_factory=TasteConfig)
     visits: VisitConfig = field(default_factory=VisitConfig)
     choice: ChoiceConfig = field(default_factory=ChoiceConfig)

@@ -7,7 +7,7 @@ import numpy as np
 
 from online_models.simulation.choice import Past, Truth, bored_after, examination, quick_stop
 from online_models.simulation.keyed_chance import Floats, Hashes, Ints, gumbel, keyed, uniform
-from online_models.simulation.page_views import Bools, Looks, Outcomes, Pages
+from online_models.simulation.page_views import Bools, Outcomes, PageViews, ShownPages
 
 __all__ = ["PastOf", "dice", "mind", "outcomes", "word_of_mouth"]
 
@@ -20,17 +20,17 @@ MANY_DICE: Final = 10
 """Uniform draws per look for what may happen on the way, see `scribe.Scribe`."""
 
 
-def keys(seed: int, looks: Looks) -> Hashes:
+def keys(seed: int, looks: PageViews) -> Hashes:
     """Name each look, whatever the policy: its draws follow from it."""
     return keyed(seed, looks.accounts, looks.visits, looks.numbers)
 
 
-def dice(seed: int, looks: Looks) -> Floats:
+def dice(seed: int, looks: PageViews) -> Floats:
     """Return uniform draws for what happens on the way, shape ``(looks, MANY_DICE)``."""
     return uniform(keys(seed, looks)[:, None], DICE, np.arange(MANY_DICE))
 
 
-def outcomes(truth: Truth, seed: int, looks: Looks, pages: Pages, past: PastOf) -> Outcomes:
+def outcomes(truth: Truth, seed: int, looks: PageViews, pages: ShownPages, past: PastOf) -> Outcomes:
     """Decide what is examined, chosen and watched.
 
     A visit may begin with a search: of the titles that come to mind the best is taken, whatever the page
@@ -53,7 +53,7 @@ def outcomes(truth: Truth, seed: int, looks: Looks, pages: Pages, past: PastOf) 
     taken = noisy[each, best] > truth.config.choice.outside + gumbel(key, NOTHING)
     title = np.where(taken, flat[each, best], looks.autoplay)
     if searched.any():
-        some = Looks(*(column[searched] for column in looks))
+        some = PageViews(*(column[searched] for column in looks))
         title[searched] = mind(truth, seed, some, past)[:, 0]
     started, quick, watched_s, enjoyed = _watched(truth, key, looks, title)
     finished = started & (watched_s >= truth.config.watch.finished * 60 * truth.catalogue.minutes[title])
@@ -70,7 +70,7 @@ def outcomes(truth: Truth, seed: int, looks: Looks, pages: Pages, past: PastOf) 
     )
 
 
-def mind(truth: Truth, seed: int, looks: Looks, past: PastOf) -> Ints:
+def mind(truth: Truth, seed: int, looks: PageViews, past: PastOf) -> Ints:
     """Return the titles that come to mind, best liked first, shape ``(looks, mind)``."""
     key, most = keys(seed, looks), truth.config.choice.mind
     cumulative = np.cumsum(truth.appeal(float(looks.at_s[0])))
@@ -81,7 +81,7 @@ def mind(truth: Truth, seed: int, looks: Looks, past: PastOf) -> Ints:
     return np.take_along_axis(drawn, np.argsort(-noisy, axis=1, kind="stable"), 1)
 
 
-def word_of_mouth(truth: Truth, seed: int, looks: Looks, past: PastOf, slots: int) -> Pages:
+def word_of_mouth(truth: Truth, seed: int, looks: PageViews, past: PastOf, slots: int) -> ShownPages:
     """Return pages as friends and posters make them: what comes to mind, the best liked first."""
     titles = mind(truth, seed, looks, past)
     new = np.ones(titles.shape, np.bool_)  # a title comes to mind more than once: the first time counts
@@ -89,17 +89,17 @@ def word_of_mouth(truth: Truth, seed: int, looks: Looks, past: PastOf, slots: in
         new[:, at] = titles[:, at] != titles[:, at - 1]
     order = np.argsort(~new, axis=1, kind="stable")[:, :slots]
     shown = np.where(np.take_along_axis(new, order, 1), np.take_along_axis(titles, order, 1), -1)
-    return Pages.single(shown, looks)
+    return ShownPages.single(shown, looks)
 
 
-def _utilities(truth: Truth, looks: Looks, titles: Ints, fits: Floats, past: PastOf) -> Floats:
+def _utilities(truth: Truth, looks: PageViews, titles: Ints, fits: Floats, past: PastOf) -> Floats:
     """Return the utility of each place's title, -inf for an empty place."""
     known = past(looks.accounts, titles)
     utilities = truth.utilities(looks.accounts, np.maximum(titles, 0), fits, looks.at_s, known)
     return np.where(titles >= 0, utilities, -np.inf)
 
 
-def _watched(truth: Truth, key: Hashes, looks: Looks, title: Ints) -> tuple[Bools, Bools, Floats, Floats]:
+def _watched(truth: Truth, key: Hashes, looks: PageViews, title: Ints) -> tuple[Bools, Bools, Floats, Floats]:
     """Return what was started, what was left at once, seconds watched, and enjoyment."""
     watch, started = truth.config.watch, title >= 0
     safe = np.maximum(title, 0)

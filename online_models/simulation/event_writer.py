@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
 
-from online_models.simulation.catalog import Catalogue
+from online_models.simulation.catalog import SimulatedCatalog
 from online_models.simulation.config import WorldConfig
 from online_models.simulation.vocabulary import COUNTRIES, DEVICES
 from schemas.events import (
@@ -26,7 +26,7 @@ from schemas.events import (
     Thumb,
 )
 
-__all__ = ["Scribe", "Told", "viewer_name"]
+__all__ = ["EventWriter", "WrittenEvents", "viewer_name"]
 
 E = TypeVar("E", bound=Event)
 
@@ -38,7 +38,7 @@ PAUSE_S: Final = 300.0
 """Longest pause."""
 
 
-class Told(NamedTuple):
+class WrittenEvents(NamedTuple):
     """One look, to be told."""
 
     account: int
@@ -74,7 +74,7 @@ def viewer_name(account: int, prefix: str = "viewer-") -> str:
     return f"{prefix}{account:07d}"
 
 
-class Scribe:
+class EventWriter:
     """Write the events of looks.
 
     Parameters
@@ -87,7 +87,7 @@ class Scribe:
     """
 
     def __init__(
-        self, config: WorldConfig, catalogue: Catalogue, *, start_ms: int, time_scale: float
+        self, config: WorldConfig, catalogue: SimulatedCatalog, *, start_ms: int, time_scale: float
     ) -> None:
         self._config, self._catalogue = config, catalogue
         self._start_ms, self._ms_per_s = start_ms, 1000 / time_scale
@@ -101,7 +101,7 @@ class Scribe:
             Preferences, genres=(genre,), liked_titles=tuple(self._ids[title] for title in liked)
         )
 
-    def write(self, told: Told) -> tuple[list[Event], float]:
+    def write(self, told: WrittenEvents) -> tuple[list[Event], float]:
         """Return the events of a look in order of time, and the world time at which it is over."""
         desk = _Desk(self, told.account, told.visit, told.number, told.at_s)
         if told.in_vain:
@@ -117,13 +117,13 @@ class Scribe:
             self._watch(desk, told)
         return desk.events, desk.at_s
 
-    def _search(self, desk: "_Desk", told: Told) -> None:
+    def _search(self, desk: "_Desk", told: WrittenEvents) -> None:
         desk.at_s += _dwell_s(told)
         title_id, theme = self._ids[told.title], self._catalogue.titles[told.title].tags.theme
         desk.make(Search, query=(theme or ("anything",))[0], result_count=20, clicked_title_id=title_id)
         desk.make(Select, title_id=title_id)
 
-    def _browse(self, desk: "_Desk", told: Told) -> None:
+    def _browse(self, desk: "_Desk", told: WrittenEvents) -> None:
         """Look at the page, turn one title down, keep one for later, choose one."""
         choice, watch = self._config.choice, self._config.watch
         turned_down = told.dice[1] < choice.turned_down
@@ -150,7 +150,7 @@ class Scribe:
             title_id, art = self._ids[told.title], self._art[told.title]
             desk.make(Select, title_id=title_id, artwork=art, **self._at(told, told.place))
 
-    def _watch(self, desk: "_Desk", told: Told) -> None:
+    def _watch(self, desk: "_Desk", told: WrittenEvents) -> None:
         """Play, with a heartbeat half-way and now and then a pause, stop, and now and then a thumb."""
         watch = self._config.watch
         title_id, whole_s = self._ids[told.title], 60 * float(self._catalogue.minutes[told.title])
@@ -186,7 +186,7 @@ class Scribe:
         return Thumb.UP if enjoyment > watch.liked else None
 
     @staticmethod
-    def _at(told: Told, place: int) -> dict[str, Any]:
+    def _at(told: WrittenEvents, place: int) -> dict[str, Any]:
         row, slot = divmod(place, told.slots)
         return {"list_id": told.list_id, "row": row, "slot": slot}
 
@@ -198,7 +198,7 @@ class Scribe:
 class _Desk:
     """The events of one look, as they come to be; its clock is world time."""
 
-    def __init__(self, scribe: Scribe, account: int, visit: int, number: int, at_s: float) -> None:
+    def __init__(self, scribe: EventWriter, account: int, visit: int, number: int, at_s: float) -> None:
         self.events: list[Event] = []
         self.at_s = at_s
         self._scribe = scribe
@@ -219,5 +219,5 @@ class _Desk:
         return event
 
 
-def _dwell_s(told: Told) -> float:
+def _dwell_s(told: WrittenEvents) -> float:
     return round(BROWSING_S * (0.25 + 1.5 * told.dice[0]), 1)

@@ -23,11 +23,11 @@ from online_models.simulation.catalog import DAY_S
 from online_models.simulation.choice import bored_after, quick_stop, start_probabilities
 from online_models.simulation.config import WatchConfig
 from online_models.simulation.keyed_chance import Floats, Ints
-from online_models.simulation.page_views import Looks, Outcomes, Pages
+from online_models.simulation.page_views import Outcomes, PageViews, ShownPages
 from online_models.simulation.policies import Listed
 from online_models.simulation.world import World
 
-__all__ = ["Informed", "watch_step"]
+__all__ = ["InformedPolicy", "watch_step"]
 
 SEARCHED_WEIGHT: Final = 0.5
 """What is searched was the best of what came to mind: the logit's gradient at even odds."""
@@ -73,7 +73,7 @@ def watch_step(
     return float(slope), float(left_slope**2 / (left * stays) + stays * lost * mean_slope**2)
 
 
-class Informed(Listed):
+class InformedPolicy(Listed):
     """Titles by the minutes expected of showing them, given the truth about titles and a belief about tastes.
 
     Parameters
@@ -89,12 +89,12 @@ class Informed(Listed):
         self._precision = np.tile(width * np.eye(width), (many, 1, 1))  # a taste has length 1
         self._day = 0
 
-    def scores(self, looks: Looks) -> Floats:
+    def scores(self, looks: PageViews) -> Floats:
         """See `Listed.scores`."""
         fits = self._mean[looks.accounts] @ self.world.catalogue.vectors.T
         return self.worth(looks, fits)
 
-    def observe(self, looks: Looks, pages: Pages, outcomes: Outcomes) -> None:
+    def observe(self, looks: PageViews, pages: ShownPages, outcomes: Outcomes) -> None:
         """Take what the looks say about tastes."""
         self._forget(int(looks.at_s[0] // DAY_S))
         flat = pages.titles.reshape(len(looks.at_s), -1)
@@ -109,7 +109,7 @@ class Informed(Listed):
                 minutes = float(outcomes.watched_s[row]) / 60
                 self._watch(account, title, minutes, quick=bool(outcomes.quick[row]))
 
-    def _choice(self, account: int, looks: Looks, row: int, seen: Ints, title: int) -> None:
+    def _choice(self, account: int, looks: PageViews, row: int, seen: Ints, title: int) -> None:
         """Take what was chosen of what was examined, or that nothing was."""
         truth, who = self.world.truth, np.array([account])
         z, past = self._steep(seen), self.world.past(who, seen[None])

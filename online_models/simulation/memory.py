@@ -4,18 +4,18 @@ from typing import Final
 
 import numpy as np
 
-from online_models.simulation.catalog import Catalogue
+from online_models.simulation.catalog import SimulatedCatalog
 from online_models.simulation.choice import Past
 from online_models.simulation.keyed_chance import Ints
 
-__all__ = ["Memory"]
+__all__ = ["WatchMemory"]
 
 REMEMBERED: Final = 200
 """Titles that a viewer remembers, of a catalogue of 400 or more; half of a smaller one. What was watched
 before is as good as new, so that a world never runs dry."""
 
 
-class Memory:
+class WatchMemory:
     """The titles that each account has started, newest last.
 
     Parameters
@@ -32,7 +32,7 @@ class Memory:
     [[False], [True]]
     """
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: SimulatedCatalog) -> None:
         self._previous = catalogue.previous
         self._most = min(REMEMBERED, len(catalogue.titles) // 2)
         self._had: dict[int, dict[int, None]] = {}

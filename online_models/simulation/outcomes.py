@@ -7,10 +7,10 @@ import numpy as np
 
 from online_models.simulation.catalog import DAY_S
 from online_models.simulation.keyed_chance import Floats, Ints
-from online_models.simulation.page_views import Bools, Looks, Outcomes, Pages
+from online_models.simulation.page_views import Bools, Outcomes, PageViews, ShownPages
 from online_models.simulation.world import World
 
-__all__ = ["GROUPS", "MEASURES", "TITLE_AGES", "VISIT_AGES", "Ledger"]
+__all__ = ["GROUPS", "MEASURES", "TITLE_AGES", "VISIT_AGES", "OutcomeLog"]
 
 MEASURES: Final = (
     "minutes",
@@ -35,7 +35,7 @@ NEW_DAYS: Final = 7
 
 
 @dataclass(slots=True)
-class Ledger:
+class OutcomeLog:
     """Everything that a policy's viewers did.
 
     Parameters
@@ -52,7 +52,7 @@ class Ledger:
     def __post_init__(self) -> None:
         self._examined = np.zeros(len(self.world.titles), np.bool_)
 
-    def add(self, looks: Looks, pages: Pages, outcomes: Outcomes) -> None:
+    def add(self, looks: PageViews, pages: ShownPages, outcomes: Outcomes) -> None:
         """Enter looks and what came of them."""
         for account, number in zip(looks.accounts.tolist(), looks.numbers.tolist(), strict=True):
             self._visits[account] = self._visits.get(account, 0) + (number == 0)

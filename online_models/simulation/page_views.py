@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from online_models.simulation.keyed_chance import Floats, Ints
 
-__all__ = ["Bools", "Looks", "Outcomes", "Pages", "Pending"]
+__all__ = ["Bools", "Outcomes", "PageViews", "Pending", "ShownPages"]
 
 Bools = npt.NDArray[np.bool_]
 
@@ -28,7 +28,7 @@ class Pending(NamedTuple):
     """When the events of the viewer's last look were over."""
 
 
-class Looks(NamedTuple):
+class PageViews(NamedTuple):
     """Looks of different viewers, column by column, in order of time; see `Pending`."""
 
     at_s: Floats
@@ -47,7 +47,7 @@ class Looks(NamedTuple):
         return cls(np.array(at), who, when, which, playing, profiles)
 
 
-class Pages(NamedTuple):
+class ShownPages(NamedTuple):
     """What the looks see."""
 
     titles: Ints
@@ -58,7 +58,7 @@ class Pages(NamedTuple):
     """By look: arms of titles that say one, by place, for impressions to echo; empty: none say any."""
 
     @classmethod
-    def single(cls, titles: Ints, looks: Looks) -> Self:
+    def single(cls, titles: Ints, looks: PageViews) -> Self:
         """Make pages of one row out of lists, shape ``(looks, slots)``."""
         names = zip(looks.accounts.tolist(), looks.visits.tolist(), looks.numbers.tolist(), strict=True)
         return cls(titles[:, None, :], [f"page-{a:x}-{v:x}-{n}" for a, v, n in names])

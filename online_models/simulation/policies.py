@@ -8,13 +8,13 @@ import numpy as np
 
 from online_models.config import ModelConfig
 from online_models.page.build import build
-from online_models.page.catalog_index import Shelves
+from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig
 from online_models.recommender import Recommender
 from online_models.simulation.catalog import DAY_S
 from online_models.simulation.event_writer import viewer_name
 from online_models.simulation.keyed_chance import Floats, Ints, uniform
-from online_models.simulation.page_views import Looks, Outcomes, Pages
+from online_models.simulation.page_views import Outcomes, PageViews, ShownPages
 from online_models.simulation.world import World
 from schemas.events import Event, Stop
 
@@ -25,7 +25,7 @@ __all__ = [
     "NearlinePages",
     "Oracle",
     "Policy",
-    "Popularity",
+    "PopularityPolicy",
     "Random",
 ]
 
@@ -42,13 +42,13 @@ SHUFFLE: Final = 21
 class Policy(Protocol):
     """Makes pages from what it has learned; never from the truth, unless it is the oracle."""
 
-    def pages(self, looks: Looks) -> Pages:
+    def pages(self, looks: PageViews) -> ShownPages:
         """Return what the viewers see."""
 
     def learn(self, events: Sequence[Event]) -> None:
         """Take what has happened, in order of event time."""
 
-    def observe(self, looks: Looks, pages: Pages, outcomes: Outcomes) -> None:
+    def observe(self, looks: PageViews, pages: ShownPages, outcomes: Outcomes) -> None:
         """Look at what came of the pages: not for those who learn from events."""
 
 
@@ -58,18 +58,18 @@ class Listed(ABC):
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def pages(self, looks: Looks) -> Pages:
+    def pages(self, looks: PageViews) -> ShownPages:
         """See `Policy.pages`."""
         scores = np.broadcast_to(self.scores(looks), (len(looks.at_s), len(self.world.titles)))
         out = self.world.catalogue.released_s <= looks.at_s[:, None]
         had = self.world.memory.everything(looks.accounts).had
-        return Pages.single(best(np.where(out & ~had, scores, -np.inf), SLOTS), looks)
+        return ShownPages.single(best(np.where(out & ~had, scores, -np.inf), SLOTS), looks)
 
     @abstractmethod
-    def scores(self, looks: Looks) -> Floats:
+    def scores(self, looks: PageViews) -> Floats:
         """Return the scores, shape ``(looks, titles)`` or one that broadcasts to it."""
 
-    def worth(self, looks: Looks, fits: Floats) -> Floats:
+    def worth(self, looks: PageViews, fits: Floats) -> Floats:
         """Return the minutes expected of showing each title, for tastes that fit so well."""
         truth, everything = self.world.truth, np.arange(len(self.world.titles))
         past = self.world.memory.everything(looks.accounts)
@@ -79,7 +79,7 @@ class Listed(ABC):
     def learn(self, events: Sequence[Event]) -> None:  # noqa: B027 - most have nothing to learn
         """See `Policy.learn`."""
 
-    def observe(self, looks: Looks, pages: Pages, outcomes: Outcomes) -> None:  # noqa: B027 - nor to see
+    def observe(self, looks: PageViews, pages: ShownPages, outcomes: Outcomes) -> None:  # noqa: B027 - nor to see
         """See `Policy.observe`."""
 
 
@@ -98,13 +98,13 @@ def best(scores: Floats, slots: int) -> Ints:
 class Random(Listed):
     """Titles in random order, another for each look."""
 
-    def scores(self, looks: Looks) -> Floats:
+    def scores(self, looks: PageViews) -> Floats:
         """See `Listed.scores`."""
         each = (looks.accounts[:, None], looks.visits[:, None], looks.numbers[:, None])
         return uniform(self.world.seed, SHUFFLE, *each, np.arange(len(self.world.titles)))
 
 
-class Popularity(Listed):
+class PopularityPolicy(Listed):
     """Titles by how often they were watched of late; equal counts in random order."""
 
     def __init__(self, world: World) -> None:
@@ -115,7 +115,7 @@ class Popularity(Listed):
         self._newest_s = 0.0
         self._ties = uniform(world.seed, SHUFFLE, np.arange(count)) * 1e-9
 
-    def scores(self, looks: Looks) -> Floats:  # noqa: ARG002 - the same for everyone
+    def scores(self, looks: PageViews) -> Floats:  # noqa: ARG002 - the same for everyone
         """See `Listed.scores`."""
         return (self._counts + self._ties)[None, :]
 
@@ -136,7 +136,7 @@ class Oracle(Listed):
     bounds what can be learned, not what could be planned.
     """
 
-    def scores(self, looks: Looks) -> Floats:
+    def scores(self, looks: PageViews) -> Floats:
         """See `Listed.scores`."""
         return self.worth(looks, self.world.truth.fits(looks.profiles, np.arange(len(self.world.titles))))
 
@@ -164,18 +164,18 @@ class Nearline:
         self._number[: len(ids)] = [at[title_id] for title_id in ids]
         self._event_ms = world.event_ms
 
-    def pages(self, looks: Looks) -> Pages:
+    def pages(self, looks: PageViews) -> ShownPages:
         """See `Policy.pages`."""
         side = self.recommender.viewers
         slots = side.viewers.acquire([viewer_name(account) for account in looks.accounts.tolist()])
         lists = side.rank(slots, self._event_ms(float(looks.at_s[0])), SLOTS)
-        return Pages.single(self._number[lists.title], looks)
+        return ShownPages.single(self._number[lists.title], looks)
 
     def learn(self, events: Sequence[Event]) -> None:
         """See `Policy.learn`."""
         self.recommender.learn_many(events)
 
-    def observe(self, looks: Looks, pages: Pages, outcomes: Outcomes) -> None:
+    def observe(self, looks: PageViews, pages: ShownPages, outcomes: Outcomes) -> None:
         """See `Policy.observe`: the events say it."""
 
 
@@ -198,20 +198,22 @@ class NearlinePages(Nearline):
     ) -> None:
         super().__init__(world, config)
         recommender = self.recommender
-        self._shelves = Shelves(recommender.titles, recommender.catalogue, page or PageConfig())
+        self._shelves = CatalogIndex(recommender.titles, recommender.catalogue, page or PageConfig())
 
-    def pages(self, looks: Looks) -> Pages:
+    def pages(self, looks: PageViews) -> ShownPages:
         """See `Policy.pages`."""
         side = self.recommender.viewers
         slots = side.viewers.acquire([viewer_name(account) for account in looks.accounts.tolist()])
         built = build(side, self._shelves, slots, self._event_ms(float(looks.at_s[0])), SLOTS)
-        return Pages(self._number[built.title], Pages.single(self._number[built.title[:, 0]], looks).list_ids)
+        return ShownPages(
+            self._number[built.title], ShownPages.single(self._number[built.title[:, 0]], looks).list_ids
+        )
 
 
 class NearlineGrid(NearlinePages):
     """The same list, as long as a page has places, cut into its rows: what the places alone are worth."""
 
-    def pages(self, looks: Looks) -> Pages:
+    def pages(self, looks: PageViews) -> ShownPages:
         """See `Policy.pages`."""
         side = self.recommender.viewers
         slots = side.viewers.acquire([viewer_name(account) for account in looks.accounts.tolist()])
@@ -220,4 +222,6 @@ class NearlineGrid(NearlinePages):
         found = self._number[lists.title]
         titles = np.full((slots.size, rows * SLOTS), -1)
         titles[:, : found.shape[1]] = found
-        return Pages(titles.reshape(-1, rows, SLOTS), Pages.single(titles[:, :SLOTS], looks).list_ids)
+        return ShownPages(
+            titles.reshape(-1, rows, SLOTS), ShownPages.single(titles[:, :SLOTS], looks).list_ids
+        )

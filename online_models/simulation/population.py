@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from online_models.simulation.catalog import DAY_S, Catalogue, facets_of, unit
+from online_models.simulation.catalog import DAY_S, SimulatedCatalog, facets_of, unit
 from online_models.simulation.config import WorldConfig
 from online_models.simulation.keyed_chance import Floats, Ints, uniform
 from online_models.simulation.vocabulary import COUNTRIES, COUNTRY_LANGUAGE, TAG_WORDS
@@ -40,7 +40,7 @@ class Population:
         Index of each account's language, shape ``(accounts,)``.
     """
 
-    def __init__(self, config: WorldConfig, seed: int, count: int, catalogue: Catalogue) -> None:
+    def __init__(self, config: WorldConfig, seed: int, count: int, catalogue: SimulatedCatalog) -> None:
         rng = np.random.default_rng([seed, 2])
         self._config, self._seed, self._day = config, seed, 0
         self._facets, self._genres = catalogue.facet_vectors, catalogue.genre_odds

@@ -7,14 +7,14 @@ from typing import Final
 
 import numpy as np
 
-from online_models.simulation.catalog import DAY_S, Catalogue
+from online_models.simulation.catalog import DAY_S, SimulatedCatalog
 from online_models.simulation.choice import Past, Truth
 from online_models.simulation.config import WorldConfig
 from online_models.simulation.decisions import dice, outcomes, word_of_mouth
-from online_models.simulation.event_writer import Scribe, Told
+from online_models.simulation.event_writer import EventWriter, WrittenEvents
 from online_models.simulation.keyed_chance import Ints, uniform
-from online_models.simulation.memory import Memory
-from online_models.simulation.page_views import Looks, Outcomes, Pages, Pending
+from online_models.simulation.memory import WatchMemory
+from online_models.simulation.page_views import Outcomes, PageViews, Pending, ShownPages
 from online_models.simulation.population import Population
 from schemas.catalog import Title
 from schemas.events import Event
@@ -94,7 +94,7 @@ class World:
             raise ValueError(msg)
         scale = rate * DAY_S / (viewers * EVENTS_A_DAY) if rate else 1.0
         self.seed, self._weekday = seed, (start_ms // 86_400_000 + 3) % 7
-        self.catalogue = Catalogue.make(
+        self.catalogue = SimulatedCatalog.make(
             self.config.catalogue,
             seed,
             titles,
@@ -104,9 +104,9 @@ class World:
         )
         self.population = Population(self.config, seed, viewers, self.catalogue)
         self.truth = Truth(self.config, self.catalogue, self.population)
-        self.memory = Memory(self.catalogue)
+        self.memory = WatchMemory(self.catalogue)
         self.now_s = 0.0
-        self._scribe = Scribe(self.config, self.catalogue, start_ms=start_ms, time_scale=scale)
+        self._scribe = EventWriter(self.config, self.catalogue, start_ms=start_ms, time_scale=scale)
         self._hour = 0
         self._queue: list[Pending] = []
         self._busy_s: dict[int, float] = {}
@@ -130,7 +130,7 @@ class World:
             self.act(looks, pages)
             yield from self._until(self._next_s())
 
-    def looks(self, most: int = TOGETHER, within_s: float = SPAN_S, *, settled: bool = False) -> Looks:
+    def looks(self, most: int = TOGETHER, within_s: float = SPAN_S, *, settled: bool = False) -> PageViews:
         """Take the next looks at a page, of different viewers, and move the clock to the first.
 
         Parameters
@@ -162,9 +162,9 @@ class World:
         self.population.advance(int(self.now_s // DAY_S))
         whose = np.array([look.account for look in taken])
         hours = np.array([int(look.at_s // 3600) for look in taken])
-        return Looks.of(taken, self.population.profiles(whose, hours))
+        return PageViews.of(taken, self.population.profiles(whose, hours))
 
-    def act(self, looks: Looks, pages: Pages) -> Outcomes:
+    def act(self, looks: PageViews, pages: ShownPages) -> Outcomes:
         """Let the viewers act on their pages: write the events, and plan the next looks."""
         came = outcomes(self.truth, self.seed, looks, pages, self.past)
         luck = dice(self.seed, looks)
@@ -192,7 +192,7 @@ class World:
             shown = zip(
                 seen.tolist(), flat[row, seen].tolist(), came.enjoyable[row, seen].tolist(), strict=True
             )
-            told = Told(
+            told = WrittenEvents(
                 account, visit, number, at_s, pages.list_ids[row], slots, list(shown), title, place, searched,
                 playing >= 0, watched_s, enjoyed, luck[row].tolist(),
                 self._in_vain(account, visit, number, int(looks.profiles[row])),
@@ -214,7 +214,7 @@ class World:
         return self._scribe.event_ms(at_s)
 
     def past(self, accounts: Ints, titles: Ints) -> Past:
-        """Return what accounts had of titles, see `Memory.past`."""
+        """Return what accounts had of titles, see `WatchMemory.past`."""
         return self.memory.past(accounts, titles)
 
     def _until(self, before_s: float) -> Iterator[Event]:
@@ -262,7 +262,7 @@ class World:
             self._count += 1
             heapq.heappush(self._written, (event.event_time_ms, self._count, event))
 
-    def _go_on(self, told: Told, quick: bool, finished: bool, over_s: float, luck: float) -> None:
+    def _go_on(self, told: WrittenEvents, quick: bool, finished: bool, over_s: float, luck: float) -> None:
         """Plan the next look of the visit, if there is one."""
         watch = self.config.watch
         if told.title < 0 or told.number + 1 >= self.config.visits.most_looks:

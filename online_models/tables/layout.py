@@ -9,7 +9,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.feedback.layout import Reward
+from online_models.feedback.layout import RewardParams
 
 # What tags are learned with: working memory of a batch.
 
@@ -255,7 +255,7 @@ class Params(NamedTuple):
     sitting_ms: float
     publish_drift: float
     known_limit: int
-    reward: Reward
+    reward: RewardParams
     seed: int
 
 

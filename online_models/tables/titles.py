@@ -21,7 +21,7 @@ from online_models.tables import snapshots
 from online_models.tables.hashing import fill_keyed, find_many, insert_many
 from online_models.tables.layout import F4, I4, TAGS, U8, Params, Titles
 from online_models.tables.rows import TITLE_ROWS
-from online_models.tables.vector_norms import Lengths
+from online_models.tables.vector_norms import VectorNorms
 
 __all__ = ["TagRows", "blank_titles", "kernel_params", "swap_tags"]
 
@@ -195,7 +195,7 @@ class TitleTable:
         self._tag_numbers: dict[str, int] = {}
         self._rows: dict[str, int] = {}
         self._index: tuple[U8, I4] = (np.zeros(4 * _START, np.uint64), np.zeros(4 * _START, np.int32))
-        self._lock, self.lengths = Lock(), Lengths()
+        self._lock, self.lengths = Lock(), VectorNorms()
         self.arrays = self._allocate(_START)
 
     def __len__(self) -> int:

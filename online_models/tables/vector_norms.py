@@ -12,13 +12,13 @@ import numpy as np
 from online_models.ranking.shortlist import lengths
 from online_models.tables.layout import F4, I4
 
-__all__ = ["Lengths"]
+__all__ = ["VectorNorms"]
 
 _BEHIND = 1_000
 """Writes after which all are measured anew, so that a table of which no lists are made remembers no more."""
 
 
-class Lengths:
+class VectorNorms:
     """Bounds of the lengths of a table's vectors. Whoever changes vectors says so.
 
     Other threads may write rows and make lists meanwhile; who writes calls `moved` after.
@@ -40,8 +40,8 @@ class Lengths:
         self._moved: deque[I4] = deque()
         self._lock = Lock()
 
-    def __reduce__(self) -> tuple[type["Lengths"], tuple[()]]:
-        return Lengths, ()  # what is derived is no state
+    def __reduce__(self) -> tuple[type["VectorNorms"], tuple[()]]:
+        return VectorNorms, ()  # what is derived is no state
 
     def forget(self) -> None:
         """Take note that any vector may have changed."""

@@ -20,7 +20,7 @@ import structlog
 from streams.config.security import explained
 from streams.config.settings import Settings
 from streams.engine.changelog import RESTORER, ends
-from streams.engine.context import Failpoint, Surroundings, no_failpoint
+from streams.engine.context import Failpoint, WorkerContext, no_failpoint
 from streams.engine.exits import die
 from streams.engine.faust_app import App
 from streams.engine.folder_lock import claimed
@@ -118,7 +118,7 @@ def build_app(
     """
     specs = list(specs)
     check = TopicCheck(settings, specs, die)
-    around = Surroundings(
+    around = WorkerContext(
         group=settings.consumer_group,
         state_dir=settings.state_folder,
         producer=lambda name: kafka_clients.producer(

@@ -13,7 +13,7 @@ from streams.kafka.clients import Consumer, Producer
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.tracing import Trace, no_trace
 
-__all__ = ["Failpoint", "Surroundings", "no_failpoint"]
+__all__ = ["Failpoint", "WorkerContext", "no_failpoint"]
 
 Failpoint = Callable[[str], None]
 """Called with the name of a place between two effects; tests end the process there."""
@@ -28,7 +28,7 @@ def _now_ms() -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class WorkerContext:
     """Clients, folders, memory and clock of a worker; the seams at which tests put doubles."""
 
     group: str

@@ -16,7 +16,7 @@ from streams.engine.table_reader import TableReader
 from streams.kafka.clients import Message
 from streams.telemetry.metrics import Metrics
 
-__all__ = ["Definitions", "Kind", "taken"]
+__all__ = ["DefinitionKind", "Definitions", "taken"]
 
 One = TypeVar("One")
 All = TypeVar("All")
@@ -28,7 +28,7 @@ LOOK_S: Final = 0.2
 (`experiment_admin.NOTICE_MS`)."""
 
 
-class Kind(NamedTuple, Generic[One]):
+class DefinitionKind(NamedTuple, Generic[One]):
     """What a topic holds."""
 
     topic: str
@@ -67,7 +67,7 @@ class Definitions(Generic[One, All]):
     def __init__(
         self,
         settings: Settings,
-        kind: Kind[One],
+        kind: DefinitionKind[One],
         gather: Callable[[Iterable[One]], All],
         *,
         partitions: int,
@@ -126,7 +126,10 @@ class Definitions(Generic[One, All]):
 
 
 def taken(
-    kind: Kind[One], known: dict[str, One], messages: Iterable[Message], unreadable: set[str] | None = None
+    kind: DefinitionKind[One],
+    known: dict[str, One],
+    messages: Iterable[Message],
+    unreadable: set[str] | None = None,
 ) -> dict[str, One]:
     """Return the definitions after some records; one that cannot be read takes its predecessor away.
 

@@ -12,11 +12,11 @@ import structlog
 
 from streams.engine.catch_up import CatchUp
 from streams.engine.changelog import Changelog, ends
-from streams.engine.context import Surroundings
+from streams.engine.context import WorkerContext
 from streams.engine.dead_letters import condemned
-from streams.engine.poison_marker import PAYMENT, Suspect
+from streams.engine.poison_marker import PAYMENT, PoisonMarker
 from streams.engine.restore import first_offset, restored
-from streams.engine.stage import Outcome, Owing, Record, StageSpec, Step
+from streams.engine.stage import HasDeferredOutput, Outcome, Record, StageSpec, Step
 from streams.engine.state import Store
 from streams.engine.transactions import Transactions
 from streams.errors import AbandonedError, StateError, StepFailedError, StreamError
@@ -52,17 +52,17 @@ class Partition:
         Whether the previous owner is being fenced just now; may be asked from any thread.
     """
 
-    def __init__(self, spec: StageSpec, number: int, around: Surroundings) -> None:
+    def __init__(self, spec: StageSpec, number: int, around: WorkerContext) -> None:
         self.spec, self.number = spec, number
         self.applied, self._first, self.fencing = -1, 0, False
         self._around, self._log = around, _LOG.bind(stage=spec.name, partition=number)
         self._folder = around.state_dir / spec.name / str(number)
         self._marker = self._folder.with_suffix(".suspect")
         self._abandoned = False
-        self._suspect: Suspect | None = None
+        self._suspect: PoisonMarker | None = None
         self._store: Store | None = None
         self._step: Step | None = None
-        self._owing: Owing | None = None
+        self._owing: HasDeferredOutput | None = None
         self._transactions: Transactions | None = None
         self.catch_up = CatchUp(f"{spec.name} partition {number}")
         labels = around.metrics.batch_seconds.labels
@@ -112,9 +112,9 @@ class Partition:
             self.fencing = False
         self._restore()
         assert self._store is not None  # noqa: S101 - for the type checker
-        self._suspect = Suspect.load(self._marker)
+        self._suspect = PoisonMarker.load(self._marker)
         self._step = step = spec.make_step(self.number, self._store)
-        self._owing = step if isinstance(step, Owing) else None
+        self._owing = step if isinstance(step, HasDeferredOutput) else None
         took = time.monotonic() - began
         around.metrics.restore_rows.labels(spec.name).inc(self.catch_up.rows)
         around.metrics.restore_seconds.labels(spec.name).observe(took)
@@ -254,7 +254,7 @@ class Partition:
         """Leave the marker of a batch that could not be processed, or of a payment."""
         name = type(error.__cause__ or error).__name__
         span = (records[0].offset, records[-1].offset) if records else PAYMENT
-        Suspect(*span, name).save(self._marker)
+        PoisonMarker(*span, name).save(self._marker)
 
     def _account(self, records: Sequence[Record], outcome: Outcome, times: Sequence[float]) -> None:
         """Count a committed batch, and acquit the suspected range that it ends."""

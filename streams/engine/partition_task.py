@@ -16,7 +16,7 @@ from streams.engine.batching import Slice, SliceQueue
 from streams.engine.partition import Partition
 from streams.errors import AbandonedError
 
-__all__ = ["Lane", "Place", "Roadside"]
+__all__ = ["PartitionTask", "Place", "TaskContext"]
 
 _LOG = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ Place = Callable[[str, int, int, int], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Roadside:
+class TaskContext:
     """What the lanes of a worker share."""
 
     work: Executor
@@ -51,7 +51,7 @@ class Roadside:
     """Ends the process; returns only in tests."""
 
 
-class Lane:
+class PartitionTask:
     """One assigned partition.
 
     Parameters
@@ -65,7 +65,7 @@ class Lane:
     """
 
     def __init__(
-        self, partition: Partition, road: Roadside, after: asyncio.Future[None] | None = None
+        self, partition: Partition, road: TaskContext, after: asyncio.Future[None] | None = None
     ) -> None:
         self.partition, self._road, self._after = partition, road, after
         self.ready = False

@@ -6,7 +6,7 @@ Instead the process ends and leaves this marker beside the partition's database:
 1. a batch of several records raised: the marker has their range, the successor takes them one at a time;
 2. a batch of one record raised: the marker condemns it, the successor writes it to the dead letters unseen.
 
-A payment that raised (:class:`streams.engine.stage.Owing`) has no record: its marker has the successor strike
+A payment that raised (:class:`streams.engine.stage.HasDeferredOutput`) has no record: its marker has the successor strike
 out what is owed. A lost marker costs one more round, never a record.
 """
 
@@ -15,14 +15,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-__all__ = ["PAYMENT", "Suspect"]
+__all__ = ["PAYMENT", "PoisonMarker"]
 
 PAYMENT = (-1, -1)
 """Stands for the range of a payment."""
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
+class PoisonMarker:
     """Source offsets among which one makes the step raise.
 
     Examples

@@ -5,7 +5,7 @@ from pathlib import Path
 import structlog
 
 from streams.engine.changelog import Changelog
-from streams.engine.context import Surroundings
+from streams.engine.context import WorkerContext
 from streams.engine.stage import StageSpec
 from streams.engine.state import Store, wipe
 from streams.errors import SourceRecreatedError, StateDamagedError
@@ -15,7 +15,7 @@ __all__ = ["first_offset", "restored"]
 _LOG = structlog.get_logger(__name__)
 
 
-def restored(folder: Path, spec: StageSpec, log: Changelog, around: Surroundings) -> Store:
+def restored(folder: Path, spec: StageSpec, log: Changelog, around: WorkerContext) -> Store:
     """Open a partition's store and read its changelog to the end, from nothing if the store is of no use.
 
     Parameters
@@ -51,7 +51,7 @@ def restored(folder: Path, spec: StageSpec, log: Changelog, around: Surroundings
     return store
 
 
-def _usable(folder: Path, spec: StageSpec, log: Changelog, around: Surroundings) -> Store:
+def _usable(folder: Path, spec: StageSpec, log: Changelog, around: WorkerContext) -> Store:
     """Open the store, or a new one in its place when it is damaged, too old, or not of this changelog."""
     try:
         store = Store(folder, around.memory, now_ms=around.now_ms)

@@ -22,7 +22,7 @@ rebuilt from the changelog. Any doubt about the outcome of 3 ends the process: t
 read the changelog from the stored position to its end, compare the applied offset with the source's ends,
 make the step; then the source is sought to applied + 1. The group's committed offset is never read.
 
-**What a step owes** (:class:`Owing`) it pays along with the next batch or, when none comes in time, in a
+**What a step owes** (:class:`HasDeferredOutput`) it pays along with the next batch or, when none comes in time, in a
 transaction of its own that goes through 3 and 4 and repeats the applied record: outputs and rows, no record.
 
 **A step that raises** is our bug: the process ends with code 4 and nothing of the batch is visible. Its
@@ -38,7 +38,16 @@ from typing import Protocol, TypedDict, runtime_checkable
 from schemas.dead_letters import DeadLetter
 
 __all__ = [
-    "Message", "Outcome", "Owing", "Record", "Row", "StageSpec", "StateView", "Step", "StepFactory", "Target",
+    "HasDeferredOutput",
+    "Message",
+    "Outcome",
+    "Record",
+    "Row",
+    "StageSpec",
+    "StateView",
+    "Step",
+    "StepFactory",
+    "Target",
 ]  # fmt: skip
 
 Row = tuple[bytes, bytes | None]
@@ -149,7 +158,7 @@ class Step(Protocol):
 
 
 @runtime_checkable
-class Owing(Protocol):
+class HasDeferredOutput(Protocol):
     """A step that owes outputs and says when; what it owes is among its rows, so a successor owes it too."""
 
     def due_s(self) -> float | None:

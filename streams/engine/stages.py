@@ -9,12 +9,12 @@ from functools import partial
 import structlog
 
 from streams.engine.batching import Slice
-from streams.engine.context import Surroundings
+from streams.engine.context import WorkerContext
 from streams.engine.exits import die
 from streams.engine.partition import Partition
-from streams.engine.partition_task import Lane, Place, Roadside
+from streams.engine.partition_task import PartitionTask, Place, TaskContext
 from streams.engine.stage import StageSpec
-from streams.engine.watchdog import Progress
+from streams.engine.watchdog import WorkProgress
 
 __all__ = ["Stages"]
 
@@ -52,13 +52,13 @@ class Stages:
     def __init__(
         self,
         specs: Iterable[StageSpec],
-        around: Surroundings,
+        around: WorkerContext,
         *,
         threads: int,
         die: Callable[[BaseException], None] = die,
     ) -> None:
         self.specs = {spec.source: spec for spec in specs}
-        self.lanes: dict[TopicPartition, Lane] = {}
+        self.lanes: dict[TopicPartition, PartitionTask] = {}
         self.assigned_once = False
         """Whether the group ever answered, be it with no partition at all."""
         self.metrics = around.metrics
@@ -66,7 +66,7 @@ class Stages:
         self._fetched_to: FetchedTo = _nowhere
         self._work = ThreadPoolExecutor(threads, thread_name_prefix="work")
         self._restore = ThreadPoolExecutor(RESTORE_THREADS, thread_name_prefix="restore")
-        self._road: Roadside | None = None
+        self._road: TaskContext | None = None
         self._closing: dict[TopicPartition, asyncio.Task[None]] = {}
         self._generation = -1
         self._lock = asyncio.Lock()
@@ -81,12 +81,12 @@ class Stages:
     def bind(self, place: Place, fetched_to: FetchedTo) -> None:
         """Connect the lanes to the consumer that fetches for them."""
         self._fetched_to = fetched_to
-        self._road = Roadside(self._work, self._restore, place, itertools.count(1), self._lost, self.die)
+        self._road = TaskContext(self._work, self._restore, place, itertools.count(1), self._lost, self.die)
 
-    def progress(self) -> dict[TopicPartition, Progress]:
+    def progress(self) -> dict[TopicPartition, WorkProgress]:
         """Say how far every assigned partition is; may be asked from any thread."""
         return {
-            tp: Progress(
+            tp: WorkProgress(
                 stage=lane.partition.spec.name,
                 applied=lane.partition.applied,
                 fetched_to=self._fetched_to(*tp),
@@ -152,13 +152,13 @@ class Stages:
         self._work.shutdown(wait=False)
         self._restore.shutdown(wait=False)
 
-    def _lane(self, tp: TopicPartition) -> Lane:
+    def _lane(self, tp: TopicPartition) -> PartitionTask:
         """Begin to open a partition, after its previous lane is closed."""
         if self._road is None:
             msg = "bind() comes first"
             raise RuntimeError(msg)
         partition = Partition(self.specs[tp[0]], tp[1], self._around)
-        return Lane(partition, self._road, after=self._closing.pop(tp, None))
+        return PartitionTask(partition, self._road, after=self._closing.pop(tp, None))
 
     def _lost(self, partition: Partition) -> None:
         """Report a slice that Faust lost; it is read again."""

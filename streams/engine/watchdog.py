@@ -19,7 +19,7 @@ from streams.errors import StuckError
 from streams.kafka.clients import KafkaException
 from streams.telemetry.metrics import Metrics
 
-__all__ = ["Progress", "Watchdog"]
+__all__ = ["Watchdog", "WorkProgress"]
 
 _LOG = structlog.get_logger(__name__)
 
@@ -28,7 +28,7 @@ OBSERVATIONS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class WorkProgress:
     """How far one source partition is."""
 
     stage: str
@@ -72,7 +72,7 @@ class Watchdog:
     Parameters
     ----------
     progress
-        Asked for ``(topic, partition) -> Progress`` of everything assigned; from another thread.
+        Asked for ``(topic, partition) -> WorkProgress`` of everything assigned; from another thread.
     end_of
         Asks the broker for the end of a source partition; raises `KafkaException` when it does not answer.
     metrics
@@ -85,7 +85,7 @@ class Watchdog:
 
     def __init__(
         self,
-        progress: Callable[[], Mapping[tuple[str, int], Progress]],
+        progress: Callable[[], Mapping[tuple[str, int], WorkProgress]],
         end_of: Callable[[str, int], int],
         metrics: Metrics,
         *,
@@ -94,7 +94,7 @@ class Watchdog:
     ) -> None:
         self._progress, self._end_of, self._metrics, self._bark = progress, end_of, metrics, bark
         self._limit_s, self._pause_s = limit_s, limit_s / OBSERVATIONS
-        self._seen: dict[tuple[str, int], Progress] = {}
+        self._seen: dict[tuple[str, int], WorkProgress] = {}
         self._stalled_s: dict[tuple[str, int], float] = {}
         self._stop = Event()
 
@@ -143,7 +143,7 @@ class Watchdog:
         while not self._stop.wait(self._pause_s):
             self.look()
 
-    def _show(self, tp: tuple[str, int], now: Progress, end: int, lag: int) -> None:
+    def _show(self, tp: tuple[str, int], now: WorkProgress, end: int, lag: int) -> None:
         """Publish one partition's numbers."""
         labels = (now.stage, str(tp[1]))
         self._metrics.lag.labels(*labels).set(lag)

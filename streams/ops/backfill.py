@@ -14,13 +14,13 @@ from streams.errors import SettingsError, StreamError, VersionError
 from streams.kafka import clients as kafka_clients
 from streams.kafka import scan as topic_scan
 from streams.kafka.clients import TopicPartition
-from streams.ops.runs.report import Tally
+from streams.ops.runs.report import RunCounts
 from streams.ops.runs.session import WorkerProcess, make_topics
 from streams.stages.versions.handover import applied_by
 from streams.stages.versions.own import registered
 from streams.stages.versions.register import read_register
 
-__all__ = ["Backfill", "BackfillReport", "BackfillStalledError", "Progress", "prepare", "since_ms"]
+__all__ = ["Backfill", "BackfillProgress", "BackfillReport", "BackfillStalledError", "prepare", "since_ms"]
 
 BEGINNING = "beginning"
 """The --since that leaves nothing out."""
@@ -119,7 +119,7 @@ def _offsets_at(settings: Settings, at_ms: int, spans: dict[int, tuple[int, int]
     return tuple(place.offset if place.offset >= 0 else spans[place.partition][1] for place in found)
 
 
-class Progress(NamedTuple):
+class BackfillProgress(NamedTuple):
     """How far a backfill is."""
 
     events: int
@@ -138,7 +138,7 @@ class BackfillReport:
     lag: int
     applied: list[int]
     """Last applied offset, by partition."""
-    last: Tally
+    last: RunCounts
 
     def document(self) -> dict[str, object]:
         """Return it under its documented JSON keys."""
@@ -173,7 +173,7 @@ class Backfill:
     settings: Settings
     starts: dict[int, int]
     worker: WorkerProcess
-    show: Callable[[Progress], None]
+    show: Callable[[BackfillProgress], None]
     _applied: dict[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -194,7 +194,7 @@ class Backfill:
             self.worker.check()
             found = topic_scan.spans(self.settings, topics.EVENTS)
             tops = {partition: high for partition, (_, high) in found.items()}
-            now, tally = self._look(tops), Tally.of(self.worker.exposition())
+            now, tally = self._look(tops), RunCounts.of(self.worker.exposition())
             self.show(now)
             moved, done = (time.monotonic(), now.events) if now.events > done else (moved, done)
             quiet_s = time.monotonic() - moved
@@ -206,15 +206,17 @@ class Backfill:
             before = tops
             time.sleep(LOOK_S)
 
-    def _look(self, tops: dict[int, int]) -> Progress:
+    def _look(self, tops: dict[int, int]) -> BackfillProgress:
         """Read in the changelog how far the version is."""
         found = applied_by(self.settings, self.settings.model_version, list(self.starts)) or {}
         for partition, offset in found.items():
             self._applied[partition] = max(self._applied[partition], offset)
         done = sum(self._applied[partition] + 1 - start for partition, start in self.starts.items())
-        return Progress(done, sum(max(tops[p] - 1 - offset, 0) for p, offset in self._applied.items()))
+        return BackfillProgress(
+            done, sum(max(tops[p] - 1 - offset, 0) for p, offset in self._applied.items())
+        )
 
-    def _caught_up(self, before: dict[int, int], tops: dict[int, int], tally: Tally) -> bool:
+    def _caught_up(self, before: dict[int, int], tops: dict[int, int], tally: RunCounts) -> bool:
         """Whether what was there at the last look is applied, and titles have learned all but the newest."""
         if not before:
             return False
@@ -227,6 +229,6 @@ class Backfill:
         read = self.worker.exposition()
         return read.value("nearline_consumer_lag_records") == 0 == read.value("nearline_replica_age_events")
 
-    def _report(self, now: Progress, tally: Tally, seconds: float) -> BackfillReport:
+    def _report(self, now: BackfillProgress, tally: RunCounts, seconds: float) -> BackfillReport:
         applied = [self._applied[partition] for partition in sorted(self._applied)]
         return BackfillReport(self.settings.model_version, now.events, seconds, now.lag, applied, tally)

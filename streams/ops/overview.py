@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from streams.telemetry.exposition import Exposition
 
-__all__ = ["Look", "Observer", "fetch"]
+__all__ = ["MetricsSnapshot", "Observer", "fetch"]
 
 PATIENCE_S = 3.0
 """Longest wait for a worker's answer."""
@@ -17,7 +17,7 @@ PARTS = ("step", "transaction", "store")
 
 
 @dataclass(frozen=True)
-class Look:
+class MetricsSnapshot:
     """What was seen since the look before.
 
     Attributes
@@ -92,7 +92,7 @@ class Observer:
     _before: dict[str, Exposition] = field(default_factory=dict)
     _at: float = field(default_factory=time.monotonic)
 
-    def look(self) -> Look:
+    def look(self) -> MetricsSnapshot:
         """Ask every worker, and compare with the last time."""
         now = time.monotonic()
         found = {address: answer for address in self.addresses if (answer := fetch(address)) is not None}
@@ -105,7 +105,7 @@ class Observer:
         return seen
 
 
-def _seen(workers: Sequence[Exposition], grown: Exposition, seconds: float, asked: int) -> Look:
+def _seen(workers: Sequence[Exposition], grown: Exposition, seconds: float, asked: int) -> MetricsSnapshot:
     """Put a look together: gauges of all workers, growth of those that were seen before."""
     whole = Exposition.together(workers)
     fresh = {
@@ -114,7 +114,7 @@ def _seen(workers: Sequence[Exposition], grown: Exposition, seconds: float, aske
     }
     tested = whole.by("nearline_prequential_tested_total", "model")
     hits = whole.by("nearline_prequential_hits_total", "model")
-    return Look(
+    return MetricsSnapshot(
         seconds=seconds,
         answering=len(workers),
         asked=asked,

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from online_models.page.changes import RowChange, changes
+from online_models.page.changes import ShelfChange, changes
 from schemas import DecodeError, topics
 from schemas.codec import decode_event, decode_home
 from schemas.pages import Home
@@ -83,7 +83,7 @@ def _event(settings: Settings, page: Home) -> Any:  # noqa: ANN401 - JSON
         return None
 
 
-def row_document(change: RowChange) -> dict[str, Any]:
+def row_document(change: ShelfChange) -> dict[str, Any]:
     """Return what became of a row under its documented JSON keys."""
     return {
         "kind": str(change.row.kind),

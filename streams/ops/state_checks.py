@@ -5,7 +5,7 @@ from streams.engine.state import is_marked
 from streams.errors import StateError
 from streams.kafka.clients import consumer
 from streams.ops.findings import Finding, Patient, Status
-from streams.ops.state.local import Place, places, reading
+from streams.ops.state.local import StateLocation, places, reading
 
 __all__ = ["databases", "reach_of_the_log"]
 
@@ -25,7 +25,7 @@ def databases(patient: Patient) -> Finding:
     return Finding(Status.FAIL, cause, step)
 
 
-def _trouble(place: Place) -> str:
+def _trouble(place: StateLocation) -> str:
     if is_marked(place.folder):
         return "found damaged while it was open"
     try:

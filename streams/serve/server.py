@@ -17,13 +17,13 @@ from streams.config.settings import Settings
 from streams.errors import SettingsError
 from streams.ops.overview import Observer
 from streams.serve.access import login
-from streams.serve.access.gate import Gate
-from streams.serve.access.rates import Rates
+from streams.serve.access.gate import AccessControl
+from streams.serve.access.rates import RateLimits
 from streams.serve.api import experiments, impressions, insights, probes, problems
 from streams.serve.api import routes as api
 from streams.serve.api.description import describe
-from streams.serve.api.posting import Poster
-from streams.serve.api.stored_pages import Shortcut
+from streams.serve.api.posting import EventPoster
+from streams.serve.api.stored_pages import StoredPages
 from streams.serve.mirror.mirror import Mirror
 from streams.serve.web import console, pages
 from streams.serve.web.html import STATIC
@@ -44,7 +44,7 @@ ABOUT: Final = """Home pages, trending, similar titles, search, insights, and a 
 Lists are what the topics hold, byte for byte. Errors are problem documents (RFC 9457)."""
 
 
-def build_app(mirror: Mirror, poster: Poster, metrics: Metrics) -> FastAPI:
+def build_app(mirror: Mirror, poster: EventPoster, metrics: Metrics) -> FastAPI:
     """Put the application together; nothing is started before its lifespan begins."""
 
     @contextlib.asynccontextmanager
@@ -68,7 +68,7 @@ def build_app(mirror: Mirror, poster: Poster, metrics: Metrics) -> FastAPI:
     app.state.mirror, app.state.poster, app.state.metrics = mirror, poster, metrics
     token = mirror.settings.serve.token
     app.state.sessions = login.Sessions(token.get_secret_value().encode()) if token else None
-    app.state.tries = Rates(login.TRIES_PER_S)
+    app.state.tries = RateLimits(login.TRIES_PER_S)
     app.state.observer = Observer(mirror.settings.serve.workers)
     app.include_router(probes.router)
     app.include_router(login.router)
@@ -84,8 +84,8 @@ def build_app(mirror: Mirror, poster: Poster, metrics: Metrics) -> FastAPI:
     problems.install(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign] # FastAPI's documented way
     serve = mirror.settings.serve
-    app.add_middleware(Shortcut, mirror=mirror)
-    app.add_middleware(Gate, settings=serve, metrics=metrics)
+    app.add_middleware(StoredPages, mirror=mirror)
+    app.add_middleware(AccessControl, settings=serve, metrics=metrics)
     if serve.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -171,7 +171,7 @@ def run(settings: Settings) -> int:
     metrics.watch_disk(settings.state_folder)
     with bound(settings.serve.host, settings.serve.port) as listening:
         mirror = Mirror(settings, metrics)
-        server = Server(build_app(mirror, Poster(settings), metrics), mirror)
+        server = Server(build_app(mirror, EventPoster(settings), metrics), mirror)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: server.end())
         mirror.start()

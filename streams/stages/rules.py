@@ -12,7 +12,7 @@ from schemas import topics
 from schemas.codec import decode_rule, encode
 from schemas.rules import BusinessRule
 from streams.config.settings import Settings
-from streams.engine.definitions import Definitions, Kind, taken
+from streams.engine.definitions import DefinitionKind, Definitions, taken
 from streams.errors import RuleError
 from streams.kafka import scan as topic_scan
 from streams.kafka.produce import put
@@ -20,7 +20,7 @@ from streams.telemetry.metrics import Metrics
 
 __all__ = ["RULES", "create", "find", "read_rules", "remove", "rules_of"]
 
-RULES: Final = Kind(topics.RULES, "rule", decode_rule, faults)
+RULES: Final = DefinitionKind(topics.RULES, "rule", decode_rule, faults)
 
 
 def rules_of(

@@ -17,7 +17,7 @@ import numpy as np
 
 from online_models import ModelConfig, Recommender
 from online_models.feedback.reward_function import Action
-from online_models.ranking.viewer_side import Columns
+from online_models.ranking.viewer_side import EventColumns
 from tests.benchmarks.bench import FOREIGN
 
 Figures = dict[str, Any]
@@ -42,9 +42,9 @@ WRITTEN = 10
 EPOCH_MS, STEP_MS = 1_700_000_000_000, 10
 
 
-def _columns(viewers: Any, titles: Any, first: int) -> Columns:
+def _columns(viewers: Any, titles: Any, first: int) -> EventColumns:
     n = len(titles)
-    return Columns(
+    return EventColumns(
         [f"u{v}" for v in viewers.tolist()],
         [f"t{t}" for t in titles.tolist()],
         [int(Action.POSITIVE)] * n,
@@ -64,7 +64,7 @@ class _World:
         self._names = self._rng.permutation(titles)
         self._told = 0
 
-    def batch(self, viewers: Any = None) -> Columns:
+    def batch(self, viewers: Any = None) -> EventColumns:
         """Make the next events."""
         if viewers is None:
             viewers = self._rng.integers(0, self.viewers, CHUNK)
@@ -79,7 +79,7 @@ class _World:
             self.learn(_columns(self._rng.integers(0, self.viewers, titles.size), titles, self._told))
             self._told += titles.size
 
-    def learn(self, batch: Columns) -> float:
+    def learn(self, batch: EventColumns) -> float:
         """Learn a batch on both sides; return the seconds of CPU."""
         began = process_time()
         side = self.model.viewers

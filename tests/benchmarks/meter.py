@@ -28,22 +28,22 @@ from streams import cli
 from streams.engine.partition import Partition
 from streams.engine.state import Store
 from streams.engine.transactions import Transactions
-from streams.stages.titles.trending import Popularity
-from streams.stages.viewers.decode import Clerk, Intake
+from streams.stages.titles.trending import TrendingLists
+from streams.stages.viewers.decode import DecodedBatch, EventDecoder
 from streams.stages.viewers.page_bytes import PageEncoder
 from streams.stages.viewers.replica import Replica
-from streams.stages.viewers.signal_publisher import Tidings
+from streams.stages.viewers.signal_publisher import SignalPublisher
 from streams.stages.wire import title_rows, viewer_rows
 from streams.telemetry.metrics import Metrics
 
 STEPS: list[tuple[Any, str, str]] = [
     (Partition, "process", "rest"),
-    (Clerk, "read", "decode and judge"),
-    (Intake, "columns", "columns"),
+    (EventDecoder, "read", "decode and judge"),
+    (DecodedBatch, "columns", "columns"),
     (ViewerSide, "feedback", "columns"),
     (ViewerSide, "observe", "learn"),
     (ViewerSide, "observe_tested", "learn"),
-    (Tidings, "tell", "signals"),
+    (SignalPublisher, "tell", "signals"),
     (ViewerSide, "rank", "rank"),
     (streams.stages.viewers.publisher, "build", "build pages"),
     (PageEncoder, "encode", "encode"),
@@ -51,8 +51,8 @@ STEPS: list[tuple[Any, str, str]] = [
     (title_rows, "pack", "pack rows"),
     (streams.stages.titles.step, "unpack", "unpack"),
     (TitleSide, "absorb", "learn"),
-    (Popularity, "count", "popularity"),
-    (Popularity, "lists", "trending"),
+    (TrendingLists, "count", "popularity"),
+    (TrendingLists, "lists", "trending"),
     (Transactions, "_send", "produce"),
     (Transactions, "commit", "commit"),
     (Store, "write", "store"),

@@ -11,12 +11,12 @@ from msgspec import structs
 
 from online_models.catalog.business_rules import RuleSet
 from online_models.learners.cohorts import SHELVED, CohortTable
-from online_models.learners.segments import Audiences
+from online_models.learners.segments import Segments
 from online_models.page.build import build
-from online_models.page.catalog_index import Shelves
+from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig
-from online_models.page.segments import Crowds
-from online_models.ranking.segment_boost import Local
+from online_models.page.segments import ViewerSegments
+from online_models.ranking.segment_boost import SegmentBoost
 from online_models.recommender import Recommender
 from online_models.simulation import World
 from online_models.tables.titles import title_key
@@ -63,7 +63,7 @@ def page(_: Bench | None = None) -> dict[str, Any]:
     slots = np.arange(len(side.viewers), dtype=np.int32)[:BATCH]
     crowds = _crowds(model, events)
     shelves = {
-        rows: Shelves(model.titles, model.catalogue, PageConfig(rows=rows), crowds) for rows in (1, 12)
+        rows: CatalogIndex(model.titles, model.catalogue, PageConfig(rows=rows), crowds) for rows in (1, 12)
     }
     about = {"topic": "viewing.events.v1", "partition": 0, "model_version": "1@0", "ttl_ms": 1}
     encoder = PageEncoder(model.titles, model.catalogue, **about)
@@ -88,17 +88,17 @@ def page(_: Bench | None = None) -> dict[str, Any]:
     return out
 
 
-def _crowds(model: Recommender, events: Sequence[Event]) -> Crowds:
+def _crowds(model: Recommender, events: Sequence[Event]) -> ViewerSegments:
     """Spread viewers over countries, and let these and cohorts watch what their viewers do."""
     viewers, titles = model.viewers.viewers, model.titles
     viewers.arrays.country[:] = np.arange(viewers.arrays.country.size) % COUNTRIES + 1
-    crowd, cohorts = Audiences(), CohortTable(model.config.factorization.factors, SHELVED)
+    crowd, cohorts = Segments(), CohortTable(model.config.factorization.factors, SHELVED)
     for event in events:
         if isinstance(event, Stop):
             slot, at = viewers.slot(event.viewer_id), event.event_time_ms
             crowd.watch(title_key(event.title_id), 1.0, at, country=int(viewers.arrays.country[slot]))
             cohorts.learn(viewers.arrays.taste[slot], titles.row(event.title_id), 1.0, at)
-    out = Crowds(titles, Local(titles, [crowd]))
+    out = ViewerSegments(titles, SegmentBoost(titles, [crowd]))
     out.cohorts = cohorts
     return out
 

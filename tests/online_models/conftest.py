@@ -7,10 +7,10 @@ import pytest
 
 from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig
 from online_models.feedback.reward_function import Action
-from online_models.ranking.viewer_side import Columns
+from online_models.ranking.viewer_side import EventColumns
 
 Row = tuple[str, str]
-MakeBatch = Callable[..., Columns]
+MakeBatch = Callable[..., EventColumns]
 
 
 @pytest.fixture
@@ -28,10 +28,12 @@ def batch() -> MakeBatch:
 
     def make(
         *rows: Row, action: Action = Action.POSITIVE, weight: float = 1.0, at: int = 0, first: int = 0
-    ) -> Columns:
+    ) -> EventColumns:
         n = len(rows)
         events = np.arange(first, first + n, dtype=np.uint64) if first else np.zeros(n, np.uint64)
         times = [at + 1_000 * k for k in range(n)]
-        return Columns([v for v, _ in rows], [t for _, t in rows], [action] * n, [weight] * n, times, events)
+        return EventColumns(
+            [v for v, _ in rows], [t for _, t in rows], [action] * n, [weight] * n, times, events
+        )
 
     return make

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from online_models.config import BlendConfig, ModelConfig
 from online_models.feedback.reward_function import Action
-from online_models.ranking.viewer_side import Columns
+from online_models.ranking.viewer_side import EventColumns
 from online_models.recommender import COLUMNS, Recommender
 from schemas import Preferences, Rate, Stop, Thumb
 
-MakeBatch = Callable[..., Columns]
+MakeBatch = Callable[..., EventColumns]
 Row = tuple[int, int, int, float, int]
 TESTED_AT = 10**8
 SMALL = ModelConfig(blend=BlendConfig(cowatch_long=0.3, rate=0.0, rejection=0.0), known_titles=64)
@@ -30,11 +30,11 @@ feedback = st.lists(
 )
 
 
-def columns(rows: Sequence[Row]) -> Columns:
+def columns(rows: Sequence[Row]) -> EventColumns:
     """Turn drawn rows into a batch without event ids."""
     viewers, titles, actions, weights, at = zip(*rows, strict=True) if rows else ((),) * 5
     named = [f"v{v}" for v in viewers], [f"t{t}" for t in titles]
-    return Columns(*named, actions, weights, at, np.zeros(len(rows), np.uint64))
+    return EventColumns(*named, actions, weights, at, np.zeros(len(rows), np.uint64))
 
 
 def experts(model: Recommender, viewer: str, candidates: list[int]) -> np.ndarray:

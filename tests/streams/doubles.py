@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from streams.engine.applied import Origin
-from streams.engine.context import Failpoint, Surroundings, no_failpoint
+from streams.engine.context import Failpoint, WorkerContext, no_failpoint
 from streams.engine.stage import Outcome, Record, StageSpec, StateView
 from streams.engine.state import StoreMemory
 from streams.kafka.clients import KafkaError, KafkaException
@@ -235,9 +235,9 @@ def fold_spec() -> StageSpec:
     )
 
 
-def surroundings(log: Log, folder: Path, failpoint: Failpoint = no_failpoint) -> Surroundings:
+def surroundings(log: Log, folder: Path, failpoint: Failpoint = no_failpoint) -> WorkerContext:
     """Return surroundings on a log in memory."""
-    return Surroundings(
+    return WorkerContext(
         group="group",
         state_dir=folder,
         producer=lambda name: Producer(log, name),  # type: ignore[arg-type,return-value]

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from online_models.experiments.moments import Moments
-from online_models.experiments.tallies import Exposure, Part, Tally
-from online_models.insights.catalog_snapshot import Stock
+from online_models.experiments.tallies import Exposure, Tally, ViewerTally
+from online_models.insights.catalog_snapshot import CatalogSnapshot
 from online_models.insights.demand import Demand
 from online_models.insights.titles import TitleTally
-from online_models.insights.visits import Guest, Searched, Visit
+from online_models.insights.visits import Searched, ViewerVisits, Visit
 from online_models.tables.titles import TagRows
 from schemas import Impression, MyList, Play, Preferences, Rate, Tags, Thumb, Title, topics
 from schemas.events import ListAction
@@ -109,7 +109,7 @@ def _counted() -> tuple[dict[str, bytes], dict[str, bytes]]:
         "teams": {"t0": "x/new"},
         "signed_in_ms": T0 + 9,
     }
-    part = Part(T0, 1_000.5, T0 + 5, "AT", 12, "l t", [7, 2**63], exposures, **about)
+    part = ViewerTally(T0, 1_000.5, T0 + 5, "AT", 12, "l t", [7, 2**63], exposures, **about)
     tally = Tally(T0 + 1, T0 + 9, 1, {"new": Moments()})
     tally.arms["new"].add([2**40, *counts[1:]])
     return {"é": result_rows.pack_part(part)}, {"x": result_rows.pack_tally("x", 3, tally)}
@@ -117,10 +117,10 @@ def _counted() -> tuple[dict[str, bytes], dict[str, bytes]]:
 
 def _insights() -> dict[str, dict[str, bytes]]:
     """Make what the visits and insights stages keep, and the record between them."""
-    guest = Guest("AT", {"Crime": 60.5}, T0, {7: 12, 2**63: 240}, "noir", T0 + 5, "é", [3, 2**63])
+    guest = ViewerVisits("AT", {"Crime": 60.5}, T0, {7: 12, 2**63: 240}, "noir", T0 + 5, "é", [3, 2**63])
     visits = [Visit("é", n, "AT", "Crime", T0 + n, 1, 600, -1, 10, 0, ups=n % 2, sought=1) for n in range(25)]
     searches = [Searched("noir", n, T0, 1, n % 2, 1) for n in range(3)]
-    tally, stock, demand = TitleTally(), Stock(), Demand()
+    tally, stock, demand = TitleTally(), CatalogSnapshot(), Demand()
     stock.put(Title(title_id="é", tags=Tags(genre=("Crime",), mood=("dark",))))
     for visit in visits:
         tally.add(visit)

@@ -19,7 +19,7 @@ from online_models.evaluation.baselines.bpr import BPR
 from online_models.evaluation.baselines.chance import Chance
 from online_models.evaluation.baselines.incremental_sgd import IncrementalSGD
 from online_models.evaluation.baselines.item_item import EASE, Cosine
-from online_models.evaluation.baselines.memory import Memory
+from online_models.evaluation.baselines.memory import TitleMemory
 from online_models.evaluation.baselines.popularity import Popularity
 from online_models.evaluation.baselines.registry import BASELINES, QUICK, baseline
 from online_models.evaluation.baselines.river_ranker import RiverRanker
@@ -33,9 +33,9 @@ __all__ = [
     "Chance",
     "Cosine",
     "IncrementalSGD",
-    "Memory",
     "Popularity",
     "RiverRanker",
+    "TitleMemory",
     "baseline",
     "ranker_by_name",
 ]

@@ -4,7 +4,7 @@ import numpy as np
 
 from online_models.evaluation.baselines import kernels
 from online_models.evaluation.baselines.incremental_sgd import drawn
-from online_models.evaluation.baselines.memory import Memory, events_of, grown
+from online_models.evaluation.baselines.memory import TitleMemory, events_of, grown
 from online_models.evaluation.model import Ranks
 from online_models.evaluation.protocol import Block
 
@@ -62,7 +62,7 @@ class BPR:
         self._tastes, self._vectors = np.zeros((0, factors)), np.zeros((0, factors))
         self._biases = np.zeros(0)
         self._rngs = [np.random.default_rng([seed, side]) for side in (0, 1, 2)]
-        self._memory = Memory()
+        self._memory = TitleMemory()
 
     def rank_then_learn(self, block: Block) -> Ranks:
         """See `PrequentialModel.rank_then_learn`."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from online_models.evaluation.baselines import kernels
-from online_models.evaluation.baselines.memory import Memory, events_of
+from online_models.evaluation.baselines.memory import TitleMemory, events_of
 from online_models.evaluation.model import Ranks
 from online_models.evaluation.protocol import Block
 
@@ -24,7 +24,7 @@ class Chance:
 
     def __init__(self, seed: int = 0) -> None:
         self._rng = np.random.default_rng(seed)
-        self._memory = Memory()
+        self._memory = TitleMemory()
 
     def rank_then_learn(self, block: Block) -> Ranks:
         """See `PrequentialModel.rank_then_learn`."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from online_models.evaluation.baselines import kernels
-from online_models.evaluation.baselines.memory import Memory, events_of
+from online_models.evaluation.baselines.memory import TitleMemory, events_of
 from online_models.evaluation.model import Ranks
 from online_models.evaluation.protocol import Block
 
@@ -46,7 +46,7 @@ class IncrementalSGD:
         self._tastes = np.zeros((0, factors))
         self._vectors = np.zeros((0, factors))
         self._rngs = [np.random.default_rng([seed, side]) for side in (0, 1)]
-        self._memory = Memory()
+        self._memory = TitleMemory()
 
     def rank_then_learn(self, block: Block) -> Ranks:
         """See `PrequentialModel.rank_then_learn`."""

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from online_models.errors import CapacityError
 from online_models.evaluation.baselines import kernels
-from online_models.evaluation.baselines.memory import Memory, events_of, grown
+from online_models.evaluation.baselines.memory import TitleMemory, events_of, grown
 from online_models.evaluation.model import Ranks
 from online_models.evaluation.protocol import Block
 
@@ -25,7 +25,7 @@ class _Pairs:
 
     def __init__(self) -> None:
         self._pairs: Matrix = np.zeros((0, 0), np.float32)
-        self._met, self._liked = Memory(), Memory()
+        self._met, self._liked = TitleMemory(), TitleMemory()
 
     def _reserve(self, block: Block) -> int:
         self._liked.reserve(block)

@@ -10,7 +10,7 @@ from online_models.tables.layout import F4, F8, I4, I8, U1, jit
 BOOL = NDArray[np.bool_]
 
 
-class Met(NamedTuple):
+class SeenTitles(NamedTuple):
     """What a baseline remembers of the stream: which titles it has met, and which each viewer has.
 
     A viewer's titles are a linked list through one shared pool: constant work and 12 bytes an event.
@@ -40,7 +40,7 @@ class Events(NamedTuple):
 
 
 @jit
-def has(met: Met, viewer: int, title: int) -> bool:
+def has(met: SeenTitles, viewer: int, title: int) -> bool:
     """Whether the viewer already has the title."""
     entry = met.last[viewer]
     while entry >= 0:
@@ -51,7 +51,7 @@ def has(met: Met, viewer: int, title: int) -> bool:
 
 
 @jit
-def remember(met: Met, viewer: int, title: int) -> None:
+def remember(met: SeenTitles, viewer: int, title: int) -> None:
     """Note that the viewer has the title. The pool must hold a free entry."""
     if not has(met, viewer, title):
         entry = met.size[0]
@@ -66,7 +66,7 @@ def remember(met: Met, viewer: int, title: int) -> None:
 
 
 @jit
-def rank(met: Met, viewer: int, target: int, scores: F8) -> float:
+def rank(met: SeenTitles, viewer: int, target: int, scores: F8) -> float:
     """Count the viewer's candidates above the target, and half of those level with it; inf if never met.
 
     A target scored NaN is a miss, lest a model that diverged stand above all others.
@@ -91,7 +91,7 @@ def rank(met: Met, viewer: int, target: int, scores: F8) -> float:
 
 
 @jit
-def popularity(met: Met, events: Events, scores: F8, clock: F8) -> F8:
+def popularity(met: SeenTitles, events: Events, scores: F8, clock: F8) -> F8:
     """Rank by (decayed) watch count, then count.
 
     Nothing is decayed: a watch counts ``clock[0]``, which grows by ``clock[1]`` an event.
@@ -112,7 +112,7 @@ def popularity(met: Met, events: Events, scores: F8, clock: F8) -> F8:
 
 
 @jit
-def chance(met: Met, events: Events, level: F8, draws: F8) -> F8:
+def chance(met: SeenTitles, events: Events, level: F8, draws: F8) -> F8:
     """Place the target anywhere among its candidates, by a uniform draw; ``level``: equal scores."""
     ranks = np.full(events.titles.size, np.inf)
     for at in range(events.titles.size):
@@ -125,7 +125,7 @@ def chance(met: Met, events: Events, level: F8, draws: F8) -> F8:
 
 
 @jit
-def incremental_sgd(met: Met, events: Events, sides: tuple[F8, F8], rates: tuple[float, float]) -> F8:
+def incremental_sgd(met: SeenTitles, events: Events, sides: tuple[F8, F8], rates: tuple[float, float]) -> F8:
     """Rank by nearness of p.q to 1, then step towards 1 on positives. ``rates``: step and penalty."""
     tastes, vectors = sides
     step, penalty = rates
@@ -153,7 +153,7 @@ def incremental_sgd(met: Met, events: Events, sides: tuple[F8, F8], rates: tuple
 
 
 @jit
-def sum_of_rows(liked: Met, viewer: int, matrix: F4, scale: F4, order: I4, scores: F8) -> None:
+def sum_of_rows(liked: SeenTitles, viewer: int, matrix: F4, scale: F4, order: I4, scores: F8) -> None:
     """Write the sum of the scaled rows of a viewer's liked titles over the titles of ``order``."""
     for place in range(order.size):
         scores[order[place]] = 0.0
@@ -169,7 +169,7 @@ def sum_of_rows(liked: Met, viewer: int, matrix: F4, scale: F4, order: I4, score
 
 
 @jit
-def count_pairs(liked: Met, viewer: int, title: int, pairs: F4) -> None:
+def count_pairs(liked: SeenTitles, viewer: int, title: int, pairs: F4) -> None:
     """Count the title itself, and with every title that the viewer liked before, both ways."""
     pairs[title, title] += 1
     entry = liked.last[viewer]
@@ -181,7 +181,9 @@ def count_pairs(liked: Met, viewer: int, title: int, pairs: F4) -> None:
 
 
 @jit
-def item_item(met: Met, liked: Met, events: Events, pairs: F4, matrix: F4, scale: F4, cosine: bool) -> F8:
+def item_item(
+    met: SeenTitles, liked: SeenTitles, events: Events, pairs: F4, matrix: F4, scale: F4, cosine: bool
+) -> F8:
     """Rank by the rows of ``matrix`` of all that the viewer liked, then count the pairs of a first positive.
 
     ``scale`` weighs rows and columns; with ``cosine`` it follows the counts: one over the root of a title's.
@@ -219,7 +221,7 @@ def bpr_step(taste: F8, vectors: F8, biases: F8, title: int, other: int, step: f
 
 
 @jit
-def mark_known(met: Met, viewer: int, marks: I4, stamp: int) -> None:
+def mark_known(met: SeenTitles, viewer: int, marks: I4, stamp: int) -> None:
     """Put the stamp on every title that the viewer has."""
     entry = met.last[viewer]
     while entry >= 0:
@@ -229,7 +231,12 @@ def mark_known(met: Met, viewer: int, marks: I4, stamp: int) -> None:
 
 @jit
 def bpr(
-    met: Met, events: Events, sides: tuple[F8, F8, F8], rates: tuple[float, float], draws: F8, marks: I4
+    met: SeenTitles,
+    events: Events,
+    sides: tuple[F8, F8, F8],
+    rates: tuple[float, float],
+    draws: F8,
+    marks: I4,
 ) -> F8:
     """Rank by taste . vector + bias, then prefer a positive to titles met that the viewer does not have.
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from online_models.evaluation.baselines.kernels import Events, Met
+from online_models.evaluation.baselines.kernels import Events, SeenTitles
 from online_models.evaluation.protocol import Block
 
-__all__ = ["Memory", "events_of", "grown"]
+__all__ = ["TitleMemory", "events_of", "grown"]
 
 
 def grown(array: npt.NDArray[Any], rows: int, fill: float = 0) -> npt.NDArray[Any]:
@@ -25,8 +25,8 @@ def events_of(block: Block) -> Events:
     return Events(block.viewers, block.titles, block.rewards, block.tested)
 
 
-class Memory:
-    """Growing arrays behind `Met`.
+class TitleMemory:
+    """Growing arrays behind `SeenTitles`.
 
     Examples
     --------
@@ -37,7 +37,7 @@ class Memory:
 
     def __init__(self) -> None:
         none = np.zeros(0, np.int64)
-        self.met = Met(
+        self.met = SeenTitles(
             last=none,
             previous=none,
             title=none.astype(np.int32),
@@ -52,7 +52,7 @@ class Memory:
             met = self.met
             entries = int(met.size[0]) + len(block)
             viewers, titles = int(block.viewers.max()) + 1, int(block.titles.max()) + 1
-            self.met = Met(
+            self.met = SeenTitles(
                 last=grown(met.last, viewers, -1),
                 previous=grown(met.previous, entries),
                 title=grown(met.title, entries),

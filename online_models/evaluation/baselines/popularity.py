@@ -3,7 +3,7 @@
 import numpy as np
 
 from online_models.evaluation.baselines import kernels
-from online_models.evaluation.baselines.memory import Memory, events_of, grown
+from online_models.evaluation.baselines.memory import TitleMemory, events_of, grown
 from online_models.evaluation.model import Ranks
 from online_models.evaluation.protocol import Block
 
@@ -37,7 +37,7 @@ class Popularity:
             raise ValueError(msg)
         self._clock = np.array([1.0, 2.0 ** (1 / half_life_events) if half_life_events else 1.0])
         self._scores = np.zeros(0)
-        self._memory = Memory()
+        self._memory = TitleMemory()
 
     def rank_then_learn(self, block: Block) -> Ranks:
         """See `PrequentialModel.rank_then_learn`."""

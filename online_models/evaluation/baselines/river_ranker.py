@@ -6,7 +6,7 @@ import numpy as np
 from river import reco
 
 from online_models.evaluation.baselines import kernels
-from online_models.evaluation.baselines.memory import Memory
+from online_models.evaluation.baselines.memory import TitleMemory
 from online_models.evaluation.model import Ranks
 from online_models.evaluation.protocol import Block
 
@@ -47,7 +47,7 @@ class RiverRanker:
             raise ValueError(msg)
         self.every = every
         self._model = model
-        self._memory = Memory()
+        self._memory = TitleMemory()
 
     def rank_then_learn(self, block: Block) -> Ranks:
         """See `PrequentialModel.rank_then_learn`."""

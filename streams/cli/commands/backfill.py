@@ -7,10 +7,10 @@ from streams.cli.options import connected
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress as Bar
+    from rich.progress import BackfillProgress as Bar
 
     from streams.config.settings import Settings
-    from streams.ops.backfill import BackfillReport, Progress
+    from streams.ops.backfill import BackfillProgress, BackfillReport
 
 LEAD_EVENTS = 500
 """Most events that a backfill is ahead of the title model (HR@10 .187 so, .194 when fresh)."""
@@ -56,7 +56,7 @@ def _run(settings: "Settings", starts: dict[int, int], console: "Console") -> "B
         with _bar(console) as bar:
             task = bar.add_task("backfill", total=None, lag="")
 
-            def show(now: "Progress") -> None:
+            def show(now: "BackfillProgress") -> None:
                 total = now.events + now.lag
                 bar.update(task, completed=now.events, total=total, lag=f"{now.lag:,} behind")
 
@@ -67,15 +67,15 @@ def _run(settings: "Settings", starts: dict[int, int], console: "Console") -> "B
 
 def _bar(console: "Console") -> "Bar":
     from rich.progress import (
+        BackfillProgress,
         BarColumn,
         MofNCompleteColumn,
-        Progress,
         TaskProgressColumn,
         TextColumn,
         TimeRemainingColumn,
     )
 
-    return Progress(
+    return BackfillProgress(
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TaskProgressColumn(show_speed=True),

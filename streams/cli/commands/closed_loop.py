@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from online_models.simulation import World
     from online_models.simulation.closed_loop import LoopReport, Run
-    from online_models.simulation.outcomes import Ledger
+    from online_models.simulation.outcomes import OutcomeLog
     from streams.config.settings import Settings
 
-__all__ = ["Wishes", "run_closed_loop"]
+__all__ = ["LoopOptions", "run_closed_loop"]
 
 FOLDER = Path(".nearline/closed-loop")
 GROUP = "nearline-closed-loop"
@@ -30,7 +30,7 @@ PIPELINES = {PRODUCT: {"NEARLINE_PAGE__ROWS": "1"}, PAGES: {}}
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class LoopOptions:
     """What the user asked for."""
 
     viewers: int
@@ -55,7 +55,7 @@ class Wishes:
         }
 
 
-def run_closed_loop(wishes: Wishes) -> None:
+def run_closed_loop(wishes: LoopOptions) -> None:
     """Let every policy make the pages of the same worlds; show, write and draw what came of it.
 
     Raises
@@ -93,7 +93,7 @@ def run_closed_loop(wishes: Wishes) -> None:
     write_json(wishes.json, document)
 
 
-def _runs(wishes: Wishes, console: "Console", pipelines: list[dict[str, int]]) -> "list[Run]":
+def _runs(wishes: LoopOptions, console: "Console", pipelines: list[dict[str, int]]) -> "list[Run]":
     """Run all policies over all seeds."""
     from online_models.simulation import World
     from online_models.simulation.closed_loop import POLICIES, close_the_loop
@@ -178,18 +178,18 @@ def _number(value: float | None, form: str) -> str:
 
 @contextmanager
 def _progress(
-    console: "Console", wishes: Wishes
-) -> "Iterator[Callable[[str, int], Callable[[float, Ledger], None]]]":
+    console: "Console", wishes: LoopOptions
+) -> "Iterator[Callable[[str, int], Callable[[float, OutcomeLog], None]]]":
     """Show a bar for each policy and seed: the day reached, and minutes per viewer and day so far."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description:>24}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bars:
 
-        def start(name: str, seed: int) -> "Callable[[float, Ledger], None]":
+        def start(name: str, seed: int) -> "Callable[[float, OutcomeLog], None]":
             task, shown = bars.add_task(f"{name} {seed}", total=wishes.days), [0]
 
-            def tell(day: float, ledger: "Ledger") -> None:
+            def tell(day: float, ledger: "OutcomeLog") -> None:
                 if int(day * 8) > shown[0]:  # eight times a day: to sum a ledger up takes time
                     shown[0] = int(day * 8)
                     text = f"{name} {seed} {ledger.minutes_a_viewer_day():6.1f} min"

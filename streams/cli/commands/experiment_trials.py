@@ -128,9 +128,9 @@ def simulate(
     """
     from streams.cli.console import figures, interruptible
     from streams.cli.views.experiment_tables import outcome
-    from streams.ops.experiments.simulation import Wishes, simulated
+    from streams.ops.experiments.simulation import ExperimentOptions, simulated
 
-    wishes = Wishes(
+    wishes = ExperimentOptions(
         kind,
         viewers,
         titles,

@@ -128,10 +128,10 @@ def simulate(
     """
     from streams.cli.console import figures
     from streams.cli.views.insight_tables import wanted
-    from streams.ops.insights.simulation import Wishes, simulated
+    from streams.ops.insights.simulation import DemandOptions, simulated
 
     with interruptible():
-        found = simulated(Wishes(viewers, titles, days, seed, scarce, through))
+        found = simulated(DemandOptions(viewers, titles, days, seed, scarce, through))
     for table in wanted(found.wanted):
         human(json).print(table)
     human(json).print(figures("what the world knows", found.facts()))

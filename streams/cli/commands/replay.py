@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streams.config.settings import Settings
     from streams.ops.ratings import Dataset
     from streams.ops.runs.pacing import Speed
-    from streams.ops.runs.report import RunReport, Tally
+    from streams.ops.runs.report import RunCounts, RunReport
 
 LEAD_EVENTS = 500
 """Most events that a replay at full speed is ahead of the title model (HR@10 .187 so, .194 when fresh)."""
@@ -156,7 +156,7 @@ def replay_through(
     progress = stack.enter_context(_progress(console))
     task = progress.add_task("replay", total=len(kept), state="")
 
-    def show(sent: int, tally: "Tally | None") -> None:
+    def show(sent: int, tally: "RunCounts | None") -> None:
         done = tally.events if tally else sent
         progress.update(task, completed=done, state=_state(tally))
 
@@ -167,7 +167,7 @@ def replay_through(
     return report
 
 
-def _state(tally: "Tally | None") -> str:
+def _state(tally: "RunCounts | None") -> str:
     """Say in a few words how good it is; the rest of a line of 80 has no room for more."""
     if tally is None or not tally.tested:
         return ""

@@ -83,13 +83,13 @@ def simulate(
     by_group.
     """
     if closed_loop or in_process:
-        from streams.cli.commands.closed_loop import Wishes, run_closed_loop
+        from streams.cli.commands.closed_loop import LoopOptions, run_closed_loop
 
         if brokers or prefix or events or seconds:
             what = "the closed loop runs a worker on a cluster of its own, for so many --days"
             raise SettingsError(what, next_step="leave out --brokers, --prefix, --events and --seconds")
         size = (viewers or LOOP_VIEWERS, titles or LOOP_TITLES)
-        run_closed_loop(Wishes(*size, days, warm_up, seed, seeds, in_process, kafka, json, report))
+        run_closed_loop(LoopOptions(*size, days, warm_up, seed, seeds, in_process, kafka, json, report))
         return
     _produce(
         brokers,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from streams.config.settings import Settings
     from streams.ops.state.rebuild import Rebuilt
-    from streams.ops.state.verify import Verdict
+    from streams.ops.state.verify import VerifyResult
 
 app = typer.Typer(help="Verify, export or rebuild the local databases.")
 
@@ -175,7 +175,7 @@ def _settings(state_dir: Path | None, brokers: str | None, prefix: str | None) -
     return Settings.load(state_dir=state_dir, brokers=brokers, topic_prefix=prefix)
 
 
-def _verdicts(verdicts: "list[Verdict]") -> "Table":
+def _verdicts(verdicts: "list[VerifyResult]") -> "Table":
     """Return what was found as a table that fits 80 columns, a line a database."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table

@@ -11,7 +11,7 @@ from streams.cli.options import Json
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from streams.ops.overview import Look, Observer
+    from streams.ops.overview import MetricsSnapshot, Observer
 
 EVERY_S = 2.0
 """Time between two looks: a rate of a thousand events a second is known to a few percent."""
@@ -57,13 +57,15 @@ def top(
     write_json(json, seen[-1])
 
 
-def _watch(observer: "Observer", console: "Console", every: float, seconds: float | None) -> "list[Look]":
+def _watch(
+    observer: "Observer", console: "Console", every: float, seconds: float | None
+) -> "list[MetricsSnapshot]":
     """Look from time to time until the time is over, or the user has seen enough; return what was seen."""
     from rich.live import Live
 
     from streams.cli.views.top_screen import line, screen
 
-    seen: list[Look] = []
+    seen: list[MetricsSnapshot] = []
     end = time.monotonic() + (seconds if seconds is not None else float("inf"))
     observer.look()  # rates want two looks
     try:
@@ -79,7 +81,7 @@ def _watch(observer: "Observer", console: "Console", every: float, seconds: floa
     return seen
 
 
-def _look(observer: "Observer", seen: "list[Look]", every: float, end: float) -> bool:
+def _look(observer: "Observer", seen: "list[MetricsSnapshot]", every: float, end: float) -> bool:
     """Wait, look, keep the newest looks; say whether there is time for that."""
     left = end - time.monotonic()
     if left <= 0:

@@ -18,7 +18,7 @@ from streams.cli.views.events import told
 if TYPE_CHECKING:
     from schemas import Title
     from streams.ops.runs.demo import Demo
-    from streams.ops.runs.report import Tally
+    from streams.ops.runs.report import RunCounts
     from streams.ops.runs.subscriber import Shown
 
 SHOWN = 12
@@ -39,12 +39,12 @@ _REASONS = {
 class Pulse(NamedTuple):
     """The worker's counters now, and its rates since the last picture."""
 
-    tally: "Tally"
+    tally: "RunCounts"
     events_per_s: float
     lists_per_s: float
 
     @classmethod
-    def between(cls, then: "Tally", now: "Tally", seconds: float) -> "Pulse":
+    def between(cls, then: "RunCounts", now: "RunCounts", seconds: float) -> "Pulse":
         """Compare two tallies that are so many seconds apart."""
         return cls(now, (now.events - then.events) / seconds, (now.lists - then.lists) / seconds)
 

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from streams.ops.overview import Look
+from streams.ops.overview import MetricsSnapshot
 
 BARS = " ▁▂▃▄▅▆▇█"
 WIDTH, BAR = 24, 20
@@ -20,7 +20,7 @@ LEAST_HEIGHT = 24
 """Lines of a terminal that hold everything."""
 
 
-def line(look: Look) -> str:
+def line(look: MetricsSnapshot) -> str:
     """Return a look in one line, for where there is no terminal."""
     lag = sum(look.lag["viewers"].values())
     fresh = " ".join(f"{name} {_number(value)}" for name, value in look.freshness_ms.items())
@@ -30,7 +30,7 @@ def line(look: Look) -> str:
     )
 
 
-def screen(seen: Sequence[Look], height: int = LEAST_HEIGHT) -> RenderableType:
+def screen(seen: Sequence[MetricsSnapshot], height: int = LEAST_HEIGHT) -> RenderableType:
     """Return the whole picture of the newest look, with the rates of those before."""
     look = seen[-1]
     parts: list[RenderableType] = [_glance(seen)]
@@ -59,7 +59,7 @@ def spark(values: Sequence[float], width: int = WIDTH) -> str:
     return "".join(BARS[int(max(value, 0.0) * steps)] for value in shown).rjust(width)
 
 
-def _glance(seen: Sequence[Look]) -> Panel:
+def _glance(seen: Sequence[MetricsSnapshot]) -> Panel:
     look = seen[-1]
     p99, lag = look.freshness_ms["p99"], sum(look.lag["viewers"].values())
     table = Table.grid(expand=True, padding=(0, 1))
@@ -83,7 +83,7 @@ def _glance(seen: Sequence[Look]) -> Panel:
     return Panel(table, title=_title(look))
 
 
-def _title(look: Look) -> str:
+def _title(look: MetricsSnapshot) -> str:
     state = f"{look.answering} of {look.asked} workers"
     if look.answering < look.asked:
         state = f"[bold red]{state}[/]"
@@ -94,7 +94,7 @@ def _title(look: Look) -> str:
     return f"nearline · {state}"
 
 
-def _lag(look: Look) -> Panel:
+def _lag(look: MetricsSnapshot) -> Panel:
     table = Table.grid(expand=True, padding=(0, 1))
     table.add_column(width=12, no_wrap=True)
     table.add_column(width=9, justify="right", no_wrap=True)
@@ -107,7 +107,7 @@ def _lag(look: Look) -> Panel:
     return Panel(table, title="not yet applied, by partition")
 
 
-def _inside(look: Look) -> Panel:
+def _inside(look: MetricsSnapshot) -> Panel:
     table = Table.grid(expand=True, padding=(0, 1))
     for ratio in (4, 3, 3):
         table.add_column(ratio=ratio, no_wrap=True, justify="left" if ratio == 4 else "right")  # noqa: PLR2004
@@ -119,7 +119,7 @@ def _inside(look: Look) -> Panel:
     return Panel(table, title="a batch's parts")
 
 
-def _use(look: Look) -> str:
+def _use(look: MetricsSnapshot) -> str:
     return f"{look.cpu:.2f} cores · {look.memory_bytes / 1e6:,.0f} MB · disk {look.disk_used:.0%} used"
 
 

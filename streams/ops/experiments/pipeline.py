@@ -13,10 +13,10 @@ from typing import Final, NamedTuple
 from online_models.experiments.definition import check
 from online_models.experiments.moments import Moments
 from online_models.simulation import World
-from online_models.simulation.ab_test import Counter
+from online_models.simulation.ab_test import EventCounter
 from online_models.simulation.catalog import DAY_S
 from online_models.simulation.closed_loop import WINDOW_S, close_the_loop
-from online_models.simulation.page_views import Looks, Outcomes, Pages
+from online_models.simulation.page_views import Outcomes, PageViews, ShownPages
 from online_models.simulation.truth import Measure
 from schemas import topics
 from schemas.codec import decode_home, encode
@@ -59,7 +59,7 @@ class Watched:
     """A `Policy` of the simulator whose events lose some impressions on their way, and are counted there."""
 
     def __init__(
-        self, published: Published, is_lost: Callable[[Event], bool], counter: Counter | None = None
+        self, published: Published, is_lost: Callable[[Event], bool], counter: EventCounter | None = None
     ) -> None:
         self._published, self._is_lost, self._counter = published, is_lost, counter
 
@@ -70,11 +70,11 @@ class Watched:
             self._counter.add(arrived)
         self._published.learn(arrived)
 
-    def pages(self, looks: Looks) -> Pages:
+    def pages(self, looks: PageViews) -> ShownPages:
         """Return the pages that were published."""
         return self._published.pages(looks)
 
-    def observe(self, looks: Looks, pages: Pages, outcomes: Outcomes) -> None:
+    def observe(self, looks: PageViews, pages: ShownPages, outcomes: Outcomes) -> None:
         """See `Policy.observe`."""
         self._published.observe(looks, pages, outcomes)
 
@@ -133,7 +133,7 @@ def by_workers(make: Callable[[], World], folder: Path, *, days: int, warm_up: i
         check(experiment)  # workers pass over one that cannot be run
         shutil.rmtree(folder, ignore_errors=True)
         world, name = make(), experiment.experiment_id
-        counter = Counter.of(world, experiment)
+        counter = EventCounter.of(world, experiment)
         with own_cluster(folder, "nearline-truth", kafka=False) as settings:
             _begin(settings, experiment)
             with pipeline(world, settings, folder, LISTS) as published:

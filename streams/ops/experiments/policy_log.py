@@ -8,7 +8,7 @@ import numpy as np
 
 from online_models.experiments.off_policy import Log, OffPolicy, evaluate
 from online_models.experiments.policy_log import log_of
-from online_models.experiments.tallies import Part
+from online_models.experiments.tallies import ViewerTally
 from schemas import topics
 from streams.config.settings import Settings
 from streams.errors import ExperimentError
@@ -68,7 +68,7 @@ def of_file(path: Path, *, alpha: float, clip: float) -> dict[str, OffPolicy]:
         raise ExperimentError(what, why=f"{type(error).__name__}: {error}", next_step=advice) from None
 
 
-def read_parts(settings: Settings) -> dict[str, Part]:
+def read_parts(settings: Settings) -> dict[str, ViewerTally]:
     """Read every viewer's part, as the results stage last wrote it."""
     parts = range(topic_scan.partitions_of(settings, topics.EXPERIMENT_VIEWERS))
     found = topic_scan.newest(settings, topics.EXPERIMENT_VIEWERS, parts)

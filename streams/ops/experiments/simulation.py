@@ -11,7 +11,7 @@ from msgspec import ValidationError, convert, structs, to_builtins
 
 from online_models.experiments.metrics import LOWER_IS_BETTER
 from online_models.simulation import World
-from online_models.simulation.ab_test import Compared, Interleaved, lossy, viewers_needed
+from online_models.simulation.ab_test import AbTestPolicy, InterleavedPolicy, lossy, viewers_needed
 from online_models.simulation.catalog import DAY_S
 from online_models.simulation.closed_loop import close_the_loop
 from online_models.simulation.truth import (
@@ -33,7 +33,7 @@ from schemas.experiments import (
 )
 from streams.errors import SettingsError
 
-__all__ = ["LOST", "Found", "Wishes", "experiment", "simulated"]
+__all__ = ["LOST", "ExperimentOptions", "SimulatedExperiment", "experiment", "simulated"]
 
 NAME = "simulated"
 LOST = 0.6
@@ -59,7 +59,7 @@ OPEN = (Verdict.OPEN, Verdict.COLLECTING)
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class ExperimentOptions:
     """What the user asked for."""
 
     kind: str
@@ -83,7 +83,7 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SimulatedExperiment:
     """What came of it."""
 
     result: ExperimentResult
@@ -154,7 +154,7 @@ class Found:
         }
 
 
-def experiment(world: World, arms: tuple[Arm, ...], wishes: Wishes) -> Experiment:
+def experiment(world: World, arms: tuple[Arm, ...], wishes: ExperimentOptions) -> Experiment:
     """Return the experiment: it starts when the warm-up is over, and decides by the metric asked for."""
     return Experiment(
         experiment_id=NAME,
@@ -168,7 +168,7 @@ def experiment(world: World, arms: tuple[Arm, ...], wishes: Wishes) -> Experimen
     )
 
 
-def objective_arms(wishes: Wishes) -> tuple[Arm, Arm]:
+def objective_arms(wishes: ExperimentOptions) -> tuple[Arm, Arm]:
     """Return two arms of one ranker: without an objective, and with it.
 
     Raises
@@ -198,7 +198,7 @@ def objective_arms(wishes: Wishes) -> tuple[Arm, Arm]:
     )
 
 
-def simulated(wishes: Wishes) -> Found:
+def simulated(wishes: ExperimentOptions) -> SimulatedExperiment:
     """Run the experiment, and whatever it is to be compared with.
 
     Raises
@@ -219,26 +219,26 @@ def simulated(wishes: Wishes) -> Found:
     return _in_process(wishes, arms) if wishes.through == "process" else _through(wishes, arms)
 
 
-def _in_process(wishes: Wishes, arms: tuple[Arm, ...]) -> Found:
+def _in_process(wishes: ExperimentOptions, arms: tuple[Arm, ...]) -> SimulatedExperiment:
     """Run the experiment on a recommender without Kafka."""
     world, lost = _world(wishes), _lost(wishes)
     one = experiment(world, arms, wishes)
-    policy = Compared(world, one, lost=lost)
+    policy = AbTestPolicy(world, one, lost=lost)
     _run(world, policy, wishes)
     credit: list[tuple[float, float]] = []
     if wishes.interleave:
         other = _world(wishes)
-        drafted = Interleaved(other, one, since_s=wishes.warm_up * DAY_S)
+        drafted = InterleavedPolicy(other, one, since_s=wishes.warm_up * DAY_S)
         _run(other, drafted, wishes)
         credit = drafted.preferences()
     needed = viewers_needed(one, policy.counter.parts.values(), credit)
     if not wishes.interleave:
         needed.pop("interleaving")
     found = policy.counter.result(NAME)
-    return Found(found, one.metric, *_truths(wishes, one), needed, broken=lost > 0)
+    return SimulatedExperiment(found, one.metric, *_truths(wishes, one), needed, broken=lost > 0)
 
 
-def _through(wishes: Wishes, arms: tuple[Arm, ...]) -> Found:
+def _through(wishes: ExperimentOptions, arms: tuple[Arm, ...]) -> SimulatedExperiment:
     """Run the experiment through a cluster of its own."""
     from streams.ops.experiments.pipeline import through  # noqa: PLC0415 - nobody else needs Kafka
     from streams.ops.runs.session import own_cluster  # noqa: PLC0415
@@ -250,10 +250,12 @@ def _through(wishes: Wishes, arms: tuple[Arm, ...]) -> Found:
         days = {"days": wishes.days, "warm_up": wishes.warm_up}
         ran = through(world, settings, FOLDER, one, lossy(one, lost, wishes.seed), **days)
     counted = structs.replace(one, ends_at_ms=ran.decided_at_ms)
-    return Found(ran.result, one.metric, *_truths(wishes, counted), {}, ran.pages, broken=lost > 0)
+    return SimulatedExperiment(
+        ran.result, one.metric, *_truths(wishes, counted), {}, ran.pages, broken=lost > 0
+    )
 
 
-def _truths(wishes: Wishes, one: Experiment) -> tuple[dict[Metric, float], dict[Metric, float]]:
+def _truths(wishes: ExperimentOptions, one: Experiment) -> tuple[dict[Metric, float], dict[Metric, float]]:
     """Return the true lifts over the time that was counted: in the experiment, and of a roll-out."""
     if not wishes.truth or wishes.kind == "broken":
         return {}, {}
@@ -268,7 +270,7 @@ def _truths(wishes: Wishes, one: Experiment) -> tuple[dict[Metric, float], dict[
     return lifts_in_the_experiment(measure, one), of_everybody
 
 
-def _measure(wishes: Wishes, days: int) -> Measure:
+def _measure(wishes: ExperimentOptions, days: int) -> Measure:
     """Return what makes the lists of worlds that tell the truth: whatever makes those of the experiment."""
     span = {"days": days, "warm_up": wishes.warm_up}
     if wishes.through == "process":
@@ -278,13 +280,13 @@ def _measure(wishes: Wishes, days: int) -> Measure:
     return by_workers(lambda: _world(wishes), FOLDER / "truth", **span)
 
 
-def _lost(wishes: Wishes) -> float:
+def _lost(wishes: ExperimentOptions) -> float:
     return LOST if wishes.kind == "broken" else 0.0
 
 
-def _world(wishes: Wishes) -> World:
+def _world(wishes: ExperimentOptions) -> World:
     return World(wishes.seed, wishes.viewers, wishes.titles)
 
 
-def _run(world: World, policy: Compared, wishes: Wishes) -> None:
+def _run(world: World, policy: AbTestPolicy, wishes: ExperimentOptions) -> None:
     close_the_loop("experiment", world, policy, days=wishes.days, warm_up=wishes.warm_up)

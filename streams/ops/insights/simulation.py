@@ -12,15 +12,15 @@ from typing import Any, Final
 
 from msgspec import to_builtins
 
-from online_models.insights.catalog_snapshot import Stock
+from online_models.insights.catalog_snapshot import CatalogSnapshot
 from online_models.insights.demand import Demand
 from online_models.insights.disclosure import tell
 from online_models.insights.sorting import DemandRecord, demand_of
-from online_models.insights.visits import Guest, observe
+from online_models.insights.visits import ViewerVisits, observe
 from online_models.simulation import World
 from online_models.simulation.catalog import DAY_S
 from online_models.simulation.closed_loop import close_the_loop
-from online_models.simulation.config import CatalogueConfig, WorldConfig
+from online_models.simulation.config import CatalogConfig, WorldConfig
 from online_models.simulation.policies import Oracle
 from online_models.tables.viewers import hash_ids
 from schemas.events import Event
@@ -29,10 +29,10 @@ from streams.config.settings import Settings
 from streams.errors import InsightError, SettingsError
 from streams.ops.insights.tables import read_demand
 
-__all__ = ["Found", "Wishes", "simulated"]
+__all__ = ["DemandFinding", "DemandOptions", "simulated"]
 
 FOLDER: Final = Path(".nearline/insights")
-WORLD: Final = CatalogueConfig(
+WORLD: Final = CatalogConfig(
     facets=8, sharpness=4.0, zipf=0.3, series=0.0, upcoming=0.0, scarce=0, scarce_wanted=2.0
 )
 """Kinds of story that have words of their own and are wanted alike, but for one that is wanted twice as much.
@@ -48,7 +48,7 @@ ALL: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class DemandOptions:
     """What the user asked for."""
 
     viewers: int
@@ -62,7 +62,7 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DemandFinding:
     """What came of it."""
 
     wanted: Wanted
@@ -87,7 +87,7 @@ class Found:
         return {"scarce": self.scarce, "taste": self.taste, "places": self.places, **told}
 
 
-def simulated(wishes: Wishes) -> Found:
+def simulated(wishes: DemandOptions) -> DemandFinding:
     """Run the world, count what happens, and look for the scarce kind.
 
     Raises
@@ -109,8 +109,8 @@ def simulated(wishes: Wishes) -> Found:
 
 def in_process(world: World, days: int) -> list[DemandRecord]:
     """Count a world's days without a cluster."""
-    stock, demand = Stock(), Demand()
-    guests: dict[str, Guest] = {}
+    stock, demand = CatalogSnapshot(), Demand()
+    guests: dict[str, ViewerVisits] = {}
     for title in world.titles:
         stock.put(title)
 
@@ -119,7 +119,7 @@ def in_process(world: World, days: int) -> list[DemandRecord]:
         hashes = hash_ids([event.event_id for event in events]).tolist()
         told = [
             observe(
-                guests.setdefault(event.viewer_id, Guest()),
+                guests.setdefault(event.viewer_id, ViewerVisits()),
                 event,
                 event.event_time_ms,
                 viewer=viewer,
@@ -152,7 +152,7 @@ def _live(world: World, days: int, tell: Callable[[Sequence[Event]], None]) -> N
     tell(world.happened(days * DAY_S))
 
 
-def _through(world: World, wishes: Wishes) -> list[DemandRecord]:
+def _through(world: World, wishes: DemandOptions) -> list[DemandRecord]:
     """Count a world's days with a worker, on a cluster of its own."""
     from streams.kafka.produce import EventProducer  # noqa: PLC0415 - nobody else needs Kafka
     from streams.ops.runs.session import InsightsProcess, make_topics, own_cluster  # noqa: PLC0415
@@ -179,7 +179,7 @@ def _settled(settings: Settings, check: Callable[[], None]) -> list[DemandRecord
     return last
 
 
-def _found(world: World, records: Sequence[DemandRecord]) -> Found:
+def _found(world: World, records: Sequence[DemandRecord]) -> DemandFinding:
     scarce = {kind: world.catalogue.scarce[kind] for kind in ASKED}
     wanted = demand_of(records, limit=ALL)
     places: dict[str, int | None] = {}
@@ -189,7 +189,7 @@ def _found(world: World, records: Sequence[DemandRecord]) -> Found:
         places[kind] = _place(f"{kind}:{word}", same)
     places["search"] = _place(scarce["theme"], [one.query for one in wanted.searches])
     taste = float(world.population.mixtures[:, 0].mean())
-    return Found(demand_of(records, limit=15), scarce, round(taste, 4), places)
+    return DemandFinding(demand_of(records, limit=15), scarce, round(taste, 4), places)
 
 
 def _place(word: str, words: Sequence[str]) -> int | None:

@@ -13,7 +13,7 @@ from pyarrow import compute, csv, parquet
 from online_models.evaluation import Ratings
 from streams.ops.ratings.dataset import Dataset, RatingsError
 from streams.ops.ratings.lines import first_fault
-from streams.ops.ratings.sources import Source, open_source
+from streams.ops.ratings.sources import RatingsSource, open_source
 from streams.ops.ratings.titles import read_titles
 
 __all__ = ["read_ratings"]
@@ -32,7 +32,7 @@ SECONDS_END: Final = 1e11
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ColumnLayout:
     """How a text file is written: its delimiter, lines before the data, and the column of each role."""
 
     delimiter: str
@@ -63,7 +63,7 @@ def read_ratings(path: Path) -> Dataset:
     return Dataset(_ratings(source, table), read_titles(source, parquet_file=is_parquet))
 
 
-def _parquet(source: Source, data: bytes) -> dict[str, pa.ChunkedArray]:
+def _parquet(source: RatingsSource, data: bytes) -> dict[str, pa.ChunkedArray]:
     try:
         table = parquet.read_table(io.BytesIO(data))
     except (pa.ArrowException, OSError) as error:
@@ -83,7 +83,7 @@ def _typed(column: pa.ChunkedArray, role: str) -> pa.ChunkedArray:
     return column.cast(pa.string() if role in {"viewer", "title"} else pa.float64())
 
 
-def _text(source: Source, data: bytes) -> dict[str, pa.ChunkedArray]:
+def _text(source: RatingsSource, data: bytes) -> dict[str, pa.ChunkedArray]:
     layout = _sniff(source, data.split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r"))
     names = [f"column {number}" for number in range(layout.width)]
     kept = {
@@ -110,7 +110,7 @@ def _text(source: Source, data: bytes) -> dict[str, pa.ChunkedArray]:
     return columns
 
 
-def _sniff(source: Source, first: str) -> Layout:
+def _sniff(source: RatingsSource, first: str) -> ColumnLayout:
     """Tell the layout from the first line."""
     delimiter = next((mark for mark in ("::", "\t", ",") if mark in first), None)
     if delimiter is None:
@@ -122,11 +122,11 @@ def _sniff(source: Source, first: str) -> Layout:
         )
     fields = first.split(delimiter)
     if _is_number(fields[-1]) and len(fields) >= len(ROLES):
-        return Layout(delimiter, 0, {role: at for at, role in enumerate(ROLES)}, len(fields))
-    return Layout(delimiter, 1, _roles(source, fields), len(fields))
+        return ColumnLayout(delimiter, 0, {role: at for at, role in enumerate(ROLES)}, len(fields))
+    return ColumnLayout(delimiter, 1, _roles(source, fields), len(fields))
 
 
-def _roles(source: Source, header: list[str]) -> dict[str, int]:
+def _roles(source: RatingsSource, header: list[str]) -> dict[str, int]:
     """Find the column of each role by its name."""
     found = [name.strip().strip('"').lower().split(":", 1)[0] for name in header]
     columns = {}
@@ -145,7 +145,7 @@ def _finite(columns: dict[str, pa.ChunkedArray]) -> bool:
     )
 
 
-def _ratings(source: Source, table: dict[str, pa.ChunkedArray]) -> Ratings:
+def _ratings(source: RatingsSource, table: dict[str, pa.ChunkedArray]) -> Ratings:
     if any(column.null_count for column in table.values()) or not _finite(table):
         raise _unreadable(source, None)
     stamps: npt.NDArray[np.float64] = table["time"].to_numpy()
@@ -162,7 +162,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _line_fault(source: Source, data: bytes, layout: Layout) -> RatingsError | None:
+def _line_fault(source: RatingsSource, data: bytes, layout: ColumnLayout) -> RatingsError | None:
     fault = first_fault(data, layout.delimiter, layout.header_lines, layout.columns, layout.width)
     if fault is None:
         return None
@@ -170,6 +170,6 @@ def _line_fault(source: Source, data: bytes, layout: Layout) -> RatingsError | N
     return RatingsError(what, why=why, next_step="mend the line, or leave it out")
 
 
-def _unreadable(source: Source, error: Exception | None) -> RatingsError:
+def _unreadable(source: RatingsSource, error: Exception | None) -> RatingsError:
     why = str(error) if error else "a rating or a time is missing or not finite"
     return RatingsError(f"{source.name} cannot be read", why=why, next_step="mend the file, or give another")

@@ -8,13 +8,13 @@ from typing import Protocol
 
 from streams.ops.ratings.dataset import RatingsError
 
-__all__ = ["Folder", "Source", "Zip", "open_source"]
+__all__ = ["Folder", "RatingsSource", "Zip", "open_source"]
 
 RATINGS_NAMES = ("u.data", "ratings.dat", "ratings.csv", "*.inter")
 """Names under which a zip may hold ratings, in order of preference."""
 
 
-class Source(Protocol):
+class RatingsSource(Protocol):
     """A file of ratings, and a way to what lies beside it."""
 
     @property
@@ -40,11 +40,11 @@ class Folder:
         return self.path.name
 
     def read(self) -> bytes:
-        """See `Source.read`."""
+        """See `RatingsSource.read`."""
         return self.path.read_bytes()
 
     def beside(self, pattern: str) -> bytes | None:
-        """See `Source.beside`."""
+        """See `RatingsSource.beside`."""
         names = sorted(p.name for p in self.path.parent.iterdir() if p.is_file() and p != self.path)
         found = _matching(names, pattern)
         return (self.path.parent / found).read_bytes() if found else None
@@ -63,11 +63,11 @@ class Zip:
         return self.member.rsplit("/", 1)[-1]
 
     def read(self) -> bytes:
-        """See `Source.read`."""
+        """See `RatingsSource.read`."""
         return self._member(self.member)
 
     def beside(self, pattern: str) -> bytes | None:
-        """See `Source.beside`."""
+        """See `RatingsSource.beside`."""
         folder = self.member[: len(self.member) - len(self.name)]
         with zipfile.ZipFile(self.path) as archive:
             names = sorted(

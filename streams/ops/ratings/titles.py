@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from streams.ops.ratings.dataset import TitleFacts
-from streams.ops.ratings.sources import Source
+from streams.ops.ratings.sources import RatingsSource
 
 __all__ = ["read_titles"]
 
@@ -36,7 +36,7 @@ ONE_HOT_FROM: Final = 5
 """Parquet items have at least so many 0/1 columns when genres are one column each."""
 
 
-def read_titles(source: Source, *, parquet_file: bool) -> dict[str, TitleFacts]:
+def read_titles(source: RatingsSource, *, parquet_file: bool) -> dict[str, TitleFacts]:
     """Return facts by title id, or nothing where no file of titles lies beside the ratings.
 
     Rows without an id are left out: titles are an extra, a fault in them stops nothing.

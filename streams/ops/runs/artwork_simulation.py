@@ -80,7 +80,7 @@ class _Looked(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Town:
+class _SimulatedTown:
     """Viewers and titles, and what only they know."""
 
     seed: int
@@ -182,7 +182,7 @@ def simulate(
     WorkerDiedError, ReplayStalledError
         The worker did not answer every event.
     """
-    town = _Town(seed, viewers, titles)
+    town = _SimulatedTown(seed, viewers, titles)
     with own_cluster(folder, GROUP, kafka=kafka) as settings:
         make_topics(settings)
         with WorkerProcess(settings, folder, VARIABLES) as worker, EventProducer(settings) as producer:

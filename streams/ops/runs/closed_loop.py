@@ -20,7 +20,7 @@ import numpy as np
 
 from online_models.simulation import World
 from online_models.simulation.event_writer import viewer_name
-from online_models.simulation.page_views import Looks, Outcomes, Pages
+from online_models.simulation.page_views import Outcomes, PageViews, ShownPages
 from online_models.simulation.policies import SLOTS
 from schemas import topics
 from schemas.codec import decode_home, decode_trending
@@ -89,7 +89,7 @@ class Published:
         self._producer.send(events)
         self._producer.flush()
 
-    def pages(self, looks: Looks) -> Pages:
+    def pages(self, looks: PageViews) -> ShownPages:
         """Wait until all that happened is applied, and return the pages of these viewers row by row."""
         viewers = [viewer_name(account) for account in looks.accounts.tolist()]
         deadline = time.monotonic() + PATIENCE_S
@@ -107,9 +107,9 @@ class Published:
             for number, row in enumerate(rows):
                 titles[at, number, : len(row)] = [self._number.get(title, -1) for title in row]
         names = [self._pages[viewer].list_id if viewer in self._pages else "trending" for viewer in viewers]
-        return Pages(titles, names, [self._arms_of(viewer, width) for viewer in viewers])
+        return ShownPages(titles, names, [self._arms_of(viewer, width) for viewer in viewers])
 
-    def observe(self, looks: Looks, pages: Pages, outcomes: Outcomes) -> None:
+    def observe(self, looks: PageViews, pages: ShownPages, outcomes: Outcomes) -> None:
         """See `Policy.observe`: the events say it."""
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from streams.config.settings import Settings
 from streams.kafka.produce import EventProducer
 from streams.ops.runs.pacing import Speed
 from streams.ops.runs.replay import LOOK_S, ReplayStalledError
-from streams.ops.runs.report import RunReport, Tally
+from streams.ops.runs.report import RunCounts, RunReport
 from streams.ops.runs.session import ServeProcess, WorkerProcess, make_topics, own_cluster
 from streams.ops.runs.simulate import feed, make_world
 from streams.ops.runs.subscriber import Subscriber
@@ -77,7 +77,7 @@ class Demo:
         self._feeder = threading.Thread(target=self._feed, args=(speed,), name="viewers", daemon=True)
         self._feeder.start()
 
-    def tally(self) -> Tally:
+    def tally(self) -> RunCounts:
         """Return the worker's counters.
 
         Raises
@@ -90,7 +90,7 @@ class Demo:
         self.worker.check()
         if self.error is not None:
             raise self.error
-        return Tally.of(self.worker.exposition())
+        return RunCounts.of(self.worker.exposition())
 
     def finish(self) -> RunReport:
         """Send no more, wait for the answers to what was sent, and report.

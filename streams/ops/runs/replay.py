@@ -10,7 +10,7 @@ from schemas import Event, Rate
 from streams.errors import StreamError
 from streams.kafka.produce import EventProducer
 from streams.ops.runs.pacing import Speed, paced
-from streams.ops.runs.report import RunReport, Tally
+from streams.ops.runs.report import RunCounts, RunReport
 from streams.ops.runs.session import WorkerProcess
 
 WARM_UP = 0.2
@@ -67,7 +67,7 @@ class Replay:
     speed: Speed
     events: EventProducer
     worker: WorkerProcess | None
-    show: Callable[[int, Tally | None], None]
+    show: Callable[[int, RunCounts | None], None]
     exact_warm_up: bool = False
 
     def run(self) -> RunReport:
@@ -106,8 +106,8 @@ class _Watch:
         self._finished_at = 0.0
         self.warm_up = int(WARM_UP * events)
         self._leads: list[int] = []
-        self._warm: Tally | None = None
-        self.last: Tally | None = None
+        self._warm: RunCounts | None = None
+        self.last: RunCounts | None = None
 
     def answered(self, events: int) -> bool:
         """Whether so many events are answered and learned."""
@@ -120,12 +120,12 @@ class _Watch:
         self._next = time.monotonic() + LOOK_S
         return True
 
-    def look(self) -> Tally | None:
+    def look(self) -> RunCounts | None:
         """Read the worker's counters."""
         if self._worker is None:
             return None
         self._worker.check()
-        tally = Tally.of(self._worker.exposition())
+        tally = RunCounts.of(self._worker.exposition())
         if self.last is None or tally.events > self.last.events:
             self._moved = time.monotonic()
         if self._warm is None and tally.events >= self.warm_up:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from streams.telemetry.metrics import Exposition
 
-__all__ = ["RunReport", "Tally"]
+__all__ = ["RunCounts", "RunReport"]
 
 FRESHNESS = "nearline_freshness_seconds"
 MODELS = ("blend", "popularity")
@@ -14,7 +14,7 @@ QUANTILES = {"p50": 0.5, "p99": 0.99}
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class RunCounts:
     """A worker's counters at one moment."""
 
     events: int
@@ -27,7 +27,7 @@ class Tally:
     freshness_ms: dict[str, float]
 
     @classmethod
-    def of(cls, read: Exposition) -> "Tally":
+    def of(cls, read: Exposition) -> "RunCounts":
         """Read the counters."""
         return cls(
             events=int(read.value("nearline_events_total", stage="viewers", outcome="applied")),
@@ -42,7 +42,7 @@ class Tally:
             },
         )
 
-    def hit_rate(self, since: "Tally | None" = None) -> dict[str, float | None]:
+    def hit_rate(self, since: "RunCounts | None" = None) -> dict[str, float | None]:
         """Return HR@10 of the events tested, or of those tested since an earlier tally."""
         tested = self.tested - (since.tested if since else 0)
         return {
@@ -59,9 +59,9 @@ class RunReport:
     """Events produced, and answered where a worker was there."""
     seconds: float
     """From the first event to the last answer, or to the last delivery where nobody answers."""
-    last: Tally | None
+    last: RunCounts | None
     """The worker's last tally; None without a worker."""
-    warm: Tally | None = None
+    warm: RunCounts | None = None
     """The tally from which on hits count; None counts all."""
     lead_events: float | None = None
     """Mean lead over the replica, in events."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from schemas.events import Event, Identify
 from streams.kafka.produce import EventProducer
 from streams.ops.runs.replay import LOOK_S, QUIET_S, ReplayStalledError
-from streams.ops.runs.report import Tally
+from streams.ops.runs.report import RunCounts
 from streams.ops.runs.session import WorkerProcess
 
 __all__ = ["Asker"]
@@ -49,7 +49,7 @@ class Asker:
         moved, seen = time.monotonic(), -1
         while True:
             self._worker.check()
-            tally = Tally.of(self._worker.exposition())
+            tally = RunCounts.of(self._worker.exposition())
             if tally.events >= self.sent and tally.lag == 0:
                 return
             if tally.events != seen:

@@ -17,7 +17,7 @@ from streams.config.settings import Settings
 from streams.engine.state import Store, StoreMemory
 from streams.errors import SettingsError, StateError
 
-__all__ = ["STAGES", "Place", "StageState", "places", "reading", "stage_state"]
+__all__ = ["STAGES", "StageState", "StateLocation", "places", "reading", "stage_state"]
 
 
 class StageState(NamedTuple):
@@ -40,7 +40,7 @@ STAGES = (
 """Every stage that keeps state."""
 
 
-class Place(NamedTuple):
+class StateLocation(NamedTuple):
     """One database."""
 
     kind: StageState
@@ -66,7 +66,7 @@ def stage_state(name: str) -> StageState:
     raise SettingsError(what, next_step="name one of " + ", ".join(kind.stage for kind in STAGES))
 
 
-def places(settings: Settings, stage: str | None = None, partition: int | None = None) -> list[Place]:
+def places(settings: Settings, stage: str | None = None, partition: int | None = None) -> list[StateLocation]:
     """Return the databases of the state folder, of one stage and partition where these are named.
 
     Raises
@@ -78,7 +78,7 @@ def places(settings: Settings, stage: str | None = None, partition: int | None =
     """
     kinds = STAGES if stage is None else (stage_state(stage),)
     found = [
-        Place(kind, int(folder.name), folder)
+        StateLocation(kind, int(folder.name), folder)
         for kind in kinds
         for folder in (settings.state_folder / kind.stage).glob("*")
         if folder.is_dir() and folder.name.isdecimal() and partition in {None, int(folder.name)}
@@ -92,7 +92,7 @@ def places(settings: Settings, stage: str | None = None, partition: int | None =
 
 
 @contextmanager
-def reading(place: Place) -> Iterator[Store]:
+def reading(place: StateLocation) -> Iterator[Store]:
     """Open a database as it is now, beside the worker that may be at work on it; nothing is changed.
 
     Raises

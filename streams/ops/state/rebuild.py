@@ -12,7 +12,7 @@ from streams.engine.changelog import RESTORER, Changelog
 from streams.engine.folder_lock import claimed
 from streams.engine.state import Store, StoreMemory, wipe
 from streams.kafka.clients import consumer, require_broker
-from streams.ops.state.local import Place, places, stage_state
+from streams.ops.state.local import StateLocation, places, stage_state
 
 __all__ = ["Rebuilt", "chosen", "rebuild"]
 
@@ -36,7 +36,7 @@ class Rebuilt:
         return asdict(self) | {"rows_per_s": self.rows / max(self.seconds, 1e-9)}
 
 
-def chosen(settings: Settings, stage: str | None, partition: int | None) -> list[Place]:
+def chosen(settings: Settings, stage: str | None, partition: int | None) -> list[StateLocation]:
     """Return the databases to rebuild: those that are there, or the one that is named, there or not.
 
     Raises
@@ -48,12 +48,12 @@ def chosen(settings: Settings, stage: str | None, partition: int | None) -> list
     """
     if stage is not None and partition is not None:
         kind = stage_state(stage)
-        return [Place(kind, partition, settings.state_folder / stage / str(partition))]
+        return [StateLocation(kind, partition, settings.state_folder / stage / str(partition))]
     return places(settings, stage, partition)
 
 
 def rebuild(
-    settings: Settings, wanted: list[Place], progress: Callable[[CatchUp], None] = lambda _: None
+    settings: Settings, wanted: list[StateLocation], progress: Callable[[CatchUp], None] = lambda _: None
 ) -> list[Rebuilt]:
     """Wipe databases and read them from their changelogs.
 
@@ -78,7 +78,7 @@ def rebuild(
         return [_rebuilt(settings, place, progress) for place in wanted]
 
 
-def _rebuilt(settings: Settings, place: Place, progress: Callable[[CatchUp], None]) -> Rebuilt:
+def _rebuilt(settings: Settings, place: StateLocation, progress: Callable[[CatchUp], None]) -> Rebuilt:
     began, catch_up = time.monotonic(), CatchUp(str(place))
     client = consumer(settings, RESTORER)
     topic = settings.topic(place.kind.changelog)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from online_models.artwork.gallery import Gallery
 from online_models.config import ModelConfig
 from online_models.errors import ModelError
-from online_models.learners.segments import Audiences
+from online_models.learners.segments import Segments
 from online_models.learners.title_side import shard_of
 from online_models.tables.row_versions import RowVersions
 from online_models.tables.titles import title_key
@@ -31,7 +31,7 @@ from streams.engine.state import Store, is_marked
 from streams.errors import StateError
 from streams.kafka.clients import OFFSET_BEGINNING, consumer
 from streams.kafka.scan import partitions_of, read
-from streams.ops.state.local import Place, places, reading
+from streams.ops.state.local import StateLocation, places, reading
 from streams.stages.wire import attribution as taught
 from streams.stages.wire import cohort_rows, partition_rows
 from streams.stages.wire import impressions as sightings
@@ -39,7 +39,7 @@ from streams.stages.wire import segment_rows as audience_rows
 from streams.stages.wire.households import account_of
 from streams.stages.wire.partition_rows import is_reserved
 
-__all__ = ["Verdict", "verify"]
+__all__ = ["VerifyResult", "verify"]
 
 LESSONS: Final[Mapping[bytes, Callable[[bytes, bytes], object]]] = {
     sightings.PREFIX: lambda _, value: sightings.read(value),
@@ -55,7 +55,7 @@ Tell = Callable[[str], None]
 
 
 @dataclass(slots=True)
-class Verdict:
+class VerifyResult:
     """What was found in one database."""
 
     stage: str
@@ -84,7 +84,7 @@ def verify(
     local: bool = False,
     against_changelog: bool = False,
     tell: Tell = lambda _: None,
-) -> list[Verdict]:
+) -> list[VerifyResult]:
     """Look at the local databases.
 
     Parameters
@@ -110,7 +110,7 @@ def verify(
     verdicts = []
     for place in places(settings, stage, partition):
         tell(f"reading {place}")
-        verdict = Verdict(place.kind.stage, place.partition)
+        verdict = VerifyResult(place.kind.stage, place.partition)
         if is_marked(place.folder):
             verdict.problems.append("it was found damaged while it was open: the next start wipes it")
         try:
@@ -125,7 +125,9 @@ def verify(
     return verdicts
 
 
-def _look(settings: Settings, place: Place, store: Store, verdict: Verdict, *, local: bool) -> None:
+def _look(
+    settings: Settings, place: StateLocation, store: Store, verdict: VerifyResult, *, local: bool
+) -> None:
     verdict.applied, verdict.position = store.applied, store.changelog_position
     verdict.problems += _rows(settings, place, store, verdict)
     if not local:
@@ -133,7 +135,7 @@ def _look(settings: Settings, place: Place, store: Store, verdict: Verdict, *, l
         verdict.problems += _homes(settings, place, store)
 
 
-def _rows(settings: Settings, place: Place, store: Store, verdict: Verdict) -> Iterator[str]:
+def _rows(settings: Settings, place: StateLocation, store: Store, verdict: VerifyResult) -> Iterator[str]:
     """Read every row; say what is wrong with how many."""
     wrong: Counter[str] = Counter()
     first: dict[str, bytes] = {}
@@ -163,7 +165,7 @@ def _own(rows: list[tuple[bytes, bytes]]) -> Iterator[str]:
                 LESSONS[key[:1]](key, value)
                 continue
             if audience_rows.is_one(key):
-                audience_rows.load(Audiences(), key, value)
+                audience_rows.load(Segments(), key, value)
                 continue
             if owner not in known:
                 yield f"the partition's row {name!r} is unknown: a newer version wrote it"
@@ -206,7 +208,7 @@ def _floats(heads: NDArray[np.void]) -> Iterator[tuple[str, NDArray[np.floating]
             yield name, heads[name]
 
 
-def _ends(settings: Settings, place: Place, store: Store, verdict: Verdict) -> Iterator[str]:
+def _ends(settings: Settings, place: StateLocation, store: Store, verdict: VerifyResult) -> Iterator[str]:
     """Compare what the rows reach with the ends of source and changelog."""
     client = consumer(settings, RESTORER)
     try:
@@ -225,7 +227,7 @@ def _ends(settings: Settings, place: Place, store: Store, verdict: Verdict) -> I
         yield f"it was written at changelog offset {store.changelog_position}, the log has {low} to {high}"
 
 
-def _homes(settings: Settings, place: Place, store: Store) -> Iterator[str]:
+def _homes(settings: Settings, place: StateLocation, store: Store) -> Iterator[str]:
     """Look for rows of other partitions."""
     if place.kind.stage == "viewers":
         count = partitions_of(settings, place.kind.source)
@@ -247,7 +249,7 @@ def _account(key: bytes, settings: Settings) -> bytes:
     return account_of(key.decode(errors="replace"), profiles=settings.profiles).encode()
 
 
-def _compare(settings: Settings, place: Place, store: Store, verdict: Verdict) -> None:
+def _compare(settings: Settings, place: StateLocation, store: Store, verdict: VerifyResult) -> None:
     """Compare every row with the newest that the changelog has of it, as far as the rows reach.
 
     A key with a record behind the store's position is left out: compaction may have taken what was there
@@ -275,7 +277,7 @@ def _compare(settings: Settings, place: Place, store: Store, verdict: Verdict) -
         verdict.problems.append(f"{missing} rows of the changelog are missing")
 
 
-def _logged(settings: Settings, place: Place, position: int) -> tuple[dict[bytes, bytes], set[bytes]]:
+def _logged(settings: Settings, place: StateLocation, position: int) -> tuple[dict[bytes, bytes], set[bytes]]:
     """Return the newest of each key before a position, as a digest, and the keys with records after it."""
     logged: dict[bytes, bytes] = {}
     later: set[bytes] = set()

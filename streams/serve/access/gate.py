@@ -20,12 +20,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from schemas.codec import MAX_EVENT_BYTES
 from streams.config.server import ServeSettings
 from streams.serve.access.login import COOKIE, LOGIN, Sessions
-from streams.serve.access.rates import Rates
-from streams.serve.api.problems import Kind, Problem, respond
+from streams.serve.access.rates import RateLimits
+from streams.serve.api.problems import Problem, ProblemKind, respond
 from streams.serve.web import html
 from streams.telemetry.metrics import Metrics
 
-__all__ = ["Gate"]
+__all__ = ["AccessControl"]
 
 FREE: Final = frozenset({"/livez", "/readyz", LOGIN})
 """Paths that orchestrators ask, which have no token, and where a browser shows it."""
@@ -45,7 +45,7 @@ HEADERS: Final = (
 """Scripts, styles and pictures come from here only, and nothing inline runs."""
 
 
-class Gate:
+class AccessControl:
     """ASGI middleware in front of the whole application.
 
     Parameters
@@ -63,7 +63,7 @@ class Gate:
         self._token = settings.token.get_secret_value().encode() if settings.token else b""
         self._origins = frozenset(settings.origins)
         self._names = LOCAL | {settings.host}
-        self._rates = Rates(settings.rate)
+        self._rates = RateLimits(settings.rate)
         self._sessions = Sessions(self._token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,20 +98,24 @@ class Gate:
         """Say why a request goes no further, None when it does."""
         host = headers.get(b"host", b"").decode("latin-1")
         if not self._token and _name(host) not in self._names:
-            return Problem(Kind.MISDIRECTED, "without a token only loopback's own names are answered")
+            return Problem(ProblemKind.MISDIRECTED, "without a token only loopback's own names are answered")
         address = (scope.get("client") or ("",))[0]
         if not self._rates.allows(address):
-            return Problem(Kind.TOO_MANY, "slow down", headers={"Retry-After": "1"})
+            return Problem(ProblemKind.TOO_MANY, "slow down", headers={"Retry-After": "1"})
         free = not self._token or scope["path"] in FREE or scope["path"].startswith(DRAWN)
         bearer = self._shown(headers.get(b"authorization", b""))
         if not (free or bearer or signed_in):
             detail = f"send the token as Authorization: Bearer, or sign in at {LOGIN}"
-            return Problem(Kind.UNAUTHORIZED, detail, headers={"WWW-Authenticate": 'Bearer realm="nearline"'})
+            return Problem(
+                ProblemKind.UNAUTHORIZED, detail, headers={"WWW-Authenticate": 'Bearer realm="nearline"'}
+            )
         if scope["method"] not in SAFE and self._foreign(headers, host, by_cookie=signed_in and not bearer):
-            return Problem(Kind.FORBIDDEN, "this origin may not change anything (NEARLINE_SERVE__ORIGINS)")
+            return Problem(
+                ProblemKind.FORBIDDEN, "this origin may not change anything (NEARLINE_SERVE__ORIGINS)"
+            )
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > MAX_EVENT_BYTES:
-            return Problem(Kind.TOO_LARGE, f"{MAX_EVENT_BYTES} bytes are the most")
+            return Problem(ProblemKind.TOO_LARGE, f"{MAX_EVENT_BYTES} bytes are the most")
         return None
 
     def _foreign(self, headers: dict[bytes, bytes], host: str, *, by_cookie: bool) -> bool:
@@ -129,7 +133,7 @@ class Gate:
 
 def _answer(refusal: Problem, scope: Scope, headers: dict[bytes, bytes]) -> Response:
     """Lead a browser that has not signed in to the form; tell others what is wrong."""
-    if refusal.kind is not Kind.UNAUTHORIZED:
+    if refusal.kind is not ProblemKind.UNAUTHORIZED:
         return respond(refusal)
     if b"hx-request" in headers:  # the session is over while the page is open: it loads anew
         refusal.headers["HX-Refresh"] = "true"
@@ -161,7 +165,7 @@ def _measured(receive: Receive) -> Receive:
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > MAX_EVENT_BYTES:
-            raise Problem(Kind.TOO_LARGE, f"{MAX_EVENT_BYTES} bytes are the most")
+            raise Problem(ProblemKind.TOO_LARGE, f"{MAX_EVENT_BYTES} bytes are the most")
         return message
 
     return measured

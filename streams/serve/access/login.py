@@ -15,8 +15,8 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from streams.serve.access.rates import Rates
-from streams.serve.api.problems import Kind, Problem
+from streams.serve.access.rates import RateLimits
+from streams.serve.api.problems import Problem, ProblemKind
 from streams.serve.web import html
 
 __all__ = ["COOKIE", "LOGIN", "Sessions", "router"]
@@ -88,9 +88,9 @@ async def sign_in(request: Request) -> Response:
     said = parse_qs((await request.body()).decode(errors="replace"))
     to = _here(said.get("next", ["/"])[0])
     sessions: Sessions | None = request.app.state.sessions
-    tries: Rates = request.app.state.tries
+    tries: RateLimits = request.app.state.tries
     if not tries.allows(request.client.host if request.client else ""):
-        raise Problem(Kind.TOO_MANY, "wait a second before the next try", headers={"Retry-After": "1"})
+        raise Problem(ProblemKind.TOO_MANY, "wait a second before the next try", headers={"Retry-After": "1"})
     if sessions is None or not sessions.opens(said.get("token", [""])[0]):
         answer: Response = html.page("login.html", to=to, wrong=WRONG)
         answer.status_code = 401

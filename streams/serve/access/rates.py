@@ -5,13 +5,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["ADDRESSES", "Rates"]
+__all__ = ["ADDRESSES", "RateLimits"]
 
 ADDRESSES: Final = 10_000
 """Addresses whose rate is remembered; the one that was quiet longest is forgotten."""
 
 
-class Rates:
+class RateLimits:
     """Token buckets by address: a second's worth is saved up at most.
 
     Parameters

@@ -11,26 +11,26 @@ from schemas.contract_tools.json_schema import components
 from schemas.experiment_results import ExperimentResult
 from schemas.insights import TitleInsight, TopTitles, Wanted
 from schemas.pages import Home, Trending
-from streams.serve.api.lists import ColdHome, Experiments, Found, Similar
-from streams.serve.api.problems import MEDIA_TYPE, SCHEMA, TITLES, Kind
+from streams.serve.api.lists import ColdHome, Experiments, SearchResults, Similar
+from streams.serve.api.problems import MEDIA_TYPE, SCHEMA, TITLES, ProblemKind
 
 __all__ = ["accepts", "answers", "describe", "lists", "stream", "tables"]
 
 Part = dict[str, Any]
 _REF: Final = "#/components/schemas/{name}"
 _ALWAYS: Final = (
-    Kind.INVALID,
-    Kind.UNAUTHORIZED,
-    Kind.FORBIDDEN,
-    Kind.NOT_FOUND,
-    Kind.TOO_LARGE,
-    Kind.MISDIRECTED,
-    Kind.TOO_MANY,
-    Kind.UNAVAILABLE,
+    ProblemKind.INVALID,
+    ProblemKind.UNAUTHORIZED,
+    ProblemKind.FORBIDDEN,
+    ProblemKind.NOT_FOUND,
+    ProblemKind.TOO_LARGE,
+    ProblemKind.MISDIRECTED,
+    ProblemKind.TOO_MANY,
+    ProblemKind.UNAVAILABLE,
 )
 """What any route can answer with."""
 _DOCUMENTS: Final = (
-    Home, ColdHome, Trending, Title, Similar, Found, TitleInsight, TopTitles, Wanted,
+    Home, ColdHome, Trending, Title, Similar, SearchResults, TitleInsight, TopTitles, Wanted,
     Experiments, ExperimentResult,
 )  # fmt: skip
 """What is answered."""
@@ -41,7 +41,9 @@ _ACCEPTED: Final = {
 }
 
 
-def answers(*names: str, kinds: tuple[Kind, ...] = (Kind.MEDIA_TYPE,), status: int = 202) -> Any:  # noqa: ANN401
+def answers(
+    *names: str, kinds: tuple[ProblemKind, ...] = (ProblemKind.MEDIA_TYPE,), status: int = 202
+) -> Any:  # noqa: ANN401
     """Describe the answers of a route: a document of one of the named schemas, or a problem."""
     refs = [{"$ref": _REF.format(name=name)} for name in names]
     schema = refs[0] if len(refs) == 1 else {"anyOf": refs}
@@ -98,7 +100,7 @@ def describe(app: FastAPI) -> Part:
     return app.openapi_schema
 
 
-def _problems(*kinds: Kind) -> dict[int, Part]:
+def _problems(*kinds: ProblemKind) -> dict[int, Part]:
     """Describe problems, those of one status together."""
     found: dict[int, Part] = {}
     for kind in kinds:

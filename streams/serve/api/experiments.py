@@ -19,7 +19,7 @@ from streams.ops.decoded_rows import when
 from streams.ops.experiments.admin import read_results
 from streams.serve.api.description import answers
 from streams.serve.api.lists import Experiments
-from streams.serve.api.problems import Kind, Problem
+from streams.serve.api.problems import Problem, ProblemKind
 from streams.serve.api.routes import TEXT, Ready, made
 from streams.serve.web.console import shown
 from streams.stages.experiments.definitions import read_experiments
@@ -51,7 +51,7 @@ def results(experiment_id: ExperimentId, mirror: Ready) -> Response:
     """Return what an experiment came to so far: arms, lifts with always-valid bounds, the verdict."""
     found = _read(read_results, mirror.settings).get(experiment_id)
     if found is None:
-        raise Problem(Kind.NOT_FOUND, "nothing was counted of such an experiment (yet)")
+        raise Problem(ProblemKind.NOT_FOUND, "nothing was counted of such an experiment (yet)")
     return made(encode(found), "derived")
 
 
@@ -67,7 +67,7 @@ def _read(topic: Callable[[Settings], T], settings: Settings) -> T:
         return topic(settings)
     except StreamError:
         why = "the experiments' topics cannot be read: `nearline doctor` says why"
-        raise Problem(Kind.UNAVAILABLE, why, headers={"Retry-After": "5"}) from None
+        raise Problem(ProblemKind.UNAVAILABLE, why, headers={"Retry-After": "5"}) from None
 
 
 @router.get("")

@@ -18,8 +18,8 @@ from schemas.errors import DecodeError
 from schemas.events import Impression
 from schemas.fields import Id, Index, Label, Propensity
 from schemas.vocabulary import RowKind
-from streams.serve.api.posting import Poster
-from streams.serve.api.problems import Kind, Problem
+from streams.serve.api.posting import EventPoster
+from streams.serve.api.problems import Problem, ProblemKind
 from streams.serve.api.routes import Ready, ViewerId
 from streams.serve.mirror.mirror import now_ms
 from streams.serve.web.actions import DEVICE
@@ -94,8 +94,8 @@ async def seen(viewer_id: ViewerId, request: Request, _: Ready) -> Response:
             decode_event(value)
     except (msgspec.DecodeError, UnicodeDecodeError, DecodeError):
         detail = f"send a JSON list of {MOST} titles at most that were seen, with list_id, row and slot"
-        raise Problem(Kind.INVALID, detail) from None
-    poster: Poster = request.app.state.poster
+        raise Problem(ProblemKind.INVALID, detail) from None
+    poster: EventPoster = request.app.state.poster
     await asyncio.gather(*(poster.put(viewer_id, value) for value in told))
     return Response(status_code=204)
 

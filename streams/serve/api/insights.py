@@ -16,7 +16,7 @@ from schemas.insights import TopTitles
 from streams.ops.decoded_rows import when
 from streams.ops.insights.tables import demand_csv, title_csv, titles_csv
 from streams.serve.api.description import tables
-from streams.serve.api.problems import Kind, Problem
+from streams.serve.api.problems import Problem, ProblemKind
 from streams.serve.api.routes import Limit, NoneMatch, Ready, TitleId, made, stored
 from streams.serve.web.console import shown
 from streams.serve.web.views import card_of
@@ -28,14 +28,14 @@ SOME: Final = 16
 """Combinations, queries and titles on a page: what one looks through; the tables have all."""
 
 
-class Form(StrEnum):
+class InsightFormat(StrEnum):
     """How the answer is written."""
 
     JSON = "json"
     CSV = "csv"
 
 
-Asked = Annotated[Form | None, Query(alias="format", description="Instead of the header Accept.")]
+Asked = Annotated[InsightFormat | None, Query(alias="format", description="Instead of the header Accept.")]
 Accept = Annotated[str, Header(include_in_schema=False)]
 Where = Annotated[str | None, Query(pattern="^[A-Z]{2}$", description="Demand of this country.")]
 
@@ -62,7 +62,7 @@ async def title(
     """Return how a title is watched, byte for byte as it was published."""
     found = mirror.insight(title_id)
     if found is None:
-        raise Problem(Kind.NOT_FOUND, "fewer than 20 viewers watched it, or no insights worker runs")
+        raise Problem(ProblemKind.NOT_FOUND, "fewer than 20 viewers watched it, or no insights worker runs")
     if _wants_csv(form, accept):
         return _table(title_csv(decode_title_insight(found.value)))
     return stored(found, if_none_match)
@@ -106,9 +106,9 @@ def wanted(mirror: Ready, order: Order = Order.EXCESS, country: Where = None) ->
     return shown("console_insights.html", "/insights", "Insights", **values)
 
 
-def _wants_csv(form: Form | None, accept: str) -> bool:
+def _wants_csv(form: InsightFormat | None, accept: str) -> bool:
     """Say whether a table is asked for; the address comes before the header."""
-    return form is Form.CSV if form is not None else CSV in accept
+    return form is InsightFormat.CSV if form is not None else CSV in accept
 
 
 def _table(text: str) -> Response:

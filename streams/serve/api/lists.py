@@ -17,15 +17,15 @@ from schemas.fields import Id, Score, Text
 from schemas.pages import Home, Item, Row, Source, Trending
 from schemas.vocabulary import ItemReason, RowKind
 from streams.serve.mirror.mirror import Mirror
-from streams.serve.mirror.rules import Audience
+from streams.serve.mirror.rules import RuleAudience
 from streams.stages.wire import title_rows
 from streams.stages.wire.attribution import query_key, watched_after
 
 __all__ = [
     "ColdHome",
     "Experiments",
-    "Found",
     "Match",
+    "SearchResults",
     "Similar",
     "cold_home",
     "known",
@@ -94,7 +94,7 @@ class Similar(Struct, frozen=True, kw_only=True, gc=False):
     items: Annotated[tuple[Match, ...], Meta(max_length=1000)]
 
 
-class Found(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+class SearchResults(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """What a search found.
 
     Attributes
@@ -116,7 +116,7 @@ class Found(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
 
 def cold_home(
-    mirror: Mirror, viewer_id: str, audience: Audience, limit: int, device: str | None = None
+    mirror: Mirror, viewer_id: str, audience: RuleAudience, limit: int, device: str | None = None
 ) -> ColdHome:
     """Make the page of a viewer who has none, under the guards.
 
@@ -150,13 +150,13 @@ def cold_home(
     )
 
 
-def known(mirror: Mirror, viewer_id: str, audience: Audience) -> Audience:
+def known(mirror: Mirror, viewer_id: str, audience: RuleAudience) -> RuleAudience:
     """Return an audience under the limits that the viewer's page was made under, if there is one."""
     home = mirror.home(viewer_id)
     return audience if home is None else audience.within(home.country, home.maturity)
 
 
-def trending_for(mirror: Mirror, trending: Trending, audience: Audience) -> Trending:
+def trending_for(mirror: Mirror, trending: Trending, audience: RuleAudience) -> Trending:
     """Return what of a trending list may be shown; a country's is for that country, if no other is said."""
     kind, _, place = trending.scope.partition(":")
     audience = audience.within(place if kind == "country" else None, None)
@@ -164,7 +164,7 @@ def trending_for(mirror: Mirror, trending: Trending, audience: Audience) -> Tren
     return structs.replace(trending, items=items)
 
 
-def similar(mirror: Mirror, title_id: str, audience: Audience, limit: int) -> Similar:
+def similar(mirror: Mirror, title_id: str, audience: RuleAudience, limit: int) -> Similar:
     """Rank a title's neighbours; none where nobody has watched it yet."""
     config = mirror.settings.model
     stored = mirror.model.get(title_id.encode())
@@ -187,7 +187,7 @@ def similar(mirror: Mirror, title_id: str, audience: Audience, limit: int) -> Si
     return Similar(title_id=title_id, items=tuple(islice(_allowed(mirror, items, audience), limit)))
 
 
-def search(mirror: Mirror, viewer_id: str, query: str, audience: Audience, limit: int) -> Found:
+def search(mirror: Mirror, viewer_id: str, query: str, audience: RuleAudience, limit: int) -> SearchResults:
     """Find titles by their words, and by what is watched after the query, as the search model orders.
 
     Nothing is found that the viewer's own limits forbid, as far as there is a page that says them.
@@ -206,7 +206,7 @@ def search(mirror: Mirror, viewer_id: str, query: str, audience: Audience, limit
     others = found(meant) if meant else ()
     instead = [t for t in page or trending if mirror.book.allowed(t, audience)]
     suggestions = dict.fromkeys([*(match.title_id for match in others), *instead])
-    return Found(
+    return SearchResults(
         query=query,
         items=items,
         suggestions=() if items else tuple(suggestions)[:limit],
@@ -226,7 +226,7 @@ def _matches(mirror: Mirror, query: str, page: Sequence[str], trending: Sequence
     return [Match(title_id=title, score=score) for title, score in found]
 
 
-def _with_featured(mirror: Mirror, row: Row, audience: Audience, limit: int) -> tuple[Row, Row]:
+def _with_featured(mirror: Mirror, row: Row, audience: RuleAudience, limit: int) -> tuple[Row, Row]:
     """Return what rules feature, and a row without it: a title stands once on a page."""
     first = _bare(RowKind.FEATURED, ItemReason.FEATURED, islice(mirror.book.featured(audience), limit))
     shown = {item.title_id for item in first.items}
@@ -238,11 +238,11 @@ def _bare(kind: RowKind, reason: ItemReason, titles: Iterable[str]) -> Row:
     return Row(kind=kind, reason=reason, items=items)
 
 
-def _trending_items(mirror: Mirror, trending: Trending, audience: Audience) -> Iterable[Item]:
+def _trending_items(mirror: Mirror, trending: Trending, audience: RuleAudience) -> Iterable[Item]:
     for item in trending.items:
         if mirror.book.allowed(item.title_id, audience):
             yield Item(title_id=item.title_id, score=item.score)
 
 
-def _allowed(mirror: Mirror, matches: Iterable[Match], audience: Audience) -> Iterable[Match]:
+def _allowed(mirror: Mirror, matches: Iterable[Match], audience: RuleAudience) -> Iterable[Match]:
     return (match for match in matches if mirror.book.allowed(match.title_id, audience))

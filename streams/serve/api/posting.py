@@ -12,9 +12,9 @@ from typing import Any, Final
 from schemas import topics
 from streams.config.settings import Settings
 from streams.kafka.clients import KafkaError, producer
-from streams.serve.api.problems import Kind, Problem
+from streams.serve.api.problems import Problem, ProblemKind
 
-__all__ = ["Poster"]
+__all__ = ["EventPoster"]
 
 WAITING: Final = 10_000
 """Events that wait for the brokers at most; more are refused, so that memory is bounded."""
@@ -30,7 +30,7 @@ POLL_S: Final = 0.1
 RETRY: Final = {"Retry-After": "1"}
 
 
-class Poster:
+class EventPoster:
     """A producer whose answers are awaited; lives in the server's event loop.
 
     Parameters
@@ -75,11 +75,11 @@ class Poster:
             )
         except BufferError:
             raise Problem(
-                Kind.UNAVAILABLE, "too many events wait for the broker; repeat", headers=RETRY
+                ProblemKind.UNAVAILABLE, "too many events wait for the broker; repeat", headers=RETRY
             ) from None
         if why := await answer:
             raise Problem(
-                Kind.UNAVAILABLE, f"the broker did not take the event ({why}); repeat", headers=RETRY
+                ProblemKind.UNAVAILABLE, f"the broker did not take the event ({why}); repeat", headers=RETRY
             )
 
     def _poll(self) -> None:

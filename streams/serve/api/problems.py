@@ -12,13 +12,13 @@ from starlette.responses import Response
 
 from streams.serve.web import html
 
-__all__ = ["MEDIA_TYPE", "SCHEMA", "TITLES", "Kind", "Problem", "install", "respond"]
+__all__ = ["MEDIA_TYPE", "SCHEMA", "TITLES", "Problem", "ProblemKind", "install", "respond"]
 
 DEFECT: Final = "this is a defect of nearline; its log has the traceback"
 MEDIA_TYPE: Final = "application/problem+json"
 
 
-class Kind(StrEnum):
+class ProblemKind(StrEnum):
     """What went wrong; the type of a problem is `urn:nearline:problem:` and this."""
 
     INVALID = "invalid"
@@ -35,19 +35,19 @@ class Kind(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-TITLES: Final[Mapping[Kind, tuple[int, str]]] = {
-    Kind.INVALID: (422, "The request is not valid"),
-    Kind.INVALID_EVENT: (422, "The event is not valid"),
-    Kind.UNAUTHORIZED: (401, "A token is needed"),
-    Kind.FORBIDDEN: (403, "Not from there"),
-    Kind.NOT_FOUND: (404, "Not found"),
-    Kind.METHOD: (405, "Not with this method"),
-    Kind.TOO_LARGE: (413, "The body is too large"),
-    Kind.MEDIA_TYPE: (415, "Not in this format"),
-    Kind.MISDIRECTED: (421, "Not under this name"),
-    Kind.TOO_MANY: (429, "Too many requests"),
-    Kind.INTERNAL: (500, "Our fault"),
-    Kind.UNAVAILABLE: (503, "Not now"),
+TITLES: Final[Mapping[ProblemKind, tuple[int, str]]] = {
+    ProblemKind.INVALID: (422, "The request is not valid"),
+    ProblemKind.INVALID_EVENT: (422, "The event is not valid"),
+    ProblemKind.UNAUTHORIZED: (401, "A token is needed"),
+    ProblemKind.FORBIDDEN: (403, "Not from there"),
+    ProblemKind.NOT_FOUND: (404, "Not found"),
+    ProblemKind.METHOD: (405, "Not with this method"),
+    ProblemKind.TOO_LARGE: (413, "The body is too large"),
+    ProblemKind.MEDIA_TYPE: (415, "Not in this format"),
+    ProblemKind.MISDIRECTED: (421, "Not under this name"),
+    ProblemKind.TOO_MANY: (429, "Too many requests"),
+    ProblemKind.INTERNAL: (500, "Our fault"),
+    ProblemKind.UNAVAILABLE: (503, "Not now"),
 }
 """Status and title of every kind."""
 
@@ -56,7 +56,7 @@ SCHEMA: Final[dict[str, Any]] = {
     "description": "What went wrong (RFC 9457).",
     "required": ["type", "title", "status", "detail"],
     "properties": {
-        "type": {"type": "string", "enum": [f"urn:nearline:problem:{kind}" for kind in Kind]},
+        "type": {"type": "string", "enum": [f"urn:nearline:problem:{kind}" for kind in ProblemKind]},
         "title": {"type": "string"},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": {"type": "string", "description": "What was wrong and what to do; free of values."},
@@ -91,7 +91,12 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's word
     """
 
     def __init__(
-        self, kind: Kind, detail: str, *, headers: Mapping[str, str] | None = None, **members: str | None
+        self,
+        kind: ProblemKind,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **members: str | None,
     ) -> None:
         super().__init__(detail)
         self.kind, self.detail, self.members = kind, detail, members
@@ -119,7 +124,7 @@ def install(app: FastAPI) -> None:
 
 
 def _problem(request: Request, error: Exception) -> Response:
-    found = error if isinstance(error, Problem) else Problem(Kind.INTERNAL, DEFECT)
+    found = error if isinstance(error, Problem) else Problem(ProblemKind.INTERNAL, DEFECT)
     if "text/html" not in request.headers.get("accept", "") or request.url.path.startswith("/v1/"):
         return respond(found)
     if "hx-request" in request.headers:
@@ -137,7 +142,7 @@ def _http(request: Request, error: Exception) -> Response:
     details = {404: "there is nothing at this address; /openapi.json lists what there is"}
     detail = details.get(status) or f"{request.method} is not possible here"
     headers = (error.headers or {}) if isinstance(error, HTTPException) else {}
-    return _problem(request, Problem(_BY_STATUS.get(status, Kind.INVALID), detail, headers=headers))
+    return _problem(request, Problem(_BY_STATUS.get(status, ProblemKind.INVALID), detail, headers=headers))
 
 
 def _invalid(request: Request, error: Exception) -> Response:
@@ -145,8 +150,8 @@ def _invalid(request: Request, error: Exception) -> Response:
     found = error.errors() if isinstance(error, RequestValidationError) else []
     first = found[0] if found else {"loc": ("",), "msg": "not valid"}
     field = ".".join(str(part) for part in first["loc"][1:]) or None
-    return _problem(request, Problem(Kind.INVALID, str(first["msg"]), field=field))
+    return _problem(request, Problem(ProblemKind.INVALID, str(first["msg"]), field=field))
 
 
 def _unforeseen(request: Request, _: Exception) -> Response:
-    return _problem(request, Problem(Kind.INTERNAL, DEFECT))
+    return _problem(request, Problem(ProblemKind.INTERNAL, DEFECT))

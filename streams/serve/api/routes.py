@@ -14,10 +14,10 @@ from schemas.errors import Reason
 from streams.serve.api.description import accepts, answers, lists, stream
 from streams.serve.api.lists import cold_home, known, search, similar, trending_for
 from streams.serve.api.live import events
-from streams.serve.api.posting import Poster
-from streams.serve.api.problems import Kind, Problem
+from streams.serve.api.posting import EventPoster
+from streams.serve.api.problems import Problem, ProblemKind
 from streams.serve.mirror.mirror import Mirror, now_ms
-from streams.serve.mirror.rules import Audience
+from streams.serve.mirror.rules import RuleAudience
 from streams.serve.mirror.table import Stored
 
 __all__ = ["Limit", "NoneMatch", "Ready", "TitleId", "made", "router", "stored"]
@@ -53,7 +53,7 @@ def ready(request: Request) -> Mirror:
     """Return the mirror, once it has caught up."""
     mirror: Mirror = request.app.state.mirror
     if not mirror.ready:
-        raise Problem(Kind.UNAVAILABLE, "; ".join(mirror.waiting()), headers={"Retry-After": "1"})
+        raise Problem(ProblemKind.UNAVAILABLE, "; ".join(mirror.waiting()), headers={"Retry-After": "1"})
     return mirror
 
 
@@ -81,7 +81,7 @@ async def home(
     found = mirror.page(viewer_id)
     if found is not None:
         return stored(found, if_none_match)
-    audience = Audience(now_ms(), country, maturity)
+    audience = RuleAudience(now_ms(), country, maturity)
     page = cold_home(mirror, viewer_id, audience, mirror.settings.list_length, device)
     return made(encode(page), "cold-start")
 
@@ -100,7 +100,7 @@ async def find(
 
     The limits that the viewer's page was made under hold, too: `maturity` can only be stricter.
     """
-    audience = Audience(now_ms(), country, maturity)
+    audience = RuleAudience(now_ms(), country, maturity)
     found = await run_in_threadpool(search, mirror, viewer_id, q, audience, limit)
     return made(encode(found), "derived")
 
@@ -120,8 +120,8 @@ async def alike(
 ) -> Response:
     """Return the titles that viewers of one title watch, popularity taken out."""
     if title_id not in mirror.book:
-        raise Problem(Kind.NOT_FOUND, "neither the catalogue nor the model has this title")
-    audience = Audience(now_ms(), country, maturity)
+        raise Problem(ProblemKind.NOT_FOUND, "neither the catalogue nor the model has this title")
+    audience = RuleAudience(now_ms(), country, maturity)
     if viewer is not None:
         audience = known(mirror, viewer, audience)
     found = await run_in_threadpool(similar, mirror, title_id, audience, limit)
@@ -133,7 +133,7 @@ async def title(title_id: TitleId, mirror: Ready, if_none_match: NoneMatch = Non
     """Return a title's record, byte for byte as it is in the catalogue."""
     found = mirror.record(title_id)
     if found is None:
-        raise Problem(Kind.NOT_FOUND, "the catalogue has no such title")
+        raise Problem(ProblemKind.NOT_FOUND, "the catalogue has no such title")
     return stored(found, if_none_match)
 
 
@@ -156,9 +156,9 @@ async def trending(
     """
     found = mirror.trending(scope)
     if found is None:
-        raise Problem(Kind.NOT_FOUND, "there is no list of this scope (yet)")
+        raise Problem(ProblemKind.NOT_FOUND, "there is no list of this scope (yet)")
     whole = decode_trending(found.value)
-    shown = trending_for(mirror, whole, Audience(now_ms(), country, maturity))
+    shown = trending_for(mirror, whole, RuleAudience(now_ms(), country, maturity))
     return stored(found, if_none_match) if shown == whole else made(encode(shown), "derived")
 
 
@@ -170,7 +170,7 @@ async def live(viewer_id: ViewerId, mirror: Ready, last_event_id: LastEvent = No
     client that reads slowly misses pages in between, never the newest.
     """
     if mirror.hub.open >= mirror.settings.serve.streams:
-        raise Problem(Kind.UNAVAILABLE, "too many live streams are open", headers={"Retry-After": "5"})
+        raise Problem(ProblemKind.UNAVAILABLE, "too many live streams are open", headers={"Retry-After": "5"})
     told = events(
         mirror.hub, viewer_id.encode(), lambda: mirror.page(viewer_id), seen=(last_event_id or "").strip('"')
     )
@@ -189,13 +189,13 @@ async def post(request: Request, ce_id: CeId = None) -> Response:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in {JSON, "application/cloudevents+json"}:
-        raise Problem(Kind.MEDIA_TYPE, f"send one event as {JSON}")
-    poster: Poster = request.app.state.poster
+        raise Problem(ProblemKind.MEDIA_TYPE, f"send one event as {JSON}")
+    poster: EventPoster = request.app.state.poster
     value, headers = await request.body(), {} if ce_id is None else {"ce_id": ce_id}
     try:
         event = decode_event(value, [(name, text.encode()) for name, text in headers.items()])
     except DecodeError as error:
-        fault = Kind.TOO_LARGE if error.reason is Reason.TOO_LARGE else Kind.INVALID_EVENT
+        fault = ProblemKind.TOO_LARGE if error.reason is Reason.TOO_LARGE else ProblemKind.INVALID_EVENT
         raise Problem(fault, error.message, reason=error.reason.value, field=error.field) from None
     await poster.put(event.viewer_id, value, headers)
     return Response(msgspec.json.encode({"event_id": event.event_id}), HTTPStatus.ACCEPTED, media_type=JSON)

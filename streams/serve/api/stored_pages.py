@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streams.serve.api.routes import stored
 from streams.serve.mirror.mirror import Mirror
 
-__all__ = ["Shortcut"]
+__all__ = ["StoredPages"]
 
 BEGIN: Final = "/v1/viewers/"
 END: Final = "/home"
@@ -27,7 +27,7 @@ ROUTE: Final = _Route(f"{BEGIN}{{viewer_id:path}}{END}")
 """As the route is called in the metrics."""
 
 
-class Shortcut:
+class StoredPages:
     """ASGI middleware between the gate and the routes.
 
     Parameters

@@ -10,12 +10,12 @@ from schemas.codec import decode_demand, decode_title_insight
 from schemas.insights import CohortDemand, FacetDemand, SearchDemand, TitleInsight
 from streams.serve.mirror.table import Change
 
-__all__ = ["InsightBook"]
+__all__ = ["InsightIndex"]
 
 _LOG = structlog.get_logger(__name__)
 
 
-class InsightBook:
+class InsightIndex:
     """The newest insights. Written by the readers' threads, read by the server's.
 
     Examples

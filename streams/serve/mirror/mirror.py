@@ -19,9 +19,9 @@ from streams.engine.folder_lock import claimed
 from streams.engine.state import StoreMemory
 from streams.kafka.topic_facts import needed, retention_of
 from streams.serve.api.live import Hub
-from streams.serve.mirror.insights import InsightBook
+from streams.serve.mirror.insights import InsightIndex
 from streams.serve.mirror.table import Change, Stored, Table
-from streams.serve.mirror.titles import TitleBook
+from streams.serve.mirror.titles import TitleDirectory
 from streams.stages.rules import rules_of
 from streams.telemetry.metrics import Metrics
 
@@ -67,7 +67,7 @@ class Mirror:
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
-        self.book, self.hub, self.insights = TitleBook(), Hub(), InsightBook()
+        self.book, self.hub, self.insights = TitleDirectory(), Hub(), InsightIndex()
         self.looking = Lock()
         self._stack = ExitStack()
         facts = needed(settings, (*TABLES, topics.EVENTS, topics.RULES))

@@ -1,6 +1,6 @@
 """Business rules in lists that are made when they are asked for: what they exclude, and what they feature.
 
-The moment is the wall clock's, as for windows (:class:`streams.serve.mirror.titles.Audience`).
+The moment is the wall clock's, as for windows (:class:`streams.serve.mirror.titles.RuleAudience`).
 """
 
 from collections import defaultdict
@@ -10,10 +10,10 @@ from typing import NamedTuple
 from online_models.catalog.business_rules import RuleSet, in_force, reaches
 from schemas.rules import BusinessRule, PinRow, RuleKind
 
-__all__ = ["Audience", "Ruling"]
+__all__ = ["RuleAudience", "RuleFilter"]
 
 
-class Audience(NamedTuple):
+class RuleAudience(NamedTuple):
     """For whom a list is made, as far as it is known."""
 
     now_ms: int
@@ -21,7 +21,7 @@ class Audience(NamedTuple):
     maturity: int | None = None
     """Youngest age that is still allowed; None: no limit."""
 
-    def within(self, country: str | None, maturity: int | None) -> "Audience":
+    def within(self, country: str | None, maturity: int | None) -> "RuleAudience":
         """Return the audience under a profile's own limit, too, and where it is if nobody says otherwise.
 
         Examples
@@ -30,10 +30,10 @@ class Audience(NamedTuple):
         (Audience(now_ms=0, country='IN', maturity=12), Audience(now_ms=0, country='DE', maturity=7))
         """
         limits = [limit for limit in (self.maturity, maturity) if limit is not None]
-        return Audience(self.now_ms, self.country or country, min(limits, default=None))
+        return RuleAudience(self.now_ms, self.country or country, min(limits, default=None))
 
 
-class Ruling:
+class RuleFilter:
     """Rules, put so that a title's are found at once.
 
     Parameters
@@ -66,7 +66,7 @@ class Ruling:
                 self._featured.append(one)
         self._featured.sort(key=lambda one: one.slot or 0)
 
-    def excludes(self, title_id: str, labels: Iterable[str], audience: Audience) -> bool:
+    def excludes(self, title_id: str, labels: Iterable[str], audience: RuleAudience) -> bool:
         """Say whether a title with these tags may not be shown."""
         if any(_concerns(one, audience) for one in self._named.get(title_id, ())):
             return True
@@ -75,12 +75,12 @@ class Ruling:
             for kinds, one in self._tagged
         )
 
-    def featured(self, audience: Audience) -> Iterator[str]:
+    def featured(self, audience: RuleAudience) -> Iterator[str]:
         """Yield the titles that are pinned to the featured row, by place; guards come after."""
         yield from dict.fromkeys(one.titles[0] for one in self._featured if _concerns(one, audience))
 
 
-def _concerns(rule: BusinessRule, audience: Audience) -> bool:
+def _concerns(rule: BusinessRule, audience: RuleAudience) -> bool:
     """Say whether a rule is in force, and about somebody."""
     return in_force(rule, audience.now_ms) and reaches(
         rule.countries, rule.maturity_at_most, country=audience.country, maturity=audience.maturity

@@ -15,12 +15,12 @@ from online_models.catalog.business_rules import RuleSet
 from online_models.tables.titles import title_key
 from schemas import DecodeError, Title
 from schemas.codec import decode_title
-from streams.serve.mirror.rules import Audience, Ruling
+from streams.serve.mirror.rules import RuleAudience, RuleFilter
 from streams.serve.mirror.table import Change
 from streams.serve.mirror.title_index import Hit, TitleIndex
 from streams.stages.wire.partition_rows import is_reserved
 
-__all__ = ["Audience", "TitleBook"]
+__all__ = ["RuleAudience", "TitleDirectory"]
 
 _LOG = structlog.get_logger(__name__)
 
@@ -33,7 +33,7 @@ class _Guard(NamedTuple):
     release_ms: int
     labels: frozenset[str]
 
-    def allows(self, audience: Audience) -> bool:
+    def allows(self, audience: RuleAudience) -> bool:
         """Whether somebody may see the title."""
         return (
             self.start_ms <= audience.now_ms < self.end_ms
@@ -42,7 +42,7 @@ class _Guard(NamedTuple):
         )
 
 
-class TitleBook:
+class TitleDirectory:
     """Names, guards and words of titles. Written by the readers' threads, read by the server's.
 
     Examples
@@ -60,7 +60,7 @@ class TitleBook:
         self._guards: dict[str, _Guard] = {}
         self._names: dict[int, str] = {}
         self._index = TitleIndex()
-        self._ruling = Ruling(RuleSet())
+        self._ruling = RuleFilter(RuleSet())
 
     def __len__(self) -> int:
         """Return the number of titles in the catalogue."""
@@ -96,9 +96,9 @@ class TitleBook:
 
     def obey(self, rules: RuleSet) -> None:
         """Take business rules over, in place of those before."""
-        self._ruling = Ruling(rules)
+        self._ruling = RuleFilter(rules)
 
-    def allowed(self, title_id: str, audience: Audience) -> bool:
+    def allowed(self, title_id: str, audience: RuleAudience) -> bool:
         """Say whether a title may be shown to somebody."""
         guard = self._guards.get(title_id)
         if guard is None:
@@ -106,11 +106,11 @@ class TitleBook:
             return free and not self._ruling.excludes(title_id, (), audience)
         return guard.allows(audience) and not self._ruling.excludes(title_id, guard.labels, audience)
 
-    def featured(self, audience: Audience) -> Iterator[str]:
+    def featured(self, audience: RuleAudience) -> Iterator[str]:
         """Yield the titles that rules put above all others, as far as they may be shown."""
         return (title for title in self._ruling.featured(audience) if self.allowed(title, audience))
 
-    def newest(self, audience: Audience) -> Iterator[str]:
+    def newest(self, audience: RuleAudience) -> Iterator[str]:
         """Yield the titles that came out last, newest first; none that is still to come out."""
         out = [(g.release_ms, t) for t, g in list(self._guards.items()) if g.release_ms <= audience.now_ms]
         yield from (title for _, title in sorted(out, reverse=True) if self.allowed(title, audience))

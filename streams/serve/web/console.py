@@ -21,11 +21,11 @@ from streams.errors import StreamError
 from streams.ops.decoded_rows import when
 from streams.ops.inspect import UnknownIdError, inspect_title, inspect_viewer
 from streams.serve.api.lists import similar
-from streams.serve.api.posting import Poster
-from streams.serve.api.problems import Kind, Problem
+from streams.serve.api.posting import EventPoster
+from streams.serve.api.problems import Problem, ProblemKind
 from streams.serve.api.routes import Ready
 from streams.serve.mirror.mirror import Mirror, now_ms
-from streams.serve.mirror.rules import Audience
+from streams.serve.mirror.rules import RuleAudience
 from streams.serve.web import dead_letters as letters
 from streams.serve.web import html
 from streams.serve.web.completion_curve import drawn
@@ -126,8 +126,8 @@ async def redrive(request: Request) -> Response:
     try:
         event = decode_event(value)
     except DecodeError as error:
-        raise Problem(Kind.INVALID_EVENT, f"still not an event: {error}") from None
-    poster: Poster = request.app.state.poster
+        raise Problem(ProblemKind.INVALID_EVENT, f"still not an event: {error}") from None
+    poster: EventPoster = request.app.state.poster
     await poster.put(event.viewer_id, value)
     if "hx-request" not in request.headers:
         return RedirectResponse("/console/dead-letters", 303)
@@ -189,7 +189,7 @@ def _title(mirror: Mirror, title_id: str) -> dict[str, Any]:
     with mirror.looking:
         found = inspect_title(mirror.settings, title_id)
     title = mirror.title(title_id)
-    alike = similar(mirror, title_id, Audience(now_ms()), NEIGHBOURS)
+    alike = similar(mirror, title_id, RuleAudience(now_ms()), NEIGHBOURS)
     return {
         "found": {"watches": 0, "positives": 0, "rejections": 0, "last_watch": "", "bias": 0, "trending": {}}
         | found,

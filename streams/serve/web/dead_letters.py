@@ -10,14 +10,14 @@ from streams.config.settings import Settings
 from streams.kafka import scan as topic_scan
 from streams.ops.decoded_rows import when
 
-__all__ = ["NEWEST", "Letter", "newest", "reasons"]
+__all__ = ["NEWEST", "DeadLetterView", "newest", "reasons"]
 
 NEWEST = 100
 """Letters that are shown."""
 UNREADABLE = "unreadable"
 
 
-class Letter(NamedTuple):
+class DeadLetterView(NamedTuple):
     """A dead letter as it is shown."""
 
     reason: str
@@ -33,7 +33,7 @@ class Letter(NamedTuple):
     """Whether the value is only the beginning of the record's."""
 
 
-def newest(settings: Settings, most: int = NEWEST) -> list[Letter]:
+def newest(settings: Settings, most: int = NEWEST) -> list[DeadLetterView]:
     """Return the newest dead letters, newest first.
 
     Raises
@@ -46,18 +46,18 @@ def newest(settings: Settings, most: int = NEWEST) -> list[Letter]:
     return [_letter(message.value()) for message in found][:most]
 
 
-def reasons(letters: Iterable[Letter]) -> list[tuple[str, int]]:
+def reasons(letters: Iterable[DeadLetterView]) -> list[tuple[str, int]]:
     """Return how often each reason occurs, the most frequent first."""
     return Counter(letter.reason for letter in letters).most_common()
 
 
-def _letter(value: bytes | None) -> Letter:
+def _letter(value: bytes | None) -> DeadLetterView:
     try:
         letter = decode_dead_letter(value)
     except DecodeError as error:
-        return Letter(UNREADABLE, "", error.message, "", "", "", "", "", cut=False)
+        return DeadLetterView(UNREADABLE, "", error.message, "", "", "", "", "", cut=False)
     source, raw = letter.source, letter.value or b""
-    return Letter(
+    return DeadLetterView(
         reason=letter.reason.value,
         field=letter.field or "",
         message=letter.message,

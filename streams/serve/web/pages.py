@@ -14,11 +14,11 @@ from schemas.codec import decode_event, encode
 from schemas.errors import DecodeError
 from streams.serve.api.lists import known, search, similar
 from streams.serve.api.live import events
-from streams.serve.api.posting import Poster
-from streams.serve.api.problems import Kind, Problem
+from streams.serve.api.posting import EventPoster
+from streams.serve.api.problems import Problem, ProblemKind
 from streams.serve.api.routes import Ready, TitleId, ViewerId
 from streams.serve.mirror.mirror import Mirror, now_ms
-from streams.serve.mirror.rules import Audience
+from streams.serve.mirror.rules import RuleAudience
 from streams.serve.mirror.table import Stored
 from streams.serve.web import html
 from streams.serve.web import posters as artwork
@@ -82,7 +82,7 @@ async def live(
     """Tell a page that there is a newer one than it has `seen`; the page then asks for it."""
     hub = mirror.hub
     if hub.open >= mirror.settings.serve.streams:
-        raise Problem(Kind.UNAVAILABLE, "too many live streams are open", headers={"Retry-After": "5"})
+        raise Problem(ProblemKind.UNAVAILABLE, "too many live streams are open", headers={"Retry-After": "5"})
 
     def newest() -> Stored | None:
         found = mirror.page(viewer_id)
@@ -104,7 +104,7 @@ def title(
 ) -> Response:
     """Return what there is to say of a title, for the dialog."""
     title = mirror.title(title_id)
-    alike = similar(mirror, title_id, known(mirror, viewer_id, Audience(now_ms())), 8)
+    alike = similar(mirror, title_id, known(mirror, viewer_id, RuleAudience(now_ms())), 8)
     card = card_of(title, variant=stood.v)
     card = replace(card, list_id=stood.list_id, row=stood.row, slot=stood.slot, query=stood.q, found=stood.n)
     return html.page(
@@ -130,7 +130,7 @@ async def select(
     """Tell that a title was opened, and return what there is to say of it."""
     place = {"list_id": stood.list_id, "row": str(stood.row), "slot": str(stood.slot), "artwork": stood.v}
     value = encode(event_of("select", viewer_id, mirror.title(title_id), now_ms(), place))
-    poster: Poster = request.app.state.poster
+    poster: EventPoster = request.app.state.poster
     await poster.put(viewer_id, value)
     return await run_in_threadpool(title, viewer_id, title_id, mirror, stood)
 
@@ -148,8 +148,10 @@ async def act(viewer_id: ViewerId, mirror: Ready, request: Request) -> Response:
         for value in values:
             decode_event(value)
     except (KeyError, ValueError, DecodeError):
-        raise Problem(Kind.INVALID, "this button is unknown, or its title or place is not valid") from None
-    poster: Poster = request.app.state.poster
+        raise Problem(
+            ProblemKind.INVALID, "this button is unknown, or its title or place is not valid"
+        ) from None
+    poster: EventPoster = request.app.state.poster
     for value in values:
         await poster.put(viewer_id, value)
     if "hx-request" not in request.headers:
@@ -184,7 +186,7 @@ def _found(mirror: Mirror, viewer_id: str, query: str) -> dict[str, object]:
     query = " ".join(query.split())
     if not query:
         return {"query": "", "cards": [], "instead": [], "meant": None}
-    found = search(mirror, viewer_id, query, Audience(now_ms()), FOUND)
+    found = search(mirror, viewer_id, query, RuleAudience(now_ms()), FOUND)
     return {
         "query": query,
         "cards": [

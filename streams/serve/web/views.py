@@ -10,7 +10,7 @@ from schemas.pages import Home, Row
 from schemas.vocabulary import ItemReason, RowKind
 from streams.serve.api.lists import cold_home
 from streams.serve.mirror.mirror import Mirror, now_ms
-from streams.serve.mirror.rules import Audience
+from streams.serve.mirror.rules import RuleAudience
 from streams.serve.web import html
 from streams.serve.web.labels import chips, facts, heading, name_of, reason
 
@@ -101,7 +101,7 @@ def page_of(mirror: Mirror, viewer_id: str) -> Page:
     if stored is not None:
         home, note, seen = decode_home(stored.value), "", stored.etag.strip('"')
     else:
-        home = cold_home(mirror, viewer_id, Audience(now_ms()), mirror.settings.list_length)
+        home = cold_home(mirror, viewer_id, RuleAudience(now_ms()), mirror.settings.list_length)
         note, seen = STRANGER if home.rows else "", ""
     rows = [_shelf(mirror, home, n, row) for n, row in enumerate(home.rows) if row.items]
     if not rows:

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 import structlog
 
-from online_models.insights.catalog_snapshot import Stock
+from online_models.insights.catalog_snapshot import CatalogSnapshot
 from schemas import DecodeError, topics
 from schemas.codec import decode_title
 from streams.config.settings import Settings
 from streams.engine.table_reader import TableReader
 from streams.kafka.clients import Message
 
-__all__ = ["Shelf"]
+__all__ = ["CatalogCounts"]
 
 _LOG = structlog.get_logger(__name__)
 
@@ -23,7 +23,7 @@ LOOK_S = 0.2
 """Longest wait for news: a title's first visits may be counted without its tags for so long."""
 
 
-class Shelf:
+class CatalogCounts:
     """What the catalogue has now.
 
     Parameters
@@ -35,7 +35,7 @@ class Shelf:
     """
 
     def __init__(self, settings: Settings, *, partitions: int) -> None:
-        self._stock = Stock()
+        self._stock = CatalogSnapshot()
         self._table = TableReader(
             settings, settings.topic(topics.CATALOG), range(partitions), self.take, wait_s=LOOK_S
         )
@@ -48,7 +48,7 @@ class Shelf:
         """Stop reading."""
         self._table.stop()
 
-    def current(self) -> Stock:
+    def current(self) -> CatalogSnapshot:
         """Return the catalogue, once everything that was written is known."""
         self._table.wait()
         return self._stock

@@ -15,7 +15,7 @@ from streams.stages.wire.partition_rows import explained
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["Form", "Layout", "packed", "unpacked"]
+__all__ = ["RowFormat", "RowLayout", "packed", "unpacked"]
 
 _NO_CONFIG: Final = ModelConfig()  # payloads do not depend on the model's shapes
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 D = TypeVar("D", bound="DataclassInstance")
 
 
-class Form(NamedTuple):
+class RowFormat(NamedTuple):
     """How a field is packed that is not packed as it is."""
 
     type: Any
@@ -32,7 +32,7 @@ class Form(NamedTuple):
     unpack: Callable[[Any], object]
 
 
-class Layout(Generic[D]):
+class RowLayout(Generic[D]):
     r"""A dataclass packed as the array of its fields, in their order.
 
     So a field that is added, moved or of another type is another version: tests/streams/rows has the bytes.
@@ -61,7 +61,7 @@ class Layout(Generic[D]):
     Seen(name='a', times={7: 2})
     """
 
-    def __init__(self, of: type[D], versions: RowVersions, **forms: Form) -> None:
+    def __init__(self, of: type[D], versions: RowVersions, **forms: RowFormat) -> None:
         names = [field.name for field in fields(of)]
         types = get_type_hints(of) | {name: form.type for name, form in forms.items()}
         row: Any = tuple

@@ -34,7 +34,7 @@ LOOK = b"\x02"
 _LOG = structlog.get_logger(__name__)
 
 
-class Looks(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+class InterimLooks(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """What is remembered of the looks at an experiment.
 
     Attributes
@@ -49,7 +49,7 @@ class Looks(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     decided: bool = False
 
 
-_LOOKS = msgspec.json.Decoder(Looks)
+_LOOKS = msgspec.json.Decoder(InterimLooks)
 
 
 def decisions_spec(settings: Settings, plan: Callable[[], Plan]) -> StageSpec:
@@ -84,7 +84,7 @@ class DecisionsStep:
         self._results = settings.topic(topics.EXPERIMENT_RESULTS)
         self._experiments = settings.topic(topics.EXPERIMENTS)
         self._parts: dict[str, dict[int, Tally]] = {}
-        self._looks: dict[str, Looks] = {}
+        self._looks: dict[str, InterimLooks] = {}
         for key, value in store.scan():
             if key.startswith(LOOK):
                 self._looks[key[len(LOOK) :].decode()] = _looks_of(value)
@@ -112,12 +112,12 @@ class DecisionsStep:
         """Look at an experiment once more."""
         name = one.experiment_id
         tally = Tally.merged(self._parts[name].values())
-        looks = self._looks.get(name, Looks())
+        looks = self._looks.get(name, InterimLooks())
         p = split_p(one, tally, looks.sample_ratio_p)
         standing = Standing(tally.arms, p, tally.first_ms, max(tally.at_ms, tally.first_ms), tally.crossed)
         found = result(one, standing)
         decides = not looks.decided and _rolls_out(one, found)
-        self._looks[name] = Looks(sample_ratio_p=p, decided=looks.decided or decides)
+        self._looks[name] = InterimLooks(sample_ratio_p=p, decided=looks.decided or decides)
         out.rows.append((LOOK + name.encode(), _packed(self._looks[name])))
         out.outputs.setdefault((self._results, None), []).append(
             {"key": name.encode(), "value": encode(found)}
@@ -142,11 +142,11 @@ def _rolls_out(one: Experiment, found: ExperimentResult) -> bool:
     return automatic and one.state is ExperimentState.RUNNING and found.verdict is Verdict.WINNER
 
 
-def _packed(looks: Looks) -> bytes:
+def _packed(looks: InterimLooks) -> bytes:
     return bytes([TALLIES.version]) + msgspec.json.encode(looks)
 
 
-def _looks_of(value: bytes) -> Looks:
+def _looks_of(value: bytes) -> InterimLooks:
     try:
         return _LOOKS.decode(value[1:])
     except msgspec.MsgspecError as error:

@@ -11,13 +11,13 @@ from schemas import topics
 from schemas.codec import decode_experiment
 from schemas.experiments import Experiment
 from streams.config.settings import Settings
-from streams.engine.definitions import Definitions, Kind, taken
+from streams.engine.definitions import DefinitionKind, Definitions, taken
 from streams.kafka import scan as topic_scan
 from streams.telemetry.metrics import Metrics
 
 __all__ = ["EXPERIMENTS", "experiments_of", "read_experiments"]
 
-EXPERIMENTS: Final = Kind(topics.EXPERIMENTS, "experiment", decode_experiment, faults)
+EXPERIMENTS: Final = DefinitionKind(topics.EXPERIMENTS, "experiment", decode_experiment, faults)
 
 
 def experiments_of(settings: Settings, *, partitions: int, metrics: Metrics) -> Definitions[Experiment, Plan]:

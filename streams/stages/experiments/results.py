@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from online_models.experiments.exposure import take
 from online_models.experiments.list_diversity import About, nothing_known
 from online_models.experiments.plan import Plan
-from online_models.experiments.tallies import Part, Tally
+from online_models.experiments.tallies import Tally, ViewerTally
 from online_models.tables.viewers import hash_ids
 from schemas import Forget, topics
 from streams.config.settings import Settings
@@ -102,7 +102,7 @@ class ResultsStep:
         plan = self._plan()
         self._parts.load({event.viewer_id for event, _ in events})
         hashes = hash_ids([event.event_id for event, _ in events]).tolist()
-        touched: dict[str, Part | None] = {}
+        touched: dict[str, ViewerTally | None] = {}
         changed: dict[str, None] = {}
         for (event, at_ms), event_hash in zip(events, hashes, strict=True):
             viewer = event.viewer_id
@@ -110,7 +110,7 @@ class ResultsStep:
                 self._parts.hot.pop(viewer, None)
                 touched[viewer] = None
                 continue
-            part = self._parts.hot.setdefault(viewer, Part(since_ms=at_ms))
+            part = self._parts.hot.setdefault(viewer, ViewerTally(since_ms=at_ms))
             touched[viewer] = part
             names = take(
                 part, event, at_ms, plan=plan, event_hash=event_hash, tally=self._tally, about=self._about

@@ -13,9 +13,9 @@ from msgspec import Struct
 
 from online_models.config import ModelConfig
 from online_models.experiments.moments import FIRST_COUNTS, Moments
-from online_models.experiments.tallies import Exposure, Part, Tally
+from online_models.experiments.tallies import Exposure, Tally, ViewerTally
 from online_models.tables.row_versions import RowVersions
-from streams.stages.analytics.packing import Form, Layout, unpacked
+from streams.stages.analytics.packing import RowFormat, RowLayout, unpacked
 
 __all__ = [
     "PARTS",
@@ -105,11 +105,11 @@ def _exposures(rows: Iterable[tuple[Any, ...]]) -> dict[str, Exposure]:
     return {name: Exposure(*fields) for name, *fields in rows}
 
 
-_EXPOSURES: Final = Form(list[tuple[str, str, int, list[int], list[int]]], _rows, _exposures)
-_PART: Final = Layout(Part, PARTS, exposures=_EXPOSURES)
+_EXPOSURES: Final = RowFormat(list[tuple[str, str, int, list[int], list[int]]], _rows, _exposures)
+_PART: Final = RowLayout(ViewerTally, PARTS, exposures=_EXPOSURES)
 
 
-def pack_part(part: Part) -> bytes:
+def pack_part(part: ViewerTally) -> bytes:
     """Pack a viewer's part.
 
     Examples
@@ -121,7 +121,7 @@ def pack_part(part: Part) -> bytes:
     return _PART.pack(part)
 
 
-def unpack_part(value: bytes) -> Part:
+def unpack_part(value: bytes) -> ViewerTally:
     """Read a viewer's part of any version; raises as `packing.unpacked`."""
     return _PART.unpack(value)
 

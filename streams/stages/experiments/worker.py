@@ -8,7 +8,7 @@ from streams.engine.app import Companion, Worker
 from streams.engine.context import Failpoint, no_failpoint
 from streams.engine.stage import StageSpec
 from streams.kafka.topic_facts import Topic
-from streams.stages.analytics.catalog_counts import Shelf
+from streams.stages.analytics.catalog_counts import CatalogCounts
 from streams.stages.analytics.worker import build_beside
 from streams.stages.experiments.decisions import decisions_spec
 from streams.stages.experiments.definitions import experiments_of
@@ -35,6 +35,6 @@ def _compose(
     own: Settings, found: Mapping[str, Topic], metrics: Metrics
 ) -> tuple[list[StageSpec], list[Companion]]:
     experiments = experiments_of(own, partitions=found[topics.EXPERIMENTS].partitions, metrics=metrics)
-    shelf = Shelf(own, partitions=found[topics.CATALOG].partitions)
+    shelf = CatalogCounts(own, partitions=found[topics.CATALOG].partitions)
     results = results_spec(own, experiments.current, lambda: shelf.current().labels)
     return [results, decisions_spec(own, experiments.current)], [experiments, shelf]

@@ -11,10 +11,10 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from online_models.insights.decayed_sum import Fading
+from online_models.insights.decayed_sum import DecayedSum
 from online_models.insights.demand import Demand, Facet, Query, Totals
 from online_models.insights.groups import Group
-from online_models.insights.k_anonymity import Crowd
+from online_models.insights.k_anonymity import DistinctViewers
 from online_models.insights.space_saving import Counter, SpaceSaving
 from online_models.insights.titles import ACTS, TitleTally, groups
 from online_models.tables.row_versions import RowVersions
@@ -213,7 +213,7 @@ def _counter_row(demand: Demand, name: str, key: str) -> Struct | None:
 
 def _facet_of(value: bytes) -> Counter[Facet]:
     row = unpacked(_FACET, COUNTERS, value)
-    return Counter(row.count, row.error, Facet(Fading(row.fast, row.fast_at_ms), _crowd_of(row.crowd)))
+    return Counter(row.count, row.error, Facet(DecayedSum(row.fast, row.fast_at_ms), _crowd_of(row.crowd)))
 
 
 def _query_of(value: bytes) -> Counter[Query]:
@@ -229,15 +229,15 @@ def _served_of(value: bytes) -> Counter[Group]:
 
 def _totals_of(value: bytes) -> Totals:
     row = unpacked(_TOTALS, COUNTERS, value)
-    return Totals(row.slow, Fading(row.fast, row.fast_at_ms))
+    return Totals(row.slow, DecayedSum(row.fast, row.fast_at_ms))
 
 
-def _crowd(crowd: Crowd) -> _Crowd:
+def _crowd(crowd: DistinctViewers) -> _Crowd:
     return None if crowd.enough else sorted(crowd.members)
 
 
-def _crowd_of(members: _Crowd) -> Crowd:
-    return Crowd(enough=True) if members is None else Crowd(set(members))
+def _crowd_of(members: _Crowd) -> DistinctViewers:
+    return DistinctViewers(enough=True) if members is None else DistinctViewers(set(members))
 
 
 def _group(group: Group) -> _Group:

@@ -10,7 +10,7 @@ withdrawn by a tombstone.
 from collections.abc import Callable, Sequence
 from zlib import crc32
 
-from online_models.insights.catalog_snapshot import Stock
+from online_models.insights.catalog_snapshot import CatalogSnapshot
 from online_models.insights.disclosure import tell
 from online_models.insights.titles import TitleTally, describe
 from online_models.insights.visits import Visit
@@ -36,7 +36,7 @@ FLOOR_S = 5.0
 """Least seconds between two batches: people read what comes out, and demand is a hundred kilobytes."""
 
 
-def insights_spec(settings: Settings, stock: Callable[[], Stock]) -> StageSpec:
+def insights_spec(settings: Settings, stock: Callable[[], CatalogSnapshot]) -> StageSpec:
     """Describe the stage; ``stock`` as for the visits stage."""
     return StageSpec(
         name=STAGE,
@@ -62,7 +62,7 @@ class InsightsStep:
         Asked before each batch for the catalogue.
     """
 
-    def __init__(self, settings: Settings, store: StateView, stock: Callable[[], Stock]) -> None:
+    def __init__(self, settings: Settings, store: StateView, stock: Callable[[], CatalogSnapshot]) -> None:
         stock()  # waits until the catalogue is known
         self._stock = stock
         self._tallies = ViewerRows(store, unpack_tally, prefix=TITLE)
@@ -99,7 +99,7 @@ class InsightsStep:
             out.outputs[self._titles, None] = messages
         return out
 
-    def _tell(self, stock: Stock, out: Outcome) -> None:
+    def _tell(self, stock: CatalogSnapshot, out: Outcome) -> None:
         """Publish what changed of the demand."""
         found = {key.encode(): encode(one) for key, one in tell(self._demand, stock).items()}
         sums = {key: crc32(value).to_bytes(4) for key, value in found.items()}

@@ -7,21 +7,21 @@ from typing import Final
 
 import msgspec
 
-from online_models.insights.visits import Guest, Searched, Visit
+from online_models.insights.visits import Searched, ViewerVisits, Visit
 from online_models.tables.row_versions import RowVersions
-from streams.stages.analytics.packing import Form, Layout, packed, unpacked
+from streams.stages.analytics.packing import RowFormat, RowLayout, packed, unpacked
 
 __all__ = ["GUESTS", "RECORDS", "pack_guest", "pack_visits", "unpack_guest", "unpack_visits"]
 
 GUESTS: Final = RowVersions("a viewer's part in insights")
 RECORDS: Final = RowVersions("a record of visits")
 
-_PLACES: Final = Form(list[tuple[int, int]], lambda places: list(places.items()), dict)
-_GUEST: Final = Layout(Guest, GUESTS, places=_PLACES)
+_PLACES: Final = RowFormat(list[tuple[int, int]], lambda places: list(places.items()), dict)
+_GUEST: Final = RowLayout(ViewerVisits, GUESTS, places=_PLACES)
 _VISITS: Final = msgspec.msgpack.Decoder(tuple[list[Visit], list[Searched]])
 
 
-def pack_guest(guest: Guest) -> bytes:
+def pack_guest(guest: ViewerVisits) -> bytes:
     """Pack a viewer's part.
 
     Examples
@@ -33,7 +33,7 @@ def pack_guest(guest: Guest) -> bytes:
     return _GUEST.pack(guest)
 
 
-def unpack_guest(value: bytes) -> Guest:
+def unpack_guest(value: bytes) -> ViewerVisits:
     """Read a viewer's part of any version; raises as `packing.unpacked`."""
     return _GUEST.unpack(value)
 

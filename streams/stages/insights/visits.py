@@ -8,8 +8,8 @@ may add up. Of who is forgotten the row goes.
 
 from collections.abc import Callable, Sequence
 
-from online_models.insights.catalog_snapshot import Stock
-from online_models.insights.visits import Guest, Searched, Visit, observe
+from online_models.insights.catalog_snapshot import CatalogSnapshot
+from online_models.insights.visits import Searched, ViewerVisits, Visit, observe
 from online_models.tables.viewers import hash_ids
 from schemas import Forget, topics
 from streams.config.settings import Settings
@@ -26,7 +26,7 @@ MOST = 2_000
 """Visits and searches of a record at most, each: half a megabyte if every id is as long as it may be."""
 
 
-def visits_spec(settings: Settings, stock: Callable[[], Stock]) -> StageSpec:
+def visits_spec(settings: Settings, stock: Callable[[], CatalogSnapshot]) -> StageSpec:
     """Describe the stage; ``stock`` waits until the catalogue is known, then returns it."""
     return StageSpec(
         name=STAGE,
@@ -53,7 +53,7 @@ class VisitsStep:
         Asked before each batch for the catalogue.
     """
 
-    def __init__(self, settings: Settings, store: StateView, stock: Callable[[], Stock]) -> None:
+    def __init__(self, settings: Settings, store: StateView, stock: Callable[[], CatalogSnapshot]) -> None:
         stock()  # waits until the catalogue is known
         self._stock = stock
         self._events = EventReader(settings)
@@ -69,7 +69,7 @@ class VisitsStep:
         self._guests.load({event.viewer_id for event, _ in events})
         hashes = hash_ids([event.event_id for event, _ in events]).tolist()
         viewers = hash_ids([event.viewer_id for event, _ in events]).tolist()
-        touched: dict[str, Guest | None] = {}
+        touched: dict[str, ViewerVisits | None] = {}
         visits: list[Visit] = []
         searches: list[Searched] = []
         for (event, at_ms), event_hash, viewer in zip(events, hashes, viewers, strict=True):
@@ -77,7 +77,7 @@ class VisitsStep:
                 self._guests.hot.pop(event.viewer_id, None)
                 touched[event.viewer_id] = None
                 continue
-            guest = self._guests.hot.setdefault(event.viewer_id, Guest())
+            guest = self._guests.hot.setdefault(event.viewer_id, ViewerVisits())
             touched[event.viewer_id] = guest
             visit, searched = observe(
                 guest, event, at_ms, viewer=viewer, event_hash=event_hash, genres=genres

@@ -8,7 +8,7 @@ from streams.engine.app import Worker
 from streams.engine.context import Failpoint, no_failpoint
 from streams.engine.stage import StageSpec
 from streams.kafka.topic_facts import Topic
-from streams.stages.analytics.catalog_counts import Shelf
+from streams.stages.analytics.catalog_counts import CatalogCounts
 from streams.stages.analytics.worker import build_beside
 from streams.stages.insights.step import insights_spec
 from streams.stages.insights.visits import visits_spec
@@ -30,6 +30,8 @@ def build_insights_worker(settings: Settings, *, failpoint: Failpoint = no_failp
     return build_beside(settings, NAME, WANTED, _compose, failpoint=failpoint)
 
 
-def _compose(own: Settings, found: Mapping[str, Topic], _: Metrics) -> tuple[list[StageSpec], list[Shelf]]:
-    shelf = Shelf(own, partitions=found[topics.CATALOG].partitions)
+def _compose(
+    own: Settings, found: Mapping[str, Topic], _: Metrics
+) -> tuple[list[StageSpec], list[CatalogCounts]]:
+    shelf = CatalogCounts(own, partitions=found[topics.CATALOG].partitions)
     return [visits_spec(own, shelf.current), insights_spec(own, shelf.current)], [shelf]

@@ -20,12 +20,12 @@ from online_models.tables.titles import TitleTable
 from schemas import topics
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome, Record, Row, StageSpec, StateView
-from streams.stages.titles.trending import Popularity
+from streams.stages.titles.trending import TrendingLists
 from streams.stages.versions.own import OneVersion, Standing
 from streams.stages.wire import partition_rows, title_rows
 from streams.stages.wire import segment_rows as audience_rows
-from streams.stages.wire.attribution import Taught
-from streams.stages.wire.cohort_rows import CohortBook
+from streams.stages.wire.attribution import Attribution
+from streams.stages.wire.cohort_rows import CohortRows
 from streams.stages.wire.signals import unpack
 
 Labelled = Sequence[tuple[str, tuple[str, ...]]]
@@ -88,9 +88,9 @@ class TitlesStep:
             self._side.titles.load([key.decode() for key in rows], packed)
         self._side.titles.load_tags(partition_rows.TAGS.read(store))
         self._stored = {key.decode() for key in rows}
-        self._taught = Taught(store, shard=partition, shards=settings.title_shards)
-        self._popularity = Popularity(self._side, settings, audience_rows.read(store))
-        self._cohorts = CohortBook(store, self._side.titles, partition)
+        self._taught = Attribution(store, shard=partition, shards=settings.title_shards)
+        self._popularity = TrendingLists(self._side, settings, audience_rows.read(store))
+        self._cohorts = CohortRows(store, self._side.titles, partition)
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
         """Learn a batch of signals."""

@@ -7,7 +7,7 @@ are none (countries and devices still lift titles for strangers, since replicas 
 import numpy as np
 
 from online_models.feedback.reward_function import Action
-from online_models.learners.segments import HALF_LIFE_S, Audiences
+from online_models.learners.segments import HALF_LIFE_S, Segments
 from online_models.learners.title_side import TitleSide, decayed
 from online_models.tables.layout import TAGS
 from schemas.codec import encode
@@ -17,7 +17,7 @@ from streams.engine.stage import Message, Row
 from streams.stages.wire import segment_rows as audience_rows
 from streams.stages.wire.signals import SignalBatch
 
-__all__ = ["GENRES", "SCOPED_ITEMS", "TRENDING_ITEMS", "Popularity"]
+__all__ = ["GENRES", "SCOPED_ITEMS", "TRENDING_ITEMS", "TrendingLists"]
 
 TRENDING_ITEMS = 50
 """Titles on the global list: two screens."""
@@ -32,7 +32,7 @@ TRENDING_HALF_LIFE = 1
 _GENRE = "genre:"
 
 
-class Popularity:
+class TrendingLists:
     """The counts of one shard and the lists made of them.
 
     Parameters
@@ -45,7 +45,7 @@ class Popularity:
         What was watched in countries and on devices up to now.
     """
 
-    def __init__(self, side: TitleSide, settings: Settings, audiences: Audiences) -> None:
+    def __init__(self, side: TitleSide, settings: Settings, audiences: Segments) -> None:
         self._side, self._audiences = side, audiences
         self._provenance = settings.provenance
         self._touched: set[int] = set()

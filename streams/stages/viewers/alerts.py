@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from online_models.catalog.catalog import Catalogue
+from online_models.catalog.catalog import Catalog
 from online_models.page.config import DAY_MS
 from online_models.page.decoding import DECIMALS
 from online_models.page.headings import DEFAULT, language_of, messages
@@ -56,7 +56,7 @@ class Alerts:
     """
 
     def __init__(
-        self, store: StateView, settings: Settings, catalogue: Catalogue, *, partition: int, metrics: Metrics
+        self, store: StateView, settings: Settings, catalogue: Catalog, *, partition: int, metrics: Metrics
     ) -> None:
         self._store, self._catalogue, self._metrics = store, catalogue, metrics
         self._page, self._provenance = settings.page, settings.provenance

@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
-from online_models.artwork.features import LikedWords
+from online_models.artwork.features import TasteFeatures
 from online_models.artwork.gallery import Gallery, Picked
-from online_models.artwork.selector import Hanger, room_for
+from online_models.artwork.selector import ArtworkSelector, room_for
 from online_models.artwork.selector_kernels import Items
 from online_models.experiments.interleaving import FIRST
 from online_models.page.decoding import last_chance
@@ -18,10 +18,10 @@ from online_models.ranking.viewer_side import ViewerSide
 from online_models.tables.layout import I4, I8
 from schemas.experiments import ArtworkPolicy
 
-__all__ = ["NOTHING", "Hung", "Pictures", "drawn_last", "signed", "tail"]
+__all__ = ["NOTHING", "ArtworkSelection", "PageArtwork", "drawn_last", "signed", "tail"]
 
 
-class Hung(NamedTuple):
+class ArtworkSelection(NamedTuple):
     """What items of pages show."""
 
     page: I8
@@ -41,13 +41,13 @@ class Hung(NamedTuple):
 
 _NOWHERE: Final[I8] = np.zeros(0, np.int64)
 _FIRST: Final = (Picked(),)
-NOTHING: Final = Hung(_NOWHERE, _NOWHERE, _NOWHERE, np.zeros(0, np.int32), _FIRST)
+NOTHING: Final = ArtworkSelection(_NOWHERE, _NOWHERE, _NOWHERE, np.zeros(0, np.int32), _FIRST)
 _UNKNOWN: Final = -2
 _AT_ONCE: Final = 128
 """Viewers whose pictures are picked in one call: what it makes anew is kept until it ends."""
 
 
-class Pictures:
+class PageArtwork:
     """Picks for the viewers of a partition.
 
     Parameters
@@ -59,13 +59,13 @@ class Pictures:
     """
 
     def __init__(self, gallery: Gallery, side: ViewerSide) -> None:
-        self._gallery, self._side, self._hanger = gallery, side, Hanger(gallery)
-        self._liked = LikedWords(side.viewers, side.catalogue)
+        self._gallery, self._side, self._hanger = gallery, side, ArtworkSelector(gallery)
+        self._liked = TasteFeatures(side.viewers, side.catalogue)
         self._listed, self._place = -1, np.zeros(0, np.int32)
 
     def pick(
         self, pages: Pages, slots: I4, now_ms: int, policy: ArtworkPolicy = ArtworkPolicy.BANDIT
-    ) -> Hung:
+    ) -> ArtworkSelection:
         """Return what the items show that have something to choose from.
 
         Items of an exploring row, and the last of a list that may be drawn, show the first: their propensity
@@ -86,7 +86,7 @@ class Pictures:
             end = hanger.hang(items, names, some, found, first, now_ms=now_ms, policy=policy)
             known.place(found.number[first:end], hanger.shown)
         page, row, slot, number = found
-        return Hung(page[:end], row[:end], slot[:end], number[:end], known.all())
+        return ArtworkSelection(page[:end], row[:end], slot[:end], number[:end], known.all())
 
     def _places(self, listed: I4) -> I4:
         """Return where in the gallery some titles are, by their rows; -1 for those that show their first."""
@@ -126,7 +126,7 @@ class _Shown:
         return [one for table in self._tables or [_FIRST] for one in table]
 
 
-def signed(hung: Hung, picks: Sequence[Pick], labels: tuple[str, str]) -> Hung:
+def signed(hung: ArtworkSelection, picks: Sequence[Pick], labels: tuple[str, str]) -> ArtworkSelection:
     """Say of what items show whose picks they are.
 
     Parameters
@@ -150,10 +150,10 @@ def signed(hung: Hung, picks: Sequence[Pick], labels: tuple[str, str]) -> Hung:
     at = np.array(places, np.int64).reshape(-1, 3).T
     numbers = np.zeros(len(places), np.int32)
     numbers[: hung.number.size] = hung.number
-    return Hung(at[0], at[1], at[2], numbers, hung.shown, arms)
+    return ArtworkSelection(at[0], at[1], at[2], numbers, hung.shown, arms)
 
 
-def drawn_last(pages: Pages, share: float) -> Hung:
+def drawn_last(pages: Pages, share: float) -> ArtworkSelection:
     """Say with what probability the last titles of lists stand there; nothing of pages with more rows."""
     if pages.kind.shape[1] > 1 or not pages.title.shape[2]:
         return NOTHING
@@ -161,7 +161,7 @@ def drawn_last(pages: Pages, share: float) -> Hung:
     shown = [Picked(propensity=last_chance(n, share)) for n in pages.candidates[page].tolist()]
     first = np.zeros(page.size, np.int64)
     numbers = np.arange(page.size, dtype=np.int32)
-    return Hung(page, first, first + pages.title.shape[2] - 1, numbers, shown)
+    return ArtworkSelection(page, first, first + pages.title.shape[2] - 1, numbers, shown)
 
 
 def tail(reason: str | None, shown: Picked, arm: str | None) -> bytes:

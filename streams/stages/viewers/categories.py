@@ -5,15 +5,15 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from online_models.catalog.catalog import Catalogue
+from online_models.catalog.catalog import Catalog
 from online_models.page.decoding import Wording, hundredths
 from online_models.page.headings import LANGUAGES, messages
 from online_models.page.layout import Pages
 from online_models.tables.layout import I4, I8, U1
 from schemas.pages import Category
-from streams.stages.viewers.fragments import RowTexts
+from streams.stages.viewers.fragments import ShelfFragments
 
-__all__ = ["CategoryTexts"]
+__all__ = ["CategoryFragments"]
 
 _KEPT: Final = 20_000
 """Texts kept at most, 2 MB: forty categories in two languages are 8,000."""
@@ -21,7 +21,7 @@ _FIRST: Final = (b',"categories":[',)
 """What stands before a page's categories (`online_models.page.encoding`)."""
 
 
-class CategoryTexts:
+class CategoryFragments:
     """What follows the rows of a page.
 
     Parameters
@@ -30,8 +30,8 @@ class CategoryTexts:
         Names of the tags.
     """
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue, self._texts = catalogue, RowTexts(_FIRST)
+    def __init__(self, catalogue: Catalog) -> None:
+        self._catalogue, self._texts = catalogue, ShelfFragments(_FIRST)
 
     def flat(self) -> tuple[U1, I8]:
         """Return the texts, and where each begins and the last ends."""
@@ -43,7 +43,7 @@ class CategoryTexts:
         ``languages`` [n] are the readers', by their places in `LANGUAGES`.
         """
         if len(self._texts) > _KEPT:
-            self._texts = RowTexts(_FIRST)
+            self._texts = ShelfFragments(_FIRST)
         out = np.full(pages.category.shape, -1, np.int32)
         q, c = np.nonzero(pages.category >= 0)
         said = np.column_stack((pages.category[q, c], hundredths(pages.part[q, c]), languages[q]))

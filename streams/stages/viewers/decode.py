@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from online_models.catalog.catalog import country_code
 from online_models.feedback.devices import device_code
-from online_models.feedback.reward_function import Judge, Verdict
-from online_models.ranking.viewer_side import Columns, columns
+from online_models.feedback.reward_function import FeedbackSignal, RewardFunction
+from online_models.ranking.viewer_side import EventColumns, columns
 from online_models.tables.partition_assignment import partitions_for
 from online_models.tables.viewers import hash_ids
 from schemas import DecodeError, Event, Forget, History, Identify, Impression, Preferences, Reason, Search
@@ -26,7 +26,7 @@ _ASTRAY = "the key belongs in another partition: set partitioner=murmur2_random"
 _code = lru_cache(1_024)(country_code)  # there are 676 countries
 
 
-class Told(NamedTuple):
+class StatedPreferenceEvents(NamedTuple):
     """Preferences that a viewer stated."""
 
     event: Preferences
@@ -35,7 +35,7 @@ class Told(NamedTuple):
     """Event time, ms."""
 
 
-class Leaving(NamedTuple):
+class Departure(NamedTuple):
     """A viewer of whom nothing is to be known from here on: signed in to another account, or forgotten."""
 
     event: Identify | Forget
@@ -44,7 +44,7 @@ class Leaving(NamedTuple):
     """Event time, ms."""
 
 
-class Noted(NamedTuple):
+class AttributableEvents(NamedTuple):
     """An event from which more may be learned than its verdict says."""
 
     verdict: int
@@ -53,10 +53,10 @@ class Noted(NamedTuple):
 
 
 @dataclass(slots=True)
-class Intake:
+class DecodedBatch:
     """A batch, judged."""
 
-    verdicts: list[tuple[str, Verdict, int]] = field(default_factory=list)
+    verdicts: list[tuple[str, FeedbackSignal, int]] = field(default_factory=list)
     """Viewer, verdict, event time."""
     event_ids: list[str] = field(default_factory=list)
     """One for each verdict; an event's second and later verdicts have a number behind it."""
@@ -66,11 +66,11 @@ class Intake:
     """One for each verdict: the viewer's country as a code, 0 where the event does not say."""
     devices: list[int] = field(default_factory=list)
     """One for each verdict: the kind of device as a code, 0 where the event does not say."""
-    told: list[Told] = field(default_factory=list)
+    told: list[StatedPreferenceEvents] = field(default_factory=list)
     """Stated preferences, in order."""
-    leaving: list[Leaving] = field(default_factory=list)
+    leaving: list[Departure] = field(default_factory=list)
     """Viewers who signed in elsewhere or are to be forgotten, in order."""
-    noted: list[Noted] = field(default_factory=list)
+    noted: list[AttributableEvents] = field(default_factory=list)
     """Pictures and rows that were seen, and searches from which a title was opened."""
     brought: list[int] = field(default_factory=list)
     """Which verdicts viewers brought along from elsewhere: titles do not learn from them."""
@@ -78,13 +78,13 @@ class Intake:
     newest_ms: int = 0
     """Newest event time, of the usable records."""
 
-    def columns(self) -> Columns:
+    def columns(self) -> EventColumns:
         """Return the verdicts as the models take them."""
         return columns(self.verdicts, hash_ids(self.event_ids))
 
 
-class Clerk:
-    """Turn records into an :class:`Intake`.
+class EventDecoder:
+    """Turn records into an :class:`DecodedBatch`.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class Clerk:
 
     def __init__(
         self,
-        judge: Judge,
+        judge: RewardFunction,
         *,
         stage: str,
         partition: int,
@@ -111,9 +111,9 @@ class Clerk:
         self._partition, self._partitions = partition, partitions
         self._whose = whose
 
-    def read(self, records: Sequence[Record]) -> Intake:
+    def read(self, records: Sequence[Record]) -> DecodedBatch:
         """Decode, check and judge a batch, in order."""
-        out = Intake()
+        out = DecodedBatch()
         homes = partitions_for([record.key or b"" for record in records], self._partitions)
         for record, home in zip(records, homes.tolist(), strict=True):
             try:
@@ -133,7 +133,7 @@ class Clerk:
             raise DecodeError(Reason.PARTITION_MISMATCH, None, _ASTRAY)
         return event
 
-    def _take(self, event: Event, record: Record, out: Intake) -> None:
+    def _take(self, event: Event, record: Record, out: DecodedBatch) -> None:
         at, offset = happened_ms(event, record), record.offset
         out.newest_ms = max(out.newest_ms, at)
         name, viewer = event.event_id, event.viewer_id
@@ -147,15 +147,15 @@ class Clerk:
             out.devices.append(device)
         match event:
             case Preferences():
-                out.told.append(Told(event, offset, at))
+                out.told.append(StatedPreferenceEvents(event, offset, at))
             case Identify() if event.known_as != viewer:
-                out.leaving.append(Leaving(event, offset, at))
+                out.leaving.append(Departure(event, offset, at))
             case Forget():
-                out.leaving.append(Leaving(event, offset, at))
+                out.leaving.append(Departure(event, offset, at))
             case Impression() if len(out.verdicts) > first and (event.artwork or event.row_kind):
-                out.noted.append(Noted(first, event))
+                out.noted.append(AttributableEvents(first, event))
             case Search() if len(out.verdicts) > first:
-                out.noted.append(Noted(first, event))
+                out.noted.append(AttributableEvents(first, event))
             case History():
                 out.brought.extend(range(first, len(out.verdicts)))
             case _:

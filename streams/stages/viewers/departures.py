@@ -19,11 +19,11 @@ from schemas import Forget, History, Identify, topics
 from schemas.codec import encode
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome, Record, StateView, Target
-from streams.stages.viewers.decode import Leaving
+from streams.stages.viewers.decode import Departure
 from streams.stages.wire import viewer_rows
 from streams.stages.wire.partition_rows import is_reserved
 
-__all__ = ["MOST_LIKED", "Leavers", "cut"]
+__all__ = ["MOST_LIKED", "Departures", "cut"]
 
 MOST_LIKED = 128
 """Liked titles that are handed over, the newest: more than the 80 that represent a viewer."""
@@ -31,8 +31,8 @@ _OFFSET = attrgetter("offset")
 
 
 def cut(
-    records: Sequence[Record], leaving: Sequence[Leaving]
-) -> Iterator[tuple[Sequence[Record], Leaving | None]]:
+    records: Sequence[Record], leaving: Sequence[Departure]
+) -> Iterator[tuple[Sequence[Record], Departure | None]]:
     """Yield a batch in parts, each with who leaves at its end; at the last one's end perhaps nobody does."""
     start = 0
     for one in leaving:
@@ -43,7 +43,7 @@ def cut(
         yield records[start:], None
 
 
-class Leavers:
+class Departures:
     """Who leaves one partition of viewers.
 
     Parameters
@@ -78,7 +78,7 @@ class Leavers:
         rows = iter(stored)
         return [self._ahead[v] if v in self._ahead else next(rows) for v in viewer_ids]
 
-    def let_go(self, viewers: ViewerTable, one: Leaving, *, silent: bool) -> Outcome:
+    def let_go(self, viewers: ViewerTable, one: Departure, *, silent: bool) -> Outcome:
         """Forget a viewer; what one who signed in did before goes to the viewer that they are.
 
         Parameters

@@ -10,7 +10,7 @@ from online_models.page.encoding import STRIDE, row_keys
 from online_models.tables.hashing import find_many, insert_many
 from online_models.tables.layout import I4, I8, U1, U8
 
-__all__ = ["RowTexts", "Texts", "distinct"]
+__all__ = ["FragmentStore", "ShelfFragments", "distinct"]
 
 _SPARE = bytes(STRIDE)
 _SPARSE = 8
@@ -49,7 +49,7 @@ class _Joined:
         return self._bytes, self._at
 
 
-class Texts(_Joined):
+class FragmentStore(_Joined):
     """Texts that are found under any keys, one by one.
 
     Parameters
@@ -82,7 +82,7 @@ class Texts(_Joined):
         return out
 
 
-class RowTexts(_Joined):
+class ShelfFragments(_Joined):
     """Texts that are found under rows of whole numbers, a whole batch at a time.
 
     A row is known by 64 bits of its hash: that two of 20,000 share them has a chance of 1e-11.

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from online_models.artwork.gallery import Picked
-from online_models.catalog.catalog import Catalogue
+from online_models.catalog.catalog import Catalog
 from online_models.page.decoding import Wording
 from online_models.page.encoding import SCORE_BYTES, STRIDE, Fragments, Parts, encode_pages
 from online_models.page.headings import DEFAULT, LANGUAGES, language_of, messages
@@ -21,9 +21,9 @@ from online_models.page.shelf_kinds import KINDS, REASONS
 from online_models.tables.layout import I4, I8, U1
 from online_models.tables.titles import TitleTable
 from schemas.pages import list_id
-from streams.stages.viewers.artwork import NOTHING, Hung, drawn_last, tail
-from streams.stages.viewers.categories import CategoryTexts
-from streams.stages.viewers.fragments import RowTexts, Texts, distinct
+from streams.stages.viewers.artwork import NOTHING, ArtworkSelection, drawn_last, tail
+from streams.stages.viewers.categories import CategoryFragments
+from streams.stages.viewers.fragments import FragmentStore, ShelfFragments, distinct
 
 _END = b"]}"
 _TAILS = (b"}", *(b',"reason":"%b"}' % reason.encode() for reason in REASONS))
@@ -103,7 +103,7 @@ class PageEncoder:
     def __init__(
         self,
         titles: TitleTable,
-        catalogue: Catalogue,
+        catalogue: Catalog,
         *,
         topic: str,
         partition: int,
@@ -117,8 +117,8 @@ class PageEncoder:
         self._longest = 0
         self._span: I8 = np.zeros((0, 2), np.int64)
         self._nameless: list[int] = []
-        self._heads, self._tails = RowTexts(), Texts(_TAILS)
-        self._categories = CategoryTexts(catalogue)
+        self._heads, self._tails = ShelfFragments(), FragmentStore(_TAILS)
+        self._categories = CategoryFragments(catalogue)
         self._reason: U1 = np.array([REASONS.index(kind.reason) for kind in KINDS], np.uint8)
         self._model = b',"model_version":%b' % msgspec.json.encode(model_version)
         self._source = b',"source":{"topic":%b,"partition":%d,"offset":' % (
@@ -131,7 +131,7 @@ class PageEncoder:
         pages: Pages,
         causes: Sequence[Cause],
         languages: Sequence[int],
-        hung: Hung = NOTHING,
+        hung: ArtworkSelection = NOTHING,
         explored: float = 1.0,
     ) -> list[bytes]:
         """Return the bytes of each page, in order.
@@ -202,7 +202,7 @@ class PageEncoder:
         It depends on kind and language, on what the row's words are about, and on what that is called by now.
         """
         if len(self._heads) > _KEPT:
-            self._heads = RowTexts()
+            self._heads = ShelfFragments()
         q, r = np.nonzero(pages.kind != NO_ROW)
         arg = pages.arg[q, r]
         renamed = self._catalogue.facts.renamed(arg[:, 0])
@@ -222,12 +222,12 @@ class PageEncoder:
         """Return what follows the items of each row: nothing, or with what probability they were drawn."""
         out = np.zeros(pages.kind.shape, np.int32)
         if len(self._tails) > _KEPT:
-            self._tails = Texts(_TAILS)
+            self._tails = FragmentStore(_TAILS)
         q, r = np.nonzero(pages.kind == EXPLORE)
         out[q, r] = self._tails.many((explored / pages.candidates[q]).tolist(), _drawn)
         return out
 
-    def _item_numbers(self, pages: Pages, hung: Hung, explored: float) -> I4:
+    def _item_numbers(self, pages: Pages, hung: ArtworkSelection, explored: float) -> I4:
         """Return the tails of items that say what they show, made if there are none yet."""
         out = np.zeros(pages.title.shape, np.int32)
         for some in filter(None, (hung, drawn_last(pages, explored))):
@@ -237,7 +237,7 @@ class PageEncoder:
             out[at] = self._pictured(some, np.where(usual, 0, reasons.astype(np.int32) + 1))
         return out if out.any() else np.zeros((0, 0, 0), np.int32)
 
-    def _pictured(self, some: Hung, reasons: I4) -> I4:
+    def _pictured(self, some: ArtworkSelection, reasons: I4) -> I4:
         """Return the tails of what items show; of their reasons, 0 is their row's, 1 the first of all."""
         arms = dict.fromkeys(some.arm or (None,))
         signs = np.array([[*arms].index(arm) for arm in some.arm], np.int64) if some.arm else np.int64(0)

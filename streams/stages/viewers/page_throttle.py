@@ -7,7 +7,7 @@ whoever has the partition after a crash or a rebalance owes exactly what is not 
 window are one debt, and its page names the last of them.
 
 When the window is over, the debt is paid along with the next batch, or by itself if none comes
-(:class:`streams.engine.stage.Owing`). Windows end in steps of a sixteenth of the interval, so that one
+(:class:`streams.engine.stage.HasDeferredOutput`). Windows end in steps of a sixteenth of the interval, so that one
 transaction pays several. They are of processing time, by the worker's monotonic clock, and known to the
 process alone: after a restart everything that is owed is due, and a first change is published at once. So a
 viewer gets one page an interval, and one more where the partition moved.
@@ -29,7 +29,7 @@ from streams.stages.versions.own import Standing
 from streams.stages.wire.partition_rows import OWED
 from streams.telemetry.metrics import Metrics
 
-__all__ = ["Budget", "BudgetedStep", "Clock", "Debt", "Moved", "latest"]
+__all__ = ["Clock", "Moved", "PageThrottle", "PendingPage", "ThrottledStep", "latest"]
 
 STEPS = 16
 """Ends of windows in an interval: a page comes 6 % of it later at most, and a quiet partition pays at most 16
@@ -45,7 +45,7 @@ Moved = tuple[int, int, int]
 _BY_OFFSET = itemgetter(1)
 
 
-class Debt(NamedTuple):
+class PendingPage(NamedTuple):
     """A page that a viewer is owed."""
 
     viewer_id: str
@@ -57,7 +57,7 @@ class Debt(NamedTuple):
     """When the window is over, by the clock."""
 
 
-class Budget:
+class PageThrottle:
     """Windows and debts of one partition.
 
     Parameters
@@ -94,11 +94,11 @@ class Budget:
     ) -> None:
         self._interval_s, self._clock, self.metrics = interval_s, clock, metrics
         self._windows = OrderedDict[str, float]()  # open ones and when they end, which is their order
-        self._owed: dict[str, Debt] = {}
+        self._owed: dict[str, PendingPage] = {}
         self._order: list[tuple[float, str]] = []  # a heap; entries of debts that are paid stay until met
         self._rows: list[Row] = []
         for viewer_id, (offset, at) in OWED.members(store):
-            self._owe(Debt(viewer_id, offset, at, 0.0))
+            self._owe(PendingPage(viewer_id, offset, at, 0.0))
 
     def share_out(self, moved: Sequence[Moved], ids: Sequence[str]) -> list[Moved]:
         """Return what gets its page now; the rest is owed from here on.
@@ -120,7 +120,7 @@ class Budget:
             viewer_id = ids[slot]
             if viewer_id in self._windows:
                 due = self._windows[viewer_id]
-                self._owe(Debt(viewer_id, offset, at, due))
+                self._owe(PendingPage(viewer_id, offset, at, due))
                 self._rows.append(OWED.row((offset, at), viewer_id))
             else:
                 self._strike(viewer_id)
@@ -134,10 +134,10 @@ class Budget:
             heapq.heappop(self._order)
         return max(0.0, self._order[0][0] - self._clock()) if self._order else None
 
-    def take_due(self, most: int) -> list[Debt]:
+    def take_due(self, most: int) -> list[PendingPage]:
         """Strike out and return what is due, what has been due for longest first."""
         self._close_windows()
-        taken: list[Debt] = []
+        taken: list[PendingPage] = []
         ends = self._next_end()
         while len(taken) < most and self.due_s() == 0.0:
             taken.append(self._owed[self._order[0][1]])
@@ -145,7 +145,7 @@ class Budget:
             self._open_window(taken[-1].viewer_id, ends)
         return taken
 
-    def take_all(self) -> list[Debt]:
+    def take_all(self) -> list[PendingPage]:
         """Strike out and return everything that is owed, due or not, in the order of the events."""
         ends = self._next_end()
         taken = sorted(self._owed.values(), key=lambda debt: debt.offset)
@@ -170,7 +170,7 @@ class Budget:
         self.metrics.pages_owed.dec(len(self._owed))
         self._owed.clear()
 
-    def _owe(self, debt: Debt) -> None:
+    def _owe(self, debt: PendingPage) -> None:
         if debt.viewer_id not in self._owed:
             heapq.heappush(self._order, (debt.due, debt.viewer_id))
             self.metrics.pages_owed.inc()
@@ -201,8 +201,8 @@ class Budget:
             self._windows.popitem(last=False)
 
 
-class BudgetedStep(VersionedStep):
-    """A step whose pages have a budget (`streams.engine.stage.Owing`).
+class ThrottledStep(VersionedStep):
+    """A step whose pages have a budget (`streams.engine.stage.HasDeferredOutput`).
 
     A version that does not publish owes nothing.
 
@@ -221,7 +221,7 @@ class BudgetedStep(VersionedStep):
         store: StateView,
         versions: Standing,
         wait_for: Callable[[Predecessor | None], None],
-        budget: Budget,
+        budget: PageThrottle,
         *,
         most: int,
     ) -> None:
@@ -229,7 +229,7 @@ class BudgetedStep(VersionedStep):
         self._budget, self._most = budget, most
 
     @abstractmethod
-    def paid(self, debts: Sequence[Debt]) -> Outcome:
+    def paid(self, debts: Sequence[PendingPage]) -> Outcome:
         """Make the pages of debts, at least one."""
 
     def due_s(self) -> float | None:
@@ -249,7 +249,7 @@ class BudgetedStep(VersionedStep):
         self._budget.take_all()
         return Outcome(rows=self._budget.take_rows())
 
-    def _paid(self, debts: Sequence[Debt]) -> Outcome:
+    def _paid(self, debts: Sequence[PendingPage]) -> Outcome:
         out = Outcome(rows=self._budget.take_rows())
         if debts:
             out.add(self.paid(debts))

@@ -11,7 +11,7 @@ from online_models.artwork.gallery import Gallery
 from online_models.catalog.catalog import country_of
 from online_models.experiments.plan import Plan
 from online_models.page.build import Pages, build
-from online_models.page.catalog_index import Shelves
+from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig
 from online_models.page.interleaved import Pick, draft_top
 from online_models.page.layout import EXPLORED, PINNED, TOP
@@ -26,10 +26,10 @@ from schemas.vocabulary import ItemReason
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome
 from streams.stages.viewers.alerts import Alerts
-from streams.stages.viewers.artwork import Pictures, signed
+from streams.stages.viewers.artwork import PageArtwork, signed
 from streams.stages.viewers.page_bytes import Cause, PageEncoder, numbered
 from streams.stages.viewers.page_throttle import Moved
-from streams.stages.viewers.treatments import Kind, apart
+from streams.stages.viewers.treatments import PageVariant, apart
 
 __all__ = ["Publisher"]
 
@@ -62,7 +62,7 @@ class Publisher:
         self,
         settings: Settings,
         side: ViewerSide,
-        shelves: Shelves,
+        shelves: CatalogIndex,
         *,
         partition: int,
         plan: Callable[[], Plan],
@@ -70,7 +70,7 @@ class Publisher:
         alerts: Alerts,
     ) -> None:
         self._side, self._shelves, self._plan = side, shelves, plan
-        self._pictures, self._alerts = Pictures(gallery, side), alerts
+        self._pictures, self._alerts = PageArtwork(gallery, side), alerts
         self._length, self._partition = settings.list_length, partition
         self._topic = settings.topic(topics.HOME)
         self._encoder = PageEncoder(
@@ -103,7 +103,7 @@ class Publisher:
         return len(messages) - before
 
     def _written(
-        self, moved: Sequence[Moved], now_ms: int, floor: int, kind: Kind, out: Outcome
+        self, moved: Sequence[Moved], now_ms: int, floor: int, kind: PageVariant, out: Outcome
     ) -> list[Message]:
         """Build the pages of one kind; their alerts go into an outcome, unless no taste has ranked."""
         viewers = self._side.viewers

@@ -12,10 +12,10 @@ import numpy as np
 import structlog
 
 from online_models.artwork.gallery import Gallery
-from online_models.catalog.catalog import Catalogue
-from online_models.learners.segments import Audiences
-from online_models.page.segments import Crowds
-from online_models.ranking.segment_boost import Local
+from online_models.catalog.catalog import Catalog
+from online_models.learners.segments import Segments
+from online_models.page.segments import ViewerSegments
+from online_models.ranking.segment_boost import SegmentBoost
 from online_models.tables.layout import I8
 from online_models.tables.titles import TitleTable
 from schemas import DecodeError, topics
@@ -67,11 +67,11 @@ class Replica:
         self, settings: Settings, *, partitions: int, viewer_partitions: int, metrics: Metrics
     ) -> None:
         self.titles = TitleTable(settings.model)
-        self.catalogue = Catalogue(self.titles)
+        self.catalogue = Catalog(self.titles)
         self.gallery = Gallery()
-        self._audiences = [Audiences() for _ in range(settings.title_shards)]
-        self.local = Local(self.titles, self._audiences)
-        self.crowds = Crowds(self.titles, self.local)
+        self._audiences = [Segments() for _ in range(settings.title_shards)]
+        self.local = SegmentBoost(self.titles, self._audiences)
+        self.crowds = ViewerSegments(self.titles, self.local)
         self._metrics = metrics
         self._learned: I8 = np.zeros((settings.title_shards, viewer_partitions), np.int64)
         self._model = TableReader(

@@ -19,7 +19,7 @@ POLL_S = 0.002
 """Wait between two looks at the replica: small against the tens of milliseconds that a batch takes."""
 
 
-class Lead:
+class ReplicaLag:
     """Signals sent and not yet back in the replica, over the partitions of this worker.
 
     Parameters

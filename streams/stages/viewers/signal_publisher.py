@@ -8,17 +8,17 @@ from online_models.tables.layout import F8, Feedback, Signals
 from schemas import topics
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome, Row, StateView
-from streams.stages.viewers.decode import Intake
+from streams.stages.viewers.decode import DecodedBatch
 from streams.stages.viewers.replica import Replica
-from streams.stages.viewers.replica_lag import Lead
+from streams.stages.viewers.replica_lag import ReplicaLag
 from streams.stages.wire import partition_rows
 from streams.stages.wire import signals as wire
-from streams.stages.wire.impressions import SightingBook
+from streams.stages.wire.impressions import ImpressionTracker
 
-__all__ = ["Tidings"]
+__all__ = ["SignalPublisher"]
 
 
-class Tidings:
+class SignalPublisher:
     """The partition's side of ``titles.signals.v1``.
 
     Parameters
@@ -45,11 +45,11 @@ class Tidings:
         *,
         side: ViewerSide,
         replica: Replica,
-        lead: Lead,
+        lead: ReplicaLag,
     ) -> None:
         self._partition, self._shards = partition, settings.title_shards
         self._topic, self._side, self._lead = settings.topic(topics.SIGNALS), side, lead
-        self._sightings = SightingBook(store, side.viewers, replica.catalogue, replica.gallery)
+        self._sightings = ImpressionTracker(store, side.viewers, replica.catalogue, replica.gallery)
         self._sent = partition_rows.SENT.read(store)
         lead.sent(partition, self._sent)
 
@@ -58,7 +58,7 @@ class Tidings:
         """The row of how much was sent."""
         return partition_rows.SENT.row(self._sent)
 
-    def tell(self, intake: Intake, feedback: Feedback, signals: Signals, out: Outcome) -> None:
+    def tell(self, intake: DecodedBatch, feedback: Feedback, signals: Signals, out: Outcome) -> None:
         """Put what a batch says about titles on every shard's partition, and what viewers saw into rows."""
         places: NDArray[np.uint16] = self._side.viewers.arrays.country[feedback.viewer]
         devices = np.array(intake.devices, np.uint8)

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from online_models.experiments.plan import Plan
 from online_models.feedback import watch_time
-from online_models.feedback.reward_function import Action, Judge
+from online_models.feedback.reward_function import Action, RewardFunction
 from online_models.learners.stated_preferences import take
-from online_models.page.catalog_index import Shelves
+from online_models.page.catalog_index import CatalogIndex
 from online_models.ranking.viewer_side import ViewerSide
 from online_models.tables.keyed_random import sampled
 from online_models.tables.layout import Feedback, Signals
@@ -30,14 +30,21 @@ from streams.engine.stage import Outcome, Record, StageSpec, StateView
 from streams.stages.versions.handover import Handover
 from streams.stages.versions.own import OneVersion, Standing
 from streams.stages.viewers.alerts import Alerts
-from streams.stages.viewers.decode import Clerk, Intake
-from streams.stages.viewers.departures import Leavers, cut
-from streams.stages.viewers.page_throttle import Budget, BudgetedStep, Clock, Debt, Moved, latest
+from streams.stages.viewers.decode import DecodedBatch, EventDecoder
+from streams.stages.viewers.departures import Departures, cut
+from streams.stages.viewers.page_throttle import (
+    Clock,
+    Moved,
+    PageThrottle,
+    PendingPage,
+    ThrottledStep,
+    latest,
+)
 from streams.stages.viewers.publisher import Publisher
 from streams.stages.viewers.quality import Quality
 from streams.stages.viewers.replica import Replica
-from streams.stages.viewers.replica_lag import LATE_MS, Lead
-from streams.stages.viewers.signal_publisher import Tidings
+from streams.stages.viewers.replica_lag import LATE_MS, ReplicaLag
+from streams.stages.viewers.signal_publisher import SignalPublisher
 from streams.stages.wire import partition_rows, viewer_rows
 from streams.stages.wire.households import Households
 from streams.telemetry.metrics import Metrics
@@ -85,10 +92,10 @@ class ViewersStage:
         self.versions = versions or OneVersion()
         self.settings, self.replica, self.partitions = settings, replica, partitions
         self.metrics = metrics
-        self.shelves = Shelves(replica.titles, replica.catalogue, settings.page, replica.crowds)
+        self.shelves = CatalogIndex(replica.titles, replica.catalogue, settings.page, replica.crowds)
         self.quality = Quality(metrics)
         self.handover = Handover(settings)
-        self.lead = Lead(replica, settings.lead_events, metrics, partitions=partitions)
+        self.lead = ReplicaLag(replica, settings.lead_events, metrics, partitions=partitions)
 
     def spec(self) -> StageSpec:
         """Describe the stage."""
@@ -124,25 +131,25 @@ class ViewersStage:
         return ViewersStep(self, partition, store)
 
 
-class ViewersStep(BudgetedStep):
+class ViewersStep(ThrottledStep):
     """The logic of one source partition."""
 
     def __init__(self, stage: ViewersStage, partition: int, store: StateView) -> None:
         settings = stage.settings
         interval_s = 0.0 if settings.list_per_event else settings.page_interval_s
-        budget = Budget(store, interval_s, stage.metrics, clock=stage.clock)
+        budget = PageThrottle(store, interval_s, stage.metrics, clock=stage.clock)
         wait_for = partial(stage.handover.wait_for, partition)
         super().__init__(store, stage.versions, wait_for, budget, most=settings.viewers_batch_events)
         self._stage, self._partition, self._settings = stage, partition, settings
         self._side = ViewerSide(stage.replica.titles, stage.replica.catalogue)
         self._side.blending.local = stage.replica.local
-        self._tidings = Tidings(
+        self._tidings = SignalPublisher(
             store, settings, partition, side=self._side, replica=stage.replica, lead=stage.lead
         )
-        self._leavers = Leavers(store, settings, partition)
+        self._leavers = Departures(store, settings, partition)
         self._load = self._leavers.loader
-        self._clerk = Clerk(
-            Judge(settings.model.reward),
+        self._clerk = EventDecoder(
+            RewardFunction(settings.model.reward),
             stage=STAGE,
             partition=partition,
             partitions=stage.partitions,
@@ -189,7 +196,7 @@ class ViewersStep(BudgetedStep):
                 out.rows.extend((self._tidings.forget(viewer), self._alerts.forget(viewer)))
         return out
 
-    def _learn(self, records: Sequence[Record], intake: Intake) -> Outcome:
+    def _learn(self, records: Sequence[Record], intake: DecodedBatch) -> Outcome:
         late = time.time() * 1000 - records[-1].timestamp > LATE_MS
         self._stage.lead.catches_up(self._partition, late=self.silent and late)
         out = Outcome(dead_letters=intake.dead_letters)
@@ -225,7 +232,7 @@ class ViewersStep(BudgetedStep):
         self._stage.lead.forget(self._partition)
         self._budget.close()
 
-    def paid(self, debts: Sequence[Debt]) -> Outcome:
+    def paid(self, debts: Sequence[PendingPage]) -> Outcome:
         """Make the pages of debts."""
         self._alerts.begin()
         out, viewers = Outcome(), self._side.viewers
@@ -235,7 +242,7 @@ class ViewersStep(BudgetedStep):
         out.rows.extend(viewer_rows.pack(viewers, slots))
         return out
 
-    def _take_told(self, intake: Intake) -> list[Moved]:
+    def _take_told(self, intake: DecodedBatch) -> list[Moved]:
         """Take over stated preferences; return the viewers whose page they change."""
         if not intake.told:
             return []
@@ -258,7 +265,7 @@ class ViewersStep(BudgetedStep):
         self._stage.quality.add(ranks)
         return signals
 
-    def _fresh(self, feedback: Feedback, signals: Signals, intake: Intake) -> NDArray[np.bool_]:
+    def _fresh(self, feedback: Feedback, signals: Signals, intake: DecodedBatch) -> NDArray[np.bool_]:
         """Say which verdicts changed their viewer, and count the events that came for a second time."""
         came_to = signals.action[: feedback.action.size]
         fresh: NDArray[np.bool_] = (came_to != Action.NOTHING) | (feedback.action == Action.NOTHING)
@@ -267,7 +274,7 @@ class ViewersStep(BudgetedStep):
             self._stage.metrics.events.labels(STAGE, "duplicate").inc(again)
         return fresh
 
-    def _locate(self, feedback: Feedback, fresh: NDArray[np.bool_], intake: Intake) -> None:
+    def _locate(self, feedback: Feedback, fresh: NDArray[np.bool_], intake: DecodedBatch) -> None:
         """Take over where viewers are, and at what kind of device, as far as their events say."""
         viewers = self._side.viewers.arrays
         for column, said in ((viewers.country, intake.countries), (viewers.device, intake.devices)):

@@ -12,10 +12,10 @@ from online_models.tables.viewers import NO_LIMIT, ViewerTable
 from schemas.experiments import Treatment
 from streams.stages.viewers.page_throttle import Moved
 
-__all__ = ["Kind", "apart"]
+__all__ = ["PageVariant", "apart"]
 
 
-class Kind(NamedTuple):
+class PageVariant(NamedTuple):
     """How some pages are made, and what they say of it."""
 
     treatment: Treatment
@@ -29,7 +29,7 @@ class Kind(NamedTuple):
 
 def apart(
     moved: Sequence[Moved], viewers: ViewerTable, plan: Plan, now_ms: int
-) -> Iterator[tuple[Kind, list[Moved]]]:
+) -> Iterator[tuple[PageVariant, list[Moved]]]:
     """Yield pages by the way they are made.
 
     A viewer's pages of one batch are made alike and stay in order, so that their numbers do.
@@ -46,7 +46,7 @@ def apart(
         The batch's newest event: an experiment runs by it.
     """
     if plan.idle:
-        yield Kind(PLAIN.treatment, b""), list(moved)
+        yield PageVariant(PLAIN.treatment, b""), list(moved)
         return
     treated = {slot: _treated(slot, viewers, plan, now_ms) for slot, _, _ in moved}
     groups: dict[tuple[Treated, bool | None], list[Moved]] = {}
@@ -54,7 +54,7 @@ def apart(
         groups.setdefault(treated[one[0]], []).append(one)
     for (how, explore), some in groups.items():
         arms = b',"arms":' + msgspec.json.encode(how.arms) if how.arms else b""
-        yield Kind(how.treatment, arms, explore, how.rivals), some
+        yield PageVariant(how.treatment, arms, explore, how.rivals), some
 
 
 def _treated(slot: int, viewers: ViewerTable, plan: Plan, now_ms: int) -> tuple[Treated, bool | None]:

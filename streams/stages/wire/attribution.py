@@ -12,15 +12,15 @@ import msgspec
 import numpy as np
 
 from online_models.artwork.gallery import Gallery
-from online_models.learners.search import Asked, Searches, decayed
+from online_models.learners.search import SearchedQuery, SearchModel, decayed
 from online_models.learners.title_side import shard_of
 from online_models.tables.layout import F8
 from online_models.tables.titles import title_key
 from streams.engine.stage import Row, StateView
 from streams.errors import StateVersionError
-from streams.stages.wire.impressions import Lessons
+from streams.stages.wire.impressions import AttributionUpdates
 
-__all__ = ["ART", "QUERY", "VERSION", "Taught", "load_pictures", "query_key", "watched_after"]
+__all__ = ["ART", "QUERY", "VERSION", "Attribution", "load_pictures", "query_key", "watched_after"]
 
 ART: Final = b"\x04"
 QUERY: Final = b"\x05"
@@ -33,7 +33,7 @@ class _Pictures(msgspec.Struct, array_like=True, gc=False):
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
-_LESSONS: Final = msgspec.msgpack.Decoder(Lessons)
+_LESSONS: Final = msgspec.msgpack.Decoder(AttributionUpdates)
 _PICTURES: Final = msgspec.msgpack.Decoder(_Pictures)
 _ASKED: Final = msgspec.msgpack.Decoder(tuple[dict[str, float], int, int])
 
@@ -45,7 +45,7 @@ def query_key(query: str) -> bytes:
 
 def watched_after(value: bytes | None) -> dict[str, float]:
     """Read a query's row: watches by title; none where there is no row."""
-    return {} if value is None else decayed(Asked(*_ASKED.decode(_checked(value))))
+    return {} if value is None else decayed(SearchedQuery(*_ASKED.decode(_checked(value))))
 
 
 def load_pictures(gallery: Gallery, key: bytes, value: bytes) -> None:
@@ -61,7 +61,7 @@ def load_pictures(gallery: Gallery, key: bytes, value: bytes) -> None:
     gallery.load(key[1:].decode(), cells, found.at_ms)
 
 
-class Taught:
+class Attribution:
     """What a shard has learned from lessons.
 
     Parameters
@@ -74,12 +74,12 @@ class Taught:
 
     def __init__(self, store: StateView, *, shard: int, shards: int) -> None:
         self._shard, self._shards = shard, shards
-        self._pictures, self._searches = Gallery(), Searches()
+        self._pictures, self._searches = Gallery(), SearchModel()
         self._moved: dict[str, None] = {}
         for key, value in store.scan(ART):
             load_pictures(self._pictures, key, value)
         for key, value in store.scan(QUERY):
-            self._searches.load(key[1:].decode(), Asked(*_ASKED.decode(_checked(value))))
+            self._searches.load(key[1:].decode(), SearchedQuery(*_ASKED.decode(_checked(value))))
 
     def learn(self, lessons: bytes) -> None:
         """Learn what is the shard's to learn."""

@@ -24,7 +24,7 @@ from online_models.tables.titles import TitleTable
 from streams.engine.stage import Row, StateView
 from streams.stages.wire.partition_rows import explained
 
-__all__ = ["KEY", "VERSIONS", "CohortBook", "load", "pack"]
+__all__ = ["KEY", "VERSIONS", "CohortRows", "load", "pack"]
 
 KEY: Final = b"\x06cohorts"
 _HEAD = struct.Struct("<BIII")
@@ -72,7 +72,7 @@ def load(value: bytes, titles: TitleTable) -> CohortTable:
     return out
 
 
-class CohortBook:
+class CohortRows:
     """The cohorts of the shard that learns them; none in the others.
 
     Parameters

@@ -12,22 +12,22 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from online_models.artwork.features import LikedWords
+from online_models.artwork.features import TasteFeatures
 from online_models.artwork.gallery import Gallery
-from online_models.catalog.catalog import Catalogue
-from online_models.feedback.impressions import ArtLesson, QueryLesson, Sightings
+from online_models.catalog.catalog import Catalog
+from online_models.feedback.impressions import ArtworkOutcome, ImpressionLog, QueryOutcome
 from online_models.feedback.reward_function import Action
 from online_models.learners.search import normal
-from online_models.page.shelf_value import RowWorth
+from online_models.page.shelf_value import ShelfValue
 from online_models.tables.layout import Feedback, Signals
 from online_models.tables.viewers import ViewerTable
 from schemas import Impression, RowKind, Search
 from streams.engine.stage import Row, StateView
 from streams.errors import StateVersionError
-from streams.stages.viewers.decode import Noted
+from streams.stages.viewers.decode import AttributableEvents
 from streams.stages.wire.partition_rows import ROW_WORTH
 
-__all__ = ["PREFIX", "VERSION", "Lessons", "SightingBook", "read"]
+__all__ = ["PREFIX", "VERSION", "AttributionUpdates", "ImpressionTracker", "read"]
 
 PREFIX: Final = b"\x03"
 VERSION: Final = 2
@@ -42,18 +42,18 @@ class _Stored(msgspec.Struct, array_like=True, gc=False):
     stood: dict[str, tuple[str, int]] = {}
 
 
-class Lessons(msgspec.Struct, array_like=True, gc=False):
+class AttributionUpdates(msgspec.Struct, array_like=True, gc=False):
     """What a batch teaches about pictures and queries, as it travels."""
 
-    art: list[ArtLesson]
-    queries: list[QueryLesson]
+    art: list[ArtworkOutcome]
+    queries: list[QueryOutcome]
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _STORED: Final = msgspec.msgpack.Decoder(_Stored)
 
 
-def read(value: bytes) -> Sightings:
+def read(value: bytes) -> ImpressionLog:
     """Read a row.
 
     Raises
@@ -68,10 +68,10 @@ def read(value: bytes) -> Sightings:
             what, why=f"version {value[0]}, this program knows 1 to {VERSION}", next_step=advice
         )
     stored = _STORED.decode(value[1:])
-    return Sightings(stored.seen, stored.asked, stored.stood)
+    return ImpressionLog(stored.seen, stored.asked, stored.stood)
 
 
-class SightingBook:
+class ImpressionTracker:
     """What the viewers of a partition saw.
 
     Parameters
@@ -82,16 +82,14 @@ class SightingBook:
         Who likes what, and which picture shows what.
     """
 
-    def __init__(
-        self, store: StateView, viewers: ViewerTable, catalogue: Catalogue, gallery: Gallery
-    ) -> None:
+    def __init__(self, store: StateView, viewers: ViewerTable, catalogue: Catalog, gallery: Gallery) -> None:
         self._store, self._viewers, self._gallery = store, viewers, gallery
-        self._words = LikedWords(viewers, catalogue)
-        self._hot: dict[str, Sightings] = {}
+        self._words = TasteFeatures(viewers, catalogue)
+        self._hot: dict[str, ImpressionLog] = {}
         self._moved: dict[str, None] = {}
-        self.worth = RowWorth(ROW_WORTH.read(store))
+        self.worth = ShelfValue(ROW_WORTH.read(store))
 
-    def learn(self, noted: Sequence[Noted], feedback: Feedback, signals: Signals) -> bytes:
+    def learn(self, noted: Sequence[AttributableEvents], feedback: Feedback, signals: Signals) -> bytes:
         """Follow a batch in the order of its events; return the lessons as they travel, empty for none."""
         n = feedback.viewer.size
         new = signals.action[:n] != Action.NOTHING
@@ -99,7 +97,7 @@ class SightingBook:
         events = {one.verdict: one.event for one in noted if new[one.verdict]}
         at = sorted({*events, *np.flatnonzero(liked).tolist()})
         self._load({self._viewers.ids[slot] for slot in feedback.viewer[at].tolist()})
-        lessons, words = Lessons([], []), self._liked(events, feedback)
+        lessons, words = AttributionUpdates([], []), self._liked(events, feedback)
         for row in at:
             slot, when = int(feedback.viewer[row]), int(feedback.at[row])
             viewer = self._viewers.ids[slot]
@@ -132,12 +130,12 @@ class SightingBook:
 
     def forget(self, viewer: str) -> Row:
         """Forget a viewer; return the row's deletion."""
-        self._hot[viewer] = Sightings()
+        self._hot[viewer] = ImpressionLog()
         self._moved.pop(viewer, None)
         return PREFIX + viewer.encode(), None
 
     def _see(
-        self, viewer: str, event: Impression, at_ms: int, words: frozenset[str], lessons: Lessons
+        self, viewer: str, event: Impression, at_ms: int, words: frozenset[str], lessons: AttributionUpdates
     ) -> None:
         picture = event.artwork or ""
         fit = self._gallery.fit(event.title_id, picture, words)
@@ -159,7 +157,7 @@ class SightingBook:
             self._hot[viewer].ask(query, event.clicked_title_id, at_ms=at_ms)
             self._moved[viewer] = None
 
-    def _like(self, viewer: str, title_id: str, at_ms: int, lessons: Lessons) -> None:
+    def _like(self, viewer: str, title_id: str, at_ms: int, lessons: AttributionUpdates) -> None:
         sightings = self._hot[viewer]
         kind = sightings.row_of(title_id, at_ms=at_ms)
         if kind is not None:
@@ -168,7 +166,7 @@ class SightingBook:
         if title_id not in sightings.seen and title_id not in sightings.asked:
             return
         for lesson in sightings.like(title_id, at_ms=at_ms):
-            if isinstance(lesson, ArtLesson):
+            if isinstance(lesson, ArtworkOutcome):
                 lessons.art.append(lesson)
             else:
                 lessons.queries.append(lesson)
@@ -182,7 +180,7 @@ class SightingBook:
         if cold:
             values = self._store.get_many([PREFIX + viewer.encode() for viewer in cold])
             for viewer, value in zip(cold, values, strict=True):
-                self._hot[viewer] = Sightings() if value is None else read(value)
+                self._hot[viewer] = ImpressionLog() if value is None else read(value)
 
     def _row(self, viewer: str) -> Row:
         key, one = PREFIX + viewer.encode(), self._hot[viewer]

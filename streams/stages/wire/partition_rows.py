@@ -199,7 +199,7 @@ def _tags() -> Form:
 TAGS: PartitionRow[TagRows] = PartitionRow("tags", _tags(), empty=TagRows([], np.zeros((0, 0), np.float32)))
 """Titles stage: what the shard's tags have learned (:class:`online_models.tables.titles.TagRows`)."""
 BLEND: PartitionRow[F8] = PartitionRow("blend", numbers("<f8"), empty=np.zeros(0))
-"""Viewers stage: the blend's weights, row after row (:class:`online_models.ranking.shared_scores.Blending`)."""
+"""Viewers stage: the blend's weights, row after row (:class:`online_models.ranking.shared_scores.SharedScores`)."""
 
 OWED: PartitionRow[tuple[int, int]] = PartitionRow(
     "owed", Form(lambda cause: _CAUSE.pack(*cause), _CAUSE.unpack), empty=(-1, 0)

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from online_models.config import ModelConfig
-from online_models.learners.segments import Audience, Audiences
+from online_models.learners.segments import Segment, Segments
 from online_models.tables.row_versions import RowVersions
 from streams.engine.stage import Row, StateView
 from streams.stages.wire.partition_rows import explained
@@ -33,14 +33,14 @@ def is_one(key: bytes) -> bool:
     return key[:1] == _PREFIX
 
 
-def pack(scope: str, audience: Audience) -> Row:
+def pack(scope: str, audience: Segment) -> Row:
     """Pack one scope."""
     head = _HEAD.pack(VERSIONS.version, audience.since_ms, audience.newest_ms, audience.keys.size)
     value = head + audience.keys.astype("<u8").tobytes() + audience.counts.astype("<f8").tobytes()
     return _PREFIX + scope.encode(), value
 
 
-def load(audiences: Audiences, key: bytes, value: bytes) -> None:
+def load(audiences: Segments, key: bytes, value: bytes) -> None:
     """Take a row over.
 
     Raises
@@ -53,12 +53,12 @@ def load(audiences: Audiences, key: bytes, value: bytes) -> None:
     _, since_ms, newest_ms, n = _HEAD.unpack_from(value)
     keys = np.frombuffer(value, "<u8", n, _HEAD.size)
     counts = np.frombuffer(value, "<f8", n, _HEAD.size + 8 * n)
-    audiences.load(key[1:].decode(), Audience(keys, counts, since_ms, newest_ms))
+    audiences.load(key[1:].decode(), Segment(keys, counts, since_ms, newest_ms))
 
 
-def read(store: StateView) -> Audiences:
+def read(store: StateView) -> Segments:
     """Read all audiences of a shard."""
-    out = Audiences()
+    out = Segments()
     for key, value in store.scan(_PREFIX):
         load(out, key, value)
     return out

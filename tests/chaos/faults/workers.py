@@ -30,7 +30,7 @@ def kill_at(rig: Rig, place: str, after_s: float = 0.0) -> str:
     rig
         The system.
     place
-        See `streams.engine.context.Surroundings.failpoint`.
+        See `streams.engine.context.WorkerContext.failpoint`.
     after_s
         Seconds from reaching the place to the kill, for what was produced to reach the brokers.
     """

@@ -6,7 +6,7 @@ import numpy as np
 
 from online_models.artwork.features import Liked
 from online_models.artwork.gallery import Gallery, Picked
-from online_models.artwork.selector import Hanger, room_for
+from online_models.artwork.selector import ArtworkSelector, room_for
 from online_models.artwork.selector_kernels import Items
 from online_models.tables.layout import U8
 from schemas import Artwork, Title, Trailer
@@ -43,12 +43,12 @@ def picked(
 ) -> Picked:
     """Return what a title shows to one viewer."""
     keys = np.array([2], np.uint64)
-    hanger = Hanger(gallery)
+    hanger = ArtworkSelector(gallery)
     return hanger.pick([title], keys, viewer=viewer, liked=frozenset(liked), **{"now_ms": 0, **more})[0]
 
 
 def hung(
-    hanger: Hanger, titles: list[str], keys: U8, liked: list[frozenset[str]], now_ms: int = 0
+    hanger: ArtworkSelector, titles: list[str], keys: U8, liked: list[frozenset[str]], now_ms: int = 0
 ) -> list[Picked]:
     """Return what the same titles show to viewers 0, 1, ... at once, viewer after viewer."""
     p, n = len(liked), len(titles)

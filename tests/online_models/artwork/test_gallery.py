@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from online_models import ModelConfig, Recommender
-from online_models.artwork.features import LATE_TITLES, LikedWords
+from online_models.artwork.features import LATE_TITLES, TasteFeatures
 from online_models.artwork.gallery import DAY_MS, FITS, MOST_VARIANTS, WORDS, Picked, fit_of
-from online_models.artwork.selector import Hanger
+from online_models.artwork.selector import ArtworkSelector
 from online_models.artwork.selector_kernels import race_won
 from online_models.experiments import off_policy
 from online_models.tables.keyed_random import draw_key, name_hash, race
@@ -77,7 +77,7 @@ def test_the_trailer_that_fits_is_named_unless_it_is_the_first() -> None:
 
 
 def _words(titles: list[list[str]]) -> frozenset[str]:
-    """Return what a viewer's newest titles' tags say, as `LikedWords` defines it."""
+    """Return what a viewer's newest titles' tags say, as `TasteFeatures` defines it."""
     told = Counter(label.partition(":")[::2] for labels in titles[-LATE_TITLES:] for label in labels)
     count = Counter[str]()
     for (kind, word), times in told.items():
@@ -98,7 +98,7 @@ def test_words_are_those_of_most_liked_titles(tastes: list[list[list[str]]]) -> 
                 tags.setdefault(label.partition(":")[0], []).append(label.partition(":")[2])
             model.describe(Title(title_id=f"{v}.{n}", tags=Tags(**{k: tuple(w) for k, w in tags.items()})))
     viewers = [f"v{v}" for v in range(len(tastes))]
-    words = LikedWords(model.viewers.viewers, model.catalogue)
+    words = TasteFeatures(model.viewers.viewers, model.catalogue)
     nobody = words.of(model.viewers.viewers.acquire(viewers))
     assert (nobody.numbers < 0).all()
     for v, titles in enumerate(tastes):
@@ -112,7 +112,7 @@ def test_words_are_those_of_most_liked_titles(tastes: list[list[list[str]]]) -> 
 def test_pictures_that_lead_to_watches_win_by_taste() -> None:
     """A closed loop of two kinds of viewers: each ends up with its own picture, and the log tells so."""
     rng, gallery = np.random.default_rng(4), gallery_of(title_of("t", ("kiss", "chase")))
-    hanger, key = Hanger(gallery), np.array([2], np.uint64)
+    hanger, key = ArtworkSelector(gallery), np.array([2], np.uint64)
     liked = [frozenset({"kiss"}), frozenset({"chase"})]
     rates = {True: 0.25, False: 0.08}  # fits, does not
     rewards: list[float] = []
@@ -154,7 +154,7 @@ def test_what_is_shown_is_the_bandits_race_and_the_trailer_that_fits(
     art = tuple(Artwork(id=f"p{n}", uri="https://x", tags=tuple(tags)) for n, tags in enumerate(pictures))
     clips = tuple(Trailer(id=f"c{n}", uri="https://x", tags=tuple(tags)) for n, tags in enumerate(trailers))
     gallery = gallery_of(Title(title_id="t", artwork=art, trailers=clips))
-    hanger, arms = Hanger(gallery), tuple(one.id for one in art[:MOST_VARIANTS])
+    hanger, arms = ArtworkSelector(gallery), tuple(one.id for one in art[:MOST_VARIANTS])
     for context, n, wins in [(0, 0, 0), *lessons]:
         if wins:
             gallery.bandit("t").learn(context, arms[n % len(arms)], trials=60, wins=wins, at_ms=0)

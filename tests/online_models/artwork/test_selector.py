@@ -7,7 +7,7 @@ import pytest
 
 from online_models.artwork import selector as hanging
 from online_models.artwork.gallery import DAY_MS, Picked
-from online_models.artwork.selector import Hanger
+from online_models.artwork.selector import ArtworkSelector
 from tests.online_models.artwork.picturing import gallery_of, hung, picked, title_of
 
 
@@ -16,14 +16,14 @@ def test_many_viewers_at_once_see_what_each_would_alone() -> None:
     rng, words = np.random.default_rng(6), [f"w{n}" for n in range(12)]
     names = [f"t{n}" for n in range(40)]
     gallery = gallery_of(*(title_of(name, tuple(rng.choice(words, 3, replace=False))) for name in names[:30]))
-    kept, keys = Hanger(gallery), np.arange(2, 42, dtype=np.uint64)
+    kept, keys = ArtworkSelector(gallery), np.arange(2, 42, dtype=np.uint64)
     for day in range(12):
         liked = [frozenset(rng.choice(words, size).tolist()) for size in rng.integers(0, 8, 5)]
         order = rng.permutation(40)
         titles = [names[n] for n in order]
         shown = hung(kept, titles, keys[order], liked, day * DAY_MS)
         alone = [
-            Hanger(gallery).pick(titles, keys[order], viewer=v, liked=some, now_ms=day * DAY_MS)
+            ArtworkSelector(gallery).pick(titles, keys[order], viewer=v, liked=some, now_ms=day * DAY_MS)
             for v, some in enumerate(liked)
         ]
         assert shown == [one for page in alone for one in page]
@@ -43,12 +43,12 @@ def test_more_ways_than_are_kept_are_made_anew(monkeypatch: pytest.MonkeyPatch) 
     sets = [frozenset(w for n, w in enumerate(words) if mask >> n & 1) for mask in range(5_000)]
     sets = [some for some in sets if len(some) <= 8]
 
-    def show(hanger: Hanger) -> list[Picked]:
+    def show(hanger: ArtworkSelector) -> list[Picked]:
         return hung(hanger, ["t"], np.array([7], np.uint64), sets)
 
-    shown = show(hanger := Hanger(gallery))
+    shown = show(hanger := ArtworkSelector(gallery))
     monkeypatch.setattr(hanging, "KEPT", 100)
-    assert show(hanger) == show(Hanger(gallery)) == shown
+    assert show(hanger) == show(ArtworkSelector(gallery)) == shown
     expected = [picked(gallery, v, liked=tuple(sets[v])) for v in range(0, len(sets), 500)]
     assert [one.trailer for one in shown[::500]] == [one.trailer for one in expected]
 
@@ -61,7 +61,7 @@ def test_propensities_of_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch)
         np.arange(2, 11, dtype=np.uint64),
         [frozenset("a")] * 20,
     )
-    hanger = Hanger(gallery)
+    hanger = ArtworkSelector(gallery)
     shown, numbered = hung(hanger, titles, keys, liked), hanger.shown
     monkeypatch.setattr(hanging, "MOST_SHOWN", 2)
     monkeypatch.setattr(hanging, "chances_of", None)
@@ -83,7 +83,7 @@ def test_what_is_learned_meanwhile_starts_nothing_again(monkeypatch: pytest.Monk
     monkeypatch.setattr(hanging, "chances_of", slow)
     monkeypatch.setattr(hanging, "KEPT", 2)
     keys = np.array([2, 3], np.uint64)
-    hanger = Hanger(gallery)
+    hanger = ArtworkSelector(gallery)
     before, (u, t) = (hanger.pick(["u", "t"], keys, viewer=1, liked=frozenset(), now_ms=0) for _ in range(2))
     assert {one.propensity for one in before} == {0.3333}
     assert t.propensity == pytest.approx(1 / 3, abs=1e-3)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from online_models.catalog.catalog import Catalogue, country_code
+from online_models.catalog.catalog import Catalog, country_code
 from online_models.config import ModelConfig
 from online_models.recommender import Recommender
 from online_models.tables.titles import TitleTable
@@ -14,13 +14,13 @@ from schemas import Availability, Title
 
 
 @pytest.fixture
-def guards() -> Catalogue:
+def guards() -> Catalog:
     """Return an empty catalogue over an empty table."""
-    return Catalogue(TitleTable(ModelConfig()))
+    return Catalog(TitleTable(ModelConfig()))
 
 
 def allowed(
-    guards: Catalogue, *, limit: int = NO_LIMIT, country: str | None = None, now_ms: int = 0
+    guards: Catalog, *, limit: int = NO_LIMIT, country: str | None = None, now_ms: int = 0
 ) -> set[str]:
     """Name the titles that may be listed, by both ways of asking."""
     where = {"limit": limit, "country": country_code(country), "now_ms": now_ms}
@@ -31,13 +31,13 @@ def allowed(
     return {guards.titles.ids[r] for r in np.flatnonzero(mask)}
 
 
-def test_window_opens_and_closes(guards: Catalogue) -> None:
+def test_window_opens_and_closes(guards: Catalog) -> None:
     """A title may be listed from its first millisecond on, and not at the end's; time may run back."""
     guards.put(Title(title_id="a", availability=Availability(start_ms=10, end_ms=20)))
     assert [allowed(guards, now_ms=t) for t in (9, 10, 19, 20, 15)] == [set(), {"a"}, {"a"}, set(), {"a"}]
 
 
-def test_country(guards: Catalogue) -> None:
+def test_country(guards: Catalog) -> None:
     """A title with countries shows there only; one without shows everywhere."""
     guards.put(Title(title_id="in", availability=Availability(countries=("IN", "LK"))))
     guards.put(Title(title_id="all"))
@@ -46,7 +46,7 @@ def test_country(guards: Catalogue) -> None:
     assert allowed(guards) == {"all"}
 
 
-def test_maturity(guards: Catalogue) -> None:
+def test_maturity(guards: Catalog) -> None:
     """A limit hides what is above it, and what nobody has rated."""
     for maturity in (0, 12, 18):
         guards.put(Title(title_id=f"m{maturity}", maturity=maturity))
@@ -56,7 +56,7 @@ def test_maturity(guards: Catalogue) -> None:
     assert allowed(guards, limit=12) == {"m0", "m12"}
 
 
-def test_a_newer_record_replaces_the_older(guards: Catalogue) -> None:
+def test_a_newer_record_replaces_the_older(guards: Catalog) -> None:
     """What the catalogue said last counts, the countries too."""
     guards.put(Title(title_id="a", maturity=18, availability=Availability(countries=("IN",))))
     assert allowed(guards, country="DE") == set()
@@ -64,14 +64,14 @@ def test_a_newer_record_replaces_the_older(guards: Catalogue) -> None:
     assert allowed(guards, country="DE", limit=6) == {"a"}
 
 
-def test_withdrawn_before_it_was_met(guards: Catalogue) -> None:
+def test_withdrawn_before_it_was_met(guards: Catalog) -> None:
     """A tombstone holds for a title that only later turns up in an event."""
     guards.withdraw("a")
     guards.titles.arrays.counts[guards.titles.row("a"), 0] = 3
     assert allowed(guards) == set()
 
 
-def test_a_first_positive_lists_a_title(guards: Catalogue) -> None:
+def test_a_first_positive_lists_a_title(guards: Catalog) -> None:
     """A title that nobody put in the catalogue shows once it was liked, and the guards notice."""
     guards.titles.intern(["a"])
     assert allowed(guards) == set()

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from online_models.catalog.catalog import Catalogue
+from online_models.catalog.catalog import Catalog
 from online_models.catalog.title_tags import TitleTags, labels_of
 from online_models.config import ModelConfig
 from online_models.tables.titles import TitleTable
@@ -59,10 +59,10 @@ def test_decades() -> None:
 def test_kept_in_a_snapshot() -> None:
     """Tags survive; a snapshot made before there were any has none; a withdrawn title keeps its own."""
     table = TitleTable(ModelConfig())
-    catalogue = Catalogue(table)
+    catalogue = Catalog(table)
     catalogue.put(Title(title_id="a", tags=Tags(mood=("dark",), pace=("slow",)), release_ms=0))
     catalogue.withdraw("a")
-    copy = Catalogue.from_snapshot(catalogue.snapshot(), table)
+    copy = Catalog.from_snapshot(catalogue.snapshot(), table)
     assert said(copy.tags, 1) == [["mood:dark", "pace:slow", "decade:1970s"]]
     assert copy.snapshot() == catalogue.snapshot()
     assert said(TitleTags.from_state({}, {}), 1) == [[]]

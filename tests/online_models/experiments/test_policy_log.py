@@ -8,7 +8,7 @@ from online_models.experiments.off_policy import evaluate
 from online_models.experiments.policy_log import log_of
 from online_models.ranking.shared_scores import treated_weights
 from online_models.simulation import World
-from online_models.simulation.ab_test import Compared, Interleaved, viewers_needed
+from online_models.simulation.ab_test import AbTestPolicy, InterleavedPolicy, viewers_needed
 from online_models.simulation.closed_loop import close_the_loop
 from schemas.experiment_results import Verdict
 from schemas.experiments import Arm, Experiment, ExperimentState, Ranking, Rule, Treatment
@@ -62,7 +62,7 @@ def test_a_treatment_changes_ranking_and_nothing_else() -> None:
     assert learned[0, 0] == 0.6
 
 
-def _run(policy: Compared, world: World) -> Compared:
+def _run(policy: AbTestPolicy, world: World) -> AbTestPolicy:
     close_the_loop("x", world, policy, days=2, warm_up=1)
     return policy
 
@@ -70,7 +70,7 @@ def _run(policy: Compared, world: World) -> Compared:
 def test_arms_get_their_lists_in_the_closed_loop() -> None:
     """Popularity's viewers have one list, but for what they know; the blend's differ; all are counted."""
     world = World(seed=2, viewers=150, titles=80)
-    policy = _run(Compared(world, TRIAL), world)
+    policy = _run(AbTestPolicy(world, TRIAL), world)
     names = [f"viewer-{n:07d}" for n in range(40)]
     at_ms = world.event_ms(world.now_s)
     popular = policy.ranked(names, at_ms, POPULAR)[:, :5]
@@ -86,15 +86,15 @@ def test_arms_get_their_lists_in_the_closed_loop() -> None:
 def test_a_broken_split_is_caught_in_the_closed_loop() -> None:
     """Impressions of nearly all of one arm's viewers are lost: nothing may be read."""
     world = World(seed=2, viewers=600, titles=60)
-    policy = _run(Compared(world, TRIAL, lost=0.95), world)
+    policy = _run(AbTestPolicy(world, TRIAL, lost=0.95), world)
     assert policy.counter.result("x").verdict is Verdict.SAMPLE_RATIO
 
 
 def test_interleaving_credits_both_teams() -> None:
     """Viewers watch of both rankings out of one list, and fewer of them decide."""
     world = World(seed=2, viewers=150, titles=80)
-    policy = _run(Interleaved(world, TRIAL), world)
-    assert isinstance(policy, Interleaved)
+    policy = _run(InterleavedPolicy(world, TRIAL), world)
+    assert isinstance(policy, InterleavedPolicy)
     credit = policy.preferences()
     assert sum(new > 0 for new, _ in credit) > 10
     assert sum(control > 0 for _, control in credit) > 10

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from online_models.catalog.catalog import Catalogue
+from online_models.catalog.catalog import Catalog
 from online_models.config import RewardConfig
 from online_models.feedback import watch_time
 from online_models.feedback.layout import JUDGEMENTS
-from online_models.feedback.reward_function import Action, Judge
-from online_models.ranking.viewer_side import Columns, ViewerSide, columns
+from online_models.feedback.reward_function import Action, RewardFunction
+from online_models.ranking.viewer_side import EventColumns, ViewerSide, columns
 from online_models.recommender import Recommender
 from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import hash_ids
@@ -73,9 +73,9 @@ def streams(draw: st.DrawFn, titles: int = TITLES) -> list[Event]:
     return out
 
 
-def judged(events: Sequence[Event]) -> Columns:
+def judged(events: Sequence[Event]) -> EventColumns:
     """Judge events as the worker does."""
-    judge = Judge()
+    judge = RewardFunction()
     verdicts = [(e.viewer_id, v, e.event_time_ms) for e in events for v in judge(e)]
     return columns(verdicts, hash_ids([e.event_id for e in events for _ in judge(e)]))
 
@@ -84,7 +84,7 @@ def side() -> ViewerSide:
     """Make a viewers' side whose titles are numbered alike."""
     table = TitleTable(TINY)
     table.intern([f"t{n}" for n in range(TITLES)])
-    return ViewerSide(table, Catalogue(table))
+    return ViewerSide(table, Catalog(table))
 
 
 def rows_of(one: ViewerSide) -> dict[str, bytes]:

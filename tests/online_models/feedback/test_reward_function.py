@@ -4,7 +4,7 @@ import pytest
 
 from online_models.config import ModelConfig, RewardConfig
 from online_models.errors import InvalidConfigError
-from online_models.feedback.reward_function import Action, Judge, Verdict
+from online_models.feedback.reward_function import Action, FeedbackSignal, RewardFunction
 from online_models.recommender import Recommender
 from schemas.events import (
     Browse,
@@ -49,7 +49,7 @@ SEEN = {"list_id": "l", "row": 0, "slot": 3}
 )
 def test_verdicts(event: Event, expected: tuple[Action, float]) -> None:
     """Every kind of event has the declared meaning and weight."""
-    (verdict,) = Judge()(event)
+    (verdict,) = RewardFunction()(event)
     assert (verdict.title_id, verdict.action, verdict.weight) == ("t", *expected)
 
 
@@ -70,7 +70,7 @@ def test_verdicts(event: Event, expected: tuple[Action, float]) -> None:
 def test_stops(cause: StopCause, more: dict[str, object], expected: tuple[Action, float]) -> None:
     """Who ended it, and whether it was chosen and begun at the beginning, decides what a stop can mean."""
     said = {"watched_s": 20.0, "position_s": 20.0, "duration_s": 3_600.0, "session_id": "s", **more}
-    (verdict,) = Judge()(Stop(**ON, cause=cause, **said))
+    (verdict,) = RewardFunction()(Stop(**ON, cause=cause, **said))
     assert (verdict.action, verdict.weight) == expected
     assert (verdict.watched_s, verdict.duration_s, verdict.session) == (20.0, 3_600.0, "s")
 
@@ -87,7 +87,7 @@ def test_stops(cause: StopCause, more: dict[str, object], expected: tuple[Action
 )
 def test_nothing_is_said(event: Event) -> None:
     """A pause, a look around and a search without a choice say nothing about taste."""
-    assert Judge()(event) == ()
+    assert RewardFunction()(event) == ()
 
 
 def test_taken_off_the_list_is_no_judgement() -> None:
@@ -102,15 +102,15 @@ def test_taken_off_the_list_is_no_judgement() -> None:
 
 def test_onboarding_names_several() -> None:
     """Each title liked at onboarding is a positive of half weight, in the order given."""
-    verdicts = Judge()(Preferences(**ABOUT, liked_titles=("b", "a")))
-    assert verdicts == (Verdict("b", Action.POSITIVE, 0.5), Verdict("a", Action.POSITIVE, 0.5))
+    verdicts = RewardFunction()(Preferences(**ABOUT, liked_titles=("b", "a")))
+    assert verdicts == (FeedbackSignal("b", Action.POSITIVE, 0.5), FeedbackSignal("a", Action.POSITIVE, 0.5))
 
 
 def test_the_reward_is_tunable() -> None:
     """The constants are the operator's; impressions can be left out."""
-    (verdict,) = Judge(RewardConfig(thumb_up=9.0))(Rate(**ON, thumb=Thumb.UP))
+    (verdict,) = RewardFunction(RewardConfig(thumb_up=9.0))(Rate(**ON, thumb=Thumb.UP))
     assert verdict.weight == 9.0
-    assert Judge(RewardConfig(ignored_after=0))(Impression(**ON, **SEEN)) == ()
+    assert RewardFunction(RewardConfig(ignored_after=0))(Impression(**ON, **SEEN)) == ()
 
 
 @pytest.mark.parametrize(

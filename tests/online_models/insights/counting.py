@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from online_models.insights.catalog_snapshot import Stock
+from online_models.insights.catalog_snapshot import CatalogSnapshot
 from online_models.insights.demand import Demand
 from online_models.insights.titles import TitleTally
-from online_models.insights.visits import Guest, observe
+from online_models.insights.visits import ViewerVisits, observe
 from schemas import Event, Stop, StopCause
 from schemas.catalog import Tags, Title
 
@@ -17,9 +17,9 @@ TITLES = {
 }
 
 
-def shelf(**titles: Tags) -> Stock:
+def shelf(**titles: Tags) -> CatalogSnapshot:
     """Make a catalogue."""
-    stock = Stock()
+    stock = CatalogSnapshot()
     for name, tags in (titles or TITLES).items():
         stock.put(Title(title_id=name, tags=tags))
     return stock
@@ -28,9 +28,9 @@ def shelf(**titles: Tags) -> Stock:
 class Desk:
     """Viewers in front of titles of a hundred minutes; everything is counted at once."""
 
-    def __init__(self, stock: Stock | None = None) -> None:
+    def __init__(self, stock: CatalogSnapshot | None = None) -> None:
         self.stock = stock or shelf()
-        self.guests: dict[str, Guest] = {}
+        self.guests: dict[str, ViewerVisits] = {}
         self.titles: dict[str, TitleTally] = {}
         self.demand = Demand()
         self.number = 0
@@ -44,7 +44,7 @@ class Desk:
     def take(self, event: Event, event_hash: int) -> Any:
         """Count an event under a hash."""
         visit, searched = observe(
-            self.guests.setdefault(event.viewer_id, Guest()),
+            self.guests.setdefault(event.viewer_id, ViewerVisits()),
             event,
             event.event_time_ms,
             viewer=int.from_bytes(event.viewer_id.encode()),

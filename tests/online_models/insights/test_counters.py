@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.insights.curves import FINISHED, MINUTES, Point, curve, steepest
-from online_models.insights.decayed_sum import FAST_MS, Fading
-from online_models.insights.k_anonymity import LEAST, Crowd, told
+from online_models.insights.decayed_sum import FAST_MS, DecayedSum
+from online_models.insights.k_anonymity import LEAST, DistinctViewers, told
 from online_models.insights.space_saving import SpaceSaving
 
 STREAM = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 9)), max_size=60)
@@ -49,7 +49,7 @@ def test_space_saving_goes_on_where_it_was_kept(before: Any, behind: Any, capaci
 @given(st.lists(st.integers(0, 40)), st.lists(st.integers(0, 40)))
 def test_a_crowd_counts_to_twenty_exactly(first: list[int], second: list[int]) -> None:
     """As many as a set has, up to twenty; and two crowds together are the crowd of both."""
-    one, other, both = Crowd(), Crowd(), Crowd()
+    one, other, both = DistinctViewers(), DistinctViewers(), DistinctViewers()
     one.add(first)
     other.add(second)
     both.add([*first, *second])
@@ -95,7 +95,7 @@ def test_a_fading_sum_does_not_care_about_order(some: list[tuple[int, float]]) -
     now = max((at for at, _ in some), default=0)
     sums = []
     for order in (some, some[::-1]):
-        fading = Fading()
+        fading = DecayedSum()
         for at, amount in order:
             fading.add(amount, at, FAST_MS)
         sums.append(fading.at(now, FAST_MS))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from online_models.insights import demand as demand_module
-from online_models.insights.catalog_snapshot import Stock, combined
+from online_models.insights.catalog_snapshot import CatalogSnapshot, combined
 from online_models.insights.decayed_sum import DAY_MS
 from online_models.insights.disclosure import tell
 from schemas import Search
@@ -103,7 +103,7 @@ def test_the_stock_counts_titles_where_they_are_shown() -> None:
 
 def test_combinations_are_bounded() -> None:
     """The fullest title has less than 200, each of different kinds, and triples have a genre."""
-    full = Stock()
+    full = CatalogSnapshot()
     words = tuple("abcdefgh")
     full.put(Title(title_id="t", tags=Tags(**dict.fromkeys(("genre", "mood", "cast", "director"), words))))
     found = combined(full.labels("t"))

@@ -7,24 +7,24 @@ from math import exp, sqrt
 import numpy as np
 import pytest
 
-from online_models.catalog.catalog import Catalogue
+from online_models.catalog.catalog import Catalog
 from online_models.config import ModelConfig
 from online_models.feedback.reward_function import Action
 from online_models.learners.title_side import TitleSide
 from online_models.ranking.scorer import CO_WATCH, TASTE
-from online_models.ranking.viewer_side import Columns, ViewerSide
+from online_models.ranking.viewer_side import EventColumns, ViewerSide
 from online_models.recommender import Recommender
 from online_models.tables.layout import RING
 from online_models.tables.titles import TitleTable
 
-MakeBatch = Callable[..., Columns]
+MakeBatch = Callable[..., EventColumns]
 HOUR_MS = 3_600_000
 
 
 def hand_made(config: ModelConfig, batch: MakeBatch) -> tuple[TitleTable, ViewerSide]:
     """Return a world in which ann has watched c, b is active, a is new, and every number is ours."""
     titles = TitleTable(config)
-    viewers = ViewerSide(titles, Catalogue(titles))
+    viewers = ViewerSide(titles, Catalog(titles))
     titles.intern(["a", "b", "c"])
     signals, _ = viewers.observe(viewers.feedback(batch(("ann", "c"), ("bob", "b"))))
     TitleSide(titles).absorb(signals)
@@ -282,7 +282,7 @@ def test_ring_holds_sixteen_ids(tiny: ModelConfig, batch: MakeBatch) -> None:
 def test_observe_counts_duplicates(tiny: ModelConfig, batch: MakeBatch) -> None:
     """Repeated event ids are counted, become signals of nothing, and only theirs."""
     titles = TitleTable(tiny)
-    side = ViewerSide(titles, Catalogue(titles))
+    side = ViewerSide(titles, Catalog(titles))
     once = batch(("ann", "a"), ("bob", "a"), ("ann", "b"), first=7)
     side.observe(side.feedback(once))
     signals, duplicates = side.observe(side.feedback(once))

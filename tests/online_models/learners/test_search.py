@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from online_models.learners.search import HALF_LIFE_S, MOST_BYTES, TITLES, Searches, by_place, normal, order
+from online_models.learners.search import (
+    HALF_LIFE_S,
+    MOST_BYTES,
+    TITLES,
+    SearchModel,
+    by_place,
+    normal,
+    order,
+)
 
 MONTH_MS = int(HALF_LIFE_S * 1000)
 SHARES = st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 1), max_size=6)
@@ -46,7 +54,7 @@ def test_every_title_once_in_order(
 def test_watches_halve_in_a_month() -> None:
     """By hand, in any order."""
     for times in ((0, MONTH_MS, 2 * MONTH_MS), (2 * MONTH_MS, 0, MONTH_MS)):
-        searches = Searches()
+        searches = SearchModel()
         for at in times:
             searches.watched("q", f"t{at // MONTH_MS}", at)
         assert searches.after("q") == {"t0": 0.25, "t1": 0.5, "t2": 1.0}
@@ -56,7 +64,7 @@ def test_watches_halve_in_a_month() -> None:
 
 def test_titles_and_queries_are_bounded() -> None:
     """What is asked most stays; what is forgotten is told, so that its row can go."""
-    searches = Searches(most=80)
+    searches = SearchModel(most=80)
     for n in range(40):
         searches.watched("much", f"t{n}", n)
     assert len(searches.after("much")) == TITLES
@@ -72,7 +80,7 @@ def test_titles_and_queries_are_bounded() -> None:
 
 def test_what_is_stored_goes_on() -> None:
     """A query taken over counts on as if nothing had happened."""
-    one, other = Searches(), Searches()
+    one, other = SearchModel(), SearchModel()
     for n in range(30):
         one.watched("q", f"t{n % 5}", n * 10**9)
     state = one.state("q")

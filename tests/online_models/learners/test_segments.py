@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from online_models.catalog.catalog import Catalogue, country_code
+from online_models.catalog.catalog import Catalog, country_code
 from online_models.config import ModelConfig
 from online_models.feedback.devices import KINDS, device_code
-from online_models.learners.segments import KEPT, MOST_SCOPES, Audiences
-from online_models.ranking.segment_boost import LIFT, Local
+from online_models.learners.segments import KEPT, MOST_SCOPES, Segments
+from online_models.ranking.segment_boost import LIFT, SegmentBoost
 from online_models.ranking.viewer_side import ViewerSide
 from online_models.tables.titles import TitleTable, title_key
 
@@ -20,7 +20,7 @@ TV, PHONE = device_code("tv"), device_code("phone")
 
 def test_counts_halve_in_a_day() -> None:
     """By hand: one watch two days ago and one a day ago are worth a quarter and a half."""
-    crowd = Audiences()
+    crowd = Segments()
     for key, at in ((2, 0), (4, DAY_MS), (6, 2 * DAY_MS)):
         crowd.watch(key, 1.0, at, country=IN)
     assert crowd.top("country:IN", 3) == [(6, 1.0), (4, 0.5), (2, 0.25)]
@@ -31,7 +31,7 @@ def test_counts_halve_in_a_day() -> None:
 @given(st.lists(st.tuples(st.integers(1, 20), st.integers(0, 100 * DAY_MS)), min_size=1, max_size=60))
 def test_they_are_the_sum_of_decayed_watches(watches: list[tuple[int, int]]) -> None:
     """In any order, over any time: the textbook's sum."""
-    crowd = Audiences()
+    crowd = Segments()
     for key, at in watches:
         crowd.watch(key, 1.0, at, country=IN)
     newest = max(at for _, at in watches)
@@ -44,7 +44,7 @@ def test_they_are_the_sum_of_decayed_watches(watches: list[tuple[int, int]]) -> 
 
 def test_they_are_bounded() -> None:
     """Many titles and many countries take no more than their room; what is watched most is kept."""
-    crowd = Audiences()
+    crowd = Segments()
     for n in range(2_000):
         crowd.watch(2 + n, 1.0, n, country=IN)
         crowd.watch(1, 1.0, n, country=IN)
@@ -78,7 +78,7 @@ def _watches(titles: int, days: int, **size: int) -> st.SearchStrategy[list[tupl
 @given(_watches(9, 9, max_size=40))
 def test_each_scope_counts_as_if_it_were_alone(watches: list[tuple[int, int, int, int]]) -> None:
     """A device's counts do not depend on the country that came with it, nor a country's on the device."""
-    together, apart = Audiences(), Audiences()
+    together, apart = Segments(), Segments()
     for key, at, country, device in watches:
         together.watch(key, 1.0, at, country=country, device=device)
     for key, at, country, _ in watches:
@@ -95,7 +95,7 @@ def test_each_scope_counts_as_if_it_were_alone(watches: list[tuple[int, int, int
 @given(_watches(300, 400, min_size=1, max_size=400), st.integers(1, 400))
 def test_many_watches_count_as_one_by_one(watches: list[tuple[int, int, int, int]], size: int) -> None:
     """Numbers, their order and what moved are equal to the last bit, however watches are batched."""
-    one, many = Audiences(), Audiences()
+    one, many = Segments(), Segments()
     for n, (key, at, country, device) in enumerate(watches):
         one.watch(key, 1 + n % 7 / 10, at, country=country, device=device)
     for start in range(0, len(watches), size):
@@ -113,7 +113,7 @@ def test_many_watches_count_as_one_by_one(watches: list[tuple[int, int, int, int
 
 def test_what_is_stored_goes_on_as_if_nothing_had_happened() -> None:
     """A scope taken over from its stored counts is equal from then on."""
-    one, other = Audiences(), Audiences()
+    one, other = Segments(), Segments()
     rng = np.random.default_rng(3)
     for n in range(400):
         one.watch(int(rng.integers(1, 300)), 1.0, 1_000_000 * n, country=IN)
@@ -125,14 +125,14 @@ def test_what_is_stored_goes_on_as_if_nothing_had_happened() -> None:
         assert one.top(scope, 200) == other.top(scope, 200)
 
 
-def _side() -> tuple[ViewerSide, Audiences]:
+def _side() -> tuple[ViewerSide, Segments]:
     """Return a side over ten titles, each watched once, with an audience."""
     table = TitleTable(ModelConfig())
     rows = table.intern([f"t{n}" for n in range(10)])
     table.arrays.counts[rows, 0] = 1
     table.arrays.active[: rows.size], table.arrays.size[1] = rows, rows.size
-    side, crowd = ViewerSide(table, Catalogue(table)), Audiences()
-    side.blending.local = Local(table, [crowd])
+    side, crowd = ViewerSide(table, Catalog(table)), Segments()
+    side.blending.local = SegmentBoost(table, [crowd])
     return side, crowd
 
 
@@ -206,7 +206,7 @@ def test_the_time_of_the_day_counts_half() -> None:
     assert _lifted(local, 0, country=US) == {}
 
 
-def _lifted(local: Local, now_ms: int, **about: int) -> dict[int, float]:
+def _lifted(local: SegmentBoost, now_ms: int, **about: int) -> dict[int, float]:
     """Return what is added to scores, by row of ten titles."""
     titles, more = local.lift(now_ms, 10, **about)
     return dict(zip(titles.tolist(), more.tolist(), strict=True))

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from online_models.catalog.catalog import Catalogue
+from online_models.catalog.catalog import Catalog
 from online_models.config import ModelConfig
 from online_models.feedback.reward_function import Action
 from online_models.learners import title_side
 from online_models.learners.title_side import TitleSide, shard_of
-from online_models.ranking.viewer_side import Columns, ViewerSide
+from online_models.ranking.viewer_side import EventColumns, ViewerSide
 from online_models.recommender import Recommender
 from online_models.tables.titles import TagRows, TitleTable
 
@@ -35,11 +35,11 @@ def some_rows(n: int, seed: int = 0) -> list[Row]:
     ]
 
 
-def columns(rows: list[Row], first: int) -> Columns:
+def columns(rows: list[Row], first: int) -> EventColumns:
     """Turn rows into a batch whose event ids and times begin at ``first``."""
     viewers, titles, actions, weights = zip(*rows, strict=True)
     at = np.arange(first, first + len(rows))
-    return Columns(viewers, titles, actions, weights, (1_000 * at).tolist(), (at + 1).astype(np.uint64))
+    return EventColumns(viewers, titles, actions, weights, (1_000 * at).tolist(), (at + 1).astype(np.uint64))
 
 
 class Apart:
@@ -47,10 +47,10 @@ class Apart:
 
     def __init__(self, shards: int = 1, config: ModelConfig = CONFIG) -> None:
         self.replica = TitleTable(config)
-        self.viewers = ViewerSide(self.replica, Catalogue(self.replica))
+        self.viewers = ViewerSide(self.replica, Catalog(self.replica))
         self.shards = [TitleSide(TitleTable(config), shard=s, shards=shards) for s in range(shards)]
 
-    def learn(self, batch: Columns) -> None:
+    def learn(self, batch: EventColumns) -> None:
         """Observe, hand the signals over by key, absorb, and publish what changed."""
         signals, _ = self.viewers.observe(self.viewers.feedback(batch))
         for side in self.shards:
@@ -140,7 +140,7 @@ def test_testing_live_teaches_the_same() -> None:
     sides = []
     for _ in range(2):
         table = TitleTable(CONFIG)
-        side = ViewerSide(table, Catalogue(table))
+        side = ViewerSide(table, Catalog(table))
         signals, _ = side.observe(side.feedback(columns(rows, 0)))
         TitleSide(table).absorb(signals)
         sides.append(side)
@@ -157,7 +157,7 @@ def test_testing_live_teaches_the_same() -> None:
 def test_what_changed_is_what_is_published() -> None:
     """A positive's title and history and a rejected title are worth a record, untouched ones are not."""
     table = TitleTable(CONFIG)
-    viewers, titles = ViewerSide(table, Catalogue(table)), TitleSide(table)
+    viewers, titles = ViewerSide(table, Catalog(table)), TitleSide(table)
     signals, _ = viewers.observe(
         viewers.feedback(columns([(f"v{n}", f"t{n}", 1, 1.0) for n in range(300)], 0))
     )
@@ -175,7 +175,7 @@ def test_of_what_drifted_the_farthest_comes_first(monkeypatch: pytest.MonkeyPatc
     """What signals and labels name is written each time; of the rest a few, until nothing is left."""
     monkeypatch.setattr(title_side, "MOST_DRIFTED", 4)
     table = TitleTable(EAGER)
-    viewers, titles = ViewerSide(table, Catalogue(table)), TitleSide(table)
+    viewers, titles = ViewerSide(table, Catalog(table)), TitleSide(table)
     signals, _ = viewers.observe(
         viewers.feedback(columns([(f"v{n}", f"t{n}", 1, 1.0) for n in range(60)], 0))
     )

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from online_models.catalog.catalog import Catalogue
+from online_models.catalog.catalog import Catalog
 from online_models.config import ModelConfig
-from online_models.learners.stated_preferences import EVIDENCE, LIFT, Stated, labels_of
+from online_models.learners.stated_preferences import EVIDENCE, LIFT, StatedPreferences, labels_of
 from online_models.recommender import Recommender
 from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import tag_keys
@@ -74,8 +74,8 @@ def test_liked_titles_are_weak_positives(model: Recommender) -> None:
 
 def test_unknown_words_and_no_catalogue_change_nothing() -> None:
     """A genre that no title bears lifts nothing; titles that come later are lifted."""
-    catalogue = Catalogue(TitleTable(ModelConfig()))
-    stated = Stated(catalogue)
+    catalogue = Catalog(TitleTable(ModelConfig()))
+    stated = StatedPreferences(catalogue)
     drama = np.zeros(8, np.uint32)
     drama[0] = tag_keys(["genre:Drama"])[0]
     assert stated.lift(drama, 3).tolist() == [0.0, 0.0, 0.0]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from online_models.config import FactorizationConfig, ModelConfig
 from online_models.learners.title_side import TitleSide
-from online_models.ranking.viewer_side import Columns
+from online_models.ranking.viewer_side import EventColumns
 from online_models.recommender import Recommender
 from online_models.tables.layout import TAGS
 from online_models.tables.titles import TitleTable
@@ -17,12 +17,12 @@ from schemas.catalog import Tags
 DAY = 86_400_000
 
 
-def liked(pairs: list[tuple[str, str]]) -> Columns:
+def liked(pairs: list[tuple[str, str]]) -> EventColumns:
     """Make positives out of (viewer, title) pairs."""
     viewers, titles = zip(*pairs, strict=True)
     n = len(pairs)
     events = np.arange(1, n + 1, dtype=np.uint64)
-    return Columns(viewers, titles, [1] * n, [1.0] * n, [1_000 * k for k in range(n)], events)
+    return EventColumns(viewers, titles, [1] * n, [1.0] * n, [1_000 * k for k in range(n)], events)
 
 
 def genres(model: Recommender, **of: tuple[str, ...]) -> None:
@@ -109,7 +109,7 @@ def test_tags_learn_the_same_however_events_are_batched(size: int) -> None:
         genres(model, **{f"{camp}{n}": (name, f"{n}") for camp, name in CAMPS.items() for n in range(8)})
     whole.prequential(events)
     for start in range(0, len(events.viewers), size):
-        parts.prequential(Columns(*(column[start : start + size] for column in events)))
+        parts.prequential(EventColumns(*(column[start : start + size] for column in events)))
     assert whole.titles.arrays.tag_out.any()
     assert whole.titles.snapshot() == parts.titles.snapshot()
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from online_models.catalog.catalog import country_code
 from online_models.learners.cohorts import CohortConfig, CohortTable
-from online_models.learners.segments import Audiences
+from online_models.learners.segments import Segments
 from online_models.page.config import DAY_MS, PageConfig
-from online_models.page.segments import Crowds
-from online_models.ranking.segment_boost import Local
+from online_models.page.segments import ViewerSegments
+from online_models.ranking.segment_boost import SegmentBoost
 from online_models.recommender import Recommender
 from online_models.tables.titles import title_key
 from schemas import Availability, Event, MyList, Play, Preferences, Rate, Stop, StopCause, Tags, Thumb, Title
@@ -103,11 +103,11 @@ watched_there = st.tuples(st.sampled_from(TITLES), st.sampled_from(["IN", "US"])
 
 def put_crowds(model: Recommender, watched: Sequence[tuple[str, str, float]]) -> None:
     """Let countries and two cohorts watch titles."""
-    crowd, factors = Audiences(), model.config.factorization.factors
+    crowd, factors = Segments(), model.config.factorization.factors
     table = CohortTable(factors, CohortConfig(cohorts=2))
     for title, country, taste in watched:
         crowd.watch(title_key(title), 3.0, T0, country=country_code(country))
         row = int(model.titles.intern([title])[0])
         table.learn(np.full(factors, taste, np.float32), row, 3.0, T0)
-    crowds = model.shelves.crowds = Crowds(model.titles, Local(model.titles, [crowd]))
+    crowds = model.shelves.crowds = ViewerSegments(model.titles, SegmentBoost(model.titles, [crowd]))
     crowds.cohorts = table

@@ -6,24 +6,24 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from online_models.catalog.catalog import Catalogue
+from online_models.catalog.catalog import Catalog
 from online_models.config import ModelConfig
 from online_models.page import title_sets as bits
 from online_models.page.best_of import keep_best, keep_named
-from online_models.page.catalog_index import Shelves
+from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig
 from online_models.page.exploration import draw
 from online_models.page.exploration import number as key_of
 from online_models.page.layout import STRONG, WORD
-from online_models.page.scratch import PILES, Draft, Near, blank_draft
+from online_models.page.scratch import PILES, NearestScratch, ShelfDrafts, blank_draft
 from online_models.tables.layout import U8
 from online_models.tables.titles import TitleTable
 from schemas import Tags, Title
 
 
-def near(size: int, most: int) -> Near:
+def near(size: int, most: int) -> NearestScratch:
     """Return working memory."""
-    draft: Draft = blank_draft(size, 1, 1, most)
+    draft: ShelfDrafts = blank_draft(size, 1, 1, most)
     return draft.near
 
 
@@ -117,11 +117,11 @@ def test_sets_of_titles(size: int, seed: int) -> None:
 def test_tags_are_the_same_as_lists_and_as_bits() -> None:
     """A tag of many titles is held as bits, one of few is made so; a block may know more titles, or fewer."""
     titles = TitleTable(ModelConfig())
-    catalogue = Catalogue(titles)
+    catalogue = Catalog(titles)
     for n in range(5 * WORD):
         tags = Tags(genre=("Drama",) if n % 3 else ("Crime",), cast=(f"actor {n // 4}",))
         catalogue.put(Title(title_id=f"t{n}", tags=tags))
-    shelf = Shelves(titles, catalogue, PageConfig()).shelf()
+    shelf = CatalogIndex(titles, catalogue, PageConfig()).shelf()
     assert {kind: int((shelf.common[shelf.kind == kind] >= 0).sum()) for kind in np.unique(shelf.kind)} == {
         4: 2,
         6: 0,

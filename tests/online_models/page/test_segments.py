@@ -5,10 +5,10 @@ import pytest
 
 from online_models.catalog.catalog import country_code
 from online_models.learners.cohorts import CohortConfig, CohortTable
-from online_models.learners.segments import Audiences
+from online_models.learners.segments import Segments
 from online_models.page.config import PageConfig
-from online_models.page.segments import Crowds
-from online_models.ranking.segment_boost import Local
+from online_models.page.segments import ViewerSegments
+from online_models.ranking.segment_boost import SegmentBoost
 from online_models.recommender import Recommender
 from online_models.tables.titles import title_key
 from schemas import Rate, Thumb, Title
@@ -49,10 +49,10 @@ def row_of(
 
 def in_country(model: Recommender, **watched: float) -> None:
     """Let India watch titles."""
-    crowd = Audiences()
+    crowd = Segments()
     for title, weight in watched.items():
         crowd.watch(title_key(title), weight, T0, country=country_code("IN"))
-    model.shelves.crowds = Crowds(model.titles, Local(model.titles, [crowd]))
+    model.shelves.crowds = ViewerSegments(model.titles, SegmentBoost(model.titles, [crowd]))
 
 
 def test_what_the_viewers_country_watches(model: Recommender) -> None:
@@ -78,9 +78,9 @@ def test_a_country_that_watches_little_has_no_trend(model: Recommender) -> None:
 
 def test_a_country_of_several_shards() -> None:
     """Each shard knows its own titles; the trend has all, by watches, and follows every change."""
-    titles, crowds = Recommender().titles, [Audiences(), Audiences()]
+    titles, crowds = Recommender().titles, [Segments(), Segments()]
     rows = titles.intern(["a", "b", "c"]).tolist()
-    local = Local(titles, crowds)
+    local = SegmentBoost(titles, crowds)
     assert local.trend(1).titles.size == 0
     for n, (title, weight) in enumerate((("a", 2.0), ("b", 8.0), ("c", 4.0))):
         crowds[n % 2].watch(title_key(title), weight, T0, country=1)

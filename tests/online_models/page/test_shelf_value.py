@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from online_models.page.config import PageConfig
 from online_models.page.shelf_kinds import KINDS
-from online_models.page.shelf_value import EVIDENCE, MEMORY, MOST, RowWorth
+from online_models.page.shelf_value import EVIDENCE, MEMORY, MOST, ShelfValue
 from online_models.recommender import Recommender
 from schemas import Tags, Title
 from schemas.vocabulary import RowKind
@@ -23,7 +23,7 @@ def test_every_kind_of_row_has_a_number() -> None:
 
 def test_by_hand() -> None:
     """Rates of 4 % and 1 % of a thousand each, drawn to the common 2.5 % by a thousand of evidence."""
-    worth = RowWorth()
+    worth = ShelfValue()
     for kind, watched in ((RowKind.TOP_PICKS, 40), (RowKind.GENRE, 10)):
         for _ in range(1_000):
             worth.see(kind)
@@ -39,7 +39,7 @@ def test_by_hand() -> None:
 @given(st.lists(st.tuples(st.sampled_from(RowKind), st.booleans()), max_size=60), st.floats(0, 1e6))
 def test_bounded_whatever_comes(deeds: list[tuple[RowKind, bool]], before: float) -> None:
     """Factors lie between a half and two, counts stay below the memory, and a copy is equal."""
-    worth = RowWorth(np.array([before, before / 2]))
+    worth = ShelfValue(np.array([before, before / 2]))
     for kind, watched in deeds:
         (worth.watch if watched else worth.see)(kind)
     factors = worth.factors()
@@ -49,7 +49,7 @@ def test_bounded_whatever_comes(deeds: list[tuple[RowKind, bool]], before: float
     assert (counts is None) == (not deeds)
     if counts is not None:
         assert counts[::2].sum() <= max(MEMORY, before) + len(deeds)
-        assert RowWorth(counts).factors().tolist() == factors.tolist()
+        assert ShelfValue(counts).factors().tolist() == factors.tolist()
         assert worth.take_moved() is None
 
 

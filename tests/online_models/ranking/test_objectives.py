@@ -12,7 +12,7 @@ from online_models.page.treatments import treated_page
 from online_models.ranking.objectives import objective
 from online_models.recommender import Recommender
 from online_models.simulation import World
-from online_models.simulation.ab_test import Compared
+from online_models.simulation.ab_test import AbTestPolicy
 from online_models.simulation.closed_loop import close_the_loop
 from schemas import Stop, Title
 from schemas.experiments import Arm, Experiment, ExperimentState, Treatment
@@ -95,7 +95,7 @@ def test_mixed_top_picks_are_lists_too() -> None:
     arms = (Arm(name="plain", share=0.5), Arm(name="mixed", share=0.5, treatment=mixed))
     trial = Experiment(experiment_id="x", state=ExperimentState.RUNNING, arms=arms)
     world = World(seed=2, viewers=100, titles=80)
-    policy = Compared(world, trial)
+    policy = AbTestPolicy(world, trial)
     close_the_loop("x", world, policy, days=2, warm_up=1)
     names, at_ms = [f"viewer-{n:07d}" for n in range(20)], world.event_ms(world.now_s)
     plain, mixture = (policy.ranked(names, at_ms, how) for how in (Treatment(diversity=0.0), mixed))

@@ -10,7 +10,7 @@ from river.reco.base import Ranker
 
 from online_models.config import BlendConfig, ModelConfig
 from online_models.errors import NoSnapshotError, UnknownRankerError
-from online_models.ranking.viewer_side import Columns
+from online_models.ranking.viewer_side import EventColumns
 from online_models.recommender import COLUMNS, Recommender
 from online_models.river import CoWatch
 from online_models.river.external_rankers import FIRST_WEIGHT
@@ -36,13 +36,13 @@ class Told(Ranker):
         self.learned.append((user, item, y, x))
 
 
-def batch(n: int, seed: int = 5) -> Columns:
+def batch(n: int, seed: int = 5) -> EventColumns:
     """Return positives in which every viewer has each title at most once; titles of one's own parity."""
     rng = np.random.default_rng(seed)
     pairs = [(v, t) for v in range(VIEWERS) for t in range(TITLES) if (v + t) % 2 == 0]
     viewers, titles = zip(*[pairs[k] for k in rng.permutation(len(pairs))[:n]], strict=True)
     named = [f"v{v}" for v in viewers], [f"t{t}" for t in titles]
-    return Columns(*named, [1] * n, [1.0] * n, [1_000 * k for k in range(n)], np.zeros(n, np.uint64))
+    return EventColumns(*named, [1] * n, [1.0] * n, [1_000 * k for k in range(n)], np.zeros(n, np.uint64))
 
 
 def knows(user: str, item: str) -> float:
@@ -97,7 +97,7 @@ def test_what_a_guest_is_told() -> None:
     rows = [("v", "a", 1, 2.0), ("v", "a", 1, 2.0), ("v", "b", 2, 0.5), ("v", "c", 4, 1.0)]
     viewers, titles, actions, strengths = zip(*rows, strict=True)
     model.prequential(
-        Columns(viewers, titles, actions, strengths, [7] * 4, np.array([9, 9, 8, 7], np.uint64))
+        EventColumns(viewers, titles, actions, strengths, [7] * 4, np.array([9, 9, 8, 7], np.uint64))
     )
     told = [(user, item, y) for user, item, y, _ in guest.learned]
     assert told == [("v", "a", 2.0), *[("v", "a", 0.0)] * 3, ("v", "b", -0.5)]

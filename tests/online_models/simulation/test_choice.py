@@ -15,30 +15,30 @@ from online_models.simulation.choice import (
     start_probabilities,
 )
 from online_models.simulation.config import (
-    CatalogueConfig,
+    CatalogConfig,
     ChoiceConfig,
     TasteConfig,
     VisitConfig,
     WatchConfig,
 )
 from online_models.simulation.keyed_chance import gumbel, keyed, uniform
-from online_models.simulation.page_views import Looks, Pages, Pending
+from online_models.simulation.page_views import PageViews, Pending, ShownPages
 from online_models.tables.hashing import mix
 from schemas.catalog import TitleKind
 from schemas.events import Impression, Play, Skip
 
 ALONE = replace(
     WorldConfig(),
-    catalogue=CatalogueConfig(upcoming=0.0, series=0.0),
+    catalogue=CatalogConfig(upcoming=0.0, series=0.0),
     taste=TasteConfig(households=0.0, newcomers=0.0, preferences=0.0),
 )
 """One taste an account, everybody there, every title a film that is out."""
 
 
-def looks_of(world: World, count: int) -> Looks:
+def looks_of(world: World, count: int) -> PageViews:
     """Return first looks of the first accounts, at noon of the first day, one a made-up visit."""
     pending = [Pending(43_200.0, at, 12, 0, -1, 0.0) for at in range(count)]
-    return Looks.of(pending, world.population.profiles(np.arange(count), np.full(count, 12)))
+    return PageViews.of(pending, world.population.profiles(np.arange(count), np.full(count, 12)))
 
 
 def test_examination_falls_with_row_and_slot() -> None:
@@ -65,7 +65,7 @@ def test_what_is_chosen_follows_the_probabilities() -> None:
     world.population.tastes[:] = world.population.tastes[0]
     world.population.languages[:] = world.population.languages[0]
     looks = looks_of(world, 20_000)
-    pages = Pages.single(np.tile(titles, (20_000, 1)), looks)
+    pages = ShownPages.single(np.tile(titles, (20_000, 1)), looks)
     who = np.array([0])
     fits = world.truth.fits(who, titles)
     utilities = world.truth.utilities(
@@ -106,7 +106,7 @@ def test_what_is_watched_has_the_expected_mean() -> None:
     world = World(seed=2, viewers=20_000, titles=60, config=ALONE)
     world.population.tastes[:] = world.population.tastes[0]
     looks = looks_of(world, 20_000)
-    outcomes = world.act(looks, Pages.single(np.full((20_000, 1), 5), looks))
+    outcomes = world.act(looks, ShownPages.single(np.full((20_000, 1), 5), looks))
     started = outcomes.title == 5
     fit = world.truth.fits(np.array([0]), np.array([5]))[0]
     enjoyed = world.truth.enjoyment(np.array([5]), fit)
@@ -223,7 +223,7 @@ def test_a_page_may_have_rows_and_places_without_titles() -> None:
     looks = looks_of(world, 300)
     titles = np.tile(np.arange(24).reshape(1, 4, 6), (300, 1, 1))
     titles[:, :, 5] = -1
-    outcomes = world.act(looks, Pages(titles, [f"list-{n}" for n in range(300)]))
+    outcomes = world.act(looks, ShownPages(titles, [f"list-{n}" for n in range(300)]))
     events = world.happened(float("1e7"))
     shown = [event for event in events if isinstance(event, Impression)]
     assert {(event.row, event.slot) for event in shown} == {
@@ -242,6 +242,6 @@ def test_an_empty_page_leads_to_searches_alone() -> None:
     """A viewer who has no page yet can still search."""
     world = World(seed=4, viewers=300, titles=100, config=ALONE)
     looks = looks_of(world, 300)
-    outcomes = world.act(looks, Pages.single(np.full((300, 1), -1), looks))
+    outcomes = world.act(looks, ShownPages.single(np.full((300, 1), -1), looks))
     assert np.array_equal(outcomes.title >= 0, outcomes.searched)
     assert outcomes.searched.any()

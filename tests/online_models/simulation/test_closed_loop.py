@@ -10,8 +10,8 @@ from online_models.simulation.choice import bored_after, quick_stop
 from online_models.simulation.closed_loop import OF_ROWS, POLICIES, Figure, Run, close_the_loop, summarise
 from online_models.simulation.config import WatchConfig
 from online_models.simulation.informed_policy import watch_step
-from online_models.simulation.outcomes import GROUPS, MEASURES, TITLE_AGES, VISIT_AGES, Ledger
-from online_models.simulation.page_views import Looks, Outcomes, Pages
+from online_models.simulation.outcomes import GROUPS, MEASURES, TITLE_AGES, VISIT_AGES, OutcomeLog
+from online_models.simulation.page_views import Outcomes, PageViews, ShownPages
 from online_models.simulation.policies import Nearline, NearlinePages, Random
 from schemas.events import Event, Play
 
@@ -113,7 +113,7 @@ def test_a_policy_learns_what_happened_before_its_pages_and_nothing_later() -> N
             self.newest = max([self.newest, *times])
             self.told += sum(isinstance(event, Play) for event in events)
 
-        def observe(self, looks: Looks, pages: Pages, outcomes: Outcomes) -> None:  # noqa: ARG002
+        def observe(self, looks: PageViews, pages: ShownPages, outcomes: Outcomes) -> None:  # noqa: ARG002
             self.plays += int((outcomes.title >= 0).sum())
 
     world = World(seed=2, viewers=100, titles=100)
@@ -182,10 +182,10 @@ def test_a_ledger_counts_by_hand() -> None:
     """Two looks of one visit: 30 minutes to the end, then nothing; the viewer was there for two days."""
     world = World(seed=1, viewers=1, titles=60)
     world.population.arrives_s[:] = 0.0
-    ledger = Ledger(world)
+    ledger = OutcomeLog(world)
     for number, (title, minutes) in enumerate([(3, 30.0), (-1, 0.0)]):
         whole = np.array([0])
-        looks = Looks(
+        looks = PageViews(
             np.array([3_600.0 + number]), whole, np.array([1]), np.array([number]), whole - 1, whole
         )
         outcomes = Outcomes(
@@ -199,7 +199,7 @@ def test_a_ledger_counts_by_hand() -> None:
             examined=np.array([[True]]),
             enjoyable=np.array([[0.5]]),
         )
-        ledger.add(looks, Pages(np.array([[[3]]]), ["l"]), outcomes)
+        ledger.add(looks, ShownPages(np.array([[[3]]]), ["l"]), outcomes)
     found = ledger.measures(days=2, warm_up=0)
     by_hand = {"minutes": 15.0, "starts": 0.5, "start_share": 0.5, "completion": 1.0, "abandonment": 0.0}
     assert {name: found[name] for name in by_hand} == by_hand

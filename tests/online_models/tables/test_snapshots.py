@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from online_models.catalog.catalog import Catalogue
+from online_models.catalog.catalog import Catalog
 from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig
 from online_models.errors import ConfigMismatchError, RowVersionError
 from online_models.recommender import Recommender
@@ -196,6 +196,6 @@ def test_items_of_a_snapshot_are_what_they_were() -> None:
     assert copy.top_n("v") == model.top_n("v")
     assert [type(item) for item, _ in copy.top_n("v")] == [type(item) for item, _ in model.top_n("v")]
     assert copy.config == model.config
-    model.learn_one("u", Catalogue, 1)
+    model.learn_one("u", Catalog, 1)
     with pytest.raises(ValueError, match="items of type"):
         model.snapshot()

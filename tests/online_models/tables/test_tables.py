@@ -8,12 +8,12 @@ import pytest
 from online_models.config import FactorizationConfig, ModelConfig
 from online_models.errors import NonFiniteRowError, RowVersionError
 from online_models.feedback.reward_function import Action
-from online_models.ranking.viewer_side import Columns
+from online_models.ranking.viewer_side import EventColumns
 from online_models.recommender import Recommender
 from online_models.tables.titles import TitleTable, title_key
 from online_models.tables.viewers import ViewerTable, hash_ids
 
-MakeBatch = Callable[..., Columns]
+MakeBatch = Callable[..., EventColumns]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from streams.cli import main
 from streams.cli.views.top_screen import line, screen, spark
-from streams.ops.overview import Look, Observer, _seen, fetch
+from streams.ops.overview import MetricsSnapshot, Observer, _seen, fetch
 from streams.telemetry.exposition import Exposition
 from streams.telemetry.health import Health
 from streams.telemetry.metrics import Metrics
@@ -41,7 +41,7 @@ def _read(metrics: Metrics) -> Exposition:
     return Exposition(metrics.exposition().decode())
 
 
-def _look(seconds: float = 2.0, **changes: int) -> Look:
+def _look(seconds: float = 2.0, **changes: int) -> MetricsSnapshot:
     """Make a look at a worker that did 200 events since the look before."""
     metrics = Metrics()
     _work(metrics, 100)
@@ -52,7 +52,7 @@ def _look(seconds: float = 2.0, **changes: int) -> Look:
     return _seen([now], now.since(before), seconds, 1)
 
 
-def _text(look: Look, width: int = 100, height: int = 40) -> str:
+def _text(look: MetricsSnapshot, width: int = 100, height: int = 40) -> str:
     console = Console(file=io.StringIO(), width=width, height=height, force_terminal=False)
     console.print(screen([look], height))
     printed: str = console.file.getvalue()  # type: ignore[attr-defined]

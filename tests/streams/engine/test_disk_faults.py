@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.engine.context import Surroundings
+from streams.engine.context import WorkerContext
 from streams.engine.folder_lock import claimed
 from streams.engine.partition import Partition
 from streams.engine.state import Store, StoreMemory
@@ -32,12 +32,12 @@ def log() -> Log:
 
 
 @pytest.fixture
-def around(log: Log, tmp_path: Path) -> Surroundings:
+def around(log: Log, tmp_path: Path) -> WorkerContext:
     """Give surroundings on it."""
     return roomy(log, tmp_path)
 
 
-def roomy(log: Log, folder: Path) -> Surroundings:
+def roomy(log: Log, folder: Path) -> WorkerContext:
     """Return surroundings in which nothing but a test writes table files: rows wait in RocksDB's log."""
     return replace(surroundings(log, folder), memory=StoreMemory())
 
@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "fold" / "0"
 
 
-def opened(around: Surroundings) -> Partition:
+def opened(around: WorkerContext) -> Partition:
     """Open the partition."""
     partition = Partition(fold_spec(), 0, around)
     partition.open()
@@ -62,7 +62,7 @@ def worked(partition: Partition, log: Log, end: int) -> None:
         partition.process([record(offset, *log.topics["in", 0][offset]) for offset in range(start, upto)])
 
 
-def left(around: Surroundings, log: Log, *ends: int) -> None:
+def left(around: WorkerContext, log: Log, *ends: int) -> None:
     """Work up to each of some offsets, writing a table file after each, and leave."""
     for end in ends:
         partition = opened(around)
@@ -102,7 +102,7 @@ def truth(log: Log, end: int) -> list[tuple[bytes, bytes]]:
     return sorted(rows.items())
 
 
-def is_exact(around: Surroundings, log: Log) -> bool:
+def is_exact(around: WorkerContext, log: Log) -> bool:
     """Open, go on to the end, and compare with the truth."""
     partition, end = opened(around), len(log.topics["in", 0])
     worked(partition, log, end)
@@ -151,7 +151,7 @@ FAULTS: dict[str, Fault] = {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_whatever_is_wrong_with_the_files_the_log_makes_it_good(
-    name: str, around: Surroundings, log: Log, folder: Path
+    name: str, around: WorkerContext, log: Log, folder: Path
 ) -> None:
     """Rows 36, 38, 39: after the fault the partition opens by itself, goes on, and is exact."""
     left(around, log, 100, 200)
@@ -203,7 +203,7 @@ def test_a_flipped_byte_ends_the_worker_and_its_successor_is_exact(tmp_path: Pat
 
 
 def test_an_old_backup_is_brought_up_to_date(
-    around: Surroundings, log: Log, folder: Path, tmp_path: Path
+    around: WorkerContext, log: Log, folder: Path, tmp_path: Path
 ) -> None:
     """Row 40: copied back, the store is behind its changelog, which has the rest; no event counts twice."""
     left(around, log, 100)
@@ -226,7 +226,7 @@ def _full_disk(limit: int) -> Iterator[None]:
 
 
 def test_a_full_disk_ends_the_worker_and_its_successor_is_exact(
-    around: Surroundings, log: Log, folder: Path
+    around: WorkerContext, log: Log, folder: Path
 ) -> None:
     """Row 42: the batch is in the log, nothing is acknowledged; with room again the state is exact."""
     left(around, log, 100)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.engine.context import Surroundings
+from streams.engine.context import WorkerContext
 from streams.engine.partition import Partition
 from streams.engine.state import Store
 from tests.streams.doubles import Log, fold_spec, record, surroundings
@@ -20,26 +20,26 @@ def log() -> Log:
 
 
 @pytest.fixture
-def around(log: Log, tmp_path: Path) -> Surroundings:
+def around(log: Log, tmp_path: Path) -> WorkerContext:
     """Give surroundings on it."""
     return surroundings(log, tmp_path)
 
 
-def opened(around: Surroundings) -> Partition:
+def opened(around: WorkerContext) -> Partition:
     """Open the partition."""
     partition = Partition(fold_spec(), 0, around)
     partition.open()
     return partition
 
 
-def applied_to(around: Surroundings, log: Log, end: int) -> None:
+def applied_to(around: WorkerContext, log: Log, end: int) -> None:
     """Apply the first events and leave."""
     partition = opened(around)
     partition.process([record(offset, *log.topics["in", 0][offset]) for offset in range(end)])
     partition.close()
 
 
-def test_gap_in_the_source_is_counted(around: Surroundings, log: Log) -> None:
+def test_gap_in_the_source_is_counted(around: WorkerContext, log: Log) -> None:
     """What retention deleted unread is counted, and reading goes on at the first record there is."""
     applied_to(around, log, 3)
     log.first["in"] = 7
@@ -49,7 +49,7 @@ def test_gap_in_the_source_is_counted(around: Surroundings, log: Log) -> None:
     partition.close()
 
 
-def test_new_partition_begins_at_the_first_record(around: Surroundings, log: Log) -> None:
+def test_new_partition_begins_at_the_first_record(around: WorkerContext, log: Log) -> None:
     """Without state nothing was promised, so nothing is missing."""
     log.first["in"] = 7
     partition = opened(around)
@@ -58,7 +58,7 @@ def test_new_partition_begins_at_the_first_record(around: Surroundings, log: Log
     partition.close()
 
 
-def test_damaged_store_is_rebuilt_at_once(around: Surroundings, log: Log, tmp_path: Path) -> None:
+def test_damaged_store_is_rebuilt_at_once(around: WorkerContext, log: Log, tmp_path: Path) -> None:
     """A database that cannot be opened is wiped, loudly, and comes back whole from the changelog."""
     applied_to(around, log, 9)
     folder = tmp_path / "fold" / "0"
@@ -70,7 +70,7 @@ def test_damaged_store_is_rebuilt_at_once(around: Surroundings, log: Log, tmp_pa
     partition.close()
 
 
-def test_store_ahead_of_its_changelog_is_rebuilt(around: Surroundings, log: Log, tmp_path: Path) -> None:
+def test_store_ahead_of_its_changelog_is_rebuilt(around: WorkerContext, log: Log, tmp_path: Path) -> None:
     """Rows that no log explains are not served: the log decides, and the events come again."""
     applied_to(around, log, 3)
     store = Store(tmp_path / "fold" / "0", around.memory)

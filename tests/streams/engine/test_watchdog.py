@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from streams.engine.exits import exit_code
-from streams.engine.watchdog import OBSERVATIONS, Progress, Watchdog
+from streams.engine.watchdog import OBSERVATIONS, Watchdog, WorkProgress
 from streams.errors import StuckError
 from streams.kafka.clients import KafkaError, KafkaException
 from streams.telemetry.metrics import Metrics
 
-AT_REST = Progress("s", applied=9, fetched_to=10, idle=True, restored_rows=0)
+AT_REST = WorkProgress("s", applied=9, fetched_to=10, idle=True, restored_rows=0)
 
 
 class World:
@@ -89,7 +89,7 @@ def test_silent_broker_is_not_our_fault(world: World) -> None:
 
 def test_stuck_batch_counts_as_work(world: World) -> None:
     """A batch that never ends is a stall even if everything there is was fetched."""
-    world.progress = Progress("s", applied=3, fetched_to=10, idle=False, restored_rows=0)
+    world.progress = WorkProgress("s", applied=3, fetched_to=10, idle=False, restored_rows=0)
     world.looks(OBSERVATIONS + 1)
     assert world.barks
     assert b"nearline_stalled_seconds 60.0" in world.metrics.exposition()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from online_models.insights.catalog_snapshot import Stock
+from online_models.insights.catalog_snapshot import CatalogSnapshot
 from online_models.simulation import World
 from schemas import Artwork, Event, Forget, Impression, Tags, Title, topics
 from schemas.codec import decode_home
@@ -114,7 +114,7 @@ def test_a_stranger_can_be_forgotten_and_a_shadow_says_nothing(
 def test_who_counts_visits_forgets_too() -> None:
     """The row of what was new of a viewer goes, in the same batch as it came, or later."""
     store = MemoryStore()
-    step = VisitsStep(Settings(), store, Stock)
+    step = VisitsStep(Settings(), store, CatalogSnapshot)
     store.commit(step(records_of([watch("ada", "t1"), watch("bob", "t1")])))
     assert set(store.rows) == {b"ada", b"bob"}
     store.commit(

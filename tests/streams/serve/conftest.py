@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from streams.config.server import ServeSettings
 from streams.ops.local_kafka.embedded import EmbeddedCluster
-from streams.serve.api.posting import Poster
+from streams.serve.api.posting import EventPoster
 from streams.serve.mirror.mirror import Mirror
 from streams.serve.server import Server, bound, build_app
 from tests.streams.serve.stand import Stand, caught_up
@@ -33,7 +33,7 @@ def filled(stand: Stand, *, model: bool = True) -> Iterator[Mirror]:
 def served(stand: Stand, *, model: bool = True) -> Iterator[TestClient]:
     """Serve a filled cluster, and give a client."""
     with filled(stand, model=model) as mirror:
-        app = build_app(mirror, Poster(stand.settings), stand.metrics)
+        app = build_app(mirror, EventPoster(stand.settings), stand.metrics)
         with TestClient(app, base_url="http://127.0.0.1") as client:
             yield client
 
@@ -65,7 +65,7 @@ def listening_server(folder: Path, **serve: object) -> Iterator[tuple[str, Stand
         stand = Stand(cluster, folder)
         stand.settings = stand.settings.model_copy(update={"serve": ServeSettings.model_validate(serve)})
         with filled(stand) as mirror, bound("127.0.0.1", 0) as listening:
-            server = Server(build_app(mirror, Poster(stand.settings), stand.metrics), mirror)
+            server = Server(build_app(mirror, EventPoster(stand.settings), stand.metrics), mirror)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
             thread.start()
             try:

@@ -14,7 +14,7 @@ from schemas.catalog import Tags
 from schemas.pages import Home, Item, Row, Source, Trending, TrendingItem
 from schemas.vocabulary import ItemReason, RowKind
 from streams.cli.views.demo_screen import Pulse, line, screen
-from streams.ops.runs.report import Tally
+from streams.ops.runs.report import RunCounts
 from streams.ops.runs.subscriber import Shown
 
 NOW_MS = 1_700_000_000_000
@@ -22,7 +22,7 @@ TITLES = [
     Title(title_id=f"t{n}", name=name, tags=Tags(genre=("Drama", "Comedy")))
     for n, name in enumerate(["Quiet Mirror", "Stolen Sky", "Velvet [red] Engine", "Wild Coast"])
 ]
-NOTHING = Tally(0, 0, 0, 0, 0, {"blend": 0, "popularity": 0}, {"p50": float("nan"), "p99": float("nan")})
+NOTHING = RunCounts(0, 0, 0, 0, 0, {"blend": 0, "popularity": 0}, {"p50": float("nan"), "p99": float("nan")})
 LATER = replace(
     NOTHING, events=12_500, lists=700, dead_letters=3, tested=100, hits={"blend": 25, "popularity": 9},
     freshness_ms={"p50": 12.0, "p99": 48.0},

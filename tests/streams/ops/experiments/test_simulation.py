@@ -14,14 +14,21 @@ from schemas.experiments import Arm, Experiment, ExperimentState, Metric, Rankin
 from streams.cli import main
 from streams.errors import SettingsError
 from streams.ops.experiments.pipeline import by_workers
-from streams.ops.experiments.simulation import Found, Wishes, objective_arms, simulated
+from streams.ops.experiments.simulation import (
+    ExperimentOptions,
+    SimulatedExperiment,
+    objective_arms,
+    simulated,
+)
 
-SMALL = Wishes("objective", viewers=100, titles=60, days=2, warm_up=1, seed=1, truth=True, interleave=False)
+SMALL = ExperimentOptions(
+    "objective", viewers=100, titles=60, days=2, warm_up=1, seed=1, truth=True, interleave=False
+)
 
 
-def _ask(**more: Any) -> Wishes:
-    values = {name: getattr(SMALL, name) for name in Wishes.__dataclass_fields__}
-    return Wishes(**values | more)
+def _ask(**more: Any) -> ExperimentOptions:
+    values = {name: getattr(SMALL, name) for name in ExperimentOptions.__dataclass_fields__}
+    return ExperimentOptions(**values | more)
 
 
 def test_an_objective_has_arms_that_differ_by_it_alone() -> None:
@@ -72,11 +79,11 @@ def test_what_is_true_through_workers_is_told_by_their_lists(tmp_path: Path) -> 
     assert 0 < seen["b"] < seen["a"]
 
 
-def _found(verdict: Verdict, low: float, high: float, metric: Metric, truth: float) -> Found:
+def _found(verdict: Verdict, low: float, high: float, metric: Metric, truth: float) -> SimulatedExperiment:
     lift = Lift(metric=metric, arm="b", relative=(low + high) / 2, low=low, high=high)
     about: dict[str, Any] = {"experiment_id": "x", "at_ms": 0, "viewers": 9, "arms": (), "because": ""}
     result = ExperimentResult(**about, sample_ratio_p=1.0, lifts=(lift,), verdict=verdict)
-    return Found(result, metric, {metric: truth}, {})
+    return SimulatedExperiment(result, metric, {metric: truth}, {})
 
 
 def test_a_verdict_is_right_by_the_metric_that_decides() -> None:
@@ -89,4 +96,4 @@ def test_a_verdict_is_right_by_the_metric_that_decides() -> None:
     assert (still.right, still.covered) == (None, True)
     other = structs.replace(still.result.lifts[0], metric=Metric.COMPLETION)
     silent = structs.replace(still.result, lifts=(other,))
-    assert Found(silent, still.metric, still.truths, {}).covered is None
+    assert SimulatedExperiment(silent, still.metric, still.truths, {}).covered is None

@@ -3,14 +3,14 @@
 import pytest
 
 from online_models.simulation import World
-from online_models.simulation.config import CatalogueConfig, WorldConfig
+from online_models.simulation.config import CatalogConfig, WorldConfig
 from streams.errors import SettingsError
-from streams.ops.insights.simulation import Wishes, simulated
+from streams.ops.insights.simulation import DemandOptions, simulated
 
 
 def test_the_demand_names_what_is_scarce() -> None:
     """Its theme and mood are first of their kinds by excess, and its theme is what is searched in vain."""
-    found = simulated(Wishes(viewers=400, titles=240, days=6, seed=1, scarce=0.2))
+    found = simulated(DemandOptions(viewers=400, titles=240, days=6, seed=1, scarce=0.2))
     assert (found.places["theme"], found.places["mood"], found.places["search"]) == (1, 1, 1)
     theme = next(one for one in found.wanted.facets if one.labels == (f"theme:{found.scarce['theme']}",))
     assert theme.watch_share > 1.5 * theme.catalogue_share
@@ -22,9 +22,9 @@ def test_scarcity_is_a_setting_of_the_world() -> None:
     assert plain.titles == same.titles
     counts = []
     for scarce in (None, 0):
-        config = WorldConfig(catalogue=CatalogueConfig(scarce=scarce))
+        config = WorldConfig(catalogue=CatalogConfig(scarce=scarce))
         genres = World(3, 50, 400, config=config).titles
-        word = World(3, 50, 400, config=WorldConfig(catalogue=CatalogueConfig(scarce=0))).catalogue.scarce[
+        word = World(3, 50, 400, config=WorldConfig(catalogue=CatalogConfig(scarce=0))).catalogue.scarce[
             "genre"
         ]
         counts.append(sum(word in title.tags.genre for title in genres))
@@ -34,4 +34,4 @@ def test_scarcity_is_a_setting_of_the_world() -> None:
 def test_another_way_is_refused() -> None:
     """The message names the ways that there are."""
     with pytest.raises(SettingsError, match="embedded"):
-        simulated(Wishes(100, 48, 1, 0, 0.2, "pigeons"))
+        simulated(DemandOptions(100, 48, 1, 0, 0.2, "pigeons"))

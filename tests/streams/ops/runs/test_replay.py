@@ -12,7 +12,7 @@ from streams.errors import StreamError
 from streams.ops.runs import replay as replaying
 from streams.ops.runs.pacing import Speed
 from streams.ops.runs.replay import Replay, ReplayStalledError, as_events
-from streams.ops.runs.report import Tally
+from streams.ops.runs.report import RunCounts
 from streams.telemetry.metrics import Exposition, Metrics
 
 RATINGS = Ratings.from_columns(
@@ -68,7 +68,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replaying, "LOOK_S", 0.001)
 
 
-def _replay(worker: Any, shown: list[tuple[int, Tally | None]]) -> tuple[Replay, Events]:
+def _replay(worker: Any, shown: list[tuple[int, RunCounts | None]]) -> tuple[Replay, Events]:
     """Put a replay together out of doubles."""
     events: Any = Events()
     return Replay(RATINGS, MAX, events, worker, lambda sent, tally: shown.append((sent, tally))), events
@@ -86,7 +86,7 @@ def test_events_are_the_files_own_and_the_same_each_time() -> None:
 
 def test_a_run_ends_with_the_last_answer() -> None:
     """Everything is sent and flushed; hits count from a fifth of the events on, the lead is a mean."""
-    shown: list[tuple[int, Tally | None]] = []
+    shown: list[tuple[int, RunCounts | None]] = []
     replay, events = _replay(Worker(0, 1, 3, 5), shown)
     report = replay.run()
     assert events.sent == list(as_events(RATINGS))
@@ -103,7 +103,7 @@ def test_a_run_ends_with_the_last_answer() -> None:
 
 def test_an_exact_warm_up_is_answered_before_the_rest_is_sent() -> None:
     """One event of five, its answer, then the other four: the tally of the warm-up is that of one event."""
-    shown: list[tuple[int, Tally | None]] = []
+    shown: list[tuple[int, RunCounts | None]] = []
     replay, events = _replay(Worker(0, 1, 5), shown)
     replay.exact_warm_up = True
     report = replay.run()
@@ -115,7 +115,7 @@ def test_an_exact_warm_up_is_answered_before_the_rest_is_sent() -> None:
 
 def test_without_a_worker_nobody_is_waited_for() -> None:
     """The report says what was produced and nothing about answers."""
-    shown: list[tuple[int, Tally | None]] = []
+    shown: list[tuple[int, RunCounts | None]] = []
     replay, events = _replay(None, shown)
     report = replay.run()
     assert len(events.sent) == report.events == 5

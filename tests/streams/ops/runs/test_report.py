@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from streams.ops.runs.report import RunReport, Tally
+from streams.ops.runs.report import RunCounts, RunReport
 from streams.telemetry.metrics import Exposition, Metrics
 
 KEYS = {
@@ -31,9 +31,9 @@ def _metrics(events: int, tested: int, blend: int, popularity: int) -> Metrics:
     return metrics
 
 
-def _tally(events: int = 100, tested: int = 50, blend: int = 20, popularity: int = 10) -> Tally:
+def _tally(events: int = 100, tested: int = 50, blend: int = 20, popularity: int = 10) -> RunCounts:
     """Read the tally of such a worker."""
-    return Tally.of(Exposition(_metrics(events, tested, blend, popularity).exposition().decode()))
+    return RunCounts.of(Exposition(_metrics(events, tested, blend, popularity).exposition().decode()))
 
 
 def test_a_tally_counts_the_viewers_stage_only() -> None:
@@ -75,6 +75,6 @@ def test_without_a_worker_the_same_keys_are_null() -> None:
 
 def test_a_worker_that_did_nothing_yet() -> None:
     """An empty exposition is a tally of zeros without a freshness."""
-    tally = Tally.of(Exposition(""))
+    tally = RunCounts.of(Exposition(""))
     assert (tally.events, tally.lists, tally.tested) == (0, 0, 0)
     assert all(math.isnan(value) for value in tally.freshness_ms.values())

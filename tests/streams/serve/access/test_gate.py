@@ -11,9 +11,9 @@ from schemas.codec import MAX_EVENT_BYTES
 from streams.config.server import ServeSettings
 from streams.config.settings import Settings
 from streams.errors import SettingsError
-from streams.serve.access.gate import Gate
+from streams.serve.access.gate import AccessControl
 from streams.serve.access.login import LASTS_S, Sessions
-from streams.serve.access.rates import ADDRESSES, Rates
+from streams.serve.access.rates import ADDRESSES, RateLimits
 from streams.serve.api import problems
 from streams.serve.server import check_access
 from streams.telemetry.metrics import Metrics
@@ -34,7 +34,7 @@ def _client(settings: ServeSettings, url: str = "http://127.0.0.1:8080") -> Test
     async def readyz() -> str:
         return "ready"
 
-    app.add_middleware(Gate, settings=settings, metrics=Metrics())
+    app.add_middleware(AccessControl, settings=settings, metrics=Metrics())
     return TestClient(app, base_url=url)
 
 
@@ -149,7 +149,7 @@ def test_one_address_asks_so_often_and_no_more() -> None:
 
 def test_addresses_are_remembered_up_to_a_bound() -> None:
     """A million addresses cost what ten thousand do, and one's rate is not another's."""
-    rates = Rates(1.0, clock=lambda: 0.0)
+    rates = RateLimits(1.0, clock=lambda: 0.0)
     assert all(rates.allows(str(n)) for n in range(ADDRESSES + 100))
     assert len(rates._buckets) == ADDRESSES
     assert not rates.allows(str(ADDRESSES + 99))

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from schemas import topics
 from schemas.codec import decode_home, encode
 from schemas.partitioner import partition_for
-from streams.serve.api.posting import Poster
+from streams.serve.api.posting import EventPoster
 from streams.serve.mirror.mirror import TABLES
 from streams.serve.server import build_app
 from tests.streams.serve.stand import Stand, page, trending
@@ -217,7 +217,7 @@ def test_it_says_how_it_is(reader: TestClient) -> None:
 
 def test_nothing_is_served_before_it_has_caught_up(stand: Stand) -> None:
     """Readers get 503, a reason and when to come again; probes say how far it is."""
-    app = build_app(stand.mirror(), Poster(stand.settings), stand.metrics)
+    app = build_app(stand.mirror(), EventPoster(stand.settings), stand.metrics)
     with TestClient(app, base_url="http://localhost") as client:
         answer = client.get("/v1/viewers/ada/home")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")

@@ -13,7 +13,7 @@ from schemas import Tags, topics
 from schemas.codec import encode
 from schemas.rules import BusinessRule, RuleKind
 from streams.serve.api.lists import trending_for
-from streams.serve.mirror.titles import Audience, TitleBook
+from streams.serve.mirror.titles import Audience, TitleDirectory
 from tests.streams.serve.stand import TITLES, Stand, page, trending
 
 
@@ -54,7 +54,7 @@ def test_what_is_excluded_is_on_no_list(client: TestClient, stand: Stand, rule: 
 
 def test_a_countrys_list_is_for_that_country() -> None:
     """Unless another is asked for; a device's is for nobody in particular."""
-    mirror: Any = SimpleNamespace(book=TitleBook())
+    mirror: Any = SimpleNamespace(book=TitleDirectory())
     mirror.book.catalogue([(title.title_id.encode(), encode(title)) for title in TITLES])
     for scope, country, wanted in (
         ("country:DE", None, ["coast", "tide"]),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from online_models.insights.catalog_snapshot import Stock
+from online_models.insights.catalog_snapshot import CatalogSnapshot
 from schemas import Event, Rate, Search, Thumb, topics
 from schemas.catalog import Tags, Title
 from schemas.codec import decode_demand, decode_title_insight, encode
@@ -14,7 +14,7 @@ from schemas.partitioner import partition_for
 from schemas.versions import MARKER_KEY
 from streams.config.settings import Settings
 from streams.errors import StateError, StateVersionError
-from streams.stages.analytics.catalog_counts import Shelf
+from streams.stages.analytics.catalog_counts import CatalogCounts
 from streams.stages.insights.rows import CLOCK, TITLE, unpack_tally
 from streams.stages.insights.step import InsightsStep, insights_spec
 from streams.stages.insights.visit_rows import unpack_guest
@@ -31,7 +31,7 @@ class House:
     """Some partitions of visits, and the insights behind them."""
 
     def __init__(self, *, partitions: int = 2) -> None:
-        self.settings, self.stock = Settings(), Stock()
+        self.settings, self.stock = Settings(), CatalogSnapshot()
         for title in TITLES:
             self.stock.put(title)
         self.stores = [MemoryStore() for _ in range(partitions)]
@@ -169,7 +169,7 @@ def test_counters_that_are_gone_leave_no_row(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_shelf_reads_the_catalogue() -> None:
     """Records replace each other, tombstones withdraw, rubbish is left out."""
-    shelf = Shelf(Settings(), partitions=1)
+    shelf = CatalogCounts(Settings(), partitions=1)
     shelf._table._caught_up.set()
     shelf.take(
         [message(b"noir", encode(TITLES[0])), message(b"farce", encode(TITLES[1])), message(b"x", b"{")]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from online_models.catalog.catalog import country_code
-from online_models.learners.segments import Audiences
+from online_models.learners.segments import Segments
 from schemas import Impression, Preferences, Tags, Title, topics
 from schemas.codec import decode_trending
 from schemas.vocabulary import RowKind
@@ -140,12 +140,12 @@ def test_a_stranger_sees_what_their_kind_of_device_watches(shards: int) -> None:
 
 def test_rows_are_read_as_they_were_written() -> None:
     """Bytes of version 1, kept; a newer version is refused."""
-    crowd = Audiences()
+    crowd = Segments()
     crowd.watch(6, 0.5, T0, country=country_code("IN"))
     key, value = audience_rows.pack("country:IN", crowd.state("country:IN"))
     stored = "010068e5cf8b0100000068e5cf8b010000010000000600000000000000000000000000e03f"
     assert (key, (value or b"").hex()) == (b"\x02country:IN", stored)
-    again = Audiences()
+    again = Segments()
     audience_rows.load(again, key, bytes.fromhex(stored))
     assert again.top("country:IN", 5) == [(6, 0.5)]
     with pytest.raises(StateVersionError):
@@ -155,7 +155,7 @@ def test_rows_are_read_as_they_were_written() -> None:
 def test_the_replica_takes_rows_in_any_order() -> None:
     """Rows of audiences are no titles."""
     line = _line()
-    crowd = Audiences()
+    crowd = Segments()
     crowd.watch(6, 0.5, T0, country=country_code("IN"))
     key, value = audience_rows.pack("country:IN", crowd.state("country:IN"))
     before = len(line.replica.titles)

@@ -5,22 +5,22 @@ from typing import Any
 import pytest
 
 from online_models.catalog.catalog import country_code
-from online_models.feedback.reward_function import Action, Judge
+from online_models.feedback.reward_function import Action, RewardFunction
 from schemas import Preferences, Reason, Search, Stop
 from schemas.codec import encode
 from schemas.partitioner import partition_for
-from streams.stages.viewers.decode import Clerk, Intake
+from streams.stages.viewers.decode import DecodedBatch, EventDecoder
 from tests.streams.steps import T0, record, watch
 
 GOOD = encode(watch("ada", "t1"))
 
 
-def _clerk(partition: int = 0, partitions: int = 1) -> Clerk:
+def _clerk(partition: int = 0, partitions: int = 1) -> EventDecoder:
     """Make a clerk."""
-    return Clerk(Judge(), stage="viewers", partition=partition, partitions=partitions)
+    return EventDecoder(RewardFunction(), stage="viewers", partition=partition, partitions=partitions)
 
 
-def _read(*records: Any, **clerk: Any) -> Intake:
+def _read(*records: Any, **clerk: Any) -> DecodedBatch:
     """Read some records."""
     return _clerk(**clerk).read(records)
 

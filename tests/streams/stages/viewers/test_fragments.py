@@ -5,12 +5,12 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streams.stages.viewers.fragments import RowTexts, Texts
+from streams.stages.viewers.fragments import FragmentStore, ShelfFragments
 
 
 def test_kernels_are_given_one_kind_of_array() -> None:
     """Whether there is a text or not: of another kind a worker's first page would wait for a compiler."""
-    texts = Texts([b"a"])
+    texts = FragmentStore([b"a"])
     empty, _ = texts.flat()
     assert texts.many(["x"], str.encode) == [1]
     flat, at = texts.flat()
@@ -22,7 +22,7 @@ def test_kernels_are_given_one_kind_of_array() -> None:
 @given(st.lists(st.lists(st.tuples(st.integers(-1, 60), st.integers(0, 60)), max_size=900), max_size=4))
 def test_rows_are_told_apart_however_many_there_are(batches: list[list[tuple[int, int]]]) -> None:
     """Each row has its own text, made once; the table grows below them."""
-    texts, made = RowTexts([b"first"]), []
+    texts, made = ShelfFragments([b"first"]), []
 
     def make(row: list[int]) -> bytes:
         made.append(tuple(row))

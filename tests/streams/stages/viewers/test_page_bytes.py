@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from online_models.catalog.catalog import Catalogue
+from online_models.catalog.catalog import Catalog
 from online_models.config import ModelConfig
 from online_models.page.build import blank_pages, listed
 from online_models.page.decoding import Wording
@@ -33,7 +33,7 @@ scores = st.integers(-(10**9), 10**9).filter(lambda n: n % 10).map(lambda n: n /
 def _encoder(titles: TitleTable) -> PageEncoder:
     """Make an encoder for partition 3."""
     about = {"topic": "viewing.events.v1", "partition": 3, "model_version": "m0", "ttl_ms": 60_000}
-    return PageEncoder(titles, Catalogue(titles), **about)
+    return PageEncoder(titles, Catalog(titles), **about)
 
 
 def _lists(rows: list[list[int]], score: list[list[float]], reason: list[list[int]]) -> Pages:

@@ -12,7 +12,7 @@ from schemas import Identify, topics
 from schemas.vocabulary import RowKind
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome
-from streams.stages.viewers.page_throttle import Budget, Moved
+from streams.stages.viewers.page_throttle import Moved, PageThrottle
 from streams.stages.wire.partition_rows import OWED, SENT
 from streams.telemetry.metrics import Metrics
 from tests.streams.steps import T0, Line, MemoryStore, pages_of, watch
@@ -36,7 +36,7 @@ class Desk:
 
     def restart(self) -> None:
         """Begin anew from what is stored."""
-        self.budget = Budget(self.store, self.interval_s, self.metrics, clock=lambda: self.now)  # type: ignore[arg-type]
+        self.budget = PageThrottle(self.store, self.interval_s, self.metrics, clock=lambda: self.now)  # type: ignore[arg-type]
 
     def move(self, *moved: Moved) -> None:
         """Let a batch move viewers."""

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from streams.stages.viewers.replica_lag import Lead
+from streams.stages.viewers.replica_lag import ReplicaLag
 from streams.telemetry.metrics import Metrics
 
 
-def _lead(limit: int, learned: dict[int, int], metrics: Metrics | None = None) -> Lead:
+def _lead(limit: int, learned: dict[int, int], metrics: Metrics | None = None) -> ReplicaLag:
     """Make a lead over a replica that has learned so much."""
-    return Lead(SimpleNamespace(learned=lambda p: learned.get(p, 0)), limit, metrics or Metrics())
+    return ReplicaLag(SimpleNamespace(learned=lambda p: learned.get(p, 0)), limit, metrics or Metrics())
 
 
 def test_the_lead_is_what_has_not_come_back() -> None:
