@@ -140,7 +140,7 @@ class Gallery:
     def put(self, title_id: str, title: Title) -> None:
         """Take a title's newest record over."""
         pictures, trailers = title.artwork[:MOST_VARIANTS], title.trailers[:MOST_VARIANTS]
-        if len(pictures) < 2 and len(trailers) < 2:  # noqa: PLR2004 - one is no choice
+        if len(pictures) < 2 and len(trailers) < 2:
             self.withdraw(title_id)
             return
         names = tuple(one.id for one in pictures)

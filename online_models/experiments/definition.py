@@ -52,7 +52,7 @@ def faults(experiment: Experiment, others: Iterable[Experiment] = ()) -> list[st
     """
     names = [arm.name for arm in experiment.arms]
     found = [f"two arms are called {name}" for name in dict.fromkeys(names) if names.count(name) > 1]
-    if len(names) < 2:  # noqa: PLR2004 - to compare takes two
+    if len(names) < 2:
         found.append("there is one arm: nothing to compare")
     total = sum(width(arm.share) for arm in experiment.arms)
     if total > BUCKETS:
@@ -133,7 +133,7 @@ def _draft_faults(experiment: Experiment) -> list[str]:
     if experiment.kind is not ExperimentKind.INTERLEAVE:
         return []
     found = []
-    if len(experiment.arms) != 2:  # noqa: PLR2004 - the control and one other
+    if len(experiment.arms) != 2:
         found.append("two arms are interleaved, not more and not fewer")
     if experiment.metric is not Metric.WATCH_MINUTES or experiment.guardrails:
         found.append(

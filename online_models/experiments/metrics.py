@@ -86,7 +86,7 @@ def estimates(metric: Metric, arms: Sequence[Moments], *, cuped: bool = True) ->
     (1.5, 1.6666666666666667)
     """
     above, below, factor = _OF[metric]
-    if any(arm.viewers < 2 or (below and not arm.first[_AT[below]]) for arm in arms):  # noqa: PLR2004
+    if any(arm.viewers < 2 or (below and not arm.first[_AT[below]]) for arm in arms):
         return None
     means = [arm.means() for arm in arms]
     covariances = [arm.covariances() for arm in arms]

@@ -111,7 +111,7 @@ class Moments:
         """
         k, n = len(COUNTS), self.viewers
         out = np.zeros((k, k))
-        if n < 2:  # noqa: PLR2004 - one viewer does not vary
+        if n < 2:
             return out
         for (i, j), product in zip(PAIRS, self.second, strict=True):
             out[i, j] = out[j, i] = (n * product - self.first[i] * self.first[j]) / (n * (n - 1))

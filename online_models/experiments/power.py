@@ -109,7 +109,7 @@ def run(
     for number, start in enumerate(range(0, trials, TOGETHER)):
         chance = np.random.default_rng([seed, number])
         shape = (min(TOGETHER, trials - start), viewers)
-        arm = chance.random(shape) < 0.5  # noqa: PLR2004 - a fair split
+        arm = chance.random(shape) < 0.5
         before, after = _minutes(chance, shape)
         after = np.where(arm, after * (1 + lift), after)
         n, value, deviation = _looks(arm, before, after, slice(least - 1, None, every), cuped=cuped)

@@ -100,6 +100,6 @@ def combined(labels: Sequence[str]) -> list[tuple[str, ...]]:
     triples = [
         (i, j, k)
         for i, j, k in combinations(places, 3)
-        if kinds[i] == "genre" and len({kinds[i], kinds[j], kinds[k]}) == 3  # noqa: PLR2004 - all three differ
+        if kinds[i] == "genre" and len({kinds[i], kinds[j], kinds[k]}) == 3
     ]
     return [tuple(labels[at] for at in chosen) for chosen in [*((i,) for i in places), *pairs, *triples]]

@@ -14,8 +14,8 @@ from online_models.warm_up import STEPS
 
 __all__ = ["main"]
 
-_HERE = Path(__file__).parent
-_CACHE = _HERE / "__pycache__"
+_HERE = Path(__file__).parents[1]
+_CACHE = Path(__file__).parent / "__pycache__"
 _STAMP = _CACHE / "compiled"
 
 

@@ -278,7 +278,7 @@ CASES: Final[Mapping[str, tuple[Case, ...]]] = {
             f"{NOT_SEEN} of a title, without a play",
             "none by itself; on later pages what resembles the title sinks a little",
             _sights,
-            lambda seen: seen.still and 0 < seen.rejected.get(seen.title_id, 0.0) < 0.1,  # noqa: PLR2004 - faint
+            lambda seen: seen.still and 0 < seen.rejected.get(seen.title_id, 0.0) < 0.1,
         ),
     ),
     "select": (Case("", "none", lambda s: [Select(**s.about, **s.at(RowKind.TOP_PICKS))], _still),),

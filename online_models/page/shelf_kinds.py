@@ -59,4 +59,4 @@ CATEGORIES: Final = ("genre", "mood")
 """Kinds of tags that are categories."""
 
 assert len(KINDS) == layout.KINDS  # noqa: S101 - two tables of the same things
-assert TAG_KINDS.index("genre") == 4  # noqa: S101, PLR2004 - kernels.page.tags.GENRE
+assert TAG_KINDS.index("genre") == 4  # noqa: S101 - kernels.page.tags.GENRE

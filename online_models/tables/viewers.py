@@ -96,7 +96,7 @@ def regrouped(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     ([0, 16, 32], [32, 33, 34])
     """
     for name, turn in NARROWED.items():
-        if name in arrays and arrays[name].itemsize == 8:  # noqa: PLR2004 - bytes, as before version 8
+        if name in arrays and arrays[name].itemsize == 8:
             arrays = {**arrays, name: turn(arrays[name])}
     width, known = arrays["chunk"].shape[1], arrays["known"]
     if width == CHUNK:
