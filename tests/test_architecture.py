@@ -4,6 +4,7 @@ The reasons are in deploy/adr/0005-house-layout.md.
 """
 
 import ast
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -56,8 +57,6 @@ def test_packages_open_with_an_essay() -> None:
 
 def test_nothing_else_at_the_top_level() -> None:
     """The top level holds the names that DESIGN lists, and dot-files."""
-    import subprocess
-
     listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     tops = {name.split("/")[0] for name in listing.stdout.splitlines()}
     files = {
