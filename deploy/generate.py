@@ -29,8 +29,8 @@ from online_models.errors import ModelError
 from online_models.page.event_effects import every_case
 from schemas.errors import Reason, SchemaError
 from schemas.events import EVENT_TYPES, ViewingEvent
+from schemas.fields import ItemReason, RowKind
 from schemas.topics import TOPICS
-from schemas.vocabulary import ItemReason, RowKind
 from streams.errors import BrokerError, StreamError
 from streams.ops.cluster_checks import CLUSTER_CHECKS
 from streams.ops.findings import name_of

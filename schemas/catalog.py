@@ -48,12 +48,12 @@ class Tags(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     language: Labels = ()
     theme: Labels = ()
 
-    def wanted(self) -> list[list[Label]]:
+    def labels_by_kind(self) -> list[list[Label]]:
         """Return the tags kind by kind as ``kind:value``, kinds without any left out.
 
         Examples
         --------
-        >>> Tags(genre=("Drama", "Crime"), mood=("dark",)).wanted()
+        >>> Tags(genre=("Drama", "Crime"), mood=("dark",)).labels_by_kind()
         [['genre:Drama', 'genre:Crime'], ['mood:dark']]
         """
         kinds = ((kind, getattr(self, kind)) for kind in self.__struct_fields__)
@@ -186,4 +186,4 @@ class Title(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         >>> Title(title_id="t1", tags=Tags(genre=("Drama",), mood=("dark",))).tag_labels()
         ['genre:Drama', 'mood:dark']
         """
-        return [label for labels in self.tags.wanted() for label in labels]
+        return [label for labels in self.tags.labels_by_kind() for label in labels]

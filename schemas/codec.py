@@ -1,19 +1,25 @@
-"""Bytes to messages and back; nothing else of this package touches bytes.
+"""Convert between bytes and messages. No other module of this package handles bytes.
 
-Decoding is total: whatever the bytes, the result is a message or a `DecodeError`. In this order:
+Decoding never raises anything but `DecodeError`, whatever the bytes. The checks run in this order:
 
-1. the envelope (`schemas.codec`): no value, no bytes, too many bytes (before any parsing, so nobody can
-   make a worker parse for long); Confluent's framing is stripped;
-2. the bytes must be UTF-8 throughout, in fields that we ignore too;
-3. msgspec parses, checks types and ranges, and ignores unknown fields;
-4. strings must be free of control characters. JSON can smuggle these in by escapes only (and DEL), so records
-   without a backslash, nearly all, pay nothing;
-5. ``country`` must be two capitals.
+1. The envelope: no value, an empty value, too many bytes. The size is checked before parsing, so that a large
+   record cannot occupy a worker. Confluent's framing is removed.
+2. The whole value must be UTF-8, also in fields that are ignored.
+3. msgspec parses the JSON, checks types and ranges, and ignores unknown fields.
+4. Strings must have no control characters. In JSON they can only arrive as escapes (or as DEL), so records
+   without a backslash, which is nearly all, skip this check.
+5. ``country`` must be two capital letters.
+
+An envelope may be Confluent's framing or CloudEvents in binary mode. Confluent's serializers put the byte
+0x00 and a 4-byte schema id before the JSON; the id is ignored, since the JSON names its own type and version.
+The newer form, with the id in the headers, leaves the value unchanged. CloudEvents in binary mode puts its
+attributes into headers: an event without ``event_id`` takes ``ce_id``. If both are present, ``event_id`` in
+the value wins, because the value survives a change of transport and the headers do not.
 """
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from string import ascii_uppercase
 from typing import Final, TypeVar
@@ -23,11 +29,11 @@ from msgspec import Struct
 
 from schemas.catalog import Title
 from schemas.dead_letters import DeadLetter
-from schemas.diagnosis import diagnose, leaves
 from schemas.errors import DecodeError, EncodeError, Reason
 from schemas.events import Event
 from schemas.experiment_results import ExperimentResult
 from schemas.experiments import Experiment
+from schemas.fields import SCHEMA_VERSION
 from schemas.insights import CohortDemand, FacetDemand, SearchDemand, TitleInsight
 from schemas.pages import Alert, Home, Trending
 from schemas.rules import BusinessRule
@@ -53,20 +59,12 @@ __all__ = [
     "decode_title",
     "decode_title_insight",
     "decode_trending",
+    "diagnose",
     "encode",
+    "leaves",
     "unwrap",
     "with_event_id",
 ]
-
-
-# What may be wrapped around a message: Confluent's framing, and CloudEvents in binary mode.
-#
-# Confluent's serializers put 0x00 and a 4-byte schema id before the JSON. The id is ignored: the JSON says
-# itself what it is. The newer form with the id in headers leaves the value as it is and needs nothing.
-#
-# CloudEvents in binary mode puts its attributes into headers. An event without ``event_id`` takes ``ce_id`` for
-# it; where both are there the payload's own wins, because it survives a change of transport and the envelope
-# does not.
 
 
 Headers = Sequence[tuple[str, bytes]]
@@ -181,6 +179,21 @@ _COUNTRIES: Final = frozenset(map("".join, product(ascii_uppercase, repeat=2)))
 _BACKSLASH: Final = 0x5C
 _DEL: Final = 0x7F
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
+
+
+_PLACE: Final = re.compile(r" - at `\$\.?(.*)`$")
+_MISSING: Final = re.compile(r"^Object missing required field `(.*)`$")
+_TYPE: Final = re.compile(r"^Expected `[^`]*`(, got `[^`]*`)?$")
+_RANGE: Final = re.compile(r"^Expected |^Number out of range$")
+
+
+class _Envelope(Struct):
+    """The one field that says whether the rest can be understood."""
+
+    schema_version: int = 1
+
+
+_ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
 
 
 def decode_event(value: bytes | None, headers: Headers = ()) -> Event:
@@ -352,6 +365,63 @@ def encode(message: Struct) -> bytes:
     return data
 
 
+def diagnose(error: Exception, payload: bytes) -> DecodeError:
+    """Say why a payload could not be read.
+
+    Parameters
+    ----------
+    error
+        What the parser raised.
+    payload
+        What it read, to see whether the message is of a newer version: then nothing else matters.
+
+    Returns
+    -------
+    DecodeError
+        Not raised, so that the caller can raise it without the parser's error as its context.
+
+    Examples
+    --------
+    >>> diagnose(msgspec.ValidationError("Expected `str`, got `int` - at `$.title_id`"), b"{}")
+    DecodeError('wrong_type: title_id: expected `str`, got `int`')
+    """
+    if isinstance(error, UnicodeDecodeError):
+        return DecodeError(Reason.NOT_UTF8, None, "expected UTF-8")
+    if isinstance(error, RecursionError):
+        return DecodeError(Reason.MALFORMED, None, "expected less nesting")
+    if not isinstance(error, msgspec.ValidationError):
+        return DecodeError(Reason.MALFORMED, None, "expected one JSON object")
+    if _version_of(payload) > SCHEMA_VERSION:
+        message = f"expected at most {SCHEMA_VERSION}: the producer is newer than this consumer"
+        return DecodeError(Reason.SCHEMA_VERSION, "schema_version", message)
+    return _invalid(str(error))
+
+
+def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Walk a struct and give every value that is neither a struct nor a tuple, with its path.
+
+    Parameters
+    ----------
+    value
+        A struct, or what is in one.
+    path
+        Where `value` stands.
+
+    Yields
+    ------
+    tuple of (str, object)
+        Path and value, in the order of the fields.
+    """
+    if isinstance(value, Struct):
+        for name in value.__struct_fields__:
+            yield from leaves(getattr(value, name), f"{path}.{name}" if path else name)
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from leaves(item, f"{path}[...]")
+    else:
+        yield path, value
+
+
 def _decode(decoder: msgspec.json.Decoder[M], value: bytes | None, limit: int) -> M:
     """Read one message, or say what is wrong; raised outside `except`: its context would hold values."""
     payload = unwrap(value, limit)
@@ -386,3 +456,27 @@ def _event_with_headers(value: bytes | None, headers: Headers) -> Event:
         if completed is None:
             raise
     return _decode(_EVENT, completed, 2 * MAX_EVENT_BYTES)
+
+
+def _version_of(payload: bytes) -> int:
+    try:
+        return _ENVELOPE.decode(payload).schema_version
+    except (msgspec.MsgspecError, RecursionError):
+        return SCHEMA_VERSION
+
+
+def _invalid(text: str) -> DecodeError:
+    place = _PLACE.search(text)
+    field = place[1] if place else None
+    claim = text[: place.start()] if place else text
+    missing = _MISSING.match(claim)
+    if missing:
+        path = f"{field}.{missing[1]}" if field else missing[1]
+        return DecodeError(Reason.MISSING_FIELD, path, "expected the required field")
+    if field == "type" and claim.startswith("Invalid value"):
+        return DecodeError(Reason.UNKNOWN_TYPE, field, "expected a type that this consumer knows")
+    if _TYPE.match(claim):
+        return DecodeError(Reason.WRONG_TYPE, field, claim.replace("Expected", "expected", 1))
+    if _RANGE.match(claim):
+        return DecodeError(Reason.OUT_OF_RANGE, field, claim.replace("Expected", "expected", 1))
+    return DecodeError(Reason.OUT_OF_RANGE, field, "expected one of the allowed values")

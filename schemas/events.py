@@ -1,7 +1,7 @@
 """The viewing events: what happened, to whom, when.
 
-Every event is a frozen struct of one base (`schemas.events`), told apart on the wire by ``"type"``, its name in
-snake case. A field that is None or at its default is not written; a field that is not known is ignored.
+Every event is a frozen struct with the base `ViewingEvent`. On the wire the field ``"type"``, the name of the
+struct in snake case, says which it is. A field that is None or at its default is not written; a field that is not known is ignored.
 
 *Attribution.* A player that acts on a list echoes the list's ``list_id``, ``row`` and ``slot`` (both from 0),
 and so says which recommendation was shown and taken.
@@ -24,12 +24,12 @@ from schemas.fields import (
     Labels,
     Maturity,
     Propensity,
+    RowKind,
     SchemaVersion,
     Seconds,
     Text,
     TimeMs,
 )
-from schemas.vocabulary import RowKind
 
 __all__ = [
     "EVENT_TYPES",

@@ -9,8 +9,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from schemas.fields import Country, Id, Label, Labels, Maturity, SchemaVersion, Text, TimeMs
-from schemas.vocabulary import RowKind
+from schemas.fields import Country, Id, Label, Labels, Maturity, RowKind, SchemaVersion, Text, TimeMs
 
 __all__ = [
     "RANKING_FIELDS",

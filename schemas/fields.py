@@ -4,6 +4,7 @@ The ranges are checked by msgspec in C while it parses. They are meant to catch 
 an event from the year 52,000 because someone sent microseconds), not to be opinions about viewing.
 """
 
+from enum import StrEnum
 from typing import Annotated, Final
 
 from msgspec import Meta
@@ -16,11 +17,13 @@ __all__ = [
     "Country",
     "Id",
     "Index",
+    "ItemReason",
     "Label",
     "Labels",
     "Maturity",
     "Offset",
     "Propensity",
+    "RowKind",
     "SchemaVersion",
     "Score",
     "Seconds",
@@ -92,3 +95,63 @@ Seq = Annotated[int, Meta(ge=0, le=9_007_199_254_740_991)]
 
 SchemaVersion = Annotated[int, Meta(ge=1, le=SCHEMA_VERSION)]
 """The version of the contract that the message was written under; absent means 1."""
+
+
+class RowKind(StrEnum):
+    """What a row of a page is; the set is closed."""
+
+    TOP_PICKS = "top_picks"
+    """The best for this viewer, whatever the reason."""
+    BECAUSE_YOU_WATCHED = "because_you_watched"
+    """Like one title that the viewer watched: the row's `title_id`."""
+    BECAUSE_YOU_LIKED = "because_you_liked"
+    """Like one title that the viewer said they like: the row's `title_id`."""
+    CONTINUE_WATCHING = "continue_watching"
+    """Begun and not finished."""
+    MY_LIST = "my_list"
+    """What the viewer put on their list."""
+    TRENDING_NOW = "trending_now"
+    """What everyone watches now."""
+    TRENDING_IN_COUNTRY = "trending_in_country"
+    """What the viewer's country watches now."""
+    NEW_RELEASES = "new_releases"
+    """New in the catalogue."""
+    GENRE = "genre"
+    """Out of one genre, mood, theme, person or the like, or several: the row's `tags` say which."""
+    WATCH_AGAIN = "watch_again"
+    """Finished and loved, a while ago."""
+    HIDDEN_GEMS = "hidden_gems"
+    """Fits the viewer, and few have watched it."""
+    PEOPLE_LIKE_YOU = "people_like_you"
+    """What viewers of like taste watch, and more than others do."""
+    EXPLORE = "explore"
+    """Off the beaten track, to learn what the viewer thinks of it."""
+    FEATURED = "featured"
+    """Put there by the service's rules, not by the viewer's taste."""
+
+
+class ItemReason(StrEnum):
+    """Why a title is on a list; the set is closed."""
+
+    CO_WATCH = "co_watch"
+    """Watched by people who watched what you watched."""
+    TASTE = "taste"
+    """Fits the taste that your viewing shows, or your words."""
+    TRENDING = "trending"
+    """Watched a lot right now."""
+    COUNTRY = "country"
+    """Watched a lot in your country right now."""
+    COHORT = "cohort"
+    """Watched a lot by viewers of like taste, and more than by others."""
+    POPULAR = "popular"
+    """Watched a lot, for a long time."""
+    NEW = "new"
+    """New in the catalogue."""
+    EXPLORE = "explore"
+    """Shown to learn; the item's `propensity` says how likely that was."""
+    RESUME = "resume"
+    """Begun and not finished, or on your list."""
+    AGAIN = "again"
+    """You finished it and loved it, a while ago."""
+    FEATURED = "featured"
+    """Put there by the service's rules."""

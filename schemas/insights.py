@@ -21,15 +21,15 @@ __all__ = [
     "ServedTitle",
     "Steepest",
     "TitleInsight",
-    "Told",
     "TopTitles",
+    "ViewerCount",
     "Wanted",
 ]
 
 
 Minute = Annotated[int, Meta(ge=0, le=10_080)]
 """A minute of a title, from 0."""
-Told = Annotated[int, Meta(ge=20, le=9_007_199_254_740_991)]
+ViewerCount = Annotated[int, Meta(ge=20, le=9_007_199_254_740_991)]
 """A number of viewers that may be told."""
 Amount = Annotated[float, Meta(ge=0.0, le=1e12)]
 """Minutes, or something else that is counted in parts."""
@@ -65,7 +65,7 @@ class Steepest(Struct, frozen=True, kw_only=True, gc=False):
 
     minute: Minute
     until: Minute
-    viewers: Told
+    viewers: ViewerCount
 
 
 class GroupInsight(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -88,10 +88,10 @@ class GroupInsight(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
     """
 
     name: Label
-    viewers: Told
+    viewers: ViewerCount
     starts: Seq
     watch_minutes: Amount
-    finished: Told | None = None
+    finished: ViewerCount | None = None
     error_starts: Seq = 0
 
 
@@ -136,12 +136,12 @@ class TitleInsight(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
 
     title_id: Id
     at_ms: TimeMs
-    viewers: Told
+    viewers: ViewerCount
     starts: Seq
     watch_minutes: Amount
     curve: Annotated[tuple[CurvePoint, ...], Meta(max_length=300)]
     steepest: Steepest | None = None
-    finished: Told | None = None
+    finished: ViewerCount | None = None
     rewatches: Seq | None = None
     skips: Seq | None = None
     thumbs_up: Seq | None = None
@@ -276,8 +276,8 @@ class ServedTitle(Struct, frozen=True, kw_only=True, gc=False):
     """
 
     title_id: Id
-    viewers: Told
-    finished: Told
+    viewers: ViewerCount
+    finished: ViewerCount
     watch_minutes: Amount
     error_minutes: Amount
 

@@ -13,18 +13,19 @@ from schemas.experiments import ListArm
 from schemas.fields import (
     Country,
     Id,
+    ItemReason,
     Label,
     Labels,
     Maturity,
     Offset,
     Propensity,
+    RowKind,
     SchemaVersion,
     Score,
     Seq,
     Text,
     TimeMs,
 )
-from schemas.vocabulary import ItemReason, RowKind
 
 __all__ = [
     "Alert",

@@ -44,7 +44,7 @@ def faults(rule: BusinessRule) -> list[str]:
     >>> faults(BusinessRule(rule_id="r", kind=RuleKind.EXCLUDE))
     ['it matches nothing: name titles or tags']
     """
-    found = [] if rule.titles or rule.tags.wanted() else ["it matches nothing: name titles or tags"]
+    found = [] if rule.titles or rule.tags.labels_by_kind() else ["it matches nothing: name titles or tags"]
     if rule.kind is RuleKind.BOOST and not (rule.factor or 0) > 1:
         found.append("a boost has a factor above 1")
     if rule.kind is RuleKind.BURY and not (rule.factor or 1) < 1:
@@ -52,7 +52,7 @@ def faults(rule: BusinessRule) -> list[str]:
     if rule.kind in {RuleKind.PIN, RuleKind.EXCLUDE} and rule.factor is not None:
         found.append(f"a factor means nothing to a {rule.kind}")
     if rule.kind is RuleKind.PIN:
-        if len(rule.titles) != 1 or rule.tags.wanted():
+        if len(rule.titles) != 1 or rule.tags.labels_by_kind():
             found.append("a pin names one title and no tags")
     elif rule.row is not None or rule.slot is not None:
         found.append("row and slot are of a pin")
@@ -160,7 +160,7 @@ def matching(
 
     def rows_of(rule: BusinessRule) -> I4:
         found = np.zeros(size, np.bool_)
-        kinds = rule.tags.wanted()
+        kinds = rule.tags.labels_by_kind()
         found[:] = bool(kinds)
         for labels in kinds:
             one = np.zeros(size, np.bool_)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from schemas.fields import ItemReason
 from schemas.pages import Home, Row
-from schemas.vocabulary import ItemReason
 
 __all__ = ["Moved", "ShelfChange", "changes", "new_reasons"]
 

@@ -10,7 +10,7 @@ from online_models.errors import InvalidConfigError
 from online_models.page.layout import PageSpec
 from online_models.page.shelf_kinds import KINDS
 from online_models.tables.layout import F8
-from schemas.vocabulary import RowKind
+from schemas.fields import RowKind
 
 __all__ = ["DAY_MS", "PageConfig", "layout_faults"]
 

@@ -30,8 +30,8 @@ from schemas.events import (
     StopCause,
     Thumb,
 )
+from schemas.fields import RowKind
 from schemas.pages import Home
-from schemas.vocabulary import RowKind
 
 __all__ = ["ACCOUNT", "CASES", "CHILD", "HOUR_S", "NOT_SEEN", "Case", "Scene", "Seen", "every_case"]
 

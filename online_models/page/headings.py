@@ -13,7 +13,7 @@ from importlib import resources
 from typing import Any, Final, NamedTuple
 
 from online_models.errors import ModelError
-from schemas.vocabulary import RowKind
+from schemas.fields import RowKind
 
 __all__ = [
     "DEFAULT",

@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from online_models.page import layout
-from schemas.vocabulary import ItemReason, RowKind
+from schemas.fields import ItemReason, RowKind
 
 __all__ = ["CATEGORIES", "KINDS", "REASONS", "TAG_KINDS", "ShelfKind"]
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from online_models.page.shelf_kinds import KINDS
 from online_models.tables.layout import F8
-from schemas.vocabulary import RowKind
+from schemas.fields import RowKind
 
 __all__ = ["EVIDENCE", "ShelfValue"]
 

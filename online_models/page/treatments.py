@@ -5,7 +5,7 @@ from dataclasses import replace
 from online_models.page.config import DAY_MS, PageConfig, layout_faults
 from online_models.tables.keyed_random import draw_key, race
 from schemas.experiments import Treatment
-from schemas.vocabulary import RowKind
+from schemas.fields import RowKind
 
 __all__ = ["explores", "page_faults", "treated_page"]
 

@@ -1,4 +1,4 @@
-"""``python -m schemas.contract_tools``: compare the generated contract files with the code; `--write` writes them."""
+"""Compare the generated contract files with the code: ``python -m schemas.contract_tools``."""
 
 import sys
 

@@ -7,10 +7,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from schemas.contract_tools.json_schema import MESSAGES, Document, components
 from schemas.events import EVENT_TYPES
 from schemas.fields import SCHEMA_VERSION
 from schemas.insights import CohortDemand, FacetDemand, SearchDemand
+from schemas.json_schema import MESSAGES, Document, components
 from schemas.topics import TOPICS, TopicSpec
 
 __all__ = ["document"]

@@ -8,7 +8,7 @@ types and wider limits; it may not lose a field, ask for more, take less, or sto
 from collections.abc import Iterator
 from typing import Final
 
-from schemas.contract_tools.json_schema import Document
+from schemas.json_schema import Document
 
 __all__ = ["breaks"]
 

@@ -20,9 +20,9 @@ from typing import Final
 
 from schemas.assignment import HOLDOUT, assign, bucket
 from schemas.contract_tools.asyncapi import document
-from schemas.contract_tools.json_schema import Document, documents
 from schemas.errors import ContractError
 from schemas.experiments import Arm, Experiment, ExperimentState
+from schemas.json_schema import Document, documents
 from schemas.partitioner import murmur2, partition_for
 
 __all__ = ["FOLDER", "assignments", "check", "generated", "main", "release", "vectors", "write"]
@@ -144,7 +144,8 @@ def check(folder: Path = FOLDER) -> None:
     there = {path.name: path.read_text("utf-8") for path in folder.glob("*.json")}
     drifted = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
     if drifted:
-        msg = f"not as the code says: {', '.join(drifted)}; run python -m schemas.contract_tools --write and review"
+        names = ", ".join(drifted)
+        msg = f"differ from the code: {names}; run python -m schemas.contract_tools --write and review"
         raise ContractError(msg)
 
 
@@ -229,7 +230,3 @@ def _text(key: bytes) -> str | None:
         return key.decode()
     except UnicodeDecodeError:
         return None
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -11,8 +11,8 @@ import numpy as np
 
 from schemas import topics
 from schemas.codec import encode
+from schemas.fields import ItemReason, RowKind
 from schemas.pages import Home, Item, Row, Source
-from schemas.vocabulary import ItemReason, RowKind
 from streams.config.settings import Settings
 from streams.kafka.clients import producer
 from streams.ops.runs.session import ServeProcess, make_topics

@@ -9,9 +9,9 @@ import pytest
 
 from schemas import Reason, Stop, Title, topics
 from schemas.codec import MAX_EVENT_BYTES, decode_dead_letter, decode_event, decode_home, encode
+from schemas.fields import RowKind
 from schemas.pages import Home, Source
 from schemas.partitioner import partition_for
-from schemas.vocabulary import RowKind
 from streams.config.settings import Settings
 from streams.kafka.clients import (
     AlterConfigOpType,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.contract_tools.compatibility import breaks
-from schemas.contract_tools.json_schema import Document, documents
+from schemas.json_schema import Document, documents
 
 HOME = documents()["home.v1.schema.json"]
 PLAY = documents()["play.v1.schema.json"]

@@ -29,9 +29,9 @@ from schemas.codec import (
 )
 from schemas.contract_tools import contracts
 from schemas.contract_tools.compatibility import breaks
-from schemas.contract_tools.json_schema import MESSAGES, documents
 from schemas.errors import ContractError
 from schemas.events import EVENT_TYPES
+from schemas.json_schema import MESSAGES, documents
 
 DECODERS: dict[str, Any] = {
     **dict.fromkeys(EVENT_TYPES, decode_event),

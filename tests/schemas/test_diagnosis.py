@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from schemas import Item, Reason, Row, RowKind
-from schemas.diagnosis import diagnose, leaves
+from schemas.codec import diagnose, leaves
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ from schemas import (
     Title,
 )
 from schemas.codec import decode_dead_letter, encode
-from schemas.contract_tools.json_schema import MESSAGES, field_docs
 from schemas.dead_letters import RAW_LIMIT
 from schemas.events import EVENT_TYPES
+from schemas.json_schema import MESSAGES, field_docs
 from schemas.pages import list_id
 
 SOURCE = Source(topic="viewing.events.v1", partition=3, offset=48213)

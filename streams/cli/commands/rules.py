@@ -214,7 +214,7 @@ def _overview(rules: "list[BusinessRule]") -> "Table":
         what = f"{one.kind} {one.factor:g}" if one.factor else str(one.kind)
         if one.row is not None:
             what += f" {one.row} {one.slot or 0}"
-        to = _said([*one.titles, *(" or ".join(labels) for labels in one.tags.wanted())])
+        to = _said([*one.titles, *(" or ".join(labels) for labels in one.tags.labels_by_kind())])
         whom = _said([*one.countries, *([f"≤ {one.maturity_at_most}"] if one.maturity_at_most else [])])
         times = (_when(one.starts_at_ms), _when(one.ends_at_ms))
         table.add_row(one.rule_id, what, to, whom or "all", *times, one.note or "")

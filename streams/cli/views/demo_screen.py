@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from schemas.vocabulary import ItemReason, RowKind
+from schemas.fields import ItemReason, RowKind
 from streams.cli.views.events import told
 
 if TYPE_CHECKING:

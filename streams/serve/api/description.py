@@ -7,9 +7,9 @@ from fastapi.openapi.utils import get_openapi
 
 from schemas import Event
 from schemas.catalog import Title
-from schemas.contract_tools.json_schema import components
 from schemas.experiment_results import ExperimentResult
 from schemas.insights import TitleInsight, TopTitles, Wanted
+from schemas.json_schema import components
 from schemas.pages import Home, Trending
 from streams.serve.api.lists import ColdHome, Experiments, SearchResults, Similar
 from streams.serve.api.problems import MEDIA_TYPE, SCHEMA, TITLES, ProblemKind

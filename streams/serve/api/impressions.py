@@ -16,8 +16,7 @@ from starlette.responses import Response
 from schemas.codec import decode_event, encode
 from schemas.errors import DecodeError
 from schemas.events import Impression
-from schemas.fields import Id, Index, Label, Propensity
-from schemas.vocabulary import RowKind
+from schemas.fields import Id, Index, Label, Propensity, RowKind
 from streams.serve.api.posting import EventPoster
 from streams.serve.api.problems import Problem, ProblemKind
 from streams.serve.api.routes import Ready, ViewerId

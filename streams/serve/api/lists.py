@@ -13,9 +13,8 @@ from online_models.ranking.similar_titles import similarities
 from schemas import topics
 from schemas.codec import decode_trending
 from schemas.experiments import Experiment
-from schemas.fields import Id, Score, Text
+from schemas.fields import Id, ItemReason, RowKind, Score, Text
 from schemas.pages import Home, Item, Row, Source, Trending
-from schemas.vocabulary import ItemReason, RowKind
 from streams.serve.mirror.mirror import Mirror
 from streams.serve.mirror.rules import RuleAudience
 from streams.stages.wire import title_rows

@@ -60,8 +60,8 @@ class RuleFilter:
             if one.kind is RuleKind.EXCLUDE:
                 for title in one.titles:
                     self._named[title].append(one)
-                if one.tags.wanted():
-                    self._tagged.append(([set(labels) for labels in one.tags.wanted()], one))
+                if one.tags.labels_by_kind():
+                    self._tagged.append(([set(labels) for labels in one.tags.labels_by_kind()], one))
             elif one.kind is RuleKind.PIN and one.row is not PinRow.TOP_PICKS:
                 self._featured.append(one)
         self._featured.sort(key=lambda one: one.slot or 0)

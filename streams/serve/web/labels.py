@@ -5,8 +5,8 @@ from typing import Final
 
 from schemas import Title
 from schemas.catalog import TitleKind
+from schemas.fields import ItemReason, RowKind
 from schemas.pages import Row
-from schemas.vocabulary import ItemReason, RowKind
 
 __all__ = ["chips", "facts", "heading", "name_of", "people", "reason"]
 

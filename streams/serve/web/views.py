@@ -6,8 +6,8 @@ from typing import Final
 
 from schemas import Title
 from schemas.codec import decode_home
+from schemas.fields import ItemReason, RowKind
 from schemas.pages import Home, Row
-from schemas.vocabulary import ItemReason, RowKind
 from streams.serve.api.lists import cold_home
 from streams.serve.mirror.mirror import Mirror, now_ms
 from streams.serve.mirror.rules import RuleAudience

@@ -21,8 +21,8 @@ from online_models.page.shelf_kinds import REASONS
 from online_models.tables.layout import U8
 from schemas import topics
 from schemas.codec import encode
+from schemas.fields import ItemReason
 from schemas.pages import Alert, Source, alert_id
-from schemas.vocabulary import ItemReason
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome, Row, StateView
 from streams.stages.viewers.page_bytes import Cause

@@ -22,7 +22,7 @@ from online_models.tables.layout import I4
 from online_models.tables.viewers import NO_LIMIT
 from schemas import topics
 from schemas.experiments import ArtworkPolicy, Ranking, Treatment
-from schemas.vocabulary import ItemReason
+from schemas.fields import ItemReason
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome
 from streams.stages.viewers.alerts import Alerts

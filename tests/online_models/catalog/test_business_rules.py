@@ -8,9 +8,9 @@ import pytest
 from online_models.page.config import PageConfig
 from online_models.recommender import Recommender
 from schemas import Availability, Event, Preferences, Rate, Tags, Thumb, Title
+from schemas.fields import ItemReason, RowKind
 from schemas.pages import Row
 from schemas.rules import BusinessRule, PinRow, RuleKind
-from schemas.vocabulary import ItemReason, RowKind
 from tests.online_models.catalog.ruling import obey, rule
 from tests.online_models.page.paging import OPEN, T0, at, crowd, stop, titles_of
 

@@ -9,8 +9,8 @@ from online_models.catalog.business_rules import faults
 from online_models.page.config import DAY_MS, PageConfig
 from online_models.recommender import Recommender
 from schemas import Event, Tags, Title
+from schemas.fields import ItemReason, RowKind
 from schemas.rules import BusinessRule, PinRow, RuleKind
-from schemas.vocabulary import ItemReason, RowKind
 from tests.online_models.catalog.ruling import obey, rule
 from tests.online_models.page.paging import GENRES, OPEN, T0, TITLES, deeds, described
 

@@ -16,8 +16,8 @@ from online_models.recommender import Recommender
 from online_models.tables.titles import title_key
 from schemas import Availability, Event, MyList, Play, Preferences, Rate, Stop, StopCause, Tags, Thumb, Title
 from schemas.events import ListAction
+from schemas.fields import RowKind
 from schemas.pages import Row
-from schemas.vocabulary import RowKind
 
 T0 = 1_700_000_000_000
 GENRES = ("Drama", "Comedy", "Crime")

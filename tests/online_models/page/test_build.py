@@ -10,7 +10,7 @@ from online_models.page.config import DAY_MS, PageConfig
 from online_models.recommender import Recommender
 from schemas import Availability, Event, MyList, Play, Preferences, Rate, StopCause, Tags, Thumb, Title
 from schemas.events import ListAction
-from schemas.vocabulary import ItemReason, RowKind
+from schemas.fields import ItemReason, RowKind
 from tests.online_models.page.paging import OPEN, T0, at, crowd, stop, titles_of
 
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.page.changes import changes
+from schemas.fields import RowKind
 from schemas.pages import Home, Item, Row, Source
-from schemas.vocabulary import RowKind
 
 rows = st.lists(
     st.builds(

@@ -9,7 +9,7 @@ from online_models.page.build import build
 from online_models.page.config import DAY_MS, PageConfig
 from online_models.recommender import Recommender
 from schemas import Event, Title
-from schemas.vocabulary import RowKind
+from schemas.fields import RowKind
 from tests.online_models.page.paging import OPEN, T0, deeds, described, put_crowds, titles_of, watched_there
 
 

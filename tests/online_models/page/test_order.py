@@ -19,7 +19,7 @@ from online_models.page.shelf_kinds import KINDS
 from online_models.page.treatments import explores
 from online_models.recommender import Recommender
 from schemas import Tags, Title
-from schemas.vocabulary import RowKind
+from schemas.fields import RowKind
 from tests.online_models.page.paging import OPEN, T0, crowd, stop, titles_of
 
 

@@ -12,8 +12,8 @@ from online_models.ranking.segment_boost import SegmentBoost
 from online_models.recommender import Recommender
 from online_models.tables.titles import title_key
 from schemas import Rate, Thumb, Title
+from schemas.fields import ItemReason, RowKind
 from schemas.pages import Row
-from schemas.vocabulary import ItemReason, RowKind
 
 T0 = 1_700_000_000_000
 DAY_MS = 86_400_000

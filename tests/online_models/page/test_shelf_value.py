@@ -10,7 +10,7 @@ from online_models.page.shelf_kinds import KINDS
 from online_models.page.shelf_value import EVIDENCE, MEMORY, MOST, ShelfValue
 from online_models.recommender import Recommender
 from schemas import Tags, Title
-from schemas.vocabulary import RowKind
+from schemas.fields import RowKind
 from tests.online_models.page.paging import T0, stop
 
 NUMBERS = {kind.wire: number for number, kind in enumerate(KINDS)}

@@ -9,8 +9,8 @@ from online_models.tables.titles import TitleTable, title_key
 from schemas import Tags, Title, topics
 from schemas.catalog import Availability
 from schemas.codec import encode
+from schemas.fields import ItemReason, RowKind
 from schemas.pages import Home, Item, Row, Source, Trending, TrendingItem
-from schemas.vocabulary import ItemReason, RowKind
 from streams.config.settings import Settings
 from streams.kafka.clients import Message, consumer, producer
 from streams.ops.local_kafka.embedded import EmbeddedCluster

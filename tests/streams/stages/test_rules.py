@@ -9,8 +9,8 @@ import pytest
 from online_models.catalog.business_rules import RuleSet
 from schemas import Title, topics
 from schemas.codec import encode
+from schemas.fields import ItemReason, RowKind
 from schemas.rules import BusinessRule, PinRow, RuleKind
-from schemas.vocabulary import ItemReason, RowKind
 from streams.cli import main
 from streams.config.settings import Settings
 from streams.kafka.produce import put

@@ -14,9 +14,9 @@ from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import hash_ids
 from schemas import Event, topics
 from schemas.codec import decode_dead_letter, decode_event, decode_home, decode_trending, encode
+from schemas.fields import RowKind
 from schemas.pages import Home
 from schemas.partitioner import partition_for
-from schemas.vocabulary import RowKind
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome, StageSpec
 from streams.stages.titles.step import titles_spec

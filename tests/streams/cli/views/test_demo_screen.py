@@ -11,8 +11,8 @@ from rich.console import Console
 
 from schemas import Stop, Title, topics
 from schemas.catalog import Tags
+from schemas.fields import ItemReason, RowKind
 from schemas.pages import Home, Item, Row, Source, Trending, TrendingItem
-from schemas.vocabulary import ItemReason, RowKind
 from streams.cli.views.demo_screen import Pulse, line, screen
 from streams.ops.runs.report import RunCounts
 from streams.ops.runs.subscriber import Shown

@@ -6,8 +6,8 @@ import pytest
 
 from schemas import topics
 from schemas.codec import encode
+from schemas.fields import RowKind
 from schemas.pages import Home, Item, Row, Source, Trending, TrendingItem
-from schemas.vocabulary import RowKind
 from streams.config.settings import Settings
 from streams.kafka.clients import Message, Producer, producer
 from streams.ops.local_kafka.embedded import EmbeddedCluster

@@ -8,7 +8,7 @@ from online_models.catalog.catalog import country_code
 from online_models.learners.segments import Segments
 from schemas import Impression, Preferences, Tags, Title, topics
 from schemas.codec import decode_trending
-from schemas.vocabulary import RowKind
+from schemas.fields import RowKind
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome
 from streams.errors import StateVersionError

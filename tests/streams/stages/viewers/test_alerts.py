@@ -18,8 +18,8 @@ from online_models.page.config import DAY_MS, PageConfig
 from schemas import Availability, Identify, Preferences, Rate, Tags, Thumb, Title, topics
 from schemas.codec import decode_alert, decode_home
 from schemas.experiments import Arm, Experiment, ExperimentState, Ranking, Treatment
+from schemas.fields import ItemReason
 from schemas.pages import Alert, alert_id
-from schemas.vocabulary import ItemReason
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome
 from streams.kafka.produce import EventProducer

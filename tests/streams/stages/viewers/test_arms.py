@@ -17,8 +17,8 @@ from schemas.experiments import (
     Ranking,
     Treatment,
 )
+from schemas.fields import ItemReason, RowKind
 from schemas.pages import Home
-from schemas.vocabulary import ItemReason, RowKind
 from tests.streams.steps import T0, Line, pages_of, watch
 
 POPULAR = Treatment(ranking=Ranking.POPULARITY)

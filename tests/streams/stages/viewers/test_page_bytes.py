@@ -17,8 +17,8 @@ from online_models.ranking.viewer_side import Lists
 from online_models.tables.titles import TitleTable
 from schemas import Tags, Title
 from schemas.codec import decode_home, encode
+from schemas.fields import ItemReason, RowKind
 from schemas.pages import Home, Item, Row, Source, list_id
-from schemas.vocabulary import ItemReason, RowKind
 from streams.stages.viewers.page_bytes import Cause, PageEncoder
 
 REASONS = (None, ItemReason.CO_WATCH, ItemReason.TRENDING)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import Identify, topics
-from schemas.vocabulary import RowKind
+from schemas.fields import RowKind
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome
 from streams.stages.viewers.page_throttle import Moved, PageThrottle

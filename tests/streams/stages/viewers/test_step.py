@@ -6,7 +6,7 @@ from online_models.config import ModelConfig
 from online_models.page.config import PageConfig
 from schemas import Availability, MyList, Play, Rate, Search, Tags, Thumb, Title, topics
 from schemas.events import ListAction
-from schemas.vocabulary import RowKind
+from schemas.fields import RowKind
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome
 from streams.stages.wire.partition_rows import SENT

@@ -10,7 +10,7 @@ from online_models.learners.cohorts import SHELVED
 from online_models.page.config import PageConfig
 from online_models.ranking.segment_boost import SHARED
 from online_models.tables.titles import TitleTable, title_key
-from schemas.vocabulary import ItemReason, RowKind
+from schemas.fields import ItemReason, RowKind
 from streams.config.settings import Settings
 from streams.errors import StateVersionError
 from streams.stages.titles.step import TitlesStep
