@@ -27,7 +27,7 @@ Ada stops a film after fifty minutes; her app sends a `stop` event.
     transport (`streams.engine.transport`) hands whole slices of a partition to Faust instead of single
     records; Faust (`streams.engine.faust_app`) supplies group membership, rebalancing and supervision. An
     agent offers the slice to the partition's lane (`streams.engine.partition_task`, one per partition, kept by
-    `streams.engine.stages`).
+    `streams.engine.task_manager`).
 2.  **Batched.** While a batch of the partition is in flight, slices queue (`streams.engine.batching`);
     together they are the next batch. A quiet topic has batches of one, a busy one of thousands, and nobody
     tunes it.
@@ -64,7 +64,7 @@ What makes it exact
 -------------------
 The position is ours: the applied offset travels in the transaction, and is where reading starts again after a
 crash or a rebalance (`streams.engine.applied`, `streams.engine.restore`, `streams.engine.changelog`,
-`streams.engine.catch_up`). The group's committed offset is a hint to people. The local store is a cache of
+`streams.engine.read_progress`). The group's committed offset is a hint to people. The local store is a cache of
 the changelog: whatever is wrong with it, it is wiped and read again. A step that raises is our bug: the
 process ends, and its successor isolates the one record at fault (`streams.engine.poison_marker`). Any doubt ends
 the process (`streams.engine.exits`); the log knows what became of it.
@@ -76,7 +76,7 @@ A reading order, 25 minutes
    the product does.
 3. `streams.engine.partition`, `streams.engine.transactions`, `streams.engine.state`,
    `streams.engine.restore`: how effects happen once.
-4. `streams.engine.partition_task`, `streams.engine.stages`, `streams.engine.transport`, `streams.engine.membership`:
+4. `streams.engine.partition_task`, `streams.engine.task_manager`, `streams.engine.transport`, `streams.engine.membership`:
    how batches get there, and what a rebalance does.
 5. `streams.stages.viewers.replica`, `streams.engine.table_reader`, `streams.stages.wire.signals`, `streams.stages.viewers.page_bytes`: the
    wire between the halves.

@@ -9,7 +9,7 @@ from streams.config.settings import Settings
 from streams.engine.app import Worker, build_app
 from streams.engine.context import Failpoint, no_failpoint
 from streams.errors import TopicError
-from streams.kafka.topic_facts import needed
+from streams.kafka.topic_facts import require_topics
 from streams.stages.experiments.definitions import experiments_of
 from streams.stages.rules import rules_of
 from streams.stages.titles.step import titles_spec
@@ -32,7 +32,7 @@ def partitions_of(settings: Settings) -> dict[str, int]:
         topics.SIGNALS, topics.TITLE_MODEL, topics.VIEWER_STATE, topics.MODEL_VERSIONS, topics.EXPERIMENTS,
         topics.RULES,
     )  # fmt: skip
-    partitions = {name: topic.partitions for name, topic in needed(settings, wanted).items()}
+    partitions = {name: topic.partitions for name, topic in require_topics(settings, wanted).items()}
     _check_fit(settings, partitions)
     return partitions
 
@@ -66,7 +66,7 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
     )
     experiments = experiments_of(settings, partitions=partitions[topics.EXPERIMENTS], metrics=metrics)
     rules = rules_of(
-        settings, partitions=partitions[topics.RULES], metrics=metrics, told=replica.catalogue.obey
+        settings, partitions=partitions[topics.RULES], metrics=metrics, on_change=replica.catalogue.obey
     )
     versions = Versions(settings, partitions=partitions[topics.MODEL_VERSIONS], metrics=metrics)
     viewers = ViewersStage(

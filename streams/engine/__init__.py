@@ -5,12 +5,12 @@ that it writes, and a step. An import contract keeps it so.
 
 * How a batch gets here: `streams.engine.faust_app` and `streams.engine.transport` (slices of partitions out
   of Faust), `streams.engine.membership` and `streams.engine.assignor` (which worker has which partitions),
-  `streams.engine.stages` and `streams.engine.partition_task` (a road for each), `streams.engine.batching`.
+  `streams.engine.task_manager` and `streams.engine.partition_task` (a road for each), `streams.engine.batching`.
 * How its effects happen once: `streams.engine.partition` (their order), `streams.engine.transactions`,
   `streams.engine.applied` (the position, which is ours), `streams.engine.dead_letters` (what cannot be used),
   `streams.engine.poison_marker` (the record on which a step raised).
 * What a partition knows: `streams.engine.state` (the only door to rocksdict), `streams.engine.changelog`,
-  `streams.engine.restore` and `streams.engine.catch_up` (all of it again).
+  `streams.engine.restore` and `streams.engine.read_progress` (all of it again).
 * What all partitions share: `streams.engine.context`, `streams.engine.table_reader` (compacted topics whole).
 * Who looks after it: `streams.engine.folder_lock` (one worker, one folder), `streams.engine.topic_check` and
   `streams.kafka.topic_facts`, `streams.engine.watchdog`, `streams.engine.exits`.

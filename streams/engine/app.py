@@ -23,10 +23,10 @@ from streams.engine.changelog import RESTORER, ends
 from streams.engine.context import Failpoint, WorkerContext, no_failpoint
 from streams.engine.exits import die
 from streams.engine.faust_app import App
-from streams.engine.folder_lock import claimed
+from streams.engine.folder_lock import locked_folder
 from streams.engine.stage import StageSpec
-from streams.engine.stages import Stages
 from streams.engine.state import StoreMemory
+from streams.engine.task_manager import TaskManager
 from streams.engine.topic_check import TopicCheck
 from streams.engine.transactions import PRODUCER
 from streams.engine.watchdog import Watchdog
@@ -133,7 +133,7 @@ def build_app(
         failpoint=failpoint,
         trace=tracing(otlp_provider(settings.consumer_group)) if settings.traces else no_trace,
     )
-    return App(settings, Stages(specs, around, threads=UNDER_WAY, die=die), check)
+    return App(settings, TaskManager(specs, around, threads=UNDER_WAY, die=die), check)
 
 
 def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
@@ -168,7 +168,7 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
         stages.metrics,
     )
     with contextlib.ExitStack() as stack:
-        stack.enter_context(claimed(settings.state_folder))
+        stack.enter_context(locked_folder(settings.state_folder))
         parts: tuple[Part, ...] = (app.topic_check, health, *companions, _watchdog(app))
         for part in parts:
             part.start()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from streams.engine.applied import APPLIED_KEY, unpack_applied
-from streams.engine.catch_up import CatchUp
+from streams.engine.read_progress import ReadProgress
 from streams.engine.state import Store
 from streams.errors import AbandonedError, BrokerUnreachableError
 from streams.kafka.clients import Consumer, KafkaError, KafkaException, Message, TopicPartition, refused
@@ -56,7 +56,7 @@ class Changelog:
         What is read.
     abandoned
         Asked between chunks; true ends the restore with `AbandonedError`.
-    catch_up
+    read_progress
         Told how far it is.
     """
 
@@ -64,7 +64,7 @@ class Changelog:
     topic: str
     partition: int
     abandoned: Callable[[], bool] = lambda: False
-    catch_up: CatchUp = field(default_factory=lambda: CatchUp("changelog"))
+    read_progress: ReadProgress = field(default_factory=lambda: ReadProgress("changelog"))
 
     def ends(self) -> tuple[int, int]:
         """Return the offsets of the first record and of the end of the log."""
@@ -88,7 +88,7 @@ class Changelog:
             Nothing came for `SILENCE_S` seconds.
         """
         low, high = self.ends()
-        self.catch_up.begin({self.partition: (max(low, store.changelog_position), high)})
+        self.read_progress.begin({self.partition: (max(low, store.changelog_position), high)})
         self.consumer.assign([TopicPartition(self.topic, self.partition, store.changelog_position)])
         run, heard, at_end = _Run(store), time.monotonic(), False
         while not at_end:
@@ -100,7 +100,7 @@ class Changelog:
             if messages:
                 heard = time.monotonic()
                 at_end = run.add(messages, high)
-                self.catch_up.reached(self.partition, run.position, rows=run.added)
+                self.read_progress.reached(self.partition, run.position, rows=run.added)
                 run.settle(at_end=at_end)
             elif time.monotonic() - heard > SILENCE_S:
                 what = f"changelog {self.topic} is silent"

@@ -17,10 +17,10 @@ from schemas.errors import DecodeError, Reason
 from schemas.pages import Source
 from streams.engine.stage import Record
 
-__all__ = ["condemned", "rejected"]
+__all__ = ["invalid_record_letter", "poison_letter"]
 
 
-def rejected(record: Record, error: DecodeError, *, stage: str) -> DeadLetter:
+def invalid_record_letter(record: Record, error: DecodeError, *, stage: str) -> DeadLetter:
     """Write the letter for a record that a step could not use.
 
     Parameters
@@ -38,7 +38,7 @@ def rejected(record: Record, error: DecodeError, *, stage: str) -> DeadLetter:
     )
 
 
-def condemned(record: Record, *, stage: str, error: str) -> DeadLetter:
+def poison_letter(record: Record, *, stage: str, error: str) -> DeadLetter:
     """Write the letter for a record on which a step raised.
 
     Parameters
@@ -50,4 +50,6 @@ def condemned(record: Record, *, stage: str, error: str) -> DeadLetter:
     error
         Type of the exception.
     """
-    return rejected(record, DecodeError(Reason.STEP_FAILED, None, f"the step raised {error}"), stage=stage)
+    return invalid_record_letter(
+        record, DecodeError(Reason.STEP_FAILED, None, f"the step raised {error}"), stage=stage
+    )

@@ -16,7 +16,7 @@ from streams.engine.table_reader import TableReader
 from streams.kafka.clients import Message
 from streams.telemetry.metrics import Metrics
 
-__all__ = ["DefinitionKind", "Definitions", "taken"]
+__all__ = ["DefinitionKind", "Definitions", "updated"]
 
 One = TypeVar("One")
 All = TypeVar("All")
@@ -55,8 +55,8 @@ class Definitions(Generic[One, All]):
         Of the topic.
     metrics
         Where they are counted.
-    told
-        Told of it, from the reader's thread, as soon as it has changed.
+    on_change
+        Called with the new value in the reader's thread, after every change.
 
     Attributes
     ----------
@@ -72,9 +72,9 @@ class Definitions(Generic[One, All]):
         *,
         partitions: int,
         metrics: Metrics,
-        told: Callable[[All], None] = lambda _: None,
+        on_change: Callable[[All], None] = lambda _: None,
     ) -> None:
-        self._kind, self._gather, self._told, self._metrics = kind, gather, told, metrics
+        self._kind, self._gather, self._on_change, self._metrics = kind, gather, on_change, metrics
         self.newest = gather(())
         self._known: dict[str, One] = {}
         self._unreadable: set[str] = set()
@@ -106,11 +106,11 @@ class Definitions(Generic[One, All]):
 
     def waiting(self) -> list[str]:
         """Say how far it is, while it has not caught up."""
-        return [] if self.caught_up else [str(self._table.catch_up)]
+        return [] if self.caught_up else [str(self._table.read_progress)]
 
     def take(self, messages: Sequence[Message]) -> None:
         """Take records over."""
-        self._known = taken(self._kind, self._known, messages, self._unreadable)
+        self._known = updated(self._kind, self._known, messages, self._unreadable)
         usable = []
         for name, one in self._known.items():
             why = self._kind.faults(one)
@@ -122,10 +122,10 @@ class Definitions(Generic[One, All]):
         left_out = len(self._known) - len(usable) + len(self._unreadable)
         for state, count in (("used", len(usable)), ("left_out", left_out)):
             self._metrics.definitions.labels(self._kind.topic, state).set(count)
-        self._told(self.newest)
+        self._on_change(self.newest)
 
 
-def taken(
+def updated(
     kind: DefinitionKind[One],
     known: dict[str, One],
     messages: Iterable[Message],

@@ -10,7 +10,7 @@ from faust.types import StreamT
 from streams.config.security import aiokafka_options
 from streams.config.settings import Settings
 from streams.engine.stage import StageSpec
-from streams.engine.stages import Stages
+from streams.engine.task_manager import TaskManager
 from streams.engine.topic_check import TopicCheck
 from streams.engine.transport import BatchTransport
 
@@ -46,7 +46,7 @@ class App(faust.App):
 
     BootStrategy = Boot
 
-    def __init__(self, settings: Settings, stages: Stages, topic_check: TopicCheck) -> None:
+    def __init__(self, settings: Settings, stages: TaskManager, topic_check: TopicCheck) -> None:
         self.settings, self.stages, self.topic_check = settings, stages, topic_check
         self.security = aiokafka_options(settings.kafka)
         super().__init__(

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from streams.errors import StateError, StateLockedError
 
-__all__ = ["claimed"]
+__all__ = ["locked_folder"]
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def locked_folder(folder: Path) -> Iterator[None]:
     """Hold a state folder for this process; made when it is not there, given back however the process ends.
 
     Raises
@@ -25,7 +25,7 @@ def claimed(folder: Path) -> Iterator[None]:
     --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
-    >>> with claimed(folder), claimed(folder):
+    >>> with locked_folder(folder), locked_folder(folder):
     ...     pass
     Traceback (most recent call last):
     streams.errors.StateLockedError: the state folder ... is in use by another worker ...

@@ -10,11 +10,11 @@ from operator import attrgetter
 import numpy as np
 import structlog
 
-from streams.engine.catch_up import CatchUp
 from streams.engine.changelog import Changelog, ends
 from streams.engine.context import WorkerContext
-from streams.engine.dead_letters import condemned
+from streams.engine.dead_letters import poison_letter
 from streams.engine.poison_marker import PAYMENT, PoisonMarker
+from streams.engine.read_progress import ReadProgress
 from streams.engine.restore import first_offset, restored
 from streams.engine.stage import HasDeferredOutput, Outcome, Record, StageSpec, Step
 from streams.engine.state import Store
@@ -46,7 +46,7 @@ class Partition:
     ----------
     applied
         Source offset of the last record whose effects are committed; -1 before the first.
-    catch_up
+    read_progress
         How far the restore is.
     fencing
         Whether the previous owner is being fenced just now; may be asked from any thread.
@@ -64,7 +64,7 @@ class Partition:
         self._step: Step | None = None
         self._owing: HasDeferredOutput | None = None
         self._transactions: Transactions | None = None
-        self.catch_up = CatchUp(f"{spec.name} partition {number}")
+        self.read_progress = ReadProgress(f"{spec.name} partition {number}")
         labels = around.metrics.batch_seconds.labels
         self._seconds = {part: labels(spec.name, part) for part in ("step", "transaction", "store")}
 
@@ -77,7 +77,9 @@ class Partition:
     def progress(self) -> str:
         """Say how far the opening is."""
         return (
-            f"{self.catch_up.name}: restored, its step is being made" if self._store else str(self.catch_up)
+            f"{self.read_progress.name}: restored, its step is being made"
+            if self._store
+            else str(self.read_progress)
         )
 
     def open(self) -> None:
@@ -116,10 +118,10 @@ class Partition:
         self._step = step = spec.make_step(self.number, self._store)
         self._owing = step if isinstance(step, HasDeferredOutput) else None
         took = time.monotonic() - began
-        around.metrics.restore_rows.labels(spec.name).inc(self.catch_up.rows)
+        around.metrics.restore_rows.labels(spec.name).inc(self.read_progress.rows)
         around.metrics.restore_seconds.labels(spec.name).observe(took)
         self._log.info(
-            "partition_ready", applied=self.applied, rows=self.catch_up.rows, seconds=round(took, 3)
+            "partition_ready", applied=self.applied, rows=self.read_progress.rows, seconds=round(took, 3)
         )
 
     def abandon(self) -> None:
@@ -131,7 +133,7 @@ class Partition:
         if self._suspect and self.applied < self._suspect.last:
             return 1
         spec = self.spec
-        return spec.max_events if spec.most is None else min(spec.max_events, spec.most())
+        return spec.max_events if spec.max_events_now is None else min(spec.max_events, spec.max_events_now())
 
     def due_s(self) -> float | None:
         """Return the seconds until a batch is due even if no record comes; None: none is.
@@ -160,8 +162,8 @@ class Partition:
         times, blamed = [clock()], fresh
         try:
             outcome = self._outcome(fresh)
-            if outcome.until is not None:
-                fresh = fresh[: bisect_right(fresh, outcome.until, key=_offset)]
+            if outcome.last_offset is not None:
+                fresh = fresh[: bisect_right(fresh, outcome.last_offset, key=_offset)]
             if self._is_due():
                 blamed = ()
                 outcome.add(self._payment())
@@ -199,7 +201,9 @@ class Partition:
         spec, around = self.spec, self._around
         consumer = around.consumer()
         try:
-            log = Changelog(consumer, spec.changelog, self.number, lambda: self._abandoned, self.catch_up)
+            log = Changelog(
+                consumer, spec.changelog, self.number, lambda: self._abandoned, self.read_progress
+            )
             self._store = restored(self._folder, spec, log, around)
             self.applied = self._store.applied
             low, high = ends(consumer, spec.source, self.number)
@@ -213,13 +217,13 @@ class Partition:
             )
 
     def _outcome(self, records: Sequence[Record]) -> Outcome:
-        """Run the step, or write the condemned record's letter in its place."""
+        """Run the step, or write the poison record's letter in its place."""
         assert self._step is not None  # noqa: S101 - for the type checker
         if not records:
             return Outcome()
         suspect, stage, step = self._suspect, self.spec.name, self._step
         if suspect and suspect.condemns(records[0].offset):
-            letter = condemned(records[0], stage=stage, error=suspect.error)
+            letter = poison_letter(records[0], stage=stage, error=suspect.error)
             return Outcome(dead_letters=[] if getattr(step, "silent", False) else [letter])
         return self._guarded(lambda: step(records), f"at offsets {records[0].offset}..{records[-1].offset}")
 
@@ -233,8 +237,8 @@ class Partition:
         owing = self._owing
         assert owing is not None  # noqa: S101 - for the type checker
         if self._suspect is None:
-            return self._guarded(owing.pay, "in a payment")
-        out = owing.forgive()
+            return self._guarded(owing.flush_due, "in a payment")
+        out = owing.discard_pending()
         self._log.error("debts_struck_out", rows=len(out.rows), error=self._suspect.error, next="report it")
         return out
 

@@ -205,7 +205,7 @@ class PartitionTask:
     async def _pace(self) -> None:
         """Keep the least time between two starts, and the lead over a replica, within their bounds."""
         spec = self.partition.spec
-        early = self._started + spec.floor_s - asyncio.get_running_loop().time()
+        early = self._started + spec.min_interval_s - asyncio.get_running_loop().time()
         if early > 0:
             await asyncio.sleep(early)
         while spec.gate is not None and not await spec.gate(self.partition.number):

@@ -29,8 +29,8 @@ class PoisonMarker:
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "0.suspect"
-    >>> Suspect(first=7, last=9, error="KeyError").save(path)
-    >>> Suspect.load(path).condemns(7)
+    >>> PoisonMarker(first=7, last=9, error="KeyError").save(path)
+    >>> PoisonMarker.load(path).condemns(7)
     False
     """
 

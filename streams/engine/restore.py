@@ -109,5 +109,5 @@ def first_offset(spec: StageSpec, partition: int, applied: int, low: int, high: 
         advice = "restore the topic, or stop all workers and begin anew: new NEARLINE_GROUP, empty changelogs"
         raise SourceRecreatedError(what, why=why, next_step=advice)
     if applied < 0:
-        return max(low, spec.begin(partition)), 0
+        return max(low, spec.start_offset(partition)), 0
     return max(applied + 1, low), max(low - (applied + 1), 0)

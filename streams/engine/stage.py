@@ -113,7 +113,7 @@ class Outcome:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     """Records of the batch that could not be used."""
 
-    until: int | None = None
+    last_offset: int | None = None
     """Offset of the last record that was used, where the step stopped early; the rest comes again."""
 
     def add(self, part: "Outcome") -> None:
@@ -164,10 +164,10 @@ class HasDeferredOutput(Protocol):
     def due_s(self) -> float | None:
         """Return the seconds until something is due, at most 0 when it is; None: nothing is owed."""
 
-    def pay(self) -> Outcome:
+    def flush_due(self) -> Outcome:
         """Return what is due: outputs and rows, as a batch's, of no record."""
 
-    def forgive(self) -> Outcome:
+    def discard_pending(self) -> Outcome:
         """Return the rows that strike out all that is owed: to pay it raised."""
 
 
@@ -201,17 +201,17 @@ class StageSpec:
     max_bytes: int = 4_000_000
     """Most bytes of values in a batch; a single larger record is a batch of its own."""
 
-    floor_s: float = 0.0
+    min_interval_s: float = 0.0
     """Least seconds between the starts of two batches of a partition."""
 
     gate: Callable[[int], Awaitable[bool]] | None = None
     """Awaited on the event loop before each batch of a partition, again and again until it says yes; bounds
     the lead over a replica, lets another version go first. None: no gate."""
 
-    most: Callable[[], int] | None = None
+    max_events_now: Callable[[], int] | None = None
     """Asked before each batch for the most records that it may have now. None: :attr:`max_events`."""
 
-    begin: Callable[[int], int] = lambda _: 0
+    start_offset: Callable[[int], int] = lambda _: 0
     """Offset from which a partition without state is read, by partition. Default: the first there is."""
 
     shards: int = 0

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 
 from streams.config.settings import Settings
-from streams.engine.catch_up import CatchUp
 from streams.engine.changelog import ends
 from streams.engine.exits import die
+from streams.engine.read_progress import ReadProgress
 from streams.errors import BrokerError
 from streams.kafka import clients as kafka_clients
 from streams.kafka.clients import KafkaError, Message, TopicPartition, refused
@@ -54,7 +54,7 @@ class TableReader:
 
     Attributes
     ----------
-    catch_up
+    read_progress
         How far the first reading is.
     """
 
@@ -72,7 +72,7 @@ class TableReader:
         self._begin, self._wait_s = begin, wait_s
         self._settings, self._topic, self._partitions = settings, topic, partitions
         self._apply, self._die = apply, die
-        self.catch_up = CatchUp(f"table {topic}")
+        self.read_progress = ReadProgress(f"table {topic}")
         self._caught_up, self._stop = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"reader {topic}", daemon=True)
 
@@ -117,7 +117,7 @@ class TableReader:
             consumer.list_topics(self._topic, timeout=METADATA_S)  # or the first fetch waits half a second
             found = {p: ends(consumer, self._topic, p) for p in self._partitions}
             places = {p: (self._begin(p, low, high), high) for p, (low, high) in found.items()}
-            self.catch_up.begin(places)
+            self.read_progress.begin(places)
             consumer.assign([TopicPartition(self._topic, p, first) for p, (first, _) in places.items()])
             while not self._stop.is_set():
                 heard = consumer.consume(1, IDLE_S)
@@ -136,12 +136,12 @@ class TableReader:
     ) -> None:
         """Note how far the first reading is, and its end."""
         for partition, offset in {m.partition() or 0: m.offset() or 0 for m in messages}.items():
-            self.catch_up.reached(partition, offset + 1)
-        self.catch_up.rows += len(messages)
+            self.read_progress.reached(partition, offset + 1)
+        self.read_progress.rows += len(messages)
         for partition in places.keys() - waiting:
-            self.catch_up.reached(partition, places[partition][1])
+            self.read_progress.reached(partition, places[partition][1])
         if not waiting:
-            _LOG.info("table_caught_up", topic=self._topic, rows=self.catch_up.rows)
+            _LOG.info("table_caught_up", topic=self._topic, rows=self.read_progress.rows)
             self._caught_up.set()
 
     def _sorted_out(self, found: Sequence[Message], waiting: set[int]) -> list[Message]:

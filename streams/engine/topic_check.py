@@ -31,7 +31,7 @@ from streams.errors import (
 )
 from streams.kafka import clients as kafka_clients
 from streams.kafka.clients import AdminClient, KafkaException, unreachable
-from streams.kafka.topic_facts import Topic, retention_of, topics_of
+from streams.kafka.topic_facts import TopicInfo, delete_retention_s, describe_topics
 
 __all__ = ["TopicCheck"]
 
@@ -71,7 +71,7 @@ class TopicCheck:
     ) -> None:
         self._settings, self._specs, self._die = settings, list(specs), die
         self._client: AdminClient | None = None
-        self._known: dict[str, Topic] = {}
+        self._known: dict[str, TopicInfo] = {}
         self._retention_s: dict[str, float] = {}
         self._missed = 0
         self._stop = Event()
@@ -94,7 +94,9 @@ class TopicCheck:
         self._known = self._look()
         for spec in self._specs:
             self._check_built(spec)
-            self._retention_s[spec.changelog] = retention_of(self._settings, spec.changelog, self._client)
+            self._retention_s[spec.changelog] = delete_retention_s(
+                self._settings, spec.changelog, self._client
+            )
         Thread(target=self._watch, name="topics", daemon=True).start()
 
     def stop(self) -> None:
@@ -143,11 +145,11 @@ class TopicCheck:
         while not self._stop.wait(PAUSE_S):
             self.look()
 
-    def _look(self, specs: Iterable[StageSpec] = ()) -> dict[str, Topic]:
+    def _look(self, specs: Iterable[StageSpec] = ()) -> dict[str, TopicInfo]:
         """Ask for the topics of stages (default: all), compare them with each other and with before."""
         looked_at = [*specs] or self._specs
         names = {name for spec in looked_at for name in (spec.source, spec.changelog, spec.dead_letters)}
-        found = topics_of(self._settings, names, self._client)
+        found = describe_topics(self._settings, names, self._client)
         for spec in looked_at:
             for name in (spec.source, spec.changelog, spec.dead_letters):
                 if name not in found:
@@ -183,7 +185,7 @@ class TopicCheck:
                 raise _another(spec, spec.source)
 
 
-def _compare(spec: StageSpec, name: str, before: Topic | None, now: Topic) -> None:
+def _compare(spec: StageSpec, name: str, before: TopicInfo | None, now: TopicInfo) -> None:
     """Make sure that a topic is what it was when the worker started."""
     if before is None:
         return
@@ -193,7 +195,7 @@ def _compare(spec: StageSpec, name: str, before: Topic | None, now: Topic) -> No
         raise _moved(spec, before.partitions, now.partitions, name)
 
 
-def _check_pair(spec: StageSpec, found: Mapping[str, Topic]) -> None:
+def _check_pair(spec: StageSpec, found: Mapping[str, TopicInfo]) -> None:
     """Make sure that a source and its changelog have the same number of partitions."""
     source, log = found[spec.source].partitions, found[spec.changelog].partitions
     if source != log:

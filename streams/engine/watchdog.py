@@ -57,9 +57,9 @@ class WorkProgress:
 
         Examples
         --------
-        >>> Progress("s", applied=8, fetched_to=10, idle=True, restored_rows=0).lag(10)
+        >>> WorkProgress("s", applied=8, fetched_to=10, idle=True, restored_rows=0).lag(10)
         0
-        >>> Progress("s", applied=8, fetched_to=9, idle=False, restored_rows=0).lag(12)
+        >>> WorkProgress("s", applied=8, fetched_to=9, idle=False, restored_rows=0).lag(12)
         3
         """
         behind = self.fetched_to if self.idle and self.fetched_to >= 0 else self.applied + 1

@@ -20,7 +20,7 @@ from streams.kafka.clients import (
 )
 from streams.kafka.topics import is_embedded
 
-__all__ = ["Topic", "needed", "retention_of", "topics_of"]
+__all__ = ["TopicInfo", "delete_retention_s", "describe_topics", "require_topics"]
 
 _LOG = structlog.get_logger(__name__)
 
@@ -32,16 +32,16 @@ DEFAULT_DELETE_RETENTION_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Topic:
+class TopicInfo:
     """What the cluster says about a topic."""
 
     partitions: int
     topic_id: bytes
 
 
-def topics_of(
+def describe_topics(
     settings: Settings, names: Iterable[str], client: AdminClient | None = None
-) -> dict[str, Topic]:
+) -> dict[str, TopicInfo]:
     """Ask the cluster for topics; those that do not exist are not in the answer.
 
     Parameters
@@ -65,10 +65,10 @@ def topics_of(
         ids = {} if is_embedded(found) else _ids(client, [*there])
     except KafkaException as error:
         raise unreachable(settings, error) from None
-    return {name: Topic(count, ids.get(name, NO_ID)) for name, count in there.items() if count}
+    return {name: TopicInfo(count, ids.get(name, NO_ID)) for name, count in there.items() if count}
 
 
-def needed(settings: Settings, names: Sequence[str]) -> dict[str, Topic]:
+def require_topics(settings: Settings, names: Sequence[str]) -> dict[str, TopicInfo]:
     """Ask the cluster for topics that have to be there.
 
     Parameters
@@ -85,7 +85,7 @@ def needed(settings: Settings, names: Sequence[str]) -> dict[str, Topic]:
     TopicError
         A topic is missing.
     """
-    found = topics_of(settings, map(settings.topic, names))
+    found = describe_topics(settings, map(settings.topic, names))
     missing = [settings.topic(name) for name in names if settings.topic(name) not in found]
     if missing:
         what = f"topics are missing: {', '.join(missing)}"
@@ -113,13 +113,13 @@ def _ids(client: AdminClient, names: list[str]) -> dict[str, bytes]:
     return ids
 
 
-def retention_of(settings: Settings, topic: str, client: AdminClient | None = None) -> float:
+def delete_retention_s(settings: Settings, topic: str, client: AdminClient | None = None) -> float:
     """Ask for a topic's `delete.retention.ms`, in seconds; not everybody may, and not every cluster tells.
 
     Parameters
     ----------
     settings, topic, client
-        As for :func:`topics_of`.
+        As for :func:`describe_topics`.
     """
     client = client or kafka_clients.admin(settings)
     resource = ConfigResource(ResourceType.TOPIC, topic)

@@ -17,7 +17,7 @@ from streams.engine.changelog import RESTORER, ends
 from streams.errors import DeliveryError, SettingsError
 from streams.kafka import clients as kafka_clients
 from streams.kafka.produce import put
-from streams.kafka.topic_facts import needed
+from streams.kafka.topic_facts import require_topics
 from streams.stages.wire.households import SEPARATOR, account_of
 
 __all__ = ["Request", "await_forgotten", "request"]
@@ -67,7 +67,7 @@ def request(settings: Settings, viewer_id: str) -> Request:
         advice = "give the id as it is in the events; `nearline inspect viewer ID` shows whom it knows"
         what = "this cannot be a viewer's id"
         raise SettingsError(what, why=str(error), next_step=advice) from None
-    needed(settings, (topics.EVENTS, topics.VIEWER_STATE))
+    require_topics(settings, (topics.EVENTS, topics.VIEWER_STATE))
     return Request(event.event_id, *put(settings, topics.EVENTS, account.encode(), value))
 
 

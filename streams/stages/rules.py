@@ -12,7 +12,7 @@ from schemas import topics
 from schemas.codec import decode_rule, encode
 from schemas.rules import BusinessRule
 from streams.config.settings import Settings
-from streams.engine.definitions import DefinitionKind, Definitions, taken
+from streams.engine.definitions import DefinitionKind, Definitions, updated
 from streams.errors import RuleError
 from streams.kafka import scan as topic_scan
 from streams.kafka.produce import put
@@ -24,7 +24,7 @@ RULES: Final = DefinitionKind(topics.RULES, "rule", decode_rule, faults)
 
 
 def rules_of(
-    settings: Settings, *, partitions: int, metrics: Metrics, told: Callable[[RuleSet], None]
+    settings: Settings, *, partitions: int, metrics: Metrics, on_change: Callable[[RuleSet], None]
 ) -> Definitions[BusinessRule, RuleSet]:
     """Return the reader of rules, which was not started yet.
 
@@ -36,10 +36,10 @@ def rules_of(
         Of their topic.
     metrics
         Where they are counted.
-    told
-        Told of all rules when one has changed, from the reader's thread.
+    on_change
+        Called with all rules in the reader's thread, after every change.
     """
-    return Definitions(settings, RULES, RuleSet, partitions=partitions, metrics=metrics, told=told)
+    return Definitions(settings, RULES, RuleSet, partitions=partitions, metrics=metrics, on_change=on_change)
 
 
 def read_rules(settings: Settings) -> dict[str, BusinessRule]:
@@ -52,7 +52,7 @@ def read_rules(settings: Settings) -> dict[str, BusinessRule]:
     BrokerUnreachableError
         The broker does not answer.
     """
-    return taken(RULES, {}, topic_scan.whole(settings, topics.RULES))
+    return updated(RULES, {}, topic_scan.whole(settings, topics.RULES))
 
 
 def create(settings: Settings, rule: BusinessRule, *, replace: bool = False) -> BusinessRule:

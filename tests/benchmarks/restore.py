@@ -114,7 +114,7 @@ def _restore(settings: Settings, folder: Path, partition: int) -> int:
     log.replay(store)
     consumer.close()
     store.close()
-    return log.catch_up.rows
+    return log.read_progress.rows
 
 
 def _cpu_s() -> float:

@@ -23,7 +23,7 @@ from streams.config.settings import Settings
 from streams.engine import topic_check
 from streams.engine.app import App, build_app, run_worker
 from streams.engine.batching import Slice
-from streams.engine.dead_letters import rejected
+from streams.engine.dead_letters import invalid_record_letter
 from streams.engine.stage import Message, Outcome, Record, Row, StageSpec, StateView
 from streams.telemetry.logging import configure
 from streams.telemetry.metrics import Metrics
@@ -88,7 +88,7 @@ class Toy:
     def __call__(self, records: Sequence[Record]) -> Outcome:
         """Fold the batch into the rows of its viewers and echo it."""
         bad = [record for record in records if record.value == self._orders.reject.encode() != b""]
-        letters = [rejected(record, BAD, stage="toy") for record in bad]
+        letters = [invalid_record_letter(record, BAD, stage="toy") for record in bad]
         records = [record for record in records if record not in bad]
         keys = list(dict.fromkeys(record.key or b"" for record in records))
         found = self._store.get_many(keys)

@@ -185,7 +185,7 @@ class Fold:
         )
 
 
-class Lender(Fold):
+class DeferringStep(Fold):
     """A step that folds at once and owes the echo, due when a test says so; pays in the events' order."""
 
     due = True
@@ -205,18 +205,18 @@ class Lender(Fold):
 
     def due_s(self) -> float | None:
         """Say that it is due now, or much later."""
-        return (0.0 if Lender.due else 600.0) if self._owed else None
+        return (0.0 if DeferringStep.due else 600.0) if self._owed else None
 
-    def pay(self) -> Outcome:
+    def flush_due(self) -> Outcome:
         """Echo what is owed."""
-        if Lender.poison:
+        if DeferringStep.poison:
             raise ValueError
         echo = [{"key": b"", "value": value} for _, value in sorted(self._owed.items())]
-        out = self.forgive()
+        out = self.discard_pending()
         out.outputs["out", None] = echo  # type: ignore[assignment]
         return out
 
-    def forgive(self) -> Outcome:
+    def discard_pending(self) -> Outcome:
         """Strike out what is owed."""
         rows = [(key, None) for key in self._owed]
         self._owed.clear()
@@ -235,7 +235,7 @@ def fold_spec() -> StageSpec:
     )
 
 
-def surroundings(log: Log, folder: Path, failpoint: Failpoint = no_failpoint) -> WorkerContext:
+def worker_context(log: Log, folder: Path, failpoint: Failpoint = no_failpoint) -> WorkerContext:
     """Return surroundings on a log in memory."""
     return WorkerContext(
         group="group",

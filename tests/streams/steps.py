@@ -124,9 +124,9 @@ class Line:
         self.store.commit(outcome)
         return outcome
 
-    def pay(self) -> Outcome:
+    def flush_due(self) -> Outcome:
         """Let the viewers' step pay what is due, and commit what comes out."""
-        outcome = self.viewers.pay()
+        outcome = self.viewers.flush_due()
         self.store.commit(outcome)
         return outcome
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from streams.config.settings import Settings
-from streams.engine.catch_up import CatchUp
 from streams.engine.changelog import RESTORER, Changelog
-from streams.engine.folder_lock import claimed
+from streams.engine.folder_lock import locked_folder
+from streams.engine.read_progress import ReadProgress
 from streams.engine.state import Store, StoreMemory, wipe
 from streams.kafka.clients import consumer, require_broker
 from streams.ops.state.local import StateLocation, places, stage_state
@@ -53,7 +53,7 @@ def chosen(settings: Settings, stage: str | None, partition: int | None) -> list
 
 
 def rebuild(
-    settings: Settings, wanted: list[StateLocation], progress: Callable[[CatchUp], None] = lambda _: None
+    settings: Settings, wanted: list[StateLocation], progress: Callable[[ReadProgress], None] = lambda _: None
 ) -> list[Rebuilt]:
     """Wipe databases and read them from their changelogs.
 
@@ -73,19 +73,19 @@ def rebuild(
     BrokerUnreachableError
         No broker answers; nothing was wiped.
     """
-    with claimed(settings.state_folder):
+    with locked_folder(settings.state_folder):
         require_broker(settings)
         return [_rebuilt(settings, place, progress) for place in wanted]
 
 
-def _rebuilt(settings: Settings, place: StateLocation, progress: Callable[[CatchUp], None]) -> Rebuilt:
-    began, catch_up = time.monotonic(), CatchUp(str(place))
+def _rebuilt(settings: Settings, place: StateLocation, progress: Callable[[ReadProgress], None]) -> Rebuilt:
+    began, read_progress = time.monotonic(), ReadProgress(str(place))
     client = consumer(settings, RESTORER)
     topic = settings.topic(place.kind.changelog)
-    log = Changelog(client, topic, place.partition, catch_up=catch_up)
+    log = Changelog(client, topic, place.partition, read_progress=read_progress)
     try:
         log.ends()  # a topic that is not there is found before anything is lost
-        progress(catch_up)
+        progress(read_progress)
         wipe(place.folder)
         store = Store(place.folder, StoreMemory())
         try:
@@ -96,7 +96,7 @@ def _rebuilt(settings: Settings, place: StateLocation, progress: Callable[[Catch
     finally:
         client.close()
     took = time.monotonic() - began
-    return Rebuilt(place.kind.stage, place.partition, catch_up.rows, _size(place.folder), took, applied)
+    return Rebuilt(place.kind.stage, place.partition, read_progress.rows, _size(place.folder), took, applied)
 
 
 def _size(folder: Path) -> int:

@@ -15,9 +15,9 @@ from schemas.codec import decode_home, decode_title
 from schemas.errors import DecodeError
 from schemas.pages import Home
 from streams.config.settings import Settings
-from streams.engine.folder_lock import claimed
+from streams.engine.folder_lock import locked_folder
 from streams.engine.state import StoreMemory
-from streams.kafka.topic_facts import needed, retention_of
+from streams.kafka.topic_facts import delete_retention_s, require_topics
 from streams.serve.api.live import Hub
 from streams.serve.mirror.insights import InsightIndex
 from streams.serve.mirror.table import Change, Stored, Table
@@ -70,7 +70,7 @@ class Mirror:
         self.book, self.hub, self.insights = TitleDirectory(), Hub(), InsightIndex()
         self.looking = Lock()
         self._stack = ExitStack()
-        facts = needed(settings, (*TABLES, topics.EVENTS, topics.RULES))
+        facts = require_topics(settings, (*TABLES, topics.EVENTS, topics.RULES))
         memory, folder = StoreMemory(), settings.state_dir / FOLDER
         listeners = {
             topics.HOME: self._pages,
@@ -82,7 +82,7 @@ class Mirror:
         self._tables = {
             name: Table(
                 settings, name, facts[name], folder, memory,
-                delete_retention_s=retention_of(settings, settings.topic(name)),
+                delete_retention_s=delete_retention_s(settings, settings.topic(name)),
                 changed=listeners.get(name, lambda _: None),
                 retell=name in RETOLD,
             )
@@ -91,9 +91,9 @@ class Mirror:
         for name, table in self._tables.items():
             metrics.replica_remaining.labels(name).set_function(partial(getattr, table, "remaining"))
         self._rules = rules_of(
-            settings, partitions=facts[topics.RULES].partitions, metrics=metrics, told=self.book.obey
+            settings, partitions=facts[topics.RULES].partitions, metrics=metrics, on_change=self.book.obey
         )
-        self._claim = partial(claimed, folder)
+        self._claim = partial(locked_folder, folder)
 
     def start(self) -> None:
         """Begin to read.

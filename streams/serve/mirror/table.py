@@ -24,7 +24,7 @@ from streams.engine.state import Store, StoreMemory, wipe
 from streams.engine.table_reader import TableReader
 from streams.errors import StateDamagedError
 from streams.kafka.clients import Message
-from streams.kafka.topic_facts import Topic
+from streams.kafka.topic_facts import TopicInfo
 
 __all__ = ["Change", "Stored", "Table"]
 
@@ -89,7 +89,7 @@ class Table:
         self,
         settings: Settings,
         name: str,
-        facts: Topic,
+        facts: TopicInfo,
         folder: Path,
         memory: StoreMemory,
         *,
@@ -115,12 +115,12 @@ class Table:
     @property
     def progress(self) -> str:
         """How far the first reading is, for people."""
-        return str(self._reader.catch_up)
+        return str(self._reader.read_progress)
 
     @property
     def remaining(self) -> int:
         """Records that are left to read at first, at most."""
-        return self._reader.catch_up.remaining
+        return self._reader.read_progress.remaining
 
     def start(self) -> None:
         """Begin to read; a folder of an earlier topic of this name is removed."""

@@ -55,7 +55,7 @@ class CatalogCounts:
 
     def waiting(self) -> list[str]:
         """Say how far it is, while it has not caught up."""
-        return [] if self._table.caught_up else [str(self._table.catch_up)]
+        return [] if self._table.caught_up else [str(self._table.read_progress)]
 
     def take(self, messages: Sequence[Message]) -> None:
         """Take records over; one that cannot be read leaves the former one as it is."""

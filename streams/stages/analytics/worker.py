@@ -12,12 +12,14 @@ from streams.config.settings import Settings
 from streams.engine.app import Companion, Worker, build_app
 from streams.engine.context import Failpoint, no_failpoint
 from streams.engine.stage import StageSpec
-from streams.kafka.topic_facts import Topic, needed
+from streams.kafka.topic_facts import TopicInfo, require_topics
 from streams.telemetry.metrics import Metrics
 
 __all__ = ["Compose", "build_beside", "own_settings"]
 
-Compose = Callable[[Settings, Mapping[str, Topic], Metrics], tuple[Iterable[StageSpec], Sequence[Companion]]]
+Compose = Callable[
+    [Settings, Mapping[str, TopicInfo], Metrics], tuple[Iterable[StageSpec], Sequence[Companion]]
+]
 """Given the worker's own settings, its topics and metrics: its stages, and what they have to wait for."""
 
 
@@ -66,7 +68,7 @@ def build_beside(
         A topic is missing.
     """
     own = own_settings(settings, name)
-    found = needed(own, wanted)
+    found = require_topics(own, wanted)
     metrics = Metrics(version=version("nearline"))
     metrics.name(settings.tenant)
     metrics.watch_disk(own.state_folder)

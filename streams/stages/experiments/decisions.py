@@ -60,7 +60,7 @@ def decisions_spec(settings: Settings, plan: Callable[[], Plan]) -> StageSpec:
         changelog=settings.topic(topics.EXPERIMENT_DECISIONS),
         make_step=lambda _, store: DecisionsStep(settings, store, plan),
         dead_letters=settings.topic(topics.DEAD_LETTERS),
-        floor_s=FLOOR_S,
+        min_interval_s=FLOOR_S,
         shards=1,
     )
 

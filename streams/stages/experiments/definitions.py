@@ -11,7 +11,7 @@ from schemas import topics
 from schemas.codec import decode_experiment
 from schemas.experiments import Experiment
 from streams.config.settings import Settings
-from streams.engine.definitions import DefinitionKind, Definitions, taken
+from streams.engine.definitions import DefinitionKind, Definitions, updated
 from streams.kafka import scan as topic_scan
 from streams.telemetry.metrics import Metrics
 
@@ -35,4 +35,4 @@ def read_experiments(settings: Settings) -> dict[str, Experiment]:
     BrokerUnreachableError
         The broker does not answer.
     """
-    return taken(EXPERIMENTS, {}, topic_scan.whole(settings, topics.EXPERIMENTS))
+    return updated(EXPERIMENTS, {}, topic_scan.whole(settings, topics.EXPERIMENTS))

@@ -7,7 +7,7 @@ from streams.config.settings import Settings
 from streams.engine.app import Companion, Worker
 from streams.engine.context import Failpoint, no_failpoint
 from streams.engine.stage import StageSpec
-from streams.kafka.topic_facts import Topic
+from streams.kafka.topic_facts import TopicInfo
 from streams.stages.analytics.catalog_counts import CatalogCounts
 from streams.stages.analytics.worker import build_beside
 from streams.stages.experiments.decisions import decisions_spec
@@ -32,7 +32,7 @@ def build_results_worker(settings: Settings, *, failpoint: Failpoint = no_failpo
 
 
 def _compose(
-    own: Settings, found: Mapping[str, Topic], metrics: Metrics
+    own: Settings, found: Mapping[str, TopicInfo], metrics: Metrics
 ) -> tuple[list[StageSpec], list[Companion]]:
     experiments = experiments_of(own, partitions=found[topics.EXPERIMENTS].partitions, metrics=metrics)
     shelf = CatalogCounts(own, partitions=found[topics.CATALOG].partitions)

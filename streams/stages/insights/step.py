@@ -44,7 +44,7 @@ def insights_spec(settings: Settings, stock: Callable[[], CatalogSnapshot]) -> S
         changelog=settings.topic(topics.INSIGHTS_STATE),
         make_step=lambda _, store: InsightsStep(settings, store, stock),
         dead_letters=settings.topic(topics.DEAD_LETTERS),
-        floor_s=FLOOR_S,
+        min_interval_s=FLOOR_S,
         shards=1,
     )
 

@@ -36,7 +36,7 @@ def visits_spec(settings: Settings, stock: Callable[[], CatalogSnapshot]) -> Sta
         dead_letters=settings.topic(topics.DEAD_LETTERS),
         max_events=settings.viewers_batch_events,
         max_bytes=settings.viewers_batch_bytes,
-        floor_s=FLOOR_S,
+        min_interval_s=FLOOR_S,
     )
 
 

@@ -7,7 +7,7 @@ from streams.config.settings import Settings
 from streams.engine.app import Worker
 from streams.engine.context import Failpoint, no_failpoint
 from streams.engine.stage import StageSpec
-from streams.kafka.topic_facts import Topic
+from streams.kafka.topic_facts import TopicInfo
 from streams.stages.analytics.catalog_counts import CatalogCounts
 from streams.stages.analytics.worker import build_beside
 from streams.stages.insights.step import insights_spec
@@ -31,7 +31,7 @@ def build_insights_worker(settings: Settings, *, failpoint: Failpoint = no_failp
 
 
 def _compose(
-    own: Settings, found: Mapping[str, Topic], _: Metrics
+    own: Settings, found: Mapping[str, TopicInfo], _: Metrics
 ) -> tuple[list[StageSpec], list[CatalogCounts]]:
     shelf = CatalogCounts(own, partitions=found[topics.CATALOG].partitions)
     return [visits_spec(own, shelf.current), insights_spec(own, shelf.current)], [shelf]

@@ -46,7 +46,7 @@ def titles_spec(settings: Settings, versions: Standing | None = None, labelled: 
         dead_letters=settings.topic(topics.DEAD_LETTERS),
         max_events=settings.titles_batch_events,
         max_bytes=settings.viewers_batch_bytes * 8,
-        floor_s=settings.titles_floor_s,
+        min_interval_s=settings.titles_floor_s,
         shards=settings.title_shards,
     )
 

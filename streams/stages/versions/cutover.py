@@ -140,7 +140,7 @@ class VersionedStep(ABC):
             took_over = self._turn(marker, records[n])
             out.rows.append(ROLE.row(self._role))
             if took_over:
-                return replace(out, until=records[n].offset)
+                return replace(out, last_offset=records[n].offset)
             start = n + 1
         out.add(self._told(records[start:]))
         return out

@@ -18,7 +18,7 @@ from online_models.tables.viewers import hash_ids
 from schemas import DecodeError, Event, Forget, History, Identify, Impression, Preferences, Reason, Search
 from schemas.codec import check_key, decode_event
 from schemas.dead_letters import DeadLetter
-from streams.engine.dead_letters import rejected
+from streams.engine.dead_letters import invalid_record_letter
 from streams.engine.stage import Record
 
 _NO_HEADERS: tuple[tuple[str, bytes], ...] = ()
@@ -119,7 +119,7 @@ class EventDecoder:
             try:
                 event = self._usable(record, home)
             except DecodeError as error:
-                out.dead_letters.append(rejected(record, error, stage=self._stage))
+                out.dead_letters.append(invalid_record_letter(record, error, stage=self._stage))
                 continue
             self._take(event, record, out)
         return out

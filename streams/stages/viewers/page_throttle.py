@@ -236,15 +236,15 @@ class ThrottledStep(VersionedStep):
         """Return the seconds until a page is due."""
         return None if self.silent else self._budget.due_s()
 
-    def pay(self) -> Outcome:
+    def flush_due(self) -> Outcome:
         """Make the pages that are due."""
         return self._paid(self._budget.take_due(self._most))
 
     def settle(self) -> Outcome:
         """Make all pages that are owed, due or not."""
-        return self.forgive() if self.silent else self._paid(self._budget.take_all())
+        return self.discard_pending() if self.silent else self._paid(self._budget.take_all())
 
-    def forgive(self) -> Outcome:
+    def discard_pending(self) -> Outcome:
         """Strike out all pages that are owed: their viewers get one with their next event."""
         self._budget.take_all()
         return Outcome(rows=self._budget.take_rows())

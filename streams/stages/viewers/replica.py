@@ -81,7 +81,7 @@ class Replica:
             settings, settings.topic(topics.CATALOG), range(partitions), self._take_titles
         )
         for name, table in (("titles", self._model), ("catalogue", self._guards)):
-            left = partial(getattr, table.catch_up, "remaining")
+            left = partial(getattr, table.read_progress, "remaining")
             metrics.replica_remaining.labels(name).set_function(left)
 
     def start(self) -> None:
@@ -101,7 +101,7 @@ class Replica:
 
     def waiting(self) -> list[str]:
         """Say how far the tables are that have not caught up."""
-        return [str(table.catch_up) for table in (self._guards, self._model) if not table.caught_up]
+        return [str(table.read_progress) for table in (self._guards, self._model) if not table.caught_up]
 
     def learned(self, partition: int) -> int:
         """Events of a viewers partition that every shard has learned and this replica has."""

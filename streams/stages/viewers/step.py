@@ -109,8 +109,8 @@ class ViewersStage:
             max_events=s.viewers_batch_events,
             max_bytes=s.viewers_batch_bytes,
             gate=self._gate,
-            most=self.lead.most,
-            begin=self._begin,
+            max_events_now=self.lead.most,
+            start_offset=self._begin,
         )
 
     async def _gate(self, partition: int) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from streams.engine.batching import Slice, size_of
-from streams.engine.stages import Stages
+from streams.engine.task_manager import TaskManager
 from tests.streams.doubles import Log, record
 
 IN = ("in", 0)
@@ -13,7 +13,7 @@ IN = ("in", 0)
 class Fetcher:
     """Stands in for the consumer: hands out slices from where a lane was placed, numbered."""
 
-    def __init__(self, log: Log, stages: Stages) -> None:
+    def __init__(self, log: Log, stages: TaskManager) -> None:
         self._log, self._stages = log, stages
         self.at: dict[tuple[str, int], list[int]] = {}
         self.places: list[tuple[str, int, int, int]] = []
@@ -48,7 +48,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-async def assigned(stages: Stages, generation: int = 1) -> None:
+async def assigned(stages: TaskManager, generation: int = 1) -> None:
     """Assign partition 0 and wait until it can be fetched."""
     await stages.assign([IN], generation)
     await until(lambda: stages.wants(*IN))

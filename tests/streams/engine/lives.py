@@ -10,7 +10,7 @@ from streams.engine.applied import APPLIED_KEY
 from streams.engine.partition import Partition
 from streams.engine.stage import StageSpec
 from streams.errors import StepFailedError
-from tests.streams.doubles import ROW, Log, fold_spec, record, surroundings
+from tests.streams.doubles import ROW, Log, fold_spec, record, worker_context
 
 
 def fill(log: Log, events: int, keys: int = 3) -> None:
@@ -35,7 +35,7 @@ def live(partition: Partition, log: Log, batch: int) -> None:
 def lives(log: Log, folder: Path, spec: StageSpec | None = None) -> int:
     """Start anew until the source is worked off; return how often a process ended on the way."""
     for ends in range(10):
-        partition = Partition(spec or fold_spec(), 0, surroundings(log, folder))
+        partition = Partition(spec or fold_spec(), 0, worker_context(log, folder))
         try:
             live(partition, log, 4)
         except StepFailedError:

@@ -14,7 +14,7 @@ from streams.config.security import aiokafka_options
 from streams.config.settings import Settings
 from streams.engine.app import App, build_app, run_worker
 from streams.engine.exits import exit_code
-from streams.engine.folder_lock import claimed
+from streams.engine.folder_lock import locked_folder
 from streams.errors import (
     BrokerUnreachableError,
     OutcomeInDoubtError,
@@ -64,14 +64,14 @@ def test_missing_topic_is_named(embedded: EmbeddedCluster, tmp_path: Path) -> No
 
 def test_state_folder_in_use(topics: str, tmp_path: Path) -> None:
     """A second worker on the same folder ends at once and says what to change."""
-    with claimed(tmp_path), pytest.raises(StateLockedError, match="NEARLINE_STATE_DIR"):
+    with locked_folder(tmp_path), pytest.raises(StateLockedError, match="NEARLINE_STATE_DIR"):
         run_worker(made(topics, tmp_path))
 
 
 def test_state_folder_that_cannot_be_made(tmp_path: Path) -> None:
     """A file where the folder should be is explained."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(StateError, match="cannot be written"), claimed(tmp_path / "file"):
+    with pytest.raises(StateError, match="cannot be written"), locked_folder(tmp_path / "file"):
         pass
 
 
@@ -120,7 +120,7 @@ def test_a_worker_works_and_ends_cleanly_on_sigterm(topics: str, tmp_path: Path)
         found += [message.value() for message in reader.consume(1_000, 0.5) if message.error() is None]
     reader.close()
     assert sorted(found, key=str) == sorted((b"e%d" % number for number in range(500)), key=str)
-    with claimed(tmp_path):
+    with locked_folder(tmp_path):
         pass
 
 

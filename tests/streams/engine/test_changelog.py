@@ -68,7 +68,7 @@ def test_replay_goes_on_where_the_store_ends(log: Log, store: Store) -> None:
     log.append("log", 0, APPLIED_KEY, pack_applied(12))
     changelog = reader(log)
     changelog.replay(store)
-    assert changelog.catch_up.rows == 1
+    assert changelog.read_progress.rows == 1
     assert list(store.scan()) == [(b"b", b"row")]
     assert store.applied == 12
 

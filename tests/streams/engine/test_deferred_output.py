@@ -9,16 +9,16 @@ from streams.engine.applied import APPLIED_KEY, Origin, pack_applied
 from streams.engine.partition import Partition
 from streams.engine.stage import StageSpec
 from streams.errors import StepFailedError
-from tests.streams.doubles import Lender, Log, fold_spec, record, surroundings
+from tests.streams.doubles import DeferringStep, Log, fold_spec, record, worker_context
 from tests.streams.engine.lives import expected, fill, live, lives, state
 
 
 @pytest.fixture
 def lender(monkeypatch: pytest.MonkeyPatch) -> StageSpec:
     """Give a stage whose step owes every echo; what a test says of when and whether is forgotten after it."""
-    monkeypatch.setattr(Lender, "due", True)
-    monkeypatch.setattr(Lender, "poison", False)
-    return replace(fold_spec(), make_step=lambda _, store: Lender(store))
+    monkeypatch.setattr(DeferringStep, "due", True)
+    monkeypatch.setattr(DeferringStep, "poison", False)
+    return replace(fold_spec(), make_step=lambda _, store: DeferringStep(store))
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def log() -> Log:
 def test_what_is_due_is_paid_without_a_record(log: Log, tmp_path: Path, lender: StageSpec) -> None:
     """In a transaction of its own, which repeats the applied record; then nothing is due any more."""
     fill(log, 2)
-    Lender.due = False
-    partition = Partition(lender, 0, surroundings(log, tmp_path))
+    DeferringStep.due = False
+    partition = Partition(lender, 0, worker_context(log, tmp_path))
     partition.open()
     assert partition.due_s() is None
     partition.process([record(0, b"v0", b"e0"), record(1, b"v1", b"e1")])
@@ -39,7 +39,7 @@ def test_what_is_due_is_paid_without_a_record(log: Log, tmp_path: Path, lender: 
     before = len(log.records("log"))
     partition.process([])
     assert len(log.records("log")) == before
-    Lender.due = True
+    DeferringStep.due = True
     partition.process([])
     assert [value for _, value in log.records("out")] == [b"e0", b"e1"]
     assert log.records("log")[before:] == [
@@ -56,18 +56,18 @@ def test_what_is_due_is_paid_without_a_record(log: Log, tmp_path: Path, lender: 
 def test_a_payment_that_raises_is_struck_out(log: Log, tmp_path: Path, lender: StageSpec) -> None:
     """It costs one restart and what was owed; no record is blamed, not even the one that came with it."""
     fill(log, 6)
-    Lender.due = False
-    partition = Partition(lender, 0, surroundings(log, tmp_path))
+    DeferringStep.due = False
+    partition = Partition(lender, 0, worker_context(log, tmp_path))
     live(partition, log, 3)
-    Lender.due = Lender.poison = True
+    DeferringStep.due = DeferringStep.poison = True
     log.append("in", 0, b"v0", b"late")
-    partition = Partition(lender, 0, surroundings(log, tmp_path))
+    partition = Partition(lender, 0, worker_context(log, tmp_path))
     with pytest.raises(StepFailedError, match="ValueError") as caught:
         live(partition, log, 3)
     assert "in a payment" in str(caught.value)
     partition.close()
-    Lender.poison = False
-    partition = Partition(lender, 0, surroundings(log, tmp_path))
+    DeferringStep.poison = False
+    partition = Partition(lender, 0, worker_context(log, tmp_path))
     live(partition, log, 3)
     assert (log.records("out"), log.records("dead")) == ([], [])
     assert state(log) == expected(log.records("in"))

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from streams.engine.context import WorkerContext
-from streams.engine.folder_lock import claimed
+from streams.engine.folder_lock import locked_folder
 from streams.engine.partition import Partition
 from streams.engine.state import Store, StoreMemory
 from streams.errors import StateDamagedError, StateError
-from tests.streams.doubles import Fold, Log, fold_spec, record, surroundings
+from tests.streams.doubles import Fold, Log, fold_spec, record, worker_context
 
 EVENTS, VIEWERS = 400, 37
 CROWD = 2_000
@@ -39,7 +39,7 @@ def around(log: Log, tmp_path: Path) -> WorkerContext:
 
 def roomy(log: Log, folder: Path) -> WorkerContext:
     """Return surroundings in which nothing but a test writes table files: rows wait in RocksDB's log."""
-    return replace(surroundings(log, folder), memory=StoreMemory())
+    return replace(worker_context(log, folder), memory=StoreMemory())
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def test_a_full_disk_ends_the_worker_and_its_successor_is_exact(
 def test_a_read_only_folder_is_refused_at_the_start() -> None:
     """Row 44: Linux lets nobody write there, root neither; the error names folder and setting."""
     nowhere = Path("/sys/nearline")
-    with pytest.raises(StateError, match="NEARLINE_STATE_DIR"), claimed(nowhere):
+    with pytest.raises(StateError, match="NEARLINE_STATE_DIR"), locked_folder(nowhere):
         pass
     with pytest.raises(StateError, match="cannot be read or written"):
         Store(nowhere / "0", StoreMemory())

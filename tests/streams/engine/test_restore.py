@@ -7,7 +7,7 @@ import pytest
 from streams.engine.context import WorkerContext
 from streams.engine.partition import Partition
 from streams.engine.state import Store
-from tests.streams.doubles import Log, fold_spec, record, surroundings
+from tests.streams.doubles import Log, fold_spec, record, worker_context
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def log() -> Log:
 @pytest.fixture
 def around(log: Log, tmp_path: Path) -> WorkerContext:
     """Give surroundings on it."""
-    return surroundings(log, tmp_path)
+    return worker_context(log, tmp_path)
 
 
 def opened(around: WorkerContext) -> Partition:
@@ -65,7 +65,7 @@ def test_damaged_store_is_rebuilt_at_once(around: WorkerContext, log: Log, tmp_p
     (folder / "CURRENT").write_text("nonsense")
     partition = opened(around)
     assert partition.applied == 8
-    assert partition.catch_up.rows == 3
+    assert partition.read_progress.rows == 3
     assert b'nearline_state_rebuilds_total{stage="fold"} 1.0' in around.metrics.exposition()
     partition.close()
 

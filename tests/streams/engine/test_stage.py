@@ -16,7 +16,7 @@ from streams.engine.partition import Partition
 from streams.engine.state import wipe
 from streams.errors import OutcomeInDoubtError, SourceRecreatedError
 from streams.kafka.clients import KafkaError
-from tests.streams.doubles import Fold, Lender, Log, Producer, fold_spec, record, surroundings
+from tests.streams.doubles import DeferringStep, Fold, Log, Producer, fold_spec, record, worker_context
 from tests.streams.engine.lives import expected, fill, live, lives, state
 
 PLACES = ["in_restore", "mid_produce", "before_commit", "after_commit", "after_store"]
@@ -50,7 +50,7 @@ def log() -> Log:
 def partition(log: Log, tmp_path: Path) -> Iterator[Partition]:
     """Give an open partition whose source has nine events."""
     fill(log, 9)
-    partition = Partition(fold_spec(), 0, surroundings(log, tmp_path))
+    partition = Partition(fold_spec(), 0, worker_context(log, tmp_path))
     partition.open()
     yield partition
     partition.close()
@@ -78,7 +78,7 @@ def test_redelivered_records_are_dropped(partition: Partition, log: Log) -> None
     assert state(log)[b"v"][0] == 5
 
 
-@pytest.mark.parametrize("step", [Fold, Lender])
+@pytest.mark.parametrize("step", [Fold, DeferringStep])
 @given(
     crashes=st.lists(st.tuples(st.sampled_from(PLACES), st.integers(1, 4)), max_size=5),
     events=st.integers(0, 30),
@@ -99,8 +99,8 @@ def test_crashes_change_nothing(
         for life, crash in enumerate([*crashes, ("", 1)]):
             if life in lost_disk:
                 wipe(Path(folder) / "fold" / "0")
-            Lender.due = life % 2 == 0 or life == len(crashes)
-            partition = Partition(spec, 0, surroundings(log, Path(folder), CrashAt(*crash)))
+            DeferringStep.due = life % 2 == 0 or life == len(crashes)
+            partition = Partition(spec, 0, worker_context(log, Path(folder), CrashAt(*crash)))
             try:
                 live(partition, log, batch)
             except Crash:
@@ -111,7 +111,7 @@ def test_crashes_change_nothing(
 
 def test_second_owner_fences_the_first(partition: Partition, log: Log, tmp_path: Path) -> None:
     """Once another worker has opened the partition, the first can commit nothing more."""
-    second = Partition(fold_spec(), 0, surroundings(log, tmp_path / "other"))
+    second = Partition(fold_spec(), 0, worker_context(log, tmp_path / "other"))
     second.open()
     with pytest.raises(OutcomeInDoubtError, match="successor"):
         partition.process([record(0, b"v0", b"e0")])
@@ -182,7 +182,7 @@ def test_recreated_source_is_refused(partition: Partition, log: Log, tmp_path: P
     """State that reaches beyond the source's end stops the worker instead of skipping new events."""
     partition.process([record(offset, b"v", b"e") for offset in range(9)])
     log.topics["in", 0] = log.topics["in", 0][:4]
-    other = Partition(fold_spec(), 0, surroundings(log, tmp_path / "other"))
+    other = Partition(fold_spec(), 0, worker_context(log, tmp_path / "other"))
     with pytest.raises(SourceRecreatedError, match="NEARLINE_GROUP"):
         other.open()
     other.close()

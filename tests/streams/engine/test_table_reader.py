@@ -57,7 +57,7 @@ def test_everything_there_is_read_before_the_wait_ends(settings: Settings) -> No
     reader.start()
     reader.wait()
     assert reader.caught_up
-    assert (reader.catch_up.rows, reader.catch_up.remaining) == (1_000, 0)
+    assert (reader.read_progress.rows, reader.read_progress.remaining) == (1_000, 0)
     for partition, values in taker.values.items():
         assert values == [b"%d" % n for n in range(partition, 1_000, PARTITIONS)]
     _produce(settings, 1_000, 100)

@@ -10,7 +10,7 @@ from streams.engine.stage import StageSpec
 from streams.engine.topic_check import TopicCheck
 from streams.errors import PartitionsChangedError, SourceRecreatedError, TopicError
 from streams.kafka.clients import NewPartitions, NewTopic, admin, consumer, producer
-from streams.kafka.topic_facts import Topic, topics_of
+from streams.kafka.topic_facts import TopicInfo, describe_topics
 from streams.ops.local_kafka.cluster import KafkaCluster
 from streams.ops.local_kafka.embedded import EmbeddedCluster
 from tests.streams.doubles import fold_spec
@@ -77,8 +77,8 @@ class Ground:
             client.produce(f"{self._prefix}log", key=b"v%d" % number, value=b"row", partition=partition)
         client.commit_transaction(30)
 
-    def _topics(self) -> dict[str, Topic]:
-        return topics_of(self.settings, [self._prefix + name for name in ("in", "log", "dead")])
+    def _topics(self) -> dict[str, TopicInfo]:
+        return describe_topics(self.settings, [self._prefix + name for name in ("in", "log", "dead")])
 
 
 @pytest.fixture

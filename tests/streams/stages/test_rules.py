@@ -59,7 +59,7 @@ def test_a_rule_from_options_to_its_end(desk: Desk, tmp_path: Path) -> None:
         desk.settings,
         partitions=4,
         metrics=Metrics(),
-        told=lambda every: heard.append([one.rule_id for one in every.rules]),
+        on_change=lambda every: heard.append([one.rule_id for one in every.rules]),
     )
     reader.start()
     try:
@@ -125,7 +125,7 @@ def test_a_record_that_nobody_can_read_can_be_removed(desk: Desk) -> None:
 def test_what_cannot_be_read_or_used_is_counted_and_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     """It takes its predecessor away, and hinders no other rule."""
     metrics, told = Metrics(), list[RuleSet]()
-    reader = rules_of(Settings(), partitions=1, metrics=metrics, told=told.append)
+    reader = rules_of(Settings(), partitions=1, metrics=metrics, on_change=told.append)
     useless = BusinessRule(rule_id="useless", kind=RuleKind.BOOST, titles=("a",), factor=0.5)
 
     def counted() -> tuple[float | None, ...]:

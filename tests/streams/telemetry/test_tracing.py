@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from streams.engine.partition import Partition
 from streams.errors import SettingsError
 from streams.telemetry.tracing import MOST, Batch, otlp_provider, tracing
-from tests.streams.doubles import Log, fold_spec, record, surroundings
+from tests.streams.doubles import Log, fold_spec, record, worker_context
 
 TRACE, PARENT = 0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331
 HEADER = ("traceparent", b"00-%032x-%016x-01" % (TRACE, PARENT))
@@ -91,7 +91,7 @@ def test_a_partition_traces_what_it_committed(
     """The hook is called after each commit, with the records that were new."""
     log = Log()
     log.append("in", 0, b"v", b"e")
-    around = replace(surroundings(log, tmp_path), trace=tracing(provider))
+    around = replace(worker_context(log, tmp_path), trace=tracing(provider))
     partition = Partition(fold_spec(), 0, around)
     partition.open()
     event = record(0, b"v", b"e")

@@ -9,7 +9,7 @@ import pytest
 from online_models.config import ModelConfig
 from streams.cli import main
 from streams.cli.console import ExitCode
-from streams.engine.folder_lock import claimed
+from streams.engine.folder_lock import locked_folder
 from streams.ops.local_kafka.embedded import PARTITIONS
 from tests.streams.cli.state.disk import HOME, NEIGHBOURS, Disk, Run, verified
 
@@ -77,7 +77,7 @@ def test_a_rebuild_asks_first(run: Run, disk: Disk, monkeypatch: pytest.MonkeyPa
 
 def test_a_rebuild_is_refused_while_a_worker_works(run: Run, disk: Disk) -> None:
     """The folder is the worker's."""
-    with claimed(disk.folder):
+    with locked_folder(disk.folder):
         code, _, err = run("rebuild", "--yes")
     assert code == ExitCode.FAILED
     assert "in use by another worker" in err

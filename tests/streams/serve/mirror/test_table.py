@@ -5,7 +5,7 @@ from pathlib import Path
 from schemas import topics
 from schemas.codec import encode
 from streams.engine.state import StoreMemory
-from streams.kafka.topic_facts import topics_of
+from streams.kafka.topic_facts import describe_topics
 from streams.serve.mirror.table import Change, Table
 from tests.streams.serve.stand import TITLES, Stand
 
@@ -16,7 +16,7 @@ class Opened:
     def __init__(self, stand: Stand, folder: Path) -> None:
         self.told: list[Change] = []
         name = stand.settings.topic(topics.CATALOG)
-        facts = topics_of(stand.settings, [name])[name]
+        facts = describe_topics(stand.settings, [name])[name]
         self.table = Table(
             stand.settings, topics.CATALOG, facts, folder, StoreMemory(),
             delete_retention_s=3_600.0, changed=self.told.extend, retell=True,
@@ -27,7 +27,7 @@ class Opened:
     @property
     def read(self) -> int:
         """Records that were read from the topic."""
-        return self.table._reader.catch_up.rows
+        return self.table._reader.read_progress.rows
 
 
 def test_a_restart_goes_on_where_it_was_and_tells_everything_again(stand: Stand, tmp_path: Path) -> None:

@@ -158,5 +158,5 @@ def test_the_spec_names_topics_and_floor() -> None:
     """The stage reads signals and logs to the title model, at most ten times a second."""
     spec = titles_spec(Settings(topic_prefix="x."))
     assert (spec.source, spec.changelog) == (f"x.{topics.SIGNALS}", f"x.{topics.TITLE_MODEL}")
-    assert spec.floor_s == 0.1
+    assert spec.min_interval_s == 0.1
     assert isinstance(spec.make_step(0, MemoryStore()), TitlesStep)

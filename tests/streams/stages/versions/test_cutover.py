@@ -67,7 +67,7 @@ def test_home_pages_are_cut_at_the_marker() -> None:
         ("bob", 1, "1@"),
     ]
     first = new.step(batch)
-    assert (pages_of(first), first.until) == ([], 2)
+    assert (pages_of(first), first.last_offset) == ([], 2)
     assert new.stage.handover._waiting == {0: Predecessor("1", 2)}
     (page,) = pages_of(new.step(batch[3:]))
     assert (page.viewer_id, page.seq, page.source.offset) == ("ada", 3, 3)
@@ -128,7 +128,7 @@ def test_pages_that_are_owed_are_paid_at_the_marker() -> None:
     for line, owed in ((old, 0), (new, 1)):
         line.restart()
         assert line.count("pages_owed") == owed
-        assert len(pages_of(line.pay())) == owed
+        assert len(pages_of(line.flush_due())) == owed
 
 
 def test_a_shadow_strikes_out_what_it_finds_owed_when_it_takes_over() -> None:

@@ -88,9 +88,9 @@ class Plan:
             self.steps[name] = self.make(name)
             return False
         self.stores[name].commit(outcome)
-        self.applied[name] = batch[-1].offset if outcome.until is None else outcome.until
+        self.applied[name] = batch[-1].offset if outcome.last_offset is None else outcome.last_offset
         if waits:
-            step.waits_for = None if outcome.until is None else step.waits_for
+            step.waits_for = None if outcome.last_offset is None else step.waits_for
         for page in outcome.outputs.get(PAGES, []):
             cause, number = map(int, (page["value"] or b"").split())
             self.published.append((name, page["key"] or b"", cause, number))

@@ -102,8 +102,8 @@ def test_the_sent_count_survives() -> None:
 def test_the_spec_bounds_batches_by_the_lead() -> None:
     """In replay a batch is not larger than the lead that is allowed, and each waits at the gate."""
     live, replay = Line(), Line(Settings(lead_events=500))
-    assert live.stage.spec().most() > live.stage.spec().max_events == 8_000
+    assert live.stage.spec().max_events_now() > live.stage.spec().max_events == 8_000
     spec = replay.stage.spec()
-    assert spec.most() == 500
+    assert spec.max_events_now() == 500
     assert (spec.name, spec.source, spec.changelog) == ("viewers", topics.EVENTS, topics.VIEWER_STATE)
     assert encode(watch("a", "b"))

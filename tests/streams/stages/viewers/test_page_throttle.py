@@ -44,7 +44,7 @@ class Desk:
             self.published.append((VIEWERS[slot], offset, self.now))
         self.store.commit(Outcome(rows=self.budget.take_rows()))
 
-    def pay(self, most: int = 100) -> None:
+    def flush_due(self, most: int = 100) -> None:
         """Pay what is due."""
         for debt in self.budget.take_due(most):
             self.published.append((debt.viewer_id, debt.offset, self.now))
@@ -66,12 +66,12 @@ def test_the_first_change_is_published_at_once_and_the_second_is_owed() -> None:
     assert [(who, offset) for who, offset, _ in desk.published] == [("ada", 7), ("bob", 9)]
     assert desk.store.rows == dict([OWED.row((10, T0 + 5), "ada")])
     assert (desk.budget.due_s(), desk.owed()) == (0.5, 1)
-    desk.pay()
+    desk.flush_due()
     assert len(desk.published) == 2
     desk.now += 0.5
     assert desk.budget.due_s() == 0
-    desk.pay()
-    desk.pay()
+    desk.flush_due()
+    desk.flush_due()
     assert desk.published[2:] == [("ada", 10, 101.0)]
     assert (desk.store.rows, desk.budget.due_s(), desk.owed()) == ({}, None, 0)
     desk.now += 0.5
@@ -87,7 +87,7 @@ def test_windows_end_together() -> None:
         desk.move((slot, slot, T0))
     desk.move((0, 3, T0), (1, 4, T0), (2, 5, T0))
     desk.now = 101.0625
-    desk.pay()
+    desk.flush_due()
     assert [offset for _, offset, _ in desk.published] == [0, 1, 2, 3, 4]
     assert desk.budget.due_s() == 0.0625
 
@@ -114,8 +114,8 @@ def test_what_is_owed_is_known_after_a_restart_and_due_at_once() -> None:
     assert desk.owed() == 0
     desk.restart()
     assert (desk.budget.due_s(), desk.owed()) == (0, 2)
-    desk.pay(1)
-    desk.pay()
+    desk.flush_due(1)
+    desk.flush_due()
     assert sorted(desk.published[2:]) == [("ada", 3, 100.0), ("bob", 4, 100.0)]
     assert set(desk.store.rows) == {b"ada", SENT.key}
 
@@ -129,7 +129,7 @@ def test_without_an_interval_nothing_is_owed() -> None:
     desk.restart()
     desk.move((0, 5, T0), (0, 6, T0))
     assert [offset for _, offset, _ in desk.published] == [1, 2, 5, 6]
-    desk.pay()
+    desk.flush_due()
     assert desk.published[4:] == [("bob", 4, 100.0)]
     assert desk.store.rows == {}
 
@@ -171,7 +171,7 @@ def test_the_last_page_is_of_the_last_change(actions: list[Any]) -> None:
             case ("wait", seconds):
                 desk.now += seconds
             case ("pay", most):
-                desk.pay(most)
+                desk.flush_due(most)
             case ("restart", _):
                 desk.budget.close()
                 desk.restart()
@@ -181,7 +181,7 @@ def test_the_last_page_is_of_the_last_change(actions: list[Any]) -> None:
     due = desk.budget.due_s() or 0.0
     assert due <= INTERVAL_S
     desk.now += INTERVAL_S
-    desk.pay()
+    desk.flush_due()
     assert desk.store.rows == {}
     newest = {who: offset for who, offset, _ in desk.published}
     assert newest == last
@@ -207,9 +207,9 @@ def test_a_page_that_is_owed_is_ranked_when_it_is_paid(line: Line) -> None:
     offset = line.offset
     assert pages_of(line.feed(watch("ada", "t3", 3), watch("ada", "t3", 3))) == []
     assert line.viewers.due_s() == 0.5
-    assert line.viewers.pay() == Outcome()
+    assert line.viewers.flush_due() == Outcome()
     line.now += 0.5
-    outcome = line.pay()
+    outcome = line.flush_due()
     (page,) = pages_of(outcome)
     assert (page.seq, first.seq, page.source.offset) == (2, 1, offset)
     assert (page.generated_at_ms, page.expires_at_ms) == (T0 + 3, T0 + 3 + 86_400_000)
@@ -230,7 +230,7 @@ def test_a_viewer_who_is_not_hot_any_more_is_paid(line: Line) -> None:
     line.feed(watch("ada", "t2", 2))
     line.restart()
     assert line.count("pages_owed") == 1
-    (page,) = pages_of(line.pay())
+    (page,) = pages_of(line.flush_due())
     assert (page.viewer_id, page.seq) == ("ada", 2)
     shown = {item.title_id for row in page.rows for item in row.items}
     assert shown == {f"t{n}" for n in (0, *range(3, 9))}

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from streams.engine.stages import Stages
+from streams.engine.task_manager import TaskManager
 from streams.errors import StepFailedError
-from tests.streams.doubles import Consumer, Log, fold_spec, surroundings
+from tests.streams.doubles import Consumer, Log, fold_spec, worker_context
 from tests.streams.engine.fetching import IN, Fetcher, assigned, twelve_events, until
 
 
@@ -36,21 +36,21 @@ def specs() -> list[Any]:
 @pytest.fixture
 async def stages(
     log: Log, tmp_path: Path, deaths: list[BaseException], specs: list[Any]
-) -> AsyncIterator[Stages]:
+) -> AsyncIterator[TaskManager]:
     """Give stages without partitions."""
-    stages = Stages(specs, surroundings(log, tmp_path), threads=2, die=deaths.append)
+    stages = TaskManager(specs, worker_context(log, tmp_path), threads=2, die=deaths.append)
     yield stages
     await stages.close()
     stages.shutdown()
 
 
 @pytest.fixture
-def fetcher(log: Log, stages: Stages) -> Fetcher:
+def fetcher(log: Log, stages: TaskManager) -> Fetcher:
     """Give what fetches for them."""
     return Fetcher(log, stages)
 
 
-async def test_a_partition_is_ready_when_restored(stages: Stages, fetcher: Fetcher) -> None:
+async def test_a_partition_is_ready_when_restored(stages: TaskManager, fetcher: Fetcher) -> None:
     """Not before an assignment, not while it is restored; then reading begins behind the state."""
     assert stages.waiting()
     await stages.assign([IN, ("unknown", 0)], 1)
@@ -77,8 +77,8 @@ async def test_a_restore_says_how_far_it_is(log: Log, tmp_path: Path) -> None:
 
     for number in range(7):
         log.append("log", 0, b"v%d" % number, b"row")
-    around = replace(surroundings(log, tmp_path), consumer=lambda: Halting(log))  # type: ignore[arg-type,return-value]
-    stages = Stages([fold_spec()], around, threads=2)
+    around = replace(worker_context(log, tmp_path), consumer=lambda: Halting(log))  # type: ignore[arg-type,return-value]
+    stages = TaskManager([fold_spec()], around, threads=2)
     Fetcher(log, stages)
     await stages.assign([IN], 1)
     await until(lambda: any("fold partition 0: 3 rows read" in line for line in stages.waiting()))
@@ -91,14 +91,14 @@ async def test_a_restore_says_how_far_it_is(log: Log, tmp_path: Path) -> None:
     stages.shutdown()
 
 
-async def test_no_partition_is_ready_too(stages: Stages, fetcher: Fetcher) -> None:
+async def test_no_partition_is_ready_too(stages: TaskManager, fetcher: Fetcher) -> None:
     """A worker for which there is nothing is a ready one."""
     await stages.assign([], 1)
     assert not stages.waiting()
     assert not fetcher.places
 
 
-async def test_slices_become_batches(stages: Stages, fetcher: Fetcher, log: Log) -> None:
+async def test_slices_become_batches(stages: TaskManager, fetcher: Fetcher, log: Log) -> None:
     """Everything that is fetched is applied once, in order; the positions follow."""
     await assigned(stages)
     assert stages.positions() == {}
@@ -110,7 +110,7 @@ async def test_slices_become_batches(stages: Stages, fetcher: Fetcher, log: Log)
     assert (stages.progress()[IN].applied, stages.progress()[IN].fetched_to) == (11, 12)
 
 
-async def test_full_lane_asks_for_nothing(stages: Stages, fetcher: Fetcher) -> None:
+async def test_full_lane_asks_for_nothing(stages: TaskManager, fetcher: Fetcher) -> None:
     """A lane with a whole batch waiting has no room; it has again when that batch is taken."""
     await assigned(stages)
     stages.offer(fetcher.fetch(4))
@@ -121,7 +121,7 @@ async def test_full_lane_asks_for_nothing(stages: Stages, fetcher: Fetcher) -> N
 
 
 async def test_lost_slice_is_read_again(
-    stages: Stages, fetcher: Fetcher, log: Log, deaths: list[BaseException]
+    stages: TaskManager, fetcher: Fetcher, log: Log, deaths: list[BaseException]
 ) -> None:
     """A slice that Faust swallows shows as a missing number; all from there on comes again."""
     await assigned(stages)
@@ -138,7 +138,7 @@ async def test_lost_slice_is_read_again(
     assert not deaths
 
 
-async def test_stale_slice_is_nothing(stages: Stages, fetcher: Fetcher, log: Log) -> None:
+async def test_stale_slice_is_nothing(stages: TaskManager, fetcher: Fetcher, log: Log) -> None:
     """A slice that was fetched before a rebalance and arrives after it would skip what lies between."""
     await assigned(stages)
     first = fetcher.fetch(3)
@@ -158,7 +158,7 @@ async def test_stale_slice_is_nothing(stages: Stages, fetcher: Fetcher, log: Log
 
 
 async def test_partition_kept_over_consecutive_generations_only(
-    stages: Stages, fetcher: Fetcher, log: Log
+    stages: TaskManager, fetcher: Fetcher, log: Log
 ) -> None:
     """Over a generation that we were not part of somebody else may have had it: it is opened anew."""
     await assigned(stages, 1)
@@ -171,7 +171,7 @@ async def test_partition_kept_over_consecutive_generations_only(
 
 
 async def test_partition_that_leaves_is_closed_and_can_come_back(
-    stages: Stages, fetcher: Fetcher, log: Log
+    stages: TaskManager, fetcher: Fetcher, log: Log
 ) -> None:
     """Its batch in flight ends, its database is given back, and a later owner goes on behind it."""
     await assigned(stages, 1)
@@ -185,7 +185,7 @@ async def test_partition_that_leaves_is_closed_and_can_come_back(
 
 
 async def test_failing_step_ends_the_process(
-    stages: Stages, fetcher: Fetcher, log: Log, deaths: list[BaseException]
+    stages: TaskManager, fetcher: Fetcher, log: Log, deaths: list[BaseException]
 ) -> None:
     """The error reaches the one place that ends the process, and the lane does nothing more."""
     log.topics[IN][1] = (b"v", b"poison")

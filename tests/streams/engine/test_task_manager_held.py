@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from streams.engine.partition import Partition
-from streams.engine.stages import Stages
+from streams.engine.task_manager import TaskManager
 from streams.errors import AbandonedError
-from tests.streams.doubles import Lender, Log, Producer, fold_spec, surroundings
+from tests.streams.doubles import DeferringStep, Log, Producer, fold_spec, worker_context
 from tests.streams.engine.fetching import IN, Fetcher, assigned, twelve_events, until
 
 
@@ -45,8 +45,8 @@ async def test_gate_and_floor_hold_batches_back(
 ) -> None:
     """No batch passes a closed gate; what arrives meanwhile joins the batch; the floor spaces the starts."""
     gate = Gate()
-    spec = replace(fold_spec(), gate=gate, floor_s=0.2, max_events=100)
-    held = Stages([spec], surroundings(log, tmp_path / "held"), threads=1, die=deaths.append)
+    spec = replace(fold_spec(), gate=gate, min_interval_s=0.2, max_events=100)
+    held = TaskManager([spec], worker_context(log, tmp_path / "held"), threads=1, die=deaths.append)
     fetcher = Fetcher(log, held)
     await assigned(held)
     held.offer(fetcher.fetch(3))
@@ -73,7 +73,7 @@ async def test_what_is_owed_is_paid_though_nothing_comes(
 ) -> None:
     """When its time is over, on a quiet topic; and not while partitions move, but right after it."""
 
-    class Soon(Lender):
+    class Soon(DeferringStep):
         """Owes until a moment that the test sets."""
 
         until = float("inf")
@@ -82,9 +82,9 @@ async def test_what_is_owed_is_paid_though_nothing_comes(
             """Count down."""
             return max(0.0, Soon.until - time.monotonic()) if self._owed else None
 
-    stages = Stages(
+    stages = TaskManager(
         [replace(fold_spec(), make_step=lambda _, store: Soon(store))],
-        surroundings(log, tmp_path), threads=2, die=deaths.append,
+        worker_context(log, tmp_path), threads=2, die=deaths.append,
     )  # fmt: skip
     fetcher = Fetcher(log, stages)
     await assigned(stages)
@@ -110,17 +110,17 @@ async def test_what_is_owed_is_paid_by_who_has_the_partition_next(
     log: Log, tmp_path: Path, deaths: list[BaseException]
 ) -> None:
     """A worker leaves with debts; another one that finds them in its state pays, without a new event."""
-    Lender.due = False
-    spec = replace(fold_spec(), make_step=lambda _, store: Lender(store))
+    DeferringStep.due = False
+    spec = replace(fold_spec(), make_step=lambda _, store: DeferringStep(store))
     for life in range(2):
-        stages = Stages([spec], surroundings(log, tmp_path / str(life)), threads=2, die=deaths.append)
+        stages = TaskManager([spec], worker_context(log, tmp_path / str(life)), threads=2, die=deaths.append)
         fetcher = Fetcher(log, stages)
         await assigned(stages, life + 1)
         if life == 0:
             stages.offer(fetcher.fetch(4))
             await until(lambda stages=stages: stages.positions() == {IN: 4})  # type: ignore[misc]
             assert log.records("out") == []
-            Lender.due = True
+            DeferringStep.due = True
         else:
             await until(lambda: len(log.records("out")) == 4)
         await stages.close()
@@ -142,8 +142,8 @@ async def test_partitions_do_not_move_while_one_is_being_fenced(
             assert go_on.wait(20)
             super().init_transactions(timeout)
 
-    around = replace(surroundings(log, tmp_path), producer=lambda name: Slow(log, name))  # type: ignore[arg-type,return-value]
-    stages = Stages([fold_spec()], around, threads=2, die=deaths.append)
+    around = replace(worker_context(log, tmp_path), producer=lambda name: Slow(log, name))  # type: ignore[arg-type,return-value]
+    stages = TaskManager([fold_spec()], around, threads=2, die=deaths.append)
     Fetcher(log, stages)
     await stages.assign([IN], 1)
     await until(begun.is_set)

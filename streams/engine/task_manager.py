@@ -16,7 +16,7 @@ from streams.engine.partition_task import PartitionTask, Place, TaskContext
 from streams.engine.stage import StageSpec
 from streams.engine.watchdog import WorkProgress
 
-__all__ = ["Stages"]
+__all__ = ["TaskManager"]
 
 _LOG = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ def _nowhere(topic: str, partition: int) -> int:  # noqa: ARG001 - stands in unt
     return -1
 
 
-class Stages:
+class TaskManager:
     """The stages of a worker.
 
     Parameters
@@ -91,7 +91,7 @@ class Stages:
                 applied=lane.partition.applied,
                 fetched_to=self._fetched_to(*tp),
                 idle=lane.idle,
-                restored_rows=lane.partition.catch_up.rows,
+                restored_rows=lane.partition.read_progress.rows,
                 held=lane.held,
             )
             for tp, lane in list(self.lanes.items())
@@ -188,5 +188,5 @@ class Stages:
     def _left(self, topic: str) -> int:
         """Count the changelog records of a topic's partitions that are not read back yet."""
         return sum(
-            lane.partition.catch_up.remaining for (t, _), lane in list(self.lanes.items()) if t == topic
+            lane.partition.read_progress.remaining for (t, _), lane in list(self.lanes.items()) if t == topic
         )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-__all__ = ["CatchUp"]
+__all__ = ["ReadProgress"]
 
 _LOG = structlog.get_logger(__name__)
 
@@ -13,7 +13,7 @@ TELL_S = 5.0
 """Seconds between two lines in the log: a restore at the usual speed tells nothing, a slow one is watched."""
 
 
-class CatchUp:
+class ReadProgress:
     """Progress of one reader; written by its thread, read by any.
 
     Records are counted in offsets, of which compaction and markers of transactions leave some empty: what is
@@ -34,13 +34,13 @@ class CatchUp:
     Examples
     --------
     >>> now = iter([0.0, 2.0, 2.0, 2.0])
-    >>> catch_up = CatchUp("viewers partition 2", clock=lambda: next(now))
-    >>> catch_up.begin({2: (100, 500)})
-    >>> catch_up.reached(2, 300, rows=180)
-    >>> str(catch_up)
+    >>> read_progress = ReadProgress("viewers partition 2", clock=lambda: next(now))
+    >>> read_progress.begin({2: (100, 500)})
+    >>> read_progress.reached(2, 300, rows=180)
+    >>> str(read_progress)
     'viewers partition 2: 180 rows read, 90 rows/s, 200 of 400 records left, about 2 s'
-    >>> catch_up.reached(2, 500)
-    >>> catch_up.remaining
+    >>> read_progress.reached(2, 500)
+    >>> read_progress.remaining
     0
     """
 
