@@ -76,8 +76,8 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             _lines(
                 "Pages",
                 (f"sum(rate(nearline_lists_total[{WINDOW}]))", "pages"),
-                (f"sum(rate(nearline_pages_paid_total[{WINDOW}]))", "of them put off by the budget"),
-                ("sum(nearline_pages_owed)", "still owed"),
+                (f"sum(rate(nearline_pages_flushed_total[{WINDOW}]))", "of them delayed by the page throttle"),
+                ("sum(nearline_pages_pending)", "still pending"),
                 (f"sum(rate(nearline_alerts_total[{WINDOW}]))", "alerts beside them"),
                 unit="cps",
             ),

@@ -8,8 +8,8 @@ nearline_...                     type       labels            meaning
 events_total                     counter    stage, outcome    records by what became of them
 lists_total                      counter                      home pages committed
 alerts_total                     counter                      alerts published with them
-pages_owed                       gauge                        viewers whose next page waits for its time
-pages_paid_total                 counter                      owed pages that were made, part of lists_total
+pages_pending                    gauge                        viewers whose next page waits for its time
+pages_flushed_total              counter                      pending pages published, part of lists_total
 dead_letters_total               counter    stage, reason     records that could not be used
 batch_seconds                    histogram  stage, step       a batch's time in step, transaction, store
 batch_events                     histogram  stage             records in a batch
@@ -29,8 +29,8 @@ restore_seconds                  histogram  stage             from assignment to
 stalled_seconds                  gauge                        how long nothing moved though it should
 prequential_hit_rate             gauge      model             share of tested events in the top 10
 prequential_tested_total         counter    model             events ranked before they were learned
-prequential_hits_total           counter    model             those that stood among the top 10
-learned_total                    counter                      verdicts learned on the viewers' side
+prequential_hits_total           counter    model             those ranked in the top 10
+learned_total                    counter                      feedback signals learned by viewers stages
 drift_detected_total             counter    model             alarms of the drift detector
 replica_age_events               gauge                        title records not yet replicated
 replica_remaining_records        gauge      table             records to read before it has caught up, at most
@@ -186,8 +186,8 @@ class Metrics:
         self.events = self._counter("events", "Records by what became of them.", ("stage", "outcome"))
         self.lists = self._counter("lists", "Home pages committed.")
         self.alerts = self._counter("alerts", "Alerts published with them.")
-        self.pages_owed = self._gauge("pages_owed", "Viewers whose next page waits for its time.")
-        self.pages_paid = self._counter("pages_paid", "Owed pages that were made.")
+        self.pages_pending = self._gauge("pages_pending", "Viewers whose next page waits for its time.")
+        self.pages_flushed = self._counter("pages_flushed", "Pending pages that were published.")
         self.dead_letters = self._counter(
             "dead_letters", "Records that could not be used.", ("stage", "reason")
         )
@@ -219,7 +219,7 @@ class Metrics:
         )
         self.tested = self._counter("prequential_tested", "Events ranked before being learned.", ("model",))
         self.hits = self._counter("prequential_hits", "Tested events in the top 10.", ("model",))
-        self.learned = self._counter("learned", "Verdicts learned on the viewers' side.")
+        self.learned = self._counter("learned", "Feedback signals learned by viewers stages.")
         self.drift = self._counter("drift_detected", "Alarms of the drift detector.", ("model",))
         self.replica_age = self._gauge("replica_age_events", "Title records not yet replicated.")
         self.replica_remaining = self._gauge(

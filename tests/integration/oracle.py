@@ -178,7 +178,7 @@ def await_answers(settings: Settings, workers: Sequence[WorkerProcess], timeout_
         state = {
             "ready": sum(one.value("nearline_partitions", state="ready") for one in shown),
             "behind": sum(one.value("nearline_replica_age_events") for one in shown),
-            "owed": sum(one.value("nearline_pages_owed") for one in shown),
+            "owed": sum(one.value("nearline_pages_pending") for one in shown),
         }
         if state == wanted and _settled(settings):
             return

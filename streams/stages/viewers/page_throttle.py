@@ -167,19 +167,19 @@ class PageThrottle:
 
     def close(self) -> None:
         """Count the debts no longer: another worker has them."""
-        self.metrics.pages_owed.dec(len(self._owed))
+        self.metrics.pages_pending.dec(len(self._owed))
         self._owed.clear()
 
     def _owe(self, debt: PendingPage) -> None:
         if debt.viewer_id not in self._owed:
             heapq.heappush(self._order, (debt.due, debt.viewer_id))
-            self.metrics.pages_owed.inc()
+            self.metrics.pages_pending.inc()
         self._owed[debt.viewer_id] = debt
 
     def _strike(self, viewer_id: str) -> None:
         if self._owed.pop(viewer_id, None) is not None:
             self._rows.append(OWED.no_row(viewer_id))
-            self.metrics.pages_owed.dec()
+            self.metrics.pages_pending.dec()
 
     def _is_owed(self, due: float, viewer_id: str) -> bool:
         debt = self._owed.get(viewer_id)
@@ -253,7 +253,7 @@ class ThrottledStep(VersionedStep):
         out = Outcome(rows=self._budget.take_rows())
         if debts:
             out.add(self.paid(debts))
-            self._budget.metrics.pages_paid.inc(len(debts))
+            self._budget.metrics.pages_flushed.inc(len(debts))
         return out
 
 

@@ -127,7 +127,7 @@ def test_pages_that_are_owed_are_paid_at_the_marker() -> None:
     assert pages_of(new.step(records_of([watch("ada", "t4", 4)], 5))) == []
     for line, owed in ((old, 0), (new, 1)):
         line.restart()
-        assert line.count("pages_owed") == owed
+        assert line.count("pages_pending") == owed
         assert len(pages_of(line.flush_due())) == owed
 
 

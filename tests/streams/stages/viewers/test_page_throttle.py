@@ -52,7 +52,7 @@ class Desk:
 
     def owed(self) -> float:
         """Return the gauge."""
-        return self.metrics.registry.get_sample_value("nearline_pages_owed") or 0.0
+        return self.metrics.registry.get_sample_value("nearline_pages_pending") or 0.0
 
 
 def test_the_first_change_is_published_at_once_and_the_second_is_owed() -> None:
@@ -216,7 +216,7 @@ def test_a_page_that_is_owed_is_ranked_when_it_is_paid(line: Line) -> None:
     assert {item.title_id for item in page.items_of(RowKind.TOP_PICKS)}.isdisjoint({"t1", "t2", "t3"})
     assert {key for key, _ in outcome.rows} == {b"ada", OWED.no_row("ada")[0]}
     assert list(outcome.outputs) == [(topics.HOME, 0)]
-    assert line.count("pages_paid_total") == 1
+    assert line.count("pages_flushed_total") == 1
     assert line.count("lists_total") == 20 + 2
     line.restart()
     line.now += 1.0
@@ -229,12 +229,12 @@ def test_a_viewer_who_is_not_hot_any_more_is_paid(line: Line) -> None:
     line.feed(watch("ada", "t1", 1))
     line.feed(watch("ada", "t2", 2))
     line.restart()
-    assert line.count("pages_owed") == 1
+    assert line.count("pages_pending") == 1
     (page,) = pages_of(line.flush_due())
     assert (page.viewer_id, page.seq) == ("ada", 2)
     shown = {item.title_id for row in page.rows for item in row.items}
     assert shown == {f"t{n}" for n in (0, *range(3, 9))}
-    assert (line.count("pages_owed"), line.viewers.due_s()) == (0, None)
+    assert (line.count("pages_pending"), line.viewers.due_s()) == (0, None)
 
 
 def test_a_page_for_every_event_knows_no_budget() -> None:
@@ -249,9 +249,9 @@ def test_who_signed_in_is_owed_nothing_under_the_former_name(line: Line) -> None
     """The row and the page are gone and stay gone; what was watched comes back as the viewer's own event."""
     line.feed(watch("anon", "t1", 1))
     line.feed(watch("anon", "t2", 2))
-    assert line.count("pages_owed") == 1
+    assert line.count("pages_pending") == 1
     event = Identify(event_id="i", viewer_id="anon", event_time_ms=T0 + 3, known_as="ada")
     line.feed(event, watch("bob", "t1", 4))
-    assert (line.count("pages_owed"), line.viewers.due_s()) == (0, None)
+    assert (line.count("pages_pending"), line.viewers.due_s()) == (0, None)
     assert not {key for key in line.store.rows if b"anon" in key}
     assert [page.viewer_id for page in pages_of(line.feed(watch("anon", "t3", 5)))] == ["anon"]
