@@ -29,8 +29,8 @@ $(VENV)/.installed: deploy/requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.compiled: $(VENV)/.installed $(wildcard online_models/kernels/*.py online_models/kernels/*/*.py)
-	$(BIN)/python -m online_models.kernels
+$(VENV)/.compiled: $(VENV)/.installed $(shell find online_models -name '*.py')
+	$(BIN)/python -m online_models.compile
 	@touch $@
 
 demo: setup ## Watch home pages change as simulated viewers watch (no Kafka needed)

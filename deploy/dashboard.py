@@ -76,7 +76,10 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             _lines(
                 "Pages",
                 (f"sum(rate(nearline_lists_total[{WINDOW}]))", "pages"),
-                (f"sum(rate(nearline_pages_flushed_total[{WINDOW}]))", "of them delayed by the page throttle"),
+                (
+                    f"sum(rate(nearline_pages_flushed_total[{WINDOW}]))",
+                    "of them delayed by the page throttle",
+                ),
                 ("sum(nearline_pages_pending)", "still pending"),
                 (f"sum(rate(nearline_alerts_total[{WINDOW}]))", "alerts beside them"),
                 unit="cps",

@@ -6,7 +6,7 @@ Five rules hold in this package, and everything above it rests on them:
 
 1. no I/O: arrays and values come in, arrays and values go out;
 2. no clock: ``now`` is an argument, and decay is in event time;
-3. no global randomness: every draw derives from ``(seed, side, key)`` (`kernels.hashing`), so that neither
+3. no global randomness: every draw derives from ``(seed, side, key)`` (`tables.hashing`), so that neither
    order of arrival nor topology leaves a trace in an initial vector;
 4. reads write nothing: whoever ranks a thousand titles that nobody knows leaves no row behind;
 5. the same log in gives the same state out, under any PYTHONHASHSEED.
@@ -16,7 +16,7 @@ The model
 A viewer is what they liked of late, :math:`h_0` (newest), :math:`h_1`, ..., and a taste vector :math:`p_u`.
 Several experts look at a candidate title :math:`j`:
 
-*Factorization* (`kernels.factorization`) compares a representation of the viewer with the title's output
+*Factorization* (`learners.factorization`) compares a representation of the viewer with the title's output
 vector. Four horizons, decays .5 to .99 a step, see about 2 to 100 titles back:
 
 .. math::
@@ -29,7 +29,7 @@ A title of a former sitting counts a fifth in this sum, one that the viewer know
 rejects a half: what they come across says where they are, not what they want. The mood of the evening so
 outweighs years of history from its first title on, and when it is over, all counts as before.
 
-*Co-watch* (`kernels.absorb.pair`, `kernels.rank.cowatch`) adds up the neighbours of the newest titles; pairs
+*Co-watch* (`learners.title_updates.pair`, `ranking.scorer.cowatch`) adds up the neighbours of the newest titles; pairs
 are weighted by their distance in the history, and popularity is taken out. It is read twice, over few titles
 with a quick decay and over more with a slow one:
 
@@ -54,7 +54,7 @@ all of them, the second touches a few thousand neighbours and no more. What rese
 of late is subtracted in the same way. What many turn down stands lower: :math:`w_s \log k_j / \bar k` is
 added, with :math:`k_j` the share of a title's verdicts that do not turn it down.
 
-The weights learn (`kernels.choice`): every event that is tested before it is learned takes a step of
+The weights learn (`learners.blender_update`): every event that is tested before it is learned takes a step of
 multinomial logit, among what else was seen of the list that the title was chosen out of, or else among the 30
 best-scored titles. Each context (length of the history, start of a sitting or within) has its own difference
 from weights that all share.
@@ -63,7 +63,7 @@ An event, in order
 ------------------
 1. `feedback.RewardFunction` reads it: a verdict on a title is a fact or a word, and its strength.
 2. `ViewerSide.observe` (the viewers' side): a repeated event id changes nothing. The verdict moves the
-   viewer's judgement on the title (`kernels.judgement`), and what its weight changed by goes to the title's
+   viewer's judgement on the title (`feedback.interaction_state`), and what its weight changed by goes to the title's
    counters. A title liked for the first time is learned; a rejection teaches titles nothing, and moves the
    taste vector only where `factorization.rejection` is above 0. The title is tried by a softmax against 100
    active titles that the viewer does not have; with :math:`g_j = [j = target] - \mathrm{softmax}_j` the taste

@@ -19,9 +19,9 @@ __all__ = [
 ]
 
 EXPERTS = ("factorization", "cowatch", "cowatch_long", "trending", "popularity")
-"""Whom the blend asks, in the order of its weights (``kernels.blend``)."""
+"""Whom the blend asks, in the order of its weights (``learners.blender``)."""
 WAYS = 16
-"""Places in a set of neighbours: a cache line of names and one of weights (see ``kernels.absorb.pair``)."""
+"""Places in a set of neighbours: a cache line of names and one of weights (see ``learners.title_updates.pair``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Run every kernel once on a few invented events, so that numba compiles it, or loads it from its cache.
 
-``python -m online_models.kernels`` fills the cache on disk after an installation (half a minute); a worker
+``python -m online_models.compile`` fills the cache on disk after an installation; a worker
 warms up before it says that it is ready (a second, when the cache is there): no viewer waits for a compiler.
 """
 
@@ -11,6 +11,7 @@ import numpy as np
 from online_models.artwork.features import TasteFeatures
 from online_models.artwork.gallery import Gallery
 from online_models.artwork.selector import ArtworkSelector
+from online_models.artwork.selector_kernels import MOST_VARIANTS, ChoiceCache, add_ways
 from online_models.config import ModelConfig
 from online_models.feedback.reward_function import Action
 from online_models.learners.cohorts import CohortTable
@@ -25,7 +26,7 @@ from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import ViewerTable, hash_ids
 from schemas import Artwork, Title
 
-__all__ = ["STEPS", "warm_up"]
+__all__ = ["EVALUATION_STEPS", "STEPS", "warm_up"]
 
 
 def small_world() -> Recommender:
@@ -41,7 +42,11 @@ def learn_apart() -> None:
     side, every = model.viewers, np.ones(4, np.int32)
     signals = side.observe(side.feedback(_batch()))[0]
     model.title_side.absorb(signals)
-    CohortTable(model.config.factorization.factors).absorb(signals, Action.POSITIVE)
+    cohorts = CohortTable(model.config.factorization.factors)
+    cohorts.absorb(signals, Action.POSITIVE)
+    cohorts.learn(signals.x[0][-model.config.factorization.factors :], 0, 1.0, 0)
+    cohorts.cohort_of(cohorts.arrays.centre[0])
+    cohorts.shares(-1, 1)
     side.observe_tested(side.feedback(_batch()), every)
 
 
@@ -80,6 +85,11 @@ def hang_pictures() -> None:
     pictures = tuple(Artwork(id=name, uri=f"https://x/{name}") for name in "ab")
     gallery.put("x", Title(title_id="x", artwork=pictures))
     ArtworkSelector(gallery).pick(["x"], np.ones(1, np.uint64), viewer=1, liked=frozenset(), now_ms=0)
+    one, whole = np.zeros((1, MOST_VARIANTS), np.uint64), np.zeros(1, np.int64)
+    ways = ChoiceCache(
+        np.zeros(2, np.int32), one[0, :1], whole, one, one.astype(np.float64), one.astype(np.int32)
+    )
+    add_ways(ways, 1, 1)
     model = small_world()
     TasteFeatures(model.viewers.viewers, model.catalogue).of(np.zeros(1, np.int32))
 
@@ -100,6 +110,25 @@ def pack_and_restore() -> None:
     partitions_for([b"warm"], 2)
 
 
+def rank_by_others() -> None:
+    """Let baselines, experts on their own, and a guest of the blend rank and learn a few events."""
+    from online_models.evaluation.baselines import BASELINES  # noqa: PLC0415 - workers need none of them
+    from online_models.evaluation.protocol import Block  # noqa: PLC0415
+    from online_models.river import TagAffinity  # noqa: PLC0415
+
+    pair, tested = np.arange(2, dtype=np.int32), np.ones(2, np.bool_)
+    ratings = np.ones(2, np.float32)
+    block = Block(pair, pair, ratings, pair.astype(np.int64), ratings, tested)
+    for build_baseline in BASELINES.values():
+        baseline = build_baseline(0, 1)
+        baseline.rank_then_learn(block)
+        baseline.rank_then_learn(block)  # titles that it has met
+    Recommender(experts=["river.reco.Baseline"]).prequential(_batch(), np.ones(4, np.int32))
+    expert = TagAffinity()
+    expert.learn_one("a", "x", 1)
+    expert.predict_one("a", "x")
+
+
 STEPS: Mapping[str, Callable[[], object]] = {
     "test and learn": small_world,
     "learn apart": learn_apart,
@@ -107,7 +136,9 @@ STEPS: Mapping[str, Callable[[], object]] = {
     "hang pictures": hang_pictures,
     "pack and restore": pack_and_restore,
 }
-"""What is run, by name; together it touches every kernel."""
+"""What is run, by name; together it calls every kernel that a worker calls."""
+EVALUATION_STEPS: Mapping[str, Callable[[], object]] = {"rank by others": rank_by_others}
+"""The same of what only evaluations call."""
 
 
 def warm_up() -> None:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from online_models.tables.layout import F8, I8, exact, inlined, jit, plain
+from online_models.jit import jit, jit_exact, jit_inline, jit_no_alloc
+from online_models.tables.layout import F8, I8
 
 NODES = 257
 """Points of the integral around each arm: chances are right to .002 (tested against a million draws)."""
@@ -56,7 +57,7 @@ class BestArmScratch(NamedTuple):
     """[A] what the masses sum to."""
 
 
-@exact
+@jit_exact
 def exp_all(x: F8, n: int) -> None:
     """Replace the first ``n`` numbers, none above 0, by their exponentials, right to a few last bits."""
     for k in range(n):
@@ -72,7 +73,7 @@ def exp_all(x: F8, n: int) -> None:
         x[k] = p * np.int64((np.int64(np.int32(e)) + _BIAS) << _MANTISSA).view(np.float64)
 
 
-@exact
+@jit_exact
 def log_parts(t: F8, n: int, log_x: F8, log_rest: F8) -> None:
     """Write log x and log(1 - x) of numbers whose logits are given, by log(1 + u) = 2 artanh(u / (2 + u)).
 
@@ -94,7 +95,7 @@ def log_parts(t: F8, n: int, log_x: F8, log_rest: F8) -> None:
         log_rest[k] = min(-t[k], 0.0) - log_1
 
 
-@exact
+@jit_exact
 def place_nodes(alpha: F8, beta: F8, t: F8) -> int:
     """Write the nodes around all arms in ascending order; return how many there are."""
     n = 0
@@ -115,7 +116,7 @@ def place_nodes(alpha: F8, beta: F8, t: F8) -> int:
     return n
 
 
-@inlined
+@jit_inline
 def first_like(alpha: F8, beta: F8, a: int) -> int:
     """Return the first arm with the same posterior."""
     b = 0
@@ -124,7 +125,7 @@ def first_like(alpha: F8, beta: F8, a: int) -> int:
     return b
 
 
-@exact
+@jit_exact
 def add_up(alpha: float, beta: float, n: int, work: BestArmScratch, mass: F8, below: F8) -> float:
     """Write an arm's mass between nodes, and its distribution function amid them; return what they sum to."""
     top = alpha * np.log(alpha / (alpha + beta)) + beta * np.log(beta / (alpha + beta))  # at the mode
@@ -140,7 +141,7 @@ def add_up(alpha: float, beta: float, n: int, work: BestArmScratch, mass: F8, be
     return total
 
 
-@plain
+@jit_no_alloc
 def meet(mass: F8, below: F8, others: F8, total: float, n: int) -> float:
     """Multiply an arm's mass by the others' product, then that by its own; return what the mass sums to."""
     won, scale = 0.0, 1.0 / total
@@ -151,7 +152,7 @@ def meet(mass: F8, below: F8, others: F8, total: float, n: int) -> float:
     return won
 
 
-@plain
+@jit_no_alloc
 def win(alpha: F8, beta: F8, work: BestArmScratch, out: F8) -> None:
     """Write the probability that each of some Beta variables is the largest, the same for equal ones."""
     arms, n = alpha.size, place_nodes(alpha, beta, work.t)
@@ -168,7 +169,7 @@ def win(alpha: F8, beta: F8, work: BestArmScratch, out: F8) -> None:
     out /= out.sum()
 
 
-@inlined
+@jit_inline
 def newcomer(alpha: float, beta: float, strength: float, square: float) -> float:
     """Return the mean of a newcomer's prior that makes it better than an established arm with a set chance.
 
@@ -184,7 +185,7 @@ def newcomer(alpha: float, beta: float, strength: float, square: float) -> float
     return float(max((middle - root) / (2.0 + 2.0 * c), 0.1 * mean))
 
 
-@exact
+@jit_exact
 def posteriors(cells: F8, contexts: I8, prior: Prior, alpha: F8, beta: F8) -> None:
     """Write the Beta posteriors of arms' rates, each in its context, out of their trials and wins there."""
     m, arms, best, most, tried, won = prior.strength, alpha.size, 0, -1.0, 0.0, 0.0

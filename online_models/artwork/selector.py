@@ -2,7 +2,7 @@
 
 How a title may be shown depends on the viewer only by how well each of its pictures fits. So a title has few
 *ways*, one while nothing is known of its pictures, each with its chances, and items of many pages are looked
-up and drawn at once (`kernels.artwork`): only ways that are missing are made here, all of a call together.
+up and drawn at once (`artwork.selector_kernels`): only ways that are missing are made here, all of a call together.
 Whatever is learned of a title makes its ways anew; what one says has a number once an item shows it. The law
 is that of :mod:`online_models.artwork.gallery` and :mod:`online_models.artwork.bandit`.
 """
@@ -216,7 +216,7 @@ class ArtworkSelector:
         numbers[new] = np.array(given, np.int32)[UNNUMBERED - 1 - numbers[new]]
 
     def _codes(self, ways: I4 | I8) -> I8:
-        """Return how well titles' variants fit in some ways (`kernels.artwork.code_of`)."""
+        """Return how well titles' variants fit in some ways (`artwork.selector_kernels.code_of`)."""
         return self._ways.key[ways].astype(np.int64) & ((1 << POLICY) - 1)
 
     def _fit(self, more: int) -> None:

@@ -5,9 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.tables.hashing import mix
 from online_models.tables.history import newest
-from online_models.tables.layout import F8, I4, I8, U1, U8, Viewers, inlined, jit, plain
+from online_models.tables.layout import F8, I4, I8, U1, U8, Int, Viewers
 
 # Races of arms: exponential times out of keys, compared without a logarithm where that decides.
 
@@ -16,7 +17,7 @@ ROUNDED = 1.0 + 1e-9
 """More than what rounding can take a time above or below its bound."""
 
 
-@inlined
+@jit_inline
 def sooner(u: float, rate: float, least: float, its: float) -> bool:
     """Return whether an exponential time out of a number and a rate is before another.
 
@@ -29,8 +30,8 @@ def sooner(u: float, rate: float, least: float, its: float) -> bool:
     return bool(np.log1p(-u) / rate > np.log1p(-least) / its)
 
 
-@inlined
-def race_won(arm: U8, chance: F8, key: int) -> int:
+@jit_inline
+def race_won(arm: U8, chance: F8, key: Int) -> int:
     """Return the arm that wins a race: the same as ``online_models.tables.keyed_random.race``.
 
     While nothing is known of arms their rates are equal, and the least number wins: no branch is missed.
@@ -160,14 +161,14 @@ def words_liked(viewers: Viewers, slots: I4, titles: int, tags: TagColumns, word
         count[met[:n]] = 0
 
 
-@inlined
+@jit_inline
 def fit_in(words: int) -> np.uint32:
     """Return the context of what bears some of the words that are liked: a bit each."""
     some, more = words != 0, words & (words - np.uint32(1)) != 0
     return np.uint32(some) + np.uint32(more)
 
 
-@inlined
+@jit_inline
 def code_of(place: int, looks: VariantFeatures, likes: U1) -> np.int32:
     """Return how well each of a title's pictures fits, and which trailer fits best."""
     met, code = np.uint32(0), np.uint32(0)
@@ -188,14 +189,14 @@ def code_of(place: int, looks: VariantFeatures, likes: U1) -> np.int32:
     return np.int32(code | (best << np.uint32(TRAILER)))
 
 
-@inlined
-def key_of(place: int, policy: int, code: int) -> np.uint64:
+@jit_inline
+def key_of(place: int, policy: int, code: Int) -> np.uint64:
     """Return the key of a way: the title, who chooses, and what `code_of` says."""
     return np.uint64((place << (POLICY + 2)) | (policy << POLICY) | code)
 
 
-@inlined
-def find_way(ways: ChoiceCache, key: int) -> np.int32:
+@jit_inline
+def find_way(ways: ChoiceCache, key: Int) -> np.int32:
     """Return the way with a key, 0 if there is none."""
     last = np.uint64(ways.table.size - 1)
     at = mix(key) & last
@@ -205,8 +206,8 @@ def find_way(ways: ChoiceCache, key: int) -> np.int32:
     return found
 
 
-@plain
-def add_ways(ways: ChoiceCache, first: int, end: int) -> None:
+@jit_no_alloc
+def add_ways(ways: ChoiceCache, first: Int, end: Int) -> None:
     """Put ways into the table that are not in it."""
     last = np.uint64(ways.table.size - 1)
     for way in range(first, end):
@@ -255,7 +256,7 @@ def find_ways(
     return m, missing
 
 
-@plain
+@jit_no_alloc
 def claim_ways(
     policy: int,
     items: Items,
@@ -276,7 +277,7 @@ def claim_ways(
             continue
         place = items.place[out.page[i], out.row[i], out.slot[i]]
         key, stamp = key_of(place, policy, ~out.number[i]), looks.stamp[place]
-        way = find_way(ways, key)
+        way: Int = find_way(ways, key)
         fresh = way == 0
         if fresh:
             way = made

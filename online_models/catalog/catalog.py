@@ -214,7 +214,7 @@ class Catalog:
         return row, count
 
     def pins(self, *, limit: int, country: int, now_ms: int) -> I4:
-        """Return what rules pin: [P, 3] row of the title, kind of row (`kernels.page.layout`), place."""
+        """Return what rules pin: [P, 3] row of the title, kind of row (`page.layout`), place."""
         return self._found(limit, country, now_ms)[2] if self._rules.rules else NO_PINS
 
     def snapshot(self) -> bytes:

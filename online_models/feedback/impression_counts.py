@@ -9,8 +9,9 @@ import numpy as np
 
 from online_models.feedback.layout import SHOWN
 from online_models.feedback.rejections import reject
+from online_models.jit import jit_inline, jit_no_alloc
 from online_models.tables.history import standing
-from online_models.tables.layout import I4, Feedback, Params, Scratch, Titles, Viewers, inlined, plain
+from online_models.tables.layout import I4, Feedback, Int, Params, Scratch, Titles, Viewers
 
 UNIT = 10
 """Odds are kept in tenths: what was sure to be shown has 10."""
@@ -19,14 +20,14 @@ MOST_ODDS = 10.0
 importance weights trade a little bias for much variance (Ionides, 2008)."""
 
 
-@inlined
+@jit_inline
 def odds_of(chance: float) -> int:
     """Return 1 / chance, bounded, in tenths; what has no chance was sure."""
     return int(UNIT * min(1.0 / chance, MOST_ODDS) + 0.5) if 0.0 < chance < 1.0 else UNIT
 
 
-@inlined
-def sight(viewers: Viewers, params: Params, feedback: Feedback, i: int, name: int) -> None:
+@jit_inline
+def sight(viewers: Viewers, params: Params, feedback: Feedback, i: int, name: Int) -> None:
     """Count impression ``i``; enough of them without a play are a faint rejection.
 
     A title that finds no place takes that of the least often shown, of another list if it can.
@@ -54,8 +55,8 @@ def sight(viewers: Viewers, params: Params, feedback: Feedback, i: int, name: in
             reject(viewers, params, v, t, params.reward.ignored, feedback.at[i])
 
 
-@inlined
-def put_away(viewers: Viewers, v: int, name: int, chosen: bool) -> None:
+@jit_inline
+def put_away(viewers: Viewers, v: int, name: Int, chosen: bool) -> None:
     """Take a title off what was shown; keep in mind which list it was chosen out of, if it was."""
     for s in range(SHOWN):
         if viewers.shown[v, s] == name:
@@ -67,7 +68,7 @@ def put_away(viewers: Viewers, v: int, name: int, chosen: bool) -> None:
             viewers.shown[v, s] = viewers.shown_n[v, s] = 0
 
 
-@plain
+@jit_no_alloc
 def chosen_beside(
     titles: Titles, viewers: Viewers, v: int, target: int, stamp: int, work: Scratch, out: I4
 ) -> float:

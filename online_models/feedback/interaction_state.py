@@ -19,8 +19,9 @@ from online_models.feedback.impression_counts import put_away, sight
 from online_models.feedback.layout import JUDGEMENTS, InteractionState
 from online_models.feedback.rejections import reject
 from online_models.feedback.watch_time import bin_of, bucket_of, observe_share, quantile, withdraw_share
+from online_models.jit import jit_inline
 from online_models.tables.history import standing
-from online_models.tables.layout import Feedback, Params, Signals, Titles, Viewers, inlined
+from online_models.tables.layout import Feedback, Params, Signals, Titles, Viewers
 
 NOTHING, POSITIVE, REJECT, TOUCH, KNOWN, NOTED = range(
     6
@@ -33,7 +34,7 @@ LEAST_NO = 1e-6
 """A no without a weight is still a no."""
 
 
-@inlined
+@jit_inline
 def weight_of(e: InteractionState) -> float:
     """Return a judgement's weight, >= 0."""
     if e.said < 0:
@@ -41,7 +42,7 @@ def weight_of(e: InteractionState) -> float:
     return max(e.played, min(e.said, 1.0)) + max(e.said - 1.0, 0.0)
 
 
-@inlined
+@jit_inline
 def place_of(viewers: Viewers, v: int, t: int) -> int:
     """Return the place of a title's judgement, -1 where it has none."""
     for s in range(JUDGEMENTS):
@@ -50,7 +51,7 @@ def place_of(viewers: Viewers, v: int, t: int) -> int:
     return -1
 
 
-@inlined
+@jit_inline
 def open_place(viewers: Viewers, v: int, t: int) -> int:
     """Return the place of a title's judgement: its own, or a free one, or that of the oldest, cleared."""
     place: int = place_of(viewers, v, t)
@@ -68,14 +69,14 @@ def open_place(viewers: Viewers, v: int, t: int) -> int:
     return place
 
 
-@inlined
+@jit_inline
 def clear(e: InteractionState) -> None:
     """Forget what was played."""
     e.before = e.now = e.played = 0.0
     e.flags = e.bucket = e.bin = 0
 
 
-@inlined
+@jit_inline
 def in_sitting(viewers: Viewers, params: Params, v: int, place: int, at: int) -> bool:
     """Whether another title was watched past a quarter shortly before."""
     for s in range(JUDGEMENTS):
@@ -85,7 +86,7 @@ def in_sitting(viewers: Viewers, params: Params, v: int, place: int, at: int) ->
     return False
 
 
-@inlined
+@jit_inline
 def begin(viewers: Viewers, params: Params, feedback: Feedback, i: int, fact: int, place: int) -> None:
     """Find out whether a new playback begins with event ``i``, and whether it is a rewatch or a binge.
 
@@ -111,7 +112,7 @@ def begin(viewers: Viewers, params: Params, feedback: Feedback, i: int, fact: in
             e.flags |= BINGE
 
 
-@inlined
+@jit_inline
 def reward(viewers: Viewers, params: Params, e: InteractionState, duration: float, share: float) -> float:
     """Return what a playback past a quarter is worth when all of it counts."""
     c = params.reward
@@ -122,7 +123,7 @@ def reward(viewers: Viewers, params: Params, e: InteractionState, duration: floa
     return w + (c.searched if e.flags & SEARCHED else 0.0)
 
 
-@inlined
+@jit_inline
 def place_share(viewers: Viewers, params: Params, e: InteractionState, duration: float, share: float) -> None:
     """Put a playback's share into the histogram, or move it there."""
     bucket, b = bucket_of(duration), bin_of(share)
@@ -132,7 +133,7 @@ def place_share(viewers: Viewers, params: Params, e: InteractionState, duration:
     e.bucket, e.bin = bucket, b + 1
 
 
-@inlined
+@jit_inline
 def turn_down(viewers: Viewers, v: int, t: int, e: InteractionState, weight: float) -> int:
     """Reject by deed; who likes a title already does not reject it by leaving it soon."""
     if standing(viewers, v, t) > 0:
@@ -142,7 +143,7 @@ def turn_down(viewers: Viewers, v: int, t: int, e: InteractionState, weight: flo
     return REJECT
 
 
-@inlined
+@jit_inline
 def stop(viewers: Viewers, params: Params, feedback: Feedback, i: int, fact: int, e: InteractionState) -> int:
     """Judge a playback that ended, by all that was watched of the title by now."""
     c, former = params.reward, e.before + e.now
@@ -168,7 +169,7 @@ def stop(viewers: Viewers, params: Params, feedback: Feedback, i: int, fact: int
     return NOTED
 
 
-@inlined
+@jit_inline
 def say(fact: int, weight: float, e: InteractionState) -> int:
     """Take the viewer's word: the newest yes or no counts; a wish adds nothing to a yes."""
     if fact == TOUCH:
@@ -180,7 +181,7 @@ def say(fact: int, weight: float, e: InteractionState) -> int:
     return fact
 
 
-@inlined
+@jit_inline
 def weigh(
     viewers: Viewers, params: Params, feedback: Feedback, i: int, fact: int, e: InteractionState
 ) -> int:
@@ -199,7 +200,7 @@ def weigh(
     return int(stop(viewers, params, feedback, i, fact, e))
 
 
-@inlined
+@jit_inline
 def judge(
     titles: Titles, viewers: Viewers, params: Params, feedback: Feedback, i: int, signals: Signals, o: int
 ) -> int:
@@ -239,7 +240,7 @@ def judge(
     return action
 
 
-@inlined
+@jit_inline
 def settle_abandoned(viewers: Viewers, params: Params, v: int, at: int, signals: Signals, o: int) -> int:
     """Turn what was left early and not gone on with in time into mild rejections, from row ``o`` on.
 

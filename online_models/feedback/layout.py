@@ -21,7 +21,7 @@ WISHES = 32
 LOVED_TITLES = 8
 """Finished titles per viewer that are worth watching again: half a row; 12 bytes each."""
 BUCKETS, BINS = 16, 64
-"""Buckets of duration, and bins of the share watched in each (``kernels.watch_time``)."""
+"""Buckets of duration, and bins of the share watched in each (``feedback.watch_time``)."""
 
 JUDGEMENT = np.dtype(
     [
@@ -39,11 +39,11 @@ JUDGEMENT = np.dtype(
 )
 """What is thought of one title by now: event time of the newest word on it, ms; hash of the session that
 plays it; seconds watched in former playbacks and in the newest; weight of what was done and of what was said;
-flags; where the watch time stands in the histograms (bin from 1, 0 for nowhere). ``kernels.judgement``."""
+flags; where the watch time stands in the histograms (bin from 1, 0 for nowhere). ``feedback.interaction_state``."""
 
 CHOICE = np.dtype([("title", "<u4"), ("on", "<u2"), ("odds", "u1"), ("spare", "u1")])
 """What a viewer chose out of a list last: the title, the list and 1 / propensity, as in ``Viewers.shown``,
-``shown_on`` and ``shown_odds``; a list of 0 is none. ``kernels.impressions``."""
+``shown_on`` and ``shown_odds``; a list of 0 is none. ``feedback.impression_counts``."""
 
 
 class InteractionState(Protocol):

@@ -10,10 +10,11 @@ of one second none is older than another.
 import numpy as np
 
 from online_models.feedback.layout import MOST_REJECTED, SECOND
-from online_models.tables.layout import Params, Viewers, inlined
+from online_models.jit import jit_inline
+from online_models.tables.layout import Params, Viewers
 
 
-@inlined
+@jit_inline
 def reject(viewers: Viewers, params: Params, v: int, t: int, weight: float, at: int) -> None:
     """Put a title on the list, or add to the strength that it has there.
 
@@ -38,7 +39,7 @@ def reject(viewers: Viewers, params: Params, v: int, t: int, weight: float, at: 
         viewers.rejected_weight[v, place] = min(weight, MOST_REJECTED)
 
 
-@inlined
+@jit_inline
 def forgive(viewers: Viewers, v: int, t: int) -> None:
     """Take a title off the list: the viewer has come to like it."""
     for s in range(viewers.rejected.shape[1]):

@@ -1,7 +1,7 @@
 """From what happened to what it means: the declared reward.
 
 An event becomes a *verdict*: a title, an action, a strength. What a playback is worth depends on what the
-viewer did with the title before, and is settled against their row (``kernels.judgement``):
+viewer did with the title before, and is settled against their row (``feedback.interaction_state``):
 
 =================  =====================================================================================
 event              what it comes to
@@ -25,7 +25,7 @@ history            liked (1) or rejected (.5) by the viewer; titles have counted
 my list            a wish (.5) that moves the counters only; the list itself is kept for pages
 search, clicked    a bonus if it is watched
 impression         three without a play: faintly rejected (.05), on the viewer's list only. What is liked
-                   after it was chosen out of a list teaches the blend (``kernels.choice``)
+                   after it was chosen out of a list teaches the blend (``learners.blender_update``)
 =================  =====================================================================================
 
 A judgement is one for each viewer and title. Its weight moves, the title's counters take the difference, and
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 
 class Action(IntEnum):
-    """What an event says, and what it comes to once the viewer's row is asked (``kernels.judgement``)."""
+    """What an event says, and what it comes to once the viewer's row is asked (``feedback.interaction_state``)."""
 
     NOTHING = 0
     POSITIVE = 1

@@ -4,14 +4,15 @@ import numpy as np
 
 from online_models.feedback.interaction_state import DONE, place_of, weight_of
 from online_models.feedback.layout import LOVED_TITLES, SECOND, WISHES
-from online_models.tables.layout import Viewers, inlined
+from online_models.jit import jit_inline
+from online_models.tables.layout import Viewers
 
 LOVED_WEIGHT = 1.0
 """A finished title that weighs less is not offered again: .3 + .5 for its completion leave .2 for having been
 watched longer than others of its length."""
 
 
-@inlined
+@jit_inline
 def wish(viewers: Viewers, v: int, t: int) -> None:
     """Put a title at the head of the viewer's list; a full list forgets the oldest."""
     carried = t
@@ -23,7 +24,7 @@ def wish(viewers: Viewers, v: int, t: int) -> None:
         carried = former
 
 
-@inlined
+@jit_inline
 def unwish(viewers: Viewers, v: int, t: int) -> None:
     """Take a title off the viewer's list."""
     gap = 0
@@ -36,7 +37,7 @@ def unwish(viewers: Viewers, v: int, t: int) -> None:
             viewers.wished[v, s - gap] = held
 
 
-@inlined
+@jit_inline
 def cherish(viewers: Viewers, v: int, t: int, at: int) -> None:
     """Remember a title that was just finished, if it was loved; a full list gives up the least loved."""
     judged = place_of(viewers, v, t)

@@ -3,7 +3,7 @@
 Long titles are watched for longer whoever likes them, and for smaller shares. Among titles of like length the
 rank of a watch time says how much it was liked: Zhan et al., "Deconfounding duration bias in watch-time
 prediction", KDD 2022. Theirs are the quantiles of a night's batch; these come from streaming histograms
-(`kernels.watch_time`), one set for each viewers partition, whose row it is in store and changelog.
+(`feedback.watch_time`), one set for each viewers partition, whose row it is in store and changelog.
 """
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from online_models.errors import ConfigMismatchError
 from online_models.feedback.layout import BINS, BUCKETS
-from online_models.tables.layout import Params, Viewers, inlined
+from online_models.jit import jit_inline
+from online_models.tables.layout import Params, Viewers
 
 __all__ = ["EMPTY", "Counts", "load", "merge", "take_moved"]
 
@@ -73,7 +74,7 @@ EDGES = np.round(60.0 * 2.0 ** (np.arange(1, BUCKETS) / 2.0))
 """Upper ends of all buckets but the last, whole seconds: 85 to 10,861, in ratios of the root of 2."""
 
 
-@inlined
+@jit_inline
 def bucket_of(duration: float) -> int:
     """Return the bucket of a duration in seconds."""
     b = 0
@@ -82,13 +83,13 @@ def bucket_of(duration: float) -> int:
     return b
 
 
-@inlined
+@jit_inline
 def bin_of(share: float) -> int:
     """Return the bin of a share of the duration, 0 to 1."""
     return min(int(share * BINS), BINS - 1)
 
 
-@inlined
+@jit_inline
 def observe_share(viewers: Viewers, params: Params, bucket: int, b: int) -> None:
     """Count a playback."""
     counts = viewers.watch_time[bucket]
@@ -99,14 +100,14 @@ def observe_share(viewers: Viewers, params: Params, bucket: int, b: int) -> None
     viewers.watch_moved[0] = 1
 
 
-@inlined
+@jit_inline
 def withdraw_share(viewers: Viewers, bucket: int, b: int) -> None:
     """Take back an observation that is about to move; one that was halved away meanwhile is gone."""
     if viewers.watch_time[bucket, b] > 0:
         viewers.watch_time[bucket, b] -= 1
 
 
-@inlined
+@jit_inline
 def quantile(viewers: Viewers, params: Params, duration: float, share: float) -> float:
     """Return the part of the bucket's playbacks that were watched as long or shorter.
 

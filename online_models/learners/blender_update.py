@@ -19,9 +19,10 @@ import numpy as np
 
 from online_models.feedback.impression_counts import chosen_beside
 from online_models.feedback.layout import SHOWN
+from online_models.jit import jit, jit_no_alloc
 from online_models.learners.blender import EXPERTS, TRENDING
 from online_models.ranking.top_k import sift
-from online_models.tables.layout import F4, F8, I4, Params, Scratch, Titles, Viewers, jit, plain
+from online_models.tables.layout import F4, F8, I4, Params, Scratch, Titles, Viewers
 
 CLIP = 5.0
 """Bound of a feature's gradient: one surprise must not turn a weight over."""
@@ -29,7 +30,7 @@ MOST = 4.0
 """Bound of a weight, far beyond any learned one (-.3 to 1.2): whatever happens, scores stay finite."""
 
 
-@plain
+@jit_no_alloc
 def best(titles: Titles, stamp: int, work: Scratch, score: F4, kept: F4, out: I4) -> None:
     """Write the rows of the best-scored candidates into ``out``, in no order; -1 where there are no more.
 

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.errors import InvalidConfigError
-from online_models.tables.layout import F4, F8, I4, I8, Signals, jit
+from online_models.jit import jit
+from online_models.tables.layout import F4, F8, I4, I8, Signals
 
 __all__ = ["SHELVED", "CohortConfig", "CohortTable", "InCohort"]
 

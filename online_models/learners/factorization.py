@@ -17,9 +17,10 @@ et al., JMLR 2011). Constants: ``online_models.config``.
 
 import numpy as np
 
+from online_models.jit import jit, jit_no_alloc
 from online_models.tables.hashing import below, mix
 from online_models.tables.history import share_of, title_of
-from online_models.tables.layout import F4, I4, PENDING, Params, Scratch, TagWork, Titles, Viewers, jit, plain
+from online_models.tables.layout import F4, I4, PENDING, Int, Params, Real, Scratch, TagWork, Titles, Viewers
 
 TRIES = 8
 """Draws per negative before it is left out: a viewer of half the catalogue still finds 255 of 256."""
@@ -47,14 +48,14 @@ def scratch(titles: Titles, params: Params) -> Scratch:
     )
 
 
-@plain
+@jit_no_alloc
 def tick(work: Scratch) -> int:
     """Give out a stamp that no title bears yet."""
     work.stamp[0] += 1
     return int(work.stamp[0])
 
 
-@plain
+@jit_no_alloc
 def represent(
     titles: Titles, viewers: Viewers, params: Params, v: int, history: I4, depth: int, fresh: int, x: F4
 ) -> None:
@@ -62,7 +63,8 @@ def represent(
     k, last = params.factors, params.decays.size * params.factors
     for h in range(params.decays.size):
         x[h * k : (h + 1) * k] = 0.0
-        a, square = 1.0, 0.0
+        a = 1.0
+        square: Real = 0.0
         for step in range(depth):
             if a < SMALL:
                 break
@@ -79,8 +81,8 @@ def represent(
         x[last + f] = viewers.taste[v, f]
 
 
-@plain
-def draw_negatives(titles: Titles, n: int, target: int, stamp: int, state: int, work: Scratch) -> int:
+@jit_no_alloc
+def draw_negatives(titles: Titles, n: int, target: int, stamp: int, state: Int, work: Scratch) -> int:
     """Draw ``n`` active titles that neither bear the stamp nor are the target; return how many were found.
 
     They begin ``work.cand``; the target follows them.
@@ -99,7 +101,7 @@ def draw_negatives(titles: Titles, n: int, target: int, stamp: int, state: int, 
     return found
 
 
-@plain
+@jit_no_alloc
 def softmax_gradient(titles: Titles, x: F4, n: int, work: Scratch) -> None:
     """Write [j = target] - softmax of the scores into ``work.g``, for ``n`` negatives and the target."""
     cand, g = work.cand, work.g

@@ -12,7 +12,8 @@ of the factorization .1897 to .1970 raw, .1447 to .1495 shuffled; tags in the in
 
 import numpy as np
 
-from online_models.tables.layout import F4, PENDING, TAGS, Params, Scratch, TagWork, Titles, exact, jit, plain
+from online_models.jit import jit, jit_exact, jit_no_alloc
+from online_models.tables.layout import F4, PENDING, TAGS, Params, Real, Scratch, TagWork, Titles
 
 TINY = 1e-6
 """A tag that moved less is not worth a pass over its titles."""
@@ -20,7 +21,7 @@ BIAS_RATE = 0.3
 """Step of a tag's bias, as part of the step of its vector: most of a bias is the title's own."""
 
 
-@exact
+@jit_exact
 def move_tags(titles: Titles, work: TagWork) -> None:
     """Go the steps that wait, in the order of the positives and exactly: however they were batched."""
     step, way, out, n = work.step, work.way, titles.tag_out, work.pending[0]
@@ -43,8 +44,8 @@ def move_tags(titles: Titles, work: TagWork) -> None:
     work.pending[0] = 0
 
 
-@plain
-def learn_tags(titles: Titles, params: Params, x: F4, mean: float, w: float, n: int, work: Scratch) -> None:
+@jit_no_alloc
+def learn_tags(titles: Titles, params: Params, x: F4, mean: Real, w: float, n: int, work: Scratch) -> None:
     """Work out the steps of the tags that the candidates of a softmax bear (``work.cand``, ``work.g``).
 
     How long they are depends on the accumulators alone, and nobody reads a tag's vector before its titles are

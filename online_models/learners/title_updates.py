@@ -8,24 +8,16 @@ import numpy as np
 
 from online_models.config import WAYS
 from online_models.feedback.interaction_state import POSITIVE, REJECT, TOUCH
+from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.learners.blender import count_positives, due
 from online_models.learners.factorization import SMALL, draw_negatives, scratch, softmax_gradient, tick
 from online_models.learners.tag_vectors import learn_tags, move_tags
 from online_models.tables.hashing import below, mix
 from online_models.tables.history import share_of, title_of
-from online_models.tables.layout import (
-    I4,
-    Params,
-    Scratch,
-    Signals,
-    Titles,
-    inlined,
-    jit,
-    plain,
-)
+from online_models.tables.layout import I4, Int, Params, Real, Scratch, Signals, Titles
 
 
-@plain
+@jit_no_alloc
 def activate(titles: Titles, t: int) -> None:
     """Count a title among the active ones at its first positive."""
     if titles.counts[t, 0] == 0:
@@ -33,7 +25,7 @@ def activate(titles: Titles, t: int) -> None:
         titles.size[1] += 1
 
 
-@inlined
+@jit_inline
 def moved(titles: Titles, params: Params, j: int, way: float) -> None:
     """Note that a row's vectors went a way, and whether the row is worth a record by now."""
     titles.drift[j] += np.float32(way)
@@ -41,7 +33,7 @@ def moved(titles: Titles, params: Params, j: int, way: float) -> None:
         titles.changed[j] = 1
 
 
-@plain
+@jit_no_alloc
 def learn_outputs(
     titles: Titles, params: Params, signals: Signals, i: int, stamp: int, work: Scratch
 ) -> None:
@@ -69,13 +61,14 @@ def learn_outputs(
         learn_tags(titles, params, x, mean, w, n, work)
 
 
-@plain
+@jit_no_alloc
 def learn_inputs(titles: Titles, params: Params, owned: I4, signals: Signals, i: int) -> None:
     """Send the gradient of a representation into the input vectors of the history."""
     k, depth = params.factors, signals.depth[i]
     for h in range(params.decays.size if depth > 0 else 0):
         d = params.decays[h]
-        total, b = 0.0, 1.0
+        total: Real = 0.0
+        b = 1.0
         for step in range(depth):
             weight = b * share_of(params, signals.history[i, step], step >= signals.fresh[i])
             total += weight * weight
@@ -98,8 +91,8 @@ def learn_inputs(titles: Titles, params: Params, owned: I4, signals: Signals, i:
             a *= np.float32(d)
 
 
-@inlined
-def pair(titles: Titles, a: int, b: int, w: float) -> None:
+@jit_inline
+def pair(titles: Titles, a: int, b: int, w: Real) -> None:
     """Add weight to neighbour ``b`` of title ``a``; a newcomer takes the weakest place of its set.
 
     The places of a row are sets of ``WAYS``, and a neighbour's key says which set is its own, so that a pair
@@ -108,7 +101,7 @@ def pair(titles: Titles, a: int, b: int, w: float) -> None:
     """
     sets = titles.nbr.shape[1] // WAYS
     first = WAYS * below(mix(titles.key[b]), sets)
-    at = -1
+    at: Int = -1
     for s in range(first, first + WAYS):
         at = s if titles.nbr[a, s] == b else at
     if at < 0:
@@ -120,7 +113,7 @@ def pair(titles: Titles, a: int, b: int, w: float) -> None:
     titles.nbr_w[a, at] += np.float32(w)
 
 
-@plain
+@jit_no_alloc
 def learn_pairs(titles: Titles, params: Params, owned: I4, signals: Signals, i: int) -> None:
     """Pair a title with the newest of the history, both ways; the weight falls with the steps between.
 
@@ -138,7 +131,7 @@ def learn_pairs(titles: Titles, params: Params, owned: I4, signals: Signals, i: 
         weight *= params.pair_decay
 
 
-@plain
+@jit_no_alloc
 def count(titles: Titles, params: Params, t: int, w: float, at: int) -> None:
     """Add a watch to the decayed counters: c <- c * 2 ** (-(t - t0) / half_life) + w, O(1), in event time.
 
@@ -152,7 +145,7 @@ def count(titles: Titles, params: Params, t: int, w: float, at: int) -> None:
     titles.trend_at[t] = max(titles.trend_at[t], at)
 
 
-@plain
+@jit_no_alloc
 def change_weight(titles: Titles, params: Params, signals: Signals, i: int, kind: int) -> None:
     """Count a signal of a kind (column of ``counts``), and move the title's counters by its difference."""
     t, w = signals.title[i], float(signals.change[i])

@@ -17,6 +17,7 @@ from online_models.feedback.interaction_state import (
 )
 from online_models.feedback.rejections import forgive, reject
 from online_models.feedback.saved_titles import cherish, unwish, wish
+from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.learners.factorization import (
     SMALL,
     draw_negatives,
@@ -27,22 +28,10 @@ from online_models.learners.factorization import (
 )
 from online_models.tables.hashing import mix
 from online_models.tables.history import append, lately, like, mark_known, standing, unlike
-from online_models.tables.layout import (
-    F4,
-    RING,
-    Feedback,
-    Params,
-    Scratch,
-    Signals,
-    Titles,
-    Viewers,
-    inlined,
-    jit,
-    plain,
-)
+from online_models.tables.layout import F4, RING, Feedback, Int, Params, Scratch, Signals, Titles, Viewers
 
 
-@inlined
+@jit_inline
 def is_repeated(viewers: Viewers, v: int, event: int) -> bool:
     """Whether the viewer had an event id of late; remembers it if not."""
     if event == np.uint64(0):
@@ -55,7 +44,7 @@ def is_repeated(viewers: Viewers, v: int, event: int) -> bool:
     return False
 
 
-@inlined
+@jit_inline
 def settle(
     titles: Titles,
     viewers: Viewers,
@@ -90,7 +79,7 @@ def settle(
     return action, spare
 
 
-@plain
+@jit_no_alloc
 def try_title(
     titles: Titles,
     viewers: Viewers,
@@ -98,7 +87,7 @@ def try_title(
     v: int,
     signals: Signals,
     o: int,
-    draw: int,
+    draw: Int,
     work: Scratch,
 ) -> int:
     """Write a viewer's x into row ``o`` of the signals, and the softmax of its title into ``work``.
@@ -115,7 +104,7 @@ def try_title(
     return n
 
 
-@plain
+@jit_no_alloc
 def gather_gradient(titles: Titles, n: int, w: float, work: Scratch) -> None:
     """Add up w sum_j g_j q_j, the gradient of x, in ``work.into``."""
     into = work.into
@@ -127,7 +116,7 @@ def gather_gradient(titles: Titles, n: int, w: float, work: Scratch) -> None:
                 into[f] += g * titles.out[j, f]
 
 
-@plain
+@jit_no_alloc
 def move_taste(viewers: Viewers, params: Params, v: int, into: F4) -> None:
     """Take an AdaGrad step of the taste vector along its part of a gradient, the last one."""
     cut = into.size - params.factors
@@ -140,7 +129,7 @@ def move_taste(viewers: Viewers, params: Params, v: int, into: F4) -> None:
         viewers.taste[v, f] += step * into[cut + f]
 
 
-@plain
+@jit_no_alloc
 def learn_viewer(
     titles: Titles, viewers: Viewers, params: Params, v: int, signals: Signals, o: int, work: Scratch
 ) -> None:
@@ -152,7 +141,7 @@ def learn_viewer(
     move_taste(viewers, params, v, work.into)
 
 
-@plain
+@jit_no_alloc
 def unlearn(
     titles: Titles, viewers: Viewers, params: Params, v: int, signals: Signals, o: int, work: Scratch
 ) -> None:
@@ -171,7 +160,7 @@ def unlearn(
     signals.depth[o] = signals.fresh[o] = 0
 
 
-@inlined
+@jit_inline
 def remember(
     viewers: Viewers, params: Params, feedback: Feedback, i: int, action: int, signals: Signals, o: int
 ) -> None:

@@ -3,14 +3,14 @@
 From scores to a page
 ---------------------
 1. A viewer's blended score of every title is computed once, guards and all (`online_models.ranking.viewer_side`).
-2. Rows are *drafted* out of it (`kernels.page.rows`, `kernels.page.tags`): each is a kind, a set of
+2. Rows are *drafted* out of it (`page.candidates`, `page.tag_shelves`): each is a kind, a set of
    candidates and a key to rank them by, and costs a pass over its candidates. `kernels.page` has the table of
    kinds. What everybody shares stands on `shelves`: titles by tag, what is trending, new, or watched by few.
    What the viewer's country and their cohort watch comes from their `crowds`.
 3. Rows are *placed* one by one, always the one of the highest value beside what is in sight already
-   (`kernels.page.order`); a kind of row that is watched from counts more (`online_models.page.shelf_value`). No
+   (`page.order`); a kind of row that is watched from counts more (`online_models.page.shelf_value`). No
    title is in sight twice. Top picks keep the proportions of the viewer's genres.
-4. The catalogue's genres and moods are put in the order of the viewer's taste (`kernels.page.categories`).
+4. The catalogue's genres and moods are put in the order of the viewer's taste (`page.tag_shelves`).
 5. Rows get their *words* (`words`, `phrases`): headings in the reader's language, reasons, and the arguments
    of both. Nothing is claimed that is not so: the seed of "because you watched" was watched past a quarter,
    what trends is the most watched of the day, what was drawn says how likely that was. "Trending in your
@@ -37,6 +37,6 @@ time                     trending, new, watch again, the day's draw, campaigns o
 What an event of each type changes is told in `effects`, and looked at by ``nearline inspect events``. Without
 an event, time changes what trends, what is new, what may be watched again, and the day's draw.
 
-A further kind of row is a number in `kernels.page.layout`, an entry in `kinds`, a heading in `messages`, and
+A further kind of row is a number in `page.layout`, an entry in `kinds`, a heading in `messages`, and
 a function that drafts it.
 """

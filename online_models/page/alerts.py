@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from online_models.jit import jit_no_alloc
 from online_models.page.layout import Pages, PageSpec
-from online_models.tables.layout import F4, I4, plain
+from online_models.tables.layout import F4, I4
 
 
-@plain
+@jit_no_alloc
 def best_new(candidates: I4, row: F4, title: I4, score: F4) -> int:
     """Write the candidates of the highest scores, best first, equal ones in order; return how many."""
     n, most = 0, title.size
@@ -25,7 +26,7 @@ def best_new(candidates: I4, row: F4, title: I4, score: F4) -> int:
     return n
 
 
-@plain
+@jit_no_alloc
 def count_above(row: F4, least: float) -> int:
     """Count the scores above one; in 32 bits, so that eight are compared at once."""
     n, bound = np.int32(0), np.float32(least)
@@ -34,7 +35,7 @@ def count_above(row: F4, least: float) -> int:
     return int(n)
 
 
-@plain
+@jit_no_alloc
 def find_alerts(spec: PageSpec, candidates: I4, row: F4, pages: Pages, q: int) -> int:
     """Write what is worth an alert to the ``q``-th page; return how many.
 

@@ -10,23 +10,24 @@ of which half go wrong: 18 us. Here hardly a step guesses, and many scores are l
 
 import numpy as np
 
+from online_models.jit import jit_inline, jit_no_alloc
 from online_models.page.layout import WORD
 from online_models.page.scratch import MOST_NEAR, PILES, NearestScratch
 from online_models.page.title_sets import LEAST, ONE, first_of, reaching
 from online_models.ranking.top_k import keep_best as keep_in_heap
-from online_models.tables.layout import F4, I4, inlined, plain
+from online_models.tables.layout import F4, I4
 
 LOWEST = -(2**31)
 HIGHEST = 2**31 - 1
 
 
-@inlined
+@jit_inline
 def ordered(bits: np.int32) -> np.int32:
     """Return a float's bits as an integer that is greater where the number is; its own inverse."""
     return np.int32(bits ^ np.int32(np.int32(bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
 
 
-@plain
+@jit_no_alloc
 def bound_of(key: F4, n: int, most: int, near: NearestScratch) -> np.float32:
     """Return a key that at least ``most`` of the first ``n`` reach; no more than ``PILES``, no fewer keys."""
     highest, rank, whole = near.highest, near.rank, n // PILES * PILES
@@ -54,7 +55,7 @@ def bound_of(key: F4, n: int, most: int, near: NearestScratch) -> np.float32:
     return np.int32(ordered(np.int32(low))).view(np.float32)
 
 
-@plain
+@jit_no_alloc
 def usual_bound(n: int, most: int, near: NearestScratch) -> np.float32:
     """Return a key that each pile has, after `collect`; of 10,000 in random order 600 reach it. Or -inf."""
     bound = np.float32(-np.inf)
@@ -65,7 +66,7 @@ def usual_bound(n: int, most: int, near: NearestScratch) -> np.float32:
     return bound
 
 
-@plain
+@jit_no_alloc
 def keep_heap(key: F4, n: int, most: int, near: NearestScratch) -> int:
     """Collect the highest keys in a heap: where many are equal, or a row takes very many."""
     place, kept = near.place[:most], near.key[:most]
@@ -80,7 +81,7 @@ def keep_heap(key: F4, n: int, most: int, near: NearestScratch) -> int:
     return m
 
 
-@plain
+@jit_no_alloc
 def collect(key: F4, n: int, most: int, near: NearestScratch) -> int:
     """Collect the ``most`` highest of ``n`` keys, and perhaps some more, with their places; return how many.
 
@@ -110,7 +111,7 @@ def collect(key: F4, n: int, most: int, near: NearestScratch) -> int:
     return m
 
 
-@plain
+@jit_no_alloc
 def put_in_order(near: NearestScratch, m: int, title: I4, score: F4) -> None:
     """Write the titles of the highest keys, best first, equal ones in order of rows; ``title`` is -1 before.
 
@@ -128,13 +129,13 @@ def put_in_order(near: NearestScratch, m: int, title: I4, score: F4) -> None:
             title[better], score[better] = t, mine
 
 
-@plain
+@jit_no_alloc
 def keep_best(row: F4, near: NearestScratch, title: I4, score: F4) -> None:
     """Write the titles of the highest scores of a row, best first; none at -inf."""
     put_in_order(near, collect(row, row.size, title.size, near), title, score)
 
 
-@plain
+@jit_no_alloc
 def keep_named(key: F4, name: I4, n: int, near: NearestScratch, title: I4, score: F4) -> None:
     """Write those of ``n`` titles that have the highest keys, best first; none at -inf."""
     m = collect(key, n, title.size, near)
@@ -143,7 +144,7 @@ def keep_named(key: F4, name: I4, n: int, near: NearestScratch, title: I4, score
     put_in_order(near, m, title, score)
 
 
-@plain
+@jit_no_alloc
 def keep_best_of(candidates: I4, row: F4, near: NearestScratch, title: I4, score: F4) -> None:
     """Write those of some titles, in order of rows, that have the highest scores, best first."""
     n, key = candidates.size, near.of
@@ -154,7 +155,7 @@ def keep_best_of(candidates: I4, row: F4, near: NearestScratch, title: I4, score
     keep_named(key, candidates, n, near, title, score)
 
 
-@plain
+@jit_no_alloc
 def keep_hottest(candidates: I4, heat: F4, row: F4, near: NearestScratch, title: I4, score: F4) -> None:
     """Write those of some titles that have the highest log heat + score, best first."""
     name, key, n = near.name, near.of, 0

@@ -23,6 +23,7 @@ featured               what rules pin there
 import numpy as np
 
 from online_models.feedback.layout import JUDGEMENTS, LOVED_TITLES
+from online_models.jit import jit, jit_no_alloc
 from online_models.page.alerts import find_alerts
 from online_models.page.best_of import keep_best, usual_bound
 from online_models.page.calibration import GENRES, calibrate, genre_shares
@@ -66,7 +67,7 @@ from online_models.page.tag_shelves import draft_tags, order_categories
 from online_models.page.title_sets import mark_reaching
 from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse, subtract_rejected
 from online_models.tables.history import fresh_at, lately, mark_known, recent
-from online_models.tables.layout import F4, F8, I4, Params, Shared, Sparse, Titles, Viewers, jit, plain
+from online_models.tables.layout import F4, F8, I4, Params, Shared, Sparse, Titles, Viewers
 
 REASON_OF = (
     TASTE, RESUME, RESUME, CO_WATCH, CO_WATCH, TREND, NEW, TASTE, LOVED, TASTE, EXPLORED, COUNTRY, COHORT,
@@ -113,7 +114,7 @@ def draft_top(
     return float(best)
 
 
-@plain
+@jit_no_alloc
 def draft_rows(
     titles: Titles, viewers: Viewers, shelf: CatalogIndexArrays, pools: Pools, spec: PageSpec, v: int, known: Known,
     history: I4, depth: int, told: I4, crowds: I4, row: F4, best: float, draft: ShelfDrafts,
@@ -129,7 +130,7 @@ def draft_rows(
     return draft_explore(viewers, spec, v, row, best, draft) if spec.explore else 0
 
 
-@plain
+@jit_no_alloc
 def give_reasons(
     titles: Titles, work: Sparse, depth: int, stamp: int, draft: ShelfDrafts, pages: Pages, q: int
 ) -> None:

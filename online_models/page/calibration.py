@@ -10,9 +10,10 @@ off KL(p || q) of the whole list, up to constants.
 
 import numpy as np
 
+from online_models.jit import jit, jit_inline
 from online_models.page.layout import CatalogIndexArrays
 from online_models.page.title_sets import ONE, first_of
-from online_models.tables.layout import F4, F8, I4, inlined, jit
+from online_models.tables.layout import F4, F8, I4
 
 GENRES = 64
 MOST = 8
@@ -23,13 +24,13 @@ SMOOTH = 0.5
 """A genre that is not there yet counts as half a title: the first one of a genre gains log 3, not more."""
 
 
-@inlined
+@jit_inline
 def genre_bits(shelf: CatalogIndexArrays, t: int) -> np.uint64:
     """Return a title's genres, a bit each."""
     return shelf.genre[t] if t < shelf.genre.size else np.uint64(0)
 
 
-@inlined
+@jit_inline
 def genres_of(bits: np.uint64, out: I4) -> int:
     """Write the numbers of some genres; return how many."""
     n = 0
@@ -56,7 +57,7 @@ def genre_shares(shelf: CatalogIndexArrays, history: I4, depth: int, share: F8) 
     return total
 
 
-@inlined
+@jit_inline
 def gain_of(mine: I4, n: int, share: F8, there: F8, logs: F8) -> float:
     """Return what a title of ``n`` genres takes off the divergence; ``logs`` holds what was worked out."""
     gain, part = 0.0, 1.0 / n

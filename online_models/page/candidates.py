@@ -12,6 +12,7 @@ import numpy as np
 from online_models.feedback.interaction_state import DONE, STARTED, weight_of
 from online_models.feedback.interaction_state import LIKED as PAST_A_QUARTER
 from online_models.feedback.layout import JUDGEMENTS, LOVED_TITLES, WISHES
+from online_models.jit import jit_inline, jit_no_alloc
 from online_models.page.best_of import keep_best_of, keep_hottest, keep_named
 from online_models.page.layout import (
     AGAIN,
@@ -29,7 +30,7 @@ from online_models.page.layout import (
 from online_models.page.scratch import ShelfDrafts
 from online_models.ranking.scorer import log_all
 from online_models.tables.history import standing
-from online_models.tables.layout import F4, I4, Params, Titles, Viewers, inlined, plain
+from online_models.tables.layout import F4, I4, Params, Titles, Viewers
 
 HALF_LIFE_MS = 3 * 86_400_000.0
 """After three days something begun is half as likely to be gone on with: what is not resumed within the week
@@ -49,7 +50,7 @@ class Known(NamedTuple):
     """[LOVED_TITLES]"""
 
 
-@inlined
+@jit_inline
 def gather(viewers: Viewers, v: int, row: F4, known: Known) -> None:
     """Take the scores of judged and loved titles aside, before known ones are hidden."""
     for s in range(JUDGEMENTS):
@@ -60,7 +61,7 @@ def gather(viewers: Viewers, v: int, row: F4, known: Known) -> None:
         known.loved[s] = row[t] if 0 <= t < row.size else -np.inf
 
 
-@inlined
+@jit_inline
 def begin_row(draft: ShelfDrafts, kind: int, arg: int) -> int:
     """Begin a draft and return its number."""
     c = int(draft.drafted[0])
@@ -72,7 +73,7 @@ def begin_row(draft: ShelfDrafts, kind: int, arg: int) -> int:
     return c
 
 
-@plain
+@jit_no_alloc
 def end_row(draft: ShelfDrafts, c: int, row: F4, best: float, least: int) -> None:
     """Give a draft's candidates score and worth; drop it where it has too few."""
     n = 0
@@ -87,7 +88,7 @@ def end_row(draft: ShelfDrafts, c: int, row: F4, best: float, least: int) -> Non
         draft.drafted[0] += 1
 
 
-@plain
+@jit_no_alloc
 def draft_listed(draft: ShelfDrafts, kind: int, candidates: I4, row: F4, best: float, least: int) -> None:
     """Draft what a list of candidates has that fits the viewer best."""
     c = begin_row(draft, kind, -1)
@@ -95,7 +96,7 @@ def draft_listed(draft: ShelfDrafts, kind: int, candidates: I4, row: F4, best: f
     end_row(draft, c, row, best, least)
 
 
-@plain
+@jit_no_alloc
 def draft_heated(
     draft: ShelfDrafts, kind: int, title: I4, heat: F4, row: F4, best: float, least: int
 ) -> None:
@@ -105,7 +106,7 @@ def draft_heated(
     end_row(draft, c, row, best, least)
 
 
-@plain
+@jit_no_alloc
 def draft_crowds(draft: ShelfDrafts, pools: Pools, crowds: I4, row: F4, best: float, least: int) -> None:
     """Draft what everybody watches right now, and the viewer's country, and their cohort (-1: none)."""
     draft_heated(draft, TRENDING, pools.trending, pools.heat, row, best, least)
@@ -116,7 +117,7 @@ def draft_crowds(draft: ShelfDrafts, pools: Pools, crowds: I4, row: F4, best: fl
             draft_heated(draft, kind, pools.crowd[a:b], pools.crowd_heat[a:b], row, best, least)
 
 
-@inlined
+@jit_inline
 def put_known(draft: ShelfDrafts, c: int, n: int, key: float, t: int, score: float) -> int:
     """Insert a title by its key into a short row, equal keys in order of rows; return the new length."""
     if n == draft.title.shape[1]:
@@ -135,7 +136,7 @@ def put_known(draft: ShelfDrafts, c: int, n: int, key: float, t: int, score: flo
     return n + 1
 
 
-@inlined
+@jit_inline
 def keep_own(spec: PageSpec, c: int, n: int, stamp: int, draft: ShelfDrafts) -> None:
     """Keep a row of the viewer's own, if it has a title; what will be in sight in it is so in no other."""
     for k in range(min(n, spec.visible)):
@@ -143,7 +144,7 @@ def keep_own(spec: PageSpec, c: int, n: int, stamp: int, draft: ShelfDrafts) -> 
     draft.drafted[0] += int(n > 0)
 
 
-@plain
+@jit_no_alloc
 def draft_continue(
     viewers: Viewers, params: Params, spec: PageSpec, v: int, now: int, known: Known, stamp: int,
     draft: ShelfDrafts,
@@ -161,7 +162,7 @@ def draft_continue(
     keep_own(spec, c, n, stamp, draft)
 
 
-@plain
+@jit_no_alloc
 def draft_my_list(
     viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float, stamp: int, draft: ShelfDrafts
 ) -> None:
@@ -177,7 +178,7 @@ def draft_my_list(
     keep_own(spec, c, n, stamp, draft)
 
 
-@plain
+@jit_no_alloc
 def draft_again(
     viewers: Viewers, spec: PageSpec, v: int, now: int, known: Known, stamp: int, draft: ShelfDrafts
 ) -> None:
@@ -194,7 +195,7 @@ def draft_again(
     keep_own(spec, c, n, stamp, draft)
 
 
-@plain
+@jit_no_alloc
 def draft_seeds(
     titles: Titles, viewers: Viewers, spec: PageSpec, v: int, known: Known, row: F4, best: float,
     draft: ShelfDrafts,
@@ -232,7 +233,7 @@ def draft_seeds(
         loud[k] = 0.0
 
 
-@plain
+@jit_no_alloc
 def draft_seed(
     titles: Titles, h: int, kind: int, row: F4, best: float, least: int, draft: ShelfDrafts
 ) -> None:

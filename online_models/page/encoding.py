@@ -7,9 +7,10 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from online_models.jit import jit_inline, jit_no_alloc
 from online_models.page.layout import NO_ROW, Pages
 from online_models.tables.hashing import mix
-from online_models.tables.layout import I4, I8, U1, U8, inlined, plain
+from online_models.tables.layout import I4, I8, U1, U8
 
 SCORE_BYTES = 17
 """Most bytes of a formatted score: a sign, ten digits, a point, four decimals, and one to spare."""
@@ -70,7 +71,7 @@ def _move(_: Any, out: Any, at: Any, text: Any, start: Any) -> Any:  # noqa: ANN
             for kind, array, place in zip(signature.args[::2], args[::2], args[1::2], strict=True)
         )
         size = context.get_constant(types.intp, STRIDE)
-        cgutils.raw_memcpy(builder, to, source, size, 1)  # type: ignore[no-untyped-call]
+        cgutils.raw_memcpy(builder, to, source, size, 1)
         return context.get_dummy_value()
 
     return types.void(out, types.int64, text, types.int64), generate
@@ -79,7 +80,7 @@ def _move(_: Any, out: Any, at: Any, text: Any, start: Any) -> Any:  # noqa: ANN
 move: Any = intrinsic(_move)
 
 
-@inlined
+@jit_inline
 def copy(out: U1, at: int, text: U1, start: int, end: int) -> int:
     """Copy a slice of bytes and return where it ended; what is written behind it is overwritten."""
     for b in range(0, end - start, STRIDE):
@@ -87,7 +88,7 @@ def copy(out: U1, at: int, text: U1, start: int, end: int) -> int:
     return int(at + end - start)
 
 
-@inlined
+@jit_inline
 def write_digits(out: U1, at: int, number: np.uint64, digits: int) -> int:
     """Write a number with so many digits, the last first: the processor divides by ten and nothing else."""
     ten = np.uint64(10)
@@ -98,7 +99,7 @@ def write_digits(out: U1, at: int, number: np.uint64, digits: int) -> int:
     return at + digits
 
 
-@inlined
+@jit_inline
 def write_score(out: U1, at: int, score: float) -> int:
     """Write a number with four decimals, as JSON has it; beyond 1e9 it is cut."""
     x = min(max(np.float64(score), -1e9), 1e9)
@@ -117,7 +118,7 @@ def write_score(out: U1, at: int, score: float) -> int:
     return int(write_digits(out, at + 1, scaled - whole * np.uint64(10_000), DECIMALS))
 
 
-@plain
+@jit_no_alloc
 def encode_pages(pages: Pages, parts: Parts, fragments: Fragments, out: U1, ends: I8) -> None:
     """Write the rows of each page, separated by commas, and its categories: what comes behind its head.
 
@@ -152,7 +153,7 @@ def encode_pages(pages: Pages, parts: Parts, fragments: Fragments, out: U1, ends
         ends[q] = at
 
 
-@inlined
+@jit_inline
 def end_page(category: I4, said: U1, said_at: I8, out: U1, at: int) -> int:
     """Write what closes the rows of a page, and its categories, if it has any."""
     out[at] = 93
@@ -168,7 +169,7 @@ def end_page(category: I4, said: U1, said_at: I8, out: U1, at: int) -> int:
     return at + 1
 
 
-@inlined
+@jit_inline
 def encode_row(
     pages: Pages, parts: Parts, q: int, r: int, reason: int, fragments: Fragments, out: U1, at: int
 ) -> int:
@@ -191,7 +192,7 @@ def encode_row(
     return at
 
 
-@plain
+@jit_no_alloc
 def row_keys(rows: I4, out: U8) -> None:
     """Write a hash of each row of whole numbers, never 0: [m] of [m, k]."""
     for i in range(rows.shape[0]):

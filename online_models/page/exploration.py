@@ -5,32 +5,21 @@ On pages a row of them, on lists now and then the last title.
 
 import numpy as np
 
+from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.page.best_of import keep_named
 from online_models.page.candidates import begin_row, end_row
 from online_models.page.layout import EXPLORE, EXPLORED, NOT_DRAWN, WORD, PageSpec
 from online_models.page.scratch import U4, ShelfDrafts
 from online_models.page.title_sets import count_both, members_of
 from online_models.tables.hashing import mix
-from online_models.tables.layout import (
-    F4,
-    I4,
-    U1,
-    U8,
-    Lists,
-    Shared,
-    Titles,
-    Viewers,
-    inlined,
-    jit,
-    plain,
-)
+from online_models.tables.layout import F4, I4, U1, U8, Int, Lists, Shared, Titles, Viewers
 
 SPARE = 1.5
 """Titles looked at for each that is drawn: by chance 60 are fewer than 40 once in 200 times, and it is done
 again."""
 
 
-@plain
+@jit_no_alloc
 def deal(titles: Titles, seed: int, day: int, lot: U4) -> None:
     """Give every title its number of the day; the same for all viewers, and whatever row it has."""
     start = mix(np.uint64(seed) + np.uint64(day))
@@ -38,8 +27,8 @@ def deal(titles: Titles, seed: int, day: int, lot: U4) -> None:
         lot[t] = np.uint32(mix(titles.key[t] ^ start) >> np.uint64(32))
 
 
-@inlined
-def scrambled(lot: int, mine: int) -> np.uint32:
+@jit_inline
+def scrambled(lot: int, mine: Int) -> np.uint32:
     """Return a title's number of the day as the viewer's, all but for the last step.
 
     The numbers' order is another for each viewer: MurmurHash3's finalizer (Appleby, public domain), which is
@@ -50,15 +39,15 @@ def scrambled(lot: int, mine: int) -> np.uint32:
     return np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(0xC2B2AE35))
 
 
-@inlined
-def number(lot: int, mine: int) -> np.float32:
+@jit_inline
+def number(lot: int, mine: Int) -> np.float32:
     """Return a title's number of the viewer's: 24 bits out of its number of the day."""
     h = scrambled(lot, mine)
     return np.float32(np.int32((h ^ (h >> np.uint32(16))) >> np.uint32(8)))
 
 
-@plain
-def mark_drawn(lot: U4, mine: int, share: float, out: U8) -> None:
+@jit_no_alloc
+def mark_drawn(lot: U4, mine: Int, share: float, out: U8) -> None:
     """Write the set of the titles of the highest numbers of the viewer's: about a share of all, or more.
 
     Of a number's 24 bits the upper 16 are the scrambled ones': a bound of these needs no more of them.
@@ -75,8 +64,8 @@ def mark_drawn(lot: U4, mine: int, share: float, out: U8) -> None:
         out[whole] |= np.uint64(scrambled(lot[k], mine) >= bound) << np.uint64(k % WORD)
 
 
-@plain
-def draw(lot: U4, mine: int, left: U8, n: int, most: int, out: U8) -> int:
+@jit_no_alloc
+def draw(lot: U4, mine: Int, left: U8, n: int, most: int, out: U8) -> int:
     """Write a set that has the ``most`` of ``n`` titles left whose numbers are highest; return its size."""
     share = SPARE * most / max(n, 1)
     while True:
@@ -87,7 +76,7 @@ def draw(lot: U4, mine: int, left: U8, n: int, most: int, out: U8) -> int:
         share *= 2.0
 
 
-@plain
+@jit_no_alloc
 def draft_explore(viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float, draft: ShelfDrafts) -> int:
     """Draw titles out of all that the viewer may see and does not know, each as likely; return how many.
 
@@ -105,8 +94,8 @@ def draft_explore(viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float
     return n
 
 
-@plain
-def draw_one(row: F4, dense: F4, lot: U4, mine: int, draws: bool) -> tuple[int, int]:
+@jit_no_alloc
+def draw_one(row: F4, dense: F4, lot: U4, mine: Int, draws: bool) -> tuple[int, int]:
     """Draw one of the titles that both rows leave; return it, and out of how many.
 
     Where nothing shall be drawn, ``NOT_DRAWN`` for their number if there is any at all.
@@ -123,13 +112,13 @@ def draw_one(row: F4, dense: F4, lot: U4, mine: int, draws: bool) -> tuple[int, 
     return title, n
 
 
-@inlined
-def chance(key: int, seed: int, day: int) -> float:
+@jit_inline
+def chance(key: Int, seed: int, day: int) -> float:
     """Return the number in [0, 1) that decides whether a viewer's list of the day ends in a draw."""
     return np.float64(mix(key ^ mix(np.uint64(seed) ^ np.uint64(day))) >> np.uint64(11)) * 2.0**-53
 
 
-@plain
+@jit_no_alloc
 def who_draws(viewers: Viewers, slots: I4, seed: int, day: int, share: float, out: U1) -> None:
     """Mark the viewers whose lists end in a draw, if they are full."""
     for q in range(slots.size):

@@ -100,7 +100,7 @@ class PageSpec(NamedTuple):
     """The day that draws are made for."""
     seed: int
     discount: F8
-    """[visible] what a place in a row is worth: 1 / log2(place + 2) (kernels.page.order)."""
+    """[visible] what a place in a row is worth: 1 / log2(place + 2) (page.order)."""
     alert_likes: int
     alert_quantile: float
     prior: F8

@@ -14,6 +14,7 @@ not change the order. Page-wise construction as in Gomez-Uribe and Hunt (2016); 
 
 import numpy as np
 
+from online_models.jit import jit_inline, jit_no_alloc
 from online_models.page.layout import (
     AGAIN,
     CONTINUE,
@@ -27,7 +28,7 @@ from online_models.page.layout import (
     PageSpec,
 )
 from online_models.page.scratch import ShelfDrafts
-from online_models.tables.layout import F4, I4, inlined, plain
+from online_models.tables.layout import F4, I4
 
 MUST = (TOP, CONTINUE, MY_LIST)
 """Kinds that stand on every page that has room and titles for them."""
@@ -35,19 +36,19 @@ LAST_AND_FIRST = (EXPLORE, FEATURED)
 """Kinds whose place does not depend on their value."""
 
 
-@inlined
+@jit_inline
 def is_own(kind: int) -> bool:
     """Whether a row is the viewer's own, or a rule's: what is in sight in it was kept for it."""
     return kind in (CONTINUE, MY_LIST, AGAIN, FEATURED)
 
 
-@inlined
+@jit_inline
 def series_of(shelf: CatalogIndexArrays, t: int) -> int:
     """Return the series that a title belongs to, -1 for none."""
     return int(shelf.series[t]) if t < shelf.series.size else -1
 
 
-@inlined
+@jit_inline
 def fits(line: I4, n: int, most: int) -> bool:
     """Whether the ``n``-th title may join a row: not more than so many of one series (-1: none)."""
     same = 0
@@ -56,7 +57,7 @@ def fits(line: I4, n: int, most: int) -> bool:
     return same < most
 
 
-@inlined
+@jit_inline
 def fill(
     shelf: CatalogIndexArrays,
     spec: PageSpec,
@@ -91,19 +92,19 @@ def fill(
     return n
 
 
-@inlined
+@jit_inline
 def worth_at(draft: ShelfDrafts, c: int, k: int) -> float:
     """Return how likely a title is taken, given its place in the draft (``fill``)."""
     return float(draft.worth[c, k] if k >= 0 else draft.pin_worth[~k])
 
 
-@inlined
+@jit_inline
 def least_of(spec: PageSpec, kind: int) -> int:
     """Return how many titles a row has to have: what is the viewer's own, and top picks, stand with one."""
     return 1 if kind == TOP or is_own(kind) else min(spec.least, spec.visible)
 
 
-@inlined
+@jit_inline
 def is_worked_out(draft: ShelfDrafts, c: int, stamp: int) -> bool:
     """Whether a row's value is known: it changes as one of its titles comes in sight in another row."""
     if draft.width[c] < 0:
@@ -116,7 +117,7 @@ def is_worked_out(draft: ShelfDrafts, c: int, stamp: int) -> bool:
     return seen == 0
 
 
-@plain
+@jit_no_alloc
 def work_out(shelf: CatalogIndexArrays, spec: PageSpec, draft: ShelfDrafts, c: int, stamp: int) -> None:
     """Write what a row would have in sight, and its value; 0 for too few titles."""
     n, value, kind = 0, 0.0, draft.kind[c]
@@ -127,7 +128,7 @@ def work_out(shelf: CatalogIndexArrays, spec: PageSpec, draft: ShelfDrafts, c: i
     draft.value[c] = value * spec.prior[kind] if n >= least_of(spec, kind) else 0.0
 
 
-@plain
+@jit_no_alloc
 def open_drafts(draft: ShelfDrafts) -> int:
     """Write the drafts whose place depends on their value; return how many."""
     n = 0
@@ -137,7 +138,7 @@ def open_drafts(draft: ShelfDrafts) -> int:
     return n
 
 
-@plain
+@jit_no_alloc
 def best_row(
     shelf: CatalogIndexArrays, spec: PageSpec, draft: ShelfDrafts, n: int, stamp: int, room: int
 ) -> int:
@@ -164,7 +165,7 @@ def best_row(
     return int(c)
 
 
-@plain
+@jit_no_alloc
 def place_row(
     shelf: CatalogIndexArrays,
     spec: PageSpec,
@@ -192,7 +193,7 @@ def place_row(
     return fresh
 
 
-@plain
+@jit_no_alloc
 def arrange(
     shelf: CatalogIndexArrays,
     spec: PageSpec,

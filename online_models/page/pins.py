@@ -6,13 +6,14 @@ above the limit has -inf there and is passed over. What is pinned stands in no o
 
 import numpy as np
 
+from online_models.jit import jit_no_alloc
 from online_models.page.candidates import begin_row
 from online_models.page.layout import FEATURED, MOST_PINS, PINNED, PageSpec
 from online_models.page.scratch import ShelfDrafts
-from online_models.tables.layout import F4, I4, U1, plain
+from online_models.tables.layout import F4, I4, U1
 
 
-@plain
+@jit_no_alloc
 def draft_pins(pins: I4, spec: PageSpec, row: F4, best: float, stamp: int, draft: ShelfDrafts) -> None:
     """Draft the featured row, and note the pins of top picks.
 
@@ -57,7 +58,7 @@ def draft_pins(pins: I4, spec: PageSpec, row: F4, best: float, stamp: int, draft
     draft.drafted[0] += int(shown > 0)
 
 
-@plain
+@jit_no_alloc
 def explain_pins(draft: ShelfDrafts, title: I4, reason: U1) -> None:
     """Say of what is pinned in a row of top picks that it is."""
     for p in range(draft.pins[0]):

@@ -21,7 +21,7 @@ _COUNTRY, _COHORT = range(CROWDS)
 
 
 class SegmentPools(NamedTuple):
-    """What some crowds watch, end to end (`kernels.page.layout.Pools`)."""
+    """What some crowds watch, end to end (`page.layout.Pools`)."""
 
     first: I4
     crowd: I4

@@ -11,7 +11,7 @@ __all__ = ["CATEGORIES", "KINDS", "REASONS", "TAG_KINDS", "ShelfKind"]
 class ShelfKind(NamedTuple):
     """One kind of row.
 
-    Kinds stand in the order of their numbers in the kernels (``kernels.page.layout``).
+    Kinds stand in the order of their numbers in the kernels (``page.layout``).
     """
 
     wire: RowKind
@@ -52,11 +52,11 @@ REASONS: Final = (
     ItemReason.COHORT,
     ItemReason.FEATURED,
 )
-"""Reasons in the order of their numbers in the kernels (``kernels.page.layout``)."""
+"""Reasons in the order of their numbers in the kernels (``page.layout``)."""
 TAG_KINDS: Final = ("pace", "mood", "language", "theme", "genre", "director", "cast", "decade")
 """Kinds of tags that name rows, in the order of their numbers in the kernels."""
 CATEGORIES: Final = ("genre", "mood")
 """Kinds of tags that are categories."""
 
 assert len(KINDS) == layout.KINDS  # noqa: S101 - two tables of the same things
-assert TAG_KINDS.index("genre") == 4  # noqa: S101 - kernels.page.tags.GENRE
+assert TAG_KINDS.index("genre") == 4  # noqa: S101 - page.tag_shelves.GENRE

@@ -16,12 +16,13 @@ or so. Titles are sets of bits (``bits``).
 
 import numpy as np
 
+from online_models.jit import jit_no_alloc
 from online_models.page.best_of import keep_named
 from online_models.page.candidates import begin_row, end_row
 from online_models.page.layout import SETS, STRONG, TAGS, WORDS, CatalogIndexArrays, Pages, PageSpec
 from online_models.page.scratch import PILES, Naming, ShelfDrafts
 from online_models.page.title_sets import add_members, count_both, have_all, holds, mark_tagged, members_of
-from online_models.tables.layout import F4, F8, I4, U1, plain
+from online_models.tables.layout import F4, F8, I4, U1
 
 STEP = 0.97
 """Weight of a watch per step back (``tag_affinity.STEP``)."""
@@ -39,14 +40,14 @@ SAME = 1e-9
 """Strengths that differ by less are equal."""
 
 
-@plain
+@jit_no_alloc
 def lift_of(mine: float, total: float, share: float) -> float:
     """Return a share's log-lift, 0 for what nobody watches."""
     expected = (total + PRIOR) * share
     return np.log((mine + PRIOR * share) / expected) if expected > 0 else 0.0
 
 
-@plain
+@jit_no_alloc
 def strong_tags(
     shelf: CatalogIndexArrays, history: I4, depth: int, told: I4, said: float, draft: ShelfDrafts, strong: I4
 ) -> tuple[int, float]:
@@ -91,7 +92,7 @@ def strong_tags(
     return n, total
 
 
-@plain
+@jit_no_alloc
 def insert(best: F8, strong: I4, n: int, value: float, g: int) -> int:
     """Insert a tag among the strongest, equal ones by number; return how many there are."""
     at = n
@@ -105,7 +106,7 @@ def insert(best: F8, strong: I4, n: int, value: float, g: int) -> int:
     return n
 
 
-@plain
+@jit_no_alloc
 def add_supersets(counts: F8) -> None:
     """Turn counts by exact set into counts by what a set contains."""
     for k in range(STRONG):
@@ -114,7 +115,7 @@ def add_supersets(counts: F8) -> None:
                 counts[c] += counts[c | (1 << k)]
 
 
-@plain
+@jit_no_alloc
 def is_name(kinds: U1, n: int, c: int) -> bool:
     """Whether a combination makes a name: one tag, or a genre or two with one tag of other kinds each."""
     words, genres, met = 0, 0, 0
@@ -131,7 +132,7 @@ def is_name(kinds: U1, n: int, c: int) -> bool:
     return words == 1 or (words <= WORDS and 1 <= genres <= MOST_GENRES)
 
 
-@plain
+@jit_no_alloc
 def weigh_sets(shelf: CatalogIndexArrays, n: int, least: int, total: float, names: Naming) -> None:
     """Write the strength of each combination; -1 where it makes no row."""
     mine, times, listed, strength = names.sums[0], names.sums[1], names.listed, names.strength
@@ -148,7 +149,7 @@ def weigh_sets(shelf: CatalogIndexArrays, n: int, least: int, total: float, name
             strength[c] = (mine[c] + PRIOR * share) / (total + PRIOR) * lift
 
 
-@plain
+@jit_no_alloc
 def count_listed(names: Naming, c: int) -> int:
     """Return how many titles left to the viewer have all of a combination; ``both`` is then what has it."""
     have_all(names.tagged, c, names.both)
@@ -157,7 +158,7 @@ def count_listed(names: Naming, c: int) -> int:
     return n
 
 
-@plain
+@jit_no_alloc
 def share_of(shelf: CatalogIndexArrays, names: Naming, c: int) -> float:
     """Return a combination's part of everybody's watches; of more than one tag that of ``both``."""
     if bits_of(c) == 1:
@@ -168,7 +169,7 @@ def share_of(shelf: CatalogIndexArrays, names: Naming, c: int) -> float:
     return add_members(names.both, shelf.watches) / shelf.total if shelf.total > 0 else 0.0
 
 
-@plain
+@jit_no_alloc
 def bits_of(c: int) -> int:
     """Count the tags of a combination."""
     n = 0
@@ -178,7 +179,7 @@ def bits_of(c: int) -> int:
     return n
 
 
-@plain
+@jit_no_alloc
 def next_set(names: Naming, n: int) -> int:
     """Return the strongest combination left, the longest of equals; most of its titles are in no other."""
     best, strength = -1, names.strength
@@ -199,7 +200,7 @@ def next_set(names: Naming, n: int) -> int:
     return best
 
 
-@plain
+@jit_no_alloc
 def draft_tags(
     shelf: CatalogIndexArrays,
     spec: PageSpec,
@@ -244,7 +245,7 @@ def draft_tags(
         draft_set(names, names.taken[r], row, best, spec.least, draft)
 
 
-@plain
+@jit_no_alloc
 def draft_set(names: Naming, c: int, row: F4, best: float, least: int, draft: ShelfDrafts) -> None:
     """Draft the titles that have every tag of a combination: if enough of high score do, these alone."""
     at, n, near = begin_row(draft, TAGS, -1), 0, draft.near
@@ -273,7 +274,7 @@ def draft_set(names: Naming, c: int, row: F4, best: float, least: int, draft: Sh
 # watches. A category with too few titles that the viewer may see and does not know is left out.
 
 
-@plain
+@jit_no_alloc
 def add_watched(
     shelf: CatalogIndexArrays, history: I4, depth: int, told: I4, said: float, mine: F8, on: int
 ) -> float:
@@ -294,7 +295,7 @@ def add_watched(
     return total + (said if told[0] >= 0 else 0.0)
 
 
-@plain
+@jit_no_alloc
 def offers(shelf: CatalogIndexArrays, g: int, least: int, row: F4) -> bool:
     """Whether a viewer may see as many titles of a tag that they do not know."""
     n = 0
@@ -307,7 +308,7 @@ def offers(shelf: CatalogIndexArrays, g: int, least: int, row: F4) -> bool:
     return False
 
 
-@plain
+@jit_no_alloc
 def order_categories(
     shelf: CatalogIndexArrays, spec: PageSpec, history: I4, depth: int, told: I4, row: F4, draft: ShelfDrafts, pages: Pages,
     q: int,

@@ -6,8 +6,9 @@ have in common 50 ns, and what may be shown 1 us; to name 2,500 titles of a set 
 
 import numpy as np
 
+from online_models.jit import jit_inline, jit_no_alloc
 from online_models.page.layout import WORD, CatalogIndexArrays
-from online_models.tables.layout import F4, F8, I4, U8, inlined, plain
+from online_models.tables.layout import F4, F8, I4, U8
 
 ONE = np.uint64(1)
 _PAIRS, _FOURS = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333)
@@ -17,7 +18,7 @@ LEAST = np.finfo(np.float32).min
 """What reaches it is not -inf."""
 
 
-@inlined
+@jit_inline
 def ones(x: np.uint64) -> np.int64:
     """Count a word's ones (Warren, Hacker's Delight, 5-1): compilers know the pattern."""
     x = x - ((x >> ONE) & _PAIRS)
@@ -26,13 +27,13 @@ def ones(x: np.uint64) -> np.int64:
     return np.int64((x * _SUM) >> np.uint64(56))
 
 
-@inlined
+@jit_inline
 def holds(bits: U8, t: int) -> bool:
     """Whether a title is in a set."""
     return bool((bits[t // WORD] >> (np.uint64(t) & _IN_WORD)) & ONE)
 
 
-@inlined
+@jit_inline
 def reaching(part: F4, bound: np.float32) -> np.uint64:
     """Return which of ``WORD`` scores reach a bound, a bit each.
 
@@ -44,13 +45,13 @@ def reaching(part: F4, bound: np.float32) -> np.uint64:
     return x
 
 
-@inlined
+@jit_inline
 def first_of(x: np.uint64) -> np.int64:
     """Return the place of a word's first one."""
     return np.int64(ones((x & (~x + ONE)) - ONE))
 
 
-@plain
+@jit_no_alloc
 def mark_reaching(row: F4, bound: np.float32, out: U8) -> None:
     """Write the set of the titles whose score reaches a bound and is not -inf."""
     bound, whole = max(bound, LEAST), row.size // WORD
@@ -61,7 +62,7 @@ def mark_reaching(row: F4, bound: np.float32, out: U8) -> None:
         out[whole] |= np.uint64(row[k] >= bound) << (np.uint64(k) & _IN_WORD)
 
 
-@plain
+@jit_no_alloc
 def mark_tagged(shelf: CatalogIndexArrays, g: int, out: U8) -> None:
     """Write the set of the titles that have a tag."""
     b = shelf.common[g]
@@ -78,7 +79,7 @@ def mark_tagged(shelf: CatalogIndexArrays, g: int, out: U8) -> None:
                 out[t // WORD] |= ONE << (np.uint64(t) & _IN_WORD)
 
 
-@plain
+@jit_no_alloc
 def have_all(tagged: U8, c: int, out: U8) -> None:
     """Write the titles that are in all of some sets: of ``tagged`` [n, W] those that ``c`` has a bit for."""
     first = True
@@ -93,16 +94,16 @@ def have_all(tagged: U8, c: int, out: U8) -> None:
             first = False
 
 
-@plain
+@jit_no_alloc
 def count_both(a: U8, b: U8) -> int:
     """Count the titles that two sets have in common."""
     n = 0
     for w in range(a.size):
-        n += ones(a[w] & b[w])
+        n += int(ones(a[w] & b[w]))
     return n
 
 
-@plain
+@jit_no_alloc
 def add_members(bits: U8, value: F8) -> float:
     """Add up what the titles of a set have; nothing of those that are newer than the values."""
     total = 0.0
@@ -115,7 +116,7 @@ def add_members(bits: U8, value: F8) -> float:
     return total
 
 
-@plain
+@jit_no_alloc
 def members_of(a: U8, b: U8, name: I4) -> int:
     """Write the titles that two sets have in common, in order of rows; return how many."""
     n = 0

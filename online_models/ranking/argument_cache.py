@@ -31,7 +31,7 @@ class Held:
         return Held, ()  # what can be made again is no state
 
     def of(self, titles: Titles, viewers: Viewers, params: Params) -> Any:  # noqa: ANN401 - numba's list
-        """Return the tables as `kernels.alone.rank_alone` takes them; the parameters are always the same."""
+        """Return the tables as `ranking.single_list.rank_alone` takes them; the parameters are always the same."""
         self.let_go(titles, viewers)
         if self._held is None:
             self._held = titles, viewers, hold(titles, viewers, params)

@@ -1,8 +1,8 @@
 """Lists of a batch of viewers: three ways of making the same ones, each where it is quickest.
 
-A single viewer's list is made in one call (`kernels.alone`). In a batch, few titles are multiplied for each
-viewer (`kernels.shortlist`), unless taste decides so much that many of them would be; then, and for viewers
-whose lists take more than that (tags that they stated, a draw), whole matrices are (`kernels.rank`).
+A single viewer's list is made in one call (`ranking.single_list`). In a batch, few titles are multiplied for each
+viewer (`ranking.shortlist`), unless taste decides so much that many of them would be; then, and for viewers
+whose lists take more than that (tags that they stated, a draw), whole matrices are (`ranking.scorer`).
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,7 +26,7 @@ class Before(NamedTuple):
     """What is known of a batch's viewers before titles are looked at."""
 
     x: F4
-    """[n, D] what their titles are compared with (`kernels.rank.look_up`)."""
+    """[n, D] what their titles are compared with (`ranking.scorer.look_up`)."""
     told: bool
     """Whether any of them stated tags."""
     shared: Shared
@@ -58,7 +58,7 @@ def make_lists(side: "ViewerSide", slots: I4, now_ms: int, n: int, *, drawn: flo
     n
         Titles of a list.
     drawn
-        Share of the lists whose last title is drawn (`kernels.page.draw.draw_last`).
+        Share of the lists whose last title is drawn (`page.exploration.draw_last`).
     """
     out = _blank(slots.size, n)
     asked = _Asked(slots, now_ms, Lot(side.titles.seed, now_ms // DAY_MS, drawn))

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from online_models.feedback.interaction_state import POSITIVE, REJECT
+from online_models.jit import jit, jit_no_alloc
 from online_models.learners.blender import (
     COWATCH,
     COWATCH_LONG,
@@ -34,8 +35,6 @@ from online_models.tables.layout import (
     Sparse,
     Titles,
     Viewers,
-    jit,
-    plain,
 )
 
 RANKINGS = 1 + EXPERTS
@@ -58,7 +57,7 @@ def bench(params: Params, weights: F8, size: int) -> PrequentialScratch:
     return PrequentialScratch(weights, np.zeros((RANKINGS, size), np.float32), sparse(params, size))
 
 
-@plain
+@jit_no_alloc
 def rank_of(titles: Titles, score: F4, target: int, stamp: int, work: Scratch) -> float:
     """Count the candidates better than the target, and half of those equal.
 

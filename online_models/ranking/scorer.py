@@ -8,6 +8,7 @@ rejections touch only the neighbours of a few titles.
 import numpy as np
 
 from online_models.feedback.layout import SECOND
+from online_models.jit import jit, jit_no_alloc
 from online_models.learners.blender import (
     COWATCH,
     COWATCH_LONG,
@@ -20,20 +21,7 @@ from online_models.learners.blender import (
 from online_models.learners.factorization import represent
 from online_models.ranking.top_k import least_of, top
 from online_models.tables.history import fresh_at, lately, mark_known, share_of, title_of
-from online_models.tables.layout import (
-    F4,
-    F8,
-    I4,
-    U1,
-    Lists,
-    Params,
-    Shared,
-    Sparse,
-    Titles,
-    Viewers,
-    jit,
-    plain,
-)
+from online_models.tables.layout import F4, F8, I4, U1, Lists, Params, Shared, Sparse, Titles, Viewers
 
 # Many logarithms at once: a loop that the compiler vectorises, where a call of the C library is one by one.
 #
@@ -52,7 +40,7 @@ _THIRD, _FIFTH, _SEVENTH, _NINTH = (np.float32(2.0 / n) for n in (3, 5, 7, 9))
 _ONE, _TWO = np.float32(1.0), np.float32(2.0)
 
 
-@plain
+@jit_no_alloc
 def log_all(x: F4, n: int) -> None:
     """Replace the first ``n`` numbers, positive and finite, by their natural logarithms."""
     for k in range(n):
@@ -112,7 +100,7 @@ def look_up(
         traits[q, TELLS] = viewers.stated[v, 0] != 0
 
 
-@plain
+@jit_no_alloc
 def add_up(bias: F4, prior: F4, guard: F4, w: F8, satisfaction: float, dense: F4, backoff: F4) -> None:
     """Write what the experts that know no viewer say of titles, guards and rules included, and the backoff.
 
@@ -126,7 +114,7 @@ def add_up(bias: F4, prior: F4, guard: F4, w: F8, satisfaction: float, dense: F4
         backoff[j] = prior[j, 2]
 
 
-@plain
+@jit_no_alloc
 def cowatch(
     titles: Titles, params: Params, history: I4, depth: int, fresh: int, score: F4, touched: I4
 ) -> int:
@@ -200,7 +188,7 @@ def add_cowatch(
     return m
 
 
-@plain
+@jit_no_alloc
 def subtract_rejected(
     titles: Titles, viewers: Viewers, params: Params, v: int, now: int, n: int, work: Sparse, row: F4
 ) -> int:
@@ -230,13 +218,13 @@ def subtract_rejected(
     return m
 
 
-@plain
+@jit_no_alloc
 def hide_known(viewers: Viewers, v: int, row: F4) -> None:
     """Take the viewer's known titles out of a score row."""
     mark_known(viewers, v, row, -np.inf)
 
 
-@plain
+@jit_no_alloc
 def explain(titles: Titles, work: Sparse, depth: int, stamp: int, listed: I4, reason: U1) -> None:
     """Say what put each title on a list: a newest title's neighbours, taste, or (no history) the trend."""
     liked = 0

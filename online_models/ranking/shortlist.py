@@ -16,23 +16,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.page.layout import NOT_DRAWN
 from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse, subtract_rejected
 from online_models.ranking.top_k import LANE, NOBODY, end_list, enter, keep_best
 from online_models.tables.history import fresh_at, lately, mark_known
-from online_models.tables.layout import (
-    F4,
-    I4,
-    Lists,
-    Params,
-    Shared,
-    Sparse,
-    Titles,
-    Viewers,
-    inlined,
-    jit,
-    plain,
-)
+from online_models.tables.layout import F4, I4, Lists, Params, Real, Shared, Sparse, Titles, Viewers
 
 TRIED = 32
 """Viewers of a batch after whom it is asked whether few were multiplied."""
@@ -59,7 +48,7 @@ class ShortlistScratch(NamedTuple):
     """[C, H] titles of the highest ``dense`` of a group, -1 where there are no more."""
 
 
-@plain
+@jit_no_alloc
 def lengths(vectors: F4, out: F4) -> None:
     """Write a bound of the length of each vector [T, D] into ``out`` [T]."""
     for j in range(out.size):
@@ -82,14 +71,14 @@ def room(params: Params, dense: F4, n: int) -> ShortlistScratch:
     return ShortlistScratch(near, away, np.zeros(size, np.float32), np.empty(size + 1, np.int32), head)
 
 
-@inlined
+@jit_inline
 def least_so_far(score: F4) -> np.float32:
     """Return what a title must reach to come on a list, less what rounding may take."""
     least: np.float32 = score[0] - NEARLY * abs(score[0])
     return least
 
 
-@plain
+@jit_no_alloc
 def consider(
     titles: Titles,
     x: F4,
@@ -120,8 +109,8 @@ def consider(
     return done
 
 
-@plain
-def in_reach(dense: F4, length: float, norm: F4, least: float, out: I4) -> int:
+@jit_no_alloc
+def in_reach(dense: F4, length: float, norm: F4, least: Real, out: I4) -> int:
     """Write the titles that may reach the least score into ``out`` [T + 1], by row; return how many.
 
     ``LANE`` of them are compared at a time; where one may, all are written, each over the last that may not.
@@ -140,7 +129,7 @@ def in_reach(dense: F4, length: float, norm: F4, least: float, out: I4) -> int:
     return m
 
 
-@plain
+@jit_no_alloc
 def best_of_few(
     titles: Titles, x: F4, norm: F4, dense: F4, head: I4, m: int, at: ShortlistScratch, title: I4, score: F4
 ) -> tuple[int, int]:
@@ -160,7 +149,7 @@ def best_of_few(
     return done, n
 
 
-@plain
+@jit_no_alloc
 def is_left(dense: F4, extra: F4) -> bool:
     """Say whether any title may be shown that is neither known nor multiplied."""
     t = 0
@@ -169,7 +158,7 @@ def is_left(dense: F4, extra: F4) -> bool:
     return t < dense.size
 
 
-@plain
+@jit_no_alloc
 def clear(viewers: Viewers, v: int, head: I4, m: int, less: int, n: int, at: ShortlistScratch) -> None:
     """Make ``extra`` zero again: where the viewer knows titles, and where any was considered."""
     extra = at.extra

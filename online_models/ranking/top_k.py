@@ -6,7 +6,8 @@ alone, not on the order in which they were looked at.
 
 import numpy as np
 
-from online_models.tables.layout import F4, I4, inlined, plain
+from online_models.jit import jit_inline, jit_no_alloc
+from online_models.tables.layout import F4, I4, Real
 
 LANE = 64
 """Scores that are compared at once with the least on a list; the compiler makes vectors of 64, and not of 32.
@@ -17,8 +18,8 @@ NOBODY = np.int32(2**31 - 1)
 """The row of a place that is free: of equal scores the worst."""
 
 
-@plain
-def sift(score: F4, title: I4, n: int, s: float, t: int) -> None:
+@jit_no_alloc
+def sift(score: F4, title: I4, n: int, s: Real, t: int) -> None:
     """Replace the worst entry of a heap of ``n`` by (s, t) and let it sink to its place."""
     at = 0
     while True:
@@ -39,7 +40,7 @@ def sift(score: F4, title: I4, n: int, s: float, t: int) -> None:
     title[at] = t
 
 
-@plain
+@jit_no_alloc
 def sort_heap(score: F4, title: I4) -> None:
     """Turn a heap into a list, best first; equal scores in order of rows.
 
@@ -66,7 +67,7 @@ def sort_heap(score: F4, title: I4) -> None:
         title[b] = t
 
 
-@plain
+@jit_no_alloc
 def keep_best(row: F4, title: I4, score: F4) -> None:
     """Keep the titles of the highest scores of a row in a heap.
 
@@ -85,7 +86,7 @@ def keep_best(row: F4, title: I4, score: F4) -> None:
             sift(score, title, n, row[t], t)
 
 
-@plain
+@jit_no_alloc
 def least_of(row: F4, dense: F4, title: I4) -> np.float32:
     """Return the least of ``row + dense`` over a list of titles, -inf for one that is not full.
 
@@ -97,14 +98,14 @@ def least_of(row: F4, dense: F4, title: I4) -> np.float32:
     return least
 
 
-@inlined
-def enter(score: F4, title: I4, s: float, t: int) -> None:
+@jit_inline
+def enter(score: F4, title: I4, s: Real, t: int) -> None:
     """Put (s, t) into a heap if it is better than the worst of it."""
     if s > score[0] or (s == score[0] and t < title[0] and s > -np.inf):
         sift(score, title, title.size, s, t)
 
 
-@plain
+@jit_no_alloc
 def end_list(title: I4, score: F4) -> None:
     """Turn a heap into a list; -1 where no title was left."""
     sort_heap(score, title)
@@ -113,8 +114,8 @@ def end_list(title: I4, score: F4) -> None:
             title[k] = -1
 
 
-@plain
-def top(row: F4, dense: F4, least: float, out_title: I4, out_score: F4) -> None:
+@jit_no_alloc
+def top(row: F4, dense: F4, least: Real, out_title: I4, out_score: F4) -> None:
     """Write the best titles of ``row + dense``, best first; equal scores in order of rows; -1: none left.
 
     ``least``: a score that as many titles reach (``least_of``), -inf if none is known. It changes nothing but

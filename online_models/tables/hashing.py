@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from online_models.tables.layout import F4, I4, U8, jit, plain
+from online_models.jit import jit, jit_no_alloc
+from online_models.tables.layout import F4, I4, U8, Int
 
 
-@plain
-def mix(state: int) -> np.uint64:
+@jit_no_alloc
+def mix(state: Int) -> np.uint64:
     """Take a step of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): 64 bits that all look random.
 
     Examples
@@ -20,8 +21,8 @@ def mix(state: int) -> np.uint64:
     return z ^ (z >> np.uint64(31))
 
 
-@plain
-def below(state: int, n: int) -> np.int64:
+@jit_no_alloc
+def below(state: Int, n: Int) -> np.int64:
     """Return a number in 0..n-1 from the state's upper half (Lemire's multiplication; bias < n / 2**32)."""
     return np.int64(((np.uint64(state) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
 
@@ -40,7 +41,7 @@ def fill_keyed(row: F4, seed: int, side: int, key: int, scale: float) -> None:
 
 
 @jit
-def find(keys: U8, values: I4, key: int) -> np.int64:
+def find(keys: U8, values: I4, key: Int) -> np.int64:
     """Return the value under a key in an open-addressing table (0 = empty key), or -1."""
     at = np.int64(mix(key) & np.uint64(keys.size - 1))
     while keys[at] != np.uint64(0):

@@ -6,29 +6,30 @@ per event.
 
 import numpy as np
 
-from online_models.tables.layout import CHUNK, F4, I4, Params, Viewers, inlined, plain
+from online_models.jit import jit_inline, jit_no_alloc
+from online_models.tables.layout import CHUNK, F4, I4, Int, Params, Viewers
 
 
-@inlined
+@jit_inline
 def title_of(entry: int) -> int:
     """Return the title of a history's entry: t where it was liked, ~t where it is only known."""
     return entry if entry >= 0 else ~entry
 
 
-@inlined
+@jit_inline
 def share_of(params: Params, entry: int, former: bool) -> np.float32:
     """Return what a history's entry counts: less if it is only known, and if it is of a former sitting."""
     share = np.float32(1.0) if entry >= 0 else np.float32(params.reward.neutral)
     return share * np.float32(params.reward.former) if former else share
 
 
-@inlined
+@jit_inline
 def fresh_at(viewers: Viewers, params: Params, v: int, now: int) -> int:
     """Return how many titles the sitting that holds the time has."""
     return 0 if now - viewers.last_at[v] > params.sitting_ms else viewers.fresh[v]
 
 
-@inlined
+@jit_inline
 def is_rejected(viewers: Viewers, v: int, title: int) -> bool:
     """Whether a title is on the viewer's list of rejections."""
     found = False
@@ -37,7 +38,7 @@ def is_rejected(viewers: Viewers, v: int, title: int) -> bool:
     return found
 
 
-@plain
+@jit_no_alloc
 def newest(viewers: Viewers, v: int, neutral: bool, out: I4) -> int:
     """Write liked titles as t and, where ``neutral``, those neither liked nor rejected of late as ~t."""
     n = 0
@@ -56,7 +57,7 @@ def newest(viewers: Viewers, v: int, neutral: bool, out: I4) -> int:
     return n
 
 
-@plain
+@jit_no_alloc
 def lately(viewers: Viewers, params: Params, v: int, out: I4) -> int:
     """Write what a viewer came across into ``out``, newest first; return how many.
 
@@ -65,13 +66,13 @@ def lately(viewers: Viewers, params: Params, v: int, out: I4) -> int:
     return int(newest(viewers, v, params.reward.neutral > 0, out))
 
 
-@plain
+@jit_no_alloc
 def recent(viewers: Viewers, v: int, out: I4) -> int:
     """Write the newest liked titles of a viewer into ``out``, newest first; return how many."""
     return int(newest(viewers, v, neutral=False, out=out))
 
 
-@plain
+@jit_no_alloc
 def mark_known(viewers: Viewers, v: int, mark: I4 | F4, stamp: float) -> None:
     """Write a stamp, or a score, for every known title of a viewer, liked or not."""
     c = viewers.tail[v]
@@ -84,7 +85,7 @@ def mark_known(viewers: Viewers, v: int, mark: I4 | F4, stamp: float) -> None:
         used = CHUNK
 
 
-@inlined
+@jit_inline
 def standing(viewers: Viewers, v: int, title: int) -> int:
     """How the viewer stands to a title: 1 for liked, -1 for known but not liked, 0 for unknown."""
     c = viewers.tail[v]
@@ -100,7 +101,7 @@ def standing(viewers: Viewers, v: int, title: int) -> int:
     return 0
 
 
-@plain
+@jit_no_alloc
 def unlike(viewers: Viewers, v: int, title: int) -> None:
     """Leave a liked title where it stands, known but not liked."""
     c = viewers.tail[v]
@@ -113,7 +114,7 @@ def unlike(viewers: Viewers, v: int, title: int) -> None:
         used = CHUNK
 
 
-@plain
+@jit_no_alloc
 def like(viewers: Viewers, v: int, title: int) -> None:
     """Make a title that is known but not liked the newest of the history; what came after it moves up."""
     carried = title
@@ -130,8 +131,8 @@ def like(viewers: Viewers, v: int, title: int) -> None:
         used = CHUNK
 
 
-@plain
-def append(viewers: Viewers, v: int, entry: int, limit: int) -> None:
+@jit_no_alloc
+def append(viewers: Viewers, v: int, entry: int, limit: Int) -> None:
     """Append a title (or ~title); beyond the limit the oldest chunk is forgotten.
 
     The pool must hold a free chunk.
@@ -153,14 +154,14 @@ def append(viewers: Viewers, v: int, entry: int, limit: int) -> None:
         viewers.known[v] -= CHUNK
 
 
-@plain
+@jit_no_alloc
 def release_chunk(viewers: Viewers, c: int) -> None:
     """Give a chunk back to the pool."""
     viewers.free[viewers.pool[0]] = c
     viewers.pool[0] += 1
 
 
-@plain
+@jit_no_alloc
 def release(viewers: Viewers, v: int) -> None:
     """Give all chunks of a slot back to the pool."""
     c = viewers.tail[v]

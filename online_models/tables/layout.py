@@ -5,7 +5,6 @@ Numba compiles named tuples natively: handing one over costs microseconds per *c
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,6 +36,9 @@ I4 = NDArray[np.int32]
 I8 = NDArray[np.int64]
 U1 = NDArray[np.uint8]
 U8 = NDArray[np.uint64]
+Int = int | np.integer[Any]
+Real = float | np.floating[Any]
+"""Scalars that kernels take: numba makes machine code for whichever kind is handed over."""
 
 TAGS = 12
 """Tags of a title that have vectors (genre, mood, pace, cast and the like); the first ones, of more."""
@@ -44,14 +46,6 @@ CHUNK = 16
 """Known titles per chunk of a viewer's list: a cache line, so that a viewer of a few titles pays for few."""
 RING = 16
 """Event ids remembered per viewer against duplicates: a producer's retries follow within a few events."""
-# "No NaN" and "no infinity" are not assumed: lists are masked with -inf, finiteness is checked.
-_FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
-_OPTIONS: Any = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": _FAST}
-jit: Any = numba.njit(**_OPTIONS)
-plain: Any = numba.njit(**(_OPTIONS | {"_nrt": False}))
-exact: Any = numba.njit(**(_OPTIONS | {"_nrt": False, "fastmath": {"contract"}}))
-inlined: Any = numba.njit(**(_OPTIONS | {"_nrt": False, "forceinline": True}))
-"""The latter count no references (.1 us a call), so allocate nothing; sums are in order; bodies are short."""
 
 
 class Titles(NamedTuple):
@@ -314,6 +308,6 @@ class Lists(NamedTuple):
     score: F4
     """[n, L] blended scores; comparable inside one list."""
     reason: U1
-    """[n, L] what put it there (``kernels.rank``: taste, co-watch, trending; ``page.draw``: explored)."""
+    """[n, L] what put it there (``ranking.scorer``: taste, co-watch, trending; ``page.draw``: explored)."""
     drawn: I4
     """[n] titles that the last one was drawn from (``page.draw.draw_last``), 0 for none, or ``NOT_DRAWN``."""

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from online_models.jit import jit, jit_inline
 from online_models.tables.hashing import mix
 from online_models.tables.history import append
-from online_models.tables.layout import CHUNK, I4, I8, U1, U8, Viewers, inlined, jit
+from online_models.tables.layout import CHUNK, I4, I8, U1, U8, Viewers
 
 
 @jit
@@ -36,7 +37,7 @@ def restore_known(viewers: Viewers, slots: I4, starts: I8, rows: I4, unliked: U1
                 append(viewers, slots[q], ~rows[at] if unliked[at] else rows[at], np.int64(1 << 30))
 
 
-@inlined
+@jit_inline
 def hash_text(text: U1 | bytes, start: int, end: int) -> np.uint64:
     """Hash the bytes of a text, 64 bits and never 0: SplitMix64 chained over them."""
     state = np.uint64(end - start)

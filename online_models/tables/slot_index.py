@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from online_models.jit import jit, jit_inline
 from online_models.tables.history import release
-from online_models.tables.layout import I4, U8, Viewers, inlined, jit
+from online_models.tables.layout import I4, U8, Int, Viewers
 from online_models.tables.packing import hash_text
 
 __all__ = ["SlotIndex"]
@@ -18,8 +19,8 @@ __all__ = ["SlotIndex"]
 # does so, and goes on with the next slot of the key where it is another name's (``slot_index``).
 
 
-@inlined
-def place_of_key(index: I4, keys: U8, key: int, nth: int) -> np.int64:
+@jit_inline
+def place_of_key(index: I4, keys: U8, key: Int, nth: int) -> np.int64:
     """Return the place of the ``nth`` slot of a key, or the free one where its places end."""
     mask = np.uint64(index.size - 1)
     at = np.uint64(key) & mask

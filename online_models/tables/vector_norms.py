@@ -1,4 +1,4 @@
-"""How long titles' vectors are, kept from list to list while few of them change (`kernels.shortlist`).
+"""How long titles' vectors are, kept from list to list while few of them change (`ranking.shortlist`).
 
 To measure all of them takes as long as one viewer's products with all of them. A worker's replica changes by
 the rows that it reads; in a table that learns, hundreds change by every event, and all are measured anew.

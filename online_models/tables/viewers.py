@@ -2,7 +2,7 @@
 
 A source partition has one table. Its truth is the store; the table keeps the viewers of late hot, and forgets
 those that were not heard of for longest when it is full. What a viewer knows of titles lies in chunks of one
-pool (``kernels.history``).
+pool (``tables.history``).
 """
 
 from array import array

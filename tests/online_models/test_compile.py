@@ -1,43 +1,126 @@
-"""The program that compiles the kernels ahead."""
+"""Kernels are all compiled beforehand, and no cached code outlives an edit of what it was made of."""
 
-import os
+import importlib
+import pkgutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
 
 import pytest
+from mypy import api
 
-from online_models.kernels import __main__ as compiler
+import online_models
+import streams
+from online_models import compile as compiler
+from online_models.jit import KERNELS
+from online_models.kernel_cache import callees
 
+CALLED = """
+from online_models.jit import jit
 
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder that stands in for the kernels', with one source and two cached files."""
-    folder = tmp_path / "__pycache__"
-    folder.mkdir()
-    for name in ("learn.f-1.nbi", "learn.f-1.1.nbc", "learn.pyc"):
-        (folder / name).touch()
-    (tmp_path / "learn.py").touch()
-    monkeypatch.setattr(compiler, "_HERE", tmp_path)
-    monkeypatch.setattr(compiler, "_CACHE", folder)
-    monkeypatch.setattr(compiler, "_STAMP", folder / "compiled")
-    return folder
+FACTOR = {factor}
 
 
-def test_what_is_older_than_a_source_is_dropped(cache: Path) -> None:
-    """Without a stamp, or with one older than a source, all cached kernels go and nothing else does."""
-    assert compiler.drop_stale() == 2
-    assert [file.name for file in cache.iterdir()] == ["learn.pyc"]
+@jit
+def scaled(x):
+    return x * FACTOR
+"""
+CALLER = """
+from called import scaled
+from online_models.jit import jit
 
 
-def test_what_is_newer_stays(cache: Path) -> None:
-    """With a stamp younger than every source nothing is compiled twice."""
-    (cache / "compiled").touch()
-    os.utime(cache.parent / "learn.py", ns=(0, 0))
-    assert compiler.drop_stale() == 0
-    assert len(list(cache.glob("*.nb?"))) == 2
+@jit
+def doubled(x):
+    return 2 * scaled(x)
 
 
-def test_every_kernel_runs(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The program runs through, says what it did, and leaves its stamp."""
+print(doubled(1), sum(doubled.stats.cache_misses.values()))
+"""
+
+
+@pytest.mark.slow
+def test_type_checkers_see_the_calls_of_kernels(tmp_path: Path) -> None:
+    """Wrong numbers and types of arguments of a kernel are errors of mypy's."""
+    snippet = tmp_path / "snippet.py"
+    snippet.write_text(
+        "from online_models.tables.hashing import below, mix\n\nmix(1)\nmix(1, 2)\nbelow('a', 3)\n"
+    )
+    found, _, status = api.run(["--strict", "--no-incremental", str(snippet)])
+    assert status == 1
+    assert [line.split(": ", 1)[1] for line in found.splitlines()[:-1]] == [
+        'error: Too many arguments for "mix"  [call-arg]',
+        'error: Argument 1 to "below" has incompatible type "str"; expected "int | integer[Any]"  [arg-type]',
+    ]
+
+
+def test_an_edit_of_what_a_kernel_calls_compiles_it_anew(tmp_path: Path) -> None:
+    """A constant in another file is part of the key; what changes no code is not."""
+
+    def run(factor: int, caller: str = CALLER) -> list[str]:
+        (tmp_path / "called.py").write_text(CALLED.format(factor=factor))
+        (tmp_path / "caller.py").write_text(caller)
+        path = [str(Path(online_models.__file__).parents[1]), str(tmp_path)]
+        program = f"import sys; sys.path[:0] = {path}; import caller"
+        done = subprocess.run([sys.executable, "-Bc", program], check=True, capture_output=True, text=True)
+        return done.stdout.split()
+
+    assert run(3) == ["6", "1"]
+    assert run(3) == ["6", "0"]
+    assert run(3, '"""Words."""\n\n' + CALLER) == ["6", "0"]
+    assert run(5) == ["10", "1"]
+
+
+def _modules() -> Iterator[ModuleType]:
+    for package in (online_models, streams):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not found.name.endswith("__main__"):
+                yield importlib.import_module(found.name)
+
+
+def _functions(names: dict[str, object], module: str) -> Iterator[FunctionType]:
+    """Yield the functions of a module or class that are no kernels."""
+    for value in names.values():
+        for function in (value, *(getattr(value, name, None) for name in ("__func__", "fget", "func"))):
+            if isinstance(function, FunctionType) and function.__module__ == module:
+                yield function
+        if isinstance(value, type) and value.__module__ == module:
+            yield from _functions(dict(vars(value)), module)
+
+
+def _named(code: CodeType, function: FunctionType) -> Iterator[object]:
+    """Yield the globals that a function names, and what it names of modules among them."""
+    for name in code.co_names:
+        value = function.__globals__.get(name)
+        yield value
+        if isinstance(value, ModuleType) and value.__name__.startswith("online_models."):
+            yield from (getattr(value, attribute, None) for attribute in code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _named(constant, function)
+
+
+def test_no_kernel_is_forgotten(capsys: pytest.CaptureFixture[str]) -> None:
+    """All that Python calls is compiled by a step, and all others are called by a kernel that is."""
+    modules = list(_modules())
+    names = {id(kernel): name for name, kernel in KERNELS.items()}
+    called = {
+        names[id(value)]
+        for module in modules
+        for function in _functions(dict(vars(module)), module.__name__)
+        for value in _named(function.__code__, function)
+        if id(value) in names
+    }
     compiler.main()
-    assert (cache / "compiled").exists()
-    assert "pack and restore" in capsys.readouterr().out
+    assert "all kernels are there" in capsys.readouterr().out
+    assert not (missing := [name for name in sorted(called) if not KERNELS[name].overloads]), missing
+    reached = {name: KERNELS[name] for name in called}
+    waiting = list(reached.values())
+    while waiting:
+        for kernel in callees(waiting.pop()):
+            if names[id(kernel)] not in reached:
+                reached[names[id(kernel)]] = kernel
+                waiting.append(kernel)
+    assert sorted(KERNELS.keys() - reached.keys()) == []

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.tables.layout import F4, F8, I4, I8, U1, jit
+from online_models.jit import jit
+from online_models.tables.layout import F4, F8, I4, I8, U1
 
 BOOL = NDArray[np.bool_]
 

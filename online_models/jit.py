@@ -1,0 +1,71 @@
+"""How kernels are compiled: numba's decorator with its types kept, and the list of all kernels.
+
+A kernel is a function over arrays that numba compiles. It stands beside what calls it and bears one of four
+decorators:
+
+==================  =========================================================================
+`jit`               may allocate arrays
+`jit_no_alloc`      compiled without reference counting (NRT), so it must not allocate
+`jit_exact`         the same, and sums stay in the order in which they are written
+`jit_inline`        the same as `jit_no_alloc`, and LLVM puts its body into each caller
+==================  =========================================================================
+
+All but `jit_exact` let the compiler reassociate sums, which loops need to become vector instructions. Results
+are the same bytes for the same code on the same kind of processor; another order of sums may change the last
+bits. So a change of a kernel's decorator is a change of behaviour.
+
+Each decorator keeps the function's signature, so that type checkers see the calls of kernels, and enters it
+in `KERNELS`, so that `online_models.compile` can tell which ones nothing has compiled.
+"""
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, cast
+
+import numba
+
+from online_models.kernel_cache import KernelCache
+
+__all__ = ["KERNELS", "jit", "jit_exact", "jit_inline", "jit_no_alloc"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+KERNELS: dict[str, Any] = {}
+"""numba's dispatcher of each kernel of the modules imported so far, by module and name."""
+
+_njit: Any = numba.njit
+"""Its types leave out the option ``_nrt``."""
+_FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
+"""LLVM's fast-math flags but ``nnan`` and ``ninf``: lists are masked with -inf, finiteness is checked."""
+_CONTRACT = {"contract"}
+"""A product and a sum may become one fused instruction, nothing else."""
+
+
+def jit(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a kernel that may allocate arrays."""
+    return _compiled(function, fastmath=_FAST)
+
+
+def jit_no_alloc(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a kernel without NRT reference counting (0.1 us a call): it must not allocate."""
+    return _compiled(function, fastmath=_FAST, _nrt=False)
+
+
+def jit_exact(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a kernel that must not allocate, and whose arithmetic is not reassociated."""
+    return _compiled(function, fastmath=_CONTRACT, _nrt=False)
+
+
+def jit_inline(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a short kernel that must not allocate; LLVM inlines it into each caller."""
+    return _compiled(function, fastmath=_FAST, _nrt=False, forceinline=True)
+
+
+def _compiled(function: Callable[P, R], **options: object) -> Callable[P, R]:
+    """Hand a function to numba and enter it in the list of kernels."""
+    options |= {"nogil": True, "error_model": "numpy"}
+    kernel = _njit(**options)(function)
+    # As ``cache=True``, which knows no dependencies. Numba has no public way to hand in a cache.
+    kernel._cache = KernelCache(kernel)  # noqa: SLF001
+    KERNELS[f"{function.__module__}.{function.__qualname__}"] = kernel
+    return cast("Callable[P, R]", kernel)
