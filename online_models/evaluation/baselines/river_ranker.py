@@ -62,7 +62,7 @@ class RiverRanker:
         )
         for place, (viewer, title, stars, tested) in enumerate(zip(*columns, strict=True)):
             if tested and met.seen[title]:
-                ranks[place] = ranking.scorer(met, viewer, title, self._scores(viewer))
+                ranks[place] = kernels.rank(met, viewer, title, self._scores(viewer))
             self._model.learn_one(viewer, title, stars)
             kernels.remember(met, viewer, title)
         return ranks

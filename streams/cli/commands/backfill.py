@@ -7,7 +7,7 @@ from streams.cli.options import connected
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import BackfillProgress as Bar
+    from rich.progress import Progress as Bar
 
     from streams.config.settings import Settings
     from streams.ops.backfill import BackfillProgress, BackfillReport
@@ -67,15 +67,15 @@ def _run(settings: "Settings", starts: dict[int, int], console: "Console") -> "B
 
 def _bar(console: "Console") -> "Bar":
     from rich.progress import (
-        BackfillProgress,
         BarColumn,
         MofNCompleteColumn,
+        Progress,
         TaskProgressColumn,
         TextColumn,
         TimeRemainingColumn,
     )
 
-    return BackfillProgress(
+    return Progress(
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TaskProgressColumn(show_speed=True),
