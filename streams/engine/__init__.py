@@ -5,7 +5,8 @@ that it writes, and a step. An import contract keeps it so.
 
 * How a batch gets here: `streams.engine.faust_app` and `streams.engine.transport` (slices of partitions out
   of Faust), `streams.engine.membership` and `streams.engine.assignor` (which worker has which partitions),
-  `streams.engine.task_manager` and `streams.engine.partition_task` (a road for each), `streams.engine.batching`.
+  `streams.engine.task_manager` and `streams.engine.partition_task` (a road for each),
+  `streams.engine.batching`.
 * How its effects happen once: `streams.engine.partition` (their order), `streams.engine.transactions`,
   `streams.engine.applied` (the position, which is ours), `streams.engine.dead_letters` (what cannot be used),
   `streams.engine.poison_marker` (the record on which a step raised).

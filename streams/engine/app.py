@@ -1,9 +1,8 @@
-"""The composition root of a worker: settings and stages in, a running process out.
+"""How a worker is composed of settings and stages, and how it runs.
 
-Nothing happens at import, and :func:`build_app` connects to nothing. What we use of Faust is its app, its
-agents, group membership, rebalancing and the supervision of its services; its tables, web server, topic
-declaration, leader and acknowledgements are off (:mod:`streams.engine.transport`, :mod:`streams.engine.stage`
-say why).
+Nothing happens at import, and :func:`build_app` does not connect. Of Faust we use the app, the agents, group
+membership, rebalancing and the supervision of services. Its tables, web server, topic declaration, leader and
+acknowledgements are switched off; :mod:`streams.engine.transport` gives the reasons.
 """
 
 import asyncio
@@ -41,46 +40,46 @@ __all__ = ["App", "Companion", "Worker", "build_app", "run_worker"]
 _LOG = structlog.get_logger(__name__)
 
 COLLECT_AFTER = 100_000
-"""New objects after which Python looks for cycles among them: a batch has tens of thousands, and no cycles.
-At its default of 700 the search took a tenth of the worker's CPU (measured)."""
+"""New objects after which Python's garbage collector runs: a batch makes tens of thousands, and no cycles. At
+the default of 700 the collector took a tenth of the worker's CPU (measured)."""
 
-UNDER_WAY = 32
-"""Batches under way at most. Most of a small batch's time is its transaction, which waits for the broker and
-needs no core: only the steps take turns, as many at a time as the setting `threads` says."""
+MAX_IN_FLIGHT = 32
+"""Maximum number of batches in flight. Most of the time of a small batch is its transaction, which waits for
+the broker and needs no core. Only the steps are limited further, by the setting `threads`."""
 
 STOP_S = 15.0
-"""Seconds to drain, commit and leave after a signal; orchestrators kill after 30."""
+"""Seconds to drain, commit and leave the group after a signal; Kubernetes kills after 30 by default."""
 
 END_S = 5.0
-"""Longest that the watchdog waits for one answer of the broker."""
+"""Seconds that the watchdog waits for one answer of the broker."""
 
 
 class Part(Protocol):
-    """Something that lives as long as the worker."""
+    """A component with the lifetime of the worker."""
 
     def start(self) -> None:
-        """Begin; called before the worker joins the group. May raise a `StreamError`."""
+        """Start; called before the worker joins the group. May raise a `StreamError`."""
 
     def stop(self) -> None:
-        """End; called after all partitions are closed."""
+        """Stop; called after all partitions are closed."""
 
 
 class Companion(Part, Protocol):
-    """A part that the worker has to wait for, such as the reader of a replica."""
+    """A part that has to be ready before the worker is, such as the reader of a replica."""
 
     def waiting(self) -> Sequence[str]:
-        """Say what it has to wait for before the worker is ready, a line each; asked from any thread."""
+        """Return what is not ready yet, a line each; called from any thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker that was put together and not yet started."""
+    """A composed worker that is not started yet."""
 
     app: App
     companions: tuple[Companion, ...]
     metrics: Metrics
     prepare: Callable[[], None] = lambda: None
-    """Called before it starts: loads what takes long."""
+    """Called before the start: loads what takes long, such as compiled kernels."""
 
     def run(self) -> int:
         """Run until a signal or a crash; return the exit code."""
@@ -96,7 +95,7 @@ def build_app(
     failpoint: Failpoint = no_failpoint,
     die: Callable[[BaseException], None] = die,
 ) -> App:
-    """Put a worker together; nothing is connected and nothing is written before :func:`run_worker`.
+    """Compose a worker; nothing is connected and nothing is written before :func:`run_worker`.
 
     Parameters
     ----------
@@ -105,20 +104,20 @@ def build_app(
     specs
         Its stages, each with a source of its own.
     metrics
-        Where it counts.
+        Metrics of the worker.
     failpoint
         Called between effects; for tests.
     die
-        Ends the process when going on could lose or double an event; for tests.
+        Ends the process when to go on could lose or duplicate an event; for tests.
 
     Returns
     -------
     App
-        To be given to :func:`run_worker`.
+        For :func:`run_worker`.
     """
     specs = list(specs)
     check = TopicCheck(settings, specs, die)
-    around = WorkerContext(
+    context = WorkerContext(
         group=settings.consumer_group,
         state_dir=settings.state_folder,
         producer=lambda name: kafka_clients.producer(
@@ -129,11 +128,11 @@ def build_app(
         origin=check.origin,
         delete_retention_s=check.delete_retention_s,
         memory=StoreMemory(),
-        turn=BoundedSemaphore(settings.threads),
+        step_permits=BoundedSemaphore(settings.threads),
         failpoint=failpoint,
         trace=tracing(otlp_provider(settings.consumer_group)) if settings.traces else no_trace,
     )
-    return App(settings, TaskManager(specs, around, threads=UNDER_WAY, die=die), check)
+    return App(settings, TaskManager(specs, context, threads=MAX_IN_FLIGHT, die=die), check)
 
 
 def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
@@ -144,28 +143,28 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
     app
         From :func:`build_app`.
     companions
-        Started before it in their order, stopped after it in the reverse order.
+        Started before the app in their order, stopped after it in the reverse order.
 
     Returns
     -------
     int
-        0 after a signal. Whatever fails while the worker runs or stops, in a step, in a transaction, in a
-        store or inside Faust, ends the process directly (:mod:`streams.engine.exits`).
+        0 after a signal. Any failure while the worker runs or stops, in a step, in a transaction, in a store
+        or inside Faust, ends the process directly (:mod:`streams.engine.exits`).
 
     Raises
     ------
     StreamError
-        The broker does not answer, a topic is missing or does not fit, the state folder is in use, or a
-        companion cannot start.
+        The broker does not answer, a topic is missing or has the wrong shape, the state folder is in use, or
+        a companion cannot start.
     """
-    settings, stages = app.settings, app.stages
-    gc.freeze()  # what is imported stays: no search looks at it again
+    settings, tasks = app.settings, app.task_manager
+    gc.freeze()  # imported modules stay: the collector never visits them again
     gc.set_threshold(COLLECT_AFTER, 50, 100)
     health = Health(
         settings.http_host,
         settings.http_port,
-        lambda: [*stages.waiting(), *(line for one in companions for line in one.waiting())],
-        stages.metrics,
+        lambda: [*tasks.waiting(), *(line for one in companions for line in one.waiting())],
+        tasks.metrics,
     )
     with contextlib.ExitStack() as stack:
         stack.enter_context(locked_folder(settings.state_folder))
@@ -173,32 +172,30 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
         for part in parts:
             part.start()
             stack.callback(part.stop)
-        stack.callback(stages.shutdown)
+        stack.callback(tasks.shutdown)
         asyncio.set_event_loop(app.loop)
         stack.callback(app.loop.close)
-        _LOG.info(
-            "worker_starts", stages=[spec.name for spec in stages.specs.values()], http_port=health.port
-        )
+        _LOG.info("worker_starts", stages=[spec.name for spec in tasks.specs.values()], http_port=health.port)
         return app.loop.run_until_complete(_serve(app, health))
 
 
 def _watchdog(app: App) -> Watchdog:
-    """Make the watchdog, with a client of its own."""
+    """Build the watchdog, with a client of its own."""
     consumer = kafka_clients.consumer(app.settings, RESTORER)
     return Watchdog(
-        app.stages.progress,
+        app.task_manager.progress,
         lambda topic, partition: ends(consumer, topic, partition, timeout_s=END_S)[1],
-        app.stages.metrics,
+        app.task_manager.metrics,
         limit_s=app.settings.watchdog_s,
-        bark=die,
+        die=die,
     )
 
 
 async def _serve(app: App, health: Health) -> int:
-    """Start the app, wait for a signal, stop the app; a crash of Faust, or in stopping, ends the process.
+    """Start the app, wait for a signal, stop the app; a crash of Faust, or while stopping, ends the process.
 
-    An app that is stopped by half must not be left to Python: Faust's fetching thread is no daemon, so the
-    process would stay, a member of the group whose partitions nobody works on (seen by tests/chaos).
+    Python cannot end a process with a half-stopped app: Faust's fetching thread is no daemon. The process
+    would stay a member of the group and not work on its partitions (found by tests/chaos).
     """
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -215,7 +212,7 @@ async def _serve(app: App, health: Health) -> int:
             await app.stop()
     except TimeoutError:
         die(OutcomeInDoubtError(f"the worker did not stop in {STOP_S:g} s", next_step="start it again"))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the rest of the app still runs
+    except Exception as error:  # noqa: BLE001 - after any error the rest of the app still runs
         die(error)
     finally:
         for task in (beat, *ends):

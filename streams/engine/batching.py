@@ -1,4 +1,4 @@
-"""Slices of records on their way from the fetcher to a batch."""
+"""Slices of records between the fetcher and a batch."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ __all__ = ["Slice", "SliceQueue"]
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What one fetch returned for one partition.
+    """The records that one fetch returned for one partition.
 
-    `epoch` and `number` prove that nothing is missing: the fetching thread starts a new epoch with every seek
-    and numbers the slices it hands out from 0. A slice of an older epoch is stale; a number that is skipped
-    means that a slice was lost on the way, whoever lost it.
+    `epoch` and `number` prove that nothing is missing. The fetching thread starts a new epoch with every seek
+    and numbers its slices from 0. A slice of an older epoch is stale. A gap in the numbers means that a slice
+    was lost between the fetcher and the task.
     """
 
     topic: str
@@ -24,20 +24,20 @@ class Slice:
     """Source partition."""
 
     epoch: int
-    """Which seek the slice follows."""
+    """Number of the seek that the slice follows."""
 
     number: int
-    """Its place among the slices since that seek, from 0."""
+    """Index of the slice since that seek, from 0."""
 
     records: Sequence[Any]
-    """Records, ascending by offset, at least one."""
+    """At least one record; ascending by offset."""
 
     size: int
     """Bytes of all values."""
 
 
 class SliceQueue:
-    """Records of one partition that wait for the batch in flight to end.
+    """Records of one partition that wait for the batch in flight.
 
     Examples
     --------
@@ -60,13 +60,13 @@ class SliceQueue:
         """Bytes in the queue."""
 
     def put(self, records: Sequence[Any], size: int) -> None:
-        """Append records whose values have `size` bytes together."""
+        """Append records; their values have `size` bytes in total."""
         self._slices.append((records, size))
         self.events += len(records)
         self.size += size
 
     def take(self, *, max_events: int, max_bytes: int) -> list[Any]:
-        """Return the next batch: at most so many records and bytes, but one record if there is any."""
+        """Return the next batch within both limits; at least one record if any is queued."""
         batch: list[Any] = []
         room = max_bytes
         while self._slices and len(batch) < max_events:
@@ -79,7 +79,7 @@ class SliceQueue:
         return batch
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop everything."""
         self._slices.clear()
         self.events = self.size = 0
 
@@ -102,7 +102,7 @@ def size_of(records: Sequence[Any]) -> int:
 
 
 def _fitting(records: Sequence[Any], size: int, max_events: int, max_bytes: int) -> int:
-    """Count the leading records that fit; looks at single records only where the slice does not fit whole."""
+    """Count the leading records that fit; visits single records only if the slice does not fit as a whole."""
     if size <= max_bytes:
         return min(len(records), max_events)
     count = 0

@@ -1,4 +1,4 @@
-"""What all partitions of a worker have in common."""
+"""What all partitions of a worker share."""
 
 import time
 from collections.abc import Callable
@@ -16,11 +16,11 @@ from streams.telemetry.tracing import Trace, no_trace
 __all__ = ["Failpoint", "WorkerContext", "no_failpoint"]
 
 Failpoint = Callable[[str], None]
-"""Called with the name of a place between two effects; tests end the process there."""
+"""Called with the name of a point between two effects; tests end the process there."""
 
 
-def no_failpoint(place: str) -> None:
-    """Let the process pass every place."""
+def no_failpoint(point: str) -> None:
+    """Do nothing at any point."""
 
 
 def _now_ms() -> int:
@@ -29,34 +29,34 @@ def _now_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """Clients, folders, memory and clock of a worker; the seams at which tests put doubles."""
+    """Clients, folders, memory and clock of a worker; tests replace them by doubles."""
 
     group: str
-    """Beginning of every transactional id."""
+    """Prefix of every transactional id."""
 
     state_dir: Path
-    """Folder above all databases of this worker."""
+    """Folder that contains all databases of this worker."""
 
     producer: Callable[[str], Producer]
     """Builds a producer with a transactional id."""
 
     consumer: Callable[[], Consumer]
-    """Builds a consumer of committed records that reports ends of partitions."""
+    """Builds a consumer of committed records that reports the ends of partitions."""
 
     metrics: Metrics
-    """Where everything is counted."""
+    """Metrics of the worker."""
 
     origin: Callable[[StageSpec], Origin]
-    """Says what a stage's state is built from; raises when that is not what it was."""
+    """Returns what the state of a stage is built from; raises if that has changed."""
 
     delete_retention_s: Callable[[str], float]
-    """Says how long a changelog keeps tombstones, in seconds."""
+    """Returns for how many seconds a changelog keeps tombstones."""
 
     memory: StoreMemory
-    """What the databases share."""
+    """Cache and write buffers that the databases share."""
 
-    turn: AbstractContextManager[object] = field(default_factory=nullcontext)
-    """Held while a step computes; a semaphore bounds how many do at the same time. Default: no bound."""
+    step_permits: AbstractContextManager[object] = field(default_factory=nullcontext)
+    """Held while a step computes: a semaphore bounds how many do so at the same time. Default: no bound."""
 
     failpoint: Failpoint = no_failpoint
     """Called at in_restore, mid_produce, before_commit, after_commit, after_store."""

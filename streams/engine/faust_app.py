@@ -1,4 +1,4 @@
-"""The Faust app of a worker: an agent per stage, and nothing of Faust that keeps state or talks to others."""
+"""The Faust app of a worker: one agent per stage, and no part of Faust that keeps state or produces."""
 
 import asyncio
 from typing import Any
@@ -17,41 +17,41 @@ from streams.engine.transport import BatchTransport
 __all__ = ["App"]
 
 COMMIT_HINT_S = 1.0
-"""Seconds between two hints to the group of how far we are; people look at lag, nothing depends on it."""
+"""Seconds between two commits of offsets to the group: people look at the lag, nothing depends on it."""
 
 REQUEST_S = 30.0
-"""Longest wait of the consumer for an answer, after which a half-open connection is made anew: before the
-watchdog's 60 s, where Faust's 90 s would never be reached. Joining a group, which waits for the batches in
-flight of all its members, has to be answered in time, too."""
+"""Seconds that the consumer waits for an answer before it replaces a half-open connection: less than the 60 s
+of the watchdog, where Faust's 90 s would never be reached. The answer to a join of the group, which waits for
+the batches in flight of all members, has to arrive within it, too."""
 
 
 class Boot(BootStrategy):
-    """What Faust starts: no producer of its own, which nobody would use and which is told nothing of TLS."""
+    """Starts Faust without a producer: nobody would use it, and it has no TLS settings."""
 
     enable_kafka_producer = False
 
 
 class App(faust.App):
-    """A Faust app that fetches batches and gives them to stages.
+    """A Faust app that hands slices of partitions to tasks.
 
     Parameters
     ----------
     settings
         The worker's settings.
-    stages
-        What it runs.
+    task_manager
+        The tasks of the assigned partitions.
     topic_check
-        Watches their topics.
+        Watches the topics of the stages.
     """
 
     BootStrategy = Boot
 
-    def __init__(self, settings: Settings, stages: TaskManager, topic_check: TopicCheck) -> None:
-        self.settings, self.stages, self.topic_check = settings, stages, topic_check
+    def __init__(self, settings: Settings, task_manager: TaskManager, topic_check: TopicCheck) -> None:
+        self.settings, self.task_manager, self.topic_check = settings, task_manager, topic_check
         self.security = aiokafka_options(settings.kafka)
         super().__init__(
             settings.consumer_group,
-            loop=asyncio.new_event_loop(),  # Faust's parts remember the loop of the moment they are made
+            loop=asyncio.new_event_loop(),  # Faust's services keep the loop that is current now
             broker=[f"kafka://{broker.strip()}" for broker in settings.brokers.split(",")],
             store="memory://",
             autodiscover=False,
@@ -59,7 +59,7 @@ class App(faust.App):
             topic_allow_declare=False,
             topic_disable_leader=True,
             stream_wait_empty=False,
-            broker_max_poll_records=max(spec.max_events for spec in stages.specs.values()),
+            broker_max_poll_records=max(spec.max_events for spec in task_manager.specs.values()),
             consumer_group_instance_id=settings.group_instance_id,
             broker_session_timeout=settings.session_timeout_s,
             broker_request_timeout=REQUEST_S,
@@ -67,25 +67,27 @@ class App(faust.App):
             broker_commit_interval=COMMIT_HINT_S,
             broker_check_crcs=settings.check_crcs,
         )
-        for spec in stages.specs.values():
+        for spec in task_manager.specs.values():
             self._add_agent(spec)
 
     async def on_stop(self) -> None:
-        """Let the batches in flight end before the consumer leaves the group."""
-        await self.stages.close()
+        """Wait for the batches in flight before the consumer leaves the group."""
+        await self.task_manager.close()
         await super().on_stop()
 
     async def wait_crashed(self) -> None:
-        """Wait until a service of Faust has crashed; `crash_reason` says why."""
+        """Wait until a service of Faust has crashed; `crash_reason` is the error."""
         await self._crashed.wait()
 
     def _add_agent(self, spec: StageSpec) -> None:
-        """Subscribe to a stage's source; the agent hands every slice to its lane and acknowledges nothing."""
-        stages = self.stages
+        """Subscribe to the source of a stage; the agent offers each slice to its task."""
+        tasks = self.task_manager.tasks
 
         async def slices(stream: StreamT[Any]) -> None:
             async for part in stream.noack():  # type: ignore[attr-defined]
-                stages.offer(part)
+                task = tasks.get((part.topic, part.partition))
+                if task is not None:  # else the partition was revoked meanwhile
+                    task.offer(part)
 
         source = self.topic(
             spec.source, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
@@ -96,4 +98,4 @@ class App(faust.App):
         return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)
 
     def _create_directories(self) -> None:
-        """Faust keeps nothing on disk here."""
+        """Create nothing: Faust keeps nothing on disk here."""

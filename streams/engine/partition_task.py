@@ -1,7 +1,7 @@
-"""One source partition's road through a worker, on the event loop: restore, queue, one batch in flight.
+"""The task of one assigned partition, on the event loop: restore it, queue its records, run its batches.
 
-Whatever arrives while a batch is in flight waits and is the next batch, up to a cap: at low load batches are
-small and quick, at high load they are large and cheap, and nothing has to be tuned in between.
+Records that arrive while a batch is in flight wait and form the next batch, up to a limit. So batches are
+small and fast at low load, large and cheap at high load, and nothing has to be tuned.
 """
 
 import asyncio
@@ -16,36 +16,38 @@ from streams.engine.batching import Slice, SliceQueue
 from streams.engine.partition import Partition
 from streams.errors import AbandonedError
 
-__all__ = ["PartitionTask", "Place", "TaskContext"]
+__all__ = ["PartitionTask", "Seek", "TaskContext"]
 
 _LOG = structlog.get_logger(__name__)
 
-LOOK_S = 0.01
-"""Wait between two looks at a partition that fences: milliseconds, seconds after a broker's start."""
+FENCING_POLL_S = 0.01
+"""Seconds between two checks whether fencing has ended: it takes milliseconds, seconds after a broker's
+start."""
 
 
-Place = Callable[[str, int, int, int], Awaitable[None]]
-"""``(topic, partition, offset, epoch)``: seek there, number slices from 0; does nothing if it is not ours."""
+Seek = Callable[[str, int, int, int], Awaitable[None]]
+"""``(topic, partition, offset, epoch)``: seek the consumer and number its slices from 0 in a new epoch; does
+nothing if the partition is not assigned any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskContext:
-    """What the lanes of a worker share."""
+    """What all tasks of a worker share."""
 
-    work: Executor
-    """Runs batches: as many at a time as it has threads."""
+    batches: Executor
+    """Runs batches; its number of threads bounds how many run at the same time."""
 
-    restore: Executor
+    restores: Executor
     """Opens and closes partitions."""
 
-    place: Place
+    seek: Seek
     """Moves the consumer."""
 
     epochs: Iterator[int]
-    """Numbers that were never used before, from 1."""
+    """Ascending numbers from 1; none is used twice."""
 
-    lost: Callable[[Partition], None]
-    """Told of a slice that never arrived."""
+    on_lost_slice: Callable[[Partition], None]
+    """Called when the number of a slice is missing."""
 
     die: Callable[[BaseException], None]
     """Ends the process; returns only in tests."""
@@ -58,23 +60,23 @@ class PartitionTask:
     ----------
     partition
         Not yet open.
-    road
-        What the lanes share.
+    context
+        What all tasks share.
     after
-        Awaited before opening: the closing of the same partition's previous lane.
+        Awaited before opening: the closing of the previous task of the same partition.
     """
 
     def __init__(
-        self, partition: Partition, road: TaskContext, after: asyncio.Future[None] | None = None
+        self, partition: Partition, context: TaskContext, after: asyncio.Future[None] | None = None
     ) -> None:
-        self.partition, self._road, self._after = partition, road, after
+        self.partition, self._context, self._after = partition, context, after
         self.ready = False
         """Whether the partition is restored."""
-        self.held = 0
-        """How often the gate said no: somebody else has to go first."""
+        self.gate_refusals = 0
+        """Number of times that the gate of the stage returned false."""
         self._epoch = self._next = 0
-        self._placed = False
-        self._queue, self._arrived = SliceQueue(), asyncio.Event()
+        self._seeked = False
+        self._queue, self._wakeup = SliceQueue(), asyncio.Event()
         self._closing = False
         self._batch: asyncio.Future[None] | None = None
         self._opening: asyncio.Future[None] | None = None
@@ -84,13 +86,13 @@ class PartitionTask:
 
     @property
     def has_room(self) -> bool:
-        """Return whether more should be fetched: a whole further batch is not waiting yet."""
+        """Return whether to fetch more: less than a whole further batch is queued."""
         spec = self.partition.spec
-        return self._placed and self._queue.events < spec.max_events and self._queue.size < spec.max_bytes
+        return self._seeked and self._queue.events < spec.max_events and self._queue.size < spec.max_bytes
 
     @property
     def queued(self) -> tuple[int, int]:
-        """Return the records that wait for the batch in flight to end, and their bytes."""
+        """Return the number of records that wait for the batch in flight, and their bytes."""
         return self._queue.events, self._queue.size
 
     @property
@@ -99,41 +101,44 @@ class PartitionTask:
         return self._batch is None and not self._queue.events
 
     def offer(self, part: Slice) -> None:
-        """Take a slice, if it is the very next one; otherwise see that what is missing comes again."""
+        """Queue a slice if it is the next one of this epoch; if a number is missing, read again.
+
+        A slice of an older epoch was fetched before the last seek, and is dropped.
+        """
         if part.epoch != self._epoch or self._closing:
             return
         if part.number != self._next:
-            self._road.lost(self.partition)
+            self._context.on_lost_slice(self.partition)
             self.rewind_soon()
             return
         self._next += 1
         self._queue.put(part.records, part.size)
-        self._arrived.set()
+        self._wakeup.set()
 
     async def rewind(self) -> None:
-        """Drop what is queued and read again from behind the applied offset; harmless at any time."""
+        """Drop what is queued and read again from behind the applied offset; safe at any time."""
         self._queue.clear()
-        self._placed = False
-        self._epoch, self._next = next(self._road.epochs), 0
+        self._seeked = False
+        self._epoch, self._next = next(self._context.epochs), 0
         part, spec = self.partition, self.partition.spec
-        await asyncio.shield(self._road.place(spec.source, part.number, part.position, self._epoch))
-        self._placed = True
-        self._arrived.set()  # what is due may be paid again
+        await asyncio.shield(self._context.seek(spec.source, part.number, part.position, self._epoch))
+        self._seeked = True
+        self._wakeup.set()  # deferred output may be flushed again
 
     async def quiesce(self) -> None:
         """Refuse further slices and wait for the batch in flight; :meth:`rewind` starts again.
 
-        A partition that is being opened may go to somebody else: to fence him later would end his process.
+        Fencing is awaited, too: after the rebalance it could fence the new owner, whose process would end.
         """
-        self._epoch, self._placed = 0, False
+        self._epoch, self._seeked = 0, False
         self._queue.clear()
         while self.partition.fencing:  # noqa: ASYNC110 - another thread, which sets no asyncio event
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(FENCING_POLL_S)
         if self._batch is not None:
             await asyncio.wait([self._batch])
 
     async def close(self) -> None:
-        """Let the batch in flight or the restore end, then give the state back."""
+        """Wait for the batch in flight or the restore to end, then close the partition."""
         self._closing, self.ready = True, False
         self.partition.abandon()
         await self.quiesce()
@@ -141,15 +146,15 @@ class PartitionTask:
             await asyncio.wait([self._opening])
         self._task.cancel()
         await asyncio.wait([self._task])
-        await asyncio.get_running_loop().run_in_executor(self._road.restore, self.partition.close)
+        await asyncio.get_running_loop().run_in_executor(self._context.restores, self.partition.close)
 
     def rewind_soon(self) -> None:
-        """Refuse further slices now, and read again as soon as the loop gets to it."""
-        self._epoch, self._placed = 0, False
+        """Refuse further slices from now on, and read again as soon as the event loop is free."""
+        self._epoch, self._seeked = 0, False
         self._rewinding = asyncio.get_running_loop().create_task(self.rewind())
 
     async def _run(self) -> None:
-        """Open, then process batches until closed; any failure ends the process."""
+        """Open the partition, then process batches until it is closed; any failure ends the process."""
         try:
             if await self._open():
                 await self.rewind()
@@ -157,32 +162,32 @@ class PartitionTask:
                 await self._process_next()
         except AbandonedError:
             _LOG.info("restore_abandoned", partition=self.partition.number)
-        except Exception as error:  # noqa: BLE001 - whatever it is, going on could lose or double an event
-            self._road.die(error)
+        except Exception as error:  # noqa: BLE001 - to go on after any error could lose or duplicate an event
+            self._context.die(error)
 
     async def _open(self) -> bool:
-        """Open the partition in a worker thread; return whether it is still wanted."""
+        """Open the partition in a worker thread; return whether it is still assigned."""
         if self._after is not None:
             await asyncio.wait([self._after])
         if not self._closing:
             loop = asyncio.get_running_loop()
-            self._opening = loop.run_in_executor(self._road.restore, self.partition.open)
+            self._opening = loop.run_in_executor(self._context.restores, self.partition.open)
             await self._opening
             self.ready = not self._closing
         return self.ready
 
     async def _process_next(self) -> None:
-        """Wait for records, for the stage's floor and gate, or until something is due; then run one batch."""
-        await self._woken()
+        """Wait until records may be processed or deferred output is due, then run one batch."""
+        await self._wait_for_work()
         spec, partition = self.partition.spec, self.partition
         batch = self._queue.take(max_events=partition.max_events(), max_bytes=spec.max_bytes)
         if not self._queue.events:
-            self._arrived.clear()
+            self._wakeup.clear()
         if not batch and self._due_s() != 0.0:
             return
         loop = asyncio.get_running_loop()
         self._started = loop.time()
-        self._batch = loop.run_in_executor(self._road.work, partition.process, batch)
+        self._batch = loop.run_in_executor(self._context.batches, partition.process, batch)
         try:
             await self._batch
         finally:
@@ -190,23 +195,20 @@ class PartitionTask:
         if batch and partition.applied < batch[-1].offset and not self._closing:
             await self.rewind()
 
-    async def _woken(self) -> None:
-        """Wait for records that may be processed, or until something is due."""
+    async def _wait_for_work(self) -> None:
+        """Wait for records and for the interval and the gate of the stage, or until output is due."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._due_s()):
-                await self._arrived.wait()
-        if self._queue.events:
-            await self._pace()
-
-    def _due_s(self) -> float | None:
-        """Return the seconds until something is due; None where nothing is, or while partitions move."""
-        return self.partition.due_s() if self._placed and not self._closing else None
-
-    async def _pace(self) -> None:
-        """Keep the least time between two starts, and the lead over a replica, within their bounds."""
+                await self._wakeup.wait()
+        if not self._queue.events:
+            return
         spec = self.partition.spec
         early = self._started + spec.min_interval_s - asyncio.get_running_loop().time()
         if early > 0:
             await asyncio.sleep(early)
         while spec.gate is not None and not await spec.gate(self.partition.number):
-            self.held += 1
+            self.gate_refusals += 1
+
+    def _due_s(self) -> float | None:
+        """Return the seconds until output is due; None if none is pending, or while partitions move."""
+        return self.partition.due_s() if self._seeked and not self._closing else None

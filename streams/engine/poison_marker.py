@@ -1,13 +1,15 @@
-"""The marker of a batch on which a step raised, so that the next process isolates the one record at fault.
+"""The marker of a batch on which a step raised: the next processes use it to isolate the poison record.
 
-A step changes its memory while it works, so a batch cannot be cut in two and tried again in the same process.
-Instead the process ends and leaves this marker beside the partition's database:
+A step changes its memory while it works, so a batch cannot be split and retried in the same process.
+Instead the process ends and leaves this marker next to the partition's database:
 
-1. a batch of several records raised: the marker has their range, the successor takes them one at a time;
-2. a batch of one record raised: the marker condemns it, the successor writes it to the dead letters unseen.
+1. A batch of several records raised: the marker holds their range, and the next process takes them one by
+   one.
+2. A batch of one record raised: this is the poison record. The next process writes it to the dead letters
+   without giving it to the step.
 
-A payment that raised (:class:`streams.engine.stage.HasDeferredOutput`) has no record: its marker has the successor strike
-out what is owed. A lost marker costs one more round, never a record.
+A flush that raised (:class:`streams.engine.stage.HasDeferredOutput`) has no record: the next process discards
+the pending output. A lost marker costs one more restart, never a record.
 """
 
 import json
@@ -15,22 +17,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-__all__ = ["PAYMENT", "PoisonMarker"]
+__all__ = ["IN_FLUSH", "PoisonMarker"]
 
-PAYMENT = (-1, -1)
-"""Stands for the range of a payment."""
+IN_FLUSH = (-1, -1)
+"""Range of the marker of a flush."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoisonMarker:
-    """Source offsets among which one makes the step raise.
+    """A range of source offsets that contains the poison record.
 
     Examples
     --------
     >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "0.suspect"
+    >>> path = Path(tempfile.mkdtemp()) / "0.poison"
     >>> PoisonMarker(first=7, last=9, error="KeyError").save(path)
-    >>> PoisonMarker.load(path).condemns(7)
+    >>> PoisonMarker.load(path).is_poison(7)
     False
     """
 
@@ -38,29 +40,29 @@ class PoisonMarker:
     """First offset of the batch."""
 
     last: int
-    """Last offset of the batch; equal to `first` when the record is found."""
+    """Last offset of the batch; equal to `first` once the record is isolated."""
 
     error: str
-    """Type of the exception; never its text, which may hold a viewer's values."""
+    """Type of the exception; never its text, which may contain personal data of a viewer."""
 
-    def condemns(self, offset: int) -> bool:
-        """Say whether this is the one record that is known to make the step raise."""
+    def is_poison(self, offset: int) -> bool:
+        """Return whether this record is the isolated poison record."""
         return self.first == self.last == offset
 
     @property
-    def accuses_payment(self) -> bool:
-        """Return whether no record is suspected: a payment raised."""
-        return (self.first, self.last) == PAYMENT
+    def in_flush(self) -> bool:
+        """Return whether a flush raised, and no record is suspected."""
+        return (self.first, self.last) == IN_FLUSH
 
     def save(self, path: Path) -> None:
-        """Write the marker; atomic, so that a reader finds a whole one or none."""
+        """Write the marker atomically: a reader finds a complete one or none."""
         draft = path.with_suffix(".draft")
         draft.write_text(json.dumps(asdict(self)), encoding="utf-8")
         draft.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Self | None:
-        """Read the marker, None when there is none."""
+        """Read the marker; None if there is none."""
         try:
             return cls(**json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:

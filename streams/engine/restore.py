@@ -15,7 +15,7 @@ __all__ = ["first_offset", "restored"]
 _LOG = structlog.get_logger(__name__)
 
 
-def restored(folder: Path, spec: StageSpec, log: Changelog, around: WorkerContext) -> Store:
+def restored(folder: Path, spec: StageSpec, log: Changelog, context: WorkerContext) -> Store:
     """Open a partition's store and read its changelog to the end, from nothing if the store is of no use.
 
     Parameters
@@ -26,7 +26,7 @@ def restored(folder: Path, spec: StageSpec, log: Changelog, around: WorkerContex
         The stage.
     log
         The partition's changelog.
-    around
+    context
         Clock, metrics and memory.
 
     Returns
@@ -41,8 +41,8 @@ def restored(folder: Path, spec: StageSpec, log: Changelog, around: WorkerContex
     StateError
         The folder is in use or cannot be used.
     """
-    store = _usable(folder, spec, log, around)
-    around.failpoint("in_restore")
+    store = _usable(folder, spec, log, context)
+    context.failpoint("in_restore")
     try:
         log.replay(store)
     except BaseException:
@@ -51,12 +51,12 @@ def restored(folder: Path, spec: StageSpec, log: Changelog, around: WorkerContex
     return store
 
 
-def _usable(folder: Path, spec: StageSpec, log: Changelog, around: WorkerContext) -> Store:
+def _usable(folder: Path, spec: StageSpec, log: Changelog, context: WorkerContext) -> Store:
     """Open the store, or a new one in its place when it is damaged, too old, or not of this changelog."""
     try:
-        store = Store(folder, around.memory, now_ms=around.now_ms)
-        kept_s = around.delete_retention_s(spec.changelog)
-        why = log.unusable(store, delete_retention_s=kept_s, now_ms=around.now_ms())
+        store = Store(folder, context.memory, now_ms=context.now_ms)
+        kept_s = context.delete_retention_s(spec.changelog)
+        why = log.unusable(store, delete_retention_s=kept_s, now_ms=context.now_ms())
         if why is None:
             return store
         store.close()
@@ -65,9 +65,9 @@ def _usable(folder: Path, spec: StageSpec, log: Changelog, around: WorkerContext
     _LOG.error(
         "state_wiped", stage=spec.name, partition=log.partition, why=why, next="rebuilt from changelog"
     )
-    around.metrics.state_rebuilds.labels(spec.name).inc()
+    context.metrics.state_rebuilds.labels(spec.name).inc()
     wipe(folder)
-    return Store(folder, around.memory, now_ms=around.now_ms)
+    return Store(folder, context.memory, now_ms=context.now_ms)
 
 
 def first_offset(spec: StageSpec, partition: int, applied: int, low: int, high: int) -> tuple[int, int]:

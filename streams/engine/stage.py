@@ -1,34 +1,38 @@
-r"""What a stage is, and what it asks of the code that runs inside it.
+r"""What a stage is, and the protocol of the code that runs inside it.
 
-A stage is ``(source topic, state, changelog, outputs, step)``. A worker gets some of the source's partitions;
-for each it keeps one store, one transactional producer and one *step*, and sends one batch at a time through
-them. The stage knows no model, the step knows no Kafka.
+A stage is ``(source topic, state, changelog, outputs, step)``. The group assigns partitions of the source to
+a worker. For each of them the worker keeps one store, one transactional producer and one *step*, and
+processes one batch at a time. The stage knows no model, the step knows no Kafka.
 
-**Order of effects** of one batch with the offsets a..b of source partition P
+**Order of effects** of a batch with the offsets a..b of source partition P
 (:mod:`streams.engine.partition`):
 
-1. records at or below the applied offset are dropped: they were delivered again;
-2. the step computes new absolute rows and outputs in memory; nothing is written yet;
-3. one Kafka transaction (``transactional.id = group.stage.P``): the rows to changelog partition P, outputs,
-   dead letters, and last in the changelog the *applied record* (key ``b"\0applied"``, value b);
-4. one write of the store: rows, applied offset b, position in the changelog;
-5. the partition's applied offset becomes b; the group's committed offset follows as a hint to humans.
+1. Records at or below the applied offset are dropped: they were delivered before.
+2. The step computes new absolute rows and outputs in memory. Nothing is written yet.
+3. One Kafka transaction (``transactional.id = group.stage.P``) writes the rows to changelog partition P, the
+   outputs, the dead letters, and last in the changelog the *applied record* (key ``b"\0applied"``, value b).
+4. One atomic write of the store takes over the rows, the applied offset b and the position in the changelog.
+5. The partition's applied offset becomes b. The group's committed offset follows; people read it, we never
+   do.
 
-A crash before the end of 3 leaves nothing visible: the batch comes again. Between 3 and 4 the changelog
-brings rows and applied offset at the next start, and records delivered again fall under 1. A lost disk is
-rebuilt from the changelog. Any doubt about the outcome of 3 ends the process: the successor trusts the log.
+A crash before the end of 3 leaves nothing visible: the batch is read again. After a crash between 3 and 4 the
+changelog supplies rows and applied offset at the next start, and 1 drops the records that are delivered
+again. A lost disk is rebuilt from the changelog. If the outcome of 3 is unknown, the process ends: its
+successor reads the outcome in the log.
 
 **Order of opening** P, in a worker thread: fence the previous owner (``init_transactions``), open the store,
-read the changelog from the stored position to its end, compare the applied offset with the source's ends,
-make the step; then the source is sought to applied + 1. The group's committed offset is never read.
+read the changelog from the stored position to its end, compare the applied offset with the ends of the
+source, make the step. Then the consumer seeks to applied + 1. The group's committed offset is never read.
 
-**What a step owes** (:class:`HasDeferredOutput`) it pays along with the next batch or, when none comes in time, in a
-transaction of its own that goes through 3 and 4 and repeats the applied record: outputs and rows, no record.
+**Deferred output** (:class:`HasDeferredOutput`): a step may hold outputs back. They are flushed with the next
+batch or, if none arrives in time, in a transaction of their own, which goes through 3 and 4 and repeats the
+applied record.
 
-**A step that raises** is our bug: the process ends with code 4 and nothing of the batch is visible. Its
-successor finds the marker of the suspected batch, goes through it one record at a time, and the single record
-on which the step raises again becomes a dead letter (``step_failed``) at the start after that. Nothing is
-paid meanwhile; and where it was the payment that raised, the successor strikes out what is owed.
+**A step that raises** has a bug: the process ends with code 4 and nothing of the batch is visible. It leaves
+a marker (:mod:`streams.engine.poison_marker`). The next process reads the batch one record at a time, and
+when the step raises on a single record again, the process after that writes this record as a dead letter
+(``step_failed``). Nothing is flushed meanwhile. If a flush raised, the next process discards the pending
+output.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -51,11 +55,11 @@ __all__ = [
 ]  # fmt: skip
 
 Row = tuple[bytes, bytes | None]
-"""A state row, key and absolute new value; None deletes. Keys that begin with a NUL byte are taken."""
+"""A state row: key and absolute new value; None deletes. Keys that begin with a NUL byte are reserved."""
 
 
 class Record(Protocol):
-    """One record of the source topic, as aiokafka's ``ConsumerRecord`` has it."""
+    """One record of the source topic; aiokafka's ``ConsumerRecord`` is one."""
 
     @property
     def topic(self) -> str:
@@ -71,7 +75,7 @@ class Record(Protocol):
 
     @property
     def timestamp(self) -> int:
-        """When the producer sent it: UTC, milliseconds since 1970."""
+        """Time at which the producer sent it: UTC, milliseconds since 1970."""
 
     @property
     def key(self) -> bytes | None:
@@ -94,30 +98,30 @@ class Message(TypedDict, total=False):
 
 
 Target = tuple[str, int | None]
-"""Topic (its name on the cluster) and partition; None leaves it to the key by murmur2, as Java does.
+"""Topic (its name on the cluster) and partition. None: the partition is Java's murmur2 of the key.
 
-The partition belongs to the whole list, because ``produce_batch`` ignores one that stands in a message
+The partition applies to the whole list, because ``produce_batch`` ignores a partition given in a message
 (confluent-kafka 2.16.1, measured)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Everything that one batch changes; the stage makes all of it visible at once, or none of it."""
+    """Everything that one batch changes. The stage makes all of it visible at once, or none of it."""
 
     rows: list[Row] = field(default_factory=list)
-    """Absolute new state rows: to the changelog partition and, after the commit, to the store."""
+    """Absolute new state rows, for the changelog partition and, after the commit, for the store."""
 
     outputs: dict[Target, list[Message]] = field(default_factory=dict)
-    """Messages by where they go. The lists are the stage's afterwards."""
+    """Messages by target. The stage owns the lists afterwards."""
 
     dead_letters: list[DeadLetter] = field(default_factory=list)
     """Records of the batch that could not be used."""
 
     last_offset: int | None = None
-    """Offset of the last record that was used, where the step stopped early; the rest comes again."""
+    """Offset of the last processed record if the step stopped early; the rest is read again. None: all."""
 
     def add(self, part: "Outcome") -> None:
-        """Put another outcome behind this one: of a row that both change, the later value is what stays."""
+        """Append another outcome. If both change a row, the later value wins."""
         self.rows.extend(part.rows)
         self.dead_letters.extend(part.dead_letters)
         for target, messages in part.outputs.items():
@@ -125,9 +129,9 @@ class Outcome:
 
 
 class StateView(Protocol):
-    """What a step may do with the committed state of its partition: read it.
+    """The committed state of a partition, as a step sees it: read-only.
 
-    Reads show what earlier batches committed, never what the current batch is about to change.
+    Reads return what earlier batches committed, never what the current batch is about to change.
     """
 
     def get(self, key: bytes) -> bytes | None:
@@ -137,7 +141,7 @@ class StateView(Protocol):
         """Return the rows of many keys, in their order."""
 
     def scan(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """Yield the rows whose keys begin with `prefix`, ascending by key; raise if the disk is damaged."""
+        """Yield the rows whose keys begin with `prefix`, ascending by key; raise if a file is corrupt."""
 
     @property
     def applied(self) -> int:
@@ -147,72 +151,76 @@ class StateView(Protocol):
 class Step(Protocol):
     """The logic of one source partition.
 
-    Called with one batch at a time, not always from the same thread. It may keep state in memory from batch
-    to batch: if an exception leaves it, or the transaction fails, the process ends and the next one builds a
-    new step from the store. A step that has ``close()`` gets it called when the partition is taken away; of
-    one whose ``silent`` is true nothing becomes public, dead letters included.
+    It is called with one batch at a time, not always from the same thread. It may keep state in memory from
+    batch to batch: if it raises, or if the transaction fails, the process ends, and the next process builds a
+    new step from the store. Two members are optional: ``close()`` is called when the partition is revoked;
+    while ``silent`` is true the step publishes nothing, so the engine writes no dead letter for it either.
     """
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
-        """Turn a batch into changes; offsets ascend, the batch is never empty."""
+        """Turn a batch into changes. Offsets ascend; the batch is never empty."""
 
 
 @runtime_checkable
 class HasDeferredOutput(Protocol):
-    """A step that owes outputs and says when; what it owes is among its rows, so a successor owes it too."""
+    """A step that holds outputs back until a later time.
+
+    What is pending is part of its rows, so the next owner of the partition has it, too.
+    """
 
     def due_s(self) -> float | None:
-        """Return the seconds until something is due, at most 0 when it is; None: nothing is owed."""
+        """Return the seconds until output is due, at most 0 if some is due now; None: nothing is pending."""
 
     def flush_due(self) -> Outcome:
-        """Return what is due: outputs and rows, as a batch's, of no record."""
+        """Return the outputs that are due, and the rows that change with them."""
 
     def discard_pending(self) -> Outcome:
-        """Return the rows that strike out all that is owed: to pay it raised."""
+        """Return the rows that delete everything pending; called after :meth:`flush_due` raised."""
 
 
 StepFactory = Callable[[int, StateView], Step]
-"""``(partition, store) -> step``: called in a worker thread when a partition is assigned, after its state was
+"""``(partition, store) -> step``: called in a worker thread after the state of an assigned partition was
 restored. May block, for instance until a replica has caught up."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageSpec:
-    """One stage: where it reads, where its state is logged, how it batches, and what it does."""
+    """One stage: its source, its changelog, its batching and its step."""
 
     name: str
-    """Short name: label of metrics, part of the transactional id and of the state folder."""
+    """Short name: a label of metrics, part of the transactional id and of the path of the state folder."""
 
     source: str
-    """Topic that is read, its name on the cluster."""
+    """Topic that is read; its name on the cluster."""
 
     changelog: str
-    """Compacted topic of the state, its name on the cluster; at least as many partitions as the source."""
+    """Compacted topic of the state; its name on the cluster. It has as many partitions as the source."""
 
     make_step: StepFactory
     """Builds the logic of a partition."""
 
     dead_letters: str
-    """Topic of rejected records, its name on the cluster."""
+    """Topic of rejected records; its name on the cluster."""
 
     max_events: int = 4_000
-    """Most records in a batch."""
+    """Maximum number of records in a batch."""
 
     max_bytes: int = 4_000_000
-    """Most bytes of values in a batch; a single larger record is a batch of its own."""
+    """Maximum bytes of values in a batch; a larger single record is a batch of its own."""
 
     min_interval_s: float = 0.0
-    """Least seconds between the starts of two batches of a partition."""
+    """Minimum seconds between the starts of two batches of a partition."""
 
     gate: Callable[[int], Awaitable[bool]] | None = None
-    """Awaited on the event loop before each batch of a partition, again and again until it says yes; bounds
-    the lead over a replica, lets another version go first. None: no gate."""
+    """Awaited on the event loop before each batch of a partition, repeatedly until it returns true. It bounds
+    the lead over a replica, and lets another model version go first. None: no gate."""
 
     max_events_now: Callable[[], int] | None = None
-    """Asked before each batch for the most records that it may have now. None: :attr:`max_events`."""
+    """Called before each batch; a further limit on its records, below :attr:`max_events`. None: no such
+    limit."""
 
     start_offset: Callable[[int], int] = lambda _: 0
-    """Offset from which a partition without state is read, by partition. Default: the first there is."""
+    """Offset from which a partition without state is read, by partition. Default: the first available."""
 
     shards: int = 0
-    """Over how many of the source's partitions the keys are spread; 0 means all of them."""
+    """Number of source partitions over which the keys are spread; 0 means all of them."""

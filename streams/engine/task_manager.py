@@ -1,4 +1,4 @@
-"""All stages of one worker, and which partitions of their sources it has; lives on the event loop."""
+"""The tasks of one worker: which source partitions are assigned to it; lives on the event loop."""
 
 import asyncio
 import itertools
@@ -8,115 +8,117 @@ from functools import partial
 
 import structlog
 
-from streams.engine.batching import Slice
 from streams.engine.context import WorkerContext
 from streams.engine.exits import die
 from streams.engine.partition import Partition
-from streams.engine.partition_task import PartitionTask, Place, TaskContext
+from streams.engine.partition_task import PartitionTask, Seek, TaskContext
 from streams.engine.stage import StageSpec
 from streams.engine.watchdog import WorkProgress
+from streams.telemetry.metrics import Gauge
 
 __all__ = ["TaskManager"]
 
 _LOG = structlog.get_logger(__name__)
 
 RESTORE_THREADS = 4
-"""Partitions opened at the same time: reading a changelog waits for the network more than for a core."""
+"""Partitions that are opened at the same time: a restore waits for the network more than for a core."""
 
 TopicPartition = tuple[str, int]
 """Source topic and partition."""
 
 FetchedTo = Callable[[str, int], int]
-"""``(topic, partition)``: offset behind the last one fetched, -1 when not known."""
+"""``(topic, partition)``: offset behind the last one fetched, -1 if unknown."""
 
 
-def _nowhere(topic: str, partition: int) -> int:  # noqa: ARG001 - stands in until a consumer is there
+def _unknown(topic: str, partition: int) -> int:  # noqa: ARG001 - a `FetchedTo`
+    """Return that nothing is known, before a consumer is bound."""
     return -1
 
 
 class TaskManager:
-    """The stages of a worker.
+    """The stages of a worker, and a task for each assigned partition of their sources.
 
     Parameters
     ----------
     specs
-        Each with a source of its own.
-    around
+        The stages, each with a source of its own.
+    context
         What their partitions share.
     threads
-        Batches that are under way at the same time, those that wait for the broker included.
+        Number of batches in flight, those that wait for the broker included.
     die
         Ends the process after a failure.
+
+    Attributes
+    ----------
+    tasks
+        By source topic and partition.
     """
 
     def __init__(
         self,
         specs: Iterable[StageSpec],
-        around: WorkerContext,
+        context: WorkerContext,
         *,
         threads: int,
         die: Callable[[BaseException], None] = die,
     ) -> None:
         self.specs = {spec.source: spec for spec in specs}
-        self.lanes: dict[TopicPartition, PartitionTask] = {}
+        self.tasks: dict[TopicPartition, PartitionTask] = {}
         self.assigned_once = False
-        """Whether the group ever answered, be it with no partition at all."""
-        self.metrics = around.metrics
-        self._around, self.die = around, die
-        self._fetched_to: FetchedTo = _nowhere
-        self._work = ThreadPoolExecutor(threads, thread_name_prefix="work")
-        self._restore = ThreadPoolExecutor(RESTORE_THREADS, thread_name_prefix="restore")
-        self._road: TaskContext | None = None
+        """Whether the group has answered once, even with no partition at all."""
+        self.metrics = context.metrics
+        self._context, self.die = context, die
+        self._fetched_to: FetchedTo = _unknown
+        self._batches = ThreadPoolExecutor(threads, thread_name_prefix="work")
+        self._restores = ThreadPoolExecutor(RESTORE_THREADS, thread_name_prefix="restore")
+        self._task_context: TaskContext | None = None
         self._closing: dict[TopicPartition, asyncio.Task[None]] = {}
         self._generation = -1
         self._lock = asyncio.Lock()
-        self._watch_partitions()
+        self._register_gauges()
 
     def waiting(self) -> list[str]:
-        """Say what is not ready yet, a line each; may be asked from any thread."""
+        """Return what is not ready yet, a line each; safe from any thread."""
         if not self.assigned_once:
             return ["the group has not assigned partitions yet"]
-        return [lane.partition.progress for lane in list(self.lanes.values()) if not lane.ready]
+        return [task.partition.progress for task in list(self.tasks.values()) if not task.ready]
 
-    def bind(self, place: Place, fetched_to: FetchedTo) -> None:
-        """Connect the lanes to the consumer that fetches for them."""
+    def bind(self, seek: Seek, fetched_to: FetchedTo) -> None:
+        """Connect the tasks to the consumer that fetches for them."""
         self._fetched_to = fetched_to
-        self._road = TaskContext(self._work, self._restore, place, itertools.count(1), self._lost, self.die)
+        self._task_context = TaskContext(
+            self._batches, self._restores, seek, itertools.count(1), self._on_lost_slice, self.die
+        )
 
     def progress(self) -> dict[TopicPartition, WorkProgress]:
-        """Say how far every assigned partition is; may be asked from any thread."""
+        """Return the progress of every assigned partition; safe from any thread."""
         return {
             tp: WorkProgress(
-                stage=lane.partition.spec.name,
-                applied=lane.partition.applied,
+                stage=task.partition.spec.name,
+                applied=task.partition.applied,
                 fetched_to=self._fetched_to(*tp),
-                idle=lane.idle,
-                restored_rows=lane.partition.read_progress.rows,
-                held=lane.held,
+                idle=task.idle,
+                restored_rows=task.partition.read_progress.rows,
+                gate_refusals=task.gate_refusals,
             )
-            for tp, lane in list(self.lanes.items())
+            for tp, task in list(self.tasks.items())
         }
 
-    def wants(self, topic: str, partition: int) -> bool:
-        """Say whether a partition can take another slice."""
-        lane = self.lanes.get((topic, partition))
-        return lane is not None and lane.has_room
-
-    def offer(self, part: Slice) -> None:
-        """Hand a slice to its lane; a slice of a partition that is not ours (any more) is nothing."""
-        lane = self.lanes.get((part.topic, part.partition))
-        if lane is not None:
-            lane.offer(part)
+    def has_room(self, topic: str, partition: int) -> bool:
+        """Return whether a partition is assigned and can take another slice."""
+        task = self.tasks.get((topic, partition))
+        return task is not None and task.has_room
 
     def positions(self) -> dict[TopicPartition, int]:
-        """Return applied + 1 of every partition: what the group may be told."""
-        return {tp: lane.partition.position for tp, lane in self.lanes.items() if lane.partition.applied >= 0}
+        """Return applied + 1 of every partition: what is committed to the group."""
+        return {tp: task.partition.position for tp, task in self.tasks.items() if task.partition.applied >= 0}
 
     async def assign(self, assigned: Iterable[TopicPartition], generation: int) -> None:
         """Make the assigned partitions ours and no others; returns before new ones are restored.
 
-        A partition is kept open only over consecutive generations of the group: between any others somebody
-        else may have had it, so it is opened anew.
+        A partition stays open only across consecutive generations of the group. Between any others another
+        worker may have owned it, so it is opened anew.
 
         Parameters
         ----------
@@ -129,64 +131,60 @@ class TaskManager:
             wanted = {tp for tp in assigned if tp[0] in self.specs}
             keep = wanted if generation - self._generation in {0, 1} else set()
             self._generation, self.assigned_once = generation, True
-            for tp in self.lanes.keys() - keep:
-                self._closing[tp] = asyncio.get_running_loop().create_task(self.lanes.pop(tp).close())
-            for tp in sorted(wanted - self.lanes.keys()):
-                self.lanes[tp] = self._lane(tp)
+            for tp in self.tasks.keys() - keep:
+                self._closing[tp] = asyncio.get_running_loop().create_task(self.tasks.pop(tp).close())
+            for tp in sorted(wanted - self.tasks.keys()):
+                self.tasks[tp] = self._new_task(tp)
             _LOG.info("assigned", generation=generation, partitions=[f"{t}/{p}" for t, p in sorted(wanted)])
-            for lane in [lane for lane in self.lanes.values() if lane.ready]:
-                await lane.rewind()
+            for task in [task for task in self.tasks.values() if task.ready]:
+                await task.rewind()
 
     async def quiesce(self) -> None:
-        """Take no more slices and wait for the batches in flight: the group is about to move partitions."""
-        await asyncio.gather(*(lane.quiesce() for lane in self.lanes.values()))
+        """Refuse further slices and wait for the batches in flight: a rebalance begins."""
+        await asyncio.gather(*(task.quiesce() for task in self.tasks.values()))
 
     async def close(self) -> None:
-        """Let the batches in flight end and close every partition."""
+        """Wait for the batches in flight to end and close every partition."""
         async with self._lock:
-            lanes = list(self.lanes.values())
-            await asyncio.gather(*(lane.close() for lane in lanes), *self._closing.values())
+            tasks = list(self.tasks.values())
+            await asyncio.gather(*(task.close() for task in tasks), *self._closing.values())
 
     def shutdown(self) -> None:
         """Stop the threads; nothing may be in flight."""
-        self._work.shutdown(wait=False)
-        self._restore.shutdown(wait=False)
+        self._batches.shutdown(wait=False)
+        self._restores.shutdown(wait=False)
 
-    def _lane(self, tp: TopicPartition) -> PartitionTask:
-        """Begin to open a partition, after its previous lane is closed."""
-        if self._road is None:
+    def _new_task(self, tp: TopicPartition) -> PartitionTask:
+        """Begin to open a partition, after its previous task is closed."""
+        if self._task_context is None:
             msg = "bind() comes first"
             raise RuntimeError(msg)
-        partition = Partition(self.specs[tp[0]], tp[1], self._around)
-        return PartitionTask(partition, self._road, after=self._closing.pop(tp, None))
+        partition = Partition(self.specs[tp[0]], tp[1], self._context)
+        return PartitionTask(partition, self._task_context, after=self._closing.pop(tp, None))
 
-    def _lost(self, partition: Partition) -> None:
-        """Report a slice that Faust lost; it is read again."""
+    def _on_lost_slice(self, partition: Partition) -> None:
+        """Report a slice that Faust lost; its task reads it again."""
         stage = partition.spec.name
         _LOG.error("slice_lost", stage=stage, partition=partition.number, next="reading again from applied")
-        self._around.metrics.rewinds.labels(stage).inc()
+        self.metrics.rewinds.labels(stage).inc()
 
-    def _watch_partitions(self) -> None:
-        """Let the metrics count partitions and what is queued whenever they are read."""
-        for spec in self.specs.values():
-            for ready in (True, False):
-                gauge = self._around.metrics.partitions.labels(spec.name, "ready" if ready else "restoring")
-                gauge.set_function(partial(self._count, spec.source, ready=ready))
-            left = self._around.metrics.restore_remaining.labels(spec.name)
-            left.set_function(partial(self._left, spec.source))
-            for place, gauge in enumerate((self.metrics.queued_records, self.metrics.queued_bytes)):
-                gauge.labels(spec.name).set_function(partial(self._queued, spec.source, place))
+    def _register_gauges(self) -> None:
+        """Let the gauges compute their values from the tasks whenever metrics are read."""
+        metrics = self.metrics
+        for topic, spec in self.specs.items():
+            values: tuple[tuple[Gauge, Callable[[PartitionTask], int]], ...] = (
+                (metrics.partitions.labels(spec.name, "ready"), lambda task: task.ready),
+                (metrics.partitions.labels(spec.name, "restoring"), lambda task: not task.ready),
+                (
+                    metrics.restore_remaining.labels(spec.name),
+                    lambda task: task.partition.read_progress.remaining,
+                ),
+                (metrics.queued_records.labels(spec.name), lambda task: task.queued[0]),
+                (metrics.queued_bytes.labels(spec.name), lambda task: task.queued[1]),
+            )
+            for gauge, value in values:
+                gauge.set_function(partial(self._sum, topic, value))
 
-    def _queued(self, topic: str, place: int) -> int:
-        """Sum what waits in the lanes of a topic: records (place 0) or bytes (1)."""
-        return sum(lane.queued[place] for (t, _), lane in list(self.lanes.items()) if t == topic)
-
-    def _count(self, topic: str, *, ready: bool) -> int:
-        """Count the partitions of a topic that are ready, or are not."""
-        return sum(t == topic and lane.ready is ready for (t, _), lane in list(self.lanes.items()))
-
-    def _left(self, topic: str) -> int:
-        """Count the changelog records of a topic's partitions that are not read back yet."""
-        return sum(
-            lane.partition.read_progress.remaining for (t, _), lane in list(self.lanes.items()) if t == topic
-        )
+    def _sum(self, topic: str, value: Callable[[PartitionTask], int]) -> int:
+        """Return the sum of a value over the tasks of a topic."""
+        return sum(value(task) for (name, _), task in list(self.tasks.items()) if name == topic)

@@ -1,21 +1,22 @@
-"""Batches through Faust: a transport whose consumer yields one message per fetched slice of a partition.
+"""A Faust transport whose consumer yields one message per fetched slice of a partition.
 
-Faust's own path costs 60-80 µs per record (measured: 13 k records/s and worker); the fetcher below it does
-a million. So this consumer hands a whole slice through Faust's streams as the value of one message, and an
-agent iterates over slices. What else differs from Faust's own consumer, and why:
+Faust's own path costs 60-80 µs per record (measured: 13,000 records/s per worker); aiokafka's fetcher below
+it reaches a million records/s. So this consumer passes a whole slice through Faust's streams as the value of
+one message, and an agent iterates over slices. Other differences from Faust's own consumer, and the reasons:
 
-* **committed records only**, and a fetch waits 10 ms, not Faust's 1.5 s: one request per broker is under way,
-  so a long wait for idle partitions is a wait for the busy one too;
+* **committed records only**, and a fetch waits 10 ms, not Faust's 1.5 s: only one request per broker is in
+  flight, so a long wait for idle partitions delays the busy one;
 * **a position out of range is an error**, never a silent jump: restart, and the gap is counted;
-* **back-pressure per partition**: only partitions with room in their lane are asked for; the others' records
+* **back-pressure per partition**: only partitions whose task has room are fetched; the records of the others
   wait in the fetcher, then at the broker;
-* **the position is ours**: a seek goes behind the applied offset when a partition is restored, Faust's
-  ``seek_to_committed`` only hands the assignment on; the committed offset is a hint computed from applied
-  offsets (that the group knows none is no error), and acknowledgements mean nothing; Faust's note of what it
-  read last is not kept: it drops what lies before, and, taken at delivery, it can be older than a seek;
-* **nothing is lost in silence**: slices fetched as the group begins to move wait for it and are handed on
-  (their lanes refuse what is stale by then); slices are numbered in the fetching thread from each seek on,
-  and a lane that misses a number seeks again (:class:`~streams.engine.batching.Slice`).
+* **the position is ours**: the consumer seeks behind the applied offset when a partition is restored; Faust's
+  ``seek_to_committed`` only passes the assignment on. The committed offset is computed from applied offsets
+  for people to read (a group without committed offsets is no error), and acknowledgements have no effect.
+  Faust's own read offset is switched off: Faust drops records before it, and sets it at delivery, which may
+  be after a seek back;
+* **no silent loss**: slices that were fetched when a rebalance began are delivered after it (their tasks
+  refuse what is stale by then). Slices are numbered in the fetching thread from each seek on, and a task that
+  misses a number seeks again (:class:`~streams.engine.batching.Slice`).
 """
 
 import asyncio
@@ -41,41 +42,41 @@ from streams.errors import SourceGapError
 __all__ = ["BatchConsumer", "BatchThread", "BatchTransport"]
 
 POLL_S = 0.02
-"""Longest wait of one fetch for records. The fetcher does not learn meanwhile that another lane has room
-again, but a lane that was full has a whole batch to work on."""
+"""Seconds that one fetch waits for records. Meanwhile the fetcher does not notice that another task has room
+again, but a task that was full has a whole batch to process."""
 
-UNPLACED_S = 0.01
-"""Pause when a partition has no position yet: aiokafka answers that at once, and a lane's seek comes through
-the same event loop."""
+NO_POSITION_S = 0.01
+"""Seconds to pause while a partition has no position yet: aiokafka answers that at once, and the seek of a
+task arrives through the same event loop."""
 
 FETCH_WAIT_MS = 10
-"""Longest that the broker holds a fetch back: bounds what an idle partition can cost a busy one."""
+"""Milliseconds that the broker may hold a fetch back: bounds the delay of a busy partition by idle ones."""
 
 BUSY_S = 0.05
-"""Both of these waits while a lane is full, in seconds: a round of fetching costs half a millisecond of CPU
-(measured), and the batch that waits in that lane is longer than that on its way through a step."""
+"""Both of these waits while a task is full, in seconds: one round of fetching costs 0.5 ms of CPU (measured),
+and the batch that is queued in that task takes longer than that in its step."""
 
 
 class BatchThread(driver.AIOKafkaConsumerThread):
-    """The thread in which aiokafka runs; everything that touches aiokafka goes through its queue."""
+    """The thread in which aiokafka runs; every call of aiokafka goes through its queue."""
 
     app: Any
 
-    moving = False
-    """Whether the group is moving partitions: from the revocation to the next assignment."""
+    rebalancing = False
+    """Whether the group is rebalancing: from the revocation to the next assignment."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._marks: dict[TP, list[int]] = {}
+        self._marks: dict[TP, list[int]] = {}  # epoch of each partition, and number of its next slice
 
     async def on_start(self) -> None:
-        """Start the consumer; a static member is watched over."""
+        """Start the consumer; guard a static member."""
         await super().on_start()
         if instance := self.app.conf.consumer_group_instance_id:
-            guard(self._ensure_consumer()._coordinator, instance, self.app.stages.die)  # noqa: SLF001
+            guard(self._ensure_consumer()._coordinator, instance, self.app.task_manager.die)  # noqa: SLF001
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ANN401
-        """Build the consumer from public options only, so that nothing breaks by being renamed inside."""
+        """Build the consumer from public options only: they are stable, Faust's internal ones are not."""
         conf = self.app.conf
         return aiokafka.AIOKafkaConsumer(
             bootstrap_servers=driver.server_list(transport.url, transport.default_port),
@@ -98,45 +99,45 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             **self.app.security,
         )
 
-    async def place(self, tp: TP, offset: int, epoch: int) -> None:
-        """Seek a partition and number its slices from 0; nothing happens if it is not assigned (any more)."""
-        await self.call_thread(self._place, tp, offset, epoch)
+    async def seek_epoch(self, tp: TP, offset: int, epoch: int) -> None:
+        """Seek a partition and number its slices from 0; does nothing if it is not assigned (any more)."""
+        await self.call_thread(self._seek_epoch, tp, offset, epoch)
 
-    async def _place(self, tp: TP, offset: int, epoch: int) -> None:
+    async def _seek_epoch(self, tp: TP, offset: int, epoch: int) -> None:
         try:
             self._ensure_consumer().seek(aiokafka.TopicPartition(tp.topic, tp.partition), offset)
         except IllegalStateError:
-            self.log.info("%s/%s is not ours any more: not sought", tp.topic, tp.partition)
+            self.log.info("%s/%s is not assigned any more: no seek", tp.topic, tp.partition)
             return
         self._marks[tp] = [epoch, 0]
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Tell the group how far we are; a hint that does not arrive is given again later.
+        """Commit offsets to the group; a commit that fails is repeated later.
 
-        Not while the group moves partitions: the broker answers a connection's requests in their order, so it
-        would look at the hint when it has let us join, find a former generation, and aiokafka would leave and
-        join again, at once and, with the hint still untold, for ever (seen by tests/chaos).
+        Not during a rebalance: the broker answers the requests of a connection in order, so it would handle
+        the commit after the join and find an earlier generation in it. aiokafka would leave and join again at
+        once, and, with the commit still pending, would do so for ever (found by tests/chaos).
         """
-        if self.moving:
+        if self.rebalancing:
             return False
         try:
             await self._ensure_consumer().commit(
                 {aiokafka.TopicPartition(tp.topic, tp.partition): offset for tp, offset in offsets.items()}
             )
         except (KafkaError, IllegalStateError) as error:
-            self.log.info("the group was not told of applied offsets: %r", error)
+            self.log.info("offsets were not committed to the group: %r", error)
             return False
         return True
 
     async def fetch(self, wanted: set[TP], *, busy: bool) -> list[Slice]:
-        """Return the slices that have arrived for wanted partitions; wait up to `POLL_S` for the first.
+        """Return the slices that have arrived for some partitions; wait up to `POLL_S` for the first.
 
         Parameters
         ----------
         wanted
-            Whose lanes have room.
+            The partitions whose tasks have room.
         busy
-            Whether others have none: then it may wait for `BUSY_S`, and so may the broker.
+            Whether other tasks have no room: then the fetch and the broker may wait for `BUSY_S`.
         """
         slices: list[Slice] = await self.call_thread(self._fetch, wanted, busy=busy)
         return slices
@@ -148,8 +149,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         try:
             found = await self._fetch_records(consumer, wanted, timeout=wait_s, max_records=most)
         except NoOffsetForPartitionError:
-            # aiokafka looked for the group's offset before a lane sought (again); the lane will.
-            await asyncio.sleep(UNPLACED_S)
+            # aiokafka looked up the group's offset before a task has sought; the task will seek.
+            await asyncio.sleep(NO_POSITION_S)
             return []
         except OffsetOutOfRangeError as error:
             what = f"records were deleted before they were read: {error}"
@@ -164,17 +165,17 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         return Slice(tp.topic, tp.partition, epoch, number, records, size_of(records))
 
     def fetched_to(self, tp: TP) -> int:
-        """Return the offset up to which a partition was fetched, markers included; -1 when not known."""
+        """Return the offset up to which a partition was fetched, markers included; -1 if unknown."""
         subscription = self._consumer and self._consumer._subscription.subscription  # noqa: SLF001
         assignment = subscription and subscription.assignment
         state = assignment and assignment.state_value(aiokafka.TopicPartition(tp.topic, tp.partition))
         return int(state.position) if state and state.has_valid_position else -1
 
 
-class _Unnoted(dict[TP, int | None]):
-    """What Faust last read of each partition: never anything, because it drops what lies before.
+class _NoReadOffsets(dict[TP, int | None]):
+    """Faust's read offsets, always None: Faust drops records before them.
 
-    Faust takes its note when a message was delivered, which may be after a lane has sought back.
+    Faust sets the read offset when a message was delivered, which may be after a task has sought back.
     """
 
     def __getitem__(self, tp: TP) -> None:
@@ -185,14 +186,14 @@ class _Unnoted(dict[TP, int | None]):
 
 
 class BatchConsumer(driver.Consumer):
-    """Faust's consumer, with the differences that the module's essay lists."""
+    """Faust's consumer, with the differences that the module's docstring lists."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
-        self._stages = self.app.stages
-        self._stages.bind(self._place_lane, lambda *tp: self._thread.fetched_to(TP(*tp)))
-        self._hinted: dict[TP, int] = {}
-        self._read_offset = _Unnoted()
+        self._task_manager = self.app.task_manager
+        self._task_manager.bind(self._seek_task, lambda *tp: self._thread.fetched_to(TP(*tp)))
+        self._committed_positions: dict[TP, int] = {}
+        self._read_offset = _NoReadOffsets()
 
     app: Any
     _thread: BatchThread
@@ -208,12 +209,12 @@ class BatchConsumer(driver.Consumer):
         if not self.flow_active:
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]
         active = self._get_active_partitions()
-        wanted = {tp for tp in active if self._stages.wants(tp.topic, tp.partition)}
+        wanted = {tp for tp in active if self._task_manager.has_room(tp.topic, tp.partition)}
         if not wanted:
             await self.sleep(min(POLL_S, timeout))
             return
         for part in await self._thread.fetch(wanted, busy=len(wanted) < len(active)):
-            if not self.flow_active:  # while the group moves; whatever is stale by then, its lane refuses
+            if not self.flow_active:  # during a rebalance; tasks refuse slices that are stale after it
                 await self.wait(self.can_resume_flow)  # type: ignore[arg-type]
             if self.should_stop:
                 return
@@ -238,46 +239,46 @@ class BatchConsumer(driver.Consumer):
             generation_id=self.app.consumer_generation_id,
         )
 
-    async def _place_lane(self, topic: str, partition: int, offset: int, epoch: int) -> None:
-        """Seek for a lane."""
-        await self._thread.place(TP(topic, partition), offset, epoch)
+    async def _seek_task(self, topic: str, partition: int, offset: int, epoch: int) -> None:
+        """Seek for a task."""
+        await self._thread.seek_epoch(TP(topic, partition), offset, epoch)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Hand the assignment to the stages, which seek each partition when it is restored."""
-        self._thread.moving = False
+        """Pass the assignment to the task manager; tasks seek when their partition is restored."""
+        self._thread.rebalancing = False
         assigned = [(tp.topic, tp.partition) for tp in self.assignment()]
-        await self._stages.assign(assigned, self.app.consumer_generation_id)
+        await self._task_manager.assign(assigned, self.app.consumer_generation_id)
         return {}
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Stop the flow as Faust does, then wait for the batches in flight before the group moves on."""
-        self._thread.moving = True
+        """Stop the flow as Faust does, then wait for the batches in flight before the rebalance goes on."""
+        self._thread.rebalancing = True
         await super().on_partitions_revoked(revoked)
-        await self._stages.quiesce()
+        await self._task_manager.quiesce()
 
     def ack(self, message: Any) -> bool:  # noqa: ANN401
-        """Let go of a message; only those that Faust skips during a rebalance come here."""
+        """Release a message; Faust calls this only for those that it skips during a rebalance."""
         message.acked = True
         self._unacked_messages.discard(message)
         return True
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Offsets between two slices need no bookkeeping: applied offsets are the truth."""
+        """Do nothing: gaps between slices need no bookkeeping, applied offsets decide."""
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:  # noqa: ANN401, ARG002
-        return (TP(topic, partition) for topic, partition in self._stages.positions())
+        return (TP(topic, partition) for topic, partition in self._task_manager.positions())
 
     def _filter_committable_offsets(self, tps: Iterable[TP]) -> dict[TP, int]:
-        """Return what the group has not been told yet."""
-        positions = self._stages.positions()
+        """Return the positions that are not committed to the group yet."""
+        positions = self._task_manager.positions()
         new = {tp: positions[tp.topic, tp.partition] for tp in tps}
-        return {tp: offset for tp, offset in new.items() if self._hinted.get(tp) != offset}
+        return {tp: offset for tp, offset in new.items() if self._committed_positions.get(tp) != offset}
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Remember what the group was told."""
+        """Remember what was committed to the group."""
         done = bool(await super()._commit(offsets))
         if done:
-            self._hinted.update(offsets)
+            self._committed_positions.update(offsets)
         return done
 
 

@@ -1,12 +1,12 @@
-"""Ends a worker that has work and does nothing.
+"""Ends a worker that has work and makes no progress.
 
-Consumers die quietly: a fetcher that hangs after a rebalance, a frozen event loop, a step that never returns,
-or a thread pool that is full of them. The watchdog asks the broker itself, with a client and in a thread of
-its own, where each source partition ends. A partition is stalled while it has records that are not applied
-and nothing about it moves; when one has been stalled for `limit_s`, the process ends with code 5.
+Consumers can hang silently: a fetcher after a rebalance, a blocked event loop, a step that never returns. The
+watchdog asks the broker for the end of each source partition, with a client and in a thread of its own. A
+partition is stalled while it has unapplied records and none of its numbers changes. When one has been stalled
+for `limit_s` seconds, the process ends with code 5.
 
-A broker that does not answer is not the worker's fault: the clock starts again when it does. Time is counted
-in observations, not read from a clock, so a suspended machine does not look stuck when it wakes.
+If the broker does not answer, the count of that partition starts again. Time is counted in observations, not
+read from a clock, so a suspended machine does not look stalled when it wakes.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,12 +24,12 @@ __all__ = ["Watchdog", "WorkProgress"]
 _LOG = structlog.get_logger(__name__)
 
 OBSERVATIONS = 12
-"""Looks per limit: with the default limit of 60 s, one every 5 s."""
+"""Observations per limit: with the default limit of 60 s, one every 5 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkProgress:
-    """How far one source partition is."""
+    """Progress of one source partition."""
 
     stage: str
     """The stage."""
@@ -38,22 +38,22 @@ class WorkProgress:
     """Last applied offset; -1 before the first."""
 
     fetched_to: int
-    """Offset behind the last one fetched, markers of transactions included; -1 when not known."""
+    """Offset behind the last one fetched, transaction markers included; -1 if unknown."""
 
     idle: bool
-    """Whether everything fetched is applied."""
+    """Whether everything that was fetched is applied."""
 
     restored_rows: int
-    """Rows read back so far: a long restore moves too."""
+    """Rows restored so far: a long restore is progress, too."""
 
-    held: int = 0
-    """Times that it had to let another version go first: waiting for that is no stall."""
+    gate_refusals: int = 0
+    """Number of times that the gate of the stage returned false: to wait for another version is no stall."""
 
     def lag(self, end: int) -> int:
-        """Return the records that are not applied yet.
+        """Return the number of records that are not applied yet.
 
-        Markers of transactions occupy offsets that nobody is shown; where all that is fetched is applied,
-        only what is not fetched yet counts.
+        Transaction markers occupy offsets, too. If all that was fetched is applied, only the offsets that are
+        not fetched yet count.
 
         Examples
         --------
@@ -67,19 +67,19 @@ class WorkProgress:
 
 
 class Watchdog:
-    """The watcher of one worker.
+    """The watchdog of one worker.
 
     Parameters
     ----------
     progress
-        Asked for ``(topic, partition) -> WorkProgress`` of everything assigned; from another thread.
+        Returns ``(topic, partition) -> WorkProgress`` of everything assigned; called from another thread.
     end_of
-        Asks the broker for the end of a source partition; raises `KafkaException` when it does not answer.
+        Asks the broker for the end of a source partition; raises `KafkaException` if it does not answer.
     metrics
-        Gets ends, lags and the stall.
+        Where ends, lags and the longest stall are shown.
     limit_s
-        Longest stall.
-    bark
+        Maximum duration of a stall, in seconds.
+    die
         Ends the process.
     """
 
@@ -90,9 +90,9 @@ class Watchdog:
         metrics: Metrics,
         *,
         limit_s: float,
-        bark: Callable[[BaseException], None],
+        die: Callable[[BaseException], None],
     ) -> None:
-        self._progress, self._end_of, self._metrics, self._bark = progress, end_of, metrics, bark
+        self._progress, self._end_of, self._metrics, self._die = progress, end_of, metrics, die
         self._limit_s, self._pause_s = limit_s, limit_s / OBSERVATIONS
         self._seen: dict[tuple[str, int], WorkProgress] = {}
         self._stalled_s: dict[tuple[str, int], float] = {}
@@ -106,8 +106,8 @@ class Watchdog:
         """Stop watching."""
         self._stop.set()
 
-    def look(self) -> None:
-        """Look at every partition once, and bark if one has been stalled for too long."""
+    def check(self) -> None:
+        """Observe every partition once; end the process if one has been stalled for too long."""
         found = self._progress()
         ends = {tp: end for tp in found if (end := self._end(*tp)) is not None}
         for tp in self._seen.keys() - found.keys():
@@ -124,13 +124,11 @@ class Watchdog:
         self._metrics.stalled_seconds.set(longest)
         if longest >= self._limit_s:
             topic, partition = max(stalled, key=stalled.__getitem__)
-            what = (
-                f"nothing moved in partition {partition} of {topic} for {longest:.0f} s though there is work"
-            )
-            self._bark(StuckError(what, next_step="start the worker again; report it if it happens again"))
+            what = f"partition {partition} of {topic} has work and made no progress for {longest:.0f} s"
+            self._die(StuckError(what, next_step="start the worker again; report it if it happens again"))
 
     def _end(self, topic: str, partition: int) -> int | None:
-        """Return where a partition ends, None when its broker does not answer."""
+        """Return the end of a partition, None if its broker does not answer."""
         try:
             return self._end_of(topic, partition)
         except KafkaException as error:
@@ -139,12 +137,12 @@ class Watchdog:
             return None
 
     def _watch(self) -> None:
-        """Look again and again."""
+        """Check in regular intervals."""
         while not self._stop.wait(self._pause_s):
-            self.look()
+            self.check()
 
     def _show(self, tp: tuple[str, int], now: WorkProgress, end: int, lag: int) -> None:
-        """Publish one partition's numbers."""
+        """Show the numbers of one partition."""
         labels = (now.stage, str(tp[1]))
         self._metrics.lag.labels(*labels).set(lag)
         self._metrics.end_offset.labels(*labels).set(end)

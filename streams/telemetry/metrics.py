@@ -70,7 +70,7 @@ from prometheus_client.registry import Collector
 
 from streams.telemetry.exposition import Exposition
 
-__all__ = ["FRESHNESS_S", "BulkHistogram", "Exposition", "Metrics"]
+__all__ = ["FRESHNESS_S", "BulkHistogram", "Exposition", "Gauge", "Metrics"]
 
 FRESHNESS_S = (
     0.001,

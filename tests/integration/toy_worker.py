@@ -21,9 +21,10 @@ from pathlib import Path
 from schemas.errors import DecodeError, Reason
 from streams.config.settings import Settings
 from streams.engine import topic_check
-from streams.engine.app import App, build_app, run_worker
+from streams.engine.app import build_app, run_worker
 from streams.engine.batching import Slice
 from streams.engine.dead_letters import invalid_record_letter
+from streams.engine.partition_task import PartitionTask
 from streams.engine.stage import Message, Outcome, Record, Row, StageSpec, StateView
 from streams.telemetry.logging import configure
 from streams.telemetry.metrics import Metrics
@@ -168,21 +169,21 @@ def main() -> int:
     app = build_app(settings, [spec], Metrics(), failpoint=Failpoint(orders))
     Toy.loop = app.loop
     if orders.crash_agent:
-        crash_agent(app, orders.crash_agent)
+        crash_agent(orders.crash_agent)
     return run_worker(app)
 
 
-def crash_agent(app: App, at: int) -> None:
+def crash_agent(at: int) -> None:
     """Let Faust's agent raise on one slice, which is then gone."""
-    offer, numbers = app.stages.offer, itertools.count(1)
+    offer, numbers = PartitionTask.offer, itertools.count(1)
 
-    def raising(part: Slice) -> None:
+    def raising(task: PartitionTask, part: Slice) -> None:
         if next(numbers) == at:
             msg = "nobody foresaw this"
             raise RuntimeError(msg)
-        offer(part)
+        offer(task, part)
 
-    app.stages.offer = raising  # type: ignore[method-assign]
+    PartitionTask.offer = raising  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -26,10 +26,10 @@ def test_a_worker_has_both_stages(embedded: EmbeddedCluster, tmp_path: Path) -> 
     embedded.create(NEEDED)
     settings = Settings.load(brokers=embedded.bootstrap_servers, state_dir=tmp_path / "state")
     worker = build_worker(settings)
-    assert set(worker.app.stages.specs) == {topics.EVENTS, topics.SIGNALS}
+    assert set(worker.app.task_manager.specs) == {topics.EVENTS, topics.SIGNALS}
     assert b'nearline_build_info{version="' in worker.metrics.exposition()
     assert not (tmp_path / "state").exists()
-    worker.app.stages.shutdown()
+    worker.app.task_manager.shutdown()
     worker.app.loop.close()
 
 

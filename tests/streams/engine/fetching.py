@@ -13,15 +13,15 @@ IN = ("in", 0)
 class Fetcher:
     """Stands in for the consumer: hands out slices from where a lane was placed, numbered."""
 
-    def __init__(self, log: Log, stages: TaskManager) -> None:
-        self._log, self._stages = log, stages
+    def __init__(self, log: Log, tasks: TaskManager) -> None:
+        self._log, self._tasks = log, tasks
         self.at: dict[tuple[str, int], list[int]] = {}
-        self.places: list[tuple[str, int, int, int]] = []
-        stages.bind(self.place, lambda topic, partition: self.at.get((topic, partition), [-1])[0])
+        self.seeks: list[tuple[str, int, int, int]] = []
+        tasks.bind(self.seek, lambda topic, partition: self.at.get((topic, partition), [-1])[0])
 
-    async def place(self, topic: str, partition: int, offset: int, epoch: int) -> None:
+    async def seek(self, topic: str, partition: int, offset: int, epoch: int) -> None:
         """Seek."""
-        self.places.append((topic, partition, offset, epoch))
+        self.seeks.append((topic, partition, offset, epoch))
         self.at[topic, partition] = [offset, epoch, 0]
 
     def fetch(self, size: int) -> Slice:
@@ -31,6 +31,12 @@ class Fetcher:
         records = [record(offset + place, *event) for place, event in enumerate(events)]
         self.at[IN] = [offset + len(records), epoch, number + 1]
         return Slice("in", 0, epoch, number, records, size_of(records))
+
+
+def offer(tasks: TaskManager, part: Slice) -> None:
+    """Offer a slice to its task, as the agent of the Faust app does."""
+    if task := tasks.tasks.get((part.topic, part.partition)):
+        task.offer(part)
 
 
 def twelve_events() -> Log:
@@ -48,7 +54,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-async def assigned(stages: TaskManager, generation: int = 1) -> None:
+async def assigned(tasks: TaskManager, generation: int = 1) -> None:
     """Assign partition 0 and wait until it can be fetched."""
-    await stages.assign([IN], generation)
-    await until(lambda: stages.wants(*IN))
+    await tasks.assign([IN], generation)
+    await until(lambda: tasks.has_room(*IN))

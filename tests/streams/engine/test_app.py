@@ -89,7 +89,7 @@ class Witness:
 
     def stop(self) -> None:
         """Note whether everything was closed before."""
-        self.notes.append("stop, closed" if self._app.stages.waiting() else "stop")
+        self.notes.append("stop, closed" if self._app.task_manager.waiting() else "stop")
 
     def waiting(self) -> list[str]:
         """Hold up nobody."""
@@ -100,7 +100,7 @@ class Witness:
         for number in range(500):
             client.produce("in", key=f"v{number % 7}", value=f"e{number}")
         client.flush()
-        while sum(self._app.stages.positions().values()) < 500:
+        while sum(self._app.task_manager.positions().values()) < 500:
             time.sleep(0.02)
         self.notes.append("worked")
         os.kill(os.getpid(), signal.SIGTERM)
@@ -139,7 +139,7 @@ async def fails():
 with EmbeddedCluster() as cluster:
     cluster.create(["in", "log", "out", "dead"])
     app = made(cluster.bootstrap_servers, Path(sys.argv[1]))
-    app.stages.close = fails
+    app.task_manager.close = fails
     run_worker(app, [Witness(app, cluster.bootstrap_servers)])
 """
     ended = subprocess.run(

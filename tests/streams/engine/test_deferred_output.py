@@ -64,14 +64,14 @@ def test_a_payment_that_raises_is_struck_out(log: Log, tmp_path: Path, lender: S
     partition = Partition(lender, 0, worker_context(log, tmp_path))
     with pytest.raises(StepFailedError, match="ValueError") as caught:
         live(partition, log, 3)
-    assert "in a payment" in str(caught.value)
+    assert "in a flush" in str(caught.value)
     partition.close()
     DeferringStep.poison = False
     partition = Partition(lender, 0, worker_context(log, tmp_path))
     live(partition, log, 3)
     assert (log.records("out"), log.records("dead")) == ([], [])
     assert state(log) == expected(log.records("in"))
-    assert not list(tmp_path.glob("**/*.suspect"))
+    assert not list(tmp_path.glob("**/*.poison"))
 
 
 def test_nothing_is_paid_while_a_record_is_suspected(log: Log, tmp_path: Path, lender: StageSpec) -> None:

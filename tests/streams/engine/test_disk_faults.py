@@ -32,7 +32,7 @@ def log() -> Log:
 
 
 @pytest.fixture
-def around(log: Log, tmp_path: Path) -> WorkerContext:
+def context(log: Log, tmp_path: Path) -> WorkerContext:
     """Give surroundings on it."""
     return roomy(log, tmp_path)
 
@@ -48,9 +48,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "fold" / "0"
 
 
-def opened(around: WorkerContext) -> Partition:
+def opened(context: WorkerContext) -> Partition:
     """Open the partition."""
-    partition = Partition(fold_spec(), 0, around)
+    partition = Partition(fold_spec(), 0, context)
     partition.open()
     return partition
 
@@ -62,10 +62,10 @@ def worked(partition: Partition, log: Log, end: int) -> None:
         partition.process([record(offset, *log.topics["in", 0][offset]) for offset in range(start, upto)])
 
 
-def left(around: WorkerContext, log: Log, *ends: int) -> None:
+def left(context: WorkerContext, log: Log, *ends: int) -> None:
     """Work up to each of some offsets, writing a table file after each, and leave."""
     for end in ends:
-        partition = opened(around)
+        partition = opened(context)
         worked(partition, log, end)
         assert partition._store is not None
         partition._store._db.flush()
@@ -102,9 +102,9 @@ def truth(log: Log, end: int) -> list[tuple[bytes, bytes]]:
     return sorted(rows.items())
 
 
-def is_exact(around: WorkerContext, log: Log) -> bool:
+def is_exact(context: WorkerContext, log: Log) -> bool:
     """Open, go on to the end, and compare with the truth."""
-    partition, end = opened(around), len(log.topics["in", 0])
+    partition, end = opened(context), len(log.topics["in", 0])
     worked(partition, log, end)
     assert partition._store is not None
     rows = list(partition._store.scan())
@@ -151,22 +151,22 @@ FAULTS: dict[str, Fault] = {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_whatever_is_wrong_with_the_files_the_log_makes_it_good(
-    name: str, around: WorkerContext, log: Log, folder: Path
+    name: str, context: WorkerContext, log: Log, folder: Path
 ) -> None:
     """Rows 36, 38, 39: after the fault the partition opens by itself, goes on, and is exact."""
-    left(around, log, 100, 200)
-    partition = opened(around)
+    left(context, log, 100, 200)
+    partition = opened(context)
     worked(partition, log, 300)  # these are in RocksDB's log alone
     killed(partition, folder)
     FAULTS[name](folder)
-    assert is_exact(around, log)
+    assert is_exact(context, log)
 
 
 def test_every_cut_of_the_log_is_made_good(log: Log, tmp_path: Path) -> None:
     """Row 39: wherever a power loss cut RocksDB's log, the store is behind and never torn."""
-    around = roomy(log, tmp_path / "origin")
-    left(around, log, 100)
-    partition = opened(around)
+    context = roomy(log, tmp_path / "origin")
+    left(context, log, 100)
+    partition = opened(context)
     worked(partition, log, 160)
     killed(partition, tmp_path / "origin" / "fold" / "0")
     whole = _only(tmp_path / "origin" / "fold" / "0", "*.log").stat().st_size
@@ -176,7 +176,7 @@ def test_every_cut_of_the_log_is_made_good(log: Log, tmp_path: Path) -> None:
         shutil.copytree(tmp_path / "origin" / "fold" / "0", copy)
         file = _only(copy, "*.log")
         file.write_bytes(file.read_bytes()[:cut])
-        store = Store(copy, around.memory)
+        store = Store(copy, context.memory)
         assert list(store.scan()) == truth(log, store.applied + 1)
         seen.add(store.applied)
         store.close()
@@ -188,30 +188,30 @@ def test_a_flipped_byte_ends_the_worker_and_its_successor_is_exact(tmp_path: Pat
     log = Log()
     for number in range(2 * CROWD):
         log.append("in", 0, b"v%d" % (number % CROWD), b"%d" % number)
-    around = roomy(log, tmp_path)
-    left(around, log, CROWD)
+    context = roomy(log, tmp_path)
+    left(context, log, CROWD)
     table = max((tmp_path / "fold" / "0").glob("*.sst"), key=lambda file: file.stat().st_size)
     content = bytearray(table.read_bytes())
     content[len(content) // 2] ^= 0xFF
     table.write_bytes(content)
-    around = roomy(log, tmp_path)  # no block in the cache
-    partition = opened(around)
+    context = roomy(log, tmp_path)  # no block in the cache
+    partition = opened(context)
     with pytest.raises(StateDamagedError):
         worked(partition, log, 2 * CROWD)
     partition.close()
-    assert is_exact(around, log)
+    assert is_exact(context, log)
 
 
 def test_an_old_backup_is_brought_up_to_date(
-    around: WorkerContext, log: Log, folder: Path, tmp_path: Path
+    context: WorkerContext, log: Log, folder: Path, tmp_path: Path
 ) -> None:
     """Row 40: copied back, the store is behind its changelog, which has the rest; no event counts twice."""
-    left(around, log, 100)
+    left(context, log, 100)
     shutil.copytree(folder, tmp_path / "backup")
-    left(around, log, 300)
+    left(context, log, 300)
     shutil.rmtree(folder)
     shutil.copytree(tmp_path / "backup", folder)
-    assert is_exact(around, log)
+    assert is_exact(context, log)
 
 
 @contextmanager
@@ -226,11 +226,11 @@ def _full_disk(limit: int) -> Iterator[None]:
 
 
 def test_a_full_disk_ends_the_worker_and_its_successor_is_exact(
-    around: WorkerContext, log: Log, folder: Path
+    context: WorkerContext, log: Log, folder: Path
 ) -> None:
     """Row 42: the batch is in the log, nothing is acknowledged; with room again the state is exact."""
-    left(around, log, 100)
-    partition = opened(around)
+    left(context, log, 100)
+    partition = opened(context)
     worked(partition, log, 120)
     size = _only(folder, "*.log").stat().st_size
     with _full_disk(size + 300), pytest.raises(StateError, match="free space") as caught:
@@ -239,7 +239,7 @@ def test_a_full_disk_ends_the_worker_and_its_successor_is_exact(
     reached = partition.applied
     partition.close()
     assert reached < EVENTS - 1
-    assert is_exact(around, log)
+    assert is_exact(context, log)
 
 
 def test_a_read_only_folder_is_refused_at_the_start() -> None:

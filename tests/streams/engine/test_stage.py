@@ -149,7 +149,7 @@ def test_failed_transaction_accuses_no_record(partition: Partition, log: Log, tm
     for records in ([record(0, b"v0", b"e0")], [record(n, b"v%d" % n, b"e") for n in range(9)]):
         with pytest.raises(OutcomeInDoubtError):
             partition.process(records)
-    assert not list(tmp_path.rglob("*.suspect"))
+    assert not list(tmp_path.rglob("*.poison"))
     assert not log.records("dead")
 
 
@@ -165,7 +165,7 @@ def test_poison_ends_in_the_dead_letters(log: Log, tmp_path: Path) -> None:
     assert "ValueError" in found.message
     assert "secret" not in found.message
     assert state(log) == expected(log.records("in"), without=b"poison")
-    assert not list(tmp_path.glob("**/*.suspect"))
+    assert not list(tmp_path.glob("**/*.poison"))
 
 
 def test_unsendable_output_is_isolated_like_poison(log: Log, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from streams.engine.task_manager import TaskManager
 from streams.errors import StepFailedError
 from tests.streams.doubles import Consumer, Log, fold_spec, worker_context
-from tests.streams.engine.fetching import IN, Fetcher, assigned, twelve_events, until
+from tests.streams.engine.fetching import IN, Fetcher, assigned, offer, twelve_events, until
 
 
 @pytest.fixture
@@ -34,32 +34,32 @@ def specs() -> list[Any]:
 
 
 @pytest.fixture
-async def stages(
+async def tasks(
     log: Log, tmp_path: Path, deaths: list[BaseException], specs: list[Any]
 ) -> AsyncIterator[TaskManager]:
     """Give stages without partitions."""
-    stages = TaskManager(specs, worker_context(log, tmp_path), threads=2, die=deaths.append)
-    yield stages
-    await stages.close()
-    stages.shutdown()
+    tasks = TaskManager(specs, worker_context(log, tmp_path), threads=2, die=deaths.append)
+    yield tasks
+    await tasks.close()
+    tasks.shutdown()
 
 
 @pytest.fixture
-def fetcher(log: Log, stages: TaskManager) -> Fetcher:
+def fetcher(log: Log, tasks: TaskManager) -> Fetcher:
     """Give what fetches for them."""
-    return Fetcher(log, stages)
+    return Fetcher(log, tasks)
 
 
-async def test_a_partition_is_ready_when_restored(stages: TaskManager, fetcher: Fetcher) -> None:
+async def test_a_partition_is_ready_when_restored(tasks: TaskManager, fetcher: Fetcher) -> None:
     """Not before an assignment, not while it is restored; then reading begins behind the state."""
-    assert stages.waiting()
-    await stages.assign([IN, ("unknown", 0)], 1)
-    assert stages.waiting()
-    assert not stages.wants(*IN)
-    await until(lambda: not stages.waiting())
-    await until(lambda: bool(fetcher.places))
-    assert fetcher.places == [("in", 0, 0, 1)]
-    assert b'nearline_partitions{stage="fold",state="ready"} 1.0' in stages.metrics.exposition()
+    assert tasks.waiting()
+    await tasks.assign([IN, ("unknown", 0)], 1)
+    assert tasks.waiting()
+    assert not tasks.has_room(*IN)
+    await until(lambda: not tasks.waiting())
+    await until(lambda: bool(fetcher.seeks))
+    assert fetcher.seeks == [("in", 0, 0, 1)]
+    assert b'nearline_partitions{stage="fold",state="ready"} 1.0' in tasks.metrics.exposition()
 
 
 async def test_a_restore_says_how_far_it_is(log: Log, tmp_path: Path) -> None:
@@ -77,123 +77,123 @@ async def test_a_restore_says_how_far_it_is(log: Log, tmp_path: Path) -> None:
 
     for number in range(7):
         log.append("log", 0, b"v%d" % number, b"row")
-    around = replace(worker_context(log, tmp_path), consumer=lambda: Halting(log))  # type: ignore[arg-type,return-value]
-    stages = TaskManager([fold_spec()], around, threads=2)
-    Fetcher(log, stages)
-    await stages.assign([IN], 1)
-    await until(lambda: any("fold partition 0: 3 rows read" in line for line in stages.waiting()))
-    assert "4 of 7 records left" in stages.waiting()[0]
-    assert b'nearline_restore_remaining_records{stage="fold"} 4.0' in stages.metrics.exposition()
+    context = replace(worker_context(log, tmp_path), consumer=lambda: Halting(log))  # type: ignore[arg-type,return-value]
+    tasks = TaskManager([fold_spec()], context, threads=2)
+    Fetcher(log, tasks)
+    await tasks.assign([IN], 1)
+    await until(lambda: any("fold partition 0: 3 rows read" in line for line in tasks.waiting()))
+    assert "4 of 7 records left" in tasks.waiting()[0]
+    assert b'nearline_restore_remaining_records{stage="fold"} 4.0' in tasks.metrics.exposition()
     go_on.set()
-    await until(lambda: not stages.waiting())
-    assert b'nearline_restore_remaining_records{stage="fold"} 0.0' in stages.metrics.exposition()
-    await stages.close()
-    stages.shutdown()
+    await until(lambda: not tasks.waiting())
+    assert b'nearline_restore_remaining_records{stage="fold"} 0.0' in tasks.metrics.exposition()
+    await tasks.close()
+    tasks.shutdown()
 
 
-async def test_no_partition_is_ready_too(stages: TaskManager, fetcher: Fetcher) -> None:
+async def test_no_partition_is_ready_too(tasks: TaskManager, fetcher: Fetcher) -> None:
     """A worker for which there is nothing is a ready one."""
-    await stages.assign([], 1)
-    assert not stages.waiting()
-    assert not fetcher.places
+    await tasks.assign([], 1)
+    assert not tasks.waiting()
+    assert not fetcher.seeks
 
 
-async def test_slices_become_batches(stages: TaskManager, fetcher: Fetcher, log: Log) -> None:
+async def test_slices_become_batches(tasks: TaskManager, fetcher: Fetcher, log: Log) -> None:
     """Everything that is fetched is applied once, in order; the positions follow."""
-    await assigned(stages)
-    assert stages.positions() == {}
+    await assigned(tasks)
+    assert tasks.positions() == {}
     for _ in range(4):
-        stages.offer(fetcher.fetch(3))
-    await until(lambda: stages.positions() == {IN: 12})
+        offer(tasks, fetcher.fetch(3))
+    await until(lambda: tasks.positions() == {IN: 12})
     assert log.records("out") == log.records("in")
-    await until(lambda: stages.progress()[IN].idle)
-    assert (stages.progress()[IN].applied, stages.progress()[IN].fetched_to) == (11, 12)
+    await until(lambda: tasks.progress()[IN].idle)
+    assert (tasks.progress()[IN].applied, tasks.progress()[IN].fetched_to) == (11, 12)
 
 
-async def test_full_lane_asks_for_nothing(stages: TaskManager, fetcher: Fetcher) -> None:
+async def test_full_lane_asks_for_nothing(tasks: TaskManager, fetcher: Fetcher) -> None:
     """A lane with a whole batch waiting has no room; it has again when that batch is taken."""
-    await assigned(stages)
-    stages.offer(fetcher.fetch(4))
-    assert not stages.wants(*IN)
-    assert b'nearline_queued_records{stage="fold"} 4.0' in stages.metrics.exposition()
-    await until(lambda: stages.wants(*IN))
-    assert b'nearline_queued_records{stage="fold"} 0.0' in stages.metrics.exposition()
+    await assigned(tasks)
+    offer(tasks, fetcher.fetch(4))
+    assert not tasks.has_room(*IN)
+    assert b'nearline_queued_records{stage="fold"} 4.0' in tasks.metrics.exposition()
+    await until(lambda: tasks.has_room(*IN))
+    assert b'nearline_queued_records{stage="fold"} 0.0' in tasks.metrics.exposition()
 
 
 async def test_lost_slice_is_read_again(
-    stages: TaskManager, fetcher: Fetcher, log: Log, deaths: list[BaseException]
+    tasks: TaskManager, fetcher: Fetcher, log: Log, deaths: list[BaseException]
 ) -> None:
     """A slice that Faust swallows shows as a missing number; all from there on comes again."""
-    await assigned(stages)
-    stages.offer(fetcher.fetch(3))
+    await assigned(tasks)
+    offer(tasks, fetcher.fetch(3))
     fetcher.fetch(3)
-    stages.offer(fetcher.fetch(3))
-    await until(lambda: len(fetcher.places) == 2 and stages.wants(*IN))
+    offer(tasks, fetcher.fetch(3))
+    await until(lambda: len(fetcher.seeks) == 2 and tasks.has_room(*IN))
     while fetcher.at[IN][0] < 12:
-        await until(lambda: stages.wants(*IN))
-        stages.offer(fetcher.fetch(3))
-    await until(lambda: stages.positions() == {IN: 12})
+        await until(lambda: tasks.has_room(*IN))
+        offer(tasks, fetcher.fetch(3))
+    await until(lambda: tasks.positions() == {IN: 12})
     assert log.records("out") == log.records("in")
-    assert b'nearline_rewinds_total{stage="fold"} 1.0' in stages.metrics.exposition()
+    assert b'nearline_rewinds_total{stage="fold"} 1.0' in tasks.metrics.exposition()
     assert not deaths
 
 
-async def test_stale_slice_is_nothing(stages: TaskManager, fetcher: Fetcher, log: Log) -> None:
+async def test_stale_slice_is_nothing(tasks: TaskManager, fetcher: Fetcher, log: Log) -> None:
     """A slice that was fetched before a rebalance and arrives after it would skip what lies between."""
-    await assigned(stages)
+    await assigned(tasks)
     first = fetcher.fetch(3)
     stale = fetcher.fetch(3)
-    stages.offer(first)
-    await stages.quiesce()
-    assert not stages.wants(*IN)
-    stages.offer(stale)
-    await stages.assign([IN], 2)
-    stages.offer(stale)
-    offset = fetcher.places[-1][2]
+    offer(tasks, first)
+    await tasks.quiesce()
+    assert not tasks.has_room(*IN)
+    offer(tasks, stale)
+    await tasks.assign([IN], 2)
+    offer(tasks, stale)
+    offset = fetcher.seeks[-1][2]
     assert offset in {0, 3}
-    assert fetcher.places[-1][3] == 2
-    stages.offer(fetcher.fetch(12))
-    await until(lambda: stages.positions() == {IN: 12})
+    assert fetcher.seeks[-1][3] == 2
+    offer(tasks, fetcher.fetch(12))
+    await until(lambda: tasks.positions() == {IN: 12})
     assert log.records("out") == log.records("in")
 
 
 async def test_partition_kept_over_consecutive_generations_only(
-    stages: TaskManager, fetcher: Fetcher, log: Log
+    tasks: TaskManager, fetcher: Fetcher, log: Log
 ) -> None:
     """Over a generation that we were not part of somebody else may have had it: it is opened anew."""
-    await assigned(stages, 1)
+    await assigned(tasks, 1)
     owner = log.owner["group.fold.0"]
-    await assigned(stages, 2)
+    await assigned(tasks, 2)
     assert log.owner["group.fold.0"] is owner
-    await assigned(stages, 4)
+    await assigned(tasks, 4)
     assert log.owner["group.fold.0"] is not owner
-    assert [place[2] for place in fetcher.places] == [0, 0, 0]
+    assert [place[2] for place in fetcher.seeks] == [0, 0, 0]
 
 
 async def test_partition_that_leaves_is_closed_and_can_come_back(
-    stages: TaskManager, fetcher: Fetcher, log: Log
+    tasks: TaskManager, fetcher: Fetcher, log: Log
 ) -> None:
     """Its batch in flight ends, its database is given back, and a later owner goes on behind it."""
-    await assigned(stages, 1)
-    stages.offer(fetcher.fetch(4))
-    await stages.quiesce()
-    await stages.assign([], 2)
-    assert stages.progress() == {}
-    stages.offer(fetcher.fetch(4))
-    await assigned(stages, 3)
-    assert fetcher.places[-1][2] == len(log.records("out"))
+    await assigned(tasks, 1)
+    offer(tasks, fetcher.fetch(4))
+    await tasks.quiesce()
+    await tasks.assign([], 2)
+    assert tasks.progress() == {}
+    offer(tasks, fetcher.fetch(4))
+    await assigned(tasks, 3)
+    assert fetcher.seeks[-1][2] == len(log.records("out"))
 
 
 async def test_failing_step_ends_the_process(
-    stages: TaskManager, fetcher: Fetcher, log: Log, deaths: list[BaseException]
+    tasks: TaskManager, fetcher: Fetcher, log: Log, deaths: list[BaseException]
 ) -> None:
     """The error reaches the one place that ends the process, and the lane does nothing more."""
     log.topics[IN][1] = (b"v", b"poison")
-    await assigned(stages)
-    stages.offer(fetcher.fetch(4))
+    await assigned(tasks)
+    offer(tasks, fetcher.fetch(4))
     await until(lambda: bool(deaths))
     assert isinstance(deaths[0], StepFailedError)
-    stages.offer(fetcher.fetch(4))
+    offer(tasks, fetcher.fetch(4))
     await asyncio.sleep(0.05)
     assert len(deaths) == 1
     assert log.records("out") == []

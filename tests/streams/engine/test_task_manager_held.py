@@ -12,7 +12,7 @@ from streams.engine.partition import Partition
 from streams.engine.task_manager import TaskManager
 from streams.errors import AbandonedError
 from tests.streams.doubles import DeferringStep, Log, Producer, fold_spec, worker_context
-from tests.streams.engine.fetching import IN, Fetcher, assigned, twelve_events, until
+from tests.streams.engine.fetching import IN, Fetcher, assigned, offer, twelve_events, until
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ class Gate:
         return self.asked > 1
 
 
-async def test_gate_and_floor_hold_batches_back(
+async def test_gate_and_interval_hold_batches_back(
     log: Log, tmp_path: Path, deaths: list[BaseException]
 ) -> None:
     """No batch passes a closed gate; what arrives meanwhile joins the batch; the floor spaces the starts."""
@@ -49,20 +49,20 @@ async def test_gate_and_floor_hold_batches_back(
     held = TaskManager([spec], worker_context(log, tmp_path / "held"), threads=1, die=deaths.append)
     fetcher = Fetcher(log, held)
     await assigned(held)
-    held.offer(fetcher.fetch(3))
+    offer(held, fetcher.fetch(3))
     await until(lambda: gate.asked == 1)
-    held.offer(fetcher.fetch(3))
+    offer(held, fetcher.fetch(3))
     assert log.records("out") == []
     gate.open.set()
     await until(lambda: held.positions() == {IN: 6})
     loop = asyncio.get_running_loop()
-    held.offer(fetcher.fetch(3))
+    offer(held, fetcher.fetch(3))
     asked, began = gate.asked, loop.time()
     await until(lambda: held.positions() == {IN: 9})
     assert loop.time() - began > 0.05
     assert gate.asked == asked + 1
     gate.open.clear()
-    held.offer(fetcher.fetch(3))
+    offer(held, fetcher.fetch(3))
     await held.close()
     held.shutdown()
     assert not deaths
@@ -82,27 +82,27 @@ async def test_what_is_owed_is_paid_though_nothing_comes(
             """Count down."""
             return max(0.0, Soon.until - time.monotonic()) if self._owed else None
 
-    stages = TaskManager(
+    tasks = TaskManager(
         [replace(fold_spec(), make_step=lambda _, store: Soon(store))],
         worker_context(log, tmp_path), threads=2, die=deaths.append,
     )  # fmt: skip
-    fetcher = Fetcher(log, stages)
-    await assigned(stages)
+    fetcher = Fetcher(log, tasks)
+    await assigned(tasks)
     Soon.until = time.monotonic() + 0.1
-    stages.offer(fetcher.fetch(3))
+    offer(tasks, fetcher.fetch(3))
     await until(lambda: len(log.records("out")) == 3)
     Soon.until = float("inf")
-    stages.offer(fetcher.fetch(3))
-    await until(lambda: stages.positions() == {IN: 6})
-    await stages.quiesce()
+    offer(tasks, fetcher.fetch(3))
+    await until(lambda: tasks.positions() == {IN: 6})
+    await tasks.quiesce()
     Soon.until = 0.0
-    assert stages.lanes[IN]._due_s() is None
+    assert tasks.tasks[IN]._due_s() is None
     assert len(log.records("out")) == 3
-    await stages.assign([IN], 2)
+    await tasks.assign([IN], 2)
     await until(lambda: len(log.records("out")) == 6)
-    await until(lambda: stages.progress()[IN].idle)
-    await stages.close()
-    stages.shutdown()
+    await until(lambda: tasks.progress()[IN].idle)
+    await tasks.close()
+    tasks.shutdown()
     assert not deaths
 
 
@@ -113,18 +113,18 @@ async def test_what_is_owed_is_paid_by_who_has_the_partition_next(
     DeferringStep.due = False
     spec = replace(fold_spec(), make_step=lambda _, store: DeferringStep(store))
     for life in range(2):
-        stages = TaskManager([spec], worker_context(log, tmp_path / str(life)), threads=2, die=deaths.append)
-        fetcher = Fetcher(log, stages)
-        await assigned(stages, life + 1)
+        tasks = TaskManager([spec], worker_context(log, tmp_path / str(life)), threads=2, die=deaths.append)
+        fetcher = Fetcher(log, tasks)
+        await assigned(tasks, life + 1)
         if life == 0:
-            stages.offer(fetcher.fetch(4))
-            await until(lambda stages=stages: stages.positions() == {IN: 4})  # type: ignore[misc]
+            offer(tasks, fetcher.fetch(4))
+            await until(lambda tasks=tasks: tasks.positions() == {IN: 4})  # type: ignore[misc]
             assert log.records("out") == []
             DeferringStep.due = True
         else:
             await until(lambda: len(log.records("out")) == 4)
-        await stages.close()
-        stages.shutdown()
+        await tasks.close()
+        tasks.shutdown()
     assert not deaths
 
 
@@ -142,20 +142,20 @@ async def test_partitions_do_not_move_while_one_is_being_fenced(
             assert go_on.wait(20)
             super().init_transactions(timeout)
 
-    around = replace(worker_context(log, tmp_path), producer=lambda name: Slow(log, name))  # type: ignore[arg-type,return-value]
-    stages = TaskManager([fold_spec()], around, threads=2, die=deaths.append)
-    Fetcher(log, stages)
-    await stages.assign([IN], 1)
+    context = replace(worker_context(log, tmp_path), producer=lambda name: Slow(log, name))  # type: ignore[arg-type,return-value]
+    tasks = TaskManager([fold_spec()], context, threads=2, die=deaths.append)
+    Fetcher(log, tasks)
+    await tasks.assign([IN], 1)
     await until(begun.is_set)
-    moving = asyncio.get_running_loop().create_task(stages.quiesce())
+    moving = asyncio.get_running_loop().create_task(tasks.quiesce())
     await asyncio.sleep(0.05)
     assert not moving.done()
     go_on.set()
     await moving
     assert "group.fold.0" in log.owner
-    await stages.close()
-    stages.shutdown()
-    late = Partition(fold_spec(), 1, around)
+    await tasks.close()
+    tasks.shutdown()
+    late = Partition(fold_spec(), 1, context)
     late.abandon()
     with pytest.raises(AbandonedError, match="before it was opened"):
         late.open()

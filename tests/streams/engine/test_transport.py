@@ -80,7 +80,7 @@ async def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     settings = Settings(brokers="127.0.0.1:1,127.0.0.1:2", state_dir=tmp_path, session_timeout_s=7)
     app = build_app(settings, [fold_spec()], Metrics())
     yield app
-    app.stages.shutdown()
+    app.task_manager.shutdown()
 
 
 @pytest.fixture
@@ -135,10 +135,10 @@ async def test_slices_are_numbered_from_each_seek(
     consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each slice is one message whose value has epoch and number; a seek starts a new epoch at 0."""
-    monkeypatch.setattr(consumer._stages, "wants", lambda *_: True)
+    monkeypatch.setattr(consumer._task_manager, "has_room", lambda *_: True)
     seen = []
     for epoch in (5, 6):
-        await consumer._place_lane("in", 0, 40, epoch)
+        await consumer._seek_task("in", 0, 40, epoch)
         for _ in range(2):
             inner.records = {TP0: [record(40, value=b"abc"), record(41, value=None)]}
             seen += await fetched(consumer)
@@ -151,9 +151,9 @@ async def test_partition_never_sought_has_no_epoch(
     consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the fetcher finds where nobody sought belongs to epoch 0, which no lane takes."""
-    monkeypatch.setattr(consumer._stages, "wants", lambda *_: True)
+    monkeypatch.setattr(consumer._task_manager, "has_room", lambda *_: True)
     inner.owned = False
-    await consumer._place_lane("in", 0, 40, 5)
+    await consumer._seek_task("in", 0, 40, 5)
     inner.records = {TP0: [record(0)]}
     assert [part.epoch for part in await fetched(consumer)] == [0]
 
@@ -162,10 +162,10 @@ async def test_only_partitions_with_room_are_asked(
     consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Back-pressure is per partition; where none has room nobody is asked."""
-    monkeypatch.setattr(consumer._stages, "wants", lambda _topic, partition: partition == 1)
+    monkeypatch.setattr(consumer._task_manager, "has_room", lambda _topic, partition: partition == 1)
     await fetched(consumer)
     assert inner.asked == [{TP("in", 1)}]
-    monkeypatch.setattr(consumer._stages, "wants", lambda *_: False)
+    monkeypatch.setattr(consumer._task_manager, "has_room", lambda *_: False)
     await fetched(consumer)
     assert len(inner.asked) == 1
 
@@ -175,7 +175,9 @@ async def test_while_a_lane_is_full_fetching_takes_its_time(
 ) -> None:
     """Both waits are long while another lane has a whole batch waiting, short when all have room again."""
     for room in ({0, 1}, {1}, {0, 1}):
-        monkeypatch.setattr(consumer._stages, "wants", lambda _topic, partition, room=room: partition in room)
+        monkeypatch.setattr(
+            consumer._task_manager, "has_room", lambda _topic, partition, room=room: partition in room
+        )
         await fetched(consumer)
     short, long = (POLL_S, FETCH_WAIT_MS), (BUSY_S, BUSY_S * 1000)
     assert inner.waits == [short, long, short]
@@ -185,7 +187,7 @@ async def test_position_out_of_range_is_never_a_silent_jump(
     consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Records that retention deleted while we ran end the worker; its successor counts them."""
-    monkeypatch.setattr(consumer._stages, "wants", lambda *_: True)
+    monkeypatch.setattr(consumer._task_manager, "has_room", lambda *_: True)
     inner.error = OffsetOutOfRangeError({TP0: 3})
     with pytest.raises(SourceGapError, match="restart"):
         await fetched(consumer)
@@ -195,7 +197,7 @@ async def test_a_group_that_knows_no_offset_is_no_error(
     consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A new group moves partitions before any hint was given; a lane's seek comes, and then slices."""
-    monkeypatch.setattr(consumer._stages, "wants", lambda *_: True)
+    monkeypatch.setattr(consumer._task_manager, "has_room", lambda *_: True)
     inner.error = NoOffsetForPartitionError(TP0)
     assert await fetched(consumer) == []
     inner.error = None
@@ -207,7 +209,7 @@ async def test_slices_fetched_as_the_group_begins_to_move_are_handed_on(
     consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They wait until the flow goes on: a slice left out would be a gap in a lane that was not moved."""
-    monkeypatch.setattr(consumer._stages, "wants", lambda *_: True)
+    monkeypatch.setattr(consumer._task_manager, "has_room", lambda *_: True)
     inner.records = {TP0: [record(0)], TP("in", 1): [record(0)]}
     seen = []
     async for tp, _ in consumer.getmany(timeout=0.01):
@@ -230,7 +232,7 @@ async def test_the_groups_offset_is_told_and_never_read(
 ) -> None:
     """The hint is applied + 1, told once, again only when it changes; a refusal is no failure."""
     positions = {("in", 0): 12}
-    monkeypatch.setattr(consumer._stages, "positions", lambda: positions)
+    monkeypatch.setattr(consumer._task_manager, "positions", lambda: positions)
     monkeypatch.setattr(consumer, "assignment", lambda: {TP0})
     assert await consumer.commit()
     assert not await consumer.commit()
@@ -251,8 +253,8 @@ async def test_no_hint_while_the_group_moves_partitions(
         pass
 
     monkeypatch.setattr(consumer, "_on_partitions_revoked", nothing)
-    monkeypatch.setattr(consumer._stages, "assign", nothing)
-    monkeypatch.setattr(consumer._stages, "positions", lambda: {("in", 0): 12})
+    monkeypatch.setattr(consumer._task_manager, "assign", nothing)
+    monkeypatch.setattr(consumer._task_manager, "positions", lambda: {("in", 0): 12})
     monkeypatch.setattr(consumer, "assignment", lambda: {TP0})
     await consumer.on_partitions_revoked({TP0})
     assert not await consumer.commit()
@@ -271,7 +273,7 @@ async def test_assignment_goes_to_the_stages(
     async def assign(*args: Any) -> None:
         calls.append(args)
 
-    monkeypatch.setattr(consumer._stages, "assign", assign)
+    monkeypatch.setattr(consumer._task_manager, "assign", assign)
     monkeypatch.setattr(consumer, "assignment", lambda: {TP0})
     consumer.app.consumer_generation_id = 4
     await consumer.perform_seek()

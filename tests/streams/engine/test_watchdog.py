@@ -1,4 +1,4 @@
-"""When the watchdog barks, and when it must not."""
+"""When the watchdog ends the worker, and when it must not."""
 
 from dataclasses import replace
 
@@ -20,14 +20,14 @@ class World:
 
     def __init__(self) -> None:
         self.progress, self.end, self.silent = AT_REST, 10, False
-        self.barks: list[BaseException] = []
+        self.deaths: list[BaseException] = []
         self.metrics = Metrics()
         self.dog = Watchdog(
             lambda: {} if self.gone else {("in", 0): self.progress},
             self.end_of,
             self.metrics,
             limit_s=60,
-            bark=self.barks.append,
+            die=self.deaths.append,
         )
 
     def end_of(self, _topic: str, _partition: int) -> int:
@@ -39,7 +39,7 @@ class World:
     def looks(self, times: int) -> None:
         """Look so many times."""
         for _ in range(times):
-            self.dog.look()
+            self.dog.check()
 
 
 @pytest.fixture
@@ -48,21 +48,21 @@ def world() -> World:
     return World()
 
 
-def test_barks_when_there_is_work_and_nothing_moves(world: World) -> None:
+def test_ends_a_worker_that_has_work_and_makes_no_progress(world: World) -> None:
     """Records that are not applied, and no movement for the limit: the process ends with code 5."""
     world.end = 12
     world.looks(OBSERVATIONS)
-    assert not world.barks
+    assert not world.deaths
     world.looks(1)
-    assert isinstance(world.barks[0], StuckError)
-    assert exit_code(world.barks[0]) == 5
-    assert "partition 0 of in" in str(world.barks[0])
+    assert isinstance(world.deaths[0], StuckError)
+    assert exit_code(world.deaths[0]) == 5
+    assert "partition 0 of in" in str(world.deaths[0])
 
 
 def test_no_work_is_no_stall(world: World) -> None:
     """A partition at its end may rest for ever, though a marker stands behind its last record."""
     world.looks(5 * OBSERVATIONS)
-    assert not world.barks
+    assert not world.deaths
     assert b'nearline_consumer_lag_records{partition="0",stage="s"} 0.0' in world.metrics.exposition()
 
 
@@ -73,7 +73,7 @@ def test_any_movement_starts_anew(world: World, field: str) -> None:
     for _ in range(3):
         world.looks(OBSERVATIONS)
         world.progress = replace(world.progress, idle=False, **{field: getattr(world.progress, field) + 1})
-    assert not world.barks
+    assert not world.deaths
 
 
 def test_silent_broker_is_not_our_fault(world: World) -> None:
@@ -84,14 +84,14 @@ def test_silent_broker_is_not_our_fault(world: World) -> None:
     world.looks(3 * OBSERVATIONS)
     world.silent = False
     world.looks(OBSERVATIONS - 1)
-    assert not world.barks
+    assert not world.deaths
 
 
 def test_stuck_batch_counts_as_work(world: World) -> None:
     """A batch that never ends is a stall even if everything there is was fetched."""
     world.progress = WorkProgress("s", applied=3, fetched_to=10, idle=False, restored_rows=0)
     world.looks(OBSERVATIONS + 1)
-    assert world.barks
+    assert world.deaths
     assert b"nearline_stalled_seconds 60.0" in world.metrics.exposition()
 
 
