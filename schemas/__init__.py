@@ -1,52 +1,53 @@
-"""What is said on the wire. Knows no Kafka, no model, no clock.
+"""The wire contract: messages, topics and keys. Knows no Kafka client, no model, no clock.
 
-The events, one line each
--------------------------
-Every event names a viewer, a moment and itself (`event_id`); the field `type` tells them apart.
+Events
+------
+Every event has a viewer id, an event time and an event id. The field ``type`` identifies the kind:
 
-* `Play`: playback of a title began. `Progress`: it runs; so much was watched so far. `Pause`: it was paused.
-  `Stop`: it ended, after so many seconds, at this position, for this cause.
-* `Impression`: a recommended title was visible, in this place on this list. `Select`: a title's page was
-opened.
-  `Skip`: a title was turned down. `Search`: a query, and what was opened from its results. `Browse`: time on
-  a surface.
-* `Rate`: a thumb or stars. `MyList`: put on or taken off the viewer's own list. `Preferences`: what the
-viewer said
-  about themselves.
-* `Identify`: an anonymous viewer signed in. `Forget`: a viewer is to be forgotten.
-  `History`: what a viewer watched before they were this viewer.
+* `Play`: playback of a title began. `Progress`: heartbeat with the seconds watched so far. `Pause`: playback
+  was paused. `Stop`: playback ended, with the seconds watched, the position and the cause.
+* `Impression`: a recommended title was visible, at a position of a list. `Select`: the viewer opened the page
+  of a title. `Skip`: the viewer rejected a title. `Search`: a query, and the result that was opened.
+  `Browse`: time spent in a part of the interface.
+* `Rate`: a thumb or stars. `MyList`: a title was added to or removed from the viewer's own list.
+  `Preferences`: stated preferences.
+* `Identify`: an anonymous viewer signed in. `Forget`: a viewer has to be forgotten. `History`: an imported
+  history of a viewer.
 
-In comes also the catalogue, `Title`. Out go `Home` (a viewer's page), `Alert` (a new title for a viewer),
-`Trending` (a scope's list) and `DeadLetter` (a record that could not be used, and why). `Experiment` says
-what varies for whom, `schemas.assignment` who that is, `ExperimentResult` what came of it. `schemas.topics`
-says which topic carries which.
+The other input is the catalog (`Title`). The output is `Home` (a viewer's page), `Alert` (a new title for a
+viewer), `Trending` (the most watched titles of a scope) and `DeadLetter` (a rejected record, with the
+reason). `schemas.experiments` defines experiments, `schemas.assignment` assigns viewers to their arms, and
+`schemas.experiment_results` has their results. `schemas.topics` lists the topics and their messages.
 
 Key and partition
 -----------------
-An event's key is its viewer id in UTF-8, a title's its title id; the partition is murmur2 of the key, as
-Java's producer does it (`schemas.partitioner`). All that concerns one viewer then meets in one place, in
+The key of an event is its viewer id in UTF-8, that of a title its title id. The partition is murmur2 of the
+key, as in Kafka's Java client (`schemas.partitioner`). So all events of a viewer are in one partition, in
 order.
 
-Event time, not arrival time
-----------------------------
-`event_time_ms` says when something happened on the viewer's device, in UTC milliseconds. Models decay, order
-and expire by it, so a replay of last year gives last year's lists. The time of arrival is the record's
-timestamp and matters to operators only. An event without a time is rejected: a clock's guess would differ in
-every replay.
+Event time
+----------
+`event_time_ms` is the time of the event on the viewer's device, in UTC milliseconds. Models decay, order and
+expire by it, so a replay of an old log gives the same lists. The timestamp of the record is the time of
+arrival, and is used for monitoring only. An event without a time is rejected: a default would differ in every
+replay.
 
 Versions
 --------
-Inside a version the contract only grows: new optional fields, new event types. Readers ignore fields that
-they do not know. What would break a reader (a field removed, required, retyped, or with another meaning)
-raises `schema_version` and gets a topic name ending in the next number, beside the old. The files in
-``contracts/`` are generated from the structs here; a released one never changes in a breaking way, and tests
-hold us to it.
+Within a version the contract only grows: new optional fields, new event types. Readers ignore unknown fields.
+A change that would break a reader (a field removed, made required, retyped, or with a new meaning) raises
+`schema_version` and gets a new topic, whose name ends in the next number; the old topic continues. The files
+in ``schemas/contracts/`` are generated from the structs of this package. Released files never change, and a
+test refuses changes that break them.
 
-Where to read on
-----------------
-`schemas.events` and its parts (base, playback, interaction, identity), `schemas.catalog`, `schemas.pages`,
-`schemas.dead_letters`; then `schemas.codec`, the only door between bytes and these; `schemas.errors` for what
-may come out of it instead of a message.
+Modules
+-------
+* Messages: `schemas.events`, `schemas.catalog`, `schemas.pages`, `schemas.rules`, `schemas.experiments`,
+  `schemas.experiment_results`, `schemas.insights`, `schemas.versions`, `schemas.dead_letters`; their field
+  types are in `schemas.fields`.
+* `schemas.codec`: bytes to messages and back. `schemas.errors`: the errors, and the reasons of dead letters.
+* `schemas.topics`, `schemas.partitioner`, `schemas.assignment`: topics, partitions of keys, arms of viewers.
+* `schemas.json_schema` and `schemas.contract_tools`: the generated contract files.
 """
 
 from schemas.catalog import Artwork, Availability, Tags, Title, TitleKind, Trailer

@@ -1,16 +1,17 @@
-r"""Who is in which arm: a hash of the viewer, equal in every worker, process and language.
+r"""Assignment of viewers to arms: a hash, equal in every worker, process and language.
 
 .. math:: bucket(salt, viewer) = \mathrm{SHA256}(salt \Vert \mathtt{0x1f} \Vert viewer)_{0..7} \bmod 10000
 
-the first eight bytes read as an unsigned number, big-endian; texts in UTF-8, which no id can break out of:
-none has a control character. Three draws, each with a salt of its own and so independent of the others:
+the first eight bytes as an unsigned big-endian number; texts in UTF-8. The separator 0x1f is unambiguous,
+since no id contains a control character. Three buckets are drawn, each with its own salt and therefore
+independent:
 
 1. ``holdout`` (the same for all experiments): below `Experiment.holdout` the viewer is in no arm;
-2. the exclusion group's name: outside `group_from` .. `group_to` the viewer is not in this experiment;
-3. the experiment's salt: arms lie side by side from bucket 0 on, each as wide as its share.
+2. the name of the exclusion group: outside `group_from` .. `group_to` the viewer is not in this experiment;
+3. the salt of the experiment: arms are adjacent ranges from bucket 0 on, each as wide as its share.
 
-SHA-256 because every language has it, and because hashes for tables (murmur2, FNV) show in the arms what keys
-have in common; a thousand assignments take a few milliseconds. Golden vectors: contracts/assignment.json.
+SHA-256, because every language has it, and because hashes for tables (murmur2, FNV) correlate for similar
+keys. A thousand assignments take a few milliseconds. Golden vectors: ``schemas/contracts/assignment.json``.
 """
 
 from hashlib import sha256
@@ -23,11 +24,11 @@ __all__ = ["BUCKETS", "HOLDOUT", "assign", "bucket", "in_holdout", "part_of", "w
 BUCKETS: Final = 10_000
 """Steps of a share: .0001."""
 HOLDOUT: Final = "holdout"
-"""Salt of the draw that all experiments share."""
+"""Salt of the holdout, which all experiments share."""
 
 
 def bucket(salt: str, viewer_id: str) -> int:
-    """Return a viewer's place among 10,000.
+    """Return a viewer's bucket, 0 to 9,999.
 
     Examples
     --------
@@ -38,7 +39,7 @@ def bucket(salt: str, viewer_id: str) -> int:
 
 
 def width(share: float) -> int:
-    """Return how many buckets a share has.
+    """Return the number of buckets of a share.
 
     Examples
     --------
@@ -49,29 +50,30 @@ def width(share: float) -> int:
 
 
 def in_holdout(experiment: Experiment, viewer_id: str) -> bool:
-    """Say whether a viewer is kept out of arms and winners."""
+    """Return True if the viewer is in the holdout: in no arm, and without roll-outs."""
     return experiment.holdout > 0 and bucket(HOLDOUT, viewer_id) < width(experiment.holdout)
 
 
 def part_of(experiment: Experiment) -> float:
-    """Return the share of the exclusion group that the experiment has; 1 without a group."""
+    """Return the experiment's share of its exclusion group; 1 without a group."""
     return (experiment.group_to - experiment.group_from) / BUCKETS if experiment.group else 1.0
 
 
 def assign(experiment: Experiment, viewer_id: str) -> ListArm | None:
-    """Return a viewer's arm, whatever the experiment's state and audience; None outside of all arms.
+    """Return a viewer's arm, or None outside of all arms; ignores the state and the audience.
 
     Parameters
     ----------
     experiment
-        Its shares, salt, group and holdout.
+        Shares, salt, group and holdout are used.
     viewer_id
         The viewer.
 
     Returns
     -------
     ListArm or None
-        The propensity is the arm's share among the viewers of this group's part who are not held out.
+        The propensity is the share of the arm among the eligible viewers: in the part of the group, and not
+        in the holdout.
 
     Examples
     --------

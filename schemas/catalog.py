@@ -1,4 +1,4 @@
-"""The catalogue: what there is to watch, and what is known about it before anyone has watched it."""
+"""The catalog: the titles, and their metadata."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -11,7 +11,7 @@ __all__ = ["Artwork", "Availability", "Tags", "Title", "TitleKind", "Trailer"]
 
 
 class TitleKind(StrEnum):
-    """What kind of thing a title is."""
+    """Kind of a title."""
 
     FILM = "film"
     SERIES = "series"
@@ -20,24 +20,24 @@ class TitleKind(StrEnum):
 
 
 class Tags(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """What a title is about, kind by kind, in the catalogue's own words; compared exactly.
+    """Tags of a title by kind, in the vocabulary of the catalog; compared exactly.
 
     Attributes
     ----------
     genre
-        Such as `Drama`.
+        For example `Drama`.
     mood
-        How it feels: `dark`, `feel-good`.
+        For example `dark`, `feel-good`.
     pace
-        How fast it moves: `slow`, `fast`.
+        For example `slow`, `fast`.
     cast
-        Ids or names of who is in it.
+        Ids or names of the actors.
     director
-        Ids or names of who made it; creators too.
+        Ids or names of the directors and creators.
     language
-        The language it was made in, as a BCP 47 tag.
+        Original language, as a BCP 47 tag.
     theme
-        What it is about: `heist`, `coming of age`.
+        For example `heist`, `coming of age`.
     """
 
     genre: Labels = ()
@@ -49,7 +49,7 @@ class Tags(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     theme: Labels = ()
 
     def labels_by_kind(self) -> list[list[Label]]:
-        """Return the tags kind by kind as ``kind:value``, kinds without any left out.
+        """Return the tags as ``kind:value``, one list for each kind that has any.
 
         Examples
         --------
@@ -61,16 +61,16 @@ class Tags(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
 
 class Availability(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """When and where a title may be shown; outside of it, it is never recommended.
+    """When and where a title may be shown. It is not recommended outside of its window and countries.
 
     Attributes
     ----------
     start_ms
-        First millisecond (UTC) of the licence; absent: always was.
+        First millisecond (UTC) of the licence; absent: no start.
     end_ms
         First millisecond (UTC) after the licence; absent: no end.
     countries
-        Where, as ISO 3166-1 alpha-2 codes; empty: everywhere.
+        Countries, as ISO 3166-1 alpha-2 codes; empty: all.
     """
 
     start_ms: TimeMs | None = None
@@ -84,16 +84,16 @@ class Availability(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
 
 
 class Artwork(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """One picture that can stand for a title.
+    """One artwork variant of a title.
 
     Attributes
     ----------
     id
-        Unique within the title; this is what lists and impressions name.
+        Unique within the title; lists and impressions refer to it.
     uri
-        Where the picture is.
+        Address of the image.
     tags
-        What it shows (`romance`, the id of an actor), in the words of the title's tags.
+        What the image shows (`romance`, the id of an actor), in the vocabulary of the title's tags.
     """
 
     id: Id
@@ -109,11 +109,11 @@ class Trailer(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     id
         Unique within the title.
     uri
-        Where the video is.
+        Address of the video.
     duration_s
-        Its length in seconds.
+        Length in seconds.
     tags
-        What it shows, in the words of the title's tags.
+        What the trailer shows, in the vocabulary of the title's tags.
     """
 
     id: Id
@@ -123,7 +123,7 @@ class Trailer(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
 
 class Title(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """A title of the catalogue; the newest record of a title id is the whole truth, a tombstone withdraws it.
+    """A title of the catalog. The newest record of a title id is complete; a tombstone withdraws the title.
 
     Attributes
     ----------
@@ -132,25 +132,25 @@ class Title(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     kind
         Film, series or episode.
     name
-        What people call it; shown on pages, never learned from.
+        Name for people; shown on pages, not used by the models.
     series_id
-        Title id of the series that an episode belongs to.
+        Title id of the series to which an episode belongs.
     duration_s
-        Length in seconds; absent for a series, or where unknown.
+        Length in seconds; absent for a series, or if unknown.
     release_ms
-        First release anywhere (UTC, ms since 1970; below 0 before 1970); absent where unknown.
+        First release anywhere (UTC, ms since 1970; negative before 1970); absent if unknown.
     maturity
-        The youngest age in years for which it is meant; 0 for everyone.
+        Minimum age of the audience in years; 0: all ages.
     tags
-        What it is about.
+        Genres, moods, cast and so on.
     languages
-        Languages in which it can be heard, as BCP 47 tags.
+        Languages of the sound tracks, as BCP 47 tags.
     subtitles
-        Languages in which it can be read, as BCP 47 tags.
+        Languages of the subtitles, as BCP 47 tags.
     availability
-        When and where it may be shown.
+        When and where the title may be shown.
     artwork
-        Pictures to choose from; the first is the default.
+        Artwork variants to choose from; the first is the default.
     trailers
         Trailers to choose from; the first is the default.
     schema_version
@@ -179,7 +179,7 @@ class Title(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         Returns
         -------
         list of str
-            What tag models and facets count by.
+            The labels by which tag models and facets count.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""The records that could not be used: what was wrong, where they stood, and what they held."""
+"""Dead letters: records that a stage could not process, with the reason, the position and the bytes."""
 
 from typing import Final, Self
 
@@ -11,28 +11,28 @@ from schemas.pages import Source
 __all__ = ["RAW_LIMIT", "DeadLetter"]
 
 RAW_LIMIT: Final = 65_536
-"""Bytes of a record's key and of its value that a dead letter repeats. Four times the largest event; base64
-makes 88 kB of it, far below a broker's default limit of 1 MB. What is longer is cut: `value_bytes` tells, and
-`source` finds the original while the topic keeps it."""
+"""Maximum number of bytes of the key and of the value that a dead letter contains. Four times the largest
+event; 88 kB in base64, far below a broker's default limit of 1 MB. Longer ones are truncated: `value_bytes`
+has the full length, and `source` the position of the original, as long as the topic retains it."""
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """One record that a stage could not use.
+    """A record that a stage could not process.
 
     Attributes
     ----------
     reason
-        Why, out of the closed set.
+        Reason, from a closed set.
     message
-        One sentence for people, free of the record's values.
+        One sentence for people, without values of the record.
     stage
-        Which stage gave up.
+        The stage that rejected the record.
     source
-        Where the record stands.
+        Position of the record.
     time_ms
-        The record's timestamp (UTC, ms since 1970); absent where the record had none that makes sense.
+        Timestamp of the record (UTC, ms since 1970); absent if it has none within the valid range.
     field
-        Path of the offending field; absent when the record as a whole is at fault.
+        Path of the invalid field; absent if the record as a whole is invalid.
     key
         The record's key, base64, at most 64 KiB; absent when it had none.
     value
@@ -73,20 +73,20 @@ class DeadLetter(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True
         value: bytes | None,
         time_ms: int | None = None,
     ) -> Self:
-        """Write the letter for one rejected record; long keys and values are cut to `RAW_LIMIT` bytes.
+        """Return the dead letter of a rejected record; keys and values are truncated to `RAW_LIMIT` bytes.
 
         Parameters
         ----------
         error
-            What was wrong.
+            Why the record was rejected.
         stage
-            Which stage gives up.
+            The stage that rejects it.
         source
-            Where the record stands.
+            Position of the record.
         key, value
             The record's raw bytes.
         time_ms
-            The record's timestamp, left out when outside of what a message may carry.
+            Timestamp of the record; left out if outside the valid range.
 
         Returns
         -------

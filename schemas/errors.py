@@ -1,14 +1,14 @@
-"""What can go wrong with a message, and whose fault it was.
+"""Errors about messages.
 
 ::
 
-    SchemaError                    root: catch this for "anything about messages"
-    ├── DecodeError                the producer's fault: the record goes to the dead letters
-    ├── EncodeError                our fault: a value that the wire cannot carry was about to be written
-    └── ContractError              the maintainer's fault: a contract file differs from the code
+    SchemaError                    root of all errors of this package
+    ├── DecodeError                defect of a producer: the record becomes a dead letter
+    ├── EncodeError                defect of nearline: a value cannot be written as JSON
+    └── ContractError              a contract file differs from the code
 
-No error text ever contains a value of the record: what somebody watched or searched for is personal data, and
-error texts end up in logs. They name the path (``rows[...].items[...].score``) and what was expected there.
+Error texts contain no value of a record: watches and searches are personal data, and error texts are logged.
+They name the path (``rows[...].items[...].score``) and the expected value.
 """
 
 from enum import StrEnum
@@ -17,10 +17,10 @@ __all__ = ["ContractError", "DecodeError", "EncodeError", "Reason", "SchemaError
 
 
 class Reason(StrEnum):
-    """Every reason for which a record ends in the dead-letter topic; the set is closed.
+    """Reason why a record is in the dead-letter topic; a closed set.
 
-    The first eleven come from the codec and mean that the bytes are not a message of this system. The others
-    are decided by whoever knows more than the bytes: the record's key, its partition, the models.
+    The codec decides the first ten from the bytes of the value. The others also need the key, the partition,
+    or the models.
 
     Examples
     --------
@@ -29,60 +29,58 @@ class Reason(StrEnum):
     """
 
     EMPTY = "empty"
-    """A value of no bytes. Producer: send a JSON object."""
+    """The value has no bytes. Producer: send a JSON object."""
     TOMBSTONE = "tombstone"
-    """No value at all, on a topic where deleting means nothing. Producer: to forget a viewer use `nearline
-    forget`."""
+    """No value, on a topic without tombstones. Producer: to forget a viewer use `nearline forget`."""
     TOO_LARGE = "too_large"
-    """More bytes than the codec parses; see the limits in `schemas.codec`."""
+    """More bytes than the limit; the limits are in `schemas.codec`."""
     NOT_UTF8 = "not_utf8"
-    """Bytes that are not UTF-8. Producer: encode as UTF-8, without a byte order mark."""
+    """Not UTF-8. Producer: encode as UTF-8, without a byte order mark."""
     MALFORMED = "malformed"
     """Not JSON: truncated, NaN or Infinity, a lone surrogate, nesting too deep. Producer: use a JSON
     library."""
     WRONG_TYPE = "wrong_type"
-    """JSON, but a field has another type than the contract says (also a list where an object should be)."""
+    """JSON, but a field has another type than in the contract, or the value is no object."""
     OUT_OF_RANGE = "out_of_range"
-    """The right type, but too small, too large, too long, or not among the allowed values."""
+    """The right type, but too small, too large, too long, or none of the allowed values."""
     MISSING_FIELD = "missing_field"
     """A required field is absent."""
     UNKNOWN_TYPE = "unknown_type"
-    """The `type` of the event is none that this version knows. Operator: upgrade the worker, then replay."""
+    """The `type` of the event is unknown to this version. Operator: upgrade the worker, then replay."""
     SCHEMA_VERSION = "schema_version"
-    """`schema_version` is newer than this version knows. Operator: upgrade the worker, then replay."""
+    """`schema_version` is newer than this version. Operator: upgrade the worker, then replay."""
     KEY_MISSING = "key_missing"
-    """The record has no key, so it sits in a partition of chance. Producer: key = viewer id in UTF-8."""
+    """The record has no key, so its partition is random. Producer: key = viewer id in UTF-8."""
     KEY_MISMATCH = "key_mismatch"
-    """The record's key is not the viewer id (or title id) inside it."""
+    """The key differs from the viewer id (or title id) in the value."""
     PARTITION_MISMATCH = "partition_mismatch"
     """The key belongs in another partition. Producer: set `partitioner=murmur2_random`; see `nearline
     doctor`."""
     UNKNOWN_TITLE = "unknown_title"
-    """The title is not in the catalogue. Not used by default: titles are learned from events, catalogue or
-    not."""
+    """The title is not in the catalog. Not used by default: titles are learned from events without it."""
     STEP_FAILED = "step_failed"
-    """The record was valid and our own code failed on it. Ours to fix: the message names the exception's
+    """The record is valid, but processing it failed. A defect of nearline: the message has the exception
     type."""
 
 
 class SchemaError(Exception):
-    """Root of all errors of this package; never raised itself."""
+    """Root of all errors of this package; not raised itself."""
 
 
 class DecodeError(SchemaError):
-    """The bytes are not a message of this system: a dead letter names the field; the producer corrects it.
+    """The bytes are no valid message: a dead letter names the field; the producer corrects it.
 
-    The consumer does not retry: it writes a dead letter and goes on. The operator looks at `reason` and
-    `field` in the dead-letter topic and talks to the producer's owner.
+    The consumer does not retry: it writes a dead letter and continues. The operator reads `reason` and
+    `field` in the dead-letter topic and contacts the owner of the producer.
 
     Parameters
     ----------
     reason
-        Why, out of the closed set.
+        Reason, from a closed set.
     field
-        Path of the offending field as in ``artwork[...].uri``; None when the record as a whole is at fault.
+        Path of the invalid field, as in ``artwork[...].uri``; None if the record as a whole is invalid.
     message
-        One sentence for people, free of values.
+        One sentence for people, without values.
 
     Examples
     --------
@@ -99,9 +97,9 @@ class DecodeError(SchemaError):
 
 
 class EncodeError(SchemaError):
-    """A struct holds what JSON cannot carry (a lone surrogate, NaN, infinity): a defect of ours, report it.
+    """A struct contains a value that JSON does not allow (a lone surrogate, NaN, infinity): report a defect.
 
-    The operator reports a defect: nothing that came in through the codec can cause it.
+    No decoded message can cause it.
     """
 
 

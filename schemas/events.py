@@ -1,13 +1,14 @@
-"""The viewing events: what happened, to whom, when.
+"""The viewing events: what happened, to which viewer, and when.
 
 Every event is a frozen struct with the base `ViewingEvent`. On the wire the field ``"type"``, the name of the
-struct in snake case, says which it is. A field that is None or at its default is not written; a field that is not known is ignored.
+struct in snake case, names the type. A field that is None or at its default is not written; an unknown field
+is ignored.
 
-*Attribution.* A player that acts on a list echoes the list's ``list_id``, ``row`` and ``slot`` (both from 0),
-and so says which recommendation was shown and taken.
+*Attribution.* A player that acts on a list sends the ``list_id``, ``row`` and ``slot`` of that list (both
+from 0). They identify the recommendation that was shown and chosen.
 
-*Watch time* counts per playback, which is a viewer, a title and a session; ``watched_s`` is always the
-playback's total so far, so that a lost or repeated heartbeat changes nothing.
+*Watch time* counts per playback. A playback is identified by viewer, title and session. ``watched_s`` is the
+playback's total so far, so a lost or repeated heartbeat changes nothing.
 """
 
 from enum import StrEnum
@@ -56,7 +57,7 @@ __all__ = [
 ]
 
 
-# What every viewing event has in common.
+# Fields that all viewing events have.
 
 
 def _snake(name: str) -> str:
@@ -66,31 +67,30 @@ def _snake(name: str) -> str:
 class ViewingEvent(
     Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="type", tag=_snake
 ):
-    """What every event says; not an event itself.
+    """Fields that all events have; not an event itself.
 
     Attributes
     ----------
     event_id
-        Chosen by the producer, unique per event: a repeated id is a repeated event and counts once. May be
-        left to the CloudEvents header `ce_id`.
+        Chosen by the producer, unique per event. An event with a repeated id is a duplicate and is not
+        counted again. May be sent in the CloudEvents header `ce_id` instead.
     viewer_id
-        Opaque id of the account whose taste this is; the record's key.
+        Opaque id of the account; the record's key.
     event_time_ms
-        When it happened, on the viewer's device: UTC, milliseconds since 1970. Not when it was sent or
-        stored.
+        When the event happened on the viewer's device (UTC, ms since 1970), not when it was sent or stored.
     schema_version
         Version of the contract; absent means 1.
     profile_id
-        Which person of the account, where accounts are shared.
+        The person who watches, where several share an account.
     tenant_id
-        Which service, where several share one installation.
+        The service, where several share one installation.
     session_id
-        Events of one sitting share it.
+        Id of the session; all events of a session have the same.
     device
-        Kind of device in the sender's words. What is watched on a `tv`, `phone`, `tablet`,
-        `web` or `console` is counted.
+        Kind of device, in the vocabulary of the sender. Watches on a `tv`, `phone`, `tablet`, `web` or
+        `console` are counted per kind.
     country
-        Where the viewer is: ISO 3166-1 alpha-2, upper case.
+        Country in which the viewer is: ISO 3166-1 alpha-2, upper case.
     """
 
     event_id: Id
@@ -104,7 +104,7 @@ class ViewingEvent(
     country: Country | None = None
 
 
-# Events of a title that plays.
+# Playback.
 
 
 class StopCause(StrEnum):
@@ -113,15 +113,15 @@ class StopCause(StrEnum):
     ENDED = "ended"
     """The title ran to its end (or credits)."""
     EXITED = "exited"
-    """The viewer left."""
+    """The viewer exited."""
     NEXT = "next"
     """The viewer went on to another title or episode."""
     TIMEOUT = "timeout"
-    """Nobody answered "are you still watching?", or the session expired."""
+    """No answer to "are you still watching?", or the session expired."""
     ERROR = "error"
-    """Playback failed; says nothing about taste."""
+    """Playback failed; no evidence about taste."""
     UNKNOWN = "unknown"
-    """The sender cannot tell."""
+    """The sender does not know."""
 
 
 class Play(ViewingEvent, frozen=True, kw_only=True):
@@ -130,19 +130,19 @@ class Play(ViewingEvent, frozen=True, kw_only=True):
     Attributes
     ----------
     title_id
-        What plays.
+        The title that plays.
     position_s
-        Where playback began, in seconds from the title's start; above 0 when resumed.
+        Position at which playback began, in seconds from the start of the title; above 0 when resumed.
     duration_s
-        Length of the title in seconds, where the player knows it.
+        Length of the title in seconds, if the player knows it.
     autoplay
-        True when no one chose it: the next episode or a preview that started by itself.
+        True when playback started without a choice by the viewer: the next episode, or a preview.
     list_id
-        The list that it was picked from.
+        The list from which the title was chosen.
     row
-        Row on that list, from 0.
+        Row of that list, from 0.
     slot
-        Place in that row, from 0.
+        Position in that row, from 0.
     """
 
     title_id: Id
@@ -160,14 +160,13 @@ class Progress(ViewingEvent, frozen=True, kw_only=True):
     Attributes
     ----------
     title_id
-        What plays.
+        The title that plays.
     watched_s
-        Seconds actually watched in this playback so far; a total, not an increment. Skipped parts do not
-        count.
+        Seconds watched in this playback so far; a total, not an increment. Skipped parts do not count.
     position_s
-        Where the player is, in seconds from the title's start.
+        Position of the player, in seconds from the start of the title.
     duration_s
-        Length of the title in seconds, where the player knows it.
+        Length of the title in seconds, if the player knows it.
     """
 
     title_id: Id
@@ -182,9 +181,9 @@ class Pause(ViewingEvent, frozen=True, kw_only=True):
     Attributes
     ----------
     title_id
-        What was playing.
+        The title that was playing.
     position_s
-        Where it was paused, in seconds from the title's start.
+        Position of the pause, in seconds from the start of the title.
     """
 
     title_id: Id
@@ -192,22 +191,22 @@ class Pause(ViewingEvent, frozen=True, kw_only=True):
 
 
 class Stop(ViewingEvent, frozen=True, kw_only=True):
-    """Playback ended, for whatever reason.
+    """Playback ended.
 
     Attributes
     ----------
     title_id
-        What was playing.
+        The title that was playing.
     watched_s
-        Seconds actually watched in this playback; a total.
+        Seconds watched in this playback; a total.
     position_s
-        The position reached, in seconds from the title's start.
+        Position at the end, in seconds from the start of the title.
     duration_s
-        Length of the title in seconds, where the player knows it.
+        Length of the title in seconds, if the player knows it.
     cause
         Why it ended.
     autoplay
-        True when the playback had started by itself.
+        True when the playback had started without a choice by the viewer.
     """
 
     title_id: Id
@@ -218,11 +217,11 @@ class Stop(ViewingEvent, frozen=True, kw_only=True):
     autoplay: bool = False
 
 
-# Events of a viewer who looks around, chooses and judges.
+# Browsing, choosing and rating.
 
 
 class Thumb(StrEnum):
-    """A judgement in one tap."""
+    """A rating in one tap."""
 
     UP = "up"
     DOWN = "down"
@@ -230,7 +229,7 @@ class Thumb(StrEnum):
 
 
 class ListAction(StrEnum):
-    """What happened to the viewer's own list."""
+    """Change of the viewer's own list."""
 
     ADD = "add"
     REMOVE = "remove"
@@ -244,22 +243,22 @@ class Impression(ViewingEvent, frozen=True, kw_only=True):
     list_id
         The list that was shown.
     row
-        Row on that list, from 0.
+        Row of that list, from 0.
     slot
-        Place in that row, from 0.
+        Position in that row, from 0.
     title_id
         The title that was shown.
     artwork
         Id of the artwork variant that was shown.
     row_kind
-        Kind of the row, as the page says it: teaches which kinds are watched from.
+        Kind of the row, copied from the page; used to learn from which kinds of rows viewers watch.
     arm
-        Experiment arm under which it was shown, as ``experiment_id/arm``; absent: the viewer's own.
+        Experiment arm under which it was shown, as ``experiment_id/arm``; absent: the viewer's assigned arm.
     propensity
-        Probability with which the title came to stand there: the item's, unless the item names an `artwork`;
-        absent: 1.
+        Probability with which the title was chosen for this position, copied from an item that names no
+        `artwork`; absent: 1.
     artwork_propensity
-        Probability with which the picture was drawn: the item's, if the item names an `artwork`.
+        Probability with which the artwork was chosen, copied from an item that names an `artwork`.
     """
 
     list_id: Id
@@ -281,11 +280,11 @@ class Select(ViewingEvent, frozen=True, kw_only=True):
     title_id
         The title that was opened.
     list_id
-        The list that it stood on.
+        The list on which it was shown.
     row
-        Row on that list, from 0.
+        Row of that list, from 0.
     slot
-        Place in that row, from 0.
+        Position in that row, from 0.
     artwork
         Id of the artwork variant that was clicked.
     """
@@ -298,20 +297,20 @@ class Select(ViewingEvent, frozen=True, kw_only=True):
 
 
 class Skip(ViewingEvent, frozen=True, kw_only=True):
-    """A title was turned down: a preview swiped away, an autoplay cancelled, "not interested".
+    """A title was rejected: a preview swiped away, an autoplay cancelled, "not interested".
 
     Attributes
     ----------
     title_id
-        What was turned down.
+        The title that was rejected.
     position_s
-        How far it had played, in seconds; 0 when it had not begun.
+        Position of the player, in seconds; 0 when playback had not begun.
     list_id
-        The list that it stood on.
+        The list on which it was shown.
     row
-        Row on that list, from 0.
+        Row of that list, from 0.
     slot
-        Place in that row, from 0.
+        Position in that row, from 0.
     """
 
     title_id: Id
@@ -327,9 +326,9 @@ class Search(ViewingEvent, frozen=True, kw_only=True):
     Attributes
     ----------
     query
-        What was typed; 1 to 256 characters.
+        The text that was typed; 1 to 256 characters.
     result_count
-        How many titles were found.
+        Number of titles found.
     clicked_title_id
         The title that was opened from the results, if any.
     """
@@ -340,14 +339,14 @@ class Search(ViewingEvent, frozen=True, kw_only=True):
 
 
 class Browse(ViewingEvent, frozen=True, kw_only=True):
-    """The viewer looked around.
+    """The viewer browsed.
 
     Attributes
     ----------
     surface
-        Where, in the sender's words: `home`, `genre:Drama`, `search`.
+        The part of the interface, in the vocabulary of the sender: `home`, `genre:Drama`, `search`.
     dwell_s
-        How long, in seconds.
+        Duration in seconds.
     """
 
     surface: Label
@@ -355,12 +354,12 @@ class Browse(ViewingEvent, frozen=True, kw_only=True):
 
 
 class Rate(ViewingEvent, frozen=True, kw_only=True):
-    """A judgement: exactly one of a thumb or stars.
+    """A rating: exactly one of a thumb or stars.
 
     Attributes
     ----------
     title_id
-        What was judged.
+        The title that was rated.
     thumb
         Up, down, or twice up.
     stars
@@ -378,7 +377,7 @@ class Rate(ViewingEvent, frozen=True, kw_only=True):
 
 
 class MyList(ViewingEvent, frozen=True, kw_only=True):
-    """A title was put on, or taken off, the viewer's own list.
+    """A title was added to, or removed from, the viewer's own list.
 
     Attributes
     ----------
@@ -393,18 +392,18 @@ class MyList(ViewingEvent, frozen=True, kw_only=True):
 
 
 class Preferences(ViewingEvent, frozen=True, kw_only=True):
-    """What the viewer said about themselves, at onboarding or in the settings; replaces what was said before.
+    """Stated preferences, from onboarding or the settings; they replace all earlier ones.
 
     Attributes
     ----------
     genres
-        Genres that they like, in the catalogue's words.
+        Genres that the viewer likes, in the vocabulary of the catalog.
     languages
-        Languages that they understand, as BCP 47 tags such as `de` or `pt-BR`.
+        Languages that the viewer understands, as BCP 47 tags such as `de` or `pt-BR`.
     liked_titles
-        Titles that they picked as favourites.
+        Titles that the viewer marked as favourites.
     maturity
-        The profile's age in years: titles with a higher maturity are not shown. Absent: no limit.
+        Age limit of the profile in years: titles with a higher maturity are not shown. Absent: no limit.
     """
 
     genres: Labels = ()
@@ -413,43 +412,44 @@ class Preferences(ViewingEvent, frozen=True, kw_only=True):
     maturity: Maturity | None = None
 
 
-# Events of who somebody is: an anonymous viewer signs in and takes along what they did; one is forgotten.
+# Identity: an anonymous viewer signs in and keeps the history; a viewer is forgotten.
 
 
 class Forget(ViewingEvent, frozen=True, kw_only=True):
-    """A viewer is to be forgotten: what is known of them is deleted, with their page, and begins anew.
+    """A request to forget the viewer: state and page are deleted; later events start from nothing.
 
-    It holds for everything that stands before it in its partition, in every replay, too. Whoever wants to be
-    forgotten for good sends nothing afterwards.
+    It covers all records before it in its partition, also in every replay. A viewer stays forgotten until the
+    next event.
     """
 
 
 class Identify(ViewingEvent, frozen=True, kw_only=True):
-    """An anonymous viewer turned out to be somebody: the player sends it at sign-in, keyed as until then.
+    """An anonymous viewer signed in. The player sends it with the anonymous viewer id as the key.
 
-    The anonymous `viewer_id` is whatever the player called the viewer before, such as the session's id. What
-    is known of it moves to the viewer `known_as` as a `history` event of theirs, and it is forgotten.
+    The anonymous `viewer_id` is the id that the player used before, such as the session id. Its history moves
+    to the viewer `known_as` as a `history` event, and the anonymous viewer is forgotten.
 
     Attributes
     ----------
     known_as
-        Viewer id of the account that they signed in to; if it is the anonymous one, nothing happens.
+        Viewer id of the account; nothing happens if it equals `viewer_id`.
     """
 
     known_as: Id
 
 
 class History(ViewingEvent, frozen=True, kw_only=True):
-    """What a viewer watched before they were this viewer: anonymously, or at another service.
+    """An imported history: what the viewer watched before, anonymously or at another service.
 
-    It says something about the viewer; titles have counted it already, or never will.
+    It changes the state of the viewer only. The state of the titles has counted these watches already, or
+    does not count them.
 
     Attributes
     ----------
     liked
-        Titles that they watched and liked, oldest first.
+        Titles that the viewer watched and liked, oldest first.
     rejected
-        Titles that they turned down.
+        Titles that the viewer rejected.
     """
 
     liked: Annotated[tuple[Id, ...], Meta(max_length=160)] = ()
@@ -473,7 +473,7 @@ Event = (
     | History
     | Forget
 )
-"""Any viewing event; what `schemas.codec.decode_event` returns."""
+"""Any viewing event; the type that `schemas.codec.decode_event` returns."""
 
 EVENT_TYPES: dict[str, type[Event]] = {str(kind.__struct_config__.tag): kind for kind in get_args(Event)}
 """The event structs by their ``type`` on the wire."""

@@ -1,4 +1,4 @@
-"""What experiments came to: one record an experiment, the newest is the whole result."""
+"""Results of experiments. The newest record of an experiment id is the complete result."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -12,20 +12,20 @@ __all__ = ["ArmResult", "ExperimentResult", "Lift", "MetricValue", "Preference",
 
 
 class Verdict(StrEnum):
-    """What the results allow to say."""
+    """Conclusion from the results."""
 
     COLLECTING = "collecting"
-    """Too few viewers or days for the rule."""
+    """Not enough viewers or days for the rule."""
     OPEN = "open"
-    """No arm is a winner yet, none is excluded."""
+    """No arm is a winner yet, and none is excluded."""
     WINNER = "winner"
-    """An arm is better than the control, or preferred to it, and no guardrail is broken."""
+    """An arm is better than the control, or preferred to it, and all guardrails hold."""
     NO_WINNER = "no_winner"
     """Every other arm is worse than the control, or the control is preferred."""
     GUARDRAIL = "guardrail"
-    """An arm is better, and a guardrail is not shown to hold."""
+    """An arm is better, but not all guardrails are shown to hold."""
     SAMPLE_RATIO = "sample_ratio"
-    """The arms do not have the viewers that their shares say: nothing here may be read."""
+    """Sample ratio mismatch: the arms do not have their shares of the viewers, so the results are invalid."""
 
 
 class MetricValue(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -34,15 +34,15 @@ class MetricValue(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tru
     Attributes
     ----------
     metric
-        Which.
+        The metric.
     value
-        Its value, as it was seen.
+        Observed value.
     adjusted
-        The same with what the viewers' past explains taken out.
+        Value adjusted for the viewers' behaviour before the experiment.
     low
-        Lower bound of the confidence sequence around `adjusted`; absent in results of former versions.
+        Lower bound of the confidence sequence around `adjusted`; absent in results of earlier versions.
     high
-        Its upper bound.
+        Upper bound.
     """
 
     metric: Metric
@@ -60,25 +60,25 @@ class ArmResult(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True)
     arm
         Its name.
     share
-        Of the viewers, as it was planned.
+        Planned share of the viewers.
     viewers
-        Exposed so far.
+        Viewers exposed so far.
     impressions
-        Titles on lists that they saw.
+        Titles that were visible on lists.
     clicks
-        Titles that they opened or played from a list.
+        Titles opened or played from a list.
     starts
         Playbacks that ended.
     completions
-        Of these, to the credits.
+        Of these, playbacks to the credits.
     quality_watches
-        Of these, past a half.
+        Of these, playbacks of more than half of the title.
     abandoned
-        Of these, left within a minute.
+        Of these, playbacks that ended within a minute.
     watch_minutes
-        Watched by these viewers.
+        Minutes watched.
     metrics
-        The metrics that have a value.
+        Metrics that have a value.
     """
 
     arm: Label
@@ -95,14 +95,14 @@ class ArmResult(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True)
 
 
 class Lift(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """An arm against the control by one metric; the bounds hold for all looks together.
+    """Comparison of an arm with the control by one metric. The bounds hold over all looks together.
 
     Attributes
     ----------
     metric
-        By what.
+        The metric.
     arm
-        Which arm.
+        The arm.
     relative
         Relative difference.
     low
@@ -110,7 +110,7 @@ class Lift(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     high
         Upper bound.
     variance_left
-        Share of the variance that the viewers' past does not explain.
+        Share of the variance that is left after adjusting for earlier behaviour.
     """
 
     metric: Metric
@@ -122,20 +122,20 @@ class Lift(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
 
 class Preference(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """Which of two rankers in one list viewers watch; the bounds hold for all looks together.
+    """Preference between two interleaved rankers. The bounds hold over all looks together.
 
     Attributes
     ----------
     arm
         The ranker that is compared with the control.
     viewers
-        Who watched something that one of the two had picked alone.
+        Viewers who watched a title that only one of the two had picked.
     mean
-        Mean preference of these: 1 for `arm` alone, -1 for the control alone.
+        Their mean preference: 1 for `arm` alone, -1 for the control alone.
     low
         Lower bound of its confidence sequence; absent below two viewers.
     high
-        Its upper bound.
+        Upper bound.
     """
 
     arm: Label
@@ -146,32 +146,32 @@ class Preference(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True
 
 
 class ExperimentResult(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """What an experiment came to so far.
+    """The result of an experiment so far.
 
     Attributes
     ----------
     experiment_id
         The experiment; the record's key.
     at_ms
-        Newest event that is counted (UTC, ms since 1970).
+        Time of the newest event that is counted (UTC, ms since 1970).
     viewers
-        Exposed so far, all arms.
+        Viewers exposed so far, all arms.
     arms
         The first one is the control.
     lifts
-        Every other arm against the control, by every metric that has a value; none where the split is wrong.
+        Each other arm against the control, by each metric that has a value; none if the split is wrong.
     sample_ratio_p
-        Sequential p-value of the split; below .001 nothing may be read.
+        Sequential p-value of the split; below .001 the results are invalid.
     verdict
-        What may be said.
+        The conclusion.
     because
-        The same in words.
+        The conclusion in words.
     winner
         The best arm that may be rolled out.
     preference
-        Of two rankers in one list, what viewers prefer; absent where arms have lists of their own.
+        Preference between two interleaved rankers; absent for A/B tests.
     crossed
-        Impressions under another arm than the viewer's first: should be none.
+        Impressions under another arm than the viewer's first; 0 unless something is wrong.
     schema_version
         Version of the contract; absent means 1.
     """

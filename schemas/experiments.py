@@ -1,7 +1,7 @@
-"""Experiments as data: what varies for whom, by what it is judged, and what was decided.
+"""Experiments as data: arms, audience, metrics, and the decision.
 
-The newest record of an experiment's id is the whole experiment; a tombstone takes it away. Which arm a
-viewer is in follows from the record and the viewer id alone (`schemas.assignment`).
+The newest record of an experiment id is the complete experiment; a tombstone removes it. The arm of a viewer
+follows from the record and the viewer id alone (`schemas.assignment`).
 """
 
 from enum import StrEnum
@@ -30,11 +30,11 @@ __all__ = [
 ]
 
 
-# What an arm of an experiment may change: a closed list, each with its range.
+# Treatments: a closed list of what an arm may change, each with its range.
 
 
 class Ranking(StrEnum):
-    """Who ranks the lists of an arm."""
+    """The ranker of an arm: the blend, or one expert alone."""
 
     BLEND = "blend"
     FACTORIZATION = "factorization"
@@ -45,14 +45,14 @@ class Ranking(StrEnum):
 
 
 class ArtworkPolicy(StrEnum):
-    """Who chooses a title's picture."""
+    """How the artwork of a title is chosen."""
 
     BANDIT = "bandit"
-    """What viewers of like taste watched after they saw it."""
+    """A contextual bandit: by what viewers of similar taste watched after seeing the artwork."""
     FIRST = "first"
-    """The catalogue: the title's first."""
+    """The first artwork of the title in the catalog."""
     UNIFORM = "uniform"
-    """Chance, each as likely."""
+    """At random, each with the same probability."""
 
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -62,44 +62,44 @@ Exponent = Annotated[float, Meta(ge=-4.0, le=4.0)]
 
 
 class Treatment(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """What an arm changes; what is absent stays as the worker's settings say.
+    """The changes of an arm; absent fields keep the settings of the worker.
 
     Attributes
     ----------
     ranking
         One expert alone, or the blend.
     factorization
-        Factor on the learned weight of this expert of the blend: 0 leaves it out, 1 changes nothing.
+        Factor on the learned weight of this expert in the blend: 0 removes it, 1 changes nothing.
     cowatch
-        The same of the co-watch over few titles.
+        The same for co-watch over a short history.
     cowatch_long
-        The same of the co-watch over many titles.
+        The same for co-watch over a long history.
     trending
-        The same of what is watched of late.
+        The same for trending titles.
     popularity
-        The same of what is watched ever.
+        The same for all-time popularity.
     list_length
-        Titles of a row, at most as many as the worker's setting.
+        Titles in a row, at most as many as in the worker's settings.
     rows
-        Rows of the page, at most as many as the worker's setting; 1: top picks alone.
+        Rows of the page, at most as many as in the worker's settings; 1: top picks alone.
     rows_first
-        Kinds of rows that stand above all others, in this order.
+        Kinds of rows that are placed first, in this order.
     rows_without
         Kinds of rows that are not on the page.
     artwork
-        Who chooses pictures.
+        How artwork is chosen.
     explore
-        Share of the viewers, drawn anew each day, whose page ends with an exploring row.
+        Share of the viewers, drawn daily, whose page ends with an exploration row.
     watch_time
-        Exponent of a title's length, over the mean length, in the odds that titles are ranked by: 1 ranks by
-        the time that is expected to be watched.
+        Exponent of the length of a title, relative to the mean length, in its ranking odds: 1 ranks by
+        expected watch time.
     completion
-        Exponent of how much those who watched a title liked it, by the share watched and their words.
+        Exponent of how much its viewers liked the title, by share watched and ratings.
     satisfaction
-        Exponent of the share of a title's verdicts that did not turn it down.
+        Exponent of the share of the feedback on a title that was no rejection.
     diversity
-        Weight of the viewer's own mixture of genres inside top picks, in place of the worker's setting
-        (`page.calibration`): 0 ranks by score alone.
+        Weight of the viewer's own genre proportions in top picks, instead of the worker's setting
+        `page.calibration`: 0 ranks by score alone.
     """
 
     ranking: Ranking | None = None
@@ -124,48 +124,48 @@ RANKING_FIELDS: Final = (
     "ranking", "factorization", "cowatch", "cowatch_long", "trending", "popularity",
     "watch_time", "completion", "satisfaction",
 )  # fmt: skip
-"""What a treatment says of the order of titles; all else is about the page."""
+"""Fields of a treatment that change the order of titles; the others change the page."""
 
 
 class ExperimentKind(StrEnum):
-    """How arms are compared."""
+    """Design of an experiment."""
 
     AB = "ab"
-    """Each viewer has the lists of one arm."""
+    """A/B test: each viewer gets the lists of one arm."""
     INTERLEAVE = "interleave"
-    """Top picks hold both arms' titles, drawn team by team, and what is watched says which is preferred."""
+    """Team-draft interleaving: top picks contain titles of both arms; watches show which arm is preferred."""
 
 
 class ExperimentState(StrEnum):
-    """Where an experiment is."""
+    """State of an experiment."""
 
     DRAFT = "draft"
-    """Written down; nobody is in it."""
+    """Defined; no viewer is assigned."""
     RUNNING = "running"
-    """Viewers are in its arms from `starts_at_ms` to `ends_at_ms`."""
+    """Viewers are assigned to arms from `starts_at_ms` to `ends_at_ms`."""
     STOPPED = "stopped"
-    """Nobody is in it any more."""
+    """No viewer is assigned any more."""
     ROLLED_OUT = "rolled_out"
-    """The winner is the default of everybody outside the holdout."""
+    """The winner is the default for all viewers outside the holdout."""
     ROLLED_BACK = "rolled_back"
-    """The winner was the default and is not any more."""
+    """The winner was the default and no longer is."""
 
 
 class Metric(StrEnum):
-    """What arms are compared by; counted from a viewer's first exposure on, for `window_s` seconds."""
+    """Metric by which arms are compared, counted for `window_s` seconds from a viewer's first exposure."""
 
     WATCH_MINUTES = "watch_minutes"
     """Minutes watched, per exposed viewer."""
     QUALITY_WATCHES = "quality_watches"
-    """Playbacks past a half of the title, per exposed viewer."""
+    """Playbacks of more than half of the title, per exposed viewer."""
     CLICK_THROUGH = "click_through"
     """Titles opened or played from a list, per impression."""
     COMPLETION = "completion"
     """Playbacks to the credits, per playback that ended."""
     ABANDONMENT = "abandonment"
-    """Playbacks left within a minute, per playback that ended; the lower the better."""
+    """Playbacks that ended within a minute, per playback that ended; lower is better."""
     LIST_DIVERSITY = "list_diversity"
-    """Distance of two titles that were seen on one list, from 0 (the same tags) to 1 (none in common)."""
+    """Distance between two titles seen on one list, from 0 (same tags) to 1 (no common tag)."""
 
 
 Figure = Annotated[float, Meta(ge=-1e12, le=1e12)]
@@ -181,7 +181,7 @@ class Arm(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     share
         Share of the experiment's viewers, in steps of .0001.
     treatment
-        What it changes; absent: nothing.
+        The changes; absent: none.
     """
 
     name: Label
@@ -190,18 +190,18 @@ class Arm(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
 
 class Audience(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """Whom an experiment is about; what is absent does not restrict.
+    """The audience of an experiment; absent fields do not restrict it.
 
     Attributes
     ----------
     countries
-        Viewers who are there.
+        Viewers in these countries.
     devices
-        Impressions on these kinds of device alone count as exposures.
+        Only impressions on these kinds of device count as exposures.
     maturity_at_most
-        Profiles with a limit, and one of at most so many years: children's.
+        Only profiles with an age limit of at most this many years, such as children's profiles.
     new_viewers
-        Exposures count of viewers alone whose first event came after the start.
+        Only viewers whose first event came after the start are exposed.
     """
 
     countries: Annotated[tuple[Country, ...], Meta(max_length=250)] = ()
@@ -216,10 +216,10 @@ class Guardrail(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True)
     Attributes
     ----------
     metric
-        Which.
+        The metric.
     worst
-        Relative change for the worse that is still tolerated: .02 means two per cent. The bound of the
-        confidence sequence has to be within it.
+        Tolerated relative deterioration: .02 means two per cent. The bound of the confidence sequence must be
+        within it.
     """
 
     metric: Metric
@@ -227,18 +227,18 @@ class Guardrail(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True)
 
 
 class Rule(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """When a winner is rolled out without asking.
+    """Conditions under which a winner is rolled out.
 
     Attributes
     ----------
     min_lift
-        The lower bound of the relative lift has to be above it.
+        The lower bound of the relative lift must be above it.
     min_days
-        Days since the start.
+        Minimum days since the start.
     min_viewers
-        Exposed viewers in every arm.
+        Minimum exposed viewers in every arm.
     automatic
-        Whether the winner becomes the default; otherwise the results only name it.
+        True: the winner becomes the default. False: the results only name it.
     """
 
     min_lift: Annotated[float, Meta(ge=-1.0, le=10.0)] = 0.0
@@ -248,14 +248,14 @@ class Rule(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
 
 class Evidence(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """On what a roll-out rests.
+    """Evidence for a roll-out.
 
     Attributes
     ----------
     metric
-        By which it was decided.
+        The metric that decided.
     lift
-        Relative lift of the winner over the control; of two rankers in one list, the mean preference.
+        Relative lift of the winner over the control; with interleaving, the mean preference.
     low
         Lower bound of its confidence sequence.
     high
@@ -263,9 +263,9 @@ class Evidence(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     viewers
         Exposed viewers, all arms.
     sample_ratio_p
-        Sequential p-value of the shares that were seen.
+        Sequential p-value of the observed shares of the arms.
     by
-        `rule`, or the operator's words.
+        `rule`, or a note of the operator.
     """
 
     metric: Metric
@@ -285,45 +285,45 @@ class Experiment(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True
     experiment_id
         Its name; the record's key.
     state
-        Where it is.
+        State of the experiment.
     arms
         The first one is the control.
     kind
-        How they are compared; absent: each viewer has the lists of one.
+        How arms are compared; absent: A/B test.
     salt
-        Goes into the hash of the assignment: another salt shuffles the viewers anew. Absent: the id.
+        Input of the assignment hash: another salt assigns viewers independently. Absent: the id.
     about
-        What is believed, in words.
+        The hypothesis, in words.
     starts_at_ms
-        Exposures from this moment on count (UTC, ms since 1970); absent: all.
+        Exposures from this time on count (UTC, ms since 1970); absent: all.
     ends_at_ms
-        Exposures before this moment count (UTC, ms since 1970); absent: open.
+        Exposures before this time count (UTC, ms since 1970); absent: no end.
     audience
-        Whom it is about; absent: everybody.
+        The audience; absent: all viewers.
     group
-        Experiments of one exclusion group never have a viewer in common. Absent: independent of all others.
+        Exclusion group: experiments of one group share no viewer. Absent: independent of all others.
     group_from
-        Its part of the group begins at this bucket, of 10,000.
+        First bucket of its part of the group, of 10,000.
     group_to
-        Its part of the group ends before this bucket.
+        End of its part of the group, exclusive.
     holdout
-        Share of all viewers who are in no arm and never get a winner: the same viewers for all experiments.
+        Share of viewers in no arm and without roll-outs; all experiments hold out the same viewers.
     metric
-        What decides.
+        The metric that decides.
     guardrails
-        What must not get worse.
+        Metrics that a winner must not make worse.
     window_s
-        A viewer's outcome counts for so many seconds after the first exposure. Default: 14 days.
+        Seconds after the first exposure during which outcomes count. Default: 14 days.
     alpha
-        Probability of a false winner, over all looks together.
+        Probability of a false winner over all looks at the results.
     rule
-        When a winner is rolled out; absent: never by itself.
+        Conditions of an automatic roll-out; absent: none.
     winner
         The arm that was rolled out.
     decided_at_ms
-        When it was rolled out or back, in event time where the rule decided.
+        Time of the roll-out or roll-back; event time if the rule decided (UTC, ms since 1970).
     evidence
-        On what that rests.
+        Evidence for the decision.
     schema_version
         Version of the contract; absent means 1.
     """
@@ -353,16 +353,16 @@ class Experiment(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True
 
 
 class ListArm(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """The arm under which a list was made.
+    """The arm under which a list was computed.
 
     Attributes
     ----------
     experiment_id
         The experiment.
     arm
-        The viewer's arm, or the winner that was rolled out; `interleaved` where both arms are in one list.
+        The viewer's arm, or the winner that was rolled out; `interleaved` if both arms are in one list.
     propensity
-        Probability of this arm for this viewer; absent: 1, nobody was drawn.
+        Probability of this arm for this viewer; absent: 1, no random assignment.
     """
 
     experiment_id: Id

@@ -1,7 +1,7 @@
-"""Field types shared by all messages: each is a plain Python type with its range, unit and description.
+"""Field types that several messages share: types with range and unit, kinds of rows, and reasons.
 
-The ranges are checked by msgspec in C while it parses. They are meant to catch nonsense (a negative duration,
-an event from the year 52,000 because someone sent microseconds), not to be opinions about viewing.
+msgspec checks the ranges in C while it parses. They catch defects of a producer, such as a negative duration,
+or an event in the year 52,000 because the time was sent in microseconds.
 """
 
 from enum import StrEnum
@@ -34,14 +34,14 @@ __all__ = [
 ]
 
 SCHEMA_VERSION: Final = 1
-"""The newest version of every message that this code reads and writes."""
+"""The newest version of the messages that this code reads and writes."""
 
 MIN_TIME_MS: Final = 631_152_000_000
-"""1990-01-01T00:00:00Z. Public rating data sets, which people replay, begin in the 1990s (MovieLens:
+"""1990-01-01T00:00:00Z. Public rating data sets, which are replayed, begin in the 1990s (MovieLens:
 1995)."""
 
 MAX_TIME_MS: Final = 4_102_444_800_000
-"""2100-01-01T00:00:00Z. Microseconds or nanoseconds sent by mistake land far beyond it."""
+"""2100-01-01T00:00:00Z. Microseconds or nanoseconds sent by mistake are far above it."""
 
 _ONE_LINE: Final = {"not": {"pattern": "[\\u0000-\\u001f\\u007f]"}}
 # msgspec's own `pattern` costs 0.5 µs a field (measured); the codec looks for control characters once per
@@ -51,8 +51,8 @@ Id = Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema=_ONE_LIN
 """An opaque identifier: 1 to 64 characters, no control characters (a UUID has 36, a ULID 26)."""
 
 Label = Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema=_ONE_LINE)]
-"""A short name out of the sender's vocabulary: a genre, a device, a surface. Compared exactly, case
-included."""
+"""A short name from the vocabulary of the sender: a genre, a device, a surface. Compared exactly, with
+case."""
 
 Labels = Annotated[tuple[Label, ...], Meta(max_length=64)]
 """At most 64 labels."""
@@ -61,7 +61,7 @@ Text = Annotated[str, Meta(min_length=1, max_length=256, extra_json_schema=_ONE_
 """One line of text for people: 1 to 256 characters, no control characters."""
 
 Uri = Annotated[str, Meta(min_length=1, max_length=2048, extra_json_schema=_ONE_LINE)]
-"""Where something can be fetched; 2,048 characters is what browsers and CDNs take."""
+"""An address; 2,048 characters is the limit of browsers and CDNs."""
 
 Country = Annotated[str, Meta(min_length=2, max_length=2, extra_json_schema={"pattern": "^[A-Z]{2}$"})]
 """ISO 3166-1 alpha-2, upper case."""
@@ -76,82 +76,82 @@ Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 """A small count."""
 
 Index = Annotated[int, Meta(ge=0, le=999)]
-"""A place in a list, from 0."""
+"""A position in a list, from 0."""
 
 Maturity = Annotated[int, Meta(ge=0, le=18)]
-"""The youngest age in years for which something is meant."""
+"""Minimum age of the audience in years."""
 
 Score = Annotated[float, Meta(ge=-1e9, le=1e9)]
-"""A model's score; comparable inside one list only."""
+"""A score of the model; comparable within one list only."""
 
 Propensity = Annotated[float, Meta(gt=0.0, le=1.0)]
-"""The probability with which an item was chosen to be shown here."""
+"""Probability with which an item was chosen for a position."""
 
 Offset = Annotated[int, Meta(ge=0, le=9_223_372_036_854_775_807)]
 """A Kafka offset."""
 
 Seq = Annotated[int, Meta(ge=0, le=9_007_199_254_740_991)]
-"""A counter that never goes backwards; at most 2^53 - 1, which every JSON reader keeps exactly."""
+"""A counter that never decreases; at most 2^53 - 1, which every JSON reader represents exactly."""
 
 SchemaVersion = Annotated[int, Meta(ge=1, le=SCHEMA_VERSION)]
 """The version of the contract that the message was written under; absent means 1."""
 
 
 class RowKind(StrEnum):
-    """What a row of a page is; the set is closed."""
+    """Kind of a row of a page; a closed set."""
 
     TOP_PICKS = "top_picks"
-    """The best for this viewer, whatever the reason."""
+    """The titles with the highest scores for the viewer, for any reason."""
     BECAUSE_YOU_WATCHED = "because_you_watched"
-    """Like one title that the viewer watched: the row's `title_id`."""
+    """Titles similar to one that the viewer watched: the `title_id` of the row."""
     BECAUSE_YOU_LIKED = "because_you_liked"
-    """Like one title that the viewer said they like: the row's `title_id`."""
+    """Titles similar to one that the viewer marked as liked: the `title_id` of the row."""
     CONTINUE_WATCHING = "continue_watching"
-    """Begun and not finished."""
+    """Titles begun and not finished."""
     MY_LIST = "my_list"
-    """What the viewer put on their list."""
+    """Titles on the viewer's own list."""
     TRENDING_NOW = "trending_now"
-    """What everyone watches now."""
+    """Titles that are watched most now."""
     TRENDING_IN_COUNTRY = "trending_in_country"
-    """What the viewer's country watches now."""
+    """Titles that are watched most now in the viewer's country."""
     NEW_RELEASES = "new_releases"
-    """New in the catalogue."""
+    """Titles that are new in the catalog."""
     GENRE = "genre"
-    """Out of one genre, mood, theme, person or the like, or several: the row's `tags` say which."""
+    """Titles that share one or several genres, moods, themes, people and so on: the `tags` of the row."""
     WATCH_AGAIN = "watch_again"
-    """Finished and loved, a while ago."""
+    """Titles that the viewer finished and liked some time ago."""
     HIDDEN_GEMS = "hidden_gems"
-    """Fits the viewer, and few have watched it."""
+    """Titles that fit the viewer and have been watched by few."""
     PEOPLE_LIKE_YOU = "people_like_you"
-    """What viewers of like taste watch, and more than others do."""
+    """Titles that viewers of similar taste watch more than others do."""
     EXPLORE = "explore"
-    """Off the beaten track, to learn what the viewer thinks of it."""
+    """Titles shown to learn about the viewer (exploration)."""
     FEATURED = "featured"
-    """Put there by the service's rules, not by the viewer's taste."""
+    """Titles pinned by business rules."""
 
 
 class ItemReason(StrEnum):
-    """Why a title is on a list; the set is closed."""
+    """Reason why a title is on a list; a closed set."""
 
     CO_WATCH = "co_watch"
-    """Watched by people who watched what you watched."""
+    """Watched by viewers who watched the same titles."""
     TASTE = "taste"
-    """Fits the taste that your viewing shows, or your words."""
+    """Fits the taste, as learned from watches and stated preferences."""
     TRENDING = "trending"
-    """Watched a lot right now."""
+    """Watched most now."""
     COUNTRY = "country"
-    """Watched a lot in your country right now."""
+    """Watched most now in the viewer's country."""
     COHORT = "cohort"
-    """Watched a lot by viewers of like taste, and more than by others."""
+    """Watched more by viewers of similar taste than by others."""
     POPULAR = "popular"
-    """Watched a lot, for a long time."""
+    """Watched most over all time."""
     NEW = "new"
-    """New in the catalogue."""
+    """New in the catalog."""
     EXPLORE = "explore"
-    """Shown to learn; the item's `propensity` says how likely that was."""
+    """Exploration; the `propensity` of the item is its probability."""
     RESUME = "resume"
-    """Begun and not finished, or on your list."""
+    """Begun and not finished, or on the viewer's own list."""
     AGAIN = "again"
-    """You finished it and loved it, a while ago."""
+    """Finished and liked some time ago."""
     FEATURED = "featured"
-    """Put there by the service's rules."""
+    """Pinned by a business rule."""

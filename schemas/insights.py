@@ -1,7 +1,7 @@
-"""What content teams read of titles: how they are watched, and by whom.
+"""Insights for content teams: how titles are watched, and which titles are in demand.
 
-A group of fewer than 20 distinct viewers is never told: what may not be told is absent. Counts that come from
-a bounded memory say by how much they may be too high.
+A figure is published only if it is about at least 20 distinct viewers (k-anonymity); otherwise it is absent.
+Counts from a bounded memory state by how much they may be too high.
 """
 
 from typing import Annotated
@@ -30,9 +30,9 @@ __all__ = [
 Minute = Annotated[int, Meta(ge=0, le=10_080)]
 """A minute of a title, from 0."""
 ViewerCount = Annotated[int, Meta(ge=20, le=9_007_199_254_740_991)]
-"""A number of viewers that may be told."""
+"""A number of viewers large enough to be published: at least 20."""
 Amount = Annotated[float, Meta(ge=0.0, le=1e12)]
-"""Minutes, or something else that is counted in parts."""
+"""Minutes, or another amount that is no whole number."""
 
 
 class CurvePoint(Struct, frozen=True, kw_only=True, gc=False):
@@ -41,9 +41,9 @@ class CurvePoint(Struct, frozen=True, kw_only=True, gc=False):
     Attributes
     ----------
     minute
-        Of the title, from 0.
+        Minute of the title, from 0.
     viewers
-        Who reached it; 0, or 20 and more.
+        Viewers who reached it; 0, or at least 20.
     """
 
     minute: Minute
@@ -51,16 +51,16 @@ class CurvePoint(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Steepest(Struct, frozen=True, kw_only=True, gc=False):
-    """Where most viewers left in a minute.
+    """The step of the curve with the most departures per minute.
 
     Attributes
     ----------
     minute
-        Where the step begins.
+        Begin of the step.
     until
-        Where it ends; the next minute, where 20 viewers left in one.
+        End of the step; the next minute if at least 20 viewers left within one.
     viewers
-        Who left there.
+        Viewers who left there.
     """
 
     minute: Minute
@@ -69,22 +69,22 @@ class Steepest(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class GroupInsight(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """A title with the viewers of one country or cohort.
+    """A title among the viewers of one country or cohort.
 
     Attributes
     ----------
     name
-        The country (ISO 3166-1 alpha-2), or the cohort: the genre that they watch most.
+        The country (ISO 3166-1 alpha-2), or the genre that the cohort watches most.
     viewers
-        Who watched some of it.
+        Viewers who watched some of it.
     starts
         Playbacks that ended.
     watch_minutes
-        Watched.
+        Minutes watched.
     finished
-        Viewers who reached the credits, at least; absent: too few to be told.
+        Lower bound of the viewers who reached the credits; absent: too few to publish.
     error_starts
-        Starts of this group, at most, that were counted before it was followed, and are another's.
+        Upper bound of the starts that belong to another group, counted before this group was tracked.
     """
 
     name: Label
@@ -96,40 +96,40 @@ class GroupInsight(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
 
 
 class TitleInsight(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """How a title is watched, since it is followed.
+    """How a title is watched, since it is tracked.
 
     Attributes
     ----------
     title_id
         The title; the record's key.
     at_ms
-        Newest event that is counted (UTC, ms since 1970).
+        Time of the newest event that is counted (UTC, ms since 1970).
     viewers
-        Who watched some of it; who comes back after 64 other titles counts again.
+        Viewers who watched some of it; a viewer who returns after 64 other titles counts again.
     starts
-        Playbacks that ended; not previews that played by themselves.
+        Playbacks that ended, without previews that started automatically.
     watch_minutes
-        Watched.
+        Minutes watched.
     curve
-        Who was still there, minute by minute, in steps of at least 20 viewers.
+        Completion curve: remaining viewers by minute, in steps of at least 20 viewers.
     steepest
-        The step of the curve where most viewers left in a minute; absent: no step can be told.
+        The step of the curve with the most departures per minute; absent: too few to publish.
     finished
-        Viewers who reached the credits, at least; absent: too few to be told.
+        Lower bound of the viewers who reached the credits; absent: too few to publish.
     rewatches
-        Watches by who had finished it before; absent, as below: by fewer than 20 viewers.
+        Watches by viewers who had finished it before; absent, like the next fields: fewer than 20 viewers.
     skips
-        How often it was turned down.
+        Number of rejections.
     thumbs_up
-        Thumbs up, and four stars and more.
+        Thumbs up, and ratings of four stars or more.
     thumbs_down
-        Thumbs down, and two stars and less.
+        Thumbs down, and ratings of two stars or less.
     from_search
-        Watches that a search led to.
+        Watches that began at a search result.
     countries
         By country, most starts first.
     cohorts
-        By the genre that viewers watch most.
+        By cohort: the genre that viewers watch most.
     schema_version
         Version of the contract; absent means 1.
     """
@@ -153,21 +153,18 @@ class TitleInsight(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
 
 
 class TopTitles(Struct, frozen=True, kw_only=True, gc=False):
-    """Titles, those watched most first.
+    """Titles, most watched first.
 
     Attributes
     ----------
     items
-        Each as it was published.
+        The titles as published.
     """
 
     items: Annotated[tuple[TitleInsight, ...], Meta(max_length=1000)]
 
 
-# What content teams read of demand: what is wanted, what is not there, what serves whom.
-#
-# The rule of 20 viewers is as in :mod:`schemas.insights`. Counts that come from a bounded memory say by how
-# much they may be too high.
+# Demand: tags, searches without a result, and the titles that serve a cohort.
 
 
 Key = Annotated[str, Meta(min_length=1, max_length=300)]
@@ -179,7 +176,7 @@ Tag = Annotated[str, Meta(min_length=1, max_length=96)]
 class FacetDemand(
     Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="type", tag="facets"
 ):
-    """Demand for a combination of tags; minutes fade by half in 28 days.
+    """Demand for a combination of tags. Minutes decay with a half-life of 28 days.
 
     Attributes
     ----------
@@ -188,23 +185,23 @@ class FacetDemand(
     labels
         The tags as ``kind:tag``.
     country
-        Where; absent: everywhere. Shares are then of what is watched there, and of the titles shown there.
+        Country; absent: all. Shares are of the minutes watched and the titles available there.
     at_ms
-        Newest event that is counted (UTC, ms since 1970).
+        Time of the newest event that is counted (UTC, ms since 1970).
     watch_minutes
-        Watched of late; at most so many.
+        Decayed minutes watched; an upper bound.
     error_minutes
-        By so many it may be too much.
+        Maximum error of `watch_minutes`.
     watch_share
-        Of all minutes.
+        Share of all minutes.
     titles
-        That have all of these tags.
+        Number of titles with all of these tags.
     catalogue_share
-        Of all titles.
+        Share of all titles.
     excess
-        The difference of the shares: above 0 more is watched than there is to watch.
+        `watch_share` minus `catalogue_share`: above 0, demand exceeds supply.
     trend
-        Share of the last days' minutes over the share of the last weeks': above 1 it rises.
+        Share of minutes in recent days over the share in recent weeks: above 1, demand rises.
     schema_version
         Version of the contract; absent means 1.
     """
@@ -226,24 +223,24 @@ class FacetDemand(
 class SearchDemand(
     Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="type", tag="search"
 ):
-    """What is searched for, and how often in vain.
+    """A search query, and how often it had no result.
 
     Attributes
     ----------
     key
         ``search|`` and the query; the record's key.
     query
-        What at least 20 viewers typed, in lower case.
+        A query of at least 20 viewers, in lower case.
     at_ms
-        Newest event that is counted (UTC, ms since 1970).
+        Time of the newest event that is counted (UTC, ms since 1970).
     searches
-        How often.
+        Number of searches.
     error_searches
-        Searches, at most, that are another query's.
+        Upper bound of the searches that belong to another query.
     without_result
-        Found nothing; absent: fewer than 20 viewers, or all but so few.
+        Searches without a result; absent: by fewer than 20 viewers, or by all but fewer than 20.
     watches
-        Came to a watch within half an hour; absent: of fewer than 20 viewers.
+        Searches followed by a watch within half an hour; absent: by fewer than 20 viewers.
     schema_version
         Version of the contract; absent means 1.
     """
@@ -259,20 +256,20 @@ class SearchDemand(
 
 
 class ServedTitle(Struct, frozen=True, kw_only=True, gc=False):
-    """A title, and how it serves a cohort.
+    """A title, and how it is watched by a cohort.
 
     Attributes
     ----------
     title_id
         The title.
     viewers
-        Of the cohort, who watched some of it.
+        Viewers of the cohort who watched some of it.
     finished
-        Of these, who reached the credits; at least.
+        Lower bound of those who reached the credits.
     watch_minutes
-        Watched by the cohort of late, at most.
+        Upper bound of the decayed minutes watched by the cohort.
     error_minutes
-        By so many it may be too much.
+        Maximum error of `watch_minutes`.
     """
 
     title_id: Id
@@ -285,16 +282,16 @@ class ServedTitle(Struct, frozen=True, kw_only=True, gc=False):
 class CohortDemand(
     Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="type", tag="cohort"
 ):
-    """What serves a cohort best: whom it keeps to the end, by the lower bound of that share.
+    """The titles that a cohort finishes most often, by the lower confidence bound of the share.
 
     Attributes
     ----------
     key
         ``cohort|`` and the genre; the record's key.
     cohort
-        The genre that these viewers watch most.
+        The genre that the cohort watches most.
     at_ms
-        Newest event that is counted (UTC, ms since 1970).
+        Time of the newest event that is counted (UTC, ms since 1970).
     titles
         Best first.
     schema_version
@@ -309,16 +306,16 @@ class CohortDemand(
 
 
 class Wanted(Struct, frozen=True, kw_only=True, gc=False):
-    """What is wanted.
+    """Demand of all kinds.
 
     Attributes
     ----------
     facets
-        Combinations of tags, in the order that was asked for.
+        Combinations of tags, in the requested order.
     searches
-        Queries, those that came to nothing most often first.
+        Queries, most searches without a result first.
     cohorts
-        What serves each cohort best.
+        The best titles of each cohort.
     """
 
     facets: Annotated[tuple[FacetDemand, ...], Meta(max_length=1000)]

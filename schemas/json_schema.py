@@ -1,7 +1,7 @@
 """JSON Schema (Draft 2020-12) of every message, generated from the structs and their docstrings.
 
-msgspec knows types, ranges and defaults; this module adds what it does not: the descriptions of the fields,
-read from the ``Attributes`` sections, and the one rule that spans two fields and can be said in JSON Schema.
+msgspec generates types, ranges and defaults. This module adds the descriptions of the fields, from the
+``Attributes`` sections, and the rule of `schemas.events.Rate`, which spans two fields.
 """
 
 import inspect
@@ -44,7 +44,7 @@ MESSAGES: Final[dict[str, type[Struct]]] = {
     "model_switch": ModelSwitch,
     "switch_marker": SwitchMarker,
 }
-"""Every message that has a contract, by the name of its file."""
+"""All messages with a contract, by the name of its file."""
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _THUMB_OR_STARS: Final = [
@@ -54,7 +54,7 @@ _THUMB_OR_STARS: Final = [
 
 
 def documents() -> dict[str, Document]:
-    """Return all JSON Schema documents by file name: one per message, and one for any event.
+    """Return all JSON Schema documents by file name: one per message, and one for all events.
 
     Examples
     --------
@@ -71,14 +71,14 @@ def bundle(name: str, kinds: list[type[Struct]]) -> Document:
     Parameters
     ----------
     name
-        Name of the contract, for its ``$id``.
+        Name of the contract, for the ``$id``.
     kinds
         The structs, at least one.
 
     Returns
     -------
     dict
-        With every struct that is referred to in its ``$defs``.
+        The document, with all referenced structs in its ``$defs``.
     """
     definitions = components(kinds, "#/$defs/{name}")
     head = {"$schema": _DIALECT, "$id": f"urn:nearline:schema:{name}:v{SCHEMA_VERSION}"}
@@ -90,14 +90,14 @@ def bundle(name: str, kinds: list[type[Struct]]) -> Document:
 
 
 def components(kinds: list[type[Struct]], ref_template: str) -> dict[str, Document]:
-    """Return the schemas of structs, and of all that they refer to, by name.
+    """Return the schemas of structs and of all structs that they reference, by name.
 
     Parameters
     ----------
     kinds
         The structs.
     ref_template
-        How one refers to another, with ``{name}`` for the name.
+        Template of a reference, with ``{name}`` for the name.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def components(kinds: list[type[Struct]], ref_template: str) -> dict[str, Docume
 
 
 def field_docs(kind: type[Struct]) -> dict[str, str]:
-    """Read what a struct's docstring, and those of its bases, say about its fields.
+    """Return the descriptions of a struct's fields, from its docstring and those of its bases.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def field_docs(kind: type[Struct]) -> dict[str, str]:
     Examples
     --------
     >>> field_docs(EVENT_TYPES["browse"])["dwell_s"]
-    'How long, in seconds.'
+    'Duration in seconds.'
     """
     docs: dict[str, str] = {}
     for base in reversed(kind.__mro__):
@@ -148,7 +148,7 @@ def field_docs(kind: type[Struct]) -> dict[str, str]:
 
 
 def _reachable(kinds: list[type[Struct]]) -> list[type[Struct]]:
-    """Return the given structs and those that stand in their fields, however deep."""
+    """Return the given structs and all structs in their fields, recursively."""
     found: list[type[Struct]] = []
     todo: list[object] = list(kinds)
     while todo:

@@ -1,7 +1,7 @@
-"""What goes out: home pages and trending lists.
+"""Published messages: home pages, trending lists and alerts.
 
-The order of the fields is part of the contract of this package with the kernel that writes home pages by
-hand: compact JSON, fields in the order of the struct, a field at its default left out.
+The kernel that encodes home pages (`online_models.page.encoding`) relies on the order of the fields here: it
+writes compact JSON with the fields in the order of the struct, and leaves out fields at their default.
 """
 
 from hashlib import blake2b
@@ -44,7 +44,7 @@ __all__ = [
 
 
 class Source(Struct, frozen=True, kw_only=True, gc=False):
-    """The record that caused something: enough to find it again.
+    """The position of the record that caused a message.
 
     Attributes
     ----------
@@ -69,20 +69,20 @@ class Item(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     title_id
         The title.
     score
-        How well it fits the viewer, higher is better; comparable inside one page only. The order of the
-        items is their row's own: by recency, diversity, trend.
+        Predicted fit for the viewer, higher is better; comparable within one page only. Each kind of row
+        orders its items by its own criterion: recency, diversity, trend.
     reason
-        Why it is here; absent: the row's reason.
+        Reason for the recommendation; absent: the reason of the row.
     artwork
         Id of the artwork variant to show; absent: the title's first.
     trailer
         Id of the trailer to show; absent: the title's first.
     arm
-        Where a row holds the titles of two arms: whose pick this one is, as ``experiment_id/arm``;
-        impressions echo it.
+        In a row that interleaves two arms: the arm that picked the title, as ``experiment_id/arm``. Players
+        copy it into impressions.
     propensity
-        Probability with which this title came to be in this place, or, where `artwork` stands beside it, with
-        which the picture was chosen; absent: 1.
+        Probability with which the title was chosen for this position; if the item names an `artwork`, the
+        probability with which the artwork was chosen. Absent: 1.
     """
 
     title_id: Id
@@ -100,15 +100,15 @@ class Row(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     Attributes
     ----------
     kind
-        What kind of row.
+        Kind of the row.
     title
-        Heading in the page's language.
+        Heading in the language of the page.
     title_id
         The title that the row refers to (`because_you_watched`, `because_you_liked`).
     tags
-        What all of its titles have, as ``kind:value`` in the catalogue's words (`genre`).
+        Tags that all of its titles have, as ``kind:value`` in the vocabulary of the catalog (`genre`).
     reason
-        Why the row's titles are here, where an item does not say otherwise.
+        Reason of the items that have none of their own.
     items
         The titles, best first.
     """
@@ -122,16 +122,16 @@ class Row(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
 
 class Category(Struct, frozen=True, kw_only=True, gc=False):
-    """A genre or mood of the catalogue that a viewer can look into.
+    """A genre or mood of the catalog that the viewer can open.
 
     Attributes
     ----------
     tag
-        Which, as ``kind:value`` in the catalogue's words.
+        The tag, as ``kind:value`` in the vocabulary of the catalog.
     title
-        Its name in the page's language.
+        Its name in the language of the page.
     score
-        The part of what the viewer watches that is expected to have it: of 1, in hundredths.
+        Expected share of the viewer's watches that have the tag, from 0 to 1, rounded to hundredths.
     """
 
     tag: Label
@@ -140,37 +140,38 @@ class Category(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Home(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """A viewer's home page; the newest record of a viewer is the whole page, a tombstone means forget.
+    """A viewer's home page. The newest record of a viewer is the complete page; a tombstone means forget.
 
     Attributes
     ----------
     viewer_id
-        Whose page; the record's key.
+        The viewer; the record's key.
     list_id
-        Deterministic from where the page came from, see `list_id`; players echo it in impressions and plays.
+        Id of the page, derived from `source` and `seq`. Players copy it into impressions and plays.
     seq
-        Grows with every page of this viewer: a consumer ignores a page whose seq is not above the last one's.
+        Increases with every page of the viewer. A consumer ignores a page without a higher `seq` than the
+        last.
     generated_at_ms
-        The moment the page speaks of (UTC, ms since 1970).
+        Event time as of which the page was computed (UTC, ms since 1970).
     expires_at_ms
-        From when on the page should not be shown any more.
+        The page should not be shown from this time on (UTC, ms since 1970).
     model_version
-        Name of the version of the model and fingerprint of its configuration, `name@fingerprint`.
+        Version of the model and fingerprint of its configuration, as `name@fingerprint`.
     language
         Language of the headings as a BCP 47 tag; absent: English.
     country
-        Where the viewer was when it was made, for its titles' windows; absent: nobody said.
+        Country of the viewer for which availability was checked; absent: unknown.
     maturity
-        The profile's limit when it was made: no title is for older ones. Absent: none.
+        Age limit of the profile; no title on the page has a higher maturity. Absent: no limit.
     arms
-        Experiments under which it was made, each with the viewer's arm and its probability; absent: none.
+        Experiments that changed the page, each with the viewer's arm and its probability; absent: none.
     source
         The event that caused the page.
     rows
         The rows, top to bottom.
     categories
-        Genres and moods of which there are titles that the viewer may see and does not know, those that they
-        watch most first; absent: none.
+        Genres and moods with titles that the viewer may see and has not watched, most watched first. Absent:
+        none.
     schema_version
         Version of the contract; absent means 1.
     """
@@ -191,7 +192,7 @@ class Home(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     schema_version: SchemaVersion = 1
 
     def items_of(self, kind: RowKind) -> tuple[Item, ...]:
-        """Return the titles of the first row of a kind, none where there is no such row.
+        """Return the items of the first row of a kind; none if there is no such row.
 
         Examples
         --------
@@ -207,14 +208,14 @@ class Home(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
 
 def list_id(partition: int, offset: int, seq: int) -> str:
-    """Name a page after what caused it; the same cause gives the same name in every process and replay.
+    """Return the id of a page. The same cause gives the same id in every process and replay.
 
     Parameters
     ----------
     partition, offset
-        Where the event stands that caused the page; an event belongs to one viewer, so the viewer is implied.
+        Position of the event that caused the page; an event belongs to one viewer, so the viewer is implied.
     seq
-        The page's number among the viewer's pages.
+        Number of the page among the viewer's pages.
 
     Returns
     -------
@@ -237,7 +238,7 @@ class TrendingItem(Struct, frozen=True, kw_only=True, gc=False):
     title_id
         The title.
     score
-        Its decayed count of watches; comparable inside one list only.
+        Decayed count of watches; comparable within one list only.
     """
 
     title_id: Id
@@ -245,20 +246,20 @@ class TrendingItem(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Trending(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """What is watched most in one scope; the newest record of a scope is the whole list.
+    """The most watched titles of a scope. The newest record of a scope is the complete list.
 
     Attributes
     ----------
     scope
         `global`, `genre:…`, `country:…` or `device:…` (`tv`, `phone`, `tablet`, `web`, `console`); the key.
     generated_at_ms
-        The moment of event time up to which watches were counted (UTC, ms since 1970).
+        Event time up to which watches are counted (UTC, ms since 1970).
     half_life_s
-        After so many seconds without a watch a title counts half.
+        Half-life of the decayed counts in seconds.
     items
         The titles, most watched first.
     model_version
-        Name of the version of the model and fingerprint of its configuration, `name@fingerprint`.
+        Version of the model and fingerprint of its configuration, as `name@fingerprint`.
     schema_version
         Version of the contract; absent means 1.
     """
@@ -271,40 +272,40 @@ class Trending(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     schema_version: SchemaVersion = 1
 
 
-# What goes out besides lists: that a new title is one for this viewer.
+# Alerts.
 
 
 class Alert(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """A new title that strongly fits a viewer's taste: one for a viewer and title, few a week.
+    """A new title that strongly fits a viewer's taste. At most one per viewer and title, and few a week.
 
     Attributes
     ----------
     viewer_id
-        Whom to tell; the record's key.
+        The viewer to notify; the record's key.
     alert_id
-        Deterministic from viewer and title, see `alert_id`: who delivers alerts can tell one that they had.
+        Id derived from viewer and title, so that the delivering service can detect duplicates.
     title_id
         The title.
     text
-        What to say, in `language`.
+        Text of the notification, in `language`.
     language
         Language of the text as a BCP 47 tag; absent: English.
     reason
-        Why it fits: `taste`, or `co_watch`.
+        Reason: `taste` or `co_watch`.
     score
-        The viewer's score of it; comparable with those of one page, the one that the same event caused.
+        Predicted fit; comparable with the scores of the page that the same event caused.
     above
-        The part of the titles that the viewer may see and does not know which score no higher, of 1.
+        Share of the titles the viewer may see and has not watched that score no higher, from 0 to 1.
     since_ms
-        Since when it is there: released and licensed (UTC, ms since 1970).
+        Since when the title is released and licensed (UTC, ms since 1970).
     generated_at_ms
-        The moment the alert speaks of (UTC, ms since 1970).
+        Event time as of which the alert was computed (UTC, ms since 1970).
     expires_at_ms
-        From when on it is no news and should not be delivered any more.
+        The alert should not be delivered from this time on (UTC, ms since 1970).
     model_version
-        Name of the version of the model and fingerprint of its configuration, `name@fingerprint`.
+        Version of the model and fingerprint of its configuration, as `name@fingerprint`.
     source
-        The event after which it was found.
+        The event that caused the alert.
     schema_version
         Version of the contract; absent means 1.
     """
@@ -326,7 +327,7 @@ class Alert(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
 
 def alert_id(viewer_id: str, title_id: str) -> str:
-    """Name the alert of a viewer and a title; the same in every process, replay and version of the model.
+    """Return the id of the alert; the same in every process, replay and version of the model.
 
     Examples
     --------

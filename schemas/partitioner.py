@@ -1,10 +1,10 @@
 """The partitioner that every producer must use: murmur2, as Java's producer does by default.
 
-All events of a viewer have to meet in one partition, and a viewer's state and home page in the partition of
-the same number. Java, Kafka Streams, Kafka Connect, aiokafka and kafkajs hash keys this way by themselves;
-librdkafka and what is built on it (confluent-kafka for Python, Go, .NET, Node) need
-``partitioner=murmur2_random``.
-``contracts/murmur2.json`` holds golden vectors for the test suite of a producer in any language.
+All events of a viewer must be in one partition, and the viewer's state and home page in the partition with
+the same number. Java, Kafka Streams, Kafka Connect, aiokafka and kafkajs hash keys this way by default;
+librdkafka and the clients built on it (confluent-kafka for Python, Go, .NET, Node) need
+``partitioner=murmur2_random``. ``schemas/contracts/murmur2.json`` has golden vectors for the tests of a
+producer in any language.
 """
 
 from typing import Final
@@ -52,14 +52,14 @@ def murmur2(key: bytes) -> int:
 
 
 def partition_for(key: bytes, partitions: int) -> int:
-    """Return the partition in which a key belongs.
+    """Return the partition of a key.
 
     Parameters
     ----------
     key
         The record's key.
     partitions
-        How many partitions the topic has, at least 1.
+        Number of partitions of the topic, at least 1.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""Business rules as data: what is lifted, lowered, pinned or never shown, to whom and when.
+"""Business rules as data: boost, bury, pin or exclude titles, for some viewers and some time.
 
-The newest record of a rule's id is the whole rule; a tombstone takes it away. Rules move pages, never what is
-learned.
+The newest record of a rule id is the complete rule; a tombstone removes it. Rules change pages, not the
+learned state.
 """
 
 from enum import StrEnum
@@ -16,56 +16,56 @@ __all__ = ["BusinessRule", "PinRow", "RuleKind"]
 
 
 class RuleKind(StrEnum):
-    """What a rule does with the titles that it matches."""
+    """Effect of a rule on the titles that it matches."""
 
     BOOST = "boost"
-    """Lifts them: `factor` times the odds."""
+    """Multiplies their odds by `factor`, above 1."""
     BURY = "bury"
-    """Lowers them: `factor` times the odds."""
+    """Multiplies their odds by `factor`, below 1."""
     PIN = "pin"
-    """Puts a title in a place, unless a guard forbids it."""
+    """Places a title at a position, unless a guard forbids it."""
     EXCLUDE = "exclude"
-    """Shows them nowhere."""
+    """Removes them from all lists."""
 
 
 class PinRow(StrEnum):
-    """Where a title can be pinned."""
+    """Row in which a title can be pinned."""
 
     FEATURED = "featured"
-    """A row of its own above all others, called so; players show its first title largest."""
+    """The row `featured`, above all others; players show its first title largest."""
     TOP_PICKS = "top_picks"
-    """Among the viewer's top picks; the item's reason says that it was put there."""
+    """The row of top picks; the reason of the item is `featured`."""
 
 
 class BusinessRule(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """A rule of the business.
+    """A business rule.
 
     Attributes
     ----------
     rule_id
-        Its name; the record's key.
+        Id of the rule; the record's key.
     kind
-        What it does.
+        Effect of the rule.
     titles
-        Titles that it matches. A pin names one.
+        Titles that it matches. A pin has exactly one.
     tags
-        Titles match, too, that have one of the tags of every kind named here, in the catalogue's words.
+        The rule also matches titles with at least one of the tags of every kind given here.
     factor
-        Of a boost (above 1) and a bury (below 1): what a title's odds against the others are multiplied by.
+        For a boost (above 1) and a bury (below 1): factor on the odds of a title against the others.
     row
-        Of a pin: where.
+        For a pin: the row.
     slot
-        Of a pin: its place in the row, from 0. Of several on one place the one whose id comes first has it.
+        For a pin: position in the row, from 0. If several rules pin one position, the lowest id wins.
     countries
-        Viewers who are there; empty: everywhere.
+        Viewers in these countries; empty: all.
     maturity_at_most
-        Profiles with a limit, and one of at most so many years: children's. Absent: all.
+        Only profiles with an age limit of at most this many years. Absent: all.
     starts_at_ms
-        From this moment on (UTC, ms since 1970); absent: always was.
+        Start (UTC, ms since 1970); absent: no start.
     ends_at_ms
-        Before this moment (UTC, ms since 1970); absent: no end.
+        End, exclusive (UTC, ms since 1970); absent: no end.
     note
-        Why, in words, for those who come after.
+        Comment for other operators.
     schema_version
         Version of the contract; absent means 1.
     """

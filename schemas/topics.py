@@ -1,12 +1,10 @@
-"""Every topic there is: one table, which `nearline topics apply` creates and `... check` verifies.
+"""All topics: one table, which `nearline topics apply` creates and `nearline topics check` verifies.
 
-Names end in the version of their contract; a breaking change is a new topic beside the old one. Partition
-counts are part of the contract: raising one moves keys to other partitions and orphans the state that was
-kept for them.
-``viewing.events``, ``recs.home``, ``recs.alerts``, ``viewers.state``, ``experiments.viewers`` and
-``insights.viewers`` must have the same number (`CO_PARTITIONED`).
+Names end in the version of their contract; a breaking change makes a new topic, in parallel to the old one.
+Partition counts are part of the contract: raising one moves keys to other partitions, away from their state.
+The topics in `CO_PARTITIONED` must have equal partition counts.
 
-Among the events stands, for each switch between versions of the model, one marker a partition
+The event log also contains one marker per partition for each switch between versions of the model
 (`schemas.versions.SwitchMarker`).
 """
 
@@ -70,22 +68,22 @@ TITLE_MODEL: Final = "titles.model.v1"
 VIEWER_STATE: Final = "viewers.state.v1"
 
 CO_PARTITIONED: Final = (EVENTS, HOME, ALERTS, VIEWER_STATE, EXPERIMENT_VIEWERS, INSIGHTS_VIEWERS)
-"""A viewer's events, page, alerts, state, part in experiments and in insights share the partition's number:
-these topics need equal partition counts."""
+"""Topics keyed by viewer that need equal partition counts: a viewer's records have the same partition number
+in each of them."""
 
 PER_VERSION: Final = (SIGNALS, TITLE_MODEL, VIEWER_STATE)
-"""What each version of the model has of its own; all others are shared."""
+"""Topics that each version of the model has for itself; versions share all others."""
 
 _DAY_MS: Final = 86_400_000
 _COMPACT: Final = MappingProxyType(
     {
-        # compact when a fifth is outdated, not half: replicas read these topics whole
+        # compact when a fifth is outdated (the default is half): replicas read these topics completely
         "min.cleanable.dirty.ratio": "0.2",
         # the active segment is never compacted, so close it every hour
         "segment.ms": str(_DAY_MS // 24),
-        # a tombstone is seen by whoever reads at least once a day
+        # a consumer that reads at least once a day sees every tombstone
         "delete.retention.ms": str(_DAY_MS),
-        # "forget this viewer" is physically done within a week
+        # forgotten viewers are physically deleted within a week
         "max.compaction.lag.ms": str(7 * _DAY_MS),
     }
 )
@@ -100,23 +98,23 @@ class TopicSpec:
     name
         Name on the broker.
     key
-        What the key is, in words.
+        Meaning of the key.
     value
-        Name of the struct that the value holds, or a word for what has none.
+        Name of the struct in the value, or a description if there is none.
     cleanup
         Kafka's ``cleanup.policy``.
     retention_ms
-        How long records stay, in milliseconds; -1: for ever, as in every compacted topic.
+        Retention in milliseconds; -1: unlimited, as for every compacted topic.
     partitions
-        How many partitions.
+        Number of partitions.
     written_by
-        Who writes it.
+        The writers.
     internal
-        True when only our own workers may read and write it.
+        True if only workers of nearline may read and write it.
     sharded
-        True when its partitions are title shards rather than ranges of keys.
+        True if its partitions are title shards.
     config
-        Further settings of the broker.
+        Further settings of the topic.
     """
 
     name: str
@@ -131,7 +129,7 @@ class TopicSpec:
     config: Mapping[str, str] = field(default_factory=dict)
 
     def settings(self) -> dict[str, str]:
-        """Return the whole topic configuration, as the broker's admin interface takes it.
+        """Return the complete topic configuration, for the admin interface of Kafka.
 
         Examples
         --------
@@ -168,12 +166,12 @@ def _compacted(name: str, key: str, value: str, written_by: str, partitions: int
 
 _PUBLIC: Final = (
     _kept(EVENTS, "viewer id", "Event", "producers", 7),
-    _compacted(CATALOG, "title id", "Title", "catalogue owner", 4),
+    _compacted(CATALOG, "title id", "Title", "catalog owner", 4),
     _compacted(HOME, "viewer id", "Home", "viewers stage", 4),
     _kept(ALERTS, "viewer id", "Alert", "viewers stage", 30),
     _compacted(TRENDING, "scope", "Trending", "titles stage", 1),
     _compacted(INSIGHTS_TITLES, "title id", "TitleInsight", "insights stage", 1),
-    _compacted(INSIGHTS_DEMAND, "what is wanted", "Demand", "insights stage", 1),
+    _compacted(INSIGHTS_DEMAND, "kind of demand and its subject", "Demand", "insights stage", 1),
     _compacted(EXPERIMENTS, "experiment id", "Experiment", "experimenters, results stage", 1),
     _compacted(EXPERIMENT_RESULTS, "experiment id", "ExperimentResult", "decisions stage", 1),
     _compacted(RULES, "rule id", "BusinessRule", "operators", 1),
@@ -189,17 +187,17 @@ _INTERNAL: Final = (
     _compacted(EXPERIMENT_DECISIONS, "experiment and partition", "tally", "decisions stage", 1),
     _compacted(INSIGHTS_VIEWERS, "viewer id", "packed row", "visits stage", 4),
     replace(_kept(INSIGHTS_VISITS, "none", "packed visits", "visits stage", 1), partitions=1),
-    _compacted(INSIGHTS_STATE, "title, or what is wanted", "packed row", "insights stage", 1),
+    _compacted(INSIGHTS_STATE, "title, or subject of demand", "packed row", "insights stage", 1),
 )
 
 TOPICS: Final[Mapping[str, TopicSpec]] = MappingProxyType(
     {spec.name: spec for spec in (*_PUBLIC, *(replace(spec, internal=True) for spec in _INTERNAL))}
 )
-"""All topics by name. The default of 4 partitions is what librdkafka's embedded cluster always gives."""
+"""All topics by name. The default is 4 partitions, the fixed number of librdkafka's mock cluster."""
 
 
 def named(name: str, *, prefix: str = "", version: str = FIRST_VERSION) -> str:
-    """Return a topic's name on the cluster: with the prefix, and with the version where it has its own.
+    """Return the name of a topic on the cluster: with the prefix, and the version if it is per version.
 
     Examples
     --------
@@ -218,18 +216,18 @@ def prefixed(
     Parameters
     ----------
     prefix
-        Put before every name, as in ``staging.``; may be empty.
+        Prefix of every name, as in ``staging.``; may be empty.
     partitions
-        Partitions of the topics that are keyed by viewer, title or source key and have more than one.
+        Number of partitions of the topics keyed by viewer, title or source key that have more than one.
     title_shards
-        Partitions of the topics that are cut by title shard.
+        Number of partitions of the topics that are sharded by title.
     version
-        Version of the model, in the names of the topics that each version has of its own.
+        Version of the model, for the names in `PER_VERSION`.
 
     Returns
     -------
     dict
-        By the *unprefixed* name, so that code keeps saying ``topics[EVENTS].name``.
+        By the name *without* prefix, so that code can write ``topics[EVENTS].name``.
 
     Examples
     --------

@@ -1,9 +1,9 @@
-"""Versions of the model that work side by side, and the switches between them.
+"""Versions of the model that run side by side, and the switches between them.
 
-`ModelVersion` and `ModelSwitch` are the records of ``model.versions.v1``. A `SwitchMarker` stands in the
-event log itself, one in each partition: whatever reads the log meets the switch at the same event, however
-fast or slow it reads. A marker means something only if the register has its switch: whoever may write events
-may not switch models.
+`ModelVersion` and `ModelSwitch` are the records of ``model.versions.v1``. A `SwitchMarker` is a record in
+each partition of the event log, so that every reader switches at the same offset, at any speed. A marker has
+an effect only if ``model.versions.v1`` contains its switch: the right to write events does not include the
+right to switch versions.
 """
 
 from typing import Annotated, Final
@@ -15,32 +15,32 @@ from schemas.fields import Label, Offset, SchemaVersion, Seq, TimeMs
 __all__ = ["FIRST_VERSION", "MARKER_KEY", "ModelSwitch", "ModelVersion", "SwitchMarker"]
 
 FIRST_VERSION: Final = "1"
-"""The version that an installation begins with: live before any switch, its topics have no name behind."""
+"""The first version of an installation: live before any switch, without a suffix in its topic names."""
 
 MARKER_KEY: Final = b"\0switch"
-"""Key of a marker among the events; no viewer id has a control character."""
+"""Key of a marker in the event log; no viewer id contains a control character."""
 
 Offsets = Annotated[tuple[Offset, ...], Meta(max_length=10_000)]
-"""One offset of each partition, from partition 0 on."""
+"""One offset per partition, from partition 0 on."""
 
 
 class ModelVersion(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """A version of the model that works on the event log; key `version:NAME`, a tombstone retires it.
+    """A version of the model that reads the event log. Key: `version:NAME`; a tombstone retires the version.
 
     Attributes
     ----------
     name
         Its name.
     fingerprint
-        Of the models' configuration.
+        Fingerprint of the configuration of the models.
     epoch
-        Number of the newest switch when it was registered: only later ones concern it.
+        Number of the newest switch at registration; earlier switches do not concern this version.
     registered_at_ms
         When it was registered (UTC, ms since 1970).
     live
-        Who published when it was registered.
+        The version that published at registration.
     starts
-        Offset of the first event that it learns, by partition; absent: the first that there is.
+        Offset of the first event that it learns, by partition; absent: the first available event.
     schema_version
         Version of the contract; absent means 1.
     """
@@ -55,18 +55,18 @@ class ModelVersion(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
 
 
 class ModelSwitch(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """The decision that another version publishes; key `switch:EPOCH:VERSION`.
+    """The decision that another version publishes. Key: `switch:EPOCH:VERSION`.
 
     Attributes
     ----------
     epoch
         Number of the switch, from 1.
     version
-        Who publishes from the cut on.
+        The version that publishes from the cut on.
     at_ms
-        When it was decided (UTC, ms since 1970).
+        Time of the decision (UTC, ms since 1970).
     cut
-        Offset of the marker in each partition of the events; absent while markers are still being written.
+        Offset of the marker in each partition of the event log; absent until all markers are written.
     schema_version
         Version of the contract; absent means 1.
     """
@@ -79,14 +79,14 @@ class ModelSwitch(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tru
 
 
 class SwitchMarker(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """A record among the events that is none: here a switch takes effect. Readers of events skip it.
+    """A record in the event log at which a switch takes effect. Readers of events skip it.
 
     Attributes
     ----------
     epoch
         Number of the switch.
     version
-        Who publishes from here on.
+        The version that publishes from here on.
     schema_version
         Version of the contract; absent means 1.
     """

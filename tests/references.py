@@ -4,8 +4,8 @@ A reference is what stands in backticks in a docstring, a comment or a Markdown 
 imported, so that this takes seconds. Two kinds are checked:
 
 * A dotted name (package.module.name) must exist. It is looked up from the root, from each package above the
-  file, and in every module and class called like its first part. It passes if that part is a name in the file's
-  code, and in Markdown if nothing is called like it.
+  file, and in every module and class called like its first part. It also passes if that part is a name in
+  the code of the file, and in Markdown if nothing is called like it.
 * A path (folder/file.py) must exist, and so must the target of a relative link in Markdown.
 """
 

@@ -1,6 +1,6 @@
-"""The AsyncAPI 3 document: topics, keys, messages and who writes them, for the tools of other languages.
+"""The AsyncAPI 3 document: topics, keys, messages and writers, for tools of other languages.
 
-It speaks from the point of view of `nearline`: what it *receives*, others send. Internal topics are left out.
+Operations are those of nearline: it *receives* what others send. Internal topics are left out.
 """
 
 from typing import Final
@@ -25,7 +25,7 @@ _STRUCTS: Final[dict[str, list[type[Struct]]]] = {
 
 
 def document() -> Document:
-    """Return the AsyncAPI document of all public topics whose values have a struct.
+    """Return the AsyncAPI document of all public topics with a struct in the value.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""What a contract may not do to those who rely on it.
+"""Breaking changes between two versions of a schema.
 
-A producer that wrote valid messages yesterday must be able to write the same ones today, and a consumer that
-relied on a field being there must still find it. So, inside a version, a schema may gain optional fields,
-types and wider limits; it may not lose a field, ask for more, take less, or stop promising one.
+Messages of existing producers must stay valid, and fields that consumers rely on must stay present. So,
+within a version, a schema may gain optional fields, types and wider limits. It may not lose a field, require
+more, allow less, or make a required field optional.
 """
 
 from collections.abc import Iterator
@@ -17,19 +17,19 @@ _CEILINGS: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
 
 
 def breaks(old: Document, new: Document) -> list[str]:
-    """List what a newer schema breaks.
+    """Return the breaking changes of a newer schema.
 
     Parameters
     ----------
     old
         The released JSON Schema document.
     new
-        The one that would replace it.
+        The document that would replace it.
 
     Returns
     -------
     list of str
-        One sentence per break, with the path; empty when the newer schema is compatible.
+        One sentence per change, with the path; empty if the newer schema is compatible.
 
     Examples
     --------

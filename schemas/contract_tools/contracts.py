@@ -1,14 +1,17 @@
 """The generated contract files: ``python -m schemas.contract_tools`` compares them with the code.
 
-``--write`` writes them, ``--release VERSION`` keeps them for good.
+``--write`` writes them, ``--release VERSION`` keeps a copy that never changes.
 
 ``contracts/*.schema.json``
-    JSON Schema of every message; ``contracts/asyncapi.json``: the topics; ``contracts/murmur2.json``: golden
-    vectors of the partitioner for producers in other languages; ``contracts/assignment.json``: of arms.
+    JSON Schema of every message.
+``contracts/asyncapi.json``
+    The topics.
+``contracts/murmur2.json``, ``contracts/assignment.json``
+    Golden vectors of the partitioner and of the assignment to arms, for other languages.
 ``contracts/examples/NAME.vN.CASE.pass.json``, ``NAME.vN.REASON-CASE.fail.json``
-    Written by hand: documentation and test data at once.
+    Written by hand; documentation and test data.
 ``contracts/released/VERSION/``
-    The schemas as they were released; ``contracts/released/sha256.json`` pins their bytes for good.
+    The schemas as released; ``contracts/released/sha256.json`` pins their bytes.
 """
 
 import argparse
@@ -28,7 +31,7 @@ from schemas.partitioner import murmur2, partition_for
 __all__ = ["FOLDER", "assignments", "check", "generated", "main", "release", "vectors", "write"]
 
 FOLDER: Final = Path(__file__).parents[1] / "contracts"
-"""Where the contract files live."""
+"""Folder of the contract files."""
 
 _PARTITIONS: Final = (4, 12, 24)
 _LONGEST_ID: Final = 64
@@ -57,7 +60,7 @@ _KEYS: Final = (
 
 
 def vectors() -> Document:
-    """Return the golden vectors of the partitioner: keys with their hash and their partitions.
+    """Return the golden vectors of the partitioner: keys with hash and partitions.
 
     Examples
     --------
@@ -66,7 +69,7 @@ def vectors() -> Document:
     """
     return {
         "description": "murmur2 as an unsigned 32-bit number; partition = (murmur2 & 0x7fffffff) % "
-        "partitions. `key` is null where the key is not UTF-8: take `key_hex`.",
+        "partitions. `key` is null if the key is not UTF-8: use `key_hex`.",
         "vectors": [
             {
                 "key": _text(key),
@@ -80,7 +83,7 @@ def vectors() -> Document:
 
 
 def assignments() -> Document:
-    """Return the golden vectors of the assignment: viewers with their buckets and the arm of an example.
+    """Return the golden vectors of the assignment: viewers with buckets and arm in an example.
 
     Examples
     --------
@@ -97,7 +100,7 @@ def assignments() -> Document:
     found = {viewer: assign(trial, viewer) for viewer in viewers}
     return {
         "description": "bucket = first 8 bytes, big-endian, of SHA-256(salt + 0x1f + viewer_id), "
-        "modulo 10,000; see schemas/assignment.py for what is done with it.",
+        "modulo 10,000; schemas/assignment.py describes how arms follow from it.",
         "experiment": {
             "salt": trial.salt, "group": trial.group, "group_from": trial.group_from,
             "group_to": trial.group_to, "holdout": trial.holdout,
@@ -117,7 +120,7 @@ def assignments() -> Document:
 
 
 def generated() -> dict[str, str]:
-    """Return the text of every generated file by its name."""
+    """Return the text of every generated file by name."""
     files = {
         **documents(),
         "asyncapi.json": document(),
@@ -133,12 +136,12 @@ def check(folder: Path = FOLDER) -> None:
     Parameters
     ----------
     folder
-        Where the contract files are.
+        Folder of the contract files.
 
     Raises
     ------
     ContractError
-        Naming every file that is missing, differs, or is there without being generated.
+        With the name of every file that is missing, differs, or is not generated.
     """
     wanted = generated()
     there = {path.name: path.read_text("utf-8") for path in folder.glob("*.json")}
@@ -150,12 +153,12 @@ def check(folder: Path = FOLDER) -> None:
 
 
 def write(folder: Path = FOLDER) -> None:
-    """Write every generated file, and remove those that are no longer generated.
+    """Write all generated files, and remove those that are no longer generated.
 
     Parameters
     ----------
     folder
-        Where the contract files go; made if absent.
+        Folder of the contract files; created if absent.
     """
     wanted = generated()
     folder.mkdir(parents=True, exist_ok=True)
@@ -167,14 +170,14 @@ def write(folder: Path = FOLDER) -> None:
 
 
 def release(version: str, folder: Path = FOLDER) -> None:
-    """Keep the schemas of a release for good and pin their bytes.
+    """Keep a copy of the schemas of a release and pin its bytes.
 
     Parameters
     ----------
     version
-        Name of the release; one that exists already is refused.
+        Name of the release; must not exist yet.
     folder
-        Where the contract files are.
+        Folder of the contract files.
 
     Raises
     ------
@@ -202,16 +205,16 @@ def main(arguments: list[str] | None = None) -> int:
     Parameters
     ----------
     arguments
-        As on the command line; None takes them from there.
+        Arguments; None takes those of the command line.
 
     Returns
     -------
     int
-        0 when all is well, 1 when files differ from the code or a release is refused.
+        0 on success, 1 if files differ from the code or the release exists.
     """
     parser = argparse.ArgumentParser(prog="python -m schemas.contract_tools", description="Contract files.")
     parser.add_argument("--write", action="store_true", help="write the files instead of comparing them")
-    parser.add_argument("--release", metavar="VERSION", help="keep the schemas of a release for good")
+    parser.add_argument("--release", metavar="VERSION", help="keep a copy of the schemas of a release")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.write:

@@ -257,7 +257,7 @@ def test_nothing_non_finite_goes_out(number: float) -> None:
 
 def test_a_lone_surrogate_does_not_go_out() -> None:
     """A string that UTF-8 cannot carry is stopped, and the error does not repeat it."""
-    with pytest.raises(EncodeError, match="Title: a string holds a lone surrogate") as caught:
+    with pytest.raises(EncodeError, match="Title: a string contains a lone surrogate") as caught:
         encode(Title(title_id="\ud800"))
     assert caught.value.__context__ is None
 
