@@ -1,20 +1,19 @@
-"""Traces, where they are asked for: from an event that carries a `traceparent` to its committed page.
+"""Distributed traces: from an event with a `traceparent` header to its committed page.
 
-A producer that traces puts W3C's `traceparent` into the headers of its event. The batch that applies the
-event makes a span below it, from the batch's begin to the commit, with a span for each part; whoever looks at
-the producer's trace sees when the page was out. Other events, nearly all, cost a look at their headers.
+A producer that traces puts W3C's `traceparent` into the headers of its event. The batch that applies the event
+adds a child span, from the begin of the batch to the commit, with a span for each part of the batch. So the
+trace of the producer shows when the page was published. For all other events only the headers are read.
 
-Off unless NEARLINE_TRACES is on; the only importer of OpenTelemetry (``pip install 'nearline[otel]'``). Where
-spans go is OpenTelemetry's own affair: OTEL_EXPORTER_OTLP_ENDPOINT and its like.
+Off unless NEARLINE_TRACES is on. This is the only module that imports OpenTelemetry (``pip install
+'nearline[otel]'``); its variables, such as OTEL_EXPORTER_OTLP_ENDPOINT, say where spans are sent.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from streams.engine.stage import Record
 from streams.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -24,28 +23,41 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Trace", "no_trace", "otlp_provider", "tracing"]
 
 MOST = 32
-"""Events of a batch that get spans: producers trace a sample, and a batch has thousands."""
+"""Maximum number of events of a batch that get spans: producers trace a sample, a batch has thousands."""
 HEADER = "traceparent"
+"""Name of the header: W3C Trace Context, https://www.w3.org/TR/trace-context/."""
+
+
+class TracedRecord(Protocol):
+    """What a trace needs of a record."""
+
+    @property
+    def offset(self) -> int:
+        """Offset in the partition."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Raw headers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch that was committed a moment ago.
+    """A batch that was just committed.
 
     Attributes
     ----------
     stage, source, partition
-        Where it was read.
+        Stage and source partition.
     records
-        What was in it.
+        The records of the batch.
     parts
-        Its parts in order, and how long each took, in seconds.
+        Parts of the batch in order, and the duration of each in seconds.
     """
 
     stage: str
     source: str
     partition: int
-    records: Sequence[Record]
+    records: Sequence[TracedRecord]
     parts: dict[str, float]
 
 
@@ -58,7 +70,7 @@ def no_trace(batch: Batch) -> None:
 
 
 def otlp_provider(name: str) -> "TracerProvider":
-    """Return a provider that sends spans by OTLP, in the background, as OpenTelemetry's variables say.
+    """Return a provider that sends spans by OTLP in the background; OpenTelemetry's variables configure it.
 
     Raises
     ------
@@ -71,7 +83,7 @@ def otlp_provider(name: str) -> "TracerProvider":
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
     except ImportError as error:
-        what, why = "NEARLINE_TRACES is on, and what sends traces is not installed", str(error)
+        what, why = "NEARLINE_TRACES is on, and OpenTelemetry is not installed", str(error)
         raise SettingsError(
             what, why=why, next_step="pip install 'nearline[otel]', or switch it off"
         ) from None
@@ -81,12 +93,12 @@ def otlp_provider(name: str) -> "TracerProvider":
 
 
 def tracing(provider: "TracerProvider") -> Trace:
-    """Return what makes spans of batches.
+    """Return a function that makes the spans of a batch.
 
     Parameters
     ----------
     provider
-        Where spans go.
+        Receives the spans.
     """
     tracer = provider.get_tracer("nearline")
 
@@ -97,16 +109,16 @@ def tracing(provider: "TracerProvider") -> Trace:
     return trace
 
 
-def _traced(records: Sequence[Record]) -> Iterator[tuple[Record, dict[str, str]]]:
-    """Yield the records that belong to a trace, with what their headers say of it."""
+def _traced(records: Sequence[TracedRecord]) -> Iterator[tuple[TracedRecord, dict[str, str]]]:
+    """Yield the records that belong to a trace, with the header that names it."""
     for record in records:
         for name, value in record.headers or ():
             if name == HEADER and value is not None:
                 yield record, {HEADER: value.decode("ascii", "replace")}
 
 
-def _spans(tracer: "Tracer", batch: Batch, record: Record, carrier: dict[str, str]) -> None:
-    """Make a record's span and those of the batch's parts, all in the past by now."""
+def _spans(tracer: "Tracer", batch: Batch, record: TracedRecord, carrier: dict[str, str]) -> None:
+    """Make the span of a record and those of the parts of its batch, with past times."""
     from opentelemetry.trace import SpanKind, set_span_in_context  # noqa: PLC0415
     from opentelemetry.trace.propagation.tracecontext import (  # noqa: PLC0415
         TraceContextTextMapPropagator,
@@ -114,7 +126,7 @@ def _spans(tracer: "Tracer", batch: Batch, record: Record, carrier: dict[str, st
 
     context = TraceContextTextMapPropagator().extract(carrier)
     if not context:
-        return  # not W3C's form: no trace to belong to
+        return  # not in the format of W3C
     began = time.time_ns() - int(sum(batch.parts.values()) * 1e9)
     moments = [began, *(began + int(passed * 1e9) for passed in accumulate(batch.parts.values()))]
     attributes: dict[str, Any] = {
