@@ -76,7 +76,7 @@ A reading order, 25 minutes
    the product does.
 3. `streams.engine.partition`, `streams.engine.transactions`, `streams.engine.state`,
    `streams.engine.restore`: how effects happen once.
-4. `streams.engine.partition_task`, `streams.engine.task_manager`, `streams.engine.transport`, `streams.engine.membership`:
+4. `streams.engine.partition_task`, `streams.engine.task_manager`, `streams.engine.transport`, `streams.engine.consumer_group`:
    how batches get there, and what a rebalance does.
 5. `streams.stages.viewers.replica`, `streams.engine.table_reader`, `streams.stages.wire.signals`, `streams.stages.viewers.page_bytes`: the
    wire between the halves.
@@ -94,7 +94,7 @@ from a room above it: commands, worker and server, what counts beside the lists,
 operates and runs them, the engine, the brokers (the contract `rooms` in pyproject.toml).
 
 At the top is what all rooms use: `streams.config.settings` (the only reader of the environment),
-`streams.config.variables`, `streams.config.security`, `streams.config.tenants`, `streams.kafka.clients` (the only door to
+`streams.config.variables`, `streams.kafka.security`, `streams.config.settings`, `streams.kafka.clients` (the only door to
 confluent-kafka), `streams.errors`, `streams.telemetry.logging`, `streams.telemetry.metrics`, `streams.telemetry.exposition`,
 `streams.telemetry.health`, `streams.telemetry.tracing`; and what every worker hears of: `streams.engine.definitions` out of a compacted
 topic, of which `streams.stages.rules` are one kind. `streams.stages.wire.partition_rows` names the rows that belong to a

@@ -9,7 +9,7 @@ from streams.config.settings import Settings
 from streams.engine.app import Worker, build_app
 from streams.engine.context import Failpoint, no_failpoint
 from streams.errors import TopicError
-from streams.kafka.topic_facts import require_topics
+from streams.kafka.topics import require_topics
 from streams.stages.experiments.definitions import experiments_of
 from streams.stages.rules import rules_of
 from streams.stages.titles.step import titles_spec

@@ -3,17 +3,27 @@
 A setting ``name`` is read from the variable ``NEARLINE_NAME``; a part of a group follows two underscores, as
 in ``NEARLINE_KAFKA__SECURITY_PROTOCOL=SASL_SSL``. A command-line option of the same meaning wins over the
 variable, the variable over the default. A variable that starts with ``NEARLINE_`` and names no setting is an
-error with a suggestion, because a misspelt setting that is silently ignored is found in production.
+error with a suggestion: a misspelt setting that is ignored would only be noticed in production.
 
-``nearline config show`` prints the effective values and where each came from.
+``nearline config show`` prints the effective values and the source of each.
 """
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableError
 
@@ -21,8 +31,6 @@ from online_models.config import ModelConfig
 from online_models.page.config import PageConfig
 from schemas.topics import TopicSpec, named, prefixed
 from schemas.versions import FIRST_VERSION
-from streams.config.server import ServeSettings
-from streams.config.tenants import apart
 from streams.config.variables import PREFIX, leaves, lists_read, refuse_unknown, variable
 from streams.errors import SettingsError
 
@@ -33,8 +41,54 @@ def _default_cache_dir() -> Path:
 
 
 def child_environment() -> dict[str, str]:
-    """Return the environment for a worker started by this process: ours, but for the HTTP port."""
+    """Return the environment for a worker started by this process: ours without the HTTP port."""
     return {name: value for name, value in os.environ.items() if name.upper() != f"{PREFIX}HTTP_PORT"}
+
+
+class ServeSettings(BaseModel):
+    """Settings of `nearline serve`: its address, access and limits.
+
+    Examples
+    --------
+    >>> ServeSettings().loopback, ServeSettings(host="0.0.0.0").loopback
+    (True, False)
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    """Address to listen on. Default: loopback; any other address needs a token."""
+
+    port: int = Field(default=8080, ge=0, le=65_535)
+    """Port; 0 takes any free one. Default 8080: the worker has 8000."""
+
+    token: SecretStr | None = Field(default=None, min_length=16)
+    """Token of clients (`Authorization: Bearer …`; browsers: a form). Default: none, on loopback."""
+
+    origins: tuple[str, ...] = ()
+    """Origins whose pages may call the API (CORS), as JSON: ["https://tv.example"]. Default: none."""
+
+    impressions: bool = True
+    """Whether the web page sends impressions. Default: yes; switch it off where staff views viewers'
+    pages."""
+
+    workers: tuple[str, ...] = ("http://127.0.0.1:8000/metrics",)
+    """URLs of workers' /metrics, for the console. Default: one worker on this machine."""
+
+    rate: float = Field(default=5_000.0, ge=0.0)
+    """Maximum requests per second of one address, 0 = no limit. Default: stops a runaway loop, not a
+    gateway."""
+
+    streams: int = Field(default=1_000, ge=1, le=100_000)
+    """Maximum number of open live streams. Default 1,000: each holds a socket and a few kB."""
+
+    @property
+    def loopback(self) -> bool:
+        """Return whether only this machine can reach it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
 
 class Settings(BaseSettings):
@@ -55,139 +109,143 @@ class Settings(BaseSettings):
     )
 
     brokers: str = Field("127.0.0.1:19092", min_length=1)
-    """Where Kafka is, as host:port[,host:port…]. Default: what `nearline kafka start` listens on."""
+    """Kafka brokers, as host:port[,host:port…]. Default: the address of `nearline kafka start`."""
 
     connect_timeout_s: float = Field(5.0, gt=0.0, le=300.0)
-    """Longest wait for a cluster's first answer. Default 5: a loaded broker far away takes about a second."""
+    """Seconds to wait for a cluster's first answer. Default 5: a loaded, distant broker takes about 1 s."""
 
     group: str = Field("nearline", pattern=r"^[A-Za-z0-9._-]{1,200}$")
-    """Consumer group and beginning of every transactional id: two groups on a cluster are two products."""
+    """Consumer group and prefix of every transactional id: two groups on a cluster are independent."""
 
     topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,100}$")
-    """Put before every topic name, so that environments can share a cluster. Default: none."""
+    """Prefix of every topic name, so that environments can share a cluster. Default: none."""
 
     tenant: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")
-    """Whose installation this is, among several; begins prefix, group and folder. Default: the only one."""
+    """Name of the tenant; topic prefix, group and state folder begin with it. Default: no tenants."""
 
     profiles: bool = False
-    """Whether an event's profile is a viewer of its own, `viewer:profile`. Default: one taste an account."""
+    """Whether each profile is a viewer of its own, `viewer:profile`. Default: no, one viewer per account."""
 
     model_version: str = Field(FIRST_VERSION, pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")
-    """Version of the model that this worker learns, with group, state and internal topics of its own."""
+    """Version of the model that this worker learns; it has its own group, state and internal topics."""
 
     state_dir: Path = Path(".nearline/state")
-    """Folder of the local databases, one a stage and source partition. If lost, the changelog rebuilds it."""
+    """Folder of the local databases, one per stage and source partition. Changelogs rebuild a lost one."""
 
     cache_dir: Path = Field(default_factory=_default_cache_dir)
-    """Folder for what can be fetched again (the broker's jars). Default: the user's cache folder (XDG)."""
+    """Folder for downloads (the broker's jars). Default: the user's cache folder (XDG)."""
 
     http_host: str = Field("127.0.0.1", min_length=1)
-    """Address of /livez, /readyz and /metrics. Default: loopback, because they ask for no password."""
+    """Address of /livez, /readyz and /metrics. Default: loopback, because they need no password."""
 
     http_port: int = Field(8000, ge=0, le=65_535)
     """Port of /livez, /readyz and /metrics; 0 takes any free one. Default: free on most machines."""
 
     title_shards: int = Field(1, ge=1, le=256)
-    """Partitions over which titles are spread. Default 1: a shard learns tens of thousands of events/s."""
+    """Partitions over which titles are spread. Default 1: one learns tens of thousands of events/s."""
 
     threads: int = Field(2, ge=1, le=64)
-    """Threads that learn and rank. Default 2: unbounded they starve a broker on the same cores (measured)."""
+    """Threads that learn and rank. Default 2: more starve a broker on the same cores (measured)."""
 
     viewers_batch_events: int = Field(8_000, ge=1, le=1_000_000)
-    """Most events in a batch of the viewers stage. Default: 21,000 events/s where 4,000 gave 16,000."""
+    """Maximum events in a batch of the viewers stage. Default 8,000: 21,000 events/s; 4,000 gave 16,000."""
 
     viewers_batch_bytes: int = Field(4_000_000, ge=1_000, le=1_000_000_000)
-    """Most bytes of events in a batch of the viewers stage. Default: 500 bytes an event at the cap."""
+    """Maximum bytes of events in a batch of the viewers stage. Default: 500 bytes per event."""
 
     titles_batch_events: int = Field(4_000, ge=1, le=1_000_000)
-    """Most signal records in one batch of the titles stage. Default: as for viewers."""
+    """Maximum signal records in a batch of the titles stage. Default: half of the viewers stage."""
 
     titles_floor_s: float = Field(0.1, ge=0.0, le=60.0)
-    """Least seconds between the starts of two title batches. Default: a popular row is written 10 times/s."""
+    """Minimum seconds between two batches of titles. Default 0.1: a popular row is written 10 times/s."""
 
     lead_events: int = Field(0, ge=0)
-    """Most events that viewers are ahead of the title model, 0 = any. Default 0: live there is no lead."""
+    """Maximum lead of the viewers over the title model, in events; 0 = no limit. Default 0: only replays
+    lead."""
 
     replica_timeout_s: float = Field(60.0, gt=0.0, le=3_600.0)
-    """Seconds for the title model's replica to catch up at start. Default: 100k titles take a few seconds."""
+    """Seconds for the replica of titles to catch up at start. Default: 100,000 titles take a few seconds."""
 
     session_timeout_s: float = Field(10.0, ge=6.0, le=300.0)
-    """Seconds after which the group gives a silent worker's partitions away. Brokers refuse less than 6."""
+    """Seconds after which the group reassigns a silent worker's partitions. Brokers refuse less than 6."""
 
     group_instance_id: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]{1,200}$")
-    """Name of this worker's place in the group; workers have different ones. Default: none.
+    """Group instance id of this worker (static membership), unique among workers. Default: none.
 
-    With it a worker that restarts within session_timeout_s gets its partitions back at once and no other
-    worker's move; but those of one that stops for good wait until then. Raise session_timeout_s to what a
-    restart takes. In a StatefulSet: env NEARLINE_GROUP_INSTANCE_ID, valueFrom fieldRef metadata.name."""
+    With it a worker that restarts within session_timeout_s gets its partitions back at once, and no other
+    partitions move. The partitions of a worker that stops for good wait until then. Raise session_timeout_s
+    to the duration of a restart. In a StatefulSet: env NEARLINE_GROUP_INSTANCE_ID, valueFrom fieldRef
+    metadata.name."""
 
     watchdog_s: float = Field(60.0, ge=5.0, le=3_600.0)
-    """Seconds without progress, with work at hand, after which the worker ends itself. Default 60."""
+    """Seconds with work and without progress after which the worker ends itself. Default 60."""
 
     prequential_share: float = Field(0.05, ge=0.0, le=1.0)
-    """Share of events that are ranked before they are learned. Default .05: each costs one ranking."""
+    """Share of events that are ranked before they are learned. Default 0.05: each costs one ranking."""
 
     list_length: int = Field(20, ge=1, le=200)
-    """Titles in a row. Default 20: interest is lost after 10 to 20 (Gomez-Uribe and Hunt, 2016)."""
+    """Titles in a row. Default 20: viewers lose interest after 10 to 20 (Gomez-Uribe and Hunt, 2016)."""
 
     page: PageConfig = Field(default_factory=PageConfig)
-    """What a page shall be (NEARLINE_PAGE__ROWS=1: top picks alone); see online_models/page/config.py."""
+    """Layout of a page (NEARLINE_PAGE__ROWS=1: only top picks); see online_models/page/config.py."""
 
     page_interval_s: float = Field(1.0, ge=0.0, le=60.0)
-    """Least seconds between a viewer's pages: a first change is published at once, what follows is owed until
-    then; 0 = a page with every batch. Default 1: nobody looks at a page more often than once a second."""
+    """Minimum seconds between two pages of a viewer. The first change is published at once, later changes at
+    the end of the interval; 0 = a page with every batch. Default 1: nobody views a page more often than
+    that."""
 
     list_per_event: bool = False
-    """Whether each event that says something gets a page, whatever page_interval_s says. Default: no."""
+    """Whether each event with feedback gets a page, regardless of page_interval_s. Default: no."""
 
     list_ttl_s: float = Field(86_400.0, gt=0.0)
-    """Seconds after which a page should not be shown any more. Default: a day."""
+    """Seconds after which a page expires. Default: one day."""
 
     check_crcs: bool = True
-    """Whether records' checksums are verified. The embedded cluster writes none into transaction markers."""
+    """Whether checksums of records are verified. The embedded cluster writes transaction markers without
+    one."""
 
     serve: ServeSettings = ServeSettings()
-    """`nearline serve` (NEARLINE_SERVE__PORT=8080); streams/config/server.py says what each means."""
+    """Settings of `nearline serve` (NEARLINE_SERVE__PORT=8080): `ServeSettings`."""
 
     kafka: dict[str, str] = Field(default_factory=dict)
     """Any librdkafka property: NEARLINE_KAFKA__SASL_MECHANISM sets sasl.mechanism. Default: none."""
 
     traces: bool = False
-    """Whether batches join the traces of events with a `traceparent`. Default: no; wants nearline[otel]."""
+    """Whether batches join the traces of events with a `traceparent`. Default: no; needs nearline[otel]."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least severe line that is logged."""
+    """Lowest level that is logged."""
 
     log_format: Literal["auto", "json", "console"] = "auto"
     """json, console, or auto: console on a terminal, JSON elsewhere."""
 
     model: ModelConfig = Field(default_factory=ModelConfig)
-    """Every hyper-parameter (NEARLINE_MODEL__COWATCH__WINDOW=20); online_models/config.py says why which."""
+    """Every hyper-parameter (NEARLINE_MODEL__COWATCH__WINDOW=20); see online_models/config.py."""
 
     _chosen: frozenset[str] = PrivateAttr(default=frozenset())
 
     @model_validator(mode="before")
     @classmethod
     def _of_tenant(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Keep a tenant's names apart from all others'."""
+        """Begin names with the tenant."""
         names = ("topic_prefix", "group", "state_dir")
-        return apart(values, defaults={name: cls.model_fields[name].default for name in names})
+        return tenant_values(values, defaults={name: cls.model_fields[name].default for name in names})
 
     @field_validator("kafka")
     @classmethod
     def _dotted(cls, value: dict[str, str]) -> dict[str, str]:
-        """Turn the names that a variable can have into librdkafka's: no property has an underscore."""
+        """Translate names in variables to librdkafka's, none of which has an underscore."""
         return {name.lower().replace("_", "."): text for name, text in value.items()}
 
     @field_validator("model", mode="before")
     @classmethod
     def _with_lists(cls, value: object) -> object:
-        """Read lists of numbers inside the group, which a variable can only give as JSON text."""
+        """Read lists of numbers in the group: a variable gives them as JSON text."""
         return lists_read(value)
 
     @classmethod
     def load(cls, **options: Any) -> Self:  # noqa: ANN401 - one value of any setting's type
-        """Read the environment, lay the options that are not None over it, and check everything.
+        """Read the environment, override it by the options that are not None, and check everything.
 
         Parameters
         ----------
@@ -207,13 +265,16 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise _explained(error, given) from None
         except UnreadableError as error:
-            what, advice = "a group of settings is not readable", "give JSON, or one variable a value with __"
+            what, advice = (
+                "a group of settings is not readable",
+                "give JSON, or one variable per value with __",
+            )
             raise SettingsError(what, why=str(error), next_step=advice) from None
         settings._chosen = frozenset(given)
         return settings
 
     def source(self, path: tuple[str, ...]) -> str:
-        """Say where a value came from: the command line, the variable's name, or the default."""
+        """Return the source of a value: `command line`, the name of the variable, or `default`."""
         if path[0] in self._chosen:
             return "command line"
         present = {name.upper() for name in os.environ}
@@ -240,7 +301,7 @@ class Settings(BaseSettings):
 
     @property
     def consumer_group(self) -> str:
-        """Group of the workers of this version, and beginning of their transactional ids.
+        """Group of the workers of this version, and prefix of their transactional ids.
 
         Examples
         --------
@@ -257,15 +318,52 @@ class Settings(BaseSettings):
 
     @property
     def provenance(self) -> str:
-        """What lists say about the model that made them: its version and its configuration."""
+        """Version and configuration of the model, as lists name them."""
         return f"{self.model_version}@{self.model.fingerprint()}"
 
 
 def _explained(error: ValidationError, given: Mapping[str, object]) -> SettingsError:
-    """Translate the first complaint of pydantic into ours: which setting, what is wrong, what is allowed."""
+    """Translate pydantic's first error: which setting, what is wrong, what is allowed."""
     first = error.errors(include_url=False, include_input=False)[0]
     path = tuple(str(part) for part in first["loc"])
     name = path[0] if path[0] in given else variable(path)
     field = Settings.model_fields.get(path[0])
     meaning = (field.description or "") if field else "`nearline config show` lists every setting"
     return SettingsError(f"{name} is not usable", why=first["msg"], next_step=meaning)
+
+
+def tenant_values(values: dict[str, Any], *, defaults: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a tenant: topic prefix, group and state folder begin with its name.
+
+    A tenant has topics, a consumer group, transactional ids and a folder of its own, so that no process of
+    one tenant reads data of another by mistake. Brokers enforce the separation with prefixed ACLs. A value
+    that begins with the name already is not changed: worker processes are started with the settings of their
+    parent.
+
+    Parameters
+    ----------
+    values
+        Settings by name, as given.
+    defaults
+        Defaults of ``topic_prefix``, ``group`` and ``state_dir``.
+
+    Examples
+    --------
+    >>> given = {"tenant": "acme", "topic_prefix": "test."}
+    >>> default = {"topic_prefix": "", "group": "nearline", "state_dir": Path("state")}
+    >>> found = tenant_values(given, defaults=default)
+    >>> found["topic_prefix"], found["group"], found["state_dir"].as_posix()
+    ('acme.test.', 'acme.nearline', 'state/acme')
+    >>> tenant_values(found, defaults={}) == found
+    True
+    """
+    tenant = values.get("tenant")
+    if not tenant:
+        return values
+    out, start = dict(values), f"{tenant}."
+    for name in ("topic_prefix", "group"):
+        value = str(out.get(name, defaults.get(name, "")))
+        out[name] = value if value.startswith(start) else f"{start}{value}"
+    folder = Path(out.get("state_dir", defaults.get("state_dir", ".")))
+    out["state_dir"] = folder if tenant in folder.parts else folder / tenant
+    return out

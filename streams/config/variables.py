@@ -1,6 +1,6 @@
-"""How settings are called from outside: paths of values, names of variables, and help with misspelt ones.
+"""Names of settings: paths of values, names of variables, and suggestions for misspelt ones.
 
-Nothing here reads the environment; :mod:`streams.config.settings` hands it in.
+Nothing here reads the environment; :mod:`streams.config.settings` passes it in.
 """
 
 import difflib
@@ -13,20 +13,20 @@ from pydantic import BaseModel
 from streams.errors import SettingsError
 
 PREFIX = "NEARLINE_"
-"""Beginning of every variable that is ours."""
+"""Prefix of our variables."""
 
 NOT_SETTINGS = frozenset({"NEARLINE_REQUIRE_KAFKA"})
 """Variables with our prefix that belong to the test suite, not to the product."""
 
 OPEN_GROUP = "NEARLINE_KAFKA__"
-"""Any name may follow: librdkafka knows which properties there are, and says so."""
+"""Any name may follow: librdkafka checks its properties itself."""
 
 Path = tuple[str, ...]
-"""Where a value is: ("model", "cowatch", "window")."""
+"""Path of a value: ("model", "cowatch", "window")."""
 
 
 def leaves(value: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
-    """Walk through settings and their groups: the path of each single value, and the value.
+    """Yield path and value of each single setting in groups of any depth.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def variable(path: Path) -> str:
 
 
 def refuse_unknown(environ: Iterable[str], known: Iterable[Path]) -> None:
-    """Raise when a variable with our prefix names no setting.
+    """Raise if a variable with our prefix names no setting.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def refuse_unknown(environ: Iterable[str], known: Iterable[Path]) -> None:
 
 
 def lists_read(value: object) -> object:
-    """Replace every text that is a JSON list by the list, however deep in dictionaries it stands.
+    """Replace every text that is a JSON list by the list, at any depth of dictionaries.
 
     Examples
     --------

@@ -16,7 +16,6 @@ from typing import Protocol
 
 import structlog
 
-from streams.config.security import explained
 from streams.config.settings import Settings
 from streams.engine.changelog import RESTORER, ends
 from streams.engine.context import Failpoint, WorkerContext, no_failpoint
@@ -31,6 +30,7 @@ from streams.engine.transactions import PRODUCER
 from streams.engine.watchdog import Watchdog
 from streams.errors import OutcomeInDoubtError
 from streams.kafka import clients as kafka_clients
+from streams.kafka.security import explained
 from streams.telemetry.health import Health
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.tracing import no_trace, otlp_provider, tracing

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from streams.errors import StateError
 from streams.kafka.clients import Consumer, KafkaError, TopicPartition
+from streams.kafka.topics import NO_ID
 
 __all__ = ["APPLIED_KEY", "Origin", "newest_applied", "origin_of", "pack_applied", "unpack_applied"]
 
@@ -23,9 +24,6 @@ _APPLIED = struct.Struct("<BqI16s")
 
 VERSION = 2
 """Version of the applied record."""
-
-NO_ID = bytes(16)
-"""Stands for the id of a topic on a cluster that gives none, such as the embedded one."""
 
 BACK = 2
 """Records before the end at which a search begins: the newest applied record and its marker."""

@@ -7,12 +7,12 @@ import faust
 from faust.app.base import BootStrategy
 from faust.types import StreamT
 
-from streams.config.security import aiokafka_options
 from streams.config.settings import Settings
 from streams.engine.stage import StageSpec
 from streams.engine.task_manager import TaskManager
 from streams.engine.topic_check import TopicCheck
 from streams.engine.transport import BatchTransport
+from streams.kafka.security import aiokafka_options
 
 __all__ = ["App"]
 

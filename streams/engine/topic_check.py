@@ -18,7 +18,7 @@ from threading import Event, Thread
 import structlog
 
 from streams.config.settings import Settings
-from streams.engine.applied import NO_ID, Origin, newest_applied, origin_of
+from streams.engine.applied import Origin, newest_applied, origin_of
 from streams.engine.changelog import RESTORER, ends
 from streams.engine.stage import StageSpec
 from streams.errors import (
@@ -31,7 +31,7 @@ from streams.errors import (
 )
 from streams.kafka import clients as kafka_clients
 from streams.kafka.clients import AdminClient, KafkaException, unreachable
-from streams.kafka.topic_facts import TopicInfo, delete_retention_s, describe_topics
+from streams.kafka.topics import NO_ID, TopicInfo, delete_retention_s, describe_topics
 
 __all__ = ["TopicCheck"]
 

@@ -34,9 +34,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
-from streams.engine.assignor import TopicwiseAssignor
 from streams.engine.batching import Slice, size_of
-from streams.engine.membership import guard
+from streams.engine.consumer_group import TopicwiseAssignor, guard_static_member
 from streams.errors import SourceGapError
 
 __all__ = ["BatchConsumer", "BatchThread", "BatchTransport"]
@@ -73,7 +72,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         """Start the consumer; guard a static member."""
         await super().on_start()
         if instance := self.app.conf.consumer_group_instance_id:
-            guard(self._ensure_consumer()._coordinator, instance, self.app.task_manager.die)  # noqa: SLF001
+            guard_static_member(self._ensure_consumer()._coordinator, instance, self.app.task_manager.die)  # noqa: SLF001
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ANN401
         """Build the consumer from public options only: they are stable, Faust's internal ones are not."""

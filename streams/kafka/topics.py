@@ -1,14 +1,16 @@
-"""The topic table against a cluster: what is missing or different, and making it so.
+"""Topics of a cluster: read their facts, compare them with the topic table, create and configure them.
 
-Applying creates topics that are missing and sets configuration that differs. It never deletes a topic and
-never changes a number of partitions or copies: that would move keys away from the state kept for them, so it
-is shown as a difference and left to the operator.
+:meth:`TopicAdmin.apply` creates missing topics and sets configuration that differs. It never deletes a topic
+and never changes the number of partitions or replicas: that would separate keys from their state. Such
+differences are shown and left to the operator.
 """
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import structlog
 
 from schemas.topics import TopicSpec
 from streams.config.settings import Settings
@@ -22,6 +24,7 @@ from streams.kafka.clients import (
     KafkaException,
     NewTopic,
     ResourceType,
+    TopicCollection,
     admin,
     producer,
     unreachable,
@@ -30,19 +33,42 @@ from streams.kafka.clients import (
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+__all__ = [
+    "MISSING",
+    "NO_ID",
+    "Difference",
+    "TopicAdmin",
+    "TopicInfo",
+    "delete_retention_s",
+    "describe_topics",
+    "is_embedded",
+    "require_topics",
+]
+
+_LOG = structlog.get_logger(__name__)
+
 TIMEOUT_S = 30.0
-"""Longest wait for one answer of the cluster."""
+"""Seconds to wait for the answer to a change."""
+
+LOOKUP_S = 5.0
+"""Seconds to wait for an answer about existing topics."""
 
 MISSING = "missing"
-"""What is found where a topic is not."""
+"""Found value of a topic that does not exist."""
 
 SHOWN_ONLY = frozenset({"partitions", "copies"})
-"""Differences that are never changed."""
+"""Differences that are only shown, never changed."""
+
+NO_ID = bytes(16)
+"""Topic id on a cluster that has no topic ids, such as the embedded one."""
+
+DEFAULT_DELETE_RETENTION_S = 86_400.0
+"""Kafka's default of `delete.retention.ms`, in seconds; used if the cluster does not report it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One way in which the cluster is not as the table says: in `what` of `topic`."""
+    """A property `what` of `topic` whose value on the cluster is not the one in the topic table."""
 
     topic: str
     what: str
@@ -56,11 +82,11 @@ class TopicAdmin:
     Parameters
     ----------
     settings
-        Where the cluster is, and the operator's own properties.
+        Brokers, and the operator's own properties.
     specs
-        The wanted topics, with the names that they have on this cluster.
+        The wanted topics; their names on this cluster.
     replication
-        Wanted copies of each partition; None leaves it to the cluster and does not check it.
+        Wanted replicas of each partition; None leaves the number to the cluster and does not check it.
     """
 
     def __init__(
@@ -72,7 +98,7 @@ class TopicAdmin:
         self._replication = replication
 
     def check(self) -> list[Difference]:
-        """Compare the cluster with the table.
+        """Compare the cluster with the topic table.
 
         Raises
         ------
@@ -91,9 +117,10 @@ class TopicAdmin:
         return differences + self._configuration_of(list(existing))
 
     def apply(self) -> list[Difference]:
-        """Create what is missing, set what differs, until the cluster tells of it; return what was changed.
+        """Create what is missing, set what differs, wait until the cluster shows it; return the changes.
 
-        It looks again after every change, because the controller answers before the brokers have heard of it.
+        It compares again after every change, because the controller answers before the brokers have the
+        change.
 
         Raises
         ------
@@ -106,7 +133,7 @@ class TopicAdmin:
         deadline = time.monotonic() + TIMEOUT_S
         while left := [difference for difference in self.check() if difference.what not in SHOWN_ONLY]:
             if time.monotonic() > deadline:
-                what = f"a change of {left[0].topic} is not seen on the cluster"
+                what = f"a change of {left[0].topic} is not visible on the cluster"
                 raise TopicError(what, why=f"{TIMEOUT_S:.0f} s passed", next_step="look at the broker's log")
             new = [difference for difference in left if difference not in done]
             self._make([d.topic for d in new if d.found == MISSING])
@@ -125,7 +152,7 @@ class TopicAdmin:
         return Difference(spec.name, "topic", f"{spec.partitions} partition(s), {spec.cleanup}", MISSING)
 
     def _shape_of(self, name: str, topic: Any) -> list[Difference]:  # noqa: ANN401 - as above
-        """Compare the number of partitions, and of copies where that is asked for."""
+        """Compare the number of partitions, and of replicas if a number is wanted."""
         wanted, found = self._specs[name].partitions, len(topic.partitions)
         differences = [Difference(name, "partitions", str(wanted), str(found))] if wanted != found else []
         copies = min(len(partition.replicas) for partition in topic.partitions.values())
@@ -134,7 +161,7 @@ class TopicAdmin:
         return differences
 
     def _configuration_of(self, names: Sequence[str]) -> list[Difference]:
-        """Compare every setting that the table names."""
+        """Compare every setting in the topic table."""
         if not names:
             return []
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
@@ -148,12 +175,12 @@ class TopicAdmin:
         return differences
 
     def _make(self, names: Sequence[str]) -> None:
-        """Create topics with partitions and configuration; those that exist by now are left alone."""
+        """Create topics with partitions and configuration; topics that exist by now are not changed."""
         if not names:
             return
         if is_embedded(self._metadata()):
             owner = producer(self._settings)
-            for name in names:  # the stand-in cluster answers a producer's metadata request only
+            for name in names:  # the mock cluster creates a topic at a producer's metadata request
                 owner.list_topics(name, timeout=TIMEOUT_S)
             return
         new = [self._new(self._specs[name]) for name in names]
@@ -161,37 +188,37 @@ class TopicAdmin:
             _result(future, name, unless=KafkaError.TOPIC_ALREADY_EXISTS)
 
     def _new(self, spec: TopicSpec) -> NewTopic:
-        """Return a topic as the driver takes it; -1 copies means the cluster's default."""
+        """Return the driver's description of a topic; -1 replicas means the cluster's default."""
         copies = self._replication or -1
         return NewTopic(spec.name, spec.partitions, replication_factor=copies, config=spec.settings())
 
     def _configure(self, differences: Sequence[Difference]) -> None:
-        """Set single settings of topics and leave all others as they are."""
+        """Set single settings of topics; all others stay unchanged."""
         if not differences:
             return
         resources: dict[str, ConfigResource] = {}
         for change in differences:
-            fresh = ConfigResource(ResourceType.TOPIC, change.topic)
+            resource = ConfigResource(ResourceType.TOPIC, change.topic)
             entry = ConfigEntry(change.what, change.wanted, incremental_operation=AlterConfigOpType.SET)
-            resources.setdefault(change.topic, fresh).add_incremental_config(entry)
+            resources.setdefault(change.topic, resource).add_incremental_config(entry)
         answers = self._client.incremental_alter_configs(list(resources.values()), request_timeout=TIMEOUT_S)
         for resource, future in answers.items():
             _result(future, resource.name)
 
 
 def is_embedded(metadata: Any) -> bool:  # noqa: ANN401 - the driver does not name this type in public
-    """Say whether metadata came from librdkafka's stand-in cluster, which knows no topic administration."""
+    """Return whether metadata came from librdkafka's mock cluster, which has no topic administration."""
     return str(metadata.cluster_id).startswith("mockCluster")
 
 
 def _unequal(wanted: Mapping[str, str], found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Return the settings whose found value is not the wanted one."""
+    """Return name, wanted and found value of each setting that differs."""
     values = {key: found[key].value if key in found else "unknown to the cluster" for key in wanted}
     return [(key, text, values[key]) for key, text in wanted.items() if values[key] != text]
 
 
 def _result(future: "Future[Any]", topic: str, *, unless: int | None = None) -> Any:  # noqa: ANN401
-    """Wait for an answer about a topic and return it; None when refused for the reason `unless`.
+    """Wait for an answer about a topic and return it; None if refused with the error code `unless`.
 
     Raises
     ------
@@ -205,3 +232,110 @@ def _result(future: "Future[Any]", topic: str, *, unless: int | None = None) -> 
             return None
         what, advice = f"the cluster refused topic {topic}", "look at its rights and at the broker's log"
         raise TopicError(what, why=error.args[0].str(), next_step=advice) from None
+
+
+@dataclass(frozen=True, slots=True)
+class TopicInfo:
+    """A topic on the cluster."""
+
+    partitions: int
+    """Number of partitions."""
+    topic_id: bytes
+    """16 bytes: a topic that is created again has another id; `NO_ID` if the cluster has none."""
+
+
+def describe_topics(
+    settings: Settings, names: Iterable[str], client: AdminClient | None = None
+) -> dict[str, TopicInfo]:
+    """Return topics of the cluster by name, without those that do not exist.
+
+    Parameters
+    ----------
+    settings
+        Brokers.
+    names
+        Names on the cluster.
+    client
+        Default: a new client.
+
+    Raises
+    ------
+    BrokerUnreachableError
+        Nothing answers.
+    """
+    client = client or admin(settings)
+    try:
+        found = client.list_topics(timeout=settings.connect_timeout_s)
+        there = {name: len(found.topics[name].partitions) for name in names if name in found.topics}
+        ids = {} if is_embedded(found) else _ids(client, [*there])
+    except KafkaException as error:
+        raise unreachable(settings, error) from None
+    return {name: TopicInfo(count, ids.get(name, NO_ID)) for name, count in there.items() if count}
+
+
+def require_topics(settings: Settings, names: Sequence[str]) -> dict[str, TopicInfo]:
+    """Return topics of the cluster that have to exist.
+
+    Parameters
+    ----------
+    settings
+        Brokers.
+    names
+        Names without the prefix, in the answer too.
+
+    Raises
+    ------
+    BrokerUnreachableError
+        Nothing answers.
+    TopicError
+        A topic is missing.
+    """
+    found = describe_topics(settings, map(settings.topic, names))
+    missing = [settings.topic(name) for name in names if settings.topic(name) not in found]
+    if missing:
+        what = f"topics are missing: {', '.join(missing)}"
+        why = "they were not created, or this user has no right to see them"
+        advice = (
+            "run `nearline topics apply`, or give the user the rights of deploy/kubernetes/strimzi/users.yaml"
+        )
+        raise TopicError(what, why=why, next_step=advice)
+    return {name: found[settings.topic(name)] for name in names}
+
+
+def _ids(client: AdminClient, names: list[str]) -> dict[str, bytes]:
+    """Return the ids of topics, without topics that were deleted meanwhile."""
+    answers = client.describe_topics(TopicCollection(names), request_timeout=LOOKUP_S) if names else {}
+    ids = {}
+    for name, future in answers.items():
+        try:
+            uuid = future.result().topic_id
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise
+            continue
+        halves = (uuid.get_most_significant_bits(), uuid.get_least_significant_bits())
+        ids[name] = b"".join((half & (2**64 - 1)).to_bytes(8) for half in halves)
+    return ids
+
+
+def delete_retention_s(settings: Settings, topic: str, client: AdminClient | None = None) -> float:
+    """Return `delete.retention.ms` of a topic in seconds; the default if the cluster does not report it.
+
+    Parameters
+    ----------
+    settings, client
+        As for :func:`describe_topics`.
+    topic
+        Name on the cluster.
+    """
+    client = client or admin(settings)
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    try:
+        if is_embedded(client.list_topics(timeout=LOOKUP_S)):
+            return DEFAULT_DELETE_RETENTION_S
+        answer: Any = client.describe_configs([resource], request_timeout=LOOKUP_S)[resource].result()
+        return int(answer["delete.retention.ms"].value) / 1000
+    except KafkaException as error:
+        why = error.args[0].str()
+        _LOG.warning("retention_unknown", topic=topic, why=why, taken_s=DEFAULT_DELETE_RETENTION_S)
+        return DEFAULT_DELETE_RETENTION_S

@@ -15,7 +15,7 @@ A request passes `streams.serve.access.gate` (names, the token or the cookie of 
 `streams.serve.mirror.title_index`, business rules by `streams.serve.mirror.rules`); `streams.serve.api.lists` makes what is
 derived: a stranger's page, similar titles, search. Errors are documents (`streams.serve.api.problems`), the
 interface is described by itself (`streams.serve.api.description`), orchestrators ask `streams.serve.api.probes`.
-`streams.serve.server` puts it together; `streams.config.server` is its group of settings.
+`streams.serve.server` puts it together; `streams.config.settings` is its group of settings.
 
 For people there is a page (`streams.serve.web.pages`): a viewer's rows (`streams.serve.web.views`) in words
 (`streams.serve.web.labels`) with drawn pictures (`streams.serve.web.posters`, `streams.serve.web.poster_scenes`), rendered by

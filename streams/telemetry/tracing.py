@@ -1,8 +1,8 @@
 """Distributed traces: from an event with a `traceparent` header to its committed page.
 
-A producer that traces puts W3C's `traceparent` into the headers of its event. The batch that applies the event
-adds a child span, from the begin of the batch to the commit, with a span for each part of the batch. So the
-trace of the producer shows when the page was published. For all other events only the headers are read.
+A producer that traces puts W3C's `traceparent` into the headers of its event. The batch that applies the
+event adds a child span, from the begin of the batch to the commit, with a span for each part of the batch. So
+the trace of the producer shows when the page was published. For all other events only the headers are read.
 
 Off unless NEARLINE_TRACES is on. This is the only module that imports OpenTelemetry (``pip install
 'nearline[otel]'``); its variables, such as OTEL_EXPORTER_OTLP_ENDPOINT, say where spans are sent.

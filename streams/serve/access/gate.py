@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from schemas.codec import MAX_EVENT_BYTES
-from streams.config.server import ServeSettings
+from streams.config.settings import ServeSettings
 from streams.serve.access.login import COOKIE, LOGIN, Sessions
 from streams.serve.access.rates import RateLimits
 from streams.serve.api.problems import Problem, ProblemKind, respond

@@ -17,7 +17,7 @@ from schemas.pages import Home
 from streams.config.settings import Settings
 from streams.engine.folder_lock import locked_folder
 from streams.engine.state import StoreMemory
-from streams.kafka.topic_facts import delete_retention_s, require_topics
+from streams.kafka.topics import delete_retention_s, require_topics
 from streams.serve.api.live import Hub
 from streams.serve.mirror.insights import InsightIndex
 from streams.serve.mirror.table import Change, Stored, Table

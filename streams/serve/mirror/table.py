@@ -24,7 +24,7 @@ from streams.engine.state import Store, StoreMemory, wipe
 from streams.engine.table_reader import TableReader
 from streams.errors import StateDamagedError
 from streams.kafka.clients import Message
-from streams.kafka.topic_facts import TopicInfo
+from streams.kafka.topics import TopicInfo
 
 __all__ = ["Change", "Stored", "Table"]
 

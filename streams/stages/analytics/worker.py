@@ -12,7 +12,7 @@ from streams.config.settings import Settings
 from streams.engine.app import Companion, Worker, build_app
 from streams.engine.context import Failpoint, no_failpoint
 from streams.engine.stage import StageSpec
-from streams.kafka.topic_facts import TopicInfo, require_topics
+from streams.kafka.topics import TopicInfo, require_topics
 from streams.telemetry.metrics import Metrics
 
 __all__ = ["Compose", "build_beside", "own_settings"]

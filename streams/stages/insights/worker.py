@@ -7,7 +7,7 @@ from streams.config.settings import Settings
 from streams.engine.app import Worker
 from streams.engine.context import Failpoint, no_failpoint
 from streams.engine.stage import StageSpec
-from streams.kafka.topic_facts import TopicInfo
+from streams.kafka.topics import TopicInfo
 from streams.stages.analytics.catalog_counts import CatalogCounts
 from streams.stages.analytics.worker import build_beside
 from streams.stages.insights.step import insights_spec

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from streams.config.security import aiokafka_options
 from streams.config.settings import Settings
 from streams.engine.app import App, build_app, run_worker
 from streams.engine.exits import exit_code
@@ -24,6 +23,7 @@ from streams.errors import (
     TopicError,
 )
 from streams.kafka.clients import consumer, producer
+from streams.kafka.security import aiokafka_options
 from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.telemetry.metrics import Metrics
 from tests.streams.doubles import fold_spec

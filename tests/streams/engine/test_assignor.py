@@ -7,7 +7,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.engine.assignor import TopicwiseAssignor
+from streams.engine.consumer_group import TopicwiseAssignor
 
 Shares = Mapping[str, Mapping[str, list[int]]]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streams.engine.membership import guard
+from streams.engine.consumer_group import guard_static_member
 from streams.errors import InstanceFencedError
 
 
@@ -37,7 +37,7 @@ async def test_a_refused_member_ends(answer: Any, lost: bool) -> None:
     """Unknown member and fenced instance end the worker, a rebalance under way does not."""
     deaths: list[BaseException] = []
     coordinator = Coordinator(answer)
-    guard(coordinator, "place-0", deaths.append)
+    guard_static_member(coordinator, "place-0", deaths.append)
     assert await coordinator._send_req("heartbeat") is answer
     assert [type(death) for death in deaths] == [InstanceFencedError] * lost
     assert all("place-0" in str(death) for death in deaths)

@@ -10,7 +10,7 @@ from streams.engine.stage import StageSpec
 from streams.engine.topic_check import TopicCheck
 from streams.errors import PartitionsChangedError, SourceRecreatedError, TopicError
 from streams.kafka.clients import NewPartitions, NewTopic, admin, consumer, producer
-from streams.kafka.topic_facts import TopicInfo, describe_topics
+from streams.kafka.topics import TopicInfo, describe_topics
 from streams.ops.local_kafka.cluster import KafkaCluster
 from streams.ops.local_kafka.embedded import EmbeddedCluster
 from tests.streams.doubles import fold_spec

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.config.server import ServeSettings
-from streams.config.settings import Settings
+from streams.config.settings import ServeSettings, Settings
 from streams.engine.state import Store, StoreMemory
 from streams.ops.findings import Patient, Status
 from streams.ops.machine_checks import local_broker, metrics, server, state_folder, worker

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from streams.config.server import ServeSettings
+from streams.config.settings import ServeSettings
 from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.serve.api.posting import EventPoster
 from streams.serve.mirror.mirror import Mirror

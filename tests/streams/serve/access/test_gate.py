@@ -8,8 +8,7 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from schemas.codec import MAX_EVENT_BYTES
-from streams.config.server import ServeSettings
-from streams.config.settings import Settings
+from streams.config.settings import ServeSettings, Settings
 from streams.errors import SettingsError
 from streams.serve.access.gate import AccessControl
 from streams.serve.access.login import LASTS_S, Sessions

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from streams.config.server import ServeSettings
+from streams.config.settings import ServeSettings
 from tests.streams.serve.conftest import served
 from tests.streams.serve.stand import Stand
 

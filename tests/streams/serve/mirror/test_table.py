@@ -5,7 +5,7 @@ from pathlib import Path
 from schemas import topics
 from schemas.codec import encode
 from streams.engine.state import StoreMemory
-from streams.kafka.topic_facts import describe_topics
+from streams.kafka.topics import describe_topics
 from streams.serve.mirror.table import Change, Table
 from tests.streams.serve.stand import TITLES, Stand
 

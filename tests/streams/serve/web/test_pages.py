@@ -10,7 +10,7 @@ from schemas import Tags, Title, topics
 from schemas.codec import decode_event, encode
 from schemas.events import Impression, MyList, Play, Rate, Search, Select, Skip, Stop
 from schemas.pages import Category
-from streams.config.server import ServeSettings
+from streams.config.settings import ServeSettings
 from streams.serve.web.actions import ACTS
 from streams.serve.web.posters import draw
 from tests.streams.serve.conftest import served
