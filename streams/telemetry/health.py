@@ -1,69 +1,74 @@
-"""Whether a worker lives and is ready, and its metrics, over HTTP; in threads of its own.
+"""Liveness, readiness and metrics of a worker over HTTP, on an event loop and in a thread of their own.
 
 =========  ===========================================================================================
 path       answer
 =========  ===========================================================================================
-/livez     200 while the event loop turns; 503 when it has not for `STILL_S` seconds: restart the worker
-/readyz    200 when every assigned partition is restored and the replica of all titles has caught up; 503
-           before, with a line for each that is not: how far it is, and how long it will take
+/livez     200 while the worker's event loop runs; 503 if it was blocked for `BLOCKED_S` s: restart it
+/readyz    200 if every assigned partition is restored and the replica of all titles has caught up; 503
+           before, with a line for each that is not ready: its progress, and the time that is left
 /metrics   Prometheus' text format
 =========  ===========================================================================================
 
-It listens on loopback unless told otherwise, because it asks for no password; it says nothing about a viewer.
+It listens on loopback by default, because it has no password. No answer contains data of a viewer.
 """
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import BoundedSemaphore, Lock, Thread
-from typing import Any
+from threading import Lock, Thread
+
+import h11
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from streams.errors import SettingsError
 from streams.telemetry.metrics import Metrics
 
-__all__ = ["STILL_S", "Health"]
+__all__ = ["BLOCKED_S", "Health"]
 
-STILL_S = 30.0
-"""Seconds without a turn of the event loop after which the worker is not alive: no batch is as long."""
+BLOCKED_S = 30.0
+"""Seconds without a heartbeat of the event loop after which the worker is not alive: no batch is as long."""
 
 BEAT_S = 1.0
-"""Seconds between two signs of life."""
+"""Seconds between two heartbeats."""
 
-PATIENCE_S = 5.0
-"""Longest that a client may take to send its request."""
+REQUEST_S = 5
+"""Seconds within which a client has to send its request; after them its connection is closed."""
 
-FRESH_S = 0.2
-"""Seconds for which one text of metrics serves everybody: writing it takes milliseconds from the batches, and
-eight clients that asked without end took nine tenths of them (measured)."""
+METRICS_AGE_S = 0.2
+"""Maximum age of the text of metrics, which all clients share: to write it takes milliseconds of the batches;
+eight clients that asked without a pause took nine tenths of them (measured)."""
 
 CLIENTS = 64
-"""Clients that are answered at the same time; more are hung up on, before each of them holds a thread."""
+"""Clients that are answered at the same time; further ones get 503."""
+
+STOP_S = 1
+"""Seconds that requests in flight get when the worker stops."""
 
 
-class _Server(ThreadingHTTPServer):
-    """Answers `CLIENTS` at the same time and hangs up on the others."""
+class _TimedProtocol(H11Protocol):
+    """uvicorn's HTTP protocol, with a time limit for the first request as for the next ones."""
 
-    daemon_threads = True
-    request_queue_size = CLIENTS
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the time limit."""
+        super().connection_made(transport)
+        self._limit()
 
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
-        self._places = BoundedSemaphore(CLIENTS)
-        super().__init__(address, handler)
+    def data_received(self, data: bytes) -> None:
+        """Start the time limit again while the request is incomplete."""
+        super().data_received(data)
+        if self.conn.their_state is h11.IDLE:  # the request is not complete
+            self._limit()
 
-    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as in the base class
-        """Give a client a thread, if there is a place."""
-        if self._places.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
-        """Answer, and give the place back."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._places.release()
+    def _limit(self) -> None:
+        """Close the connection unless more of the request arrives in time."""
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(REQUEST_S, self.transport.close)
 
 
 class Health:
@@ -72,18 +77,20 @@ class Health:
     Parameters
     ----------
     host, port
-        Where it listens; port 0 takes any free one.
+        Address; port 0 takes any free one.
     waiting
-        A line for each thing that the worker has to wait for; none when it is ready.
+        Returns a line for each thing that is not ready; none if the worker is ready.
     metrics
-        What /metrics shows.
+        Content of /metrics.
     clock
-        Seconds that never go backwards.
+        Monotonic clock, seconds.
 
     Attributes
     ----------
     port
-        Where it listens, once started.
+        The port that it listens on, once started.
+    app
+        The Starlette application.
 
     Examples
     --------
@@ -109,40 +116,24 @@ class Health:
         self._beat = clock()
         self._text, self._written = b"", float("-inf")
         self._writing = Lock()
-        self._server: ThreadingHTTPServer | None = None
+        routes = [
+            Route("/livez", self._livez),
+            Route("/readyz", self._readyz),
+            Route("/metrics", self._exposition),
+        ]
+        self.app = Starlette(routes=routes, exception_handlers={404: self._not_found})
+        self._server: uvicorn.Server | None = None
+        self._thread: Thread | None = None
 
     def beat(self) -> None:
-        """Give a sign of life."""
+        """Note that the event loop of the worker runs."""
         self._beat = self._clock()
 
     async def beat_forever(self) -> None:
-        """Give signs of life for as long as the event loop turns."""
+        """Beat in regular intervals; runs on the event loop of the worker."""
         while True:
             self.beat()
             await asyncio.sleep(BEAT_S)
-
-    def answer(self, path: str) -> tuple[int, str, bytes]:
-        """Return status, content type and body for a path."""
-        plain = "text/plain; charset=utf-8"
-        match path.partition("?")[0]:
-            case "/livez":
-                alive = self._clock() - self._beat < STILL_S
-                return (200, plain, b"alive\n") if alive else (503, plain, b"the event loop stands still\n")
-            case "/readyz":
-                lines = self._waiting()
-                body = "".join(f"{line}\n" for line in lines or ["ready"])
-                return 503 if lines else 200, plain, body.encode()
-            case "/metrics":
-                return 200, "text/plain; version=0.0.4; charset=utf-8", self._exposition()
-            case _:
-                return 404, plain, b"try /livez, /readyz or /metrics\n"
-
-    def _exposition(self) -> bytes:
-        """Return the metrics, at most `FRESH_S` old."""
-        with self._writing:
-            if self._clock() - self._written >= FRESH_S:
-                self._text, self._written = self._metrics.exposition(), self._clock()
-            return self._text
 
     def start(self) -> None:
         """Listen.
@@ -152,39 +143,58 @@ class Health:
         SettingsError
             The address cannot be used.
         """
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         try:
-            self._server = _Server((self.host, self.port), self._handler())
+            listening = socket.create_server((self.host, self.port), family=family)
         except OSError as error:
             what = f"cannot listen on {self.host}:{self.port}"
             advice = "choose another port (NEARLINE_HTTP_PORT; 0 takes any free one)"
             raise SettingsError(what, why=error.strerror or "", next_step=advice) from error
-        self.port = self._server.server_address[1]
-        Thread(target=self._server.serve_forever, name="health", daemon=True).start()
+        self.port = listening.getsockname()[1]
+        config = uvicorn.Config(
+            self.app,
+            http=_TimedProtocol,
+            ws="none",
+            lifespan="off",
+            loop="asyncio",
+            log_config=None,
+            log_level="critical",  # probes come every few seconds
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=CLIENTS + 1,  # uvicorn counts the client that asks
+            timeout_keep_alive=REQUEST_S,
+            timeout_graceful_shutdown=STOP_S,
+        )
+        self._server = uvicorn.Server(config)
+        run = self._server.run
+        self._thread = Thread(target=run, kwargs={"sockets": [listening]}, name="health", daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
         """Stop listening."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join()
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        answer = self.answer
+    async def _livez(self, _: Request) -> Response:
+        """Answer whether the event loop of the worker runs."""
+        if self._clock() - self._beat < BLOCKED_S:
+            return PlainTextResponse("alive\n")
+        return PlainTextResponse("the event loop is blocked\n", 503)
 
-        class Handler(BaseHTTPRequestHandler):
-            """Answers GET and logs nothing."""
+    async def _readyz(self, _: Request) -> Response:
+        """Answer whether the worker is ready."""
+        lines = self._waiting()
+        return PlainTextResponse("".join(f"{line}\n" for line in lines or ["ready"]), 503 if lines else 200)
 
-            timeout = PATIENCE_S
+    def _exposition(self, _: Request) -> Response:
+        """Answer with the metrics; in a thread, so that probes do not wait for a slow gauge."""
+        with self._writing:
+            if self._clock() - self._written >= METRICS_AGE_S:
+                self._text, self._written = self._metrics.exposition(), self._clock()
+        return Response(self._text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
-            def do_GET(self) -> None:
-                """Send the answer."""
-                status, kind, body = answer(self.path)
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-                """Say nothing: probes come every few seconds."""
-
-        return Handler
+    def _not_found(self, _: Request, __: Exception) -> Response:
+        """Answer with the paths there are."""
+        return PlainTextResponse("try /livez, /readyz or /metrics\n", 404)
