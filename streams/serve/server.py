@@ -1,4 +1,4 @@
-"""The composition root of `nearline serve`: settings in, a running HTTP server out."""
+"""The composition root of `nearline serve`: from settings to a running HTTP server."""
 
 import contextlib
 import signal
@@ -16,17 +16,15 @@ from starlette.staticfiles import StaticFiles
 from streams.config.settings import Settings
 from streams.errors import SettingsError
 from streams.ops.overview import Observer
-from streams.serve.access import login
-from streams.serve.access.gate import AccessControl
-from streams.serve.access.rates import RateLimits
-from streams.serve.api import experiments, impressions, insights, probes, problems
-from streams.serve.api import routes as api
+from streams.serve import problems
+from streams.serve.access.middleware import AccessControl
+from streams.serve.access.rate_limits import RateLimits
+from streams.serve.api import experiments, insights, routes
 from streams.serve.api.description import describe
 from streams.serve.api.posting import EventPoster
-from streams.serve.api.stored_pages import StoredPages
 from streams.serve.mirror.mirror import Mirror
-from streams.serve.web import console, pages
-from streams.serve.web.html import STATIC
+from streams.serve.web import console, console_experiments, console_insights, login, viewer_pages
+from streams.serve.web.rendering import STATIC, problem_page
 from streams.telemetry.metrics import Metrics
 
 __all__ = ["Server", "build_app", "check_access", "run"]
@@ -34,57 +32,57 @@ __all__ = ["Server", "build_app", "check_access", "run"]
 _LOG = structlog.get_logger(__name__)
 
 BACKLOG: Final = 2_048
-"""Connections that wait to be accepted: a second's worth."""
-OTHERS: Final = 1_000
-"""Connections beside the live streams."""
+"""Connections that wait to be accepted: those of about a second."""
+SHORT_CONNECTIONS: Final = 1_000
+"""Most connections in addition to the live streams."""
 STOP_S: Final = 5
-"""Seconds that requests under way get after a signal."""
-ABOUT: Final = """Home pages, trending, similar titles, search, insights, and a place for events.
+"""Seconds for requests in flight after a signal."""
+ABOUT: Final = """Home pages, trending, similar titles, search, insights; takes viewing events.
 
-Lists are what the topics hold, byte for byte. Errors are problem documents (RFC 9457)."""
+Stored lists are returned byte for byte as they were published. Errors are problem documents (RFC 9457)."""
 
 
 def build_app(mirror: Mirror, poster: EventPoster, metrics: Metrics) -> FastAPI:
-    """Put the application together; nothing is started before its lifespan begins."""
+    """Assemble the application; nothing is started before its lifespan begins."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        mirror.hub.attach()
+        mirror.notifier.attach()
         poster.start()
         try:
             yield
         finally:
-            mirror.hub.end()
+            mirror.notifier.close()
             poster.stop()
 
     app = FastAPI(
         title="nearline",
         version=version("nearline"),
         description=ABOUT,
-        docs_url=None,  # they fetch their scripts from a CDN
+        docs_url=None,  # its page loads scripts from a CDN
         redoc_url=None,
         lifespan=lifespan,
     )
     app.state.mirror, app.state.poster, app.state.metrics = mirror, poster, metrics
-    token = mirror.settings.serve.token
-    app.state.sessions = login.Sessions(token.get_secret_value().encode()) if token else None
-    app.state.tries = RateLimits(login.TRIES_PER_S)
+    app.state.sign_in_attempts = RateLimits(login.ATTEMPTS_PER_S)
     app.state.observer = Observer(mirror.settings.serve.workers)
-    app.include_router(probes.router)
-    app.include_router(login.router)
-    app.include_router(api.router)
-    app.include_router(console.router)
-    app.include_router(experiments.api)
-    app.include_router(experiments.router)
-    app.include_router(impressions.router)
-    app.include_router(insights.router)
-    app.include_router(insights.console)
-    app.include_router(pages.router)
+    for router in (
+        routes.probes,
+        login.router,
+        routes.router,
+        console.router,
+        experiments.router,
+        console_experiments.router,
+        insights.router,
+        console_insights.router,
+        viewer_pages.router,
+    ):
+        app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC))
-    problems.install(app)
+    problems.install(app, problem_page)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign] # FastAPI's documented way
     serve = mirror.settings.serve
-    app.add_middleware(StoredPages, mirror=mirror)
+    app.add_middleware(routes.StoredPages, mirror=mirror)
     app.add_middleware(AccessControl, settings=serve, metrics=metrics)
     if serve.origins:
         app.add_middleware(
@@ -92,28 +90,28 @@ def build_app(mirror: Mirror, poster: EventPoster, metrics: Metrics) -> FastAPI:
             allow_origins=list(serve.origins),
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type", "If-None-Match", "Last-Event-ID", "ce-id"],
-            expose_headers=["ETag", api.SOURCE],
+            expose_headers=["ETag", routes.SOURCE],
         )
     return app
 
 
 def check_access(settings: Settings) -> None:
-    """Make sure that nobody else reaches a server without a token.
+    """Make sure that a server without a token is reachable from this machine only.
 
     Raises
     ------
     SettingsError
-        It would listen beyond loopback, and has none.
+        It would listen beyond loopback and has no token.
     """
     serve = settings.serve
     if serve.token is None and not serve.loopback:
-        what = f"the server would answer everybody who reaches {serve.host}"
+        what = f"the server would answer everybody who can reach {serve.host}"
         advice = "set NEARLINE_SERVE__TOKEN (16 characters or more), or listen on 127.0.0.1"
         raise SettingsError(what, why="there is no token", next_step=advice)
 
 
 class Server(uvicorn.Server):
-    """A uvicorn that leaves signals to us, and lets live streams end before it waits for them."""
+    """A uvicorn server that ends live streams before it waits for them, and leaves signals to `run`."""
 
     def __init__(self, app: FastAPI, mirror: Mirror) -> None:
         self._mirror = mirror
@@ -122,26 +120,26 @@ class Server(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,  # who comes through a proxy has the proxy's address: nobody can invent one
+            proxy_headers=False,  # X-Forwarded-For can be forged
             timeout_graceful_shutdown=STOP_S,
-            limit_concurrency=mirror.settings.serve.streams + OTHERS,
+            limit_concurrency=mirror.settings.serve.streams + SHORT_CONNECTIONS,
             backlog=BACKLOG,
         )
         super().__init__(config)
 
     def end(self) -> None:
-        """Begin to stop: let live streams end, take no more requests; from any thread."""
-        self._mirror.hub.end()
+        """Begin to stop: end live streams, accept no more requests; from any thread."""
+        self._mirror.notifier.close()
         self.should_exit = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone: `run` has its own handlers."""
+        """Install no signal handlers: `run` has its own."""
         yield
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """Listen.
+    """Return a socket that listens.
 
     Raises
     ------

@@ -1,1 +1,7 @@
-"""PLACEHOLDER streams/serve/access."""
+"""Who may ask for what: the checks that every request passes before a route.
+
+* :mod:`~streams.serve.access.middleware`: all checks in their order (host, rate, authentication, origin,
+  size), and the headers of every response.
+* :mod:`~streams.serve.access.sessions`: authentication by the token or by a signed session cookie.
+* :mod:`~streams.serve.access.rate_limits`: requests per second of one address.
+"""

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI knows of the routes, with our contracts as schemas."""
+"""The OpenAPI document: FastAPI's description of the routes, with our contracts as schemas."""
 
 from typing import Any, Final, get_args
 
@@ -12,7 +12,7 @@ from schemas.insights import TitleInsight, TopTitles, Wanted
 from schemas.json_schema import components
 from schemas.pages import Home, Trending
 from streams.serve.api.lists import ColdHome, Experiments, SearchResults, Similar
-from streams.serve.api.problems import MEDIA_TYPE, SCHEMA, TITLES, ProblemKind
+from streams.serve.problems import MEDIA_TYPE, SCHEMA, STATUSES, ProblemKind, title_of
 
 __all__ = ["accepts", "answers", "describe", "lists", "stream", "tables"]
 
@@ -28,12 +28,12 @@ _ALWAYS: Final = (
     ProblemKind.TOO_MANY,
     ProblemKind.UNAVAILABLE,
 )
-"""What any route can answer with."""
+"""Problems that any route can respond with."""
 _DOCUMENTS: Final = (
     Home, ColdHome, Trending, Title, Similar, SearchResults, TitleInsight, TopTitles, Wanted,
     Experiments, ExperimentResult,
 )  # fmt: skip
-"""What is answered."""
+"""Documents in responses."""
 _ACCEPTED: Final = {
     "type": "object",
     "required": ["event_id"],
@@ -44,7 +44,7 @@ _ACCEPTED: Final = {
 def answers(
     *names: str, kinds: tuple[ProblemKind, ...] = (ProblemKind.MEDIA_TYPE,), status: int = 202
 ) -> Any:  # noqa: ANN401
-    """Describe the answers of a route: a document of one of the named schemas, or a problem."""
+    """Describe the responses of a route: a document of one of the named schemas, or a problem."""
     refs = [{"$ref": _REF.format(name=name)} for name in names]
     schema = refs[0] if len(refs) == 1 else {"anyOf": refs}
     good: Part = {"description": "As asked.", "content": {"application/json": {"schema": schema}}}
@@ -52,33 +52,33 @@ def answers(
 
 
 def lists(*names: str) -> Any:  # noqa: ANN401
-    """Describe the answers of a list: the document, that the client has it already, or a problem."""
+    """Describe the responses of a list: the document, 304 if the client has it, or a problem."""
     found = answers(*names, kinds=(), status=200)
     return found | {304: {"description": "The client has it: If-None-Match names its ETag."}}
 
 
 def tables(name: str, *, cached: bool = False) -> Any:  # noqa: ANN401
-    """Describe the answers of insights: a document, the same as CSV, or a problem."""
+    """Describe the responses of insights: a document, the same as CSV, or a problem."""
     found = lists(name) if cached else answers(name, kinds=(), status=200)
     found[200]["content"]["text/csv"] = {"schema": {"type": "string"}}
     return found
 
 
 def stream() -> Any:  # noqa: ANN401
-    """Describe the answers of a live stream."""
+    """Describe the responses of a live stream."""
     text = "Server-sent events `home`; the data of each is a Home."
     good: Part = {"description": text, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
     return {200: good} | _problems(*_ALWAYS)
 
 
 def accepts() -> Part:
-    """Describe the body of an event."""
+    """Describe the request body of an event."""
     schema = {"$ref": _REF.format(name="Event")}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 def describe(app: FastAPI) -> Part:
-    """Return the OpenAPI document; made once, then kept by the application."""
+    """Return the OpenAPI document; made once and kept by the application."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
@@ -101,10 +101,10 @@ def describe(app: FastAPI) -> Part:
 
 
 def _problems(*kinds: ProblemKind) -> dict[int, Part]:
-    """Describe problems, those of one status together."""
+    """Describe problems by their status."""
     found: dict[int, Part] = {}
     for kind in kinds:
-        status, title = TITLES[kind]
+        status = STATUSES[kind]
         schema = {"$ref": _REF.format(name="Problem")}
-        found[status] = {"description": title, "content": {MEDIA_TYPE: {"schema": schema}}}
+        found[status] = {"description": title_of(kind), "content": {MEDIA_TYPE: {"schema": schema}}}
     return found

@@ -1,4 +1,4 @@
-"""Lists that are made when they are asked for: a stranger's page, titles like one, what a search finds."""
+"""Lists that are made on request: pages of cold-start viewers, similar titles, search results."""
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -27,25 +27,25 @@ __all__ = [
     "SearchResults",
     "Similar",
     "cold_home",
-    "known",
     "search",
     "similar",
     "trending_for",
+    "within_own_limits",
 ]
 
 COLD_TTL_MS: Final = 60_000
-"""A stranger's page is worth asking for again after a minute: trending lists change ten times a second."""
+"""Lifetime of a cold-start page: trending lists change up to ten times a second, a minute is soon enough."""
 CANDIDATES: Final = 100
-"""Matches that are put in order at most."""
+"""Most matches that are ranked."""
 
 
 class ColdHome(Home, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """A page for a viewer of whom nothing is known; `cold_start` says so.
+    """A page for a viewer without a page of their own.
 
     Attributes
     ----------
     cold_start
-        True: the page is the same for every stranger, and the viewer's own replaces it with the first event.
+        True: every cold-start viewer gets the same page; the viewer's own replaces it after the first event.
     """
 
     cold_start: bool
@@ -64,14 +64,14 @@ class Experiments(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Match(Struct, frozen=True, kw_only=True, gc=False):
-    """A title and how well it fits.
+    """A title and its score.
 
     Attributes
     ----------
     title_id
         The title.
     score
-        Higher is better; comparable inside one list only.
+        Higher is better; comparable within one list only.
     """
 
     title_id: Id
@@ -79,14 +79,14 @@ class Match(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Similar(Struct, frozen=True, kw_only=True, gc=False):
-    """Titles that are watched by the viewers of one.
+    """Titles that are watched by the viewers of one title.
 
     Attributes
     ----------
     title_id
         The title that was asked for.
     items
-        The others, most alike first.
+        The others, most similar first.
     """
 
     title_id: Id
@@ -94,18 +94,19 @@ class Similar(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class SearchResults(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """What a search found.
+    """Results of a search.
 
     Attributes
     ----------
     query
-        What was asked.
+        The query.
     items
         Titles that match, best first.
     suggestions
-        Where nothing matches: what the query was probably meant to find, then what the viewer may like.
+        If nothing matches: results of the corrected query, then titles that the viewer may like.
     did_you_mean
-        The query, spelt as titles are; absent: it is, or so the viewer would find nothing either.
+        The query without typing errors; absent if it has none, or if the corrected query finds nothing
+        either.
     """
 
     query: Text
@@ -119,12 +120,12 @@ def cold_home(
 ) -> ColdHome:
     """Make the page of a viewer who has none, under the guards.
 
-    What is trending in the country, or else on the kind of device, or else everywhere: the first list that
-    has a title for them. Where none has, what is new.
+    The first trending list with a title that may be shown: of the country, of the device type, of everywhere.
+    If there is none, new releases.
     """
     kind = device_code(device)
-    around = [f"country:{audience.country}"] if audience.country else []
-    for scope in (*around, *([device_scope(kind)] if kind else []), "global"):
+    places = [f"country:{audience.country}"] if audience.country else []
+    for scope in (*places, *([device_scope(kind)] if kind else []), "global"):
         found = mirror.trending(scope)
         trending = decode_trending(found.value) if found else None
         items = tuple(islice(_trending_items(mirror, trending, audience), limit)) if trending else ()
@@ -132,7 +133,7 @@ def cold_home(
             break
     row = Row(kind=RowKind.TRENDING_NOW, reason=ItemReason.TRENDING, items=items)
     if not items:
-        row = _bare(RowKind.NEW_RELEASES, ItemReason.NEW, islice(mirror.book.newest(audience), limit))
+        row = _row(RowKind.NEW_RELEASES, ItemReason.NEW, islice(mirror.titles.newest(audience), limit))
     rows = _with_featured(mirror, row, audience, limit)
     partition, offset = (found.partition, found.offset) if found else (0, 0)
     topic = mirror.settings.topic(topics.TRENDING)
@@ -149,29 +150,28 @@ def cold_home(
     )
 
 
-def known(mirror: Mirror, viewer_id: str, audience: RuleAudience) -> RuleAudience:
-    """Return an audience under the limits that the viewer's page was made under, if there is one."""
-    home = mirror.home(viewer_id)
-    return audience if home is None else audience.within(home.country, home.maturity)
+def within_own_limits(mirror: Mirror, viewer_id: str, audience: RuleAudience) -> RuleAudience:
+    """Return an audience with the limits of the viewer's own page, if there is one."""
+    return _within_page(mirror.home(viewer_id), audience)
 
 
 def trending_for(mirror: Mirror, trending: Trending, audience: RuleAudience) -> Trending:
-    """Return what of a trending list may be shown; a country's is for that country, if no other is said."""
+    """Return the part of a trending list that may be shown; a country's list implies that country."""
     kind, _, place = trending.scope.partition(":")
     audience = audience.within(place if kind == "country" else None, None)
-    items = tuple(one for one in trending.items if mirror.book.allowed(one.title_id, audience))
+    items = tuple(one for one in trending.items if mirror.titles.allowed(one.title_id, audience))
     return structs.replace(trending, items=items)
 
 
 def similar(mirror: Mirror, title_id: str, audience: RuleAudience, limit: int) -> Similar:
-    """Rank a title's neighbours; none where nobody has watched it yet."""
+    """Rank a title's neighbours; none if nobody has watched it yet."""
     config = mirror.settings.model
     stored = mirror.model.get(title_id.encode())
     if stored is None:
         return Similar(title_id=title_id, items=())
     (own,) = title_rows.unpack([stored.value], config)
-    names = mirror.book.named(own["nbr"].tolist())
-    pairs = [(name, w) for name, w in zip(names, own["nbr_w"].tolist(), strict=True) if name and w > 0]
+    ids = mirror.titles.ids_of(own["nbr"].tolist())
+    pairs = [(name, w) for name, w in zip(ids, own["nbr_w"].tolist(), strict=True) if name and w > 0]
     values = mirror.model.get_many([name.encode() for name, _ in pairs])
     known = [(pair, value) for pair, value in zip(pairs, values, strict=True) if value is not None]
     if not known:
@@ -187,13 +187,12 @@ def similar(mirror: Mirror, title_id: str, audience: RuleAudience, limit: int) -
 
 
 def search(mirror: Mirror, viewer_id: str, query: str, audience: RuleAudience, limit: int) -> SearchResults:
-    """Find titles by their words, and by what is watched after the query, as the search model orders.
+    """Find titles by their words and by what is watched after the query, in the order of the search model.
 
-    Nothing is found that the viewer's own limits forbid, as far as there is a page that says them.
+    The limits of the viewer's own page apply, if there is one.
     """
     home, stored = mirror.home(viewer_id), mirror.trending("global")
-    if home is not None:
-        audience = audience.within(home.country, home.maturity)
+    audience = _within_page(home, audience)
     trending = [item.title_id for item in decode_trending(stored.value).items] if stored else []
     page = list(dict.fromkeys(item.title_id for row in (home.rows if home else ()) for item in row.items))
 
@@ -201,23 +200,27 @@ def search(mirror: Mirror, viewer_id: str, query: str, audience: RuleAudience, l
         matches = _matches(mirror, asked, page, trending)
         return tuple(islice(_allowed(mirror, matches, audience), limit))
 
-    items, meant = found(query), mirror.book.meant(query)
-    others = found(meant) if meant else ()
-    instead = [t for t in page or trending if mirror.book.allowed(t, audience)]
-    suggestions = dict.fromkeys([*(match.title_id for match in others), *instead])
+    items, corrected = found(query), mirror.titles.corrected(query)
+    others = found(corrected) if corrected else ()
+    popular = [t for t in page or trending if mirror.titles.allowed(t, audience)]
+    suggestions = dict.fromkeys([*(match.title_id for match in others), *popular])
     return SearchResults(
         query=query,
         items=items,
         suggestions=() if items else tuple(suggestions)[:limit],
-        did_you_mean=meant if others else None,
+        did_you_mean=corrected if others else None,
     )
 
 
+def _within_page(home: Home | None, audience: RuleAudience) -> RuleAudience:
+    return audience if home is None else audience.within(home.country, home.maturity)
+
+
 def _matches(mirror: Mirror, query: str, page: Sequence[str], trending: Sequence[str]) -> list[Match]:
-    """Return what a query finds, best first: by words, taste, trend, and what was watched after it."""
+    """Return the matches of a query, best first: by words, taste, trend, and watches after the query."""
     (learned,) = mirror.model.get_many([query_key(normal(query))])
     found = order(
-        {hit.title_id: hit.lexical for hit in mirror.book.find(query, CANDIDATES)},
+        {hit.title_id: hit.lexical for hit in mirror.titles.find(query, CANDIDATES)},
         taste=by_place(page),
         trend=by_place(trending),
         learned=watched_after(learned),
@@ -226,22 +229,22 @@ def _matches(mirror: Mirror, query: str, page: Sequence[str], trending: Sequence
 
 
 def _with_featured(mirror: Mirror, row: Row, audience: RuleAudience, limit: int) -> tuple[Row, Row]:
-    """Return what rules feature, and a row without it: a title stands once on a page."""
-    first = _bare(RowKind.FEATURED, ItemReason.FEATURED, islice(mirror.book.featured(audience), limit))
+    """Return the row of featured titles, and a row without them: a title is on a page once."""
+    first = _row(RowKind.FEATURED, ItemReason.FEATURED, islice(mirror.titles.featured(audience), limit))
     shown = {item.title_id for item in first.items}
     return first, structs.replace(row, items=tuple(i for i in row.items if i.title_id not in shown))
 
 
-def _bare(kind: RowKind, reason: ItemReason, titles: Iterable[str]) -> Row:
+def _row(kind: RowKind, reason: ItemReason, titles: Iterable[str]) -> Row:
     items = tuple(Item(title_id=title, score=0.0) for title in titles)
     return Row(kind=kind, reason=reason, items=items)
 
 
 def _trending_items(mirror: Mirror, trending: Trending, audience: RuleAudience) -> Iterable[Item]:
     for item in trending.items:
-        if mirror.book.allowed(item.title_id, audience):
+        if mirror.titles.allowed(item.title_id, audience):
             yield Item(title_id=item.title_id, score=item.score)
 
 
 def _allowed(mirror: Mirror, matches: Iterable[Match], audience: RuleAudience) -> Iterable[Match]:
-    return (match for match in matches if mirror.book.allowed(match.title_id, audience))
+    return (match for match in matches if mirror.titles.allowed(match.title_id, audience))

@@ -1,73 +1,33 @@
-"""Live lists: who waits for which viewer's next page, woken by the thread that reads pages.
-
-A waiter is woken and then reads the newest page itself, so a slow client skips pages and never queues any.
-"""
+"""Server-sent events of a viewer's pages."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
+from streams.serve.mirror.notifier import ChangeNotifier
 from streams.serve.mirror.table import Stored
+from streams.serve.problems import Problem, ProblemKind
 
-__all__ = ["Hub", "events"]
+__all__ = ["events", "require_stream"]
 
 KEEP_ALIVE_S: Final = 15.0
-"""Seconds of silence after which a comment is sent: proxies close what is silent for 30 to 60."""
+"""Seconds of silence after which a comment is sent: proxies close silent connections after 30 to 60 s."""
 
 
-class Hub:
-    """Waiters by key; lives in the server's event loop, is told from any thread.
+def require_stream(notifier: ChangeNotifier, most: int) -> None:
+    """Make sure that one more stream may be opened.
 
-    Attributes
-    ----------
-    open
-        Streams that are open.
+    Raises
+    ------
+    Problem
+        `most` streams are open.
     """
-
-    def __init__(self) -> None:
-        self.open = 0
-        self.closing = False
-        self._waiters: dict[bytes, set[asyncio.Event]] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def attach(self) -> None:
-        """Take the running loop as the one in which waiters live."""
-        self._loop = asyncio.get_running_loop()
-
-    def tell(self, keys: Iterable[bytes]) -> None:
-        """Wake those who wait for one of the keys; from any thread."""
-        hit = [key for key in keys if key in self._waiters]
-        if hit and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._wake, hit)
-
-    def end(self) -> None:
-        """Let every stream end; from any thread."""
-        self.closing = True
-        self.tell(list(self._waiters))
-
-    def join(self, key: bytes) -> asyncio.Event:
-        """Add a waiter; its event is set whenever the key has changed."""
-        event = asyncio.Event()
-        self._waiters.setdefault(key, set()).add(event)
-        self.open += 1
-        return event
-
-    def leave(self, key: bytes, event: asyncio.Event) -> None:
-        """Take a waiter off."""
-        waiters = self._waiters[key]
-        waiters.discard(event)
-        self.open -= 1
-        if not waiters:
-            del self._waiters[key]
-
-    def _wake(self, keys: Iterable[bytes]) -> None:
-        for key in keys:
-            for event in self._waiters.get(key, ()):
-                event.set()
+    if notifier.streams >= most:
+        raise Problem(ProblemKind.UNAVAILABLE, "too many live streams are open", headers={"Retry-After": "5"})
 
 
 async def events(
-    hub: Hub,
+    notifier: ChangeNotifier,
     key: bytes,
     newest: Callable[[], Stored | None],
     *,
@@ -75,27 +35,27 @@ async def events(
     name: str = "home",
     keep_alive_s: float = KEEP_ALIVE_S,
 ) -> AsyncIterator[bytes]:
-    """Yield server-sent events: the newest value at once, then each that replaces it.
+    """Yield server-sent events: the newest value at once, then each one that replaces it.
 
     Parameters
     ----------
-    hub
-        Who wakes.
+    notifier
+        Notifies of changes.
     key
-        Whose values.
+        Key of the values.
     newest
         Returns the newest value; its ETag is the event's id.
     seen
-        Id of the last event that the client has; not sent again.
+        Id of the last event that the client has; it is not sent again.
     name
-        Of the events.
+        Name of the events.
     keep_alive_s
         Seconds of silence between comments.
     """
-    changed = hub.join(key)
+    changed = notifier.subscribe(key)
     try:
         yield b"retry: 1000\n\n"
-        while not hub.closing:
+        while not notifier.closing:
             changed.clear()
             found = newest()
             if found is not None and found.etag.strip('"') != seen:
@@ -108,4 +68,4 @@ async def events(
             except TimeoutError:
                 yield b": still here\n\n"
     finally:
-        hub.leave(key, changed)
+        notifier.unsubscribe(key, changed)

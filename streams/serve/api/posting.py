@@ -1,7 +1,7 @@
-"""Events that came in over HTTP, put on their topic: answered once the brokers have them.
+"""Events that came in over HTTP, produced to their topic; the response waits for the brokers.
 
-The bytes go on as they came. A repeated event is produced again and counted once: the viewers stage knows the
-ids that it has had, so a client that saw no answer just repeats.
+Bytes are produced as they came. A repeated event is produced again and counted once, because the viewers
+stage deduplicates by event id; a client that got no response can repeat its request.
 """
 
 import asyncio
@@ -12,18 +12,18 @@ from typing import Any, Final
 from schemas import topics
 from streams.config.settings import Settings
 from streams.kafka.clients import KafkaError, producer
-from streams.serve.api.problems import Problem, ProblemKind
+from streams.serve.problems import Problem, ProblemKind
 
 __all__ = ["EventPoster"]
 
-WAITING: Final = 10_000
-"""Events that wait for the brokers at most; more are refused, so that memory is bounded."""
+QUEUED: Final = 10_000
+"""Most events that wait for the brokers; more are refused, so that memory is bounded."""
 CLIENT: Final[Mapping[str, Any]] = {
-    # a batch is sent after 2 ms at the latest: what a single event waits for company
+    # a batch is sent after 2 ms: the latency that a single event pays for batching
     "linger.ms": 2,
     "compression.type": "lz4",
-    "queue.buffering.max.messages": WAITING,
-    # a client that has waited for 10 s has given up, and repeats
+    "queue.buffering.max.messages": QUEUED,
+    # after 10 s a client has given up and repeats
     "message.timeout.ms": 10_000,
 }
 POLL_S: Final = 0.1
@@ -31,12 +31,12 @@ RETRY: Final = {"Retry-After": "1"}
 
 
 class EventPoster:
-    """A producer whose answers are awaited; lives in the server's event loop.
+    """A producer whose delivery reports are awaited in the server's event loop.
 
     Parameters
     ----------
     settings
-        Where Kafka is, and the prefix of topic names.
+        Kafka cluster and prefix of topic names.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -46,11 +46,11 @@ class EventPoster:
         self._thread = threading.Thread(target=self._poll, name="posting", daemon=True)
 
     def start(self) -> None:
-        """Begin to take answers."""
+        """Start polling for delivery reports."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Wait for what is under way, a second at most."""
+        """Wait for events in flight, a second at most."""
         self._producer.flush(1.0)
         self._stop.set()
         self._thread.join()
@@ -61,17 +61,17 @@ class EventPoster:
         Raises
         ------
         Problem
-            They did not take it, or too many wait.
+            They did not take it, or too many events wait.
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[str] = loop.create_future()
 
-        def told(error: KafkaError | None, _: object) -> None:
-            loop.call_soon_threadsafe(_settle, answer, error.str() if error else "")
+        def on_delivery(error: KafkaError | None, _: object) -> None:
+            loop.call_soon_threadsafe(_resolve, answer, error.str() if error else "")
 
         try:
             self._producer.produce(
-                self._topic, value, viewer_id.encode(), on_delivery=told, headers=dict(headers or {})
+                self._topic, value, viewer_id.encode(), on_delivery=on_delivery, headers=dict(headers or {})
             )
         except BufferError:
             raise Problem(
@@ -87,7 +87,7 @@ class EventPoster:
             self._producer.poll(POLL_S)
 
 
-def _settle(answer: "asyncio.Future[str]", why: str) -> None:
-    """Hand an answer over, unless whoever waited for it has left."""
+def _resolve(answer: "asyncio.Future[str]", why: str) -> None:
+    """Set the result, unless the request was cancelled meanwhile."""
     if not answer.done():
         answer.set_result(why)

@@ -1,56 +1,79 @@
-"""The read and write interface, version 1: stored bytes as they are, and a place for events."""
+"""The interface, version 1: stored lists byte for byte, lists made on request, live streams, and events in.
+
+The newest page of a viewer is asked for most. :class:`StoredPages` answers that request before routing and
+parameter checks, with the same response as the route.
+"""
 
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from schemas import DecodeError
 from schemas.codec import decode_event, decode_trending, encode
 from schemas.errors import Reason
 from streams.serve.api.description import accepts, answers, lists, stream
-from streams.serve.api.lists import cold_home, known, search, similar, trending_for
-from streams.serve.api.live import events
+from streams.serve.api.lists import cold_home, search, similar, trending_for, within_own_limits
+from streams.serve.api.live import events, require_stream
 from streams.serve.api.posting import EventPoster
-from streams.serve.api.problems import Problem, ProblemKind
 from streams.serve.mirror.mirror import Mirror, now_ms
 from streams.serve.mirror.rules import RuleAudience
 from streams.serve.mirror.table import Stored
+from streams.serve.problems import Problem, ProblemKind
+from streams.telemetry.metrics import Metrics
 
-__all__ = ["Limit", "NoneMatch", "Ready", "TitleId", "made", "router", "stored"]
+__all__ = [
+    "SOURCE", "TEXT", "Limit", "NoneMatch", "Ready", "StoredPages", "TitleId", "ViewerId", "made", "probes",
+    "router", "stored",
+]  # fmt: skip
 
 JSON: Final = "application/json"
 TEXT: Final = r"^[^\x00-\x1f\x7f]+$"
 """One line without control characters, as in the contracts."""
+ID_LENGTH: Final = 64
+"""Most characters of an id, as in the contracts."""
 SOURCE: Final = "Nearline-Source"
-"""Header that says where an answer comes from: `stored`, `cold-start` or `derived`."""
+"""Header with the origin of a response: `stored`, `cold-start` or `derived`."""
 
-ViewerId = Annotated[str, Path(min_length=1, max_length=64, pattern=TEXT, description="The viewer.")]
-TitleId = Annotated[str, Path(min_length=1, max_length=64, pattern=TEXT, description="The title.")]
-Limit = Annotated[int, Query(ge=1, le=200, description="Titles at most.")]
+ViewerId = Annotated[str, Path(min_length=1, max_length=ID_LENGTH, pattern=TEXT, description="The viewer.")]
+TitleId = Annotated[str, Path(min_length=1, max_length=ID_LENGTH, pattern=TEXT, description="The title.")]
+Limit = Annotated[int, Query(ge=1, le=200, description="Most titles.")]
 Country = Annotated[
-    str | None, Query(pattern="^[A-Z]{2}$", description="Where the viewer is, as ISO 3166-1 alpha-2.")
+    str | None, Query(pattern="^[A-Z]{2}$", description="Country of the viewer (ISO 3166-1 alpha-2).")
 ]
-Maturity = Annotated[int | None, Query(ge=0, le=18, description="The profile's age: nothing above is shown.")]
+Maturity = Annotated[
+    int | None, Query(ge=0, le=18, description="Age of the profile: titles rated above it are not shown.")
+]
 Device = Annotated[
     str | None,
-    Query(min_length=1, max_length=64, pattern=TEXT, description="Kind of device, as events say it."),
+    Query(min_length=1, max_length=64, pattern=TEXT, description="Device type, as in events."),
 ]
 NoneMatch = Annotated[str | None, Header(alias="If-None-Match", description="ETags that the client has.")]
 CeId = Annotated[
     str | None,
     Header(
-        alias="ce-id", pattern="^[!-~]{1,64}$", description="The event's id, where it has none (CloudEvents)."
+        alias="ce-id",
+        pattern="^[!-~]{1,64}$",
+        description="Id of the event, if the event has none (CloudEvents).",
     ),
 ]
-LastEvent = Annotated[str | None, Header(alias="Last-Event-ID", description="The last event that was read.")]
+LastEvent = Annotated[
+    str | None, Header(alias="Last-Event-ID", description="Id of the last event that the client has.")
+]
 
 
 def ready(request: Request) -> Mirror:
-    """Return the mirror, once it has caught up."""
+    """Return the mirror if it has caught up.
+
+    Raises
+    ------
+    Problem
+        It has not: 503.
+    """
     mirror: Mirror = request.app.state.mirror
     if not mirror.ready:
         raise Problem(ProblemKind.UNAVAILABLE, "; ".join(mirror.waiting()), headers={"Retry-After": "1"})
@@ -59,6 +82,7 @@ def ready(request: Request) -> Mirror:
 
 Ready = Annotated[Mirror, Depends(ready)]
 router = APIRouter(prefix="/v1")
+probes = APIRouter(include_in_schema=False)
 
 
 @router.get("/viewers/{viewer_id:path}/home", responses=lists("Home", "ColdHome"), tags=["lists"])
@@ -73,10 +97,10 @@ async def home(
 ) -> Response:
     """Return a viewer's newest home page, byte for byte as it was published.
 
-    A viewer without a page gets what is trending in the `country` or on the kind of `device`, with
-    `cold_start`, under the guards of `country` and `maturity`; a published page was made under the viewer's
-    own guards already. What was withdrawn or excluded since stays on it until the viewer's next page, or
-    until it expires.
+    A viewer without a page gets a page with `cold_start`: what is trending in the `country` or on the type of
+    `device`, under the guards of `country` and `maturity`. A published page was made under the viewer's own
+    guards. A title that was withdrawn or excluded since stays on it until the viewer's next page, or until it
+    expires.
     """
     found = mirror.page(viewer_id)
     if found is not None:
@@ -86,19 +110,19 @@ async def home(
     return made(encode(page), "cold-start")
 
 
-@router.get("/viewers/{viewer_id:path}/search", responses=lists("Found"), tags=["lists"])
+@router.get("/viewers/{viewer_id:path}/search", responses=lists("SearchResults"), tags=["lists"])
 async def find(
     *,
     viewer_id: ViewerId,
     mirror: Ready,
-    q: Annotated[str, Query(min_length=1, max_length=256, pattern=TEXT, description="What was typed.")],
+    q: Annotated[str, Query(min_length=1, max_length=256, pattern=TEXT, description="The query.")],
     limit: Limit = 20,
     country: Country = None,
     maturity: Maturity = None,
 ) -> Response:
-    """Find titles by words, also begun or mistyped; the viewer's own come a little before the others.
+    """Find titles by words, also incomplete or mistyped; titles on the viewer's page get a small boost.
 
-    The limits that the viewer's page was made under hold, too: `maturity` can only be stricter.
+    The limits of the viewer's own page apply, too: `maturity` can only make them stricter.
     """
     audience = RuleAudience(now_ms(), country, maturity)
     found = await run_in_threadpool(search, mirror, viewer_id, q, audience, limit)
@@ -115,25 +139,25 @@ async def alike(
     maturity: Maturity = None,
     viewer: Annotated[
         str | None,
-        Query(min_length=1, max_length=64, pattern=TEXT, description="Who looks: their limits hold, too."),
+        Query(min_length=1, max_length=64, pattern=TEXT, description="A viewer whose own limits apply, too."),
     ] = None,
 ) -> Response:
     """Return the titles that viewers of one title watch, popularity taken out."""
-    if title_id not in mirror.book:
-        raise Problem(ProblemKind.NOT_FOUND, "neither the catalogue nor the model has this title")
+    if title_id not in mirror.titles:
+        raise Problem(ProblemKind.NOT_FOUND, "neither the catalog nor the model has this title")
     audience = RuleAudience(now_ms(), country, maturity)
     if viewer is not None:
-        audience = known(mirror, viewer, audience)
+        audience = within_own_limits(mirror, viewer, audience)
     found = await run_in_threadpool(similar, mirror, title_id, audience, limit)
     return made(encode(found), "derived")
 
 
 @router.get("/titles/{title_id:path}", responses=lists("Title"), tags=["lists"])
 async def title(title_id: TitleId, mirror: Ready, if_none_match: NoneMatch = None) -> Response:
-    """Return a title's record, byte for byte as it is in the catalogue."""
+    """Return a title's record, byte for byte as it is in the catalog."""
     found = mirror.record(title_id)
     if found is None:
-        raise Problem(ProblemKind.NOT_FOUND, "the catalogue has no such title")
+        raise Problem(ProblemKind.NOT_FOUND, "the catalog has no such title")
     return stored(found, if_none_match)
 
 
@@ -150,9 +174,9 @@ async def trending(
     country: Country = None,
     maturity: Maturity = None,
 ) -> Response:
-    """Return what is watched most in a scope, under the guards of `country` and `maturity`.
+    """Return the trending titles of a scope, under the guards of `country` and `maturity`.
 
-    A list of which all may be shown is returned byte for byte as it was published.
+    If all of its titles may be shown, the list is returned byte for byte as it was published.
     """
     found = mirror.trending(scope)
     if found is None:
@@ -166,16 +190,20 @@ async def trending(
 async def live(viewer_id: ViewerId, mirror: Ready, last_event_id: LastEvent = None) -> Response:
     """Stream a viewer's pages as server-sent events `home`: the newest at once, then each new one.
 
-    An event's id is its page's ETag; a client that comes back with `Last-Event-ID` is not sent what it has. A
-    client that reads slowly misses pages in between, never the newest.
+    An event's id is its page's ETag; a client that reconnects with `Last-Event-ID` does not get that page
+    again. A client that reads slowly skips pages, never the newest.
     """
-    if mirror.hub.open >= mirror.settings.serve.streams:
-        raise Problem(ProblemKind.UNAVAILABLE, "too many live streams are open", headers={"Retry-After": "5"})
-    told = events(
-        mirror.hub, viewer_id.encode(), lambda: mirror.page(viewer_id), seen=(last_event_id or "").strip('"')
+    require_stream(mirror.notifier, mirror.settings.serve.streams)
+    pages = events(
+        mirror.notifier,
+        viewer_id.encode(),
+        lambda: mirror.page(viewer_id),
+        seen=(last_event_id or "").strip('"'),
     )
     return StreamingResponse(
-        told, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        pages,
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
@@ -183,7 +211,7 @@ async def live(viewer_id: ViewerId, mirror: Ready, last_event_id: LastEvent = No
     "/events", status_code=202, responses=answers("Accepted"), openapi_extra=accepts(), tags=["events"]
 )
 async def post(request: Request, ce_id: CeId = None) -> Response:
-    """Take one viewing event; answered with 202 once the brokers have it.
+    """Take one viewing event; the response is 202 once the brokers have it.
 
     Repeating is safe: an event counts once per `event_id`, which may come as the header `ce-id` instead.
     """
@@ -202,7 +230,7 @@ async def post(request: Request, ce_id: CeId = None) -> Response:
 
 
 def stored(found: Stored, if_none_match: str | None) -> Response:
-    """Return stored bytes, or that the client has them."""
+    """Return stored bytes, or 304 if the client has them."""
     headers = {"ETag": found.etag, "Cache-Control": "private, no-cache", SOURCE: "stored"}
     if if_none_match is not None and _matches(if_none_match, found.etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
@@ -210,10 +238,80 @@ def stored(found: Stored, if_none_match: str | None) -> Response:
 
 
 def made(body: bytes, source: str) -> Response:
-    """Return a document that was made for this answer."""
+    """Return a document that was made for this response."""
     return Response(body, media_type=JSON, headers={"Cache-Control": "no-store", SOURCE: source})
 
 
 def _matches(given: str, etag: str) -> bool:
-    """Compare weakly, as RFC 9110 has it for If-None-Match."""
+    """Compare weakly, as RFC 9110 says for If-None-Match."""
     return given.strip() == "*" or etag in {one.strip().removeprefix("W/") for one in given.split(",")}
+
+
+@probes.get("/livez")
+async def livez() -> Response:
+    """Answer: the process runs."""
+    return PlainTextResponse("alive\n")
+
+
+@probes.get("/readyz")
+async def readyz(request: Request) -> Response:
+    """Return 200 once every topic was read to its end; before, 503 with a line for each that was not."""
+    mirror: Mirror = request.app.state.mirror
+    lines = mirror.waiting()
+    return PlainTextResponse("".join(f"{line}\n" for line in lines or ["ready"]), 503 if lines else 200)
+
+
+@probes.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Return the metrics in the text format of Prometheus."""
+    own: Metrics = request.app.state.metrics
+    mirror: Mirror = request.app.state.mirror
+    own.http_streams.set(mirror.notifier.streams)
+    return Response(own.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+class _Route(NamedTuple):
+    """Name of a route in the metrics."""
+
+    path: str
+
+
+class StoredPages:
+    """ASGI middleware that answers `GET /v1/viewers/…/home` without parameters if the page is stored.
+
+    All other requests go on to the routes.
+
+    Parameters
+    ----------
+    app
+        The application behind it.
+    mirror
+        The stored pages.
+    """
+
+    BEGIN: Final = "/v1/viewers/"
+    END: Final = "/home"
+    ROUTE: Final = _Route(f"{BEGIN}{{viewer_id:path}}{END}")
+
+    def __init__(self, app: ASGIApp, mirror: Mirror) -> None:
+        self._app, self._mirror = app, mirror
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Respond with a stored page, or pass the request on."""
+        path: str = scope.get("path", "")
+        if (
+            path.startswith(self.BEGIN)
+            and path.endswith(self.END)
+            and scope.get("method") == "GET"
+            and not scope["query_string"]
+            and self._mirror.ready
+        ):
+            viewer_id = path[len(self.BEGIN) : -len(self.END)]
+            found = self._mirror.page(viewer_id) if 0 < len(viewer_id) <= ID_LENGTH else None
+            if found is not None:
+                scope["route"] = self.ROUTE
+                given = next((v for k, v in scope["headers"] if k == b"if-none-match"), None)
+                response = stored(found, None if given is None else given.decode("latin-1"))
+                await response(scope, receive, send)
+                return
+        await self._app(scope, receive, send)

@@ -1,7 +1,8 @@
-"""What the server knows of insights in memory: titles, and all demand, ready to be put in order."""
+"""Insights in memory: titles and demand, ready to be sorted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from heapq import nsmallest
+from typing import TypeVar
 
 import structlog
 
@@ -13,10 +14,11 @@ from streams.serve.mirror.table import Change
 __all__ = ["InsightIndex"]
 
 _LOG = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 
 class InsightIndex:
-    """The newest insights. Written by the readers' threads, read by the server's.
+    """The newest insights. Reader threads write it, the server's threads read it.
 
     Examples
     --------
@@ -24,8 +26,9 @@ class InsightIndex:
     >>> from schemas.insights import CurvePoint
     >>> points = (CurvePoint(minute=0, viewers=20),)
     >>> one = TitleInsight(title_id="t", at_ms=10**12, viewers=20, starts=20, watch_minutes=9.0, curve=points)
-    >>> book = InsightBook()
-    >>> book.titles([(b"t", encode(one)), (b"u", None)]); [found.title_id for found in book.top(5)]
+    >>> index = InsightIndex()
+    >>> index.on_titles([(b"t", encode(one)), (b"u", None)])
+    >>> [found.title_id for found in index.top(5)]
     ['t']
     """
 
@@ -33,42 +36,40 @@ class InsightIndex:
         self._titles: dict[bytes, TitleInsight] = {}
         self._demand: dict[bytes, FacetDemand | SearchDemand | CohortDemand] = {}
 
-    def titles(self, changes: Sequence[Change]) -> None:
-        """Take titles' insights."""
-        for key, value in changes:
-            try:
-                if value is None:
-                    self._titles.pop(key, None)
-                else:
-                    self._titles[key] = decode_title_insight(value)
-            except DecodeError as error:
-                _LOG.warning("insight_unusable", reason=error.reason, field=error.field)
+    def on_titles(self, changes: Sequence[Change]) -> None:
+        """Apply changes of the titles' insights."""
+        _apply(self._titles, changes, decode_title_insight)
 
-    def demand(self, changes: Sequence[Change]) -> None:
-        """Take records of demand."""
-        for key, value in changes:
-            try:
-                if value is None:
-                    self._demand.pop(key, None)
-                else:
-                    self._demand[key] = decode_demand(value)
-            except DecodeError as error:
-                _LOG.warning("insight_unusable", reason=error.reason, field=error.field)
+    def on_demand(self, changes: Sequence[Change]) -> None:
+        """Apply changes of the demand."""
+        _apply(self._demand, changes, decode_demand)
 
     def top(self, limit: int) -> list[TitleInsight]:
-        """Return the titles that are watched most."""
+        """Return the titles with the most minutes watched."""
         return nsmallest(
             limit, list(self._titles.values()), key=lambda one: (-one.watch_minutes, one.title_id)
         )
 
     def title(self, title_id: str) -> TitleInsight | None:
-        """Return how a title is watched."""
+        """Return a title's insights."""
         return self._titles.get(title_id.encode())
 
-    def wanted(self) -> list[FacetDemand | SearchDemand | CohortDemand]:
+    def demand(self) -> list[FacetDemand | SearchDemand | CohortDemand]:
         """Return all records of demand."""
         return list(self._demand.values())
 
     def countries(self) -> list[str]:
-        """Return the countries of which demand is known."""
-        return sorted({one.country for one in self.wanted() if isinstance(one, FacetDemand) and one.country})
+        """Return the countries with records of demand."""
+        return sorted({one.country for one in self.demand() if isinstance(one, FacetDemand) and one.country})
+
+
+def _apply(records: dict[bytes, T], changes: Sequence[Change], decode: Callable[[bytes], T]) -> None:
+    """Put decoded changes into a dictionary; what cannot be decoded is logged and left out."""
+    for key, value in changes:
+        try:
+            if value is None:
+                records.pop(key, None)
+            else:
+                records[key] = decode(value)
+        except DecodeError as error:
+            _LOG.warning("insight_unusable", reason=error.reason, field=error.field)

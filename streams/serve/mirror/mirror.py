@@ -1,7 +1,7 @@
-"""What the server serves: the public compacted topics on its own disk, kept up to date.
+"""The data that the server serves: the public compacted topics on its own disk, kept up to date.
 
-It is ready once every topic was read to its end. What is derived from the lists (streams.serve.api.lists) is
-selected from what the stages published; nothing is learned here.
+It is ready once every topic was read to its end. Nothing is learned here: lists that are made on request
+(`streams.serve.api.lists`) select from what the stages published.
 """
 
 import time
@@ -18,8 +18,8 @@ from streams.config.settings import Settings
 from streams.engine.folder_lock import locked_folder
 from streams.engine.state import StoreMemory
 from streams.kafka.topics import delete_retention_s, require_topics
-from streams.serve.api.live import Hub
 from streams.serve.mirror.insights import InsightIndex
+from streams.serve.mirror.notifier import ChangeNotifier
 from streams.serve.mirror.table import Change, Stored, Table
 from streams.serve.mirror.titles import TitleDirectory
 from streams.stages.rules import rules_of
@@ -28,36 +28,36 @@ from streams.telemetry.metrics import Metrics
 __all__ = ["FOLDER", "TABLES", "Mirror"]
 
 FOLDER = "serve-1"
-"""Folder of the databases below the state's; the number is the layout's."""
+"""Folder of the databases below the state folder; the number is the version of their layout."""
 TABLES = (
     topics.HOME, topics.TRENDING, topics.CATALOG, topics.TITLE_MODEL, topics.INSIGHTS_TITLES,
     topics.INSIGHTS_DEMAND,
 )  # fmt: skip
-"""What is kept."""
-RETOLD = frozenset({topics.CATALOG, topics.TITLE_MODEL, topics.INSIGHTS_TITLES, topics.INSIGHTS_DEMAND})
-"""What is known in memory, too."""
+"""Topics that are mirrored."""
+IN_MEMORY = frozenset({topics.CATALOG, topics.TITLE_MODEL, topics.INSIGHTS_TITLES, topics.INSIGHTS_DEMAND})
+"""Topics that are in memory, too: a restart replays their stored rows."""
 
 
 class Mirror:
-    """The topics' newest records, and what is derived from them.
+    """The newest records of the topics, and what is derived from them.
 
     Parameters
     ----------
     settings
         Cluster, prefix, state folder.
     metrics
-        Where it says how far it is.
+        Where it reports how far it has read.
 
     Attributes
     ----------
-    book
-        Names, guards and words of titles.
+    titles
+        Names, guards and search index of titles.
     insights
-        What content teams are told.
-    hub
-        Woken for every new page.
-    looking
-        Held by who reads the topics because somebody asked: one at a time.
+        Insights for content teams.
+    notifier
+        Notified of every new page.
+    scan_lock
+        Held by a request that scans topics: one at a time.
 
     Raises
     ------
@@ -67,36 +67,39 @@ class Mirror:
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
-        self.book, self.hub, self.insights = TitleDirectory(), Hub(), InsightIndex()
-        self.looking = Lock()
+        self.titles, self.notifier, self.insights = TitleDirectory(), ChangeNotifier(), InsightIndex()
+        self.scan_lock = Lock()
         self._stack = ExitStack()
         facts = require_topics(settings, (*TABLES, topics.EVENTS, topics.RULES))
         memory, folder = StoreMemory(), settings.state_dir / FOLDER
         listeners = {
-            topics.HOME: self._pages,
-            topics.CATALOG: self.book.catalogue,
-            topics.TITLE_MODEL: self.book.model,
-            topics.INSIGHTS_TITLES: self.insights.titles,
-            topics.INSIGHTS_DEMAND: self.insights.demand,
+            topics.HOME: self._on_pages,
+            topics.CATALOG: self.titles.on_catalog,
+            topics.TITLE_MODEL: self.titles.on_model,
+            topics.INSIGHTS_TITLES: self.insights.on_titles,
+            topics.INSIGHTS_DEMAND: self.insights.on_demand,
         }
         self._tables = {
             name: Table(
                 settings, name, facts[name], folder, memory,
                 delete_retention_s=delete_retention_s(settings, settings.topic(name)),
-                changed=listeners.get(name, lambda _: None),
-                retell=name in RETOLD,
+                on_change=listeners.get(name, lambda _: None),
+                replay=name in IN_MEMORY,
             )
             for name in TABLES
         }  # fmt: skip
         for name, table in self._tables.items():
             metrics.replica_remaining.labels(name).set_function(partial(getattr, table, "remaining"))
         self._rules = rules_of(
-            settings, partitions=facts[topics.RULES].partitions, metrics=metrics, on_change=self.book.obey
+            settings,
+            partitions=facts[topics.RULES].partitions,
+            metrics=metrics,
+            on_change=self.titles.set_rules,
         )
         self._claim = partial(locked_folder, folder)
 
     def start(self) -> None:
-        """Begin to read.
+        """Start reading.
 
         Raises
         ------
@@ -115,18 +118,18 @@ class Mirror:
         self._stack.close()
 
     def waiting(self) -> list[str]:
-        """Say what has not caught up, a line each."""
+        """Return a line for each topic that was not read to its end."""
         tables = [table.progress for table in self._tables.values() if not table.caught_up]
         return tables + self._rules.waiting()
 
     @property
     def ready(self) -> bool:
-        """Say whether every topic was read to its end."""
+        """Whether every topic was read to its end."""
         return all(table.caught_up for table in self._tables.values()) and self._rules.caught_up
 
     @property
     def model(self) -> Table:
-        """Titles' packed rows."""
+        """The table of the titles' packed rows."""
         return self._tables[topics.TITLE_MODEL]
 
     def page(self, viewer_id: str) -> Stored | None:
@@ -138,15 +141,15 @@ class Mirror:
         return self._tables[topics.TRENDING].get(scope.encode())
 
     def record(self, title_id: str) -> Stored | None:
-        """Return a title's record in the catalogue."""
+        """Return a title's record in the catalog."""
         return self._tables[topics.CATALOG].get(title_id.encode())
 
     def insight(self, title_id: str) -> Stored | None:
-        """Return how a title is watched."""
+        """Return a title's insights."""
         return self._tables[topics.INSIGHTS_TITLES].get(title_id.encode())
 
     def title(self, title_id: str) -> Title:
-        """Return a title as the catalogue describes it; a bare one where it does not."""
+        """Return a title as the catalog describes it; one with only an id where it does not."""
         found = self.record(title_id)
         try:
             return decode_title(found.value) if found else Title(title_id=title_id)
@@ -171,10 +174,10 @@ class Mirror:
                 break
         return found
 
-    def _pages(self, changes: Sequence[Change]) -> None:
-        self.hub.tell(key for key, _ in changes)
+    def _on_pages(self, changes: Sequence[Change]) -> None:
+        self.notifier.notify(key for key, _ in changes)
 
 
 def now_ms() -> int:
-    """Return the present (UTC, ms)."""
+    """Return the current time (UTC, ms)."""
     return time.time_ns() // 1_000_000

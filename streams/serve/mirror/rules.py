@@ -1,6 +1,6 @@
-"""Business rules in lists that are made when they are asked for: what they exclude, and what they feature.
+"""Business rules for lists that are made on request: which titles they exclude, and which they feature.
 
-The moment is the wall clock's, as for windows (:class:`streams.serve.mirror.titles.RuleAudience`).
+A rule is in force by wall-clock time, like a title's availability window.
 """
 
 from collections import defaultdict
@@ -14,27 +14,29 @@ __all__ = ["RuleAudience", "RuleFilter"]
 
 
 class RuleAudience(NamedTuple):
-    """For whom a list is made, as far as it is known."""
+    """For whom and when a list is made, as far as it is known."""
 
     now_ms: int
     country: str | None = None
     maturity: int | None = None
-    """Youngest age that is still allowed; None: no limit."""
+    """Highest maturity rating that may be shown; None: no limit."""
 
     def within(self, country: str | None, maturity: int | None) -> "RuleAudience":
-        """Return the audience under a profile's own limit, too, and where it is if nobody says otherwise.
+        """Return the audience with a profile's own limits: the lower maturity; its country as the default.
 
         Examples
         --------
-        >>> Audience(0, maturity=16).within("IN", 12), Audience(0, "DE", 7).within("IN", None)
-        (Audience(now_ms=0, country='IN', maturity=12), Audience(now_ms=0, country='DE', maturity=7))
+        >>> RuleAudience(0, maturity=16).within("IN", 12)
+        RuleAudience(now_ms=0, country='IN', maturity=12)
+        >>> RuleAudience(0, "DE", 7).within("IN", None)
+        RuleAudience(now_ms=0, country='DE', maturity=7)
         """
         limits = [limit for limit in (self.maturity, maturity) if limit is not None]
         return RuleAudience(self.now_ms, self.country or country, min(limits, default=None))
 
 
 class RuleFilter:
-    """Rules, put so that a title's are found at once.
+    """Business rules, indexed by title.
 
     Parameters
     ----------
@@ -47,8 +49,8 @@ class RuleFilter:
     >>> horror = BusinessRule(
     ...     rule_id="r", kind=RuleKind.EXCLUDE, tags=Tags(genre=("Horror",)), maturity_at_most=12
     ... )
-    >>> ruling = Ruling(RuleSet([horror]))
-    >>> [ruling.excludes("t", {"genre:Horror"}, Audience(0, maturity=limit)) for limit in (7, 16, None)]
+    >>> rules = RuleFilter(RuleSet([horror]))
+    >>> [rules.excludes("t", {"genre:Horror"}, RuleAudience(0, maturity=limit)) for limit in (7, 16, None)]
     [True, False, False]
     """
 
@@ -67,21 +69,21 @@ class RuleFilter:
         self._featured.sort(key=lambda one: one.slot or 0)
 
     def excludes(self, title_id: str, labels: Iterable[str], audience: RuleAudience) -> bool:
-        """Say whether a title with these tags may not be shown."""
-        if any(_concerns(one, audience) for one in self._named.get(title_id, ())):
+        """Return whether a title with these tags must not be shown."""
+        if any(_applies(one, audience) for one in self._named.get(title_id, ())):
             return True
         return any(
-            all(not kind.isdisjoint(labels) for kind in kinds) and _concerns(one, audience)
+            all(not kind.isdisjoint(labels) for kind in kinds) and _applies(one, audience)
             for kinds, one in self._tagged
         )
 
     def featured(self, audience: RuleAudience) -> Iterator[str]:
-        """Yield the titles that are pinned to the featured row, by place; guards come after."""
-        yield from dict.fromkeys(one.titles[0] for one in self._featured if _concerns(one, audience))
+        """Yield the titles that are pinned to the featured row, by slot; the caller applies guards."""
+        yield from dict.fromkeys(one.titles[0] for one in self._featured if _applies(one, audience))
 
 
-def _concerns(rule: BusinessRule, audience: RuleAudience) -> bool:
-    """Say whether a rule is in force, and about somebody."""
+def _applies(rule: BusinessRule, audience: RuleAudience) -> bool:
+    """Return whether a rule is in force for an audience."""
     return in_force(rule, audience.now_ms) and reaches(
         rule.countries, rule.maturity_at_most, country=audience.country, maturity=audience.maturity
     )

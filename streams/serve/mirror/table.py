@@ -1,10 +1,10 @@
-"""A compacted topic on this machine's disk: the newest value of every key, byte for byte.
+"""A compacted topic on the local disk: the newest value of every key, byte for byte.
 
-Each partition has a database (:class:`streams.engine.state.Store`) that knows how far it has read, so a
-restart goes on there and reads the topic from its beginning only where that is of no use: the topic was
-created anew, the database is damaged, or so old that it may have missed deletions.
+Each partition has a database (:class:`streams.engine.state.Store`) that stores its position, so a restart
+continues there. The topic is read from its beginning only if the database cannot be used: the topic was
+created anew, the database is damaged, or it is so old that it may have missed tombstones.
 
-A stored value is a head (offset, timestamp, CRC-32 of the bytes; for ETags) and the record's bytes.
+A stored value is a header (offset, timestamp, CRC-32 of the bytes; for ETags) and the record's bytes.
 """
 
 import shutil
@@ -30,18 +30,18 @@ __all__ = ["Change", "Stored", "Table"]
 
 _LOG = structlog.get_logger(__name__)
 
-_HEAD = struct.Struct("<qqI")
+_HEADER = struct.Struct("<qqI")
 WAIT_S = 0.01
-"""Seconds in which changes are gathered: a list's way to a subscriber is so much longer."""
-RETOLD = 5_000
-"""Stored rows that are handed over at a time when a table is opened."""
+"""Seconds in which changes are gathered into one write: latency that every new page gets."""
+REPLAY_ROWS = 5_000
+"""Stored rows in one call of `on_change` when a table is opened."""
 
 Change = tuple[bytes, bytes | None]
 """A key and its newest value; None where it was deleted."""
 
 
 class Stored(NamedTuple):
-    """A record's bytes, and where they came from."""
+    """A record's bytes and their position."""
 
     value: bytes
     partition: int
@@ -52,7 +52,7 @@ class Stored(NamedTuple):
 
     @property
     def etag(self) -> str:
-        """Strong validator: equal for equal bytes of the same record, on every server.
+        """Strong validator, the same on every server for the same record.
 
         Examples
         --------
@@ -72,17 +72,17 @@ class Table:
     name
         The topic, without the prefix.
     facts
-        What the cluster says about it.
+        Its partitions and id, as the cluster reports them.
     folder
-        Where tables are; this one gets a folder of its own in it.
+        Folder of all tables; this one gets a subfolder.
     memory
         Shared by all tables.
     delete_retention_s
         How long the topic keeps tombstones, in seconds.
-    changed
-        Told what is new, from the reader's thread, after it was stored.
-    retell
-        Whether ``changed`` is told of what was stored before, too.
+    on_change
+        Called with changes after they were stored, from the reader's thread.
+    replay
+        Whether ``on_change`` gets the rows that are stored already, too, when the table is opened.
     """
 
     def __init__(
@@ -94,14 +94,14 @@ class Table:
         memory: StoreMemory,
         *,
         delete_retention_s: float,
-        changed: Callable[[Sequence[Change]], None] = lambda _: None,
-        retell: bool = False,
+        on_change: Callable[[Sequence[Change]], None] = lambda _: None,
+        replay: bool = False,
     ) -> None:
         topic = settings.topic(name)
         self._folder = folder / f"{topic}-{facts.topic_id.hex()[:16]}"
         self._others = [path for path in folder.glob(f"{topic}-*") if path != self._folder]
         self._memory, self._retention_s = memory, delete_retention_s
-        self._changed, self._retell = changed, retell
+        self._on_change, self._replay = on_change, replay
         self._stores: dict[int, Store] = {}
         self._partitions = facts.partitions
         parts = range(facts.partitions)
@@ -109,21 +109,21 @@ class Table:
 
     @property
     def caught_up(self) -> bool:
-        """Say whether the end of each partition was met."""
+        """Whether each partition was read to its end."""
         return self._reader.caught_up
 
     @property
     def progress(self) -> str:
-        """How far the first reading is, for people."""
+        """Progress of the first read, as text."""
         return str(self._reader.read_progress)
 
     @property
     def remaining(self) -> int:
-        """Records that are left to read at first, at most."""
+        """Upper bound of the records left in the first read."""
         return self._reader.read_progress.remaining
 
     def start(self) -> None:
-        """Begin to read; a folder of an earlier topic of this name is removed."""
+        """Start reading; the folder of an earlier topic of this name is removed."""
         for path in self._others:
             shutil.rmtree(path, ignore_errors=True)
         self._reader.start()
@@ -136,10 +136,10 @@ class Table:
         self._stores.clear()
 
     def get(self, key: bytes) -> Stored | None:
-        """Return the newest record of a key, None where there is none.
+        """Return the newest record of a key, None if there is none.
 
-        It is looked for where murmur2 puts it, then in the other partitions: a catalogue may be produced by
-        anybody.
+        The partition that murmur2 gives is searched first, then the others: producers of a catalog may
+        partition differently.
         """
         home = partition_for(key, self._partitions)
         for partition in (home, *(p for p in range(self._partitions) if p != home)):
@@ -155,26 +155,26 @@ class Table:
         for store in list(self._stores.values()):
             for n, row in enumerate(store.get_many(keys)):
                 if row is not None:
-                    found[n] = row[_HEAD.size :]
+                    found[n] = row[_HEADER.size :]
         return found
 
     def rows(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield every key and value."""
         for store in list(self._stores.values()):
-            yield from ((key, row[_HEAD.size :]) for key, row in store.scan())
+            yield from ((key, row[_HEADER.size :]) for key, row in store.scan())
 
     def _open(self, partition: int, low: int, high: int) -> int:
-        """Open a partition's database and say from where to read; called by the reader's thread."""
+        """Open a partition's database and return the offset to read from; called by the reader's thread."""
         path = self._folder / str(partition)
         store = self._usable(path, low, high)
         self._stores[partition] = store
         rows: list[Change] = []
-        for key, row in store.scan() if self._retell else ():
-            rows.append((key, row[_HEAD.size :]))
-            if len(rows) == RETOLD:
-                self._changed(rows)
+        for key, row in store.scan() if self._replay else ():
+            rows.append((key, row[_HEADER.size :]))
+            if len(rows) == REPLAY_ROWS:
+                self._on_change(rows)
                 rows = []
-        self._changed(rows)
+        self._on_change(rows)
         return max(low, store.changelog_position)
 
     def _usable(self, path: Path, low: int, high: int) -> Store:
@@ -192,24 +192,24 @@ class Table:
         return Store(path, self._memory)
 
     def _take(self, messages: list[Message]) -> None:
-        """Store what came, each partition at once, then tell of it."""
+        """Store messages, one write for each partition, then report the changes."""
         parts: dict[int, dict[bytes, bytes | None]] = {}
         last: dict[int, int] = {}
         for message in messages:
             partition, key, value = message.partition() or 0, message.key(), message.value()
             last[partition] = message.offset() or 0
             rows = parts.setdefault(partition, {})
-            if key and key[0]:  # what begins with NUL is not a row
-                head = _HEAD.pack(last[partition], message.timestamp()[1], zlib.crc32(value or b""))
-                rows[key] = None if value is None else head + value
+            if key and key[0]:  # keys that begin with NUL are not rows
+                header = _HEADER.pack(last[partition], message.timestamp()[1], zlib.crc32(value or b""))
+                rows[key] = None if value is None else header + value
         for partition, rows in parts.items():
             end = last[partition]
             self._stores[partition].write(
                 rows.items(), applied=end, changelog_position=end + 1, caught_up=self.caught_up
             )
-            self._changed([(key, row and row[_HEAD.size :]) for key, row in rows.items()])
+            self._on_change([(key, row and row[_HEADER.size :]) for key, row in rows.items()])
 
 
 def _unpacked(row: bytes, partition: int) -> Stored:
-    offset, time_ms, crc = _HEAD.unpack_from(row)
-    return Stored(row[_HEAD.size :], partition, offset, time_ms, crc)
+    offset, time_ms, crc = _HEADER.unpack_from(row)
+    return Stored(row[_HEADER.size :], partition, offset, time_ms, crc)

@@ -1,23 +1,25 @@
-"""Which titles a query may mean: an index of names, people and tags in memory, tolerant of typos.
+"""Full-text search for titles: an index of names, people and tags in memory, tolerant of typing errors.
 
-Candidates come from two SQLite FTS5 tables: one of words, which finds words and their beginnings, and one of
-trigrams, which is asked where words find little, together with words one error away: two words that differ
-by one letter, or by two swapped ones, have a word in common once each has lost a letter (Garbe's symmetric
-deletes). Each candidate is then compared with the query word by word, and the comparison alone is its lexical
-score, so that the score means the same in every index:
+Candidates come from two SQLite FTS5 tables. One holds words and finds whole words and prefixes. The other
+holds trigrams; it is asked only if few titles match all words, together with every word of the vocabulary
+that is a few typing errors away. Each candidate is then compared with the query word by word. That comparison
+alone is its lexical score, so a score does not depend on which other titles are in the index:
 
     score = mean over the query's words of  max over the title's words of  field * likeness
 
-A word's likeness is 1 if it is the same, down to .85 if the query's word begins it, and .8 of the part that
-is right if it is so many typing errors away as a word of its length may have. What order viewers see is
-:mod:`online_models.learners.search`'s business.
+The likeness of a word is 1 if it is equal, at least .85 if the query's word is a prefix of it, and .8 of the
+similarity (optimal string alignment) if it has no more typing errors than a word of its length may have. The
+order that viewers see is decided in :mod:`online_models.learners.search`.
 """
 
 import sqlite3
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from threading import Lock
 from typing import NamedTuple
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from online_models.learners.search import words_of
 from schemas import Title
@@ -25,23 +27,22 @@ from schemas import Title
 __all__ = ["Hit", "TitleIndex"]
 
 _FIELDS = (1.0, 0.8, 0.6)
-"""What a match counts in the name, among cast and directors, among other tags: a viewer who types mostly
-types names."""
-_BEGUN = 0.85
-"""Likeness of a word of which only the beginning was typed, when that is one letter."""
+"""Weight of a match in the name, in cast and directors, in other tags: viewers mostly type names."""
+_PREFIX = 0.85
+"""Likeness of a word of which only the first letter was typed."""
 _MISTYPED = 0.8
-"""Factor of a word with typing errors: below every word begun right."""
+"""Factor of a word with typing errors: below every correct prefix."""
 _CANDIDATES = 200
-"""Titles that are compared at most of each table: some milliseconds."""
+"""Most titles from each table: comparing them takes some milliseconds."""
 _ENOUGH = 5
-"""Titles in which all words are found right; with fewer, typing errors are looked for."""
+"""Titles that match all words without an error; with fewer, typing errors are considered."""
 _LEAST = 0.45
-"""Score below which a title is no hit: less than half of what was typed is in it."""
+"""Lowest score of a hit: below it less than half of the query matches."""
 _GRAM = 3  # letters, of SQLite's trigram tokenizer
 
 
 class Hit(NamedTuple):
-    """A title that a query may mean."""
+    """A title that matches a query."""
 
     title_id: str
     lexical: float
@@ -49,7 +50,7 @@ class Hit(NamedTuple):
 
 
 class TitleIndex:
-    """Titles by what is said of them. Safe to use from several threads.
+    """Titles by their names, people and tags. Safe to use from several threads.
 
     Examples
     --------
@@ -61,7 +62,7 @@ class TitleIndex:
     (['b', 'a'], ['a'])
     >>> index.find("pacino")
     [Hit(title_id='a', lexical=0.8)]
-    >>> index.withdraw("a")
+    >>> index.remove("a")
     >>> index.find("pacino"), len(index)
     ([], 1)
     """
@@ -78,15 +79,15 @@ class TitleIndex:
         self._rows: dict[str, int] = {}
         self._titles: dict[int, tuple[str, tuple[tuple[str, ...], ...]]] = {}
         self._next = 0
-        self._uses: Counter[str] = Counter()
-        self._shortened: dict[str, set[str]] = {}
+        self._uses: defaultdict[int, Counter[str]] = defaultdict(Counter)
+        """How many titles have a word, by its length."""
 
     def __len__(self) -> int:
         """Return the number of titles."""
         return len(self._rows)
 
     def put(self, title: Title) -> None:
-        """Take a title's newest record over; one without a name is found by its id."""
+        """Add or replace a title; one without a name is found by its id."""
         tags = title.tags
         people = (*tags.cast, *tags.director)
         about = (*tags.genre, *tags.mood, *tags.theme, *tags.pace)
@@ -104,24 +105,22 @@ class TitleIndex:
             self._rows[title.title_id] = row
             self._titles[row] = (title.title_id, fields)
             for word in words:
-                self._uses[word] += 1
-                for short in _shortened(word) if self._uses[word] == 1 else ():
-                    self._shortened.setdefault(short, set()).add(word)
+                self._uses[len(word)][word] += 1
 
-    def withdraw(self, title_id: str) -> None:
-        """Find a title no more; one that is not there is no matter."""
+    def remove(self, title_id: str) -> None:
+        """Remove a title; does nothing if it is not in the index."""
         with self._lock:
             self._remove(title_id)
 
     def find(self, query: str, limit: int = 50) -> list[Hit]:
-        """Return the titles that a query may mean, the likeliest first, equal ones by id.
+        """Return the titles that match a query, best first, equal ones by id.
 
         Parameters
         ----------
         query
-            As it was typed: any text, the last word perhaps only begun.
+            Any text as it was typed; the last word may be incomplete.
         limit
-            Hits at most.
+            Most hits.
         """
         asked = words_of(query)[:16]
         if not asked or limit < 1:
@@ -131,29 +130,25 @@ class TitleIndex:
             whole = sum(all(_within(word, self._titles[row][1]) for word in asked) for row in rows)
             if whole < _ENOUGH:
                 grams = {word[n : n + _GRAM] for word in asked for n in range(len(word) - _GRAM + 1)}
-                near = {
-                    own
-                    for word in asked
-                    for short in _shortened(word)
-                    for own in self._shortened.get(short, ())
-                }
+                near = {own for word in asked for own, _ in self._near(word, _errors_allowed(len(word)))}
                 rows.update(self._ask("words", (f'"{word}"' for word in sorted(near))))
                 rows.update(self._ask("grams", (f'"{gram}"' for gram in sorted(grams))))
             hits = [Hit(self._titles[row][0], _score(asked, self._titles[row][1])) for row in rows]
         found = [hit for hit in hits if hit.lexical >= _LEAST]
         return sorted(found, key=lambda hit: (-hit.lexical, hit.title_id))[:limit]
 
-    def meant(self, query: str) -> str | None:
-        """Return what a query was probably meant to be, None where every word of it is begun right.
+    def corrected(self, query: str) -> str | None:
+        """Return a query without its typing errors, None if it has none.
 
-        A word that no title has becomes the one of the fewest typing errors, of those the most used; a third
-        of its letters may be wrong. A word without such a neighbour stays.
+        A word that no title has, nor as a prefix, is replaced by the word with the fewest typing errors, of
+        those by the one that most titles have. A third of its letters may be wrong; a word without such a
+        neighbour stays.
 
         Examples
         --------
         >>> index = TitleIndex()
         >>> index.put(Title(title_id="a", name="The Godfather"))
-        >>> index.meant("teh gofdather"), index.meant("the god"), index.meant("zzzz")
+        >>> index.corrected("teh gofdather"), index.corrected("the god"), index.corrected("zzzz")
         ('the godfather', None, None)
         """
         asked = words_of(query)[:16]
@@ -162,23 +157,25 @@ class TitleIndex:
         return " ".join(words) if words != asked else None
 
     def _nearest(self, word: str) -> str:
-        """Return the word of a title that is nearest to one that was typed; itself where that is one."""
-        if word in self._uses or self._ask("words", (f'"{word}"*',)):
+        """Return the nearest word of any title; the word itself if titles have it, or nothing is near."""
+        if word in self._uses[len(word)] or self._ask("words", (f'"{word}"*',)):
             return word
-        near = {own for short in _shortened(word) for own in self._shortened.get(short, ())}
-        grams = {word[n : n + _GRAM] for n in range(len(word) - _GRAM + 1)}
-        for row in self._ask("grams", (f'"{gram}"' for gram in sorted(grams))):
-            near.update(own for field in self._titles[row][1] for own in field)
         allowed = max(_errors_allowed(len(word)), len(word) // 3) if len(word) >= _GRAM else 0
-        ranked = [
-            (errors, -self._uses[own], own)
-            for own in near
-            if abs(len(own) - len(word)) <= allowed and (errors := _distance(word, own)) <= allowed
-        ]
+        ranked = [(errors, -self._uses[len(own)][own], own) for own, errors in self._near(word, allowed)]
         return min(ranked)[2] if ranked else word
 
+    def _near(self, word: str, allowed: int) -> Iterator[tuple[str, int]]:
+        """Yield the words of titles with at most so many typing errors, and their number of errors."""
+        # each error changes the length by one at most
+        for length in range(len(word) - allowed, len(word) + allowed + 1) if allowed else ():
+            words = self._uses.get(length, {}).keys()
+            for own, errors, _ in process.extract(
+                word, words, scorer=OSA.distance, processor=None, limit=None, score_cutoff=allowed
+            ):
+                yield own, errors
+
     def _ask(self, table: str, terms: Iterable[str]) -> list[int]:
-        """Return the rows that match any of some terms, those that match most and rarest first."""
+        """Return the rows that match any of some terms, by FTS5's rank (BM25)."""
         match = " OR ".join(terms)
         if not match:
             return []
@@ -191,38 +188,24 @@ class TitleIndex:
         if row is not None:
             _, fields = self._titles.pop(row)
             for word in (word for field in fields for word in field):
-                self._uses[word] -= 1
-                if self._uses[word] == 0:
-                    self._forget(word)
+                uses = self._uses[len(word)]
+                uses[word] -= 1
+                if uses[word] == 0:
+                    del uses[word]
             self._base.execute("DELETE FROM words WHERE rowid = ?", (row,))
             self._base.execute("DELETE FROM grams WHERE rowid = ?", (row,))
 
-    def _forget(self, word: str) -> None:
-        """Take a word that no title has any more out of those that may be mistyped."""
-        del self._uses[word]
-        for short in _shortened(word):
-            self._shortened[short].discard(word)
-            if not self._shortened[short]:
-                del self._shortened[short]
-
-
-def _shortened(word: str) -> set[str]:
-    """Return a word and what is left of it without one of its letters; nothing of very short or long ones."""
-    if not 3 <= len(word) <= 24:  # noqa: PLR2004 - shorter ones allow no errors, nobody types longer ones
-        return set()
-    return {word, *(word[:n] + word[n + 1 :] for n in range(len(word)))}
-
 
 def _within(word: str, fields: tuple[tuple[str, ...], ...]) -> bool:
-    """Say whether a title has a word that begins so."""
+    """Return whether a title has a word with this prefix."""
     return any(own.startswith(word) for field in fields for own in field)
 
 
 def _score(asked: list[str], fields: tuple[tuple[str, ...], ...]) -> float:
-    """Return the mean over the words asked of the best match among the title's.
+    """Return the mean over the query's words of the best match among the title's.
 
-    Among titles that have all words, the one with fewer others is what was meant: "alien" is `Alien` before
-    `Alien Resurrection`.
+    Among titles that have all words, one with fewer other words in its name scores higher: "alien" finds
+    `Alien` before `Alien Resurrection`.
     """
     total = sum(max(_matches(word, fields), default=0.0) for word in asked) / len(asked)
     spare = max(0, len(fields[0]) - len(asked))
@@ -235,42 +218,26 @@ def _matches(word: str, fields: tuple[tuple[str, ...], ...]) -> Iterator[float]:
 
 
 def _likeness(word: str, own: str) -> float:
-    """Return how like a word of the title is to the one asked for: 0 to 1."""
+    """Return how similar a title's word is to a word of the query: 0 to 1.
+
+    Examples
+    --------
+    >>> [round(_likeness(word, "godfather"), 2) for word in ("god", "godfahter", "b")]
+    [0.9, 0.71, 0.0]
+    """
     if word == own:
         return 1.0
     if own.startswith(word):
-        return _BEGUN + (1.0 - _BEGUN) * len(word) / len(own) * 0.99
+        return _PREFIX + (1.0 - _PREFIX) * len(word) / len(own) * 0.99
     allowed = _errors_allowed(len(word))
-    if not allowed or abs(len(word) - len(own)) > allowed:
+    if OSA.distance(word, own, score_cutoff=allowed) > allowed:
         return 0.0
-    errors = _distance(word, own)
-    return _MISTYPED * (1.0 - errors / max(len(word), len(own))) if errors <= allowed else 0.0
+    return _MISTYPED * OSA.normalized_similarity(word, own)
 
 
 def _errors_allowed(letters: int) -> int:
     """Return how many typing errors a word may have: none up to two letters, one up to five, else two.
 
-    It is what Elasticsearch's ``fuzziness: AUTO`` allows.
+    Elasticsearch's ``fuzziness: AUTO`` allows the same.
     """
     return 0 if letters <= 2 else 1 if letters <= 5 else 2  # noqa: PLR2004 - see above
-
-
-def _distance(a: str, b: str) -> int:
-    """Return the optimal string alignment distance: letters put in, left out, changed, or two swapped.
-
-    Examples
-    --------
-    >>> _distance("godfahter", "godfather"), _distance("matrx", "matrix")
-    (1, 1)
-    """
-    before: list[int] = []
-    last = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        row = [i]
-        for j, y in enumerate(b, 1):
-            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (x != y))
-            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
-                cost = min(cost, before[j - 2] + 1)
-            row.append(cost)
-        before, last = last, row
-    return last[-1]

@@ -1,4 +1,4 @@
-// What HTML and htmx do not do: strips that turn, a dialog, a theme, and how fast a page followed an action.
+// In addition to HTML and htmx: scrolling strips, a dialog, a theme, and the time from an action to the new page.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -6,7 +6,7 @@
   if (saved) root.dataset.theme = saved;
 
   let acted = 0; // when the viewer last did something
-  let held = false; // live refresh is on hold
+  let paused = false; // live refresh is on hold
   let before = new Set();
   const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
   const cards = () => new Set([...document.querySelectorAll("#rows .card")].map((card) => card.dataset.title));
@@ -24,16 +24,16 @@
       localStorage.setItem("theme", root.dataset.theme);
     }
     if (event.target.closest("[data-live]")) {
-      held = !held;
-      live().setAttribute("aria-pressed", String(!held));
-      live().querySelector(".text").textContent = held ? "on hold" : "live";
-      if (!held) document.body.dispatchEvent(new Event("resume"));
+      paused = !paused;
+      live().setAttribute("aria-pressed", String(!paused));
+      live().querySelector(".text").textContent = paused ? "on hold" : "live";
+      if (!paused) document.body.dispatchEvent(new Event("resume"));
     }
     const dialog = event.target.closest("dialog");
     if (event.target.closest("[data-close]") || event.target === dialog) dialog.close();
   });
 
-  // a strip is a group of cards: arrow keys go along it
+  // arrow keys move the focus along a strip of cards
   document.addEventListener("keydown", (event) => {
     if (event.key !== "ArrowRight" && event.key !== "ArrowLeft") return;
     const cover = event.target.closest(".strip .cover");
@@ -55,7 +55,7 @@
   document.addEventListener("htmx:before:request", (event) => {
     const source = event.detail.ctx && event.detail.ctx.sourceElement;
     if (source && source.id === "page") {
-      if (held) event.preventDefault();
+      if (paused) event.preventDefault();
       before = cards();
     }
   });
@@ -77,7 +77,7 @@
       if (text && acted) {
         text.textContent = `page changed in ${Math.max(1, Math.round(performance.now() - acted))} ms`;
         live().classList.add("moved");
-        setTimeout(() => { text.textContent = held ? "on hold" : "live"; live().classList.remove("moved"); }, 4000);
+        setTimeout(() => { text.textContent = paused ? "on hold" : "live"; live().classList.remove("moved"); }, 4000);
         acted = 0;
       }
     }

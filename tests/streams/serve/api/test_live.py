@@ -2,21 +2,22 @@
 
 import asyncio
 
-from streams.serve.api.live import Hub, events
+from streams.serve.api.live import events
+from streams.serve.mirror.notifier import ChangeNotifier
 from streams.serve.mirror.table import Stored
 
 
-class Shelf:
+class Newest:
     """One viewer's newest page."""
 
     def __init__(self) -> None:
-        self.hub = Hub()
+        self.notifier = ChangeNotifier()
         self.page: Stored | None = None
 
     def put(self, offset: int, value: bytes) -> None:
         """Publish a page."""
         self.page = Stored(value, 0, offset, 0, 0)
-        self.hub.tell([b"ada"])
+        self.notifier.notify([b"ada"])
 
 
 async def _until(seen: list[bytes], text: bytes) -> None:
@@ -24,12 +25,12 @@ async def _until(seen: list[bytes], text: bytes) -> None:
         await asyncio.sleep(0)
 
 
-def _watching(shelf: Shelf, **options: object) -> tuple["asyncio.Task[None]", list[bytes]]:
+def _watching(viewer: Newest, **options: object) -> tuple["asyncio.Task[None]", list[bytes]]:
     """Collect a stream's events in the background."""
     seen: list[bytes] = []
 
     async def watch() -> None:
-        async for one in events(shelf.hub, b"ada", lambda: shelf.page, **options):
+        async for one in events(viewer.notifier, b"ada", lambda: viewer.page, **options):
             seen.append(one)  # noqa: PERF401 - one by one, to be looked at meanwhile
 
     return asyncio.create_task(watch()), seen
@@ -37,41 +38,41 @@ def _watching(shelf: Shelf, **options: object) -> tuple["asyncio.Task[None]", li
 
 async def test_the_newest_page_comes_at_once_and_each_new_one_after_it() -> None:
     """With its ETag as the id; another viewer's page wakes nobody."""
-    shelf = Shelf()
-    shelf.hub.attach()
-    shelf.put(1, b'{"seq":1}')
-    task, seen = _watching(shelf)
+    viewer = Newest()
+    viewer.notifier.attach()
+    viewer.put(1, b'{"seq":1}')
+    task, seen = _watching(viewer)
     await _until(seen, b'id: 0-1-00000000\ndata: {"seq":1}\n\n')
-    shelf.hub.tell([b"bob"])
-    await asyncio.to_thread(shelf.put, 2, b'{"seq":2}')
+    viewer.notifier.notify([b"bob"])
+    await asyncio.to_thread(viewer.put, 2, b'{"seq":2}')
     await _until(seen, b'id: 0-2-00000000\ndata: {"seq":2}\n\n')
-    shelf.hub.end()
+    viewer.notifier.close()
     await task
     assert [one.count(b"event: home") for one in seen] == [0, 1, 1]
-    assert shelf.hub.open == 0
+    assert viewer.notifier.streams == 0
 
 
 async def test_a_client_that_comes_back_is_not_sent_what_it_has() -> None:
     """It gets what is newer."""
-    shelf = Shelf()
-    shelf.hub.attach()
-    shelf.put(1, b"old")
-    task, seen = _watching(shelf, seen="0-1-00000000", keep_alive_s=0.01)
+    viewer = Newest()
+    viewer.notifier.attach()
+    viewer.put(1, b"old")
+    task, seen = _watching(viewer, seen="0-1-00000000", keep_alive_s=0.01)
     await _until(seen, b": still here")
-    shelf.put(2, b"new")
+    viewer.put(2, b"new")
     await _until(seen, b"new")
-    shelf.hub.end()
+    viewer.notifier.close()
     await task
     assert not any(b"old" in one for one in seen)
 
 
 async def test_a_value_of_several_lines_is_one_event() -> None:
     """Each line is marked, as the format asks."""
-    shelf = Shelf()
-    shelf.hub.attach()
-    shelf.put(1, b"a\r\nb")
-    task, seen = _watching(shelf)
+    viewer = Newest()
+    viewer.notifier.attach()
+    viewer.put(1, b"a\r\nb")
+    task, seen = _watching(viewer)
     await _until(seen, b"data: a\ndata: b\n\n")
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert shelf.hub.open == 0
+    assert viewer.notifier.streams == 0

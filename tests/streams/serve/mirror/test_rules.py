@@ -13,7 +13,8 @@ from schemas import Tags, topics
 from schemas.codec import encode
 from schemas.rules import BusinessRule, RuleKind
 from streams.serve.api.lists import trending_for
-from streams.serve.mirror.titles import Audience, TitleDirectory
+from streams.serve.mirror.rules import RuleAudience
+from streams.serve.mirror.titles import TitleDirectory
 from tests.streams.serve.stand import TITLES, Stand, page, trending
 
 
@@ -54,15 +55,17 @@ def test_what_is_excluded_is_on_no_list(client: TestClient, stand: Stand, rule: 
 
 def test_a_countrys_list_is_for_that_country() -> None:
     """Unless another is asked for; a device's is for nobody in particular."""
-    mirror: Any = SimpleNamespace(book=TitleDirectory())
-    mirror.book.catalogue([(title.title_id.encode(), encode(title)) for title in TITLES])
+    mirror: Any = SimpleNamespace(titles=TitleDirectory())
+    mirror.titles.on_catalog([(title.title_id.encode(), encode(title)) for title in TITLES])
     for scope, country, wanted in (
         ("country:DE", None, ["coast", "tide"]),
         ("country:DE", "FR", ["tide"]),
         ("device:tv", None, ["tide"]),
         ("device:tv", "DE", ["coast", "tide"]),
     ):
-        shown = trending_for(mirror, trending("coast", "tide", scope=scope), Audience(2 * 10**12, country))
+        shown = trending_for(
+            mirror, trending("coast", "tide", scope=scope), RuleAudience(2 * 10**12, country)
+        )
         assert (shown.scope, [item.title_id for item in shown.items]) == (scope, wanted)
 
 

@@ -11,15 +11,15 @@ from tests.streams.serve.stand import TITLES, Stand
 
 
 class Opened:
-    """A table of the catalogue that was read to its end, and all that it told."""
+    """A table of the catalog that was read to its end, and the changes that it reported."""
 
     def __init__(self, stand: Stand, folder: Path) -> None:
-        self.told: list[Change] = []
+        self.changes: list[Change] = []
         name = stand.settings.topic(topics.CATALOG)
         facts = describe_topics(stand.settings, [name])[name]
         self.table = Table(
             stand.settings, topics.CATALOG, facts, folder, StoreMemory(),
-            delete_retention_s=3_600.0, changed=self.told.extend, retell=True,
+            delete_retention_s=3_600.0, on_change=self.changes.extend, replay=True,
         )  # fmt: skip
         self.table.start()
         self.table._reader.wait()
@@ -36,14 +36,14 @@ def test_a_restart_goes_on_where_it_was_and_tells_everything_again(stand: Stand,
         stand.put(topics.CATALOG, title.title_id, encode(title))
     first = Opened(stand, tmp_path)
     assert first.read == 3
-    assert dict(first.told) == {title.title_id.encode(): encode(title) for title in TITLES[:3]}
+    assert dict(first.changes) == {title.title_id.encode(): encode(title) for title in TITLES[:3]}
     first.table.stop()
 
     stand.put(topics.CATALOG, "tide", b"changed")
     stand.put(topics.CATALOG, "coast", None)
     second = Opened(stand, tmp_path)
     assert second.read == 2
-    assert dict(second.told) == {b"tide": b"changed", b"engine": encode(TITLES[1]), b"coast": None}
+    assert dict(second.changes) == {b"tide": b"changed", b"engine": encode(TITLES[1]), b"coast": None}
     found = second.table.get(b"tide")
     assert found is not None
     assert found.value == b"changed"

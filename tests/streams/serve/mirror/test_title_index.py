@@ -56,26 +56,26 @@ def test_typing_errors_are_forgiven_by_the_length_of_the_word() -> None:
 def test_a_query_is_put_right_word_by_word() -> None:
     """The nearest word of any title, the more used of equals; what is begun, right or like nothing stays."""
     index = _index()
-    assert index.meant("teh godfahter") == "the godfather"
-    assert index.meant("ressurrrection") == "resurrection"
-    assert index.meant("alien res") is None
-    assert index.meant("zz alein qqqqqq") == "zz alien qqqqqq"
-    assert index.meant("हिन्दि") == "हिन्दी"
+    assert index.corrected("teh godfahter") == "the godfather"
+    assert index.corrected("ressurrrection") == "resurrection"
+    assert index.corrected("alien res") is None
+    assert index.corrected("zz alein qqqqqq") == "zz alien qqqqqq"
+    assert index.corrected("हिन्दि") == "हिन्दी"
     for title_id, name in (("a", "Heat"), ("b", "Heart"), ("c", "Heart and Soul")):
         index.put(Title(title_id=title_id, name=name))
-    assert index.meant("heaxt") == "heart"
-    index.withdraw("b")
-    index.withdraw("c")
-    assert index.meant("heaxt") == "heat"
-    assert index.meant("") is None
+    assert index.corrected("heaxt") == "heart"
+    index.remove("b")
+    index.remove("c")
+    assert index.corrected("heaxt") == "heat"
+    assert index.corrected("") is None
 
 
 @given(st.text(max_size=40))
 def test_what_is_put_right_needs_no_more_of_it(query: str) -> None:
     """Any text may be typed; what it becomes is words of titles, and stays as it is."""
     index = _index()
-    meant = index.meant(query)
-    assert meant is None or index.meant(meant) is None
+    meant = index.corrected(query)
+    assert meant is None or index.corrected(meant) is None
 
 
 def test_a_right_word_beats_a_mistyped_one() -> None:
@@ -104,8 +104,8 @@ def test_the_newest_record_counts_and_a_withdrawn_title_is_not_found() -> None:
     index.put(Title(title_id="matrix", name="Speed"))
     assert [hit.title_id for hit in index.find("matrix")] == []
     assert [hit.title_id for hit in index.find("speed")] == ["matrix"]
-    index.withdraw("matrix")
-    index.withdraw("never there")
+    index.remove("matrix")
+    index.remove("never there")
     assert index.find("speed") == []
     assert len(index) == len(NAMES) - 1
     index.put(Title(title_id="nameless"))

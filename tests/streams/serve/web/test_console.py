@@ -57,7 +57,7 @@ def console(stand: Stand) -> Iterator[TestClient]:
 def test_it_shows_what_is_known(console: TestClient, stand: Stand) -> None:
     """Each page, one after the other, of one cluster."""
     viewer = console.get("/console/viewers?id=ada").text
-    assert re.search(r"Paper Tide.*?liked.*?Turned down of late.*?Copper Engine", viewer, re.DOTALL)
+    assert re.search(r"Paper Tide.*?liked.*?Recently rejected.*?Copper Engine", viewer, re.DOTALL)
     assert re.search(r"Taste.*?Drama", viewer, re.DOTALL)
     assert re.search(r"Why this page.*?Top picks for you.*?fits your taste", viewer, re.DOTALL)
     assert "no state of viewer nobody" in console.get("/console/viewers?id=nobody").text
@@ -105,7 +105,7 @@ def test_a_browser_is_shown_a_page_where_something_is_wrong(reader: TestClient) 
     """Htmx gets a word for its corner; programmes get the document, and so does everybody under /v1."""
     page = reader.get("/nothing", headers=BROWSER)
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
-    assert "Not found" in page.text
+    assert "Not Found" in page.text
     word = reader.post("/watch/ada/act", data={}, headers=BROWSER | {"HX-Request": "true"})
     assert (word.status_code, word.headers["hx-retarget"]) == (422, "#toasts")
     assert word.text.startswith('<p class="toast bad">')

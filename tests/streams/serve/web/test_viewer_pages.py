@@ -11,7 +11,7 @@ from schemas.codec import decode_event, encode
 from schemas.events import Impression, MyList, Play, Rate, Search, Select, Skip, Stop
 from schemas.pages import Category
 from streams.config.settings import ServeSettings
-from streams.serve.web.actions import ACTS
+from streams.serve.web.page_events import ACTIONS, event_of
 from streams.serve.web.posters import draw
 from tests.streams.serve.conftest import served
 from tests.streams.serve.stand import Stand, page
@@ -83,14 +83,12 @@ def test_a_button_is_the_event_that_a_player_would_send(
     action: str, kind: type, said: dict[str, object]
 ) -> None:
     """With the place where the title stood, if it is one that an event can carry."""
-    from streams.serve.web.actions import event_of  # noqa: PLC0415 - beside what it is compared with
-
     place = {"list_id": "0-1-1", "row": "0", "slot": "1"}
     event = event_of(action, "ada", Title(title_id="tide"), 1_700_000_000_000, place)
     assert type(event) is kind
     assert {name: getattr(event, name) for name in said} == said
     assert decode_event(encode(event)) == event
-    assert set(ACTS) == {"select", "play", "finish", "skip", "up", "down", "list"}
+    assert set(ACTIONS) == {"select", "play", "finish", "skip", "up", "down", "list"}
 
 
 def test_a_pressed_button_is_on_the_topic(client: TestClient, stand: Stand) -> None:
@@ -185,7 +183,7 @@ def test_a_page_that_staff_looks_at_tells_nothing(stand: Stand) -> None:
         text = client.get("/watch/ada").text
     assert "Copper Engine" in text
     assert "seen.js" not in text
-    assert "data-tell" not in text
+    assert "data-impressions" not in text
 
 
 def test_search_shows_cards_and_something_else_where_nothing_matches(reader: TestClient) -> None:
@@ -251,5 +249,5 @@ def test_with_an_empty_cluster_the_page_says_what_to_do(stand: Stand) -> None:
 
     mirror = stand.mirror()
     page = page_of(mirror, "ada")
-    assert (page.rows, page.hero, page.note) == ([], None, "")
+    assert (page.shelves, page.hero, page.note) == ([], None, "")
     assert topics.HOME in str(mirror.waiting())

@@ -1,8 +1,8 @@
-"""Figures for the console: the workers' metrics, the topics, the model card."""
+"""Figures of the console: the workers' metrics, topics and lag, the model card."""
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,41 +18,42 @@ from streams.serve.mirror.mirror import Mirror
 from streams.stages.wire.partition_rows import BLEND
 from streams.telemetry.exposition import Exposition
 
-__all__ = ["lag_of", "model_card", "pulse_of", "topics_of"]
+__all__ = ["lag_of", "model_card", "overview_of", "topics_of"]
 
-EXPERTS = {
+EXPERTS: Final = {
     blend.FACTORIZATION: "factorization",
     blend.COWATCH: "co-watch, short",
     blend.COWATCH_LONG: "co-watch, long",
     blend.TRENDING: "trending",
     blend.POPULARITY: "popularity",
 }
+"""Names of the experts in the model card."""
 
 
-def pulse_of(mirror: Mirror, observer: Observer) -> dict[str, Any]:
-    """Return what the overview shows: rates since somebody last looked, and gauges."""
-    with mirror.looking:
-        look = observer.look()
+def overview_of(mirror: Mirror, observer: Observer) -> dict[str, Any]:
+    """Return the figures of the overview: rates since the last request, and gauges."""
+    with mirror.scan_lock:
+        found = observer.look()
     return {
-        "look": look,
-        "fresh": {name: _ms(value) for name, value in look.freshness_ms.items()},
-        "behind": sum(look.lag["viewers"].values()),
-        "top": max(look.hit_rate.values(), default=1.0) or 1.0,
-        "titles": len(mirror.book),
-        "streams": mirror.hub.open,
+        "found": found,
+        "freshness": {name: _ms(value) for name, value in found.freshness_ms.items()},
+        "lag": sum(found.lag["viewers"].values()),
+        "top": max(found.hit_rate.values(), default=1.0) or 1.0,
+        "titles": len(mirror.titles),
+        "streams": mirror.notifier.streams,
         "ready": mirror.ready,
         "workers": list(observer.addresses),
     }
 
 
 def topics_of(settings: Settings) -> list[dict[str, Any]]:
-    """Return every topic of the table, with its partitions and the offsets that it holds."""
+    """Return every topic, with its partitions and the number of offsets that it holds."""
     found = topic_scan.metadata(settings).topics
     rows = []
     for name, spec in settings.topic_table().items():
-        there = settings.topic(name) in found
-        span = topic_scan.spans(settings, name) if there else {}
-        held = sum(high - low for low, high in span.values())
+        exists = settings.topic(name) in found
+        span = topic_scan.spans(settings, name) if exists else {}
+        offsets = sum(high - low for low, high in span.values())
         kept = (
             "newest of each key" if spec.cleanup == "compact" else f"{spec.retention_ms // 86_400_000} days"
         )
@@ -63,30 +64,31 @@ def topics_of(settings: Settings) -> list[dict[str, Any]]:
                 "value": spec.value,
                 "by": spec.written_by,
                 "kept": kept,
-                "partitions": len(span) if there else "missing",
-                "records": f"{held:,}",
+                "partitions": len(span) if exists else "missing",
+                "records": f"{offsets:,}",
             }
         )
     return rows
 
 
 def lag_of(settings: Settings) -> list[tuple[int, int, int, int]]:
-    """Return, for each partition of the events: end, offset told by the group (-1: none), records behind."""
+    """Return partition, end, offset committed by the group (-1: none) and lag in records of the events."""
     span = topic_scan.spans(settings, topics.EVENTS)
     reader = consumer(settings, {"group.id": settings.consumer_group})
     try:
         places = [TopicPartition(settings.topic(topics.EVENTS), partition) for partition in span]
-        told = {one.partition: one.offset for one in reader.committed(places, timeout=topic_scan.TIMEOUT_S)}
+        offsets = reader.committed(places, timeout=topic_scan.TIMEOUT_S)
     finally:
         reader.close()
+    committed = {one.partition: one.offset for one in offsets}
     return [
-        (partition, high, told.get(partition, -1), max(0, high - max(low, told.get(partition, -1))))
+        (partition, high, committed.get(partition, -1), max(0, high - max(low, committed.get(partition, -1))))
         for partition, (low, high) in sorted(span.items())
     ]
 
 
 def model_card(settings: Settings, observer: Observer) -> dict[str, Any]:
-    """Return what is known of the model that serves: hit rates, weights, constants."""
+    """Return the figures of the model that serves: hit rates, weights, constants."""
     whole = Exposition.together(one for address in observer.addresses if (one := fetch(address)) is not None)
     tested = whole.by("nearline_prequential_tested_total", "model")
     hits = whole.by("nearline_prequential_hits_total", "model")
@@ -105,7 +107,7 @@ def model_card(settings: Settings, observer: Observer) -> dict[str, Any]:
 
 
 def _weights(settings: Settings) -> Iterator[tuple[str, float]]:
-    """Yield the experts' weights that all contexts share, as mean of the partitions."""
+    """Yield the experts' weights that all contexts share, as the mean of the partitions."""
     try:
         parts = range(topic_scan.partitions_of(settings, topics.VIEWER_STATE))
         found = [topic_scan.newest(settings, topics.VIEWER_STATE, [part]).get(BLEND.key) for part in parts]
@@ -119,5 +121,5 @@ def _weights(settings: Settings) -> Iterator[tuple[str, float]]:
 
 
 def _ms(value: float) -> str:
-    """Return milliseconds for people."""
+    """Return milliseconds as text."""
     return f"{value:,.0f} ms" if math.isfinite(value) else "-"

@@ -1,4 +1,4 @@
-"""Signing in and out, by requests: what is asked, given and taken back."""
+"""Signing in and out, by requests: the form, the cookie, and the end of a session."""
 
 from collections.abc import Iterator
 
@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from streams.config.settings import ServeSettings
+from streams.serve.access.rate_limits import RateLimits
 from tests.streams.serve.conftest import served
 from tests.streams.serve.stand import Stand
 
@@ -20,7 +21,7 @@ def guarded(stand: Stand) -> Iterator[TestClient]:
     stand.settings = stand.settings.model_copy(update={"serve": serve})
     with served(stand) as client:
         client.headers.update({"Accept": "text/html", "Origin": "http://127.0.0.1"})
-        client.app.state.tries._per_s = 0.0  # any number of tries
+        client.app.state.sign_in_attempts = RateLimits(0.0)  # any number of attempts
         yield client
 
 
@@ -72,7 +73,7 @@ def test_what_is_wrong_is_said_and_gives_nothing(guarded: TestClient) -> None:
 
 def test_trying_has_a_pace(guarded: TestClient) -> None:
     """Also for the right token: who guesses learns nothing from it."""
-    guarded.app.state.tries._per_s = 1e-6
+    guarded.app.state.sign_in_attempts = RateLimits(1e-6)
     assert guarded.post("/login", data={"token": "x"}).status_code == 401
     assert guarded.post("/login", data={"token": TOKEN}).status_code == 429
 
@@ -81,3 +82,5 @@ def test_without_a_token_there_is_nothing_to_sign_in_to(reader: TestClient) -> N
     """The form leads on."""
     answer = reader.get("/login?next=/console", follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (303, "/console")
+    for given in ("", TOKEN):
+        assert reader.post("/login", data={"token": given}).status_code == 401

@@ -1,0 +1,189 @@
+"""Checks in front of every request, and the headers of every response.
+
+* Without a token the server listens on loopback only, and answers under loopback's names only: a page from
+  elsewhere that rebinds its own name to 127.0.0.1 (DNS rebinding) gets nothing.
+* With a token every request needs it, as `Authorization: Bearer` or as the session cookie that signing in
+  gives (:mod:`streams.serve.access.sessions`). A browser without one is redirected to the sign-in form. The
+  probes, the form and its static files need no token.
+* A request that changes something and comes from another origin is refused, unless that origin is listed. A
+  request that is authenticated by the cookie alone must name its origin (protection against CSRF).
+"""
+
+import time
+from collections.abc import Collection
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from schemas.codec import MAX_EVENT_BYTES
+from streams.config.settings import ServeSettings
+from streams.serve.access.rate_limits import RateLimits
+from streams.serve.access.sessions import BY_COOKIE, SAFE, SessionCookie, TokenBackend, unauthorized
+from streams.serve.problems import Problem, ProblemKind, respond
+from streams.telemetry.metrics import Metrics
+
+__all__ = ["AccessControl"]
+
+LOCAL: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    ),
+)
+"""Scripts, styles and images come from this server only; inline scripts do not run."""
+
+
+class AccessControl:
+    """All checks in their order: host, rate, token or session, origin, size; the outermost counts requests.
+
+    Parameters
+    ----------
+    app
+        The application behind the checks.
+    settings
+        Token, origins, rate.
+    metrics
+        Where requests are counted.
+    """
+
+    def __init__(self, app: ASGIApp, settings: ServeSettings, metrics: Metrics) -> None:
+        inner: ASGIApp = OriginCheck(BodyLimit(app), settings.origins)
+        if settings.token is None:
+            inner = HostCheck(RateLimit(inner, settings.rate), LOCAL | {settings.host})
+        else:
+            token = settings.token.get_secret_value()
+            inner = AuthenticationMiddleware(inner, TokenBackend(token), on_error=unauthorized)
+            inner = RateLimit(SessionCookie(inner, token), settings.rate)
+        self._app = ResponseHeaders(inner, metrics)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or pass it on."""
+        await self._app(scope, receive, send)
+
+
+class ResponseHeaders:
+    """Adds the security headers to every response, and counts requests."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 500
+
+        async def with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *HEADERS]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, with_headers)
+        finally:
+            route = getattr(scope.get("route"), "path", "none")
+            self._metrics.http_requests.labels(route, str(status)).inc()
+            if "/stream/" not in route:  # a live stream lasts as long as its client reads
+                self._metrics.http_seconds.labels(route).observe(time.perf_counter() - began)
+
+
+class HostCheck:
+    """Starlette's :class:`TrustedHostMiddleware`, answering with 421 as a problem instead of 400 as text."""
+
+    def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
+        self._app, self._names = app, sorted(names)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        trusted = False
+
+        async def trust(*_: object) -> None:
+            nonlocal trusted
+            trusted = True
+
+        async def discard(_: Message) -> None:
+            pass
+
+        await TrustedHostMiddleware(trust, self._names, www_redirect=False)(scope, receive, discard)
+        if trusted:
+            await self._app(scope, receive, send)
+        else:
+            refusal = Problem(
+                ProblemKind.MISDIRECTED, "without a token only loopback's own names are answered"
+            )
+            await respond(refusal)(scope, receive, send)
+
+
+class RateLimit:
+    """Refuses requests of an address beyond its rate."""
+
+    def __init__(self, app: ASGIApp, per_s: float) -> None:
+        self._app, self._rates = app, RateLimits(per_s)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        address = (scope.get("client") or ("",))[0]
+        if scope["type"] == "http" and not self._rates.allows(address):
+            refusal = Problem(ProblemKind.TOO_MANY, "slow down", headers={"Retry-After": "1"})
+            await respond(refusal)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+class OriginCheck:
+    """Refuses changes that another origin asks for, unless it is listed."""
+
+    def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
+        self._app, self._origins = app, frozenset(origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] not in SAFE and self._foreign(scope):
+            detail = "this origin may not change anything (NEARLINE_SERVE__ORIGINS)"
+            await respond(Problem(ProblemKind.FORBIDDEN, detail))(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _foreign(self, scope: Scope) -> bool:
+        """Return whether a request comes from another origin; one by cookie must show that it does not."""
+        headers = Headers(scope=scope)
+        origin = headers.get("origin", "")
+        if not origin:
+            by_cookie = "auth" in scope and scope["auth"].scopes == [BY_COOKIE]
+            return by_cookie and headers.get("sec-fetch-site") != "same-origin"
+        return urlsplit(origin).netloc != headers.get("host", "") and origin not in self._origins
+
+
+class BodyLimit:
+    """Refuses bodies that are larger than the largest event, whether their length is announced or not."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = Problem(ProblemKind.TOO_LARGE, f"{MAX_EVENT_BYTES} bytes are the most")
+        length = Headers(scope=scope).get("content-length", "0")
+        if not length.isdigit() or int(length) > MAX_EVENT_BYTES:
+            await respond(refusal)(scope, receive, send)
+            return
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > MAX_EVENT_BYTES:
+                raise refusal
+            return message
+
+        await self._app(scope, counted, send)

@@ -1,0 +1,109 @@
+"""Templates: their environment and filters, and how they become responses."""
+
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from streams.errors import StreamError
+from streams.serve.access.sessions import SIGNED_IN
+from streams.serve.problems import Problem, respond
+
+__all__ = ["STATIC", "console_page", "page", "path_part", "problem_page"]
+
+HERE: Final = Path(__file__).parent
+STATIC: Final = HERE / "static"
+"""Files that are served as they are."""
+
+
+def path_part(text: object) -> str:
+    """Return a text as one part of an address.
+
+    Examples
+    --------
+    >>> path_part("a/b c")
+    'a%2Fb%20c'
+    """
+    return quote(str(text), safe="")
+
+
+def meta(facts: Iterable[str]) -> Markup:
+    """Return facts about a title side by side; an age limit gets a frame.
+
+    Examples
+    --------
+    >>> str(meta(["1999", "16+"]))
+    '<span>1999</span> <b>16+</b>'
+    """
+    frames = {True: Markup("<b>{}</b>"), False: Markup("<span>{}</span>")}
+    return Markup(" ").join(frames[fact.endswith("+")].format(fact) for fact in facts)
+
+
+def moment(text: str | None) -> str:
+    """Return an ISO 8601 time to the minute, a dash for none.
+
+    Examples
+    --------
+    >>> moment("2026-11-25T11:40:18+00:00"), moment(None)
+    ('2026-11-25 11:40', '-')
+    """
+    return text[:16].replace("T", " ") if text else "-"
+
+
+def page(template: str, /, **values: object) -> HTMLResponse:
+    """Render a template as a response that is not cached."""
+    text = _TEMPLATES.get_template(template).render(signed_in=SIGNED_IN.get(), **values)
+    return HTMLResponse(text, headers={"Cache-Control": "no-store"})
+
+
+def console_page(
+    template: str, path: str, heading: str, *, error: StreamError | None = None, **values: object
+) -> HTMLResponse:
+    """Render a page of the console.
+
+    Parameters
+    ----------
+    template
+        The template.
+    path
+        Path of the page below ``/console``: its entry in the navigation.
+    heading
+        Title and heading.
+    error
+        An error that is shown above the page.
+    values
+        Values of the template.
+    """
+    return page(template, place="console", here=path, heading=heading, error=error, **values)
+
+
+def problem_page(request: Request, problem: Problem) -> Response:
+    """Return a problem as a page for browsers, as a message for htmx, as a document for all others."""
+    if "text/html" not in request.headers.get("accept", "") or request.url.path.startswith("/v1/"):
+        return respond(problem)
+    if "hx-request" in request.headers:
+        response = page("toast.html", text=problem.detail, bad=True)
+        response.headers.update({"HX-Retarget": "#toasts", "HX-Reswap": "afterbegin"})
+    else:
+        response = page("problem.html", problem=problem)
+    response.status_code = problem.status
+    response.headers.update(problem.headers)
+    return response
+
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(HERE / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters.update(u=path_part, meta=meta, moment=moment)
+_NEWEST = max(int(path.stat().st_mtime) for path in STATIC.iterdir())
+_TEMPLATES.globals.update(place="", query="", bad=False, stamp=f"{version('nearline')}-{_NEWEST}")
