@@ -70,7 +70,7 @@ SCHEMA: Final[dict[str, Any]] = {
 }
 """JSON Schema of a problem."""
 
-_BY_STATUS: Final = {int(status): kind for kind, status in reversed(STATUSES.items())}
+_BY_STATUS: Final = {int(status): kind for kind, status in reversed(tuple(STATUSES.items()))}
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's word

@@ -19,7 +19,7 @@ __all__ = ["EventPoster"]
 QUEUED: Final = 10_000
 """Most events that wait for the brokers; more are refused, so that memory is bounded."""
 CLIENT: Final[Mapping[str, Any]] = {
-    # a batch is sent after 2 ms: the latency that a single event pays for batching
+    # a batch is sent after 2 ms: the latency that batching adds to a single event
     "linger.ms": 2,
     "compression.type": "lz4",
     "queue.buffering.max.messages": QUEUED,

@@ -1,4 +1,4 @@
-"""The scenes of :mod:`streams.serve.web.posters`: each yields the elements of an SVG, back to front."""
+"""The scenes of :mod:`streams.serve.web.posters`: each yields the elements of an SVG from back to front."""
 
 import hashlib
 import math
@@ -8,25 +8,25 @@ from typing import Final, NamedTuple
 __all__ = ["HEIGHT", "SCENES", "WIDTH", "Dice", "Paper", "circle"]
 
 WIDTH, HEIGHT = 320, 180
-"""Units of the drawing: 16 to 9, as a player's."""
+"""Size of the drawing in SVG units: 16 to 9, as video."""
 
 
 class Dice:
-    """Numbers that a text decides."""
+    """Pseudo-random numbers out of a hash of a text (SHAKE128): the same on every machine."""
 
     def __init__(self, text: str) -> None:
         self._bytes = hashlib.shake_128(text.encode()).digest(1_024)
         self._at = 0
 
     def roll(self, low: float, high: float) -> float:
-        """Return the next number between two."""
+        """Return the next number from `low` to `high`."""
         pair = self._bytes[self._at : self._at + 2]
         self._at = (self._at + 2) % (len(self._bytes) - 2)
         return low + (high - low) * int.from_bytes(pair) / 65_535
 
 
 class Paper(NamedTuple):
-    """What a scene is drawn with."""
+    """Random numbers and colours of a scene."""
 
     dice: Dice
     sky: Callable[[float, float], str]
@@ -51,13 +51,13 @@ def _path(d: str, fill: str, opacity: float = 1.0) -> str:
 
 
 def _area(points: Sequence[tuple[float, float]], fill: str, opacity: float = 1.0) -> str:
-    """Draw what lies below a line of straight pieces."""
+    """Draw the area below a polyline."""
     line = "L".join(f"{x:.0f} {y:.1f}" for x, y in points)
     return _path(f"M{line}V{HEIGHT}H0Z", fill, opacity)
 
 
 def _swell(points: Sequence[tuple[float, float]], fill: str, opacity: float = 1.0) -> str:
-    """Draw what lies below a smooth line."""
+    """Draw the area below a smooth line."""
     (x0, y0), *rest = points
     ends = [*rest[1:], rest[-1]]
     line = "".join(
@@ -68,7 +68,7 @@ def _swell(points: Sequence[tuple[float, float]], fill: str, opacity: float = 1.
 
 
 def _sun(p: Paper, low: float, high: float) -> tuple[str, float]:
-    """Draw a light with its glow; return it and where it is from left to right."""
+    """Draw a light with its glow; return it and its x."""
     x, y, r = p.dice.roll(60, 260), p.dice.roll(low, high), p.dice.roll(13, 27)
     return circle(x, y, r * 4, "url(#g)") + circle(x, y, r, p.light(92, 82)), x
 

@@ -63,9 +63,8 @@ def test_a_countrys_list_is_for_that_country() -> None:
         ("device:tv", None, ["tide"]),
         ("device:tv", "DE", ["coast", "tide"]),
     ):
-        shown = trending_for(
-            mirror, trending("coast", "tide", scope=scope), RuleAudience(2 * 10**12, country)
-        )
+        audience = RuleAudience(2 * 10**12, country)
+        shown = trending_for(mirror, trending("coast", "tide", scope=scope), audience)
         assert (shown.scope, [item.title_id for item in shown.items]) == (scope, wanted)
 
 
