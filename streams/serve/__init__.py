@@ -16,6 +16,6 @@
 * `streams.serve.problems`: errors as problem documents.
 
 Stored lists are returned byte for byte: no list is decoded or encoded on the way. Any number of servers can
-run: each reads the topics for itself and keeps nothing that it cannot read again. `streams.config.settings` has
-the settings.
+run: each reads the topics for itself and keeps nothing that it cannot read again. `streams.config.settings`
+has the settings.
 """
