@@ -1,6 +1,6 @@
 #!/bin/sh
-# Numba refuses a cache of compiled kernels that it cannot write to, and the image may be read-only: give it a
-# copy, about 20 MB. Compiling them anew would take a minute.
+# Numba needs a writable cache of compiled kernels, and the image may be read-only: make a copy, about 20 MB.
+# Compiling again would take a minute or more.
 set -eu
 if [ ! -d "$NUMBA_CACHE_DIR" ]; then
   cp -R /opt/nearline/kernels "$NUMBA_CACHE_DIR"
