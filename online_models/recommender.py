@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from online_models.catalog.catalog import Catalog
 from online_models.config import EXPERTS, ModelConfig
 from online_models.errors import NoSnapshotError
-from online_models.feedback.layout import JUDGEMENTS
 from online_models.feedback.reward_function import RewardFunction
 from online_models.learners.stated_preferences import take_all
 from online_models.learners.title_side import TitleSide
@@ -21,6 +20,7 @@ from online_models.ranking.prequential import RANKINGS, prequential
 from online_models.ranking.scorer import hide_known
 from online_models.ranking.viewer_side import EventColumns, ViewerSide, blank_signals, columns
 from online_models.tables import snapshots
+from online_models.tables.feedback_layout import JUDGEMENTS
 from online_models.tables.keyed_random import sampled
 from online_models.tables.layout import F4, F8, I4, Signals
 from online_models.tables.titles import TitleTable

@@ -7,9 +7,9 @@ blend learns from this choice instead of one among all titles (``choice``).
 
 import numpy as np
 
-from online_models.feedback.layout import SHOWN
 from online_models.feedback.rejections import reject
 from online_models.jit import jit_inline, jit_no_alloc
+from online_models.tables.feedback_layout import SHOWN
 from online_models.tables.history import standing
 from online_models.tables.layout import I4, Feedback, Int, Params, Scratch, Titles, Viewers
 

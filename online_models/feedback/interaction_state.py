@@ -16,10 +16,10 @@ playback of it is a rewatch.
 import numpy as np
 
 from online_models.feedback.impression_counts import put_away, sight
-from online_models.feedback.layout import JUDGEMENTS, InteractionState
 from online_models.feedback.rejections import reject
 from online_models.feedback.watch_time import bin_of, bucket_of, observe_share, quantile, withdraw_share
 from online_models.jit import jit_inline
+from online_models.tables.feedback_layout import JUDGEMENTS, InteractionState
 from online_models.tables.history import standing
 from online_models.tables.layout import Feedback, Params, Signals, Titles, Viewers
 

@@ -9,8 +9,8 @@ of one second none is older than another.
 
 import numpy as np
 
-from online_models.feedback.layout import MOST_REJECTED, SECOND
 from online_models.jit import jit_inline
+from online_models.tables.feedback_layout import MOST_REJECTED, SECOND
 from online_models.tables.layout import Params, Viewers
 
 

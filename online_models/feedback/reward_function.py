@@ -41,7 +41,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from online_models.config import RewardConfig
-from online_models.feedback.layout import RewardParams
+from online_models.tables.feedback_layout import RewardParams
 from schemas import events as ev
 
 __all__ = ["Action", "FeedbackSignal", "RewardFunction", "reward_params"]

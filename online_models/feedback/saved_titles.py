@@ -3,8 +3,8 @@
 import numpy as np
 
 from online_models.feedback.interaction_state import DONE, place_of, weight_of
-from online_models.feedback.layout import LOVED_TITLES, SECOND, WISHES
 from online_models.jit import jit_inline
+from online_models.tables.feedback_layout import LOVED_TITLES, SECOND, WISHES
 from online_models.tables.layout import Viewers
 
 LOVED_WEIGHT = 1.0

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.errors import ConfigMismatchError
-from online_models.feedback.layout import BINS, BUCKETS
 from online_models.jit import jit_inline
+from online_models.tables.feedback_layout import BINS, BUCKETS
 from online_models.tables.layout import Params, Viewers
 
 __all__ = ["EMPTY", "Counts", "load", "merge", "take_moved"]

@@ -18,11 +18,11 @@ so that a context seen rarely stays near the others.
 import numpy as np
 
 from online_models.feedback.impression_counts import chosen_beside
-from online_models.feedback.layout import SHOWN
 from online_models.jit import jit, jit_no_alloc
 from online_models.learners.blender import EXPERTS, TRENDING
-from online_models.ranking.top_k import sift
+from online_models.tables.feedback_layout import SHOWN
 from online_models.tables.layout import F4, F8, I4, Params, Scratch, Titles, Viewers
+from online_models.tables.top_k import sift
 
 CLIP = 5.0
 """Bound of a feature's gradient: one surprise must not turn a weight over."""

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from online_models.catalog.catalog import Catalog, country_code
 from online_models.feedback.devices import device_code
-from online_models.feedback.layout import STATED
 from online_models.page.headings import language_code
+from online_models.tables.feedback_layout import STATED
 from online_models.tables.layout import F4, I4, Viewers
 from online_models.tables.viewers import NO_LIMIT, ViewerTable, tag_keys
 from schemas import Event, Preferences

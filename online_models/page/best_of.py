@@ -14,8 +14,8 @@ from online_models.jit import jit_inline, jit_no_alloc
 from online_models.page.layout import WORD
 from online_models.page.scratch import MOST_NEAR, PILES, NearestScratch
 from online_models.page.title_sets import LEAST, ONE, first_of, reaching
-from online_models.ranking.top_k import keep_best as keep_in_heap
 from online_models.tables.layout import F4, I4
+from online_models.tables.top_k import keep_best as keep_in_heap
 
 LOWEST = -(2**31)
 HIGHEST = 2**31 - 1

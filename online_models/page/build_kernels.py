@@ -22,7 +22,6 @@ featured               what rules pin there
 
 import numpy as np
 
-from online_models.feedback.layout import JUDGEMENTS, LOVED_TITLES
 from online_models.jit import jit, jit_no_alloc
 from online_models.page.alerts import find_alerts
 from online_models.page.best_of import keep_best, usual_bound
@@ -66,6 +65,7 @@ from online_models.page.scratch import ShelfDrafts, blank_draft
 from online_models.page.tag_shelves import draft_tags, order_categories
 from online_models.page.title_sets import mark_reaching
 from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse, subtract_rejected
+from online_models.tables.feedback_layout import JUDGEMENTS, LOVED_TITLES
 from online_models.tables.history import fresh_at, lately, mark_known, recent
 from online_models.tables.layout import F4, F8, I4, Params, Shared, Sparse, Titles, Viewers
 

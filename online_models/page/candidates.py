@@ -11,7 +11,6 @@ import numpy as np
 
 from online_models.feedback.interaction_state import DONE, STARTED, weight_of
 from online_models.feedback.interaction_state import LIKED as PAST_A_QUARTER
-from online_models.feedback.layout import JUDGEMENTS, LOVED_TITLES, WISHES
 from online_models.jit import jit_inline, jit_no_alloc
 from online_models.page.best_of import keep_best_of, keep_hottest, keep_named
 from online_models.page.layout import (
@@ -29,6 +28,7 @@ from online_models.page.layout import (
 )
 from online_models.page.scratch import ShelfDrafts
 from online_models.ranking.scorer import log_all
+from online_models.tables.feedback_layout import JUDGEMENTS, LOVED_TITLES, WISHES
 from online_models.tables.history import standing
 from online_models.tables.layout import F4, I4, Params, Titles, Viewers
 

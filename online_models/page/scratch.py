@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.feedback.layout import JUDGEMENTS
 from online_models.jit import jit
 from online_models.page.layout import MOST_PINS, MOST_TAG_ROWS, SETS, STRONG, WORD, WORDS
+from online_models.tables.feedback_layout import JUDGEMENTS
 from online_models.tables.layout import F4, F8, I4, U1, U8
 
 U4 = NDArray[np.uint32]

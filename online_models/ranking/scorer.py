@@ -7,7 +7,6 @@ rejections touch only the neighbours of a few titles.
 
 import numpy as np
 
-from online_models.feedback.layout import SECOND
 from online_models.jit import jit, jit_no_alloc
 from online_models.learners.blender import (
     COWATCH,
@@ -19,9 +18,10 @@ from online_models.learners.blender import (
     context_of,
 )
 from online_models.learners.factorization import represent
-from online_models.ranking.top_k import least_of, top
+from online_models.tables.feedback_layout import SECOND
 from online_models.tables.history import fresh_at, lately, mark_known, share_of, title_of
 from online_models.tables.layout import F4, F8, I4, U1, Lists, Params, Shared, Sparse, Titles, Viewers
+from online_models.tables.top_k import least_of, top
 
 # Many logarithms at once: a loop that the compiler vectorises, where a call of the C library is one by one.
 #

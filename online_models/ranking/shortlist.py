@@ -19,9 +19,9 @@ import numpy as np
 from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.page.layout import NOT_DRAWN
 from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse, subtract_rejected
-from online_models.ranking.top_k import LANE, NOBODY, end_list, enter, keep_best
 from online_models.tables.history import fresh_at, lately, mark_known
 from online_models.tables.layout import F4, I4, Lists, Params, Real, Shared, Sparse, Titles, Viewers
+from online_models.tables.top_k import LANE, NOBODY, end_list, enter, keep_best
 
 TRIED = 32
 """Viewers of a batch after whom it is asked whether few were multiplied."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.feedback.layout import RewardParams
+from online_models.tables.feedback_layout import RewardParams
 
 # What tags are learned with: working memory of a batch.
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.config import ModelConfig
-from online_models.feedback.layout import (
+from online_models.tables.feedback_layout import (
     CHOICE,
     JUDGEMENT,
     JUDGEMENTS,

@@ -15,7 +15,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from online_models.config import ModelConfig
 from online_models.errors import NonFiniteRowError
-from online_models.feedback.layout import (
+from online_models.tables import snapshots
+from online_models.tables.feedback_layout import (
     BINS,
     BUCKETS,
     CHOICE,
@@ -28,7 +29,6 @@ from online_models.feedback.layout import (
     STATED,
     WISHES,
 )
-from online_models.tables import snapshots
 from online_models.tables.hashing import fill_keyed
 from online_models.tables.layout import CHUNK, I4, RING, U8, Viewers
 from online_models.tables.packing import gather_known, hash_texts, restore_known

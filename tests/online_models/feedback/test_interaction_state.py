@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from online_models.config import RewardConfig
-from online_models.feedback.layout import SHOWN
 from online_models.recommender import Recommender
+from online_models.tables.feedback_layout import SHOWN
 from schemas.events import (
     Event,
     Impression,

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from online_models.catalog.catalog import Catalog
 from online_models.config import RewardConfig
 from online_models.feedback import watch_time
-from online_models.feedback.layout import JUDGEMENTS
 from online_models.feedback.reward_function import Action, RewardFunction
 from online_models.ranking.viewer_side import EventColumns, ViewerSide, columns
 from online_models.recommender import Recommender
+from online_models.tables.feedback_layout import JUDGEMENTS
 from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import hash_ids
 from schemas.events import (

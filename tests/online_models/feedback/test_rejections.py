@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from online_models.config import ModelConfig
-from online_models.feedback.layout import MOST_REJECTED, REJECTIONS
 from online_models.feedback.rejections import forgive, reject
+from online_models.tables.feedback_layout import MOST_REJECTED, REJECTIONS
 from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import ViewerTable
 

@@ -10,9 +10,9 @@ import pytest
 from online_models import ModelConfig, Recommender
 from online_models.config import BlendConfig
 from online_models.feedback.impression_counts import chosen_beside
-from online_models.feedback.layout import SHOWN
 from online_models.learners.blender_update import MOST, choose, learn_weights
 from online_models.learners.factorization import scratch, tick
+from online_models.tables.feedback_layout import SHOWN
 from online_models.tables.history import mark_known
 from online_models.tables.layout import F4
 from online_models.tables.titles import TitleTable

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from online_models.ranking.top_k import LANE, keep_best, least_of, sort_heap, top
 from online_models.tables.layout import F4
+from online_models.tables.top_k import LANE, keep_best, least_of, sort_heap, top
 from tests.online_models.artwork.believing import believing
 
 
