@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.tables.hashing import mix
 from online_models.tables.history import newest
-from online_models.tables.layout import F8, I4, I8, U1, U8, Int, Viewers
+from online_models.tables.layout import F8, I4, I8, U1, U8, Int, TagColumns, Viewers
 
 # Races of arms: exponential times out of keys, compared without a logarithm where that decides.
 
@@ -60,14 +60,6 @@ UNNUMBERED = -1
 """Number of what no item shows yet."""
 POLICY = TRAILER + 3
 """The bit of a key (`key_of`) where the policy begins, and two bits later the title."""
-
-
-class TagColumns(NamedTuple):
-    """Tags of titles: those of row ``t`` are ``pool[start[t] : start[t] + length[t]]``."""
-
-    start: I4
-    length: NDArray[np.uint16]
-    pool: I4
 
 
 class VariantFeatures(NamedTuple):

@@ -6,8 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.artwork.selector_kernels import TagColumns
-from online_models.tables.layout import I4
+from online_models.tables.layout import I4, TagColumns
 from schemas import Title
 
 __all__ = ["DECADE", "TitleTags", "labels_of", "year_of"]

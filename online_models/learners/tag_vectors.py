@@ -12,11 +12,9 @@ of the factorization .1897 to .1970 raw, .1447 to .1495 shuffled; tags in the in
 
 import numpy as np
 
-from online_models.jit import jit, jit_exact, jit_no_alloc
+from online_models.jit import jit_exact, jit_no_alloc
 from online_models.tables.layout import F4, PENDING, TAGS, Params, Real, Scratch, TagWork, Titles
 
-TINY = 1e-6
-"""A tag that moved less is not worth a pass over its titles."""
 BIAS_RATE = 0.3
 """Step of a tag's bias, as part of the step of its vector: most of a bias is the title's own."""
 
@@ -74,31 +72,3 @@ def learn_tags(titles: Titles, params: Params, x: F4, mean: Real, w: float, n: i
     tags.pending[0] = at + 1
     if at + 1 == PENDING:
         move_tags(titles, tags)
-
-
-@jit
-def tell_titles(titles: Titles, params: Params) -> None:
-    """Let the titles know what their tags have learned since they were last told."""
-    more, width = titles.tag_out - titles.tag_told, titles.out.shape[1]
-    way = np.zeros(more.shape[0], np.float32)
-    for g in range(way.size):
-        for f in range(width + 1):
-            way[g] += more[g, f] * more[g, f]
-        way[g] = np.sqrt(way[g])
-    if way.max() <= TINY:
-        return
-    for j in range(titles.size[0]):
-        c = titles.share[j]
-        for s in range(TAGS):
-            g = titles.tags[j, s]
-            if g < 0:
-                break
-            if way[g] > TINY:
-                for f in range(width):
-                    titles.out[j, f] += c * more[g, f]
-                titles.bias[j] += c * more[g, width]
-                titles.drift[j] += c * way[g]
-        if titles.drift[j] > params.publish_drift:
-            titles.changed[j] = 1
-    titles.tag_told[:] = titles.tag_out
-    titles.size[4] += 1

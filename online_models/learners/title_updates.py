@@ -9,9 +9,9 @@ import numpy as np
 from online_models.config import WAYS
 from online_models.feedback.interaction_state import POSITIVE, REJECT, TOUCH
 from online_models.jit import jit, jit_inline, jit_no_alloc
-from online_models.learners.blender import count_positives, due
 from online_models.learners.factorization import SMALL, draw_negatives, scratch, softmax_gradient, tick
 from online_models.learners.tag_vectors import learn_tags, move_tags
+from online_models.tables.derived_columns import count_positives, due
 from online_models.tables.hashing import below, mix
 from online_models.tables.history import share_of, title_of
 from online_models.tables.layout import I4, Int, Params, Real, Scratch, Signals, Titles

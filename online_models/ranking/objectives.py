@@ -22,7 +22,7 @@ version of the model.
 import numpy as np
 
 from online_models.catalog.catalog import Catalog
-from online_models.learners.blender import EVIDENCE
+from online_models.tables.derived_columns import EVIDENCE
 from online_models.tables.layout import F4, F8, Titles
 from schemas.experiments import Treatment
 

@@ -12,7 +12,6 @@ from online_models.learners.blender import (
     EXPERTS,
     FACTORIZATION,
     POPULARITY,
-    SEASON,
     TRENDING,
     blended,
     context_of,
@@ -23,6 +22,7 @@ from online_models.learners.tag_vectors import move_tags
 from online_models.learners.title_updates import absorb_one
 from online_models.learners.viewer_updates import learn_viewer, remember, settle, unlearn
 from online_models.ranking.scorer import cowatch, sparse, subtract_rejected
+from online_models.tables.derived_columns import SEASON
 from online_models.tables.history import mark_known
 from online_models.tables.layout import (
     F4,

@@ -13,11 +13,11 @@ from online_models.learners.blender import (
     COWATCH_LONG,
     FACTORIZATION,
     POPULARITY,
-    SATISFACTION,
     TRENDING,
     context_of,
 )
 from online_models.learners.factorization import represent
+from online_models.tables.derived_columns import SATISFACTION
 from online_models.tables.feedback_layout import SECOND
 from online_models.tables.history import fresh_at, lately, mark_known, share_of, title_of
 from online_models.tables.layout import F4, F8, I4, U1, Lists, Params, Shared, Sparse, Titles, Viewers

@@ -22,14 +22,13 @@ from online_models.ranking.scorer import add_cowatch, explain, hide_known, spars
 from online_models.tables.history import fresh_at, lately, mark_known
 from online_models.tables.layout import F4, I4, Lists, Params, Real, Shared, Sparse, Titles, Viewers
 from online_models.tables.top_k import LANE, NOBODY, end_list, enter, keep_best
+from online_models.tables.vector_norms import ROUNDED
 
 TRIED = 32
 """Viewers of a batch after whom it is asked whether few were multiplied."""
 DENSE = 0.1
 """Share of the titles of which products are taken one by one at most. MovieLens-100K's .18 cost more so than
 all of them at once (26 us a list, and 23), .026 of 1,700 titles less (7 us, and 11)."""
-ROUNDED = np.float32(1.0001)
-"""What lengths are multiplied by: float32 leaves sums of some hundred products wrong by less."""
 NEARLY = np.float32(1e-6)
 """Part of a score by which a sum of three may be wrong."""
 
@@ -46,16 +45,6 @@ class ShortlistScratch(NamedTuple):
     """[T + 1] titles that may reach the list."""
     head: I4
     """[C, H] titles of the highest ``dense`` of a group, -1 where there are no more."""
-
-
-@jit_no_alloc
-def lengths(vectors: F4, out: F4) -> None:
-    """Write a bound of the length of each vector [T, D] into ``out`` [T]."""
-    for j in range(out.size):
-        square = np.float32(0.0)
-        for f in range(vectors.shape[1]):
-            square += vectors[j, f] * vectors[j, f]
-        out[j] = ROUNDED * np.sqrt(square)
 
 
 @jit

@@ -311,3 +311,11 @@ class Lists(NamedTuple):
     """[n, L] what put it there (``ranking.scorer``: taste, co-watch, trending; ``page.draw``: explored)."""
     drawn: I4
     """[n] titles that the last one was drawn from (``page.draw.draw_last``), 0 for none, or ``NOT_DRAWN``."""
+
+
+class TagColumns(NamedTuple):
+    """Tags of titles: those of row ``t`` are ``pool[start[t] : start[t] + length[t]]``."""
+
+    start: I4
+    length: NDArray[np.uint16]
+    pool: I4

@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from online_models.config import BlendConfig, ModelConfig
 from online_models.errors import NonFiniteRowError, RowVersionError
-from online_models.feedback.reward_function import reward_params
-from online_models.learners.blender import BACKOFF, count_positives
 from online_models.tables import snapshots
+from online_models.tables.derived_columns import BACKOFF, count_positives
+from online_models.tables.feedback_layout import reward_params
 from online_models.tables.hashing import fill_keyed, find_many, insert_many
 from online_models.tables.layout import F4, I4, TAGS, U8, Params, Titles
 from online_models.tables.rows import TITLE_ROWS

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from online_models import Recommender
 from online_models.ranking import lists
 from online_models.ranking.scorer import hide_known
-from online_models.ranking.shortlist import TRIED, lengths
+from online_models.ranking.shortlist import TRIED
 from online_models.ranking.viewer_side import Lists, ViewerSide
 from online_models.tables.layout import F4, I4
 from online_models.tables.titles import TitleTable
+from online_models.tables.vector_norms import lengths
 from schemas import Rate, Title
 from schemas.catalog import Tags
 from tests.online_models.artwork.believing import believing
