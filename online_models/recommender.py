@@ -1,12 +1,13 @@
 """Both sides in one process: the recommender without Kafka, for notebooks, evaluation and River."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from online_models.catalog.catalog import Catalog
+from online_models.catalog.languages import language_of
 from online_models.config import EXPERTS, ModelConfig
 from online_models.errors import NoSnapshotError
 from online_models.feedback.reward_function import RewardFunction
@@ -15,7 +16,6 @@ from online_models.learners.title_side import TitleSide
 from online_models.page.build import page_of
 from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig
-from online_models.page.headings import language_of
 from online_models.ranking.prequential import RANKINGS, prequential
 from online_models.ranking.scorer import hide_known
 from online_models.ranking.viewer_side import EventColumns, ViewerSide, blank_signals, columns
@@ -28,13 +28,29 @@ from online_models.tables.viewers import ViewerTable, hash_ids
 from schemas import Event, Title
 from schemas.pages import Row
 
-if TYPE_CHECKING:
-    from river.reco.base import Ranker
-
 __all__ = ["COLUMNS", "EventColumns", "Recommender"]
 
 COLUMNS = ("blend", *EXPERTS)
-"""Names of the rankings that :meth:`Recommender.prequential` makes, in order, without guests."""
+"""Names of the rankings that :meth:`Recommender.prequential` makes, in order, without experts from outside."""
+
+
+class MoreExperts(Protocol):
+    """Experts from outside, such as :class:`online_models.river.external_rankers.ExternalRankers`."""
+
+    names: tuple[str, ...]
+    """One an expert."""
+
+    def describe(self, title: Title) -> None:
+        """Take a title's newest record."""
+
+    def prequential(self, model: "Recommender", batch: EventColumns, tested: I4) -> F8:
+        """Test and learn as :meth:`Recommender.prequential`, with these experts in the blend."""
+
+    def in_contexts(self) -> F8:
+        """Return the experts' weights, [CONTEXTS, experts]."""
+
+    def add_to(self, model: "Recommender", viewer: str, row: F4, now_ms: int) -> F8:
+        """Add the experts' scores to a viewer's score row, in place; return them, standardised."""
 
 
 class Recommender:
@@ -50,17 +66,13 @@ class Recommender:
     seed
         Start of every draw; the same events with the same seed give the same state, under any PYTHONHASHSEED.
     experts
-        Guests: River rankers, or their dotted names, as further experts of the blend
-        (:mod:`online_models.river.external_rankers`). A hundred times slower, and without snapshots.
+        Further experts of the blend, for instance River rankers
+        (:class:`online_models.river.external_rankers.ExternalRankers`). A hundred times slower, and without
+        snapshots.
     page
         What a page shall be.
     tested
         Share of events that are tested before they are learned: the blend's weights learn from them.
-
-    Raises
-    ------
-    UnknownRankerError
-        No ranker of a name can be built.
 
     Examples
     --------
@@ -75,7 +87,8 @@ class Recommender:
 
     With a ranker of River's as one more expert:
 
-    >>> model = Recommender(seed=7, experts=["river.reco.BiasedMF(n_factors=8)"])
+    >>> from online_models.river import ExternalRankers
+    >>> model = Recommender(seed=7, experts=ExternalRankers(["river.reco.BiasedMF(n_factors=8)"], seed=7))
     >>> model.learn_many([likes(v, t, n) for n, (v, t) in enumerate(["aX", "aY", "bX", "bY", "cX"])])
     >>> [title for title, _ in model.top_n("c", n=1)], model.columns[-1]
     (['Y'], 'river.reco.BiasedMF(n_factors=8)')
@@ -86,7 +99,7 @@ class Recommender:
         config: ModelConfig | None = None,
         *,
         seed: int = 0,
-        experts: Sequence["str | Ranker"] = (),
+        experts: "MoreExperts | None" = None,
         page: PageConfig | None = None,
         tested: float = 0.0,
     ) -> None:
@@ -100,22 +113,18 @@ class Recommender:
         self.shelves = CatalogIndex(self.titles, self.catalogue, self.page_config)
         self.judge = RewardFunction(self.config.reward)
         self._newest = 0
-        self._guests = None
-        if experts:
-            from online_models.river.external_rankers import ExternalRankers  # noqa: PLC0415 - River loads for guests alone
-
-            self._guests = ExternalRankers(experts, seed=seed)
+        self._external = experts
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the rankings that :meth:`prequential` makes: :data:`COLUMNS`, then the guests'."""
-        return COLUMNS + (self._guests.names if self._guests else ())
+        """Names of the rankings that :meth:`prequential` makes: :data:`COLUMNS`, then those of `experts`."""
+        return COLUMNS + (self._external.names if self._external else ())
 
     def describe(self, title: Title) -> None:
         """Take a title's newest record in the catalogue over: its guards and its tags."""
         self.catalogue.put(title)
-        if self._guests:
-            self._guests.describe(title)
+        if self._external:
+            self._external.describe(title)
 
     def learn_one(self, event: Event) -> None:
         """Learn an event; an event id met before changes nothing."""
@@ -145,12 +154,12 @@ class Recommender:
             a title without a positive.
         """
         wanted = np.asarray(np.zeros(len(batch.viewers)) if tested is None else tested, np.int32)
-        if self._guests:
-            return self._guests.prequential(self, batch, wanted)
+        if self._external:
+            return self._external.prequential(self, batch, wanted)
         return self.learn_columns(batch, wanted)[0]
 
     def learn_columns(self, batch: EventColumns, wanted: I4) -> tuple[F8, Signals]:
-        """Test and learn as :meth:`prequential`, without guests; return the last event's signals, too."""
+        """Test and learn as :meth:`prequential`, without experts from outside; return the last event's signals, too."""
         feedback = self.viewers.feedback(batch)
         ranks = np.full((len(batch.viewers), RANKINGS), -1.0)
         signals = blank_signals(1 + JUDGEMENTS, self.titles)
@@ -178,7 +187,7 @@ class Recommender:
         """
         side, slot = self._with(viewer)
         ids = self.titles.ids
-        if self._guests:
+        if self._external:
             row = self._row(viewer, now_ms)
             hide_known(side.viewers.arrays, slot, row)
             best = np.argsort(-row, kind="stable")[:n].tolist()
@@ -231,8 +240,8 @@ class Recommender:
         >>> Recommender.from_snapshot(model.snapshot()).snapshot() == model.snapshot()
         True
         """
-        if self._guests:
-            msg = f"River rankers have no snapshot: {', '.join(self._guests.names)}; pickle the whole model"
+        if self._external:
+            msg = f"River rankers have no snapshot: {', '.join(self._external.names)}; pickle the whole model"
             raise NoSnapshotError(msg)
         parts = {
             "titles": self.titles.snapshot(),
@@ -276,16 +285,16 @@ class Recommender:
         (12,)
         """
         out = dict(zip(EXPERTS, self.viewers.blending.in_contexts().T, strict=True))
-        if self._guests:
-            out |= zip(self._guests.names, self._guests.in_contexts().T, strict=True)
+        if self._external:
+            out |= zip(self._external.names, self._external.in_contexts().T, strict=True)
         return out
 
     def _row(self, viewer: str, now_ms: int | None) -> F4:
         """Return the score of every row for a viewer, guests heard; -inf where the guards forbid."""
         (side, slot), now = self._with(viewer), self._now(now_ms)
         row = side.score(slot, now)
-        if self._guests:
-            self._guests.add_to(self, viewer, row, now)
+        if self._external:
+            self._external.add_to(self, viewer, row, now)
         return row
 
     def _now(self, now_ms: int | None) -> int:

@@ -18,9 +18,11 @@ from online_models.learners.cohorts import CohortTable
 from online_models.learners.title_side import shard_of
 from online_models.page.build import build, listed
 from online_models.page.encoding import SCORE_BYTES, STRIDE, Fragments, Parts, encode_pages, row_keys
-from online_models.page.layout import KINDS, Pages
+from online_models.page.layout import Pages
 from online_models.ranking.viewer_side import EventColumns, Lists
 from online_models.recommender import Recommender
+from online_models.river.external_rankers import ExternalRankers
+from online_models.tables.codes import KINDS
 from online_models.tables.partition_assignment import partitions_for
 from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import ViewerTable, hash_ids
@@ -123,7 +125,7 @@ def rank_by_others() -> None:
         baseline = build_baseline(0, 1)
         baseline.rank_then_learn(block)
         baseline.rank_then_learn(block)  # titles that it has met
-    Recommender(experts=["river.reco.Baseline"]).prequential(_batch(), np.ones(4, np.int32))
+    Recommender(experts=ExternalRankers(["river.reco.Baseline"])).prequential(_batch(), np.ones(4, np.int32))
     expert = TagAffinity()
     expert.learn_one("a", "x", 1)
     expert.predict_one("a", "x")

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from online_models.page.layout import FEATURED, TOP
+from online_models.tables.codes import FEATURED, TOP
 from online_models.tables.layout import F4, I4
 from schemas.rules import BusinessRule, PinRow, RuleKind
 

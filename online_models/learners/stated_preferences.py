@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.catalog.catalog import Catalog, country_code
+from online_models.catalog.languages import language_code
 from online_models.feedback.devices import device_code
-from online_models.page.headings import language_code
 from online_models.tables.feedback_layout import STATED
 from online_models.tables.layout import F4, I4, Viewers
 from online_models.tables.viewers import NO_LIMIT, ViewerTable, tag_keys

@@ -9,8 +9,9 @@ from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig
 from online_models.page.decoding import Wording
 from online_models.page.headings import messages
-from online_models.page.layout import NO_ROW, PINNED, TOP, WORDS, Pages
+from online_models.page.layout import WORDS, Pages
 from online_models.ranking.viewer_side import ViewerSide
+from online_models.tables.codes import NO_ROW, PINNED, TOP
 from online_models.tables.layout import I4, Lists
 from schemas.pages import Row
 

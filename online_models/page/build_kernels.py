@@ -38,8 +38,16 @@ from online_models.page.candidates import (
     end_row,
     gather,
 )
-from online_models.page.exploration import deal, draft_explore
-from online_models.page.layout import (
+from online_models.page.exploration import draft_explore
+from online_models.page.layout import CatalogIndexArrays, Pages, PageSpec, Pools
+from online_models.page.order import arrange
+from online_models.page.pins import draft_pins, explain_pins
+from online_models.page.scratch import ShelfDrafts, blank_draft
+from online_models.page.tag_shelves import draft_tags, order_categories
+from online_models.page.title_sets import mark_reaching
+from online_models.ranking.exploration import deal
+from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse, subtract_rejected
+from online_models.tables.codes import (
     CO_WATCH,
     COHORT,
     COUNTRY,
@@ -54,17 +62,7 @@ from online_models.page.layout import (
     TASTE,
     TOP,
     TREND,
-    CatalogIndexArrays,
-    Pages,
-    PageSpec,
-    Pools,
 )
-from online_models.page.order import arrange
-from online_models.page.pins import draft_pins, explain_pins
-from online_models.page.scratch import ShelfDrafts, blank_draft
-from online_models.page.tag_shelves import draft_tags, order_categories
-from online_models.page.title_sets import mark_reaching
-from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse, subtract_rejected
 from online_models.tables.feedback_layout import JUDGEMENTS, LOVED_TITLES
 from online_models.tables.history import fresh_at, lately, mark_known, recent
 from online_models.tables.layout import F4, F8, I4, Params, Shared, Sparse, Titles, Viewers

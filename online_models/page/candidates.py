@@ -13,21 +13,10 @@ from online_models.feedback.interaction_state import DONE, STARTED, weight_of
 from online_models.feedback.interaction_state import LIKED as PAST_A_QUARTER
 from online_models.jit import jit_inline, jit_no_alloc
 from online_models.page.best_of import keep_best_of, keep_hottest, keep_named
-from online_models.page.layout import (
-    AGAIN,
-    ALIKE,
-    CONTINUE,
-    CROWDS,
-    LIKED,
-    MY_LIST,
-    NEARBY,
-    TRENDING,
-    WATCHED,
-    PageSpec,
-    Pools,
-)
+from online_models.page.layout import CROWDS, PageSpec, Pools
 from online_models.page.scratch import ShelfDrafts
 from online_models.ranking.scorer import log_all
+from online_models.tables.codes import AGAIN, ALIKE, CONTINUE, LIKED, MY_LIST, NEARBY, TRENDING, WATCHED
 from online_models.tables.feedback_layout import JUDGEMENTS, LOVED_TITLES, WISHES
 from online_models.tables.history import standing
 from online_models.tables.layout import F4, I4, Params, Titles, Viewers

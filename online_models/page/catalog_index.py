@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from online_models.catalog.catalog import Catalog
 from online_models.jit import jit
-from online_models.page.config import DAY_MS, PageConfig
+from online_models.page.config import PageConfig
 from online_models.page.layout import WORD, CatalogIndexArrays, Pools
 from online_models.page.segments import ViewerSegments
 from online_models.page.shelf_kinds import CATEGORIES, TAG_KINDS
-from online_models.tables.layout import F4, F8, I4, I8, U1, U8, Titles, Viewers
+from online_models.tables.layout import DAY_MS, F4, F8, I4, I8, U1, U8, Titles, Viewers
 from online_models.tables.titles import TitleTable
 from online_models.tables.top_k import sift, sort_heap
 from online_models.tables.viewers import tag_keys

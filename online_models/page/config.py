@@ -9,12 +9,11 @@ import numpy as np
 from online_models.errors import InvalidConfigError
 from online_models.page.layout import PageSpec
 from online_models.page.shelf_kinds import KINDS
-from online_models.tables.layout import F8
+from online_models.tables.layout import DAY_MS, F8
 from schemas.fields import RowKind
 
-__all__ = ["DAY_MS", "PageConfig", "layout_faults"]
+__all__ = ["PageConfig", "layout_faults"]
 
-DAY_MS = 86_400_000
 AHEAD = 1e24
 """What the value of a row is multiplied by for each kind that it stands above, so that kinds come before
 values. Rows whose best title is less than 1e-20 times as likely as the likeliest are missed by nobody."""

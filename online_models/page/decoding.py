@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from online_models.page.headings import Messages
-from online_models.page.layout import EXPLORE, NO_ROW, NOT_DRAWN, TAGS, Pages
+from online_models.page.layout import Pages
 from online_models.page.shelf_kinds import KINDS, REASONS
+from online_models.tables.codes import EXPLORE, NO_ROW, NOT_DRAWN, TAGS
 from online_models.tables.layout import F4, I4
 from schemas.pages import Category, Item, Row
 

@@ -8,7 +8,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from online_models.jit import jit_inline, jit_no_alloc
-from online_models.page.layout import NO_ROW, Pages
+from online_models.page.layout import Pages
+from online_models.tables.codes import NO_ROW
 from online_models.tables.hashing import mix
 from online_models.tables.layout import I4, I8, U1, U8
 

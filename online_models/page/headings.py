@@ -12,23 +12,12 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final, NamedTuple
 
+from online_models.catalog.languages import LANGUAGES
 from online_models.errors import ModelError
 from schemas.fields import RowKind
 
-__all__ = [
-    "DEFAULT",
-    "LANGUAGES",
-    "MessagePart",
-    "Messages",
-    "UnknownLanguageError",
-    "language_code",
-    "language_of",
-    "messages",
-]
+__all__ = ["MessagePart", "Messages", "UnknownLanguageError", "messages"]
 
-DEFAULT: Final = "en"
-LANGUAGES: Final = (DEFAULT, "hi")
-"""Languages that there is a catalogue of, as two letters (ISO 639-1)."""
 HEADS: Final = (
     "documentary", "western", "musical", "horror", "thriller", "comedy", "drama", "adventure", "mystery",
     "romance",
@@ -144,27 +133,6 @@ def messages(language: str) -> Messages:
     text = resources.files(__package__).joinpath("messages", f"{language}.json").read_text("utf-8")
     said: dict[str, Any] = json.loads(text)
     return Messages(language, **said)
-
-
-def language_code(languages: Sequence[str]) -> int:
-    """Return the first of a reader's languages that there is a catalogue of, as a number; 0 for none.
-
-    Examples
-    --------
-    >>> language_of(language_code(["ta", "hi-IN", "en"])), language_of(language_code(["ta"]))
-    ('hi', 'en')
-    """
-    for tag in languages:
-        base = tag.split("-", maxsplit=1)[0].lower()
-        if base in LANGUAGES:
-            return int.from_bytes(base.encode("ascii"), "little")
-    return 0
-
-
-def language_of(code: int) -> str:
-    """Return the language of a code; the default where it says none, or one that there is no catalogue of."""
-    said = code.to_bytes(2, "little").decode("ascii", errors="replace")
-    return said if said in LANGUAGES else DEFAULT
 
 
 def _headiness(genre: str) -> tuple[int, str]:

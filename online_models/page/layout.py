@@ -4,18 +4,8 @@ from typing import NamedTuple
 
 from online_models.tables.layout import F4, F8, I4, U1, U8
 
-KINDS = 14
-(
-    TOP, CONTINUE, MY_LIST, WATCHED, LIKED, TRENDING, FRESH, TAGS, AGAIN, GEMS, EXPLORE, NEARBY, ALIKE,
-    FEATURED,
-) = range(KINDS)  # fmt: skip
-"""Kinds of rows (``online_models.page.shelf_kinds`` says what each is on the wire)."""
-NO_ROW = 255
-"""Ends a page of fewer rows."""
 WORDS = 4
 """Tags that name a row at most, and so a row's arguments: "slow-paced emotional romantic dramas" has four."""
-TASTE, CO_WATCH, TREND, NEW, EXPLORED, RESUME, LOVED, POPULAR, COUNTRY, COHORT, PINNED = range(11)
-"""Reasons of items; the first three are ``rank``'s, and `POPULAR` is given by an experiment's arm alone."""
 MOST_PINS = 50
 """Titles pinned among a viewer's top picks at most: as many places as a rule can name."""
 CROWDS = 2
@@ -105,10 +95,6 @@ class PageSpec(NamedTuple):
     alert_quantile: float
     prior: F8
     """[KINDS] what a row's kind multiplies its value by."""
-
-
-NOT_DRAWN = -1
-"""The last title of a list stands there by its score, and could have had to make way for one drawn."""
 
 
 class Pages(NamedTuple):

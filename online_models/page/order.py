@@ -15,19 +15,9 @@ not change the order. Page-wise construction as in Gomez-Uribe and Hunt (2016); 
 import numpy as np
 
 from online_models.jit import jit_inline, jit_no_alloc
-from online_models.page.layout import (
-    AGAIN,
-    CONTINUE,
-    EXPLORE,
-    FEATURED,
-    MY_LIST,
-    TOP,
-    WORDS,
-    CatalogIndexArrays,
-    Pages,
-    PageSpec,
-)
+from online_models.page.layout import WORDS, CatalogIndexArrays, Pages, PageSpec
 from online_models.page.scratch import ShelfDrafts
+from online_models.tables.codes import AGAIN, CONTINUE, EXPLORE, FEATURED, MY_LIST, TOP
 from online_models.tables.layout import F4, I4
 
 MUST = (TOP, CONTINUE, MY_LIST)

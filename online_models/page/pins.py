@@ -8,8 +8,9 @@ import numpy as np
 
 from online_models.jit import jit_no_alloc
 from online_models.page.candidates import begin_row
-from online_models.page.layout import FEATURED, MOST_PINS, PINNED, PageSpec
+from online_models.page.layout import MOST_PINS, PageSpec
 from online_models.page.scratch import ShelfDrafts
+from online_models.tables.codes import FEATURED, PINNED
 from online_models.tables.layout import F4, I4, U1
 
 

@@ -3,14 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from online_models.jit import jit
 from online_models.page.layout import MOST_PINS, MOST_TAG_ROWS, SETS, STRONG, WORD, WORDS
 from online_models.tables.feedback_layout import JUDGEMENTS
-from online_models.tables.layout import F4, F8, I4, U1, U8
-
-U4 = NDArray[np.uint32]
+from online_models.tables.layout import F4, F8, I4, U1, U4, U8
 
 MOST_TAGS = 4_096
 """Tags that one viewer's history is weighed by, the first ones met: more than 80 titles have."""

@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from online_models.page import layout
+from online_models.tables import codes
 from schemas.fields import ItemReason, RowKind
 
 __all__ = ["CATEGORIES", "KINDS", "REASONS", "TAG_KINDS", "ShelfKind"]
@@ -58,5 +58,5 @@ TAG_KINDS: Final = ("pace", "mood", "language", "theme", "genre", "director", "c
 CATEGORIES: Final = ("genre", "mood")
 """Kinds of tags that are categories."""
 
-assert len(KINDS) == layout.KINDS  # noqa: S101 - two tables of the same things
+assert len(KINDS) == codes.KINDS  # noqa: S101 - two tables of the same things
 assert TAG_KINDS.index("genre") == 4  # noqa: S101 - page.tag_shelves.GENRE

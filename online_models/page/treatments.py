@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from online_models.page.config import DAY_MS, PageConfig, layout_faults
+from online_models.page.config import PageConfig, layout_faults
 from online_models.tables.keyed_random import draw_key, race
+from online_models.tables.layout import DAY_MS
 from schemas.experiments import Treatment
 from schemas.fields import RowKind
 

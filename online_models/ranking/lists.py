@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from online_models.page.config import DAY_MS
-from online_models.page.exploration import draw_last, who_draws
+from online_models.ranking.exploration import draw_last, who_draws
 from online_models.ranking.scorer import pick
 from online_models.ranking.shortlist import pick_few
 from online_models.ranking.single_list import Lot, rank_alone
-from online_models.tables.layout import F4, I4, Lists, Shared
+from online_models.tables.layout import DAY_MS, F4, I4, Lists, Shared
 
 if TYPE_CHECKING:
     from online_models.ranking.viewer_side import ViewerSide

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from online_models.jit import jit, jit_inline, jit_no_alloc
-from online_models.page.layout import NOT_DRAWN
 from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse, subtract_rejected
+from online_models.tables.codes import NOT_DRAWN
 from online_models.tables.history import fresh_at, lately, mark_known
 from online_models.tables.layout import F4, I4, Lists, Params, Real, Shared, Sparse, Titles, Viewers
 from online_models.tables.top_k import LANE, NOBODY, end_list, enter, keep_best

@@ -6,7 +6,7 @@ import numpy as np
 from numba.typed import List
 
 from online_models.jit import jit
-from online_models.page.exploration import chance, draw_last
+from online_models.ranking.exploration import chance, draw_last
 from online_models.ranking.scorer import CONTEXT, TRAITS, add_up, look_up, pick
 from online_models.ranking.shortlist import pick_few
 from online_models.tables.layout import F4, F8, I4, Lists, Params, Shared, Titles, Viewers

@@ -40,17 +40,27 @@ learned as those of our own are.
 
 >>> from online_models import Recommender
 >>> from river import reco
->>> with_guests = Recommender(seed=7, experts=["river.reco.BiasedMF", reco.FunkMF(n_factors=4, seed=7)])
->>> with_guests.columns[-2:]
+>>> more = ExternalRankers(["river.reco.BiasedMF", reco.FunkMF(n_factors=4, seed=7)], seed=7)
+>>> Recommender(seed=7, experts=more).columns[-2:]
 ('river.reco.BiasedMF', 'FunkMF')
 """
 
 from online_models.river.blend import Blend
 from online_models.river.cohorts import Cohorts
 from online_models.river.cowatch import CoWatch
+from online_models.river.external_rankers import ExternalRankers
 from online_models.river.factorization import Factorization
 from online_models.river.ranker import Expert
 from online_models.river.tag_affinity import TagAffinity
 from online_models.river.trending import Trending
 
-__all__ = ["Blend", "CoWatch", "Cohorts", "Expert", "Factorization", "TagAffinity", "Trending"]
+__all__ = [
+    "Blend",
+    "CoWatch",
+    "Cohorts",
+    "Expert",
+    "ExternalRankers",
+    "Factorization",
+    "TagAffinity",
+    "Trending",
+]

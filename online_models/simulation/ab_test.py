@@ -25,13 +25,13 @@ from online_models.insights.catalog_snapshot import CatalogSnapshot
 from online_models.page.build import build
 from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig
-from online_models.page.layout import TOP
 from online_models.page.treatments import treated_page
 from online_models.simulation.event_writer import viewer_name
 from online_models.simulation.keyed_chance import Ints, uniform
 from online_models.simulation.page_views import Outcomes, PageViews, ShownPages
 from online_models.simulation.policies import SLOTS, Nearline
 from online_models.simulation.world import World
+from online_models.tables.codes import TOP
 from online_models.tables.layout import I4
 from schemas.events import Event, Impression
 from schemas.experiment_results import ExperimentResult

@@ -1,4 +1,4 @@
-"""PLACEHOLDER online_models.tables.derived_columns."""
+"""Columns of the titles' table that follow from others: log-shares of watches, and what tags have learned."""
 
 import numpy as np
 

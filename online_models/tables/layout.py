@@ -319,3 +319,9 @@ class TagColumns(NamedTuple):
     start: I4
     length: NDArray[np.uint16]
     pool: I4
+
+
+DAY_MS = 86_400_000
+
+
+U4 = NDArray[np.uint32]

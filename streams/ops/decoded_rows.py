@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from online_models.catalog.languages import language_of
 from online_models.feedback.devices import device_of
-from online_models.page.headings import language_of
 from online_models.tables.layout import Viewers
 from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import NO_LIMIT, ViewerTable

@@ -25,6 +25,7 @@ from online_models.evaluation import (
 from online_models.evaluation.baselines import BASELINES, QUICK, baseline, ranker_by_name
 from online_models.evaluation.recommender import RecommenderModel
 from online_models.recommender import COLUMNS, Recommender
+from online_models.river.external_rankers import ExternalRankers
 from streams.errors import SettingsError
 from streams.ops.ratings import Dataset, read_ratings
 
@@ -146,8 +147,9 @@ def entrants(plan: Plan, dataset: Dataset, *, seed: int) -> Entrants:
 
     def build(opens_ms: Mapping[str, int] | None) -> dict[str, PrequentialModel]:
         rest = [name for name in COLUMNS if name not in experts(compare)]
+        more = ExternalRankers(plan.guests, seed=seed) if plan.guests else None
         own = RecommenderModel(
-            Recommender(plan.model, seed=seed, experts=plan.guests),
+            Recommender(plan.model, seed=seed, experts=more),
             ratings.viewer_ids,
             ratings.title_ids,
             rest,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from online_models.artwork.gallery import MOST_VARIANTS
-from online_models.artwork.off_policy import Decisions, policy_logs
+from online_models.experiments.artwork_off_policy import Decisions, policy_logs
 from online_models.experiments.off_policy import OffPolicy, evaluate
 from schemas import DecodeError, topics
 from schemas.catalog import Title

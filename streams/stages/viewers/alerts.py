@@ -13,12 +13,12 @@ from typing import Final
 import numpy as np
 
 from online_models.catalog.catalog import Catalog
-from online_models.page.config import DAY_MS
+from online_models.catalog.languages import DEFAULT, language_of
 from online_models.page.decoding import DECIMALS
-from online_models.page.headings import DEFAULT, language_of, messages
+from online_models.page.headings import messages
 from online_models.page.layout import Pages
 from online_models.page.shelf_kinds import REASONS
-from online_models.tables.layout import U8
+from online_models.tables.layout import DAY_MS, U8
 from schemas import topics
 from schemas.codec import encode
 from schemas.fields import ItemReason

@@ -6,8 +6,9 @@ import msgspec
 import numpy as np
 
 from online_models.catalog.catalog import Catalog
+from online_models.catalog.languages import LANGUAGES
 from online_models.page.decoding import Wording, hundredths
-from online_models.page.headings import LANGUAGES, messages
+from online_models.page.headings import messages
 from online_models.page.layout import Pages
 from online_models.tables.layout import I4, I8, U1
 from schemas.pages import Category

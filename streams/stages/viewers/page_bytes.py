@@ -13,11 +13,13 @@ import numpy as np
 
 from online_models.artwork.gallery import Picked
 from online_models.catalog.catalog import Catalog
+from online_models.catalog.languages import DEFAULT, LANGUAGES, language_of
 from online_models.page.decoding import Wording
 from online_models.page.encoding import SCORE_BYTES, STRIDE, Fragments, Parts, encode_pages
-from online_models.page.headings import DEFAULT, LANGUAGES, language_of, messages
-from online_models.page.layout import EXPLORE, NO_ROW, Pages
+from online_models.page.headings import messages
+from online_models.page.layout import Pages
 from online_models.page.shelf_kinds import KINDS, REASONS
+from online_models.tables.codes import EXPLORE, NO_ROW
 from online_models.tables.layout import I4, I8, U1
 from online_models.tables.titles import TitleTable
 from schemas.pages import list_id

@@ -9,15 +9,15 @@ import numpy as np
 
 from online_models.artwork.gallery import Gallery
 from online_models.catalog.catalog import country_of
+from online_models.experiments.interleaved_pages import Pick, draft_top
 from online_models.experiments.plan import Plan
 from online_models.page.build import Pages, build
 from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig
-from online_models.page.interleaved import Pick, draft_top
-from online_models.page.layout import EXPLORED, PINNED, TOP
 from online_models.page.shelf_kinds import REASONS
 from online_models.page.treatments import treated_page
 from online_models.ranking.viewer_side import ViewerSide
+from online_models.tables.codes import EXPLORED, PINNED, TOP
 from online_models.tables.layout import I4
 from online_models.tables.viewers import NO_LIMIT
 from schemas import topics

@@ -15,8 +15,8 @@ import numpy as np
 from online_models.artwork.features import TasteFeatures
 from online_models.artwork.gallery import Gallery
 from online_models.catalog.catalog import Catalog
-from online_models.feedback.impressions import ArtworkOutcome, ImpressionLog, QueryOutcome
 from online_models.feedback.reward_function import Action
+from online_models.learners.attribution import ArtworkOutcome, ImpressionLog, QueryOutcome
 from online_models.learners.search import normal
 from online_models.page.shelf_value import ShelfValue
 from online_models.tables.layout import Feedback, Signals

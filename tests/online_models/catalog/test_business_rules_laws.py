@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from online_models.catalog.business_rules import faults
-from online_models.page.config import DAY_MS, PageConfig
+from online_models.page.config import PageConfig
 from online_models.recommender import Recommender
+from online_models.tables.layout import DAY_MS
 from schemas import Event, Tags, Title
 from schemas.fields import ItemReason, RowKind
 from schemas.rules import BusinessRule, PinRow, RuleKind

@@ -8,6 +8,7 @@ from online_models.checks import ITEMS, Check, yield_checks
 from online_models.learners.tag_affinity import Tagged, reasons, scores, taste_of
 from online_models.recommender import Recommender
 from online_models.river import TagAffinity
+from online_models.river.external_rankers import ExternalRankers
 from schemas import Tags, Title
 
 TAGS = {item: {"genre": [f"g{n % 3}"], "mood": [f"m{n % 2}"]} for n, item in enumerate(ITEMS)}
@@ -63,7 +64,7 @@ def test_tags_rank_what_nobody_else_has_watched() -> None:
 def test_a_guest_hears_of_the_catalogue() -> None:
     """A recommender tells its guests what titles are about."""
     guest = TagAffinity()
-    model = Recommender(experts=[guest])
+    model = Recommender(experts=ExternalRankers([guest]))
     model.describe(Title(title_id="a", tags=Tags(mood=("dark",))))
     assert guest._model.catalogue.tag_names == ["mood:dark"]
     assert model.catalogue.tag_names == ["mood:dark"]

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from online_models.catalog.catalog import country_code
 from online_models.learners.cohorts import CohortConfig, CohortTable
 from online_models.learners.segments import Segments
-from online_models.page.config import DAY_MS, PageConfig
+from online_models.page.config import PageConfig
 from online_models.page.segments import ViewerSegments
 from online_models.ranking.segment_boost import SegmentBoost
 from online_models.recommender import Recommender
+from online_models.tables.layout import DAY_MS
 from online_models.tables.titles import title_key
 from schemas import Availability, Event, MyList, Play, Preferences, Rate, Stop, StopCause, Tags, Thumb, Title
 from schemas.events import ListAction

@@ -13,9 +13,9 @@ from online_models.page.best_of import keep_best, keep_named
 from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig
 from online_models.page.exploration import draw
-from online_models.page.exploration import number as key_of
 from online_models.page.layout import STRONG, WORD
 from online_models.page.scratch import PILES, NearestScratch, ShelfDrafts, blank_draft
+from online_models.ranking.exploration import number as key_of
 from online_models.tables.layout import U8
 from online_models.tables.titles import TitleTable
 from schemas import Tags, Title

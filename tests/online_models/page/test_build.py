@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.page.catalog_index import CatalogIndex, hottest
-from online_models.page.config import DAY_MS, PageConfig
+from online_models.page.config import PageConfig
 from online_models.recommender import Recommender
+from online_models.tables.layout import DAY_MS
 from schemas import Availability, Event, MyList, Play, Preferences, Rate, StopCause, Tags, Thumb, Title
 from schemas.events import ListAction
 from schemas.fields import ItemReason, RowKind

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from online_models.catalog.catalog import country_code
 from online_models.page.build import build
-from online_models.page.config import DAY_MS, PageConfig
+from online_models.page.config import PageConfig
 from online_models.recommender import Recommender
+from online_models.tables.layout import DAY_MS
 from schemas import Event, Title
 from schemas.fields import RowKind
 from tests.online_models.page.paging import OPEN, T0, deeds, described, put_crowds, titles_of, watched_there

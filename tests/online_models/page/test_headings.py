@@ -2,7 +2,8 @@
 
 import pytest
 
-from online_models.page.headings import LANGUAGES, UnknownLanguageError, messages
+from online_models.catalog.languages import LANGUAGES
+from online_models.page.headings import UnknownLanguageError, messages
 from online_models.page.shelf_kinds import KINDS
 
 

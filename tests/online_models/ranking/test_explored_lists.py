@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from online_models import Recommender
-from online_models.page.config import DAY_MS, PageConfig
-from online_models.page.layout import EXPLORED, NOT_DRAWN
-from online_models.tables.layout import I4, Lists
+from online_models.page.config import PageConfig
+from online_models.tables.codes import EXPLORED, NOT_DRAWN
+from online_models.tables.layout import DAY_MS, I4, Lists
 from schemas import Rate, Title
 from schemas.catalog import Availability
 

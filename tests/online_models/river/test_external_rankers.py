@@ -13,7 +13,7 @@ from online_models.errors import NoSnapshotError, UnknownRankerError
 from online_models.ranking.viewer_side import EventColumns
 from online_models.recommender import COLUMNS, Recommender
 from online_models.river import CoWatch
-from online_models.river.external_rankers import FIRST_WEIGHT
+from online_models.river.external_rankers import FIRST_WEIGHT, ExternalRankers
 
 VIEWERS, TITLES = 12, 30
 
@@ -59,7 +59,9 @@ def test_the_blend_learns_whom_to_trust() -> None:
     """Whoever knows gains weight, on whatever scale it speaks; noise loses what it began with."""
     rng = np.random.default_rng(1)
     config = ModelConfig(blend=BlendConfig(rate=0.05))
-    model = Recommender(config, experts=[Told(knows), CoWatch(), Told(lambda _u, _i: rng.normal())])
+    model = Recommender(
+        config, experts=ExternalRankers([Told(knows), CoWatch(), Told(lambda _u, _i: rng.normal())])
+    )
     ranks = model.prequential(batch(170), np.ones(170))
     assert model.columns == (*COLUMNS, "Told", "CoWatch", "Told")
     alone = Recommender(config).prequential(batch(170), np.ones(170))
@@ -75,7 +77,7 @@ def test_the_blend_learns_whom_to_trust() -> None:
 def test_scores_add_up() -> None:
     """A score is the blend's, and the weight times the standardised score of the guest; lists agree."""
     guest = Told(lambda _u, i: float(i[1:]))
-    with_guest, without = Recommender(experts=[guest]), Recommender()
+    with_guest, without = Recommender(experts=ExternalRankers([guest])), Recommender()
     for model in (with_guest, without):
         model.prequential(batch(60))
     mine, theirs = with_guest.score("v0"), without.score("v0")
@@ -93,7 +95,7 @@ def test_scores_add_up() -> None:
 def test_what_a_guest_is_told() -> None:
     """A positive's weight, less than nothing for a rejection, three others at 0; a duplicate is no event."""
     guest = Told(lambda _u, _i: 0.0)
-    model = Recommender(experts=[guest])
+    model = Recommender(experts=ExternalRankers([guest]))
     rows = [("v", "a", 1, 2.0), ("v", "a", 1, 2.0), ("v", "b", 2, 0.5), ("v", "c", 4, 1.0)]
     viewers, titles, actions, strengths = zip(*rows, strict=True)
     model.prequential(
@@ -107,7 +109,7 @@ def test_what_a_guest_is_told() -> None:
 def test_reading_asks_only_about_what_was_learned() -> None:
     """River remembers whatever it is asked about: strangers and new titles are not asked about."""
     guest = Told(lambda _u, _i: 0.0)
-    model = Recommender(experts=[guest, reco.BiasedMF(seed=1)])
+    model = Recommender(experts=ExternalRankers([guest, reco.BiasedMF(seed=1)]))
     model.prequential(batch(20))
     model.titles.intern(["new"])
     for viewer in ("v0", "a stranger"):
@@ -121,7 +123,7 @@ def test_same_events_same_state() -> None:
     """What is drawn for a guest derives from the seed."""
     lists = []
     for _ in range(2):
-        model = Recommender(seed=3, experts=["river.reco.BiasedMF"])
+        model = Recommender(seed=3, experts=ExternalRankers(["river.reco.BiasedMF"], seed=3))
         model.prequential(batch(100), np.ones(100))
         lists.append([model.top_n(f"v{v}", 30) for v in range(VIEWERS)])
     assert lists[0] == lists[1]
@@ -130,6 +132,6 @@ def test_same_events_same_state() -> None:
 def test_refusals() -> None:
     """Nobody of that name; and no snapshot of a state that has no form."""
     with pytest.raises(UnknownRankerError):
-        Recommender(experts=["river.reco.Nobody"])
+        Recommender(experts=ExternalRankers(["river.reco.Nobody"]))
     with pytest.raises(NoSnapshotError, match=r"river\.reco\.BiasedMF"):
-        Recommender(experts=["river.reco.BiasedMF"]).snapshot()
+        Recommender(experts=ExternalRankers(["river.reco.BiasedMF"])).snapshot()

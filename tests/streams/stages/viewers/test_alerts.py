@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from online_models.experiments.plan import Plan
 from online_models.page.alerts import best_new, find_alerts
 from online_models.page.build import blank_pages
-from online_models.page.config import DAY_MS, PageConfig
+from online_models.page.config import PageConfig
+from online_models.tables.layout import DAY_MS
 from schemas import Availability, Identify, Preferences, Rate, Tags, Thumb, Title, topics
 from schemas.codec import decode_alert, decode_home
 from schemas.experiments import Arm, Experiment, ExperimentState, Ranking, Treatment

@@ -11,9 +11,10 @@ from online_models.config import ModelConfig
 from online_models.page.build import blank_pages, listed
 from online_models.page.decoding import Wording
 from online_models.page.headings import messages
-from online_models.page.layout import EXPLORE, EXPLORED, KINDS, TAGS, WATCHED, Pages
+from online_models.page.layout import Pages
 from online_models.page.shelf_kinds import REASONS as WHY
 from online_models.ranking.viewer_side import Lists
+from online_models.tables.codes import EXPLORE, EXPLORED, KINDS, TAGS, WATCHED
 from online_models.tables.titles import TitleTable
 from schemas import Tags, Title
 from schemas.codec import decode_home, encode

@@ -2,7 +2,7 @@ r"""What other ways of choosing pictures would have got, out of the log of what 
 
 An impression says which picture was seen and with what probability it had been drawn (as the item of the list
 said). It is a *decision*, once a day for each viewer and title, and won when the title is watched past a
-quarter within a day: as the bandit itself counts (:mod:`online_models.feedback.impressions`). Of each policy below a
+quarter within a day: as the bandit itself counts (:mod:`online_models.learners.attribution`). Of each policy below a
 log for :mod:`online_models.experiments.off_policy`, with q the policy's probability of the picture that was
 seen, K the title's pictures:
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from online_models.artwork.off_policy import POLICIES, Decision, Decisions, policy_logs
+from online_models.experiments.artwork_off_policy import POLICIES, Decision, Decisions, policy_logs
 from online_models.experiments.off_policy import evaluate
 from schemas.events import Event, Impression, Stop
 

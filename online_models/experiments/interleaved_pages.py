@@ -6,17 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from online_models.experiments.interleaving import NEUTRAL, team_draft
-from online_models.page.layout import (
-    AGAIN,
-    CONTINUE,
-    EXPLORE,
-    FEATURED,
-    MY_LIST,
-    NO_ROW,
-    PINNED,
-    TOP,
-    Pages,
-)
+from online_models.page.layout import Pages
+from online_models.tables.codes import AGAIN, CONTINUE, EXPLORE, FEATURED, MY_LIST, NO_ROW, PINNED, TOP
 
 __all__ = ["Pick", "draft_top"]
 
