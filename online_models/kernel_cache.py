@@ -26,6 +26,18 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes, np.generic, np.dtyp
 _LIBRARIES = {"numba", "numpy", "typing"}
 """What kernels may name of them stands for itself: a cache belongs to one version of numba anyway."""
 _FunctionCache: Any = caching.FunctionCache
+_CacheFile: Any = caching.IndexDataCacheFile
+
+
+class TolerantCacheFile(_CacheFile):  # type: ignore[misc] # numba's methods have no types
+    """Numba's index of the compiled forms of one kernel; one that names classes which have moved is empty."""
+
+    def _load_index(self) -> dict[Any, Any]:
+        try:
+            found: dict[Any, Any] = super()._load_index()
+        except (ImportError, AttributeError):  # the index pickles types of arguments, and these their classes
+            return {}
+        return found
 
 
 class KernelCache(_FunctionCache):  # type: ignore[misc] # numba's methods have no types
@@ -57,7 +69,7 @@ class KernelCache(_FunctionCache):  # type: ignore[misc] # numba's methods have 
         if not self._by_fingerprint:
             line = self._kernel.py_func.__code__.co_firstlineno
             name = self._impl.filename_base.replace(f"-{line}.", ".")
-            self._cache_file = caching.IndexDataCacheFile(self._cache_path, name, fingerprint(self._kernel))
+            self._cache_file = TolerantCacheFile(self._cache_path, name, fingerprint(self._kernel))
             self._by_fingerprint = True
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:  # noqa: ANN401 - numba's types
