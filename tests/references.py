@@ -56,6 +56,7 @@ class Members(NamedTuple):
     """True for a class with a base from outside, whose members are not known."""
 
 
+@cache
 def files() -> list[Path]:
     """Return every file with prose, relative to the root."""
     found = [path for top in PACKAGES for kind in ("*.py", "*.md") for path in (ROOT / top).rglob(kind)]
@@ -112,6 +113,8 @@ def _is_path(token: str, path: Path) -> bool:
     first, *rest = token.split("/")
     if not rest:
         return not token.endswith((".py", ".md")) or token in _file_names()
+    if token.endswith((".py", ".md")):
+        return any(file.as_posix().endswith(f"/{token}") for file in files()) or token in _constants()
     return first not in PACKAGES or token in _constants()
 
 
