@@ -48,7 +48,7 @@ USERS: Mapping[str, tuple[Rights, bool]] = {
         False,
     ),
     "events-producer": ({topics.EVENTS: WRITE}, False),
-    "catalogue-owner": ({topics.CATALOG: WRITE}, False),
+    "catalog-owner": ({topics.CATALOG: WRITE}, False),
     "experimenter": ({topics.EXPERIMENTS: (*READ, "Write"), topics.EXPERIMENT_RESULTS: READ}, False),
     "content-team": (
         {topics.INSIGHTS_TITLES: READ, topics.INSIGHTS_DEMAND: READ, topics.CATALOG: READ},

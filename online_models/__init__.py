@@ -81,7 +81,7 @@ Cold start
 A viewer without a history scores by what they stated (`stated`), by what is watched in their country and on
 their kind of device (`audiences`, `local`), by bias (what is liked, learned by the softmax) and a faint keyed
 taste vector, which makes strangers differ; one event suffices for co-watch and both horizons. A title enters
-the lists with its first positive, or at once when the `catalogue` lists it, from its keyed vectors. Guards
+the lists with its first positive, or at once when the `catalog` lists it, from its keyed vectors. Guards
 (withdrawn, window, country, maturity) come before every score. Business rules (`rules`, `ruling`) exclude
 titles like guards, add to scores, and pin titles to places; nothing of them is learned.
 
@@ -130,7 +130,7 @@ __all__ = [
 
 _HOMES = {
     "Action": "feedback",
-    "Catalog": "catalogue",
+    "Catalog": "catalog",
     "EventColumns": "viewer_side",
     "RewardFunction": "feedback",
     "Lists": "viewer_side",

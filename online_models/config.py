@@ -141,7 +141,7 @@ class RewardConfig:
     abandoned: float = 0.2
     """Strength of that mild rejection."""
     unknown_duration_s: float = 2_700.0
-    """Length assumed where neither player nor catalogue knows it: 45 minutes."""
+    """Length assumed where neither player nor catalog knows it: 45 minutes."""
     least: float = 0.3
     """Weight of the shortest positive; the quantile of its watch time adds up to 1."""
     quantile_from: int = 200

@@ -107,10 +107,10 @@ class Recommender:
         self.tested = tested
         self.page_config = page or PageConfig()
         self.titles = TitleTable(self.config, seed=seed)
-        self.catalogue = Catalog(self.titles)
-        self.viewers = ViewerSide(self.titles, self.catalogue, seed=seed)
+        self.catalog = Catalog(self.titles)
+        self.viewers = ViewerSide(self.titles, self.catalog, seed=seed)
         self.title_side = TitleSide(self.titles)
-        self.shelves = CatalogIndex(self.titles, self.catalogue, self.page_config)
+        self.shelves = CatalogIndex(self.titles, self.catalog, self.page_config)
         self.judge = RewardFunction(self.config.reward)
         self._newest = 0
         self._external = experts
@@ -121,8 +121,8 @@ class Recommender:
         return COLUMNS + (self._external.names if self._external else ())
 
     def describe(self, title: Title) -> None:
-        """Take a title's newest record in the catalogue over: its guards and its tags."""
-        self.catalogue.put(title)
+        """Take a title's newest record in the catalog over: its guards and its tags."""
+        self.catalog.put(title)
         if self._external:
             self._external.describe(title)
 
@@ -245,7 +245,7 @@ class Recommender:
             raise NoSnapshotError(msg)
         parts = {
             "titles": self.titles.snapshot(),
-            "catalogue": self.catalogue.snapshot(),
+            "catalog": self.catalog.snapshot(),
             "viewers": self.viewers.viewers.snapshot(),
         }
         arrays: dict[str, NDArray[Any]] = {name: snapshots.nested(part) for name, part in parts.items()}
@@ -267,12 +267,12 @@ class Recommender:
         titles = TitleTable.from_snapshot(found.part("titles"))
         out = cls(titles.config, seed=titles.seed, tested=found.facts.get("tested", 0.0))
         out.titles = titles
-        out.catalogue = Catalog.from_snapshot(found.part("catalogue"), titles)
+        out.catalog = Catalog.from_snapshot(found.part("catalog"), titles)
         viewers = ViewerTable.from_snapshot(found.part("viewers"), titles)
-        out.viewers = ViewerSide.over(viewers, out.catalogue)
+        out.viewers = ViewerSide.over(viewers, out.catalog)
         out.viewers.blending.load(found.arrays.get("weights", np.zeros(0)))
         out.title_side = TitleSide(titles)
-        out.shelves = CatalogIndex(titles, out.catalogue, out.page_config)
+        out.shelves = CatalogIndex(titles, out.catalog, out.page_config)
         out._newest = found.facts["newest"]
         return out
 
@@ -305,5 +305,5 @@ class Recommender:
         slot = self.viewers.viewers.slot(viewer)
         if slot is not None:
             return self.viewers, slot
-        passing = ViewerSide(self.titles, self.catalogue, seed=self.titles.seed, slots=1)
+        passing = ViewerSide(self.titles, self.catalog, seed=self.titles.seed, slots=1)
         return passing, int(passing.viewers.acquire([viewer])[0])

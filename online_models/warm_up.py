@@ -93,7 +93,7 @@ def hang_pictures() -> None:
     )
     add_ways(ways, 1, 1)
     model = small_world()
-    TasteFeatures(model.viewers.viewers, model.catalogue).of(np.zeros(1, np.int32))
+    TasteFeatures(model.viewers.viewers, model.catalog).of(np.zeros(1, np.int32))
 
 
 def pack_and_restore() -> None:

@@ -41,7 +41,7 @@ Ada stops a film after fifty minutes; her app sends a `stop` event.
     her history. A share of the events is ranked before it is learned: the live hit rate
     (`streams.stages.viewers.quality`). An event id that she had before changes nothing.
 5.  **Listed.** All viewers of the batch whose page moved are ranked together from the replica
-    (`streams.stages.viewers.replica`), under the catalogue's guards; rows are taken out of each one's scores and put
+    (`streams.stages.viewers.replica`), under the catalog's guards; rows are taken out of each one's scores and put
     in order (`online_models.page`), and the pages written as bytes (`streams.stages.viewers.publisher`,
     `streams.stages.viewers.page_bytes`, `streams.stages.viewers.categories`, `streams.stages.viewers.artwork`). Had Ada got a page
     within the last second, she would be owed this one until the second is over (`streams.stages.viewers.page_throttle`). A

@@ -66,7 +66,7 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
     )
     experiments = experiments_of(settings, partitions=partitions[topics.EXPERIMENTS], metrics=metrics)
     rules = rules_of(
-        settings, partitions=partitions[topics.RULES], metrics=metrics, on_change=replica.catalogue.obey
+        settings, partitions=partitions[topics.RULES], metrics=metrics, on_change=replica.catalog.obey
     )
     versions = Versions(settings, partitions=partitions[topics.MODEL_VERSIONS], metrics=metrics)
     viewers = ViewersStage(
@@ -78,6 +78,6 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
         plan=experiments.current,
         rules=rules.wait,
     )
-    titles = titles_spec(settings, versions, replica.catalogue.labelled)
+    titles = titles_spec(settings, versions, replica.catalog.labelled)
     app = build_app(settings, [viewers.spec(), titles], metrics, failpoint=failpoint)
     return Worker(app, (versions, replica, experiments, rules), metrics, warm_up)

@@ -75,7 +75,7 @@ def no_folder(_: Settings) -> Mapping[str, str]:
 
 
 def catalogue_stale(settings: Settings) -> Mapping[str, str]:
-    """Let the catalogue's owner have stopped two months ago."""
+    """Let the catalog's owner have stopped two months ago."""
     make_topics(settings)
     then = time.time_ns() // 1_000_000 - 60 * DAY_MS
     _produce(settings, topics.CATALOG, b"t1", encode(Title(title_id="t1")), timestamp=then)
@@ -103,7 +103,7 @@ BROKEN = (
     Broken("no broker at the address", "broker", 1, broker_down),
     Broken("somebody changed a topic", "topic table", 0, topics_drifted),
     Broken("the state folder cannot be written", "state folder", 1, no_folder),
-    Broken("nobody feeds the catalogue any more", "catalogue", 0, catalogue_stale),
+    Broken("nobody feeds the catalog any more", "catalog", 0, catalogue_stale),
     Broken("a producer partitions as librdkafka does by default", "partitioner", 1, partitioner_wrong),
     Broken("devices' clocks are two hours ahead", "clocks", 0, clocks_apart),
 )

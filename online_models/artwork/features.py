@@ -55,19 +55,19 @@ class TasteFeatures:
     ----------
     viewers
         Who likes what.
-    catalogue
+    catalog
         The titles' tags.
     """
 
-    def __init__(self, viewers: ViewerTable, catalogue: Catalog) -> None:
-        self._viewers, self._catalogue = viewers, catalogue
+    def __init__(self, viewers: ViewerTable, catalog: Catalog) -> None:
+        self._viewers, self._catalog = viewers, catalog
         self._vocabulary: list[str] = []
         self._word: I4 = np.zeros(0, np.int32)
 
     def of(self, slots: I4) -> Liked:
         """Return the words of hot viewers, by their slots."""
-        tags = self._catalogue.tags.columns()  # before the names: each tag in it has one
-        self._meet(self._catalogue.tag_names)
+        tags = self._catalog.tags.columns()  # before the names: each tag in it has one
+        self._meet(self._catalog.tag_names)
         numbers = np.full((slots.size, WORDS), -1, np.int32)
         words_liked(self._viewers.arrays, slots, LATE_TITLES, tags, self._word, numbers)
         return Liked(numbers, self._vocabulary)

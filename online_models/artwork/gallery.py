@@ -81,7 +81,7 @@ def fit_of(tags: frozenset[str], liked: frozenset[str]) -> int:
 
 @lru_cache(maxsize=65_536)
 def word_of(label: str) -> str | None:
-    """Return what a tag (``kind:value``) says of a picture, None for nothing; large catalogues' all are kept.
+    """Return what a tag (``kind:value``) says of a picture, None for nothing; large catalogs' all are kept.
 
     Examples
     --------

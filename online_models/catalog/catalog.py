@@ -1,8 +1,8 @@
-"""The catalogue: what may be shown to whom, and when (the guards), and what titles are about (their tags).
+"""The catalog: what may be shown to whom, and when (the guards), and what titles are about (their tags).
 
-A title may be listed when it is in the catalogue or has been watched, was not withdrawn, is inside its
+A title may be listed when it is in the catalog or has been watched, was not withdrawn, is inside its
 availability window and countries, and its maturity is within the viewer's limit. A watched title that the
-catalogue does not know is taken as free for everyone without a limit, and never shown to a viewer who has
+catalog does not know is taken as free for everyone without a limit, and never shown to a viewer who has
 one. Business rules (:mod:`online_models.catalog.business_rules`) come on top: what they exclude may not be listed either.
 """
 
@@ -56,7 +56,7 @@ def country_of(code: int) -> str | None:
 
 @dataclass(slots=True)
 class _Guards:
-    """Guards worked out for one state of catalogue and titles, valid for a span of time."""
+    """Guards worked out for one state of catalog and titles, valid for a span of time."""
 
     state: tuple[int, int, int] = (-1, 0, 0)
     since: int = 0
@@ -72,7 +72,7 @@ class Catalog:
     Parameters
     ----------
     titles
-        The table whose rows are guarded; titles of the catalogue get rows in it.
+        The table whose rows are guarded; titles of the catalog get rows in it.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class Catalog:
     --------
     >>> from online_models.config import ModelConfig
     >>> table = TitleTable(ModelConfig())
-    >>> guards = Catalogue(table)
+    >>> guards = Catalog(table)
     >>> guards.put(Title(title_id="a", maturity=16)); guards.put(Title(title_id="b"))
     >>> guards.allowed(limit=12, country=0, now_ms=0).tolist()
     [False, True]
@@ -147,7 +147,7 @@ class Catalog:
 
     @property
     def version(self) -> int:
-        """Number that grows whenever the catalogue changes."""
+        """Number that grows whenever the catalog changes."""
         return self._version
 
     @property
@@ -160,7 +160,7 @@ class Catalog:
         return self.tags.of(rows)
 
     def withdraw(self, title_id: str) -> None:
-        """Never list a title again, watched or not (a tombstone in the catalogue)."""
+        """Never list a title again, watched or not (a tombstone in the catalog)."""
         row = int(self.titles.intern([title_id])[0])
         if row >= 0:
             self._fit(row + 1)
@@ -175,7 +175,7 @@ class Catalog:
         --------
         >>> from online_models.config import ModelConfig
         >>> from schemas.rules import BusinessRule
-        >>> guards = Catalogue(TitleTable(ModelConfig()))
+        >>> guards = Catalog(TitleTable(ModelConfig()))
         >>> guards.put(Title(title_id="a")); guards.put(Title(title_id="b"))
         >>> guards.obey(RuleSet([BusinessRule(rule_id="r", kind=RuleKind.EXCLUDE, titles=("a",))]))
         >>> guards.allowed(limit=NO_LIMIT, country=0, now_ms=0).tolist()
@@ -207,7 +207,7 @@ class Catalog:
         """Return :meth:`allowed` as something to add to scores, and how many titles are allowed.
 
         What is added is -inf where a title is not allowed, else what rules add to its score: 0 without any.
-        It is worked out anew only when the catalogue, the titles met, the rules or the windows that are open
+        It is worked out anew only when the catalog, the titles met, the rules or the windows that are open
         have changed.
         """
         row, count, _ = self._found(limit, country, now_ms)
@@ -228,7 +228,7 @@ class Catalog:
 
     @classmethod
     def from_snapshot(cls, data: bytes, titles: TitleTable) -> "Catalog":
-        """Return the catalogue that a snapshot was made of, over the titles that it referred to."""
+        """Return the catalog that a snapshot was made of, over the titles that it referred to."""
         facts, arrays = snapshots.unpack("Catalog", data)
         out = cls(titles)
         for name in _COLUMNS:

@@ -1,4 +1,4 @@
-"""What the catalogue says of titles beside their tags: names, series, lengths, since when they are there."""
+"""What the catalog says of titles beside their tags: names, series, lengths, since when they are there."""
 
 from collections.abc import Mapping
 from typing import Any, Self

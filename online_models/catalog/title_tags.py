@@ -1,4 +1,4 @@
-"""What the catalogue says titles are about, as numbers: a growing compact CSR of tag ids."""
+"""What the catalog says titles are about, as numbers: a growing compact CSR of tag ids."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Self

@@ -34,9 +34,9 @@ class RecommenderModel:
     leave_out
         Columns not to report, such as one that a baseline of the same name covers.
     titles
-        What the catalogue says of titles: tags, release, and from when they may be shown.
+        What the catalog says of titles: tags, release, and from when they may be shown.
     lists
-        Look for every tested title in the served list, among all titles of the catalogue.
+        Look for every tested title in the served list, among all titles of the catalog.
 
     Examples
     --------

@@ -5,7 +5,7 @@ taste-switch    Viewers take over the accounts of others who have ended (`made_s
                 the same events in both streams, by the number of the new viewer's earlier events:
                 *switched* with the former owner's history, *fresh* without it, and the *share* of the two.
 cold-viewer     HR@10 by number of the viewer's earlier events, from the very first one on (0: a stranger).
-cold-title      A fifth of the titles is launched midway (`made_streams.launch`): in the catalogue, with tags
+cold-title      A fifth of the titles is launched midway (`made_streams.launch`): in the catalog, with tags
                 and without an event. HR@10 on their first ten events, by the title's earlier events. Here,
                 and only here, a title without an event is a candidate, in the list that would be served.
 dislikes        All feedback. *disliked*: share of the rejected titles that stood in the viewer's top 10 a
@@ -42,7 +42,7 @@ from online_models.evaluation.spliced_streams import launch, splice
 __all__ = ["SCENARIOS", "Entrants", "Scenario"]
 
 Entrants = Callable[[Mapping[str, int] | None], Mapping[str, PrequentialModel]]
-"""Builds untrained models by name; told when launched titles open, they rank the whole catalogue."""
+"""Builds untrained models by name; told when launched titles open, they rank the whole catalog."""
 Scenario = Callable[[Ratings, Entrants, EvaluationProtocol, Progress | None], ScenarioReport]
 """Runs a scenario."""
 

@@ -113,7 +113,7 @@ class Launch:
 def launch(ratings: Ratings, protocol: EvaluationProtocol) -> Launch:
     """Keep a fifth of the titles, drawn by the protocol's seed, out of the first half of the stream.
 
-    From the middle on they are in the catalogue, with their tags and without a single event: popular titles
+    From the middle on they are in the catalog, with their tags and without a single event: popular titles
     among them, as a service launches them; in a recorded stream only obscure ones appear late.
 
     Examples

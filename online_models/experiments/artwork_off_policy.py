@@ -9,7 +9,7 @@ seen, K the title's pictures:
 ============  ==================================================================
 as shown      what happened (q = p)
 uniform       q = 1 / K
-first         the catalogue's first picture, always
+first         the catalog's first picture, always
 best fixed    for each title the picture that was best for all, always
 ============  ==================================================================
 
@@ -123,7 +123,7 @@ def policy_logs(made: Sequence[Decision], pictures: Mapping[str, Sequence[str]])
     made
         Decisions; those about a picture that is not among its title's are left out.
     pictures
-        Of each title, in the catalogue's order.
+        Of each title, in the catalog's order.
 
     Raises
     ------

@@ -12,7 +12,7 @@ topic.
 * `fading`: sums that fade in event time.
 * `visits`: from an event and the viewer's part to what is new.
 * `titles`: a title's tally, and what is told of it.
-* `stock`: the catalogue as counts: how many titles have these tags, in this country.
+* `stock`: the catalog as counts: how many titles have these tags, in this country.
 * `demand`: minutes by combination of tags, searches, and what serves a cohort; `telling`: the records of it.
 * `ordering`: records in the order in which people ask for them.
 

@@ -1,4 +1,4 @@
-"""The catalogue as counts: how many titles have these tags, and how many of these a country may see."""
+"""The catalog as counts: how many titles have these tags, and how many of these a country may see."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ __all__ = ["KINDS", "CatalogSnapshot", "combined"]
 KINDS: Final = ("genre", "director", "cast", "mood", "theme", "language")
 """Kinds of tags that are combined."""
 EACH: Final = 3
-"""Tags of a kind that count for a title: catalogues name what matters first."""
+"""Tags of a kind that count for a title: catalogs name what matters first."""
 
 
 class CatalogSnapshot:
@@ -38,7 +38,7 @@ class CatalogSnapshot:
         self._countries: dict[str, tuple[str, ...]] = {}
 
     def put(self, title: Title) -> None:
-        """Take a record of the catalogue."""
+        """Take a record of the catalog."""
         self.withdraw(title.title_id)
         if title.kind is TitleKind.SERIES:
             return
@@ -63,7 +63,7 @@ class CatalogSnapshot:
         self._everywhere.discard(title_id)
 
     def labels(self, title_id: str) -> tuple[str, ...]:
-        """Return a title's tags as ``kind:tag``; none of one that the catalogue does not have."""
+        """Return a title's tags as ``kind:tag``; none of one that the catalog does not have."""
         return self._labels.get(title_id, ())
 
     def genres(self, title_id: str) -> list[str]:

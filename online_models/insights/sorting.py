@@ -15,7 +15,7 @@ class Order(StrEnum):
     """By what combinations are put in order."""
 
     EXCESS = "excess"
-    """Share of the minutes above the share of the catalogue: what is wanted and scarce comes first."""
+    """Share of the minutes above the share of the catalog: what is wanted and scarce comes first."""
     SURPLUS = "surplus"
     """The other way round: what there is more of than is watched."""
     MINUTES = "minutes"

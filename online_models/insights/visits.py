@@ -8,7 +8,7 @@ A *search* comes to a watch if the title that was opened from it, or the next ti
 for a minute within half an hour.
 
 A viewer's *cohort* is the genre that they watched most of late, before this event: a word that content teams
-use, and that the catalogue knows. Who watched less than an hour in all has none.
+use, and that the catalog knows. Who watched less than an hour in all has none.
 """
 
 from collections.abc import Callable, Sequence

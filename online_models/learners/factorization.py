@@ -23,7 +23,7 @@ from online_models.tables.history import share_of, title_of
 from online_models.tables.layout import F4, I4, PENDING, Int, Params, Real, Scratch, TagWork, Titles, Viewers
 
 TRIES = 8
-"""Draws per negative before it is left out: a viewer of half the catalogue still finds 255 of 256."""
+"""Draws per negative before it is left out: a viewer of half the catalog still finds 255 of 256."""
 SMALL = 1e-4
 """Gradients and weights of a history below change nothing that lists show, and cost a row each (measured: no
 HR@10 lost)."""

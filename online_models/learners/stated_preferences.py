@@ -5,7 +5,7 @@ A title that bears stated tags is lifted, less and less as the viewer's own watc
 .. math:: \Delta s_{uj} = a\, \frac{m}{m + n_u}\, \log_2(1 + k_{uj})
 
 with :math:`k_{uj}` how many of the stated tags the title bears and :math:`n_u` the viewer's liked titles. It
-is added to the blend's score, whose unit is a logarithm of odds. Only tags that the catalogue knows, in its
+is added to the blend's score, whose unit is a logarithm of odds. Only tags that the catalog knows, in its
 own words, lift anything.
 
 The alternative, to represent the viewer by the mean of their genres' tag vectors (``learners.tag_vectors``), needs
@@ -103,11 +103,11 @@ def take_all(table: ViewerTable, events: Sequence[Event]) -> None:
 
 
 class StatedPreferences:
-    """Lifts of stated tags over the titles of a catalogue.
+    """Lifts of stated tags over the titles of a catalog.
 
     Parameters
     ----------
-    catalogue
+    catalog
         Says which title bears which tag.
 
     Examples
@@ -115,15 +115,15 @@ class StatedPreferences:
     >>> from online_models.config import ModelConfig
     >>> from online_models.tables.titles import TitleTable
     >>> from schemas import Tags, Title
-    >>> catalogue = Catalogue(TitleTable(ModelConfig()))
-    >>> catalogue.put(Title(title_id="a", tags=Tags(genre=("Drama",))))
-    >>> catalogue.put(Title(title_id="b"))
-    >>> Stated(catalogue).lift(tag_keys(["genre:Drama"]), 2).tolist()
+    >>> catalog = Catalog(TitleTable(ModelConfig()))
+    >>> catalog.put(Title(title_id="a", tags=Tags(genre=("Drama",))))
+    >>> catalog.put(Title(title_id="b"))
+    >>> Stated(catalog).lift(tag_keys(["genre:Drama"]), 2).tolist()
     [1.0, 0.0]
     """
 
-    def __init__(self, catalogue: Catalog) -> None:
-        self._catalogue = catalogue
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
         self._state = (-1, -1)
         self._row: I4 = np.zeros(0, np.int32)
         self._key: NDArray[np.uint32] = np.zeros(0, np.uint32)
@@ -159,14 +159,14 @@ class StatedPreferences:
         return out & (titles >= 0)
 
     def _follow(self, size: int) -> None:
-        """Read the titles' tags anew where the catalogue or the number of titles has changed."""
-        state = (self._catalogue.version, size)
+        """Read the titles' tags anew where the catalog or the number of titles has changed."""
+        state = (self._catalog.version, size)
         if state == self._state:
             return
         self._state = state
         self._lifts.clear()
-        indptr, ids = self._catalogue.tags_of(np.arange(size))
+        indptr, ids = self._catalog.tags_of(np.arange(size))
         self._row = np.repeat(np.arange(size, dtype=np.int32), np.diff(indptr))
-        names: Sequence[str] = self._catalogue.tag_names
+        names: Sequence[str] = self._catalog.tag_names
         keys = tag_keys(names) if names else np.zeros(0, np.uint32)
         self._key = keys[ids] if ids.size else np.zeros(0, np.uint32)

@@ -10,7 +10,7 @@ From scores to a page
 3. Rows are *placed* one by one, always the one of the highest value beside what is in sight already
    (`page.order`); a kind of row that is watched from counts more (`online_models.page.shelf_value`). No
    title is in sight twice. Top picks keep the proportions of the viewer's genres.
-4. The catalogue's genres and moods are put in the order of the viewer's taste (`page.tag_shelves`).
+4. The catalog's genres and moods are put in the order of the viewer's taste (`page.tag_shelves`).
 5. Rows get their *words* (`words`, `phrases`): headings in the reader's language, reasons, and the arguments
    of both. Nothing is claimed that is not so: the seed of "because you watched" was watched past a quarter,
    what trends is the most watched of the day, what was drawn says how likely that was. "Trending in your

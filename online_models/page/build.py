@@ -135,6 +135,6 @@ def page_of(
 ) -> tuple[Row, ...]:
     """Return one viewer's page in words."""
     pages = build(side, shelves, np.array([slot], np.int32), now_ms, length)
-    wording = Wording(side.titles.ids, shelves.catalogue.facts.names, shelves.tag_names)
+    wording = Wording(side.titles.ids, shelves.catalog.facts.names, shelves.tag_names)
     share = shelves.config.drawn(length) if shelves.config.plain else 1.0
     return wording.rows(pages, 0, messages(language), share)

@@ -1,6 +1,6 @@
 """The shelves that rows are taken from: what titles are about, brought into the kernels' order.
 
-One set of shelves serves every partition of a worker. It is set up anew when the catalogue, the number of
+One set of shelves serves every partition of a worker. It is set up anew when the catalog, the number of
 titles or what everybody watches has changed (the last with the blend's prior: by a fiftieth); two steps that
 find it old at once do so twice, with the same outcome.
 """
@@ -67,7 +67,7 @@ class CatalogIndex:
     ----------
     titles
         The table of titles.
-    catalogue
+    catalog
         What is known about its rows.
     config
         What counts as new, as trending and as rare.
@@ -78,17 +78,17 @@ class CatalogIndex:
     --------
     >>> from online_models.config import ModelConfig
     >>> from schemas import Tags, Title
-    >>> titles = TitleTable(ModelConfig()); catalogue = Catalogue(titles)
-    >>> catalogue.put(Title(title_id="a", tags=Tags(genre=("Drama",))))
-    >>> shelf = Shelves(titles, catalogue, PageConfig()).shelf()
+    >>> titles = TitleTable(ModelConfig()); catalog = Catalog(titles)
+    >>> catalog.put(Title(title_id="a", tags=Tags(genre=("Drama",))))
+    >>> shelf = Shelves(titles, catalog, PageConfig()).shelf()
     >>> shelf.having.tolist(), shelf.genre.tolist()
     ([0], [1])
     """
 
     def __init__(
-        self, titles: TitleTable, catalogue: Catalog, config: PageConfig, crowds: ViewerSegments | None = None
+        self, titles: TitleTable, catalog: Catalog, config: PageConfig, crowds: ViewerSegments | None = None
     ) -> None:
-        self.titles, self.catalogue, self.config = titles, catalogue, config
+        self.titles, self.catalog, self.config = titles, catalog, config
         self.crowds = crowds or ViewerSegments(titles)
         self._held: tuple[tuple[int, int, int], CatalogIndexArrays, I8] | None = None
         self._keys: dict[int, int] = {}
@@ -96,7 +96,7 @@ class CatalogIndex:
     @property
     def tag_names(self) -> list[str]:
         """Every tag by its number, as ``kind:value``."""
-        return self.catalogue.tag_names
+        return self.catalog.tag_names
 
     def shelf(self) -> CatalogIndexArrays:
         """Return what the kernels need, set up anew if it is old."""
@@ -130,15 +130,15 @@ class CatalogIndex:
         --------
         >>> from online_models.config import ModelConfig
         >>> from schemas import Tags, Title
-        >>> titles = TitleTable(ModelConfig()); catalogue = Catalogue(titles)
-        >>> catalogue.put(Title(title_id="a", tags=Tags(genre=("Drama", "Crime"))))
+        >>> titles = TitleTable(ModelConfig()); catalog = Catalog(titles)
+        >>> catalog.put(Title(title_id="a", tags=Tags(genre=("Drama", "Crime"))))
         >>> keys = tag_keys(["genre:Opera", "genre:Crime"])
-        >>> Shelves(titles, catalogue, PageConfig()).told(keys[None]).tolist()
+        >>> Shelves(titles, catalog, PageConfig()).told(keys[None]).tolist()
         [[1, -1]]
         """
         out = np.full(stated.shape, -1, np.int32)
         who = np.flatnonzero(stated[:, 0])
-        names = self.catalogue.tag_names
+        names = self.catalog.tag_names
         if who.size and len(self._keys) < len(names):
             self._keys = dict(zip(tag_keys(names).tolist(), range(len(names)), strict=False))
         for q in who.tolist():
@@ -148,18 +148,18 @@ class CatalogIndex:
 
     def _fresh(self) -> tuple[CatalogIndexArrays, I8]:
         a = self.titles.arrays
-        state = (self.catalogue.version, len(self.titles), int(a.size[3]))
+        state = (self.catalog.version, len(self.titles), int(a.size[3]))
         held = self._held
         if held is None or held[0] != state:
             size = min(len(self.titles), a.bias.size)
-            with self.catalogue.lock:
+            with self.catalog.lock:
                 shelf = self._set_up(a, size)
-                held = self._held = (state, shelf, self.catalogue.facts.since(size))
+                held = self._held = (state, shelf, self.catalog.facts.since(size))
         return held[1], held[2]
 
     def _set_up(self, a: Titles, size: int) -> CatalogIndexArrays:
-        names = list(self.catalogue.tag_names)
-        indptr, ids = self.catalogue.tags_of(np.arange(size))
+        names = list(self.catalog.tag_names)
+        indptr, ids = self.catalog.tags_of(np.arange(size))
         watches = a.watches[:size].copy()
         row = np.repeat(np.arange(size, dtype=np.int32), np.diff(indptr))
         total = float(watches.sum())
@@ -178,7 +178,7 @@ class CatalogIndex:
             share=np.bincount(ids, watches[row], minlength=len(names)) / max(total, 1e-30),
             kind=kind,
             genre=_genres(names, row, ids, size),
-            series=self.catalogue.facts.series(size),
+            series=self.catalog.facts.series(size),
             watches=watches,
             total=total,
             gems=_rare(watches, self.config.rare),

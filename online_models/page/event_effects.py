@@ -46,7 +46,7 @@ class Scene(NamedTuple):
     about: Mapping[str, Any]
     """``event_id, viewer_id, event_time_ms``."""
     genres: tuple[str, ...] = ()
-    """The catalogue's, the most frequent first."""
+    """The catalog's, the most frequent first."""
 
     @property
     def pick(self) -> str:
@@ -79,7 +79,7 @@ class Seen(NamedTuple):
     rejected: Mapping[str, float] = {}
     """What the viewer turned down of late, with its weight."""
     titles: Mapping[str, Title] = {}
-    """The catalogue."""
+    """The catalog."""
 
     @property
     def still(self) -> bool:

@@ -1,8 +1,8 @@
-"""Headings in the reader's language, out of message catalogues (``messages/*.json``).
+"""Headings in the reader's language, out of message catalogs (``messages/*.json``).
 
-A catalogue says how rows are called and how tags read: the order of a name's words, the form of each kind,
-alone and beside others, nouns for genres that can be one, and words for tags. A tag that a catalogue has no
-word for stays as the titles' catalogue has it. Another language is another file.
+A catalog says how rows are called and how tags read: the order of a name's words, the form of each kind,
+alone and beside others, nouns for genres that can be one, and words for tags. A tag that a catalog has no
+word for stays as the titles' catalog has it. Another language is another file.
 """
 
 import json
@@ -37,14 +37,14 @@ class MessagePart(NamedTuple):
     kind: str
     """Kind of the tag: `genre`, `mood`, ..."""
     value: str
-    """The tag in the catalogue's words."""
+    """The tag in the catalog's words."""
     text: str
     """How it reads in the name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """One language's catalogue.
+    """One language's catalog.
 
     Examples
     --------
@@ -120,7 +120,7 @@ class Messages:
 
 @cache
 def messages(language: str) -> Messages:
-    """Return a language's catalogue.
+    """Return a language's catalog.
 
     Raises
     ------

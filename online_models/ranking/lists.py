@@ -88,7 +88,7 @@ def _alone(side: "ViewerSide", asked: _Asked, out: Lists) -> bool:
     if viewers.stated[slot, 0] or side.blending.is_lifted(viewers, slot):
         return False
     about = {"limit": int(viewers.limit[slot]), "country": int(viewers.country[slot])}
-    guard, allowed = side.catalogue.guard(**about, now_ms=asked.now_ms)
+    guard, allowed = side.catalog.guard(**about, now_ms=asked.now_ms)
     guard = guard[: min(len(side.titles), titles.bias.size)]
     weights, satisfied = side.blending.in_contexts(), side.blending.satisfaction()
     norm = side.titles.lengths.of(titles.out[: guard.size])

@@ -32,14 +32,14 @@ POSITIVES, REJECTIONS = 0, 1
 """Columns of ``Titles.counts``."""
 
 
-def objective(titles: Titles, catalogue: Catalog, treatment: Treatment, size: int) -> F4 | None:
+def objective(titles: Titles, catalog: Catalog, treatment: Treatment, size: int) -> F4 | None:
     """Return what an objective adds to each title's score: [size]; None where there is none.
 
     Parameters
     ----------
     titles
         Counters.
-    catalogue
+    catalog
         Lengths; a title without one counts as a middling one.
     treatment
         Exponents.
@@ -52,7 +52,7 @@ def objective(titles: Titles, catalogue: Catalog, treatment: Treatment, size: in
     lengths, enjoyed, kept = (weight or 0.0 for weight in weights)
     out = np.zeros(size)
     if lengths:
-        out += lengths * _long(catalogue.facts.seconds(size))
+        out += lengths * _long(catalog.facts.seconds(size))
     counts = titles.counts[:size].astype(np.float64)
     positives = counts[:, POSITIVES]
     if enjoyed:

@@ -66,7 +66,7 @@ class SharedScores:
     ----------
     titles
         The titles as far as they are known here.
-    catalogue
+    catalog
         The guards over the same rows.
 
     Attributes
@@ -78,10 +78,10 @@ class SharedScores:
         What lifts titles for viewers who have liked none yet, by country and kind of device; None: nothing.
     """
 
-    def __init__(self, titles: TitleTable, catalogue: Catalog) -> None:
+    def __init__(self, titles: TitleTable, catalog: Catalog) -> None:
         self.weights = first_weights(titles.config.blend)
         self._taken = self.weights.copy()
-        self._titles, self._catalogue = titles, catalogue
+        self._titles, self._catalog = titles, catalog
         self.local: SegmentBoost | None = None
         self._treatment: Treatment | None = None
 
@@ -143,13 +143,13 @@ class SharedScores:
         candidates = np.zeros(len(groups), np.int32)
         chosen, satisfaction = weights[[code[CONTEXT] for code in groups]], self.satisfaction()
         for (limit, country, _, stranger, device), g in groups.items():
-            guard, candidates[g] = self._catalogue.guard(limit=limit, country=country, now_ms=now_ms)
+            guard, candidates[g] = self._catalog.guard(limit=limit, country=country, now_ms=now_ms)
             add_up(titles.bias, titles.prior, guard, chosen[g], satisfaction, dense[g], backoff)
             if stranger and self.local is not None:
                 lift = self.local.lift(now_ms, size, country=country, device=device)
                 dense[g, lift.titles] += lift.more
         if self._treatment is not None:
-            aim = objective(titles, self._catalogue, self._treatment, size)
+            aim = objective(titles, self._catalog, self._treatment, size)
             dense += 0 if aim is None else aim
         group = np.array([groups[code] for code in codes], np.int32)
         pins = self._pins([(limit, country) for limit, country, *_ in groups], now_ms)
@@ -158,7 +158,7 @@ class SharedScores:
     def _pins(self, audiences: Sequence[tuple[int, int]], now_ms: int) -> I4:
         """Return what is pinned for each of some maturity limits and countries."""
         found = [
-            self._catalogue.pins(limit=limit, country=country, now_ms=now_ms) for limit, country in audiences
+            self._catalog.pins(limit=limit, country=country, now_ms=now_ms) for limit, country in audiences
         ]
         out = np.full((len(found), max(map(len, found), default=0), 3), -1, np.int32)
         for g, pins in enumerate(found):

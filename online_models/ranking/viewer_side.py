@@ -151,7 +151,7 @@ class ViewerSide:
     titles
         The titles as far as they are known here: a replica in a worker, the one table in process. Only read,
         but for making rows of titles not met before.
-    catalogue
+    catalog
         The guards over the same rows.
     seed
         Start of every draw.
@@ -166,12 +166,12 @@ class ViewerSide:
         [KINDS] what the prior of each kind of row is multiplied by; None: nothing is known.
     """
 
-    def __init__(self, titles: TitleTable, catalogue: Catalog, *, seed: int = 0, slots: int = 1_024) -> None:
+    def __init__(self, titles: TitleTable, catalog: Catalog, *, seed: int = 0, slots: int = 1_024) -> None:
         self.titles = titles
-        self.catalogue = catalogue
+        self.catalog = catalog
         self.viewers = ViewerTable(titles.config, titles, seed=seed, slots=slots)
-        self.blending = SharedScores(titles, catalogue)
-        self.stated = StatedPreferences(catalogue)
+        self.blending = SharedScores(titles, catalog)
+        self.stated = StatedPreferences(catalog)
         self.row_worth: F8 | None = None
         self.held = Held()
         self._scores: F4 = np.empty(0, np.float32)
@@ -180,9 +180,9 @@ class ViewerSide:
         return self.__dict__ | {"_scores": np.empty(0, np.float32)}  # room to work in, no state
 
     @classmethod
-    def over(cls, viewers: ViewerTable, catalogue: Catalog) -> "ViewerSide":
+    def over(cls, viewers: ViewerTable, catalog: Catalog) -> "ViewerSide":
         """Return a side that goes on with a table of viewers."""
-        out = cls(viewers.titles, catalogue, seed=viewers.seed, slots=1)
+        out = cls(viewers.titles, catalog, seed=viewers.seed, slots=1)
         out.viewers = viewers
         return out
 

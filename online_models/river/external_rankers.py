@@ -112,7 +112,7 @@ class ExternalRankers:
         return features
 
     def describe(self, title: Title) -> None:
-        """Tell the guests that care for it what the catalogue says of a title."""
+        """Tell the guests that care for it what the catalog says of a title."""
         for ranker in self._rankers:
             if hasattr(ranker, "describe"):
                 ranker.describe(title)

@@ -170,13 +170,13 @@ class Expert(Ranker):
     ) -> float:
         """Return the item's score for the user; -inf for an item without a positive. Creates nothing.
 
-        The whole catalogue is scored for it: ask `rank` or `top_n` for more than a few.
+        The whole catalog is scored for it: ask `rank` or `top_n` for more than a few.
         """
         del x
         return self.predict_many(user, [item])[0]
 
     def predict_many(self, user: Hashable, items: Iterable[Hashable]) -> list[float]:
-        """Predict every item for a user, as `predict_one` does, and score the catalogue once."""
+        """Predict every item for a user, as `predict_one` does, and score the catalog once."""
         scores = self._model.score(name_of(user))
         return [scores.get(name_of(item), float("-inf")) for item in items]
 

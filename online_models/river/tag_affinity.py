@@ -76,8 +76,8 @@ class TagAffinity(RowExpert):
             self.describe(Title(title_id=item, tags=Tags(**{k: tuple(v) for k, v in kinds.items()})))
 
     def describe(self, title: Title) -> None:
-        """Take an item's tags over from its newest record in the catalogue."""
-        self._model.catalogue.put(title)
+        """Take an item's tags over from its newest record in the catalog."""
+        self._model.catalog.put(title)
 
     def _config(self) -> ModelConfig:
         return ModelConfig(
@@ -89,12 +89,12 @@ class TagAffinity(RowExpert):
         )
 
     def _scores(self, slot: int | None) -> F8:
-        size, catalogue = len(self._model.titles), self._model.catalogue
+        size, catalog = len(self._model.titles), self._model.catalog
         if slot is None:
             return np.zeros(size)
         history = np.empty(self.history, np.int32)
         depth = recent(self._model.viewers.viewers.arrays, slot, history)
-        indptr, ids = catalogue.tags_of(np.arange(size))
+        indptr, ids = catalog.tags_of(np.arange(size))
         watches = self._model.titles.arrays.watches[:size]
-        tagged = Tagged.of(indptr, ids, watches, len(catalogue.tag_names))
+        tagged = Tagged.of(indptr, ids, watches, len(catalog.tag_names))
         return scores(taste_of(history[:depth], tagged, step=self.step, prior=self.prior), tagged)

@@ -1,10 +1,10 @@
-"""A small world with a known truth: a catalogue, viewers with tastes, and their evenings, event by event.
+"""A small world with a known truth: a catalog, viewers with tastes, and their evenings, event by event.
 
 Public data sets hold ratings of people who were shown pages of films; they know no watch time, no skip, no
 search, no new release, and may not be shipped. The world has all of these, and a truth to compare with. It is
 invented from one seed, names included.
 
-*What is true* (`config` has every constant and its source). Behind the catalogue (`catalogue`) lie facets,
+*What is true* (`config` has every constant and its source). Behind the catalog (`catalog`) lie facets,
 kinds of story that make tags and a direction per title; fame is Zipf's, titles come out while the world runs,
 some are episodes of series. Behind the viewers (`population`) lie mixtures of the same facets: tastes that
 drift every day and now and then switch, two of them in a household, by time of day; visits follow the hour

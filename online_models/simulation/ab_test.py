@@ -131,7 +131,7 @@ class AbTestPolicy(Nearline):
     ) -> None:
         super().__init__(world, config)
         self.counter = EventCounter.of(world, experiment)
-        self._shelves = CatalogIndex(self.recommender.titles, self.recommender.catalogue, _TWO_ROWS)
+        self._shelves = CatalogIndex(self.recommender.titles, self.recommender.catalog, _TWO_ROWS)
         self._experiment, self._is_lost = experiment, lossy(experiment, lost, world.seed)
 
     def pages(self, looks: PageViews) -> ShownPages:

@@ -1,4 +1,4 @@
-"""An invented catalogue: records as a catalogue owner would publish them, and the truth behind them."""
+"""An invented catalog: records as a catalog owner would publish them, and the truth behind them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,12 +81,12 @@ class SimulatedCatalog:
         time_scale: float,
         correlation: float,
     ) -> Self:
-        """Invent a catalogue.
+        """Invent a catalog.
 
         Parameters
         ----------
         config
-            What catalogues are like.
+            What catalogs are like.
         seed
             Everything follows from it.
         titles
@@ -254,7 +254,7 @@ _LANGUAGE_SHARES: Final = (0.5, 0.14, 0.1, 0.1, 0.08, 0.08)
 
 @dataclass(frozen=True, slots=True)
 class _Records:
-    """Writes the catalogue owner's records."""
+    """Writes the catalog owner's records."""
 
     rng: np.random.Generator
     config: CatalogConfig

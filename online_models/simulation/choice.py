@@ -117,12 +117,12 @@ class Truth:
 
     Parameters
     ----------
-    config, catalogue, population
+    config, catalog, population
         The world.
     """
 
-    def __init__(self, config: WorldConfig, catalogue: SimulatedCatalog, population: Population) -> None:
-        self.config, self.catalogue, self.population = config, catalogue, population
+    def __init__(self, config: WorldConfig, catalog: SimulatedCatalog, population: Population) -> None:
+        self.config, self.catalog, self.population = config, catalog, population
 
     def fits(self, profiles: Ints, titles: Ints) -> Floats:
         """Return the cosine of taste and title.
@@ -134,7 +134,7 @@ class Truth:
         titles
             What, shape ``(n, k)`` for each their own, ``(k,)`` for all the same.
         """
-        tastes, vectors = self.population.tastes[profiles], self.catalogue.vectors[titles]
+        tastes, vectors = self.population.tastes[profiles], self.catalog.vectors[titles]
         if titles.ndim == 1:
             shared: Floats = tastes @ vectors.T
             return shared
@@ -151,21 +151,21 @@ class Truth:
         titles, fits, past
             What, how well it fits, and what was had before, shapes that broadcast to ``(n, k)``.
         """
-        choice, catalogue = self.config.choice, self.catalogue
-        utility = choice.taste * fits + choice.fame * catalogue.fame[titles]
+        choice, catalog = self.config.choice, self.catalog
+        utility = choice.taste * fits + choice.fame * catalog.fame[titles]
         utility = utility - choice.foreign * (
-            catalogue.languages[titles] != self.population.languages[accounts][:, None]
+            catalog.languages[titles] != self.population.languages[accounts][:, None]
         )
-        series = catalogue.previous[titles] >= 0
+        series = catalog.previous[titles] >= 0
         utility += np.where(series, np.where(past.had_previous, choice.next_episode, -choice.ahead), 0.0)
         utility -= choice.had * past.had
-        age = now_s[:, None] - catalogue.released_s[titles]
+        age = now_s[:, None] - catalog.released_s[titles]
         new: Floats = np.where(age >= 0, utility + choice.novelty * self.novelty(titles, now_s), -np.inf)
         return new
 
     def novelty(self, titles: Ints, now_s: Floats) -> Floats:
-        """Return 1 on the day a title comes out, half after the half-life; 0 for the back catalogue."""
-        released = self.catalogue.released_s[titles]
+        """Return 1 on the day a title comes out, half after the half-life; 0 for the back catalog."""
+        released = self.catalog.released_s[titles]
         age = np.maximum(now_s[:, None] - released, 0.0)
         half_life_s = self.config.choice.novelty_half_life_days * DAY_S
         fresh: Floats = np.where(released > 0, 2.0 ** (-age / half_life_s), 0.0)
@@ -173,23 +173,23 @@ class Truth:
 
     def appeal(self, now_s: float) -> Floats:
         """Return the weight with which each title comes to mind now: none before it is out."""
-        everything = np.arange(len(self.catalogue.titles))
+        everything = np.arange(len(self.catalog.titles))
         novelty = self.novelty(everything, np.array([now_s]))[0]
         choice = self.config.choice
-        drawn: Floats = self.catalogue.appeal**choice.awareness * np.exp(choice.novelty * novelty)
-        return np.where(self.catalogue.released_s <= now_s, drawn, 0.0)
+        drawn: Floats = self.catalog.appeal**choice.awareness * np.exp(choice.novelty * novelty)
+        return np.where(self.catalog.released_s <= now_s, drawn, 0.0)
 
     def enjoyment(self, titles: Ints, fits: Floats) -> Floats:
         """Return 0 to 1: how much titles would be enjoyed."""
         watch = self.config.watch
-        met = fits + watch.quality * self.catalogue.quality[titles] - watch.middle
+        met = fits + watch.quality * self.catalog.quality[titles] - watch.middle
         liked: Floats = 1.0 / (1.0 + np.exp(-watch.steepness * met))
         return liked
 
     def worth(self, titles: Ints, utilities: Floats, fits: Floats) -> Floats:
         """Return the minutes expected of showing each title alone: P(start) times minutes when started."""
         minutes = expected_minutes(
-            self.config.watch, self.enjoyment(titles, fits), self.catalogue.minutes[titles]
+            self.config.watch, self.enjoyment(titles, fits), self.catalog.minutes[titles]
         )
         alone: Floats = (
             start_probabilities(utilities[..., None], self.config.choice.outside)[..., 0] * minutes

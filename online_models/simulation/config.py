@@ -203,7 +203,7 @@ class WorldConfig:
     0.0
     """
 
-    catalogue: CatalogConfig = field(default_factory=CatalogConfig)
+    catalog: CatalogConfig = field(default_factory=CatalogConfig)
     taste: TasteConfig = field(default_factory=TasteConfig)
     visits: VisitConfig = field(default_factory=VisitConfig)
     choice: ChoiceConfig = field(default_factory=ChoiceConfig)

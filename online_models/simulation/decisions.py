@@ -56,7 +56,7 @@ def outcomes(truth: Truth, seed: int, looks: PageViews, pages: ShownPages, past:
         some = PageViews(*(column[searched] for column in looks))
         title[searched] = mind(truth, seed, some, past)[:, 0]
     started, quick, watched_s, enjoyed = _watched(truth, key, looks, title)
-    finished = started & (watched_s >= truth.config.watch.finished * 60 * truth.catalogue.minutes[title])
+    finished = started & (watched_s >= truth.config.watch.finished * 60 * truth.catalog.minutes[title])
     return Outcomes(
         title,
         np.where(taken, best, -1),
@@ -108,6 +108,6 @@ def _watched(truth: Truth, key: Hashes, looks: PageViews, title: Ints) -> tuple[
     first, last = watch.early_s
     early_s = first + (last - first) * uniform(key, EARLY)
     lasting_s = -np.log1p(-uniform(key, MINUTES)) * bored_after(watch, enjoyed) * 60
-    whole_s = 60 * truth.catalogue.minutes[safe]
+    whole_s = 60 * truth.catalog.minutes[safe]
     watched_s = np.where(quick, np.minimum(early_s, whole_s), np.minimum(lasting_s, whole_s))
     return started, quick, np.where(started, watched_s, 0.0), np.where(started, enjoyed, 0.0)

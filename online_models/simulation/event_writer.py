@@ -79,7 +79,7 @@ class EventWriter:
 
     Parameters
     ----------
-    config, catalogue
+    config, catalog
         The world.
     start_ms, time_scale
         Event time of the world's begin (UTC epoch, milliseconds), and seconds of world time in a second of
@@ -87,12 +87,12 @@ class EventWriter:
     """
 
     def __init__(
-        self, config: WorldConfig, catalogue: SimulatedCatalog, *, start_ms: int, time_scale: float
+        self, config: WorldConfig, catalog: SimulatedCatalog, *, start_ms: int, time_scale: float
     ) -> None:
-        self._config, self._catalogue = config, catalogue
+        self._config, self._catalog = config, catalog
         self._start_ms, self._ms_per_s = start_ms, 1000 / time_scale
-        self._ids = [title.title_id for title in catalogue.titles]
-        self._art = [title.artwork[0].id for title in catalogue.titles]
+        self._ids = [title.title_id for title in catalog.titles]
+        self._art = [title.artwork[0].id for title in catalog.titles]
 
     def preferences(self, account: int, visit: int, at_s: float, genre: str, liked: list[int]) -> Event:
         """Return what is stated at the first visit."""
@@ -119,7 +119,7 @@ class EventWriter:
 
     def _search(self, desk: "_Desk", told: WrittenEvents) -> None:
         desk.at_s += _dwell_s(told)
-        title_id, theme = self._ids[told.title], self._catalogue.titles[told.title].tags.theme
+        title_id, theme = self._ids[told.title], self._catalog.titles[told.title].tags.theme
         desk.make(Search, query=(theme or ("anything",))[0], result_count=20, clicked_title_id=title_id)
         desk.make(Select, title_id=title_id)
 
@@ -153,7 +153,7 @@ class EventWriter:
     def _watch(self, desk: "_Desk", told: WrittenEvents) -> None:
         """Play, with a heartbeat half-way and now and then a pause, stop, and now and then a thumb."""
         watch = self._config.watch
-        title_id, whole_s = self._ids[told.title], 60 * float(self._catalogue.minutes[told.title])
+        title_id, whole_s = self._ids[told.title], 60 * float(self._catalog.minutes[told.title])
         watched_s = round(told.watched_s, 1)
         playing: dict[str, Any] = {"title_id": title_id, "duration_s": whole_s}
         desk.at_s += 2

@@ -84,14 +84,14 @@ class InformedPolicy(Listed):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        many, width = len(world.population), world.catalogue.vectors.shape[1]
+        many, width = len(world.population), world.catalog.vectors.shape[1]
         self._mean = np.zeros((many, width))
         self._precision = np.tile(width * np.eye(width), (many, 1, 1))  # a taste has length 1
         self._day = 0
 
     def scores(self, looks: PageViews) -> Floats:
         """See `Listed.scores`."""
-        fits = self._mean[looks.accounts] @ self.world.catalogue.vectors.T
+        fits = self._mean[looks.accounts] @ self.world.catalog.vectors.T
         return self.worth(looks, fits)
 
     def observe(self, looks: PageViews, pages: ShownPages, outcomes: Outcomes) -> None:
@@ -121,15 +121,15 @@ class InformedPolicy(Listed):
 
     def _watch(self, account: int, title: int, watched: float, *, quick: bool) -> None:
         """Take how long a title was watched."""
-        catalogue, vector = self.world.catalogue, self.world.catalogue.vectors[title]
-        fit, length = float(vector @ self._mean[account]), float(catalogue.minutes[title])
+        catalog, vector = self.world.catalog, self.world.catalog.vectors[title]
+        fit, length = float(vector @ self._mean[account]), float(catalog.minutes[title])
         slope, information = watch_step(
-            self.world.config.watch, fit, float(catalogue.quality[title]), length, watched, quick=quick
+            self.world.config.watch, fit, float(catalog.quality[title]), length, watched, quick=quick
         )
         self._step(account, information * np.outer(vector, vector), slope * vector)
 
     def _steep(self, titles: Ints) -> Floats:
-        steep: Floats = self.world.config.choice.taste * self.world.catalogue.vectors[titles]
+        steep: Floats = self.world.config.choice.taste * self.world.catalog.vectors[titles]
         return steep
 
     def _step(self, account: int, information: Floats, gradient: Floats) -> None:

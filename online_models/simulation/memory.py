@@ -11,7 +11,7 @@ from online_models.simulation.keyed_chance import Ints
 __all__ = ["WatchMemory"]
 
 REMEMBERED: Final = 200
-"""Titles that a viewer remembers, of a catalogue of 400 or more; half of a smaller one. What was watched
+"""Titles that a viewer remembers, of a catalog of 400 or more; half of a smaller one. What was watched
 before is as good as new, so that a world never runs dry."""
 
 
@@ -20,7 +20,7 @@ class WatchMemory:
 
     Parameters
     ----------
-    catalogue
+    catalog
         The titles.
 
     Examples
@@ -32,9 +32,9 @@ class WatchMemory:
     [[False], [True]]
     """
 
-    def __init__(self, catalogue: SimulatedCatalog) -> None:
-        self._previous = catalogue.previous
-        self._most = min(REMEMBERED, len(catalogue.titles) // 2)
+    def __init__(self, catalog: SimulatedCatalog) -> None:
+        self._previous = catalog.previous
+        self._most = min(REMEMBERED, len(catalog.titles) // 2)
         self._had: dict[int, dict[int, None]] = {}
 
     def add(self, account: int, title: int) -> None:
@@ -62,7 +62,7 @@ class WatchMemory:
         return Past(had, before)
 
     def everything(self, accounts: Ints) -> Past:
-        """Return what accounts had of the whole catalogue, shape ``(n, titles)``."""
+        """Return what accounts had of the whole catalog, shape ``(n, titles)``."""
         had = np.zeros((len(accounts), len(self._previous)), np.bool_)
         for row, account in enumerate(accounts.tolist()):
             had[row, self.of(account)] = True

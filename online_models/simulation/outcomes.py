@@ -22,7 +22,7 @@ MEASURES: Final = (
     "new_minutes",
 )
 """Minutes watched and titles started, per viewer and day; share of looks at a page with a start; shares of
-what was started that was watched to the credits, and that was left at once; share of the catalogue that was
+what was started that was watched to the credits, and that was left at once; share of the catalog that was
 examined by anyone; minutes on titles in their first week, per viewer and day."""
 VISIT_AGES: Final = {"1": 1, "2-3": 2, "4-7": 4, "8-15": 8, "16-31": 16, "32+": 32}
 """Names of the buckets of a viewer's visits, and the first visit of each."""
@@ -74,7 +74,7 @@ class OutcomeLog:
         c = self._since(warm_up)
         started = np.maximum(1, (c.title >= 0).sum())
         viewer_days = self._viewer_days(days)[warm_up:].sum()
-        released = self.world.catalogue.released_s
+        released = self.world.catalog.released_s
         new = (c.title >= 0) & (released[c.title] > 0) & (c.at_s - released[c.title] < NEW_DAYS * DAY_S)
         values = (
             c.minutes.sum() / viewer_days,
@@ -103,7 +103,7 @@ class OutcomeLog:
     def by_title_age(self, days: int) -> list[float]:
         """Return the minutes that a release draws a day, per 1,000 viewers, by its age (`TITLE_AGES`)."""
         c = self._since(0)
-        edges, released = list(TITLE_AGES.values()), self.world.catalogue.released_s
+        edges, released = list(TITLE_AGES.values()), self.world.catalog.released_s
         mine = (c.title >= 0) & (released[c.title] > 0)
         age = (c.at_s[mine] - released[c.title[mine]]) / DAY_S
         minutes = np.bincount(np.searchsorted(edges, age, "right") - 1, c.minutes[mine], len(edges))

@@ -61,7 +61,7 @@ class Listed(ABC):
     def pages(self, looks: PageViews) -> ShownPages:
         """See `Policy.pages`."""
         scores = np.broadcast_to(self.scores(looks), (len(looks.at_s), len(self.world.titles)))
-        out = self.world.catalogue.released_s <= looks.at_s[:, None]
+        out = self.world.catalog.released_s <= looks.at_s[:, None]
         had = self.world.memory.everything(looks.accounts).had
         return ShownPages.single(best(np.where(out & ~had, scores, -np.inf), SLOTS), looks)
 
@@ -142,14 +142,14 @@ class Oracle(Listed):
 
 
 class Nearline:
-    """The product's recommender, in process, on nothing but the catalogue and the events.
+    """The product's recommender, in process, on nothing but the catalog and the events.
 
     Its blend learns from every event, not from a share: a world is small.
 
     Parameters
     ----------
     world
-        Where the catalogue is from, and names of viewers.
+        Where the catalog is from, and names of viewers.
     config
         The model's.
     """
@@ -157,7 +157,7 @@ class Nearline:
     def __init__(self, world: World, config: ModelConfig | None = None) -> None:
         self.recommender = Recommender(config, seed=world.seed, tested=1.0)
         for title in world.titles:
-            self.recommender.catalogue.put(title)
+            self.recommender.catalog.put(title)
         ids = self.recommender.titles.ids
         self._number = np.full(len(ids) + 1, -1)
         at = {title.title_id: number for number, title in enumerate(world.titles)}
@@ -198,7 +198,7 @@ class NearlinePages(Nearline):
     ) -> None:
         super().__init__(world, config)
         recommender = self.recommender
-        self._shelves = CatalogIndex(recommender.titles, recommender.catalogue, page or PageConfig())
+        self._shelves = CatalogIndex(recommender.titles, recommender.catalog, page or PageConfig())
 
     def pages(self, looks: PageViews) -> ShownPages:
         """See `Policy.pages`."""

@@ -24,7 +24,7 @@ class Population:
         Everything follows from it.
     count
         How many accounts.
-    catalogue
+    catalog
         Where facets come from.
 
     Attributes
@@ -40,19 +40,19 @@ class Population:
         Index of each account's language, shape ``(accounts,)``.
     """
 
-    def __init__(self, config: WorldConfig, seed: int, count: int, catalogue: SimulatedCatalog) -> None:
+    def __init__(self, config: WorldConfig, seed: int, count: int, catalog: SimulatedCatalog) -> None:
         rng = np.random.default_rng([seed, 2])
         self._config, self._seed, self._day = config, seed, 0
-        self._facets, self._genres = catalogue.facet_vectors, catalogue.genre_odds
+        self._facets, self._genres = catalog.facet_vectors, catalog.genre_odds
         shared = rng.random(count) < config.taste.households
         self.second: Ints = np.where(shared, count + np.cumsum(shared) - 1, -1)
-        scarce, wanted = config.catalogue.scarce, config.catalogue.scarce_wanted
+        scarce, wanted = config.catalog.scarce, config.catalog.scarce_wanted
         self._more = {} if scarce is None else {scarce: wanted}
         self.mixtures = facets_of(
-            rng, count + int(shared.sum()), config.catalogue.facets, config.taste.mixture, self._more
+            rng, count + int(shared.sum()), config.catalog.facets, config.taste.mixture, self._more
         )
         self.tastes = self._drawn(rng, self.mixtures)
-        span_s = config.catalogue.release_span_days * DAY_S
+        span_s = config.catalog.release_span_days * DAY_S
         self.arrives_s: Floats = np.where(
             rng.random(count) < config.taste.newcomers, rng.random(count) * span_s, 0.0
         )
@@ -114,5 +114,5 @@ class Population:
 
     def _drawn(self, rng: np.random.Generator, mixtures: Floats) -> Floats:
         """Return tastes: what the facets say, and what no tag says."""
-        shape, residual = (len(mixtures), self._facets.shape[1]), self._config.catalogue.residual
+        shape, residual = (len(mixtures), self._facets.shape[1]), self._config.catalog.residual
         return unit(mixtures @ self._facets + residual / np.sqrt(shape[1]) * rng.normal(size=shape))

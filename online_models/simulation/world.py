@@ -94,19 +94,19 @@ class World:
             raise ValueError(msg)
         scale = rate * DAY_S / (viewers * EVENTS_A_DAY) if rate else 1.0
         self.seed, self._weekday = seed, (start_ms // 86_400_000 + 3) % 7
-        self.catalogue = SimulatedCatalog.make(
-            self.config.catalogue,
+        self.catalog = SimulatedCatalog.make(
+            self.config.catalog,
             seed,
             titles,
             start_ms=start_ms,
             time_scale=scale,
             correlation=self.config.watch.fame_in_quality,
         )
-        self.population = Population(self.config, seed, viewers, self.catalogue)
-        self.truth = Truth(self.config, self.catalogue, self.population)
-        self.memory = WatchMemory(self.catalogue)
+        self.population = Population(self.config, seed, viewers, self.catalog)
+        self.truth = Truth(self.config, self.catalog, self.population)
+        self.memory = WatchMemory(self.catalog)
         self.now_s = 0.0
-        self._scribe = EventWriter(self.config, self.catalogue, start_ms=start_ms, time_scale=scale)
+        self._scribe = EventWriter(self.config, self.catalog, start_ms=start_ms, time_scale=scale)
         self._hour = 0
         self._queue: list[Pending] = []
         self._busy_s: dict[int, float] = {}
@@ -115,8 +115,8 @@ class World:
 
     @property
     def titles(self) -> tuple[Title, ...]:
-        """The catalogue, upcoming titles included."""
-        return self.catalogue.titles
+        """The catalog, upcoming titles included."""
+        return self.catalog.titles
 
     def take(self, count: int) -> list[Event]:
         """Return the next events of the world left to itself."""
@@ -241,7 +241,7 @@ class World:
         if uniform(self.seed, TOLD_DRAW, account)[0] >= taste.preferences:
             return
         famous = np.argsort(-self.truth.appeal(at_s), kind="stable")[:FAMOUS]
-        famous = famous[self.catalogue.previous[famous] < 0]
+        famous = famous[self.catalog.previous[famous] < 0]
         fits = self.truth.fits(np.array([profile]), famous)[0]
         liked = famous[np.argsort(-fits, kind="stable")[: taste.liked_titles]].tolist()
         for title in liked:
@@ -251,11 +251,11 @@ class World:
 
     def _in_vain(self, account: int, visit: int, number: int, profile: int) -> str:
         """Return what a viewer searches for first and does not find, for want of titles; "" for nothing."""
-        scarce = self.config.catalogue.scarce
+        scarce = self.config.catalog.scarce
         if scarce is None or number or self.population.mixtures[profile, scarce] <= MOSTLY:
             return ""
         searches = uniform(self.seed, IN_VAIN, account, visit)[0] < self.config.choice.in_vain
-        return self.catalogue.scarce["theme"] if searches else ""
+        return self.catalog.scarce["theme"] if searches else ""
 
     def _publish(self, events: list[Event]) -> None:
         for event in events:
@@ -267,8 +267,8 @@ class World:
         watch = self.config.watch
         if told.title < 0 or told.number + 1 >= self.config.visits.most_looks:
             return
-        following = int(self.catalogue.following[told.title])
-        goes_on = finished and following >= 0 and self.catalogue.released_s[following] <= over_s
+        following = int(self.catalog.following[told.title])
+        goes_on = finished and following >= 0 and self.catalog.released_s[following] <= over_s
         binge = watch.binge * told.enjoyment if goes_on else 0.0
         other = (
             watch.again_after_quick

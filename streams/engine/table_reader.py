@@ -1,4 +1,4 @@
-"""Reading a compacted topic whole, and then for ever: the title model's replica, the catalogue.
+"""Reading a compacted topic whole, and then for ever: the title model's replica, the catalog.
 
 A thread reads every partition under ``read_committed``, from the beginning unless it is told where from. It
 is *caught up* once it has been at the end of each partition, by position and not by last record: control

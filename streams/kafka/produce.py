@@ -107,7 +107,7 @@ class EventProducer:
         self._send(EVENTS, ((event.viewer_id, encode(event)) for event in events))
 
     def send_titles(self, titles: Iterable[Title]) -> None:
-        """Produce records of the catalogue; raises as `send` does."""
+        """Produce records of the catalog; raises as `send` does."""
         self._send(CATALOG, ((title.title_id, encode(title)) for title in titles))
 
     def flush(self, timeout_s: float = 30.0) -> None:

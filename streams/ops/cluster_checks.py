@@ -22,7 +22,7 @@ BEHIND = 10_000
 SKEW_MS = 60_000
 """Clocks further apart than a minute are wrong, not slow."""
 STALE_MS = 30 * 86_400_000
-"""A catalogue without a change for a month is no longer fed."""
+"""A catalog without a change for a month is no longer fed."""
 LATELY_MS = 86_400_000
 """Dead letters of the last day are news."""
 LETTERS = 1_000
@@ -118,17 +118,17 @@ def clocks(patient: Patient) -> Finding:
     return Finding(Status.OK, f"the newest event was sent {age_s:.0f} s ago")
 
 
-def catalogue(patient: Patient) -> Finding:
+def catalog(patient: Patient) -> Finding:
     """Look whether there are titles with guards, and whether somebody still feeds them."""
     found = topic_scan.newest(patient.settings, topics.CATALOG, range(patient.partitions(topics.CATALOG)))
     titles = [message for message in found.values() if message.value() is not None]
     if not titles:
-        cause = "the catalogue is empty: no maturity limits, no windows, no names"
+        cause = "the catalog is empty: no maturity limits, no windows, no names"
         return Finding(Status.WARN, cause, f"produce titles to {patient.settings.topic(topics.CATALOG)}")
     newest = max(message.timestamp()[1] for message in found.values())
     cause = f"{len(titles)} titles, the newest of {datetime.fromtimestamp(newest / 1000, UTC):%Y-%m-%d}"
     if patient.now_ms - newest > STALE_MS:
-        return Finding(Status.WARN, cause, "look whether the catalogue's owner still produces")
+        return Finding(Status.WARN, cause, "look whether the catalog's owner still produces")
     return Finding(Status.OK, cause)
 
 
@@ -145,7 +145,7 @@ def dead_letters(patient: Patient) -> Finding:
     return Finding(Status.WARN, f"in the last day: {counted}", step)
 
 
-CLUSTER_CHECKS = (broker, topic_table, partitioner, lag, clocks, catalogue, dead_letters, reach_of_the_log)
+CLUSTER_CHECKS = (broker, topic_table, partitioner, lag, clocks, catalog, dead_letters, reach_of_the_log)
 """In the order in which they are shown."""
 
 

@@ -153,7 +153,7 @@ def entrants(plan: Plan, dataset: Dataset, *, seed: int) -> Entrants:
             ratings.viewer_ids,
             ratings.title_ids,
             rest,
-            dataset.catalogue(opens_ms),
+            dataset.catalog(opens_ms),
             lists=opens_ms is not None,
         )
         return {"nearline": own} | {name: baseline(name, seed=seed, every=plan.every) for name in compare}

@@ -1,7 +1,7 @@
 """What is known about a viewer, a title, and the stages' state; read from the topics, whoever runs them.
 
 A viewer's row and page are in the partition that murmur2 gives the id; a title's row is in the partition of
-its shard. Names of titles come from the keys of the title model and of the catalogue.
+its shard. Names of titles come from the keys of the title model and of the catalog.
 """
 
 from collections.abc import Iterator
@@ -78,29 +78,29 @@ def inspect_viewer(settings: Settings, viewer_id: str) -> dict[str, Any]:
 
 
 def inspect_title(settings: Settings, title_id: str) -> dict[str, Any]:
-    """Return a title's counters, neighbours and catalogue record.
+    """Return a title's counters, neighbours and catalog record.
 
     Returns
     -------
     dict
         ``title_id, partition, watches, positives, rejections, touches, trending`` (by half-life in seconds),
         ``last_watch, bias, neighbours`` (strongest first, each with ``title_id`` and ``weight``),
-        ``catalogue`` (as on the wire, None where the catalogue has no such title).
+        ``catalog`` (as on the wire, None where the catalog has no such title).
 
     Raises
     ------
     UnknownIdError
-        Neither the model nor the catalogue knows it.
+        Neither the model nor the catalog knows it.
     """
     shard = int(shard_of(np.array([title_key(title_id)], np.uint64), settings.title_shards)[0])
     key = title_id.encode()
     described = _catalogued(settings, key)
     value = _value(newest(settings, topics.TITLE_MODEL, [shard]), key)
     if value is None and described is None:
-        what, why = f"title {title_id} is unknown", "neither the title model nor the catalogue has this key"
+        what, why = f"title {title_id} is unknown", "neither the title model nor the catalog has this key"
         raise UnknownIdError(what, why=why, next_step="look at the id's spelling; nobody may have watched it")
     model = {} if value is None else _described(settings, key, value)
-    return {"title_id": title_id, "partition": shard, **model, "catalogue": described}
+    return {"title_id": title_id, "partition": shard, **model, "catalog": described}
 
 
 def inspect_state(settings: Settings) -> list[dict[str, Any]]:
@@ -131,7 +131,7 @@ def _partitions(settings: Settings, stage: str, log: str) -> Iterator[dict[str, 
 
 
 def named_titles(settings: Settings) -> TitleTable:
-    """Return a table of every title that has a name in the title model or the catalogue."""
+    """Return a table of every title that has a name in the title model or the catalog."""
     titles = TitleTable(settings.model)
     keys = [*newest(settings, topics.TITLE_MODEL, range(settings.title_shards))]
     keys += newest(settings, topics.CATALOG, range(partitions_of(settings, topics.CATALOG)))

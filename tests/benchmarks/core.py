@@ -126,7 +126,7 @@ def _lists(titles: int) -> Figures:
 
 
 def core() -> Figures:
-    """Measure learning and lists of 20, by the size of the catalogue."""
+    """Measure learning and lists of 20, by the size of the catalog."""
     return {f"{titles}_titles": _lists(titles) for titles in CATALOGUES}
 
 

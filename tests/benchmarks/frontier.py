@@ -63,7 +63,7 @@ def configurations() -> dict[str, ModelConfig]:
 
 def _model(config: ModelConfig, stream: Stream, data: Dataset) -> RecommenderModel:
     ids = stream.events.viewer_ids, stream.events.title_ids
-    return RecommenderModel(Recommender(config), *ids, titles=data.catalogue())
+    return RecommenderModel(Recommender(config), *ids, titles=data.catalog())
 
 
 def _hit_rate(config: ModelConfig, stream: Stream, data: Dataset) -> float:

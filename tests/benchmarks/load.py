@@ -43,8 +43,8 @@ def stops(count: int, *, seed: int = 7) -> Iterator[Event]:
         )
 
 
-def catalogue() -> Iterator[Title]:
-    """Yield the titles as a simulated catalogue describes them: tags, pictures, windows."""
+def catalog() -> Iterator[Title]:
+    """Yield the titles as a simulated catalog describes them: tags, pictures, windows."""
     for number, title in enumerate(World(seed=7, viewers=1, titles=TITLES).titles):
         yield structs.replace(title, title_id=f"t{number}")
 

@@ -63,14 +63,14 @@ def page(_: Bench | None = None) -> dict[str, Any]:
     slots = np.arange(len(side.viewers), dtype=np.int32)[:BATCH]
     crowds = _crowds(model, events)
     shelves = {
-        rows: CatalogIndex(model.titles, model.catalogue, PageConfig(rows=rows), crowds) for rows in (1, 12)
+        rows: CatalogIndex(model.titles, model.catalog, PageConfig(rows=rows), crowds) for rows in (1, 12)
     }
     about = {"topic": "viewing.events.v1", "partition": 0, "model_version": "1@0", "ttl_ms": 1}
-    encoder = PageEncoder(model.titles, model.catalogue, **about)
+    encoder = PageEncoder(model.titles, model.catalog, **about)
     causes = [Cause(f"v-{slot:06d}", 17, 48_213, now) for slot in slots.tolist()]
     out: dict[str, Any] = {"viewers": int(slots.size), "titles": len(model.titles)}
     for name, rows, rules in (("list", 1, None), ("page", 12, None), ("page_under_rules", 12, RULES)):
-        model.catalogue.obey(rules or RuleSet())
+        model.catalog.obey(rules or RuleSet())
         made = build(side, shelves[rows], slots, now, LENGTH)
         written = encoder.encode(made, causes, [0] * slots.size)
         homes = [msgspec.json.decode(one) for one in written]

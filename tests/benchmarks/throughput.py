@@ -7,7 +7,7 @@ from streams.config.settings import Settings
 from streams.kafka.produce import EventProducer
 from streams.ops.runs.session import make_topics
 from tests.benchmarks.bench import Bench
-from tests.benchmarks.load import catalogue, produce
+from tests.benchmarks.load import catalog, produce
 from tests.benchmarks.workers import MeteredWorker, Reading
 
 EVENTS = 300_000
@@ -47,7 +47,7 @@ def list_per_event(bench: Bench) -> dict[str, Any]:
 
 
 def pages(bench: Bench) -> dict[str, Any]:
-    """Measure whole pages: 12 rows of 20 of a catalogue with tags and pictures, with every batch.
+    """Measure whole pages: 12 rows of 20 of a catalog with tags and pictures, with every batch.
 
     On one core, and by a worker that has every core, which it then shares with broker, producer and reader.
     """
@@ -66,7 +66,7 @@ def _pages(bench: Bench, name: str, cores: list[int]) -> dict[str, Any]:
     settings = bench.settings(name)
     make_topics(settings)
     with EventProducer(settings) as producer:
-        producer.send_titles(catalogue())
+        producer.send_titles(catalog())
     return _measured(
         bench, name, EVERY_PAGE, settings=settings, events=PAGES_OF, warm_up=PAGES_OF // 5, cores=cores
     )

@@ -149,7 +149,7 @@ class Load:
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
 
     def start(self) -> None:
-        """Send the catalogue and make ready; nothing flows before :meth:`resume`."""
+        """Send the catalog and make ready; nothing flows before :meth:`resume`."""
         with EventProducer(self._settings) as titles:
             titles.send_titles(_world(self._mix, self._seed).titles)
         self._thread.start()

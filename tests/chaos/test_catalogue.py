@@ -1,4 +1,4 @@
-"""README.md's table of the fault catalogue: all rows are there, and what it names exists."""
+"""README.md's table of the fault catalog: all rows are there, and what it names exists."""
 
 import ast
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.chaos.faults import FAULTS
 
 README = Path(__file__).with_name("README.md").read_text(encoding="utf-8")
-CATALOGUE = README.partition("## The fault catalogue")[2]
+CATALOGUE = README.partition("## The fault catalog")[2]
 TESTS = Path(__file__).parents[1]
 ROWS = dict(re.findall(r"^\| (\d+) \| (.*) \|$", CATALOGUE, re.MULTILINE))
 
@@ -23,7 +23,7 @@ def _tests_there_are() -> set[str]:
 
 
 def test_all_rows_are_there() -> None:
-    """The catalogue has 88, and each says something."""
+    """The catalog has 88, and each says something."""
     assert [int(number) for number in ROWS] == list(range(1, 89))
     assert all(len(text.split("|")) == 2 and text.split("|")[1].strip() for text in ROWS.values())
 

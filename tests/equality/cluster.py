@@ -164,7 +164,7 @@ class Installation:
         self._append(topics.EVENTS, home, one.key, one.value, timestamp=one.at_ms, headers=one.headers)
 
     def write(self, topic: str, key: str, value: bytes | None) -> None:
-        """Let somebody write into a table: the catalogue, experiments, rules."""
+        """Let somebody write into a table: the catalog, experiments, rules."""
         self._append(topic, partition_for(key.encode(), self._count[topic]), key.encode(), value)
 
     def turn(self, seconds: float, most: int) -> bool:
@@ -214,7 +214,7 @@ class Installation:
         self._replica.wait = lambda: None  # type: ignore[method-assign]
         self._stock = CatalogSnapshot()
         plan = experiments_of(settings, partitions=1, metrics=metrics)
-        rules = rules_of(settings, partitions=1, metrics=metrics, on_change=self._replica.catalogue.obey)
+        rules = rules_of(settings, partitions=1, metrics=metrics, on_change=self._replica.catalog.obey)
         viewers = self._viewers = ViewersStage(
             settings,
             self._replica,
@@ -226,7 +226,7 @@ class Installation:
         )
         specs = (
             viewers.spec(),
-            titles_spec(settings, self._standing, self._replica.catalogue.labelled),
+            titles_spec(settings, self._standing, self._replica.catalog.labelled),
             results_spec(settings, lambda: plan.newest, lambda: self._stock.labels),
             decisions_spec(settings, lambda: plan.newest),
             visits_spec(settings, lambda: self._stock),

@@ -43,7 +43,7 @@ from tests.equality.script import COUNTRIES, DECIDES, NEW
 __all__ = ["UNLISTED", "Players", "Sent"]
 
 UNLISTED: Final = (*(f"unlisted-{n}" for n in range(40)), "é", "東京" * 16)
-"""Titles that no catalogue has."""
+"""Titles that no catalog has."""
 DEVICES: Final = ("tv", "phone", "tablet", "web", "console", "refrigerator", None)
 POISON: Final = 5
 """In each such round of unusable records one makes stages raise: all of its batch then come one by one."""

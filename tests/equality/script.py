@@ -51,7 +51,7 @@ class Moment(NamedTuple):
 
 
 def titles(made: tuple[Title, ...], seed: int) -> list[Moment]:
-    """Return a catalogue: what a simulated world has, and whatever else the contract allows."""
+    """Return a catalog: what a simulated world has, and whatever else the contract allows."""
     rng, out = random.Random(seed), []
     for number, title in enumerate(made):
         late = rng.random() * 0.8 if rng.random() < 0.1 else 0.0

@@ -99,7 +99,7 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk(kafka: KafkaCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """Give a worker on topics of its own, with a catalogue; it has to be alive and well at the end."""
+    """Give a worker on topics of its own, with a catalog; it has to be alive and well at the end."""
     folder = tmp_path_factory.mktemp("bad-input")
     settings = Settings.load(
         brokers=kafka.bootstrap_servers, topic_prefix=f"{folder.name}.", group=f"{folder.name}.n"

@@ -49,9 +49,9 @@ def test_the_rights_of_strimzi_are_enough(broker: Secured, tmp_path: Path) -> No
     worker = WorkerProcess(broker.plain(), tmp_path, broker.variables("nearline-worker"))
     serve = ServeProcess(broker.plain(), tmp_path)
     serve._variables |= broker.variables("nearline-serve-user")
-    with worker, serve, EventProducer(broker.settings("catalogue-owner")) as catalogue:
-        catalogue.send_titles(TITLES)
-        catalogue.flush()
+    with worker, serve, EventProducer(broker.settings("catalog-owner")) as catalog:
+        catalog.send_titles(TITLES)
+        catalog.flush()
         worker.wait_ready()
         with EventProducer(broker.settings("events-producer")) as events:
             events.send([watch("ada", TITLES[n].title_id, n) for n in range(3)])

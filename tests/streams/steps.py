@@ -146,11 +146,11 @@ class Line:
         return learned
 
     def put(self, *titles: Title) -> None:
-        """Put titles into the catalogue."""
+        """Put titles into the catalog."""
         self.replica._take_titles([message(t.title_id.encode(), encode(t)) for t in titles])
 
     def withdraw(self, title_id: str) -> None:
-        """Take a title out of the catalogue."""
+        """Take a title out of the catalog."""
         self.replica._take_titles([message(title_id.encode(), None)])
 
     def restart(self) -> None:

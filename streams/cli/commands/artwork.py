@@ -25,7 +25,7 @@ def estimate(
 ) -> None:
     """Say what every way of choosing pictures gets: quality watches per picture seen, from the log of events.
 
-    Ways: as shown (by the bandit), uniform, first (the catalogue's), best fixed (one for all viewers of a
+    Ways: as shown (by the bandit), uniform, first (the catalog's), best fixed (one for all viewers of a
     title). JSON: decisions, won, untold (impressions without a propensity), policies: by way and estimator
     (replay, ips, clipped, snips, dr) value, low, high, decisions.
     """

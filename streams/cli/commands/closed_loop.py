@@ -76,7 +76,7 @@ def run_closed_loop(wishes: LoopOptions) -> None:
     share, gain = result.shares[PRODUCT], result.gains[PAGES][PRODUCT]
     grid = result.gains[PAGES]["grid"]
     console.print("[dim]gain over popularity, share of the oracle's gain; titles started a day, of these[/]")
-    console.print("[dim]done to the credits, left at once; seen: share of the catalogue, by anyone[/]")
+    console.print("[dim]done to the credits, left at once; seen: share of the catalog, by anyone[/]")
     console.print(f"nearline has [bold]{share.mean:.0%}[/] of what the oracle gains over popularity")
     console.print(
         f"pages of rows: [bold]{gain.mean:+.1f}[/] ± {_number(gain.se, '.1f')} minutes over one list of 20, "

@@ -35,7 +35,7 @@ def demo(
     ] = None,
     rate: Annotated[float, typer.Option(min=1, max=20_000, help="Events per second.")] = 1_000.0,
     viewers: Annotated[int, typer.Option(min=10, max=100_000, help="Viewers in the world.")] = 150,
-    titles: Annotated[int, typer.Option(min=48, max=20_000, help="Titles in the catalogue.")] = 300,
+    titles: Annotated[int, typer.Option(min=48, max=20_000, help="Titles in the catalog.")] = 300,
     seed: Annotated[int, typer.Option(min=0, help="The same seed, the same evening.")] = 0,
     json: Json = None,
 ) -> None:

@@ -22,7 +22,7 @@ def doctor(brokers: Brokers = None, prefix: Prefix = None, json: Json = None) ->
     """Look for the commonest mistakes. Code 1 when something does not work; warnings alone are code 0.
 
     Settings, state folder, databases, worker, metrics, server, Java and Maven; then broker, topics,
-    partitioner of the producers, lag, clocks, catalogue, dead letters, and whether the topics reach back to
+    partitioner of the producers, lag, clocks, catalog, dead letters, and whether the topics reach back to
     the state. With --json: `ok`, and `checks` with `name`, `status` (ok, warn, fail or unknown), `cause` and
     `next_step`.
     """

@@ -72,25 +72,25 @@ def viewer(
 
 @app.command(epilog=examples("nearline inspect title t-0042"))
 def title(
-    title_id: Annotated[str, typer.Argument(metavar="ID", help="Title id, as in events and catalogue.")],
+    title_id: Annotated[str, typer.Argument(metavar="ID", help="Title id, as in events and catalog.")],
     brokers: Brokers = None,
     prefix: Prefix = None,
     json: Json = None,
 ) -> None:
-    """Show a title's counters, what is watched beside it, and its catalogue record."""
+    """Show a title's counters, what is watched beside it, and its catalog record."""
     from streams.ops.inspect import inspect_title
 
     found = inspect_title(_settings(brokers, prefix), title_id)
     console = human(json)
-    console.print(_facts(f"title {title_id}", found, ("neighbours", "catalogue", "title_id", "trending")))
+    console.print(_facts(f"title {title_id}", found, ("neighbours", "catalog", "title_id", "trending")))
     for seconds, count in found.get("trending", {}).items():
         console.print(f"  watches, half-life {float(seconds) / 3600:g} h: {count}")
     pairs = [(one["title_id"], f"{one['weight']:.4f}") for one in found.get("neighbours", ())]
     console.print(_table("watched together with", ("title", "weight"), pairs[:SHOWN]))
     if "positives" not in found:
         console.print("[yellow]nobody has watched it yet[/]")
-    described = found["catalogue"]
-    console.print(_facts("catalogue", described) if described else "[yellow]not in the catalogue[/]")
+    described = found["catalog"]
+    console.print(_facts("catalog", described) if described else "[yellow]not in the catalog[/]")
     write_json(json, found)
 
 

@@ -152,7 +152,7 @@ def replay_through(
         with console.status("starting the worker …"):
             worker.wait_ready()
     producer = stack.enter_context(EventProducer(settings))
-    producer.send_titles(dataset.catalogue())
+    producer.send_titles(dataset.catalog())
     progress = stack.enter_context(_progress(console))
     task = progress.add_task("replay", total=len(kept), state="")
 

@@ -22,7 +22,7 @@ LOOP_VIEWERS, LOOP_TITLES = 400, 300
 """Size of a closed loop's world, unless told otherwise: a minute in process on one core."""
 _LOOP = "Closed loop"
 _VIEWERS = f"Viewers in the world. [dim]Default 1000, {LOOP_VIEWERS} in a closed loop.[/]"
-_TITLES = f"Titles in its catalogue. [dim]Default 1000, {LOOP_TITLES} in a closed loop.[/]"
+_TITLES = f"Titles in its catalog. [dim]Default 1000, {LOOP_TITLES} in a closed loop.[/]"
 
 
 def simulate(
@@ -70,7 +70,7 @@ def simulate(
         ),
     ] = None,
 ) -> None:
-    """Produce an invented catalogue, then the evenings of invented viewers, until ctrl-C or a limit.
+    """Produce an invented catalog, then the evenings of invented viewers, until ctrl-C or a limit.
 
     The events are stamped with the present. The JSON holds events, titles, seconds, events_per_s, delivered,
     failed, and the options seed, viewers and rate.
@@ -142,7 +142,7 @@ def _progress(console: "Console", events: int | None) -> "Iterator[Callable[[Fee
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("catalogue", total=events)
+        task = bar.add_task("catalog", total=events)
 
         def tell(fed: "Feed") -> None:
             text = f"{fed.events:,} events, {fed.events_per_s:,.0f}/s"

@@ -28,7 +28,7 @@ COLUMNS: Final = {
     "start_share": ("looks with a start", ".0%"),
     "completion": ("finished", ".0%"),
     "abandonment": ("left at once", ".0%"),
-    "coverage": ("catalogue seen", ".0%"),
+    "coverage": ("catalog seen", ".0%"),
     "new_minutes": ("minutes on new titles", ".1f"),
 }
 """Measures in the table: heading and format."""

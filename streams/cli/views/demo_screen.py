@@ -61,7 +61,7 @@ class Pulse(NamedTuple):
 
 def line(stage: "Demo", pulse: Pulse) -> str:
     """Return the state in one line, for where there is no terminal."""
-    known, shown = _catalogue(stage), stage.subscriber.shown
+    known, shown = _catalog(stage), stage.subscriber.shown
     items = shown.page.items_of(RowKind.TOP_PICKS)[:3] if shown else ()
     top = ", ".join(_name(known, item.title_id) for item in items)
     viewer = f"{shown.page.viewer_id}: {top}" if shown else "no list yet"
@@ -74,7 +74,7 @@ def line(stage: "Demo", pulse: Pulse) -> str:
 
 def screen(stage: "Demo", pulse: Pulse) -> RenderableType:
     """Return the whole picture."""
-    known = _catalogue(stage)
+    known = _catalog(stage)
     beside = Table.grid(expand=True)
     beside.add_column(ratio=5)
     beside.add_column(ratio=2)
@@ -158,7 +158,7 @@ def _trending(stage: "Demo", known: "Mapping[str, Title]") -> RenderableType:
     return Panel(Group("[dim]watched most[/]", table), title="trending")
 
 
-def _catalogue(stage: "Demo") -> "Mapping[str, Title]":
+def _catalog(stage: "Demo") -> "Mapping[str, Title]":
     return {title.title_id: title for title in stage.world.titles}
 
 

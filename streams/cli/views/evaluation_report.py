@@ -19,8 +19,8 @@ TOLD: Final = {
     "the share of the two. The former owner's titles are no candidates any more, which makes switched a "
     "little easier.",
     "cold-viewer": "HR@10 by the viewer's earlier events, from the very first event on (0: a stranger).",
-    "cold-title": "A fifth of the titles is launched midway: in the catalogue, with tags, without an event."
-    " HR@10 on their first ten events, by the title's earlier events, among all titles of the catalogue.",
+    "cold-title": "A fifth of the titles is launched midway: in the catalog, with tags, without an event."
+    " HR@10 on their first ten events, by the title's earlier events, among all titles of the catalog.",
     "dislikes": "Share of the rejected titles that stood in the viewer's top 10 a moment before (disliked), "
     "HR@10 (liked), the ratio of the two; with rejections learned as such (told), and only as titles that "
     "the viewer knows (ignored); kept: HR@10 told over ignored.",

@@ -65,7 +65,7 @@ def wanted(found: Wanted) -> Iterator[Table]:
 
 
 def _facets(facets: Iterable[FacetDemand]) -> Table:
-    table = _table("what is wanted", "tags", "watched", "catalogue", "excess", "titles", "trend")
+    table = _table("what is wanted", "tags", "watched", "catalog", "excess", "titles", "trend")
     for one in facets:
         arrow = "↑" if one.trend > RISES else "↓" if one.trend < FALLS else "→"
         table.add_row(

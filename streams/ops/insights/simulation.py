@@ -1,6 +1,6 @@
 """A simulated world in which one kind of story is scarce, and whether the demand names it.
 
-The world knows what viewers want (their tastes are mixtures of kinds of story) and that the catalogue has
+The world knows what viewers want (their tastes are mixtures of kinds of story) and that the catalog has
 little of one kind. What the insights say is counted from the events alone.
 """
 
@@ -102,7 +102,7 @@ def simulated(wishes: DemandOptions) -> DemandFinding:
         raise SettingsError(what, next_step=f"choose one of {', '.join(WAYS)}")
     config = WorldConfig()
     scarcity = replace(WORLD, scarce_kept=wishes.scarce)
-    world = World(wishes.seed, wishes.viewers, wishes.titles, config=replace(config, catalogue=scarcity))
+    world = World(wishes.seed, wishes.viewers, wishes.titles, config=replace(config, catalog=scarcity))
     records = in_process(world, wishes.days) if wishes.through == "process" else _through(world, wishes)
     return _found(world, records)
 
@@ -180,7 +180,7 @@ def _settled(settings: Settings, check: Callable[[], None]) -> list[DemandRecord
 
 
 def _found(world: World, records: Sequence[DemandRecord]) -> DemandFinding:
-    scarce = {kind: world.catalogue.scarce[kind] for kind in ASKED}
+    scarce = {kind: world.catalog.scarce[kind] for kind in ASKED}
     wanted = demand_of(records, limit=ALL)
     places: dict[str, int | None] = {}
     for kind, word in scarce.items():

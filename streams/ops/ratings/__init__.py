@@ -18,7 +18,7 @@ read raises `RatingsError`, which names the file, the line and what was expected
 
 `streams.ops.ratings.reader` finds out and reads, `streams.ops.ratings.sources` opens folders and zips,
 `streams.ops.ratings.titles` reads what lies beside, `streams.ops.ratings.lines` finds the line that went wrong, and
-`streams.ops.ratings.dataset` is what comes of it. `Dataset.catalogue` turns the titles into `schemas.Title`
+`streams.ops.ratings.dataset` is what comes of it. `Dataset.catalog` turns the titles into `schemas.Title`
 records, for the models that read tags.
 """
 

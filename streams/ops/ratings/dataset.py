@@ -12,7 +12,7 @@ from streams.errors import StreamError
 __all__ = ["Dataset", "RatingsError", "TitleFacts"]
 
 FIRST_YEAR, LAST_YEAR = 1880, 2100
-"""Years that a catalogue record takes: the oldest surviving film is of 1888."""
+"""Years that a catalog record takes: the oldest surviving film is of 1888."""
 
 
 class RatingsError(StreamError):
@@ -40,7 +40,7 @@ class TitleFacts:
     year: int | None = None
 
     def to_title(self, title_id: str, opens_ms: int | None = None) -> Title:
-        """Return the record of the catalogue topic; a year becomes its first of January, and a decade.
+        """Return the record of the catalog topic; a year becomes its first of January, and a decade.
 
         Examples
         --------
@@ -70,8 +70,8 @@ class Dataset:
     ratings: Ratings
     titles: dict[str, TitleFacts] = field(default_factory=dict)
 
-    def catalogue(self, opens_ms: Mapping[str, int] | None = None) -> Iterator[Title]:
-        """Yield a catalogue record for every rated title, in the order of first rating; unknown ones bare.
+    def catalog(self, opens_ms: Mapping[str, int] | None = None) -> Iterator[Title]:
+        """Yield a catalog record for every rated title, in the order of first rating; unknown ones bare.
 
         Parameters
         ----------

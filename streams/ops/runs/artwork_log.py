@@ -63,7 +63,7 @@ def estimate(settings: Settings, *, alpha: float) -> Estimates:
     TopicError, BrokerUnreachableError
         The topics cannot be read.
     """
-    return estimates_of(read_decisions(settings), pictures_of(_catalogue(settings)), alpha=alpha)
+    return estimates_of(read_decisions(settings), pictures_of(_catalog(settings)), alpha=alpha)
 
 
 def estimates_of(log: Decisions, pictures: Mapping[str, Sequence[str]], *, alpha: float) -> Estimates:
@@ -78,8 +78,8 @@ def estimates_of(log: Decisions, pictures: Mapping[str, Sequence[str]], *, alpha
     return Estimates(len(log.made), sum(one.won for one in log.made), log.untold, policies)
 
 
-def _catalogue(settings: Settings) -> list[Title]:
-    """Read the titles of the catalogue."""
+def _catalog(settings: Settings) -> list[Title]:
+    """Read the titles of the catalog."""
     newest = {message.key(): message.value() for message in whole(settings, topics.CATALOG)}
     out = []
     for value in newest.values():

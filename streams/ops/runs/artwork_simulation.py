@@ -97,11 +97,11 @@ class _SimulatedTown:
         return RATES[fits] * (0.8 + 0.4 * float(uniform(self.seed, OWN, title, picture)[0]))
 
     def order(self, title: int) -> list[int]:
-        """Return the pictures of a title as the catalogue has them: any may be the first."""
+        """Return the pictures of a title as the catalog has them: any may be the first."""
         first = title % (len(GENRES) + 1)
         return [(first + n) % (len(GENRES) + 1) for n in range(len(GENRES) + 1)]
 
-    def catalogue(self) -> Iterator[Title]:
+    def catalog(self) -> Iterator[Title]:
         """Yield the films that were watched before, and the titles with three pictures."""
         for n in range(KNOWN * len(GENRES)):
             yield Title(title_id=_known(n), tags=Tags(genre=(GENRES[n % len(GENRES)],)))
@@ -187,7 +187,7 @@ def simulate(
         make_topics(settings)
         with WorkerProcess(settings, folder, VARIABLES) as worker, EventProducer(settings) as producer:
             worker.wait_ready()
-            producer.send_titles(town.catalogue())
+            producer.send_titles(town.catalog())
             producer.flush()
             asker = Asker(worker, producer)
             asker.send(town.past())
@@ -195,7 +195,7 @@ def simulate(
                 asker.send(town.wishes(day))
                 asker.send(town.look(day, _pages(settings)))
             log = read_decisions(settings)
-    found = estimates_of(log, pictures_of(town.catalogue()), alpha=alpha)
+    found = estimates_of(log, pictures_of(town.catalog()), alpha=alpha)
     return Simulated(found, town.truth(0), town.truth(days // 2))
 
 

@@ -57,7 +57,7 @@ class Published:
     settings
         Brokers and prefix; the topics have to be there, and a worker.
     producer
-        For the catalogue, which is sent at once, and for the events.
+        For the catalog, which is sent at once, and for the events.
 
     Attributes
     ----------

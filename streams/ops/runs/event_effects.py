@@ -152,7 +152,7 @@ class _Stage:
             happened.append(case.events(Scene(_last(before.get(actor)), about, genres)))
         self.asker.send(event for events in happened for event in events)
         after, rejected = self._pages(), self._rejected()
-        catalogue = {title.title_id: title for title in self.world.titles}
+        catalog = {title.title_id: title for title in self.world.titles}
         out = []
         for actor, (name, case), events in zip(actors, cases, happened, strict=True):
             viewer = actor + case.of
@@ -160,12 +160,12 @@ class _Stage:
             fresh = after.get(viewer, [])[len(was) :]
             page, forgotten = _last(fresh), fresh[-1:] == [None]
             turned_down = rejected.get(viewer, {})
-            seen = Seen(_about(events[0]), _last(was), page, forgotten, turned_down, catalogue)
+            seen = Seen(_about(events[0]), _last(was), page, forgotten, turned_down, catalog)
             out.append(Observed(name, case, seen))
         return out
 
     def _genres(self) -> tuple[str, ...]:
-        """Return the catalogue's genres, the most frequent first."""
+        """Return the catalog's genres, the most frequent first."""
         counted = Counter(genre for title in self.world.titles for genre in title.tags.genre)
         return tuple(genre for genre, _ in counted.most_common())
 

@@ -1,4 +1,4 @@
-"""Feed a simulated world into Kafka: its catalogue, then its events, paced and stamped with the present.
+"""Feed a simulated world into Kafka: its catalog, then its events, paced and stamped with the present.
 
 `nearline simulate` and `nearline demo` share this. The world's own clock says in which order things happen;
 what goes out carries the time at which it goes out, so that freshness can be measured at the other end.
@@ -35,7 +35,7 @@ class Feed:
     Attributes
     ----------
     titles, events
-        Records of the catalogue, and events.
+        Records of the catalog, and events.
     seconds
         Since the first event was due.
     """
@@ -84,7 +84,7 @@ def feed(
     stop: Flag | None = None,
     tell: Callable[[Feed], None] | None = None,
 ) -> Feed:
-    """Produce the catalogue, then events until one of the limits is reached; wait for the broker's answers.
+    """Produce the catalog, then events until one of the limits is reached; wait for the broker's answers.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The catalogue as those who count read it: titles' tags, and how many have them; a companion of the worker.
+"""The catalog as those who count read it: titles' tags, and how many have them; a companion of the worker.
 
 ``catalog.titles.v1`` is read whole and then for ever (:mod:`streams.engine.table_reader`), into
 `online_models.insights.catalog_snapshot`.
@@ -24,14 +24,14 @@ LOOK_S = 0.2
 
 
 class CatalogCounts:
-    """What the catalogue has now.
+    """What the catalog has now.
 
     Parameters
     ----------
     settings
         Brokers, topics.
     partitions
-        Of the catalogue's topic.
+        Of the catalog's topic.
     """
 
     def __init__(self, settings: Settings, *, partitions: int) -> None:
@@ -49,7 +49,7 @@ class CatalogCounts:
         self._table.stop()
 
     def current(self) -> CatalogSnapshot:
-        """Return the catalogue, once everything that was written is known."""
+        """Return the catalog, once everything that was written is known."""
         self._table.wait()
         return self._stock
 

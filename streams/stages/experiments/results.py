@@ -45,7 +45,7 @@ def results_spec(
     plan
         Waits until the experiments are known, then returns the newest plan.
     about
-        Waits until the catalogue is known, then returns what tells a title's tags. Default: nothing does.
+        Waits until the catalog is known, then returns what tells a title's tags. Default: nothing does.
     """
     return StageSpec(
         name=STAGE,

@@ -1,4 +1,4 @@
-"""Insights for content teams: how titles are watched, and what viewers want that the catalogue lacks.
+"""Insights for content teams: how titles are watched, and what viewers want that the catalog lacks.
 
 A worker of its own (`streams.stages.insights.worker`) has two stages: `streams.stages.insights.visits` (what is new about a
 title or a search, by viewer) and `streams.stages.insights.step` (how titles are watched, what is wanted), with the

@@ -59,11 +59,11 @@ class InsightsStep:
     store
         Titles' tallies, demand's counters, and what was published of it.
     stock
-        Asked before each batch for the catalogue.
+        Asked before each batch for the catalog.
     """
 
     def __init__(self, settings: Settings, store: StateView, stock: Callable[[], CatalogSnapshot]) -> None:
-        stock()  # waits until the catalogue is known
+        stock()  # waits until the catalog is known
         self._stock = stock
         self._tallies = ViewerRows(store, unpack_tally, prefix=TITLE)
         self._demand, self._stored = load_demand(store)

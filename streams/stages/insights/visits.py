@@ -27,7 +27,7 @@ MOST = 2_000
 
 
 def visits_spec(settings: Settings, stock: Callable[[], CatalogSnapshot]) -> StageSpec:
-    """Describe the stage; ``stock`` waits until the catalogue is known, then returns it."""
+    """Describe the stage; ``stock`` waits until the catalog is known, then returns it."""
     return StageSpec(
         name=STAGE,
         source=settings.topic(topics.EVENTS),
@@ -50,11 +50,11 @@ class VisitsStep:
     store
         Viewers' rows.
     stock
-        Asked before each batch for the catalogue.
+        Asked before each batch for the catalog.
     """
 
     def __init__(self, settings: Settings, store: StateView, stock: Callable[[], CatalogSnapshot]) -> None:
-        stock()  # waits until the catalogue is known
+        stock()  # waits until the catalog is known
         self._stock = stock
         self._events = EventReader(settings)
         self._guests = ViewerRows(store, unpack_guest)

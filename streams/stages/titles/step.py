@@ -35,7 +35,7 @@ Labelled = Sequence[tuple[str, tuple[str, ...]]]
 def titles_spec(settings: Settings, versions: Standing | None = None, labelled: Labelled = ()) -> StageSpec:
     """Describe the stage; a version that does not publish, by its standing, makes no lists.
 
-    ``labelled`` are the catalogue's titles with their tags, as far as they are known by now.
+    ``labelled`` are the catalog's titles with their tags, as far as they are known by now.
     """
     publishes = (versions or OneVersion()).publishes
     return StageSpec(
@@ -65,7 +65,7 @@ class TitlesStep:
     publishes
         Asked whether lists go out. Default: always.
     labelled
-        Titles and their tags as the catalogue says them (`Catalogue.labelled`); looked at before each batch.
+        Titles and their tags as the catalog says them (`Catalog.labelled`); looked at before each batch.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class TitlesStep:
         return Outcome(rows=rows, outputs={(self._trending_topic, None): lists})
 
     def _take_labels(self) -> None:
-        """Label titles as the catalogue has done since it was last looked at."""
+        """Label titles as the catalog has done since it was last looked at."""
         new = dict(self._labelled[self._labels_taken :])
         self._labels_taken = len(self._labelled)
         self._side.label(new, stored=self._stored)

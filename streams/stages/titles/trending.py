@@ -24,7 +24,7 @@ TRENDING_ITEMS = 50
 SCOPED_ITEMS = 20
 """Titles on the list of a country, a kind of device or a genre: a row of a page."""
 GENRES = 32
-"""Genres that have a list, those met first: catalogues have some twenty."""
+"""Genres that have a list, those met first: catalogs have some twenty."""
 EVERY_MS = 1_000
 """Least event time between two lists of such a scope: a burst of watches does not repeat them all."""
 TRENDING_HALF_LIFE = 1

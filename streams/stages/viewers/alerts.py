@@ -47,7 +47,7 @@ class Alerts:
         The partition's rows.
     settings
         Topics, and how many alerts a week.
-    catalogue
+    catalog
         Names of the titles, and since when they are there.
     partition
         Of the events.
@@ -56,9 +56,9 @@ class Alerts:
     """
 
     def __init__(
-        self, store: StateView, settings: Settings, catalogue: Catalog, *, partition: int, metrics: Metrics
+        self, store: StateView, settings: Settings, catalog: Catalog, *, partition: int, metrics: Metrics
     ) -> None:
-        self._store, self._catalogue, self._metrics = store, catalogue, metrics
+        self._store, self._catalog, self._metrics = store, catalog, metrics
         self._page, self._provenance = settings.page, settings.provenance
         self._source = settings.topic(topics.EVENTS), partition
         self._target = settings.topic(topics.ALERTS), partition
@@ -87,9 +87,9 @@ class Alerts:
         out
             Gets them.
         """
-        titles, size = self._catalogue.titles, len(self._catalogue.titles)
+        titles, size = self._catalog.titles, len(self._catalog.titles)
         due = np.flatnonzero((pages.alert >= 0).any(axis=1)).tolist()
-        since = self._catalogue.facts.since(size) if due else np.zeros(0, np.int64)
+        since = self._catalog.facts.since(size) if due else np.zeros(0, np.int64)
         for q in due:
             cause, rows = causes[q], pages.alert[q][pages.alert[q] >= 0]
             told = self._told_to(cause.viewer_id)
@@ -119,7 +119,7 @@ class Alerts:
     def _alert(
         self, row: int, since_ms: int, fit: tuple[float, float, ItemReason], cause: Cause, language: str
     ) -> Alert:
-        title_id, facts = self._catalogue.titles.ids[row], self._catalogue.facts
+        title_id, facts = self._catalog.titles.ids[row], self._catalog.facts
         score, above, reason = fit
         topic, partition = self._source
         return Alert(

@@ -61,7 +61,7 @@ class PageArtwork:
 
     def __init__(self, gallery: Gallery, side: ViewerSide) -> None:
         self._gallery, self._side, self._hanger = gallery, side, ArtworkSelector(gallery)
-        self._liked = TasteFeatures(side.viewers, side.catalogue)
+        self._liked = TasteFeatures(side.viewers, side.catalog)
         self._listed, self._place = -1, np.zeros(0, np.int32)
 
     def pick(

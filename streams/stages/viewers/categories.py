@@ -27,12 +27,12 @@ class CategoryFragments:
 
     Parameters
     ----------
-    catalogue
+    catalog
         Names of the tags.
     """
 
-    def __init__(self, catalogue: Catalog) -> None:
-        self._catalogue, self._texts = catalogue, ShelfFragments(_FIRST)
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog, self._texts = catalog, ShelfFragments(_FIRST)
 
     def flat(self) -> tuple[U1, I8]:
         """Return the texts, and where each begins and the last ends."""
@@ -53,5 +53,5 @@ class CategoryFragments:
 
     def _text(self, row: list[int]) -> bytes:
         tag, part, language = row
-        label, name = Wording((), {}, self._catalogue.tag_names).category(tag, messages(LANGUAGES[language]))
+        label, name = Wording((), {}, self._catalog.tag_names).category(tag, messages(LANGUAGES[language]))
         return msgspec.json.encode(Category(tag=label, title=name, score=part / 100)) + b","

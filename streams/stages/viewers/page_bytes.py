@@ -76,7 +76,7 @@ class PageEncoder:
     ----------
     titles
         Ids of the rows on pages.
-    catalogue
+    catalog
         Names of titles and tags.
     topic, partition
         The source, for provenance.
@@ -95,7 +95,7 @@ class PageEncoder:
     >>> scores, reasons = np.array([[2.5, -0.125, 0]], "f4"), np.array([[1, 0, 0]], "u1")
     >>> lists = Lists(np.array([[1, 0, -1]], "i4"), scores, reasons, np.zeros(1, "i4"))
     >>> about = {"topic": "viewing.events.v1", "partition": 3, "model_version": "m", "ttl_ms": 1000}
-    >>> encoder = PageEncoder(titles, Catalogue(titles), **about)
+    >>> encoder = PageEncoder(titles, Catalog(titles), **about)
     >>> page, = encoder.encode(listed(lists), [Cause("ada", 7, 41, 10**12)], [0])
     >>> home = decode_home(page)
     >>> home.list_id, [(i.title_id, i.score) for i in home.rows[0].items]
@@ -105,14 +105,14 @@ class PageEncoder:
     def __init__(
         self,
         titles: TitleTable,
-        catalogue: Catalog,
+        catalog: Catalog,
         *,
         topic: str,
         partition: int,
         model_version: str,
         ttl_ms: int,
     ) -> None:
-        self._titles, self._catalogue = titles, catalogue
+        self._titles, self._catalog = titles, catalog
         self._partition, self._ttl_ms = partition, ttl_ms
         self._buffer: U1 = np.zeros(0, np.uint8)
         self._names: U1 = np.zeros(STRIDE, np.uint8)
@@ -120,7 +120,7 @@ class PageEncoder:
         self._span: I8 = np.zeros((0, 2), np.int64)
         self._nameless: list[int] = []
         self._heads, self._tails = ShelfFragments(), FragmentStore(_TAILS)
-        self._categories = CategoryFragments(catalogue)
+        self._categories = CategoryFragments(catalog)
         self._reason: U1 = np.array([REASONS.index(kind.reason) for kind in KINDS], np.uint8)
         self._model = b',"model_version":%b' % msgspec.json.encode(model_version)
         self._source = b',"source":{"topic":%b,"partition":%d,"offset":' % (
@@ -207,7 +207,7 @@ class PageEncoder:
             self._heads = ShelfFragments()
         q, r = np.nonzero(pages.kind != NO_ROW)
         arg = pages.arg[q, r]
-        renamed = self._catalogue.facts.renamed(arg[:, 0])
+        renamed = self._catalog.facts.renamed(arg[:, 0])
         said = np.column_stack((pages.kind[q, r].astype(np.int32), languages[q], renamed, arg))
         out = np.zeros(pages.kind.shape, np.int32)
         out[q, r] = self._heads.of_rows(said, self._head)
@@ -216,7 +216,7 @@ class PageEncoder:
     def _head(self, row: list[int]) -> bytes:
         """Return a row's head."""
         kind, language, _, *arg = row
-        wording = Wording(self._titles.ids, self._catalogue.facts.names, self._catalogue.tag_names)
+        wording = Wording(self._titles.ids, self._catalog.facts.names, self._catalog.tag_names)
         text = msgspec.json.encode(wording.head(kind, arg, messages(LANGUAGES[language])))
         return text[: -len(_END)]
 

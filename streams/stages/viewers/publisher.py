@@ -75,7 +75,7 @@ class Publisher:
         self._topic = settings.topic(topics.HOME)
         self._encoder = PageEncoder(
             side.titles,
-            side.catalogue,
+            side.catalog,
             topic=settings.topic(topics.EVENTS),
             partition=partition,
             model_version=settings.provenance,

@@ -1,7 +1,7 @@
-"""What every worker knows of all titles: a replica of the title model, and the catalogue's guards.
+"""What every worker knows of all titles: a replica of the title model, and the catalog's guards.
 
 A tombstone in the title model is ignored: the titles stage writes none, and a title is taken off all lists by
-a tombstone in the catalogue. So the replica after a restart may lack a title that it had before, and never
+a tombstone in the catalog. So the replica after a restart may lack a title that it had before, and never
 the reverse.
 """
 
@@ -43,7 +43,7 @@ class Replica:
     settings
         Brokers, shards, model.
     partitions
-        Of the catalogue's topic.
+        Of the catalog's topic.
     viewer_partitions
         Of the viewing events' topic: who sends signals.
     metrics
@@ -53,7 +53,7 @@ class Replica:
     ----------
     titles
         The rows.
-    catalogue
+    catalog
         Their guards.
     local
         What is watched in countries and on kinds of device.
@@ -67,7 +67,7 @@ class Replica:
         self, settings: Settings, *, partitions: int, viewer_partitions: int, metrics: Metrics
     ) -> None:
         self.titles = TitleTable(settings.model)
-        self.catalogue = Catalog(self.titles)
+        self.catalog = Catalog(self.titles)
         self.gallery = Gallery()
         self._audiences = [Segments() for _ in range(settings.title_shards)]
         self.local = SegmentBoost(self.titles, self._audiences)
@@ -80,7 +80,7 @@ class Replica:
         self._guards = TableReader(
             settings, settings.topic(topics.CATALOG), range(partitions), self._take_titles
         )
-        for name, table in (("titles", self._model), ("catalogue", self._guards)):
+        for name, table in (("titles", self._model), ("catalog", self._guards)):
             left = partial(getattr, table.read_progress, "remaining")
             metrics.replica_remaining.labels(name).set_function(left)
 
@@ -152,7 +152,7 @@ class Replica:
                 continue
             try:
                 title = decode_title(value)
-                self.catalogue.put(title)
+                self.catalog.put(title)
                 self.gallery.put(title.title_id, title)
             except DecodeError as error:
                 _LOG.warning(
@@ -164,5 +164,5 @@ class Replica:
         """Take a title off all lists, also one whose row the other topic has yet to bring."""
         title_id = key.decode(errors="replace")
         self.titles.intern([title_id])
-        self.catalogue.withdraw(title_id)
+        self.catalog.withdraw(title_id)
         self.gallery.withdraw(title_id)

@@ -49,7 +49,7 @@ class SignalPublisher:
     ) -> None:
         self._partition, self._shards = partition, settings.title_shards
         self._topic, self._side, self._lead = settings.topic(topics.SIGNALS), side, lead
-        self._sightings = ImpressionTracker(store, side.viewers, replica.catalogue, replica.gallery)
+        self._sightings = ImpressionTracker(store, side.viewers, replica.catalog, replica.gallery)
         self._sent = partition_rows.SENT.read(store)
         lead.sent(partition, self._sent)
 

@@ -73,7 +73,7 @@ class ViewersStage:
     plan
         Returns the experiments as they are now. Default: there are none.
     rules
-        Waits until the catalogue obeys the business rules. Default: there are none.
+        Waits until the catalog obeys the business rules. Default: there are none.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class ViewersStage:
         self.versions = versions or OneVersion()
         self.settings, self.replica, self.partitions = settings, replica, partitions
         self.metrics = metrics
-        self.shelves = CatalogIndex(replica.titles, replica.catalogue, settings.page, replica.crowds)
+        self.shelves = CatalogIndex(replica.titles, replica.catalog, settings.page, replica.crowds)
         self.quality = Quality(metrics)
         self.handover = Handover(settings)
         self.lead = ReplicaLag(replica, settings.lead_events, metrics, partitions=partitions)
@@ -141,7 +141,7 @@ class ViewersStep(ThrottledStep):
         wait_for = partial(stage.handover.wait_for, partition)
         super().__init__(store, stage.versions, wait_for, budget, most=settings.viewers_batch_events)
         self._stage, self._partition, self._settings = stage, partition, settings
-        self._side = ViewerSide(stage.replica.titles, stage.replica.catalogue)
+        self._side = ViewerSide(stage.replica.titles, stage.replica.catalog)
         self._side.blending.local = stage.replica.local
         self._tidings = SignalPublisher(
             store, settings, partition, side=self._side, replica=stage.replica, lead=stage.lead
@@ -156,7 +156,7 @@ class ViewersStep(ThrottledStep):
             whose=Households(settings.tenant, profiles=settings.profiles),
         )
         self._alerts = Alerts(
-            store, settings, stage.replica.catalogue, partition=partition, metrics=stage.metrics
+            store, settings, stage.replica.catalog, partition=partition, metrics=stage.metrics
         )
         self._publisher = Publisher(
             settings,

@@ -78,13 +78,13 @@ class ImpressionTracker:
     ----------
     store
         The partition's rows.
-    viewers, catalogue, gallery
+    viewers, catalog, gallery
         Who likes what, and which picture shows what.
     """
 
-    def __init__(self, store: StateView, viewers: ViewerTable, catalogue: Catalog, gallery: Gallery) -> None:
+    def __init__(self, store: StateView, viewers: ViewerTable, catalog: Catalog, gallery: Gallery) -> None:
         self._store, self._viewers, self._gallery = store, viewers, gallery
-        self._words = TasteFeatures(viewers, catalogue)
+        self._words = TasteFeatures(viewers, catalog)
         self._hot: dict[str, ImpressionLog] = {}
         self._moved: dict[str, None] = {}
         self.worth = ShelfValue(ROW_WORTH.read(store))

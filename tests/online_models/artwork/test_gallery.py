@@ -98,7 +98,7 @@ def test_words_are_those_of_most_liked_titles(tastes: list[list[list[str]]]) -> 
                 tags.setdefault(label.partition(":")[0], []).append(label.partition(":")[2])
             model.describe(Title(title_id=f"{v}.{n}", tags=Tags(**{k: tuple(w) for k, w in tags.items()})))
     viewers = [f"v{v}" for v in range(len(tastes))]
-    words = TasteFeatures(model.viewers.viewers, model.catalogue)
+    words = TasteFeatures(model.viewers.viewers, model.catalog)
     nobody = words.of(model.viewers.viewers.acquire(viewers))
     assert (nobody.numbers < 0).all()
     for v, titles in enumerate(tastes):

@@ -15,5 +15,5 @@ def rule(kind: RuleKind, *titles: str, name: str = "r", **more: Any) -> Business
 def obey(model: Recommender, *rules: BusinessRule) -> Recommender:
     """Let a model obey rules, every one of which is well."""
     assert [faults(one) for one in rules] == [[]] * len(rules)
-    model.catalogue.obey(RuleSet(rules))
+    model.catalog.obey(RuleSet(rules))
     return model

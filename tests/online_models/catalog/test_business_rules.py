@@ -55,7 +55,7 @@ def test_tags_of_several_kinds_have_to_be_there_together(model: Recommender) -> 
     """One of each kind named: dark comedies alone."""
     tags = Tags(genre=("Comedy",), mood=("dark",))
     obey(model, BusinessRule(rule_id="r", kind=RuleKind.EXCLUDE, tags=tags))
-    allowed = model.catalogue.allowed(limit=255, country=0, now_ms=NOW)
+    allowed = model.catalog.allowed(limit=255, country=0, now_ms=NOW)
     gone = {model.titles.ids[row] for row in np.flatnonzero(~allowed).tolist()}
     assert gone == {f"t{n}" for n in range(24) if n % 3 == 1 and n % 2 == 1}
 

@@ -59,9 +59,9 @@ def ruled() -> st.SearchStrategy[BusinessRule]:
     )  # fmt: skip
 
 
-def forbidden(catalogue: list[Title], rules: list[BusinessRule]) -> set[str]:
+def forbidden(catalog: list[Title], rules: list[BusinessRule]) -> set[str]:
     """Return what rules exclude, worked out title by title."""
-    newest = {title.title_id: set(title.tags.genre) for title in catalogue}
+    newest = {title.title_id: set(title.tags.genre) for title in catalog}
     return {
         title
         for one in rules
@@ -79,11 +79,11 @@ def forbidden(catalogue: list[Title], rules: list[BusinessRule]) -> set[str]:
     st.sampled_from([OPEN, PageConfig(rows=5, visible=3), PageConfig(rows=2, least=1), PageConfig(rows=1)]),
 )
 def test_whatever_the_rules_the_guards_hold(
-    catalogue: list[Title], events: list[Event], rules: list[BusinessRule], days: int, config: PageConfig
+    catalog: list[Title], events: list[Event], rules: list[BusinessRule], days: int, config: PageConfig
 ) -> None:
     """As without rules; nothing excluded; what is pinned and may be shown is there, and alone says so."""
     model = Recommender(seed=days, page=config)
-    for title in catalogue:
+    for title in catalog:
         model.describe(title)
     model.learn_many(events)
     now, table = T0 + days * DAY_MS, model.viewers.viewers
@@ -92,13 +92,13 @@ def test_whatever_the_rules_the_guards_hold(
         limit = 255 if slot is None else int(table.arrays.limit[slot])
         country = 0 if slot is None else int(table.arrays.country[slot])
         obey(model)
-        allowed = model.catalogue.allowed(limit=limit, country=country, now_ms=now)
+        allowed = model.catalog.allowed(limit=limit, country=country, now_ms=now)
         mine = [
             one
             for one in rules
             if (one.maturity_at_most is None or limit <= 12) and now >= (one.starts_at_ms or 0)
         ]
-        may = {model.titles.ids[row] for row in np.flatnonzero(allowed).tolist()} - forbidden(catalogue, mine)
+        may = {model.titles.ids[row] for row in np.flatnonzero(allowed).tolist()} - forbidden(catalog, mine)
         obey(model, *rules)
         rows, known = model.page(viewer, now, n=5), dict(table.known(viewer))
         pinned = {one.titles[0] for one in mine if one.kind is RuleKind.PIN}

@@ -15,7 +15,7 @@ from schemas import Availability, Title
 
 @pytest.fixture
 def guards() -> Catalog:
-    """Return an empty catalogue over an empty table."""
+    """Return an empty catalog over an empty table."""
     return Catalog(TitleTable(ModelConfig()))
 
 
@@ -57,7 +57,7 @@ def test_maturity(guards: Catalog) -> None:
 
 
 def test_a_newer_record_replaces_the_older(guards: Catalog) -> None:
-    """What the catalogue said last counts, the countries too."""
+    """What the catalog said last counts, the countries too."""
     guards.put(Title(title_id="a", maturity=18, availability=Availability(countries=("IN",))))
     assert allowed(guards, country="DE") == set()
     guards.put(Title(title_id="a", maturity=6))
@@ -72,7 +72,7 @@ def test_withdrawn_before_it_was_met(guards: Catalog) -> None:
 
 
 def test_a_first_positive_lists_a_title(guards: Catalog) -> None:
-    """A title that nobody put in the catalogue shows once it was liked, and the guards notice."""
+    """A title that nobody put in the catalog shows once it was liked, and the guards notice."""
     guards.titles.intern(["a"])
     assert allowed(guards) == set()
     guards.titles.arrays.counts[0, 0] = 1
@@ -105,17 +105,17 @@ titles = st.builds(
 def test_no_list_breaks_a_guard(
     records: list[Title], withdrawn: set[int], limit: int, country: str | None, now_ms: int
 ) -> None:
-    """Whatever the catalogue, nobody sees what is withdrawn, closed, elsewhere or too mature."""
+    """Whatever the catalog, nobody sees what is withdrawn, closed, elsewhere or too mature."""
     model = Recommender(ModelConfig())
     model.viewers.viewers.acquire(["ann"])
     model.viewers.viewers.arrays.limit[0] = limit
     model.viewers.viewers.arrays.country[0] = country_code(country)
     newest = {}
     for record in records:
-        model.catalogue.put(record)
+        model.catalog.put(record)
         newest[record.title_id] = record
     for number in withdrawn:
-        model.catalogue.withdraw(f"t{number}")
+        model.catalog.withdraw(f"t{number}")
         newest.pop(f"t{number}", None)
     expected = {
         t

@@ -59,10 +59,10 @@ def test_decades() -> None:
 def test_kept_in_a_snapshot() -> None:
     """Tags survive; a snapshot made before there were any has none; a withdrawn title keeps its own."""
     table = TitleTable(ModelConfig())
-    catalogue = Catalog(table)
-    catalogue.put(Title(title_id="a", tags=Tags(mood=("dark",), pace=("slow",)), release_ms=0))
-    catalogue.withdraw("a")
-    copy = Catalog.from_snapshot(catalogue.snapshot(), table)
+    catalog = Catalog(table)
+    catalog.put(Title(title_id="a", tags=Tags(mood=("dark",), pace=("slow",)), release_ms=0))
+    catalog.withdraw("a")
+    copy = Catalog.from_snapshot(catalog.snapshot(), table)
     assert said(copy.tags, 1) == [["mood:dark", "pace:slow", "decade:1970s"]]
-    assert copy.snapshot() == catalogue.snapshot()
+    assert copy.snapshot() == catalog.snapshot()
     assert said(TitleTags.from_state({}, {}), 1) == [[]]

@@ -215,7 +215,7 @@ def test_strangers_and_rejected_titles_are_looked_for_in_lists() -> None:
 
 
 def test_a_title_without_an_event_can_be_placed_once_it_is_open() -> None:
-    """Ranked among the whole catalogue, never before its licence starts."""
+    """Ranked among the whole catalog, never before its licence starts."""
     ratings = Ratings.from_columns("aabab", "xyxnn", [5] * 5, [10, 20, 30, 40, 50])
     places = []
     for opens in (35, 45):

@@ -18,7 +18,7 @@ TITLES = {
 
 
 def shelf(**titles: Tags) -> CatalogSnapshot:
-    """Make a catalogue."""
+    """Make a catalog."""
     stock = CatalogSnapshot()
     for name, tags in (titles or TITLES).items():
         stock.put(Title(title_id=name, tags=tags))

@@ -74,14 +74,14 @@ def test_liked_titles_are_weak_positives(model: Recommender) -> None:
 
 def test_unknown_words_and_no_catalogue_change_nothing() -> None:
     """A genre that no title bears lifts nothing; titles that come later are lifted."""
-    catalogue = Catalog(TitleTable(ModelConfig()))
-    stated = StatedPreferences(catalogue)
+    catalog = Catalog(TitleTable(ModelConfig()))
+    stated = StatedPreferences(catalog)
     drama = np.zeros(8, np.uint32)
     drama[0] = tag_keys(["genre:Drama"])[0]
     assert stated.lift(drama, 3).tolist() == [0.0, 0.0, 0.0]
-    catalogue.put(Title(title_id="a", tags=Tags(genre=("Drama",), mood=("Drama",))))
+    catalog.put(Title(title_id="a", tags=Tags(genre=("Drama",), mood=("Drama",))))
     assert stated.lift(drama, 3).tolist() == [1.0, 0.0, 0.0]
-    catalogue.put(Title(title_id="a", tags=Tags(genre=("War",))))
+    catalog.put(Title(title_id="a", tags=Tags(genre=("War",))))
     assert stated.lift(drama, 1).tolist() == [0.0]
 
 

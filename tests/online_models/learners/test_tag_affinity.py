@@ -66,5 +66,5 @@ def test_a_guest_hears_of_the_catalogue() -> None:
     guest = TagAffinity()
     model = Recommender(experts=ExternalRankers([guest]))
     model.describe(Title(title_id="a", tags=Tags(mood=("dark",))))
-    assert guest._model.catalogue.tag_names == ["mood:dark"]
-    assert model.catalogue.tag_names == ["mood:dark"]
+    assert guest._model.catalog.tag_names == ["mood:dark"]
+    assert model.catalog.tag_names == ["mood:dark"]

@@ -26,9 +26,9 @@ def liked(pairs: list[tuple[str, str]]) -> EventColumns:
 
 
 def genres(model: Recommender, **of: tuple[str, ...]) -> None:
-    """Put titles with their genres into the catalogue."""
+    """Put titles with their genres into the catalog."""
     for title, names in of.items():
-        model.catalogue.put(Title(title_id=title, tags=Tags(genre=names)))
+        model.catalog.put(Title(title_id=title, tags=Tags(genre=names)))
 
 
 def two_camps() -> list[tuple[str, str]]:
@@ -42,7 +42,7 @@ def two_camps() -> list[tuple[str, str]]:
 
 
 def world(**config: float) -> Recommender:
-    """Return a model that knows both camps and, from the catalogue alone, a new title of each."""
+    """Return a model that knows both camps and, from the catalog alone, a new title of each."""
     model = Recommender(ModelConfig(factorization=FactorizationConfig(**config)), seed=3)  # type: ignore[arg-type]
     genres(model, **{f"{camp}{n}": (name,) for camp, name in CAMPS.items() for n in range(8)})
     genres(model, **{f"new_{camp}": (name,) for camp, name in CAMPS.items()})
@@ -89,7 +89,7 @@ def test_what_tags_learned_survives_a_restart() -> None:
     model = world()
     told = model.titles
     packed = told.pack(np.arange(len(told), dtype=np.int32))
-    labels = dict(model.catalogue.labelled)
+    labels = dict(model.catalog.labelled)
     again = TitleSide(TitleTable(model.config, seed=told.seed))
     again.titles.load(told.ids, packed)
     again.titles.load_tags(told.tag_rows())

@@ -117,11 +117,11 @@ def test_sets_of_titles(size: int, seed: int) -> None:
 def test_tags_are_the_same_as_lists_and_as_bits() -> None:
     """A tag of many titles is held as bits, one of few is made so; a block may know more titles, or fewer."""
     titles = TitleTable(ModelConfig())
-    catalogue = Catalog(titles)
+    catalog = Catalog(titles)
     for n in range(5 * WORD):
         tags = Tags(genre=("Drama",) if n % 3 else ("Crime",), cast=(f"actor {n // 4}",))
-        catalogue.put(Title(title_id=f"t{n}", tags=tags))
-    shelf = CatalogIndex(titles, catalogue, PageConfig()).shelf()
+        catalog.put(Title(title_id=f"t{n}", tags=tags))
+    shelf = CatalogIndex(titles, catalog, PageConfig()).shelf()
     assert {kind: int((shelf.common[shelf.kind == kind] >= 0).sum()) for kind in np.unique(shelf.kind)} == {
         4: 2,
         6: 0,

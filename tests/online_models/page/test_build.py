@@ -60,7 +60,7 @@ def test_a_list_of_more_than_32_forgets_the_oldest() -> None:
     model.learn_one(MyList(**at(41, "ada"), title_id="t20", action=ListAction.REMOVE))
     wanted = [f"t{n}" for n in range(39, 7, -1) if n != 20]
     again = Recommender.from_snapshot(model.snapshot())
-    again.shelves = CatalogIndex(again.titles, again.catalogue, OPEN)
+    again.shelves = CatalogIndex(again.titles, again.catalog, OPEN)
     assert titles_of(model.page("ada", n=40), RowKind.MY_LIST) == wanted
     assert titles_of(again.page("ada", n=40), RowKind.MY_LIST) == wanted
 
@@ -138,7 +138,7 @@ def test_trending_is_what_is_watched_most_of_late() -> None:
     model.learn_many(stop(50_000 + n, f"d{n}", "hot") for n in range(3))
     config = PageConfig(least=1, trending=1, explore=False)
     nobody = np.zeros(0, np.int32)
-    shelves = CatalogIndex(model.titles, model.catalogue, config)
+    shelves = CatalogIndex(model.titles, model.catalog, config)
     pools, _ = shelves.pools(model.viewers.viewers.arrays, nobody, T0 + 60_000 * 50_010)
     assert [model.titles.ids[row] for row in pools.trending.tolist()] == ["hot"]
     assert pools.heat.tolist() == [0.0]

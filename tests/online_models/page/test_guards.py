@@ -23,7 +23,7 @@ from tests.online_models.page.paging import OPEN, T0, deeds, described, put_crow
     st.sampled_from([OPEN, PageConfig(rows=5, visible=3), PageConfig(least=1, rows=14, visible=4)]),
 )
 def test_whatever_happened_the_guards_hold(
-    catalogue: list[Title],
+    catalog: list[Title],
     events: list[Event],
     watched: list[tuple[str, str, float]],
     days: int,
@@ -31,7 +31,7 @@ def test_whatever_happened_the_guards_hold(
 ) -> None:
     """Nothing finished, turned down, too old for the profile or not to be had; none twice in sight."""
     model = Recommender(seed=days, page=config)
-    for title in catalogue:
+    for title in catalog:
         model.describe(title)
     model.learn_many(events)
     put_crowds(model, watched)
@@ -44,7 +44,7 @@ def test_whatever_happened_the_guards_hold(
         limit, country = (
             (255, 0) if slot is None else (int(table.arrays.limit[slot]), int(table.arrays.country[slot]))
         )
-        allowed = model.catalogue.allowed(limit=limit, country=country, now_ms=now)
+        allowed = model.catalog.allowed(limit=limit, country=country, now_ms=now)
         may = {model.titles.ids[row] for row in np.flatnonzero(allowed).tolist()}
         assert country in {0, country_code("IN"), country_code("US")}
         known = dict(table.known(viewer))
@@ -65,22 +65,22 @@ def test_whatever_happened_the_guards_hold(
         assert len(set(in_sight)) == len(in_sight)
         if slot is not None:
             pages = build(model.viewers, model.shelves, np.array([slot], np.int32), now, 5)
-            since = model.catalogue.facts.since(len(model.titles))
+            since = model.catalog.facts.since(len(model.titles))
             for row in pages.alert[0][pages.alert[0] >= 0].tolist():
                 assert model.titles.ids[row] in may - set(known)
                 assert now - 14 * DAY_MS < since[row] <= now
-            labels = {model.catalogue.tag_names[tag] for tag in pages.category[0].tolist() if tag >= 0}
+            labels = {model.catalog.tag_names[tag] for tag in pages.category[0].tolist() if tag >= 0}
             left = [row for row in np.flatnonzero(allowed).tolist() if model.titles.ids[row] not in known]
-            _, tags = model.catalogue.tags_of(np.array(left, np.int64))
-            assert labels <= {model.catalogue.tag_names[tag] for tag in tags.tolist()}
+            _, tags = model.catalog.tags_of(np.array(left, np.int64))
+            assert labels <= {model.catalog.tag_names[tag] for tag in tags.tolist()}
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(described, max_size=24), st.lists(deeds(), max_size=30))
-def test_what_is_finished_is_not_gone_on_with(catalogue: list[Title], events: list[Event]) -> None:
+def test_what_is_finished_is_not_gone_on_with(catalog: list[Title], events: list[Event]) -> None:
     """Continue watching holds only what the judgement says is begun and not done."""
     model = Recommender(page=OPEN)
-    for title in catalogue:
+    for title in catalog:
         model.describe(title)
     model.learn_many(events)
     a = model.viewers.viewers.arrays

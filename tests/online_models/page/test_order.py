@@ -52,7 +52,7 @@ def test_calibration_by_hand() -> None:
     model = Recommender()
     for n in range(12):
         model.describe(Title(title_id=f"t{n}", tags=Tags(genre=("Crime" if n < 6 else "Romance",))))
-    shelf = CatalogIndex(model.titles, model.catalogue, PageConfig()).shelf()
+    shelf = CatalogIndex(model.titles, model.catalog, PageConfig()).shelf()
     share = np.zeros(GENRES_KEPT)
     share[:2] = 2 / 3, 1 / 3
     title, same = np.arange(12, dtype=np.int32), np.zeros(12, np.float32)
@@ -101,7 +101,7 @@ def test_the_draw_stays_for_a_day_and_the_page_with_it() -> None:
 def test_a_page_of_one_row_is_the_list(model: Recommender) -> None:
     """`rows=1`: top picks as `top_n` ranks them, nothing else."""
     model.learn_one(stop(1, "ada", "t4"))
-    shelves = CatalogIndex(model.titles, model.catalogue, PageConfig(rows=1))
+    shelves = CatalogIndex(model.titles, model.catalog, PageConfig(rows=1))
     slots = np.array([model.viewers.viewers.slot("ada")], np.int32)
     pages = build(model.viewers, shelves, slots, T0 + 60_000, 7)
     listed = [model.titles.ids[row] for row in pages.title[0, 0].tolist()]
@@ -111,7 +111,7 @@ def test_a_page_of_one_row_is_the_list(model: Recommender) -> None:
 def test_top_picks_without_calibration_are_the_list(model: Recommender) -> None:
     """One score row: a page ranks titles exactly as a list does, scores included."""
     model.learn_many([stop(1, "ada", "t4"), stop(2, "ada", "t9"), stop(3, "ada", "t2", 5.0)])
-    shelves = CatalogIndex(model.titles, model.catalogue, PageConfig(rows=2, calibration=0.0, explore=False))
+    shelves = CatalogIndex(model.titles, model.catalog, PageConfig(rows=2, calibration=0.0, explore=False))
     slots = np.array([model.viewers.viewers.slot("ada")], np.int32)
     lists, pages = model.viewers.rank(slots, T0, 12), build(model.viewers, shelves, slots, T0, 12)
     assert pages.title[0, 0].tolist() == lists.title[0].tolist()

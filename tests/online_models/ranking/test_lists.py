@@ -61,7 +61,7 @@ def world(
     def found(**_: object) -> tuple[F4, int]:
         return guard, int(np.isfinite(guard).sum())
 
-    side.catalogue.guard = found  # type: ignore[method-assign]
+    side.catalog.guard = found  # type: ignore[method-assign]
     return side, slots
 
 
@@ -99,7 +99,7 @@ def is_right(made: Lists, q: int, side: ViewerSide, slot: int) -> None:
     aligned=st.booleans(),
     seed=st.integers(0, 2**16),
 )
-@example(titles=4, n=20, taste=0.3, alike=0.0, gone=0.0, aligned=False, seed=0).via("a tiny catalogue")
+@example(titles=4, n=20, taste=0.3, alike=0.0, gone=0.0, aligned=False, seed=0).via("a tiny catalog")
 def test_the_list_is_what_sorting_all_scores_gives(  # noqa: PLR0917 - hypothesis
     titles: int, n: int, taste: float, alike: float, gone: float, aligned: bool, seed: int
 ) -> None:

@@ -24,7 +24,7 @@ def _model() -> Recommender:
     """Return a model of a short, a long and an unmeasured title, each watched by the same five."""
     model = Recommender(seed=1)
     for name, minutes in (("short", 30), ("long", 120), ("unknown", None)):
-        model.catalogue.put(Title(title_id=name, duration_s=60.0 * minutes if minutes else None))
+        model.catalog.put(Title(title_id=name, duration_s=60.0 * minutes if minutes else None))
         for v in range(5):
             about = {"event_id": f"{name}{v}", "viewer_id": f"v{v}", "event_time_ms": T0 + v}
             model.learn_one(
@@ -37,7 +37,7 @@ MODEL = _model()
 
 
 def _added(model: Recommender, **more: float) -> dict[str, float]:
-    out = objective(model.titles.arrays, model.catalogue, Treatment(**more), len(model.titles))
+    out = objective(model.titles.arrays, model.catalog, Treatment(**more), len(model.titles))
     assert out is not None
     return dict(zip(model.titles.ids, out.tolist(), strict=False))
 
@@ -46,7 +46,7 @@ def test_without_an_objective_nothing_is_added() -> None:
     """Absent or zero exponents, and whatever else an arm varies."""
     model = _model()
     for how in (Treatment(), Treatment(watch_time=0.0), Treatment(trending=2.0, diversity=1.0)):
-        assert objective(model.titles.arrays, model.catalogue, how, 3) is None
+        assert objective(model.titles.arrays, model.catalog, how, 3) is None
 
 
 @given(st.floats(-4, 4).filter(lambda a: abs(a) > 0.01))

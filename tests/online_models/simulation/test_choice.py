@@ -29,7 +29,7 @@ from schemas.events import Impression, Play, Skip
 
 ALONE = replace(
     WorldConfig(),
-    catalogue=CatalogConfig(upcoming=0.0, series=0.0),
+    catalog=CatalogConfig(upcoming=0.0, series=0.0),
     taste=TasteConfig(households=0.0, newcomers=0.0, preferences=0.0),
 )
 """One taste an account, everybody there, every title a film that is out."""
@@ -110,7 +110,7 @@ def test_what_is_watched_has_the_expected_mean() -> None:
     started = outcomes.title == 5
     fit = world.truth.fits(np.array([0]), np.array([5]))[0]
     enjoyed = world.truth.enjoyment(np.array([5]), fit)
-    expected = expected_minutes(world.config.watch, enjoyed, world.catalogue.minutes[[5]])[0]
+    expected = expected_minutes(world.config.watch, enjoyed, world.catalog.minutes[[5]])[0]
     watched = outcomes.watched_s[started] / 60
     assert watched.mean() == pytest.approx(expected, abs=4 * watched.std() / np.sqrt(started.sum()))
 
@@ -183,10 +183,10 @@ def test_visits_follow_the_hour_the_weekday_and_arrival() -> None:
 def test_fame_is_zipf_and_releases_have_their_hour() -> None:
     """Before it is out a title draws nothing; on its day most; then it fades."""
     world = World(seed=1, viewers=10, titles=1_000)
-    ranked = np.sort(world.catalogue.appeal)[::-1]
+    ranked = np.sort(world.catalog.appeal)[::-1]
     assert ranked[0] / ranked[9] == pytest.approx(10**0.85, rel=0.6)  # episodes share their series' fame
-    title = int(np.argmax(world.catalogue.released_s))
-    out = float(world.catalogue.released_s[title])
+    title = int(np.argmax(world.catalog.released_s))
+    out = float(world.catalog.released_s[title])
     appeals = [world.truth.appeal(out + days * DAY_S)[title] for days in (-1, 0, 5, 20)]
     assert appeals[0] == 0.0
     assert appeals[1] > appeals[2] > appeals[3] > 0.0
@@ -200,7 +200,7 @@ def test_series_are_watched_in_order_and_binged() -> None:
     episodes = {title.title_id for title in world.titles if title.kind is TitleKind.EPISODE}
     previous = {
         world.titles[at].title_id: world.titles[before].title_id
-        for at, before in enumerate(world.catalogue.previous.tolist())
+        for at, before in enumerate(world.catalog.previous.tolist())
         if before >= 0
     }
     alone = [play for play in plays if play.autoplay]

@@ -123,7 +123,7 @@ def test_a_policy_learns_what_happened_before_its_pages_and_nothing_later() -> N
 
 
 def test_no_policy_shows_what_was_had_or_is_not_out() -> None:
-    """The recommender knows it from events and the catalogue, the others from the world."""
+    """The recommender knows it from events and the catalog, the others from the world."""
     for name in POLICIES:
         world = World(seed=2, viewers=60, titles=100)
         policy = POLICIES[name](world)
@@ -136,7 +136,7 @@ def test_no_policy_shows_what_was_had_or_is_not_out() -> None:
             pages = policy.pages(looks)
             titles = pages.titles[:, 0]
             there = titles >= 0
-            out = world.catalogue.released_s[titles] <= looks.at_s[:, None] + 900
+            out = world.catalog.released_s[titles] <= looks.at_s[:, None] + 900
             assert out[there].all()
             if name not in {"nearline", *OF_ROWS}:  # it lists again what was started and not judged
                 assert not (world.past(looks.accounts, titles).had & there).any()

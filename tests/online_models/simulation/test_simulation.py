@@ -37,7 +37,7 @@ def events(world: World) -> list[Event]:
 
 
 def test_one_seed_is_one_world_under_any_hash_seed() -> None:
-    """The same catalogue and events in every process: no set or dictionary decides an order."""
+    """The same catalog and events in every process: no set or dictionary decides an order."""
     digests = {
         subprocess.run(
             [sys.executable, "-c", DIGEST],
@@ -111,7 +111,7 @@ def test_viewers_are_as_busy_as_rates_are_computed_with(events: list[Event]) -> 
 
 
 def test_a_rate_sets_the_pace_of_event_time() -> None:
-    """At 200 events a second, a week is over in minutes; the catalogue's releases move with it."""
+    """At 200 events a second, a week is over in minutes; the catalog's releases move with it."""
     paced = World(seed=5, viewers=300, titles=300, rate=200.0)
     events = paced.take(30_000)
     seconds = (events[-1].event_time_ms - events[0].event_time_ms) / 1000
@@ -120,7 +120,7 @@ def test_a_rate_sets_the_pace_of_event_time() -> None:
 
 
 def test_a_release_is_not_watched_before_it_is_out(world: World, events: list[Event]) -> None:
-    """Upcoming titles are in the catalogue, and nobody plays them before their release."""
+    """Upcoming titles are in the catalog, and nobody plays them before their release."""
     out = {title.title_id: title.release_ms or 0 for title in world.titles}
     upcoming = {title_id for title_id, at in out.items() if at > events[0].event_time_ms}
     plays = [event for event in events if isinstance(event, Play)]

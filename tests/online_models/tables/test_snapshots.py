@@ -44,7 +44,7 @@ EVENTS = st.lists(
 
 
 def event_of(said: Said, number: int) -> Event | Title | str:
-    """Make an event, a record of the catalogue, or the id of a title that is withdrawn."""
+    """Make an event, a record of the catalog, or the id of a title that is withdrawn."""
     what, viewer, title, ms = said
     about: dict[str, Any] = {
         "event_id": f"e{number % 20}", "viewer_id": viewer, "event_time_ms": 10**12 + ms, "country": "AT",
@@ -70,9 +70,9 @@ def feed(model: Recommender, said: list[Said], first: int = 0) -> None:
     for number, one in enumerate(said, first):
         event = event_of(one, number)
         if isinstance(event, Title):
-            model.catalogue.put(event)
+            model.catalog.put(event)
         elif isinstance(event, str):
-            model.catalogue.withdraw(event)
+            model.catalog.withdraw(event)
         else:
             model.learn_one(event)
 

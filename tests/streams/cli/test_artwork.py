@@ -18,7 +18,7 @@ T0 = 1_700_000_000_000
 def test_estimates_come_from_the_topics(
     embedded: EmbeddedCluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Events and catalogue are read; without propensities there is nothing to estimate, and it says so."""
+    """Events and catalog are read; without propensities there is nothing to estimate, and it says so."""
     settings = Settings(brokers=embedded.bootstrap_servers, topic_prefix="a.")
     make_topics(settings)
     where = ["--brokers", settings.brokers, "--prefix", "a."]

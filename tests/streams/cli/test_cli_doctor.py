@@ -78,7 +78,7 @@ def test_a_well_installation(writer: Producer, capsys: pytest.CaptureFixture[str
         "topic table",
         "partitioner",
         "clocks",
-        "catalogue",
+        "catalog",
         "dead letters",
     )
     assert {name: found[name]["status"] for name in well} == dict.fromkeys(well, "ok")
@@ -167,7 +167,7 @@ def test_dead_letters_and_an_old_catalogue(writer: Producer, capsys: pytest.Capt
     assert writer.flush(10) == 0
     found = _doctor(capsys, 0)
     assert found["dead letters"]["cause"] == "in the last day: 2 malformed, 1 empty"
-    assert (found["catalogue"]["status"], "1 titles" in found["catalogue"]["cause"]) == ("warn", True)
+    assert (found["catalog"]["status"], "1 titles" in found["catalog"]["cause"]) == ("warn", True)
 
 
 def test_a_log_that_is_shorter_than_the_absence(

@@ -121,21 +121,21 @@ def test_only_the_viewers_partition_is_read(
 
 
 def test_a_title(cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str]) -> None:
-    """Counters, neighbours by name with the strongest first, and the catalogue's record."""
+    """Counters, neighbours by name with the strongest first, and the catalog's record."""
     found = _inspect(cluster, capsys, "title", "t1")
     assert (found["positives"], found["rejections"], found["touches"]) == (5, 0, 0)
     assert {one["title_id"] for one in found["neighbours"]} == {"t0", "t2", "[red]"}
     weights = [one["weight"] for one in found["neighbours"]]
     assert weights == sorted(weights, reverse=True)
-    assert found["catalogue"] == {"title_id": "t1", "name": "The First", "maturity": 6}
+    assert found["catalog"] == {"title_id": "t1", "name": "The First", "maturity": 6}
     assert set(found["trending"]) == {"3600.0", "86400.0", "604800.0"}
     assert shard_of(np.array([title_key("t1")], np.uint64), 1)[0] == found["partition"]
 
 
 def test_a_title_that_nobody_watched(cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str]) -> None:
-    """The catalogue alone is an answer."""
+    """The catalog alone is an answer."""
     found = _inspect(cluster, capsys, "title", "new")
-    assert found["catalogue"] == {"title_id": "new"}
+    assert found["catalog"] == {"title_id": "new"}
     assert "positives" not in found
 
 
@@ -159,7 +159,7 @@ def test_tables_show_ids_as_they_are(cluster: EmbeddedCluster, capsys: pytest.Ca
     for word in (
         "watched together with",
         "nobody has watched it yet",
-        "not in the catalogue",
+        "not in the catalog",
         "page 3",
         "my list",
     ):

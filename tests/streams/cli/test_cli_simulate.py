@@ -1,4 +1,4 @@
-"""`nearline simulate`: a catalogue and events on the topics, paced, and a clean end."""
+"""`nearline simulate`: a catalog and events on the topics, paced, and a clean end."""
 
 import json
 import signal

@@ -53,7 +53,7 @@ def test_events_arrive_once_in_order_on_javas_partition(settings: Settings) -> N
 
 
 def test_titles_go_to_the_catalogue_by_their_id(settings: Settings) -> None:
-    """A record of the catalogue has its title's id as key."""
+    """A record of the catalog has its title's id as key."""
     titles = World(seed=2, viewers=1, titles=60).titles
     with EventProducer(settings) as producer:
         producer.send_titles(titles)

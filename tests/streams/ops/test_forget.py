@@ -146,7 +146,7 @@ def test_a_request_says_what_is_wrong_with_it(embedded: EmbeddedCluster) -> None
 
 @pytest.fixture
 def installation(embedded: EmbeddedCluster) -> Settings:
-    """Give a cluster with topics and a catalogue."""
+    """Give a cluster with topics and a catalog."""
     settings = Settings.load(brokers=embedded.bootstrap_servers, group="forgetting", check_crcs=False)
     embedded.create(spec.name for spec in settings.topic_table().values())
     with EventProducer(settings) as producer:

@@ -71,7 +71,7 @@ def test_the_server() -> None:
     patient = Patient(Settings(serve=ServeSettings(port=health.port)))
     try:
         assert server(patient).status is Status.OK
-        waits.append("catalogue: 5 of 9 left")
+        waits.append("catalog: 5 of 9 left")
         assert server(patient).status is Status.WARN
     finally:
         health.stop()

@@ -50,7 +50,7 @@ class Stand:
         assert self.writer.flush(10) == 0
 
     def fill(self, *, model: bool = True) -> None:
-        """Write a catalogue, a trending list, a title model, and Ada's page."""
+        """Write a catalog, a trending list, a title model, and Ada's page."""
         for title in TITLES:
             self.put(topics.CATALOG, title.title_id, encode(title))
         self.put(topics.TRENDING, "global", encode(trending("tide", "engine", "coast", "gone")))

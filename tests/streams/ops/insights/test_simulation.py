@@ -22,11 +22,9 @@ def test_scarcity_is_a_setting_of_the_world() -> None:
     assert plain.titles == same.titles
     counts = []
     for scarce in (None, 0):
-        config = WorldConfig(catalogue=CatalogConfig(scarce=scarce))
+        config = WorldConfig(catalog=CatalogConfig(scarce=scarce))
         genres = World(3, 50, 400, config=config).titles
-        word = World(3, 50, 400, config=WorldConfig(catalogue=CatalogConfig(scarce=0))).catalogue.scarce[
-            "genre"
-        ]
+        word = World(3, 50, 400, config=WorldConfig(catalog=CatalogConfig(scarce=0))).catalog.scarce["genre"]
         counts.append(sum(word in title.tags.genre for title in genres))
     assert counts[1] < counts[0]
 

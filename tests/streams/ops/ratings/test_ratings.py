@@ -66,10 +66,10 @@ def test_titles_and_genres_beside_the_ratings_are_read(tmp_path: Path, name: str
     dataset = read_ratings(tmp_path / name)
     facts = dataset.titles["30"]
     assert (facts.name, facts.genres, facts.year) == ("Glass Harbour", ("Action",), 1996)
-    catalogue = {title.title_id: title for title in dataset.catalogue()}
-    assert catalogue["30"].tag_labels() == ["genre:Action"]
-    assert catalogue["30"].release_ms == 820_454_400_000
-    assert catalogue["31"].tag_labels() == []
+    catalog = {title.title_id: title for title in dataset.catalog()}
+    assert catalog["30"].tag_labels() == ["genre:Action"]
+    assert catalog["30"].release_ms == 820_454_400_000
+    assert catalog["31"].tag_labels() == []
 
 
 @pytest.mark.parametrize("name", FORMATS)

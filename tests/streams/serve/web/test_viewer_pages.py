@@ -244,7 +244,7 @@ def test_everything_comes_from_here(reader: TestClient) -> None:
 
 
 def test_with_an_empty_cluster_the_page_says_what_to_do(stand: Stand) -> None:
-    """No viewer, no catalogue, no list: still a page."""
+    """No viewer, no catalog, no list: still a page."""
     from streams.serve.web.views import page_of  # noqa: PLC0415
 
     mirror = stand.mirror()

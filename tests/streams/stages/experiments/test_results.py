@@ -188,7 +188,7 @@ def test_without_an_automatic_rule_a_winner_is_only_named() -> None:
 
 
 def test_lists_of_an_arm_have_a_diversity() -> None:
-    """Titles that were seen on one list, by the tags that the catalogue says, with bounds."""
+    """Titles that were seen on one list, by the tags that the catalog says, with bounds."""
     tags = {f"t{n}": ("genre:Drama", f"genre:{n % 3}") for n in range(6)}
     office = Office(trial(rule=None), partitions=1)
     office.about = tags.__getitem__

@@ -180,7 +180,7 @@ def test_the_shelf_reads_the_catalogue() -> None:
 
 
 def test_specs_say_where_they_read_and_write() -> None:
-    """Sources, changelogs and the wait for the catalogue."""
+    """Sources, changelogs and the wait for the catalog."""
     house = House()
     visits = visits_spec(house.settings, lambda: house.stock)
     insights = insights_spec(house.settings, lambda: house.stock)

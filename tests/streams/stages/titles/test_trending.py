@@ -30,11 +30,11 @@ def _lists(outcomes: list[Outcome]) -> dict[str, list[str]]:
 
 
 def _line(shards: int = 1) -> Line:
-    """Give both stages, with twelve titles of two genres in the catalogue."""
+    """Give both stages, with twelve titles of two genres in the catalog."""
     line = Line(Settings(prequential_share=0.0, title_shards=shards))
     line.put(*(Title(title_id=f"t{n}", tags=Tags(genre=("War" if n % 2 else "Drama",))) for n in range(12)))
     line.titles = [
-        TitlesStep(line.settings, p, store, labelled=line.replica.catalogue.labelled)
+        TitlesStep(line.settings, p, store, labelled=line.replica.catalog.labelled)
         for p, store in enumerate(line.title_stores)
     ]
     return line
@@ -90,7 +90,7 @@ def test_a_restart_counts_on() -> None:
         _crowd(line, "IN", "t2", 4, first=3 * EVERY_MS)
         if n:
             line.titles = [
-                TitlesStep(line.settings, 0, line.title_stores[0], labelled=line.replica.catalogue.labelled)
+                TitlesStep(line.settings, 0, line.title_stores[0], labelled=line.replica.catalog.labelled)
             ]
         _crowd(line, "IN", "t2", 2, first=5 * EVERY_MS)
     rows = [{k: v for k, v in line.title_stores[0].rows.items() if audience_rows.is_one(k)} for line in lines]

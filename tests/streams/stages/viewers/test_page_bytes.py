@@ -184,8 +184,8 @@ def test_rows_of_every_kind_are_written_as_their_words(
     titles = TitleTable(ModelConfig())
     titles.intern([f"t{n}" for n in range(6)])
     encoder = _encoder(titles)
-    catalogue = encoder._catalogue
-    catalogue.put(Title(title_id="t1", name='"É"', tags=Tags(genre=("Drama", "Crime"), mood=("dark",))))
+    catalog = encoder._catalog
+    catalog.put(Title(title_id="t1", name='"É"', tags=Tags(genre=("Drama", "Crime"), mood=("dark",))))
     pages = blank_pages(2, 4, 4, 3)
     for q, rows in enumerate((first, second)):
         _made(rows, q, pages)
@@ -193,7 +193,7 @@ def test_rows_of_every_kind_are_written_as_their_words(
             pages.category[q, k], pages.part[q, k] = one
     hindi = int.from_bytes(b"hi", "little")
     written = encoder.encode(pages, [Cause("v", 1, 2, TIME), Cause("w", 3, 4, TIME)], [0, hindi])
-    wording = Wording(titles.ids, catalogue.facts.names, catalogue.tag_names)
+    wording = Wording(titles.ids, catalog.facts.names, catalog.tag_names)
     for q, language in enumerate(("en", "hi")):
         home = decode_home(written[q])
         assert home.rows == wording.rows(pages, q, messages(language))
@@ -210,7 +210,7 @@ def test_a_heading_follows_the_titles_new_name() -> None:
     encoder = _encoder(titles)
     headings = []
     for name in ("Old", "New"):
-        encoder._catalogue.put(Title(title_id="a", name=name))
+        encoder._catalog.put(Title(title_id="a", name=name))
         pages = blank_pages(1, 1, 4)
         _made([(WATCHED, [0, 1], [1, 1, 1, 1])], 0, pages)
         (page,) = _write(encoder, pages, Cause("v", 0, 0, TIME))

@@ -90,9 +90,9 @@ def test_a_withdrawn_title_is_listed_to_nobody(withdrawn_first: bool) -> None:
     ]
     for step in steps if withdrawn_first else reversed(steps):
         step()
-    assert replica.catalogue.allowed(limit=255, country=0, now_ms=0).tolist() == [False]
+    assert replica.catalog.allowed(limit=255, country=0, now_ms=0).tolist() == [False]
     replica._take_titles([message(b"t1", encode(Title(title_id="t1")))])
-    assert replica.catalogue.allowed(limit=255, country=0, now_ms=0).tolist() == [True]
+    assert replica.catalog.allowed(limit=255, country=0, now_ms=0).tolist() == [True]
 
 
 def test_an_unusable_catalogue_record_is_passed_over(capsys: pytest.CaptureFixture[str]) -> None:

@@ -132,7 +132,7 @@ def test_dead_letters_move_on(line: Line) -> None:
 
 
 def test_titles_never_met_are_learned_and_then_listed(line: Line) -> None:
-    """A title needs no catalogue: once watched by one, it is on the lists of others."""
+    """A title needs no catalog: once watched by one, it is on the lists of others."""
     assert "brand new" not in _listed(line.feed(watch("ada", "t1")))["ada"]
     line.feed(watch("bob", "brand new"))
     assert "brand new" in _listed(line.feed(watch("ada", "t2", 1)))["ada"]

@@ -73,7 +73,7 @@ def test_a_picture_that_led_to_a_watch_has_won(shards: int) -> None:
 
 
 def test_nothing_is_learned_where_there_was_no_choice() -> None:
-    """One picture, an unknown one, none told, or a title not in the catalogue."""
+    """One picture, an unknown one, none told, or a title not in the catalog."""
     line = _line()
     line.feed(
         _saw("ada", "plain", "love.jpg"),
