@@ -1,4 +1,4 @@
-"""One worker: both stages, the replica, health and watchdog, put together and run."""
+"""Composition of one worker: both stages, the replica, experiments, rules and versions."""
 
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -20,12 +20,12 @@ from streams.telemetry.metrics import Metrics
 
 
 def partitions_of(settings: Settings) -> dict[str, int]:
-    """Ask the cluster how many partitions the worker's topics have.
+    """Return the number of partitions of each topic of the worker.
 
     Raises
     ------
     TopicError
-        A topic is missing.
+        A topic is missing, or does not match the others.
     """
     wanted = (
         topics.EVENTS, topics.CATALOG, topics.HOME, topics.ALERTS, topics.TRENDING, topics.DEAD_LETTERS,
@@ -33,16 +33,18 @@ def partitions_of(settings: Settings) -> dict[str, int]:
         topics.RULES,
     )  # fmt: skip
     partitions = {name: topic.partitions for name, topic in require_topics(settings, wanted).items()}
-    _check_fit(settings, partitions)
+    _check_partitions(settings, partitions)
     return partitions
 
 
-def _check_fit(settings: Settings, partitions: Mapping[str, int]) -> None:
-    """Make sure that pages have the partitions of their events, and every title shard one of its own."""
+def _check_partitions(settings: Settings, partitions: Mapping[str, int]) -> None:
+    """Raise unless pages have the partitions of their events, and each title shard has a partition."""
     for name in (topics.HOME, topics.ALERTS):
         if partitions[name] != partitions[topics.EVENTS]:
-            what = f"{settings.topic(name)} and {settings.topic(topics.EVENTS)} differ in their partitions"
-            why = f"{partitions[name]} and {partitions[topics.EVENTS]}; a page is written beside its events"
+            pair = f"{settings.topic(name)} and {settings.topic(topics.EVENTS)}"
+            what = f"{pair} have different numbers of partitions"
+            counts = f"{partitions[name]} and {partitions[topics.EVENTS]}"
+            why = f"{counts}; the page of a viewer is in the partition of their events"
             raise TopicError(
                 what, why=why, next_step="give both the same number, see `nearline topics check`"
             )
@@ -53,7 +55,7 @@ def _check_fit(settings: Settings, partitions: Mapping[str, int]) -> None:
 
 
 def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> Worker:
-    """Put a worker together; `failpoint` is called between effects, for tests."""
+    """Compose a worker; tests pass a `failpoint`, which is called between effects."""
     partitions = partitions_of(settings)
     metrics = Metrics(version=version("nearline"))
     metrics.name(settings.tenant)

@@ -1,9 +1,9 @@
-r"""The applied record: up to which source offset the rows above it in a changelog reach, and of which source.
+r"""The applied record of a changelog: the source offset that the rows before it include, and its source.
 
 It has the key ``b"\0applied"`` and is the last record of its transaction, so a reader of committed records
-never sees it without its rows. Compaction keeps the newest of each partition. Beside the offset it holds what
-makes the offset mean something (:class:`Origin`): with another topic under the same name, or with another
-number of partitions, the rows belong to other keys than the events that come.
+never sees it without its rows. Compaction keeps the newest one of each partition. It also holds the origin of
+the state (:class:`Origin`): the offset means nothing for another topic of the same name, and with another
+number of partitions the keys of rows and events would differ.
 """
 
 import struct
@@ -20,33 +20,33 @@ APPLIED_KEY = b"\0applied"
 """Key of the applied record."""
 
 _APPLIED = struct.Struct("<BqI16s")
-"""Version, source offset, number of parts that the keys are spread over, the source topic's id."""
+"""Version, source offset, number of partitions over which keys are spread, id of the source topic."""
 
 VERSION = 2
-"""Version of the applied record."""
+"""Version of the format."""
 
 BACK = 2
-"""Records before the end at which a search begins: the newest applied record and its marker."""
+"""Records before the end where the search begins: the newest applied record and its transaction marker."""
 
 FURTHER = 16
-"""Factor by which the search goes back where others have written behind it."""
+"""Factor by which the search goes further back if the record was not found."""
 
 WAIT_S = 0.05
-"""Longest wait for records; the ends of the partitions come by themselves."""
+"""Seconds to wait for records; ends of partitions are reported without a wait."""
 
 
 class Origin(NamedTuple):
-    """What a state was built from."""
+    """The source that a state was built from."""
 
     parts: int = 0
-    """Over how many partitions or shards its keys are spread; 0 when not known."""
+    """Number of partitions or shards over which its keys are spread; 0 if unknown."""
 
     topic_id: bytes = NO_ID
-    """The source topic's id, 16 bytes: a topic that is created again has another one."""
+    """Id of the source topic, 16 bytes: a topic that is created again has another id."""
 
 
 def pack_applied(offset: int, origin: Origin = Origin()) -> bytes:  # noqa: B008 - a tuple cannot change
-    """Return the applied record's value.
+    """Return the value of an applied record.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def pack_applied(offset: int, origin: Origin = Origin()) -> bytes:  # noqa: B008
 
 
 def unpack_applied(value: bytes) -> int:
-    """Return the source offset out of an applied record's value.
+    """Return the source offset of an applied record.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def unpack_applied(value: bytes) -> int:
 
 
 def origin_of(value: bytes) -> Origin:
-    """Return what the state was built from out of an applied record's value.
+    """Return the origin of the state of an applied record.
 
     Raises
     ------
@@ -80,12 +80,12 @@ def origin_of(value: bytes) -> Origin:
 
 
 def newest_applied(consumer: Consumer, topic: str, ends: Mapping[int, tuple[int, int]]) -> dict[int, bytes]:
-    """Read the newest applied record of each partition of a changelog, backwards from its end.
+    """Read the newest applied record of each partition of a changelog, searching backwards from its end.
 
     Parameters
     ----------
     consumer
-        Reads committed records and reports ends of partitions.
+        Reads committed records and reports the ends of partitions.
     topic
         The changelog.
     ends
@@ -94,7 +94,7 @@ def newest_applied(consumer: Consumer, topic: str, ends: Mapping[int, tuple[int,
     Returns
     -------
     dict
-        Values by partition; those without an applied record are not in it.
+        Values by partition, without the partitions that have no applied record.
     """
     found: dict[int, bytes] = {}
     left, back = {p: span for p, span in ends.items() if span[0] < span[1]}, BACK
@@ -107,10 +107,10 @@ def newest_applied(consumer: Consumer, topic: str, ends: Mapping[int, tuple[int,
 
 
 def _applied_records(consumer: Consumer, starts: Iterable[TopicPartition]) -> Iterator[tuple[int, bytes]]:
-    """Yield partition and value of every applied record from the given places to the ends."""
-    places = list(starts)
-    consumer.assign(places)
-    open_ends = {place.partition for place in places}
+    """Yield partition and value of every applied record from the given positions to the ends."""
+    positions = list(starts)
+    consumer.assign(positions)
+    open_ends = {position.partition for position in positions}
     while open_ends:
         for message in consumer.consume(1_000, WAIT_S):
             error, partition = message.error(), message.partition() or 0
@@ -123,7 +123,7 @@ def _applied_records(consumer: Consumer, starts: Iterable[TopicPartition]) -> It
 
 
 def _fields(value: bytes) -> tuple[int, int, bytes]:
-    """Take an applied record's value apart."""
+    """Unpack the value of an applied record."""
     if len(value) != _APPLIED.size or value[0] != VERSION:
         what = "the changelog has an applied record that this version cannot read"
         raise StateError(what, why=f"version {value[:1].hex()}", next_step="start the version that wrote it")

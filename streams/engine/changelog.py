@@ -1,9 +1,8 @@
-r"""The log of a partition's state: what is in it, and how to read it back.
+r"""The changelog of a partition's state, and how it is read back into a store.
 
-A changelog partition holds the rows of one source partition (key, absolute value, or a tombstone), and after
-the rows of each batch the *applied record*, key ``b"\0applied"``, which says up to which source offset the
-rows above it reach. It is the last record of its transaction, so a reader of committed records never sees it
-without its rows. Readers that only want the rows skip keys that begin with a NUL byte.
+A changelog partition holds the rows of one source partition (key and absolute value, or a tombstone) and
+after the rows of each batch the *applied record* (:mod:`streams.engine.applied`): the source offset that the
+rows before it include. Readers that only need rows skip keys that begin with a NUL byte.
 """
 
 import time
@@ -21,27 +20,28 @@ __all__ = ["RESTORER", "Changelog", "ends", "unusable"]
 RESTORER = {
     "enable.partition.eof": True,
     "group.id": "nearline-restore",
-    "fetch.wait.max.ms": 10,  # with the driver's own 500 a broker holds the end of the log back
-    "fetch.message.max.bytes": 8 << 20,  # the driver's own 1 MB is a request every 2 ms (measured: 1.2x)
-    "queued.max.messages.kbytes": 32 << 10,  # what the driver reads ahead while rows are written
+    "fetch.wait.max.ms": 10,  # with the driver's default of 500 the broker delays the end of the log
+    "fetch.message.max.bytes": 8
+    << 20,  # the driver's default of 1 MB is a request every 2 ms (measured: 1.2x)
+    "queued.max.messages.kbytes": 32 << 10,  # read-ahead while rows are written
 }
-"""Properties of a consumer that restores."""
+"""librdkafka properties of a consumer that restores."""
 
 CHUNK = 10_000
 """Records per read: 10,000 rows of 1 kB are 10 MB in memory."""
 
 RUN_BYTES = 32 << 20
-"""Bytes of rows that are sorted and taken over by the store at once: four partitions hold 128 MB meanwhile.
-Half of it costs a third more in RocksDB's compaction of a million rows (measured), twice saves nothing."""
+"""Bytes of rows that the store ingests as one sorted file: four partitions hold 128 MB meanwhile. Half of it
+costs a third more in RocksDB's compaction of a million rows (measured), twice of it saves nothing."""
 
 SMALL_BYTES = 1 << 20
-"""Up to here rows go through the store's write buffer: a file of their own would be one more to look into."""
+"""Up to this size rows go through the write buffer of the store: each file of its own slows reads."""
 
 SLICE_S = 0.05
-"""Longest wait for a chunk to fill; also what the end of the log costs, once a partition."""
+"""Seconds to wait for a chunk to fill; also the cost of detecting the end of the log, once per partition."""
 
 SILENCE_S = 60.0
-"""Seconds without a record or an end of the log after which the broker is taken for gone."""
+"""Seconds without a record or the end of the log after which the broker counts as unreachable."""
 
 
 @dataclass(slots=True)
@@ -51,13 +51,13 @@ class Changelog:
     Parameters
     ----------
     consumer
-        Reads committed records and reports ends of partitions; not used by anybody else meanwhile.
+        Reads committed records and reports the ends of partitions; must not be shared meanwhile.
     topic, partition
-        What is read.
+        The changelog partition.
     abandoned
-        Asked between chunks; true ends the restore with `AbandonedError`.
+        Called between chunks; true ends the restore with `AbandonedError`.
     read_progress
-        Told how far it is.
+        Updated after each chunk.
     """
 
     consumer: Consumer
@@ -71,14 +71,14 @@ class Changelog:
         return ends(self.consumer, self.topic, self.partition)
 
     def unusable(self, store: Store, *, delete_retention_s: float, now_ms: int) -> str | None:
-        """Say why a store cannot be brought up to date from this log, None when it can: :func:`unusable`."""
+        """Return why a store cannot be brought up to date from this log, None if it can: :func:`unusable`."""
         return unusable(store, *self.ends(), delete_retention_s=delete_retention_s, now_ms=now_ms)
 
     def replay(self, store: Store) -> None:
-        """Write everything after the store's position into the store, up to the end of the log.
+        """Write everything after the position of the store into the store, up to the end of the log.
 
-        The end is known by position, never by a last record: the last offsets may belong to markers and
-        aborted records that nobody is shown.
+        The end is detected by position, not by a last record: the last offsets may belong to transaction
+        markers and aborted records, which a consumer never returns.
 
         Raises
         ------
@@ -93,24 +93,24 @@ class Changelog:
         run, heard, at_end = _Run(store), time.monotonic(), False
         while not at_end:
             if self.abandoned():
-                what = f"partition {self.partition} of {self.topic} was taken away while it was read"
-                why, step = "the group gave it to another worker", "nothing: that worker restores it"
+                what = f"partition {self.partition} of {self.topic} was revoked while it was read"
+                why, step = "the group assigned it to another worker", "nothing: that worker restores it"
                 raise AbandonedError(what, why=why, next_step=step)
             messages = self.consumer.consume(CHUNK, SLICE_S)
             if messages:
                 heard = time.monotonic()
                 at_end = run.add(messages, high)
                 self.read_progress.reached(self.partition, run.position, rows=run.added)
-                run.settle(at_end=at_end)
+                run.flush(at_end=at_end)
             elif time.monotonic() - heard > SILENCE_S:
-                what = f"changelog {self.topic} is silent"
-                why, step = f"no answer for {SILENCE_S:.0f} s", "look at the brokers that hold the partition"
+                what = f"changelog {self.topic} does not answer"
+                why, step = f"no answer for {SILENCE_S:.0f} s", "check the brokers that host the partition"
                 raise BrokerUnreachableError(what, why=why, next_step=step)
         self.consumer.unassign()
 
 
 class _Run:
-    """Rows that were read and are not in the store yet: the newest of each key, and how far they reach."""
+    """Rows that were read and are not in the store yet: the newest of each key, and their position."""
 
     def __init__(self, store: Store) -> None:
         self._store, self._rows, self._size = store, dict[bytes, bytes | None](), 0
@@ -119,7 +119,7 @@ class _Run:
         """Rows of the last chunk."""
 
     def add(self, messages: list[Message], high: int) -> bool:
-        """Take a chunk; return whether the end of the log was reached."""
+        """Add a chunk; return whether the end of the log was reached."""
         at_end, self.added = False, 0
         for message in messages:
             error, offset = message.error(), message.offset() or 0
@@ -131,7 +131,7 @@ class _Run:
         return at_end
 
     def _put(self, key: bytes, value: bytes | None) -> None:
-        """Take one record."""
+        """Add one record."""
         if key == APPLIED_KEY:
             self._applied = unpack_applied(value or b"")
         else:
@@ -139,8 +139,8 @@ class _Run:
             self._size += len(key) + len(value or b"")
             self.added += 1
 
-    def settle(self, *, at_end: bool) -> None:
-        """Bring the rows into the store, when there are enough of them or no more will come."""
+    def flush(self, *, at_end: bool) -> None:
+        """Write the rows into the store if there are enough of them, or if the end is reached."""
         store = self._store
         if self._size > (SMALL_BYTES if at_end else RUN_BYTES):
             store.ingest(self._rows, applied=self._applied, changelog_position=self.position)
@@ -150,12 +150,12 @@ class _Run:
 
 
 def ends(consumer: Consumer, topic: str, partition: int, *, timeout_s: float = 30.0) -> tuple[int, int]:
-    """Ask the broker for the first offset and the end of a partition.
+    """Return the first offset and the end of a partition.
 
     Raises
     ------
     AccessError
-        This user may not read the topic.
+        This user has no right to read the topic.
     """
     try:
         low, high = consumer.get_watermark_offsets(
@@ -167,22 +167,22 @@ def ends(consumer: Consumer, topic: str, partition: int, *, timeout_s: float = 3
 
 
 def unusable(store: Store, low: int, high: int, *, delete_retention_s: float, now_ms: int) -> str | None:
-    """Say why a store cannot be brought up to date from a log, None when it can.
+    """Return why a store cannot be brought up to date from a log, None if it can.
 
-    * its position lies outside of the log: the log was truncated, so nobody can say what the rows are;
-    * the log went on while the store was away for longer than tombstones are kept: it may have missed
-      deletions, and would bring a forgotten viewer back.
+    * The position of the store is outside of the log: the log was truncated, so the rows are unknown.
+    * The log went on while the store was unused for longer than tombstones are kept: the store may have
+      missed deletions, and would bring a forgotten viewer back.
 
     Parameters
     ----------
     store
-        With the position and the time up to which its rows reach.
+        Has a changelog position and the time of its last write.
     low, high
         First offset and end of the log.
     delete_retention_s
-        How long the log keeps tombstones, in seconds.
+        Seconds for which the log keeps tombstones.
     now_ms
-        The present (UTC, ms).
+        Current time (UTC, ms).
     """
     position = store.changelog_position
     if position > high:
@@ -197,5 +197,5 @@ def unusable(store: Store, low: int, high: int, *, delete_retention_s: float, no
 
 
 def _is_end(error: KafkaError) -> bool:
-    """Tell the end of a partition from a failure, which is logged by the driver and retried by it."""
+    """Return whether this is the end of a partition, not a failure, which the driver logs and retries."""
     return bool(error.code() == KafkaError._PARTITION_EOF)  # noqa: SLF001 - the driver's name of the constant

@@ -1,15 +1,15 @@
-"""Which records become dead letters, and what a dead letter says.
+"""Dead letters: which records become one, and what it contains.
 
 The policy:
 
-* a record that is not a message of this system (the codec raises ``DecodeError``), or whose key or partition
-  is wrong, becomes a dead letter in the transaction of its batch: exactly once per source offset;
-* a record on which our own code raises becomes a dead letter with reason ``step_failed`` once it was
-  isolated (:mod:`streams.engine.poison_marker`);
-* nothing else does. A broker that does not answer, a full disk, a lost partition are not a record's fault:
-  the worker stops or ends, and the record comes again.
+* A record that cannot be decoded (the codec raises ``DecodeError``), or whose key or partition is wrong,
+  becomes a dead letter in the transaction of its batch: exactly once per source offset.
+* A record on which a step raises becomes a dead letter with the reason ``step_failed`` after it was isolated
+  (:mod:`streams.engine.poison_marker`).
+* Nothing else does. If a broker does not answer, a disk is full or a partition is lost, the worker ends, and
+  the record is read again.
 
-Without the dead-letter topic no batch that holds a bad record can commit: intake stops, nothing is dropped.
+Without the dead-letter topic no batch with a bad record can commit: processing stops, nothing is dropped.
 """
 
 from schemas.dead_letters import DeadLetter
@@ -21,14 +21,14 @@ __all__ = ["invalid_record_letter", "poison_letter"]
 
 
 def invalid_record_letter(record: Record, error: DecodeError, *, stage: str) -> DeadLetter:
-    """Write the letter for a record that a step could not use.
+    """Return the dead letter of a record that a step could not decode or use.
 
     Parameters
     ----------
     record
         The record.
     error
-        What was wrong with it.
+        The reason.
     stage
         Name of the stage.
     """
@@ -39,7 +39,7 @@ def invalid_record_letter(record: Record, error: DecodeError, *, stage: str) -> 
 
 
 def poison_letter(record: Record, *, stage: str, error: str) -> DeadLetter:
-    """Write the letter for a record on which a step raised.
+    """Return the dead letter of the isolated record on which a step raised.
 
     Parameters
     ----------

@@ -1,8 +1,9 @@
-"""Definitions out of a compacted topic, as every worker reads them: experiments, business rules.
+"""Definitions from a compacted topic, as every worker reads them: experiments, business rules.
 
-The topic is read whole and then for ever, so that a new definition needs no restart. One thread takes records
-and makes of all that is usable one thing that never changes; the others use the newest. What cannot be read
-or used is logged, counted and left out, its predecessor too: a bad record stops nobody.
+The topic is read to its end and then followed, so a new definition needs no restart. One thread reads records
+and builds one immutable value of all usable definitions; other threads use the newest value. A definition
+that cannot be decoded or used is logged, counted and left out, and so is its previous version: a bad record
+stops no worker.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -23,45 +24,45 @@ All = TypeVar("All")
 
 _LOG = structlog.get_logger(__name__)
 
-LOOK_S: Final = 0.2
-"""Longest wait for news: an experiment begins when every worker has heard of it
-(`experiment_admin.NOTICE_MS`)."""
+POLL_S: Final = 0.2
+"""Seconds to wait for new records: an experiment begins when every worker has read its definition
+(`streams.ops.experiments.admin.NOTICE_MS`)."""
 
 
 class DefinitionKind(NamedTuple, Generic[One]):
-    """What a topic holds."""
+    """A kind of definition and its topic."""
 
     topic: str
-    """Unprefixed."""
+    """Name without the prefix."""
     word: str
-    """What one of them is called."""
+    """Name of one definition in log events: `rule`."""
     decode: Callable[[bytes | None], One]
     faults: Callable[[One], list[str]]
-    """Every reason against using one."""
+    """Returns every reason why a definition cannot be used."""
 
 
 class Definitions(Generic[One, All]):
-    """What there is at present.
+    """The current definitions of one kind.
 
     Parameters
     ----------
     settings
         Brokers, topics.
     kind
-        Of what.
+        Their kind and topic.
     gather
-        Makes one thing of all that is usable.
+        Builds one value of all usable definitions.
     partitions
-        Of the topic.
+        Number of partitions of the topic.
     metrics
-        Where they are counted.
+        Counts used and left-out definitions.
     on_change
         Called with the new value in the reader's thread, after every change.
 
     Attributes
     ----------
     newest
-        What there is now.
+        The current value.
     """
 
     def __init__(
@@ -79,11 +80,11 @@ class Definitions(Generic[One, All]):
         self._known: dict[str, One] = {}
         self._unreadable: set[str] = set()
         self._table = TableReader(
-            settings, settings.topic(kind.topic), range(partitions), self.take, wait_s=LOOK_S
+            settings, settings.topic(kind.topic), range(partitions), self.take, wait_s=POLL_S
         )
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start to read."""
         self._table.start()
 
     def stop(self) -> None:
@@ -92,24 +93,24 @@ class Definitions(Generic[One, All]):
 
     @property
     def caught_up(self) -> bool:
-        """Say whether everything that was written at the start is known."""
+        """Return whether everything that was written before the start is read."""
         return self._table.caught_up
 
     def wait(self) -> None:
-        """Block until everything that was written is known."""
+        """Block until everything that was written before the start is read."""
         self._table.wait()
 
     def current(self) -> All:
-        """Return what there is now, once everything that was written is known."""
+        """Return the current value, after :meth:`wait`."""
         self.wait()
         return self.newest
 
     def waiting(self) -> list[str]:
-        """Say how far it is, while it has not caught up."""
+        """Return the progress as a line of text until it has caught up."""
         return [] if self.caught_up else [str(self._table.read_progress)]
 
     def take(self, messages: Sequence[Message]) -> None:
-        """Take records over."""
+        """Apply records."""
         self._known = updated(self._kind, self._known, messages, self._unreadable)
         usable = []
         for name, one in self._known.items():
@@ -131,18 +132,18 @@ def updated(
     messages: Iterable[Message],
     unreadable: set[str] | None = None,
 ) -> dict[str, One]:
-    """Return the definitions after some records; one that cannot be read takes its predecessor away.
+    """Return the definitions after some records; one that cannot be decoded removes its previous version.
 
     Parameters
     ----------
     kind
-        Of what.
+        Their kind.
     known
-        Those before, by their records' keys.
+        The definitions before, by record key.
     messages
         In order.
     unreadable
-        Keys of those that could not be read; kept up to date.
+        Keys of the definitions that could not be decoded; updated in place.
     """
     out, bad = dict(known), set[str]() if unreadable is None else unreadable
     for message in messages:

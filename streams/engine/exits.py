@@ -1,4 +1,4 @@
-"""How a worker ends when it must not go on."""
+"""How a worker process ends after an error."""
 
 import os
 import sys
@@ -13,18 +13,18 @@ __all__ = ["IN_DOUBT", "die", "exit_code"]
 _LOG = structlog.get_logger(__name__)
 
 IN_DOUBT = 4
-"""State or outcome in doubt: start the worker again, it reads the truth in the log."""
+"""Exit code if state or outcome is in doubt: start the worker again, it reads the outcome in the log."""
 
 
 def exit_code(error: BaseException) -> int:
-    """Return the code with which the process ends because of an error; anything unforeseen is in doubt."""
+    """Return the exit code for an error; after any unforeseen error the outcome is in doubt."""
     return error.exit_code if isinstance(error, StreamError) else IN_DOUBT
 
 
 def die(error: BaseException) -> NoReturn:
-    """Log, and end the process without running anything else: no handler, no destructor, no commit.
+    """Log the error and end the process at once: no handler, no destructor and no commit runs.
 
-    ``sys.exit`` would only end a thread, and leave a worker that looks alive (Faust's issue #324).
+    ``sys.exit`` would only end a thread and leave a worker that looks alive (Faust's issue #324).
     """
     code = exit_code(error)
     _LOG.critical("worker_dies", error=type(error).__name__, why=str(error), code=code, exc_info=error)

@@ -1,4 +1,4 @@
-"""One worker, one state folder."""
+"""A lock, so that only one process uses a state folder."""
 
 import fcntl
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ __all__ = ["locked_folder"]
 
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
-    """Hold a state folder for this process; made when it is not there, given back however the process ends.
+    """Lock a state folder for this process, and create it if missing; the lock ends with the process.
 
     Raises
     ------
     StateLockedError
-        Another worker has it.
+        Another worker has locked it.
     StateError
         It cannot be written.
 

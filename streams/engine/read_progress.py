@@ -1,4 +1,4 @@
-"""How far the reading of a log to its end is: a partition's restore, a replica's first reading."""
+"""Progress of reading a log to its end: the restore of a partition, the first read of a replica."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -9,22 +9,22 @@ __all__ = ["ReadProgress"]
 
 _LOG = structlog.get_logger(__name__)
 
-TELL_S = 5.0
-"""Seconds between two lines in the log: a restore at the usual speed tells nothing, a slow one is watched."""
+LOG_EVERY_S = 5.0
+"""Seconds between two log lines: a restore at the usual speed logs none, a slow one can be followed."""
 
 
 class ReadProgress:
-    """Progress of one reader; written by its thread, read by any.
+    """Progress of one reader; its thread writes it, any thread may read it.
 
-    Records are counted in offsets, of which compaction and markers of transactions leave some empty: what is
-    left is the most that it can be.
+    Records are counted as offsets. Compaction and transaction markers leave some offsets empty, so the number
+    of remaining records is an upper bound.
 
     Parameters
     ----------
     name
-        What is being read, as people are told.
+        Name of the log in messages.
     clock
-        Seconds that never go backwards.
+        Monotonic clock, seconds.
 
     Attributes
     ----------
@@ -50,39 +50,39 @@ class ReadProgress:
         self._first: dict[int, int] = {}
         self._at: dict[int, int] = {}
         self._end: dict[int, int] = {}
-        self._began = self._told = 0.0
+        self._began = self._logged = 0.0
 
     @property
     def remaining(self) -> int:
-        """Return the records that are left, at most; 0 before the beginning too."""
+        """Return an upper bound of the remaining records; 0 before :meth:`begin`."""
         return sum(max(0, end - self._at[partition]) for partition, end in self._end.items())
 
     def begin(self, places: Mapping[int, tuple[int, int]]) -> None:
-        """Begin to read.
+        """Set the start of the read.
 
         Parameters
         ----------
         places
-            For each partition the position and the end.
+            Position and end of each partition.
         """
         self._first = {partition: position for partition, (position, _) in places.items()}
         self._at = dict(self._first)
-        self._began = self._told = self._clock()
+        self._began = self._logged = self._clock()
         self._end = {partition: end for partition, (_, end) in places.items()}
 
     def reached(self, partition: int, position: int, *, rows: int = 0) -> None:
-        """Note a partition's new position and the rows that were read up to it; log that now and then."""
+        """Set the position of a partition and add the rows that were read up to it; log it at intervals."""
         self.rows += rows
         self._at[partition] = position
         now = self._clock()
-        if now - self._told >= TELL_S and self.remaining:
-            self._told = now
+        if now - self._logged >= LOG_EVERY_S and self.remaining:
+            self._logged = now
             _LOG.info("catching_up", progress=str(self))
 
     def __str__(self) -> str:
-        """Say how far it is, how fast, and how long it will take."""
+        """Return progress, speed and estimated time as text."""
         if not self._end:
-            return f"{self.name}: about to be read"
+            return f"{self.name}: not started"
         took = max(self._clock() - self._began, 1e-9)
         left, whole = self.remaining, sum(self._end.values()) - sum(self._first.values())
         speed = (whole - left) / took

@@ -1,4 +1,4 @@
-"""Bringing a partition's state up to date, and finding where its source is to be read from."""
+"""How the state of a partition is brought up to date, and where reading of its source begins."""
 
 from pathlib import Path
 
@@ -16,12 +16,12 @@ _LOG = structlog.get_logger(__name__)
 
 
 def restored(folder: Path, spec: StageSpec, log: Changelog, context: WorkerContext) -> Store:
-    """Open a partition's store and read its changelog to the end, from nothing if the store is of no use.
+    """Open the store of a partition and replay its changelog to the end, from zero if the store is unusable.
 
     Parameters
     ----------
     folder
-        Where the database is, or will be.
+        Folder of the database; may not exist yet.
     spec
         The stage.
     log
@@ -32,12 +32,12 @@ def restored(folder: Path, spec: StageSpec, log: Changelog, context: WorkerConte
     Returns
     -------
     Store
-        Open, and as new as the changelog.
+        Open and up to date with the changelog.
 
     Raises
     ------
     AbandonedError
-        The partition was taken away meanwhile; the store is closed.
+        The partition was revoked meanwhile; the store is closed.
     StateError
         The folder is in use or cannot be used.
     """
@@ -52,7 +52,7 @@ def restored(folder: Path, spec: StageSpec, log: Changelog, context: WorkerConte
 
 
 def _usable(folder: Path, spec: StageSpec, log: Changelog, context: WorkerContext) -> Store:
-    """Open the store, or a new one in its place when it is damaged, too old, or not of this changelog."""
+    """Open the store, or a new one in its place if it is damaged, too old, or ahead of this changelog."""
     try:
         store = Store(folder, context.memory, now_ms=context.now_ms)
         kept_s = context.delete_retention_s(spec.changelog)
@@ -71,10 +71,11 @@ def _usable(folder: Path, spec: StageSpec, log: Changelog, context: WorkerContex
 
 
 def first_offset(spec: StageSpec, partition: int, applied: int, low: int, high: int) -> tuple[int, int]:
-    """Say where to read the source from, and how many records retention deleted before they were read.
+    """Return the offset to read from, and how many records retention deleted before they were read.
 
-    The policy: what is gone is gone, so reading goes on at the first record there is, counted and loud. A
-    partition without state begins at the first record without counting anything.
+    The policy: deleted records are lost, so reading continues at the first available record, and the gap is
+    counted and logged as an error. A partition without state begins at the first available record and counts
+    no gap.
 
     Parameters
     ----------
@@ -90,7 +91,7 @@ def first_offset(spec: StageSpec, partition: int, applied: int, low: int, high: 
     Returns
     -------
     tuple of int
-        Offset to seek to, number of offsets that are missing.
+        Offset to seek to, and number of missing offsets.
 
     Raises
     ------
@@ -106,7 +107,7 @@ def first_offset(spec: StageSpec, partition: int, applied: int, low: int, high: 
     if applied >= high:
         what = f"the state of stage {spec.name} reaches offset {applied} of {spec.source}/{partition}"
         why = f"that partition ends at {high}: the topic was deleted and created again, or lost its end"
-        advice = "restore the topic, or stop all workers and begin anew: new NEARLINE_GROUP, empty changelogs"
+        advice = "restore the topic, or stop all workers and start anew: new NEARLINE_GROUP, empty changelogs"
         raise SourceRecreatedError(what, why=why, next_step=advice)
     if applied < 0:
         return max(low, spec.start_offset(partition)), 0

@@ -1,15 +1,15 @@
-r"""Local state: one database per stage and source partition, on disk, and the only import of rocksdict.
+r"""Local state: one database per stage and source partition, on disk. The only module that imports rocksdict.
 
-A :class:`Store` holds the rows of one partition and, in the same atomic writes, how far they reach: the
-source offset that is part of them (*applied*) and the position in the changelog up to which they were
-written. The store is a cache of the changelog that survives a restart: whatever is wrong with it, it is wiped
-and read again from there, never repaired. Two partitions never share a database, a lock or a file; they share
-a bounded block cache and a bounded set of write buffers (:class:`StoreMemory`).
+A :class:`Store` holds the rows of one partition. The same atomic writes also store the source offset that the
+rows include (*applied*) and the position in the changelog up to which they were written. The store is a cache
+of the changelog that survives a restart: a damaged or unusable one is wiped and rebuilt from the changelog,
+never repaired. Two partitions never share a database, a lock or a file. They share a bounded block cache and
+a bounded set of write buffers (:class:`StoreMemory`).
 
-Writes go to RocksDB's log without fsync: after a power loss the store may be behind the changelog, which the
-next start makes good, but never ahead of it, because the changelog is written first.
+Writes go to RocksDB's log without fsync. After a power loss the store may be behind the changelog, and the
+next start replays the rest. It is never ahead, because the changelog is written first.
 
-Key b"\0meta" holds the pair above; keys that begin with a NUL byte are never rows.
+Key b"\0meta" holds offset and position; keys that begin with a NUL byte are never rows.
 """
 
 import shutil
@@ -25,33 +25,33 @@ from streams.errors import StateDamagedError, StateError, StateLockedError
 __all__ = ["Store", "StoreMemory", "is_marked", "wipe"]
 
 META_KEY = b"\0meta"
-"""Key of the one record that is not a row."""
+"""Key of the only record that is not a row."""
 
 _META = struct.Struct("<Bqqq")
 """Version, applied source offset, changelog position, time of writing (UTC, ms)."""
 
 VERSION = 1
-"""Version of the layout; a store of a newer one is refused, because this code cannot know what it means."""
+"""Version of the layout; a store of a newer version is refused."""
 
 _FIRST_ROW = b"\x01"
 """Smallest key of a row."""
 
 _INCOMING = "incoming"
-"""File, in a database's folder, of rows that are about to be taken over; the next one overwrites it."""
+"""File in the folder of a database with rows to ingest; the next one overwrites it."""
 
 _DAMAGED = "DAMAGED"
-"""File beside a database that was found corrupt while open: whoever opens it next wipes it first."""
+"""File next to a database that was found corrupt while open: the next open wipes the database first."""
 
 
 class StoreMemory:
-    """Memory that all databases of a process share, so that it does not grow with the partitions.
+    """Memory that all databases of a process share, so that it does not grow with the number of partitions.
 
     Parameters
     ----------
     cache_bytes
-        Block cache. Default 64 MiB: the hot rows live in the step's own memory, this holds what it evicted.
+        Block cache. Default 64 MiB: the step keeps hot rows in its own memory, this caches the others.
     buffer_bytes
-        Sum of all write buffers. Default 64 MiB: 8 partitions with an 8 MiB buffer each.
+        Total of all write buffers. Default 64 MiB: 8 partitions with a buffer of 8 MiB each.
     open_files
         Table files that one database keeps open. Default 64: far below the common limit of 1,024 per process.
     """
@@ -64,10 +64,10 @@ class StoreMemory:
         self._open_files = open_files
 
     def options(self) -> rocksdict.Options:
-        """Return the options of one more database."""
+        """Return the options of another database."""
         table = rocksdict.BlockBasedOptions()
         table.set_block_cache(self._cache)
-        table.set_bloom_filter(10, False)  # noqa: FBT003 - rocksdict takes it by position: whole-table filters
+        table.set_bloom_filter(10, False)  # noqa: FBT003 - rocksdict takes it by position: filters of whole tables
         options = rocksdict.Options(raw_mode=True)
         options.create_if_missing(True)  # noqa: FBT003
         options.set_block_based_table_factory(table)
@@ -85,14 +85,14 @@ class Store:
     Parameters
     ----------
     path
-        Folder of the database; made when it is not there.
+        Folder of the database; created if missing.
     memory
-        What the databases of this process share.
+        Memory that the databases of this process share.
     now_ms
         Clock (UTC, ms).
-    beside
-        An empty folder: the database is only read, beside whoever works on it; needs a memory with
-        ``open_files=-1``. None: it is ours.
+    secondary
+        An empty folder: opens the database read-only while another process writes it; needs a memory with
+        ``open_files=-1``. None: opens it for writing.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ class Store:
     changelog_position
         Offset of the first record of the changelog that the rows may not reflect.
     written_at_ms
-        When the store was last as new as its changelog (UTC, ms); 0 when it never was.
+        Last time at which the store was up to date with its changelog (UTC, ms); 0 if never.
 
     Raises
     ------
@@ -127,29 +127,29 @@ class Store:
         memory: StoreMemory,
         *,
         now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
-        beside: Path | None = None,
+        secondary: Path | None = None,
     ) -> None:
-        self._path, self._now_ms, self._ours = path, now_ms, beside is None
+        self._path, self._now_ms, self._writable = path, now_ms, secondary is None
         kinds = rocksdict.AccessType
-        access = kinds.read_write() if beside is None else kinds.secondary(str(beside))
-        if self._ours and is_marked(path):
+        access = kinds.read_write() if secondary is None else kinds.secondary(str(secondary))
+        if self._writable and is_marked(path):
             wipe(path)
         try:
-            if self._ours:
+            if self._writable:
                 path.parent.mkdir(parents=True, exist_ok=True)
             self._options = memory.options()
             self._db = rocksdict.Rdict(str(path), self._options, access_type=access)
         except Exception as error:
-            raise self._explained(error) from error
+            raise self._translated(error) from error
         self.applied, self.changelog_position, self.written_at_ms = -1, 0, 0
         self._read_meta()
 
     def get(self, key: bytes) -> bytes | None:
-        """Return the row of a key, None when there is none."""
+        """Return the row of a key, None if there is none."""
         try:
             row: bytes | None = self._db.get(key)
         except Exception as error:
-            raise self._explained(error) from error
+            raise self._translated(error) from error
         return row
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
@@ -159,7 +159,7 @@ class Store:
         try:
             rows = self._db.get(list(keys))
         except Exception as error:
-            raise self._explained(error) from error
+            raise self._translated(error) from error
         return rows or []
 
     def scan(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
@@ -168,7 +168,7 @@ class Store:
         Raises
         ------
         StateDamagedError
-            A file is corrupt. RocksDB's iterators just end there; this one looks at their status.
+            A file is corrupt. RocksDB's iterators only end there, so their status is checked.
         """
         cursor = self._db.iter()
         cursor.seek(max(prefix, _FIRST_ROW))
@@ -181,7 +181,7 @@ class Store:
         try:
             cursor.status()
         except Exception as error:
-            raise self._explained(error) from error
+            raise self._translated(error) from error
 
     def write(
         self,
@@ -191,16 +191,16 @@ class Store:
         changelog_position: int,
         caught_up: bool = True,
     ) -> None:
-        """Write rows, applied offset and changelog position; all of it survives a crash, or none of it.
+        """Write rows, applied offset and changelog position atomically.
 
         Parameters
         ----------
         rows
             Keys and values; None deletes.
         applied, changelog_position
-            What the attributes are from now on.
+            New values of the attributes.
         caught_up
-            Whether the rows are now as new as the changelog; while they are not, the time of writing stays.
+            Whether the rows are now up to date with the changelog; if not, the time of writing is kept.
         """
         batch = rocksdict.WriteBatch(raw_mode=True)
         put, delete = batch.put, batch.delete
@@ -214,14 +214,14 @@ class Store:
         try:
             self._db.write(batch)
         except Exception as error:
-            raise self._explained(error) from error
+            raise self._translated(error) from error
         self.applied, self.changelog_position, self.written_at_ms = applied, changelog_position, now
 
     def ingest(self, rows: Mapping[bytes, bytes | None], *, applied: int, changelog_position: int) -> None:
-        """Take over many rows of a log that is not read to its end yet, as a table file of their own.
+        """Ingest many rows of a log that is not read to its end yet, as a table file of their own.
 
-        It is as atomic as :meth:`write`, because what the file says of the position comes with its rows, and
-        costs half of it: nothing goes through RocksDB's log and write buffer.
+        It is as atomic as :meth:`write`, because the file contains the position with its rows, and costs half
+        of it: nothing passes RocksDB's log and write buffer.
 
         Parameters
         ----------
@@ -244,18 +244,18 @@ class Store:
             table.finish()
             self._db.ingest_external_file([file], moved)
         except Exception as error:
-            raise self._explained(error) from error
+            raise self._translated(error) from error
         self.applied, self.changelog_position = applied, changelog_position
 
     def close(self) -> None:
-        """Close the database and give its lock back; a failure to write its last rows is a StateError."""
+        """Close the database and release its lock; a failure to write its last rows is a `StateError`."""
         try:
             self._db.close()
         except Exception as error:
-            raise self._explained(error) from error
+            raise self._translated(error) from error
 
     def _read_meta(self) -> None:
-        """Take over what the last writer said about the rows."""
+        """Read the attributes that the last write stored."""
         meta = self.get(META_KEY)
         if meta is None:
             return
@@ -266,33 +266,33 @@ class Store:
             raise StateError(what, why="a newer version wrote it", next_step=advice)
         _, self.applied, self.changelog_position, self.written_at_ms = _META.unpack(meta)
 
-    def _explained(self, error: Exception) -> StateError:
-        """Turn a failure of RocksDB, always a bare exception with a text, into ours."""
+    def _translated(self, error: Exception) -> StateError:
+        """Translate a failure of RocksDB, always a plain exception with a text."""
         text = str(error)
         missing = "No such file" in text and (self._path / "CURRENT").exists()
         if missing or text.startswith("Corruption"):
-            if not self._ours:
-                advice = "stop the worker, run `nearline state rebuild`, and look at the disk"
+            if not self._writable:
+                advice = "stop the worker, run `nearline state rebuild`, and check the disk"
                 return StateDamagedError(f"the state in {self._path} is damaged", why=text, next_step=advice)
             (self._path.parent / f"{self._path.name}.{_DAMAGED}").touch()
             what = f"the state in {self._path} is damaged"
-            advice = "restart: it is wiped and rebuilt from its changelog; look at the disk"
+            advice = "restart: it is wiped and rebuilt from its changelog; check the disk"
             return StateDamagedError(what, why=text, next_step=advice)
         if "lock file" in text or "lock hold" in text:
             what = f"the state in {self._path} is in use by another worker"
             advice = "give each worker its own folder (NEARLINE_STATE_DIR)"
             return StateLockedError(what, why=text, next_step=advice)
         what = f"the state in {self._path} cannot be read or written"
-        advice = "look at the folder's owner and the disk's free space"
+        advice = "check the owner of the folder and the free space of the disk"
         return StateError(what, why=text, next_step=advice)
 
 
 def is_marked(path: Path) -> bool:
-    """Say whether a database was found damaged while it was open: whoever opens it next wipes it first."""
+    """Return whether a database was found damaged while it was open: the next open wipes it first."""
     return (path.parent / f"{path.name}.{_DAMAGED}").exists()
 
 
 def wipe(path: Path) -> None:
-    """Remove a database and the mark that it is damaged; its changelog rebuilds it."""
+    """Remove a database and its damage mark; its changelog rebuilds it."""
     shutil.rmtree(path, ignore_errors=True)
     (path.parent / f"{path.name}.{_DAMAGED}").unlink(missing_ok=True)

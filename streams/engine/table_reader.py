@@ -1,8 +1,8 @@
-"""Reading a compacted topic whole, and then for ever: the title model's replica, the catalog.
+"""Reads a compacted topic to its end, and then follows it: the replica of titles, the catalog.
 
-A thread reads every partition under ``read_committed``, from the beginning unless it is told where from. It
-is *caught up* once it has been at the end of each partition, by position and not by last record: control
-records and compaction holes have no record.
+A thread reads every partition with ``read_committed``, by default from the beginning. It has *caught up* when
+it has been at the end of each partition. The end is detected by position, not by a last record: transaction
+markers and compaction leave offsets without a record.
 """
 
 import threading
@@ -21,21 +21,21 @@ from streams.kafka.clients import KafkaError, Message, TopicPartition, refused
 _LOG = structlog.get_logger(__name__)
 
 MOST = 10_000
-"""Messages taken at a time: about 10 MB of title rows."""
+"""Messages per call: about 10 MB of title rows."""
 CONSUMER = {"enable.partition.eof": True, "fetch.wait.max.ms": 50}
-"""The end of a partition is reported, and news of it is not held back for the driver's own 500 ms. A broker
-answers at once when there is a record (only the embedded one does not): to ask a hundred times a second costs
-a worker 6 ms of CPU a second for each table (measured)."""
+"""The end of a partition is reported within 50 ms, not after the driver's default of 500 ms. A broker answers
+at once if there is a record (only the embedded one does not); to ask a hundred times a second would cost a
+worker 6 ms of CPU per second and table (measured)."""
 METADATA_S = 10.0
-"""Longest wait for the topic's leaders at start."""
+"""Seconds to wait for the leaders of the topic at start."""
 WAIT_S = 0.005
-"""Seconds in which messages are gathered behind the first one: adds to the replica's age."""
+"""Seconds in which messages are collected after a first one: adds to the age of the replica."""
 IDLE_S = 0.1
-"""Longest wait for a first message, and for the thread to stop; ten idle calls a second."""
+"""Seconds to wait for a first message, and for the thread to stop: ten idle calls per second."""
 
 
 class TableReader:
-    """Feed a compacted topic to a function, oldest first.
+    """Passes the records of a compacted topic to a function, oldest first.
 
     Parameters
     ----------
@@ -44,18 +44,18 @@ class TableReader:
     topic
         Name on the cluster.
     partitions
-        Which partitions to read.
+        Partitions to read.
     apply
-        Takes messages in order, from one thread; what it raises ends the process.
+        Called with messages in order, from one thread; an exception ends the process.
     begin
-        Given a partition, its first offset and its end, says where reading begins; by default at the first.
+        ``(partition, first offset, end)``: returns the offset to start from; default: the first.
     wait_s
-        Seconds in which messages are gathered behind the first one.
+        Seconds in which messages are collected after a first one.
 
     Attributes
     ----------
     read_progress
-        How far the first reading is.
+        Progress of the first read.
     """
 
     def __init__(
@@ -78,11 +78,11 @@ class TableReader:
 
     @property
     def caught_up(self) -> bool:
-        """Return whether the end of each partition was met."""
+        """Return whether the end of each partition was reached."""
         return self._caught_up.is_set()
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start to read."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -100,13 +100,13 @@ class TableReader:
         """
         if not self._caught_up.wait(self._settings.replica_timeout_s):
             what = f"{self._topic} was not read to its end in {self._settings.replica_timeout_s:g} s"
-            advice = "look at the broker, or raise NEARLINE_REPLICA_TIMEOUT_S"
+            advice = "check the broker, or raise NEARLINE_REPLICA_TIMEOUT_S"
             raise BrokerError(what, why="the broker is slow, or the topic large", next_step=advice)
 
     def _run(self) -> None:
         try:
             self._read()
-        except Exception as error:  # noqa: BLE001 - a thread's error has nobody else to end the process
+        except Exception as error:  # noqa: BLE001 - nothing else ends the process after an error of this thread
             self._die(error)
 
     def _read(self) -> None:
@@ -114,27 +114,29 @@ class TableReader:
         consumer = kafka_clients.consumer(self._settings, {**CONSUMER, "group.id": group})
         waiting = set(self._partitions)
         try:
-            consumer.list_topics(self._topic, timeout=METADATA_S)  # or the first fetch waits half a second
-            found = {p: ends(consumer, self._topic, p) for p in self._partitions}
-            places = {p: (self._begin(p, low, high), high) for p, (low, high) in found.items()}
+            consumer.list_topics(
+                self._topic, timeout=METADATA_S
+            )  # without the leaders the first fetch waits half a second
+            spans = {p: ends(consumer, self._topic, p) for p in self._partitions}
+            places = {p: (self._begin(p, low, high), high) for p, (low, high) in spans.items()}
             self.read_progress.begin(places)
             consumer.assign([TopicPartition(self._topic, p, first) for p, (first, _) in places.items()])
             while not self._stop.is_set():
-                heard = consumer.consume(1, IDLE_S)
-                if heard:
-                    heard += consumer.consume(MOST - 1, self._wait_s)
-                messages = self._sorted_out(heard, waiting)
+                found = consumer.consume(1, IDLE_S)
+                if found:
+                    found += consumer.consume(MOST - 1, self._wait_s)
+                messages = self._records(found, waiting)
                 if messages:
                     self._apply(messages)
                 if not self.caught_up:
-                    self._note(messages, places, waiting)
+                    self._update_progress(messages, places, waiting)
         finally:
             consumer.close()
 
-    def _note(
+    def _update_progress(
         self, messages: Sequence[Message], places: Mapping[int, tuple[int, int]], waiting: set[int]
     ) -> None:
-        """Note how far the first reading is, and its end."""
+        """Update the progress of the first read, and note its end."""
         for partition, offset in {m.partition() or 0: m.offset() or 0 for m in messages}.items():
             self.read_progress.reached(partition, offset + 1)
         self.read_progress.rows += len(messages)
@@ -144,13 +146,13 @@ class TableReader:
             _LOG.info("table_caught_up", topic=self._topic, rows=self.read_progress.rows)
             self._caught_up.set()
 
-    def _sorted_out(self, found: Sequence[Message], waiting: set[int]) -> list[Message]:
-        """Return the records; take partitions whose end was met off ``waiting``, log what else went wrong.
+    def _records(self, found: Sequence[Message], waiting: set[int]) -> list[Message]:
+        """Return the records; remove partitions whose end was reached from ``waiting``, log other errors.
 
         Raises
         ------
         AccessError
-            This user may not read the topic.
+            This user has no right to read the topic.
         """
         messages = []
         for message in found:

@@ -1,14 +1,14 @@
-"""Whether the topics of a worker's stages are there, fit together, and stay what they were.
+"""Checks that the topics of the stages exist, match each other, and do not change.
 
-The state of a partition belongs to the keys that are in it, and its position to the offsets of one topic. So
-three things are asked of the cluster, before anything is read and every `PAUSE_S` seconds while it is read:
+The state of a partition belongs to the keys of that partition, and its position to the offsets of one topic.
+So three conditions are checked, before anything is read and then every `PAUSE_S` seconds:
 
-* the source and its changelog have the same number of partitions, and still as many as at the start;
-* the source is still the topic that it was: one that is deleted and created again has another id;
-* the changelog was built for that number and that topic: its newest applied records remember it, so a restart
-  after a change is refused too, even when all numbers agree again.
+* Source and changelog have the same number of partitions, and the number has not changed since the start.
+* The source is still the same topic: one that is deleted and created again has another id.
+* The changelog was built for this number and this topic. Its newest applied records contain both, so a
+  restart after a change is refused, too, even if all numbers match again.
 
-Whatever differs ends the worker, with what to do about it. A cluster that does not answer ends nothing.
+A difference ends the worker, with an error that says what to do. A cluster that does not answer does not.
 """
 
 import time
@@ -38,32 +38,32 @@ __all__ = ["TopicCheck"]
 _LOG = structlog.get_logger(__name__)
 
 OUTAGE_S = 60.0
-"""Longest outage of the cluster that the opening of a partition waits out; as long as its fencing does."""
+"""Seconds that the opening of a partition waits for an unreachable cluster: as long as its fencing does."""
 
 PAUSE_S = 15.0
-"""Seconds between two looks while the worker runs: what changed is noticed within half a minute."""
+"""Seconds between two checks while the worker runs: a change is noticed within half a minute."""
 
 MISSES = 2
-"""Looks in a row at which a topic has to be missing: a broker that has just started may not know all."""
+"""Consecutive checks at which a topic has to be missing: a broker that has just started may not list all."""
 
-ANEW = (
+START_ANEW = (
     "give the topics another NEARLINE_TOPIC_PREFIX and the workers another NEARLINE_GROUP, run"
     " `nearline topics apply`, and rebuild from the event log with `nearline replay --from-topic`"
 )
-"""What always helps."""
+"""Next step that works after every change."""
 
 
 class TopicCheck:
-    """Watches the topics of a worker's stages; a part of the worker.
+    """Checks the topics of the stages of a worker, in a thread.
 
     Parameters
     ----------
     settings
-        Where the cluster is.
+        Brokers.
     specs
         The stages.
     die
-        Ends the process when something differs while the worker runs.
+        Ends the process if something differs while the worker runs.
     """
 
     def __init__(
@@ -77,12 +77,12 @@ class TopicCheck:
         self._stop = Event()
 
     def start(self) -> None:
-        """Check everything once, then go on watching in a thread.
+        """Check everything once, then repeatedly in a thread.
 
         Raises
         ------
         BrokerUnreachableError
-            Nothing answers.
+            No broker answers.
         TopicError
             A topic is missing, or a changelog has another number of partitions than its source.
         PartitionsChangedError
@@ -91,7 +91,7 @@ class TopicCheck:
             A changelog was built from another topic of the same name.
         """
         self._client = kafka_clients.admin(self._settings)
-        self._known = self._look()
+        self._known = self._examine()
         for spec in self._specs:
             self._check_built(spec)
             self._retention_s[spec.changelog] = delete_retention_s(
@@ -100,11 +100,11 @@ class TopicCheck:
         Thread(target=self._watch, name="topics", daemon=True).start()
 
     def stop(self) -> None:
-        """Stop watching."""
+        """Stop the thread."""
         self._stop.set()
 
     def origin(self, spec: StageSpec) -> Origin:
-        """Return what a stage's state is built from, after another look at its topics.
+        """Return what the state of a stage is built from, after another check of its topics.
 
         Raises
         ------
@@ -114,21 +114,24 @@ class TopicCheck:
         deadline = time.monotonic() + OUTAGE_S
         while True:
             try:
-                self._look([spec])
-            except (BrokerUnreachableError, AccessError):  # a broker that starts does not know its users yet
+                self._examine([spec])
+            except (
+                BrokerUnreachableError,
+                AccessError,
+            ):  # a broker that is starting does not know its users yet
                 if time.monotonic() > deadline:
                     raise
             else:
                 return self._origin(spec)
 
     def delete_retention_s(self, changelog: str) -> float:
-        """Return how long a changelog keeps tombstones, in seconds, as it was at the start."""
+        """Return for how many seconds a changelog keeps tombstones; read at the start."""
         return self._retention_s[changelog]
 
-    def look(self) -> None:
-        """Look at all topics once, and end the process if one is not what it was."""
+    def check(self) -> None:
+        """Check all topics once, and end the process if one has changed."""
         try:
-            self._look()
+            self._examine()
             self._missed = 0
         except (BrokerUnreachableError, AccessError) as error:
             _LOG.info("topics_not_checked", why=error.why)
@@ -141,21 +144,21 @@ class TopicCheck:
             self._die(error)
 
     def _watch(self) -> None:
-        """Look again and again."""
+        """Check in regular intervals."""
         while not self._stop.wait(PAUSE_S):
-            self.look()
+            self.check()
 
-    def _look(self, specs: Iterable[StageSpec] = ()) -> dict[str, TopicInfo]:
-        """Ask for the topics of stages (default: all), compare them with each other and with before."""
-        looked_at = [*specs] or self._specs
-        names = {name for spec in looked_at for name in (spec.source, spec.changelog, spec.dead_letters)}
+    def _examine(self, specs: Iterable[StageSpec] = ()) -> dict[str, TopicInfo]:
+        """Compare the topics of some stages (default: all) with each other and with those at the start."""
+        examined = [*specs] or self._specs
+        names = {name for spec in examined for name in (spec.source, spec.changelog, spec.dead_letters)}
         found = describe_topics(self._settings, names, self._client)
-        for spec in looked_at:
+        for spec in examined:
             for name in (spec.source, spec.changelog, spec.dead_letters):
                 if name not in found:
                     what = f"topic {name} of stage {spec.name} does not exist"
-                    why = "nobody created it, it was deleted, or this user may not see it"
-                    advice = "run `nearline topics apply`, or look at the ACLs"
+                    why = "it was not created, was deleted, or this user has no right to see it"
+                    advice = "run `nearline topics apply`, or check the ACLs"
                     raise TopicError(what, why=why, next_step=advice)
             for name in (spec.source, spec.changelog):
                 _compare(spec, name, self._known.get(name), found[name])
@@ -167,7 +170,7 @@ class TopicCheck:
         return Origin(spec.shards or source.partitions, source.topic_id)
 
     def _check_built(self, spec: StageSpec) -> None:
-        """Compare what a changelog was built from with what there is."""
+        """Compare the origin of a changelog with the topics of the cluster."""
         consumer = kafka_clients.consumer(self._settings, RESTORER)
         try:
             partitions = range(self._known[spec.changelog].partitions)
@@ -180,45 +183,47 @@ class TopicCheck:
         now = self._origin(spec)
         for before in map(origin_of, built.values()):
             if before.parts not in {0, now.parts}:
-                raise _moved(spec, before.parts, now.parts)
+                raise _partitions_changed(spec, before.parts, now.parts)
             if NO_ID not in {before.topic_id, now.topic_id} and before.topic_id != now.topic_id:
-                raise _another(spec, spec.source)
+                raise _recreated(spec, spec.source)
 
 
 def _compare(spec: StageSpec, name: str, before: TopicInfo | None, now: TopicInfo) -> None:
-    """Make sure that a topic is what it was when the worker started."""
+    """Raise if a topic has changed since the worker started."""
     if before is None:
         return
     if before.topic_id != now.topic_id:
-        raise _another(spec, name)
+        raise _recreated(spec, name)
     if before.partitions != now.partitions:
-        raise _moved(spec, before.partitions, now.partitions, name)
+        raise _partitions_changed(spec, before.partitions, now.partitions, name)
 
 
 def _check_pair(spec: StageSpec, found: Mapping[str, TopicInfo]) -> None:
-    """Make sure that a source and its changelog have the same number of partitions."""
+    """Raise if a source and its changelog have different numbers of partitions."""
     source, log = found[spec.source].partitions, found[spec.changelog].partitions
     if source != log:
         what = f"{spec.changelog} has {log} partitions, {spec.source} has {source}"
         why = "state and events of a key would be in partitions of different numbers"
-        raise PartitionsChangedError(what, why=why, next_step=f"Kafka takes no partitions away: {ANEW}")
+        raise PartitionsChangedError(what, why=why, next_step=f"Kafka cannot remove partitions: {START_ANEW}")
 
 
-def _moved(spec: StageSpec, before: int, now: int, topic: str = "") -> PartitionsChangedError:
-    """Explain that keys are no longer where their state is."""
+def _partitions_changed(spec: StageSpec, before: int, now: int, topic: str = "") -> PartitionsChangedError:
+    """Return the error that keys and their state are in different partitions now."""
     if spec.shards and not topic:
         what = f"the state of stage {spec.name} was built for {before} shards, NEARLINE_TITLE_SHARDS is {now}"
-        advice = f"set it to {before} again; to have {now}, {ANEW}"
+        advice = f"set it to {before} again; to have {now}, {START_ANEW}"
     else:
         name = topic or spec.source
         what = f"{name} has {now} partitions, the state of stage {spec.name} was built for {before}"
-        advice = f"create the topics again with {before} partitions and no events, or, to have {now}: {ANEW}"
+        advice = (
+            f"create the topics again with {before} partitions and no events, or, to have {now}: {START_ANEW}"
+        )
     why = "keys would be in other partitions than their state"
     return PartitionsChangedError(what, why=why, next_step=advice)
 
 
-def _another(spec: StageSpec, topic: str) -> SourceRecreatedError:
-    """Explain that offsets of one topic say nothing about another of the same name."""
+def _recreated(spec: StageSpec, topic: str) -> SourceRecreatedError:
+    """Return the error that the offsets of the state belong to an earlier topic of the same name."""
     what = f"{topic} is not the topic that the state of stage {spec.name} was built from"
-    why = "it was deleted and created again: its id is another, its offsets began anew"
-    return SourceRecreatedError(what, why=why, next_step=f"stop all workers; {ANEW}")
+    why = "it was deleted and created again: it has another id and new offsets"
+    return SourceRecreatedError(what, why=why, next_step=f"stop all workers; {START_ANEW}")

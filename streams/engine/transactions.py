@@ -1,4 +1,4 @@
-"""One batch's effects on Kafka: all of them become visible at once, or none does."""
+"""The transactional producer of a partition: all effects of a batch become visible at once, or none."""
 
 from collections.abc import Callable, Iterator
 from itertools import accumulate, pairwise
@@ -14,37 +14,37 @@ from streams.kafka.clients import Message as Delivered
 __all__ = ["PRODUCER", "Transactions"]
 
 REQUEST_BYTES = 1_000_000
-"""Bytes of messages, before compression, that go to a partition at once: a broker's limit, by default."""
+"""Bytes of messages, before compression, per request and partition: the default limit of a broker."""
 
 PRODUCER = {
     "compression.type": "lz4",  # measured: the cheapest codec per byte saved
     "batch.size": REQUEST_BYTES,
-    "queue.buffering.max.messages": 200_000,  # bounds what one transaction may hold in memory, with ...
-    "queue.buffering.max.kbytes": 65_536,  # ... 64 MB a partition; the driver's own bound is 1 GB
+    "queue.buffering.max.messages": 200_000,  # bounds the memory of one transaction, with ...
+    "queue.buffering.max.kbytes": 65_536,  # ... 64 MB per partition; the driver's default is 1 GB
 }
-"""Properties of a stage's producers, beside those that `streams.kafka.clients` sets for all; the operator's
-own win over these."""
+"""librdkafka properties of these producers, in addition to those of `streams.kafka.clients`; the operator's
+own properties override them."""
 
 COMMIT_S = 10.0
-"""Seconds of one attempt to commit; attempts repeat for as long as the driver calls them retriable."""
+"""Seconds of one attempt to commit; it is repeated while the driver reports the error as retriable."""
 
 FENCE_S = 60.0
-"""Seconds to fence the previous owner: the coordinator may have to abort its open transaction first."""
+"""Seconds to fence the previous owner: the coordinator may first have to abort its open transaction."""
 
 _PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)  # noqa: SLF001 - the driver's names
-"""What the driver says of messages that it drops with a failed transaction."""
-IN_DOUBT = "the process ends; its successor reads in the log what became of it"
-"""What follows whenever the outcome of a transaction is not known."""
+"""Errors of messages that the driver drops with a failed transaction."""
+IN_DOUBT = "the process ends; the next one reads the outcome in the log"
+"""Next step whenever the outcome of a transaction is unknown."""
 
 OVERHEAD = 40
-"""Bytes of a message beside key and value, at most: five varints of 5 and one of 10, and its attributes."""
+"""Maximum bytes of a message without key and value: five varints of 5, one of 10, and its attributes."""
 
 PACE_S = 0.1
-"""Longest wait for a request to be answered before more is queued than the next one takes. A broker nearby
-takes 5 ms; with one that takes longer than this, several requests under way matter more than the CPU."""
+"""Seconds to wait for the answer to a request before more is queued than the next request takes. A nearby
+broker answers in 5 ms. With a slower one, several requests in flight matter more than the CPU."""
 
 ROOM_S = 0.01
-"""Seconds between two looks for room in a full queue: nobody is told when there is some."""
+"""Seconds between two attempts to queue when the queue is full: the driver does not signal room."""
 
 
 class Transactions:
@@ -55,11 +55,11 @@ class Transactions:
     producer
         With a ``transactional.id`` that names stage and partition.
     changelog, partition
-        Where rows and the applied record go.
+        Receives rows and the applied record.
     dead_letters
         Topic of rejected records.
     origin
-        What the state is built from; goes into every applied record.
+        Origin of the state; part of every applied record.
     failpoint
         Called at ``mid_produce`` and ``before_commit``.
     """
@@ -84,7 +84,7 @@ class Transactions:
         self._failure: tuple[str, KafkaError] | None = None
 
     def fence(self) -> None:
-        """Take the transactional id over: its previous owner can never commit again."""
+        """Take over the transactional id: its previous owner can never commit again."""
         self._attempt("init_transactions", lambda: self._producer.init_transactions(FENCE_S))
 
     def commit(self, outcome: Outcome, applied: int) -> int:
@@ -93,23 +93,23 @@ class Transactions:
         Parameters
         ----------
         outcome
-            What the step returned; its lists are used up.
+            Result of the step; its lists are consumed.
         applied
             Source offset of the last record of the batch.
 
         Returns
         -------
         int
-            Position in the changelog behind the applied record.
+            Position in the changelog after the applied record.
 
         Raises
         ------
         StepFailedError
-            A message can never be sent, because it is too large: nothing is visible.
+            A message is too large to be sent: nothing is visible.
         AccessError
-            The user may not write to a topic: nothing is visible.
+            The user has no right to write to a topic: nothing is visible.
         OutcomeInDoubtError
-            Nobody here can say whether the transaction is committed.
+            It is unknown whether the transaction is committed.
         """
         self._failure, self._paced = None, True
         self._attempt("begin_transaction", self._producer.begin_transaction)
@@ -123,31 +123,31 @@ class Transactions:
         ]
         self._send((self._dead_letters, None), letters)
         last: Message = {"key": APPLIED_KEY, "value": pack_applied(applied, self._origin)}
-        self._put((self._changelog, self._partition), last, self._seen)
+        self._put((self._changelog, self._partition), last, self._on_applied)
         self._failpoint("before_commit")
         self._attempt("commit_transaction", lambda: self._producer.commit_transaction(COMMIT_S))
         return self._position
 
-    def _seen(self, error: KafkaError | None, message: Delivered) -> None:
-        """Note where the applied record landed."""
-        self._heard(error, message)
+    def _on_applied(self, error: KafkaError | None, message: Delivered) -> None:
+        """Note the position of the applied record; the driver calls it on delivery."""
+        self._on_delivery(error, message)
         if error is None:
             self._position = (message.offset() or 0) + 1
 
-    def _heard(self, error: KafkaError | None, message: Delivered) -> None:
-        """Note the first refusal, and of which topic: the commit fails by it, and does not say so itself.
+    def _on_delivery(self, error: KafkaError | None, message: Delivered) -> None:
+        """Note the first delivery error and its topic: the commit fails because of it, and does not name it.
 
-        What is purged was refused by nobody: the transaction had failed, and the commit says why.
+        Purged messages are no cause: the transaction had failed before, and the commit reports why.
         """
         if error is not None and self._failure is None and error.code() not in _PURGED:
             self._failure = message.topic() or "", error
 
     def _send(self, target: Target, messages: list[Message]) -> None:
-        """Queue messages in order, a request's worth at a time: the next follows when they are answered.
+        """Queue messages in order, one request at a time: the next follows when that is answered.
 
-        The driver has one request of a partition under way, and while more waits behind it, it looks without
-        a pause whether the answer has come (measured: half of its CPU, 10 µs for a page of 8 kB). A broker
-        that is slow to answer is given the rest as it is.
+        The driver has one request per partition in flight. While more messages are queued behind it, the
+        driver polls for the answer without a pause (measured: half of its CPU, 10 µs per page of 8 kB). If
+        the broker is slow to answer, the rest is queued at once.
         """
         for place, portion in enumerate(portions(messages)):
             if place and self._paced:
@@ -155,11 +155,11 @@ class Transactions:
             self._queue(target, portion)
 
     def _queue(self, target: Target, messages: list[Message]) -> None:
-        """Queue messages in order, waiting for room whenever the queue is full.
+        """Queue messages in order; wait for room whenever the queue is full.
 
-        The first one reports what became of it: what a broker refuses it refuses them all.
+        Only the first one has a delivery callback: a broker that refuses it refuses all of them.
         """
-        self._put(target, messages[0], self._heard)
+        self._put(target, messages[0], self._on_delivery)
         messages = messages[1:]
         topic, where = target[0], _partition(target)
         while messages:
@@ -171,13 +171,13 @@ class Transactions:
             self._producer.poll(ROOM_S)
 
     def _put(
-        self, target: Target, message: Message, told: Callable[[KafkaError | None, Delivered], None]
+        self, target: Target, message: Message, on_delivery: Callable[[KafkaError | None, Delivered], None]
     ) -> None:
-        """Queue one message and be told of its delivery, waiting for room like :meth:`_send`."""
+        """Queue one message with a delivery callback; wait for room like :meth:`_queue`."""
         where = _partition(target)
         while True:
             try:
-                self._producer.produce(target[0], **message, **where, on_delivery=told)  # type: ignore[arg-type]
+                self._producer.produce(target[0], **message, **where, on_delivery=on_delivery)  # type: ignore[arg-type]
             except BufferError:
                 self._producer.poll(ROOM_S)
             except KafkaException as failure:
@@ -186,7 +186,7 @@ class Transactions:
                 return
 
     def _only_full(self, topic: str, messages: list[Message], accepted: int) -> None:
-        """Make sure that the refused messages are the last ones, and refused for want of room only."""
+        """Check that the refused messages are the last ones, and that only the full queue refused them."""
         errors = [message.pop("_error", None) for message in messages]  # type: ignore[typeddict-item]
         for error in errors:
             if error is not None and error.code() != KafkaError._QUEUE_FULL:  # noqa: SLF001
@@ -196,9 +196,9 @@ class Transactions:
             raise OutcomeInDoubtError(what, why="the queue was full", next_step=IN_DOUBT)
 
     def _refused(self, topic: str, error: KafkaError) -> StreamError:
-        """Tell a message that can never be sent, which the step made, from everything else that goes wrong.
+        """Distinguish a message that can never be sent, a bug of the step, from all other failures.
 
-        A transaction that has failed meanwhile refuses messages, too: no record is to blame for that.
+        A transaction that has failed meanwhile refuses messages, too; this is not the fault of a record.
         """
         if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
             what = f"a message cannot be sent to {topic}"
@@ -206,7 +206,7 @@ class Transactions:
         return self._failed(f"a message was refused for {topic}", error)
 
     def _failed(self, what: str, error: KafkaError) -> StreamError:
-        """Explain a failure by what the driver told of single messages, or by the error itself."""
+        """Explain a failure by the delivery error of a message, or by the error itself."""
         self._producer.poll(0)
         topic, cause = self._failure or ("", error)
         why = f"{topic}: {cause.str()}" if topic else cause.str()
@@ -215,7 +215,7 @@ class Transactions:
         )
 
     def _attempt(self, name: str, call: Callable[[], None]) -> None:
-        """Call the driver, again as long as it says that this is allowed."""
+        """Call the driver; repeat while it reports the error as retriable."""
         while True:
             try:
                 call()
@@ -230,12 +230,12 @@ class Transactions:
 
 
 def _partition(target: Target) -> dict[str, int]:
-    """Return the argument that names a partition, none where the key decides."""
+    """Return the keyword argument for the partition; none if the key decides."""
     return {} if target[1] is None else {"partition": target[1]}
 
 
 def portions(messages: list[Message], most: int = REQUEST_BYTES) -> Iterator[list[Message]]:
-    """Cut messages into runs that a request takes; one that is larger than a request is a run of its own.
+    """Split messages into runs that fit into a request; a larger message is a run of its own.
 
     Examples
     --------
@@ -255,5 +255,5 @@ def portions(messages: list[Message], most: int = REQUEST_BYTES) -> Iterator[lis
 
 
 def _size(message: Message) -> int:
-    """Return a message's bytes in a request, at most."""
+    """Return an upper bound of the bytes of a message in a request."""
     return len(message.get("key") or b"") + len(message.get("value") or b"") + OVERHEAD

@@ -1,4 +1,4 @@
-"""Reading topics once, from outside: what `inspect` and `doctor` look at. Commits nothing, joins no group."""
+"""Reads topics once, for commands such as `inspect` and `doctor`; commits nothing and joins no group."""
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -17,23 +17,23 @@ from streams.kafka.clients import (
     unreachable,
 )
 
-__all__ = ["metadata", "newest", "partitions_of", "read", "spans", "tail", "whole"]
+__all__ = ["metadata", "partitions_of", "read", "read_all", "read_latest", "spans", "tail"]
 
 TIMEOUT_S: Final = 5.0
-"""Longest wait for one answer of the cluster."""
+"""Seconds to wait for one answer of the cluster."""
 MOST: Final = 10_000
-"""Messages taken at a time."""
+"""Messages per call."""
 READER: Final = {"enable.partition.eof": True, "fetch.wait.max.ms": 10, "group.id": "nearline-looker"}
-"""The end of a partition is reported; the group's name is never used, because nothing is committed."""
+"""librdkafka properties: the end of a partition is reported; the group is unused, nothing is committed."""
 
 
 def metadata(settings: Settings) -> Any:  # noqa: ANN401 - the driver does not name this type in public
-    """Return what the cluster says about itself and its topics.
+    """Return the metadata of the cluster and its topics.
 
     Raises
     ------
     BrokerUnreachableError
-        Nothing answers.
+        No broker answers.
     """
     try:
         return admin(settings).list_topics(timeout=settings.connect_timeout_s)
@@ -42,24 +42,24 @@ def metadata(settings: Settings) -> Any:  # noqa: ANN401 - the driver does not n
 
 
 def partitions_of(settings: Settings, topic: str) -> int:
-    """Return how many partitions a topic has, given its unprefixed name.
+    """Return the number of partitions of a topic (name without prefix).
 
     Raises
     ------
     BrokerUnreachableError
-        Nothing answers.
+        No broker answers.
     TopicError
-        There is no such topic.
+        The topic does not exist.
     """
     found = metadata(settings).topics.get(settings.topic(topic))
     if found is None:
         what = f"topic {settings.topic(topic)} does not exist"
-        raise TopicError(what, why="nobody created it", next_step="run `nearline topics apply`")
+        raise TopicError(what, why="it was not created", next_step="run `nearline topics apply`")
     return len(found.partitions)
 
 
 def spans(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
-    """Return the first offset and the end of each partition of a topic, given its unprefixed name."""
+    """Return the first offset and the end of each partition of a topic (name without prefix)."""
     count = partitions_of(settings, topic)
     reader = consumer(settings, READER)
     try:
@@ -73,21 +73,21 @@ def spans(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
 
 
 def read(settings: Settings, topic: str, starts: Mapping[int, int]) -> Generator[Message, None, None]:
-    """Yield committed records to the end of each partition, as it is when it is reached.
+    """Yield committed records up to the end of each partition at the time it is reached.
 
     Parameters
     ----------
     settings
-        Where the cluster is.
+        Brokers.
     topic
-        Unprefixed name.
+        Name without prefix.
     starts
         Partitions, and the offsets from which to read.
 
     Raises
     ------
     BrokerUnreachableError
-        Nothing came for :data:`TIMEOUT_S`.
+        No record arrived for :data:`TIMEOUT_S`.
     """
     reader = consumer(settings, READER)
     try:
@@ -96,27 +96,27 @@ def read(settings: Settings, topic: str, starts: Mapping[int, int]) -> Generator
         reader.close()
 
 
-def whole(settings: Settings, topic: str) -> Generator[Message, None, None]:
+def read_all(settings: Settings, topic: str) -> Generator[Message, None, None]:
     """Yield every committed record of a topic, partition by partition in order; see :func:`read`.
 
     Raises
     ------
     TopicError
-        There is no such topic.
+        The topic does not exist.
     BrokerUnreachableError
         The broker does not answer.
     """
     return read(settings, topic, dict.fromkeys(range(partitions_of(settings, topic)), OFFSET_BEGINNING))
 
 
-def newest(settings: Settings, topic: str, partitions: Iterable[int]) -> dict[bytes, Message]:
+def read_latest(settings: Settings, topic: str, partitions: Iterable[int]) -> dict[bytes, Message]:
     """Return the newest record of every key of some partitions, tombstones included."""
     starts = dict.fromkeys(partitions, OFFSET_BEGINNING)
     return {message.key() or b"": message for message in read(settings, topic, starts)}
 
 
 def tail(settings: Settings, topic: str, most: int) -> list[Message]:
-    """Return about the last ``most`` records of a topic, spread over its partitions."""
+    """Return about the last ``most`` records of a topic, the same share of each partition."""
     count = partitions_of(settings, topic)
     reader = consumer(settings, READER)
     try:
@@ -135,9 +135,7 @@ def _until_the_ends(
 ) -> Iterator[Message]:
     name = settings.topic(topic)
     try:
-        reader.list_topics(
-            name, timeout=TIMEOUT_S
-        )  # knowing the leaders spares half a second of waiting for them
+        reader.list_topics(name, timeout=TIMEOUT_S)  # without the leaders the first fetch waits half a second
     except KafkaException as failure:
         raise unreachable(settings, failure) from None
     reader.assign([TopicPartition(name, partition, start) for partition, start in starts.items()])
@@ -147,8 +145,8 @@ def _until_the_ends(
         found = reader.consume(MOST, 0.1)
         quiet_s = 0.0 if found else quiet_s + 0.1
         if quiet_s > TIMEOUT_S:
-            what, why = f"{name} is not readable to its end", f"nothing came for {TIMEOUT_S:g} s"
-            raise BrokerUnreachableError(what, why=why, next_step="look at the broker's log, then repeat")
+            what, why = f"{name} is not readable to its end", f"no record arrived for {TIMEOUT_S:g} s"
+            raise BrokerUnreachableError(what, why=why, next_step="check the log of the broker, then repeat")
         for message in found:
             error = message.error()
             if error is None:

@@ -1,7 +1,6 @@
-"""One description of how to reach a secured cluster, for both Kafka clients.
+"""Translates the security settings for aiokafka, which fetches for Faust.
 
-The operator writes librdkafka's property names (setting ``kafka``); confluent-kafka takes them as they are,
-and this module says the same to aiokafka, which fetches for Faust.
+The operator writes librdkafka's property names (setting ``kafka``), which confluent-kafka takes unchanged.
 """
 
 import ssl
@@ -15,7 +14,7 @@ from streams.errors import AccessError, SettingsError
 __all__ = ["aiokafka_options", "explained"]
 
 _MECHANISMS = frozenset({"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"})
-"""What both clients can do without a plug-in."""
+"""SASL mechanisms that both clients support without a plug-in."""
 _REFUSALS = (
     aiokafka.TopicAuthorizationFailedError,
     aiokafka.GroupAuthorizationFailedError,
@@ -24,7 +23,7 @@ _REFUSALS = (
 
 
 def aiokafka_options(kafka: Mapping[str, str]) -> dict[str, Any]:
-    """Translate librdkafka's security properties into aiokafka's arguments; leave the others alone.
+    """Translate librdkafka's security properties into aiokafka's arguments; ignore all others.
 
     Parameters
     ----------
@@ -34,7 +33,7 @@ def aiokafka_options(kafka: Mapping[str, str]) -> dict[str, Any]:
     Raises
     ------
     SettingsError
-        The SASL mechanism is one that aiokafka does not have.
+        aiokafka does not support the SASL mechanism.
 
     Examples
     --------
@@ -61,7 +60,7 @@ def aiokafka_options(kafka: Mapping[str, str]) -> dict[str, Any]:
 
 
 def explained(error: BaseException) -> BaseException:
-    """Return what aiokafka says of missing rights as the error that the operator reads; others as they are.
+    """Translate aiokafka's errors of missing rights into `AccessError`; return all others unchanged.
 
     Examples
     --------
@@ -75,7 +74,7 @@ def explained(error: BaseException) -> BaseException:
 
 
 def _context(kafka: Mapping[str, str]) -> ssl.SSLContext:
-    """Build the TLS context: the given authority or the system's, and the client's own certificate if any."""
+    """Build the TLS context with the given or the system's authorities, and the client certificate if any."""
     context = ssl.create_default_context(cafile=kafka.get("ssl.ca.location"))
     if certificate := kafka.get("ssl.certificate.location"):
         password = kafka.get("ssl.key.password")

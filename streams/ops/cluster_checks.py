@@ -120,7 +120,9 @@ def clocks(patient: Patient) -> Finding:
 
 def catalog(patient: Patient) -> Finding:
     """Look whether there are titles with guards, and whether somebody still feeds them."""
-    found = topic_scan.newest(patient.settings, topics.CATALOG, range(patient.partitions(topics.CATALOG)))
+    found = topic_scan.read_latest(
+        patient.settings, topics.CATALOG, range(patient.partitions(topics.CATALOG))
+    )
     titles = [message for message in found.values() if message.value() is not None]
     if not titles:
         cause = "the catalog is empty: no maturity limits, no windows, no names"

@@ -19,7 +19,7 @@ from streams.config.settings import Settings
 from streams.engine.applied import APPLIED_KEY, unpack_applied
 from streams.errors import StreamError
 from streams.kafka.clients import Message
-from streams.kafka.scan import newest, partitions_of
+from streams.kafka.scan import partitions_of, read_latest
 from streams.ops.decoded_rows import titles_in_words, viewers_in_words, when
 from streams.stages.wire.partition_rows import is_reserved
 
@@ -49,8 +49,8 @@ def inspect_viewer(settings: Settings, viewer_id: str) -> dict[str, Any]:
     -------
     dict
         ``viewer_id, partition, positives, pages, last_event, country, maturity_limit, language, my_list``
-        (newest first), ``known, recent`` (newest first, each with ``title_id`` and ``liked``), ``rejected``
-        and ``loved`` (newest first, each with ``title_id``, ``weight`` and ``at``), ``page`` (as on the wire,
+        (newest first), ``known, recent`` (read_latest first, each with ``title_id`` and ``liked``), ``rejected``
+        and ``loved`` (read_latest first, each with ``title_id``, ``weight`` and ``at``), ``page`` (as on the wire,
         None where there is none).
 
     Raises
@@ -60,7 +60,7 @@ def inspect_viewer(settings: Settings, viewer_id: str) -> dict[str, Any]:
     """
     key = viewer_id.encode()
     home = partition_for(key, partitions_of(settings, topics.VIEWER_STATE))
-    row = _value(newest(settings, topics.VIEWER_STATE, [home]), key)
+    row = _value(read_latest(settings, topics.VIEWER_STATE, [home]), key)
     if row is None:
         what, why = f"no state of viewer {viewer_id}", f"partition {home} of the state has no such key"
         advice = "look at the id's spelling, and at `nearline doctor` for whether events are read"
@@ -95,7 +95,7 @@ def inspect_title(settings: Settings, title_id: str) -> dict[str, Any]:
     shard = int(shard_of(np.array([title_key(title_id)], np.uint64), settings.title_shards)[0])
     key = title_id.encode()
     described = _catalogued(settings, key)
-    value = _value(newest(settings, topics.TITLE_MODEL, [shard]), key)
+    value = _value(read_latest(settings, topics.TITLE_MODEL, [shard]), key)
     if value is None and described is None:
         what, why = f"title {title_id} is unknown", "neither the title model nor the catalog has this key"
         raise UnknownIdError(what, why=why, next_step="look at the id's spelling; nobody may have watched it")
@@ -116,7 +116,7 @@ def inspect_state(settings: Settings) -> list[dict[str, Any]]:
 
 def _partitions(settings: Settings, stage: str, log: str) -> Iterator[dict[str, Any]]:
     for partition in range(partitions_of(settings, log)):
-        found = newest(settings, log, [partition])
+        found = read_latest(settings, log, [partition])
         applied = _value(found, APPLIED_KEY)
         live = [message for key, message in found.items() if not is_reserved(key)]
         sizes = [len(message.value() or b"") for message in live if message.value() is not None]
@@ -133,8 +133,8 @@ def _partitions(settings: Settings, stage: str, log: str) -> Iterator[dict[str, 
 def named_titles(settings: Settings) -> TitleTable:
     """Return a table of every title that has a name in the title model or the catalog."""
     titles = TitleTable(settings.model)
-    keys = [*newest(settings, topics.TITLE_MODEL, range(settings.title_shards))]
-    keys += newest(settings, topics.CATALOG, range(partitions_of(settings, topics.CATALOG)))
+    keys = [*read_latest(settings, topics.TITLE_MODEL, range(settings.title_shards))]
+    keys += read_latest(settings, topics.CATALOG, range(partitions_of(settings, topics.CATALOG)))
     titles.intern([key.decode(errors="replace") for key in keys if key and not is_reserved(key)])
     return titles
 
@@ -152,7 +152,7 @@ def _described(settings: Settings, key: bytes, value: bytes) -> dict[str, Any]:
 
 def _catalogued(settings: Settings, key: bytes) -> Any:  # noqa: ANN401 - JSON
     home = partition_for(key, partitions_of(settings, topics.CATALOG))
-    value = _value(newest(settings, topics.CATALOG, [home]), key)
+    value = _value(read_latest(settings, topics.CATALOG, [home]), key)
     try:
         return None if value is None else to_builtins(decode_title(value))
     except DecodeError as error:
@@ -161,7 +161,7 @@ def _catalogued(settings: Settings, key: bytes) -> Any:  # noqa: ANN401 - JSON
 
 def _page(settings: Settings, key: bytes) -> Any:  # noqa: ANN401 - JSON
     home = partition_for(key, partitions_of(settings, topics.HOME))
-    value = _value(newest(settings, topics.HOME, [home]), key)
+    value = _value(read_latest(settings, topics.HOME, [home]), key)
     return None if value is None else to_builtins(decode_home(value))
 
 

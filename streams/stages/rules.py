@@ -52,7 +52,7 @@ def read_rules(settings: Settings) -> dict[str, BusinessRule]:
     BrokerUnreachableError
         The broker does not answer.
     """
-    return updated(RULES, {}, topic_scan.whole(settings, topics.RULES))
+    return updated(RULES, {}, topic_scan.read_all(settings, topics.RULES))
 
 
 def create(settings: Settings, rule: BusinessRule, *, replace: bool = False) -> BusinessRule:
@@ -96,7 +96,7 @@ def remove(settings: Settings, name: str) -> None:
         There is none of this name.
     """
     parts = range(topic_scan.partitions_of(settings, topics.RULES))
-    newest = topic_scan.newest(settings, topics.RULES, parts)
+    newest = topic_scan.read_latest(settings, topics.RULES, parts)
     there = {key.decode(errors="replace") for key, message in newest.items() if message.value() is not None}
     if name not in there:
         raise _missing(name, there)

@@ -1,4 +1,4 @@
-"""What somebody's /metrics answered, read back: for commands that watch a worker, and for tests."""
+"""Parses the text of /metrics, for commands that observe a worker, and for tests."""
 
 from collections.abc import Iterable
 from typing import Any, Self
@@ -10,17 +10,17 @@ __all__ = ["Exposition"]
 
 
 class Exposition:
-    """Somebody's metrics of one moment, read from Prometheus' text format.
+    """A snapshot of metrics, read from Prometheus' text format.
 
     Parameters
     ----------
     text
-        What /metrics answered.
+        Body of an answer of /metrics.
 
     Attributes
     ----------
     samples
-        Each with a name, labels and a value.
+        Samples with name, labels and value.
 
     Examples
     --------
@@ -38,13 +38,13 @@ class Exposition:
 
     @classmethod
     def together(cls, parts: Iterable[Self]) -> Self:
-        """Return several workers' metrics as those of one: values and histograms add up."""
+        """Merge the metrics of several workers: values and histograms add up."""
         whole = cls("")
         whole.samples = [sample for part in parts for sample in part.samples]
         return whole
 
     def since(self, before: Self) -> Self:
-        r"""Return what was counted since an earlier moment; gauges stay; a process begun anew counts whole.
+        r"""Return the increase since an earlier snapshot; gauges are kept; a restarted process counts from 0.
 
         Examples
         --------
@@ -58,7 +58,7 @@ class Exposition:
         return later
 
     def by(self, name: str, label: str, **labels: str) -> dict[str, float]:
-        """Return the sums of a name's samples by one of their labels, in order."""
+        """Return the sums of the samples of a name by the values of one label, sorted."""
         found: dict[str, float] = {}
         for s in self.samples:
             if s.name == name and label in s.labels and labels.items() <= s.labels.items():
@@ -66,11 +66,11 @@ class Exposition:
         return dict(sorted(found.items()))
 
     def value(self, name: str, **labels: str) -> float:
-        """Return the sum of the samples of a name that have the labels; 0 where there is none."""
+        """Return the sum of the samples of a name with these labels; 0 if there is none."""
         return sum(s.value for s in self.samples if s.name == name and labels.items() <= s.labels.items())
 
     def quantile(self, name: str, share: float, **labels: str) -> float:
-        """Return a histogram's quantile, evenly spread inside its bucket; NaN when empty."""
+        """Return a quantile of a histogram, by linear interpolation in its bucket; NaN if empty."""
         counts: dict[float, float] = {}
         for s in self.samples:
             if s.name == f"{name}_bucket" and labels.items() <= s.labels.items():
@@ -88,7 +88,7 @@ class Exposition:
 
 
 GROWING = ("_total", "_bucket", "_count", "_sum")
-"""Ends of the names of what only grows."""
+"""Suffixes of the names of samples that never decrease."""
 
 
 def _key(sample: Any) -> tuple[str, frozenset[tuple[str, str]]]:  # noqa: ANN401 - the library does not name it
@@ -96,7 +96,7 @@ def _key(sample: Any) -> tuple[str, frozenset[tuple[str, str]]]:  # noqa: ANN401
 
 
 def _grown(sample: Any, known: dict[tuple[str, frozenset[tuple[str, str]]], float]) -> float:  # noqa: ANN401
-    """Return by how much a sample has grown; the whole of one that is smaller than it was."""
+    """Return the increase of a sample; its whole value if it is smaller than before."""
     value = float(sample.value)
     if not sample.name.endswith(GROWING):
         return value

@@ -1,8 +1,8 @@
-"""Log lines: structured, one a line, JSON off a terminal, and never with a viewer's own values in them.
+"""Structured logging: one event per line, JSON unless on a terminal, without personal data of viewers.
 
-Our modules call ``structlog.get_logger()``; Faust, aiokafka and librdkafka use the standard library's
-logging, which is sent through the same chain, so that a log collector sees one format. Tracebacks are
-Python's plain ones: a frame's variables, which structlog would print on a terminal, are what viewers did.
+Our modules call ``structlog.get_logger()``. Faust, aiokafka and librdkafka use the standard library's
+logging, which passes the same processors, so a log collector sees one format. Tracebacks are Python's plain
+ones: the variables of frames, which structlog would print on a terminal, contain personal data.
 """
 
 import logging
@@ -14,23 +14,23 @@ import structlog
 from structlog.typing import Processor
 
 WITHHELD = frozenset({"viewer_id", "viewer", "profile_id", "session_id", "query", "key", "value", "payload"})
-"""Fields that can hold what a viewer did or who he is."""
+"""Fields that can contain personal data of a viewer."""
 
 CHATTY = ("faust", "aiokafka", "mode", "asyncio")
-"""Foreign loggers that say only warnings and worse, unless the level is debug."""
+"""Loggers of libraries that log only warnings and worse, unless the level is debug."""
 
 
 def configure(level: str = "info", form: str = "auto", *, stream: TextIO | None = None) -> None:
-    """Set up logging for the process; call it once, first.
+    """Configure logging for the process; call it once, before anything else.
 
     Parameters
     ----------
     level
         debug, info, warning or error.
     form
-        json, console, or auto: console when `stream` is a terminal.
+        json, console, or auto: console if `stream` is a terminal.
     stream
-        Where lines go; standard error when None, because standard output belongs to results.
+        Output; standard error if None, because standard output is for results.
     """
     out = stream or sys.stderr
     chain: list[Processor] = [
@@ -62,7 +62,7 @@ def configure(level: str = "info", form: str = "auto", *, stream: TextIO | None 
 
 
 def withhold(_: object, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Replace the value of every field that could be a viewer's.
+    """Replace the value of every field that can contain personal data.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def withhold(_: object, __: str, line: MutableMapping[str, Any]) -> MutableMappi
 
 
 def _last_steps(form: str, stream: TextIO) -> list[Processor]:
-    """Return the steps that turn a line into text."""
+    """Return the processors that render a line as text."""
     drop_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if form == "console" or (form == "auto" and stream.isatty()):
         renderer = structlog.dev.ConsoleRenderer(

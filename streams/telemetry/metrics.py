@@ -1,53 +1,49 @@
-"""Every metric of a worker: name, meaning, unit and labels in one table; the only prometheus_client import.
+"""Every metric of a worker: name, type, labels and meaning in one table.
 
-Times are in seconds. Labels are bounded: a stage, a partition, a reason, a model; never a viewer or a title.
+The only module that imports prometheus_client. Times are in seconds. Labels have few values: a stage, a
+partition, a reason, a model; never a viewer or a title.
 
 ===============================  =========  ================  ==========================================
-nearline_...                     type       labels            meaning
-===============================  =========  ================  ==========================================
-events_total                     counter    stage, outcome    records by what became of them
-lists_total                      counter                      home pages committed
-alerts_total                     counter                      alerts published with them
+nearline_...                     type       labels            meaning ===============================
+=========  ================  ========================================== events_total
+counter    stage, outcome    records by outcome lists_total                      counter
+home pages committed alerts_total                     counter                      alerts published
 pages_pending                    gauge                        viewers whose next page waits for its time
 pages_flushed_total              counter                      pending pages published, part of lists_total
-dead_letters_total               counter    stage, reason     records that could not be used
-batch_seconds                    histogram  stage, step       a batch's time in step, transaction, store
-batch_events                     histogram  stage             records in a batch
-freshness_seconds                histogram  stage             from the producer's timestamp to the commit
-consumer_lag_records             gauge      stage, partition  records of the source not yet applied
-queued_records                   gauge      stage             records fetched that wait for a batch's end
-queued_bytes                     gauge      stage             their bytes
-applied_offset                   gauge      stage, partition  last source offset that is in the state
-end_offset                       gauge      stage, partition  end of the source partition
-partitions                       gauge      stage, state      partitions here: restoring, ready
-gap_records_total                counter    stage             records deleted before they were read
-rewinds_total                    counter    stage             slices lost in the worker, read again
-state_rebuilds_total             counter    stage             databases wiped and built again
-restore_rows_total               counter    stage             changelog rows read back
+dead_letters_total               counter    stage, reason     records that could not be used batch_seconds
+histogram  stage, step       a batch's time in step, transaction, store batch_events
+histogram  stage             records in a batch freshness_seconds                histogram  stage
+from the timestamp of the producer to the commit consumer_lag_records             gauge      stage, partition
+records of the source not yet applied queued_records                   gauge      stage             fetched
+records that wait for the batch in flight queued_bytes                     gauge      stage             bytes
+of these records applied_offset                   gauge      stage, partition  last source offset that is in
+the state end_offset                       gauge      stage, partition  end of the source partition partitions
+gauge      stage, state      partitions here: restoring, ready gap_records_total                counter
+stage             records deleted before they were read rewinds_total                    counter    stage
+slices lost in the worker, read again state_rebuilds_total             counter    stage             databases
+wiped and built again restore_rows_total               counter    stage             changelog rows read back
 restore_remaining_records        gauge      stage             changelog records not yet read back, at most
 restore_seconds                  histogram  stage             from assignment to ready, one partition
-stalled_seconds                  gauge                        how long nothing moved though it should
-prequential_hit_rate             gauge      model             share of tested events in the top 10
+stalled_seconds                  gauge                        longest stall of a partition: work, and no
+progress prequential_hit_rate             gauge      model             share of tested events in the top 10
 prequential_tested_total         counter    model             events ranked before they were learned
-prequential_hits_total           counter    model             those ranked in the top 10
-learned_total                    counter                      feedback signals learned by viewers stages
-drift_detected_total             counter    model             alarms of the drift detector
-replica_age_events               gauge                        title records not yet replicated
-replica_remaining_records        gauge      table             records to read before it has caught up, at most
-replica_rows                     gauge                        titles in the replica
-definitions                      gauge      topic, state      experiments, rules: used, left out as faulty
-state_cache_slots                gauge      stage             viewers or titles in memory
+prequential_hits_total           counter    model             those ranked in the top 10 learned_total
+counter                      feedback signals learned by viewers stages drift_detected_total
+counter    model             alarms of the drift detector replica_age_events               gauge
+title records not yet replicated replica_remaining_records        gauge      table             records to read
+until it has caught up, at most replica_rows                     gauge                        titles in the
+replica definitions                      gauge      topic, state      experiments, rules: used, left out as
+invalid state_cache_slots                gauge      stage             viewers or titles in memory
 http_requests_total              counter    route, code       requests that `nearline serve` answered
 http_request_seconds             histogram  route             from a request to its answer's last byte
-http_streams                     gauge                        live streams that are open
-disk_free_bytes                  gauge                        room left on the disk of the databases
-disk_bytes                       gauge                        size of that disk
-publishes                        gauge      version           1: its pages go out; 0: a shadow
-build_info                       gauge      version           always 1
-tenant                           gauge      tenant            always 1, where there is one
-===============================  =========  ================  ==========================================
+http_streams                     gauge                        live streams that are open disk_free_bytes
+gauge                        free space on the disk of the databases disk_bytes                       gauge
+size of that disk publishes                        gauge      version           1: its pages are published; 0:
+a shadow build_info                       gauge      version           always 1 tenant
+gauge      tenant            always 1, if the installation has a tenant ===============================
+=========  ================  ==========================================
 
-Beside these stand the process's own: ``process_cpu_seconds_total``, ``process_resident_memory_bytes``,
+The process has further ones: ``process_cpu_seconds_total``, ``process_resident_memory_bytes``,
 ``process_open_fds``, ``process_start_time_seconds``.
 """
 
@@ -91,13 +87,13 @@ FRESHNESS_S = (
     15.0,
     60.0,
 )
-"""Upper bounds in seconds; the objectives of 10, 30 and 80 ms are among them, so they can be read off."""
+"""Upper bounds in seconds; the objectives of 10, 30 and 80 ms are among them, so their shares are exact."""
 
 BATCH_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0)
 """Upper bounds in seconds of the parts of a batch."""
 
 RESTORE_S = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
-"""Upper bounds in seconds of a restore: 150k rows/s are a minute for ten million."""
+"""Upper bounds in seconds of a restore: at 150,000 rows/s ten million rows take about a minute."""
 
 HTTP_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0)
 """Upper bounds in seconds of an answer; the objective of 5 ms is among them."""
@@ -107,16 +103,16 @@ BATCH_EVENTS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
 
 
 class BulkHistogram(Collector):
-    """A histogram that takes the values of a whole batch at once: 30 ns a value instead of 1 µs.
+    """A histogram that observes the values of a whole batch at once: 30 ns per value instead of 1 µs.
 
     Parameters
     ----------
     name, text
-        As Prometheus shows them.
+        Name and help text.
     bounds
         Ascending upper bounds of the buckets, in the unit of the name.
     label
-        Name of the one label.
+        Name of its only label.
 
     Examples
     --------
@@ -134,7 +130,7 @@ class BulkHistogram(Collector):
         self._lock = Lock()
 
     def observe(self, label: str, values: np.ndarray) -> None:
-        """Add values, float64[n]; negative ones (clocks apart) count as 0."""
+        """Add values, float64[n]; negative ones (clocks that differ) count as 0."""
         values = np.maximum(values, 0.0)
         found = np.bincount(np.searchsorted(self._bounds, values), minlength=self._bounds.size + 1)
         with self._lock:
@@ -142,7 +138,7 @@ class BulkHistogram(Collector):
             self._sums[label] = self._sums.get(label, 0.0) + float(values.sum())
 
     def quantile(self, label: str, share: float) -> float:
-        """Return the upper bound of the bucket of a quantile; infinite above the last, NaN when empty."""
+        """Return the upper bound of the bucket of a quantile; infinite above the last bound, NaN if empty."""
         with self._lock:
             counts = self._counts.get(label)
         if counts is None:
@@ -151,7 +147,7 @@ class BulkHistogram(Collector):
         return float(self._bounds[place]) if place < self._bounds.size else float("inf")
 
     def collect(self) -> Iterable[HistogramMetricFamily]:
-        """Hand the buckets to Prometheus."""
+        """Return the buckets to Prometheus."""
         family = HistogramMetricFamily(self._name, self._text, labels=[self._label])
         names = [*map(str, self._bounds), "+Inf"]
         with self._lock:
@@ -162,14 +158,14 @@ class BulkHistogram(Collector):
 
 
 class Metrics:
-    """The metrics of one worker, on a registry of their own.
+    """The metrics of one worker, with a registry of their own.
 
     Parameters
     ----------
     registry
-        Where they are registered; a new one by default, so that two workers in one process do not mix.
+        Default: a new one, so that two workers in one process do not share metrics.
     version
-        Shown in nearline_build_info.
+        Label of nearline_build_info.
 
     Examples
     --------
@@ -183,9 +179,9 @@ class Metrics:
         self.registry = registry or CollectorRegistry()
         stage = ("stage",)
         part = ("stage", "partition")
-        self.events = self._counter("events", "Records by what became of them.", ("stage", "outcome"))
+        self.events = self._counter("events", "Records by outcome.", ("stage", "outcome"))
         self.lists = self._counter("lists", "Home pages committed.")
-        self.alerts = self._counter("alerts", "Alerts published with them.")
+        self.alerts = self._counter("alerts", "Alerts published.")
         self.pages_pending = self._gauge("pages_pending", "Viewers whose next page waits for its time.")
         self.pages_flushed = self._counter("pages_flushed", "Pending pages that were published.")
         self.dead_letters = self._counter(
@@ -194,12 +190,17 @@ class Metrics:
         self.batch_seconds = self._histogram("batch_seconds", "Parts of a batch.", BATCH_S, ("stage", "step"))
         self.batch_events = self._histogram("batch_events", "Records in a batch.", BATCH_EVENTS, stage)
         self.freshness = BulkHistogram(
-            "nearline_freshness_seconds", "From the producer's timestamp to the commit.", FRESHNESS_S, "stage"
+            "nearline_freshness_seconds",
+            "From the timestamp of the producer to the commit.",
+            FRESHNESS_S,
+            "stage",
         )
         self.registry.register(self.freshness)
         self.lag = self._gauge("consumer_lag_records", "Records of the source not yet applied.", part)
-        self.queued_records = self._gauge("queued_records", "Fetched, waiting for a batch's end.", stage)
-        self.queued_bytes = self._gauge("queued_bytes", "Their bytes.", stage)
+        self.queued_records = self._gauge(
+            "queued_records", "Fetched records that wait for the batch in flight.", stage
+        )
+        self.queued_bytes = self._gauge("queued_bytes", "Bytes of the queued records.", stage)
         self.applied_offset = self._gauge("applied_offset", "Last source offset in the state.", part)
         self.end_offset = self._gauge("end_offset", "End of the source partition.", part)
         self.partitions = self._gauge("partitions", "Partitions of this worker.", ("stage", "state"))
@@ -213,7 +214,9 @@ class Metrics:
         self.restore_seconds = self._histogram(
             "restore_seconds", "From assignment to ready.", RESTORE_S, stage
         )
-        self.stalled_seconds = self._gauge("stalled_seconds", "How long nothing has moved though it should.")
+        self.stalled_seconds = self._gauge(
+            "stalled_seconds", "Longest stall of a partition: work, and no progress."
+        )
         self.hit_rate = self._gauge(
             "prequential_hit_rate", "Share of tested events in the top 10.", ("model",)
         )
@@ -223,7 +226,7 @@ class Metrics:
         self.drift = self._counter("drift_detected", "Alarms of the drift detector.", ("model",))
         self.replica_age = self._gauge("replica_age_events", "Title records not yet replicated.")
         self.replica_remaining = self._gauge(
-            "replica_remaining_records", "Records to read before it has caught up, at most.", ("table",)
+            "replica_remaining_records", "Records to read until it has caught up, at most.", ("table",)
         )
         self.replica_rows = self._gauge("replica_rows", "Titles in the replica.")
         self.definitions = self._gauge("definitions", "Experiments and rules.", ("topic", "state"))
@@ -233,30 +236,30 @@ class Metrics:
             "http_request_seconds", "From a request to the end of its answer.", HTTP_S, ("route",)
         )
         self.http_streams = self._gauge("http_streams", "Live streams that are open.")
-        self.disk_free = self._gauge("disk_free_bytes", "Room left on the disk of the databases.")
+        self.disk_free = self._gauge("disk_free_bytes", "Free space on the disk of the databases.")
         self.disk = self._gauge("disk_bytes", "Size of the disk of the databases.")
         self.publishes = self._gauge("publishes", "Whether this model version publishes.", ("version",))
-        self.tenant = self._gauge("tenant", "Whose installation this is.", ("tenant",))
+        self.tenant = self._gauge("tenant", "Always 1.", ("tenant",))
         self._gauge("build_info", "Always 1.", ("version",)).labels(version).set(1)
         ProcessCollector(registry=self.registry)
 
     def name(self, tenant: str | None) -> None:
-        """Say whose metrics these are."""
+        """Set the tenant, if there is one."""
         if tenant is not None:
             self.tenant.labels(tenant).set(1)
 
     def exposition(self) -> bytes:
-        """Return everything in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return bytes(generate_latest(self.registry))
 
     def watch_disk(self, folder: Path) -> None:
-        """Show how full the disk of a folder is, which need not exist yet, whenever somebody asks."""
+        """Show size and free space of the disk of a folder, which need not exist yet, at each request."""
         there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
         self.disk_free.set_function(lambda: shutil.disk_usage(there).free)
         self.disk.set_function(lambda: shutil.disk_usage(there).total)
 
     def forget_partition(self, stage: str, partition: int) -> None:
-        """Show a partition no longer: another worker has it, and its lag would be counted twice for ever."""
+        """Remove the gauges of a revoked partition: another worker has it, its lag would be counted twice."""
         for gauge in (self.lag, self.applied_offset, self.end_offset):
             gauge.remove(stage, str(partition))
 

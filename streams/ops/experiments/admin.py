@@ -163,7 +163,7 @@ def read_results(settings: Settings) -> dict[str, ExperimentResult]:
     """Read the newest results; those that cannot be read are left out."""
     parts = range(topic_scan.partitions_of(settings, topics.EXPERIMENT_RESULTS))
     out: dict[str, ExperimentResult] = {}
-    for key, message in topic_scan.newest(settings, topics.EXPERIMENT_RESULTS, parts).items():
+    for key, message in topic_scan.read_latest(settings, topics.EXPERIMENT_RESULTS, parts).items():
         try:
             out[key.decode()] = decode_experiment_result(message.value())
         except DecodeError:

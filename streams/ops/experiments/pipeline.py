@@ -174,7 +174,7 @@ def pages_by_arm(settings: Settings, *, since_ms: int = 0) -> dict[str, int]:
     """
     parts = range(topic_scan.partitions_of(settings, topics.HOME))
     counts: dict[str, int] = {}
-    for message in topic_scan.newest(settings, topics.HOME, parts).values():
+    for message in topic_scan.read_latest(settings, topics.HOME, parts).values():
         if (value := message.value()) is None:
             continue
         page = decode_home(value)

@@ -71,7 +71,7 @@ def of_file(path: Path, *, alpha: float, clip: float) -> dict[str, OffPolicy]:
 def read_parts(settings: Settings) -> dict[str, ViewerTally]:
     """Read every viewer's part, as the results stage last wrote it."""
     parts = range(topic_scan.partitions_of(settings, topics.EXPERIMENT_VIEWERS))
-    found = topic_scan.newest(settings, topics.EXPERIMENT_VIEWERS, parts)
+    found = topic_scan.read_latest(settings, topics.EXPERIMENT_VIEWERS, parts)
     return {
         key.decode(): unpack_part(value)
         for key, message in found.items()

@@ -22,14 +22,18 @@ T = TypeVar("T")
 
 
 def read_titles(settings: Settings) -> list[TitleInsight]:
-    """Read how titles are watched; raises as `topic_scan.whole`."""
-    found = {message.key(): message.value() for message in topic_scan.whole(settings, topics.INSIGHTS_TITLES)}
+    """Read how titles are watched; raises as `topic_scan.read_all`."""
+    found = {
+        message.key(): message.value() for message in topic_scan.read_all(settings, topics.INSIGHTS_TITLES)
+    }
     return [one for value in found.values() if (one := _usable(decode_title_insight, value))]
 
 
 def read_demand(settings: Settings) -> list[DemandRecord]:
-    """Read what is wanted; raises as `topic_scan.whole`."""
-    found = {message.key(): message.value() for message in topic_scan.whole(settings, topics.INSIGHTS_DEMAND)}
+    """Read what is wanted; raises as `topic_scan.read_all`."""
+    found = {
+        message.key(): message.value() for message in topic_scan.read_all(settings, topics.INSIGHTS_DEMAND)
+    }
     return [one for value in found.values() if (one := _usable(decode_demand, value))]
 
 

@@ -11,7 +11,7 @@ from schemas.catalog import Title
 from schemas.codec import decode_event, decode_title
 from streams.config.settings import Settings
 from streams.errors import ExperimentError
-from streams.kafka.scan import whole
+from streams.kafka.scan import read_all
 
 __all__ = ["Estimates", "estimate", "pictures_of", "read_decisions"]
 
@@ -39,7 +39,7 @@ def read_decisions(settings: Settings) -> Decisions:
     """Read what was seen and watched, as far as the events' topic reaches back."""
     reward = settings.model.reward
     log = Decisions(liked_share=reward.liked_share, unknown_s=reward.unknown_duration_s)
-    for message in whole(settings, topics.EVENTS):
+    for message in read_all(settings, topics.EVENTS):
         try:
             log.read(decode_event(message.value(), ()))
         except DecodeError:  # the worker has told of it
@@ -80,7 +80,7 @@ def estimates_of(log: Decisions, pictures: Mapping[str, Sequence[str]], *, alpha
 
 def _catalog(settings: Settings) -> list[Title]:
     """Read the titles of the catalog."""
-    newest = {message.key(): message.value() for message in whole(settings, topics.CATALOG)}
+    newest = {message.key(): message.value() for message in read_all(settings, topics.CATALOG)}
     out = []
     for value in newest.values():
         try:

@@ -25,7 +25,7 @@ from schemas.events import Event, Impression, ListAction, MyList, Stop
 from schemas.pages import Home
 from streams.config.settings import Settings
 from streams.kafka.produce import EventProducer
-from streams.kafka.scan import whole
+from streams.kafka.scan import read_all
 from streams.ops.runs.artwork_log import Estimates, estimates_of, pictures_of, read_decisions
 from streams.ops.runs.send_and_wait import Asker
 from streams.ops.runs.session import WorkerProcess, make_topics, own_cluster
@@ -201,7 +201,7 @@ def simulate(
 
 def _pages(settings: Settings) -> dict[str, Home]:
     """Return the newest page of every viewer."""
-    newest = {message.key(): message.value() for message in whole(settings, topics.HOME)}
+    newest = {message.key(): message.value() for message in read_all(settings, topics.HOME)}
     pages = (decode_home(value) for value in newest.values() if value is not None)
     return {page.viewer_id: page for page in pages}
 

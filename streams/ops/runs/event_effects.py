@@ -24,7 +24,7 @@ from schemas.pages import Home
 from streams.config.settings import Settings
 from streams.errors import StreamError
 from streams.kafka.produce import EventProducer
-from streams.kafka.scan import newest, partitions_of, whole
+from streams.kafka.scan import partitions_of, read_all, read_latest
 from streams.ops.decoded_rows import viewers_in_words
 from streams.ops.inspect import named_titles
 from streams.ops.page_changes import row_document
@@ -172,7 +172,7 @@ class _Stage:
     def _pages(self) -> dict[str, list[Home | None]]:
         """Return every page of every viewer, in order; None for a deletion."""
         out: dict[str, list[Home | None]] = {}
-        for message in whole(self.settings, topics.HOME):
+        for message in read_all(self.settings, topics.HOME):
             value = message.value()
             page = None if value is None else decode_home(value)
             out.setdefault((message.key() or b"").decode(), []).append(page)
@@ -183,7 +183,7 @@ class _Stage:
         parts = range(partitions_of(self.settings, topics.VIEWER_STATE))
         rows = [
             (key, value)
-            for key, message in newest(self.settings, topics.VIEWER_STATE, parts).items()
+            for key, message in read_latest(self.settings, topics.VIEWER_STATE, parts).items()
             if not is_reserved(key) and (value := message.value()) is not None
         ]
         said = viewers_in_words(rows, named_titles(self.settings))

@@ -103,7 +103,7 @@ def reading(place: StateLocation) -> Iterator[Store]:
         It cannot be read, or was written by a newer version.
     """
     with TemporaryDirectory(prefix="nearline-look-") as notes:
-        store = Store(place.folder, StoreMemory(open_files=-1), beside=Path(notes))
+        store = Store(place.folder, StoreMemory(open_files=-1), secondary=Path(notes))
         try:
             yield store
         finally:

@@ -35,4 +35,4 @@ def read_experiments(settings: Settings) -> dict[str, Experiment]:
     BrokerUnreachableError
         The broker does not answer.
     """
-    return updated(EXPERIMENTS, {}, topic_scan.whole(settings, topics.EXPERIMENTS))
+    return updated(EXPERIMENTS, {}, topic_scan.read_all(settings, topics.EXPERIMENTS))

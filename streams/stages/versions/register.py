@@ -101,7 +101,7 @@ def read_register(settings: Settings) -> Register:
         The broker does not answer.
     """
     register = Register()
-    register.take(topic_scan.whole(settings, topics.MODEL_VERSIONS))
+    register.take(topic_scan.read_all(settings, topics.MODEL_VERSIONS))
     return register
 
 

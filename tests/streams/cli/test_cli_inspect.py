@@ -106,13 +106,13 @@ def test_only_the_viewers_partition_is_read(
 ) -> None:
     """Of state and pages, one partition each."""
     asked: list[tuple[str, list[int]]] = []
-    real = topic_scan.newest
+    real = topic_scan.read_latest
 
     def noted(settings: Any, topic: str, partitions: Any) -> Any:
         asked.append((topic, list(partitions)))
         return real(settings, topic, partitions)
 
-    monkeypatch.setattr("streams.ops.inspect.newest", noted)
+    monkeypatch.setattr("streams.ops.inspect.read_latest", noted)
     _inspect(cluster, capsys, "viewer", "ada")
     home = [partition_for(b"ada", PARTITIONS)]
     assert (topics.VIEWER_STATE, home) in asked

@@ -91,10 +91,10 @@ def test_growth_is_refused_now_and_for_ever(ground: Ground) -> None:
     """The source grows under a worker, the changelog after it: numbers agree again, keys have moved."""
     check = ground.started()
     ground.build(5, check.origin(ground.spec()))
-    check.look()
+    check.check()
     assert not ground.deaths
     ground.grow("in", 4)
-    check.look()
+    check.check()
     (death,) = ground.deaths
     assert isinstance(death, PartitionsChangedError)
     assert "in has 4 partitions, the state of stage toy was built for 2" in str(death)
@@ -114,7 +114,7 @@ def test_a_topic_of_the_same_name_is_not_the_same(ground: Ground) -> None:
     ground.build(0, check.origin(ground.spec()))
     ground.delete("in")
     ground.create("in")
-    check.look()
+    check.check()
     assert isinstance(ground.deaths[0], SourceRecreatedError)
     with pytest.raises(SourceRecreatedError, match="created again") as refusal:
         ground.started()
@@ -122,12 +122,12 @@ def test_a_topic_of_the_same_name_is_not_the_same(ground: Ground) -> None:
 
 
 def test_a_deleted_topic_ends_the_worker(ground: Ground) -> None:
-    """One look may be an error of a broker that has just started; the second is believed."""
+    """One check may be an error of a broker that has just started; the second is believed."""
     check = ground.started()
     ground.delete("in")
-    check.look()
+    check.check()
     assert not ground.deaths
-    check.look()
+    check.check()
     (death,) = ground.deaths
     assert isinstance(death, TopicError)
     assert "does not exist" in str(death)
@@ -138,7 +138,7 @@ def test_a_broker_that_is_silent_ends_nothing(ground: Ground, nowhere: str) -> N
     check = ground.started()
     check._client = None
     check._settings = Settings(brokers=nowhere)
-    check.look()
+    check.check()
     assert not ground.deaths
 
 

@@ -81,7 +81,7 @@ def test_no_answer_in_time_is_an_error() -> None:
     with EmbeddedCluster() as cluster:
         producer = EventProducer(Settings.load(brokers=cluster.bootstrap_servers))
     producer.send(World(seed=2, viewers=3, titles=60).take(3))
-    with pytest.raises(DeliveryError, match="3 records are unanswered"):
+    with pytest.raises(DeliveryError, match="3 records are not acknowledged"):
         producer.flush(0.2)
 
 

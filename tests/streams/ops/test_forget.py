@@ -14,7 +14,7 @@ from streams.cli import main
 from streams.config.settings import Settings
 from streams.errors import DeliveryError, SettingsError
 from streams.kafka.produce import EventProducer
-from streams.kafka.scan import newest
+from streams.kafka.scan import read_latest
 from streams.ops.forget import Request, await_forgotten, request
 from streams.ops.inspect import UnknownIdError, inspect_viewer
 from streams.ops.local_kafka.embedded import EmbeddedCluster
@@ -167,7 +167,7 @@ def test_a_worker_forgets_and_its_successor_knows_nothing(installation: Settings
         document = tmp_path / "forgotten.json"
         assert main(["forget", "ada", "--yes", "--json", str(document), *brokers]) == 0
         assert b"forgotten_after_s" in document.read_bytes()
-        assert newest(settings, topics.HOME, range(4))[b"ada"].value() is None
+        assert read_latest(settings, topics.HOME, range(4))[b"ada"].value() is None
         with pytest.raises(UnknownIdError):
             inspect_viewer(settings, "ada")
         assert len(inspect_viewer(settings, "bob")["recent"]) == 3
@@ -180,7 +180,7 @@ def test_a_worker_forgets_and_its_successor_knows_nothing(installation: Settings
         while (found := _known(settings)) is None:
             worker.check()
     assert found == [titles[9]]
-    page = newest(settings, topics.HOME, range(4))[b"ada"]
+    page = read_latest(settings, topics.HOME, range(4))[b"ada"]
     assert decode_home(page.value() or b"").seq == 1
 
 

@@ -39,7 +39,7 @@ def test_without_a_restart(embedded: EmbeddedCluster, topic_prefix: str, tmp_pat
             producer.send([watch("ada", "t0", next(count))])
             producer.flush()
             time.sleep(1.1)  # a page a second
-            pages = topic_scan.newest(settings, topics.HOME, range(4))
+            pages = topic_scan.read_latest(settings, topics.HOME, range(4))
             if b"ada" not in pages:
                 return False, ""
             rows = decode_home(pages[b"ada"].value()).rows
