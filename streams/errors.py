@@ -1,54 +1,61 @@
-"""What can go wrong while moving things, whose fault it was, and what the operator does.
+"""Errors of this package: what happened, who can fix it, and the next step.
 
 ::
 
     StreamError                     root: never raised itself
-    ├── SettingsError               yours: a variable or an option is wrong; correct it (exit 2)
-    ├── BrokerError                 the broker's side
-    │   ├── BrokerUnreachableError  nothing answers at that address: start it, or give the right one (exit 3)
-    │   ├── AccessError             yours: the broker refuses this user or its certificate (exit 2)
-    │   ├── BrokerStartError        our local Kafka did not come up: its log says why
-    │   ├── JavaMissingError        the machine's: install Java 17 or newer
-    │   ├── MavenMissingError       the machine's: install Maven
-    │   └── JarsError               the network's: Maven could not fetch the broker's jars
+    ├── SettingsError               user: a variable or an option is wrong (exit 2)
+    ├── RatingsError                user: a file of ratings cannot be read (exit 2)
+    ├── BrokerError                 broker
+    │   ├── BrokerUnreachableError  no broker answers at the address (exit 3)
+    │   ├── AccessError             user: the broker refuses the user or its certificate (exit 2)
+    │   ├── BrokerStartError        the local Kafka did not start: see its log
+    │   ├── JavaMissingError        machine: install Java 17 or newer
+    │   ├── MavenMissingError       machine: install Maven
+    │   └── JarsError               network: Maven could not fetch the broker's jars
     ├── TopicError                  the cluster refused to create or describe a topic
-    ├── DeliveryError               the broker's side: an answer promised to a client did not come (exit 3)
-    ├── StateError                  local state cannot be used as it is
-    │   ├── StateLockedError        yours: another process works on the same folder
-    │   ├── StateVersionError       yours: a newer version wrote the rows; start that version
-    │   └── StateDamagedError       the disk's: the database is wiped and rebuilt from its changelog
-    ├── ExperimentError             yours: an experiment is not in the state that was asked for
-    ├── InsightError                yours: nothing may be told of what was asked for
-    ├── RuleError                   yours: a business rule means nothing as it is, or there is none
-    ├── VersionError                yours: a version of the model is not in the state that was asked for
-    ├── ModelChangedError           yours: another model configuration than what was learned (exit 2)
-    ├── SourceRecreatedError        yours: a topic was deleted and created again beneath its state
-    ├── PartitionsChangedError      yours: a topic has other partitions than its state was built for
-    ├── SourceGapError              the position fell off the log while we ran: restart (exit 4)
-    ├── OutcomeInDoubtError         nobody's: a transaction's outcome is unknown; restart (exit 4)
-    ├── StepFailedError             ours: a step raised; restart isolates the record it raised on (exit 4)
-    ├── InstanceFencedError         yours: two workers have one group instance id (exit 4)
-    ├── StuckError                  unknown: there was work and nothing moved; restart (exit 5)
-    └── AbandonedError              nobody's: a partition was taken away while it was being restored
+    ├── DeliveryError               broker: a record was not acknowledged (exit 3)
+    ├── StateError                  the local state cannot be used
+    │   ├── StateLockedError        user: another process uses the same folder
+    │   ├── StateVersionError       user: a newer version wrote the rows
+    │   └── StateDamagedError       disk: the database is wiped and rebuilt from its changelog (exit 4)
+    ├── UnknownIdError              user: no state of a viewer, title or topic with this id
+    ├── NoPageError                 user: the viewer has no page yet
+    ├── ExperimentError             user: the experiment is not in the required state
+    ├── InsightError                user: the insight is not available or not disclosable
+    ├── RuleError                   user: the business rule is invalid or does not exist
+    ├── VersionError                user: the model version is not in the required state
+    ├── ModelChangedError           user: the model configuration differs from the learned one (exit 2)
+    ├── SourceRecreatedError        user: a topic was deleted and created again under its state
+    ├── PartitionsChangedError      user: a topic has another number of partitions than its state
+    ├── SourceGapError              the position was deleted by retention: restart (exit 4)
+    ├── OutcomeInDoubtError         the outcome of a transaction is unknown: restart (exit 4)
+    ├── StepFailedError             bug: a step raised; the restart isolates the record (exit 4)
+    ├── InstanceFencedError         user: two workers have one group instance id (exit 4)
+    ├── StuckError                  unknown: there was work and no progress; restart (exit 5)
+    ├── WorkerDiedError             the worker of a command ended: see its log
+    ├── ReplayStalledError          the worker stopped answering the events of a command: see its log
+    ├── BackfillStalledError        the worker stopped applying events: see its log, repeat the replay
+    ├── EffectMissingError          bug: an event did not change the page as documented
+    └── AbandonedError              none: a partition was revoked during its restore
 
-Every error says *what* happened, *why* as far as it is known, and the *next step*; the command line prints
-the three and leaves with the class's exit code (see :mod:`streams.cli.console`).
+Every error says *what* happened, *why* as far as it is known, and the *next step*. The command line prints
+all three and exits with the exit code of the class (see :mod:`streams.cli.console`).
 """
 
 from typing import ClassVar
 
 
 class StreamError(Exception):
-    """Root of everything that this package raises on purpose.
+    """Root of all errors that this package raises on purpose.
 
     Parameters
     ----------
     what
         One sentence: what happened.
     why
-        One sentence: the cause, as far as it is known.
+        One sentence: the cause, if it is known.
     next_step
-        One sentence: what the reader does now.
+        One sentence: what the user does now.
 
     Examples
     --------
@@ -69,29 +76,29 @@ class StreamError(Exception):
 
 
 class SettingsError(StreamError):
-    """A setting or an option is wrong: the one who started the process corrects it."""
+    """A setting or an option is wrong: correct it."""
 
     exit_code = 2
 
 
 class BrokerError(StreamError):
-    """The broker, or what it needs to run, is missing or unwell."""
+    """The broker, or what it needs to run, is missing or fails."""
 
 
 class BrokerUnreachableError(BrokerError):
-    """Nothing that speaks Kafka answers at the address: start the broker, or give the right address."""
+    """No Kafka broker answers at the address: start it, or give the right address."""
 
     exit_code = 3
 
 
 class AccessError(BrokerError):
-    """The broker refuses this user, password, right or certificate: the reason says which; correct it."""
+    """The broker refuses the user, password, right or certificate: correct the one that the reason names."""
 
     exit_code = 2
 
 
 class BrokerStartError(BrokerError):
-    """Our local Kafka was started but did not answer in time: read its log."""
+    """The local Kafka was started but did not answer in time: read its log."""
 
 
 class JavaMissingError(BrokerError):
@@ -103,103 +110,133 @@ class MavenMissingError(BrokerError):
 
 
 class JarsError(BrokerError):
-    """Maven could not fetch the broker's jars: look at the network, the proxy and Maven's settings."""
+    """Maven could not fetch the broker's jars: check the network, the proxy and Maven's settings."""
 
 
 class TopicError(StreamError):
-    """The cluster refused to create or describe a topic: the reason names what to correct."""
+    """The cluster refused to create or describe a topic: correct what the reason names."""
 
 
 class DeliveryError(StreamError):
-    """A promised answer of the broker did not come: look at the broker, then repeat."""
+    """The broker did not acknowledge a record: check the broker, then repeat."""
 
     exit_code = 3
 
 
 class StateError(StreamError):
-    """Local state cannot be used as it is: look at the folder, its owner and the disk's free space."""
+    """The local state cannot be used: check the folder, its owner and the free space of the disk."""
 
 
 class StateLockedError(StateError):
-    """Another process works on the same state folder: give each worker its own (NEARLINE_STATE_DIR)."""
+    """Another process uses the same state folder: give each worker its own (NEARLINE_STATE_DIR)."""
 
 
 class StateVersionError(StateError):
-    """A newer version of nearline wrote the rows: start that version; this one has changed nothing."""
+    """A newer version of nearline wrote the rows: start that version; nothing was changed."""
 
 
 class StateDamagedError(StateError):
-    """A database is corrupt: the worker wipes it and rebuilds it from its changelog; look at the disk."""
+    """A database is corrupt: the worker wipes it and rebuilds it from its changelog; check the disk."""
 
     exit_code = 4
 
 
 class VersionError(StreamError):
-    """What was asked of a version is not possible now: look at `nearline model list`; nothing was changed."""
+    """The action on a model version is not possible now: see `nearline model list`; nothing was changed."""
 
 
 class ExperimentError(StreamError):
-    """What was asked of an experiment is not possible as things stand: nothing was changed."""
+    """The action on an experiment is not possible in its state: nothing was changed."""
 
 
 class InsightError(StreamError):
-    """Nothing may be told of what was asked for: fewer than 20 viewers, or no insights worker runs."""
+    """The insight is not available: it has fewer than 20 viewers, or no insights worker runs."""
 
 
 class RuleError(StreamError):
-    """What was asked of a business rule is not possible: correct what it names; nothing was changed."""
+    """The action on a business rule is not possible: correct what the reason names; nothing was changed."""
 
 
 class ModelChangedError(StreamError):
-    """The configuration is not the one that the version was learned under: make it a version of its own."""
+    """The model configuration differs from the one that the version learned with: register a new version."""
 
     exit_code = 2
 
 
 class SourceRecreatedError(StreamError):
-    """State is ahead of its source topic, which lost its end or was made anew: bring it back, or begin anew.
+    """The source topic lost its end or was created again under its state: restore it, or start anew.
 
-    Nothing is skipped in silence. Either bring the topic back, or accept a new beginning: stop all workers,
-    choose a new group (NEARLINE_GROUP) and a new changelog, and start.
+    No record is skipped silently. Either restore the topic, or start anew: stop all workers, choose a new
+    group (NEARLINE_GROUP) and a new changelog, and start.
     """
 
 
 class PartitionsChangedError(StreamError):
-    """A topic has other partitions than its state was built for: create it again, or begin anew beside it.
+    """A topic has another number of partitions than its state: create it again, or start anew.
 
-    Nothing is read, because keys are not where their state is. Kafka cannot take partitions away.
+    Nothing is read, because keys and their state are in different partitions. Kafka cannot remove partitions.
     """
 
 
 class SourceGapError(StreamError):
-    """Retention deleted records before they were read, while running: restart, the gap is counted."""
+    """Retention deleted records of a running worker before they were read: restart, the gap is counted."""
 
     exit_code = 4
 
 
 class OutcomeInDoubtError(StreamError):
-    """A transaction may or may not be committed: the process ends, its successor asks the log."""
+    """A transaction may or may not be committed: the process ends, the next one reads the log."""
 
     exit_code = 4
 
 
 class StepFailedError(StreamError):
-    """A step raised, which is our fault: the process ends, its successor isolates the record."""
+    """A step raised, which is a bug: the process ends, the next one isolates the record."""
 
     exit_code = 4
 
 
 class InstanceFencedError(StreamError):
-    """Another worker has taken this one's place in the group: give each a group instance id of its own."""
+    """Another worker joined with the same group instance id: give each worker its own."""
 
     exit_code = 4
 
 
 class StuckError(StreamError):
-    """There was work and nothing moved for too long: start the worker again, report it if it comes back."""
+    """There was work and no progress for too long: start the worker again, report it if it happens again."""
 
     exit_code = 5
 
 
 class AbandonedError(StreamError):
-    """A partition was taken away while it was being restored: nothing to do."""
+    """A partition was revoked during its restore: nothing to do."""
+
+
+class RatingsError(StreamError):
+    """A file of ratings cannot be read: give another file, or correct the line that the reason names."""
+
+    exit_code = 2
+
+
+class UnknownIdError(StreamError):
+    """There is no state for this id: check its spelling, and whether its events arrive."""
+
+
+class NoPageError(StreamError):
+    """The viewer has no page: check the spelling of the id, and whether their events arrive."""
+
+
+class WorkerDiedError(StreamError):
+    """The worker of a command ended: see its log."""
+
+
+class ReplayStalledError(StreamError):
+    """The worker stopped answering the events of a command: see its log."""
+
+
+class BackfillStalledError(StreamError):
+    """The worker stopped applying events: see its log, then start the replay again."""
+
+
+class EffectMissingError(StreamError):
+    """An event did not change the page as documented: report it, with the output of the command."""

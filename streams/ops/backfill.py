@@ -10,7 +10,7 @@ from typing import NamedTuple
 from schemas import topics
 from schemas.versions import FIRST_VERSION
 from streams.config.settings import Settings
-from streams.errors import SettingsError, StreamError, VersionError
+from streams.errors import BackfillStalledError, SettingsError, VersionError
 from streams.kafka import clients as kafka_clients
 from streams.kafka import scan as topic_scan
 from streams.kafka.clients import TopicPartition
@@ -20,7 +20,7 @@ from streams.stages.versions.handover import applied_by
 from streams.stages.versions.own import registered
 from streams.stages.versions.register import read_register
 
-__all__ = ["Backfill", "BackfillProgress", "BackfillReport", "BackfillStalledError", "prepare", "since_ms"]
+__all__ = ["Backfill", "BackfillProgress", "BackfillReport", "prepare", "since_ms"]
 
 BEGINNING = "beginning"
 """The --since that leaves nothing out."""
@@ -34,10 +34,6 @@ transactions, which occupy offsets: the worker counts every 5 s."""
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DURATION = re.compile(r"(\d+)([smhd])")
-
-
-class BackfillStalledError(StreamError):
-    """The worker stopped applying events: its log says why; start the replay again."""
 
 
 def since_ms(text: str, now_ms: int) -> int | None:

@@ -17,22 +17,18 @@ from schemas.codec import decode_home, decode_title
 from schemas.partitioner import partition_for
 from streams.config.settings import Settings
 from streams.engine.applied import APPLIED_KEY, unpack_applied
-from streams.errors import StreamError
+from streams.errors import UnknownIdError
 from streams.kafka.clients import Message
 from streams.kafka.scan import partitions_of, read_latest
 from streams.ops.decoded_rows import titles_in_words, viewers_in_words, when
 from streams.stages.wire.partition_rows import is_reserved
 
-__all__ = ["UnknownIdError", "inspect_state", "inspect_title", "inspect_viewer", "named_titles"]
+__all__ = ["inspect_state", "inspect_title", "inspect_viewer", "named_titles"]
 
 STAGES = (("viewers", topics.VIEWER_STATE), ("titles", topics.TITLE_MODEL))
 """Stages and their changelogs."""
 RECENT = 20
 """Known titles that are named: a screen."""
-
-
-class UnknownIdError(StreamError):
-    """Nothing is known under this id: look at its spelling, and whether its events arrive."""
 
 
 def inspect_viewer(settings: Settings, viewer_id: str) -> dict[str, Any]:

@@ -11,15 +11,11 @@ from schemas.codec import decode_event, decode_home
 from schemas.pages import Home
 from schemas.partitioner import partition_for
 from streams.config.settings import Settings
-from streams.errors import StreamError
+from streams.errors import NoPageError
 from streams.kafka.clients import OFFSET_BEGINNING
 from streams.kafka.scan import partitions_of, read
 
-__all__ = ["NoPageError", "inspect_changes", "row_document"]
-
-
-class NoPageError(StreamError):
-    """The viewer has no page: look at the id's spelling, and whether their events arrive."""
+__all__ = ["inspect_changes", "row_document"]
 
 
 def inspect_changes(settings: Settings, viewer_id: str) -> dict[str, Any]:

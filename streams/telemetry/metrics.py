@@ -4,44 +4,49 @@ The only module that imports prometheus_client. Times are in seconds. Labels hav
 partition, a reason, a model; never a viewer or a title.
 
 ===============================  =========  ================  ==========================================
-nearline_...                     type       labels            meaning ===============================
-=========  ================  ========================================== events_total
-counter    stage, outcome    records by outcome lists_total                      counter
-home pages committed alerts_total                     counter                      alerts published
+nearline_...                     type       labels            meaning
+===============================  =========  ================  ==========================================
+events_total                     counter    stage, outcome    records by outcome
+lists_total                      counter                      home pages committed
+alerts_total                     counter                      alerts published
 pages_pending                    gauge                        viewers whose next page waits for its time
 pages_flushed_total              counter                      pending pages published, part of lists_total
-dead_letters_total               counter    stage, reason     records that could not be used batch_seconds
-histogram  stage, step       a batch's time in step, transaction, store batch_events
-histogram  stage             records in a batch freshness_seconds                histogram  stage
-from the timestamp of the producer to the commit consumer_lag_records             gauge      stage, partition
-records of the source not yet applied queued_records                   gauge      stage             fetched
-records that wait for the batch in flight queued_bytes                     gauge      stage             bytes
-of these records applied_offset                   gauge      stage, partition  last source offset that is in
-the state end_offset                       gauge      stage, partition  end of the source partition partitions
-gauge      stage, state      partitions here: restoring, ready gap_records_total                counter
-stage             records deleted before they were read rewinds_total                    counter    stage
-slices lost in the worker, read again state_rebuilds_total             counter    stage             databases
-wiped and built again restore_rows_total               counter    stage             changelog rows read back
+dead_letters_total               counter    stage, reason     records that could not be used
+batch_seconds                    histogram  stage, step       a batch's time in step, transaction, store
+batch_events                     histogram  stage             records in a batch
+freshness_seconds                histogram  stage             from the timestamp of the producer to the commit
+consumer_lag_records             gauge      stage, partition  records of the source not yet applied
+queued_records                   gauge      stage             records that wait for the batch in flight
+queued_bytes                     gauge      stage             bytes of these records
+applied_offset                   gauge      stage, partition  last source offset that is in the state
+end_offset                       gauge      stage, partition  end of the source partition
+partitions                       gauge      stage, state      partitions here: restoring, ready
+gap_records_total                counter    stage             records deleted before they were read
+rewinds_total                    counter    stage             slices lost in the worker, read again
+state_rebuilds_total             counter    stage             databases wiped and built again
+restore_rows_total               counter    stage             changelog rows read back
 restore_remaining_records        gauge      stage             changelog records not yet read back, at most
 restore_seconds                  histogram  stage             from assignment to ready, one partition
-stalled_seconds                  gauge                        longest stall of a partition: work, and no
-progress prequential_hit_rate             gauge      model             share of tested events in the top 10
+stalled_seconds                  gauge                        longest stall of a partition: work, no progress
+prequential_hit_rate             gauge      model             share of tested events in the top 10
 prequential_tested_total         counter    model             events ranked before they were learned
-prequential_hits_total           counter    model             those ranked in the top 10 learned_total
-counter                      feedback signals learned by viewers stages drift_detected_total
-counter    model             alarms of the drift detector replica_age_events               gauge
-title records not yet replicated replica_remaining_records        gauge      table             records to read
-until it has caught up, at most replica_rows                     gauge                        titles in the
-replica definitions                      gauge      topic, state      experiments, rules: used, left out as
-invalid state_cache_slots                gauge      stage             viewers or titles in memory
+prequential_hits_total           counter    model             those ranked in the top 10
+learned_total                    counter                      feedback signals learned by viewers stages
+drift_detected_total             counter    model             alarms of the drift detector
+replica_age_events               gauge                        title records not yet replicated
+replica_remaining_records        gauge      table             records until it has caught up, at most
+replica_rows                     gauge                        titles in the replica
+definitions                      gauge      topic, state      experiments, rules: used, left out as invalid
+state_cache_slots                gauge      stage             viewers or titles in memory
 http_requests_total              counter    route, code       requests that `nearline serve` answered
 http_request_seconds             histogram  route             from a request to its answer's last byte
-http_streams                     gauge                        live streams that are open disk_free_bytes
-gauge                        free space on the disk of the databases disk_bytes                       gauge
-size of that disk publishes                        gauge      version           1: its pages are published; 0:
-a shadow build_info                       gauge      version           always 1 tenant
-gauge      tenant            always 1, if the installation has a tenant ===============================
-=========  ================  ==========================================
+http_streams                     gauge                        live streams that are open
+disk_free_bytes                  gauge                        free space on the disk of the databases
+disk_bytes                       gauge                        size of this disk
+publishes                        gauge      version           1: its pages are published; 0: a shadow
+build_info                       gauge      version           always 1
+tenant                           gauge      tenant            always 1, if there is a tenant
+===============================  =========  ================  ==========================================
 
 The process has further ones: ``process_cpu_seconds_total``, ``process_resident_memory_bytes``,
 ``process_open_fds``, ``process_start_time_seconds``.

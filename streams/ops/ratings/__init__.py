@@ -22,7 +22,8 @@ read raises `RatingsError`, which names the file, the line and what was expected
 records, for the models that read tags.
 """
 
-from streams.ops.ratings.dataset import Dataset, RatingsError
+from streams.errors import RatingsError
+from streams.ops.ratings.dataset import Dataset
 from streams.ops.ratings.reader import read_ratings
 
 __all__ = ["Dataset", "RatingsError", "read_ratings"]

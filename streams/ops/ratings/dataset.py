@@ -3,22 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import ClassVar
 
 from online_models.evaluation import Ratings
 from schemas.catalog import Availability, Tags, Title
-from streams.errors import StreamError
 
-__all__ = ["Dataset", "RatingsError", "TitleFacts"]
+__all__ = ["Dataset", "TitleFacts"]
 
 FIRST_YEAR, LAST_YEAR = 1880, 2100
 """Years that a catalog record takes: the oldest surviving film is of 1888."""
-
-
-class RatingsError(StreamError):
-    """A file of ratings cannot be read: the caller's, who gives another file or mends the line named."""
-
-    exit_code: ClassVar[int] = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ import pyarrow as pa
 from pyarrow import compute, csv, parquet
 
 from online_models.evaluation import Ratings
-from streams.ops.ratings.dataset import Dataset, RatingsError
+from streams.errors import RatingsError
+from streams.ops.ratings.dataset import Dataset
 from streams.ops.ratings.lines import first_fault
 from streams.ops.ratings.sources import RatingsSource, open_source
 from streams.ops.ratings.titles import read_titles

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from streams.ops.ratings.dataset import RatingsError
+from streams.errors import RatingsError
 
 __all__ = ["Folder", "RatingsSource", "Zip", "open_source"]
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from online_models.simulation import World
 from streams.config.settings import Settings
+from streams.errors import ReplayStalledError
 from streams.kafka.produce import EventProducer
 from streams.ops.runs.pacing import Speed
-from streams.ops.runs.replay import LOOK_S, ReplayStalledError
+from streams.ops.runs.replay import LOOK_S
 from streams.ops.runs.report import RunCounts, RunReport
 from streams.ops.runs.session import ServeProcess, WorkerProcess, make_topics, own_cluster
 from streams.ops.runs.simulate import feed, make_world

@@ -22,7 +22,7 @@ from schemas.codec import decode_home
 from schemas.events import Event, ListAction, MyList, Stop, StopCause
 from schemas.pages import Home
 from streams.config.settings import Settings
-from streams.errors import StreamError
+from streams.errors import EffectMissingError
 from streams.kafka.produce import EventProducer
 from streams.kafka.scan import partitions_of, read_all, read_latest
 from streams.ops.decoded_rows import viewers_in_words
@@ -32,7 +32,7 @@ from streams.ops.runs.send_and_wait import Asker
 from streams.ops.runs.session import WorkerProcess, make_topics, own_cluster
 from streams.stages.wire.partition_rows import is_reserved
 
-__all__ = ["EffectMissingError", "Observed", "observe", "require"]
+__all__ = ["Observed", "observe", "require"]
 
 GROUP: Final = "nearline-events"
 CROWD: Final = 6_000
@@ -43,10 +43,6 @@ VARIABLES: Final = {"NEARLINE_PAGE_INTERVAL_S": "0", "NEARLINE_PREQUENTIAL_SHARE
 """The worker's settings: a page with every batch, so that the page after an event is that event's."""
 BEGUN_S: Final = 0.1 * HOUR_S
 """What was watched of the third film: more than a quick stop, less than a quarter."""
-
-
-class EffectMissingError(StreamError):
-    """An event did not change the page as documented: report it, with what the command printed."""
 
 
 class Observed(NamedTuple):

@@ -7,7 +7,7 @@ from itertools import islice
 
 from online_models.evaluation.ratings import Ratings
 from schemas import Event, Rate
-from streams.errors import StreamError
+from streams.errors import ReplayStalledError
 from streams.kafka.produce import EventProducer
 from streams.ops.runs.pacing import Speed, paced
 from streams.ops.runs.report import RunCounts, RunReport
@@ -19,10 +19,6 @@ LOOK_S = 0.1
 """Wait between two looks at the worker's counters."""
 QUIET_S = 60.0
 """Without progress for so long, a replay gives up."""
-
-
-class ReplayStalledError(StreamError):
-    """The worker stopped answering events: its log says why."""
 
 
 def as_events(ratings: Ratings) -> Iterator[Event]:

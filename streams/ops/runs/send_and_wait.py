@@ -4,8 +4,9 @@ import time
 from collections.abc import Iterable
 
 from schemas.events import Event, Identify
+from streams.errors import ReplayStalledError
 from streams.kafka.produce import EventProducer
-from streams.ops.runs.replay import LOOK_S, QUIET_S, ReplayStalledError
+from streams.ops.runs.replay import LOOK_S, QUIET_S
 from streams.ops.runs.report import RunCounts
 from streams.ops.runs.session import WorkerProcess
 

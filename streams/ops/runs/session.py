@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from streams.config.settings import Settings, child_environment
-from streams.errors import StreamError
+from streams.errors import WorkerDiedError
 from streams.kafka.topics import TopicAdmin
 from streams.ops.local_kafka.cluster import KafkaCluster
 from streams.ops.local_kafka.embedded import EmbeddedCluster
@@ -32,10 +32,6 @@ PORTS = range(20_000, 32_000)
 IANA: 49,152), so that none takes a port between the look and its use, or while its owner restarts."""
 POLL_S = 0.1
 """Wait between two looks at a worker."""
-
-
-class WorkerDiedError(StreamError):
-    """The worker beside a command ended by itself: its log says why."""
 
 
 def free_port(*beside: int) -> int:

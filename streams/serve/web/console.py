@@ -19,10 +19,10 @@ from schemas import topics as topic_names
 from schemas.codec import decode_dead_letter, decode_event, decode_trending
 from schemas.pages import Home
 from streams.config.settings import Settings
-from streams.errors import StreamError
+from streams.errors import StreamError, UnknownIdError
 from streams.kafka import scan as topic_scan
 from streams.ops.decoded_rows import when
-from streams.ops.inspect import UnknownIdError, inspect_title, inspect_viewer
+from streams.ops.inspect import inspect_title, inspect_viewer
 from streams.serve.api.lists import similar
 from streams.serve.api.posting import EventPoster
 from streams.serve.api.routes import Ready

@@ -113,7 +113,7 @@ def test_second_owner_fences_the_first(partition: Partition, log: Log, tmp_path:
     """Once another worker has opened the partition, the first can commit nothing more."""
     second = Partition(fold_spec(), 0, worker_context(log, tmp_path / "other"))
     second.open()
-    with pytest.raises(OutcomeInDoubtError, match="successor"):
+    with pytest.raises(OutcomeInDoubtError, match="the next one reads the outcome"):
         partition.process([record(0, b"v0", b"e0")])
     second.process([record(0, b"v0", b"e0")])
     second.close()

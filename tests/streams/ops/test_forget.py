@@ -12,11 +12,11 @@ from schemas import Artwork, Event, Forget, Impression, Tags, Title, topics
 from schemas.codec import decode_home
 from streams.cli import main
 from streams.config.settings import Settings
-from streams.errors import DeliveryError, SettingsError
+from streams.errors import DeliveryError, SettingsError, UnknownIdError
 from streams.kafka.produce import EventProducer
 from streams.kafka.scan import read_latest
 from streams.ops.forget import Request, await_forgotten, request
-from streams.ops.inspect import UnknownIdError, inspect_viewer
+from streams.ops.inspect import inspect_viewer
 from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.ops.runs.session import WorkerProcess
 from streams.stages.insights.visits import VisitsStep

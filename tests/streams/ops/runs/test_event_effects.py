@@ -9,7 +9,8 @@ import pytest
 from online_models.page.event_effects import CASES, Case, Seen, every_case
 from schemas.events import EVENT_TYPES
 from streams.cli import main
-from streams.ops.runs.event_effects import EffectMissingError, Observed, require
+from streams.errors import EffectMissingError
+from streams.ops.runs.event_effects import Observed, require
 
 
 def test_every_type_of_event_has_a_documented_effect() -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from online_models.evaluation.ratings import Ratings
 from schemas import Event, Rate
-from streams.errors import StreamError
+from streams.errors import ReplayStalledError, StreamError
 from streams.ops.runs import replay as replaying
 from streams.ops.runs.pacing import Speed
-from streams.ops.runs.replay import Replay, ReplayStalledError, as_events
+from streams.ops.runs.replay import Replay, as_events
 from streams.ops.runs.report import RunCounts
 from streams.telemetry.metrics import Exposition, Metrics
 

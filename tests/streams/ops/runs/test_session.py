@@ -11,9 +11,10 @@ import pytest
 
 from schemas.topics import TOPICS
 from streams.config.settings import Settings
+from streams.errors import WorkerDiedError
 from streams.kafka.clients import admin
 from streams.ops.local_kafka.embedded import EmbeddedCluster
-from streams.ops.runs.session import WorkerDiedError, WorkerProcess, cluster_port, free_port, make_topics
+from streams.ops.runs.session import WorkerProcess, cluster_port, free_port, make_topics
 
 
 @pytest.fixture
