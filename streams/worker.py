@@ -13,7 +13,7 @@ from streams.kafka.topics import require_topics
 from streams.stages.experiments.definitions import experiments_of
 from streams.stages.rules import rules_of
 from streams.stages.titles.step import titles_spec
-from streams.stages.versions.own import Versions
+from streams.stages.versions.status import RegisteredVersion
 from streams.stages.viewers.replica import Replica
 from streams.stages.viewers.step import ViewersStage
 from streams.telemetry.metrics import Metrics
@@ -70,7 +70,7 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
     rules = rules_of(
         settings, partitions=partitions[topics.RULES], metrics=metrics, on_change=replica.catalog.obey
     )
-    versions = Versions(settings, partitions=partitions[topics.MODEL_VERSIONS], metrics=metrics)
+    versions = RegisteredVersion(settings, partitions=partitions[topics.MODEL_VERSIONS], metrics=metrics)
     viewers = ViewersStage(
         settings,
         replica,

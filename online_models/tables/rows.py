@@ -1,6 +1,6 @@
-"""What is stored of a viewer and of a title: every version of both rows, field by field.
+"""Packed rows of viewers and titles, field by field.
 
-A version that was ever written stays as it is; :mod:`online_models.tables.row_versions` says how the next is added.
+A version that was released is never changed; :mod:`online_models.tables.row_versions` describes how to add one.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ def _in_seconds(at_ms: NDArray[Any]) -> NDArray[Any]:
 
 
 NARROWED: Mapping[str, Turn] = {"rejected_at": _in_seconds, "stated": shortened}
-"""What had eight bytes before version 8 and is not just cut off."""
+"""Conversions of fields that have eight bytes in old snapshots (`online_models.tables.viewers.regrouped`)."""
 
 
 def _viewer_1(config: ModelConfig) -> Fields:
@@ -57,83 +57,35 @@ def _viewer_1(config: ModelConfig) -> Fields:
         ("limit", "u1"),
         ("country", "<u2"),
         ("known", "<i4"),
-        ("positives", "<i8"),
+        ("positives", "<i4"),
         ("last_at", "<i8"),
         ("seq", "<i8"),
         ("ring_n", "<i4"),
         ("acc", "<f4"),
         ("ring", "<u8", (RING,)),
         ("taste", "<f4", (config.factorization.factors,)),
-    ]
-
-
-def _viewer_2(config: ModelConfig) -> Fields:
-    return [
-        *_viewer_1(config),
         ("rejected", "<u8", (REJECTIONS,)),
-        ("rejected_at", "<i8", (REJECTIONS,)),
+        ("rejected_at", "<u4", (REJECTIONS,)),
         ("rejected_weight", "<f4", (REJECTIONS,)),
-    ]
-
-
-def _viewer_3(config: ModelConfig) -> Fields:
-    return [
-        *_viewer_2(config),
         ("judged", "<u8", (JUDGEMENTS,)),
         ("judgement", JUDGEMENT, (JUDGEMENTS,)),
         ("shown", "<u4", (SHOWN,)),
         ("shown_n", "u1", (SHOWN,)),
-    ]
-
-
-def _viewer_4(config: ModelConfig) -> Fields:
-    return [*_viewer_3(config), ("stated", "<u8", (STATED,))]
-
-
-def _viewer_5(config: ModelConfig) -> Fields:
-    return [
-        *_viewer_4(config),
+        ("stated", "<u4", (STATED,)),
         ("language", "<u2"),
         ("wished", "<u8", (WISHES,)),
         ("loved", "<u8", (LOVED_TITLES,)),
         ("loved_at", "<u4", (LOVED_TITLES,)),
         ("loved_weight", "<f4", (LOVED_TITLES,)),
-    ]
-
-
-def _viewer_6(config: ModelConfig) -> Fields:
-    return [*_viewer_5(config), ("fresh", "<i4")]
-
-
-def _viewer_7(config: ModelConfig) -> Fields:
-    return [
-        *_viewer_6(config),
+        ("fresh", "<i4"),
         ("shown_on", "<u2", (SHOWN,)),
         ("shown_odds", "u1", (SHOWN,)),
         ("chosen", CHOICE),
+        ("device", "u1"),
     ]
 
 
-def _viewer_8(config: ModelConfig) -> Fields:
-    kinds = {"positives": ("<i4",), "stated": ("<u4", (STATED,)), "rejected_at": ("<u4", (REJECTIONS,))}
-    return [(name, *kinds.get(name, kind)) for name, *kind in _viewer_7(config)]
-
-
-def _viewer_9(config: ModelConfig) -> Fields:
-    return [*_viewer_8(config), ("device", "u1")]
-
-
-VIEWER_ROWS = (
-    RowVersions("a viewer's row", _viewer_1, entry=8)
-    .then(_viewer_2)
-    .then(_viewer_3)
-    .then(_viewer_4)
-    .then(_viewer_5)
-    .then(_viewer_6)
-    .then(_viewer_7)
-    .then(_viewer_8, turn=NARROWED)
-    .then(_viewer_9)
-)
+VIEWER_ROWS = RowVersions("a viewer's row", _viewer_1, entry=8)
 """A viewer's packed row: little-endian, these fields, then the keys of known titles, oldest first."""
 
 

@@ -17,8 +17,8 @@ from streams.kafka.clients import TopicPartition
 from streams.ops.runs.report import RunCounts
 from streams.ops.runs.session import WorkerProcess, make_topics
 from streams.stages.versions.handover import applied_by
-from streams.stages.versions.own import registered
 from streams.stages.versions.register import read_register
+from streams.stages.versions.status import registered
 
 __all__ = ["Backfill", "BackfillProgress", "BackfillReport", "prepare", "since_ms"]
 

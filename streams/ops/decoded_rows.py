@@ -12,7 +12,7 @@ from online_models.tables.layout import Viewers
 from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import NO_LIMIT, ViewerTable
 from streams.stages.wire import title_rows
-from streams.stages.wire.partition_rows import explained
+from streams.stages.wire.row_codec import explained
 
 __all__ = ["titles_in_words", "viewers_in_words", "when"]
 

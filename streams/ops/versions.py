@@ -16,7 +16,7 @@ from streams.kafka import clients as kafka_clients
 from streams.kafka import scan as topic_scan
 from streams.kafka.clients import KafkaError, KafkaException
 from streams.stages.versions.handover import applied_by
-from streams.stages.versions.register import Register, enter, read_register, strike
+from streams.stages.versions.register import Register, enter, read_register, remove
 
 __all__ = ["VersionReport", "accept", "await_cut", "reports", "retire", "switch"]
 
@@ -243,7 +243,7 @@ def retire(settings: Settings, version: str) -> list[str]:
     except KafkaException as error:
         if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
             raise
-    strike(settings, version)
+    remove(settings, version)
     return names
 
 

@@ -1,7 +1,7 @@
-"""The business rules that there are, a companion of the worker (`streams.engine.definitions`); what operators do.
+"""The business rules: a companion of the worker (`streams.engine.definitions`), and the operator's changes.
 
-Every change is a record of ``rules.v1``; workers and `nearline serve` take it over within a second. A new
-rule holds for the pages that are made from then on.
+Every change is a record of ``rules.v1``; workers and `nearline serve` apply it within a second. A new rule
+holds for the pages that are made from then on.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,16 +26,16 @@ RULES: Final = DefinitionKind(topics.RULES, "rule", decode_rule, faults)
 def rules_of(
     settings: Settings, *, partitions: int, metrics: Metrics, on_change: Callable[[RuleSet], None]
 ) -> Definitions[BusinessRule, RuleSet]:
-    """Return the reader of rules, which was not started yet.
+    """Return the reader of rules, not yet started.
 
     Parameters
     ----------
     settings
         Brokers, topics.
     partitions
-        Of their topic.
+        Partitions of their topic.
     metrics
-        Where they are counted.
+        Count rules.
     on_change
         Called with all rules in the reader's thread, after every change.
     """
@@ -56,12 +56,12 @@ def read_rules(settings: Settings) -> dict[str, BusinessRule]:
 
 
 def create(settings: Settings, rule: BusinessRule, *, replace: bool = False) -> BusinessRule:
-    """Write a rule down: it holds from the next pages on, or from its start.
+    """Write a rule: it holds from the next pages on, or from its start.
 
     Raises
     ------
     RuleError
-        It means nothing as it is, or one of this name exists and is not to be replaced.
+        It is faulty, or a rule of this name exists and `replace` is false.
     """
     found = faults(rule)
     if found:
@@ -88,7 +88,7 @@ def find(known: dict[str, BusinessRule], name: str) -> BusinessRule:
 
 
 def remove(settings: Settings, name: str) -> None:
-    """Take a rule away, also one that cannot be read.
+    """Remove a rule, also one that cannot be read.
 
     Raises
     ------

@@ -38,12 +38,12 @@ from streams.telemetry.metrics import Metrics
 
 STEPS: list[tuple[Any, str, str]] = [
     (Partition, "process", "rest"),
-    (EventDecoder, "read", "decode and judge"),
+    (EventDecoder, "decode", "decode"),
     (DecodedBatch, "columns", "columns"),
     (ViewerSide, "feedback", "columns"),
     (ViewerSide, "observe", "learn"),
     (ViewerSide, "observe_tested", "learn"),
-    (SignalPublisher, "tell", "signals"),
+    (SignalPublisher, "publish", "signals"),
     (ViewerSide, "rank", "rank"),
     (streams.stages.viewers.publisher, "build", "build pages"),
     (PageEncoder, "encode", "encode"),

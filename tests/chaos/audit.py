@@ -9,7 +9,7 @@ from schemas.codec import decode_dead_letter, decode_home
 from streams.config.settings import Settings
 from streams.engine.applied import APPLIED_KEY, unpack_applied
 from streams.kafka.clients import Message
-from streams.stages.wire.partition_rows import OWED, owner_key
+from streams.stages.wire.partition_rows import PENDING_PAGE, owner_key
 from tests.chaos.ledger import Ledger
 from tests.chaos.load import Delivered
 from tests.chaos.stores import newest_rows
@@ -118,7 +118,7 @@ class Audit:
         pays: set[int] = set()
         for message in messages:
             key, partition = message.key() or b"", message.partition() or 0
-            if owner_key(key) == OWED.key and message.value() is None:
+            if owner_key(key) == PENDING_PAGE.key and message.value() is None:
                 pays.add(partition)
             if key == APPLIED_KEY:
                 offset, before = (

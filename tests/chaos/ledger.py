@@ -7,7 +7,7 @@ from schemas import topics
 from streams.config.settings import Settings
 from streams.engine.applied import APPLIED_KEY, unpack_applied
 from streams.kafka.clients import KafkaError, KafkaException, Message, TopicPartition, consumer
-from streams.stages.wire.partition_rows import OWED, owner_key
+from streams.stages.wire.partition_rows import PENDING_PAGE, owner_key
 
 READ = (
     topics.EVENTS,
@@ -110,5 +110,5 @@ class Ledger:
         key, value = message.key() or b"", message.value()
         if key == APPLIED_KEY:
             self.applied[place] = unpack_applied(value or b"")
-        elif place[0] == topics.VIEWER_STATE and owner_key(key) == OWED.key:
+        elif place[0] == topics.VIEWER_STATE and owner_key(key) == PENDING_PAGE.key:
             (self.owed.discard if value is None else self.owed.add)(key)

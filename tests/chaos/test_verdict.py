@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from streams.engine.applied import APPLIED_KEY, pack_applied
-from streams.stages.wire.partition_rows import OWED
+from streams.stages.wire.partition_rows import PENDING_PAGE
 from tests.chaos.audit import Audit
 from tests.chaos.driver import Result
 from tests.chaos.load import Delivered
@@ -148,8 +148,8 @@ def test_a_payment_repeats_the_applied_offset_and_a_batch_does_not() -> None:
     audit = Audit.__new__(Audit)
     audit._applied = {}
     applied = message(APPLIED_KEY, pack_applied(7))
-    debt = message(*OWED.row((7, 10**12), "ada"))
-    paid, row = message(*OWED.no_row("ada")), message(b"ada", b"row")
+    debt = message(*PENDING_PAGE.row((7, 10**12), "ada"))
+    paid, row = message(*PENDING_PAGE.no_row("ada")), message(b"ada", b"row")
     sound = audit._applied_of("log", [row, debt, applied, row, paid, applied, row])
     assert check_applied("log", sound).clean
     twice = audit._applied_of("log", [applied])

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 import structlog
+from streams.stages.versions.own import Standing
 
 from online_models.insights.catalog_snapshot import CatalogSnapshot
 from schemas import DecodeError, topics
@@ -27,7 +28,6 @@ from streams.stages.insights.step import insights_spec
 from streams.stages.insights.visits import visits_spec
 from streams.stages.rules import rules_of
 from streams.stages.titles.step import titles_spec
-from streams.stages.versions.own import Standing
 from streams.stages.viewers.replica import Replica
 from streams.stages.viewers.step import ViewersStage
 from streams.telemetry.metrics import Metrics

@@ -11,7 +11,7 @@ from schemas import topics
 from streams import cli
 from streams.engine.stage import StateView
 from streams.engine.table_reader import TableReader
-from streams.stages.viewers.step import ViewersStage, ViewersStep
+from streams.stages.viewers.step import StageRunner, ViewersStage
 
 LATE_S = 3.0
 """Enough for a first batch, were it not waited for."""
@@ -28,7 +28,7 @@ def main() -> None:
             time.sleep(LATE_S)
         read(self)
 
-    def asking(self: ViewersStage, partition: int, store: StateView) -> ViewersStep:
+    def asking(self: ViewersStage, partition: int, store: StateView) -> StageRunner:
         asked.set()
         return step(self, partition, store)
 

@@ -13,7 +13,7 @@ from streams.config.settings import Settings
 from streams.kafka.produce import EventProducer
 from streams.ops.local_kafka.cluster import KafkaCluster
 from streams.ops.runs.session import WorkerProcess, make_topics
-from streams.stages.wire.partition_rows import OWED
+from streams.stages.wire.partition_rows import PENDING_PAGE
 from tests.integration import oracle
 from tests.streams.steps import T0, watch
 from tests.waiting import until
@@ -31,7 +31,7 @@ def test_a_killed_worker_s_debts_are_paid_on_a_quiet_topic(
         brokers=kafka.bootstrap_servers, topic_prefix=topic_prefix, group=f"{topic_prefix}n"
     )
     make_topics(settings)
-    before, after = OWED.row((2, T0 + 1), "ada")[1], OWED.row((3, T0), "ada")[1]
+    before, after = PENDING_PAGE.row((2, T0 + 1), "ada")[1], PENDING_PAGE.row((3, T0), "ada")[1]
     with WorkerProcess(settings, tmp_path, VARIABLES) as worker, EventProducer(settings) as producer:
         worker.wait_ready()
 
@@ -64,5 +64,5 @@ def _pages(settings: Settings) -> list[Home]:
 
 def _debts(settings: Settings) -> list[bytes | None]:
     """Return what was committed of ada's debt."""
-    key, _ = OWED.no_row("ada")
+    key, _ = PENDING_PAGE.no_row("ada")
     return [m.value() for m in oracle.read(settings, topics.VIEWER_STATE) if m.key() == key]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from online_models.ranking.viewer_side import ViewerSide
 from schemas import Event, Stop, Title, topics
 from schemas.codec import decode_home, encode
 from schemas.pages import Home
@@ -12,7 +13,7 @@ from streams.config.settings import Settings
 from streams.engine.stage import Outcome
 from streams.stages.titles.step import TitlesStep
 from streams.stages.viewers.replica import Replica
-from streams.stages.viewers.step import ViewersStage, ViewersStep
+from streams.stages.viewers.step import StageRunner, ViewersStage
 from streams.telemetry.metrics import Metrics
 
 T0 = 1_700_000_000_000
@@ -106,9 +107,20 @@ class Line:
             self.settings, self.replica, partitions=1, metrics=self.metrics, clock=lambda: self.now
         )
         self.store = MemoryStore()
-        self.viewers: ViewersStep = self.stage.step(0, self.store)
+        self.viewers: StageRunner = self.stage.step(0, self.store)
         self.title_stores = [MemoryStore() for _ in range(self.settings.title_shards)]
         self.titles = [TitlesStep(self.settings, p, store) for p, store in enumerate(self.title_stores)]
+
+    @property
+    def side(self) -> ViewerSide:
+        """The viewers' side of the model."""
+        side: ViewerSide = self.viewers.step._side  # type: ignore[attr-defined]
+        return side
+
+    def load(self, viewer_ids: Sequence[str]) -> Sequence[bytes | None]:
+        """Load rows of viewers as the step does."""
+        rows: Sequence[bytes | None] = self.viewers.step._load(viewer_ids)  # type: ignore[attr-defined]
+        return rows
 
     def feed(self, *events: Event) -> Outcome:
         """Carry a batch of events all the way round: pages out, signals learned, rows in the replica."""

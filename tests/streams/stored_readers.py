@@ -11,8 +11,16 @@ from online_models.tables.titles import TagRows, TitleTable
 from online_models.tables.viewers import ViewerTable
 from streams.stages.experiments import rows as result_rows
 from streams.stages.insights import rows as insight_rows
-from streams.stages.insights import visit_rows
-from streams.stages.wire import partition_rows, signals, title_rows, viewer_rows
+from streams.stages.wire import (
+    attribution,
+    cohort_rows,
+    impression_rows,
+    partition_rows,
+    segment_rows,
+    signals,
+    title_rows,
+    viewer_rows,
+)
 from tests.streams.steps import MemoryStore
 
 CONFIG = ModelConfig(
@@ -98,23 +106,23 @@ def read_signals(rows: dict[str, bytes]) -> dict[str, Any]:
     """Read a signals record with this version of the code."""
     table = TitleTable(CONFIG)
     batch = signals.unpack(rows["record"], table)
-    told = batch.signals
-    history = [told.history[n, :depth] for n, depth in enumerate(told.depth.tolist())]
+    found = batch.signals
+    history = [found.history[n, :depth] for n, depth in enumerate(found.depth.tolist())]
     return {
         "partition": batch.partition,
         "sent": batch.sent,
-        "titles": [table.ids[row] for row in told.title.tolist()],
-        "actions": told.action.tolist(),
-        "weights": told.weight.tolist(),
-        "changes": told.change.tolist(),
-        "at": told.at.tolist(),
-        "fresh": told.fresh.tolist(),
-        "places": batch.places.tolist(),
+        "titles": [table.ids[row] for row in found.title.tolist()],
+        "actions": found.action.tolist(),
+        "weights": found.weight.tolist(),
+        "changes": found.change.tolist(),
+        "at": found.at.tolist(),
+        "fresh": found.fresh.tolist(),
+        "countries": batch.countries.tolist(),
         "devices": batch.devices.tolist(),
         "history": [
             [table.ids[row] if row >= 0 else f"~{table.ids[~row]}" for row in one] for one in history
         ],
-        "x": np.abs(told.x).sum(axis=1).round(3).tolist(),
+        "x": np.abs(found.x).sum(axis=1).round(3).tolist(),
     }
 
 
@@ -130,30 +138,76 @@ def read_one(row: partition_rows.PartitionRow[Any]) -> Callable[[dict[str, bytes
     return read
 
 
-def read_parts(rows: dict[str, bytes]) -> dict[str, Any]:
-    """Read viewers' parts in experiments with this version of the code."""
-    return {viewer: asdict(result_rows.unpack_part(value)) for viewer, value in rows.items()}
+def read_viewer_tallies(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read viewers' counts in experiments with this version of the code."""
+    return {viewer: asdict(result_rows.VIEWERS.unpack(value)) for viewer, value in rows.items()}
 
 
 def read_tallies(rows: dict[str, bytes]) -> dict[str, Any]:
     """Read tallies with this version of the code."""
     return {
-        name: asdict(result_rows.tally_of(result_rows.unpack_tally(value))) for name, value in rows.items()
+        name: asdict(result_rows.tally_of(result_rows.TALLIES.unpack(value))) for name, value in rows.items()
     }
 
 
-def read_guests(rows: dict[str, bytes]) -> dict[str, Any]:
-    """Read viewers' parts in insights with this version of the code."""
+def read_looks(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read looks at experiments with this version of the code."""
+    found = {name: result_rows.LOOKS.unpack(value) for name, value in rows.items()}
+    return {name: [one.sample_ratio_p, one.decided] for name, one in found.items()}
+
+
+def read_viewer_visits(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read viewers' rows of the visits stage with this version of the code."""
     return {
-        viewer: asdict(guest) | {"places": [[key, place] for key, place in guest.places.items()]}
-        for viewer, guest in ((name, visit_rows.unpack_guest(value)) for name, value in rows.items())
+        viewer: asdict(row) | {"places": [[key, place] for key, place in row.places.items()]}
+        for viewer, row in ((name, insight_rows.VIEWERS.unpack(value)) for name, value in rows.items())
     }
 
 
 def read_visits(rows: dict[str, bytes]) -> dict[str, Any]:
     """Read a record of visits with this version of the code."""
-    visits, searches = visit_rows.unpack_visits(rows["record"])
+    visits, searches = insight_rows.VISITS.unpack(rows["record"])
     return {"visits": [list(one) for one in visits], "searches": [list(one) for one in searches]}
+
+
+def read_segments(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read segments' rows with this version of the code."""
+    found = {name: segment_rows.CODEC.unpack(value) for name, value in rows.items()}
+    return {
+        name: [one.keys.tolist(), one.counts.tolist(), one.since_ms, one.newest_ms]
+        for name, one in found.items()
+    }
+
+
+def read_cohorts(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read the cohorts' row with this version of the code."""
+    row = cohort_rows.CODEC.unpack(rows["cohorts"])
+    return {name: getattr(row, name).tolist() for name in row.__struct_fields__}
+
+
+def read_artwork(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read artwork rows with this version of the code."""
+    found = {title: attribution.ARTWORK_CODEC.unpack(value) for title, value in rows.items()}
+    return {
+        title: [row.at_ms, {name: cells.tolist() for name, cells in row.cells.items()}]
+        for title, row in found.items()
+    }
+
+
+def read_queries(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read queries' rows with this version of the code."""
+    return {query: list(attribution.QUERY_CODEC.unpack(value)) for query, value in rows.items()}
+
+
+def read_impressions(rows: dict[str, bytes]) -> dict[str, Any]:
+    """Read impression logs with this version of the code."""
+    found = {viewer: impression_rows.CODEC.unpack(value) for viewer, value in rows.items()}
+    return {
+        viewer: [
+            {title: list(entry) for title, entry in part.items()} for part in (row.seen, row.asked, row.stood)
+        ]
+        for viewer, row in found.items()
+    }
 
 
 def read_insights(rows: dict[str, bytes]) -> dict[str, Any]:
@@ -191,7 +245,10 @@ def read_demand(rows: dict[str, bytes]) -> dict[str, Any]:
 
 READERS: dict[str, Callable[[dict[str, bytes]], dict[str, Any]]] = {
     "viewer": read_viewers, "title": read_titles, "signals": read_signals,
-    "part": read_parts, "tally": read_tallies,
-    "guest": read_guests, "visits": read_visits, "insight": read_insights, "demand": read_demand,
+    "impressions": read_impressions, "segment": read_segments, "cohorts": read_cohorts,
+    "artwork": read_artwork, "query": read_queries,
+    "viewer-tally": read_viewer_tallies, "tally": read_tallies, "looks": read_looks,
+    "viewer-visits": read_viewer_visits, "visits": read_visits, "title-tally": read_insights,
+    "demand": read_demand,
     **{row.name: read_one(row) for row in partition_rows.ALL},
 }  # fmt: skip

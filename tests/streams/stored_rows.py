@@ -1,7 +1,7 @@
 """Stored bytes of every version of every kind of row, and what they must read as.
 
 `python -m tests.streams.stored_rows` writes one file in tests/streams/rows for the current version of each
-kind; files that are there stay as they are: they are what an installation of that version left on its disks.
+kind; existing files are not changed: they are the rows that an installation of that version has on its disks.
 """
 
 import json
@@ -11,12 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from online_models.artwork.gallery import Gallery
 from online_models.experiments.moments import Moments
 from online_models.experiments.tallies import Exposure, Tally, ViewerTally
 from online_models.insights.catalog_snapshot import CatalogSnapshot
 from online_models.insights.demand import Demand
 from online_models.insights.titles import TitleTally
 from online_models.insights.visits import Searched, ViewerVisits, Visit
+from online_models.learners.attribution import ImpressionLog
+from online_models.learners.search import SearchedQuery
+from online_models.learners.segments import Segment
 from online_models.tables.titles import TagRows
 from schemas import Impression, MyList, Play, Preferences, Rate, Tags, Thumb, Title, topics
 from schemas.events import ListAction
@@ -24,20 +28,10 @@ from streams.config.settings import Settings
 from streams.engine.stage import Outcome
 from streams.stages.experiments import rows as result_rows
 from streams.stages.insights import rows as insight_rows
-from streams.stages.insights import visit_rows
-from streams.stages.wire import partition_rows
-from streams.stages.wire.partition_rows import OWED, ROLE
+from streams.stages.wire import attribution, cohort_rows, impression_rows, partition_rows, segment_rows
+from streams.stages.wire.partition_rows import PENDING_PAGE, ROLE
 from tests.streams.steps import T0, Line, watch
-from tests.streams.stored_readers import (
-    CONFIG,
-    READERS,
-    TITLES,
-    read_parts,
-    read_signals,
-    read_tallies,
-    read_titles,
-    read_viewers,
-)
+from tests.streams.stored_readers import CONFIG, READERS, TITLES
 
 FOLDER = Path(__file__).with_name("rows")
 VIEWERS = ["ada", "bob", "é"]
@@ -99,8 +93,8 @@ def _line() -> tuple[Line, Outcome]:
     return line, outcome
 
 
-def _counted() -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """Make a viewer's part in an experiment, and the experiment's tally."""
+def _experiments() -> dict[str, dict[str, bytes]]:
+    """Make a viewer's counts in an experiment, the experiment's tally and the looks at it."""
     counts = [3, 1, 1, 3_600, 1, 1, 0, 250, 6, 4_200, 1, -500_000]
     exposures = {"x": Exposure("new", T0 + 1, counts, [100, 300])}
     about: dict[str, Any] = {
@@ -112,12 +106,16 @@ def _counted() -> tuple[dict[str, bytes], dict[str, bytes]]:
     part = ViewerTally(T0, 1_000.5, T0 + 5, "AT", 12, "l t", [7, 2**63], exposures, **about)
     tally = Tally(T0 + 1, T0 + 9, 1, {"new": Moments()})
     tally.arms["new"].add([2**40, *counts[1:]])
-    return {"é": result_rows.pack_part(part)}, {"x": result_rows.pack_tally("x", 3, tally)}
+    return {
+        "viewer-tally": {"é": result_rows.VIEWERS.pack(part)},
+        "tally": {"x": result_rows.pack_tally("x", 3, tally)},
+        "looks": {"x": result_rows.LOOKS.pack(result_rows.InterimLooks(0.25, decided=True))},
+    }
 
 
 def _insights() -> dict[str, dict[str, bytes]]:
     """Make what the visits and insights stages keep, and the record between them."""
-    guest = ViewerVisits("AT", {"Crime": 60.5}, T0, {7: 12, 2**63: 240}, "noir", T0 + 5, "é", [3, 2**63])
+    viewer = ViewerVisits("AT", {"Crime": 60.5}, T0, {7: 12, 2**63: 240}, "noir", T0 + 5, "é", [3, 2**63])
     visits = [Visit("é", n, "AT", "Crime", T0 + n, 1, 600, -1, 10, 0, ups=n % 2, sought=1) for n in range(25)]
     searches = [Searched("noir", n, T0, 1, n % 2, 1) for n in range(3)]
     tally, stock, demand = TitleTally(), CatalogSnapshot(), Demand()
@@ -127,38 +125,57 @@ def _insights() -> dict[str, dict[str, bytes]]:
     demand.add(visits, searches, stock)
     rows = {key.hex(): value or b"" for key, value in insight_rows.demand_rows(demand, set())}
     return {
-        "guest": {"é": visit_rows.pack_guest(guest)},
-        "visits": {"record": visit_rows.pack_visits(visits[:2], searches)},
-        "insight": {"é": insight_rows.pack_tally(tally)},
+        "viewer-visits": {"é": insight_rows.VIEWERS.pack(viewer)},
+        "visits": {"record": insight_rows.VISITS.pack((visits[:2], searches))},
+        "title-tally": {"é": insight_rows.pack_tally(tally)},
         "demand": rows,
+    }
+
+
+def _learned() -> dict[str, dict[str, bytes]]:
+    """Make the rows next to the viewers' and titles' rows."""
+    log = ImpressionLog({"t0": ("é.jpg", 1, T0)}, {"t1": ("noir", T0 + 1)}, {"é": ("my_list", T0 + 2)})
+    gallery, counts = Gallery(), np.array([0.5, 2.0])
+    gallery.bandit("é").learn(1, "é.jpg", trials=2, wins=1, at_ms=T0)
+    cohorts = cohort_rows.CohortRow(
+        np.array([T0, T0 + 1]), np.array([3]), counts, np.array([[0.5], [-1]], np.float32),
+        np.array([[7, 0], [2**63, 8]], np.uint64), np.array([[1.5, 0.0], [0.25, 3.0]]),
+    )  # fmt: skip
+    return {
+        "impressions": {"é": impression_rows.pack(log)},
+        "segment": {
+            "country:AT": segment_rows.CODEC.pack(
+                Segment(np.array([7, 2**63], np.uint64), counts, T0, T0 + 1)
+            )
+        },
+        "cohorts": {"cohorts": cohort_rows.CODEC.pack(cohorts)},
+        "artwork": {"é": attribution.artwork_row(gallery, "é")[1] or b""},
+        "query": {"noir": attribution.query_row("noir", SearchedQuery({"é": 2.5}, T0, T0 + 1))[1] or b""},
     }
 
 
 def write() -> None:
     """Write what is missing."""
-    for kind, rows in _insights().items():
-        Stored(kind, next(iter(rows.values()))[0], rows, READERS[kind](rows)).save()
-    parts, tallies = _counted()
-    Stored("part", parts["é"][0], parts, read_parts(parts)).save()
-    Stored("tally", tallies["x"][0], tallies, read_tallies(tallies)).save()
     line, outcome = _line()
-    viewers = {viewer: line.store.rows[viewer.encode()] for viewer in VIEWERS}
-    titles = {title: line.title_stores[0].rows[title.encode()] for title in TITLES}
-    record = {"record": outcome.outputs[topics.SIGNALS, 0][0]["value"] or b""}
-    Stored("viewer", viewers["ada"][0], viewers, read_viewers(viewers)).save()
-    Stored("title", titles["t0"][0], titles, read_titles(titles)).save()
-    Stored("signals", record["record"][0], record, read_signals(record)).save()
+    found = {
+        **_insights(),
+        **_experiments(),
+        **_learned(),
+        "viewer": {viewer: line.store.rows[viewer.encode()] for viewer in VIEWERS},
+        "title": {title: line.title_stores[0].rows[title.encode()] for title in TITLES},
+        "signals": {"record": outcome.outputs[topics.SIGNALS, 0][0]["value"] or b""},
+    }
     tags = partition_rows.TAGS.row(TagRows(["mood:é", "pace:slow"], np.array([[0.5, 1.0], [2.0, -0.5]])))
     kept = (
         line.store.rows
         | line.title_stores[0].rows
         | dict([ROLE.row((2, 41, True, "é")), partition_rows.BLEND.row(np.array([0.6, 0.5, -0.1])), tags])
-        | dict([partition_rows.ROW_WORTH.row(np.array([7.0, 2.0, 0.5, 0.0]))])
-        | dict([OWED.row((41, T0)), partition_rows.ALERTED.row(np.array([2**63, T0], np.uint64))])
+        | dict([partition_rows.SHELF_VALUE.row(np.array([7.0, 2.0, 0.5, 0.0]))])
+        | dict([PENDING_PAGE.row((41, T0)), partition_rows.ALERTED.row(np.array([2**63, T0], np.uint64))])
     )
-    for row in partition_rows.ALL:
-        own = {row.name: kept[row.key]}
-        Stored(row.name, row.versions.version, own, READERS[row.name](own)).save()
+    found |= {row.name: {row.name: kept[row.key]} for row in partition_rows.ALL}
+    for kind, rows in found.items():
+        Stored(kind, next(iter(rows.values()))[0], rows, READERS[kind](rows)).save()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from streams.errors import ExperimentError
 from streams.kafka import scan as topic_scan
 from streams.ops.experiments.admin import find
 from streams.stages.experiments.definitions import read_experiments
-from streams.stages.experiments.rows import unpack_part
+from streams.stages.experiments.rows import VIEWERS
 from streams.stages.wire.partition_rows import is_reserved
 
 __all__ = ["of_experiment", "of_file", "read_parts"]
@@ -73,7 +73,7 @@ def read_parts(settings: Settings) -> dict[str, ViewerTally]:
     parts = range(topic_scan.partitions_of(settings, topics.EXPERIMENT_VIEWERS))
     found = topic_scan.read_latest(settings, topics.EXPERIMENT_VIEWERS, parts)
     return {
-        key.decode(): unpack_part(value)
+        key.decode(): VIEWERS.unpack(value)
         for key, message in found.items()
         if not is_reserved(key) and (value := message.value()) is not None
     }

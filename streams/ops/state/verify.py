@@ -11,15 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.artwork.gallery import Gallery
-from online_models.config import ModelConfig
 from online_models.errors import ModelError
-from online_models.learners.segments import Segments
 from online_models.learners.title_side import shard_of
 from online_models.tables.row_versions import RowVersions
 from online_models.tables.titles import title_key
@@ -32,22 +29,21 @@ from streams.errors import StateError
 from streams.kafka.clients import OFFSET_BEGINNING, consumer
 from streams.kafka.scan import partitions_of, read
 from streams.ops.state.local import StateLocation, places, reading
-from streams.stages.wire import attribution as taught
-from streams.stages.wire import cohort_rows, partition_rows
-from streams.stages.wire import impressions as sightings
-from streams.stages.wire import segment_rows as audience_rows
-from streams.stages.wire.households import account_of
+from streams.stages.wire import attribution, cohort_rows, impression_rows, partition_rows, segment_rows
+from streams.stages.wire.events import account_of
 from streams.stages.wire.partition_rows import is_reserved
+from streams.stages.wire.row_codec import RowCodec
 
 __all__ = ["VerifyResult", "verify"]
 
-LESSONS: Final[Mapping[bytes, Callable[[bytes, bytes], object]]] = {
-    sightings.PREFIX: lambda _, value: sightings.read(value),
-    taught.ART: lambda key, value: taught.load_pictures(Gallery(), key, value),
-    taught.QUERY: lambda _, value: taught.watched_after(value),
-    cohort_rows.KEY[:1]: lambda _, value: cohort_rows.VERSIONS.current([value], ModelConfig()),
+CODECS: Final[Mapping[bytes, RowCodec[Any]]] = {
+    impression_rows.PREFIX: impression_rows.CODEC,
+    attribution.ARTWORK: attribution.ARTWORK_CODEC,
+    attribution.QUERY: attribution.QUERY_CODEC,
+    segment_rows.PREFIX: segment_rows.CODEC,
+    cohort_rows.KEY[:1]: cohort_rows.CODEC,
 }
-"""Rows beside the viewers' and the titles', each with what reads it."""
+"""Rows next to the viewers' and the titles' rows: the codec by the first byte of the key."""
 CHUNK = 2_000
 """Rows looked at together: a few MB."""
 Tell = Callable[[str], None]
@@ -161,11 +157,8 @@ def _own(rows: list[tuple[bytes, bytes]]) -> Iterator[str]:
         owner = partition_rows.owner_key(key)
         name = owner[1:].decode(errors="replace")
         try:
-            if key[:1] in LESSONS:
-                LESSONS[key[:1]](key, value)
-                continue
-            if audience_rows.is_one(key):
-                audience_rows.load(Segments(), key, value)
+            if key[:1] in CODECS:
+                CODECS[key[:1]].unpack(value)
                 continue
             if owner not in known:
                 yield f"the partition's row {name!r} is unknown: a newer version wrote it"

@@ -1,5 +1,6 @@
-"""What workers have in common that count beside the lists: experiments and insights.
+"""What the stages of experiments and insights share: they count, and make no pages.
 
-`streams.stages.analytics.worker` gives them a group and a state folder of their own, `streams.stages.analytics.events` the
-events as they read them, `streams.stages.analytics.catalog_counts` the catalog, `streams.stages.analytics.packing` the form of rows.
+* `streams.stages.analytics.worker`: a worker with a group and a state folder of its own.
+* `streams.stages.analytics.events`: usable events of a batch, and viewers' rows.
+* `streams.stages.analytics.catalog_counts`: titles' tags, and how many titles have each.
 """

@@ -1,6 +1,6 @@
-"""The catalog as those who count read it: titles' tags, and how many have them; a companion of the worker.
+"""Titles' tags and how many titles have each, out of the catalog; a companion of the worker.
 
-``catalog.titles.v1`` is read whole and then for ever (:mod:`streams.engine.table_reader`), into
+``catalog.titles.v1`` is read whole and then followed (:mod:`streams.engine.table_reader`), into an
 `online_models.insights.catalog_snapshot`.
 """
 
@@ -19,29 +19,29 @@ __all__ = ["CatalogCounts"]
 
 _LOG = structlog.get_logger(__name__)
 
-LOOK_S = 0.2
-"""Longest wait for news: a title's first visits may be counted without its tags for so long."""
+POLL_S = 0.2
+"""Longest wait for a change: a new title's visits may be counted without its tags for so long."""
 
 
 class CatalogCounts:
-    """What the catalog has now.
+    """The present catalog.
 
     Parameters
     ----------
     settings
         Brokers, topics.
     partitions
-        Of the catalog's topic.
+        Partitions of the catalog's topic.
     """
 
     def __init__(self, settings: Settings, *, partitions: int) -> None:
-        self._stock = CatalogSnapshot()
+        self._snapshot = CatalogSnapshot()
         self._table = TableReader(
-            settings, settings.topic(topics.CATALOG), range(partitions), self.take, wait_s=LOOK_S
+            settings, settings.topic(topics.CATALOG), range(partitions), self.take, wait_s=POLL_S
         )
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start to read."""
         self._table.start()
 
     def stop(self) -> None:
@@ -49,22 +49,22 @@ class CatalogCounts:
         self._table.stop()
 
     def current(self) -> CatalogSnapshot:
-        """Return the catalog, once everything that was written is known."""
+        """Return the catalog, once the topic has been read to its end."""
         self._table.wait()
-        return self._stock
+        return self._snapshot
 
     def waiting(self) -> list[str]:
-        """Say how far it is, while it has not caught up."""
+        """Return the reader's progress, while it has not caught up."""
         return [] if self._table.caught_up else [str(self._table.read_progress)]
 
     def take(self, messages: Sequence[Message]) -> None:
-        """Take records over; one that cannot be read leaves the former one as it is."""
+        """Apply records; one that cannot be read leaves the title as it was."""
         for message in messages:
             key, value = message.key() or b"", message.value()
             if value is None:
-                self._stock.withdraw(key.decode(errors="replace"))
+                self._snapshot.withdraw(key.decode(errors="replace"))
                 continue
             try:
-                self._stock.put(decode_title(value))
+                self._snapshot.put(decode_title(value))
             except DecodeError as error:
-                _LOG.warning("catalogue_record_unusable", reason=error.reason, field=error.field)
+                _LOG.warning("catalog_record_unusable", reason=error.reason, field=error.field)

@@ -1,53 +1,42 @@
-"""What the stages that count beside the lists have in common: events as they read them, viewers' rows.
+"""Usable events of a batch, and viewers' rows, for stages that count.
 
-A record that is no event is the viewers stage's dead letter; to those who count it is nothing.
+A record that is no event is skipped here: the viewers stage makes the dead letter.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from schemas import DecodeError, Event
-from schemas.codec import check_key, decode_event
-from streams.config.settings import Settings
 from streams.engine.stage import Record, StateView
-from streams.stages.viewers.decode import happened_ms
-from streams.stages.wire.households import Households
+from streams.stages.wire.events import EventReader, event_time_ms
 
-__all__ = ["HOT", "EventReader", "ViewerRows"]
+__all__ = ["MAX_HOT", "CachedRows", "usable_events"]
 
-HOT = 50_000
-"""Viewers of a partition whose rows stay in memory: about 1 kB each."""
+MAX_HOT = 50_000
+"""Rows of a partition that stay in memory: about 1 kB each."""
 
 T = TypeVar("T")
 
 
-class EventReader:
-    """Reads records as events of this installation's viewers, a profile's as its own."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._whose = Households(settings.tenant, profiles=settings.profiles)
-
-    def __call__(self, records: Sequence[Record]) -> list[tuple[Event, int]]:
-        """Return events, and when each happened (ms)."""
-        return [(event, happened_ms(event, record)) for record in records if (event := self._event(record))]
-
-    def _event(self, record: Record) -> Event | None:
-        """Read an event; None for whatever is none."""
+def usable_events(read: EventReader, records: Sequence[Record]) -> list[tuple[Event, int]]:
+    """Return the events of a batch, each with its time (ms)."""
+    out = []
+    for record in records:
         try:
-            event = decode_event(record.value, record.headers or ())
-            check_key(event, record.key)
-            return self._whose(event)
+            event = read(record)
         except DecodeError:
-            return None
+            continue
+        out.append((event, event_time_ms(event, record)))
+    return out
 
 
-class ViewerRows(Generic[T]):
-    """Viewers' rows: those of late in memory, the others in the store.
+class CachedRows(Generic[T]):
+    """Rows by name: recently used ones in memory, the others in the store.
 
     Parameters
     ----------
     store
-        Where they are.
+        The partition's rows.
     unpack
         Reads a row.
     prefix
@@ -56,7 +45,7 @@ class ViewerRows(Generic[T]):
     Attributes
     ----------
     hot
-        Rows in memory; whoever is new is put in here.
+        Rows in memory; new ones are put in here.
     """
 
     def __init__(self, store: StateView, unpack: Callable[[bytes], T], *, prefix: bytes = b"") -> None:
@@ -64,8 +53,8 @@ class ViewerRows(Generic[T]):
         self.hot: dict[str, T] = {}
 
     def load(self, names: set[str]) -> None:
-        """Read the rows that are not in memory; when there are too many, those asked for alone stay."""
-        if len(self.hot) > HOT:
+        """Bring rows into memory; when there are too many, only the named ones stay."""
+        if len(self.hot) > MAX_HOT:
             self.hot = {name: row for name, row in self.hot.items() if name in names}
         missing = sorted(names - self.hot.keys())
         rows = self._store.get_many([self._prefix + name.encode() for name in missing])

@@ -1,7 +1,8 @@
-"""Workers beside those that make lists: in a group and a state folder of their own, of no model version.
+"""Workers that count: in a group and a state folder of their own, independent of the model's versions.
 
-They read the same events; their failure does not touch a page. `streams.stages.experiments.worker` counts
-experiments, `streams.stages.insights.worker` what content teams read.
+They read the same events as the workers that make pages, and their failure does not touch a page.
+`streams.stages.experiments.worker` counts experiments, `streams.stages.insights.worker` counts for content
+teams.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,16 +16,16 @@ from streams.engine.stage import StageSpec
 from streams.kafka.topics import TopicInfo, require_topics
 from streams.telemetry.metrics import Metrics
 
-__all__ = ["Compose", "build_beside", "own_settings"]
+__all__ = ["Compose", "build_analytics_worker", "own_settings"]
 
 Compose = Callable[
     [Settings, Mapping[str, TopicInfo], Metrics], tuple[Iterable[StageSpec], Sequence[Companion]]
 ]
-"""Given the worker's own settings, its topics and metrics: its stages, and what they have to wait for."""
+"""From the worker's own settings, its topics and metrics to its stages and the companions they wait for."""
 
 
 def own_settings(settings: Settings, name: str) -> Settings:
-    """Return the settings with a group and a folder of its own, of no version of the model.
+    """Return settings with a group and a state folder of the worker's own, and without a model version.
 
     Examples
     --------
@@ -39,7 +40,7 @@ def own_settings(settings: Settings, name: str) -> Settings:
     return settings.model_copy(update=own)
 
 
-def build_beside(
+def build_analytics_worker(
     settings: Settings,
     name: str,
     wanted: Sequence[str],
@@ -47,18 +48,18 @@ def build_beside(
     *,
     failpoint: Failpoint = no_failpoint,
 ) -> Worker:
-    """Put a worker together.
+    """Build a worker.
 
     Parameters
     ----------
     settings
-        Of the installation.
+        Settings of the installation.
     name
-        Goes behind the group's name and the state folder.
+        Suffix of the group and the state folder.
     wanted
-        Topics that have to be there.
+        Topics that must exist.
     compose
-        What is its own.
+        Makes its stages and companions.
     failpoint
         Called between effects, for tests.
 

@@ -1,6 +1,6 @@
-"""The experiments that there are; a companion of the worker (`streams.engine.definitions`).
+"""The definitions of experiments; a companion of the worker (`streams.engine.definitions`).
 
-Threads take the newest plan (`online_models.experiments.plan`): a plan never changes.
+Threads read the newest plan (`online_models.experiments.plan`) without a lock: a plan never changes.
 """
 
 from typing import Final
@@ -21,7 +21,7 @@ EXPERIMENTS: Final = DefinitionKind(topics.EXPERIMENTS, "experiment", decode_exp
 
 
 def experiments_of(settings: Settings, *, partitions: int, metrics: Metrics) -> Definitions[Experiment, Plan]:
-    """Return the reader of experiments, which was not started yet; their topic has so many partitions."""
+    """Return the reader of experiments, not yet started, over the partitions of their topic."""
     return Definitions(settings, EXPERIMENTS, Plan, partitions=partitions, metrics=metrics)
 
 

@@ -1,11 +1,10 @@
-"""The results stage: viewing events in; viewers' parts in experiments, and tallies of each partition, out.
+"""The results stage: viewing events in; viewers' counts in experiments, and tallies of each partition, out.
 
-It reads the events beside the viewers stage, in a group of its own, and is as exact: a tally is the same
-whatever was killed, because viewers' parts, the tallies and the offset go in one transaction. A tally is
-absolute and of one partition; the decisions stage (:mod:`streams.stages.experiments.decisions`) adds the partitions
-up.
+It reads the events in a group of its own, and is exact: viewers' counts, tallies and the offset are written
+in one transaction. A tally is absolute and of one partition; the decisions stage
+(:mod:`streams.stages.experiments.decisions`) adds the partitions up.
 
-Who is forgotten has no part any more; what they added to tallies stays, as numbers of nobody.
+`forget` deletes a viewer's counts; what they added to tallies stays, as anonymous sums.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,23 +17,23 @@ from online_models.tables.viewers import hash_ids
 from schemas import Forget, topics
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome, Record, StageSpec, StateView
-from streams.stages.analytics.events import EventReader, ViewerRows
-from streams.stages.experiments.rows import TALLY, pack_part, pack_tally, tally_of, unpack_part, unpack_tally
+from streams.stages.analytics.events import CachedRows, usable_events
+from streams.stages.experiments.rows import TALLIES, TALLY, VIEWERS, pack_tally, tally_of
+from streams.stages.wire.events import EventReader
 
 __all__ = ["STAGE", "ResultsStep", "results_spec"]
 
 STAGE = "results"
 FLOOR_S = 1.0
-"""Least seconds between two batches of a partition: tallies, a kilobyte an experiment, are written as
-often."""
+"""Least seconds between two batches of a partition: each writes the tallies, a kilobyte an experiment."""
 
 
-def _undescribed() -> About:
+def _no_tags() -> About:
     return nothing_known
 
 
 def results_spec(
-    settings: Settings, plan: Callable[[], Plan], about: Callable[[], About] = _undescribed
+    settings: Settings, plan: Callable[[], Plan], about: Callable[[], About] = _no_tags
 ) -> StageSpec:
     """Describe the stage.
 
@@ -45,7 +44,7 @@ def results_spec(
     plan
         Waits until the experiments are known, then returns the newest plan.
     about
-        Waits until the catalog is known, then returns what tells a title's tags. Default: nothing does.
+        Waits until the catalog is known, then returns the lookup of a title's tags. Default: no tags.
     """
     return StageSpec(
         name=STAGE,
@@ -67,11 +66,11 @@ class ResultsStep:
     settings
         Topics.
     partition
-        Of the events.
+        Partition of the events.
     store
-        Parts of viewers, and tallies.
+        Viewers' counts, and tallies.
     plan
-        Asked before each batch for the experiments.
+        Returns the experiments; called before each batch.
     about
         Returns a title's tags.
     """
@@ -87,37 +86,40 @@ class ResultsStep:
     ) -> None:
         plan()  # waits until the experiments are known
         self._partition, self._plan, self._about = partition, plan, about
-        self._events = EventReader(settings)
+        self._read = EventReader(settings)
         self._topic = settings.topic(topics.EXPERIMENT_TALLIES)
-        self._parts = ViewerRows(store, unpack_part)
+        self._viewers = CachedRows(store, VIEWERS.unpack)
         self._tallies = {
-            key[len(TALLY) :].decode(): tally_of(unpack_tally(value)) for key, value in store.scan(TALLY)
+            key[len(TALLY) :].decode(): tally_of(TALLIES.unpack(value)) for key, value in store.scan(TALLY)
         }
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
         """Count a batch."""
-        events = self._events(records)
+        events = usable_events(self._read, records)
         if not events:
             return Outcome()
         plan = self._plan()
-        self._parts.load({event.viewer_id for event, _ in events})
+        self._viewers.load({event.viewer_id for event, _ in events})
         hashes = hash_ids([event.event_id for event, _ in events]).tolist()
         touched: dict[str, ViewerTally | None] = {}
         changed: dict[str, None] = {}
         for (event, at_ms), event_hash in zip(events, hashes, strict=True):
             viewer = event.viewer_id
             if isinstance(event, Forget):
-                self._parts.hot.pop(viewer, None)
+                self._viewers.hot.pop(viewer, None)
                 touched[viewer] = None
                 continue
-            part = self._parts.hot.setdefault(viewer, ViewerTally(since_ms=at_ms))
-            touched[viewer] = part
+            counts = self._viewers.hot.setdefault(viewer, ViewerTally(since_ms=at_ms))
+            touched[viewer] = counts
             names = take(
-                part, event, at_ms, plan=plan, event_hash=event_hash, tally=self._tally, about=self._about
+                counts, event, at_ms, plan=plan, event_hash=event_hash, tally=self._tally, about=self._about
             )
             changed.update(dict.fromkeys(names))
         out = Outcome(
-            rows=[(v.encode(), None if part is None else pack_part(part)) for v, part in touched.items()]
+            rows=[
+                (v.encode(), None if counts is None else VIEWERS.pack(counts))
+                for v, counts in touched.items()
+            ]
         )
         messages: list[Message] = []
         for name in changed:

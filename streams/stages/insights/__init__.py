@@ -1,9 +1,9 @@
-"""Insights for content teams: how titles are watched, and what viewers want that the catalog lacks.
+"""Insights for content teams: how titles are watched, and which demand the catalog does not serve.
 
-A worker of its own (`streams.stages.insights.worker`) has two stages: `streams.stages.insights.visits` (what is new about a
-title or a search, by viewer) and `streams.stages.insights.step` (how titles are watched, what is wanted), with the
-rows of `streams.stages.insights.visit_rows` and `streams.stages.insights.rows`. `streams.ops.insights.tables` is what people
-are handed, `streams.ops.insights.simulation` a world in which it is known what is scarce.
+* `streams.stages.insights.visits`: the visits stage, new visits and searches of each viewer.
+* `streams.stages.insights.step`: the insights stage, how titles are watched and what is in demand.
+* `streams.stages.insights.rows`: the rows of both. `streams.stages.insights.worker`: the worker that runs
+  both.
 
-The arithmetic is in `online_models.insights`.
+The arithmetic: `online_models.insights`. Reports and a simulation: `streams.ops.insights`.
 """

@@ -1,14 +1,13 @@
-"""Rows of the insights stage.
+"""Rows of the visits and insights stages, and the record between them.
 
-Values are a byte of version and MessagePack. The first byte of a key says what it is: ``t`` a title, ``f``,
-``q``, ``s`` and ``a`` counters of demand and what they are shares of, ``c`` the demand's clock, ``p`` a
-checksum of what was published.
+A viewer's row (visits stage) has the viewer's id as its key. The first byte of a key of the insights stage
+names its kind: ``t`` a title; ``f``, ``q``, ``s`` and ``a`` counters of demand and their totals; ``c`` the
+demand's clock; ``p`` a checksum of a published record.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
 from online_models.insights.decayed_sum import DecayedSum
@@ -17,35 +16,39 @@ from online_models.insights.groups import Group
 from online_models.insights.k_anonymity import DistinctViewers
 from online_models.insights.space_saving import Counter, SpaceSaving
 from online_models.insights.titles import ACTS, TitleTally, groups
-from online_models.tables.row_versions import RowVersions
+from online_models.insights.visits import Searched, ViewerVisits, Visit
 from streams.engine.stage import Row, StateView
-from streams.stages.analytics.packing import packed, unpacked
+from streams.stages.wire.row_codec import RowCodec
 
 __all__ = [
     "CLOCK",
-    "COUNTERS",
+    "CLOCKS",
+    "FACETS",
     "PUBLISHED",
+    "QUERIES",
+    "SERVED",
     "TALLIES",
     "TITLE",
+    "TOTALS",
+    "VIEWERS",
+    "VISITS",
     "demand_rows",
     "load_demand",
     "pack_tally",
     "unpack_tally",
 ]
 
-TALLIES: Final = RowVersions("a title's insights")
-COUNTERS: Final = RowVersions("a counter of demand")
 TITLE: Final = b"t"
-"""Beginning of the keys of titles, ..."""
+"""First byte of the keys of titles."""
 PUBLISHED: Final = b"p"
-"""... of the checksums of what was published of demand ..."""
+"""First byte of the keys of the published records' checksums."""
 CLOCK: Final = b"c"
-"""... and the key of the demand's clock."""
+"""Key of the demand's clock."""
 KINDS: Final[Mapping[str, bytes]] = {"facets": b"f", "queries": b"q", "served": b"s", "totals": b"a"}
-"""Beginnings of the keys of demand's counters, by their name."""
+"""First bytes of the keys of the counters of demand, by name."""
 
-_Crowd = list[int] | None
-"""Members; None for enough."""
+_Viewers = list[int] | None
+"""Distinct viewers; None for enough to be disclosed."""
 
 
 class _Group(Struct, array_like=True, gc=False):
@@ -53,7 +56,7 @@ class _Group(Struct, array_like=True, gc=False):
     finished: int
     starts: int
     seconds: int
-    crowd: _Crowd
+    crowd: _Viewers
 
 
 class _Counted(Struct, array_like=True, gc=False):
@@ -68,8 +71,8 @@ class _Tally(Struct, array_like=True, gc=False):
     starts: int
     seconds: int
     places: list[int]
-    crowd: _Crowd
-    acts: dict[str, tuple[int, _Crowd]]
+    crowd: _Viewers
+    acts: dict[str, tuple[int, _Viewers]]
     countries: list[_Counted]
     cohorts: list[_Counted]
 
@@ -79,7 +82,7 @@ class _Facet(Struct, array_like=True, gc=False):
     error: float
     fast: float
     fast_at_ms: int
-    crowd: _Crowd
+    crowd: _Viewers
 
 
 class _Query(Struct, array_like=True, gc=False):
@@ -88,7 +91,7 @@ class _Query(Struct, array_like=True, gc=False):
     searches: int
     found: int
     watches: int
-    crowds: list[_Crowd]
+    crowds: list[_Viewers]
 
 
 class _Served(Struct, array_like=True, gc=False):
@@ -103,16 +106,18 @@ class _Totals(Struct, array_like=True, gc=False):
     fast_at_ms: int
 
 
-_TALLY: Final = msgspec.msgpack.Decoder(_Tally)
-_FACET: Final = msgspec.msgpack.Decoder(_Facet)
-_QUERY: Final = msgspec.msgpack.Decoder(_Query)
-_SERVED: Final = msgspec.msgpack.Decoder(_Served)
-_TOTALS: Final = msgspec.msgpack.Decoder(_Totals)
-_CLOCK: Final = msgspec.msgpack.Decoder(tuple[int, int])
+VIEWERS: Final = RowCodec("a viewer's visits", ViewerVisits)
+VISITS: Final = RowCodec("a record of visits", tuple[list[Visit], list[Searched]])
+TALLIES: Final = RowCodec("a title's insights", _Tally)
+FACETS: Final = RowCodec("a counter of demand for tags", _Facet)
+QUERIES: Final = RowCodec("a counter of demand for searches", _Query)
+SERVED: Final = RowCodec("a counter of served demand", _Served)
+TOTALS: Final = RowCodec("a total of demand", _Totals)
+CLOCKS: Final = RowCodec("the demand's clock", tuple[int, int])
 
 
 def pack_tally(tally: TitleTally) -> bytes:
-    """Pack a title's tally; minutes at the end where nobody is are left out.
+    """Pack a title's tally, without the empty minutes at the end.
 
     Examples
     --------
@@ -131,57 +136,57 @@ def pack_tally(tally: TitleTally) -> bytes:
         tally.starts,
         tally.seconds,
         [finished, *minutes],
-        _crowd(tally.crowd),
-        {act: (tally.counts[act], _crowd(tally.crowds[act])) for act in ACTS},
+        _viewers(tally.crowd),
+        {act: (tally.counts[act], _viewers(tally.crowds[act])) for act in ACTS},
         _counted(tally.countries),
         _counted(tally.cohorts),
     )
-    return packed(TALLIES, row)
+    return TALLIES.pack(row)
 
 
 def unpack_tally(value: bytes) -> TitleTally:
-    """Read a title's tally of any version; raises as `packing.unpacked`."""
-    row, tally = unpacked(_TALLY, TALLIES, value), TitleTally()
+    """Read a title's tally; raises as `RowCodec.unpack`."""
+    row, tally = TALLIES.unpack(value), TitleTally()
     tally.at_ms, tally.starts, tally.seconds = row.at_ms, row.starts, row.seconds
     finished, *minutes = row.places
     tally.places[: len(minutes)], tally.places[-1] = minutes, finished
-    tally.crowd = _crowd_of(row.crowd)
+    tally.crowd = _viewers_of(row.crowd)
     tally.counts |= {act: count for act, (count, _) in row.acts.items()}
-    tally.crowds |= {act: _crowd_of(crowd) for act, (_, crowd) in row.acts.items()}
+    tally.crowds |= {act: _viewers_of(crowd) for act, (_, crowd) in row.acts.items()}
     tally.countries, tally.cohorts = _counters_of(row.countries), _counters_of(row.cohorts)
     return tally
 
 
 def demand_rows(demand: Demand, stored: set[bytes]) -> list[Row]:
-    """Return the rows that changed, and empty the list of changes.
+    """Return the rows that changed, and clear the list of changes.
 
     Parameters
     ----------
     demand
-        What is counted.
+        The counters.
     stored
-        Keys of counters that have a row; kept up to date.
+        Keys of the counters that have a row; updated.
     """
     rows: list[Row] = []
     for name, keys in demand.changed.items():
         for key in keys:
             row_key, row = KINDS[name] + key.encode(), _counter_row(demand, name, key)
             if row is not None:
-                rows.append((row_key, packed(COUNTERS, row)))
+                rows.append((row_key, row))
                 stored.add(row_key)
             elif row_key in stored:
                 rows.append((row_key, None))
                 stored.discard(row_key)
         keys.clear()
-    rows.append((CLOCK, packed(COUNTERS, (demand.origin_ms, demand.at_ms))))
+    rows.append((CLOCK, CLOCKS.pack((demand.origin_ms, demand.at_ms))))
     return rows
 
 
 def load_demand(store: StateView) -> tuple[Demand, set[bytes]]:
-    """Read what was counted, and which counters have a row; raises as `packing.unpacked`."""
+    """Read the counters, and the keys of those that have a row; raises as `RowCodec.unpack`."""
     demand = Demand()
     if (clock := store.get(CLOCK)) is not None:
-        demand.origin_ms, demand.at_ms = unpacked(_CLOCK, COUNTERS, clock)
+        demand.origin_ms, demand.at_ms = CLOCKS.unpack(clock)
     found = {name: list(store.scan(prefix)) for name, prefix in KINDS.items()}
     demand.facets.load((_name(key), _facet_of(value)) for key, value in found["facets"])
     demand.queries.load((_name(key), _query_of(value)) for key, value in found["queries"])
@@ -194,58 +199,61 @@ def _name(key: bytes) -> str:
     return key[1:].decode()
 
 
-def _counter_row(demand: Demand, name: str, key: str) -> Struct | None:
-    """Return the row of a counter; None where it is gone."""
+def _counter_row(demand: Demand, name: str, key: str) -> bytes | None:
+    """Pack a counter; None where it is gone."""
     if name == "totals":
         total = demand.totals[key]
-        return _Totals(total.slow, total.fast.value, total.fast.at_ms)
+        return TOTALS.pack(_Totals(total.slow, total.fast.value, total.fast.at_ms))
     if name == "facets" and (facet := demand.facets.counters.get(key)):
         part = facet.part
-        return _Facet(facet.count, facet.error, part.fast.value, part.fast.at_ms, _crowd(part.crowd))
+        row = _Facet(facet.count, facet.error, part.fast.value, part.fast.at_ms, _viewers(part.crowd))
+        return FACETS.pack(row)
     if name == "queries" and (query := demand.queries.counters.get(key)):
-        asked = query.part
-        crowds = [_crowd(one) for one in (asked.crowd, asked.in_vain, asked.served, asked.watched)]
-        return _Query(query.count, query.error, asked.searches, asked.found, asked.watches, crowds)
+        counts = query.part
+        viewers = [_viewers(one) for one in (counts.crowd, counts.in_vain, counts.served, counts.watched)]
+        return QUERIES.pack(
+            _Query(query.count, query.error, counts.searches, counts.found, counts.watches, viewers)
+        )
     if name == "served" and (served := demand.served.counters.get(key)):
-        return _Served(served.count, served.error, _group(served.part))
+        return SERVED.pack(_Served(served.count, served.error, _group(served.part)))
     return None
 
 
 def _facet_of(value: bytes) -> Counter[Facet]:
-    row = unpacked(_FACET, COUNTERS, value)
-    return Counter(row.count, row.error, Facet(DecayedSum(row.fast, row.fast_at_ms), _crowd_of(row.crowd)))
+    row = FACETS.unpack(value)
+    return Counter(row.count, row.error, Facet(DecayedSum(row.fast, row.fast_at_ms), _viewers_of(row.crowd)))
 
 
 def _query_of(value: bytes) -> Counter[Query]:
-    row = unpacked(_QUERY, COUNTERS, value)
-    crowds = map(_crowd_of, row.crowds)
-    return Counter(row.count, row.error, Query(row.searches, row.found, row.watches, *crowds))
+    row = QUERIES.unpack(value)
+    viewers = map(_viewers_of, row.crowds)
+    return Counter(row.count, row.error, Query(row.searches, row.found, row.watches, *viewers))
 
 
 def _served_of(value: bytes) -> Counter[Group]:
-    row = unpacked(_SERVED, COUNTERS, value)
+    row = SERVED.unpack(value)
     return Counter(row.count, row.error, _group_of(row.group))
 
 
 def _totals_of(value: bytes) -> Totals:
-    row = unpacked(_TOTALS, COUNTERS, value)
+    row = TOTALS.unpack(value)
     return Totals(row.slow, DecayedSum(row.fast, row.fast_at_ms))
 
 
-def _crowd(crowd: DistinctViewers) -> _Crowd:
-    return None if crowd.enough else sorted(crowd.members)
+def _viewers(distinct: DistinctViewers) -> _Viewers:
+    return None if distinct.enough else sorted(distinct.members)
 
 
-def _crowd_of(members: _Crowd) -> DistinctViewers:
+def _viewers_of(members: _Viewers) -> DistinctViewers:
     return DistinctViewers(enough=True) if members is None else DistinctViewers(set(members))
 
 
 def _group(group: Group) -> _Group:
-    return _Group(group.viewers, group.finished, group.starts, group.seconds, _crowd(group.crowd))
+    return _Group(group.viewers, group.finished, group.starts, group.seconds, _viewers(group.crowd))
 
 
 def _group_of(row: _Group) -> Group:
-    return Group(row.viewers, row.finished, row.starts, row.seconds, _crowd_of(row.crowd))
+    return Group(row.viewers, row.finished, row.starts, row.seconds, _viewers_of(row.crowd))
 
 
 def _counted(by: SpaceSaving[Group]) -> list[_Counted]:

@@ -1,10 +1,10 @@
-"""The insights stage: visits in; how titles are watched, and what is wanted, out.
+"""The insights stage: visits in; how titles are watched, and which demand is not served, out.
 
-One partition: here all viewers of a title come together. Visits are told once each
-(:mod:`streams.stages.insights.visits`), so they are added to what there is, in the transaction that remembers them.
-A batch begins five seconds after the last one at the earliest; it publishes every title that it touched, and
-what changed of the demand. A record of demand that may no longer be told, or is no longer among the first, is
-withdrawn by a tombstone.
+It has one partition: all viewers of a title come together here. Visits arrive exactly once each
+(:mod:`streams.stages.insights.visits`) and are added to the counters in the transaction that stores these. A
+batch begins at least five seconds after the last one; it publishes every title that it changed, and the
+changes of the demand. A record of demand that may not be disclosed any more, or is no longer among the first,
+is deleted by a tombstone.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,31 +18,31 @@ from schemas import topics
 from schemas.codec import encode
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome, Record, StageSpec, StateView
-from streams.stages.analytics.events import ViewerRows
+from streams.stages.analytics.events import CachedRows
 from streams.stages.insights.rows import (
     PUBLISHED,
     TITLE,
+    VISITS,
     demand_rows,
     load_demand,
     pack_tally,
     unpack_tally,
 )
-from streams.stages.insights.visit_rows import unpack_visits
 
 __all__ = ["STAGE", "InsightsStep", "insights_spec"]
 
 STAGE = "insights"
 FLOOR_S = 5.0
-"""Least seconds between two batches: people read what comes out, and demand is a hundred kilobytes."""
+"""Least seconds between two batches: the readers are people, and the demand is a hundred kilobytes."""
 
 
-def insights_spec(settings: Settings, stock: Callable[[], CatalogSnapshot]) -> StageSpec:
-    """Describe the stage; ``stock`` as for the visits stage."""
+def insights_spec(settings: Settings, catalog: Callable[[], CatalogSnapshot]) -> StageSpec:
+    """Describe the stage to the engine; `catalog` as for the visits stage."""
     return StageSpec(
         name=STAGE,
         source=settings.topic(topics.INSIGHTS_VISITS),
         changelog=settings.topic(topics.INSIGHTS_STATE),
-        make_step=lambda _, store: InsightsStep(settings, store, stock),
+        make_step=lambda _, store: InsightsStep(settings, store, catalog),
         dead_letters=settings.topic(topics.DEAD_LETTERS),
         min_interval_s=FLOOR_S,
         shards=1,
@@ -57,30 +57,30 @@ class InsightsStep:
     settings
         Topics.
     store
-        Titles' tallies, demand's counters, and what was published of it.
-    stock
-        Asked before each batch for the catalog.
+        Titles' tallies, counters of demand, and checksums of its published records.
+    catalog
+        Returns the catalog; called before each batch.
     """
 
-    def __init__(self, settings: Settings, store: StateView, stock: Callable[[], CatalogSnapshot]) -> None:
-        stock()  # waits until the catalog is known
-        self._stock = stock
-        self._tallies = ViewerRows(store, unpack_tally, prefix=TITLE)
+    def __init__(self, settings: Settings, store: StateView, catalog: Callable[[], CatalogSnapshot]) -> None:
+        catalog()  # waits until the catalog is known
+        self._catalog = catalog
+        self._tallies = CachedRows(store, unpack_tally, prefix=TITLE)
         self._demand, self._stored = load_demand(store)
         self._published = {key[1:]: value for key, value in store.scan(PUBLISHED)}
-        self._titles = settings.topic(topics.INSIGHTS_TITLES)
-        self._wanted = settings.topic(topics.INSIGHTS_DEMAND)
+        self._titles_topic = settings.topic(topics.INSIGHTS_TITLES)
+        self._demand_topic = settings.topic(topics.INSIGHTS_DEMAND)
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
-        """Count a batch, and say what changed."""
-        told = [unpack_visits(record.value) for record in records if record.value]
-        visits = [visit for some, _ in told for visit in some]
-        searches = [search for _, some in told for search in some]
-        stock = self._stock()
+        """Count a batch, and publish what changed."""
+        parts = [VISITS.unpack(record.value) for record in records if record.value]
+        visits = [visit for some, _ in parts for visit in some]
+        searches = [search for _, some in parts for search in some]
+        catalog = self._catalog()
         out = self._count(visits)
-        self._demand.add(visits, searches, stock)
+        self._demand.add(visits, searches, catalog)
         out.rows.extend(demand_rows(self._demand, self._stored))
-        self._tell(stock, out)
+        self._publish_demand(catalog, out)
         return out
 
     def _count(self, visits: Sequence[Visit]) -> Outcome:
@@ -96,16 +96,16 @@ class InsightsStep:
             {"key": one.title_id.encode(), "value": encode(one)} for one in found if one is not None
         ]
         if messages:
-            out.outputs[self._titles, None] = messages
+            out.outputs[self._titles_topic, None] = messages
         return out
 
-    def _tell(self, stock: CatalogSnapshot, out: Outcome) -> None:
-        """Publish what changed of the demand."""
-        found = {key.encode(): encode(one) for key, one in tell(self._demand, stock).items()}
+    def _publish_demand(self, catalog: CatalogSnapshot, out: Outcome) -> None:
+        """Publish the records of demand that changed."""
+        found = {key.encode(): encode(one) for key, one in tell(self._demand, catalog).items()}
         sums = {key: crc32(value).to_bytes(4) for key, value in found.items()}
         changed = [key for key, value in sums.items() if self._published.get(key) != value]
         changed += sorted(self._published.keys() - sums.keys())
         out.rows.extend((PUBLISHED + key, sums.get(key)) for key in changed)
         self._published = sums
         if changed:
-            out.outputs[self._wanted, None] = [{"key": key, "value": found.get(key)} for key in changed]
+            out.outputs[self._demand_topic, None] = [{"key": key, "value": found.get(key)} for key in changed]

@@ -1,4 +1,4 @@
-"""The worker that counts for content teams: visits and insights, beside the workers that make lists."""
+"""The worker that counts for content teams, with the visits stage and the insights stage."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from streams.engine.context import Failpoint, no_failpoint
 from streams.engine.stage import StageSpec
 from streams.kafka.topics import TopicInfo
 from streams.stages.analytics.catalog_counts import CatalogCounts
-from streams.stages.analytics.worker import build_beside
+from streams.stages.analytics.worker import build_analytics_worker
 from streams.stages.insights.step import insights_spec
 from streams.stages.insights.visits import visits_spec
 from streams.telemetry.metrics import Metrics
@@ -17,21 +17,21 @@ from streams.telemetry.metrics import Metrics
 __all__ = ["NAME", "WANTED", "build_insights_worker"]
 
 NAME = "insights"
-"""Goes behind the group's name and the state folder."""
+"""Suffix of the group and the state folder."""
 WANTED = (
     topics.EVENTS, topics.CATALOG, topics.INSIGHTS_TITLES, topics.INSIGHTS_DEMAND,
     topics.INSIGHTS_VIEWERS, topics.INSIGHTS_VISITS, topics.INSIGHTS_STATE, topics.DEAD_LETTERS,
 )  # fmt: skip
-"""Topics that have to be there."""
+"""Topics that must exist."""
 
 
 def build_insights_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> Worker:
-    """Put the worker together; see :func:`streams.stages.analytics.worker.build_beside`."""
-    return build_beside(settings, NAME, WANTED, _compose, failpoint=failpoint)
+    """Build the worker; see :func:`streams.stages.analytics.worker.build_analytics_worker`."""
+    return build_analytics_worker(settings, NAME, WANTED, _compose, failpoint=failpoint)
 
 
 def _compose(
     own: Settings, found: Mapping[str, TopicInfo], _: Metrics
 ) -> tuple[list[StageSpec], list[CatalogCounts]]:
-    shelf = CatalogCounts(own, partitions=found[topics.CATALOG].partitions)
-    return [visits_spec(own, shelf.current), insights_spec(own, shelf.current)], [shelf]
+    catalog = CatalogCounts(own, partitions=found[topics.CATALOG].partitions)
+    return [visits_spec(own, catalog.current), insights_spec(own, catalog.current)], [catalog]

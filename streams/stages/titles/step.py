@@ -1,12 +1,12 @@
-"""The titles stage: signals in; changed rows of the title model and trending lists out.
+"""The titles stage: signals in; changed rows of the title model, and trending lists, out.
 
-Its source is ``titles.signals.v1``, its changelog ``titles.model.v1``, which is also everyone's replica.
-Batches have a floor of about 100 ms: a popular title's row is then written once a batch and not once an
+Its source is ``titles.signals.v1``, its changelog ``titles.model.v1``, which is also every worker's replica.
+Batches start at least 100 ms apart, so that a popular title's row is written once a batch and not once an
 event.
 
-What a title lost or gained as a mere negative, or by its tags, is not in its row before it amounts to
-``publish_drift`` and the title is among those that drifted farthest (`TitleSide.take_changed`): a restart
-forgets that little. Counters, neighbours and what positives taught are exact.
+Changes of a title by negative samples and by its tags are not written before they amount to ``publish_drift``
+and the title is among those that changed most (`TitleSide.take_changed`): a restart loses that little.
+Counters, neighbours and what positives taught are exact.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,24 +20,31 @@ from online_models.tables.titles import TitleTable
 from schemas import topics
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome, Record, Row, StageSpec, StateView
+from streams.stages.titles.learners import AttributionLearner, CohortLearner
 from streams.stages.titles.trending import TrendingLists
-from streams.stages.versions.own import OneVersion, Standing
-from streams.stages.wire import partition_rows, title_rows
-from streams.stages.wire import segment_rows as audience_rows
-from streams.stages.wire.attribution import Attribution
-from streams.stages.wire.cohort_rows import CohortRows
+from streams.stages.versions.status import SingleVersion, VersionStatus
+from streams.stages.wire import partition_rows, segment_rows, title_rows
 from streams.stages.wire.signals import unpack
 
 Labelled = Sequence[tuple[str, tuple[str, ...]]]
-"""Titles and their tags; the last word counts."""
+"""Titles and their tags; the last entry of a title counts."""
 
 
-def titles_spec(settings: Settings, versions: Standing | None = None, labelled: Labelled = ()) -> StageSpec:
-    """Describe the stage; a version that does not publish, by its standing, makes no lists.
+def titles_spec(
+    settings: Settings, versions: VersionStatus | None = None, labelled: Labelled = ()
+) -> StageSpec:
+    """Describe the stage to the engine.
 
-    ``labelled`` are the catalog's titles with their tags, as far as they are known by now.
+    Parameters
+    ----------
+    settings
+        Model, shards, topics.
+    versions
+        Status of the worker's version: a version that does not publish makes no lists. Default: it publishes.
+    labelled
+        The catalog's titles with their tags, in the order in which they arrive.
     """
-    publishes = (versions or OneVersion()).publishes
+    publishes = (versions or SingleVersion()).publishes
     return StageSpec(
         name="titles",
         source=settings.topic(topics.SIGNALS),
@@ -59,13 +66,13 @@ class TitlesStep:
     settings
         Model, shards, topics.
     partition
-        The shard; partitions beyond the number of shards get no signals.
+        Number of the shard; partitions beyond the number of shards get no signals.
     store
         The shard's rows.
     publishes
-        Asked whether lists go out. Default: always.
+        Returns whether lists are published. Default: always.
     labelled
-        Titles and their tags as the catalog says them (`Catalog.labelled`); looked at before each batch.
+        Titles and their tags out of the catalog (`Catalog.labelled`); read before each batch.
     """
 
     def __init__(
@@ -81,40 +88,40 @@ class TitlesStep:
         self._side = TitleSide(TitleTable(settings.model), shard=partition, shards=settings.title_shards)
         self._trending_topic = settings.topic(topics.TRENDING)
         self._learned: I8 = partition_rows.LEARNED.read(store)
-        self._unsaid = partition_rows.require_format(store, TITLE_ROWS)
+        self._format_rows = partition_rows.require_format(store, TITLE_ROWS)
         rows = {key: value for key, value in store.scan() if not partition_rows.is_reserved(key)}
         if rows:
             packed = title_rows.unpack(list(rows.values()), settings.model)
             self._side.titles.load([key.decode() for key in rows], packed)
         self._side.titles.load_tags(partition_rows.TAGS.read(store))
         self._stored = {key.decode() for key in rows}
-        self._taught = Attribution(store, shard=partition, shards=settings.title_shards)
-        self._popularity = TrendingLists(self._side, settings, audience_rows.read(store))
-        self._cohorts = CohortRows(store, self._side.titles, partition)
+        self._attribution = AttributionLearner(store, shard=partition, shards=settings.title_shards)
+        self._trending = TrendingLists(self._side, settings, segment_rows.read(store))
+        self._cohorts = CohortLearner(store, self._side.titles, partition)
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
         """Learn a batch of signals."""
         titles = self._side.titles
         self._take_labels()
-        told = int(titles.arrays.size[4])
+        tag_steps = int(titles.arrays.size[4])
         for record in records:
             batch = unpack(record.value or b"", titles)
             self._side.absorb(batch.signals)
-            self._popularity.count(batch)
+            self._trending.count(batch)
             self._cohorts.learn(batch.signals)
-            self._taught.learn(batch.lessons)
+            self._attribution.learn(batch.updates)
             self._count(batch.partition, batch.sent)
         rows: list[Row] = title_rows.pack(titles, self._side.take_changed())
-        rows += [*self._popularity.take_rows(), *self._cohorts.take_rows(), *self._taught.take_rows()]
-        rows += [partition_rows.LEARNED.row(self._learned), *self._unsaid]
-        self._unsaid = []
-        if titles.arrays.size[4] != told:
+        rows += [*self._trending.take_rows(), *self._cohorts.take_rows(), *self._attribution.take_rows()]
+        rows += [partition_rows.LEARNED.row(self._learned), *self._format_rows]
+        self._format_rows = []
+        if titles.arrays.size[4] != tag_steps:
             rows.append(partition_rows.TAGS.row(titles.tag_rows()))
-        lists = [] if self.silent else self._popularity.lists()
+        lists = [] if self.silent else self._trending.lists()
         return Outcome(rows=rows, outputs={(self._trending_topic, None): lists})
 
     def _take_labels(self) -> None:
-        """Label titles as the catalog has done since it was last looked at."""
+        """Label titles with the tags that the catalog has received since the last batch."""
         new = dict(self._labelled[self._labels_taken :])
         self._labels_taken = len(self._labelled)
         self._side.label(new, stored=self._stored)
@@ -122,7 +129,7 @@ class TitlesStep:
 
     @property
     def silent(self) -> bool:
-        """Return whether nothing may be published."""
+        """Whether nothing may be published."""
         return not self._publishes()
 
     def _count(self, partition: int, sent: int) -> None:

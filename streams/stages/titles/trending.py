@@ -1,7 +1,8 @@
-"""What is watched most: everywhere, in a country, on a device, in a genre; the lists of ``trending.v1``.
+"""Trending lists (``trending.v1``): most watched titles everywhere, by country, device and genre.
 
-Lists are made by a shard that has all titles: with several title shards each knows its own only, and there
-are none (countries and devices still lift titles for strangers, since replicas read all shards).
+Lists are made by a shard that has all titles. With several title shards each has its own titles only, and
+there are no lists; countries and devices still boost titles for cold-start viewers, since replicas read all
+shards.
 """
 
 import numpy as np
@@ -14,7 +15,7 @@ from schemas.codec import encode
 from schemas.pages import Trending, TrendingItem
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Row
-from streams.stages.wire import segment_rows as audience_rows
+from streams.stages.wire import segment_rows
 from streams.stages.wire.signals import SignalBatch
 
 __all__ = ["GENRES", "SCOPED_ITEMS", "TRENDING_ITEMS", "TrendingLists"]
@@ -22,31 +23,31 @@ __all__ = ["GENRES", "SCOPED_ITEMS", "TRENDING_ITEMS", "TrendingLists"]
 TRENDING_ITEMS = 50
 """Titles on the global list: two screens."""
 SCOPED_ITEMS = 20
-"""Titles on the list of a country, a kind of device or a genre: a row of a page."""
+"""Titles on the list of a country, a kind of device or a genre: a shelf of a page."""
 GENRES = 32
-"""Genres that have a list, those met first: catalogs have some twenty."""
-EVERY_MS = 1_000
-"""Least event time between two lists of such a scope: a burst of watches does not repeat them all."""
+"""Most genres that have a list, in order of appearance: catalogs have some twenty."""
+INTERVAL_MS = 1_000
+"""Least event time between two lists of a country, device or genre: a burst of watches repeats no list."""
 TRENDING_HALF_LIFE = 1
-"""A day, of the configured half-lives."""
+"""Index of one day in the configured half-lives."""
 _GENRE = "genre:"
 
 
 class TrendingLists:
-    """The counts of one shard and the lists made of them.
+    """Counts of one shard, and its lists.
 
     Parameters
     ----------
     side
         The shard's titles.
     settings
-        The model's name, for the lists.
-    audiences
-        What was watched in countries and on devices up to now.
+        Model version on the lists.
+    segments
+        Watches in countries and on devices.
     """
 
-    def __init__(self, side: TitleSide, settings: Settings, audiences: Segments) -> None:
-        self._side, self._audiences = side, audiences
+    def __init__(self, side: TitleSide, settings: Settings, segments: Segments) -> None:
+        self._side, self._segments = side, segments
         self._provenance = settings.provenance
         self._touched: set[int] = set()
         self._waiting: dict[str, None] = {}
@@ -57,23 +58,23 @@ class TrendingLists:
         signals, owned = batch.signals, self._side.owned()
         watched = (signals.action == Action.POSITIVE) & (owned[signals.title] > 0) & (signals.change > 0)
         self._touched.update(signals.title[watched].tolist())
-        at = np.flatnonzero(watched & ((batch.places > 0) | (batch.devices > 0)))
-        self._audiences.watch_many(
+        at = np.flatnonzero(watched & ((batch.countries > 0) | (batch.devices > 0)))
+        self._segments.watch_many(
             self._side.titles.arrays.key[signals.title[at]],
             signals.change[at],
             signals.at[at],
-            countries=batch.places[at],
+            countries=batch.countries[at],
             devices=batch.devices[at],
         )
 
     def take_rows(self) -> list[Row]:
         """Return the rows of the scopes that changed."""
-        moved = self._audiences.take_moved()
+        moved = self._segments.take_moved()
         self._waiting.update(dict.fromkeys(scope for scope in moved if "@" not in scope))
-        return [audience_rows.pack(scope, self._audiences.state(scope)) for scope in moved]
+        return [segment_rows.pack(scope, self._segments.state(scope)) for scope in moved]
 
     def lists(self) -> list[Message]:
-        """Return the lists that are due: the global one, and those of scopes that were watched in."""
+        """Return the lists that are due: the global one, and those of scopes with new watches."""
         titles = self._side.titles
         top = self._side.trending(TRENDING_HALF_LIFE, TRENDING_ITEMS)
         if self._side.shards > 1 or not top:
@@ -88,15 +89,15 @@ class TrendingLists:
             if scope.startswith(_GENRE):
                 out.append(self._list(scope, newest, half_life_s, self._of_genre(scope)))
             else:
-                at = self._audiences.newest_ms(scope)
-                out.append(self._list(scope, at, HALF_LIFE_S, self._of_audience(scope)))
+                at = self._segments.newest_ms(scope)
+                out.append(self._list(scope, at, HALF_LIFE_S, self._of_segment(scope)))
         return [message for message in out if message]
 
     def _due(self, scope: str, newest: int) -> bool:
-        return newest >= self._made.get(scope, -EVERY_MS) + EVERY_MS
+        return newest >= self._made.get(scope, -INTERVAL_MS) + INTERVAL_MS
 
     def _genres(self) -> list[str]:
-        """Return the genres of the titles that were watched since this was last asked."""
+        """Return the genres of the titles that were watched since the last call."""
         titles = self._side.titles
         numbers = np.unique(titles.arrays.tags[sorted(self._touched)]) if self._touched else ()
         self._touched.clear()
@@ -115,9 +116,9 @@ class TrendingLists:
         pairs = zip(*(column[:SCOPED_ITEMS].tolist() for column in best), strict=True)
         return [(titles.ids[row], count) for row, count in pairs if count > 0 and titles.ids[row]]
 
-    def _of_audience(self, scope: str) -> list[tuple[str, float]]:
-        """Return what is watched most in a country or on a kind of device."""
-        titles, top = self._side.titles, self._audiences.top(scope, SCOPED_ITEMS)
+    def _of_segment(self, scope: str) -> list[tuple[str, float]]:
+        """Return the most watched titles in a country or on a kind of device."""
+        titles, top = self._side.titles, self._segments.top(scope, SCOPED_ITEMS)
         rows = titles.by_key(np.array([key for key, _ in top], np.uint64)).tolist()
         return [
             (titles.ids[row], n)
@@ -126,7 +127,7 @@ class TrendingLists:
         ]
 
     def _list(self, scope: str, at_ms: int, half_life_s: float, top: list[tuple[str, float]]) -> Message:
-        """Write one list."""
+        """Encode one list."""
         value = Trending(
             scope=scope,
             generated_at_ms=at_ms,

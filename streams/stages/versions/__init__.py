@@ -1,9 +1,10 @@
-"""Versions of the model side by side: one takes over from another with no page lost or doubled.
+"""Versions of the model: one takes over from another, and no page is lost or doubled.
 
-* `streams.stages.versions.register`: which there are, and which of them publishes from where on.
-* `streams.stages.versions.own`: the one that a worker has.
-* `streams.stages.versions.cutover` and `streams.stages.versions.handover`: at an offset of the log one ends and another
-  begins; the new one waits there for the old one.
-* `streams.ops.backfill`: a fresh version out of the event log.
-* `streams.ops.versions`: what the operator does (`nearline model`).
+* `streams.stages.versions.register`: the versions and switches that there are.
+* `streams.stages.versions.status`: the version of a worker, and whether it publishes.
+* `streams.stages.versions.cutover`: roles, and the markers at which they change.
+* `streams.stages.versions.handover`: the new version waits for the old one at the marker.
+
+A new version out of the event log: `streams.ops.backfill`. The operator's side (`nearline model`):
+`streams.ops.versions`.
 """

@@ -1,8 +1,9 @@
-"""The new version waits at the marker until the old one has got there, too.
+"""The new version waits at the marker until the old version has reached it.
 
-Otherwise a page of before the switch could be published after one of behind it, and its number would go
-backwards. Both versions are near the end of the log when a switch is allowed, so the wait is short; when the
-old version's worker was killed, it lasts until the next one has taken its partition over.
+Without the wait a page from before the switch could be published after one from behind it, and a viewer's
+page numbers would go backwards. A switch is allowed when both versions are near the end of the log, so the
+wait is short; if the old version's worker was killed, it lasts until another worker has taken its partition
+over.
 """
 
 import asyncio
@@ -25,20 +26,20 @@ __all__ = ["Handover", "Predecessor", "applied_by"]
 _LOG = structlog.get_logger(__name__)
 
 POLL_S = 0.05
-"""Wait between two looks at the old version: small against the second that a viewer notices."""
-SAY_EVERY = 200
-"""Looks between two lines of the log: ten seconds."""
+"""Wait between two polls of the old version: small against the second that a viewer notices."""
+LOG_EVERY = 200
+"""Polls between two log lines: ten seconds."""
 
 
 class Predecessor(NamedTuple):
-    """Who has to have got how far."""
+    """The version that must reach an offset first."""
 
     version: str
     offset: int
 
 
 class Handover:
-    """Which partitions of this worker wait for another version.
+    """Holds back the partitions of this worker that wait for another version.
 
     Parameters
     ----------
@@ -49,17 +50,17 @@ class Handover:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._waiting: dict[int, Predecessor] = {}
-        self._looks = 0
+        self._polls = 0
 
     def wait_for(self, partition: int, predecessor: Predecessor | None) -> None:
-        """Note what a partition waits for; None: for nobody."""
+        """Set what a partition waits for; None: nothing."""
         if predecessor is None:
             self._waiting.pop(partition, None)
         else:
             self._waiting[partition] = predecessor
 
     async def passed(self, partition: int) -> bool:
-        """Say whether a partition may go on; looks once, and rests a moment when it may not."""
+        """Return whether a partition may go on; polls once, and sleeps when it may not."""
         wanted = self._waiting.get(partition)
         if wanted is None:
             return True
@@ -68,18 +69,18 @@ class Handover:
             self._waiting.pop(partition, None)
             _LOG.info("taken_over", partition=partition, offset=wanted.offset, former=wanted.version)
             return True
-        if self._looks % SAY_EVERY == 0:
+        if self._polls % LOG_EVERY == 0:
             behind = wanted.offset - applied
             _LOG.warning(
                 "waits_for_former_version", partition=partition, version=wanted.version, behind=behind,
                 next="keep its workers running until it has reached the switch",
             )  # fmt: skip
-        self._looks += 1
+        self._polls += 1
         await asyncio.sleep(POLL_S)
         return False
 
     def _applied(self, version: str, partition: int) -> int | None:
-        """Return how far a version is; None where it will not come: it is retired, or never was."""
+        """Return the offset that a version has applied; None for a version that is retired or unknown."""
         found = applied_by(self._settings, version, [partition])
         if found is None:
             return None
@@ -93,12 +94,12 @@ def applied_by(settings: Settings, version: str, partitions: Sequence[int]) -> d
     Returns
     -------
     dict or None
-        None where the version has no state any more.
+        None where the version has no state.
 
     Raises
     ------
     BrokerUnreachableError
-        Nothing answers.
+        The broker does not answer.
     """
     theirs = settings.model_copy(update={"model_version": version})
     changelog = theirs.topic(topics.VIEWER_STATE)

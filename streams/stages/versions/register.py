@@ -1,8 +1,7 @@
-"""The register of model versions: which there are, and which of them publishes from where on.
+"""The register of model versions and switches: the compacted topic ``model.versions.v1``.
 
-It is the compacted topic ``model.versions.v1``. A version is entered before it learns its first event; a
-switch is entered before its markers are written among the events (:mod:`streams.stages.versions.cutover` says why),
-and once more with the offsets at which they stand.
+A version is entered before it learns its first event. A switch is entered before its markers are written
+among the events (reason: :mod:`streams.stages.versions.cutover`), and again with the markers' offsets.
 """
 
 from collections.abc import Iterable
@@ -18,7 +17,7 @@ from streams.kafka import scan as topic_scan
 from streams.kafka.clients import Message
 from streams.kafka.produce import put
 
-__all__ = ["Register", "enter", "read_register", "strike"]
+__all__ = ["Register", "enter", "read_register", "remove"]
 
 _LOG = structlog.get_logger(__name__)
 
@@ -27,7 +26,7 @@ _VERSION, _SWITCH = b"version:", b"switch:"
 
 @dataclass(slots=True)
 class Register:
-    """What the topic says.
+    """The content of the topic.
 
     Examples
     --------
@@ -42,7 +41,7 @@ class Register:
 
     versions: dict[str, ModelVersion] = field(default_factory=dict)
     switches: dict[tuple[int, str], ModelSwitch] = field(default_factory=dict)
-    """By number and version: two operators at once may give the same number."""
+    """By number and version: two operators at the same time may choose the same number."""
 
     @property
     def epoch(self) -> int:
@@ -62,7 +61,7 @@ class Register:
         return last.version if last else FIRST_VERSION
 
     def succeeded(self, name: str) -> ModelSwitch | None:
-        """Return the newest switch away from a version; None where it never published, or still does."""
+        """Return the newest switch away from a version; None where it never published, or still publishes."""
         live, away = FIRST_VERSION, None
         for switch in sorted(self.switches.values(), key=lambda one: (one.epoch, one.at_ms)):
             if switch.cut and switch.version != live:
@@ -71,7 +70,7 @@ class Register:
         return None if live == name else away
 
     def take(self, messages: Iterable[Message]) -> None:
-        """Take records over, oldest first; one that cannot be read is left out and logged."""
+        """Apply records, oldest first; one that cannot be read is skipped and logged."""
         for message in messages:
             key, value = message.key() or b"", message.value()
             try:
@@ -91,7 +90,7 @@ class Register:
 
 
 def read_register(settings: Settings) -> Register:
-    """Read the topic to its end: what was entered before the call is found.
+    """Read the topic to its end: everything entered before the call is there.
 
     Raises
     ------
@@ -106,7 +105,7 @@ def read_register(settings: Settings) -> Register:
 
 
 def enter(settings: Settings, entry: ModelVersion | ModelSwitch) -> None:
-    """Write an entry and wait until the broker has it.
+    """Write an entry and wait for the broker's acknowledgement.
 
     Raises
     ------
@@ -120,8 +119,8 @@ def enter(settings: Settings, entry: ModelVersion | ModelSwitch) -> None:
     put(settings, topics.MODEL_VERSIONS, key, encode(entry))
 
 
-def strike(settings: Settings, name: str) -> None:
-    """Take a version out of the register.
+def remove(settings: Settings, name: str) -> None:
+    """Remove a version from the register.
 
     Raises
     ------

@@ -1,14 +1,16 @@
-"""The viewers stage: viewing events in; refreshed home pages, alerts, and what they say about titles, out.
+"""The viewers stage: viewing events in; home pages, alerts, and signals about titles out.
 
-`streams.stages.viewers.step` is the stage's step. What a batch goes through, in order:
+`streams.stages.viewers.step` is the stage. A batch goes through these modules, in this order:
 
-* `streams.stages.wire.households` and `streams.stages.viewers.decode`: whose event it is, and what it says.
-* `streams.stages.wire.viewer_rows`, `streams.stages.viewers.departures`: viewers' rows; who leaves by signing in, or is forgotten.
-* `streams.stages.viewers.replica`, `streams.stages.viewers.replica_lag`: the titles to rank from, and how far they are behind.
-* `streams.stages.viewers.quality`: some events are ranked before they are learned.
-* `streams.stages.viewers.page_throttle`, `streams.stages.viewers.treatments`: whose page is due, and which arm makes it.
-* `streams.stages.viewers.publisher`, `streams.stages.viewers.page_bytes`, `streams.stages.viewers.categories`,
-  `streams.stages.viewers.artwork`, `streams.stages.viewers.fragments`: pages, as bytes. `streams.stages.viewers.alerts`: that a new
-  title is one for them.
-* `streams.stages.viewers.signal_publisher`, `streams.stages.wire.impressions`: what the titles stage is told.
+* `streams.stages.viewers.decode`: records to feedback signals (`streams.stages.wire.events` reads a record).
+* `streams.stages.viewers.departures`: removes viewers who signed in or are to be forgotten.
+* `streams.stages.viewers.replica`, `streams.stages.viewers.replica_lag`: the titles, and how far they are
+  behind.
+* `streams.stages.viewers.quality`: hit rates of events that are ranked before they are learned.
+* `streams.stages.viewers.impressions`: watches attributed to artwork, searches and shelves.
+* `streams.stages.viewers.signal_publisher`: signals and attribution updates to the titles stage.
+* `streams.stages.viewers.page_throttle`: which pages are made now, and which are pending.
+* `streams.stages.viewers.publisher`: makes pages by experiment arm, with `streams.stages.viewers.artwork`
+  (what items show), `streams.stages.viewers.alerts` (new titles) and `streams.stages.viewers.page_bytes`
+  (encoding; its store of texts is `streams.stages.viewers.fragments`).
 """

@@ -1,10 +1,9 @@
-"""Alerts: that a new title is one for this viewer, once for a viewer and title, few a week.
+"""Alerts about new titles: one per viewer and title, and a limited number a week.
 
-They come out of the score row that a page is made of (`online_models.page.alerts`), under its guards,
-whenever the viewer's page is computed: a viewer who does nothing gets none, and nobody is scanned. Which
-titles a viewer was told of is a small row of the partition (:data:`streams.stages.wire.partition_rows.ALERTED`),
-there for those who were told of something, and written in the transaction that publishes the alert: what is
-told is remembered, and the reverse.
+Candidates come out of the score row of a page (`online_models.page.alerts`), under its guards, whenever a
+page is made: a viewer without events gets none, and no viewers are scanned. The alerts that a viewer was sent
+are a small row of the partition (:data:`streams.stages.wire.partition_rows.ALERTED`), written in the
+transaction that publishes the alert.
 """
 
 from collections.abc import Sequence
@@ -29,13 +28,13 @@ from streams.stages.viewers.page_bytes import Cause
 from streams.stages.wire.partition_rows import ALERTED
 from streams.telemetry.metrics import Metrics
 
-__all__ = ["KEPT", "Alerts"]
+__all__ = ["MAX_REMEMBERED", "Alerts"]
 
-KEPT: Final = 256
-"""Alerts of a viewer that are remembered, the newest: two and a half years at two a week. More than a title
-can be new for, whatever the settings; one that is licensed anew after so many others may be told of again."""
+MAX_REMEMBERED: Final = 256
+"""Alerts of a viewer that are remembered, the newest: two and a half years at two a week. A title is never
+new for so long; one that is licensed again after so many other alerts may be sent again."""
 WEEK_MS: Final = 7 * DAY_MS
-MOST_TEXT: Final = 256
+MAX_TEXT: Final = 256
 
 
 class Alerts:
@@ -46,13 +45,13 @@ class Alerts:
     store
         The partition's rows.
     settings
-        Topics, and how many alerts a week.
+        Topics, and alerts a week.
     catalog
-        Names of the titles, and since when they are there.
+        Names of the titles, and when they were added.
     partition
-        Of the events.
+        Partition of the events.
     metrics
-        Where alerts are counted.
+        Count alerts.
     """
 
     def __init__(
@@ -62,28 +61,28 @@ class Alerts:
         self._page, self._provenance = settings.page, settings.provenance
         self._source = settings.topic(topics.EVENTS), partition
         self._target = settings.topic(topics.ALERTS), partition
-        self._told: dict[str, U8] = {}
+        self._sent: dict[str, U8] = {}
 
-    def begin(self) -> None:
-        """Begin a step: what the one before told is in the store."""
-        self._told.clear()
+    def begin_batch(self) -> None:
+        """Begin a batch: the store has the alerts of the batch before."""
+        self._sent.clear()
 
     def forget(self, viewer_id: str) -> Row:
-        """Forget what a viewer was told of; return the row's deletion."""
-        self._told[viewer_id] = np.zeros(0, np.uint64)
+        """Forget the alerts of a viewer; return the deletion of the row."""
+        self._sent[viewer_id] = np.zeros(0, np.uint64)
         return ALERTED.no_row(viewer_id)
 
     def send(self, pages: Pages, causes: Sequence[Cause], languages: Sequence[int], out: Outcome) -> None:
-        """Put alerts into an outcome, the first untold title of each page, and what is remembered.
+        """Put an alert for the first unsent title of each page into an outcome, and the changed rows.
 
         Parameters
         ----------
         pages
             [n]
         causes
-            What made each page necessary.
+            The event that caused each page.
         languages
-            Code of each reader's language, 0 where unknown.
+            Language code of each viewer, 0 where unknown.
         out
             Gets them.
         """
@@ -92,8 +91,8 @@ class Alerts:
         since = self._catalog.facts.since(size) if due else np.zeros(0, np.int64)
         for q in due:
             cause, rows = causes[q], pages.alert[q][pages.alert[q] >= 0]
-            told = self._told_to(cause.viewer_id)
-            k = self._first_untold(told, titles.arrays.key[rows], cause.time_ms)
+            sent = self._sent_to(cause.viewer_id)
+            k = self._first_unsent(sent, titles.arrays.key[rows], cause.time_ms)
             if k is None or not titles.ids[rows[k]]:
                 continue
             fit = pages.alert_score[q, k], pages.alert_above[q, k], REASONS[pages.alert_reason[q, k]]
@@ -101,20 +100,20 @@ class Alerts:
             message: Message = {"key": cause.viewer_id.encode(), "value": encode(alert)}
             out.outputs.setdefault(self._target, []).append(message)
             now = np.array([titles.arrays.key[rows[k]], cause.time_ms], np.uint64)
-            told = self._told[cause.viewer_id] = np.concatenate((told, now))[-2 * KEPT :]
-            out.rows.append(ALERTED.row(told, cause.viewer_id))
+            sent = self._sent[cause.viewer_id] = np.concatenate((sent, now))[-2 * MAX_REMEMBERED :]
+            out.rows.append(ALERTED.row(sent, cause.viewer_id))
             self._metrics.alerts.inc()
 
-    def _told_to(self, viewer_id: str) -> U8:
-        """Return the titles that a viewer was told of and when, by turns, oldest first."""
-        told = self._told.get(viewer_id)
-        return ALERTED.read(self._store, viewer_id) if told is None else told
+    def _sent_to(self, viewer_id: str) -> U8:
+        """Return the titles and times of a viewer's alerts, in turn, oldest first."""
+        sent = self._sent.get(viewer_id)
+        return ALERTED.read(self._store, viewer_id) if sent is None else sent
 
-    def _first_untold(self, told: U8, keys: U8, now_ms: int) -> int | None:
-        """Return the first title to tell of; None where there is none, or a week's alerts are used up."""
-        lately = np.count_nonzero(told[1::2].astype(np.int64) > now_ms - WEEK_MS)
-        untold = np.flatnonzero(~np.isin(keys, told[::2]))
-        return int(untold[0]) if untold.size and lately < self._page.alerts_per_week else None
+    def _first_unsent(self, sent: U8, keys: U8, now_ms: int) -> int | None:
+        """Return the first unsent title; None where there is none, or the week's alerts are used up."""
+        this_week = np.count_nonzero(sent[1::2].astype(np.int64) > now_ms - WEEK_MS)
+        unsent = np.flatnonzero(~np.isin(keys, sent[::2]))
+        return int(unsent[0]) if unsent.size and this_week < self._page.alerts_per_week else None
 
     def _alert(
         self, row: int, since_ms: int, fit: tuple[float, float, ItemReason], cause: Cause, language: str
@@ -126,7 +125,7 @@ class Alerts:
             viewer_id=cause.viewer_id,
             alert_id=alert_id(cause.viewer_id, title_id),
             title_id=title_id,
-            text=messages(language).alert.replace("{}", facts.names.get(row, title_id))[:MOST_TEXT],
+            text=messages(language).alert.replace("{}", facts.names.get(row, title_id))[:MAX_TEXT],
             language=None if language == DEFAULT else language,
             reason=reason,
             score=round(float(score), DECIMALS),

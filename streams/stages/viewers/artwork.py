@@ -1,4 +1,4 @@
-"""Which pictures and trailers a page's items show (:mod:`online_models.artwork.gallery`)."""
+"""Selects the artwork and trailers that the items of a page show (:mod:`online_models.artwork.gallery`)."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -19,24 +19,24 @@ from online_models.tables.codes import EXPLORE, NO_ROW
 from online_models.tables.layout import I4, I8
 from schemas.experiments import ArtworkPolicy
 
-__all__ = ["NOTHING", "ArtworkSelection", "PageArtwork", "drawn_last", "signed", "tail"]
+__all__ = ["NOTHING", "ArtworkSelection", "PageArtwork", "item_tail", "last_drawn", "with_arms"]
 
 
 class ArtworkSelection(NamedTuple):
-    """What items of pages show."""
+    """Items of pages that show something other than the first artwork, and what they show."""
 
     page: I8
-    """[m] which item."""
+    """[m] page of the item; `row` its shelf, `slot` its place on the shelf."""
     row: I8
     slot: I8
     number: I4
-    """[m] what it shows: a place in `shown`."""
+    """[m] index in `shown`."""
     shown: Sequence[Picked]
     arm: Sequence[str | None] | None = None
-    """Under which arm of an interleaving each stands there, or None; no sequence where none does."""
+    """[m] arm of an interleaving that picked the item, or None; no sequence without an interleaving."""
 
     def __bool__(self) -> bool:
-        """Whether any item shows anything but the first."""
+        """Whether there is any such item."""
         return self.page.size > 0
 
 
@@ -44,53 +44,53 @@ _NOWHERE: Final[I8] = np.zeros(0, np.int64)
 _FIRST: Final = (Picked(),)
 NOTHING: Final = ArtworkSelection(_NOWHERE, _NOWHERE, _NOWHERE, np.zeros(0, np.int32), _FIRST)
 _UNKNOWN: Final = -2
-_AT_ONCE: Final = 128
-"""Viewers whose pictures are picked in one call: what it makes anew is kept until it ends."""
+_BLOCK: Final = 128
+"""Viewers of one call of the selector: its choice cache lives until the call ends."""
 
 
 class PageArtwork:
-    """Picks for the viewers of a partition.
+    """Selects artwork for the viewers of a partition.
 
     Parameters
     ----------
     gallery
-        The titles' pictures, and what is known of them.
+        The titles' artwork and its bandits.
     side
-        The viewers.
+        The viewers and titles.
     """
 
     def __init__(self, gallery: Gallery, side: ViewerSide) -> None:
-        self._gallery, self._side, self._hanger = gallery, side, ArtworkSelector(gallery)
-        self._liked = TasteFeatures(side.viewers, side.catalog)
+        self._gallery, self._side, self._selector = gallery, side, ArtworkSelector(gallery)
+        self._taste = TasteFeatures(side.viewers, side.catalog)
         self._listed, self._place = -1, np.zeros(0, np.int32)
 
-    def pick(
+    def select(
         self, pages: Pages, slots: I4, now_ms: int, policy: ArtworkPolicy = ArtworkPolicy.BANDIT
     ) -> ArtworkSelection:
-        """Return what the items show that have something to choose from.
+        """Return the selection for the items whose titles have several artworks.
 
-        Items of an exploring row, and the last of a list that may be drawn, show the first: their propensity
-        is that of the title.
+        Items of an exploring shelf, and the last item of a list that may be drawn, show the first artwork:
+        their propensity is that of the title.
         """
         if not len(self._gallery):
             return NOTHING
-        looked = np.where((pages.kind == EXPLORE) | (pages.kind == NO_ROW), 0, pages.title.shape[2])
+        chosen_from = np.where((pages.kind == EXPLORE) | (pages.kind == NO_ROW), 0, pages.title.shape[2])
         if pages.kind.shape[1] == 1:
-            looked[:, 0] -= (looked[:, 0] > 0) & (pages.candidates != 0)
-        side, hanger, names = self._side, self._hanger, self._side.titles.ids
+            chosen_from[:, 0] -= (chosen_from[:, 0] > 0) & (pages.candidates != 0)
+        side, selector, names = self._side, self._selector, self._side.titles.ids
         places, viewers = self._places(pages.title), side.viewers.arrays.key[slots]
-        liked = hanger.known(self._liked.of(slots))
-        items = Items(pages.title, places, looked, viewers, liked, side.titles.arrays.key)
-        found, known, end = room_for(pages.title), _Shown(), 0
-        for a in range(0, slots.size, _AT_ONCE):
-            some, first = (a, min(a + _AT_ONCE, slots.size)), end
-            end = hanger.hang(items, names, some, found, first, now_ms=now_ms, policy=policy)
-            known.place(found.number[first:end], hanger.shown)
+        taste = selector.known(self._taste.of(slots))
+        items = Items(pages.title, places, chosen_from, viewers, taste, side.titles.arrays.key)
+        found, tables, end = room_for(pages.title), _ShownTables(), 0
+        for a in range(0, slots.size, _BLOCK):
+            some, first = (a, min(a + _BLOCK, slots.size)), end
+            end = selector.hang(items, names, some, found, first, now_ms=now_ms, policy=policy)
+            tables.renumber(found.number[first:end], selector.shown)
         page, row, slot, number = found
-        return ArtworkSelection(page[:end], row[:end], slot[:end], number[:end], known.all())
+        return ArtworkSelection(page[:end], row[:end], slot[:end], number[:end], tables.all())
 
     def _places(self, listed: I4) -> I4:
-        """Return where in the gallery some titles are, by their rows; -1 for those that show their first."""
+        """Return the gallery places of titles by their rows; -1 for titles that show their first artwork."""
         names, gallery = self._side.titles.ids, self._gallery
         if self._listed != gallery.listed or len(self._place) < len(names):
             self._listed = gallery.listed
@@ -103,15 +103,15 @@ class PageArtwork:
         return places
 
 
-class _Shown:
-    """What a hanger's numbers stand for, also where it began anew in between."""
+class _ShownTables:
+    """Joins the selector's tables of what is shown: it starts a new one when the old one is too long."""
 
     def __init__(self) -> None:
         self._tables: list[Sequence[Picked]] = []
         self._first = 0
 
-    def place(self, numbers: I4, shown: Sequence[Picked]) -> None:
-        """Make numbers of the hanger's table as it is now places among all."""
+    def renumber(self, numbers: I4, shown: Sequence[Picked]) -> None:
+        """Turn numbers of the selector's present table into numbers among all tables, in place."""
         if not self._tables:
             self._tables.append(shown)
         elif shown is not self._tables[-1]:
@@ -121,25 +121,27 @@ class _Shown:
             numbers += np.int32(self._first)
 
     def all(self) -> Sequence[Picked]:
-        """Return everything by its place; as a rule it is the hanger's own table, which only grows."""
+        """Return all tables joined; mostly there is one, which only grows."""
         if len(self._tables) == 1:
             return self._tables[0]
         return [one for table in self._tables or [_FIRST] for one in table]
 
 
-def signed(hung: ArtworkSelection, picks: Sequence[Pick], labels: tuple[str, str]) -> ArtworkSelection:
-    """Say of what items show whose picks they are.
+def with_arms(
+    selection: ArtworkSelection, picks: Sequence[Pick], labels: tuple[str, str]
+) -> ArtworkSelection:
+    """Add the arms of an interleaving to a selection.
 
     Parameters
     ----------
-    hung
-        What they show.
+    selection
+        What items show.
     picks
-        Of one ranker alone.
+        Items that one of two rankers alone has picked.
     labels
-        Arms of the first and of the second team.
+        Arms of the first and the second ranker.
     """
-    places = list(zip(hung.page.tolist(), hung.row.tolist(), hung.slot.tolist(), strict=True))
+    places = list(zip(selection.page.tolist(), selection.row.tolist(), selection.slot.tolist(), strict=True))
     arms: list[str | None] = [None] * len(places)
     found = {place: n for n, place in enumerate(places)}
     for q, r, k, team in picks:
@@ -150,12 +152,12 @@ def signed(hung: ArtworkSelection, picks: Sequence[Pick], labels: tuple[str, str
         arms[n] = labels[0 if team == FIRST else 1]
     at = np.array(places, np.int64).reshape(-1, 3).T
     numbers = np.zeros(len(places), np.int32)
-    numbers[: hung.number.size] = hung.number
-    return ArtworkSelection(at[0], at[1], at[2], numbers, hung.shown, arms)
+    numbers[: selection.number.size] = selection.number
+    return ArtworkSelection(at[0], at[1], at[2], numbers, selection.shown, arms)
 
 
-def drawn_last(pages: Pages, share: float) -> ArtworkSelection:
-    """Say with what probability the last titles of lists stand there; nothing of pages with more rows."""
+def last_drawn(pages: Pages, share: float) -> ArtworkSelection:
+    """Return the propensity of the last titles of plain lists; nothing for pages with several shelves."""
     if pages.kind.shape[1] > 1 or not pages.title.shape[2]:
         return NOTHING
     page = np.flatnonzero(pages.candidates)
@@ -165,14 +167,14 @@ def drawn_last(pages: Pages, share: float) -> ArtworkSelection:
     return ArtworkSelection(page, first, first + pages.title.shape[2] - 1, numbers, shown)
 
 
-def tail(reason: str | None, shown: Picked, arm: str | None) -> bytes:
-    """Return what follows the score of an item that says what it shows."""
-    said = {
+def item_tail(reason: str | None, shown: Picked, arm: str | None) -> bytes:
+    """Return the JSON after the score of an item that names reason, artwork or arm."""
+    fields = {
         "reason": reason,
         "artwork": shown.artwork,
         "trailer": shown.trailer,
         "arm": arm,
         "propensity": shown.propensity,
     }
-    text = msgspec.json.encode({name: value for name, value in said.items() if value is not None})
+    text = msgspec.json.encode({name: value for name, value in fields.items() if value is not None})
     return b"," + text[1:]

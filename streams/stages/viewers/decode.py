@@ -1,10 +1,6 @@
-"""From records to verdicts: decode, check, judge; what cannot be used becomes a dead letter.
+"""Decodes records into feedback signals; a record that cannot be used becomes a dead letter."""
 
-A device's clock may be ahead: nothing happened after its record was sent, so the record's timestamp bounds
-the event's time. One clock a year ahead would otherwise let every decayed counter fade to nothing.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -16,17 +12,18 @@ from online_models.ranking.viewer_side import EventColumns, columns
 from online_models.tables.partition_assignment import partitions_for
 from online_models.tables.viewers import hash_ids
 from schemas import DecodeError, Event, Forget, History, Identify, Impression, Preferences, Reason, Search
-from schemas.codec import check_key, decode_event
 from schemas.dead_letters import DeadLetter
 from streams.engine.dead_letters import invalid_record_letter
 from streams.engine.stage import Record
+from streams.stages.wire.events import EventReader, event_time_ms
 
-_NO_HEADERS: tuple[tuple[str, bytes], ...] = ()
-_ASTRAY = "the key belongs in another partition: set partitioner=murmur2_random"
+__all__ = ["AttributableEvent", "DecodedBatch", "Departure", "EventDecoder", "StatedPreference"]
+
+_WRONG_PARTITION = "the key belongs in another partition: set partitioner=murmur2_random"
 _code = lru_cache(1_024)(country_code)  # there are 676 countries
 
 
-class StatedPreferenceEvents(NamedTuple):
+class StatedPreference(NamedTuple):
     """Preferences that a viewer stated."""
 
     event: Preferences
@@ -36,7 +33,7 @@ class StatedPreferenceEvents(NamedTuple):
 
 
 class Departure(NamedTuple):
-    """A viewer of whom nothing is to be known from here on: signed in to another account, or forgotten."""
+    """A viewer whose state is removed: signed in to another account, or to be forgotten."""
 
     event: Identify | Forget
     offset: int
@@ -44,133 +41,106 @@ class Departure(NamedTuple):
     """Event time, ms."""
 
 
-class AttributableEvents(NamedTuple):
-    """An event from which more may be learned than its verdict says."""
+class AttributableEvent(NamedTuple):
+    """An impression or a search to which a later watch may be attributed."""
 
-    verdict: int
-    """Which verdict it comes to."""
+    signal: int
+    """Index of the event's feedback signal."""
     event: Impression | Search
 
 
 @dataclass(slots=True)
 class DecodedBatch:
-    """A batch, judged."""
+    """A decoded batch: columns over its feedback signals, and lists of its other events."""
 
-    verdicts: list[tuple[str, FeedbackSignal, int]] = field(default_factory=list)
-    """Viewer, verdict, event time."""
+    signals: list[tuple[str, FeedbackSignal, int]] = field(default_factory=list)
+    """Viewer, feedback signal, event time."""
     event_ids: list[str] = field(default_factory=list)
-    """One for each verdict; an event's second and later verdicts have a number behind it."""
+    """One per signal; the second and later signals of an event have a number behind its id."""
     offsets: list[int] = field(default_factory=list)
-    """One for each verdict."""
+    """One per signal."""
     countries: list[int] = field(default_factory=list)
-    """One for each verdict: the viewer's country as a code, 0 where the event does not say."""
+    """One per signal: code of the viewer's country, 0 where the event names none."""
     devices: list[int] = field(default_factory=list)
-    """One for each verdict: the kind of device as a code, 0 where the event does not say."""
-    told: list[StatedPreferenceEvents] = field(default_factory=list)
-    """Stated preferences, in order."""
-    leaving: list[Departure] = field(default_factory=list)
-    """Viewers who signed in elsewhere or are to be forgotten, in order."""
-    noted: list[AttributableEvents] = field(default_factory=list)
-    """Pictures and rows that were seen, and searches from which a title was opened."""
-    brought: list[int] = field(default_factory=list)
-    """Which verdicts viewers brought along from elsewhere: titles do not learn from them."""
+    """One per signal: code of the kind of device, 0 where the event names none."""
+    stated_preferences: list[StatedPreference] = field(default_factory=list)
+    """In the order of the events."""
+    departures: list[Departure] = field(default_factory=list)
+    """In the order of the events."""
+    attributable: list[AttributableEvent] = field(default_factory=list)
+    """Impressions with artwork or shelf, and searches from which a title was opened."""
+    imported: list[int] = field(default_factory=list)
+    """Indexes of signals from a `history` event: titles have learned them under the viewer's former id."""
     dead_letters: list[DeadLetter] = field(default_factory=list)
     newest_ms: int = 0
-    """Newest event time, of the usable records."""
+    """Newest event time of the usable records."""
 
     def columns(self) -> EventColumns:
-        """Return the verdicts as the models take them."""
-        return columns(self.verdicts, hash_ids(self.event_ids))
+        """Return the signals as the models take them."""
+        return columns(self.signals, hash_ids(self.event_ids))
 
 
 class EventDecoder:
-    """Turn records into an :class:`DecodedBatch`.
+    """Turns records into a :class:`DecodedBatch`.
 
     Parameters
     ----------
-    judge
-        The declared reward.
+    reward
+        Turns an event into feedback signals.
+    read
+        Reads a record.
     stage
         Name of the stage, for dead letters.
     partition, partitions
-        Which partition of how many: a viewer elsewhere would be learned by two workers.
-    whose
-        Returns the event with the viewer whose it is; raises `DecodeError` if it is nobody's here.
+        This partition and their number: a viewer's events in another partition would be learned by two
+        workers.
     """
 
     def __init__(
-        self,
-        judge: RewardFunction,
-        *,
-        stage: str,
-        partition: int,
-        partitions: int,
-        whose: Callable[[Event], Event] = lambda event: event,
+        self, reward: RewardFunction, read: EventReader, *, stage: str, partition: int, partitions: int
     ) -> None:
-        self._judge, self._stage = judge, stage
+        self._reward, self._read, self._stage = reward, read, stage
         self._partition, self._partitions = partition, partitions
-        self._whose = whose
 
-    def read(self, records: Sequence[Record]) -> DecodedBatch:
-        """Decode, check and judge a batch, in order."""
+    def decode(self, records: Sequence[Record]) -> DecodedBatch:
+        """Decode a batch in order."""
         out = DecodedBatch()
         homes = partitions_for([record.key or b"" for record in records], self._partitions)
         for record, home in zip(records, homes.tolist(), strict=True):
             try:
-                event = self._usable(record, home)
+                event = self._read(record)
+                if home != self._partition:
+                    raise DecodeError(Reason.PARTITION_MISMATCH, None, _WRONG_PARTITION)  # noqa: TRY301
             except DecodeError as error:
                 out.dead_letters.append(invalid_record_letter(record, error, stage=self._stage))
-                continue
-            self._take(event, record, out)
+            else:
+                self._add(event, record, out)
         return out
 
-    def _usable(self, record: Record, home: int) -> Event:
-        """Return a record's event, with the viewer whose it is; raises `DecodeError`."""
-        event = decode_event(record.value, record.headers or _NO_HEADERS)
-        check_key(event, record.key)
-        event = self._whose(event)
-        if home != self._partition:
-            raise DecodeError(Reason.PARTITION_MISMATCH, None, _ASTRAY)
-        return event
-
-    def _take(self, event: Event, record: Record, out: DecodedBatch) -> None:
-        at, offset = happened_ms(event, record), record.offset
+    def _add(self, event: Event, record: Record, out: DecodedBatch) -> None:
+        at, offset = event_time_ms(event, record), record.offset
         out.newest_ms = max(out.newest_ms, at)
         name, viewer = event.event_id, event.viewer_id
         country, device = _code(event.country), device_code(event.device)
-        first = len(out.verdicts)
-        for n, verdict in enumerate(self._judge(event)):
-            out.verdicts.append((viewer, verdict, at))
+        first = len(out.signals)
+        for n, signal in enumerate(self._reward(event)):
+            out.signals.append((viewer, signal, at))
             out.event_ids.append(f"{name}\0{n}" if n else name)
             out.offsets.append(offset)
             out.countries.append(country)
             out.devices.append(device)
         match event:
             case Preferences():
-                out.told.append(StatedPreferenceEvents(event, offset, at))
+                out.stated_preferences.append(StatedPreference(event, offset, at))
             case Identify() if event.known_as != viewer:
-                out.leaving.append(Departure(event, offset, at))
+                out.departures.append(Departure(event, offset, at))
             case Forget():
-                out.leaving.append(Departure(event, offset, at))
-            case Impression() if len(out.verdicts) > first and (event.artwork or event.row_kind):
-                out.noted.append(AttributableEvents(first, event))
-            case Search() if len(out.verdicts) > first:
-                out.noted.append(AttributableEvents(first, event))
+                out.departures.append(Departure(event, offset, at))
+            case Impression() if len(out.signals) > first and (event.artwork or event.row_kind):
+                out.attributable.append(AttributableEvent(first, event))
+            case Search() if len(out.signals) > first:
+                out.attributable.append(AttributableEvent(first, event))
             case History():
-                out.brought.extend(range(first, len(out.verdicts)))
+                out.imported.extend(range(first, len(out.signals)))
             case _:
                 pass
-
-
-def happened_ms(event: Event, record: Record) -> int:
-    """Return an event's time, at most that at which its record was sent, where the record says so.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> event = SimpleNamespace(event_time_ms=2_000)
-    >>> [happened_ms(event, SimpleNamespace(timestamp=sent)) for sent in (2_500, 1_500, -1)]
-    [2000, 1500, 2000]
-    """
-    at, sent = event.event_time_ms, record.timestamp
-    return sent if 0 < sent < at else at

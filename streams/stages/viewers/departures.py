@@ -1,12 +1,10 @@
-"""Viewers who leave: by signing in, with what they did before, or by being forgotten.
+"""Removes viewers who sign in to an account (`identify`) or are to be forgotten (`forget`).
 
-What an anonymous viewer did becomes a `history` event of the viewer that they turn out to be.
-
-The two have different keys and perhaps different partitions, and nobody may write the other's row. So the
-owner of the anonymous row hands its content over the way everything else about a viewer arrives: as an event
-on ``viewing.events.v1``, keyed by the viewer. It goes out in the transaction that deletes the anonymous row
-and its page, so it is there once, whatever crashes; a second `identify` finds nothing to hand over. Who is to
-be forgotten (`forget`) leaves in the same way and hands nothing over.
+The history of an anonymous viewer who signs in goes to the account's viewer. The two have different keys and
+perhaps different partitions, and a partition writes its own rows only. So the history travels as all input
+about a viewer does: as a `history` event on ``viewing.events.v1``, keyed by the account's viewer. It is sent
+in the transaction that deletes the anonymous row and its page, hence exactly once; a second `identify` finds
+nothing to send. `forget` removes a viewer in the same way and sends nothing.
 """
 
 import hashlib
@@ -23,80 +21,80 @@ from streams.stages.viewers.decode import Departure
 from streams.stages.wire import viewer_rows
 from streams.stages.wire.partition_rows import is_reserved
 
-__all__ = ["MOST_LIKED", "Departures", "cut"]
+__all__ = ["MAX_LIKED", "Departures", "split_at_departures"]
 
-MOST_LIKED = 128
-"""Liked titles that are handed over, the newest: more than the 80 that represent a viewer."""
+MAX_LIKED = 128
+"""Liked titles in a `history` event, the newest: more than the 80 that represent a viewer."""
 _OFFSET = attrgetter("offset")
 
 
-def cut(
-    records: Sequence[Record], leaving: Sequence[Departure]
+def split_at_departures(
+    records: Sequence[Record], departures: Sequence[Departure]
 ) -> Iterator[tuple[Sequence[Record], Departure | None]]:
-    """Yield a batch in parts, each with who leaves at its end; at the last one's end perhaps nobody does."""
+    """Yield a batch in parts, each with the departure at its end; the last part may have none."""
     start = 0
-    for one in leaving:
-        end = bisect_right(records, one.offset, key=_OFFSET)
-        yield records[start:end], one
+    for departure in departures:
+        end = bisect_right(records, departure.offset, key=_OFFSET)
+        yield records[start:end], departure
         start = end
     if start < len(records):
         yield records[start:], None
 
 
 class Departures:
-    """Who leaves one partition of viewers.
+    """Removes viewers of one partition.
 
     Parameters
     ----------
     store
         The partition's committed state.
     settings
-        Topics, and the model whose rows are read.
+        Topics and model.
     partition
-        Which.
+        Number of the partition.
     """
 
     def __init__(self, store: StateView, settings: Settings, partition: int) -> None:
         self._load = viewer_rows.loader(store, settings.model)
         self._events = settings.topic(topics.EVENTS)
         self._home: Target = settings.topic(topics.HOME), partition
-        self._ahead: dict[str, bytes | None] = {}
+        self._uncommitted: dict[str, bytes | None] = {}
 
-    def begin(self) -> None:
-        """Begin a batch: the store has all rows of the one before."""
-        self._ahead.clear()
+    def begin_batch(self) -> None:
+        """Begin a batch: the store has all rows of the batch before."""
+        self._uncommitted.clear()
 
-    def remember(self, part: Outcome) -> None:
-        """Keep the rows of a part of the batch: the store has them once the whole batch is committed."""
-        self._ahead.update((key.decode(), value) for key, value in part.rows if not is_reserved(key))
+    def keep_rows(self, part: Outcome) -> None:
+        """Keep the rows of a part of the batch: the store gets them when the whole batch is committed."""
+        self._uncommitted.update((key.decode(), value) for key, value in part.rows if not is_reserved(key))
 
     def loader(self, viewer_ids: Sequence[str]) -> Sequence[bytes | None]:
-        """Read viewers that are not hot: those that an earlier part of the batch changed as it left them."""
-        if not self._ahead:
+        """Load rows of viewers that are not in memory, with the changes of the batch's earlier parts."""
+        if not self._uncommitted:
             return self._load(viewer_ids)
-        stored = self._load([viewer for viewer in viewer_ids if viewer not in self._ahead])
+        stored = self._load([viewer for viewer in viewer_ids if viewer not in self._uncommitted])
         rows = iter(stored)
-        return [self._ahead[v] if v in self._ahead else next(rows) for v in viewer_ids]
+        return [self._uncommitted[v] if v in self._uncommitted else next(rows) for v in viewer_ids]
 
-    def let_go(self, viewers: ViewerTable, one: Departure, *, silent: bool) -> Outcome:
-        """Forget a viewer; what one who signed in did before goes to the viewer that they are.
+    def remove_viewer(self, viewers: ViewerTable, departure: Departure, *, silent: bool) -> Outcome:
+        """Remove a viewer, and send the history of one who signed in.
 
         Parameters
         ----------
         viewers
-            The partition's hot viewers.
-        one
-            Who leaves.
+            The partition's viewers in memory.
+        departure
+            The viewer and the event.
         silent
-            Nothing goes out: a version that does not publish reads the event of the one that does.
+            Send nothing: a version that does not publish reads the `history` event of the one that does.
         """
-        event, out = one.event, Outcome()
+        event, out = departure.event, Outcome()
         (slot,) = viewers.acquire([event.viewer_id], self.loader).tolist()
-        history = history_of(viewers, event, one.at) if isinstance(event, Identify) else None
+        history = history_of(viewers, event, departure.at) if isinstance(event, Identify) else None
         if history is not None and not silent:
             message: Message = {"key": history.viewer_id.encode(), "value": encode(history)}
             out.outputs[self._events, None] = [message]
-        # a page that another version published is forgotten, too
+        # `forget` also deletes a page that another version published
         if (viewers.arrays.seq[slot] > 0 or isinstance(event, Forget)) and not silent:
             out.outputs[self._home] = [{"key": event.viewer_id.encode(), "value": None}]
         out.rows.append((event.viewer_id.encode(), None))
@@ -105,12 +103,10 @@ class Departures:
 
 
 def history_of(viewers: ViewerTable, event: Identify, at_ms: int) -> History | None:
-    """Return the event that says what an anonymous viewer did; None if they did nothing that counts."""
+    """Return the `history` event of an anonymous viewer; None if nothing was liked or rejected."""
     liked = [title for title, yes in viewers.known(event.viewer_id) if yes and title]
-    turned_down = [
-        rejection.title_id for rejection in viewers.rejected(event.viewer_id) if rejection.title_id
-    ]
-    if not liked and not turned_down:
+    rejected = [rejection.title_id for rejection in viewers.rejected(event.viewer_id) if rejection.title_id]
+    if not liked and not rejected:
         return None
     return History(
         event_id=derived_id(event),
@@ -120,13 +116,13 @@ def history_of(viewers: ViewerTable, event: Identify, at_ms: int) -> History | N
         profile_id=event.profile_id,
         country=event.country,
         device=event.device,
-        liked=tuple(liked[-MOST_LIKED:]),
-        rejected=tuple(turned_down),
+        liked=tuple(liked[-MAX_LIKED:]),
+        rejected=tuple(rejected),
     )
 
 
 def derived_id(event: Identify) -> str:
-    """Return the id of the event that an `identify` becomes: the same in every replay.
+    """Return the id of the `history` event of an `identify`: the same in every replay.
 
     Examples
     --------

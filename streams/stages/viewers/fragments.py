@@ -1,4 +1,4 @@
-"""Bytes of which pages are put together, end to end, each found under a key and known by its number."""
+"""Fragments of encoded pages, stored end to end, found under a key and named by a number."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -14,52 +14,53 @@ __all__ = ["FragmentStore", "ShelfFragments", "distinct"]
 
 _SPARE = bytes(STRIDE)
 _SPARSE = 8
-"""Numbers from 0 on for each one that is met: beyond, to sort these costs less than to go through those."""
+"""Range of numbers per number present: above it, sorting costs less than a table of the range."""
 _TABLE = 1 << 10
-"""Places of a table of rows to begin with."""
+"""Initial places of the hash table."""
 K = TypeVar("K", bound=Hashable)
 
 
-class _Joined:
+class _JoinedTexts:
     """Texts as the kernel takes them, end to end and by number; ``first`` have the numbers from 0 on."""
 
     def __init__(self, first: Sequence[bytes] = ()) -> None:
-        # Writable, as later ones are: of a constant array a kernel would be compiled anew, for seconds
+        # Writable, as later arrays are: for a read-only array numba would compile the kernel again, for
+        # seconds
         self._bytes: U1 = np.frombuffer(bytearray(b"".join(first) + _SPARE), np.uint8)
         self._ends = [0, *np.cumsum([len(text) for text in first]).tolist()]
         self._at: I8 = np.array(self._ends, np.int64)
-        self._fresh: list[bytes] = []
+        self._unjoined: list[bytes] = []
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of texts."""
         return len(self._ends) - 1
 
     def _append(self, text: bytes) -> int:
-        """Take one more, and return its number."""
-        self._fresh.append(text)
+        """Append a text and return its number."""
+        self._unjoined.append(text)
         self._ends.append(self._ends[-1] + len(text))
         return len(self) - 1
 
     def flat(self) -> tuple[U1, I8]:
-        """Return all texts, and where each begins and the last ends."""
-        if self._fresh:
-            more = np.frombuffer(b"".join(self._fresh) + _SPARE, np.uint8)
-            self._bytes, self._fresh = np.concatenate((self._bytes[:-STRIDE], more)), []
+        """Return all texts, the start of each and the end of the last."""
+        if self._unjoined:
+            more = np.frombuffer(b"".join(self._unjoined) + _SPARE, np.uint8)
+            self._bytes, self._unjoined = np.concatenate((self._bytes[:-STRIDE], more)), []
             self._at = np.array(self._ends, np.int64)
         return self._bytes, self._at
 
 
-class FragmentStore(_Joined):
-    """Texts that are found under any keys, one by one.
+class FragmentStore(_JoinedTexts):
+    """Texts under any hashable keys, looked up one by one.
 
     Parameters
     ----------
     first
-        Those that have the numbers from 0 on, without a key.
+        Texts with the numbers from 0 on, without a key.
 
     Examples
     --------
-    >>> texts = Texts([b"a"])
+    >>> texts = FragmentStore([b"a"])
     >>> texts.many(["x", "y", "x"], lambda key: key.encode() * 2)
     [1, 2, 1]
     >>> flat, at = texts.flat()
@@ -72,9 +73,9 @@ class FragmentStore(_Joined):
         self._numbers: dict[object, int] = {}
 
     def many(self, keys: Iterable[K], make: Callable[[K], bytes]) -> list[int]:
-        """Return the numbers of texts, made where there are none yet."""
+        """Return the numbers of texts; missing texts are made."""
         numbers, out = self._numbers, []
-        for key in keys:  # one at a time: a list of a batch's keys sets the garbage collector to work
+        for key in keys:  # one at a time: a list of all keys of a batch would trigger the garbage collector
             number = numbers.get(key)
             if number is None:
                 number = numbers[key] = self._append(make(key))
@@ -82,14 +83,14 @@ class FragmentStore(_Joined):
         return out
 
 
-class ShelfFragments(_Joined):
-    """Texts that are found under rows of whole numbers, a whole batch at a time.
+class ShelfFragments(_JoinedTexts):
+    """Texts under rows of integers, looked up a batch at a time.
 
-    A row is known by 64 bits of its hash: that two of 20,000 share them has a chance of 1e-11.
+    A row is identified by 64 bits of its hash: two of 20,000 rows collide with a probability of 1e-11.
 
     Examples
     --------
-    >>> texts = RowTexts([b"a"])
+    >>> texts = ShelfFragments([b"a"])
     >>> rows = np.array([[7, 1], [7, 2], [7, 1]], np.int32)
     >>> texts.of_rows(rows, lambda row: b"%d" % sum(row)).tolist()
     [1, 2, 1]
@@ -100,21 +101,21 @@ class ShelfFragments(_Joined):
         self._table: tuple[U8, I4] = (np.zeros(_TABLE, np.uint64), np.zeros(_TABLE, np.int32))
 
     def of_rows(self, rows: I4, make: Callable[[list[int]], bytes]) -> I4:
-        """Return the numbers of rows' texts, made where there are none yet: [m] of [m, k]."""
+        """Return the numbers [m] of the texts of rows [m, k]; missing texts are made."""
         keys, out = np.empty(len(rows), np.uint64), np.empty(len(rows), np.int32)
         row_keys(rows, keys)
         if find_many(*self._table, keys, out):
-            fresh, at = np.unique(keys[out < 0], return_index=True)
-            self._fit(fresh.size)
+            unseen, at = np.unique(keys[out < 0], return_index=True)
+            self._fit(unseen.size)
             first = len(self)
             for row in rows[out < 0][at].tolist():
                 self._append(make(row))
-            insert_many(*self._table, fresh, first)
+            insert_many(*self._table, unseen, first)
             find_many(*self._table, keys, out)
         return out
 
     def _fit(self, more: int) -> None:
-        """Make room in the table, which is at most half full."""
+        """Make room in the table: it is at most half full."""
         keys, values = self._table
         held = np.flatnonzero(keys)
         if 2 * (held.size + more) > keys.size:
@@ -124,9 +125,9 @@ class ShelfFragments(_Joined):
 
 
 def distinct(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Return the different ones of numbers from 0 on, ascending, and which of these each is.
+    """Return the distinct values of non-negative numbers, ascending, and the index of each number in them.
 
-    As `numpy.unique` does, without sorting where there are many of them.
+    As `numpy.unique` with `return_inverse`, without sorting where the range is small.
 
     Examples
     --------
@@ -138,6 +139,6 @@ def distinct(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any
         return np.unique(numbers, return_inverse=True)
     place = np.zeros(size, np.int64)
     place[numbers] = 1
-    met = np.flatnonzero(place)
-    place[met] = np.arange(met.size)
-    return met, place[numbers]
+    found = np.flatnonzero(place)
+    place[found] = np.arange(found.size)
+    return found, place[numbers]

@@ -1,12 +1,12 @@
-"""Home pages as bytes: a page's own head formatted, rows and items copied from fragments made once.
+"""Encodes home pages: each page's head is formatted, shelves and items are copied from fragments.
 
-A title's fragment is made when it comes, a row's heading when a page first needs it; both are kept for the
-partition, headings up to a bound.
+A title's fragment is made when the title arrives, a shelf's heading or a category when a page first needs it.
+They are kept for the partition, headings and categories up to a bound.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from online_models.artwork.gallery import Picked
 from online_models.catalog.catalog import Catalog
 from online_models.catalog.languages import DEFAULT, LANGUAGES, language_of
-from online_models.page.decoding import Wording
+from online_models.page.decoding import Wording, hundredths
 from online_models.page.encoding import SCORE_BYTES, STRIDE, Fragments, Parts, encode_pages
 from online_models.page.headings import messages
 from online_models.page.layout import Pages
@@ -22,29 +22,31 @@ from online_models.page.shelf_kinds import KINDS, REASONS
 from online_models.tables.codes import EXPLORE, NO_ROW
 from online_models.tables.layout import I4, I8, U1
 from online_models.tables.titles import TitleTable
-from schemas.pages import list_id
-from streams.stages.viewers.artwork import NOTHING, ArtworkSelection, drawn_last, tail
-from streams.stages.viewers.categories import CategoryFragments
+from schemas.pages import Category, list_id
+from streams.stages.viewers.artwork import NOTHING, ArtworkSelection, item_tail, last_drawn
 from streams.stages.viewers.fragments import FragmentStore, ShelfFragments, distinct
 
 _END = b"]}"
 _TAILS = (b"}", *(b',"reason":"%b"}' % reason.encode() for reason in REASONS))
-_KEPT = 20_000
-"""Headings kept at most: 3 MB; all are made anew beyond."""
-_AT_ONCE = 128
-"""Pages written into the buffer at a time: it stays in the processor's cache and in the process. A fresh one
+_CATEGORIES_HEAD: Final = (b',"categories":[',)
+"""Text in front of a page's categories (`online_models.page.encoding`)."""
+_MAX_FRAGMENTS = 20_000
+"""Most headings, 3 MB, and most categories, 2 MB (forty in two languages are 8,000 by their scores of two
+decimals); beyond, all are made again."""
+_BLOCK = 128
+"""Pages written into the buffer at a time: it stays in the processor's cache and in the process. A new buffer
 for 2,000 pages costs 13 us a page of clearing memory (measured: 19.9 us of writing against 7.0)."""
 
 
 class Cause(NamedTuple):
-    """The event that made a page necessary."""
+    """The event that caused a page."""
 
     viewer_id: str
     seq: int
-    """Number of the page among the viewer's."""
+    """Number of the page among the viewer's pages."""
     offset: int
     time_ms: int
-    """Event time: what the page speaks of."""
+    """Event time, and time of the page."""
     limits: bytes = b""
     """The page's fields `country` and `maturity` as JSON with a comma before each; empty for neither."""
     arms: bytes = b""
@@ -52,7 +54,7 @@ class Cause(NamedTuple):
 
 
 def numbered(seq: I8, slots: I4, floor: int) -> list[int]:
-    """Give each page its viewer's next number, above the floor, and keep the last one given.
+    """Return each page's number, its viewer's next above the floor, and store the last ones.
 
     Examples
     --------
@@ -70,12 +72,12 @@ def numbered(seq: I8, slots: I4, floor: int) -> list[int]:
 
 
 class PageEncoder:
-    """Write the pages of one source partition.
+    """Encodes the pages of one source partition.
 
     Parameters
     ----------
     titles
-        Ids of the rows on pages.
+        Ids of the titles on pages.
     catalog
         Names of titles and tags.
     topic, partition
@@ -83,7 +85,7 @@ class PageEncoder:
     model_version
         Fingerprint of the configuration.
     ttl_ms
-        After so long a page should not be shown any more.
+        Lifetime of a page.
 
     Examples
     --------
@@ -120,7 +122,7 @@ class PageEncoder:
         self._span: I8 = np.zeros((0, 2), np.int64)
         self._nameless: list[int] = []
         self._heads, self._tails = ShelfFragments(), FragmentStore(_TAILS)
-        self._categories = CategoryFragments(catalog)
+        self._categories = ShelfFragments(_CATEGORIES_HEAD)
         self._reason: U1 = np.array([REASONS.index(kind.reason) for kind in KINDS], np.uint8)
         self._model = b',"model_version":%b' % msgspec.json.encode(model_version)
         self._source = b',"source":{"topic":%b,"partition":%d,"offset":' % (
@@ -133,7 +135,7 @@ class PageEncoder:
         pages: Pages,
         causes: Sequence[Cause],
         languages: Sequence[int],
-        hung: ArtworkSelection = NOTHING,
+        selection: ArtworkSelection = NOTHING,
         explored: float = 1.0,
     ) -> list[bytes]:
         """Return the bytes of each page, in order.
@@ -143,34 +145,34 @@ class PageEncoder:
         pages
             [n]
         causes
-            What made each necessary.
+            The event that caused each.
         languages
-            Code of each reader's language, 0 where unknown (`online_models.page.headings`).
-        hung
-            Pictures and trailers of items, where they are not the first, and their arms.
+            Language code of each viewer, 0 where unknown (`online_models.page.headings`).
+        selection
+            Artwork and trailers of items, where they are not the first, and their arms.
         explored
-            Probability with which these pages have an exploring row, where one does; of lists, with which the
-            last title is drawn.
+            Probability that a page has an exploring shelf, or that a list's last title is drawn.
         """
-        self._fit()
+        self._add_titles()
         place = {code: LANGUAGES.index(language_of(code)) for code in {*languages}}
-        spoken = np.array([place[code] for code in languages], np.int32)
-        heads, tails = self._head_numbers(pages, spoken), self._tail_numbers(pages, explored)
-        items, said = self._item_numbers(pages, hung, explored), self._categories.numbers(pages, spoken)
-        parts = Parts(heads, tails, self._reason, items, said)
+        language_of_page = np.array([place[code] for code in languages], np.int32)
+        heads, tails = self._head_numbers(pages, language_of_page), self._tail_numbers(pages, explored)
+        items = self._item_numbers(pages, selection, explored)
+        categories = self._category_numbers(pages, language_of_page)
+        parts = Parts(heads, tails, self._reason, items, categories)
         texts = (*self._heads.flat(), *self._tails.flat(), *self._categories.flat())
         fragments = Fragments(self._names, self._span, *texts)
         bodies = self._bodies(pages, parts, fragments)
         return [
             b"".join((self._page_head(cause, LANGUAGES[language]), body))
-            for cause, language, body in zip(causes, spoken.tolist(), bodies, strict=True)
+            for cause, language, body in zip(causes, language_of_page.tolist(), bodies, strict=True)
         ]
 
     def _bodies(self, pages: Pages, parts: Parts, fragments: Fragments) -> Iterator[memoryview]:
-        """Yield what follows each page's head; valid until the next is asked for."""
-        ends, most = np.empty(_AT_ONCE, np.int64), self._most_bytes(pages, fragments)
-        for a in range(0, pages.kind.shape[0], _AT_ONCE):
-            some = slice(a, a + _AT_ONCE)
+        """Yield each page without its head; a view is valid until the next block is written."""
+        ends, most = np.empty(_BLOCK, np.int64), self._most_bytes(pages, fragments)
+        for a in range(0, pages.kind.shape[0], _BLOCK):
+            some = slice(a, a + _BLOCK)
             columns: list[Any] = [column[some] for column in pages]
             n = columns[0].shape[0]
             if self._buffer.size < n * most:
@@ -199,98 +201,116 @@ class PageEncoder:
         )
 
     def _head_numbers(self, pages: Pages, languages: I4) -> I4:
-        """Return the number of each row's head, made if there is none yet.
+        """Return the number [n, shelves] of each shelf's head; missing heads are made.
 
-        It depends on kind and language, on what the row's words are about, and on what that is called by now.
+        A head depends on the shelf's kind and language, on the subject of its heading, and on the subject's
+        present name.
         """
-        if len(self._heads) > _KEPT:
+        if len(self._heads) > _MAX_FRAGMENTS:
             self._heads = ShelfFragments()
         q, r = np.nonzero(pages.kind != NO_ROW)
         arg = pages.arg[q, r]
         renamed = self._catalog.facts.renamed(arg[:, 0])
-        said = np.column_stack((pages.kind[q, r].astype(np.int32), languages[q], renamed, arg))
+        keys = np.column_stack((pages.kind[q, r].astype(np.int32), languages[q], renamed, arg))
         out = np.zeros(pages.kind.shape, np.int32)
-        out[q, r] = self._heads.of_rows(said, self._head)
+        out[q, r] = self._heads.of_rows(keys, self._head)
         return out
 
     def _head(self, row: list[int]) -> bytes:
-        """Return a row's head."""
+        """Return a shelf's head."""
         kind, language, _, *arg = row
         wording = Wording(self._titles.ids, self._catalog.facts.names, self._catalog.tag_names)
         text = msgspec.json.encode(wording.head(kind, arg, messages(LANGUAGES[language])))
         return text[: -len(_END)]
 
-    def _tail_numbers(self, pages: Pages, explored: float) -> I4:
-        """Return what follows the items of each row: nothing, or with what probability they were drawn."""
-        out = np.zeros(pages.kind.shape, np.int32)
-        if len(self._tails) > _KEPT:
-            self._tails = FragmentStore(_TAILS)
-        q, r = np.nonzero(pages.kind == EXPLORE)
-        out[q, r] = self._tails.many((explored / pages.candidates[q]).tolist(), _drawn)
+    def _category_numbers(self, pages: Pages, languages: I4) -> I4:
+        """Return the number of each category's text; missing texts are made; -1: the page has no more."""
+        if len(self._categories) > _MAX_FRAGMENTS:
+            self._categories = ShelfFragments(_CATEGORIES_HEAD)
+        out = np.full(pages.category.shape, -1, np.int32)
+        q, c = np.nonzero(pages.category >= 0)
+        keys = np.column_stack((pages.category[q, c], hundredths(pages.part[q, c]), languages[q]))
+        out[q, c] = self._categories.of_rows(keys, self._category)
         return out
 
-    def _item_numbers(self, pages: Pages, hung: ArtworkSelection, explored: float) -> I4:
-        """Return the tails of items that say what they show, made if there are none yet."""
+    def _category(self, row: list[int]) -> bytes:
+        """Return a category's text."""
+        tag, part, language = row
+        wording = Wording((), {}, self._catalog.tag_names)
+        label, name = wording.category(tag, messages(LANGUAGES[language]))
+        return msgspec.json.encode(Category(tag=label, title=name, score=part / 100)) + b","
+
+    def _tail_numbers(self, pages: Pages, explored: float) -> I4:
+        """Return the number of the text after each shelf's items: empty, or their propensity."""
+        out = np.zeros(pages.kind.shape, np.int32)
+        if len(self._tails) > _MAX_FRAGMENTS:
+            self._tails = FragmentStore(_TAILS)
+        q, r = np.nonzero(pages.kind == EXPLORE)
+        out[q, r] = self._tails.many((explored / pages.candidates[q]).tolist(), _propensity)
+        return out
+
+    def _item_numbers(self, pages: Pages, selection: ArtworkSelection, explored: float) -> I4:
+        """Return the numbers of the tails of items with artwork, reason or arm; missing ones are made."""
         out = np.zeros(pages.title.shape, np.int32)
-        for some in filter(None, (hung, drawn_last(pages, explored))):
+        for some in filter(None, (selection, last_drawn(pages, explored))):
             at = some.page, some.row, some.slot
             reasons = pages.reason[at]
             usual = reasons == self._reason[pages.kind[some.page, some.row]]
-            out[at] = self._pictured(some, np.where(usual, 0, reasons.astype(np.int32) + 1))
+            out[at] = self._tails_of(some, np.where(usual, 0, reasons.astype(np.int32) + 1))
         return out if out.any() else np.zeros((0, 0, 0), np.int32)
 
-    def _pictured(self, some: ArtworkSelection, reasons: I4) -> I4:
-        """Return the tails of what items show; of their reasons, 0 is their row's, 1 the first of all."""
+    def _tails_of(self, some: ArtworkSelection, reasons: I4) -> I4:
+        """Return the numbers of a selection's tails; reason 0 is the shelf's, 1 the first of all reasons."""
         arms = dict.fromkeys(some.arm or (None,))
         signs = np.array([[*arms].index(arm) for arm in some.arm], np.int64) if some.arm else np.int64(0)
         places = (signs * (len(REASONS) + 1) + reasons) * len(some.shown) + some.number
-        met, which = distinct(places)
-        rest, numbers = np.divmod(met, len(some.shown))
+        found, which = distinct(places)
+        rest, numbers = np.divmod(found, len(some.shown))
         under, why = np.divmod(rest, len(REASONS) + 1)
         keys = [
             (int(reason) - 1, some.shown[number], [*arms][sign])
             for reason, number, sign in zip(why.tolist(), numbers.tolist(), under.tolist(), strict=True)
         ]
-        out: I4 = np.array(self._tails.many(keys, _shown), np.int32)[which]
+        out: I4 = np.array(self._tails.many(keys, _shown_tail), np.int32)[which]
         return out
 
     def _most_bytes(self, pages: Pages, fragments: Fragments) -> int:
-        """Return the most bytes that a page's rows and categories can take."""
-        head, tail, said = (
+        """Return the most bytes of a page's shelves and categories."""
+        head, tail, category = (
             int(np.diff(at).max(initial=0))
             for at in (fragments.head_at, fragments.tail_at, fragments.said_at)
         )
-        rows, length = pages.title.shape[1:]
-        row = head + length * (self._longest + SCORE_BYTES + tail + 1) + len(_END) + 1
-        most: int = rows * row + (pages.category.shape[1] + 1) * said + STRIDE
+        shelves, length = pages.title.shape[1:]
+        shelf = head + length * (self._longest + SCORE_BYTES + tail + 1) + len(_END) + 1
+        most: int = shelves * shelf + (pages.category.shape[1] + 1) * category + STRIDE
         return most
 
-    def _fit(self) -> None:
-        """Encode the fragments of titles that came since, and of those that have got a name since."""
+    def _add_titles(self) -> None:
+        """Encode the fragments of titles that are new, or that have got a name."""
         ids, have, want = self._titles.ids, self._span.shape[0], len(self._titles)
         waiting = [*self._nameless, *range(have, want)]
         if want > have:
             self._span = np.concatenate((self._span, np.zeros((want - have, 2), np.int64)))
-        self._nameless = [
-            row for row in waiting if not ids[row]
-        ]  # before `named`: names come from other threads
+        # Before `named`: another thread gives names, and a title that gets one in between is then in both
+        # lists
+        self._nameless = [row for row in waiting if not ids[row]]
         named = [row for row in waiting if ids[row]]
         if not named:
             return
-        fresh = [b'{"title_id":%b,"score":' % msgspec.json.encode(ids[row]) for row in named]
-        self._longest = max(self._longest, *map(len, fresh))
-        ends = np.cumsum([self._names.size - STRIDE, *map(len, fresh)])
+        texts = [b'{"title_id":%b,"score":' % msgspec.json.encode(ids[row]) for row in named]
+        self._longest = max(self._longest, *map(len, texts))
+        ends = np.cumsum([self._names.size - STRIDE, *map(len, texts)])
         self._span[named] = np.column_stack((ends[:-1], ends[1:]))
-        more = np.frombuffer(b"".join(fresh) + bytes(STRIDE), np.uint8)
+        more = np.frombuffer(b"".join(texts) + bytes(STRIDE), np.uint8)
         self._names = np.concatenate((self._names[:-STRIDE], more))
 
 
-def _drawn(chance: float) -> bytes:
-    """Return what follows the score of an item that was drawn."""
+def _propensity(chance: float) -> bytes:
+    """Return the text after the score of an item that was drawn."""
     return b',"propensity":%b}' % msgspec.json.encode(chance)
 
 
-def _shown(key: tuple[int, Picked, str | None]) -> bytes:
-    """Return what follows the score of an item that says what it shows; a reason of -1 is its row's."""
+def _shown_tail(key: tuple[int, Picked, str | None]) -> bytes:
+    """Return the text after the score of an item; a reason of -1 is its shelf's."""
     reason, shown, arm = key
-    return tail(None if reason < 0 else REASONS[reason], shown, arm)
+    return item_tail(None if reason < 0 else REASONS[reason], shown, arm)

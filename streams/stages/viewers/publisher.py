@@ -1,76 +1,97 @@
-"""A partition's pages: built as each viewer's arm says, numbered, and written as bytes."""
+"""Makes the pages of a partition: builds them by experiment arm, numbers and encodes them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 
 from online_models.artwork.gallery import Gallery
 from online_models.catalog.catalog import country_of
 from online_models.experiments.interleaved_pages import Pick, draft_top
-from online_models.experiments.plan import Plan
+from online_models.experiments.plan import PLAIN, Plan, Rivals, Treated
 from online_models.page.build import Pages, build
 from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig
 from online_models.page.shelf_kinds import REASONS
-from online_models.page.treatments import treated_page
+from online_models.page.shelf_value import ShelfValue
+from online_models.page.treatments import explores, treated_page
 from online_models.ranking.viewer_side import ViewerSide
 from online_models.tables.codes import EXPLORED, PINNED, TOP
 from online_models.tables.layout import I4
-from online_models.tables.viewers import NO_LIMIT
+from online_models.tables.viewers import NO_LIMIT, ViewerTable
 from schemas import topics
 from schemas.experiments import ArtworkPolicy, Ranking, Treatment
 from schemas.fields import ItemReason
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome
 from streams.stages.viewers.alerts import Alerts
-from streams.stages.viewers.artwork import PageArtwork, signed
+from streams.stages.viewers.artwork import PageArtwork, with_arms
 from streams.stages.viewers.page_bytes import Cause, PageEncoder, numbered
-from streams.stages.viewers.page_throttle import Moved
-from streams.stages.viewers.treatments import PageVariant, apart
+from streams.stages.viewers.page_throttle import PageRequest
+from streams.telemetry.metrics import Metrics
 
-__all__ = ["Publisher"]
+__all__ = ["PagePublisher", "PageVariant", "group_by_variant"]
 
-_ALONE: Final = {Ranking.POPULARITY: ItemReason.POPULAR, Ranking.TRENDING: ItemReason.TRENDING}
-"""Why titles are top picks where one expert that knows no viewer ranks alone."""
+_SINGLE_RANKER: Final = {Ranking.POPULARITY: ItemReason.POPULAR, Ranking.TRENDING: ItemReason.TRENDING}
+"""Reason of the top picks where a ranker without personalization ranks alone."""
 
 
-class Publisher:
-    """Make the pages of one source partition.
+class PageVariant(NamedTuple):
+    """How a group of pages is made, and the arms that they name."""
+
+    treatment: Treatment
+    arms: bytes
+    """The page's field `arms` as JSON with its comma; empty for none."""
+    explores: bool | None = None
+    """Whether pages have an exploring shelf, where the treatment sets its probability; None: default."""
+    rivals: Rivals | None = None
+    """Two rankers whose titles are interleaved in the top picks; None: one ranks."""
+
+
+class PagePublisher:
+    """Makes the pages of one source partition.
 
     Parameters
     ----------
     settings
-        Topics, length of lists, what a page says of the model.
+        Topics, length of lists, model version on pages.
     side
-        The partition's viewers, before the titles.
-    shelves
-        The titles by what they are about.
+        The partition's viewers and the titles.
+    index
+        The titles by tag.
     partition
-        Of the events.
+        Partition of the events.
     plan
-        Returns the experiments as they are now.
+        Returns the current experiments.
     gallery
-        Pictures of the titles.
+        Artwork of the titles.
     alerts
-        What viewers are told of.
+        Alerts of the viewers.
+    shelf_value
+        Impressions and watches by kind of shelf.
+    metrics
+        Count pages.
     """
 
     def __init__(
         self,
         settings: Settings,
         side: ViewerSide,
-        shelves: CatalogIndex,
+        index: CatalogIndex,
         *,
         partition: int,
         plan: Callable[[], Plan],
         gallery: Gallery,
         alerts: Alerts,
+        shelf_value: ShelfValue,
+        metrics: Metrics,
     ) -> None:
-        self._side, self._shelves, self._plan = side, shelves, plan
-        self._pictures, self._alerts = PageArtwork(gallery, side), alerts
+        self._side, self._index, self._plan = side, index, plan
+        self._artwork, self._alerts = PageArtwork(gallery, side), alerts
+        self._shelf_value, self._metrics = shelf_value, metrics
         self._length, self._partition = settings.list_length, partition
         self._topic = settings.topic(topics.HOME)
         self._encoder = PageEncoder(
@@ -82,88 +103,132 @@ class Publisher:
             ttl_ms=int(settings.list_ttl_s * 1000),
         )
 
-    def publish(self, moved: Sequence[Moved], now_ms: int, floor: int, out: Outcome) -> int:
-        """Put pages into an outcome, and say how many.
+    def publish(self, requests: Sequence[PageRequest], now_ms: int, floor: int, out: Outcome) -> None:
+        """Put pages and their alerts into an outcome.
 
         Parameters
         ----------
-        moved
-            What asks for them, in order of the offsets.
+        requests
+            Ascending by offset.
         now_ms
-            The moment that they speak of.
+            Time of the pages.
         floor
-            Numbers are above it.
+            Pages are numbered from above it.
         out
             Gets them.
         """
+        self._side.row_worth = self._shelf_value.factors()
         messages = out.outputs.setdefault((self._topic, self._partition), [])
-        before = len(messages)
-        for kind, some in apart(moved, self._side.viewers, self._plan(), now_ms):
-            messages += self._written(some, now_ms, floor, kind, out)
-        return len(messages) - before
+        for variant, group in group_by_variant(requests, self._side.viewers, self._plan(), now_ms):
+            messages += self._pages(group, variant, now_ms, floor, out)
+        self._metrics.lists.inc(len(requests))
 
-    def _written(
-        self, moved: Sequence[Moved], now_ms: int, floor: int, kind: PageVariant, out: Outcome
+    def _pages(
+        self, requests: Sequence[PageRequest], variant: PageVariant, now_ms: int, floor: int, out: Outcome
     ) -> list[Message]:
-        """Build the pages of one kind; their alerts go into an outcome, unless no taste has ranked."""
-        viewers = self._side.viewers
-        slots = np.fromiter((slot for slot, _, _ in moved), np.int32, len(moved))
-        how = kind.treatment
-        config = treated_page(self._shelves.config, how, explore=kind.explores)
-        if kind.rivals is not None:  # both rankers' titles are compared, and no others
+        """Make the pages of one variant; alerts go into the outcome where the viewers' taste has ranked."""
+        viewers, rivals, treatment = self._side.viewers, variant.rivals, variant.treatment
+        slots = np.fromiter((slot for slot, _, _ in requests), np.int32, len(requests))
+        config = treated_page(self._index.config, treatment, explore=variant.explores)
+        if rivals is not None:  # only titles of the two rankers are compared: none is explored
             config = replace(config, explore_floor=0.0)
         seqs = numbered(viewers.arrays.seq, slots, floor)
         picks: list[Pick] = []
-        if kind.rivals is None:
-            built = self._built(slots, now_ms, how, config)
+        if rivals is None:
+            pages = self._build(slots, now_ms, treatment, config)
         else:
-            built = self._built(slots, now_ms, kind.rivals.control, config)
-            new = self._built(slots, now_ms, kind.rivals.new, config)
+            pages = self._build(slots, now_ms, rivals.control, config)
+            new = self._build(slots, now_ms, rivals.new, config)
             names = [viewers.ids[slot] for slot in slots.tolist()]
-            coins = [f"{kind.rivals.salt} {who} {seq}" for who, seq in zip(names, seqs, strict=True)]
-            picks = draft_top(built, new, coins, config.visible)
+            coins = [f"{rivals.salt} {name} {seq}" for name, seq in zip(names, seqs, strict=True)]
+            picks = draft_top(pages, new, coins, config.visible)
         causes = [
-            Cause(viewers.ids[slot], seq, offset, when, self._limits(slot), kind.arms)
-            for (slot, offset, when), seq in zip(moved, seqs, strict=True)
+            Cause(viewers.ids[slot], seq, offset, at, self._limits(slot), variant.arms)
+            for (slot, offset, at), seq in zip(requests, seqs, strict=True)
         ]
-        hung = self._pictures.pick(built, slots, now_ms, how.artwork or ArtworkPolicy.BANDIT)
-        if kind.rivals is not None:
-            hung = signed(hung, picks, kind.rivals.labels)
+        shown = self._artwork.select(pages, slots, now_ms, treatment.artwork or ArtworkPolicy.BANDIT)
+        if rivals is not None:
+            shown = with_arms(shown, picks, rivals.labels)
         languages = viewers.arrays.language[slots].tolist()
-        if (kind.rivals.control if kind.rivals else how).ranking in (None, Ranking.BLEND):
-            self._alerts.send(built, causes, languages, out)
-        share = 1.0 if how.explore is None else how.explore
-        share *= config.drawn(self._asked(how)) if config.plain else 1.0
-        pages = self._encoder.encode(built, causes, languages, hung, explored=share)
+        if (rivals.control if rivals else treatment).ranking in (None, Ranking.BLEND):
+            self._alerts.send(pages, causes, languages, out)
+        explored = 1.0 if treatment.explore is None else treatment.explore
+        explored *= config.drawn(self._list_length(treatment)) if config.plain else 1.0
+        encoded = self._encoder.encode(pages, causes, languages, shown, explored=explored)
         return [
             {"key": cause.viewer_id.encode(), "value": page}
-            for cause, page in zip(causes, pages, strict=True)
+            for cause, page in zip(causes, encoded, strict=True)
         ]
 
-    def _built(self, slots: I4, now_ms: int, how: Treatment, config: PageConfig) -> Pages:
+    def _build(self, slots: I4, now_ms: int, treatment: Treatment, config: PageConfig) -> Pages:
         """Build pages under a treatment."""
-        with self._side.blending.under(how):
-            built = build(self._side, self._shelves, slots, now_ms, self._asked(how), config=config)
-        if how.ranking in _ALONE:
-            alone = REASONS.index(_ALONE[how.ranking])
-            chosen = (built.reason != PINNED) & (built.reason != EXPLORED)
-            built.reason[(built.kind == TOP)[..., None] & chosen] = alone
-        return built
+        with self._side.blending.under(treatment):
+            pages = build(self._side, self._index, slots, now_ms, self._list_length(treatment), config=config)
+        if treatment.ranking in _SINGLE_RANKER:
+            reason = REASONS.index(_SINGLE_RANKER[treatment.ranking])
+            ranked = (pages.reason != PINNED) & (pages.reason != EXPLORED)
+            pages.reason[(pages.kind == TOP)[..., None] & ranked] = reason
+        return pages
 
-    def _asked(self, how: Treatment) -> int:
-        """Return how many titles a row has under a treatment."""
-        return min(self._length, how.list_length or self._length)
+    def _list_length(self, treatment: Treatment) -> int:
+        """Return the titles on a shelf under a treatment."""
+        return min(self._length, treatment.list_length or self._length)
 
     def _limits(self, slot: int) -> bytes:
-        """Write what a viewer's page is made under."""
+        """Return the fields of a viewer's country and maturity limit."""
         arrays = self._side.viewers.arrays
-        return _written_limits(int(arrays.country[slot]), int(arrays.limit[slot]))
+        return _limits_json(int(arrays.country[slot]), int(arrays.limit[slot]))
 
 
 @cache
-def _written_limits(country: int, limit: int) -> bytes:
-    """Write a page's fields `country` and `maturity`."""
-    where, age = country_of(country), None if limit == NO_LIMIT else limit
-    return (b"" if where is None else b',"country":"%b"' % where.encode()) + (
+def _limits_json(country: int, limit: int) -> bytes:
+    """Encode a page's fields `country` and `maturity`."""
+    code, age = country_of(country), None if limit == NO_LIMIT else limit
+    return (b"" if code is None else b',"country":"%b"' % code.encode()) + (
         b"" if age is None else b',"maturity":%d' % age
     )
+
+
+def group_by_variant(
+    requests: Sequence[PageRequest], viewers: ViewerTable, plan: Plan, now_ms: int
+) -> Iterator[tuple[PageVariant, list[PageRequest]]]:
+    """Yield requests by the variant of their pages.
+
+    All pages of a viewer in one batch have the same variant and stay in order, and so do their numbers.
+
+    Parameters
+    ----------
+    requests
+        Ascending by offset.
+    viewers
+        Ids, countries and maturity limits.
+    plan
+        The experiments.
+    now_ms
+        Newest event time of the batch: it decides which experiments run.
+    """
+    if plan.idle:
+        yield PageVariant(PLAIN.treatment, b""), list(requests)
+        return
+    treated = {slot: _treated(slot, viewers, plan, now_ms) for slot, _, _ in requests}
+    groups: dict[tuple[Treated, bool | None], list[PageRequest]] = {}
+    for request in requests:
+        groups.setdefault(treated[request[0]], []).append(request)
+    for (how, explore), group in groups.items():
+        arms = b',"arms":' + msgspec.json.encode(how.arms) if how.arms else b""
+        yield PageVariant(how.treatment, arms, explore, how.rivals), group
+
+
+def _treated(slot: int, viewers: ViewerTable, plan: Plan, now_ms: int) -> tuple[Treated, bool | None]:
+    """Return the treatment of a viewer's pages, and whether they explore."""
+    limit = int(viewers.arrays.limit[slot])
+    how = plan.treat(
+        viewers.ids[slot],
+        at_ms=now_ms,
+        country=country_of(int(viewers.arrays.country[slot])),
+        maturity=None if limit == NO_LIMIT else limit,
+    )
+    share = how.treatment.explore
+    if share is None:
+        return how, None
+    return how, explores(share, int(viewers.arrays.key[slot]), now_ms, viewers.seed)

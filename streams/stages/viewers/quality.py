@@ -1,8 +1,8 @@
-"""How good the lists are while they are made: prequential hit rates, and an alarm when they change.
+"""Quality of the lists while they are made: prequential hit rates, and an alarm when they drift.
 
 A share of the events is ranked before it is learned (``ViewerSide.observe_tested``): *hit@10* is a watch of a
-title that stood among the viewer's ten best a moment before. The blend stands beside plain popularity, the
-honest comparison.
+title that was among the viewer's ten best just before. The blend is compared with plain popularity, the
+honest baseline.
 """
 
 from threading import Lock
@@ -23,7 +23,7 @@ TOP = 10
 SHOWN = ("blend", "popularity")
 """Rankings that are exported."""
 FADE = 0.999
-"""Weight of the past per tested event in the moving rate: about the last thousand."""
+"""Decay per tested event of the moving rate: it covers about the last thousand."""
 
 
 class Quality:
@@ -32,7 +32,7 @@ class Quality:
     Parameters
     ----------
     metrics
-        Where rates, counts and alarms are shown.
+        Show rates, counts and alarms.
 
     Examples
     --------
@@ -53,7 +53,7 @@ class Quality:
         self._lock = Lock()
 
     def add(self, ranks: F8) -> None:
-        """Take the ranks [n, experts] of a batch; -1 where untested, inf for a new title."""
+        """Add the ranks [n, experts] of a batch; -1 where untested, inf for a new title."""
         found = ranks[ranks[:, 0] >= 0]
         if not found.shape[0]:
             return

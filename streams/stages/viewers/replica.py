@@ -1,8 +1,8 @@
-"""What every worker knows of all titles: a replica of the title model, and the catalog's guards.
+"""Replica of the title model and the catalog's guards in every worker.
 
-A tombstone in the title model is ignored: the titles stage writes none, and a title is taken off all lists by
-a tombstone in the catalog. So the replica after a restart may lack a title that it had before, and never
-the reverse.
+A tombstone in the title model is ignored: the titles stage writes none, and a tombstone in the catalog
+takes a title off all lists. So after a restart the replica may lack a title that it had before, and never the
+reverse.
 """
 
 from collections.abc import Sequence
@@ -23,9 +23,7 @@ from schemas.codec import decode_title
 from streams.config.settings import Settings
 from streams.engine.table_reader import TableReader
 from streams.kafka.clients import Message
-from streams.stages.wire import attribution as taught
-from streams.stages.wire import cohort_rows, title_rows
-from streams.stages.wire import segment_rows as audience_rows
+from streams.stages.wire import attribution, cohort_rows, segment_rows, title_rows
 from streams.stages.wire.partition_rows import LEARNED, is_reserved
 from streams.telemetry.metrics import Metrics
 
@@ -35,32 +33,32 @@ _LOG = structlog.get_logger(__name__)
 class Replica:
     """Titles as the titles stage published them; a companion of the worker.
 
-    One thread writes while the viewers' steps read: a step may see a vector of which some numbers are a
-    moment newer. Ranking does not notice, and no lock is held where lists are made.
+    One thread writes while the viewers' steps read, without a lock: a step may see a vector of which some
+    numbers are a moment newer. Ranking does not notice.
 
     Parameters
     ----------
     settings
         Brokers, shards, model.
     partitions
-        Of the catalog's topic.
+        Partitions of the catalog's topic.
     viewer_partitions
-        Of the viewing events' topic: who sends signals.
+        Partitions of the viewing events' topic: the senders of signals.
     metrics
-        Where rows and age are shown.
+        Show rows and age.
 
     Attributes
     ----------
     titles
-        The rows.
+        The titles' rows.
     catalog
         Their guards.
-    local
-        What is watched in countries and on kinds of device.
-    crowds
-        What countries and cohorts watch, as pages ask for it.
+    segment_boost
+        Boost of titles that are watched in a country or on a kind of device.
+    segments
+        Watches in countries and cohorts, as pages need them.
     gallery
-        Pictures of titles, and what is known of them.
+        Artwork of the titles and its bandits.
     """
 
     def __init__(
@@ -69,9 +67,9 @@ class Replica:
         self.titles = TitleTable(settings.model)
         self.catalog = Catalog(self.titles)
         self.gallery = Gallery()
-        self._audiences = [Segments() for _ in range(settings.title_shards)]
-        self.local = SegmentBoost(self.titles, self._audiences)
-        self.crowds = ViewerSegments(self.titles, self.local)
+        self._shard_segments = [Segments() for _ in range(settings.title_shards)]
+        self.segment_boost = SegmentBoost(self.titles, self._shard_segments)
+        self.segments = ViewerSegments(self.titles, self.segment_boost)
         self._metrics = metrics
         self._learned: I8 = np.zeros((settings.title_shards, viewer_partitions), np.int64)
         self._model = TableReader(
@@ -81,11 +79,11 @@ class Replica:
             settings, settings.topic(topics.CATALOG), range(partitions), self._take_titles
         )
         for name, table in (("titles", self._model), ("catalog", self._guards)):
-            left = partial(getattr, table.read_progress, "remaining")
-            metrics.replica_remaining.labels(name).set_function(left)
+            remaining = partial(getattr, table.read_progress, "remaining")
+            metrics.replica_remaining.labels(name).set_function(remaining)
 
     def start(self) -> None:
-        """Begin to read both topics."""
+        """Start to read both topics."""
         self._model.start()
         self._guards.start()
 
@@ -100,44 +98,47 @@ class Replica:
         self._model.wait()
 
     def waiting(self) -> list[str]:
-        """Say how far the tables are that have not caught up."""
+        """Return the progress of the tables that have not caught up."""
         return [str(table.read_progress) for table in (self._guards, self._model) if not table.caught_up]
 
     def learned(self, partition: int) -> int:
-        """Events of a viewers partition that every shard has learned and this replica has."""
+        """Return the events of a viewers partition that every shard has learned and this replica has."""
         return int(self._learned[:, partition].min())
 
     def _take_rows(self, messages: list[Message]) -> None:
         newest: dict[bytes, bytes] = {}
         learned: dict[int, bytes] = {}
-        watched: dict[tuple[int, bytes], bytes] = {}
+        segments: dict[tuple[int, bytes], bytes] = {}
         for message in messages:
             key, value = message.key(), message.value()
             if key is None or value is None:
                 continue
             if key == LEARNED.key:
                 learned[message.partition() or 0] = value
-            elif key[:1] == taught.ART:
-                taught.load_pictures(self.gallery, key, value)
-            elif audience_rows.is_one(key) or key == cohort_rows.KEY:
-                watched[message.partition() or 0, key] = value
+            elif key[:1] == attribution.ARTWORK:
+                attribution.load_artwork(self.gallery, key, value)
+            elif segment_rows.is_segment(key) or key == cohort_rows.KEY:
+                segments[message.partition() or 0, key] = value
             elif not is_reserved(key):
                 newest[key] = value
         if newest:
             packed = title_rows.unpack(list(newest.values()), self.titles.config)
             self.titles.load([key.decode() for key in newest], packed)
-        self._take_watched(watched)
-        for shard, value in learned.items():  # after the rows: who reads a count finds what it counts
+        self._take_segments(segments)
+        for (
+            shard,
+            value,
+        ) in learned.items():  # after the rows: a reader of the count finds the rows that it counts
             self._take_learned(shard, value)
         self._metrics.replica_rows.set(len(self.titles))
 
-    def _take_watched(self, rows: dict[tuple[int, bytes], bytes]) -> None:
-        """Take over what countries and cohorts watch."""
+    def _take_segments(self, rows: dict[tuple[int, bytes], bytes]) -> None:
+        """Load the rows of segments and cohorts."""
         for (shard, key), value in rows.items():
             if key == cohort_rows.KEY:
-                self.crowds.cohorts = cohort_rows.load(value, self.titles)
+                self.segments.cohorts = cohort_rows.load(value, self.titles)
             else:
-                audience_rows.load(self._audiences[shard], key, value)
+                segment_rows.load(self._shard_segments[shard], key, value)
 
     def _take_learned(self, shard: int, value: bytes) -> None:
         learned = LEARNED.unpack(value)
@@ -156,12 +157,12 @@ class Replica:
                 self.gallery.put(title.title_id, title)
             except DecodeError as error:
                 _LOG.warning(
-                    "catalogue_record_unusable", partition=message.partition(), offset=message.offset(),
+                    "catalog_record_unusable", partition=message.partition(), offset=message.offset(),
                     reason=error.reason, field=error.field,
                 )  # fmt: skip
 
     def _withdraw(self, key: bytes) -> None:
-        """Take a title off all lists, also one whose row the other topic has yet to bring."""
+        """Take a title off all lists, also one whose row has not arrived from the other topic."""
         title_id = key.decode(errors="replace")
         self.titles.intern([title_id])
         self.catalog.withdraw(title_id)

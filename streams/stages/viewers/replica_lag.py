@@ -1,8 +1,8 @@
-"""How far the viewers stage is ahead of the titles that it ranks from.
+"""How many signals the viewers stage is ahead of the titles that it ranks from.
 
-Live, the replica is a few hundred events old, and nothing waits. A log replayed at full speed would outrun
+Live, the replica is a few hundred signals old, and nothing waits. A log replayed at full speed would outrun
 its own model (HR@10 .194 fresh, .187 at 500 events, .182 at 2,000): there the setting ``lead_events`` bounds
-the lead, and a version that catches up beside the live one has a bound without being told.
+the lag. A version that catches up as a shadow is bounded without the setting.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from streams.stages.viewers.replica import Replica
 from streams.telemetry.metrics import Metrics
 
 CATCHING_UP_EVENTS = 500
-"""Most events ahead while a shadow catches up and the setting says nothing: see the figures above."""
+"""Bound while a shadow catches up and the setting names none: see the figures above."""
 LATE_MS = 60_000
 """A shadow catches up while its events were sent more than a minute ago."""
 POLL_S = 0.002
@@ -25,20 +25,20 @@ class ReplicaLag:
     Parameters
     ----------
     replica
-        Says what has come back.
+        Knows how many signals have come back.
     limit
-        Most signals ahead; 0 sets no bound but for a shadow that catches up.
+        Most signals ahead; 0 bounds only a shadow that catches up.
     metrics
-        Where the lead, which is the replica's age in events, is shown.
+        Shows the lag, which is the replica's age in events.
     partitions
-        That may pass the gate at once: together their batches double the lead at most.
+        Partitions that may pass the gate at once: together their batches double the lag at most.
 
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> lead = Lead(SimpleNamespace(learned=lambda partition: 10), 100, Metrics())
-    >>> lead.sent(0, 25); lead.sent(3, 5)
-    >>> lead.events()
+    >>> lag = ReplicaLag(SimpleNamespace(learned=lambda partition: 10), 100, Metrics())
+    >>> lag.record_sent(0, 25); lag.record_sent(3, 5)
+    >>> lag.events()
     15
     """
 
@@ -46,51 +46,51 @@ class ReplicaLag:
         self._replica, self._limit, self._partitions = replica, limit, partitions
         self._late: set[int] = set()
         self._sent: dict[int, int] = {}
-        self._came_with: dict[int, int] = {}
+        self._sent_at_start: dict[int, int] = {}
         metrics.replica_age.set_function(self.events)
 
-    def sent(self, partition: int, count: int) -> None:
-        """Note how many signals a partition has sent; the first note of a partition is what it came with."""
+    def record_sent(self, partition: int, count: int) -> None:
+        """Record how many signals a partition has sent; its first record is the count it started with."""
         self._sent[partition] = count
-        self._came_with.setdefault(partition, count)
+        self._sent_at_start.setdefault(partition, count)
 
-    def catches_up(self, partition: int, *, late: bool) -> None:
-        """Note whether a partition is a shadow's and behind."""
+    def set_catching_up(self, partition: int, *, late: bool) -> None:
+        """Record whether a partition is a shadow's and late."""
         if late:
             self._late.add(partition)
         else:
             self._late.discard(partition)
 
     def limit(self) -> int:
-        """Return the most signals ahead, 0 for any number."""
+        """Return the most signals ahead, 0 for no bound."""
         return self._limit or (CATCHING_UP_EVENTS if self._late else 0)
 
-    def most(self) -> int:
+    def max_events(self) -> int:
         """Return the most events of a batch."""
         limit = self.limit()
         return max(1, limit // self._partitions) if limit else sys.maxsize
 
     def forget(self, partition: int) -> None:
-        """Count a partition no longer: another worker has it."""
+        """Drop a partition that another worker has taken over."""
         self._sent.pop(partition, None)
-        self._came_with.pop(partition, None)
+        self._sent_at_start.pop(partition, None)
         self._late.discard(partition)
 
     def events(self) -> int:
-        """Return the lead in signals."""
+        """Return the lag in signals."""
         return sum(max(0, sent - self._replica.learned(p)) for p, sent in list(self._sent.items()))
 
     async def gate(self) -> None:
-        """Wait until the lead is within its limit.
+        """Wait until the lag is within its limit.
 
-        What a partition had sent before it came here does not count: a title model that was lost and begins
-        anew will never learn it, and waiting for that would be for ever.
+        Signals that a partition sent before it came here do not count: a title model that was lost and starts
+        anew never learns them, and waiting for them would not end.
         """
-        while 0 < self.limit() <= self._gained():  # noqa: ASYNC110 - a thread fills the replica, without an event
+        while 0 < self.limit() <= self._sent_here():  # noqa: ASYNC110 - a thread fills the replica
             await asyncio.sleep(POLL_S)
 
-    def _gained(self) -> int:
-        owed = 0
+    def _sent_here(self) -> int:
+        lag = 0
         for p, sent in list(self._sent.items()):
-            owed += max(0, sent - max(self._replica.learned(p), self._came_with.get(p, 0)))
-        return owed
+            lag += max(0, sent - max(self._replica.learned(p), self._sent_at_start.get(p, 0)))
+        return lag

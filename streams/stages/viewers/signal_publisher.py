@@ -1,19 +1,20 @@
-"""What one viewers partition tells the titles stage: signals, and lessons about pictures and queries."""
+"""Publishes what one viewers partition has learned about titles: signals and attribution updates."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from online_models.page.shelf_value import ShelfValue
 from online_models.ranking.viewer_side import ViewerSide, without
-from online_models.tables.layout import F8, Feedback, Signals
+from online_models.tables.layout import Feedback, Signals
 from schemas import topics
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome, Row, StateView
 from streams.stages.viewers.decode import DecodedBatch
+from streams.stages.viewers.impressions import ImpressionTracker
 from streams.stages.viewers.replica import Replica
 from streams.stages.viewers.replica_lag import ReplicaLag
 from streams.stages.wire import partition_rows
 from streams.stages.wire import signals as wire
-from streams.stages.wire.impressions import ImpressionTracker
 
 __all__ = ["SignalPublisher"]
 
@@ -28,13 +29,13 @@ class SignalPublisher:
     settings
         Topics and shards.
     partition
-        Which.
+        Number of the partition.
     side
         Its viewers.
     replica
-        Titles and their pictures.
-    lead
-        Told how much was sent.
+        Titles and their artwork.
+    lag
+        Is given the number of signals sent.
     """
 
     def __init__(
@@ -45,44 +46,44 @@ class SignalPublisher:
         *,
         side: ViewerSide,
         replica: Replica,
-        lead: ReplicaLag,
+        lag: ReplicaLag,
     ) -> None:
         self._partition, self._shards = partition, settings.title_shards
-        self._topic, self._side, self._lead = settings.topic(topics.SIGNALS), side, lead
-        self._sightings = ImpressionTracker(store, side.viewers, replica.catalog, replica.gallery)
+        self._topic, self._side, self._lag = settings.topic(topics.SIGNALS), side, lag
+        self._impressions = ImpressionTracker(store, side.viewers, replica.catalog, replica.gallery)
         self._sent = partition_rows.SENT.read(store)
-        lead.sent(partition, self._sent)
+        lag.record_sent(partition, self._sent)
 
     @property
     def row(self) -> Row:
-        """The row of how much was sent."""
+        """The row of the number of signals sent."""
         return partition_rows.SENT.row(self._sent)
 
-    def tell(self, intake: DecodedBatch, feedback: Feedback, signals: Signals, out: Outcome) -> None:
-        """Put what a batch says about titles on every shard's partition, and what viewers saw into rows."""
-        places: NDArray[np.uint16] = self._side.viewers.arrays.country[feedback.viewer]
-        devices = np.array(intake.devices, np.uint8)
+    @property
+    def shelf_value(self) -> ShelfValue:
+        """Impressions and watches by kind of shelf."""
+        return self._impressions.shelf_value
+
+    def publish(self, batch: DecodedBatch, feedback: Feedback, signals: Signals, out: Outcome) -> None:
+        """Put a batch's signals and updates on the partition of every shard, and changed rows into `out`."""
+        countries: NDArray[np.uint16] = self._side.viewers.arrays.country[feedback.viewer]
+        devices = np.array(batch.devices, np.uint8)
         titles, messages = self._side.titles, list[Message]()
-        said = without(signals, intake.brought)
         for value, sent in wire.pack(
-            said, titles, partition=self._partition, sent=self._sent, places=places, devices=devices
-        ):
+            without(signals, batch.imported), titles,
+            partition=self._partition, sent=self._sent, countries=countries, devices=devices,
+        ):  # fmt: skip
             self._sent = sent
             messages.append({"value": value})
-        lessons = self._sightings.learn(intake.noted, feedback, signals)
-        if lessons:
-            value = wire.pack_lessons(lessons, titles, partition=self._partition, sent=self._sent)
+        updates = self._impressions.learn(batch.attributable, feedback, signals)
+        if updates:
+            value = wire.pack_updates(updates, titles, partition=self._partition, sent=self._sent)
             messages.append({"value": value})
         for shard in range(self._shards if messages else 0):
             out.outputs[self._topic, shard] = list(messages)
-        out.rows.extend(self._sightings.take_rows())
-        self._lead.sent(self._partition, self._sent)
+        out.rows.extend(self._impressions.take_rows())
+        self._lag.record_sent(self._partition, self._sent)
 
-    @property
-    def row_worth(self) -> F8:
-        """What each kind of row is worth beside its prior."""
-        return self._sightings.worth.factors()
-
-    def forget(self, viewer_id: str) -> Row:
-        """Forget what a viewer saw; return the row's deletion."""
-        return self._sightings.forget(viewer_id)
+    def forget(self, viewer: str) -> Row:
+        """Forget a viewer's impressions; return the deletion of the row."""
+        return self._impressions.forget(viewer)

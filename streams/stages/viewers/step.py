@@ -1,16 +1,23 @@
-"""The viewers stage: viewing events in; refreshed home pages, signals about titles, changed rows out.
+"""The viewers stage: viewing events in; home pages, alerts, signals about titles, and changed rows out.
 
-One batch: judge the records (:mod:`streams.stages.viewers.decode`), learn them on the viewers' side of the model,
-rank the viewers whose taste moved, write their pages. What the batch says about titles travels on as signals;
-the titles stage learns it and the replica brings it back.
+`ViewersStage` is what all partitions share. For each partition it makes a `StageRunner`, which the engine
+calls: it splits a batch at switch markers (:mod:`streams.stages.versions.cutover`), runs `ViewersStep` on
+each segment, and flushes pending pages (:mod:`streams.stages.viewers.page_throttle`) at a marker or when they
+are due.
 
-An event that came before (same viewer, same event id) changes nothing and makes no page; it is counted. Whose
-page is younger than the setting `page_interval_s` is owed the next one (:mod:`streams.stages.viewers.page_throttle`).
+`ViewersStep` decodes the records (:mod:`streams.stages.viewers.decode`), learns them on the viewers' side of
+the model, ranks the viewers whose taste changed, and writes their pages
+(:mod:`streams.stages.viewers.publisher`). What the batch says about titles goes to the titles stage as
+signals, and comes back with the replica.
+
+An event that came before (same viewer, same event id) changes nothing and makes no page; it is counted.
 """
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,30 +34,27 @@ from online_models.tables.rows import VIEWER_ROWS
 from schemas import topics
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome, Record, StageSpec, StateView
+from streams.stages.versions.cutover import Cutover
 from streams.stages.versions.handover import Handover
-from streams.stages.versions.own import OneVersion, Standing
+from streams.stages.versions.status import SingleVersion, VersionStatus
 from streams.stages.viewers.alerts import Alerts
 from streams.stages.viewers.decode import DecodedBatch, EventDecoder
-from streams.stages.viewers.departures import Departures, cut
-from streams.stages.viewers.page_throttle import (
-    Clock,
-    Moved,
-    PageThrottle,
-    PendingPage,
-    ThrottledStep,
-    latest,
-)
-from streams.stages.viewers.publisher import Publisher
+from streams.stages.viewers.departures import Departures, split_at_departures
+from streams.stages.viewers.page_throttle import Clock, PageRequest, PageThrottle, PendingPage, latest
+from streams.stages.viewers.publisher import PagePublisher
 from streams.stages.viewers.quality import Quality
 from streams.stages.viewers.replica import Replica
 from streams.stages.viewers.replica_lag import LATE_MS, ReplicaLag
 from streams.stages.viewers.signal_publisher import SignalPublisher
 from streams.stages.wire import partition_rows, viewer_rows
-from streams.stages.wire.households import Households
+from streams.stages.wire.events import EventReader
 from streams.telemetry.metrics import Metrics
 
+__all__ = ["STAGE", "PageStep", "StageRunner", "ViewersStage", "ViewersStep"]
+
 STAGE = "viewers"
-_MOVING = (Action.POSITIVE, Action.REJECT, Action.KNOWN)
+_TASTE_ACTIONS = (Action.POSITIVE, Action.REJECT, Action.KNOWN)
+"""Effects that change a plain list."""
 
 
 class ViewersStage:
@@ -63,17 +67,17 @@ class ViewersStage:
     replica
         The titles.
     partitions
-        Of the events' topic.
+        Partitions of the events' topic.
     metrics
-        Where lists and quality are counted.
+        Count lists and quality.
     versions
-        The version's standing. Default: alone, it always publishes.
+        Status of the worker's version. Default: it is alone and always publishes.
     clock
-        By which pages keep their interval.
+        Clock of the page throttle.
     plan
-        Returns the experiments as they are now. Default: there are none.
+        Returns the current experiments. Default: none.
     rules
-        Waits until the catalog obeys the business rules. Default: there are none.
+        Waits until the catalog applies the business rules. Default: there are none.
     """
 
     def __init__(
@@ -83,22 +87,22 @@ class ViewersStage:
         *,
         partitions: int,
         metrics: Metrics,
-        versions: Standing | None = None,
+        versions: VersionStatus | None = None,
         clock: Clock = time.monotonic,
         plan: Callable[[], Plan] = Plan,
         rules: Callable[[], None] = lambda: None,
     ) -> None:
         self.clock, self.plan, self.rules = clock, plan, rules
-        self.versions = versions or OneVersion()
+        self.versions = versions or SingleVersion()
         self.settings, self.replica, self.partitions = settings, replica, partitions
         self.metrics = metrics
-        self.shelves = CatalogIndex(replica.titles, replica.catalog, settings.page, replica.crowds)
+        self.index = CatalogIndex(replica.titles, replica.catalog, settings.page, replica.segments)
         self.quality = Quality(metrics)
         self.handover = Handover(settings)
-        self.lead = ReplicaLag(replica, settings.lead_events, metrics, partitions=partitions)
+        self.lag = ReplicaLag(replica, settings.lead_events, metrics, partitions=partitions)
 
     def spec(self) -> StageSpec:
-        """Describe the stage."""
+        """Describe the stage to the engine."""
         s = self.settings
         return StageSpec(
             name=STAGE,
@@ -109,13 +113,27 @@ class ViewersStage:
             max_events=s.viewers_batch_events,
             max_bytes=s.viewers_batch_bytes,
             gate=self._gate,
-            max_events_now=self.lead.most,
+            max_events_now=self.lag.max_events,
             start_offset=self._begin,
         )
 
+    def step(self, partition: int, store: StateView) -> "StageRunner":
+        """Make the logic of a partition, once the replica has caught up."""
+        self.replica.wait()
+        self.plan()  # waits until the experiments are known
+        self.rules()
+        settings = self.settings
+        interval_s = 0.0 if settings.list_per_event else settings.page_interval_s
+        throttle = PageThrottle(store, interval_s, self.metrics, clock=self.clock)
+        cutover = Cutover(store, self.versions, partial(self.handover.wait_for, partition))
+        step = ViewersStep(self, partition, store, cutover=cutover, throttle=throttle)
+        return StageRunner(
+            cutover=cutover, throttle=throttle, step=step, max_pages=settings.viewers_batch_events
+        )
+
     async def _gate(self, partition: int) -> bool:
-        """Wait for the replica where the lead is bounded; say whether another version has to go first."""
-        await self.lead.gate()
+        """Wait until the replica's lag is within its bound; return whether no other version goes first."""
+        await self.lag.gate()
         return await self.handover.passed(partition)
 
     def _begin(self, partition: int) -> int:
@@ -123,140 +141,243 @@ class ViewersStage:
         starts = self.versions.registration.starts
         return starts[partition] if partition < len(starts) else 0
 
-    def step(self, partition: int, store: StateView) -> "ViewersStep":
-        """Build the logic of a partition, once the replica has caught up."""
-        self.replica.wait()
-        self.plan()  # waits until the experiments are known
-        self.rules()
-        return ViewersStep(self, partition, store)
+
+class PageStep(Protocol):
+    """A step that publishes pages, as `StageRunner` runs it."""
+
+    def __call__(self, records: Sequence[Record]) -> Outcome:
+        """Learn records without a marker among them."""
+
+    def make_pages(self, pending: Sequence[PendingPage]) -> Outcome:
+        """Make pending pages, at least one."""
+
+    def close(self) -> None:
+        """Release what belongs to the partition."""
 
 
-class ViewersStep(ThrottledStep):
-    """The logic of one source partition."""
+class StageRunner:
+    """Runs a step of one partition between switch markers, and flushes its pending pages.
 
-    def __init__(self, stage: ViewersStage, partition: int, store: StateView) -> None:
-        settings = stage.settings
-        interval_s = 0.0 if settings.list_per_event else settings.page_interval_s
-        budget = PageThrottle(store, interval_s, stage.metrics, clock=stage.clock)
-        wait_for = partial(stage.handover.wait_for, partition)
-        super().__init__(store, stage.versions, wait_for, budget, most=settings.viewers_batch_events)
+    It is the `streams.engine.stage.Step` of the partition, and its `HasDeferredOutput`.
+
+    Parameters
+    ----------
+    cutover
+        Whether the version publishes, and where that changes.
+    throttle
+        Pending pages.
+    step
+        Learns events and makes pages.
+    max_pages
+        Pages in one flush.
+    """
+
+    def __init__(self, *, cutover: Cutover, throttle: PageThrottle, step: PageStep, max_pages: int) -> None:
+        self._cutover, self._throttle, self._max_pages = cutover, throttle, max_pages
+        self.step = step
+
+    def __call__(self, records: Sequence[Record]) -> Outcome:
+        """Run the step on a batch, split where a switch takes effect.
+
+        Pending pages are flushed before the marker: behind it another version may publish. Where this version
+        takes over, the batch ends; the rest comes again when the other version has reached the marker.
+        """
+        out = Outcome()
+        self._cutover.begin_batch(out)
+        for segment, placed in self._cutover.split(records):
+            if segment:
+                part = self.step(segment)
+                if self.silent:
+                    part.dead_letters.clear()
+                out.add(part)
+            if placed is not None:
+                out.add(self.flush_all())
+                if self._cutover.pass_marker(placed, out):
+                    return replace(out, last_offset=placed.record.offset)
+        return out
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing may be published: the version is a shadow. A shadow has no page to flush."""
+        return self._cutover.silent
+
+    def due_s(self) -> float | None:
+        """Return the seconds until a page is due."""
+        return None if self.silent else self._throttle.due_s()
+
+    def flush_due(self) -> Outcome:
+        """Make the pages that are due."""
+        return self._flush(self._throttle.take_due(self._max_pages))
+
+    def flush_all(self) -> Outcome:
+        """Make all pending pages, due or not."""
+        return self.discard_pending() if self.silent else self._flush(self._throttle.take_all())
+
+    def discard_pending(self) -> Outcome:
+        """Drop all pending pages: their viewers get one with their next event."""
+        self._throttle.take_all()
+        return Outcome(rows=self._throttle.take_rows())
+
+    def close(self) -> None:
+        """Release the partition: another worker goes on."""
+        self.step.close()
+        self._throttle.close()
+
+    def _flush(self, pending: Sequence[PendingPage]) -> Outcome:
+        out = Outcome(rows=self._throttle.take_rows())
+        if pending:
+            out.add(self.step.make_pages(pending))
+            self._throttle.metrics.pages_flushed.inc(len(pending))
+        return out
+
+
+class ViewersStep:
+    """Learns the events of one source partition, and makes the pages of its viewers.
+
+    Parameters
+    ----------
+    stage
+        What all partitions share.
+    partition
+        Number of the partition.
+    store
+        Its rows.
+    cutover
+        Whether pages are published, and their first number.
+    throttle
+        Which pages are made now.
+    """
+
+    def __init__(
+        self,
+        stage: ViewersStage,
+        partition: int,
+        store: StateView,
+        *,
+        cutover: Cutover,
+        throttle: PageThrottle,
+    ) -> None:
+        settings, replica = stage.settings, stage.replica
         self._stage, self._partition, self._settings = stage, partition, settings
-        self._side = ViewerSide(stage.replica.titles, stage.replica.catalog)
-        self._side.blending.local = stage.replica.local
-        self._tidings = SignalPublisher(
-            store, settings, partition, side=self._side, replica=stage.replica, lead=stage.lead
+        self._cutover, self._throttle = cutover, throttle
+        self._side = ViewerSide(replica.titles, replica.catalog)
+        self._side.blending.local = replica.segment_boost
+        self._signals = SignalPublisher(
+            store, settings, partition, side=self._side, replica=replica, lag=stage.lag
         )
-        self._leavers = Departures(store, settings, partition)
-        self._load = self._leavers.loader
-        self._clerk = EventDecoder(
+        self._departures = Departures(store, settings, partition)
+        self._load = self._departures.loader
+        self._decoder = EventDecoder(
             RewardFunction(settings.model.reward),
+            EventReader(settings),
             stage=STAGE,
             partition=partition,
             partitions=stage.partitions,
-            whose=Households(settings.tenant, profiles=settings.profiles),
         )
-        self._alerts = Alerts(
-            store, settings, stage.replica.catalog, partition=partition, metrics=stage.metrics
-        )
-        self._publisher = Publisher(
+        self._alerts = Alerts(store, settings, replica.catalog, partition=partition, metrics=stage.metrics)
+        self._publisher = PagePublisher(
             settings,
             self._side,
-            stage.shelves,
+            stage.index,
             partition=partition,
             plan=stage.plan,
-            gallery=stage.replica.gallery,
+            gallery=replica.gallery,
             alerts=self._alerts,
+            shelf_value=self._signals.shelf_value,
+            metrics=stage.metrics,
         )
         self._side.blending.load(partition_rows.BLEND.read(store))
         watch_time.load(self._side.viewers.arrays, partition_rows.WATCH_TIME.read(store))
-        self._unsaid = partition_rows.require_format(store, VIEWER_ROWS)
-        stage.lead.catches_up(partition, late=self.silent)
+        self._format_rows = partition_rows.require_format(store, VIEWER_ROWS)
+        stage.lag.set_catching_up(partition, late=cutover.silent)
 
-    def learn(self, records: Sequence[Record]) -> Outcome:
-        """Learn a batch and refresh the pages of the viewers that it moved; a shadow makes none.
+    def __call__(self, records: Sequence[Record]) -> Outcome:
+        """Learn events, and make the pages of the viewers whose taste changed; a shadow makes none.
 
-        It is cut behind everybody who leaves, so that what they do afterwards is not forgotten with the rest.
+        The events are split at each departure, so that events after it are learned on an empty viewer.
         """
-        self._leavers.begin()
-        self._alerts.begin()
-        intake = self._clerk.read(records)
-        if not intake.leaving:
-            return self._learn(records, intake)
+        self._departures.begin_batch()
+        self._alerts.begin_batch()
+        batch = self._decoder.decode(records)
+        if not batch.departures:
+            return self._learn(records, batch)
         out = Outcome()
-        for part, one in cut(records, intake.leaving):
-            done = self._learn(part, self._clerk.read(part))
-            self._leavers.remember(done)
-            out.add(done)
-            if one is not None:
-                left = self._leavers.let_go(self._side.viewers, one, silent=self.silent)
-                self._leavers.remember(left)
-                out.add(left)
-                out.rows.extend(self._budget.forget(one.event.viewer_id))
-                viewer = one.event.viewer_id
-                out.rows.extend((self._tidings.forget(viewer), self._alerts.forget(viewer)))
+        for part, departure in split_at_departures(records, batch.departures):
+            learned = self._learn(part, self._decoder.decode(part))
+            self._departures.keep_rows(learned)
+            out.add(learned)
+            if departure is not None:
+                removed = self._departures.remove_viewer(
+                    self._side.viewers, departure, silent=self._cutover.silent
+                )
+                self._departures.keep_rows(removed)
+                out.add(removed)
+                viewer = departure.event.viewer_id
+                out.rows.extend(self._throttle.forget(viewer))
+                out.rows.extend((self._signals.forget(viewer), self._alerts.forget(viewer)))
         return out
 
-    def _learn(self, records: Sequence[Record], intake: DecodedBatch) -> Outcome:
+    def make_pages(self, pending: Sequence[PendingPage]) -> Outcome:
+        """Make pending pages."""
+        self._alerts.begin_batch()
+        out, viewers = Outcome(), self._side.viewers
+        slots = viewers.acquire([page.viewer_id for page in pending], self._load)
+        requests = [(slot, page.offset, page.at) for slot, page in zip(slots.tolist(), pending, strict=True)]
+        self._publisher.publish(requests, max(page.at for page in pending), self._cutover.floor, out)
+        out.rows.extend(viewer_rows.pack(viewers, slots))
+        return out
+
+    def close(self) -> None:
+        """Drop the partition from the replica's lag."""
+        self._stage.lag.forget(self._partition)
+
+    def _learn(self, records: Sequence[Record], batch: DecodedBatch) -> Outcome:
+        silent = self._cutover.silent
         late = time.time() * 1000 - records[-1].timestamp > LATE_MS
-        self._stage.lead.catches_up(self._partition, late=self.silent and late)
-        out = Outcome(dead_letters=intake.dead_letters)
-        moved = self._take_told(intake)
-        touched = {slot for slot, _, _ in moved}
-        if intake.verdicts:
-            feedback = self._side.feedback(intake.columns(), self._load)
+        self._stage.lag.set_catching_up(self._partition, late=silent and late)
+        out = Outcome(dead_letters=batch.dead_letters)
+        requests = self._apply_stated_preferences(batch)
+        changed = {slot for slot, _, _ in requests}
+        if batch.signals:
+            feedback = self._side.feedback(batch.columns(), self._load)
             signals = self._observe(feedback)
-            fresh = self._fresh(feedback, signals, intake)
-            self._locate(feedback, fresh, intake)
-            self._tidings.tell(intake, feedback, signals, out)
-            touched.update(feedback.viewer[fresh].tolist())
-            moved += self._moved(feedback, signals, fresh, intake.offsets)
-        if moved and not self.silent:
-            moved = latest(moved, by_event=self._settings.list_per_event)
-            if now := self._budget.share_out(moved, self._side.viewers.ids):
-                self._refresh(now, intake.newest_ms, out)
-            out.rows.extend(self._budget.take_rows())
-        if touched:
-            slots = np.array(sorted(touched), np.int32)
-            out.rows.extend(viewer_rows.pack(self._side.viewers, slots))
-            out.rows.extend((self._tidings.row, *self._unsaid))
+            accepted = self._accepted(feedback, signals, batch)
+            self._locate(feedback, accepted, batch)
+            self._signals.publish(batch, feedback, signals, out)
+            changed.update(feedback.viewer[accepted].tolist())
+            requests += self._page_requests(feedback, signals, accepted, batch.offsets)
+        if requests and not silent:
+            requests = latest(requests, by_event=self._settings.list_per_event)
+            if now := self._throttle.admit(requests, self._side.viewers.ids):
+                self._publisher.publish(now, batch.newest_ms, self._cutover.floor, out)
+            out.rows.extend(self._throttle.take_rows())
+        if changed:
+            out.rows.extend(viewer_rows.pack(self._side.viewers, np.array(sorted(changed), np.int32)))
+            out.rows.extend((self._signals.row, *self._format_rows))
             if (counts := watch_time.take_moved(self._side.viewers.arrays)) is not None:
                 out.rows.append(partition_rows.WATCH_TIME.row(counts))
             if (weights := self._side.blending.take_moved()) is not None:
                 out.rows.append(partition_rows.BLEND.row(weights))
-            self._unsaid = []
+            self._format_rows = []
         self._stage.metrics.cache_slots.labels(STAGE).set(len(self._side.viewers))
         return out
 
-    def close(self) -> None:
-        """Forget the partition's lead and debts: another worker goes on."""
-        self._stage.lead.forget(self._partition)
-        self._budget.close()
-
-    def paid(self, debts: Sequence[PendingPage]) -> Outcome:
-        """Make the pages of debts."""
-        self._alerts.begin()
-        out, viewers = Outcome(), self._side.viewers
-        slots = viewers.acquire([debt.viewer_id for debt in debts], self._load)
-        moved = [(slot, debt.offset, debt.at) for slot, debt in zip(slots.tolist(), debts, strict=True)]
-        self._refresh(moved, max(debt.at for debt in debts), out)
-        out.rows.extend(viewer_rows.pack(viewers, slots))
-        return out
-
-    def _take_told(self, intake: DecodedBatch) -> list[Moved]:
-        """Take over stated preferences; return the viewers whose page they change."""
-        if not intake.told:
+    def _apply_stated_preferences(self, batch: DecodedBatch) -> list[PageRequest]:
+        """Apply stated preferences; return requests for the pages that they change."""
+        stated = batch.stated_preferences
+        if not stated:
             return []
-        viewers, told = self._side.viewers, intake.told
-        everyone = [*(one.event.viewer_id for one in told), *(viewer for viewer, _, _ in intake.verdicts)]
-        slots = viewers.acquire(everyone, self._load)[: len(told)].tolist()
-        moved: list[Moved] = []
-        for (event, offset, at), slot in zip(told, slots, strict=True):
+        viewers = self._side.viewers
+        everyone = [*(one.event.viewer_id for one in stated), *(viewer for viewer, _, _ in batch.signals)]
+        slots = viewers.acquire(everyone, self._load)[: len(stated)].tolist()
+        requests: list[PageRequest] = []
+        for (event, offset, at), slot in zip(stated, slots, strict=True):
             if take(viewers.arrays, slot, event) or viewers.arrays.seq[slot] == 0:
-                moved.append((slot, offset, at))
-        return moved
+                requests.append((slot, offset, at))
+        return requests
 
     def _observe(self, feedback: Feedback) -> Signals:
-        """Learn, and test the configured share of the events first."""
+        """Learn a batch; the configured share of the events is ranked before it is learned."""
         share = self._settings.prequential_share
         self._stage.metrics.learned.inc(feedback.viewer.size)
         if share == 0.0:
@@ -265,40 +386,35 @@ class ViewersStep(ThrottledStep):
         self._stage.quality.add(ranks)
         return signals
 
-    def _fresh(self, feedback: Feedback, signals: Signals, intake: DecodedBatch) -> NDArray[np.bool_]:
-        """Say which verdicts changed their viewer, and count the events that came for a second time."""
-        came_to = signals.action[: feedback.action.size]
-        fresh: NDArray[np.bool_] = (came_to != Action.NOTHING) | (feedback.action == Action.NOTHING)
-        again = len({intake.offsets[n] for n in np.flatnonzero(~fresh).tolist()})
-        if again:
-            self._stage.metrics.events.labels(STAGE, "duplicate").inc(again)
-        return fresh
+    def _accepted(self, feedback: Feedback, signals: Signals, batch: DecodedBatch) -> NDArray[np.bool_]:
+        """Return which signals were new to their viewer, and count the events that were duplicates."""
+        effect = signals.action[: feedback.action.size]
+        accepted: NDArray[np.bool_] = (effect != Action.NOTHING) | (feedback.action == Action.NOTHING)
+        duplicates = len({batch.offsets[n] for n in np.flatnonzero(~accepted).tolist()})
+        if duplicates:
+            self._stage.metrics.events.labels(STAGE, "duplicate").inc(duplicates)
+        return accepted
 
-    def _locate(self, feedback: Feedback, fresh: NDArray[np.bool_], intake: DecodedBatch) -> None:
-        """Take over where viewers are, and at what kind of device, as far as their events say."""
+    def _locate(self, feedback: Feedback, accepted: NDArray[np.bool_], batch: DecodedBatch) -> None:
+        """Store the countries and kinds of device that the events name."""
         viewers = self._side.viewers.arrays
-        for column, said in ((viewers.country, intake.countries), (viewers.device, intake.devices)):
-            codes = np.asarray(said)
-            at = np.flatnonzero((codes > 0) & fresh)
+        for column, named in ((viewers.country, batch.countries), (viewers.device, batch.devices)):
+            codes = np.asarray(named)
+            at = np.flatnonzero((codes > 0) & accepted)
             column[feedback.viewer[at]] = codes[at]
 
-    def _moved(
-        self, feedback: Feedback, signals: Signals, fresh: NDArray[np.bool_], offsets: Sequence[int]
-    ) -> list[Moved]:
-        """Return the verdicts that ask for a page: of a plain list, those on taste and known titles."""
-        came_to = signals.action[: feedback.action.size]
-        news = fresh & (feedback.action != Action.SIGHTED)
+    def _page_requests(
+        self, feedback: Feedback, signals: Signals, accepted: NDArray[np.bool_], offsets: Sequence[int]
+    ) -> list[PageRequest]:
+        """Return the signals that ask for a page: of a plain list, those on taste and known titles."""
+        effect = signals.action[: feedback.action.size]
+        new = accepted & (feedback.action != Action.SIGHTED)
         if self._settings.list_per_event:
-            moving = news
+            asking = new
         elif self._settings.page.plain:
-            moving = np.isin(came_to, _MOVING)
+            asking = np.isin(effect, _TASTE_ACTIONS)
         else:
-            moving = news & ~np.isin(feedback.action, (Action.SOUGHT, Action.NOTHING))
-        at = np.flatnonzero(moving)
-        caused = map(offsets.__getitem__, at.tolist())
-        return list(zip(feedback.viewer[at].tolist(), caused, feedback.at[at].tolist(), strict=True))
-
-    def _refresh(self, moved: Sequence[Moved], now_ms: int, out: Outcome) -> None:
-        """Make the moved viewers' pages."""
-        self._side.row_worth = self._tidings.row_worth
-        self._stage.metrics.lists.inc(self._publisher.publish(moved, now_ms, self.floor, out))
+            asking = new & ~np.isin(feedback.action, (Action.SOUGHT, Action.NOTHING))
+        at = np.flatnonzero(asking)
+        causes = map(offsets.__getitem__, at.tolist())
+        return list(zip(feedback.viewer[at].tolist(), causes, feedback.at[at].tolist(), strict=True))

@@ -1,131 +1,88 @@
-r"""What lessons teach, on the titles' side: posteriors of pictures, and what is watched after a query.
+r"""What impressions and searches teach: updates for the titles stage, and the rows learned from them.
 
-Rows lie beside the titles' in ``titles.model.v1``: a title's pictures under ``\x04`` and the title's id, in
-the shard that owns the title; a query under ``\x05`` and its words, in the shard of their hash. Workers'
-replicas read the former, the server looks the latter up.
+The viewers stage attributes watches to artwork and queries (:mod:`streams.stages.viewers.impressions`); the
+updates travel behind a batch's signals. The titles stage learns them (:mod:`streams.stages.titles.learners`)
+and keeps the results in ``titles.model.v1``: a title's artwork under ``\x04`` and the title's id, in the
+shard that owns the title; a query under ``\x05`` and its words, in the shard of their hash. Workers' replicas
+read the former, the server looks the latter up.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-import numpy as np
+from msgspec import Struct
 
 from online_models.artwork.gallery import Gallery
-from online_models.learners.search import SearchedQuery, SearchModel, decayed
-from online_models.learners.title_side import shard_of
+from online_models.learners.attribution import ArtworkOutcome, QueryOutcome
+from online_models.learners.search import SearchedQuery, decayed
 from online_models.tables.layout import F8
-from online_models.tables.titles import title_key
-from streams.engine.stage import Row, StateView
-from streams.errors import StateVersionError
-from streams.stages.wire.impressions import AttributionUpdates
+from streams.engine.stage import Row
+from streams.stages.wire.row_codec import RowCodec
 
-__all__ = ["ART", "QUERY", "VERSION", "Attribution", "load_pictures", "query_key", "watched_after"]
+__all__ = [
+    "ARTWORK", "ARTWORK_CODEC", "QUERY", "QUERY_CODEC", "ArtworkRow", "AttributionUpdates", "artwork_row",
+    "load_artwork", "pack_updates", "query_key", "query_row", "unpack_updates", "watched_after",
+]  # fmt: skip
 
-ART: Final = b"\x04"
+ARTWORK: Final = b"\x04"
+"""First byte of the keys of artwork rows."""
 QUERY: Final = b"\x05"
-VERSION: Final = 1
+"""First byte of the keys of query rows."""
 
 
-class _Pictures(msgspec.Struct, array_like=True, gc=False):
+class AttributionUpdates(Struct, array_like=True, gc=False):
+    """What one batch teaches about artwork and queries, as it travels; part of a signals record's version."""
+
+    artwork: list[ArtworkOutcome]
+    queries: list[QueryOutcome]
+
+
+class ArtworkRow(Struct, array_like=True, gc=False):
+    """The bandit of one title's artwork."""
+
     at_ms: int
-    cells: dict[str, list[list[float]]]
+    cells: dict[str, F8]
+    """By artwork: trials and wins of each cell (`online_models.artwork.bandit`)."""
 
 
-_ENCODER: Final = msgspec.msgpack.Encoder()
-_LESSONS: Final = msgspec.msgpack.Decoder(AttributionUpdates)
-_PICTURES: Final = msgspec.msgpack.Decoder(_Pictures)
-_ASKED: Final = msgspec.msgpack.Decoder(tuple[dict[str, float], int, int])
+ARTWORK_CODEC: Final = RowCodec("a title's artwork", ArtworkRow)
+QUERY_CODEC: Final = RowCodec("a query's row", SearchedQuery)
+_UPDATES: Final = msgspec.msgpack.Decoder(AttributionUpdates)
+
+
+def pack_updates(updates: AttributionUpdates) -> bytes:
+    """Pack updates; empty where there are none."""
+    return msgspec.msgpack.encode(updates) if updates.artwork or updates.queries else b""
+
+
+def unpack_updates(value: bytes) -> AttributionUpdates:
+    """Read packed updates."""
+    return _UPDATES.decode(value) if value else AttributionUpdates([], [])
+
+
+def artwork_row(gallery: Gallery, title_id: str) -> Row:
+    """Pack the bandit of a title's artwork."""
+    bandit = gallery.bandit(title_id)
+    row = ArtworkRow(bandit.at_ms, {artwork: bandit.cells(artwork) for artwork in bandit.arms})
+    return ARTWORK + title_id.encode(), ARTWORK_CODEC.pack(row)
+
+
+def load_artwork(gallery: Gallery, key: bytes, value: bytes) -> None:
+    """Load an artwork row into a gallery; raises as `RowCodec.unpack`."""
+    row = ARTWORK_CODEC.unpack(value)
+    gallery.load(key[1:].decode(), row.cells, row.at_ms)
 
 
 def query_key(query: str) -> bytes:
-    """Return the key of a query's row; the query as `online_models.learners.search.normal` gives it."""
+    """Return the key of a query's row; the query as `online_models.learners.search.normal` returns it."""
     return QUERY + query.encode()
 
 
+def query_row(query: str, state: SearchedQuery | None) -> Row:
+    """Pack a query; None deletes its row."""
+    return query_key(query), None if state is None else QUERY_CODEC.pack(state)
+
+
 def watched_after(value: bytes | None) -> dict[str, float]:
-    """Read a query's row: watches by title; none where there is no row."""
-    return {} if value is None else decayed(SearchedQuery(*_ASKED.decode(_checked(value))))
-
-
-def load_pictures(gallery: Gallery, key: bytes, value: bytes) -> None:
-    """Take a row of pictures over.
-
-    Raises
-    ------
-    StateVersionError
-        A newer version wrote it.
-    """
-    found = _PICTURES.decode(_checked(value))
-    cells: dict[str, F8] = {picture: np.array(cell) for picture, cell in found.cells.items()}
-    gallery.load(key[1:].decode(), cells, found.at_ms)
-
-
-class Attribution:
-    """What a shard has learned from lessons.
-
-    Parameters
-    ----------
-    store
-        Its rows.
-    shard, shards
-        Which of how many.
-    """
-
-    def __init__(self, store: StateView, *, shard: int, shards: int) -> None:
-        self._shard, self._shards = shard, shards
-        self._pictures, self._searches = Gallery(), SearchModel()
-        self._moved: dict[str, None] = {}
-        for key, value in store.scan(ART):
-            load_pictures(self._pictures, key, value)
-        for key, value in store.scan(QUERY):
-            self._searches.load(key[1:].decode(), SearchedQuery(*_ASKED.decode(_checked(value))))
-
-    def learn(self, lessons: bytes) -> None:
-        """Learn what is the shard's to learn."""
-        if not lessons:
-            return
-        told = _LESSONS.decode(lessons)
-        mine = self._mine([title for title, *_ in told.art])
-        for (title, picture, fit, trials, wins, at_ms), own in zip(told.art, mine, strict=True):
-            if own:
-                bandit = self._pictures.bandit(title)
-                bandit.learn(fit, picture, trials=trials, wins=wins, at_ms=at_ms)
-                self._moved[title] = None
-        mine = self._mine([query for query, *_ in told.queries])
-        for (query, title, at_ms), own in zip(told.queries, mine, strict=True):
-            if own:
-                self._searches.watched(query, title, at_ms)
-
-    def take_rows(self) -> list[Row]:
-        """Return the rows that changed."""
-        moved, self._moved = self._moved, {}
-        return [self._art_row(title) for title in moved] + [
-            self._query_row(query) for query in self._searches.take_moved()
-        ]
-
-    def _mine(self, names: Sequence[str]) -> list[bool]:
-        """Say which titles or queries are the shard's."""
-        keys = np.array([title_key(name) for name in names], np.uint64)
-        return (shard_of(keys, self._shards) == self._shard).tolist() if names else []
-
-    def _art_row(self, title: str) -> Row:
-        bandit = self._pictures.bandit(title)
-        cells = {picture: bandit.cells(picture).tolist() for picture in bandit.arms}
-        return ART + title.encode(), bytes([VERSION]) + _ENCODER.encode(_Pictures(bandit.at_ms, cells))
-
-    def _query_row(self, query: str) -> Row:
-        asked = self._searches.state(query)
-        value = None if asked is None else bytes([VERSION]) + _ENCODER.encode(tuple(asked))
-        return query_key(query), value
-
-
-def _checked(value: bytes) -> bytes:
-    """Return a row without its version."""
-    if value[0] != VERSION:
-        what = "what was learned of pictures or queries was written by a newer version"
-        advice = "start the version of nearline that wrote it; nothing was changed"
-        raise StateVersionError(
-            what, why=f"version {value[0]}, this program knows {VERSION}", next_step=advice
-        )
-    return value[1:]
+    """Return the watches after a query by title; empty where there is no row."""
+    return {} if value is None else decayed(QUERY_CODEC.unpack(value))

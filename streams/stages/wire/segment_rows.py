@@ -1,64 +1,41 @@
-r"""Rows of audiences, beside the titles' rows in ``titles.model.v1`` and its store.
+r"""Rows of segments in ``titles.model.v1`` and its store, next to the titles' rows.
 
-A row is what is watched in a country, there at a part of the day, or on a kind of device::
-
-    key    \x02 and the scope's name
-    value  version u1 | since i8 | newest i8 | titles u4 | keys u8[n] | counts f8[n]
-
-All little-endian. Their number is bounded (:mod:`online_models.learners.segments`), so is each row's length.
+One row counts the watches in a country, in a country and a part of the day, or on a kind of device. Its key
+is ``\x02`` and the name of the scope. Number and size of the rows are bounded
+(:mod:`online_models.learners.segments`).
 """
 
-import struct
 from typing import Final
 
-import numpy as np
-
-from online_models.config import ModelConfig
 from online_models.learners.segments import Segment, Segments
-from online_models.tables.row_versions import RowVersions
 from streams.engine.stage import Row, StateView
-from streams.stages.wire.partition_rows import explained
+from streams.stages.wire.row_codec import RowCodec
 
-__all__ = ["VERSIONS", "is_one", "load", "pack", "read"]
+__all__ = ["CODEC", "PREFIX", "is_segment", "load", "pack", "read"]
 
-_PREFIX: Final = b"\x02"
-_HEAD = struct.Struct("<Bqqi")
-_NO_CONFIG = ModelConfig()
-VERSIONS = RowVersions("an audience's row")
-"""Versions of the row."""
+PREFIX: Final = b"\x02"
+"""First byte of the keys."""
+CODEC: Final = RowCodec("a segment's row", Segment)
 
 
-def is_one(key: bytes) -> bool:
-    """Say whether a row is an audience's."""
-    return key[:1] == _PREFIX
+def is_segment(key: bytes) -> bool:
+    """Return whether a key names a segment's row."""
+    return key[:1] == PREFIX
 
 
-def pack(scope: str, audience: Segment) -> Row:
+def pack(scope: str, segment: Segment) -> Row:
     """Pack one scope."""
-    head = _HEAD.pack(VERSIONS.version, audience.since_ms, audience.newest_ms, audience.keys.size)
-    value = head + audience.keys.astype("<u8").tobytes() + audience.counts.astype("<f8").tobytes()
-    return _PREFIX + scope.encode(), value
+    return PREFIX + scope.encode(), CODEC.pack(segment)
 
 
-def load(audiences: Segments, key: bytes, value: bytes) -> None:
-    """Take a row over.
-
-    Raises
-    ------
-    StateVersionError
-        A newer version wrote it.
-    """
-    with explained():
-        (value,) = VERSIONS.current([value], _NO_CONFIG)
-    _, since_ms, newest_ms, n = _HEAD.unpack_from(value)
-    keys = np.frombuffer(value, "<u8", n, _HEAD.size)
-    counts = np.frombuffer(value, "<f8", n, _HEAD.size + 8 * n)
-    audiences.load(key[1:].decode(), Segment(keys, counts, since_ms, newest_ms))
+def load(segments: Segments, key: bytes, value: bytes) -> None:
+    """Load a row into the segments; raises as `RowCodec.unpack`."""
+    segments.load(key[1:].decode(), CODEC.unpack(value))
 
 
 def read(store: StateView) -> Segments:
-    """Read all audiences of a shard."""
+    """Read all segments of a shard."""
     out = Segments()
-    for key, value in store.scan(_PREFIX):
+    for key, value in store.scan(PREFIX):
         load(out, key, value)
     return out

@@ -1,7 +1,4 @@
-"""Titles' packed rows as records: key = title id, value = one row of :data:`online_models.tables.rows.TITLE_ROWS`.
-
-What belongs to the shard and to no title is in :mod:`streams.stages.wire.partition_rows`.
-"""
+"""Rows of titles, under their ids, packed as :data:`online_models.tables.rows.TITLE_ROWS`."""
 
 from collections.abc import Sequence
 
@@ -13,7 +10,7 @@ from online_models.tables.layout import I4
 from online_models.tables.rows import TITLE_ROWS
 from online_models.tables.titles import TitleTable
 from streams.engine.stage import Row
-from streams.stages.wire.partition_rows import explained
+from streams.stages.wire.row_codec import explained
 
 
 def pack(titles: TitleTable, rows: I4) -> list[Row]:

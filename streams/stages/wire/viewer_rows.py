@@ -1,7 +1,4 @@
-"""Viewers' packed rows as records: key = viewer id, value = a row of :data:`online_models.tables.rows.VIEWER_ROWS`.
-
-What belongs to the partition and to no viewer is in :mod:`streams.stages.wire.partition_rows`.
-"""
+"""Rows of viewers, under their ids, packed as :data:`online_models.tables.rows.VIEWER_ROWS`."""
 
 from collections.abc import Sequence
 
@@ -10,7 +7,7 @@ from online_models.tables.layout import I4
 from online_models.tables.rows import VIEWER_ROWS
 from online_models.tables.viewers import Loader, ViewerTable
 from streams.engine.stage import Row, StateView
-from streams.stages.wire.partition_rows import explained
+from streams.stages.wire.row_codec import explained
 
 
 def pack(viewers: ViewerTable, slots: I4) -> list[Row]:
@@ -26,9 +23,10 @@ def pack(viewers: ViewerTable, slots: I4) -> list[Row]:
 
 
 def loader(store: StateView, config: ModelConfig) -> Loader:
-    """Read viewers that are not hot from a store, in the newest version.
+    """Return a loader that reads the rows of viewers that are not in memory, in the newest version.
 
-    The loader raises `StateVersionError` at a row of a newer version, `StateError` at one that fits none.
+    The loader raises `StateVersionError` at a row of a newer version, `StateError` at one that fits no
+    version.
     """
 
     def load(viewer_ids: Sequence[str]) -> list[bytes | None]:

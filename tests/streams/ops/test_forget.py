@@ -20,7 +20,7 @@ from streams.ops.inspect import inspect_viewer
 from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.ops.runs.session import WorkerProcess
 from streams.stages.insights.visits import VisitsStep
-from streams.stages.wire import impressions as sightings
+from streams.stages.wire import impression_rows
 from streams.stages.wire.partition_rows import is_reserved
 from tests.streams.steps import T0, Line, MemoryStore, records_of, watch
 
@@ -50,7 +50,7 @@ def line() -> Line:
 
 
 def test_nothing_of_a_viewer_is_left_but_what_all_have_counted(line: Line) -> None:
-    """Row, sightings and page go; titles keep their counts; others keep everything."""
+    """Row, impressions and page go; titles keep their counts; others keep everything."""
     seen = Impression(
         event_id="s",
         viewer_id="ada",
@@ -69,9 +69,9 @@ def test_nothing_of_a_viewer_is_left_but_what_all_have_counted(line: Line) -> No
     assert _rows(line) == others
     assert outcome.outputs == {(topics.HOME, 0): [{"key": b"ada", "value": None}]}
     assert not [key for key in line.store.rows if b"ada" in key]
-    assert sightings.PREFIX + b"ada" in {key for key, value in outcome.rows if value is None}
+    assert impression_rows.PREFIX + b"ada" in {key for key, value in outcome.rows if value is None}
     assert line.title_stores[0].rows == titles
-    assert line.viewers._side.viewers.known("ada") == []
+    assert line.side.viewers.known("ada") == []
 
 
 def test_who_comes_back_is_new(line: Line) -> None:
@@ -93,8 +93,8 @@ def test_who_comes_back_is_new(line: Line) -> None:
             line.step(line.records(part))
             if len(parts) == 3:
                 line.restart()
-        viewers = line.viewers._side.viewers
-        viewers.acquire(["ada"], line.viewers._load)
+        viewers = line.side.viewers
+        viewers.acquire(["ada"], line.load)
         assert [title for title, _ in viewers.known("ada")] == ["t4"]
         found.append(sorted(_rows(line).items()))
     assert found[0] == found[1] == found[2]

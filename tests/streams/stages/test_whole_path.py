@@ -216,7 +216,7 @@ def test_the_trending_list_is_that_of_one_process(
 
 def test_nothing_is_owed_and_nothing_refused(town: Town) -> None:
     """Every signal came back, every partition had work, no record was a dead letter."""
-    assert town.stage.lead.events() == 0
+    assert town.stage.lag.events() == 0
     assert all(town.log[topics.HOME, p] for p in range(PARTITIONS))
     assert not town.log[topics.DEAD_LETTERS, 0]
 

@@ -14,7 +14,7 @@ from streams.config.settings import Settings
 from streams.engine.applied import APPLIED_KEY
 from streams.kafka.produce import put
 from streams.ops.local_kafka.embedded import EmbeddedCluster
-from streams.stages.experiments.rows import TALLY, pack_part
+from streams.stages.experiments.rows import TALLY, VIEWERS
 
 ARMS = (Arm(name="a", share=0.5), Arm(name="b", share=0.5))
 TRIAL = Experiment(experiment_id="x", state=ExperimentState.RUNNING, arms=ARMS)
@@ -31,7 +31,7 @@ def test_an_experiments_viewers_are_a_log(
         put(settings, topics.EXPERIMENT_VIEWERS, key, b"\x01")
     for n, (arm, seconds) in enumerate([("a", 60), ("b", 120), ("b", 240), ("a", 0)]):
         part = Part(0, country="IN", exposures={"x": Exposure(arm, 0, [1, 0, 0, seconds, 0, 0, 0, 0])})
-        put(settings, topics.EXPERIMENT_VIEWERS, f"v{n}".encode(), pack_part(part))
+        put(settings, topics.EXPERIMENT_VIEWERS, f"v{n}".encode(), VIEWERS.pack(part))
     out = tmp_path / "out.json"
     where = ["--brokers", settings.brokers, "--prefix", topic_prefix, "--json", str(out)]
     assert main(["experiments", "replay", "x", "--policy", "IN=b,*=a", *where]) == 0

@@ -18,7 +18,7 @@ from streams.config.settings import Settings
 from streams.errors import StateError, StateVersionError
 from streams.stages.experiments.decisions import DecisionsStep, decisions_spec
 from streams.stages.experiments.results import ResultsStep, results_spec
-from streams.stages.experiments.rows import pack_part, unpack_part, unpack_tally
+from streams.stages.experiments.rows import TALLIES, VIEWERS
 from tests.streams.steps import T0, MemoryStore, record, watch
 
 ARMS = (Arm(name="control", share=0.5), Arm(name="new", share=0.5))
@@ -288,8 +288,8 @@ def test_rows_of_a_newer_version_and_damaged_ones_are_refused() -> None:
     office = Office(trial())
     office.feed(crowd(1))
     (value,) = [value for store in office.stores for key, value in store.rows.items() if key == b"v0"]
-    assert pack_part(unpack_part(value)) == value
+    assert VIEWERS.pack(VIEWERS.unpack(value)) == value
     with pytest.raises(StateVersionError):
-        unpack_part(b"\x07" + value[1:])
+        VIEWERS.unpack(b"\x07" + value[1:])
     with pytest.raises(StateError, match="cannot be read"):
-        unpack_tally(b"\x01{")
+        TALLIES.unpack(b"\x01{")

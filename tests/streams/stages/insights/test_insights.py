@@ -15,10 +15,9 @@ from schemas.versions import MARKER_KEY
 from streams.config.settings import Settings
 from streams.errors import StateError, StateVersionError
 from streams.stages.analytics.catalog_counts import CatalogCounts
-from streams.stages.insights.rows import CLOCK, TITLE, unpack_tally
+from streams.stages.insights.rows import CLOCK, TITLE, VIEWERS, unpack_tally
 from streams.stages.insights.step import InsightsStep, insights_spec
-from streams.stages.insights.visit_rows import unpack_guest
-from streams.stages.insights.visits import MOST, VisitsStep, visits_spec
+from streams.stages.insights.visits import MAX_VISITS, VisitsStep, visits_spec
 from tests.streams.steps import T0, MemoryStore, message, record, watch
 
 TITLES = (
@@ -149,7 +148,7 @@ def test_what_is_no_event_is_nothing() -> None:
 def test_a_large_batch_is_several_records() -> None:
     """No record outgrows what a broker takes."""
     house = House(partitions=1)
-    events = [watch(f"v{n}", "noir", n) for n in range(MOST + 5)]
+    events = [watch(f"v{n}", "noir", n) for n in range(MAX_VISITS + 5)]
     outcome = house.steps[0]([record(encode(event), event.viewer_id.encode()) for event in events])
     assert len(outcome.outputs[topics.INSIGHTS_VISITS, 0]) == 2
     assert all(len(one["value"] or b"") < 600_000 for one in outcome.outputs[topics.INSIGHTS_VISITS, 0])
@@ -167,7 +166,7 @@ def test_counters_that_are_gone_leave_no_row(monkeypatch: pytest.MonkeyPatch) ->
     assert set(house.sum._demand.facets.counters) == stored
 
 
-def test_the_shelf_reads_the_catalogue() -> None:
+def test_the_shelf_reads_the_catalog() -> None:
     """Records replace each other, tombstones withdraw, rubbish is left out."""
     shelf = CatalogCounts(Settings(), partitions=1)
     shelf._table._caught_up.set()
@@ -196,7 +195,7 @@ def test_rows_of_a_newer_version_and_damaged_ones_are_refused() -> None:
     house.feed(evenings(1))
     guest, tally = house.stores[0].rows[b"v0"], house.counted.rows[TITLE + b"noir"]
     with pytest.raises(StateVersionError):
-        unpack_guest(b"\x07" + guest[1:])
+        VIEWERS.unpack(b"\x07" + guest[1:])
     with pytest.raises(StateError, match="cannot be read"):
         unpack_tally(tally[:-1])
     house.counted.rows[CLOCK] = b"\x01\xc1"

@@ -8,24 +8,24 @@ from schemas.codec import encode
 from schemas.versions import MARKER_KEY, SwitchMarker
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome
-from streams.stages.versions.cutover import Role, role_at_birth
+from streams.stages.versions.cutover import Role, initial_role
 from streams.stages.versions.handover import Predecessor
-from streams.stages.wire.partition_rows import OWED
+from streams.stages.wire.partition_rows import PENDING_PAGE
 from tests.streams.stages.versions.entered import Entered, marker, version
 from tests.streams.steps import Line, pages_of, record, records_of, watch
 
 
 def test_a_version_begins_as_its_entry_says() -> None:
     """Only the first version, in its first life, publishes without being switched to."""
-    assert role_at_birth(version("1")).live
-    assert not role_at_birth(version("blue")).live
-    assert not role_at_birth(version("1", epoch=2, live="blue")).live
+    assert initial_role(version("1")).live
+    assert not initial_role(version("blue")).live
+    assert not initial_role(version("1", epoch=2, live="blue")).live
 
 
 def test_markers_of_an_earlier_life_change_nothing() -> None:
     """A name that was retired and came again reads its old switches in the log and stays a shadow."""
     again = version("blue", epoch=2, live="1")
-    role = role_at_birth(again)
+    role = initial_role(again)
     for n, name in enumerate(("blue", "1"), start=1):
         role = role.after(marker(n, name), 10 * n, again)
         assert not role.live
@@ -37,7 +37,7 @@ def test_markers_of_an_earlier_life_change_nothing() -> None:
 def test_a_marker_with_a_former_number_changes_nothing(late: SwitchMarker) -> None:
     """A copy of an old marker, or the second of two decisions with one number, has no effect."""
     entry = version("blue")
-    role = role_at_birth(entry).after(marker(2, "blue"), 41, entry)
+    role = initial_role(entry).after(marker(2, "blue"), 41, entry)
     assert role.after(late, 50, entry) is role
 
 
@@ -72,7 +72,7 @@ def test_home_pages_are_cut_at_the_marker() -> None:
     (page,) = pages_of(new.step(batch[3:]))
     assert (page.viewer_id, page.seq, page.source.offset) == ("ada", 3, 3)
     assert page.model_version.startswith("blue@")
-    known_to_both = [line.viewers._side.viewers.known("ada") for line in (old, new)]
+    known_to_both = [line.side.viewers.known("ada") for line in (old, new)]
     assert known_to_both[0] == known_to_both[1]
 
 
@@ -108,8 +108,8 @@ def test_a_forged_marker_is_a_dead_letter() -> None:
     assert [page.viewer_id for page in pages_of(outcome)] == ["ada"]
 
 
-def test_pages_that_are_owed_are_paid_at_the_marker() -> None:
-    """By the version that owes them, before its time; the other one owes nothing then."""
+def test_pending_pages_are_flushed_at_the_marker() -> None:
+    """By the version that deferred them, before they are due; the other version has none pending then."""
     known = {(1, "blue")}
     old, new = _versioned("1", known), _versioned("blue", known)
     first, batch = (
@@ -125,18 +125,18 @@ def test_pages_that_are_owed_are_paid_at_the_marker() -> None:
     assert [(page.seq, page.source.offset) for page in pages_of(new.step(batch[2:]))] == [(4, 4)]
     assert new.viewers.due_s() is None
     assert pages_of(new.step(records_of([watch("ada", "t4", 4)], 5))) == []
-    for line, owed in ((old, 0), (new, 1)):
+    for line, pending in ((old, 0), (new, 1)):
         line.restart()
-        assert line.count("pages_pending") == owed
-        assert len(pages_of(line.flush_due())) == owed
+        assert line.count("pages_pending") == pending
+        assert len(pages_of(line.flush_due())) == pending
 
 
-def test_a_shadow_strikes_out_what_it_finds_owed_when_it_takes_over() -> None:
-    """A debt that an older program left behind is of before the marker: others have published since."""
+def test_a_shadow_discards_the_pending_pages_that_it_finds_when_it_takes_over() -> None:
+    """A shadow's pending page is from before the marker: another version has published since."""
     new = _versioned("blue", {(1, "blue")})
-    new.store.commit(Outcome(rows=[OWED.row((0, 10**12), "ada")]))
+    new.store.commit(Outcome(rows=[PENDING_PAGE.row((0, 10**12), "ada")]))
     new.restart()
     assert new.viewers.due_s() is None
     new.step([_marker_record(1)])
-    assert OWED.no_row("ada")[0] not in new.store.rows
+    assert PENDING_PAGE.no_row("ada")[0] not in new.store.rows
     assert new.viewers.due_s() is None

@@ -11,37 +11,58 @@ from hypothesis import strategies as st
 from schemas.codec import encode
 from schemas.versions import MARKER_KEY
 from streams.engine.stage import Outcome, Record
-from streams.stages.versions.cutover import VersionedStep
+from streams.stages.versions.cutover import Cutover
 from streams.stages.versions.handover import Predecessor
+from streams.stages.viewers.page_throttle import PageThrottle, PendingPage
+from streams.stages.viewers.step import StageRunner
 from streams.stages.wire.partition_rows import ROLE
+from streams.telemetry.metrics import Metrics
 from tests.streams.stages.versions.entered import Entered, marker, version
 from tests.streams.steps import MemoryStore, record
 
 NAMES = ("1", "blue", "green")
 PAGES = ("pages", 0)
+METRICS = Metrics()
 
 
-class Pages(VersionedStep):
+class Pages:
     """A step that gives every event a page, numbered as home pages are."""
 
-    def __init__(self, store: MemoryStore, entered: Entered) -> None:
-        self.store, self.waits_for = store, None
+    def __init__(self, store: MemoryStore, cutover: Cutover) -> None:
+        self._cutover = cutover
         self._seq: dict[bytes, int] = {k: int(v) for k, v in store.rows.items() if k != ROLE.key}
-        super().__init__(store, entered, self._wait_for_whom)  # type: ignore[arg-type] - a store of tests
 
-    def _wait_for_whom(self, predecessor: Predecessor | None) -> None:
-        self.waits_for: Predecessor | None = predecessor
-
-    def learn(self, records: Sequence[Record]) -> Outcome:
+    def __call__(self, records: Sequence[Record]) -> Outcome:
         """Make a page for each event."""
         out = Outcome()
-        for one in records if not self.silent else ():
+        for one in records if not self._cutover.silent else ():
             viewer = one.key or b""
-            self._seq[viewer] = max(self._seq.get(viewer, 0), self.floor) + 1
+            self._seq[viewer] = max(self._seq.get(viewer, 0), self._cutover.floor) + 1
             out.rows.append((viewer, b"%d" % self._seq[viewer]))
             page = {"key": viewer, "value": b"%d %d" % (one.offset, self._seq[viewer])}
             out.outputs.setdefault(PAGES, []).append(page)  # type: ignore[arg-type]
         return out
+
+    def make_pages(self, pending: Sequence[PendingPage]) -> Outcome:
+        """Make none: without an interval no page is deferred."""
+        raise AssertionError(pending)
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+class Runner:
+    """A version's runner of one partition, and the version that it waits for."""
+
+    def __init__(self, store: MemoryStore, entered: Entered) -> None:
+        self.waits_for: Predecessor | None = None
+        cutover = Cutover(store, entered, self._wait_for)  # type: ignore[arg-type] - a store of tests
+        throttle = PageThrottle(store, 0.0, METRICS)  # type: ignore[arg-type]
+        step = Pages(store, cutover)
+        self.run = StageRunner(cutover=cutover, throttle=throttle, step=step, max_pages=1)
+
+    def _wait_for(self, predecessor: Predecessor | None) -> None:
+        self.waits_for = predecessor
 
 
 @dataclass
@@ -58,9 +79,9 @@ class Plan:
         self.applied = dict.fromkeys(NAMES, -1)
         self.steps = {name: self.make(name) for name in NAMES}
 
-    def make(self, name: str) -> Pages:
+    def make(self, name: str) -> Runner:
         """Begin a version's step anew from its committed rows."""
-        return Pages(self.stores[name], Entered(version(name), self.known))
+        return Runner(self.stores[name], Entered(version(name), self.known))
 
     def event(self, viewer: int) -> None:
         """Append an event."""
@@ -83,7 +104,7 @@ class Plan:
         batch = self.log[self.applied[name] + 1 :][:most]
         if not batch:
             return False
-        outcome = step(batch)
+        outcome = step.run(batch)
         if crash:
             self.steps[name] = self.make(name)
             return False

@@ -16,8 +16,8 @@ from streams.ops.local_kafka.embedded import PARTITIONS, EmbeddedCluster
 from streams.ops.versions import accept, of_version
 from streams.stages.titles.step import TitlesStep
 from streams.stages.versions.handover import Handover, Predecessor, applied_by
-from streams.stages.versions.own import Versions, registered
-from streams.stages.versions.register import Register, enter, read_register, strike
+from streams.stages.versions.register import Register, enter, read_register, remove
+from streams.stages.versions.status import RegisteredVersion, registered
 from streams.telemetry.metrics import Metrics
 from tests.streams.steps import Line, MemoryStore, message, record, watch
 from tests.waiting import until
@@ -47,7 +47,7 @@ def test_the_register_keeps_versions_and_switches(settings: Settings) -> None:
     register = read_register(settings)
     assert (register.versions, register.live, register.epoch) == ({"blue": blue}, "blue", 2)
     enter(settings, _switch(2, "1"))
-    strike(settings, "blue")
+    remove(settings, "blue")
     register = read_register(settings)
     assert (register.versions, register.live) == ({}, "1")
 
@@ -80,7 +80,7 @@ def test_another_configuration_is_refused_and_told_the_way(settings: Settings) -
     first = registered(settings, read_register(settings))
     assert registered(settings, read_register(settings)) == first
     changed = settings.model_copy(update={"model": ModelConfig(publish_drift=0.06)})
-    versions = Versions(changed, partitions=PARTITIONS, metrics=Metrics())
+    versions = RegisteredVersion(changed, partitions=PARTITIONS, metrics=Metrics())
     with pytest.raises(ModelChangedError) as caught:
         versions.start()
     assert caught.value.exit_code == 2
@@ -93,7 +93,7 @@ def test_another_configuration_is_refused_and_told_the_way(settings: Settings) -
 def test_a_worker_hears_of_switches(settings: Settings) -> None:
     """Lists follow the register; a marker is believed as soon as its switch is entered."""
     metrics = Metrics()
-    versions = Versions(of_version(settings, "blue"), partitions=PARTITIONS, metrics=metrics)
+    versions = RegisteredVersion(of_version(settings, "blue"), partitions=PARTITIONS, metrics=metrics)
     marker = SwitchMarker(epoch=1, version="blue")
     versions.start()
     try:
@@ -113,7 +113,9 @@ def test_a_worker_hears_of_switches(settings: Settings) -> None:
 
 def test_without_a_register_the_operator_is_told(embedded: EmbeddedCluster) -> None:
     """The topic is one of the table's."""
-    versions = Versions(Settings.load(brokers=embedded.bootstrap_servers), partitions=1, metrics=Metrics())
+    versions = RegisteredVersion(
+        Settings.load(brokers=embedded.bootstrap_servers), partitions=1, metrics=Metrics()
+    )
     with pytest.raises(TopicError, match=topics.MODEL_VERSIONS) as caught:
         versions.start()
     assert "nearline topics apply" in caught.value.next_step

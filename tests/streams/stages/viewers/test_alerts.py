@@ -26,7 +26,7 @@ from streams.engine.stage import Outcome
 from streams.kafka.produce import EventProducer
 from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.ops.runs.session import WorkerProcess
-from streams.stages.viewers.alerts import KEPT
+from streams.stages.viewers.alerts import MAX_REMEMBERED
 from streams.stages.wire.partition_rows import ALERTED
 from tests.integration import oracle
 from tests.streams.steps import T0, Line, watch
@@ -203,22 +203,22 @@ def test_who_signs_in_is_forgotten_under_the_old_name() -> None:
 
 
 def test_memory_is_bounded_and_keeps_the_newest() -> None:
-    """A row has so many titles at most; who was told of more forgets the oldest."""
-    many = np.array([[2 * n + 2, T0] for n in range(KEPT)], np.uint64).ravel()
+    """A row has a bounded number of titles; the oldest ones are dropped."""
+    many = np.array([[2 * n + 2, T0] for n in range(MAX_REMEMBERED)], np.uint64).ravel()
     line = line_of(alerts_per_week=20)
     line.store.commit(Outcome(rows=[ALERTED.row(many, "ada")]))
     put_new(line, "new")
     assert told(line, 3, event_time_ms=T0 + 8 * DAY_MS) == ["new"]
     kept = ALERTED.read(line.store, "ada")
-    assert kept.size == 2 * KEPT
+    assert kept.size == 2 * MAX_REMEMBERED
     assert kept[:2].tolist() == [4, T0]
 
 
-def test_the_layout_on_the_disk() -> None:
-    """Title keys and times by turns, unsigned, little-endian."""
-    row = b"\x01" + (2**63).to_bytes(8, "little") + T0.to_bytes(8, "little")
-    assert ALERTED.unpack(row).tolist() == [2**63, T0]
-    assert ALERTED.row(np.array([2**63, T0], np.uint64), "ada") == (b"\x01alerted\0ada", row)
+def test_sent_alerts_come_back_as_they_were() -> None:
+    """Title keys and times in turn, unsigned."""
+    key, value = ALERTED.row(np.array([2**63, T0], np.uint64), "ada")
+    assert key == b"\x01alerted\0ada"
+    assert ALERTED.unpack(value).tolist() == [2**63, T0]
 
 
 @pytest.mark.embedded

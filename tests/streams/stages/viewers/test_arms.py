@@ -179,7 +179,7 @@ def test_a_list_gives_its_last_place_away_now_and_then(city: Town) -> None:
     assert len({item.title_id for item in drawn}) > 2
 
 
-def test_the_catalogue_can_choose_the_pictures(town: Town) -> None:
+def test_the_catalog_can_choose_the_pictures(town: Town) -> None:
     """Under `first` every viewer sees the first picture, with probability 1."""
     art = tuple(Artwork(id=name, uri=f"https://x/{name}") for name in ("one", "two"))
     town.put(*(Title(title_id=f"{own}{n}", artwork=art) for own in "ab" for n in range(8)))

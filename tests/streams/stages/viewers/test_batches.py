@@ -93,10 +93,10 @@ def test_the_sent_count_survives() -> None:
     line.restart()
     line.step(records_of([watch("ada", "t3", 2)], line.offset))
     assert SENT.read(line.store) == 3
-    assert line.stage.lead.events() == 1
+    assert line.stage.lag.events() == 1
     assert line.count("replica_age_events") == 1
     line.viewers.close()
-    assert line.stage.lead.events() == 0
+    assert line.stage.lag.events() == 0
 
 
 def test_the_spec_bounds_batches_by_the_lead() -> None:

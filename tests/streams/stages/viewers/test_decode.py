@@ -1,4 +1,4 @@
-"""The intake: every record becomes verdicts, or a dead letter that says why."""
+"""Decoding: every record becomes feedback signals, or a dead letter with a reason."""
 
 from typing import Any
 
@@ -9,20 +9,23 @@ from online_models.feedback.reward_function import Action, RewardFunction
 from schemas import Preferences, Reason, Search, Stop
 from schemas.codec import encode
 from schemas.partitioner import partition_for
+from streams.config.settings import Settings
 from streams.stages.viewers.decode import DecodedBatch, EventDecoder
+from streams.stages.wire.events import EventReader
 from tests.streams.steps import T0, record, watch
 
 GOOD = encode(watch("ada", "t1"))
 
 
-def _clerk(partition: int = 0, partitions: int = 1) -> EventDecoder:
-    """Make a clerk."""
-    return EventDecoder(RewardFunction(), stage="viewers", partition=partition, partitions=partitions)
+def _decoder(partition: int = 0, partitions: int = 1) -> EventDecoder:
+    """Make a decoder."""
+    read = EventReader(Settings())
+    return EventDecoder(RewardFunction(), read, stage="viewers", partition=partition, partitions=partitions)
 
 
-def _read(*records: Any, **clerk: Any) -> DecodedBatch:
+def _read(*records: Any, **where: Any) -> DecodedBatch:
     """Read some records."""
-    return _clerk(**clerk).read(records)
+    return _decoder(**where).decode(records)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +48,7 @@ def _read(*records: Any, **clerk: Any) -> DecodedBatch:
 def test_what_cannot_be_used_is_a_dead_letter(
     value: bytes | None, key: bytes | None, reason: Reason, field: str | None
 ) -> None:
-    """Reason, field and source offset are told, and the records beside it are read."""
+    """The dead letter has reason, field and source offset; the other records are read."""
     good = record(GOOD, b"ada", offset=7)
     found = _read(good, record(value, key, offset=8), record(GOOD, b"ada", offset=9))
     (letter,) = found.dead_letters
@@ -65,34 +68,34 @@ def test_a_key_of_another_partition_is_a_dead_letter() -> None:
     assert "murmur2_random" in letter.message
 
 
-def test_preferences_with_several_titles_are_several_verdicts() -> None:
+def test_preferences_with_several_titles_are_several_signals() -> None:
     """Each liked title counts once: the second and later ones have event ids of their own."""
     event = Preferences(
         event_id="p1", viewer_id="ada", event_time_ms=T0, liked_titles=("a", "b", "c"), maturity=12
     )
     found = _read(record(encode(event), b"ada", offset=5), record(GOOD, b"ada", offset=6))
-    assert [(v, d.title_id, d.action) for v, d, _ in found.verdicts[:3]] == [
+    assert [(v, d.title_id, d.action) for v, d, _ in found.signals[:3]] == [
         ("ada", title, Action.POSITIVE) for title in "abc"
     ]
     assert found.event_ids == ["p1", "p1\0001", "p1\0002", "ada.t1.0"]
     assert found.offsets == [5, 5, 5, 6]
-    assert [(told.event, told.offset) for told in found.told] == [(event, 5)]
+    assert [(stated.event, stated.offset) for stated in found.stated_preferences] == [(event, 5)]
     assert len(set(found.columns().events.tolist())) == 4
 
 
-def test_what_teaches_nothing_is_read_without_a_verdict() -> None:
+def test_what_teaches_nothing_is_read_without_a_signal() -> None:
     """A search is a valid record that leaves no trace in the models."""
     event = Search(event_id="s", viewer_id="ada", event_time_ms=T0 + 9, query="blue", result_count=3)
     found = _read(record(encode(event), b"ada"))
-    assert (found.verdicts, found.dead_letters, found.newest_ms) == ([], [], T0 + 9)
+    assert (found.signals, found.dead_letters, found.newest_ms) == ([], [], T0 + 9)
 
 
-def test_countries_and_times_stand_beside_their_verdicts() -> None:
-    """The columns have one entry for each verdict."""
+def test_countries_and_times_are_columns_of_the_signals() -> None:
+    """The columns have one entry per signal."""
     events: list[Stop] = [watch("ada", "a", 1, country="IN"), watch("ada", "b", 5), watch("ada", "c", 3)]
     found = _read(*(record(encode(e), b"ada", offset=n) for n, e in enumerate(events)))
     assert found.countries == [country_code("IN"), 0, 0]
-    assert [at for _, _, at in found.verdicts] == [T0 + 1, T0 + 5, T0 + 3]
+    assert [at for _, _, at in found.signals] == [T0 + 1, T0 + 5, T0 + 3]
     assert found.newest_ms == T0 + 5
 
 
@@ -102,7 +105,7 @@ def test_a_clock_ahead_of_its_record_is_set_right() -> None:
     found = _read(
         record(encode(late), b"ada", timestamp=T0 + 50), record(encode(ahead), b"ada", timestamp=T0 + 60)
     )
-    assert [at for _, _, at in found.verdicts] == [T0, T0 + 60]
+    assert [at for _, _, at in found.signals] == [T0, T0 + 60]
     assert found.newest_ms == T0 + 60
 
 

@@ -8,7 +8,7 @@ from schemas import Event, History, Identify, Rate, Thumb, topics
 from schemas.codec import decode_event
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome
-from streams.stages.viewers.departures import MOST_LIKED
+from streams.stages.viewers.departures import MAX_LIKED
 from streams.stages.wire.partition_rows import is_reserved
 from tests.streams.steps import T0, Line, pages_of, watch
 
@@ -57,7 +57,7 @@ def test_what_was_watched_anonymously_becomes_the_viewers(line: Line) -> None:
     listed = {item.title_id for row in page.rows for item in row.items}
     assert page.viewer_id == "ada"
     assert not listed & {"t1", "t2", "t9"}
-    assert [title for title, _ in line.viewers._side.viewers.known("ada")] == ["t1", "t2", "t9"]
+    assert [title for title, _ in line.side.viewers.known("ada")] == ["t1", "t2", "t9"]
 
 
 def test_titles_do_not_count_it_twice(line: Line) -> None:
@@ -97,7 +97,7 @@ def test_what_comes_after_the_sign_in_is_another_session(line: Line) -> None:
         )
         moved = [_handed_over(line.step(line.records(part))) for part in parts]
         found.append(([event for events in moved for event in events], sorted(_state(line))))
-        assert [title for title, _ in line.viewers._side.viewers.known("s1")] == ["t4"]
+        assert [title for title, _ in line.side.viewers.known("s1")] == ["t4"]
     assert found[0] == found[1] == found[2]
     assert [(event.viewer_id, event.liked) for event in found[0][0]] == [("ada", ("t1",)), ("eve", ("t2",))]
 
@@ -108,7 +108,7 @@ def test_a_row_that_is_deleted_is_not_read_again_before_that_is_committed(line: 
     line.restart()  # so that the row is cold
     outcome = line.feed(_identify("s1", "ada"), watch("s1", "t2", 200))
     assert [event.liked for event in _handed_over(outcome)] == [("t1",)]
-    assert [title for title, _ in line.viewers._side.viewers.known("s1")] == ["t2"]
+    assert [title for title, _ in line.side.viewers.known("s1")] == ["t2"]
     line.restart()
     assert _handed_over(line.feed(_identify("s1", "ada", 1)))[0].liked == ("t2",)
 
@@ -125,11 +125,11 @@ def test_a_shadow_hands_nothing_over(line: Line, monkeypatch: pytest.MonkeyPatch
 def test_what_is_handed_over_is_bounded() -> None:
     """The newest titles go, in a record that the contract takes."""
     line = Line(Settings(prequential_share=0.0))
-    line.feed(*(watch("s" * 64, f"{n:064}", n, event_id=f"e{n}") for n in range(MOST_LIKED + 40)))
+    line.feed(*(watch("s" * 64, f"{n:064}", n, event_id=f"e{n}") for n in range(MAX_LIKED + 40)))
     (message,) = line.feed(_identify("s" * 64, "v" * 64)).outputs[EVENTS]
     event = decode_event(message["value"], ())
     assert isinstance(event, History)
-    assert [int(title) for title in event.liked] == list(range(40, MOST_LIKED + 40))
+    assert [int(title) for title in event.liked] == list(range(40, MAX_LIKED + 40))
 
 
 def test_signing_in_as_oneself_changes_nothing(line: Line) -> None:

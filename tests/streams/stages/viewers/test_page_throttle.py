@@ -1,4 +1,4 @@
-"""The budget of pages: what is published at once, what is owed; no debt is forgotten, none is paid twice."""
+"""The page throttle: pages at once, pending pages; none is lost, none is made twice."""
 
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -12,8 +12,8 @@ from schemas import Identify, topics
 from schemas.fields import RowKind
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome
-from streams.stages.viewers.page_throttle import Moved, PageThrottle
-from streams.stages.wire.partition_rows import OWED, SENT
+from streams.stages.viewers.page_throttle import PageRequest, PageThrottle
+from streams.stages.wire.partition_rows import PENDING_PAGE, SENT
 from streams.telemetry.metrics import Metrics
 from tests.streams.steps import T0, Line, MemoryStore, pages_of, watch
 
@@ -23,7 +23,7 @@ INTERVAL_S = 1.0
 
 @dataclass
 class Desk:
-    """A budget over a store, and what would have been published, with the times."""
+    """A throttle over a store, and what would have been published, with the times."""
 
     interval_s: float = INTERVAL_S
     now: float = 100.0
@@ -36,47 +36,47 @@ class Desk:
 
     def restart(self) -> None:
         """Begin anew from what is stored."""
-        self.budget = PageThrottle(self.store, self.interval_s, self.metrics, clock=lambda: self.now)  # type: ignore[arg-type]
+        self.throttle = PageThrottle(self.store, self.interval_s, self.metrics, clock=lambda: self.now)  # type: ignore[arg-type]
 
-    def move(self, *moved: Moved) -> None:
-        """Let a batch move viewers."""
-        for slot, offset, _ in self.budget.share_out(moved, VIEWERS):
+    def request(self, *requests: PageRequest) -> None:
+        """Let a batch ask for pages."""
+        for slot, offset, _ in self.throttle.admit(requests, VIEWERS):
             self.published.append((VIEWERS[slot], offset, self.now))
-        self.store.commit(Outcome(rows=self.budget.take_rows()))
+        self.store.commit(Outcome(rows=self.throttle.take_rows()))
 
-    def flush_due(self, most: int = 100) -> None:
-        """Pay what is due."""
-        for debt in self.budget.take_due(most):
-            self.published.append((debt.viewer_id, debt.offset, self.now))
-        self.store.commit(Outcome(rows=self.budget.take_rows()))
+    def flush_due(self, limit: int = 100) -> None:
+        """Flush what is due."""
+        for page in self.throttle.take_due(limit):
+            self.published.append((page.viewer_id, page.offset, self.now))
+        self.store.commit(Outcome(rows=self.throttle.take_rows()))
 
-    def owed(self) -> float:
+    def pending(self) -> float:
         """Return the gauge."""
         return self.metrics.registry.get_sample_value("nearline_pages_pending") or 0.0
 
 
-def test_the_first_change_is_published_at_once_and_the_second_is_owed() -> None:
+def test_the_first_change_is_published_at_once_and_the_second_is_pending() -> None:
     """Until the interval is over; then it is due, its page names the last event, and opens an interval."""
     desk = Desk()
-    desk.move((0, 7, T0))
+    desk.request((0, 7, T0))
     desk.now += 0.25
-    desk.move((0, 8, T0), (1, 9, T0))
+    desk.request((0, 8, T0), (1, 9, T0))
     desk.now += 0.25
-    desk.move((0, 10, T0 + 5))
+    desk.request((0, 10, T0 + 5))
     assert [(who, offset) for who, offset, _ in desk.published] == [("ada", 7), ("bob", 9)]
-    assert desk.store.rows == dict([OWED.row((10, T0 + 5), "ada")])
-    assert (desk.budget.due_s(), desk.owed()) == (0.5, 1)
+    assert desk.store.rows == dict([PENDING_PAGE.row((10, T0 + 5), "ada")])
+    assert (desk.throttle.due_s(), desk.pending()) == (0.5, 1)
     desk.flush_due()
     assert len(desk.published) == 2
     desk.now += 0.5
-    assert desk.budget.due_s() == 0
+    assert desk.throttle.due_s() == 0
     desk.flush_due()
     desk.flush_due()
     assert desk.published[2:] == [("ada", 10, 101.0)]
-    assert (desk.store.rows, desk.budget.due_s(), desk.owed()) == ({}, None, 0)
+    assert (desk.store.rows, desk.throttle.due_s(), desk.pending()) == ({}, None, 0)
     desk.now += 0.5
-    desk.move((0, 11, T0))
-    assert desk.budget.due_s() == 0.5
+    desk.request((0, 11, T0))
+    assert desk.throttle.due_s() == 0.5
 
 
 def test_windows_end_together() -> None:
@@ -84,74 +84,74 @@ def test_windows_end_together() -> None:
     desk = Desk()
     for slot, after_s in enumerate((0.01, 0.04, 0.03)):
         desk.now += after_s
-        desk.move((slot, slot, T0))
-    desk.move((0, 3, T0), (1, 4, T0), (2, 5, T0))
+        desk.request((slot, slot, T0))
+    desk.request((0, 3, T0), (1, 4, T0), (2, 5, T0))
     desk.now = 101.0625
     desk.flush_due()
     assert [offset for _, offset, _ in desk.published] == [0, 1, 2, 3, 4]
-    assert desk.budget.due_s() == 0.0625
+    assert desk.throttle.due_s() == 0.0625
 
 
-def test_a_change_behind_the_interval_pays_the_debt() -> None:
-    """The viewer gets one page, of the later event, and is owed nothing."""
+def test_a_change_after_the_interval_replaces_the_pending_page() -> None:
+    """The viewer gets one page, of the later event, and none is pending."""
     desk = Desk()
-    desk.move((0, 1, T0))
-    desk.move((0, 2, T0))
+    desk.request((0, 1, T0))
+    desk.request((0, 2, T0))
     desk.now += 1.5
-    desk.move((0, 3, T0))
+    desk.request((0, 3, T0))
     assert [offset for _, offset, _ in desk.published] == [1, 3]
-    assert (desk.store.rows, desk.budget.due_s(), desk.owed()) == ({}, None, 0)
+    assert (desk.store.rows, desk.throttle.due_s(), desk.pending()) == ({}, None, 0)
 
 
-def test_what_is_owed_is_known_after_a_restart_and_due_at_once() -> None:
+def test_pending_pages_are_known_after_a_restart_and_due_at_once() -> None:
     """Without a look at any other row."""
     desk = Desk()
     desk.store.rows[b"ada"] = b"a viewer's row"
     desk.store.commit(Outcome(rows=[SENT.row(3)]))
-    desk.move((0, 1, T0), (1, 2, T0))
-    desk.move((0, 3, T0), (1, 4, T0))
-    desk.budget.close()
-    assert desk.owed() == 0
+    desk.request((0, 1, T0), (1, 2, T0))
+    desk.request((0, 3, T0), (1, 4, T0))
+    desk.throttle.close()
+    assert desk.pending() == 0
     desk.restart()
-    assert (desk.budget.due_s(), desk.owed()) == (0, 2)
+    assert (desk.throttle.due_s(), desk.pending()) == (0, 2)
     desk.flush_due(1)
     desk.flush_due()
     assert sorted(desk.published[2:]) == [("ada", 3, 100.0), ("bob", 4, 100.0)]
     assert set(desk.store.rows) == {b"ada", SENT.key}
 
 
-def test_without_an_interval_nothing_is_owed() -> None:
-    """Every change is published, several of a viewer too; former debts are paid."""
+def test_without_an_interval_nothing_is_pending() -> None:
+    """Every change is published, several of a viewer too; former pending pages are made."""
     desk = Desk()
-    desk.move((0, 1, T0), (1, 2, T0))
-    desk.move((0, 3, T0), (1, 4, T0))
+    desk.request((0, 1, T0), (1, 2, T0))
+    desk.request((0, 3, T0), (1, 4, T0))
     desk.interval_s = 0.0
     desk.restart()
-    desk.move((0, 5, T0), (0, 6, T0))
+    desk.request((0, 5, T0), (0, 6, T0))
     assert [offset for _, offset, _ in desk.published] == [1, 2, 5, 6]
     desk.flush_due()
     assert desk.published[4:] == [("bob", 4, 100.0)]
     assert desk.store.rows == {}
 
 
-def test_everything_can_be_settled_before_its_time() -> None:
-    """In the order of the events; what is settled opens an interval."""
+def test_everything_can_be_flushed_before_it_is_due() -> None:
+    """In the order of the events; each page opens an interval."""
     desk = Desk()
-    desk.move((0, 1, T0), (1, 2, T0))
-    desk.move((0, 3, T0), (1, 4, T0))
-    taken = desk.budget.take_all()
-    assert [debt.offset for debt in taken] == [3, 4]
-    desk.store.commit(Outcome(rows=desk.budget.take_rows()))
-    assert (desk.store.rows, desk.owed(), desk.budget.due_s()) == ({}, 0, None)
+    desk.request((0, 1, T0), (1, 2, T0))
+    desk.request((0, 3, T0), (1, 4, T0))
+    taken = desk.throttle.take_all()
+    assert [page.offset for page in taken] == [3, 4]
+    desk.store.commit(Outcome(rows=desk.throttle.take_rows()))
+    assert (desk.store.rows, desk.pending(), desk.throttle.due_s()) == ({}, 0, None)
     desk.now += 0.5
-    desk.move((0, 5, T0))
-    assert desk.budget.due_s() == 0.5
+    desk.request((0, 5, T0))
+    assert desk.throttle.due_s() == 0.5
 
 
 ACTIONS = st.one_of(
-    st.tuples(st.just("move"), st.sets(st.integers(0, 2), min_size=1)),
+    st.tuples(st.just("request"), st.sets(st.integers(0, 2), min_size=1)),
     st.tuples(st.just("wait"), st.sampled_from([0.125, 0.5, 1.0, 3.0])),
-    st.tuples(st.just("pay"), st.integers(1, 3)),
+    st.tuples(st.just("flush"), st.integers(1, 3)),
     st.just(("restart", 0)),
 )
 
@@ -163,22 +163,22 @@ def test_the_last_page_is_of_the_last_change(actions: list[Any]) -> None:
     lives = [0]
     for action in actions:
         match action:
-            case ("move", slots):
-                moved = [(slot, offset + n, T0) for n, slot in enumerate(sorted(slots))]
-                offset += len(moved)
-                last |= {VIEWERS[slot]: at for slot, at, _ in moved}
-                desk.move(*moved)
+            case ("request", slots):
+                requests = [(slot, offset + n, T0) for n, slot in enumerate(sorted(slots))]
+                offset += len(requests)
+                last |= {VIEWERS[slot]: at for slot, at, _ in requests}
+                desk.request(*requests)
             case ("wait", seconds):
                 desk.now += seconds
-            case ("pay", most):
-                desk.flush_due(most)
+            case ("flush", limit):
+                desk.flush_due(limit)
             case ("restart", _):
-                desk.budget.close()
+                desk.throttle.close()
                 desk.restart()
                 lives.append(len(desk.published))
-        assert desk.owed() == len(desk.store.rows)
-        assert (desk.budget.due_s() is None) == (not desk.store.rows)
-    due = desk.budget.due_s() or 0.0
+        assert desk.pending() == len(desk.store.rows)
+        assert (desk.throttle.due_s() is None) == (not desk.store.rows)
+    due = desk.throttle.due_s() or 0.0
     assert due <= INTERVAL_S
     desk.now += INTERVAL_S
     desk.flush_due()
@@ -200,7 +200,7 @@ def line() -> Line:
     return line
 
 
-def test_a_page_that_is_owed_is_ranked_when_it_is_paid(line: Line) -> None:
+def test_a_pending_page_is_ranked_when_it_is_made(line: Line) -> None:
     """It knows everything that was learned by then, names the last event, and has the next number."""
     (first,) = pages_of(line.feed(watch("ada", "t1", 1)))
     assert pages_of(line.feed(watch("ada", "t2", 2))) == []
@@ -214,7 +214,7 @@ def test_a_page_that_is_owed_is_ranked_when_it_is_paid(line: Line) -> None:
     assert (page.seq, first.seq, page.source.offset) == (2, 1, offset)
     assert (page.generated_at_ms, page.expires_at_ms) == (T0 + 3, T0 + 3 + 86_400_000)
     assert {item.title_id for item in page.items_of(RowKind.TOP_PICKS)}.isdisjoint({"t1", "t2", "t3"})
-    assert {key for key, _ in outcome.rows} == {b"ada", OWED.no_row("ada")[0]}
+    assert {key for key, _ in outcome.rows} == {b"ada", PENDING_PAGE.no_row("ada")[0]}
     assert list(outcome.outputs) == [(topics.HOME, 0)]
     assert line.count("pages_flushed_total") == 1
     assert line.count("lists_total") == 20 + 2
@@ -224,7 +224,7 @@ def test_a_page_that_is_owed_is_ranked_when_it_is_paid(line: Line) -> None:
     assert page.seq == 3
 
 
-def test_a_viewer_who_is_not_hot_any_more_is_paid(line: Line) -> None:
+def test_a_viewer_who_is_not_in_memory_gets_the_pending_page(line: Line) -> None:
     """After a restart the row is read back; the page is the one that would have been made."""
     line.feed(watch("ada", "t1", 1))
     line.feed(watch("ada", "t2", 2))
@@ -237,7 +237,7 @@ def test_a_viewer_who_is_not_hot_any_more_is_paid(line: Line) -> None:
     assert (line.count("pages_pending"), line.viewers.due_s()) == (0, None)
 
 
-def test_a_page_for_every_event_knows_no_budget() -> None:
+def test_a_page_for_every_event_knows_no_throttle() -> None:
     """However often they come."""
     line = Line(Settings(list_per_event=True), pause_s=0.0)
     pages = [pages_of(line.feed(watch("ada", f"t{n}", n), watch("ada", f"u{n}", n))) for n in range(3)]
@@ -245,7 +245,7 @@ def test_a_page_for_every_event_knows_no_budget() -> None:
     assert line.viewers.due_s() is None
 
 
-def test_who_signed_in_is_owed_nothing_under_the_former_name(line: Line) -> None:
+def test_a_viewer_who_signed_in_has_no_pending_page_under_the_former_name(line: Line) -> None:
     """The row and the page are gone and stay gone; what was watched comes back as the viewer's own event."""
     line.feed(watch("anon", "t1", 1))
     line.feed(watch("anon", "t2", 2))

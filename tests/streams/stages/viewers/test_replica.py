@@ -95,14 +95,14 @@ def test_a_withdrawn_title_is_listed_to_nobody(withdrawn_first: bool) -> None:
     assert replica.catalog.allowed(limit=255, country=0, now_ms=0).tolist() == [True]
 
 
-def test_an_unusable_catalogue_record_is_passed_over(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unusable_catalog_record_is_passed_over(capsys: pytest.CaptureFixture[str]) -> None:
     """It is logged by place and reason, and the records around it count."""
     replica = _replica()
     good = [message(t.encode(), encode(Title(title_id=t))) for t in ("a", "b")]
     replica._take_titles([good[0], message(b"x", b'{"title_id":7}', offset=41), good[1]])
     assert replica.titles.ids == ["a", "b"]
     said = capsys.readouterr().out
-    assert "catalogue_record_unusable" in said
+    assert "catalog_record_unusable" in said
     assert "41" in said
 
 

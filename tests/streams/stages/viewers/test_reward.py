@@ -73,8 +73,8 @@ def test_an_impression_is_remembered_and_makes_no_page() -> None:
         assert (set(dict(outcome.rows)) >= {b"ada"}, outcome.outputs) == (True, {})
         line.restart()
     line.feed(watch("bob", "t1"))
-    line.viewers._side.viewers.acquire(["ada"], line.viewers._load)
-    (found,) = line.viewers._side.viewers.rejected("ada")
+    line.side.viewers.acquire(["ada"], line.load)
+    (found,) = line.side.viewers.rejected("ada")
     assert (found.title_id, round(found.weight, 3)) == ("t1", 0.05)
 
 

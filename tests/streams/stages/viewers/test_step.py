@@ -106,10 +106,10 @@ def test_a_repeated_event_changes_nothing_and_is_counted(line: Line) -> None:
     outcome = line.feed(again, again, event)
     assert (outcome.rows, outcome.outputs, outcome.dead_letters) == ([], {}, [])
     assert line.count("events_total", stage="viewers", outcome="duplicate") == 3
-    before = line.viewers._side.viewers.arrays.country[line.viewers._side.viewers.slot("ada")]
+    before = line.side.viewers.arrays.country[line.side.viewers.slot("ada")]
     line.restart()
     line.feed(watch("ada", "t2", 1))
-    assert line.viewers._side.viewers.arrays.country[line.viewers._side.viewers.slot("ada")] == before
+    assert line.side.viewers.arrays.country[line.side.viewers.slot("ada")] == before
 
 
 def test_repeated_preferences_change_nothing(line: Line) -> None:

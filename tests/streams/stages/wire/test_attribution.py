@@ -1,4 +1,4 @@
-"""Lessons about pictures and queries: from what viewers saw and typed to what is known of it."""
+"""Attribution: from what viewers saw and searched for to artwork bandits and queries."""
 
 from typing import Any
 
@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from online_models.artwork.gallery import DAY_MS, Gallery
+from online_models.learners.attribution import ImpressionLog
+from online_models.learners.search import SearchedQuery
 from online_models.page.shelf_kinds import KINDS
 from schemas import Artwork, Event, Identify, Impression, RowKind, Search, Tags, Title
 from streams.config.settings import Settings
 from streams.errors import StateVersionError
 from streams.stages.titles.step import TitlesStep
-from streams.stages.wire import attribution as taught
-from streams.stages.wire import impressions as sightings
-from streams.stages.wire.partition_rows import ROW_WORTH
+from streams.stages.wire import attribution, impression_rows
+from streams.stages.wire.partition_rows import SHELF_VALUE
 from tests.streams.steps import T0, Line, pages_of, watch
 
 ART = tuple(Artwork(id=f"{word}.jpg", uri=f"https://x/{word}", tags=(word,)) for word in ("love", "war"))
@@ -40,19 +41,19 @@ def _line(shards: int = 1) -> Line:
 
 
 def _cells(line: Line, title: str) -> dict[str, list[list[float]]]:
-    """Return what the replica knows of a title's pictures."""
+    """Return the replica's bandit of a title's artwork."""
     bandit = line.replica.gallery.bandit(title)
     return {picture: bandit.cells(picture).round(6).tolist() for picture in bandit.arms}
 
 
 def _rows(line: Line) -> dict[bytes, bytes]:
-    """Return every shard's rows of lessons."""
-    kept = (taught.ART, taught.QUERY)
+    """Return the artwork and query rows of all shards."""
+    kept = (attribution.ARTWORK, attribution.QUERY)
     return {key: value for store in line.title_stores for key, value in store.rows.items() if key[:1] in kept}
 
 
 def _after(line: Line, query: str) -> dict[str, float]:
-    return taught.watched_after(_rows(line).get(taught.query_key(query)))
+    return attribution.watched_after(_rows(line).get(attribution.query_key(query)))
 
 
 @pytest.mark.parametrize("shards", [1, 3])
@@ -83,7 +84,7 @@ def test_nothing_is_learned_where_there_was_no_choice() -> None:
         watch("ada", "t1", 4),
     )
     assert _rows(line) == {}
-    assert not any(key.startswith(sightings.PREFIX) for key in line.store.rows)
+    assert not any(key.startswith(impression_rows.PREFIX) for key in line.store.rows)
 
 
 def test_a_query_is_what_people_watch_after_it() -> None:
@@ -115,7 +116,9 @@ def test_repeats_and_restarts_change_nothing() -> None:
             line.restart()
             line.titles = [TitlesStep(line.settings, 0, line.title_stores[0])]
         found.append(_rows(line))
-        assert not any(key.startswith(sightings.PREFIX) for key in line.store.rows)  # nothing is left to win
+        assert not any(
+            key.startswith(impression_rows.PREFIX) for key in line.store.rows
+        )  # nothing is left to win
     assert found[0] == found[1] == found[2]
     assert len(found[0]) == 3
 
@@ -126,10 +129,10 @@ def test_what_was_seen_is_remembered_in_its_own_row() -> None:
     line.feed(_saw("s1", "t1", "love.jpg"), _saw("bob", "t1", "love.jpg", 1))
     line.restart()
     line.feed(watch("bob", "t1", 2))
-    assert {key for key in line.store.rows if key.startswith(sightings.PREFIX)} == {b"\x03s1"}
+    assert {key for key in line.store.rows if key.startswith(impression_rows.PREFIX)} == {b"\x03s1"}
     about = {"event_id": "i", "viewer_id": "s1", "event_time_ms": T0 + 9}
     line.feed(Identify(**about, known_as="ada"))
-    assert not any(key.startswith(sightings.PREFIX) for key in line.store.rows)
+    assert not any(key.startswith(impression_rows.PREFIX) for key in line.store.rows)
     line.feed(watch("s1", "t1", 10))
     assert _cells(line, "t1")["love.jpg"][0][1] == pytest.approx(1.0)  # bob's
 
@@ -145,35 +148,37 @@ def test_what_kinds_of_rows_are_watched_from() -> None:
         _saw("bob", "t2", None, 6),
     )
     line.feed(watch("ada", "t1", 7), watch("ada", "t2", DAY_MS + 10), watch("bob", "t2", 8))
-    counts = ROW_WORTH.read(line.store).reshape(-1, 2)
+    counts = SHELF_VALUE.read(line.store).reshape(-1, 2)
     numbers = {kind.wire: number for number, kind in enumerate(KINDS)}
     assert counts[numbers[RowKind.HIDDEN_GEMS]].tolist() == [1, 1]
     assert counts[numbers[RowKind.TOP_PICKS]].tolist() == [2, 0]
     assert counts.sum() == 4
     line.restart()
     line.feed(watch("bob", "t1", 9))
-    assert ROW_WORTH.read(line.store).reshape(-1, 2)[numbers[RowKind.TOP_PICKS]].tolist() == [2, 1]
-    factors = line.viewers._side.row_worth
+    assert SHELF_VALUE.read(line.store).reshape(-1, 2)[numbers[RowKind.TOP_PICKS]].tolist() == [2, 1]
+    factors = line.side.row_worth
     assert factors is not None
     assert factors[numbers[RowKind.HIDDEN_GEMS]] > 1
 
 
-def test_rows_of_version_1_are_read_and_newer_ones_refused() -> None:
-    """Stored bytes, kept."""
-    seen = sightings.read(bytes.fromhex("019281a27431 93a86c6f76652e6a7067 01 cd03e8 80".replace(" ", "")))
-    assert (seen.seen, seen.asked, seen.stood) == ({"t1": ("love.jpg", 1, 1000)}, {}, {})
-    later = sightings.read(bytes.fromhex("02 93 80 80 81 a27431 92 a76d795f6c697374 cd03e8".replace(" ", "")))
-    assert (later.seen, later.asked, later.stood) == ({}, {}, {"t1": ("my_list", 1000)})
-    gallery = Gallery()
-    cells = "92 cd03e8 81a86c6f76652e6a7067 93 92cb3ff0000000000000cb0000000000000000" + 2 * " 920000"
-    taught.load_pictures(gallery, b"\x04t1", b"\x01" + bytes.fromhex(cells.replace(" ", "")))
+def test_rows_are_read_as_they_were_written_and_newer_ones_refused() -> None:
+    """Impressions, artwork and queries."""
+    log = ImpressionLog({"t1": ("love.jpg", 1, 1000)}, {"t2": ("blue", 1001)}, {"t3": ("my_list", 1000)})
+    again = impression_rows.read(impression_rows.pack(log))
+    assert (again.seen, again.asked, again.stood) == (log.seen, log.asked, log.stood)
+    sender, gallery = Gallery(), Gallery()
+    sender.bandit("t1").learn(0, "love.jpg", trials=1, wins=0, at_ms=1000)
+    key, value = attribution.artwork_row(sender, "t1")
+    attribution.load_artwork(gallery, key, value or b"")
     assert np.array_equal(gallery.bandit("t1").cells("love.jpg"), [[1, 0], [0, 0], [0, 0]])
-    query = bytes.fromhex("01 93 81a27431cb4000000000000000 cd03e8 cd03e8".replace(" ", ""))
-    assert taught.watched_after(query) == {"t1": 2.0}
+    assert gallery.bandit("t1").at_ms == 1000
+    key, value = attribution.query_row("blue", SearchedQuery({"t1": 2.0}, 1000, 1000))
+    assert key == attribution.query_key("blue")
+    assert attribution.watched_after(value) == {"t1": 2.0}
     for read in (
-        lambda: sightings.read(b"\x03"),
-        lambda: taught.load_pictures(gallery, b"\x04t1", b"\x02"),
-        lambda: taught.watched_after(b"\x02"),
+        lambda: impression_rows.read(b"\x02"),
+        lambda: attribution.load_artwork(gallery, b"\x04t1", b"\x02"),
+        lambda: attribution.watched_after(b"\x02"),
     ):
         with pytest.raises(StateVersionError):
             read()

@@ -1,7 +1,5 @@
 """Cohorts in the worker: learned by one shard, kept exactly, on pages."""
 
-import struct
-
 import numpy as np
 import pytest
 
@@ -36,7 +34,7 @@ def test_people_like_you_watch_what_your_crowd_does(shards: int) -> None:
     (page,) = pages_of(line.feed(watch("x-like", "x0", 1_000), watch("x-like", "x1", 1_001)))
     row = next(row for row in page.rows if row.kind is RowKind.PEOPLE_LIKE_YOU)
     assert row.reason is ItemReason.COHORT
-    cohorts, viewers = line.replica.crowds.cohorts, line.viewers._side.viewers
+    cohorts, viewers = line.replica.segments.cohorts, line.side.viewers
     assert cohorts is not None
     mine = cohorts.cohort_of(viewers.arrays.taste[viewers.slot("x-like")])
     liked = {line.replica.titles.ids[title] for title in cohorts.liked_more(SHARED)[mine][0].tolist()}
@@ -54,14 +52,13 @@ def test_a_restart_goes_on_exactly() -> None:
     assert first == second
 
 
-def test_the_layout_on_the_disk() -> None:
-    """Bytes as any later version has to read them; a newer version's are refused."""
+def test_cohorts_come_back_as_they_were() -> None:
+    """Every column, titles by key; a newer version is refused."""
     titles, c, k, n = TitleTable(ModelConfig()), SHELVED.cohorts, 12, SHELVED.titles
-    centre, keys, watched = np.zeros((c, k), "<f4"), np.zeros((c, n), "<u8"), np.zeros((c, n), "<f8")
+    centre, keys, watched = np.zeros((c, k), np.float32), np.zeros((c, n), np.uint64), np.zeros((c, n))
     centre[3, 5], keys[3, 7], watched[3, 7] = 0.5, title_key("t"), 4.0
-    mass = np.arange(c).astype("<f8")
-    head = struct.pack("<BIII", 1, c, k, n) + struct.pack("<qqq", 10, 20, 30)
-    value = head + b"".join(column.tobytes() for column in (mass, centre, keys, watched))
+    times, seen, mass = np.array([10, 20]), np.array([30]), np.arange(c).astype(np.float64)
+    value = cohort_rows.CODEC.pack(cohort_rows.CohortRow(times, seen, mass, centre, keys, watched))
     table = cohort_rows.load(value, titles)
     assert table.arrays.times.tolist() == [10, 20]
     assert table.arrays.seen.tolist() == [30]
@@ -75,6 +72,10 @@ def test_the_layout_on_the_disk() -> None:
 
 
 def test_cohorts_of_another_shape_begin_anew() -> None:
-    """Another number of cohorts in the code is no error: what was learned is left."""
-    value = struct.pack("<BIII", 1, 2, 12, 4) + bytes(100)
+    """Another number of cohorts in the code is no error: the stored ones are dropped."""
+    small, times = np.zeros((2, 4)), np.zeros(2, np.int64)
+    row = cohort_rows.CohortRow(
+        times, times[:1], small[:, 0] + 1, np.zeros((2, 12), np.float32), small.astype(np.uint64), small
+    )
+    value = cohort_rows.CODEC.pack(row)
     assert not cohort_rows.load(value, TitleTable(ModelConfig())).arrays.mass.any()

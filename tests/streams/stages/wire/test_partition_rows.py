@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from online_models.config import ModelConfig
 from online_models.errors import NonFiniteRowError
@@ -13,12 +14,10 @@ from streams.stages.wire.partition_rows import (
     ALL,
     FORMAT,
     LEARNED,
-    OWED,
+    PENDING_PAGE,
     SENT,
     PartitionRow,
-    count,
     is_reserved,
-    numbers,
     owner_key,
     require_format,
 )
@@ -38,13 +37,18 @@ def test_values_come_back() -> None:
 
 def test_a_row_can_have_members() -> None:
     """Each has a row of its own, which is found without a look at others, and can be deleted."""
-    rows = [OWED.row((7, 10**12), "ada"), OWED.row((9, 10**12), "é"), SENT.row(3), (b"ada", b"a viewer")]
+    rows = [
+        PENDING_PAGE.row((7, 10**12), "ada"),
+        PENDING_PAGE.row((9, 10**12), "é"),
+        SENT.row(3),
+        (b"ada", b"a viewer"),
+    ]
     store = MemoryStore({key: value or b"" for key, value in rows})
-    assert list(OWED.members(store)) == [("ada", (7, 10**12)), ("é", (9, 10**12))]  # type: ignore[arg-type]
-    assert {owner_key(key) for key in store.rows} == {OWED.key, SENT.key, b"ada"}
+    assert list(PENDING_PAGE.members(store)) == [("ada", (7, 10**12)), ("é", (9, 10**12))]  # type: ignore[arg-type]
+    assert {owner_key(key) for key in store.rows} == {PENDING_PAGE.key, SENT.key, b"ada"}
     assert list(_own([(key, value) for key, value in store.rows.items() if is_reserved(key)])) == []
-    store.commit(Outcome(rows=[OWED.no_row("ada")]))
-    assert [name for name, _ in OWED.members(store)] == ["é"]  # type: ignore[arg-type]
+    store.commit(Outcome(rows=[PENDING_PAGE.no_row("ada")]))
+    assert [name for name, _ in PENDING_PAGE.members(store)] == ["é"]  # type: ignore[arg-type]
 
 
 def test_keys_are_no_ids() -> None:
@@ -72,16 +76,16 @@ def test_a_damaged_value_is_refused(value: bytes) -> None:
 def test_what_is_not_finite_is_not_packed() -> None:
     """A NaN stops the batch before it is written."""
     with pytest.raises(NonFiniteRowError):
-        PartitionRow("weights", numbers("<f4"), empty=np.zeros(1)).row(np.array([np.nan]))
+        PartitionRow("weights", NDArray[np.float32], empty=np.zeros(1)).row(np.array([np.nan]))
 
 
 def test_a_payload_can_change() -> None:
     """A second version reads the first one's values by its upgrade."""
-    first = PartitionRow("toy", count(), empty=0)
+    first = PartitionRow("toy", int, empty=0)
     twice = RowVersions("toy").then(
         upgrade=lambda rows, _: [b"\x02" + bytes([2 * row[1]]) + row[2:] for row in rows]
     )
-    second = PartitionRow("toy", count(), empty=0, versions=twice)
+    second = PartitionRow("toy", int, empty=0, versions=twice)
     assert second.unpack(first.row(21)[1]) == 42
     assert second.unpack(second.row(21)[1]) == 21
 

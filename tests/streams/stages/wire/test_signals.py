@@ -13,7 +13,7 @@ from online_models.ranking.viewer_side import blank_signals
 from online_models.tables.layout import Signals
 from online_models.tables.titles import TitleTable
 from streams.errors import StateError
-from streams.stages.wire.signals import MOST_BYTES, MOST_EVENTS, SignalBatch, pack, unpack
+from streams.stages.wire.signals import MAX_BYTES, MAX_EVENTS, SignalBatch, pack, unpack
 
 LIMIT = 1_000_000
 """A broker's default limit of a record, rounded down."""
@@ -92,11 +92,13 @@ def test_places_and_devices_are_heard_beside_their_signals(n: int, told: int, se
     sender, rng = _table(), np.random.default_rng(seed)
     said = _signals(sender, n, seed)
     size = min(n, told)
-    places = rng.integers(0, 2**16, size).astype(np.uint16)
+    countries = rng.integers(0, 2**16, size).astype(np.uint16)
     devices = rng.integers(0, 2**8, size).astype(np.uint8)
-    heard = _heard(list(pack(said, sender, partition=0, sent=0, places=places, devices=devices)), _table())
+    heard = _heard(
+        list(pack(said, sender, partition=0, sent=0, countries=countries, devices=devices)), _table()
+    )
     useful = np.isin(said.action, (Action.POSITIVE, Action.REJECT, Action.TOUCH))
-    for given_, name in ((places, "places"), (devices, "devices")):
+    for given_, name in ((countries, "countries"), (devices, "devices")):
         got = np.concatenate([getattr(batch, name) for batch in heard] or [given_[:0]])
         assert got.tolist() == np.pad(given_, (0, n - size))[useful].tolist()
 
@@ -107,7 +109,7 @@ def test_a_large_batch_is_several_records() -> None:
     said = _signals(titles, 2_500)
     said.action[:] = Action.TOUCH
     records = list(pack(said, titles, partition=0, sent=7))
-    assert [sent for _, sent in records] == [7 + MOST_EVENTS, 7 + 2 * MOST_EVENTS, 7 + 2_500]
+    assert [sent for _, sent in records] == [7 + MAX_EVENTS, 7 + 2 * MAX_EVENTS, 7 + 2_500]
     assert [batch.signals.title.size for batch in _heard(records, _table())] == [1_000, 1_000, 500]
 
 
@@ -164,7 +166,7 @@ def test_records_stay_below_the_brokers_limit_at_the_largest_configuration() -> 
     said.title[:] = rng.choice(rows, 300)
     said.history[:] = rng.choice(rows, (300, 500))
     records = list(pack(said, sender, partition=0, sent=0))
-    assert max(len(record) for record, _ in records) <= MOST_BYTES < LIMIT
+    assert max(len(record) for record, _ in records) <= MAX_BYTES < LIMIT
     heard = _heard(records, receiver)
     assert [sent for _, sent in records] == np.cumsum([b.signals.title.size for b in heard]).tolist()
     assert records[-1][1] == 300

@@ -1,4 +1,4 @@
-"""Whose event it is: profiles of a household, tenants of an installation."""
+"""Reading events: profiles of an account, tenants of an installation."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from schemas import DecodeError, History, Identify, Preferences, Reason, Title, 
 from schemas.codec import decode_event
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome
-from streams.stages.wire.households import Households
+from streams.stages.wire.events import Profiles
 from streams.telemetry.metrics import Metrics
 from tests.streams.steps import T0, Line, pages_of, watch
 
@@ -33,7 +33,7 @@ def test_profiles_have_histories_and_pages_of_their_own() -> None:
         watch("ada", "t2", 2, profile_id="kids"),
         watch("ada", "t4", 3),
     )
-    assert [line.viewers._side.viewers.known(v) for v in ("ada:mum", "ada:kids", "ada")] == [
+    assert [line.side.viewers.known(v) for v in ("ada:mum", "ada:kids", "ada")] == [
         [("t0", True)], [("t2", True)], [("t4", True)]
     ]  # fmt: skip
     found = _pages(line.feed(watch("ada", "t6", 4, profile_id="mum")))
@@ -59,7 +59,7 @@ def test_an_account_has_one_taste_unless_profiles_are_wanted() -> None:
     """The default: profiles are people on one sofa."""
     line = _line()
     line.feed(watch("ada", "t0", 1, profile_id="mum"), watch("ada", "t2", 2, profile_id="kids"))
-    assert line.viewers._side.viewers.known("ada") == [("t0", True), ("t2", True)]
+    assert line.side.viewers.known("ada") == [("t0", True), ("t2", True)]
 
 
 def test_a_session_signs_in_as_a_profile() -> None:
@@ -84,12 +84,12 @@ def test_ids_that_would_be_ambiguous_or_too_long_are_refused() -> None:
 
 def test_another_tenants_event_is_refused() -> None:
     """An event that names a tenant is learned by that one only; one that names none by whoever gets it."""
-    whose = Households("acme", profiles=False)
+    whose = Profiles("acme", profiles=False)
     assert whose(watch("ada", "t")).viewer_id == whose(watch("ada", "t", tenant_id="acme")).viewer_id == "ada"
     with pytest.raises(DecodeError) as refused:
         whose(watch("ada", "t", tenant_id="other"))
     assert (refused.value.reason, refused.value.field) == (Reason.OUT_OF_RANGE, "tenant_id")
-    assert Households(None, profiles=False)(watch("ada", "t", tenant_id="other")).viewer_id == "ada"
+    assert Profiles(None, profiles=False)(watch("ada", "t", tenant_id="other")).viewer_id == "ada"
 
 
 def test_everything_of_a_tenant_is_named_after_it() -> None:

@@ -1,4 +1,4 @@
-"""Pages of a batch are put apart by arm, and each says under which arms it was made."""
+"""Pages of a batch are grouped by experiment arm, and each names its arms."""
 
 import json
 from types import SimpleNamespace
@@ -10,12 +10,12 @@ from online_models.catalog.catalog import country_code
 from online_models.experiments.plan import Plan
 from schemas.assignment import assign
 from schemas.experiments import Arm, Audience, Experiment, ExperimentState, Ranking, Treatment
-from streams.stages.viewers.treatments import apart
+from streams.stages.viewers.publisher import group_by_variant
 from tests.streams.steps import T0
 
 POPULAR = Treatment(ranking=Ranking.POPULARITY)
 ARMS = (Arm(name="popular", share=0.5, treatment=POPULAR), Arm(name="blend", share=0.5))
-MOVED = [(n, 10 + n, T0) for n in (3, 1, 2, 0, 1)]
+REQUESTS = [(n, 10 + n, T0) for n in (3, 1, 2, 0, 1)]
 
 
 def _viewers(country: str = "IN", limit: int = 255) -> Any:
@@ -31,22 +31,22 @@ def _trial(**more: Any) -> Experiment:
 
 def test_without_experiments_a_batch_stays_together() -> None:
     """No arms, no treatment, the same order."""
-    ((kind, moved),) = apart(MOVED, _viewers(), Plan(), T0)
-    assert (kind.treatment, kind.arms, moved) == (Treatment(), b"", MOVED)
+    ((variant, requests),) = group_by_variant(REQUESTS, _viewers(), Plan(), T0)
+    assert (variant.treatment, variant.arms, requests) == (Treatment(), b"", REQUESTS)
 
 
 def test_each_viewer_is_in_the_group_of_their_arm() -> None:
     """All pages once, a viewer's in order, and the arm with its propensity as JSON."""
-    groups = list(apart(MOVED, _viewers(), Plan([_trial()]), T0))
-    assert sorted(one for _, moved in groups for one in moved) == sorted(MOVED)
-    for kind, moved in groups:
-        (arm,) = json.loads("{" + kind.arms.decode()[1:] + "}")["arms"]
-        for slot, _, _ in moved:
+    groups = list(group_by_variant(REQUESTS, _viewers(), Plan([_trial()]), T0))
+    assert sorted(one for _, requests in groups for one in requests) == sorted(REQUESTS)
+    for variant, requests in groups:
+        (arm,) = json.loads("{" + variant.arms.decode()[1:] + "}")["arms"]
+        for slot, _, _ in requests:
             mine = assign(_trial(), f"v{slot}")
             assert mine is not None
             assert arm == {"experiment_id": "x", "arm": mine.arm, "propensity": 0.5}
-        assert kind.treatment == (POPULAR if arm["arm"] == "popular" else Treatment())
-        assert [one for one in moved if one[0] == 1] in ([], [(1, 11, T0), (1, 11, T0)])
+        assert variant.treatment == (POPULAR if arm["arm"] == "popular" else Treatment())
+        assert [one for one in requests if one[0] == 1] in ([], [(1, 11, T0), (1, 11, T0)])
 
 
 def test_the_audience_is_that_of_the_row() -> None:
@@ -54,10 +54,10 @@ def test_the_audience_is_that_of_the_row() -> None:
     about = Audience(countries=("IN",), maturity_at_most=12)
     plan = Plan([_trial(audience=about)])
     for viewers, inside in ((_viewers("IN", 7), True), (_viewers("DE", 7), False), (_viewers("IN"), False)):
-        assert any(kind.arms for kind, _ in apart(MOVED, viewers, plan, T0)) is inside
+        assert any(variant.arms for variant, _ in group_by_variant(REQUESTS, viewers, plan, T0)) is inside
 
 
 def test_before_the_start_nothing_varies() -> None:
     """The batch's newest event decides."""
     plan = Plan([_trial(starts_at_ms=T0 + 1)])
-    assert [kind.arms for kind, _ in apart(MOVED, _viewers(), plan, T0)] == [b""]
+    assert [variant.arms for variant, _ in group_by_variant(REQUESTS, _viewers(), plan, T0)] == [b""]

@@ -1,8 +1,8 @@
-"""The version of the model that a worker has: its entry in the register, and whether it publishes.
+"""Status of a worker's model version: its entry in the register, and whether it publishes.
 
-A version that does not publish is a *shadow*: it learns everything and shows how far it is, and makes no
-page, no trending list and no dead letter. For home pages the markers in the log decide, event by event
-(:mod:`streams.stages.versions.cutover`); trending lists, of which the newest is the whole truth, follow the
+A version that does not publish is a *shadow*: it learns all events, and makes no page, no trending list and
+no dead letter. For home pages the markers in the log decide, event by event
+(:mod:`streams.stages.versions.cutover`); trending lists, where the newest replaces all others, follow the
 register.
 """
 
@@ -22,34 +22,34 @@ from streams.kafka.clients import Message
 from streams.stages.versions.register import Register, enter, read_register
 from streams.telemetry.metrics import Metrics
 
-__all__ = ["OneVersion", "Standing", "Versions"]
+__all__ = ["RegisteredVersion", "SingleVersion", "VersionStatus", "registered"]
 
 _LOG = structlog.get_logger(__name__)
 
-LOOK_S = 0.2
-"""Longest wait for news of the register: trending lists, ten a second, depend on it."""
+POLL_S = 0.2
+"""Longest wait for a change of the register: trending lists, ten a second, depend on it."""
 
 
-class Standing(Protocol):
-    """What a stage asks about the version that it works for."""
+class VersionStatus(Protocol):
+    """What a stage needs to know about its version."""
 
     @property
     def registration(self) -> ModelVersion:
         """The version's entry in the register."""
 
     def publishes(self) -> bool:
-        """Say whether the version publishes at the end of the log."""
+        """Return whether the version publishes at the end of the log."""
 
     def confirmed(self, markers: Iterable[SwitchMarker]) -> set[tuple[int, str]]:
-        """Return number and version of those switches that are in the register; may ask the broker."""
+        """Return number and version of the switches that are in the register; may ask the broker."""
 
 
-class OneVersion:
-    """The standing of a version that is alone and always publishes: a replay in one process.
+class SingleVersion:
+    """Status of a version that is alone and always publishes: a replay in one process.
 
     Examples
     --------
-    >>> OneVersion().publishes(), OneVersion().confirmed([SwitchMarker(epoch=1, version="blue")])
+    >>> SingleVersion().publishes(), SingleVersion().confirmed([SwitchMarker(epoch=1, version="blue")])
     (True, set())
     """
 
@@ -58,16 +58,16 @@ class OneVersion:
     )
 
     def publishes(self) -> bool:
-        """Say yes."""
+        """Return true."""
         return True
 
     def confirmed(self, markers: Iterable[SwitchMarker]) -> set[tuple[int, str]]:  # noqa: ARG002
-        """Return none: without a register nobody switches."""
+        """Return none: there is no register."""
         return set()
 
 
-class Versions:
-    """A worker's standing; a companion of the worker, started before the others.
+class RegisteredVersion:
+    """Status of a worker's version out of the register; a companion of the worker, started before the others.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class Versions:
     partitions
         Of the register's topic.
     metrics
-        Where it is shown whether this version publishes.
+        Show whether this version publishes.
     """
 
     def __init__(self, settings: Settings, *, partitions: int, metrics: Metrics) -> None:
@@ -88,12 +88,12 @@ class Versions:
             settings.topic(topics.MODEL_VERSIONS),
             range(partitions),
             self._take,
-            wait_s=LOOK_S,
+            wait_s=POLL_S,
         )
         metrics.publishes.labels(settings.model_version).set_function(self.publishes)
 
     def start(self) -> None:
-        """Find or make this version's entry, and begin to watch the register.
+        """Find or make this version's entry, and start to follow the register.
 
         Raises
         ------
@@ -110,29 +110,29 @@ class Versions:
             _LOG.info("shadow", version=version, live=live, next=advice)
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Stop following the register."""
         self._reader.stop()
 
     def waiting(self) -> list[str]:
-        """Say what the worker waits for: nothing, the register was read before it started."""
+        """Return what the worker waits for: nothing, the register was read before it started."""
         return []
 
     @property
     def registration(self) -> ModelVersion:
-        """The version's entry; there from the start on."""
+        """The version's entry; set by `start`."""
         if self._registration is None:
             msg = "start() comes first"
             raise RuntimeError(msg)
         return self._registration
 
     def publishes(self) -> bool:
-        """Say whether this version publishes at the end of the log, as far as the worker has heard."""
+        """Return whether this version publishes at the end of the log, by the newest entry that was read."""
         return self._register.live == self._settings.model_version
 
     def confirmed(self, markers: Iterable[SwitchMarker]) -> set[tuple[int, str]]:
-        """Return the switches that are in the register, which is read anew if one is not yet known.
+        """Return the switches that are in the register; it is read again if one is unknown.
 
-        A switch is entered before its markers are written: what a fresh look does not find is a forgery.
+        A switch is entered before its markers are written, so a marker without an entry is a forgery.
         """
         wanted = {(marker.epoch, marker.version) for marker in markers}
         known = wanted & self._register.switches.keys()
@@ -143,14 +143,14 @@ class Versions:
 
 
 def registered(settings: Settings, register: Register, starts: tuple[int, ...] = ()) -> ModelVersion:
-    """Return the entry of the settings' version, made where there is none.
+    """Return the entry of the settings' version; it is written where there is none.
 
     Parameters
     ----------
     settings
         Cluster, version, model.
     register
-        As it was read; completed.
+        As it was read; a new entry is added.
     starts
         Offsets from which a new version learns, by partition; empty for the beginning.
 
@@ -176,7 +176,7 @@ def registered(settings: Settings, register: Register, starts: tuple[int, ...] =
         what = f"version {name} of the model was learned under another configuration"
         why = f"its fingerprint is {entry.fingerprint}, that of the settings is {fingerprint}"
         advice = (
-            "learn the new configuration beside the old one as a version of its own: set "
+            "learn the new configuration as a version of its own: set "
             "NEARLINE_MODEL_VERSION=NAME, see `nearline model --help`; or go on with what was learned: "
             "`nearline model accept`"
         )

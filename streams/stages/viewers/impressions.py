@@ -1,0 +1,155 @@
+"""Attributes watches to what viewers saw and searched for before.
+
+Impressions and opened search results of a viewer are remembered in a row of their own
+(:mod:`streams.stages.wire.impression_rows`). A watch that follows them is a win of the artwork that was
+shown, of the query that was asked, and of the kind of shelf that the title stood on. Updates for artwork and
+queries travel to the titles stage (:mod:`streams.stages.wire.attribution`); the value of the kinds of shelves
+(:mod:`online_models.page.shelf_value`) is counted per partition.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from online_models.artwork.features import TasteFeatures
+from online_models.artwork.gallery import Gallery
+from online_models.catalog.catalog import Catalog
+from online_models.feedback.reward_function import Action
+from online_models.learners.attribution import ArtworkOutcome, ImpressionLog
+from online_models.learners.search import normal
+from online_models.page.shelf_value import ShelfValue
+from online_models.tables.layout import Feedback, Signals
+from online_models.tables.viewers import ViewerTable
+from schemas import Impression, RowKind, Search
+from streams.engine.stage import Row, StateView
+from streams.stages.viewers.decode import AttributableEvent
+from streams.stages.wire import impression_rows
+from streams.stages.wire.attribution import AttributionUpdates, pack_updates
+from streams.stages.wire.partition_rows import SHELF_VALUE
+
+__all__ = ["ImpressionTracker"]
+
+_MAX_HOT: Final = 100_000
+"""Impression logs in memory, empty ones included: 10 MB."""
+
+
+class ImpressionTracker:
+    """The impression logs of one partition's viewers.
+
+    Parameters
+    ----------
+    store
+        The partition's rows.
+    viewers, catalog, gallery
+        The viewers' taste, the titles' tags, and the tags of each artwork.
+
+    Attributes
+    ----------
+    shelf_value
+        Impressions and watches by kind of shelf.
+    """
+
+    def __init__(self, store: StateView, viewers: ViewerTable, catalog: Catalog, gallery: Gallery) -> None:
+        self._store, self._viewers, self._gallery = store, viewers, gallery
+        self._taste = TasteFeatures(viewers, catalog)
+        self._hot: dict[str, ImpressionLog] = {}
+        self._changed: dict[str, None] = {}
+        self.shelf_value = ShelfValue(SHELF_VALUE.read(store))
+
+    def learn(self, attributable: Sequence[AttributableEvent], feedback: Feedback, signals: Signals) -> bytes:
+        """Follow a batch in the order of its events; return the packed updates, empty for none."""
+        n = feedback.viewer.size
+        new = signals.action[:n] != Action.NOTHING
+        liked = (signals.action[:n] == Action.POSITIVE) & (feedback.watched > 0)
+        events = {one.signal: one.event for one in attributable if new[one.signal]}
+        at = sorted({*events, *np.flatnonzero(liked).tolist()})
+        self._load({self._viewers.ids[slot] for slot in feedback.viewer[at].tolist()})
+        updates, tastes = AttributionUpdates([], []), self._tastes(events, feedback)
+        for row in at:
+            slot, when = int(feedback.viewer[row]), int(feedback.at[row])
+            viewer = self._viewers.ids[slot]
+            event = events.get(row)
+            if isinstance(event, Impression):
+                self._see_artwork(viewer, event, when, tastes.get(slot, frozenset()), updates)
+                self._see_on_shelf(viewer, event, when)
+            elif isinstance(event, Search):
+                self._open_result(viewer, event, when)
+            else:
+                self._watch(viewer, self._viewers.titles.ids[int(feedback.title[row])], when, updates)
+        return pack_updates(updates)
+
+    def take_rows(self) -> list[Row]:
+        """Return the rows that changed since the last call; an empty log's row is deleted."""
+        changed, self._changed = self._changed, {}
+        rows, counts = [self._row(viewer) for viewer in changed], self.shelf_value.take_moved()
+        return rows if counts is None else [*rows, SHELF_VALUE.row(counts)]
+
+    def forget(self, viewer: str) -> Row:
+        """Forget a viewer; return the deletion of the row."""
+        self._hot[viewer] = ImpressionLog()
+        self._changed.pop(viewer, None)
+        return impression_rows.key_of(viewer), None
+
+    def _tastes(
+        self, events: Mapping[int, Impression | Search], feedback: Feedback
+    ) -> dict[int, frozenset[str]]:
+        """Return the tags that viewers of artwork like, by slot."""
+        saw = [row for row, event in events.items() if isinstance(event, Impression) and event.artwork]
+        if not saw or not len(self._gallery):
+            return {}
+        slots = np.unique(feedback.viewer[saw])
+        liked = self._taste.of(slots)
+        return {slot: liked.words(n) for n, slot in enumerate(slots.tolist())}
+
+    def _see_artwork(
+        self, viewer: str, event: Impression, at_ms: int, taste: frozenset[str], updates: AttributionUpdates
+    ) -> None:
+        artwork = event.artwork or ""
+        fit = self._gallery.fit(event.title_id, artwork, taste)
+        update = None if fit is None else self._hot[viewer].see(event.title_id, artwork, fit, at_ms=at_ms)
+        if update is not None:
+            updates.artwork.append(update)
+            self._changed[viewer] = None
+
+    def _see_on_shelf(self, viewer: str, event: Impression, at_ms: int) -> None:
+        if event.row_kind is None:
+            return
+        if self._hot[viewer].stand(event.title_id, event.row_kind, at_ms=at_ms):
+            self.shelf_value.see(event.row_kind)
+            self._changed[viewer] = None
+
+    def _open_result(self, viewer: str, event: Search, at_ms: int) -> None:
+        query = normal(event.query)
+        if query and event.clicked_title_id is not None:
+            self._hot[viewer].ask(query, event.clicked_title_id, at_ms=at_ms)
+            self._changed[viewer] = None
+
+    def _watch(self, viewer: str, title_id: str, at_ms: int, updates: AttributionUpdates) -> None:
+        log = self._hot[viewer]
+        kind = log.row_of(title_id, at_ms=at_ms)
+        if kind is not None:
+            self.shelf_value.watch(RowKind(kind))
+            self._changed[viewer] = None
+        if title_id not in log.seen and title_id not in log.asked:
+            return
+        for update in log.like(title_id, at_ms=at_ms):
+            if isinstance(update, ArtworkOutcome):
+                updates.artwork.append(update)
+            else:
+                updates.queries.append(update)
+        self._changed[viewer] = None
+
+    def _load(self, wanted: set[str]) -> None:
+        """Bring viewers' logs into memory; when it is full, drop the logs that are stored unchanged."""
+        if len(self._hot) > _MAX_HOT:
+            self._hot = {viewer: one for viewer, one in self._hot.items() if viewer in self._changed}
+        cold = sorted(wanted - self._hot.keys())
+        if cold:
+            values = self._store.get_many([impression_rows.key_of(viewer) for viewer in cold])
+            for viewer, value in zip(cold, values, strict=True):
+                self._hot[viewer] = ImpressionLog() if value is None else impression_rows.read(value)
+
+    def _row(self, viewer: str) -> Row:
+        log = self._hot[viewer]
+        return impression_rows.key_of(viewer), impression_rows.pack(log) if log else None
