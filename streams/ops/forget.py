@@ -17,7 +17,7 @@ from streams.engine.changelog import RESTORER, ends
 from streams.errors import DeliveryError, SettingsError
 from streams.kafka import clients as kafka_clients
 from streams.kafka.produce import put
-from streams.kafka.topic_facts import require_topics
+from streams.kafka.topics import require_topics
 from streams.stages.wire.events import SEPARATOR, account_of
 
 __all__ = ["Request", "await_forgotten", "request"]

@@ -12,7 +12,6 @@ from contextlib import suppress
 from typing import Any, Final
 
 import structlog
-from streams.stages.versions.own import Standing
 
 from online_models.insights.catalog_snapshot import CatalogSnapshot
 from schemas import DecodeError, topics
@@ -28,6 +27,7 @@ from streams.stages.insights.step import insights_spec
 from streams.stages.insights.visits import visits_spec
 from streams.stages.rules import rules_of
 from streams.stages.titles.step import titles_spec
+from streams.stages.versions.status import VersionStatus
 from streams.stages.viewers.replica import Replica
 from streams.stages.viewers.step import ViewersStage
 from streams.telemetry.metrics import Metrics
@@ -138,7 +138,7 @@ class Installation:
     """
 
     def __init__(
-        self, settings: Settings, written: Written, *, partitions: int, standing: Standing | None = None
+        self, settings: Settings, written: Written, *, partitions: int, standing: VersionStatus | None = None
     ) -> None:
         self.settings, self.partitions, self._standing = settings, partitions, standing
         self.pages: dict[str, bytes] = {}

@@ -25,11 +25,16 @@ from schemas import topics
 from schemas.codec import decode_dead_letter
 from streams.stages.experiments import rows as result_rows
 from streams.stages.insights import rows as insight_rows
-from streams.stages.insights import visit_rows
-from streams.stages.wire import attribution as taught
-from streams.stages.wire import cohort_rows, partition_rows, signals, title_rows, viewer_rows
-from streams.stages.wire import impressions as sightings
-from streams.stages.wire import segment_rows as audience_rows
+from streams.stages.wire import (
+    attribution,
+    cohort_rows,
+    impression_rows,
+    partition_rows,
+    segment_rows,
+    signals,
+    title_rows,
+    viewer_rows,
+)
 from tests.streams.steps import MemoryStore
 
 __all__ = ["Contents", "Fields"]
@@ -41,7 +46,7 @@ Rows = Mapping[tuple[int, bytes], bytes | None]
 
 _VIEWERS_OWN = (
     partition_rows.SENT, partition_rows.ROLE, partition_rows.WATCH_TIME, partition_rows.BLEND,
-    partition_rows.OWED, partition_rows.ALERTED, partition_rows.ROW_WORTH,
+    partition_rows.PENDING_PAGE, partition_rows.ALERTED, partition_rows.SHELF_VALUE,
 )  # fmt: skip
 _TITLES_OWN = (partition_rows.LEARNED, partition_rows.TAGS)
 """Rows of a partition's own, but for the number of the format."""
@@ -82,7 +87,7 @@ class Contents:
             case topics.SIGNALS:
                 return self._signals(value)
             case topics.INSIGHTS_VISITS:
-                return [("visits and searches", visit_rows.unpack_visits(value))]
+                return [("visits and searches", insight_rows.VISITS.unpack(value))]
             case topics.EXPERIMENT_TALLIES:
                 return [("tally", _tally(value))]
             case topics.DEAD_LETTERS:
@@ -97,11 +102,11 @@ class Contents:
         return np.where(rows >= 0, self._titles.arrays.key[rows], np.uint64(0))
 
     def _viewer_state(self, rows: Rows) -> Fields:
-        saw = {key: value for key, value in rows.items() if key[1][:1] == sightings.PREFIX}
+        saw = {key: value for key, value in rows.items() if key[1][:1] == impression_rows.PREFIX}
         return [
             *self._viewers(_by_name(rows)),
             ("gone", _gone(rows)),
-            ("what viewers saw", _read(saw, lambda value: _attributes(sightings.read(value)))),
+            ("what viewers saw", _read(saw, lambda value: _attributes(impression_rows.read(value)))),
             *_own(rows, _VIEWERS_OWN),
         ]
 
@@ -143,15 +148,15 @@ class Contents:
         ]
 
     def _title_model(self, rows: Rows) -> Fields:
-        art = {key: value for key, value in rows.items() if key[1][:1] == taught.ART}
-        asked = {key: value for key, value in rows.items() if key[1][:1] == taught.QUERY}
-        watched = {key: value for key, value in rows.items() if audience_rows.is_one(key[1])}
+        art = {key: value for key, value in rows.items() if key[1][:1] == attribution.ARTWORK}
+        asked = {key: value for key, value in rows.items() if key[1][:1] == attribution.QUERY}
+        watched = {key: value for key, value in rows.items() if segment_rows.is_segment(key[1])}
         cohorts = {key: value for key, value in rows.items() if key[1] == cohort_rows.KEY}
         return [
             *self._title_rows(_by_name(rows)),
             ("gone", _gone(rows)),
             ("pictures", [(key[1][1:], _pictures(key[1], value)) for key, value in art.items() if value]),
-            ("queries", _read(asked, taught.watched_after)),
+            ("queries", _read(asked, attribution.watched_after)),
             ("audiences", [_audience(key[1], value) for key, value in watched.items() if value]),
             ("cohorts", [self._cohorts(value) for value in cohorts.values() if value]),
             *_own(rows, _TITLES_OWN),
@@ -192,7 +197,7 @@ class Contents:
             ("weights", told.weight),
             ("changes of counters", told.change),
             ("times", told.at),
-            ("countries", batch.places),
+            ("countries", batch.countries),
             ("devices", batch.devices),
             ("representations", told.x),
             ("gradients", told.gradient),
@@ -200,22 +205,21 @@ class Contents:
             ("histories", np.where(inside, history, np.uint64(0))),
             ("known only", inside & known),
             ("titles of this session", told.fresh),
-            ("lessons", msgspec.msgpack.decode(batch.lessons) if batch.lessons else None),
+            ("lessons", msgspec.msgpack.decode(batch.updates) if batch.updates else None),
         ]
 
     def _experiment_viewers(self, rows: Rows) -> Fields:
         tallies = {key: value for key, value in rows.items() if key[1][:1] == result_rows.TALLY}
         viewers = {key: value for key, value in rows.items() if key not in tallies}
-        return [("viewers", _read(viewers, result_rows.unpack_part)), ("tallies", _read(tallies, _tally))]
+        return [("viewers", _read(viewers, result_rows.VIEWERS.unpack)), ("tallies", _read(tallies, _tally))]
 
     def _experiment_decisions(self, rows: Rows) -> Fields:
         looks = {key: value for key, value in rows.items() if key[1][:1] == b"\x02"}
         tallies = {key: value for key, value in rows.items() if key not in looks}
-        said = _read(looks, lambda value: [*msgspec.json.decode(value[1:]).values()])
-        return [("tallies", _read(tallies, _tally)), ("looks", said)]
+        return [("tallies", _read(tallies, _tally)), ("looks", _read(looks, _looks))]
 
     def _insights_viewers(self, rows: Rows) -> Fields:
-        return [("viewers", _read(rows, visit_rows.unpack_guest))]
+        return [("viewers", _read(rows, insight_rows.VIEWERS.unpack))]
 
     def _insights_state(self, rows: Rows) -> Fields:
         titles = {key: value for key, value in rows.items() if key[1][:1] == insight_rows.TITLE}
@@ -280,23 +284,29 @@ def _attributes(one: Any) -> list[object]:
 
 def _pictures(key: bytes, value: bytes) -> list[object]:
     gallery, title = Gallery(), key[1:].decode()
-    taught.load_pictures(gallery, key, value)
+    attribution.load_artwork(gallery, key, value)
     bandit = gallery.bandit(title)
     return [bandit.at_ms, [(picture, bandit.cells(picture)) for picture in bandit.arms]]
 
 
 def _audience(key: bytes, value: bytes) -> list[object]:
     audiences, scope = Segments(), key[1:].decode()
-    audience_rows.load(audiences, key, value)
+    segment_rows.load(audiences, key, value)
     one = audiences.state(scope)
     return [scope, one.keys, one.counts, one.since_ms, one.newest_ms]
 
 
 def _tally(value: bytes) -> list[object]:
-    record = result_rows.unpack_tally(value)
+    record = result_rows.TALLIES.unpack(value)
     tally = result_rows.tally_of(record)
     arms = [(name, one.viewers, one.first, one.second) for name, one in tally.arms.items()]
     return [record.experiment_id, record.partition, tally.first_ms, tally.at_ms, tally.crossed, arms]
+
+
+def _looks(value: bytes) -> list[object]:
+    """Return the fields that are not their defaults."""
+    one = result_rows.LOOKS.unpack(value)
+    return [one.sample_ratio_p] * (one.sample_ratio_p < 1.0) + [one.decided] * one.decided
 
 
 def _tallied(value: bytes) -> list[object]:
