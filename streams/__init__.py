@@ -43,12 +43,12 @@ Ada stops a film after fifty minutes; her app sends a `stop` event.
 5.  **Listed.** All viewers of the batch whose page moved are ranked together from the replica
     (`streams.stages.viewers.replica`), under the catalog's guards; rows are taken out of each one's scores and put
     in order (`online_models.page`), and the pages written as bytes (`streams.stages.viewers.publisher`,
-    `streams.stages.viewers.page_bytes`, `streams.stages.viewers.categories`, `streams.stages.viewers.artwork`). Had Ada got a page
+    `streams.stages.viewers.page_bytes`, `streams.stages.viewers.artwork`). Had Ada got a page
     within the last second, she would be owed this one until the second is over (`streams.stages.viewers.page_throttle`). A
     new title that is one for her is an alert, once (`streams.stages.viewers.alerts`).
 6.  **Told on.** What her watch says about titles (her representation, the gradient, her history) is packed
     into a signals record (`streams.stages.wire.signals`, `streams.stages.wire.signals`), what came of pictures
-    and searches behind it (`streams.stages.viewers.signal_publisher`, `streams.stages.wire.impressions`).
+    and searches behind it (`streams.stages.viewers.signal_publisher`, `streams.stages.viewers.impressions`).
 7.  **Committed.** One Kafka transaction (`streams.engine.transactions`): her row to the changelog, the page,
     the signals, the dead letters, and the applied offset. All of it becomes visible, or none. Then one write
     of the local store (`streams.engine.state`). The order, and what a crash between any two of these leaves,
