@@ -1,6 +1,7 @@
 """What is written out of the code for operators: ``python -m deploy.generate`` compares, ``--write`` writes.
 
-The Grafana dashboard, out of `deploy.dashboard`; topics and users for Strimzi, out of `deploy.strimzi`;
+The Grafana dashboard, out of `deploy.dashboard`; topics and users for Strimzi, out of `deploy.strimzi`; the
+inventory of modules (``deploy/modules.md``), out of their docstrings;
 alerts for the Prometheus operator, out of ``alerts.yml``; and in the READMEs, between
 ``<!-- generated: NAME -->`` and ``<!-- end -->``, what `SECTIONS` names.
 """
@@ -43,6 +44,7 @@ DASHBOARD = ROOT / "deploy/observability/grafana/dashboards/nearline.json"
 ALERTS = ROOT / "deploy/observability/alerts.yml"
 RULES = ROOT / "deploy/observability/rules.yaml"
 STRIMZI = ROOT / "deploy/kubernetes/strimzi"
+MODULES = ROOT / "deploy/modules.md"
 SECTION = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 NOT_RAISED = {BrokerError}
 """Roots of branches, which only a handler names."""
@@ -206,6 +208,27 @@ def _rules() -> dict[str, object]:
     return head | {"spec": yaml.safe_load(ALERTS.read_text(encoding="utf-8"))}
 
 
+def _modules() -> str:
+    """Return the inventory: every module of the packages with the first line of its docstring."""
+    parts = ["# Modules", "", "Generated: `python -m deploy.generate --write`."]
+    for package in ("schemas", "online_models", "streams"):
+        rooms: dict[Path, list[tuple[str, str]]] = {}
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if path.name == "__main__.py":
+                continue
+            text = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n\n")[0]
+            name = path.name if path.name != "__init__.py" else f"{path.parent.name}/"
+            rooms.setdefault(path.parent, []).append((f"`{name}`", " ".join(text.split())))
+        for room, rows in rooms.items():
+            parts += [
+                "",
+                f"## {room.relative_to(ROOT).as_posix()}",
+                "",
+                _table(("module", "content"), rows).rstrip(),
+            ]
+    return "\n".join([*parts, ""])
+
+
 def _yaml(documents: Iterable[object]) -> str:
     """Write documents one after another, without the aliases that people cannot read."""
     dumper = type("Plain", (yaml.SafeDumper,), {"ignore_aliases": lambda *_: True})
@@ -218,6 +241,7 @@ def generated() -> dict[Path, str]:
     found = {
         DASHBOARD: json.dumps(dashboard(), indent=2, ensure_ascii=False) + "\n",
         RULES: _yaml([_rules()]),
+        MODULES: _modules(),
         STRIMZI / "topics.yaml": _yaml(topic_documents()),
         STRIMZI / "users.yaml": _yaml(user_documents()),
     }

@@ -110,7 +110,9 @@ def _weights(settings: Settings) -> Iterator[tuple[str, float]]:
     """Yield the experts' weights that all contexts share, as the mean of the partitions."""
     try:
         parts = range(topic_scan.partitions_of(settings, topics.VIEWER_STATE))
-        found = [topic_scan.read_latest(settings, topics.VIEWER_STATE, [part]).get(BLEND.key) for part in parts]
+        found = [
+            topic_scan.read_latest(settings, topics.VIEWER_STATE, [part]).get(BLEND.key) for part in parts
+        ]
     except StreamError:
         return
     rows = [BLEND.unpack(message.value()) for message in found if message is not None]

@@ -130,6 +130,6 @@ def test_errors_are_logged_and_ends_are_noted(settings: Settings, capsys: pytest
     waiting = {1, 2}
     reader = TableReader(settings, TOPIC, [1, 2], Taker())
     found = [Failed(KafkaError._PARTITION_EOF), Failed(KafkaError._ALL_BROKERS_DOWN)]
-    assert reader._sorted_out(found, waiting) == []  # type: ignore[arg-type]
+    assert reader._records(found, waiting) == []  # type: ignore[arg-type]
     assert waiting == {1}
     assert "reader_error" in capsys.readouterr().out
