@@ -21,8 +21,8 @@ How effects happen once:
 State:
 
 * `streams.engine.state`: the local databases; the only module that imports rocksdict.
-* `streams.engine.changelog`, `streams.engine.restore` and `streams.engine.read_progress`: how state is rebuilt.
-* `streams.engine.table_reader`: follows compacted topics; `streams.engine.definitions`: experiments and rules.
+* `streams.engine.changelog`, `streams.engine.restore` and `streams.engine.read_progress`: rebuild state.
+* `streams.engine.table_reader` follows compacted topics; `streams.engine.definitions`: experiments, rules.
 
 The process:
 

@@ -186,40 +186,40 @@ class Fold:
 
 
 class DeferringStep(Fold):
-    """A step that folds at once and owes the echo, due when a test says so; pays in the events' order."""
+    """A step that folds at once and defers the echo until a test sets it due; flushes in order of events."""
 
     due = True
     poison = False
-    """Whether to pay raises."""
+    """Whether a flush raises."""
 
     def __init__(self, store: StateView) -> None:
         super().__init__(store)
-        self._owed = dict(store.scan(b"\x01"))
+        self._pending = dict(store.scan(b"\x01"))
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
         """Fold the batch."""
         out = super().__call__(records)
-        owed = {b"\x01%06d" % one.offset: one.value or b"" for one in records}
-        self._owed |= owed
-        return Outcome(rows=[*out.rows, *owed.items()])
+        deferred = {b"\x01%06d" % one.offset: one.value or b"" for one in records}
+        self._pending |= deferred
+        return Outcome(rows=[*out.rows, *deferred.items()])
 
     def due_s(self) -> float | None:
         """Say that it is due now, or much later."""
-        return (0.0 if DeferringStep.due else 600.0) if self._owed else None
+        return (0.0 if DeferringStep.due else 600.0) if self._pending else None
 
     def flush_due(self) -> Outcome:
-        """Echo what is owed."""
+        """Echo everything pending."""
         if DeferringStep.poison:
             raise ValueError
-        echo = [{"key": b"", "value": value} for _, value in sorted(self._owed.items())]
+        echo = [{"key": b"", "value": value} for _, value in sorted(self._pending.items())]
         out = self.discard_pending()
         out.outputs["out", None] = echo  # type: ignore[assignment]
         return out
 
     def discard_pending(self) -> Outcome:
-        """Strike out what is owed."""
-        rows = [(key, None) for key in self._owed]
-        self._owed.clear()
+        """Delete everything pending."""
+        rows = [(key, None) for key in self._pending]
+        self._pending.clear()
         return Outcome(rows=list(rows))
 
 
@@ -236,7 +236,7 @@ def fold_spec() -> StageSpec:
 
 
 def worker_context(log: Log, folder: Path, failpoint: Failpoint = no_failpoint) -> WorkerContext:
-    """Return surroundings on a log in memory."""
+    """Return the context of a worker on a log in memory."""
     return WorkerContext(
         group="group",
         state_dir=folder,

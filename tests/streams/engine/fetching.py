@@ -11,7 +11,7 @@ IN = ("in", 0)
 
 
 class Fetcher:
-    """Stands in for the consumer: hands out slices from where a lane was placed, numbered."""
+    """Stands in for the consumer: returns numbered slices from the position of the last seek."""
 
     def __init__(self, log: Log, tasks: TaskManager) -> None:
         self._log, self._tasks = log, tasks

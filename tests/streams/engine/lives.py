@@ -20,7 +20,7 @@ def fill(log: Log, events: int, keys: int = 3) -> None:
 
 
 def live(partition: Partition, log: Log, batch: int) -> None:
-    """Open, process everything that there is in the source and pay what is due, as the lane would."""
+    """Open, process the whole source and flush what is due, as the task does."""
     partition.open()
     events = log.topics["in", 0]
     while partition.position < len(events):

@@ -40,20 +40,20 @@ def folded(log: Log, position: int) -> tuple[dict[bytes, bytes], int]:
     return rows, applied
 
 
-def told() -> bool:
-    """Tell of a chunk."""
+def on_chunk() -> bool:
+    """Print a line for each chunk."""
     sys.stdout.write("chunk\n")
     sys.stdout.flush()
     return False
 
 
 def main() -> None:
-    """Restore, with many small files of rows, and tell each chunk."""
+    """Restore, with many small files of rows, and print a line for each chunk."""
     changelog.RUN_BYTES, changelog.SMALL_BYTES = 100_000, 0
     consumer: Any = Consumer(made_log())
     consumer.chunk = 100
     store = Store(Path(sys.argv[1]), StoreMemory())
-    Changelog(consumer, "log", 0, told).replay(store)
+    Changelog(consumer, "log", 0, on_chunk).replay(store)
     store.close()
 
 

@@ -1,4 +1,4 @@
-"""What a stage owes is paid without a record, once, and never while a record is suspected."""
+"""Deferred output is flushed without a record, once, and never while a poison record is isolated."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.streams.engine.lives import expected, fill, live, lives, state
 
 @pytest.fixture
 def lender(monkeypatch: pytest.MonkeyPatch) -> StageSpec:
-    """Give a stage whose step owes every echo; what a test says of when and whether is forgotten after it."""
+    """Give a stage whose step defers every echo; its class attributes are restored after the test."""
     monkeypatch.setattr(DeferringStep, "due", True)
     monkeypatch.setattr(DeferringStep, "poison", False)
     return replace(fold_spec(), make_step=lambda _, store: DeferringStep(store))
@@ -27,7 +27,7 @@ def log() -> Log:
     return Log()
 
 
-def test_what_is_due_is_paid_without_a_record(log: Log, tmp_path: Path, lender: StageSpec) -> None:
+def test_due_output_is_flushed_without_a_record(log: Log, tmp_path: Path, lender: StageSpec) -> None:
     """In a transaction of its own, which repeats the applied record; then nothing is due any more."""
     fill(log, 2)
     DeferringStep.due = False
@@ -53,8 +53,8 @@ def test_what_is_due_is_paid_without_a_record(log: Log, tmp_path: Path, lender: 
     partition.close()
 
 
-def test_a_payment_that_raises_is_struck_out(log: Log, tmp_path: Path, lender: StageSpec) -> None:
-    """It costs one restart and what was owed; no record is blamed, not even the one that came with it."""
+def test_output_whose_flush_raises_is_discarded(log: Log, tmp_path: Path, lender: StageSpec) -> None:
+    """It costs one restart and the pending output; no record is blamed, not even that of the same batch."""
     fill(log, 6)
     DeferringStep.due = False
     partition = Partition(lender, 0, worker_context(log, tmp_path))
@@ -74,8 +74,8 @@ def test_a_payment_that_raises_is_struck_out(log: Log, tmp_path: Path, lender: S
     assert not list(tmp_path.glob("**/*.poison"))
 
 
-def test_nothing_is_paid_while_a_record_is_suspected(log: Log, tmp_path: Path, lender: StageSpec) -> None:
-    """The poisonous record is isolated; what is owed is paid when the suspected range is over."""
+def test_nothing_is_flushed_while_a_record_is_suspected(log: Log, tmp_path: Path, lender: StageSpec) -> None:
+    """The poison record is isolated; pending output is flushed after the suspected range."""
     fill(log, 3)
     log.append("in", 0, b"v1", b"poison")
     fill(log, 3)

@@ -33,12 +33,12 @@ def log() -> Log:
 
 @pytest.fixture
 def context(log: Log, tmp_path: Path) -> WorkerContext:
-    """Give surroundings on it."""
+    """Give the context of a worker on it."""
     return roomy(log, tmp_path)
 
 
 def roomy(log: Log, folder: Path) -> WorkerContext:
-    """Return surroundings in which nothing but a test writes table files: rows wait in RocksDB's log."""
+    """Return a context in which only a test writes table files: rows stay in RocksDB's log."""
     return replace(worker_context(log, folder), memory=StoreMemory())
 
 

@@ -21,7 +21,7 @@ def log() -> Log:
 
 @pytest.fixture
 def context(log: Log, tmp_path: Path) -> WorkerContext:
-    """Give surroundings on it."""
+    """Give the context of a worker on it."""
     return worker_context(log, tmp_path)
 
 

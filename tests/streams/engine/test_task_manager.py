@@ -29,7 +29,7 @@ def deaths() -> list[BaseException]:
 
 @pytest.fixture
 def specs() -> list[Any]:
-    """Give the stages; a test may change them before it asks for `stages`."""
+    """Give the stages; a test may change them before it requests `tasks`."""
     return [fold_spec()]
 
 
@@ -37,7 +37,7 @@ def specs() -> list[Any]:
 async def tasks(
     log: Log, tmp_path: Path, deaths: list[BaseException], specs: list[Any]
 ) -> AsyncIterator[TaskManager]:
-    """Give stages without partitions."""
+    """Give a task manager without partitions."""
     tasks = TaskManager(specs, worker_context(log, tmp_path), threads=2, die=deaths.append)
     yield tasks
     await tasks.close()
@@ -110,8 +110,8 @@ async def test_slices_become_batches(tasks: TaskManager, fetcher: Fetcher, log: 
     assert (tasks.progress()[IN].applied, tasks.progress()[IN].fetched_to) == (11, 12)
 
 
-async def test_full_lane_asks_for_nothing(tasks: TaskManager, fetcher: Fetcher) -> None:
-    """A lane with a whole batch waiting has no room; it has again when that batch is taken."""
+async def test_full_task_fetches_nothing(tasks: TaskManager, fetcher: Fetcher) -> None:
+    """A task with a whole queued batch has no room; it has again when that batch starts."""
     await assigned(tasks)
     offer(tasks, fetcher.fetch(4))
     assert not tasks.has_room(*IN)
@@ -187,7 +187,7 @@ async def test_partition_that_leaves_is_closed_and_can_come_back(
 async def test_failing_step_ends_the_process(
     tasks: TaskManager, fetcher: Fetcher, log: Log, deaths: list[BaseException]
 ) -> None:
-    """The error reaches the one place that ends the process, and the lane does nothing more."""
+    """The error reaches the one place that ends the process, and the task does nothing more."""
     log.topics[IN][1] = (b"v", b"poison")
     await assigned(tasks)
     offer(tasks, fetcher.fetch(4))

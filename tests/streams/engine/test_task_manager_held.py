@@ -1,4 +1,4 @@
-"""Partitions that wait: batches behind a gate, pages that are owed, producers that are being fenced."""
+"""Partitions that wait: batches behind a gate, deferred output, producers that are being fenced."""
 
 import asyncio
 import threading
@@ -68,19 +68,19 @@ async def test_gate_and_interval_hold_batches_back(
     assert not deaths
 
 
-async def test_what_is_owed_is_paid_though_nothing_comes(
+async def test_deferred_output_is_flushed_without_records(
     log: Log, tmp_path: Path, deaths: list[BaseException]
 ) -> None:
     """When its time is over, on a quiet topic; and not while partitions move, but right after it."""
 
     class Soon(DeferringStep):
-        """Owes until a moment that the test sets."""
+        """Defers output until a time that the test sets."""
 
         until = float("inf")
 
         def due_s(self) -> float | None:
             """Count down."""
-            return max(0.0, Soon.until - time.monotonic()) if self._owed else None
+            return max(0.0, Soon.until - time.monotonic()) if self._pending else None
 
     tasks = TaskManager(
         [replace(fold_spec(), make_step=lambda _, store: Soon(store))],
@@ -106,10 +106,10 @@ async def test_what_is_owed_is_paid_though_nothing_comes(
     assert not deaths
 
 
-async def test_what_is_owed_is_paid_by_who_has_the_partition_next(
+async def test_the_next_owner_flushes_pending_output(
     log: Log, tmp_path: Path, deaths: list[BaseException]
 ) -> None:
-    """A worker leaves with debts; another one that finds them in its state pays, without a new event."""
+    """A worker leaves with pending output; the next owner finds it in the state and flushes it, without an event."""
     DeferringStep.due = False
     spec = replace(fold_spec(), make_step=lambda _, store: DeferringStep(store))
     for life in range(2):

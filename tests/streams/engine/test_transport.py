@@ -150,7 +150,7 @@ async def test_slices_are_numbered_from_each_seek(
 async def test_partition_never_sought_has_no_epoch(
     consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the fetcher finds where nobody sought belongs to epoch 0, which no lane takes."""
+    """Records of a partition without a seek belong to epoch 0, which no task accepts."""
     monkeypatch.setattr(consumer._task_manager, "has_room", lambda *_: True)
     inner.owned = False
     await consumer._seek_task("in", 0, 40, 5)
@@ -173,7 +173,7 @@ async def test_only_partitions_with_room_are_asked(
 async def test_while_a_lane_is_full_fetching_takes_its_time(
     consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both waits are long while another lane has a whole batch waiting, short when all have room again."""
+    """Both waits are long while another task has a whole queued batch, short if all have room."""
     for room in ({0, 1}, {1}, {0, 1}):
         monkeypatch.setattr(
             consumer._task_manager, "has_room", lambda _topic, partition, room=room: partition in room
@@ -186,7 +186,7 @@ async def test_while_a_lane_is_full_fetching_takes_its_time(
 async def test_position_out_of_range_is_never_a_silent_jump(
     consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Records that retention deleted while we ran end the worker; its successor counts them."""
+    """Records that retention deleted while we ran end the worker; the next one counts them."""
     monkeypatch.setattr(consumer._task_manager, "has_room", lambda *_: True)
     inner.error = OffsetOutOfRangeError({TP0: 3})
     with pytest.raises(SourceGapError, match="restart"):
@@ -196,7 +196,7 @@ async def test_position_out_of_range_is_never_a_silent_jump(
 async def test_a_group_that_knows_no_offset_is_no_error(
     consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A new group moves partitions before any hint was given; a lane's seek comes, and then slices."""
+    """A new group moves partitions before any offset was committed; a task seeks, and then slices arrive."""
     monkeypatch.setattr(consumer._task_manager, "has_room", lambda *_: True)
     inner.error = NoOffsetForPartitionError(TP0)
     assert await fetched(consumer) == []
@@ -208,7 +208,7 @@ async def test_a_group_that_knows_no_offset_is_no_error(
 async def test_slices_fetched_as_the_group_begins_to_move_are_handed_on(
     consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They wait until the flow goes on: a slice left out would be a gap in a lane that was not moved."""
+    """They wait until the flow goes on: a missing slice would be a gap in a task that did not move."""
     monkeypatch.setattr(consumer._task_manager, "has_room", lambda *_: True)
     inner.records = {TP0: [record(0)], TP("in", 1): [record(0)]}
     seen = []
@@ -221,7 +221,7 @@ async def test_slices_fetched_as_the_group_begins_to_move_are_handed_on(
 
 
 async def test_faust_notes_no_offset_by_which_it_would_drop_slices(consumer: BatchConsumer) -> None:
-    """A note taken when a slice was delivered would hide what a lane sought back to in between."""
+    """A read offset set at delivery would hide the records that a task has sought back to meanwhile."""
     consumer._read_offset[TP0] = 41
     assert consumer._read_offset[TP0] is None
     assert consumer._read_offset.pop(TP0, None) is None
@@ -230,7 +230,7 @@ async def test_faust_notes_no_offset_by_which_it_would_drop_slices(consumer: Bat
 async def test_the_groups_offset_is_told_and_never_read(
     consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The hint is applied + 1, told once, again only when it changes; a refusal is no failure."""
+    """The committed offset is applied + 1, sent again only if it changes; a refusal is no failure."""
     positions = {("in", 0): 12}
     monkeypatch.setattr(consumer._task_manager, "positions", lambda: positions)
     monkeypatch.setattr(consumer, "assignment", lambda: {TP0})
@@ -241,7 +241,7 @@ async def test_the_groups_offset_is_told_and_never_read(
     assert not await consumer.commit()
     inner.owned = True
     assert await consumer.commit()
-    assert [dict(told) for told in inner.committed] == [{TP0: 12}, {TP0: 15}]
+    assert [dict(offsets) for offsets in inner.committed] == [{TP0: 12}, {TP0: 15}]
 
 
 async def test_no_hint_while_the_group_moves_partitions(
