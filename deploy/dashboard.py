@@ -53,9 +53,9 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             _stat("Freshness, median", f"histogram_quantile(0.5, {FRESH})", "s", (0.1, 1.0)),
             _stat("Freshness, p99", f"histogram_quantile(0.99, {FRESH})", "s", (0.5, 1.0)),
             _stat("Lag", "sum(nearline_consumer_lag_records)", "short", (1_000, 10_000)),
-            _stat("Unusable events", f"{REJECTED} / {EVENTS}", "percentunit", (0.001, 0.01)),
+            _stat("Rejected events", f"{REJECTED} / {EVENTS}", "percentunit", (0.001, 0.01)),
             _stat(
-                "Hit rate ÷ popularity's",
+                "Hit rate ÷ that of popularity",
                 'sum(increase(nearline_prequential_hits_total{model="blend"}[1h]))'
                 ' / sum(increase(nearline_prequential_hits_total{model="popularity"}[1h]))',
                 "short",
@@ -78,19 +78,19 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 (f"sum(rate(nearline_lists_total[{WINDOW}]))", "pages"),
                 (
                     f"sum(rate(nearline_pages_flushed_total[{WINDOW}]))",
-                    "of them delayed by the page throttle",
+                    "of these, delayed by the page throttle",
                 ),
                 ("sum(nearline_pages_pending)", "still pending"),
-                (f"sum(rate(nearline_alerts_total[{WINDOW}]))", "alerts beside them"),
+                (f"sum(rate(nearline_alerts_total[{WINDOW}]))", "alerts"),
                 unit="cps",
             ),
             _lines(
-                "A batch's parts, p99",
+                "Parts of a batch, p99",
                 (PARTS, "{{stage}} {{step}}"),
                 unit="s",
             ),
             _lines(
-                "Records a batch",
+                "Records per batch",
                 (BATCH, "{{stage}}"),
             ),
         ),
@@ -99,29 +99,29 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         "Freshness",
         (
             Panel(
-                "From the producer's timestamp to the commit; a page put off by the budget comes later",
+                "From the producer's timestamp to the commit; pages delayed by the throttle come later",
                 ((f"sum by (le) (increase(nearline_freshness_seconds_bucket[{WINDOW}]))", "{{le}}"),),
                 "s",
                 "heatmap",
             ),
             _lines(
-                "Age of the title model that pages are ranked from",
+                "Lag of the title model from which pages are ranked",
                 ("max(nearline_replica_age_events)", "oldest replica"),
-                text="Records not yet replicated. Measured: 500 cost little, 5,000 a sixth of the hit rate.",
+                text="Records not yet replicated. 5,000 cost a sixth of the hit rate, 500 little (measured).",
             ),
         ),
     ),
     (
-        "Lag and moves",
+        "Lag and rebalances",
         (
             _lines(
                 "Records not yet applied",
                 ("sum by (stage, partition) (nearline_consumer_lag_records)", "{{stage}} {{partition}}"),
             ),
-            _lines("Fetched, waiting", ("sum by (stage) (nearline_queued_records)", "{{stage}}")),
+            _lines("Fetched records in the queue", ("sum by (stage) (nearline_queued_records)", "{{stage}}")),
             _lines("Partitions", ("sum by (stage, state) (nearline_partitions)", "{{stage}} {{state}}")),
             _lines(
-                "Still to be restored",
+                "Records to restore",
                 ("sum by (stage) (nearline_restore_remaining_records)", "{{stage}}"),
                 ("sum by (table) (nearline_replica_remaining_records)", "replica of {{table}}"),
             ),
@@ -131,15 +131,17 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         "Quality",
         (
             _lines(
-                "Hit rate at 10, last hour, before learning",
+                "Prequential HR@10, last hour",
                 (f"{HITS} / {TESTED}", "{{model}}"),
                 unit="percentunit",
-                text="Popularity is the honest comparison: a blend below it does harm.",
+                text="Popularity is the baseline: a blend below it reduces quality.",
             ),
             _lines(
-                "Verdicts learned", (f"sum(rate(nearline_learned_total[{WINDOW}]))", "verdicts"), unit="cps"
+                "Feedback signals learned",
+                (f"sum(rate(nearline_learned_total[{WINDOW}]))", "signals"),
+                unit="cps",
             ),
-            _lines("Who publishes", ("max by (version) (nearline_publishes)", "version {{version}}")),
+            _lines("Publishing version", ("max by (version) (nearline_publishes)", "version {{version}}")),
         ),
     ),
     (
@@ -151,13 +153,16 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 unit="cps",
             ),
             _lines(
-                "Answers, p99", (ANSWERS, "{{route}}"), unit="s", text="The objective is 5 ms for a page."
+                "Response time, p99",
+                (ANSWERS, "{{route}}"),
+                unit="s",
+                text="The objective is 5 ms for a page.",
             ),
             _lines("Live streams", ("sum(nearline_http_streams)", "open")),
         ),
     ),
     (
-        "Use, saturation",
+        "Utilisation, saturation",
         (
             _lines(
                 "CPU",
@@ -175,7 +180,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         ),
     ),
     (
-        "What went wrong",
+        "Failures",
         (
             _lines(
                 "Dead letters",
@@ -183,16 +188,16 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 unit="cps",
             ),
             _lines(
-                "Lost to retention, read again, rebuilt",
+                "Lost to retention, rewound, rebuilt",
                 ("sum by (stage) (increase(nearline_gap_records_total[1h]))", "{{stage}} records lost"),
-                ("sum by (stage) (increase(nearline_rewinds_total[1h]))", "{{stage}} slices read again"),
+                ("sum by (stage) (increase(nearline_rewinds_total[1h]))", "{{stage}} slices rewound"),
                 ("sum by (stage) (increase(nearline_state_rebuilds_total[1h]))", "{{stage}} rebuilt"),
             ),
-            _lines("Standing still", ("max(nearline_stalled_seconds)", "longest"), unit="s"),
+            _lines("Time without progress", ("max(nearline_stalled_seconds)", "longest"), unit="s"),
             _lines(
-                "Experiments and rules left out",
+                "Invalid experiments and rules",
                 ('max by (topic) (nearline_definitions{state="left_out"})', "{{topic}}"),
-                text="Records that cannot be read or used; the worker's log says why.",
+                text="Records that cannot be decoded or used; the log of the worker has the reason.",
             ),
         ),
     ),

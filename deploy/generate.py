@@ -1,9 +1,9 @@
-"""What is written out of the code for operators: ``python -m deploy.generate`` compares, ``--write`` writes.
+"""Generate documents for operators: ``python -m deploy.generate`` compares, ``--write`` writes.
 
-The Grafana dashboard, out of `deploy.dashboard`; topics and users for Strimzi, out of `deploy.strimzi`; the
-inventory of modules (``deploy/modules.md``), out of their docstrings;
-alerts for the Prometheus operator, out of ``alerts.yml``; and in the READMEs, between
-``<!-- generated: NAME -->`` and ``<!-- end -->``, what `SECTIONS` names.
+The Grafana dashboard, from `deploy.dashboard`; topics and users for Strimzi, from `deploy.strimzi`; the
+inventory of modules (``deploy/modules.md``), from their docstrings; alerts for the Prometheus operator, from
+``alerts.yml``; and sections of the READMEs, between ``<!-- generated: NAME -->`` and ``<!-- end -->``, from
+`SECTIONS`.
 """
 
 import argparse
@@ -47,11 +47,11 @@ STRIMZI = ROOT / "deploy/kubernetes/strimzi"
 MODULES = ROOT / "deploy/modules.md"
 SECTION = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 NOT_RAISED = {BrokerError}
-"""Roots of branches, which only a handler names."""
+"""Base classes that only handlers name."""
 
 
 def all_errors() -> list[type[Exception]]:
-    """Return every error class that somebody can meet, those of the packages' errors modules first."""
+    """Return every error class that can be raised, those of the packages' errors modules first."""
     for package in (schemas, online_models, streams):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
@@ -66,7 +66,7 @@ def all_errors() -> list[type[Exception]]:
 
 
 def advice(error: type[Exception]) -> tuple[str, str]:
-    """Return what an error means and what to do: the two halves of its docstring's first sentence."""
+    """Return the meaning of an error and what to do: the two halves of its docstring's first sentence."""
     first = (error.__doc__ or "").strip().split("\n\n")[0]
     cause, _, step = " ".join(first.split()).rstrip(".").partition(": ")
     return cause, step

@@ -1,4 +1,4 @@
-"""Topics and users as Strimzi takes them: out of the topic table, and of who does what with which."""
+"""Topics and users for Strimzi, from the topic table and the rights of each user."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from schemas.topics import PER_VERSION, TOPICS
 API = "kafka.strimzi.io/v1"
 CLUSTER = {"strimzi.io/cluster": "nearline"}
 PARTITIONS = 12
-"""Of topics that are keyed by viewer or title: up to twelve workers, and 2, 3, 4 and 6 share them evenly."""
+"""Partitions of topics keyed by viewer or title: up to twelve workers; 2, 3, 4 and 6 share them evenly."""
 REPLICAS = 3
 READ = ("Describe", "Read")
 WRITE = ("Describe", "Write")
@@ -57,8 +57,8 @@ USERS: Mapping[str, tuple[Rights, bool]] = {
     "merchandiser": ({topics.RULES: (*READ, "Write")}, False),
     "pages-consumer": ({topics.HOME: READ, topics.TRENDING: READ, topics.ALERTS: READ}, False),
 }
-"""What each user does with which topic, and whether it writes in transactions. Whoever reads, reads in a
-group whose name begins with the user's, nearline's own in one that begins with ``nearline``."""
+"""The rights of each user per topic, and whether it writes in transactions. Names of a
+user's consumer groups begin with its name, those of nearline's own users with ``nearline``."""
 
 
 def topic_documents() -> Iterator[dict[str, Any]]:

@@ -56,7 +56,7 @@ def test_packages_open_with_an_essay() -> None:
 
 
 def test_nothing_else_at_the_top_level() -> None:
-    """The top level holds the names that DESIGN lists, and dot-files."""
+    """The top level has the names listed here, and dot-files."""
     listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     tops = {name.split("/")[0] for name in listing.stdout.splitlines()}
     files = {

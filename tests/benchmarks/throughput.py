@@ -25,7 +25,7 @@ PEERS_JOB = {
     "NEARLINE_MODEL__COWATCH__NEIGHBOURS": "16",
     "NEARLINE_MODEL__BLEND__POPULARITY": "0.1",
 }
-"""16 factors, trending, history, a list for every event, co-watch off: the job of GOALS section 2."""
+"""16 factors, trending, history, a list for every event, co-watch off: the job of the compared systems."""
 
 
 EVERY_PAGE = {"NEARLINE_PAGE_INTERVAL_S": "0"}

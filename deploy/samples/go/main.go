@@ -1,6 +1,6 @@
 // A producer and a consumer of nearline in Go: `go run . send TITLE VIEWER...`, `go run . lists`.
 //
-// Where Kafka is: NEARLINE_BROKERS (127.0.0.1:19092); before every topic: NEARLINE_TOPIC_PREFIX.
+// NEARLINE_BROKERS: address of Kafka (127.0.0.1:19092); NEARLINE_TOPIC_PREFIX: prefix of all topics.
 package main
 
 import (
@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	quiet    = 2 * time.Second  // `lists` ends when nothing came for so long; a service goes on for ever
-	patience = 30 * time.Second // and when nothing came at all
+	quiet    = 2 * time.Second  // `lists` ends after this time without records; a service runs on
+	patience = 30 * time.Second // limit for the first record
 )
 
 type event struct {
@@ -47,10 +47,10 @@ type line struct {
 	Titles   []string `json:"titles"`
 }
 
-// send tells that each viewer has watched fifty minutes of a title and stopped.
+// send sends a stop event for each viewer: fifty minutes of a title watched.
 func send(title string, viewers []string) error {
 	client, err := connect(
-		// nil: murmur2 of the key, as Java does; it is franz-go's default, too
+		// nil: murmur2 of the key, as in Java, the default of franz-go
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
 	)
 	if err != nil {
@@ -61,7 +61,7 @@ func send(title string, viewers []string) error {
 	for _, viewer := range viewers {
 		value, err := json.Marshal(event{
 			Type:        "stop",
-			EventID:     rand.Text(), // sent again with the same id, it counts once
+			EventID:     rand.Text(), // a duplicate with the same id is not counted again
 			ViewerID:    viewer,
 			EventTimeMs: time.Now().UnixMilli(),
 			TitleID:     title,
@@ -76,7 +76,7 @@ func send(title string, viewers []string) error {
 	return client.ProduceSync(context.Background(), records...).FirstErr()
 }
 
-// lists prints the newest page of every viewer, as the topic stands now.
+// lists prints the newest page of every viewer, in the current topic.
 func lists() error {
 	client, err := connect(
 		kgo.ConsumeTopics(topic("recs.home.v1")),
@@ -106,7 +106,7 @@ func lists() error {
 	}
 }
 
-// keep takes a record into the pages: the newest page of a viewer, or nothing after a tombstone.
+// keep applies a record to the pages: the newest page of a viewer, or none after a tombstone.
 func keep(pages map[string]page, record *kgo.Record) error {
 	viewer := string(record.Key)
 	if record.Value == nil {

@@ -5,7 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.Arrays;
 
-/** Which bucket, of 10,000, a viewer is in (schemas/assignment.py): lines of salt, tab, viewer id in, buckets out. */
+/** The bucket of a viewer, of 10,000 (schemas/assignment.py): reads lines of salt, tab, viewer id; prints buckets. */
 class Assignment {
     static int bucket(String salt, String viewerId) throws Exception {
         byte[] text = (salt + "\u001f" + viewerId).getBytes(StandardCharsets.UTF_8);

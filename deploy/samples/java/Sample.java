@@ -20,7 +20,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
 /**
  * A producer and a consumer of nearline in Java: {@code Sample send TITLE VIEWER...}, {@code Sample lists}.
  *
- * <p>Where Kafka is: NEARLINE_BROKERS (127.0.0.1:19092); before every topic: NEARLINE_TOPIC_PREFIX.
+ * <p>NEARLINE_BROKERS: address of Kafka (127.0.0.1:19092); NEARLINE_TOPIC_PREFIX: prefix of all topics.
  */
 public final class Sample {
   private static final String BROKERS = setting("NEARLINE_BROKERS", "127.0.0.1:19092");
@@ -42,16 +42,16 @@ public final class Sample {
     }
   }
 
-  /** Tells that each viewer has watched fifty minutes of a title and stopped. */
+  /** Sends a stop event for each viewer: fifty minutes of a title watched. */
   private static void send(String title, List<String> viewers) throws Exception {
-    // the default partitioner is murmur2 of the key: nothing to set; idempotence and acks=all are defaults, too
+    // defaults: the partitioner is murmur2 of the key, idempotence is on, acks=all
     Map<String, Object> properties = Map.of("bootstrap.servers", BROKERS);
     List<Future<RecordMetadata>> sent = new ArrayList<>();
     try (var producer = new KafkaProducer<>(properties, new StringSerializer(), new ByteArraySerializer())) {
       for (String viewer : viewers) {
         Map<String, Object> event = new LinkedHashMap<>();
         event.put("type", "stop");
-        event.put("event_id", UUID.randomUUID().toString()); // sent again with the same id, it counts once
+        event.put("event_id", UUID.randomUUID().toString()); // a duplicate with the same id is not counted again
         event.put("viewer_id", viewer);
         event.put("event_time_ms", System.currentTimeMillis());
         event.put("title_id", title);
@@ -61,11 +61,11 @@ public final class Sample {
       }
     }
     for (Future<RecordMetadata> future : sent) {
-      future.get(); // throws what the broker said
+      future.get(); // throws the error of the broker
     }
   }
 
-  /** Prints the newest page of every viewer, as the topic stands now; a service would go on for ever. */
+  /** Prints the newest page of every viewer, in the current topic; a service would run on. */
   private static void lists() throws Exception {
     Map<String, Object> properties =
         Map.of(

@@ -1,4 +1,4 @@
-// Which bucket, of 10,000, a viewer is in: what decides about holdout, exclusion group and arm (schemas/assignment.py).
+// The bucket of a viewer, of 10,000, which determines holdout, exclusion group and arm (schemas/assignment.py).
 // Reads lines of salt, tab, viewer id; prints the bucket of each.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";

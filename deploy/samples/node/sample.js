@@ -1,6 +1,6 @@
 // A producer and a consumer of nearline in Node: `node sample.js send TITLE VIEWER...`, `node sample.js lists`.
 //
-// Where Kafka is: NEARLINE_BROKERS (127.0.0.1:19092); before every topic: NEARLINE_TOPIC_PREFIX.
+// NEARLINE_BROKERS: address of Kafka (127.0.0.1:19092); NEARLINE_TOPIC_PREFIX: prefix of all topics.
 
 import { randomUUID } from 'node:crypto'
 import kafkajs from 'kafkajs'
@@ -8,7 +8,7 @@ import lz4 from 'lz4js'
 
 const { CompressionCodecs, CompressionTypes, Kafka, Partitioners, logLevel } = kafkajs
 
-// pages are compressed with lz4, which kafkajs leaves to a package of one's choice
+// pages are compressed with lz4, for which kafkajs needs a package
 CompressionCodecs[CompressionTypes.LZ4] = () => ({
   compress: async (encoder) => Buffer.from(lz4.compress(encoder.buffer)),
   decompress: async (buffer) => Buffer.from(lz4.decompress(buffer)),
@@ -17,8 +17,8 @@ CompressionCodecs[CompressionTypes.LZ4] = () => ({
 const PREFIX = process.env.NEARLINE_TOPIC_PREFIX ?? ''
 const EVENTS = `${PREFIX}viewing.events.v1`
 const HOME = `${PREFIX}recs.home.v1`
-const QUIET_MS = 2000 // `lists` ends when nothing came for so long; a service goes on for ever
-const PATIENCE_MS = 30000 // and when nothing came at all
+const QUIET_MS = 2000 // `lists` ends after this time without records; a service runs on
+const PATIENCE_MS = 30000 // limit for the first record
 
 const kafka = new Kafka({
   clientId: 'sample',
@@ -26,16 +26,16 @@ const kafka = new Kafka({
   logLevel: logLevel.ERROR,
 })
 
-/** Tell that each viewer has watched fifty minutes of a title and stopped. */
+/** Send a stop event for each viewer: fifty minutes of a title watched. */
 async function send(title, viewers) {
-  // DefaultPartitioner of kafkajs 2 is murmur2, as Java's; LegacyPartitioner would put viewers elsewhere
+  // DefaultPartitioner of kafkajs 2 is murmur2, as in Java; LegacyPartitioner gives other partitions
   const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, idempotent: true })
   await producer.connect()
   const messages = viewers.map((viewer) => ({
     key: viewer,
     value: JSON.stringify({
       type: 'stop',
-      event_id: randomUUID(), // sent again with the same id, it counts once
+      event_id: randomUUID(), // a duplicate with the same id is not counted again
       viewer_id: viewer,
       event_time_ms: Date.now(),
       title_id: title,
@@ -47,7 +47,7 @@ async function send(title, viewers) {
   await producer.disconnect()
 }
 
-/** Print the newest page of every viewer, as the topic stands now. */
+/** Print the newest page of every viewer, in the current topic. */
 async function lists() {
   const pages = new Map()
   const consumer = kafka.consumer({ groupId: `sample-${randomUUID()}`, readUncommitted: false })

@@ -1,7 +1,7 @@
 """A producer and a consumer of nearline in Python, for confluent-kafka.
 
-`python sample.py send TITLE VIEWER...` and `python sample.py lists`. Where Kafka is: NEARLINE_BROKERS
-(127.0.0.1:19092); what stands before every topic's name: NEARLINE_TOPIC_PREFIX.
+`python sample.py send TITLE VIEWER...` and `python sample.py lists`. NEARLINE_BROKERS: address of Kafka
+(127.0.0.1:19092); NEARLINE_TOPIC_PREFIX: prefix of all topics.
 """
 
 import json
@@ -19,11 +19,11 @@ EVENTS, HOME = f"{PREFIX}viewing.events.v1", f"{PREFIX}recs.home.v1"
 
 
 def send(title: str, viewers: list[str]) -> None:
-    """Tell that each viewer has watched fifty minutes of a title and stopped."""
+    """Send a stop event for each viewer: fifty minutes of a title watched."""
     producer = Producer(
         {
             "bootstrap.servers": BROKERS,
-            "partitioner": "murmur2_random",  # Java's; the driver's own would put viewers elsewhere
+            "partitioner": "murmur2_random",  # as in Java; the driver's default gives other partitions
             "enable.idempotence": True,
         }
     )
@@ -36,7 +36,7 @@ def send(title: str, viewers: list[str]) -> None:
     for viewer in viewers:
         event = {
             "type": "stop",
-            "event_id": str(uuid.uuid4()),  # sent again with the same id, it counts once
+            "event_id": str(uuid.uuid4()),  # a duplicate with the same id is not counted again
             "viewer_id": viewer,
             "event_time_ms": time.time_ns() // 1_000_000,
             "title_id": title,
@@ -50,7 +50,7 @@ def send(title: str, viewers: list[str]) -> None:
 
 
 def lists() -> None:
-    """Print the newest page of every viewer, as the topic stands now."""
+    """Print the newest page of every viewer, in the current topic."""
     pages: dict[str, dict[str, object]] = {}
     for message in _until_the_end():
         viewer, value = message.key().decode(), message.value()
@@ -68,7 +68,7 @@ def lists() -> None:
 
 
 def _until_the_end() -> Iterator[Message]:
-    """Yield the records of recs.home.v1 up to its present end; a service would go on for ever."""
+    """Yield the records of recs.home.v1 up to its current end; a service would run on."""
     consumer = Consumer(
         {
             "bootstrap.servers": BROKERS,

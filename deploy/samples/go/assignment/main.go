@@ -1,4 +1,4 @@
-// Which bucket, of 10,000, a viewer is in (schemas/assignment.py): lines of salt, tab, viewer id in, buckets out.
+// The bucket of a viewer, of 10,000 (schemas/assignment.py): reads lines of salt, tab, viewer id; prints buckets.
 package main
 
 import (
