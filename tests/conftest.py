@@ -10,11 +10,10 @@ NEARLINE_NIGHTLY=1 also runs what is marked `nightly`, and 200 examples of each 
 
 import fcntl
 import logging
-import os
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -25,19 +24,15 @@ from streams.errors import JarsError, JavaMissingError, MavenMissingError
 from streams.ops.local_kafka.cluster import KafkaCluster
 from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.ops.local_kafka.node import Shape
-from streams.ops.runs import session as ports
+from streams.ops.runs import session as sessions
 from streams.ops.runs.session import cluster_port
 from streams.telemetry.logging import CHATTY
+from tests.parallel import is_worker, port_range, save_groups, scheduler, shared_folder, switch, takes_long
+from tests.waiting import PATIENCE_S
 
-REQUIRE_KAFKA = os.environ.pop("NEARLINE_REQUIRE_KAFKA", "") == "1"
-NIGHTLY = os.environ.pop("NEARLINE_NIGHTLY", "") == "1"
+REQUIRE_KAFKA, NIGHTLY = switch("REQUIRE_KAFKA"), switch("NIGHTLY")
 
-_SHARES = 12
-"""Processes that look for free ports in ranges of their own: a port is free until its user listens, so two
-processes that look in the same range can choose the same one."""
-_NUMBER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-_SHARE = len(ports.PORTS) // _SHARES
-ports.PORTS = ports.PORTS[_NUMBER % _SHARES * _SHARE :][:_SHARE]
+sessions.PORTS, sessions.STOP_S = port_range(sessions.PORTS), PATIENCE_S
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 for name, examples in (("ci", 50), ("nightly", 200)):
@@ -51,13 +46,8 @@ for name, examples in (("ci", 50), ("nightly", 200)):
 settings.load_profile("nightly" if NIGHTLY else "ci" if REQUIRE_KAFKA else "dev")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by the broker that they ask for, and by the process in which they have to run together.
-
-    With `--dist loadgroup` a file's quick tests stay together, and so do tests that share a fixture of their
-    module; every other slow test is alone, so that none waits for another.
-    """
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests by the broker that they ask for, so that `-m "not kafka"` works without anyone's care."""
     for item in items:
         asked = set(getattr(item, "fixturenames", ()))
         if item.get_closest_marker("nightly") and not NIGHTLY:
@@ -66,36 +56,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.kafka)
         if "embedded" in asked:
             item.add_marker(pytest.mark.embedded)
-        if (group := _group(item, asked)) is not None:
-            item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)  # what takes long begins first
+    items.sort(key=takes_long, reverse=True)  # stable: the order of pytest-randomly is kept
+    save_groups(config, items)
 
 
-def _group(item: pytest.Item, asked: set[str]) -> str | None:
-    """Return the name of the tests that run in one process with a test; None where it is alone."""
-    found = getattr(item, "_fixtureinfo", None)
-    shared = found is not None and any(
-        fixture[-1].scope == "module" for fixture in found.name2fixturedefs.values()
-    )
-    if "routed" in asked:
-        return "routed"
-    if shared or not item.get_closest_marker("slow"):
-        return str(item.path.relative_to(item.config.rootpath))
-    return None
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give groups of tests to processes, whatever `--dist` says."""
+    return scheduler(config, log)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Stop the clusters that processes of this run have shared, when all of them have ended."""
-    if not hasattr(session.config, "workerinput"):
-        for shape in _shared(session.config).glob("kafka*/cluster.json"):
+    if not is_worker(session.config):
+        for shape in shared_folder(session.config).glob("kafka*/cluster.json"):
             KafkaCluster.open(shape.parent, cache_dir=Settings().cache_dir).stop()
-
-
-def _shared(config: pytest.Config) -> Path:
-    """Return the temporary folder that all processes of a run have in common."""
-    own = Path(config._tmp_path_factory.getbasetemp())  # type: ignore[attr-defined]
-    return own.parent if hasattr(config, "workerinput") else own
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +108,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture(scope="session")
 def kafka(request: pytest.FixtureRequest) -> KafkaCluster:
     """Give the run's real Apache Kafka, one node; all tests share it, so use `topic_prefix`."""
-    folder = _shared(request.config) / "kafka"
+    folder = shared_folder(request.config) / "kafka"
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         shape = Shape.read(folder)

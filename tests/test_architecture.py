@@ -6,6 +6,7 @@ The reasons are in deploy/adr/0005-house-layout.md.
 import ast
 import subprocess
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,14 @@ PACKAGES = ("schemas", "online_models", "streams")
 READERS_OF_THE_ENVIRONMENT = {"streams/config/settings.py"}
 
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-TREES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
+
+
+@cache
+def trees() -> dict[str, ast.Module]:
+    """Return every module's syntax tree by its path; not at import, which every process of a run does."""
+    return {
+        path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES
+    }
 
 
 def test_import_contracts_hold(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,7 +39,7 @@ def test_the_environment_has_one_reader() -> None:
     """Nobody but the settings looks into os.environ."""
     readers = {
         name
-        for name, tree in TREES.items()
+        for name, tree in trees().items()
         for node in ast.walk(tree)
         if (isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"})
         or (isinstance(node, ast.ImportFrom) and {"environ", "getenv"} & {alias.name for alias in node.names})
@@ -42,7 +50,7 @@ def test_the_environment_has_one_reader() -> None:
 def test_a_class_name_stands_once_in_a_package() -> None:
     """Whoever searches for a class finds one."""
     places: dict[tuple[str, str], list[str]] = {}
-    for name, tree in TREES.items():
+    for name, tree in trees().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
                 places.setdefault((name.split("/")[0], node.name), []).append(name)
@@ -51,7 +59,7 @@ def test_a_class_name_stands_once_in_a_package() -> None:
 
 def test_packages_open_with_an_essay() -> None:
     """A newcomer can start reading at each package's first file."""
-    essays = {package: ast.get_docstring(TREES[f"{package}/__init__.py"]) or "" for package in PACKAGES}
+    essays = {package: ast.get_docstring(trees()[f"{package}/__init__.py"]) or "" for package in PACKAGES}
     assert [package for package, essay in essays.items() if len(essay.splitlines()) < 10] == []
 
 
@@ -76,7 +84,7 @@ def test_unfinished_work_is_not_checked_in() -> None:
     """No marker of unfinished work stands in the code."""
     marks = ("TO" + "DO", "FIX" + "ME", "Not" + "ImplementedError")
     assert [
-        name for name in TREES if any(mark in (ROOT / name).read_text(encoding="utf-8") for mark in marks)
+        name for name in trees() if any(mark in (ROOT / name).read_text(encoding="utf-8") for mark in marks)
     ] == []
 
 

@@ -7,9 +7,14 @@ from typing import TypeVar
 from streams.ops.runs.session import WorkerProcess
 
 T = TypeVar("T")
+PATIENCE_S = 120.0
+"""Longest wait for what is bound to happen. It takes seconds; on a machine that is busy with something else
+it may take a minute, and that is no failure."""
 
 
-def until(found: Callable[[], T | None], *workers: WorkerProcess, seconds: float = 60.0, why: str = "") -> T:
+def until(
+    found: Callable[[], T | None], *workers: WorkerProcess, seconds: float = PATIENCE_S, why: str = ""
+) -> T:
     """Return what is found as soon as it is something; fail when it comes too late, or a worker ends."""
     deadline = time.monotonic() + seconds
     while not (value := found()):

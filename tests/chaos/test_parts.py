@@ -18,6 +18,7 @@ from tests.chaos.__main__ import main
 from tests.chaos.cluster import coordinating_partition
 from tests.chaos.load import PARTITIONS, Mix, Raw, stream
 from tests.chaos.worker import Failpoint, Orders
+from tests.waiting import PATIENCE_S
 
 PROGRAMME = "import sys\nfrom pathlib import Path\nfrom tests.chaos.worker import Failpoint\n"
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,7 +100,7 @@ def test_a_failpoint_freezes_and_tells_of_late_commits(tmp_path: Path) -> None:
     _, status = os.waitpid(process.pid, os.WUNTRACED)
     assert os.WIFSTOPPED(status)
     process.send_signal(signal.SIGCONT)
-    _, told = process.communicate(timeout=30)
+    _, told = process.communicate(timeout=PATIENCE_S)
     assert told.split("\n")[:3] == [
         "chaos_freeze at before_commit",
         "chaos_thawed",

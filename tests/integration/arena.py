@@ -20,10 +20,11 @@ from typing import Any
 from streams.engine import changelog
 from streams.engine.applied import APPLIED_KEY
 from streams.engine.state import Store, StoreMemory
-from streams.kafka.clients import Message, NewTopic, admin, consumer, producer
+from streams.kafka.clients import Message, NewTopic, TopicPartition, admin, consumer, producer
 from streams.ops.runs.session import free_port
 from streams.telemetry.metrics import Exposition
-from tests.integration.committed import committed
+from tests.integration.committed import AT_ONCE, committed
+from tests.waiting import PATIENCE_S
 
 ROW = struct.Struct("<qI")
 PARTITIONS = 4
@@ -92,7 +93,7 @@ class Arena:
 
     def await_partition(self, worker: int) -> None:
         """Wait until a worker has, in its present life, a partition that is ready."""
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + PATIENCE_S
         while "partition_ready" not in self.log(worker, self.began[worker]):
             assert self.workers[worker].poll() is None, f"worker ended; logs in {self.folder}"
             assert time.monotonic() < deadline, f"no partition; logs in {self.folder}"
@@ -112,9 +113,10 @@ class Arena:
         every = range(self.partitions)
         return {p: shown.value("nearline_consumer_lag_records", partition=str(p)) for p in every}
 
-    def applied(self, worker: int, partition: int) -> int:
-        """Return the last applied offset that a worker shows for a partition."""
-        return int(self.metrics(worker).value("nearline_applied_offset", partition=str(partition)))
+    def applied(self, worker: int) -> dict[int, int]:
+        """Return the last applied offsets of the partitions, as a worker shows them at one moment."""
+        shown, every = self.metrics(worker), range(self.partitions)
+        return {p: int(shown.value("nearline_applied_offset", partition=str(p))) for p in every}
 
     def ends(self, name: str) -> dict[int, int]:
         """Return where the partitions of a topic end."""
@@ -123,14 +125,14 @@ class Arena:
         client.close()
         return ends
 
-    def await_that(self, what: Callable[[], bool], seconds: float = 60) -> None:
+    def await_that(self, what: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
         """Wait until something holds."""
         deadline = time.monotonic() + seconds
         while not what():
             assert time.monotonic() < deadline, f"in vain; logs in {self.folder}"
             time.sleep(0.1)
 
-    def await_end(self, worker: int, seconds: float = 60) -> int:
+    def await_end(self, worker: int, seconds: float = PATIENCE_S) -> int:
         """Wait until a worker ends by itself; return its exit code."""
         return self.workers[worker].wait(seconds)
 
@@ -147,7 +149,7 @@ class Arena:
     def terminate(self, worker: int) -> int:
         """SIGTERM; return the exit code."""
         self.workers[worker].send_signal(signal.SIGTERM)
-        return self.workers[worker].wait(30)
+        return self.workers[worker].wait(PATIENCE_S)
 
     def feed(self, events: int, viewers: int = 300) -> None:
         """Produce events, each with a value of its own."""
@@ -174,16 +176,22 @@ class Arena:
         """Return the committed records of a topic, by partition in their order."""
         return committed(self.brokers, [(self.topic(name), number) for number in range(self.partitions)])
 
-    def settle(self, seconds: float = 60, *, revive: bool = True) -> None:
+    def settle(self, seconds: float = PATIENCE_S, *, revive: bool = True) -> None:
         """Wait until as many events came out as went in; start workers that ended."""
         self.producer.flush()
-        deadline = time.monotonic() + seconds
-        while len(self.read("out")) + len(self.read("dead")) < self.sent:
+        deadline, came = time.monotonic() + seconds, 0
+        places = [
+            TopicPartition(self.topic(t), p, 0) for t in ("out", "dead") for p in range(self.partitions)
+        ]
+        reader = consumer(self.brokers, {"group.id": "settling", **AT_ONCE})
+        reader.assign(places)
+        while came < self.sent:
             assert time.monotonic() < deadline, f"not settled; logs in {self.folder}"
             for worker, process in list(self.workers.items()):
                 if revive and process.poll() is not None:
                     self.start(worker)
-            time.sleep(0.2)
+            came += sum(message.error() is None for message in reader.consume(10_000, 0.2))
+        reader.close()
 
     def verify(self, *, without: tuple[bytes, ...] = ()) -> None:
         """Compare outputs, changelog and local state with a replay of the input, event by event."""

@@ -33,6 +33,7 @@ from streams.stages.wire.partition_rows import WATCH_TIME, is_reserved
 from streams.stages.wire.signals import unpack
 from streams.telemetry.metrics import Metrics
 from tests.integration.committed import committed
+from tests.waiting import PATIENCE_S
 
 PARTITIONS = 4
 VIEWER_FACTS = (
@@ -166,9 +167,9 @@ def observed(settings: Settings) -> Facts:
     return facts
 
 
-def await_answers(settings: Settings, workers: Sequence[WorkerProcess], timeout_s: float = 90.0) -> None:
+def await_answers(settings: Settings, workers: Sequence[WorkerProcess]) -> None:
     """Wait until every event is applied, all that was signalled is learned, and no page is owed."""
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + PATIENCE_S
     wanted = {"ready": PARTITIONS + settings.title_shards, "behind": 0, "owed": 0}
     state: dict[str, float] = {}
     while time.monotonic() < deadline:
@@ -183,7 +184,7 @@ def await_answers(settings: Settings, workers: Sequence[WorkerProcess], timeout_
         if state == wanted and _settled(settings):
             return
         time.sleep(0.3)
-    pytest.fail(f"not answered in {timeout_s} s: {state}")
+    pytest.fail(f"not answered in {PATIENCE_S:g} s: {state}")
 
 
 def _settled(settings: Settings) -> bool:

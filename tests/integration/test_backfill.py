@@ -26,7 +26,12 @@ EVENTS = 3_000
 VARIABLES = {"NEARLINE_SESSION_TIMEOUT_S": "6", "NEARLINE_PREQUENTIAL_SHARE": "1"}
 
 
-@pytest.fixture(params=[1, 4], ids=["one partition", "four partitions"])
+@pytest.fixture(
+    params=[
+        pytest.param(1, id="one partition", marks=pytest.mark.nightly),
+        pytest.param(4, id="four partitions"),
+    ]
+)
 def partitions(request: pytest.FixtureRequest) -> int:
     """Give a number of partitions: with one, signals too are in the order of the log."""
     number: int = request.param
@@ -119,7 +124,6 @@ def _await_applied(settings: Settings, worker: WorkerProcess) -> None:
     until(
         lambda: _applied(settings) == ends and not worker.exposition().value("nearline_replica_age_events"),
         worker,
-        seconds=90,
     )
 
 

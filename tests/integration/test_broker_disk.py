@@ -16,6 +16,7 @@ from tests.integration.arena import Arena
 
 @pytest.mark.slow
 @pytest.mark.kafka
+@pytest.mark.nightly
 def test_disk_of_the_broker_full(topic_prefix: str, tmp_path: Path) -> None:
     """No file of the broker may grow by a byte any more, as on a full disk; then it is started anew."""
     cluster = KafkaCluster(tmp_path / "kafka", port=cluster_port(), cache_dir=Settings().cache_dir)
@@ -32,7 +33,7 @@ def test_disk_of_the_broker_full(topic_prefix: str, tmp_path: Path) -> None:
         _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, most))
         arena.feed(2_000)
-        arena.await_that(lambda: cluster.pid(node) is None, 60)
+        arena.await_that(lambda: cluster.pid(node) is None)
         cluster.start()
-        arena.settle(120)
+        arena.settle()
         arena.verify()

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.integration.arena import Arena
+from tests.waiting import PATIENCE_S
 
 PLACES = ["mid_produce", "before_commit", "after_commit", "in_restore", "after_store"]
 """Between any two effects of a batch, and while a state is restored."""
@@ -14,7 +15,7 @@ def test_one_worker_killed_between_any_two_effects(arena: Arena) -> None:
     for place in PLACES:
         arena.feed(1_500)
         hit = 1 if place == "in_restore" else 3
-        assert arena.start(0, failpoint=place, failpoint_hit=hit, max_events=100).wait(40) == 9
+        assert arena.start(0, failpoint=place, failpoint_hit=hit, max_events=100).wait(PATIENCE_S) == 9
     arena.start(0, slow_s=0.2)
     arena.await_partition(0)
     arena.feed_for(1)

@@ -12,6 +12,7 @@ import pytest
 from streams.ops.local_kafka.cluster import KafkaCluster
 from streams.ops.runs.session import becomes_ready, free_port
 from tests.readmes import ROOT, commands
+from tests.waiting import PATIENCE_S
 
 STAY = ("nearline worker", "nearline simulate", "nearline serve")
 """Commands that go on until they are told to stop, in the order in which they are started."""
@@ -66,7 +67,9 @@ def _begin(line: str, surroundings: dict[str, str]) -> subprocess.Popen[str]:
 
 def _run(line: str, surroundings: dict[str, str]) -> str:
     words = [sys.executable, "-m", "streams", *shlex.split(line)[1:]]
-    done = subprocess.run(words, env=surroundings, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        words, env=surroundings, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
     return done.stdout
 
@@ -88,7 +91,7 @@ def test_the_first_hour(surroundings: dict[str, str]) -> None:
     finally:
         for process in reversed(running):
             process.send_signal(signal.SIGINT)
-        codes = [process.wait(30) for process in running]
+        codes = [process.wait(PATIENCE_S) for process in running]
     assert codes == [0, 0, 0], [Path(f"{line.split()[1]}.log").read_text()[-2000:] for line in STAY]
 
 

@@ -15,7 +15,7 @@ from streams.kafka.clients import (
     consumer,
 )
 from tests.integration.arena import PARTITIONS, Arena
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 
 @pytest.mark.slow
@@ -47,7 +47,7 @@ def test_of_two_workers_in_one_place_the_later_stays(arena: Arena) -> None:
     arena.await_partition(0)
     arena.feed(500)
     second = arena.start(1)
-    assert first.wait(40) == 4
+    assert first.wait(PATIENCE_S) == 4
     assert "InstanceFencedError" in arena.log(0)
     assert "NEARLINE_GROUP_INSTANCE_ID" in arena.log(0)
     arena.feed(500)
@@ -68,9 +68,9 @@ def test_growth_ends_all_workers_and_is_refused_ever_after(arena: Arena) -> None
         topic = arena.topic(name)
         client.create_partitions([NewPartitions(topic, 2 * PARTITIONS)])[topic].result(30)
         for worker in running:
-            assert worker.wait(40) == 1
+            assert worker.wait(PATIENCE_S) == 1
         running = [arena.start(0)]
-    assert running[0].wait(40) == 1
+    assert running[0].wait(PATIENCE_S) == 1
     refusals = re.findall(r"PartitionsChangedError: (.*)", arena.log(0))
     assert "was built for 4" in refusals[-1]
     assert "nearline replay --from-topic" in refusals[-1]

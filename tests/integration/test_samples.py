@@ -27,12 +27,11 @@ from streams.kafka.produce import EventProducer
 from streams.ops.local_kafka.cluster import KafkaCluster
 from streams.ops.runs.session import WorkerProcess, make_topics
 from tests.integration import oracle
+from tests.waiting import PATIENCE_S
 
 SAMPLES = Path(__file__).resolve().parents[2] / "deploy/samples"
 PARTITIONS = 4
 """Few, so that the worker starts soon: that 30 keys agree by chance is as likely as 1 in 4^30."""
-SHOWN_S = 30.0
-"""Longest wait for the pages of all viewers."""
 
 
 def _event_of(viewer: str) -> bytes:
@@ -83,7 +82,7 @@ class Installation:
 
     def await_pages(self) -> dict[str, Home]:
         """Wait until the worker has nothing left to do and everybody has a page."""
-        deadline = time.monotonic() + SHOWN_S
+        deadline = time.monotonic() + PATIENCE_S
         while set(HOMES) - set(pages := self.pages()):
             self.worker.check()
             assert time.monotonic() < deadline, f"no page for {set(HOMES) - set(pages)}; {self.worker.log}"
@@ -134,8 +133,12 @@ def _go(folder: Path) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("tools", "build"),
-    [((), _python), (("java", "mvn"), _java), (("node", "npm"), _node), (("go",), _go)],
-    ids=["python", "java", "node", "go"],
+    [
+        pytest.param((), _python, id="python"),
+        pytest.param(("java", "mvn"), _java, id="java", marks=pytest.mark.nightly),
+        pytest.param(("node", "npm"), _node, id="node"),
+        pytest.param(("go",), _go, id="go", marks=pytest.mark.nightly),
+    ],
 )
 def test_a_sample_sends_events_and_reads_pages(
     installation: Installation, tmp_path: Path, tools: tuple[str, ...], build: Callable[[Path], list[str]]

@@ -20,7 +20,9 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("language", COMMANDS)
+@pytest.mark.parametrize(
+    "language", ["node", *(pytest.param(one, marks=pytest.mark.nightly) for one in ("java", "go"))]
+)
 def test_a_viewer_is_in_the_same_bucket(language: str) -> None:
     """Each of the three draws of every golden viewer."""
     command = COMMANDS[language]

@@ -78,7 +78,7 @@ def _caught_up_ms(log: Path) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shards", [1, 3])
+@pytest.mark.parametrize("shards", [pytest.param(1, marks=pytest.mark.nightly), 3])
 def test_partitions_that_move_and_come_back(
     kafka: KafkaCluster, topic_prefix: str, tmp_path: Path, shards: int
 ) -> None:

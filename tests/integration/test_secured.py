@@ -23,6 +23,7 @@ from streams.ops.runs.session import ServeProcess, WorkerProcess, make_topics
 from tests.conftest import run_cluster
 from tests.integration.secured import Secured, add_users, secured
 from tests.streams.steps import watch
+from tests.waiting import PATIENCE_S
 
 pytestmark = [
     pytest.mark.kafka,
@@ -30,7 +31,6 @@ pytestmark = [
     pytest.mark.nightly,
     pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on PATH"),
 ]
-WAIT_S = 30.0
 TITLES = World(seed=5, viewers=1, titles=60).titles
 
 
@@ -100,7 +100,7 @@ def test_what_is_refused_is_named_and_ends_the_process(broker: Secured, tmp_path
 
 def _await_page(address: str, worker: WorkerProcess, *, watched: str) -> dict[str, object]:
     """Wait until a viewer has a page that knows of a title, and return it."""
-    deadline = time.monotonic() + WAIT_S
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         worker.check()
         with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 - http, ours
@@ -109,7 +109,7 @@ def _await_page(address: str, worker: WorkerProcess, *, watched: str) -> dict[st
         if page is not None and watched not in {i.title_id for row in page.rows[:1] for i in row.items}:
             return dict(json.loads(body))
         time.sleep(0.2)
-    pytest.fail(f"no page in {WAIT_S:g} s; {worker.log}")
+    pytest.fail(f"no page in {PATIENCE_S:g} s; {worker.log}")
 
 
 def _newest_page(settings: Settings, viewer: str) -> str:
@@ -117,7 +117,7 @@ def _newest_page(settings: Settings, viewer: str) -> str:
     reader = kafka_clients.consumer(settings, {"group.id": "pages-consumer-1", "enable.partition.eof": True})
     reader.subscribe([settings.topic(topics.HOME)])
     found, ends = "", set[int]()
-    deadline = time.monotonic() + WAIT_S
+    deadline = time.monotonic() + PATIENCE_S
     while len(ends) < 4 and time.monotonic() < deadline:
         for message in reader.consume(100, 0.2):
             if message.error() is not None:

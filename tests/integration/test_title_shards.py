@@ -22,7 +22,7 @@ EVENTS = 3_000
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shards", [1, 3])
+@pytest.mark.parametrize("shards", [pytest.param(1, marks=pytest.mark.nightly), 3])
 def test_shards_on_two_workers(kafka: KafkaCluster, topic_prefix: str, tmp_path: Path, shards: int) -> None:
     """Every event is answered; rows, counters and signals equal the replay's, each title in one shard."""
     settings = Settings.load(

@@ -15,9 +15,9 @@ def test_every_codec_and_only_what_is_committed(arena: Arena) -> None:
     """Five codecs and a committed transaction come out; an aborted and an open one never do.
 
     The worker lives on though the source's last offsets belong to an open transaction and to markers: that is
-    not work left undone. Its watchdog would have ended it within 5 s otherwise.
+    not work left undone. Its watchdog would have ended it within 10 s otherwise.
     """
-    worker = arena.start(0, watchdog_s=5.0)
+    worker = arena.start(0, watchdog_s=10.0)
     for codec in CODECS:
         arena.producer = producer(arena.brokers, {"compression.type": codec, "linger.ms": 20})
         arena.feed(300)
@@ -35,7 +35,7 @@ def test_every_codec_and_only_what_is_committed(arena: Arena) -> None:
         elif fate == "aborted":
             transactional.abort_transaction(20)
     arena.settle()
-    time.sleep(7)
+    time.sleep(12)
     assert worker.poll() is None
     values = [message.value() or b"" for message in arena.read("out")]
     assert sum(value.startswith(b"committed") for value in values) == 100
@@ -54,7 +54,7 @@ def test_poison_and_forced_partitions(arena: Arena) -> None:
     arena.feed(500)
     arena.orders = {"poison": "poison"}
     arena.start(0)
-    arena.settle(80)
+    arena.settle()
     arena.verify(without=(b"poison",))
     assert len(arena.read("dead")) == 1
     forced = {m.partition() for m in arena.read("log") if (m.key() or b"").startswith(b"w")}

@@ -26,7 +26,7 @@ from streams.ops.runs.session import WorkerProcess, make_topics
 from streams.ops.versions import await_cut, of_version, reports, retire, switch
 from streams.stages.versions.register import read_register
 from tests.integration import oracle
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 RATE = 300
 """Events a second: kills find batches in flight, and two workers and a broker on two cores keep up."""
@@ -76,7 +76,7 @@ def await_lag(settings: Settings, most: int) -> None:
         begun = all(offset >= 0 for one in found for offset in one.applied)
         return len(found) == 2 and begun and all(one.lag <= most for one in found)
 
-    until(caught_up, seconds=90)
+    until(caught_up)
 
 
 def restart(worker: WorkerProcess) -> None:
@@ -114,13 +114,13 @@ def test_a_switch_under_load_loses_and_doubles_nothing(
             cuts.append(switch(settings, "blue", max_lag=5 * RATE).cut)
             restart(old)
             restart(new)
-            assert await_cut(settings, ["1", "blue"], cuts[0], timeout_s=60, show=lambda _: None)
+            assert await_cut(settings, ["1", "blue"], cuts[0], timeout_s=PATIENCE_S, show=lambda _: None)
             for one in (old, new):
                 one.wait_ready()
             time.sleep(1.0)
             await_lag(settings, RATE)
             cuts.append(switch(settings, "1", max_lag=5 * RATE).cut)
-            assert await_cut(settings, ["1", "blue"], cuts[1], timeout_s=60, show=lambda _: None)
+            assert await_cut(settings, ["1", "blue"], cuts[1], timeout_s=PATIENCE_S, show=lambda _: None)
             time.sleep(1.0)
         oracle.await_answers(settings, [old])
         oracle.await_answers(blue, [new])

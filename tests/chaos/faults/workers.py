@@ -7,9 +7,9 @@ from streams.engine.exits import IN_DOUBT
 from tests.chaos.rig import FaultError, Rig
 from tests.chaos.workers import ChaosWorker
 
-DEATH_S = 40.0
+DEATH_S = 120.0
 """Longest wait for a worker to run into its trap: it may have to start first."""
-LEAVE_S = 20.0
+LEAVE_S = 60.0
 """Longest that a worker may take to drain and leave."""
 
 

@@ -49,6 +49,7 @@ def test_estimates_come_from_the_topics(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.embedded
 def test_the_bandit_beats_the_best_fixed_picture(capsys: pytest.CaptureFixture[str]) -> None:
     """Through a worker: more watches than one picture for all gets, and estimates that hold the truth."""

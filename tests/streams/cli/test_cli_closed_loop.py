@@ -51,6 +51,7 @@ def test_one_world_has_no_standard_error(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.embedded
 def test_viewers_act_on_what_was_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

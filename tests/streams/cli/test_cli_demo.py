@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from streams.cli import main
+from tests.waiting import PATIENCE_S
 
 PROGRAM = "import sys; from streams.cli import main; sys.exit(main(sys.argv[1:]))"
 KEYS = {
@@ -61,11 +62,11 @@ def _leftovers(folder: Path) -> Iterator[int]:
 def test_it_ends_by_itself_with_its_json_on_standard_output(tmp_path: Path) -> None:
     """Code 0, the documented keys, nothing else on standard output, unbroken lines for people beside it."""
     child = _start(tmp_path, "--seconds", "6")
-    out, said = child.communicate(timeout=90)
+    out, said = child.communicate(timeout=PATIENCE_S)
     assert child.returncode == 0, said
     _check(json.loads(out))
     lines = [row for row in said.splitlines() if "events/s" in row]
-    assert len(lines) == 3
+    assert len(lines) >= 2
     assert all("hit@10" in row and "viewer-" in row for row in lines[1:])
     assert "nearline demo --kafka" in said
     assert f"the pages are at {json.loads(out)['page']}" in said
@@ -74,7 +75,7 @@ def test_it_ends_by_itself_with_its_json_on_standard_output(tmp_path: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.embedded
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.nightly)])
 def test_an_interrupt_ends_it_with_a_summary(tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C: code 0, everything sent is answered, and no worker stays behind."""
     child = _start(tmp_path)
@@ -82,7 +83,7 @@ def test_an_interrupt_ends_it_with_a_summary(tmp_path: Path, number: signal.Sign
     while "events/s" not in child.stderr.readline():
         assert child.poll() is None
     child.send_signal(number)
-    out, said = child.communicate(timeout=60)
+    out, said = child.communicate(timeout=PATIENCE_S)
     assert child.returncode == 0, said
     _check(json.loads(out))
     assert not list(_leftovers(tmp_path))

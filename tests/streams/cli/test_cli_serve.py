@@ -14,6 +14,7 @@ from streams.cli import main
 from streams.config.settings import Settings
 from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.ops.runs.session import becomes_ready
+from tests.waiting import PATIENCE_S
 
 
 def test_beyond_loopback_without_a_token_is_code_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,11 +46,13 @@ def test_it_serves_until_it_is_told_to_stop(embedded: EmbeddedCluster, tmp_path:
         assert child.stderr is not None
         lines = map(json.loads, child.stderr)
         port = next(line["port"] for line in lines if line["event"] == "serve_starts")
-        assert becomes_ready(port, 30)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/stream/viewers/ada", timeout=10) as stream:
+        assert becomes_ready(port, PATIENCE_S)
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{port}/v1/stream/viewers/ada", timeout=PATIENCE_S
+        ) as stream:
             assert stream.readline() == b"retry: 1000\n"
             child.send_signal(signal.SIGTERM)
-            assert child.wait(20) == 0
+            assert child.wait(PATIENCE_S) == 0
     finally:
         child.kill()
         child.wait()

@@ -13,6 +13,7 @@ from schemas.topics import CATALOG, EVENTS
 from streams.cli import main
 from streams.kafka.clients import TopicPartition, consumer
 from streams.ops.local_kafka.embedded import EmbeddedCluster
+from tests.waiting import PATIENCE_S
 
 PROGRAM = "import sys; from streams.cli import main; sys.exit(main(sys.argv[1:]))"
 
@@ -81,11 +82,11 @@ def test_an_interrupt_ends_cleanly_with_a_summary(embedded: EmbeddedCluster, num
     brokers = embedded.bootstrap_servers
     words = ["simulate", "--brokers", brokers, "--rate", "500/s", "--titles", "50", "--json", "-"]
     child = subprocess.Popen([sys.executable, "-c", PROGRAM, *words], stdout=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while ends(brokers, EVENTS) < 100 and time.monotonic() < deadline:
         time.sleep(0.05)
     child.send_signal(number)
-    out, _ = child.communicate(timeout=60)
+    out, _ = child.communicate(timeout=PATIENCE_S)
     assert child.returncode == 0
     assert json.loads(out)["events"] == ends(brokers, EVENTS) >= 100
 

@@ -12,6 +12,7 @@ from schemas.topics import TOPICS
 from streams.cli import main
 from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.ops.runs.session import becomes_ready, free_port
+from tests.waiting import PATIENCE_S
 
 
 def test_missing_topics_are_code_1(
@@ -37,7 +38,7 @@ def test_a_wrong_setting_is_code_2(words: list[str]) -> None:
     assert main(["worker", *words]) == 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.nightly)])
 def test_told_to_stop_is_code_0(embedded: EmbeddedCluster, tmp_path: Path, number: signal.Signals) -> None:
     """A ready worker drains and leaves; what it says is on standard error."""
     embedded.create(TOPICS)
@@ -52,9 +53,9 @@ def test_told_to_stop_is_code_0(embedded: EmbeddedCluster, tmp_path: Path, numbe
         text=True,
     )
     try:
-        assert becomes_ready(port, 60)
+        assert becomes_ready(port, PATIENCE_S)
         child.send_signal(number)
-        out, said = child.communicate(timeout=30)
+        out, said = child.communicate(timeout=PATIENCE_S)
     finally:
         child.kill()
     assert child.returncode == 0, said

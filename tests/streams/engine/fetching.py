@@ -6,6 +6,7 @@ from collections.abc import Callable
 from streams.engine.batching import Slice, size_of
 from streams.engine.task_manager import TaskManager
 from tests.streams.doubles import Log, record
+from tests.waiting import PATIENCE_S
 
 IN = ("in", 0)
 
@@ -49,7 +50,7 @@ def twelve_events() -> Log:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something that other threads bring about."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - threads set no asyncio event
             await asyncio.sleep(0.005)
 

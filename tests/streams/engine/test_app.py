@@ -27,6 +27,7 @@ from streams.kafka.security import aiokafka_options
 from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.telemetry.metrics import Metrics
 from tests.streams.doubles import fold_spec
+from tests.waiting import PATIENCE_S
 
 
 def made(brokers: str, folder: Path) -> App:
@@ -115,7 +116,7 @@ def test_a_worker_works_and_ends_cleanly_on_sigterm(topics: str, tmp_path: Path)
     reader = consumer(topics, {"group.id": "reader"})
     reader.subscribe(["out"])
     found: list[bytes | None] = []
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while len(found) < 500 and time.monotonic() < deadline:
         found += [message.value() for message in reader.consume(1_000, 0.5) if message.error() is None]
     reader.close()

@@ -10,6 +10,7 @@ from streams.engine.table_reader import TableReader
 from streams.errors import BrokerError
 from streams.kafka.clients import KafkaError, Message, producer
 from streams.ops.local_kafka.embedded import PARTITIONS, EmbeddedCluster
+from tests.waiting import PATIENCE_S
 
 TOPIC = "titles.model.v1"
 
@@ -31,14 +32,14 @@ class Taker:
     def wait(self, count: int) -> None:
         """Block until so many were taken."""
         with self.some:
-            assert self.some.wait_for(lambda: sum(map(len, self.values.values())) >= count, 20)
+            assert self.some.wait_for(lambda: sum(map(len, self.values.values())) >= count, PATIENCE_S)
 
 
 @pytest.fixture
 def settings(embedded: EmbeddedCluster) -> Settings:
     """Give settings for a cluster that has the topic."""
     embedded.create([TOPIC])
-    return Settings.load(brokers=embedded.bootstrap_servers, replica_timeout_s=20.0)
+    return Settings.load(brokers=embedded.bootstrap_servers, replica_timeout_s=PATIENCE_S)
 
 
 def _produce(settings: Settings, first: int, count: int, partitions: int = PARTITIONS) -> None:
@@ -103,7 +104,7 @@ def test_a_record_that_cannot_be_applied_ends_the_process(settings: Settings) ->
     short = settings.model_copy(update={"replica_timeout_s": 0.05})
     reader = TableReader(short, TOPIC, range(PARTITIONS), fail, die=die)
     reader.start()
-    assert dead.wait(20)
+    assert dead.wait(PATIENCE_S)
     with pytest.raises(BrokerError, match="was not read to its end"):
         reader.wait()
     reader.stop()

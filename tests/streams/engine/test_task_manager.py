@@ -13,6 +13,7 @@ from streams.engine.task_manager import TaskManager
 from streams.errors import StepFailedError
 from tests.streams.doubles import Consumer, Log, fold_spec, worker_context
 from tests.streams.engine.fetching import IN, Fetcher, assigned, offer, twelve_events, until
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ async def test_a_restore_says_how_far_it_is(log: Log, tmp_path: Path) -> None:
         def consume(self, number: int, timeout: float) -> list[Any]:
             """Wait before the second chunk."""
             if self._at == 3:
-                assert go_on.wait(20)
+                assert go_on.wait(PATIENCE_S)
             return super().consume(number, timeout)
 
     for number in range(7):

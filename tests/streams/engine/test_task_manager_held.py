@@ -13,6 +13,7 @@ from streams.engine.task_manager import TaskManager
 from streams.errors import AbandonedError
 from tests.streams.doubles import DeferringStep, Log, Producer, fold_spec, worker_context
 from tests.streams.engine.fetching import IN, Fetcher, assigned, offer, twelve_events, until
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -139,7 +140,7 @@ async def test_partitions_do_not_move_while_one_is_being_fenced(
 
         def init_transactions(self, timeout: float) -> None:
             begun.set()
-            assert go_on.wait(20)
+            assert go_on.wait(PATIENCE_S)
             super().init_transactions(timeout)
 
     context = replace(worker_context(log, tmp_path), producer=lambda name: Slow(log, name))  # type: ignore[arg-type,return-value]

@@ -23,6 +23,7 @@ from streams.stages.insights.visits import VisitsStep
 from streams.stages.wire import impression_rows
 from streams.stages.wire.partition_rows import is_reserved
 from tests.streams.steps import T0, Line, MemoryStore, records_of, watch
+from tests.waiting import until
 
 
 def _forget(viewer: str, number: int = 0, **more: Any) -> Forget:
@@ -177,8 +178,7 @@ def test_a_worker_forgets_and_its_successor_knows_nothing(installation: Settings
         worker.wait_ready()
         producer.send([watch("ada", titles[9], 9)])
         producer.flush()
-        while (found := _known(settings)) is None:
-            worker.check()
+        found = until(lambda: _known(settings), worker)
     assert found == [titles[9]]
     page = read_latest(settings, topics.HOME, range(4))[b"ada"]
     assert decode_home(page.value() or b"").seq == 1

@@ -51,9 +51,12 @@ def client(stand: Stand) -> Iterator[TestClient]:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """Give a client of a server that everybody shares who changes nothing."""
+    """Give a client of a server that the tests of a module share which change nothing.
+
+    Of a module and not of a process, since its mirror polls seven topics for as long as it lives.
+    """
     with EmbeddedCluster() as cluster, served(Stand(cluster, tmp_path_factory.mktemp("serve"))) as client:
         yield client
 
@@ -75,9 +78,9 @@ def listening_server(folder: Path, **serve: object) -> Iterator[tuple[str, Stand
                 thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the address of a server that everybody shares who changes nothing."""
+    """Give the address of a server that the tests of a module share which change nothing."""
     with listening_server(tmp_path_factory.mktemp("served")) as (address, _):
         yield address
 

@@ -32,7 +32,7 @@ def test_without_a_restart(embedded: EmbeddedCluster, topic_prefix: str, tmp_pat
     settings = Settings(brokers=embedded.bootstrap_servers, topic_prefix=topic_prefix, check_crcs=False)
     count = itertools.count()
     with WorkerProcess(settings, tmp_path) as worker, EventProducer(settings) as producer:
-        worker.wait_ready(120)
+        worker.wait_ready()
         producer.send(watch(f"c{n}", f"t{n % 10}", next(count)) for n in range(60))
 
         def shown() -> tuple[bool, str]:

@@ -29,7 +29,7 @@ PARTITIONS = 4
 BATCH = 50
 """Records of a partition in a batch: the replica is then up to 200 events old."""
 ALL = 10**9
-EVENTS = 40_000
+EVENTS = 12_000
 
 
 class Town:

@@ -1,6 +1,5 @@
 """Lists that are made when asked for: business rules, and the limits of a viewer's page."""
 
-import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +15,7 @@ from streams.serve.api.lists import trending_for
 from streams.serve.mirror.rules import RuleAudience
 from streams.serve.mirror.titles import TitleDirectory
 from tests.streams.serve.stand import TITLES, Stand, page, trending
+from tests.waiting import until
 
 
 def _rule(kind: RuleKind, *titles: str, **more: object) -> bytes:
@@ -23,11 +23,7 @@ def _rule(kind: RuleKind, *titles: str, **more: object) -> bytes:
 
 
 def _until(answer: Callable[[], object], wanted: object) -> None:
-    for _ in range(500):
-        if (found := answer()) == wanted:
-            return
-        time.sleep(0.01)
-    assert found == wanted
+    until(lambda: answer() == wanted, why=f"not {wanted}")
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from schemas.pages import Home, RowKind
 from tests.streams.serve.api.test_insights import fill
 from tests.streams.serve.conftest import listening_server
 from tests.streams.serve.stand import Stand, page
+from tests.waiting import PATIENCE_S
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -55,7 +56,7 @@ def browser(chromium: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
 
 
 def _until(browser: webdriver.Chrome, holds: Callable[[webdriver.Chrome], Any]) -> Any:
-    return WebDriverWait(browser, 20, poll_frequency=0.05).until(holds)
+    return WebDriverWait(browser, PATIENCE_S, poll_frequency=0.05).until(holds)
 
 
 def test_the_page_follows_its_viewer(listening: tuple[str, Stand], browser: webdriver.Chrome) -> None:

@@ -38,7 +38,7 @@ def test_without_a_restart(embedded: EmbeddedCluster, topic_prefix: str, tmp_pat
     )
     count = itertools.count()
     with WorkerProcess(settings, tmp_path) as worker, EventProducer(settings) as producer:
-        worker.wait_ready(120)
+        worker.wait_ready()
 
         def seen() -> set[str]:
             number = next(count)

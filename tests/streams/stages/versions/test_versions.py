@@ -20,7 +20,7 @@ from streams.stages.versions.register import Register, enter, read_register, rem
 from streams.stages.versions.status import RegisteredVersion, registered
 from streams.telemetry.metrics import Metrics
 from tests.streams.steps import Line, MemoryStore, message, record, watch
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 AT = 1_764_015_300_000
 
@@ -156,7 +156,7 @@ async def test_the_new_version_waits_for_the_old(settings: Settings) -> None:
     assert applied_by(settings, "1", range(PARTITIONS)) == {0: -1, 1: -1, 2: 41, 3: -1}
     handover.wait_for(2, Predecessor("1", 99))
     handover.wait_for(2, None)
-    assert await asyncio.wait_for(handover.passed(2), 5)
+    assert await asyncio.wait_for(handover.passed(2), PATIENCE_S)
 
 
 @pytest.mark.parametrize("former", ["1", "retired"])

@@ -7,6 +7,7 @@ import pytest
 
 from streams.stages.viewers.replica_lag import ReplicaLag
 from streams.telemetry.metrics import Metrics
+from tests.waiting import PATIENCE_S
 
 
 def _lag(limit: int, learned: dict[int, int], metrics: Metrics | None = None) -> ReplicaLag:
@@ -33,20 +34,20 @@ async def test_the_gate_waits_for_the_replica() -> None:
     lag = _lag(10, learned)
     lag.record_sent(0, 0)
     lag.record_sent(0, 9)
-    await asyncio.wait_for(lag.gate(), 1)
+    await asyncio.wait_for(lag.gate(), PATIENCE_S)
     lag.record_sent(0, 12)
     waiting = asyncio.create_task(lag.gate())
     await asyncio.sleep(0.02)
     assert not waiting.done()
     learned[0] = 3
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, PATIENCE_S)
 
 
 async def test_a_lost_title_model_does_not_hold_the_gate() -> None:
     """What was sent before the partition came here is not waited for: nobody may learn it any more."""
     lag = _lag(10, {})
     lag.record_sent(0, 1_000_000)
-    await asyncio.wait_for(lag.gate(), 1)
+    await asyncio.wait_for(lag.gate(), PATIENCE_S)
     lag.record_sent(0, 1_000_010)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(lag.gate(), 0.02)
