@@ -90,7 +90,7 @@ def test_crashes_change_nothing(
 ) -> None:
     """Whatever ends where, and whatever disk is lost: the log reads as if nothing had happened.
 
-    Deferred output is neither lost nor flushed twice: every other life flushes only at the end of its batches.
+    Deferred output is neither lost nor flushed twice; every other life flushes only after its batches.
     """
     spec = replace(fold_spec(), make_step=lambda _, store: step(store))
     log = Log()

@@ -110,7 +110,7 @@ async def test_deferred_output_is_flushed_without_records(
 async def test_the_next_owner_flushes_pending_output(
     log: Log, tmp_path: Path, deaths: list[BaseException]
 ) -> None:
-    """A worker leaves with pending output; the next owner finds it in the state and flushes it, without an event."""
+    """A worker leaves with pending output; the next owner finds it in the state and flushes it."""
     DeferringStep.due = False
     spec = replace(fold_spec(), make_step=lambda _, store: DeferringStep(store))
     for life in range(2):
