@@ -46,7 +46,7 @@ def test_arms_have_their_shares_and_the_rest_is_in_none() -> None:
 
 
 def test_two_experiments_are_independent() -> None:
-    """Who is in an arm of one says nothing about the other: the four-field table is what chance makes."""
+    """Assignments of two experiments are independent: the four-field table is as by chance."""
     one, two = trial(0.5, 0.5, salt="one"), trial(0.5, 0.5, salt="two")
     table = Counter((str(assign(one, v)), str(assign(two, v))) for v in VIEWERS)
     assert len(table) == 4

@@ -179,7 +179,7 @@ def test_nothing_non_finite_comes_in(events: Any) -> None:
     ],
 )
 def test_each_fault_has_its_reason_and_field(value: bytes | None, reason: Reason, field: str | None) -> None:
-    """A refused record says why in the closed set, and which field was at fault where one was."""
+    """A rejected record has a reason from the closed set, and the invalid field if there is one."""
     error = refusal(value)
     assert (error.reason, error.field) == (reason, field)
 

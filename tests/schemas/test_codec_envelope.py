@@ -1,4 +1,4 @@
-"""Confluent's framing and CloudEvents' headers are taken off, and nothing else is."""
+"""Confluent's framing and the headers of CloudEvents are removed, and nothing else."""
 
 import json
 from typing import Any
@@ -56,7 +56,7 @@ def test_a_bad_ce_id_is_refused(ce_id: bytes, reason: Reason) -> None:
 
 
 def test_headers_do_not_hide_other_faults() -> None:
-    """Beside a ce_id, whatever else is wrong is still said."""
+    """Other errors are reported also if there is a ce_id."""
     with pytest.raises(DecodeError) as caught:
         decode_event(BARE.replace(b"t-1", b""), [("ce_id", b"e-1")])
     assert caught.value.field == "title_id"

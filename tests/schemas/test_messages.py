@@ -119,7 +119,7 @@ def test_a_dead_letter_keeps_the_raw_bytes_up_to_a_limit() -> None:
 
 
 def test_a_dead_letter_of_a_tombstone_has_no_value() -> None:
-    """No value and no bytes are told apart."""
+    """A missing value differs from an empty one."""
     error = DecodeError(Reason.TOMBSTONE, None, "expected a value")
     made = [DeadLetter.of(error, stage="s", source=SOURCE, key=None, value=value) for value in (None, b"")]
     assert [decode_dead_letter(encode(letter)).value for letter in made] == [None, b""]

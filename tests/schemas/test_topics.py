@@ -15,7 +15,7 @@ def test_every_named_topic_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("spec", TOPICS.values(), ids=lambda spec: spec.name)
 def test_cleanup_and_retention_agree(spec: topics.TopicSpec) -> None:
-    """What is compacted stays for ever; what is deleted says when; all are strings for the admin client."""
+    """Compacted topics have unlimited retention, others a limit; all settings are strings."""
     settings = spec.settings()
     assert settings["cleanup.policy"] == spec.cleanup
     assert (spec.retention_ms == -1) == (spec.cleanup == "compact")
