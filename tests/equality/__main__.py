@@ -1,4 +1,4 @@
-"""``python -m tests.equality record FILE`` and ``python -m tests.equality compare FILE``."""
+"""``python -m tests.equality record FILE``, ``… compare FILE`` and ``… dump FILE``; see README.md."""
 
 import argparse
 import json
@@ -12,22 +12,34 @@ def main() -> int:
     """Record, or compare; 0 if everything is as it was, 1 if not."""
     parser = argparse.ArgumentParser(prog="python -m tests.equality", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, what in (("record", "write what comes out"), ("compare", "compare it with a file")):
-        command = commands.add_parser(name, help=what)
+    made = commands.add_parser("record", help="write what comes out")
+    compared = commands.add_parser("compare", help="compare it with a file")
+    compared.add_argument("--formats", action="store_true", help="internal formats may differ")
+    dumped = commands.add_parser(
+        "dump", help="write the records of a block, a line each, to diff two commits"
+    )
+    dumped.add_argument("--installation", default="pages")
+    dumped.add_argument("--block", type=int, default=0)
+    for command in (made, compared, dumped):
         command.add_argument("file", type=Path)
-        if name == "record":
-            command.add_argument("--events", type=int, default=50_000)
-        else:
-            command.add_argument("--formats", action="store_true", help="internal formats may differ")
+    for command in (made, dumped):
+        command.add_argument("--events", type=int, default=50_000)
     given = parser.parse_args()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy is there: sums are added in one order
-    return _record(given) if given.command == "record" else _compare(given)
+    return {"record": _record, "compare": _compare, "dump": _dump}[given.command](given)
 
 
 def _record(given: argparse.Namespace) -> int:
     document = _recorded(given.events)
     given.file.write_text(json.dumps(document, separators=(",", ":")) + "\n", encoding="utf-8")
     _show(document)
+    return 0
+
+
+def _dump(given: argparse.Namespace) -> int:
+    wanted = given.installation, given.block
+    with given.file.open("w", encoding="utf-8") as out:
+        _recorded(given.events, lambda name, block, line: out.write(f"{line}\n" * ((name, block) == wanted)))
     return 0
 
 
@@ -48,12 +60,12 @@ def _compare(given: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
-def _recorded(events: int) -> dict[str, Any]:
+def _recorded(events: int, dump: Any = None) -> dict[str, Any]:
     from tests.equality.cluster import quiet  # noqa: PLC0415 - after the environment
     from tests.equality.recording import record  # noqa: PLC0415
 
     quiet()
-    return record(events)
+    return record(events, dump)
 
 
 def _show(document: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 import platform
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -14,9 +14,8 @@ from typing import Any, Final
 from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig, RewardConfig
 from online_models.page.config import PageConfig
 from online_models.simulation import World
-from schemas import topics
+from schemas import DecodeError, topics
 from schemas.codec import (
-    DecodeError,
     decode_alert,
     decode_dead_letter,
     decode_event,
@@ -115,8 +114,15 @@ def _plots() -> tuple[Plot, ...]:
     )  # fmt: skip
 
 
-def record(events: int = EVENTS) -> dict[str, Any]:
+def record(events: int = EVENTS, dump: Callable[[str, int, str], None] | None = None) -> dict[str, Any]:
     """Let so many events go through every stage; return hashes and counts of everything that comes out.
+
+    Parameters
+    ----------
+    events
+        How many.
+    dump
+        Given installation, block and a line about each record. Default: nobody wants to see them.
 
     Returns
     -------
@@ -127,7 +133,7 @@ def record(events: int = EVENTS) -> dict[str, Any]:
     coverage: dict[str, Counter[str]] = defaultdict(Counter)
     found = {}
     for plot in _plots():
-        run = _Run(plot, round(events * plot.share), coverage)
+        run = _Run(plot, round(events * plot.share), coverage, dump)
         found[plot.name] = {"model": plot.settings.provenance, "streams": run.streams()}
     return {
         "about": machine() | {"events": events, "block": BLOCK},
@@ -139,8 +145,15 @@ def record(events: int = EVENTS) -> dict[str, Any]:
 class _Run:
     """One installation from its first event to its last."""
 
-    def __init__(self, plot: Plot, events: int, coverage: dict[str, Counter[str]]) -> None:
+    def __init__(
+        self,
+        plot: Plot,
+        events: int,
+        coverage: dict[str, Counter[str]],
+        dump: Callable[[str, int, str], None] | None,
+    ) -> None:
         self._plot, self._events, self._coverage = plot, events, coverage
+        self._dump, self._block = dump, 0
         self._ledger, self._rng = Ledger(), Random(plot.seed)
         self._rows: dict[str, dict[tuple[int, bytes], bytes | None]] = defaultdict(dict)
         self._records: dict[str, list[bytes]] = defaultdict(list)
@@ -205,6 +218,8 @@ class _Run:
     def _written(self, topic: str, partition: int, key: bytes | None, value: bytes | None) -> None:
         """Hash a record, and keep what has contents until the block ends."""
         self._ledger.add(topic, partition, key, value)
+        if self._dump:
+            self._dump(self._plot.name, self._block, f"{topic} {partition} {key!r} {value!r}")
         if topic in _STATE:
             self._rows[topic][partition, key or b""] = value
         elif value is not None:
@@ -224,6 +239,7 @@ class _Run:
         self._rows.clear()
         self._records.clear()
         self._ledger.close_block()
+        self._block += 1
 
     def _count_event(self, one: Sent) -> None:
         try:
