@@ -56,7 +56,7 @@ class _Group(Struct, array_like=True, gc=False):
     finished: int
     starts: int
     seconds: int
-    crowd: _Viewers
+    members: _Viewers
 
 
 class _Counted(Struct, array_like=True, gc=False):
@@ -71,7 +71,7 @@ class _Tally(Struct, array_like=True, gc=False):
     starts: int
     seconds: int
     places: list[int]
-    crowd: _Viewers
+    members: _Viewers
     acts: dict[str, tuple[int, _Viewers]]
     countries: list[_Counted]
     cohorts: list[_Counted]
@@ -82,7 +82,7 @@ class _Facet(Struct, array_like=True, gc=False):
     error: float
     fast: float
     fast_at_ms: int
-    crowd: _Viewers
+    members: _Viewers
 
 
 class _Query(Struct, array_like=True, gc=False):
@@ -91,7 +91,7 @@ class _Query(Struct, array_like=True, gc=False):
     searches: int
     found: int
     watches: int
-    crowds: list[_Viewers]
+    members: list[_Viewers]
 
 
 class _Served(Struct, array_like=True, gc=False):
@@ -150,7 +150,7 @@ def unpack_tally(value: bytes) -> TitleTally:
     tally.at_ms, tally.starts, tally.seconds = row.at_ms, row.starts, row.seconds
     finished, *minutes = row.places
     tally.places[: len(minutes)], tally.places[-1] = minutes, finished
-    tally.crowd = _viewers_of(row.crowd)
+    tally.crowd = _viewers_of(row.members)
     tally.counts |= {act: count for act, (count, _) in row.acts.items()}
     tally.crowds |= {act: _viewers_of(crowd) for act, (_, crowd) in row.acts.items()}
     tally.countries, tally.cohorts = _counters_of(row.countries), _counters_of(row.cohorts)
@@ -221,12 +221,12 @@ def _counter_row(demand: Demand, name: str, key: str) -> bytes | None:
 
 def _facet_of(value: bytes) -> Counter[Facet]:
     row = FACETS.unpack(value)
-    return Counter(row.count, row.error, Facet(DecayedSum(row.fast, row.fast_at_ms), _viewers_of(row.crowd)))
+    return Counter(row.count, row.error, Facet(DecayedSum(row.fast, row.fast_at_ms), _viewers_of(row.members)))
 
 
 def _query_of(value: bytes) -> Counter[Query]:
     row = QUERIES.unpack(value)
-    viewers = map(_viewers_of, row.crowds)
+    viewers = map(_viewers_of, row.members)
     return Counter(row.count, row.error, Query(row.searches, row.found, row.watches, *viewers))
 
 
@@ -253,7 +253,7 @@ def _group(group: Group) -> _Group:
 
 
 def _group_of(row: _Group) -> Group:
-    return Group(row.viewers, row.finished, row.starts, row.seconds, _viewers_of(row.crowd))
+    return Group(row.viewers, row.finished, row.starts, row.seconds, _viewers_of(row.members))
 
 
 def _counted(by: SpaceSaving[Group]) -> list[_Counted]:

@@ -147,7 +147,7 @@ class PageEncoder:
         causes
             The event that caused each.
         languages
-            Language code of each viewer, 0 where unknown (`online_models.page.headings`).
+            Language code of each viewer, 0 where unknown (`online_models.catalog.languages`).
         selection
             Artwork and trailers of items, where they are not the first, and their arms.
         explored
@@ -291,8 +291,7 @@ class PageEncoder:
         waiting = [*self._nameless, *range(have, want)]
         if want > have:
             self._span = np.concatenate((self._span, np.zeros((want - have, 2), np.int64)))
-        # Before `named`: another thread gives names, and a title that gets one in between is then in both
-        # lists
+        # Before `named`: names come from another thread, and no title may miss both lists
         self._nameless = [row for row in waiting if not ids[row]]
         named = [row for row in waiting if ids[row]]
         if not named:
