@@ -42,7 +42,7 @@ PATIENCE_S: Final = 60.0
 LISTS: Final = {"NEARLINE_PAGE__ROWS": "1"}
 """Pages of one row: other rows would hide the difference between rankers."""
 NOTICE_S: Final = 2.0
-"""By then every worker has heard of a change: ten times `experiments.LOOK_S`."""
+"""By then every worker has heard of a change: ten times `streams.engine.definitions.POLL_S`."""
 
 
 class Ran(NamedTuple):
