@@ -1,4 +1,4 @@
-"""What server tests stand on: topics on the embedded cluster, filled as the stages would have left them."""
+"""Topics on the embedded cluster for server tests, filled as the stages fill them."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ TITLES = (
 
 
 class Stand:
-    """A cluster and what is on it, as the stages would have left it."""
+    """A cluster, and topics as the stages fill them."""
 
     def __init__(self, cluster: EmbeddedCluster, folder: Path) -> None:
         self.settings = Settings.load(brokers=cluster.bootstrap_servers, state_dir=folder)

@@ -63,15 +63,15 @@ def test_without_a_token_other_names_are_not(name: str) -> None:
 
 
 @pytest.mark.parametrize("given", [f"Bearer {TOKEN}", f"bearer {TOKEN}"])
-def test_with_a_token_whoever_shows_it_is_answered(given: str) -> None:
+def test_a_request_with_the_token_is_answered(given: str) -> None:
     """Under any name."""
     client = _client(ServeSettings(token=SecretStr(TOKEN)), "http://tv.example")
     assert client.get("/echo", headers={"Authorization": given}).status_code == 200
 
 
 @pytest.mark.parametrize("given", ["", "Bearer", "Bearer x", f"Bearer {TOKEN}x", TOKEN, f"Digest {TOKEN}"])
-def test_with_a_token_nobody_else_is(given: str) -> None:
-    """But for the probes, which have none."""
+def test_a_request_without_the_token_is_refused(given: str) -> None:
+    """Except for the probes, which have no token."""
     client = _client(ServeSettings(token=SecretStr(TOKEN)))
     answer = client.get("/echo", headers={"Authorization": given} if given else {})
     assert answer.status_code == 401
@@ -79,8 +79,8 @@ def test_with_a_token_nobody_else_is(given: str) -> None:
     assert client.get("/readyz").status_code == 200
 
 
-def test_a_browser_is_led_to_the_form() -> None:
-    """And back to where it was going; a page whose session is over loads anew."""
+def test_a_browser_is_redirected_to_the_form() -> None:
+    """With the page that it asked for; an open page reloads when its session has ended."""
     client = _client(ServeSettings(token=SecretStr(TOKEN)))
     asks = {"Accept": "text/html"}
     answer = client.get("/echo?q=a&b=c", headers=asks, follow_redirects=False)
@@ -91,8 +91,8 @@ def test_a_browser_is_led_to_the_form() -> None:
     assert (answer.status_code, answer.headers["hx-refresh"]) == (401, "true")
 
 
-def test_a_cookie_stands_for_the_token_and_changes_nothing_from_elsewhere() -> None:
-    """It has to be ours, of this token and not too old; a request that hides its origin is refused."""
+def test_a_cookie_authenticates_and_changes_nothing_from_another_origin() -> None:
+    """It must be signed with this token and not expired; a request without its origin is refused."""
     client = _client(ServeSettings(token=SecretStr(TOKEN)))
     good, old = _session(TOKEN), _session(TOKEN, age_s=LASTS_S + 1)
     data, begun, signature = good.split(".")
@@ -130,7 +130,7 @@ def test_without_a_token_no_cookie_opens_anything() -> None:
 
 
 def test_other_origins_change_nothing_unless_they_are_listed() -> None:
-    """They may read what the browser lets them: CORS is another matter."""
+    """What they may read is up to CORS."""
     own, other = "http://127.0.0.1:8080", "https://tv.example"
     closed, open_ = _client(ServeSettings()), _client(ServeSettings(origins=(other,)))
     assert closed.post("/echo", headers={"Origin": other}).status_code == 403
@@ -140,7 +140,7 @@ def test_other_origins_change_nothing_unless_they_are_listed() -> None:
     assert open_.post("/echo", headers={"Origin": other}).status_code == 200
 
 
-def test_a_body_is_bounded_whether_its_length_is_told_or_not() -> None:
+def test_a_body_is_bounded_with_and_without_its_length() -> None:
     """The largest event fits; a byte more does not, also in pieces."""
     client = _client(ServeSettings())
     assert client.post("/echo", content=b"x" * MAX_EVENT_BYTES).json() == MAX_EVENT_BYTES
@@ -150,8 +150,8 @@ def test_a_body_is_bounded_whether_its_length_is_told_or_not() -> None:
     assert client.post("/echo", content=b"x", headers={"Content-Length": "a"}).status_code == 413
 
 
-def test_one_address_asks_so_often_and_no_more() -> None:
-    """Who asked too often is told when to come again."""
+def test_the_rate_of_an_address_is_limited() -> None:
+    """Requests beyond the rate get 429."""
     client = _client(ServeSettings(rate=2.0))
     answers = [client.get("/echo").status_code for _ in range(4)]
     assert answers[:2] == [200, 200]
@@ -159,7 +159,7 @@ def test_one_address_asks_so_often_and_no_more() -> None:
 
 
 def test_addresses_are_remembered_up_to_a_bound() -> None:
-    """A million addresses cost what ten thousand do, and one's rate is not another's."""
+    """Memory stays bounded, and each address has its own rate."""
     rates = RateLimits(0.001)
     assert all(rates.allows(str(n)) for n in range(ADDRESSES + 100))
     assert len(rates) == ADDRESSES

@@ -1,4 +1,4 @@
-"""The console's page of experiments: definitions beside results, evidence, and a split that failed in red."""
+"""Experiments over HTTP and in the console: definitions, results, evidence, and a failed split in red."""
 
 from online_models.experiments.decision import Standing, result
 from online_models.experiments.moments import Moments

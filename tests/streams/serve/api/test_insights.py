@@ -1,4 +1,4 @@
-"""Insights over HTTP: bytes as published, the same as CSV, and pages that say who is not told of."""
+"""Insights over HTTP: bytes as published, the same as CSV, and pages that hide small groups."""
 
 import csv
 import io

@@ -24,7 +24,7 @@ EVENT = {
 
 
 def test_a_page_is_returned_byte_for_byte_with_a_validator(reader: TestClient) -> None:
-    """What was published is what is read; who has it already is told so."""
+    """What was published is what is read; a client that has it gets 304."""
     answer = reader.get("/v1/viewers/ada/home")
     assert answer.status_code == 200
     assert answer.content == encode(page("ada", 1, "engine", "tide"))
@@ -64,10 +64,10 @@ def test_the_shortcut_answers_as_the_route_does(reader: TestClient) -> None:
         ("?device=fridge", ["tide", "engine"]),
     ],
 )
-def test_a_stranger_gets_what_is_trending_under_the_guards(
+def test_a_cold_start_viewer_gets_what_is_trending_under_the_guards(
     reader: TestClient, query: str, titles: list[str]
 ) -> None:
-    """And is told that it is nobody's own page: never a title outside of window, country or maturity."""
+    """Marked with `cold_start`: never a title outside of window, country or maturity."""
     answer = reader.get(f"/v1/viewers/nobody/home{query}")
     document = answer.json()
     assert document["cold_start"] is True
@@ -114,7 +114,7 @@ def test_trending_lists_are_guarded(reader: TestClient) -> None:
 
 
 def test_a_search_puts_the_viewers_own_first_among_equals(reader: TestClient) -> None:
-    """Typing errors are forgiven, guards are kept, and where nothing matches something else is offered."""
+    """Typing errors are tolerated, guards apply, and if nothing matches there are suggestions."""
     assert [i["title_id"] for i in reader.get("/v1/viewers/ada/search?q=papre+tide").json()["items"]] == [
         "tide"
     ]
@@ -229,7 +229,7 @@ def test_nothing_is_served_before_it_has_caught_up(stand: Stand) -> None:
 
 
 def test_a_new_page_replaces_the_old_one(client: TestClient, stand: Stand) -> None:
-    """Soon after it was published; a tombstone makes the viewer a stranger."""
+    """Soon after it was published; after a tombstone the viewer has a cold start."""
     for wanted in (encode(page("ada", 2, "tide")), None):
         stand.put(topics.HOME, "ada", wanted)
         for _ in range(500):

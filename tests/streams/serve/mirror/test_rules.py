@@ -32,7 +32,7 @@ def _until(answer: Callable[[], object], wanted: object) -> None:
     ids=["by name", "by tag"],
 )
 def test_what_is_excluded_is_on_no_list(client: TestClient, stand: Stand, rule: bytes) -> None:
-    """On no stranger's page, not trending, not beside another title, not found; back without the rule."""
+    """Not on cold-start pages, trending, similar or found; back without the rule."""
 
     def shown() -> tuple[list[str], ...]:
         home = client.get("/v1/viewers/nobody/home").json()["rows"]
@@ -64,7 +64,7 @@ def test_a_countrys_list_is_for_that_country() -> None:
         assert (shown.scope, [item.title_id for item in shown.items]) == (scope, wanted)
 
 
-def test_strangers_see_what_is_featured_under_the_guards(client: TestClient, stand: Stand) -> None:
+def test_cold_start_viewers_see_what_is_featured_under_the_guards(client: TestClient, stand: Stand) -> None:
     """Once, above all others, with its reason; not where the profile is too young."""
     stand.put(topics.RULES, "r", _rule(RuleKind.PIN, "engine"))
 

@@ -30,7 +30,7 @@ class Opened:
         return self.table._reader.read_progress.rows
 
 
-def test_a_restart_goes_on_where_it_was_and_tells_everything_again(stand: Stand, tmp_path: Path) -> None:
+def test_a_restart_continues_and_replays_stored_rows(stand: Stand, tmp_path: Path) -> None:
     """Three titles, then a restart after one was changed and one withdrawn: two records are read."""
     for title in TITLES[:3]:
         stand.put(topics.CATALOG, title.title_id, encode(title))

@@ -43,7 +43,7 @@ def test_words_and_their_beginnings_are_found() -> None:
     assert _found("हिन्दी") == ["hindi"]
 
 
-def test_typing_errors_are_forgiven_by_the_length_of_the_word() -> None:
+def test_more_typing_errors_are_tolerated_in_longer_words() -> None:
     """Swapped, missing and wrong letters: one in a short word, two in a long one, never most of it."""
     assert _found("teh godfahter") == ["godfather"]
     assert _found("matrx") == ["matrix"]

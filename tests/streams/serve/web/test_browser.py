@@ -69,8 +69,8 @@ def test_the_page_follows_its_viewer(listening: tuple[str, Stand], browser: webd
     ActionChains(browser).move_to_element(card).perform()
     card.find_element(By.CSS_SELECTOR, "button[value=play]").click()
     _until(browser, lambda b: b.find_element(By.ID, "toasts").text == "Playing Paper Tide")
-    told = [decode_event(message.value()) for message in stand.events()]
-    (event,) = (one for one in told if isinstance(one, Play))
+    found = [decode_event(message.value()) for message in stand.events()]
+    (event,) = (one for one in found if isinstance(one, Play))
     assert (event.title_id, event.list_id, event.row, event.slot) == ("tide", "0-1-1", 0, 1)
 
     stand.put(topics.HOME, "ada", encode(page("ada", 2, "coast", "tide")))
@@ -94,7 +94,7 @@ TOPS = (
     "return [...document.querySelectorAll('.hero, .row, .strip')].map(one => one.getBoundingClientRect().top)"
 )
 SHIFT = 0.01
-"""A tenth of what the Web Vitals call good: words on the picture may move, nothing below it does."""
+"""A tenth of what the Web Vitals call good: text on the artwork may move, nothing below it."""
 WATCH_SHIFTS = """window.shifted = 0;
     new PerformanceObserver(list => list.getEntries().forEach(one => { window.shifted += one.value; }))
         .observe({type: "layout-shift"})"""
@@ -112,13 +112,13 @@ def _tall(seq: int, first: str) -> Home:
 
 def _seen(stand: Stand, list_id: str) -> dict[tuple[int, int], Impression]:
     """Return the impressions of a list by place."""
-    told = [decode_event(message.value()) for message in stand.events()]
-    seen = [one for one in told if isinstance(one, Impression) and one.list_id == list_id]
+    found = [decode_event(message.value()) for message in stand.events()]
+    seen = [one for one in found if isinstance(one, Impression) and one.list_id == list_id]
     return {(one.row, one.slot): one for one in seen}
 
 
-def test_the_page_tells_what_was_seen(listening: tuple[str, Stand], browser: webdriver.Chrome) -> None:
-    """What was in view, with place, picture, arm and chance; no more, and each once; a new list anew."""
+def test_the_page_reports_what_was_seen(listening: tuple[str, Stand], browser: webdriver.Chrome) -> None:
+    """What was in view, with place, artwork, arm and propensity; no more, and once a list."""
     address, stand = listening
     stand.put(topics.HOME, "ada", encode(_tall(2, "coast")))
     browser.get(f"{address}/watch/ada")
@@ -136,8 +136,8 @@ def test_the_page_tells_what_was_seen(listening: tuple[str, Stand], browser: web
     browser.refresh()
     browser.execute_script("document.querySelector('#rows .row:last-child').scrollIntoView()")
     _until(browser, lambda _: 5 in {row for row, _ in _seen(stand, "0-2-2")})
-    told = [decode_event(message.value()) for message in stand.events()]
-    assert len({one.event_id for one in told}) == len(_seen(stand, "0-2-2"))
+    found = [decode_event(message.value()) for message in stand.events()]
+    assert len({one.event_id for one in found}) == len(_seen(stand, "0-2-2"))
 
     browser.execute_script("scrollTo(0, 0)")
     browser.execute_script(WATCH_SHIFTS)
@@ -227,7 +227,7 @@ def test_the_console_fits_a_phone_too(address: str, browser: webdriver.Chrome, p
 
 
 def test_insights_fit_a_phone(listening: tuple[str, Stand], browser: webdriver.Chrome) -> None:
-    """The curve is drawn, its steepest step marked and told in words; nothing is wider than the screen."""
+    """The curve is drawn, its steepest step marked and described; nothing is wider than the screen."""
     address, stand = listening
     fill(stand)
     size = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
@@ -248,6 +248,6 @@ def test_insights_fit_a_phone(listening: tuple[str, Stand], browser: webdriver.C
 
 
 def _holds_insights(browser: webdriver.Chrome, address: str) -> bool:
-    """Load a page; say whether the insights have reached it."""
+    """Load a page; return whether it has insights."""
     browser.get(address)
     return "worker runs" not in browser.find_element(By.TAG_NAME, "main").text

@@ -54,7 +54,7 @@ def test_the_token_opens_and_signing_out_closes(guarded: TestClient) -> None:
     assert guarded.get("/watch/ada").url.path == "/login"
 
 
-def test_what_is_wrong_is_said_and_gives_nothing(guarded: TestClient) -> None:
+def test_a_wrong_token_gets_a_message_and_no_cookie(guarded: TestClient) -> None:
     """Another token, none, and a way out of this server; behind TLS the cookie never leaves it."""
     for wrong in ({"token": "x"}, {}, {"token": ""}, {"token": "é"}):
         answer = guarded.post("/login", data=wrong)
@@ -71,8 +71,8 @@ def test_what_is_wrong_is_said_and_gives_nothing(guarded: TestClient) -> None:
     assert "secure" in answer.headers["set-cookie"].lower()
 
 
-def test_trying_has_a_pace(guarded: TestClient) -> None:
-    """Also for the right token: who guesses learns nothing from it."""
+def test_attempts_are_limited(guarded: TestClient) -> None:
+    """Also with the right token, so that guessing learns nothing."""
     guarded.app.state.sign_in_attempts = RateLimits(1e-6)
     assert guarded.post("/login", data={"token": "x"}).status_code == 401
     assert guarded.post("/login", data={"token": TOKEN}).status_code == 429

@@ -47,7 +47,7 @@ def test_categories_are_links_in_the_order_of_the_page(stand: Stand) -> None:
         assert "1 for “Comedy”" in reader.get(links[0][0]).text
 
 
-def test_a_stranger_is_told_so(reader: TestClient) -> None:
+def test_a_cold_start_page_has_a_note(reader: TestClient) -> None:
     """The rows are what is trending; one click makes the page their own."""
     text = reader.get("/watch/nobody").text
     assert "New here" in text
@@ -68,7 +68,7 @@ def test_an_id_is_text_and_an_address_whatever_it_holds(reader: TestClient, view
 
 
 @pytest.mark.parametrize(
-    ("action", "kind", "said"),
+    ("action", "kind", "fields"),
     [
         ("select", Select, {"list_id": "0-1-1", "row": 0, "slot": 1}),
         ("play", Play, {"list_id": "0-1-1", "row": 0, "slot": 1}),
@@ -80,13 +80,13 @@ def test_an_id_is_text_and_an_address_whatever_it_holds(reader: TestClient, view
     ],
 )
 def test_a_button_is_the_event_that_a_player_would_send(
-    action: str, kind: type, said: dict[str, object]
+    action: str, kind: type, fields: dict[str, object]
 ) -> None:
     """With the place where the title stood, if it is one that an event can carry."""
     place = {"list_id": "0-1-1", "row": "0", "slot": "1"}
     event = event_of(action, "ada", Title(title_id="tide"), 1_700_000_000_000, place)
     assert type(event) is kind
-    assert {name: getattr(event, name) for name in said} == said
+    assert {name: getattr(event, name) for name in fields} == fields
     assert decode_event(encode(event)) == event
     assert set(ACTIONS) == {"select", "play", "finish", "skip", "up", "down", "list"}
 
@@ -125,7 +125,7 @@ def test_a_pressed_button_is_on_the_topic(client: TestClient, stand: Stand) -> N
 
 
 def test_what_was_seen_is_on_the_topic_once(client: TestClient, stand: Stand) -> None:
-    """Each with its place; told again it has the same id, and what the contract refuses is no event."""
+    """Each with its place; repeated it has the same id, and what the contract refuses is no event."""
     one = {
         "list_id": "0-1-1",
         "row": 0,
@@ -157,13 +157,13 @@ def test_what_was_seen_is_on_the_topic_once(client: TestClient, stand: Stand) ->
     }
 
 
-def test_a_page_says_with_what_chance_its_pictures_and_draws_stand_there(stand: Stand) -> None:
+def test_a_page_has_the_propensities_of_its_artwork_and_draws(stand: Stand) -> None:
     """What `seen.js` reads: the item's propensity, as the page has it; nothing where it is sure."""
     home = page("bob", 1, "engine", "tide", "coast")
-    sure, picture, drawn = home.rows[0].items
+    sure, artwork, drawn = home.rows[0].items
     items = (
         sure,
-        structs.replace(picture, artwork="a", propensity=0.25),
+        structs.replace(artwork, artwork="a", propensity=0.25),
         structs.replace(drawn, propensity=1e-5),
     )
     stand.put(
@@ -175,8 +175,8 @@ def test_a_page_says_with_what_chance_its_pictures_and_draws_stand_there(stand: 
     assert [[float(one) for one in found] for found in chances] == [[], [0.25], [1e-5]]
 
 
-def test_a_page_that_staff_looks_at_tells_nothing(stand: Stand) -> None:
-    """Where it is switched off, there is no script and no address to tell."""
+def test_a_page_for_staff_reports_no_impressions(stand: Stand) -> None:
+    """If it is switched off, there is no script and no address for it."""
     settings = stand.settings.model_copy(update={"serve": ServeSettings(impressions=False)})
     stand.settings = settings
     with served(stand) as client:
@@ -209,7 +209,7 @@ def test_a_title_says_what_is_known_of_it(reader: TestClient) -> None:
     assert "<h2>unheard-of</h2>" in reader.get("/watch/ada/titles/unheard-of").text
 
 
-def test_pictures_are_drawn_from_what_a_title_is(reader: TestClient) -> None:
+def test_posters_are_drawn_from_id_and_tags(reader: TestClient) -> None:
     """The same every time, another for each variant, and served to be kept."""
     answer = reader.get("/art/tide.svg?v=a")
     assert answer.headers["content-type"] == "image/svg+xml"
@@ -222,7 +222,7 @@ def test_pictures_are_drawn_from_what_a_title_is(reader: TestClient) -> None:
 @pytest.mark.parametrize(
     "genre", ["Action", "Comedy", "Drama", "Science Fiction", "Documentary", "no such genre"]
 )
-def test_every_picture_is_well_formed(genre: str) -> None:
+def test_every_poster_is_well_formed(genre: str) -> None:
     """Whatever the id."""
     import xml.etree.ElementTree as ET  # noqa: PLC0415 - our own text is parsed
 
@@ -232,7 +232,7 @@ def test_every_picture_is_well_formed(genre: str) -> None:
 
 
 def test_everything_comes_from_here(reader: TestClient) -> None:
-    """No script, style or picture from elsewhere, nothing inline: the policy that is sent holds."""
+    """No script, style or image from elsewhere, nothing inline: the policy that is sent holds."""
     for path in ("/", "/watch/ada", "/watch/nobody"):
         text = reader.get(path).text
         addresses = re.findall(r'(?:src|href|action)="([^"]*)"', text)
