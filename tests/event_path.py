@@ -117,8 +117,9 @@ def summary(calls: list[Call]) -> dict[str, int]:
 
 
 def rooms_of(calls: Iterable[Call]) -> list[str]:
-    """Return the rooms that some calls enter, in the order of the first entry."""
-    return list(dict.fromkeys(room_of(call) for call in calls))
+    """Return the rooms that some calls enter, package by package, in the order of the first entry."""
+    found = dict.fromkeys(room_of(call) for call in calls)
+    return sorted(found, key=lambda room: PACKAGES.index(room.split("/")[0]), reverse=True)
 
 
 def room_of(call: Call) -> str:
