@@ -33,9 +33,7 @@ from schemas.events import EVENT_TYPES, ViewingEvent
 from schemas.fields import ItemReason, RowKind
 from schemas.topics import TOPICS
 from streams.errors import BrokerError, StreamError
-from streams.ops.cluster_checks import CLUSTER_CHECKS
-from streams.ops.findings import name_of
-from streams.ops.machine_checks import MACHINE_CHECKS
+from streams.ops.doctor import CLUSTER_CHECKS, MACHINE_CHECKS, name_of
 from streams.telemetry import metrics
 
 ROOT = Path(__file__).resolve().parents[1]

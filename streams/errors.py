@@ -35,7 +35,6 @@
     ├── WorkerDiedError             the worker of a command ended: see its log
     ├── ReplayStalledError          the worker stopped answering the events of a command: see its log
     ├── BackfillStalledError        the worker stopped applying events: see its log, repeat the replay
-    ├── EffectMissingError          bug: an event did not change the page as documented
     └── AbandonedError              none: a partition was revoked during its restore
 
 Every error says *what* happened, *why* as far as it is known, and the *next step*. The command line prints
@@ -236,7 +235,3 @@ class ReplayStalledError(StreamError):
 
 class BackfillStalledError(StreamError):
     """The worker stopped applying events: see its log, then start the replay again."""
-
-
-class EffectMissingError(StreamError):
-    """An event did not change the page as documented: report it, with the output of the command."""

@@ -23,9 +23,9 @@ from streams.config.settings import Settings
 from streams.errors import JarsError, JavaMissingError, MavenMissingError
 from streams.ops.local_kafka.cluster import KafkaCluster
 from streams.ops.local_kafka.embedded import EmbeddedCluster
-from streams.ops.local_kafka.node import Shape
-from streams.ops.runs import session as sessions
-from streams.ops.runs.session import cluster_port
+from streams.ops.local_kafka.node import ClusterShape
+from streams.ops.runs import worker_process as sessions
+from streams.ops.runs.worker_process import cluster_port
 from streams.telemetry.logging import CHATTY
 from tests.parallel import is_worker, port_range, save_groups, scheduler, shared_folder, switch, takes_long
 from tests.waiting import PATIENCE_S
@@ -111,7 +111,7 @@ def kafka(request: pytest.FixtureRequest) -> KafkaCluster:
     folder = shared_folder(request.config) / "kafka"
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        shape = Shape.read(folder)
+        shape = ClusterShape.read(folder)
         port = shape.port if shape else cluster_port()
         cluster = KafkaCluster(folder, port=port, cache_dir=Settings().cache_dir)
         _start(cluster)

@@ -12,8 +12,8 @@ import yaml
 from prometheus_client import ProcessCollector
 
 from deploy.dashboard import ROWS, WINDOW, dashboard
-from deploy.newcomer.grafana import import_problems
 from streams.telemetry.metrics import BulkHistogram, Metrics
+from tests.newcomer.grafana import import_problems
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "deploy/observability"

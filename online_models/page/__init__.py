@@ -34,7 +34,7 @@ others' watches          trending, in the country, popular with people like you
 time                     trending, new, watch again, the day's draw, campaigns of rules
 =======================  ======================================================================
 =======
-What an event of each type changes is told in `effects`, and looked at by ``nearline inspect events``. Without
+What an event of each type changes is told in `effects`, and looked at by ``python -m tests.simulations events``. Without
 an event, time changes what trends, what is new, what may be watched again, and the day's draw.
 
 A further kind of row is a number in `page.layout`, an entry in `kinds`, a heading in `messages`, and

@@ -2,7 +2,7 @@
 
 `CASES` is the documentation and its test at once. Each case takes a viewer with a page, lets an event happen
 to a title on it, and says what the next page shows. The table in ``schemas/README.md`` is written out of it,
-and ``nearline inspect events`` feeds every case to a worker and looks whether it is so.
+and ``python -m tests.simulations events`` feeds every case to a worker and looks whether it is so.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -1,8 +1,14 @@
-"""The command line `nearline`: one module a command, one table that names them all.
+"""The command line `nearline`: one module a command in `streams.cli.commands`, and the table that lists them.
 
-A command's module imports typer and light things at its top and everything heavy inside its functions, so
-that `nearline --help` answers at once. Errors are shown as what, why and next step, never as a traceback
-unless `--debug` asks for it; the exit codes are those of :class:`streams.cli.console.ExitCode`.
+* `streams.cli.commands`: parse options, call `streams.ops` or a service, show the result. Commands compute
+  nothing.
+* `streams.cli.views`: tables, screens, progress bars and reports.
+* `streams.cli.console`: exit codes, the format of errors, where text and JSON go.
+* `streams.cli.options`: options that several commands share.
+
+A command imports heavy modules inside its functions, so that `nearline --help` is fast. Errors are shown as
+what, why and next step, with a traceback only under `--debug`; exit codes are those of
+:class:`streams.cli.console.ExitCode`.
 """
 
 import sys
@@ -12,18 +18,18 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from streams.cli.console import ExitCode, Frame, examples, present
+from streams.cli.console import ExitCode, GlobalOptions, examples, present
 
 
 class Command(NamedTuple):
-    """One line of the table."""
+    """One command of the table."""
 
     name: str
     """What the user types."""
     target: str
     """module:object; the object is a function, or a `typer.Typer` for a group of commands."""
     examples: tuple[str, ...]
-    """Command lines for the end of its help."""
+    """Command lines at the end of its help."""
 
 
 COMMANDS = (
@@ -105,7 +111,6 @@ COMMANDS = (
             "nearline insights worker",
             "nearline insights titles --csv titles.csv",
             "nearline insights demand --order rising --country KR",
-            "nearline insights simulate",
         ),
     ),
     Command(
@@ -120,7 +125,7 @@ COMMANDS = (
     Command(
         "artwork",
         "streams.cli.commands.artwork:app",
-        ("nearline artwork estimate", "nearline artwork simulate --json -"),
+        ("nearline artwork estimate", "nearline artwork estimate --alpha 0.1 --json -"),
     ),
     Command(
         "worker", "streams.cli.commands.worker:worker", ("nearline worker", "nearline worker --group evening")
@@ -128,18 +133,18 @@ COMMANDS = (
     Command("serve", "streams.cli.commands.serve:serve", ("nearline serve", "nearline serve --port 0")),
     Command("topics", "streams.cli.commands.topics:app", ("nearline topics apply", "nearline topics check")),
 )
-"""Every command there is."""
+"""All commands."""
 
 
-def build(frame: Frame | None = None) -> typer.Typer:
-    """Put the command line together.
+def build(options: GlobalOptions | None = None) -> typer.Typer:
+    """Build the command line.
 
     Parameters
     ----------
-    frame
-        Receives what the options before the command say.
+    options
+        Receives the options before the command.
     """
-    options = frame or Frame()
+    given = options or GlobalOptions()
     app = typer.Typer(
         name="nearline",
         no_args_is_help=True,
@@ -149,15 +154,15 @@ def build(frame: Frame | None = None) -> typer.Typer:
     )
 
     @app.callback()
-    def frame_of_all(
+    def root(
         *,
-        debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,
-        version: Annotated[  # noqa: ARG001 - its callback has answered and left
+        debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+        version: Annotated[  # noqa: ARG001 - its callback prints and exits
             bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
         ] = False,
     ) -> None:
-        """Recommend while people watch: viewing events in on Kafka, refreshed home pages out on Kafka."""
-        options.debug = debug
+        """Streaming recommender for video: viewing events in on Kafka, refreshed home pages out on Kafka."""
+        given.debug = debug
 
     for command in COMMANDS:
         _register(app, command)
@@ -170,20 +175,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv
-        Arguments without the programme's name; those of the process when None.
+        Arguments without the program's name; None: those of the process.
     """
-    frame = Frame()
+    options = GlobalOptions()
     try:
-        build(frame)(args=list(sys.argv[1:] if argv is None else argv), prog_name="nearline")
+        build(options)(args=list(sys.argv[1:] if argv is None else argv), prog_name="nearline")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else ExitCode.DONE
-    except Exception as error:  # noqa: BLE001 - the last line of defence turns everything into text and a code
-        return present(error, debug=frame.debug)
+    except Exception as error:  # noqa: BLE001 - every error becomes text and an exit code
+        return present(error, debug=options.debug)
     return ExitCode.DONE
 
 
 def _register(app: typer.Typer, command: Command) -> None:
-    """Import a command and give it its name."""
+    """Import a command and register it under its name."""
     module, _, name = command.target.partition(":")
     found = getattr(import_module(module), name)
     if isinstance(found, typer.Typer):
@@ -193,7 +198,7 @@ def _register(app: typer.Typer, command: Command) -> None:
 
 
 def _show_version(asked: bool) -> None:
-    """Print the version and leave, when asked."""
+    """Print the version and exit, if asked."""
     if asked:
         typer.echo(f"nearline {metadata.version('nearline')}")
         raise typer.Exit

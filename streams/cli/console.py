@@ -1,7 +1,7 @@
-"""What every command shares: exit codes, how errors look, and where human text and JSON go.
+"""What all commands share: exit codes, the format of errors, and where text and JSON are written.
 
-Human text goes to standard output, unless the command was asked for JSON there (`--json -`): then standard
-output holds the JSON document and nothing else, and everything for humans goes to standard error.
+Text for people goes to standard output. With `--json -`, standard output holds only the JSON document, and
+text for people goes to standard error.
 """
 
 import traceback
@@ -23,34 +23,34 @@ STDOUT = "-"
 
 
 class ExitCode(IntEnum):
-    """How a command says what became of it."""
+    """Exit codes of commands."""
 
     DONE = 0
-    """The work was done."""
+    """Success."""
     FAILED = 1
-    """The work was not done; or `check` found differences."""
+    """The command failed, or a check found something."""
     USAGE = 2
-    """The command or a setting was wrong."""
+    """The command line or a setting is invalid."""
     UNREACHABLE = 3
     """The broker did not answer."""
     IN_DOUBT = 4
-    """The outcome of a transaction is unknown, or state has to be rebuilt: start the worker again."""
+    """The outcome of a transaction is unknown, or the state must be rebuilt: start the worker again."""
     STUCK = 5
-    """The watchdog saw no progress and ended the worker: start it again."""
+    """The watchdog ended the worker for lack of progress: start it again."""
     INTERRUPTED = 130
-    """Ctrl-C or SIGTERM came before the work was done, as shells number it."""
+    """Ctrl-C or SIGTERM ended the command; the number that shells use."""
 
 
 @dataclass(slots=True)
-class Frame:
-    """What the options before the command say."""
+class GlobalOptions:
+    """Options before the command."""
 
     debug: bool = False
-    """Show the whole traceback of an error."""
+    """Show the traceback of an error."""
 
 
 def examples(*lines: str) -> str:
-    """Return the end of a help text: the given command lines, one below the other.
+    """Return the end of a help text: example command lines, one a line.
 
     Examples
     --------
@@ -63,21 +63,21 @@ def examples(*lines: str) -> str:
 
 
 def human(json_path: str | None = None) -> "Console":
-    """Return the console for human text: standard output, or standard error when JSON goes to the former."""
+    """Return the console for text: standard output, or standard error if JSON goes to standard output."""
     from rich.console import Console
 
     return Console(stderr=json_path == STDOUT, highlight=False)
 
 
 def write_json(json_path: str | None, document: object) -> None:
-    """Write a command's result as JSON, when it was asked for.
+    """Write a command's result as JSON, if asked for.
 
     Parameters
     ----------
     json_path
-        A file, :data:`STDOUT`, or None: not asked for.
+        A file, :data:`STDOUT`, or None (not asked for).
     document
-        Dictionaries, lists, dataclasses, numbers, text; a number that is not finite becomes null.
+        Dictionaries, lists, dataclasses, numbers, text; numbers that are not finite become null.
 
     Raises
     ------
@@ -94,15 +94,26 @@ def write_json(json_path: str | None, document: object) -> None:
     if json_path == STDOUT:
         sys.stdout.write(data.decode())
         return
+    write_text(Path(json_path), data.decode(), option="--json")
+
+
+def write_text(path: Path, text: str, *, option: str) -> None:
+    """Write a file that the user named by an option; line ends are written as they are.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be written.
+    """
     try:
-        Path(json_path).write_bytes(data)
+        path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
-        what = f"cannot write {json_path}"
-        raise SettingsError(what, why=error.strerror or "", next_step="give another --json PATH") from error
+        what, advice = f"cannot write {path}", f"give another {option} PATH"
+        raise SettingsError(what, why=error.strerror or "", next_step=advice) from error
 
 
 def figures(title: str, document: Mapping[str, object]) -> "Table":
-    """Return a command's result as a table for people: rounded, a dash for what is not known.
+    """Return a command's result as a table: rounded, a dash for unknown values.
 
     Examples
     --------
@@ -129,15 +140,15 @@ def _figure(value: object) -> str:
 
 
 def _interrupt(*_: object) -> None:
-    """Answer a signal as Python answers ctrl-C."""
+    """Handle a signal as Python handles ctrl-C."""
     raise KeyboardInterrupt
 
 
 @contextmanager
 def interruptible(handler: Callable[..., object] = _interrupt) -> Iterator[None]:
-    """Give ctrl-C and SIGTERM one handler.
+    """Handle ctrl-C and SIGTERM alike.
 
-    By default both raise KeyboardInterrupt, so that what a command started ends with it.
+    By default both raise KeyboardInterrupt, so that processes that the command started end with it.
     """
     import signal
 
@@ -151,7 +162,7 @@ def interruptible(handler: Callable[..., object] = _interrupt) -> Iterator[None]
 
 
 def present(error: BaseException, *, debug: bool) -> ExitCode:
-    """Show an error on standard error as what, why and next step; return the exit code that goes with it."""
+    """Show an error on standard error as what, why and next step; return its exit code."""
     from rich.console import Console
     from rich.markup import escape
 
@@ -168,7 +179,7 @@ def present(error: BaseException, *, debug: bool) -> ExitCode:
 
 
 def _bug(error: BaseException) -> StreamError:
-    """Wrap what nobody foresaw: our fault, and the reader should be able to report it."""
+    """Wrap an unexpected error so that the reader can report it."""
     why = f"{type(error).__name__}: {error}"
     advice = "repeat with `nearline --debug …` and report what it prints"
-    return StreamError("nearline met an error that it does not know", why=why, next_step=advice)
+    return StreamError("unexpected error", why=why, next_step=advice)

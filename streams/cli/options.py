@@ -1,4 +1,4 @@
-"""Options that several commands have in common: one name, one meaning, one text; and what becomes of them."""
+"""Options that several commands share, and the settings that they lead to."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,17 +16,18 @@ Brokers = Annotated[
     typer.Option(
         "--brokers",
         metavar="HOST:PORT,…",
-        help="Where Kafka is. [dim]Setting NEARLINE_BROKERS, default 127.0.0.1:19092.[/]",
+        help="Kafka brokers. [dim]Setting NEARLINE_BROKERS, default 127.0.0.1:19092.[/]",
     ),
 ]
 Prefix = Annotated[
     str | None,
     typer.Option(
-        "--prefix", metavar="TEXT", help="Put before every topic name. [dim]Setting NEARLINE_TOPIC_PREFIX.[/]"
+        "--prefix", metavar="TEXT", help="Prefix of every topic name. [dim]Setting NEARLINE_TOPIC_PREFIX.[/]"
     ),
 ]
 StateDir = Annotated[
-    Path | None, typer.Option("--state-dir", metavar="FOLDER", help="Local databases of this worker.")
+    Path | None,
+    typer.Option("--state-dir", metavar="FOLDER", help="Folder of this worker's local databases."),
 ]
 HttpPort = Annotated[
     int | None, typer.Option("--http-port", min=0, max=65_535, help="Port of /livez, /readyz, /metrics.")
@@ -38,14 +39,14 @@ Json = Annotated[
 
 
 def connected(brokers: str | None, prefix: str | None, **more: object) -> "Settings":
-    """Return the settings with the given ones among them, once a broker answers.
+    """Return the settings with these overrides, after a broker has answered.
 
     Raises
     ------
     SettingsError
-        A setting is wrong.
+        A setting is invalid.
     BrokerUnreachableError, AccessError
-        No broker answers, or it refuses us.
+        No broker answers, or it denies access.
     """
     from streams.config.settings import Settings
     from streams.kafka.clients import require_broker
@@ -55,13 +56,13 @@ def connected(brokers: str | None, prefix: str | None, **more: object) -> "Setti
     return settings
 
 
-def staying(brokers: str | None, prefix: str | None, **more: object) -> "Settings":
-    """Return the settings of a command that stays until it is told to stop, with its log set up as they say.
+def service_settings(brokers: str | None, prefix: str | None, **more: object) -> "Settings":
+    """Return the settings of a long-running command with these overrides, and configure its log.
 
     Raises
     ------
     SettingsError
-        A setting is wrong.
+        A setting is invalid.
     """
     from streams.config.settings import Settings
     from streams.telemetry.logging import configure
@@ -81,14 +82,14 @@ def definition_of(file: Path, decode: Callable[[bytes | None], One], word: str, 
     decode
         Its codec.
     word
-        What it is called.
+        What it defines.
     example
-        One among the contracts' examples.
+        File name of an example in the contracts.
 
     Raises
     ------
     SettingsError
-        The file cannot be read, or is none.
+        The file cannot be read, or is no valid definition.
     """
     from schemas import DecodeError
     from streams.errors import SettingsError
@@ -99,5 +100,5 @@ def definition_of(file: Path, decode: Callable[[bytes | None], One], word: str, 
         what = f"cannot read {file}"
         raise SettingsError(what, why=error.strerror or "", next_step="give another FILE") from None
     except DecodeError as error:
-        what, advice = f"{file} is no {word}", f"see contracts/examples/{example}"
+        what, advice = f"{file} is no valid {word}", f"see contracts/examples/{example}"
         raise SettingsError(what, why=str(error), next_step=advice) from None

@@ -134,7 +134,9 @@ class TopicAdmin:
         while left := [difference for difference in self.check() if difference.what not in SHOWN_ONLY]:
             if time.monotonic() > deadline:
                 what = f"a change of {left[0].topic} is not visible on the cluster"
-                raise TopicError(what, why=f"{TIMEOUT_S:.0f} s passed", next_step="check the log of the broker")
+                raise TopicError(
+                    what, why=f"{TIMEOUT_S:.0f} s passed", next_step="check the log of the broker"
+                )
             new = [difference for difference in left if difference not in done]
             self._make([d.topic for d in new if d.found == MISSING])
             self._configure([d for d in new if d.found != MISSING])

@@ -1,11 +1,19 @@
-"""What operators look and repair with; all of it from outside, while workers run.
+"""Tools for operators, and runs that start workers as child processes. Nothing here runs inside a worker.
 
-* Looking: `streams.kafka.scan` (topics, read once), `streams.ops.decoded_rows` (packed rows in
-  words), `streams.ops.inspect` and `streams.ops.page_changes` (`nearline inspect`),
-  `streams.ops.overview` (`nearline top`).
-* Local state: `streams.ops.state.local`, `streams.ops.state.verify`, `streams.ops.state.export`,
-  `streams.ops.state.rebuild` (`nearline state`).
-* `nearline doctor`: `streams.ops.findings`, `streams.ops.cluster_checks`,
-  `streams.ops.machine_checks`, `streams.ops.state_checks`.
-* `nearline forget`: `streams.ops.forget`.
+* `streams.ops.doctor`: the checks of `nearline doctor`. `streams.ops.overview`: snapshots of workers' metrics
+  for `nearline top` and the console.
+* `streams.ops.inspect`: `nearline inspect`, from the topics. `streams.ops.decoded_rows`: packed rows as
+  dictionaries.
+* `streams.ops.state`: verify, export and rebuild local databases (`nearline state`):
+  `streams.ops.state.local`, `streams.ops.state.verify`, `streams.ops.state.export`,
+  `streams.ops.state.rebuild`.
+* `streams.ops.versions`: list, switch and retire versions of the model. `streams.ops.backfill`: build a
+  version from the event log. `streams.ops.forget`: delete a viewer.
+* `streams.ops.experiments` (`streams.ops.experiments.admin`, `streams.ops.experiments.analysis`),
+  `streams.ops.insights` and `streams.ops.artwork`: the commands of these names.
+* `streams.ops.evaluate`: `nearline evaluate`. `streams.ops.ratings`: files of ratings
+  (`streams.ops.ratings.reader`, `streams.ops.ratings.sources`, `streams.ops.ratings.titles`,
+  `streams.ops.ratings.dataset`).
+* `streams.ops.runs`: demo, simulation, replay and closed loop through a worker.
+* `streams.ops.local_kafka`: a local Apache Kafka, and the embedded cluster.
 """

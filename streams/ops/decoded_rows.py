@@ -1,4 +1,4 @@
-"""Packed rows in words: what `nearline inspect` shows of one and `nearline state export` writes of all."""
+"""Decode packed rows of viewers and titles, for `nearline inspect` and `nearline state export`."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -14,25 +14,25 @@ from online_models.tables.viewers import NO_LIMIT, ViewerTable
 from streams.stages.wire import title_rows
 from streams.stages.wire.row_codec import explained
 
-__all__ = ["titles_in_words", "viewers_in_words", "when"]
+__all__ = ["decoded_titles", "decoded_viewers", "when"]
 
 NAMELESS = "(no name yet)"
-"""Stands for a title of which only the key is known."""
+"""Placeholder for a title of which only the hashed key is known."""
 
 
-def viewers_in_words(
+def decoded_viewers(
     rows: Sequence[tuple[bytes, bytes]], titles: TitleTable, *, vectors: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """Yield viewers' rows in words.
+    """Yield viewers' rows as dictionaries.
 
     Parameters
     ----------
     rows
-        Keys and values, of any version.
+        Keys and values, of any row version.
     titles
-        Gives the known titles their names; those without one get a row in it.
+        Names of the known titles; unknown titles are added to it.
     vectors
-        Whether the taste vector is wanted.
+        Include the taste vector.
 
     Yields
     ------
@@ -40,7 +40,7 @@ def viewers_in_words(
         ``viewer_id, positives, pages, last_event`` (ISO 8601), ``country, device, maturity_limit, language,
         my_list`` (titles, newest first), ``known`` (oldest first, each with ``title_id`` and ``liked``),
         ``rejected`` (newest first, each with ``title_id``, ``weight`` and ``at``), ``loved`` (likewise:
-        finished, and offered again one day), ``taste`` where it is wanted.
+        finished and liked, candidates for watching again), ``taste`` if asked for.
     """
     table = ViewerTable(titles.config, titles, slots=max(1, len(rows)))
     ids = [key.decode(errors="replace") for key, _ in rows]
@@ -70,35 +70,37 @@ def viewers_in_words(
 
 
 def _loved(a: Viewers, slot: int, titles: TitleTable) -> list[dict[str, Any]]:
-    """Return what a viewer finished and loved, newest first, of one second by title."""
-    held = zip(a.loved_at[slot].tolist(), a.loved[slot].tolist(), a.loved_weight[slot].tolist(), strict=True)
-    named = sorted((-at, titles.ids[t] or NAMELESS, weight) for at, t, weight in held if t >= 0)
+    """Return the titles that a viewer finished and liked: newest first, by title within a second."""
+    entries = zip(
+        a.loved_at[slot].tolist(), a.loved[slot].tolist(), a.loved_weight[slot].tolist(), strict=True
+    )
+    named = sorted((-at, titles.ids[t] or NAMELESS, weight) for at, t, weight in entries if t >= 0)
     return [
-        {"title_id": title_id, "weight": round(weight, 3), "at": when(-1_000 * before)}
-        for before, title_id, weight in named
+        {"title_id": title_id, "weight": round(weight, 3), "at": when(-1_000 * negated_s)}
+        for negated_s, title_id, weight in named
     ]
 
 
-def titles_in_words(
+def decoded_titles(
     rows: Sequence[tuple[bytes, bytes]], titles: TitleTable, *, vectors: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """Yield titles' rows in words.
+    """Yield titles' rows as dictionaries.
 
     Parameters
     ----------
     rows
-        Keys and values, of any version.
+        Keys and values, of any row version.
     titles
-        Gives the neighbours their names; those without one get a row in it.
+        Names of the neighbours; unknown titles are added to it.
     vectors
-        Whether output and input vectors are wanted.
+        Include output and input vectors.
 
     Yields
     ------
     dict
         ``title_id, watches, positives, rejections, touches, trending`` (by half-life in seconds),
         ``last_watch, bias, neighbours`` (strongest first, each with ``title_id`` and ``weight``), ``out`` and
-        ``inp`` where they are wanted.
+        ``inp`` if asked for.
     """
     packed = title_rows.unpack([value for _, value in rows], titles.config)
     half_lives = [str(seconds) for seconds in titles.config.trending.half_lives_s]

@@ -1,7 +1,7 @@
-"""Forgetting a viewer: an event that says so, and the look whether the worker has followed it.
+"""Delete a viewer: produce a forget event, and wait until the worker has applied it.
 
-The request stands in the log behind everything that it is about, so that whoever reads the log, now or in a
-replay, forgets at the same place. Which rows go, and what stays: ``deploy/adr``.
+The request is in the log after all events that it concerns, so that live workers and replays delete at the
+same offset. What is deleted and what stays: deploy/adr/0033.
 """
 
 import time
@@ -20,36 +20,36 @@ from streams.kafka.produce import put
 from streams.kafka.topics import require_topics
 from streams.stages.wire.events import SEPARATOR, account_of
 
-__all__ = ["Request", "await_forgotten", "request"]
+__all__ = ["ForgetRequest", "await_forgotten", "request"]
 
-PAUSE_S: Final = 0.1
-"""Seconds between two looks at the changelog."""
+READ_EVERY_S: Final = 0.1
+"""Wait between two reads of the changelog."""
 
 
-class Request(NamedTuple):
-    """Where a request stands among the events."""
+class ForgetRequest(NamedTuple):
+    """Position of a request in the events' topic."""
 
     event_id: str
     partition: int
     offset: int
 
 
-def request(settings: Settings, viewer_id: str) -> Request:
-    """Ask the workers to forget a viewer; return where the request stands.
+def request(settings: Settings, viewer_id: str) -> ForgetRequest:
+    """Produce a request to delete a viewer; return its position.
 
     Parameters
     ----------
     settings
-        Where Kafka is, and whether accounts have profiles.
+        Cluster, and whether accounts have profiles.
     viewer_id
-        Who; of accounts with profiles each profile is a viewer, as ``account:profile``.
+        The viewer; if accounts have profiles, a profile is a viewer, as ``account:profile``.
 
     Raises
     ------
     SettingsError
-        It cannot be a viewer's id.
+        It is not a valid viewer id.
     StreamError
-        The broker does not answer, a topic is missing, or the event was refused.
+        The broker does not answer, a topic is missing, or the event was rejected.
     """
     account = account_of(viewer_id, profiles=settings.profiles)
     profile = viewer_id.partition(SEPARATOR)[2] if account != viewer_id else None
@@ -64,33 +64,33 @@ def request(settings: Settings, viewer_id: str) -> Request:
         value = encode(event)
         decode_event(value)
     except SchemaError as error:
-        advice = "give the id as it is in the events; `nearline inspect viewer ID` shows whom it knows"
-        what = "this cannot be a viewer's id"
+        advice = "give the id as in the events; check it with `nearline inspect viewer ID`"
+        what = "this is not a valid viewer id"
         raise SettingsError(what, why=str(error), next_step=advice) from None
     require_topics(settings, (topics.EVENTS, topics.VIEWER_STATE))
-    return Request(event.event_id, *put(settings, topics.EVENTS, account.encode(), value))
+    return ForgetRequest(event.event_id, *put(settings, topics.EVENTS, account.encode(), value))
 
 
-def await_forgotten(settings: Settings, asked: Request, *, timeout_s: float) -> float:
-    """Wait until the worker's state has passed a request; return the seconds that it took.
+def await_forgotten(settings: Settings, sent: ForgetRequest, *, timeout_s: float) -> float:
+    """Wait until the worker has applied a request; return the seconds that it took.
 
     Raises
     ------
     DeliveryError
-        It has not in `timeout_s` seconds.
+        It was not applied within `timeout_s` seconds.
     """
     begun, changelog = time.monotonic(), settings.topic(topics.VIEWER_STATE)
     consumer = kafka_clients.consumer(settings, RESTORER)
     try:
         while (waited := time.monotonic() - begun) < timeout_s:
-            span = {asked.partition: ends(consumer, changelog, asked.partition)}
-            applied = newest_applied(consumer, changelog, span).get(asked.partition)
-            if applied is not None and unpack_applied(applied) >= asked.offset:
+            span = {sent.partition: ends(consumer, changelog, sent.partition)}
+            applied = newest_applied(consumer, changelog, span).get(sent.partition)
+            if applied is not None and unpack_applied(applied) >= sent.offset:
                 return waited
-            time.sleep(PAUSE_S)
+            time.sleep(READ_EVERY_S)
     finally:
         consumer.close()
-    what = f"the request is in the log, and no worker has followed it in {timeout_s:g} s"
-    why = "no worker has this partition, or it has not come so far"
-    advice = "start a worker, or see in `nearline doctor` how far it is; the request need not be repeated"
+    what = f"the request is in the log, but no worker applied it within {timeout_s:g} s"
+    why = "no worker has this partition, or it lags behind"
+    advice = "start a worker, or see its lag in `nearline doctor`; do not repeat the request"
     raise DeliveryError(what, why=why, next_step=advice)

@@ -1,4 +1,4 @@
-"""How an installation does at a moment, out of its workers' metrics: what `nearline top` shows."""
+"""Rates, lag and quality of an installation, from its workers' metrics: `nearline top`."""
 
 import time
 import urllib.error
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from streams.telemetry.exposition import Exposition
 
-__all__ = ["MetricsSnapshot", "Observer", "fetch"]
+__all__ = ["MetricsSnapshot", "Observer", "combine", "fetch"]
 
-PATIENCE_S = 3.0
+FETCH_TIMEOUT_S = 3.0
 """Longest wait for a worker's answer."""
 PARTS = ("step", "transaction", "store")
 """Parts of a batch that are shown."""
@@ -18,36 +18,36 @@ PARTS = ("step", "transaction", "store")
 
 @dataclass(frozen=True)
 class MetricsSnapshot:
-    """What was seen since the look before.
+    """Metrics of all workers, and rates since the previous snapshot.
 
     Attributes
     ----------
     seconds
-        Time between the two looks.
+        Time since the previous snapshot.
     answering, asked
-        Workers that answered, and all that were asked.
+        Workers that answered, and all workers.
     events_per_s, pages_per_s, dead_letters_per_s
         Rates of the viewers stage.
     freshness_ms
-        p50 and p99 from the producer's timestamp to the commit, since the look before; NaN where nothing was.
+        p50 and p99 from the producer's timestamp to the commit; NaN without pages since the previous one.
     lag
-        Records not yet applied by stage and partition.
+        Records not yet applied, by stage and partition.
     parts_ms
-        p99 of a batch's parts by stage.
+        p99 of a batch's parts, by stage.
     hit_rate
         Share of all tested events in the top 10, by model.
     replica_age
-        Title records not yet replicated, of the worker that is furthest behind.
+        Title records not yet replicated, of the worker with the most.
     restoring
         Partitions that are being restored.
     stalled_s
-        How long nothing has moved though it should.
+        Time without progress although there is pending work.
     memory_bytes, cpu
-        Of the workers: resident memory, cores used.
+        Resident memory and used cores of all workers.
     disk_used
-        Share of the fullest disk.
+        Used share of the fullest disk.
     reasons
-        Dead letters so far by reason.
+        Dead letters so far, by reason.
     """
 
     seconds: float
@@ -70,9 +70,9 @@ class MetricsSnapshot:
 
 
 def fetch(address: str) -> Exposition | None:
-    """Return what a worker shows at an address; None where nothing answers."""
+    """Return the metrics at an address; None if nothing answers."""
     try:
-        with urllib.request.urlopen(address, timeout=PATIENCE_S) as answer:  # noqa: S310 - http, checked outside
+        with urllib.request.urlopen(address, timeout=FETCH_TIMEOUT_S) as answer:  # noqa: S310 - http, built by the caller
             return Exposition(answer.read().decode())
     except (urllib.error.URLError, OSError, ValueError):
         return None
@@ -80,33 +80,33 @@ def fetch(address: str) -> Exposition | None:
 
 @dataclass
 class Observer:
-    """Looks at workers again and again.
+    """Takes snapshots of workers.
 
     Parameters
     ----------
     addresses
-        Of the workers' /metrics.
+        URLs of the workers' /metrics.
     """
 
     addresses: Sequence[str]
     _before: dict[str, Exposition] = field(default_factory=dict)
     _at: float = field(default_factory=time.monotonic)
 
-    def look(self) -> MetricsSnapshot:
-        """Ask every worker, and compare with the last time."""
+    def snapshot(self) -> MetricsSnapshot:
+        """Read every worker's metrics, and compare with the previous snapshot."""
         now = time.monotonic()
         found = {address: answer for address in self.addresses if (answer := fetch(address)) is not None}
         known = {address: answer for address, answer in found.items() if address in self._before}
         grown = [answer.since(self._before[address]) for address, answer in known.items()]
-        seen = _seen(
+        snapshot = combine(
             list(found.values()), Exposition.together(grown), max(now - self._at, 1e-3), len(self.addresses)
         )
         self._before, self._at = self._before | found, now
-        return seen
+        return snapshot
 
 
-def _seen(workers: Sequence[Exposition], grown: Exposition, seconds: float, asked: int) -> MetricsSnapshot:
-    """Put a look together: gauges of all workers, growth of those that were seen before."""
+def combine(workers: Sequence[Exposition], grown: Exposition, seconds: float, asked: int) -> MetricsSnapshot:
+    """Return a snapshot: gauges of all workers, rates from the growth of counters of known workers."""
     whole = Exposition.together(workers)
     fresh = {
         f"p{n}": 1e3 * grown.quantile("nearline_freshness_seconds", n / 100, stage="viewers")

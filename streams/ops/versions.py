@@ -1,4 +1,4 @@
-"""What the operator does with versions: look at them, switch, retire; behind `nearline model`."""
+"""List, switch, accept and retire versions of the model: `nearline model`."""
 
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -23,41 +23,41 @@ __all__ = ["VersionReport", "accept", "await_cut", "reports", "retire", "switch"
 TIMEOUT_S = 30.0
 """Longest wait for one answer of the cluster."""
 LOOK_S = 0.2
-"""Wait between two looks at how far versions are."""
+"""Wait between two reads of the applied offsets."""
 
 
 @dataclass(frozen=True, slots=True)
 class VersionReport:
-    """One version, as the cluster knows it."""
+    """One version, from the cluster."""
 
     version: str
     fingerprint: str
     role: str
-    """live, or shadow."""
+    """live or shadow."""
     workers: int
-    """Members of its group."""
+    """Members of its consumer group."""
     applied: list[int]
-    """Last applied offset of the events, by partition; -1: none."""
+    """Last applied offset of the events by partition; -1: none."""
     lag: int
-    """Events that it has not applied."""
+    """Events that are not applied yet."""
 
     def document(self) -> dict[str, Any]:
-        """Return it as JSON takes it."""
+        """Return it under its JSON keys."""
         return asdict(self)
 
 
 def of_version(settings: Settings, version: str) -> Settings:
-    """Return the settings of another version beside this one."""
+    """Return the settings of another version."""
     return settings.model_copy(update={"model_version": version})
 
 
 def reports(settings: Settings) -> list[VersionReport]:
-    """Return what is known about every registered version, the live one first.
+    """Return a report of every registered version, the live one first.
 
     Raises
     ------
     TopicError
-        There is no register, or no events' topic.
+        There is no register, or no topic of events.
     """
     register = read_register(settings)
     found = [_report(settings, register, name) for name in register.versions]
@@ -85,16 +85,16 @@ def _workers(settings: Settings) -> int:
 
 
 def switch(settings: Settings, version: str, *, max_lag: int) -> ModelSwitch:
-    """Decide that another version publishes, and put the markers at which it does into the log.
+    """Make another version live, and write the markers at which it takes over into the log.
 
     Parameters
     ----------
     settings
         Cluster and prefix.
     version
-        Who publishes from now on.
+        The version that publishes from now on.
     max_lag
-        Most events that the old and the new version may be behind: the new one's pages wait for both.
+        Largest lag of the old and the new version: pages of the new one wait for both.
 
     Returns
     -------
@@ -104,9 +104,9 @@ def switch(settings: Settings, version: str, *, max_lag: int) -> ModelSwitch:
     Raises
     ------
     VersionError
-        The version is not there, is live already, is behind, or nobody works for it.
+        There is no such version, it is live, lags too much, or has no workers.
     DeliveryError
-        The broker did not take a marker: repeat, what is in the log already stays right.
+        The broker rejected a marker: repeat the switch; the markers in the log remain valid.
     """
     register = read_register(settings)
     _require_switchable(settings, register, version, max_lag)
@@ -140,24 +140,24 @@ def _require_switchable(settings: Settings, register: Register, version: str, ma
 def _require_at_work(report: VersionReport, max_lag: int) -> None:
     env = "" if report.version == FIRST_VERSION else f"NEARLINE_MODEL_VERSION={report.version} "
     if not report.workers:
-        what = f"nobody works for version {report.version}"
+        what = f"version {report.version} has no workers"
         why = "the new version publishes when both have reached the switch"
         raise VersionError(what, why=why, next_step=f"start `{env}nearline worker`")
     if report.lag > max_lag:
         what = f"version {report.version} is {report.lag} events behind"
-        why = f"at most {max_lag} are allowed: viewers would wait for their pages so long"
+        why = f"at most {max_lag} are allowed: viewers would wait for their pages"
         advice = "wait until it has caught up (`nearline model list`), or raise --max-lag"
         raise VersionError(what, why=why, next_step=advice)
 
 
 def _marked(settings: Settings, decided: ModelSwitch) -> tuple[int, ...]:
-    """Append the marker to every partition of the events; return where they stand."""
+    """Append a marker to every partition of the events; return the offsets."""
     count, name = topic_scan.partitions_of(settings, topics.EVENTS), settings.topic(topics.EVENTS)
     value = encode(SwitchMarker(epoch=decided.epoch, version=decided.version))
     found: dict[int, int] = {}
     failures: list[str] = []
 
-    def seen(error: KafkaError | None, message: kafka_clients.Message) -> None:
+    def on_delivery(error: KafkaError | None, message: kafka_clients.Message) -> None:
         if error is None:
             found[message.partition() or 0] = message.offset() or 0
         else:
@@ -165,7 +165,7 @@ def _marked(settings: Settings, decided: ModelSwitch) -> tuple[int, ...]:
 
     producer = kafka_clients.producer(settings)
     for partition in range(count):
-        producer.produce(name, key=MARKER_KEY, value=value, partition=partition, on_delivery=seen)
+        producer.produce(name, key=MARKER_KEY, value=value, partition=partition, on_delivery=on_delivery)
     producer.flush(TIMEOUT_S)
     if len(found) < count:
         what = f"only {len(found)} of {count} partitions of {name} have the marker"
@@ -182,12 +182,12 @@ def await_cut(
     timeout_s: float,
     show: Callable[[int], None],
 ) -> bool:
-    """Wait until versions have reached a cut in every partition; `show` is told how many partitions have not.
+    """Wait until versions have reached a cut in every partition; `show` is called with the number left.
 
     Returns
     -------
     bool
-        Whether all have, in time.
+        Whether all have reached it in time.
     """
     deadline = time.monotonic() + timeout_s
     while left := sum(len(_behind(settings, name, cut)) for name in names):
@@ -199,13 +199,13 @@ def await_cut(
 
 
 def _behind(settings: Settings, name: str, cut: Sequence[int]) -> list[int]:
-    """Return the partitions in which a version has not reached a cut; none where it has no state."""
+    """Return the partitions in which a version has not reached a cut; none if it has no state."""
     applied = applied_by(settings, name, range(len(cut))) or {}
     return [partition for partition, offset in applied.items() if offset < cut[partition]]
 
 
 def accept(settings: Settings) -> str:
-    """Let a version go on under the settings' configuration; return the fingerprint that it had.
+    """Let a version continue with the settings' configuration; return its previous fingerprint.
 
     Raises
     ------
@@ -221,14 +221,15 @@ def accept(settings: Settings) -> str:
 
 
 def retire(settings: Settings, version: str) -> list[str]:
-    """Delete everything that a version has of its own; return the deleted topics.
+    """Delete the topics and the group of a version; return the deleted topics.
 
     Raises
     ------
     VersionError
-        It is not there, is live, somebody works for it, or it owes pages of before its last switch.
+        There is no such version, it is live, has workers, or has not published all pages before its last
+        switch.
     TopicError
-        The cluster refused.
+        The cluster rejected it.
     """
     register, theirs = read_register(settings), of_version(settings, version)
     _require_retirable(settings, register, version)
@@ -257,10 +258,10 @@ def _require_retirable(settings: Settings, register: Register, version: str) -> 
     if _workers(of_version(settings, version)):
         what = f"version {version} has workers"
         raise VersionError(what, next_step="stop them, wait for the session timeout, then repeat")
-    owed = register.succeeded(version)
-    behind = _behind(settings, version, owed.cut) if owed else []
+    successor = register.succeeded(version)
+    behind = _behind(settings, version, successor.cut) if successor else []
     if behind:
         where = ", ".join(map(str, behind))
         what = f"version {version} has not reached the switch away from it in partition(s) {where}"
-        advice = "start its workers until `nearline model list` shows them behind the cut"
+        advice = "start its workers until `nearline model list` shows them past the cut"
         raise VersionError(what, why="its last pages are not published yet", next_step=advice)

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from streams.config.settings import Settings
 from streams.ops.local_kafka.cluster import KafkaCluster
-from streams.ops.runs.session import cluster_port
+from streams.ops.runs.worker_process import cluster_port
 
 __all__ = ["Bench"]
 

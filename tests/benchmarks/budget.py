@@ -4,7 +4,7 @@ import multiprocessing
 from collections.abc import Mapping
 from typing import Any
 
-from streams.ops.runs.session import make_topics
+from streams.ops.runs.worker_process import make_topics
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.freshness import KNOWN, SECONDS, send
 from tests.benchmarks.load import produce

@@ -15,7 +15,7 @@ from streams.config.settings import Settings
 from streams.kafka import clients as kafka_clients
 from streams.kafka.clients import OFFSET_END, Consumer, TopicPartition
 from streams.kafka.produce import EventProducer
-from streams.ops.runs.session import make_topics
+from streams.ops.runs.worker_process import make_topics
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.load import produce, stops
 from tests.benchmarks.throughput import EVERY_LIST

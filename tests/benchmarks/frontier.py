@@ -15,13 +15,13 @@ from time import process_time
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from streams.cli.views.svg import STYLE, picture
 
 from online_models import ModelConfig, Recommender
 from online_models.config import FactorizationConfig
 from online_models.evaluation import EvaluationProtocol
 from online_models.evaluation.protocol import Stream, prepare
 from online_models.evaluation.recommender import RecommenderModel
-from streams.cli.views.svg import STYLE, picture
 from streams.ops.ratings import Dataset, read_ratings
 
 if TYPE_CHECKING:

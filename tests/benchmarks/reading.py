@@ -15,7 +15,7 @@ from schemas.fields import ItemReason, RowKind
 from schemas.pages import Home, Item, Row, Source
 from streams.config.settings import Settings
 from streams.kafka.clients import producer
-from streams.ops.runs.session import ServeProcess, make_topics
+from streams.ops.runs.worker_process import ServeProcess, make_topics
 from tests.benchmarks.bench import TICK, Bench
 
 VIEWERS = 10_000

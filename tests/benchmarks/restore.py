@@ -21,7 +21,7 @@ from streams.engine.state import Store, StoreMemory
 from streams.engine.transactions import PRODUCER
 from streams.kafka import clients as kafka_clients
 from streams.kafka.clients import KafkaError, TopicPartition
-from streams.ops.runs.session import make_topics
+from streams.ops.runs.worker_process import make_topics
 from tests.benchmarks.bench import Bench
 
 VIEWERS = 1_000_000

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from streams.ops.runs.session import make_topics
+from streams.ops.runs.worker_process import make_topics
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.load import produce
 from tests.benchmarks.throughput import EVENTS, EVERY_LIST, WARM_UP

@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import structs
 
 from streams.kafka.produce import EventProducer
-from streams.ops.runs.session import make_topics
+from streams.ops.runs.worker_process import make_topics
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.load import stops
 from tests.benchmarks.workers import MeteredWorker

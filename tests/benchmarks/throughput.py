@@ -5,7 +5,7 @@ from typing import Any
 
 from streams.config.settings import Settings
 from streams.kafka.produce import EventProducer
-from streams.ops.runs.session import make_topics
+from streams.ops.runs.worker_process import make_topics
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.load import catalog, produce
 from tests.benchmarks.workers import MeteredWorker, Reading

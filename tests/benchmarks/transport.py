@@ -21,7 +21,7 @@ from schemas.codec import decode_event
 from streams.config.settings import Settings, child_environment
 from streams.engine.app import build_app, run_worker
 from streams.engine.stage import Outcome, Record, StageSpec
-from streams.ops.runs.session import make_topics
+from streams.ops.runs.worker_process import make_topics
 from streams.telemetry.metrics import Metrics
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.load import produce

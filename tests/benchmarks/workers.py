@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from streams.config.settings import Settings
-from streams.ops.runs.session import WorkerProcess
+from streams.ops.runs.worker_process import WorkerProcess
 
 LOOK_S = 0.25
 """Between two looks at a worker's metrics: an answer costs it 3 ms."""

@@ -12,7 +12,7 @@ from typing import Self
 
 from schemas import topics
 from streams.config.settings import Settings
-from streams.ops.runs.session import cluster_port, make_topics
+from streams.ops.runs.worker_process import cluster_port, make_topics
 from tests.chaos.audit import Audit
 from tests.chaos.cluster import Brokers
 from tests.chaos.ledger import Ledger

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from streams.config.settings import Settings
-from streams.ops.runs.session import WorkerProcess
+from streams.ops.runs.worker_process import WorkerProcess
 from tests.chaos.worker import Action, Orders, Trap
 
 BACK_OFF_S = 1.0

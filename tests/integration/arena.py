@@ -21,7 +21,7 @@ from streams.engine import changelog
 from streams.engine.applied import APPLIED_KEY
 from streams.engine.state import Store, StoreMemory
 from streams.kafka.clients import Message, NewTopic, TopicPartition, admin, consumer, producer
-from streams.ops.runs.session import free_port
+from streams.ops.runs.worker_process import free_port
 from streams.telemetry.metrics import Exposition
 from tests.integration.committed import AT_ONCE, committed
 from tests.waiting import PATIENCE_S

@@ -25,7 +25,7 @@ from streams.config.settings import Settings
 from streams.engine.applied import APPLIED_KEY, unpack_applied
 from streams.engine.stage import Outcome
 from streams.kafka.clients import Message, admin
-from streams.ops.runs.session import WorkerProcess
+from streams.ops.runs.worker_process import WorkerProcess
 from streams.stages.titles.step import TitlesStep
 from streams.stages.viewers.replica import Replica
 from streams.stages.viewers.step import ViewersStage

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from streams.config.settings import Settings
 from streams.ops.local_kafka.cluster import KafkaCluster
-from streams.ops.runs.session import cluster_port, free_port
+from streams.ops.runs.worker_process import cluster_port, free_port
 
 CHUNK = 65_536
 """Bytes taken at a time."""

@@ -26,7 +26,7 @@ from streams.config.settings import Settings
 from streams.kafka.clients import admin
 from streams.ops.local_kafka.cluster import KafkaCluster
 from streams.ops.local_kafka.node import CONTROLLER_PORT_STEP
-from streams.ops.runs.session import free_port
+from streams.ops.runs.worker_process import free_port
 
 SECURE_STEP = 200
 """The secured listener's port above the plain one's."""

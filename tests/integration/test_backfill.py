@@ -16,7 +16,7 @@ from streams.config.settings import Settings
 from streams.engine.applied import APPLIED_KEY, unpack_applied
 from streams.kafka.produce import EventProducer
 from streams.ops.local_kafka.cluster import KafkaCluster
-from streams.ops.runs.session import WorkerProcess, make_topics
+from streams.ops.runs.worker_process import WorkerProcess, make_topics
 from streams.ops.versions import of_version
 from streams.stages.versions.register import read_register
 from tests.integration import oracle

@@ -27,7 +27,7 @@ from streams.kafka.clients import (
 )
 from streams.kafka.produce import EventProducer
 from streams.ops.local_kafka.cluster import KafkaCluster
-from streams.ops.runs.session import WorkerProcess, make_topics
+from streams.ops.runs.worker_process import WorkerProcess, make_topics
 from tests.integration import oracle
 from tests.waiting import PATIENCE_S
 

@@ -9,7 +9,7 @@ import pytest
 
 from streams.config.settings import Settings
 from streams.ops.local_kafka.cluster import KafkaCluster
-from streams.ops.runs.session import cluster_port
+from streams.ops.runs.worker_process import cluster_port
 from tests.conftest import run_cluster
 from tests.integration.arena import Arena
 

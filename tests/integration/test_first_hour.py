@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from streams.ops.local_kafka.cluster import KafkaCluster
-from streams.ops.runs.session import becomes_ready, free_port
+from streams.ops.runs.worker_process import becomes_ready, free_port
 from tests.readmes import ROOT, commands
 from tests.waiting import PATIENCE_S
 

@@ -14,7 +14,7 @@ from schemas import topics
 from streams.config.settings import Settings
 from streams.kafka.produce import EventProducer
 from streams.ops.local_kafka.cluster import KafkaCluster
-from streams.ops.runs.session import WorkerProcess, make_topics
+from streams.ops.runs.worker_process import WorkerProcess, make_topics
 from tests.integration import oracle
 
 EVENTS = 1_000

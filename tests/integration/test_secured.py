@@ -19,7 +19,7 @@ from streams.config.settings import Settings, child_environment
 from streams.kafka import clients as kafka_clients
 from streams.kafka.clients import TopicPartition
 from streams.kafka.produce import EventProducer
-from streams.ops.runs.session import ServeProcess, WorkerProcess, make_topics
+from streams.ops.runs.worker_process import ServeProcess, WorkerProcess, make_topics
 from tests.conftest import run_cluster
 from tests.integration.secured import Secured, add_users, secured
 from tests.streams.steps import watch

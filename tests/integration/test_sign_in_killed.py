@@ -11,10 +11,10 @@ from schemas import Event, History, Identify, topics
 from schemas.codec import decode_event, decode_home
 from streams.config.settings import Settings
 from streams.kafka.produce import EventProducer
-from streams.ops.decoded_rows import titles_in_words, viewers_in_words
+from streams.ops.decoded_rows import decoded_titles, decoded_viewers
 from streams.ops.inspect import named_titles
 from streams.ops.local_kafka.cluster import KafkaCluster
-from streams.ops.runs.session import make_topics
+from streams.ops.runs.worker_process import make_topics
 from streams.stages.wire.partition_rows import is_reserved
 from tests.chaos.workers import ChaosWorker
 from tests.integration import oracle
@@ -96,7 +96,7 @@ def _check(settings: Settings, guests: Sequence[int]) -> None:
     assert {event.viewer_id: event.liked for event in histories} == films
     rows = oracle.newest(oracle.read(settings, topics.VIEWER_STATE))
     kept = [(key, value) for key, value in rows.items() if value and not is_reserved(key)]
-    said = viewers_in_words(kept, named_titles(settings))
+    said = decoded_viewers(kept, named_titles(settings))
     known = {one["viewer_id"]: tuple(title["title_id"] for title in one["known"]) for one in said}
     assert known == films
     pages = defaultdict(list)
@@ -108,7 +108,7 @@ def _check(settings: Settings, guests: Sequence[int]) -> None:
         assert pages[viewer] == list(range(1, len(pages[viewer]) + 1)) != []
     rows = oracle.newest(oracle.read(settings, topics.TITLE_MODEL))
     titles = [(key, value) for key, value in rows.items() if not is_reserved(key)]
-    learned = titles_in_words(titles, named_titles(settings))
+    learned = decoded_titles(titles, named_titles(settings))
     counted = {one["title_id"]: one["positives"] for one in learned if one["positives"]}
     assert counted == {film: 1 for some in films.values() for film in some}
     assert not oracle.read(settings, topics.DEAD_LETTERS)

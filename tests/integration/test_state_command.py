@@ -15,7 +15,7 @@ from streams.config.settings import Settings
 from streams.engine.state import Store, StoreMemory
 from streams.kafka.produce import EventProducer
 from streams.ops.local_kafka.cluster import KafkaCluster
-from streams.ops.runs.session import WorkerProcess, make_topics
+from streams.ops.runs.worker_process import WorkerProcess, make_topics
 from tests.integration import oracle
 
 EVENTS, VIEWERS = 1_500, 60

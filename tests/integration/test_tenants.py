@@ -10,7 +10,7 @@ from schemas.codec import decode_event, decode_home
 from streams.config.settings import Settings
 from streams.kafka.produce import EventProducer
 from streams.ops.local_kafka.cluster import KafkaCluster
-from streams.ops.runs.session import WorkerProcess, make_topics
+from streams.ops.runs.worker_process import WorkerProcess, make_topics
 from tests.integration import oracle
 from tests.streams.steps import T0, watch
 

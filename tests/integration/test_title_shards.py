@@ -14,7 +14,7 @@ from schemas import topics
 from streams.config.settings import Settings
 from streams.kafka.produce import EventProducer
 from streams.ops.local_kafka.cluster import KafkaCluster
-from streams.ops.runs.session import WorkerProcess, make_topics
+from streams.ops.runs.worker_process import WorkerProcess, make_topics
 from streams.stages.wire.partition_rows import is_reserved
 from tests.integration import oracle
 

@@ -22,7 +22,7 @@ from streams.errors import VersionError
 from streams.kafka.clients import admin
 from streams.kafka.produce import EventProducer
 from streams.ops.local_kafka.cluster import KafkaCluster
-from streams.ops.runs.session import WorkerProcess, make_topics
+from streams.ops.runs.worker_process import WorkerProcess, make_topics
 from streams.ops.versions import await_cut, of_version, reports, retire, switch
 from streams.stages.versions.register import read_register
 from tests.integration import oracle

@@ -1,1 +1,1 @@
-"""PLACEHOLDER streams/cli/commands."""
+"""The commands of `nearline`, one module each; `streams.cli.COMMANDS` lists them."""

@@ -1,12 +1,13 @@
-"""`nearline evaluate`: one pass over a file of ratings, test then learn, beside everything it has to beat."""
+"""`nearline evaluate`: one pass over a file of ratings, test then learn, next to baselines."""
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli.console import human, write_json
+from streams.cli.console import human, interruptible, write_json, write_text
 from streams.cli.options import Brokers, Json
 from streams.errors import SettingsError
 
@@ -16,27 +17,26 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from online_models.evaluation import EvaluationProtocol
-    from streams.cli.commands.evaluate_kafka import Kafka
-    from streams.ops.evaluate import Plan, Result, Run
+    from streams.ops.evaluate import EvaluationPlan, Run
     from streams.ops.ratings import Dataset
 
 
 class Feedback(StrEnum):
-    """What becomes of ratings that are not positive."""
+    """Treatment of ratings that are not positive."""
 
     POSITIVES = "positives"
     ALL = "all"
 
 
 class Order(StrEnum):
-    """In which order a sitting's events are seen."""
+    """Order of the events of a session."""
 
     RAW = "raw"
     SHUFFLED = "shuffled"
 
 
 class Scenario(StrEnum):
-    """Situations; see `online_models.evaluation.scenarios`."""
+    """Scenarios; see `online_models.evaluation.scenarios`."""
 
     STREAM = "stream"
     TASTE_SWITCH = "taste-switch"
@@ -58,8 +58,9 @@ def evaluate(
     scenario: Annotated[
         list[Scenario],
         typer.Option(
-            help="The stream as it is; two viewers spliced into one account; HR@10 from a viewer's first "
-            "event on; titles launched midway; disliked against liked titles in lists. May be repeated."
+            help="stream: the stream as it is; taste-switch: two viewers spliced into one account; "
+            "cold-viewer: HR@10 from a viewer's first event on; cold-title: titles launched midway; "
+            "dislikes: disliked against liked titles in lists. May be repeated."
         ),
     ] = [Scenario.STREAM],  # noqa: B006 - typer's defaults are values
     compare: Annotated[
@@ -75,22 +76,28 @@ def evaluate(
         list[str],
         typer.Option(
             metavar="NAME",
-            help="A River ranker as one more expert of the blend, such as river.reco.BiasedMF: in process "
-            "alone, 2 ms an event. May be repeated.",
+            help="A River ranker as an additional expert of the blend, such as river.reco.BiasedMF: only in "
+            "process, 2 ms an event. May be repeated.",
         ),
     ] = [],  # noqa: B006 - typer's defaults are values
     min_rating: Annotated[float, typer.Option(help="Stars from which a rating is a positive.")] = 4.0,
     feedback: Annotated[
         Feedback,
         typer.Option(
-            help="Drop lower ratings, or keep them untested, known to the viewer, <= 2 a rejection."
+            help="positives: drop lower ratings; all: keep them untested, known to the viewer, <= 2 "
+            "a rejection."
         ),
     ] = Feedback.POSITIVES,
     order: Annotated[
-        Order, typer.Option(help="As in the file, or permuted inside each viewer's sessions (gap < 1 h).")
+        Order,
+        typer.Option(
+            help="raw: as in the file; shuffled: permuted within each viewer's sessions (gap < 1 h)."
+        ),
     ] = Order.RAW,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the permutation and of all models.")] = 0,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs, with seeds that count up; figures average.")] = 1,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Number of runs, with seeds from --seed on; figures are averaged.")
+    ] = 1,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N events of the stream.")] = None,
     every: Annotated[
         int,
@@ -98,13 +105,15 @@ def evaluate(
     ] = 20,
     jobs: Annotated[int, typer.Option(min=1, help="Processes, for several seeds or scenarios.")] = 1,
     goals: Annotated[
-        bool, typer.Option("--goals", help="Run all that has a target, and show figures beside targets.")
+        bool, typer.Option("--goals", help="Run everything that has a target, and compare with the targets.")
     ] = False,
     through_kafka: Annotated[
-        bool, typer.Option("--through-kafka", help="Send the stream through a worker, too, and compare.")
+        bool, typer.Option("--through-kafka", help="Also send the stream through a worker, and compare.")
     ] = False,
     speed: Annotated[str, typer.Option(help="Through Kafka: 2000/s, 60x (event time), or max.")] = "2000/s",
-    partitions: Annotated[int, typer.Option(min=1, help="Through Kafka: of the events' topic.")] = 4,
+    partitions: Annotated[
+        int, typer.Option(min=1, help="Through Kafka: partitions of the events' topic.")
+    ] = 4,
     brokers: Brokers = None,
     embedded: Annotated[
         bool, typer.Option("--embedded", help="Through Kafka: use the in-process cluster.")
@@ -112,53 +121,54 @@ def evaluate(
     json: Json = None,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Write a page with pictures: one self-contained HTML file."),
+        typer.Option(metavar="PATH", help="Write a report with charts: one self-contained HTML file."),
     ] = None,
 ) -> None:
-    """Rank every title for every positive event, then learn it; report HR@10, NDCG@10 and MRR.
+    """Rank all titles for every positive event, then learn the event; report HR@10, NDCG@10 and MRR.
 
-    The candidates are all titles met so far minus those that the viewer has; a title never met is a miss;
-    ties count half; the first 20 % of the events are learned, not averaged. Nothing is trained beforehand.
-    Errors are standard errors over events, and with --seeds the standard deviation over seeds.
+    Candidates are all titles seen so far without those that the viewer has; a title not seen before is a
+    miss; ties count half; the first 20 % of the events are learned, not averaged. Nothing is trained
+    beforehand. Errors are standard errors over events, and with --seeds the standard deviation over seeds.
     The model is configured as a worker's: NEARLINE_MODEL__COWATCH__WINDOW=20 and the like.
     """
     from online_models.evaluation import EvaluationProtocol
-    from streams.cli.commands.evaluate_goals import run_goals
-    from streams.cli.commands.evaluate_kafka import Kafka
     from streams.config.settings import Settings
-    from streams.ops.evaluate import Plan, guests_of, names_of
+    from streams.kafka.clients import require_broker
+    from streams.ops.evaluate import EvaluationPlan, baseline_names, external_experts
     from streams.ops.ratings import read_ratings
     from streams.ops.runs.pacing import parse_speed
 
     protocol = EvaluationProtocol(
         min_rating=min_rating, feedback=feedback.value, order=order.value, seed=seed, limit=limit
     )
-    baselines = names_of("popularity" if goals else compare)
-    model = Settings.load().model
-    plan = Plan(ratings, baselines, every, seeds, jobs, guests_of(expert, baselines), model)
-    kafka = Kafka(parse_speed(speed), partitions, brokers, embedded) if through_kafka else None
-    if kafka is not None:
-        kafka.require_broker()
+    baselines = baseline_names("popularity" if goals else compare)
+    external = external_experts(expert, baselines)
+    plan = EvaluationPlan(ratings, baselines, every, seeds, jobs, external, Settings.load().model)
+    pace = parse_speed(speed)
+    if through_kafka and not embedded:
+        require_broker(Settings.load(brokers=brokers))  # before the long work
     console, dataset = human(json), read_ratings(ratings)
     if goals:
-        document = run_goals(plan, dataset, protocol, console)
+        document = _goals(plan, dataset, protocol, console)
     else:
-        runs = _runs(scenario, protocol, kafka)
+        through = (
+            {"speed": pace, "brokers": brokers, "embedded": embedded, "partitions": partitions}
+            if through_kafka
+            else None
+        )
         _require_tests(dataset, protocol)
-        document, results = _evaluate(plan, dataset, runs, kafka, console)
-        if report is not None:
-            _write_page(report, ratings.name, results, console)
+        document = _evaluate(plan, dataset, _runs(scenario, protocol, through), through, report, console)
     write_json(json, {"ratings": ratings.name, **document})
 
 
 def _runs(
-    scenarios: "Sequence[Scenario]", protocol: "EvaluationProtocol", kafka: "Kafka | None"
+    scenarios: "Sequence[Scenario]", protocol: "EvaluationProtocol", through: dict[str, Any] | None
 ) -> "list[Run]":
-    """Return what is run, the stream first; through Kafka goes the stream, whatever else was asked for."""
+    """Return the runs, the stream first; through Kafka always includes the stream."""
     from streams.ops.evaluate import Run
 
     asked = set(Scenario) if Scenario.ALL in scenarios else set(scenarios)
-    if kafka is not None:
+    if through is not None:
         asked.add(Scenario.STREAM)
     return [Run(name.value, name.value, protocol) for name in Scenario if name in asked - {Scenario.ALL}]
 
@@ -172,39 +182,66 @@ def _require_tests(dataset: "Dataset", protocol: "EvaluationProtocol") -> None:
         raise SettingsError(what, why=why, next_step="lower --min-rating, or raise --limit")
 
 
-def _evaluate(
-    plan: "Plan",
+def _evaluate(  # noqa: PLR0917 - one caller
+    plan: "EvaluationPlan",
     dataset: "Dataset",
     runs: "Sequence[Run]",
-    kafka: "Kafka | None",
+    through: dict[str, Any] | None,
+    report: Path | None,
     console: "Console",
-) -> "tuple[dict[str, Any], dict[str, Result]]":
-    """Run and print; return the document, and the results by scenario."""
+) -> dict[str, Any]:
+    """Run, print, write the report; return the document."""
     from online_models.evaluation import Report
-    from streams.cli.commands.evaluate_kafka import compare_through_kafka
     from streams.cli.views.evaluation_tables import grid, shown
-    from streams.ops.evaluate import STREAM, run_all
+    from streams.cli.views.progress import evaluation_bars, replay_bar
+    from streams.ops.evaluate import STREAM, compare_through_kafka, run_all
 
-    results = run_all(plan, dataset, runs, console)
+    results = run_all(plan, dataset, runs, partial(evaluation_bars, console))
     for result in results.values():
         console.print(*shown(plan.ratings.name, result))
     stream = results.get(STREAM)
     document: dict[str, Any] = dict(stream.to_dict()) if stream else {}
     document["scenarios"] = {name: found.to_dict() for name, found in results.items() if name != STREAM}
-    if kafka is not None and isinstance(stream, Report):
-        comparison = compare_through_kafka(dataset, runs[0].protocol, stream, kafka, console)
-        header = ("HR@10", "in process", "through Kafka", "kept")
-        console.print(grid(header, comparison.rows()))
-        document["through_kafka"] = comparison.to_dict()
-    return document, results
+    if through is not None and isinstance(stream, Report):
+        with interruptible(), replay_bar(console, stream.events) as update:
+            found = compare_through_kafka(dataset, runs[0].protocol, stream, on_progress=update, **through)
+        console.print(grid(("HR@10", "in process", "through Kafka", "kept"), found.rows()))
+        document["through_kafka"] = found.to_dict()
+    if report is not None:
+        from streams.cli.views.evaluation_report import report as html
+
+        write_text(report, html(plan.ratings.name, list(results.values())), option="--report")
+        console.print(f"report: {report}")
+    return document
 
 
-def _write_page(path: Path, name: str, results: "dict[str, Result]", console: "Console") -> None:
-    from streams.cli.views.evaluation_report import page
+def _goals(
+    plan: "EvaluationPlan", dataset: "Dataset", protocol: "EvaluationProtocol", console: "Console"
+) -> dict[str, Any]:
+    """Run everything that has a target, with seed and limit of the protocol; print the table.
 
-    try:
-        path.write_text(page(name, list(results.values())), encoding="utf-8")
-    except OSError as error:
-        what = f"cannot write {path}"
-        raise SettingsError(what, why=error.strerror or "", next_step="give another --report PATH") from error
-    console.print(f"report: {path}")
+    Returns
+    -------
+    document
+        ``goals``: name, figure with ``_se`` and ``_spread``, target, met; ``runs``: every report.
+    """
+    from dataclasses import replace
+
+    from online_models.evaluation.goals import RUNS, judge
+    from streams.cli.views.evaluation_tables import goals_markdown
+    from streams.cli.views.progress import evaluation_bars
+    from streams.ops.evaluate import Run, run_all
+
+    runs = [
+        Run(name, scenario, replace(rules, seed=protocol.seed, limit=protocol.limit))
+        for name, (scenario, rules) in RUNS.items()
+    ]
+    results = run_all(plan, dataset, runs, partial(evaluation_bars, console))
+    outcomes = judge(results)
+    console.print(goals_markdown(outcomes), markup=False, soft_wrap=True)
+    goals = [
+        outcome.figure.to_dict("figure")
+        | {"name": outcome.goal.name, "target": outcome.target, "met": outcome.met}
+        for outcome in outcomes
+    ]
+    return {"goals": goals, "runs": {name: result.to_dict() for name, result in results.items()}}

@@ -1,13 +1,21 @@
-"""`nearline experiments`: write one down, start it, read what came of it, roll a winner out and back."""
+"""`nearline experiments`: define, start, stop and evaluate experiments; roll a winner out and back."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.commands.experiment_trials import register
 from streams.cli.console import examples, human, write_json
-from streams.cli.options import Brokers, HttpPort, Json, Prefix, StateDir, connected, definition_of, staying
+from streams.cli.options import (
+    Brokers,
+    HttpPort,
+    Json,
+    Prefix,
+    StateDir,
+    connected,
+    definition_of,
+    service_settings,
+)
 
 if TYPE_CHECKING:
     from schemas.experiments import Experiment
@@ -15,11 +23,9 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="""Compare arms on live viewers, and decide by evidence.
 
-    A viewer's arm follows from a hash: sticky, the same in every worker and language. `nearline experiments
-    worker` counts what came of the arms; its bounds hold however often one looks."""
+    A viewer's arm follows from a hash: it is sticky, and the same in every worker and language. `nearline
+    experiments worker` computes the results; their bounds hold however often you look at them."""
 )
-
-register(app)
 
 Name = Annotated[str, typer.Argument(metavar="ID", help="The experiment's experiment_id.")]
 
@@ -36,37 +42,37 @@ def create(
     prefix: Prefix = None,
     json: Json = None,
 ) -> None:
-    """Write an experiment down as a draft; a definition that cannot be run is refused with every reason.
-
-    JSON: the record.
-    """
+    """Create an experiment as a draft; an invalid definition is refused with reasons. JSON: the record."""
+    from schemas.codec import decode_experiment
     from streams.ops.experiments.admin import create as write
     from streams.ops.experiments.admin import start as run
 
     settings = connected(brokers, prefix)
-    made = write(settings, _read(file))
-    _tell(run(settings, made.experiment_id) if begin else made, json)
+    made = write(
+        settings, definition_of(file, decode_experiment, "experiment", "experiment.v1.full.pass.json")
+    )
+    _show(run(settings, made.experiment_id) if begin else made, json)
 
 
 @app.command(epilog=examples("nearline experiments start popularity-or-blend"))
 def start(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
-    """Let viewers into the arms: five seconds from now, when every worker knows. JSON: the record."""
+    """Start an experiment: in five seconds, when every worker has read the record. JSON: the record."""
     from streams.ops.experiments.admin import start as run
 
-    _tell(run(connected(brokers, prefix), name), json)
+    _show(run(connected(brokers, prefix), name), json)
 
 
 @app.command(epilog=examples("nearline experiments stop popularity-or-blend"))
 def stop(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
-    """End an experiment; what was counted stays. JSON: the record."""
+    """Stop an experiment; its results stay. JSON: the record."""
     from streams.ops.experiments.admin import stop as end
 
-    _tell(end(connected(brokers, prefix), name), json)
+    _show(end(connected(brokers, prefix), name), json)
 
 
 @app.command(name="list", epilog=examples("nearline experiments list"))
 def list_all(*, brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
-    """Show every experiment. JSON: the records."""
+    """List all experiments. JSON: the records."""
     from msgspec import to_builtins
 
     from streams.cli.views.experiment_tables import overview
@@ -83,12 +89,12 @@ def list_all(*, brokers: Brokers = None, prefix: Prefix = None, json: Json = Non
 def show(
     name: Name,
     *,
-    viewer: Annotated[str | None, typer.Option(metavar="ID", help="Say which arm this viewer is in.")] = None,
+    viewer: Annotated[str | None, typer.Option(metavar="ID", help="Show this viewer's arm.")] = None,
     brokers: Brokers = None,
     prefix: Prefix = None,
     json: Json = None,
 ) -> None:
-    """Show one experiment, and whose arm is whose. JSON keys: experiment, arm."""
+    """Show one experiment, and the arm of a viewer. JSON keys: experiment, arm."""
     from msgspec import to_builtins
 
     from online_models.experiments.plan import INTERLEAVED
@@ -110,14 +116,14 @@ def show(
 @app.command(epilog=examples("nearline experiments results popularity-or-blend"))
 def results(
     name: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="One experiment; all without it.")
+        str | None, typer.Argument(metavar="[ID]", help="One experiment; without it, all.")
     ] = None,
     *,
     brokers: Brokers = None,
     prefix: Prefix = None,
     json: Json = None,
 ) -> None:
-    """Show what came of the arms: lifts with bounds that hold at every look, the split, the verdict.
+    """Show results: lifts with bounds that hold at every look, the sample ratio, the verdict.
 
     JSON: the records of experiments.results.v1.
     """
@@ -129,7 +135,7 @@ def results(
 
     found = read_results(connected(brokers, prefix))
     if name is not None and name not in found:
-        what, why = f"{name} has no results", "nobody was exposed yet, or nobody counts"
+        what, why = f"{name} has no results", "no viewer was exposed yet, or no results worker runs"
         raise ExperimentError(what, why=why, next_step="start `nearline experiments worker`")
     chosen = [one for key, one in sorted(found.items()) if name in (None, key)]
     for one in chosen:
@@ -142,24 +148,102 @@ def roll_out(
     name: Name,
     arm: Annotated[str, typer.Argument(metavar="ARM", help="The arm that becomes the default.")],
     *,
-    why: Annotated[str, typer.Option(metavar="TEXT", help="Goes into the evidence.")] = "operator",
-    force: Annotated[bool, typer.Option("--force", help="Also without any results.")] = False,
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Recorded with the evidence.")] = "operator",
+    force: Annotated[bool, typer.Option("--force", help="Also if there are no results.")] = False,
     brokers: Brokers = None,
     prefix: Prefix = None,
     json: Json = None,
 ) -> None:
-    """Make an arm the default of everybody outside the holdout; never on a failed split. JSON: the record."""
+    """Make an arm the default of all viewers outside the holdout; refused if the sample ratio is wrong.
+
+    JSON: the record.
+    """
     from streams.ops.experiments.admin import roll_out as decide
 
-    _tell(decide(connected(brokers, prefix), name, arm, by=why, force=force), json)
+    _show(decide(connected(brokers, prefix), name, arm, by=why, force=force), json)
 
 
 @app.command(name="roll-back", epilog=examples("nearline experiments roll-back popularity-or-blend"))
 def roll_back(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
-    """Take a winner back: the next lists are made as before. JSON: the record."""
+    """Undo a roll-out: the next lists are made as before. JSON: the record."""
     from streams.ops.experiments.admin import roll_back as undo
 
-    _tell(undo(connected(brokers, prefix), name), json)
+    _show(undo(connected(brokers, prefix), name), json)
+
+
+@app.command(epilog=examples("nearline experiments power --lift 0.03", "nearline experiments power --lift 0"))
+def power(
+    *,
+    lift: Annotated[float, typer.Option(help="True relative lift of the second arm; 0: equal arms.")] = 0.03,
+    viewers: Annotated[
+        int, typer.Option(min=1_000, help="Viewers of both arms after which a trial ends.")
+    ] = 100_000,
+    trials: Annotated[int, typer.Option(min=10, help="Simulated experiments.")] = 200,
+    alpha: Annotated[float, typer.Option(min=0.001, max=0.5, help="Probability of a false winner.")] = 0.05,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 0,
+    json: Json = None,
+) -> None:
+    """Compute by simulation how often a lift is found and how soon, with continuous monitoring.
+
+    JSON keys: lift, viewers, trials, alpha, found, wrong, half_decided_by; the same without the viewers' past
+    as a covariate under plain.
+    """
+    from streams.cli.console import figures
+    from streams.ops.experiments.analysis import power as run
+
+    found = run(lift=lift, viewers=viewers, trials=trials, alpha=alpha, seed=seed)
+    human(json).print(figures(f"{trials} experiments with a lift of {lift:+.1%}", found))
+    write_json(json, found)
+
+
+@app.command(
+    epilog=examples(
+        "nearline experiments replay popularity-or-blend --policy 'IN=blend,*=popularity'",
+        "nearline experiments replay --log decisions.jsonl",
+    )
+)
+def replay(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="An experiment that has results.")
+    ] = None,
+    *,
+    policy: Annotated[
+        str, typer.Option(metavar="COUNTRY=ARM,…,*=ARM", help="The arm of each country; * for all others.")
+    ] = "",
+    log: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Use a log of decisions instead, one JSON object a line."),
+    ] = None,
+    alpha: Annotated[
+        float, typer.Option(min=0.001, max=0.5, help="Probability that an interval misses the true value.")
+    ] = 0.05,
+    clip: Annotated[float, typer.Option(min=1.0, help="Largest weight of the clipped estimate.")] = 100.0,
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    json: Json = None,
+) -> None:
+    """Estimate another policy off-line: replay, IPS, clipped, SNIPS, doubly robust, with intervals.
+
+    From an experiment: its metric per viewer if arms had been assigned by country. From a log: lines with
+    reward, logged, target (probabilities of the taken action), and optionally viewer, predicted, expected.
+    JSON: by estimator value, low, high, decisions.
+    """
+    from streams.cli.views.experiment_tables import estimates
+    from streams.errors import SettingsError
+    from streams.ops.experiments.analysis import estimate_from_experiment, estimate_from_file
+
+    if log is not None:
+        found = estimate_from_file(log, alpha=alpha, clip=clip)
+    elif name is not None:
+        settings = connected(brokers, prefix)
+        pairs = [pair.partition("=") for pair in policy.split(",") if pair]
+        arms = {country: arm for country, _, arm in pairs}
+        found = estimate_from_experiment(settings, name, arms, alpha=alpha)
+    else:
+        what = "neither an experiment nor a log is given"
+        raise SettingsError(what, next_step="give an experiment's ID with --policy, or --log FILE")
+    human(json).print(estimates(found))
+    write_json(json, {estimator: one._asdict() for estimator, one in found.items()})
 
 
 @app.command(epilog=examples("nearline experiments worker"))
@@ -170,25 +254,18 @@ def worker(
     state_dir: StateDir = None,
     http_port: HttpPort = None,
 ) -> None:
-    """Count what comes of the arms and publish results, until SIGTERM; codes as of `nearline worker`.
+    """Compute the results of experiments and publish them, until SIGTERM; exit codes of `nearline worker`.
 
-    A process of its own, in a group of its own: it reads the events beside the workers that make lists, and
-    its failure does not touch them. Start as many as there are partitions to share.
+    It is a process and a consumer group of its own: it reads the same events as the workers that make lists,
+    and a failure does not affect them. Start up to one per partition.
     """
     from streams.stages.experiments.worker import build_results_worker
 
-    settings = staying(brokers, prefix, state_dir=state_dir, http_port=http_port)
+    settings = service_settings(brokers, prefix, state_dir=state_dir, http_port=http_port)
     raise typer.Exit(build_results_worker(settings).run())
 
 
-def _read(file: Path) -> "Experiment":
-    """Read a definition."""
-    from schemas.codec import decode_experiment
-
-    return definition_of(file, decode_experiment, "experiment", "experiment.v1.full.pass.json")
-
-
-def _tell(one: "Experiment", json: str | None) -> None:
+def _show(one: "Experiment", json: str | None) -> None:
     from msgspec import to_builtins
 
     winner = f", winner [bold]{one.winner}[/]" if one.winner else ""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.options import Brokers, Prefix, staying
+from streams.cli.options import Brokers, Prefix, service_settings
 
 
 def serve(
@@ -27,7 +27,7 @@ def serve(
     """
     from streams.serve.server import run
 
-    settings = staying(brokers, prefix, state_dir=state_dir)
+    settings = service_settings(brokers, prefix, state_dir=state_dir)
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = settings.model_copy(update={"serve": settings.serve.model_copy(update=given)})
     raise typer.Exit(run(settings))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.options import Brokers, HttpPort, Prefix, StateDir, staying
+from streams.cli.options import Brokers, HttpPort, Prefix, StateDir, service_settings
 
 
 def worker(
@@ -25,5 +25,5 @@ def worker(
     """
     from streams.worker import build_worker
 
-    settings = staying(brokers, prefix, group=group, state_dir=state_dir, http_port=http_port)
+    settings = service_settings(brokers, prefix, group=group, state_dir=state_dir, http_port=http_port)
     raise typer.Exit(build_worker(settings).run())

@@ -1,6 +1,6 @@
-"""What the demo shows: numbers, one viewer's list and how it changes, what is trending, how good it is.
+"""The screen of `nearline demo`: rates, one viewer's list and its changes, trending titles, hit rates.
 
-Every part has its size whatever it holds, so that nothing jumps; it fits 80 by 24.
+Every part has a fixed size, so that the layout does not move; the screen fits 80 by 24.
 """
 
 import time
@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from schemas.fields import ItemReason, RowKind
-from streams.cli.views.events import told
+from streams.cli.views.events import describe_event
 
 if TYPE_CHECKING:
     from schemas import Title
@@ -22,81 +22,83 @@ if TYPE_CHECKING:
     from streams.ops.runs.subscriber import Shown
 
 SHOWN = 12
-"""Titles shown of a list: what fits beside the rest on 80 by 24."""
+"""Titles of a list that are shown: what fits into 24 lines."""
 _REASONS = {
     "co_watch": "watched together",
     "taste": "your taste",
     "trending": "trending now",
     "popular": "popular",
     "new": "new",
-    "explore": "something else",
-    "resume": "go on",
+    "explore": "exploration",
+    "resume": "continue",
     "again": "watch again",
     "featured": "featured",
 }
 
 
-class Pulse(NamedTuple):
-    """The worker's counters now, and its rates since the last picture."""
+class DemoRates(NamedTuple):
+    """The worker's counters, and its rates since the last frame."""
 
-    tally: "RunCounts"
+    counts: "RunCounts"
     events_per_s: float
     lists_per_s: float
 
     @classmethod
-    def between(cls, then: "RunCounts", now: "RunCounts", seconds: float) -> "Pulse":
-        """Compare two tallies that are so many seconds apart."""
+    def between(cls, then: "RunCounts", now: "RunCounts", seconds: float) -> "DemoRates":
+        """Return the rates between two reads of the counters."""
         return cls(now, (now.events - then.events) / seconds, (now.lists - then.lists) / seconds)
 
     @property
     def hit_rates(self) -> dict[str, str]:
         """HR@10 by model, as text."""
-        return {name: _number(rate, ".3f") for name, rate in self.tally.hit_rate().items()}
+        return {name: _number(rate, ".3f") for name, rate in self.counts.hit_rate().items()}
 
     @property
     def freshness(self) -> str:
-        """Milliseconds from event to list, as text."""
-        return "  ".join(f"{name} {_number(value, '.0f')}" for name, value in self.tally.freshness_ms.items())
+        """Milliseconds from event to page, as text."""
+        return "  ".join(
+            f"{name} {_number(value, '.0f')}" for name, value in self.counts.freshness_ms.items()
+        )
 
 
-def line(stage: "Demo", pulse: Pulse) -> str:
-    """Return the state in one line, for where there is no terminal."""
-    known, shown = _catalog(stage), stage.subscriber.shown
+def line(demo: "Demo", rates: DemoRates) -> str:
+    """Return the state in one line, for output that is not a terminal."""
+    known, shown = _catalog(demo), demo.subscriber.shown
     items = shown.page.items_of(RowKind.TOP_PICKS)[:3] if shown else ()
     top = ", ".join(_name(known, item.title_id) for item in items)
     viewer = f"{shown.page.viewer_id}: {top}" if shown else "no list yet"
-    rates = pulse.hit_rates
+    hits = rates.hit_rates
     return (
-        f"{pulse.events_per_s:,.0f} events/s  {pulse.lists_per_s:,.0f} lists/s  fresh {pulse.freshness} ms  "
-        f"hit@10 {rates['blend']} popularity {rates['popularity']}  {viewer}"
+        f"{rates.events_per_s:,.0f} events/s  {rates.lists_per_s:,.0f} lists/s  fresh {rates.freshness} ms  "
+        f"hit@10 {hits['blend']} popularity {hits['popularity']}  {viewer}"
     )
 
 
-def screen(stage: "Demo", pulse: Pulse) -> RenderableType:
-    """Return the whole picture."""
-    known = _catalog(stage)
-    beside = Table.grid(expand=True)
-    beside.add_column(ratio=5)
-    beside.add_column(ratio=2)
-    beside.add_row(_list(stage.subscriber.shown, known), _trending(stage, known))
-    return Group(_numbers(pulse), beside, "[dim]ctrl-C ends[/]")
+def screen(demo: "Demo", rates: DemoRates) -> RenderableType:
+    """Return the whole screen."""
+    known = _catalog(demo)
+    columns = Table.grid(expand=True)
+    columns.add_column(ratio=5)
+    columns.add_column(ratio=2)
+    columns.add_row(_list(demo.subscriber.shown, known), _trending(demo, known))
+    return Group(_numbers(rates), columns, "[dim]ctrl-C ends[/]")
 
 
-def _numbers(pulse: Pulse) -> Panel:
-    tally, rates = pulse.tally, pulse.hit_rates
+def _numbers(rates: DemoRates) -> Panel:
+    counts, hits = rates.counts, rates.hit_rates
     table = Table.grid(expand=True, padding=(0, 1))
     for ratio in (3, 3, 5, 4, 4, 4):
         table.add_column(ratio=ratio, no_wrap=True)
     table.add_row("events/s", "lists/s", "event to list", "dead letters", "hit@10 blend", "popularity")
     table.add_row(
-        f"[bold]{pulse.events_per_s:,.0f}[/]",
-        f"[bold]{pulse.lists_per_s:,.0f}[/]",
-        f"[bold]{pulse.freshness}[/] ms",
-        f"{tally.dead_letters}",
-        f"[bold green]{rates['blend']}[/]",
-        rates["popularity"],
+        f"[bold]{rates.events_per_s:,.0f}[/]",
+        f"[bold]{rates.lists_per_s:,.0f}[/]",
+        f"[bold]{rates.freshness}[/] ms",
+        f"{counts.dead_letters}",
+        f"[bold green]{hits['blend']}[/]",
+        hits["popularity"],
     )
-    return Panel(table, title=f"nearline · {tally.events:,} events · {tally.lists:,} lists")
+    return Panel(table, title=f"nearline · {counts.events:,} events · {counts.lists:,} lists")
 
 
 def _list(shown: "Shown | None", known: "Mapping[str, Title]") -> RenderableType:
@@ -109,18 +111,18 @@ def _list(shown: "Shown | None", known: "Mapping[str, Title]") -> RenderableType
     for row in rows + [("", "", "", "")] * (SHOWN - len(rows)):
         table.add_row(*row)
     if shown is None:
-        return Panel(Group("waiting for somebody to come back …", table), title="one viewer's list")
+        return Panel(Group("waiting for a viewer's second page …", table), title="one viewer's list")
     page, ago = shown.page, time.monotonic() - shown.at
     title = f"top picks for {escape(page.viewer_id)} · page {page.seq} · {ago:.0f} s ago"
-    return Panel(Group(_deed(shown, known), table), title=title)
+    return Panel(Group(_action(shown, known), table), title=title)
 
 
-def _deed(shown: "Shown", known: "Mapping[str, Title]") -> RenderableType:
-    """Say what the viewer did that changed the page."""
+def _action(shown: "Shown", known: "Mapping[str, Title]") -> RenderableType:
+    """Describe the event that changed the page."""
     grid = Table.grid()
     grid.add_column(no_wrap=True)
-    deed = told(shown.cause, lambda title: _name(known, title)) if shown.cause else "did something"
-    grid.add_row(f"[bold yellow]{escape(deed)}[/]")
+    text = describe_event(shown.cause, lambda title: _name(known, title)) if shown.cause else "cause unknown"
+    grid.add_row(f"[bold yellow]{escape(text)}[/]")
     return grid
 
 
@@ -138,15 +140,15 @@ def _rows(shown: "Shown", known: "Mapping[str, Title]") -> list[tuple[str, str, 
 
 
 def _move(before: Mapping[str, int], title: str, now: int) -> str:
-    """Say how a title moved since the page before."""
+    """Show how a title moved since the previous page."""
     if title not in before:
         return "[bold green]new[/]"
     step = before[title] - now
     return f"[green]▲{step}[/]" if step > 0 else f"[red]▼{-step}[/]" if step < 0 else " "
 
 
-def _trending(stage: "Demo", known: "Mapping[str, Title]") -> RenderableType:
-    trending = stage.subscriber.trending
+def _trending(demo: "Demo", known: "Mapping[str, Title]") -> RenderableType:
+    trending = demo.subscriber.trending
     table = Table(box=None, expand=True, padding=(0, 1, 0, 0))
     table.add_column("title", ratio=1, no_wrap=True)
     table.add_column("", width=4, no_wrap=True, justify="right", style="dim")
@@ -158,8 +160,8 @@ def _trending(stage: "Demo", known: "Mapping[str, Title]") -> RenderableType:
     return Panel(Group("[dim]watched most[/]", table), title="trending")
 
 
-def _catalog(stage: "Demo") -> "Mapping[str, Title]":
-    return {title.title_id: title for title in stage.world.titles}
+def _catalog(demo: "Demo") -> "Mapping[str, Title]":
+    return {title.title_id: title for title in demo.world.titles}
 
 
 def _name(known: "Mapping[str, Title]", title_id: str) -> str:
@@ -172,5 +174,5 @@ def _genres(known: "Mapping[str, Title]", title_id: str) -> str:
 
 
 def _number(value: float | None, form: str) -> str:
-    """Write a number; a dash for what is not known yet."""
+    """Format a number; a dash if it is unknown."""
     return "-" if value is None or value != value else format(value, form)  # noqa: PLR0124 - NaN

@@ -1,66 +1,80 @@
-"""The page that `nearline evaluate --report` writes: one HTML file, pictures inside, nothing to fetch."""
+"""The HTML report of `nearline evaluate --report`."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from html import escape
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from online_models.evaluation import HISTORY_BUCKETS, Rate, Report, ScenarioReport
+from markupsafe import Markup
+
+from online_models.evaluation import HISTORY_BUCKETS, Rate, Report, ScenarioReport, Weights
 from online_models.evaluation.baselines import BASELINES
 from online_models.evaluation.goals import GOALS, Goal
-from streams.cli.views.evaluation_tables import SCORES, cell, rules, scenario_tables, score_rows
-from streams.cli.views.svg import STYLE, picture
+from streams.cli.views.evaluation_tables import SCORES, cell, facts_of, rules, scenario_tables, score_rows
+from streams.cli.views.reports import drawing, render
 
-__all__ = ["bars", "curves", "histories", "page", "scenario", "weights"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
+__all__ = ["report"]
 
-TOLD: Final = {
-    "taste-switch": "Viewers take over the accounts of others who have ended. HR@10 on the same events, by "
-    "the new viewer's earlier events: with the former owner's history (switched), without it (fresh), and "
-    "the share of the two. The former owner's titles are no candidates any more, which makes switched a "
-    "little easier.",
-    "cold-viewer": "HR@10 by the viewer's earlier events, from the very first event on (0: a stranger).",
+MEASURED: Final = {
+    "taste-switch": "Viewers take over the accounts of others whose streams have ended. HR@10 on the same "
+    "events, by the new viewer's earlier events: with the former owner's history (switched), "
+    "without it (fresh), and the ratio of the two (share). The former owner's titles are no candidates, "
+    "which makes switched a little easier.",
+    "cold-viewer": "HR@10 by the viewer's earlier events, from the first event on (0: cold-start viewer).",
     "cold-title": "A fifth of the titles is launched midway: in the catalog, with tags, without an event."
     " HR@10 on their first ten events, by the title's earlier events, among all titles of the catalog.",
-    "dislikes": "Share of the rejected titles that stood in the viewer's top 10 a moment before (disliked), "
+    "dislikes": "Share of the rejected titles that were in the viewer's top 10 just before (disliked), "
     "HR@10 (liked), the ratio of the two; with rejections learned as such (told), and only as titles that "
     "the viewer knows (ignored); kept: HR@10 told over ignored.",
 }
 """What each scenario measures."""
+LEAST_POINTS = 3
+"""Columns, with that of the model, of a table that is drawn: fewer points are no line."""
 
 
-def page(name: str, results: Sequence[Report | ScenarioReport]) -> str:
-    """Return the page.
+class ReportPart(NamedTuple):
+    """A drawing, a table, or both."""
+
+    svg: Markup = Markup()
+    header: Iterable[str] = ()
+    rows: Iterable[Iterable[str]] = ()
+
+
+class ReportSection(NamedTuple):
+    """A section of the report."""
+
+    title: str
+    parts: Sequence[ReportPart]
+    facts: str = ""
+    note: str = ""
+    targets: Sequence[str] = ()
+
+
+def report(name: str, results: Sequence[Report | ScenarioReport]) -> str:
+    """Return the report.
 
     Parameters
     ----------
     name
-        What the stream is called.
+        Name of the file of ratings.
     results
-        What was measured.
+        Of the stream, of scenarios, or of both.
     """
     sections = [
         section
         for result in results
-        for section in (_stream(result) if isinstance(result, Report) else _scenario(result))
+        for section in (_stream(result) if isinstance(result, Report) else (_scenario(result),))
     ]
-    body = "".join(f"<h2>{title}</h2>\n{content}\n" for title, content in sections)
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>nearline: {escape(name)}</title><style>{STYLE}</style></head>\n<body>"
-        f"<h1>Test, then learn: {escape(name)}</h1>\n"
-        f'<p class="note">At each positive event all titles met so far minus the viewer\'s own are ranked, '
-        f"then it is learned. A title never met is a miss; ties count half; the first fifth of the stream is "
-        f"not averaged. ± is the standard error over events; of several seeds, the deviation over them "
-        f"follows.</p>\n{body}</body></html>\n"
-    )
+    return render("evaluation.html", name=name, sections=sections)
 
 
-def _stream(report: Report) -> Iterator[tuple[str, str]]:
-    facts = f"{report.events:,} events, {report.viewers:,} viewers, {report.titles:,} titles"
-    yield "Scores", f"<p>{facts}; {escape(rules(report))}.</p>{_table(SCORES, score_rows(report))}"
-    yield "HR@10 by model", bars(report)
-    yield "HR@10 along the stream", curves(report)
+def _stream(result: Report) -> Iterator[ReportSection]:
+    facts = f"{result.events:,} events, {result.viewers:,} viewers, {result.titles:,} titles"
+    scores = ReportPart(header=SCORES, rows=score_rows(result))
+    yield ReportSection("Scores", [scores], facts=f"{facts}; {rules(result)}")
+    yield ReportSection("HR@10 by model", [ReportPart(_bars(result))])
+    yield ReportSection("HR@10 along the stream", [ReportPart(_curves(result))])
     history = [
         (
             name,
@@ -69,106 +83,95 @@ def _stream(report: Report) -> Iterator[tuple[str, str]]:
                 for key in HISTORY_BUCKETS
             ),
         )
-        for name, model in report.models.items()
+        for name, model in result.models.items()
     ]
-    table = _table(("model", *HISTORY_BUCKETS), history)
-    yield "HR@10 by length of the viewer's history", histories(report) + table
-    if report.weights is not None:
-        yield "Weights of the blend", weights(report)
+    part = ReportPart(_histories(result), ("model", *HISTORY_BUCKETS), history)
+    yield ReportSection("HR@10 by length of the viewer's history", [part])
+    if result.weights is not None:
+        yield ReportSection("Weights of the blend", [ReportPart(_weights(result.weights))])
 
 
-def _scenario(report: ScenarioReport) -> Iterator[tuple[str, str]]:
-    facts = ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in report.facts.items())
-    tables = []
-    for header, rows in scenario_tables(report):
-        drawn = scenario(report, header[0]) if len(header) > 3 else ""  # noqa: PLR2004 - two points are no line
-        tables.append(drawn + _table(header, rows))
-    text = f'<p class="note">{TOLD[report.scenario]}</p><p>{escape(rules(report))}; {facts}.</p>'
-    targets = "".join(f"<li>{_target(goal)}</li>" for goal in GOALS if goal.run == report.scenario)
-    yield report.scenario, text + "".join(tables) + f"<p>Targets on MovieLens-100K:</p><ul>{targets}</ul>"
+def _scenario(result: ScenarioReport) -> ReportSection:
+    parts = [
+        ReportPart(_along(result, header[0]) if len(header) > LEAST_POINTS else Markup(), header, rows)
+        for header, rows in scenario_tables(result)
+    ]
+    return ReportSection(
+        result.scenario,
+        parts,
+        facts=f"{rules(result)}; {facts_of(result)}",
+        note=MEASURED[result.scenario],
+        targets=[_target(goal) for goal in GOALS if goal.run == result.scenario],
+    )
 
 
 def _target(goal: Goal) -> str:
     sign = "" if callable(goal.target) else f": {'at most' if goal.at_most else 'at least'} {goal.target:g}"
-    return escape(goal.name) + sign
+    return goal.name + sign
 
 
-def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in header)
-    lines = "".join(f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>\n" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>{lines}</tbody></table></div>'
-
-
-# The pictures of `nearline evaluate --report`, as SVG elements.
-
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-
-def bars(report: Report) -> str:
+def _bars(result: Report) -> Markup:
     """Draw HR@10 of every model, with two standard errors."""
 
     def draw(axes: "Axes") -> None:
-        names = list(report.models)
-        rates = [model.metrics.hit_rate for model in report.models.values()]
+        names = list(result.models)
+        rates = [model.metrics.hit_rate for model in result.models.values()]
         values, errors = [rate.value for rate in rates], [2 * rate.error for rate in rates]
         colours = ["#9aa3b5" if _is_baseline(name) else "#2f6fde" for name in names]
         axes.barh(names, values, xerr=errors, color=colours, ecolor="#1d2433", capsize=3)
         axes.invert_yaxis()
         axes.set_xlabel("HR@10")
 
-    return picture(draw, "HR@10 of each model, with two standard errors")
+    return drawing(draw, "HR@10 of each model, with two standard errors")
 
 
-def curves(report: Report) -> str:
+def _curves(result: Report) -> Markup:
     """Draw the learning curves."""
 
     def draw(axes: "Axes") -> None:
-        for name, model in report.models.items():
+        for name, model in result.models.items():
             axes.plot(model.curve.events, model.curve.hit_rate, _line(name), label=name, linewidth=1.6)
-        axes.axvspan(0, report.protocol.warm_up * report.events, color="#eceff5")
+        axes.axvspan(0, result.protocol.warm_up * result.events, color="#eceff5")
         axes.set(xlabel="events (grey: warm-up, not averaged)", ylabel="HR@10, moving average")
         _finish(axes)
 
-    return picture(draw, "Moving average of HR@10 of each model along the stream")
+    return drawing(draw, "Moving average of HR@10 of each model along the stream")
 
 
-def histories(report: Report) -> str:
+def _histories(result: Report) -> Markup:
     """Draw HR@10 by the length of the viewer's history."""
-    figures = {name: model.metrics.by_history for name, model in report.models.items()}
+    figures = {name: model.metrics.by_history for name, model in result.models.items()}
     description = "HR@10 by number of the viewer's earlier events"
-    return picture(lambda axes: _lines(axes, figures, HISTORY_BUCKETS, "HR@10"), description)
+    return drawing(lambda axes: _lines(axes, figures, HISTORY_BUCKETS, "HR@10"), description)
 
 
-def scenario(report: ScenarioReport, column: str) -> str:
+def _along(result: ScenarioReport, column: str) -> Markup:
     """Draw one figure of a scenario along its rows."""
     figures = {
         name: {row: columns[column] for row, columns in table.items() if column in columns}
-        for name, table in report.models.items()
+        for name, table in result.models.items()
     }
     rows = tuple(next(iter(figures.values())))
-    description = f"{report.scenario}: {column} of each model"
-    return picture(lambda axes: _lines(axes, figures, rows, column), description)
+    description = f"{result.scenario}: {column} of each model"
+    return drawing(lambda axes: _lines(axes, figures, rows, column), description)
 
 
-def weights(report: Report) -> str:
-    """Draw the blend's weights along the stream: the mean over contexts, and the range in which they lie."""
-    told = report.weights
+def _weights(weights: Weights) -> Markup:
+    """Draw the blend's weights along the stream: the mean over contexts, and their range."""
 
     def draw(axes: "Axes") -> None:
-        for name, values in (told.by_expert if told else {}).items():
-            (line,) = axes.plot(told.events if told else (), values.mean(axis=1), label=name, linewidth=1.6)
+        for name, values in weights.by_expert.items():
+            (line,) = axes.plot(weights.events, values.mean(axis=1), label=name, linewidth=1.6)
             low, high = values.min(axis=1), values.max(axis=1)
-            axes.fill_between(told.events if told else (), low, high, color=line.get_color(), alpha=0.12)
-        axes.set(xlabel="events", ylabel="weight; shaded: least to most of all contexts")
+            axes.fill_between(weights.events, low, high, color=line.get_color(), alpha=0.12)
+        axes.set(xlabel="events", ylabel="weight; shaded: range over all contexts")
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 
-    return picture(draw, "Weights of the blend along the stream")
+    return drawing(draw, "Weights of the blend along the stream")
 
 
 def _lines(axes: "Axes", figures: dict[str, dict[str, Rate]], across: tuple[str, ...], label: str) -> None:
-    """Draw a line a model over named places; figures that are not known leave gaps."""
+    """Draw a line a model over named places; unknown figures leave gaps."""
     for name, rates in figures.items():
         values = [rates[key].value if key in rates else float("nan") for key in across]
         axes.plot(range(len(across)), values, _line(name), marker="o", label=name, linewidth=1.6)
@@ -187,5 +190,5 @@ def _is_baseline(name: str) -> bool:
 
 
 def _line(name: str) -> str:
-    """Baselines are dashed: to be told from the product without colour."""
+    """Return the line style: dashed for baselines, so that they differ from the product without colour."""
     return "--" if _is_baseline(name) else "-"

@@ -1,4 +1,4 @@
-"""What `nearline evaluate` prints: the protocol, a line a model, HR@10 by history, and scenarios' figures."""
+"""Tables of `nearline evaluate`: scores by model, HR@10 by history, figures of scenarios, goals."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,17 +6,17 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from online_models.evaluation import HISTORY_BUCKETS, Rate, Report, ScenarioReport
+from online_models.evaluation.goals import Outcome
 
 __all__ = [
     "SCORES",
-    "by_history",
     "cell",
+    "facts_of",
+    "goals_markdown",
     "grid",
-    "headline",
     "rules",
     "scenario_tables",
     "score_rows",
-    "scores",
     "shown",
 ]
 
@@ -24,7 +24,7 @@ SCORES = ("model", "HR@10", "NDCG@10", "MRR", "tests", "events/s")
 
 
 def rules(result: Report | ScenarioReport) -> str:
-    """Return the rules of a run in a line."""
+    """Return the protocol of a run in a line."""
     protocol = result.protocol
     seeds = f"seeds {protocol.seed} to {protocol.seed + result.seeds - 1}, ± over events ± over seeds"
     return (
@@ -33,14 +33,14 @@ def rules(result: Report | ScenarioReport) -> str:
     )
 
 
-def headline(name: str, result: Report) -> str:
-    """Return the stream and the rules in a sentence."""
+def _headline(name: str, result: Report) -> str:
+    """Return the stream and the protocol in a line."""
     stream = f"{result.events:,} events, {result.viewers:,} viewers, {result.titles:,} titles"
     return f"[bold]{name}[/], {rules(result)}: {stream}"
 
 
 def cell(rate: Rate, digits: int = 4) -> str:
-    """Write a figure with its errors.
+    """Format a figure with its errors.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def cell(rate: Rate, digits: int = 4) -> str:
 
 
 def score_rows(result: Report) -> Iterator[tuple[str, ...]]:
-    """Yield the cells of a line a model, under `SCORES`."""
+    """Yield the cells of a line for each model, under `SCORES`."""
     for name, model in result.models.items():
         metrics = model.metrics
         tests = f"{metrics.tested:,}" + (f" (1 in {model.every})" if model.every > 1 else "")
@@ -64,12 +64,7 @@ def score_rows(result: Report) -> Iterator[tuple[str, ...]]:
         yield (name, *figures, tests, speed)
 
 
-def scores(result: Report) -> Table:
-    """Return a line a model: HR@10, NDCG@10 and MRR with their errors, tests, speed."""
-    return grid(SCORES, score_rows(result))
-
-
-def by_history(result: Report) -> Table:
+def _by_history(result: Report) -> Table:
     """Return HR@10 by the number of the viewer's earlier events."""
     rows = []
     for name, model in result.models.items():
@@ -79,7 +74,7 @@ def by_history(result: Report) -> Table:
 
 
 def scenario_tables(result: ScenarioReport) -> Iterator[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
-    """Yield header and rows of a table a figure: models down, the scenario's rows across."""
+    """Yield header and rows of a table for each figure: a line a model, a column a row of the scenario."""
     figures = next(iter(result.models.values()))
     for column in dict.fromkeys(name for row in figures.values() for name in row):
         across = [row for row, columns in figures.items() if column in columns]
@@ -90,7 +85,7 @@ def scenario_tables(result: ScenarioReport) -> Iterator[tuple[tuple[str, ...], l
 
 
 def grid(header: Sequence[str], rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> Table:
-    """Return a plain table: names whole and to the left, numbers to the right."""
+    """Return a plain table: names left-aligned and not wrapped, numbers right-aligned."""
     table = Table(*header, box=None, header_style="bold")
     table.columns[0].no_wrap = True
     for column in table.columns[1:]:
@@ -101,11 +96,28 @@ def grid(header: Sequence[str], rows: Iterator[tuple[str, ...]] | list[tuple[str
 
 
 def shown(name: str, result: Report | ScenarioReport) -> Iterator[RenderableType]:
-    """Yield what is printed of a result."""
+    """Yield what is printed for a result."""
     if isinstance(result, Report):
-        yield from (headline(name, result), scores(result), by_history(result))
+        yield from (_headline(name, result), grid(SCORES, score_rows(result)), _by_history(result))
         return
-    facts = ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in result.facts.items())
-    yield f"[bold]{name}: {result.scenario}[/], {rules(result)}: {facts}"
+    yield f"[bold]{name}: {result.scenario}[/], {rules(result)}: {facts_of(result)}"
     for header, rows in scenario_tables(result):
         yield grid(header, rows)
+
+
+def facts_of(result: ScenarioReport) -> str:
+    """Return the counts of a scenario in a line."""
+    return ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in result.facts.items())
+
+
+def goals_markdown(outcomes: Sequence[Outcome]) -> str:
+    """Return the measured figures and their targets, as a table in Markdown."""
+    lines = ["| goal | measured | ± events | ± seeds | target | met |", "|---|---|---|---|---|---|"]
+    for outcome in outcomes:
+        figure = outcome.figure
+        sign = ">" if callable(outcome.goal.target) else "<=" if outcome.goal.at_most else ">="
+        spread = "-" if figure.spread is None else f"{figure.spread:.4f}"
+        cells = (outcome.goal.name, f"{figure.value:.4f}", f"{figure.error:.4f}", spread)
+        met = "yes" if outcome.met else "no"
+        lines.append(f"| {' | '.join(cells)} | {sign} {outcome.target:.4g} | {met} |")
+    return "\n".join(lines)

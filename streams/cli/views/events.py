@@ -1,4 +1,4 @@
-"""Events in words, for people who watch a demo."""
+"""Describe events in words, for the screen of the demo."""
 
 from collections.abc import Callable
 
@@ -27,24 +27,25 @@ from schemas.events import (
 _THUMBS = {Thumb.UP: "a thumb up", Thumb.DOWN: "a thumb down", Thumb.DOUBLE_UP: "two thumbs up"}
 
 
-def told(event: Event, name: Callable[[str], str]) -> str:
-    """Say what somebody did.
+def describe_event(event: Event, name: Callable[[str], str]) -> str:
+    """Describe what a viewer did.
 
     Parameters
     ----------
     event
-        What happened.
+        The event.
     name
-        Gives a title's name.
+        Returns a title's name.
 
     Examples
     --------
-    >>> told(Pause(event_id="e", viewer_id="v", event_time_ms=1, title_id="t", position_s=90), str.upper)
+    >>> event = Pause(event_id="e", viewer_id="v", event_time_ms=1, title_id="t", position_s=90)
+    >>> describe_event(event, str.upper)
     'paused T'
     """
     match event:
         case Play() | Progress() | Pause() | Stop():
-            return _played(event, name(event.title_id))
+            return _playback(event, name(event.title_id))
         case Rate():
             stars = f"{event.stars:g} stars" if event.stars is not None else ""
             return f"gave {name(event.title_id)} {_THUMBS[event.thumb] if event.thumb else stars}"
@@ -52,13 +53,13 @@ def told(event: Event, name: Callable[[str], str]) -> str:
             verb = "put {} on" if event.action is ListAction.ADD else "took {} off"
             return f"{verb.format(name(event.title_id))} the list"
         case Skip() | Select() | Impression():
-            verb = {Skip: "turned down", Select: "opened", Impression: "saw"}[type(event)]
+            verb = {Skip: "rejected", Select: "opened", Impression: "saw"}[type(event)]
             return f"{verb} {name(event.title_id)}"
         case _:
-            return _looked(event, name)
+            return _other(event, name)
 
 
-def _played(event: Play | Progress | Pause | Stop, title: str) -> str:
+def _playback(event: Play | Progress | Pause | Stop, title: str) -> str:
     match event:
         case Play():
             return f"started {title}"
@@ -71,7 +72,7 @@ def _played(event: Play | Progress | Pause | Stop, title: str) -> str:
             return f"watched {_minutes(event.watched_s)} of {title} {end}"
 
 
-def _looked(
+def _other(
     event: Search | Browse | Preferences | Identify | History | Forget, name: Callable[[str], str]
 ) -> str:
     match event:
@@ -79,13 +80,13 @@ def _looked(
             opened = f" and opened {name(event.clicked_title_id)}" if event.clicked_title_id else ""
             return f"searched for {event.query}{opened}"
         case Browse():
-            return f"looked around {event.surface}"
+            return f"browsed {event.surface}"
         case Preferences():
-            return f"likes {', '.join(event.genres)}" if event.genres else "said what they like"
+            return f"likes {', '.join(event.genres)}" if event.genres else "stated preferences"
         case Identify():
             return "signed in"
         case History():
-            return f"brought {len(event.liked)} titles along"
+            return f"imported {len(event.liked)} titles"
         case Forget():
             return "was forgotten"
 

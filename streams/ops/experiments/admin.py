@@ -1,7 +1,7 @@
-"""What an experimenter does: write an experiment down, start it, stop it, roll a winner out and back.
+"""Create, start and stop experiments; roll a winner out and back.
 
-Every change is a new record of ``experiments.v1``; whoever reads it takes it over within a second. A record
-is the whole experiment, so that the topic alone says what was tried, what won and on what evidence.
+Every change is a new record of ``experiments.v1``; workers read it within a second. A record is the whole
+experiment with its evidence, so that the topic is the complete history of decisions.
 """
 
 import time
@@ -24,8 +24,7 @@ from streams.stages.experiments.definitions import read_experiments
 __all__ = ["NOTICE_MS", "create", "find", "read_results", "roll_back", "roll_out", "start", "stop"]
 
 NOTICE_MS = 5_000
-"""An experiment starts so long after the word: by then every worker has heard of it, and none begins without
-the others."""
+"""Delay of a start: by then every worker has read the record, so that all begin together."""
 
 Clock = Callable[[], int]
 
@@ -35,17 +34,17 @@ def _now_ms() -> int:
 
 
 def create(settings: Settings, experiment: Experiment) -> Experiment:
-    """Write an experiment down, as a draft.
+    """Create an experiment as a draft.
 
     Raises
     ------
     ExperimentError
-        It cannot be run as it is, or one of this name exists.
+        It is invalid, or an experiment of this name exists.
     """
     known = read_experiments(settings)
     if experiment.experiment_id in known:
-        what = f"there is an experiment {experiment.experiment_id}, {known[experiment.experiment_id].state}"
-        raise ExperimentError(what, next_step="choose another experiment_id: names are for good")
+        what = f"experiment {experiment.experiment_id} exists, {known[experiment.experiment_id].state}"
+        raise ExperimentError(what, next_step="choose another experiment_id: an id is never used again")
     draft = structs.replace(
         experiment, state=ExperimentState.DRAFT, winner=None, decided_at_ms=None, evidence=None
     )
@@ -54,18 +53,20 @@ def create(settings: Settings, experiment: Experiment) -> Experiment:
 
 
 def start(settings: Settings, name: str, *, now_ms: Clock = _now_ms) -> Experiment:
-    """Let viewers into the arms, `NOTICE_MS` from now or when the definition says.
+    """Start an experiment, `NOTICE_MS` from now or at the time in its definition.
 
     Raises
     ------
     ExperimentError
-        There is none of this name, it was started before, or it collides with one that runs.
+        There is none of this name, it was started before, or it conflicts with a running one.
     """
     known = read_experiments(settings)
     one = find(known, name)
     if one.state is not ExperimentState.DRAFT:
         what, why = f"{name} cannot be started", f"it is {one.state}"
-        raise ExperimentError(what, why=why, next_step="create another one: who was in an arm remembers it")
+        raise ExperimentError(
+            what, why=why, next_step="create another one: viewers keep their experience of the arms"
+        )
     at = max(one.starts_at_ms or 0, now_ms() + NOTICE_MS)
     running = structs.replace(one, state=ExperimentState.RUNNING, starts_at_ms=at)
     _refuse(running, known)
@@ -73,16 +74,16 @@ def start(settings: Settings, name: str, *, now_ms: Clock = _now_ms) -> Experime
 
 
 def stop(settings: Settings, name: str, *, now_ms: Clock = _now_ms) -> Experiment:
-    """Let nobody into the arms any more; what was counted stays.
+    """Stop an experiment; its results stay.
 
     Raises
     ------
     ExperimentError
-        There is none of this name, or it does not run.
+        There is none of this name, or it is not running.
     """
     one = find(read_experiments(settings), name)
     if one.state is not ExperimentState.RUNNING:
-        what = f"{name} does not run"
+        what = f"{name} is not running"
         raise ExperimentError(what, why=f"it is {one.state}", next_step="see `nearline experiments list`")
     ends = min(one.ends_at_ms or now_ms(), now_ms())
     started = one.starts_at_ms or 0
@@ -94,28 +95,28 @@ def stop(settings: Settings, name: str, *, now_ms: Clock = _now_ms) -> Experimen
 def roll_out(
     settings: Settings, name: str, arm: str, *, by: str, now_ms: Clock = _now_ms, force: bool = False
 ) -> Experiment:
-    """Make an arm the default of everybody outside the holdout, with the evidence as it is.
+    """Make an arm the default of all viewers outside the holdout, and record the current evidence.
 
     Raises
     ------
     ExperimentError
-        There is no such experiment or arm, or its split is wrong. With ``force`` missing results are no
-        hindrance, a wrong split always is.
+        There is no such experiment or arm, it has no results (allowed with ``force``), or its sample ratio is
+        wrong (never allowed).
     """
     one = find(read_experiments(settings), name)
     if arm not in {each.name for each in one.arms}:
         what = f"{name} has no arm {arm}"
-        raise ExperimentError(what, next_step=f"choose of {', '.join(each.name for each in one.arms)}")
+        raise ExperimentError(what, next_step=f"choose one of {', '.join(each.name for each in one.arms)}")
     found = read_results(settings).get(name)
     if found is not None and found.verdict is Verdict.SAMPLE_RATIO:
         what, advice = (
             f"{name} is not rolled out",
-            "find out which impressions are lost, then repeat it",
+            "find out which impressions are lost, then repeat the experiment",
         )
         raise ExperimentError(what, why=found.because, next_step=advice)
     if found is None and not force:
         what = f"{name} has no results"
-        raise ExperimentError(what, next_step="start `nearline experiments worker`, or say --force")
+        raise ExperimentError(what, next_step="start `nearline experiments worker`, or give --force")
     return _write(
         settings,
         structs.replace(
@@ -129,7 +130,7 @@ def roll_out(
 
 
 def roll_back(settings: Settings, name: str, *, now_ms: Clock = _now_ms) -> Experiment:
-    """Take a winner back: lists are made as before, from the next one on.
+    """Undo a roll-out: the next lists are made as before.
 
     Raises
     ------
@@ -160,7 +161,7 @@ def find(known: dict[str, Experiment], name: str) -> Experiment:
 
 
 def read_results(settings: Settings) -> dict[str, ExperimentResult]:
-    """Read the newest results; those that cannot be read are left out."""
+    """Read the newest results by experiment; invalid records are left out."""
     parts = range(topic_scan.partitions_of(settings, topics.EXPERIMENT_RESULTS))
     out: dict[str, ExperimentResult] = {}
     for key, message in topic_scan.read_latest(settings, topics.EXPERIMENT_RESULTS, parts).items():
@@ -174,7 +175,7 @@ def read_results(settings: Settings) -> dict[str, ExperimentResult]:
 def _refuse(experiment: Experiment, known: dict[str, Experiment]) -> None:
     found = faults(experiment, known.values())
     if found:
-        what = f"{experiment.experiment_id} cannot be run as it is"
+        what = f"{experiment.experiment_id} is invalid"
         raise ExperimentError(what, why="; ".join(found), next_step="correct the definition and repeat")
 
 

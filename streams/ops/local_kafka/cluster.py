@@ -1,7 +1,7 @@
 """A real Apache Kafka on this machine: one or three KRaft nodes on loopback, run by the machine's Java.
 
-The cluster's data, configuration, logs and pid files live under one folder; the processes outlive the command
-that started them. Starting a running cluster changes nothing, stopping a stopped one neither.
+Data, configuration, logs and pid files of the cluster are in one folder; the processes outlive the command
+that started them. Starting a running cluster and stopping a stopped one change nothing.
 """
 
 import time
@@ -14,23 +14,23 @@ from typing import Self
 from streams.errors import BrokerError, BrokerStartError, SettingsError
 from streams.kafka.clients import require_broker
 from streams.ops.local_kafka import processes
-from streams.ops.local_kafka.node import HOST, Commands, Node, Shape, claim, mark, server_properties
+from streams.ops.local_kafka.node import HOST, ClusterShape, Commands, Node, claim, mark, server_properties
 
 PORT = 19_092
-"""Default port of the first node: beside Kafka's usual 9092, which may be taken."""
+"""Default port of the first node: not Kafka's usual 9092, which may be taken."""
 
 START_TIMEOUT_S = 120.0
 """Longest wait for the first answer; a start takes 2 s on an idle machine, 8 s on a busy one (measured)."""
 
 STOP_TIMEOUT_S = 30.0
-"""Longest wait for a node to end by itself before it is killed."""
+"""Longest wait until a node ends before it is killed."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """What is known of one node.
+    """Status of one node.
 
-    `pid` is None when it does not run; `answers` says whether it speaks Kafka.
+    `pid` is None if it does not run; `answers`: whether it answers a Kafka request.
     """
 
     number: int
@@ -46,17 +46,17 @@ class KafkaCluster:
     Parameters
     ----------
     folder
-        Holds everything of the cluster; made when missing.
+        Of all files of the cluster; created if missing.
     nodes
-        1, or 3 (replication 3, two copies acknowledged: any one node may die).
+        1, or 3 (replication factor 3, min.insync.replicas 2: any one node may fail).
     port
         Client port of the first node; the next nodes take the next ports.
     cache_dir
-        Where the jars are kept.
+        Of the jars.
     heap
         Java heap of each node, as `-Xmx` takes it.
     properties
-        Broker properties laid over ours.
+        Broker properties that override ours.
     """
 
     def __init__(
@@ -77,17 +77,17 @@ class KafkaCluster:
 
     @classmethod
     def open(cls, folder: Path, *, cache_dir: Path) -> Self:
-        """Return the cluster that a folder holds, with the nodes and the port that it was started with.
+        """Return the cluster in a folder, with its number of nodes and its port.
 
         Raises
         ------
         SettingsError
-            The folder holds no cluster.
+            There is no cluster in the folder.
         """
-        shape = Shape.read(folder)
+        shape = ClusterShape.read(folder)
         if shape is None:
             what = f"there is no local Kafka in {folder}"
-            raise SettingsError(what, next_step="make one with `nearline kafka start`, or give its --dir")
+            raise SettingsError(what, next_step="start one with `nearline kafka start`, or give its --dir")
         return cls(folder, nodes=shape.nodes, port=shape.port, cache_dir=cache_dir)
 
     @property
@@ -96,7 +96,7 @@ class KafkaCluster:
         return ",".join(f"{HOST}:{node.port}" for node in self.nodes)
 
     def start(self) -> None:
-        """Start every node that does not run, and return when each of them answers and knows all others.
+        """Start every node that does not run; return when each answers and knows all others.
 
         Raises
         ------
@@ -105,9 +105,9 @@ class KafkaCluster:
         BrokerStartError
             A node ended or did not answer within :data:`START_TIMEOUT_S`.
         SettingsError
-            The folder holds a cluster of another shape.
+            The folder has a cluster with another number of nodes.
         """
-        self._refuse_moving()
+        self._require_same_port()
         commands = Commands.prepare(self.folder, cache_dir=self.cache_dir, heap=self.heap)
         shape = claim(self.folder, nodes=len(self.nodes), port=self.nodes[0].port)
         for node in self.nodes:
@@ -121,24 +121,24 @@ class KafkaCluster:
         self._await_answers()
 
     def stop(self, *, timeout_s: float = STOP_TIMEOUT_S) -> bool:
-        """End every node; kill those that have not ended in time.
+        """Stop every node; kill those that have not ended in time.
 
         Returns
         -------
         bool
-            Whether all of them ended by themselves.
+            Whether all of them ended without being killed.
         """
-        for node in self.nodes:  # all are asked before one is waited for: they stop side by side
-            processes.ask(node.pid_file, mark(node))
+        for node in self.nodes:  # signal all nodes before waiting for one, so that they stop in parallel
+            processes.send_signal(node.pid_file, mark(node))
         ended = [processes.end(node.pid_file, mark(node), timeout_s=timeout_s) for node in self.nodes]
         return all(ended)
 
     def pid(self, node: Node) -> int | None:
-        """Return the process id of a node, None when it does not run."""
+        """Return the process id of a node, None if it does not run."""
         return processes.running_pid(node.pid_file, mark(node))
 
     def status(self) -> list[NodeStatus]:
-        """Look at every node: whether it runs and whether it answers."""
+        """Return the status of every node."""
         return [self._status_of(node) for node in self.nodes]
 
     def _status_of(self, node: Node) -> NodeStatus:
@@ -146,15 +146,15 @@ class KafkaCluster:
         answers = pid is not None and _brokers_known_at(address, timeout_s=2.0) > 0
         return NodeStatus(node.number, address, pid, answers, str(node.log))
 
-    def _refuse_moving(self) -> None:
-        """Raise when the cluster already runs on other ports."""
-        shape, port = Shape.read(self.folder), self.nodes[0].port
+    def _require_same_port(self) -> None:
+        """Raise if the cluster already runs on other ports."""
+        shape, port = ClusterShape.read(self.folder), self.nodes[0].port
         if shape and shape.port != port and any(self.pid(node) for node in self.nodes):
             what = f"the cluster in {self.folder} already runs on port {shape.port}"
             raise SettingsError(what, next_step=f"stop it first, or give --port {shape.port}")
 
     def _await_answers(self) -> None:
-        """Wait until every node runs, answers, and has seen all the others."""
+        """Wait until every node answers and knows all others."""
         deadline = time.monotonic() + START_TIMEOUT_S
         for node in self.nodes:
             while _brokers_known_at(f"{HOST}:{node.port}", timeout_s=1.0) < len(self.nodes):
@@ -173,7 +173,7 @@ class KafkaCluster:
 
 
 def _brokers_known_at(address: str, *, timeout_s: float) -> int:
-    """Return how many brokers the one at an address knows, 0 when it does not answer."""
+    """Return how many brokers the broker at an address knows, 0 if it does not answer."""
     try:
         return require_broker(address, timeout_s=timeout_s)
     except BrokerError:
@@ -181,10 +181,10 @@ def _brokers_known_at(address: str, *, timeout_s: float) -> int:
 
 
 def _start_error(node: Node) -> BrokerStartError:
-    """Explain why a node did not come up, with the last error of its log."""
+    """Return an error with the last error line of the node's log."""
     lines = node.log.read_text(encoding="utf-8", errors="replace").splitlines()
-    telling = [line for line in lines if "ERROR" in line or "Exception" in line] or [
+    errors = [line for line in lines if "ERROR" in line or "Exception" in line] or [
         "it did not answer in time"
     ]
     what = f"node {node.number} of the local Kafka did not start on port {node.port}"
-    return BrokerStartError(what, why=telling[-1], next_step=f"read {node.log}")
+    return BrokerStartError(what, why=errors[-1], next_step=f"read {node.log}")

@@ -1,15 +1,15 @@
-"""A Kafka cluster inside this process, for demos and quick tests: librdkafka's own stand-in.
+"""A Kafka cluster inside this process, for demos and fast tests: librdkafka's mock cluster.
 
-It listens on a random loopback port, and other processes may connect. What it does **not** do, so that nobody
-takes a green test on it for a proof:
+It listens on a random loopback port, and other processes may connect. Its limits, because of which a passing
+test on it is no proof:
 
 * no isolation: a `read_committed` consumer sees open and aborted transactions;
-* no fencing: an old transactional producer can still commit after a new one was initialised;
-* no persistence: everything is gone with this process;
-* no compaction, no retention by time: it keeps the newest 5 MB of each partition and forgets the rest;
-* no CreateTopics request: a *producer's* metadata request for a name creates it, always with 4 partitions.
+* no fencing: an old transactional producer can commit after a new one was initialised;
+* no persistence: its data end with this process;
+* no compaction, no retention by time: it keeps the newest 5 MB of each partition and drops the rest;
+* no CreateTopics request: a *producer's* metadata request for a topic creates it, always with 4 partitions.
 
-Faust needs `topic_allow_declare=False` and `topic_disable_leader=True` on it.
+Faust needs `topic_allow_declare=False` and `topic_disable_leader=True` with it.
 """
 
 import time
@@ -21,11 +21,11 @@ from streams.errors import TopicError
 from streams.kafka.clients import producer
 
 PARTITIONS = 4
-"""Partitions of every topic: librdkafka's fixed default for its stand-in cluster."""
+"""Partitions of every topic: the fixed default of librdkafka's mock cluster."""
 
 
 class EmbeddedCluster:
-    """An in-process cluster that lives as long as this object.
+    """An in-process cluster with the lifetime of this object.
 
     Parameters
     ----------
@@ -41,18 +41,18 @@ class EmbeddedCluster:
     """
 
     def __init__(self, nodes: int = 1) -> None:
-        # acks and retries do not matter here: this producer owns the cluster and never sends a record.
+        # This producer owns the mock cluster and never sends a record, so its acks and retries do not matter.
         self._owner = producer("", {"test.mock.num.brokers": nodes, "client.id": "embedded-cluster"})
         brokers = self._owner.list_topics(timeout=10).brokers.values()
         self._bootstrap = ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
 
     @property
     def bootstrap_servers(self) -> str:
-        """Addresses that any client can be given, as host:port[,host:port…]."""
+        """Addresses for clients, as host:port[,host:port…]."""
         return self._bootstrap
 
     def create(self, topics: Iterable[str], *, timeout_s: float = 10.0) -> None:
-        """Create topics, each with :data:`PARTITIONS` partitions; those that exist are left alone.
+        """Create topics, each with :data:`PARTITIONS` partitions; existing ones are not changed.
 
         Raises
         ------
@@ -68,12 +68,12 @@ class EmbeddedCluster:
                 time.sleep(0.02)
 
     def _has_leaders(self, topic: str) -> bool:
-        """Ask for a topic, which creates it, and say whether every partition has a leader."""
+        """Request a topic's metadata, which creates it; return whether every partition has a leader."""
         found = self._owner.list_topics(topic, timeout=10).topics[topic].partitions.values()
         return len(found) == PARTITIONS and all(partition.leader >= 0 for partition in found)
 
     def close(self) -> None:
-        """Stop the cluster and forget its records."""
+        """Stop the cluster and drop its records."""
         del self._owner
 
     def __enter__(self) -> Self:

@@ -1,4 +1,9 @@
-"""The machine's Java: whether there is one, and whether it is new enough for Kafka 4."""
+"""Find Java, and the jars of Apache Kafka, which are fetched once through Maven and kept in the user's cache.
+
+The list of jars is `deploy/kafka/pom.xml`; a wheel carries the same file as shared data. The name of the
+jars' folder contains a digest of that file, so that another version of Kafka has another folder. The folder
+is created by a rename: it is complete or does not exist.
+"""
 
 import hashlib
 import re
@@ -36,7 +41,7 @@ def find_java() -> str:
 
 
 def major_version(text: str) -> int:
-    """Read the major version out of what `java -version` prints; 0 when it is not there.
+    """Return the major version from the output of `java -version`; 0 if there is none.
 
     Examples
     --------
@@ -51,51 +56,44 @@ def major_version(text: str) -> int:
     return int(found[1]) if found else 0
 
 
-# The jars of Apache Kafka, fetched once through Maven and kept in the user's cache.
-#
-# The list is `deploy/kafka/pom.xml`; a wheel carries the same file as shared data. The folder's name holds
-# a digest of that file, so another version of Kafka is another folder. It appears by a rename: whole or
-# not at all.
-
-
 POM_IN_CHECKOUT = Path("deploy/kafka/pom.xml")
-"""The list of jars, below the top of a checkout."""
+"""Path of the list of jars in a checkout."""
 
 POM_IN_INSTALLATION = Path("share/nearline/kafka/pom.xml")
-"""The list of jars, below the environment's prefix."""
+"""Path of the list of jars below the environment's prefix."""
 
 TIMEOUT_S = 600
-"""Longest wait for Maven, in seconds: about 90 MB, seconds on a fast line, minutes on a slow one."""
+"""Longest wait for Maven, in seconds: it fetches about 90 MB."""
 
 
 def find_pom() -> Path:
-    """Return the file that lists the jars: under deploy/ in a checkout, else where the wheel put it."""
+    """Return the list of jars: that of the checkout, else that of the wheel."""
     checkout = Path(__file__).resolve().parents[3] / POM_IN_CHECKOUT
     return checkout if checkout.exists() else Path(sysconfig.get_path("data")) / POM_IN_INSTALLATION
 
 
 def folder_of_jars(cache_dir: Path) -> Path:
-    """Return where the jars of this version are kept, whether or not they are there yet."""
+    """Return the folder of the jars of this version, whether or not it exists."""
     digest = hashlib.sha256(find_pom().read_bytes()).hexdigest()
     return cache_dir / f"kafka-jars-{digest[:12]}"
 
 
 def resolve(cache_dir: Path) -> Path:
-    """Return a folder with the broker's jars, fetching them when it is not there.
+    """Return the folder with the broker's jars; fetch them if it does not exist.
 
     Raises
     ------
     MavenMissingError
         The jars are not cached and there is no `mvn`.
     JarsError
-        Maven failed; the text ends with what it said.
+        Maven failed; the message ends with its error.
     """
     target = folder_of_jars(cache_dir)
     if target.is_dir():
         return target
     maven = shutil.which("mvn")
     if maven is None:
-        what, why = "the jars of Apache Kafka are not here yet", "there is no `mvn` on PATH to fetch them"
+        what, why = "the jars of Apache Kafka are not in the cache", "there is no `mvn` on PATH to fetch them"
         advice = "install Maven (Debian: maven), or use the embedded broker"
         raise MavenMissingError(what, why=why, next_step=advice)
     cache_dir.mkdir(parents=True, exist_ok=True)
@@ -106,26 +104,26 @@ def resolve(cache_dir: Path) -> Path:
 
 
 def _fetch(maven: str, scratch: Path) -> None:
-    """Let Maven copy every jar of the pom into a folder below `scratch`."""
+    """Let Maven copy every jar of the list into a folder below `scratch`."""
     pom = shutil.copy(find_pom(), scratch / "pom.xml")
     goal = ["dependency:copy-dependencies", f"-DoutputDirectory={scratch / 'jars'}"]
     command = [maven, "-q", "-B", "-f", str(pom), *goal]
     try:
-        done = subprocess.run(  # noqa: S603 - the command is ours, word by word
+        done = subprocess.run(  # noqa: S603 - a fixed command
             command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
         )
     except subprocess.TimeoutExpired:
         what = "Maven did not finish fetching the jars of Apache Kafka"
-        raise JarsError(what, why=f"{TIMEOUT_S} s passed", next_step="look at the network, repeat") from None
+        raise JarsError(what, why=f"{TIMEOUT_S} s passed", next_step="check the network, repeat") from None
     if done.returncode != 0:
-        said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("[ERROR]")]
+        errors = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("[ERROR]")]
         what, why = "Maven could not fetch the jars of Apache Kafka", f"mvn ended with code {done.returncode}"
-        advice = "look at the network, the proxy and Maven's settings.xml, then repeat"
-        raise JarsError(what, why=said[0] if said else why, next_step=advice)
+        advice = "check the network, the proxy and Maven's settings.xml, then repeat"
+        raise JarsError(what, why=errors[0] if errors else why, next_step=advice)
 
 
 def _publish(fetched: Path, target: Path) -> None:
-    """Give the folder its name in one step; another process may have been faster with the same jars."""
+    """Rename the folder to its final name; another process may have done so with the same jars."""
     try:
         fetched.rename(target)
     except OSError:

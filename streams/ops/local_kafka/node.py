@@ -1,4 +1,4 @@
-"""The two Java programmes of a node: the one that prepares its data folder, and the broker itself."""
+"""A node of a local Apache Kafka: its configuration, the folder of its cluster, and its Java commands."""
 
 import base64
 import subprocess
@@ -12,16 +12,12 @@ import msgspec
 
 from streams.errors import BrokerStartError, SettingsError
 from streams.ops.local_kafka import java, processes
-from streams.ops.local_kafka import java as jars
-
-# What a local node of Apache Kafka is told: ports, folders, and where we differ from its defaults.
-
 
 HOST = "127.0.0.1"
-"""A local cluster listens on loopback only: it has no passwords."""
+"""A local cluster listens on loopback only: it has no authentication."""
 
 CONTROLLER_PORT_STEP = 100
-"""A node's controller listens this far above its client port."""
+"""Offset of the controller's port from the client port."""
 
 LOG4J2 = """\
 status = error
@@ -34,7 +30,7 @@ rootLogger.appenderRef.console.ref = console
 logger.start.name = kafka.server.KafkaRaftServer
 logger.start.level = info
 """
-"""Warnings and errors only, on standard output, which goes to the node's log file."""
+"""Log configuration: only warnings and errors, on standard output, which is the node's log file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +42,9 @@ class Node:
     number
         1-based; Kafka's node.id.
     port
-        Of the clients; the controller's is :data:`CONTROLLER_PORT_STEP` above.
+        Client port; the controller's is :data:`CONTROLLER_PORT_STEP` above it.
     folder
-        Holds data, properties, log and pid file of the node.
+        Of data, properties, log and pid file of the node.
     """
 
     number: int
@@ -57,7 +53,7 @@ class Node:
 
     @property
     def controller_port(self) -> int:
-        """Port on which the nodes' controllers talk to each other."""
+        """Port for the other nodes' controllers."""
         return self.port + CONTROLLER_PORT_STEP
 
     @property
@@ -67,21 +63,21 @@ class Node:
 
     @property
     def log(self) -> Path:
-        """Where the node's output goes."""
+        """The node's log file."""
         return self.folder / "kafka.log"
 
     @property
     def pid_file(self) -> Path:
-        """Holds the process id while the node runs."""
+        """File with the process id."""
         return self.folder / "pid"
 
 
 def server_properties(node: Node, nodes: Sequence[Node], more: Mapping[str, str] | None = None) -> str:
-    """Write the configuration of one node.
+    """Return the configuration of one node.
 
-    One node keeps one copy of everything; three keep three, of which two must be written
-    (`min.insync.replicas`), so that any one of them may die. Topics are never created by accident. The first
-    rebalance of a group does not wait for more members. `more` is laid over all of this.
+    A single node has replication factor 1; three nodes have 3 with `min.insync.replicas` 2, so that any one
+    of them may fail. Topics are not created automatically. The first rebalance of a group does not wait for
+    more members. `more` overrides all of this.
 
     Examples
     --------
@@ -118,11 +114,8 @@ def server_properties(node: Node, nodes: Sequence[Node], more: Mapping[str, str]
     return "".join(f"{name}={value}\n" for name, value in (values | dict(more or {})).items())
 
 
-# The folder of a local cluster: its identity and shape, written down once and respected ever after.
-
-
-class Shape(msgspec.Struct, frozen=True):
-    """What a folder says about its cluster."""
+class ClusterShape(msgspec.Struct, frozen=True):
+    """Identity and shape of the cluster in a folder; written once."""
 
     cluster_id: str
     nodes: int
@@ -130,44 +123,44 @@ class Shape(msgspec.Struct, frozen=True):
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """Return the shape of the cluster in a folder, None when there is none."""
+        """Return the shape of the cluster in a folder, None if there is none."""
         try:
             return msgspec.json.decode((folder / "cluster.json").read_bytes(), type=cls)
         except FileNotFoundError:
             return None
 
     def write(self, folder: Path) -> None:
-        """Write the shape and the Java log configuration into a folder, made when missing."""
+        """Write the shape and the Java log configuration into a folder; create it if missing."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "cluster.json").write_bytes(msgspec.json.encode(self))
         log_configuration(folder).write_text(LOG4J2, encoding="utf-8")
 
 
-def claim(folder: Path, *, nodes: int, port: int) -> Shape:
-    """Make a folder the home of a cluster, or confirm that it is.
+def claim(folder: Path, *, nodes: int, port: int) -> ClusterShape:
+    """Prepare a folder for a cluster, or check that it is the folder of such a cluster.
 
     Raises
     ------
     SettingsError
-        It holds a cluster with another number of nodes: copies and voters cannot be changed by restarting.
+        It has a cluster with another number of nodes: replicas and voters cannot be changed by a restart.
     """
-    made = Shape.read(folder)
-    if made is not None and made.nodes != nodes:
-        what = f"{folder} holds a cluster of {made.nodes} node(s), not {nodes}"
-        advice = f"give --nodes {made.nodes} or another --dir, or delete the folder"
+    existing = ClusterShape.read(folder)
+    if existing is not None and existing.nodes != nodes:
+        what = f"{folder} has a cluster of {existing.nodes} node(s), not {nodes}"
+        advice = f"give --nodes {existing.nodes} or another --dir, or delete the folder"
         raise SettingsError(what, next_step=advice)
-    shape = Shape(made.cluster_id if made else new_cluster_id(), nodes, port)
+    shape = ClusterShape(existing.cluster_id if existing else new_cluster_id(), nodes, port)
     shape.write(folder)
     return shape
 
 
 def log_configuration(folder: Path) -> Path:
-    """Return where the Java log configuration of a cluster is."""
+    """Return the path of a cluster's Java log configuration."""
     return folder / "log4j2.properties"
 
 
 def new_cluster_id() -> str:
-    """Draw an id as Kafka's own tool does: a random UUID in base64 without a leading dash.
+    """Return a random id as Kafka's own tool does: a UUID in base64 without a leading dash.
 
     Examples
     --------
@@ -181,7 +174,7 @@ def new_cluster_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """How to run Kafka's classes on this machine.
+    """Runs Kafka's classes on this machine.
 
     Parameters
     ----------
@@ -190,7 +183,7 @@ class Commands:
     classpath
         The broker's jars.
     folder
-        Of the cluster; holds the log configuration.
+        Of the cluster; contains the log configuration.
     heap
         Java heap of a broker, as `-Xmx` takes it.
     """
@@ -202,27 +195,27 @@ class Commands:
 
     @classmethod
     def prepare(cls, folder: Path, *, cache_dir: Path, heap: str) -> "Commands":
-        """Find Java and the jars, fetching them if need be.
+        """Find Java and the jars; fetch them if they are missing.
 
         Raises
         ------
         JavaMissingError, MavenMissingError, JarsError
             The machine cannot run a broker.
         """
-        return cls(java.find_java(), f"{jars.resolve(cache_dir)}/*", folder, heap)
+        return cls(java.find_java(), f"{java.resolve(cache_dir)}/*", folder, heap)
 
     def format(self, node: Node, cluster_id: str) -> None:
-        """Prepare the node's data folder, unless that was done before.
+        """Format the node's data folder, unless it is formatted.
 
         Raises
         ------
         BrokerStartError
-            Kafka's tool refused; the text ends with its last line.
+            Kafka's tool failed; the message ends with its last line.
         """
         if (node.folder / "data" / "meta.properties").exists():
             return
         tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(node.properties)]
-        done = subprocess.run(  # noqa: S603 - the command is ours, word by word
+        done = subprocess.run(  # noqa: S603 - a fixed command
             self._java([], tool), capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
@@ -236,12 +229,12 @@ class Commands:
         command = self._java(memory, ["kafka.Kafka", str(node.properties)])
         processes.spawn(command, pid_file=node.pid_file, log=node.log)
 
-    def _java(self, options: list[str], programme: list[str]) -> list[str]:
+    def _java(self, options: list[str], program: list[str]) -> list[str]:
         """Return a whole command line."""
         logs = f"-Dlog4j2.configurationFile={log_configuration(self.folder)}"
-        return [self.binary, *options, logs, "-cp", self.classpath, *programme]
+        return [self.binary, *options, logs, "-cp", self.classpath, *program]
 
 
 def mark(node: Node) -> str:
-    """Return the part of a running node's command line that no other process has."""
+    """Return the part of a node's command line that identifies its process."""
     return f"kafka.Kafka {node.properties}"

@@ -1,4 +1,4 @@
-"""Processes that outlive the command which started them: pid file, check that the pid is ours, end."""
+"""Processes that outlive the command that started them: start, find by pid file, stop."""
 
 import os
 import signal
@@ -15,43 +15,43 @@ def spawn(command: Sequence[str], *, pid_file: Path, log: Path) -> subprocess.Po
     Parameters
     ----------
     command
-        Programme and arguments.
+        Program and arguments.
     pid_file
-        Gets the process id.
+        Receives the process id.
     log
         Standard output and error are appended to it.
     """
     with log.open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603 - the command is ours, word by word
+        process = subprocess.Popen(  # noqa: S603 - a fixed command
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
     while process.poll() is None and not command_line(process.pid):
-        time.sleep(0.001)  # for a moment after its start a process has no command line yet
+        time.sleep(0.001)  # just after its start a process has no command line
     pid_file.write_text(f"{process.pid}\n", encoding="ascii")
     return process
 
 
 def running_pid(pid_file: Path, mark: str) -> int | None:
-    """Return the pid in a file if that process runs and is the one meant, else None.
+    """Return the pid in a file if that process runs and has the expected command line, else None.
 
     Parameters
     ----------
     pid_file
         Written by :func:`spawn`.
     mark
-        Part of the process's command line; numbers are given again to strangers.
+        Part of the process's command line; the system reuses pids.
     """
     try:
         pid = int(pid_file.read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
     with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)  # a dead child of ours keeps its number until it is asked for
+        os.waitpid(pid, os.WNOHANG)  # reap a child of ours that has ended, which keeps its pid until then
     return pid if mark in command_line(pid) else None
 
 
 def command_line(pid: int) -> str:
-    """Return the command line of a process, empty when there is no such process."""
+    """Return the command line of a process, empty if there is none."""
     proc = Path("/proc")
     if proc.is_dir():
         try:
@@ -63,23 +63,23 @@ def command_line(pid: int) -> str:
 
 
 def end(pid_file: Path, mark: str, *, timeout_s: float) -> bool:
-    """Ask a process to end and wait; kill it when it has not ended in time. Removes the pid file.
+    """Stop a process; kill it if it has not ended in time. Removes the pid file.
 
     Returns
     -------
     bool
-        Whether it ended by itself (or was not running).
+        Whether it ended without being killed (or was not running).
     """
-    ask(pid_file, mark)
-    clean = _gone(pid_file, mark, timeout_s)
+    send_signal(pid_file, mark)
+    clean = _ended(pid_file, mark, timeout_s)
     if not clean:
-        ask(pid_file, mark, signal.SIGKILL)
-        _gone(pid_file, mark, timeout_s)
+        send_signal(pid_file, mark, signal.SIGKILL)
+        _ended(pid_file, mark, timeout_s)
     pid_file.unlink(missing_ok=True)
     return clean
 
 
-def ask(pid_file: Path, mark: str, number: signal.Signals = signal.SIGTERM) -> None:
+def send_signal(pid_file: Path, mark: str, number: signal.Signals = signal.SIGTERM) -> None:
     """Send a signal to the process of a pid file, if it runs."""
     pid = running_pid(pid_file, mark)
     if pid is not None:
@@ -87,8 +87,8 @@ def ask(pid_file: Path, mark: str, number: signal.Signals = signal.SIGTERM) -> N
             os.kill(pid, number)
 
 
-def _gone(pid_file: Path, mark: str, timeout_s: float) -> bool:
-    """Wait until the process is gone; False when it is still there after `timeout_s` seconds."""
+def _ended(pid_file: Path, mark: str, timeout_s: float) -> bool:
+    """Wait until the process has ended; False if it still runs after `timeout_s` seconds."""
     deadline = time.monotonic() + timeout_s
     while running_pid(pid_file, mark) is not None:
         if time.monotonic() > deadline:

@@ -1,25 +1,26 @@
-"""Files of ratings, read into columns: the public data sets that evaluation and replay run on.
+"""Read files of ratings: the public data sets for evaluation and replay.
 
-`read_ratings` takes a path and finds out what it is, by name and by its first line:
+`read_ratings` takes a path and detects the format by name and first line:
 
 =====================  ==================================================  ==============================
-format                 looks like                                          titles and tags beside it
+format                 looks like                                          file of titles and tags
 =====================  ==================================================  ==============================
 MovieLens 100K         ``u.data``, tabs, no header                         ``u.item``
 MovieLens 1M, 10M      ``ratings.dat``, ``::``                             ``movies.dat``
 MovieLens 20M, latest  ``ratings.csv``, header ``userId,movieId,…``        ``movies.csv``
 RecBole                ``*.inter``, tabs, header ``user_id:token	…``      ``*.item`` of the same name
 Parquet                columns named as in any of the above                ``*items*.parquet``, one-hot genres
-zip                    any of the text formats inside                      beside it, inside
+zip                    any of the text formats inside                      in the same folder of the zip
 =====================  ==================================================  ==============================
 
-Times are read as seconds since 1970, or milliseconds where they are too large to be seconds. What cannot be
-read raises `RatingsError`, which names the file, the line and what was expected there, never the value.
+Times are seconds since 1970, or milliseconds if they are too large for seconds. `RatingsError` names the
+file, the line and what is expected there, never the value.
 
-`streams.ops.ratings.reader` finds out and reads, `streams.ops.ratings.sources` opens folders and zips,
-`streams.ops.ratings.titles` reads what lies beside, `streams.ops.ratings.lines` finds the line that went wrong, and
-`streams.ops.ratings.dataset` is what comes of it. `Dataset.catalog` turns the titles into `schemas.Title`
-records, for the models that read tags.
+* `streams.ops.ratings.reader`: detect the format and read it; find the faulty line.
+* `streams.ops.ratings.sources`: files on disk and in a zip.
+* `streams.ops.ratings.titles`: the file of titles.
+* `streams.ops.ratings.dataset`: the result; `Dataset.catalog` yields `schemas.Title` records for models that
+  use tags.
 """
 
 from streams.errors import RatingsError

@@ -1,4 +1,4 @@
-"""What a reader yields: ratings in columns, and the titles that were found beside them."""
+"""A dataset: ratings in columns, and facts about their titles."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,21 +10,21 @@ from schemas.catalog import Availability, Tags, Title
 __all__ = ["Dataset", "TitleFacts"]
 
 FIRST_YEAR, LAST_YEAR = 1880, 2100
-"""Years that a catalog record takes: the oldest surviving film is of 1888."""
+"""Range of release years that is accepted: the oldest surviving film is from 1888."""
 
 
 @dataclass(frozen=True, slots=True)
 class TitleFacts:
-    """What a file says of a title.
+    """Facts about a title in a file.
 
     Attributes
     ----------
     name
-        As the file writes it, without the year in brackets.
+        As in the file, without the year in brackets.
     genres
-        In the file's own words.
+        As in the file.
     year
-        Year of release, where known.
+        Year of release, if known.
     """
 
     name: str
@@ -32,7 +32,7 @@ class TitleFacts:
     year: int | None = None
 
     def to_title(self, title_id: str, opens_ms: int | None = None) -> Title:
-        """Return the record of the catalog topic; a year becomes its first of January, and a decade.
+        """Return the record for the catalog topic; the release date is the first of January of the year.
 
         Examples
         --------
@@ -52,23 +52,23 @@ class TitleFacts:
 
 
 NO_FACTS = TitleFacts("")
-"""Of a title that no file describes."""
+"""Facts of a title that no file describes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Ratings, and facts about titles by id (empty where no file lies beside the ratings)."""
+    """Ratings, and facts about titles by id (empty if there is no file of titles)."""
 
     ratings: Ratings
     titles: dict[str, TitleFacts] = field(default_factory=dict)
 
     def catalog(self, opens_ms: Mapping[str, int] | None = None) -> Iterator[Title]:
-        """Yield a catalog record for every rated title, in the order of first rating; unknown ones bare.
+        """Yield a catalog record for every rated title, in the order of first rating.
 
         Parameters
         ----------
         opens_ms
-            From when titles may be shown, by id; others always.
+            Start of the availability by id; other titles are always available.
         """
         opens = opens_ms or {}
         for title_id in self.ratings.title_ids:

@@ -1,6 +1,7 @@
-"""Find out what a file of ratings is, and read it."""
+"""Detect the format of a file of ratings, and read it."""
 
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,11 +14,10 @@ from pyarrow import compute, csv, parquet
 from online_models.evaluation import Ratings
 from streams.errors import RatingsError
 from streams.ops.ratings.dataset import Dataset
-from streams.ops.ratings.lines import first_fault
 from streams.ops.ratings.sources import RatingsSource, open_source
 from streams.ops.ratings.titles import read_titles
 
-__all__ = ["read_ratings"]
+__all__ = ["LineFault", "first_fault", "read_ratings"]
 
 ROLES: Final = ("viewer", "title", "rating", "time")
 NAMES: Final[dict[str, tuple[str, ...]]] = {
@@ -29,12 +29,12 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
 """Header names by role, lower case, without RecBole's ``:type``."""
 
 SECONDS_END: Final = 1e11
-"""Times from here on are milliseconds: in seconds it would be the year 5138."""
+"""Larger times are milliseconds: in seconds this is the year 5138."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnLayout:
-    """How a text file is written: its delimiter, lines before the data, and the column of each role."""
+    """Layout of a text file: delimiter, number of header lines, column of each role, number of columns."""
 
     delimiter: str
     header_lines: int
@@ -43,7 +43,7 @@ class ColumnLayout:
 
 
 def read_ratings(path: Path) -> Dataset:
-    """Read a file of ratings, whatever its format, and the titles beside it.
+    """Read a file of ratings, and the file of titles in the same folder.
 
     Parameters
     ----------
@@ -53,9 +53,8 @@ def read_ratings(path: Path) -> Dataset:
 
     Raises
     ------
-    RatingsError
-        Nothing is there, the format is not known, a column is missing, or a line cannot be read; the message
-        names the line and what was expected.
+    RatingsError There is no file, the format is unknown, a column is missing, or a line cannot be read; the
+        message names the line and what is expected there.
     """
     source = open_source(path)
     data = source.read()
@@ -74,8 +73,8 @@ def _parquet(source: RatingsSource, data: bytes) -> dict[str, pa.ChunkedArray]:
     try:
         return {role: _typed(table.column(at), role) for role, at in columns.items()}
     except pa.ArrowException as error:
-        what = f"a column of {source.name} has a type that no rating has"
-        raise RatingsError(what, why=str(error), next_step="numbers are expected in it") from None
+        what = f"a column of {source.name} has a wrong type"
+        raise RatingsError(what, why=str(error), next_step="ratings and times have to be numbers") from None
 
 
 def _typed(column: pa.ChunkedArray, role: str) -> pa.ChunkedArray:
@@ -91,7 +90,7 @@ def _text(source: RatingsSource, data: bytes) -> dict[str, pa.ChunkedArray]:
         names[at]: pa.string() if role in {"viewer", "title"} else pa.float64()
         for role, at in layout.columns.items()
     }
-    # Arrow takes one character between columns; no id, rating or time of a .dat file holds a tab
+    # Arrow takes a delimiter of one character; no id, rating or time of a .dat file contains a tab
     body = data.replace(b"::", b"\t") if layout.delimiter == "::" else data
     delimiter = "\t" if layout.delimiter == "::" else layout.delimiter
     try:
@@ -112,13 +111,13 @@ def _text(source: RatingsSource, data: bytes) -> dict[str, pa.ChunkedArray]:
 
 
 def _sniff(source: RatingsSource, first: str) -> ColumnLayout:
-    """Tell the layout from the first line."""
+    """Detect the layout from the first line."""
     delimiter = next((mark for mark in ("::", "\t", ",") if mark in first), None)
     if delimiter is None:
-        what = f"{source.name} is no known format"
+        what = f"the format of {source.name} is unknown"
         raise RatingsError(
             what,
-            why="line 1 holds neither ::, nor a tab, nor a comma",
+            why="line 1 contains neither ::, nor a tab, nor a comma",
             next_step="see `nearline evaluate --help`",
         )
     fields = first.split(delimiter)
@@ -128,14 +127,14 @@ def _sniff(source: RatingsSource, first: str) -> ColumnLayout:
 
 
 def _roles(source: RatingsSource, header: list[str]) -> dict[str, int]:
-    """Find the column of each role by its name."""
+    """Find the column of each role by its header."""
     found = [name.strip().strip('"').lower().split(":", 1)[0] for name in header]
     columns = {}
     for role in ROLES:
         at = next((found.index(name) for name in NAMES[role] if name in found), None)
         if at is None:
             what = f"the header of {source.name} names no column for the {role}"
-            raise RatingsError(what, next_step=f"one of {', '.join(NAMES[role])} is expected")
+            raise RatingsError(what, next_step=f"call it one of {', '.join(NAMES[role])}")
         columns[role] = at
     return columns
 
@@ -168,9 +167,57 @@ def _line_fault(source: RatingsSource, data: bytes, layout: ColumnLayout) -> Rat
     if fault is None:
         return None
     what, why = f"line {fault.line} of {source.name} is no rating", f"expected {fault.expected}"
-    return RatingsError(what, why=why, next_step="mend the line, or leave it out")
+    return RatingsError(what, why=why, next_step="correct the line, or delete it")
 
 
 def _unreadable(source: RatingsSource, error: Exception | None) -> RatingsError:
     why = str(error) if error else "a rating or a time is missing or not finite"
-    return RatingsError(f"{source.name} cannot be read", why=why, next_step="mend the file, or give another")
+    return RatingsError(
+        f"{source.name} cannot be read", why=why, next_step="correct the file, or give another"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LineFault:
+    """A line, counted from 1, and what is expected there."""
+
+    line: int
+    expected: str
+
+
+def first_fault(
+    data: bytes, delimiter: str, header_lines: int, columns: dict[str, int], width: int
+) -> LineFault | None:
+    """Return the first line that is not a rating, or None; slow, only called after an error.
+
+    Examples
+    --------
+    >>> first_fault(b"1 2 five 9", " ", 0, {"rating": 2, "time": 3}, 4)
+    LineFault(line=1, expected='a finite number as the rating')
+    """
+    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+        if number <= header_lines or not line.strip():
+            continue
+        fields = line.split(delimiter)
+        if len(fields) != width:
+            return LineFault(
+                number, f"{width} columns with {_named(delimiter)} between them, found {len(fields)}"
+            )
+        wrong = next((role for role, at in columns.items() if not _fits(role, fields[at])), None)
+        if wrong:
+            kind = "an id" if wrong in {"viewer", "title"} else "a finite number"
+            return LineFault(number, f"{kind} as the {wrong}")
+    return None
+
+
+def _fits(role: str, text: str) -> bool:
+    if role in {"viewer", "title"}:
+        return bool(text)
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _named(delimiter: str) -> str:
+    return {"\t": "tabs", ",": "commas"}.get(delimiter, delimiter)

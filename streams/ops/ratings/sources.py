@@ -1,4 +1,4 @@
-"""Where the bytes of a file and of its neighbours come from: a folder, or a zip."""
+"""Read a file of ratings and other files of the same folder, from disk or from a zip."""
 
 import fnmatch
 import zipfile
@@ -11,11 +11,11 @@ from streams.errors import RatingsError
 __all__ = ["Folder", "RatingsSource", "Zip", "open_source"]
 
 RATINGS_NAMES = ("u.data", "ratings.dat", "ratings.csv", "*.inter")
-"""Names under which a zip may hold ratings, in order of preference."""
+"""Names of files of ratings in a folder or a zip, in order of preference."""
 
 
 class RatingsSource(Protocol):
-    """A file of ratings, and a way to what lies beside it."""
+    """A file of ratings, with access to the other files of its folder."""
 
     @property
     def name(self) -> str:
@@ -24,13 +24,13 @@ class RatingsSource(Protocol):
     def read(self) -> bytes:
         """Return the whole file."""
 
-    def beside(self, pattern: str) -> bytes | None:
-        """Return the first file beside it, by name, that matches a pattern (case ignored), or None."""
+    def sibling(self, pattern: str) -> bytes | None:
+        """Return the content of the first other file whose name matches a pattern (case ignored), or None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A plain file."""
+    """A file in a folder."""
 
     path: Path
 
@@ -43,8 +43,8 @@ class Folder:
         """See `RatingsSource.read`."""
         return self.path.read_bytes()
 
-    def beside(self, pattern: str) -> bytes | None:
-        """See `RatingsSource.beside`."""
+    def sibling(self, pattern: str) -> bytes | None:
+        """See `RatingsSource.sibling`."""
         names = sorted(p.name for p in self.path.parent.iterdir() if p.is_file() and p != self.path)
         found = _matching(names, pattern)
         return (self.path.parent / found).read_bytes() if found else None
@@ -66,8 +66,8 @@ class Zip:
         """See `RatingsSource.read`."""
         return self._member(self.member)
 
-    def beside(self, pattern: str) -> bytes | None:
-        """See `RatingsSource.beside`."""
+    def sibling(self, pattern: str) -> bytes | None:
+        """See `RatingsSource.sibling`."""
         folder = self.member[: len(self.member) - len(self.name)]
         with zipfile.ZipFile(self.path) as archive:
             names = sorted(
@@ -86,12 +86,12 @@ class Zip:
 
 
 def open_source(path: Path) -> Folder | Zip:
-    """Find the ratings behind a path.
+    """Find the file of ratings for a path.
 
     Raises
     ------
     RatingsError
-        Nothing is there, it is a folder without ratings, or a zip without ratings.
+        There is no file, or a folder or zip without ratings.
     """
     if path.is_dir():
         found = next(
@@ -121,5 +121,5 @@ def _matching(names: list[str], pattern: str) -> str | None:
 def _nothing_in(path: Path, kind: str) -> RatingsError:
     expected = ", ".join(RATINGS_NAMES)
     return RatingsError(
-        f"the {kind} {path.name} holds no ratings", next_step=f"one of {expected} is expected in it"
+        f"the {kind} {path.name} contains no ratings", next_step=f"it has to contain one of {expected}"
     )

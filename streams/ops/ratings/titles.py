@@ -1,4 +1,4 @@
-"""Titles and tags from the file that lies beside the ratings, where there is one."""
+"""Read titles and genres from the file of titles in the folder of the ratings."""
 
 import csv
 import io
@@ -33,16 +33,16 @@ U_ITEM_GENRES: Final = (
 NO_GENRES: Final = frozenset({"(no genres listed)", "unknown", ""})
 YEAR: Final = re.compile(r"\s*\((\d{4})\)\s*$")
 ONE_HOT_FROM: Final = 5
-"""Parquet items have at least so many 0/1 columns when genres are one column each."""
+"""Least 0/1 columns of a Parquet file from which they are taken for genres."""
 
 
 def read_titles(source: RatingsSource, *, parquet_file: bool) -> dict[str, TitleFacts]:
-    """Return facts by title id, or nothing where no file of titles lies beside the ratings.
+    """Return facts by title id; empty if there is no file of titles.
 
-    Rows without an id are left out: titles are an extra, a fault in them stops nothing.
+    Rows without an id are ignored: titles are optional, an error in them stops nothing.
     """
     if parquet_file:
-        data = source.beside("*item*.parquet*") or source.beside("*movies*.parquet*")
+        data = source.sibling("*item*.parquet*") or source.sibling("*movies*.parquet*")
         return dict(_parquet(data)) if data else {}
     stem = source.name.rsplit(".", 1)[0]
     for pattern, read in (
@@ -51,20 +51,20 @@ def read_titles(source: RatingsSource, *, parquet_file: bool) -> dict[str, Title
         ("movies.csv", _csv),
         (f"{stem}.item", _recbole),
     ):
-        data = source.beside(pattern)
+        data = source.sibling(pattern)
         if data is not None and _belongs(source.name, pattern):
             return dict(read(_decode(data)))
     return {}
 
 
 def _belongs(ratings: str, titles: str) -> bool:
-    """Whether a file of titles is of the same family as the ratings."""
+    """Whether a file of titles is in the format of the same family as the ratings."""
     suffix = {".data": "u.item", ".dat": "movies.dat", ".csv": "movies.csv", ".inter": ".item"}
     return titles.endswith(suffix.get("." + ratings.rsplit(".", 1)[-1].lower(), "?"))
 
 
 def _decode(data: bytes) -> str:
-    """Read UTF-8, or Latin-1 as the older MovieLens files are written."""
+    """Decode UTF-8, or Latin-1 as in the older MovieLens files."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -130,6 +130,6 @@ def _parquet(data: bytes) -> Iterator[tuple[str, TitleFacts]]:
 
 
 def _one_hot(rows: list[dict[str, Any]]) -> list[str]:
-    """Return the names of the columns that hold 0 and 1 alone, if there are many."""
+    """Return the names of the columns that contain only 0 and 1, if there are enough of them."""
     names = [name for name in (rows[0] if rows else {}) if all(row[name] in (0, 1) for row in rows)]
     return names if len(names) >= ONE_HOT_FROM else []

@@ -1,4 +1,4 @@
-"""The demo's machinery: cluster, worker, a world of viewers and a subscriber, started and ended together."""
+"""The processes of `nearline demo`: cluster, worker, server, simulated viewers, and a subscriber."""
 
 import threading
 import time
@@ -13,31 +13,31 @@ from streams.kafka.produce import EventProducer
 from streams.ops.runs.pacing import Speed
 from streams.ops.runs.replay import LOOK_S
 from streams.ops.runs.report import RunCounts, RunReport
-from streams.ops.runs.session import ServeProcess, WorkerProcess, make_topics, own_cluster
 from streams.ops.runs.simulate import feed, make_world
 from streams.ops.runs.subscriber import Subscriber
+from streams.ops.runs.worker_process import ServeProcess, WorkerProcess, make_topics, own_cluster
 
 GROUP = "nearline-demo"
 SHARE = "1"
-"""Share of events that the demo's worker ranks before learning: all, to know soon if it is any good."""
-SETTLE_S = 10.0
-"""Longest wait, at the end, for the worker to answer what was sent."""
+"""Share of events that the worker ranks before learning: all, for a precise hit rate after a short time."""
+DRAIN_S = 10.0
+"""Longest wait, at the end, until the worker has processed all events."""
 
 
 @dataclass(slots=True)
 class Demo:
-    """Everything that runs in a demo.
+    """Everything that runs in a demo, started and stopped together.
 
     Parameters
     ----------
     folder
-        Databases, logs, and the real broker's data.
+        Of databases, logs, and the data of the real broker.
     rate
         Events per second.
     viewers, titles, seed
-        The world.
+        Of the simulated world.
     kafka
-        Run a real Apache Kafka instead of the embedded cluster.
+        Use a real Apache Kafka instead of the embedded cluster.
     """
 
     folder: Path
@@ -59,7 +59,7 @@ class Demo:
     _began: float = 0.0
 
     def start(self) -> None:
-        """Start the cluster, the subscriber, the worker and the server, in this order; then the viewers."""
+        """Start cluster, subscriber, worker and server in this order, then the viewers."""
         self.settings = self._stack.enter_context(own_cluster(self.folder, GROUP, kafka=self.kafka))
         make_topics(self.settings)
         self.subscriber = Subscriber(self.settings)
@@ -78,7 +78,7 @@ class Demo:
         self._feeder = threading.Thread(target=self._feed, args=(speed,), name="viewers", daemon=True)
         self._feeder.start()
 
-    def tally(self) -> RunCounts:
+    def counts(self) -> RunCounts:
         """Return the worker's counters.
 
         Raises
@@ -94,28 +94,28 @@ class Demo:
         return RunCounts.of(self.worker.exposition())
 
     def finish(self) -> RunReport:
-        """Send no more, wait for the answers to what was sent, and report.
+        """Stop sending, wait until all events are processed, and report.
 
         Raises
         ------
         ReplayStalledError
-            Not every event was answered.
+            Not every event was processed.
         """
         self._stop.set()
         if self._feeder is not None:
             self._feeder.join()
-        deadline = time.monotonic() + SETTLE_S
-        tally = self.tally()
-        while tally.events < self.sent:
+        deadline = time.monotonic() + DRAIN_S
+        counts = self.counts()
+        while counts.events < self.sent:
             if time.monotonic() > deadline:
-                what = f"{self.sent - tally.events} events were not answered"
+                what = f"{self.sent - counts.events} events were not processed"
                 raise ReplayStalledError(what, next_step=f"read {self.worker.log}")
             time.sleep(LOOK_S)
-            tally = self.tally()
-        return RunReport(tally.events, time.monotonic() - self._began, tally)
+            counts = self.counts()
+        return RunReport(counts.events, time.monotonic() - self._began, counts)
 
     def close(self) -> None:
-        """End everything, the last started first."""
+        """Stop everything, in reverse order of the start."""
         self._stop.set()
         self._stack.close()
 
@@ -123,5 +123,5 @@ class Demo:
         try:
             with EventProducer(self.settings) as producer:
                 self.sent = feed(self.world, producer, speed, stop=self._stop).events
-        except Exception as error:  # noqa: BLE001 - shown by the thread that draws
+        except Exception as error:  # noqa: BLE001 - raised by `counts` in the main thread
             self.error = error

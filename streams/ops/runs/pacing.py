@@ -1,7 +1,7 @@
-"""Hand out events no faster than wanted: at a rate, at a multiple of event time, or as fast as they go.
+"""Pace a stream of events: at a rate, at a multiple of event time, or without a limit.
 
-`simulate`, `replay` and `demo` share this: `parse_speed` reads what the user typed, `paced` turns a stream
-into batches that are due.
+`parse_speed` parses the option of `simulate`, `replay` and `evaluate`; `paced` splits a stream into batches
+that are due.
 """
 
 import re
@@ -18,33 +18,33 @@ __all__ = ["Speed", "paced", "parse_speed"]
 E = TypeVar("E")
 
 TICK_S: Final = 0.01
-"""Sleep between looks at the clock: batches of 20 events at 2,000/s, and no noticeable load."""
-MOST: Final = 500
-"""Events in a batch at most: about a millisecond of encoding, so that progress and ctrl-C are prompt."""
+"""Sleep between two looks at the clock: batches of 20 events at 2,000/s, and no noticeable load."""
+BATCH: Final = 500
+"""Most events of a batch: about a millisecond of encoding, so that progress and ctrl-C are prompt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """How fast.
+    """Speed of a stream.
 
     Attributes
     ----------
     kind
         ``rate``: events per second; ``event_time``: seconds of event time per second; ``unbounded``.
     value
-        Which rate or multiple; of no meaning when unbounded.
+        The rate or the multiple; unused when unbounded.
     """
 
     kind: Literal["rate", "event_time", "unbounded"]
     value: float = 0.0
 
     def due_s(self, number: int, event_ms: int, first_ms: int) -> float:
-        """Return when an event is due, in seconds after the start.
+        """Return the time at which an event is due, in seconds after the start.
 
         Parameters
         ----------
         number
-            Place of the event in the stream, from 0.
+            Index of the event in the stream, from 0.
         event_ms, first_ms
             Event time of the event and of the first one.
 
@@ -62,7 +62,7 @@ class Speed:
 
 
 def parse_speed(text: str) -> Speed:
-    """Read a speed: ``2000/s``, ``60x`` or ``max``.
+    """Parse a speed: ``2000/s``, ``60x`` or ``max``.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def parse_speed(text: str) -> Speed:
         return Speed("unbounded")
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(/s|x)\s*", text)
     if found is None or not float(found[1]):
-        what = f"{text!r} is no speed"
+        what = f"{text!r} is not a speed"
         raise SettingsError(what, next_step="write 2000/s (events a second), 60x (event time) or max")
     return Speed("rate" if found[2] == "/s" else "event_time", float(found[1]))
 
@@ -91,22 +91,22 @@ def paced(
     wait: Callable[[float], object] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[list[E]]:
-    """Yield batches of events as they become due, in their order: never early, 10 ms late at most.
+    """Yield batches of events as they become due, in order: never early, at most 10 ms late.
 
-    Who falls behind catches up: an event is due at its own time, not some time after the one before.
+    A delayed stream catches up: due times do not depend on when earlier events were sent.
 
     Parameters
     ----------
     events
         In order of event time.
     speed
-        How fast.
+        Of the events.
     time_ms
-        An event's time, UTC epoch milliseconds.
+        Returns an event's time, UTC epoch milliseconds.
     wait
-        Sleeps so many seconds; a true answer ends the stream (`threading.Event.wait` fits).
+        Sleeps for some seconds; a true result ends the stream (`threading.Event.wait` can be used).
     clock
-        Seconds from anywhere, never going back.
+        Monotonic seconds.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def paced(
     """
     if speed.kind == "unbounded":
         stream = iter(events)
-        while batch := list(islice(stream, MOST)):
+        while batch := list(islice(stream, BATCH)):
             yield batch
             if wait(0):
                 return
@@ -130,14 +130,14 @@ def _when_due(
     wait: Callable[[float], object],
     clock: Callable[[], float],
 ) -> Iterator[list[E]]:
-    """Do the waiting of `paced`."""
+    """Yield batches of a limited stream; see `paced`."""
     started = clock()
     first_ms: int | None = None
     batch: list[E] = []
     for number, event in enumerate(events):
         first_ms = time_ms(event) if first_ms is None else first_ms
         due = started + speed.due_s(number, time_ms(event), first_ms)
-        if batch and (len(batch) >= MOST or due > clock()):
+        if batch and (len(batch) >= BATCH or due > clock()):
             yield batch
             batch = []
         while due > clock():

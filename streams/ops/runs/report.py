@@ -1,4 +1,4 @@
-"""What a run of a worker came to: the numbers that `demo` and `replay` show and write as JSON."""
+"""Counters and report of a worker's run, for `demo` and `replay`."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ __all__ = ["RunCounts", "RunReport"]
 
 FRESHNESS = "nearline_freshness_seconds"
 MODELS = ("blend", "popularity")
-"""Whose hits a worker counts."""
+"""Models whose hits a worker counts."""
 QUANTILES = {"p50": 0.5, "p99": 0.99}
-"""Of the freshness."""
+"""Reported quantiles of the freshness."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +21,14 @@ class RunCounts:
     lists: int
     dead_letters: int
     lag: int
-    """Events ahead of the replica."""
+    """Events by which viewers are ahead of their replica of the title model."""
     tested: int
     hits: dict[str, int]
     freshness_ms: dict[str, float]
 
     @classmethod
     def of(cls, read: Exposition) -> "RunCounts":
-        """Read the counters."""
+        """Read the counters from a worker's metrics."""
         return cls(
             events=int(read.value("nearline_events_total", stage="viewers", outcome="applied")),
             lists=int(read.value("nearline_lists_total")),
@@ -43,7 +43,7 @@ class RunCounts:
         )
 
     def hit_rate(self, since: "RunCounts | None" = None) -> dict[str, float | None]:
-        """Return HR@10 of the events tested, or of those tested since an earlier tally."""
+        """Return HR@10 of all tested events, or of those since earlier counts; None if there are none."""
         tested = self.tested - (since.tested if since else 0)
         return {
             name: (n - (since.hits[name] if since else 0)) / tested if tested else None
@@ -53,21 +53,21 @@ class RunCounts:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """A run from beginning to end."""
+    """Report of a run."""
 
     events: int
-    """Events produced, and answered where a worker was there."""
+    """Events produced, and processed if there was a worker."""
     seconds: float
-    """From the first event to the last answer, or to the last delivery where nobody answers."""
+    """From the first event until all are processed, or delivered if there is no worker."""
     last: RunCounts | None
-    """The worker's last tally; None without a worker."""
+    """The worker's last counts; None without a worker."""
     warm: RunCounts | None = None
-    """The tally from which on hits count; None counts all."""
+    """Counts at the end of the warm-up, from which on hits are reported; None: report all."""
     lead_events: float | None = None
-    """Mean lead over the replica, in events."""
+    """Mean number of events by which viewers were ahead of the replica."""
 
     def document(self) -> dict[str, object]:
-        """Return the run under its documented JSON keys; None (null) for what only a worker can tell.
+        """Return the report under its documented JSON keys; None (null) for what only a worker knows.
 
         Examples
         --------

@@ -1,7 +1,7 @@
-"""Feed a simulated world into Kafka: its catalog, then its events, paced and stamped with the present.
+"""Produce a simulated world into Kafka: its catalog, then its events, paced, with the current time.
 
-`nearline simulate` and `nearline demo` share this. The world's own clock says in which order things happen;
-what goes out carries the time at which it goes out, so that freshness can be measured at the other end.
+`nearline simulate` and `nearline demo` share this. The world's clock gives the order of events; each event is
+produced with the time at which it is sent, so that consumers can measure freshness.
 """
 
 import time
@@ -25,12 +25,12 @@ from streams.ops.runs.pacing import Speed, paced
 __all__ = ["Feed", "feed", "make_world", "require_topics"]
 
 NOMINAL_RATE: Final = 10_000.0
-"""Events per second that an unbounded world's clock is set for."""
+"""Events per second of the clock of a world without a rate limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What was fed so far.
+    """What was produced so far.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Feed:
 
     @property
     def events_per_s(self) -> float:
-        """Events over seconds."""
+        """Events per second."""
         return self.events / self.seconds if self.seconds > 0 else 0.0
 
     def to_dict(self) -> dict[str, float]:
@@ -55,13 +55,13 @@ class Feed:
 
 
 def make_world(seed: int, viewers: int, titles: int, speed: Speed) -> World:
-    """Return a world that begins now, and whose clock suits the speed."""
+    """Return a world that starts now, with a clock for this speed."""
     rates = {"rate": speed.value, "unbounded": NOMINAL_RATE}
     return World(seed, viewers, titles, start_ms=_now_ms(), rate=rates.get(speed.kind))
 
 
 def require_topics(settings: Settings) -> None:
-    """Make sure that the topics are there: auto-creation is off, and a missing one would swallow events.
+    """Check that the topics exist: auto-creation is off, and events to a missing topic would be lost.
 
     Raises
     ------
@@ -82,25 +82,25 @@ def feed(
     events: int | None = None,
     seconds: float | None = None,
     stop: Flag | None = None,
-    tell: Callable[[Feed], None] | None = None,
+    on_progress: Callable[[Feed], None] | None = None,
 ) -> Feed:
-    """Produce the catalog, then events until one of the limits is reached; wait for the broker's answers.
+    """Produce the catalog, then events up to the first limit; wait until the broker has acknowledged them.
 
     Parameters
     ----------
     world, producer, speed
-        What, whereto, how fast.
+        Source, target, and speed of the events.
     events, seconds
-        Limits; None: none.
+        Limits; None: no limit.
     stop
-        Set it, from anywhere, to end.
-    tell
+        Set it, from any thread, to end.
+    on_progress
         Called after every batch.
 
     Raises
     ------
     DeliveryError
-        The broker did not take something.
+        The broker rejected a record.
     """
     flag = stop or Flag()
     producer.send_titles(world.titles)
@@ -115,8 +115,8 @@ def feed(
     for batch in paced(stream, speed, time_ms=lambda event: event.event_time_ms, wait=over):
         producer.send(_stamped(batch))
         fed = replace(fed, events=fed.events + len(batch), seconds=time.monotonic() - started)
-        if tell:
-            tell(fed)
+        if on_progress:
+            on_progress(fed)
         if over(0):
             break
     producer.flush()

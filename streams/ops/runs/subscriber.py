@@ -1,9 +1,8 @@
-"""Looking over a consumer's shoulder: the newest home pages and trending list, as subscribers read them."""
+"""A subscriber of home pages and trending lists, for the screen of `nearline demo`."""
 
 import threading
 import time
-from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from schemas import Event, topics
 from schemas.codec import decode_event, decode_home, decode_trending
@@ -12,86 +11,49 @@ from streams.config.settings import Settings
 from streams.kafka import clients as kafka_clients
 from streams.kafka.clients import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
-PATIENCE_S = 4.0
-"""A viewer is shown until he is silent for so long; then the next one who comes back is."""
-REMEMBERED = 1_000
-"""Viewers whose last page is kept, to tell what changed: the demo's default world has 150."""
+SHOWN_S = 4.0
+"""A viewer is shown until there is no new page for this time; then another viewer is shown."""
+KEPT = 1_000
+"""Viewers whose last page is kept to show changes: the demo's default world has 150."""
 WAIT_S = 0.1
-"""Longest wait for messages."""
-LOOK_S = 0.5
-"""Between two looks at what is to settle, which takes seconds: each reads a topic whole."""
+"""Longest wait for messages in one call."""
 CAUSE_S = 2.0
-"""Longest wait for the event that caused a page: a millisecond, but for the first one, which connects."""
+"""Longest wait for the event that caused a page: it takes a millisecond, except the first, which connects."""
 _ONE_RECORD = {"fetch.message.max.bytes": 20_000, "fetch.wait.max.ms": 50, "fetch.queue.backoff.ms": 10}
-"""One event is wanted, not a megabyte from there on; an event has 16 kB at most. By default the driver waits
-a second before it fetches again, once it has enough."""
-
-
-T = TypeVar("T")
-
-
-def last_word(
-    look: Callable[[], T], *, settled_s: float, patience_s: float, check: Callable[[], None] = lambda: None
-) -> T:
-    """Return what is seen once it is something and has not changed for a while, or when patience ends.
-
-    Parameters
-    ----------
-    look
-        Returns what there is by now; None, or empty, for nothing yet.
-    settled_s
-        What has not changed for so long is the last.
-    patience_s
-        Longest wait for that.
-    check
-        Called between two looks; may raise, where waiting is in vain.
-
-    Examples
-    --------
-    >>> last_word(lambda: "done", settled_s=0.0, patience_s=1.0)
-    'done'
-    """
-    deadline = time.monotonic() + patience_s
-    last, since = look(), time.monotonic()
-    while time.monotonic() < deadline and (not last or time.monotonic() - since < settled_s):
-        time.sleep(LOOK_S)
-        check()
-        now = look()
-        if now != last:
-            last, since = now, time.monotonic()
-    return last
+"""Consumer settings to read a single event (at most 16 kB) and not a megabyte after it. By default the driver
+waits a second before it fetches again once its queue is full."""
 
 
 class Shown(NamedTuple):
-    """The page that is shown, and how it came about."""
+    """The page that is shown, and its cause."""
 
     page: Home
     former: Home
-    """The viewer's page before."""
+    """The viewer's previous page."""
     cause: Event | None
-    """The event that caused the page, read back from where the page says it stands."""
+    """The event that caused the page, read from the source offset that the page names."""
     at: float
-    """When it was read, `time.monotonic`."""
+    """Time at which it was read, `time.monotonic`."""
 
 
 class Subscriber:
-    """Read home pages and trending lists in a thread of its own.
+    """Reads home pages and trending lists in a thread.
 
     Parameters
     ----------
     settings
-        Brokers and prefix; the topics have to be there.
+        Brokers and prefix; the topics have to exist.
 
     Attributes
     ----------
     lists
-        Pages read.
+        Number of pages read.
     first_list_s
-        Seconds from the start to the first page, None before.
+        Seconds from the start to the first page; None before it.
     shown
-        The newest page of one viewer, who changes when he has been silent for :data:`PATIENCE_S`.
+        The newest page of one viewer; another viewer follows after :data:`SHOWN_S` without a new page.
     trending
-        The newest global list.
+        The newest global trending list.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -107,12 +69,12 @@ class Subscriber:
         self._thread = threading.Thread(target=self._run, name="subscriber", daemon=True)
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start reading."""
         self._started = time.monotonic()
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop reading and wait for the thread."""
+        """Stop reading, and wait for the thread."""
         self._stop.set()
         self._thread.join()
 
@@ -141,30 +103,28 @@ class Subscriber:
         viewer, value = message.key() or b"", message.value() or b""
         former = self._pages.pop(viewer, None)
         self._pages[viewer] = value
-        if len(self._pages) > REMEMBERED:
+        if len(self._pages) > KEPT:
             del self._pages[next(iter(self._pages))]
         if former is not None and self._is_next(viewer):
             page = decode_home(value)
             self.shown = Shown(page, decode_home(former), _cause(events, page.source), time.monotonic())
 
     def _is_next(self, viewer: bytes) -> bool:
-        """Whether a viewer's new page is the one to show."""
+        """Whether to show a viewer's new page."""
         shown = self.shown
         return (
-            shown is None
-            or shown.page.viewer_id.encode() == viewer
-            or time.monotonic() - shown.at > PATIENCE_S
+            shown is None or shown.page.viewer_id.encode() == viewer or time.monotonic() - shown.at > SHOWN_S
         )
 
 
 def parts_of(consumer: Consumer, topic: str) -> list[TopicPartition]:
-    """Return all partitions of a topic from their beginning: the embedded cluster always makes 4."""
+    """Return all partitions of a topic, from their beginning."""
     found = consumer.list_topics(topic, timeout=10).topics[topic].partitions
     return [TopicPartition(topic, number, OFFSET_BEGINNING) for number in found]
 
 
 def _cause(events: Consumer, source: Source) -> Event | None:
-    """Read the event that a page names as its source; None where it does not come in time."""
+    """Read the event that a page names as its source; None if it does not arrive in time."""
     events.assign([TopicPartition(source.topic, source.partition, source.offset)])
     found = events.consume(1, CAUSE_S)
     events.unassign()

@@ -8,7 +8,7 @@ from online_models.tables.titles import TitleTable
 from streams.config.settings import Settings
 from streams.kafka.clients import OFFSET_BEGINNING
 from streams.kafka.scan import partitions_of, read
-from streams.ops.decoded_rows import titles_in_words, viewers_in_words
+from streams.ops.decoded_rows import decoded_titles, decoded_viewers
 from streams.ops.inspect import named_titles
 from streams.ops.state.local import StageState, places, reading, stage_state
 from streams.stages.wire.partition_rows import is_reserved
@@ -59,7 +59,7 @@ def export(
     """
     kind = stage_state(stage)
     titles = named_titles(settings) if changelog else _named_here(settings)
-    words = viewers_in_words if kind.stage == "viewers" else titles_in_words
+    words = decoded_viewers if kind.stage == "viewers" else decoded_titles
     source = _logged if changelog else _stored
     for number, rows in source(settings, kind, partition):
         tell(f"{stage} partition {number}")

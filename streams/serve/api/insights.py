@@ -13,7 +13,7 @@ from starlette.responses import Response
 from online_models.insights.sorting import Order, demand_of
 from schemas.codec import decode_title_insight, encode
 from schemas.insights import TopTitles
-from streams.ops.insights.tables import demand_csv, title_csv, titles_csv
+from streams.ops.insights import demand_csv, title_csv, titles_csv
 from streams.serve.api.description import tables
 from streams.serve.api.routes import Limit, NoneMatch, Ready, TitleId, made, stored
 from streams.serve.problems import Problem, ProblemKind

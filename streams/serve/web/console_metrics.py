@@ -33,7 +33,7 @@ EXPERTS: Final = {
 def overview_of(mirror: Mirror, observer: Observer) -> dict[str, Any]:
     """Return the figures of the overview: rates since the last request, and gauges."""
     with mirror.scan_lock:
-        found = observer.look()
+        found = observer.snapshot()
     return {
         "found": found,
         "freshness": {name: _ms(value) for name, value in found.freshness_ms.items()},

@@ -8,8 +8,8 @@ import pytest
 
 from online_models.simulation.closed_loop import POLICIES
 from streams.cli import main
-from streams.cli.commands.closed_loop import PIPELINES
-from streams.cli.views.closed_loop_report import page
+from streams.cli.views.closed_loop import report as page
+from streams.ops.runs.closed_loop import PIPELINES
 
 TINY = ["simulate", "--viewers", "30", "--titles", "60", "--days", "2", "--warm-up", "1", "--json", "-"]
 
@@ -62,8 +62,8 @@ def test_viewers_act_on_what_was_published(
     document = json.loads(capsys.readouterr().out)
     assert document["through"] == "embedded"
     pages = document["pages"]
-    assert pages["looks"] > pages["unlisted"] > 0
-    assert pages["stale"] < pages["looks"]  # how many fewer is the machine's affair
+    assert pages["views"] > pages["unlisted"] > 0
+    assert pages["stale"] < pages["views"]  # how many fewer is the machine's affair
     assert all(document["policies"][name]["minutes"]["mean"] > 0 for name in PIPELINES)
     assert main([*TINY, "--in-process"]) == 0
     alone = json.loads(capsys.readouterr().out)

@@ -18,12 +18,16 @@ from streams.cli import main
 from streams.config.settings import Settings
 from streams.engine.state import Store, StoreMemory
 from streams.kafka.clients import NewTopic, Producer, TopicPartition, admin, consumer, producer
-from streams.ops.cluster_checks import BEHIND, CLUSTER_CHECKS
-from streams.ops.findings import Patient, Status
+from streams.ops.doctor import (
+    CLUSTER_CHECKS,
+    MACHINE_CHECKS,
+    MOST_LAG,
+    Installation,
+    Status,
+    reach_of_the_log,
+)
 from streams.ops.local_kafka.cluster import KafkaCluster
 from streams.ops.local_kafka.embedded import PARTITIONS, EmbeddedCluster
-from streams.ops.machine_checks import MACHINE_CHECKS
-from streams.ops.state_checks import reach_of_the_log
 from tests.streams.steps import watch
 
 NAMES = [check.__name__.replace("_", " ") for check in (*MACHINE_CHECKS, *CLUSTER_CHECKS)]
@@ -136,14 +140,14 @@ def test_clocks(writer: Producer, capsys: pytest.CaptureFixture[str]) -> None:
     _send(writer, "v1", ahead_ms=3_600_000)
     assert writer.flush(10) == 0
     assert _doctor(capsys, 0)["clocks"]["status"] == "warn"
-    patient = Patient(Settings.load(), now_ms=int(time.time() * 1000) - 600_000)
-    found = next(check for check in CLUSTER_CHECKS if check.__name__ == "clocks")(patient)
+    installation = Installation(Settings.load(), now_ms=int(time.time() * 1000) - 600_000)
+    found = next(check for check in CLUSTER_CHECKS if check.__name__ == "clocks")(installation)
     assert (found.status, "from now" in found.cause) == (Status.FAIL, True)
 
 
 def test_lag(cluster: EmbeddedCluster, writer: Producer, capsys: pytest.CaptureFixture[str]) -> None:
     """A group that has told its position is behind by what was not read since."""
-    for n in range(BEHIND + 100):
+    for n in range(MOST_LAG + 100):
         writer.produce(topics.EVENTS, key=b"k", value=b"x", partition=n % 2)
     assert writer.flush(30) == 0
     group = consumer(cluster.bootstrap_servers, {"group.id": "nearline"})
@@ -151,7 +155,7 @@ def test_lag(cluster: EmbeddedCluster, writer: Producer, capsys: pytest.CaptureF
     group.close()
     found = _doctor(capsys, 1)["lag"]
     assert found["status"] == "warn"
-    assert f"{BEHIND + 50} records behind" in found["cause"]
+    assert f"{MOST_LAG + 50} records behind" in found["cause"]
 
 
 def test_dead_letters_and_an_old_catalogue(writer: Producer, capsys: pytest.CaptureFixture[str]) -> None:
@@ -177,10 +181,10 @@ def test_a_log_that_is_shorter_than_the_absence(
     store = Store(tmp_path / "viewers/0", StoreMemory(open_files=-1))
     store.write([(b"v", b"row")], applied=5, changelog_position=0)
     store.close()
-    patient = Patient(Settings.load(state_dir=tmp_path, brokers=cluster.bootstrap_servers))
-    assert reach_of_the_log(patient).status is Status.OK
-    monkeypatch.setattr("streams.ops.state_checks.ends", lambda *_: (16, 20))
-    found = reach_of_the_log(patient)
+    installation = Installation(Settings.load(state_dir=tmp_path, brokers=cluster.bootstrap_servers))
+    assert reach_of_the_log(installation).status is Status.OK
+    monkeypatch.setattr("streams.ops.doctor.ends", lambda *_: (16, 20))
+    found = reach_of_the_log(installation)
     assert (found.status, found.cause[:10]) == (Status.WARN, "10 records")
 
 

@@ -15,7 +15,7 @@ from online_models.evaluation.baselines import BASELINES, Popularity
 from online_models.evaluation.goals import GOALS
 from online_models.recommender import COLUMNS
 from streams.cli import main
-from streams.cli.views.evaluation_report import page
+from streams.cli.views.evaluation_report import report as page
 
 FIGURES = {f"{name}{kind}" for name in ("hr@10", "ndcg@10", "mrr") for kind in ("", "_se", "_spread")}
 KEYS = FIGURES | {"by_history", "tested", "every", "events_per_s"}

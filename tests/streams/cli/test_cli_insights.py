@@ -1,4 +1,4 @@
-"""`nearline insights titles | demand | simulate`: tables, CSV and JSON of what was published."""
+"""`nearline insights titles | demand`: tables, CSV and JSON of what was published."""
 
 import json
 from pathlib import Path
@@ -68,11 +68,3 @@ def test_demand_as_a_table_csv_and_json(
     assert "facets,genre:Crime" in (tmp_path / "demand.csv").read_text(encoding="utf-8")
     assert main(["insights", "demand", "--country", "KR", "--json", "-", *where]) == 0
     assert json.loads(capsys.readouterr().out)["facets"] == []
-
-
-def test_a_scarce_kind_of_story_in_process(capsys: pytest.CaptureFixture[str]) -> None:
-    """The command names what is scarce, and where the demand has it."""
-    options = ["--through", "process", "--viewers", "200", "--titles", "100", "--days", "2", "--json", "-"]
-    assert main(["insights", "simulate", "--seed", "1", *options]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert set(found["places"]) == {"genre", "theme", "mood", "search"}

@@ -17,7 +17,7 @@ from streams.errors import SettingsError, VersionError
 from streams.kafka.clients import admin, consumer, producer
 from streams.ops.backfill import prepare, since_ms
 from streams.ops.local_kafka.cluster import KafkaCluster
-from streams.ops.runs.session import make_topics
+from streams.ops.runs.worker_process import make_topics
 from streams.ops.versions import of_version
 from streams.stages.versions.register import enter, read_register
 

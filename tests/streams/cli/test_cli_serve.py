@@ -13,7 +13,7 @@ import pytest
 from streams.cli import main
 from streams.config.settings import Settings
 from streams.ops.local_kafka.embedded import EmbeddedCluster
-from streams.ops.runs.session import becomes_ready
+from streams.ops.runs.worker_process import becomes_ready
 from tests.waiting import PATIENCE_S
 
 

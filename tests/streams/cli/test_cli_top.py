@@ -11,7 +11,7 @@ from rich.console import Console
 
 from streams.cli import main
 from streams.cli.views.top_screen import line, screen, spark
-from streams.ops.overview import MetricsSnapshot, Observer, _seen, fetch
+from streams.ops.overview import MetricsSnapshot, Observer, combine, fetch
 from streams.telemetry.exposition import Exposition
 from streams.telemetry.health import Health
 from streams.telemetry.metrics import Metrics
@@ -49,7 +49,7 @@ def _look(seconds: float = 2.0, **changes: int) -> MetricsSnapshot:
     _work(metrics, 200, lag=changes.pop("lag", 30))
     metrics.dead_letters.labels("viewers", "wrong_type").inc(changes.pop("rejected", 0))
     now = _read(metrics)
-    return _seen([now], now.since(before), seconds, 1)
+    return combine([now], now.since(before), seconds, 1)
 
 
 def _text(look: MetricsSnapshot, width: int = 100, height: int = 40) -> str:
@@ -76,7 +76,7 @@ def test_several_workers_are_one() -> None:
     _work(two, 300, partition=1, lag=7)
     two.replica_age.set(9)
     both = [_read(one), _read(two)]
-    look = _seen(both, Exposition.together(both), 1.0, 3)
+    look = combine(both, Exposition.together(both), 1.0, 3)
     assert look.events_per_s == 400
     assert look.lag["viewers"] == {"0": 5, "1": 7}
     assert look.hit_rate == {"blend": 0.25}
@@ -97,10 +97,10 @@ def test_an_observer_asks_over_http(worker: tuple[Metrics, str]) -> None:
     metrics, place = worker
     _work(metrics, 500)
     observer = Observer([f"http://{place}/metrics", "http://127.0.0.1:1/metrics"])
-    first = observer.look()
+    first = observer.snapshot()
     assert (first.events_per_s, first.answering, first.asked) == (0, 1, 2)
     _work(metrics, 500)
-    second = observer.look()
+    second = observer.snapshot()
     assert second.events_per_s * second.seconds == pytest.approx(500)
     assert fetch("http://127.0.0.1:1/metrics") is None
 
@@ -124,7 +124,7 @@ def test_the_picture_fits_a_small_terminal() -> None:
 def test_a_line_where_there_is_no_terminal() -> None:
     """One line with rates, freshness, lag and quality; a dash for what is not known."""
     assert line(_look()).startswith("1/1 workers  100 events/s  50 pages/s  fresh p50 1.5 ")
-    assert "p50 -" in line(_seen([], Exposition(""), 1.0, 1))
+    assert "p50 -" in line(combine([], Exposition(""), 1.0, 1))
 
 
 @pytest.mark.parametrize(

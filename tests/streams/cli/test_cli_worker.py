@@ -11,7 +11,7 @@ import pytest
 from schemas.topics import TOPICS
 from streams.cli import main
 from streams.ops.local_kafka.embedded import EmbeddedCluster
-from streams.ops.runs.session import becomes_ready, free_port
+from streams.ops.runs.worker_process import becomes_ready, free_port
 from tests.waiting import PATIENCE_S
 
 

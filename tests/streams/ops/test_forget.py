@@ -15,10 +15,10 @@ from streams.config.settings import Settings
 from streams.errors import DeliveryError, SettingsError, UnknownIdError
 from streams.kafka.produce import EventProducer
 from streams.kafka.scan import read_latest
-from streams.ops.forget import Request, await_forgotten, request
+from streams.ops.forget import ForgetRequest, await_forgotten, request
 from streams.ops.inspect import inspect_viewer
 from streams.ops.local_kafka.embedded import EmbeddedCluster
-from streams.ops.runs.session import WorkerProcess
+from streams.ops.runs.worker_process import WorkerProcess
 from streams.stages.insights.visits import VisitsStep
 from streams.stages.wire import impression_rows
 from streams.stages.wire.partition_rows import is_reserved
@@ -141,7 +141,7 @@ def test_a_request_says_what_is_wrong_with_it(embedded: EmbeddedCluster) -> None
         with pytest.raises(SettingsError, match="cannot be a viewer's id"):
             request(settings, wrong)
     with pytest.raises(DeliveryError, match="no worker has followed it") as caught:
-        await_forgotten(settings, Request("e", 0, 0), timeout_s=0.3)
+        await_forgotten(settings, ForgetRequest("e", 0, 0), timeout_s=0.3)
     assert "need not be repeated" in caught.value.next_step
 
 

@@ -8,9 +8,16 @@ import pytest
 
 from streams.config.settings import ServeSettings, Settings
 from streams.engine.state import Store, StoreMemory
-from streams.ops.findings import Patient, Status
-from streams.ops.machine_checks import local_broker, metrics, server, state_folder, worker
-from streams.ops.state_checks import databases
+from streams.ops.doctor import (
+    Installation,
+    Status,
+    databases,
+    local_broker,
+    metrics,
+    server,
+    state_folder,
+    worker,
+)
 from streams.telemetry.health import Health
 from streams.telemetry.metrics import Exposition, Metrics
 
@@ -18,14 +25,14 @@ from streams.telemetry.metrics import Exposition, Metrics
 def test_the_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a folder, no room, in use, and free are told apart."""
     (tmp_path / "file").touch()
-    assert state_folder(Patient(Settings(state_dir=tmp_path / "file" / "state"))).status is Status.FAIL
-    patient = Patient(Settings(state_dir=tmp_path))
+    assert state_folder(Installation(Settings(state_dir=tmp_path / "file" / "state"))).status is Status.FAIL
+    installation = Installation(Settings(state_dir=tmp_path))
     with (tmp_path / "LOCK").open("w") as lock:
-        assert "free for a worker" in state_folder(patient).cause
+        assert "is not in use" in state_folder(installation).cause
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert "running worker" in state_folder(patient).cause
-    monkeypatch.setattr("streams.ops.machine_checks.LEAST_FREE", 10**18)
-    assert state_folder(patient).status is Status.WARN
+        assert "running worker" in state_folder(installation).cause
+    monkeypatch.setattr("streams.ops.doctor.LEAST_FREE", 10**18)
+    assert state_folder(installation).status is Status.WARN
 
 
 @pytest.mark.parametrize(("ready", "status"), [(True, Status.OK), (False, Status.WARN)])
@@ -33,13 +40,13 @@ def test_the_worker(ready: bool, status: Status) -> None:
     """Ready is well, restoring is a matter of waiting, silence means that none runs."""
     health = Health("127.0.0.1", 0, lambda: [] if ready else ["viewers partition 2: 5 of 9 left"], Metrics())
     health.start()
-    patient = Patient(Settings(http_port=health.port))
+    installation = Installation(Settings(http_port=health.port))
     try:
-        assert worker(patient).status is status
+        assert worker(installation).status is status
     finally:
         health.stop()
-    assert "nothing answers" in worker(patient).cause
-    assert worker(Patient(Settings(http_port=0))).status is Status.UNKNOWN
+    assert "nothing answers" in worker(installation).cause
+    assert worker(Installation(Settings(http_port=0))).status is Status.UNKNOWN
 
 
 def test_metrics_of_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,19 +55,19 @@ def test_metrics_of_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(10**6)).__next__  # so that no text is served twice
     health = Health("127.0.0.1", 0, list, shown, clock=clock)
     health.start()
-    patient = Patient(Settings(http_port=health.port))
+    installation = Installation(Settings(http_port=health.port))
     try:
-        assert metrics(patient).status is Status.OK
-        monkeypatch.setattr("streams.ops.machine_checks.version", lambda _: "9.9.9")
-        assert (metrics(patient).status, "9.9.9" in metrics(patient).cause) == (Status.WARN, True)
+        assert metrics(installation).status is Status.OK
+        monkeypatch.setattr("streams.ops.doctor.version", lambda _: "9.9.9")
+        assert (metrics(installation).status, "9.9.9" in metrics(installation).cause) == (Status.WARN, True)
         shown.stalled_seconds.set(31)
-        assert (metrics(patient).status, "31 s" in metrics(patient).cause) == (Status.FAIL, True)
-        monkeypatch.setattr("streams.ops.machine_checks.fetch", lambda _: Exposition("other 1"))
-        assert "not a worker's" in metrics(patient).cause
+        assert (metrics(installation).status, "31 s" in metrics(installation).cause) == (Status.FAIL, True)
+        monkeypatch.setattr("streams.ops.doctor.fetch", lambda _: Exposition("other 1"))
+        assert "not those of a worker" in metrics(installation).cause
     finally:
         health.stop()
     monkeypatch.undo()
-    assert metrics(patient).status is Status.UNKNOWN
+    assert metrics(installation).status is Status.UNKNOWN
 
 
 def test_the_server() -> None:
@@ -68,34 +75,37 @@ def test_the_server() -> None:
     waits: list[str] = []
     health = Health("127.0.0.1", 0, lambda: waits, Metrics())
     health.start()
-    patient = Patient(Settings(serve=ServeSettings(port=health.port)))
+    installation = Installation(Settings(serve=ServeSettings(port=health.port)))
     try:
-        assert server(patient).status is Status.OK
+        assert server(installation).status is Status.OK
         waits.append("catalog: 5 of 9 left")
-        assert server(patient).status is Status.WARN
+        assert server(installation).status is Status.WARN
     finally:
         health.stop()
-    assert server(patient).status is Status.UNKNOWN
+    assert server(installation).status is Status.UNKNOWN
 
 
 def test_local_databases(tmp_path: Path) -> None:
     """None, readable ones, and one that was found damaged."""
-    patient = Patient(Settings(state_dir=tmp_path))
-    assert databases(patient).cause == "none here yet"
+    installation = Installation(Settings(state_dir=tmp_path))
+    assert databases(installation).cause == "none on this machine yet"
     for partition in (0, 1):
         store = Store(tmp_path / "viewers" / str(partition), StoreMemory(open_files=-1))
         store.write([(b"v", b"row")], applied=5, changelog_position=7)
         store.close()
-    assert (databases(patient).status, databases(patient).cause[:14]) == (Status.OK, "2 can be read;")
+    assert (databases(installation).status, databases(installation).cause[:15]) == (
+        Status.OK,
+        "2 are readable;",
+    )
     (next((tmp_path / "viewers/1").glob("MANIFEST*"))).write_bytes(b"garbage")
-    found = databases(patient)
+    found = databases(installation)
     assert found.status is Status.FAIL
-    assert "1 of 2 cannot be used; viewers partition 1" in found.cause
+    assert "1 of 2 are not usable; viewers partition 1" in found.cause
 
 
 def test_java_and_maven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without Java a warning that the embedded broker needs none."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    found = local_broker(Patient(Settings(cache_dir=tmp_path)))
+    found = local_broker(Installation(Settings(cache_dir=tmp_path)))
     assert found.status is Status.WARN
     assert "embedded" in found.next_step

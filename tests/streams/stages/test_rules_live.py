@@ -13,7 +13,7 @@ from streams.config.settings import Settings
 from streams.kafka import scan as topic_scan
 from streams.kafka.produce import EventProducer
 from streams.ops.local_kafka.embedded import EmbeddedCluster
-from streams.ops.runs.session import WorkerProcess
+from streams.ops.runs.worker_process import WorkerProcess
 from streams.stages.rules import create, remove
 from tests.streams.steps import watch
 from tests.waiting import until

@@ -13,7 +13,7 @@ from schemas import Stop, Title, topics
 from schemas.catalog import Tags
 from schemas.fields import ItemReason, RowKind
 from schemas.pages import Home, Item, Row, Source, Trending, TrendingItem
-from streams.cli.views.demo_screen import Pulse, line, screen
+from streams.cli.views.demo_screen import DemoRates, line, screen
 from streams.ops.runs.report import RunCounts
 from streams.ops.runs.subscriber import Shown
 
@@ -61,7 +61,7 @@ def _stage(*, empty: bool = False) -> Any:
     return SimpleNamespace(world=SimpleNamespace(titles=TITLES), subscriber=subscriber)
 
 
-def _text(stage: Any, pulse: Pulse, width: int = 100) -> str:
+def _text(stage: Any, pulse: DemoRates, width: int = 100) -> str:
     """Draw the picture on paper."""
     console = Console(file=io.StringIO(), width=width, legacy_windows=False)
     with console.capture() as capture:
@@ -71,7 +71,7 @@ def _text(stage: Any, pulse: Pulse, width: int = 100) -> str:
 
 def test_the_picture_holds_names_moves_and_numbers() -> None:
     """Titles by name, how they moved since the page before, why they are there, and what the viewer did."""
-    text = _text(_stage(), Pulse.between(NOTHING, LATER, 2.0))
+    text = _text(_stage(), DemoRates.between(NOTHING, LATER, 2.0))
     for wanted in (
         "viewer-7", "page 2", "watched 34 min of Wild Coast", "watched together", "Drama, Comedy",
         "6,250", "350", "p50 12  p99 48", "0.250", "0.090", "12,500 events", "trending", "31",
@@ -87,8 +87,8 @@ def test_the_picture_holds_names_moves_and_numbers() -> None:
 @pytest.mark.parametrize("width", [80, 100, 140])
 def test_nothing_jumps(width: int) -> None:
     """The picture has one height, empty or full, fits a terminal of 80 by 24, and uses the width it has."""
-    full = _text(_stage(), Pulse.between(NOTHING, LATER, 2.0), width).splitlines()
-    empty = _text(_stage(empty=True), Pulse.between(NOTHING, NOTHING, 2.0), width).splitlines()
+    full = _text(_stage(), DemoRates.between(NOTHING, LATER, 2.0), width).splitlines()
+    empty = _text(_stage(empty=True), DemoRates.between(NOTHING, NOTHING, 2.0), width).splitlines()
     assert len(full) == len(empty) < 24
     assert {len(row) for row in full[:-1]} == {width} == {len(row) for row in empty[:-1]}
 
@@ -97,15 +97,15 @@ def test_a_page_without_a_known_cause_is_drawn() -> None:
     """The event may be unreadable by then; the list is shown anyway."""
     stage = _stage()
     stage.subscriber.shown = stage.subscriber.shown._replace(cause=None)
-    assert "Quiet Mirror" in _text(stage, Pulse.between(NOTHING, LATER, 2.0))
+    assert "Quiet Mirror" in _text(stage, DemoRates.between(NOTHING, LATER, 2.0))
 
 
 def test_a_line_says_the_same_in_short() -> None:
     """One line, whatever there is to say."""
-    full = line(_stage(), Pulse.between(NOTHING, LATER, 2.0))
+    full = line(_stage(), DemoRates.between(NOTHING, LATER, 2.0))
     assert "6,250 events/s" in full
     assert "viewer-7: Velvet [red] Engine, Quiet Mirror, gone" in full
     assert "hit@10 0.250 popularity 0.090" in full
-    empty = line(_stage(empty=True), Pulse.between(NOTHING, NOTHING, 2.0))
+    empty = line(_stage(empty=True), DemoRates.between(NOTHING, NOTHING, 2.0))
     assert "fresh p50 -  p99 - ms  hit@10 - popularity -  no list yet" in empty
     assert "\n" not in full + empty

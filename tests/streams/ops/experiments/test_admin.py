@@ -111,7 +111,7 @@ def test_what_cannot_be_is_refused_with_the_reason(desk: Desk) -> None:
         assert why in said
     assert desk.run("create", desk.file())[0] == 0
     for words, why in (
-        (("create", desk.file()), "names are for good"),
+        (("create", desk.file()), "an id is never used again"),
         (("stop", "trial"), "it is draft"),
         (("start", "other"), "there is no experiment other"),
         (("roll-out", "trial", "best"), "has no arm best"),

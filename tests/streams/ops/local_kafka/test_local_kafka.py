@@ -15,7 +15,7 @@ from streams.ops.local_kafka import java, processes
 from streams.ops.local_kafka import java as jars
 from streams.ops.local_kafka.cluster import KafkaCluster
 from streams.ops.local_kafka.embedded import PARTITIONS, EmbeddedCluster
-from streams.ops.local_kafka.node import Node, Shape, claim, server_properties
+from streams.ops.local_kafka.node import ClusterShape, Node, claim, server_properties
 
 
 def _executable(folder: Path, name: str, script: str) -> None:
@@ -72,7 +72,7 @@ def test_three_nodes_survive_the_death_of_one() -> None:
 def test_a_folder_keeps_its_identity_and_its_shape(tmp_path: Path) -> None:
     """The cluster id survives, the port may move, the number of nodes may not."""
     first = claim(tmp_path, nodes=1, port=19_092)
-    assert claim(tmp_path, nodes=1, port=29_092) == Shape(first.cluster_id, 1, 29_092)
+    assert claim(tmp_path, nodes=1, port=29_092) == ClusterShape(first.cluster_id, 1, 29_092)
     with pytest.raises(SettingsError, match="holds a cluster of 1 node"):
         claim(tmp_path, nodes=3, port=19_092)
 

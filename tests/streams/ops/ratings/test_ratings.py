@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from streams.errors import StreamError
-from streams.ops.ratings import Dataset, RatingsError, read_ratings
+from streams.errors import RatingsError, StreamError
+from streams.ops.ratings import Dataset, read_ratings
 
 ROWS = [("7", "30", 4.0, 1000), ("8", "31", 2.5, 900), ("7", "31", 5.0, 1000)]
 """Viewer, title, stars, seconds; not in order of time, two at the same second."""
@@ -124,7 +124,7 @@ HEADER = "userId,movieId,rating,timestamp\n"
         ("ratings.dat", "1::2::3::4\n1::2::3::\n", "line 2 of ratings.dat .* a finite number as the time"),
         ("ratings.csv", HEADER + ",2,3,4\n", "line 2 of ratings.csv .* an id as the viewer"),
         ("ratings.csv", "userId,movieId,timestamp\n1,2,4\n", "names no column for the rating"),
-        ("notes.txt", "hello\n", "notes.txt is no known format"),
+        ("notes.txt", "hello\n", "the format of notes.txt is unknown"),
         ("a.parquet", "PAR1 and nothing else", "a.parquet is not readable as Parquet"),
     ],
 )
@@ -160,5 +160,5 @@ def test_what_is_not_there_is_bad_usage(tmp_path: Path) -> None:
 def test_an_empty_file_is_no_known_format(tmp_path: Path) -> None:
     """Nothing at all is not silently an empty stream."""
     (tmp_path / "u.data").write_text("")
-    with pytest.raises(RatingsError, match="no known format"):
+    with pytest.raises(RatingsError, match="is unknown"):
         read_ratings(tmp_path / "u.data")

@@ -20,7 +20,7 @@ from streams.kafka.clients import consumer, producer
 from streams.kafka.produce import EventProducer
 from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.ops.runs import closed_loop
-from streams.ops.runs.closed_loop import Published
+from streams.ops.runs.closed_loop import PublishedPages
 
 NOW_MS = 1_767_225_600_000
 
@@ -29,7 +29,7 @@ NOW_MS = 1_767_225_600_000
 class Desk:
     """A cluster without a worker: the test publishes the pages."""
 
-    published: Published
+    published: PublishedPages
     settings: Settings
 
     def publish(self, topic: str, record: Any) -> None:
@@ -60,10 +60,10 @@ class Desk:
 def desk(embedded: EmbeddedCluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     """Give topics, and a policy that reads them and waits for half a second at most."""
     embedded.create([EVENTS, CATALOG, HOME, TRENDING, VIEWER_STATE])
-    monkeypatch.setattr(closed_loop, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(closed_loop, "UP_TO_DATE_S", 0.5)
     settings = Settings.load(brokers=embedded.bootstrap_servers)
     with EventProducer(settings) as sender:
-        published = Published(World(seed=1, viewers=3, titles=60), settings, sender)
+        published = PublishedPages(World(seed=1, viewers=3, titles=60), settings, sender)
         yield Desk(published, settings)
         published.close()
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.errors import SettingsError
-from streams.ops.runs.pacing import MOST, Speed, paced, parse_speed
+from streams.ops.runs.pacing import BATCH, Speed, paced, parse_speed
 
 
 class Clock:
@@ -55,7 +55,7 @@ def test_unbounded_never_waits() -> None:
     sizes = [
         len(b) for b in paced(range(1_200), Speed("unbounded"), time_ms=int, wait=clock.wait, clock=clock)
     ]
-    assert sizes == [MOST, MOST, 200]
+    assert sizes == [BATCH, BATCH, 200]
     assert clock.now == 100
 
 
@@ -66,7 +66,7 @@ def test_who_falls_behind_catches_up_in_bounded_batches() -> None:
     next(stream)
     clock.now += 2.0
     sizes = [len(next(stream)) for _ in range(4)]
-    assert sizes == [MOST] * 4
+    assert sizes == [BATCH] * 4
     assert clock.now == pytest.approx(102.0, abs=0.02)
 
 
@@ -78,7 +78,7 @@ def test_a_true_answer_to_a_wait_ends_the_stream(speed: Speed) -> None:
         len(batch)
         for batch in paced(range(10_000), speed, time_ms=lambda k: k * 10, wait=clock.wait, clock=clock)
     )
-    assert count == (MOST if speed.kind == "unbounded" else pytest.approx(100, abs=2))
+    assert count == (BATCH if speed.kind == "unbounded" else pytest.approx(100, abs=2))
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_a_worker_that_stops_answering_is_told(monkeypatch: pytest.MonkeyPatch) 
     """Not every event was answered: how many, and where to read why."""
     monkeypatch.setattr(replaying, "QUIET_S", 0.02)
     replay, _ = _replay(Worker(0, 2), [])
-    with pytest.raises(ReplayStalledError, match="3 events were not answered") as caught:
+    with pytest.raises(ReplayStalledError, match="3 events were not processed") as caught:
         replay.run()
     assert "worker.log" in caught.value.next_step
 

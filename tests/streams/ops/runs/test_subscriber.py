@@ -83,7 +83,7 @@ def test_one_viewer_is_shown_until_he_is_silent(
     until(lambda: reader.lists == 5 and reader.shown is not None and reader.shown.page.seq == 4)
     assert reader.shown is not None
     assert (reader.shown.page.viewer_id, reader.shown.former.seq) == ("ann", 1)
-    monkeypatch.setattr(watching, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(watching, "SHOWN_S", 0.0)
     _page(writer, "bob", 5)
     until(lambda: reader.shown is not None and reader.shown.page.viewer_id == "bob")
     assert reader.shown.former.seq == 3
@@ -123,7 +123,7 @@ def test_the_memory_of_pages_is_bounded(
     writer: Producer, reader: Subscriber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of more viewers than are remembered, those who came longest ago are forgotten."""
-    monkeypatch.setattr(watching, "REMEMBERED", 2)
+    monkeypatch.setattr(watching, "KEPT", 2)
     for number, viewer in enumerate("abcd"):
         _page(writer, viewer, number)
         until(lambda wanted=number + 1: reader.lists == wanted)  # type: ignore[misc]

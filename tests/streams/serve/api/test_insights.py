@@ -19,7 +19,7 @@ from schemas.insights import (
     TitleInsight,
     Wanted,
 )
-from streams.ops.insights.tables import demand_csv
+from streams.ops.insights import demand_csv
 from tests.streams.serve.conftest import served
 from tests.streams.serve.stand import Stand
 from tests.streams.steps import T0

@@ -12,9 +12,9 @@ from schemas.codec import encode
 from schemas.experiments import Experiment, ExperimentState
 from streams.config.settings import Settings
 from streams.kafka.produce import EventProducer, put
-from streams.ops.experiments.pipeline import pages_by_arm
 from streams.ops.local_kafka.embedded import EmbeddedCluster
-from streams.ops.runs.session import WorkerProcess
+from streams.ops.runs.worker_process import WorkerProcess
+from tests.simulations.experiment_pipeline import pages_by_arm
 from tests.streams.stages.viewers.test_arms import RUNNING
 from tests.streams.steps import watch
 from tests.waiting import until

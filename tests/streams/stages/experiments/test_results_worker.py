@@ -19,7 +19,7 @@ from streams.errors import TopicError
 from streams.kafka.produce import EventProducer, put
 from streams.ops.experiments.admin import read_results
 from streams.ops.local_kafka.embedded import EmbeddedCluster
-from streams.ops.runs.session import ResultsProcess
+from streams.ops.runs.worker_process import ResultsProcess
 from streams.stages.experiments.definitions import read_experiments
 from streams.stages.experiments.worker import WANTED, build_results_worker
 from tests.streams.stages.experiments.test_results import crowd, evening, trial

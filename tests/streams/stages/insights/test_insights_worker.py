@@ -11,9 +11,9 @@ from schemas.insights import TitleInsight
 from streams.config.settings import Settings
 from streams.errors import TopicError
 from streams.kafka.produce import EventProducer
-from streams.ops.insights.tables import read_demand, read_titles
+from streams.ops.insights import read_demand, read_titles
 from streams.ops.local_kafka.embedded import EmbeddedCluster
-from streams.ops.runs.session import InsightsProcess
+from streams.ops.runs.worker_process import InsightsProcess
 from streams.stages.insights.worker import WANTED, build_insights_worker
 from tests.streams.stages.insights.test_insights import TITLES, evenings
 from tests.waiting import until

@@ -25,7 +25,7 @@ from streams.config.settings import Settings
 from streams.engine.stage import Outcome
 from streams.kafka.produce import EventProducer
 from streams.ops.local_kafka.embedded import EmbeddedCluster
-from streams.ops.runs.session import WorkerProcess
+from streams.ops.runs.worker_process import WorkerProcess
 from streams.stages.viewers.alerts import MAX_REMEMBERED
 from streams.stages.wire.partition_rows import ALERTED
 from tests.integration import oracle

@@ -1,1 +1,0 @@
-"""PLACEHOLDER streams/ops/insights."""

@@ -1,0 +1,27 @@
+"""Artwork selected by a worker, against the known true values."""
+
+import json
+
+import pytest
+
+from tests.simulations.__main__ import main
+
+
+@pytest.mark.slow
+@pytest.mark.embedded
+def test_the_bandit_beats_the_best_fixed_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    """Through a worker: more watches than one picture for all gets, and estimates that hold the truth."""
+    small = ["--viewers", "200", "--titles", "16", "--days", "12", "--alpha", "0.001", "--json", "-"]
+    assert main(["artwork", *small]) == 0
+    found = json.loads(capsys.readouterr().out)
+    late = found["truth_late"]
+    assert late["ideal"] > late["as shown"] > late["best fixed"] > late["uniform"]
+    for estimator in ("ips", "snips", "dr"):
+        for name in ("uniform", "first"):
+            one = found["policies"][name][estimator]
+            assert one["low"] < found["truth"][name] < one["high"]
+        chosen = found["policies"]["best fixed"][
+            estimator
+        ]  # out of the log: at most as good as the truly best
+        assert chosen["low"] < found["truth"]["best fixed"]
+    assert found["policies"]["as shown"]["ips"]["low"] > found["policies"]["best fixed"]["snips"]["value"]
