@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from online_models.artwork.features import TasteFeatures
+from online_models.artwork.features import MOST_VARIANTS, TasteFeatures
 from online_models.artwork.gallery import Gallery
-from online_models.artwork.selector import ArtworkSelector
-from online_models.artwork.selector_kernels import MOST_VARIANTS, ChoiceCache, add_ways
+from online_models.artwork.selector import ArtworkSelector, ChoiceCache, add_ways
 from online_models.config import ModelConfig
 from online_models.feedback.reward_function import Action
 from online_models.learners.cohorts import CohortTable

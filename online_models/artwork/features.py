@@ -1,17 +1,153 @@
 """What viewers like, in the words by which pictures are chosen (:mod:`online_models.artwork.gallery`)."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
 import numpy as np
 
-from online_models.artwork.gallery import WORDS, word_of
-from online_models.artwork.selector_kernels import words_liked
 from online_models.catalog.catalog import Catalog
-from online_models.tables.layout import I4
+from online_models.jit import jit, jit_inline
+from online_models.tables.history import newest
+from online_models.tables.layout import I4, I8, U1, U4, TagColumns, Viewers
 from online_models.tables.viewers import ViewerTable
 
-__all__ = ["LATE_TITLES", "Liked", "TasteFeatures"]
+__all__ = [
+    "FITS",
+    "FIT_BITS",
+    "LATE_TITLES",
+    "MOST_VARIANTS",
+    "MOST_WORDS",
+    "TRAILER",
+    "WORDS",
+    "Liked",
+    "TasteFeatures",
+    "VariantFeatures",
+    "code_of",
+    "fit_in",
+    "fit_of",
+    "word_of",
+    "words_liked",
+]
+
+FITS = 3
+"""Contexts: none of the picture's tags fits, one does, more do."""
+
+FIT_BITS = 2
+"""What one takes in a code (`code_of`)."""
+
+MOST_VARIANTS = 8
+"""Pictures of a title that compete, the first ones: each needs some hundred trials."""
+
+TRAILER = MOST_VARIANTS * FIT_BITS
+"""The bit of a code where the trailer begins."""
+
+
+class VariantFeatures(NamedTuple):
+    """How ``E`` titles can be shown that had something to choose from."""
+
+    word: I4
+    """[E, MOST_WORDS] numbers of the words of each; -1: no more, or they make no difference."""
+    picture: U4
+    """[E, MOST_VARIANTS] which of them each picture bears, a bit each; 0 where there is nothing to choose."""
+    trailer: U4
+    """[E, MOST_VARIANTS] the same of each trailer."""
+    stamp: I8
+    """[E] moves when something about a title does: its pictures, or what is known of them."""
+
+
+@jit
+def words_liked(viewers: Viewers, slots: I4, titles: int, tags: TagColumns, word: I4, out: I4) -> None:
+    """Write the words that most of each viewer's newest liked titles bear; of equals, the lower number.
+
+    ``word`` says which word a tag is, -1 for none. ``out`` [p, W] is filled from the front.
+    """
+    history = np.empty(titles, np.int32)
+    count = np.zeros(word.max() + 1 if word.size else 0, np.int32)
+    met = np.empty(count.size, np.int32)
+    for p in range(slots.size):
+        n = 0
+        for step in range(newest(viewers, slots[p], False, history)):  # noqa: FBT003 - a kernel
+            t = history[step]
+            if t >= tags.start.size:
+                continue
+            first = tags.start[t]
+            for at in range(first, min(first + tags.length[t], tags.pool.size)):
+                w = word[tags.pool[at]] if tags.pool[at] < word.size else -1
+                if w >= 0:
+                    if count[w] == 0:
+                        met[n] = w
+                        n += 1
+                    count[w] += 1
+        for k in range(min(n, out.shape[1])):
+            best = -1
+            for m in range(n):
+                w = met[m]
+                if count[w] > 0 and (best < 0 or (-count[w], w) < (-count[best], best)):
+                    best = w
+            out[p, k] = best
+            count[best] = 0
+        count[met[:n]] = 0
+
+
+@jit_inline
+def fit_in(words: int) -> np.uint32:
+    """Return the context of what bears some of the words that are liked: a bit each."""
+    some, more = words != 0, words & (words - np.uint32(1)) != 0
+    return np.uint32(some) + np.uint32(more)
+
+
+@jit_inline
+def code_of(place: int, looks: VariantFeatures, likes: U1) -> np.int32:
+    """Return how well each of a title's pictures fits, and which trailer fits best."""
+    met, code = np.uint32(0), np.uint32(0)
+    for k in range(looks.word.shape[1]):
+        word = looks.word[place, k]
+        if word < 0:
+            break
+        if word < likes.size and likes[word]:  # words may have come since
+            met |= np.uint32(1) << np.uint32(k)
+    if met == 0:
+        return np.int32(0)
+    best, most = np.uint32(0), np.uint32(0)
+    for a in range(MOST_VARIANTS):
+        code |= fit_in(met & looks.picture[place, a]) << np.uint32(a * FIT_BITS)
+        fit = fit_in(met & looks.trailer[place, a])
+        if fit > most:
+            best, most = np.uint32(a), fit
+    return np.int32(code | (best << np.uint32(TRAILER)))
+
+
+MOST_WORDS = 32
+"""Different tags of a title's pictures and trailers that are looked at, the first ones: four a picture."""
+
+WORDS = 8
+"""Tags that stand for what a viewer likes: the ones that most of the titles they liked of late bear."""
+
+
+def fit_of(tags: frozenset[str], liked: frozenset[str]) -> int:
+    """Return the context of a picture for a viewer.
+
+    Examples
+    --------
+    >>> fit_of(frozenset({"romance", "Paris"}), frozenset({"romance", "war"}))
+    1
+    """
+    return min(len(tags & liked), FITS - 1)
+
+
+@lru_cache(maxsize=65_536)
+def word_of(label: str) -> str | None:
+    """Return what a tag (``kind:value``) says of a picture, None for nothing; large catalogs' all are kept.
+
+    Examples
+    --------
+    >>> word_of("genre:Drama"), word_of("decade:1990s")
+    ('Drama', None)
+    """
+    kind, _, value = label.partition(":")
+    return None if kind in {"decade", "year", "language"} else value
+
 
 LATE_TITLES: Final = 20
 """Liked titles whose tags say what a viewer likes: as the long co-watch's seeds."""

@@ -11,36 +11,19 @@ not see a title in three guises on one evening. Its probability is logged in the
 Trailers have no reward that any event tells of: the one that fits best is named.
 """
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from online_models.artwork.bandit import BanditConfig, Thompson
-from online_models.artwork.selector_kernels import FITS, MOST_VARIANTS, VariantFeatures
+from online_models.artwork.features import FITS, MOST_VARIANTS, MOST_WORDS, VariantFeatures, fit_of
 from online_models.tables.keyed_random import name_hash
 from online_models.tables.layout import F8
 from schemas import Title
 
-__all__ = [
-    "DAY_MS",
-    "FITS",
-    "MOST_VARIANTS",
-    "MOST_WORDS",
-    "UNTRIED",
-    "WORDS",
-    "Gallery",
-    "Picked",
-    "Variants",
-    "fit_of",
-    "word_of",
-]
+__all__ = ["DAY_MS", "FITS", "MOST_VARIANTS", "UNTRIED", "Gallery", "Picked", "Variants"]
 
 DAY_MS = 86_400_000
-MOST_WORDS = 32
-"""Different tags of a title's pictures and trailers that are looked at, the first ones: four a picture."""
-WORDS = 8
-"""Tags that stand for what a viewer likes: the ones that most of the titles they liked of late bear."""
 _CONFIG = BanditConfig(contexts=FITS)
 UNTRIED = Thompson(_CONFIG)
 """What is known of pictures of which nothing is known."""
@@ -66,30 +49,6 @@ class Picked(NamedTuple):
     propensity: float | None = None
     """Probability of the artwork; None: there was nothing to choose."""
     trailer: str | None = None
-
-
-def fit_of(tags: frozenset[str], liked: frozenset[str]) -> int:
-    """Return the context of a picture for a viewer.
-
-    Examples
-    --------
-    >>> fit_of(frozenset({"romance", "Paris"}), frozenset({"romance", "war"}))
-    1
-    """
-    return min(len(tags & liked), FITS - 1)
-
-
-@lru_cache(maxsize=65_536)
-def word_of(label: str) -> str | None:
-    """Return what a tag (``kind:value``) says of a picture, None for nothing; large catalogs' all are kept.
-
-    Examples
-    --------
-    >>> word_of("genre:Drama"), word_of("decade:1990s")
-    ('Drama', None)
-    """
-    kind, _, value = label.partition(":")
-    return None if kind in {"decade", "year", "language"} else value
 
 
 class Gallery:

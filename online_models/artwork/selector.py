@@ -2,38 +2,266 @@
 
 How a title may be shown depends on the viewer only by how well each of its pictures fits. So a title has few
 *ways*, one while nothing is known of its pictures, each with its chances, and items of many pages are looked
-up and drawn at once (`artwork.selector_kernels`): only ways that are missing are made here, all of a call together.
+up and drawn at once (`find_ways`, `draw`): only ways that are missing are made here, all of a call together.
 Whatever is learned of a title makes its ways anew; what one says has a number once an item shows it. The law
 is that of :mod:`online_models.artwork.gallery` and :mod:`online_models.artwork.bandit`.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from online_models.artwork.bandit import chances_of
-from online_models.artwork.features import Liked
-from online_models.artwork.gallery import DAY_MS, UNTRIED, Gallery, Picked, Variants
-from online_models.artwork.selector_kernels import (
+from online_models.artwork.features import (
     FIT_BITS,
     FITS,
     MOST_VARIANTS,
-    POLICY,
     TRAILER,
-    UNNUMBERED,
-    CachedChoice,
-    ChoiceCache,
-    Items,
-    add_ways,
-    claim_ways,
-    draw,
-    find_ways,
+    Liked,
+    VariantFeatures,
+    code_of,
 )
-from online_models.tables.layout import F8, I4, I8, U8
+from online_models.artwork.gallery import DAY_MS, UNTRIED, Gallery, Picked, Variants
+from online_models.jit import jit, jit_inline, jit_no_alloc
+from online_models.tables.hashing import mix
+from online_models.tables.layout import F8, I4, I8, U8, Int
 from schemas.experiments import ArtworkPolicy
 
-__all__ = ["ArtworkSelector", "room_for"]
+__all__ = [
+    "POLICY",
+    "ROUNDED",
+    "UNNUMBERED",
+    "ArtworkSelector",
+    "CachedChoice",
+    "ChoiceCache",
+    "Items",
+    "add_ways",
+    "claim_ways",
+    "draw",
+    "find_way",
+    "find_ways",
+    "key_of",
+    "race_won",
+    "room_for",
+    "sooner",
+]
+
+ROUNDED = 1.0 + 1e-9
+"""More than what rounding can take a time above or below its bound."""
+
+
+@jit_inline
+def sooner(u: float, rate: float, least: float, its: float) -> bool:
+    """Return whether an exponential time out of a number and a rate is before another.
+
+    The logarithm is between ``u`` and ``u / (1 - u)``, which decides as a rule.
+    """
+    if u * its * (1.0 - least) > ROUNDED * least * rate:
+        return False
+    if ROUNDED * u * its < least * rate * (1.0 - u):
+        return True
+    return bool(np.log1p(-u) / rate > np.log1p(-least) / its)
+
+
+@jit_inline
+def race_won(arm: U8, chance: F8, key: Int) -> int:
+    """Return the arm that wins a race: the same as ``online_models.tables.keyed_random.race``.
+
+    While nothing is known of arms their rates are equal, and the least number wins: no branch is missed.
+    """
+    won, least, its = 0, 1.0, 0.0
+    for a in range(arm.size):
+        if chance[a] > 0.0:
+            u = float(mix(arm[a] ^ np.uint64(key)) >> np.uint64(11)) * 2.0**-53
+            if chance[a] == its:
+                won, least = (a if u < least else won), min(u, least)
+            elif sooner(u, chance[a], least, its):
+                won, least, its = a, u, chance[a]
+    return won
+
+
+UNNUMBERED = -1
+"""Number of what no item shows yet."""
+
+POLICY = TRAILER + 3
+"""The bit of a key (`key_of`) where the policy begins, and two bits later the title."""
+
+
+class Items(NamedTuple):
+    """Items of ``n`` pages of ``R`` rows of ``L`` titles."""
+
+    title: I4
+    """[n, R, L] rows of the titles, -1 where there is none."""
+    place: I4
+    """[n, R, L] their rows in `VariantFeatures`; -1 of those that show their first of everything."""
+    looked: I8
+    """[n, R] how many of a row's titles are looked at, the first ones."""
+    viewer: U8
+    """[n] the viewers' keys."""
+    liked: I4
+    """[n, LIKED] numbers of the words that each likes, -1 where there are no more."""
+    key: U8
+    """[T] the titles' keys."""
+
+
+class ChoiceCache(NamedTuple):
+    """Ways in which titles are shown; the first shows nothing but the first picture."""
+
+    table: I4
+    """[2**n] the ways by `key_of`, 0 where empty: a table with open addressing, at most half full."""
+    key: U8
+    """[W]"""
+    stamp: I8
+    """[W] when it was made (`VariantFeatures`)."""
+    arm: U8
+    """[W, MOST_VARIANTS] hashes of the pictures' names: where their draws start."""
+    chance: F8
+    """[W, MOST_VARIANTS] their chances, 0 where there is none."""
+    shown: I4
+    """[W, MOST_VARIANTS] number of what each shows, or `UNNUMBERED`."""
+
+
+class CachedChoice(NamedTuple):
+    """What items show, from the front, with room for all."""
+
+    page: I8
+    row: I8
+    slot: I8
+    number: I4
+    """The way (`find_ways`), then the number of what is shown (`draw`)."""
+
+
+@jit_inline
+def key_of(place: int, policy: int, code: Int) -> np.uint64:
+    """Return the key of a way: the title, who chooses, and what `code_of` says."""
+    return np.uint64((place << (POLICY + 2)) | (policy << POLICY) | code)
+
+
+@jit_inline
+def find_way(ways: ChoiceCache, key: Int) -> np.int32:
+    """Return the way with a key, 0 if there is none."""
+    last = np.uint64(ways.table.size - 1)
+    at = mix(key) & last
+    while ways.table[at] != 0 and ways.key[ways.table[at]] != key:
+        at = (at + np.uint64(1)) & last
+    found: np.int32 = ways.table[at]
+    return found
+
+
+@jit_no_alloc
+def add_ways(ways: ChoiceCache, first: Int, end: Int) -> None:
+    """Put ways into the table that are not in it."""
+    last = np.uint64(ways.table.size - 1)
+    for way in range(first, end):
+        at = mix(ways.key[way]) & last
+        while ways.table[at] != 0:
+            at = (at + np.uint64(1)) & last
+        ways.table[at] = way
+
+
+@jit
+def find_ways(
+    pages: tuple[int, int],
+    policy: int,
+    words: int,
+    items: Items,
+    looks: VariantFeatures,
+    ways: ChoiceCache,
+    out: CachedChoice,
+    m: int,
+) -> tuple[int, int]:
+    """Write the ways of some pages' items from place ``m`` on; return where they end, and how many miss.
+
+    ``words`` is how many there are. Where a way is missing, or older than its title's stamp, the number is
+    ``~code_of``. Items that show the first are left out.
+    """
+    likes, missing = np.zeros(words, np.uint8), 0
+    for q in range(pages[0], pages[1]):
+        for word in items.liked[q]:
+            if word >= 0:
+                likes[word] = 1
+        for r in range(items.looked.shape[1]):
+            for k in range(items.looked[q, r]):
+                place = items.place[q, r, k]
+                if items.title[q, r, k] < 0 or place < 0:
+                    continue
+                code = code_of(place, looks, likes)
+                way = find_way(ways, key_of(place, policy, code))
+                out.page[m], out.row[m], out.slot[m], out.number[m] = q, r, k, way
+                if way == 0 or ways.stamp[way] != looks.stamp[place]:
+                    out.number[m] = ~code
+                    missing += 1
+                m += 1
+        for word in items.liked[q]:
+            if word >= 0:
+                likes[word] = 0
+    return m, missing
+
+
+@jit_no_alloc
+def claim_ways(
+    policy: int,
+    items: Items,
+    looks: VariantFeatures,
+    ways: ChoiceCache,
+    out: CachedChoice,
+    span: tuple[int, int],
+    made: int,
+    todo: I8,
+) -> tuple[int, int]:
+    """Give missing ways of some items rows; return how many are made, and how many are to be made anew.
+
+    There is room for all, in the table, too. ``todo`` gets the items whose ways are to be made.
+    """
+    n = 0
+    for i in range(span[0], span[1]):
+        if out.number[i] >= 0:
+            continue
+        place = items.place[out.page[i], out.row[i], out.slot[i]]
+        key, stamp = key_of(place, policy, ~out.number[i]), looks.stamp[place]
+        way: Int = find_way(ways, key)
+        fresh = way == 0
+        if fresh:
+            way = made
+            made += 1
+            ways.key[way] = key
+            add_ways(ways, way, made)
+        if fresh or ways.stamp[way] != stamp:
+            ways.stamp[way] = stamp
+            todo[n] = i
+            n += 1
+        out.number[i] = way
+    return made, n
+
+
+@jit
+def draw(
+    seed: int, day: int, items: Items, ways: ChoiceCache, out: CachedChoice, first: int, end: int, fresh: I8
+) -> tuple[int, int]:
+    """Write the numbers of what some items show, given their ways; return where those end that show anything.
+
+    What items show is their title's first of everything if the number is 0: such items are left out. What is
+    unnumbered gets the numbers ``UNNUMBERED - 1``, ``- 2``, ...; ``fresh`` says of each what it is, a place
+    in ``ways.shown``. How many there are is returned, too.
+    """
+    start, viewer, page, m, n = mix(np.uint64(seed)), np.uint64(0), -1, first, 0
+    for i in range(first, end):
+        q, r, k, way = out.page[i], out.row[i], out.slot[i], out.number[i]
+        if q != page:
+            page, viewer = q, mix(start ^ items.viewer[q])
+        drawn = mix(mix(viewer ^ items.key[items.title[q, r, k]]) ^ np.uint64(day))
+        arm = race_won(ways.arm[way], ways.chance[way], drawn)
+        number = ways.shown[way, arm]
+        if number == UNNUMBERED:
+            fresh[n] = way * MOST_VARIANTS + arm
+            n += 1
+            ways.shown[way, arm] = number = UNNUMBERED - n
+        if number != 0:
+            out.page[m], out.row[m], out.slot[m], out.number[m] = q, r, k, number
+            m += 1
+    return m, n
+
 
 KEPT: Final = 100_000
 """Ways remembered, 25 MB; whoever finds more begins anew."""
@@ -216,7 +444,7 @@ class ArtworkSelector:
         numbers[new] = np.array(given, np.int32)[UNNUMBERED - 1 - numbers[new]]
 
     def _codes(self, ways: I4 | I8) -> I8:
-        """Return how well titles' variants fit in some ways (`artwork.selector_kernels.code_of`)."""
+        """Return how well titles' variants fit in some ways (`online_models.artwork.features.code_of`)."""
         return self._ways.key[ways].astype(np.int64) & ((1 << POLICY) - 1)
 
     def _fit(self, more: int) -> None:

@@ -108,7 +108,7 @@ def _is_code(country: str) -> bool:
 # .. math:: \sum_{r} \log factor_r
 #
 # over the rules that match the title. An exclusion is a guard like the catalog's own:
-# minus infinity. A pin names a place (:mod:`online_models.page.pins`). None of them reaches what is
+# minus infinity. A pin names a place (:mod:`online_models.page.candidates`). None of them reaches what is
 # learned.
 
 

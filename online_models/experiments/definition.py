@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from online_models.catalog.business_rules import reaches
 from online_models.errors import ModelError
-from online_models.page.treatments import page_faults
+from online_models.page.config import page_faults
 from schemas.assignment import BUCKETS, width
 from schemas.experiments import RANKING_FIELDS, Experiment, ExperimentKind, ExperimentState, Metric, Treatment
 

@@ -2,7 +2,7 @@
 
 A viewer belongs to the cohort whose centre is nearest to their taste vector: `cohorts` has the
 equations. Nobody's row says so: whoever needs to know asks where the vector lies now. The worker learns them
-in its titles stage (`SHELVED`), and pages have a row of what a cohort watches (`online_models.page.segments`).
+in its titles stage (`SHELVED`), and pages have a row of what a cohort watches (`online_models.page.catalog_index`).
 
 What it is for: rows ("popular with people like you"), insights, and lists for viewers with little history. As
 a ranking it is no match for the others, and the blend gains nothing from it. HR@10 on MovieLens-100K, ratings

@@ -12,7 +12,7 @@ import numpy as np
 
 from online_models.jit import jit, jit_inline
 from online_models.page.layout import CatalogIndexArrays
-from online_models.page.title_sets import ONE, first_of
+from online_models.page.selection import ONE, first_of
 from online_models.tables.layout import F4, F8, I4
 
 GENRES = 64

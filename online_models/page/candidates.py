@@ -12,14 +12,28 @@ import numpy as np
 from online_models.feedback.interaction_state import DONE, STARTED, weight_of
 from online_models.feedback.interaction_state import LIKED as PAST_A_QUARTER
 from online_models.jit import jit_inline, jit_no_alloc
-from online_models.page.best_of import keep_best_of, keep_hottest, keep_named
-from online_models.page.layout import CROWDS, PageSpec, Pools
-from online_models.page.scratch import ShelfDrafts
+from online_models.page.layout import CROWDS, MOST_PINS, WORD, PageSpec, Pools
+from online_models.page.scratch import ShelfDrafts, begin_row, end_row
+from online_models.page.selection import count_both, keep_best_of, keep_hottest, keep_named, members_of
+from online_models.ranking.exploration import number, scrambled
 from online_models.ranking.scorer import log_all
-from online_models.tables.codes import AGAIN, ALIKE, CONTINUE, LIKED, MY_LIST, NEARBY, TRENDING, WATCHED
+from online_models.tables.codes import (
+    AGAIN,
+    ALIKE,
+    CONTINUE,
+    EXPLORE,
+    FEATURED,
+    LIKED,
+    MY_LIST,
+    NEARBY,
+    PINNED,
+    TRENDING,
+    WATCHED,
+)
 from online_models.tables.feedback_layout import JUDGEMENTS, LOVED_TITLES, WISHES
+from online_models.tables.hashing import mix
 from online_models.tables.history import standing
-from online_models.tables.layout import F4, I4, Params, Titles, Viewers
+from online_models.tables.layout import F4, I4, U1, U4, U8, Int, Params, Titles, Viewers
 
 HALF_LIFE_MS = 3 * 86_400_000.0
 """After three days something begun is half as likely to be gone on with: what is not resumed within the week
@@ -48,33 +62,6 @@ def gather(viewers: Viewers, v: int, row: F4, known: Known) -> None:
     for s in range(LOVED_TITLES):
         t = viewers.loved[v, s]
         known.loved[s] = row[t] if 0 <= t < row.size else -np.inf
-
-
-@jit_inline
-def begin_row(draft: ShelfDrafts, kind: int, arg: int) -> int:
-    """Begin a draft and return its number."""
-    c = int(draft.drafted[0])
-    draft.kind[c] = kind
-    draft.arg[c] = -1
-    draft.arg[c, 0] = arg
-    draft.title[c] = -1
-    draft.score[c] = -np.inf
-    return c
-
-
-@jit_no_alloc
-def end_row(draft: ShelfDrafts, c: int, row: F4, best: float, least: int) -> None:
-    """Give a draft's candidates score and worth; drop it where it has too few."""
-    n = 0
-    for k in range(draft.title.shape[1]):
-        t = draft.title[c, k]
-        if t < 0:
-            break
-        draft.score[c, k] = row[t]
-        draft.worth[c, k] = np.exp(min(np.float32(0.0), row[t] - np.float32(best)))
-        n += 1
-    if n >= least:
-        draft.drafted[0] += 1
 
 
 @jit_no_alloc
@@ -238,3 +225,110 @@ def draft_seed(
         key[k] += row[name[k]]
     keep_named(key, name, n, draft.near, draft.title[c], draft.score[c])
     end_row(draft, c, row, best, least)
+
+
+@jit_no_alloc
+def draft_pins(pins: I4, spec: PageSpec, row: F4, best: float, stamp: int, draft: ShelfDrafts) -> None:
+    """Draft the featured row, and note the pins of top picks.
+
+    Parameters
+    ----------
+    pins
+        [P, 3] title, kind of row, place; by place, -1 where there are no more.
+    spec
+        How many titles are in sight, and a row has.
+    row
+        [T] the viewer's scores.
+    best
+        The highest of them.
+    stamp
+        The viewer's: pinned titles are in sight.
+    draft
+        Gets them.
+    """
+    draft.pins[0] = 0
+    if pins.shape[0] == 0:
+        return
+    c, shown, n, free = begin_row(draft, FEATURED, -1), 0, 0, 0
+    for p in range(pins.shape[0]):
+        t, kind, slot = pins[p, 0], pins[p, 1], pins[p, 2]
+        if t < 0:
+            break
+        if t >= row.size or row[t] == -np.inf or draft.seen[t] == stamp:
+            continue
+        worth = np.exp(min(np.float32(0.0), row[t] - np.float32(best)))
+        if kind == FEATURED and shown < spec.visible:
+            draft.title[c, shown], draft.score[c, shown], draft.worth[c, shown] = t, row[t], worth
+            shown += 1
+        elif kind != FEATURED and n < MOST_PINS and max(slot, free) < spec.length:
+            free = max(slot, free)
+            draft.pin[n], draft.pin_slot[n], draft.pin_worth[n] = t, free, worth
+            free += 1
+            n += 1
+        else:
+            continue
+        draft.seen[t] = stamp
+    draft.pins[0] = n
+    draft.drafted[0] += int(shown > 0)
+
+
+@jit_no_alloc
+def explain_pins(draft: ShelfDrafts, title: I4, reason: U1) -> None:
+    """Say of what is pinned in a row of top picks that it is."""
+    for p in range(draft.pins[0]):
+        for k in range(title.size):
+            if title[k] == draft.pin[p]:
+                reason[k] = PINNED
+
+
+SPARE = 1.5
+"""Titles looked at for each that is drawn: by chance 60 are fewer than 40 once in 200 times, and it is done
+again."""
+
+
+@jit_no_alloc
+def mark_drawn(lot: U4, mine: Int, share: float, out: U8) -> None:
+    """Write the set of the titles of the highest numbers of the viewer's: about a share of all, or more.
+
+    Of a number's 24 bits the upper 16 are the scrambled ones': a bound of these needs no more of them.
+    """
+    bound = np.uint32(np.int64(max(1.0 - share, 0.0) * 2.0**16) << 16)
+    whole = lot.size // WORD
+    for w in range(whole):
+        x, part = np.uint64(0), lot[w * WORD : (w + 1) * WORD]
+        for k in range(WORD):
+            x |= np.uint64(scrambled(part[k], mine) >= bound) << np.uint64(k)
+        out[w] = x
+    out[whole:] = 0
+    for k in range(whole * WORD, lot.size):
+        out[whole] |= np.uint64(scrambled(lot[k], mine) >= bound) << np.uint64(k % WORD)
+
+
+@jit_no_alloc
+def draw(lot: U4, mine: Int, left: U8, n: int, most: int, out: U8) -> int:
+    """Write a set that has the ``most`` of ``n`` titles left whose numbers are highest; return its size."""
+    share = SPARE * most / max(n, 1)
+    while True:
+        mark_drawn(lot, mine, share, out)
+        m: int = count_both(out, left)
+        if m >= most or share >= 1.0:
+            return m
+        share *= 2.0
+
+
+@jit_no_alloc
+def draft_explore(viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float, draft: ShelfDrafts) -> int:
+    """Draw titles out of all that the viewer may see and does not know, each as likely; return how many.
+
+    The draw derives from seed, day, viewer and title: it stays for a day, and no order of rows decides.
+    """
+    c, near, left, both = begin_row(draft, EXPLORE, -1), draft.near, draft.naming.left, draft.naming.both
+    n: int = count_both(left, left)
+    mine = np.uint32(mix(viewers.key[v]) >> np.uint64(32))
+    draw(draft.lot, mine, left, n, draft.title.shape[1], both)
+    m = members_of(both, left, near.name)
+    for k in range(m):
+        near.of[k] = number(draft.lot[near.name[k]], mine)
+    keep_named(near.of, near.name, m, near, draft.title[c], draft.score[c])
+    end_row(draft, c, row, best, spec.least)
+    return n

@@ -1,7 +1,7 @@
 """What a page shall be: how many rows, what a row takes, how far back it looks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
@@ -9,10 +9,12 @@ import numpy as np
 from online_models.errors import InvalidConfigError
 from online_models.page.layout import PageSpec
 from online_models.page.shelf_kinds import KINDS
+from online_models.tables.keyed_random import draw_key, race
 from online_models.tables.layout import DAY_MS, F8
+from schemas.experiments import Treatment
 from schemas.fields import RowKind
 
-__all__ = ["PageConfig", "layout_faults"]
+__all__ = ["PageConfig", "explores", "layout_faults", "page_faults", "treated_page"]
 
 AHEAD = 1e24
 """What the value of a row is multiplied by for each kind that it stands above, so that kinds come before
@@ -214,3 +216,71 @@ def layout_faults(first: Sequence[RowKind], without: Sequence[RowKind]) -> list[
         RowKind.MY_LIST: "what the viewer asked for",
     }
     return found + [f"{kind} is on every page: it is {why[kind]}" for kind in without if kind in why]
+
+
+def treated_page(config: PageConfig, treatment: Treatment, *, explore: bool | None = None) -> PageConfig:
+    """Return what a page shall be under a treatment.
+
+    Parameters
+    ----------
+    config
+        What it is without.
+    treatment
+        Rows, their order, kinds left out, diversity.
+    explore
+        Whether it has an exploring row (`explores`); None: as without.
+
+    Examples
+    --------
+    >>> treated_page(PageConfig(), Treatment(rows=3), explore=False).rows
+    3
+    """
+    return replace(
+        config,
+        rows=min(config.rows, treatment.rows or config.rows),
+        first=config.first if treatment.rows_first is None else treatment.rows_first,
+        without=config.without if treatment.rows_without is None else treatment.rows_without,
+        explore=config.explore if explore is None else explore,
+        calibration=config.calibration if treatment.diversity is None else treatment.diversity,
+    )
+
+
+def explores(share: float, viewer: int, now_ms: int, seed: int) -> bool:
+    """Say whether a viewer's page explores today, where a share of the viewers' pages does.
+
+    The draw derives from seed, viewer and day: it stays for a day, and is none of the titles' draws.
+
+    Parameters
+    ----------
+    share
+        Probability.
+    viewer
+        Key of the viewer.
+    now_ms
+        Its day.
+    seed
+        Start of every draw.
+
+    Examples
+    --------
+    >>> explores(1.0, 7, 0, 0), explores(0.0, 7, 0, 0)
+    (True, False)
+    """
+    return race((share, 1.0 - share), ("explores", "does not"), draw_key(seed, viewer, now_ms // DAY_MS)) == 0
+
+
+def page_faults(treatment: Treatment) -> list[str]:
+    """Return every reason against what a treatment makes of pages; none if it can be.
+
+    Examples
+    --------
+    >>> page_faults(Treatment(rows=1, explore=0.5))
+    ['a page of one row is top picks alone: nothing to order, leave out, explore or mix']
+    """
+    found = layout_faults(treatment.rows_first or (), treatment.rows_without or ())
+    others = (treatment.rows_first, treatment.rows_without, treatment.explore, treatment.diversity)
+    if treatment.rows == 1 and any(other is not None for other in others):
+        found.append("a page of one row is top picks alone: nothing to order, leave out, explore or mix")
+    if treatment.explore is not None and RowKind.EXPLORE in (treatment.rows_without or ()):
+        found.append("a page without exploring rows cannot say how many pages have one")
+    return found

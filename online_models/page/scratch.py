@@ -4,8 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from online_models.jit import jit
+from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.page.layout import MOST_PINS, MOST_TAG_ROWS, SETS, STRONG, WORD, WORDS
+from online_models.page.selection import (
+    MOST_NEAR,
+    PILES,
+    NearestScratch,
+)
 from online_models.tables.feedback_layout import JUDGEMENTS
 from online_models.tables.layout import F4, F8, I4, U1, U4, U8
 
@@ -13,11 +18,6 @@ MOST_TAGS = 4_096
 """Tags that one viewer's history is weighed by, the first ones met: more than 80 titles have."""
 DRAFTS = 24
 """Rows drafted for a viewer at most: one of each plain kind, three or four seeds, and tags."""
-PILES = 128
-"""Piles that candidates are dealt to (``kept``): more than twice the places of a row, few enough for the
-processor's fastest memory."""
-MOST_NEAR = 256
-"""Candidates near enough to the best that are compared each with each; more go through a heap."""
 
 
 class Naming(NamedTuple):
@@ -45,23 +45,6 @@ class Naming(NamedTuple):
     """[W] the titles that the viewer may see and does not know."""
     high: U8
     """[W] those of them of the highest scores: a sixteenth or so."""
-
-
-class NearestScratch(NamedTuple):
-    """What the best of many candidates are found with (``kept``); working memory."""
-
-    name: I4
-    """[T + 1] titles that are candidates."""
-    of: F4
-    """[T + 1] their keys."""
-    place: I4
-    """Places of the candidates that are near the best, then their titles."""
-    key: F4
-    """... and their keys."""
-    highest: F4
-    """[PILES] the highest key of each pile."""
-    rank: I4
-    """[PILES] ... as integers in the same order."""
 
 
 class ShelfDrafts(NamedTuple):
@@ -176,3 +159,30 @@ def blank_draft(size: int, tags: int, categories: int, pool: int) -> ShelfDrafts
             np.empty(PILES, np.int32),
         ),
     )
+
+
+@jit_inline
+def begin_row(draft: ShelfDrafts, kind: int, arg: int) -> int:
+    """Begin a draft and return its number."""
+    c = int(draft.drafted[0])
+    draft.kind[c] = kind
+    draft.arg[c] = -1
+    draft.arg[c, 0] = arg
+    draft.title[c] = -1
+    draft.score[c] = -np.inf
+    return c
+
+
+@jit_no_alloc
+def end_row(draft: ShelfDrafts, c: int, row: F4, best: float, least: int) -> None:
+    """Give a draft's candidates score and worth; drop it where it has too few."""
+    n = 0
+    for k in range(draft.title.shape[1]):
+        t = draft.title[c, k]
+        if t < 0:
+            break
+        draft.score[c, k] = row[t]
+        draft.worth[c, k] = np.exp(min(np.float32(0.0), row[t] - np.float32(best)))
+        n += 1
+    if n >= least:
+        draft.drafted[0] += 1

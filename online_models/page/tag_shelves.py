@@ -17,11 +17,18 @@ or so. Titles are sets of bits (``bits``).
 import numpy as np
 
 from online_models.jit import jit_no_alloc
-from online_models.page.best_of import keep_named
-from online_models.page.candidates import begin_row, end_row
 from online_models.page.layout import SETS, STRONG, WORDS, CatalogIndexArrays, Pages, PageSpec
-from online_models.page.scratch import PILES, Naming, ShelfDrafts
-from online_models.page.title_sets import add_members, count_both, have_all, holds, mark_tagged, members_of
+from online_models.page.scratch import Naming, ShelfDrafts, begin_row, end_row
+from online_models.page.selection import (
+    PILES,
+    add_members,
+    count_both,
+    have_all,
+    holds,
+    keep_named,
+    mark_tagged,
+    members_of,
+)
 from online_models.tables.codes import TAGS
 from online_models.tables.layout import F4, F8, I4, U1
 

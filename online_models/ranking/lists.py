@@ -57,7 +57,7 @@ def make_lists(side: "ViewerSide", slots: I4, now_ms: int, n: int, *, drawn: flo
     n
         Titles of a list.
     drawn
-        Share of the lists whose last title is drawn (`page.exploration.draw_last`).
+        Share of the lists whose last title is drawn (`online_models.ranking.exploration.draw_last`).
     """
     out = _blank(slots.size, n)
     asked = _Asked(slots, now_ms, Lot(side.titles.seed, now_ms // DAY_MS, drawn))

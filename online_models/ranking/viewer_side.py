@@ -225,7 +225,7 @@ class ViewerSide:
     def rank(self, slots: I4, now_ms: int, n: int, *, drawn: float = 0.0) -> Lists:
         """Return the best ``n`` titles of each viewer that the guards allow and the viewer does not have.
 
-        Of a share ``drawn`` of the lists the last title is drawn instead (`page.exploration.draw_last`).
+        Of a share ``drawn`` of the lists the last title is drawn instead (`online_models.ranking.exploration.draw_last`).
         """
         return make_lists(self, slots, now_ms, n, drawn=drawn)
 

@@ -24,8 +24,7 @@ from online_models.experiments.tallies import Tally, ViewerTally
 from online_models.insights.catalog_snapshot import CatalogSnapshot
 from online_models.page.build import build
 from online_models.page.catalog_index import CatalogIndex
-from online_models.page.config import PageConfig
-from online_models.page.treatments import treated_page
+from online_models.page.config import PageConfig, treated_page
 from online_models.simulation.event_writer import viewer_name
 from online_models.simulation.keyed_chance import Ints, uniform
 from online_models.simulation.page_views import Outcomes, PageViews, ShownPages

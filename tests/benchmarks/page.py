@@ -13,9 +13,8 @@ from online_models.catalog.business_rules import RuleSet
 from online_models.learners.cohorts import SHELVED, CohortTable
 from online_models.learners.segments import Segments
 from online_models.page.build import build
-from online_models.page.catalog_index import CatalogIndex
+from online_models.page.catalog_index import CatalogIndex, ViewerSegments
 from online_models.page.config import PageConfig
-from online_models.page.segments import ViewerSegments
 from online_models.ranking.segment_boost import SegmentBoost
 from online_models.recommender import Recommender
 from online_models.simulation import World

@@ -1,6 +1,6 @@
 """Alerts about new titles: one per viewer and title, and a limited number a week.
 
-Candidates come out of the score row of a page (`online_models.page.alerts`), under its guards, whenever a
+Candidates come out of the score row of a page (`online_models.page.build`), under its guards, whenever a
 page is made: a viewer without events gets none, and no viewers are scanned. The alerts that a viewer was sent
 are a small row of the partition (:data:`streams.stages.wire.partition_rows.ALERTED`), written in the
 transaction that publishes the alert.
@@ -13,8 +13,7 @@ import numpy as np
 
 from online_models.catalog.catalog import Catalog
 from online_models.catalog.languages import DEFAULT, language_of
-from online_models.page.decoding import DECIMALS
-from online_models.page.headings import messages
+from online_models.page.headings import DECIMALS, messages
 from online_models.page.layout import Pages
 from online_models.page.shelf_kinds import REASONS
 from online_models.tables.layout import DAY_MS, U8

@@ -4,7 +4,7 @@ Impressions and opened search results of a viewer are remembered in a row of the
 (:mod:`streams.stages.wire.impression_rows`). A watch that follows them is a win of the artwork that was
 shown, of the query that was asked, and of the kind of shelf that the title stood on. Updates for artwork and
 queries travel to the titles stage (:mod:`streams.stages.wire.attribution`); the value of the kinds of shelves
-(:mod:`online_models.page.shelf_value`) is counted per partition.
+(:mod:`online_models.page.shelf_kinds`) is counted per partition.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from online_models.catalog.catalog import Catalog
 from online_models.feedback.reward_function import Action
 from online_models.learners.attribution import ArtworkOutcome, ImpressionLog
 from online_models.learners.search import normal
-from online_models.page.shelf_value import ShelfValue
+from online_models.page.shelf_kinds import ShelfValue
 from online_models.tables.layout import Feedback, Signals
 from online_models.tables.viewers import ViewerTable
 from schemas import Impression, RowKind, Search

@@ -14,9 +14,8 @@ import numpy as np
 from online_models.artwork.gallery import Picked
 from online_models.catalog.catalog import Catalog
 from online_models.catalog.languages import DEFAULT, LANGUAGES, language_of
-from online_models.page.decoding import Wording, hundredths
 from online_models.page.encoding import SCORE_BYTES, STRIDE, Fragments, Parts, encode_pages
-from online_models.page.headings import messages
+from online_models.page.headings import Wording, hundredths, messages
 from online_models.page.layout import Pages
 from online_models.page.shelf_kinds import KINDS, REASONS
 from online_models.tables.codes import EXPLORE, NO_ROW

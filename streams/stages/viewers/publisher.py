@@ -14,10 +14,8 @@ from online_models.experiments.interleaved_pages import Pick, draft_top
 from online_models.experiments.plan import PLAIN, Plan, Rivals, Treated
 from online_models.page.build import Pages, build
 from online_models.page.catalog_index import CatalogIndex
-from online_models.page.config import PageConfig
-from online_models.page.shelf_kinds import REASONS
-from online_models.page.shelf_value import ShelfValue
-from online_models.page.treatments import explores, treated_page
+from online_models.page.config import PageConfig, explores, treated_page
+from online_models.page.shelf_kinds import REASONS, ShelfValue
 from online_models.ranking.viewer_side import ViewerSide
 from online_models.tables.codes import EXPLORED, PINNED, TOP
 from online_models.tables.layout import I4

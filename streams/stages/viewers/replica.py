@@ -14,7 +14,7 @@ import structlog
 from online_models.artwork.gallery import Gallery
 from online_models.catalog.catalog import Catalog
 from online_models.learners.segments import Segments
-from online_models.page.segments import ViewerSegments
+from online_models.page.catalog_index import ViewerSegments
 from online_models.ranking.segment_boost import SegmentBoost
 from online_models.tables.layout import I8
 from online_models.tables.titles import TitleTable

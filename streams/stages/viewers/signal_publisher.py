@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.page.shelf_value import ShelfValue
+from online_models.page.shelf_kinds import ShelfValue
 from online_models.ranking.viewer_side import ViewerSide, without
 from online_models.tables.layout import Feedback, Signals
 from schemas import topics

@@ -113,7 +113,7 @@ ALERTED: PartitionRow[U8] = PartitionRow("alerted", U8, empty=np.zeros(0, np.uin
 and time (ms) in turn, oldest first."""
 SHELF_VALUE: PartitionRow[F8] = PartitionRow("shelf-value", F8, empty=np.zeros(0))
 """Viewers stage: impressions on shelves of each kind, and watches after them
-(:mod:`online_models.page.shelf_value`)."""
+(:mod:`online_models.page.shelf_kinds`)."""
 
 ALL: tuple[PartitionRow[Any], ...] = (
     SENT, LEARNED, FORMAT, ROLE, WATCH_TIME, BLEND, TAGS, PENDING_PAGE, ALERTED, SHELF_VALUE,

@@ -6,8 +6,7 @@ import numpy as np
 
 from online_models.artwork.features import Liked
 from online_models.artwork.gallery import Gallery, Picked
-from online_models.artwork.selector import ArtworkSelector, room_for
-from online_models.artwork.selector_kernels import Items
+from online_models.artwork.selector import ArtworkSelector, Items, room_for
 from online_models.tables.layout import U8
 from schemas import Artwork, Title, Trailer
 

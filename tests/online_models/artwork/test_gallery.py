@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from online_models import ModelConfig, Recommender
-from online_models.artwork.features import LATE_TITLES, TasteFeatures
-from online_models.artwork.gallery import DAY_MS, FITS, MOST_VARIANTS, WORDS, Picked, fit_of
-from online_models.artwork.selector import ArtworkSelector
-from online_models.artwork.selector_kernels import race_won
+from online_models.artwork.features import LATE_TITLES, WORDS, TasteFeatures, fit_of
+from online_models.artwork.gallery import DAY_MS, FITS, MOST_VARIANTS, Picked
+from online_models.artwork.selector import ArtworkSelector, race_won
 from online_models.experiments import off_policy
 from online_models.tables.keyed_random import draw_key, name_hash, race
 from schemas import Artwork, Tags, Title, Trailer

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from online_models.catalog.catalog import country_code
 from online_models.learners.cohorts import CohortConfig, CohortTable
 from online_models.learners.segments import Segments
+from online_models.page.catalog_index import ViewerSegments
 from online_models.page.config import PageConfig
-from online_models.page.segments import ViewerSegments
 from online_models.ranking.segment_boost import SegmentBoost
 from online_models.recommender import Recommender
 from online_models.tables.layout import DAY_MS

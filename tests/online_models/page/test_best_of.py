@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from online_models.catalog.catalog import Catalog
 from online_models.config import ModelConfig
-from online_models.page import title_sets as bits
-from online_models.page.best_of import keep_best, keep_named
+from online_models.page import selection as bits
+from online_models.page.candidates import draw
 from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig
-from online_models.page.exploration import draw
 from online_models.page.layout import STRONG, WORD
-from online_models.page.scratch import PILES, NearestScratch, ShelfDrafts, blank_draft
+from online_models.page.scratch import ShelfDrafts, blank_draft
+from online_models.page.selection import PILES, NearestScratch, keep_best, keep_named
 from online_models.ranking.exploration import number as key_of
 from online_models.tables.layout import U8
 from online_models.tables.titles import TitleTable

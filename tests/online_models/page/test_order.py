@@ -13,9 +13,8 @@ from online_models.page.build import build
 from online_models.page.calibration import GENRES as GENRES_KEPT
 from online_models.page.calibration import calibrate
 from online_models.page.catalog_index import CatalogIndex
-from online_models.page.config import PageConfig, layout_faults
+from online_models.page.config import PageConfig, explores, layout_faults
 from online_models.page.shelf_kinds import KINDS
-from online_models.page.treatments import explores
 from online_models.recommender import Recommender
 from online_models.tables.codes import NO_ROW
 from online_models.tables.layout import DAY_MS

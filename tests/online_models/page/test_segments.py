@@ -6,8 +6,8 @@ import pytest
 from online_models.catalog.catalog import country_code
 from online_models.learners.cohorts import CohortConfig, CohortTable
 from online_models.learners.segments import Segments
+from online_models.page.catalog_index import ViewerSegments
 from online_models.page.config import PageConfig
-from online_models.page.segments import ViewerSegments
 from online_models.ranking.segment_boost import SegmentBoost
 from online_models.recommender import Recommender
 from online_models.tables.titles import title_key

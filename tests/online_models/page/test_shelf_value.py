@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.page.config import PageConfig
-from online_models.page.shelf_kinds import KINDS
-from online_models.page.shelf_value import EVIDENCE, MEMORY, MOST, ShelfValue
+from online_models.page.shelf_kinds import EVIDENCE, KINDS, MEMORY, MOST, ShelfValue
 from online_models.recommender import Recommender
 from schemas import Tags, Title
 from schemas.fields import RowKind

@@ -5,8 +5,7 @@ import pytest
 
 from online_models.page.build import build
 from online_models.page.config import PageConfig
-from online_models.page.decoding import Wording
-from online_models.page.headings import messages
+from online_models.page.headings import Wording, messages
 from online_models.recommender import Recommender
 from schemas import Preferences, Rate, Tags, Thumb, Title
 from schemas.pages import Category

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from online_models.page.config import PageConfig
-from online_models.page.treatments import treated_page
+from online_models.page.config import PageConfig, treated_page
 from online_models.ranking.objectives import objective
 from online_models.recommender import Recommender
 from online_models.simulation import World

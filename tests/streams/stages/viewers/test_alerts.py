@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.experiments.plan import Plan
-from online_models.page.alerts import best_new, find_alerts
-from online_models.page.build import blank_pages
+from online_models.page.build import best_new, blank_pages, find_alerts
 from online_models.page.config import PageConfig
 from online_models.tables.layout import DAY_MS
 from schemas import Availability, Identify, Preferences, Rate, Tags, Thumb, Title, topics

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from online_models.catalog.catalog import Catalog
 from online_models.config import ModelConfig
 from online_models.page.build import blank_pages, listed
-from online_models.page.decoding import Wording
-from online_models.page.headings import messages
+from online_models.page.headings import Wording, messages
 from online_models.page.layout import Pages
 from online_models.page.shelf_kinds import REASONS as WHY
 from online_models.ranking.viewer_side import Lists
