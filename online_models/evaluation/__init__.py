@@ -30,13 +30,20 @@ side by side, which flatters models of short memory).
 """
 
 from online_models.evaluation.evaluator import evaluate
-from online_models.evaluation.figures import Figures, ScenarioReport, scenarios_over_seeds
-from online_models.evaluation.metrics import HISTORY_BUCKETS, RankingMetrics, measure
+from online_models.evaluation.metrics import HISTORY_BUCKETS, RankingMetrics, Rate, measure
 from online_models.evaluation.model import PrequentialModel, Ranks, Weighted
 from online_models.evaluation.protocol import Block, EvaluationProtocol, Stream, prepare
-from online_models.evaluation.rate import Rate
 from online_models.evaluation.ratings import Ratings
-from online_models.evaluation.report import Curve, ModelResult, Report, Weights, over_seeds
+from online_models.evaluation.report import (
+    Curve,
+    Figures,
+    ModelResult,
+    Report,
+    ScenarioReport,
+    Weights,
+    over_seeds,
+    scenarios_over_seeds,
+)
 from online_models.evaluation.scenarios import SCENARIOS, Entrants
 
 __all__ = [

@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from online_models.evaluation.figures import ScenarioReport
+from online_models.evaluation.metrics import Rate
 from online_models.evaluation.protocol import EvaluationProtocol
-from online_models.evaluation.rate import Rate
-from online_models.evaluation.report import Report
+from online_models.evaluation.report import Report, ScenarioReport
 
 __all__ = ["GOALS", "RUNS", "Goal", "Outcome", "Result", "judge"]
 

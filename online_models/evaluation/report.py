@@ -1,17 +1,28 @@
 """What an evaluation yields: a report, ready for JSON and for pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from online_models.evaluation.metrics import RankingMetrics
+from online_models.evaluation.metrics import RankingMetrics, Rate
 from online_models.evaluation.model import Ranks
 from online_models.evaluation.protocol import EvaluationProtocol
 
-__all__ = ["CURVE_WINDOW", "Curve", "ModelResult", "Report", "Weights", "over_seeds"]
+__all__ = [
+    "CURVE_WINDOW",
+    "Curve",
+    "Figures",
+    "ModelResult",
+    "Report",
+    "ScenarioReport",
+    "Weights",
+    "over_seeds",
+    "scenarios_over_seeds",
+]
+
 
 CURVE_WINDOW = 5_000
 """Tests in the moving average: the usual plot of the field (Vinagre et al.)."""
@@ -133,3 +144,76 @@ def over_seeds(reports: Sequence[Report]) -> Report:
         for name, result in first.models.items()
     }
     return replace(first, models=models, seeds=len(reports))
+
+
+# Tables of figures: what a scenario measures of each model.
+
+
+Figures = dict[str, dict[str, Rate]]
+"""A table: rows by name, figures by the name of their column."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioReport:
+    """What a scenario measured.
+
+    Attributes
+    ----------
+    scenario
+        Its name.
+    protocol
+        The rules of its stream.
+    facts
+        Numbers that describe the scenario itself, such as the pairs made; of several seeds, the first one's.
+    models
+        The figures of every model.
+    seeds
+        Runs averaged.
+    """
+
+    scenario: str
+    protocol: EvaluationProtocol
+    facts: Mapping[str, float]
+    models: dict[str, Figures]
+    seeds: int = 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values, ready for JSON.
+
+        Keys: ``scenario``, ``protocol``, ``seeds``, ``facts``, and ``models.<name>.<row>.<column>``, each
+        with ``_se`` and ``_spread`` as in `Report.to_dict`, and ``<column>_tested``.
+        """
+        models = {
+            name: {row: _flat(columns) for row, columns in figures.items()}
+            for name, figures in self.models.items()
+        }
+        return {
+            "scenario": self.scenario,
+            "protocol": self.protocol.to_dict(),
+            "seeds": self.seeds,
+            "facts": dict(self.facts),
+            "models": models,
+        }
+
+
+def scenarios_over_seeds(reports: Sequence[ScenarioReport]) -> ScenarioReport:
+    """Average the reports of one scenario under several seeds, figure by figure (`Rate.pooled`)."""
+    first = reports[0]
+    models = {
+        name: {
+            row: {
+                column: Rate.pooled([report.models[name][row][column] for report in reports])
+                for column in columns
+            }
+            for row, columns in figures.items()
+        }
+        for name, figures in first.models.items()
+    }
+    return replace(first, models=models, seeds=len(reports))
+
+
+def _flat(columns: Mapping[str, Rate]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, rate in columns.items():
+        flat |= rate.to_dict(name) | {f"{name}_tested": rate.tested}
+    return flat

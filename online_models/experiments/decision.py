@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from online_models.experiments.credit import preferences
+from online_models.experiments.exposure import Tally, preferences
 from online_models.experiments.intervals import Bounds, half_width, lift
 from online_models.experiments.metrics import LOWER_IS_BETTER, Estimate, estimates
 from online_models.experiments.moments import COUNTS, Moments
 from online_models.experiments.plan import INTERLEAVED
 from online_models.experiments.sample_ratio import FAILED, sample_ratio_p
-from online_models.experiments.tallies import Tally
 from schemas.experiment_results import ArmResult, ExperimentResult, Lift, MetricValue, Preference, Verdict
 from schemas.experiments import Arm, Evidence, Experiment, ExperimentKind, Metric, Rule
 

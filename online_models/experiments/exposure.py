@@ -13,20 +13,212 @@ that follows from their id, on every device, and is exposed by what they see the
 Event time rules. A repeated event id, among the last `SEEN` of the viewer, changes nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
 from typing import Final
 
-from online_models.experiments.credit import credited, remember_team
 from online_models.experiments.definition import arm_label, concerns
-from online_models.experiments.list_diversity import About, nothing_known, seen_together
-from online_models.experiments.moments import COUNTS, Moments
+from online_models.experiments.interleaving import PreferenceStatistics
+from online_models.experiments.moments import COUNTS, PAIRS, Moments
 from online_models.experiments.plan import INTERLEAVED, Plan
-from online_models.experiments.tallies import Exposure, Tally, ViewerTally
 from schemas.assignment import assign
 from schemas.events import Event, Identify, Impression, Play, Preferences, Select, Stop, StopCause
 from schemas.experiments import Experiment, ExperimentKind, ExperimentState
 
-__all__ = ["EXPOSURES", "SEEN", "Exposure", "Tally", "ViewerTally", "counts_at", "take"]
+__all__ = [
+    "EXPOSURES",
+    "MOST",
+    "SEEN",
+    "TEAMS",
+    "About",
+    "Exposure",
+    "Tally",
+    "ViewerTally",
+    "counts_at",
+    "credited",
+    "nothing_known",
+    "preferences",
+    "remember_team",
+    "seen_together",
+    "take",
+]
+
+
+# What is counted of a viewer, of an experiment in one partition, and of an experiment in all.
+
+
+@dataclass(slots=True)
+class Exposure:
+    """A viewer in an experiment."""
+
+    arm: str
+    at_ms: int
+    counts: list[int]
+    credit: list[int] = field(default_factory=lambda: [0, 0])
+    """Of two rankers in one list: seconds watched of what either picked alone, the compared one's first."""
+
+
+@dataclass(slots=True)
+class ViewerTally:
+    """What is kept of a viewer."""
+
+    since_ms: int
+    """Of the first event."""
+    past_s: float = 0.0
+    """Seconds watched, decayed up to ..."""
+    past_at_ms: int = 0
+    country: str = ""
+    maturity: int = -1
+    """The profile's limit; -1 for none."""
+    clicked: str = ""
+    """List and title that was opened last: opening and playing it is one click."""
+    seen: list[int] = field(default_factory=list)
+    """Hashes of the last event ids."""
+    exposures: dict[str, Exposure] = field(default_factory=dict)
+    list_id: str = ""
+    """The list that was seen last ..."""
+    shown: list[str] = field(default_factory=list)
+    """... and the titles that were seen on it."""
+    teams: dict[str, str] = field(default_factory=dict)
+    """Titles that one of two rankers had picked alone: under which arm they were seen last."""
+    signed_in_ms: int = 0
+    """When an anonymous viewer turned out to be somebody, as whom they are counted from then on; 0: never."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What is counted of an experiment: in one partition, or in all of them."""
+
+    first_ms: int = 0
+    at_ms: int = 0
+    crossed: int = 0
+    arms: dict[str, Moments] = field(default_factory=dict)
+
+    @classmethod
+    def merged(cls, parts: Iterable["Tally"]) -> "Tally":
+        """Return the tally of all partitions."""
+        found = list(parts)
+        names = dict.fromkeys(name for part in found for name in part.arms)
+        return cls(
+            min((part.first_ms for part in found), default=0),
+            max((part.at_ms for part in found), default=0),
+            sum(part.crossed for part in found),
+            {name: Moments.merged(part.arms[name] for part in found if name in part.arms) for name in names},
+        )
+
+
+# How different the titles are that a viewer saw on one list.
+#
+# .. math:: d(a, b) = 1 - \frac{|T_a \cap T_b|}{|T_a \cup T_b|}
+#
+# over the tags T of two titles; the mean over all pairs of a list is its intra-list diversity (Ziegler et al.,
+# WWW 2005, with Jaccard's distance). What was seen counts, not what was listed: a list goes on beyond the
+# screen. A title without tags is in no pair.
+
+
+MOST: Final = 24
+"""Titles of a list that count, the first that were seen: four rows of six in sight."""
+THOUSANDTHS: Final = 1_000
+
+About = Callable[[str], Collection[str]]
+"""Tags of a title; none where it is not known."""
+
+
+def nothing_known(title_id: str) -> tuple[str, ...]:  # noqa: ARG001 - of no title
+    """Return no tags."""
+    return ()
+
+
+def seen_together(part: ViewerTally, event: Impression, about: About) -> dict[str, int]:
+    """Return the pairs that a title makes with those seen on its list before, and their distance.
+
+    Examples
+    --------
+    >>> tags = {"a": ("dark", "slow"), "b": ("slow", "long"), "c": ("slow",)}
+    >>> def look(title):
+    ...     head = {"event_id": title, "viewer_id": "v", "event_time_ms": 10**12}
+    ...     return Impression(**head, list_id="l", row=0, slot=0, title_id=title)
+    >>> part = ViewerTally(0)
+    >>> [seen_together(part, look(title), tags.__getitem__) for title in "abca"]
+    [{}, {'pairs': 1, 'distance': 667}, {'pairs': 2, 'distance': 1000}, {}]
+    """
+    if event.list_id != part.list_id:
+        part.list_id, part.shown = event.list_id, []
+    title = event.title_id
+    mine = frozenset(about(title))
+    if not mine or title in part.shown or len(part.shown) == MOST:
+        return {}
+    others = [frozenset(about(other)) for other in part.shown]
+    part.shown = [*part.shown, title]
+    distances = [round(THOUSANDTHS * (1 - len(mine & one) / len(mine | one))) for one in others]
+    return {"pairs": len(others), "distance": sum(distances)} if others else {}
+
+
+# Whose pick was watched: credit for two rankers in one list.
+#
+# An impression says under which arm a title was seen (`Impression.arm`), where one of the two had picked it
+# alone. Seconds watched of it afterwards are that arm's, wherever they were started. A viewer's preference
+#
+# .. math:: w_v = \frac{a_v - b_v}{a_v + b_v}
+#
+# of the compared arm's seconds a and the control's b is kept in millionths, so that sums stay exact.
+
+
+TEAMS: Final = 64
+"""Titles of which it is remembered who picked them, the newest: three lists of top picks."""
+MILLIONTHS: Final = 1_000_000
+
+_CREDITED: Final = COUNTS.index("credited")
+_PREFERRED: Final = COUNTS.index("preferred")
+_SQUARES: Final = PAIRS.index((_PREFERRED, _PREFERRED))
+
+
+def remember_team(part: ViewerTally, event: Impression) -> None:
+    """Remember under which arm a title was seen."""
+    if event.arm is not None:
+        part.teams.pop(event.title_id, None)
+        part.teams[event.title_id] = event.arm
+        if len(part.teams) > TEAMS:
+            del part.teams[next(iter(part.teams))]
+
+
+def credited(one: Experiment, exposure: Exposure, part: ViewerTally, event: Event) -> dict[str, int]:
+    """Give a playback's seconds to the arm that had picked the title; return what that adds to counts."""
+    if one.kind is not ExperimentKind.INTERLEAVE or type(event) is not Stop:
+        return {}
+    labels = [arm_label(one.experiment_id, arm.name) for arm in reversed(one.arms)]
+    team = part.teams.get(event.title_id)
+    if team not in labels:
+        return {}
+    credit = list(exposure.credit)
+    credit[labels.index(team)] += round(event.watched_s)
+    if not any(credit):
+        return {}
+    exposure.credit = credit
+    preferred = round(MILLIONTHS * (credit[0] - credit[1]) / sum(credit))
+    return {
+        "credited": 1 - exposure.counts[_CREDITED],
+        "preferred": preferred - exposure.counts[_PREFERRED],
+    }
+
+
+def preferences(found: Moments) -> PreferenceStatistics:
+    """Return the preferences of the viewers who are credited.
+
+    Examples
+    --------
+    >>> arm = Moments()
+    >>> for preferred in (500_000, 1_000_000):
+    ...     arm.add([0] * 10 + [1, preferred])
+    >>> preferences(arm).viewers, preferences(arm).mean
+    (2, 0.75)
+    """
+    return PreferenceStatistics(
+        found.first[_CREDITED],
+        found.first[_PREFERRED] / MILLIONTHS,
+        found.second[_SQUARES] / MILLIONTHS**2,
+    )
+
 
 SEEN: Final = 16
 """Event ids remembered of a viewer, as the recommender does: a producer's retries follow within a few

@@ -23,7 +23,7 @@ class CatalogSnapshot:
     Examples
     --------
     >>> from schemas.catalog import Tags
-    >>> stock = Stock()
+    >>> stock = CatalogSnapshot()
     >>> stock.put(Title(title_id="a", tags=Tags(genre=("Drama",), mood=("dark",))))
     >>> stock.put(Title(title_id="b", tags=Tags(genre=("Drama",))))
     >>> stock.labels("a"), stock.count(["genre:Drama"]), stock.count(["genre:Drama", "mood:dark"])

@@ -21,7 +21,7 @@ class DistinctViewers:
 
     Examples
     --------
-    >>> crowd = Crowd()
+    >>> crowd = DistinctViewers()
     >>> crowd.add([1, 2, 2]); len(crowd), crowd.enough
     (2, False)
     >>> crowd.add(range(100)); len(crowd), crowd.enough, crowd.members

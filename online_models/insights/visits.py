@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from online_models.insights.counters import SLOW_MS
 from online_models.insights.curves import FINISHED, place_of
-from online_models.insights.decayed_sum import SLOW_MS
 from online_models.tables.titles import title_key
 from schemas.events import Event, Rate, Search, Skip, Stop, StopCause, Thumb
 
@@ -109,7 +109,7 @@ def cohort_of(guest: ViewerVisits, at_ms: int) -> str:
 
     Examples
     --------
-    >>> guest = Guest(genres={"Drama": 5000.0, "Crime": 9000.0})
+    >>> guest = ViewerVisits(genres={"Drama": 5000.0, "Crime": 9000.0})
     >>> cohort_of(guest, 0), cohort_of(guest, 3 * SLOW_MS)
     ('Crime', '')
     """

@@ -45,14 +45,9 @@ learned as those of our own are.
 ('river.reco.BiasedMF', 'FunkMF')
 """
 
-from online_models.river.blend import Blend
-from online_models.river.cohorts import Cohorts
-from online_models.river.cowatch import CoWatch
+from online_models.river.experts import Blend, Cohorts, CoWatch, Factorization, TagAffinity, Trending
 from online_models.river.external_rankers import ExternalRankers
-from online_models.river.factorization import Factorization
 from online_models.river.ranker import Expert
-from online_models.river.tag_affinity import TagAffinity
-from online_models.river.trending import Trending
 
 __all__ = [
     "Blend",

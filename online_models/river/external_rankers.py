@@ -78,7 +78,7 @@ class ExternalRankers:
 
     Examples
     --------
-    >>> Guests(["river.reco.BiasedMF(n_factors=4)"], seed=7).names
+    >>> ExternalRankers(["river.reco.BiasedMF(n_factors=4)"], seed=7).names
     ('river.reco.BiasedMF(n_factors=4)',)
     """
 

@@ -7,8 +7,8 @@ from typing import Any, Final, Self
 
 import numpy as np
 
+from online_models.simulation.common_random_numbers import Floats, Ints
 from online_models.simulation.config import CatalogConfig
-from online_models.simulation.keyed_chance import Floats, Ints
 from online_models.simulation.vocabulary import TAG_WORDS, person_name, title_name
 from schemas.catalog import Artwork, Availability, Tags, Title, TitleKind, Trailer
 

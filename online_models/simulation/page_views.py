@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from online_models.simulation.keyed_chance import Floats, Ints
+from online_models.simulation.common_random_numbers import Floats, Ints
 
 __all__ = ["Bools", "Outcomes", "PageViews", "Pending", "ShownPages"]
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from online_models.simulation.catalog import DAY_S, SimulatedCatalog, facets_of, unit
+from online_models.simulation.common_random_numbers import Floats, Ints, uniform
 from online_models.simulation.config import WorldConfig
-from online_models.simulation.keyed_chance import Floats, Ints, uniform
 from online_models.simulation.vocabulary import COUNTRIES, COUNTRY_LANGUAGE, TAG_WORDS
 
 __all__ = ["Population"]

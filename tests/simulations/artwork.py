@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from online_models.simulation.keyed_chance import uniform
+from online_models.simulation.common_random_numbers import uniform
 from schemas import Artwork, Title, topics
 from schemas.catalog import Tags
 from schemas.codec import decode_home

@@ -13,11 +13,9 @@ from typing import Final, NamedTuple
 from online_models.experiments.definition import check
 from online_models.experiments.moments import Moments
 from online_models.simulation import World
-from online_models.simulation.ab_test import EventCounter
 from online_models.simulation.catalog import DAY_S
 from online_models.simulation.closed_loop import WINDOW_S, close_the_loop
 from online_models.simulation.page_views import Outcomes, PageViews, ShownPages
-from online_models.simulation.truth import Measure
 from schemas import topics
 from schemas.codec import decode_home, encode
 from schemas.events import Event
@@ -31,6 +29,8 @@ from streams.ops.experiments.admin import read_results, roll_back
 from streams.ops.runs.closed_loop import PublishedPages, pipeline
 from streams.ops.runs.worker_process import ResultsProcess, make_topics, own_cluster
 from streams.stages.experiments.definitions import read_experiments
+from tests.simulations.ab_test import EventCounter
+from tests.simulations.truth import Measure
 from tests.simulations.waiting import last_value
 
 __all__ = ["PipelineResult", "by_workers", "pages_by_arm", "through"]

@@ -11,15 +11,8 @@ from msgspec import ValidationError, convert, structs, to_builtins
 
 from online_models.experiments.metrics import LOWER_IS_BETTER
 from online_models.simulation import World
-from online_models.simulation.ab_test import AbTestPolicy, InterleavedPolicy, lossy, viewers_needed
 from online_models.simulation.catalog import DAY_S
 from online_models.simulation.closed_loop import close_the_loop
-from online_models.simulation.truth import (
-    Measure,
-    in_process,
-    lifts_in_the_experiment,
-    lifts_of_everybody,
-)
 from schemas.experiment_results import ExperimentResult, Verdict
 from schemas.experiments import (
     Arm,
@@ -33,7 +26,14 @@ from schemas.experiments import (
 )
 from streams.errors import SettingsError
 from streams.ops.runs.worker_process import own_cluster
+from tests.simulations.ab_test import AbTestPolicy, InterleavedPolicy, lossy, viewers_needed
 from tests.simulations.experiment_pipeline import by_workers, through
+from tests.simulations.truth import (
+    Measure,
+    in_process,
+    lifts_in_the_experiment,
+    lifts_of_everybody,
+)
 
 __all__ = ["LOST", "ExperimentOptions", "SimulatedExperiment", "experiment", "simulated"]
 

@@ -13,8 +13,7 @@ from typing import Any, Final
 from msgspec import to_builtins
 
 from online_models.insights.catalog_snapshot import CatalogSnapshot
-from online_models.insights.demand import Demand
-from online_models.insights.disclosure import tell
+from online_models.insights.demand import Demand, tell
 from online_models.insights.sorting import DemandRecord, demand_of
 from online_models.insights.visits import ViewerVisits, observe
 from online_models.simulation import World

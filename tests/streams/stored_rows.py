@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from online_models.artwork.gallery import Gallery
+from online_models.experiments.exposure import Exposure, Tally, ViewerTally
 from online_models.experiments.moments import Moments
-from online_models.experiments.tallies import Exposure, Tally, ViewerTally
 from online_models.insights.catalog_snapshot import CatalogSnapshot
 from online_models.insights.demand import Demand
 from online_models.insights.titles import TitleTally

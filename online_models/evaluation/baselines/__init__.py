@@ -15,12 +15,10 @@ the report says so. All are `online_models.evaluation.PrequentialModel`, and kno
 alone.
 """
 
-from online_models.evaluation.baselines.bpr import BPR
-from online_models.evaluation.baselines.chance import Chance
-from online_models.evaluation.baselines.incremental_sgd import IncrementalSGD
+from online_models.evaluation.baselines.factorization import BPR, IncrementalSGD
 from online_models.evaluation.baselines.item_item import EASE, Cosine
 from online_models.evaluation.baselines.memory import TitleMemory
-from online_models.evaluation.baselines.popularity import Popularity
+from online_models.evaluation.baselines.popularity import Chance, Popularity
 from online_models.evaluation.baselines.registry import BASELINES, QUICK, baseline
 from online_models.evaluation.baselines.river_ranker import RiverRanker
 from online_models.river.by_name import ranker_by_name

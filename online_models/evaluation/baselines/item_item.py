@@ -4,12 +4,23 @@ import numpy as np
 import numpy.typing as npt
 
 from online_models.errors import CapacityError
-from online_models.evaluation.baselines import kernels
-from online_models.evaluation.baselines.memory import TitleMemory, events_of, grown
+from online_models.evaluation.baselines.memory import (
+    Events,
+    SeenTitles,
+    TitleMemory,
+    events_of,
+    grown,
+    has,
+    rank,
+    remember,
+)
 from online_models.evaluation.model import Ranks
 from online_models.evaluation.protocol import Block
+from online_models.jit import jit
+from online_models.tables.layout import F4, F8, I4
 
 __all__ = ["EASE", "Cosine"]
+
 
 Matrix = npt.NDArray[np.float32]
 
@@ -69,7 +80,7 @@ class Cosine(_Pairs):
         self._scale = grown(self._scale, self._reserve(block))
         memories = (self._met.met, self._liked.met)
         pairs = self._pairs
-        ranks = kernels.item_item(*memories, events_of(block), pairs, pairs, self._scale, cosine=True)
+        ranks = rank_then_count_pairs(*memories, events_of(block), pairs, pairs, self._scale, cosine=True)
         return np.asarray(ranks)[:, None]
 
 
@@ -118,7 +129,7 @@ class EASE(_Pairs):
             stop = min(len(block), start + self._interval - self._events % self._interval)
             events = events_of(block.cut(start, stop))
             memories = (self._met.met, self._liked.met)
-            ranks[start:stop, 0] = kernels.item_item(
+            ranks[start:stop, 0] = rank_then_count_pairs(
                 *memories, events, self._pairs, self._weights, one, cosine=False
             )
             self._events += stop - start
@@ -144,3 +155,55 @@ def squared(matrix: Matrix, rows: int) -> Matrix:
     larger = np.zeros((rows, rows), matrix.dtype)
     larger[: len(matrix), : len(matrix)] = matrix
     return larger
+
+
+@jit
+def sum_of_rows(liked: SeenTitles, viewer: int, matrix: F4, scale: F4, order: I4, scores: F8) -> None:
+    """Write the sum of the scaled rows of a viewer's liked titles over the titles of ``order``."""
+    for place in range(order.size):
+        scores[order[place]] = 0.0
+    entry = liked.last[viewer]
+    while entry >= 0:
+        title = liked.title[entry]
+        row, weight = matrix[title], scale[title]
+        for place in range(order.size):
+            scores[order[place]] += weight * row[order[place]]
+        entry = liked.previous[entry]
+    for place in range(order.size):
+        scores[order[place]] *= scale[order[place]]
+
+
+@jit
+def count_pairs(liked: SeenTitles, viewer: int, title: int, pairs: F4) -> None:
+    """Count the title itself, and with every title that the viewer liked before, both ways."""
+    pairs[title, title] += 1
+    entry = liked.last[viewer]
+    while entry >= 0:
+        other = liked.title[entry]
+        pairs[title, other] += 1
+        pairs[other, title] += 1
+        entry = liked.previous[entry]
+
+
+@jit
+def rank_then_count_pairs(
+    met: SeenTitles, liked: SeenTitles, events: Events, pairs: F4, matrix: F4, scale: F4, cosine: bool
+) -> F8:
+    """Rank by the rows of ``matrix`` of all that the viewer liked, then count the pairs of a first positive.
+
+    ``scale`` weighs rows and columns; with ``cosine`` it follows the counts: one over the root of a title's.
+    """
+    ranks = np.full(events.titles.size, np.inf)
+    scores = np.zeros(scale.size)
+    for at in range(events.titles.size):
+        viewer, title = events.viewers[at], events.titles[at]
+        if events.tested[at] and met.seen[title]:
+            sum_of_rows(liked, viewer, matrix, scale, met.order[: met.size[1]], scores)
+            ranks[at] = rank(met, viewer, title, scores)
+        if events.rewards[at] > 0 and not has(liked, viewer, title):
+            count_pairs(liked, viewer, title, pairs)
+            if cosine:
+                scale[title] = np.float32(1.0 / np.sqrt(pairs[title, title]))
+            remember(liked, viewer, title)
+        remember(met, viewer, title)
+    return ranks

@@ -1,13 +1,56 @@
-"""Watch counts, all-time or decayed: the bar under every recommender."""
+"""Baselines that do not personalize: watch counts (all-time or decayed), and chance."""
 
 import numpy as np
 
-from online_models.evaluation.baselines import kernels
-from online_models.evaluation.baselines.memory import TitleMemory, events_of, grown
+from online_models.evaluation.baselines.memory import (
+    Events,
+    SeenTitles,
+    TitleMemory,
+    events_of,
+    grown,
+    rank,
+    remember,
+)
 from online_models.evaluation.model import Ranks
 from online_models.evaluation.protocol import Block
+from online_models.jit import jit
+from online_models.tables.layout import F8
 
-__all__ = ["Popularity"]
+__all__ = ["Chance", "Popularity"]
+
+
+@jit
+def rank_then_count(met: SeenTitles, events: Events, scores: F8, clock: F8) -> F8:
+    """Rank by (decayed) watch count, then count.
+
+    Nothing is decayed: a watch counts ``clock[0]``, which grows by ``clock[1]`` an event.
+    """
+    ranks = np.full(events.titles.size, np.inf)
+    for at in range(events.titles.size):
+        viewer, title = events.viewers[at], events.titles[at]
+        if events.tested[at]:
+            ranks[at] = rank(met, viewer, title, scores)
+        if events.rewards[at] > 0:
+            scores[title] += clock[0]
+        clock[0] *= clock[1]
+        if clock[0] > 1e200:
+            scores /= clock[0]
+            clock[0] = 1.0
+        remember(met, viewer, title)
+    return ranks
+
+
+@jit
+def rank_at_random(met: SeenTitles, events: Events, level: F8, draws: F8) -> F8:
+    """Place the target anywhere among its candidates, by a uniform draw; ``level``: equal scores."""
+    ranks = np.full(events.titles.size, np.inf)
+    for at in range(events.titles.size):
+        viewer, title = events.viewers[at], events.titles[at]
+        if events.tested[at]:
+            candidates = 2.0 * rank(met, viewer, title, level) + 1.0
+            ranks[at] = np.floor(draws[at] * candidates)
+        remember(met, viewer, title)
+    return ranks
 
 
 class Popularity:
@@ -43,5 +86,29 @@ class Popularity:
         """See `PrequentialModel.rank_then_learn`."""
         _, titles = self._memory.reserve(block)
         self._scores = grown(self._scores, titles)
-        ranks = kernels.popularity(self._memory.met, events_of(block), self._scores, self._clock)
+        ranks = rank_then_count(self._memory.met, events_of(block), self._scores, self._clock)
+        return np.asarray(ranks)[:, None]
+
+
+class Chance:
+    """Place every title at random: HR@10 is 10 over the number of candidates.
+
+    Parameters
+    ----------
+    seed
+        Seed of the draws, one an event.
+    """
+
+    columns = ("",)
+    every = 1
+
+    def __init__(self, seed: int = 0) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._memory = TitleMemory()
+
+    def rank_then_learn(self, block: Block) -> Ranks:
+        """See `PrequentialModel.rank_then_learn`."""
+        _, titles = self._memory.reserve(block)
+        draws = self._rng.random(len(block))
+        ranks = rank_at_random(self._memory.met, events_of(block), np.zeros(titles), draws)
         return np.asarray(ranks)[:, None]

@@ -6,11 +6,9 @@ from typing import Final
 from river import optim, reco
 
 from online_models.errors import UnknownRankerError
-from online_models.evaluation.baselines.bpr import BPR
-from online_models.evaluation.baselines.chance import Chance
-from online_models.evaluation.baselines.incremental_sgd import IncrementalSGD
+from online_models.evaluation.baselines.factorization import BPR, IncrementalSGD
 from online_models.evaluation.baselines.item_item import EASE, Cosine
-from online_models.evaluation.baselines.popularity import Popularity
+from online_models.evaluation.baselines.popularity import Chance, Popularity
 from online_models.evaluation.baselines.river_ranker import RiverRanker
 from online_models.evaluation.model import PrequentialModel
 from online_models.river.by_name import ranker_by_name

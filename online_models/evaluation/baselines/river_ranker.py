@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 from river import reco
 
-from online_models.evaluation.baselines import kernels
-from online_models.evaluation.baselines.memory import TitleMemory
+from online_models.evaluation.baselines.memory import TitleMemory, rank, remember
 from online_models.evaluation.model import Ranks
 from online_models.evaluation.protocol import Block
 
@@ -62,9 +61,9 @@ class RiverRanker:
         )
         for place, (viewer, title, stars, tested) in enumerate(zip(*columns, strict=True)):
             if tested and met.seen[title]:
-                ranks[place] = kernels.rank(met, viewer, title, self._scores(viewer))
+                ranks[place] = rank(met, viewer, title, self._scores(viewer))
             self._model.learn_one(viewer, title, stars)
-            kernels.remember(met, viewer, title)
+            remember(met, viewer, title)
         return ranks
 
     def _scores(self, viewer: int) -> Ranks:

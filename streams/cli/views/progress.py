@@ -17,7 +17,7 @@ from rich.progress import (
 )
 
 if TYPE_CHECKING:
-    from online_models.simulation.outcomes import OutcomeLog
+    from online_models.simulation.closed_loop import OutcomeLog
     from streams.ops.backfill import BackfillProgress
     from streams.ops.runs.report import RunCounts
     from streams.ops.runs.simulate import Feed

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from online_models.experiments import power as trials_of
-from online_models.experiments.off_policy import Log, OffPolicy, evaluate
-from online_models.experiments.policy_log import log_of
-from online_models.experiments.tallies import ViewerTally
+from online_models.experiments.exposure import ViewerTally
+from online_models.experiments.off_policy import Log, OffPolicy, evaluate, log_of
 from schemas import topics
 from streams.config.settings import Settings
 from streams.errors import ExperimentError

@@ -21,9 +21,15 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from online_models.simulation import World
-from online_models.simulation.closed_loop import POLICIES, LoopReport, Run, close_the_loop, summarise
+from online_models.simulation.closed_loop import (
+    POLICIES,
+    LoopReport,
+    OutcomeLog,
+    Run,
+    close_the_loop,
+    summarise,
+)
 from online_models.simulation.event_writer import viewer_name
-from online_models.simulation.outcomes import OutcomeLog
 from online_models.simulation.page_views import Outcomes, PageViews, ShownPages
 from online_models.simulation.policies import SLOTS
 from schemas import topics

@@ -11,8 +11,8 @@ import structlog
 from msgspec import structs
 
 from online_models.experiments.decision import Standing, evidence, result, split_p
+from online_models.experiments.exposure import Tally
 from online_models.experiments.plan import Plan
-from online_models.experiments.tallies import Tally
 from schemas import topics
 from schemas.codec import encode
 from schemas.experiment_results import ExperimentResult, Verdict

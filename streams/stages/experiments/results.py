@@ -9,10 +9,8 @@ in one transaction. A tally is absolute and of one partition; the decisions stag
 
 from collections.abc import Callable, Sequence
 
-from online_models.experiments.exposure import take
-from online_models.experiments.list_diversity import About, nothing_known
+from online_models.experiments.exposure import About, Tally, ViewerTally, nothing_known, take
 from online_models.experiments.plan import Plan
-from online_models.experiments.tallies import Tally, ViewerTally
 from online_models.tables.viewers import hash_ids
 from schemas import Forget, topics
 from streams.config.settings import Settings

@@ -9,8 +9,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from online_models.experiments.exposure import Tally, ViewerTally
 from online_models.experiments.moments import Moments
-from online_models.experiments.tallies import Tally, ViewerTally
 from streams.stages.wire.row_codec import RowCodec
 
 __all__ = [

@@ -10,12 +10,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from online_models.insights.decayed_sum import DecayedSum
+from online_models.insights.counters import Counter, DecayedSum, SpaceSaving
 from online_models.insights.demand import Demand, Facet, Query, Totals
-from online_models.insights.groups import Group
 from online_models.insights.k_anonymity import DistinctViewers
-from online_models.insights.space_saving import Counter, SpaceSaving
-from online_models.insights.titles import ACTS, TitleTally, groups
+from online_models.insights.titles import ACTS, Group, TitleTally, groups
 from online_models.insights.visits import Searched, ViewerVisits, Visit
 from streams.engine.stage import Row, StateView
 from streams.stages.wire.row_codec import RowCodec
@@ -221,7 +219,9 @@ def _counter_row(demand: Demand, name: str, key: str) -> bytes | None:
 
 def _facet_of(value: bytes) -> Counter[Facet]:
     row = FACETS.unpack(value)
-    return Counter(row.count, row.error, Facet(DecayedSum(row.fast, row.fast_at_ms), _viewers_of(row.members)))
+    return Counter(
+        row.count, row.error, Facet(DecayedSum(row.fast, row.fast_at_ms), _viewers_of(row.members))
+    )
 
 
 def _query_of(value: bytes) -> Counter[Query]:

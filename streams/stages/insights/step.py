@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from zlib import crc32
 
 from online_models.insights.catalog_snapshot import CatalogSnapshot
-from online_models.insights.disclosure import tell
+from online_models.insights.demand import tell
 from online_models.insights.titles import TitleTally, describe
 from online_models.insights.visits import Visit
 from schemas import topics

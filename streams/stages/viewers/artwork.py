@@ -9,8 +9,7 @@ import numpy as np
 from online_models.artwork.features import TasteFeatures
 from online_models.artwork.gallery import Gallery, Picked
 from online_models.artwork.selector import ArtworkSelector, Items, room_for
-from online_models.experiments.interleaved_pages import Pick
-from online_models.experiments.interleaving import FIRST
+from online_models.experiments.interleaving import FIRST, Pick
 from online_models.page.headings import last_chance
 from online_models.page.layout import Pages
 from online_models.ranking.viewer_side import ViewerSide

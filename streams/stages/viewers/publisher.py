@@ -10,7 +10,7 @@ import numpy as np
 
 from online_models.artwork.gallery import Gallery
 from online_models.catalog.catalog import country_of
-from online_models.experiments.interleaved_pages import Pick, draft_top
+from online_models.experiments.interleaving import Pick, draft_top
 from online_models.experiments.plan import PLAIN, Plan, Rivals, Treated
 from online_models.page.build import Pages, build
 from online_models.page.catalog_index import CatalogIndex

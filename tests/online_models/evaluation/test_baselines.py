@@ -20,7 +20,7 @@ from online_models.evaluation.baselines import (
     item_item,
     ranker_by_name,
 )
-from online_models.evaluation.baselines.kernels import bpr_step
+from online_models.evaluation.baselines.factorization import bpr_step
 
 
 def stream(seed: int = 5, events: int = 400, viewers: int = 12, titles: int = 30) -> Ratings:

@@ -21,7 +21,7 @@ from online_models.evaluation import (
 from online_models.evaluation.baselines import Popularity
 from online_models.evaluation.goals import GOALS, RUNS, judge
 from online_models.evaluation.recommender import RecommenderModel
-from online_models.evaluation.spliced_streams import LEAST_EVENTS, launch, splice
+from online_models.evaluation.scenarios import LEAST_EVENTS, launch, splice
 from online_models.recommender import COLUMNS, Recommender
 from schemas.catalog import Availability, Tags, Title
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from online_models.experiments.exposure import Part, Tally, take
+from online_models.experiments.exposure import Tally, ViewerTally, take
 from online_models.experiments.moments import COUNTS
 from online_models.experiments.plan import Plan
 from schemas import Event, Impression, Stop
@@ -27,7 +27,7 @@ class Desk:
 
     def __init__(self, *experiments: Experiment, viewer: str = "ada") -> None:
         self.plan, self.viewer = Plan(experiments), viewer
-        self.part = Part(since_ms=T0)
+        self.part = ViewerTally(since_ms=T0)
         self.tallies: dict[str, Tally] = {}
         self._number = 0
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from online_models.experiments.decision import DAY_MS, Standing, evidence, result, split_p
+from online_models.experiments.exposure import Tally
 from online_models.experiments.moments import COUNTS, Moments
-from online_models.experiments.tallies import Tally
 from schemas.experiment_results import Verdict
 from schemas.experiments import Guardrail, Metric, Rule
 from tests.online_models.experiments.trials import DRAFTED, START, sample, trial

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from online_models.experiments.exposure import EXPOSURES, PAST_MS, Part, Tally, counts_at
+from online_models.experiments.exposure import EXPOSURES, PAST_MS, Tally, ViewerTally, counts_at
 from online_models.experiments.moments import COUNTS, Moments
 from online_models.experiments.plan import Plan
 from schemas import Identify, Play, Preferences, Select, StopCause
@@ -140,7 +140,7 @@ def test_partitions_add_up() -> None:
     alone = Desk(trial())
     for n, desk in enumerate(desks):
         for where in (desk.tallies, alone.tallies):
-            desk.part, desk.tallies, desk._number = Part(since_ms=T0), where, 0
+            desk.part, desk.tallies, desk._number = ViewerTally(since_ms=T0), where, 0
             desk.look(n)
             desk.stop(n + 50, 100.0 * n)
     parts = [Desk(trial()).tallies | desk.tallies for desk in desks]

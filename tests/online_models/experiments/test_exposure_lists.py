@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from online_models.experiments.credit import TEAMS, preferences
-from online_models.experiments.list_diversity import MOST
+from online_models.experiments.exposure import MOST, TEAMS, preferences
 from online_models.experiments.plan import INTERLEAVED, PLAIN, Plan, merged
 from schemas.experiments import Arm, Experiment, ExperimentKind, ExperimentState, Ranking, Treatment
 from tests.online_models.experiments.exposing import POPULAR, T0, Desk, trial

@@ -4,8 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from online_models.experiments.interleaved_pages import draft_top
-from online_models.experiments.interleaving import FIRST, NEUTRAL, SECOND
+from online_models.experiments.interleaving import FIRST, NEUTRAL, SECOND, draft_top
 from online_models.page.build import blank_pages
 from online_models.page.layout import Pages
 from online_models.tables.codes import CONTINUE, EXPLORE, NO_ROW, PINNED, TAGS, TOP, TRENDING

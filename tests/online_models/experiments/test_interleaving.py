@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from online_models.experiments.interleaving import FIRST, NEUTRAL, SECOND, Preferences, team_draft
+from online_models.experiments.interleaving import FIRST, NEUTRAL, SECOND, PreferenceStatistics, team_draft
 
 TITLES = [f"t{n}" for n in range(12)]
 rankings = st.permutations(TITLES).map(lambda order: order[:8])
@@ -44,7 +44,7 @@ def test_each_team_is_first_half_of_the_time() -> None:
 def test_equals_are_not_told_apart_and_a_better_ranker_is() -> None:
     """Viewers of very different habits: bounds around equals hold zero, those of a better ranker do not."""
     chance = np.random.default_rng(4)
-    fair, better = Preferences(), Preferences()
+    fair, better = PreferenceStatistics(), PreferenceStatistics()
     looked = []
     for appetite in chance.lognormal(3, 1.5, 3_000):
         a, b = chance.exponential(appetite, 2)
@@ -61,8 +61,8 @@ def test_equals_are_not_told_apart_and_a_better_ranker_is() -> None:
 
 def test_preferences_by_hand() -> None:
     """Weights 1, 0 and -1/2: mean 1/6, sample variance 7/12."""
-    found = Preferences()
+    found = PreferenceStatistics()
     for credit in [(4.0, 0.0), (3.0, 3.0), (1.0, 3.0), (0.0, 0.0)]:
         found.add(*credit)
     assert (found.viewers, found.total, found.squares) == (3, 0.5, 1.25)
-    assert Preferences().bounds() is None
+    assert PreferenceStatistics().bounds() is None

@@ -3,15 +3,14 @@
 import numpy as np
 import pytest
 
-from online_models.experiments.exposure import Exposure, Part
-from online_models.experiments.off_policy import evaluate
-from online_models.experiments.policy_log import log_of
+from online_models.experiments.exposure import Exposure, ViewerTally
+from online_models.experiments.off_policy import evaluate, log_of
 from online_models.ranking.shared_scores import treated_weights
 from online_models.simulation import World
-from online_models.simulation.ab_test import AbTestPolicy, InterleavedPolicy, viewers_needed
 from online_models.simulation.closed_loop import close_the_loop
 from schemas.experiment_results import Verdict
 from schemas.experiments import Arm, Experiment, ExperimentState, Ranking, Rule, Treatment
+from tests.simulations.ab_test import AbTestPolicy, InterleavedPolicy, viewers_needed
 
 POPULAR = Treatment(ranking=Ranking.POPULARITY)
 ARMS = (Arm(name="popular", share=0.5, treatment=POPULAR), Arm(name="blend", share=0.5))
@@ -19,7 +18,7 @@ RULE = Rule(min_days=0.0, min_viewers=20)
 TRIAL = Experiment(experiment_id="x", state=ExperimentState.RUNNING, arms=ARMS, salt="s", rule=RULE)
 
 
-def _parts(n: int = 2_000) -> list[Part]:
+def _parts(n: int = 2_000) -> list[ViewerTally]:
     """Make viewers: in India the blend is watched 30 minutes longer, elsewhere 20 less."""
     chance = np.random.default_rng(6)
     out = []
@@ -29,7 +28,9 @@ def _parts(n: int = 2_000) -> list[Part]:
         gain = {"IN": 30, "DE": -20}[country] if arm == "blend" else 0
         seconds = before + 60 * (60 + gain)
         out.append(
-            Part(0, country=country, exposures={"x": Exposure(arm, 0, [1, 0, 0, seconds, 0, 0, 0, before])})
+            ViewerTally(
+                0, country=country, exposures={"x": Exposure(arm, 0, [1, 0, 0, seconds, 0, 0, 0, before])}
+            )
         )
     return out
 
@@ -51,7 +52,7 @@ def test_a_policy_has_to_fit_the_experiment() -> None:
         with pytest.raises(ValueError, match=why):
             log_of(TRIAL, _parts(5), policy)
     with pytest.raises(ValueError, match="nobody was exposed"):
-        log_of(TRIAL, [Part(0)], {"*": "blend"})
+        log_of(TRIAL, [ViewerTally(0)], {"*": "blend"})
 
 
 def test_a_treatment_changes_ranking_and_nothing_else() -> None:

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from online_models.insights.counters import FAST_MS, DecayedSum, SpaceSaving
 from online_models.insights.curves import FINISHED, MINUTES, Point, curve, steepest
-from online_models.insights.decayed_sum import FAST_MS, DecayedSum
 from online_models.insights.k_anonymity import LEAST, DistinctViewers, told
-from online_models.insights.space_saving import SpaceSaving
 
 STREAM = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 9)), max_size=60)
 

@@ -6,8 +6,8 @@ import pytest
 
 from online_models.insights import demand as demand_module
 from online_models.insights.catalog_snapshot import CatalogSnapshot, combined
-from online_models.insights.decayed_sum import DAY_MS
-from online_models.insights.disclosure import tell
+from online_models.insights.counters import DAY_MS
+from online_models.insights.demand import tell
 from schemas import Search
 from schemas.catalog import Availability, Tags, Title, TitleKind
 from schemas.insights import CohortDemand, FacetDemand

@@ -1,7 +1,7 @@
 """Insights count what happened: visits out of events, and what titles come to."""
 
+from online_models.insights.counters import SLOW_MS
 from online_models.insights.curves import FINISHED
-from online_models.insights.decayed_sum import SLOW_MS
 from online_models.insights.titles import describe
 from online_models.insights.visits import KEPT, Searched, cohort_of
 from schemas import Rate, Search, Skip, Stop, StopCause, Thumb

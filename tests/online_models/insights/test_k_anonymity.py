@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.insights.curves import FINISHED
-from online_models.insights.disclosure import tell
+from online_models.insights.demand import tell
 from online_models.insights.k_anonymity import LEAST
 from online_models.insights.titles import describe
 from schemas import Rate, Search, Skip, Thumb

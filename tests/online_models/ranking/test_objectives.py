@@ -11,10 +11,10 @@ from online_models.page.config import PageConfig, treated_page
 from online_models.ranking.objectives import objective
 from online_models.recommender import Recommender
 from online_models.simulation import World
-from online_models.simulation.ab_test import AbTestPolicy
 from online_models.simulation.closed_loop import close_the_loop
 from schemas import Stop, Title
 from schemas.experiments import Arm, Experiment, ExperimentState, Treatment
+from tests.simulations.ab_test import AbTestPolicy
 
 T0 = 1_700_000_000_000
 

@@ -14,6 +14,7 @@ from online_models.simulation.choice import (
     quick_stop,
     start_probabilities,
 )
+from online_models.simulation.common_random_numbers import gumbel, keyed, uniform
 from online_models.simulation.config import (
     CatalogConfig,
     ChoiceConfig,
@@ -21,7 +22,6 @@ from online_models.simulation.config import (
     VisitConfig,
     WatchConfig,
 )
-from online_models.simulation.keyed_chance import gumbel, keyed, uniform
 from online_models.simulation.page_views import PageViews, Pending, ShownPages
 from online_models.tables.hashing import mix
 from schemas.catalog import TitleKind

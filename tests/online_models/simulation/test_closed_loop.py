@@ -7,12 +7,22 @@ import pytest
 
 from online_models.simulation import World
 from online_models.simulation.choice import bored_after, quick_stop
-from online_models.simulation.closed_loop import OF_ROWS, POLICIES, Figure, Run, close_the_loop, summarise
+from online_models.simulation.closed_loop import (
+    GROUPS,
+    MEASURES,
+    OF_ROWS,
+    POLICIES,
+    TITLE_AGES,
+    VISIT_AGES,
+    Figure,
+    OutcomeLog,
+    Run,
+    close_the_loop,
+    summarise,
+)
 from online_models.simulation.config import WatchConfig
-from online_models.simulation.informed_policy import watch_step
-from online_models.simulation.outcomes import GROUPS, MEASURES, TITLE_AGES, VISIT_AGES, OutcomeLog
 from online_models.simulation.page_views import Outcomes, PageViews, ShownPages
-from online_models.simulation.policies import Nearline, NearlinePages, Random
+from online_models.simulation.policies import Nearline, NearlinePages, Random, watch_step
 from schemas.events import Event, Play
 
 DAYS, WARM_UP = 6, 2

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from online_models.experiments.tallies import Exposure, ViewerTally
+from online_models.experiments.exposure import Exposure, ViewerTally
 from schemas import topics
 from schemas.codec import encode
 from schemas.experiments import Arm, Experiment, ExperimentState

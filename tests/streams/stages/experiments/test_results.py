@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from online_models.experiments.list_diversity import About, nothing_known
+from online_models.experiments.exposure import About, nothing_known
 from online_models.experiments.plan import Plan
 from schemas import Event, Forget, Impression, topics
 from schemas.assignment import assign

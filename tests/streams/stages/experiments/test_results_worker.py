@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from online_models.experiments.plan import Plan
-from online_models.simulation.ab_test import EventCounter
 from schemas.codec import encode
 from schemas.experiment_results import ExperimentResult
 from schemas.experiments import Experiment, ExperimentState
@@ -22,6 +21,7 @@ from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.ops.runs.worker_process import ResultsProcess
 from streams.stages.experiments.definitions import read_experiments
 from streams.stages.experiments.worker import WANTED, build_results_worker
+from tests.simulations.ab_test import EventCounter
 from tests.streams.stages.experiments.test_results import crowd, evening, trial
 from tests.waiting import until
 

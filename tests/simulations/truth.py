@@ -20,10 +20,10 @@ from typing import Final
 
 from online_models.experiments.metrics import estimates
 from online_models.experiments.moments import Moments
-from online_models.simulation.ab_test import AbTestPolicy
 from online_models.simulation.closed_loop import close_the_loop
 from online_models.simulation.world import World
 from schemas.experiments import Arm, Experiment, ExperimentKind, Metric
+from tests.simulations.ab_test import AbTestPolicy
 
 __all__ = ["Measure", "in_process", "lifts_in_the_experiment", "lifts_of_everybody"]
 

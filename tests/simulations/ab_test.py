@@ -13,20 +13,18 @@ import numpy as np
 
 from online_models.config import ModelConfig
 from online_models.experiments.decision import Standing, result, split_p
-from online_models.experiments.exposure import take
-from online_models.experiments.interleaving import Preferences, team_draft
+from online_models.experiments.exposure import About, Tally, ViewerTally, nothing_known, take
+from online_models.experiments.interleaving import PreferenceStatistics, team_draft
 from online_models.experiments.intervals import lift
-from online_models.experiments.list_diversity import About, nothing_known
 from online_models.experiments.metrics import estimates
 from online_models.experiments.moments import Moments
 from online_models.experiments.plan import Plan
-from online_models.experiments.tallies import Tally, ViewerTally
 from online_models.insights.catalog_snapshot import CatalogSnapshot
 from online_models.page.build import build
 from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig, treated_page
+from online_models.simulation.common_random_numbers import Ints, uniform
 from online_models.simulation.event_writer import viewer_name
-from online_models.simulation.keyed_chance import Ints, uniform
 from online_models.simulation.page_views import Outcomes, PageViews, ShownPages
 from online_models.simulation.policies import SLOTS, Nearline
 from online_models.simulation.world import World
@@ -277,7 +275,7 @@ def viewers_needed(
             found = estimates(experiment.metric, arms)
             bounds = lift(found[0], found[1], experiment.alpha) if found else None
             by_arms = n if bounds is not None and (bounds.low > 0 or bounds.high < 0) else None
-    preferences, drafted = Preferences(), None
+    preferences, drafted = PreferenceStatistics(), None
     for n, (new, control) in enumerate(credit, 1):
         preferences.add(new, control)
         bounds = preferences.bounds(experiment.alpha) if n >= LEAST else None
