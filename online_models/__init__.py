@@ -29,7 +29,7 @@ A title of a former sitting counts a fifth in this sum, one that the viewer know
 rejects a half: what they come across says where they are, not what they want. The mood of the evening so
 outweighs years of history from its first title on, and when it is over, all counts as before.
 
-*Co-watch* (`learners.title_updates.pair`, `ranking.scorer.cowatch`) adds up the neighbours of the newest titles; pairs
+*Co-watch* (`learners.title_side.pair`, `ranking.scorer.cowatch`) adds up the neighbours of the newest titles; pairs
 are weighted by their distance in the history, and popularity is taken out. It is read twice, over few titles
 with a quick decay and over more with a slow one:
 
@@ -54,7 +54,7 @@ all of them, the second touches a few thousand neighbours and no more. What rese
 of late is subtracted in the same way. What many turn down stands lower: :math:`w_s \log k_j / \bar k` is
 added, with :math:`k_j` the share of a title's verdicts that do not turn it down.
 
-The weights learn (`learners.blender_update`): every event that is tested before it is learned takes a step of
+The weights learn (`learners.blender`): every event that is tested before it is learned takes a step of
 multinomial logit, among what else was seen of the list that the title was chosen out of, or else among the 30
 best-scored titles. Each context (length of the history, start of a sitting or within) has its own difference
 from weights that all share.

@@ -159,7 +159,7 @@ class Recommender:
         return self.learn_columns(batch, wanted)[0]
 
     def learn_columns(self, batch: EventColumns, wanted: I4) -> tuple[F8, Signals]:
-        """Test and learn as :meth:`prequential`, without experts from outside; return the last event's signals, too."""
+        """Test and learn as :meth:`prequential`, without external experts; return the last event's signals too."""
         feedback = self.viewers.feedback(batch)
         ranks = np.full((len(batch.viewers), RANKINGS), -1.0)
         signals = blank_signals(1 + JUDGEMENTS, self.titles)
@@ -269,7 +269,7 @@ class Recommender:
         out.titles = titles
         out.catalog = Catalog.from_snapshot(found.part("catalog"), titles)
         viewers = ViewerTable.from_snapshot(found.part("viewers"), titles)
-        out.viewers = ViewerSide.over(viewers, out.catalog)
+        out.viewers = ViewerSide(titles, out.catalog, viewers=viewers)
         out.viewers.blending.load(found.arrays.get("weights", np.zeros(0)))
         out.title_side = TitleSide(titles)
         out.shelves = CatalogIndex(titles, out.catalog, out.page_config)
@@ -292,7 +292,7 @@ class Recommender:
     def _row(self, viewer: str, now_ms: int | None) -> F4:
         """Return the score of every row for a viewer, guests heard; -inf where the guards forbid."""
         (side, slot), now = self._with(viewer), self._now(now_ms)
-        row = side.score(slot, now)
+        row = side.ranker.score(slot, now)
         if self._external:
             self._external.add_to(self, viewer, row, now)
         return row

@@ -81,7 +81,7 @@ def in_sitting(viewers: Viewers, params: Params, v: int, place: int, at: int) ->
     """Whether another title was watched past a quarter shortly before."""
     for s in range(JUDGEMENTS):
         gap = at - viewers.judgement[v, s].at
-        if s != place and viewers.judgement[v, s].flags & LIKED and 0 <= gap <= params.reward.sitting_ms:
+        if s != place and viewers.judgement[v, s].flags & LIKED and 0 <= gap <= params.session_gap_ms:
             return True
     return False
 

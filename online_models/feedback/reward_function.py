@@ -25,7 +25,7 @@ history            liked (1) or rejected (.5) by the viewer; titles have counted
 my list            a wish (.5) that moves the counters only; the list itself is kept for pages
 search, clicked    a bonus if it is watched
 impression         three without a play: faintly rejected (.05), on the viewer's list only. What is liked
-                   after it was chosen out of a list teaches the blend (``learners.blender_update``)
+                   after it was chosen out of a list teaches the blend (``learners.blender``)
 =================  =====================================================================================
 
 A judgement is one for each viewer and title. Its weight moves, the title's counters take the difference, and

@@ -1,18 +1,35 @@
-"""The learned blend: an online multinomial logit over what the experts say of a title.
+"""The learned blend: an online multinomial logit over the scores of the experts.
 
 With the features ``f_e(j)`` of the candidates ``j`` (the factorization's score; log-shares of the others) and
-the weights ``w`` of the viewer's context, a list is ranked by ``sum_e w_e f_e(j)``. How the weights learn
-stands in ``choice``: an event that is tested has had all its candidates scored, and costs little more.
+the weights ``w`` of the viewer's context, a list is ranked by ``sum_e w_e f_e(j)``. An event that is tested
+before it is learned has all its candidates scored already; `learn_weights` then takes one step of the weights.
+
+A title ``t`` that was chosen among rivals ``R`` moves the weights of the viewer's context by the gradient of
+the log-likelihood of the choice,
+
+    w_e += rate * clip(f_e(t) - sum_{j in R + t} p_j f_e(j))        p = softmax of the blend over R + t
+
+If the title was chosen from a list that the viewer saw (``feedback.impression_counts``), the rivals are the
+other titles seen on that list, and the step is multiplied by 1 / propensity of the title's place there,
+bounded: otherwise titles that are shown rarely would hardly count.
+
+If no list is known, the rivals are the candidates that the blend scores best, and a title that is not among
+them moves nothing: lists show no others, and what separates the thousandth title from the two thousandth does
+not separate the first from the tenth. The weights of a context are global weights plus the context's own
+difference; both take the step, so that a context seen rarely stays near the others.
 
 Source: log-linear opinion pools (Genest and Zidek, 1986), learned as in multinomial logit (McFadden, 1974).
-Equal weights reach HR@10 .166 where learned ones reach .195; Hedge .172.
+HR@10 on MovieLens-100K: equal weights .166, Hedge .172, learned weights .195.
 """
 
 import numpy as np
 
+from online_models.feedback.impression_counts import chosen_beside
 from online_models.jit import jit, jit_no_alloc
 from online_models.tables.derived_columns import SATISFACTION
+from online_models.tables.feedback_layout import SHOWN
 from online_models.tables.layout import F4, F8, I4, I8, Params, Scratch, Titles, Viewers
+from online_models.tables.top_k import sift
 
 EXPERTS = 5
 FACTORIZATION, COWATCH, COWATCH_LONG, TRENDING, POPULARITY = range(EXPERTS)
@@ -29,7 +46,7 @@ def context_of(viewers: Viewers, params: Params, v: int, now: int) -> int:
     while liked > 1 and depth < DEPTHS - 1:
         liked >>= 1
         depth += 1
-    return 2 * depth + int(now - viewers.last_at[v] > params.sitting_ms)
+    return 2 * depth + int(now - viewers.last_at[v] > params.session_gap_ms)
 
 
 @jit_no_alloc
@@ -40,14 +57,14 @@ def contexts_of(viewers: Viewers, params: Params, slots: I4, now: int, out: I8) 
 
 
 @jit_no_alloc
-def weigh(weights: F8, context: int, out: F8) -> None:
+def weights_in(weights: F8, context: int, out: F8) -> None:
     """Write the weights of a context."""
     for e in range(EXPERTS):
         out[e] = weights[0, e] + weights[1 + context, e]
 
 
 @jit
-def blended(
+def blend_scores(
     titles: Titles, params: Params, weights: F8, context: int, stamp: int, work: Scratch, score: F4
 ) -> int:
     """Turn raw scores (rows 1 to 3: factorization and both co-watches) into features, and blend (row 0).
@@ -56,7 +73,7 @@ def blended(
     not touched: their features stand in ``Titles.prior``. Returns the number of candidates.
     """
     w, prior = np.empty(EXPERTS), titles.prior
-    weigh(weights, context, w)
+    weights_in(weights, context, w)
     near, far, n = 0.0, 0.0, 0
     for a in range(titles.size[1]):
         j = titles.active[a]
@@ -78,3 +95,77 @@ def blended(
             total += w[e] * score[1 + e, j]
         score[0, j] = total
     return n
+
+
+CLIP = 5.0
+"""Bound of a feature's gradient: one surprise must not turn a weight over."""
+MAX_WEIGHT = 4.0
+"""Bound of a weight, far beyond any learned one (-.3 to 1.2): whatever happens, scores stay finite."""
+
+
+@jit_no_alloc
+def best_candidates(titles: Titles, stamp: int, work: Scratch, score: F4, kept: F4, out: I4) -> None:
+    """Write the rows of the best-scored candidates into ``out``, in no order; -1 where there are no more.
+
+    Candidates are the active titles that do not bear the stamp; ``kept`` is room for as many scores.
+    """
+    kept[:] = -np.inf
+    out[:] = -1
+    for a in range(titles.size[1]):
+        j = titles.active[a]
+        if score[j] > kept[0] and work.mark[j] != stamp:
+            sift(kept, out, out.size, score[j], j)
+
+
+@jit
+def learn_choice(
+    titles: Titles, params: Params, weights: F8, context: int, target: int, among: I4, odds: float, score: F4
+) -> None:
+    """Take the step for ``target`` chosen ``among`` titles, itself one of them; entries below 0 are none.
+
+    ``odds`` times the step: 1 / propensity where the target was shown by chance. ``score`` is what
+    ``blend.blend_scores`` left.
+    """
+    prior, top = titles.prior, score[0, target]
+    for j in among:
+        if j >= 0:
+            top = max(top, score[0, j])
+    expected, total = np.zeros(EXPERTS), 0.0
+    for j in among:
+        if j >= 0:
+            p = np.exp(score[0, j] - top)
+            total += p
+            for e in range(EXPERTS):
+                expected[e] += p * (score[1 + e, j] if e < TRENDING else prior[j, e - TRENDING])
+    for e in range(EXPERTS):
+        mine = score[1 + e, target] if e < TRENDING else prior[target, e - TRENDING]
+        step = params.blend_rate * odds * min(max(mine - expected[e] / total, -CLIP), CLIP)
+        if weights[0, e] != 0.0 or weights[1 + context, e] != 0.0:  # an expert that is off stays off
+            weights[0, e] = min(max(weights[0, e] + step, -MAX_WEIGHT), MAX_WEIGHT)
+            weights[1 + context, e] = min(max(weights[1 + context, e] + step, -MAX_WEIGHT), MAX_WEIGHT)
+
+
+@jit
+def learn_weights(
+    titles: Titles,
+    viewers: Viewers,
+    params: Params,
+    weights: F8,
+    context: int,
+    v: int,
+    target: int,
+    stamp: int,
+    work: Scratch,
+    score: F4,
+) -> None:
+    """Learn that a viewer liked a title: chosen out of a list, or else out of what the blend scores best."""
+    seen = np.empty(SHOWN + 1, np.int32)
+    odds = chosen_beside(titles, viewers, v, target, stamp, work, seen)
+    if odds > 0:
+        learn_choice(titles, params, weights, context, target, seen, odds, score)
+        return
+    kept, rivals = np.empty(params.rivals, np.float32), np.empty(params.rivals, np.int32)
+    best_candidates(titles, stamp, work, score[0], kept, rivals)
+    for j in rivals:
+        if j == target:
+            learn_choice(titles, params, weights, context, target, rivals, 1.0, score)

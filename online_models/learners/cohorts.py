@@ -14,12 +14,13 @@ events.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
+from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
-from online_models.errors import InvalidConfigError
+from online_models.config import check_bounds
 from online_models.jit import jit
 from online_models.tables.layout import F4, F8, I4, I8, Signals
 
@@ -30,30 +31,20 @@ __all__ = ["SHELVED", "CohortConfig", "CohortTable", "InCohort"]
 class CohortConfig:
     """Constants of the cohorts."""
 
-    cohorts: int = 16
+    cohorts: Annotated[int, Ge(1), Le(256)] = 16
     """Cohorts (1 to 256; `reference/algorithms.md` 3.1 and 6 measured 16)."""
-    titles: int = 200
+    titles: Annotated[int, Ge(16), Le(10_000)] = 200
     """Titles counted in each cohort: ten times the longest row (16 to 10,000)."""
-    memory: float = 5_000.0
+    memory: Annotated[float, Ge(100), Le(1e9)] = 5_000.0
     """Observations after which a centre's past counts 1/e: 300 for each of 16 cohorts, a step of .003:
     centres follow vectors that move with the model they are learned with (100 to 1e9)."""
-    half_life_s: float = 604_800.0
+    half_life_s: Annotated[float, Ge(1e-9), Le(1e12)] = 604_800.0
     """Half-life of the watches counted: a week, as of the slowest trend."""
-    prior: float = 20.0
+    prior: Annotated[float, Ge(1e-9), Le(1e6)] = 20.0
     """Watches by everybody that a cohort's own are mixed with: two pages' worth of evidence (1e-9 to 1e6)."""
 
     def __post_init__(self) -> None:
-        bounds = {
-            "cohorts": (1, 256),
-            "titles": (16, 10_000),
-            "memory": (100, 1e9),
-            "half_life_s": (1e-9, 1e12),
-            "prior": (1e-9, 1e6),
-        }
-        for name, (low, high) in bounds.items():
-            if not low <= getattr(self, name) <= high:
-                msg = f"{name} = {getattr(self, name)} is outside {low}..{high}"
-                raise InvalidConfigError(msg)
+        check_bounds(self)
 
 
 SHELVED = CohortConfig(titles=64)

@@ -49,7 +49,7 @@ def scratch(titles: Titles, params: Params) -> Scratch:
 
 
 @jit_no_alloc
-def tick(work: Scratch) -> int:
+def next_stamp(work: Scratch) -> int:
     """Give out a stamp that no title bears yet."""
     work.stamp[0] += 1
     return int(work.stamp[0])
@@ -60,8 +60,8 @@ def represent(
     titles: Titles, viewers: Viewers, params: Params, v: int, history: I4, depth: int, fresh: int, x: F4
 ) -> None:
     """Write a viewer's representation into ``x`` [D]; the ``fresh`` newest titles are of this sitting."""
-    k, last = params.factors, params.decays.size * params.factors
-    for h in range(params.decays.size):
+    k, last = params.factors, params.horizons.size * params.factors
+    for h in range(params.horizons.size):
         x[h * k : (h + 1) * k] = 0.0
         a = 1.0
         square: Real = 0.0
@@ -73,7 +73,7 @@ def represent(
             for f in range(h * k, (h + 1) * k):
                 x[f] += weight * titles.inp[j, f]
             square += weight * weight
-            a *= params.decays[h]
+            a *= params.horizons[h]
         scale = np.float32(1.0 / np.sqrt(square)) if square > 0.0 else np.float32(0.0)
         for f in range(h * k, (h + 1) * k):
             x[f] *= scale

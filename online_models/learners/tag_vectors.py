@@ -60,7 +60,7 @@ def learn_tags(titles: Titles, params: Params, x: F4, mean: Real, w: float, n: i
             tags.gradient[titles.tags[j, s]] += g  # -1, no tag, is the last place, which nobody reads
     if not met:
         return
-    rate, at = np.float32(params.tag_rate), tags.pending[0]
+    rate, at = np.float32(params.tag_learning_rate), tags.pending[0]
     for tag in range(titles.tag_acc.size):
         g = tags.gradient[tag]
         titles.tag_acc[tag] += g * g * mean

@@ -21,10 +21,10 @@ from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.learners.factorization import (
     SMALL,
     draw_negatives,
+    next_stamp,
     represent,
     scratch,
     softmax_gradient,
-    tick,
 )
 from online_models.tables.hashing import mix
 from online_models.tables.history import append, lately, like, mark_known, standing, unlike
@@ -45,7 +45,7 @@ def is_repeated(viewers: Viewers, v: int, event: int) -> bool:
 
 
 @jit_inline
-def settle(
+def begin_signal(
     titles: Titles,
     viewers: Viewers,
     params: Params,
@@ -68,7 +68,7 @@ def settle(
         signals.at[o] = feedback.at[i]
         signals.weight[o] = signals.change[o] = 0.0
         return -1, spare
-    if feedback.at[i] - np.int64(1e3 * feedback.watched[i]) - viewers.last_at[v] > params.sitting_ms:
+    if feedback.at[i] - np.int64(1e3 * feedback.watched[i]) - viewers.last_at[v] > params.session_gap_ms:
         viewers.fresh[v] = 0
     spare = settle_abandoned(viewers, params, v, feedback.at[i], signals, spare)
     action = judge(titles, viewers, params, feedback, i, signals, o)
@@ -80,7 +80,7 @@ def settle(
 
 
 @jit_no_alloc
-def try_title(
+def softmax_of_target(
     titles: Titles,
     viewers: Viewers,
     params: Params,
@@ -96,7 +96,7 @@ def try_title(
     """
     x, t = signals.x[o], signals.title[o]
     represent(titles, viewers, params, v, signals.history[o], signals.depth[o], signals.fresh[o], x)
-    stamp = tick(work)
+    stamp = next_stamp(work)
     mark_known(viewers, v, work.mark, stamp)
     state = mix(viewers.key[v] ^ mix(np.uint64(params.seed) + np.uint64(draw)))
     n: int = draw_negatives(titles, params.negatives, t, stamp, state, work)
@@ -124,7 +124,7 @@ def move_taste(viewers: Viewers, params: Params, v: int, into: F4) -> None:
     for f in range(cut, into.size):
         square += into[f] * into[f]
     viewers.acc[v] += square / np.float32(params.factors)
-    step = np.float32(params.viewer_rate / np.sqrt(viewers.acc[v]))
+    step = np.float32(params.viewer_learning_rate / np.sqrt(viewers.acc[v]))
     for f in range(params.factors):
         viewers.taste[v, f] += step * into[cut + f]
 
@@ -134,7 +134,7 @@ def learn_viewer(
     titles: Titles, viewers: Viewers, params: Params, v: int, signals: Signals, o: int, work: Scratch
 ) -> None:
     """Move a viewer's taste towards a title; leave x and the input gradient in row ``o`` of the signals."""
-    n = try_title(titles, viewers, params, v, signals, o, np.int64(viewers.positives[v]), work)
+    n = softmax_of_target(titles, viewers, params, v, signals, o, np.int64(viewers.positives[v]), work)
     gather_gradient(titles, n, signals.weight[o], work)
     for f in range(signals.gradient.shape[1]):
         signals.gradient[o, f] = work.into[f]
@@ -142,7 +142,7 @@ def learn_viewer(
 
 
 @jit_no_alloc
-def unlearn(
+def learn_rejection(
     titles: Titles, viewers: Viewers, params: Params, v: int, signals: Signals, o: int, work: Scratch
 ) -> None:
     """Move a viewer's taste away from a title turned down, towards what else was likely.
@@ -153,15 +153,15 @@ def unlearn(
     """
     signals.depth[o] = lately(viewers, params, v, signals.history[o])
     signals.fresh[o] = min(viewers.fresh[v], signals.depth[o])
-    n = try_title(titles, viewers, params, v, signals, o, ~viewers.known[v], work)
+    n = softmax_of_target(titles, viewers, params, v, signals, o, ~viewers.known[v], work)
     work.g[n] = 1.0
-    gather_gradient(titles, n, -np.float32(params.away) * signals.weight[o], work)
+    gather_gradient(titles, n, -np.float32(params.taste_rejection) * signals.weight[o], work)
     move_taste(viewers, params, v, work.into)
     signals.depth[o] = signals.fresh[o] = 0
 
 
 @jit_inline
-def remember(
+def update_history(
     viewers: Viewers, params: Params, feedback: Feedback, i: int, action: int, signals: Signals, o: int
 ) -> None:
     """Take over what event ``i`` says about known, liked, rejected and kept titles."""
@@ -175,13 +175,13 @@ def remember(
         if stands < 0:
             like(viewers, v, t)
         else:
-            append(viewers, v, t, params.known_limit)
+            append(viewers, v, t, params.known_titles)
         viewers.positives[v] += 1
         forgive(viewers, v, t)
     elif action == TOUCH and signals.change[o] > 0 and feedback.action[i] not in (START, FOLLOW):
         forgive(viewers, v, t)
     elif action in (REJECT, KNOWN) and stands == 0:
-        append(viewers, v, ~t, params.known_limit)
+        append(viewers, v, ~t, params.known_titles)
     elif action == REJECT and stands > 0:
         unlike(viewers, v, t)
     if action == REJECT:
@@ -206,13 +206,13 @@ def observe(
     work = scratch(titles, params)
     duplicates, spare = 0, feedback.viewer.size
     for i in range(feedback.viewer.size):
-        action, spare = settle(titles, viewers, params, feedback, i, signals, i, spare)
+        action, spare = begin_signal(titles, viewers, params, feedback, i, signals, i, spare)
         if action < 0:
             duplicates += 1
             continue
         if action == POSITIVE and params.negatives > 0:
             learn_viewer(titles, viewers, params, feedback.viewer[i], signals, i, work)
-        elif action == REJECT and params.away > 0:
-            unlearn(titles, viewers, params, feedback.viewer[i], signals, i, work)
-        remember(viewers, params, feedback, i, action, signals, i)
+        elif action == REJECT and params.taste_rejection > 0:
+            learn_rejection(titles, viewers, params, feedback.viewer[i], signals, i, work)
+        update_history(viewers, params, feedback, i, action, signals, i)
     return spare, duplicates

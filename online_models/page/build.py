@@ -28,7 +28,7 @@ from online_models.page.scratch import ShelfDrafts, begin_row, blank_draft, end_
 from online_models.page.selection import keep_best, mark_reaching, usual_bound
 from online_models.page.tag_shelves import draft_tags, order_categories
 from online_models.ranking.exploration import deal
-from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse, subtract_rejected
+from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse_scratch, subtract_rejected
 from online_models.ranking.viewer_side import ViewerSide
 from online_models.tables.codes import (
     CO_WATCH,
@@ -148,7 +148,7 @@ def build(
         spec = spec._replace(prior=spec.prior * side.row_worth)
     shelf, (pools, crowds) = shelves.shelf(), shelves.pools(side.viewers.arrays, slots, now_ms)
     told = shelves.told(side.viewers.arrays.stated[slots])
-    for a, b, rows, shared in side.blocks(slots, now_ms):
+    for a, b, rows, shared in side.ranker.blocks(slots, now_ms):
         columns: list[Any] = [column[a:b] for column in out]
         pages = Pages(*columns)
         build_pages(
@@ -171,13 +171,13 @@ def build(
 
 
 def explain_top(side: ViewerSide, slots: I4, pages: Pages) -> None:
-    """Say of top picks what they owe to a viewer's words (`ViewerSide.explain_stated`)."""
+    """Say of top picks what they owe to a viewer's words (`ListRanker.explain_stated`)."""
     told = np.flatnonzero(side.viewers.arrays.stated[slots, 0])
     at, top = np.nonzero(pages.kind[told] == TOP)
     at = told[at]
     before = pages.reason[at, top]
     reasons = before.copy()
-    side.explain_stated(slots[at], pages.title[at, top], reasons)
+    side.ranker.explain_stated(slots[at], pages.title[at, top], reasons)
     pages.reason[at, top] = np.where(before == PINNED, before, reasons)
 
 
@@ -278,7 +278,7 @@ def build_pages(
     ``told`` [n, STATED] are stated tags, ``crowds`` [n, CROWDS] the viewers' crowds in the pools; -1: none.
     """
     size = rows.shape[1]
-    work, hidden, share = sparse(params, size), np.zeros(size, np.float32), np.zeros(GENRES)
+    work, hidden, share = sparse_scratch(params, size), np.zeros(size, np.float32), np.zeros(GENRES)
     draft = blank_draft(size, shelf.share.size, shelf.categories.size, 2 * spec.length)
     deal(titles, spec.seed, spec.day, draft.lot)
     known = Known(np.empty(JUDGEMENTS, np.float32), np.empty(LOVED_TITLES, np.float32))

@@ -16,7 +16,7 @@ from online_models.learners.cohorts import CohortTable
 from online_models.page.config import PageConfig
 from online_models.page.layout import CROWDS, WORD, CatalogIndexArrays, Pools
 from online_models.page.shelf_kinds import CATEGORIES, TAG_KINDS
-from online_models.ranking.segment_boost import SHARED, SegmentBoost
+from online_models.ranking.segment_boost import MIN_WATCHES, SegmentBoost
 from online_models.tables.layout import DAY_MS, F4, F8, I4, I8, U1, U8, Titles, Viewers
 from online_models.tables.titles import TitleTable
 from online_models.tables.top_k import sift, sort_heap
@@ -92,7 +92,7 @@ class ViewerSegments:
     def _liked(self, table: CohortTable) -> list[tuple[I4, F4]]:
         """Return what each cohort watches more than everybody, worked out once for each table."""
         if self._held is None or self._held[0] is not table:
-            self._held = table, table.liked_more(SHARED)
+            self._held = table, table.liked_more(MIN_WATCHES)
         return self._held[1]
 
 
@@ -274,7 +274,7 @@ class CatalogIndex:
     def _trending(self, a: Titles, size: int, now_ms: int) -> tuple[I4, F4]:
         """Return the titles of the highest decayed count, and the logarithm of its share of the highest."""
         which = self.config.trending_half_life
-        half_life_ms = float(self.titles.params.half_lives[which])
+        half_life_ms = float(self.titles.params.half_lives_ms[which])
         title, heat = np.empty(self.config.trending, np.int32), np.empty(self.config.trending, np.float32)
         hottest(a.trend[:size, which], a.trend_at[:size], half_life_ms, now_ms, title, heat)
         n = int(np.count_nonzero(heat > LEAST_HEAT))

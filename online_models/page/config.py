@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge, Le
 
+from online_models.config import check_bounds
 from online_models.errors import InvalidConfigError
 from online_models.page.layout import PageSpec
 from online_models.page.shelf_kinds import KINDS
@@ -34,59 +37,59 @@ class PageConfig:
     online_models.errors.InvalidConfigError: rows = 0 is outside 1..40
     """
 
-    rows: int = 12
+    rows: Annotated[int, Ge(1), Le(40)] = 12
     """Rows of a page (1 to 40). 1: top picks alone, ranked by score and nothing else."""
-    visible: int = 6
+    visible: Annotated[int, Ge(1), Le(50)] = 6
     """Titles of a row that are in sight without scrolling (1 to 50): what a television shows. No title is in
     sight twice."""
-    least: int = 4
+    least: Annotated[int, Ge(1), Le(50)] = 4
     """Titles that a row has at least, where they are not the viewer's own."""
-    seeds: int = 3
+    seeds: Annotated[int, Ge(0), Le(6)] = 3
     """Rows "because you watched" at most (0 to 6)."""
-    seed_watches: float = 5.0
+    seed_watches: Annotated[float, Ge(0), Le(1e9)] = 5.0
     """Watches by anybody that a title has before its neighbours make a row (`reference/algorithms.md`
     3.4)."""
-    tag_rows: int = 5
+    tag_rows: Annotated[int, Ge(0), Le(6)] = 5
     """Rows named by tags at most (0 to 6)."""
-    tag_titles: int = 8
+    tag_titles: Annotated[int, Ge(1), Le(1_000)] = 8
     """Titles that such a row can choose from at least: something is left once others have taken theirs."""
-    series: int = 2
+    series: Annotated[int, Ge(1), Le(1_000)] = 2
     """Titles of one series in a row at most."""
-    fresh_days: float = 30.0
+    fresh_days: Annotated[float, Ge(0), Le(36_500)] = 30.0
     """A title is new for so long after release or the beginning of its licence, whichever is later."""
-    trending: int = 60
+    trending: Annotated[int, Ge(1), Le(10_000)] = 60
     """Titles that count as trending: three rows' worth to choose from."""
-    trending_half_life: int = 1
+    trending_half_life: Annotated[int, Ge(0), Le(2)] = 1
     """Which of the configured half-lives trending counts by: 0, 1 (a day) or 2."""
-    categories: int = 8
+    categories: Annotated[int, Ge(0), Le(40)] = 8
     """Genres and moods that a page names, those that the viewer watches most first (0 to 40): as many as a
     telephone shows in three lines."""
-    alerts_per_week: int = 2
+    alerts_per_week: Annotated[int, Ge(0), Le(20)] = 2
     """Alerts that a viewer gets in seven days at most (0 to 20; 0: none): they are to be read."""
-    alert_days: float = 14.0
+    alert_days: Annotated[float, Ge(0), Le(60)] = 14.0
     """A title is news for so long after release or the beginning of its licence (0 to 60)."""
-    alert_quantile: float = 0.99
+    alert_quantile: Annotated[float, Ge(0), Le(1)] = 0.99
     """Part of the titles left to a viewer that one worth an alert scores no lower than: its page's first
     hundred, of ten thousand."""
-    alert_likes: int = 5
+    alert_likes: Annotated[int, Ge(1), Le(1_000)] = 5
     """Liked titles of a viewer before anything is said to fit strongly: as many as tags need watches of prior
     evidence (`tag_affinity.PRIOR`)."""
-    crowd_watches: float = 20.0
+    crowd_watches: Annotated[float, Ge(0), Le(1e9)] = 20.0
     """Watches of late that a country or a cohort has before there is a row of them: two pages' worth of
     evidence, as in `CohortConfig.prior`."""
-    rare: float = 0.5
+    rare: Annotated[float, Ge(0), Le(1)] = 0.5
     """Share of the watched titles, the least watched, that can be hidden gems."""
-    continue_days: float = 60.0
+    continue_days: Annotated[float, Ge(0), Le(36_500)] = 60.0
     """What was not gone on with for so long is not offered any more."""
-    again_days: float = 90.0
+    again_days: Annotated[float, Ge(0), Le(36_500)] = 90.0
     """What was finished may be watched again after so long."""
-    calibration: float = 0.3
+    calibration: Annotated[float, Ge(0), Le(10)] = 0.3
     """Weight of genres' proportions inside top picks, in units of the score (a log-odds): 0 is off. A genre
     that is the viewer's alone and missing gains .33."""
     explore: bool = True
     """Whether the last row (of a list the last title, now and then) explores: drawn at random, with the
     probability."""
-    explore_floor: float = 0.01
+    explore_floor: Annotated[float, Ge(0), Le(0.05)] = 0.01
     """Share of the places of lists (pages of one row) that explore: of so many lists the last title is drawn
     (0 to .05; 0: none). 1 % is the least share per arm that bandits keep (`reference/algorithms.md` 5)."""
     first: tuple[RowKind, ...] = ()
@@ -95,34 +98,7 @@ class PageConfig:
     """Kinds of rows that are not on the page. Default: none."""
 
     def __post_init__(self) -> None:
-        bounds = {
-            "rows": (1, 40),
-            "visible": (1, 50),
-            "least": (1, 50),
-            "seeds": (0, 6),
-            "seed_watches": (0, 1e9),
-            "tag_rows": (0, 6),
-            "tag_titles": (1, 1_000),
-            "series": (1, 1_000),
-            "fresh_days": (0, 36_500),
-            "trending": (1, 10_000),
-            "trending_half_life": (0, 2),
-            "categories": (0, 40),
-            "alerts_per_week": (0, 20),
-            "alert_days": (0, 60),
-            "alert_quantile": (0, 1),
-            "alert_likes": (1, 1_000),
-            "crowd_watches": (0, 1e9),
-            "rare": (0, 1),
-            "continue_days": (0, 36_500),
-            "again_days": (0, 36_500),
-            "calibration": (0, 10),
-            "explore_floor": (0, 0.05),
-        }
-        for name, (low, high) in bounds.items():
-            if not low <= getattr(self, name) <= high:
-                msg = f"{name} = {getattr(self, name)} is outside {low}..{high}"
-                raise InvalidConfigError(msg)
+        check_bounds(self)
         found = layout_faults(self.first, self.without)
         if found:
             raise InvalidConfigError("; ".join(found))

@@ -60,7 +60,7 @@ def chance(key: Int, seed: int, day: int) -> float:
 
 
 @jit_no_alloc
-def who_draws(viewers: Viewers, slots: I4, seed: int, day: int, share: float, out: U1) -> None:
+def mark_draws(viewers: Viewers, slots: I4, seed: int, day: int, share: float, out: U1) -> None:
     """Mark the viewers whose lists end in a draw, if they are full."""
     for q in range(slots.size):
         out[q] = chance(viewers.key[slots[q]], seed, day) < share

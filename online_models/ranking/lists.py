@@ -1,76 +1,202 @@
-"""Lists of a batch of viewers: three ways of making the same ones, each where it is quickest.
+"""Scores and lists of a batch of viewers.
 
-A single viewer's list is made in one call (`ranking.single_list`). In a batch, few titles are multiplied for each
-viewer (`ranking.shortlist`), unless taste decides so much that many of them would be; then, and for viewers
-whose lists take more than that (tags that they stated, a draw), whole matrices are (`ranking.scorer`).
+A viewer's list is made in one of two ways, with the same result:
+
+* from a shortlist (`ranking.shortlist`): the product of two vectors is taken for a few titles only;
+* from whole matrices (`ranking.scorer`): all products at once. This serves viewers who stated tags, lists
+  whose last title is drawn, and batches in which taste decides so much that the shortlists become long.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from online_models.ranking.exploration import draw_last, who_draws
-from online_models.ranking.scorer import pick
-from online_models.ranking.shortlist import pick_few
-from online_models.ranking.single_list import Lot, rank_alone
-from online_models.tables.layout import DAY_MS, F4, I4, Lists, Shared
+from online_models.catalog.catalog import Catalog
+from online_models.learners.stated_preferences import StatedPreferences
+from online_models.ranking.exploration import draw_last, mark_draws
+from online_models.ranking.scorer import HAS_STATED, TASTE, TRAITS, blend_row, look_up, rank_block
+from online_models.ranking.shared_scores import SharedScores
+from online_models.ranking.shortlist import rank_shortlists
+from online_models.tables.layout import DAY_MS, F4, I4, U1, Lists, Shared
+from online_models.tables.viewers import ViewerTable
 
-if TYPE_CHECKING:
-    from online_models.ranking.viewer_side import ViewerSide
+__all__ = ["ListRanker", "Prepared"]
 
-__all__ = ["Before", "make_lists"]
+BLOCK = 128
+"""Viewers per GEMM: their score rows (5 MB at 10k titles) are read again while they are in the cache; 64 to
+256 measured alike."""
+FEW = 16
+"""Viewers up to which the product is computed transposed, titles times viewers: BLAS then copies the few
+viewers into its own order, not the many titles. Of 10,000 titles a viewer's products take 27 us among 8 (46
+otherwise), 57 of two (154)."""
 
 
-class Before(NamedTuple):
-    """What is known of a batch's viewers before titles are looked at."""
+class Prepared(NamedTuple):
+    """What a batch of viewers needs before titles are scored."""
 
     x: F4
-    """[n, D] what their titles are compared with (`ranking.scorer.look_up`)."""
-    told: bool
-    """Whether any of them stated tags."""
+    """[n, D] representations (`ranking.scorer.look_up`)."""
+    any_stated: bool
+    """Whether any of the viewers stated tags."""
     shared: Shared
 
-    def of(self, some: I4) -> "Before":
-        """Return what is known of some of them."""
-        return Before(self.x[some], self.told, self.shared._replace(group=self.shared.group[some]))
+    def of(self, some: I4) -> "Prepared":
+        """Return the same for some of the viewers."""
+        return Prepared(self.x[some], self.any_stated, self.shared._replace(group=self.shared.group[some]))
 
 
-class _Asked(NamedTuple):
-    """What is wanted."""
+class _Request(NamedTuple):
+    """Whose lists are made, of which moment, and which share of them ends in a drawn title."""
 
     slots: I4
     now_ms: int
-    lot: Lot
+    drawn: float
+
+    @property
+    def day(self) -> int:
+        return self.now_ms // DAY_MS
 
 
-def make_lists(side: "ViewerSide", slots: I4, now_ms: int, n: int, *, drawn: float = 0.0) -> Lists:
-    """Return the best ``n`` titles of each viewer; what `ViewerSide.rank` does.
+class ListRanker:
+    """Ranks the titles of a table for the viewers of another. Not for two threads at once.
 
     Parameters
     ----------
-    side
-        The viewers, before the titles.
-    slots
-        [viewers] whose lists.
-    now_ms
-        The moment at which windows are open and rules in force.
-    n
-        Titles of a list.
-    drawn
-        Share of the lists whose last title is drawn (`online_models.ranking.exploration.draw_last`).
+    viewers
+        The viewers, over the titles that are ranked.
+    catalog
+        Guards and rules over the same titles.
+
+    Attributes
+    ----------
+    blending
+        The weights of the blend, and the scores that groups of viewers share.
+    stated
+        The lifts of tags that viewers stated.
     """
-    out = _blank(slots.size, n)
-    asked = _Asked(slots, now_ms, Lot(side.titles.seed, now_ms // DAY_MS, drawn))
-    if n == 0 or (slots.size == 1 and _alone(side, asked, out)):
+
+    def __init__(self, viewers: ViewerTable, catalog: Catalog) -> None:
+        self._viewers, self._titles = viewers, viewers.titles
+        self.blending = SharedScores(viewers.titles, catalog)
+        self.stated = StatedPreferences(catalog)
+        self._scores: F4 = np.empty(0, np.float32)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_scores": np.empty(0, np.float32)}  # working memory is no state
+
+    def rank(self, slots: I4, now_ms: int, n: int, *, drawn: float = 0.0) -> Lists:
+        """Return the best ``n`` titles of each viewer that the guards allow and the viewer does not know.
+
+        Parameters
+        ----------
+        slots
+            [viewers] slots of the viewers.
+        now_ms
+            The moment that decides which windows are open and which rules are in force.
+        n
+            Titles of a list.
+        drawn
+            Share of the lists whose last title is drawn (`ranking.exploration.draw_last`).
+        """
+        out = _blank(slots.size, n)
+        if n == 0:
+            return out
+        request, prepared = _Request(slots, now_ms, drawn), self.prepare(slots, now_ms)
+        left = self._from_shortlists(request, prepared, out)
+        if left.size > 0:
+            whole = self._from_matrices(request._replace(slots=slots[left]), prepared.of(left), n)
+            out.title[left], out.score[left] = whole.title, whole.score
+            out.reason[left], out.drawn[left] = whole.reason, whole.drawn
+        self.explain_stated(slots, out.title, out.reason)
         return out
-    before = side.before_titles(slots, now_ms)
-    left = _few(side, asked, before, out)
-    if left.size > 0:
-        whole = _whole(side, asked._replace(slots=slots[left]), before.of(left), n)
-        out.title[left], out.score[left] = whole.title, whole.score
-        out.reason[left], out.drawn[left] = whole.reason, whole.drawn
-    side.explain_stated(slots, out.title, out.reason)
-    return out
+
+    def prepare(self, slots: I4, now_ms: int) -> Prepared:
+        """Return the representations of viewers, and the scores that groups of them share."""
+        titles = self._titles
+        x = np.empty((slots.size, titles.config.width), np.float32)
+        traits = np.empty((slots.size, TRAITS), np.int32)
+        weights = self.blending.in_contexts()
+        look_up(titles.arrays, self._viewers.arrays, titles.params, weights, slots, now_ms, x, traits)
+        return Prepared(x, bool(traits[:, HAS_STATED].any()), self.blending.shared(traits, weights, now_ms))
+
+    def blocks(
+        self, slots: I4, now_ms: int, prepared: Prepared | None = None
+    ) -> Iterator[tuple[int, int, F4, Shared]]:
+        """Yield viewers block by block: start, stop, scores of the factorization, shared scores.
+
+        Scores are [stop - start, T], and the next block overwrites them. Nothing is yielded while there are
+        no titles.
+
+        Parameters
+        ----------
+        slots
+            [viewers] slots of the viewers.
+        now_ms
+            The moment, as in `rank`.
+        prepared
+            The result of `prepare` for these viewers, if it is known.
+        """
+        x, any_stated, shared = prepared or self.prepare(slots, now_ms)
+        size = shared.dense.shape[1]
+        rows = self._buffer(min(BLOCK, slots.size), size)
+        for a in range(0, slots.size if size > 0 else 0, BLOCK):
+            b = min(a + BLOCK, slots.size)
+            block = _multiply(x[a:b], self._titles.arrays.out[:size], rows[: b - a])
+            if any_stated:
+                self.stated.add_to(block, self._viewers.arrays, slots[a:b])
+            yield a, b, block, shared._replace(group=shared.group[a:b])
+
+    def score(self, slot: int, now_ms: int) -> F4:
+        """Return the blended score of every title for one viewer: [T], -inf where the guards forbid it."""
+        slots, titles, viewers = np.array([slot], np.int32), self._titles.arrays, self._viewers.arrays
+        x, _, shared = self.prepare(slots, now_ms)
+        row: F4 = x[0] @ titles.out[: shared.dense.shape[1]].T
+        self.stated.add_to(row[None], viewers, slots)
+        blend_row(titles, viewers, self._titles.params, slot, shared, now_ms, row)
+        row += shared.dense[0]
+        return row
+
+    def explain_stated(self, slots: I4, titles: I4, reasons: U1) -> None:
+        """Set the reason of titles [n, L] to taste: those with a stated tag, of viewers without a history."""
+        viewers = self._viewers.arrays
+        for q in np.flatnonzero(viewers.stated[slots, 0]).tolist():
+            if viewers.positives[slots[q]] == 0:
+                reasons[q][self.stated.lifted(viewers, slots[q], titles[q])] = TASTE
+
+    def _from_shortlists(self, request: _Request, prepared: Prepared, out: Lists) -> I4:
+        """Make lists from shortlists; return the viewers for whom these do not do, as places in the batch."""
+        titles, viewers, (slots, now_ms, drawn) = self._titles, self._viewers.arrays, request
+        apart, draws = np.zeros(slots.size, np.uint8), drawn > 0
+        if draws:
+            mark_draws(viewers, slots, titles.seed, request.day, drawn, apart)
+        apart |= viewers.stated[slots, 0] != 0
+        some = np.flatnonzero(apart == 0).astype(np.int32)
+        x, _, shared = prepared
+        norm = titles.lengths.of(titles.arrays.out[: shared.dense.shape[1]])
+        done = rank_shortlists(
+            titles.arrays, viewers, titles.params, slots, some, x, norm, shared, now_ms, draws, out
+        )
+        return np.concatenate([some[done:], np.flatnonzero(apart).astype(np.int32)])
+
+    def _from_matrices(self, request: _Request, prepared: Prepared, n: int) -> Lists:
+        """Make lists from the products with all titles."""
+        titles, viewers, (slots, now_ms, drawn) = self._titles, self._viewers.arrays, request
+        out = _blank(slots.size, n)
+        for a, b, block, shared in self.blocks(slots, now_ms, prepared):
+            lists = Lists(out.title[a:b], out.score[a:b], out.reason[a:b], out.drawn[a:b])
+            rank_block(titles.arrays, viewers, titles.params, slots[a:b], block, shared, now_ms, lists)
+            if drawn > 0:
+                draw_last(
+                    titles.arrays, viewers, slots[a:b], block, shared, titles.seed, request.day, drawn, lists
+                )
+        return out
+
+    def _buffer(self, n: int, size: int) -> F4:
+        """Return the memory for the scores of a block, always the same: new pages cost more than scores."""
+        if self._scores.size < n * size:
+            self._scores = np.empty(n * size, np.float32)
+        return self._scores[: n * size].reshape(n, size)
 
 
 def _blank(viewers: int, n: int) -> Lists:
@@ -82,43 +208,9 @@ def _blank(viewers: int, n: int) -> Lists:
     )
 
 
-def _alone(side: "ViewerSide", asked: _Asked, out: Lists) -> bool:
-    """Make the list of a viewer about whom nothing is particular in one call; say whether that is so."""
-    titles, viewers, slot = side.titles.arrays, side.viewers.arrays, int(asked.slots[0])
-    if viewers.stated[slot, 0] or side.blending.is_lifted(viewers, slot):
-        return False
-    about = {"limit": int(viewers.limit[slot]), "country": int(viewers.country[slot])}
-    guard, allowed = side.catalog.guard(**about, now_ms=asked.now_ms)
-    guard = guard[: min(len(side.titles), titles.bias.size)]
-    weights, satisfied = side.blending.in_contexts(), side.blending.satisfaction()
-    norm = side.titles.lengths.of(titles.out[: guard.size])
-    slots, now, lot = asked
-    tables = side.held.of(titles, viewers, side.params)
-    rank_alone(tables, weights, satisfied, slots, guard, allowed, norm, now, lot, out)
-    return True
-
-
-def _few(side: "ViewerSide", asked: _Asked, before: Before, out: Lists) -> I4:
-    """Make lists for which few titles are multiplied; return whose are left, as places in the batch."""
-    titles, viewers, (slots, now_ms, lot) = side.titles.arrays, side.viewers.arrays, asked
-    apart, draws = np.zeros(slots.size, np.uint8), lot.share > 0
-    if draws:
-        who_draws(viewers, slots, lot.seed, lot.day, lot.share, apart)
-    apart |= viewers.stated[slots, 0] != 0
-    some = np.flatnonzero(apart == 0).astype(np.int32)
-    x, _, shared = before
-    norm = side.titles.lengths.of(titles.out[: shared.dense.shape[1]])
-    done = pick_few(titles, viewers, side.params, slots, some, x, norm, shared, now_ms, draws, out)
-    return np.concatenate([some[done:], np.flatnonzero(apart).astype(np.int32)])
-
-
-def _whole(side: "ViewerSide", asked: _Asked, before: Before, n: int) -> Lists:
-    """Make lists out of the products with all titles."""
-    titles, viewers, (slots, now_ms, lot) = side.titles.arrays, side.viewers.arrays, asked
-    out = _blank(slots.size, n)
-    for a, b, block, mine in side.blocks(slots, now_ms, before):
-        lists = Lists(out.title[a:b], out.score[a:b], out.reason[a:b], out.drawn[a:b])
-        pick(titles, viewers, side.params, slots[a:b], block, mine, now_ms, lists)
-        if lot.share > 0:
-            draw_last(titles, viewers, slots[a:b], block, mine, lot.seed, lot.day, lot.share, lists)
-    return out
+def _multiply(x: F4, out: F4, rows: F4) -> F4:
+    """Write the products of viewers [n, D] and titles [T, D] into ``rows`` [n, T], and return these."""
+    if len(x) > FEW:
+        return np.matmul(x, out.T, out=rows)
+    rows[:] = np.matmul(out, x.T).T
+    return rows

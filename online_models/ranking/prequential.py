@@ -13,15 +13,15 @@ from online_models.learners.blender import (
     FACTORIZATION,
     POPULARITY,
     TRENDING,
-    blended,
+    blend_scores,
     context_of,
+    learn_weights,
 )
-from online_models.learners.blender_update import learn_weights
-from online_models.learners.factorization import represent, scratch, tick
+from online_models.learners.factorization import next_stamp, represent, scratch
 from online_models.learners.tag_vectors import move_tags
-from online_models.learners.title_updates import absorb_one
-from online_models.learners.viewer_updates import learn_viewer, remember, settle, unlearn
-from online_models.ranking.scorer import cowatch, sparse, subtract_rejected
+from online_models.learners.title_side import absorb_one
+from online_models.learners.viewer_updates import begin_signal, learn_rejection, learn_viewer, update_history
+from online_models.ranking.scorer import cowatch, sparse_scratch, subtract_rejected
 from online_models.tables.derived_columns import SEASON
 from online_models.tables.history import mark_known
 from online_models.tables.layout import (
@@ -52,9 +52,9 @@ class PrequentialScratch(NamedTuple):
 
 
 @jit
-def bench(params: Params, weights: F8, size: int) -> PrequentialScratch:
+def prequential_scratch(params: Params, weights: F8, size: int) -> PrequentialScratch:
     """Allocate a batch's working memory for ``size`` titles; 0 where nothing is tested."""
-    return PrequentialScratch(weights, np.zeros((RANKINGS, size), np.float32), sparse(params, size))
+    return PrequentialScratch(weights, np.zeros((RANKINGS, size), np.float32), sparse_scratch(params, size))
 
 
 @jit_no_alloc
@@ -82,7 +82,7 @@ def score_titles(
     newest = titles.trend_at[: titles.size[0]].max()
     for a in range(titles.size[1]):
         j = titles.active[a]
-        gap = np.float32((titles.trend_at[j] - newest) / params.half_lives[SEASON])
+        gap = np.float32((titles.trend_at[j] - newest) / params.half_lives_ms[SEASON])
         score[1 + TRENDING, j] = np.float32(titles.trend[j, SEASON]) * np.exp2(gap)
         score[1 + POPULARITY, j] = titles.watches[j]
         score[1 + COWATCH, j] = 0.0
@@ -100,7 +100,7 @@ def score_titles(
 
 
 @jit
-def place(
+def rank_target(
     titles: Titles,
     viewers: Viewers,
     params: Params,
@@ -121,13 +121,13 @@ def place(
         ranks[:] = np.inf
         return
     represent(titles, viewers, params, v, signals.history[o], depth, fresh, x)
-    stamp = tick(work)
+    stamp = next_stamp(work)
     mark_known(viewers, v, work.mark, stamp)
     score_titles(titles, params, signals.history[o], depth, fresh, x, at)
     for e in range(1, RANKINGS):
         ranks[e] = rank_of(titles, at.score[e], t, stamp, work)
     context = context_of(viewers, params, v, now)
-    n = blended(titles, params, at.weights, context, stamp, work, at.score)
+    n = blend_scores(titles, params, at.weights, context, stamp, work, at.score)
     if params.blend_rate > 0:
         learn_weights(titles, viewers, params, at.weights, context, v, t, stamp, work, at.score)
     if params.rejection > 0:
@@ -154,23 +154,23 @@ def prequential(
     title never watched before.
     """
     work, size = scratch(titles, params), titles.bias.size if tested.any() else 0
-    at = bench(params, weights, size)
+    at = prequential_scratch(params, weights, size)
     ranks[:] = -1.0
     for i in range(feedback.viewer.size):
         v = feedback.viewer[i]
-        action, spare = settle(titles, viewers, params, feedback, i, signals, 0, 1)
+        action, spare = begin_signal(titles, viewers, params, feedback, i, signals, 0, 1)
         if action < 0:
             continue
         if action == POSITIVE:
             if tested[i] and viewers.known[v] > 0:
-                place(titles, viewers, params, v, signals, 0, work, at, ranks[i])
+                rank_target(titles, viewers, params, v, signals, 0, work, at, ranks[i])
             if params.negatives > 0:
                 learn_viewer(titles, viewers, params, v, signals, 0, work)
-        elif action == REJECT and params.away > 0:
-            unlearn(titles, viewers, params, v, signals, 0, work)
+        elif action == REJECT and params.taste_rejection > 0:
+            learn_rejection(titles, viewers, params, v, signals, 0, work)
         for o in range(spare):
             absorb_one(titles, params, owned, signals, o, work)
-        remember(viewers, params, feedback, i, action, signals, 0)
+        update_history(viewers, params, feedback, i, action, signals, 0)
     move_tags(titles, work.tags)
 
 
@@ -190,20 +190,20 @@ def observe_tested(
     Returns the number of signals filled.
     """
     work = scratch(titles, params)
-    at = bench(params, weights, titles.bias.size)
+    at = prequential_scratch(params, weights, titles.bias.size)
     ranks[:] = -1.0
     spare = feedback.viewer.size
     for i in range(feedback.viewer.size):
         v = feedback.viewer[i]
-        action, spare = settle(titles, viewers, params, feedback, i, signals, i, spare)
+        action, spare = begin_signal(titles, viewers, params, feedback, i, signals, i, spare)
         if action < 0:
             continue
         if action == POSITIVE:
             if tested[i] and viewers.known[v] > 0:
-                place(titles, viewers, params, v, signals, i, work, at, ranks[i])
+                rank_target(titles, viewers, params, v, signals, i, work, at, ranks[i])
             if params.negatives > 0:
                 learn_viewer(titles, viewers, params, v, signals, i, work)
-        elif action == REJECT and params.away > 0:
-            unlearn(titles, viewers, params, v, signals, i, work)
-        remember(viewers, params, feedback, i, action, signals, i)
+        elif action == REJECT and params.taste_rejection > 0:
+            learn_rejection(titles, viewers, params, v, signals, i, work)
+        update_history(viewers, params, feedback, i, action, signals, i)
     return spare

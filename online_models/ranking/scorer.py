@@ -55,19 +55,19 @@ def log_all(x: F4, n: int) -> None:
 
 TASTE, CO_WATCH, TREND = 0, 1, 2
 """What put a title on a list."""
-ALIKE = 3
+PRECEDING = 3
 """Lists before a viewer's own whose titles say how high a score has to be: one that holds a title which the
 viewer has says nothing."""
-NEAR = 2
+EXPLAINING = 2
 """Newest liked titles whose neighbours are listed because of them."""
-LIMIT, COUNTRY, CONTEXT, STRANGER, DEVICE, TELLS = range(6)
+LIMIT, COUNTRY, CONTEXT, COLD_START, DEVICE, HAS_STATED = range(6)
 """What decides a viewer's group: maturity limit, country, context of the blend, 1 without a liked title, and
 a stranger's kind of device, 0 of others; and 1 for who stated tags."""
 TRAITS = 6
 
 
 @jit
-def sparse(params: Params, size: int) -> Sparse:
+def sparse_scratch(params: Params, size: int) -> Sparse:
     """Allocate a block's working memory."""
     return Sparse(
         np.zeros((2, size), np.float32),
@@ -95,13 +95,13 @@ def look_up(
         for f in range(x.shape[1]):
             x[q, f] *= weight
         traits[q, LIMIT], traits[q, COUNTRY] = viewers.limit[v], viewers.country[v]
-        traits[q, CONTEXT], traits[q, STRANGER] = context, viewers.positives[v] == 0
-        traits[q, DEVICE] = viewers.device[v] * traits[q, STRANGER]
-        traits[q, TELLS] = viewers.stated[v, 0] != 0
+        traits[q, CONTEXT], traits[q, COLD_START] = context, viewers.positives[v] == 0
+        traits[q, DEVICE] = viewers.device[v] * traits[q, COLD_START]
+        traits[q, HAS_STATED] = viewers.stated[v, 0] != 0
 
 
 @jit_no_alloc
-def add_up(bias: F4, prior: F4, guard: F4, w: F8, satisfaction: float, dense: F4, backoff: F4) -> None:
+def score_shared(bias: F4, prior: F4, guard: F4, w: F8, satisfaction: float, dense: F4, backoff: F4) -> None:
     """Write what the experts that know no viewer say of titles, guards and rules included, and the backoff.
 
     dense_j = w_f b_j + w_t prior_j0 + w_p prior_j1 + satisfaction prior_j3 + guard_j
@@ -235,7 +235,7 @@ def explain(titles: Titles, work: Sparse, depth: int, stamp: int, listed: I4, re
             j = titles.nbr[h, s]
             if 0 <= j < work.near.size:
                 work.near[j] = stamp
-        if liked == NEAR:
+        if liked == EXPLAINING:
             break
     for k in range(listed.size):
         if listed[k] >= 0 and work.near[listed[k]] == stamp:
@@ -245,7 +245,7 @@ def explain(titles: Titles, work: Sparse, depth: int, stamp: int, listed: I4, re
 
 
 @jit
-def pick(
+def rank_block(
     titles: Titles,
     viewers: Viewers,
     params: Params,
@@ -256,7 +256,7 @@ def pick(
     out: Lists,
 ) -> None:
     """Turn a block's score rows [n, T] (the GEMM) into lists [n, L]."""
-    work = sparse(params, rows.shape[1])
+    work = sparse_scratch(params, rows.shape[1])
     for q in range(slots.size):
         v, row, group = slots[q], rows[q], shared.group[q]
         depth, n = (
@@ -280,7 +280,7 @@ def pick(
             if params.rejection > 0:
                 subtract_rejected(titles, viewers, params, v, now, n, work, row)
         dense, least = shared.dense[group], np.float32(-np.inf)
-        for before in range(max(q - ALIKE, 0), q):
+        for before in range(max(q - PRECEDING, 0), q):
             least = max(least, least_of(row, dense, out.title[before]))
         top(row, dense, least, out.title[q], out.score[q])
         explain(titles, work, min(depth, params.seeds), q + 1, out.title[q], out.reason[q])
@@ -291,7 +291,7 @@ def blend_row(
     titles: Titles, viewers: Viewers, params: Params, v: int, shared: Shared, now: int, row: F4
 ) -> None:
     """Add the sparse parts of the blend to one viewer's score row."""
-    work = sparse(params, row.size)
+    work = sparse_scratch(params, row.size)
     known = row.copy()
     hide_known(viewers, v, known)
     depth, n = lately(viewers, params, v, work.history), max(1, shared.candidates[0] - viewers.known[v])

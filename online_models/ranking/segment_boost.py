@@ -22,11 +22,11 @@ from online_models.learners.segments import (
 from online_models.tables.layout import F4, F8, I4
 from online_models.tables.titles import TitleTable
 
-__all__ = ["LIFT", "SHARED", "Lift", "SegmentBoost", "Trend"]
+__all__ = ["LIFT", "MIN_WATCHES", "Lift", "SegmentBoost", "Trend"]
 
 LIFT = 0.5
 """Weight of the log-share: about what the blend's two log-shares of all watches begin with (.2 and .4)."""
-SHARED = 2.0
+MIN_WATCHES = 2.0
 """Watches from which a title is a crowd's: one alone is somebody's."""
 
 
@@ -98,7 +98,7 @@ class SegmentBoost:
     def trend(self, country: int) -> Trend:
         """Return what a country watches of late; nothing where unknown.
 
-        A title has at least `SHARED` watches, as of the country's newest.
+        A title has at least `MIN_WATCHES` watches, as of the country's newest.
         """
         scope = country_scope(country)
         state = tuple(one.changes(scope) for one in self._audiences)
@@ -109,7 +109,7 @@ class SegmentBoost:
 
     def _trend(self, scope: str) -> Trend:
         rows, counts = self._watched(scope)
-        at = np.flatnonzero((rows >= 0) & (counts >= SHARED))
+        at = np.flatnonzero((rows >= 0) & (counts >= MIN_WATCHES))
         at = at[np.lexsort((rows[at], -counts[at]))]
         newest = max((one.newest_ms(scope) for one in self._audiences if one.changes(scope)), default=0)
         heat = np.log(counts[at] / counts[at[:1]]).astype(np.float32)

@@ -9,9 +9,9 @@ from online_models.catalog.catalog import Catalog
 from online_models.config import EXPERTS, BlendConfig
 from online_models.learners.blender import CONTEXTS
 from online_models.ranking.objectives import objective
-from online_models.ranking.scorer import CONTEXT, TELLS, add_up
+from online_models.ranking.scorer import CONTEXT, HAS_STATED, score_shared
 from online_models.ranking.segment_boost import SegmentBoost
-from online_models.tables.layout import F8, I4, Shared, Viewers
+from online_models.tables.layout import F8, I4, Shared
 from online_models.tables.titles import TitleTable
 from schemas.experiments import Ranking, Treatment
 
@@ -117,12 +117,6 @@ class SharedScores:
         alone = self._treatment is not None and self._treatment.ranking not in (None, Ranking.BLEND)
         return 0.0 if alone else self._titles.params.satisfaction
 
-    def is_lifted(self, viewers: Viewers, slot: int) -> bool:
-        """Say whether an arm's aim, or what is watched around a stranger, adds to a viewer's scores."""
-        placed = viewers.country[slot] or viewers.device[slot]
-        stranger = self.local is not None and viewers.positives[slot] == 0
-        return self._treatment is not None or bool(stranger and placed)
-
     def shared(self, traits: I4, weights: F8, now_ms: int) -> Shared:
         """Score what viewers of the same traits have in common.
 
@@ -135,7 +129,7 @@ class SharedScores:
         now_ms
             The moment at which windows are open and rules in force.
         """
-        codes = list(map(tuple, traits[:, :TELLS].tolist()))
+        codes = list(map(tuple, traits[:, :HAS_STATED].tolist()))
         groups = {code: g for g, code in enumerate(dict.fromkeys(codes))}
         titles = self._titles.arrays
         size = min(len(self._titles), titles.bias.size)
@@ -144,7 +138,7 @@ class SharedScores:
         chosen, satisfaction = weights[[code[CONTEXT] for code in groups]], self.satisfaction()
         for (limit, country, _, stranger, device), g in groups.items():
             guard, candidates[g] = self._catalog.guard(limit=limit, country=country, now_ms=now_ms)
-            add_up(titles.bias, titles.prior, guard, chosen[g], satisfaction, dense[g], backoff)
+            score_shared(titles.bias, titles.prior, guard, chosen[g], satisfaction, dense[g], backoff)
             if stranger and self.local is not None:
                 lift = self.local.lift(now_ms, size, country=country, device=device)
                 dense[g, lift.titles] += lift.more

@@ -9,7 +9,7 @@ A title that is below the last on the list even then is left out, and the list i
 titles of the highest ``dense`` and those near the viewer's own: they fill the list, so that one pass of
 additions leaves out most of the others. Of 10,000 titles (``tests.benchmarks.core``) 36 are multiplied, of
 100,000 43; of MovieLens-100K's 1,447, where popularity says little and taste much, 262. There the product of
-whole matrices (``rank.pick``) is quicker: ``DENSE`` decides.
+whole matrices (``rank.pick``) is quicker: ``MAX_SHARE`` decides.
 """
 
 from typing import NamedTuple
@@ -17,19 +17,19 @@ from typing import NamedTuple
 import numpy as np
 
 from online_models.jit import jit, jit_inline, jit_no_alloc
-from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse, subtract_rejected
+from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse_scratch, subtract_rejected
 from online_models.tables.codes import NOT_DRAWN
 from online_models.tables.history import fresh_at, lately, mark_known
 from online_models.tables.layout import F4, I4, Lists, Params, Real, Shared, Sparse, Titles, Viewers
 from online_models.tables.top_k import LANE, NOBODY, end_list, enter, keep_best
 from online_models.tables.vector_norms import ROUNDED
 
-TRIED = 32
+PROBED = 32
 """Viewers of a batch after whom it is asked whether few were multiplied."""
-DENSE = 0.1
+MAX_SHARE = 0.1
 """Share of the titles of which products are taken one by one at most. MovieLens-100K's .18 cost more so than
 all of them at once (26 us a list, and 23), .026 of 1,700 titles less (7 us, and 11)."""
-NEARLY = np.float32(1e-6)
+ROUNDING = np.float32(1e-6)
 """Part of a score by which a sum of three may be wrong."""
 
 
@@ -48,10 +48,10 @@ class ShortlistScratch(NamedTuple):
 
 
 @jit
-def room(params: Params, dense: F4, n: int) -> ShortlistScratch:
+def shortlist_scratch(params: Params, dense: F4, n: int) -> ShortlistScratch:
     """Allocate a batch's working memory for lists of ``n``, and find the groups' heads of ``2 n`` titles."""
     size = dense.shape[1]
-    near, again = sparse(params, size), np.empty(size + 1, np.int32)
+    near, again = sparse_scratch(params, size), np.empty(size + 1, np.int32)
     head, best = np.full((dense.shape[0], 2 * n), -1, np.int32), np.empty(2 * n, np.float32)
     for g in range(head.shape[0]):
         best[:] = -np.inf
@@ -63,12 +63,12 @@ def room(params: Params, dense: F4, n: int) -> ShortlistScratch:
 @jit_inline
 def least_so_far(score: F4) -> np.float32:
     """Return what a title must reach to come on a list, less what rounding may take."""
-    least: np.float32 = score[0] - NEARLY * abs(score[0])
+    least: np.float32 = score[0] - ROUNDING * abs(score[0])
     return least
 
 
 @jit_no_alloc
-def consider(
+def offer(
     titles: Titles,
     x: F4,
     length: float,
@@ -129,11 +129,11 @@ def best_of_few(
     length = ROUNDED * np.sqrt(length)
     score[:] = -np.inf
     title[:] = NOBODY
-    done = consider(titles, x, length, norm, dense, extra, head, head.size, title, score)
-    done += consider(titles, x, length, norm, dense, extra, at.near.touched, m, title, score)
+    done = offer(titles, x, length, norm, dense, extra, head, head.size, title, score)
+    done += offer(titles, x, length, norm, dense, extra, at.near.touched, m, title, score)
     n = in_reach(dense, length, norm, least_so_far(score), at.far)
     # Without ``extra``: where it is above 0 a title has been considered, where below the bound holds without
-    done += consider(titles, x, length, norm, dense, extra, at.far, n, title, score)
+    done += offer(titles, x, length, norm, dense, extra, at.far, n, title, score)
     end_list(title, score)
     return done, n
 
@@ -164,7 +164,7 @@ def clear(viewers: Viewers, v: int, head: I4, m: int, less: int, n: int, at: Sho
 
 
 @jit
-def pick_few(
+def rank_shortlists(
     titles: Titles,
     viewers: Viewers,
     params: Params,
@@ -179,14 +179,14 @@ def pick_few(
 ) -> int:
     """Make the lists [n, L] of ``some`` of a batch's viewers, as ``rank.pick`` does; return how many.
 
-    It stops after ``TRIED`` of them where it is quicker to multiply whole matrices. ``x`` [n, D] are the
+    It stops after ``PROBED`` of them where it is quicker to multiply whole matrices. ``x`` [n, D] are the
     viewers' representations (``rank.look_up``), ``norm`` [T] the lengths of the titles' vectors. Where lists
     may end in a draw (``draws``), ``drawn`` says that these do not.
     """
-    at, total = room(params, shared.dense, out.title.shape[1]), 0
+    at, total = shortlist_scratch(params, shared.dense, out.title.shape[1]), 0
     for i in range(some.size):
-        if i == TRIED and total > TRIED * DENSE * norm.size:
-            return TRIED
+        if i == PROBED and total > PROBED * MAX_SHARE * norm.size:
+            return PROBED
         q = some[i]
         v, group, title = slots[q], shared.group[q], out.title[q]
         dense, head = shared.dense[group], at.head[group]

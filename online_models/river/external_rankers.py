@@ -9,7 +9,7 @@ is their log-softmax, :math:`\log \mathrm{softmax}(z)_j = z_j + const`:
     \mathrm{score}_j = \mathrm{blend}_j + \sum_g w_g z_{gj}
     \qquad z_{gj} = \mathrm{clip}\Big(\frac{s_{gj} - \bar s_g}{\mathrm{sd}(s_g)}, \pm 5\Big)
 
-The weights learn as those of the blend do (:mod:`online_models.learners.blender_update`): a global one and a
+The weights learn as those of the blend do (:mod:`online_models.learners.blender`): a global one and a
 difference for each context, moved by a step of multinomial logit for every event that is tested.
 
 River's rankers predict explicit ratings: of positives alone their global mean absorbs the target, and what is
@@ -32,8 +32,7 @@ from numpy.typing import NDArray
 from river.reco.base import Ranker
 
 from online_models.feedback.interaction_state import POSITIVE, REJECT
-from online_models.learners.blender import CONTEXTS, contexts_of
-from online_models.learners.blender_update import CLIP, MOST
+from online_models.learners.blender import CLIP, CONTEXTS, MAX_WEIGHT, contexts_of
 from online_models.ranking.scorer import hide_known
 from online_models.river.by_name import ranker_by_name
 from online_models.river.ranker import Expert
@@ -170,7 +169,7 @@ class ExternalRankers:
         """Move the weights of a context along the gradient of a log-likelihood."""
         for row in (0, 1 + context):
             moved = self.weights[row] + rate * np.clip(gradient, -CLIP, CLIP)
-            self.weights[row] = np.clip(moved, -MOST, MOST)
+            self.weights[row] = np.clip(moved, -MAX_WEIGHT, MAX_WEIGHT)
 
     def _in_context(self, model: "Recommender", slot: int, now_ms: int) -> tuple[F8, int]:
         context = np.empty(1, np.int64)
@@ -187,7 +186,7 @@ class _Trial:
         self._guests, self._config = guests, model.config.blend
         if slot is None:
             return  # the kernel tests no stranger, and so nobody asks
-        self._row = model.viewers.score(slot, now_ms)
+        self._row = model.viewers.ranker.score(slot, now_ms)
         self._features = guests.add_to(model, viewer, self._row, now_ms)
         self._context = guests._in_context(model, slot, now_ms)[1]  # noqa: SLF001 - of one piece
         self._others = np.zeros(self._row.size, np.float32)

@@ -72,7 +72,7 @@ def refresh_prior(titles: Titles, params: Params) -> None:
     for j in range(size):
         newest = max(newest, titles.trend_at[j])
     for j in range(size):
-        gap = (titles.trend_at[j] - newest) / params.half_lives[SEASON]
+        gap = (titles.trend_at[j] - newest) / params.half_lives_ms[SEASON]
         prior[j, 0] = titles.trend[j, SEASON] * 2.0**gap
         trending += prior[j, 0]
         watched += titles.watches[j]

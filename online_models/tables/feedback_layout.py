@@ -74,7 +74,6 @@ class RewardParams(NamedTuple):
     complete_share: float
     completion: float
     binge: float
-    sitting_ms: float
     rewatch: float
     searched: float
     abandoned: float
@@ -103,7 +102,6 @@ def reward_params(config: RewardConfig) -> RewardParams:
         complete_share=config.complete_share,
         completion=config.completion_bonus,
         binge=config.binge_bonus,
-        sitting_ms=config.sitting_gap_s * 1e3,
         rewatch=config.rewatch_bonus,
         searched=config.search_bonus,
         abandoned=config.abandoned,

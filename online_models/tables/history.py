@@ -26,7 +26,7 @@ def share_of(params: Params, entry: int, former: bool) -> np.float32:
 @jit_inline
 def fresh_at(viewers: Viewers, params: Params, v: int, now: int) -> int:
     """Return how many titles the sitting that holds the time has."""
-    return 0 if now - viewers.last_at[v] > params.sitting_ms else viewers.fresh[v]
+    return 0 if now - viewers.last_at[v] > params.session_gap_ms else viewers.fresh[v]
 
 
 @jit_inline

@@ -223,32 +223,35 @@ class Signals(NamedTuple):
 
 
 class Params(NamedTuple):
-    """Hyper-parameters as the kernels take them."""
+    """Hyper-parameters as the kernels take them: the fields of ``ModelConfig``, times in milliseconds."""
 
     factors: int
-    decays: F8
+    horizons: F8
     history: int
     negatives: int
-    rate: float
-    tag_rate: float
-    viewer_rate: float
-    away: float
+    learning_rate: float
+    tag_learning_rate: float
+    viewer_learning_rate: float
+    taste_rejection: float
+    """``factorization.rejection``; 0 if there is no factorization."""
     window: int
+    """0 if there is no co-watch; so are ``seeds`` and ``long_seeds``."""
     pair_decay: float
     seeds: int
     seed_decay: float
     long_seeds: int
     long_seed_decay: float
     alpha: float
-    half_lives: F8
+    half_lives_ms: F8
     floor: float
     blend_rate: float
     rivals: int
     rejection: float
+    """``blend.rejection``."""
     satisfaction: float
-    sitting_ms: float
+    session_gap_ms: float
     publish_drift: float
-    known_limit: int
+    known_titles: int
     reward: RewardParams
     seed: int
 

@@ -38,36 +38,36 @@ class TagRows(NamedTuple):
 
 
 def kernel_params(config: ModelConfig, seed: int) -> Params:
-    """Hand the configuration to the kernels."""
+    """Return the configuration as the kernels take it."""
     f, c, b = config.factorization, config.cowatch, config.blend
     on = int(c.enabled)
     return Params(
-        f.factors,
-        np.array(f.horizons, np.float64),
-        f.history,
-        f.negatives,
-        f.learning_rate,
-        f.tag_learning_rate,
-        f.viewer_learning_rate,
-        f.rejection * (f.negatives > 0),
-        c.window * on,
-        c.pair_decay,
-        c.seeds * on,
-        c.seed_decay,
-        c.long_seeds * on,
-        c.long_seed_decay,
-        c.alpha,
-        np.array(config.trending.half_lives_s, np.float64) * 1e3,
-        b.floor,
-        b.rate,
-        b.rivals,
-        b.rejection,
-        b.satisfaction,
-        b.sitting_s * 1e3,
-        config.publish_drift,
-        config.known_titles,
-        reward_params(config.reward),
-        seed,
+        factors=f.factors,
+        horizons=np.array(f.horizons, np.float64),
+        history=f.history,
+        negatives=f.negatives,
+        learning_rate=f.learning_rate,
+        tag_learning_rate=f.tag_learning_rate,
+        viewer_learning_rate=f.viewer_learning_rate,
+        taste_rejection=f.rejection * (f.negatives > 0),
+        window=c.window * on,
+        pair_decay=c.pair_decay,
+        seeds=c.seeds * on,
+        seed_decay=c.seed_decay,
+        long_seeds=c.long_seeds * on,
+        long_seed_decay=c.long_seed_decay,
+        alpha=c.alpha,
+        half_lives_ms=np.array(config.trending.half_lives_s, np.float64) * 1e3,
+        floor=b.floor,
+        blend_rate=b.rate,
+        rivals=b.rivals,
+        rejection=b.rejection,
+        satisfaction=b.satisfaction,
+        session_gap_ms=config.session_gap_s * 1e3,
+        publish_drift=config.publish_drift,
+        known_titles=config.known_titles,
+        reward=reward_params(config.reward),
+        seed=seed,
     )
 
 

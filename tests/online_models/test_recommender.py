@@ -44,10 +44,10 @@ def experts(model: Recommender, viewer: str, candidates: list[int]) -> np.ndarra
     known = [(model.titles.row(t), good) for t, good in model.viewers.viewers.known(viewer)]
     met = [(t, 1.0 if good else 0.5) for t, good in known if good or t not in v.rejected[slot]]
     history = [t for t, _ in met[::-1][: p.history]]
-    fresh = v.fresh[slot] if TESTED_AT - v.last_at[slot] <= p.sitting_ms else 0
+    fresh = v.fresh[slot] if TESTED_AT - v.last_at[slot] <= p.session_gap_ms else 0
     share = np.array([s * (1.0 if n < fresh else 0.2) for n, (_, s) in enumerate(met[::-1][: p.history])])
     parts = []
-    for h, decay in enumerate(p.decays):
+    for h, decay in enumerate(p.horizons):
         weights = share * decay ** np.arange(len(history))
         vectors = a.inp[history, h * p.factors : (h + 1) * p.factors].astype(float)
         parts.append(weights @ vectors / max(np.sqrt((weights**2).sum()), 1e-30))
@@ -62,7 +62,7 @@ def experts(model: Recommender, viewer: str, candidates: list[int]) -> np.ndarra
                     cowatch[h, j] += share[step] * decay**step * w * float(a.norm[seed] * a.norm[j])
     cowatch = cowatch[:, candidates]
     newest = a.trend_at[: len(model.titles)].max()
-    gap = (a.trend_at[: len(model.titles)] - newest) / p.half_lives[2]
+    gap = (a.trend_at[: len(model.titles)] - newest) / p.half_lives_ms[2]
     trend = a.trend[: len(model.titles), 2] * 2.0**gap
     watches = a.watches[: len(model.titles)]
     lately, popular, backoff, kept = a.prior[candidates].astype(float).T  # as of the last positive

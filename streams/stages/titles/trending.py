@@ -110,7 +110,7 @@ class TrendingLists:
         """Return the most watched titles of a genre."""
         titles, a = self._side.titles, self._side.titles.arrays
         rows = np.flatnonzero(a.tags[: len(titles)].ravel() == titles.tags.index(scope)) // TAGS
-        half_life_ms = float(titles.params.half_lives[TRENDING_HALF_LIFE])
+        half_life_ms = float(titles.params.half_lives_ms[TRENDING_HALF_LIFE])
         value = decayed(a.trend[rows, TRENDING_HALF_LIFE], a.trend_at[rows], half_life_ms)
         best = rows[np.argsort(-value, kind="stable")], np.sort(value)[::-1]
         pairs = zip(*(column[:SCOPED_ITEMS].tolist() for column in best), strict=True)

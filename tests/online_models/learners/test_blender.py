@@ -10,8 +10,8 @@ import pytest
 from online_models import ModelConfig, Recommender
 from online_models.config import BlendConfig
 from online_models.feedback.impression_counts import chosen_beside
-from online_models.learners.blender_update import MOST, choose, learn_weights
-from online_models.learners.factorization import scratch, tick
+from online_models.learners.blender import MAX_WEIGHT, learn_choice, learn_weights
+from online_models.learners.factorization import next_stamp, scratch
 from online_models.tables.feedback_layout import SHOWN
 from online_models.tables.history import mark_known
 from online_models.tables.layout import F4
@@ -56,7 +56,7 @@ def test_one_step_by_hand(odds: float) -> None:
     titles, moved = table(), weights()
     score = features(titles, np.log(3.0), 0.0, 99.0)
     among = np.array([0, NO_ROW, 1], np.int32)
-    choose(titles.arrays, titles.params, moved, CONTEXT, 1, among, odds, score)
+    learn_choice(titles.arrays, titles.params, moved, CONTEXT, 1, among, odds, score)
     step = (
         0.1 * odds * np.array([2 - 1.25, 0, -5, 2 - 0.5, -3])
     )  # 0 - 6 of the long co-watch is bounded at -5
@@ -73,7 +73,7 @@ def test_only_the_best_scored_are_rivals() -> None:
     viewers = ViewerTable(titles.config, titles, slots=1).arrays
     work = scratch(titles.arrays, titles.params)
     score = features(titles, np.log(3.0), 0.0, -9.0)
-    moved, stamp = weights(), tick(work)
+    moved, stamp = weights(), next_stamp(work)
 
     def learn(target: int) -> None:
         learn_weights(titles.arrays, viewers, titles.params, moved, CONTEXT, 0, target, stamp, work, score)
@@ -82,7 +82,7 @@ def test_only_the_best_scored_are_rivals() -> None:
     assert np.array_equal(moved, weights()), "not among the best two"
     learn(1)
     by_hand = weights()
-    choose(titles.arrays, titles.params, by_hand, CONTEXT, 1, np.array([0, 1], np.int32), 1.0, score)
+    learn_choice(titles.arrays, titles.params, by_hand, CONTEXT, 1, np.array([0, 1], np.int32), 1.0, score)
     assert np.array_equal(moved, by_hand)
     work.mark[0] = stamp
     learn(2)
@@ -94,8 +94,8 @@ def test_weights_stay_within_bounds() -> None:
     titles, moved = table(rate=1.0), weights()
     score, both = features(titles, 0.0, 0.0, 0.0), np.array([0, 1], np.int32)
     for _ in range(20):
-        choose(titles.arrays, titles.params, moved, CONTEXT, 0, both, 10.0, score)
-    assert np.abs(moved).max() == MOST
+        learn_choice(titles.arrays, titles.params, moved, CONTEXT, 0, both, 10.0, score)
+    assert np.abs(moved).max() == MAX_WEIGHT
 
 
 def about(n: int, title: str, viewer: str = "ann") -> dict[str, Any]:
@@ -139,7 +139,7 @@ def beside(model: Recommender, title: str) -> tuple[float, list[str]]:
     """Return the odds of ann's choice of a title, and among which titles it was."""
     titles, table = model.titles, model.viewers.viewers
     slot, work = table.slot("ann"), scratch(titles.arrays, titles.params)
-    stamp, out = tick(work), np.empty(SHOWN + 1, np.int32)
+    stamp, out = next_stamp(work), np.empty(SHOWN + 1, np.int32)
     mark_known(table.arrays, slot, work.mark, stamp)
     row = titles.row(title)
     odds = chosen_beside(titles.arrays, table.arrays, slot, row, stamp, work, out)

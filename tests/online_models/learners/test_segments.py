@@ -184,7 +184,7 @@ def test_an_unknown_device_changes_nothing() -> None:
                 crowd.watch(title_key("t7"), 1.0, n, device=device)
         slots = side.viewers.acquire(["asha", "bob"])
         side.viewers.arrays.country[slots] = (IN, 0)
-        scores.append([side.score(slot, 100).tobytes() for slot in slots.tolist()])
+        scores.append([side.ranker.score(slot, 100).tobytes() for slot in slots.tolist()])
     assert scores[0] == scores[1]
 
 

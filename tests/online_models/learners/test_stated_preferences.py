@@ -53,7 +53,7 @@ def test_the_lift_is_the_stated_one(model: Recommender) -> None:
     slots = np.array([model.viewers.viewers.slot("stranger")], np.int32)
     model.viewers.viewers.arrays.positives[slots] = 15
     rows = np.zeros((1, 40), np.float32)
-    model.viewers.stated.add_to(rows, model.viewers.viewers.arrays, slots)
+    model.viewers.ranker.stated.add_to(rows, model.viewers.viewers.arrays, slots)
     assert rows[0, 3] == pytest.approx(LIFT * np.log2(3) * EVIDENCE / (EVIDENCE + 15))
 
 

@@ -52,7 +52,7 @@ def test_only_the_last_title_is_drawn_out_of_what_else_may_be_shown(model: Recom
     for n in range(VIEWERS):
         last = ids[drawn.title[n, -1]]
         assert last not in {ids[t] for t in plain.title[n].tolist()} | FORBIDDEN | {f"t{5 + n % 35}"}
-        score = model.viewers.score(int(everyone(model)[n]), NOW + VIEWERS)
+        score = model.viewers.ranker.score(int(everyone(model)[n]), NOW + VIEWERS)
         assert drawn.score[n, -1] == pytest.approx(score[drawn.title[n, -1]], abs=1e-4)
 
 

@@ -2,7 +2,6 @@
 
 import pickle
 from typing import Any
-from weakref import ref
 
 import numpy as np
 import pytest
@@ -10,9 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from online_models import Recommender
-from online_models.ranking import lists
+from online_models.ranking.lists import ListRanker
 from online_models.ranking.scorer import hide_known
-from online_models.ranking.shortlist import TRIED
+from online_models.ranking.shortlist import PROBED
 from online_models.ranking.viewer_side import Lists, ViewerSide
 from online_models.tables.layout import F4, I4
 from online_models.tables.titles import TitleTable
@@ -54,7 +53,7 @@ def world(
     v.rejected_at[slots, :3] = NOW
     v.rejected_weight[slots, :3] = rng.random((slots.size, 3))
     if aligned:
-        x = side.before_titles(slots, NOW).x[slots.size // 2]
+        x = side.ranker.prepare(slots, NOW).x[slots.size // 2]
         a.out[:titles] = taste * rng.normal(0, 5, (titles, 1)) * x / np.linalg.norm(x)
     guard = np.where(rng.random(titles) < gone, -np.inf, rng.choice([0.0, 2.0], titles)).astype(np.float32)
 
@@ -67,7 +66,7 @@ def world(
 
 def best(side: ViewerSide, slot: int, n: int) -> tuple[I4, F4, F4]:
     """Return a viewer's best titles and their scores, and all scores, -inf where none may be listed."""
-    row = side.score(slot, NOW)
+    row = side.ranker.score(slot, NOW)
     hide_known(side.viewers.arrays, slot, row)
     order = np.lexsort((np.arange(row.size), -row))[:n]
     order = order[np.isfinite(row[order])]
@@ -111,26 +110,26 @@ def test_the_list_is_what_sorting_all_scores_gives(  # noqa: PLR0917 - hypothesi
         is_right(side.rank(slots[q : q + 1], NOW, n), 0, side, slot)
 
 
-@pytest.mark.parametrize(("taste", "left"), [(0.01, 0), (3.0, 2 * TRIED)])
+@pytest.mark.parametrize(("taste", "left"), [(0.01, 0), (3.0, 2 * PROBED)])
 def test_where_taste_decides_all_titles_are_multiplied(
     monkeypatch: pytest.MonkeyPatch, taste: float, left: int
 ) -> None:
-    """After ``TRIED`` lists of many products the others come out of whole matrices: the same ones."""
-    side, slots = world(titles=900, viewers=3 * TRIED, taste=taste)
+    """After ``PROBED`` lists of many products the others come out of whole matrices: the same ones."""
+    side, slots = world(titles=900, viewers=3 * PROBED, taste=taste)
     side.viewers.arrays.stated[slots] = 0
-    few, whole = lists._few, []
+    few, whole = ListRanker._from_shortlists, []
 
     def noted(*arguments: Any) -> I4:
         whole.append(few(*arguments))
         return whole[-1]
 
-    monkeypatch.setattr(lists, "_few", noted)
+    monkeypatch.setattr(ListRanker, "_from_shortlists", noted)
     made = side.rank(slots, NOW, 20)
     assert whole[0].tolist() == slots[slots.size - left :].tolist()
-    for q in (0, TRIED - 1, TRIED, slots.size - 1):
+    for q in (0, PROBED - 1, PROBED, slots.size - 1):
         is_right(made, q, side, int(slots[q]))
-    again = side.rank(slots[TRIED:], NOW, 20)
-    assert (again.title == made.title[TRIED:]).all()
+    again = side.rank(slots[PROBED:], NOW, 20)
+    assert (again.title == made.title[PROBED:]).all()
 
 
 def test_lists_of_a_batch_do_not_hang_on_each_other() -> None:
@@ -184,8 +183,8 @@ def test_a_list_read_again_is_the_same_to_the_bit() -> None:
         assert (again.score == first.score[:, :n]).all()
 
 
-def test_tables_that_have_grown_are_held_anew_and_the_former_let_go() -> None:
-    """A single list reads the present ones; a batch's lists let go of those that are nobody's any more."""
+def test_lists_stay_while_the_viewers_table_grows() -> None:
+    """Lists read the arrays of the present, not those of before the table grew."""
     model = Recommender(seed=1)
     model.learn_many(
         Rate(event_id=f"{v} {t}", viewer_id=f"v{v}", event_time_ms=NOW, title_id=f"t{t}", stars=5)
@@ -193,10 +192,8 @@ def test_tables_that_have_grown_are_held_anew_and_the_former_let_go() -> None:
         for t in range(v, v + 4)
     )
     side, before = model.viewers, model.top_n("v0", 3)
-    former = ref(side.held.of(side.titles.arrays, side.viewers.arrays, side.params))
     side.viewers.acquire([f"other {n}" for n in range(5_000)])
     side.rank(np.arange(2, dtype=np.int32), NOW, 3)
-    assert former() is None
     assert model.top_n("v0", 3) == before
 
 

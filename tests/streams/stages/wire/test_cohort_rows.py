@@ -6,7 +6,7 @@ import pytest
 from online_models.config import ModelConfig
 from online_models.learners.cohorts import SHELVED
 from online_models.page.config import PageConfig
-from online_models.ranking.segment_boost import SHARED
+from online_models.ranking.segment_boost import MIN_WATCHES
 from online_models.tables.titles import TitleTable, title_key
 from schemas.fields import ItemReason, RowKind
 from streams.config.settings import Settings
@@ -37,7 +37,7 @@ def test_people_like_you_watch_what_your_crowd_does(shards: int) -> None:
     cohorts, viewers = line.replica.segments.cohorts, line.side.viewers
     assert cohorts is not None
     mine = cohorts.cohort_of(viewers.arrays.taste[viewers.slot("x-like")])
-    liked = {line.replica.titles.ids[title] for title in cohorts.liked_more(SHARED)[mine][0].tolist()}
+    liked = {line.replica.titles.ids[title] for title in cohorts.liked_more(MIN_WATCHES)[mine][0].tolist()}
     assert {item.title_id for item in row.items} <= liked - {"x0", "x1"}
     assert [cohort_rows.KEY in store.rows for store in line.title_stores] == [True, False][:shards]
 
