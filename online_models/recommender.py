@@ -1,4 +1,4 @@
-"""Both sides in one process: the recommender without Kafka, for notebooks, evaluation and River."""
+"""Both sides in one process: a recommender without Kafka, for notebooks, evaluation and River."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
@@ -31,17 +31,18 @@ from schemas.pages import Row
 __all__ = ["COLUMNS", "EventColumns", "Recommender"]
 
 COLUMNS = ("blend", *EXPERTS)
-"""Names of the rankings that :meth:`Recommender.prequential` makes, in order, without experts from outside."""
+"""Names of the rankings that :meth:`Recommender.prequential` makes, in order, without experts from
+outside."""
 
 
 class MoreExperts(Protocol):
-    """Experts from outside, such as :class:`online_models.river.external_rankers.ExternalRankers`."""
+    """External experts, such as :class:`online_models.river.external_rankers.ExternalRankers`."""
 
     names: tuple[str, ...]
-    """One an expert."""
+    """One name for each expert."""
 
     def describe(self, title: Title) -> None:
-        """Take a title's newest record."""
+        """Update the record of a title."""
 
     def prequential(self, model: "Recommender", batch: EventColumns, tested: I4) -> F8:
         """Test and learn as :meth:`Recommender.prequential`, with these experts in the blend."""
@@ -56,23 +57,24 @@ class MoreExperts(Protocol):
 class Recommender:
     """Learn from viewing events, one at a time or many, and recommend at any moment.
 
-    The same kernels as in the worker, with both sides in step: every event is learned on the viewers' side,
-    then on the titles'.
+    It runs the kernels of the worker, with both sides in step: every event is learned on the viewers' side,
+    then on the titles' side.
 
     Parameters
     ----------
     config
         Hyper-parameters.
     seed
-        Start of every draw; the same events with the same seed give the same state, under any PYTHONHASHSEED.
+        Start of every keyed random number: the same events with the same seed give the same state, under any
+        PYTHONHASHSEED.
     experts
         Further experts of the blend, for instance River rankers
-        (:class:`online_models.river.external_rankers.ExternalRankers`). A hundred times slower, and without
-        snapshots.
+        (:class:`online_models.river.external_rankers.ExternalRankers`). They are a hundred times slower, and
+        have no snapshots.
     page
-        What a page shall be.
+        Configuration of pages.
     tested
-        Share of events that are tested before they are learned: the blend's weights learn from them.
+        Share of events that are tested before they are learned. The weights of the blend learn from these.
 
     Examples
     --------
@@ -85,7 +87,7 @@ class Recommender:
     >>> [title for title, _ in model.top_n("c", n=1)]
     ['Y']
 
-    With a ranker of River's as one more expert:
+    With a River ranker as one more expert:
 
     >>> from online_models.river import ExternalRankers
     >>> model = Recommender(seed=7, experts=ExternalRankers(["river.reco.BiasedMF(n_factors=8)"], seed=7))
@@ -110,8 +112,8 @@ class Recommender:
         self.catalog = Catalog(self.titles)
         self.viewers = ViewerSide(self.titles, self.catalog, seed=seed)
         self.title_side = TitleSide(self.titles)
-        self.shelves = CatalogIndex(self.titles, self.catalog, self.page_config)
-        self.judge = RewardFunction(self.config.reward)
+        self.catalog_index = CatalogIndex(self.titles, self.catalog, self.page_config)
+        self.reward = RewardFunction(self.config.reward)
         self._newest = 0
         self._external = experts
 
@@ -121,26 +123,26 @@ class Recommender:
         return COLUMNS + (self._external.names if self._external else ())
 
     def describe(self, title: Title) -> None:
-        """Take a title's newest record in the catalog over: its guards and its tags."""
+        """Update the catalog record of a title: its guards and its tags."""
         self.catalog.put(title)
         if self._external:
             self._external.describe(title)
 
     def learn_one(self, event: Event) -> None:
-        """Learn an event; an event id met before changes nothing."""
+        """Learn an event; a repeated event id changes nothing."""
         self.learn_many((event,))
 
     def learn_many(self, events: Iterable[Event]) -> None:
-        """Learn events in their order; the same as one by one, and faster."""
+        """Learn events in their order: the same result as one by one, and faster."""
         batch = list(events)
-        verdicts, ids = [], []
+        rows, ids = [], []
         for event in batch:
-            for n, verdict in enumerate(self.judge(event)):
-                verdicts.append((event.viewer_id, verdict, event.event_time_ms))
+            for n, signal in enumerate(self.reward(event)):
+                rows.append((event.viewer_id, signal, event.event_time_ms))
                 ids.append(f"{event.event_id}\0{n}" if n else event.event_id)
-        if verdicts:
-            named = hash_ids(ids)
-            self.prequential(columns(verdicts, named), sampled(named, self.tested))
+        if rows:
+            hashes = hash_ids(ids)
+            self.prequential(columns(rows, hashes), sampled(hashes, self.tested))
         take_all(self.viewers.viewers, batch)
 
     def prequential(self, batch: EventColumns, tested: Sequence[bool] | I4 | None = None) -> F8:
@@ -149,9 +151,9 @@ class Recommender:
         Returns
         -------
         ranks
-            [n, rankings] the title's rank under each of :attr:`columns` among all titles with a positive that
-            the viewer does not have (strictly better, plus half of those equal); -1 where not tested, inf for
-            a title without a positive.
+            [n, rankings] the rank of the title under each of :attr:`columns` among all titles with a positive
+            that the viewer does not know (the number of strictly better ones, plus half of the equal ones);
+            -1 if not tested, inf for a title without a positive.
         """
         wanted = np.asarray(np.zeros(len(batch.viewers)) if tested is None else tested, np.int32)
         if self._external:
@@ -159,7 +161,7 @@ class Recommender:
         return self.learn_columns(batch, wanted)[0]
 
     def learn_columns(self, batch: EventColumns, wanted: I4) -> tuple[F8, Signals]:
-        """Test and learn as :meth:`prequential`, without external experts; return the last event's signals too."""
+        """Test and learn as :meth:`prequential`, without external experts; return also the last signals."""
         feedback = self.viewers.feedback(batch)
         ranks = np.full((len(batch.viewers), RANKINGS), -1.0)
         signals = blank_signals(1 + JUDGEMENTS, self.titles)
@@ -179,11 +181,11 @@ class Recommender:
         return ranks, signals
 
     def top_n(self, viewer: str, n: int = 20, now_ms: int | None = None) -> list[tuple[str, float]]:
-        """Return the best titles that the viewer does not have, with scores, best first. Changes nothing.
+        """Return the best titles that the viewer does not know, with scores, best first. Changes nothing.
 
-        Equal scores stand in the order in which the titles were met. A viewer never met gets what is liked
-        most; an empty model gives an empty list. ``now_ms`` decides about availability (default: the newest
-        event's time).
+        Titles of equal score are in the order of their rows. An unknown viewer gets the most liked titles; an
+        empty model gives an empty list. ``now_ms`` decides which titles are available (default: the time of
+        the newest event).
         """
         side, slot = self._with(viewer)
         ids = self.titles.ids
@@ -200,15 +202,14 @@ class Recommender:
         ]
 
     def score(self, viewer: str, now_ms: int | None = None) -> dict[str, float]:
-        """Return the score of every title that may be shown, known ones included. Changes nothing."""
+        """Return the score of every title that the guards allow, known ones included. Changes nothing."""
         row = self._row(viewer, now_ms)
         return {self.titles.ids[t]: float(row[t]) for t in np.flatnonzero(np.isfinite(row)).tolist()}
 
     def rank(self, viewer: str, titles: Iterable[str], now_ms: int | None = None) -> list[str]:
         """Sort titles for a viewer, best first. Changes nothing.
 
-        Equal scores stand in the order in which the titles were met; titles that may not be shown come last,
-        by id.
+        Titles of equal score are in the order of their rows; titles that the guards forbid come last, by id.
         """
         score = self.score(viewer, now_ms)
         place = {t: n for n, t in enumerate(score)}
@@ -218,13 +219,13 @@ class Recommender:
     def page(
         self, viewer: str, now_ms: int | None = None, *, n: int = 20, language: str | None = None
     ) -> tuple[Row, ...]:
-        """Return a viewer's home page, rows of ``n`` titles at most. Changes nothing.
+        """Return a viewer's home page, with at most ``n`` titles on a shelf. Changes nothing.
 
-        Headings are in the language given, else in the first of the viewer's own that there are messages in.
+        Headings are in ``language``, else in the viewer's first language that has messages.
         """
         side, slot = self._with(viewer)
         spoken = language or language_of(int(side.viewers.arrays.language[slot]))
-        return page_of(side, self.shelves, slot, self._now(now_ms), length=n, language=spoken)
+        return page_of(side, self.catalog_index, slot, self._now(now_ms), length=n, language=spoken)
 
     def snapshot(self) -> bytes:
         """Return the model as bytes (:mod:`online_models.tables.snapshots`). Changes nothing.
@@ -232,7 +233,7 @@ class Recommender:
         Raises
         ------
         NoSnapshotError
-            It has guests, whose state knows no form but Python's own.
+            The model has external experts: their state has no stored form other than pickle.
 
         Examples
         --------
@@ -254,14 +255,14 @@ class Recommender:
 
     @classmethod
     def from_snapshot(cls, data: bytes) -> "Recommender":
-        """Return a model that ranks and learns exactly as the one that the snapshot was made of.
+        """Return a model that ranks and learns exactly as the one in the snapshot.
 
         Raises
         ------
         RowVersionError
-            A newer program made it, or it is none.
+            A newer program made the snapshot, or the bytes are none.
         ConfigMismatchError
-            It is no recommender's.
+            The snapshot is of another kind of model.
         """
         found = snapshots.unpack("Recommender", data)
         titles = TitleTable.from_snapshot(found.part("titles"))
@@ -272,12 +273,12 @@ class Recommender:
         out.viewers = ViewerSide(titles, out.catalog, viewers=viewers)
         out.viewers.blending.load(found.arrays.get("weights", np.zeros(0)))
         out.title_side = TitleSide(titles)
-        out.shelves = CatalogIndex(titles, out.catalog, out.page_config)
+        out.catalog_index = CatalogIndex(titles, out.catalog, out.page_config)
         out._newest = found.facts["newest"]
         return out
 
     def blend_weights(self) -> dict[str, F8]:
-        """Return each expert's weight in every context: history lengths, in and at the start of sittings.
+        """Return the weight of each expert by context: length of the history, start of a session or not.
 
         Examples
         --------
@@ -290,7 +291,7 @@ class Recommender:
         return out
 
     def _row(self, viewer: str, now_ms: int | None) -> F4:
-        """Return the score of every row for a viewer, guests heard; -inf where the guards forbid."""
+        """Return the score of every row for a viewer, by all experts; -inf where the guards forbid it."""
         (side, slot), now = self._with(viewer), self._now(now_ms)
         row = side.ranker.score(slot, now)
         if self._external:
@@ -301,9 +302,9 @@ class Recommender:
         return self._newest if now_ms is None else now_ms
 
     def _with(self, viewer: str) -> tuple[ViewerSide, int]:
-        """Return a side and the viewer's slot in it: ours, or a passing one for a stranger."""
+        """Return a side and the viewer's slot in it; an unknown viewer gets a temporary side."""
         slot = self.viewers.viewers.slot(viewer)
         if slot is not None:
             return self.viewers, slot
-        passing = ViewerSide(self.titles, self.catalog, seed=self.titles.seed, slots=1)
-        return passing, int(passing.viewers.acquire([viewer])[0])
+        temporary = ViewerSide(self.titles, self.catalog, seed=self.titles.seed, slots=1)
+        return temporary, int(temporary.viewers.acquire([viewer])[0])

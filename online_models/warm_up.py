@@ -56,7 +56,7 @@ def rank_and_score() -> None:
     model = small_world()
     model.score("a")
     slots = np.arange(2, dtype=np.int32)
-    pages = build(model.viewers, model.shelves, slots, 0, 3)
+    pages = build(model.viewers, model.catalog_index, slots, 0, 3)
     encode_lists(model.viewers.rank(slots, 0, 3))
     model.viewers.rank(slots, 0, 3, drawn=1.0)
     encode_lists(model.viewers.rank(slots[:1], 0, 3))

@@ -2,7 +2,8 @@
 
 With the features ``f_e(j)`` of the candidates ``j`` (the factorization's score; log-shares of the others) and
 the weights ``w`` of the viewer's context, a list is ranked by ``sum_e w_e f_e(j)``. An event that is tested
-before it is learned has all its candidates scored already; `learn_weights` then takes one step of the weights.
+before it is learned has all its candidates scored already; `learn_weights` then takes one step of the
+weights.
 
 A title ``t`` that was chosen among rivals ``R`` moves the weights of the viewer's context by the gradient of
 the log-likelihood of the choice,
@@ -36,7 +37,7 @@ FACTORIZATION, COWATCH, COWATCH_LONG, TRENDING, POPULARITY = range(EXPERTS)
 DEPTHS = 6
 """Contexts by liked titles: 1, 2-3, 4-7, 8-15, 16-31, 32 and more (HR@10 +.001 against one for all)."""
 CONTEXTS = 2 * DEPTHS
-"""... each at the start of a sitting and within it (+.0002 raw, +.0008 shuffled)."""
+"""Each of these at the start of a session and within it (HR@10 +.0002 raw, +.0008 shuffled)."""
 
 
 @jit_no_alloc
@@ -69,8 +70,8 @@ def blend_scores(
 ) -> int:
     """Turn raw scores (rows 1 to 3: factorization and both co-watches) into features, and blend (row 0).
 
-    Candidates are the active titles that do not bear the stamp; other entries mean nothing. Rows 4 and 5 are
-    not touched: their features stand in ``Titles.prior``. Returns the number of candidates.
+    Candidates are the active titles without the stamp; other entries are undefined. Rows 4 and 5 stay as they
+    are: their features are in ``Titles.prior``. Returns the number of candidates.
     """
     w, prior = np.empty(EXPERTS), titles.prior
     weights_in(weights, context, w)
@@ -98,16 +99,17 @@ def blend_scores(
 
 
 CLIP = 5.0
-"""Bound of a feature's gradient: one surprise must not turn a weight over."""
+"""Bound of a feature's gradient: one unlikely choice must not reverse a weight."""
 MAX_WEIGHT = 4.0
-"""Bound of a weight, far beyond any learned one (-.3 to 1.2): whatever happens, scores stay finite."""
+"""Bound of a weight, far beyond any learned one (-.3 to 1.2): so scores stay finite."""
 
 
 @jit_no_alloc
 def best_candidates(titles: Titles, stamp: int, work: Scratch, score: F4, kept: F4, out: I4) -> None:
-    """Write the rows of the best-scored candidates into ``out``, in no order; -1 where there are no more.
+    """Write the rows of the best-scored candidates into ``out``, in no order, then -1.
 
-    Candidates are the active titles that do not bear the stamp; ``kept`` is room for as many scores.
+    Candidates are the active titles without the stamp; ``kept`` is working memory for as many scores. ``out``
+    and ``kept`` are a heap with the least score first, which is replaced.
     """
     kept[:] = -np.inf
     out[:] = -1
@@ -121,10 +123,10 @@ def best_candidates(titles: Titles, stamp: int, work: Scratch, score: F4, kept: 
 def learn_choice(
     titles: Titles, params: Params, weights: F8, context: int, target: int, among: I4, odds: float, score: F4
 ) -> None:
-    """Take the step for ``target`` chosen ``among`` titles, itself one of them; entries below 0 are none.
+    """Take the step for ``target`` chosen ``among`` titles, itself one of them; entries below 0 are skipped.
 
-    ``odds`` times the step: 1 / propensity where the target was shown by chance. ``score`` is what
-    ``blend.blend_scores`` left.
+    ``odds`` multiplies the step: 1 / propensity if the target was shown by chance. ``score`` is the result of
+    `blend_scores`.
     """
     prior, top = titles.prior, score[0, target]
     for j in among:
@@ -158,7 +160,7 @@ def learn_weights(
     work: Scratch,
     score: F4,
 ) -> None:
-    """Learn that a viewer liked a title: chosen out of a list, or else out of what the blend scores best."""
+    """Learn that a viewer liked a title: chosen from a list they saw, or else from the best-scored titles."""
     seen = np.empty(SHOWN + 1, np.int32)
     odds = chosen_beside(titles, viewers, v, target, stamp, work, seen)
     if odds > 0:

@@ -1,8 +1,8 @@
 """Cohorts: viewers of like taste, found as they come, and what is popular with them of late.
 
-A viewer belongs to the cohort whose centre is nearest to their taste vector: `cohorts` has the
-equations. Nobody's row says so: whoever needs to know asks where the vector lies now. The worker learns them
-in its titles stage (`SHELVED`), and pages have a row of what a cohort watches (`online_models.page.catalog_index`).
+A viewer belongs to the cohort whose centre is nearest to their taste vector: `cohorts` has the equations.
+Nobody's row says so: whoever needs to know asks where the vector lies now. The worker learns them in its
+titles stage (`SHELVED`), and pages have a row of what a cohort watches (`online_models.page.catalog_index`).
 
 What it is for: rows ("popular with people like you"), insights, and lists for viewers with little history. As
 a ranking it is no match for the others, and the blend gains nothing from it. HR@10 on MovieLens-100K, ratings
@@ -205,14 +205,14 @@ class CohortTable:
 # A centre is the mean of the vectors that were nearest to it, the past fading with every observation:
 #
 #     c = argmin_c |p - m_c|      M_k <- (1 - 1/memory) M_k for all k      M_c <- M_c + 1
-#     m_c <- m_c + (p - m_c) / M_c
+#     m_c <- m_c + (p - m_c) / M_c  for that c
 #
 # Sources: MacQueen, 1967 (the first vectors are the first centres, each centre has its own decaying step);
 # Sculley, 2010. A centre that hardly anybody is nearest to is moved to where somebody is.
 #
-# A cohort's watches are counted in event time, for a bounded number of titles: one that is new to a full cohort
-# takes the place, and the count, of the least (space-saving; Metwally, Agrawal and El Abbadi, 2005), so that no
-# count is too low, and none too high by more than the least.
+# A cohort's watches are counted in event time, for a bounded number of titles: one that is new to a full
+# cohort takes the place, and the count, of the least (space-saving; Metwally, Agrawal and El Abbadi, 2005),
+# so that no count is too low, and none too high by more than the least.
 
 
 STARVED = 0.05

@@ -1,14 +1,14 @@
-"""History-aware matrix factorization: what both sides compute.
+"""History-aware matrix factorization: the part that both sides compute.
 
 A viewer is represented by
 
     x = [ sum_l d_1^l y1(h_l) / |d_1|, ..., sum_l d_H^l yH(h_l) / |d_H|, p ]    (h_0 = newest liked title)
 
-(weights of titles that are only known are multiplied by ``reward.neutral``, of those of former sittings by
-``reward.former``; a norm |d| is that of the weights so changed),
+(weights of titles that are only known are multiplied by ``reward.neutral``, those of earlier sessions by
+``reward.former``; |d| is the norm of the resulting weights),
 and a title scores ``x . q + b``. A positive is a softmax over the title and uniform negatives that the viewer
-does not have: with ``g_j = [j = target] - softmax_j`` the gradients are ``g_j x`` for q_j, ``g_j`` for b_j
-and ``sum_j g_j q_j`` for x, which flows on into p and the y of the history. Steps are AdaGrad with one
+does not know: with ``g_j = [j = target] - softmax_j`` the gradients are ``g_j x`` for q_j, ``g_j`` for b_j
+and ``sum_j g_j q_j`` for x, which is propagated to p and to the y of the history. Steps are AdaGrad with one
 accumulator a row (the mean square of its gradients).
 
 Sources: SVD++ (Koren, KDD 2008) for the shape, FISM (Kabbur et al., KDD 2013) for the history, AdaGrad (Duchi
@@ -23,10 +23,10 @@ from online_models.tables.history import share_of, title_of
 from online_models.tables.layout import F4, I4, PENDING, Int, Params, Real, Scratch, TagWork, Titles, Viewers
 
 TRIES = 8
-"""Draws per negative before it is left out: a viewer of half the catalog still finds 255 of 256."""
+"""Draws per negative before it is left out: a viewer who knows half the catalog still finds 255 of 256."""
 SMALL = 1e-4
-"""Gradients and weights of a history below change nothing that lists show, and cost a row each (measured: no
-HR@10 lost)."""
+"""Gradients and weights of a history below this are skipped: each costs a row in memory and changes no list
+(measured: no HR@10 lost)."""
 
 
 @jit
@@ -50,7 +50,7 @@ def scratch(titles: Titles, params: Params) -> Scratch:
 
 @jit_no_alloc
 def next_stamp(work: Scratch) -> int:
-    """Give out a stamp that no title bears yet."""
+    """Return a new stamp, which no title has yet: so marks of earlier stamps need no clearing."""
     work.stamp[0] += 1
     return int(work.stamp[0])
 
@@ -59,7 +59,7 @@ def next_stamp(work: Scratch) -> int:
 def represent(
     titles: Titles, viewers: Viewers, params: Params, v: int, history: I4, depth: int, fresh: int, x: F4
 ) -> None:
-    """Write a viewer's representation into ``x`` [D]; the ``fresh`` newest titles are of this sitting."""
+    """Write a viewer's representation into ``x`` [D]; the ``fresh`` newest titles are of this session."""
     k, last = params.factors, params.horizons.size * params.factors
     for h in range(params.horizons.size):
         x[h * k : (h + 1) * k] = 0.0
@@ -83,9 +83,9 @@ def represent(
 
 @jit_no_alloc
 def draw_negatives(titles: Titles, n: int, target: int, stamp: int, state: Int, work: Scratch) -> int:
-    """Draw ``n`` active titles that neither bear the stamp nor are the target; return how many were found.
+    """Draw ``n`` active titles without the stamp, other than the target; return the number found.
 
-    They begin ``work.cand``; the target follows them.
+    They are the first of ``work.cand``; the target follows them.
     """
     active = titles.size[1]
     found = 0

@@ -8,8 +8,8 @@ with :math:`k_{uj}` how many of the stated tags the title bears and :math:`n_u` 
 is added to the blend's score, whose unit is a logarithm of odds. Only tags that the catalog knows, in its
 own words, lift anything.
 
-The alternative, to represent the viewer by the mean of their genres' tag vectors (``learners.tag_vectors``), needs
-vectors that have learned, in every worker; a stated genre should count from the first event of an
+The alternative, to represent the viewer by the mean of their genres' tag vectors (``learners.tag_vectors``),
+needs vectors that have learned, in every worker; a stated genre should count from the first event of an
 installation on.
 """
 

@@ -1,10 +1,10 @@
-"""Tags in the factorization: a title's output vector is its own part and what its tags have in common.
+"""Tags in the factorization: a title's output vector is the sum of a part of its own and one of its tags.
 
     q_j = r_j + c_j sum_{g in tags(j)} v_g          c_j = |tags(j)| ** -1/2       (the bias likewise)
 
-A softmax teaches both: r_j gets the gradient of the title, v_g the sum over the candidates that bear the tag.
-``Titles.out`` holds q itself, so that ranking costs nothing more; what a tag has learned since is told to its
-titles from time to time (:func:`tell_titles`). A title that nobody has watched is liked by whom its tags are.
+A softmax trains both: r_j gets the gradient of the title, v_g the sum over the candidates that have the tag.
+``Titles.out`` holds q itself, so that ranking costs nothing more; what a tag has learned since is added to
+its titles from time to time (`tables.derived_columns`). So a title that nobody has watched ranks by its tags.
 
 Source: factorization machines (Rendle, ICDM 2010). Measured on MovieLens-100K, >= 4, genres and years: HR@10
 of the factorization .1897 to .1970 raw, .1447 to .1495 shuffled; tags in the input vectors too: .1945, .1451.
@@ -21,7 +21,11 @@ BIAS_RATE = 0.3
 
 @jit_exact
 def move_tags(titles: Titles, work: TagWork) -> None:
-    """Go the steps that wait, in the order of the positives and exactly: however they were batched."""
+    """Apply the pending steps in the order of the positives, exactly, so that batches change nothing.
+
+    Four steps at a time: a tag's vector is then read and written once for four of them. Sums keep their
+    order.
+    """
     step, way, out, n = work.step, work.way, titles.tag_out, work.pending[0]
     for p in range(0, n - n % 4, 4):
         for tag in range(out.shape[0]):
@@ -44,21 +48,22 @@ def move_tags(titles: Titles, work: TagWork) -> None:
 
 @jit_no_alloc
 def learn_tags(titles: Titles, params: Params, x: F4, mean: Real, w: float, n: int, work: Scratch) -> None:
-    """Work out the steps of the tags that the candidates of a softmax bear (``work.cand``, ``work.g``).
+    """Compute the steps of the tags of a softmax's candidates (``work.cand``, ``work.g``).
 
-    How long they are depends on the accumulators alone, and nobody reads a tag's vector before its titles are
-    told: steps wait, and are gone together (:func:`move_tags`), in half the time of one by one.
+    The length of a step depends on the accumulators alone, and the vectors of tags are read only when they
+    are added to titles. So steps are collected and applied in one batch (:func:`move_tags`), in half the
+    time.
     """
-    tags, met = work.tags, False
+    tags, any_tagged = work.tags, False
     for q in range(n + 1):
         j = work.cand[q]
         if titles.tags[j, 0] < 0:
             continue
-        met = True
+        any_tagged = True
         g = work.g[q] * w * titles.share[j]
         for s in range(TAGS):
-            tags.gradient[titles.tags[j, s]] += g  # -1, no tag, is the last place, which nobody reads
-    if not met:
+            tags.gradient[titles.tags[j, s]] += g  # -1 (no tag) is the last place, which is never read
+    if not any_tagged:
         return
     rate, at = np.float32(params.tag_learning_rate), tags.pending[0]
     for tag in range(titles.tag_acc.size):

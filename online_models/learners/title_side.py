@@ -1,7 +1,8 @@
 """The titles' side of learning: vectors, neighbours and counters of one shard's titles, learned from signals.
 
-`TitleSide` is the class; the kernels before it learn a signal at a time. Co-watch after the item-item tradition
-of TencentRec (Huang et al., SIGMOD 2015); the equations of the vectors stand in `learners.factorization`.
+`TitleSide` is the class; the kernels before it learn a signal at a time. Co-watch after the item-item
+tradition of TencentRec (Huang et al., SIGMOD 2015); the equations of the vectors stand in
+`learners.factorization`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,7 @@ __all__ = ["MOST_DRIFTED", "TitleSide", "decayed", "shard_of"]
 
 @jit_no_alloc
 def activate(titles: Titles, t: int) -> None:
-    """Count a title among the active ones at its first positive."""
+    """Append a title to the active ones at its first positive."""
     if titles.counts[t, 0] == 0:
         titles.active[titles.size[1]] = t
         titles.size[1] += 1
@@ -34,7 +35,7 @@ def activate(titles: Titles, t: int) -> None:
 
 @jit_inline
 def add_drift(titles: Titles, params: Params, j: int, way: float) -> None:
-    """Note that a row's vectors went a way, and whether the row is worth a record by now."""
+    """Add the movement of a row's vectors to its drift, and mark the row as changed if that is large."""
     titles.drift[j] += np.float32(way)
     if titles.drift[j] > params.publish_drift:
         titles.changed[j] = 1
@@ -44,7 +45,7 @@ def add_drift(titles: Titles, params: Params, j: int, way: float) -> None:
 def learn_outputs(
     titles: Titles, params: Params, signals: Signals, i: int, stamp: int, work: Scratch
 ) -> None:
-    """Move the output vector and bias of a title, and of negatives against it that do not bear the stamp."""
+    """Move the output vector and bias of a title, and of negatives without the stamp."""
     t, w, x = signals.title[i], signals.weight[i], signals.x[i]
     state = mix(titles.key[t] ^ mix(np.uint64(params.seed) + np.uint64(titles.counts[t, 0])))
     n = draw_negatives(titles, params.negatives, t, stamp, state, work)
@@ -70,7 +71,7 @@ def learn_outputs(
 
 @jit_no_alloc
 def learn_inputs(titles: Titles, params: Params, owned: I4, signals: Signals, i: int) -> None:
-    """Send the gradient of a representation into the input vectors of the history."""
+    """Propagate the gradient of a representation to the input vectors of the history."""
     k, depth = params.factors, signals.depth[i]
     for h in range(params.horizons.size if depth > 0 else 0):
         d = params.horizons[h]
@@ -100,15 +101,16 @@ def learn_inputs(titles: Titles, params: Params, owned: I4, signals: Signals, i:
 
 @jit_inline
 def pair(titles: Titles, a: int, b: int, w: Real) -> None:
-    """Add weight to neighbour ``b`` of title ``a``; a newcomer takes the weakest place of its set.
+    """Add weight to neighbour ``b`` of title ``a``; a new neighbour replaces the weakest one of its set.
 
-    The places of a row are sets of ``WAYS``, and a neighbour's key says which set is its own, so that a pair
-    costs two cache lines and not thirteen. Which newcomers are let in makes no difference (five rules
-    measured, HR@10 within .0003); how many places there are does.
+    The row is a set-associative cache: its places are sets of ``WAYS``, and the neighbour's key selects the
+    set, so that a pair costs two cache lines and not thirteen. The rule of replacement makes no difference
+    (five measured, HR@10 within .0003); the number of places does.
     """
     sets = titles.nbr.shape[1] // WAYS
     first = WAYS * below(mix(titles.key[b]), sets)
     at: Int = -1
+    # No early exit: without branches the sixteen comparisons become vector instructions
     for s in range(first, first + WAYS):
         at = s if titles.nbr[a, s] == b else at
     if at < 0:
@@ -122,9 +124,9 @@ def pair(titles: Titles, a: int, b: int, w: Real) -> None:
 
 @jit_no_alloc
 def learn_pairs(titles: Titles, params: Params, owned: I4, signals: Signals, i: int) -> None:
-    """Pair a title with the newest of the history, both ways; the weight falls with the steps between.
+    """Pair a title with the newest titles of the history, both ways; the weight falls with each step.
 
-    One that is only known is paired as far as it counts (``reward.neutral``); a rejected one never is.
+    A title that is only known counts ``reward.neutral``; a rejected one is never in the history.
     """
     t, weight = signals.title[i], float(signals.weight[i])
     for step in range(min(signals.depth[i], params.window)):
@@ -142,8 +144,8 @@ def learn_pairs(titles: Titles, params: Params, owned: I4, signals: Signals, i: 
 def count(titles: Titles, params: Params, t: int, w: float, at: int) -> None:
     """Add a watch to the decayed counters: c <- c * 2 ** (-(t - t0) / half_life) + w, O(1), in event time.
 
-    A late watch is worth what it has decayed to by the newest. What is taken back is dated by when it was
-    given, and no counter falls below nothing.
+    A late watch counts what it has decayed to by the newest. A weight taken back carries the time at which it
+    was given, and no counter falls below 0.
     """
     gap, late = max(at - titles.trend_at[t], 0), min(at - titles.trend_at[t], 0)
     for h in range(3):
@@ -154,7 +156,7 @@ def count(titles: Titles, params: Params, t: int, w: float, at: int) -> None:
 
 @jit_no_alloc
 def change_weight(titles: Titles, params: Params, signals: Signals, i: int, kind: int) -> None:
-    """Count a signal of a kind (column of ``counts``), and move the title's counters by its difference."""
+    """Count a signal of a kind (column of ``counts``), and change the title's counters by its difference."""
     t, w = signals.title[i], float(signals.change[i])
     titles.counts[t, kind] += 1
     titles.changed[t] = 1
@@ -166,7 +168,7 @@ def change_weight(titles: Titles, params: Params, signals: Signals, i: int, kind
 
 @jit
 def learn_title(titles: Titles, params: Params, owned: I4, signals: Signals, i: int, work: Scratch) -> None:
-    """Everything that a positive says about titles, as far as they are this shard's (``owned``)."""
+    """Learn a positive, for the titles of this shard (``owned``)."""
     t = signals.title[i]
     if owned[t]:
         activate(titles, t)
@@ -206,10 +208,10 @@ def absorb(titles: Titles, params: Params, owned: I4, signals: Signals) -> None:
 
 
 MOST_DRIFTED = 500
-"""Rows that are written at a time for drift alone, or as many as signals name if that is more. A row is 2.6
-kB, and a few hundred events move all of 10,000 titles by ``publish_drift``. Lists hardly depend on it:
-MovieLens-100K in batches of 100 has, through a replica, HR@10 .2426 where every title is written that drifted
-by .05 (3.7 rows an event), .2427 where only those are that drifted by 1 (1.6)."""
+"""Most rows written at a time for drift alone, or as many as signals name if that is more. A row is 2.6 kB,
+and a few hundred events move all of 10,000 titles by ``publish_drift``. Lists hardly depend on it:
+MovieLens-100K in batches of 100, through a replica, has HR@10 .2426 if every title that drifted by .05 is
+written (3.7 rows an event), and .2427 if only those that drifted by 1 are (1.6)."""
 
 
 def shard_of(keys: U8, shards: int) -> I4:
@@ -245,29 +247,29 @@ class TitleSide:
         self._named: NDArray[np.bool_] = np.zeros(0, np.bool_)
 
     def owned(self) -> I4:
-        """1 for each row of the shard, 0 for the others: [number of titles]."""
-        fresh = self.titles.arrays.key[self._owned.size : len(self.titles)]
-        if fresh.size:
-            mine = (shard_of(fresh, self.shards) == self.shard).astype(np.int32)
+        """Return 1 for each row of the shard, 0 for the others: [number of titles]."""
+        new = self.titles.arrays.key[self._owned.size : len(self.titles)]
+        if new.size:
+            mine = (shard_of(new, self.shards) == self.shard).astype(np.int32)
             self._owned = np.concatenate((self._owned, mine))
         return self._owned
 
     def absorb(self, signals: Signals) -> None:
-        """Learn."""
+        """Learn a batch of signals."""
         absorb(self.titles.arrays, self.titles.params, self.owned(), signals)
         self.titles.lengths.forget()
         paired = signals.history[:, : self.titles.params.window]
-        met = paired[np.arange(paired.shape[1]) < signals.depth[:, None]]
-        self._name(signals.title)
-        self._name(np.where(met < 0, ~met, met))
+        entries = paired[np.arange(paired.shape[1]) < signals.depth[:, None]]
+        self._mark_named(signals.title)
+        self._mark_named(np.where(entries < 0, ~entries, entries))
 
     def take_changed(self) -> I4:
-        """Return the rows to write: what signals or labels name, and of the rest what drifted the farthest.
+        """Return the rows to write: those that signals or labels name, and those of the largest drift.
 
-        What is left over comes another time: it drifts on, until it is among the farthest.
+        The rest waits: its drift grows until it is among the largest.
         """
         a, changed = self.titles.arrays, self.titles.changed()
-        self._name(changed[:0])
+        self._mark_named(changed[:0])
         named, drifted = changed[self._named[changed]], changed[~self._named[changed]]
         self._named[:] = False
         most = max(MOST_DRIFTED, named.size)
@@ -277,14 +279,14 @@ class TitleSide:
         return out
 
     def label(self, labels: Mapping[str, Sequence[str]], *, stored: AbstractSet[str] = frozenset()) -> None:
-        """Say what tags titles have; those of other shards are passed over.
+        """Set the tags of titles; those of other shards are skipped.
 
         Parameters
         ----------
         labels
             Tags by title id.
         stored
-            Titles whose vectors were loaded and have their tags' part already.
+            Titles whose loaded vectors already include the part of their tags.
         """
         keys = np.array([title_key(title) for title in labels], np.uint64)
         mine = shard_of(keys, self.shards) == self.shard
@@ -293,10 +295,10 @@ class TitleSide:
         known = [title for title, row in zip(titles, rows.tolist(), strict=True) if row >= 0]
         rows = rows[rows >= 0]
         self.titles.label(rows, [labels[title] for title in known], told=[one in stored for one in known])
-        self._name(rows)
+        self._mark_named(rows)
 
-    def _name(self, rows: I4) -> None:
-        """Note that something was said of rows."""
+    def _mark_named(self, rows: I4) -> None:
+        """Mark rows as named by a signal or a label."""
         more = len(self.titles) - self._named.size
         if more > 0:
             self._named = np.concatenate((self._named, np.zeros(more + self._named.size, np.bool_)))
@@ -308,9 +310,9 @@ class TitleSide:
         Parameters
         ----------
         half_life
-            Which of the configured half-lives: 0, 1 or 2.
+            Index of the half-life in `TrendingConfig.half_lives_s`: 0, 1 or 2.
         n
-            Length of the list; shorter where fewer titles were watched.
+            Length of the list; it is shorter if fewer titles were watched.
         """
         a, size = self.titles.arrays, len(self.titles)
         half_life_ms = float(self.titles.params.half_lives_ms[half_life])
@@ -321,7 +323,7 @@ class TitleSide:
 
 
 def decayed(value: F8, at: I8, half_life_ms: float) -> F8:
-    """Bring event-time counters to their newest moment: c * 2 ** (-(t_newest - t) / half-life).
+    """Return counters decayed to the newest of their event times: c * 2 ** (-(t_newest - t) / half-life).
 
     Examples
     --------

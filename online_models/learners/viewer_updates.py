@@ -1,4 +1,4 @@
-"""The viewers' side of learning: settle an event, move the taste, tell the titles' side, remember."""
+"""The viewers' side of learning: interaction state, taste vector, signal for the titles' side, history."""
 
 import numpy as np
 
@@ -33,7 +33,7 @@ from online_models.tables.layout import F4, RING, Feedback, Int, Params, Scratch
 
 @jit_inline
 def is_repeated(viewers: Viewers, v: int, event: int) -> bool:
-    """Whether the viewer had an event id of late; remembers it if not."""
+    """Return whether an event id is among the viewer's recent ones; if not, add it."""
     if event == np.uint64(0):
         return False
     for s in range(RING):
@@ -55,9 +55,9 @@ def begin_signal(
     o: int,
     spare: int,
 ) -> tuple[int, int]:
-    """Begin row ``o`` of the signals with event ``i``; a positive takes the viewer's history along.
+    """Fill row ``o`` of the signals from event ``i``; a positive also gets the viewer's history.
 
-    What the viewer has abandoned by then becomes rows from ``spare`` on. Returns the action, -1 for a
+    Titles that the viewer has abandoned by then become rows from ``spare`` on. Returns the action, -1 for a
     duplicate, and the next spare row.
     """
     v = feedback.viewer[i]
@@ -90,9 +90,9 @@ def softmax_of_target(
     draw: Int,
     work: Scratch,
 ) -> int:
-    """Write a viewer's x into row ``o`` of the signals, and the softmax of its title into ``work``.
+    """Write a viewer's x into row ``o`` of the signals, and the softmax gradient of its title into ``work``.
 
-    Returns the number of negatives, which derive from the viewer and the number of the draw.
+    Returns the number of negatives. They derive from the viewer's key and ``draw``.
     """
     x, t = signals.x[o], signals.title[o]
     represent(titles, viewers, params, v, signals.history[o], signals.depth[o], signals.fresh[o], x)
@@ -106,7 +106,7 @@ def softmax_of_target(
 
 @jit_no_alloc
 def gather_gradient(titles: Titles, n: int, w: float, work: Scratch) -> None:
-    """Add up w sum_j g_j q_j, the gradient of x, in ``work.into``."""
+    """Write w sum_j g_j q_j, the gradient of x, into ``work.into``."""
     into = work.into
     into[:] = 0.0
     for q in range(n + 1):
@@ -118,7 +118,7 @@ def gather_gradient(titles: Titles, n: int, w: float, work: Scratch) -> None:
 
 @jit_no_alloc
 def move_taste(viewers: Viewers, params: Params, v: int, into: F4) -> None:
-    """Take an AdaGrad step of the taste vector along its part of a gradient, the last one."""
+    """Take an AdaGrad step of the taste vector along its part of a gradient, the last ``factors`` numbers."""
     cut = into.size - params.factors
     square = np.float32(0.0)
     for f in range(cut, into.size):
@@ -133,7 +133,7 @@ def move_taste(viewers: Viewers, params: Params, v: int, into: F4) -> None:
 def learn_viewer(
     titles: Titles, viewers: Viewers, params: Params, v: int, signals: Signals, o: int, work: Scratch
 ) -> None:
-    """Move a viewer's taste towards a title; leave x and the input gradient in row ``o`` of the signals."""
+    """Move a viewer's taste towards a title; write x and the input gradient into row ``o`` of the signals."""
     n = softmax_of_target(titles, viewers, params, v, signals, o, np.int64(viewers.positives[v]), work)
     gather_gradient(titles, n, signals.weight[o], work)
     for f in range(signals.gradient.shape[1]):
@@ -145,7 +145,7 @@ def learn_viewer(
 def learn_rejection(
     titles: Titles, viewers: Viewers, params: Params, v: int, signals: Signals, o: int, work: Scratch
 ) -> None:
-    """Move a viewer's taste away from a title turned down, towards what else was likely.
+    """Move a viewer's taste away from a rejected title, towards other titles that were likely.
 
     With the softmax p over the title t and negatives, p_u steps along -w (q_t - sum_{j != t} p_j q_j): the
     more the title was expected, the less the negatives hold against it, the longer the step. Titles learn
@@ -164,7 +164,7 @@ def learn_rejection(
 def update_history(
     viewers: Viewers, params: Params, feedback: Feedback, i: int, action: int, signals: Signals, o: int
 ) -> None:
-    """Take over what event ``i`` says about known, liked, rejected and kept titles."""
+    """Update the viewer's known, liked, rejected and saved titles with event ``i``."""
     v, t, at = feedback.viewer[i], feedback.title[i], feedback.at[i]
     stands = standing(viewers, v, t) if action in (POSITIVE, REJECT, KNOWN) else 0
     if (action == POSITIVE and stands <= 0) or (
@@ -199,9 +199,9 @@ def update_history(
 def observe(
     titles: Titles, viewers: Viewers, params: Params, feedback: Feedback, signals: Signals
 ) -> tuple[int, int]:
-    """Learn a batch on the viewers' side; fill the signals, a row an event, then what was abandoned.
+    """Learn a batch on the viewers' side; fill the signals: one row an event, then the abandoned titles.
 
-    Returns the number of rows filled, and how many events were duplicates (action 0).
+    Returns the number of rows filled, and the number of duplicate events (action 0).
     """
     work = scratch(titles, params)
     duplicates, spare = 0, feedback.viewer.size

@@ -1,4 +1,8 @@
-"""Exploration: the last place of a list is given to a title drawn at random, and the draws themselves."""
+"""Exploration: the last title of a share of the lists is drawn at random.
+
+Random numbers are keyed: they derive from seed, day, viewer and title, so that a list made again is the same,
+and stays for a day.
+"""
 
 import numpy as np
 
@@ -10,7 +14,7 @@ from online_models.tables.layout import F4, I4, U1, U4, Int, Lists, Shared, Titl
 
 @jit_no_alloc
 def deal(titles: Titles, seed: int, day: int, lot: U4) -> None:
-    """Give every title its number of the day; the same for all viewers, and whatever row it has."""
+    """Write a random number of the day for every title; it depends on the title's key, not on its row."""
     start = mix(np.uint64(seed) + np.uint64(day))
     for t in range(lot.size):
         lot[t] = np.uint32(mix(titles.key[t] ^ start) >> np.uint64(32))
@@ -18,10 +22,10 @@ def deal(titles: Titles, seed: int, day: int, lot: U4) -> None:
 
 @jit_inline
 def scrambled(lot: int, mine: Int) -> np.uint32:
-    """Return a title's number of the day as the viewer's, all but for the last step.
+    """Mix a title's number of the day with the viewer's number, all but the last step.
 
-    The numbers' order is another for each viewer: MurmurHash3's finalizer (Appleby, public domain), which is
-    32 bits wide, so that eight titles are done at once.
+    So every viewer has another order of titles. This is MurmurHash3's finalizer (Appleby, public domain): 32
+    bits wide, so that a vector instruction handles eight titles.
     """
     h = np.uint32(lot ^ np.uint32(mine))
     h = np.uint32((h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B))
@@ -30,16 +34,17 @@ def scrambled(lot: int, mine: Int) -> np.uint32:
 
 @jit_inline
 def number(lot: int, mine: Int) -> np.float32:
-    """Return a title's number of the viewer's: 24 bits out of its number of the day."""
+    """Return a title's random number for the viewer: 24 bits, which float32 holds exactly."""
     h = scrambled(lot, mine)
     return np.float32(np.int32((h ^ (h >> np.uint32(16))) >> np.uint32(8)))
 
 
 @jit_no_alloc
 def draw_one(row: F4, dense: F4, lot: U4, mine: Int, draws: bool) -> tuple[int, int]:
-    """Draw one of the titles that both rows leave; return it, and out of how many.
+    """Draw one of the titles that are above -inf in both rows; return it, and the number of candidates.
 
-    Where nothing shall be drawn, ``NOT_DRAWN`` for their number if there is any at all.
+    If not ``draws``, return no title, and ``NOT_DRAWN`` if there is a candidate. The title of the largest
+    random number is the draw: all are equally likely, in one pass.
     """
     best, title, n = np.float32(-1.0), -1, 0
     for t in range(dense.size):
@@ -55,27 +60,36 @@ def draw_one(row: F4, dense: F4, lot: U4, mine: Int, draws: bool) -> tuple[int, 
 
 @jit_inline
 def chance(key: Int, seed: int, day: int) -> float:
-    """Return the number in [0, 1) that decides whether a viewer's list of the day ends in a draw."""
+    """Return the number in [0, 1) that decides whether a viewer's lists of the day end in a drawn title.
+
+    The upper 53 bits of the hash, as many as a float64 holds.
+    """
     return np.float64(mix(key ^ mix(np.uint64(seed) ^ np.uint64(day))) >> np.uint64(11)) * 2.0**-53
 
 
 @jit_no_alloc
 def mark_draws(viewers: Viewers, slots: I4, seed: int, day: int, share: float, out: U1) -> None:
-    """Mark the viewers whose lists end in a draw, if they are full."""
+    """Mark the viewers whose lists end in a drawn title, if they are full."""
     for q in range(slots.size):
         out[q] = chance(viewers.key[slots[q]], seed, day) < share
 
 
 @jit
 def draw_last(
-    titles: Titles, viewers: Viewers, slots: I4, rows: F4, shared: Shared, seed: int, day: int, share: float,
+    titles: Titles,
+    viewers: Viewers,
+    slots: I4,
+    rows: F4,
+    shared: Shared,
+    seed: int,
+    day: int,
+    share: float,
     lists: Lists,
-) -> None:  # fmt: skip
-    """Give the last place of a share of the full lists to a title drawn out of all that stand on none of it.
+) -> None:
+    """Replace the last title of a share of the full lists by one drawn from all titles that are not listed.
 
-    Every title that the guards allow and the viewer does not know is as likely. ``rows`` [n, T] are the score
-    rows as ``rank.pick`` left them. Both draws derive from seed, day, viewer and title: a list replayed is
-    the same list, and it stays for a day.
+    Every title that the guards allow and the viewer does not know is equally likely. ``rows`` [n, T] are the
+    score rows as ``ranking.scorer.rank_block`` left them.
     """
     lot, end, dealt = np.empty(rows.shape[1], np.uint32), lists.title.shape[1] - 1, False
     for q in range(slots.size):

@@ -1,4 +1,4 @@
-r"""What lists are ranked for, beside being chosen: length, completion, satisfaction.
+r"""Objectives of ranking besides the choice of a title: length, completion, satisfaction.
 
 A blended score is the logarithm of the odds that a title is chosen. An objective multiplies these odds,
 
@@ -7,16 +7,17 @@ A blended score is the logarithm of the odds that a title is chosen. An objectiv
 
 with the exponents of the treatment and, of title j,
 
-* :math:`d_j` its length: with a = 1 titles stand by the time that is expected to be watched, if the share
-  that is watched does not depend on the length;
-* :math:`c_j` the mean judgement of those who watched it, which grows with the share watched among titles of
-  like length (`online_models.feedback.watch_time`) and with thumbs;
-* :math:`s_j` the share of its verdicts that did not turn it down.
+* :math:`d_j` its length: with a = 1 titles are ranked by the expected watch time, if the share watched does
+not
+  depend on the length;
+* :math:`c_j` the mean weight of its positives, which grows with the share watched among titles of similar
+length
+  (`online_models.feedback.watch_time`) and with thumbs;
+* :math:`s_j` the share of its feedback that is no rejection.
 
-The last two are counters, smoothed by `EVIDENCE` verdicts of the mean over all titles. Nothing is learned
-differently: vectors, counters and weights are everybody's, whatever an arm ranks for, so that arms can be
-compared. An objective that changed the reward itself would change every other arm's lists, too; that is a
-version of the model.
+The last two are counters, smoothed by `EVIDENCE` feedbacks of the mean over all titles. Learning stays the
+same: all arms share vectors, counters and weights, so that arms can be compared. An objective that changed
+the reward itself would change the lists of every other arm too; that needs a version of the model.
 """
 
 import numpy as np
@@ -33,18 +34,18 @@ POSITIVES, REJECTIONS = 0, 1
 
 
 def objective(titles: Titles, catalog: Catalog, treatment: Treatment, size: int) -> F4 | None:
-    """Return what an objective adds to each title's score: [size]; None where there is none.
+    """Return the addition of an objective to each title's score: [size]; None if there is no objective.
 
     Parameters
     ----------
     titles
         Counters.
     catalog
-        Lengths; a title without one counts as a middling one.
+        Lengths; a title without one counts as one of mean length.
     treatment
         Exponents.
     size
-        Rows asked for.
+        Number of rows.
     """
     weights = (treatment.watch_time, treatment.completion, treatment.satisfaction)
     if not any(weights):
@@ -79,7 +80,7 @@ def _long(seconds: F8) -> F8:
 
 
 def _lifted(wins: F8, trials: F8) -> F8:
-    """Return the logarithm of each smoothed rate over the rate of all together; 0 while nothing was tried.
+    """Return the logarithm of each smoothed rate over the rate of all together; 0 without any trial.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Prequential trial: rank the title about to be watched among all others, then learn from it."""
+"""Prequential test: rank the title about to be watched among all others, then learn from it."""
 
 from typing import NamedTuple
 
@@ -42,7 +42,7 @@ RANKINGS = 1 + EXPERTS
 
 
 class PrequentialScratch(NamedTuple):
-    """Where titles are scored: working memory of a batch, and what the trial learns itself."""
+    """Working memory of a batch in which titles are scored, and the weights that the test learns."""
 
     weights: F8
     """[1 + CONTEXTS, EXPERTS] the blend's weights, learned in place."""
@@ -53,7 +53,7 @@ class PrequentialScratch(NamedTuple):
 
 @jit
 def prequential_scratch(params: Params, weights: F8, size: int) -> PrequentialScratch:
-    """Allocate a batch's working memory for ``size`` titles; 0 where nothing is tested."""
+    """Allocate a batch's working memory for ``size`` titles; 0 if nothing is tested."""
     return PrequentialScratch(weights, np.zeros((RANKINGS, size), np.float32), sparse_scratch(params, size))
 
 
@@ -61,7 +61,7 @@ def prequential_scratch(params: Params, weights: F8, size: int) -> PrequentialSc
 def rank_of(titles: Titles, score: F4, target: int, stamp: int, work: Scratch) -> float:
     """Count the candidates better than the target, and half of those equal.
 
-    Candidates are the active titles that do not bear the stamp.
+    Candidates are the active titles without the stamp.
     """
     mine = score[target]
     better, equal = 0, 0
@@ -77,7 +77,7 @@ def rank_of(titles: Titles, score: F4, target: int, stamp: int, work: Scratch) -
 def score_titles(
     titles: Titles, params: Params, history: I4, depth: int, fresh: int, x: F4, at: PrequentialScratch
 ) -> None:
-    """Write what each expert thinks of the active titles."""
+    """Write the score of the active titles under each expert."""
     score, near = at.score, at.sparse
     newest = titles.trend_at[: titles.size[0]].max()
     for a in range(titles.size[1]):
@@ -113,7 +113,7 @@ def rank_target(
 ) -> None:
     """Rank the title of signal ``o`` under the blend and every expert, and let the blend learn from it.
 
-    inf for a title never watched before.
+    The rank is inf for a title never watched before.
     """
     t, depth, fresh, x = signals.title[o], signals.depth[o], signals.fresh[o], signals.x[o]
     now = signals.at[o]
@@ -149,9 +149,9 @@ def prequential(
 ) -> None:
     """Test, then learn on both sides, event by event.
 
-    ``signals`` holds one event, and what its viewer has abandoned; ``tested`` [n] says which positives to
-    test; ``weights`` is learned from them; ``ranks`` [n, RANKINGS] receives -1 where untested and inf for a
-    title never watched before.
+    ``signals`` holds one event, and the titles that its viewer has abandoned by then; ``tested`` [n] marks
+    the positives to test, from which ``weights`` are learned; ``ranks`` [n, RANKINGS] becomes -1 if not
+    tested, and inf for a title never watched before.
     """
     work, size = scratch(titles, params), titles.bias.size if tested.any() else 0
     at = prequential_scratch(params, weights, size)
@@ -185,7 +185,7 @@ def observe_tested(
     weights: F8,
     ranks: F8,
 ) -> int:
-    """Learn a batch as ``observe.observe`` does; fill ``ranks`` and learn ``weights`` as prequential does.
+    """Learn a batch as ``learners.viewer_updates.observe`` does; test as `prequential` does.
 
     Returns the number of signals filled.
     """

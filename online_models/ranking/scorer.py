@@ -1,8 +1,8 @@
-"""Turning viewers into lists: the blend over a block of viewers, dense experts apart from sparse ones.
+"""The score of the blend for a block of viewers, and the lists of the best titles.
 
-The blend is log-linear (``blend``; ``online_models`` derives it). The factorization's product is one GEMM
-for the block; its bias, trending and popularity are one vector for all viewers of a group; co-watch and
-rejections touch only the neighbours of a few titles.
+The blend is log-linear (``learners.blender``; ``online_models`` derives it). The factorization's product is
+one GEMM for the block; its bias, trending and popularity are one vector for all viewers of a group; co-watch
+and rejections touch only the neighbours of a few titles.
 """
 
 import numpy as np
@@ -23,12 +23,12 @@ from online_models.tables.history import fresh_at, lately, mark_known, share_of,
 from online_models.tables.layout import F4, F8, I4, U1, Lists, Params, Shared, Sparse, Titles, Viewers
 from online_models.tables.top_k import least_of, top
 
-# Many logarithms at once: a loop that the compiler vectorises, where a call of the C library is one by one.
+# Logarithms of many numbers: a loop that the compiler vectorizes. Calls of the C library would be one by one.
 #
 #     x = 2**e m, 1/sqrt(2) <= m < sqrt(2)      log x = e log 2 + 2 artanh((m - 1) / (m + 1))
 #
-# The series of artanh has five terms: with an argument of at most .172 what is left out is below 4e-10 of the
-# result, beneath what float32 keeps.
+# The series of artanh has five terms: with an argument of at most .172 the rest is below 4e-10 of the result,
+# less than the precision of float32.
 
 
 _HALF_ROOT = np.int32(0x3F3504F3)
@@ -45,6 +45,7 @@ def log_all(x: F4, n: int) -> None:
     """Replace the first ``n`` numbers, positive and finite, by their natural logarithms."""
     for k in range(n):
         bits = np.float32(x[k]).view(np.int32)
+        # Subtracting the bits of 1/sqrt(2) rounds the exponent so that m lies around 1, not above it
         e = np.int32(np.int32(bits - _HALF_ROOT) >> _MANTISSA)
         m = np.int32(bits - np.int32(e << _MANTISSA)).view(np.float32)
         s = (m - _ONE) / (m + _ONE)
@@ -54,15 +55,16 @@ def log_all(x: F4, n: int) -> None:
 
 
 TASTE, CO_WATCH, TREND = 0, 1, 2
-"""What put a title on a list."""
+"""Reasons why a title is on a list."""
 PRECEDING = 3
-"""Lists before a viewer's own whose titles say how high a score has to be: one that holds a title which the
-viewer has says nothing."""
+"""Preceding lists of the block whose titles give a lower bound of the scores that a viewer's list needs. A
+list with a title that the viewer knows gives none, so more than one is tried."""
 EXPLAINING = 2
-"""Newest liked titles whose neighbours are listed because of them."""
+"""Newest liked titles whose neighbours have the reason `CO_WATCH`."""
 LIMIT, COUNTRY, CONTEXT, COLD_START, DEVICE, HAS_STATED = range(6)
-"""What decides a viewer's group: maturity limit, country, context of the blend, 1 without a liked title, and
-a stranger's kind of device, 0 of others; and 1 for who stated tags."""
+"""Traits of a viewer. The first five decide the group: maturity limit, country, context of the blend, 1
+without a liked title, and the kind of device if there is none, else 0. The last is 1 if the viewer stated
+tags."""
 TRAITS = 6
 
 
@@ -81,10 +83,10 @@ def sparse_scratch(params: Params, size: int) -> Sparse:
 def look_up(
     titles: Titles, viewers: Viewers, params: Params, weights: F8, slots: I4, now: int, x: F4, traits: I4
 ) -> None:
-    """Write the representations of many viewers at a time into ``x`` [n, D], and their traits [n, TRAITS].
+    """Write the representations of many viewers into ``x`` [n, D], and their traits [n, TRAITS].
 
     Representations are multiplied by the factorization's weight in the viewer's context (``weights``
-    [CONTEXTS, EXPERTS]): their products with titles are its part of the blend.
+    [CONTEXTS, EXPERTS]), so that their products with titles are its part of the blend.
     """
     history = np.empty(params.history, np.int32)
     for q in range(slots.size):
@@ -102,7 +104,7 @@ def look_up(
 
 @jit_no_alloc
 def score_shared(bias: F4, prior: F4, guard: F4, w: F8, satisfaction: float, dense: F4, backoff: F4) -> None:
-    """Write what the experts that know no viewer say of titles, guards and rules included, and the backoff.
+    """Write the scores that do not depend on the viewer, guards and rules included, and the backoff.
 
     dense_j = w_f b_j + w_t prior_j0 + w_p prior_j1 + satisfaction prior_j3 + guard_j
     """
@@ -121,8 +123,9 @@ def cowatch(
     """Add up the neighbours of the newest titles: s_j = sum_l d**l C[h_l, j] / (n_h n_j) ** alpha.
 
     Once over few titles with a quick decay (``score[0]``), once over more with a slow one (``score[1]``).
-    ``score`` [2, T] must be zero on entry; ``touched`` [T + 1] receives the rows that are not. Returns how
-    many. Neighbours from row T on are left out: a replica may have grown since ``score`` was made.
+    ``score`` [2, T] must be zero on entry; ``touched`` [T + 1] receives the rows that become non-zero; their
+    number is returned. Neighbours from row T on are left out: a replica may have grown since ``score`` was
+    made.
     """
     n, size = 0, score.shape[1]
     short, long = 1.0, 1.0
@@ -133,7 +136,8 @@ def cowatch(
         for s in range(titles.nbr.shape[1]):
             j, w = titles.nbr[h, s], titles.nbr_w[h, s]
             if w > 0 and 0 <= j < size:
-                touched[n] = j  # without a branch: half of them are new, and no processor can guess which
+                # Always written, counted only if new: half of them are, and a branch would be mispredicted
+                touched[n] = j
                 n += (score[0, j] == 0) & (score[1, j] == 0)
                 score[0, j] += near * w
                 score[1, j] += far * w
@@ -161,7 +165,7 @@ def add_cowatch(
 ) -> int:
     """Add both co-watch parts of the blend to a score row; titles at -inf in ``known`` take no share.
 
-    Returns to how many titles; they begin ``work.touched``.
+    Returns the number of titles that it changed; they are the first of ``work.touched``.
     """
     score, touched = work.score, work.touched
     m: int = cowatch(titles, params, work.history, depth, fresh, score, touched)
@@ -192,11 +196,11 @@ def add_cowatch(
 def subtract_rejected(
     titles: Titles, viewers: Viewers, params: Params, v: int, now: int, n: int, work: Sparse, row: F4
 ) -> int:
-    """Take from a score row what resembles the titles that the viewer turned down of late.
+    """Subtract the similarity to the viewer's recently rejected titles from a score row.
 
-    row_j -= weight * log(1 + n r_j / (floor sum r)), with r_j the neighbours' weights of the rejected titles,
-    each as strong as its rejection; after ``rejection_ms`` it is forgotten. Returns from how many titles was
-    taken; they begin ``work.touched``.
+    row_j -= weight * log(1 + n r_j / (floor sum r)), with r_j the summed neighbour weights of the rejected
+    titles, each times the strength of its rejection; after ``rejection_ms`` a rejection is forgotten. Returns
+    the number of titles that it changed; they are the first of ``work.touched``.
     """
     score, touched, m, total = work.score[0], work.touched, 0, np.float32(0.0)
     for p in range(viewers.rejected.shape[1]):
@@ -220,13 +224,16 @@ def subtract_rejected(
 
 @jit_no_alloc
 def hide_known(viewers: Viewers, v: int, row: F4) -> None:
-    """Take the viewer's known titles out of a score row."""
+    """Set the viewer's known titles to -inf in a score row."""
     mark_known(viewers, v, row, -np.inf)
 
 
 @jit_no_alloc
 def explain(titles: Titles, work: Sparse, depth: int, stamp: int, listed: I4, reason: U1) -> None:
-    """Say what put each title on a list: a newest title's neighbours, taste, or (no history) the trend."""
+    """Write the reason of each title on a list: near a newest title, taste, or (without a history) the trend.
+
+    ``work.near`` holds the stamp of the last viewer for whom a title was a neighbour, so it is never cleared.
+    """
     liked = 0
     for step in range(depth):
         h = work.history[step]
@@ -280,6 +287,8 @@ def rank_block(
             if params.rejection > 0:
                 subtract_rejected(titles, viewers, params, v, now, n, work, row)
         dense, least = shared.dense[group], np.float32(-np.inf)
+        # The n-th best score is at least the least score here of n titles: most others are then skipped at
+        # once
         for before in range(max(q - PRECEDING, 0), q):
             least = max(least, least_of(row, dense, out.title[before]))
         top(row, dense, least, out.title[q], out.score[q])

@@ -1,8 +1,9 @@
-r"""What audiences (:mod:`online_models.learners.segments`) watch, as pages ask for it; what it lifts for strangers.
+r"""Boosts for cold-start viewers, and trends of countries, from the counts of `learners.segments`.
 
-A stranger's titles are lifted by :math:`a \log(1 + n\, s_j)`, with :math:`s_j` the mean of the title's shares
-of what is watched in the country all day, there at this part of the day, and on the kind of device, as far as
-each is known; and n the titles that anybody watches: the form of the blend's own log-shares.
+The score of a title for a cold-start viewer grows by :math:`a \log(1 + n\, s_j)`: :math:`s_j` is the mean of
+its shares of the watches in the country all day, in the country at this part of the day, and on the kind of
+device, as far as each is known; n is the number of watched titles. This is the form of the blend's
+log-shares.
 """
 
 from collections.abc import Sequence
@@ -25,13 +26,13 @@ from online_models.tables.titles import TitleTable
 __all__ = ["LIFT", "MIN_WATCHES", "Lift", "SegmentBoost", "Trend"]
 
 LIFT = 0.5
-"""Weight of the log-share: about what the blend's two log-shares of all watches begin with (.2 and .4)."""
+"""Weight of the log-share: about the first weights of the blend's two log-shares of all watches (.2, .4)."""
 MIN_WATCHES = 2.0
-"""Watches from which a title is a crowd's: one alone is somebody's."""
+"""Watches that a title of a trend needs: one watch may be one viewer's."""
 
 
 class Lift(NamedTuple):
-    """What is added to a stranger's scores; nothing to those of the other titles."""
+    """Additions to the scores of a cold-start viewer; other titles get none."""
 
     titles: I4
     """By row."""
@@ -39,19 +40,19 @@ class Lift(NamedTuple):
 
 
 class Trend(NamedTuple):
-    """What a country watches of late."""
+    """Recent watches of a country."""
 
     titles: I4
     """By row, the most watched first."""
     heat: F4
-    """Logarithm of each one's watches as a share of the first's."""
+    """Logarithm of each title's watches as a share of the first one's."""
     watches: float
-    """All that is counted there, as of its newest watch."""
+    """Sum of the counts, decayed to the newest watch."""
     newest_ms: int
-    """When that was."""
+    """Time of the newest watch."""
 
     def now(self, now_ms: int) -> float:
-        """Return what the watches count by now.
+        """Return the sum of the counts, decayed to a time.
 
         Examples
         --------
@@ -63,45 +64,45 @@ class Trend(NamedTuple):
 
 
 class SegmentBoost:
-    """What audiences watch, over the titles of a table, and what strangers' titles are lifted by for it.
+    """Boosts and trends of segments, over the titles of a table.
 
     Parameters
     ----------
     titles
         The table.
-    audiences
-        One for each title shard: their titles are not the same.
+    segments
+        One for each title shard; each counts titles of its own.
     """
 
-    def __init__(self, titles: TitleTable, audiences: Sequence[Segments]) -> None:
-        self._titles, self._audiences = titles, audiences
+    def __init__(self, titles: TitleTable, segments: Sequence[Segments]) -> None:
+        self._titles, self._segments = titles, segments
         self._kept: dict[tuple[int, int, int], Lift] = {}
         self._state: tuple[int, ...] = ()
         self._trends: dict[str, tuple[tuple[int, ...], Trend]] = {}
 
     def lift(self, now_ms: int, size: int, *, country: int = 0, device: int = 0) -> Lift:
-        """Return what is added to scores of the first ``size`` titles.
+        """Return the additions to the scores of the first ``size`` titles.
 
-        Country and kind of device are codes, 0 where unknown. What is unknown, or not watched in, counts
-        neither for nor against.
+        Country and kind of device are codes, 0 if unknown. A segment that is unknown or has no watches is
+        left out of the mean.
         """
-        state = (size, *(one.version for one in self._audiences))
+        state = (size, *(one.version for one in self._segments))
         if state != self._state:
             self._state = state
             self._kept.clear()
-        asked = country, daypart(now_ms), device
-        if asked not in self._kept:
+        key = country, daypart(now_ms), device
+        if key not in self._kept:
             scopes = [country_scope(country), daypart_scope(country, now_ms)] if country else []
-            self._kept[asked] = self._fresh([*scopes, device_scope(device)] if device else scopes, size)
-        return self._kept[asked]
+            self._kept[key] = self._boost([*scopes, device_scope(device)] if device else scopes, size)
+        return self._kept[key]
 
     def trend(self, country: int) -> Trend:
-        """Return what a country watches of late; nothing where unknown.
+        """Return the recent watches of a country; nothing if it is unknown.
 
-        A title has at least `MIN_WATCHES` watches, as of the country's newest.
+        Titles have at least `MIN_WATCHES` watches, decayed to the newest watch of the country.
         """
         scope = country_scope(country)
-        state = tuple(one.changes(scope) for one in self._audiences)
+        state = tuple(one.changes(scope) for one in self._segments)
         kept = self._trends.get(scope)
         if kept is None or kept[0] != state:
             kept = self._trends[scope] = state, self._trend(scope)
@@ -111,11 +112,11 @@ class SegmentBoost:
         rows, counts = self._watched(scope)
         at = np.flatnonzero((rows >= 0) & (counts >= MIN_WATCHES))
         at = at[np.lexsort((rows[at], -counts[at]))]
-        newest = max((one.newest_ms(scope) for one in self._audiences if one.changes(scope)), default=0)
+        newest = max((one.newest_ms(scope) for one in self._segments if one.changes(scope)), default=0)
         heat = np.log(counts[at] / counts[at[:1]]).astype(np.float32)
         return Trend(rows[at], heat, float(counts.sum()), newest)
 
-    def _fresh(self, scopes: Sequence[str], size: int) -> Lift:
+    def _boost(self, scopes: Sequence[str], size: int) -> Lift:
         shares = [share for share in (self._share(scope, size) for scope in scopes) if share is not None]
         share: F8 = np.mean(shares, axis=0) if shares else np.zeros(0)
         at = np.flatnonzero(share).astype(np.int32)
@@ -123,7 +124,7 @@ class SegmentBoost:
         return Lift(at, more.astype(np.float32))
 
     def _share(self, scope: str, size: int) -> F8 | None:
-        """Return the share of a scope's watches that each title has: [size]."""
+        """Return each title's share of a scope's watches: [size]; None without watches."""
         rows, counts = self._watched(scope)
         fits = (rows >= 0) & (rows < size)
         out: F8 = np.zeros(size)
@@ -132,7 +133,7 @@ class SegmentBoost:
         return out / total if total > 0 else None
 
     def _watched(self, scope: str) -> tuple[I4, F8]:
-        """Return what is watched in a scope, by row, -1 for titles not met here, and how much."""
-        pairs = [pair for one in self._audiences for pair in one.top(scope, 2 * KEPT)]
+        """Return the titles of a scope by row, -1 if not in the table, and their counts."""
+        pairs = [pair for one in self._segments for pair in one.top(scope, 2 * KEPT)]
         rows = self._titles.by_key(np.array([key for key, _ in pairs], np.uint64))
         return rows, np.array([count for _, count in pairs], np.float64)

@@ -1,4 +1,4 @@
-"""The blend of one partition's viewers: its weights, and what it says of titles before it knows who asks."""
+"""The weights of the blend of one partition, and the scores that groups of viewers share."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ __all__ = ["SharedScores", "first_weights", "treated_weights"]
 
 
 def first_weights(config: BlendConfig) -> F8:
-    """Return the blend's weights before it learned anything.
+    """Return the first weights of the blend.
 
     Examples
     --------
@@ -32,7 +32,7 @@ def first_weights(config: BlendConfig) -> F8:
 
 
 def treated_weights(weights: F8, treatment: Treatment) -> F8:
-    """Return weights as an arm of an experiment has them.
+    """Return the weights of an arm of an experiment.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def treated_weights(weights: F8, treatment: Treatment) -> F8:
 
 
 class SharedScores:
-    """Weights that learn, over titles and their guards.
+    """Weights of the blend, and scores of groups of viewers with the same traits.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class SharedScores:
         [1 + CONTEXTS, experts] the global weights, then each context's difference
         (:mod:`online_models.learners.blender`).
     local
-        What lifts titles for viewers who have liked none yet, by country and kind of device; None: nothing.
+        Boosts for cold-start viewers, by country and kind of device; None: no boost.
     """
 
     def __init__(self, titles: TitleTable, catalog: Catalog) -> None:
@@ -86,13 +86,13 @@ class SharedScores:
         self._treatment: Treatment | None = None
 
     def load(self, weights: F8) -> None:
-        """Take packed weights over; those of another number of experts or contexts are left."""
+        """Load packed weights, unless they are of another number of experts or contexts."""
         if weights.size == self.weights.size:
             self.weights[:] = weights.reshape(self.weights.shape)
             self._taken[:] = self.weights
 
     def take_moved(self) -> F8 | None:
-        """Return the weights, packed, if they have moved since they were last taken."""
+        """Return the weights, packed, if they have changed since the last call; else None."""
         if np.array_equal(self._taken, self.weights):
             return None
         self._taken[:] = self.weights
@@ -100,7 +100,7 @@ class SharedScores:
 
     @contextmanager
     def under(self, treatment: Treatment) -> Iterator[None]:
-        """Rank as an arm of an experiment does, until the context ends; what is learned is the same."""
+        """Rank as an arm of an experiment does, until the context ends; learning stays the same."""
         self._treatment = treatment
         try:
             yield
@@ -113,12 +113,12 @@ class SharedScores:
         return out if self._treatment is None else treated_weights(out, self._treatment)
 
     def satisfaction(self) -> float:
-        """Return the weight of how few turn a title down; none where one expert ranks alone."""
+        """Return the weight of the satisfaction of titles; 0 if one expert ranks alone."""
         alone = self._treatment is not None and self._treatment.ranking not in (None, Ranking.BLEND)
         return 0.0 if alone else self._titles.params.satisfaction
 
     def shared(self, traits: I4, weights: F8, now_ms: int) -> Shared:
-        """Score what viewers of the same traits have in common.
+        """Return the scores that viewers with the same traits share.
 
         Parameters
         ----------
@@ -127,7 +127,7 @@ class SharedScores:
         weights
             [CONTEXTS, experts] as :meth:`in_contexts` returns them.
         now_ms
-            The moment at which windows are open and rules in force.
+            The moment that decides which windows are open and which rules are in force.
         """
         codes = list(map(tuple, traits[:, :HAS_STATED].tolist()))
         groups = {code: g for g, code in enumerate(dict.fromkeys(codes))}
@@ -136,10 +136,10 @@ class SharedScores:
         dense, backoff = np.empty((len(groups), size), np.float32), np.empty(size, np.float32)
         candidates = np.zeros(len(groups), np.int32)
         chosen, satisfaction = weights[[code[CONTEXT] for code in groups]], self.satisfaction()
-        for (limit, country, _, stranger, device), g in groups.items():
+        for (limit, country, _, cold_start, device), g in groups.items():
             guard, candidates[g] = self._catalog.guard(limit=limit, country=country, now_ms=now_ms)
             score_shared(titles.bias, titles.prior, guard, chosen[g], satisfaction, dense[g], backoff)
-            if stranger and self.local is not None:
+            if cold_start and self.local is not None:
                 lift = self.local.lift(now_ms, size, country=country, device=device)
                 dense[g, lift.titles] += lift.more
         if self._treatment is not None:
@@ -150,7 +150,7 @@ class SharedScores:
         return Shared(dense, candidates, chosen, backoff, group, pins)
 
     def _pins(self, audiences: Sequence[tuple[int, int]], now_ms: int) -> I4:
-        """Return what is pinned for each of some maturity limits and countries."""
+        """Return the pinned titles for each pair of maturity limit and country: [pairs, P, 3]."""
         found = [
             self._catalog.pins(limit=limit, country=country, now_ms=now_ms) for limit, country in audiences
         ]

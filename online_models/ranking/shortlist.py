@@ -1,15 +1,15 @@
-"""Lists out of few products: no vector is multiplied that is too short to bring its title on the list.
+"""Lists from few products of vectors: titles whose vector is too short to reach the list are skipped.
 
-A title's score is what everybody says of it, plus what its nearness to the viewer's own titles says, plus the
-product of two vectors, which is at most that of their lengths (Cauchy and Schwarz):
+A title's score is the part that groups of viewers share, plus the part of the neighbours of the viewer's own
+titles, plus the product of two vectors, which is at most the product of their lengths (Cauchy and Schwarz):
 
     s_j = dense_j + extra_j + x . q_j <= dense_j + extra_j + |x| |q_j|
 
-A title that is below the last on the list even then is left out, and the list is the same. First come the
-titles of the highest ``dense`` and those near the viewer's own: they fill the list, so that one pass of
-additions leaves out most of the others. Of 10,000 titles (``tests.benchmarks.core``) 36 are multiplied, of
-100,000 43; of MovieLens-100K's 1,447, where popularity says little and taste much, 262. There the product of
-whole matrices (``rank.pick``) is quicker: ``MAX_SHARE`` decides.
+A title whose bound is below the last title on the list is skipped, and the list is the same. The titles of
+the highest ``dense`` and the neighbours of the viewer's own titles come first: they fill the list, so that
+one pass of additions skips most of the others. Of 10,000 titles (``tests.benchmarks.core``) 36 are
+multiplied, of 100,000 43; of MovieLens-100K's 1,447, where popularity decides little and taste much, 262.
+There the product of whole matrices (``ranking.scorer.rank_block``) is faster: ``MAX_SHARE`` decides.
 """
 
 from typing import NamedTuple
@@ -25,12 +25,12 @@ from online_models.tables.top_k import LANE, NOBODY, end_list, enter, keep_best
 from online_models.tables.vector_norms import ROUNDED
 
 PROBED = 32
-"""Viewers of a batch after whom it is asked whether few were multiplied."""
+"""Viewers of a batch after whom the share of multiplied titles is checked."""
 MAX_SHARE = 0.1
-"""Share of the titles of which products are taken one by one at most. MovieLens-100K's .18 cost more so than
-all of them at once (26 us a list, and 23), .026 of 1,700 titles less (7 us, and 11)."""
+"""Largest share of titles multiplied one by one. At MovieLens-100K's .18 this costs more than all of them at
+once (26 us a list, against 23), at .026 of 1,700 titles less (7 us, against 11)."""
 ROUNDING = np.float32(1e-6)
-"""Part of a score by which a sum of three may be wrong."""
+"""Relative rounding error of a sum of three float32."""
 
 
 class ShortlistScratch(NamedTuple):
@@ -38,18 +38,18 @@ class ShortlistScratch(NamedTuple):
 
     near: Sparse
     away: Sparse
-    """The same, but for ``touched``."""
+    """Shares the arrays of ``near`` except for ``touched``: the titles changed by rejections."""
     extra: F4
-    """[T] what stands beside ``dense`` for the viewer; -inf where known or already multiplied; 0 between."""
+    """[T] added to ``dense`` for the viewer; -inf if known or already multiplied; all 0 between viewers."""
     far: I4
     """[T + 1] titles that may reach the list."""
     head: I4
-    """[C, H] titles of the highest ``dense`` of a group, -1 where there are no more."""
+    """[C, H] titles of the highest ``dense`` of each group, then -1."""
 
 
 @jit
 def shortlist_scratch(params: Params, dense: F4, n: int) -> ShortlistScratch:
-    """Allocate a batch's working memory for lists of ``n``, and find the groups' heads of ``2 n`` titles."""
+    """Allocate working memory for lists of ``n``, and find the ``2 n`` best titles of each group."""
     size = dense.shape[1]
     near, again = sparse_scratch(params, size), np.empty(size + 1, np.int32)
     head, best = np.full((dense.shape[0], 2 * n), -1, np.int32), np.empty(2 * n, np.float32)
@@ -62,7 +62,7 @@ def shortlist_scratch(params: Params, dense: F4, n: int) -> ShortlistScratch:
 
 @jit_inline
 def least_so_far(score: F4) -> np.float32:
-    """Return what a title must reach to come on a list, less what rounding may take."""
+    """Return the score that a title needs to enter a list, less the rounding error."""
     least: np.float32 = score[0] - ROUNDING * abs(score[0])
     return least
 
@@ -80,9 +80,9 @@ def offer(
     title: I4,
     score: F4,
 ) -> int:
-    """Let those of ``n`` titles enter a list that may; return of how many the product was taken.
+    """Score those of ``n`` titles that may enter a list, and enter them; return the number of products.
 
-    They have -inf in ``extra`` after, so that none is taken twice.
+    ``extra`` of a scored title becomes -inf, so that none is scored twice.
     """
     done = 0
     for k in range(n):
@@ -100,9 +100,10 @@ def offer(
 
 @jit_no_alloc
 def in_reach(dense: F4, length: float, norm: F4, least: Real, out: I4) -> int:
-    """Write the titles that may reach the least score into ``out`` [T + 1], by row; return how many.
+    """Write the titles that may reach the least score into ``out`` [T + 1], by row; return their number.
 
-    ``LANE`` of them are compared at a time; where one may, all are written, each over the last that may not.
+    ``LANE`` titles are compared at a time, as one vector instruction. If any may, all are written without a
+    branch: each overwrites the last one unless that was counted.
     """
     m, whole = 0, dense.size // LANE * LANE
     for a in range(0, whole, LANE):
@@ -122,7 +123,7 @@ def in_reach(dense: F4, length: float, norm: F4, least: Real, out: I4) -> int:
 def best_of_few(
     titles: Titles, x: F4, norm: F4, dense: F4, head: I4, m: int, at: ShortlistScratch, title: I4, score: F4
 ) -> tuple[int, int]:
-    """Make a viewer's list; return how many products it took, and how many titles ``at.far`` holds."""
+    """Make a viewer's list; return the number of products, and the number of titles in ``at.far``."""
     length, extra = np.float32(0.0), at.extra
     for f in range(x.size):
         length += x[f] * x[f]
@@ -132,7 +133,8 @@ def best_of_few(
     done = offer(titles, x, length, norm, dense, extra, head, head.size, title, score)
     done += offer(titles, x, length, norm, dense, extra, at.near.touched, m, title, score)
     n = in_reach(dense, length, norm, least_so_far(score), at.far)
-    # Without ``extra``: where it is above 0 a title has been considered, where below the bound holds without
+    # The bound leaves out ``extra``: if it is above 0 the title was scored above, if below the bound still
+    # holds
     done += offer(titles, x, length, norm, dense, extra, at.far, n, title, score)
     end_list(title, score)
     return done, n
@@ -140,7 +142,7 @@ def best_of_few(
 
 @jit_no_alloc
 def is_left(dense: F4, extra: F4) -> bool:
-    """Say whether any title may be shown that is neither known nor multiplied."""
+    """Return whether any title may be shown that is neither known nor multiplied."""
     t = 0
     while t < dense.size and not (dense[t] > -np.inf and extra[t] > -np.inf):
         t += 1
@@ -149,7 +151,7 @@ def is_left(dense: F4, extra: F4) -> bool:
 
 @jit_no_alloc
 def clear(viewers: Viewers, v: int, head: I4, m: int, less: int, n: int, at: ShortlistScratch) -> None:
-    """Make ``extra`` zero again: where the viewer knows titles, and where any was considered."""
+    """Set ``extra`` to zero again: only where this viewer's list changed it, not all of it."""
     extra = at.extra
     mark_known(viewers, v, extra, 0)
     for k in range(m):
@@ -177,11 +179,12 @@ def rank_shortlists(
     draws: bool,
     out: Lists,
 ) -> int:
-    """Make the lists [n, L] of ``some`` of a batch's viewers, as ``rank.pick`` does; return how many.
+    """Make the lists [n, L] of ``some`` of a batch's viewers, as ``ranking.scorer.rank_block`` does.
 
-    It stops after ``PROBED`` of them where it is quicker to multiply whole matrices. ``x`` [n, D] are the
-    viewers' representations (``rank.look_up``), ``norm`` [T] the lengths of the titles' vectors. Where lists
-    may end in a draw (``draws``), ``drawn`` says that these do not.
+    Returns the number of lists made: it stops after ``PROBED`` if whole matrices are faster. ``x`` [n, D] are
+    the representations (``ranking.scorer.look_up``), ``norm`` [T] the lengths of the titles' vectors. If
+    ``draws``, lists of this batch may end in a drawn title, and ``drawn`` of these lists becomes
+    ``NOT_DRAWN``.
     """
     at, total = shortlist_scratch(params, shared.dense, out.title.shape[1]), 0
     for i in range(some.size):

@@ -1,4 +1,4 @@
-"""Which titles are like one: its co-watch neighbours, with popularity taken out."""
+"""Titles like one: its co-watch neighbours, with popularity divided out."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,7 +9,7 @@ __all__ = ["similarities"]
 
 
 def similarities(weights: ArrayLike, watches: ArrayLike, own_watches: float, *, alpha: float) -> F8:
-    r"""Return how like a title each of its neighbours is, as the co-watch expert weighs one step back.
+    r"""Return the similarity of a title and each of its neighbours, as the co-watch expert scores it.
 
     .. math:: s_j = C_{ij} (n_i n_j)^{-\alpha}
 
@@ -22,7 +22,7 @@ def similarities(weights: ArrayLike, watches: ArrayLike, own_watches: float, *, 
     own_watches
         Watches of the title.
     alpha
-        How much of popularity is taken out (:attr:`online_models.config.CoWatchConfig.alpha`).
+        Exponent of the popularity that is divided out (:attr:`online_models.config.CoWatchConfig.alpha`).
 
     Returns
     -------

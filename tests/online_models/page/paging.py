@@ -110,5 +110,5 @@ def put_crowds(model: Recommender, watched: Sequence[tuple[str, str, float]]) ->
         crowd.watch(title_key(title), 3.0, T0, country=country_code(country))
         row = int(model.titles.intern([title])[0])
         table.learn(np.full(factors, taste, np.float32), row, 3.0, T0)
-    crowds = model.shelves.crowds = ViewerSegments(model.titles, SegmentBoost(model.titles, [crowd]))
+    crowds = model.catalog_index.crowds = ViewerSegments(model.titles, SegmentBoost(model.titles, [crowd]))
     crowds.cohorts = table

@@ -60,7 +60,7 @@ def test_a_list_of_more_than_32_forgets_the_oldest() -> None:
     model.learn_one(MyList(**at(41, "ada"), title_id="t20", action=ListAction.REMOVE))
     wanted = [f"t{n}" for n in range(39, 7, -1) if n != 20]
     again = Recommender.from_snapshot(model.snapshot())
-    again.shelves = CatalogIndex(again.titles, again.catalog, OPEN)
+    again.catalog_index = CatalogIndex(again.titles, again.catalog, OPEN)
     assert titles_of(model.page("ada", n=40), RowKind.MY_LIST) == wanted
     assert titles_of(again.page("ada", n=40), RowKind.MY_LIST) == wanted
 

@@ -64,7 +64,7 @@ def test_whatever_happened_the_guards_hold(
             in_sight += titles[: config.visible]
         assert len(set(in_sight)) == len(in_sight)
         if slot is not None:
-            pages = build(model.viewers, model.shelves, np.array([slot], np.int32), now, 5)
+            pages = build(model.viewers, model.catalog_index, np.array([slot], np.int32), now, 5)
             since = model.catalog.facts.since(len(model.titles))
             for row in pages.alert[0][pages.alert[0] >= 0].tolist():
                 assert model.titles.ids[row] in may - set(known)

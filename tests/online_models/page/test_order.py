@@ -122,7 +122,7 @@ def _laid_out(model: Recommender, **more: Any) -> list[RowKind]:
     """Return the kinds of rows of ada's page under a layout."""
     config = replace(OPEN, rows=8, **more)
     slots = model.viewers.viewers.acquire(["ada"])
-    pages = build(model.viewers, model.shelves, slots, T0 + DAY_MS, 6, config=config)
+    pages = build(model.viewers, model.catalog_index, slots, T0 + DAY_MS, 6, config=config)
     return [KINDS[kind].wire for kind in pages.kind[0].tolist() if kind != NO_ROW]
 
 

@@ -52,7 +52,7 @@ def in_country(model: Recommender, **watched: float) -> None:
     crowd = Segments()
     for title, weight in watched.items():
         crowd.watch(title_key(title), weight, T0, country=country_code("IN"))
-    model.shelves.crowds = ViewerSegments(model.titles, SegmentBoost(model.titles, [crowd]))
+    model.catalog_index.crowds = ViewerSegments(model.titles, SegmentBoost(model.titles, [crowd]))
 
 
 def test_what_the_viewers_country_watches(model: Recommender) -> None:
@@ -103,7 +103,7 @@ def two_cohorts(model: Recommender) -> CohortTable:
             table.learn(
                 (side * (mine + 1)).astype(np.float32), int(model.titles.intern([title])[0]), weight, T0
             )
-    model.shelves.crowds.cohorts = table
+    model.catalog_index.crowds.cohorts = table
     return table
 
 

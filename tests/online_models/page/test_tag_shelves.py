@@ -22,7 +22,7 @@ def like(viewer: str, title: str, number: int) -> Rate:
 def categories(model: Recommender, viewer: str, language: str = "en") -> tuple[Category, ...]:
     """Return the categories of a viewer's page."""
     slot = int(model.viewers.viewers.acquire([viewer])[0])
-    pages = build(model.viewers, model.shelves, np.array([slot], np.int32), T0 + 60_000, 5)
+    pages = build(model.viewers, model.catalog_index, np.array([slot], np.int32), T0 + 60_000, 5)
     return Wording([], {}, model.catalog.tag_names).categories(pages, 0, messages(language))
 
 
@@ -42,7 +42,7 @@ def test_the_part_that_is_expected(model: Recommender) -> None:
     """By hand: one dark crime beside five watches like everybody's."""
     model.learn_one(like("ada", "c1", 100))
     found = {one.tag: (one.title, one.score) for one in categories(model, "ada")}
-    share = dict(zip(model.catalog.tag_names, model.shelves.shelf().share.tolist(), strict=True))
+    share = dict(zip(model.catalog.tag_names, model.catalog_index.shelf().share.tolist(), strict=True))
     assert 0.5 < share["genre:Drama"] < 0.8
     assert found == {
         "genre:Drama": ("Dramas", pytest.approx(5 * share["genre:Drama"] / 6, abs=0.006)),
@@ -77,7 +77,7 @@ def test_a_category_has_something_for_the_viewer(model: Recommender) -> None:
     assert "genre:Crime" in [one.tag for one in categories(model, "ada")]
     model.learn_one(like("ada", "c4", 410))
     assert "genre:Crime" not in [one.tag for one in categories(model, "ada")]
-    model.shelves.config = PageConfig(least=2, categories=1)
+    model.catalog_index.config = PageConfig(least=2, categories=1)
     assert len(categories(model, "ada")) == 1
-    model.shelves.config = PageConfig(least=2, categories=0)
+    model.catalog_index.config = PageConfig(least=2, categories=0)
     assert categories(model, "ada") == ()

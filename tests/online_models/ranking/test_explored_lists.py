@@ -92,11 +92,11 @@ def test_a_list_that_holds_everything_draws_nothing(model: Recommender) -> None:
 
 def test_a_page_in_words_says_how_likely_its_last_title_was(model: Recommender) -> None:
     """A floor of 5 % of ten places is every second list: its drawn title has .5 / 24, others' last .5."""
-    model.shelves.config = PageConfig(rows=1, explore_floor=0.05)
+    model.catalog_index.config = PageConfig(rows=1, explore_floor=0.05)
     found = {}
     for n in range(40):
         (row,) = model.page(f"v{n}", NOW + VIEWERS, n=LENGTH)
         assert [item.propensity for item in row.items[:-1]] == [None] * (LENGTH - 1)
         found[row.items[-1].reason == "explore"] = row.items[-1].propensity
     assert found == {True: pytest.approx(0.5 / 24), False: 0.5}
-    model.shelves.config = PageConfig()
+    model.catalog_index.config = PageConfig()

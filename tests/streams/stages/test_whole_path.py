@@ -99,7 +99,7 @@ def _prequential(model: Recommender, events: list[Event]) -> tuple[dict[str, flo
     """Test and learn in process, event by event; return hits by ranking, and the number of tests."""
     verdicts, ids = [], []
     for event in events:
-        for n, verdict in enumerate(model.judge(event)):
+        for n, verdict in enumerate(model.reward(event)):
             verdicts.append((event.viewer_id, verdict, event.event_time_ms))
             ids.append(f"{event.event_id}\0{n}" if n else event.event_id)
     ranks = model.prequential(columns(verdicts, hash_ids(ids)), np.ones(len(verdicts), np.int32))
