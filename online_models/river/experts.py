@@ -37,7 +37,7 @@ class Blend(Expert):
 
     with the score of `Factorization` and the log-shares of `CoWatch` (short and long), `Trending` and all
     watches as :math:`f_e`, and :math:`p` the softmax of :math:`\hat y_u` over the best-scored titles;
-    `online_models.learners.blender_update` has the rest. The weights learn from what is tested
+    `online_models.learners.blender` has the rest. The weights learn from what is tested
     (`Recommender.prequential`); here they stay where they start.
 
     Parameters
