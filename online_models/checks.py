@@ -1,8 +1,8 @@
-"""The contracts that every ranker of this package passes, and any River ranker may be put to.
+"""The contracts that every ranker of this package passes. Any River ranker can be checked.
 
-River checks its rankers for little (`river.checks` feeds data only to those that are regressors too), and so
-its own ones write when they are read and sort by hash. Each check here takes a fresh model and asserts one
-law:
+River checks little of its rankers (`river.checks` feeds data only to those that are regressors too), and so
+its own rankers write when they are read, and sort by hash. Each check here takes a fresh model and asserts
+one law:
 
 >>> from online_models.checks import yield_checks
 >>> from online_models.river import CoWatch
@@ -10,9 +10,9 @@ law:
 >>> for check in yield_checks(model):
 ...     check(model.clone())
 
-A model without ``top_n``, ``learn_many``, ``snapshot``, capacities or event ids is not put to the checks that
-need them; one that breaks a law for a reason names the check in ``_unit_test_skips()``, with the reason
-beside it.
+A model without ``top_n``, ``learn_many``, ``snapshot``, capacities or event ids skips the checks that need
+them. A model that breaks a law for a reason names the check in ``_unit_test_skips()``, with the reason in a
+comment.
 """
 
 import math
@@ -25,7 +25,7 @@ __all__ = ["Check", "stream", "yield_checks"]
 
 Check = Callable[[Any], None]
 
-STRANGER, UNSEEN = "a stranger", [f"never seen {n}" for n in range(100)]
+UNKNOWN, UNSEEN = "an unknown user", [f"never seen {n}" for n in range(100)]
 USERS = [f"u{n}" for n in range(11)]
 ITEMS = [f"i{n}" for n in range(13)]
 
@@ -54,7 +54,7 @@ def check_reads_never_write(model: Any) -> None:
     """Asking for known and unknown users and items leaves the model as it was, byte for byte."""
     _learn(model, stream(60))
     before = pickle.dumps(model)
-    for user in (USERS[0], STRANGER):
+    for user in (USERS[0], UNKNOWN):
         model.predict_one(user, ITEMS[0])
         model.predict_one(user, UNSEEN[0])
         model.rank(user, [*ITEMS, *UNSEEN])
@@ -72,33 +72,33 @@ def check_same_stream_same_state(model: Any) -> None:
 
 
 def check_unseen(model: Any) -> None:
-    """Unknown users and items have a score and a place."""
+    """Unknown users and items get scores and are ranked."""
     _learn(model, stream(60))
-    for user in (USERS[0], STRANGER):
+    for user in (USERS[0], UNKNOWN):
         assert not math.isnan(model.predict_one(user, UNSEEN[0]))
         assert not math.isnan(model.predict_one(user, ITEMS[0]))
         assert sorted(model.rank(user, UNSEEN)) == sorted(UNSEEN)
 
 
 def check_empty(model: Any) -> None:
-    """A model that has learned nothing answers all the same."""
-    assert not math.isnan(model.predict_one(STRANGER, ITEMS[0]))
-    assert sorted(model.rank(STRANGER, ITEMS)) == sorted(ITEMS)
-    assert model.rank(STRANGER, []) == []
+    """A model that has learned nothing scores and ranks, too."""
+    assert not math.isnan(model.predict_one(UNKNOWN, ITEMS[0]))
+    assert sorted(model.rank(UNKNOWN, ITEMS)) == sorted(ITEMS)
+    assert model.rank(UNKNOWN, []) == []
 
 
 def check_empty_list(model: Any) -> None:
-    """A model that has learned nothing recommends nothing, and nobody gets a list of no items."""
-    assert model.top_n(STRANGER, 5) == []
+    """A model that has learned nothing recommends nothing; a list of length 0 is empty."""
+    assert model.top_n(UNKNOWN, 5) == []
     _learn(model, stream(60))
-    assert model.top_n(STRANGER, 0) == []
+    assert model.top_n(UNKNOWN, 0) == []
 
 
 def check_total_order(model: Any) -> None:
-    """Ranking goes by falling score, and neither the order nor the kind of the container plays a part."""
+    """Ranking is by falling score, whatever the order and the kind of the container."""
     _learn(model, stream(60))
     candidates = [*ITEMS, *UNSEEN[:5]]
-    for user in (USERS[0], STRANGER):
+    for user in (USERS[0], UNKNOWN):
         ranked = model.rank(user, candidates)
         scores = [model.predict_one(user, item) for item in ranked]
         assert all(a >= b for a, b in pairwise(scores)), "not sorted by score"
@@ -108,12 +108,12 @@ def check_total_order(model: Any) -> None:
 def check_rank_is_a_permutation(model: Any) -> None:
     """Ranking loses no item and invents none."""
     _learn(model, stream(60))
-    for user in (*USERS, STRANGER):
+    for user in (*USERS, UNKNOWN):
         assert sorted(model.rank(user, ITEMS[3:])) == sorted(ITEMS[3:])
 
 
 def check_no_nan(model: Any) -> None:
-    """Whatever weights are learned, scores are numbers."""
+    """Scores are numbers, whatever weights were learned."""
     extremes = (1e30, 1e-30, 1e-45, 0.0, -1e30, math.inf, -math.inf, math.nan)
     rows = [(USERS[k % 5], ITEMS[k % 7], extremes[k % len(extremes)]) for k in range(200)]
     _learn(model, rows + stream(60))
@@ -156,10 +156,10 @@ def check_learn_many(model: Any) -> None:
 
 
 def check_top_n(model: Any) -> None:
-    """Lists hold what the user does not have, best first, each item once, as far as there are any."""
+    """Lists hold the items that the user does not know, best first, each once."""
     _learn(model, stream(60))
     positives = {item for _, item, y in stream(60) if y > 0}
-    for user in (USERS[0], STRANGER):
+    for user in (USERS[0], UNKNOWN):
         known = {item for who, item, _ in stream(60) if who == user}
         best = model.top_n(user, 100, exclude=[ITEMS[1]])
         items, scores = [i for i, _ in best], [s for _, s in best]
@@ -182,7 +182,7 @@ def check_bounded_memory(model: Any) -> None:
 
 
 def check_duplicates(model: Any) -> None:
-    """An event id met before changes nothing, whether it comes again at once or a few events later."""
+    """A repeated event id changes nothing, whether it comes again at once or a few events later."""
     other = model.clone()
     rows = [(user, item, y, {"event_id": f"e{k}"}) for k, (user, item, y) in enumerate(stream(40))]
     model.learn_many(rows)
@@ -207,7 +207,7 @@ _CHECKS: dict[Check, set[str]] = {
     check_bounded_memory: {"learn_many", "viewer_slots"},
     check_duplicates: {"learn_many", "viewer_slots"},
 }
-"""Each check, and what a model must offer to be put to it."""
+"""Each check, and the attributes that a model needs for it."""
 
 
 def _learn(model: Any, rows: list[tuple[str, str, float]]) -> None:
@@ -216,4 +216,4 @@ def _learn(model: Any, rows: list[tuple[str, str, float]]) -> None:
 
 
 def _scores(model: Any) -> list[float]:
-    return [model.predict_one(user, item) for user in (*USERS, STRANGER) for item in ITEMS]
+    return [model.predict_one(user, item) for user in (*USERS, UNKNOWN) for item in ITEMS]

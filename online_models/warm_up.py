@@ -1,7 +1,7 @@
 """Run every kernel once on a few invented events, so that numba compiles it, or loads it from its cache.
 
-``python -m online_models.compile`` fills the cache on disk after an installation; a worker
-warms up before it says that it is ready (a second, when the cache is there): no viewer waits for a compiler.
+``python -m online_models.compile`` fills the cache on disk after an installation. A worker warms up before it
+reports that it is ready, which takes a second with the cache: no viewer waits for a compiler.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,8 +37,8 @@ def small_world() -> Recommender:
     return model
 
 
-def learn_apart() -> None:
-    """Let two sides learn the same events by way of signals, tested and untested."""
+def learn_by_signals() -> None:
+    """Learn events on the two sides separately, by signals, tested and untested."""
     model = Recommender()
     side, every = model.viewers, np.ones(4, np.int32)
     signals = side.observe(side.feedback(_batch()))[0]
@@ -52,7 +52,7 @@ def learn_apart() -> None:
 
 
 def rank_and_score() -> None:
-    """Make lists and pages, and the scores behind them, and write them as bytes."""
+    """Make scores, lists and pages, and write them as bytes."""
     model = small_world()
     model.score("a")
     slots = np.arange(2, dtype=np.int32)
@@ -96,7 +96,7 @@ def hang_pictures() -> None:
 
 
 def pack_and_restore() -> None:
-    """Bring rows of titles and viewers to bytes and back, and find shards and partitions of their keys."""
+    """Pack rows of titles and viewers, restore them, and find shards and partitions of their keys."""
     model = small_world()
     rows = np.arange(len(model.titles), dtype=np.int32)
     replica = TitleTable(model.config)
@@ -132,18 +132,18 @@ def rank_by_others() -> None:
 
 STEPS: Mapping[str, Callable[[], object]] = {
     "test and learn": small_world,
-    "learn apart": learn_apart,
+    "learn by signals": learn_by_signals,
     "rank and score": rank_and_score,
     "hang pictures": hang_pictures,
     "pack and restore": pack_and_restore,
 }
-"""What is run, by name; together it calls every kernel that a worker calls."""
+"""The steps by name: together they call every kernel that a worker calls."""
 EVALUATION_STEPS: Mapping[str, Callable[[], object]] = {"rank by others": rank_by_others}
-"""The same of what only evaluations call."""
+"""The steps with the kernels that only evaluations call."""
 
 
 def warm_up() -> None:
-    """Run everything once."""
+    """Run every step of a worker once."""
     hash_ids(["warm"])
     for step in STEPS.values():
         step()

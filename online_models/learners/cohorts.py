@@ -1,15 +1,15 @@
-"""Cohorts: viewers of like taste, found as they come, and what is popular with them of late.
+"""Cohorts: viewers of similar taste, clustered online, and the titles popular with each cohort.
 
-A viewer belongs to the cohort whose centre is nearest to their taste vector: `cohorts` has the equations.
-Nobody's row says so: whoever needs to know asks where the vector lies now. The worker learns them in its
-titles stage (`SHELVED`), and pages have a row of what a cohort watches (`online_models.page.catalog_index`).
+A viewer belongs to the cohort whose centre is nearest to their taste vector (equations below). Membership is
+not stored: it is computed from the present vector when it is needed. The worker learns cohorts in its titles
+stage (`SHELVED`), and pages have a shelf of the titles that a cohort watches.
 
-What it is for: rows ("popular with people like you"), insights, and lists for viewers with little history. As
-a ranking it is no match for the others, and the blend gains nothing from it. HR@10 on MovieLens-100K, ratings
->= 4, every second test: .102 raw and .085 shuffled alone, over plain taste vectors (popularity .087, .084);
-as a guest of the blend -.0011 and -.0007, each +-.0009. So the blend does not ask it. Over the worker's taste
-vectors, which hold only what the history's horizons leave over, it is weaker: .098 against .115 raw on 25,000
-events.
+Use: shelves ("popular with people like you"), insights, and lists for viewers with little history. As a
+ranking it is worse than the other experts, and the blend gains nothing from it. HR@10 on MovieLens-100K,
+ratings >= 4, every second event tested: .102 raw and .085 shuffled alone, over plain taste vectors
+(popularity .087, .084); as an external expert of the blend -.0011 and -.0007, each +-.0009. So it is no
+expert of the blend. Over the worker's taste vectors, which hold only the residual of the history's horizons,
+it is weaker: .098 against .115 raw on 25,000 events.
 """
 
 from collections.abc import Mapping
@@ -32,24 +32,24 @@ class CohortConfig:
     """Constants of the cohorts."""
 
     cohorts: Annotated[int, Ge(1), Le(256)] = 16
-    """Cohorts (1 to 256; `reference/algorithms.md` 3.1 and 6 measured 16)."""
+    """Number of cohorts; the figures above are of 16."""
     titles: Annotated[int, Ge(16), Le(10_000)] = 200
-    """Titles counted in each cohort: ten times the longest row (16 to 10,000)."""
+    """Titles counted in each cohort: ten times the longest shelf."""
     memory: Annotated[float, Ge(100), Le(1e9)] = 5_000.0
-    """Observations after which a centre's past counts 1/e: 300 for each of 16 cohorts, a step of .003:
-    centres follow vectors that move with the model they are learned with (100 to 1e9)."""
+    """Observations after which a centre's past counts 1/e: 300 for each of 16 cohorts, a step of .003,
+    because taste vectors move while the model learns."""
     half_life_s: Annotated[float, Ge(1e-9), Le(1e12)] = 604_800.0
-    """Half-life of the watches counted: a week, as of the slowest trend."""
+    """Half-life of the counted watches: a week, as of the slowest trend."""
     prior: Annotated[float, Ge(1e-9), Le(1e6)] = 20.0
-    """Watches by everybody that a cohort's own are mixed with: two pages' worth of evidence (1e-9 to 1e6)."""
+    """Watches of all viewers that a cohort's own are mixed with: as many titles as two pages show."""
 
     def __post_init__(self) -> None:
         check_bounds(self)
 
 
 SHELVED = CohortConfig(titles=64)
-"""Of the worker's cohorts: three rows of titles each, as of a country (`audiences.KEPT`). All cohorts are one
-row of its state, 17 kB with twelve factors."""
+"""Configuration of the worker's cohorts: titles for three shelves each, as of a country (`segments.KEPT`).
+All cohorts are one row of its state, 17 kB with twelve factors."""
 
 
 class InCohort(NamedTuple):
@@ -58,9 +58,9 @@ class InCohort(NamedTuple):
     title: int
     """Row of the title."""
     share: float
-    """Its share of the cohort's watches of late."""
+    """Its share of the cohort's recent watches."""
     lift: float
-    """That share over its share of everybody's: above 1 where the cohort likes it more than others do."""
+    """That share over its share of all watches: above 1 if the cohort watches it more than others do."""
 
 
 class CohortTable:
@@ -127,12 +127,12 @@ class CohortTable:
         return nearest
 
     def watches(self) -> F8:
-        """Return what each cohort has watched of late: [cohorts]."""
+        """Return the recent watches of each cohort: [cohorts]."""
         out: F8 = self.arrays.watched.sum(axis=1) / self._unit()
         return out
 
     def shares(self, cohort: int, size: int) -> F8:
-        """Return the share of each title in a cohort's watches, mixed with everybody's; for -1 everybody's.
+        """Return each title's share of a cohort's watches, smoothed by its share of all; for -1 the latter.
 
         Returns
         -------
@@ -144,7 +144,7 @@ class CohortTable:
         return out
 
     def popular(self, cohort: int, n: int = 20) -> list[InCohort]:
-        """Return what is popular with a cohort, the highest count first, then by row."""
+        """Return the titles popular with a cohort, the highest count first, then by row."""
         titles, counts = self.arrays.title[cohort], self.arrays.watched[cohort]
         size = int(self.arrays.title.max()) + 1
         everybody, total = self.shares(-1, size), counts.sum()
@@ -153,10 +153,10 @@ class CohortTable:
         return [InCohort(title, share, share / float(everybody[title])) for title, share in found]
 
     def liked_more(self, least: float) -> list[tuple[I4, F4]]:
-        """Return what each cohort watches more than everybody does, by row, the most watched first.
+        """Return the titles that each cohort watches more than all viewers do, the most watched first.
 
-        That is, of the titles with at least ``least`` watches by the cohort of late, those whose share there,
-        mixed with everybody's (:meth:`shares`), is above their share of everybody's.
+        These are the titles with at least ``least`` recent watches by the cohort whose share there, mixed
+        with the share of all watches (:meth:`shares`), is above their share of all watches.
 
         Returns
         -------
@@ -185,7 +185,7 @@ class CohortTable:
         return out
 
     def _unit(self) -> float:
-        """Return what a watch of now counts."""
+        """Return the count of a watch of now."""
         since, newest = self.arrays.times.tolist()
         return float(2.0 ** ((newest - since) / self._half_life_ms))
 
@@ -194,7 +194,7 @@ class CohortTable:
         return {f"cohorts_{name}": column for name, column in self.arrays._asdict().items()}
 
     def load(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Take a state over."""
+        """Load a state."""
         for name, column in self.arrays._asdict().items():
             column[:] = arrays[f"cohorts_{name}"]
         return self
@@ -202,13 +202,13 @@ class CohortTable:
 
 # Cohorts of viewers: online k-means on their taste vectors, and what each cohort watches.
 #
-# A centre is the mean of the vectors that were nearest to it, the past fading with every observation:
+# A centre is the mean of the vectors that were nearest to it, exponentially decayed per observation:
 #
 #     c = argmin_c |p - m_c|      M_k <- (1 - 1/memory) M_k for all k      M_c <- M_c + 1
 #     m_c <- m_c + (p - m_c) / M_c  for that c
 #
 # Sources: MacQueen, 1967 (the first vectors are the first centres, each centre has its own decaying step);
-# Sculley, 2010. A centre that hardly anybody is nearest to is moved to where somebody is.
+# Sculley, 2010. A centre that is nearest to hardly any viewer is moved to the vector of one.
 #
 # A cohort's watches are counted in event time, for a bounded number of titles: one that is new to a full
 # cohort takes the place, and the count, of the least (space-saving; Metwally, Agrawal and El Abbadi, 2005),
@@ -216,20 +216,21 @@ class CohortTable:
 
 
 STARVED = 0.05
-"""Part of an even share of the observations below which a centre is moved."""
+"""Fraction of an even share of the observations below which a centre is moved."""
 CHECKS = 10
-"""Times in a memory's length that starved centres are looked for: so long a moved one has to find company."""
+"""Checks for starved centres per ``memory`` observations: a moved centre has that long to gain viewers."""
 MOST_DOUBLINGS = 60
-"""Counts are kept in units that grow with time (2 ** (t / half-life)); from here on they are taken back."""
+"""Counts are in units that grow with time (2 ** (t / half-life), forward decay); after so many they are
+rescaled."""
 LEAST = 1e-100
-"""Counts below are none, so that no share is made of numbers whose reciprocal is infinite."""
+"""Smaller counts become 0, so that no share divides by a number whose reciprocal is infinite."""
 
 
 class CohortArrays(NamedTuple):
     """``C`` cohorts of ``K`` factors with ``N`` titles each."""
 
     centre: F4
-    """[C, K] mean taste vectors."""
+    """[C, K] mean taste vectors of the cohorts."""
     mass: F8
     """[C] observations, decayed; 0: not yet a cohort."""
     title: I4
@@ -237,7 +238,7 @@ class CohortArrays(NamedTuple):
     watched: F8
     """[C, N] watches, decayed, in units of ``times[0]``."""
     times: I8
-    """[2] event time of which a watch counts its weight, and newest event time, ms."""
+    """[2] event time at which a watch counts its weight, and newest event time, ms."""
     seen: I8
     """[1] observations ever."""
 
@@ -283,7 +284,7 @@ def assign(cohorts: CohortArrays, taste: F4, memory: float) -> int:
 
 @jit
 def count(cohorts: CohortArrays, c: int, title: int, weight: float, at: int, half_life_ms: float) -> None:
-    """Count a watch of weight > 0 by a cohort; one that arrives late counts what it would have decayed to."""
+    """Count a watch of weight > 0 by a cohort; a late one counts what it would have decayed to."""
     if not cohorts.watched.any():
         cohorts.times[:] = at
     doublings = (at - cohorts.times[0]) / half_life_ms
@@ -326,10 +327,10 @@ def absorb(
 
 @jit
 def shares(cohorts: CohortArrays, c: int, prior: float, half_life_ms: float, out: F8) -> None:
-    """Write each title's share of a cohort's watches, drawn towards its share of all cohorts'.
+    """Write each title's share of a cohort's watches, smoothed towards its share of all watches.
 
-    out_j = (n_cj + prior g_j) / (sum_k n_ck + prior), with n in watches of now and g the share of everybody;
-    for ``c`` = -1 that is g. ``out`` [T]; titles from row T on are left out.
+    out_j = (n_cj + prior g_j) / (sum_k n_ck + prior), with n in watches of now and g the share of all
+    watches; for ``c`` = -1 that is g. ``out`` [T]; titles from row T on are left out.
     """
     out[:] = 0.0
     total = cohorts.watched.sum()

@@ -1,13 +1,12 @@
-r"""Search that learns: which titles people watch after a query, and the order of what is found.
+r"""Search that learns: which titles are watched after a query, and the order of the results.
 
-An index says how well a title's words match what was typed (`lexical`, 0 to 1). The order adds what the words
-do not know:
+An index scores how well the words of a title match the query (`lexical`, 0 to 1). The order adds:
 
 .. math:: lexical_j + .2\, taste_j + .05\, trend_j + .6\, \frac{c_{qj}}{c_q + 3}
 
 with taste and trend by place (1 for the first, 0 beyond the last), and :math:`c_{qj}` the decayed count of
-quality watches of title j after query q. Titles that others watched after the same query are found even where
-no word matches.
+quality watches of title j after query q. Titles that others watched after the same query are found even if no
+word matches.
 """
 
 import unicodedata
@@ -17,30 +16,32 @@ from typing import NamedTuple
 __all__ = ["SearchModel", "SearchedQuery", "by_place", "normal", "order", "words_of"]
 
 TASTE = 0.2
-"""What standing first on the viewer's page adds: among titles that match about equally the viewer's own come
-first, and no title passes one that matches clearly better (a word begun right counts .85 of it)."""
+"""Added to the first title of the viewer's page: among titles that match about equally, those of the viewer's
+taste come first, and no title passes one that matches clearly better (a correct prefix of a word counts .85
+of it)."""
 TREND = 0.05
-"""What standing first on the trending list adds: it decides between equals only."""
+"""Added to the first title of the trending list: it decides between equals only."""
 LEARNED = 0.6
-"""What it adds that all who asked so watched the title: more than a mistyped or half-typed word."""
+"""Added to a title that all viewers watched after the query: more than a mistyped or unfinished word
+costs."""
 DOUBT = 3.0
-"""Watches that a query needs before half of that is believed."""
+"""Watches after a query at which half of `LEARNED` is added."""
 MOST_BYTES = 40
-"""Bytes of a query that count; longer ones are cut: nobody types the same sentence twice."""
+"""Bytes of a query that are kept; longer ones are cut: long sentences hardly repeat."""
 MOST_QUERIES = 20_000
-"""Queries that are remembered; beyond, those asked least of late are forgotten."""
+"""Queries kept; beyond that, those with the lowest recent counts are forgotten."""
 TITLES = 16
-"""Titles remembered of a query: a page of results."""
+"""Titles kept for a query: a page of results."""
 HALF_LIFE_S = 30 * 86_400.0
 """Event time after which a watch counts half: a month; what a name means changes slowly (assumed)."""
 _KEEP = 7 / 8  # share of the queries kept when there are too many
-_RESCALE = 40.0  # half-lives after which counts are brought down
+_RESCALE = 40.0  # half-lives after which counts are rescaled
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words of a text as they are compared: lower case, without accents, digits included.
+    """Return the normalized words of a text: lower case, without accents, digits included.
 
-    Signs that carry vowels (Devanagari's among them) stay: only the accents of Latin, Greek and Cyrillic go.
+    Vowel signs, such as those of Devanagari, stay: only the accents of Latin, Greek and Cyrillic are removed.
 
     Examples
     --------
@@ -55,7 +56,7 @@ def words_of(text: str) -> list[str]:
 
 
 def normal(query: str) -> str:
-    """Return a query as it is remembered: its words, at most 40 bytes of them.
+    """Return a normalized query: its words, at most 40 bytes of them.
 
     Examples
     --------
@@ -86,12 +87,12 @@ def order(
     trend: Mapping[str, float],
     learned: Mapping[str, float],
 ) -> list[tuple[str, float]]:
-    """Return what was found, and what others watched after the same query, best first, equal ones by id.
+    """Return the matching titles, and those watched after the same query, best first, equal ones by id.
 
     Parameters
     ----------
     lexical
-        How well the words of each title match, 0 to 1.
+        Score of the match of each title's words, 0 to 1.
     taste, trend
         By title, 0 to 1 (:func:`by_place`).
     learned
@@ -115,20 +116,20 @@ def order(
 
 
 class SearchedQuery(NamedTuple):
-    """What is remembered of a query, as it is stored."""
+    """The counts of a query, as they are stored."""
 
     counts: dict[str, float]
-    """Watches by title, as of ``since_ms``."""
+    """Watches by title, decayed to ``since_ms``."""
     since_ms: int
     newest_ms: int
 
 
 class SearchModel:
-    """What is watched after which query: decayed, bounded counts.
+    """Titles watched after each query: decayed, bounded counts.
 
     Examples
     --------
-    >>> searches = Searches()
+    >>> searches = SearchModel()
     >>> searches.watched("batman", "dark-knight", 0)
     >>> searches.after("batman"), searches.take_moved()
     ({'dark-knight': 1.0}, ['batman'])
@@ -160,26 +161,26 @@ class SearchModel:
             self._forget()
 
     def after(self, query: str) -> dict[str, float]:
-        """Return the watches after a query by title, decayed to the newest."""
+        """Return the watches after a query by title, decayed to the newest watch."""
         asked = self._asked.get(query)
         return {} if asked is None else decayed(asked)
 
     def state(self, query: str) -> SearchedQuery | None:
-        """Return what is stored of a query; None if it is forgotten."""
+        """Return the stored counts of a query; None if it is forgotten."""
         return self._asked.get(query)
 
     def load(self, query: str, asked: SearchedQuery) -> None:
-        """Take a stored query over."""
+        """Load a stored query."""
         self._asked[query] = asked
 
     def take_moved(self) -> list[str]:
-        """Return the queries that changed, or were forgotten, since this was last asked."""
+        """Return the queries that changed, or were forgotten, since the last call."""
         out = list(self._moved)
         self._moved.clear()
         return out
 
     def _forget(self) -> None:
-        """Forget the queries that were asked least of late."""
+        """Forget the queries with the lowest recent counts."""
         newest = max(asked.newest_ms for asked in self._asked.values())
         total = {
             query: sum(asked.counts.values()) * _worth(asked.since_ms, newest)
@@ -192,11 +193,11 @@ class SearchModel:
 
 
 def decayed(asked: SearchedQuery) -> dict[str, float]:
-    """Bring what is remembered of a query to its newest watch."""
+    """Return the counts of a query, decayed to its newest watch."""
     worth = _worth(asked.since_ms, asked.newest_ms)
     return {title: round(count * worth, 6) for title, count in asked.counts.items()}
 
 
 def _worth(since_ms: int, at_ms: int) -> float:
-    """Return what one watch is worth after a time."""
+    """Return the weight of a watch after a time."""
     return float(2.0 ** ((since_ms - at_ms) / (HALF_LIFE_S * 1e3)))

@@ -1,8 +1,9 @@
-r"""Audiences: what is watched of late in a country, there at this time of the day, and on a kind of device.
+r"""Segments: recent watches in a country, in a country at a part of the day, and on a kind of device.
 
-A scope keeps a bounded, exponentially decayed count of its titles. Counts are kept forward: a watch at t adds
-:math:`w\,2^{(t - t_0) / H}`, so that nothing has to be decayed until numbers grow large (Cormode et al., ICDE
-2009, forward decay). When a scope has twice the titles that it keeps, the lesser half is forgotten.
+Each segment (its name is its scope) keeps a bounded, exponentially decayed count of its titles. Decay is
+forward: a watch at t adds :math:`w\,2^{(t - t_0) / H}`, so that no count has to be decayed until numbers grow
+large (Cormode et al., ICDE 2009). When a segment has twice the titles that it keeps, the half of the lower
+counts is dropped.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,30 +26,30 @@ __all__ = [
 ]
 
 KEPT = 64
-"""Titles of a scope that are surely kept: more than three rows of a page."""
+"""Titles that a segment keeps at least: more than three shelves of a page."""
 MOST_SCOPES = 512
-"""Scopes kept: a hundred countries, each with its four parts of the day. Those met first stay. The few kinds
-of device (`devices.KINDS`) always have room."""
+"""Segments kept: a hundred countries, each with its four parts of the day. The first ones stay. The few kinds
+of device (`feedback.devices.KINDS`) are always kept."""
 HALF_LIFE_S = 86_400.0
-"""Of all-day scopes: a day, the middle one of the trending counters."""
+"""Half-life of all-day segments: a day, the middle one of the trending counters."""
 DAYPART_HALF_LIFE_S = 7 * 86_400.0
-"""Of a part of the day, which comes once a day: a week."""
+"""Half-life of a part of the day, which comes once a day: a week."""
 DAYPARTS = 4
 """Parts of a day of six hours each, in UTC: a country's morning is the same part every day."""
 Codes = NDArray[Any]
 Rows = NDArray[np.intp]
 _DEVICE = "device:"
-_FADED = 1e-9  # watches that are none any more
-_RESCALE = 40.0  # half-lives after which counts are brought down: 2 ** 40 still adds up exactly enough
+_FADED = 1e-9  # watches below which a title is dropped when counts are rescaled
+_RESCALE = 40.0  # half-lives after which counts are rescaled: float64 still adds 1 to 2 ** 40 exactly
 
 
 class Segment(NamedTuple):
-    """One scope's counts, as they are stored."""
+    """Counts of one segment, as they are stored."""
 
     keys: U8
     """Titles."""
     counts: F8
-    """What they are watched, as of ``since_ms``."""
+    """Watches of each title, decayed to ``since_ms``."""
     since_ms: int
     newest_ms: int
 
@@ -98,7 +99,7 @@ def device_scope(code: int) -> str:
 
 
 class _Scope:
-    """Forward-decayed counts of one scope."""
+    """Forward-decayed counts of one segment."""
 
     def __init__(self, half_life_s: float) -> None:
         self.half_life_ms = 1000.0 * half_life_s
@@ -127,16 +128,16 @@ class _Scope:
 
 
 class Segments:
-    """Counts of many scopes.
+    """Counts of many segments.
 
     Examples
     --------
-    >>> crowd = Audiences()
+    >>> segments = Segments()
     >>> for title, at in ((2, 0), (4, 1_000), (4, 2_000)):
-    ...     crowd.watch(title, 1.0, at, country=20041, device=1)
-    >>> crowd.top("country:IN", 2)
+    ...     segments.watch(title, 1.0, at, country=20041, device=1)
+    >>> segments.top("country:IN", 2)
     [(4, 2.0), (2, 1.0)]
-    >>> sorted(crowd.take_moved())
+    >>> sorted(segments.take_moved())
     ['country:IN', 'country:IN@0', 'device:tv']
     """
 
@@ -146,13 +147,13 @@ class Segments:
         self.version = 0
 
     def __len__(self) -> int:
-        """Return the number of scopes."""
+        """Return the number of segments."""
         return len(self._scopes)
 
     def watch(self, key: int, weight: float, at_ms: int, *, country: int = 0, device: int = 0) -> None:
-        """Count a watch of a title in a country, there at its part of the day, and on a kind of device.
+        """Count a watch of a title in a country, in it at this part of the day, and on a kind of device.
 
-        Country and device are codes, 0 where unknown.
+        Country and device are codes, 0 if unknown.
         """
         if country:
             self._count(country_scope(country), HALF_LIFE_S, [key], [weight], [at_ms])
@@ -161,7 +162,7 @@ class Segments:
             self._count(device_scope(device), HALF_LIFE_S, [key], [weight], [at_ms])
 
     def watch_many(self, keys: U8, weights: F4, at_ms: I8, *, countries: Codes, devices: Codes) -> None:
-        """Count watches as :meth:`watch` does one by one, a scope at a time, in a third of the time."""
+        """Count watches as :meth:`watch` does one by one, but segment by segment, in a third of the time."""
         parts = at_ms // 3_600_000 % 24 * DAYPARTS // 24
         groups: list[tuple[int, str, float, Rows]] = []
         for first, code, rows in _groups(countries.astype(np.int64)):
@@ -189,7 +190,7 @@ class Segments:
         scope.changes = self.version
 
     def top(self, scope: str, n: int) -> list[tuple[int, float]]:
-        """Return the ``n`` titles of the highest count, by key, with their counts as of the newest watch."""
+        """Return the ``n`` titles of the highest count, by key, with the counts as of the newest watch."""
         found = self._scopes.get(scope)
         if found is None:
             return []
@@ -198,29 +199,29 @@ class Segments:
         return [(key, count * now) for key, count in best]
 
     def newest_ms(self, scope: str) -> int:
-        """Return the time of a scope's newest watch."""
+        """Return the time of a segment's newest watch."""
         return self._scopes[scope].newest_ms
 
     def changes(self, scope: str) -> int:
-        """Return a number that grows with every change of a scope; 0 where there is none."""
+        """Return a number that grows with every change of a segment; 0 if there is none."""
         found = self._scopes.get(scope)
         return 0 if found is None else found.changes
 
     def take_moved(self) -> list[str]:
-        """Return the scopes that changed since this was last asked, in the order of their first change."""
+        """Return the scopes that changed since the last call, in the order of their first change."""
         out = list(self._moved)
         self._moved.clear()
         return out
 
     def state(self, scope: str) -> Segment:
-        """Return a scope's counts as they are stored."""
+        """Return a segment's counts as they are stored."""
         one = self._scopes[scope]
         keys = np.fromiter(one.counts, np.uint64, len(one.counts))
         counts = np.fromiter(one.counts.values(), np.float64, len(one.counts))
         return Segment(keys, counts, one.since_ms, one.newest_ms)
 
     def load(self, scope: str, stored: Segment) -> None:
-        """Take a stored scope over."""
+        """Load a stored segment."""
         one = _Scope(DAYPART_HALF_LIFE_S if "@" in scope else HALF_LIFE_S)
         one.counts = dict(zip(stored.keys.tolist(), stored.counts.tolist(), strict=True))
         one.since_ms, one.newest_ms = stored.since_ms, stored.newest_ms
@@ -230,7 +231,7 @@ class Segments:
 
 
 def _groups(codes: I8) -> Iterator[tuple[int, int, Rows]]:
-    """Yield every code but 0: where it stands first, which it is, where it stands."""
+    """Yield every code but 0: the index of its first row, the code, the indices of its rows."""
     for code in np.unique(codes[codes > 0]).tolist():
         rows = np.flatnonzero(codes == code)
         yield int(rows[0]), code, rows

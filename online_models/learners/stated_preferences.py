@@ -1,12 +1,12 @@
-r"""What viewers say they like: stated genres and languages as a prior of taste.
+r"""Stated preferences: genres and languages that a viewer names, as a prior of taste.
 
-A title that bears stated tags is lifted, less and less as the viewer's own watches say more:
+The score of a title with stated tags is raised, by less the more titles the viewer has liked:
 
 .. math:: \Delta s_{uj} = a\, \frac{m}{m + n_u}\, \log_2(1 + k_{uj})
 
-with :math:`k_{uj}` how many of the stated tags the title bears and :math:`n_u` the viewer's liked titles. It
-is added to the blend's score, whose unit is a logarithm of odds. Only tags that the catalog knows, in its
-own words, lift anything.
+with :math:`k_{uj}` the number of stated tags that the title has and :math:`n_u` the number of the viewer's
+liked titles. It is added to the blend's score, whose unit is a logarithm of odds. Only tags that the catalog
+has, spelled alike, raise anything.
 
 The alternative, to represent the viewer by the mean of their genres' tag vectors (``learners.tag_vectors``),
 needs vectors that have learned, in every worker; a stated genre should count from the first event of an
@@ -32,9 +32,9 @@ LIFT = 1.0
 """Log-odds of a title with one stated tag: three in a hundred become seven. Assumed: onboarding picks about
 three of some twenty genres, in which viewers then watch two to three times as much as others do."""
 EVIDENCE = 5.0
-"""Watches that weigh as much as what was stated (as `tag_affinity.PRIOR`)."""
+"""Liked titles that halve the lift (as many as `tag_affinity.PRIOR`)."""
 _GENRES = 6
-"""Of the stated tags; the rest is for languages."""
+"""Stated genres kept; the other places are for languages."""
 _CACHED = 512
 """Combinations of stated tags whose lift is kept: 40 kB each at 10k titles."""
 
@@ -54,10 +54,10 @@ def labels_of(event: Preferences) -> list[str]:
 
 
 def take(viewers: Viewers, slot: int, event: Preferences) -> bool:
-    """Take stated preferences over, in place of what was stated before; say whether that changed anything.
+    """Replace a viewer's stated preferences by those of an event; return whether anything changed.
 
-    A viewer of no known country or device gets the event's; so does one who states something else than
-    before.
+    The country and device of the event are taken over if the viewer's are unknown, or if the preferences
+    changed.
     """
     limit = NO_LIMIT if event.maturity is None else event.maturity
     stated = np.zeros(STATED, np.uint32)
@@ -76,7 +76,9 @@ def take(viewers: Viewers, slot: int, event: Preferences) -> bool:
 
 
 def take_all(table: ViewerTable, events: Sequence[Event]) -> None:
-    """Take over what events say of their viewers, in order; a country or a device makes no viewer.
+    """Take over preferences, countries and devices of events, in order.
+
+    A country or a device alone adds no viewer to the table.
 
     Examples
     --------
@@ -89,9 +91,9 @@ def take_all(table: ViewerTable, events: Sequence[Event]) -> None:
     (12, b'hi')
     """
     for event in events:
-        told = isinstance(event, Preferences)
+        stated = isinstance(event, Preferences)
         country, device = country_code(event.country), device_code(event.device)
-        if not told and (not (country or device) or table.slot(event.viewer_id) is None):
+        if not stated and (not (country or device) or table.slot(event.viewer_id) is None):
             continue
         slot = int(table.acquire([event.viewer_id])[0])
         if country:
@@ -108,7 +110,7 @@ class StatedPreferences:
     Parameters
     ----------
     catalog
-        Says which title bears which tag.
+        The tags of the titles.
 
     Examples
     --------
@@ -118,7 +120,7 @@ class StatedPreferences:
     >>> catalog = Catalog(TitleTable(ModelConfig()))
     >>> catalog.put(Title(title_id="a", tags=Tags(genre=("Drama",))))
     >>> catalog.put(Title(title_id="b"))
-    >>> Stated(catalog).lift(tag_keys(["genre:Drama"]), 2).tolist()
+    >>> StatedPreferences(catalog).lift(tag_keys(["genre:Drama"]), 2).tolist()
     [1.0, 0.0]
     """
 
@@ -131,35 +133,35 @@ class StatedPreferences:
 
     def lift(self, stated: NDArray[np.uint32], size: int) -> F4:
         """Return the lift of each of the first ``size`` titles for stated tags (keys; 0: none): [size]."""
-        self._follow(size)
+        self._refresh(size)
         name = stated.tobytes()
         found = self._lifts.get(name)
         if found is None:
             if len(self._lifts) >= _CACHED:
                 self._lifts.clear()
-            bears = self._row[np.isin(self._key, stated[stated != 0])]
-            count = np.bincount(bears, minlength=size)[:size]
+            rows = self._row[np.isin(self._key, stated[stated != 0])]
+            count = np.bincount(rows, minlength=size)[:size]
             found = self._lifts[name] = (LIFT * np.log2(1.0 + count)).astype(np.float32)
         return found
 
     def add_to(self, rows: F4, viewers: Viewers, slots: I4) -> None:
-        """Lift the score rows [n, T] of those viewers who stated something."""
+        """Add the lifts to the score rows [n, T] of the viewers who stated tags."""
         for q in np.flatnonzero(viewers.stated[slots, 0]).tolist():
             slot = slots[q]
             share = np.float32(EVIDENCE / (EVIDENCE + viewers.positives[slot]))
             rows[q] += share * self.lift(viewers.stated[slot], rows.shape[1])
 
     def lifted(self, viewers: Viewers, slot: int, titles: I4) -> NDArray[np.bool_]:
-        """Say which titles bear a tag that the viewer stated: [titles]."""
+        """Return whether each title has a tag that the viewer stated: [titles]."""
         size = int(titles.max(initial=-1)) + 1
         if not viewers.stated[slot, 0] or size == 0:
             return np.zeros(titles.size, np.bool_)
-        self._follow(max(size, self._state[1]))
+        self._refresh(max(size, self._state[1]))
         out: NDArray[np.bool_] = self.lift(viewers.stated[slot], self._state[1])[titles] > 0
         return out & (titles >= 0)
 
-    def _follow(self, size: int) -> None:
-        """Read the titles' tags anew where the catalog or the number of titles has changed."""
+    def _refresh(self, size: int) -> None:
+        """Read the tags of the titles again if the catalog or the number of titles has changed."""
         state = (self._catalog.version, size)
         if state == self._state:
             return

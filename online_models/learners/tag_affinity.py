@@ -1,19 +1,19 @@
-r"""Tag affinity: what a viewer watches more of than everybody does, tag by tag.
+r"""Tag affinity: tags of which a viewer watches more than all viewers together do.
 
 .. math::
 
     \ell_u(g) = \log \frac{W_u\, p_u(g) + m\, p(g)}{(W_u + m)\, p(g)} \qquad
     s_{uj} = \frac{1}{|G_j|} \sum_{g \in G_j} \ell_u(g)
 
-with :math:`p_u(g)` the share of tag g in the viewer's watches, the l-th back weighted :math:`d^l`,
-:math:`W_u = \sum_l d^l`, :math:`p(g)` its share in everybody's, and m watches of prior evidence: 0 for a tag
-that tells nothing, and for a viewer without a history. It is the pointwise mutual information of viewer and
-tag (Church and Hanks, 1990), smoothed towards none.
+with :math:`p_u(g)` the share of tag g in the viewer's watches, the l-th back weighted :math:`d^l`, :math:`W_u
+= \sum_l d^l`, :math:`p(g)` its share in the watches of all viewers, and m watches of prior evidence. It is 0
+for a tag without information, and for a viewer without a history. This is the pointwise mutual information of
+viewer and tag (Church and Hanks, 1990), smoothed towards 0.
 
-What it is for: rows, their names (:mod:`online_models.page.headings`) and explanations. As a ranking it knows
-nothing of how good a title is: HR@10 .025 on MovieLens-100K (raw order, genres and decades). As a guest it
-adds .0034 +- .0013 to a blend that knows no tags, and .0010 +- .0010 to one whose factorization has vectors
-of them, which is the cheaper way.
+Use: shelves, their headings (:mod:`online_models.page.headings`) and explanations. As a ranking it ignores
+how good a title is: HR@10 .025 on MovieLens-100K (raw order, genres and decades). As an external expert it
+adds .0034 +- .0013 to a blend without tags, and .0010 +- .0010 to one whose factorization has vectors of
+tags, which is the cheaper way.
 """
 
 from collections.abc import Sequence
@@ -27,28 +27,27 @@ from online_models.tables.layout import F8, I4
 __all__ = ["PRIOR", "STEP", "Tagged", "Taste", "log_lift", "reasons", "scores", "taste_of"]
 
 STEP = 0.97
-"""Weight of a watch per step back: about 30 titles, the long of the two personal horizons measured in
-`reference/algorithms.md` 2.4b."""
+"""Weight of a watch per step back: about the last 30 titles."""
 PRIOR = 5.0
 """Watches of prior evidence: one title alone moves the lift of a rare tag (1 % of watches) to log 18, not to
 log 100."""
 
 
 class Tagged(NamedTuple):
-    """Every title's tags, and how much of what everybody watches has each."""
+    """The tags of every title, and the share of all watches that each tag has."""
 
     indptr: I4
     """[T + 1] see `TitleTags.of`."""
     ids: I4
     """[sum of the titles' tags] tags."""
     watches: F8
-    """[T] watches of each title, by whatever measure."""
+    """[T] weight of each title, such as its watches."""
     share: F8
     """[G] part of all watches that has the tag."""
 
     @classmethod
     def of(cls, indptr: I4, ids: I4, watches: F8, tags: int) -> "Tagged":
-        """Weigh tags by their titles' watches.
+        """Count the tags, weighted by the watches of their titles.
 
         Examples
         --------
@@ -61,25 +60,25 @@ class Tagged(NamedTuple):
         return cls(indptr, ids, watches, np.bincount(ids, weight, minlength=tags) / total)
 
     def having(self, tag: int) -> NDArray[np.bool_]:
-        """Say which titles have a tag: [T]."""
+        """Return whether each title has a tag: [T]."""
         out = np.zeros(self.indptr.size - 1, np.bool_)
         out[np.searchsorted(self.indptr, np.flatnonzero(self.ids == tag), side="right") - 1] = True
         return out
 
 
 class Taste(NamedTuple):
-    """What a viewer watches more of, or less, than others."""
+    """The tags of which a viewer watches more, or less, than others."""
 
     history: I4
     """[L] rows of the liked titles, newest first."""
     weight: F8
-    """[L] what each counts."""
+    """[L] weight of each."""
     lift: F8
     """[G] log-lift of each tag."""
 
 
 def taste_of(history: I4, tagged: Tagged, *, step: float = STEP, prior: float = PRIOR) -> Taste:
-    """Return the taste that a history shows.
+    """Return the taste of a viewer with a history.
 
     Parameters
     ----------
@@ -106,7 +105,7 @@ def taste_of(history: I4, tagged: Tagged, *, step: float = STEP, prior: float = 
 
 
 def log_lift(mine: F8, total: float, share: F8, prior: float) -> F8:
-    """Return log((mine + prior share) / ((total + prior) share)); 0 for what nobody watches."""
+    """Return log((mine + prior share) / ((total + prior) share)); 0 for a tag without watches."""
     expected = (total + prior) * share
     known = expected > 0
     out: F8 = np.zeros(share.shape)
@@ -124,7 +123,7 @@ def scores(taste: Taste, tagged: Tagged) -> F8:
 
 
 def reasons(taste: Taste, tagged: Tagged, row: int, names: Sequence[str]) -> list[tuple[str, float]]:
-    """Return the tags of a title that speak for it, the strongest first, with their lifts (not logarithms).
+    """Return the tags of a title with a lift above 1, the highest first, with their lifts (not logarithms).
 
     Examples
     --------

@@ -107,7 +107,11 @@ class ImpressionTracker:
     ) -> None:
         artwork = event.artwork or ""
         fit = self._gallery.fit(event.title_id, artwork, taste)
-        update = None if fit is None else self._hot[viewer].see(event.title_id, artwork, fit, at_ms=at_ms)
+        update = (
+            None
+            if fit is None
+            else self._hot[viewer].record_artwork(event.title_id, artwork, fit, at_ms=at_ms)
+        )
         if update is not None:
             updates.artwork.append(update)
             self._changed[viewer] = None
@@ -115,25 +119,25 @@ class ImpressionTracker:
     def _see_on_shelf(self, viewer: str, event: Impression, at_ms: int) -> None:
         if event.row_kind is None:
             return
-        if self._hot[viewer].stand(event.title_id, event.row_kind, at_ms=at_ms):
+        if self._hot[viewer].record_shelf(event.title_id, event.row_kind, at_ms=at_ms):
             self.shelf_value.see(event.row_kind)
             self._changed[viewer] = None
 
     def _open_result(self, viewer: str, event: Search, at_ms: int) -> None:
         query = normal(event.query)
         if query and event.clicked_title_id is not None:
-            self._hot[viewer].ask(query, event.clicked_title_id, at_ms=at_ms)
+            self._hot[viewer].record_search(query, event.clicked_title_id, at_ms=at_ms)
             self._changed[viewer] = None
 
     def _watch(self, viewer: str, title_id: str, at_ms: int, updates: AttributionUpdates) -> None:
         log = self._hot[viewer]
-        kind = log.row_of(title_id, at_ms=at_ms)
+        kind = log.take_shelf(title_id, at_ms=at_ms)
         if kind is not None:
             self.shelf_value.watch(RowKind(kind))
             self._changed[viewer] = None
-        if title_id not in log.seen and title_id not in log.asked:
+        if title_id not in log.artwork and title_id not in log.searches:
             return
-        for update in log.like(title_id, at_ms=at_ms):
+        for update in log.attribute(title_id, at_ms=at_ms):
             if isinstance(update, ArtworkOutcome):
                 updates.artwork.append(update)
             else:

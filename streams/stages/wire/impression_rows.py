@@ -19,9 +19,9 @@ PREFIX: Final = b"\x03"
 class ImpressionRow(Struct, array_like=True, gc=False):
     """The fields of an `ImpressionLog`."""
 
-    seen: dict[str, tuple[str, int, int]]
-    asked: dict[str, tuple[str, int]]
-    stood: dict[str, tuple[str, int]]
+    artwork: dict[str, tuple[str, int, int]]
+    searches: dict[str, tuple[str, int]]
+    shelves: dict[str, tuple[str, int]]
 
 
 CODEC: Final = RowCodec("a viewer's impressions", ImpressionRow)
@@ -34,10 +34,10 @@ def key_of(viewer_id: str) -> bytes:
 
 def pack(log: ImpressionLog) -> bytes:
     """Pack a log."""
-    return CODEC.pack(ImpressionRow(log.seen, log.asked, log.stood))
+    return CODEC.pack(ImpressionRow(log.artwork, log.searches, log.shelves))
 
 
 def read(value: bytes) -> ImpressionLog:
     """Read a row; raises as `RowCodec.unpack`."""
     row = CODEC.unpack(value)
-    return ImpressionLog(row.seen, row.asked, row.stood)
+    return ImpressionLog(row.artwork, row.searches, row.shelves)

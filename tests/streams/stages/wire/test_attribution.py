@@ -165,7 +165,7 @@ def test_rows_are_read_as_they_were_written_and_newer_ones_refused() -> None:
     """Impressions, artwork and queries."""
     log = ImpressionLog({"t1": ("love.jpg", 1, 1000)}, {"t2": ("blue", 1001)}, {"t3": ("my_list", 1000)})
     again = impression_rows.read(impression_rows.pack(log))
-    assert (again.seen, again.asked, again.stood) == (log.seen, log.asked, log.stood)
+    assert (again.artwork, again.searches, again.shelves) == (log.artwork, log.searches, log.shelves)
     sender, gallery = Gallery(), Gallery()
     sender.bandit("t1").learn(0, "love.jpg", trials=1, wins=0, at_ms=1000)
     key, value = attribution.artwork_row(sender, "t1")
