@@ -112,8 +112,8 @@ Each imports only from rooms below it:
 
 Besides these, `config` has every hyper-parameter with the source of its default, `errors` the errors,
 `checks` the contracts that every ranker passes, `jit` the decorators of kernels, `kernel_cache` their cache
-on disk; `warm_up` and `compile` run each kernel once. Names below load on first use: reading the configuration
-needs no compiler.
+on disk; `warm_up` and `compile` run each kernel once. Names below load on first use, so that reading the
+configuration needs no compiler.
 """
 
 from importlib import import_module

@@ -80,17 +80,17 @@ def encode_blank(pages: Pages) -> None:
     row_keys(np.zeros((1, 3), np.int32), np.zeros(1, np.uint64))
 
 
-def hang_pictures() -> None:
-    """Choose a picture of two."""
+def choose_artwork() -> None:
+    """Choose one of two artworks."""
     gallery = Gallery()
-    pictures = tuple(Artwork(id=name, uri=f"https://x/{name}") for name in "ab")
-    gallery.put("x", Title(title_id="x", artwork=pictures))
+    artwork = tuple(Artwork(id=name, uri=f"https://x/{name}") for name in "ab")
+    gallery.put("x", Title(title_id="x", artwork=artwork))
     ArtworkSelector(gallery).pick(["x"], np.ones(1, np.uint64), viewer=1, liked=frozenset(), now_ms=0)
     one, whole = np.zeros((1, MOST_VARIANTS), np.uint64), np.zeros(1, np.int64)
-    ways = ChoiceCache(
+    cache = ChoiceCache(
         np.zeros(2, np.int32), one[0, :1], whole, one, one.astype(np.float64), one.astype(np.int32)
     )
-    add_ways(ways, 1, 1)
+    add_ways(cache, 1, 1)
     model = small_world()
     TasteFeatures(model.viewers.viewers, model.catalog).of(np.zeros(1, np.int32))
 
@@ -103,8 +103,8 @@ def pack_and_restore() -> None:
     replica.load(model.titles.ids, model.titles.pack(rows))
     heads, keys, starts = model.viewers.viewers.pack(np.zeros(1, np.int32))
     row = heads.tobytes() + keys[: starts[1]].tobytes()
-    crowded = ModelConfig(viewer_slots=1)
-    viewers = ViewerTable(crowded, replica, slots=1)
+    one_slot = ModelConfig(viewer_slots=1)
+    viewers = ViewerTable(one_slot, replica, slots=1)
     viewers.acquire(["a"], lambda _: [row])
     viewers.acquire(["b"])
     shard_of(keys, 2)
@@ -112,7 +112,7 @@ def pack_and_restore() -> None:
 
 
 def rank_by_others() -> None:
-    """Let baselines, experts on their own, and a guest of the blend rank and learn a few events."""
+    """Rank and learn a few events with baselines, with an expert alone, and with an external expert."""
     from online_models.evaluation.baselines import BASELINES  # noqa: PLC0415 - workers need none of them
     from online_models.evaluation.protocol import Block  # noqa: PLC0415
     from online_models.river import TagAffinity  # noqa: PLC0415
@@ -123,7 +123,7 @@ def rank_by_others() -> None:
     for build_baseline in BASELINES.values():
         baseline = build_baseline(0, 1)
         baseline.rank_then_learn(block)
-        baseline.rank_then_learn(block)  # titles that it has met
+        baseline.rank_then_learn(block)  # titles that it knows
     Recommender(experts=ExternalRankers(["river.reco.Baseline"])).prequential(_batch(), np.ones(4, np.int32))
     expert = TagAffinity()
     expert.learn_one("a", "x", 1)
@@ -134,7 +134,7 @@ STEPS: Mapping[str, Callable[[], object]] = {
     "test and learn": small_world,
     "learn by signals": learn_by_signals,
     "rank and score": rank_and_score,
-    "hang pictures": hang_pictures,
+    "choose artwork": choose_artwork,
     "pack and restore": pack_and_restore,
 }
 """The steps by name: together they call every kernel that a worker calls."""
