@@ -22,7 +22,7 @@ from streams.stages.versions.handover import applied_by
 from streams.stages.versions.register import read_register
 from streams.stages.versions.status import registered
 
-__all__ = ["BackfillProgress", "BackfillReport", "backfill", "since_ms"]
+__all__ = ["BackfillProgress", "BackfillReport", "backfill", "prepare", "since_ms"]
 
 BEGINNING = "beginning"
 """The --since that includes the whole log."""
@@ -90,7 +90,7 @@ def backfill(
     WorkerDiedError, BackfillStalledError
         It did not catch up.
     """
-    starts = _prepare(settings, since)
+    starts = prepare(settings, since)
     folder = settings.state_dir.parent / f"backfill-{settings.consumer_group}"
     with WorkerProcess(settings, folder, MAX_LEAD | TITLES_FLOOR) as worker:
         worker.wait_ready()
@@ -99,7 +99,7 @@ def backfill(
     return report
 
 
-def _prepare(settings: Settings, since: int | None) -> dict[int, int]:
+def prepare(settings: Settings, since: int | None) -> dict[int, int]:
     """Register the settings' version and create its topics; return its first offset by partition."""
     name = settings.model_version
     if name == FIRST_VERSION:

@@ -1,4 +1,4 @@
-"""`nearline config`: what the settings are, and why."""
+"""`nearline config`: the effective settings and their sources."""
 
 import re
 
@@ -10,7 +10,7 @@ from streams.cli.options import Json
 app = typer.Typer(help="Show the effective settings.")
 
 SECRET = re.compile(r"password|secret|token|jaas|oauthbearer\.config", re.IGNORECASE)
-"""Settings whose name matches are never shown."""
+"""Settings whose name matches are masked."""
 
 
 @app.callback()
@@ -20,7 +20,7 @@ def group() -> None:
 
 @app.command(epilog=examples("nearline config show", "NEARLINE_THREADS=1 nearline config show --json -"))
 def show(json: Json = None) -> None:
-    """Print every setting, its value, and where that came from; secrets are masked."""
+    """Print every setting, its value, and the source of the value; secrets are masked."""
     from rich.markup import escape
     from rich.table import Table
 

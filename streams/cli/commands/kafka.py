@@ -23,11 +23,11 @@ DEFAULT_FOLDER = Path(".nearline/kafka")
 
 @app.command(epilog=examples("nearline kafka start", "nearline kafka start --nodes 3 --port 29092"))
 def start(
-    nodes: Annotated[int, typer.Option(min=1, max=3, help="1, or 3 with every record on three of them.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, max=3, help="1, or 3 with replication factor 3.")] = 1,
     port: Annotated[int, typer.Option(min=1_024, max=65_433, help="Client port of the first node.")] = 19_092,
     folder: Folder = DEFAULT_FOLDER,
 ) -> None:
-    """Start it, wait until it answers, and leave it running."""
+    """Start Kafka, wait until it answers, and leave it running."""
     from streams.config.settings import Settings
     from streams.ops.local_kafka.cluster import KafkaCluster
 
@@ -45,7 +45,7 @@ def start(
 
 @app.command(epilog=examples("nearline kafka stop", "nearline kafka stop --dir /tmp/kafka"))
 def stop(folder: Folder = DEFAULT_FOLDER) -> None:
-    """Stop it and keep its data."""
+    """Stop Kafka and keep its data."""
     from streams.config.settings import Settings
     from streams.ops.local_kafka.cluster import KafkaCluster
 
@@ -55,14 +55,14 @@ def stop(folder: Folder = DEFAULT_FOLDER) -> None:
     text = (
         "[green]stopped[/]"
         if clean
-        else "[yellow]killed: it did not end in time; its log recovers at start[/]"
+        else "[yellow]killed: it did not end in time; it recovers its log at the next start[/]"
     )
     human().print(text)
 
 
 @app.command(epilog=examples("nearline kafka status", "nearline kafka status --json -"))
 def status(folder: Folder = DEFAULT_FOLDER, json: Json = None) -> None:
-    """Show every node: its address, whether it runs, whether it answers. Code 1 unless all answer."""
+    """Show address, process and answer of every node. Code 1 unless all answer."""
     from dataclasses import asdict
 
     from streams.config.settings import Settings

@@ -1,4 +1,4 @@
-"""`nearline model`: versions of the model that work side by side, and who of them publishes."""
+"""`nearline model`: versions of the model that run side by side, and which of them publishes."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,15 +11,17 @@ if TYPE_CHECKING:
     from streams.ops.versions import VersionReport
 
 app = typer.Typer(
-    help="Versions of the model side by side: the live one publishes, shadows learn the same log in silence."
+    help="Versions of the model: the live one publishes, shadows learn the same log without publishing."
 )
 
-Version = Annotated[str, typer.Argument(metavar="VERSION", help="Its name; the first version is called 1.")]
+Version = Annotated[
+    str, typer.Argument(metavar="VERSION", help="Name of the version; the first one is called 1.")
+]
 
 
 @app.command("list", epilog=examples("nearline model list", "nearline model list --json -"))
 def list_(brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
-    """Show every version: its role, its workers, and how far it is.
+    """List all versions with role, workers and lag.
 
     JSON: a list of objects with version, fingerprint, role (live or shadow), workers, applied (offset by
     partition, -1 for none), lag.
@@ -36,18 +38,21 @@ def switch(
     version: Version,
     *,
     max_lag: Annotated[
-        int, typer.Option(min=0, help="Most events that the old and the new version may be behind.")
+        int, typer.Option(min=0, help="Largest lag of the old and the new version, in events.")
     ] = 1_000,
-    timeout: Annotated[float, typer.Option(min=0.0, help="Longest wait for both, in seconds.")] = 60.0,
+    timeout: Annotated[
+        float, typer.Option(min=0.0, help="Longest wait until both have reached the cut, in seconds.")
+    ] = 60.0,
     brokers: Brokers = None,
     prefix: Prefix = None,
     json: Json = None,
 ) -> None:
-    """Let another version publish, from one event to the next: every event has its page, none has two.
+    """Make another version live: no page is lost, and none is published twice.
 
-    A marker in each partition of the event log is the cut. The old version publishes what is before it, the
-    new one what is behind it, as soon as the old one has got there; killed workers go on where they were.
-    Switching back is the same command. JSON keys: version, former, epoch, cut (offset by partition), done.
+    A marker in each partition of the event log is the cut. The old version publishes pages for events before
+    it, the new one for events after it, once the old one has reached it; restarted workers continue where
+    they were. Switch back with the same command. JSON keys: version, former, epoch, cut (offset by
+    partition), done.
     """
     from streams.ops.versions import await_cut
     from streams.ops.versions import switch as decide
@@ -57,7 +62,7 @@ def switch(
     register = read_register(settings)
     former, made = register.live, decide(settings, version, max_lag=max_lag)
     names = {former, version} & register.versions.keys()
-    with console.status("both versions go to the cut …") as status:
+    with console.status("waiting until both versions have reached the cut …") as status:
         done = await_cut(
             settings,
             names,
@@ -70,25 +75,27 @@ def switch(
         {"version": version, "former": former, "epoch": made.epoch, "cut": list(made.cut), "done": done},
     )
     if not done:
-        console.print(f"[yellow]decided, and not reached by both within {timeout:g} s[/]")
-        console.print("[dim] next:[/] keep the workers of both running; see `nearline model list`")
+        console.print(
+            f"[yellow]the switch is written, but not reached by both versions within {timeout:g} s[/]"
+        )
+        console.print("[dim] next:[/] keep the workers of both versions running; see `nearline model list`")
         raise typer.Exit(ExitCode.FAILED)
     console.print(f"[green]version {version} is live[/], from offsets {', '.join(map(str, made.cut))} on")
-    console.print(f"[dim] next:[/] keep {former} as a way back, or `nearline model retire {former}`")
+    console.print(f"[dim] next:[/] keep version {former} to switch back, or `nearline model retire {former}`")
 
 
 @app.command(epilog=examples("nearline model retire blue --yes"))
 def retire(
     version: Version,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     brokers: Brokers = None,
     prefix: Prefix = None,
     json: Json = None,
 ) -> None:
-    """Delete what a version has of its own: its state, model, signals and group. It cannot be undone.
+    """Delete a version's state, model, signals and consumer group. It cannot be undone.
 
-    Refused while it is live or has workers. JSON keys: version, deleted (topics).
+    Refused while the version is live or has workers. JSON keys: version, deleted (topics).
     """
     from streams.ops.versions import retire as delete
 
@@ -102,10 +109,10 @@ def retire(
 
 @app.command(epilog=examples("NEARLINE_MODEL__BLEND__COWATCH=0.5 nearline model accept"))
 def accept(brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
-    """Let the version of the settings go on under a changed configuration, with what it has learned so far.
+    """Let the version of the settings continue with a changed configuration and its learned state.
 
-    For changes that need no new beginning, such as the weights of the blend. The alternative is a version of
-    its own (NEARLINE_MODEL_VERSION). JSON keys: version, former, fingerprint.
+    For changes that do not need training from the start, such as the weights of the blend. The alternative is
+    a new version (NEARLINE_MODEL_VERSION). JSON keys: version, former, fingerprint.
     """
     from streams.ops.versions import accept as take
 

@@ -1,4 +1,4 @@
-"""`nearline serve`: home pages, search and the console over HTTP, until it is told to stop."""
+"""`nearline serve`: home pages, search and the console over HTTP."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,8 @@ def serve(
     brokers: Brokers = None,
     prefix: Prefix = None,
     state_dir: Annotated[
-        Path | None, typer.Option("--state-dir", metavar="FOLDER", help="Local databases of this server.")
+        Path | None,
+        typer.Option("--state-dir", metavar="FOLDER", help="Folder of this server's local databases."),
     ] = None,
     host: Annotated[
         str | None,
@@ -23,7 +24,7 @@ def serve(
 ) -> None:
     """Serve home pages, trending, similar titles, search and live updates over HTTP, and take events.
 
-    Exit codes: 0 told to stop, 2 a setting is wrong, 3 no broker.
+    Exit codes: 0 stopped by a signal, 2 invalid setting, 3 no broker.
     """
     from streams.serve.server import run
 

@@ -1,4 +1,4 @@
-"""`nearline state`: look into the local databases, write their rows out, build them anew."""
+"""`nearline state`: verify, export and rebuild the local databases."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,7 +36,7 @@ def verify(
     *,
     stage: Stage = None,
     partition: Partition = None,
-    local: Annotated[bool, typer.Option("--local", help="Ask no broker.")] = False,
+    local: Annotated[bool, typer.Option("--local", help="Use no broker.")] = False,
     against_changelog: Annotated[
         bool, typer.Option("--against-changelog", help="Compare every row with the changelog.")
     ] = False,
@@ -45,34 +45,34 @@ def verify(
     prefix: Prefix = None,
     json: Json = None,
 ) -> None:
-    """Read every row: versions, sizes, finite numbers, partition, and the ends of source and changelog.
+    """Check every row: version, size, finite numbers, partition, and the ends of source and changelog.
 
-    A worker may be at work meanwhile; nothing is changed. Code 1 when something cannot be true.
+    A worker may run meanwhile; nothing is changed. Code 1 if there is a problem.
     """
     from streams.errors import SettingsError
-    from streams.ops.state.verify import verify as look
+    from streams.ops.state.verify import verify as check
 
     if local and against_changelog:
-        what = "--local asks no broker, --against-changelog has to"
+        what = "--local uses no broker, --against-changelog needs one"
         raise SettingsError(what, next_step="give one of the two")
     settings, console = _settings(state_dir, brokers, prefix), human(json)
     errors = human("-")
     with interruptible():
-        verdicts = look(
+        results = check(
             settings,
             stage=stage,
             partition=partition,
             local=local,
             against_changelog=against_changelog,
-            tell=lambda line: errors.print(line, style="dim", markup=False),
+            on_progress=lambda line: errors.print(line, style="dim", markup=False),
         )
-    console.print(_verdicts(verdicts))
-    problems = [(v, problem) for v in verdicts for problem in v.problems]
-    for verdict, problem in problems:
-        console.print(f"{verdict.stage} partition {verdict.partition}: {problem}", style="red", markup=False)
+    console.print(_results(results))
+    problems = [(one, problem) for one in results for problem in one.problems]
+    for one, problem in problems:
+        console.print(f"{one.stage} partition {one.partition}: {problem}", style="red", markup=False)
     if problems:
         console.print("next: stop the worker and run `nearline state rebuild`", markup=False)
-    write_json(json, {"databases": verdicts, "sound": not problems})
+    write_json(json, {"databases": results, "sound": not problems})
     if problems:
         raise typer.Exit(ExitCode.FAILED)
 
@@ -91,16 +91,16 @@ def export(
     ] = None,
     partition: Partition = None,
     from_changelog: Annotated[
-        bool, typer.Option("--from-changelog", help="Read the topic and no local database.")
+        bool, typer.Option("--from-changelog", help="Read the changelog instead of the local databases.")
     ] = False,
-    vectors: Annotated[bool, typer.Option("--vectors", help="Taste and title vectors, too.")] = False,
+    vectors: Annotated[bool, typer.Option("--vectors", help="Include taste and title vectors.")] = False,
     state_dir: StateDir = None,
     brokers: Brokers = None,
     prefix: Prefix = None,
 ) -> None:
-    """Write every row as a line of JSON: what viewers watched and count, what titles gathered.
+    """Write every row of a stage as a line of JSON.
 
-    Without --from-changelog no broker is asked, and titles have the names that the local databases know.
+    Without --from-changelog no broker is used, and titles have the ids that the local databases know.
     """
     import os
     import sys
@@ -117,7 +117,7 @@ def export(
         partition=partition,
         changelog=from_changelog,
         vectors=vectors,
-        tell=lambda line: console.print(line, style="dim", markup=False),
+        on_progress=lambda line: console.print(line, style="dim", markup=False),
     )
     try:
         out = sys.stdout.buffer if output is None else output.open("wb")
@@ -131,7 +131,7 @@ def export(
                 out.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
                 count += 1
         out.flush()
-    except BrokenPipeError:  # whoever reads has enough, as `head` has
+    except BrokenPipeError:  # the reader closed the pipe, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:
         if output is not None:
@@ -146,25 +146,29 @@ def rebuild(
     *,
     stage: Stage = None,
     partition: Partition = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     state_dir: StateDir = None,
     brokers: Brokers = None,
     prefix: Prefix = None,
     json: Json = None,
 ) -> None:
-    """Wipe local databases and read them from their changelogs. Refused while a worker has the folder."""
+    """Delete local databases and restore them from changelogs. Refused while a worker uses the folder."""
     from streams.ops.state.rebuild import chosen
     from streams.ops.state.rebuild import rebuild as read_again
     from streams.telemetry.logging import configure
 
-    configure(form="console")  # how far it is, is told in the log
+    configure(form="console")  # progress is logged
     settings, console = _settings(state_dir, brokers, prefix), human(json)
     wanted = chosen(settings, stage, partition)
     names = ", ".join(map(str, wanted))
     if not yes:
-        typer.confirm(f"Wipe {names} in {settings.state_folder} and read it again?", abort=True, err=True)
+        typer.confirm(
+            f"Delete {names} in {settings.state_folder} and restore from the changelogs?",
+            abort=True,
+            err=True,
+        )
     with interruptible():
-        done = read_again(settings, wanted, lambda one: console.print(f"reading {one.name}", style="dim"))
+        done = read_again(settings, wanted, lambda one: console.print(f"restoring {one.name}", style="dim"))
     console.print(_rebuilt(done))
     write_json(json, {"databases": [one.document() for one in done]})
 
@@ -175,14 +179,14 @@ def _settings(state_dir: Path | None, brokers: str | None, prefix: str | None) -
     return Settings.load(state_dir=state_dir, brokers=brokers, topic_prefix=prefix)
 
 
-def _verdicts(verdicts: "list[VerifyResult]") -> "Table":
-    """Return what was found as a table that fits 80 columns, a line a database."""
+def _results(results: "list[VerifyResult]") -> "Table":
+    """Return the results as a table that fits 80 columns, a line a database."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     heads = ("rows", "versions", "applied", "position", "behind", "compared", "problems")
     table = Table("database", *heads, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for one in verdicts:
+    for one in results:
         versions = " ".join(f"v{version}:{rows:,}" for version, rows in one.versions.items())
         found = (one.applied, one.position, one.behind, one.compared, len(one.problems))
         numbers = ["-" if number is None else f"{number:,}" for number in found]
@@ -191,14 +195,14 @@ def _verdicts(verdicts: "list[VerifyResult]") -> "Table":
 
 
 def _rebuilt(done: "list[Rebuilt]") -> "Table":
-    """Return what was read again as a table."""
+    """Return the restored databases as a table."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     heads = ("database", "rows", "bytes", "seconds", "rows/s", "applied")
     table = Table(*heads, box=SIMPLE_HEAD, pad_edge=False, title="rebuilt", title_justify="left")
     for one in done:
-        said = one.document()
-        numbers = (f"{one.rows:,}", f"{one.bytes:,}", f"{one.seconds:.1f}", f"{said['rows_per_s']:,.0f}")
+        document = one.document()
+        numbers = (f"{one.rows:,}", f"{one.bytes:,}", f"{one.seconds:.1f}", f"{document['rows_per_s']:,.0f}")
         table.add_row(f"{one.stage}/{one.partition}", *numbers, f"{one.applied:,}")
     return table

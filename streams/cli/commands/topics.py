@@ -1,4 +1,4 @@
-"""`nearline topics`: the topic table of the product against a cluster."""
+"""`nearline topics`: compare the topic table with a cluster, and apply it."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,12 +21,12 @@ Partitions = Annotated[
     typer.Option(
         min=1,
         max=10_000,
-        help="Partitions of the topics keyed by viewer or title: the most workers that share them.",
+        help="Partitions of the topics keyed by viewer or title: the largest number of workers.",
     ),
 ]
 Replication = Annotated[
     int | None,
-    typer.Option(min=1, max=10, help="Copies of each partition. [dim]Left to the cluster unless given.[/]"),
+    typer.Option(min=1, max=10, help="Replication factor. [dim]Default of the cluster unless given.[/]"),
 ]
 
 
@@ -40,7 +40,7 @@ def apply(
     replication: Replication = None,
     json: Json = None,
 ) -> None:
-    """Create what is missing, set what differs. Never deletes, never changes a number of partitions."""
+    """Create missing topics and correct configurations; never delete, never change numbers of partitions."""
     topics = _topics(brokers, prefix, partitions, replication)
     changed, left = topics.apply(), topics.check()
     console = human(json)
@@ -57,7 +57,7 @@ def check(
     replication: Replication = None,
     json: Json = None,
 ) -> None:
-    """Show every difference between the cluster and the table. Code 1 when there is one."""
+    """Show all differences between the cluster and the table. Code 1 if there is one."""
     left = _topics(brokers, prefix, partitions, replication).check()
     _conclude(json, {"differences": left}, left)
 
@@ -65,7 +65,7 @@ def check(
 def _topics(
     brokers: str | None, prefix: str | None, partitions: int, replication: int | None
 ) -> "TopicAdmin":
-    """Return the topics that this installation should have, on its cluster."""
+    """Return the topic table of this installation with its cluster."""
     from streams.config.settings import Settings
     from streams.kafka.topics import TopicAdmin
 
@@ -74,9 +74,9 @@ def _topics(
 
 
 def _conclude(json: str | None, document: object, left: "Sequence[Difference]") -> None:
-    """Show what is still different, write the JSON, and leave with the right code."""
+    """Show the remaining differences, write the JSON, and exit with the right code."""
     console = human(json)
-    console.print(_table("different", left) if left else "[green]every topic is as the table says[/]")
+    console.print(_table("different", left) if left else "[green]all topics match the table[/]")
     write_json(json, document)
     if left:
         raise typer.Exit(ExitCode.FAILED)

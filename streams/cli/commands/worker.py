@@ -1,4 +1,4 @@
-"""`nearline worker`: one worker with both stages, until it is told to stop."""
+"""`nearline worker`: one worker with both stages."""
 
 from typing import Annotated
 
@@ -19,9 +19,9 @@ def worker(
 ) -> None:
     """Learn from viewing events and publish home pages, until SIGTERM or ctrl-C.
 
-    Start as many as there are partitions to share: they find each other through the group. Exit codes: 0 told
-    to stop, 2 a setting is wrong, 3 no broker, 4 start it again (a transaction's outcome is unknown, or a
-    step failed), 5 start it again (stuck).
+    Start up to one worker per partition: workers of one group share the partitions. Exit codes: 0 stopped by
+    a signal, 2 invalid setting, 3 no broker, 4 start it again (a transaction's outcome is unknown, or a step
+    failed), 5 start it again (no progress).
     """
     from streams.worker import build_worker
 

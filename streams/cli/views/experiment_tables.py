@@ -1,4 +1,4 @@
-"""Experiments and their results as tables for people."""
+"""Tables of experiments and their results."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ _STYLE = {Verdict.WINNER: "green", Verdict.SAMPLE_RATIO: "red", Verdict.GUARDRAI
 
 
 def overview(experiments: Iterable[Experiment]) -> "Table":
-    """Return one line an experiment."""
+    """Return a line for each experiment."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -35,7 +35,7 @@ def overview(experiments: Iterable[Experiment]) -> "Table":
 
 
 def definition(experiment: Experiment) -> "Table":
-    """Return an experiment, a line a field; what is at its default is left out."""
+    """Return the fields of an experiment; fields with default values are omitted."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -56,19 +56,19 @@ def definition(experiment: Experiment) -> "Table":
 
 
 def _plain(value: object) -> str:
-    """Return a field's value; a number that was computed in four digits."""
+    """Format a field's value; floating-point numbers with four digits."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def outcome(result: ExperimentResult, known: Mapping[str, Mapping[Metric, float]] | None = None) -> "Group":
-    """Return a result: the arms, the lifts, and what may be said.
+    """Return a result: arms, lifts, verdict.
 
     Parameters
     ----------
     result
-        What was published.
+        The published result.
     known
-        Lifts of the second arm that are known from elsewhere, by heading.
+        Lifts of the second arm known from a simulation, by heading.
     """
     from rich.box import SIMPLE_HEAD
     from rich.console import Group
@@ -97,7 +97,7 @@ def outcome(result: ExperimentResult, known: Mapping[str, Mapping[Metric, float]
 
 
 def _preferred(mine: Preference) -> "Table":
-    """Return which of two rankers in one list is preferred."""
+    """Return the preferred ranker of an interleaving experiment."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -108,23 +108,23 @@ def _preferred(mine: Preference) -> "Table":
 
 
 def _lifts(result: ExperimentResult, known: Mapping[str, Mapping[Metric, float]]) -> "Table":
-    """Return a line a lift; what is known stands beside the bounds that are to hold it."""
+    """Return a line for each lift, with known lifts next to the bounds."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    several = not known  # what is known is of the second arm
+    several = not known  # known lifts are those of the second arm
     lifts = Table("metric", *(["arm"] if several else []), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("lift", "from", "to", *known, "var. left"):
         lifts.add_column(heading, justify="right", no_wrap=True)
     for one in result.lifts:
-        told = (one.relative, one.low, one.high, *(found.get(one.metric) for found in known.values()))
+        lift = (one.relative, one.low, one.high, *(found.get(one.metric) for found in known.values()))
         names = (one.metric, one.arm) if several else (one.metric,)
-        lifts.add_row(*names, *map(_percent, told), f"{one.variance_left:.0%}")
+        lifts.add_row(*names, *map(_percent, lift), f"{one.variance_left:.0%}")
     return lifts
 
 
 def _percent(lift: float | None) -> str:
-    """Return a lift in three digits or so.
+    """Format a lift with about three digits.
 
     Examples
     --------
@@ -136,7 +136,7 @@ def _percent(lift: float | None) -> str:
 
 
 def _diversity(arm: ArmResult) -> str:
-    """Return how different titles seen on one list are, with half the width of its bounds."""
+    """Format an arm's list diversity with half the width of its bounds."""
     one = next((value for value in arm.metrics if value.metric is Metric.LIST_DIVERSITY), None)
     if one is None:
         return "-"
@@ -144,7 +144,7 @@ def _diversity(arm: ArmResult) -> str:
 
 
 def estimates(found: "Mapping[str, OffPolicy]") -> "Table":
-    """Return what a policy would have got, a line an estimator."""
+    """Return off-policy estimates, a line for each estimator."""
     from rich.table import Table
 
     table = Table("estimator", "value", "from", "to", "decisions")
@@ -154,5 +154,5 @@ def estimates(found: "Mapping[str, OffPolicy]") -> "Table":
 
 
 def when(at_ms: int | None) -> str:
-    """Return a time for people; a dash for none."""
+    """Format a time in UTC; a dash for None."""
     return "-" if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

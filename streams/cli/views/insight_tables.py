@@ -1,4 +1,4 @@
-"""Insights as tables in a terminal."""
+"""Tables of insights."""
 
 from collections.abc import Iterable, Iterator
 
@@ -12,11 +12,11 @@ from schemas.insights import FacetDemand, SearchDemand, TitleInsight, Wanted
 __all__ = ["one_title", "overview", "wanted"]
 
 RISES, FALLS = 1.05, 0.95
-"""Trends that are told as such."""
+"""Trends above and below these are shown as rising and falling."""
 
 
 def overview(found: Iterable[TitleInsight]) -> Table:
-    """Return titles, a line each."""
+    """Return a line for each title."""
     table = _table("how titles are watched", "title", "viewers", "minutes", "finished", "most leave at")
     for one in found:
         step = one.steepest
@@ -32,14 +32,14 @@ def overview(found: Iterable[TitleInsight]) -> Table:
 
 
 def one_title(one: TitleInsight) -> Group:
-    """Return one title: its figures, its curve, its groups."""
+    """Return one title: counts, completion curve, groups."""
     acts = {
         "starts": one.starts, "again": one.rewatches, "skips": one.skips, "up": one.thumbs_up,
         "down": one.thumbs_down, "searched": one.from_search,
     }  # fmt: skip
     figures = _table(one.title_id, *acts)
     figures.add_row(*("few" if count is None else f"{count:,}" for count in acts.values()))
-    curve = _table("still there", "minute", "viewers", "")
+    curve = _table("viewers still watching", "minute", "viewers", "")
     for point in one.curve:
         share = point.viewers / one.viewers
         steep = " ←" if one.steepest and point.minute == one.steepest.until else ""
@@ -54,10 +54,10 @@ def one_title(one: TitleInsight) -> Group:
 
 
 def wanted(found: Wanted) -> Iterator[Table]:
-    """Yield what is wanted: combinations, searches, what serves whom."""
+    """Yield the demand: combinations of tags, searches without success, titles by cohort."""
     yield _facets(found.facets)
     yield _searches(found.searches)
-    table = _table("what serves whom", "watches most", "title", "viewers", "finished")
+    table = _table("titles by cohort", "cohort", "title", "viewers", "finished")
     for cohort in found.cohorts:
         for one in cohort.titles[:3]:
             table.add_row(cohort.cohort, one.title_id, f"{one.viewers:,}", _share(one.finished, one.viewers))
@@ -65,7 +65,7 @@ def wanted(found: Wanted) -> Iterator[Table]:
 
 
 def _facets(facets: Iterable[FacetDemand]) -> Table:
-    table = _table("what is wanted", "tags", "watched", "catalog", "excess", "titles", "trend")
+    table = _table("demand", "tags", "watched", "catalog", "excess", "titles", "trend")
     for one in facets:
         arrow = "↑" if one.trend > RISES else "↓" if one.trend < FALLS else "→"
         table.add_row(
@@ -80,10 +80,10 @@ def _facets(facets: Iterable[FacetDemand]) -> Table:
 
 
 def _searches(searches: Iterable[SearchDemand]) -> Table:
-    table = _table("searched for in vain", "query", "searches", "no result", "watched", "in vain")
+    table = _table("searches without success", "query", "searches", "no result", "watched", "failed")
     for one in searches:
-        told = ["few" if count is None else f"{count:,}" for count in (one.without_result, one.watches)]
-        table.add_row(one.query, f"{one.searches:,}", *told, _share(in_vain(one), one.searches))
+        counts = ["few" if count is None else f"{count:,}" for count in (one.without_result, one.watches)]
+        table.add_row(one.query, f"{one.searches:,}", *counts, _share(in_vain(one), one.searches))
     return table
 
 

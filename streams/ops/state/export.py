@@ -1,4 +1,4 @@
-"""`nearline state export`: every row of a stage in words, from the local databases or from the changelog."""
+"""`nearline state export`: decode every row of a stage, from local databases or from the changelog."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -16,7 +16,7 @@ from streams.stages.wire.partition_rows import is_reserved
 __all__ = ["export"]
 
 CHUNK = 2_000
-"""Rows put into words at a time."""
+"""Rows decoded together."""
 
 Rows = Iterator[tuple[bytes, bytes]]
 
@@ -28,9 +28,9 @@ def export(
     partition: int | None = None,
     changelog: bool = False,
     vectors: bool = False,
-    tell: Callable[[str], None] = lambda _: None,
+    on_progress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield a stage's rows in words (:mod:`streams.ops.decoded_rows`), each with its ``partition``.
+    """Yield a stage's rows as dictionaries (:mod:`streams.ops.decoded_rows`) with ``partition``.
 
     Parameters
     ----------
@@ -41,12 +41,12 @@ def export(
     partition
         Only this one.
     changelog
-        Read the changelog and no local database. Otherwise no broker is asked: titles have their names from
-        the local titles' databases, and those that these do not know have none.
+        Read the changelog instead of the local databases. Otherwise no broker is used: ids of titles come
+        from the local databases of the titles stage, and titles that are not there have none.
     vectors
-        Whether vectors are wanted.
-    tell
-        Hears what is being read.
+        Include vectors.
+    on_progress
+        Called with a line on what is read.
 
     Raises
     ------
@@ -59,12 +59,12 @@ def export(
     """
     kind = stage_state(stage)
     titles = named_titles(settings) if changelog else _named_here(settings)
-    words = decoded_viewers if kind.stage == "viewers" else decoded_titles
+    decode = decoded_viewers if kind.stage == "viewers" else decoded_titles
     source = _logged if changelog else _stored
     for number, rows in source(settings, kind, partition):
-        tell(f"{stage} partition {number}")
+        on_progress(f"{stage} partition {number}")
         while chunk := list(islice(rows, CHUNK)):
-            for row in words(chunk, titles, vectors=vectors):
+            for row in decode(chunk, titles, vectors=vectors):
                 yield {"partition": number, **row}
 
 
@@ -88,7 +88,7 @@ def _logged(settings: Settings, kind: StageState, partition: int | None) -> Iter
 
 
 def _named_here(settings: Settings) -> TitleTable:
-    """Return a table of the titles that the local titles' databases know."""
+    """Return a table of the titles in the local databases of the titles stage."""
     titles = TitleTable(settings.model)
     if not (settings.state_folder / "titles").is_dir():
         return titles

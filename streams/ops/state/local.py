@@ -1,4 +1,4 @@
-"""Where the local databases are, and how they are looked at without disturbing a worker.
+"""Find the local databases, and open them without disturbing a worker.
 
 Behind `nearline state` (:mod:`streams.ops.state.verify`, :mod:`streams.ops.state.export`,
 :mod:`streams.ops.state.rebuild`).
@@ -21,27 +21,27 @@ __all__ = ["STAGES", "StageState", "StateLocation", "places", "reading", "stage_
 
 
 class StageState(NamedTuple):
-    """What a stage keeps."""
+    """The state of a stage."""
 
     stage: str
-    """Its name, and that of its folder."""
+    """Name of the stage and of its folder."""
     source: str
-    """Topic that it reads, without the prefix."""
+    """Source topic, without the prefix."""
     changelog: str
-    """Topic of its rows, without the prefix."""
+    """Changelog topic, without the prefix."""
     rows: RowVersions
-    """What its rows are."""
+    """Versions of its rows."""
 
 
 STAGES = (
     StageState("viewers", topics.EVENTS, topics.VIEWER_STATE, VIEWER_ROWS),
     StageState("titles", topics.SIGNALS, topics.TITLE_MODEL, TITLE_ROWS),
 )
-"""Every stage that keeps state."""
+"""Stages with row state."""
 
 
 class StateLocation(NamedTuple):
-    """One database."""
+    """One local database."""
 
     kind: StageState
     partition: int
@@ -52,7 +52,7 @@ class StateLocation(NamedTuple):
 
 
 def stage_state(name: str) -> StageState:
-    """Return what a stage keeps.
+    """Return the state of a stage by name.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def stage_state(name: str) -> StageState:
 
 
 def places(settings: Settings, stage: str | None = None, partition: int | None = None) -> list[StateLocation]:
-    """Return the databases of the state folder, of one stage and partition where these are named.
+    """Return the databases in the state folder, optionally of one stage and partition.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def places(settings: Settings, stage: str | None = None, partition: int | None =
 
 @contextmanager
 def reading(place: StateLocation) -> Iterator[Store]:
-    """Open a database as it is now, beside the worker that may be at work on it; nothing is changed.
+    """Open a database read-only as it is now, while a worker may be using it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""`nearline state rebuild`: local databases are wiped and read again from their changelogs, at once."""
+"""`nearline state rebuild`: delete local databases and restore them from their changelogs."""
 
 import time
 from collections.abc import Callable
@@ -19,17 +19,17 @@ __all__ = ["Rebuilt", "chosen", "rebuild"]
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """One database, read again."""
+    """One restored database."""
 
     stage: str
     partition: int
     rows: int
-    """Records read; a key that compaction has not met yet counts once for each of its records."""
+    """Records read; a key that is not compacted yet counts once for each of its records."""
     bytes: int
-    """Of its files."""
+    """Size of its files."""
     seconds: float
     applied: int
-    """Source offset that it reaches."""
+    """Applied source offset."""
 
     def document(self) -> dict[str, Any]:
         """Return it for JSON, with rows per second."""
@@ -37,7 +37,7 @@ class Rebuilt:
 
 
 def chosen(settings: Settings, stage: str | None, partition: int | None) -> list[StateLocation]:
-    """Return the databases to rebuild: those that are there, or the one that is named, there or not.
+    """Return the databases to rebuild: the existing ones, or the named one even if it does not exist.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def chosen(settings: Settings, stage: str | None, partition: int | None) -> list
 def rebuild(
     settings: Settings, wanted: list[StateLocation], progress: Callable[[ReadProgress], None] = lambda _: None
 ) -> list[Rebuilt]:
-    """Wipe databases and read them from their changelogs.
+    """Delete databases and restore them from their changelogs.
 
     Parameters
     ----------
@@ -64,14 +64,14 @@ def rebuild(
     wanted
         From :func:`chosen`.
     progress
-        Given the progress of each before it is read; it changes while that goes on.
+        Called with the progress of each before it is restored; it is updated meanwhile.
 
     Raises
     ------
     StateLockedError
-        A worker has the state folder.
+        A worker uses the state folder.
     BrokerUnreachableError
-        No broker answers; nothing was wiped.
+        No broker answers; nothing was deleted.
     """
     with locked_folder(settings.state_folder):
         require_broker(settings)
@@ -84,7 +84,7 @@ def _rebuilt(settings: Settings, place: StateLocation, progress: Callable[[ReadP
     topic = settings.topic(place.kind.changelog)
     log = Changelog(client, topic, place.partition, read_progress=read_progress)
     try:
-        log.ends()  # a topic that is not there is found before anything is lost
+        log.ends()  # fails on a missing topic before anything is deleted
         progress(read_progress)
         wipe(place.folder)
         store = Store(place.folder, StoreMemory())

@@ -1,9 +1,8 @@
-"""`nearline state verify`: what is in the local databases, and whether it can be true.
+"""`nearline state verify`: check the local databases for consistency.
 
-A database is read whole, beside the worker that may be at work on it. Every row must be of a version that
-this program knows, have the size that its version gives it, hold finite numbers, and belong to the partition.
-What the rows reach is compared with the ends of the source and of the changelog, and, where it is asked for,
-every row with the changelog's newest.
+A database is read completely; a worker may be using it. Every row must have a known version, the size of its
+version, finite numbers, and belong to the partition. The applied and changelog offsets are compared with the
+ends of the source and of the changelog; optionally, every row is compared with the changelog.
 """
 
 import hashlib
@@ -45,14 +44,14 @@ CODECS: Final[Mapping[bytes, RowCodec[Any]]] = {
 }
 """Rows next to the viewers' and the titles' rows: the codec by the first byte of the key."""
 CHUNK = 2_000
-"""Rows looked at together: a few MB."""
-Tell = Callable[[str], None]
-"""Called with a line on what is going on."""
+"""Rows checked together: a few MB."""
+OnProgress = Callable[[str], None]
+"""Called with a line of progress."""
 
 
 @dataclass(slots=True)
 class VerifyResult:
-    """What was found in one database."""
+    """Result of one database."""
 
     stage: str
     partition: int
@@ -61,15 +60,15 @@ class VerifyResult:
     versions: dict[str, int] = field(default_factory=dict)
     """Rows by version."""
     applied: int = -1
-    """Source offset that the rows reach."""
+    """Applied source offset."""
     position: int = 0
-    """Changelog offset that they reach."""
+    """Changelog offset of the rows."""
     behind: int | None = None
-    """Offsets of the changelog after it, transaction markers included; None where no broker was asked."""
+    """Offsets of the changelog after it, including transaction markers; None without a broker."""
     compared: int | None = None
-    """Rows compared with the changelog; None where it was not read."""
+    """Rows compared with the changelog; None if it was not read."""
     problems: list[str] = field(default_factory=list)
-    """What cannot be true; empty: nothing."""
+    """Inconsistencies; empty if there are none."""
 
 
 def verify(
@@ -79,22 +78,22 @@ def verify(
     partition: int | None = None,
     local: bool = False,
     against_changelog: bool = False,
-    tell: Tell = lambda _: None,
+    on_progress: OnProgress = lambda _: None,
 ) -> list[VerifyResult]:
-    """Look at the local databases.
+    """Check the local databases.
 
     Parameters
     ----------
     settings
         State folder, cluster, model.
     stage, partition
-        Which; all where nothing is said.
+        Check only these; None: all.
     local
-        Ask no broker.
+        Use no broker.
     against_changelog
         Compare every row with the changelog.
-    tell
-        Hears what is being read.
+    on_progress
+        Called with a line on what is read.
 
     Raises
     ------
@@ -103,36 +102,36 @@ def verify(
     BrokerUnreachableError
         No broker answers.
     """
-    verdicts = []
+    results = []
     for place in places(settings, stage, partition):
-        tell(f"reading {place}")
-        verdict = VerifyResult(place.kind.stage, place.partition)
+        on_progress(f"reading {place}")
+        result = VerifyResult(place.kind.stage, place.partition)
         if is_marked(place.folder):
-            verdict.problems.append("it was found damaged while it was open: the next start wipes it")
+            result.problems.append("a worker marked it as damaged: the next start deletes it")
         try:
             with reading(place) as store:
-                _look(settings, place, store, verdict, local=local)
+                _check(settings, place, store, result, local=local)
                 if against_changelog:
-                    tell(f"reading the changelog of {place}")
-                    _compare(settings, place, store, verdict)
+                    on_progress(f"reading the changelog of {place}")
+                    _compare(settings, place, store, result)
         except StateError as error:
-            verdict.problems.append(f"{error.what}: {error.why}")
-        verdicts.append(verdict)
-    return verdicts
+            result.problems.append(f"{error.what}: {error.why}")
+        results.append(result)
+    return results
 
 
-def _look(
-    settings: Settings, place: StateLocation, store: Store, verdict: VerifyResult, *, local: bool
+def _check(
+    settings: Settings, place: StateLocation, store: Store, result: VerifyResult, *, local: bool
 ) -> None:
-    verdict.applied, verdict.position = store.applied, store.changelog_position
-    verdict.problems += _rows(settings, place, store, verdict)
+    result.applied, result.position = store.applied, store.changelog_position
+    result.problems += _rows(settings, place, store, result)
     if not local:
-        verdict.problems += _ends(settings, place, store, verdict)
-        verdict.problems += _homes(settings, place, store)
+        result.problems += _ends(settings, place, store, result)
+        result.problems += _partitions_of_rows(settings, place, store)
 
 
-def _rows(settings: Settings, place: StateLocation, store: Store, verdict: VerifyResult) -> Iterator[str]:
-    """Read every row; say what is wrong with how many."""
+def _rows(settings: Settings, place: StateLocation, store: Store, result: VerifyResult) -> Iterator[str]:
+    """Check every row; yield each problem with the number of rows."""
     wrong: Counter[str] = Counter()
     first: dict[str, bytes] = {}
     rows, versions = store.scan(), Counter[str]()
@@ -141,17 +140,17 @@ def _rows(settings: Settings, place: StateLocation, store: Store, verdict: Verif
         chunk = [(key, value) for key, value in chunk if not is_reserved(key)]
         yield from _own(own)
         versions.update(str(value[0]) for _, value in chunk if value)
-        verdict.rows += len(chunk)
-        verdict.bytes += sum(len(key) + len(value) for key, value in chunk)
+        result.rows += len(chunk)
+        result.bytes += sum(len(key) + len(value) for key, value in chunk)
         for key, what in _unreadable(place.kind.rows, chunk, settings):
             wrong[what] += 1
             first.setdefault(what, key)
-    verdict.versions = dict(sorted(versions.items()))
+    result.versions = dict(sorted(versions.items()))
     yield from (f"{n} rows: {what} (first key's hash {_hash(first[what])})" for what, n in wrong.items())
 
 
 def _own(rows: list[tuple[bytes, bytes]]) -> Iterator[str]:
-    """Look at a partition's own rows."""
+    """Check the partition's own rows."""
     known = {row.key: row for row in partition_rows.ALL}
     for key, value in rows:
         owner = partition_rows.owner_key(key)
@@ -163,18 +162,18 @@ def _own(rows: list[tuple[bytes, bytes]]) -> Iterator[str]:
             if owner not in known:
                 yield f"the partition's row {name!r} is unknown: a newer version wrote it"
                 continue
-            said = known[owner].unpack(value)
+            unpacked = known[owner].unpack(value)
         except StateError as error:
             yield f"{error.what}: {error.why}"
             continue
-        if isinstance(said, np.ndarray) and not np.isfinite(said).all():
+        if isinstance(unpacked, np.ndarray) and not np.isfinite(unpacked).all():
             yield f"the partition's row {name!r} is not finite"
 
 
 def _unreadable(
     kind: RowVersions, rows: list[tuple[bytes, bytes]], settings: Settings
 ) -> Iterator[tuple[bytes, str]]:
-    """Yield the keys of rows that cannot be used, each with the reason."""
+    """Yield the keys of invalid rows, each with the reason."""
     try:
         current = kind.current([value for _, value in rows], settings.model)
     except ModelError as error:
@@ -193,7 +192,7 @@ def _unreadable(
 
 
 def _floats(heads: NDArray[np.void]) -> Iterator[tuple[str, NDArray[np.floating]]]:
-    """Yield the fields that hold floating-point numbers, those of structures inside too."""
+    """Yield the floating-point fields, including those of nested structures."""
     for name in heads.dtype.names or ():
         if heads[name].dtype.names:
             yield from ((f"{name}.{inner}", numbers) for inner, numbers in _floats(heads[name]))
@@ -201,8 +200,8 @@ def _floats(heads: NDArray[np.void]) -> Iterator[tuple[str, NDArray[np.floating]
             yield name, heads[name]
 
 
-def _ends(settings: Settings, place: StateLocation, store: Store, verdict: VerifyResult) -> Iterator[str]:
-    """Compare what the rows reach with the ends of source and changelog."""
+def _ends(settings: Settings, place: StateLocation, store: Store, result: VerifyResult) -> Iterator[str]:
+    """Compare the offsets of the rows with the ends of source and changelog."""
     client = consumer(settings, RESTORER)
     try:
         partitions = partitions_of(settings, place.kind.source)
@@ -213,15 +212,15 @@ def _ends(settings: Settings, place: StateLocation, store: Store, verdict: Verif
         low, high = ends(client, settings.topic(place.kind.changelog), place.partition)
     finally:
         client.close()
-    verdict.behind = high - store.changelog_position
+    result.behind = high - store.changelog_position
     if store.applied >= source:
-        yield f"it reaches offset {store.applied} of its source, which ends at {source}"
+        yield f"its applied offset is {store.applied}, but its source ends at {source}"
     if not (low if store.changelog_position else 0) <= store.changelog_position <= high:
-        yield f"it was written at changelog offset {store.changelog_position}, the log has {low} to {high}"
+        yield f"its changelog offset is {store.changelog_position}, but the changelog has {low} to {high}"
 
 
-def _homes(settings: Settings, place: StateLocation, store: Store) -> Iterator[str]:
-    """Look for rows of other partitions."""
+def _partitions_of_rows(settings: Settings, place: StateLocation, store: Store) -> Iterator[str]:
+    """Find rows of other partitions."""
     if place.kind.stage == "viewers":
         count = partitions_of(settings, place.kind.source)
         astray = sum(
@@ -238,20 +237,21 @@ def _homes(settings: Settings, place: StateLocation, store: Store) -> Iterator[s
 
 
 def _account(key: bytes, settings: Settings) -> bytes:
-    """Return what a viewer's events are keyed by."""
+    """Return the key of a viewer's events."""
     return account_of(key.decode(errors="replace"), profiles=settings.profiles).encode()
 
 
-def _compare(settings: Settings, place: StateLocation, store: Store, verdict: VerifyResult) -> None:
-    """Compare every row with the newest that the changelog has of it, as far as the rows reach.
+def _compare(settings: Settings, place: StateLocation, store: Store, result: VerifyResult) -> None:
+    """Compare every row with its newest record in the changelog, up to the offset of the rows.
 
-    A key with a record behind the store's position is left out: compaction may have taken what was there
-    before.
+    A key with a record after this offset is skipped: compaction may have removed the earlier one.
     """
     logged, later = _logged(settings, place, store.changelog_position)
     applied = logged.pop(APPLIED_KEY, None)
     if applied is not None and APPLIED_KEY not in later and unpack_applied(applied) != store.applied:
-        verdict.problems.append(f"it says applied {store.applied}, its changelog {unpack_applied(applied)}")
+        result.problems.append(
+            f"its applied offset is {store.applied}, in the changelog {unpack_applied(applied)}"
+        )
     other = unknown = 0
     compared = 0
     for key, value in store.scan():
@@ -259,15 +259,15 @@ def _compare(settings: Settings, place: StateLocation, store: Store, verdict: Ve
             logged.pop(key, None)
             continue
         compared += 1
-        said = logged.pop(key, None)
-        unknown += said is None
-        other += said is not None and said != _digest(value)
+        digest = logged.pop(key, None)
+        unknown += digest is None
+        other += digest is not None and digest != _digest(value)
     missing = sum(1 for key in logged if key not in later)
-    verdict.compared = compared
+    result.compared = compared
     found = ((other, "differ from the changelog"), (unknown, "are not in the changelog"))
-    verdict.problems += [f"{n} rows {what}" for n, what in found if n]
+    result.problems += [f"{n} rows {what}" for n, what in found if n]
     if missing:
-        verdict.problems.append(f"{missing} rows of the changelog are missing")
+        result.problems.append(f"{missing} rows of the changelog are missing")
 
 
 def _logged(settings: Settings, place: StateLocation, position: int) -> tuple[dict[bytes, bytes], set[bytes]]:
@@ -286,10 +286,10 @@ def _logged(settings: Settings, place: StateLocation, position: int) -> tuple[di
 
 
 def _digest(value: bytes) -> bytes:
-    """Return what stands for a row in a comparison: 16 bytes instead of a thousand."""
+    """Return a digest of a row for the comparison: 16 bytes instead of about a thousand."""
     return hashlib.blake2b(value, digest_size=16).digest()
 
 
 def _hash(key: bytes) -> str:
-    """Return what may be shown of a key: no viewer is named."""
+    """Return a hash of a key that can be shown: it does not reveal a viewer id."""
     return hashlib.blake2b(key, digest_size=6).hexdigest()
