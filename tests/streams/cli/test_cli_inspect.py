@@ -158,7 +158,7 @@ def test_tables_show_ids_as_they_are(cluster: EmbeddedCluster, capsys: pytest.Ca
     assert "[red]" in said
     for word in (
         "watched together with",
-        "nobody has watched it yet",
+        "no viewer has watched it yet",
         "not in the catalog",
         "page 3",
         "my list",

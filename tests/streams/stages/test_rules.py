@@ -100,7 +100,7 @@ def test_what_means_nothing_is_refused_with_the_reason(desk: Desk, tmp_path: Pat
     for code, words, why in (
         (2, ("create", "x", "--kind", "boost", "--title", "a", "--factor", "1000"), "factor"),
         (2, ("create", "--kind", "exclude", "--title", "a"), "rule_id"),
-        (2, ("create", "x", "--kind", "exclude", "--tag", "colour:red"), "is no tag"),
+        (2, ("create", "x", "--kind", "exclude", "--tag", "colour:red"), "is not a tag"),
         (2, ("create", "--file", "/nowhere.json"), "cannot read"),
         (2, ("create", "--file", str(tmp_path / "typo.json")), "no rule has why: country"),
         (2, ("create", "--file", str(tmp_path / "tag.json")), "no rule has why: genres"),

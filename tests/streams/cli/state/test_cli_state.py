@@ -41,7 +41,7 @@ def test_a_database_in_use_is_verified(run: Run, disk: Disk) -> None:
     store = disk.store("viewers", HOME)
     store.write([], applied=8, changelog_position=store.changelog_position)
     assert verified(run, "--local") == []
-    assert "it says applied 8, its changelog 9" in verified(run, "--against-changelog")
+    assert "its applied offset is 8, in the changelog 9" in verified(run, "--against-changelog")
     assert store.get(b"ada") is not None
     store.close()
 
@@ -90,8 +90,8 @@ def test_rows_of_another_partition_are_found(run: Run, disk: Disk) -> None:
 @pytest.mark.parametrize(
     ("applied", "position", "what"),
     [
-        (50, 3, "reaches offset 50 of its source, which ends at 10"),
-        (9, 10_000, "written at changelog offset 10000"),
+        (50, 3, "applied offset is 50, but its source ends at 10"),
+        (9, 10_000, "changelog offset is 10000, but"),
     ],
 )
 def test_a_state_ahead_of_its_topics_is_found(
@@ -133,7 +133,7 @@ def test_marks_and_unknown_rows_of_a_partition_are_found(run: Run, disk: Disk) -
     disk.change(b"\x01weights", b"\x01")
     disk.change(b"\x01sent", b"\x01\x02")
     problems = "\n".join(verified(run, "--local"))
-    for what in ("found damaged while it was open", "'weights' is unknown", "'sent' cannot be read"):
+    for what in ("a worker marked it as damaged", "'weights' is unknown", "'sent' cannot be read"):
         assert what in problems
 
 

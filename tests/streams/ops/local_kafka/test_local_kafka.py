@@ -73,7 +73,7 @@ def test_a_folder_keeps_its_identity_and_its_shape(tmp_path: Path) -> None:
     """The cluster id survives, the port may move, the number of nodes may not."""
     first = claim(tmp_path, nodes=1, port=19_092)
     assert claim(tmp_path, nodes=1, port=29_092) == ClusterShape(first.cluster_id, 1, 29_092)
-    with pytest.raises(SettingsError, match="holds a cluster of 1 node"):
+    with pytest.raises(SettingsError, match="has a cluster of 1 node"):
         claim(tmp_path, nodes=3, port=19_092)
 
 
