@@ -1,23 +1,28 @@
-"""The experts as River rankers: one by one for study, together as `Blend`.
+"""River adapters, both ways: our learners as River rankers, and River's rankers as experts of a `Recommender`.
 
-Each class is a thin face over the kernels that the worker runs, with the other experts switched off by
-configuration. They speak River's language, and then some:
+* `experts`: one River ranker for each learner, and `Blend` for all of them.
+* `ranker`: their base classes: River's interface over a `Recommender`.
+* `by_name`: a River ranker from its dotted name.
+* `external_rankers`: River rankers as further experts of a `Recommender`.
+
+Each ranker uses the same kernels as the worker; the other learners are switched off by configuration. The
+interface is River's, with additions:
 
 ===============================  ==========================================================================
 ``learn_one(user, item, y, x)``  ``y > 0``: a positive of that weight; ``y <= 0`` or False: a rejection
-``learn_many(rows)``             the same for rows ``(user, item, y[, x])``, in one call of the kernel
+``learn_many(rows)``             the same for rows ``(user, item, y[, x])``, in one kernel call
 ``predict_one(user, item)``      the score that `rank` sorts by; -inf for an item without a positive
-``rank(user, items)``            the items sorted, whatever their container: nothing hangs on its order
+``rank(user, items)``            the items sorted; the order of the container has no effect
 ``top_n(user, n, exclude)``      the best of all items that the user does not have yet, with scores
 ===============================  ==========================================================================
 
-Ids may be strings, or anything whose ``repr`` says who it is (numbers, tuples of them). The context ``x`` of
-an event may hold ``event_time_ms``, which `Trending` decays by, and ``event_id``: an id met before changes
+An id is a string, or any object with an unambiguous ``repr`` (numbers, tuples of them). The context ``x`` of
+an event may hold ``event_time_ms``, which `Trending` decays by, and ``event_id``: a repeated id changes
 nothing.
 
-Where River's own rankers differ: theirs make a vector for whatever is asked for, draw it in order of arrival,
-and sort equal scores in hash order. Ours read without writing, draw from (seed, side, key), and order
-totally. `checks` holds them to it.
+Differences from River's own rankers: those create a vector for whatever is predicted, draw it in order of
+arrival, and sort equal scores in hash order. Ours do not write when they predict, draw from (seed, side,
+key), and have a total order. `online_models.checks` tests this.
 
 Examples
 --------
@@ -35,8 +40,8 @@ A prequential loop, as River users write it:
 ['Aliens']
 
 The other way round, any River ranker joins a `Recommender` as one more expert
-(:mod:`online_models.river.external_rankers`): it learns what the recommender learns, and its weight in the blend is
-learned as those of our own are.
+(:mod:`online_models.river.external_rankers`): it learns what the recommender learns, and its weight in the
+blend is learned as those of our own are.
 
 >>> from online_models import Recommender
 >>> from river import reco

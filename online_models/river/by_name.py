@@ -1,4 +1,4 @@
-"""Any River ranker by its dotted name, with parameters: a call as Python writes it, read without eval."""
+"""Build a River ranker from its dotted name and literal arguments, without ``eval``."""
 
 import ast
 import inspect
@@ -11,8 +11,8 @@ from online_models.errors import UnknownRankerError
 
 __all__ = ["ranker_by_name"]
 
-NESTED_PACKAGE = "river"
-"""Where the classes of nested arguments, such as optimizers, may come from."""
+NESTED_PACKAGES = ("river", "online_models")
+"""Packages of the classes that nested arguments (optimizers, configs) may be built from."""
 
 
 def ranker_by_name(text: str, seed: int | None = None) -> Ranker:
@@ -22,15 +22,15 @@ def ranker_by_name(text: str, seed: int | None = None) -> Ranker:
     ----------
     text
         ``package.module.Class`` or ``package.module.Class(argument=value, ...)``; values are Python literals
-        or calls of River's classes, such as an optimizer.
+        or calls of classes of River and of this package, such as an optimizer or a config.
     seed
-        Handed to a class that takes a ``seed``, unless the text gives one.
+        Passed to a class that takes a ``seed``, unless the text gives one.
 
     Raises
     ------
     UnknownRankerError
-        The text is no such call, nothing of that name can be imported, it is no subclass of River's
-        ``reco.base.Ranker``, or it refuses its arguments.
+        The text is no such call, the name cannot be imported, it is no subclass of River's
+        ``reco.base.Ranker``, or its arguments are invalid.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def ranker_by_name(text: str, seed: int | None = None) -> Ranker:
     7
     >>> ranker_by_name("os.getcwd")
     Traceback (most recent call last):
-    online_models.errors.UnknownRankerError: os.getcwd is no class of rankers (river.reco.base.Ranker)
+    online_models.errors.UnknownRankerError: os.getcwd is no subclass of river.reco.base.Ranker
     """
     try:
         tree = ast.parse(text.strip(), mode="eval").body
@@ -50,7 +50,7 @@ def ranker_by_name(text: str, seed: int | None = None) -> Ranker:
     name, call = (tree.func, tree) if isinstance(tree, ast.Call) else (tree, None)
     kind = _imported(_dotted(name, text))
     if not (inspect.isclass(kind) and issubclass(kind, Ranker)):
-        msg = f"{_dotted(name, text)} is no class of rankers (river.reco.base.Ranker)"
+        msg = f"{_dotted(name, text)} is no subclass of river.reco.base.Ranker"
         raise UnknownRankerError(msg)
     positional, named = _arguments(call, text) if call else ([], {})
     if seed is not None and "seed" in inspect.signature(kind).parameters:
@@ -60,25 +60,25 @@ def ranker_by_name(text: str, seed: int | None = None) -> Ranker:
 
 def _arguments(call: ast.Call, text: str) -> tuple[list[Any], dict[str, Any]]:
     if any(keyword.arg is None for keyword in call.keywords):
-        msg = f"{text}: arguments are given one by one"
+        msg = f"{text}: give each argument by name: ** is not allowed"
         raise UnknownRankerError(msg)
     named = {str(keyword.arg): _value(keyword.value, text) for keyword in call.keywords}
     return [_value(argument, text) for argument in call.args], named
 
 
-def _value(node: ast.expr, text: str) -> Any:  # noqa: ANN401 - whatever the class takes
-    """Read a literal, or build an object of River's."""
+def _value(node: ast.expr, text: str) -> Any:  # noqa: ANN401 - any argument of a class
+    """Read a literal, or build a nested object."""
     if isinstance(node, ast.Call):
         name = _dotted(node.func, text)
         kind = _imported(name)
-        if not (inspect.isclass(kind) and name.split(".")[0] == NESTED_PACKAGE):
-            msg = f"{text}: {name} is no class of {NESTED_PACKAGE}"
+        if not (inspect.isclass(kind) and name.split(".")[0] in NESTED_PACKAGES):
+            msg = f"{text}: {name} is no class of {' or '.join(NESTED_PACKAGES)}"
             raise UnknownRankerError(msg)
         return _built(kind, *_arguments(node, text), text)
     try:
         return ast.literal_eval(node)
     except ValueError:
-        msg = f"{text}: {ast.unparse(node)} is no literal"
+        msg = f"{text}: {ast.unparse(node)} is neither a literal nor the call of a class"
         raise UnknownRankerError(msg) from None
 
 
@@ -91,19 +91,19 @@ def _built(kind: Any, positional: list[Any], named: dict[str, Any], text: str) -
 
 
 def _dotted(node: ast.expr, text: str) -> str:
-    """Return the name that a chain of attributes spells."""
+    """Return the dotted name of a chain of attributes."""
     if isinstance(node, ast.Attribute):
         return f"{_dotted(node.value, text)}.{node.attr}"
     if isinstance(node, ast.Name):
         return node.id
-    msg = f"{text}: {ast.unparse(node)} is no name"
+    msg = f"{text}: {ast.unparse(node)} is no dotted name"
     raise UnknownRankerError(msg)
 
 
-def _imported(name: str) -> Any:  # noqa: ANN401 - as modules' attributes are
+def _imported(name: str) -> Any:  # noqa: ANN401 - any attribute of a module
     module, _, attribute = name.rpartition(".")
     try:
         return getattr(import_module(module), attribute)
     except (ImportError, AttributeError, ValueError):
-        msg = f"there is no {name} to import"
+        msg = f"{name} cannot be imported"
         raise UnknownRankerError(msg) from None

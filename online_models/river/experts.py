@@ -1,4 +1,8 @@
-"""All experts together."""
+"""The learners as River rankers: one class for each learner, and `Blend` for all of them together.
+
+Each class configures a `Recommender` in which only its learner has a weight. Hyper-parameters are those of
+the learner's config class; ``config=None`` stands for its defaults.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -8,8 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.config import (
-    EXPERTS,
-    BlendConfig,
     CoWatchConfig,
     FactorizationConfig,
     ModelConfig,
@@ -19,16 +21,24 @@ from online_models.feedback.interaction_state import POSITIVE
 from online_models.learners.cohorts import CohortConfig, CohortTable
 from online_models.learners.tag_affinity import PRIOR, STEP, Tagged, scores, taste_of
 from online_models.ranking.viewer_side import EventColumns
-from online_models.river.ranker import Expert, RowExpert, alone
+from online_models.river.ranker import Expert, RowExpert, only
 from online_models.tables.history import recent
 from online_models.tables.layout import F8
 from schemas import Tags, Title
 
 __all__ = ["Blend", "CoWatch", "Cohorts", "Factorization", "TagAffinity", "Trending"]
 
+_FACTORS = FactorizationConfig().factors
+_NO_COWATCH = CoWatchConfig(enabled=False, window=0, seeds=0, long_seeds=0, neighbours=16)
+
+
+def _no_factorization(history: int) -> FactorizationConfig:
+    """Return the smallest factorization: it learns nothing, and the viewers' histories have this length."""
+    return FactorizationConfig(factors=1, horizons=(), history=history, negatives=0)
+
 
 class Blend(Expert):
-    r"""The log-linear blend of all experts: what the worker ranks by.
+    r"""The log-linear blend of all learners, as the worker ranks.
 
     .. math::
 
@@ -36,26 +46,17 @@ class Blend(Expert):
         w_e \leftarrow w_e + \eta\, \Big(f_e(u, i) - \sum_j p_j f_e(u, j)\Big)
 
     with the score of `Factorization` and the log-shares of `CoWatch` (short and long), `Trending` and all
-    watches as :math:`f_e`, and :math:`p` the softmax of :math:`\hat y_u` over the best-scored titles;
-    `online_models.learners.blender` has the rest. The weights learn from what is tested
-    (`Recommender.prequential`); here they stay where they start.
+    watches as :math:`f_e`, and :math:`p` the softmax of :math:`\hat y_u` over the best-scored titles. The
+    weights only learn from tested events (`Recommender.prequential`); here they keep their initial values.
 
     Parameters
     ----------
-    factorization, cowatch, cowatch_long, trending, popularity
-        The weights of the experts.
-    rejection
-        Weight against what resembles the user's rejections.
-    satisfaction
-        Weight of how few turn an item down.
-    floor
-        Share spread evenly over the candidates, so that no expert can veto.
     config
-        Everything else; None for the defaults.
+        All hyper-parameters, the initial weights of the blend among them.
     viewer_slots, title_capacity
-        Users and items remembered at most.
+        Largest number of users and items.
     seed
-        Start of every draw.
+        Seed of every draw.
 
     Examples
     --------
@@ -65,48 +66,29 @@ class Blend(Expert):
     >>> model.learn_one("eve", "Alien", 1)
     >>> [item for item, _ in model.top_n("eve")]
     ['Aliens', 'Amelie']
-    >>> model.clone({"popularity": 0.2}).popularity
-    0.2
+    >>> model.clone({"title_capacity": 50}).title_capacity
+    50
     """
+
+    config_type = ModelConfig
 
     def __init__(
         self,
-        *,
-        factorization: float = 0.6,
-        cowatch: float = 0.5,
-        cowatch_long: float = 0.1,
-        trending: float = 0.2,
-        popularity: float = 0.4,
-        rejection: float = 0.1,
-        satisfaction: float = 1.5,
-        floor: float = 1.0,
         config: ModelConfig | None = None,
+        *,
         viewer_slots: int = 200_000,
         title_capacity: int = 200_000,
         seed: int = 0,
     ) -> None:
-        self.factorization = factorization
-        self.cowatch = cowatch
-        self.cowatch_long = cowatch_long
-        self.trending = trending
-        self.popularity = popularity
-        self.rejection = rejection
-        self.satisfaction = satisfaction
-        self.floor = floor
         self.config = config
         super().__init__(viewer_slots=viewer_slots, title_capacity=title_capacity, seed=seed)
 
     def _config(self) -> ModelConfig:
-        weights = {name: getattr(self, name) for name in (*EXPERTS, "rejection", "satisfaction", "floor")}
         return replace(
             self.config or ModelConfig(),
-            blend=BlendConfig(**weights),
             viewer_slots=self.viewer_slots,
             title_capacity=self.title_capacity,
         )
-
-
-# History-aware matrix factorization, alone.
 
 
 class Factorization(Expert):
@@ -116,31 +98,23 @@ class Factorization(Expert):
 
         \hat y_{uj} = \Big[\ \frac{\sum_l d_1^l\, y^1_{h_l}}{|d_1|},\ \ldots,\ p_u \Big] \cdot q_j + b_j
 
-    over the user's positives :math:`h_0` (newest), :math:`h_1`, ...; learned event by event by the
-    cross-entropy of the item against items drawn uniformly from those that the user does not have, with
-    AdaGrad.
+    over the user's positives :math:`h_0` (newest), :math:`h_1`, ... Each event is one AdaGrad step on the
+    cross-entropy of the item against items drawn uniformly from those that the user does not have.
 
     Parameters
     ----------
-    factors
-        Numbers in a user's vector, and in each horizon's part of an item's.
-    horizons
-        Decay per step back in the history, one a horizon.
-    history
-        Positives that enter the representation.
-    negatives
-        Items drawn per positive.
-    learning_rate, user_learning_rate
-        AdaGrad steps of items and users.
+    config
+        Factors, horizons, history, negatives and learning rates.
     viewer_slots, title_capacity
-        Users and items remembered at most.
+        Largest number of users and items.
     seed
-        Start of every draw.
+        Seed of every draw.
 
     Examples
     --------
+    >>> from online_models.config import FactorizationConfig
     >>> from online_models.river import Factorization
-    >>> model = Factorization(factors=8, seed=3)
+    >>> model = Factorization(FactorizationConfig(factors=8), seed=3)
     >>> for n in range(30):
     ...     model.learn_one(f"cook {n}", "knives", True)
     ...     model.learn_one(f"cook {n}", "soups", True)
@@ -156,79 +130,51 @@ class Factorization(Expert):
     [^2]: Kabbur, S., Ning, X. and Karypis, G., 2013. FISM: factored item similarity models. KDD.
     """
 
+    config_type = FactorizationConfig
+
     def __init__(
         self,
+        config: FactorizationConfig | None = None,
         *,
-        factors: int = 12,
-        horizons: tuple[float, ...] = (0.5, 0.8, 0.95, 0.99),
-        history: int = 80,
-        negatives: int = 100,
-        learning_rate: float = 0.1,
-        user_learning_rate: float = 0.3,
         viewer_slots: int = 200_000,
         title_capacity: int = 200_000,
         seed: int = 0,
     ) -> None:
-        self.factors = factors
-        self.horizons = horizons
-        self.history = history
-        self.negatives = negatives
-        self.learning_rate = learning_rate
-        self.user_learning_rate = user_learning_rate
+        self.config = config
         super().__init__(viewer_slots=viewer_slots, title_capacity=title_capacity, seed=seed)
 
     def _config(self) -> ModelConfig:
         return ModelConfig(
-            factorization=FactorizationConfig(
-                factors=self.factors,
-                horizons=tuple(self.horizons),
-                history=self.history,
-                negatives=self.negatives,
-                learning_rate=self.learning_rate,
-                viewer_learning_rate=self.user_learning_rate,
-            ),
-            cowatch=CoWatchConfig(enabled=False, window=0, seeds=0, long_seeds=0, neighbours=16),
-            blend=alone(factorization=1.0),
+            factorization=self.config or FactorizationConfig(),
+            cowatch=_NO_COWATCH,
+            blend=only(factorization=1.0),
             viewer_slots=self.viewer_slots,
             title_capacity=self.title_capacity,
         )
-
-
-# Co-watch neighbours, alone.
 
 
 class CoWatch(Expert):
     r"""Recency-weighted item-item co-watch: "because you watched", from the first event on.
 
     A positive of item :math:`i` adds :math:`w\,\delta^l` to :math:`C_{i h_l}` and :math:`C_{h_l i}` for the
-    newest positives :math:`h_l` of the user; with :math:`n_i` the weight of all positives of an item,
+    newest positives :math:`h_l` of the user. With :math:`n_i` the weight of all positives of an item,
 
     .. math::
 
         c_{uj} = \sum_{l < M} d^l\, C_{h_l j}\, (n_{h_l} n_j)^{-\alpha}
         \qquad \hat y_{uj} = \log\Big(1 + \frac{n\, c_{uj}}{b_j \sum_k c_{uk}}\Big)
 
-    where :math:`b_j` is the item's popularity to the power of .55: what an item that no list names is taken
-    to have. With ``seeds=20, seed_decay=.93`` it is the blend's long horizon.
+    where :math:`b_j`, the item's popularity to the power of .55, is the assumed co-watch of an item that is
+    in no neighbour list. With ``seeds=20, seed_decay=.93`` it is the blend's long horizon.
 
     Parameters
     ----------
-    window
-        Positives back that an item is paired with.
-    pair_decay
-        Weight of a pair per step between its two items (:math:`\delta`).
-    seeds
-        Newest positives whose neighbours are added up (:math:`M`).
-    seed_decay
-        Weight of a seed per step back (:math:`d`).
-    alpha
-        How far popularity is taken out of the similarity.
-    neighbours
-        Neighbours kept per item, a multiple of 16.
+    config
+        Window, decays, seeds, exponent and neighbours. The long horizon is off.
     viewer_slots, title_capacity
-        Users and items remembered at most.
+        Largest number of users and items.
     seed
-        Nothing is drawn; it is here for River's sake.
+        Part of River's interface; nothing is drawn.
 
     Examples
     --------
@@ -244,68 +190,49 @@ class CoWatch(Expert):
     [^1]: Huang, Y. et al., 2015. TencentRec: real-time stream recommendation in practice. SIGMOD.
     """
 
+    config_type = CoWatchConfig
+
     def __init__(
         self,
+        config: CoWatchConfig | None = None,
         *,
-        window: int = 30,
-        pair_decay: float = 0.9,
-        seeds: int = 10,
-        seed_decay: float = 0.8,
-        alpha: float = 0.45,
-        neighbours: int = 176,
         viewer_slots: int = 200_000,
         title_capacity: int = 200_000,
         seed: int = 0,
     ) -> None:
-        self.window = window
-        self.pair_decay = pair_decay
-        self.seeds = seeds
-        self.seed_decay = seed_decay
-        self.alpha = alpha
-        self.neighbours = neighbours
+        self.config = config
         super().__init__(viewer_slots=viewer_slots, title_capacity=title_capacity, seed=seed)
 
     def _config(self) -> ModelConfig:
-        history = max(1, self.window, self.seeds)
+        cowatch = replace(self.config or CoWatchConfig(), long_seeds=0)
         return ModelConfig(
-            factorization=FactorizationConfig(factors=1, horizons=(), history=history, negatives=0),
-            cowatch=CoWatchConfig(
-                window=self.window,
-                pair_decay=self.pair_decay,
-                seeds=self.seeds,
-                seed_decay=self.seed_decay,
-                long_seeds=0,
-                alpha=self.alpha,
-                neighbours=self.neighbours,
-            ),
-            blend=alone(cowatch=1.0),
+            factorization=_no_factorization(max(1, cowatch.window, cowatch.seeds)),
+            cowatch=cowatch,
+            blend=only(cowatch=1.0),
             viewer_slots=self.viewer_slots,
             title_capacity=self.title_capacity,
         )
 
 
-# Watches that decay in event time, alone.
-
-
 class Trending(Expert):
-    r"""Decayed popularity, the same for everyone, in event time.
+    r"""Popularity that decays in event time, the same for all users.
 
     .. math::
 
         t_j \leftarrow t_j\, 2^{-\Delta / H} + w
         \qquad \hat y_{uj} = \log\Big(\frac{t_j}{\sum_k t_k} + \frac{.05}{n}\Big)
 
-    :math:`\Delta` is the time since the item's last positive; one that arrives late counts what it would have
-    decayed to. Without ``event_time_ms`` in the context time stands still, and this is popularity.
+    :math:`\Delta` is the time since the item's last positive. A late positive adds the weight that it would
+    have decayed to. Without ``event_time_ms`` in the context time stands still, and the score is popularity.
 
     Parameters
     ----------
     half_life_s
-        Seconds after which a positive counts half.
+        Half-life of a positive, seconds.
     viewer_slots, title_capacity
-        Users and items remembered at most.
+        Largest number of users and items.
     seed
-        Nothing is drawn; it is here for River's sake.
+        Part of River's interface; nothing is drawn.
 
     Examples
     --------
@@ -332,16 +259,13 @@ class Trending(Expert):
     def _config(self) -> ModelConfig:
         h = self.half_life_s
         return ModelConfig(
-            factorization=FactorizationConfig(factors=1, horizons=(), history=1, negatives=0),
-            cowatch=CoWatchConfig(enabled=False, window=0, seeds=0, long_seeds=0, neighbours=16),
+            factorization=_no_factorization(1),
+            cowatch=_NO_COWATCH,
             trending=TrendingConfig(half_lives_s=(h, h, h)),
-            blend=alone(trending=1.0),
+            blend=only(trending=1.0),
             viewer_slots=self.viewer_slots,
             title_capacity=self.title_capacity,
         )
-
-
-# Likeness of a title's tags to those of a user's history, alone.
 
 
 class TagAffinity(RowExpert):
@@ -352,23 +276,23 @@ class TagAffinity(RowExpert):
         \hat y_{uj} = \frac{1}{|G_j|} \sum_{g \in G_j}
         \log \frac{W_u\, p_u(g) + m\, p(g)}{(W_u + m)\, p(g)}
 
-    (:mod:`online_models.learners.tag_affinity`). Items without tags score 0, and so does everything for a stranger. An
-    item is ranked from its first positive on.
+    (:mod:`online_models.learners.tag_affinity`). Items without tags score 0. All items score 0 for an unknown
+    user. An item is ranked from its first positive on.
 
     Parameters
     ----------
     tags
-        Tags of items by kind, such as ``{"Alien": {"genre": ["Horror"]}}``; more by `describe`.
+        Tags of items by kind, such as ``{"Alien": {"genre": ["Horror"]}}``. `describe` adds more.
     step
         Weight of a watch per step back in the history.
     prior
-        Watches of prior evidence.
+        Prior evidence, in watches.
     history
-        Positives that are looked at.
+        Newest positives that count.
     viewer_slots, title_capacity
-        Users and items remembered at most.
+        Largest number of users and items.
     seed
-        Nothing is drawn; it is here for River's sake.
+        Part of River's interface; nothing is drawn.
 
     Examples
     --------
@@ -405,14 +329,14 @@ class TagAffinity(RowExpert):
             self.describe(Title(title_id=item, tags=Tags(**{k: tuple(v) for k, v in kinds.items()})))
 
     def describe(self, title: Title) -> None:
-        """Take an item's tags over from its newest record in the catalog."""
+        """Store the tags of an item from its catalog record."""
         self._model.catalog.put(title)
 
     def _config(self) -> ModelConfig:
         return ModelConfig(
-            factorization=FactorizationConfig(factors=1, horizons=(), history=self.history, negatives=0),
-            cowatch=CoWatchConfig(enabled=False, window=0, seeds=0, long_seeds=0, neighbours=16),
-            blend=alone(popularity=1.0),
+            factorization=_no_factorization(self.history),
+            cowatch=_NO_COWATCH,
+            blend=only(popularity=1.0),
             viewer_slots=self.viewer_slots,
             title_capacity=self.title_capacity,
         )
@@ -429,9 +353,6 @@ class TagAffinity(RowExpert):
         return scores(taste_of(history[:depth], tagged, step=self.step, prior=self.prior), tagged)
 
 
-# What viewers of like taste watch, alone.
-
-
 class Cohorts(RowExpert):
     r"""Popularity within cohorts: online k-means on the taste vectors of a plain factorization.
 
@@ -440,36 +361,30 @@ class Cohorts(RowExpert):
         c(u) = \arg\min_c \lVert p_u - m_c \rVert \qquad
         \hat y_{uj} = \log\Big(1 + n \frac{t_{c(u) j} + \pi g_j}{\sum_k t_{c(u) k} + \pi}\Big)
 
-    with :math:`t` the cohort's watches, decayed in event time, :math:`g` everybody's share of a title's and
-    :math:`\pi` the prior. A stranger belongs to no cohort and gets what everybody watches. Alone and in the
-    blend it is worth little (:mod:`online_models.learners.cohorts` has the figures); rows and insights need it.
+    with :math:`t` the cohort's watches, decayed in event time, :math:`g` the item's share of all watches and
+    :math:`\pi` the prior. An unknown user belongs to no cohort and gets overall popularity. The gain for
+    ranking is small, alone and in the blend (figures: :mod:`online_models.learners.cohorts`); pages and
+    insights use the cohorts.
 
     Parameters
     ----------
-    cohorts
-        How many.
-    titles
-        Titles counted in each.
-    memory
-        Observations after which a centre's past counts 1/e.
-    half_life_s
-        Seconds after which a watch counts half.
-    prior
-        Watches by everybody that a cohort's own are mixed with.
+    config
+        Number and size of cohorts, memory, half-life and prior.
     factors
-        Numbers in a taste vector.
+        Length of a taste vector.
     viewer_slots, title_capacity
-        Users and items remembered at most.
+        Largest number of users and items.
     seed
-        Start of every draw.
+        Seed of every draw.
 
     Examples
     --------
+    >>> from online_models.learners.cohorts import CohortConfig
     >>> from online_models.river import Cohorts
-    >>> model = Cohorts(cohorts=2, prior=1, factors=4, seed=1)
+    >>> model = Cohorts(CohortConfig(cohorts=2, prior=1), factors=4, seed=1)
     >>> for n in range(200):
-    ...     crowd = ("soups", "knives", "pots") if n % 2 else ("knots", "tides", "stars")
-    ...     model.learn_many([(f"u{n}", crowd[(n // 2 + k) % 3], 1) for k in range(3)])
+    ...     group = ("soups", "knives", "pots") if n % 2 else ("knots", "tides", "stars")
+    ...     model.learn_many([(f"u{n}", group[(n // 2 + k) % 3], 1) for k in range(3)])
     >>> model.learn_many([("eve", "knots", 1), ("eve", "tides", 1)])
     >>> model.top_n("eve", 1)[0][0]
     'stars'
@@ -481,44 +396,35 @@ class Cohorts(RowExpert):
           elements in data streams. ICDT.
     """
 
+    config_type = CohortConfig
+
     def __init__(
         self,
+        config: CohortConfig | None = None,
         *,
-        cohorts: int = 16,
-        titles: int = 200,
-        memory: float = 5_000.0,
-        half_life_s: float = 604_800.0,
-        prior: float = 20.0,
-        factors: int = 12,
+        factors: int = _FACTORS,
         viewer_slots: int = 200_000,
         title_capacity: int = 200_000,
         seed: int = 0,
     ) -> None:
-        self.cohorts = cohorts
-        self.titles = titles
-        self.memory = memory
-        self.half_life_s = half_life_s
-        self.prior = prior
+        self.config = config
         self.factors = factors
         super().__init__(viewer_slots=viewer_slots, title_capacity=title_capacity, seed=seed)
-        config = CohortConfig(
-            cohorts=cohorts, titles=titles, memory=memory, half_life_s=half_life_s, prior=prior
-        )
-        self.table = CohortTable(factors, config)
+        self.table = CohortTable(factors, config or CohortConfig())
 
     def _config(self) -> ModelConfig:
         return ModelConfig(
             factorization=FactorizationConfig(factors=self.factors, horizons=()),
-            cowatch=CoWatchConfig(enabled=False, window=0, seeds=0, long_seeds=0, neighbours=16),
-            blend=alone(factorization=1.0),
+            cowatch=_NO_COWATCH,
+            blend=only(factorization=1.0),
             viewer_slots=self.viewer_slots,
             title_capacity=self.title_capacity,
         )
 
     def _learn(self, batch: EventColumns) -> None:
-        nobody = np.zeros(1, np.int32)
+        not_tested = np.zeros(1, np.int32)
         for n in range(len(batch.viewers)):
-            self.table.absorb(self._model.learn_columns(batch.cut(n, n + 1), nobody)[1], POSITIVE)
+            self.table.absorb(self._model.learn_columns(batch.cut(n, n + 1), not_tested)[1], POSITIVE)
 
     def _scores(self, slot: int | None) -> F8:
         size = len(self._model.titles)
@@ -526,8 +432,8 @@ class Cohorts(RowExpert):
         active = int(self._model.titles.arrays.size[1])
         return np.log1p(active * self.table.shares(cohort, size))
 
-    def _parts(self) -> dict[str, NDArray[Any]]:
+    def _extra_arrays(self) -> dict[str, NDArray[Any]]:
         return self.table.state()
 
-    def _take(self, parts: Mapping[str, NDArray[Any]]) -> None:
-        self.table.load(parts)
+    def _load_extra(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self.table.load(arrays)

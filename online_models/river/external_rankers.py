@@ -1,27 +1,27 @@
-r"""Guests: any River `Ranker` as one more expert of the in-process `Recommender`.
+r"""External rankers: any River `Ranker` as one more expert of the in-process `Recommender`.
 
-A guest learns the positives and rejections that the recommender learns, and is tested before. Its scores may
-have any scale (stars, logits, chances), so they are standardised over the titles, and what the blend is given
-is their log-softmax, :math:`\log \mathrm{softmax}(z)_j = z_j + const`:
+An external ranker learns the positives and rejections that the recommender learns, and is tested first. Its
+scores may have any scale (stars, logits, probabilities). They are standardised over the titles, and the blend
+gets their log-softmax, :math:`\log \mathrm{softmax}(z)_j = z_j + const`:
 
 .. math::
 
     \mathrm{score}_j = \mathrm{blend}_j + \sum_g w_g z_{gj}
     \qquad z_{gj} = \mathrm{clip}\Big(\frac{s_{gj} - \bar s_g}{\mathrm{sd}(s_g)}, \pm 5\Big)
 
-The weights learn as those of the blend do (:mod:`online_models.learners.blender`): a global one and a
-difference for each context, moved by a step of multinomial logit for every event that is tested.
+The weights learn as those of the blend do: a global weight and an offset for each context, each moved by one
+gradient step of the multinomial logit per tested event.
 
-River's rankers predict explicit ratings: of positives alone their global mean absorbs the target, and what is
-left is noise. So they are told 0 for three titles drawn at random beside every positive: HR@10 of BiasedMF on
-20,000 events of MovieLens-100K is .009 without, .103 with 3 and .098 with 10. Our own experts draw their own.
-(On the whole of it BiasedMF reaches .083 raw and .081 shuffled; the blend gains .0002 and -.0003 by it, each
-+-.001: what it knows, the others know better.)
+River's rankers predict explicit ratings. If they only see positives, their global mean absorbs the target and
+the rest is noise. So each positive is followed by three titles drawn at random with target 0: HR@10 of
+BiasedMF on 20,000 events of MovieLens-100K is .009 without, .103 with 3 and .098 with 10 negatives. Our own
+experts draw their own negatives. (On all of MovieLens-100K BiasedMF reaches .083 raw and .081 shuffled; it
+changes the blend by +.0002 and -.0003, each +-.001: the other experts already have its information.)
 
-A guest predicts title by title in Python: 1.3 to 1.5 us each, 2 ms a ranking of 1,700 titles (River 0.26), a
-hundred times what the kernels take for all their experts. And its state has no form that a changelog could
-keep, row by row: after a crash nobody could restore it. That is why the two-stage worker has no guests; the
-kernels' own path is not touched by them.
+An external ranker predicts title by title in Python: 1.3 to 1.5 us each, 2 ms a ranking of 1,700 titles
+(River 0.26), a hundred times the cost of all our kernels. Its state cannot be written to a changelog row by
+row, so it could not be restored after a crash. For both reasons the two-stage worker has no external rankers,
+and the kernels do not know of them.
 """
 
 from collections.abc import Sequence
@@ -47,33 +47,34 @@ if TYPE_CHECKING:
 __all__ = ["ExternalRankers"]
 
 FIRST_WEIGHT = 0.1
-"""First weight of a guest: heard, and gone within some hundred tested events if it only makes noise."""
+"""Initial weight of an external ranker. The weight of a ranker without signal reaches 0 in a few hundred
+tested events."""
 
 NEGATIVES = 3
-"""Titles told as 0 beside a positive: measured above, and a step takes 10 us."""
+"""Random titles learned with target 0 after each positive: measured above; a step takes 10 us."""
 
 
 class ExternalRankers:
-    """River rankers beside a recommender's own experts. Not for two threads at once.
+    """River rankers in addition to a recommender's own experts. Not thread-safe.
 
     Parameters
     ----------
     experts
-        Rankers, or dotted names of them with or without arguments (`ranker_by_name`).
+        Rankers, or dotted names with or without arguments (`ranker_by_name`).
     seed
-        Handed to those that are made by name and take one.
+        Seed of the rankers that are made by name and take one, and of the negatives.
 
     Attributes
     ----------
     names
-        One a guest: the text it was made by, or its class's name.
+        Name of each ranker: the text it was made from, or its class name.
     weights
-        [1 + CONTEXTS, guests] the global weights, then each context's difference.
+        [1 + CONTEXTS, rankers] the global weights, then the offset of each context.
 
     Raises
     ------
     UnknownRankerError
-        Nothing of a name can be built.
+        A ranker cannot be built from its name.
 
     Examples
     --------
@@ -92,13 +93,13 @@ class ExternalRankers:
         self._titles: list[str] = []
 
     def add_to(self, model: "Recommender", viewer: str, row: F4, now_ms: int) -> F8:
-        """Add what the guests say to a viewer's score row, in place; return their features.
+        """Add the weighted scores of the rankers to a viewer's score row, in place; return their features.
 
         Returns
         -------
         features
-            [guests, titles] standardised scores; 0 where a guest cannot tell. Only viewers and titles that
-            a guest has learned are asked about: River's rankers remember whatever they are asked.
+            [rankers, titles] standardised scores; 0 for viewers and titles that no ranker has learned. A
+            prediction is only made for learned ones, because River's rankers create state on prediction.
         """
         features = np.zeros((len(self._rankers), row.size))
         slot = model.viewers.viewers.slot(viewer)
@@ -111,13 +112,13 @@ class ExternalRankers:
         return features
 
     def describe(self, title: Title) -> None:
-        """Tell the guests that care for it what the catalog says of a title."""
+        """Pass a catalog record to the rankers that have a ``describe`` method."""
         for ranker in self._rankers:
             if hasattr(ranker, "describe"):
                 ranker.describe(title)
 
     def learn(self, viewer: str, title: str, y: float, at_ms: int) -> None:
-        """Let every guest learn a reaction: a positive's weight, or minus the strength of a rejection."""
+        """Let every ranker learn a reaction: a positive's weight, or minus a rejection's strength."""
         self._viewers.add(viewer)
         if title not in self._known:
             self._known.add(title)
@@ -125,33 +126,33 @@ class ExternalRankers:
         for ranker in self._rankers:
             ranker.learn_one(viewer, title, y, {"event_time_ms": at_ms})
         if y > 0:
-            self._contrast(viewer, at_ms)
+            self._learn_negatives(viewer, at_ms)
 
     def prequential(self, model: "Recommender", batch: "EventColumns", tested: I4) -> F8:
-        """Test, then learn, event by event, the recommender's own experts and the guests.
+        """Test, then learn, event by event, with the recommender's own experts and the external rankers.
 
         Returns
         -------
         ranks
-            [n, rankings] as :meth:`Recommender.prequential` has them, the guests' last.
+            [n, rankings] as in :meth:`Recommender.prequential`; the external rankers are the last columns.
         """
         ranks = np.full((len(batch.viewers), len(model.columns)), -1.0)
         own = len(model.columns) - len(self.names)
         for i, (viewer, title, at) in enumerate(zip(batch.viewers, batch.titles, batch.at, strict=True)):
-            trial = _Trial(self, model, viewer, at) if tested[i] else None
+            test = _Test(self, model, viewer, at) if tested[i] else None
             found, signals = model.learn_columns(batch.cut(i, i + 1), tested[i : i + 1])
             ranks[i, :own] = found[0]
             if np.isinf(found[0, 0]):
                 ranks[i, own:] = np.inf
-            elif trial is not None and found[0, 0] >= 0:
-                ranks[i, 0], *ranks[i, own:] = trial.judge(model.titles.intern([title])[0])
+            elif test is not None and found[0, 0] >= 0:
+                ranks[i, 0], *ranks[i, own:] = test.rank_and_learn(model.titles.intern([title])[0])
             action, y = int(signals.action[0]), float(signals.weight[0])
             if action in {POSITIVE, REJECT}:
                 self.learn(viewer, title, y if action == POSITIVE else -y, at)
         return ranks
 
-    def _contrast(self, viewer: str, at_ms: int) -> None:
-        """Tell those who do not draw for themselves of titles that the viewer did not choose."""
+    def _learn_negatives(self, viewer: str, at_ms: int) -> None:
+        """Let the rankers that draw no negatives of their own learn random titles with target 0."""
         state = mix(np.uint64(self._seed) ^ mix(np.uint64(self._positives)))
         self._positives += 1
         for n in range(NEGATIVES):
@@ -161,7 +162,7 @@ class ExternalRankers:
                     ranker.learn_one(viewer, title, 0.0, {"event_time_ms": at_ms})
 
     def in_contexts(self) -> F8:
-        """Return the weights of every context: [CONTEXTS, guests]."""
+        """Return the weights of every context: [CONTEXTS, rankers]."""
         out: F8 = self.weights[0] + self.weights[1:]
         return out
 
@@ -178,35 +179,35 @@ class ExternalRankers:
         return self.weights[0] + self.weights[1 + context[0]], int(context[0])
 
 
-class _Trial:
-    """What recommender and guests think of every title, just before an event is learned."""
+class _Test:
+    """The scores of all titles just before an event is learned."""
 
-    def __init__(self, guests: ExternalRankers, model: "Recommender", viewer: str, now_ms: int) -> None:
+    def __init__(self, rankers: ExternalRankers, model: "Recommender", viewer: str, now_ms: int) -> None:
         slot = model.viewers.viewers.slot(viewer)
-        self._guests, self._config = guests, model.config.blend
+        self._rankers, self._config = rankers, model.config.blend
         if slot is None:
-            return  # the kernel tests no stranger, and so nobody asks
+            return  # events of unknown viewers are not tested: `rank_and_learn` is not called
         self._row = model.viewers.ranker.score(slot, now_ms)
-        self._features = guests.add_to(model, viewer, self._row, now_ms)
-        self._context = guests._in_context(model, slot, now_ms)[1]  # noqa: SLF001 - of one piece
+        self._features = rankers.add_to(model, viewer, self._row, now_ms)
+        self._context = rankers._in_context(model, slot, now_ms)[1]  # noqa: SLF001 - the class of this module
         self._others = np.zeros(self._row.size, np.float32)
         hide_known(model.viewers.viewers.arrays, slot, self._others)
         self._others[model.titles.arrays.counts[: self._row.size, 0] == 0] = -np.inf
 
-    def judge(self, title: int) -> list[float]:
-        """Rank a title under the blend and each guest; let the guests' weights learn from it."""
+    def rank_and_learn(self, title: int) -> list[float]:
+        """Rank a title by the blend and by each ranker, and update the rankers' weights."""
         others = np.flatnonzero(np.isfinite(self._others))
         scored = np.flatnonzero(np.isfinite(self._others + self._row))
         among = scored[np.argsort(-self._row[scored], kind="stable")[: self._config.rivals]]
         if title in among:
             p = np.exp(self._row[among] - self._row[among].max())
             expected = self._features[:, among] @ (p / p.sum())
-            self._guests.step(self._context, self._features[:, title] - expected, self._config.rate)
+            self._rankers.step(self._context, self._features[:, title] - expected, self._config.rate)
         return [_rank(scores, title, others) for scores in (self._row, *self._features)]
 
 
 def standardised(scores: Sequence[float]) -> F8:
-    """Return scores less their mean over their deviation, within +-5; what is no number is the least.
+    """Return (scores - mean) / deviation, clipped to +-5; other scores count as the smallest.
 
     Examples
     --------
@@ -225,13 +226,13 @@ def standardised(scores: Sequence[float]) -> F8:
     return out
 
 
-def _scores(ranker: Any, viewer: str, titles: list[str]) -> list[float]:  # noqa: ANN401 - no floats, River's
+def _scores(ranker: Any, viewer: str, titles: list[str]) -> list[float]:  # noqa: ANN401 - River's Number
     if hasattr(ranker, "predict_many"):
         return list(ranker.predict_many(viewer, titles))
     return [ranker.predict_one(viewer, title) for title in titles]
 
 
 def _rank(scores: NDArray[Any], title: int, others: NDArray[np.intp]) -> float:
-    """Count the candidates better than a title, and half of those equal."""
+    """Return the number of candidates with a higher score plus half of those with an equal score."""
     mine, rest = scores[title], scores[others[others != title]]
     return float((rest > mine).sum() + 0.5 * (rest == mine).sum())

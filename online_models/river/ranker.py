@@ -1,9 +1,9 @@
-"""What all experts share: River's interface over a `Recommender`."""
+"""River's interface over a `Recommender`: the base classes of `online_models.river.experts`."""
 
 from abc import abstractmethod
 from ast import literal_eval
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,11 @@ from online_models.tables import snapshots
 from online_models.tables.layout import F8
 from online_models.tables.viewers import hash_ids
 
-__all__ = ["Expert", "RowExpert", "alone", "name_of"]
+__all__ = ["Expert", "RowExpert", "name_of", "only"]
 
 
 def name_of(key: Hashable) -> str:
-    r"""Name a user or an item of any type; strings name themselves.
+    r"""Return the id of a user or an item of any type; a string is its own id.
 
     Examples
     --------
@@ -34,14 +34,14 @@ def name_of(key: Hashable) -> str:
     return f"\0{key.item() if isinstance(key, np.generic) else key!r}"
 
 
-def alone(**weight: float) -> BlendConfig:
-    """Return a blend in which one expert speaks, and nothing is learned or subtracted."""
+def only(**weight: float) -> BlendConfig:
+    """Return a blend in which only the given learners have weights, and the weights do not learn."""
     silent: dict[str, Any] = dict.fromkeys((*EXPERTS, "rejection", "rate"), 0.0)
     return BlendConfig(**{**silent, **weight})
 
 
 def _item_of(name: str) -> Hashable:
-    """Return the user or item that a name stands for; None where only its owner could tell."""
+    """Return the item of an id; None if the id is the ``repr`` of something that is no literal."""
     if not name.startswith("\0"):
         return name
     try:
@@ -52,16 +52,23 @@ def _item_of(name: str) -> Hashable:
 
 
 class Expert(Ranker):
-    """A River ranker over the kernels.
+    """A River ranker over a `Recommender`.
 
     Parameters
     ----------
     viewer_slots, title_capacity
-        Users and items remembered at most. The users not heard of for longest are forgotten; items beyond are
-        not learned.
+        Largest number of users and items. When all slots are taken, the user without events for the longest
+        time is evicted; further items are not learned.
     seed
-        Start of every draw.
+        Seed of every draw.
+
+    Attributes
+    ----------
+    config_type
+        Class of the constructor's ``config``, for `from_snapshot`.
     """
+
+    config_type: ClassVar[type] = ModelConfig
 
     def __init__(self, *, viewer_slots: int, title_capacity: int, seed: int) -> None:
         super().__init__(seed)
@@ -73,7 +80,7 @@ class Expert(Ranker):
 
     @abstractmethod
     def _config(self) -> ModelConfig:
-        """Return the configuration that leaves this expert alone at work."""
+        """Return the configuration in which only this learner is active."""
 
     def learn_one(  # type: ignore[override]  # River's Number is no float to a type checker
         self, user: Hashable, item: Hashable, y: float, x: Mapping[str, Any] | None = None
@@ -85,14 +92,14 @@ class Expert(Ranker):
         user, item
             Ids.
         y
-            Strength; a boolean, a rating less the neutral one, a share watched.
+            Strength: a boolean, a rating minus the neutral rating, a share watched.
         x
             ``event_time_ms`` and ``event_id``, if known.
         """
         self.learn_many([(user, item, y, x)])
 
     def learn_many(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Learn rows ``(user, item, y)`` or ``(user, item, y, x)`` in order: as one by one, and faster."""
+        """Learn rows ``(user, item, y)`` or ``(user, item, y, x)`` in order: as `learn_one`, but faster."""
         batch = [self._read(*row) for row in rows]
         if not batch:
             return
@@ -110,12 +117,12 @@ class Expert(Ranker):
         """Learn a batch."""
         self._model.prequential(batch)
 
-    def _parts(self) -> dict[str, NDArray[Any]]:
-        """Return what an expert's snapshot holds beside its recommender's."""
+    def _extra_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays of a snapshot that the recommender does not hold."""
         return {}
 
-    def _take(self, parts: Mapping[str, NDArray[Any]]) -> None:
-        """Take the parts of a snapshot over."""
+    def _load_extra(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Load what `_extra_arrays` returned."""
 
     def snapshot(self) -> bytes:
         """Return the model as bytes (:mod:`online_models.tables.snapshots`). Changes nothing.
@@ -123,45 +130,45 @@ class Expert(Ranker):
         Raises
         ------
         ValueError
-            An item is neither text nor a number, nor a tuple of these: its name says not what it was.
+            An item is no string, number or tuple of these: its id cannot be turned back into the item.
         """
         lost = next((item for name, item in self._items.items() if _item_of(name) != item), None)
         if lost is not None:
-            msg = f"items of type {type(lost).__name__} cannot be told from a snapshot"
+            msg = f"items of type {type(lost).__name__} cannot be restored from a snapshot"
             raise ValueError(msg)
         facts = {"params": self._get_params(), "items": list(self._items), "newest": self._newest}
         model = {"model": snapshots.nested(self._model.snapshot())}
-        return snapshots.pack(type(self).__name__, facts, model | self._parts())
+        return snapshots.pack(type(self).__name__, facts, model | self._extra_arrays())
 
     @classmethod
     def from_snapshot(cls, data: bytes) -> Self:
-        """Return a model that ranks and learns exactly as the one that the snapshot was made of.
+        """Return a model that ranks and learns exactly as the model of the snapshot.
 
         Raises
         ------
         RowVersionError
-            A newer program made it, or it is none.
+            The snapshot is of a newer program, or no snapshot.
         ConfigMismatchError
-            It is of another expert.
+            The snapshot is of another learner.
         """
         found = snapshots.unpack(cls.__name__, data)
-        said = found.facts["params"]
         params: Any = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in said.items()
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in found.facts["params"].items()
         }
         if params.get("config"):
-            params["config"] = snapshots.config_from(params["config"])
+            params["config"] = snapshots.config_from(params["config"], cls.config_type)
         out = cls(**params)
         out._items = {name: _item_of(name) for name in found.facts["items"]}
         out._newest = found.facts["newest"]
         out._model = Recommender.from_snapshot(found.part("model"))
-        out._take(found.arrays)
+        out._load_extra(found.arrays)
         return out
 
     def _read(
         self, user: Hashable, item: Hashable, y: float, x: Mapping[str, Any] | None = None
     ) -> tuple[Hashable, Hashable, float, int, str | None]:
-        """Return a row with its time (the newest known where it has none) and event id."""
+        """Return a row with its time (by default the newest time so far) and event id."""
         context = x or {}
         at = int(context.get("event_time_ms", self._newest))
         self._newest = max(self._newest, at)
@@ -172,13 +179,13 @@ class Expert(Ranker):
     ) -> float:
         """Return the item's score for the user; -inf for an item without a positive. Creates nothing.
 
-        The whole catalog is scored for it: ask `rank` or `top_n` for more than a few.
+        Each call scores the whole catalog: use `predict_many`, `rank` or `top_n` for more than a few items.
         """
         del x
         return self.predict_many(user, [item])[0]
 
     def predict_many(self, user: Hashable, items: Iterable[Hashable]) -> list[float]:
-        """Predict every item for a user, as `predict_one` does, and score the catalog once."""
+        """Return the scores of items for a user, as `predict_one` does; the catalog is scored once."""
         scores = self._model.score(name_of(user))
         return [scores.get(name_of(item), float("-inf")) for item in items]
 
@@ -187,8 +194,8 @@ class Expert(Ranker):
     ) -> list[Hashable]:
         """Sort items for a user, best first. Creates nothing.
 
-        Equal scores stand in the order in which items were met, items without a positive last by name: the
-        order of ``items`` plays no part.
+        Items with equal scores keep the order of their first events; items without a positive are last, by
+        name. The order of ``items`` has no effect.
         """
         del x
         named = {name_of(item): item for item in items}
@@ -202,47 +209,46 @@ class Expert(Ranker):
         Parameters
         ----------
         user
-            Known or not: a stranger gets what is liked most.
+            Known or unknown: an unknown user gets the items that all users like most.
         n
-            Length of the list; shorter where items run out.
+            Length of the list; shorter if there are fewer items.
         exclude
-            Further items not wanted.
+            Further items to leave out.
         """
         unwanted = {name_of(item) for item in exclude}
         best = self._model.top_n(name_of(user), n + len(unwanted))
         return [(self._items[t], s) for t, s in best if t not in unwanted][:n]
 
 
-# Experts that score a row of titles in numpy, beside a `Recommender` that remembers viewers and titles.
-
-
 class RowExpert(Expert):
-    """A River ranker whose scores are a row over all titles; subclasses say which."""
+    """A River ranker that computes its scores in numpy; the `Recommender` only stores users and items."""
 
     @abstractmethod
     def _scores(self, slot: int | None) -> F8:
-        """Return the score of every row of the titles' table for a viewer's slot, None for a stranger."""
+        """Return the score of every row of the title table for a viewer's slot, None for an unknown user."""
 
     def _row(self, user: Hashable) -> tuple[int | None, F8]:
-        """Return a user's slot and row of scores: -inf where a title has no positive."""
+        """Return a user's slot and score row: -inf for titles without a positive."""
         model = self._model
         slot = model.viewers.viewers.slot(name_of(user))
         active = model.titles.arrays.counts[: len(model.titles), 0] > 0
         return slot, np.where(active, self._scores(slot), -np.inf)
 
     def predict_many(self, user: Hashable, items: Iterable[Hashable]) -> list[float]:
-        """Predict every item for a user; -inf for an item without a positive. Creates nothing."""
+        """Return the scores of items for a user; -inf for an item without a positive. Creates nothing."""
         row, rows = self._row(user)[1], map(self._model.titles.row, map(name_of, items))
         return [float("-inf") if at is None else float(row[at]) for at in rows]
 
     def rank(self, user: Hashable, items: Iterable[Hashable], x: object = None) -> list[Hashable]:
-        """Sort items for a user, best first; equal ones as they were met, unknown ones last by name."""
+        """Sort items for a user, best first; ties as in `Expert.rank`."""
         del x
         named = {name_of(item): item for item in items}
         scores = dict(zip(named, self.predict_many(user, named.values()), strict=True))
-        places = {name: self._model.titles.row(name) for name in named}
-        met = {name: at for name, at in places.items() if at is not None and np.isfinite(scores[name])}
-        order = sorted(named, key=lambda name: (-scores[name], met.get(name, len(self._model.titles)), name))
+        rows = {name: self._model.titles.row(name) for name in named}
+        known = {name: at for name, at in rows.items() if at is not None and np.isfinite(scores[name])}
+        order = sorted(
+            named, key=lambda name: (-scores[name], known.get(name, len(self._model.titles)), name)
+        )
         return [named[name] for name in order]
 
     def top_n(

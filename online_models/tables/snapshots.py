@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from io import BytesIO
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 from zipfile import BadZipFile
 
 import numpy as np
@@ -28,6 +28,8 @@ __all__ = ["VERSIONS", "Snapshot", "config_from", "nested", "pack", "unpack"]
 VERSIONS = RowVersions("a snapshot")
 """Versions of the archive."""
 _FACTS = "facts"  # the archive's entry for all that is no array
+
+C = TypeVar("C")
 
 
 class Snapshot(NamedTuple):
@@ -87,15 +89,15 @@ def nested(snapshot: bytes) -> NDArray[np.uint8]:
     return np.frombuffer(snapshot, np.uint8)
 
 
-def config_from(said: Mapping[str, Any]) -> ModelConfig:
-    """Return a configuration out of what JSON made of it; settings that came later have their defaults.
+def config_from(said: Mapping[str, Any], kind: type[C] = ModelConfig) -> C:  # type: ignore[assignment]  # C's default
+    """Return a configuration of a class from its JSON form; fields that are missing have their defaults.
 
     Examples
     --------
     >>> config_from(json.loads(json.dumps(asdict(ModelConfig())))) == ModelConfig()
     True
     """
-    out: ModelConfig = _made(ModelConfig, said)
+    out: C = _made(kind, said)
     return out
 
 

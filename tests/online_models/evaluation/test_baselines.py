@@ -225,29 +225,30 @@ def test_a_matrix_has_room_for_so_many_titles(monkeypatch: pytest.MonkeyPatch) -
     ("text", "says"),
     [
         ("oracle", "there is no baseline oracle"),
-        ("river.reco.Nothing", "no river.reco.Nothing to import"),
-        ("no.such.module.Thing", "no no.such.module.Thing to import"),
-        ("river.optim.SGD", "is no class of rankers"),
-        ("os.system('true')", "is no class of rankers"),
-        ("river.reco.FunkMF(n_factors=__import__('os'))", "no __import__ to import"),
+        ("river.reco.Nothing", "river.reco.Nothing cannot be imported"),
+        ("no.such.module.Thing", "no.such.module.Thing cannot be imported"),
+        ("river.optim.SGD", "is no subclass of river.reco.base.Ranker"),
+        ("os.system('true')", "is no subclass of river.reco.base.Ranker"),
+        ("river.reco.FunkMF(n_factors=__import__('os'))", "__import__ cannot be imported"),
         ("river.reco.FunkMF(optimizer=subprocess.Popen('true'))", "is no class of river"),
         ("river.reco.FunkMF(factors=3)", "cannot be built"),
-        ("river.reco.FunkMF(n_factors=x)", "is no literal"),
-        ("river.reco.FunkMF(**{})", "one by one"),
+        ("river.reco.FunkMF(n_factors=x)", "is neither a literal"),
+        ("river.reco.FunkMF(**{})", "each argument by name"),
         ("river.reco.(", "is not written as"),
-        ("(1).x", "is no name"),
+        ("(1).x", "is no dotted name"),
     ],
 )
 def test_names_that_are_no_rankers_are_refused(text: str, says: str) -> None:
-    """Nothing is called that is not a ranker or a class of River's, and the message names it."""
+    """Only rankers and classes of River or of this package are called; the message names anything else."""
     with pytest.raises(UnknownRankerError, match=re.escape(says)):
         baseline(text)
 
 
 def test_rankers_of_ours_take_the_test_by_name_too() -> None:
     """Any subclass of River's Ranker does, with its arguments and the run's seed."""
-    model = ranker_by_name("online_models.river.CoWatch(title_capacity=50)", seed=4)
-    assert (model.title_capacity, model.seed) == (50, 4)
+    config = "online_models.config.CoWatchConfig(window=7)"
+    model = ranker_by_name(f"online_models.river.CoWatch({config}, title_capacity=50)", seed=4)
+    assert (model.config.window, model.title_capacity, model.seed) == (7, 50, 4)
     assert ranker_by_name("river.reco.BiasedMF(seed=9)", seed=4).seed == 9
 
 

@@ -111,7 +111,7 @@ def test_whatever_comes(rows: list[tuple[float, int, float, int]]) -> None:
 
 def test_crowds_become_cohorts() -> None:
     """Of two crowds of disjoint tastes, a newcomer is offered the third title of their own."""
-    model = Cohorts(cohorts=4, prior=1, seed=1)
+    model = Cohorts(CohortConfig(cohorts=4, prior=1), seed=1)
     for n in range(300):
         model.learn_many([(f"u{n}", f"{'xy'[n % 2]}{(n // 2 + k) % 3}", 1) for k in range(3)])
     for crowd in "xy":

@@ -69,7 +69,7 @@ def test_the_blend_learns_whom_to_trust() -> None:
     assert np.array_equal(ranks[:, 0] < 0, alone[:, 0] < 0)
     judged = np.isfinite(alone[:, 0]) & (alone[:, 0] >= 0)
     assert ranks[judged, 0].mean() < 0.9 * alone[judged, 0].mean()
-    learned = model._guests.in_contexts()
+    learned = model._external.in_contexts()
     seen = np.flatnonzero(learned[:, 0] != learned[:, 0].min())
     assert learned[seen, 0].min() > FIRST_WEIGHT > learned[seen, 2].max()
 

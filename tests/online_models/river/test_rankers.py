@@ -10,6 +10,7 @@ from river import checks as river_checks
 from river import reco
 
 from online_models.checks import Check, yield_checks
+from online_models.config import CoWatchConfig
 from online_models.river import Blend, Cohorts, CoWatch, Expert, Factorization, TagAffinity, Trending
 from online_models.river.ranker import name_of
 
@@ -61,11 +62,12 @@ def test_no_hash_seed_leaves_a_trace() -> None:
     program = (
         "from online_models.checks import ITEMS, USERS, stream\n"
         "from online_models.river import Blend\n"
-        "model = Blend(seed=3, popularity=0.1)\n"
+        "from online_models.config import BlendConfig, ModelConfig\n"
+        "model = Blend(ModelConfig(blend=BlendConfig(popularity=0.1)), seed=3)\n"
         "model.learn_many(stream(80))\n"
         "print([(model.rank(u, set(ITEMS)), [model.predict_one(u, i) for i in ITEMS]) for u in USERS])\n"
     )
-    said = {
+    outputs = {
         subprocess.run(
             [sys.executable, "-c", program],
             env={"PYTHONHASHSEED": seed},
@@ -75,12 +77,12 @@ def test_no_hash_seed_leaves_a_trace() -> None:
         ).stdout
         for seed in ("0", "1", "2")
     }
-    assert len(said) == 1
-    assert len(said.pop()) > 1_000
+    assert len(outputs) == 1
+    assert len(outputs.pop()) > 1_000
 
 
 def test_ids_of_any_type() -> None:
-    """Numbers, tuples and strings are ids, told apart as Python does, and come back as they went in."""
+    """Numbers, tuples and strings are ids, distinct as in Python, and are returned unchanged."""
     model = CoWatch()
     model.learn_many([("ann", 7, 1), ("ann", ("s", 1), 1), (5, 7, True), (np.int64(5), "7", False)])
     assert [item for item, _ in model.top_n(5)] == [("s", 1)]
@@ -90,15 +92,15 @@ def test_ids_of_any_type() -> None:
 
 def test_cowatch_adds_decayed_neighbours() -> None:
     """By hand: pairs (a, b) and (c, b); the newer seed c counts 1, a counts .8."""
-    model = CoWatch(window=1)
+    model = CoWatch(CoWatchConfig(window=1))
     model.learn_many([(u, i, 1) for u in "pq" for i in "ab"] + [(u, i, 1) for u in "r" for i in "cbd"])
     model.learn_many([("eve", "a", 1), ("eve", "c", 1)])
     watches = {"a": 3, "b": 3, "c": 2, "d": 1}
     pairs = {("a", "b"): 2.0, ("c", "b"): 1.0, ("c", "a"): 1.0}
     c_b = 1.0 * pairs["c", "b"] * (watches["c"] * watches["b"]) ** -0.45
     c_b += 0.8 * pairs["a", "b"] * (watches["a"] * watches["b"]) ** -0.45
-    told = sum(watches.values()) - 1  # when what everybody watches was last worked out: not of c's newest
-    backoff = (1 + 4 * watches["b"] / told) ** -0.55
+    counted = sum(watches.values()) - 1  # total of the last refresh of popularity: without c's newest watch
+    backoff = (1 + 4 * watches["b"] / counted) ** -0.55
     total = c_b  # d is a neighbour of b alone; a and c are known, so that two candidates share
     assert model.predict_one("eve", "b") == pytest.approx(np.log1p(2 * backoff * c_b / total), rel=1e-5)
     assert model.predict_one("eve", "d") == 0.0
