@@ -1,4 +1,4 @@
-"""River adapters, both ways: our learners as River rankers, and River's rankers as experts of a `Recommender`.
+"""River adapters: our learners as River rankers, and River's rankers as experts of a `Recommender`.
 
 * `experts`: one River ranker for each learner, and `Blend` for all of them.
 * `ranker`: their base classes: River's interface over a `Recommender`.
