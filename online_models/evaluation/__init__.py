@@ -31,7 +31,7 @@ side by side, which flatters models of short memory).
 
 from online_models.evaluation.evaluator import evaluate
 from online_models.evaluation.metrics import HISTORY_BUCKETS, RankingMetrics, Rate, measure
-from online_models.evaluation.model import PrequentialModel, Ranks, Weighted
+from online_models.evaluation.model import BlendedModel, PrequentialModel, Ranks
 from online_models.evaluation.protocol import Block, EvaluationProtocol, Stream, prepare
 from online_models.evaluation.ratings import Ratings
 from online_models.evaluation.report import (
@@ -44,16 +44,17 @@ from online_models.evaluation.report import (
     over_seeds,
     scenarios_over_seeds,
 )
-from online_models.evaluation.scenarios import SCENARIOS, Entrants
+from online_models.evaluation.scenarios import SCENARIOS, ModelFactory
 
 __all__ = [
     "HISTORY_BUCKETS",
     "SCENARIOS",
+    "BlendedModel",
     "Block",
     "Curve",
-    "Entrants",
     "EvaluationProtocol",
     "Figures",
+    "ModelFactory",
     "ModelResult",
     "PrequentialModel",
     "RankingMetrics",
@@ -63,7 +64,6 @@ __all__ = [
     "Report",
     "ScenarioReport",
     "Stream",
-    "Weighted",
     "Weights",
     "evaluate",
     "measure",

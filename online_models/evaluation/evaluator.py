@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from online_models.evaluation.metrics import hits, measure
-from online_models.evaluation.model import PrequentialModel, Ranks, Weighted
+from online_models.evaluation.model import BlendedModel, PrequentialModel, Ranks
 from online_models.evaluation.protocol import BoolColumn, EvaluationProtocol, Stream, prepare
 from online_models.evaluation.ratings import Ratings
 from online_models.evaluation.report import CURVE_WINDOW, Curve, ModelResult, Report, Weights
@@ -116,7 +116,7 @@ class _Told:
         self._seen: list[dict[str, Ranks]] = []
 
     def __call__(self, done: int, total: int) -> None:
-        if isinstance(self._model, Weighted) and (found := self._model.blend_weights()):
+        if isinstance(self._model, BlendedModel) and (found := self._model.blend_weights()):
             self._events.append(done)
             self._seen.append({name: np.atleast_1d(w).astype(np.float64) for name, w in found.items()})
         if self._progress:

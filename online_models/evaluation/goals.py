@@ -12,7 +12,7 @@ from online_models.evaluation.metrics import Rate
 from online_models.evaluation.protocol import EvaluationProtocol
 from online_models.evaluation.report import Report, ScenarioReport
 
-__all__ = ["GOALS", "RUNS", "Goal", "Outcome", "Result", "judge"]
+__all__ = ["GOALS", "RUNS", "Goal", "GoalResult", "Result", "evaluate_goals"]
 
 Result = Report | ScenarioReport
 
@@ -56,7 +56,7 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class GoalResult:
     """A goal's figure beside its target."""
 
     goal: Goal
@@ -120,11 +120,11 @@ GOALS: Final = (
 """The targets on MovieLens-100K."""
 
 
-def judge(results: Mapping[str, Result]) -> list[Outcome]:
+def evaluate_goals(results: Mapping[str, Result]) -> list[GoalResult]:
     """Read every goal's figure and target from the runs of their names."""
     outcomes = []
     for goal in GOALS:
         result = results[goal.run]
         target = goal.target(result).value if callable(goal.target) else goal.target
-        outcomes.append(Outcome(goal, goal.read(result), target))
+        outcomes.append(GoalResult(goal, goal.read(result), target))
     return outcomes

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from online_models.evaluation.protocol import Block
 
-__all__ = ["PrequentialModel", "Ranks", "Weighted"]
+__all__ = ["BlendedModel", "PrequentialModel", "Ranks"]
 
 Ranks = npt.NDArray[np.float64]
 
@@ -37,7 +37,7 @@ class PrequentialModel(Protocol):
 
 
 @runtime_checkable
-class Weighted(Protocol):
+class BlendedModel(Protocol):
     """A model that blends experts and tells how much it trusts each."""
 
     def blend_weights(self) -> Mapping[str, Ranks]:

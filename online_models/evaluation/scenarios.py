@@ -40,7 +40,7 @@ from online_models.evaluation.protocol import (
 from online_models.evaluation.ratings import IndexColumn, Ratings
 from online_models.evaluation.report import Figures, ScenarioReport
 
-__all__ = ["SCENARIOS", "Entrants", "Launch", "Scenario", "Splice", "launch", "splice"]
+__all__ = ["SCENARIOS", "Launch", "ModelFactory", "Scenario", "Splice", "launch", "splice"]
 
 
 # Streams made out of others: two viewers in one account, and titles that are launched midway.
@@ -172,9 +172,9 @@ def launch(ratings: Ratings, protocol: EvaluationProtocol) -> Launch:
     return Launch(stream, opened, chosen[stream.events.titles], earlier(stream.events.titles))
 
 
-Entrants = Callable[[Mapping[str, int] | None], Mapping[str, PrequentialModel]]
+ModelFactory = Callable[[Mapping[str, int] | None], Mapping[str, PrequentialModel]]
 """Builds untrained models by name; told when launched titles open, they rank the whole catalog."""
-Scenario = Callable[[Ratings, Entrants, EvaluationProtocol, Progress | None], ScenarioReport]
+Scenario = Callable[[Ratings, ModelFactory, EvaluationProtocol, Progress | None], ScenarioReport]
 """Runs a scenario."""
 
 SINCE = ((1, 2), (3, 5), (6, 10), (11, 20), (21, 40))
@@ -188,7 +188,7 @@ Span = tuple[int, int | None]
 
 
 def taste_switch(
-    ratings: Ratings, entrants: Entrants, protocol: EvaluationProtocol, progress: Progress | None = None
+    ratings: Ratings, entrants: ModelFactory, protocol: EvaluationProtocol, progress: Progress | None = None
 ) -> ScenarioReport:
     """Splice two viewers into one account, and compare with an account of one's own."""
     made = splice(ratings, protocol)
@@ -211,7 +211,7 @@ def taste_switch(
 
 
 def cold_viewer(
-    ratings: Ratings, entrants: Entrants, protocol: EvaluationProtocol, progress: Progress | None = None
+    ratings: Ratings, entrants: ModelFactory, protocol: EvaluationProtocol, progress: Progress | None = None
 ) -> ScenarioReport:
     """Test from a viewer's first event on."""
     stream = prepare(ratings, protocol)
@@ -224,7 +224,7 @@ def cold_viewer(
 
 
 def cold_title(
-    ratings: Ratings, entrants: Entrants, protocol: EvaluationProtocol, progress: Progress | None = None
+    ratings: Ratings, entrants: ModelFactory, protocol: EvaluationProtocol, progress: Progress | None = None
 ) -> ScenarioReport:
     """Launch titles midway, and test their first ten events."""
     made = launch(ratings, protocol)
@@ -236,7 +236,7 @@ def cold_title(
 
 
 def dislikes(
-    ratings: Ratings, entrants: Entrants, protocol: EvaluationProtocol, progress: Progress | None = None
+    ratings: Ratings, entrants: ModelFactory, protocol: EvaluationProtocol, progress: Progress | None = None
 ) -> ScenarioReport:
     """Test rejected titles beside liked ones, with rejections told and ignored."""
     rules = replace(protocol, feedback="all")

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.artwork.gallery import DAY_MS
-from online_models.experiments.off_policy import Log
+from online_models.experiments.off_policy import PolicyLog
 from online_models.tables.hashing import mix
 from online_models.tables.keyed_random import name_hash
 from schemas.events import Event, Impression, Stop
@@ -33,7 +33,7 @@ from schemas.events import Event, Impression, Stop
 __all__ = ["POLICIES", "Decision", "Decisions", "policy_logs"]
 
 POLICIES: Final = ("as shown", "uniform", "first", "best fixed")
-DOUBT: Final = 20.0
+PRIOR_DECISIONS: Final = 20.0
 """Decisions that a picture's rate of winning starts with, at the rate of all (as ``BanditConfig.strength``).
 """
 
@@ -115,7 +115,7 @@ class Decisions:
             self.made[found.number] = self.made[found.number]._replace(won=True)
 
 
-def policy_logs(made: Sequence[Decision], pictures: Mapping[str, Sequence[str]]) -> dict[str, Log]:
+def policy_logs(made: Sequence[Decision], pictures: Mapping[str, Sequence[str]]) -> dict[str, PolicyLog]:
     """Return the log of each policy, by its name.
 
     Parameters
@@ -142,10 +142,10 @@ def policy_logs(made: Sequence[Decision], pictures: Mapping[str, Sequence[str]])
     sides = [(one, rates[side]) for one, side in zip(kept, half, strict=True)]
     told = np.array([known.of(one.title_id, one.picture) for one, known in sides])
     arms = [pictures[one.title_id] for one in kept]
-    out = {"as shown": Log(reward, logged, logged, clusters)}
+    out = {"as shown": PolicyLog(reward, logged, logged, clusters)}
     even = [known.mean(one.title_id, some) for (one, known), some in zip(sides, arms, strict=True)]
     chance = np.array([1.0 / len(some) for some in arms])
-    out["uniform"] = Log(reward, logged, chance, clusters, told, np.array(even))
+    out["uniform"] = PolicyLog(reward, logged, chance, clusters, told, np.array(even))
     sure = {
         "first": [some[0] for some in arms],
         "best fixed": [
@@ -156,7 +156,7 @@ def policy_logs(made: Sequence[Decision], pictures: Mapping[str, Sequence[str]])
         pairs = list(zip(sides, chosen, strict=True))
         agrees = np.array([one.picture == picture for (one, _), picture in pairs], np.float64)
         expected = np.array([known.of(one.title_id, picture) for (one, known), picture in pairs])
-        out[name] = Log(reward, logged, agrees, clusters, told, expected)
+        out[name] = PolicyLog(reward, logged, agrees, clusters, told, expected)
     return out
 
 
@@ -182,7 +182,9 @@ class _Rates:
     def of(self, title_id: str, picture: str) -> float:
         """Return a picture's rate."""
         key = (title_id, picture)
-        return (self._won.get(key, 0.0) + DOUBT * self._all) / (self._seen.get(key, 0.0) + DOUBT)
+        return (self._won.get(key, 0.0) + PRIOR_DECISIONS * self._all) / (
+            self._seen.get(key, 0.0) + PRIOR_DECISIONS
+        )
 
     def mean(self, title_id: str, pictures: Sequence[str]) -> float:
         """Return the rate of a picture drawn at random."""

@@ -13,14 +13,14 @@ from online_models.experiments.sample_ratio import FAILED, sample_ratio_p
 from schemas.experiment_results import ArmResult, ExperimentResult, Lift, MetricValue, Preference, Verdict
 from schemas.experiments import Arm, Evidence, Experiment, ExperimentKind, Metric, Rule
 
-__all__ = ["DAY_MS", "Standing", "evidence", "result", "split_p"]
+__all__ = ["DAY_MS", "AnalysisInput", "evidence", "result", "split_p_value"]
 
 DAY_MS: Final = 86_400_000
 _DEFAULT_RULE: Final = Rule()
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AnalysisInput:
     """What was counted of an experiment.
 
     Attributes
@@ -42,7 +42,7 @@ class Standing:
     crossed: int = 0
 
 
-def result(experiment: Experiment, standing: Standing) -> ExperimentResult:
+def result(experiment: Experiment, standing: AnalysisInput) -> ExperimentResult:
     """Return what an experiment came to so far.
 
     The lifts of k arms over the control share alpha evenly (Bonferroni), so that any of them is wrong with
@@ -87,7 +87,7 @@ def evidence(experiment: Experiment, found: ExperimentResult, arm: str, by: str)
     )
 
 
-def split_p(experiment: Experiment, tally: Tally, before: float) -> float:
+def split_p_value(experiment: Experiment, tally: Tally, before: float) -> float:
     """Return the least p-value of the split so far, given that of the looks before.
 
     Both arms of an interleaving are in every list: nothing is split, and it stays as it was.
@@ -98,7 +98,7 @@ def split_p(experiment: Experiment, tally: Tally, before: float) -> float:
     return sample_ratio_p(before, counts, [arm.share for arm in experiment.arms])
 
 
-def _drafted(experiment: Experiment, standing: Standing) -> ExperimentResult:
+def _drafted(experiment: Experiment, standing: AnalysisInput) -> ExperimentResult:
     """Return what came of two rankers in one list."""
     found = standing.arms.get(INTERLEAVED, Moments())
     mine, bounds = preferences(found), preferences(found).bounds(experiment.alpha)
@@ -128,7 +128,7 @@ def _drafted(experiment: Experiment, standing: Standing) -> ExperimentResult:
     )
 
 
-def _preferred(experiment: Experiment, standing: Standing, found: Preference) -> tuple[Verdict, str]:
+def _preferred(experiment: Experiment, standing: AnalysisInput, found: Preference) -> tuple[Verdict, str]:
     """Return the verdict on two rankers of one list, and why."""
     early = _too_early(experiment, standing, found.viewers, "viewers who watched of either")
     if early:
@@ -210,7 +210,10 @@ def _arm_result(arm: Arm, found: Moments, values: list[MetricValue]) -> ArmResul
 
 
 def _judge(
-    experiment: Experiment, standing: Standing, arms: Sequence[Moments], lifts: Mapping[Metric, list[Lift]]
+    experiment: Experiment,
+    standing: AnalysisInput,
+    arms: Sequence[Moments],
+    lifts: Mapping[Metric, list[Lift]],
 ) -> tuple[Verdict, str, str | None]:
     """Return the verdict, why, and the winner."""
     rule = experiment.rule or _DEFAULT_RULE
@@ -241,7 +244,7 @@ def _judge(
     return Verdict.WINNER, why, best.arm
 
 
-def _too_early(experiment: Experiment, standing: Standing, viewers: int, which: str) -> str:
+def _too_early(experiment: Experiment, standing: AnalysisInput, viewers: int, which: str) -> str:
     """Say what the rule still waits for; empty if for nothing."""
     rule = experiment.rule or _DEFAULT_RULE
     days = (standing.at_ms - (experiment.starts_at_ms or standing.first_ms)) / DAY_MS

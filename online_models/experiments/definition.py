@@ -8,7 +8,7 @@ from online_models.page.config import page_faults
 from schemas.assignment import BUCKETS, width
 from schemas.experiments import RANKING_FIELDS, Experiment, ExperimentKind, ExperimentState, Metric, Treatment
 
-__all__ = ["InvalidExperimentError", "arm_label", "check", "concerns", "faults", "runs_at"]
+__all__ = ["InvalidExperimentError", "arm_label", "check", "in_audience", "problems", "runs_at"]
 
 _EXACT = 1e-9
 """Tolerance of a share that has to be a multiple of .0001: shares come as decimal fractions."""
@@ -33,7 +33,7 @@ def arm_label(experiment_id: str, arm: str) -> str:
     return f"{experiment_id}/{arm}"
 
 
-def faults(experiment: Experiment, others: Iterable[Experiment] = ()) -> list[str]:
+def problems(experiment: Experiment, others: Iterable[Experiment] = ()) -> list[str]:
     """Return every reason against running an experiment; none if it is well.
 
     Parameters
@@ -76,7 +76,7 @@ def check(experiment: Experiment, others: Iterable[Experiment] = ()) -> None:
     InvalidExperimentError
         With every reason.
     """
-    found = faults(experiment, others)
+    found = problems(experiment, others)
     if found:
         raise InvalidExperimentError("; ".join(found))
 
@@ -90,7 +90,7 @@ def runs_at(experiment: Experiment, at_ms: int) -> bool:
     )
 
 
-def concerns(experiment: Experiment, *, country: str | None, maturity: int | None) -> bool:
+def in_audience(experiment: Experiment, *, country: str | None, maturity: int | None) -> bool:
     """Say whether a viewer, as far as known, belongs to the audience that a list can know.
 
     Parameters

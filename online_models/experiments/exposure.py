@@ -17,30 +17,30 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from online_models.experiments.definition import arm_label, concerns
+from online_models.experiments.definition import arm_label, in_audience
 from online_models.experiments.interleaving import PreferenceStatistics
 from online_models.experiments.moments import COUNTS, PAIRS, Moments
-from online_models.experiments.plan import INTERLEAVED, Plan
+from online_models.experiments.plan import INTERLEAVED, ExperimentPlan
 from schemas.assignment import assign
 from schemas.events import Event, Identify, Impression, Play, Preferences, Select, Stop, StopCause
 from schemas.experiments import Experiment, ExperimentKind, ExperimentState
 
 __all__ = [
     "EXPOSURES",
-    "MOST",
+    "MAX_DIVERSITY_TITLES",
     "SEEN",
     "TEAMS",
-    "About",
     "Exposure",
+    "TagsOf",
     "Tally",
     "ViewerTally",
+    "count_event",
     "counts_at",
     "credited",
-    "nothing_known",
+    "no_tags",
     "preferences",
     "remember_team",
     "seen_together",
-    "take",
 ]
 
 
@@ -116,20 +116,20 @@ class Tally:
 # screen. A title without tags is in no pair.
 
 
-MOST: Final = 24
+MAX_DIVERSITY_TITLES: Final = 24
 """Titles of a list that count, the first that were seen: four rows of six in sight."""
 THOUSANDTHS: Final = 1_000
 
-About = Callable[[str], Collection[str]]
+TagsOf = Callable[[str], Collection[str]]
 """Tags of a title; none where it is not known."""
 
 
-def nothing_known(title_id: str) -> tuple[str, ...]:  # noqa: ARG001 - of no title
+def no_tags(title_id: str) -> tuple[str, ...]:  # noqa: ARG001 - of no title
     """Return no tags."""
     return ()
 
 
-def seen_together(part: ViewerTally, event: Impression, about: About) -> dict[str, int]:
+def seen_together(part: ViewerTally, event: Impression, about: TagsOf) -> dict[str, int]:
     """Return the pairs that a title makes with those seen on its list before, and their distance.
 
     Examples
@@ -146,7 +146,7 @@ def seen_together(part: ViewerTally, event: Impression, about: About) -> dict[st
         part.list_id, part.shown = event.list_id, []
     title = event.title_id
     mine = frozenset(about(title))
-    if not mine or title in part.shown or len(part.shown) == MOST:
+    if not mine or title in part.shown or len(part.shown) == MAX_DIVERSITY_TITLES:
         return {}
     others = [frozenset(about(other)) for other in part.shown]
     part.shown = [*part.shown, title]
@@ -250,15 +250,15 @@ def counts_at(experiment: Experiment, at_ms: int) -> bool:
     return started and all(end is None or at_ms < end for end in ends)
 
 
-def take(
+def count_event(
     part: ViewerTally,
     event: Event,
     at_ms: int,
     *,
-    plan: Plan,
+    plan: ExperimentPlan,
     event_hash: int,
     tally: Callable[[str], Tally],
-    about: About = nothing_known,
+    about: TagsOf = no_tags,
 ) -> list[str]:
     """Count one event.
 
@@ -309,7 +309,7 @@ def take(
 
 
 def _expose(
-    part: ViewerTally, event: Impression, at_ms: int, plan: Plan, tally: Callable[[str], Tally]
+    part: ViewerTally, event: Impression, at_ms: int, plan: ExperimentPlan, tally: Callable[[str], Tally]
 ) -> list[str]:
     """Put the viewer into the experiments to which an impression exposes; return those."""
     new = []
@@ -355,7 +355,7 @@ def _assigned(one: Experiment, part: ViewerTally, event: Impression) -> str | No
         if about.new_viewers and part.since_ms < (one.starts_at_ms or 0):
             return None
         known = None if part.maturity < 0 else part.maturity
-        if not concerns(one, country=part.country or None, maturity=known):
+        if not in_audience(one, country=part.country or None, maturity=known):
             return None
     mine = assign(one, event.viewer_id)
     if mine is not None and one.kind is ExperimentKind.INTERLEAVE:
@@ -363,7 +363,7 @@ def _assigned(one: Experiment, part: ViewerTally, event: Impression) -> str | No
     return mine.arm if mine else None
 
 
-def _has_room(part: ViewerTally, plan: Plan, at_ms: int) -> bool:
+def _has_room(part: ViewerTally, plan: ExperimentPlan, at_ms: int) -> bool:
     """Say whether one more exposure fits, once those that are over are gone."""
     if len(part.exposures) >= EXPOSURES:
         part.exposures = {
@@ -378,7 +378,7 @@ def _in_window(one: Experiment, exposure: Exposure, at_ms: int) -> bool:
     return counts_at(one, at_ms) and exposure.at_ms <= at_ms < exposure.at_ms + one.window_s * 1000
 
 
-def _gains(part: ViewerTally, event: Event, about: About) -> dict[str, int]:
+def _gains(part: ViewerTally, event: Event, about: TagsOf) -> dict[str, int]:
     """Return what an event adds to the counts."""
     if type(event) is Impression:
         return {"impressions": 1} | seen_together(part, event, about)

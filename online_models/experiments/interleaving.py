@@ -29,10 +29,10 @@ __all__ = [
     "FIRST",
     "NEUTRAL",
     "SECOND",
-    "Pick",
+    "InterleavedPick",
     "PreferenceStatistics",
     "TeamDraft",
-    "draft_top",
+    "interleave_top_picks",
     "team_draft",
 ]
 
@@ -144,7 +144,7 @@ _LEFT_ALONE = (CONTINUE, MY_LIST, AGAIN, EXPLORE, FEATURED)
 """Rows that are the viewer's own, drawn, or a rule's: no title leaves them."""
 
 
-class Pick(NamedTuple):
+class InterleavedPick(NamedTuple):
     """A title that one ranker alone had picked."""
 
     page: int
@@ -154,7 +154,9 @@ class Pick(NamedTuple):
     """`interleaving.FIRST` or `SECOND`."""
 
 
-def draft_top(pages: Pages, new: Pages, names: Sequence[str], visible: int) -> list[Pick]:
+def interleave_top_picks(
+    pages: Pages, new: Pages, names: Sequence[str], visible: int
+) -> list[InterleavedPick]:
     """Put another ranker's top picks beside those of pages, in place; return whose pick each title is.
 
     What is in sight in top picks then leaves the other rows, as no title is in sight twice. A title's score
@@ -179,7 +181,7 @@ def draft_top(pages: Pages, new: Pages, names: Sequence[str], visible: int) -> l
             continue
         teams = _drafted(pages, new, q, (mine, other), name)
         row = _cleared(pages, q, mine, visible)
-        picks += [Pick(q, row, slot, team) for slot, team in enumerate(teams) if team != NEUTRAL]
+        picks += [InterleavedPick(q, row, slot, team) for slot, team in enumerate(teams) if team != NEUTRAL]
     return picks
 
 

@@ -33,7 +33,7 @@ from online_models.experiments.metrics import of_metric
 from online_models.experiments.moments import COUNTS
 from schemas.experiments import Experiment
 
-__all__ = ["ANYWHERE", "CLIP", "Log", "OffPolicy", "evaluate", "log_of"]
+__all__ = ["ANYWHERE", "CLIP", "OffPolicy", "PolicyLog", "evaluate", "log_of"]
 
 
 CLIP: Final = 100.0
@@ -53,7 +53,7 @@ class OffPolicy(NamedTuple):
     """Effective number of decisions that it rests on."""
 
 
-class Log(NamedTuple):
+class PolicyLog(NamedTuple):
     """A log, column by column; every one of shape ``(n,)``.
 
     Attributes
@@ -80,7 +80,7 @@ class Log(NamedTuple):
     expected: ArrayLike | None = None
 
 
-def evaluate(log: Log, *, alpha: float = 0.05, clip: float = CLIP) -> dict[str, OffPolicy]:
+def evaluate(log: PolicyLog, *, alpha: float = 0.05, clip: float = CLIP) -> dict[str, OffPolicy]:
     """Return every estimate that the log allows, by name: replay, ips, clipped, snips, dr.
 
     Parameters
@@ -163,7 +163,7 @@ _BEFORE: Final = COUNTS.index("before")
 _Numbers = NDArray[np.float64]
 
 
-def log_of(experiment: Experiment, parts: Iterable[ViewerTally], policy: Mapping[str, str]) -> Log:
+def log_of(experiment: Experiment, parts: Iterable[ViewerTally], policy: Mapping[str, str]) -> PolicyLog:
     """Return the log of an experiment as a policy sees it.
 
     Parameters
@@ -208,7 +208,7 @@ def log_of(experiment: Experiment, parts: Iterable[ViewerTally], policy: Mapping
     drawn = [exposure.arm for _, exposure in seen]
     wanted = [policy.get(part.country, policy[ANYWHERE]) for part, _ in seen]
     foreseen = {arm: _line(before, reward, np.array([one == arm for one in drawn])) for arm in shares}
-    return Log(
+    return PolicyLog(
         reward=reward,
         logged=np.array([shares[arm] for arm in drawn]),
         target=np.array([float(one == other) for one, other in zip(drawn, wanted, strict=True)]),

@@ -3,17 +3,17 @@
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from online_models.experiments.definition import arm_label, concerns, runs_at
+from online_models.experiments.definition import arm_label, in_audience, runs_at
 from schemas.assignment import assign, in_holdout
 from schemas.experiments import Experiment, ExperimentKind, ExperimentState, ListArm, Treatment
 
-__all__ = ["INTERLEAVED", "PLAIN", "Plan", "Rivals", "Treated", "merged"]
+__all__ = ["INTERLEAVED", "NO_TREATMENT", "ExperimentPlan", "InterleavedRankers", "ListTreatment", "merged"]
 
 INTERLEAVED: Final = "interleaved"
 """Arm of a viewer whose list holds the titles of both."""
 
 
-class Rivals(NamedTuple):
+class InterleavedRankers(NamedTuple):
     """Two rankers of one list: the compared one, and the control."""
 
     new: Treatment
@@ -24,21 +24,21 @@ class Rivals(NamedTuple):
     """Of the coins."""
 
 
-class Treated(NamedTuple):
+class ListTreatment(NamedTuple):
     """How a viewer's list is made."""
 
     arms: tuple[ListArm, ...]
     """Winners that were rolled out, then arms of running experiments."""
     treatment: Treatment
-    rivals: Rivals | None = None
+    rivals: InterleavedRankers | None = None
     """Who else is in top picks; None: nobody."""
 
 
-PLAIN = Treated((), Treatment())
+NO_TREATMENT = ListTreatment((), Treatment())
 """Nothing varies."""
 
 
-class Plan:
+class ExperimentPlan:
     """What there is at one time; never changes, a new record makes a new one.
 
     Parameters
@@ -68,7 +68,9 @@ class Plan:
         """Return whether nothing varies for anybody."""
         return not self.running and not self.defaults
 
-    def treat(self, viewer_id: str, *, at_ms: int, country: str | None, maturity: int | None) -> Treated:
+    def treat(
+        self, viewer_id: str, *, at_ms: int, country: str | None, maturity: int | None
+    ) -> ListTreatment:
         """Return how a viewer's list is made.
 
         Later roll-outs win over earlier ones, and experiments that run over both. The arms of the first
@@ -84,16 +86,16 @@ class Plan:
             As far as known, for the audience.
         """
         if self.idle:
-            return PLAIN
+            return NO_TREATMENT
         arms: list[ListArm] = []
-        treatment = PLAIN.treatment
+        treatment = NO_TREATMENT.treatment
         for one in self.defaults:
-            if concerns(one, country=country, maturity=maturity) and not in_holdout(one, viewer_id):
+            if in_audience(one, country=country, maturity=maturity) and not in_holdout(one, viewer_id):
                 arms.append(ListArm(experiment_id=one.experiment_id, arm=str(one.winner)))
                 treatment = merged(treatment, _treatment(one, str(one.winner)))
         drafted: Experiment | None = None
         for one in self.running:
-            if not runs_at(one, at_ms) or not concerns(one, country=country, maturity=maturity):
+            if not runs_at(one, at_ms) or not in_audience(one, country=country, maturity=maturity):
                 continue
             mine = assign(one, viewer_id)
             if mine is None:
@@ -104,7 +106,7 @@ class Plan:
             elif drafted is None:
                 arms.append(_both(one))
                 drafted = one
-        return Treated(tuple(arms), treatment, _rivals(drafted, treatment) if drafted else None)
+        return ListTreatment(tuple(arms), treatment, _rivals(drafted, treatment) if drafted else None)
 
 
 def merged(under: Treatment, over: Treatment | None) -> Treatment:
@@ -127,11 +129,11 @@ def _both(experiment: Experiment) -> ListArm:
     return ListArm(experiment_id=experiment.experiment_id, arm=INTERLEAVED, propensity=min(1.0, share))
 
 
-def _rivals(experiment: Experiment, under: Treatment) -> Rivals:
+def _rivals(experiment: Experiment, under: Treatment) -> InterleavedRankers:
     """Return the two rankers of an interleaving, over how the list would be made without."""
     control, new = experiment.arms
     name = experiment.experiment_id
-    return Rivals(
+    return InterleavedRankers(
         merged(under, new.treatment),
         merged(under, control.treatment),
         (arm_label(name, new.name), arm_label(name, control.name)),

@@ -13,7 +13,7 @@ from typing import Final
 
 from online_models.insights.catalog_snapshot import CatalogSnapshot, combined
 from online_models.insights.counters import FAST_MS, SLOW_MS, Counter, DecayedSum, SpaceSaving
-from online_models.insights.k_anonymity import DistinctViewers, told
+from online_models.insights.k_anonymity import DistinctViewers, disclosable_part
 from online_models.insights.sorting import DemandRecord
 from online_models.insights.titles import Group
 from online_models.insights.visits import Searched, Visit
@@ -28,7 +28,7 @@ __all__ = [
     "Facet",
     "Query",
     "Totals",
-    "tell",
+    "disclosable_records",
     "wilson",
 ]
 
@@ -224,16 +224,16 @@ def key_of(labels: Sequence[str], country: str) -> str:
 # From demand to records: what content teams are told, a bounded number of each kind.
 
 
-TOLD_FACETS: Final = 300
+MAX_FACETS: Final = 300
 """Combinations that are told, those watched most for sure: what a person can sift, a hundred kilobytes."""
-TOLD_QUERIES: Final = 100
-TOLD_TITLES: Final = 10
+MAX_QUERIES: Final = 100
+MAX_TITLES: Final = 10
 """Titles told of a cohort."""
 Z: Final = 1.96
 """Of Wilson's lower bound: 97.5 % on one side."""
 
 
-def tell(demand: Demand, stock: CatalogSnapshot) -> dict[str, DemandRecord]:
+def disclosable_records(demand: Demand, stock: CatalogSnapshot) -> dict[str, DemandRecord]:
     """Return what may be told, by key.
 
     Examples
@@ -269,7 +269,7 @@ def wilson(part: int, whole: int) -> float:
 
 def _facets(demand: Demand, stock: CatalogSnapshot) -> Iterator[FacetDemand]:
     """Yield the combinations that are watched most."""
-    wanted = TOLD_FACETS
+    wanted = MAX_FACETS
     for key, counter in demand.facets.top(len(demand.facets)):
         if not wanted:
             return
@@ -307,7 +307,7 @@ def _ratio(part: float, whole: float) -> float:
 def _searches(demand: Demand) -> Iterator[SearchDemand]:
     """Yield the queries that are typed most."""
     enough = [one for one in demand.queries.top(len(demand.queries)) if one[1].part.crowd.enough]
-    for query, counter in enough[:TOLD_QUERIES]:
+    for query, counter in enough[:MAX_QUERIES]:
         part = counter.part
         yield SearchDemand(
             key=f"search{SEPARATOR}{query}",
@@ -334,7 +334,7 @@ def _cohorts(demand: Demand) -> Iterator[CohortDemand]:
         if found is not None:
             by_cohort[cohort].append((wilson(found.finished, found.viewers), found))
     for cohort, titles in sorted(by_cohort.items()):
-        best = sorted(titles, key=lambda one: (-one[0], one[1].title_id))[:TOLD_TITLES]
+        best = sorted(titles, key=lambda one: (-one[0], one[1].title_id))[:MAX_TITLES]
         yield CohortDemand(
             key=f"cohort{SEPARATOR}{cohort}",
             cohort=cohort,
@@ -345,7 +345,7 @@ def _cohorts(demand: Demand) -> Iterator[CohortDemand]:
 
 def _served(demand: Demand, title_id: str, counter: Counter[Group]) -> ServedTitle | None:
     part = counter.part
-    finished = told(part.finished, part.viewers)
+    finished = disclosable_part(part.finished, part.viewers)
     if not part.crowd.enough or finished is None:
         return None
     return ServedTitle(

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-__all__ = ["LEAST", "DistinctViewers", "told"]
+__all__ = ["LEAST", "DistinctViewers", "disclosable_part"]
 
 LEAST: Final = 20
 """Distinct viewers that a group needs to be shown: what is asked of us. Statistics offices use 3 to 20."""
@@ -57,7 +57,7 @@ class DistinctViewers:
         return self.enough or not self.members
 
 
-def told(part: int, whole: int) -> int | None:
+def disclosable_part(part: int, whole: int) -> int | None:
     """Return how much may be told of a part of a group of viewers; None: nothing.
 
     Parameters

@@ -6,7 +6,7 @@ from typing import Final
 
 from schemas.insights import CohortDemand, FacetDemand, SearchDemand, TitleInsight, TopTitles, Wanted
 
-__all__ = ["DemandRecord", "Order", "demand_of", "in_vain", "top_titles"]
+__all__ = ["DemandRecord", "Order", "demand_of", "top_titles", "unsuccessful_searches"]
 
 DemandRecord = FacetDemand | SearchDemand | CohortDemand
 
@@ -39,7 +39,7 @@ def top_titles(found: Iterable[TitleInsight], limit: int) -> TopTitles:
     return TopTitles(items=tuple(by_minutes[:limit]))
 
 
-def in_vain(search: SearchDemand) -> int:
+def unsuccessful_searches(search: SearchDemand) -> int:
     """Return how many searches came to nothing, but for watches of fewer than 20 viewers.
 
     Examples
@@ -73,6 +73,6 @@ def demand_of(
     by = _BY[order]
     return Wanted(
         facets=tuple(sorted(facets, key=lambda one: (by(one), len(one.labels), one.key))[:limit]),
-        searches=tuple(sorted(searches, key=lambda one: (-in_vain(one), one.query))[:limit]),
+        searches=tuple(sorted(searches, key=lambda one: (-unsuccessful_searches(one), one.query))[:limit]),
         cohorts=tuple(sorted(cohorts, key=lambda one: one.cohort)[:limit]),
     )

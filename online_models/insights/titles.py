@@ -6,11 +6,11 @@ from typing import Final
 
 from online_models.insights.counters import SpaceSaving
 from online_models.insights.curves import FINISHED, curve, steepest
-from online_models.insights.k_anonymity import LEAST, DistinctViewers, told
+from online_models.insights.k_anonymity import LEAST, DistinctViewers, disclosable_part
 from online_models.insights.visits import Visit
 from schemas.insights import CurvePoint, GroupInsight, Steepest, TitleInsight
 
-__all__ = ["ACTS", "GROUPS", "Group", "TitleTally", "describe", "groups"]
+__all__ = ["ACTIONS", "GROUPS", "Group", "TitleTally", "describe", "groups"]
 
 
 # Counts of the viewers of one country or one cohort.
@@ -45,7 +45,7 @@ class Group:
             self.crowd.add((visit.viewer,))
 
 
-ACTS: Final = ("again", "skips", "ups", "downs", "sought")
+ACTIONS: Final = ("again", "skips", "ups", "downs", "sought")
 """What viewers do with a title beside watching it, as `Visit` calls it."""
 GROUPS: Final = 16
 """Countries, and cohorts, that are followed of a title."""
@@ -77,9 +77,9 @@ class TitleTally:
     """Viewers by the furthest minute, those who finished last (`curves`)."""
     crowd: DistinctViewers = field(default_factory=DistinctViewers)
     """Who has a place."""
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ACTS, 0))
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ACTIONS, 0))
     crowds: dict[str, DistinctViewers] = field(
-        default_factory=lambda: {act: DistinctViewers() for act in ACTS}
+        default_factory=lambda: {act: DistinctViewers() for act in ACTIONS}
     )
     countries: SpaceSaving[Group] = field(default_factory=groups)
     cohorts: SpaceSaving[Group] = field(default_factory=groups)
@@ -94,7 +94,7 @@ class TitleTally:
             self.places[visit.place] += 1
             if visit.was >= 0:
                 self.places[visit.was] -= 1
-        for act in ACTS:
+        for act in ACTIONS:
             if times := getattr(visit, act):
                 self.counts[act] += times
                 self.crowds[act].add((visit.viewer,))
@@ -112,7 +112,7 @@ def describe(title_id: str, tally: TitleTally) -> TitleInsight | None:
         return None
     points = curve(tally.places)
     step = steepest(points)
-    acts = {act: tally.counts[act] if tally.crowds[act].enough else None for act in ACTS}
+    acts = {act: tally.counts[act] if tally.crowds[act].enough else None for act in ACTIONS}
     return TitleInsight(
         title_id=title_id,
         at_ms=tally.at_ms,
@@ -122,7 +122,7 @@ def describe(title_id: str, tally: TitleTally) -> TitleInsight | None:
         curve=tuple(CurvePoint(minute=point.minute, viewers=point.viewers) for point in points),
         steepest=step
         and Steepest(minute=step[0].minute, until=step[1].minute, viewers=step[0].viewers - step[1].viewers),
-        finished=told(tally.places[FINISHED], viewers),
+        finished=disclosable_part(tally.places[FINISHED], viewers),
         rewatches=acts["again"],
         skips=acts["skips"],
         thumbs_up=acts["ups"],
@@ -141,7 +141,7 @@ def _told(by: SpaceSaving[Group], viewers: int) -> tuple[GroupInsight, ...]:
             viewers=one.part.viewers,
             starts=one.part.starts,
             watch_minutes=round(one.part.seconds / 60, 1),
-            finished=told(one.part.finished, one.part.viewers),
+            finished=disclosable_part(one.part.finished, one.part.viewers),
             error_starts=round(one.error),
         )
         for name, one in by.top(GROUPS)

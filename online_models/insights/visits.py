@@ -32,7 +32,7 @@ SHORT_S: Final = 60.0
 """What plays by itself and is left before is a preview; what is watched so long was chosen."""
 COMPLETE: Final = 0.9
 """Share of a title from which it counts as finished: credits are not watched."""
-SOUGHT_MS: Final = 1_800_000
+SEARCH_WINDOW_MS: Final = 1_800_000
 """A watch that begins within half an hour of a search came from it: a sitting's time to choose."""
 COHORT_S: Final = 3_600.0
 """Seconds watched, fading, from which a viewer has a cohort: one film or two episodes."""
@@ -214,7 +214,11 @@ def _reached(event: Stop) -> int:
 
 def _leads_to(guest: ViewerVisits, title_id: str, began_ms: float) -> bool:
     """Say whether the last search led to a playback that began at a time."""
-    return bool(guest.query) and began_ms - guest.asked_ms <= SOUGHT_MS and guest.clicked in ("", title_id)
+    return (
+        bool(guest.query)
+        and began_ms - guest.asked_ms <= SEARCH_WINDOW_MS
+        and guest.clicked in ("", title_id)
+    )
 
 
 def _taste(guest: ViewerVisits, genres: Sequence[str], seconds: float, at_ms: int) -> None:

@@ -23,17 +23,17 @@ import numpy as np
 from online_models.simulation.catalog import DAY_S, SimulatedCatalog
 from online_models.simulation.common_random_numbers import Floats, Hashes, Ints, gumbel, keyed, uniform
 from online_models.simulation.config import ChoiceConfig, WatchConfig, WorldConfig
-from online_models.simulation.page_views import Bools, Outcomes, PageViews, ShownPages
+from online_models.simulation.page_views import Bools, PageViews, ShownPages, ViewOutcomes
 from online_models.simulation.population import Population
 
 __all__ = [
-    "Past",
-    "PastOf",
-    "Truth",
-    "dice",
+    "GroundTruth",
+    "HistoryOf",
+    "WatchHistory",
+    "considered",
+    "event_draws",
     "examination",
     "expected_minutes",
-    "mind",
     "outcomes",
     "start_probabilities",
     "word_of_mouth",
@@ -116,7 +116,7 @@ def expected_minutes(config: WatchConfig, enjoyment: Floats, minutes: Floats) ->
     return expected
 
 
-class Past(NamedTuple):
+class WatchHistory(NamedTuple):
     """What viewers had before, title by title, shape ``(viewers, titles asked for)``."""
 
     had: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]"
@@ -125,7 +125,7 @@ class Past(NamedTuple):
     """The episode before it."""
 
 
-class Truth:
+class GroundTruth:
     """What only the world knows: how well titles fit, what viewers would choose and how they would like it.
 
     Parameters
@@ -154,7 +154,9 @@ class Truth:
         own: Floats = np.matmul(vectors, tastes[:, :, None])[:, :, 0]
         return own
 
-    def utilities(self, accounts: Ints, titles: Ints, fits: Floats, now_s: Floats, past: Past) -> Floats:
+    def utilities(
+        self, accounts: Ints, titles: Ints, fits: Floats, now_s: Floats, past: WatchHistory
+    ) -> Floats:
         """Return the log odds of each title, shape ``(n, k)``; -inf for what is not out yet.
 
         Parameters
@@ -213,7 +215,7 @@ class Truth:
 # What viewers do before their pages: the choice model's probabilities, and the draws that decide.
 
 
-PastOf = Callable[[Ints, Ints], Past]
+HistoryOf = Callable[[Ints, Ints], WatchHistory]
 """What accounts had of titles, shapes ``(n,)`` and ``(n, k)``."""
 
 EXAMINED, NOISE, NOTHING, SEARCHED, MIND, EARLY, LEFT, MINUTES, DICE = range(1, 10)
@@ -227,12 +229,14 @@ def keys(seed: int, looks: PageViews) -> Hashes:
     return keyed(seed, looks.accounts, looks.visits, looks.numbers)
 
 
-def dice(seed: int, looks: PageViews) -> Floats:
+def event_draws(seed: int, looks: PageViews) -> Floats:
     """Return uniform draws for what happens on the way, shape ``(looks, MANY_DICE)``."""
     return uniform(keys(seed, looks)[:, None], DICE, np.arange(MANY_DICE))
 
 
-def outcomes(truth: Truth, seed: int, looks: PageViews, pages: ShownPages, past: PastOf) -> Outcomes:
+def outcomes(
+    truth: GroundTruth, seed: int, looks: PageViews, pages: ShownPages, past: HistoryOf
+) -> ViewOutcomes:
     """Decide what is examined, chosen and watched.
 
     A visit may begin with a search: of the titles that come to mind the best is taken, whatever the page
@@ -256,10 +260,10 @@ def outcomes(truth: Truth, seed: int, looks: PageViews, pages: ShownPages, past:
     title = np.where(taken, flat[each, best], looks.autoplay)
     if searched.any():
         some = PageViews(*(column[searched] for column in looks))
-        title[searched] = mind(truth, seed, some, past)[:, 0]
+        title[searched] = considered(truth, seed, some, past)[:, 0]
     started, quick, watched_s, enjoyed = _watched(truth, key, looks, title)
     finished = started & (watched_s >= truth.config.watch.finished * 60 * truth.catalog.minutes[title])
-    return Outcomes(
+    return ViewOutcomes(
         title,
         np.where(taken, best, -1),
         watched_s,
@@ -272,8 +276,8 @@ def outcomes(truth: Truth, seed: int, looks: PageViews, pages: ShownPages, past:
     )
 
 
-def mind(truth: Truth, seed: int, looks: PageViews, past: PastOf) -> Ints:
-    """Return the titles that come to mind, best liked first, shape ``(looks, mind)``."""
+def considered(truth: GroundTruth, seed: int, looks: PageViews, past: HistoryOf) -> Ints:
+    """Return the titles that come to mind, best liked first, shape ``(looks, considered)``."""
     key, most = keys(seed, looks), truth.config.choice.mind
     cumulative = np.cumsum(truth.appeal(float(looks.at_s[0])))
     draws = uniform(key[:, None], MIND, np.arange(most)) * cumulative[-1]
@@ -283,9 +287,9 @@ def mind(truth: Truth, seed: int, looks: PageViews, past: PastOf) -> Ints:
     return np.take_along_axis(drawn, np.argsort(-noisy, axis=1, kind="stable"), 1)
 
 
-def word_of_mouth(truth: Truth, seed: int, looks: PageViews, past: PastOf, slots: int) -> ShownPages:
+def word_of_mouth(truth: GroundTruth, seed: int, looks: PageViews, past: HistoryOf, slots: int) -> ShownPages:
     """Return pages as friends and posters make them: what comes to mind, the best liked first."""
-    titles = mind(truth, seed, looks, past)
+    titles = considered(truth, seed, looks, past)
     new = np.ones(titles.shape, np.bool_)  # a title comes to mind more than once: the first time counts
     for at in range(1, titles.shape[1]):
         new[:, at] = titles[:, at] != titles[:, at - 1]
@@ -294,14 +298,16 @@ def word_of_mouth(truth: Truth, seed: int, looks: PageViews, past: PastOf, slots
     return ShownPages.single(shown, looks)
 
 
-def _utilities(truth: Truth, looks: PageViews, titles: Ints, fits: Floats, past: PastOf) -> Floats:
+def _utilities(truth: GroundTruth, looks: PageViews, titles: Ints, fits: Floats, past: HistoryOf) -> Floats:
     """Return the utility of each place's title, -inf for an empty place."""
     known = past(looks.accounts, titles)
     utilities = truth.utilities(looks.accounts, np.maximum(titles, 0), fits, looks.at_s, known)
     return np.where(titles >= 0, utilities, -np.inf)
 
 
-def _watched(truth: Truth, key: Hashes, looks: PageViews, title: Ints) -> tuple[Bools, Bools, Floats, Floats]:
+def _watched(
+    truth: GroundTruth, key: Hashes, looks: PageViews, title: Ints
+) -> tuple[Bools, Bools, Floats, Floats]:
     """Return what was started, what was left at once, seconds watched, and enjoyment."""
     watch, started = truth.config.watch, title >= 0
     safe = np.maximum(title, 0)

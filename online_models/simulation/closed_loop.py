@@ -1,7 +1,7 @@
 r"""The closed loop: viewers act on pages, the policy learns from what they did and makes the next pages.
 
 Every policy meets the same world: the same viewers at the same times with the same luck (`chance`), so that
-differences between policies are theirs. All but `OF_ROWS` list twenty titles in one row. What the oracle
+differences between policies are theirs. All but `MULTI_ROW_POLICIES` list twenty titles in one row. What the oracle
 gains over popularity is the yardstick:
 
 .. math:: share = \frac{m_{policy} - m_{popularity}}{m_{oracle} - m_{popularity}}
@@ -17,7 +17,7 @@ import numpy as np
 
 from online_models.simulation.catalog import DAY_S
 from online_models.simulation.common_random_numbers import Floats, Ints
-from online_models.simulation.page_views import Bools, Outcomes, PageViews, ShownPages
+from online_models.simulation.page_views import Bools, PageViews, ShownPages, ViewOutcomes
 from online_models.simulation.policies import (
     InformedPolicy,
     Nearline,
@@ -33,7 +33,7 @@ from online_models.simulation.world import World
 __all__ = [
     "GROUPS",
     "MEASURES",
-    "OF_ROWS",
+    "MULTI_ROW_POLICIES",
     "POLICIES",
     "TITLE_AGES",
     "VISIT_AGES",
@@ -41,7 +41,7 @@ __all__ = [
     "LoopReport",
     "OutcomeLog",
     "Run",
-    "close_the_loop",
+    "run_closed_loop",
     "summarise",
 ]
 
@@ -89,7 +89,7 @@ class OutcomeLog:
     def __post_init__(self) -> None:
         self._examined = np.zeros(len(self.world.titles), np.bool_)
 
-    def add(self, looks: PageViews, pages: ShownPages, outcomes: Outcomes) -> None:
+    def add(self, looks: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:
         """Enter looks and what came of them."""
         for account, number in zip(looks.accounts.tolist(), looks.numbers.tolist(), strict=True):
             self._visits[account] = self._visits.get(account, 0) + (number == 0)
@@ -205,7 +205,7 @@ POLICIES: Final[dict[str, Callable[[World], Policy]]] = {
     "pages": NearlinePages,
 }
 """Makers of policies, by name, the weakest first; the last two fill a page of rows instead of one row."""
-OF_ROWS: Final = ("grid", "pages")
+MULTI_ROW_POLICIES: Final = ("grid", "pages")
 """Those whose viewers have more before them than the oracle's: no share of its gain is theirs."""
 WINDOW_S: Final = 900.0
 """Looks within a quarter of an hour are answered together, from what was known when it began."""
@@ -224,7 +224,7 @@ class Run:
     by_group: list[float]
 
 
-def close_the_loop(
+def run_closed_loop(
     name: str,
     world: World,
     policy: Policy,
@@ -317,7 +317,7 @@ class LoopReport:
         Policy, then another: minutes per viewer and day gained over it; paired by world, so its standard
         error is that of the difference.
     shares
-        Share of the oracle's gain over popularity; empty without these two, and not of `OF_ROWS`.
+        Share of the oracle's gain over popularity; empty without these two, and not of `MULTI_ROW_POLICIES`.
     curves
         Policy, then ``by_day``, ``by_visit``, ``by_title_age`` or ``by_group``: means over seeds.
     """
@@ -383,7 +383,7 @@ def _shares(minutes: "Mapping[str, np.ndarray[Any, np.dtype[np.float64]]]") -> d
     return {
         name: Figure.of((some - floor) / room)
         for name, some in minutes.items()
-        if name not in {"popularity", "oracle", *OF_ROWS}
+        if name not in {"popularity", "oracle", *MULTI_ROW_POLICIES}
     }
 
 

@@ -26,7 +26,7 @@ from schemas.events import (
     Thumb,
 )
 
-__all__ = ["EventWriter", "WrittenEvents", "viewer_name"]
+__all__ = ["DecidedView", "EventWriter", "viewer_name"]
 
 E = TypeVar("E", bound=Event)
 
@@ -38,7 +38,7 @@ PAUSE_S: Final = 300.0
 """Longest pause."""
 
 
-class WrittenEvents(NamedTuple):
+class DecidedView(NamedTuple):
     """One look, to be told."""
 
     account: int
@@ -101,7 +101,7 @@ class EventWriter:
             Preferences, genres=(genre,), liked_titles=tuple(self._ids[title] for title in liked)
         )
 
-    def write(self, told: WrittenEvents) -> tuple[list[Event], float]:
+    def write(self, told: DecidedView) -> tuple[list[Event], float]:
         """Return the events of a look in order of time, and the world time at which it is over."""
         desk = _Desk(self, told.account, told.visit, told.number, told.at_s)
         if told.in_vain:
@@ -117,13 +117,13 @@ class EventWriter:
             self._watch(desk, told)
         return desk.events, desk.at_s
 
-    def _search(self, desk: "_Desk", told: WrittenEvents) -> None:
+    def _search(self, desk: "_Desk", told: DecidedView) -> None:
         desk.at_s += _dwell_s(told)
         title_id, theme = self._ids[told.title], self._catalog.titles[told.title].tags.theme
         desk.make(Search, query=(theme or ("anything",))[0], result_count=20, clicked_title_id=title_id)
         desk.make(Select, title_id=title_id)
 
-    def _browse(self, desk: "_Desk", told: WrittenEvents) -> None:
+    def _browse(self, desk: "_Desk", told: DecidedView) -> None:
         """Look at the page, turn one title down, keep one for later, choose one."""
         choice, watch = self._config.choice, self._config.watch
         turned_down = told.dice[1] < choice.turned_down
@@ -150,7 +150,7 @@ class EventWriter:
             title_id, art = self._ids[told.title], self._art[told.title]
             desk.make(Select, title_id=title_id, artwork=art, **self._at(told, told.place))
 
-    def _watch(self, desk: "_Desk", told: WrittenEvents) -> None:
+    def _watch(self, desk: "_Desk", told: DecidedView) -> None:
         """Play, with a heartbeat half-way and now and then a pause, stop, and now and then a thumb."""
         watch = self._config.watch
         title_id, whole_s = self._ids[told.title], 60 * float(self._catalog.minutes[told.title])
@@ -186,7 +186,7 @@ class EventWriter:
         return Thumb.UP if enjoyment > watch.liked else None
 
     @staticmethod
-    def _at(told: WrittenEvents, place: int) -> dict[str, Any]:
+    def _at(told: DecidedView, place: int) -> dict[str, Any]:
         row, slot = divmod(place, told.slots)
         return {"list_id": told.list_id, "row": row, "slot": slot}
 
@@ -219,5 +219,5 @@ class _Desk:
         return event
 
 
-def _dwell_s(told: WrittenEvents) -> float:
+def _dwell_s(told: DecidedView) -> float:
     return round(BROWSING_S * (0.25 + 1.5 * told.dice[0]), 1)

@@ -8,12 +8,12 @@ import numpy.typing as npt
 
 from online_models.simulation.common_random_numbers import Floats, Ints
 
-__all__ = ["Bools", "Outcomes", "PageViews", "Pending", "ShownPages"]
+__all__ = ["Bools", "PageViews", "PendingView", "ShownPages", "ViewOutcomes"]
 
 Bools = npt.NDArray[np.bool_]
 
 
-class Pending(NamedTuple):
+class PendingView(NamedTuple):
     """A look that is going to happen; they are taken in order of time, then account."""
 
     at_s: float
@@ -29,7 +29,7 @@ class Pending(NamedTuple):
 
 
 class PageViews(NamedTuple):
-    """Looks of different viewers, column by column, in order of time; see `Pending`."""
+    """Looks of different viewers, column by column, in order of time; see `PendingView`."""
 
     at_s: Floats
     accounts: Ints
@@ -40,7 +40,7 @@ class PageViews(NamedTuple):
     """Who of the household it is: known to the world and to the oracle alone."""
 
     @classmethod
-    def of(cls, pending: Sequence[Pending], profiles: Ints) -> Self:
+    def of(cls, pending: Sequence[PendingView], profiles: Ints) -> Self:
         """Put looks side by side."""
         at, accounts, visits, numbers, autoplay, _ = zip(*pending, strict=True)
         who, when, which, playing = map(np.array, (accounts, visits, numbers, autoplay))
@@ -64,7 +64,7 @@ class ShownPages(NamedTuple):
         return cls(titles[:, None, :], [f"page-{a:x}-{v:x}-{n}" for a, v, n in names])
 
 
-class Outcomes(NamedTuple):
+class ViewOutcomes(NamedTuple):
     """What came of the looks, column by column."""
 
     title: Ints

@@ -16,13 +16,12 @@ from online_models.simulation.choice import bored_after, quick_stop, start_proba
 from online_models.simulation.common_random_numbers import Floats, Ints, uniform
 from online_models.simulation.config import WatchConfig
 from online_models.simulation.event_writer import viewer_name
-from online_models.simulation.page_views import Outcomes, PageViews, ShownPages
+from online_models.simulation.page_views import PageViews, ShownPages, ViewOutcomes
 from online_models.simulation.world import World
 from schemas.events import Event, Stop
 
 __all__ = [
     "InformedPolicy",
-    "Listed",
     "Nearline",
     "NearlineGrid",
     "NearlinePages",
@@ -30,6 +29,7 @@ __all__ = [
     "Policy",
     "PopularityPolicy",
     "Random",
+    "ScoringPolicy",
     "watch_step",
 ]
 
@@ -53,11 +53,11 @@ class Policy(Protocol):
     def learn(self, events: Sequence[Event]) -> None:
         """Take what has happened, in order of event time."""
 
-    def observe(self, looks: PageViews, pages: ShownPages, outcomes: Outcomes) -> None:
+    def observe(self, looks: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:
         """Look at what came of the pages: not for those who learn from events."""
 
 
-class Listed(ABC):
+class ScoringPolicy(ABC):
     """A policy that scores all titles, and lists the best that are out and that the viewer has not had."""
 
     def __init__(self, world: World) -> None:
@@ -84,7 +84,7 @@ class Listed(ABC):
     def learn(self, events: Sequence[Event]) -> None:  # noqa: B027 - most have nothing to learn
         """See `Policy.learn`."""
 
-    def observe(self, looks: PageViews, pages: ShownPages, outcomes: Outcomes) -> None:  # noqa: B027 - nor to see
+    def observe(self, looks: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:  # noqa: B027 - nor to see
         """See `Policy.observe`."""
 
 
@@ -100,16 +100,16 @@ def best(scores: Floats, slots: int) -> Ints:
     return np.where(np.isfinite(np.take_along_axis(scores, order, 1)), order, -1)
 
 
-class Random(Listed):
+class Random(ScoringPolicy):
     """Titles in random order, another for each look."""
 
     def scores(self, looks: PageViews) -> Floats:
-        """See `Listed.scores`."""
+        """See `ScoringPolicy.scores`."""
         each = (looks.accounts[:, None], looks.visits[:, None], looks.numbers[:, None])
         return uniform(self.world.seed, SHUFFLE, *each, np.arange(len(self.world.titles)))
 
 
-class PopularityPolicy(Listed):
+class PopularityPolicy(ScoringPolicy):
     """Titles by how often they were watched of late; equal counts in random order."""
 
     def __init__(self, world: World) -> None:
@@ -121,7 +121,7 @@ class PopularityPolicy(Listed):
         self._ties = uniform(world.seed, SHUFFLE, np.arange(count)) * 1e-9
 
     def scores(self, looks: PageViews) -> Floats:  # noqa: ARG002 - the same for everyone
-        """See `Listed.scores`."""
+        """See `ScoringPolicy.scores`."""
         return (self._counts + self._ties)[None, :]
 
     def learn(self, events: Sequence[Event]) -> None:
@@ -134,7 +134,7 @@ class PopularityPolicy(Listed):
                 self._counts[self._at[event.title_id]] += 1
 
 
-class Oracle(Listed):
+class Oracle(ScoringPolicy):
     """Knows tastes, who sits there and what they had: titles by the minutes expected of showing them.
 
     Greedy, title by title: what is had now is gone tomorrow, and titles on a page take from each other. It
@@ -142,7 +142,7 @@ class Oracle(Listed):
     """
 
     def scores(self, looks: PageViews) -> Floats:
-        """See `Listed.scores`."""
+        """See `ScoringPolicy.scores`."""
         return self.worth(looks, self.world.truth.fits(looks.profiles, np.arange(len(self.world.titles))))
 
 
@@ -180,7 +180,7 @@ class Nearline:
         """See `Policy.learn`."""
         self.recommender.learn_many(events)
 
-    def observe(self, looks: PageViews, pages: ShownPages, outcomes: Outcomes) -> None:
+    def observe(self, looks: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:
         """See `Policy.observe`: the events say it."""
 
 
@@ -293,7 +293,7 @@ def watch_step(
     return float(slope), float(left_slope**2 / (left * stays) + stays * lost * mean_slope**2)
 
 
-class InformedPolicy(Listed):
+class InformedPolicy(ScoringPolicy):
     """Titles by the minutes expected of showing them, given the truth about titles and a belief about tastes.
 
     Parameters
@@ -310,11 +310,11 @@ class InformedPolicy(Listed):
         self._day = 0
 
     def scores(self, looks: PageViews) -> Floats:
-        """See `Listed.scores`."""
+        """See `ScoringPolicy.scores`."""
         fits = self._mean[looks.accounts] @ self.world.catalog.vectors.T
         return self.worth(looks, fits)
 
-    def observe(self, looks: PageViews, pages: ShownPages, outcomes: Outcomes) -> None:
+    def observe(self, looks: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:
         """Take what the looks say about tastes."""
         self._forget(int(looks.at_s[0] // DAY_S))
         flat = pages.titles.reshape(len(looks.at_s), -1)

@@ -8,11 +8,11 @@ from typing import Final
 import numpy as np
 
 from online_models.simulation.catalog import DAY_S, SimulatedCatalog
-from online_models.simulation.choice import Past, Truth, dice, outcomes, word_of_mouth
+from online_models.simulation.choice import GroundTruth, WatchHistory, event_draws, outcomes, word_of_mouth
 from online_models.simulation.common_random_numbers import Ints, uniform
 from online_models.simulation.config import WorldConfig
-from online_models.simulation.event_writer import EventWriter, WrittenEvents
-from online_models.simulation.page_views import Outcomes, PageViews, Pending, ShownPages
+from online_models.simulation.event_writer import DecidedView, EventWriter
+from online_models.simulation.page_views import PageViews, PendingView, ShownPages, ViewOutcomes
 from online_models.simulation.population import Population
 from schemas.catalog import Title
 from schemas.events import Event
@@ -64,7 +64,7 @@ class WatchMemory:
         """Return the titles that an account has had, oldest first."""
         return list(self._had.get(account, ()))
 
-    def past(self, accounts: Ints, titles: Ints) -> Past:
+    def past(self, accounts: Ints, titles: Ints) -> WatchHistory:
         """Return what accounts had, shapes ``(n,)`` and ``(n, k)``."""
         had, before = np.zeros(titles.shape, np.bool_), np.zeros(titles.shape, np.bool_)
         for row, account in enumerate(accounts.tolist()):
@@ -72,15 +72,15 @@ class WatchMemory:
             if mine:
                 had[row] = [title in mine for title in titles[row].tolist()]
                 before[row] = [title in mine for title in self._previous[titles[row]].tolist()]
-        return Past(had, before)
+        return WatchHistory(had, before)
 
-    def everything(self, accounts: Ints) -> Past:
+    def everything(self, accounts: Ints) -> WatchHistory:
         """Return what accounts had of the whole catalog, shape ``(n, titles)``."""
         had = np.zeros((len(accounts), len(self._previous)), np.bool_)
         for row, account in enumerate(accounts.tolist()):
             had[row, self.of(account)] = True
         before = had[:, self._previous] & (self._previous >= 0)
-        return Past(had, before)
+        return WatchHistory(had, before)
 
 
 EPOCH_MS: Final = 1_767_225_600_000
@@ -88,7 +88,7 @@ EPOCH_MS: Final = 1_767_225_600_000
 EVENTS_A_DAY: Final = 9.5
 """Events of a viewer and day over the first four weeks, when word of mouth makes the pages (measured: see the
 test)."""
-TOGETHER: Final = 256
+BATCH_VIEWS: Final = 256
 """Looks taken at a time: arithmetic on arrays instead of on numbers."""
 SPAN_S: Final = 3 * 3600.0
 """They lie within so many seconds: tastes move with the day."""
@@ -165,12 +165,12 @@ class World:
             correlation=self.config.watch.fame_in_quality,
         )
         self.population = Population(self.config, seed, viewers, self.catalog)
-        self.truth = Truth(self.config, self.catalog, self.population)
+        self.truth = GroundTruth(self.config, self.catalog, self.population)
         self.memory = WatchMemory(self.catalog)
         self.now_s = 0.0
         self._scribe = EventWriter(self.config, self.catalog, start_ms=start_ms, time_scale=scale)
         self._hour = 0
-        self._queue: list[Pending] = []
+        self._queue: list[PendingView] = []
         self._busy_s: dict[int, float] = {}
         self._written: list[tuple[int, int, Event]] = []
         self._count = 0
@@ -192,7 +192,7 @@ class World:
             self.act(looks, pages)
             yield from self._until(self._next_s())
 
-    def looks(self, most: int = TOGETHER, within_s: float = SPAN_S, *, settled: bool = False) -> PageViews:
+    def looks(self, most: int = BATCH_VIEWS, within_s: float = SPAN_S, *, settled: bool = False) -> PageViews:
         """Take the next looks at a page, of different viewers, and move the clock to the first.
 
         Parameters
@@ -203,8 +203,8 @@ class World:
             Take those alone whose viewer's earlier events were over when the first of these looks began: who
             answers from what was known then knows all that the viewer did.
         """
-        taken: list[Pending] = []
-        later: list[Pending] = []
+        taken: list[PendingView] = []
+        later: list[PendingView] = []
         accounts: set[int] = set()
         while len(taken) < most:
             self._fill()
@@ -226,10 +226,10 @@ class World:
         hours = np.array([int(look.at_s // 3600) for look in taken])
         return PageViews.of(taken, self.population.profiles(whose, hours))
 
-    def act(self, looks: PageViews, pages: ShownPages) -> Outcomes:
+    def act(self, looks: PageViews, pages: ShownPages) -> ViewOutcomes:
         """Let the viewers act on their pages: write the events, and plan the next looks."""
         came = outcomes(self.truth, self.seed, looks, pages, self.past)
-        luck = dice(self.seed, looks)
+        luck = event_draws(self.seed, looks)
         again = uniform(self.seed, AGAIN, looks.accounts, looks.visits, looks.numbers)
         slots, flat = pages.titles.shape[2], pages.titles.reshape(len(luck), -1)
         whole = zip(
@@ -254,7 +254,7 @@ class World:
             shown = zip(
                 seen.tolist(), flat[row, seen].tolist(), came.enjoyable[row, seen].tolist(), strict=True
             )
-            told = WrittenEvents(
+            told = DecidedView(
                 account, visit, number, at_s, pages.list_ids[row], slots, list(shown), title, place, searched,
                 playing >= 0, watched_s, enjoyed, luck[row].tolist(),
                 self._in_vain(account, visit, number, int(looks.profiles[row])),
@@ -275,7 +275,7 @@ class World:
         """Return the event time (UTC epoch, milliseconds) of a moment of world time."""
         return self._scribe.event_ms(at_s)
 
-    def past(self, accounts: Ints, titles: Ints) -> Past:
+    def past(self, accounts: Ints, titles: Ints) -> WatchHistory:
         """Return what accounts had of titles, see `WatchMemory.past`."""
         return self.memory.past(accounts, titles)
 
@@ -294,7 +294,7 @@ class World:
             weekday = (self._weekday + self._hour // 24) % 7
             accounts, at_s = self.population.visits(self._hour, weekday)
             for account, moment in zip(accounts.tolist(), at_s.tolist(), strict=True):
-                heapq.heappush(self._queue, Pending(moment, account, self._hour, 0, -1, 0.0))
+                heapq.heappush(self._queue, PendingView(moment, account, self._hour, 0, -1, 0.0))
             self._hour += 1
 
     def _introduce(self, account: int, visit: int, profile: int, at_s: float) -> None:
@@ -324,7 +324,7 @@ class World:
             self._count += 1
             heapq.heappush(self._written, (event.event_time_ms, self._count, event))
 
-    def _go_on(self, told: WrittenEvents, quick: bool, finished: bool, over_s: float, luck: float) -> None:
+    def _go_on(self, told: DecidedView, quick: bool, finished: bool, over_s: float, luck: float) -> None:
         """Plan the next look of the visit, if there is one."""
         watch = self.config.watch
         if told.title < 0 or told.number + 1 >= self.config.visits.most_looks:
@@ -343,5 +343,7 @@ class World:
             return
         playing = following if luck < binge else -1
         at_s = over_s + (0.0 if playing >= 0 else PAUSE_S)
-        heapq.heappush(self._queue, Pending(at_s, told.account, told.visit, told.number + 1, playing, over_s))
+        heapq.heappush(
+            self._queue, PendingView(at_s, told.account, told.visit, told.number + 1, playing, over_s)
+        )
         self._busy_s[told.account] = at_s

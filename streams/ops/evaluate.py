@@ -16,8 +16,8 @@ from online_models.config import ModelConfig
 from online_models.errors import UnknownRankerError
 from online_models.evaluation import (
     SCENARIOS,
-    Entrants,
     EvaluationProtocol,
+    ModelFactory,
     PrequentialModel,
     Report,
     ScenarioReport,
@@ -156,7 +156,7 @@ def external_experts(names: Sequence[str], compare: Sequence[str]) -> tuple[str,
     return tuple(dict.fromkeys(names))
 
 
-def entrants(plan: EvaluationPlan, dataset: Dataset, *, seed: int) -> Entrants:
+def entrants(plan: EvaluationPlan, dataset: Dataset, *, seed: int) -> ModelFactory:
     """Return a function that builds untrained models: the product's, then the baselines."""
     ratings, compare = dataset.ratings, plan.compare
 

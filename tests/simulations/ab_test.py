@@ -12,20 +12,20 @@ from typing import Final, Self
 import numpy as np
 
 from online_models.config import ModelConfig
-from online_models.experiments.decision import Standing, result, split_p
-from online_models.experiments.exposure import About, Tally, ViewerTally, nothing_known, take
+from online_models.experiments.decision import AnalysisInput, result, split_p_value
+from online_models.experiments.exposure import TagsOf, Tally, ViewerTally, count_event, no_tags
 from online_models.experiments.interleaving import PreferenceStatistics, team_draft
 from online_models.experiments.intervals import lift
 from online_models.experiments.metrics import estimates
 from online_models.experiments.moments import Moments
-from online_models.experiments.plan import Plan
+from online_models.experiments.plan import ExperimentPlan
 from online_models.insights.catalog_snapshot import CatalogSnapshot
 from online_models.page.build import build
 from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig, treated_page
 from online_models.simulation.common_random_numbers import Ints, uniform
 from online_models.simulation.event_writer import viewer_name
-from online_models.simulation.page_views import Outcomes, PageViews, ShownPages
+from online_models.simulation.page_views import PageViews, ShownPages, ViewOutcomes
 from online_models.simulation.policies import SLOTS, Nearline
 from online_models.simulation.world import World
 from online_models.tables.codes import TOP
@@ -60,8 +60,8 @@ class EventCounter:
         Returns a title's tags.
     """
 
-    plan: Plan
-    about: About = nothing_known
+    plan: ExperimentPlan
+    about: TagsOf = no_tags
     parts: dict[str, ViewerTally] = field(default_factory=dict)
     tallies: dict[str, Tally] = field(default_factory=dict)
     _p: dict[str, float] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class EventCounter:
         stock = CatalogSnapshot()
         for title in world.titles:
             stock.put(title)
-        return cls(Plan([experiment]), stock.labels)
+        return cls(ExperimentPlan([experiment]), stock.labels)
 
     def add(self, events: Iterable[Event]) -> None:
         """Take events, and look at every split."""
@@ -81,7 +81,7 @@ class EventCounter:
             self._count += 1
             at_ms = event.event_time_ms
             part = self.parts.setdefault(event.viewer_id, ViewerTally(since_ms=at_ms))
-            take(
+            count_event(
                 part,
                 event,
                 at_ms,
@@ -91,12 +91,14 @@ class EventCounter:
                 about=self.about,
             )
         for name, one in self.plan.by_id.items():
-            self._p[name] = split_p(one, self._tally(name), self._p.get(name, 1.0))
+            self._p[name] = split_p_value(one, self._tally(name), self._p.get(name, 1.0))
 
     def result(self, name: str) -> ExperimentResult:
         """Return what an experiment came to so far."""
         tally = self._tally(name)
-        standing = Standing(tally.arms, self._p.get(name, 1.0), tally.first_ms, tally.at_ms, tally.crossed)
+        standing = AnalysisInput(
+            tally.arms, self._p.get(name, 1.0), tally.first_ms, tally.at_ms, tally.crossed
+        )
         return result(self.plan.by_id[name], standing)
 
     def _tally(self, name: str) -> Tally:
@@ -188,7 +190,7 @@ def lossy(experiment: Experiment, lost: float, seed: int) -> Callable[[Event], b
     seed
         Of the draws.
     """
-    plan, last = Plan([experiment]), experiment.arms[-1].name
+    plan, last = ExperimentPlan([experiment]), experiment.arms[-1].name
 
     def is_lost(event: Event) -> bool:
         if not lost or type(event) is not Impression:
@@ -235,7 +237,7 @@ class InterleavedPolicy(AbTestPolicy):
             out[n, : len(titles)], self._teams[n, : len(teams)] = list(map(int, titles)), teams
         return ShownPages.single(out, looks)
 
-    def observe(self, looks: PageViews, pages: ShownPages, outcomes: Outcomes) -> None:  # noqa: ARG002
+    def observe(self, looks: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:  # noqa: ARG002
         """See `Policy.observe`: credit goes to the team of what was watched from the list."""
         watched = np.flatnonzero((outcomes.place >= 0) & (looks.at_s >= self._since_s))
         for n in watched.tolist():

@@ -14,8 +14,8 @@ from online_models.experiments.definition import check
 from online_models.experiments.moments import Moments
 from online_models.simulation import World
 from online_models.simulation.catalog import DAY_S
-from online_models.simulation.closed_loop import WINDOW_S, close_the_loop
-from online_models.simulation.page_views import Outcomes, PageViews, ShownPages
+from online_models.simulation.closed_loop import WINDOW_S, run_closed_loop
+from online_models.simulation.page_views import PageViews, ShownPages, ViewOutcomes
 from schemas import topics
 from schemas.codec import decode_home, encode
 from schemas.events import Event
@@ -74,7 +74,7 @@ class LossyPolicy:
         """Return the pages that were published."""
         return self._published.pages(views)
 
-    def observe(self, views: PageViews, pages: ShownPages, outcomes: Outcomes) -> None:
+    def observe(self, views: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:
         """See `Policy.observe`."""
         self._published.observe(views, pages, outcomes)
 
@@ -102,7 +102,7 @@ def through(
     results = ResultsProcess(settings, folder / "counting")
     with results, pipeline(world, settings, folder / "listing", ONE_ROW) as published:
         policy = LossyPolicy(published, is_lost)
-        close_the_loop("experiment", world, policy, days=days, warm_up=warm_up)
+        run_closed_loop("experiment", world, policy, days=days, warm_up=warm_up)
         results.check()
         result = _settled(settings, experiment.experiment_id)
         pages = {"experiment": pages_by_arm(settings)}
@@ -137,7 +137,7 @@ def by_workers(make: Callable[[], World], folder: Path, *, days: int, warm_up: i
             _begin(settings, experiment)
             with pipeline(world, settings, folder, ONE_ROW) as published:
                 policy = LossyPolicy(published, lambda _: False, counter)
-                close_the_loop("truth", world, policy, days=days, warm_up=warm_up)
+                run_closed_loop("truth", world, policy, days=days, warm_up=warm_up)
         return counter.tallies[name].arms
 
     return measure

@@ -12,7 +12,7 @@ from msgspec import ValidationError, convert, structs, to_builtins
 from online_models.experiments.metrics import LOWER_IS_BETTER
 from online_models.simulation import World
 from online_models.simulation.catalog import DAY_S
-from online_models.simulation.closed_loop import close_the_loop
+from online_models.simulation.closed_loop import run_closed_loop
 from schemas.experiment_results import ExperimentResult, Verdict
 from schemas.experiments import (
     Arm,
@@ -289,4 +289,4 @@ def _world(options: ExperimentOptions) -> World:
 
 
 def _run(world: World, policy: AbTestPolicy, options: ExperimentOptions) -> None:
-    close_the_loop("experiment", world, policy, days=options.days, warm_up=options.warm_up)
+    run_closed_loop("experiment", world, policy, days=options.days, warm_up=options.warm_up)

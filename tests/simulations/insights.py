@@ -13,12 +13,12 @@ from typing import Any, Final
 from msgspec import to_builtins
 
 from online_models.insights.catalog_snapshot import CatalogSnapshot
-from online_models.insights.demand import Demand, tell
+from online_models.insights.demand import Demand, disclosable_records
 from online_models.insights.sorting import DemandRecord, demand_of
 from online_models.insights.visits import ViewerVisits, observe
 from online_models.simulation import World
 from online_models.simulation.catalog import DAY_S
-from online_models.simulation.closed_loop import close_the_loop
+from online_models.simulation.closed_loop import run_closed_loop
 from online_models.simulation.config import CatalogConfig, WorldConfig
 from online_models.simulation.policies import Oracle
 from online_models.tables.viewers import hash_ids
@@ -134,7 +134,7 @@ def in_process(world: World, days: int) -> list[DemandRecord]:
         demand.add([one for one, _ in counted if one], [one for _, one in counted if one], catalog)
 
     _live(world, days, count)
-    return list(tell(demand, catalog).values())
+    return list(disclosable_records(demand, catalog).values())
 
 
 class _ObservedOracle(Oracle):
@@ -151,7 +151,7 @@ class _ObservedOracle(Oracle):
 
 def _live(world: World, days: int, on_events: Callable[[Sequence[Event]], None]) -> None:
     """Let viewers act for some days on the oracle's pages: who wants the scarce kind finds its few titles."""
-    close_the_loop("insights", world, _ObservedOracle(world, on_events), days=days, warm_up=0)
+    run_closed_loop("insights", world, _ObservedOracle(world, on_events), days=days, warm_up=0)
     on_events(world.happened(days * DAY_S))
 
 

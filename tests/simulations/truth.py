@@ -20,7 +20,7 @@ from typing import Final
 
 from online_models.experiments.metrics import estimates
 from online_models.experiments.moments import Moments
-from online_models.simulation.closed_loop import close_the_loop
+from online_models.simulation.closed_loop import run_closed_loop
 from online_models.simulation.world import World
 from schemas.experiments import Arm, Experiment, ExperimentKind, Metric
 from tests.simulations.ab_test import AbTestPolicy
@@ -47,7 +47,7 @@ def in_process(make: Callable[[], World], *, days: int, warm_up: int) -> Measure
     def measure(experiment: Experiment) -> Mapping[str, Moments]:
         world = make()
         policy = AbTestPolicy(world, experiment)
-        close_the_loop("truth", world, policy, days=days, warm_up=warm_up)
+        run_closed_loop("truth", world, policy, days=days, warm_up=warm_up)
         return policy.counter.tallies[experiment.experiment_id].arms
 
     return measure

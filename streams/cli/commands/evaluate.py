@@ -227,7 +227,7 @@ def _goals(
     """
     from dataclasses import replace
 
-    from online_models.evaluation.goals import RUNS, judge
+    from online_models.evaluation.goals import RUNS, evaluate_goals
     from streams.cli.views.evaluation_tables import goals_markdown
     from streams.cli.views.progress import evaluation_bars
     from streams.ops.evaluate import Run, run_all
@@ -237,7 +237,7 @@ def _goals(
         for name, (scenario, rules) in RUNS.items()
     ]
     results = run_all(plan, dataset, runs, partial(evaluation_bars, console))
-    outcomes = judge(results)
+    outcomes = evaluate_goals(results)
     console.print(goals_markdown(outcomes), markup=False, soft_wrap=True)
     goals = [
         outcome.figure.to_dict("figure")

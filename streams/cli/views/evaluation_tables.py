@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from online_models.evaluation import HISTORY_BUCKETS, Rate, Report, ScenarioReport
-from online_models.evaluation.goals import Outcome
+from online_models.evaluation.goals import GoalResult
 
 __all__ = [
     "SCORES",
@@ -110,7 +110,7 @@ def facts_of(result: ScenarioReport) -> str:
     return ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in result.facts.items())
 
 
-def goals_markdown(outcomes: Sequence[Outcome]) -> str:
+def goals_markdown(outcomes: Sequence[GoalResult]) -> str:
     """Return the measured figures and their targets, as a table in Markdown."""
     lines = ["| goal | measured | ± events | ± seeds | target | met |", "|---|---|---|---|---|---|"]
     for outcome in outcomes:

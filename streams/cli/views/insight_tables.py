@@ -6,7 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 
-from online_models.insights.sorting import in_vain
+from online_models.insights.sorting import unsuccessful_searches
 from schemas.insights import FacetDemand, SearchDemand, TitleInsight, Wanted
 
 __all__ = ["one_title", "overview", "wanted"]
@@ -83,7 +83,9 @@ def _searches(searches: Iterable[SearchDemand]) -> Table:
     table = _table("searches without success", "query", "searches", "no result", "watched", "failed")
     for one in searches:
         counts = ["few" if count is None else f"{count:,}" for count in (one.without_result, one.watches)]
-        table.add_row(one.query, f"{one.searches:,}", *counts, _share(in_vain(one), one.searches))
+        table.add_row(
+            one.query, f"{one.searches:,}", *counts, _share(unsuccessful_searches(one), one.searches)
+        )
     return table
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from msgspec import structs
 
 from online_models.experiments.decision import evidence
-from online_models.experiments.definition import faults
+from online_models.experiments.definition import problems
 from schemas import DecodeError, topics
 from schemas.codec import decode_experiment_result, encode
 from schemas.experiment_results import ExperimentResult, Verdict
@@ -173,7 +173,7 @@ def read_results(settings: Settings) -> dict[str, ExperimentResult]:
 
 
 def _refuse(experiment: Experiment, known: dict[str, Experiment]) -> None:
-    found = faults(experiment, known.values())
+    found = problems(experiment, known.values())
     if found:
         what = f"{experiment.experiment_id} is invalid"
         raise ExperimentError(what, why="; ".join(found), next_step="correct the definition and repeat")

@@ -9,7 +9,7 @@ import numpy as np
 
 from online_models.experiments import power as trials_of
 from online_models.experiments.exposure import ViewerTally
-from online_models.experiments.off_policy import Log, OffPolicy, evaluate, log_of
+from online_models.experiments.off_policy import OffPolicy, PolicyLog, evaluate, log_of
 from schemas import topics
 from streams.config.settings import Settings
 from streams.errors import ExperimentError
@@ -85,7 +85,7 @@ def estimate_from_file(path: Path, *, alpha: float, clip: float) -> dict[str, Of
             columns |= {name: np.array([line[name] for line in lines], np.float64) for name in _MODEL}
         viewers = [str(line.get("viewer", number)) for number, line in enumerate(lines)]
         clusters = np.unique(viewers, return_inverse=True)[1] if viewers else None
-        return evaluate(Log(**columns, clusters=clusters), alpha=alpha, clip=clip)
+        return evaluate(PolicyLog(**columns, clusters=clusters), alpha=alpha, clip=clip)
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"{path} is no log of decisions"
         advice = 'give lines such as {"reward": 1.5, "logged": 0.25, "target": 1.0, "viewer": "ada"}'

@@ -26,11 +26,11 @@ from online_models.simulation.closed_loop import (
     LoopReport,
     OutcomeLog,
     Run,
-    close_the_loop,
+    run_closed_loop,
     summarise,
 )
 from online_models.simulation.event_writer import viewer_name
-from online_models.simulation.page_views import Outcomes, PageViews, ShownPages
+from online_models.simulation.page_views import PageViews, ShownPages, ViewOutcomes
 from online_models.simulation.policies import SLOTS
 from schemas import topics
 from schemas.codec import decode_home, decode_trending
@@ -149,12 +149,12 @@ def compare_policies(options: LoopOptions, progress: Callable[[str, int], OnDay]
             for name, maker in POLICIES.items():
                 world, on_day = World(seed, options.viewers, options.titles), progress(name, seed)
                 if settings is None or name not in PIPELINES:
-                    runs.append(close_the_loop(name, world, maker(world), **span, tell=on_day))
+                    runs.append(run_closed_loop(name, world, maker(world), **span, tell=on_day))
                     continue
                 key = f"{name}-{seed}"
                 own = settings.model_copy(update={"topic_prefix": f"loop-{key}.", "group": f"{GROUP}-{key}"})
                 with pipeline(world, own, FOLDER / key, PIPELINES[name]) as published:
-                    runs.append(close_the_loop(name, world, published, **span, tell=on_day))
+                    runs.append(run_closed_loop(name, world, published, **span, tell=on_day))
                 for count, value in published.counts().items():
                     pages[count] = pages.get(count, 0) + value
     return LoopResult(summarise(runs), pages)
@@ -222,7 +222,7 @@ class PublishedPages:
         names = [self._pages[viewer].list_id if viewer in self._pages else "trending" for viewer in viewers]
         return ShownPages(titles, names, [self._arms_of(viewer, width) for viewer in viewers])
 
-    def observe(self, views: PageViews, pages: ShownPages, outcomes: Outcomes) -> None:
+    def observe(self, views: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:
         """See `Policy.observe`; the pipeline learns from the events."""
 
     def counts(self) -> dict[str, int]:

@@ -5,7 +5,7 @@ from typing import Any, Final
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from online_models.insights.sorting import Order, demand_of, in_vain
+from online_models.insights.sorting import Order, demand_of, unsuccessful_searches
 from schemas.insights import TitleInsight
 from streams.ops.decoded_rows import when
 from streams.serve.api.insights import Country
@@ -40,7 +40,10 @@ def insights(mirror: Ready, order: Order = Order.EXCESS, country: Country = None
         countries=mirror.insights.countries(),
         facets=found.facets,
         most=most,
-        searches=[(one, in_vain(one) / one.searches if one.searches else 0.0) for one in found.searches],
+        searches=[
+            (one, unsuccessful_searches(one) / one.searches if one.searches else 0.0)
+            for one in found.searches
+        ],
         cohorts=[
             (one.cohort, [(card_of(mirror.title(best.title_id)), best) for best in one.titles[:BEST]])
             for one in found.cohorts

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 import structlog
 from msgspec import structs
 
-from online_models.experiments.decision import Standing, evidence, result, split_p
+from online_models.experiments.decision import AnalysisInput, evidence, result, split_p_value
 from online_models.experiments.exposure import Tally
-from online_models.experiments.plan import Plan
+from online_models.experiments.plan import ExperimentPlan
 from schemas import topics
 from schemas.codec import encode
 from schemas.experiment_results import ExperimentResult, Verdict
@@ -30,7 +30,7 @@ FLOOR_S = 1.0
 _LOG = structlog.get_logger(__name__)
 
 
-def decisions_spec(settings: Settings, plan: Callable[[], Plan]) -> StageSpec:
+def decisions_spec(settings: Settings, plan: Callable[[], ExperimentPlan]) -> StageSpec:
     """Describe the stage; ``plan`` as for the results stage."""
     return StageSpec(
         name=STAGE,
@@ -56,7 +56,7 @@ class DecisionsStep:
         Returns the experiments; called before each batch.
     """
 
-    def __init__(self, settings: Settings, store: StateView, plan: Callable[[], Plan]) -> None:
+    def __init__(self, settings: Settings, store: StateView, plan: Callable[[], ExperimentPlan]) -> None:
         plan()  # waits until the experiments are known
         self._plan = plan
         self._results = settings.topic(topics.EXPERIMENT_RESULTS)
@@ -91,8 +91,10 @@ class DecisionsStep:
         name = one.experiment_id
         tally = Tally.merged(self._tallies[name].values())
         looks = self._looks.get(name, InterimLooks())
-        p = split_p(one, tally, looks.sample_ratio_p)
-        standing = Standing(tally.arms, p, tally.first_ms, max(tally.at_ms, tally.first_ms), tally.crossed)
+        p = split_p_value(one, tally, looks.sample_ratio_p)
+        standing = AnalysisInput(
+            tally.arms, p, tally.first_ms, max(tally.at_ms, tally.first_ms), tally.crossed
+        )
         found = result(one, standing)
         decides = not looks.decided and _rolls_out(one, found)
         self._looks[name] = InterimLooks(sample_ratio_p=p, decided=looks.decided or decides)

@@ -5,8 +5,8 @@ Threads read the newest plan (`online_models.experiments.plan`) without a lock: 
 
 from typing import Final
 
-from online_models.experiments.definition import faults
-from online_models.experiments.plan import Plan
+from online_models.experiments.definition import problems
+from online_models.experiments.plan import ExperimentPlan
 from schemas import topics
 from schemas.codec import decode_experiment
 from schemas.experiments import Experiment
@@ -17,12 +17,14 @@ from streams.telemetry.metrics import Metrics
 
 __all__ = ["EXPERIMENTS", "experiments_of", "read_experiments"]
 
-EXPERIMENTS: Final = DefinitionKind(topics.EXPERIMENTS, "experiment", decode_experiment, faults)
+EXPERIMENTS: Final = DefinitionKind(topics.EXPERIMENTS, "experiment", decode_experiment, problems)
 
 
-def experiments_of(settings: Settings, *, partitions: int, metrics: Metrics) -> Definitions[Experiment, Plan]:
+def experiments_of(
+    settings: Settings, *, partitions: int, metrics: Metrics
+) -> Definitions[Experiment, ExperimentPlan]:
     """Return the reader of experiments, not yet started, over the partitions of their topic."""
-    return Definitions(settings, EXPERIMENTS, Plan, partitions=partitions, metrics=metrics)
+    return Definitions(settings, EXPERIMENTS, ExperimentPlan, partitions=partitions, metrics=metrics)
 
 
 def read_experiments(settings: Settings) -> dict[str, Experiment]:

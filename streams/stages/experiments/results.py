@@ -9,8 +9,8 @@ in one transaction. A tally is absolute and of one partition; the decisions stag
 
 from collections.abc import Callable, Sequence
 
-from online_models.experiments.exposure import About, Tally, ViewerTally, nothing_known, take
-from online_models.experiments.plan import Plan
+from online_models.experiments.exposure import TagsOf, Tally, ViewerTally, count_event, no_tags
+from online_models.experiments.plan import ExperimentPlan
 from online_models.tables.viewers import hash_ids
 from schemas import Forget, topics
 from streams.config.settings import Settings
@@ -26,12 +26,12 @@ FLOOR_S = 1.0
 """Least seconds between two batches of a partition: each writes the tallies, a kilobyte an experiment."""
 
 
-def _no_tags() -> About:
-    return nothing_known
+def _no_tags() -> TagsOf:
+    return no_tags
 
 
 def results_spec(
-    settings: Settings, plan: Callable[[], Plan], about: Callable[[], About] = _no_tags
+    settings: Settings, plan: Callable[[], ExperimentPlan], about: Callable[[], TagsOf] = _no_tags
 ) -> StageSpec:
     """Describe the stage.
 
@@ -78,9 +78,9 @@ class ResultsStep:
         settings: Settings,
         partition: int,
         store: StateView,
-        plan: Callable[[], Plan],
+        plan: Callable[[], ExperimentPlan],
         *,
-        about: About = nothing_known,
+        about: TagsOf = no_tags,
     ) -> None:
         plan()  # waits until the experiments are known
         self._partition, self._plan, self._about = partition, plan, about
@@ -109,7 +109,7 @@ class ResultsStep:
                 continue
             counts = self._viewers.hot.setdefault(viewer, ViewerTally(since_ms=at_ms))
             touched[viewer] = counts
-            names = take(
+            names = count_event(
                 counts, event, at_ms, plan=plan, event_hash=event_hash, tally=self._tally, about=self._about
             )
             changed.update(dict.fromkeys(names))

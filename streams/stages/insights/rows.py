@@ -13,7 +13,7 @@ from msgspec import Struct
 from online_models.insights.counters import Counter, DecayedSum, SpaceSaving
 from online_models.insights.demand import Demand, Facet, Query, Totals
 from online_models.insights.k_anonymity import DistinctViewers
-from online_models.insights.titles import ACTS, Group, TitleTally, groups
+from online_models.insights.titles import ACTIONS, Group, TitleTally, groups
 from online_models.insights.visits import Searched, ViewerVisits, Visit
 from streams.engine.stage import Row, StateView
 from streams.stages.wire.row_codec import RowCodec
@@ -135,7 +135,7 @@ def pack_tally(tally: TitleTally) -> bytes:
         tally.seconds,
         [finished, *minutes],
         _viewers(tally.crowd),
-        {act: (tally.counts[act], _viewers(tally.crowds[act])) for act in ACTS},
+        {act: (tally.counts[act], _viewers(tally.crowds[act])) for act in ACTIONS},
         _counted(tally.countries),
         _counted(tally.cohorts),
     )

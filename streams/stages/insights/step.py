@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from zlib import crc32
 
 from online_models.insights.catalog_snapshot import CatalogSnapshot
-from online_models.insights.demand import tell
+from online_models.insights.demand import disclosable_records
 from online_models.insights.titles import TitleTally, describe
 from online_models.insights.visits import Visit
 from schemas import topics
@@ -101,7 +101,7 @@ class InsightsStep:
 
     def _publish_demand(self, catalog: CatalogSnapshot, out: Outcome) -> None:
         """Publish the records of demand that changed."""
-        found = {key.encode(): encode(one) for key, one in tell(self._demand, catalog).items()}
+        found = {key.encode(): encode(one) for key, one in disclosable_records(self._demand, catalog).items()}
         sums = {key: crc32(value).to_bytes(4) for key, value in found.items()}
         changed = [key for key, value in sums.items() if self._published.get(key) != value]
         changed += sorted(self._published.keys() - sums.keys())

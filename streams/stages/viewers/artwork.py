@@ -9,7 +9,7 @@ import numpy as np
 from online_models.artwork.features import TasteFeatures
 from online_models.artwork.gallery import Gallery, Picked
 from online_models.artwork.selector import ArtworkSelector, Items, room_for
-from online_models.experiments.interleaving import FIRST, Pick
+from online_models.experiments.interleaving import FIRST, InterleavedPick
 from online_models.page.headings import last_chance
 from online_models.page.layout import Pages
 from online_models.ranking.viewer_side import ViewerSide
@@ -126,7 +126,7 @@ class _ShownTables:
 
 
 def with_arms(
-    selection: ArtworkSelection, picks: Sequence[Pick], labels: tuple[str, str]
+    selection: ArtworkSelection, picks: Sequence[InterleavedPick], labels: tuple[str, str]
 ) -> ArtworkSelection:
     """Add the arms of an interleaving to a selection.
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from online_models.artwork.gallery import Gallery
 from online_models.catalog.catalog import country_of
-from online_models.experiments.interleaving import Pick, draft_top
-from online_models.experiments.plan import PLAIN, Plan, Rivals, Treated
+from online_models.experiments.interleaving import InterleavedPick, interleave_top_picks
+from online_models.experiments.plan import NO_TREATMENT, ExperimentPlan, InterleavedRankers, ListTreatment
 from online_models.page.build import Pages, build
 from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig, explores, treated_page
@@ -45,7 +45,7 @@ class PageVariant(NamedTuple):
     """The page's field `arms` as JSON with its comma; empty for none."""
     explores: bool | None = None
     """Whether pages have an exploring shelf, where the treatment sets its probability; None: default."""
-    rivals: Rivals | None = None
+    rivals: InterleavedRankers | None = None
     """Two rankers whose titles are interleaved in the top picks; None: one ranks."""
 
 
@@ -81,7 +81,7 @@ class PagePublisher:
         index: CatalogIndex,
         *,
         partition: int,
-        plan: Callable[[], Plan],
+        plan: Callable[[], ExperimentPlan],
         gallery: Gallery,
         alerts: Alerts,
         shelf_value: ShelfValue,
@@ -131,7 +131,7 @@ class PagePublisher:
         if rivals is not None:  # only titles of the two rankers are compared: none is explored
             config = replace(config, explore_floor=0.0)
         seqs = numbered(viewers.arrays.seq, slots, floor)
-        picks: list[Pick] = []
+        picks: list[InterleavedPick] = []
         if rivals is None:
             pages = self._build(slots, now_ms, treatment, config)
         else:
@@ -139,7 +139,7 @@ class PagePublisher:
             new = self._build(slots, now_ms, rivals.new, config)
             names = [viewers.ids[slot] for slot in slots.tolist()]
             coins = [f"{rivals.salt} {name} {seq}" for name, seq in zip(names, seqs, strict=True)]
-            picks = draft_top(pages, new, coins, config.visible)
+            picks = interleave_top_picks(pages, new, coins, config.visible)
         causes = [
             Cause(viewers.ids[slot], seq, offset, at, self._limits(slot), variant.arms)
             for (slot, offset, at), seq in zip(requests, seqs, strict=True)
@@ -188,7 +188,7 @@ def _limits_json(country: int, limit: int) -> bytes:
 
 
 def group_by_variant(
-    requests: Sequence[PageRequest], viewers: ViewerTable, plan: Plan, now_ms: int
+    requests: Sequence[PageRequest], viewers: ViewerTable, plan: ExperimentPlan, now_ms: int
 ) -> Iterator[tuple[PageVariant, list[PageRequest]]]:
     """Yield requests by the variant of their pages.
 
@@ -206,10 +206,10 @@ def group_by_variant(
         Newest event time of the batch: it decides which experiments run.
     """
     if plan.idle:
-        yield PageVariant(PLAIN.treatment, b""), list(requests)
+        yield PageVariant(NO_TREATMENT.treatment, b""), list(requests)
         return
     treated = {slot: _treated(slot, viewers, plan, now_ms) for slot, _, _ in requests}
-    groups: dict[tuple[Treated, bool | None], list[PageRequest]] = {}
+    groups: dict[tuple[ListTreatment, bool | None], list[PageRequest]] = {}
     for request in requests:
         groups.setdefault(treated[request[0]], []).append(request)
     for (how, explore), group in groups.items():
@@ -217,7 +217,9 @@ def group_by_variant(
         yield PageVariant(how.treatment, arms, explore, how.rivals), group
 
 
-def _treated(slot: int, viewers: ViewerTable, plan: Plan, now_ms: int) -> tuple[Treated, bool | None]:
+def _treated(
+    slot: int, viewers: ViewerTable, plan: ExperimentPlan, now_ms: int
+) -> tuple[ListTreatment, bool | None]:
     """Return the treatment of a viewer's pages, and whether they explore."""
     limit = int(viewers.arrays.limit[slot])
     how = plan.treat(

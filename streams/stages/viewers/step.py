@@ -22,7 +22,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.experiments.plan import Plan
+from online_models.experiments.plan import ExperimentPlan
 from online_models.feedback import watch_time
 from online_models.feedback.reward_function import Action, RewardFunction
 from online_models.learners.stated_preferences import take
@@ -89,7 +89,7 @@ class ViewersStage:
         metrics: Metrics,
         versions: VersionStatus | None = None,
         clock: Clock = time.monotonic,
-        plan: Callable[[], Plan] = Plan,
+        plan: Callable[[], ExperimentPlan] = ExperimentPlan,
         rules: Callable[[], None] = lambda: None,
     ) -> None:
         self.clock, self.plan, self.rules = clock, plan, rules

@@ -132,7 +132,7 @@ def test_pictures_that_lead_to_watches_win_by_taste() -> None:
     assert np.mean(shown[-500:]) > 0.9
     assert np.mean(shown[:100]) < 0.75
     for policy, rate in ((shown, rates[True]), ([not fits for fits in shown], rates[False])):
-        found = off_policy.evaluate(off_policy.Log(rewards, logged, np.array(policy, float)))["snips"]
+        found = off_policy.evaluate(off_policy.PolicyLog(rewards, logged, np.array(policy, float)))["snips"]
         assert abs(found.value - rate) < 4 * (found.high - found.low) / 3.92
 
 

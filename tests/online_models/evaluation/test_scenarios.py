@@ -19,7 +19,7 @@ from online_models.evaluation import (
     scenarios_over_seeds,
 )
 from online_models.evaluation.baselines import Popularity
-from online_models.evaluation.goals import GOALS, RUNS, judge
+from online_models.evaluation.goals import GOALS, RUNS, evaluate_goals
 from online_models.evaluation.recommender import RecommenderModel
 from online_models.evaluation.scenarios import LEAST_EVENTS, launch, splice
 from online_models.recommender import COLUMNS, Recommender
@@ -246,7 +246,7 @@ def test_every_goal_is_read_from_its_run() -> None:
         else SCENARIOS[scenario](ratings, models, protocol, None)
         for name, (scenario, protocol) in RUNS.items()
     }
-    outcomes = {outcome.goal.name: outcome for outcome in judge(results)}
+    outcomes = {outcome.goal.name: outcome for outcome in evaluate_goals(results)}
     assert len(outcomes) == len(GOALS)
     assert all(np.isfinite(outcome.figure.value) for outcome in outcomes.values())
     new = outcomes["HR@10 on a new title's first ten events, above popularity's"]

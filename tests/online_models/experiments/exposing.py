@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from online_models.experiments.exposure import Tally, ViewerTally, take
+from online_models.experiments.exposure import Tally, ViewerTally, count_event
 from online_models.experiments.moments import COUNTS
-from online_models.experiments.plan import Plan
+from online_models.experiments.plan import ExperimentPlan
 from schemas import Event, Impression, Stop
 from schemas.experiments import Arm, Experiment, ExperimentState, Ranking, Treatment
 
@@ -26,7 +26,7 @@ class Desk:
     """One viewer and the tallies."""
 
     def __init__(self, *experiments: Experiment, viewer: str = "ada") -> None:
-        self.plan, self.viewer = Plan(experiments), viewer
+        self.plan, self.viewer = ExperimentPlan(experiments), viewer
         self.part = ViewerTally(since_ms=T0)
         self.tallies: dict[str, Tally] = {}
         self._number = 0
@@ -35,7 +35,7 @@ class Desk:
         """Count one event that happens so many ms after T0."""
         self._number += 1
         event: Event = kind(event_id=f"e{self._number}", viewer_id=self.viewer, event_time_ms=T0 + at, **more)
-        return take(
+        return count_event(
             self.part,
             event,
             T0 + at,

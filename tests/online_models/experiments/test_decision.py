@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from online_models.experiments.decision import DAY_MS, Standing, evidence, result, split_p
+from online_models.experiments.decision import DAY_MS, AnalysisInput, evidence, result, split_p_value
 from online_models.experiments.exposure import Tally
 from online_models.experiments.moments import COUNTS, Moments
 from schemas.experiment_results import Verdict
@@ -13,10 +13,10 @@ from schemas.experiments import Guardrail, Metric, Rule
 from tests.online_models.experiments.trials import DRAFTED, START, sample, trial
 
 
-def standing(n: int, gain: float, days: float = 8.0, p: float = 1.0) -> Standing:
+def standing(n: int, gain: float, days: float = 8.0, p: float = 1.0) -> AnalysisInput:
     """Make the standing of two arms of which the second watches more."""
     arms = {"control": Moments.of(sample(n, 1)), "new": Moments.of(sample(n, 2, gain))}
-    return Standing(arms, p, START, int(START + days * DAY_MS))
+    return AnalysisInput(arms, p, START, int(START + days * DAY_MS))
 
 
 def test_a_winner_needs_viewers_days_a_bound_and_a_fair_split() -> None:
@@ -31,12 +31,12 @@ def test_a_winner_needs_viewers_days_a_bound_and_a_fair_split() -> None:
     assert result(trial(rule=Rule(min_lift=0.29)), clear).verdict is Verdict.OPEN
 
 
-def _drafted(viewers: int, preferred: int, days: float = 8.0) -> Standing:
+def _drafted(viewers: int, preferred: int, days: float = 8.0) -> AnalysisInput:
     """Make the standing of an interleaving whose viewers prefer the new ranker by so many millionths."""
     arm, chance = Moments(), np.random.default_rng(3)
     for noise in chance.integers(-400_000, 400_000, viewers).tolist():
         arm.add([5, 0, 1, 60, 0, 0, 0, 0, 4, 2_000, 1, preferred + noise])
-    return Standing({"interleaved": arm}, 1.0, START, int(START + days * DAY_MS))
+    return AnalysisInput({"interleaved": arm}, 1.0, START, int(START + days * DAY_MS))
 
 
 def test_a_preference_is_a_winner_by_the_same_rule() -> None:
@@ -54,8 +54,8 @@ def test_a_preference_is_a_winner_by_the_same_rule() -> None:
     assert result(one, _drafted(1_000, 0)).verdict is Verdict.OPEN
     assert result(one, _drafted(1_000, 100_000, days=1.0)).verdict is Verdict.COLLECTING
     assert result(one, _drafted(400, 100_000)).verdict is Verdict.COLLECTING
-    assert result(one, Standing({}, 1.0, START, START)).verdict is Verdict.COLLECTING
-    assert split_p(one, Tally(), 0.7) == 0.7
+    assert result(one, AnalysisInput({}, 1.0, START, START)).verdict is Verdict.COLLECTING
+    assert split_p_value(one, Tally(), 0.7) == 0.7
 
 
 def test_a_metric_has_bounds_of_its_own() -> None:
@@ -110,5 +110,5 @@ def test_the_result_says_what_was_counted_and_the_evidence_what_it_rests_on() ->
 
 def test_nobody_yet_is_a_result_too() -> None:
     """An experiment without a single viewer is collecting."""
-    found = result(trial(), Standing({}, 1.0, START, START))
+    found = result(trial(), AnalysisInput({}, 1.0, START, START))
     assert (found.verdict, found.viewers, found.lifts) == (Verdict.COLLECTING, 0, ())

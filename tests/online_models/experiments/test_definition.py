@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from online_models.experiments.definition import InvalidExperimentError, check, concerns, faults, runs_at
+from online_models.experiments.definition import InvalidExperimentError, check, in_audience, problems, runs_at
 from schemas.experiments import Arm, Audience, ExperimentState, Guardrail, Metric, Treatment
 from tests.online_models.experiments.trials import ARMS, DRAFTED, START, trial
 
@@ -39,7 +39,7 @@ THREE = (Arm(name="control", share=0.4), Arm(name="new", share=0.4), Arm(name="m
 )
 def test_a_bad_definition_is_refused_with_the_reason(more: dict[str, Any], why: str) -> None:
     """Each rule that is broken is named; the sound experiment breaks none."""
-    assert faults(trial()) == []
+    assert problems(trial()) == []
     with pytest.raises(InvalidExperimentError, match=why):
         check(trial(**more))
 
@@ -48,23 +48,23 @@ def test_two_experiments_of_a_group_may_not_overlap_while_both_run() -> None:
     """The one that runs is named; another group, a disjoint part, or a stopped one are no hindrance."""
     mine = trial(group="ranking", group_to=6_000)
     other = msgspec.structs.replace(mine, experiment_id="other", group_from=5_999, group_to=10_000)
-    assert "other runs in buckets 5999 to 10000" in faults(mine, [other])[0]
-    assert faults(mine, [mine]) == []
+    assert "other runs in buckets 5999 to 10000" in problems(mine, [other])[0]
+    assert problems(mine, [mine]) == []
     for free in ({"group": "page"}, {"group_from": 6_000}, {"state": ExperimentState.STOPPED}):
-        assert faults(mine, [msgspec.structs.replace(other, **free)]) == []
+        assert problems(mine, [msgspec.structs.replace(other, **free)]) == []
 
 
 def test_a_list_has_room_for_one_interleaving() -> None:
     """Two that run need disjoint parts of a group; beside an A/B one is free."""
     mine = trial(**DRAFTED)
     other = msgspec.structs.replace(mine, experiment_id="other")
-    assert "other interleaves, too" in faults(mine, [other])[0]
-    assert faults(trial(), [other]) == []
+    assert "other interleaves, too" in problems(mine, [other])[0]
+    assert problems(trial(), [other]) == []
     apart = [
         msgspec.structs.replace(one, group="lists", group_from=5_000 * n, group_to=5_000 * n + 5_000)
         for n, one in enumerate((mine, other))
     ]
-    assert faults(apart[0], apart[1:]) == []
+    assert problems(apart[0], apart[1:]) == []
 
 
 def test_it_runs_between_its_start_and_its_end() -> None:
@@ -77,8 +77,8 @@ def test_it_runs_between_its_start_and_its_end() -> None:
 def test_the_audience_is_asked_what_a_list_can_know() -> None:
     """Country and the profile's limit decide; who has said nothing is not in a restricted audience."""
     one = trial(audience=Audience(countries=("IN",), maturity_at_most=12))
-    assert concerns(one, country="IN", maturity=12)
-    assert not concerns(one, country="DE", maturity=12)
-    assert not concerns(one, country=None, maturity=12)
-    assert not concerns(one, country="IN", maturity=None)
-    assert concerns(trial(), country=None, maturity=None)
+    assert in_audience(one, country="IN", maturity=12)
+    assert not in_audience(one, country="DE", maturity=12)
+    assert not in_audience(one, country=None, maturity=12)
+    assert not in_audience(one, country="IN", maturity=None)
+    assert in_audience(trial(), country=None, maturity=None)

@@ -6,7 +6,7 @@ import pytest
 
 from online_models.experiments.exposure import EXPOSURES, PAST_MS, Tally, ViewerTally, counts_at
 from online_models.experiments.moments import COUNTS, Moments
-from online_models.experiments.plan import Plan
+from online_models.experiments.plan import ExperimentPlan
 from schemas import Identify, Play, Preferences, Select, StopCause
 from schemas.assignment import assign
 from schemas.experiments import Audience, ExperimentState
@@ -127,9 +127,9 @@ def test_a_viewer_is_in_a_bounded_number_of_experiments() -> None:
     many = [trial(f"x{n}") for n in range(EXPOSURES)]
     desk = Desk(*many)
     desk.look()
-    desk.plan = Plan([*many, trial("late")])
+    desk.plan = ExperimentPlan([*many, trial("late")])
     assert sorted(desk.look(1)) == sorted(one.experiment_id for one in many)
-    desk.plan = Plan([*many[1:], trial("late")])
+    desk.plan = ExperimentPlan([*many[1:], trial("late")])
     assert "late" in desk.look(2)
     assert len(desk.part.exposures) == EXPOSURES
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from online_models.experiments.exposure import MOST, TEAMS, preferences
-from online_models.experiments.plan import INTERLEAVED, PLAIN, Plan, merged
+from online_models.experiments.exposure import MAX_DIVERSITY_TITLES, TEAMS, preferences
+from online_models.experiments.plan import INTERLEAVED, NO_TREATMENT, ExperimentPlan, merged
 from schemas.experiments import Arm, Experiment, ExperimentKind, ExperimentState, Ranking, Treatment
 from tests.online_models.experiments.exposing import POPULAR, T0, Desk, trial
 
@@ -25,8 +25,8 @@ def test_a_list_without_end_costs_a_bounded_row() -> None:
     desk = Desk(trial())
     for n in range(100):
         desk.look(n, title_id=f"x{n}")
-    assert desk.counts()["pairs"] == MOST * (MOST - 1) // 2
-    assert len(desk.part.shown) == MOST
+    assert desk.counts()["pairs"] == MAX_DIVERSITY_TITLES * (MAX_DIVERSITY_TITLES - 1) // 2
+    assert len(desk.part.shown) == MAX_DIVERSITY_TITLES
 
 
 def _draft(**more: Any) -> Experiment:
@@ -72,7 +72,7 @@ def test_a_list_is_made_by_winners_first_and_running_arms_over_them() -> None:
     short = (Arm(name="short", share=1.0, treatment=Treatment(list_length=5)),)
     two = trial("two", arms=short, state=ExperimentState.ROLLED_OUT, winner="short", decided_at_ms=T0 + 1)
     three = trial("three", arms=(Arm(name="blend", share=1.0, treatment=Treatment(ranking=Ranking.BLEND)),))
-    found = Plan([three, two, one]).treat("ada", at_ms=T0, country=None, maturity=None)
+    found = ExperimentPlan([three, two, one]).treat("ada", at_ms=T0, country=None, maturity=None)
     assert [(arm.experiment_id, arm.arm) for arm in found.arms] == [
         ("one", "new"),
         ("two", "short"),
@@ -82,15 +82,21 @@ def test_a_list_is_made_by_winners_first_and_running_arms_over_them() -> None:
     assert [arm.propensity for arm in found.arms] == [1.0, 1.0, 1.0]
     kept = trial("one", state=ExperimentState.ROLLED_OUT, winner="new", holdout=0.5)
     about: dict[str, Any] = {"at_ms": T0, "country": None, "maturity": None}
-    held = [viewer for viewer in map(str, range(50)) if Plan([kept]).treat(viewer, **about) == PLAIN]
+    held = [
+        viewer
+        for viewer in map(str, range(50))
+        if ExperimentPlan([kept]).treat(viewer, **about) == NO_TREATMENT
+    ]
     assert 10 < len(held) < 40
 
 
 def test_without_experiments_nothing_varies() -> None:
     """Drafts, stopped ones and those of other times leave every list as it is."""
-    idle = Plan([trial("a", state=ExperimentState.DRAFT), trial("b", state=ExperimentState.STOPPED)])
+    idle = ExperimentPlan(
+        [trial("a", state=ExperimentState.DRAFT), trial("b", state=ExperimentState.STOPPED)]
+    )
     assert idle.idle
-    assert idle.treat("ada", at_ms=T0, country=None, maturity=None) == PLAIN
-    early = Plan([trial()])
-    assert early.treat("ada", at_ms=T0 - 1, country=None, maturity=None) == PLAIN
+    assert idle.treat("ada", at_ms=T0, country=None, maturity=None) == NO_TREATMENT
+    early = ExperimentPlan([trial()])
+    assert early.treat("ada", at_ms=T0 - 1, country=None, maturity=None) == NO_TREATMENT
     assert merged(POPULAR, None) == POPULAR

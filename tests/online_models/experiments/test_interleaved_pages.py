@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from online_models.experiments.interleaving import FIRST, NEUTRAL, SECOND, draft_top
+from online_models.experiments.interleaving import FIRST, NEUTRAL, SECOND, interleave_top_picks
 from online_models.page.build import blank_pages
 from online_models.page.layout import Pages
 from online_models.tables.codes import CONTINUE, EXPLORE, NO_ROW, PINNED, TAGS, TOP, TRENDING
@@ -34,7 +34,7 @@ def _rows(pages: Pages) -> Rows:
 def test_top_picks_are_of_both(control: list[int], new: list[int], name: str) -> None:
     """As many as there are room and titles; each with its score, and of the ranker that it says."""
     pages = _page([(TOP, control)])
-    teams = {one.slot: one.team for one in draft_top(pages, _page([(TOP, new)]), [name], VISIBLE)}
+    teams = {one.slot: one.team for one in interleave_top_picks(pages, _page([(TOP, new)]), [name], VISIBLE)}
     ((_, row),) = _rows(pages)
     assert len(row) == len(set(row)) == min(LENGTH, len({*control, *new}))
     assert {*teams.values()} <= {FIRST, SECOND}
@@ -51,7 +51,7 @@ def test_the_other_rows_lose_what_is_in_sight(
     """Own and drawn rows stay; a row without titles is gone; picks say where top picks stand now."""
     before = [*above, (TOP, control), *below]
     pages = _page(before)
-    picks = draft_top(pages, _page([(TOP, new)]), ["x"], VISIBLE)
+    picks = interleave_top_picks(pages, _page([(TOP, new)]), ["x"], VISIBLE)
     after = _rows(pages)
     at = [kind for kind, _ in after].index(TOP)
     seen = after[at][1][:VISIBLE]
@@ -67,16 +67,16 @@ def test_the_other_rows_lose_what_is_in_sight(
 def test_a_page_without_top_picks_stays_as_it_is() -> None:
     """Nothing may be shown, or the other ranker has nothing."""
     pages = _page([(TRENDING, [1, 2])])
-    assert draft_top(pages, _page([(TOP, [1])]), ["x"], VISIBLE) == []
+    assert interleave_top_picks(pages, _page([(TOP, [1])]), ["x"], VISIBLE) == []
     assert _rows(pages) == [(TRENDING, [1, 2])]
-    assert draft_top(_page([(TOP, [1])]), _page([]), ["x"], VISIBLE) == []
+    assert interleave_top_picks(_page([(TOP, [1])]), _page([]), ["x"], VISIBLE) == []
 
 
 def test_what_is_pinned_keeps_its_place() -> None:
     """A rule's title is nobody's pick, and stands where the rule says."""
     pages, new = _page([(TOP, [1, 9, 2, 3])]), _page([(TOP, [4, 9, 5])])
     pages.reason[0, 0, 1] = new.reason[0, 0, 1] = PINNED
-    picks = draft_top(pages, new, ["x"], VISIBLE)
+    picks = interleave_top_picks(pages, new, ["x"], VISIBLE)
     ((_, row),) = _rows(pages)
     assert row[1] == 9
     assert sorted(row) == [1, 2, 3, 4, 5, 9]

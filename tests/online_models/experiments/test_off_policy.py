@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from online_models.experiments.off_policy import Log, evaluate
+from online_models.experiments.off_policy import PolicyLog, evaluate
 
 OBP = {
     "ips": 0.5398740730024588,
@@ -37,10 +37,10 @@ def test_estimates_are_those_of_obp() -> None:
     p, action, reward, target, model, _ = _log()
     at = np.arange(len(action)), action
     found = evaluate(
-        Log(reward, p[at], target[at], predicted=model[at], expected=(target * model).sum(1)), clip=5.0
+        PolicyLog(reward, p[at], target[at], predicted=model[at], expected=(target * model).sum(1)), clip=5.0
     )
     best = (target == target.max(1, keepdims=True)).astype(float)
-    replayed = evaluate(Log(reward, p[at], best[at]))["replay"]
+    replayed = evaluate(PolicyLog(reward, p[at], best[at]))["replay"]
     values = {name: one.value for name, one in found.items()} | {"replay": replayed.value}
     assert values == pytest.approx(OBP, rel=1e-12)
 
@@ -54,7 +54,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
         at = np.arange(len(action)), action
         true = float((target * truth).sum(1).mean())
         found = evaluate(
-            Log(reward, p[at], target[at], predicted=model[at], expected=(target * model).sum(1))
+            PolicyLog(reward, p[at], target[at], predicted=model[at], expected=(target * model).sum(1))
         )
         for name in held:
             held[name] += found[name].low <= true <= found[name].high
@@ -66,7 +66,9 @@ def test_a_perfect_model_leaves_only_what_the_actions_vary() -> None:
     _, action, _, target, _, truth = _log()
     at = np.arange(len(action)), action
     wrong = np.full(len(action), 0.5)
-    found = evaluate(Log(truth[at], wrong, target[at], predicted=truth[at], expected=(target * truth).sum(1)))
+    found = evaluate(
+        PolicyLog(truth[at], wrong, target[at], predicted=truth[at], expected=(target * truth).sum(1))
+    )
     assert found["dr"].value == pytest.approx((target * truth).sum(1).mean())
 
 
@@ -74,11 +76,11 @@ def test_decisions_of_one_viewer_count_as_one() -> None:
     """Every decision written down four times: the interval stays as it was, if the viewers are told."""
     p, action, reward, target, *_ = _log(100)
     at = np.arange(100), action
-    once = evaluate(Log(reward, p[at], target[at]))["ips"]
+    once = evaluate(PolicyLog(reward, p[at], target[at]))["ips"]
     four = [np.repeat(column, 4) for column in (reward, p[at], target[at])]
     blind, told = (
-        evaluate(Log(*four))["ips"],
-        evaluate(Log(*four, clusters=np.repeat(np.arange(100), 4)))["ips"],
+        evaluate(PolicyLog(*four))["ips"],
+        evaluate(PolicyLog(*four, clusters=np.repeat(np.arange(100), 4)))["ips"],
     )
     assert told.value == pytest.approx(once.value)
     assert told.high - told.low == pytest.approx(once.high - once.low)
@@ -87,7 +89,12 @@ def test_decisions_of_one_viewer_count_as_one() -> None:
 
 def test_a_log_that_cannot_be_read_is_refused() -> None:
     """A propensity of 0 or above 1, a reward that is not finite, or no decision at all."""
-    for log in (Log([1], [0], [1]), Log([1], [1.5], [1]), Log([np.nan], [1], [1]), Log([], [], [])):
+    for log in (
+        PolicyLog([1], [0], [1]),
+        PolicyLog([1], [1.5], [1]),
+        PolicyLog([np.nan], [1], [1]),
+        PolicyLog([], [], []),
+    ):
         with pytest.raises(ValueError, match="a log needs decisions"):
             evaluate(log)
-    assert "replay" not in evaluate(Log([1.0], [0.5], [0.4]))
+    assert "replay" not in evaluate(PolicyLog([1.0], [0.5], [0.4]))

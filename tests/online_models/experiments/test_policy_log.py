@@ -7,7 +7,7 @@ from online_models.experiments.exposure import Exposure, ViewerTally
 from online_models.experiments.off_policy import evaluate, log_of
 from online_models.ranking.shared_scores import treated_weights
 from online_models.simulation import World
-from online_models.simulation.closed_loop import close_the_loop
+from online_models.simulation.closed_loop import run_closed_loop
 from schemas.experiment_results import Verdict
 from schemas.experiments import Arm, Experiment, ExperimentState, Ranking, Rule, Treatment
 from tests.simulations.ab_test import AbTestPolicy, InterleavedPolicy, viewers_needed
@@ -64,7 +64,7 @@ def test_a_treatment_changes_ranking_and_nothing_else() -> None:
 
 
 def _run(policy: AbTestPolicy, world: World) -> AbTestPolicy:
-    close_the_loop("x", world, policy, days=2, warm_up=1)
+    run_closed_loop("x", world, policy, days=2, warm_up=1)
     return policy
 
 

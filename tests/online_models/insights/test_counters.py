@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from online_models.insights.counters import FAST_MS, DecayedSum, SpaceSaving
 from online_models.insights.curves import FINISHED, MINUTES, Point, curve, steepest
-from online_models.insights.k_anonymity import LEAST, DistinctViewers, told
+from online_models.insights.k_anonymity import LEAST, DistinctViewers, disclosable_part
 
 STREAM = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 9)), max_size=60)
 
@@ -60,7 +60,7 @@ def test_a_crowd_counts_to_twenty_exactly(first: list[int], second: list[int]) -
 @given(st.integers(0, 200), st.integers(0, 200))
 def test_what_is_told_of_a_part_gives_no_few_away(part: int, whole: int) -> None:
     """Neither the part nor what is left of the whole is a group of 1 to 19."""
-    found = told(part, whole)
+    found = disclosable_part(part, whole)
     if found is not None:
         assert LEAST <= found <= part <= whole
         assert whole - found == 0 or whole - found >= LEAST

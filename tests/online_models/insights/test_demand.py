@@ -7,7 +7,7 @@ import pytest
 from online_models.insights import demand as demand_module
 from online_models.insights.catalog_snapshot import CatalogSnapshot, combined
 from online_models.insights.counters import DAY_MS
-from online_models.insights.demand import tell
+from online_models.insights.demand import disclosable_records
 from schemas import Search
 from schemas.catalog import Availability, Tags, Title, TitleKind
 from schemas.insights import CohortDemand, FacetDemand
@@ -20,7 +20,7 @@ def test_demand_by_hand() -> None:
     for n in range(20):
         desk.stop(f"v{n}", 60, "noir", country="KR")
         desk.stop(f"v{n}", 20, "war", country="DE")
-    found = tell(desk.demand, desk.stock)
+    found = disclosable_records(desk.demand, desk.stock)
     crime, dark = found["genre:Crime"], found["mood:dark||DE"]
     assert isinstance(crime, FacetDemand)
     assert isinstance(dark, FacetDemand)
@@ -38,7 +38,7 @@ def test_rising_and_falling() -> None:
         desk.stop("old", 60, "war", at=day * DAY_MS)
     for n in range(40):
         desk.stop(f"v{n}", 60, "war" if n < 20 else "noir", at=57 * DAY_MS)
-    found: Any = tell(desk.demand, desk.stock)
+    found: Any = disclosable_records(desk.demand, desk.stock)
     assert found["genre:Crime"].trend > 1.5
     assert found["genre:Drama"].trend < 0.9
     assert found["mood:dark"].trend == 1.0
@@ -54,7 +54,7 @@ def test_searches_in_vain() -> None:
         desk.stop(f"w{n}", 30, at=60_000 + 1_800_000)
     for n in range(19):
         desk.feed(Search, f"x{n}", query="my own name", result_count=0)
-    found: Any = tell(desk.demand, desk.stock)
+    found: Any = disclosable_records(desk.demand, desk.stock)
     assert (found["search|heist"].searches, found["search|heist"].without_result) == (30, 30)
     assert found["search|heist"].watches is None
     assert (found["search|noir"].without_result, found["search|noir"].watches) == (None, 25)
@@ -68,7 +68,7 @@ def test_what_serves_a_cohort() -> None:
         desk.stop(f"v{n}", 99, "war")
         desk.stop(f"v{n}", 95, "noir")
         desk.stop(f"v{n}", 95 if n < 30 else 10, "farce")
-    found = tell(desk.demand, desk.stock)["cohort|Drama"]
+    found = disclosable_records(desk.demand, desk.stock)["cohort|Drama"]
     assert isinstance(found, CohortDemand)
     assert [(one.title_id, one.viewers, one.finished) for one in found.titles] == [
         ("noir", 60, 60),
@@ -84,7 +84,7 @@ def test_the_origin_of_the_weights_moves(monkeypatch: pytest.MonkeyPatch) -> Non
         desk = Desk()
         for n in range(40):
             desk.stop(f"v{n}", 60, "war" if n % 3 else "noir", at=n * DAY_MS * 5)
-        found.append(tell(desk.demand, desk.stock))
+        found.append(disclosable_records(desk.demand, desk.stock))
     assert found[0] == found[1]
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.insights.curves import FINISHED
-from online_models.insights.demand import tell
+from online_models.insights.demand import disclosable_records
 from online_models.insights.k_anonymity import LEAST
 from online_models.insights.titles import describe
 from schemas import Rate, Search, Skip, Thumb
@@ -92,7 +92,7 @@ def test_no_title_is_told_of_with_fewer_than_twenty(given: tuple[int, int]) -> N
 def test_no_demand_is_told_of_with_fewer_than_twenty(given: tuple[int, int]) -> None:
     """Combinations, queries, and what was found for them: twenty distinct viewers, or not told."""
     desk = Crowded(*given)
-    for one in tell(desk.demand, desk.stock).values():
+    for one in disclosable_records(desk.demand, desk.stock).values():
         if isinstance(one, FacetDemand):
             place = (one.country,) if one.country else ()
             assert all(desk.enough("facet", label, *place) for label in one.labels)

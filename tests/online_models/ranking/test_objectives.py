@@ -11,7 +11,7 @@ from online_models.page.config import PageConfig, treated_page
 from online_models.ranking.objectives import objective
 from online_models.recommender import Recommender
 from online_models.simulation import World
-from online_models.simulation.closed_loop import close_the_loop
+from online_models.simulation.closed_loop import run_closed_loop
 from schemas import Stop, Title
 from schemas.experiments import Arm, Experiment, ExperimentState, Treatment
 from tests.simulations.ab_test import AbTestPolicy
@@ -95,7 +95,7 @@ def test_mixed_top_picks_are_lists_too() -> None:
     trial = Experiment(experiment_id="x", state=ExperimentState.RUNNING, arms=arms)
     world = World(seed=2, viewers=100, titles=80)
     policy = AbTestPolicy(world, trial)
-    close_the_loop("x", world, policy, days=2, warm_up=1)
+    run_closed_loop("x", world, policy, days=2, warm_up=1)
     names, at_ms = [f"viewer-{n:07d}" for n in range(20)], world.event_ms(world.now_s)
     plain, mixture = (policy.ranked(names, at_ms, how) for how in (Treatment(diversity=0.0), mixed))
     assert ((plain >= 0).sum(axis=1) == (mixture >= 0).sum(axis=1)).all()

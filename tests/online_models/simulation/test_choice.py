@@ -22,7 +22,7 @@ from online_models.simulation.config import (
     VisitConfig,
     WatchConfig,
 )
-from online_models.simulation.page_views import PageViews, Pending, ShownPages
+from online_models.simulation.page_views import PageViews, PendingView, ShownPages
 from online_models.tables.hashing import mix
 from schemas.catalog import TitleKind
 from schemas.events import Impression, Play, Skip
@@ -37,7 +37,7 @@ ALONE = replace(
 
 def looks_of(world: World, count: int) -> PageViews:
     """Return first looks of the first accounts, at noon of the first day, one a made-up visit."""
-    pending = [Pending(43_200.0, at, 12, 0, -1, 0.0) for at in range(count)]
+    pending = [PendingView(43_200.0, at, 12, 0, -1, 0.0) for at in range(count)]
     return PageViews.of(pending, world.population.profiles(np.arange(count), np.full(count, 12)))
 
 

@@ -10,29 +10,29 @@ from online_models.simulation.choice import bored_after, quick_stop
 from online_models.simulation.closed_loop import (
     GROUPS,
     MEASURES,
-    OF_ROWS,
+    MULTI_ROW_POLICIES,
     POLICIES,
     TITLE_AGES,
     VISIT_AGES,
     Figure,
     OutcomeLog,
     Run,
-    close_the_loop,
+    run_closed_loop,
     summarise,
 )
 from online_models.simulation.config import WatchConfig
-from online_models.simulation.page_views import Outcomes, PageViews, ShownPages
+from online_models.simulation.page_views import PageViews, ShownPages, ViewOutcomes
 from online_models.simulation.policies import Nearline, NearlinePages, Random, watch_step
 from schemas.events import Event, Play
 
 DAYS, WARM_UP = 6, 2
-LISTS = [name for name in POLICIES if name not in OF_ROWS]
+LISTS = [name for name in POLICIES if name not in MULTI_ROW_POLICIES]
 
 
 def loop(name: str, seed: int, viewers: int = 150, titles: int = 150) -> Run:
     """Run a policy in a small world."""
     world = World(seed=seed, viewers=viewers, titles=titles)
-    return close_the_loop(name, world, POLICIES[name](world), days=DAYS, warm_up=WARM_UP)
+    return run_closed_loop(name, world, POLICIES[name](world), days=DAYS, warm_up=WARM_UP)
 
 
 @pytest.fixture(scope="module")
@@ -123,12 +123,12 @@ def test_a_policy_learns_what_happened_before_its_pages_and_nothing_later() -> N
             self.newest = max([self.newest, *times])
             self.told += sum(isinstance(event, Play) for event in events)
 
-        def observe(self, looks: PageViews, pages: ShownPages, outcomes: Outcomes) -> None:  # noqa: ARG002
+        def observe(self, looks: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:  # noqa: ARG002
             self.plays += int((outcomes.title >= 0).sum())
 
     world = World(seed=2, viewers=100, titles=100)
     policy = Checked(world)
-    close_the_loop("checked", world, policy, days=3, warm_up=0)
+    run_closed_loop("checked", world, policy, days=3, warm_up=0)
     assert policy.plays - 20 < policy.told <= policy.plays
 
 
@@ -148,9 +148,12 @@ def test_no_policy_shows_what_was_had_or_is_not_out() -> None:
             there = titles >= 0
             out = world.catalog.released_s[titles] <= looks.at_s[:, None] + 900
             assert out[there].all()
-            if name not in {"nearline", *OF_ROWS}:  # it lists again what was started and not judged
+            if name not in {
+                "nearline",
+                *MULTI_ROW_POLICIES,
+            }:  # it lists again what was started and not judged
                 assert not (world.past(looks.accounts, titles).had & there).any()
-            if name not in OF_ROWS:  # a row of what was begun is as short as it is
+            if name not in MULTI_ROW_POLICIES:  # a row of what was begun is as short as it is
                 wrong += int((there.sum(axis=1) < 20).sum())
                 shown += len(titles)
             policy.observe(looks, pages, world.act(looks, pages))
@@ -198,7 +201,7 @@ def test_a_ledger_counts_by_hand() -> None:
         looks = PageViews(
             np.array([3_600.0 + number]), whole, np.array([1]), np.array([number]), whole - 1, whole
         )
-        outcomes = Outcomes(
+        outcomes = ViewOutcomes(
             title=np.array([title]),
             place=whole - (title < 0),
             watched_s=np.array([60 * minutes]),
@@ -223,6 +226,6 @@ def test_pages_are_watched_more_than_lists(seed: int) -> None:
     minutes = {}
     for policy in (Nearline, NearlinePages):
         world = World(seed=seed, viewers=200, titles=500)
-        run = close_the_loop(policy.__name__, world, policy(world), days=4, warm_up=1)
+        run = run_closed_loop(policy.__name__, world, policy(world), days=4, warm_up=1)
         minutes[policy] = run.measures["minutes"]
     assert minutes[NearlinePages] > 1.05 * minutes[Nearline]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from online_models.simulation import World
-from online_models.simulation.page_views import PageViews, Pending
+from online_models.simulation.page_views import PageViews, PendingView
 from schemas.codec import encode
 from schemas.events import Skip
 from schemas.pages import Home, Item, Row, RowKind, Source, Trending, TrendingItem
@@ -50,7 +50,7 @@ class Desk:
 
     def see(self, account: int) -> list[list[int]]:
         """Return what a viewer sees, row by row."""
-        looks = PageViews.of([Pending(60.0, account, 0, 0, -1, 0.0)], np.array([account]))
+        looks = PageViews.of([PendingView(60.0, account, 0, 0, -1, 0.0)], np.array([account]))
         return [
             [title for title in row if title >= 0] for row in self.published.pages(looks).titles[0].tolist()
         ]

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from online_models.experiments.exposure import About, nothing_known
-from online_models.experiments.plan import Plan
+from online_models.experiments.exposure import TagsOf, no_tags
+from online_models.experiments.plan import ExperimentPlan
 from schemas import Event, Forget, Impression, topics
 from schemas.assignment import assign
 from schemas.codec import decode_experiment, decode_experiment_result, encode
@@ -51,12 +51,12 @@ class Office:
         self.rolled: list[Experiment] = []
         self.results: list[ExperimentResult] = []
         self._offsets = [0] * partitions
-        self.about: About = nothing_known
+        self.about: TagsOf = no_tags
         self.restart()
 
-    def plan(self) -> Plan:
+    def plan(self) -> ExperimentPlan:
         """Give the newest plan."""
-        return Plan(self.experiments.values())
+        return ExperimentPlan(self.experiments.values())
 
     def restart(self) -> None:
         """Make all steps anew from their stores."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from online_models.experiments.plan import Plan
+from online_models.experiments.plan import ExperimentPlan
 from schemas.codec import encode
 from schemas.experiment_results import ExperimentResult
 from schemas.experiments import Experiment, ExperimentState
@@ -59,7 +59,7 @@ def test_events_become_a_result_and_a_winner(
                 return _rolled(settings)
 
             winner = until(rolled, worker)
-    oracle = EventCounter(Plan([trial(rule=None)]))
+    oracle = EventCounter(ExperimentPlan([trial(rule=None)]))
     oracle.add(events)
     wanted = oracle.result("trial")
     assert (found.arms, found.lifts, found.crossed) == (wanted.arms, wanted.lifts, wanted.crossed)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from online_models.experiments.plan import Plan
+from online_models.experiments.plan import ExperimentPlan
 from online_models.page.build import best_new, blank_pages, find_alerts
 from online_models.page.config import PageConfig
 from online_models.tables.layout import DAY_MS
@@ -184,7 +184,7 @@ def test_an_arm_that_ranks_without_taste_tells_nothing() -> None:
     line = line_of()
     arm = Arm(name="all", share=1.0, treatment=Treatment(ranking=Ranking.POPULARITY))
     running = Experiment(experiment_id="x", state=ExperimentState.RUNNING, arms=(arm,))
-    line.stage.plan = lambda: Plan([running])
+    line.stage.plan = lambda: ExperimentPlan([running])
     line.restart()
     put_new(line, "new")
     assert told(line, 3) == []

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from online_models.experiments.plan import Plan
+from online_models.experiments.plan import ExperimentPlan
 from schemas import Artwork, Event, Title
 from schemas.experiments import (
     Arm,
@@ -47,7 +47,7 @@ class Town(Line):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.plan = Plan()
+        self.plan = ExperimentPlan()
         self.stage.plan = lambda: self.plan
         self.restart()
 
@@ -91,7 +91,7 @@ def test_without_experiments_pages_say_nothing(town: Town) -> None:
 
 def test_arms_are_on_the_pages_and_make_them(town: Town) -> None:
     """A page names the arm with its probability; popularity's viewers get what all watch."""
-    town.plan = Plan([RUNNING])
+    town.plan = ExperimentPlan([RUNNING])
     viewers = [f"v{n}" for n in range(12)]
     pages = town.pages(*(_late(viewer, "a1", 1) for viewer in viewers))
     arms = {viewer: pages[viewer].arms[0] for viewer in viewers}
@@ -111,7 +111,9 @@ def test_numbers_go_on_over_arms_and_roll_outs(town: Town) -> None:
     )
     back = structs.replace(rolled, state=ExperimentState.ROLLED_BACK)
     seen = []
-    for number, plan in enumerate((Plan(), Plan([RUNNING]), Plan([rolled]), Plan([back])), 1):
+    for number, plan in enumerate(
+        (ExperimentPlan(), ExperimentPlan([RUNNING]), ExperimentPlan([rolled]), ExperimentPlan([back])), 1
+    ):
         town.plan = plan
         seen.append(town.pages(_late("ada", f"a{number}", number), _late("bob", f"b{number}", number)))
     assert [page["ada"].seq for page in seen] == [1, 2, 3, 4]
@@ -123,7 +125,7 @@ def test_numbers_go_on_over_arms_and_roll_outs(town: Town) -> None:
 
 def test_a_list_can_be_shorter(town: Town) -> None:
     """The arm's length, in every row."""
-    town.plan = Plan([SHORT])
+    town.plan = ExperimentPlan([SHORT])
     page = town.pages(_late("ada", "a1", 1))["ada"]
     assert max(len(row.items) for row in page.rows) == 2
 
@@ -134,12 +136,12 @@ def test_rows_can_be_fewer_and_in_another_order(city: Town) -> None:
     assert before.rows[0].kind is not RowKind.TRENDING_NOW
     assert RowKind.EXPLORE in {row.kind for row in before.rows}
     kinds = {"rows_first": (RowKind.TRENDING_NOW,), "rows_without": (RowKind.EXPLORE,)}
-    city.plan = Plan([_alone(rows=3, **kinds)])
+    city.plan = ExperimentPlan([_alone(rows=3, **kinds)])
     after = city.pages(_late("ada", "a2", 2))["ada"]
     assert len(after.rows) <= 3
     assert after.rows[0].kind is RowKind.TRENDING_NOW
     assert RowKind.EXPLORE not in {row.kind for row in after.rows}
-    city.plan = Plan([_alone(rows=1)])
+    city.plan = ExperimentPlan([_alone(rows=1)])
     assert [row.kind for row in city.pages(_late("ada", "a3", 3))["ada"].rows] == [RowKind.TOP_PICKS]
 
 
@@ -154,17 +156,17 @@ def test_a_share_of_pages_explores_and_says_how_likely_each_title_was(city: Town
 
     everywhere = explored(1)
     assert len(everywhere) == 40
-    city.plan = Plan([_alone(explore=0.5)])
+    city.plan = ExperimentPlan([_alone(explore=0.5)])
     half = explored(2)
     assert 8 < len(half) < 32
     assert max(half) == pytest.approx(max(everywhere) / 2, rel=0.2)
-    city.plan = Plan([_alone(explore=0.0)])
+    city.plan = ExperimentPlan([_alone(explore=0.0)])
     assert explored(3) == []
 
 
 def test_a_list_gives_its_last_place_away_now_and_then(city: Town) -> None:
     """Of twenty titles, a place in a hundred: about every fifth list's last; each says how likely it was."""
-    city.plan = Plan([_alone(rows=1)])
+    city.plan = ExperimentPlan([_alone(rows=1)])
     pages = city.pages(*(_late(f"v{n}", "a1", 1) for n in range(60)))
     lasts = []
     for page in pages.values():
@@ -183,7 +185,7 @@ def test_the_catalog_can_choose_the_pictures(town: Town) -> None:
     """Under `first` every viewer sees the first picture, with probability 1."""
     art = tuple(Artwork(id=name, uri=f"https://x/{name}") for name in ("one", "two"))
     town.put(*(Title(title_id=f"{own}{n}", artwork=art) for own in "ab" for n in range(8)))
-    town.plan = Plan([_alone(artwork=ArtworkPolicy.FIRST)])
+    town.plan = ExperimentPlan([_alone(artwork=ArtworkPolicy.FIRST)])
     pages = town.pages(*(_late(f"v{n}", "a1", 1) for n in range(12)))
     shown = [item for page in pages.values() for row in page.rows for item in row.items if item.artwork]
     assert shown
@@ -194,7 +196,7 @@ def test_two_rankers_share_top_picks(town: Town) -> None:
     """Each item that one alone had picked says whose it is, and no title is in sight twice."""
     viewers = [f"v{n}" for n in range(12)]
     before = town.pages(*(_late(viewer, "a1", 1) for viewer in viewers))
-    town.plan = Plan([DRAFT])
+    town.plan = ExperimentPlan([DRAFT])
     pages = town.pages(*(_late(viewer, "a2", 2) for viewer in viewers))
     both = ListArm(experiment_id="draft", arm="interleaved")
     assert {page.arms for page in pages.values()} == {(both,)}
@@ -215,7 +217,7 @@ def test_two_rankers_share_top_picks(town: Town) -> None:
 def test_one_ranker_against_itself_has_no_teams(town: Town) -> None:
     """Where both arms rank alike, every title is neutral."""
     equal = structs.replace(DRAFT, arms=(Arm(name="a", share=0.5), Arm(name="b", share=0.5)))
-    town.plan = Plan([equal])
+    town.plan = ExperimentPlan([equal])
     page = town.pages(_late("ada", "a1", 1))["ada"]
     assert {item.arm for item in page.items_of(RowKind.TOP_PICKS)} == {None}
 
@@ -223,7 +225,7 @@ def test_one_ranker_against_itself_has_no_teams(town: Town) -> None:
 def test_a_winner_of_an_interleaving_ranks_alone(town: Town) -> None:
     """Rolled out it is the default, like any winner."""
     won = structs.replace(DRAFT, state=ExperimentState.ROLLED_OUT, winner="popular", decided_at_ms=T0)
-    town.plan = Plan([won])
+    town.plan = ExperimentPlan([won])
     page = town.pages(_late("ada", "a1", 1))["ada"]
     assert page.arms == (ListArm(experiment_id="draft", arm="popular"),)
     assert _picks(page)[0] == "t0"

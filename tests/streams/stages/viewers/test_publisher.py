@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from online_models.catalog.catalog import country_code
-from online_models.experiments.plan import Plan
+from online_models.experiments.plan import ExperimentPlan
 from schemas.assignment import assign
 from schemas.experiments import Arm, Audience, Experiment, ExperimentState, Ranking, Treatment
 from streams.stages.viewers.publisher import group_by_variant
@@ -31,13 +31,13 @@ def _trial(**more: Any) -> Experiment:
 
 def test_without_experiments_a_batch_stays_together() -> None:
     """No arms, no treatment, the same order."""
-    ((variant, requests),) = group_by_variant(REQUESTS, _viewers(), Plan(), T0)
+    ((variant, requests),) = group_by_variant(REQUESTS, _viewers(), ExperimentPlan(), T0)
     assert (variant.treatment, variant.arms, requests) == (Treatment(), b"", REQUESTS)
 
 
 def test_each_viewer_is_in_the_group_of_their_arm() -> None:
     """All pages once, a viewer's in order, and the arm with its propensity as JSON."""
-    groups = list(group_by_variant(REQUESTS, _viewers(), Plan([_trial()]), T0))
+    groups = list(group_by_variant(REQUESTS, _viewers(), ExperimentPlan([_trial()]), T0))
     assert sorted(one for _, requests in groups for one in requests) == sorted(REQUESTS)
     for variant, requests in groups:
         (arm,) = json.loads("{" + variant.arms.decode()[1:] + "}")["arms"]
@@ -52,12 +52,12 @@ def test_each_viewer_is_in_the_group_of_their_arm() -> None:
 def test_the_audience_is_that_of_the_row() -> None:
     """Country and maturity limit are the viewer's as the partition knows them."""
     about = Audience(countries=("IN",), maturity_at_most=12)
-    plan = Plan([_trial(audience=about)])
+    plan = ExperimentPlan([_trial(audience=about)])
     for viewers, inside in ((_viewers("IN", 7), True), (_viewers("DE", 7), False), (_viewers("IN"), False)):
         assert any(variant.arms for variant, _ in group_by_variant(REQUESTS, viewers, plan, T0)) is inside
 
 
 def test_before_the_start_nothing_varies() -> None:
     """The batch's newest event decides."""
-    plan = Plan([_trial(starts_at_ms=T0 + 1)])
+    plan = ExperimentPlan([_trial(starts_at_ms=T0 + 1)])
     assert [variant.arms for variant, _ in group_by_variant(REQUESTS, _viewers(), plan, T0)] == [b""]
