@@ -13,7 +13,7 @@ and the weekday, and some viewers arrive late.
 *What viewers do* (`choice`, `deciding`): a page is examined less the further down and right; one of the
 examined titles is started, or none, by a multinomial logit; interest is lost at a rate that depends on how
 much a title is enjoyed, so that long ones are stopped more often; episodes play on; a fifth of the visits
-begin with a search instead. What happened is told by players' events (`scribe`).
+begin with a search instead. What happened is told by players' events (`writer`).
 
 *Left to itself*, word of mouth makes the pages, and the stream is that of a service without a recommender:
 

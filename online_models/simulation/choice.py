@@ -201,7 +201,7 @@ class GroundTruth:
         liked: Floats = 1.0 / (1.0 + np.exp(-watch.steepness * met))
         return liked
 
-    def worth(self, titles: Ints, utilities: Floats, fits: Floats) -> Floats:
+    def expected_minutes_of(self, titles: Ints, utilities: Floats, fits: Floats) -> Floats:
         """Return the minutes expected of showing each title alone: P(start) times minutes when started."""
         minutes = expected_minutes(
             self.config.watch, self.enjoyment(titles, fits), self.catalog.minutes[titles]
@@ -221,34 +221,34 @@ HistoryOf = Callable[[Ints, Ints], WatchHistory]
 EXAMINED, NOISE, NOTHING, SEARCHED, MIND, EARLY, LEFT, MINUTES, DICE = range(1, 10)
 """What a draw is for."""
 MANY_DICE: Final = 10
-"""Uniform draws per look for what may happen on the way, see `scribe.Scribe`."""
+"""Uniform draws per look for what may happen on the way, see `writer.Scribe`."""
 
 
-def keys(seed: int, looks: PageViews) -> Hashes:
+def keys(seed: int, views: PageViews) -> Hashes:
     """Name each look, whatever the policy: its draws follow from it."""
-    return keyed(seed, looks.accounts, looks.visits, looks.numbers)
+    return keyed(seed, views.accounts, views.visits, views.numbers)
 
 
-def event_draws(seed: int, looks: PageViews) -> Floats:
-    """Return uniform draws for what happens on the way, shape ``(looks, MANY_DICE)``."""
-    return uniform(keys(seed, looks)[:, None], DICE, np.arange(MANY_DICE))
+def event_draws(seed: int, views: PageViews) -> Floats:
+    """Return uniform draws for what happens on the way, shape ``(views, MANY_DICE)``."""
+    return uniform(keys(seed, views)[:, None], DICE, np.arange(MANY_DICE))
 
 
 def outcomes(
-    truth: GroundTruth, seed: int, looks: PageViews, pages: ShownPages, past: HistoryOf
+    truth: GroundTruth, seed: int, views: PageViews, pages: ShownPages, past: HistoryOf
 ) -> ViewOutcomes:
     """Decide what is examined, chosen and watched.
 
     A visit may begin with a search: of the titles that come to mind the best is taken, whatever the page
     shows. What plays by itself was decided before.
     """
-    key = keys(seed, looks)
+    key = keys(seed, views)
     flat = pages.titles.reshape(len(key), -1)
-    fits = truth.fits(looks.profiles, np.maximum(flat, 0))
-    utilities = _utilities(truth, looks, flat, fits, past)
-    free = looks.autoplay < 0
+    fits = truth.fits(views.profiles, np.maximum(flat, 0))
+    utilities = _utilities(truth, views, flat, fits, past)
+    free = views.autoplay < 0
     chance = uniform(key, SEARCHED)
-    searched = free & (looks.numbers == 0) & (chance < truth.config.choice.searched)
+    searched = free & (views.numbers == 0) & (chance < truth.config.choice.searched)
     places = np.arange(flat.shape[1])
     theta = examination(truth.config.choice, *pages.titles.shape[1:]).ravel()
     examined = uniform(key[:, None], EXAMINED, places) < theta
@@ -257,11 +257,11 @@ def outcomes(
     best = np.argmax(noisy, axis=1)
     each = np.arange(len(key))
     taken = noisy[each, best] > truth.config.choice.outside + gumbel(key, NOTHING)
-    title = np.where(taken, flat[each, best], looks.autoplay)
+    title = np.where(taken, flat[each, best], views.autoplay)
     if searched.any():
-        some = PageViews(*(column[searched] for column in looks))
+        some = PageViews(*(column[searched] for column in views))
         title[searched] = considered(truth, seed, some, past)[:, 0]
-    started, quick, watched_s, enjoyed = _watched(truth, key, looks, title)
+    started, quick, watched_s, enjoyed = _watched(truth, key, views, title)
     finished = started & (watched_s >= truth.config.watch.finished * 60 * truth.catalog.minutes[title])
     return ViewOutcomes(
         title,
@@ -276,42 +276,42 @@ def outcomes(
     )
 
 
-def considered(truth: GroundTruth, seed: int, looks: PageViews, past: HistoryOf) -> Ints:
-    """Return the titles that come to mind, best liked first, shape ``(looks, considered)``."""
-    key, most = keys(seed, looks), truth.config.choice.mind
-    cumulative = np.cumsum(truth.appeal(float(looks.at_s[0])))
+def considered(truth: GroundTruth, seed: int, views: PageViews, past: HistoryOf) -> Ints:
+    """Return the titles that come to mind, best liked first, shape ``(views, considered)``."""
+    key, most = keys(seed, views), truth.config.choice.considered
+    cumulative = np.cumsum(truth.appeal(float(views.at_s[0])))
     draws = uniform(key[:, None], MIND, np.arange(most)) * cumulative[-1]
     drawn = np.minimum(np.searchsorted(cumulative, draws, side="right"), len(cumulative) - 1)
-    fits = truth.fits(looks.profiles, drawn)
-    noisy = _utilities(truth, looks, drawn, fits, past) + gumbel(key[:, None], NOISE, drawn)
+    fits = truth.fits(views.profiles, drawn)
+    noisy = _utilities(truth, views, drawn, fits, past) + gumbel(key[:, None], NOISE, drawn)
     return np.take_along_axis(drawn, np.argsort(-noisy, axis=1, kind="stable"), 1)
 
 
-def word_of_mouth(truth: GroundTruth, seed: int, looks: PageViews, past: HistoryOf, slots: int) -> ShownPages:
+def word_of_mouth(truth: GroundTruth, seed: int, views: PageViews, past: HistoryOf, slots: int) -> ShownPages:
     """Return pages as friends and posters make them: what comes to mind, the best liked first."""
-    titles = considered(truth, seed, looks, past)
+    titles = considered(truth, seed, views, past)
     new = np.ones(titles.shape, np.bool_)  # a title comes to mind more than once: the first time counts
     for at in range(1, titles.shape[1]):
         new[:, at] = titles[:, at] != titles[:, at - 1]
     order = np.argsort(~new, axis=1, kind="stable")[:, :slots]
     shown = np.where(np.take_along_axis(new, order, 1), np.take_along_axis(titles, order, 1), -1)
-    return ShownPages.single(shown, looks)
+    return ShownPages.single(shown, views)
 
 
-def _utilities(truth: GroundTruth, looks: PageViews, titles: Ints, fits: Floats, past: HistoryOf) -> Floats:
+def _utilities(truth: GroundTruth, views: PageViews, titles: Ints, fits: Floats, past: HistoryOf) -> Floats:
     """Return the utility of each place's title, -inf for an empty place."""
-    known = past(looks.accounts, titles)
-    utilities = truth.utilities(looks.accounts, np.maximum(titles, 0), fits, looks.at_s, known)
+    known = past(views.accounts, titles)
+    utilities = truth.utilities(views.accounts, np.maximum(titles, 0), fits, views.at_s, known)
     return np.where(titles >= 0, utilities, -np.inf)
 
 
 def _watched(
-    truth: GroundTruth, key: Hashes, looks: PageViews, title: Ints
+    truth: GroundTruth, key: Hashes, views: PageViews, title: Ints
 ) -> tuple[Bools, Bools, Floats, Floats]:
     """Return what was started, what was left at once, seconds watched, and enjoyment."""
     watch, started = truth.config.watch, title >= 0
     safe = np.maximum(title, 0)
-    enjoyed = truth.enjoyment(safe, truth.fits(looks.profiles, safe[:, None])[:, 0])
+    enjoyed = truth.enjoyment(safe, truth.fits(views.profiles, safe[:, None])[:, 0])
     quick = started & (uniform(key, LEFT) < quick_stop(watch, enjoyed))
     first, last = watch.early_s
     early_s = first + (last - first) * uniform(key, EARLY)

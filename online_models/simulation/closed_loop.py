@@ -65,7 +65,7 @@ VISIT_AGES: Final = {"1": 1, "2-3": 2, "4-7": 4, "8-15": 8, "16-31": 16, "32+": 
 """Names of the buckets of a viewer's visits, and the first visit of each."""
 TITLE_AGES: Final = {"day 1": 0, "days 2-3": 1, "days 4-7": 3, "week 2": 7, "later": 14}
 """Names of the buckets of days since a title came out, and the first day of each."""
-GROUPS: Final = ("one taste", "household", "newcomer")
+GROUPS: Final = ("one taste", "household", "new viewer")
 """Accounts with one profile, with two; those of both who arrived while the world ran."""
 NEW_DAYS: Final = 7
 """A title is new for so many days."""
@@ -89,16 +89,16 @@ class OutcomeLog:
     def __post_init__(self) -> None:
         self._examined = np.zeros(len(self.world.titles), np.bool_)
 
-    def add(self, looks: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:
+    def add(self, views: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:
         """Enter looks and what came of them."""
-        for account, number in zip(looks.accounts.tolist(), looks.numbers.tolist(), strict=True):
+        for account, number in zip(views.accounts.tolist(), views.numbers.tolist(), strict=True):
             self._visits[account] = self._visits.get(account, 0) + (number == 0)
-        visit = np.array([self._visits[account] for account in looks.accounts.tolist()])
-        before_page = (looks.autoplay < 0) & ~outcomes.searched
-        first = looks.numbers == 0
+        visit = np.array([self._visits[account] for account in views.accounts.tolist()])
+        before_page = (views.autoplay < 0) & ~outcomes.searched
+        first = views.numbers == 0
         minutes = outcomes.watched_s / 60
         rest = (outcomes.title, minutes, outcomes.finished, outcomes.quick)
-        self._columns.append(_Columns(looks.at_s, looks.accounts, visit, first, before_page, *rest))
+        self._columns.append(_Columns(views.at_s, views.accounts, visit, first, before_page, *rest))
         self._examined[pages.titles.reshape(outcomes.examined.shape)[outcomes.examined]] = True
 
     def minutes_a_viewer_day(self) -> float:
@@ -156,10 +156,10 @@ class OutcomeLog:
     def by_group(self, days: int, warm_up: int) -> list[float]:
         """Return the minutes per viewer and day after the warm-up, by `GROUPS`."""
         c, people = self._since(warm_up), self.world.population
-        household, newcomer = people.second >= 0, people.arrives_s > 0
+        household, new = people.second >= 0, people.arrives_s > 0
         stay = np.maximum(0.0, days - np.maximum(warm_up, people.arrives_s / DAY_S))
         minutes = np.bincount(c.account, c.minutes, len(people))
-        groups = (~household & ~newcomer, household & ~newcomer, newcomer)
+        groups = (~household & ~new, household & ~new, new)
         return [float(minutes[group].sum() / max(1e-9, stay[group].sum())) for group in groups]
 
     def _since(self, day: int) -> "_Columns":
@@ -231,7 +231,7 @@ def run_closed_loop(
     *,
     days: int,
     warm_up: int,
-    tell: Callable[[float, OutcomeLog], None] | None = None,
+    on_batch: Callable[[float, OutcomeLog], None] | None = None,
 ) -> Run:
     """Let a policy make the pages of a world for some days.
 
@@ -257,26 +257,26 @@ def run_closed_loop(
     >>> runs["oracle"].measures["minutes"] > runs["random"].measures["minutes"]
     True
     """
-    ledger = OutcomeLog(world)
+    log = OutcomeLog(world)
     while True:
-        looks = world.looks(within_s=WINDOW_S, settled=True)
+        views = world.next_views(within_s=WINDOW_S, settled=True)
         if world.now_s >= days * DAY_S:
             break
         policy.learn(world.happened(world.now_s))
-        pages = policy.pages(looks)
-        outcomes = world.act(looks, pages)
-        policy.observe(looks, pages, outcomes)
-        ledger.add(looks, pages, outcomes)
-        if tell:
-            tell(world.now_s / DAY_S, ledger)
+        pages = policy.pages(views)
+        outcomes = world.act(views, pages)
+        policy.observe(views, pages, outcomes)
+        log.add(views, pages, outcomes)
+        if on_batch:
+            on_batch(world.now_s / DAY_S, log)
     return Run(
         name,
         world.seed,
-        ledger.measures(days, warm_up),
-        ledger.by_day(days),
-        ledger.by_visit(),
-        ledger.by_title_age(days),
-        ledger.by_group(days, warm_up),
+        log.measures(days, warm_up),
+        log.by_day(days),
+        log.by_visit(),
+        log.by_title_age(days),
+        log.by_group(days, warm_up),
     )
 
 

@@ -73,7 +73,7 @@ class TasteConfig:
     """Hours in which the second profile of a household is mostly in front of the screen."""
     daytime_share: float = 0.85
     """Chance that it is the second in daytime, and the first in the evening. Assumed."""
-    newcomers: float = 0.2
+    late_arrivals: float = 0.2
     """Share of viewers who arrive while the world runs, evenly over the span of releases."""
     preferences: float = 0.3
     """Chance that a viewer states preferences at the first visit (onboarding can be skipped). Assumed."""
@@ -98,7 +98,7 @@ class VisitConfig:
     television. Shape assumed."""
     weekdays: tuple[float, ...] = (0.9, 0.85, 0.9, 0.95, 1.1, 1.25, 1.15)
     """Weight of each day from Monday on: weekends are busier. Assumed."""
-    most_looks: int = 8
+    max_views: int = 8
     """Titles started in a visit at most: "are you still watching?" ends the rest."""
 
 
@@ -137,12 +137,12 @@ class ChoiceConfig:
     in_vain: float = 0.25
     """Chance that a visit of somebody whose taste is mostly of the scarce kind begins with a search for it
     that finds nothing. Assumed."""
-    mind: int = 48
+    considered: int = 48
     """Titles that come to mind in a search, or that friends speak of. Assumed."""
     awareness: float = 0.3
     """They are drawn by their share of attention to this power, and by novelty: below 1, because fame counts
     once more when it is chosen."""
-    turned_down: float = 0.25
+    rejected: float = 0.25
     """Chance that an examined title that does not fit is turned down (a skip), once a look at most."""
     listed: float = 0.04
     """Chance that an examined title that fits, and was not chosen, is put on the viewer's list."""

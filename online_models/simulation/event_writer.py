@@ -56,7 +56,7 @@ class DecidedView(NamedTuple):
     autoplay: bool
     watched_s: float
     enjoyment: float
-    dice: list[float]
+    draws: list[float]
     in_vain: str = ""
     """What was searched for first, and not found."""
     arms: Mapping[int, str] = MappingProxyType({})
@@ -96,86 +96,86 @@ class EventWriter:
 
     def preferences(self, account: int, visit: int, at_s: float, genre: str, liked: list[int]) -> Event:
         """Return what is stated at the first visit."""
-        desk = _Desk(self, account, visit, -1, at_s)
-        return desk.make(
+        recorder = _EventRecorder(self, account, visit, -1, at_s)
+        return recorder.make(
             Preferences, genres=(genre,), liked_titles=tuple(self._ids[title] for title in liked)
         )
 
-    def write(self, told: DecidedView) -> tuple[list[Event], float]:
+    def write(self, view: DecidedView) -> tuple[list[Event], float]:
         """Return the events of a look in order of time, and the world time at which it is over."""
-        desk = _Desk(self, told.account, told.visit, told.number, told.at_s)
-        if told.in_vain:
-            desk.at_s += _dwell_s(told)
-            desk.make(Search, query=told.in_vain, result_count=0)
-        if told.autoplay:
-            desk.at_s += COUNTDOWN_S
-        elif told.searched:
-            self._search(desk, told)
+        recorder = _EventRecorder(self, view.account, view.visit, view.number, view.at_s)
+        if view.in_vain:
+            recorder.at_s += _dwell_s(view)
+            recorder.make(Search, query=view.in_vain, result_count=0)
+        if view.autoplay:
+            recorder.at_s += COUNTDOWN_S
+        elif view.searched:
+            self._search(recorder, view)
         else:
-            self._browse(desk, told)
-        if told.title >= 0:
-            self._watch(desk, told)
-        return desk.events, desk.at_s
+            self._browse(recorder, view)
+        if view.title >= 0:
+            self._watch(recorder, view)
+        return recorder.events, recorder.at_s
 
-    def _search(self, desk: "_Desk", told: DecidedView) -> None:
-        desk.at_s += _dwell_s(told)
-        title_id, theme = self._ids[told.title], self._catalog.titles[told.title].tags.theme
-        desk.make(Search, query=(theme or ("anything",))[0], result_count=20, clicked_title_id=title_id)
-        desk.make(Select, title_id=title_id)
+    def _search(self, recorder: "_EventRecorder", view: DecidedView) -> None:
+        recorder.at_s += _dwell_s(view)
+        title_id, theme = self._ids[view.title], self._catalog.titles[view.title].tags.theme
+        recorder.make(Search, query=(theme or ("anything",))[0], result_count=20, clicked_title_id=title_id)
+        recorder.make(Select, title_id=title_id)
 
-    def _browse(self, desk: "_Desk", told: DecidedView) -> None:
+    def _browse(self, recorder: "_EventRecorder", view: DecidedView) -> None:
         """Look at the page, turn one title down, keep one for later, choose one."""
         choice, watch = self._config.choice, self._config.watch
-        turned_down = told.dice[1] < choice.turned_down
-        for place, title, enjoyable in told.examined:
-            at = self._at(told, place)
-            desk.make(
+        rejected = view.draws[1] < choice.rejected
+        for place, title, enjoyable in view.examined:
+            at = self._at(view, place)
+            recorder.make(
                 Impression,
                 title_id=self._ids[title],
                 artwork=self._art[title],
-                arm=told.arms.get(place),
+                arm=view.arms.get(place),
                 **at,
             )
-            if place == told.place:
+            if place == view.place:
                 continue
-            if turned_down and enjoyable < watch.disliked:
-                turned_down = False
-                desk.make(Skip, title_id=self._ids[title], **at)
-            elif enjoyable > watch.liked and told.dice[2] < choice.listed:
-                desk.make(MyList, title_id=self._ids[title], action=ListAction.ADD)
-        dwell_s = _dwell_s(told)
-        desk.at_s += dwell_s
-        desk.make(Browse, surface="home", dwell_s=dwell_s)
-        if told.title >= 0:
-            title_id, art = self._ids[told.title], self._art[told.title]
-            desk.make(Select, title_id=title_id, artwork=art, **self._at(told, told.place))
+            if rejected and enjoyable < watch.disliked:
+                rejected = False
+                recorder.make(Skip, title_id=self._ids[title], **at)
+            elif enjoyable > watch.liked and view.draws[2] < choice.listed:
+                recorder.make(MyList, title_id=self._ids[title], action=ListAction.ADD)
+        dwell_s = _dwell_s(view)
+        recorder.at_s += dwell_s
+        recorder.make(Browse, surface="home", dwell_s=dwell_s)
+        if view.title >= 0:
+            title_id, art = self._ids[view.title], self._art[view.title]
+            recorder.make(Select, title_id=title_id, artwork=art, **self._at(view, view.place))
 
-    def _watch(self, desk: "_Desk", told: DecidedView) -> None:
+    def _watch(self, recorder: "_EventRecorder", view: DecidedView) -> None:
         """Play, with a heartbeat half-way and now and then a pause, stop, and now and then a thumb."""
         watch = self._config.watch
-        title_id, whole_s = self._ids[told.title], 60 * float(self._catalog.minutes[told.title])
-        watched_s = round(told.watched_s, 1)
+        title_id, whole_s = self._ids[view.title], 60 * float(self._catalog.minutes[view.title])
+        watched_s = round(view.watched_s, 1)
         playing: dict[str, Any] = {"title_id": title_id, "duration_s": whole_s}
-        desk.at_s += 2
-        listed = self._at(told, told.place) if told.place >= 0 else {}
-        desk.make(Play, autoplay=told.autoplay, **playing, **listed)
+        recorder.at_s += 2
+        listed = self._at(view, view.place) if view.place >= 0 else {}
+        recorder.make(Play, autoplay=view.autoplay, **playing, **listed)
         if watched_s > watch.early_s[1]:
             half_s = round(watched_s / 2, 1)
-            desk.at_s += half_s
-            desk.make(Progress, watched_s=half_s, position_s=half_s, **playing)
-            if told.dice[3] < watch.paused:
-                desk.make(Pause, title_id=title_id, position_s=half_s)
-                desk.at_s += PAUSE_S * told.dice[4]
-            desk.at_s += watched_s - half_s
+            recorder.at_s += half_s
+            recorder.make(Progress, watched_s=half_s, position_s=half_s, **playing)
+            if view.draws[3] < watch.paused:
+                recorder.make(Pause, title_id=title_id, position_s=half_s)
+                recorder.at_s += PAUSE_S * view.draws[4]
+            recorder.at_s += watched_s - half_s
         else:
-            desk.at_s += watched_s
-        cause = StopCause.ENDED if told.watched_s >= watch.finished * whole_s else StopCause.EXITED
-        stopped = {"watched_s": watched_s, "position_s": watched_s, "cause": cause, "autoplay": told.autoplay}
-        desk.make(Stop, **playing, **stopped)
-        thumb = self._thumb(told.enjoyment)
-        if thumb and told.dice[5] < watch.thumbed:
-            desk.at_s += 5
-            desk.make(Rate, title_id=title_id, thumb=thumb)
+            recorder.at_s += watched_s
+        cause = StopCause.ENDED if view.watched_s >= watch.finished * whole_s else StopCause.EXITED
+        stopped = {"watched_s": watched_s, "position_s": watched_s, "cause": cause, "autoplay": view.autoplay}
+        recorder.make(Stop, **playing, **stopped)
+        thumb = self._thumb(view.enjoyment)
+        if thumb and view.draws[5] < watch.thumbed:
+            recorder.at_s += 5
+            recorder.make(Rate, title_id=title_id, thumb=thumb)
 
     def _thumb(self, enjoyment: float) -> Thumb | None:
         watch = self._config.watch
@@ -186,22 +186,22 @@ class EventWriter:
         return Thumb.UP if enjoyment > watch.liked else None
 
     @staticmethod
-    def _at(told: DecidedView, place: int) -> dict[str, Any]:
-        row, slot = divmod(place, told.slots)
-        return {"list_id": told.list_id, "row": row, "slot": slot}
+    def _at(view: DecidedView, place: int) -> dict[str, Any]:
+        row, slot = divmod(place, view.slots)
+        return {"list_id": view.list_id, "row": row, "slot": slot}
 
     def event_ms(self, at_s: float) -> int:
         """Return the event time of a moment of world time."""
         return self._start_ms + int(at_s * self._ms_per_s)
 
 
-class _Desk:
+class _EventRecorder:
     """The events of one look, as they come to be; its clock is world time."""
 
-    def __init__(self, scribe: EventWriter, account: int, visit: int, number: int, at_s: float) -> None:
+    def __init__(self, writer: EventWriter, account: int, visit: int, number: int, at_s: float) -> None:
         self.events: list[Event] = []
         self.at_s = at_s
-        self._scribe = scribe
+        self._writer = writer
         self._name = f"{account:x}.{visit:x}.{number + 1}"
         self._head: dict[str, Any] = {
             "viewer_id": viewer_name(account),
@@ -211,7 +211,7 @@ class _Desk:
         }
 
     def make(self, kind: type[E], **fields: object) -> E:
-        when = self._scribe.event_ms(self.at_s)
+        when = self._writer.event_ms(self.at_s)
         name = f"{self._name}.{len(self.events):x}"
         head = self._head | fields
         event = kind(event_id=name, event_time_ms=when, **head)
@@ -219,5 +219,5 @@ class _Desk:
         return event
 
 
-def _dwell_s(told: DecidedView) -> float:
-    return round(BROWSING_S * (0.25 + 1.5 * told.dice[0]), 1)
+def _dwell_s(view: DecidedView) -> float:
+    return round(BROWSING_S * (0.25 + 1.5 * view.draws[0]), 1)

@@ -51,16 +51,16 @@ class ShownPages(NamedTuple):
     """What the looks see."""
 
     titles: Ints
-    """Index of the title in each place, -1 for an empty one, shape ``(looks, rows, slots)``."""
+    """Index of the title in each place, -1 for an empty one, shape ``(views, rows, slots)``."""
     list_ids: Sequence[str]
     """Names of the lists, for events to echo."""
     arms: Sequence[Mapping[int, str]] = ()
     """By look: arms of titles that say one, by place, for impressions to echo; empty: none say any."""
 
     @classmethod
-    def single(cls, titles: Ints, looks: PageViews) -> Self:
-        """Make pages of one row out of lists, shape ``(looks, slots)``."""
-        names = zip(looks.accounts.tolist(), looks.visits.tolist(), looks.numbers.tolist(), strict=True)
+    def single(cls, titles: Ints, views: PageViews) -> Self:
+        """Make pages of one row out of lists, shape ``(views, slots)``."""
+        names = zip(views.accounts.tolist(), views.visits.tolist(), views.numbers.tolist(), strict=True)
         return cls(titles[:, None, :], [f"page-{a:x}-{v:x}-{n}" for a, v, n in names])
 
 
@@ -80,6 +80,6 @@ class ViewOutcomes(NamedTuple):
     """Watched up to the credits."""
     searched: Bools
     examined: Bools
-    """What was examined, shape ``(looks, rows * slots)``."""
+    """What was examined, shape ``(views, rows * slots)``."""
     enjoyable: Floats
     """How much each place's title would be enjoyed, same shape."""

@@ -47,13 +47,13 @@ SHUFFLE: Final = 21
 class Policy(Protocol):
     """Makes pages from what it has learned; never from the truth, unless it is the oracle."""
 
-    def pages(self, looks: PageViews) -> ShownPages:
+    def pages(self, views: PageViews) -> ShownPages:
         """Return what the viewers see."""
 
     def learn(self, events: Sequence[Event]) -> None:
         """Take what has happened, in order of event time."""
 
-    def observe(self, looks: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:
+    def observe(self, views: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:
         """Look at what came of the pages: not for those who learn from events."""
 
 
@@ -63,28 +63,28 @@ class ScoringPolicy(ABC):
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def pages(self, looks: PageViews) -> ShownPages:
+    def pages(self, views: PageViews) -> ShownPages:
         """See `Policy.pages`."""
-        scores = np.broadcast_to(self.scores(looks), (len(looks.at_s), len(self.world.titles)))
-        out = self.world.catalog.released_s <= looks.at_s[:, None]
-        had = self.world.memory.everything(looks.accounts).had
-        return ShownPages.single(best(np.where(out & ~had, scores, -np.inf), SLOTS), looks)
+        scores = np.broadcast_to(self.scores(views), (len(views.at_s), len(self.world.titles)))
+        out = self.world.catalog.released_s <= views.at_s[:, None]
+        had = self.world.memory.everything(views.accounts).had
+        return ShownPages.single(best(np.where(out & ~had, scores, -np.inf), SLOTS), views)
 
     @abstractmethod
-    def scores(self, looks: PageViews) -> Floats:
-        """Return the scores, shape ``(looks, titles)`` or one that broadcasts to it."""
+    def scores(self, views: PageViews) -> Floats:
+        """Return the scores, shape ``(views, titles)`` or one that broadcasts to it."""
 
-    def worth(self, looks: PageViews, fits: Floats) -> Floats:
+    def expected_minutes_of(self, views: PageViews, fits: Floats) -> Floats:
         """Return the minutes expected of showing each title, for tastes that fit so well."""
         truth, everything = self.world.truth, np.arange(len(self.world.titles))
-        past = self.world.memory.everything(looks.accounts)
-        utilities = truth.utilities(looks.accounts, everything, fits, looks.at_s, past)
-        return truth.worth(everything, utilities, fits)
+        past = self.world.memory.everything(views.accounts)
+        utilities = truth.utilities(views.accounts, everything, fits, views.at_s, past)
+        return truth.expected_minutes_of(everything, utilities, fits)
 
     def learn(self, events: Sequence[Event]) -> None:  # noqa: B027 - most have nothing to learn
         """See `Policy.learn`."""
 
-    def observe(self, looks: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:  # noqa: B027 - nor to see
+    def observe(self, views: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:  # noqa: B027 - nor to see
         """See `Policy.observe`."""
 
 
@@ -103,9 +103,9 @@ def best(scores: Floats, slots: int) -> Ints:
 class Random(ScoringPolicy):
     """Titles in random order, another for each look."""
 
-    def scores(self, looks: PageViews) -> Floats:
+    def scores(self, views: PageViews) -> Floats:
         """See `ScoringPolicy.scores`."""
-        each = (looks.accounts[:, None], looks.visits[:, None], looks.numbers[:, None])
+        each = (views.accounts[:, None], views.visits[:, None], views.numbers[:, None])
         return uniform(self.world.seed, SHUFFLE, *each, np.arange(len(self.world.titles)))
 
 
@@ -120,7 +120,7 @@ class PopularityPolicy(ScoringPolicy):
         self._newest_s = 0.0
         self._ties = uniform(world.seed, SHUFFLE, np.arange(count)) * 1e-9
 
-    def scores(self, looks: PageViews) -> Floats:  # noqa: ARG002 - the same for everyone
+    def scores(self, views: PageViews) -> Floats:  # noqa: ARG002 - the same for everyone
         """See `ScoringPolicy.scores`."""
         return (self._counts + self._ties)[None, :]
 
@@ -141,9 +141,9 @@ class Oracle(ScoringPolicy):
     bounds what can be learned, not what could be planned.
     """
 
-    def scores(self, looks: PageViews) -> Floats:
+    def scores(self, views: PageViews) -> Floats:
         """See `ScoringPolicy.scores`."""
-        return self.worth(looks, self.world.truth.fits(looks.profiles, np.arange(len(self.world.titles))))
+        return self.expected_minutes_of(views, self.world.truth.fits(views.profiles, np.arange(len(self.world.titles))))
 
 
 class Nearline:
@@ -169,18 +169,18 @@ class Nearline:
         self._number[: len(ids)] = [at[title_id] for title_id in ids]
         self._event_ms = world.event_ms
 
-    def pages(self, looks: PageViews) -> ShownPages:
+    def pages(self, views: PageViews) -> ShownPages:
         """See `Policy.pages`."""
         side = self.recommender.viewers
-        slots = side.viewers.acquire([viewer_name(account) for account in looks.accounts.tolist()])
-        lists = side.rank(slots, self._event_ms(float(looks.at_s[0])), SLOTS)
-        return ShownPages.single(self._number[lists.title], looks)
+        slots = side.viewers.acquire([viewer_name(account) for account in views.accounts.tolist()])
+        lists = side.rank(slots, self._event_ms(float(views.at_s[0])), SLOTS)
+        return ShownPages.single(self._number[lists.title], views)
 
     def learn(self, events: Sequence[Event]) -> None:
         """See `Policy.learn`."""
         self.recommender.learn_many(events)
 
-    def observe(self, looks: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:
+    def observe(self, views: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:
         """See `Policy.observe`: the events say it."""
 
 
@@ -205,30 +205,30 @@ class NearlinePages(Nearline):
         recommender = self.recommender
         self._shelves = CatalogIndex(recommender.titles, recommender.catalog, page or PageConfig())
 
-    def pages(self, looks: PageViews) -> ShownPages:
+    def pages(self, views: PageViews) -> ShownPages:
         """See `Policy.pages`."""
         side = self.recommender.viewers
-        slots = side.viewers.acquire([viewer_name(account) for account in looks.accounts.tolist()])
-        built = build(side, self._shelves, slots, self._event_ms(float(looks.at_s[0])), SLOTS)
+        slots = side.viewers.acquire([viewer_name(account) for account in views.accounts.tolist()])
+        built = build(side, self._shelves, slots, self._event_ms(float(views.at_s[0])), SLOTS)
         return ShownPages(
-            self._number[built.title], ShownPages.single(self._number[built.title[:, 0]], looks).list_ids
+            self._number[built.title], ShownPages.single(self._number[built.title[:, 0]], views).list_ids
         )
 
 
 class NearlineGrid(NearlinePages):
     """The same list, as long as a page has places, cut into its rows: what the places alone are worth."""
 
-    def pages(self, looks: PageViews) -> ShownPages:
+    def pages(self, views: PageViews) -> ShownPages:
         """See `Policy.pages`."""
         side = self.recommender.viewers
-        slots = side.viewers.acquire([viewer_name(account) for account in looks.accounts.tolist()])
+        slots = side.viewers.acquire([viewer_name(account) for account in views.accounts.tolist()])
         rows = self._shelves.config.rows
-        lists = side.rank(slots, self._event_ms(float(looks.at_s[0])), rows * SLOTS)
+        lists = side.rank(slots, self._event_ms(float(views.at_s[0])), rows * SLOTS)
         found = self._number[lists.title]
         titles = np.full((slots.size, rows * SLOTS), -1)
         titles[:, : found.shape[1]] = found
         return ShownPages(
-            titles.reshape(-1, rows, SLOTS), ShownPages.single(titles[:, :SLOTS], looks).list_ids
+            titles.reshape(-1, rows, SLOTS), ShownPages.single(titles[:, :SLOTS], views).list_ids
         )
 
 
@@ -309,31 +309,31 @@ class InformedPolicy(ScoringPolicy):
         self._precision = np.tile(width * np.eye(width), (many, 1, 1))  # a taste has length 1
         self._day = 0
 
-    def scores(self, looks: PageViews) -> Floats:
+    def scores(self, views: PageViews) -> Floats:
         """See `ScoringPolicy.scores`."""
-        fits = self._mean[looks.accounts] @ self.world.catalog.vectors.T
-        return self.worth(looks, fits)
+        fits = self._mean[views.accounts] @ self.world.catalog.vectors.T
+        return self.expected_minutes_of(views, fits)
 
-    def observe(self, looks: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:
+    def observe(self, views: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:
         """Take what the looks say about tastes."""
-        self._forget(int(looks.at_s[0] // DAY_S))
-        flat = pages.titles.reshape(len(looks.at_s), -1)
-        for row, account in enumerate(looks.accounts.tolist()):
+        self._forget(int(views.at_s[0] // DAY_S))
+        flat = pages.titles.reshape(len(views.at_s), -1)
+        for row, account in enumerate(views.accounts.tolist()):
             title = int(outcomes.title[row])
             if outcomes.searched[row]:
                 z = self._steep(np.array([title]))
                 self._step(account, SEARCHED_WEIGHT**2 * z.T @ z, SEARCHED_WEIGHT * z[0])
             elif (seen := flat[row, outcomes.examined[row]]).size:
-                self._choice(account, looks, row, seen, title)
+                self._choice(account, views, row, seen, title)
             if title >= 0:
                 minutes = float(outcomes.watched_s[row]) / 60
                 self._watch(account, title, minutes, quick=bool(outcomes.quick[row]))
 
-    def _choice(self, account: int, looks: PageViews, row: int, seen: Ints, title: int) -> None:
+    def _choice(self, account: int, views: PageViews, row: int, seen: Ints, title: int) -> None:
         """Take what was chosen of what was examined, or that nothing was."""
         truth, who = self.world.truth, np.array([account])
         z, past = self._steep(seen), self.world.past(who, seen[None])
-        rest = truth.utilities(who, seen[None], np.zeros((1, seen.size)), looks.at_s[row : row + 1], past)[0]
+        rest = truth.utilities(who, seen[None], np.zeros((1, seen.size)), views.at_s[row : row + 1], past)[0]
         chances = start_probabilities(rest + z @ self._mean[account], self.world.config.choice.outside)
         middle = chances @ z
         information = (z.T * chances) @ z - np.outer(middle, middle)

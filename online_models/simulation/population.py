@@ -54,7 +54,7 @@ class Population:
         self.tastes = self._drawn(rng, self.mixtures)
         span_s = config.catalog.release_span_days * DAY_S
         self.arrives_s: Floats = np.where(
-            rng.random(count) < config.taste.newcomers, rng.random(count) * span_s, 0.0
+            rng.random(count) < config.taste.late_arrivals, rng.random(count) * span_s, 0.0
         )
         spread = config.visits.activity
         self._activity: Floats = rng.lognormal(-(spread**2) / 2, spread, count)

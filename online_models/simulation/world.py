@@ -108,7 +108,7 @@ class World:
     """A seeded world of viewers who watch what fits their taste, and stop when it does not.
 
     The model is told in `choice`. Left to itself (`events`), word of mouth decides what viewers see. A
-    recommender takes its place by answering `looks` with pages, see `closed_loop`.
+    recommender takes its place by answering `views` with pages, see `closed_loop`.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ class World:
         config: WorldConfig | None = None,
     ) -> None:
         self.config = config or WorldConfig()
-        least = self.config.choice.mind
+        least = self.config.choice.considered
         if viewers < 1 or titles < least or (rate is not None and rate <= 0):
             needs = f"a viewer, {least} titles and a positive rate"
             msg = f"a world needs {needs}, not {viewers}, {titles} and {rate}"
@@ -168,7 +168,7 @@ class World:
         self.truth = GroundTruth(self.config, self.catalog, self.population)
         self.memory = WatchMemory(self.catalog)
         self.now_s = 0.0
-        self._scribe = EventWriter(self.config, self.catalog, start_ms=start_ms, time_scale=scale)
+        self._writer = EventWriter(self.config, self.catalog, start_ms=start_ms, time_scale=scale)
         self._hour = 0
         self._queue: list[PendingView] = []
         self._busy_s: dict[int, float] = {}
@@ -187,12 +187,12 @@ class World:
     def events(self) -> Iterator[Event]:
         """Yield events for ever, in order of event time; a second call goes on where the first was left."""
         while True:
-            looks = self.looks()
-            pages = word_of_mouth(self.truth, self.seed, looks, self.past, HEARD)
-            self.act(looks, pages)
+            views = self.next_views()
+            pages = word_of_mouth(self.truth, self.seed, views, self.past, HEARD)
+            self.act(views, pages)
             yield from self._until(self._next_s())
 
-    def looks(self, most: int = BATCH_VIEWS, within_s: float = SPAN_S, *, settled: bool = False) -> PageViews:
+    def next_views(self, most: int = BATCH_VIEWS, within_s: float = SPAN_S, *, settled: bool = False) -> PageViews:
         """Take the next looks at a page, of different viewers, and move the clock to the first.
 
         Parameters
@@ -226,14 +226,14 @@ class World:
         hours = np.array([int(look.at_s // 3600) for look in taken])
         return PageViews.of(taken, self.population.profiles(whose, hours))
 
-    def act(self, looks: PageViews, pages: ShownPages) -> ViewOutcomes:
+    def act(self, views: PageViews, pages: ShownPages) -> ViewOutcomes:
         """Let the viewers act on their pages: write the events, and plan the next looks."""
-        came = outcomes(self.truth, self.seed, looks, pages, self.past)
-        luck = event_draws(self.seed, looks)
-        again = uniform(self.seed, AGAIN, looks.accounts, looks.visits, looks.numbers)
+        came = outcomes(self.truth, self.seed, views, pages, self.past)
+        luck = event_draws(self.seed, views)
+        again = uniform(self.seed, AGAIN, views.accounts, views.visits, views.numbers)
         slots, flat = pages.titles.shape[2], pages.titles.reshape(len(luck), -1)
         whole = zip(
-            *(column.tolist() for column in (*looks[:5], *came[:3], came.enjoyment, came.searched)),
+            *(column.tolist() for column in (*views[:5], *came[:3], came.enjoyment, came.searched)),
             strict=True,
         )
         for row, (
@@ -249,22 +249,22 @@ class World:
             searched,
         ) in enumerate(whole):
             if account not in self._busy_s:
-                self._introduce(account, visit, int(looks.profiles[row]), at_s)
+                self._introduce(account, visit, int(views.profiles[row]), at_s)
             seen = np.flatnonzero(came.examined[row])
             shown = zip(
                 seen.tolist(), flat[row, seen].tolist(), came.enjoyable[row, seen].tolist(), strict=True
             )
-            told = DecidedView(
+            view = DecidedView(
                 account, visit, number, at_s, pages.list_ids[row], slots, list(shown), title, place, searched,
                 playing >= 0, watched_s, enjoyed, luck[row].tolist(),
-                self._in_vain(account, visit, number, int(looks.profiles[row])),
+                self._in_vain(account, visit, number, int(views.profiles[row])),
                 pages.arms[row] if pages.arms else {},
             )  # fmt: skip
-            events, over_s = self._scribe.write(told)
+            events, over_s = self._writer.write(view)
             self._publish(events)
             self.memory.add(account, title)
             self._busy_s[account] = over_s
-            self._go_on(told, bool(came.quick[row]), bool(came.finished[row]), over_s, float(again[row]))
+            self._go_on(view, bool(came.quick[row]), bool(came.finished[row]), over_s, float(again[row]))
         return came
 
     def happened(self, before_s: float) -> list[Event]:
@@ -273,7 +273,7 @@ class World:
 
     def event_ms(self, at_s: float) -> int:
         """Return the event time (UTC epoch, milliseconds) of a moment of world time."""
-        return self._scribe.event_ms(at_s)
+        return self._writer.event_ms(at_s)
 
     def past(self, accounts: Ints, titles: Ints) -> WatchHistory:
         """Return what accounts had of titles, see `WatchMemory.past`."""
@@ -309,7 +309,7 @@ class World:
         for title in liked:
             self.memory.add(account, title)
         genre = self.population.favourite_genre(profile)
-        self._publish([self._scribe.preferences(account, visit, at_s, genre, liked)])
+        self._publish([self._writer.preferences(account, visit, at_s, genre, liked)])
 
     def _in_vain(self, account: int, visit: int, number: int, profile: int) -> str:
         """Return what a viewer searches for first and does not find, for want of titles; "" for nothing."""
@@ -324,14 +324,14 @@ class World:
             self._count += 1
             heapq.heappush(self._written, (event.event_time_ms, self._count, event))
 
-    def _go_on(self, told: DecidedView, quick: bool, finished: bool, over_s: float, luck: float) -> None:
+    def _go_on(self, view: DecidedView, quick: bool, finished: bool, over_s: float, luck: float) -> None:
         """Plan the next look of the visit, if there is one."""
         watch = self.config.watch
-        if told.title < 0 or told.number + 1 >= self.config.visits.most_looks:
+        if view.title < 0 or view.number + 1 >= self.config.visits.max_views:
             return
-        following = int(self.catalog.following[told.title])
+        following = int(self.catalog.following[view.title])
         goes_on = finished and following >= 0 and self.catalog.released_s[following] <= over_s
-        binge = watch.binge * told.enjoyment if goes_on else 0.0
+        binge = watch.binge * view.enjoyment if goes_on else 0.0
         other = (
             watch.again_after_quick
             if quick
@@ -344,6 +344,6 @@ class World:
         playing = following if luck < binge else -1
         at_s = over_s + (0.0 if playing >= 0 else PAUSE_S)
         heapq.heappush(
-            self._queue, PendingView(at_s, told.account, told.visit, told.number + 1, playing, over_s)
+            self._queue, PendingView(at_s, view.account, view.visit, view.number + 1, playing, over_s)
         )
-        self._busy_s[told.account] = at_s
+        self._busy_s[view.account] = at_s

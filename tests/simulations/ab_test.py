@@ -133,14 +133,14 @@ class AbTestPolicy(Nearline):
         self._shelves = CatalogIndex(self.recommender.titles, self.recommender.catalog, _TWO_ROWS)
         self._experiment, self._is_lost = experiment, lossy(experiment, lost, world.seed)
 
-    def pages(self, looks: PageViews) -> ShownPages:
+    def pages(self, views: PageViews) -> ShownPages:
         """See `Policy.pages`: each viewer's list as the arm says."""
-        at_ms = self._event_ms(float(looks.at_s[0]))
-        names = [viewer_name(account) for account in looks.accounts.tolist()]
+        at_ms = self._event_ms(float(views.at_s[0]))
+        names = [viewer_name(account) for account in views.accounts.tolist()]
         out = np.full((len(names), SLOTS), -1)
         for treatment, which in self._apart(names, at_ms):
             out[which] = self.ranked([names[n] for n in which], at_ms, treatment)
-        return ShownPages.single(out, looks)
+        return ShownPages.single(out, views)
 
     def ranked(self, names: Sequence[str], at_ms: int, treatment: Treatment) -> Ints:
         """Return the lists of viewers under a treatment, shape ``(viewers, SLOTS)``."""
@@ -218,32 +218,32 @@ class InterleavedPolicy(AbTestPolicy):
         self._since_s = since_s
         self._teams: Ints = np.zeros((0, SLOTS), np.int64)
 
-    def pages(self, looks: PageViews) -> ShownPages:
+    def pages(self, views: PageViews) -> ShownPages:
         """See `Policy.pages`."""
-        at_ms = self._event_ms(float(looks.at_s[0]))
-        names = [viewer_name(account) for account in looks.accounts.tolist()]
+        at_ms = self._event_ms(float(views.at_s[0]))
+        names = [viewer_name(account) for account in views.accounts.tolist()]
         control, new = (
             self.ranked(names, at_ms, arm.treatment or Treatment()) for arm in self._experiment.arms[:2]
         )
         out = np.full((len(names), SLOTS), -1)
         self._teams = np.zeros(out.shape, np.int64)
         for n, (name, visit, number) in enumerate(
-            zip(names, looks.visits.tolist(), looks.numbers.tolist(), strict=True)
+            zip(names, views.visits.tolist(), views.numbers.tolist(), strict=True)
         ):
             first, second = ([str(t) for t in row[n] if t >= 0] for row in (new, control))
             titles, teams = team_draft(
                 first, second, SLOTS, f"{self._experiment.salt} {name} {visit} {number}"
             )
             out[n, : len(titles)], self._teams[n, : len(teams)] = list(map(int, titles)), teams
-        return ShownPages.single(out, looks)
+        return ShownPages.single(out, views)
 
-    def observe(self, looks: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:  # noqa: ARG002
+    def observe(self, views: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:  # noqa: ARG002
         """See `Policy.observe`: credit goes to the team of what was watched from the list."""
-        watched = np.flatnonzero((outcomes.place >= 0) & (looks.at_s >= self._since_s))
+        watched = np.flatnonzero((outcomes.place >= 0) & (views.at_s >= self._since_s))
         for n in watched.tolist():
             team = int(self._teams[n, outcomes.place[n]])
             if team:
-                credit = self.credit.setdefault(int(looks.accounts[n]), [0.0, 0.0])
+                credit = self.credit.setdefault(int(views.accounts[n]), [0.0, 0.0])
                 credit[0 if team > 0 else 1] += float(outcomes.watched_s[n])
 
     def preferences(self) -> list[tuple[float, float]]:

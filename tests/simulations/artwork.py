@@ -150,15 +150,15 @@ class _ArtworkWorld:
             return sum(s * self.rate(v, title, variant) for s, v in zip(shares, kinds, strict=True))
 
         fixed = [max(every, key=partial(mean_rate, title)) for title in range(self.titles)]
-        worth: dict[str, float] = dict.fromkeys(("as shown", "uniform", "first", "best fixed", "ideal"), 0.0)
+        expected_minutes_of: dict[str, float] = dict.fromkeys(("as shown", "uniform", "first", "best fixed", "ideal"), 0.0)
         for one in seen:
             rates = [self.rate(one.viewer, one.title, variant) for variant in every]
-            worth["as shown"] += rates[one.variant]
-            worth["uniform"] += sum(rates) / len(rates)
-            worth["first"] += rates[self.order(one.title)[0]]
-            worth["best fixed"] += rates[fixed[one.title]]
-            worth["ideal"] += max(rates)
-        return {name: total / max(1, len(seen)) for name, total in worth.items()}
+            expected_minutes_of["as shown"] += rates[one.variant]
+            expected_minutes_of["uniform"] += sum(rates) / len(rates)
+            expected_minutes_of["first"] += rates[self.order(one.title)[0]]
+            expected_minutes_of["best fixed"] += rates[fixed[one.title]]
+            expected_minutes_of["ideal"] += max(rates)
+        return {name: total / max(1, len(seen)) for name, total in expected_minutes_of.items()}
 
 
 def simulate(

@@ -153,7 +153,7 @@ def _a_day_later(world: World, policy: LossyPolicy, settings: Settings) -> dict[
     """Let the world go on for a day; count the pages that were made on that day."""
     since_ms, end_s = world.event_ms(world.now_s), world.now_s + DAY_S
     while True:
-        views = world.looks(within_s=WINDOW_S, settled=True)
+        views = world.next_views(within_s=WINDOW_S, settled=True)
         if world.now_s >= end_s:
             break
         policy.learn(world.happened(world.now_s))

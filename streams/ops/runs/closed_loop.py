@@ -149,12 +149,12 @@ def compare_policies(options: LoopOptions, progress: Callable[[str, int], OnDay]
             for name, maker in POLICIES.items():
                 world, on_day = World(seed, options.viewers, options.titles), progress(name, seed)
                 if settings is None or name not in PIPELINES:
-                    runs.append(run_closed_loop(name, world, maker(world), **span, tell=on_day))
+                    runs.append(run_closed_loop(name, world, maker(world), **span, on_batch=on_day))
                     continue
                 key = f"{name}-{seed}"
                 own = settings.model_copy(update={"topic_prefix": f"loop-{key}.", "group": f"{GROUP}-{key}"})
                 with pipeline(world, own, FOLDER / key, PIPELINES[name]) as published:
-                    runs.append(run_closed_loop(name, world, published, **span, tell=on_day))
+                    runs.append(run_closed_loop(name, world, published, **span, on_batch=on_day))
                 for count, value in published.counts().items():
                     pages[count] = pages.get(count, 0) + value
     return LoopResult(summarise(runs), pages)

@@ -30,7 +30,7 @@ from schemas.events import Impression, Play, Skip
 ALONE = replace(
     WorldConfig(),
     catalog=CatalogConfig(upcoming=0.0, series=0.0),
-    taste=TasteConfig(households=0.0, newcomers=0.0, preferences=0.0),
+    taste=TasteConfig(households=0.0, late_arrivals=0.0, preferences=0.0),
 )
 """One taste an account, everybody there, every title a film that is out."""
 
@@ -64,14 +64,14 @@ def test_what_is_chosen_follows_the_probabilities() -> None:
     titles = np.array([3, 7])
     world.population.tastes[:] = world.population.tastes[0]
     world.population.languages[:] = world.population.languages[0]
-    looks = looks_of(world, 20_000)
-    pages = ShownPages.single(np.tile(titles, (20_000, 1)), looks)
+    views = looks_of(world, 20_000)
+    pages = ShownPages.single(np.tile(titles, (20_000, 1)), views)
     who = np.array([0])
     fits = world.truth.fits(who, titles)
     utilities = world.truth.utilities(
         who, titles[None], fits, np.array([43_200.0]), world.past(who, titles[None])
     )[0]
-    outcomes = world.act(looks, pages)
+    outcomes = world.act(views, pages)
     outside = world.config.choice.outside
     seen = examination(world.config.choice, 1, 2)[0, 1]
     one, both = start_probabilities(utilities[:1], outside), start_probabilities(utilities, outside)
@@ -105,8 +105,8 @@ def test_what_is_watched_has_the_expected_mean() -> None:
     """The draws and the closed form are the same model."""
     world = World(seed=2, viewers=20_000, titles=60, config=ALONE)
     world.population.tastes[:] = world.population.tastes[0]
-    looks = looks_of(world, 20_000)
-    outcomes = world.act(looks, ShownPages.single(np.full((20_000, 1), 5), looks))
+    views = looks_of(world, 20_000)
+    outcomes = world.act(views, ShownPages.single(np.full((20_000, 1), 5), views))
     started = outcomes.title == 5
     fit = world.truth.fits(np.array([0]), np.array([5]))[0]
     enjoyed = world.truth.enjoyment(np.array([5]), fit)
@@ -220,10 +220,10 @@ def test_series_are_watched_in_order_and_binged() -> None:
 def test_a_page_may_have_rows_and_places_without_titles() -> None:
     """What is examined, turned down and chosen is told by row and slot; an empty place is never seen."""
     world = World(seed=4, viewers=300, titles=100, config=ALONE)
-    looks = looks_of(world, 300)
+    views = looks_of(world, 300)
     titles = np.tile(np.arange(24).reshape(1, 4, 6), (300, 1, 1))
     titles[:, :, 5] = -1
-    outcomes = world.act(looks, ShownPages(titles, [f"list-{n}" for n in range(300)]))
+    outcomes = world.act(views, ShownPages(titles, [f"list-{n}" for n in range(300)]))
     events = world.happened(float("1e7"))
     shown = [event for event in events if isinstance(event, Impression)]
     assert {(event.row, event.slot) for event in shown} == {
@@ -241,7 +241,7 @@ def test_a_page_may_have_rows_and_places_without_titles() -> None:
 def test_an_empty_page_leads_to_searches_alone() -> None:
     """A viewer who has no page yet can still search."""
     world = World(seed=4, viewers=300, titles=100, config=ALONE)
-    looks = looks_of(world, 300)
-    outcomes = world.act(looks, ShownPages.single(np.full((300, 1), -1), looks))
+    views = looks_of(world, 300)
+    outcomes = world.act(views, ShownPages.single(np.full((300, 1), -1), views))
     assert np.array_equal(outcomes.title >= 0, outcomes.searched)
     assert outcomes.searched.any()

@@ -93,14 +93,14 @@ def test_policies_meet_the_same_visits_and_the_same_luck() -> None:
         world = World(seed=5, viewers=80, titles=100)
         policy, first = POLICIES[name](world), {}
         while True:
-            looks = world.looks(within_s=900.0, settled=True)
+            views = world.next_views(within_s=900.0, settled=True)
             if world.now_s > 86_400:
                 break
-            outcomes = world.act(looks, policy.pages(looks))
-            for row, account in enumerate(looks.accounts.tolist()):
+            outcomes = world.act(views, policy.pages(views))
+            for row, account in enumerate(views.accounts.tolist()):
                 searched = bool(outcomes.searched[row])
                 title = int(outcomes.title[row]) if searched else None
-                first.setdefault(account, (float(looks.at_s[row]), searched, title))
+                first.setdefault(account, (float(views.at_s[row]), searched, title))
         seen[name] = first
     assert seen["random"] == seen["oracle"]
     assert any(searched for _, searched, _ in seen["random"].values())
@@ -123,7 +123,7 @@ def test_a_policy_learns_what_happened_before_its_pages_and_nothing_later() -> N
             self.newest = max([self.newest, *times])
             self.told += sum(isinstance(event, Play) for event in events)
 
-        def observe(self, looks: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:  # noqa: ARG002
+        def observe(self, views: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:  # noqa: ARG002
             self.plays += int((outcomes.title >= 0).sum())
 
     world = World(seed=2, viewers=100, titles=100)
@@ -139,24 +139,24 @@ def test_no_policy_shows_what_was_had_or_is_not_out() -> None:
         policy = POLICIES[name](world)
         wrong = shown = 0
         while True:
-            looks = world.looks(within_s=900.0, settled=True)
+            views = world.next_views(within_s=900.0, settled=True)
             if world.now_s > 3 * 86_400:
                 break
             policy.learn(world.happened(world.now_s))
-            pages = policy.pages(looks)
+            pages = policy.pages(views)
             titles = pages.titles[:, 0]
             there = titles >= 0
-            out = world.catalog.released_s[titles] <= looks.at_s[:, None] + 900
+            out = world.catalog.released_s[titles] <= views.at_s[:, None] + 900
             assert out[there].all()
             if name not in {
                 "nearline",
                 *MULTI_ROW_POLICIES,
             }:  # it lists again what was started and not judged
-                assert not (world.past(looks.accounts, titles).had & there).any()
+                assert not (world.past(views.accounts, titles).had & there).any()
             if name not in MULTI_ROW_POLICIES:  # a row of what was begun is as short as it is
                 wrong += int((there.sum(axis=1) < 20).sum())
                 shown += len(titles)
-            policy.observe(looks, pages, world.act(looks, pages))
+            policy.observe(views, pages, world.act(views, pages))
         assert wrong <= 0.5 * shown
 
 
@@ -195,10 +195,10 @@ def test_a_ledger_counts_by_hand() -> None:
     """Two looks of one visit: 30 minutes to the end, then nothing; the viewer was there for two days."""
     world = World(seed=1, viewers=1, titles=60)
     world.population.arrives_s[:] = 0.0
-    ledger = OutcomeLog(world)
+    log = OutcomeLog(world)
     for number, (title, minutes) in enumerate([(3, 30.0), (-1, 0.0)]):
         whole = np.array([0])
-        looks = PageViews(
+        views = PageViews(
             np.array([3_600.0 + number]), whole, np.array([1]), np.array([number]), whole - 1, whole
         )
         outcomes = ViewOutcomes(
@@ -212,12 +212,12 @@ def test_a_ledger_counts_by_hand() -> None:
             examined=np.array([[True]]),
             enjoyable=np.array([[0.5]]),
         )
-        ledger.add(looks, ShownPages(np.array([[[3]]]), ["l"]), outcomes)
-    found = ledger.measures(days=2, warm_up=0)
+        log.add(views, ShownPages(np.array([[[3]]]), ["l"]), outcomes)
+    found = log.measures(days=2, warm_up=0)
     by_hand = {"minutes": 15.0, "starts": 0.5, "start_share": 0.5, "completion": 1.0, "abandonment": 0.0}
     assert {name: found[name] for name in by_hand} == by_hand
-    assert ledger.by_day(2) == [30.0, 0.0]
-    assert ledger.by_visit() == [30.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    assert log.by_day(2) == [30.0, 0.0]
+    assert log.by_visit() == [30.0, 0.0, 0.0, 0.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.nightly)])
