@@ -73,7 +73,7 @@ def test_a_restart_keeps_the_rows() -> None:
     titles = again._side.titles
     rows = title_rows.pack(titles, np.arange(len(titles), dtype=np.int32))
     assert dict(rows) == {key: row for key, row in store.rows.items() if not is_reserved(key)}
-    assert again._popularity.lists() == line.titles[0]._popularity.lists()
+    assert again._trending.lists() == line.titles[0]._trending.lists()
 
 
 def test_what_is_counted_is_the_same_after_restarts() -> None:

@@ -61,7 +61,7 @@ def test_a_small_cache_changes_no_byte() -> None:
     found, expected = (_outcomes(line, batches, restart=False) for line in lines)
     assert found == expected
     assert lines[0].store.rows == lines[1].store.rows
-    assert len(lines[0].viewers._side.viewers) <= 4
+    assert len(lines[0].side.viewers) <= 4
     assert lines[0].count("state_cache_slots", stage="viewers") <= 4
 
 

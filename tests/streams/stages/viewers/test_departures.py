@@ -8,6 +8,7 @@ from schemas import Event, History, Identify, Rate, Thumb, topics
 from schemas.codec import decode_event
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome
+from streams.stages.versions.cutover import Cutover
 from streams.stages.viewers.departures import MAX_LIKED
 from streams.stages.wire.partition_rows import is_reserved
 from tests.streams.steps import T0, Line, pages_of, watch
@@ -116,7 +117,7 @@ def test_a_row_that_is_deleted_is_not_read_again_before_that_is_committed(line: 
 def test_a_shadow_hands_nothing_over(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """A version that does not publish forgets the session too, and meets the history in the log."""
     line.feed(watch("s1", "t1", 1))
-    monkeypatch.setattr(type(line.viewers), "silent", True)
+    monkeypatch.setattr(Cutover, "silent", True)
     outcome = line.feed(_identify("s1", "ada"))
     assert outcome.outputs == {}
     assert b"s1" not in _state(line)
