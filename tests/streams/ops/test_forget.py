@@ -20,6 +20,7 @@ from streams.ops.inspect import inspect_viewer
 from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.ops.runs.worker_process import WorkerProcess
 from streams.stages.insights.visits import VisitsStep
+from streams.stages.versions.cutover import Cutover
 from streams.stages.wire import impression_rows
 from streams.stages.wire.partition_rows import is_reserved
 from tests.streams.steps import T0, Line, MemoryStore, records_of, watch
@@ -107,7 +108,7 @@ def test_a_stranger_can_be_forgotten_and_a_shadow_says_nothing(
     """There may be a page of another version: the tombstone is written by the version that publishes."""
     assert line.feed(_forget("nobody")).outputs == {(topics.HOME, 0): [{"key": b"nobody", "value": None}]}
     line.feed(watch("ada", "t1", 1))
-    monkeypatch.setattr(type(line.viewers), "silent", True)
+    monkeypatch.setattr(Cutover, "silent", True)
     assert line.feed(_forget("ada", 1)).outputs == {}
     assert b"ada" not in _rows(line)
 
@@ -122,7 +123,7 @@ def test_who_counts_visits_forgets_too() -> None:
         step(records_of([watch("ada", "t2", 1), _forget("ada"), watch("cid", "t1"), _forget("cid", 1)]))
     )
     assert set(store.rows) == {b"bob"}
-    assert set(step._guests.hot) == {"bob"}
+    assert set(step._viewers.hot) == {"bob"}
 
 
 def test_each_profile_is_forgotten_by_itself() -> None:
