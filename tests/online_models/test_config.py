@@ -39,10 +39,8 @@ def test_fingerprint_is_the_same_everywhere() -> None:
     assert replace(config, publish_drift=0.06).fingerprint() != config.fingerprint()
     program = "from online_models import ModelConfig; print(ModelConfig().fingerprint())"
     env = {"PYTHONHASHSEED": "123"}
-    said = subprocess.run(
-        [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True
-    )
-    assert said.stdout.strip() == config.fingerprint()
+    run = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == config.fingerprint()
 
 
 def test_configuration_needs_no_compiler() -> None:
@@ -50,5 +48,5 @@ def test_configuration_needs_no_compiler() -> None:
     program = (
         "import sys; from online_models import ModelConfig; print({'numba', 'river'} & set(sys.modules))"
     )
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "set()"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"

@@ -42,10 +42,10 @@ def experts(model: Recommender, viewer: str, candidates: list[int]) -> np.ndarra
     a, v, p = model.titles.arrays, model.viewers.viewers.arrays, model.titles.params
     slot = model.viewers.viewers.slot(viewer)
     known = [(model.titles.row(t), good) for t, good in model.viewers.viewers.known(viewer)]
-    met = [(t, 1.0 if good else 0.5) for t, good in known if good or t not in v.rejected[slot]]
-    history = [t for t, _ in met[::-1][: p.history]]
+    seen = [(t, 1.0 if good else 0.5) for t, good in known if good or t not in v.rejected[slot]]
+    history = [t for t, _ in seen[::-1][: p.history]]
     fresh = v.fresh[slot] if TESTED_AT - v.last_at[slot] <= p.session_gap_ms else 0
-    share = np.array([s * (1.0 if n < fresh else 0.2) for n, (_, s) in enumerate(met[::-1][: p.history])])
+    share = np.array([s * (1.0 if n < fresh else 0.2) for n, (_, s) in enumerate(seen[::-1][: p.history])])
     parts = []
     for h, decay in enumerate(p.horizons):
         weights = share * decay ** np.arange(len(history))
@@ -91,7 +91,7 @@ def test_what_everybody_watches_is_a_share(batch: MakeBatch) -> None:
 
 
 def test_what_many_turn_down_is_ranked_lower(batch: MakeBatch) -> None:
-    """By hand: of x one verdict of four is a no, of y none; the mean, four of five, is worth 20 verdicts."""
+    """By hand: of x one feedback of four is a rejection, of y none; the mean, four of five, counts as 20."""
     model = Recommender(SMALL)
     model.prequential(batch(("d", "x"), action=Action.REJECT))
     model.prequential(batch(("a", "x"), ("b", "x"), ("c", "x"), ("c", "y")))
@@ -185,7 +185,7 @@ def test_reasons(batch: MakeBatch) -> None:
     model = Recommender()
     model.prequential(batch(("p", "a"), ("p", "b"), ("q", "c"), ("q", "d"), ("eve", "a")))
     table = model.viewers.viewers
-    lists = model.viewers.rank(table.acquire(["eve", "stranger"]), 0, 4)
+    lists = model.viewers.rank(table.acquire(["eve", "unknown"]), 0, 4)
     reasons = [
         {model.titles.ids[t]: int(r) for t, r in zip(lists.title[q], lists.reason[q], strict=True) if t >= 0}
         for q in (0, 1)
@@ -199,8 +199,8 @@ def about(n: int, viewer: str = "ann", title: str = "t") -> dict[str, object]:
     return {"event_id": f"e{n}", "viewer_id": viewer, "event_time_ms": 10**12 + n, "title_id": title}
 
 
-def test_events_are_judged_and_learned() -> None:
-    """Thumbs, stops and rejections go through the judge to the counters; a repeated event does not."""
+def test_events_become_feedback_and_are_learned() -> None:
+    """Thumbs, stops and rejections reach the counters by the reward function; a repeated event does not."""
     model = Recommender()
     up = Rate(**about(1), thumb=Thumb.UP)
     model.learn_many([up, Rate(**about(2, title="u"), thumb=Thumb.DOWN), up])
@@ -226,13 +226,13 @@ def test_onboarding_sets_limit_and_taste() -> None:
 
 
 def test_asking_makes_nobody_known(batch: MakeBatch) -> None:
-    """Strangers are answered without a slot; asking does not even count as being heard of."""
+    """Unknown viewers get answers without a slot; a read adds no viewer."""
     model = Recommender(ModelConfig(viewer_slots=2))
     model.prequential(batch(("ann", "a"), ("bob", "b")))
     for _ in range(5):
         model.top_n("ann")
-        model.top_n("stranger")
-        model.rank("stranger", ["a", "zzz"])
+        model.top_n("unknown")
+        model.rank("unknown", ["a", "zzz"])
     assert len(model.viewers.viewers) == 2
     assert model.titles.row("zzz") is None
     model.prequential(batch(("bob", "a")))

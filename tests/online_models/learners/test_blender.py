@@ -36,7 +36,7 @@ def table(rivals: int = 30, rate: float = 0.1) -> TitleTable:
 
 
 def features(titles: TitleTable, *blend: float) -> F4:
-    """Score the titles: the blend as told, then factorization and both co-watches."""
+    """Score the titles: the blend as given, then factorization and both co-watches."""
     out = np.zeros((6, titles.arrays.bias.size), np.float32)
     out[0, :3] = blend
     out[1:4, :3] = [[1.0, 2.0, 0.0], [0.0, 0.0, 0.0], [8.0, 0.0, 0.0]]
@@ -135,7 +135,7 @@ def learned(events: Sequence[Event], *cuts: int) -> np.ndarray:
     return model.viewers.blending.weights.copy()
 
 
-def beside(model: Recommender, title: str) -> tuple[float, list[str]]:
+def seen_with(model: Recommender, title: str) -> tuple[float, list[str]]:
     """Return the odds of ann's choice of a title, and among which titles it was."""
     titles, table = model.titles, model.viewers.viewers
     slot, work = table.slot("ann"), scratch(titles.arrays, titles.params)
@@ -146,25 +146,25 @@ def beside(model: Recommender, title: str) -> tuple[float, list[str]]:
     return odds, sorted(titles.ids[t] for t in out if t >= 0)
 
 
-def test_what_a_title_was_chosen_beside() -> None:
+def test_the_rivals_of_a_chosen_title() -> None:
     """What else was seen of the same list and is not known; the odds are those of the title itself."""
     model = Recommender()
     model.learn_many([*others(), *EVENING[:-2]])
-    assert beside(model, "b")[0] == 0, "not chosen yet"
+    assert seen_with(model, "b")[0] == 0, "not chosen yet"
     model.learn_one(EVENING[-2])
-    assert beside(model, "b") == (4.0, ["b", "c", "d"])
-    assert beside(model, "c")[0] == 0
+    assert seen_with(model, "b") == (4.0, ["b", "c", "d"])
+    assert seen_with(model, "c")[0] == 0
     model.learn_many([seen(18, "c", "third", 0.01), seen(19, "d", "third"), Play(**about(20, "c"))])
-    assert beside(model, "c") == (10.0, ["c", "d"]), "odds are bounded"
+    assert seen_with(model, "c") == (10.0, ["c", "d"]), "odds are bounded"
     model.learn_many([seen(21, "e", "fourth"), Play(**about(22, "e"))])
-    assert beside(model, "e")[0] == 0, "nothing else was seen of the list"
+    assert seen_with(model, "e")[0] == 0, "nothing else was seen of the list"
     by_itself = Play(**about(24, "f"), autoplay=True)
     model.learn_many([seen(23, "f", "fifth"), seen(25, "g", "fifth"), by_itself])
-    assert beside(model, "f")[0] == 0, "nobody chose it"
+    assert seen_with(model, "f")[0] == 0, "nobody chose it"
 
 
 def test_the_blend_learns_from_the_list() -> None:
-    """Exactly once, however the events are cut into batches; another list, another lesson."""
+    """Exactly once, however the events are cut into batches; another list is another choice."""
     once = learned(EVENING)
     assert not np.array_equal(once, learned(EVENING[-2:])), "without impressions: among all"
     assert np.array_equal(once, learned(EVENING, 3, 6))

@@ -70,7 +70,7 @@ def test_counts_outlive_many_half_lives() -> None:
 
 
 def test_a_starved_centre_moves_to_where_somebody_is() -> None:
-    """A centre far from everyone is given up, its list with it, and splits a crowd instead."""
+    """A centre far from all viewers is moved, its titles are dropped, and it splits a large group."""
     table = CohortTable(1, CohortConfig(cohorts=2, memory=200))
     table.learn(vector(1_000), 1, 1.0, 0)
     for n in range(800):
@@ -109,14 +109,14 @@ def test_whatever_comes(rows: list[tuple[float, int, float, int]]) -> None:
         assert np.array_equal(copy.shares(cohort, 41), shares)
 
 
-def test_crowds_become_cohorts() -> None:
-    """Of two crowds of disjoint tastes, a newcomer is offered the third title of their own."""
+def test_viewers_of_disjoint_tastes_become_cohorts() -> None:
+    """A new viewer of two titles of one group gets its third title."""
     model = Cohorts(CohortConfig(cohorts=4, prior=1), seed=1)
     for n in range(300):
         model.learn_many([(f"u{n}", f"{'xy'[n % 2]}{(n // 2 + k) % 3}", 1) for k in range(3)])
-    for crowd in "xy":
-        model.learn_many([(f"new {crowd}", f"{crowd}{k}", 1) for k in range(2)])
-        assert model.top_n(f"new {crowd}", 1)[0][0] == f"{crowd}2"
+    for group in "xy":
+        model.learn_many([(f"new {group}", f"{group}{k}", 1) for k in range(2)])
+        assert model.top_n(f"new {group}", 1)[0][0] == f"{group}2"
 
 
 def test_bounds() -> None:

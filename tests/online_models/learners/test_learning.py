@@ -129,7 +129,7 @@ def test_the_gradient_reaches_what_is_only_known(tiny: ModelConfig, batch: MakeB
 
 
 def test_what_is_rejected_is_no_history(tiny: ModelConfig, batch: MakeBatch) -> None:
-    """A title turned down is neither in the representation nor paired with what is liked later."""
+    """A rejected title is neither in the representation nor paired with titles liked later."""
     model = Recommender(tiny)
     model.prequential(batch(("bob", "n"), ("ann", "c")))
     model.prequential(batch(("ann", "n"), action=Action.REJECT))
@@ -150,8 +150,8 @@ def test_nothing_is_listed_because_of_what_is_only_known(tiny: ModelConfig, batc
     assert reasons == {"x": TASTE, "y": CO_WATCH}
 
 
-def test_a_former_sitting_counts_less(tiny: ModelConfig, batch: MakeBatch) -> None:
-    """Half an hour of silence ends a sitting; what was liked before it counts a fifth beside what comes."""
+def test_an_earlier_session_counts_less(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """Half an hour of silence ends a session; titles liked before it count a fifth."""
     model = Recommender(tiny)
     model.prequential(batch(("ann", "old"), ("bob", "x")))
     model.prequential(batch(("ann", "first"), at=HOUR_MS))
@@ -160,11 +160,11 @@ def test_a_former_sitting_counts_less(tiny: ModelConfig, batch: MakeBatch) -> No
     assert (signals.depth[0], signals.fresh[0]) == (2, 1)
     assert signals.x[0, 0] == pytest.approx((0.4 + 0.2 * 0.5 * 0.8) / sqrt(1 + 0.1**2), rel=1e-5)
     a = model.titles.arrays
-    assert a.nbr_w[3][a.nbr[3] == 0].tolist() == [0.5], "pairs do not ask for sittings"
+    assert a.nbr_w[3][a.nbr[3] == 0].tolist() == [0.5], "pairs ignore sessions"
 
 
-def test_before_the_first_title_of_a_sitting_all_count_alike(tiny: ModelConfig, batch: MakeBatch) -> None:
-    """When everything is of former sittings, the representation is what it was."""
+def test_before_the_first_title_of_a_session_all_count_alike(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """If all titles are of earlier sessions, the representation is unchanged."""
     model = Recommender(tiny)
     model.prequential(batch(("ann", "old"), ("ann", "older"), ("bob", "x")))
     model.titles.arrays.inp[:3] = [[0.8], [0.4], [0.1]]
@@ -174,7 +174,7 @@ def test_before_the_first_title_of_a_sitting_all_count_alike(tiny: ModelConfig, 
 
 
 def test_a_film_is_no_silence(tiny: ModelConfig, batch: MakeBatch) -> None:
-    """A stop ends a playback that began in the sitting, however long the film was."""
+    """A stop ends a playback that began in the session, however long the film was."""
     model = Recommender(tiny)
     model.prequential(batch(("ann", "a"), ("bob", "x")))
     watched = batch(("ann", "film"), action=Action.STOPPED, at=2 * HOUR_MS)
@@ -183,7 +183,7 @@ def test_a_film_is_no_silence(tiny: ModelConfig, batch: MakeBatch) -> None:
     assert model.viewers.viewers.arrays.fresh[slot] == 2
 
 
-def test_what_is_turned_down_is_not_counted_among_the_sitting(tiny: ModelConfig, batch: MakeBatch) -> None:
+def test_a_rejected_title_is_not_counted_in_the_session(tiny: ModelConfig, batch: MakeBatch) -> None:
     """Liked and neutral titles count, a title once, rejected ones not."""
     model = Recommender(tiny)
     model.prequential(batch(("ann", "a"), ("ann", "b"), ("ann", "a")))
@@ -192,8 +192,8 @@ def test_what_is_turned_down_is_not_counted_among_the_sitting(tiny: ModelConfig,
     assert model.viewers.viewers.arrays.fresh[0] == 3
 
 
-def test_a_newcomer_takes_the_weakest_place(tiny: ModelConfig, batch: MakeBatch) -> None:
-    """With 16 places full, the neighbour of least weight gives way; the newcomer starts at nothing."""
+def test_a_new_neighbour_takes_the_weakest_place(tiny: ModelConfig, batch: MakeBatch) -> None:
+    """With 16 places full, the neighbour of least weight is replaced; the new one starts at 0."""
     model = Recommender(tiny)
     for n in range(16):
         times = 1 if n == 5 else 2
@@ -207,7 +207,7 @@ def test_a_newcomer_takes_the_weakest_place(tiny: ModelConfig, batch: MakeBatch)
 
 
 def test_one_step_away_by_hand(tiny: ModelConfig, batch: MakeBatch) -> None:
-    """The taste vector leaves what is turned down, by .3 of a step, and nears what else was likely."""
+    """The taste vector moves away from a rejected title, by .3 of a step, towards other likely titles."""
     keen = replace(tiny, factorization=replace(tiny.factorization, rejection=0.3))
     _, viewers = hand_made(keen, batch)
     signals, _ = viewers.observe(viewers.feedback(batch(("ann", "a"), action=Action.REJECT, weight=2.0)))
@@ -222,7 +222,7 @@ def test_one_step_away_by_hand(tiny: ModelConfig, batch: MakeBatch) -> None:
 
 
 def test_rejections_teach_no_taste_and_no_pairs(tiny: ModelConfig, batch: MakeBatch) -> None:
-    """Unless told otherwise, a rejection is counted and remembered, and all vectors stay as they were."""
+    """By default a rejection is counted and remembered, and all vectors stay unchanged."""
     model = Recommender(tiny)
     model.prequential(batch(("ann", "a"), ("ann", "b"), ("bob", "c")))
     before = [part.copy() for part in (model.titles.arrays.out, model.titles.arrays.nbr_w)]

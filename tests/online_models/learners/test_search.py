@@ -28,7 +28,7 @@ def test_words_come_first_then_taste_then_the_trend() -> None:
 
 
 def test_what_others_watched_after_the_query_is_found_without_a_word() -> None:
-    """One watch says little, ten say that this is what was meant."""
+    """One watch changes little; after ten the title comes first."""
     lexical = {"batman-begins": 0.95}
     for watches, first in ((1.0, "batman-begins"), (40.0, "batman-begins")):
         learned = {"dark-knight": watches}
@@ -63,7 +63,7 @@ def test_watches_halve_in_a_month() -> None:
 
 
 def test_titles_and_queries_are_bounded() -> None:
-    """What is asked most stays; what is forgotten is told, so that its row can go."""
+    """The queries of the highest counts stay; a forgotten one is reported, so that its row is deleted."""
     searches = SearchModel(most=80)
     for n in range(40):
         searches.watched("much", f"t{n}", n)

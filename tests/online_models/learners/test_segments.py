@@ -1,4 +1,4 @@
-"""Audiences: forward decay, bounds, what strangers get of it."""
+"""Segments: forward decay, bounds, and the boosts of cold-start viewers."""
 
 import numpy as np
 import pytest
@@ -20,43 +20,43 @@ TV, PHONE = device_code("tv"), device_code("phone")
 
 def test_counts_halve_in_a_day() -> None:
     """By hand: one watch two days ago and one a day ago are worth a quarter and a half."""
-    crowd = Segments()
+    segments = Segments()
     for key, at in ((2, 0), (4, DAY_MS), (6, 2 * DAY_MS)):
-        crowd.watch(key, 1.0, at, country=IN)
-    assert crowd.top("country:IN", 3) == [(6, 1.0), (4, 0.5), (2, 0.25)]
-    assert crowd.top("country:US", 3) == []
+        segments.watch(key, 1.0, at, country=IN)
+    assert segments.top("country:IN", 3) == [(6, 1.0), (4, 0.5), (2, 0.25)]
+    assert segments.top("country:US", 3) == []
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 20), st.integers(0, 100 * DAY_MS)), min_size=1, max_size=60))
 def test_they_are_the_sum_of_decayed_watches(watches: list[tuple[int, int]]) -> None:
     """In any order, over any time: the textbook's sum."""
-    crowd = Segments()
+    segments = Segments()
     for key, at in watches:
-        crowd.watch(key, 1.0, at, country=IN)
+        segments.watch(key, 1.0, at, country=IN)
     newest = max(at for _, at in watches)
     wanted: dict[int, float] = {}
     for key, at in watches:
         wanted[key] = wanted.get(key, 0.0) + 2.0 ** ((at - newest) / DAY_MS)
-    for key, count in crowd.top("country:IN", 100):
+    for key, count in segments.top("country:IN", 100):
         assert count == pytest.approx(wanted[key], abs=1e-8)
 
 
 def test_they_are_bounded() -> None:
     """Many titles and many countries take no more than their room; what is watched most is kept."""
-    crowd = Segments()
+    segments = Segments()
     for n in range(2_000):
-        crowd.watch(2 + n, 1.0, n, country=IN)
-        crowd.watch(1, 1.0, n, country=IN)
-    assert crowd.top("country:IN", 1)[0][0] == 1
-    assert len(crowd.top("country:IN", 9_999)) <= 2 * KEPT
+        segments.watch(2 + n, 1.0, n, country=IN)
+        segments.watch(1, 1.0, n, country=IN)
+    assert segments.top("country:IN", 1)[0][0] == 1
+    assert len(segments.top("country:IN", 9_999)) <= 2 * KEPT
     for n in range(1_000):
-        crowd.watch(1, 1.0, 0, country=1 + n)
-    assert len(crowd) <= MOST_SCOPES
+        segments.watch(1, 1.0, 0, country=1 + n)
+    assert len(segments) <= MOST_SCOPES
     for kind in KINDS:
-        crowd.watch(1, 1.0, 0, device=device_code(kind))
-        assert crowd.top(f"device:{kind}", 1) == [(1, 1.0)]
-    assert len(crowd) <= MOST_SCOPES + len(KINDS)
+        segments.watch(1, 1.0, 0, device=device_code(kind))
+        assert segments.top(f"device:{kind}", 1) == [(1, 1.0)]
+    assert len(segments) <= MOST_SCOPES + len(KINDS)
 
 
 def test_every_word_for_a_device_has_one_kind() -> None:
@@ -119,8 +119,8 @@ def test_what_is_stored_goes_on_as_if_nothing_had_happened() -> None:
         one.watch(int(rng.integers(1, 300)), 1.0, 1_000_000 * n, country=IN)
     for scope in one.take_moved():
         other.load(scope, one.state(scope))
-    for crowd in (one, other):
-        crowd.watch(5, 2.0, 500_000_000, country=IN)
+    for segments in (one, other):
+        segments.watch(5, 2.0, 500_000_000, country=IN)
     for scope in ("country:IN", "country:IN@1"):
         assert one.top(scope, 200) == other.top(scope, 200)
 
@@ -131,17 +131,17 @@ def _side() -> tuple[ViewerSide, Segments]:
     rows = table.intern([f"t{n}" for n in range(10)])
     table.arrays.counts[rows, 0] = 1
     table.arrays.active[: rows.size], table.arrays.size[1] = rows, rows.size
-    side, crowd = ViewerSide(table, Catalog(table)), Segments()
-    side.blending.local = SegmentBoost(table, [crowd])
-    return side, crowd
+    side, segments = ViewerSide(table, Catalog(table)), Segments()
+    side.blending.local = SegmentBoost(table, [segments])
+    return side, segments
 
 
-def test_strangers_get_what_their_country_watches() -> None:
+def test_cold_start_viewers_get_titles_watched_in_their_country() -> None:
     """In India one thing, in the States another; who has a history of their own gets neither."""
-    side, crowd = _side()
+    side, segments = _side()
     for n in range(20):
-        crowd.watch(title_key("t7"), 1.0, n, country=IN)
-        crowd.watch(title_key("t3"), 1.0, n, country=US)
+        segments.watch(title_key("t7"), 1.0, n, country=IN)
+        segments.watch(title_key("t3"), 1.0, n, country=US)
     slots = side.viewers.acquire(["asha", "bob", "eve", "old"])
     side.viewers.arrays.country[slots] = (IN, US, 0, IN)
     side.viewers.arrays.positives[slots[3]] = 1
@@ -152,13 +152,13 @@ def test_strangers_get_what_their_country_watches() -> None:
     assert lists.score[3, 0] - lists.score[3, 1] < 1.0
 
 
-def test_strangers_get_what_is_watched_on_their_device() -> None:
-    """Two kinds of device, two titles; a country beside it has its say; a history speaks for itself."""
-    side, crowd = _side()
+def test_cold_start_viewers_get_titles_watched_on_their_device() -> None:
+    """Two kinds of device, two titles; a country counts too; a viewer with a history gets no boost."""
+    side, segments = _side()
     for n in range(20):
-        crowd.watch(title_key("t7"), 1.0, n, device=TV)
-        crowd.watch(title_key("t3"), 1.0, n, device=PHONE)
-        crowd.watch(title_key("t5"), 1.0, n, country=IN)
+        segments.watch(title_key("t7"), 1.0, n, device=TV)
+        segments.watch(title_key("t3"), 1.0, n, device=PHONE)
+        segments.watch(title_key("t5"), 1.0, n, country=IN)
     slots = side.viewers.acquire(["tv", "phone", "indian", "nothing", "old"])
     side.viewers.arrays.device[slots] = (TV, PHONE, PHONE, 0, TV)
     side.viewers.arrays.country[slots] = (0, 0, IN, 0, IN)
@@ -177,11 +177,11 @@ def test_an_unknown_device_changes_nothing() -> None:
     """Scores are the same to the bit, whatever is watched on devices."""
     scores = []
     for devices in ((), (TV, PHONE)):
-        side, crowd = _side()
+        side, segments = _side()
         for n in range(20):
-            crowd.watch(title_key("t3"), 1.0, n, country=IN)
+            segments.watch(title_key("t3"), 1.0, n, country=IN)
             for device in devices:
-                crowd.watch(title_key("t7"), 1.0, n, device=device)
+                segments.watch(title_key("t7"), 1.0, n, device=device)
         slots = side.viewers.acquire(["asha", "bob"])
         side.viewers.arrays.country[slots] = (IN, 0)
         scores.append([side.ranker.score(slot, 100).tobytes() for slot in slots.tolist()])
@@ -190,17 +190,17 @@ def test_an_unknown_device_changes_nothing() -> None:
 
 def test_the_time_of_the_day_counts_half() -> None:
     """What is watched in the evening leads in the evening, and less by day."""
-    side, crowd = _side()
+    side, segments = _side()
     for day in range(5):
-        crowd.watch(title_key("t1"), 1.0, day * DAY_MS + 20 * 3_600_000, country=IN)
-        crowd.watch(title_key("t2"), 1.0, day * DAY_MS + 8 * 3_600_000, country=IN)
+        segments.watch(title_key("t1"), 1.0, day * DAY_MS + 20 * 3_600_000, country=IN)
+        segments.watch(title_key("t2"), 1.0, day * DAY_MS + 8 * 3_600_000, country=IN)
     local = side.blending.local
     assert local is not None
     evening = _lifted(local, 5 * DAY_MS + 21 * 3_600_000, country=IN)
     morning = _lifted(local, 6 * DAY_MS + 7 * 3_600_000, country=IN)
     assert evening[1] > evening[2] > 0
     assert morning[2] > morning[1] > 0
-    all_day = dict(crowd.top("country:IN", 2))
+    all_day = dict(segments.top("country:IN", 2))
     share = 0.5 * all_day[title_key("t1")] / sum(all_day.values()) + 0.5
     assert evening[1] == pytest.approx(LIFT * np.log1p(10 * share), rel=1e-5)
     assert _lifted(local, 0, country=US) == {}
@@ -224,11 +224,11 @@ def test_a_lift_is_the_mean_of_the_shares_that_are_known(
     country: int, device: int, watched: list[tuple[int, int, int]]
 ) -> None:
     """Country all day, country at this time of the day, and device weigh alike; the unknown has no weight."""
-    side, crowd = _side()
+    side, segments = _side()
     local = side.blending.local
     assert local is not None
     for title, place, kind in watched:
-        crowd.watch(title_key(f"t{title}"), 1.0, 0, country=place, device=kind)
+        segments.watch(title_key(f"t{title}"), 1.0, 0, country=place, device=kind)
     known = [
         [t for t, place, _ in watched if country and place == country],
         [t for t, place, _ in watched if country and place == country],

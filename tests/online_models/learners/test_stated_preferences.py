@@ -14,7 +14,7 @@ from schemas import Preferences, Rate, Tags, Thumb, Title
 GENRES = ("Drama", "Crime", "Comedy", "War")
 
 
-def _told(viewer: str, number: int = 0, **more: object) -> Preferences:
+def _preferences(viewer: str, number: int = 0, **more: object) -> Preferences:
     """Make stated preferences."""
     about = {"event_id": f"p{viewer}{number}", "viewer_id": viewer, "event_time_ms": 10**12 + number}
     return Preferences(**about, **more)
@@ -35,44 +35,44 @@ def model() -> Recommender:
 
 
 def test_a_stated_genre_fills_the_first_page(model: Recommender) -> None:
-    """A viewer who has said nothing else sees mostly what they asked for, one who said nothing sees a mix."""
-    model.learn_one(_told("ada", genres=("War",)))
+    """A viewer with nothing but a stated genre sees mostly that genre, one without it sees a mix."""
+    model.learn_one(_preferences("ada", genres=("War",)))
     listed = [title for title, _ in model.top_n("ada", 8)]
     assert sum(int(title[1:]) % 4 == 3 for title in listed) >= 6
-    plain = [title for title, _ in model.top_n("stranger", 8)]
+    plain = [title for title, _ in model.top_n("unknown", 8)]
     assert sum(int(title[1:]) % 4 == 3 for title in plain) <= 5
 
 
 def test_the_lift_is_the_stated_one(model: Recommender) -> None:
     """Log-odds by how many tags match, a share of it by how many titles the viewer liked since."""
-    before = model.score("stranger")
-    model.learn_one(_told("stranger", genres=("War",), languages=("hi",)))
-    after = model.score("stranger")
+    before = model.score("unknown")
+    model.learn_one(_preferences("unknown", genres=("War",), languages=("hi",)))
+    after = model.score("unknown")
     for title, matches in (("t3", 2), ("t23", 1), ("t0", 1), ("t20", 0)):
         assert after[title] - before[title] == pytest.approx(LIFT * np.log2(1 + matches), abs=1e-4)
-    slots = np.array([model.viewers.viewers.slot("stranger")], np.int32)
+    slots = np.array([model.viewers.viewers.slot("unknown")], np.int32)
     model.viewers.viewers.arrays.positives[slots] = 15
     rows = np.zeros((1, 40), np.float32)
     model.viewers.ranker.stated.add_to(rows, model.viewers.viewers.arrays, slots)
     assert rows[0, 3] == pytest.approx(LIFT * np.log2(3) * EVIDENCE / (EVIDENCE + 15))
 
 
-def test_what_was_said_last_counts(model: Recommender) -> None:
+def test_the_last_preferences_count(model: Recommender) -> None:
     """Preferences replace those before, and empty ones take them away."""
     nothing = model.score("ada")
     for number, genres in enumerate((("War",), ("Drama",), ())):
-        model.learn_one(_told("ada", number, genres=genres))
+        model.learn_one(_preferences("ada", number, genres=genres))
     assert model.score("ada") == nothing
 
 
 def test_liked_titles_are_weak_positives(model: Recommender) -> None:
     """They enter the history: what is watched with them is listed, they are not."""
-    model.learn_one(_told("ada", liked_titles=("t1", "t2")))
+    model.learn_one(_preferences("ada", liked_titles=("t1", "t2")))
     assert model.viewers.viewers.known("ada") == [("t1", True), ("t2", True)]
     assert not {"t1", "t2"} & {title for title, _ in model.top_n("ada", 40)}
 
 
-def test_unknown_words_and_no_catalogue_change_nothing() -> None:
+def test_unknown_words_and_no_catalog_change_nothing() -> None:
     """A genre that no title bears lifts nothing; titles that come later are lifted."""
     catalog = Catalog(TitleTable(ModelConfig()))
     stated = StatedPreferences(catalog)
@@ -87,12 +87,12 @@ def test_unknown_words_and_no_catalogue_change_nothing() -> None:
 
 def test_as_many_tags_as_fit() -> None:
     """Six genres and two languages, each once, in the order in which they were stated."""
-    told = _told("a", genres=("x", "x", *map(str, range(9))), languages=("de", "hi", "en"))
-    assert labels_of(told) == ["genre:x", *(f"genre:{n}" for n in range(5)), "language:de", "language:hi"]
+    stated = _preferences("a", genres=("x", "x", *map(str, range(9))), languages=("de", "hi", "en"))
+    assert labels_of(stated) == ["genre:x", *(f"genre:{n}" for n in range(5)), "language:de", "language:hi"]
 
 
 def test_it_travels_with_the_viewers_row(model: Recommender) -> None:
     """A snapshot, or a row, brings what was stated back."""
-    model.learn_one(_told("ada", genres=("War",)))
+    model.learn_one(_preferences("ada", genres=("War",)))
     again = Recommender.from_snapshot(model.snapshot())
     assert again.score("ada") == model.score("ada")

@@ -24,8 +24,8 @@ def described(*titles: Tags, decade: str = "") -> tuple[TitleTags, Tagged]:
     """Return tags of titles, all watched alike."""
     tags = TitleTags()
     at = int(np.datetime64(decade, "ms").astype(np.int64)) if decade else None
-    for row, said in enumerate(titles):
-        tags.put(row, Title(title_id=str(row), tags=said, release_ms=at))
+    for row, given in enumerate(titles):
+        tags.put(row, Title(title_id=str(row), tags=given, release_ms=at))
     watched = np.ones(len(titles))
     return tags, Tagged.of(*tags.of(np.arange(len(titles))), watched, len(tags.names))
 
@@ -53,7 +53,7 @@ def test_a_score_is_the_mean_lift() -> None:
 
 
 def test_tags_rank_what_nobody_else_has_watched() -> None:
-    """One like suffices to tell a title of the same tags from others."""
+    """One liked title suffices to rank titles of the same tags above others."""
     model = TagAffinity(tags={n: {"mood": ["dark" if n in "abc" else "light"]} for n in "abcxyz"})
     model.learn_many([(f"u{n}", item, 1) for n, item in enumerate("abcxyz")])
     model.learn_one("eve", "b", 1)
@@ -61,8 +61,8 @@ def test_tags_rank_what_nobody_else_has_watched() -> None:
     assert model.predict_one("eve", "a") == pytest.approx(np.log((1 + 5 * 4 / 7) / (6 * 4 / 7)))
 
 
-def test_a_guest_hears_of_the_catalogue() -> None:
-    """A recommender tells its guests what titles are about."""
+def test_an_external_expert_gets_catalog_records() -> None:
+    """A recommender passes catalog records on to external experts."""
     guest = TagAffinity()
     model = Recommender(experts=ExternalRankers([guest]))
     model.describe(Title(title_id="a", tags=Tags(mood=("dark",))))

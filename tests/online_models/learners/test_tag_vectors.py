@@ -1,4 +1,4 @@
-"""Tags in the factorization: who is told what, and what a title that nobody watched gets out of it."""
+"""Tags in the factorization: when titles get the part of their tags, and unwatched titles."""
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def test_a_title_that_nobody_watched_is_liked_by_whom_its_tags_are() -> None:
 
 
 def test_titles_hold_their_own_part_and_their_tags() -> None:
-    """Told again, nothing moves; relabelled, a title swaps one tag's part for the other's."""
+    """The same tags again change nothing; with another tag, its part replaces the other's."""
     model = world()
     a = model.titles.arrays
     horror, romance = (model.titles.tags.index(f"genre:{name}") for name in CAMPS.values())
@@ -87,17 +87,19 @@ def test_titles_hold_their_own_part_and_their_tags() -> None:
 def test_what_tags_learned_survives_a_restart() -> None:
     """Rows and tags that are stored and loaded give the same vectors and labels."""
     model = world()
-    told = model.titles
-    packed = told.pack(np.arange(len(told), dtype=np.int32))
+    sender = model.titles
+    packed = sender.pack(np.arange(len(sender), dtype=np.int32))
     labels = dict(model.catalog.labelled)
-    again = TitleSide(TitleTable(model.config, seed=told.seed))
-    again.titles.load(told.ids, packed)
-    again.titles.load_tags(told.tag_rows())
-    again.label(labels, stored=set(told.ids))
-    rows = again.titles.intern(told.ids)
-    assert np.array_equal(again.titles.arrays.out[rows], told.arrays.out[: len(told)])
+    again = TitleSide(TitleTable(model.config, seed=sender.seed))
+    again.titles.load(sender.ids, packed)
+    again.titles.load_tags(sender.tag_rows())
+    again.label(labels, stored=set(sender.ids))
+    rows = again.titles.intern(sender.ids)
+    assert np.array_equal(again.titles.arrays.out[rows], sender.arrays.out[: len(sender)])
     names = [[again.titles.tags[n] for n in again.titles.arrays.tags[row] if n >= 0] for row in rows]
-    assert names == [[told.tags[n] for n in told.arrays.tags[row] if n >= 0] for row in range(len(told))]
+    assert names == [
+        [sender.tags[n] for n in sender.arrays.tags[row] if n >= 0] for row in range(len(sender))
+    ]
 
 
 @pytest.mark.parametrize("size", [1, 3, 50])

@@ -1,4 +1,4 @@
-"""Lists explore: now and then the last title is drawn, and the list says how likely that was."""
+"""Exploration: the last title of some lists is drawn, and the list has its probability."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ def test_only_the_last_title_is_drawn_out_of_what_else_may_be_shown(model: Recom
 
 
 def test_a_share_of_lists_explores_and_stays_so_for_a_day(model: Recommender) -> None:
-    """A fifth of them, the same ones at any hour of the day, others on the next; the rest say they might."""
+    """A fifth of the lists, the same ones all day, others on the next day; the rest is marked."""
     lists = ranked(model, 0.2)
     some = lists.drawn != NOT_DRAWN
     assert 0.14 < some.mean() < 0.26  # 3.7 standard errors
@@ -90,7 +90,7 @@ def test_a_list_that_holds_everything_draws_nothing(model: Recommender) -> None:
         assert (model.viewers.rank(everyone(model), NOW + VIEWERS, length, drawn=1.0).drawn == 0).all()
 
 
-def test_a_page_in_words_says_how_likely_its_last_title_was(model: Recommender) -> None:
+def test_a_page_has_the_propensity_of_its_last_title(model: Recommender) -> None:
     """A floor of 5 % of ten places is every second list: its drawn title has .5 / 24, others' last .5."""
     model.catalog_index.config = PageConfig(rows=1, explore_floor=0.05)
     found = {}

@@ -119,11 +119,11 @@ def test_where_taste_decides_all_titles_are_multiplied(
     side.viewers.arrays.stated[slots] = 0
     few, whole = ListRanker._from_shortlists, []
 
-    def noted(*arguments: Any) -> I4:
+    def recorded(*arguments: Any) -> I4:
         whole.append(few(*arguments))
         return whole[-1]
 
-    monkeypatch.setattr(ListRanker, "_from_shortlists", noted)
+    monkeypatch.setattr(ListRanker, "_from_shortlists", recorded)
     made = side.rank(slots, NOW, 20)
     assert whole[0].tolist() == slots[slots.size - left :].tolist()
     for q in (0, PROBED - 1, PROBED, slots.size - 1):
@@ -132,7 +132,7 @@ def test_where_taste_decides_all_titles_are_multiplied(
     assert (again.title == made.title[PROBED:]).all()
 
 
-def test_lists_of_a_batch_do_not_hang_on_each_other() -> None:
+def test_lists_of_a_batch_do_not_depend_on_each_other() -> None:
     """Made in any company and order, a list is the same to the bit; what it took is cleared away after."""
     side, slots = world(titles=500, viewers=20)
     side.viewers.arrays.stated[slots] = 0
@@ -145,7 +145,7 @@ def test_lists_of_a_batch_do_not_hang_on_each_other() -> None:
 
 
 def test_lengths_follow_whatever_changes_vectors() -> None:
-    """Events, rows that are read, tags, titles not met before: a list may be made at any time between."""
+    """Events, rows that are read, tags, new titles: a list may be made at any time between."""
     model, rng = Recommender(seed=3), np.random.default_rng(3)
     replica = TitleTable(model.config)
 

@@ -56,8 +56,8 @@ def test_length_counts_by_its_exponent(exponent: float) -> None:
     assert added["unknown"] == 0
 
 
-def test_judgements_count_by_their_exponents() -> None:
-    """Well judged above badly judged, turned down below both; few verdicts move little."""
+def test_feedback_counts_by_its_exponents() -> None:
+    """Liked titles above less liked ones, rejected ones below both; little feedback moves little."""
     model = _model()
     a = model.titles.arrays
     a.counts[:3, 0], a.counts[:3, 1], a.watches[:3] = (400, 400, 4), (0, 400, 0), (400.0, 100.0, 1.0)
@@ -72,7 +72,7 @@ def test_an_arm_ranks_for_it_and_learning_is_untouched() -> None:
     """Under the objective the long title leads; the counters and weights are what they were."""
     model = _model()
     side = model.viewers
-    slots = side.viewers.acquire(["stranger"])
+    slots = side.viewers.acquire(["unknown"])
     weights, watches = side.blending.weights.copy(), model.titles.arrays.watches.copy()
     with side.blending.under(Treatment(watch_time=2.0)):
         ranked = [model.titles.ids[t] for t in side.rank(slots, T0 + 9, 3).title[0].tolist()]
@@ -82,7 +82,7 @@ def test_an_arm_ranks_for_it_and_learning_is_untouched() -> None:
 
 
 def test_diversity_is_the_pages_calibration() -> None:
-    """Of the arm where it says so, of the worker where not."""
+    """The arm decides where it has a value, else the worker."""
     config = PageConfig(calibration=0.3)
     assert treated_page(config, Treatment()).calibration == 0.3
     assert treated_page(config, Treatment(diversity=0.0)) == replace(config, calibration=0.0)

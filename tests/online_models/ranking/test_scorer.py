@@ -5,7 +5,7 @@ import numpy as np
 from online_models.ranking.scorer import log_all
 
 
-def test_as_exact_as_float32_can_tell() -> None:
+def test_as_exact_as_float32() -> None:
     """Over all magnitudes, around 1 and at the seams of the mantissa; what lies behind the count stays."""
     magnitudes = np.exp(np.random.default_rng(1).uniform(-80, 80, 10_000))
     seams = np.array([1.0, 2.0, 0.5, 1 + 2**-23, 1 - 2**-24]) * np.sqrt([[0.5], [1.0], [2.0]])
