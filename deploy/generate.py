@@ -25,9 +25,9 @@ import online_models
 import schemas
 import streams
 from deploy.dashboard import dashboard
+from deploy.event_effects import every_case
 from deploy.strimzi import topic_documents, user_documents
 from online_models.errors import ModelError
-from online_models.page.event_effects import every_case
 from schemas.errors import Reason, SchemaError
 from schemas.events import EVENT_TYPES, ViewingEvent
 from schemas.fields import ItemReason, RowKind

@@ -10,13 +10,20 @@ import numpy as np
 
 from online_models.artwork.features import MOST_VARIANTS, TasteFeatures
 from online_models.artwork.gallery import Gallery
-from online_models.artwork.selector import ArtworkSelector, ChoiceCache, add_ways
+from online_models.artwork.selector import ArtworkSelector, ChoiceCache, index_choices
 from online_models.config import ModelConfig
 from online_models.feedback.reward_function import Action
 from online_models.learners.cohorts import CohortTable
 from online_models.learners.title_side import shard_of
-from online_models.page.build import build, listed
-from online_models.page.encoding import SCORE_BYTES, STRIDE, Fragments, Parts, encode_pages, row_keys
+from online_models.page.build import build, pages_of_lists
+from online_models.page.encoding import (
+    SCORE_BYTES,
+    STRIDE,
+    FragmentNumbers,
+    Fragments,
+    encode_pages,
+    hash_rows,
+)
 from online_models.page.layout import Pages
 from online_models.ranking.viewer_side import EventColumns, Lists
 from online_models.recommender import Recommender
@@ -65,7 +72,7 @@ def rank_and_score() -> None:
 
 def encode_lists(lists: Lists) -> None:
     """Write lists."""
-    encode_blank(listed(lists))
+    encode_blank(pages_of_lists(lists))
 
 
 def encode_blank(pages: Pages) -> None:
@@ -73,11 +80,11 @@ def encode_blank(pages: Pages) -> None:
     text, none = np.zeros(STRIDE, np.uint8), np.zeros(64, np.int64)
     numbers = np.zeros(pages.kind.shape, np.int32)
     items, said = np.zeros((0, 0, 0), np.int32), np.zeros(pages.category.shape, np.int32)
-    parts = Parts(numbers, numbers, np.zeros(KINDS, np.uint8), items, said)
+    parts = FragmentNumbers(numbers, numbers, np.zeros(KINDS, np.uint8), items, said)
     room = np.zeros(pages.title.size * (SCORE_BYTES + 1) + 8 * pages.kind.size + STRIDE, np.uint8)
     fragments = Fragments(text, np.zeros((8, 2), np.int64), text, none, text, none, text, none)
     encode_pages(pages, parts, fragments, room, np.zeros(pages.kind.shape[0], np.int64))
-    row_keys(np.zeros((1, 3), np.int32), np.zeros(1, np.uint64))
+    hash_rows(np.zeros((1, 3), np.int32), np.zeros(1, np.uint64))
 
 
 def choose_artwork() -> None:
@@ -85,12 +92,13 @@ def choose_artwork() -> None:
     gallery = Gallery()
     artwork = tuple(Artwork(id=name, uri=f"https://x/{name}") for name in "ab")
     gallery.put("x", Title(title_id="x", artwork=artwork))
-    ArtworkSelector(gallery).pick(["x"], np.ones(1, np.uint64), viewer=1, liked=frozenset(), now_ms=0)
+    selector = ArtworkSelector(gallery)
+    selector.select_by_id(["x"], np.ones(1, np.uint64), viewer=1, liked=frozenset(), now_ms=0)
     one, whole = np.zeros((1, MOST_VARIANTS), np.uint64), np.zeros(1, np.int64)
     cache = ChoiceCache(
         np.zeros(2, np.int32), one[0, :1], whole, one, one.astype(np.float64), one.astype(np.int32)
     )
-    add_ways(cache, 1, 1)
+    index_choices(cache, 1, 1)
     model = small_world()
     TasteFeatures(model.viewers.viewers, model.catalog).of(np.zeros(1, np.int32))
 

@@ -24,11 +24,11 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from online_models.artwork.best_arm import Prior, chances
+from online_models.artwork.best_arm import Prior, write_probabilities
 from online_models.tables.keyed_random import race
 from online_models.tables.layout import F8, I8
 
-__all__ = ["Bandit", "BanditConfig", "Choice", "Thompson", "chances_of"]
+__all__ = ["Bandit", "BanditConfig", "Choice", "Thompson", "choice_probabilities"]
 
 
 class Choice(NamedTuple):
@@ -76,7 +76,7 @@ class BanditConfig:
     half_life_s: float = 14 * 86_400.0
     base_rate: float = 0.1
     strength: float = 20.0
-    newcomer: float = 0.25
+    new_arm_chance: float = 0.25
     floor: float = 0.01
 
 
@@ -103,15 +103,15 @@ class Thompson:
     0.5
     >>> bandit.learn(0, "a", trials=200, wins=60, at_ms=0)
     >>> bandit.learn(0, "b", trials=200, wins=20, at_ms=0)
-    >>> bandit.chances([0, 0], ["a", "b"], 0).round(2).tolist()
+    >>> bandit.probabilities([0, 0], ["a", "b"], 0).round(2).tolist()
     [0.99, 0.01]
     """
 
     def __init__(self, config: BanditConfig | None = None) -> None:
         self.config = config or BanditConfig()
-        self.at_ms = self.learned = 0
+        self.at_ms = self.version = 0
         self._cells: dict[str, F8] = {}
-        self._chances: dict[tuple[tuple[int, ...], tuple[str, ...]], F8] = {}
+        self._probabilities: dict[tuple[tuple[int, ...], tuple[str, ...]], F8] = {}
 
     @property
     def arms(self) -> list[str]:
@@ -125,7 +125,7 @@ class Thompson:
     def load(self, cells: dict[str, F8], at_ms: int) -> None:
         """Take over what was learned before."""
         self._cells, self.at_ms = {arm: cell.copy() for arm, cell in cells.items()}, at_ms
-        self._forget_chances()
+        self._clear_probabilities()
 
     def learn(self, context: int, arm: str, *, trials: float, wins: float, at_ms: int) -> None:
         """Take in trials and wins of an arm; late ones count what they have decayed to by the newest."""
@@ -138,7 +138,7 @@ class Thompson:
         cell = self._cells.setdefault(arm, np.zeros((self.config.contexts, 2)))
         cell[context, 0] = max(0.0, cell[context, 0] + worth * trials)
         cell[context, 1] = min(max(0.0, cell[context, 1] + worth * wins), cell[context, 0])
-        self._forget_chances()
+        self._clear_probabilities()
 
     def choose(self, contexts: Sequence[int], arms: Sequence[str], now_ms: int, key: int) -> Choice:
         """Choose an arm: the same for the same key, as often over keys as its chance says. Changes nothing.
@@ -156,45 +156,45 @@ class Thompson:
         """
         if len(arms) == 1:
             return Choice(arms[0], 1.0)
-        chances = self.chances(contexts, arms, now_ms)
-        chosen = race(chances, arms, key)
-        return Choice(arms[chosen], float(chances[chosen]))
+        probabilities = self.probabilities(contexts, arms, now_ms)
+        chosen = race(probabilities, arms, key)
+        return Choice(arms[chosen], float(probabilities[chosen]))
 
-    def chances(self, contexts: Sequence[int], arms: Sequence[str], now_ms: int) -> F8:
+    def probabilities(self, contexts: Sequence[int], arms: Sequence[str], now_ms: int) -> F8:
         """Return the probability of each arm: [arms], summing to 1. Kept until something is learned."""
         del now_ms
         asked = (tuple(contexts), tuple(arms))
-        found = self._chances.get(asked)
+        found = self._probabilities.get(asked)
         if found is None:
-            tried = np.zeros((1, len(arms), self.config.contexts, 2))
-            self.tried(arms, tried[0])
+            counts = np.zeros((1, len(arms), self.config.contexts, 2))
+            self.write_counts(arms, counts[0])
             sizes, one = np.array([len(arms)]), np.zeros(1, np.int64)
-            found = chances_of(tried, sizes, one, np.array([contexts], np.int64), self.config)[0]
-            self._chances[asked] = found
+            found = choice_probabilities(counts, sizes, one, np.array([contexts], np.int64), self.config)[0]
+            self._probabilities[asked] = found
         return found
 
-    def tried(self, arms: Sequence[str], out: F8) -> None:
+    def write_counts(self, arms: Sequence[str], out: F8) -> None:
         """Write the trials and wins of some arms that were tried: [arms, contexts, (trials, wins)]."""
         for a, arm in enumerate(arms):
             cell = self._cells.get(arm)
             if cell is not None:
                 out[a] = cell
 
-    def _forget_chances(self) -> None:
-        self._chances.clear()
-        self.learned += 1
+    def _clear_probabilities(self) -> None:
+        self._probabilities.clear()
+        self.version += 1
 
     def _kept(self, gap_ms: float) -> float:
         return float(2.0 ** (-gap_ms / (1000.0 * self.config.half_life_s)))
 
 
-def chances_of(tried: F8, sizes: I8, which: I8, contexts: I8, config: BanditConfig) -> F8:
+def choice_probabilities(counts: F8, sizes: I8, which: I8, contexts: I8, config: BanditConfig) -> F8:
     """Return the probabilities of the arms of many decisions at once: [w, A].
 
     Parameters
     ----------
-    tried
-        [m, A, contexts, (trials, wins)] of the arms (`Thompson.tried`).
+    counts
+        [m, A, contexts, (trials, wins)] of the arms (`Thompson.write_counts`).
     sizes
         [m] how many of them there are; those behind have probability 0.
     which
@@ -205,7 +205,7 @@ def chances_of(tried: F8, sizes: I8, which: I8, contexts: I8, config: BanditConf
         Constants of all.
     """
     out = np.empty(contexts.shape)
-    square = NormalDist().inv_cdf(1.0 - config.newcomer) ** 2
+    square = NormalDist().inv_cdf(1.0 - config.new_arm_chance) ** 2
     prior = Prior(config.strength, config.base_rate, square, config.floor)
-    chances(tried, sizes, which, contexts, prior, out)
+    write_probabilities(counts, sizes, which, contexts, prior, out)
     return out

@@ -33,7 +33,7 @@ class Prior(NamedTuple):
 
     strength: float
     base_rate: float
-    square: float
+    squared_quantile: float
     """Of the normal quantile that belongs to a newcomer's chance."""
     floor: float
 
@@ -47,11 +47,11 @@ class BestArmScratch(NamedTuple):
     """[A * NODES] log x there."""
     log_rest: F8
     """[A * NODES] and log(1 - x)."""
-    others: F8
+    product: F8
     """[A * NODES] the product of the distribution functions of the arms to one side."""
     mass: F8
     """[A, A * NODES]"""
-    below: F8
+    cdf: F8
     """[A, A * NODES] the distribution functions, in the middle of each step; not normed."""
     total: F8
     """[A] what the masses sum to."""
@@ -126,7 +126,7 @@ def first_like(alpha: F8, beta: F8, a: int) -> int:
 
 
 @jit_exact
-def add_up(alpha: float, beta: float, n: int, work: BestArmScratch, mass: F8, below: F8) -> float:
+def integrate(alpha: float, beta: float, n: int, work: BestArmScratch, mass: F8, cdf: F8) -> float:
     """Write an arm's mass between nodes, and its distribution function amid them; return what they sum to."""
     top = alpha * np.log(alpha / (alpha + beta)) + beta * np.log(beta / (alpha + beta))  # at the mode
     for k in range(n):
@@ -137,49 +137,51 @@ def add_up(alpha: float, beta: float, n: int, work: BestArmScratch, mass: F8, be
     total = 0.0
     for k in range(n - 1):
         total += mass[k]
-        below[k] = total - 0.5 * mass[k]
+        cdf[k] = total - 0.5 * mass[k]
     return total
 
 
 @jit_no_alloc
-def meet(mass: F8, below: F8, others: F8, total: float, n: int) -> float:
+def multiply_product(mass: F8, cdf: F8, product: F8, total: float, n: int) -> float:
     """Multiply an arm's mass by the others' product, then that by its own; return what the mass sums to."""
     won, scale = 0.0, 1.0 / total
     for k in range(n):
-        mass[k] *= others[k]
+        mass[k] *= product[k]
         won += mass[k]
-        others[k] *= below[k] * scale
+        product[k] *= cdf[k] * scale
     return won
 
 
 @jit_no_alloc
-def win(alpha: F8, beta: F8, work: BestArmScratch, out: F8) -> None:
+def best_arm_probabilities(alpha: F8, beta: F8, work: BestArmScratch, out: F8) -> None:
     """Write the probability that each of some Beta variables is the largest, the same for equal ones."""
     arms, n = alpha.size, place_nodes(alpha, beta, work.t)
     log_parts(work.t, n, work.log_x, work.log_rest)
-    work.others[:n] = 1.0
+    work.product[:n] = 1.0
     for a in range(arms):  # those before each
-        work.total[a] = add_up(alpha[a], beta[a], n, work, work.mass[a], work.below[a])
-        meet(work.mass[a], work.below[a], work.others, work.total[a], n - 1)
-    work.others[:n] = 1.0
+        work.total[a] = integrate(alpha[a], beta[a], n, work, work.mass[a], work.cdf[a])
+        multiply_product(work.mass[a], work.cdf[a], work.product, work.total[a], n - 1)
+    work.product[:n] = 1.0
     for a in range(arms - 1, -1, -1):  # those behind each
-        out[a] = meet(work.mass[a], work.below[a], work.others, work.total[a], n - 1) / work.total[a]
+        out[a] = (
+            multiply_product(work.mass[a], work.cdf[a], work.product, work.total[a], n - 1) / work.total[a]
+        )
     for a in range(arms):
         out[a] = out[first_like(alpha, beta, a)]
     out /= out.sum()
 
 
 @jit_inline
-def newcomer(alpha: float, beta: float, strength: float, square: float) -> float:
+def new_arm_mean(alpha: float, beta: float, strength: float, squared_quantile: float) -> float:
     """Return the mean of a newcomer's prior that makes it better than an established arm with a set chance.
 
     With both rates normal, a newcomer of mean m beats the established one, of mean mu and variance v, with
     chance Phi((m - mu) / sqrt(v + m (1 - m) / (strength + 1))); solved for m it is Wilson's lower bound.
-    ``strength`` is the trials that the newcomer's prior is worth, ``square`` that of the chance's quantile.
+    ``strength`` is the trials that the new_arm_mean's prior is worth, ``squared_quantile`` that of the chance's quantile.
     """
     mean = alpha / (alpha + beta)
-    c = square / (strength + 1.0)
-    rest = mean * mean - square * mean * (1.0 - mean) / (alpha + beta + 1.0)
+    c = squared_quantile / (strength + 1.0)
+    rest = mean * mean - squared_quantile * mean * (1.0 - mean) / (alpha + beta + 1.0)
     middle = 2.0 * mean + c
     root = np.sqrt(max(middle * middle - 4.0 * (1.0 + c) * rest, 0.0))
     return float(max((middle - root) / (2.0 + 2.0 * c), 0.1 * mean))
@@ -198,7 +200,7 @@ def posteriors(cells: F8, contexts: I8, prior: Prior, alpha: F8, beta: F8) -> No
     start = pooled
     if most >= m:
         ahead = cells[best, :, 1].sum() + m * pooled
-        start = newcomer(ahead, most + m - ahead, m, prior.square)
+        start = new_arm_mean(ahead, most + m - ahead, m, prior.squared_quantile)
     for a in range(arms):
         trials, wins = cells[a, :, 0].sum(), cells[a, :, 1].sum()
         mean = (wins + m * (pooled if a == best else start)) / (trials + m)  # in all contexts
@@ -207,14 +209,14 @@ def posteriors(cells: F8, contexts: I8, prior: Prior, alpha: F8, beta: F8) -> No
 
 
 @jit
-def room_for(arms: int) -> BestArmScratch:
+def new_scratch(arms: int) -> BestArmScratch:
     """Return room; what is taken out of an array by unpacking would not pass for contiguous."""
     line, block = np.empty((4, arms * NODES)), np.empty((2, arms, arms * NODES))
     return BestArmScratch(line[0], line[1], line[2], line[3], block[0], block[1], np.empty(arms))
 
 
 @jit
-def chances(cells: F8, sizes: I8, which: I8, contexts: I8, prior: Prior, out: F8) -> None:
+def write_probabilities(cells: F8, sizes: I8, which: I8, contexts: I8, prior: Prior, out: F8) -> None:
     """Write with which probabilities arms are shown, of many decisions.
 
     Parameters
@@ -232,7 +234,7 @@ def chances(cells: F8, sizes: I8, which: I8, contexts: I8, prior: Prior, out: F8
     out
         [w, A] gets them; 0 behind the last arm.
     """
-    work, arm = room_for(cells.shape[1]), np.empty((2, cells.shape[1]))
+    work, arm = new_scratch(cells.shape[1]), np.empty((2, cells.shape[1]))
     alpha, beta = arm[0], arm[1]
     out[:] = 0.0
     for w in range(which.size):
@@ -240,7 +242,7 @@ def chances(cells: F8, sizes: I8, which: I8, contexts: I8, prior: Prior, out: F8
         if n == 0:
             continue
         posteriors(cells[which[w]], contexts[w], prior, alpha[:n], beta[:n])
-        win(alpha[:n], beta[:n], work, out[w, :n])
+        best_arm_probabilities(alpha[:n], beta[:n], work, out[w, :n])
         floor = min(prior.floor, 1.0 / n)
         for a in range(n):
             out[w, a] = (1.0 - n * floor) * out[w, a] + floor

@@ -15,19 +15,19 @@ from online_models.tables.viewers import ViewerTable
 __all__ = [
     "FITS",
     "FIT_BITS",
-    "LATE_TITLES",
     "MOST_VARIANTS",
     "MOST_WORDS",
+    "RECENT_TITLES",
     "TRAILER",
     "WORDS",
-    "Liked",
+    "LikedWords",
     "TasteFeatures",
     "VariantFeatures",
     "code_of",
-    "fit_in",
+    "context_of_bits",
+    "count_liked_words",
     "fit_of",
     "word_of",
-    "words_liked",
 ]
 
 FITS = 3
@@ -48,23 +48,23 @@ class VariantFeatures(NamedTuple):
 
     word: I4
     """[E, MOST_WORDS] numbers of the words of each; -1: no more, or they make no difference."""
-    picture: U4
+    artwork: U4
     """[E, MOST_VARIANTS] which of them each picture bears, a bit each; 0 where there is nothing to choose."""
     trailer: U4
     """[E, MOST_VARIANTS] the same of each trailer."""
-    stamp: I8
+    version: I8
     """[E] moves when something about a title does: its pictures, or what is known of them."""
 
 
 @jit
-def words_liked(viewers: Viewers, slots: I4, titles: int, tags: TagColumns, word: I4, out: I4) -> None:
+def count_liked_words(viewers: Viewers, slots: I4, titles: int, tags: TagColumns, word: I4, out: I4) -> None:
     """Write the words that most of each viewer's newest liked titles bear; of equals, the lower number.
 
     ``word`` says which word a tag is, -1 for none. ``out`` [p, W] is filled from the front.
     """
     history = np.empty(titles, np.int32)
     count = np.zeros(word.max() + 1 if word.size else 0, np.int32)
-    met = np.empty(count.size, np.int32)
+    found = np.empty(count.size, np.int32)
     for p in range(slots.size):
         n = 0
         for step in range(newest(viewers, slots[p], False, history)):  # noqa: FBT003 - a kernel
@@ -76,43 +76,43 @@ def words_liked(viewers: Viewers, slots: I4, titles: int, tags: TagColumns, word
                 w = word[tags.pool[at]] if tags.pool[at] < word.size else -1
                 if w >= 0:
                     if count[w] == 0:
-                        met[n] = w
+                        found[n] = w
                         n += 1
                     count[w] += 1
         for k in range(min(n, out.shape[1])):
             best = -1
             for m in range(n):
-                w = met[m]
+                w = found[m]
                 if count[w] > 0 and (best < 0 or (-count[w], w) < (-count[best], best)):
                     best = w
             out[p, k] = best
             count[best] = 0
-        count[met[:n]] = 0
+        count[found[:n]] = 0
 
 
 @jit_inline
-def fit_in(words: int) -> np.uint32:
+def context_of_bits(words: int) -> np.uint32:
     """Return the context of what bears some of the words that are liked: a bit each."""
     some, more = words != 0, words & (words - np.uint32(1)) != 0
     return np.uint32(some) + np.uint32(more)
 
 
 @jit_inline
-def code_of(place: int, looks: VariantFeatures, likes: U1) -> np.int32:
+def code_of(row: int, features: VariantFeatures, liked: U1) -> np.int32:
     """Return how well each of a title's pictures fits, and which trailer fits best."""
-    met, code = np.uint32(0), np.uint32(0)
-    for k in range(looks.word.shape[1]):
-        word = looks.word[place, k]
+    found, code = np.uint32(0), np.uint32(0)
+    for k in range(features.word.shape[1]):
+        word = features.word[row, k]
         if word < 0:
             break
-        if word < likes.size and likes[word]:  # words may have come since
-            met |= np.uint32(1) << np.uint32(k)
-    if met == 0:
+        if word < liked.size and liked[word]:  # words may have come since
+            found |= np.uint32(1) << np.uint32(k)
+    if found == 0:
         return np.int32(0)
     best, most = np.uint32(0), np.uint32(0)
     for a in range(MOST_VARIANTS):
-        code |= fit_in(met & looks.picture[place, a]) << np.uint32(a * FIT_BITS)
-        fit = fit_in(met & looks.trailer[place, a])
+        code |= context_of_bits(found & features.artwork[row, a]) << np.uint32(a * FIT_BITS)
+        fit = context_of_bits(found & features.trailer[row, a])
         if fit > most:
             best, most = np.uint32(a), fit
     return np.int32(code | (best << np.uint32(TRAILER)))
@@ -149,16 +149,16 @@ def word_of(label: str) -> str | None:
     return None if kind in {"decade", "year", "language"} else value
 
 
-LATE_TITLES: Final = 20
+RECENT_TITLES: Final = 20
 """Liked titles whose tags say what a viewer likes: as the long co-watch's seeds."""
 
 
-class Liked(NamedTuple):
+class LikedWords(NamedTuple):
     """The words of some viewers.
 
     Examples
     --------
-    >>> liked = Liked.of([frozenset({"Drama"}), frozenset()])
+    >>> liked = LikedWords.of([frozenset({"Drama"}), frozenset()])
     >>> liked.numbers.shape, liked.words(0), liked.words(1)
     ((2, 8), frozenset({'Drama'}), frozenset())
     """
@@ -200,15 +200,15 @@ class TasteFeatures:
         self._vocabulary: list[str] = []
         self._word: I4 = np.zeros(0, np.int32)
 
-    def of(self, slots: I4) -> Liked:
+    def of(self, slots: I4) -> LikedWords:
         """Return the words of hot viewers, by their slots."""
         tags = self._catalog.tags.columns()  # before the names: each tag in it has one
-        self._meet(self._catalog.tag_names)
+        self._number_words(self._catalog.tag_names)
         numbers = np.full((slots.size, WORDS), -1, np.int32)
-        words_liked(self._viewers.arrays, slots, LATE_TITLES, tags, self._word, numbers)
-        return Liked(numbers, self._vocabulary)
+        count_liked_words(self._viewers.arrays, slots, RECENT_TITLES, tags, self._word, numbers)
+        return LikedWords(numbers, self._vocabulary)
 
-    def _meet(self, labels: Sequence[str]) -> None:
+    def _number_words(self, labels: Sequence[str]) -> None:
         """Give words numbers in the order of the alphabet, where there are new ones."""
         if len(labels) == self._word.size:
             return

@@ -21,18 +21,18 @@ from online_models.tables.keyed_random import name_hash
 from online_models.tables.layout import F8
 from schemas import Title
 
-__all__ = ["DAY_MS", "FITS", "MOST_VARIANTS", "UNTRIED", "Gallery", "Picked", "Variants"]
+__all__ = ["DAY_MS", "FITS", "MOST_VARIANTS", "NO_DATA", "Gallery", "Selection", "Variants"]
 
 DAY_MS = 86_400_000
 _CONFIG = BanditConfig(contexts=FITS)
-UNTRIED = Thompson(_CONFIG)
+NO_DATA = Thompson(_CONFIG)
 """What is known of pictures of which nothing is known."""
 
 
 class Variants(NamedTuple):
     """A title's pictures and trailers."""
 
-    pictures: tuple[str, ...]
+    artworks: tuple[str, ...]
     tags: tuple[frozenset[str], ...]
     hashes: tuple[int, ...]
     """Hashes of the pictures' names: where their draws start."""
@@ -42,7 +42,7 @@ class Variants(NamedTuple):
     """The tags of all of them, each once."""
 
 
-class Picked(NamedTuple):
+class Selection(NamedTuple):
     """What an item shows; None: the title's first."""
 
     artwork: str | None = None
@@ -80,15 +80,15 @@ class Gallery:
     """
 
     def __init__(self, *, seed: int = 0) -> None:
-        self.seed, self.listed = seed, 0
-        self.looks = VariantFeatures(
+        self.seed, self.listing_version = seed, 0
+        self.features = VariantFeatures(
             np.zeros((64, MOST_WORDS), np.int32),
             np.zeros((64, MOST_VARIANTS), np.uint32),
             np.zeros((64, MOST_VARIANTS), np.uint32),
             np.zeros(64, np.int64),
         )
         self.vocabulary: dict[str, int] = {}
-        self._places: dict[str, int] = {}
+        self._rows: dict[str, int] = {}
         self._variants: dict[str, Variants] = {}
         self._bandits: dict[str, Thompson] = {}
 
@@ -98,37 +98,37 @@ class Gallery:
 
     def put(self, title_id: str, title: Title) -> None:
         """Take a title's newest record over."""
-        pictures, trailers = title.artwork[:MOST_VARIANTS], title.trailers[:MOST_VARIANTS]
-        if len(pictures) < 2 and len(trailers) < 2:
+        artworks, trailers = title.artwork[:MOST_VARIANTS], title.trailers[:MOST_VARIANTS]
+        if len(artworks) < 2 and len(trailers) < 2:
             self.withdraw(title_id)
             return
-        names = tuple(one.id for one in pictures)
-        tags = [tag for one in pictures for tag in one.tags] + [tag for one in trailers for tag in one.tags]
+        names = tuple(one.id for one in artworks)
+        tags = [tag for one in artworks for tag in one.tags] + [tag for one in trailers for tag in one.tags]
         words = tuple(dict.fromkeys(tags))[:MOST_WORDS]
         known = frozenset(words)
-        self._make_place(title_id)
-        self._touch(title_id)  # whoever looks from here on keeps nothing
+        self._make_row(title_id)
+        self._bump_version(title_id)  # whoever looks from here on keeps nothing
         before = self._variants.get(title_id)
         self._variants[title_id] = Variants(
             names,
-            tuple(known.intersection(one.tags) for one in pictures),
+            tuple(known.intersection(one.tags) for one in artworks),
             tuple(map(name_hash, names)),
             tuple(one.id for one in trailers),
             tuple(known.intersection(one.tags) for one in trailers),
             words,
         )
-        self._draft(title_id)
-        self._touch(title_id)
-        self.listed += before is None
+        self._write_features(title_id)
+        self._bump_version(title_id)
+        self.listing_version += before is None
 
     def withdraw(self, title_id: str) -> None:
         """Forget a title's pictures."""
         if self._variants.pop(title_id, None) is not None:
-            self.listed += 1
+            self.listing_version += 1
 
-    def place(self, title_id: str) -> int:
-        """Return where a title is in `looks`; -1 for one with nothing to choose from."""
-        return self._places[title_id] if title_id in self._variants else -1
+    def row_of(self, title_id: str) -> int:
+        """Return where a title is in `features`; -1 for one with nothing to choose from."""
+        return self._rows[title_id] if title_id in self._variants else -1
 
     def variants(self, title_id: str) -> Variants | None:
         """Return what a title has to choose from; None for nothing."""
@@ -136,53 +136,53 @@ class Gallery:
 
     def known(self, title_id: str) -> Thompson:
         """Return what is known of a title's pictures. Not to be changed."""
-        return self._bandits.get(title_id, UNTRIED)
+        return self._bandits.get(title_id, NO_DATA)
 
     def bandit(self, title_id: str) -> Thompson:
         """Return what is known of a title's pictures, a new one if nothing is; to be changed."""
         found = self._bandits.get(title_id)
         if found is None:
             found = self._bandits[title_id] = Thompson(_CONFIG)
-            self._draft(title_id)
-        self._touch(title_id)
+            self._write_features(title_id)
+        self._bump_version(title_id)
         return found
 
     def load(self, title_id: str, cells: dict[str, F8], at_ms: int) -> None:
         """Take over what was learned of a title's pictures."""
         self.bandit(title_id).load(cells, at_ms)
-        self._touch(title_id)  # whoever looked in between saw what was known before
+        self._bump_version(title_id)  # whoever looked in between saw what was known before
 
-    def fit(self, title_id: str, picture: str, liked: frozenset[str]) -> int | None:
+    def fit(self, title_id: str, artwork: str, liked: frozenset[str]) -> int | None:
         """Return the context of a picture for a viewer; None if the title has no such picture to choose."""
         variants = self._variants.get(title_id)
-        if variants is None or picture not in variants.pictures or len(variants.pictures) == 1:
+        if variants is None or artwork not in variants.artworks or len(variants.artworks) == 1:
             return None
-        return fit_of(variants.tags[variants.pictures.index(picture)], liked)
+        return fit_of(variants.tags[variants.artworks.index(artwork)], liked)
 
-    def _touch(self, title_id: str) -> None:
-        if title_id in self._places:
-            self.looks.stamp[self._places[title_id]] += 1
+    def _bump_version(self, title_id: str) -> None:
+        if title_id in self._rows:
+            self.features.version[self._rows[title_id]] += 1
 
-    def _draft(self, title_id: str) -> None:
+    def _write_features(self, title_id: str) -> None:
         """Write down which words make a difference to how a title is shown."""
         variants = self._variants.get(title_id)
         if variants is None:
             return
-        place, words, tried = self._places[title_id], variants.words, title_id in self._bandits
+        row, words, tried = self._rows[title_id], variants.words, title_id in self._bandits
         bits = {word: 1 << n for n, word in enumerate(words)}
-        self.looks.word[place] = -1
+        self.features.word[row] = -1
         for masks, tags, matter in (
-            (self.looks.picture, variants.tags, tried),
-            (self.looks.trailer, variants.trailer_tags, True),
+            (self.features.artwork, variants.tags, tried),
+            (self.features.trailer, variants.trailer_tags, True),
         ):
-            masks[place] = 0
+            masks[row] = 0
             if matter and len(tags) > 1:
-                masks[place, : len(tags)] = [sum(map(bits.__getitem__, some)) for some in tags]
+                masks[row, : len(tags)] = [sum(map(bits.__getitem__, some)) for some in tags]
                 numbers = [self.vocabulary.setdefault(word, len(self.vocabulary)) for word in words]
-                self.looks.word[place, : len(words)] = numbers
+                self.features.word[row, : len(words)] = numbers
 
-    def _make_place(self, title_id: str) -> None:
-        place = self._places.setdefault(title_id, len(self._places))
-        if place == len(self.looks.stamp):
-            doubled = (np.concatenate((column, np.zeros_like(column))) for column in self.looks)
-            self.looks = VariantFeatures._make(doubled)
+    def _make_row(self, title_id: str) -> None:
+        row = self._rows.setdefault(title_id, len(self._rows))
+        if row == len(self.features.version):
+            doubled = (np.concatenate((column, np.zeros_like(column))) for column in self.features)
+            self.features = VariantFeatures._make(doubled)

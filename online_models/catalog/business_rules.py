@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from online_models.tables.codes import FEATURED, TOP
+from online_models.tables.codes import FEATURED, TOP_PICKS
 from online_models.tables.layout import F4, I4
 from schemas.rules import BusinessRule, PinRow, RuleKind
 
@@ -114,7 +114,7 @@ def _is_code(country: str) -> bool:
 
 NO_PINS: Final = np.zeros((0, 3), np.int32)
 """Nothing is pinned."""
-_ROWS: Final = {PinRow.FEATURED: FEATURED, PinRow.TOP_PICKS: TOP}
+_ROWS: Final = {PinRow.FEATURED: FEATURED, PinRow.TOP_PICKS: TOP_PICKS}
 
 
 class Matched(NamedTuple):

@@ -23,7 +23,16 @@ import numpy as np
 
 from online_models.experiments.intervals import TUNING, Bounds, half_width
 from online_models.page.layout import Pages
-from online_models.tables.codes import AGAIN, CONTINUE, EXPLORE, FEATURED, MY_LIST, NO_ROW, PINNED, TOP
+from online_models.tables.codes import (
+    CONTINUE_WATCHING,
+    EXPLORE,
+    FEATURED,
+    MY_LIST,
+    NO_SHELF,
+    PINNED,
+    TOP_PICKS,
+    WATCH_AGAIN,
+)
 
 __all__ = [
     "FIRST",
@@ -140,7 +149,7 @@ class PreferenceStatistics:
 # Top picks of two rankers on one page: team by team (`online_models.experiments.interleaving`).
 
 
-_LEFT_ALONE = (CONTINUE, MY_LIST, AGAIN, EXPLORE, FEATURED)
+_LEFT_ALONE = (CONTINUE_WATCHING, MY_LIST, WATCH_AGAIN, EXPLORE, FEATURED)
 """Rows that are the viewer's own, drawn, or a rule's: no title leaves them."""
 
 
@@ -186,7 +195,7 @@ def interleave_top_picks(
 
 
 def _top(pages: Pages, q: int) -> int:
-    found = np.flatnonzero(pages.kind[q] == TOP)
+    found = np.flatnonzero(pages.kind[q] == TOP_PICKS)
     return int(found[0]) if found.size else -1
 
 
@@ -217,7 +226,7 @@ def _drafted(pages: Pages, new: Pages, q: int, rows: tuple[int, int], name: str)
 def _cleared(pages: Pages, q: int, top: int, visible: int) -> int:
     """Take what is in sight in top picks out of other rows, and rows without titles off; return top's row."""
     seen = pages.title[q, top, :visible]
-    rows = np.flatnonzero(pages.kind[q] != NO_ROW).tolist()
+    rows = np.flatnonzero(pages.kind[q] != NO_SHELF).tolist()
     kept = []
     for r in rows:
         if r != top and pages.kind[q, r] not in _LEFT_ALONE:
@@ -229,5 +238,5 @@ def _cleared(pages: Pages, q: int, top: int, visible: int) -> int:
             kept.append(r)
     for column in (pages.kind, pages.arg, pages.title, pages.score, pages.reason):
         column[q, : len(kept)] = column[q, kept]
-    pages.kind[q, len(kept) : len(rows)] = NO_ROW
+    pages.kind[q, len(kept) : len(rows)] = NO_SHELF
     return kept.index(top)

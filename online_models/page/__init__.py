@@ -1,42 +1,46 @@
-"""The home page: many rows out of one score row, in the order in which they are worth most to the viewer.
+"""Pages: turn a viewer's scores into a page of shelves.
+
+A *shelf* is one line of titles under a heading; messages call it a row (`schemas.pages.Row`). One score row
+per viewer is the input; each shelf is a selection out of it.
 
 From scores to a page
 ---------------------
-1. A viewer's blended score of every title is computed once, guards and all (`online_models.ranking.viewer_side`).
-2. Rows are *drafted* out of it (`page.candidates`, `page.tag_shelves`): each is a kind, a set of
-   candidates and a key to rank them by, and costs a pass over its candidates. `kernels.page` has the table of
-   kinds. What everybody shares stands on `shelves`: titles by tag, what is trending, new, or watched by few.
-   What the viewer's country and their cohort watch comes from their `crowds`.
-3. Rows are *placed* one by one, always the one of the highest value beside what is in sight already
-   (`page.order`); a kind of row that is watched from counts more (`online_models.page.shelf_value`). No
-   title is in sight twice. Top picks keep the proportions of the viewer's genres.
-4. The catalog's genres and moods are put in the order of the viewer's taste (`page.tag_shelves`).
-5. Rows get their *words* (`words`, `phrases`): headings in the reader's language, reasons, and the arguments
-   of both. Nothing is claimed that is not so: the seed of "because you watched" was watched past a quarter,
-   what trends is the most watched of the day, what was drawn says how likely that was. "Trending in your
-   country" was watched there, and more than once; "popular with people like you" is watched by the viewer's
-   cohort more than by everybody. Who has no country, or too few beside them, has no such row.
+1. `build` finishes the viewer's blended score of every title; -inf where a guard forbids it.
+2. `candidates` and `tag_shelves` select the candidate shelves: each is a kind, a set of titles and a sort
+   key, and costs one pass over its titles. `catalog_index` holds what viewers share: titles by tag, trending
+   titles, new releases, rarely watched titles, and what countries and cohorts watch. `selection` finds the
+   best of many titles; `calibration` keeps the viewer's genre proportions in top picks.
+3. `order` places the shelf of the highest value, then the best one given what is visible already, and so on.
+   `shelf_kinds` has the prior of each kind and learns a factor from impressions. No title is visible twice.
+4. `tag_shelves` also orders the catalog's genres and moods by the viewer's taste.
+5. `headings` names shelves and categories in the viewer's language. Headings state facts: the seed of
+   "because you watched" was watched past a quarter; "trending in your country" was watched there, more than
+   once; "popular with people like you" is watched more in the viewer's cohort than by everybody. A viewer
+   without a country, or with too few viewers in it, has no such shelf.
+6. `encoding` writes pages as JSON; `changes` compares two pages of a viewer.
 
-event                    on the viewer's page
+`config` holds the settings, `layout` and `scratch` the arrays that kernels exchange.
+
+event                    effect on the viewer's page
 =======================  ======================================================================
 play                     continue watching gets the title
-stop past a quarter      the title leaves the rows of unknown titles, becomes a seed, and moves
+stop past a quarter      the title leaves the shelves of unknown titles, becomes a seed, and changes
                          scores, top picks and tags; continue watching until it is finished
-stop at the end          ... leaves continue watching; loved, it may be watched again some day
-stop soon, skip          the title leaves the page; what resembles it sinks
-thumb up, stars          as a watch; the seed says "liked"
+stop at the end          as before, and it leaves continue watching; it may come back in watch again
+stop soon, skip          the title leaves the page; similar titles get lower scores
+thumb up, stars          as a watch; the heading of the seed says "liked"
 thumb down               the title leaves the page for good
 my list                  my list
 preferences              guards (maturity), language, history (liked titles)
-impression, browse       nothing; three without a play: what resembles the title sinks a little
+impression, browse       nothing; three impressions without a play lower the scores of similar titles
 search                   nothing until the title is watched
-others' watches          trending, in the country, popular with people like you
-time                     trending, new, watch again, the day's draw, campaigns of rules
+watches of others        trending, in the country, popular with people like you
+time                     trending, new, watch again, the explore draw of the day, rules with dates
 =======================  ======================================================================
-=======
-What an event of each type changes is told in `effects`, and looked at by ``python -m tests.simulations events``. Without
-an event, time changes what trends, what is new, what may be watched again, and the day's draw.
 
-A further kind of row is a number in `page.layout`, an entry in `kinds`, a heading in `messages`, and
-a function that drafts it.
+`deploy.event_effects` lists the effect of every event type; ``python -m tests.simulations events`` tests the
+list with a real worker.
+
+A new kind of shelf needs a number in `online_models.tables.codes`, an entry in `shelf_kinds.KINDS`, a
+heading in ``messages/``, and a function that adds its candidate shelf.
 """

@@ -1,53 +1,53 @@
-r"""Top picks in proportion: genres stand in them as in the viewer's own history.
+r"""Calibrated top picks: their genres have the same proportions as the viewer's history.
 
 After Steck (Calibrated recommendations, RecSys 2018): greedily the title of the highest
 
 .. math:: s_j + \lambda \sum_{g \in G_j} p(g) \log \frac{n_g + 1/|G_j| + \epsilon}{n_g + \epsilon}
 
-with n_g the genre's part of the titles picked so far and p(g) of the history. The sum is what the title takes
-off KL(p || q) of the whole list, up to constants.
+with n_g the share of the genre in the titles selected so far and p(g) in the history. The sum is, up to
+constants, what the title takes off KL(p || q) of the list.
 """
 
 import numpy as np
 
 from online_models.jit import jit, jit_inline
 from online_models.page.layout import CatalogIndexArrays
-from online_models.page.selection import ONE, first_of
+from online_models.page.selection import ONE, lowest_bit
 from online_models.tables.layout import F4, F8, I4
 
 GENRES = 64
 MOST = 8
-"""Genres of a title that count: more say nothing."""
+"""Genres of a title that count, the first ones."""
 STEP = 0.97
-"""Weight of a watch per step back (``tag_affinity.STEP``)."""
+"""Factor of a watch's weight per later watch (``online_models.learners.tag_affinity.STEP``)."""
 SMOOTH = 0.5
-"""A genre that is not there yet counts as half a title: the first one of a genre gains log 3, not more."""
+"""Pseudo-count of each genre, in titles: the first title of a genre gains log 3 and not more."""
 
 
 @jit_inline
-def genre_bits(shelf: CatalogIndexArrays, t: int) -> np.uint64:
-    """Return a title's genres, a bit each."""
-    return shelf.genre[t] if t < shelf.genre.size else np.uint64(0)
+def genre_bits(index: CatalogIndexArrays, t: int) -> np.uint64:
+    """Return the genres of a title, one bit each."""
+    return index.genres[t] if t < index.genres.size else np.uint64(0)
 
 
 @jit_inline
 def genres_of(bits: np.uint64, out: I4) -> int:
-    """Write the numbers of some genres; return how many."""
+    """Write the numbers of the genres of a word; return how many."""
     n = 0
     while bits and n < MOST:
-        out[n] = first_of(bits)
+        out[n] = lowest_bit(bits)
         n += 1
         bits &= bits - ONE
     return n
 
 
 @jit
-def genre_shares(shelf: CatalogIndexArrays, history: I4, depth: int, share: F8) -> float:
-    """Write each genre's share of a history; return how much of it has genres."""
+def genre_shares(index: CatalogIndexArrays, history: I4, depth: int, share: F8) -> float:
+    """Write the share of each genre in a history; return the weight of the watches that have genres."""
     share[:] = 0.0
     mine, total, w = np.empty(MOST, np.int32), 0.0, 1.0
     for step in range(depth):
-        n = genres_of(genre_bits(shelf, history[step]), mine)
+        n = genres_of(genre_bits(index, history[step]), mine)
         for k in range(n):
             share[mine[k]] += w / n
         total += w if n else 0.0
@@ -59,7 +59,10 @@ def genre_shares(shelf: CatalogIndexArrays, history: I4, depth: int, share: F8) 
 
 @jit_inline
 def gain_of(mine: I4, n: int, share: F8, there: F8, logs: F8) -> float:
-    """Return what a title of ``n`` genres takes off the divergence; ``logs`` holds what was worked out."""
+    """Return how much a title of ``n`` genres reduces the divergence.
+
+    ``logs`` caches the logarithms; 0: not computed.
+    """
     gain, part = 0.0, 1.0 / n
     for g in mine[:n]:
         if share[g] > 0:
@@ -71,11 +74,12 @@ def gain_of(mine: I4, n: int, share: F8, there: F8, logs: F8) -> float:
 
 @jit
 def calibrate(
-    shelf: CatalogIndexArrays, share: F8, weight: float, length: int, title: I4, score: F4, worth: F4
+    index: CatalogIndexArrays, share: F8, weight: float, length: int, title: I4, score: F4, worth: F4
 ) -> None:
-    """Reorder the first of some titles, best first, so that genres stand in the viewer's proportions.
+    """Reorder the first ``length`` of some titles, best first, to the viewer's genre proportions.
 
-    What is worked out is kept until a genre's part changes: gains (-1: not known), and logs (0), by genre.
+    Gains (-1: unknown) and logarithms (0: unknown) are cached until the share of one of their genres
+    changes.
     """
     pool = title.size
     while pool > 0 and title[pool - 1] < 0:
@@ -83,7 +87,7 @@ def calibrate(
     genres, count, order = np.empty((pool, MOST), np.int32), np.empty(pool, np.int32), np.arange(pool)
     bits = np.empty(pool, np.uint64)
     for k in range(pool):
-        bits[k] = genre_bits(shelf, title[k])
+        bits[k] = genre_bits(index, title[k])
         count[k] = genres_of(bits[k], genres[k])
     there, most_gain = np.zeros(GENRES), np.log((1.0 + SMOOTH) / SMOOTH)
     logs, gains = np.zeros((GENRES, MOST + 1)), np.full(pool, -1.0)
@@ -92,7 +96,7 @@ def calibrate(
         for k in range(place, pool):
             c = order[k]
             if score[c] + weight * most_gain <= most:
-                break  # nor can any behind it
+                break  # scores descend: no later title can reach it
             if gains[c] < 0:
                 gains[c] = gain_of(genres[c], count[c], share, there, logs)
             if score[c] + weight * gains[c] > most:

@@ -1,8 +1,26 @@
-"""Drafting rows: each kind's candidates out of one viewer's score row, the best first.
+"""Candidate shelves: the titles of each kind, selected from one viewer's score row, best first.
 
-A row is a kind, a set of candidates and a key to rank them by. ``row`` [T] is the viewer's blended score of
-every title, -inf where a guard forbids it or the viewer knows it; what is known and stands on a page all the
-same (begun, finished and loved) has its score taken aside before (``Known``).
+A candidate shelf is a kind, a set of titles and a sort key. ``row`` [T] is the viewer's blended score of
+every title, -inf where a guard forbids the title or the viewer knows it. Known titles that may be on a page
+all the same (started, finished and liked) have their scores in ``KnownScores``. ``best`` is the viewer's
+highest score.
+
+=====================  ==========================================================================
+kind                   titles
+=====================  ==========================================================================
+continue watching      started, not finished, not rejected
+my list                on the viewer's list, neither started nor known
+because you ...        neighbours of one title that was watched, or liked by an explicit rating
+trending, new          pools of the moment (`Pools`)
+country, cohort        what the viewer's country and cohort watch (`Pools`)
+watch again            finished and liked, long ago
+hidden gems            rarely watched
+explore                drawn from all remaining titles, each as likely
+featured               pinned by rules
+=====================  ==========================================================================
+
+Top picks and the assembly of the page are in :mod:`online_models.page.build`, shelves named by tags in
+:mod:`online_models.page.tag_shelves`.
 """
 
 from typing import NamedTuple
@@ -12,23 +30,29 @@ import numpy as np
 from online_models.feedback.interaction_state import DONE, STARTED, weight_of
 from online_models.feedback.interaction_state import LIKED as PAST_A_QUARTER
 from online_models.jit import jit_inline, jit_no_alloc
-from online_models.page.layout import CROWDS, MOST_PINS, WORD, PageSpec, Pools
-from online_models.page.scratch import ShelfDrafts, begin_row, end_row
-from online_models.page.selection import count_both, keep_best_of, keep_hottest, keep_named, members_of
+from online_models.page.layout import MOST_PINS, SEGMENTS, WORD, PageSpec, Pools
+from online_models.page.scratch import CandidateShelves, begin_shelf, end_shelf
+from online_models.page.selection import (
+    count_common,
+    list_common,
+    select_from_pool,
+    select_named,
+    select_popular,
+)
 from online_models.ranking.exploration import number, scrambled
 from online_models.ranking.scorer import log_all
 from online_models.tables.codes import (
-    AGAIN,
-    ALIKE,
-    CONTINUE,
+    BECAUSE_LIKED,
+    BECAUSE_WATCHED,
+    CONTINUE_WATCHING,
     EXPLORE,
     FEATURED,
-    LIKED,
     MY_LIST,
-    NEARBY,
+    PEOPLE_LIKE_YOU,
     PINNED,
     TRENDING,
-    WATCHED,
+    TRENDING_IN_COUNTRY,
+    WATCH_AGAIN,
 )
 from online_models.tables.feedback_layout import JUDGEMENTS, LOVED_TITLES, WISHES
 from online_models.tables.hashing import mix
@@ -36,26 +60,26 @@ from online_models.tables.history import standing
 from online_models.tables.layout import F4, I4, U1, U4, U8, Int, Params, Titles, Viewers
 
 HALF_LIFE_MS = 3 * 86_400_000.0
-"""After three days something begun is half as likely to be gone on with: what is not resumed within the week
-seldom is."""
+"""Half-life of the key of continue watching: few titles are resumed after a week."""
 SEED_DECAY = 0.8
-"""Weight of a seed per watch since: the short horizon of the co-watch (``CoWatchConfig.seed_decay``)."""
+"""Factor of a seed's weight per later watch: the short horizon of the co-watch
+(``CoWatchConfig.seed_decay``)."""
 EVIDENCE = 5.0
-"""Watches of a seed at which its neighbours are half believed (`reference/algorithms.md` 3.4)."""
+"""Watches of a seed at which half of its weight counts: the weights of its pairs are noisy before."""
 
 
-class Known(NamedTuple):
-    """Scores of what a viewer knows and may be offered again; -inf where a guard forbids it."""
+class KnownScores(NamedTuple):
+    """Scores of known titles that may be on the page again; -inf where a guard forbids them."""
 
     judged: F4
-    """[JUDGEMENTS]"""
+    """[JUDGEMENTS] of ``Viewers.judged``."""
     loved: F4
-    """[LOVED_TITLES]"""
+    """[LOVED_TITLES] of ``Viewers.loved``."""
 
 
 @jit_inline
-def gather(viewers: Viewers, v: int, row: F4, known: Known) -> None:
-    """Take the scores of judged and loved titles aside, before known ones are hidden."""
+def save_known_scores(viewers: Viewers, v: int, row: F4, known: KnownScores) -> None:
+    """Save the scores of known titles before the score row hides them."""
     for s in range(JUDGEMENTS):
         t = viewers.judged[v, s]
         known.judged[s] = row[t] if 0 <= t < row.size else -np.inf
@@ -65,128 +89,150 @@ def gather(viewers: Viewers, v: int, row: F4, known: Known) -> None:
 
 
 @jit_no_alloc
-def draft_listed(draft: ShelfDrafts, kind: int, candidates: I4, row: F4, best: float, least: int) -> None:
-    """Draft what a list of candidates has that fits the viewer best."""
-    c = begin_row(draft, kind, -1)
-    keep_best_of(candidates, row, draft.near, draft.title[c], draft.score[c])
-    end_row(draft, c, row, best, least)
+def add_pool(shelves: CandidateShelves, kind: int, candidates: I4, row: F4, best: float, least: int) -> None:
+    """Add the titles of a pool that have the highest scores."""
+    c = begin_shelf(shelves, kind, -1)
+    select_from_pool(candidates, row, shelves.selection, shelves.title[c], shelves.score[c])
+    end_shelf(shelves, c, row, best, least)
 
 
 @jit_no_alloc
-def draft_heated(
-    draft: ShelfDrafts, kind: int, title: I4, heat: F4, row: F4, best: float, least: int
+def add_popular(
+    shelves: CandidateShelves, kind: int, title: I4, heat: F4, row: F4, best: float, least: int
 ) -> None:
-    """Draft what many watch, by how much and how well it fits: log heat + score."""
-    c = begin_row(draft, kind, -1)
-    keep_hottest(title, heat, row, draft.near, draft.title[c], draft.score[c])
-    end_row(draft, c, row, best, least)
+    """Add the titles of a pool that have the highest heat + score."""
+    c = begin_shelf(shelves, kind, -1)
+    select_popular(title, heat, row, shelves.selection, shelves.title[c], shelves.score[c])
+    end_shelf(shelves, c, row, best, least)
 
 
 @jit_no_alloc
-def draft_crowds(draft: ShelfDrafts, pools: Pools, crowds: I4, row: F4, best: float, least: int) -> None:
-    """Draft what everybody watches right now, and the viewer's country, and their cohort (-1: none)."""
-    draft_heated(draft, TRENDING, pools.trending, pools.heat, row, best, least)
-    for k in range(CROWDS):
-        if crowds[k] >= 0:
-            a, b = pools.first[crowds[k]], pools.first[crowds[k] + 1]
-            kind = NEARBY if k == 0 else ALIKE
-            draft_heated(draft, kind, pools.crowd[a:b], pools.crowd_heat[a:b], row, best, least)
+def add_trending(
+    shelves: CandidateShelves, pools: Pools, segments: I4, row: F4, best: float, least: int
+) -> None:
+    """Add what is trending: everywhere, in the viewer's country, and in their cohort (-1: none)."""
+    add_popular(shelves, TRENDING, pools.trending, pools.heat, row, best, least)
+    for k in range(SEGMENTS):
+        if segments[k] >= 0:
+            a, b = pools.segment_start[segments[k]], pools.segment_start[segments[k] + 1]
+            kind = TRENDING_IN_COUNTRY if k == 0 else PEOPLE_LIKE_YOU
+            add_popular(shelves, kind, pools.segment_title[a:b], pools.segment_heat[a:b], row, best, least)
 
 
 @jit_inline
-def put_known(draft: ShelfDrafts, c: int, n: int, key: float, t: int, score: float) -> int:
-    """Insert a title by its key into a short row, equal keys in order of rows; return the new length."""
-    if n == draft.title.shape[1]:
+def insert_by_key(shelves: CandidateShelves, c: int, n: int, key: float, t: int, score: float) -> int:
+    """Insert a title into a short shelf by its key, ties in ascending order; return the new length."""
+    if n == shelves.title.shape[1]:
         return n
     at = n
     while at > 0 and (
-        draft.worth[c, at - 1] < key or (draft.worth[c, at - 1] == key and draft.title[c, at - 1] > t)
+        shelves.relevance[c, at - 1] < key
+        or (shelves.relevance[c, at - 1] == key and shelves.title[c, at - 1] > t)
     ):
-        draft.title[c, at] = draft.title[c, at - 1]
-        draft.score[c, at] = draft.score[c, at - 1]
-        draft.worth[c, at] = draft.worth[c, at - 1]
+        shelves.title[c, at] = shelves.title[c, at - 1]
+        shelves.score[c, at] = shelves.score[c, at - 1]
+        shelves.relevance[c, at] = shelves.relevance[c, at - 1]
         at -= 1
-    draft.title[c, at] = t
-    draft.score[c, at] = score
-    draft.worth[c, at] = key
+    shelves.title[c, at] = t
+    shelves.score[c, at] = score
+    shelves.relevance[c, at] = key
     return n + 1
 
 
 @jit_inline
-def keep_own(spec: PageSpec, c: int, n: int, stamp: int, draft: ShelfDrafts) -> None:
-    """Keep a row of the viewer's own, if it has a title; what will be in sight in it is so in no other."""
+def end_own_shelf(spec: PageSpec, c: int, n: int, stamp: int, shelves: CandidateShelves) -> None:
+    """Keep a shelf of the viewer's own if it has titles, and reserve its visible titles for it."""
     for k in range(min(n, spec.visible)):
-        draft.seen[draft.title[c, k]] = stamp
-    draft.drafted[0] += int(n > 0)
+        shelves.seen[shelves.title[c, k]] = stamp
+    shelves.size[0] += int(n > 0)
 
 
 @jit_no_alloc
-def draft_continue(
-    viewers: Viewers, params: Params, spec: PageSpec, v: int, now: int, known: Known, stamp: int,
-    draft: ShelfDrafts,
-) -> None:  # fmt: skip
-    """Draft what was begun and not finished, the newest first; nothing that was turned down or given up."""
-    c, n = begin_row(draft, CONTINUE, -1), 0
+def add_continue_watching(
+    viewers: Viewers,
+    params: Params,
+    spec: PageSpec,
+    v: int,
+    now: int,
+    known: KnownScores,
+    stamp: int,
+    shelves: CandidateShelves,
+) -> None:
+    """Add started titles that are neither finished nor rejected, the newest first."""
+    c, n = begin_shelf(shelves, CONTINUE_WATCHING, -1), 0
     for s in range(JUDGEMENTS):
         t, e = viewers.judged[v, s], viewers.judgement[v, s]
         begun = e.flags & STARTED != 0 and (e.played > 0 or e.before + e.now > params.reward.quick_s)
         open_still = e.flags & DONE == 0 and e.played >= 0 and e.said >= 0
-        shown = known.judged[s] > -np.inf and now - e.at <= spec.continue_ms
-        if shown and begun and open_still and standing(viewers, v, t) >= 0:
+        available = known.judged[s] > -np.inf and now - e.at <= spec.continue_ms
+        if available and begun and open_still and standing(viewers, v, t) >= 0:
             age = max(now - e.at, 0)
-            n = put_known(draft, c, n, 0.5 ** (age / HALF_LIFE_MS), t, known.judged[s])
-    keep_own(spec, c, n, stamp, draft)
+            n = insert_by_key(shelves, c, n, 0.5 ** (age / HALF_LIFE_MS), t, known.judged[s])
+    end_own_shelf(spec, c, n, stamp, shelves)
 
 
 @jit_no_alloc
-def draft_my_list(
-    viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float, stamp: int, draft: ShelfDrafts
+def add_my_list(
+    viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float, stamp: int, shelves: CandidateShelves
 ) -> None:
-    """Draft what the viewer put on their list and has neither begun nor known, the newest first."""
-    c, n = begin_row(draft, MY_LIST, -1), 0
+    """Add the titles of the viewer's list that are neither started nor known, the newest first."""
+    c, n = begin_shelf(shelves, MY_LIST, -1), 0
     for s in range(WISHES):
         t = viewers.wished[v, s]
-        if 0 <= t < row.size and row[t] > -np.inf and draft.seen[t] != stamp and n < draft.title.shape[1]:
-            draft.title[c, n] = t
-            draft.score[c, n] = row[t]
-            draft.worth[c, n] = np.exp(min(np.float32(0.0), row[t] - np.float32(best)))
+        if 0 <= t < row.size and row[t] > -np.inf and shelves.seen[t] != stamp and n < shelves.title.shape[1]:
+            shelves.title[c, n] = t
+            shelves.score[c, n] = row[t]
+            shelves.relevance[c, n] = np.exp(min(np.float32(0.0), row[t] - np.float32(best)))
             n += 1
-    keep_own(spec, c, n, stamp, draft)
+    end_own_shelf(spec, c, n, stamp, shelves)
 
 
 @jit_no_alloc
-def draft_again(
-    viewers: Viewers, spec: PageSpec, v: int, now: int, known: Known, stamp: int, draft: ShelfDrafts
+def add_watch_again(
+    viewers: Viewers,
+    spec: PageSpec,
+    v: int,
+    now: int,
+    known: KnownScores,
+    stamp: int,
+    shelves: CandidateShelves,
 ) -> None:
-    """Draft what was finished and loved long enough ago, the most loved first."""
-    c, n = begin_row(draft, AGAIN, -1), 0
+    """Add titles that were finished and liked long enough ago, the most liked first."""
+    c, n = begin_shelf(shelves, WATCH_AGAIN, -1), 0
     for s in range(LOVED_TITLES):
         t = viewers.loved[v, s]
         past = now // 1_000 - np.int64(viewers.loved_at[v, s]) >= spec.again_s
-        offered = known.loved[s] > -np.inf and draft.seen[t] != stamp
+        offered = known.loved[s] > -np.inf and shelves.seen[t] != stamp
         if past and offered and standing(viewers, v, t) > 0:
-            n = put_known(draft, c, n, viewers.loved_weight[v, s], t, known.loved[s])
+            n = insert_by_key(shelves, c, n, viewers.loved_weight[v, s], t, known.loved[s])
     for k in range(n):
-        draft.worth[c, k] = 1.0
-    keep_own(spec, c, n, stamp, draft)
+        shelves.relevance[c, k] = 1.0
+    end_own_shelf(spec, c, n, stamp, shelves)
 
 
 @jit_no_alloc
-def draft_seeds(
-    titles: Titles, viewers: Viewers, spec: PageSpec, v: int, known: Known, row: F4, best: float,
-    draft: ShelfDrafts,
-) -> None:  # fmt: skip
-    """Draft a row for each of the titles that speak loudest: d**age * weight * n / (n + evidence).
+def add_because_you(
+    titles: Titles,
+    viewers: Viewers,
+    spec: PageSpec,
+    v: int,
+    known: KnownScores,
+    row: F4,
+    best: float,
+    shelves: CandidateShelves,
+) -> None:
+    """Add one shelf for each of the strongest seeds.
 
-    A seed was watched past a quarter, or liked by the viewer's word, and is liked still, and no guard forbids
-    it: the heading names it. Its neighbours are ranked by score + log similarity. The row's kind says which
-    of the two it was.
+    The weight of a seed is d**age * weight * n / (n + evidence), with n its watches by everybody. A seed
+    was watched past a quarter or liked by an explicit rating, is still liked, and no guard forbids it, as
+    the heading names it. Its neighbours are sorted by score + log similarity. The kind of the shelf tells
+    the two sorts of seeds apart.
     """
-    seed, loud, n = draft.seed, draft.loud, 0
+    seed, strength, n = shelves.seed, shelves.seed_weight, 0
     for s in range(JUDGEMENTS):
         t, e = viewers.judged[v, s], viewers.judgement[v, s]
-        deed = e.flags & PAST_A_QUARTER != 0
-        if t < 0 or t >= row.size or e.said < 0 or e.played < 0 or not (deed or e.said > 0):
+        watched = e.flags & PAST_A_QUARTER != 0
+        if t < 0 or t >= row.size or e.said < 0 or e.played < 0 or not (watched or e.said > 0):
             continue
         if known.judged[s] == -np.inf:
             continue
@@ -195,26 +241,34 @@ def draft_seeds(
         later = 0
         for other in range(JUDGEMENTS):
             later += int(viewers.judged[v, other] >= 0 and viewers.judgement[v, other].at > e.at)
-        seed[n], draft.deed[n] = t, 1 if deed else 0
-        loud[n] = SEED_DECAY**later * weight_of(e) * titles.watches[t] / (titles.watches[t] + EVIDENCE)
+        seed[n], shelves.seed_watched[n] = t, 1 if watched else 0
+        strength[n] = SEED_DECAY**later * weight_of(e) * titles.watches[t] / (titles.watches[t] + EVIDENCE)
         n += 1
     for _ in range(min(spec.seeds, n)):
         k = 0
         for other in range(1, n):
-            if loud[other] > loud[k] or (loud[other] == loud[k] and seed[other] < seed[k]):
+            if strength[other] > strength[k] or (strength[other] == strength[k] and seed[other] < seed[k]):
                 k = other
-        if loud[k] <= 0:
+        if strength[k] <= 0:
             break
-        draft_seed(titles, seed[k], WATCHED if draft.deed[k] else LIKED, row, best, spec.least, draft)
-        loud[k] = 0.0
+        add_neighbours(
+            titles,
+            seed[k],
+            BECAUSE_WATCHED if shelves.seed_watched[k] else BECAUSE_LIKED,
+            row,
+            best,
+            spec.least,
+            shelves,
+        )
+        strength[k] = 0.0
 
 
 @jit_no_alloc
-def draft_seed(
-    titles: Titles, h: int, kind: int, row: F4, best: float, least: int, draft: ShelfDrafts
+def add_neighbours(
+    titles: Titles, h: int, kind: int, row: F4, best: float, least: int, shelves: CandidateShelves
 ) -> None:
-    """Draft the neighbours of one title."""
-    c, n, key, name = begin_row(draft, kind, h), 0, draft.near.of, draft.near.name
+    """Add the neighbours of a seed."""
+    c, n, key, name = begin_shelf(shelves, kind, h), 0, shelves.selection.key, shelves.selection.title
     for s in range(titles.nbr.shape[1]):
         j, w = titles.nbr[h, s], titles.nbr_w[h, s]
         if w > 0 and 0 <= j < row.size and row[j] > -np.inf:
@@ -223,74 +277,83 @@ def draft_seed(
     log_all(key, n)
     for k in range(n):
         key[k] += row[name[k]]
-    keep_named(key, name, n, draft.near, draft.title[c], draft.score[c])
-    end_row(draft, c, row, best, least)
+    select_named(key, name, n, shelves.selection, shelves.title[c], shelves.score[c])
+    end_shelf(shelves, c, row, best, least)
 
 
 @jit_no_alloc
-def draft_pins(pins: I4, spec: PageSpec, row: F4, best: float, stamp: int, draft: ShelfDrafts) -> None:
-    """Draft the featured row, and note the pins of top picks.
+def add_pins(pins: I4, spec: PageSpec, row: F4, best: float, stamp: int, shelves: CandidateShelves) -> None:
+    """Add the featured shelf, and collect the pins of top picks.
+
+    A pin is a title that a rule puts on a slot. Guards hold for it: a title that is known, withdrawn,
+    excluded or above the maturity limit has a score of -inf and is left out. A pinned title is visible on no
+    other shelf.
 
     Parameters
     ----------
     pins
-        [P, 3] title, kind of row, place; by place, -1 where there are no more.
+        [P, 3] title, kind of shelf, slot; sorted by slot, -1 where there are no more.
     spec
-        How many titles are in sight, and a row has.
+        Number of visible titles, and of titles of a shelf.
     row
-        [T] the viewer's scores.
+        [T] scores of the viewer.
     best
-        The highest of them.
+        Highest of them.
     stamp
-        The viewer's: pinned titles are in sight.
-    draft
-        Gets them.
+        Stamp of the viewer, for ``CandidateShelves.seen``.
+    shelves
+        Receives shelf and pins.
     """
-    draft.pins[0] = 0
+    shelves.pin_count[0] = 0
     if pins.shape[0] == 0:
         return
-    c, shown, n, free = begin_row(draft, FEATURED, -1), 0, 0, 0
+    c, featured, n, free = begin_shelf(shelves, FEATURED, -1), 0, 0, 0
     for p in range(pins.shape[0]):
         t, kind, slot = pins[p, 0], pins[p, 1], pins[p, 2]
         if t < 0:
             break
-        if t >= row.size or row[t] == -np.inf or draft.seen[t] == stamp:
+        if t >= row.size or row[t] == -np.inf or shelves.seen[t] == stamp:
             continue
-        worth = np.exp(min(np.float32(0.0), row[t] - np.float32(best)))
-        if kind == FEATURED and shown < spec.visible:
-            draft.title[c, shown], draft.score[c, shown], draft.worth[c, shown] = t, row[t], worth
-            shown += 1
+        relevance = np.exp(min(np.float32(0.0), row[t] - np.float32(best)))
+        if kind == FEATURED and featured < spec.visible:
+            shelves.title[c, featured], shelves.score[c, featured], shelves.relevance[c, featured] = (
+                t,
+                row[t],
+                relevance,
+            )
+            featured += 1
         elif kind != FEATURED and n < MOST_PINS and max(slot, free) < spec.length:
             free = max(slot, free)
-            draft.pin[n], draft.pin_slot[n], draft.pin_worth[n] = t, free, worth
+            shelves.pin_title[n], shelves.pin_slot[n], shelves.pin_relevance[n] = t, free, relevance
             free += 1
             n += 1
         else:
             continue
-        draft.seen[t] = stamp
-    draft.pins[0] = n
-    draft.drafted[0] += int(shown > 0)
+        shelves.seen[t] = stamp
+    shelves.pin_count[0] = n
+    shelves.size[0] += int(featured > 0)
 
 
 @jit_no_alloc
-def explain_pins(draft: ShelfDrafts, title: I4, reason: U1) -> None:
-    """Say of what is pinned in a row of top picks that it is."""
-    for p in range(draft.pins[0]):
+def explain_pins(shelves: CandidateShelves, title: I4, reason: U1) -> None:
+    """Set the reason of pinned titles among top picks."""
+    for p in range(shelves.pin_count[0]):
         for k in range(title.size):
-            if title[k] == draft.pin[p]:
+            if title[k] == shelves.pin_title[p]:
                 reason[k] = PINNED
 
 
 SPARE = 1.5
-"""Titles looked at for each that is drawn: by chance 60 are fewer than 40 once in 200 times, and it is done
-again."""
+"""Titles of the first cut for each title drawn. A cut with 60 expected titles has fewer than 40 once in
+200 times; the cut is then doubled."""
 
 
 @jit_no_alloc
 def mark_drawn(lot: U4, mine: Int, share: float, out: U8) -> None:
-    """Write the set of the titles of the highest numbers of the viewer's: about a share of all, or more.
+    """Write the set of titles with the highest random numbers of the viewer: about a share of all.
 
-    Of a number's 24 bits the upper 16 are the scrambled ones': a bound of these needs no more of them.
+    The number has 24 bits, and its upper 16 are those of the scrambled word, so a bound of 16 bits needs
+    no last step.
     """
     bound = np.uint32(np.int64(max(1.0 - share, 0.0) * 2.0**16) << 16)
     whole = lot.size // WORD
@@ -306,29 +369,37 @@ def mark_drawn(lot: U4, mine: Int, share: float, out: U8) -> None:
 
 @jit_no_alloc
 def draw(lot: U4, mine: Int, left: U8, n: int, most: int, out: U8) -> int:
-    """Write a set that has the ``most`` of ``n`` titles left whose numbers are highest; return its size."""
+    """Write a set with the ``most`` of ``n`` remaining titles whose numbers are highest; return its size."""
     share = SPARE * most / max(n, 1)
     while True:
         mark_drawn(lot, mine, share, out)
-        m: int = count_both(out, left)
+        m: int = count_common(out, left)
         if m >= most or share >= 1.0:
             return m
         share *= 2.0
 
 
 @jit_no_alloc
-def draft_explore(viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float, draft: ShelfDrafts) -> int:
-    """Draw titles out of all that the viewer may see and does not know, each as likely; return how many.
+def add_explore(
+    viewers: Viewers, spec: PageSpec, v: int, row: F4, best: float, shelves: CandidateShelves
+) -> int:
+    """Add titles drawn from all remaining titles, each as likely; return how many remain.
 
-    The draw derives from seed, day, viewer and title: it stays for a day, and no order of rows decides.
+    The draw depends on seed, day, viewer and title: it is stable for a day, and independent of the order
+    of rows.
     """
-    c, near, left, both = begin_row(draft, EXPLORE, -1), draft.near, draft.naming.left, draft.naming.both
-    n: int = count_both(left, left)
+    c, scratch, left, both = (
+        begin_shelf(shelves, EXPLORE, -1),
+        shelves.selection,
+        shelves.tags.left,
+        shelves.tags.both,
+    )
+    n: int = count_common(left, left)
     mine = np.uint32(mix(viewers.key[v]) >> np.uint64(32))
-    draw(draft.lot, mine, left, n, draft.title.shape[1], both)
-    m = members_of(both, left, near.name)
+    draw(shelves.day_number, mine, left, n, shelves.title.shape[1], both)
+    m = list_common(both, left, scratch.title)
     for k in range(m):
-        near.of[k] = number(draft.lot[near.name[k]], mine)
-    keep_named(near.of, near.name, m, near, draft.title[c], draft.score[c])
-    end_row(draft, c, row, best, spec.least)
+        scratch.key[k] = number(shelves.day_number[scratch.title[k]], mine)
+    select_named(scratch.key, scratch.title, m, scratch, shelves.title[c], shelves.score[c])
+    end_shelf(shelves, c, row, best, spec.least)
     return n

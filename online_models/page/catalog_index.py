@@ -14,7 +14,7 @@ from online_models.catalog.catalog import Catalog
 from online_models.jit import jit
 from online_models.learners.cohorts import CohortTable
 from online_models.page.config import PageConfig
-from online_models.page.layout import CROWDS, WORD, CatalogIndexArrays, Pools
+from online_models.page.layout import SEGMENTS, WORD, CatalogIndexArrays, Pools
 from online_models.page.shelf_kinds import CATEGORIES, TAG_KINDS
 from online_models.ranking.segment_boost import MIN_WATCHES, SegmentBoost
 from online_models.tables.layout import DAY_MS, F4, F8, I4, I8, U1, U8, Titles, Viewers
@@ -25,15 +25,15 @@ from online_models.tables.viewers import tag_keys
 __all__ = ["NAMELESS", "CatalogIndex", "SegmentPools", "ViewerSegments"]
 
 
-_COUNTRY, _COHORT = range(CROWDS)
+_COUNTRY, _COHORT = range(SEGMENTS)
 
 
 class SegmentPools(NamedTuple):
     """What some crowds watch, end to end (`page.layout.Pools`)."""
 
-    first: I4
-    crowd: I4
-    crowd_heat: F4
+    segment_start: I4
+    segment_title: I4
+    segment_heat: F4
 
 
 class ViewerSegments:
@@ -52,10 +52,10 @@ class ViewerSegments:
         Cohorts and what they watch; replaced as a whole, since pages read while it is.
     """
 
-    def __init__(self, titles: TitleTable, local: SegmentBoost | None = None) -> None:
-        self.local = local or SegmentBoost(titles, ())
+    def __init__(self, titles: TitleTable, boost: SegmentBoost | None = None) -> None:
+        self.boost = boost or SegmentBoost(titles, ())
         self.cohorts: CohortTable | None = None
-        self._held: tuple[CohortTable, list[tuple[I4, F4]]] | None = None
+        self._cached: tuple[CohortTable, list[tuple[I4, F4]]] | None = None
 
     def of(self, viewers: Viewers, slots: I4, now_ms: int, watches: float) -> tuple[SegmentPools, I4]:
         """Return what the crowds of some viewers watch, and which of them are each one's.
@@ -75,10 +75,10 @@ class ViewerSegments:
             The crowds met; [n, CROWDS] their numbers, -1 for none.
         """
         pools: list[tuple[I4, F4]] = []
-        mine = np.full((slots.size, CROWDS), -1, np.int32)
+        mine = np.full((slots.size, SEGMENTS), -1, np.int32)
         countries = viewers.country[slots]
         for country in np.unique(countries[countries > 0]).tolist():
-            trend = self.local.trend(country)
+            trend = self.boost.trend(country)
             if trend.titles.size and trend.now(now_ms) >= watches:
                 mine[countries == country, _COUNTRY] = len(pools)
                 pools.append((trend.titles, trend.heat))
@@ -91,9 +91,9 @@ class ViewerSegments:
 
     def _liked(self, table: CohortTable) -> list[tuple[I4, F4]]:
         """Return what each cohort watches more than everybody, worked out once for each table."""
-        if self._held is None or self._held[0] is not table:
-            self._held = table, table.liked_more(MIN_WATCHES)
-        return self._held[1]
+        if self._cached is None or self._cached[0] is not table:
+            self._cached = table, table.liked_more(MIN_WATCHES)
+        return self._cached[1]
 
 
 def _flat(pools: list[tuple[I4, F4]]) -> SegmentPools:
@@ -110,7 +110,7 @@ def _flat(pools: list[tuple[I4, F4]]) -> SegmentPools:
 
 
 @jit
-def hottest(trend: F8, trend_at: I8, half_life_ms: float, now: int, title: I4, heat: F4) -> None:
+def most_trending(trend: F8, trend_at: I8, half_life_ms: float, now: int, title: I4, heat: F4) -> None:
     """Write the titles of the highest decayed counts, highest first, equal ones in order of rows.
 
     A count only fades, so that one below the least kept needs no decay worked out.
@@ -164,17 +164,17 @@ class CatalogIndex:
     >>> from schemas import Tags, Title
     >>> titles = TitleTable(ModelConfig()); catalog = Catalog(titles)
     >>> catalog.put(Title(title_id="a", tags=Tags(genre=("Drama",))))
-    >>> shelf = Shelves(titles, catalog, PageConfig()).shelf()
-    >>> shelf.having.tolist(), shelf.genre.tolist()
+    >>> index = CatalogIndex(titles, catalog, PageConfig()).arrays()
+    >>> index.tagged.tolist(), index.genres.tolist()
     ([0], [1])
     """
 
     def __init__(
-        self, titles: TitleTable, catalog: Catalog, config: PageConfig, crowds: ViewerSegments | None = None
+        self, titles: TitleTable, catalog: Catalog, config: PageConfig, segments: ViewerSegments | None = None
     ) -> None:
         self.titles, self.catalog, self.config = titles, catalog, config
-        self.crowds = crowds or ViewerSegments(titles)
-        self._held: tuple[tuple[int, int, int], CatalogIndexArrays, I8] | None = None
+        self.segments = segments or ViewerSegments(titles)
+        self._cached: tuple[tuple[int, int, int], CatalogIndexArrays, I8] | None = None
         self._keys: dict[int, int] = {}
 
     @property
@@ -182,9 +182,9 @@ class CatalogIndex:
         """Every tag by its number, as ``kind:value``."""
         return self.catalog.tag_names
 
-    def shelf(self) -> CatalogIndexArrays:
+    def arrays(self) -> CatalogIndexArrays:
         """Return what the kernels need, set up anew if it is old."""
-        return self._fresh()[0]
+        return self._current()[0]
 
     def pools(self, viewers: Viewers, slots: I4, now_ms: int) -> tuple[Pools, I4]:
         """Return what is trending and new at a time, and in whose crowds.
@@ -194,20 +194,20 @@ class CatalogIndex:
         pools, crowds
             The pools; [n, CROWDS] which of their crowds are each viewer's, -1 for none.
         """
-        _, since = self._fresh()
+        _, since = self._current()
         a = self.titles.arrays
         trending, heat = self._trending(a, min(len(self.titles), a.bias.size), now_ms)
-        fresh = self._since(since, now_ms, self.config.fresh_days)
-        news = self._since(since, now_ms, self.config.alert_days if self.config.alerts else 0.0)
-        pools, mine = self.crowds.of(viewers, slots, now_ms, self.config.crowd_watches)
-        return Pools(trending, heat, fresh, news, *pools), mine
+        new_releases = self._newer(since, now_ms, self.config.new_release_days)
+        alertable = self._newer(since, now_ms, self.config.alert_days if self.config.alerts else 0.0)
+        pools, mine = self.segments.of(viewers, slots, now_ms, self.config.segment_watches)
+        return Pools(trending, heat, new_releases, alertable, *pools), mine
 
     @staticmethod
-    def _since(since: I8, now_ms: int, days: float) -> I4:
+    def _newer(since: I8, now_ms: int, days: float) -> I4:
         """Return what is there for so many days at most."""
         return np.flatnonzero((since <= now_ms) & (since > now_ms - int(days * DAY_MS))).astype(np.int32)
 
-    def told(self, stated: NDArray[np.uint32]) -> I4:
+    def stated_tags(self, stated: NDArray[np.uint32]) -> I4:
         """Return the numbers of stated tags [n, STATED] (keys; 0: none), the known ones first; -1: none.
 
         Examples
@@ -217,7 +217,7 @@ class CatalogIndex:
         >>> titles = TitleTable(ModelConfig()); catalog = Catalog(titles)
         >>> catalog.put(Title(title_id="a", tags=Tags(genre=("Drama", "Crime"))))
         >>> keys = tag_keys(["genre:Opera", "genre:Crime"])
-        >>> Shelves(titles, catalog, PageConfig()).told(keys[None]).tolist()
+        >>> CatalogIndex(titles, catalog, PageConfig().stated_tags(keys[None]).tolist()
         [[1, -1]]
         """
         out = np.full(stated.shape, -1, np.int32)
@@ -230,16 +230,16 @@ class CatalogIndex:
             out[q, : len(known)] = known
         return out
 
-    def _fresh(self) -> tuple[CatalogIndexArrays, I8]:
+    def _current(self) -> tuple[CatalogIndexArrays, I8]:
         a = self.titles.arrays
         state = (self.catalog.version, len(self.titles), int(a.size[3]))
-        held = self._held
-        if held is None or held[0] != state:
+        cached = self._cached
+        if cached is None or cached[0] != state:
             size = min(len(self.titles), a.bias.size)
             with self.catalog.lock:
                 shelf = self._set_up(a, size)
-                held = self._held = (state, shelf, self.catalog.facts.since(size))
-        return held[1], held[2]
+                cached = self._cached = (state, shelf, self.catalog.facts.since(size))
+        return cached[1], cached[2]
 
     def _set_up(self, a: Titles, size: int) -> CatalogIndexArrays:
         names = list(self.catalog.tag_names)
@@ -253,19 +253,19 @@ class CatalogIndex:
         having = row[np.argsort(ids, kind="stable")]
         common, bits = _bits(first, having, size)
         return CatalogIndexArrays(
-            indptr=indptr,
-            ids=ids,
-            first=first,
-            having=having,
-            common=common,
-            bits=bits,
-            share=np.bincount(ids, watches[row], minlength=len(names)) / max(total, 1e-30),
-            kind=kind,
-            genre=_genres(names, row, ids, size),
+            tag_start=indptr,
+            tag=ids,
+            tagged_start=first,
+            tagged=having,
+            bitset_of=common,
+            bitsets=bits,
+            tag_share=np.bincount(ids, watches[row], minlength=len(names)) / max(total, 1e-30),
+            tag_kind=kind,
+            genres=_genres(names, row, ids, size),
             series=self.catalog.facts.series(size),
             watches=watches,
-            total=total,
-            gems=_rare(watches, self.config.rare),
+            total_watches=total,
+            hidden_gems=_rare(watches, self.config.rare),
             categories=np.flatnonzero(np.isin(kind, CATEGORY_NUMBERS) & (first[1:] > first[:-1])).astype(
                 np.int32
             ),
@@ -276,7 +276,7 @@ class CatalogIndex:
         which = self.config.trending_half_life
         half_life_ms = float(self.titles.params.half_lives_ms[which])
         title, heat = np.empty(self.config.trending, np.int32), np.empty(self.config.trending, np.float32)
-        hottest(a.trend[:size, which], a.trend_at[:size], half_life_ms, now_ms, title, heat)
+        most_trending(a.trend[:size, which], a.trend_at[:size], half_life_ms, now_ms, title, heat)
         n = int(np.count_nonzero(heat > LEAST_HEAT))
         return title[:n], np.log(heat[:n] / heat[:1])
 

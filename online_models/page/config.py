@@ -1,4 +1,4 @@
-"""What a page shall be: how many rows, what a row takes, how far back it looks."""
+"""Settings of pages: how many shelves, what each kind needs, and how long titles count as new."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,17 +20,18 @@ from schemas.fields import RowKind
 __all__ = ["PageConfig", "explores", "layout_faults", "page_faults", "treated_page"]
 
 AHEAD = 1e24
-"""What the value of a row is multiplied by for each kind that it stands above, so that kinds come before
-values. Rows whose best title is less than 1e-20 times as likely as the likeliest are missed by nobody."""
+"""Factor per rank of a preferred kind (`PageConfig.first`), so that kinds come before values. A shelf
+whose best title is less than 1e-20 times as likely as the likeliest would get the wrong place; that
+does no harm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageConfig:
-    """Constants of pages. They say nothing about what is learned: a change needs no `nearline model accept`.
+    """Settings of pages. They affect nothing that is learned, so a change needs no `nearline model accept`.
 
     Examples
     --------
-    >>> PageConfig(rows=1).plain, PageConfig().rows
+    >>> PageConfig(rows=1).is_list, PageConfig().rows
     (True, 12)
     >>> PageConfig(rows=0)
     Traceback (most recent call last):
@@ -38,64 +39,67 @@ class PageConfig:
     """
 
     rows: Annotated[int, Ge(1), Le(40)] = 12
-    """Rows of a page (1 to 40). 1: top picks alone, ranked by score and nothing else."""
+    """Shelves of a page (1 to 40). 1: a list of top picks, ranked by score alone."""
     visible: Annotated[int, Ge(1), Le(50)] = 6
-    """Titles of a row that are in sight without scrolling (1 to 50): what a television shows. No title is in
-    sight twice."""
+    """Titles of a shelf that are visible without scrolling (1 to 50); 6 as on a television. No title is
+    visible twice."""
     least: Annotated[int, Ge(1), Le(50)] = 4
-    """Titles that a row has at least, where they are not the viewer's own."""
+    """Minimum number of titles of a shelf, unless it is the viewer's own."""
     seeds: Annotated[int, Ge(0), Le(6)] = 3
-    """Rows "because you watched" at most (0 to 6)."""
+    """Maximum number of shelves "because you watched" (0 to 6)."""
     seed_watches: Annotated[float, Ge(0), Le(1e9)] = 5.0
-    """Watches by anybody that a title has before its neighbours make a row (`reference/algorithms.md`
-    3.4)."""
+    """Watches by all viewers that a title needs before its neighbours get a shelf: with fewer, co-watch
+    weights are noise. The default is the evidence at which half a seed's weight counts
+    (`online_models.page.candidates.EVIDENCE`)."""
     tag_rows: Annotated[int, Ge(0), Le(6)] = 5
-    """Rows named by tags at most (0 to 6)."""
+    """Maximum number of shelves named by tags (0 to 6)."""
     tag_titles: Annotated[int, Ge(1), Le(1_000)] = 8
-    """Titles that such a row can choose from at least: something is left once others have taken theirs."""
+    """Minimum number of titles to choose from for such a shelf: some remain after other shelves took
+    theirs."""
     series: Annotated[int, Ge(1), Le(1_000)] = 2
-    """Titles of one series in a row at most."""
-    fresh_days: Annotated[float, Ge(0), Le(36_500)] = 30.0
-    """A title is new for so long after release or the beginning of its licence, whichever is later."""
+    """Maximum number of titles of one series on a shelf."""
+    new_release_days: Annotated[float, Ge(0), Le(36_500)] = 30.0
+    """Days that a title is new after its release or the start of its licence, whichever is later."""
     trending: Annotated[int, Ge(1), Le(10_000)] = 60
-    """Titles that count as trending: three rows' worth to choose from."""
+    """Number of titles that count as trending: three shelves' worth to choose from."""
     trending_half_life: Annotated[int, Ge(0), Le(2)] = 1
-    """Which of the configured half-lives trending counts by: 0, 1 (a day) or 2."""
+    """Index of the half-life that trending uses: 0, 1 (a day) or 2."""
     categories: Annotated[int, Ge(0), Le(40)] = 8
-    """Genres and moods that a page names, those that the viewer watches most first (0 to 40): as many as a
-    telephone shows in three lines."""
+    """Genres and moods that a page names, by the viewer's taste (0 to 40): as many as a phone shows in
+    three lines."""
     alerts_per_week: Annotated[int, Ge(0), Le(20)] = 2
-    """Alerts that a viewer gets in seven days at most (0 to 20; 0: none): they are to be read."""
+    """Maximum number of alerts of a viewer in seven days (0 to 20; 0: none)."""
     alert_days: Annotated[float, Ge(0), Le(60)] = 14.0
-    """A title is news for so long after release or the beginning of its licence (0 to 60)."""
+    """Days after its release or the start of its licence in which a title can have an alert (0 to 60)."""
     alert_quantile: Annotated[float, Ge(0), Le(1)] = 0.99
-    """Part of the titles left to a viewer that one worth an alert scores no lower than: its page's first
-    hundred, of ten thousand."""
+    """Quantile of the scores of the viewer's remaining titles that an alert must reach: with 0.99 and
+    10,000 titles, the page's first hundred."""
     alert_likes: Annotated[int, Ge(1), Le(1_000)] = 5
-    """Liked titles of a viewer before anything is said to fit strongly: as many as tags need watches of prior
-    evidence (`tag_affinity.PRIOR`)."""
-    crowd_watches: Annotated[float, Ge(0), Le(1e9)] = 20.0
-    """Watches of late that a country or a cohort has before there is a row of them: two pages' worth of
-    evidence, as in `CohortConfig.prior`."""
+    """Liked titles of a viewer before the first alert: the watches of prior evidence of tag affinity
+    (`online_models.learners.tag_affinity.PRIOR`)."""
+    segment_watches: Annotated[float, Ge(0), Le(1e9)] = 20.0
+    """Recent watches that a country or a cohort needs to have a shelf: two pages' worth of evidence, as in
+    `CohortConfig.prior`."""
     rare: Annotated[float, Ge(0), Le(1)] = 0.5
-    """Share of the watched titles, the least watched, that can be hidden gems."""
+    """Share of the watched titles, the least watched ones, that can be hidden gems."""
     continue_days: Annotated[float, Ge(0), Le(36_500)] = 60.0
-    """What was not gone on with for so long is not offered any more."""
+    """Days after which an unfinished title leaves continue watching."""
     again_days: Annotated[float, Ge(0), Le(36_500)] = 90.0
-    """What was finished may be watched again after so long."""
+    """Days after which a finished title can be in watch again."""
     calibration: Annotated[float, Ge(0), Le(10)] = 0.3
-    """Weight of genres' proportions inside top picks, in units of the score (a log-odds): 0 is off. A genre
-    that is the viewer's alone and missing gains .33."""
+    """Weight of genre proportions in top picks, in units of the score (log-odds): 0 is off. The only genre
+    of a viewer gains .33 while it is missing."""
     explore: bool = True
-    """Whether the last row (of a list the last title, now and then) explores: drawn at random, with the
-    probability."""
+    """Whether the last shelf explores (on lists, sometimes the last title): titles drawn at random, with
+    propensity."""
     explore_floor: Annotated[float, Ge(0), Le(0.05)] = 0.01
-    """Share of the places of lists (pages of one row) that explore: of so many lists the last title is drawn
-    (0 to .05; 0: none). 1 % is the least share per arm that bandits keep (`reference/algorithms.md` 5)."""
+    """Share of the positions of lists (pages of one shelf) that explore (0 to .05; 0: none). The last
+    title of a list is drawn with this share times the length. 1 % is the usual minimum share per arm of
+    bandits (`online_models.artwork.bandit.BanditConfig`)."""
     first: tuple[RowKind, ...] = ()
-    """Kinds of rows that stand above all others, in this order. Default: none, the rows' values decide."""
+    """Kinds of shelves above all others, in this order. Default: none, values decide."""
     without: tuple[RowKind, ...] = ()
-    """Kinds of rows that are not on the page. Default: none."""
+    """Kinds of shelves that are left out. Default: none."""
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -104,23 +108,25 @@ class PageConfig:
             raise InvalidConfigError("; ".join(found))
 
     @property
-    def plain(self) -> bool:
-        """Whether a page is a list."""
+    def is_list(self) -> bool:
+        """Whether a page is a list: a single shelf."""
         return self.rows == 1
 
-    def drawn(self, length: int) -> float:
-        """Return the share of pages whose last title is drawn: one title of a list at most, none of rows.
+    def explore_share(self, length: int) -> float:
+        """Return the share of pages whose last title is drawn; 0 unless the page is a list.
 
         Examples
         --------
-        >>> PageConfig(rows=1).drawn(20), PageConfig(rows=1, explore=False).drawn(20), PageConfig().drawn(20)
-        (0.2, 0.0, 0.0)
+        >>> PageConfig(rows=1).explore_share(20), PageConfig().explore_share(20)
+        (0.2, 0.0)
+        >>> PageConfig(rows=1, explore=False).explore_share(20)
+        0.0
         """
-        return min(1.0, self.explore_floor * length) if self.plain and self.explore else 0.0
+        return min(1.0, self.explore_floor * length) if self.is_list and self.explore else 0.0
 
     @property
     def alerts(self) -> int:
-        """Titles that a viewer can have been told of while they are new, and one more; 0: no alerts.
+        """Maximum number of titles to remember as alerted while they are new, plus one; 0: no alerts.
 
         Examples
         --------
@@ -131,15 +137,15 @@ class PageConfig:
         return self.alerts_per_week * weeks + 1 if self.alerts_per_week else 0
 
     def spec(self, length: int, now_ms: int, seed: int) -> PageSpec:
-        """Return the configuration as the kernels take it, for rows of so many titles at a time."""
+        """Return the settings as the kernels take them, for shelves of at most `length` titles."""
         return PageSpec(
-            rows=self.rows,
+            shelves=self.rows,
             length=length,
             visible=min(self.visible, length),
             least=min(self.least, length),
             seeds=self.seeds,
             seed_watches=float(self.seed_watches),
-            tag_rows=self.tag_rows,
+            tag_shelves=self.tag_rows,
             tag_titles=self.tag_titles,
             series=self.series,
             calibration=float(self.calibration),
@@ -159,7 +165,7 @@ class PageConfig:
         )
 
     def _priors(self) -> F8:
-        """Return what a row's kind multiplies its value by: an order of kinds is one of magnitudes."""
+        """Return the factor of each kind's value; preferred kinds differ by orders of magnitude (`AHEAD`)."""
         out = np.array([0.0 if kind.wire in self.without else kind.prior for kind in KINDS])
         wires = [kind.wire for kind in KINDS]
         for steps, wire in enumerate(reversed(self.first), 1):
@@ -168,12 +174,12 @@ class PageConfig:
 
 
 def layout_faults(first: Sequence[RowKind], without: Sequence[RowKind]) -> list[str]:
-    """Return every reason against an order of rows; none if pages can have it.
+    """Return the reasons why a layout is invalid; empty if it is valid.
 
     Parameters
     ----------
     first
-        Kinds that stand above all others.
+        Kinds above all others.
     without
         Kinds that are left out.
 
@@ -195,16 +201,16 @@ def layout_faults(first: Sequence[RowKind], without: Sequence[RowKind]) -> list[
 
 
 def treated_page(config: PageConfig, treatment: Treatment, *, explore: bool | None = None) -> PageConfig:
-    """Return what a page shall be under a treatment.
+    """Return the settings of a page under the treatment of an experiment's arm.
 
     Parameters
     ----------
     config
-        What it is without.
+        Settings without the treatment.
     treatment
-        Rows, their order, kinds left out, diversity.
+        Shelves, their order, kinds left out, diversity.
     explore
-        Whether it has an exploring row (`explores`); None: as without.
+        Whether the page has an explore shelf (`explores`); None: as without the treatment.
 
     Examples
     --------
@@ -222,9 +228,9 @@ def treated_page(config: PageConfig, treatment: Treatment, *, explore: bool | No
 
 
 def explores(share: float, viewer: int, now_ms: int, seed: int) -> bool:
-    """Say whether a viewer's page explores today, where a share of the viewers' pages does.
+    """Return whether a viewer's page explores today, where a share of the viewers' pages does.
 
-    The draw derives from seed, viewer and day: it stays for a day, and is none of the titles' draws.
+    The draw depends on seed, viewer and day: it is stable for a day, and independent of the draws of titles.
 
     Parameters
     ----------
@@ -233,9 +239,9 @@ def explores(share: float, viewer: int, now_ms: int, seed: int) -> bool:
     viewer
         Key of the viewer.
     now_ms
-        Its day.
+        Time.
     seed
-        Start of every draw.
+        Seed of all draws.
 
     Examples
     --------
@@ -246,7 +252,7 @@ def explores(share: float, viewer: int, now_ms: int, seed: int) -> bool:
 
 
 def page_faults(treatment: Treatment) -> list[str]:
-    """Return every reason against what a treatment makes of pages; none if it can be.
+    """Return the reasons why a treatment of pages is invalid; empty if it is valid.
 
     Examples
     --------

@@ -9,7 +9,7 @@ from numba.extending import intrinsic
 
 from online_models.jit import jit_inline, jit_no_alloc
 from online_models.page.layout import Pages
-from online_models.tables.codes import NO_ROW
+from online_models.tables.codes import NO_SHELF
 from online_models.tables.hashing import mix
 from online_models.tables.layout import I4, I8, U1, U8
 
@@ -43,7 +43,7 @@ class Fragments(NamedTuple):
     """[said + 1] where each begins, and the last ends."""
 
 
-class Parts(NamedTuple):
+class FragmentNumbers(NamedTuple):
     """What the rows of pages are written with, as numbers of fragments."""
 
     head: I4
@@ -57,10 +57,10 @@ class Parts(NamedTuple):
     category: I4
     """[n, C] texts of the categories, -1 where there are no more."""
 
-    def of(self, some: slice) -> "Parts":
+    def of(self, some: slice) -> "FragmentNumbers":
         """Return those of some of the pages."""
         item = self.item[some] if self.item.size else self.item
-        return Parts(self.head[some], self.tail[some], self.reason, item, self.category[some])
+        return FragmentNumbers(self.head[some], self.tail[some], self.reason, item, self.category[some])
 
 
 def _move(_: Any, out: Any, at: Any, text: Any, start: Any) -> Any:  # noqa: ANN401, ARG001 - numba's types
@@ -78,14 +78,14 @@ def _move(_: Any, out: Any, at: Any, text: Any, start: Any) -> Any:  # noqa: ANN
     return types.void(out, types.int64, text, types.int64), generate
 
 
-move: Any = intrinsic(_move)
+copy_stride: Any = intrinsic(_move)
 
 
 @jit_inline
 def copy(out: U1, at: int, text: U1, start: int, end: int) -> int:
     """Copy a slice of bytes and return where it ended; what is written behind it is overwritten."""
     for b in range(0, end - start, STRIDE):
-        move(out, at + b, text, start + b)
+        copy_stride(out, at + b, text, start + b)
     return int(at + end - start)
 
 
@@ -120,13 +120,13 @@ def write_score(out: U1, at: int, score: float) -> int:
 
 
 @jit_no_alloc
-def encode_pages(pages: Pages, parts: Parts, fragments: Fragments, out: U1, ends: I8) -> None:
+def encode_pages(pages: Pages, parts: FragmentNumbers, fragments: Fragments, out: U1, ends: I8) -> None:
     """Write the rows of each page, separated by commas, and its categories: what comes behind its head.
 
     Parameters
     ----------
     pages
-        [n] a title of -1 ends a row, a kind of ``NO_ROW`` a page.
+        [n] a title of -1 ends a row, a kind of ``NO_SHELF`` a page.
     parts
         Fragments of each row; the tails of reasons follow the first one.
     fragments
@@ -140,13 +140,13 @@ def encode_pages(pages: Pages, parts: Parts, fragments: Fragments, out: U1, ends
     for q in range(pages.kind.shape[0]):
         for r in range(pages.kind.shape[1]):
             kind, head = pages.kind[q, r], parts.head[q, r]
-            if kind == NO_ROW:
+            if kind == NO_SHELF:
                 break
             if r > 0:
                 out[at] = 44
                 at += 1
             at = copy(out, at, fragments.heads, fragments.head_at[head], fragments.head_at[head + 1])
-            at = encode_row(pages, parts, q, r, parts.reason[kind], fragments, out, at)
+            at = encode_shelf(pages, parts, q, r, parts.reason[kind], fragments, out, at)
             out[at] = 93
             out[at + 1] = 125
             at += 2
@@ -171,8 +171,8 @@ def end_page(category: I4, said: U1, said_at: I8, out: U1, at: int) -> int:
 
 
 @jit_inline
-def encode_row(
-    pages: Pages, parts: Parts, q: int, r: int, reason: int, fragments: Fragments, out: U1, at: int
+def encode_shelf(
+    pages: Pages, parts: FragmentNumbers, q: int, r: int, reason: int, fragments: Fragments, out: U1, at: int
 ) -> int:
     """Write the items of a row, and return where they end."""
     span, tail_at = fragments.span, fragments.tail_at
@@ -194,7 +194,7 @@ def encode_row(
 
 
 @jit_no_alloc
-def row_keys(rows: I4, out: U8) -> None:
+def hash_rows(rows: I4, out: U8) -> None:
     """Write a hash of each row of whole numbers, never 0: [m] of [m, k]."""
     for i in range(rows.shape[0]):
         key = np.uint64(0)

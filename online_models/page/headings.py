@@ -18,7 +18,7 @@ from online_models.catalog.languages import LANGUAGES
 from online_models.errors import ModelError
 from online_models.page.layout import Pages
 from online_models.page.shelf_kinds import KINDS, REASONS
-from online_models.tables.codes import EXPLORE, NO_ROW, NOT_DRAWN, TAGS
+from online_models.tables.codes import EXPLORE, NO_SHELF, NOT_DRAWN, TAG_SHELF
 from online_models.tables.layout import F4, I4
 from schemas.fields import RowKind
 from schemas.pages import Category, Item, Row
@@ -27,17 +27,25 @@ __all__ = [
     "DECIMALS",
     "MessagePart",
     "Messages",
+    "PageDecoder",
     "UnknownLanguageError",
-    "Wording",
     "hundredths",
-    "last_chance",
+    "last_propensity",
     "messages",
 ]
 
 HEADS: Final = (
-    "documentary", "western", "musical", "horror", "thriller", "comedy", "drama", "adventure", "mystery",
+    "documentary",
+    "western",
+    "musical",
+    "horror",
+    "thriller",
+    "comedy",
+    "drama",
+    "adventure",
+    "mystery",
     "romance",
-)  # fmt: skip
+)
 """Genres that can be the noun, those that go before others first; others where none of these is."""
 CAPITALS: Final = ("director", "cast", "decade", "language")
 """Kinds whose values keep their capitals."""
@@ -172,7 +180,7 @@ def hundredths(part: F4) -> I4:
     return out
 
 
-def last_chance(drawn: int, share: float) -> float | None:
+def last_propensity(drawn: int, share: float) -> float | None:
     """Return with what probability the last title of a list stands there; None: it was sure to.
 
     Parameters
@@ -192,7 +200,7 @@ def last_chance(drawn: int, share: float) -> float | None:
     return share / drawn if drawn else None
 
 
-class Wording:
+class PageDecoder:
     """What rows are called, and what they hold, in any language.
 
     Parameters
@@ -221,7 +229,7 @@ class Wording:
         plain, said = KINDS[kind], [one for one in arg if one >= 0]
         labels: tuple[str, ...] = ()
         seed = name = None
-        if kind == TAGS:
+        if kind == TAG_SHELF:
             parts = messages.parts([self.tags[tag] for tag in said])
             labels = tuple(f"{part.kind}:{part.value}" for part in parts)
         elif said:
@@ -237,16 +245,16 @@ class Wording:
 
     def categories(self, pages: Pages, q: int, messages: Messages) -> tuple[Category, ...]:
         """Return the categories of the ``q``-th page, those that the viewer watches most first."""
-        pairs = zip(pages.category[q].tolist(), hundredths(pages.part[q]).tolist(), strict=True)
+        pairs = zip(pages.category[q].tolist(), hundredths(pages.category_share[q]).tolist(), strict=True)
         named = ((*self.category(tag, messages), part) for tag, part in pairs if tag >= 0)
         return tuple(Category(tag=label, title=name, score=part / 100) for label, name, part in named)
 
     def rows(self, pages: Pages, q: int, messages: Messages, explored: float = 1.0) -> tuple[Row, ...]:
         """Return the rows of the ``q``-th page, top to bottom; `explored` as `PageEncoder.encode` has it."""
         out, drawn = [], int(pages.candidates[q])
-        last = last_chance(drawn, explored) if pages.kind.shape[1] == 1 else None
+        last = last_propensity(drawn, explored) if pages.kind.shape[1] == 1 else None
         for r, kind in enumerate(pages.kind[q].tolist()):
-            if kind == NO_ROW:
+            if kind == NO_SHELF:
                 break
             head = self.head(kind, pages.arg[q, r].tolist(), messages)
             chance = explored / drawn if kind == EXPLORE else None
@@ -263,8 +271,12 @@ class Wording:
             )
             out.append(
                 Row(
-                    kind=head.kind, title=head.title, title_id=head.title_id, tags=head.tags,
-                    reason=head.reason, items=items,
+                    kind=head.kind,
+                    title=head.title,
+                    title_id=head.title_id,
+                    tags=head.tags,
+                    reason=head.reason,
+                    items=items,
                 )
-            )  # fmt: skip
+            )
         return tuple(out)

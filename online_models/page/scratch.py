@@ -1,123 +1,135 @@
-"""The working memory that a block's pages are made in."""
+"""Working memory for one viewer's candidate shelves, and how a candidate shelf starts and ends."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from online_models.jit import jit, jit_inline, jit_no_alloc
-from online_models.page.layout import MOST_PINS, MOST_TAG_ROWS, SETS, STRONG, WORD, WORDS
+from online_models.page.layout import COMBINATIONS, MOST_ARGUMENTS, MOST_PINS, MOST_TAG_SHELVES, STRONG, WORD
 from online_models.page.selection import (
-    MOST_NEAR,
+    MOST_SORTED,
     PILES,
-    NearestScratch,
+    SelectionScratch,
 )
 from online_models.tables.feedback_layout import JUDGEMENTS
 from online_models.tables.layout import F4, F8, I4, U1, U4, U8
 
 MOST_TAGS = 4_096
-"""Tags that one viewer's history is weighed by, the first ones met: more than 80 titles have."""
-DRAFTS = 24
-"""Rows drafted for a viewer at most: one of each plain kind, three or four seeds, and tags."""
+"""Distinct tags of one viewer's history that count, the first ones: more than 80 titles have."""
+MOST_CANDIDATE_SHELVES = 24
+"""Candidate shelves of a viewer: 11 plain kinds, at most 6 seeds and 6 tag shelves."""
 
 
-class Naming(NamedTuple):
-    """What rows named by tags are found with; working memory."""
+class TagScratch(NamedTuple):
+    """Working memory of tag shelves (``online_models.page.tag_shelves``)."""
 
     tag: I4
-    """[MOST_TAGS] tags met in a history."""
+    """[MOST_TAGS] distinct tags of the history."""
     strong: I4
     """[STRONG] the strongest of them."""
     kind: U1
     """[STRONG] their kinds."""
     sums: F8
-    """[2, SETS] by combination of them: the viewer's watches, weighted and not."""
+    """[2, COMBINATIONS] the viewer's watches by combination of strong tags: weighted, and as a count."""
     listed: I4
-    """[SETS] titles left to the viewer that have all of it; -1 where that is not counted yet."""
+    """[COMBINATIONS] remaining titles that have all tags; -1 where not counted yet."""
     strength: F8
-    """[SETS] of each combination."""
+    """[COMBINATIONS] strength of each combination."""
     taken: I4
-    """[MOST_TAG_ROWS] combinations that have a row."""
+    """[MOST_TAG_SHELVES] combinations that have a shelf."""
     tagged: U8
-    """[STRONG, W] the titles of each of the strongest tags, a bit each."""
+    """[STRONG, W] titles of each of the strongest tags, as bit sets."""
     both: U8
-    """[W] the titles that have all of a combination."""
+    """[W] titles that have all tags of a combination."""
     left: U8
-    """[W] the titles that the viewer may see and does not know."""
+    """[W] remaining titles: those that the viewer may see and does not know."""
     high: U8
-    """[W] those of them of the highest scores: a sixteenth or so."""
+    """[W] those of them with the highest scores, about a sixteenth."""
 
 
-class ShelfDrafts(NamedTuple):
-    """Rows that could stand on one viewer's page; working memory."""
+class CandidateShelves(NamedTuple):
+    """Candidate shelves of one viewer; ``C`` shelves of ``P`` candidates, twice the titles of a shelf."""
 
-    drafted: I4
-    """[1] rows drafted."""
+    size: I4
+    """[1] number of candidate shelves."""
     kind: U1
-    """[C]"""
+    """[C] kind of each."""
     arg: I4
-    """[C, WORDS] the seed's row, or tags; -1 where there are no more."""
+    """[C, MOST_ARGUMENTS] seed or tags; -1 where there are no more."""
     title: I4
-    """[C, P] candidates, best first, twice as many as a row holds; -1 where there are no more."""
+    """[C, P] candidates, best first; -1 where there are no more."""
     score: F4
-    """[C, P] the viewer's blended score of each."""
-    worth: F4
-    """[C, P] how likely it is taken, as a share of the likeliest title of all."""
+    """[C, P] the viewer's blended score of each; before `end_shelf` the sort key."""
+    relevance: F4
+    """[C, P] exp(score - best score of the viewer), at most 1: probability relative to the likeliest
+    title."""
     placed: U1
-    """[C] 1 once the row stands on the page."""
+    """[C] 1 once the shelf is on the page."""
     seen: I4
-    """[T] stamp of the last viewer in whose page's visible part the title stands."""
-    lot: U4
-    """[T] every title's number of the day, for the row that explores."""
-    mine: F8
+    """[T] stamp of the last viewer on whose page the title is visible. A stamp per viewer saves clearing
+    the array."""
+    day_number: U4
+    """[T] random number of each title for the day, for the explore shelf."""
+    tag_weight: F8
     """[G] the viewer's weight of each tag; zero between viewers."""
-    times: I4
+    tag_count: I4
     """[G] watched titles that have each tag; zero between viewers."""
-    pins: I4
-    """[1] how many top picks are pinned."""
-    pin: I4
-    """[MOST_PINS] which, by place."""
+    pin_count: I4
+    """[1] number of pinned top picks."""
+    pin_title: I4
+    """[MOST_PINS] pinned titles, by slot."""
     pin_slot: I4
-    """[MOST_PINS] where."""
-    pin_worth: F4
-    """[MOST_PINS] how likely each is taken, as ``worth``."""
-    shown: I4
-    """[C, P] what the row would have in sight beside what stands already."""
-    open: I4
-    """[C] the drafts that the next row is chosen from."""
-    width: I4
-    """[C] how many titles those are; -1 where that is not worked out yet."""
+    """[MOST_PINS] their slots."""
+    pin_relevance: F4
+    """[MOST_PINS] as ``relevance``."""
+    visible: I4
+    """[C, P] titles that would be visible, without those visible already."""
+    unplaced: I4
+    """[C] candidate shelves that the next shelf is chosen from."""
+    visible_count: I4
+    """[C] number of titles in ``visible``; -1 where the value is not computed yet."""
     value: F8
-    """[C] what the row is worth with them."""
-    listed: I4
-    """[P] titles of the row that is looked at."""
-    place: I4
-    """[P] their places in the draft."""
-    line: I4
-    """[P] the series that they belong to, -1 for none."""
+    """[C] value of the shelf with these titles."""
+    shelf_title: I4
+    """[P] titles of the shelf at hand."""
+    position: I4
+    """[P] their positions among the candidates."""
+    series: I4
+    """[P] their series, -1 for none."""
     seed: I4
-    """[JUDGEMENTS] titles that may name a row."""
-    loud: F8
-    """[JUDGEMENTS] how loudly each speaks."""
-    deed: U1
-    """[JUDGEMENTS] 1 for what was watched past a quarter, 0 for what is liked by the viewer's word alone."""
-    part: F8
-    """[categories] what is expected to have each."""
-    naming: Naming
-    near: NearestScratch
+    """[JUDGEMENTS] titles that may be the seed of a shelf."""
+    seed_weight: F8
+    """[JUDGEMENTS] weight of each."""
+    seed_watched: U1
+    """[JUDGEMENTS] 1 if watched past a quarter, 0 if liked by an explicit rating alone."""
+    category_share: F8
+    """[categories] expected share of the viewer's watches."""
+    tags: TagScratch
+    selection: SelectionScratch
 
 
 @jit
-def blank_draft(size: int, tags: int, categories: int, pool: int) -> ShelfDrafts:
-    """Allocate a block's working memory."""
-    words, near = (size + WORD - 1) // WORD, max(MOST_NEAR + 2 * WORD, pool)
-    return ShelfDrafts(
+def new_scratch(size: int, tags: int, categories: int, pool: int) -> CandidateShelves:
+    """Allocate the working memory of a block of viewers.
+
+    Parameters
+    ----------
+    size
+        Titles.
+    tags, categories
+        Tags of the catalog, and those that are categories.
+    pool
+        Candidates of a shelf.
+    """
+    words, scratch = (size + WORD - 1) // WORD, max(MOST_SORTED + 2 * WORD, pool)
+    return CandidateShelves(
         np.zeros(1, np.int32),
-        np.zeros(DRAFTS, np.uint8),
-        np.empty((DRAFTS, WORDS), np.int32),
-        np.empty((DRAFTS, pool), np.int32),
-        np.empty((DRAFTS, pool), np.float32),
-        np.empty((DRAFTS, pool), np.float32),
-        np.zeros(DRAFTS, np.uint8),
+        np.zeros(MOST_CANDIDATE_SHELVES, np.uint8),
+        np.empty((MOST_CANDIDATE_SHELVES, MOST_ARGUMENTS), np.int32),
+        np.empty((MOST_CANDIDATE_SHELVES, pool), np.int32),
+        np.empty((MOST_CANDIDATE_SHELVES, pool), np.float32),
+        np.empty((MOST_CANDIDATE_SHELVES, pool), np.float32),
+        np.zeros(MOST_CANDIDATE_SHELVES, np.uint8),
         np.zeros(size, np.int32),
         np.empty(size, np.uint32),
         np.zeros(tags),
@@ -126,10 +138,10 @@ def blank_draft(size: int, tags: int, categories: int, pool: int) -> ShelfDrafts
         np.zeros(MOST_PINS, np.int32),
         np.zeros(MOST_PINS, np.int32),
         np.zeros(MOST_PINS, np.float32),
-        np.empty((DRAFTS, pool), np.int32),
-        np.zeros(DRAFTS, np.int32),
-        np.zeros(DRAFTS, np.int32),
-        np.zeros(DRAFTS),
+        np.empty((MOST_CANDIDATE_SHELVES, pool), np.int32),
+        np.zeros(MOST_CANDIDATE_SHELVES, np.int32),
+        np.zeros(MOST_CANDIDATE_SHELVES, np.int32),
+        np.zeros(MOST_CANDIDATE_SHELVES),
         np.empty(pool, np.int32),
         np.empty(pool, np.int32),
         np.empty(pool, np.int32),
@@ -137,24 +149,24 @@ def blank_draft(size: int, tags: int, categories: int, pool: int) -> ShelfDrafts
         np.empty(JUDGEMENTS),
         np.empty(JUDGEMENTS, np.uint8),
         np.empty(categories),
-        Naming(
+        TagScratch(
             np.empty(MOST_TAGS, np.int32),
             np.zeros(STRONG, np.int32),
             np.zeros(STRONG, np.uint8),
-            np.zeros((2, SETS)),
-            np.zeros(SETS, np.int32),
-            np.zeros(SETS),
-            np.zeros(MOST_TAG_ROWS, np.int32),
+            np.zeros((2, COMBINATIONS)),
+            np.zeros(COMBINATIONS, np.int32),
+            np.zeros(COMBINATIONS),
+            np.zeros(MOST_TAG_SHELVES, np.int32),
             np.empty((STRONG, words), np.uint64),
             np.empty(words, np.uint64),
             np.empty(words, np.uint64),
             np.empty(words, np.uint64),
         ),
-        NearestScratch(
+        SelectionScratch(
             np.empty(size + 1, np.int32),
             np.empty(size + 1, np.float32),
-            np.empty(near, np.int32),
-            np.empty(near, np.float32),
+            np.empty(scratch, np.int32),
+            np.empty(scratch, np.float32),
             np.empty(PILES, np.float32),
             np.empty(PILES, np.int32),
         ),
@@ -162,27 +174,27 @@ def blank_draft(size: int, tags: int, categories: int, pool: int) -> ShelfDrafts
 
 
 @jit_inline
-def begin_row(draft: ShelfDrafts, kind: int, arg: int) -> int:
-    """Begin a draft and return its number."""
-    c = int(draft.drafted[0])
-    draft.kind[c] = kind
-    draft.arg[c] = -1
-    draft.arg[c, 0] = arg
-    draft.title[c] = -1
-    draft.score[c] = -np.inf
+def begin_shelf(shelves: CandidateShelves, kind: int, arg: int) -> int:
+    """Start a candidate shelf and return its number."""
+    c = int(shelves.size[0])
+    shelves.kind[c] = kind
+    shelves.arg[c] = -1
+    shelves.arg[c, 0] = arg
+    shelves.title[c] = -1
+    shelves.score[c] = -np.inf
     return c
 
 
 @jit_no_alloc
-def end_row(draft: ShelfDrafts, c: int, row: F4, best: float, least: int) -> None:
-    """Give a draft's candidates score and worth; drop it where it has too few."""
+def end_shelf(shelves: CandidateShelves, c: int, row: F4, best: float, least: int) -> None:
+    """Set score and relevance of the candidates; drop the shelf if there are fewer than ``least``."""
     n = 0
-    for k in range(draft.title.shape[1]):
-        t = draft.title[c, k]
+    for k in range(shelves.title.shape[1]):
+        t = shelves.title[c, k]
         if t < 0:
             break
-        draft.score[c, k] = row[t]
-        draft.worth[c, k] = np.exp(min(np.float32(0.0), row[t] - np.float32(best)))
+        shelves.score[c, k] = row[t]
+        shelves.relevance[c, k] = np.exp(min(np.float32(0.0), row[t] - np.float32(best)))
         n += 1
     if n >= least:
-        draft.drafted[0] += 1
+        shelves.size[0] += 1

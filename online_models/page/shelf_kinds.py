@@ -1,4 +1,16 @@
-"""Kinds of rows: what each is on the wire, why its titles are there, and what it is worth before all else."""
+r"""Kinds of shelves: wire name, reason of their titles, prior value, and a factor learned from impressions.
+
+The factor of kind k is
+
+.. math::
+
+    f_k = \frac{w_k + m\, r}{(n_k + m)\, r} \qquad r = \frac{\sum_k w_k}{\sum_k n_k}
+
+with n_k impressions of titles on shelves of the kind, w_k those that were liked within a day, and m
+impressions of prior evidence: 1 for a kind without data. The value of a shelf is multiplied by it
+(:mod:`online_models.page.order`). Only visible titles count, so a low position on the page is no
+disadvantage. Position bias among visible shelves is not removed; the factor is bounded for that reason.
+"""
 
 from typing import Final, NamedTuple
 
@@ -22,18 +34,18 @@ __all__ = [
 
 
 class ShelfKind(NamedTuple):
-    """One kind of row.
+    """One kind of shelf.
 
-    Kinds stand in the order of their numbers in the kernels (``page.layout``).
+    Kinds are in the order of their numbers (`online_models.tables.codes`).
     """
 
     wire: RowKind
     reason: ItemReason
-    """Of its titles, where a title does not say otherwise."""
+    """Reason of a title that has none of its own."""
     prior: float
-    """What its value is multiplied by. No viewer's rows are measured yet: these constants say what services
-    tell of theirs (continue watching leads where the sitting is likely a resumed one: Gomez-Uribe and Hunt,
-    2016), and no more."""
+    """Factor of the shelf's value before anything is learned. The constants are estimates, not
+    measurements: services report that continue watching leads where a session probably resumes an
+    earlier one (Gomez-Uribe and Hunt, 2016)."""
 
 
 KINDS: Final = (
@@ -65,9 +77,9 @@ REASONS: Final = (
     ItemReason.COHORT,
     ItemReason.FEATURED,
 )
-"""Reasons in the order of their numbers in the kernels (``page.layout``)."""
+"""Reasons in the order of their numbers (`online_models.tables.codes`)."""
 TAG_KINDS: Final = ("pace", "mood", "language", "theme", "genre", "director", "cast", "decade")
-"""Kinds of tags that name rows, in the order of their numbers in the kernels."""
+"""Kinds of tags that can name a shelf, in the order of their numbers in the kernels."""
 CATEGORIES: Final = ("genre", "mood")
 """Kinds of tags that are categories."""
 
@@ -76,34 +88,35 @@ assert TAG_KINDS.index("genre") == 4  # noqa: S101 - page.tag_shelves.GENRE
 
 
 EVIDENCE: Final = 1_000.0
-"""Titles seen, of prior evidence: at a rate of 2 % they are 20 watches, known to within a quarter."""
+"""Impressions of prior evidence: at a rate of 2 % they stand for 20 watches, a rate known to within a
+quarter."""
 
 MOST: Final = 2.0
-"""Factor at most, and its inverse at least: rows change places with their neighbours and no more."""
+"""Maximum of the factor, and inverse of its minimum: shelves change places with their neighbours only."""
 
 MEMORY: Final = 200_000.0
-"""Titles seen from which all counts are halved: some weeks of a partition's viewers."""
+"""Impressions at which all counts are halved: some weeks of a partition's viewers."""
 
 _NUMBERS: Final = {kind.wire: number for number, kind in enumerate(KINDS)}
 
 
 class ShelfValue:
-    """Counts of one partition.
+    """Counts of impressions and watches by kind of shelf, of one partition.
 
     Parameters
     ----------
     counts
-        Seen and watched of each kind, end to end, as :attr:`counts` gave them; those of another number of
-        kinds are of a version with fewer, and stand for the first. Default: nothing is known.
+        Impressions and watches of each kind, end to end, as `take_moved` returned them. A shorter array is
+        from a version with fewer kinds and fills the first ones. Default: no data.
 
     Examples
     --------
-    >>> worth = RowWorth()
+    >>> value = ShelfValue()
     >>> for n in range(2_000):
-    ...     worth.see(RowKind.TOP_PICKS if n % 2 else RowKind.HIDDEN_GEMS)
+    ...     value.see(RowKind.TOP_PICKS if n % 2 else RowKind.HIDDEN_GEMS)
     >>> for n in range(40):
-    ...     worth.watch(RowKind.TOP_PICKS)
-    >>> factors = dict(zip((kind.wire for kind in KINDS), worth.factors().round(3).tolist()))
+    ...     value.watch(RowKind.TOP_PICKS)
+    >>> factors = dict(zip((kind.wire for kind in KINDS), value.factors().round(3).tolist()))
     >>> factors["top_picks"], factors["hidden_gems"], factors["my_list"]
     (1.5, 0.5, 1.0)
     """
@@ -116,19 +129,19 @@ class ShelfValue:
         self._moved = False
 
     def see(self, kind: RowKind) -> None:
-        """Count a title that was seen in a row."""
+        """Count the impression of a title on a shelf."""
         self._counts[_NUMBERS[kind], 0] += 1.0
         self._moved = True
         if self._counts[:, 0].sum() > MEMORY:
             self._counts *= 0.5
 
     def watch(self, kind: RowKind) -> None:
-        """Count a title that was liked after it was seen in a row."""
+        """Count a title that was liked after its impression on a shelf."""
         self._counts[_NUMBERS[kind], 1] += 1.0
         self._moved = True
 
     def factors(self) -> F8:
-        """Return what each kind's prior is multiplied by."""
+        """Return the factor of each kind's prior."""
         seen, watched = self._counts.T
         rate = watched.sum() / max(1.0, seen.sum())
         if rate == 0:
@@ -137,6 +150,6 @@ class ShelfValue:
         return np.clip(out, 1 / MOST, MOST)
 
     def take_moved(self) -> F8 | None:
-        """Return the counts, end to end, if they have changed since they were last taken."""
+        """Return the counts, end to end, if they have changed since the last call."""
         moved, self._moved = self._moved, False
         return self._counts.ravel().copy() if moved else None

@@ -147,7 +147,7 @@ class ViewerSide:
     ----------
     ranker
         Scores and lists of these viewers.
-    row_worth
+    shelf_value
         [KINDS] factors on the prior of each kind of shelf; None: nothing is known.
     """
 
@@ -166,7 +166,7 @@ class ViewerSide:
             ViewerTable(titles.config, titles, seed=seed, slots=slots) if viewers is None else viewers
         )
         self.ranker = ListRanker(self.viewers, catalog)
-        self.row_worth: F8 | None = None
+        self.shelf_value: F8 | None = None
 
     @property
     def blending(self) -> SharedScores:

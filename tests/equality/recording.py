@@ -80,7 +80,7 @@ class Plot:
 
 
 _PAGE: Final = {
-    "alert_likes": 3, "alert_quantile": 0.3, "alerts_per_week": 9, "crowd_watches": 1.0,
+    "alert_likes": 3, "alert_quantile": 0.3, "alerts_per_week": 9, "segment_watches": 1.0,
     "again_days": 0.02, "tag_titles": 4, "seed_watches": 2.0,
 }  # fmt: skip
 

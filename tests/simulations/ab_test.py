@@ -28,7 +28,7 @@ from online_models.simulation.event_writer import viewer_name
 from online_models.simulation.page_views import PageViews, ShownPages, ViewOutcomes
 from online_models.simulation.policies import SLOTS, Nearline
 from online_models.simulation.world import World
-from online_models.tables.codes import TOP
+from online_models.tables.codes import TOP_PICKS
 from online_models.tables.layout import I4
 from schemas.events import Event, Impression
 from schemas.experiment_results import ExperimentResult
@@ -159,9 +159,9 @@ class AbTestPolicy(Nearline):
         """Return the top picks of pages: rows are mixed, lists are not."""
         side, config = self.recommender.viewers, treated_page(_TWO_ROWS, treatment)
         pages = build(side, self._shelves, slots, at_ms, SLOTS, config=config)
-        top = np.argmax(pages.kind == TOP, axis=1)
+        top = np.argmax(pages.kind == TOP_PICKS, axis=1)
         found: I4 = pages.title[np.arange(slots.size), top]
-        found[pages.kind[np.arange(slots.size), top] != TOP] = -1
+        found[pages.kind[np.arange(slots.size), top] != TOP_PICKS] = -1
         return found
 
     def learn(self, events: Sequence[Event]) -> None:

@@ -1,7 +1,7 @@
 """One event of each type through a real worker, and what it changes on the viewer's page.
 
 On a cluster of its own, the viewers of a small world train the models. Then every case of
-`online_models.page.event_effects` gets a viewer of its own, who watched two titles, started a third, put a
+`deploy.event_effects` gets a viewer of its own, who watched two titles, started a third, put a
 fourth on My List, and has a page. Then the events of the cases are sent, and each viewer's new page is
 compared with the previous one.
 """
@@ -15,8 +15,8 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import structs
 
+from deploy.event_effects import HOUR_S, Case, Scene, Seen, every_case
 from online_models.page.changes import changes, new_reasons
-from online_models.page.event_effects import HOUR_S, Case, Scene, Seen, every_case
 from online_models.simulation import World
 from schemas import topics
 from schemas.codec import decode_home

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from online_models.page.event_effects import CASES, Case, Seen, every_case
+from deploy.event_effects import CASES, Case, Seen, every_case
 from schemas.events import EVENT_TYPES
 from tests.simulations.__main__ import main
 from tests.simulations.events import EffectMissingError, Observed, require

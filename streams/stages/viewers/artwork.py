@@ -7,13 +7,13 @@ import msgspec
 import numpy as np
 
 from online_models.artwork.features import TasteFeatures
-from online_models.artwork.gallery import Gallery, Picked
-from online_models.artwork.selector import ArtworkSelector, Items, room_for
+from online_models.artwork.gallery import Gallery, Selection
+from online_models.artwork.selector import ArtworkSelector, PageItems, new_choices
 from online_models.experiments.interleaving import FIRST, InterleavedPick
-from online_models.page.headings import last_chance
+from online_models.page.headings import last_propensity
 from online_models.page.layout import Pages
 from online_models.ranking.viewer_side import ViewerSide
-from online_models.tables.codes import EXPLORE, NO_ROW
+from online_models.tables.codes import EXPLORE, NO_SHELF
 from online_models.tables.layout import I4, I8
 from schemas.experiments import ArtworkPolicy
 
@@ -29,7 +29,7 @@ class ArtworkSelection(NamedTuple):
     slot: I8
     number: I4
     """[m] index in `shown`."""
-    shown: Sequence[Picked]
+    shown: Sequence[Selection]
     arm: Sequence[str | None] | None = None
     """[m] arm of an interleaving that picked the item, or None; no sequence without an interleaving."""
 
@@ -39,7 +39,7 @@ class ArtworkSelection(NamedTuple):
 
 
 _NOWHERE: Final[I8] = np.zeros(0, np.int64)
-_FIRST: Final = (Picked(),)
+_FIRST: Final = (Selection(),)
 NOTHING: Final = ArtworkSelection(_NOWHERE, _NOWHERE, _NOWHERE, np.zeros(0, np.int32), _FIRST)
 _UNKNOWN: Final = -2
 _BLOCK: Final = 128
@@ -72,31 +72,31 @@ class PageArtwork:
         """
         if not len(self._gallery):
             return NOTHING
-        chosen_from = np.where((pages.kind == EXPLORE) | (pages.kind == NO_ROW), 0, pages.title.shape[2])
+        chosen_from = np.where((pages.kind == EXPLORE) | (pages.kind == NO_SHELF), 0, pages.title.shape[2])
         if pages.kind.shape[1] == 1:
             chosen_from[:, 0] -= (chosen_from[:, 0] > 0) & (pages.candidates != 0)
         side, selector, names = self._side, self._selector, self._side.titles.ids
         places, viewers = self._places(pages.title), side.viewers.arrays.key[slots]
-        taste = selector.known(self._taste.of(slots))
-        items = Items(pages.title, places, chosen_from, viewers, taste, side.titles.arrays.key)
-        found, tables, end = room_for(pages.title), _ShownTables(), 0
+        taste = selector.liked_words(self._taste.of(slots))
+        items = PageItems(pages.title, places, chosen_from, viewers, taste, side.titles.arrays.key)
+        found, tables, end = new_choices(pages.title), _ShownTables(), 0
         for a in range(0, slots.size, _BLOCK):
             some, first = (a, min(a + _BLOCK, slots.size)), end
-            end = selector.hang(items, names, some, found, first, now_ms=now_ms, policy=policy)
-            tables.renumber(found.number[first:end], selector.shown)
+            end = selector.select(items, names, some, found, first, now_ms=now_ms, policy=policy)
+            tables.renumber(found.number[first:end], selector.selections)
         page, row, slot, number = found
         return ArtworkSelection(page[:end], row[:end], slot[:end], number[:end], tables.all())
 
     def _places(self, listed: I4) -> I4:
         """Return the gallery places of titles by their rows; -1 for titles that show their first artwork."""
         names, gallery = self._side.titles.ids, self._gallery
-        if self._listed != gallery.listed or len(self._place) < len(names):
-            self._listed = gallery.listed
+        if self._listed != gallery.listing_version or len(self._place) < len(names):
+            self._listed = gallery.listing_version
             self._place = np.full(len(names), _UNKNOWN, np.int32)
         places = self._place[listed]
         if (places == _UNKNOWN).any():
             for title in np.unique(listed[places == _UNKNOWN]).tolist():
-                self._place[title] = gallery.place(names[title])
+                self._place[title] = gallery.row_of(names[title])
             places = self._place[listed]
         return places
 
@@ -105,10 +105,10 @@ class _ShownTables:
     """Joins the selector's tables of what is shown: it starts a new one when the old one is too long."""
 
     def __init__(self) -> None:
-        self._tables: list[Sequence[Picked]] = []
+        self._tables: list[Sequence[Selection]] = []
         self._first = 0
 
-    def renumber(self, numbers: I4, shown: Sequence[Picked]) -> None:
+    def renumber(self, numbers: I4, shown: Sequence[Selection]) -> None:
         """Turn numbers of the selector's present table into numbers among all tables, in place."""
         if not self._tables:
             self._tables.append(shown)
@@ -118,7 +118,7 @@ class _ShownTables:
         if self._first:
             numbers += np.int32(self._first)
 
-    def all(self) -> Sequence[Picked]:
+    def all(self) -> Sequence[Selection]:
         """Return all tables joined; mostly there is one, which only grows."""
         if len(self._tables) == 1:
             return self._tables[0]
@@ -159,13 +159,13 @@ def last_drawn(pages: Pages, share: float) -> ArtworkSelection:
     if pages.kind.shape[1] > 1 or not pages.title.shape[2]:
         return NOTHING
     page = np.flatnonzero(pages.candidates)
-    shown = [Picked(propensity=last_chance(n, share)) for n in pages.candidates[page].tolist()]
+    shown = [Selection(propensity=last_propensity(n, share)) for n in pages.candidates[page].tolist()]
     first = np.zeros(page.size, np.int64)
     numbers = np.arange(page.size, dtype=np.int32)
     return ArtworkSelection(page, first, first + pages.title.shape[2] - 1, numbers, shown)
 
 
-def item_tail(reason: str | None, shown: Picked, arm: str | None) -> bytes:
+def item_tail(reason: str | None, shown: Selection, arm: str | None) -> bytes:
     """Return the JSON after the score of an item that names reason, artwork or arm."""
     fields = {
         "reason": reason,

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.page.encoding import STRIDE, row_keys
+from online_models.page.encoding import STRIDE, hash_rows
 from online_models.tables.hashing import find_many, insert_many
 from online_models.tables.layout import I4, I8, U1, U8
 
@@ -103,7 +103,7 @@ class ShelfFragments(_JoinedTexts):
     def of_rows(self, rows: I4, make: Callable[[list[int]], bytes]) -> I4:
         """Return the numbers [m] of the texts of rows [m, k]; missing texts are made."""
         keys, out = np.empty(len(rows), np.uint64), np.empty(len(rows), np.int32)
-        row_keys(rows, keys)
+        hash_rows(rows, keys)
         if find_many(*self._table, keys, out):
             unseen, at = np.unique(keys[out < 0], return_index=True)
             self._fit(unseen.size)

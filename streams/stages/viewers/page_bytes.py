@@ -11,14 +11,14 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import numpy as np
 
-from online_models.artwork.gallery import Picked
+from online_models.artwork.gallery import Selection
 from online_models.catalog.catalog import Catalog
 from online_models.catalog.languages import DEFAULT, LANGUAGES, language_of
-from online_models.page.encoding import SCORE_BYTES, STRIDE, Fragments, Parts, encode_pages
-from online_models.page.headings import Wording, hundredths, messages
+from online_models.page.encoding import SCORE_BYTES, STRIDE, FragmentNumbers, Fragments, encode_pages
+from online_models.page.headings import PageDecoder, hundredths, messages
 from online_models.page.layout import Pages
 from online_models.page.shelf_kinds import KINDS, REASONS
-from online_models.tables.codes import EXPLORE, NO_ROW
+from online_models.tables.codes import EXPLORE, NO_SHELF
 from online_models.tables.layout import I4, I8, U1
 from online_models.tables.titles import TitleTable
 from schemas.pages import Category, list_id
@@ -158,7 +158,7 @@ class PageEncoder:
         heads, tails = self._head_numbers(pages, language_of_page), self._tail_numbers(pages, explored)
         items = self._item_numbers(pages, selection, explored)
         categories = self._category_numbers(pages, language_of_page)
-        parts = Parts(heads, tails, self._reason, items, categories)
+        parts = FragmentNumbers(heads, tails, self._reason, items, categories)
         texts = (*self._heads.flat(), *self._tails.flat(), *self._categories.flat())
         fragments = Fragments(self._names, self._span, *texts)
         bodies = self._bodies(pages, parts, fragments)
@@ -167,7 +167,7 @@ class PageEncoder:
             for cause, language, body in zip(causes, language_of_page.tolist(), bodies, strict=True)
         ]
 
-    def _bodies(self, pages: Pages, parts: Parts, fragments: Fragments) -> Iterator[memoryview]:
+    def _bodies(self, pages: Pages, parts: FragmentNumbers, fragments: Fragments) -> Iterator[memoryview]:
         """Yield each page without its head; a view is valid until the next block is written."""
         ends, most = np.empty(_BLOCK, np.int64), self._most_bytes(pages, fragments)
         for a in range(0, pages.kind.shape[0], _BLOCK):
@@ -207,7 +207,7 @@ class PageEncoder:
         """
         if len(self._heads) > _MAX_FRAGMENTS:
             self._heads = ShelfFragments()
-        q, r = np.nonzero(pages.kind != NO_ROW)
+        q, r = np.nonzero(pages.kind != NO_SHELF)
         arg = pages.arg[q, r]
         renamed = self._catalog.facts.renamed(arg[:, 0])
         keys = np.column_stack((pages.kind[q, r].astype(np.int32), languages[q], renamed, arg))
@@ -218,7 +218,7 @@ class PageEncoder:
     def _head(self, row: list[int]) -> bytes:
         """Return a shelf's head."""
         kind, language, _, *arg = row
-        wording = Wording(self._titles.ids, self._catalog.facts.names, self._catalog.tag_names)
+        wording = PageDecoder(self._titles.ids, self._catalog.facts.names, self._catalog.tag_names)
         text = msgspec.json.encode(wording.head(kind, arg, messages(LANGUAGES[language])))
         return text[: -len(_END)]
 
@@ -228,14 +228,14 @@ class PageEncoder:
             self._categories = ShelfFragments(_CATEGORIES_HEAD)
         out = np.full(pages.category.shape, -1, np.int32)
         q, c = np.nonzero(pages.category >= 0)
-        keys = np.column_stack((pages.category[q, c], hundredths(pages.part[q, c]), languages[q]))
+        keys = np.column_stack((pages.category[q, c], hundredths(pages.category_share[q, c]), languages[q]))
         out[q, c] = self._categories.of_rows(keys, self._category)
         return out
 
     def _category(self, row: list[int]) -> bytes:
         """Return a category's text."""
         tag, part, language = row
-        wording = Wording((), {}, self._catalog.tag_names)
+        wording = PageDecoder((), {}, self._catalog.tag_names)
         label, name = wording.category(tag, messages(LANGUAGES[language]))
         return msgspec.json.encode(Category(tag=label, title=name, score=part / 100)) + b","
 
@@ -308,7 +308,7 @@ def _propensity(chance: float) -> bytes:
     return b',"propensity":%b}' % msgspec.json.encode(chance)
 
 
-def _shown_tail(key: tuple[int, Picked, str | None]) -> bytes:
+def _shown_tail(key: tuple[int, Selection, str | None]) -> bytes:
     """Return the text after the score of an item; a reason of -1 is its shelf's."""
     reason, shown, arm = key
     return item_tail(None if reason < 0 else REASONS[reason], shown, arm)

@@ -17,7 +17,7 @@ from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig, explores, treated_page
 from online_models.page.shelf_kinds import REASONS, ShelfValue
 from online_models.ranking.viewer_side import ViewerSide
-from online_models.tables.codes import EXPLORED, PINNED, TOP
+from online_models.tables.codes import EXPLORED, PINNED, TOP_PICKS
 from online_models.tables.layout import I4
 from online_models.tables.viewers import NO_LIMIT, ViewerTable
 from schemas import topics
@@ -115,7 +115,7 @@ class PagePublisher:
         out
             Gets them.
         """
-        self._side.row_worth = self._shelf_value.factors()
+        self._side.shelf_value = self._shelf_value.factors()
         messages = out.outputs.setdefault((self._topic, self._partition), [])
         for variant, group in group_by_variant(requests, self._side.viewers, self._plan(), now_ms):
             messages += self._pages(group, variant, now_ms, floor, out)
@@ -151,7 +151,7 @@ class PagePublisher:
         if (rivals.control if rivals else treatment).ranking in (None, Ranking.BLEND):
             self._alerts.send(pages, causes, languages, out)
         explored = 1.0 if treatment.explore is None else treatment.explore
-        explored *= config.drawn(self._list_length(treatment)) if config.plain else 1.0
+        explored *= config.explore_share(self._list_length(treatment)) if config.is_list else 1.0
         encoded = self._encoder.encode(pages, causes, languages, shown, explored=explored)
         return [
             {"key": cause.viewer_id.encode(), "value": page}
@@ -165,7 +165,7 @@ class PagePublisher:
         if treatment.ranking in _SINGLE_RANKER:
             reason = REASONS.index(_SINGLE_RANKER[treatment.ranking])
             ranked = (pages.reason != PINNED) & (pages.reason != EXPLORED)
-            pages.reason[(pages.kind == TOP)[..., None] & ranked] = reason
+            pages.reason[(pages.kind == TOP_PICKS)[..., None] & ranked] = reason
         return pages
 
     def _list_length(self, treatment: Treatment) -> int:

@@ -411,7 +411,7 @@ class ViewersStep:
         new = accepted & (feedback.action != Action.SIGHTED)
         if self._settings.list_per_event:
             asking = new
-        elif self._settings.page.plain:
+        elif self._settings.page.is_list:
             asking = np.isin(effect, _TASTE_ACTIONS)
         else:
             asking = new & ~np.isin(feedback.action, (Action.SOUGHT, Action.NOTHING))

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from online_models.artwork.features import Liked
-from online_models.artwork.gallery import Gallery, Picked
-from online_models.artwork.selector import ArtworkSelector, Items, room_for
+from online_models.artwork.features import LikedWords
+from online_models.artwork.gallery import Gallery, Selection
+from online_models.artwork.selector import ArtworkSelector, PageItems, new_choices
 from online_models.tables.layout import U8
 from schemas import Artwork, Title, Trailer
 
@@ -14,12 +14,12 @@ PICTURES = ("kiss", "chase", "joke")
 
 
 def title_of(
-    title_id: str = "t", pictures: tuple[str, ...] = PICTURES, trailers: tuple[str, ...] = ()
+    title_id: str = "t", artworks: tuple[str, ...] = PICTURES, trailers: tuple[str, ...] = ()
 ) -> Title:
     """Return a title with a picture, or a trailer, for each tag."""
     return Title(
         title_id=title_id,
-        artwork=tuple(Artwork(id=f"{p}.jpg", uri=f"https://x/{p}", tags=(p,)) for p in pictures),
+        artwork=tuple(Artwork(id=f"{p}.jpg", uri=f"https://x/{p}", tags=(p,)) for p in artworks),
         trailers=tuple(Trailer(id=f"{p}.mp4", uri=f"https://x/{p}", tags=(p,)) for p in trailers),
     )
 
@@ -39,25 +39,27 @@ def picked(
     liked: tuple[str, ...] = (),
     title: str = "t",
     **more: Any,
-) -> Picked:
+) -> Selection:
     """Return what a title shows to one viewer."""
     keys = np.array([2], np.uint64)
-    hanger = ArtworkSelector(gallery)
-    return hanger.pick([title], keys, viewer=viewer, liked=frozenset(liked), **{"now_ms": 0, **more})[0]
+    selector = ArtworkSelector(gallery)
+    return selector.select_by_id(
+        [title], keys, viewer=viewer, liked=frozenset(liked), **{"now_ms": 0, **more}
+    )[0]
 
 
 def hung(
-    hanger: ArtworkSelector, titles: list[str], keys: U8, liked: list[frozenset[str]], now_ms: int = 0
-) -> list[Picked]:
+    selector: ArtworkSelector, titles: list[str], keys: U8, liked: list[frozenset[str]], now_ms: int = 0
+) -> list[Selection]:
     """Return what the same titles show to viewers 0, 1, ... at once, viewer after viewer."""
     p, n = len(liked), len(titles)
     listed = np.tile(np.arange(n, dtype=np.int32), (p, 1, 1))
-    places = np.array([hanger.gallery.place(title) for title in titles], np.int32)[listed]
-    likes, looked = hanger.known(Liked.of(liked)), np.full((p, 1), n)
-    items = Items(listed, places, looked, np.arange(p, dtype=np.uint64), likes, keys)
-    found = room_for(listed)
-    end = hanger.hang(items, titles, (0, p), found, 0, now_ms=now_ms)
-    out = [hanger.shown[0]] * (p * n)
+    places = np.array([selector.gallery.row_of(title) for title in titles], np.int32)[listed]
+    likes, considered = selector.liked_words(LikedWords.of(liked)), np.full((p, 1), n)
+    items = PageItems(listed, places, considered, np.arange(p, dtype=np.uint64), likes, keys)
+    found = new_choices(listed)
+    end = selector.select(items, titles, (0, p), found, 0, now_ms=now_ms)
+    out = [selector.selections[0]] * (p * n)
     for page, slot, number in zip(found.page[:end], found.slot[:end], found.number[:end], strict=True):
-        out[n * page + slot] = hanger.shown[number]
+        out[n * page + slot] = selector.selections[number]
     return out

@@ -5,8 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from online_models.artwork.bandit import BanditConfig, Thompson, chances_of
-from online_models.artwork.best_arm import exp_all, log_parts, newcomer, room_for, win
+from online_models.artwork.bandit import BanditConfig, Thompson, choice_probabilities
+from online_models.artwork.best_arm import (
+    best_arm_probabilities,
+    exp_all,
+    log_parts,
+    new_arm_mean,
+    new_scratch,
+)
 from online_models.tables.keyed_random import draw_key, race
 from online_models.tables.layout import F8
 
@@ -18,7 +24,7 @@ QUARTER = 0.6744897501960817**2
 def win_chances(alpha: F8, beta: F8) -> F8:
     """Return what the kernel says."""
     out = np.empty(alpha.size)
-    win(alpha, beta, room_for(alpha.size), out)
+    best_arm_probabilities(alpha, beta, new_scratch(alpha.size), out)
     return out
 
 
@@ -41,7 +47,7 @@ def believed(cells: F8, contexts: list[int]) -> tuple[F8, F8]:
     (trials, wins), m, every = cells.sum(axis=1).T, 20.0, np.arange(len(cells))
     pooled, best = (wins.sum() + 0.1 * m) / (trials.sum() + m), trials.argmax()
     ahead = wins[best] + m * pooled
-    start = newcomer(ahead, trials[best] + m - ahead, m, QUARTER) if trials[best] >= m else pooled
+    start = new_arm_mean(ahead, trials[best] + m - ahead, m, QUARTER) if trials[best] >= m else pooled
     mean = (wins + m * np.where(every == best, pooled, start)) / (trials + m)
     mine = cells[every, contexts]
     return mine[:, 1] + m * mean, mine[:, 0] - mine[:, 1] + m * (1.0 - mean)
@@ -78,12 +84,12 @@ def test_many_decisions_at_once_are_each_alone() -> None:
     tried[..., 1] = np.floor(tried[..., 0] * rng.uniform(0, 0.3, (8, 8, 3)))
     tried[3:6, 2:] = 0.0
     which, contexts = rng.integers(0, 8, 60), rng.integers(0, 3, (60, 8))
-    found = chances_of(tried, sizes, which, contexts, config)
+    found = choice_probabilities(tried, sizes, which, contexts, config)
     assert np.allclose(found.sum(axis=1), 1.0, rtol=0, atol=1e-14)
     for n, fits, mine in zip(which.tolist(), contexts.tolist(), found, strict=True):
         bandit, arms = Thompson(config), [f"a{a}" for a in range(n + 1)]
         bandit.load(dict(zip(arms, tried[n], strict=False)), 0)
-        assert np.array_equal(mine[: n + 1], bandit.chances(fits[: n + 1], arms, 0))
+        assert np.array_equal(mine[: n + 1], bandit.probabilities(fits[: n + 1], arms, 0))
         assert not mine[n + 1 :].any()
         won = spelt_out(*believed(tried[n, : n + 1], fits[: n + 1]))
         assert np.allclose(mine[: n + 1], (0.99 - 0.01 * n) * won + 0.01, rtol=0, atol=1e-12)
@@ -111,19 +117,19 @@ def test_chances_are_those_of_a_million_draws(alpha: list[float], beta: list[flo
 def test_chances_are_probabilities(arms: list[tuple[float, float]]) -> None:
     """Finite, not negative, summing to one, and the same for the same arms in another order."""
     alpha, beta = (np.array(column) for column in zip(*arms, strict=True))
-    chances = win_chances(alpha, beta)
-    assert np.isfinite(chances).all()
-    assert (chances >= 0).all()
-    assert chances.sum() == pytest.approx(1.0)
-    assert np.allclose(win_chances(alpha[::-1], beta[::-1])[::-1], chances, atol=1e-9)
+    probabilities = win_chances(alpha, beta)
+    assert np.isfinite(probabilities).all()
+    assert (probabilities >= 0).all()
+    assert probabilities.sum() == pytest.approx(1.0)
+    assert np.allclose(win_chances(alpha[::-1], beta[::-1])[::-1], probabilities, atol=1e-9)
 
 
 def test_arms_are_drawn_as_often_as_they_should_be() -> None:
     """Over keys the shares are the chances; for one key the draw is the same every time."""
-    chances, arms = [0.5, 0.3, 0.2], ["a", "b", "c"]
-    drawn = np.bincount([race(chances, arms, draw_key(1, viewer)) for viewer in range(6_000)]) / 6_000
-    assert np.abs(drawn - chances).max() < 4 * (0.25 / 6_000) ** 0.5
-    assert race(chances, arms, draw_key(1, 5)) == race(chances, arms, draw_key(1, 5))
+    probabilities, arms = [0.5, 0.3, 0.2], ["a", "b", "c"]
+    drawn = np.bincount([race(probabilities, arms, draw_key(1, viewer)) for viewer in range(6_000)]) / 6_000
+    assert np.abs(drawn - probabilities).max() < 4 * (0.25 / 6_000) ** 0.5
+    assert race(probabilities, arms, draw_key(1, 5)) == race(probabilities, arms, draw_key(1, 5))
 
 
 def test_a_small_change_of_chances_moves_few_viewers() -> None:
@@ -149,7 +155,7 @@ def test_the_better_arm_is_found_and_none_is_lost() -> None:
         shown.append(arm)
         bandit.learn(0, arm, trials=1, wins=float(rng.random() < rates[arm]), at_ms=n)
     assert shown[-500:].count("b") > 425
-    assert bandit.chances([0, 0], ["a", "b"], 0).min() >= 0.01
+    assert bandit.probabilities([0, 0], ["a", "b"], 0).min() >= 0.01
 
 
 def test_it_follows_when_the_world_turns() -> None:
@@ -157,11 +163,11 @@ def test_it_follows_when_the_world_turns() -> None:
     bandit = Thompson(BanditConfig(contexts=1, half_life_s=86_400.0))
     bandit.learn(0, "a", trials=1_000, wins=300, at_ms=0)
     bandit.learn(0, "b", trials=1_000, wins=100, at_ms=0)
-    assert bandit.chances([0, 0], ["a", "b"], 0)[0] > 0.98
+    assert bandit.probabilities([0, 0], ["a", "b"], 0)[0] > 0.98
     later = 10 * DAY_MS
     bandit.learn(0, "b", trials=300, wins=90, at_ms=later)
     bandit.learn(0, "a", trials=300, wins=30, at_ms=later)
-    assert bandit.chances([0, 0], ["a", "b"], later)[1] > 0.98
+    assert bandit.probabilities([0, 0], ["a", "b"], later)[1] > 0.98
 
 
 def test_late_trials_count_what_they_have_decayed_to() -> None:
@@ -179,19 +185,21 @@ def test_contexts_learn_apart_and_share_what_they_know() -> None:
     for context, a, b in ((0, 100, 20), (1, 20, 100)):
         bandit.learn(context, "a", trials=400, wins=a, at_ms=0)
         bandit.learn(context, "b", trials=400, wins=b, at_ms=0)
-    assert bandit.chances([0, 0], ["a", "b"], 0)[0] > 0.98
-    assert bandit.chances([1, 1], ["a", "b"], 0)[1] > 0.98
-    assert 0.25 < bandit.chances([2, 2], ["a", "b"], 0)[0] < 0.75  # both rates are alike over all contexts
+    assert bandit.probabilities([0, 0], ["a", "b"], 0)[0] > 0.98
+    assert bandit.probabilities([1, 1], ["a", "b"], 0)[1] > 0.98
+    assert (
+        0.25 < bandit.probabilities([2, 2], ["a", "b"], 0)[0] < 0.75
+    )  # both rates are alike over all contexts
 
 
 def test_a_newcomer_beats_the_established_arm_with_the_set_chance() -> None:
     """The closed form is right to a few hundredths, whatever the established arm's rate."""
-    assert newcomer(100.0, 900.0, 20.0, QUARTER) == pytest.approx(0.064, abs=5e-4)
-    assert newcomer(100.0, 900.0, 20.0, 0.0) == pytest.approx(0.1)
+    assert new_arm_mean(100.0, 900.0, 20.0, QUARTER) == pytest.approx(0.064, abs=5e-4)
+    assert new_arm_mean(100.0, 900.0, 20.0, 0.0) == pytest.approx(0.1)
     for alpha, beta in ((100.0, 900.0), (300.0, 700.0), (40.0, 160.0)):
-        mean = newcomer(alpha, beta, 20.0, QUARTER)
-        chances = win_chances(np.array([alpha, 20 * mean]), np.array([beta, 20 * (1 - mean)]))
-        assert chances[1] == pytest.approx(0.25, abs=0.07)
+        mean = new_arm_mean(alpha, beta, 20.0, QUARTER)
+        probabilities = win_chances(np.array([alpha, 20 * mean]), np.array([beta, 20 * (1 - mean)]))
+        assert probabilities[1] == pytest.approx(0.25, abs=0.07)
 
 
 def test_what_was_learned_can_be_taken_over() -> None:
@@ -200,4 +208,6 @@ def test_what_was_learned_can_be_taken_over() -> None:
     one.learn(1, "a", trials=50, wins=20, at_ms=DAY_MS)
     one.learn(2, "b", trials=50, wins=5, at_ms=DAY_MS)
     other.load({arm: one.cells(arm) for arm in one.arms}, one.at_ms)
-    assert np.array_equal(one.chances([1, 2], ["a", "b"], 0), other.chances([1, 2], ["a", "b"], 0))
+    assert np.array_equal(
+        one.probabilities([1, 2], ["a", "b"], 0), other.probabilities([1, 2], ["a", "b"], 0)
+    )

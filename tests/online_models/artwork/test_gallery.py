@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from online_models import ModelConfig, Recommender
-from online_models.artwork.features import LATE_TITLES, WORDS, TasteFeatures, fit_of
-from online_models.artwork.gallery import DAY_MS, FITS, MOST_VARIANTS, Picked
-from online_models.artwork.selector import ArtworkSelector, race_won
+from online_models.artwork.features import RECENT_TITLES, WORDS, TasteFeatures, fit_of
+from online_models.artwork.gallery import DAY_MS, FITS, MOST_VARIANTS, Selection
+from online_models.artwork.selector import ArtworkSelector, winner_of_race
 from online_models.experiments import off_policy
 from online_models.tables.keyed_random import draw_key, name_hash, race
 from schemas import Artwork, Tags, Title, Trailer
@@ -33,7 +33,7 @@ def test_the_kernel_draws_what_the_bandit_would() -> None:
     chances[50:100] = 0.25
     chances[100:150, :2] = 0.25
     keys = [draw_key(5, 2**63 + 77, int(title), 3) for title in rng.integers(2, 2**62, 300)]
-    drawn = [race_won(hashes, mine, np.uint64(key)) for mine, key in zip(chances, keys, strict=True)]
+    drawn = [winner_of_race(hashes, mine, np.uint64(key)) for mine, key in zip(chances, keys, strict=True)]
     assert drawn == [race(mine, names, key) for mine, key in zip(chances, keys, strict=True)]
 
 
@@ -77,7 +77,7 @@ def test_the_trailer_that_fits_is_named_unless_it_is_the_first() -> None:
 
 def _words(titles: list[list[str]]) -> frozenset[str]:
     """Return what a viewer's newest titles' tags say, as `TasteFeatures` defines it."""
-    told = Counter(label.partition(":")[::2] for labels in titles[-LATE_TITLES:] for label in labels)
+    told = Counter(label.partition(":")[::2] for labels in titles[-RECENT_TITLES:] for label in labels)
     count = Counter[str]()
     for (kind, word), times in told.items():
         count[word] += times * (kind not in {"decade", "year", "language"})
@@ -111,7 +111,7 @@ def test_words_are_those_of_most_liked_titles(tastes: list[list[list[str]]]) -> 
 def test_pictures_that_lead_to_watches_win_by_taste() -> None:
     """A closed loop of two kinds of viewers: each ends up with its own picture, and the log tells so."""
     rng, gallery = np.random.default_rng(4), gallery_of(title_of("t", ("kiss", "chase")))
-    hanger, key = ArtworkSelector(gallery), np.array([2], np.uint64)
+    selector, key = ArtworkSelector(gallery), np.array([2], np.uint64)
     liked = [frozenset({"kiss"}), frozenset({"chase"})]
     rates = {True: 0.25, False: 0.08}  # fits, does not
     rewards: list[float] = []
@@ -119,7 +119,7 @@ def test_pictures_that_lead_to_watches_win_by_taste() -> None:
     shown: list[bool] = []
     for n in range(4_000):
         kind = n % 2
-        picked = hanger.pick(["t"], key, viewer=n, liked=liked[kind], now_ms=n)[0]
+        picked = selector.select_by_id(["t"], key, viewer=n, liked=liked[kind], now_ms=n)[0]
         assert picked.artwork is not None
         fits = picked.artwork == ("kiss.jpg", "chase.jpg")[kind]
         won = float(rng.random() < rates[fits])
@@ -144,27 +144,29 @@ def test_pictures_that_lead_to_watches_win_by_taste() -> None:
 )
 @settings(max_examples=60, deadline=None)
 def test_what_is_shown_is_the_bandits_race_and_the_trailer_that_fits(
-    pictures: list[list[str]],
+    artworks: list[list[str]],
     trailers: list[list[str]],
     liked: frozenset[str],
     lessons: list[tuple[int, int, int]],
 ) -> None:
     """Whatever was learned, before a picture was first shown or after."""
-    art = tuple(Artwork(id=f"p{n}", uri="https://x", tags=tuple(tags)) for n, tags in enumerate(pictures))
+    art = tuple(Artwork(id=f"p{n}", uri="https://x", tags=tuple(tags)) for n, tags in enumerate(artworks))
     clips = tuple(Trailer(id=f"c{n}", uri="https://x", tags=tuple(tags)) for n, tags in enumerate(trailers))
     gallery = gallery_of(Title(title_id="t", artwork=art, trailers=clips))
-    hanger, arms = ArtworkSelector(gallery), tuple(one.id for one in art[:MOST_VARIANTS])
+    selector, arms = ArtworkSelector(gallery), tuple(one.id for one in art[:MOST_VARIANTS])
     for context, n, wins in [(0, 0, 0), *lessons]:
         if wins:
             gallery.bandit("t").learn(context, arms[n % len(arms)], trials=60, wins=wins, at_ms=0)
             gallery.load("t", {arm: gallery.known("t").cells(arm) for arm in gallery.known("t").arms}, 0)
-        fits = [fit_of(frozenset(tags), liked) for tags in (*pictures[:MOST_VARIANTS], *trailers)]
-        chances = gallery.known("t").chances(fits[: len(arms)], arms, 0)
+        fits = [fit_of(frozenset(tags), liked) for tags in (*artworks[:MOST_VARIANTS], *trailers)]
+        chances = gallery.known("t").probabilities(fits[: len(arms)], arms, 0)
         trailer = int(np.argmax(fits[len(arms) :])) if clips else 0
         for viewer in range(5):
-            shown = hanger.pick(["t"], np.array([2], np.uint64), viewer=viewer, liked=liked, now_ms=DAY_MS)[0]
+            shown = selector.select_by_id(
+                ["t"], np.array([2], np.uint64), viewer=viewer, liked=liked, now_ms=DAY_MS
+            )[0]
             won = race(chances, arms, draw_key(5, viewer, 2, 1))
-            alone = Picked(arms[won], round(float(chances[won]), 4)) if len(arms) > 1 else Picked()
+            alone = Selection(arms[won], round(float(chances[won]), 4)) if len(arms) > 1 else Selection()
             assert shown == alone._replace(trailer=f"c{trailer}" if trailer else None)
 
 
@@ -173,7 +175,7 @@ def test_another_policy_logs_its_own_chances() -> None:
     gallery = gallery_of()
     gallery.bandit("t").learn(0, "joke.jpg", trials=500, wins=400, at_ms=0)
     first = {picked(gallery, n, policy=ArtworkPolicy.FIRST) for n in range(50)}
-    assert first == {Picked("kiss.jpg", 1.0)}
+    assert first == {Selection("kiss.jpg", 1.0)}
     drawn = [picked(gallery, n, policy=ArtworkPolicy.UNIFORM) for n in range(900)]
     assert {one.propensity for one in drawn} == {0.3333}
     assert all(

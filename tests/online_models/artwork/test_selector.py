@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from online_models.artwork import selector as hanging
-from online_models.artwork.gallery import DAY_MS, Picked
+from online_models.artwork import selector as module
+from online_models.artwork.gallery import DAY_MS, Selection
 from online_models.artwork.selector import ArtworkSelector
 from tests.online_models.artwork.picturing import gallery_of, hung, picked, title_of
 
@@ -23,14 +23,16 @@ def test_many_viewers_at_once_see_what_each_would_alone() -> None:
         titles = [names[n] for n in order]
         shown = hung(kept, titles, keys[order], liked, day * DAY_MS)
         alone = [
-            ArtworkSelector(gallery).pick(titles, keys[order], viewer=v, liked=some, now_ms=day * DAY_MS)
+            ArtworkSelector(gallery).select_by_id(
+                titles, keys[order], viewer=v, liked=some, now_ms=day * DAY_MS
+            )
             for v, some in enumerate(liked)
         ]
         assert shown == [one for page in alone for one in page]
         for n in rng.integers(0, 30, 6).tolist():
             picture = gallery.variants(names[n])
             if picture is not None:
-                gallery.bandit(names[n]).learn(0, picture.pictures[0], trials=50, wins=25, at_ms=day)
+                gallery.bandit(names[n]).learn(0, picture.artworks[0], trials=50, wins=25, at_ms=day)
         gallery.put(names[day], title_of(names[day], tuple(rng.choice(words, 4, replace=False))))
         gallery.put(names[39 - day], title_of(names[39 - day]))
         gallery.withdraw(names[day + 12])
@@ -43,12 +45,12 @@ def test_more_ways_than_are_kept_are_made_anew(monkeypatch: pytest.MonkeyPatch) 
     sets = [frozenset(w for n, w in enumerate(words) if mask >> n & 1) for mask in range(5_000)]
     sets = [some for some in sets if len(some) <= 8]
 
-    def show(hanger: ArtworkSelector) -> list[Picked]:
-        return hung(hanger, ["t"], np.array([7], np.uint64), sets)
+    def show(selector: ArtworkSelector) -> list[Selection]:
+        return hung(selector, ["t"], np.array([7], np.uint64), sets)
 
-    shown = show(hanger := ArtworkSelector(gallery))
-    monkeypatch.setattr(hanging, "KEPT", 100)
-    assert show(hanger) == show(ArtworkSelector(gallery)) == shown
+    shown = show(selector := ArtworkSelector(gallery))
+    monkeypatch.setattr(module, "MOST_CHOICES", 100)
+    assert show(selector) == show(ArtworkSelector(gallery)) == shown
     expected = [picked(gallery, v, liked=tuple(sets[v])) for v in range(0, len(sets), 500)]
     assert [one.trailer for one in shown[::500]] == [one.trailer for one in expected]
 
@@ -61,18 +63,22 @@ def test_propensities_of_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch)
         np.arange(2, 11, dtype=np.uint64),
         [frozenset("a")] * 20,
     )
-    hanger = ArtworkSelector(gallery)
-    shown, numbered = hung(hanger, titles, keys, liked), hanger.shown
-    monkeypatch.setattr(hanging, "MOST_SHOWN", 2)
-    monkeypatch.setattr(hanging, "chances_of", None)
-    assert hung(hanger, titles, keys, liked) == shown
-    assert hanger.shown is not numbered
-    assert len(hanger.shown) == len({*shown}) + 1
+    selector = ArtworkSelector(gallery)
+    shown, numbered = hung(selector, titles, keys, liked), selector.selections
+    monkeypatch.setattr(module, "MOST_SELECTIONS", 2)
+    monkeypatch.setattr(module, "choice_probabilities", None)
+    assert hung(selector, titles, keys, liked) == shown
+    assert selector.selections is not numbered
+    assert len(selector.selections) == len({*shown}) + 1
 
 
 def test_what_is_learned_meanwhile_starts_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another thread learns of one title while ways of another are made, and memory is full."""
-    gallery, made, chances = gallery_of(title_of("t"), title_of("u")), list[str](), hanging.chances_of
+    gallery, made, chances = (
+        gallery_of(title_of("t"), title_of("u")),
+        list[str](),
+        module.choice_probabilities,
+    )
 
     def slow(*asked: Any) -> Any:
         made.append("")
@@ -80,11 +86,13 @@ def test_what_is_learned_meanwhile_starts_nothing_again(monkeypatch: pytest.Monk
         gallery.bandit("u").learn(0, "kiss.jpg", trials=9, wins=9, at_ms=0)
         return chances(*asked)
 
-    monkeypatch.setattr(hanging, "chances_of", slow)
-    monkeypatch.setattr(hanging, "KEPT", 2)
+    monkeypatch.setattr(module, "choice_probabilities", slow)
+    monkeypatch.setattr(module, "MOST_CHOICES", 2)
     keys = np.array([2, 3], np.uint64)
-    hanger = ArtworkSelector(gallery)
-    before, (u, t) = (hanger.pick(["u", "t"], keys, viewer=1, liked=frozenset(), now_ms=0) for _ in range(2))
+    selector = ArtworkSelector(gallery)
+    before, (u, t) = (
+        selector.select_by_id(["u", "t"], keys, viewer=1, liked=frozenset(), now_ms=0) for _ in range(2)
+    )
     assert {one.propensity for one in before} == {0.3333}
     assert t.propensity == pytest.approx(1 / 3, abs=1e-3)
     assert u.propensity != t.propensity

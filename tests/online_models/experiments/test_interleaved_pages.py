@@ -7,12 +7,22 @@ from hypothesis import strategies as st
 from online_models.experiments.interleaving import FIRST, NEUTRAL, SECOND, interleave_top_picks
 from online_models.page.build import blank_pages
 from online_models.page.layout import Pages
-from online_models.tables.codes import CONTINUE, EXPLORE, NO_ROW, PINNED, TAGS, TOP, TRENDING
+from online_models.tables.codes import (
+    CONTINUE_WATCHING,
+    EXPLORE,
+    NO_SHELF,
+    PINNED,
+    TAG_SHELF,
+    TOP_PICKS,
+    TRENDING,
+)
 
 LENGTH, VISIBLE = 6, 3
 Rows = list[tuple[int, list[int]]]
 titles = st.lists(st.integers(0, 14), unique=True, min_size=1, max_size=LENGTH)
-rows = st.lists(st.tuples(st.sampled_from([TRENDING, TAGS, CONTINUE, EXPLORE]), titles), max_size=3)
+rows = st.lists(
+    st.tuples(st.sampled_from([TRENDING, TAG_SHELF, CONTINUE_WATCHING, EXPLORE]), titles), max_size=3
+)
 
 
 def _page(rows: Rows) -> Pages:
@@ -26,15 +36,15 @@ def _page(rows: Rows) -> Pages:
 
 
 def _rows(pages: Pages) -> Rows:
-    kinds = [kind for kind in pages.kind[0].tolist() if kind != NO_ROW]
+    kinds = [kind for kind in pages.kind[0].tolist() if kind != NO_SHELF]
     return [(kind, [t for t in pages.title[0, r].tolist() if t >= 0]) for r, kind in enumerate(kinds)]
 
 
 @given(titles, titles, st.text(max_size=4))
 def test_top_picks_are_of_both(control: list[int], new: list[int], name: str) -> None:
     """As many as there are room and titles; each with its score, and of the ranker that it says."""
-    pages = _page([(TOP, control)])
-    teams = {one.slot: one.team for one in interleave_top_picks(pages, _page([(TOP, new)]), [name], VISIBLE)}
+    pages = _page([(TOP_PICKS, control)])
+    teams = {one.slot: one.team for one in interleave_top_picks(pages, _page([(TOP_PICKS, new)]), [name], VISIBLE)}
     ((_, row),) = _rows(pages)
     assert len(row) == len(set(row)) == min(LENGTH, len({*control, *new}))
     assert {*teams.values()} <= {FIRST, SECOND}
@@ -49,16 +59,16 @@ def test_the_other_rows_lose_what_is_in_sight(
     control: list[int], new: list[int], above: Rows, below: Rows
 ) -> None:
     """Own and drawn rows stay; a row without titles is gone; picks say where top picks stand now."""
-    before = [*above, (TOP, control), *below]
+    before = [*above, (TOP_PICKS, control), *below]
     pages = _page(before)
-    picks = interleave_top_picks(pages, _page([(TOP, new)]), ["x"], VISIBLE)
+    picks = interleave_top_picks(pages, _page([(TOP_PICKS, new)]), ["x"], VISIBLE)
     after = _rows(pages)
-    at = [kind for kind, _ in after].index(TOP)
+    at = [kind for kind, _ in after].index(TOP_PICKS)
     seen = after[at][1][:VISIBLE]
     kept = [
-        (kind, listed if kind in (CONTINUE, EXPLORE) else [t for t in listed if t not in seen])
+        (kind, listed if kind in (CONTINUE_WATCHING, EXPLORE) else [t for t in listed if t not in seen])
         for kind, listed in before
-        if kind != TOP
+        if kind != TOP_PICKS
     ]
     assert after[:at] + after[at + 1 :] == [(kind, listed) for kind, listed in kept if listed]
     assert {pick.row for pick in picks} <= {at}
@@ -67,14 +77,14 @@ def test_the_other_rows_lose_what_is_in_sight(
 def test_a_page_without_top_picks_stays_as_it_is() -> None:
     """Nothing may be shown, or the other ranker has nothing."""
     pages = _page([(TRENDING, [1, 2])])
-    assert interleave_top_picks(pages, _page([(TOP, [1])]), ["x"], VISIBLE) == []
+    assert interleave_top_picks(pages, _page([(TOP_PICKS, [1])]), ["x"], VISIBLE) == []
     assert _rows(pages) == [(TRENDING, [1, 2])]
-    assert interleave_top_picks(_page([(TOP, [1])]), _page([]), ["x"], VISIBLE) == []
+    assert interleave_top_picks(_page([(TOP_PICKS, [1])]), _page([]), ["x"], VISIBLE) == []
 
 
 def test_what_is_pinned_keeps_its_place() -> None:
     """A rule's title is nobody's pick, and stands where the rule says."""
-    pages, new = _page([(TOP, [1, 9, 2, 3])]), _page([(TOP, [4, 9, 5])])
+    pages, new = _page([(TOP_PICKS, [1, 9, 2, 3])]), _page([(TOP_PICKS, [4, 9, 5])])
     pages.reason[0, 0, 1] = new.reason[0, 0, 1] = PINNED
     picks = interleave_top_picks(pages, new, ["x"], VISIBLE)
     ((_, row),) = _rows(pages)

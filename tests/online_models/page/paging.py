@@ -23,7 +23,7 @@ from schemas.pages import Row
 T0 = 1_700_000_000_000
 GENRES = ("Drama", "Comedy", "Crime")
 OPEN = PageConfig(
-    least=1, visible=2, seed_watches=0.0, tag_titles=2, crowd_watches=0.0, alert_likes=1, alert_quantile=0.0
+    least=1, visible=2, seed_watches=0.0, tag_titles=2, segment_watches=0.0, alert_likes=1, alert_quantile=0.0
 )
 """Rows of few titles count, so that small worlds have all kinds."""
 
@@ -110,5 +110,5 @@ def put_crowds(model: Recommender, watched: Sequence[tuple[str, str, float]]) ->
         crowd.watch(title_key(title), 3.0, T0, country=country_code(country))
         row = int(model.titles.intern([title])[0])
         table.learn(np.full(factors, taste, np.float32), row, 3.0, T0)
-    crowds = model.catalog_index.crowds = ViewerSegments(model.titles, SegmentBoost(model.titles, [crowd]))
+    crowds = model.catalog_index.segments = ViewerSegments(model.titles, SegmentBoost(model.titles, [crowd]))
     crowds.cohorts = table

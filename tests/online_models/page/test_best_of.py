@@ -13,18 +13,18 @@ from online_models.page.candidates import draw
 from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig
 from online_models.page.layout import STRONG, WORD
-from online_models.page.scratch import ShelfDrafts, blank_draft
-from online_models.page.selection import PILES, NearestScratch, keep_best, keep_named
+from online_models.page.scratch import CandidateShelves, new_scratch
+from online_models.page.selection import PILES, SelectionScratch, select_best, select_named
 from online_models.ranking.exploration import number as key_of
 from online_models.tables.layout import U8
 from online_models.tables.titles import TitleTable
 from schemas import Tags, Title
 
 
-def near(size: int, most: int) -> NearestScratch:
+def scratch(size: int, most: int) -> SelectionScratch:
     """Return working memory."""
-    draft: ShelfDrafts = blank_draft(size, 1, 1, most)
-    return draft.near
+    shelves: CandidateShelves = new_scratch(size, 1, 1, most)
+    return shelves.scratch
 
 
 @given(
@@ -47,12 +47,12 @@ def test_the_best_of_candidates(size: int, most: int, levels: int, hidden: float
     order = order[np.isfinite(key[order])][:most]
     want = [*order.tolist(), *[-1] * (most - order.size)]
     title, score = np.full(most, -1, np.int32), np.full(most, -np.inf, np.float32)
-    keep_best(key, near(size, most), title, score)
+    select_best(key, scratch(size, most), title, score)
     assert title.tolist() == want
     assert score[: order.size].tolist() == key[order].tolist()
     name = np.sort(rng.permutation(10 * size)[:size]).astype(np.int32)
     title[:] = -1
-    keep_named(key, name, size, near(size, most), title, score)
+    select_named(key, name, size, scratch(size, most), title, score)
     assert title[: order.size].tolist() == name[order].tolist()
     assert (title[order.size :] == -1).all()
 
@@ -72,7 +72,7 @@ def test_what_is_drawn_has_the_highest_numbers(size: int, most: int, hidden: flo
     left = has(there, -(-size // WORD))
     out = np.empty_like(left)
     found = draw(lot, mine, left, int(there.sum()), most, out)
-    drawn = [t for t in range(size) if there[t] and bits.holds(out, t)]
+    drawn = [t for t in range(size) if there[t] and bits.contains(out, t)]
     assert len(drawn) == found >= min(most, there.sum())
     number = [float(key_of(lot[t], mine)) for t in range(size)]
     others = [number[t] for t in np.flatnonzero(there).tolist() if t not in drawn]
@@ -98,20 +98,20 @@ def test_sets_of_titles(size: int, seed: int) -> None:
     for bound in (0.0, -np.inf):
         bits.mark_reaching(row, np.float32(bound), left)
         assert left.tolist() == has(shown & (row >= bound), words).tolist()
-    assert [bits.holds(left, t) for t in range(size)] == shown.tolist()
+    assert [bits.contains(left, t) for t in range(size)] == shown.tolist()
     each = rng.random((STRONG, size)) < 0.7
     tagged = np.array([has(one, words) for one in each])
     value = rng.random(max(1, size - 3))  # titles may be newer than what is known of their watches
     for c in range(1, 1 << STRONG):
         every = np.all(each[[k for k in range(STRONG) if c & (1 << k)]], axis=0)
-        bits.have_all(tagged, c, both)
+        bits.intersect(tagged, c, both)
         assert both.tolist() == has(every, words).tolist()
-        assert bits.count_both(both, left) == (every & shown).sum()
-        n = bits.members_of(both, left, name)
+        assert bits.count_common(both, left) == (every & shown).sum()
+        n = bits.list_common(both, left, name)
         assert name[:n].tolist() == np.flatnonzero(every & shown).tolist()
         some = np.flatnonzero(every)
         some = some[some < value.size]
-        assert np.isclose(bits.add_members(both, value), value[some].sum())
+        assert np.isclose(bits.sum_members(both, value), value[some].sum())
 
 
 def test_tags_are_the_same_as_lists_and_as_bits() -> None:
@@ -121,15 +121,17 @@ def test_tags_are_the_same_as_lists_and_as_bits() -> None:
     for n in range(5 * WORD):
         tags = Tags(genre=("Drama",) if n % 3 else ("Crime",), cast=(f"actor {n // 4}",))
         catalog.put(Title(title_id=f"t{n}", tags=tags))
-    shelf = CatalogIndex(titles, catalog, PageConfig()).shelf()
-    assert {kind: int((shelf.common[shelf.kind == kind] >= 0).sum()) for kind in np.unique(shelf.kind)} == {
+    index = CatalogIndex(titles, catalog, PageConfig()).arrays()
+    assert {
+        kind: int((index.bitset_of[index.tag_kind == kind] >= 0).sum()) for kind in np.unique(index.tag_kind)
+    } == {
         4: 2,
         6: 0,
     }
-    for tag in range(shelf.share.size):
-        having = shelf.having[shelf.first[tag] : shelf.first[tag + 1]]
+    for tag in range(index.tag_share.size):
+        having = index.tagged[index.tagged_start[tag] : index.tagged_start[tag + 1]]
         for words in (3, 5, 6):
             out = np.empty(words, np.uint64)
-            bits.mark_tagged(shelf, tag, out)
+            bits.mark_tagged(index, tag, out)
             there = np.isin(np.arange(words * WORD), having)
             assert out.tolist() == has(there, words).tolist()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from online_models.page.catalog_index import CatalogIndex, hottest
+from online_models.page.catalog_index import CatalogIndex, most_trending
 from online_models.page.config import PageConfig
 from online_models.recommender import Recommender
 from online_models.tables.layout import DAY_MS
@@ -152,7 +152,7 @@ def test_the_hottest_are_those_of_the_highest_count_now(counts: list[tuple[float
     """As if every counter were brought to the moment and sorted; what is counted later is not inflated."""
     trend, at = np.array([c for c, _ in counts], "f8"), np.array([10 * t for _, t in counts], "i8")
     title, heat = np.empty(n, np.int32), np.empty(n, np.float32)
-    hottest(trend, at, 100.0, 0, title, heat)
+    most_trending(trend, at, 100.0, 0, title, heat)
     value = (trend * 2.0 ** (np.minimum(at, 0) / 100.0)).astype(np.float32)
     expected = np.sort(value[value > 0])[::-1][:n]
     np.testing.assert_allclose(heat[: expected.size], expected, rtol=1e-6)

@@ -16,7 +16,7 @@ from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig, explores, layout_faults
 from online_models.page.shelf_kinds import KINDS
 from online_models.recommender import Recommender
-from online_models.tables.codes import NO_ROW
+from online_models.tables.codes import NO_SHELF
 from online_models.tables.layout import DAY_MS
 from schemas import Tags, Title
 from schemas.fields import RowKind
@@ -51,11 +51,11 @@ def test_calibration_by_hand() -> None:
     model = Recommender()
     for n in range(12):
         model.describe(Title(title_id=f"t{n}", tags=Tags(genre=("Crime" if n < 6 else "Romance",))))
-    shelf = CatalogIndex(model.titles, model.catalog, PageConfig()).shelf()
+    index = CatalogIndex(model.titles, model.catalog, PageConfig()).arrays()
     share = np.zeros(GENRES_KEPT)
     share[:2] = 2 / 3, 1 / 3
     title, same = np.arange(12, dtype=np.int32), np.zeros(12, np.float32)
-    calibrate(shelf, share, 1.0, 6, title, same, same.copy())
+    calibrate(index, share, 1.0, 6, title, same, same.copy())
     assert title[:6].tolist() == [0, 6, 1, 2, 7, 3]
 
 
@@ -123,7 +123,7 @@ def _laid_out(model: Recommender, **more: Any) -> list[RowKind]:
     config = replace(OPEN, rows=8, **more)
     slots = model.viewers.viewers.acquire(["ada"])
     pages = build(model.viewers, model.catalog_index, slots, T0 + DAY_MS, 6, config=config)
-    return [KINDS[kind].wire for kind in pages.kind[0].tolist() if kind != NO_ROW]
+    return [KINDS[kind].wire for kind in pages.kind[0].tolist() if kind != NO_SHELF]
 
 
 def test_kinds_can_come_first_and_be_left_out(model: Recommender) -> None:

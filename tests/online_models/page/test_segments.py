@@ -17,7 +17,7 @@ from schemas.pages import Row
 
 T0 = 1_700_000_000_000
 DAY_MS = 86_400_000
-PAGE = PageConfig(least=1, visible=2, crowd_watches=10.0, calibration=0.0, explore=False)
+PAGE = PageConfig(least=1, visible=2, segment_watches=10.0, calibration=0.0, explore=False)
 
 
 def like(viewer: str, title: str, number: int, country: str | None = None) -> Rate:
@@ -52,7 +52,7 @@ def in_country(model: Recommender, **watched: float) -> None:
     crowd = Segments()
     for title, weight in watched.items():
         crowd.watch(title_key(title), weight, T0, country=country_code("IN"))
-    model.catalog_index.crowds = ViewerSegments(model.titles, SegmentBoost(model.titles, [crowd]))
+    model.catalog_index.segments = ViewerSegments(model.titles, SegmentBoost(model.titles, [crowd]))
 
 
 def test_what_the_viewers_country_watches(model: Recommender) -> None:
@@ -103,7 +103,7 @@ def two_cohorts(model: Recommender) -> CohortTable:
             table.learn(
                 (side * (mine + 1)).astype(np.float32), int(model.titles.intern([title])[0]), weight, T0
             )
-    model.catalog_index.crowds.cohorts = table
+    model.catalog_index.segments.cohorts = table
     return table
 
 

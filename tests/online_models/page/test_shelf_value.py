@@ -60,8 +60,8 @@ def test_a_page_follows() -> None:
     model.learn_many(stop(n, f"c{n}", f"t{n % 10}") for n in range(60))
     orders = []
     for kind in (RowKind.TRENDING_NOW, RowKind.NEW_RELEASES):
-        model.viewers.row_worth = np.ones(len(KINDS))
-        model.viewers.row_worth[NUMBERS[kind]] = 50.0
+        model.viewers.shelf_value = np.ones(len(KINDS))
+        model.viewers.shelf_value[NUMBERS[kind]] = 50.0
         slot = model.viewers.viewers.acquire(["ada"])
         assert slot.size == 1
         kinds = [row.kind for row in model.page("ada")]

@@ -5,7 +5,7 @@ import pytest
 
 from online_models.page.build import build
 from online_models.page.config import PageConfig
-from online_models.page.headings import Wording, messages
+from online_models.page.headings import PageDecoder, messages
 from online_models.recommender import Recommender
 from schemas import Preferences, Rate, Tags, Thumb, Title
 from schemas.pages import Category
@@ -23,7 +23,7 @@ def categories(model: Recommender, viewer: str, language: str = "en") -> tuple[C
     """Return the categories of a viewer's page."""
     slot = int(model.viewers.viewers.acquire([viewer])[0])
     pages = build(model.viewers, model.catalog_index, np.array([slot], np.int32), T0 + 60_000, 5)
-    return Wording([], {}, model.catalog.tag_names).categories(pages, 0, messages(language))
+    return PageDecoder([], {}, model.catalog.tag_names).categories(pages, 0, messages(language))
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_the_part_that_is_expected(model: Recommender) -> None:
     """By hand: one dark crime beside five watches like everybody's."""
     model.learn_one(like("ada", "c1", 100))
     found = {one.tag: (one.title, one.score) for one in categories(model, "ada")}
-    share = dict(zip(model.catalog.tag_names, model.catalog_index.shelf().share.tolist(), strict=True))
+    share = dict(zip(model.catalog.tag_names, model.catalog_index.arrays().tag_share.tolist(), strict=True))
     assert 0.5 < share["genre:Drama"] < 0.8
     assert found == {
         "genre:Drama": ("Dramas", pytest.approx(5 * share["genre:Drama"] / 6, abs=0.006)),

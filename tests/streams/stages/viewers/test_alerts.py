@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.experiments.plan import ExperimentPlan
-from online_models.page.build import best_new, blank_pages, find_alerts
+from online_models.page.build import best_new_releases, blank_pages, find_alerts
 from online_models.page.config import PageConfig
 from online_models.tables.layout import DAY_MS
 from schemas import Availability, Identify, Preferences, Rate, Tags, Thumb, Title, topics
@@ -173,7 +173,7 @@ def test_it_has_to_fit_better_than_nearly_all(quantile: float, wanted: list[int]
 def test_the_best_new_titles(row: list[float], candidates: set[int], most: int) -> None:
     """As if all candidates that may be shown were sorted by score, equal ones by row."""
     scores, title, score = np.array(row, np.float32), np.full(most, -1, np.int32), np.zeros(most, np.float32)
-    n = best_new(np.array(sorted(candidates), np.int32), scores, title, score)
+    n = best_new_releases(np.array(sorted(candidates), np.int32), scores, title, score)
     shown = [t for t in sorted(candidates) if t < scores.size and scores[t] > -np.inf]
     assert title[:n].tolist() == sorted(shown, key=lambda t: -scores[t])[:most]
     assert score[:n].tolist() == scores[title[:n]].tolist()

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from online_models.catalog.catalog import Catalog
 from online_models.config import ModelConfig
-from online_models.page.build import blank_pages, listed
-from online_models.page.headings import Wording, messages
+from online_models.page.build import blank_pages, pages_of_lists
+from online_models.page.headings import PageDecoder, messages
 from online_models.page.layout import Pages
 from online_models.page.shelf_kinds import REASONS as WHY
 from online_models.ranking.viewer_side import Lists
-from online_models.tables.codes import EXPLORE, EXPLORED, KINDS, TAGS, WATCHED
+from online_models.tables.codes import BECAUSE_WATCHED, EXPLORE, EXPLORED, KINDS, TAG_SHELF
 from online_models.tables.titles import TitleTable
 from schemas import Tags, Title
 from schemas.codec import decode_home, encode
@@ -38,7 +38,7 @@ def _encoder(titles: TitleTable) -> PageEncoder:
 
 def _lists(rows: list[list[int]], score: list[list[float]], reason: list[list[int]]) -> Pages:
     """Make pages of one row and of double precision, so that scores stay what they are."""
-    return listed(
+    return pages_of_lists(
         Lists(np.array(rows, "i4"), np.array(score, "f8"), np.array(reason, "u1"), np.zeros(len(rows), "i4"))
     )
 
@@ -105,7 +105,7 @@ def test_no_list_is_no_page() -> None:
     empty = Lists(
         np.zeros((0, 20), "i4"), np.zeros((0, 20), "f4"), np.zeros((0, 20), "u1"), np.zeros(0, "i4")
     )
-    assert _write(_encoder(TitleTable(ModelConfig())), listed(empty)) == []
+    assert _write(_encoder(TitleTable(ModelConfig())), pages_of_lists(empty)) == []
 
 
 def test_titles_that_come_later_are_written() -> None:
@@ -160,9 +160,9 @@ def _made(rows: list[tuple[int, list[int], list[int]]], q: int, pages: Pages) ->
         pages.title[q, r, : len(titles)] = titles
         pages.score[q, r, : len(titles)] = [0.25 * n for n in titles]
         pages.reason[q, r] = reasons
-        if kind in {WATCHED, WATCHED + 1}:
+        if kind in {BECAUSE_WATCHED, BECAUSE_WATCHED + 1}:
             pages.arg[q, r, 0] = titles[0]
-        if kind == TAGS:
+        if kind == TAG_SHELF:
             pages.arg[q, r, :2] = (titles[0] % 3, (titles[0] + 1) % 3)
         if kind == EXPLORE:
             pages.candidates[q] = 7
@@ -189,10 +189,10 @@ def test_rows_of_every_kind_are_written_as_their_words(
     for q, rows in enumerate((first, second)):
         _made(rows, q, pages)
         for k, one in enumerate(parts[q:]):
-            pages.category[q, k], pages.part[q, k] = one
+            pages.category[q, k], pages.category_share[q, k] = one
     hindi = int.from_bytes(b"hi", "little")
     written = encoder.encode(pages, [Cause("v", 1, 2, TIME), Cause("w", 3, 4, TIME)], [0, hindi])
-    wording = Wording(titles.ids, catalog.facts.names, catalog.tag_names)
+    wording = PageDecoder(titles.ids, catalog.facts.names, catalog.tag_names)
     for q, language in enumerate(("en", "hi")):
         home = decode_home(written[q])
         assert home.rows == wording.rows(pages, q, messages(language))
@@ -211,7 +211,7 @@ def test_a_heading_follows_the_titles_new_name() -> None:
     for name in ("Old", "New"):
         encoder._catalog.put(Title(title_id="a", name=name))
         pages = blank_pages(1, 1, 4)
-        _made([(WATCHED, [0, 1], [1, 1, 1, 1])], 0, pages)
+        _made([(BECAUSE_WATCHED, [0, 1], [1, 1, 1, 1])], 0, pages)
         (page,) = _write(encoder, pages, Cause("v", 0, 0, TIME))
         headings.append(decode_home(page).rows[0].title)
     assert headings == ["Because you watched Old", "Because you watched New"]

@@ -156,7 +156,7 @@ def test_what_kinds_of_rows_are_watched_from() -> None:
     line.restart()
     line.feed(watch("bob", "t1", 9))
     assert SHELF_VALUE.read(line.store).reshape(-1, 2)[numbers[RowKind.TOP_PICKS]].tolist() == [2, 1]
-    factors = line.side.row_worth
+    factors = line.side.shelf_value
     assert factors is not None
     assert factors[numbers[RowKind.HIDDEN_GEMS]] > 1
 

@@ -15,7 +15,7 @@ from streams.stages.titles.step import TitlesStep
 from streams.stages.wire import cohort_rows
 from tests.streams.steps import Line, pages_of, watch
 
-PAGE = PageConfig(least=1, crowd_watches=5.0)
+PAGE = PageConfig(least=1, segment_watches=5.0)
 
 
 def taught(shards: int = 1, viewers: int = 200) -> Line:
