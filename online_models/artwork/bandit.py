@@ -1,20 +1,20 @@
-r"""Bandits: which of a few arms to show, learned from what came of showing them.
+r"""Bandits: select one of a few arms, and learn from the outcomes.
 
 :class:`Thompson` matches probabilities (Thompson, 1933): an arm is shown as often as it is the best one,
 
 .. math:: p_a = (1 - k \varepsilon)\, P(\theta_a = \max_b \theta_b) + \varepsilon
 
-under Beta posteriors of its rate of reward. The probability is integrated, not sampled: one number for every
-viewer in the same situation, so that the propensity that a list logs is exact, and estimates made from logs
-(:mod:`online_models.experiments.off_policy`) are unbiased. The viewer's own draw is a race with keyed
-exponential times, :math:`\arg\min_a E_a / p_a`: the same in every process, and when probabilities move a
-little, few viewers see another arm.
+under Beta posteriors of the reward rates. The probability is integrated, not sampled: it is the same for
+every viewer in the same context, so the logged propensity is exact and off-policy estimates
+(:mod:`online_models.experiments.off_policy`) are unbiased. The viewer's own draw is a race of keyed
+exponential times, :math:`\arg\min_a E_a / p_a`: the same in every process, and a small change of the
+probabilities changes the arm of few viewers.
 
-*Discounted*: wins and trials halve in event time (Raj and Kalyani, 2017), so tastes may change. *Informed*:
-an arm's prior mean is the pooled rate of all arms of the decision; once an arm is established, newcomers
-start where they beat it with a set chance (Dynamic-Prior Thompson sampling, arXiv 2602.00943: a uniform prior
-would show weak newcomers far too often). *Contextual*: an arm's rate in a context starts from its rate in
-all.
+*Discounted*: wins and trials decay in event time (Raj and Kalyani, 2017), so tastes may change.
+*Informed*: the prior mean of an arm is the pooled rate of all arms; once an arm is established, new arms
+start where they beat it with a set probability (Dynamic-Prior Thompson sampling, arXiv 2602.00943: a
+uniform prior would show weak new arms far too often). *Contextual*: the rate of an arm in a context starts
+from its rate in all contexts.
 """
 
 from collections.abc import Sequence
@@ -32,20 +32,20 @@ __all__ = ["Bandit", "BanditConfig", "Choice", "Thompson", "choice_probabilities
 
 
 class Choice(NamedTuple):
-    """What was chosen, and how likely that was."""
+    """An arm, and the probability with which it was chosen."""
 
     arm: str
     propensity: float
 
 
 class Bandit(Protocol):
-    """What every bandit can do."""
+    """Interface of a bandit."""
 
     def choose(self, contexts: Sequence[int], arms: Sequence[str], now_ms: int, key: int) -> Choice:
-        """Choose an arm; ``contexts`` has one for each arm, ``key`` decides the draw. Changes nothing."""
+        """Choose an arm, given one context per arm; ``key`` decides the draw. Changes nothing."""
 
     def learn(self, context: int, arm: str, *, trials: float, wins: float, at_ms: int) -> None:
-        """Take in what came of showing an arm."""
+        """Learn the outcome of trials."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,19 +57,18 @@ class BanditConfig:
     contexts
         Number of contexts.
     half_life_s
-        Event time after which a trial counts half: two weeks, the length of a campaign (assumed).
+        Half-life of trials in event time: two weeks, the length of a campaign (assumed).
     base_rate
-        Rate of reward that is believed before anything was tried: about one watch in ten looks, the order of
-        magnitude of the simulator's viewers.
+        Prior reward rate: about one watch in ten impressions, the order of magnitude of the simulator's
+        viewers.
     strength
-        Trials that a prior is worth: it is forgotten after some dozens (small against what
-        one popular title gets in an hour).
-    newcomer
-        Chance with which a newcomer is taken to be better than the established arm (arXiv 2602.00943 sets it
-        by hand, too).
+        Trials that a prior is worth: some dozens of trials outweigh it (a popular title gets more in an
+        hour).
+    new_arm_chance
+        Probability that a new arm is better than the established one (arXiv 2602.00943 sets it by hand, too).
     floor
-        Least probability of every arm: 1 % (as GrowthBook's bandits), so that no arm is lost for good and
-        every propensity can be divided by.
+        Minimum probability of every arm: 1 % (as in GrowthBook's bandits), so that no arm disappears and
+        every propensity is bounded away from 0.
     """
 
     contexts: int = 3
@@ -81,19 +80,19 @@ class BanditConfig:
 
 
 class Thompson:
-    """A discounted contextual Thompson bandit over arms with names.
+    """A discounted contextual Thompson bandit over named arms.
 
     Parameters
     ----------
     config
-        Its constants.
+        Constants.
 
     Attributes
     ----------
     at_ms
-        Event time of the newest trial: what wins and trials are decayed to.
-    learned
-        How often something was learned, or taken over: chances are the same while it is.
+        Event time of the newest trial: wins and trials are decayed to it.
+    version
+        Number of updates: probabilities are the same while it is.
 
     Examples
     --------
@@ -115,20 +114,20 @@ class Thompson:
 
     @property
     def arms(self) -> list[str]:
-        """Arms that were tried, in the order of their first trial."""
+        """Arms with trials, in the order of their first trial."""
         return list(self._cells)
 
     def cells(self, arm: str) -> F8:
-        """Return an arm's trials and wins in every context, as of `at_ms`: [contexts, 2]. A copy."""
+        """Return a copy of an arm's trials and wins in every context, as of `at_ms`: [contexts, 2]."""
         return self._cells.get(arm, np.zeros((self.config.contexts, 2))).copy()
 
     def load(self, cells: dict[str, F8], at_ms: int) -> None:
-        """Take over what was learned before."""
+        """Take over stored data."""
         self._cells, self.at_ms = {arm: cell.copy() for arm, cell in cells.items()}, at_ms
         self._clear_probabilities()
 
     def learn(self, context: int, arm: str, *, trials: float, wins: float, at_ms: int) -> None:
-        """Take in trials and wins of an arm; late ones count what they have decayed to by the newest."""
+        """Add trials and wins of an arm; late ones are decayed to the newest."""
         if at_ms > self.at_ms:
             kept = self._kept(at_ms - self.at_ms)
             for cell in self._cells.values():
@@ -141,16 +140,16 @@ class Thompson:
         self._clear_probabilities()
 
     def choose(self, contexts: Sequence[int], arms: Sequence[str], now_ms: int, key: int) -> Choice:
-        """Choose an arm: the same for the same key, as often over keys as its chance says. Changes nothing.
+        """Choose an arm: always the same for a key, and over keys as often as its probability.
 
         Parameters
         ----------
         contexts
-            One for each arm: an arm can suit a viewer more or less.
+            One for each arm.
         arms
             At least one.
         now_ms
-            Decay moves no chance but by what is learned, so it is not looked at.
+            Not used: decay alone changes no probability.
         key
             64 bits, see :func:`online_models.tables.keyed_random.draw_key`.
         """
@@ -161,7 +160,7 @@ class Thompson:
         return Choice(arms[chosen], float(probabilities[chosen]))
 
     def probabilities(self, contexts: Sequence[int], arms: Sequence[str], now_ms: int) -> F8:
-        """Return the probability of each arm: [arms], summing to 1. Kept until something is learned."""
+        """Return the probability of each arm: [arms], with sum 1. Cached until the next update."""
         del now_ms
         asked = (tuple(contexts), tuple(arms))
         found = self._probabilities.get(asked)
@@ -174,7 +173,7 @@ class Thompson:
         return found
 
     def write_counts(self, arms: Sequence[str], out: F8) -> None:
-        """Write the trials and wins of some arms that were tried: [arms, contexts, (trials, wins)]."""
+        """Write the trials and wins of those arms that have some: [arms, contexts, (trials, wins)]."""
         for a, arm in enumerate(arms):
             cell = self._cells.get(arm)
             if cell is not None:
@@ -196,11 +195,11 @@ def choice_probabilities(counts: F8, sizes: I8, which: I8, contexts: I8, config:
     counts
         [m, A, contexts, (trials, wins)] of the arms (`Thompson.write_counts`).
     sizes
-        [m] how many of them there are; those behind have probability 0.
+        [m] number of arms; those beyond have probability 0.
     which
-        [w] about whose arms each decision is.
+        [w] set of arms of each decision.
     contexts
-        [w, A]
+        [w, A] context of each arm.
     config
         Constants of all.
     """

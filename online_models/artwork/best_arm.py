@@ -1,10 +1,11 @@
-r"""How likely each of a few arms is the best, under Beta posteriors (:mod:`online_models.artwork.bandit`).
+r"""Probability that each of a few arms is the best, under Beta posteriors.
 
 .. math:: P_a = \int f_a(x) \prod_{b \neq a} F_b(x)\, dx
 
-is integrated by the trapezoidal rule over t, the logit of x, where densities are smooth for every alpha and
-beta above 0. Nodes lie around the modes of all arms; nearly all the work is in exponentials, which loops make
-that the compiler vectorises.
+is integrated by the trapezoidal rule over t, the logit of x, where densities are smooth for every alpha
+and beta above 0. Nodes lie around the modes of all arms. Nearly all the work is in exponentials: they are
+polynomials in loops that LLVM vectorises, which calls of libm would prevent. The product of the other
+arms' distribution functions comes from two passes, over the arms before and after each.
 """
 
 from typing import NamedTuple
@@ -15,46 +16,46 @@ from online_models.jit import jit, jit_exact, jit_inline, jit_no_alloc
 from online_models.tables.layout import F8, I8
 
 NODES = 257
-"""Points of the integral around each arm: chances are right to .002 (tested against a million draws)."""
+"""Nodes of the integral around each arm: probabilities are right to .002 (tested against a million draws)."""
 WIDTH = 8.0
-"""Standard deviations to each side that the integral covers."""
+"""Standard deviations to each side that the nodes cover."""
 _STEP = 2.0 / (NODES - 1)
 _LEAST = -80.0
-"""Exponents below count as this one: 2e-35 is nothing beside 1, and products of eight such are no denormal
-numbers, which would take fifty times as long."""
+"""Minimum exponent. 2e-35 is nothing compared with 1, and products of eight such numbers are not denormal:
+denormal numbers take fifty times as long."""
 _PER_LOG_2 = 1.4426950408889634
 _LOG_2, _LOG_2_REST = 0.693147180369123816490, 1.90821492927058770002e-10
-"""log 2 in two parts, the first with so few bits that it times a whole number is exact (fdlibm)."""
+"""log 2 in two parts. The first has so few bits that its product with a whole number is exact (fdlibm)."""
 _BIAS, _MANTISSA = np.int64(1023), np.int64(52)
 
 
 class Prior(NamedTuple):
-    """What is believed of arms before they are tried (`online_models.artwork.bandit.BanditConfig`)."""
+    """Prior of arms without data (`online_models.artwork.bandit.BanditConfig`)."""
 
     strength: float
     base_rate: float
     squared_quantile: float
-    """Of the normal quantile that belongs to a newcomer's chance."""
+    """Square of the normal quantile of a new arm's probability to be better."""
     floor: float
 
 
 class BestArmScratch(NamedTuple):
-    """Room for the integral over ``A`` arms."""
+    """Working memory of the integral over ``A`` arms."""
 
     t: F8
-    """[A * NODES] the nodes' logits, ascending."""
+    """[A * NODES] logits of the nodes, ascending."""
     log_x: F8
     """[A * NODES] log x there."""
     log_rest: F8
-    """[A * NODES] and log(1 - x)."""
+    """[A * NODES] log(1 - x) there."""
     product: F8
-    """[A * NODES] the product of the distribution functions of the arms to one side."""
+    """[A * NODES] product of the distribution functions of the arms to one side."""
     mass: F8
-    """[A, A * NODES]"""
+    """[A, A * NODES] probability mass between nodes."""
     cdf: F8
-    """[A, A * NODES] the distribution functions, in the middle of each step; not normed."""
+    """[A, A * NODES] distribution functions in the middle of each step, not normalised."""
     total: F8
-    """[A] what the masses sum to."""
+    """[A] sums of the masses."""
 
 
 @jit_exact
@@ -62,6 +63,7 @@ def exp_all(x: F8, n: int) -> None:
     """Replace the first ``n`` numbers, none above 0, by their exponentials, right to a few last bits."""
     for k in range(n):
         v = max(x[k], _LEAST)
+        # exp(v) = 2**e * exp(r) with |r| <= log(2) / 2; a Taylor polynomial of degree 13 gives exp(r).
         e = np.floor(v * _PER_LOG_2 + 0.5)
         r = (v - e * _LOG_2) - e * _LOG_2_REST
         p = 1 / 479001600 + r * (1 / 6227020800)
@@ -70,14 +72,15 @@ def exp_all(x: F8, n: int) -> None:
         p = 1 / 720 + r * (1 / 5040 + r * p)
         p = 1 / 24 + r * (1 / 120 + r * p)
         p = 1.0 + r * (1.0 + r * (1 / 2 + r * (1 / 6 + r * p)))
+        # 2**e by its bits: the exponent field of a double.
         x[k] = p * np.int64((np.int64(np.int32(e)) + _BIAS) << _MANTISSA).view(np.float64)
 
 
 @jit_exact
 def log_parts(t: F8, n: int, log_x: F8, log_rest: F8) -> None:
-    """Write log x and log(1 - x) of numbers whose logits are given, by log(1 + u) = 2 artanh(u / (2 + u)).
+    """Write log x and log(1 - x) of numbers given by their logits: log(1 + u) = 2 artanh(u / (2 + u)).
 
-    The argument is at most 1/3: what the series leaves out is below 1e-17.
+    The argument of artanh is at most 1/3: the rest of the series is below 1e-17.
     """
     for k in range(n):
         log_x[k] = -abs(t[k])
@@ -105,7 +108,7 @@ def place_nodes(alpha: F8, beta: F8, t: F8) -> int:
         i, j = 1.0 / alpha[a], 1.0 / beta[a]
         middle, spread = np.log(alpha[a] / beta[a]), WIDTH * np.sqrt(i + i * i + j + j * j)
         last, k = n - 1, n + NODES - 1
-        for step in range(NODES - 1, -1, -1):  # from the end, the former move up
+        for step in range(NODES - 1, -1, -1):  # merge from the end: larger nodes of earlier arms move up
             node = middle + spread * (step * _STEP - 1.0)
             while last >= 0 and t[last] > node:
                 t[k] = t[last]
@@ -127,8 +130,10 @@ def first_like(alpha: F8, beta: F8, a: int) -> int:
 
 @jit_exact
 def integrate(alpha: float, beta: float, n: int, work: BestArmScratch, mass: F8, cdf: F8) -> float:
-    """Write an arm's mass between nodes, and its distribution function amid them; return what they sum to."""
-    top = alpha * np.log(alpha / (alpha + beta)) + beta * np.log(beta / (alpha + beta))  # at the mode
+    """Write an arm's mass between nodes and its distribution function; return the sum of the mass."""
+    top = alpha * np.log(alpha / (alpha + beta)) + beta * np.log(
+        beta / (alpha + beta)
+    )  # log density at the mode
     for k in range(n):
         mass[k] = min(alpha * work.log_x[k] + beta * work.log_rest[k] - top, 0.0)
     exp_all(mass, n)
@@ -143,7 +148,10 @@ def integrate(alpha: float, beta: float, n: int, work: BestArmScratch, mass: F8,
 
 @jit_no_alloc
 def multiply_product(mass: F8, cdf: F8, product: F8, total: float, n: int) -> float:
-    """Multiply an arm's mass by the others' product, then that by its own; return what the mass sums to."""
+    """Multiply the mass by the product, then the product by the distribution function.
+
+    Returns the sum of the mass.
+    """
     won, scale = 0.0, 1.0 / total
     for k in range(n):
         mass[k] *= product[k]
@@ -158,11 +166,11 @@ def best_arm_probabilities(alpha: F8, beta: F8, work: BestArmScratch, out: F8) -
     arms, n = alpha.size, place_nodes(alpha, beta, work.t)
     log_parts(work.t, n, work.log_x, work.log_rest)
     work.product[:n] = 1.0
-    for a in range(arms):  # those before each
+    for a in range(arms):  # multiply each mass by the arms before it
         work.total[a] = integrate(alpha[a], beta[a], n, work, work.mass[a], work.cdf[a])
         multiply_product(work.mass[a], work.cdf[a], work.product, work.total[a], n - 1)
     work.product[:n] = 1.0
-    for a in range(arms - 1, -1, -1):  # those behind each
+    for a in range(arms - 1, -1, -1):  # and by the arms after it
         out[a] = (
             multiply_product(work.mass[a], work.cdf[a], work.product, work.total[a], n - 1) / work.total[a]
         )
@@ -173,11 +181,12 @@ def best_arm_probabilities(alpha: F8, beta: F8, work: BestArmScratch, out: F8) -
 
 @jit_inline
 def new_arm_mean(alpha: float, beta: float, strength: float, squared_quantile: float) -> float:
-    """Return the mean of a newcomer's prior that makes it better than an established arm with a set chance.
+    """Return the prior mean of a new arm that beats the established arm with a set probability.
 
-    With both rates normal, a newcomer of mean m beats the established one, of mean mu and variance v, with
-    chance Phi((m - mu) / sqrt(v + m (1 - m) / (strength + 1))); solved for m it is Wilson's lower bound.
-    ``strength`` is the trials that the new_arm_mean's prior is worth, ``squared_quantile`` that of the chance's quantile.
+    With both rates normal, a new arm of mean m beats the established one, of mean mu and variance v, with
+    probability Phi((m - mu) / sqrt(v + m (1 - m) / (strength + 1))); solved for m this is Wilson's lower
+    bound. ``strength`` is the number of trials that the prior is worth, ``squared_quantile`` the square of
+    the normal quantile of the probability.
     """
     mean = alpha / (alpha + beta)
     c = squared_quantile / (strength + 1.0)
@@ -189,7 +198,7 @@ def new_arm_mean(alpha: float, beta: float, strength: float, squared_quantile: f
 
 @jit_exact
 def posteriors(cells: F8, contexts: I8, prior: Prior, alpha: F8, beta: F8) -> None:
-    """Write the Beta posteriors of arms' rates, each in its context, out of their trials and wins there."""
+    """Write the Beta posteriors of the arms' rates, each in its context, from trials and wins."""
     m, arms, best, most, tried, won = prior.strength, alpha.size, 0, -1.0, 0.0, 0.0
     for a in range(arms):
         trials, wins = cells[a, :, 0].sum(), cells[a, :, 1].sum()
@@ -210,29 +219,32 @@ def posteriors(cells: F8, contexts: I8, prior: Prior, alpha: F8, beta: F8) -> No
 
 @jit
 def new_scratch(arms: int) -> BestArmScratch:
-    """Return room; what is taken out of an array by unpacking would not pass for contiguous."""
+    """Allocate working memory.
+
+    Rows are taken by index: numba does not regard arrays from unpacking as contiguous.
+    """
     line, block = np.empty((4, arms * NODES)), np.empty((2, arms, arms * NODES))
     return BestArmScratch(line[0], line[1], line[2], line[3], block[0], block[1], np.empty(arms))
 
 
 @jit
 def write_probabilities(cells: F8, sizes: I8, which: I8, contexts: I8, prior: Prior, out: F8) -> None:
-    """Write with which probabilities arms are shown, of many decisions.
+    """Write the probabilities with which arms are shown, for many decisions.
 
     Parameters
     ----------
     cells
-        [m, A, contexts, (trials, wins)] what is known of arms.
+        [m, A, contexts, (trials, wins)] of the arms.
     sizes
-        [m] how many there are.
+        [m] number of arms.
     which
-        [w] about whose arms each decision is.
+        [w] set of arms of each decision.
     contexts
-        [w, A]
+        [w, A] context of each arm.
     prior
-        What is believed before.
+        Prior of all arms.
     out
-        [w, A] gets them; 0 behind the last arm.
+        [w, A] receives the probabilities; 0 beyond the last arm.
     """
     work, arm = new_scratch(cells.shape[1]), np.empty((2, cells.shape[1]))
     alpha, beta = arm[0], arm[1]

@@ -1,4 +1,8 @@
-"""What viewers like, in the words by which pictures are chosen (:mod:`online_models.artwork.gallery`)."""
+"""Features of artwork selection: the words that viewers like, the tags of variants, and how well they fit.
+
+A *word* is the value of a tag. A viewer's liked words are those that most of their newest liked titles
+have. The *context* of an artwork for a viewer is how many of its tags are among them: none, one, or more.
+"""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -31,36 +35,36 @@ __all__ = [
 ]
 
 FITS = 3
-"""Contexts: none of the picture's tags fits, one does, more do."""
+"""Number of contexts: none of the artwork's tags fits, one does, or more do."""
 
 FIT_BITS = 2
-"""What one takes in a code (`code_of`)."""
+"""Bits of a context in a code (`code_of`)."""
 
 MOST_VARIANTS = 8
-"""Pictures of a title that compete, the first ones: each needs some hundred trials."""
+"""Artworks of a title that compete, the first ones: each needs some hundred trials."""
 
 TRAILER = MOST_VARIANTS * FIT_BITS
-"""The bit of a code where the trailer begins."""
+"""First bit of the trailer in a code."""
 
 
 class VariantFeatures(NamedTuple):
-    """How ``E`` titles can be shown that had something to choose from."""
+    """Tags of the variants of ``E`` titles that have, or had, several."""
 
     word: I4
-    """[E, MOST_WORDS] numbers of the words of each; -1: no more, or they make no difference."""
+    """[E, MOST_WORDS] numbers of the title's words; -1: no more, or they make no difference."""
     artwork: U4
-    """[E, MOST_VARIANTS] which of them each picture bears, a bit each; 0 where there is nothing to choose."""
+    """[E, MOST_VARIANTS] which of these words each artwork has, one bit each; 0 without a choice."""
     trailer: U4
     """[E, MOST_VARIANTS] the same of each trailer."""
     version: I8
-    """[E] moves when something about a title does: its pictures, or what is known of them."""
+    """[E] increases when the title's variants or its bandit change."""
 
 
 @jit
 def count_liked_words(viewers: Viewers, slots: I4, titles: int, tags: TagColumns, word: I4, out: I4) -> None:
-    """Write the words that most of each viewer's newest liked titles bear; of equals, the lower number.
+    """Write the words that most of each viewer's newest liked titles have; ties go to the lower number.
 
-    ``word`` says which word a tag is, -1 for none. ``out`` [p, W] is filled from the front.
+    ``word`` is the word of each tag, -1 for none. ``out`` [p, W] is filled from the front.
     """
     history = np.empty(titles, np.int32)
     count = np.zeros(word.max() + 1 if word.size else 0, np.int32)
@@ -92,20 +96,21 @@ def count_liked_words(viewers: Viewers, slots: I4, titles: int, tags: TagColumns
 
 @jit_inline
 def context_of_bits(words: int) -> np.uint32:
-    """Return the context of what bears some of the words that are liked: a bit each."""
+    """Return the context of a variant that has some of the liked words, one bit each."""
+    # x & (x - 1) clears the lowest bit: it is not 0 if two or more bits are set.
     some, more = words != 0, words & (words - np.uint32(1)) != 0
     return np.uint32(some) + np.uint32(more)
 
 
 @jit_inline
 def code_of(row: int, features: VariantFeatures, liked: U1) -> np.int32:
-    """Return how well each of a title's pictures fits, and which trailer fits best."""
+    """Return the code of a title for a viewer: the context of each artwork, and the best-fitting trailer."""
     found, code = np.uint32(0), np.uint32(0)
     for k in range(features.word.shape[1]):
         word = features.word[row, k]
         if word < 0:
             break
-        if word < liked.size and liked[word]:  # words may have come since
+        if word < liked.size and liked[word]:  # the vocabulary may have grown since `liked` was made
             found |= np.uint32(1) << np.uint32(k)
     if found == 0:
         return np.int32(0)
@@ -119,14 +124,14 @@ def code_of(row: int, features: VariantFeatures, liked: U1) -> np.int32:
 
 
 MOST_WORDS = 32
-"""Different tags of a title's pictures and trailers that are looked at, the first ones: four a picture."""
+"""Distinct tags of a title's artworks and trailers that count, the first ones: four per artwork."""
 
 WORDS = 8
-"""Tags that stand for what a viewer likes: the ones that most of the titles they liked of late bear."""
+"""Liked words of a viewer: those that most of their recent liked titles have."""
 
 
 def fit_of(tags: frozenset[str], liked: frozenset[str]) -> int:
-    """Return the context of a picture for a viewer.
+    """Return the context of an artwork for a viewer.
 
     Examples
     --------
@@ -138,7 +143,9 @@ def fit_of(tags: frozenset[str], liked: frozenset[str]) -> int:
 
 @lru_cache(maxsize=65_536)
 def word_of(label: str) -> str | None:
-    """Return what a tag (``kind:value``) says of a picture, None for nothing; large catalogs' all are kept.
+    """Return the word of a tag (``kind:value``), None for a tag that says nothing about artwork.
+
+    The cache holds all tags of a large catalog.
 
     Examples
     --------
@@ -150,11 +157,11 @@ def word_of(label: str) -> str | None:
 
 
 RECENT_TITLES: Final = 20
-"""Liked titles whose tags say what a viewer likes: as the long co-watch's seeds."""
+"""Newest liked titles whose tags count: as many as the long co-watch has seeds."""
 
 
 class LikedWords(NamedTuple):
-    """The words of some viewers.
+    """Liked words of some viewers.
 
     Examples
     --------
@@ -164,16 +171,16 @@ class LikedWords(NamedTuple):
     """
 
     numbers: I4
-    """[p, WORDS] places in `vocabulary`, -1 where there are no more."""
+    """[p, WORDS] indices in `vocabulary`, -1 where there are no more."""
     vocabulary: Sequence[str]
 
     def words(self, viewer: int) -> frozenset[str]:
-        """Return the words of one of them."""
+        """Return the words of one viewer."""
         return frozenset(self.vocabulary[n] for n in self.numbers[viewer].tolist() if n >= 0)
 
     @classmethod
     def of(cls, sets: Sequence[frozenset[str]]) -> Self:
-        """Take sets of at most `WORDS` words."""
+        """Build from sets of at most `WORDS` words."""
         vocabulary = sorted(frozenset().union(*sets))
         place = {word: n for n, word in enumerate(vocabulary)}
         numbers = np.full((len(sets), WORDS), -1, np.int32)
@@ -183,16 +190,16 @@ class LikedWords(NamedTuple):
 
 
 class TasteFeatures:
-    """Says which words stand for what viewers like: those that most of their newest liked titles bear.
+    """Finds the liked words of viewers: those that most of their newest liked titles have.
 
-    Years, decades and languages say nothing of a picture; of equal words the first in the alphabet counts.
+    Years, decades and languages are left out; ties go to the first word in the alphabet.
 
     Parameters
     ----------
     viewers
-        Who likes what.
+        Histories.
     catalog
-        The titles' tags.
+        Tags of the titles.
     """
 
     def __init__(self, viewers: ViewerTable, catalog: Catalog) -> None:
@@ -201,7 +208,7 @@ class TasteFeatures:
         self._word: I4 = np.zeros(0, np.int32)
 
     def of(self, slots: I4) -> LikedWords:
-        """Return the words of hot viewers, by their slots."""
+        """Return the liked words of hot viewers, by their slots."""
         tags = self._catalog.tags.columns()  # before the names: each tag in it has one
         self._number_words(self._catalog.tag_names)
         numbers = np.full((slots.size, WORDS), -1, np.int32)
@@ -209,7 +216,7 @@ class TasteFeatures:
         return LikedWords(numbers, self._vocabulary)
 
     def _number_words(self, labels: Sequence[str]) -> None:
-        """Give words numbers in the order of the alphabet, where there are new ones."""
+        """Give all words their numbers, in alphabetical order, when there are new tags."""
         if len(labels) == self._word.size:
             return
         words = [*map(word_of, labels[:])]

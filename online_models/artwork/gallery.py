@@ -1,14 +1,14 @@
-r"""Artwork: which picture of a title a viewer sees, learned from what pictures lead to.
+"""Artwork and trailers of all titles, and what the bandits have learned of them.
 
-Each title with two or more pictures is a contextual bandit (:mod:`online_models.artwork.bandit`). A picture's
-context is how well it fits the viewer: how many of its tags are among those of the titles that the viewer
-liked of late (none, one, more). A *trial* is a picture that the viewer saw, once a day; it is *won* when the
-title is watched past a quarter within a day (a quality watch, not a click: what disappoints does not pay).
+Each title with two or more artworks is a contextual bandit (:mod:`online_models.artwork.bandit`); its
+contexts are in :mod:`online_models.artwork.features`. A *trial* is an artwork that the viewer saw, counted
+once a day; it is *won* if the title is watched past a quarter within a day. A click is no reward, so that
+misleading artwork does not pay.
 
-The draw (`hanging`) depends on viewer, title and day only, so a picture stays for a day, and a viewer does
-not see a title in three guises on one evening. Its probability is logged in the list.
+The draw (:mod:`online_models.artwork.selector`) depends on viewer, title and day only: an artwork is stable
+for a day, and a viewer does not see a title in three guises on one evening. The page logs its propensity.
 
-Trailers have no reward that any event tells of: the one that fits best is named.
+No event reports a reward of trailers: the best-fitting one is named.
 """
 
 from typing import NamedTuple
@@ -26,20 +26,20 @@ __all__ = ["DAY_MS", "FITS", "MOST_VARIANTS", "NO_DATA", "Gallery", "Selection",
 DAY_MS = 86_400_000
 _CONFIG = BanditConfig(contexts=FITS)
 NO_DATA = Thompson(_CONFIG)
-"""What is known of pictures of which nothing is known."""
+"""Bandit without data."""
 
 
 class Variants(NamedTuple):
-    """A title's pictures and trailers."""
+    """Artworks and trailers of a title."""
 
     artworks: tuple[str, ...]
     tags: tuple[frozenset[str], ...]
     hashes: tuple[int, ...]
-    """Hashes of the pictures' names: where their draws start."""
+    """Hashes of the artworks' names: the keys of their draws."""
     trailers: tuple[str, ...]
     trailer_tags: tuple[frozenset[str], ...]
     words: tuple[str, ...]
-    """The tags of all of them, each once."""
+    """Distinct tags of all of them."""
 
 
 class Selection(NamedTuple):
@@ -47,27 +47,27 @@ class Selection(NamedTuple):
 
     artwork: str | None = None
     propensity: float | None = None
-    """Probability of the artwork; None: there was nothing to choose."""
+    """Probability of the artwork; None: there was no choice."""
     trailer: str | None = None
 
 
 class Gallery:
-    """The pictures of every title, and what is known of them.
+    """Variants and bandits of all titles.
 
     Parameters
     ----------
     seed
-        Start of every draw.
+        Seed of all draws.
 
     Attributes
     ----------
-    looks
-        What kernels look at: each title that had something to choose from. While nothing is known of its
-        pictures, each is as likely as any other, whatever fits: words make a difference only to trailers.
+    features
+        Variants for the kernels: each title that has, or had, several. While a bandit has no data, all
+        artworks are equally likely and words make a difference to trailers only.
     vocabulary
         Numbers of the words of all titles.
-    listed
-        Moves when other titles have something to choose from.
+    listing_version
+        Increases when the set of titles with several variants changes.
 
     Examples
     --------
@@ -93,11 +93,11 @@ class Gallery:
         self._bandits: dict[str, Thompson] = {}
 
     def __len__(self) -> int:
-        """Return the number of titles with something to choose from."""
+        """Return the number of titles with several variants."""
         return len(self._variants)
 
     def put(self, title_id: str, title: Title) -> None:
-        """Take a title's newest record over."""
+        """Take over the newest record of a title."""
         artworks, trailers = title.artwork[:MOST_VARIANTS], title.trailers[:MOST_VARIANTS]
         if len(artworks) < 2 and len(trailers) < 2:
             self.withdraw(title_id)
@@ -107,7 +107,7 @@ class Gallery:
         words = tuple(dict.fromkeys(tags))[:MOST_WORDS]
         known = frozenset(words)
         self._make_row(title_id)
-        self._bump_version(title_id)  # whoever looks from here on keeps nothing
+        self._bump_version(title_id)  # before and after: a reader in between caches nothing
         before = self._variants.get(title_id)
         self._variants[title_id] = Variants(
             names,
@@ -122,24 +122,24 @@ class Gallery:
         self.listing_version += before is None
 
     def withdraw(self, title_id: str) -> None:
-        """Forget a title's pictures."""
+        """Remove the variants of a title."""
         if self._variants.pop(title_id, None) is not None:
             self.listing_version += 1
 
     def row_of(self, title_id: str) -> int:
-        """Return where a title is in `features`; -1 for one with nothing to choose from."""
+        """Return the row of a title in `features`; -1 for a title without a choice."""
         return self._rows[title_id] if title_id in self._variants else -1
 
     def variants(self, title_id: str) -> Variants | None:
-        """Return what a title has to choose from; None for nothing."""
+        """Return the variants of a title; None without a choice."""
         return self._variants.get(title_id)
 
     def known(self, title_id: str) -> Thompson:
-        """Return what is known of a title's pictures. Not to be changed."""
+        """Return the bandit of a title for reading."""
         return self._bandits.get(title_id, NO_DATA)
 
     def bandit(self, title_id: str) -> Thompson:
-        """Return what is known of a title's pictures, a new one if nothing is; to be changed."""
+        """Return the bandit of a title for updating; a new one if there is none."""
         found = self._bandits.get(title_id)
         if found is None:
             found = self._bandits[title_id] = Thompson(_CONFIG)
@@ -148,12 +148,12 @@ class Gallery:
         return found
 
     def load(self, title_id: str, cells: dict[str, F8], at_ms: int) -> None:
-        """Take over what was learned of a title's pictures."""
+        """Take over the stored data of a title's bandit."""
         self.bandit(title_id).load(cells, at_ms)
-        self._bump_version(title_id)  # whoever looked in between saw what was known before
+        self._bump_version(title_id)  # a reader since `bandit` saw the data of before
 
     def fit(self, title_id: str, artwork: str, liked: frozenset[str]) -> int | None:
-        """Return the context of a picture for a viewer; None if the title has no such picture to choose."""
+        """Return the context of an artwork for a viewer; None if the title has no such artwork to choose."""
         variants = self._variants.get(title_id)
         if variants is None or artwork not in variants.artworks or len(variants.artworks) == 1:
             return None
@@ -164,7 +164,7 @@ class Gallery:
             self.features.version[self._rows[title_id]] += 1
 
     def _write_features(self, title_id: str) -> None:
-        """Write down which words make a difference to how a title is shown."""
+        """Write which words make a difference to the variants of a title."""
         variants = self._variants.get(title_id)
         if variants is None:
             return

@@ -364,7 +364,7 @@ class ArtworkSelector:
         pages
             First page, and the one after the last.
         out, first
-            Receives, from entry `first` on, the items that show anything but the first artwork and trailer, in
+            Receives, from entry `first` on, the items with a selection other than number 0, in
             order, with the numbers of their selections (`selections`).
         now_ms
             Time; its day is part of the key of each draw.
@@ -429,7 +429,7 @@ class ArtworkSelector:
         return choice_probabilities(counts, sizes, which, contexts, NO_DATA.config)
 
     def _number_selections(self, unnumbered: I8, numbers: I4) -> None:
-        """Number the selections that are shown for the first time."""
+        """Give the selections that are shown for the first time their numbers."""
         (choices, arms), given = np.divmod(unnumbered, MOST_VARIANTS), []
         columns = choices, arms, self._cache.probability[choices, arms], self._codes(choices)
         for choice, arm, probability, code in zip(*(column.tolist() for column in columns), strict=True):

@@ -1,8 +1,12 @@
-"""The shelves that rows are taken from: what titles are about, brought into the kernels' order.
+"""Catalog index: titles by tag, in the arrays of the kernels, and the pools of a moment.
 
-One set of shelves serves every partition of a worker. It is set up anew when the catalog, the number of
-titles or what everybody watches has changed (the last with the blend's prior: by a fiftieth); two steps that
-find it old at once do so twice, with the same outcome.
+One index serves all partitions of a worker. It is built again when the catalog, the number of titles or
+everybody's watches have changed (the latter together with the prior of the blend: by a fiftieth). Two steps
+that find it out of date at once both build it, with the same result.
+
+A viewer belongs to two *segments*: their country, and the cohort whose centre is nearest to their taste
+vector now. The title side counts what segments watch (:mod:`online_models.ranking.segment_boost`,
+:mod:`online_models.learners.cohorts`). A viewer without a liked title has no cohort.
 """
 
 from typing import NamedTuple
@@ -29,7 +33,7 @@ _COUNTRY, _COHORT = range(SEGMENTS)
 
 
 class SegmentPools(NamedTuple):
-    """What some crowds watch, end to end (`page.layout.Pools`)."""
+    """What some segments watch, end to end (`online_models.page.layout.Pools`)."""
 
     segment_start: I4
     segment_title: I4
@@ -42,14 +46,14 @@ class ViewerSegments:
     Parameters
     ----------
     titles
-        The titles, by row.
-    local
-        What countries watch. Default: nothing is known.
+        Table of titles.
+    boost
+        What countries watch. Default: no data.
 
     Attributes
     ----------
     cohorts
-        Cohorts and what they watch; replaced as a whole, since pages read while it is.
+        Cohorts and what they watch. It is replaced as a whole, as pages may be reading it.
     """
 
     def __init__(self, titles: TitleTable, boost: SegmentBoost | None = None) -> None:
@@ -58,21 +62,21 @@ class ViewerSegments:
         self._cached: tuple[CohortTable, list[tuple[I4, F4]]] | None = None
 
     def of(self, viewers: Viewers, slots: I4, now_ms: int, watches: float) -> tuple[SegmentPools, I4]:
-        """Return what the crowds of some viewers watch, and which of them are each one's.
+        """Return what the segments of some viewers watch, and the segments of each viewer.
 
         Parameters
         ----------
         viewers, slots
-            [n] whose.
+            [n] slots of the viewers.
         now_ms
-            When.
+            Time.
         watches
-            That a crowd has at least; others are none.
+            Minimum watches of a segment; others are left out.
 
         Returns
         -------
-        pools, crowds
-            The crowds met; [n, CROWDS] their numbers, -1 for none.
+        pools, segments
+            Pools of the segments; [n, SEGMENTS] numbers of each viewer's, -1 for none.
         """
         pools: list[tuple[I4, F4]] = []
         mine = np.full((slots.size, SEGMENTS), -1, np.int32)
@@ -90,7 +94,7 @@ class ViewerSegments:
         return _flat(pools), mine
 
     def _liked(self, table: CohortTable) -> list[tuple[I4, F4]]:
-        """Return what each cohort watches more than everybody, worked out once for each table."""
+        """Return what each cohort watches more than everybody, computed once per table."""
         if self._cached is None or self._cached[0] is not table:
             self._cached = table, table.liked_more(MIN_WATCHES)
         return self._cached[1]
@@ -106,29 +110,25 @@ def _flat(pools: list[tuple[I4, F4]]) -> SegmentPools:
     return SegmentPools(first, np.concatenate(titles), np.concatenate(heat))
 
 
-# What everybody shares at a moment: the titles that are watched most right now.
-
-
 @jit
 def most_trending(trend: F8, trend_at: I8, half_life_ms: float, now: int, title: I4, heat: F4) -> None:
-    """Write the titles of the highest decayed counts, highest first, equal ones in order of rows.
-
-    A count only fades, so that one below the least kept needs no decay worked out.
+    """Write the titles with the highest decayed watch counts, highest first, ties in ascending order.
 
     Parameters
     ----------
     trend, trend_at
-        [T] decayed counters, and the event time that they are as of, ms.
+        [T] decayed counters, and the event time that they refer to, ms.
     half_life_ms
         Their half-life.
     now
-        Event time to bring them to; what was counted later counts in full.
+        Event time to decay to; a counter from later counts in full.
     title, heat
-        [n] receive rows, -1 where there are no more, and counts.
+        [n] receive titles, -1 where there are no more, and decayed counts.
     """
     title[:] = -1
     heat[:] = 0.0
     for t in range(trend.size):
+        # Counts only decay: one below the heap's minimum needs no power.
         if trend[t] > heat[0]:
             value = np.float32(trend[t] * 2.0 ** (min(trend_at[t] - now, 0) / half_life_ms))
             if value > heat[0]:
@@ -137,26 +137,27 @@ def most_trending(trend: F8, trend_at: I8, half_life_ms: float, now: int, title:
 
 
 NAMELESS = 255
-"""Kind of a tag that names no row."""
+"""Kind of a tag that names no shelf."""
 GENRES = 64
+"""Genres that have a bit, the first ones."""
 CATEGORY_NUMBERS = [TAG_KINDS.index(kind) for kind in CATEGORIES]
 LEAST_HEAT = 1e-9
-"""A watch of thirty half-lives ago trends no more."""
+"""Minimum decayed count of a trending title: a watch thirty half-lives ago."""
 
 
 class CatalogIndex:
-    """Titles by what they are about.
+    """Titles by tag.
 
     Parameters
     ----------
     titles
-        The table of titles.
+        Table of titles.
     catalog
-        What is known about its rows.
+        Facts and tags of the titles.
     config
-        What counts as new, as trending and as rare.
-    crowds
-        What countries and cohorts watch. Default: nothing is known of them.
+        Settings of pages: what is new, trending and rare.
+    segments
+        What countries and cohorts watch. Default: no data.
 
     Examples
     --------
@@ -179,20 +180,20 @@ class CatalogIndex:
 
     @property
     def tag_names(self) -> list[str]:
-        """Every tag by its number, as ``kind:value``."""
+        """All tags by number, as ``kind:value``."""
         return self.catalog.tag_names
 
     def arrays(self) -> CatalogIndexArrays:
-        """Return what the kernels need, set up anew if it is old."""
+        """Return the index for the kernels, built again if it is out of date."""
         return self._current()[0]
 
     def pools(self, viewers: Viewers, slots: I4, now_ms: int) -> tuple[Pools, I4]:
-        """Return what is trending and new at a time, and in whose crowds.
+        """Return the trending and new titles of a moment, and what the viewers' segments watch.
 
         Returns
         -------
-        pools, crowds
-            The pools; [n, CROWDS] which of their crowds are each viewer's, -1 for none.
+        pools, segments
+            Pools; [n, SEGMENTS] numbers of each viewer's segments in the pools, -1 for none.
         """
         _, since = self._current()
         a = self.titles.arrays
@@ -204,11 +205,11 @@ class CatalogIndex:
 
     @staticmethod
     def _newer(since: I8, now_ms: int, days: float) -> I4:
-        """Return what is there for so many days at most."""
+        """Return the titles that have been available for at most so many days."""
         return np.flatnonzero((since <= now_ms) & (since > now_ms - int(days * DAY_MS))).astype(np.int32)
 
     def stated_tags(self, stated: NDArray[np.uint32]) -> I4:
-        """Return the numbers of stated tags [n, STATED] (keys; 0: none), the known ones first; -1: none.
+        """Translate keys of stated tags [n, STATED] (0: none) into tags, known ones first; -1: none.
 
         Examples
         --------
@@ -272,7 +273,7 @@ class CatalogIndex:
         )
 
     def _trending(self, a: Titles, size: int, now_ms: int) -> tuple[I4, F4]:
-        """Return the titles of the highest decayed count, and the logarithm of its share of the highest."""
+        """Return the trending titles, and the logarithm of each one's count as a share of the first one's."""
         which = self.config.trending_half_life
         half_life_ms = float(self.titles.params.half_lives_ms[which])
         title, heat = np.empty(self.config.trending, np.int32), np.empty(self.config.trending, np.float32)
@@ -288,7 +289,7 @@ def _kinds(names: list[str]) -> U1:
 
 
 def _bits(first: I4, having: I4, size: int) -> tuple[I4, U8]:
-    """Return the titles of each tag that many have as bits, and where: as bits they take no more room.
+    """Return bit sets of frequent tags, and the bit set of each tag: those that take less space as bits.
 
     Examples
     --------
@@ -308,7 +309,7 @@ def _bits(first: I4, having: I4, size: int) -> tuple[I4, U8]:
 
 
 def _genres(names: list[str], row: I4, ids: I4, size: int) -> U8:
-    """Return the genres of each title, a bit each."""
+    """Return the genres of each title, one bit each."""
     bit = np.zeros(len(names), np.uint64)
     genres = [tag for tag, name in enumerate(names) if name.startswith("genre:")][:GENRES]
     bit[genres] = np.uint64(1) << np.arange(len(genres), dtype=np.uint64)
@@ -318,7 +319,7 @@ def _genres(names: list[str], row: I4, ids: I4, size: int) -> U8:
 
 
 def _rare(watches: F8, share: float) -> I4:
-    """Return the least watched of the watched titles, in order of rows."""
+    """Return the least watched of the watched titles, ascending."""
     watched = watches[watches > 0]
     if watched.size == 0 or share == 0:
         return np.zeros(0, np.int32)

@@ -1,4 +1,4 @@
-"""What became of a page: rows and titles that came, went and moved."""
+"""Differences between two pages of a viewer: shelves and titles that came, went and moved."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,30 +10,30 @@ __all__ = ["Moved", "ShelfChange", "changes", "new_reasons"]
 
 
 class Moved(NamedTuple):
-    """A title that stands further up in its row."""
+    """A title that is further left on its shelf."""
 
     title_id: str
     was: int
-    """Place before, from 1."""
+    """Slot before, from 1."""
     now: int
-    """Place after."""
+    """Slot after, from 1."""
 
 
 class ShelfChange(NamedTuple):
-    """What became of a row."""
+    """How a shelf changed."""
 
     row: Row
-    """As it is now; as it was where it has gone."""
+    """The shelf as it is now; as it was if it has gone."""
     was: int | None
-    """Place among the rows before, from 1; None for a new one."""
+    """Place on the page before, from 1; None for a new shelf."""
     now: int | None
-    """Place after; None for one that has gone."""
+    """Place after, from 1; None for a shelf that has gone."""
     came: tuple[str, ...] = ()
-    """Titles that the row did not have, in order."""
+    """Titles that were not on the shelf, in order."""
     left: tuple[str, ...] = ()
-    """Titles that it has no longer."""
+    """Titles that are no longer on it."""
     moved: tuple[Moved, ...] = ()
-    """Titles that passed others, of those that stayed."""
+    """Titles that stayed and passed others."""
 
     @property
     def still(self) -> bool:
@@ -42,14 +42,14 @@ class ShelfChange(NamedTuple):
 
 
 def changes(before: Sequence[Row], after: Home) -> list[ShelfChange]:
-    """Compare a page with the rows of the one before: rows as they stand now, then those that have gone.
+    """Compare a page with the shelves of an earlier one: shelves as they are now, then those that have gone.
 
-    A row is the same if kind, seed and tags are; of several alike the first is compared with the first.
+    Two shelves are the same if kind, seed and tags are; of several, the first is compared with the first.
 
     Parameters
     ----------
     before
-        Rows of the page before; empty where there was none.
+        Shelves of the earlier page; empty if there was none.
     after
         The page.
 
@@ -83,9 +83,9 @@ def changes(before: Sequence[Row], after: Home) -> list[ShelfChange]:
 
 
 def new_reasons(before: Sequence[Row], after: Home) -> dict[str, tuple[ItemReason | None, ItemReason | None]]:
-    """Return the titles whose reason is another one, with the reason before and after.
+    """Return the titles whose reason has changed, with the reasons before and after.
 
-    A title on several rows has the reason of the first.
+    A title on several shelves has the reason of the first one.
     """
     was, now = _reasons(before), _reasons(after.rows)
     both = [title for title in now if title in was]

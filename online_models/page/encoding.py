@@ -1,4 +1,4 @@
-"""Pages as JSON, written into one buffer: what pages share is copied, only scores are formatted."""
+"""Encodes pages as JSON into one buffer: copies fragments that pages share, and formats the scores."""
 
 from typing import Any, NamedTuple
 
@@ -14,57 +14,58 @@ from online_models.tables.hashing import mix
 from online_models.tables.layout import I4, I8, U1, U8
 
 SCORE_BYTES = 17
-"""Most bytes of a formatted score: a sign, ten digits, a point, four decimals, and one to spare."""
+"""Maximum bytes of a formatted score: sign, ten digits, point, four decimals, and one spare."""
 DECIMALS = 4
+"""Decimals of a score."""
 
 
 STRIDE = 16
-"""Bytes copied at a time: texts and the buffer have as many to spare at their ends."""
+"""Bytes copied at a time. Texts and the buffer have as many spare bytes at their ends."""
 
 
 class Fragments(NamedTuple):
-    """What pages are put together from; texts end with ``STRIDE`` bytes to spare."""
+    """Texts that pages consist of, each with ``STRIDE`` spare bytes at the end."""
 
     names: U1
-    """``{"title_id":"…","score":`` of all titles, in no particular order."""
+    """``{"title_id":"…","score":`` of all titles, in any order."""
     span: I8
-    """[T, 2] where each title's begins and ends."""
+    """[T, 2] start and end of each title's."""
     heads: U1
-    """``{"kind":"…",…,"items":[`` of all rows, end to end."""
+    """``{"kind":"…",…,"items":[`` of all shelves, end to end."""
     head_at: I8
-    """[heads + 1] where each begins, and the last ends."""
+    """[heads + 1] start of each, and the end of the last."""
     tails: U1
-    """What follows a score, end to end: ``}``, ``,"reason":"…"}`` for each reason, ``,"propensity":…}``."""
+    """What follows a score, end to end: ``}``, ``,"reason":"…"}`` of each reason, ``,"propensity":…}``."""
     tail_at: I8
-    """[tails + 1] where each begins, and the last ends."""
+    """[tails + 1] start of each, and the end of the last."""
     said: U1
     """``,"categories":[``, then ``{"tag":"…","title":"…","score":…},`` of all categories, end to end."""
     said_at: I8
-    """[said + 1] where each begins, and the last ends."""
+    """[said + 1] start of each, and the end of the last."""
 
 
 class FragmentNumbers(NamedTuple):
-    """What the rows of pages are written with, as numbers of fragments."""
+    """Numbers of the fragments of each shelf, item and category."""
 
     head: I4
-    """[n, R] head of each row."""
+    """[n, R] head of each shelf."""
     tail: I4
-    """[n, R] tail of the items whose reason is the row's."""
+    """[n, R] tail of items that have the shelf's reason."""
     reason: U1
-    """[kinds] reason of each kind of row."""
+    """[kinds] reason of each kind of shelf."""
     item: I4
-    """[n, R, L] tails of items that have their own, 0 for none; of size 0 where no item has."""
+    """[n, R, L] tails of items that have their own, 0 for none; empty if no item has."""
     category: I4
     """[n, C] texts of the categories, -1 where there are no more."""
 
     def of(self, some: slice) -> "FragmentNumbers":
-        """Return those of some of the pages."""
+        """Return the numbers of some of the pages."""
         item = self.item[some] if self.item.size else self.item
         return FragmentNumbers(self.head[some], self.tail[some], self.reason, item, self.category[some])
 
 
 def _move(_: Any, out: Any, at: Any, text: Any, start: Any) -> Any:  # noqa: ANN401, ARG001 - numba's types
-    """Copy ``STRIDE`` bytes, wherever they stand: byte by byte is four times as slow."""
+    """Copy ``STRIDE`` bytes at any alignment: byte by byte takes four times as long."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ANN401
         to, source = (
@@ -83,7 +84,10 @@ copy_stride: Any = intrinsic(_move)
 
 @jit_inline
 def copy(out: U1, at: int, text: U1, start: int, end: int) -> int:
-    """Copy a slice of bytes and return where it ended; what is written behind it is overwritten."""
+    """Copy a slice of bytes and return its end.
+
+    Whole strides are copied: what is written beyond the end is overwritten by the next text.
+    """
     for b in range(0, end - start, STRIDE):
         copy_stride(out, at + b, text, start + b)
     return int(at + end - start)
@@ -91,7 +95,10 @@ def copy(out: U1, at: int, text: U1, start: int, end: int) -> int:
 
 @jit_inline
 def write_digits(out: U1, at: int, number: np.uint64, digits: int) -> int:
-    """Write a number with so many digits, the last first: the processor divides by ten and nothing else."""
+    """Write a number with so many digits, the last first.
+
+    The divisor is a constant, so LLVM multiplies instead of dividing.
+    """
     ten = np.uint64(10)
     for k in range(at + digits - 1, at - 1, -1):
         tenth = number // ten
@@ -102,10 +109,10 @@ def write_digits(out: U1, at: int, number: np.uint64, digits: int) -> int:
 
 @jit_inline
 def write_score(out: U1, at: int, score: float) -> int:
-    """Write a number with four decimals, as JSON has it; beyond 1e9 it is cut."""
+    """Write a number with four decimals, as JSON has it, limited to 1e9."""
     x = min(max(np.float64(score), -1e9), 1e9)
     if x < 0:
-        out[at] = 45
+        out[at] = 45  # -
         at += 1
         x = -x
     scaled = np.uint64(np.int64(x * 10_000.0 + 0.5))
@@ -115,26 +122,26 @@ def write_score(out: U1, at: int, score: float) -> int:
         bound *= np.uint64(10)
         digits += 1
     at = write_digits(out, at, whole, digits)
-    out[at] = 46
+    out[at] = 46  # .
     return int(write_digits(out, at + 1, scaled - whole * np.uint64(10_000), DECIMALS))
 
 
 @jit_no_alloc
 def encode_pages(pages: Pages, parts: FragmentNumbers, fragments: Fragments, out: U1, ends: I8) -> None:
-    """Write the rows of each page, separated by commas, and its categories: what comes behind its head.
+    """Write the shelves of each page, separated by commas, and its categories.
 
     Parameters
     ----------
     pages
-        [n] a title of -1 ends a row, a kind of ``NO_SHELF`` a page.
+        [n] a title of -1 ends a shelf, a kind of ``NO_SHELF`` a page.
     parts
-        Fragments of each row; the tails of reasons follow the first one.
+        Fragments of each shelf; the tails of reasons follow the first one.
     fragments
-        Of every listed title, row and reason.
+        Texts of all titles, shelves and reasons on the pages.
     out
-        The buffer, large enough.
+        Buffer that is large enough.
     ends
-        [n] receives where each page ends.
+        [n] receives the end of each page.
     """
     at = 0
     for q in range(pages.kind.shape[0]):
@@ -143,12 +150,12 @@ def encode_pages(pages: Pages, parts: FragmentNumbers, fragments: Fragments, out
             if kind == NO_SHELF:
                 break
             if r > 0:
-                out[at] = 44
+                out[at] = 44  # ,
                 at += 1
             at = copy(out, at, fragments.heads, fragments.head_at[head], fragments.head_at[head + 1])
             at = encode_shelf(pages, parts, q, r, parts.reason[kind], fragments, out, at)
-            out[at] = 93
-            out[at + 1] = 125
+            out[at] = 93  # ]
+            out[at + 1] = 125  # }
             at += 2
         at = end_page(parts.category[q], fragments.said, fragments.said_at, out, at)
         ends[q] = at
@@ -156,8 +163,8 @@ def encode_pages(pages: Pages, parts: FragmentNumbers, fragments: Fragments, out
 
 @jit_inline
 def end_page(category: I4, said: U1, said_at: I8, out: U1, at: int) -> int:
-    """Write what closes the rows of a page, and its categories, if it has any."""
-    out[at] = 93
+    """Write what closes the shelves of a page, and its categories."""
+    out[at] = 93  # ]
     at += 1
     if category.size > 0 and category[0] >= 0:
         at = copy(out, at, said, said_at[0], said_at[1])
@@ -165,8 +172,8 @@ def end_page(category: I4, said: U1, said_at: I8, out: U1, at: int) -> int:
             if category[c] < 0:
                 break
             at = copy(out, at, said, said_at[category[c]], said_at[category[c] + 1])
-        out[at - 1] = 93  # for the last one's comma
-    out[at] = 125
+        out[at - 1] = 93  # ] in place of the last comma
+    out[at] = 125  # }
     return at + 1
 
 
@@ -174,14 +181,14 @@ def end_page(category: I4, said: U1, said_at: I8, out: U1, at: int) -> int:
 def encode_shelf(
     pages: Pages, parts: FragmentNumbers, q: int, r: int, reason: int, fragments: Fragments, out: U1, at: int
 ) -> int:
-    """Write the items of a row, and return where they end."""
+    """Write the items of a shelf, and return their end."""
     span, tail_at = fragments.span, fragments.tail_at
     for k in range(pages.title.shape[2]):
         t = pages.title[q, r, k]
         if t < 0:
             break
         if k > 0:
-            out[at] = 44
+            out[at] = 44  # ,
             at += 1
         at = copy(out, at, fragments.names, span[t, 0], span[t, 1])
         at = write_score(out, at, pages.score[q, r, k])
@@ -195,7 +202,7 @@ def encode_shelf(
 
 @jit_no_alloc
 def hash_rows(rows: I4, out: U8) -> None:
-    """Write a hash of each row of whole numbers, never 0: [m] of [m, k]."""
+    """Write a hash of each row [m, k] of whole numbers, never 0: [m]."""
     for i in range(rows.shape[0]):
         key = np.uint64(0)
         for k in range(rows.shape[1]):

@@ -1,8 +1,8 @@
-"""Headings in the reader's language, out of message catalogs (``messages/*.json``).
+"""Headings of shelves and names of categories in the viewer's language, and pages as messages have them.
 
-A catalog says how rows are called and how tags read: the order of a name's words, the form of each kind,
-alone and beside others, nouns for genres that can be one, and words for tags. A tag that a catalog has no
-word for stays as the titles' catalog has it. Another language is another file.
+Message catalogs (``messages/*.json``) have the headings of each kind and how tags read: order of the
+words, forms alone and in combination, nouns for genres, and translations of tags. A tag without a
+translation stays as in the titles' catalog. Another language is another file.
 """
 
 import json
@@ -46,29 +46,30 @@ HEADS: Final = (
     "mystery",
     "romance",
 )
-"""Genres that can be the noun, those that go before others first; others where none of these is."""
+"""Genres that can be the noun of a name, in order of precedence; another genre where none of these is
+present."""
 CAPITALS: Final = ("director", "cast", "decade", "language")
-"""Kinds whose values keep their capitals."""
+"""Kinds of tags whose values keep their capitals."""
 
 
 class UnknownLanguageError(ModelError):
-    """There are no messages in a language: give one of those that the error names."""
+    """There are no messages in a language. The error names the languages that have some: use one of them."""
 
 
 class MessagePart(NamedTuple):
-    """One word of a name."""
+    """Part of a name: one tag."""
 
     kind: str
     """Kind of the tag: `genre`, `mood`, ..."""
     value: str
-    """The tag in the catalog's words."""
+    """The tag as in the catalog."""
     text: str
-    """How it reads in the name."""
+    """The tag as it reads in the name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """One language's catalog.
+    """Messages of one language.
 
     Examples
     --------
@@ -93,26 +94,26 @@ class Messages:
     words: Mapping[str, Mapping[str, str]]
 
     def heading(self, kind: RowKind, name: str = "", labels: Sequence[str] = ()) -> str:
-        """Return a row's heading.
+        """Return the heading of a shelf.
 
         Parameters
         ----------
         kind
-            What kind of row.
+            Kind of the shelf.
         name
-            Of the title that it refers to.
+            Name of its seed.
         labels
-            Tags that it is out of, as ``kind:value``.
+            Tags that name it, as ``kind:value``.
         """
         return self.named(labels) if labels else self.rows[kind].replace("{}", name)
 
     def named(self, labels: Sequence[str]) -> str:
-        """Return the name of titles that have all of these tags, its first letter a capital."""
+        """Return the name of titles that have all of these tags, with a capital first letter."""
         text = " ".join(part.text for part in self.parts(labels))
         return text[:1].upper() + text[1:]
 
     def parts(self, labels: Sequence[str]) -> tuple[MessagePart, ...]:
-        """Put tags (``kind:value``) in order and words; of several a genre has to be one.
+        """Order and translate tags (``kind:value``). Of several tags at least one is a genre.
 
         Examples
         --------
@@ -144,12 +145,12 @@ class Messages:
 
 @cache
 def messages(language: str) -> Messages:
-    """Return a language's catalog.
+    """Return the messages of a language.
 
     Raises
     ------
     UnknownLanguageError
-        There is none.
+        There are no messages in the language.
     """
     if language not in LANGUAGES:
         msg = f"no messages in {language!r}: there are {', '.join(LANGUAGES)}"
@@ -165,11 +166,11 @@ def _headiness(genre: str) -> tuple[int, str]:
 
 
 DECIMALS = 4
-"""Of a score on the wire: as many as lists always had."""
+"""Decimals of a score on the wire."""
 
 
 def hundredths(part: F4) -> I4:
-    """Return parts of 1 in hundredths: categories say no more.
+    """Return shares in hundredths, the precision of categories.
 
     Examples
     --------
@@ -181,18 +182,18 @@ def hundredths(part: F4) -> I4:
 
 
 def last_propensity(drawn: int, share: float) -> float | None:
-    """Return with what probability the last title of a list stands there; None: it was sure to.
+    """Return the propensity of a list's last title; None if it was certain.
 
     Parameters
     ----------
     drawn
         Titles that it was drawn from, or ``NOT_DRAWN``, or 0 (`online_models.tables.layout.Lists`).
     share
-        Of lists whose last title is drawn.
+        Share of lists whose last title is drawn.
 
     Examples
     --------
-    >>> last_chance(40, 0.2), last_chance(-1, 0.2), last_chance(0, 0.2)
+    >>> last_propensity(40, 0.2), last_propensity(-1, 0.2), last_propensity(0, 0.2)
     (0.005, 0.8, None)
     """
     if drawn == NOT_DRAWN:
@@ -201,22 +202,22 @@ def last_propensity(drawn: int, share: float) -> float | None:
 
 
 class PageDecoder:
-    """What rows are called, and what they hold, in any language.
+    """Turns pages of kernels into shelves as messages have them, in any language.
 
     Parameters
     ----------
     ids
         Title ids by row.
     names
-        Names by row, of titles that have one; others go by their id.
+        Names by row; a title without one goes by its id.
     tags
         Tags by number, as ``kind:value``.
 
     Examples
     --------
     >>> from online_models.page.headings import messages
-    >>> wording = Wording(["a"], {0: "Alien"}, ["pace:slow", "genre:Horror"])
-    >>> row = wording.head(7, [1, 0, -1, -1], messages("en"))
+    >>> decoder = PageDecoder(["a"], {0: "Alien"}, ["pace:slow", "genre:Horror"])
+    >>> row = decoder.head(7, [1, 0, -1, -1], messages("en"))
     >>> row.title, row.tags, row.reason
     ('Slow-paced horror films', ('pace:slow', 'genre:Horror'), <ItemReason.TASTE: 'taste'>)
     """
@@ -225,7 +226,7 @@ class PageDecoder:
         self.ids, self.names, self.tags = ids, names, tags
 
     def head(self, kind: int, arg: Sequence[int], messages: Messages) -> Row:
-        """Return a row without titles: what it is, how it is called, and why its titles are there."""
+        """Return a shelf without titles: kind, heading, seed or tags, and reason."""
         plain, said = KINDS[kind], [one for one in arg if one >= 0]
         labels: tuple[str, ...] = ()
         seed = name = None
@@ -239,7 +240,7 @@ class PageDecoder:
         return Row(kind=plain.wire, title=heading, title_id=seed, tags=labels, reason=plain.reason, items=())
 
     def category(self, tag: int, messages: Messages) -> tuple[str, str]:
-        """Return a category's tag and its name."""
+        """Return the tag of a category and its name."""
         label = self.tags[tag]
         return label, messages.named([label])
 
@@ -250,7 +251,11 @@ class PageDecoder:
         return tuple(Category(tag=label, title=name, score=part / 100) for label, name, part in named)
 
     def rows(self, pages: Pages, q: int, messages: Messages, explored: float = 1.0) -> tuple[Row, ...]:
-        """Return the rows of the ``q``-th page, top to bottom; `explored` as `PageEncoder.encode` has it."""
+        """Return the shelves of the ``q``-th page, top to bottom.
+
+        `explored` is the share of viewers whose page explores, or of lists whose last title is drawn:
+        propensities are multiplied by it.
+        """
         out, drawn = [], int(pages.candidates[q])
         last = last_propensity(drawn, explored) if pages.kind.shape[1] == 1 else None
         for r, kind in enumerate(pages.kind[q].tolist()):

@@ -24,7 +24,7 @@ from schemas import Tags, Title
 def scratch(size: int, most: int) -> SelectionScratch:
     """Return working memory."""
     shelves: CandidateShelves = new_scratch(size, 1, 1, most)
-    return shelves.scratch
+    return shelves.selection
 
 
 @given(
