@@ -133,10 +133,10 @@ class Thompson:
             for cell in self._cells.values():
                 np.multiply(cell, kept, out=cell)
             self.at_ms = at_ms
-        worth = self._kept(self.at_ms - at_ms)
+        decay = self._kept(self.at_ms - at_ms)
         cell = self._cells.setdefault(arm, np.zeros((self.config.contexts, 2)))
-        cell[context, 0] = max(0.0, cell[context, 0] + worth * trials)
-        cell[context, 1] = min(max(0.0, cell[context, 1] + worth * wins), cell[context, 0])
+        cell[context, 0] = max(0.0, cell[context, 0] + decay * trials)
+        cell[context, 1] = min(max(0.0, cell[context, 1] + decay * wins), cell[context, 0])
         self._clear_probabilities()
 
     def choose(self, contexts: Sequence[int], arms: Sequence[str], now_ms: int, key: int) -> Choice:
