@@ -44,7 +44,9 @@ def _rows(pages: Pages) -> Rows:
 def test_top_picks_are_of_both(control: list[int], new: list[int], name: str) -> None:
     """As many as there are room and titles; each with its score, and of the ranker that it says."""
     pages = _page([(TOP_PICKS, control)])
-    teams = {one.slot: one.team for one in interleave_top_picks(pages, _page([(TOP_PICKS, new)]), [name], VISIBLE)}
+    teams = {
+        one.slot: one.team for one in interleave_top_picks(pages, _page([(TOP_PICKS, new)]), [name], VISIBLE)
+    }
     ((_, row),) = _rows(pages)
     assert len(row) == len(set(row)) == min(LENGTH, len({*control, *new}))
     assert {*teams.values()} <= {FIRST, SECOND}
