@@ -6,7 +6,7 @@ shall not wait: what is not compiled yet is compiled when it is called. Code in 
 touches the disk.
 """
 
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from multiprocessing import cpu_count, get_context
 from timeit import default_timer
 
@@ -19,6 +19,8 @@ __all__ = ["main"]
 ALL = {**STEPS, **EVALUATION_STEPS}
 PROCESSES = 2
 """Processes that compile at a time; more than two wait for each other's kernels."""
+TELL_S = 10.0
+"""Longest silence."""
 
 
 def run_step(name: str) -> int:
@@ -31,14 +33,20 @@ def run_step(name: str) -> int:
 def main() -> None:
     """Compile what the cache does not hold, and say what was done and how long it took."""
     began = default_timer()
-    context = get_context("spawn")
-    with ProcessPoolExecutor(min(PROCESSES, cpu_count()), mp_context=context) as pool:
+
+    def tell(text: str) -> None:
+        print(f"{default_timer() - began:6.0f} s: {text}", flush=True)
+
+    with ProcessPoolExecutor(min(PROCESSES, cpu_count()), mp_context=get_context("spawn")) as pool:
         steps = {pool.submit(run_step, name): name for name in ALL}
-        for done in as_completed(steps):
-            print(f"{default_timer() - began:6.1f} s  {steps[done]}: {done.result()} compiled", flush=True)
+        while steps:
+            done, _ = wait(steps, TELL_S, FIRST_COMPLETED)
+            for step in done:
+                tell(f"{steps.pop(step)}: {step.result()} compiled")
+            if not done:
+                tell(f"{len(steps)} of {len(ALL)} steps to go …")
     # Two processes that add forms of one kernel at the same time may lose one of them: it is made up for here
-    lost = sum(run_step(name) for name in ALL)
-    print(f"{default_timer() - began:6.1f} s  all kernels are there ({lost} were compiled twice)", flush=True)
+    tell(f"all kernels are there ({sum(run_step(name) for name in ALL)} were compiled twice)")
 
 
 if __name__ == "__main__":

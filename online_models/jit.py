@@ -18,10 +18,11 @@ Each decorator keeps the function's signature, so that type checkers see the cal
 in `KERNELS`, so that `online_models.compile` can tell which ones nothing has compiled.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
+from numba.core import config, types
 
 from online_models.kernel_cache import KernelCache
 
@@ -62,10 +63,28 @@ def jit_inline(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _compiled(function: Callable[P, R], **options: object) -> Callable[P, R]:
-    """Hand a function to numba and enter it in the list of kernels."""
-    options |= {"nogil": True, "error_model": "numpy"}
+    """Hand a function to numba and enter it in the list of kernels.
+
+    There are two dispatchers, since much of what a kernel with tables for arguments compiles to is the way
+    from Python's objects to machine words: `callee` is without, and takes the place of `kernel` where another
+    kernel calls it.
+    """
+    options |= {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+    if config.DISABLE_JIT:  # type: ignore[attr-defined]  # to debug kernels as Python, or to measure what tests cover
+        return function
     kernel = _njit(**options)(function)
-    # As ``cache=True``, which knows no dependencies. Numba has no public way to hand in a cache.
-    kernel._cache = KernelCache(kernel)  # noqa: SLF001
+    callee = _njit(**options, no_cpython_wrapper=True)(function)
+    for dispatcher in (kernel, callee):
+        # As ``cache=True``, which knows no dependencies. Numba has no public way to hand in a cache.
+        dispatcher._cache = KernelCache(dispatcher)  # noqa: SLF001
+
+    def get_call_template(args: Iterable[Any], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - numba's
+        """Type a call by another kernel. A number that is written in the call makes no form of its own."""
+        return callee.get_call_template(
+            [types.unliteral(kind) for kind in args],
+            {name: types.unliteral(kind) for name, kind in kwargs.items()},
+        )
+
+    kernel.get_call_template, kernel.get_overload = get_call_template, callee.get_overload
     KERNELS[f"{function.__module__}.{function.__qualname__}"] = kernel
     return cast("Callable[P, R]", kernel)

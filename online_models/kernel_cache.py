@@ -69,6 +69,8 @@ class KernelCache(_FunctionCache):  # type: ignore[misc] # numba's methods have 
         if not self._by_fingerprint:
             line = self._kernel.py_func.__code__.co_firstlineno
             name = self._impl.filename_base.replace(f"-{line}.", ".")
+            if self._kernel.targetoptions.get("no_cpython_wrapper"):
+                name = f"{name}.callee"
             self._cache_file = TolerantCacheFile(self._cache_path, name, fingerprint(self._kernel))
             self._by_fingerprint = True
 

@@ -38,13 +38,18 @@ __all__ = ["EVALUATION_STEPS", "STEPS", "warm_up"]
 
 
 def small_world() -> Recommender:
-    """Return a recommender that has learned a few events, two of them tested first."""
+    """Return a recommender that knows viewers and titles, and has learned nothing.
+
+    What is called decides what is compiled, not what comes of it: so no step waits for another one's kernels.
+    """
     model = Recommender()
-    model.prequential(_batch(), np.array([0, 0, 1, 1], np.int32))
+    batch = _batch()
+    model.titles.intern(batch.titles)
+    model.viewers.viewers.acquire(batch.viewers)
     return model
 
 
-def learn_by_signals() -> None:
+def learn() -> None:
     """Learn events on the two sides separately, by signals, tested and untested."""
     model = Recommender()
     side, every = model.viewers, np.ones(4, np.int32)
@@ -119,11 +124,21 @@ def pack_and_restore() -> None:
     partitions_for([b"warm"], 2)
 
 
-def rank_by_others() -> None:
-    """Rank and learn a few events with baselines, with an expert alone, and with an external expert."""
+def test_then_learn() -> None:
+    """Test, then learn, in one process: alone, with an external expert, and as a River ranker."""
+    from online_models.river import TagAffinity  # noqa: PLC0415 - workers need none of it
+
+    for experts in (None, ExternalRankers(["river.reco.Baseline"])):
+        Recommender(experts=experts).prequential(_batch(), np.ones(4, np.int32))
+    expert = TagAffinity()
+    expert.learn_one("a", "x", 1)
+    expert.predict_one("a", "x")
+
+
+def rank_by_baselines() -> None:
+    """Rank and learn a few events with every baseline."""
     from online_models.evaluation.baselines import BASELINES  # noqa: PLC0415 - workers need none of them
     from online_models.evaluation.protocol import Block  # noqa: PLC0415
-    from online_models.river import TagAffinity  # noqa: PLC0415
 
     pair, tested = np.arange(2, dtype=np.int32), np.ones(2, np.bool_)
     ratings = np.ones(2, np.float32)
@@ -131,23 +146,21 @@ def rank_by_others() -> None:
     for build_baseline in BASELINES.values():
         baseline = build_baseline(0, 1)
         baseline.rank_then_learn(block)
-        baseline.rank_then_learn(block)  # titles that it knows
-    Recommender(experts=ExternalRankers(["river.reco.Baseline"])).prequential(_batch(), np.ones(4, np.int32))
-    expert = TagAffinity()
-    expert.learn_one("a", "x", 1)
-    expert.predict_one("a", "x")
+        baseline.rank_then_learn(block)  # titles that it has met
 
 
 STEPS: Mapping[str, Callable[[], object]] = {
-    "test and learn": small_world,
-    "learn by signals": learn_by_signals,
+    "learn": learn,
     "rank and score": rank_and_score,
     "choose artwork": choose_artwork,
     "pack and restore": pack_and_restore,
 }
-"""The steps by name: together they call every kernel that a worker calls."""
-EVALUATION_STEPS: Mapping[str, Callable[[], object]] = {"rank by others": rank_by_others}
-"""The steps with the kernels that only evaluations call."""
+"""What is run, by name; together it calls every kernel that a worker calls."""
+EVALUATION_STEPS: Mapping[str, Callable[[], object]] = {
+    "test, then learn": test_then_learn,
+    "baselines": rank_by_baselines,
+}
+"""The same of what only evaluations call."""
 
 
 def warm_up() -> None:

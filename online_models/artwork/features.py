@@ -67,7 +67,10 @@ def count_liked_words(viewers: Viewers, slots: I4, titles: int, tags: TagColumns
     ``word`` is the word of each tag, -1 for none. ``out`` [p, W] is filled from the front.
     """
     history = np.empty(titles, np.int32)
-    count = np.zeros(word.max() + 1 if word.size else 0, np.int32)
+    words = 0
+    for tag in range(word.size):
+        words = max(words, word[tag] + 1)
+    count = np.zeros(words, np.int32)
     found = np.empty(count.size, np.int32)
     for p in range(slots.size):
         n = 0
@@ -91,7 +94,8 @@ def count_liked_words(viewers: Viewers, slots: I4, titles: int, tags: TagColumns
                     best = w
             out[p, k] = best
             count[best] = 0
-        count[found[:n]] = 0
+        for m in range(n):
+            count[found[m]] = 0
 
 
 @jit_inline

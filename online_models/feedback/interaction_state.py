@@ -191,7 +191,7 @@ def weigh(
         e.played = max(e.played, feedback.weight[i])
         return TOUCH
     if fact == SKIPPED:
-        return int(turn_down(viewers, feedback.viewer[i], feedback.title[i], e, feedback.weight[i]))
+        return int(turn_down(viewers, feedback.viewer[i], feedback.title[i], e, float(feedback.weight[i])))
     if fact == SOUGHT:
         e.flags |= SEARCHED
         return NOTED

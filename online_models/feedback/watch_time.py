@@ -90,11 +90,20 @@ def bin_of(share: float) -> int:
 
 
 @jit_inline
+def total_of(counts: Counts) -> int:
+    """Return how many playbacks a bucket holds."""
+    total = 0
+    for k in range(BINS):
+        total += counts[k]
+    return total
+
+
+@jit_inline
 def observe_share(viewers: Viewers, params: Params, bucket: int, b: int) -> None:
     """Count a playback."""
     counts = viewers.watch_time[bucket]
     counts[b] += 1
-    if counts.sum() > params.reward.quantile_memory:
+    if total_of(counts) > params.reward.quantile_memory:
         for k in range(BINS):
             counts[k] >>= 1
     viewers.watch_moved[0] = 1
@@ -114,7 +123,7 @@ def quantile(viewers: Viewers, params: Params, duration: float, share: float) ->
     The share itself as long as the bucket holds too few.
     """
     counts = viewers.watch_time[bucket_of(duration)]
-    total = counts.sum()
+    total = total_of(counts)
     if total < params.reward.quantile_from:
         return share
     below = 0

@@ -57,7 +57,7 @@ def next_stamp(work: Scratch) -> int:
 
 @jit_no_alloc
 def represent(
-    titles: Titles, viewers: Viewers, params: Params, v: int, history: I4, depth: int, fresh: int, x: F4
+    titles: Titles, viewers: Viewers, params: Params, v: int, history: I4, depth: Int, fresh: Int, x: F4
 ) -> None:
     """Write a viewer's representation into ``x`` [D]; the ``fresh`` newest titles are of this session."""
     k, last = params.factors, params.horizons.size * params.factors

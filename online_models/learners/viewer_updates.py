@@ -95,7 +95,8 @@ def softmax_of_target(
     Returns the number of negatives. They derive from the viewer's key and ``draw``.
     """
     x, t = signals.x[o], signals.title[o]
-    represent(titles, viewers, params, v, signals.history[o], signals.depth[o], signals.fresh[o], x)
+    depth, fresh = np.int64(signals.depth[o]), np.int64(signals.fresh[o])  # as `rank` has them: one form
+    represent(titles, viewers, params, v, signals.history[o], depth, fresh, x)
     stamp = next_stamp(work)
     mark_known(viewers, v, work.mark, stamp)
     state = mix(viewers.key[v] ^ mix(np.uint64(params.seed) + np.uint64(draw)))

@@ -29,6 +29,7 @@ from online_models.tables.layout import (
     F8,
     I4,
     Feedback,
+    Int,
     Params,
     Scratch,
     Signals,
@@ -75,11 +76,13 @@ def rank_of(titles: Titles, score: F4, target: int, stamp: int, work: Scratch) -
 
 @jit
 def score_titles(
-    titles: Titles, params: Params, history: I4, depth: int, fresh: int, x: F4, at: PrequentialScratch
+    titles: Titles, params: Params, history: I4, depth: Int, fresh: Int, x: F4, at: PrequentialScratch
 ) -> None:
     """Write the score of the active titles under each expert."""
     score, near = at.score, at.sparse
-    newest = titles.trend_at[: titles.size[0]].max()
+    newest = titles.trend_at[0]
+    for j in range(1, titles.size[0]):
+        newest = max(newest, titles.trend_at[j])
     for a in range(titles.size[1]):
         j = titles.active[a]
         gap = np.float32((titles.trend_at[j] - newest) / params.half_lives_ms[SEASON])
@@ -115,7 +118,8 @@ def rank_target(
 
     The rank is inf for a title never watched before.
     """
-    t, depth, fresh, x = signals.title[o], signals.depth[o], signals.fresh[o], signals.x[o]
+    t, x = signals.title[o], signals.x[o]
+    depth, fresh = np.int64(signals.depth[o]), np.int64(signals.fresh[o])  # as `rank` has them: one form
     now = signals.at[o]
     if titles.counts[t, 0] == 0:
         ranks[:] = np.inf
@@ -153,7 +157,10 @@ def prequential(
     the positives to test, from which ``weights`` are learned; ``ranks`` [n, RANKINGS] becomes -1 if not
     tested, and inf for a title never watched before.
     """
-    work, size = scratch(titles, params), titles.bias.size if tested.any() else 0
+    work, size = scratch(titles, params), 0
+    for i in range(tested.size):
+        if tested[i]:
+            size = titles.bias.size
     at = prequential_scratch(params, weights, size)
     ranks[:] = -1.0
     for i in range(feedback.viewer.size):

@@ -20,7 +20,7 @@ from online_models.learners.factorization import represent
 from online_models.tables.derived_columns import SATISFACTION
 from online_models.tables.feedback_layout import SECOND
 from online_models.tables.history import fresh_at, lately, mark_known, share_of, title_of
-from online_models.tables.layout import F4, F8, I4, U1, Lists, Params, Shared, Sparse, Titles, Viewers
+from online_models.tables.layout import F4, F8, I4, U1, Int, Lists, Params, Shared, Sparse, Titles, Viewers
 from online_models.tables.top_k import least_of, top
 
 # Logarithms of many numbers: a loop that the compiler vectorizes. Calls of the C library would be one by one.
@@ -118,7 +118,7 @@ def score_shared(bias: F4, prior: F4, guard: F4, w: F8, satisfaction: float, den
 
 @jit_no_alloc
 def cowatch(
-    titles: Titles, params: Params, history: I4, depth: int, fresh: int, score: F4, touched: I4
+    titles: Titles, params: Params, history: I4, depth: Int, fresh: Int, score: F4, touched: I4
 ) -> int:
     """Add up the neighbours of the newest titles: s_j = sum_l d**l C[h_l, j] / (n_h n_j) ** alpha.
 
@@ -302,6 +302,7 @@ def blend_row(
     """Add the sparse parts of the blend to one viewer's score row."""
     work = sparse_scratch(params, row.size)
     known = row.copy()
+    v = np.int32(v)  # type: ignore[assignment] # as `pick` has it: one form
     hide_known(viewers, v, known)
     depth, n = lately(viewers, params, v, work.history), max(1, shared.candidates[0] - viewers.known[v])
     if params.seeds > 0:

@@ -12,13 +12,19 @@ TINY = 1e-6
 @jit
 def tell_titles(titles: Titles, params: Params) -> None:
     """Let the titles know what their tags have learned since they were last told."""
-    more, width = titles.tag_out - titles.tag_told, titles.out.shape[1]
-    way = np.zeros(more.shape[0], np.float32)
+    # Loops: for numpy's expressions numba compiles iterators and the words of their errors, seconds of work
+    width, told = titles.out.shape[1], titles.tag_told
+    more, way = np.empty(told.shape, np.float32), np.zeros(told.shape[0], np.float32)
+    for g in range(way.size):
+        for f in range(width + 1):
+            more[g, f] = titles.tag_out[g, f] - told[g, f]
+    moved = False
     for g in range(way.size):
         for f in range(width + 1):
             way[g] += more[g, f] * more[g, f]
         way[g] = np.sqrt(way[g])
-    if way.max() <= TINY:
+        moved |= not way[g] <= TINY
+    if not moved:
         return
     for j in range(titles.size[0]):
         c = titles.share[j]
@@ -33,7 +39,9 @@ def tell_titles(titles: Titles, params: Params) -> None:
                 titles.drift[j] += c * way[g]
         if titles.drift[j] > params.publish_drift:
             titles.changed[j] = 1
-    titles.tag_told[:] = titles.tag_out
+    for g in range(way.size):
+        for f in range(width + 1):
+            told[g, f] = titles.tag_out[g, f]
     titles.size[4] += 1
 
 

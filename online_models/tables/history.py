@@ -17,7 +17,7 @@ def title_of(entry: int) -> int:
 
 
 @jit_inline
-def share_of(params: Params, entry: int, former: bool) -> np.float32:
+def share_of(params: Params, entry: int, former: bool | np.bool_) -> np.float32:
     """Return what a history's entry counts: less if it is only known, and if it is of a former sitting."""
     share = np.float32(1.0) if entry >= 0 else np.float32(params.reward.neutral)
     return share * np.float32(params.reward.former) if former else share
