@@ -22,20 +22,38 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# What pip installs is not compiled to bytecode beforehand: most of it is never imported.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+
+# $(call timed,WHAT,COMMAND): say what is done, every ten seconds for how long, and in the end how long it took
+define timed
+@printf '%s …\n' '$(1)'; \
+	(while sleep 10 >/dev/null; do printf '%6d s …\n' $$SECONDS; done) & ticker=$$!; \
+	trap "kill $$ticker" EXIT; \
+	$(2); \
+	printf '%6d s: done\n' $$SECONDS
+endef
+
 setup: $(VENV)/.installed $(VENV)/.compiled ## Make .venv with nearline in it (quick when nothing changed)
 
-$(VENV)/.installed: deploy/requirements.lock pyproject.toml
+# What runs, without what only developers use: `make demo` waits for no more.
+$(VENV)/.runtime: deploy/image.lock pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then echo "nearline needs Python 3.11, 3.12 or 3.13 on PATH" >&2; exit 1; fi
 	@if [ ! -x $(BIN)/python ]; then echo "making $(VENV) with $(PYTHON)"; $(PYTHON) -m venv $(VENV); fi
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r deploy/requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(call timed,installing what nearline runs with,$(PIP) -r deploy/image.lock)
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.compiled: $(VENV)/.installed $(shell find online_models -name '*.py')
-	$(BIN)/python -m online_models.compile
+$(VENV)/.installed: $(VENV)/.runtime deploy/requirements.lock
+	$(call timed,installing what developers use,$(PIP) -r deploy/requirements.lock)
 	@touch $@
 
-demo: setup ## Watch home pages change as simulated viewers watch (no Kafka needed)
+$(VENV)/.compiled: $(VENV)/.runtime $(shell find online_models -name '*.py')
+	@echo "compiling kernels …"
+	@$(BIN)/python -m online_models.compile
+	@touch $@
+
+demo: $(VENV)/.compiled ## Watch home pages change as simulated viewers watch (no Kafka needed)
 	@$(BIN)/nearline demo $(ARGS)
 
 # More processes than cores: tests wait for workers, those on a real Kafka most of their time. Each costs ten

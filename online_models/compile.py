@@ -19,8 +19,8 @@ __all__ = ["main"]
 ALL = {**STEPS, **EVALUATION_STEPS}
 PROCESSES = 2
 """Processes that compile at a time; more than two wait for each other's kernels."""
-TELL_S = 10.0
-"""Longest silence."""
+REPORT_S = 10.0
+"""Longest time without a line of output."""
 
 
 def run_step(name: str) -> int:
@@ -34,19 +34,19 @@ def main() -> None:
     """Compile what the cache does not hold, and say what was done and how long it took."""
     began = default_timer()
 
-    def tell(text: str) -> None:
+    def report(text: str) -> None:
         print(f"{default_timer() - began:6.0f} s: {text}", flush=True)
 
     with ProcessPoolExecutor(min(PROCESSES, cpu_count()), mp_context=get_context("spawn")) as pool:
         steps = {pool.submit(run_step, name): name for name in ALL}
         while steps:
-            done, _ = wait(steps, TELL_S, FIRST_COMPLETED)
+            done, _ = wait(steps, REPORT_S, FIRST_COMPLETED)
             for step in done:
-                tell(f"{steps.pop(step)}: {step.result()} compiled")
+                report(f"{steps.pop(step)}: {step.result()} compiled")
             if not done:
-                tell(f"{len(steps)} of {len(ALL)} steps to go …")
+                report(f"{len(steps)} of {len(ALL)} steps to go …")
     # Two processes that add forms of one kernel at the same time may lose one of them: it is made up for here
-    tell(f"all kernels are there ({sum(run_step(name) for name in ALL)} were compiled twice)")
+    report(f"all kernels are there ({sum(run_step(name) for name in ALL)} were compiled twice)")
 
 
 if __name__ == "__main__":

@@ -56,8 +56,8 @@ def demo(
     running = Demo(FOLDER, rate, viewers, titles, seed, kafka)
     with interruptible():
         try:
-            with console.status("starting broker, topics and worker …"):
-                running.start()
+            began = time.monotonic()
+            running.start(lambda text: console.print(f"{time.monotonic() - began:6.0f} s: {text} …"))
             console.print(
                 f"the pages are at [bold]{running.server.address}[/]: choose a viewer, play something"
             )

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,21 +59,32 @@ class Demo:
     _feeder: threading.Thread | None = None
     _began: float = 0.0
 
-    def start(self) -> None:
-        """Start cluster, subscriber, worker and server in this order, then the viewers."""
+    def start(self, on_progress: Callable[[str], None] = lambda _: None) -> None:
+        """Start cluster, subscriber, worker and server in this order, then the viewers.
+
+        Parameters
+        ----------
+        on_progress
+            Called with what is done next.
+        """
+        on_progress("starting a broker and creating topics")
         self.settings = self._stack.enter_context(own_cluster(self.folder, GROUP, kafka=self.kafka))
         make_topics(self.settings)
         self.subscriber = Subscriber(self.settings)
         self.subscriber.start()
         self._stack.callback(self.subscriber.stop)
+        on_progress("starting a worker and a server")
         self.worker = WorkerProcess(self.settings, self.folder, {"NEARLINE_PREQUENTIAL_SHARE": SHARE})
         self._stack.enter_context(self.worker)
         self.server = self._stack.enter_context(
             ServeProcess(self.settings, self.folder, self.worker.metrics_address)
         )
         speed = Speed("rate", self.rate)
+        on_progress("inventing viewers and titles")
         self.world = make_world(self.seed, self.viewers, self.titles, speed)
+        on_progress("waiting for the worker to load its kernels and take its partitions")
         self.worker.wait_ready()
+        on_progress("waiting for the server")
         self.server.wait_ready()
         self._began = time.monotonic()
         self._feeder = threading.Thread(target=self._feed, args=(speed,), name="viewers", daemon=True)
