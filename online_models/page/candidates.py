@@ -205,7 +205,7 @@ def add_watch_again(
         offered = known.loved[s] > -np.inf and shelves.seen[t] != stamp
         if past and offered and standing(viewers, v, t) > 0:
             n = insert_by_key(shelves, c, n, viewers.loved_weight[v, s], t, known.loved[s])
-    for k in range(n):
+    for k in range(n):  # the weight was the sort key; all are equally relevant to the page
         shelves.relevance[c, k] = 1.0
     end_own_shelf(spec, c, n, stamp, shelves)
 
@@ -244,7 +244,7 @@ def add_because_you(
         seed[n], shelves.seed_watched[n] = t, 1 if watched else 0
         strength[n] = SEED_DECAY**later * weight_of(e) * titles.watches[t] / (titles.watches[t] + EVIDENCE)
         n += 1
-    for _ in range(min(spec.seeds, n)):
+    for _ in range(min(spec.seeds, n)):  # selection sort: a few of a few
         k = 0
         for other in range(1, n):
             if strength[other] > strength[k] or (strength[other] == strength[k] and seed[other] < seed[k]):
@@ -274,7 +274,7 @@ def add_neighbours(
         if w > 0 and 0 <= j < row.size and row[j] > -np.inf:
             key[n], name[n] = w * titles.norm[j], j
             n += 1
-    log_all(key, n)
+    log_all(key, n)  # one vectorised loop over all logarithms
     for k in range(n):
         key[k] += row[name[k]]
     select_named(key, name, n, shelves.selection, shelves.title[c], shelves.score[c])
@@ -316,11 +316,8 @@ def add_pins(pins: I4, spec: PageSpec, row: F4, best: float, stamp: int, shelves
             continue
         relevance = np.exp(min(np.float32(0.0), row[t] - np.float32(best)))
         if kind == FEATURED and featured < spec.visible:
-            shelves.title[c, featured], shelves.score[c, featured], shelves.relevance[c, featured] = (
-                t,
-                row[t],
-                relevance,
-            )
+            shelves.title[c, featured], shelves.score[c, featured] = t, row[t]
+            shelves.relevance[c, featured] = relevance
             featured += 1
         elif kind != FEATURED and n < MOST_PINS and max(slot, free) < spec.length:
             free = max(slot, free)

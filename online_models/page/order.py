@@ -66,9 +66,8 @@ def fill_shelf(
     """
     n, k, p, own, series = 0, 0, 0, is_own(shelves.kind[c]), shelves.series
     pinned = shelves.pin_count[0] if shelves.kind[c] == TOP_PICKS else 0
-    mixed = (
-        not own and shelves.kind[c] != EXPLORE
-    )  # an explore draw is not filtered by series: that would change its propensities
+    # An explore draw is not filtered by series: that would change its propensities.
+    mixed = not own and shelves.kind[c] != EXPLORE
     while n < most:
         t = shelves.title[c, k] if k < shelves.title.shape[1] else -1
         if p < pinned and (t < 0 or shelves.pin_slot[p] <= n):
@@ -79,6 +78,7 @@ def fill_shelf(
         if t < 0:
             break
         if own or shelves.seen[t] != stamp:
+            # Written first, kept if it may join: `n` does not advance otherwise.
             listed[n], at[n], series[n] = t, k, series_of(index, t) if mixed else -1
             n += int(series_has_room(series, n, spec.series))
         k += 1
@@ -156,7 +156,7 @@ def take_best_shelf(
     if best < 0:
         return -1
     c = shelves.unplaced[best]
-    for k in range(best, n - 1):
+    for k in range(best, n - 1):  # close the gap in order, so that ties still go to the first
         shelves.unplaced[k] = shelves.unplaced[k + 1]
     return int(c)
 
@@ -228,9 +228,8 @@ def arrange(
         drawable += place_shelf(index, spec, shelves, c, stamp, row, pages, q, r)
         r += 1
     for c in range(shelves.size[0]):
-        if shelves.placed[c] == 0 and is_own(
-            shelves.kind[c]
-        ):  # its titles are reserved, but it is not on the page
+        # Not on the page, but its visible titles or pins were marked as seen: they could not be drawn either.
+        if shelves.placed[c] == 0 and is_own(shelves.kind[c]):
             for k in range(spec.visible):
                 drawable += int(shelves.title[c, k] >= 0 and row[shelves.title[c, k]] > -np.inf)
         elif shelves.placed[c] == 0 and shelves.kind[c] == TOP_PICKS:

@@ -121,7 +121,7 @@ def strong_tags(
             lift = lift_of(shelves.tag_weight[g], total, index.tag_share[g])
             if lift > 0:
                 n = insert(best, strong, n, shelves.tag_weight[g] * lift, g)
-        shelves.tag_weight[g] = 0.0
+        shelves.tag_weight[g] = 0.0  # clear the entries that were used
         shelves.tag_count[g] = 0
     return n, total
 
@@ -143,6 +143,7 @@ def insert(best: F8, strong: I4, n: int, value: float, g: int) -> int:
 @jit_no_alloc
 def add_supersets(counts: F8) -> None:
     """Turn counts by exact combination into counts by contained combination (Yates, 1937)."""
+    # One dimension of the hypercube at a time: 6 * 64 additions instead of a sum for each superset.
     for k in range(STRONG):
         for c in range(COMBINATIONS):
             if c & (1 << k) == 0:
@@ -178,6 +179,7 @@ def score_combinations(index: CatalogIndexArrays, n: int, least: int, total: flo
     listed[:] = -1
     strength[:] = -1.0
     for c in range(1, 1 << n):
+        # In order of cost: counting titles passes over the bit sets.
         if times[c] < SUPPORT or not is_nameable(work.kind, n, c) or count_listed(work, c) < least:
             continue
         share = share_of(index, work, c)
@@ -235,7 +237,7 @@ def next_combination(work: TagScratch, n: int) -> int:
                 continue
         apart = True
         for k in range(n):
-            both = c | work.taken[k]
+            both = c | work.taken[k]  # the titles of both combinations have the union of their tags
             shared = work.listed[both] if work.listed[both] >= 0 else count_listed(work, both)
             apart = apart and 2 * shared <= work.listed[c]
         if apart:
@@ -263,7 +265,7 @@ def add_tag_shelves(
         work.kind[k] = index.tag_kind[strong[k]]
         mark_tagged(index, strong[k], work.tagged[k])
         for s in range(stated.size):
-            if stated[s] == strong[k]:  # said of the tag, not of what else it is combined with
+            if stated[s] == strong[k]:  # stated for the tag alone, not for its combinations
                 mine[1 << k] += stated_weight
                 times[1 << k] += SUPPORT
     w = 1.0
