@@ -43,7 +43,7 @@ Decay = Annotated[float, Ge(_LEAST), Le(1)]
 Strength = Annotated[float, Ge(0), Le(10)]
 """Weights of the reward, and steps of learning."""
 BlendWeight = Annotated[float, Ge(-4), Le(4)]
-"""As ``learners.blender.MOST``, the bound of a learned weight."""
+"""As ``learners.blender.MAX_WEIGHT``, the bound of a learned weight."""
 Seconds = Annotated[float, Ge(0), Le(1e9)]
 HalfLife = Annotated[float, Ge(_LEAST), Le(1e12)]
 """Seconds."""

@@ -35,7 +35,7 @@ COLUMNS = ("blend", *EXPERTS)
 outside."""
 
 
-class MoreExperts(Protocol):
+class ExternalExperts(Protocol):
     """External experts, such as :class:`online_models.river.external_rankers.ExternalRankers`."""
 
     names: tuple[str, ...]
@@ -101,7 +101,7 @@ class Recommender:
         config: ModelConfig | None = None,
         *,
         seed: int = 0,
-        experts: "MoreExperts | None" = None,
+        experts: "ExternalExperts | None" = None,
         page: PageConfig | None = None,
         tested: float = 0.0,
     ) -> None:

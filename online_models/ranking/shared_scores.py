@@ -74,7 +74,7 @@ class SharedScores:
     weights
         [1 + CONTEXTS, experts] the global weights, then each context's difference
         (:mod:`online_models.learners.blender`).
-    local
+    segment_boost
         Boosts for cold-start viewers, by country and kind of device; None: no boost.
     """
 
@@ -82,7 +82,7 @@ class SharedScores:
         self.weights = first_weights(titles.config.blend)
         self._taken = self.weights.copy()
         self._titles, self._catalog = titles, catalog
-        self.local: SegmentBoost | None = None
+        self.segment_boost: SegmentBoost | None = None
         self._treatment: Treatment | None = None
 
     def load(self, weights: F8) -> None:
@@ -139,8 +139,8 @@ class SharedScores:
         for (limit, country, _, cold_start, device), g in groups.items():
             guard, candidates[g] = self._catalog.guard(limit=limit, country=country, now_ms=now_ms)
             score_shared(titles.bias, titles.prior, guard, chosen[g], satisfaction, dense[g], backoff)
-            if cold_start and self.local is not None:
-                lift = self.local.lift(now_ms, size, country=country, device=device)
+            if cold_start and self.segment_boost is not None:
+                lift = self.segment_boost.lift(now_ms, size, country=country, device=device)
                 dense[g, lift.titles] += lift.more
         if self._treatment is not None:
             aim = objective(titles, self._catalog, self._treatment, size)

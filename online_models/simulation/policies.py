@@ -143,7 +143,9 @@ class Oracle(ScoringPolicy):
 
     def scores(self, views: PageViews) -> Floats:
         """See `ScoringPolicy.scores`."""
-        return self.expected_minutes_of(views, self.world.truth.fits(views.profiles, np.arange(len(self.world.titles))))
+        return self.expected_minutes_of(
+            views, self.world.truth.fits(views.profiles, np.arange(len(self.world.titles)))
+        )
 
 
 class Nearline:

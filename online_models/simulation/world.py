@@ -192,7 +192,9 @@ class World:
             self.act(views, pages)
             yield from self._until(self._next_s())
 
-    def next_views(self, most: int = BATCH_VIEWS, within_s: float = SPAN_S, *, settled: bool = False) -> PageViews:
+    def next_views(
+        self, most: int = BATCH_VIEWS, within_s: float = SPAN_S, *, settled: bool = False
+    ) -> PageViews:
         """Take the next looks at a page, of different viewers, and move the clock to the first.
 
         Parameters

@@ -150,7 +150,9 @@ class _ArtworkWorld:
             return sum(s * self.rate(v, title, variant) for s, v in zip(shares, kinds, strict=True))
 
         fixed = [max(every, key=partial(mean_rate, title)) for title in range(self.titles)]
-        expected_minutes_of: dict[str, float] = dict.fromkeys(("as shown", "uniform", "first", "best fixed", "ideal"), 0.0)
+        expected_minutes_of: dict[str, float] = dict.fromkeys(
+            ("as shown", "uniform", "first", "best fixed", "ideal"), 0.0
+        )
         for one in seen:
             rates = [self.rate(one.viewer, one.title, variant) for variant in every]
             expected_minutes_of["as shown"] += rates[one.variant]

@@ -204,7 +204,8 @@ def read_impressions(rows: dict[str, bytes]) -> dict[str, Any]:
     found = {viewer: impression_rows.CODEC.unpack(value) for viewer, value in rows.items()}
     return {
         viewer: [
-            {title: list(entry) for title, entry in part.items()} for part in (row.artwork, row.searches, row.shelves)
+            {title: list(entry) for title, entry in part.items()}
+            for part in (row.artwork, row.searches, row.shelves)
         ]
         for viewer, row in found.items()
     }

@@ -261,7 +261,7 @@ class ViewersStep:
         self._stage, self._partition, self._settings = stage, partition, settings
         self._cutover, self._throttle = cutover, throttle
         self._side = ViewerSide(replica.titles, replica.catalog)
-        self._side.blending.local = replica.segment_boost
+        self._side.blending.segment_boost = replica.segment_boost
         self._signals = SignalPublisher(
             store, settings, partition, side=self._side, replica=replica, lag=stage.lag
         )

@@ -132,7 +132,7 @@ def _side() -> tuple[ViewerSide, Segments]:
     table.arrays.counts[rows, 0] = 1
     table.arrays.active[: rows.size], table.arrays.size[1] = rows, rows.size
     side, segments = ViewerSide(table, Catalog(table)), Segments()
-    side.blending.local = SegmentBoost(table, [segments])
+    side.blending.segment_boost = SegmentBoost(table, [segments])
     return side, segments
 
 
@@ -194,7 +194,7 @@ def test_the_time_of_the_day_counts_half() -> None:
     for day in range(5):
         segments.watch(title_key("t1"), 1.0, day * DAY_MS + 20 * 3_600_000, country=IN)
         segments.watch(title_key("t2"), 1.0, day * DAY_MS + 8 * 3_600_000, country=IN)
-    local = side.blending.local
+    local = side.blending.segment_boost
     assert local is not None
     evening = _lifted(local, 5 * DAY_MS + 21 * 3_600_000, country=IN)
     morning = _lifted(local, 6 * DAY_MS + 7 * 3_600_000, country=IN)
@@ -225,7 +225,7 @@ def test_a_lift_is_the_mean_of_the_shares_that_are_known(
 ) -> None:
     """Country all day, country at this time of the day, and device weigh alike; the unknown has no weight."""
     side, segments = _side()
-    local = side.blending.local
+    local = side.blending.segment_boost
     assert local is not None
     for title, place, kind in watched:
         segments.watch(title_key(f"t{title}"), 1.0, 0, country=place, device=kind)
