@@ -40,7 +40,8 @@ __all__ = ["EVALUATION_STEPS", "STEPS", "warm_up"]
 def small_world() -> Recommender:
     """Return a recommender that knows viewers and titles, and has learned nothing.
 
-    What is called decides what is compiled, not what comes of it: so no step waits for another one's kernels.
+    Kernels compile by the types of their arguments, whatever the values: so no step waits for another one's
+    kernels.
     """
     model = Recommender()
     batch = _batch()
@@ -71,7 +72,6 @@ def rank_and_score() -> None:
     pages = build(model.viewers, model.catalog_index, slots, 0, 3)
     encode_lists(model.viewers.rank(slots, 0, 3))
     model.viewers.rank(slots, 0, 3, drawn=1.0)
-    encode_lists(model.viewers.rank(slots[:1], 0, 3))
     encode_blank(pages)
 
 
@@ -146,7 +146,7 @@ def rank_by_baselines() -> None:
     for build_baseline in BASELINES.values():
         baseline = build_baseline(0, 1)
         baseline.rank_then_learn(block)
-        baseline.rank_then_learn(block)  # titles that it has met
+        baseline.rank_then_learn(block)  # titles that it knows
 
 
 STEPS: Mapping[str, Callable[[], object]] = {
@@ -155,12 +155,12 @@ STEPS: Mapping[str, Callable[[], object]] = {
     "choose artwork": choose_artwork,
     "pack and restore": pack_and_restore,
 }
-"""What is run, by name; together it calls every kernel that a worker calls."""
+"""The steps by name: together they call every kernel that a worker calls."""
 EVALUATION_STEPS: Mapping[str, Callable[[], object]] = {
     "test, then learn": test_then_learn,
     "baselines": rank_by_baselines,
 }
-"""The same of what only evaluations call."""
+"""The steps with the kernels that only evaluations call."""
 
 
 def warm_up() -> None:

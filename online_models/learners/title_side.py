@@ -47,6 +47,7 @@ def learn_outputs(
 ) -> None:
     """Move the output vector and bias of a title, and of negatives without the stamp."""
     t, w, x = signals.title[i], signals.weight[i], signals.x[i]
+    # Keyed by the title and the number of its positives: there is no state of a generator to store
     state = mix(titles.key[t] ^ mix(np.uint64(params.seed) + np.uint64(titles.counts[t, 0])))
     n = draw_negatives(titles, params.negatives, t, stamp, state, work)
     softmax_gradient(titles, x, n, work)
@@ -86,7 +87,7 @@ def learn_inputs(titles: Titles, params: Params, owned: I4, signals: Signals, i:
             square += signals.gradient[i, f] * signals.gradient[i, f]
         a, length = np.float32(1.0 / np.sqrt(total)), np.sqrt(square)
         for step in range(depth):
-            if a * length < SMALL:
+            if a * length < SMALL:  # weights fall with each step: all further ones are small, too
                 break
             j = title_of(signals.history[i, step])
             if owned[j]:

@@ -36,6 +36,7 @@ def is_repeated(viewers: Viewers, v: int, event: int) -> bool:
     """Return whether an event id is among the viewer's recent ones; if not, add it."""
     if event == np.uint64(0):
         return False
+    # A ring of the newest ids: a producer's retries come within a few events, and 0 marks an empty place
     for s in range(RING):
         if viewers.ring[v, s] == event:
             return True
@@ -95,7 +96,10 @@ def softmax_of_target(
     Returns the number of negatives. They derive from the viewer's key and ``draw``.
     """
     x, t = signals.x[o], signals.title[o]
-    depth, fresh = np.int64(signals.depth[o]), np.int64(signals.fresh[o])  # as `rank` has them: one form
+    depth, fresh = (
+        np.int64(signals.depth[o]),
+        np.int64(signals.fresh[o]),
+    )  # as `ranking` passes them: numba compiles one form
     represent(titles, viewers, params, v, signals.history[o], depth, fresh, x)
     stamp = next_stamp(work)
     mark_known(viewers, v, work.mark, stamp)
@@ -149,13 +153,14 @@ def learn_rejection(
     """Move a viewer's taste away from a rejected title, towards other titles that were likely.
 
     With the softmax p over the title t and negatives, p_u steps along -w (q_t - sum_{j != t} p_j q_j): the
-    more the title was expected, the less the negatives hold against it, the longer the step. Titles learn
-    nothing of it. Row ``o`` of the signals is room to work in; it stays without a history.
+    step is longer the more likely the title was. Titles learn nothing from it. Row ``o`` of the signals is
+    working memory; it keeps no history.
     """
     signals.depth[o] = lately(viewers, params, v, signals.history[o])
     signals.fresh[o] = min(viewers.fresh[v], signals.depth[o])
+    # ~known is below 0, the draws of positives are not: so a rejection has negatives of its own
     n = softmax_of_target(titles, viewers, params, v, signals, o, ~viewers.known[v], work)
-    work.g[n] = 1.0
+    work.g[n] = 1.0  # the target's 1 - p_t becomes 1: away from q_t in full, however likely it was
     gather_gradient(titles, n, -np.float32(params.taste_rejection) * signals.weight[o], work)
     move_taste(viewers, params, v, work.into)
     signals.depth[o] = signals.fresh[o] = 0

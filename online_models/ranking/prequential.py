@@ -119,7 +119,10 @@ def rank_target(
     The rank is inf for a title never watched before.
     """
     t, x = signals.title[o], signals.x[o]
-    depth, fresh = np.int64(signals.depth[o]), np.int64(signals.fresh[o])  # as `rank` has them: one form
+    depth, fresh = (
+        np.int64(signals.depth[o]),
+        np.int64(signals.fresh[o]),
+    )  # as lists pass them: numba compiles one form
     now = signals.at[o]
     if titles.counts[t, 0] == 0:
         ranks[:] = np.inf

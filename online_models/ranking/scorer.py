@@ -302,7 +302,7 @@ def blend_row(
     """Add the sparse parts of the blend to one viewer's score row."""
     work = sparse_scratch(params, row.size)
     known = row.copy()
-    v = np.int32(v)  # type: ignore[assignment] # as `pick` has it: one form
+    v = np.int32(v)  # type: ignore[assignment] # as in `rank_block`: numba compiles one form
     hide_known(viewers, v, known)
     depth, n = lately(viewers, params, v, work.history), max(1, shared.candidates[0] - viewers.known[v])
     if params.seeds > 0:
