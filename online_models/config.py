@@ -5,7 +5,8 @@ that is stored with the state, so that rows written under one configuration are 
 
 Bounds stand in the annotations of the fields (`annotated_types`); `check_bounds` checks them for every
 configuration of this package. HR@10 in the comments is prequential, on MovieLens-100K with ratings >= 4 as
-positives unless said otherwise: "raw" in the order of the stream, "shuffled" with the order of events drawn.
+positives unless stated otherwise: "raw" in the order of the stream, "shuffled" with the order of events
+drawn.
 """
 
 import hashlib
@@ -281,7 +282,7 @@ class RewardConfig:
     wish: Strength = 0.5
     """Weight of adding a title to the list or naming it at onboarding: wanted, not yet watched."""
     start: Strength = 0.1
-    """Weight of a start until the stop says more; 0 when it started by itself."""
+    """Weight of a start until its stop; 0 if the playback started automatically."""
     ignored_after: Annotated[int, Ge(0), Le(255)] = 3
     """Impressions without a play that make a weak rejection. 0: impressions are not counted."""
     ignored: Strength = 0.05
