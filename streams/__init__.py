@@ -43,9 +43,10 @@ Ada stops a film after fifty minutes; her app sends a `stop` event.
 8.  **Learned by the titles stage.** It is the same engine with another step. It applies signals at most ten
     times a second and writes changed titles, which return to the replica of every worker.
 
-What makes it exact ------------------- The position is ours: the applied offset is part of the transaction,
-and reading starts again behind it after a crash or a rebalance. The group's committed offset is only for
-people. The local store is a cache of the changelog: a damaged one is wiped and rebuilt. If a step raises, the
+What makes it exact
+-------------------
+The position is ours: the applied offset is part of the transaction, and reading starts again behind it after
+a crash or a rebalance. The group's committed offset is only for people. The local store is a cache of the changelog: a damaged one is wiped and rebuilt. If a step raises, the
 process ends, and the next one isolates the record. If the outcome of a transaction is unknown, the process
 ends, and the next one reads it in the log.
 
@@ -54,11 +55,13 @@ Reading order, 25 minutes
 1. `streams.engine.stage`: the protocol of a step, and the order of effects.
 2. `streams.engine.partition`: the order of effects as code.
 3. `streams.stages.viewers.step`: the viewers stage, from records to pages.
-4. `online_models.ranking.scorer`: from a taste vector to the scores of all titles.
-5. `online_models.page.build`: from scores to the shelves of a page.
+4. `online_models.learners.viewer_updates`: what an event changes in the model of a viewer.
+5. `online_models.ranking.scorer`: from a taste vector to the scores of all titles.
 
-Rooms ----- A room imports only from rooms below it (the contract `rooms-of-streams` in pyproject.toml);
-``deploy/modules.md`` lists all modules.
+Rooms
+-----
+A room imports only from rooms below it (the contract `rooms-of-streams` in pyproject.toml).
+``deploy/modules.md`` lists all modules, and ``deploy/event-path.md`` shows the ones that an event passes.
 
 * `streams.cli`: the commands.
 * `streams.worker` composes a worker; `streams.serve` answers over HTTP.

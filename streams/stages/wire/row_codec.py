@@ -100,7 +100,7 @@ def _write_array(value: object) -> object:
     """Return an array as (dtype, shape, bytes)."""
     if not isinstance(value, np.ndarray):
         msg = f"rows hold no {type(value).__name__}"
-        raise NotImplementedError(msg)
+        raise TypeError(msg)
     if value.dtype.kind == "f" and not np.isfinite(value).all():
         msg = "a row is not finite"
         raise NonFiniteRowError(msg)

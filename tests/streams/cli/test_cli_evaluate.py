@@ -143,7 +143,7 @@ def test_the_page_stands_alone(ratings: Path, tmp_path: Path) -> None:
     ("words", "says"),
     [
         (["--compare", "popularity,oracle"], "there is no baseline oracle"),
-        (["--compare", "river.optim.SGD"], "no class of rankers"),
+        (["--compare", "river.optim.SGD"], "is no subclass of river.reco.base.Ranker"),
         (["--min-rating", "6"], "nothing can be tested"),
         (["--report", "/nowhere/at/all.html", "--compare", "chance"], "cannot write"),
         (["--order", "random"], "Invalid value"),

@@ -131,7 +131,7 @@ def test_marks_and_unknown_rows_of_a_partition_are_found(run: Run, disk: Disk) -
     """A mark of the worker, a row that a newer version keeps, a cut one."""
     (disk.folder / "titles" / "0.DAMAGED").touch()
     disk.change(b"\x01weights", b"\x01")
-    disk.change(b"\x01sent", b"\x01\x02")
+    disk.change(b"\x01sent", b"\x01\xcd")
     problems = "\n".join(verified(run, "--local"))
     for what in ("a worker marked it as damaged", "'weights' is unknown", "'sent' cannot be read"):
         assert what in problems
