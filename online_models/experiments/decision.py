@@ -1,4 +1,4 @@
-"""What the numbers of an experiment allow to say: its result, with a verdict in words."""
+"""The result of an experiment: estimates, conclusion (the field ``verdict`` on the wire) and its reason."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from online_models.experiments.sample_ratio import FAILED, sample_ratio_p
 from schemas.experiment_results import ArmResult, ExperimentResult, Lift, MetricValue, Preference, Verdict
 from schemas.experiments import Arm, Evidence, Experiment, ExperimentKind, Metric, Rule
 
-__all__ = ["DAY_MS", "AnalysisInput", "evidence", "result", "split_p_value"]
+__all__ = ["DAY_MS", "AnalysisInput", "analyze", "evidence", "split_p_value"]
 
 DAY_MS: Final = 86_400_000
 _DEFAULT_RULE: Final = Rule()
@@ -21,18 +21,18 @@ _DEFAULT_RULE: Final = Rule()
 
 @dataclass(frozen=True, slots=True)
 class AnalysisInput:
-    """What was counted of an experiment.
+    """The input of an analysis: what was counted so far.
 
     Attributes
     ----------
     arms
-        Moments by the arm's name; an arm without viewers may be absent.
+        Moments by arm name; an arm without viewers may be absent.
     sample_ratio_p
         Sequential p-value of the split.
     first_ms, at_ms
-        First exposure and newest event that are counted.
+        Time of the first exposure and of the newest counted event.
     crossed
-        Impressions under another arm than the viewer's first.
+        Impressions with another arm than the viewer's first one.
     """
 
     arms: Mapping[str, Moments]
@@ -42,18 +42,18 @@ class AnalysisInput:
     crossed: int = 0
 
 
-def result(experiment: Experiment, standing: AnalysisInput) -> ExperimentResult:
-    """Return what an experiment came to so far.
+def analyze(experiment: Experiment, standing: AnalysisInput) -> ExperimentResult:
+    """Return the current result of an experiment.
 
-    The lifts of k arms over the control share alpha evenly (Bonferroni), so that any of them is wrong with
-    probability alpha at most. Guardrails are looked at with bounds of the same width.
+    The lifts of k arms over the control share alpha evenly (Bonferroni): the probability that any of them is
+    wrong is at most alpha. Guardrails use bounds of the same width.
     """
     if experiment.kind is ExperimentKind.INTERLEAVE:
-        return _drafted(experiment, standing)
+        return _interleaved_result(experiment, standing)
     arms = [standing.arms.get(arm.name, Moments()) for arm in experiment.arms]
     lifts, values = _compare(experiment, arms)
-    verdict, because, winner = _judge(experiment, standing, arms, lifts)
-    if verdict is Verdict.SAMPLE_RATIO:  # what may not be read is not shown
+    verdict, because, winner = _conclude(experiment, standing, arms, lifts)
+    if verdict is Verdict.SAMPLE_RATIO:  # invalid numbers are not shown
         lifts, values = {}, [[] for _ in arms]
     return ExperimentResult(
         experiment_id=experiment.experiment_id,
@@ -70,7 +70,7 @@ def result(experiment: Experiment, standing: AnalysisInput) -> ExperimentResult:
 
 
 def evidence(experiment: Experiment, found: ExperimentResult, arm: str, by: str) -> Evidence:
-    """Return on what the roll-out of an arm rests; all zeros for an arm that was not compared."""
+    """Return the evidence for the roll-out of an arm; all zeros for an arm that was not compared."""
     bounds = next((one for one in found.lifts if (one.arm, one.metric) == (arm, experiment.metric)), None)
     value, low, high = (bounds.relative, bounds.low, bounds.high) if bounds else (0.0, 0.0, 0.0)
     if found.preference is not None and found.preference.arm == arm:
@@ -88,9 +88,9 @@ def evidence(experiment: Experiment, found: ExperimentResult, arm: str, by: str)
 
 
 def split_p_value(experiment: Experiment, tally: Tally, before: float) -> float:
-    """Return the least p-value of the split so far, given that of the looks before.
+    """Return the smallest p-value of the split so far, given the smallest of the interim looks before.
 
-    Both arms of an interleaving are in every list: nothing is split, and it stays as it was.
+    An interleaving experiment splits no viewers: the value does not change.
     """
     if experiment.kind is ExperimentKind.INTERLEAVE:
         return before
@@ -98,8 +98,8 @@ def split_p_value(experiment: Experiment, tally: Tally, before: float) -> float:
     return sample_ratio_p(before, counts, [arm.share for arm in experiment.arms])
 
 
-def _drafted(experiment: Experiment, standing: AnalysisInput) -> ExperimentResult:
-    """Return what came of two rankers in one list."""
+def _interleaved_result(experiment: Experiment, standing: AnalysisInput) -> ExperimentResult:
+    """Return the result of an interleaving experiment."""
     found = standing.arms.get(INTERLEAVED, Moments())
     mine, bounds = preferences(found), preferences(found).bounds(experiment.alpha)
     new = experiment.arms[1].name
@@ -129,8 +129,8 @@ def _drafted(experiment: Experiment, standing: AnalysisInput) -> ExperimentResul
 
 
 def _preferred(experiment: Experiment, standing: AnalysisInput, found: Preference) -> tuple[Verdict, str]:
-    """Return the verdict on two rankers of one list, and why."""
-    early = _too_early(experiment, standing, found.viewers, "viewers who watched of either")
+    """Return the conclusion of an interleaving experiment, and the reason."""
+    early = _too_early(experiment, standing, found.viewers, "viewers with credit")
     if early:
         return Verdict.COLLECTING, early
     control = experiment.arms[0].name
@@ -138,12 +138,12 @@ def _preferred(experiment: Experiment, standing: AnalysisInput, found: Preferenc
         return Verdict.OPEN, f"neither {found.arm} nor {control} is shown to be preferred"
     words = f"preference {found.mean:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
     if found.low > 0:
-        return Verdict.WINNER, f"{found.arm} is watched more than {control} out of one list: {words}"
-    return Verdict.NO_WINNER, f"{control} is watched more than {found.arm} out of one list: {words}"
+        return Verdict.WINNER, f"{found.arm} is watched more than {control} in interleaved lists: {words}"
+    return Verdict.NO_WINNER, f"{control} is watched more than {found.arm} in interleaved lists: {words}"
 
 
 def _compare_one(experiment: Experiment, found: Moments) -> list[MetricValue]:
-    """Return the metrics of viewers who are compared with nobody."""
+    """Return the metrics of a single group of viewers."""
     each = [(metric, estimates(metric, [found])) for metric in Metric]
     return [_value(experiment, metric, mine[0]) for metric, mine in each if mine is not None]
 
@@ -209,17 +209,21 @@ def _arm_result(arm: Arm, found: Moments, values: list[MetricValue]) -> ArmResul
     )
 
 
-def _judge(
+def _conclude(
     experiment: Experiment,
     standing: AnalysisInput,
     arms: Sequence[Moments],
     lifts: Mapping[Metric, list[Lift]],
 ) -> tuple[Verdict, str, str | None]:
-    """Return the verdict, why, and the winner."""
+    """Return the conclusion, the reason, and the winner."""
     rule = experiment.rule or _DEFAULT_RULE
     if standing.sample_ratio_p < FAILED:
         seen = " : ".join(str(arm.viewers) for arm in arms)
-        return Verdict.SAMPLE_RATIO, f"{seen} viewers are not the planned shares: look for what is lost", None
+        return (
+            Verdict.SAMPLE_RATIO,
+            f"{seen} viewers do not match the planned shares: check for lost events",
+            None,
+        )
     least = min(arm.viewers for arm in arms)
     early = _too_early(experiment, standing, least, "viewers in the smallest arm")
     if early:
@@ -245,7 +249,7 @@ def _judge(
 
 
 def _too_early(experiment: Experiment, standing: AnalysisInput, viewers: int, which: str) -> str:
-    """Say what the rule still waits for; empty if for nothing."""
+    """Return what the rule still waits for; empty if its minimums are reached."""
     rule = experiment.rule or _DEFAULT_RULE
     days = (standing.at_ms - (experiment.starts_at_ms or standing.first_ms)) / DAY_MS
     if viewers >= rule.min_viewers and days >= rule.min_days:
@@ -254,12 +258,12 @@ def _too_early(experiment: Experiment, standing: AnalysisInput, viewers: int, wh
 
 
 def _bounds(one: Lift, sign: int) -> tuple[float, float]:
-    """Return the bounds of an improvement."""
+    """Return the bounds of an improvement: the sign is flipped for metrics where lower is better."""
     return (one.low, one.high) if sign > 0 else (-one.high, -one.low)
 
 
 def _broken(experiment: Experiment, arm: str, lifts: Mapping[Metric, list[Lift]]) -> str:
-    """Say which guardrail an arm is not shown to keep; empty if none."""
+    """Return the guardrail that an arm may violate; empty if it keeps all of them."""
     for guardrail in experiment.guardrails:
         one = next((found for found in lifts.get(guardrail.metric, []) if found.arm == arm), None)
         sign = -1 if guardrail.metric in LOWER_IS_BETTER else 1

@@ -1,4 +1,4 @@
-"""What makes an experiment usable: alone, beside others, and for which viewers it runs."""
+"""Validity of an experiment, alone and together with others; whether it runs, and for whom."""
 
 from collections.abc import Iterable
 
@@ -11,19 +11,19 @@ from schemas.experiments import RANKING_FIELDS, Experiment, ExperimentKind, Expe
 __all__ = ["InvalidExperimentError", "arm_label", "check", "in_audience", "problems", "runs_at"]
 
 _EXACT = 1e-9
-"""Tolerance of a share that has to be a multiple of .0001: shares come as decimal fractions."""
+"""Tolerance for a share being a multiple of .0001: shares are decimal fractions."""
 _LABEL = 64
-"""Longest label on the wire."""
-_OF_PAGES = tuple(name for name in Treatment.__struct_fields__ if name not in RANKING_FIELDS)
-"""What a treatment says of the whole page."""
+"""Longest label on the wire, characters."""
+_PAGE_FIELDS = tuple(name for name in Treatment.__struct_fields__ if name not in RANKING_FIELDS)
+"""Fields of a treatment that apply to the whole page."""
 
 
 class InvalidExperimentError(ModelError, ValueError):
-    """An experiment cannot be run as it is. The message says each reason: correct the definition."""
+    """An experiment is invalid: correct the definition; the message lists each problem."""
 
 
 def arm_label(experiment_id: str, arm: str) -> str:
-    """Return how an impression names an arm.
+    """Return the label of an arm on impressions.
 
     Examples
     --------
@@ -34,24 +34,24 @@ def arm_label(experiment_id: str, arm: str) -> str:
 
 
 def problems(experiment: Experiment, others: Iterable[Experiment] = ()) -> list[str]:
-    """Return every reason against running an experiment; none if it is well.
+    """Return every problem of an experiment; an empty list if it is valid.
 
     Parameters
     ----------
     experiment
         The experiment.
     others
-        All experiments that there are; those that run matter.
+        All experiments; only running ones count.
 
     Examples
     --------
     >>> from schemas.experiments import Arm
     >>> half = Arm(name="control", share=0.5)
-    >>> faults(Experiment(experiment_id="x", state=ExperimentState.DRAFT, arms=(half, half)))
-    ['two arms are called control']
+    >>> problems(Experiment(experiment_id="x", state=ExperimentState.DRAFT, arms=(half, half)))
+    ['two arms are named control']
     """
     names = [arm.name for arm in experiment.arms]
-    found = [f"two arms are called {name}" for name in dict.fromkeys(names) if names.count(name) > 1]
+    found = [f"two arms are named {name}" for name in dict.fromkeys(names) if names.count(name) > 1]
     if len(names) < 2:
         found.append("there is one arm: nothing to compare")
     total = sum(width(arm.share) for arm in experiment.arms)
@@ -64,17 +64,19 @@ def problems(experiment: Experiment, others: Iterable[Experiment] = ()) -> list[
             found.append(f"{arm.name}: no slash, and at most {_LABEL} characters together with the id")
         if arm.treatment is not None:
             found += [f"{arm.name}: {why}" for why in page_faults(arm.treatment)]
-    found += _time_faults(experiment) + _rule_faults(experiment, names) + _draft_faults(experiment)
+    found += (
+        _time_problems(experiment) + _rule_problems(experiment, names) + _interleaving_problems(experiment)
+    )
     return found + [_collision(experiment, other) for other in others if _collide(experiment, other)]
 
 
 def check(experiment: Experiment, others: Iterable[Experiment] = ()) -> None:
-    """Refuse an experiment that cannot be run.
+    """Raise an error for an invalid experiment.
 
     Raises
     ------
     InvalidExperimentError
-        With every reason.
+        Lists every problem.
     """
     found = problems(experiment, others)
     if found:
@@ -82,7 +84,7 @@ def check(experiment: Experiment, others: Iterable[Experiment] = ()) -> None:
 
 
 def runs_at(experiment: Experiment, at_ms: int) -> bool:
-    """Say whether viewers are in the arms of an experiment at a time (ms)."""
+    """Return whether an experiment assigns viewers at a time (ms)."""
     return (
         experiment.state is ExperimentState.RUNNING
         and (experiment.starts_at_ms is None or experiment.starts_at_ms <= at_ms)
@@ -91,16 +93,16 @@ def runs_at(experiment: Experiment, at_ms: int) -> bool:
 
 
 def in_audience(experiment: Experiment, *, country: str | None, maturity: int | None) -> bool:
-    """Say whether a viewer, as far as known, belongs to the audience that a list can know.
+    """Return whether a viewer is in the audience, by the attributes that are known when a list is made.
 
     Parameters
     ----------
     experiment
-        Its audience.
+        Its audience counts.
     country
-        Where the viewer is; None where nobody said.
+        The viewer's country; None if unknown.
     maturity
-        The profile's limit in years; None for no limit.
+        The profile's maturity limit, years; None for no limit.
     """
     about = experiment.audience
     return about is None or reaches(
@@ -108,12 +110,12 @@ def in_audience(experiment: Experiment, *, country: str | None, maturity: int | 
     )
 
 
-def _time_faults(experiment: Experiment) -> list[str]:
+def _time_problems(experiment: Experiment) -> list[str]:
     starts, ends = experiment.starts_at_ms, experiment.ends_at_ms
     return ["it ends before it starts"] if starts is not None and ends is not None and ends <= starts else []
 
 
-def _rule_faults(experiment: Experiment, names: list[str]) -> list[str]:
+def _rule_problems(experiment: Experiment, names: list[str]) -> list[str]:
     found = []
     if any(guardrail.metric is experiment.metric for guardrail in experiment.guardrails):
         found.append(f"{experiment.metric} is both the metric and a guardrail")
@@ -128,8 +130,8 @@ def _rule_faults(experiment: Experiment, names: list[str]) -> list[str]:
     return found
 
 
-def _draft_faults(experiment: Experiment) -> list[str]:
-    """Return the reasons against putting both arms into one list."""
+def _interleaving_problems(experiment: Experiment) -> list[str]:
+    """Return the problems of an interleaving experiment."""
     if experiment.kind is not ExperimentKind.INTERLEAVE:
         return []
     found = []
@@ -139,15 +141,15 @@ def _draft_faults(experiment: Experiment) -> list[str]:
         found.append(
             "both arms are in one list: what is watched decides, and no other metric knows whose it is"
         )
-    told = [arm.treatment for arm in experiment.arms if arm.treatment is not None]
-    odd = [name for name in _OF_PAGES if any(getattr(one, name) is not None for one in told)]
+    treatments = [arm.treatment for arm in experiment.arms if arm.treatment is not None]
+    odd = [name for name in _PAGE_FIELDS if any(getattr(one, name) is not None for one in treatments)]
     if odd:
         found.append(f"both arms are on one page: {', '.join(odd)} cannot differ")
     return found
 
 
 def _collide(one: Experiment, other: Experiment) -> bool:
-    """Say whether two experiments of a group would have viewers in common, or two say the same name."""
+    """Return whether two experiments of a group share buckets, or both interleave without a common group."""
     if other.experiment_id == one.experiment_id or other.state is not ExperimentState.RUNNING:
         return False
     if one.group is None or one.group != other.group:

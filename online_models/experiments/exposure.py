@@ -1,16 +1,30 @@
-r"""From events to moments: who was exposed to what, and what they did since.
+r"""From events to counts: the exposures of a viewer, and what the viewer did since.
 
-A viewer is *exposed* by the first impression of a list, not by the assignment: who never looked cannot have
-been changed. From then on, for the experiment's window, everything counts, whatever it came from; so both
-arms count alike. Impressions that say their arm are believed, others are in the arm that the assignment says.
+The first impression of a list *exposes* a viewer, not the assignment: a viewer without impressions cannot
+have been affected. From then on, for the window of the experiment, all actions count whatever their source,
+so both arms are counted alike. The arm is the one that the impression names, else the assigned one.
 
-What was watched before, seconds that fade by half in a week, is kept of every viewer, and stands still in an
-experiment from the exposure on: the covariate of `metrics`.
+The covariate of `metrics` is the number of seconds watched before the exposure, with a half-life of a week.
+It is fixed at the exposure.
 
-An anonymous viewer is a viewer of their own, up to the sign-in; the one that they turn out to be has the arm
-that follows from their id, on every device, and is exposed by what they see themselves.
+An anonymous viewer counts as a separate viewer until the sign-in. The signed-in viewer has the arm of their
+own id on every device, and is exposed by their own impressions.
 
-Event time rules. A repeated event id, among the last `SEEN` of the viewer, changes nothing.
+All times are event times. A repeated event id, among the last `SEEN` of the viewer, changes nothing.
+
+*List diversity* is the mean distance of all pairs of titles that a viewer saw on one list (Ziegler et al.,
+WWW 2005, with Jaccard's distance over the titles' tags T):
+
+.. math:: d(a, b) = 1 - \frac{|T_a \cap T_b|}{|T_a \cup T_b|}
+
+Only seen titles count, because lists are longer than the screen. A title without tags is in no pair.
+
+*Credit of interleaving.* `Impression.arm` names the arm whose ranker alone picked the title. Seconds watched
+of the title afterwards are credited to that arm, wherever the playback started. A viewer's preference
+
+.. math:: w_v = \frac{a_v - b_v}{a_v + b_v}
+
+for seconds a of the compared arm and b of the control is stored in millionths, so that sums stay exact.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -44,50 +58,47 @@ __all__ = [
 ]
 
 
-# What is counted of a viewer, of an experiment in one partition, and of an experiment in all.
-
-
 @dataclass(slots=True)
 class Exposure:
-    """A viewer in an experiment."""
+    """A viewer's participation in an experiment."""
 
     arm: str
     at_ms: int
     counts: list[int]
     credit: list[int] = field(default_factory=lambda: [0, 0])
-    """Of two rankers in one list: seconds watched of what either picked alone, the compared one's first."""
+    """Of an interleaving: seconds watched of titles picked by one arm alone, the compared arm first."""
 
 
 @dataclass(slots=True)
 class ViewerTally:
-    """What is kept of a viewer."""
+    """State of a viewer. Field names are part of the stored row."""
 
     since_ms: int
-    """Of the first event."""
+    """Time of the first event."""
     past_s: float = 0.0
-    """Seconds watched, decayed up to ..."""
+    """Seconds watched, decayed to `past_at_ms`."""
     past_at_ms: int = 0
     country: str = ""
     maturity: int = -1
-    """The profile's limit; -1 for none."""
+    """The profile's maturity limit, years; -1 for none."""
     clicked: str = ""
-    """List and title that was opened last: opening and playing it is one click."""
+    """List and title of the last click: opening and then playing a title is one click."""
     seen: list[int] = field(default_factory=list)
-    """Hashes of the last event ids."""
+    """Hashes of the last event ids, for deduplication."""
     exposures: dict[str, Exposure] = field(default_factory=dict)
     list_id: str = ""
-    """The list that was seen last ..."""
+    """The last list with an impression."""
     shown: list[str] = field(default_factory=list)
-    """... and the titles that were seen on it."""
+    """Titles seen on that list."""
     teams: dict[str, str] = field(default_factory=dict)
-    """Titles that one of two rankers had picked alone: under which arm they were seen last."""
+    """Titles that one interleaved ranker picked alone, and the label of its arm at the last impression."""
     signed_in_ms: int = 0
-    """When an anonymous viewer turned out to be somebody, as whom they are counted from then on; 0: never."""
+    """Time of an anonymous viewer's sign-in: later events are counted for the signed-in viewer; 0: never."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What is counted of an experiment: in one partition, or in all of them."""
+    """Counts of an experiment in one partition, or in all partitions."""
 
     first_ms: int = 0
     at_ms: int = 0
@@ -96,7 +107,7 @@ class Tally:
 
     @classmethod
     def merged(cls, parts: Iterable["Tally"]) -> "Tally":
-        """Return the tally of all partitions."""
+        """Return the sum of the tallies of all partitions."""
         found = list(parts)
         names = dict.fromkeys(name for part in found for name in part.arms)
         return cls(
@@ -107,39 +118,30 @@ class Tally:
         )
 
 
-# How different the titles are that a viewer saw on one list.
-#
-# .. math:: d(a, b) = 1 - \frac{|T_a \cap T_b|}{|T_a \cup T_b|}
-#
-# over the tags T of two titles; the mean over all pairs of a list is its intra-list diversity (Ziegler et al.,
-# WWW 2005, with Jaccard's distance). What was seen counts, not what was listed: a list goes on beyond the
-# screen. A title without tags is in no pair.
-
-
 MAX_DIVERSITY_TITLES: Final = 24
-"""Titles of a list that count, the first that were seen: four rows of six in sight."""
+"""Titles of a list that enter its diversity, in order of impression: four rows of six visible titles."""
 THOUSANDTHS: Final = 1_000
 
 TagsOf = Callable[[str], Collection[str]]
-"""Tags of a title; none where it is not known."""
+"""Returns the tags of a title; none for an unknown title."""
 
 
-def no_tags(title_id: str) -> tuple[str, ...]:  # noqa: ARG001 - of no title
+def no_tags(title_id: str) -> tuple[str, ...]:  # noqa: ARG001 - a TagsOf without tags
     """Return no tags."""
     return ()
 
 
 def seen_together(part: ViewerTally, event: Impression, about: TagsOf) -> dict[str, int]:
-    """Return the pairs that a title makes with those seen on its list before, and their distance.
+    """Return the number of pairs with the titles seen earlier on the list, and their total distance.
 
     Examples
     --------
     >>> tags = {"a": ("dark", "slow"), "b": ("slow", "long"), "c": ("slow",)}
-    >>> def look(title):
+    >>> def impression(title):
     ...     head = {"event_id": title, "viewer_id": "v", "event_time_ms": 10**12}
     ...     return Impression(**head, list_id="l", row=0, slot=0, title_id=title)
     >>> part = ViewerTally(0)
-    >>> [seen_together(part, look(title), tags.__getitem__) for title in "abca"]
+    >>> [seen_together(part, impression(title), tags.__getitem__) for title in "abca"]
     [{}, {'pairs': 1, 'distance': 667}, {'pairs': 2, 'distance': 1000}, {}]
     """
     if event.list_id != part.list_id:
@@ -154,18 +156,8 @@ def seen_together(part: ViewerTally, event: Impression, about: TagsOf) -> dict[s
     return {"pairs": len(others), "distance": sum(distances)} if others else {}
 
 
-# Whose pick was watched: credit for two rankers in one list.
-#
-# An impression says under which arm a title was seen (`Impression.arm`), where one of the two had picked it
-# alone. Seconds watched of it afterwards are that arm's, wherever they were started. A viewer's preference
-#
-# .. math:: w_v = \frac{a_v - b_v}{a_v + b_v}
-#
-# of the compared arm's seconds a and the control's b is kept in millionths, so that sums stay exact.
-
-
 TEAMS: Final = 64
-"""Titles of which it is remembered who picked them, the newest: three lists of top picks."""
+"""Largest number of titles in `ViewerTally.teams`, the newest: three lists of top picks."""
 MILLIONTHS: Final = 1_000_000
 
 _CREDITED: Final = COUNTS.index("credited")
@@ -174,7 +166,7 @@ _SQUARES: Final = PAIRS.index((_PREFERRED, _PREFERRED))
 
 
 def remember_team(part: ViewerTally, event: Impression) -> None:
-    """Remember under which arm a title was seen."""
+    """Store the arm label of a title's impression."""
     if event.arm is not None:
         part.teams.pop(event.title_id, None)
         part.teams[event.title_id] = event.arm
@@ -183,7 +175,7 @@ def remember_team(part: ViewerTally, event: Impression) -> None:
 
 
 def credited(one: Experiment, exposure: Exposure, part: ViewerTally, event: Event) -> dict[str, int]:
-    """Give a playback's seconds to the arm that had picked the title; return what that adds to counts."""
+    """Credit the seconds of a playback to the arm that picked the title; return the changes of the counts."""
     if one.kind is not ExperimentKind.INTERLEAVE or type(event) is not Stop:
         return {}
     labels = [arm_label(one.experiment_id, arm.name) for arm in reversed(one.arms)]
@@ -203,7 +195,7 @@ def credited(one: Experiment, exposure: Exposure, part: ViewerTally, event: Even
 
 
 def preferences(found: Moments) -> PreferenceStatistics:
-    """Return the preferences of the viewers who are credited.
+    """Return the statistics of the preferences of all viewers with credit.
 
     Examples
     --------
@@ -221,26 +213,25 @@ def preferences(found: Moments) -> PreferenceStatistics:
 
 
 SEEN: Final = 16
-"""Event ids remembered of a viewer, as the recommender does: a producer's retries follow within a few
-events."""
+"""Event ids stored per viewer, as in the recommender: a producer's retries follow within a few events."""
 EXPOSURES: Final = 16
-"""Experiments that a viewer is in at most: what a row may hold."""
+"""Largest number of experiments of a viewer: bounds the row."""
 PAST_MS: Final = 7 * 86_400_000
-"""Half-life of what was watched before: a week has all its days in it."""
+"""Half-life of the covariate: a week, so that all weekdays count."""
 ABANDONED_S: Final = 60.0
-"""A playback that the viewer ends before is abandoned (interest is lost in 60 to 90 s: Gomez-Uribe and Hunt,
+"""A playback that the viewer ends earlier is abandoned (interest is lost in 60 to 90 s: Gomez-Uribe and Hunt,
 2016)."""
 QUALITY: Final = 0.5
-"""Share of a title from which a playback counts as one of quality."""
+"""Share of a title from which a playback is a quality watch."""
 COMPLETE: Final = 0.9
-"""Share from which it counts as watched to its end: credits are not watched."""
+"""Share of a title from which a playback is complete: credits are usually not watched."""
 
 _AT: Final = {name: n for n, name in enumerate(COUNTS)}
 _LEFT: Final = (StopCause.EXITED, StopCause.NEXT)
 
 
 def counts_at(experiment: Experiment, at_ms: int) -> bool:
-    """Say whether what happens at a time counts: also in what is read after the experiment was stopped."""
+    """Return whether events of a time count, including late events read after the experiment was stopped."""
     if experiment.state in {ExperimentState.DRAFT, ExperimentState.ROLLED_BACK}:
         return False
     ends = [experiment.ends_at_ms]
@@ -265,13 +256,13 @@ def count_event(
     Parameters
     ----------
     part
-        The viewer, changed in place.
+        State of the viewer, changed in place.
     event, at_ms
-        What happened, and when.
+        The event, and its time.
     plan
         The experiments.
     event_hash
-        Of the event's id.
+        Hash of the event's id.
     tally
         Returns the tally of an experiment, which is changed in place.
     about
@@ -280,7 +271,7 @@ def count_event(
     Returns
     -------
     list of str
-        Experiments whose tallies changed.
+        Ids of the experiments whose tallies changed.
     """
     if event_hash in part.seen:
         return []
@@ -311,23 +302,23 @@ def count_event(
 def _expose(
     part: ViewerTally, event: Impression, at_ms: int, plan: ExperimentPlan, tally: Callable[[str], Tally]
 ) -> list[str]:
-    """Put the viewer into the experiments to which an impression exposes; return those."""
+    """Add the exposures of an impression; return the ids of the experiments that changed."""
     new = []
     for one in plan.by_id.values():
         name = one.experiment_id
         if not counts_at(one, at_ms):
             continue
-        told = _told(one, event.arm)
-        if told is not None and one.kind is ExperimentKind.INTERLEAVE:
+        named = _named_arm(one, event.arm)
+        if named is not None and one.kind is ExperimentKind.INTERLEAVE:
             remember_team(part, event)
-            told = INTERLEAVED
+            named = INTERLEAVED
         there = part.exposures.get(name)
         if there is not None:
-            if told is not None and told != there.arm:
+            if named is not None and named != there.arm:
                 tally(name).crossed += 1
                 new.append(name)
             continue
-        arm = told if told is not None else _assigned(one, part, event)
+        arm = named if named is not None else _assigned(one, part, event)
         if arm is not None and _has_room(part, plan, at_ms):
             counts = [0] * len(COUNTS)
             counts[_AT["before"]] = round(_past(part, at_ms))
@@ -339,15 +330,15 @@ def _expose(
     return new
 
 
-def _told(one: Experiment, label: str | None) -> str | None:
-    """Return the arm that an impression names, if it is one of this experiment's."""
+def _named_arm(one: Experiment, label: str | None) -> str | None:
+    """Return the arm that an impression names, if it is an arm of this experiment."""
     if label is None or not label.startswith(f"{one.experiment_id}/"):
         return None
     return next((arm.name for arm in one.arms if arm_label(one.experiment_id, arm.name) == label), None)
 
 
 def _assigned(one: Experiment, part: ViewerTally, event: Impression) -> str | None:
-    """Return the arm that the assignment says, if the viewer is in the audience."""
+    """Return the assigned arm, if the viewer is in the audience."""
     about = one.audience
     if about is not None:
         if about.devices and event.device not in about.devices:
@@ -364,7 +355,7 @@ def _assigned(one: Experiment, part: ViewerTally, event: Impression) -> str | No
 
 
 def _has_room(part: ViewerTally, plan: ExperimentPlan, at_ms: int) -> bool:
-    """Say whether one more exposure fits, once those that are over are gone."""
+    """Return whether another exposure fits, after removing finished ones."""
     if len(part.exposures) >= EXPOSURES:
         part.exposures = {
             name: one
@@ -379,7 +370,7 @@ def _in_window(one: Experiment, exposure: Exposure, at_ms: int) -> bool:
 
 
 def _gains(part: ViewerTally, event: Event, about: TagsOf) -> dict[str, int]:
-    """Return what an event adds to the counts."""
+    """Return the increments of an event."""
     if type(event) is Impression:
         return {"impressions": 1} | seen_together(part, event, about)
     if isinstance(event, Select | Play):

@@ -1,17 +1,18 @@
-r"""Two rankers in one list: what is watched says which one is preferred.
+r"""Interleaving: two rankers in one list, compared by what viewers watch.
 
-*Team draft* (Radlinski, Kurup, Joachims, CIKM 2008): in every round a coin decides who picks first, and each
-ranker puts its best title that is not there yet. A title on which both would spend the same pick is neutral:
-it says nothing. Each viewer's preference is
+*Team draft* (Radlinski, Kurup, Joachims, CIKM 2008): in each round a coin decides which ranker picks first,
+and each ranker adds its best title that is not in the list yet. If both would pick the same title, it is
+neutral and gives no credit. The preference of a viewer is
 
 .. math:: w_v = \frac{a_v - b_v}{a_v + b_v}
 
-with a, b what the viewer watched of either team. Under equal rankers its mean is 0 whatever the viewers'
-habits are, because the coin is fair; the confidence sequence of `intervals` around it is a sequential test.
-It compares two rankers within each viewer, so differences between viewers, nearly all of the variance of an
-A/B test, are not in it.
+with a, b the seconds watched of either team's titles. For equal rankers its mean is 0 whatever the viewers'
+habits, because the coin is fair. The confidence sequence of `intervals` around it is a sequential test. Both
+rankers are compared within each viewer, so the differences between viewers, nearly all of the variance of an
+A/B test, cancel.
 
-Not for what belongs to a whole list (its diversity), and weak where the rankers agree on most picks.
+Interleaving cannot compare properties of whole lists (diversity), and is weak if the rankers agree on most
+picks.
 """
 
 from collections.abc import Sequence
@@ -49,7 +50,7 @@ __all__ = [
 FIRST: Final = 1
 SECOND: Final = -1
 NEUTRAL: Final = 0
-"""Whose pick a title is."""
+"""Team of a title: the ranker that picked it, or none."""
 
 
 class TeamDraft(NamedTuple):
@@ -57,20 +58,20 @@ class TeamDraft(NamedTuple):
 
     titles: list[str]
     teams: list[int]
-    """`FIRST`, `SECOND` or `NEUTRAL`, beside each title."""
+    """`FIRST`, `SECOND` or `NEUTRAL` for each title."""
 
 
 def team_draft(first: Sequence[str], second: Sequence[str], n: int, name: str) -> TeamDraft:
-    """Put two rankings into one list.
+    """Merge two rankings into one list by team draft.
 
     Parameters
     ----------
     first, second
         Titles, best first.
     n
-        Titles wanted.
+        Length of the list.
     name
-        What the coins follow from, such as salt, viewer and number of the page: the same name, the same list.
+        Seed of the coin flips, such as salt, viewer and page number: the same name gives the same list.
 
     Examples
     --------
@@ -91,24 +92,24 @@ def team_draft(first: Sequence[str], second: Sequence[str], n: int, name: str) -
         titles.append(title)
         teams.append(team)
 
-    held = {FIRST: pick(FIRST), SECOND: pick(SECOND)}
-    while len(titles) < n and any(title is not None for title in held.values()):
+    candidate = {FIRST: pick(FIRST), SECOND: pick(SECOND)}
+    while len(titles) < n and any(title is not None for title in candidate.values()):
         order = (FIRST, SECOND) if coins & 1 else (SECOND, FIRST)
         coins = coins >> 1 or int.from_bytes(sha256(f"{name} {len(titles)}".encode()).digest())
-        if held[FIRST] == held[SECOND] and held[FIRST] is not None:
-            put(held[FIRST], NEUTRAL)
+        if candidate[FIRST] == candidate[SECOND] and candidate[FIRST] is not None:
+            put(candidate[FIRST], NEUTRAL)
         else:
             for team in order:
-                mine = held[team] if held[team] not in taken else pick(team)
+                mine = candidate[team] if candidate[team] not in taken else pick(team)
                 if mine is not None and len(titles) < n:
                     put(mine, team)
-        held = {team: title if title not in taken else pick(team) for team, title in held.items()}
+        candidate = {team: title if title not in taken else pick(team) for team, title in candidate.items()}
     return TeamDraft(titles, teams)
 
 
 @dataclass(slots=True)
 class PreferenceStatistics:
-    """Preferences of viewers, summed up.
+    """Sums of viewers' preferences and of their squares.
 
     Examples
     --------
@@ -124,7 +125,7 @@ class PreferenceStatistics:
     squares: float = 0.0
 
     def add(self, first: float, second: float) -> None:
-        """Put in a viewer, with what was watched of either team; who watched nothing of both says nothing."""
+        """Add a viewer with the seconds watched of each team; a viewer with none of both is skipped."""
         if first + second > 0:
             w = (first - second) / (first + second)
             self.viewers += 1
@@ -133,11 +134,11 @@ class PreferenceStatistics:
 
     @property
     def mean(self) -> float:
-        """Return the mean preference: 1 for the first ranker alone, -1 for the second."""
+        """Return the mean preference: 1 if only the first ranker was watched, -1 if only the second."""
         return self.total / max(1, self.viewers)
 
     def bounds(self, alpha: float = 0.05, tuning: float = TUNING) -> Bounds | None:
-        """Return the mean with its confidence sequence; None below two viewers, or without any variance."""
+        """Return the mean with its confidence sequence; None without variance or with one viewer."""
         n = self.viewers
         variance = (self.squares - n * self.mean**2) / (n - 1) if n > 1 else 0.0
         if variance <= 0:
@@ -146,15 +147,12 @@ class PreferenceStatistics:
         return Bounds(self.mean, self.mean - half, self.mean + half)
 
 
-# Top picks of two rankers on one page: team by team (`online_models.experiments.interleaving`).
-
-
-_LEFT_ALONE = (CONTINUE_WATCHING, MY_LIST, WATCH_AGAIN, EXPLORE, FEATURED)
-"""Rows that are the viewer's own, drawn, or a rule's: no title leaves them."""
+_KEPT_SHELVES = (CONTINUE_WATCHING, MY_LIST, WATCH_AGAIN, EXPLORE, FEATURED)
+"""Shelves that keep all titles: the viewer's own, exploration, and those of business rules."""
 
 
 class InterleavedPick(NamedTuple):
-    """A title that one ranker alone had picked."""
+    """A title that only one of the rankers picked."""
 
     page: int
     row: int
@@ -166,22 +164,22 @@ class InterleavedPick(NamedTuple):
 def interleave_top_picks(
     pages: Pages, new: Pages, names: Sequence[str], visible: int
 ) -> list[InterleavedPick]:
-    """Put another ranker's top picks beside those of pages, in place; return whose pick each title is.
+    """Interleave another ranker's top picks with those of pages, in place; return the picks of either team.
 
-    What is in sight in top picks then leaves the other rows, as no title is in sight twice. A title's score
-    is the control's where the control lists it, too, else the other ranker's. What a rule has pinned stays in
-    its place and is nobody's pick.
+    Visible top picks are then removed from the other shelves, because no title is visible twice. A title has
+    the control's score if the control lists it, else the other ranker's. A title pinned by a business rule
+    keeps its place and is neutral.
 
     Parameters
     ----------
     pages
-        [n] of the control; changed.
+        [n] pages of the control, changed in place.
     new
-        [n] of the ranker that is compared, of the same viewers.
+        [n] pages of the compared ranker, of the same viewers.
     names
-        [n] what the coins of each page follow from.
+        [n] seed of the coin flips of each page.
     visible
-        Titles of a row that are in sight.
+        Visible titles of a shelf.
     """
     picks = []
     for q, name in enumerate(names):
@@ -200,8 +198,8 @@ def _top(pages: Pages, q: int) -> int:
 
 
 def _drafted(pages: Pages, new: Pages, q: int, rows: tuple[int, int], name: str) -> list[int]:
-    """Write the draft into a page's top picks; return the teams."""
-    at: dict[int, tuple[float, int]] = {}  # score and reason; of a title that both have, the control's
+    """Write the interleaved list into a page's top picks; return the teams."""
+    at: dict[int, tuple[float, int]] = {}  # score and reason: the control's entry replaces the other one
     lists = []
     for source, row in ((new, rows[1]), (pages, rows[0])):
         titles = [title for title in source.title[q, row].tolist() if title >= 0]
@@ -212,7 +210,7 @@ def _drafted(pages: Pages, new: Pages, q: int, rows: tuple[int, int], name: str)
     free = [[str(title) for title in titles if title not in pinned] for titles in lists]
     drafted, teams = team_draft(free[0], free[1], pages.title.shape[2] - len(pinned), name)
     chosen = [int(title) for title in drafted]
-    for slot, title in enumerate(lists[1]):  # the control's
+    for slot, title in enumerate(lists[1]):  # pinned titles of the control keep their slots
         if title in pinned:
             chosen.insert(slot, title)
             teams.insert(slot, NEUTRAL)
@@ -224,12 +222,12 @@ def _drafted(pages: Pages, new: Pages, q: int, rows: tuple[int, int], name: str)
 
 
 def _cleared(pages: Pages, q: int, top: int, visible: int) -> int:
-    """Take what is in sight in top picks out of other rows, and rows without titles off; return top's row."""
+    """Remove visible top picks from other shelves, then empty shelves; return the index of the top picks."""
     seen = pages.title[q, top, :visible]
     rows = np.flatnonzero(pages.kind[q] != NO_SHELF).tolist()
     kept = []
     for r in rows:
-        if r != top and pages.kind[q, r] not in _LEFT_ALONE:
+        if r != top and pages.kind[q, r] not in _KEPT_SHELVES:
             stay = np.flatnonzero((pages.title[q, r] >= 0) & ~np.isin(pages.title[q, r], seen))
             for column in (pages.title, pages.score, pages.reason):
                 column[q, r, : stay.size] = column[q, r, stay]

@@ -1,4 +1,4 @@
-r"""Confidence sequences: bounds on a mean that hold at every moment together.
+r"""Confidence sequences: bounds on a mean that are valid at all times simultaneously.
 
 The asymptotic confidence sequence of Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (arXiv 2103.06476), the
 normal mixture of Robbins: with n observations of variance :math:`s^2`, with probability :math:`1 - \alpha`
@@ -8,17 +8,18 @@ normal mixture of Robbins: with n observations of variance :math:`s^2`, with pro
 1}}{\alpha}},
     \qquad \rho = \sqrt{\frac{-2 \ln \alpha + \ln(1 - 2 \ln \alpha)}{N^*}}
 
-:math:`N^*` is where the bound is tightest relative to a fixed one; it is chosen beforehand and stays. The
-same boundary as :math:`\sqrt{(V + r) \ln((V + r) / (r \alpha^2))}` of Howard et al. (arXiv 1810.08240), with
+:math:`N^*` is the number of observations at which the bound is tightest relative to a fixed-sample bound. It
+is chosen in advance and never changed. It is the same boundary as :math:`\sqrt{(V + r) \ln((V + r) / (r
+\alpha^2))}` of Howard et al. (arXiv 1810.08240), with
 :math:`V = n s^2`, :math:`r = s^2 / \rho^2`.
 
-A viewer's outcome here still grows while the window is open, which the theorem does not cover: the bound
-treats viewers as the observations. Measured in A/A trials with a look every six hours for two weeks: wrong in
-1.8 % where viewers come over a week, in 3.5 to 4.7 % where all come on the first day.
+A viewer's outcome still grows while the window is open, which the theorem does not cover: the bound treats
+viewers as the observations. Error rate in A/A trials evaluated every six hours for two weeks: 1.8 % if
+viewers arrive over a week, 3.5 to 4.7 % if all arrive on the first day.
 
-*A misprint to know.* A widely read documentation page has :math:`\rho + \alpha^2` for the :math:`\rho^2`
-below. Under 20,000 looks at equals the form above errs in 4 % of experiments, the misprint in 96 %, the usual
-1.96 standard errors in 54 %.
+*A known misprint.* A widely read documentation page has :math:`\rho + \alpha^2` in place of :math:`\rho^2`.
+With 20,000 evaluations of equal arms the form above errs in 4 % of experiments, the misprint in 96 %, and the
+usual 1.96 standard errors in 54 %.
 """
 
 from typing import Final, NamedTuple
@@ -31,14 +32,14 @@ from online_models.experiments.metrics import Estimate
 __all__ = ["TUNING", "Bounds", "half_width", "lift", "rho"]
 
 TUNING: Final = 5_000.0
-"""N*: viewers at which the bounds are tightest; GrowthBook's default."""
+"""N*: number of viewers at which the bounds are tightest; GrowthBook's default."""
 
 
 Number = float | NDArray[np.float64] | NDArray[np.int64]
 
 
 class Bounds(NamedTuple):
-    """An estimate and its confidence sequence at this moment."""
+    """An estimate and its current confidence sequence."""
 
     value: float
     low: float
@@ -65,9 +66,9 @@ def half_width(n: Number, deviation: Number, alpha: float, tuning: float = TUNIN
     n
         Observations, at least 1; numbers or arrays that broadcast.
     deviation
-        Standard deviation of one.
+        Standard deviation of one observation.
     alpha
-        Probability of ever being wrong.
+        Probability that the bounds ever miss the mean.
     tuning
         N*.
 
@@ -83,7 +84,7 @@ def half_width(n: Number, deviation: Number, alpha: float, tuning: float = TUNIN
 
 
 def lift(control: Estimate, arm: Estimate, alpha: float, tuning: float = TUNING) -> Bounds | None:
-    r"""Return an arm's relative lift over the control, always valid.
+    r"""Return an arm's relative lift over the control with its confidence sequence.
 
     .. math:: L = \frac{\mu_a}{\mu_c} - 1, \qquad \mathrm{var}(L) = \frac{v_a / n_a}{\mu_c^2}
         + \frac{\mu_a^2\, v_c / n_c}{\mu_c^4}
@@ -93,7 +94,7 @@ def lift(control: Estimate, arm: Estimate, alpha: float, tuning: float = TUNING)
     Returns
     -------
     Bounds or None
-        None where the control is zero, or nothing varies.
+        None if the control is zero, or if nothing varies.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-r"""From moments to metrics: values, variances, and what the viewers' past explains of them.
+r"""From moments to metrics: values and variances, adjusted by the viewers' past.
 
 A mean per viewer is :math:`\bar y`. A ratio is :math:`R = \sum y / \sum d`, and to first order (the delta
 method) the mean of :math:`z_v = R + (y_v - R d_v) / \bar d`: viewers are independent, impressions of one
-viewer are not. Either is the mean of :math:`z_v = a \cdot c_v` up to a constant, so that one formula serves
+viewer are not. Both are the mean of :math:`z_v = a \cdot c_v` up to a constant, so that one formula serves
 both.
 
 *CUPED* (Deng, Xu, Kohavi, Walker, WSDM 2013): with the covariate x, seconds watched before the first
@@ -11,8 +11,8 @@ exposure,
 .. math:: z'_v = z_v - \theta (x_v - \bar x), \quad \theta = \frac{\sum_a n_a \mathrm{cov}_a(z, x)}
     {\sum_a n_a \mathrm{var}_a(x)}
 
-has the same mean over a fair split, since x cannot know of the arm, and the variance is less by the squared
-correlation. :math:`\theta` and :math:`\bar x` are of all arms together.
+has the same mean under random assignment, because x is independent of the arm, and its variance is smaller by
+the squared correlation. :math:`\theta` and :math:`\bar x` are computed over all arms.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from schemas.experiments import Metric
 __all__ = ["LOWER_IS_BETTER", "Estimate", "estimates", "of_metric"]
 
 LOWER_IS_BETTER: Final = frozenset({Metric.ABANDONMENT})
-"""Metrics that a good arm brings down."""
+"""Metrics for which a lower value is better."""
 
 _AT: Final = {name: n for n, name in enumerate(COUNTS)}
 _BEFORE: Final = _AT["before"]
@@ -39,7 +39,7 @@ _OF: Final[dict[Metric, tuple[str, str | None, float]]] = {
     Metric.ABANDONMENT: ("abandoned", "starts", 1.0),
     Metric.LIST_DIVERSITY: ("distance", "pairs", 1e-3),
 }
-"""What is counted, per what (None: per viewer), and the factor to the metric's unit."""
+"""Numerator, denominator (None: per viewer), and the factor to the metric's unit."""
 
 
 class Estimate(NamedTuple):
@@ -47,17 +47,18 @@ class Estimate(NamedTuple):
 
     viewers: int
     value: float
-    """As it was seen."""
+    """The observed value."""
     adjusted: float
-    """With the past taken out."""
+    """The value adjusted by CUPED."""
     variance: float
-    """Of one viewer's part in `adjusted`: the mean's variance is this over the viewers."""
+    """Variance of one viewer's contribution to `adjusted`; divided by `viewers` it is the variance of the
+    mean."""
     variance_left: float
-    """Share of the variance that the past does not explain."""
+    """Share of the variance that remains after CUPED."""
 
 
 def of_metric(metric: Metric) -> tuple[str, str | None, float]:
-    """Return what a metric counts, per what (None: per viewer), and the factor to its unit."""
+    """Return numerator, denominator (None: per viewer), and the factor to the unit of a metric."""
     return _OF[metric]
 
 
@@ -67,16 +68,16 @@ def estimates(metric: Metric, arms: Sequence[Moments], *, cuped: bool = True) ->
     Parameters
     ----------
     metric
-        Which.
+        The metric.
     arms
         Moments of the arms.
     cuped
-        Whether the viewers' past is taken out.
+        Whether to adjust by the viewers' past.
 
     Returns
     -------
     list of Estimate, or None
-        None where an arm has fewer than two viewers, or nothing to divide by.
+        None if an arm has fewer than two viewers, or a denominator is 0.
 
     Examples
     --------
@@ -123,7 +124,7 @@ def _theta(
     parts: "Sequence[NDArray[np.float64]]",
     covariances: "Sequence[NDArray[np.float64]]",
 ) -> float:
-    """Return the slope of the metric over the past, within arms."""
+    """Return the slope of the metric over the covariate, pooled within arms."""
     with_past = sum(
         arm.viewers * float(part @ cov[:, _BEFORE])
         for arm, part, cov in zip(arms, parts, covariances, strict=True)

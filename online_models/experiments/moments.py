@@ -1,11 +1,11 @@
-r"""What is kept of an arm: how many viewers, the sums of their counts, and the sums of the products.
+r"""Sufficient statistics of an arm: number of viewers, sums of counts, and sums of products of counts.
 
 With the counts :math:`c_v \in \mathbb{Z}^{12}` of viewer v,
 
 .. math:: n, \quad S = \sum_v c_v, \quad P = \sum_v c_v c_v^T
 
-are sufficient for every mean, ratio, variance and covariance of them. They are Python's whole numbers: adding
-and taking away is exact, in any order, for ever.
+are sufficient for every mean, ratio, variance and covariance of them. They are Python integers: additions and
+subtractions are exact, in any order.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,19 +31,20 @@ COUNTS: Final = (
     "credited",
     "preferred",
 )
-"""What is counted of a viewer since the first exposure, and one thing of before: `before`, seconds watched,
-decayed (the covariate). `pairs`: of titles seen on one list; `distance`: theirs, in thousandths. `credited`:
-1 once something was watched that one of two interleaved rankers had picked alone; `preferred`: the
-preference, in millionths. What came later stands behind, so that stored counts stay what they are."""
+"""Counts of a viewer since the first exposure, and the covariate ``before``: decayed seconds watched before
+it. ``pairs``: pairs of titles seen on one list; ``distance``: the sum of their distances, in thousandths.
+``credited``: 1 if the viewer watched a title that only one of two interleaved rankers had picked;
+``preferred``: the preference, in millionths. New counts are appended, so that the positions of stored counts
+stay valid."""
 FIRST_COUNTS: Final = 8
-"""Those that there were at first."""
+"""Length of the first version of `COUNTS`."""
 PAIRS: Final = tuple(
     sorted(
         ((i, j) for i in range(len(COUNTS)) for j in range(i, len(COUNTS))),
         key=lambda pair: (pair[1] >= FIRST_COUNTS, pair),
     )
 )
-"""The upper triangle of the products, row by row, of the first counts and then of all others."""
+"""Upper triangle of the products, row by row: first the pairs of the first counts, then all others."""
 _PLACE: Final = {pair: place for place, pair in enumerate(PAIRS)}
 
 
@@ -60,7 +61,7 @@ class Moments:
     >>> arm.add([20, 0, 0, 0, 0, 0, 0, 100], -1); arm.viewers, arm.second[0]
     (1, 100)
 
-    Counts that are not given are 0.
+    Missing counts are 0.
     """
 
     viewers: int = 0
@@ -68,7 +69,7 @@ class Moments:
     second: list[int] = field(default_factory=lambda: [0] * len(PAIRS))
 
     def add(self, counts: Sequence[int], times: int = 1) -> None:
-        """Put a viewer in; with -1 take one out."""
+        """Add a viewer; ``times=-1`` removes one."""
         self.viewers += times
         there = [(i, count) for i, count in enumerate(counts) if count]
         for at, (i, count) in enumerate(there):
@@ -76,14 +77,14 @@ class Moments:
             for j, other in there[at:]:
                 self.second[_PLACE[i, j]] += times * count * other
 
-    def move(self, former: Sequence[int], now: Sequence[int]) -> None:
+    def move(self, old: Sequence[int], new: Sequence[int]) -> None:
         """Replace a viewer's counts."""
-        self.add(former, -1)
-        self.add(now)
+        self.add(old, -1)
+        self.add(new)
 
     @classmethod
     def of(cls, counts: "NDArray[np.int64]") -> "Moments":
-        """Return the moments of many viewers, shape ``(viewers, len(COUNTS))`` or less: others are 0."""
+        """Return the moments of viewers with counts of shape ``(viewers, <= len(COUNTS))``; others are 0."""
         given = np.asarray(counts, np.int64)
         found = np.zeros((given.shape[0], len(COUNTS)), np.int64)
         found[:, : given.shape[1]] = given
@@ -92,7 +93,7 @@ class Moments:
 
     @classmethod
     def merged(cls, parts: Iterable["Moments"]) -> "Moments":
-        """Return the moments of all viewers of some parts."""
+        """Return the sum of several moments."""
         out = cls()
         for part in parts:
             out.viewers += part.viewers
@@ -105,9 +106,9 @@ class Moments:
         return np.array(self.first, np.float64) / max(1, self.viewers)
 
     def covariances(self) -> "NDArray[np.float64]":
-        """Return the covariance matrix of the counts, divided by n - 1; zeros below two viewers.
+        """Return the covariance matrix of the counts, divided by n - 1; zeros for fewer than two viewers.
 
-        Numerators n P - S S' are exact before they become floating point: no cancellation.
+        The numerators n P - S S' are computed in integers, so there is no cancellation.
         """
         k, n = len(COUNTS), self.viewers
         out = np.zeros((k, k))

@@ -1,24 +1,18 @@
-r"""What another policy would have got, estimated from a log of what one policy did.
+r"""Off-policy evaluation: the reward of another policy, estimated from the log of one policy.
 
-The log says of each decision i the reward :math:`r_i` and the probability :math:`p_i` with which its action
-was drawn; the policy in question would have drawn that action with probability :math:`q_i`. With :math:`w_i =
-q_i / p_i`:
+The log has the reward :math:`r_i` of each decision i and the probability :math:`p_i` of its action. The
+evaluated policy has the probability :math:`q_i` for the same action. With :math:`w_i = q_i / p_i`:
 
-=========
-===================================================================================================== replay
-  the mean reward where the policy agrees with the log (:math:`q_i = 1`): unbiased if the log is uniform IPS
-       :math:`\overline{w r}`: unbiased, of large variance where p is small
-clipped    the same with :math:`w \le` a bound: a little bias for less variance
-SNIPS      :math:`\sum w r / \sum w`: slightly biased, of less variance, moves with a shift of r
-DR         :math:`\overline{\hat v + w (r - \hat r)}`, with a model's :math:`\hat r` for the action that was
-taken and
-           :math:`\hat v = E_q \hat r`: right if either the propensities or the model are
-=========
-=====================================================================================================
+* *replay*: the mean reward where the policy agrees with the log (:math:`q_i = 1`);
+  unbiased if the log is uniform.
+* *IPS*: :math:`\overline{w r}`; unbiased, with a large variance where p is small.
+* *clipped*: IPS with :math:`w` bounded; a small bias for less variance.
+* *SNIPS*: :math:`\sum w r / \sum w`; a small bias, less variance, equivariant to shifts of r.
+* *DR*: :math:`\overline{\hat v + w (r - \hat r)}` with a model's :math:`\hat r` for the logged action and
+  :math:`\hat v = E_q \hat r`; consistent if either the propensities or the model are right.
 
 Sources: Li, Chu, Langford, Wang (WSDM 2011); Swaminathan and Joachims (NIPS 2015); Dudik, Langford, Li (ICML
-2011). Decisions of one viewer are not independent: intervals sum what is left over by viewer first
-(`clusters`).
+2011). Decisions of one viewer are dependent: standard errors are clustered by viewer (`clusters`).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -33,43 +27,42 @@ from online_models.experiments.metrics import of_metric
 from online_models.experiments.moments import COUNTS
 from schemas.experiments import Experiment
 
-__all__ = ["ANYWHERE", "CLIP", "OffPolicy", "PolicyLog", "evaluate", "log_of"]
+__all__ = ["ANYWHERE", "CLIP", "OffPolicy", "PolicyLog", "evaluate", "policy_log"]
 
 
 CLIP: Final = 100.0
-"""Largest weight of the clipped estimate: what a floor of 1 % exploration makes of a policy without
-chance."""
+"""Largest weight of the clipped estimate: the weight of a deterministic policy under 1 % exploration."""
 
 Numbers = NDArray[np.float64]
 
 
 class OffPolicy(NamedTuple):
-    """An estimate of the mean reward, with an interval of fixed size."""
+    """An estimate of the mean reward, with a fixed-sample interval."""
 
     value: float
     low: float
     high: float
     decisions: float
-    """Effective number of decisions that it rests on."""
+    """Effective number of decisions."""
 
 
 class PolicyLog(NamedTuple):
-    """A log, column by column; every one of shape ``(n,)``.
+    """A log of decisions as columns of shape ``(n,)``.
 
     Attributes
     ----------
     reward
-        What came of it.
+        Reward of the decision.
     logged
-        Probability of the action under the policy that took it, above 0.
+        Probability of the action under the logging policy, above 0.
     target
-        Probability of it under the policy in question.
+        Probability of the action under the evaluated policy.
     clusters
-        Whole numbers: equal for decisions that depend on each other. None: all are independent.
+        Integers, equal for dependent decisions. None: all decisions are independent.
     predicted
-        A model's reward for the action that was taken. None: no doubly robust estimate.
+        A model's reward of the logged action. None: no doubly robust estimate.
     expected
-        The model's expected reward of the policy in question.
+        The model's expected reward of the evaluated policy.
     """
 
     reward: ArrayLike
@@ -88,18 +81,18 @@ def evaluate(log: PolicyLog, *, alpha: float = 0.05, clip: float = CLIP) -> dict
     log
         At least one decision.
     alpha
-        Probability that an interval misses.
+        Error probability of an interval.
     clip
         Largest weight of the clipped estimate.
 
     Raises
     ------
     ValueError
-        A propensity that is not in (0, 1]: such a log cannot be read.
+        The log is empty, a reward is not finite, or a propensity is not in (0, 1].
 
     Examples
     --------
-    >>> found = evaluate(Log(reward=[1, 0, 1, 1], logged=[.5] * 4, target=[1, 0, 1, 0]))
+    >>> found = evaluate(PolicyLog(reward=[1, 0, 1, 1], logged=[.5] * 4, target=[1, 0, 1, 0]))
     >>> {name: one.value for name, one in found.items()}
     {'replay': 1.0, 'ips': 1.0, 'clipped': 1.0, 'snips': 1.0}
     """
@@ -131,7 +124,7 @@ def _mean(values: Numbers, w: Numbers, groups: "NDArray[np.int64]", z: float) ->
 
 
 def _ratio(w: Numbers, r: Numbers, groups: "NDArray[np.int64]", z: float) -> OffPolicy | None:
-    """Return sum(w r) / sum(w); None where the policy never agrees with the log."""
+    """Return sum(w r) / sum(w); None if the policy never agrees with the log."""
     if not w.any():
         return None
     value = float((w * r).sum() / w.sum())
@@ -140,7 +133,7 @@ def _ratio(w: Numbers, r: Numbers, groups: "NDArray[np.int64]", z: float) -> Off
 
 
 def _error(left: Numbers, groups: "NDArray[np.int64]") -> float:
-    """Return the standard error of a mean whose residuals are these."""
+    """Return the standard error of a mean from its residuals, summed by cluster."""
     return float(np.sqrt((np.bincount(groups, left) ** 2).sum()) / left.size)
 
 
@@ -149,11 +142,6 @@ def _effective(w: Numbers) -> float:
     return float(w.sum() ** 2 / (w**2).sum()) if w.any() else 0.0
 
 
-# What another way of choosing arms would have got: a log for `off_policy`, out of an experiment's viewers.
-#
-# The experiment drew each viewer's arm with a known probability, its share. A policy that picks arms by country
-# can so be judged without being run: on the viewers whose draw agrees with it, weighted, and with a model of
-# what is missing.
 
 
 ANYWHERE: Final = "*"
@@ -163,27 +151,30 @@ _BEFORE: Final = COUNTS.index("before")
 _Numbers = NDArray[np.float64]
 
 
-def log_of(experiment: Experiment, parts: Iterable[ViewerTally], policy: Mapping[str, str]) -> PolicyLog:
-    """Return the log of an experiment as a policy sees it.
+def policy_log(experiment: Experiment, parts: Iterable[ViewerTally], policy: Mapping[str, str]) -> PolicyLog:
+    """Return the log of an experiment for a policy that picks arms by country.
+
+    The experiment drew the arm of each viewer with a known probability, its share. So such a policy can be
+    evaluated without running it.
 
     Parameters
     ----------
     experiment
-        Its arms and metric; of a metric that divides, the numerator per viewer.
+        Its arms and metric; of a ratio metric, the numerator per viewer.
     parts
-        Viewers.
+        State of the viewers.
     policy
-        Arm by country, `ANYWHERE` for all others.
+        Arm by country; `ANYWHERE` for all others.
 
     Returns
     -------
     Log
-        A decision a viewer, with the rewards that straight lines over the past foresee, one line an arm.
+        One decision per viewer. Predicted rewards: one least-squares line over the covariate for each arm.
 
     Raises
     ------
     ValueError
-        The policy names no arm for somebody, or one that the experiment has not; or nobody was exposed.
+        The policy has no arm for some viewers, or an unknown arm; or no viewer was exposed.
 
     Examples
     --------
@@ -193,8 +184,10 @@ def log_of(experiment: Experiment, parts: Iterable[ViewerTally], policy: Mapping
     >>> arms = (Arm(name="a", share=0.5), Arm(name="b", share=0.5))
     >>> one = Experiment(experiment_id="x", state=ExperimentState.RUNNING, arms=arms)
     >>> seen = [("a", 60), ("b", 120), ("b", 240)]
-    >>> viewers = [ViewerTally(0, exposures={"x": Exposure(arm, 0, [1, 0, 0, s, 0, 0, 0, 0])}) for arm, s in seen]
-    >>> evaluate(log_of(one, viewers, {"*": "b"}))["replay"].value
+    >>> def viewer(arm, seconds):
+    ...     return ViewerTally(0, exposures={"x": Exposure(arm, 0, [1, 0, 0, seconds, 0, 0, 0, 0])})
+    >>> viewers = [viewer(arm, seconds) for arm, seconds in seen]
+    >>> evaluate(policy_log(one, viewers, {"*": "b"}))["replay"].value
     3.0
     """
     shares = {arm.name: arm.share for arm in experiment.arms}
@@ -202,7 +195,7 @@ def log_of(experiment: Experiment, parts: Iterable[ViewerTally], policy: Mapping
     name = experiment.experiment_id
     seen = [(one, one.exposures[name]) for one in parts if name in one.exposures]
     if not seen:
-        msg = f"nobody was exposed to {name}"
+        msg = f"no viewer was exposed to {name}"
         raise ValueError(msg)
     reward, before = _rewards(experiment, [exposure for _, exposure in seen])
     drawn = [exposure.arm for _, exposure in seen]
@@ -218,7 +211,7 @@ def log_of(experiment: Experiment, parts: Iterable[ViewerTally], policy: Mapping
 
 
 def _require_arms(policy: Mapping[str, str], arms: Collection[str]) -> None:
-    """Make sure that a policy names an arm for everybody, and none that there is not."""
+    """Raise an error for an unknown arm, or for a policy without an arm for all other countries."""
     unknown = set(policy.values()) - set(arms)
     if unknown:
         what = f"no arm {', '.join(sorted(unknown))}"
@@ -231,7 +224,7 @@ def _require_arms(policy: Mapping[str, str], arms: Collection[str]) -> None:
 
 
 def _rewards(experiment: Experiment, exposures: Sequence[Exposure]) -> tuple[_Numbers, _Numbers]:
-    """Return what each viewer's metric came to, and what they watched before."""
+    """Return each viewer's metric and covariate."""
     above, _, factor = of_metric(experiment.metric)
     at = COUNTS.index(above)
     reward = np.array([one.counts[at] * factor for one in exposures])
@@ -239,7 +232,7 @@ def _rewards(experiment: Experiment, exposures: Sequence[Exposure]) -> tuple[_Nu
 
 
 def _line(x: _Numbers, y: _Numbers, mine: NDArray[np.bool_]) -> _Numbers:
-    """Return what the least-squares line through some points says of all of them."""
+    """Fit a least-squares line to some points; return its values at all points."""
     if not mine.any():
         return np.zeros(x.size)
     centre, mean = x[mine].mean(), y[mine].mean()

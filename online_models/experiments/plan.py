@@ -1,4 +1,4 @@
-"""All experiments together: what a viewer's list is made by, and under which arms."""
+"""All experiments of a moment: the arms and the treatment of a viewer's list."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -7,52 +7,59 @@ from online_models.experiments.definition import arm_label, in_audience, runs_at
 from schemas.assignment import assign, in_holdout
 from schemas.experiments import Experiment, ExperimentKind, ExperimentState, ListArm, Treatment
 
-__all__ = ["INTERLEAVED", "NO_TREATMENT", "ExperimentPlan", "InterleavedRankers", "ListTreatment", "merged"]
+__all__ = [
+    "INTERLEAVED",
+    "NO_TREATMENT",
+    "ExperimentPlan",
+    "InterleavedRankers",
+    "ListTreatment",
+    "merged_treatment",
+]
 
 INTERLEAVED: Final = "interleaved"
-"""Arm of a viewer whose list holds the titles of both."""
+"""Arm of viewers in an interleaving experiment: their list has titles of both rankers."""
 
 
 class InterleavedRankers(NamedTuple):
-    """Two rankers of one list: the compared one, and the control."""
+    """The two rankers of an interleaved list."""
 
     new: Treatment
     control: Treatment
     labels: tuple[str, str]
-    """How items name them, in this order."""
+    """Labels of the two arms on items, in this order."""
     salt: str
-    """Of the coins."""
+    """Salt of the coin flips of the team draft."""
 
 
 class ListTreatment(NamedTuple):
-    """How a viewer's list is made."""
+    """The arms and the treatment of a viewer's list."""
 
     arms: tuple[ListArm, ...]
-    """Winners that were rolled out, then arms of running experiments."""
+    """Rolled-out winners, then arms of running experiments."""
     treatment: Treatment
     rivals: InterleavedRankers | None = None
-    """Who else is in top picks; None: nobody."""
+    """The two rankers whose top picks are interleaved; None for one ranker."""
 
 
 NO_TREATMENT = ListTreatment((), Treatment())
-"""Nothing varies."""
+"""The treatment without experiments."""
 
 
 class ExperimentPlan:
-    """What there is at one time; never changes, a new record makes a new one.
+    """All experiments at one time. Immutable: a new record makes a new plan.
 
     Parameters
     ----------
     experiments
-        All of them.
+        All experiments.
 
     Examples
     --------
     >>> from schemas.experiments import Arm, Ranking
     >>> arms = (Arm(name="a", share=0.5), Arm(name="b", share=0.5, treatment=Treatment(list_length=5)))
     >>> trial = Experiment(experiment_id="trial", state=ExperimentState.RUNNING, arms=arms)
-    >>> plan = Plan([trial])
-    >>> found = plan.treat("bob", at_ms=10**12, country=None, maturity=None)
+    >>> plan = ExperimentPlan([trial])
+    >>> found = plan.treatment_for("bob", at_ms=10**12, country=None, maturity=None)
     >>> found.arms[0].arm, found.treatment.list_length
     ('b', 5)
     """
@@ -65,25 +72,25 @@ class ExperimentPlan:
 
     @property
     def idle(self) -> bool:
-        """Return whether nothing varies for anybody."""
+        """Return whether no experiment is running or rolled out."""
         return not self.running and not self.defaults
 
-    def treat(
+    def treatment_for(
         self, viewer_id: str, *, at_ms: int, country: str | None, maturity: int | None
     ) -> ListTreatment:
-        """Return how a viewer's list is made.
+        """Return the treatment of a viewer's list.
 
-        Later roll-outs win over earlier ones, and experiments that run over both. The arms of the first
-        interleaving that a viewer is in are laid over all that; there is no second (`definition`).
+        Later roll-outs override earlier ones, and running experiments override roll-outs. The arms of the
+        viewer's first interleaving experiment override all of these; there is at most one (`definition`).
 
         Parameters
         ----------
         viewer_id
             The viewer.
         at_ms
-            The moment that the list speaks of: an experiment runs by it.
+            Time of the list, ms: it decides which experiments run.
         country, maturity
-            As far as known, for the audience.
+            For the audience; None if unknown.
         """
         if self.idle:
             return NO_TREATMENT
@@ -92,7 +99,7 @@ class ExperimentPlan:
         for one in self.defaults:
             if in_audience(one, country=country, maturity=maturity) and not in_holdout(one, viewer_id):
                 arms.append(ListArm(experiment_id=one.experiment_id, arm=str(one.winner)))
-                treatment = merged(treatment, _treatment(one, str(one.winner)))
+                treatment = merged_treatment(treatment, _treatment(one, str(one.winner)))
         drafted: Experiment | None = None
         for one in self.running:
             if not runs_at(one, at_ms) or not in_audience(one, country=country, maturity=maturity):
@@ -102,19 +109,19 @@ class ExperimentPlan:
                 continue
             if one.kind is ExperimentKind.AB:
                 arms.append(mine)
-                treatment = merged(treatment, _treatment(one, mine.arm))
+                treatment = merged_treatment(treatment, _treatment(one, mine.arm))
             elif drafted is None:
                 arms.append(_both(one))
                 drafted = one
         return ListTreatment(tuple(arms), treatment, _rivals(drafted, treatment) if drafted else None)
 
 
-def merged(under: Treatment, over: Treatment | None) -> Treatment:
-    """Return a treatment with another's fields laid over it.
+def merged_treatment(under: Treatment, over: Treatment | None) -> Treatment:
+    """Return a treatment with the fields of another one taking precedence.
 
     Examples
     --------
-    >>> merged(Treatment(list_length=5, trending=2.0), Treatment(list_length=9)).list_length
+    >>> merged_treatment(Treatment(list_length=5, trending=2.0), Treatment(list_length=9)).list_length
     9
     """
     if over is None:
@@ -124,18 +131,18 @@ def merged(under: Treatment, over: Treatment | None) -> Treatment:
 
 
 def _both(experiment: Experiment) -> ListArm:
-    """Return what a page says of an experiment whose arms are both in its list."""
+    """Return the arm that a page reports for an interleaving experiment."""
     share = sum(arm.share for arm in experiment.arms)
     return ListArm(experiment_id=experiment.experiment_id, arm=INTERLEAVED, propensity=min(1.0, share))
 
 
 def _rivals(experiment: Experiment, under: Treatment) -> InterleavedRankers:
-    """Return the two rankers of an interleaving, over how the list would be made without."""
+    """Return the two rankers of an interleaving experiment; ``under`` is the treatment without it."""
     control, new = experiment.arms
     name = experiment.experiment_id
     return InterleavedRankers(
-        merged(under, new.treatment),
-        merged(under, control.treatment),
+        merged_treatment(under, new.treatment),
+        merged_treatment(under, control.treatment),
         (arm_label(name, new.name), arm_label(name, control.name)),
         experiment.salt or name,
     )

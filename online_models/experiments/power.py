@@ -1,8 +1,8 @@
-r"""Experiments on paper: how often equals are told apart, and how soon a true lift is found.
+r"""Simulated experiments: how often equal arms are decided, and how soon a true lift is found.
 
-Viewers arrive one by one and are split evenly. Minutes watched are zero for some and log-normal for the
-others, and the past resembles them; a lift multiplies. After every few viewers the bounds are computed as the
-results stage does, with CUPED, and the trial is decided when they leave out zero.
+Viewers arrive one by one and are split evenly. Minutes watched are zero for some viewers and log-normal for
+the others, and correlated with the past; a lift is a factor. Every few viewers the bounds are computed as in
+the results stage, with CUPED. A trial is decided when they exclude zero.
 """
 
 from collections.abc import Callable
@@ -16,12 +16,12 @@ from online_models.experiments.intervals import TUNING, half_width
 __all__ = ["Trials", "naive", "run", "valid"]
 
 IDLE: Final = 0.3
-"""Share of exposed viewers who watch nothing in the window."""
+"""Share of exposed viewers who watch nothing in the window. Assumed."""
 SPREAD: Final = 0.8
-"""Standard deviation of the logarithm of minutes: a mean of 1.4 medians, as watch times have it."""
+"""Standard deviation of log minutes: the mean is 1.4 medians, as usual for watch times."""
 ALIKE: Final = 0.7
-"""Correlation of the logarithms of minutes before and after: habits last."""
-TOGETHER: Final = 50
+"""Correlation of log minutes before and after. Assumed."""
+CHUNK: Final = 50
 """Trials in memory at a time."""
 
 Numbers = NDArray[np.float64]
@@ -30,39 +30,39 @@ Width = Callable[[Numbers, Numbers, float], Numbers]
 
 
 class Trials(NamedTuple):
-    """What became of some trials."""
+    """Outcomes of trials."""
 
     decided_at: NDArray[np.int64]
-    """Viewers, both arms, when the bounds first left out zero; -1 where they never did."""
+    """Viewers of both arms when the bounds first excluded zero; -1 for never."""
     right: NDArray[np.bool_]
-    """Whether the lift had the right sign then; with no true lift any decision is wrong."""
+    """Whether the decision had the sign of the true lift; without a true lift every decision is wrong."""
     viewers: int
-    """At which a trial ended undecided."""
+    """Number of viewers at which an undecided trial ends."""
 
     @property
     def power(self) -> float:
-        """Share that was decided rightly."""
+        """Share of correct decisions."""
         return float(self.right.mean())
 
     @property
     def wrong(self) -> float:
-        """Share that was decided wrongly."""
+        """Share of wrong decisions."""
         return float(((self.decided_at >= 0) & ~self.right).mean())
 
     def decided_by(self, share: float) -> float:
-        """Viewers after which this share of all trials was decided; nan if it never was."""
+        """Viewers after which this share of all trials was decided; nan for never."""
         at = np.sort(np.where(self.decided_at < 0, np.iinfo(np.int64).max, self.decided_at))
         found = at[min(at.size - 1, int(share * at.size))]
         return float(found) if found <= self.viewers else float("nan")
 
 
 def valid(n: Numbers, deviation: Numbers, alpha: float) -> Numbers:
-    """Return half widths that hold at all looks together (`intervals.half_width`)."""
+    """Return half widths that are valid at all interim looks (`intervals.half_width`)."""
     return half_width(n, deviation, alpha, TUNING)
 
 
 def naive(n: Numbers, deviation: Numbers, alpha: float) -> Numbers:  # noqa: ARG001 - always 95 %
-    """Return half widths that hold at one look that was chosen beforehand."""
+    """Return half widths that are valid at one look, chosen in advance."""
     out: Numbers = 1.96 * deviation / np.sqrt(n)
     return out
 
@@ -84,21 +84,21 @@ def run(
     Parameters
     ----------
     trials, viewers
-        How many, and viewers of each, both arms together.
+        Number of trials, and viewers of each trial (both arms).
     lift
         True relative lift of the second arm.
     alpha
-        Of the bounds.
+        Error probability of the bounds.
     every
-        Viewers between two looks.
+        Viewers between two interim looks.
     least
         Viewers before the first look: the bounds are asymptotic.
     cuped
-        Whether the past is taken out.
+        Whether to adjust by the past.
     seed
-        Start of every draw.
+        Seed of every draw.
     width
-        Half widths, `valid` or another function to compare with.
+        Half widths: `valid`, or another function for comparison.
 
     Examples
     --------
@@ -106,9 +106,9 @@ def run(
     1.0
     """
     parts = []
-    for number, start in enumerate(range(0, trials, TOGETHER)):
+    for number, start in enumerate(range(0, trials, CHUNK)):
         chance = np.random.default_rng([seed, number])
-        shape = (min(TOGETHER, trials - start), viewers)
+        shape = (min(CHUNK, trials - start), viewers)
         arm = chance.random(shape) < 0.5
         before, after = _minutes(chance, shape)
         after = np.where(arm, after * (1 + lift), after)

@@ -1,4 +1,4 @@
-r"""Whether the split is what it should be, asked after every viewer.
+r"""Sequential test of the split: whether the arms have viewers in the planned proportions.
 
 The sequential test of Lindon and Malek (arXiv 2011.01808): with planned shares :math:`\theta` and counts
 :math:`n_i`, a Dirichlet prior of concentration c around :math:`\theta` under the alternative gives the Bayes
@@ -7,11 +7,11 @@ factor
 .. math:: BF = \frac{\Gamma(c)}{\Gamma(c + n)} \prod_i \frac{\Gamma(c\theta_i + n_i)}
     {\Gamma(c\theta_i)\, \theta_i^{n_i}}, \qquad p_t = \min(1, \min_{s \le t} 1 / BF_s)
 
-which by Ville's inequality is a p-value at all moments together. O(arms) a look.
+which by Ville's inequality is a p-value that is valid at all times simultaneously. An update costs O(arms).
 
-The paper's concentration of 10,000 looks for deviations of a per cent, and is blind to coarse ones at first:
-of 172 viewers 7 in one of two equal arms give p = .29. So BF here is the mean over several concentrations,
-which is a Bayes factor, too (a mixture of priors): the same 172 give p < 1e-30, and a fine deviation costs a
+The paper's concentration of 10,000 detects deviations of one per cent, but detects large deviations late: 7
+of 172 viewers in one of two equal arms give p = .29. BF here is the mean over several concentrations, which
+is a Bayes factor as well (a mixture of priors): the same counts give p < 1e-30; a small deviation costs a
 factor of 4.
 """
 
@@ -22,9 +22,10 @@ from typing import Final
 __all__ = ["CONCENTRATIONS", "FAILED", "log_bayes_factor", "log_mixture", "sample_ratio_p"]
 
 CONCENTRATIONS: Final = (10.0, 100.0, 1_000.0, 10_000.0)
-"""Of the priors: for deviations of some 30, 10, 3 and 1 per cent (the paper's choice is the last)."""
+"""Concentrations of the priors: for deviations of about 30, 10, 3 and 1 per cent (the paper uses the
+last)."""
 FAILED: Final = 0.001
-"""p below which nothing is read: at .05 half of the alarms would be false, at .001 2 % (GrowthBook)."""
+"""p below which results are withheld: at .05 half of the alarms are false, at .001 2 % (GrowthBook)."""
 
 
 def log_bayes_factor(
@@ -39,7 +40,7 @@ def log_bayes_factor(
     shares
         Planned shares of the arms, in any unit.
     concentration
-        Of the prior around the shares.
+        Concentration of the prior around the shares.
 
     Examples
     --------
@@ -70,12 +71,12 @@ def log_mixture(counts: Sequence[int], shares: Sequence[float]) -> float:
 
 
 def sample_ratio_p(before: float, counts: Sequence[int], shares: Sequence[float]) -> float:
-    """Return the sequential p-value after another look.
+    """Return the updated sequential p-value.
 
     Parameters
     ----------
     before
-        The value after the last look; 1 at first.
+        The value after the previous update; 1 at first.
     counts, shares
         As for `log_bayes_factor`.
 

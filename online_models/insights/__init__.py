@@ -1,29 +1,26 @@
-r"""What content teams ask: where a title loses its viewers, whom it serves, what is wanted and not there.
+r"""Insights for content teams: where titles lose viewers, who watches them, and which demand is not served.
 
-Events become *visits* (`visits`: what one viewer did with one title just now) and *searches*, where the
-viewer's row says what is new about them. Visits become a title's tally (`titles`) and the demand for
-combinations of tags (`demand`), and these become the records of `schemas.insights`. Nothing here reads a
-topic.
+Events become *visits* (what one viewer just did with one title) and *searches*, using the state of the
+viewer. Visits are summed up per title and per combination of tags. The results are the records of
+`schemas.insights`. This package reads no topic.
 
-* `crowds`: whether a group has twenty distinct viewers, exactly, in twenty numbers at most.
-* `curves`: a title's completion curve by minute, told in steps of twenty viewers or more.
-* `groups`: counts of the viewers of one country or cohort.
-* `space_saving`: the heaviest keys of a stream in bounded memory, with the error of each.
-* `fading`: sums that fade in event time.
-* `visits`: from an event and the viewer's part to what is new.
-* `titles`: a title's tally, and what is told of it.
-* `stock`: the catalog as counts: how many titles have these tags, in this country.
-* `demand`: minutes by combination of tags, searches, and what serves a cohort; `telling`: the records of it.
-* `ordering`: records in the order in which people ask for them.
+* `k_anonymity`: whether a group has twenty distinct viewers: exact, at most twenty numbers a group.
+* `curves`: completion curve of a title by minute, in steps of at least twenty viewers.
+* `counters`: heaviest keys of a stream in bounded memory (space-saving), and sums that decay in event time.
+* `visits`: from an event and the state of a viewer to a visit or a search.
+* `titles`: tally of a title, and the record made of it; counts of a group (country or cohort).
+* `catalog_snapshot`: number of titles by tags and country.
+* `demand`: minutes by combination of tags, searches, titles by cohort, and the records made of them.
+* `sorting`: records in the orders that people ask for.
 
-*Small groups.* Whatever is told of a group is told only if :math:`k = 20` distinct viewers are in it
-(`crowds.LEAST`), and where the rest of a whole could be had by subtraction, if the rest has as many or none.
-A curve's steps hold twenty viewers each. What cannot be told is absent, never zero.
+*Small groups.* A figure of a group is only disclosed if the group has :math:`k = 20` distinct viewers
+(`k_anonymity.LEAST`) and, where the rest could be computed by subtraction, the rest has as many or none. Each
+step of a curve has at least twenty viewers. An undisclosed figure is absent, never zero.
 
-*Bounds.* A title's countries and cohorts, the combinations, the searches and the cohorts' titles are kept by
-space-saving: what is counted is at most ``error`` too much, and the record says so. A viewer's row remembers
-the last 64 titles: who comes back to one after 64 others counts once more.
+*Bounds.* A title's countries and cohorts, the combinations, the searches and the cohorts' titles are counted
+by space-saving: a count is at most ``error`` too high, and the record contains the error. A viewer's row
+stores the last 64 titles: a viewer who returns to a title after 64 others counts again.
 
-*Rising and falling.* Minutes fade twice, by half in 2 and in 28 days. A combination's share of the quick sum
-over its share of the slow one is its trend: all of them together are 1, whatever the season.
+*Trends.* Minutes decay with half-lives of 2 and of 28 days. The trend of a combination is its share of the
+fast sum over its share of the slow sum: the trend of the total is 1 in any season.
 """

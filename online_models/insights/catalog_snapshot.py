@@ -1,4 +1,4 @@
-"""The catalog as counts: how many titles have these tags, and how many of these a country may see."""
+"""Counts of the catalog: number of titles by tags and country of availability."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,23 +10,23 @@ from schemas.catalog import Title, TitleKind
 __all__ = ["KINDS", "CatalogSnapshot", "combined"]
 
 KINDS: Final = ("genre", "director", "cast", "mood", "theme", "language")
-"""Kinds of tags that are combined."""
+"""Kinds of tags that form combinations."""
 EACH: Final = 3
-"""Tags of a kind that count for a title: catalogs name what matters first."""
+"""Tags of a kind that count for a title, the first ones: catalogs list tags in order of importance."""
 
 
 class CatalogSnapshot:
-    """The titles that there are, by their tags.
+    """The titles of the catalog by their tags.
 
-    A series as a whole is not counted: its episodes are what is watched.
+    A series is not counted, only its episodes: viewers watch episodes.
 
     Examples
     --------
     >>> from schemas.catalog import Tags
-    >>> stock = CatalogSnapshot()
-    >>> stock.put(Title(title_id="a", tags=Tags(genre=("Drama",), mood=("dark",))))
-    >>> stock.put(Title(title_id="b", tags=Tags(genre=("Drama",))))
-    >>> stock.labels("a"), stock.count(["genre:Drama"]), stock.count(["genre:Drama", "mood:dark"])
+    >>> catalog = CatalogSnapshot()
+    >>> catalog.put(Title(title_id="a", tags=Tags(genre=("Drama",), mood=("dark",))))
+    >>> catalog.put(Title(title_id="b", tags=Tags(genre=("Drama",))))
+    >>> catalog.labels("a"), catalog.count(["genre:Drama"]), catalog.count(["genre:Drama", "mood:dark"])
     (('genre:Drama', 'mood:dark'), 2, 1)
     """
 
@@ -38,7 +38,7 @@ class CatalogSnapshot:
         self._countries: dict[str, tuple[str, ...]] = {}
 
     def put(self, title: Title) -> None:
-        """Take a record of the catalog."""
+        """Store a catalog record."""
         self.withdraw(title.title_id)
         if title.kind is TitleKind.SERIES:
             return
@@ -55,7 +55,7 @@ class CatalogSnapshot:
             self._everywhere.add(title.title_id)
 
     def withdraw(self, title_id: str) -> None:
-        """Forget a title."""
+        """Remove a title."""
         for label in self._labels.pop(title_id, ()):
             self._with[label].discard(title_id)
         for country in self._countries.pop(title_id, ()):
@@ -63,7 +63,7 @@ class CatalogSnapshot:
         self._everywhere.discard(title_id)
 
     def labels(self, title_id: str) -> tuple[str, ...]:
-        """Return a title's tags as ``kind:tag``; none of one that the catalog does not have."""
+        """Return a title's tags as ``kind:tag``; an unknown title has none."""
         return self._labels.get(title_id, ())
 
     def genres(self, title_id: str) -> list[str]:
@@ -71,7 +71,7 @@ class CatalogSnapshot:
         return [label[6:] for label in self.labels(title_id) if label.startswith("genre:")]
 
     def count(self, labels: Sequence[str], country: str = "") -> int:
-        """Return how many titles have all of some tags; in one country, or anywhere."""
+        """Return the number of titles with all given tags, in one country or anywhere."""
         sets = [self._with.get(label, set()) for label in labels]
         if not country:
             return len(set.intersection(*sets)) if sets else len(self._labels)
@@ -80,7 +80,7 @@ class CatalogSnapshot:
 
 
 def combined(labels: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return the combinations of tags that demand is counted by: one, two, or a genre with two others.
+    """Return the combinations of a title's tags that count demand: one tag, two, or a genre with two others.
 
     Parameters
     ----------

@@ -1,12 +1,14 @@
-r"""The heaviest keys of a stream in bounded memory: space-saving (Metwally, Agrawal, El Abbadi, ICDT 2005).
+r"""Counters: the heaviest keys of a stream in bounded memory, and sums that decay in event time.
 
-There are m counters. A key that has one adds to it; a new key takes the counter of the lightest key over,
-with what that one had as its possible error. For every stream of weights :math:`w \ge 0` with the sum W,
-a key's true weight :math:`f` is within
+Space-saving (Metwally, Agrawal, El Abbadi, ICDT 2005) has m counters. A key with a counter adds to it. A new
+key replaces the lightest key, and the count of that key becomes its possible error. For every stream of
+weights :math:`w \ge 0` with the sum W, a key's true weight :math:`f` is within
 
 .. math:: c - e \;\le\; f \;\le\; c, \qquad e \;\le\; W / m,
 
 and every key heavier than :math:`W / m` has a counter. The sum of all counters is W.
+
+A decayed sum is :math:`s \leftarrow s\,2^{-\Delta/H} + w` with the half-life H.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,17 +24,17 @@ P = TypeVar("P")
 
 @dataclass(slots=True)
 class Counter(Generic[P]):
-    """What is kept of a key."""
+    """The counter of a key."""
 
     count: float
-    """Its weight, at most `error` too much."""
+    """Weight, at most `error` too high."""
     error: float
     part: P
-    """Whatever else is kept of it, since it has its counter."""
+    """Further state of the key since it has its counter."""
 
     @property
     def least(self) -> float:
-        """Return what it weighs at least."""
+        """Lower bound of the weight."""
         return self.count - self.error
 
 
@@ -42,9 +44,9 @@ class SpaceSaving(Generic[P]):
     Parameters
     ----------
     capacity
-        Counters there are.
+        Number of counters.
     make
-        Makes what else is kept of a new key.
+        Makes the further state of a new key.
 
     Attributes
     ----------
@@ -63,14 +65,14 @@ class SpaceSaving(Generic[P]):
     def __init__(self, capacity: int, make: Callable[[], P]) -> None:
         self.capacity, self._make = capacity, make
         self.counters: dict[str, Counter[P]] = {}
-        self._heap: list[tuple[float, str]] = []  # every key once, with what it weighed at some time
+        self._heap: list[tuple[float, str]] = []  # every key once, with a weight that may be out of date
 
     def __len__(self) -> int:
-        """Return how many keys have a counter."""
+        """Return the number of keys with a counter."""
         return len(self.counters)
 
     def add(self, key: str, weight: float) -> str | None:
-        """Add to a key; return the key that lost its counter for it, if any did."""
+        """Add to a key; return the key that it replaced, if any."""
         counter = self.counters.get(key)
         if counter is not None:
             counter.count += weight
@@ -86,18 +88,18 @@ class SpaceSaving(Generic[P]):
         return lightest
 
     def top(self, most: int) -> list[tuple[str, Counter[P]]]:
-        """Return the keys that weigh most for sure, heaviest first."""
+        """Return the keys with the largest lower bounds, heaviest first."""
         return sorted(self.counters.items(), key=lambda one: (-one[1].least, one[0]))[:most]
 
     def scale(self, factor: float) -> None:
-        """Multiply all weights: time has passed."""
+        """Multiply all weights, for decay."""
         for counter in self.counters.values():
             counter.count *= factor
             counter.error *= factor
         self._sort()
 
     def load(self, counters: Iterable[tuple[str, Counter[P]]]) -> None:
-        """Take over what was kept."""
+        """Load stored counters."""
         self.counters = dict(counters)
         self._sort()
 
@@ -108,30 +110,27 @@ class SpaceSaving(Generic[P]):
     def _lightest(self) -> str:
         """Return the lightest key, of equals the first by name, and leave it on top of the heap.
 
-        Weights only grow, so what the heap says is a lower bound: the first entry that is up to date is the
-        lightest of all.
+        Weights only grow, so an entry of the heap is a lower bound: the first entry that is up to date is the
+        lightest key.
         """
         while True:
-            said, key = self._heap[0]
+            entry, key = self._heap[0]
             count = self.counters[key].count
-            if count == said:
+            if count == entry:
                 return key
             heapreplace(self._heap, (count, key))
 
 
-# Sums that fade in event time: :math:`s \leftarrow s\,2^{-\Delta/H} + w`.
-
-
 DAY_MS: Final = 86_400_000
 FAST_MS: Final = 2 * DAY_MS
-"""Half-life of what is new: a weekend."""
+"""Half-life of recent demand: a weekend."""
 SLOW_MS: Final = 28 * DAY_MS
-"""Half-life of what is usual: four weeks have all weekdays in them as often."""
+"""Half-life of usual demand: four weeks, so that all weekdays count equally."""
 
 
 @dataclass(slots=True)
 class DecayedSum:
-    """A sum that fades; what comes late has faded by as much when it comes.
+    """A sum that decays in event time; a late amount is added as if it had been on time.
 
     Examples
     --------
@@ -144,11 +143,11 @@ class DecayedSum:
     at_ms: int = 0
 
     def add(self, amount: float, at_ms: int, half_life_ms: int) -> None:
-        """Add something that happened at a time."""
+        """Add an amount of a time."""
         if at_ms > self.at_ms:
             self.value, self.at_ms = self.at(at_ms, half_life_ms), at_ms
         self.value += amount * 2.0 ** ((at_ms - self.at_ms) / half_life_ms)
 
     def at(self, now_ms: int, half_life_ms: int) -> float:
-        """Return what is left at a time."""
+        """Return the value decayed to a time."""
         return float(self.value * 2.0 ** ((self.at_ms - max(now_ms, self.at_ms)) / half_life_ms))

@@ -1,12 +1,12 @@
-r"""A title's completion curve: how many viewers were still there, minute by minute.
+r"""Completion curve of a title: the number of viewers who reached each minute.
 
-Kept is how many viewers have each minute as the furthest that they reached, one number a minute up to four
-hours, and one for those who finished. The curve is the sum from a minute on:
+The state is a histogram of the furthest minute of each viewer, up to four hours, with one more bin for
+viewers who finished. The curve is the sum of the bins from a minute on:
 
 .. math:: v(m) = n_{\mathrm{finished}} + \sum_{b \ge m} n_b
 
-It is told in steps: a point stands where at least `crowds.LEAST` viewers have left since the last point, and
-as many are still there, or nobody. So neither a point nor a difference of two speaks of fewer.
+It is disclosed in steps: there is a point where at least `k_anonymity.LEAST` viewers have left since the last
+point, and as many remain, or none. So no point and no difference of two points describes fewer viewers.
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from online_models.insights.k_anonymity import LEAST
 __all__ = ["FINISHED", "MINUTES", "Point", "curve", "place_of", "steepest"]
 
 MINUTES: Final = 240
-"""Minutes that are kept; what is later counts as the last one. Of the films that people watch at home, next
-to none is longer than four hours."""
+"""Minutes of the histogram; later positions count as the last minute. Hardly any film is longer than four
+hours."""
 FINISHED: Final = MINUTES
-"""Place of who finished."""
+"""Bin of viewers who finished."""
 
 
 class Point(NamedTuple):
-    """A point of the curve: so many viewers reached this minute."""
+    """A point of the curve: the number of viewers who reached this minute."""
 
     minute: int
     viewers: int
@@ -43,14 +43,14 @@ def place_of(position_s: float) -> int:
 
 
 def curve(places: Sequence[int], least: int = LEAST) -> list[Point]:
-    """Return the curve in steps that may be told, from minute 0.
+    """Return the curve in steps that may be disclosed, from minute 0.
 
     Parameters
     ----------
     places
-        Viewers by the furthest minute, those who finished last, shape ``(MINUTES + 1,)``.
+        Viewers by furthest minute; the last bin has those who finished. Shape ``(MINUTES + 1,)``.
     least
-        Viewers that a step holds at least.
+        Smallest number of viewers of a step.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def curve(places: Sequence[int], least: int = LEAST) -> list[Point]:
 
 
 def steepest(points: Sequence[Point]) -> tuple[Point, Point] | None:
-    """Return the step in which most viewers left in a minute; None where there is no step.
+    """Return the step with the most departures per minute; None for a curve without steps.
 
     Examples
     --------

@@ -1,8 +1,8 @@
 r"""Demand: minutes by combination of tags and country, searches, and the titles of each cohort.
 
-Minutes fade by half in 28 days. So that one order of weights holds for ever, they are counted forward: what
-happens at t weighs :math:`2^{(t - t_0)/H}`, which is space-saving's stream of weights :math:`w \ge 0`, and
-what is told is divided by the present weight. When weights grow large, t0 moves.
+Minutes decay with a half-life of 28 days. Forward decay keeps the order of weights constant: an event at t
+has the weight :math:`2^{(t - t_0)/H}`, as space-saving requires weights :math:`w \ge 0`, and results are
+divided by the current weight. When weights become large, t0 moves.
 """
 
 from collections import defaultdict
@@ -34,77 +34,77 @@ __all__ = [
 
 
 FACETS: Final = 5_000
-"""Combinations that are counted, some 3 MB. Measured on 80,000 simulated events of 1,000 titles, each with up
-to 150 combinations: what is told is at most .9 % of itself too heavy (with 3,000: 3.1 %; with 10,000: .3 %,
-and twice the rows to write)."""
+"""Counted combinations, about 3 MB. On 80,000 simulated events of 1,000 titles with up to 150 combinations
+each, disclosed weights are at most .9 % too high (3,000: 3.1 %; 10,000: .3 % with twice the rows to
+write)."""
 QUERIES: Final = 1_000
-"""Queries that are counted."""
+"""Counted queries."""
 COHORT_TITLES: Final = 2_000
-"""Titles of cohorts that are counted, over all cohorts."""
+"""Counted pairs of cohort and title."""
 SEPARATOR: Final = "|"
-"""Between the tags of a key; where it stands in a tag, the tag is not counted."""
-MOST: Final = 3
+"""Separator of the tags of a key; a tag that contains it is not counted."""
+LARGEST: Final = 3
 """Tags of the largest combinations; these are not counted by country."""
 REBASE: Final = 256.0
-"""Half-lives after which t0 moves: far from the 1,023 at which weights would overflow."""
+"""Half-lives after which t0 moves; weights overflow after 1,023."""
 
 
 @dataclass(slots=True)
 class Facet:
-    """What is kept of a combination beside its minutes."""
+    """State of a combination in addition to its minutes."""
 
     fast: DecayedSum = field(default_factory=DecayedSum)
-    crowd: DistinctViewers = field(default_factory=DistinctViewers)
+    distinct: DistinctViewers = field(default_factory=DistinctViewers)
 
 
 @dataclass(slots=True)
 class Query:
-    """What is kept of a query."""
+    """State of a query."""
 
     searches: int = 0
     found: int = 0
     watches: int = 0
-    crowd: DistinctViewers = field(default_factory=DistinctViewers)
-    in_vain: DistinctViewers = field(default_factory=DistinctViewers)
-    """Who got no result ..."""
-    served: DistinctViewers = field(default_factory=DistinctViewers)
-    """... who got one ..."""
+    distinct: DistinctViewers = field(default_factory=DistinctViewers)
+    without_result: DistinctViewers = field(default_factory=DistinctViewers)
+    """Viewers who got no result."""
+    with_result: DistinctViewers = field(default_factory=DistinctViewers)
+    """Viewers who got results."""
     watched: DistinctViewers = field(default_factory=DistinctViewers)
-    """... and who watched."""
+    """Viewers who watched a result."""
 
 
 @dataclass(slots=True)
 class Totals:
-    """All seconds, of one country or of everywhere: the slow sum, in the counters' weights, and the quick."""
+    """Total seconds of one country or of all: the slow sum, in weights of the counters, and the fast sum."""
 
     slow: float = 0.0
     fast: DecayedSum = field(default_factory=DecayedSum)
 
 
 class Demand:
-    """What is wanted, counted in bounded memory.
+    """Demand, counted in bounded memory.
 
     Attributes
     ----------
     facets
-        Seconds by combination; keys are tags and, behind ``||``, the country.
+        Seconds by combination; a key has the tags and, after ``||``, the country.
     queries
         Searches by query.
     served
         Seconds by cohort and title, separated by a newline.
     totals
-        By country; "" for everywhere.
+        Totals by country; "" for all countries.
     origin_ms, at_ms
-        Where weights are 1, and the newest event.
+        Time at which the weight is 1, and time of the newest event.
     changed
-        Keys whose counters changed since it was last emptied, by the counters' name.
+        Keys of changed counters since the caller last cleared it, by the counters' name.
 
     Examples
     --------
     >>> from schemas.catalog import Tags, Title
-    >>> stock, demand = CatalogSnapshot(), Demand()
-    >>> stock.put(Title(title_id="t", tags=Tags(genre=("Drama",))))
-    >>> demand.add([Visit("t", 7, "DE", "", at_ms=10**12, starts=1, seconds=600, place=10)], [], stock)
+    >>> catalog, demand = CatalogSnapshot(), Demand()
+    >>> catalog.put(Title(title_id="t", tags=Tags(genre=("Drama",))))
+    >>> demand.add([Visit("t", 7, "DE", "", at_ms=10**12, starts=1, seconds=600, place=10)], [], catalog)
     >>> sorted(demand.facets.counters), demand.seconds(demand.facets.counters["genre:Drama"].count)
     (['genre:Drama', 'genre:Drama||DE'], 600.0)
     """
@@ -117,8 +117,8 @@ class Demand:
         self.origin_ms, self.at_ms = 0, 0
         self.changed: dict[str, dict[str, None]] = {"facets": {}, "queries": {}, "served": {}, "totals": {}}
 
-    def add(self, visits: Iterable[Visit], searches: Iterable[Searched], stock: CatalogSnapshot) -> None:
-        """Count what happened; a title's tags are those that it has now."""
+    def add(self, visits: Iterable[Visit], searches: Iterable[Searched], catalog: CatalogSnapshot) -> None:
+        """Count visits and searches; a title counts with its current tags."""
         visits, searches = list(visits), list(searches)
         times = [visit.at_ms for visit in visits] + [search.at_ms for search in searches]
         self._move(max(times, default=0))
@@ -129,20 +129,20 @@ class Demand:
             if visit.cohort and visit.starts:
                 self._serve(visit)
         for (title_id, country), some in watched.items():
-            self._watch(stock.labels(title_id), country, some)
+            self._watch(catalog.labels(title_id), country, some)
         for search in searches:
             self._search(search)
 
     def seconds(self, weight: float) -> float:
-        """Return what a weight is worth at the newest event."""
+        """Return the decayed seconds of a weight at the newest event."""
         return weight / self.weight(self.at_ms)
 
     def weight(self, at_ms: int) -> float:
-        """Return the weight of what happens at a time."""
+        """Return the weight of an event at a time."""
         return float(2.0 ** ((at_ms - self.origin_ms) / SLOW_MS))
 
     def _move(self, at_ms: int) -> None:
-        """Let time pass."""
+        """Advance the clock; move t0 when weights become large."""
         self.origin_ms = self.origin_ms or at_ms
         self.at_ms = max(self.at_ms, at_ms)
         if (self.at_ms - self.origin_ms) / SLOW_MS <= REBASE:
@@ -160,14 +160,14 @@ class Demand:
         return {"facets": self.facets, "queries": self.queries, "served": self.served}
 
     def _count(self, name: str, key: str, weight: float) -> None:
-        """Add to a counter, and note which rows change."""
+        """Add to a counter, and record the changed rows."""
         gone = self._counters()[name].add(key, weight)
         self.changed[name][key] = None
         if gone is not None:
             self.changed[name][gone] = None
 
     def _watch(self, labels: Sequence[str], country: str, visits: Sequence[Visit]) -> None:
-        """Count the minutes of one title in one country for its combinations."""
+        """Count the minutes of one title in one country for each combination of its tags."""
         slow = sum(visit.seconds * self.weight(visit.at_ms) for visit in visits)
         for place in dict.fromkeys(("", country)):
             total = self.totals.setdefault(place, Totals())
@@ -180,11 +180,13 @@ class Demand:
         for visit in visits:
             fast.add(visit.seconds, visit.at_ms, FAST_MS)
         for some in combined([label for label in labels if SEPARATOR not in label]):
-            for key in dict.fromkeys((key_of(some, ""), key_of(some, country if len(some) < MOST else ""))):
+            for key in dict.fromkeys(
+                (key_of(some, ""), key_of(some, country if len(some) < LARGEST else ""))
+            ):
                 self._count("facets", key, slow)
                 part = self.facets.counters[key].part
                 part.fast.add(fast.value, fast.at_ms, FAST_MS)
-                part.crowd.add(viewers)
+                part.distinct.add(viewers)
 
     def _serve(self, visit: Visit) -> None:
         key = f"{visit.cohort}\n{visit.title_id}"
@@ -192,7 +194,7 @@ class Demand:
         self.served.counters[key].part.add(visit)
 
     def _search(self, search: Searched) -> None:
-        """Count a search, or that one came to a watch."""
+        """Count a search, or the watch that it led to."""
         if search.searches:
             self._count("queries", search.query, search.searches * self.weight(search.at_ms))
         counter = self.queries.counters.get(search.query)
@@ -204,8 +206,8 @@ class Demand:
         part.found += search.found
         part.watches += search.watches
         if search.searches:
-            part.crowd.add(viewer)
-            (part.served if search.found else part.in_vain).add(viewer)
+            part.distinct.add(viewer)
+            (part.with_result if search.found else part.without_result).add(viewer)
         if search.watches:
             part.watched.add(viewer)
 
@@ -221,35 +223,34 @@ def key_of(labels: Sequence[str], country: str) -> str:
     return SEPARATOR.join(labels) + (f"{SEPARATOR}{SEPARATOR}{country}" if country else "")
 
 
-# From demand to records: what content teams are told, a bounded number of each kind.
-
-
 MAX_FACETS: Final = 300
-"""Combinations that are told, those watched most for sure: what a person can sift, a hundred kilobytes."""
+"""Published combinations, those with the largest lower bounds: a hundred kilobytes, as many as a person can
+review."""
 MAX_QUERIES: Final = 100
+"""Published queries."""
 MAX_TITLES: Final = 10
-"""Titles told of a cohort."""
+"""Published titles of a cohort."""
 Z: Final = 1.96
-"""Of Wilson's lower bound: 97.5 % on one side."""
+"""Quantile of Wilson's lower bound: 97.5 %, one-sided."""
 
 
-def disclosable_records(demand: Demand, stock: CatalogSnapshot) -> dict[str, DemandRecord]:
-    """Return what may be told, by key.
+def disclosable_records(demand: Demand, catalog: CatalogSnapshot) -> dict[str, DemandRecord]:
+    """Return the records that may be disclosed, by key.
 
     Examples
     --------
     >>> from online_models.insights.visits import Visit
     >>> from schemas.catalog import Tags, Title
-    >>> stock, demand = CatalogSnapshot(), Demand()
+    >>> catalog, demand = CatalogSnapshot(), Demand()
     >>> for name, genre in (("a", "Drama"), ("b", "Crime"), ("c", "Crime")):
-    ...     stock.put(Title(title_id=name, tags=Tags(genre=(genre,))))
+    ...     catalog.put(Title(title_id=name, tags=Tags(genre=(genre,))))
     >>> watches = [Visit("a", n, "", "", at_ms=10**12, starts=1, seconds=600, place=10) for n in range(20)]
-    >>> demand.add(watches, [], stock)
-    >>> one = tell(demand, stock)["genre:Drama"]
+    >>> demand.add(watches, [], catalog)
+    >>> one = disclosable_records(demand, catalog)["genre:Drama"]
     >>> one.watch_share, one.catalogue_share, one.excess
     (1.0, 0.3333, 0.6667)
     """
-    found: list[DemandRecord] = [*_facets(demand, stock), *_searches(demand), *_cohorts(demand)]
+    found: list[DemandRecord] = [*_facets(demand, catalog), *_searches(demand), *_cohorts(demand)]
     return {one.key: one for one in found}
 
 
@@ -267,22 +268,22 @@ def wilson(part: int, whole: int) -> float:
     )
 
 
-def _facets(demand: Demand, stock: CatalogSnapshot) -> Iterator[FacetDemand]:
-    """Yield the combinations that are watched most."""
+def _facets(demand: Demand, catalog: CatalogSnapshot) -> Iterator[FacetDemand]:
+    """Yield the most watched combinations."""
     wanted = MAX_FACETS
     for key, counter in demand.facets.top(len(demand.facets)):
         if not wanted:
             return
-        if counter.part.crowd.enough:
+        if counter.part.distinct.enough:
             wanted -= 1
-            yield _facet(demand, stock, key, counter)
+            yield _facet(demand, catalog, key, counter)
 
 
-def _facet(demand: Demand, stock: CatalogSnapshot, key: str, counter: Counter[Facet]) -> FacetDemand:
+def _facet(demand: Demand, catalog: CatalogSnapshot, key: str, counter: Counter[Facet]) -> FacetDemand:
     text, _, country = key.partition(SEPARATOR * 2)
     labels = tuple(text.split(SEPARATOR))
     total = demand.totals[country]
-    titles, all_titles = stock.count(labels, country), stock.count((), country)
+    titles, all_titles = catalog.count(labels, country), catalog.count((), country)
     watched, shown = _ratio(counter.count, total.slow), _ratio(titles, all_titles)
     fast = _ratio(counter.part.fast.at(demand.at_ms, FAST_MS), total.fast.at(demand.at_ms, FAST_MS))
     return FacetDemand(
@@ -305,8 +306,8 @@ def _ratio(part: float, whole: float) -> float:
 
 
 def _searches(demand: Demand) -> Iterator[SearchDemand]:
-    """Yield the queries that are typed most."""
-    enough = [one for one in demand.queries.top(len(demand.queries)) if one[1].part.crowd.enough]
+    """Yield the most frequent queries."""
+    enough = [one for one in demand.queries.top(len(demand.queries)) if one[1].part.distinct.enough]
     for query, counter in enough[:MAX_QUERIES]:
         part = counter.part
         yield SearchDemand(
@@ -315,18 +316,18 @@ def _searches(demand: Demand) -> Iterator[SearchDemand]:
             at_ms=demand.at_ms,
             searches=part.searches,
             error_searches=round(demand.seconds(counter.error), 1),
-            without_result=_in_vain(part),
+            without_result=_without_result(part),
             watches=part.watches if part.watched.enough else None,
         )
 
 
-def _in_vain(part: Query) -> int | None:
-    """Return how many searches had no result, if neither those nor the others are of a few viewers."""
-    return part.searches - part.found if part.in_vain.enough and part.served.showable else None
+def _without_result(part: Query) -> int | None:
+    """Return the searches without result, unless those or the others are from a few viewers."""
+    return part.searches - part.found if part.without_result.enough and part.with_result.disclosable else None
 
 
 def _cohorts(demand: Demand) -> Iterator[CohortDemand]:
-    """Yield for each cohort the titles that keep most of it to the end."""
+    """Yield for each cohort the titles that it finishes most often."""
     by_cohort: defaultdict[str, list[tuple[float, ServedTitle]]] = defaultdict(list)
     for key, counter in demand.served.counters.items():
         cohort, _, title_id = key.partition("\n")
@@ -346,7 +347,7 @@ def _cohorts(demand: Demand) -> Iterator[CohortDemand]:
 def _served(demand: Demand, title_id: str, counter: Counter[Group]) -> ServedTitle | None:
     part = counter.part
     finished = disclosable_part(part.finished, part.viewers)
-    if not part.crowd.enough or finished is None:
+    if not part.distinct.enough or finished is None:
         return None
     return ServedTitle(
         title_id=title_id,

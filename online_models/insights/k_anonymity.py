@@ -1,8 +1,8 @@
-"""Whether a group has enough distinct viewers to be shown.
+"""k-anonymity: whether a group has enough distinct viewers to be disclosed.
 
-A group is a set of hashes of viewer ids until it has `LEAST` of them; then it is known to be large enough,
-for ever, and the set is dropped. So the answer is exact at twenty numbers a group: no sketch, no false yes.
-(Two viewers with one hash of 64 bits would make a group look smaller, never larger.)
+A group stores the hashes of its viewers' ids until it has `LEAST` of them. From then on only the fact that it
+is large enough is stored. The answer is exact with at most twenty numbers a group, unlike a sketch. (A
+collision of two 64-bit hashes makes a group smaller, never larger.)
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from typing import Final
 __all__ = ["LEAST", "DistinctViewers", "disclosable_part"]
 
 LEAST: Final = 20
-"""Distinct viewers that a group needs to be shown: what is asked of us. Statistics offices use 3 to 20."""
+"""k: distinct viewers of a group that may be disclosed, a requirement. Statistics offices use 3 to 20."""
 
 
 @dataclass(slots=True)
@@ -21,44 +21,44 @@ class DistinctViewers:
 
     Examples
     --------
-    >>> crowd = DistinctViewers()
-    >>> crowd.add([1, 2, 2]); len(crowd), crowd.enough
+    >>> distinct = DistinctViewers()
+    >>> distinct.add([1, 2, 2]); len(distinct), distinct.enough
     (2, False)
-    >>> crowd.add(range(100)); len(crowd), crowd.enough, crowd.members
+    >>> distinct.add(range(100)); len(distinct), distinct.enough, distinct.members
     (20, True, set())
     """
 
     members: set[int] = field(default_factory=set)
-    """Hashes of viewers; empty once there are enough."""
+    """Hashes of viewers; empty once there are `LEAST`."""
     enough: bool = False
-    """Whether there are `LEAST` or more."""
+    """Whether there are at least `LEAST` viewers."""
 
     def __len__(self) -> int:
-        """Return how many there are, at most `LEAST`."""
+        """Return the number of viewers, at most `LEAST`."""
         return LEAST if self.enough else len(self.members)
 
     def add(self, viewers: Iterable[int]) -> None:
-        """Put viewers in."""
+        """Add viewers by their hashes."""
         if not self.enough:
             self.members.update(viewers)
             if len(self.members) >= LEAST:
                 self.members, self.enough = set(), True
 
     def take(self, other: "DistinctViewers") -> None:
-        """Put the viewers of another crowd in."""
+        """Add the viewers of another group."""
         if other.enough:
             self.members, self.enough = set(), True
         else:
             self.add(other.members)
 
     @property
-    def showable(self) -> bool:
-        """Whether it may be spoken of: enough viewers, or none."""
+    def disclosable(self) -> bool:
+        """Whether a count of the group may be disclosed: enough viewers, or none."""
         return self.enough or not self.members
 
 
 def disclosable_part(part: int, whole: int) -> int | None:
-    """Return how much may be told of a part of a group of viewers; None: nothing.
+    """Return the size of a part of a group as far as it may be disclosed; None for nothing.
 
     Parameters
     ----------
@@ -70,13 +70,13 @@ def disclosable_part(part: int, whole: int) -> int | None:
     Returns
     -------
     int or None
-        The part, if it has `LEAST` viewers and the rest has as many or none; where only the rest is small,
-        what the part has at least.
+        The part, if it has `LEAST` viewers and the rest has as many or none. If only the rest is small, a
+        lower bound of the part.
 
     Examples
     --------
-    >>> told(30, 60), told(60, 60), told(19, 60), told(55, 60), told(30, 35)
-    (30, 60, None, 40, None)
+    >>> [disclosable_part(part, whole) for part, whole in ((30, 60), (60, 60), (19, 60), (55, 60), (30, 35))]
+    [30, 60, None, 40, None]
     """
     rest = whole - part
     if rest < 0 or part < LEAST:

@@ -1,4 +1,4 @@
-"""Insights in the order in which people ask for them."""
+"""Orders of the records of insights."""
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
@@ -12,14 +12,14 @@ DemandRecord = FacetDemand | SearchDemand | CohortDemand
 
 
 class Order(StrEnum):
-    """By what combinations are put in order."""
+    """Order of combinations."""
 
     EXCESS = "excess"
-    """Share of the minutes above the share of the catalog: what is wanted and scarce comes first."""
+    """Share of minutes minus share of the catalog: scarce and popular combinations first."""
     SURPLUS = "surplus"
-    """The other way round: what there is more of than is watched."""
+    """The reverse: combinations with more titles than demand first."""
     MINUTES = "minutes"
-    """What is watched most."""
+    """Most watched first."""
     RISING = "rising"
     FALLING = "falling"
 
@@ -34,17 +34,17 @@ _BY: Final[Mapping[Order, Callable[[FacetDemand], float]]] = {
 
 
 def top_titles(found: Iterable[TitleInsight], limit: int) -> TopTitles:
-    """Return the titles that are watched most."""
+    """Return the most watched titles."""
     by_minutes = sorted(found, key=lambda one: (-one.watch_minutes, one.title_id))
     return TopTitles(items=tuple(by_minutes[:limit]))
 
 
 def unsuccessful_searches(search: SearchDemand) -> int:
-    """Return how many searches came to nothing, but for watches of fewer than 20 viewers.
+    """Return the number of searches without a watch; watches of fewer than 20 viewers are not subtracted.
 
     Examples
     --------
-    >>> in_vain(SearchDemand(key="search|x", query="x", at_ms=10**12, searches=50, watches=30))
+    >>> unsuccessful_searches(SearchDemand(key="search|x", query="x", at_ms=10**12, searches=50, watches=30))
     20
     """
     return max(0, search.searches - (search.watches or 0))
@@ -53,18 +53,18 @@ def unsuccessful_searches(search: SearchDemand) -> int:
 def demand_of(
     found: Iterable[DemandRecord], *, order: Order = Order.EXCESS, country: str | None = None, limit: int = 50
 ) -> Wanted:
-    """Return what is wanted.
+    """Return the demand: combinations, searches and cohorts, sorted.
 
     Parameters
     ----------
     found
         Records.
     order
-        Of the combinations.
+        Order of the combinations.
     country
-        Combinations of this country; None: of everywhere.
+        Country of the combinations; None for all countries together.
     limit
-        Combinations, queries and cohorts at most.
+        Largest number of combinations, of queries and of cohorts.
     """
     found = list(found)
     facets = [one for one in found if isinstance(one, FacetDemand) and one.country == country]

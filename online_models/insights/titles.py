@@ -1,4 +1,4 @@
-"""A title's tally: visits in, the record that content teams read out."""
+"""Tally of a title: sums up visits and makes the record for content teams."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,27 +13,24 @@ from schemas.insights import CurvePoint, GroupInsight, Steepest, TitleInsight
 __all__ = ["ACTIONS", "GROUPS", "Group", "TitleTally", "describe", "groups"]
 
 
-# Counts of the viewers of one country or one cohort.
-
-
 @dataclass(slots=True)
 class Group:
-    """What is counted of a group with one title.
+    """Counts of one title for a group of viewers: a country or a cohort.
 
     Examples
     --------
     >>> group = Group()
     >>> group.add(Visit("t", 7, "DE", "", at_ms=0, starts=1, seconds=600, place=10))
-    >>> group.viewers, group.starts, group.seconds, len(group.crowd)
+    >>> group.viewers, group.starts, group.seconds, len(group.distinct)
     (1, 1, 600, 1)
     """
 
     viewers: int = 0
-    """Who was new to the title, and no longer is."""
+    """Viewers whose first visit of the title was counted here."""
     finished: int = 0
     starts: int = 0
     seconds: int = 0
-    crowd: DistinctViewers = field(default_factory=DistinctViewers)
+    distinct: DistinctViewers = field(default_factory=DistinctViewers)
 
     def add(self, visit: Visit) -> None:
         """Count a visit."""
@@ -42,23 +39,23 @@ class Group:
         self.viewers += visit.is_new
         self.finished += visit.finishes
         if visit.place >= 0:
-            self.crowd.add((visit.viewer,))
+            self.distinct.add((visit.viewer,))
 
 
 ACTIONS: Final = ("again", "skips", "ups", "downs", "sought")
-"""What viewers do with a title beside watching it, as `Visit` calls it."""
+"""Further actions of viewers with a title: fields of `Visit`; the names are part of the stored row."""
 GROUPS: Final = 16
-"""Countries, and cohorts, that are followed of a title."""
+"""Largest number of countries, and of cohorts, of a title."""
 
 
 def groups() -> SpaceSaving[Group]:
-    """Return counters for the groups of a title's viewers, by starts."""
+    """Return counters for groups of a title's viewers, weighted by starts."""
     return SpaceSaving(GROUPS, Group)
 
 
 @dataclass(slots=True)
 class TitleTally:
-    """What is counted of a title.
+    """Counts of a title.
 
     Examples
     --------
@@ -74,12 +71,12 @@ class TitleTally:
     starts: int = 0
     seconds: int = 0
     places: list[int] = field(default_factory=lambda: [0] * (FINISHED + 1))
-    """Viewers by the furthest minute, those who finished last (`curves`)."""
-    crowd: DistinctViewers = field(default_factory=DistinctViewers)
-    """Who has a place."""
+    """Viewers by furthest minute; the last bin has those who finished (`curves`)."""
+    distinct: DistinctViewers = field(default_factory=DistinctViewers)
+    """Distinct viewers in `places`."""
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ACTIONS, 0))
-    crowds: dict[str, DistinctViewers] = field(
-        default_factory=lambda: {act: DistinctViewers() for act in ACTIONS}
+    distinct_by_action: dict[str, DistinctViewers] = field(
+        default_factory=lambda: {action: DistinctViewers() for action in ACTIONS}
     )
     countries: SpaceSaving[Group] = field(default_factory=groups)
     cohorts: SpaceSaving[Group] = field(default_factory=groups)
@@ -90,14 +87,14 @@ class TitleTally:
         self.starts += visit.starts
         self.seconds += visit.seconds
         if visit.place >= 0:
-            self.crowd.add((visit.viewer,))
+            self.distinct.add((visit.viewer,))
             self.places[visit.place] += 1
             if visit.was >= 0:
                 self.places[visit.was] -= 1
-        for act in ACTIONS:
-            if times := getattr(visit, act):
-                self.counts[act] += times
-                self.crowds[act].add((visit.viewer,))
+        for action in ACTIONS:
+            if times := getattr(visit, action):
+                self.counts[action] += times
+                self.distinct_by_action[action].add((visit.viewer,))
         if visit.starts:
             for name, by in ((visit.country, self.countries), (visit.cohort, self.cohorts)):
                 if name:
@@ -106,13 +103,16 @@ class TitleTally:
 
 
 def describe(title_id: str, tally: TitleTally) -> TitleInsight | None:
-    """Return what may be told of a title; None where too few watched it."""
+    """Return the record of a title; None if too few viewers watched it."""
     viewers = sum(tally.places)
-    if not tally.crowd.enough:
+    if not tally.distinct.enough:
         return None
     points = curve(tally.places)
     step = steepest(points)
-    acts = {act: tally.counts[act] if tally.crowds[act].enough else None for act in ACTIONS}
+    actions = {
+        action: tally.counts[action] if tally.distinct_by_action[action].enough else None
+        for action in ACTIONS
+    }
     return TitleInsight(
         title_id=title_id,
         at_ms=tally.at_ms,
@@ -123,18 +123,18 @@ def describe(title_id: str, tally: TitleTally) -> TitleInsight | None:
         steepest=step
         and Steepest(minute=step[0].minute, until=step[1].minute, viewers=step[0].viewers - step[1].viewers),
         finished=disclosable_part(tally.places[FINISHED], viewers),
-        rewatches=acts["again"],
-        skips=acts["skips"],
-        thumbs_up=acts["ups"],
-        thumbs_down=acts["downs"],
-        from_search=acts["sought"],
-        countries=_told(tally.countries, viewers),
-        cohorts=_told(tally.cohorts, viewers),
+        rewatches=actions["again"],
+        skips=actions["skips"],
+        thumbs_up=actions["ups"],
+        thumbs_down=actions["downs"],
+        from_search=actions["sought"],
+        countries=_disclosable_groups(tally.countries, viewers),
+        cohorts=_disclosable_groups(tally.cohorts, viewers),
     )
 
 
-def _told(by: SpaceSaving[Group], viewers: int) -> tuple[GroupInsight, ...]:
-    """Return the groups that may be told, and none that would give away a small rest."""
+def _disclosable_groups(by: SpaceSaving[Group], viewers: int) -> tuple[GroupInsight, ...]:
+    """Return the groups that may be disclosed; small ones are left out until the rest is large enough."""
     found = [
         GroupInsight(
             name=name,
@@ -145,7 +145,7 @@ def _told(by: SpaceSaving[Group], viewers: int) -> tuple[GroupInsight, ...]:
             error_starts=round(one.error),
         )
         for name, one in by.top(GROUPS)
-        if one.part.crowd.enough and one.part.viewers >= LEAST
+        if one.part.distinct.enough and one.part.viewers >= LEAST
     ]
     while found and 0 < viewers - _sum(found) < LEAST:
         found.remove(min(found, key=lambda one: (one.viewers, one.name)))

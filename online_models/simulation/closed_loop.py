@@ -253,7 +253,7 @@ def run_closed_loop(
     >>> runs = {}
     >>> for name in ("random", "oracle"):
     ...     world = World(seed=3, viewers=40, titles=100)
-    ...     runs[name] = close_the_loop(name, world, POLICIES[name](world), days=3, warm_up=1)
+    ...     runs[name] = run_closed_loop(name, world, POLICIES[name](world), days=3, warm_up=1)
     >>> runs["oracle"].measures["minutes"] > runs["random"].measures["minutes"]
     True
     """

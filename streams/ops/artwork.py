@@ -78,11 +78,15 @@ def estimates_of(log: Decisions, artwork: Mapping[str, Sequence[str]], *, alpha:
     try:
         logs = policy_logs(log.made, artwork)
     except ValueError as error:
-        why = f"{log.untold} impressions name artwork without its propensity" if log.untold else ""
+        why = (
+            f"{log.without_propensity} impressions name artwork without its propensity"
+            if log.without_propensity
+            else ""
+        )
         advice = "send `artwork` and `artwork_propensity` in impressions (schemas/README.md)"
         raise ExperimentError(str(error), why=why, next_step=advice) from None
     policies = {name: evaluate(one, alpha=alpha) for name, one in logs.items()}
-    return ArtworkEstimates(len(log.made), sum(one.won for one in log.made), log.untold, policies)
+    return ArtworkEstimates(len(log.made), sum(one.won for one in log.made), log.without_propensity, policies)
 
 
 def _catalog(settings: Settings) -> list[Title]:

@@ -12,7 +12,7 @@ from typing import Final, Self
 import numpy as np
 
 from online_models.config import ModelConfig
-from online_models.experiments.decision import AnalysisInput, result, split_p_value
+from online_models.experiments.decision import AnalysisInput, analyze, split_p_value
 from online_models.experiments.exposure import TagsOf, Tally, ViewerTally, count_event, no_tags
 from online_models.experiments.interleaving import PreferenceStatistics, team_draft
 from online_models.experiments.intervals import lift
@@ -99,7 +99,7 @@ class EventCounter:
         standing = AnalysisInput(
             tally.arms, self._p.get(name, 1.0), tally.first_ms, tally.at_ms, tally.crossed
         )
-        return result(self.plan.by_id[name], standing)
+        return analyze(self.plan.by_id[name], standing)
 
     def _tally(self, name: str) -> Tally:
         return self.tallies.setdefault(name, Tally())
@@ -173,7 +173,7 @@ class AbTestPolicy(Nearline):
         """Yield treatments, and the places of the viewers who get them."""
         groups: dict[Treatment, list[int]] = {}
         for n, name in enumerate(names):
-            treated = self.counter.plan.treat(name, at_ms=at_ms, country=None, maturity=None)
+            treated = self.counter.plan.treatment_for(name, at_ms=at_ms, country=None, maturity=None)
             groups.setdefault(treated.treatment, []).append(n)
         yield from groups.items()
 
@@ -195,7 +195,7 @@ def lossy(experiment: Experiment, lost: float, seed: int) -> Callable[[Event], b
     def is_lost(event: Event) -> bool:
         if not lost or type(event) is not Impression:
             return False
-        treated = plan.treat(event.viewer_id, at_ms=event.event_time_ms, country=None, maturity=None)
+        treated = plan.treatment_for(event.viewer_id, at_ms=event.event_time_ms, country=None, maturity=None)
         account = int(event.viewer_id.rpartition("-")[2])
         unlucky = uniform(seed, LOST, account)[0] < lost
         return bool(unlucky) and any(arm.arm == last for arm in treated.arms)

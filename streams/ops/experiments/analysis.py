@@ -9,7 +9,7 @@ import numpy as np
 
 from online_models.experiments import power as trials_of
 from online_models.experiments.exposure import ViewerTally
-from online_models.experiments.off_policy import OffPolicy, PolicyLog, evaluate, log_of
+from online_models.experiments.off_policy import OffPolicy, PolicyLog, evaluate, policy_log
 from schemas import topics
 from streams.config.settings import Settings
 from streams.errors import ExperimentError
@@ -60,7 +60,7 @@ def estimate_from_experiment(
     """
     experiment = find(read_experiments(settings), name)
     try:
-        log = log_of(experiment, read_viewers(settings).values(), policy)
+        log = policy_log(experiment, read_viewers(settings).values(), policy)
     except ValueError as error:
         raise ExperimentError(str(error), next_step="see `nearline experiments show`") from None
     return evaluate(log, alpha=alpha)

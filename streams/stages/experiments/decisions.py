@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import structlog
 from msgspec import structs
 
-from online_models.experiments.decision import AnalysisInput, evidence, result, split_p_value
+from online_models.experiments.decision import AnalysisInput, analyze, evidence, split_p_value
 from online_models.experiments.exposure import Tally
 from online_models.experiments.plan import ExperimentPlan
 from schemas import topics
@@ -95,7 +95,7 @@ class DecisionsStep:
         standing = AnalysisInput(
             tally.arms, p, tally.first_ms, max(tally.at_ms, tally.first_ms), tally.crossed
         )
-        found = result(one, standing)
+        found = analyze(one, standing)
         decides = not looks.decided and _rolls_out(one, found)
         self._looks[name] = InterimLooks(sample_ratio_p=p, decided=looks.decided or decides)
         out.rows.append((LOOK + name.encode(), LOOKS.pack(self._looks[name])))

@@ -134,8 +134,8 @@ def pack_tally(tally: TitleTally) -> bytes:
         tally.starts,
         tally.seconds,
         [finished, *minutes],
-        _viewers(tally.crowd),
-        {act: (tally.counts[act], _viewers(tally.crowds[act])) for act in ACTIONS},
+        _viewers(tally.distinct),
+        {act: (tally.counts[act], _viewers(tally.distinct_by_action[act])) for act in ACTIONS},
         _counted(tally.countries),
         _counted(tally.cohorts),
     )
@@ -148,9 +148,9 @@ def unpack_tally(value: bytes) -> TitleTally:
     tally.at_ms, tally.starts, tally.seconds = row.at_ms, row.starts, row.seconds
     finished, *minutes = row.places
     tally.places[: len(minutes)], tally.places[-1] = minutes, finished
-    tally.crowd = _viewers_of(row.members)
+    tally.distinct = _viewers_of(row.members)
     tally.counts |= {act: count for act, (count, _) in row.acts.items()}
-    tally.crowds |= {act: _viewers_of(crowd) for act, (_, crowd) in row.acts.items()}
+    tally.distinct_by_action |= {act: _viewers_of(members) for act, (_, members) in row.acts.items()}
     tally.countries, tally.cohorts = _counters_of(row.countries), _counters_of(row.cohorts)
     return tally
 
@@ -204,11 +204,14 @@ def _counter_row(demand: Demand, name: str, key: str) -> bytes | None:
         return TOTALS.pack(_Totals(total.slow, total.fast.value, total.fast.at_ms))
     if name == "facets" and (facet := demand.facets.counters.get(key)):
         part = facet.part
-        row = _Facet(facet.count, facet.error, part.fast.value, part.fast.at_ms, _viewers(part.crowd))
+        row = _Facet(facet.count, facet.error, part.fast.value, part.fast.at_ms, _viewers(part.distinct))
         return FACETS.pack(row)
     if name == "queries" and (query := demand.queries.counters.get(key)):
         counts = query.part
-        viewers = [_viewers(one) for one in (counts.crowd, counts.in_vain, counts.served, counts.watched)]
+        viewers = [
+            _viewers(one)
+            for one in (counts.distinct, counts.without_result, counts.with_result, counts.watched)
+        ]
         return QUERIES.pack(
             _Query(query.count, query.error, counts.searches, counts.found, counts.watches, viewers)
         )
@@ -249,7 +252,7 @@ def _viewers_of(members: _Viewers) -> DistinctViewers:
 
 
 def _group(group: Group) -> _Group:
-    return _Group(group.viewers, group.finished, group.starts, group.seconds, _viewers(group.crowd))
+    return _Group(group.viewers, group.finished, group.starts, group.seconds, _viewers(group.distinct))
 
 
 def _group_of(row: _Group) -> Group:

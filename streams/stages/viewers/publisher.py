@@ -222,7 +222,7 @@ def _treated(
 ) -> tuple[ListTreatment, bool | None]:
     """Return the treatment of a viewer's pages, and whether they explore."""
     limit = int(viewers.arrays.limit[slot])
-    how = plan.treat(
+    how = plan.treatment_for(
         viewers.ids[slot],
         at_ms=now_ms,
         country=country_of(int(viewers.arrays.country[slot])),

@@ -37,7 +37,7 @@ def test_a_picture_is_a_decision_once_a_day_and_won_by_a_watch_within_one() -> N
     two = _read(_seen("v", 0), _seen("v", DAY), _watched("v", DAY + 1)).made
     assert [one.won for one in two] == [False, True]
     other = _read(_seen("v", 0), _seen("v", 5, "b"), _watched("v", 10)).made
-    assert [(one.picture, one.won) for one in other] == [("a", False), ("b", True)]
+    assert [(one.artwork, one.won) for one in other] == [("a", False), ("b", True)]
     for event in (
         _watched("v", 10, 0.2),
         _watched("v", 10, autoplay=True),
@@ -50,7 +50,7 @@ def test_a_picture_is_a_decision_once_a_day_and_won_by_a_watch_within_one() -> N
 def test_impressions_that_do_not_say_how_likely_are_counted_and_left_out() -> None:
     """Without a picture there is nothing to say; without its propensity nothing can be said."""
     log = _read(_seen("v", 0, None), _seen("v", 1, "a", None))
-    assert (log.made, log.untold) == ([], 1)
+    assert (log.made, log.without_propensity) == ([], 1)
     with pytest.raises(ValueError, match="no impression says"):
         policy_logs(log.made, {"t": ("a", "b")})
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from online_models.experiments.exposure import MAX_DIVERSITY_TITLES, TEAMS, preferences
-from online_models.experiments.plan import INTERLEAVED, NO_TREATMENT, ExperimentPlan, merged
+from online_models.experiments.plan import INTERLEAVED, NO_TREATMENT, ExperimentPlan, merged_treatment
 from schemas.experiments import Arm, Experiment, ExperimentKind, ExperimentState, Ranking, Treatment
 from tests.online_models.experiments.exposing import POPULAR, T0, Desk, trial
 
@@ -72,7 +72,7 @@ def test_a_list_is_made_by_winners_first_and_running_arms_over_them() -> None:
     short = (Arm(name="short", share=1.0, treatment=Treatment(list_length=5)),)
     two = trial("two", arms=short, state=ExperimentState.ROLLED_OUT, winner="short", decided_at_ms=T0 + 1)
     three = trial("three", arms=(Arm(name="blend", share=1.0, treatment=Treatment(ranking=Ranking.BLEND)),))
-    found = ExperimentPlan([three, two, one]).treat("ada", at_ms=T0, country=None, maturity=None)
+    found = ExperimentPlan([three, two, one]).treatment_for("ada", at_ms=T0, country=None, maturity=None)
     assert [(arm.experiment_id, arm.arm) for arm in found.arms] == [
         ("one", "new"),
         ("two", "short"),
@@ -85,7 +85,7 @@ def test_a_list_is_made_by_winners_first_and_running_arms_over_them() -> None:
     held = [
         viewer
         for viewer in map(str, range(50))
-        if ExperimentPlan([kept]).treat(viewer, **about) == NO_TREATMENT
+        if ExperimentPlan([kept]).treatment_for(viewer, **about) == NO_TREATMENT
     ]
     assert 10 < len(held) < 40
 
@@ -96,7 +96,7 @@ def test_without_experiments_nothing_varies() -> None:
         [trial("a", state=ExperimentState.DRAFT), trial("b", state=ExperimentState.STOPPED)]
     )
     assert idle.idle
-    assert idle.treat("ada", at_ms=T0, country=None, maturity=None) == NO_TREATMENT
+    assert idle.treatment_for("ada", at_ms=T0, country=None, maturity=None) == NO_TREATMENT
     early = ExperimentPlan([trial()])
-    assert early.treat("ada", at_ms=T0 - 1, country=None, maturity=None) == NO_TREATMENT
-    assert merged(POPULAR, None) == POPULAR
+    assert early.treatment_for("ada", at_ms=T0 - 1, country=None, maturity=None) == NO_TREATMENT
+    assert merged_treatment(POPULAR, None) == POPULAR

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from online_models.experiments.exposure import Exposure, ViewerTally
-from online_models.experiments.off_policy import evaluate, log_of
+from online_models.experiments.off_policy import evaluate, policy_log
 from online_models.ranking.shared_scores import treated_weights
 from online_models.simulation import World
 from online_models.simulation.closed_loop import run_closed_loop
@@ -39,7 +39,7 @@ def test_a_policy_by_country_is_judged_without_running_it() -> None:
     """The best of both gains 15 minutes over popularity: every interval says so, DR's is narrow."""
     parts = _parts()
     past = float(np.mean([part.exposures["x"].counts[-1] for part in parts])) / 60
-    found = evaluate(log_of(TRIAL, parts, {"IN": "blend", "*": "popular"}))
+    found = evaluate(policy_log(TRIAL, parts, {"IN": "blend", "*": "popular"}))
     for name in ("replay", "ips", "snips", "dr"):
         assert found[name].low <= past + 60 + 15 <= found[name].high
     widths = {name: one.high - one.low for name, one in found.items()}
@@ -50,9 +50,9 @@ def test_a_policy_has_to_fit_the_experiment() -> None:
     """An arm that is none, nobody named for the rest, nobody exposed."""
     for policy, why in (({"*": "best"}, "no arm best"), ({"IN": "blend"}, "all other countries")):
         with pytest.raises(ValueError, match=why):
-            log_of(TRIAL, _parts(5), policy)
+            policy_log(TRIAL, _parts(5), policy)
     with pytest.raises(ValueError, match="nobody was exposed"):
-        log_of(TRIAL, [ViewerTally(0)], {"*": "blend"})
+        policy_log(TRIAL, [ViewerTally(0)], {"*": "blend"})
 
 
 def test_a_treatment_changes_ranking_and_nothing_else() -> None:

@@ -91,7 +91,7 @@ def test_an_experiment_from_file_to_roll_back(desk: Desk) -> None:
         rolled = desk.json("roll-out", "trial", "blend", "--force", "--why", "we like it")
         assert (rolled["state"], rolled["winner"]) == ("rolled_out", "blend")
         until(lambda: not reader.newest.idle)
-        found = reader.newest.treat("ada", at_ms=T0, country=None, maturity=None)
+        found = reader.newest.treatment_for("ada", at_ms=T0, country=None, maturity=None)
         assert found.arms == (ListArm(experiment_id="trial", arm="blend"),)
         assert desk.json("roll-back", "trial")["state"] == "rolled_back"
         until(lambda: reader.newest.idle)

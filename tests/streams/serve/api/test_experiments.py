@@ -1,6 +1,6 @@
 """Experiments over HTTP and in the console: definitions, results, evidence, and a failed split in red."""
 
-from online_models.experiments.decision import AnalysisInput, result
+from online_models.experiments.decision import AnalysisInput, analyze
 from online_models.experiments.moments import Moments
 from schemas import topics
 from schemas.codec import decode_experiment_result, encode
@@ -33,7 +33,7 @@ def _fill(stand: Stand) -> None:
     draft = Experiment(experiment_id="draft", state=ExperimentState.DRAFT, **about)
     arms = {"control": _moments(40, 30), "new": _moments(40, 40)}
     for one, p in ((rolled, 1.0), (broken, 0.0)):
-        found = result(one, AnalysisInput(arms, p, T0, T0 + 5))
+        found = analyze(one, AnalysisInput(arms, p, T0, T0 + 5))
         stand.put(topics.EXPERIMENT_RESULTS, one.experiment_id, encode(found))
     for one in (rolled, broken, draft):
         stand.put(topics.EXPERIMENTS, one.experiment_id, encode(one))
