@@ -1,25 +1,31 @@
-"""How good are the lists? One pass over a stream: test on each event, then learn it.
+"""Prequential evaluation: one pass over a stream; each event is first a test, then learned.
 
-A viewer watches a title. Before the model learns of it, it is asked: of **all** titles that the stream has
-shown so far, minus those this viewer already has, where did you place this one? Then it learns, and the next
-event comes. Nothing is held out, nothing trained beforehand, nothing sampled: the figures are those that a
-live service would have seen.
+For each event the model ranks the watched title among **all** titles that the stream has had so far, minus
+the titles of the viewer. Then it learns the event. There is no hold-out set, no training in advance and no
+sampling of candidates: the figures are those of a live service.
 
-Four rules keep the figures honest:
+The rules:
 
-* a title that nobody has watched yet cannot be ranked, and counts as a miss;
-* a rank is the number of strictly better candidates plus *half of the equal ones*, so that a model which
-  gives every title one score wins nothing;
+* a title without earlier events cannot be ranked and counts as a miss;
+* a rank is the number of candidates with a strictly better score plus *half of those with an equal score*, so
+  that a constant score gains nothing;
 * a title that the viewer already has is no candidate, and watching it again is no test;
 * the first fifth of the stream is learned but not averaged.
 
-`EvaluationProtocol` holds the rules, `Ratings` the stream's material, `PrequentialModel` what a model must
-offer, `evaluate` runs them and returns a `Report`. `scenarios` makes situations out of a stream in which
-recommenders fail (a strange viewer, a new title, a change of taste, dislikes), `goals` the project's targets.
-Every figure is a `Rate`, with its standard error over events and its spread over seeds. Two switches change
-every model's figures, so a report always names them: `feedback` (are low ratings dropped, or kept as titles
-the viewer knows?) and `order` (raw, or shuffled within sessions: people rate pages of titles that a site laid
-side by side, which flatters models of short memory).
+The modules:
+
+* `ratings`: the input, rated titles as columns.
+* `protocol`: the rules, and the stream that they make of ratings.
+* `model`: the interface of an evaluated model.
+* `evaluator`: the loop. `report`: its results. `metrics`: hit rate, NDCG and MRR with their errors.
+* `scenarios`: hard situations made of a stream: cold-start viewers, new titles, a change of taste, dislikes.
+* `goals`: the quality targets of the project.
+* `recommender`: the product's recommender as an evaluated model. `baselines`: models to compare with.
+
+Every figure is a `Rate`, with its standard error over events and its spread over seeds. A report names the
+two switches that change all figures: `feedback` (low ratings are dropped, or kept as titles that the viewer
+knows) and `order` (raw, or shuffled within sessions: people rate pages of titles in the order of the site,
+which favours models of short memory).
 
 >>> from online_models.evaluation.baselines import Popularity
 >>> from online_models.evaluation import EvaluationProtocol, Ratings, evaluate

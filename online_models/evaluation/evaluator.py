@@ -1,4 +1,4 @@
-"""Test, then learn: the loop over a stream."""
+"""The prequential loop: test, then learn."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,7 +18,7 @@ Clock = Callable[[], float]
 Progress = Callable[[str, int, int], None]
 
 CURVE_POINTS = 200
-"""Points kept of a curve: more than a picture shows."""
+"""Points of a curve: more than a chart resolves."""
 
 
 def evaluate(
@@ -32,31 +32,31 @@ def evaluate(
 ) -> Report:
     """Rank, then learn, every event of a stream with every model.
 
-    1. The protocol makes the stream (`prepare`) and says which events are tested.
-    2. Each model, fresh, sees the stream once, block after block.
-    3. Untested events are dropped; a title new to the stream is a miss, whatever the model said of it.
-    4. The first `warm_up` of the stream enters the curve only; the rest is averaged.
+    1. The protocol makes the stream (`prepare`) and marks the tested events.
+    2. Each untrained model sees the stream once, block by block.
+    3. Untested events are dropped; the first event of a title is a miss, whatever its rank.
+    4. The first `warm_up` of the stream only enters the curve; the rest is averaged.
 
     Parameters
     ----------
     ratings
-        The stream's material, in time order.
+        The ratings, in time order.
     models
         Untrained models by name. A ranking is reported under its column's name, or under the model's
         name where the column is named ``""``.
     protocol
-        The rules; those of the project's targets when left out.
+        The rules; by default those of the project's targets.
     clock
-        Seconds from anywhere, for the speed figures (the core reads no clock of its own).
+        Returns seconds, for the speed figures (the core reads no clock).
     progress
-        Called with the model's name, events done and events in all, after each block.
+        Called after each block with the model's name, the events so far and all events.
     block_events
-        Events handed to a model at a time; no effect on results.
+        Events of a block; no effect on results.
 
     Raises
     ------
     ValueError
-        When two rankings have one name, or a model gives a tested event no rank (below 0, or NaN).
+        Two rankings have the same name, or the rank of a tested event is below 0 or NaN.
 
     Examples
     --------
@@ -74,17 +74,17 @@ def evaluate(
     for name, model in models.items():
         tested = _every(stream.tested, model.every)
         started = clock() if clock else 0.0
-        told = _Told(model, partial(progress, name) if progress else None)
-        ranks = rank_stream(model, stream, tested, block_events, told)
+        monitor = _Monitor(model, partial(progress, name) if progress else None)
+        ranks = rank_stream(model, stream, tested, block_events, monitor)
         took = clock() - started if clock else 0.0
-        weights = weights or told.weights()
+        weights = weights or monitor.weights()
         seconds += took
-        for column, judged in zip(model.columns, ranks.T, strict=True):
+        for column, column_ranks in zip(model.columns, ranks.T, strict=True):
             if (column or name) in results:
-                msg = f"two rankings are named {column or name}: leave one out, or name it otherwise"
+                msg = f"two rankings are named {column or name}: remove or rename one"
                 raise ValueError(msg)
-            results[column or name] = _judge(
-                judged, stream, tested, every=model.every, warm_up=rules.warm_up, seconds=took
+            results[column or name] = _result(
+                column_ranks, stream, tested, every=model.every, warm_up=rules.warm_up, seconds=took
             )
     viewers, titles = len(np.unique(stream.events.viewers)), len(np.unique(stream.events.titles))
     return Report(rules, len(stream), viewers, titles, results, _rate(len(stream), seconds), weights)
@@ -95,20 +95,20 @@ def rank_stream(
     stream: Stream,
     tested: BoolColumn,
     block_events: int = 2_000,
-    told: Callable[[int, int], None] | None = None,
+    on_block: Callable[[int, int], None] | None = None,
 ) -> Ranks:
     """Let a fresh model rank and learn a stream, and return its ranks, shape ``(events, columns)``."""
     ranks = np.full((len(stream), len(model.columns)), np.inf)
     for start in range(0, len(stream), block_events):
         stop = min(start + block_events, len(stream))
         ranks[start:stop] = model.rank_then_learn(stream.block(start, stop, tested))
-        if told:
-            told(stop, len(stream))
+        if on_block:
+            on_block(stop, len(stream))
     return ranks
 
 
-class _Told:
-    """Look at a model's weights after each block, and pass progress on."""
+class _Monitor:
+    """Record a model's weights after each block, and report progress."""
 
     def __init__(self, model: PrequentialModel, progress: Callable[[int, int], None] | None) -> None:
         self._model, self._progress = model, progress
@@ -123,7 +123,7 @@ class _Told:
             self._progress(done, total)
 
     def weights(self) -> Weights | None:
-        """Return what was seen, or None."""
+        """Return the recorded weights, or None."""
         if not self._seen:
             return None
         by_expert = {name: np.stack([seen[name] for seen in self._seen]) for name in self._seen[0]}
@@ -131,23 +131,25 @@ class _Told:
 
 
 def _every(tested: BoolColumn, every: int) -> BoolColumn:
-    """Keep every so-manieth test."""
+    """Keep every n-th test."""
     kept = np.zeros_like(tested)
     kept[np.flatnonzero(tested)[::every]] = True
     return kept
 
 
-def _judge(
+def _result(
     ranks: Ranks, stream: Stream, tested: BoolColumn, *, every: int, warm_up: float, seconds: float
 ) -> ModelResult:
     places = np.flatnonzero(tested)
-    judged = np.where(stream.new, np.inf, ranks)[places]
-    if not np.all(judged >= 0):
-        msg = f"event {places[~(judged >= 0)][0]} of the stream is a test, but its rank is below 0 or NaN"
+    tested_ranks = np.where(stream.new, np.inf, ranks)[places]
+    if not np.all(tested_ranks >= 0):
+        msg = (
+            f"event {places[~(tested_ranks >= 0)][0]} of the stream is a test, but its rank is below 0 or NaN"
+        )
         raise ValueError(msg)
     counted = places >= int(warm_up * len(stream))
-    metrics = measure(judged[counted], stream.history[places[counted]])
-    return ModelResult(metrics, _curve(places, hits(judged), every), every, _rate(len(stream), seconds))
+    metrics = measure(tested_ranks[counted], stream.history[places[counted]])
+    return ModelResult(metrics, _curve(places, hits(tested_ranks), every), every, _rate(len(stream), seconds))
 
 
 def _curve(places: npt.NDArray[np.intp], hit: Ranks, every: int) -> Curve:

@@ -1,4 +1,4 @@
-"""The project's targets of quality, and what is run to see whether they are met.
+"""The quality targets of the project, and the runs that measure them.
 
 Published figures and peers under the same test on MovieLens-100K: popularity .086, ISGD .059, BPR .141-.146,
 all-history cosine .150, EASE re-solved .152 (>= 4 stars, positives, raw order).
@@ -27,25 +27,25 @@ RUNS: Final[dict[str, tuple[str, EvaluationProtocol]]] = {
     "dislikes": ("dislikes", EvaluationProtocol(feedback="all")),
     "cold-title": ("cold-title", EvaluationProtocol()),
 }
-"""What is run: a scenario under a protocol, by name."""
+"""The runs by name: a scenario and a protocol."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A figure and where it should be.
+    """A figure and its target.
 
     Attributes
     ----------
     name
-        As people say it.
+        Name for people.
     run
-        The name of the run that it is read from.
+        Name of the run.
     read
-        Reads the figure.
+        Reads the figure from the result.
     target
-        The bound, or what reads it from the same run.
+        The bound, or a function that reads it from the result.
     at_most
-        The bound is an upper one.
+        Whether the bound is an upper bound.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class GoalResult:
-    """A goal's figure beside its target."""
+    """The figure and the target of a goal."""
 
     goal: Goal
     figure: Rate
@@ -65,7 +65,7 @@ class GoalResult:
 
     @property
     def met(self) -> bool:
-        """Whether the target is reached; a bound read from the run has to be passed."""
+        """Whether the target is reached; a target read from the result must be exceeded."""
         if callable(self.goal.target):
             return self.figure.value > self.target
         return self.figure.value <= self.target if self.goal.at_most else self.figure.value >= self.target
@@ -85,7 +85,7 @@ def _figure(row: str, column: str, model: str = "blend") -> Callable[[Result], R
 
 
 def _lost(result: Result) -> Rate:
-    kept = _figure("told", "kept")(result)
+    kept = _figure("learned", "kept")(result)
     return Rate(1 - kept.value, kept.error, kept.tested, kept.spread)
 
 
@@ -102,8 +102,8 @@ GOALS: Final = (
     Goal(
         "taste switch, events 3-5: share of a fresh account's", "taste-switch", _figure("3-5", "share"), 1.0
     ),
-    Goal("disliked in top 10 / liked in top 10", "dislikes", _figure("told", "ratio"), 0.42, at_most=True),
-    Goal("recall lost by telling dislikes", "dislikes", _lost, 0.02, at_most=True),
+    Goal("disliked in top 10 / liked in top 10", "dislikes", _figure("learned", "ratio"), 0.42, at_most=True),
+    Goal("recall lost by learning dislikes", "dislikes", _lost, 0.02, at_most=True),
     Goal(
         "HR@10 on a new title's first ten events, above popularity's",
         "cold-title",
@@ -121,10 +121,10 @@ GOALS: Final = (
 
 
 def evaluate_goals(results: Mapping[str, Result]) -> list[GoalResult]:
-    """Read every goal's figure and target from the runs of their names."""
-    outcomes = []
+    """Read the figure and target of every goal from the results of the runs."""
+    found = []
     for goal in GOALS:
         result = results[goal.run]
         target = goal.target(result).value if callable(goal.target) else goal.target
-        outcomes.append(GoalResult(goal, goal.read(result), target))
-    return outcomes
+        found.append(GoalResult(goal, goal.read(result), target))
+    return found

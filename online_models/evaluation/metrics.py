@@ -1,4 +1,4 @@
-"""From ranks to hit rate, NDCG and MRR.
+"""From ranks to hit rate, NDCG and MRR; a figure is a `Rate` with its standard error and spread.
 
 There is one relevant title in a test, so the hit rate at 10 is Recall@10 and
 :math:`NDCG@10 = 1 / log_2(rank + 2)` for ranks counted from 0.
@@ -17,9 +17,6 @@ from online_models.evaluation.ratings import IndexColumn
 __all__ = ["HISTORY_BUCKETS", "RankingMetrics", "Rate", "bucket_of", "hits", "measure"]
 
 
-# A measured figure: its value, how far chance could have moved it, and how far the seed did.
-
-
 Values = npt.NDArray[np.float64]
 
 
@@ -30,7 +27,7 @@ class Rate:
     Attributes
     ----------
     value
-        The figure; ``nan`` when nothing was tested.
+        The figure; ``nan`` without tests.
     error
         Standard error over events: :math:`\sqrt{h (1 - h) / n}` for a hit rate.
     tested
@@ -62,8 +59,8 @@ class Rate:
     def paired(cls, values: Values, others: Values) -> Self:
         r"""Divide the mean of values by that of others of the same events, shape ``(tests,)`` each.
 
-        The error is the delta method's, :math:`\mathrm{sd}(v - r w) / (\sqrt n\, \bar w)`: what moves both
-        moves the ratio little.
+        The error is that of the delta method, :math:`\mathrm{sd}(v - r w) / (\sqrt n\, \bar w)`: variation
+        that both have in common cancels.
 
         Examples
         --------
@@ -95,7 +92,7 @@ class Rate:
     def pooled(cls, rates: "Sequence[Rate]") -> "Rate":
         """Average one figure over seeds.
 
-        The error stays that of one run, for the seeds share their events; what they differ by is the spread.
+        The error is that of one run, because all seeds have the same events; the spread is over seeds.
 
         Examples
         --------
@@ -110,7 +107,7 @@ class Rate:
         return cls(float(values.mean()), error, tested, float(values.std(ddof=1)))
 
     def to_dict(self, name: str) -> dict[str, Any]:
-        """Return the figure as plain values; what is not a number becomes None.
+        """Return the figure as plain values; NaN becomes None.
 
         Examples
         --------
@@ -126,7 +123,7 @@ def plain(value: float) -> float | None:
 
 
 TOP = 10
-"""Length of the list that is judged."""
+"""Length of the evaluated list."""
 
 HISTORY_BUCKETS = ("1", "2-3", "4-7", "8-15", "16-31", "32-63", "64+")
 """Names of the buckets of a viewer's earlier events: powers of two, open at the end."""
@@ -141,9 +138,9 @@ class RankingMetrics:
     hit_rate
         HR@10.
     ndcg, mrr
-        NDCG@10, and the mean of one over the place in the list (counted from 1).
+        NDCG@10, and the mean of 1 / rank (ranks from 1).
     by_history
-        HR@10 by number of the viewer's earlier events; a bucket without tests is left out.
+        HR@10 by number of the viewer's earlier events; buckets without tests are left out.
     """
 
     hit_rate: Rate
@@ -184,7 +181,7 @@ class RankingMetrics:
 
 
 def hits(ranks: Ranks) -> Ranks:
-    """Return 1 where the title stands in the top 10, else 0."""
+    """Return 1 for ranks in the top 10, else 0."""
     return (ranks < TOP).astype(np.float64)
 
 

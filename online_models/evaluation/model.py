@@ -1,4 +1,4 @@
-"""What an evaluated model offers."""
+"""The interface of an evaluated model."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
@@ -14,19 +14,19 @@ Ranks = npt.NDArray[np.float64]
 
 
 class PrequentialModel(Protocol):
-    """A model that is asked, then told, event by event.
+    """A model that ranks, then learns, event by event.
 
-    For each event of a block, in order, a model ranks the event's title (where `Block.tested` says so)
-    among **all** titles met so far minus those that the viewer already has, and only then learns the event.
+    For each event of a block, in order, a model ranks the event's title (if `Block.tested` is set) among
+    **all** titles seen so far minus the titles of the viewer, and only then learns the event.
     """
 
     @property
     def columns(self) -> Sequence[str]:
-        """Names of the rankings made; one ranking may be named ``""`` and takes the model's own name."""
+        """Names of the rankings; one ranking may be named ``""`` and gets the model's name."""
 
     @property
     def every(self) -> int:
-        """Rank every so-manieth tested event only (1: all). For models too slow to rank each time."""
+        """Rank every n-th tested event only (1: all), for slow models."""
 
     def rank_then_learn(self, block: Block) -> Ranks:
         """Return ranks, shape ``(events, columns)``.
@@ -38,7 +38,7 @@ class PrequentialModel(Protocol):
 
 @runtime_checkable
 class BlendedModel(Protocol):
-    """A model that blends experts and tells how much it trusts each."""
+    """A model that blends experts and reports their weights."""
 
     def blend_weights(self) -> Mapping[str, Ranks]:
-        """Return the present weight of each expert in every context, shape ``(contexts,)``; {} if unknown."""
+        """Return the current weight of each expert by context, shape ``(contexts,)``; {} if unknown."""

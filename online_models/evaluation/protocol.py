@@ -1,4 +1,4 @@
-"""The rules of the test, and the stream that they make out of ratings."""
+"""The rules of the evaluation, and the stream that they make of ratings."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -15,7 +15,7 @@ BoolColumn = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationProtocol:
-    """What is tested, what is learned, and in which order. Defaults are those of the project's targets.
+    """What is tested, what is learned, and in which order. The defaults are those of the project's targets.
 
     Raises
     ------
@@ -26,19 +26,20 @@ class EvaluationProtocol:
     min_rating: float = 4.0
     """Stars from which a rating counts as positive: tested, then learned with reward 1."""
     feedback: Literal["positives", "all"] = "positives"
-    """*positives* drops lower ratings from the stream; *all* keeps them, never tested: reward 0, or -1."""
+    """*positives* drops lower ratings from the stream; *all* learns them with reward 0 or -1, untested."""
     rejected_at: float = 2.0
     """Stars at or below which a rating that is not positive is a rejection (reward -1)."""
     order: Literal["raw", "shuffled"] = "raw"
-    """*shuffled* permutes each viewer's events inside a session, so that pages leave no trace."""
+    """*shuffled* permutes each viewer's events inside a session, which removes the order of the site's
+    pages."""
     seed: int = 0
     """Seed of the permutation."""
     session_gap_ms: int = 3_600_000
-    """Two events of a viewer this far apart or further (ms) belong to two sessions."""
+    """Smallest gap between two sessions of a viewer, ms."""
     warm_up: float = 0.2
     """Leading share of the stream that is learned but not averaged."""
     limit: int | None = None
-    """Only the first so many events of the stream, or all."""
+    """Number of events from the start of the stream; None for all."""
 
     def __post_init__(self) -> None:
         if self.feedback not in {"positives", "all"} or self.order not in {"raw", "shuffled"}:
@@ -49,22 +50,22 @@ class EvaluationProtocol:
             raise ValueError(msg)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the parameters as they go into a report."""
+        """Return the parameters for a report."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A run of consecutive events: all that a model may see of the stream at that point.
+    """Consecutive events: the part of the stream that a model sees at once.
 
     Attributes
     ----------
     viewers, titles, ratings, times
         As in `Ratings`, shape ``(events,)``.
     rewards
-        1 positive, 0 seen without liking, -1 rejected.
+        1 positive, 0 known, -1 rejected.
     tested
-        Whether the event's title is to be ranked before it is learned.
+        Whether the event's title is ranked before it is learned.
     """
 
     viewers: IndexColumn
@@ -92,20 +93,21 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Events under a protocol, with what the test needs to know about each.
+    """Events under a protocol, with their rewards and tests.
 
     Attributes
     ----------
     events
-        The kept events, in the order in which they are learned.
+        The events, in the order of learning.
     rewards
         See `Block`.
     history
-        How many events of the same viewer came before, shape ``(events,)``.
+        Number of earlier events of the viewer, shape ``(events,)``.
     tested
-        Positive, by a viewer with at least one earlier event, of a title which that viewer does not have.
+        Whether the event is positive, of a viewer with an earlier event, and of a title that the viewer does
+        not have.
     new
-        The stream has not met the title before: nobody can rank it, a miss.
+        Whether it is the first event of the title: a miss, because no model can rank it.
     """
 
     events: Ratings
@@ -125,7 +127,7 @@ class Stream:
 
 
 def prepare(ratings: Ratings, protocol: EvaluationProtocol) -> Stream:
-    """Make the stream of a protocol: keep, order, cut, and mark what is tested.
+    """Make the stream of a protocol: filter, order, truncate, and mark the tests.
 
     Examples
     --------
@@ -143,21 +145,21 @@ def prepare(ratings: Ratings, protocol: EvaluationProtocol) -> Stream:
 
 
 def mark(events: Ratings, protocol: EvaluationProtocol) -> Stream:
-    """Say of each event what it is worth, and whether it is tested."""
+    """Compute the reward of each event, and whether it is tested."""
     rejected = (events.ratings <= protocol.rejected_at) & (events.ratings < protocol.min_rating)
     rewards = (events.ratings >= protocol.min_rating).astype(np.float32) - rejected.astype(np.float32)
     history = earlier(events.viewers)
     tested = (rewards > 0) & (history > 0) & first_of_pair(events)
-    return Stream(events, rewards, history, tested, _first_of_its_kind(events.titles))
+    return Stream(events, rewards, history, tested, _first_of_key(events.titles))
 
 
 def first_of_pair(events: Ratings) -> BoolColumn:
     """Mark a viewer's first event of a title."""
-    return _first_of_its_kind(events.viewers.astype(np.int64) * len(events.title_ids) + events.titles)
+    return _first_of_key(events.viewers.astype(np.int64) * len(events.title_ids) + events.titles)
 
 
 def _shuffle_sessions(events: Ratings, protocol: EvaluationProtocol) -> Ratings:
-    """Permute what a viewer rated among the places of one session; viewers and times stay where they are."""
+    """Permute titles and ratings within each session of a viewer; viewers and times keep their places."""
     by_viewer = np.argsort(events.viewers, kind="stable")
     viewers, times = events.viewers[by_viewer], events.times[by_viewer]
     starts = (np.diff(viewers, prepend=-1) != 0) | (np.diff(times, prepend=0) >= protocol.session_gap_ms)
@@ -188,7 +190,7 @@ def earlier(keys: IndexColumn) -> IndexColumn:
     return counts
 
 
-def _first_of_its_kind(keys: npt.NDArray[Any]) -> BoolColumn:
+def _first_of_key(keys: npt.NDArray[Any]) -> BoolColumn:
     """Mark the first appearance of each key."""
     first = np.zeros(len(keys), np.bool_)
     first[np.unique(keys, return_index=True)[1]] = True

@@ -1,4 +1,4 @@
-"""Rated titles as columns: what every reader yields and every evaluation starts from."""
+"""Rated titles as columns: the output of the readers and the input of an evaluation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ TimeColumn = npt.NDArray[np.int64]
 class Ratings:
     """Ratings in time order, one row an event; equal times keep the order of the file.
 
-    Viewers and titles are numbered in the order in which the stream first meets them.
+    Viewers and titles are numbered in the order of their first events.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Ratings:
     times
         UTC epoch, milliseconds, shape ``(events,)``, never decreasing.
     viewer_ids, title_ids
-        The ids as the file writes them.
+        The ids of the file.
 
     Examples
     --------

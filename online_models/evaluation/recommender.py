@@ -1,4 +1,4 @@
-"""The product's own recommender under the test: all its experts in one pass."""
+"""The product's recommender as an evaluated model: all its experts in one pass."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -16,27 +16,27 @@ __all__ = ["RecommenderModel"]
 
 
 class RecommenderModel:
-    """Let a `Recommender` take the test: each of its rankings becomes a column.
+    """A `Recommender` as a `PrequentialModel`: each of its rankings is a column.
 
-    A reward of 1 is a positive, 0 makes the title known, -1 rejects it: what `feedback` makes of stars.
+    A reward of 1 is a positive, 0 makes the title known, -1 rejects it.
 
-    The kernel ranks positives of viewers whom it has met. What it does not (a stranger's first title, one
-    that is about to be rejected, one that nobody has watched yet) is looked for in the list that would be
-    served at that moment: its place there among the titles that someone watched, ``inf`` beyond the tenth.
-    Only the blend has such lists; the other columns are NaN there.
+    The kernel ranks positives of known viewers. Other tested titles (the first title of a cold-start viewer,
+    a title that is rejected, a title without watches) are looked up in the list that would be served at that
+    moment: the rank among the watched titles of the list, ``inf`` beyond the tenth. Only the blend has such
+    lists; the other columns are NaN.
 
     Parameters
     ----------
     recommender
         Untrained.
     viewer_ids, title_ids
-        The ids behind the stream's numbers: initial vectors are drawn from them.
+        Ids of the stream's numbers: they seed the initial vectors.
     leave_out
-        Columns not to report, such as one that a baseline of the same name covers.
+        Columns to leave out, such as one with the name of a baseline.
     titles
-        What the catalog says of titles: tags, release, and from when they may be shown.
+        Catalog records of titles: tags, release and availability.
     lists
-        Look for every tested title in the served list, among all titles of the catalog.
+        Look up every tested title in the served list, among all titles of the catalog.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class RecommenderModel:
         self._viewer_ids, self._title_ids = viewer_ids, title_ids
         self._kept = [at for at, name in enumerate(recommender.columns) if name not in leave_out]
         self._lists = lists
-        self._met: set[int] = set()
+        self._known_viewers: set[int] = set()
         self._watched: set[str] = set()
         self.columns = tuple(recommender.columns[at] for at in self._kept)
         for title in titles:
@@ -68,8 +68,8 @@ class RecommenderModel:
 
     def blend_weights(self) -> Mapping[str, Ranks]:
         """See `Weighted.blend_weights`."""
-        told = getattr(self._recommender, "blend_weights", None)
-        return told() if told else {}
+        weights = getattr(self._recommender, "blend_weights", None)
+        return weights() if weights else {}
 
     def rank_then_learn(self, block: Block) -> Ranks:
         """See `PrequentialModel.rank_then_learn`."""
@@ -89,15 +89,15 @@ class RecommenderModel:
         return [at for at, name in enumerate(self.columns) if name == "blend"]
 
     def _listed(self, block: Block) -> BoolColumn:
-        """Say which tested events are looked for in a list."""
-        strangers = np.zeros(len(block), np.bool_)
+        """Return which tested events are looked up in a list."""
+        cold_start = np.zeros(len(block), np.bool_)
         for at, viewer in enumerate(block.viewers.tolist()):
-            strangers[at] = viewer not in self._met
-            self._met.add(viewer)
-        return block.tested & (strangers | (block.rewards <= 0) | self._lists)
+            cold_start[at] = viewer not in self._known_viewers
+            self._known_viewers.add(viewer)
+        return block.tested & (cold_start | (block.rewards <= 0) | self._lists)
 
     def _place(self, block: Block, at: int) -> float:
-        """Return the place of an event's title in its viewer's list, from 0."""
+        """Return the rank of an event's title in the viewer's list, from 0."""
         viewer, title = self._viewer_ids[block.viewers[at]], self._title_ids[block.titles[at]]
         wanted = TOP
         while self._lists or title in self._watched:
@@ -111,7 +111,7 @@ class RecommenderModel:
         return np.inf
 
     def _learn(self, block: Block, listed: BoolColumn, ranks: Ranks) -> None:
-        """Learn events, testing first those that the kernel is asked for; places from lists stay."""
+        """Test and learn events in the kernel; ranks from lists are kept."""
         if not len(block):
             return
         rewards = block.rewards

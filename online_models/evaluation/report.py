@@ -1,4 +1,4 @@
-"""What an evaluation yields: a report, ready for JSON and for pictures."""
+"""Reports of evaluations and of scenarios, ready for JSON and charts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -67,7 +67,7 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class ModelResult:
-    """What one ranking achieved.
+    """The result of one ranking.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class ModelResult:
     curve
         The learning curve; of several seeds, the first one's.
     every
-        Only every so-manieth test was made (1: all).
+        Every n-th test was made (1: all).
     events_per_s
         Events ranked and learned per second by the model that made this ranking, all its rankings together;
         None without a clock.
@@ -94,14 +94,14 @@ class ModelResult:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole evaluation: the rules, the stream, and every ranking's result by name.
+    """An evaluation: the rules, the stream, and the result of each ranking by name.
 
     Attributes
     ----------
     weights
-        Of a model that blends; None where none told.
+        Weights of a model that blends; None if no model reports them.
     seeds
-        Runs averaged, with seeds that count up from the protocol's.
+        Number of averaged runs; the seeds count up from the protocol's.
     """
 
     protocol: EvaluationProtocol
@@ -135,7 +135,7 @@ class Report:
 
 
 def over_seeds(reports: Sequence[Report]) -> Report:
-    """Average the reports of one evaluation under several seeds; curves and weights are the first one's."""
+    """Average the reports of one evaluation under several seeds; keep curves and weights of the first."""
     first = reports[0]
     models = {
         name: replace(
@@ -146,16 +146,13 @@ def over_seeds(reports: Sequence[Report]) -> Report:
     return replace(first, models=models, seeds=len(reports))
 
 
-# Tables of figures: what a scenario measures of each model.
-
-
 Figures = dict[str, dict[str, Rate]]
-"""A table: rows by name, figures by the name of their column."""
+"""A table: figures by row name and column name."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioReport:
-    """What a scenario measured.
+    """The result of a scenario.
 
     Attributes
     ----------
@@ -164,11 +161,12 @@ class ScenarioReport:
     protocol
         The rules of its stream.
     facts
-        Numbers that describe the scenario itself, such as the pairs made; of several seeds, the first one's.
+        Numbers that describe the scenario, such as the number of pairs; for several seeds, those of the
+        first.
     models
         The figures of every model.
     seeds
-        Runs averaged.
+        Number of averaged runs.
     """
 
     scenario: str

@@ -1,20 +1,19 @@
-"""Four situations in which recommenders fail, each made out of a recorded stream.
+"""Four hard situations for recommenders, each made of a recorded stream.
 
 =============== ==========================================================================================
-taste-switch    Viewers take over the accounts of others who have ended (`made_streams.splice`). HR@10 on
-                the same events in both streams, by the number of the new viewer's earlier events:
-                *switched* with the former owner's history, *fresh* without it, and the *share* of the two.
-cold-viewer     HR@10 by number of the viewer's earlier events, from the very first one on (0: a stranger).
-cold-title      A fifth of the titles is launched midway (`made_streams.launch`): in the catalog, with tags
-                and without an event. HR@10 on their first ten events, by the title's earlier events. Here,
-                and only here, a title without an event is a candidate, in the list that would be served.
-dislikes        All feedback. *disliked*: share of the rejected titles that stood in the viewer's top 10 a
-                moment before; *liked*: HR@10; *ratio*: the one over the other. *told*: rejections are learned
-                as such; *ignored*: they only make the title known; *kept*: HR@10 told over ignored.
+taste-switch    Viewers take over the accounts of viewers who have left (`splice`). HR@10 on the same events
+                in both streams, by the number of the new viewer's earlier events: *switched* with the
+                former owner's history, *fresh* without it, and their ratio *share*.
+cold-viewer     HR@10 by number of the viewer's earlier events, from the first event on (0: cold start).
+cold-title      A fifth of the titles is launched midway (`launch`): in the catalog, with tags and without
+                events. HR@10 on their first ten events, by the title's earlier events. Only in this
+                scenario a title without events is a candidate, in the list that would be served.
+dislikes        All feedback. *disliked*: share of rejected titles in the viewer's top 10 just before the
+                rejection; *liked*: HR@10; *ratio*: disliked over liked. *learned*: rejections are learned;
+                *ignored*: they only make the title known; *kept*: HR@10 of learned over ignored.
 =============== ==========================================================================================
 
-The rules are those of the package (`online_models.evaluation`): a list holds all titles met so far minus the
-viewer's own, ties count half, the first fifth of the stream is learned and not averaged.
+The rules are those of `online_models.evaluation`.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,33 +42,30 @@ from online_models.evaluation.report import Figures, ScenarioReport
 __all__ = ["SCENARIOS", "Launch", "ModelFactory", "Scenario", "Splice", "launch", "splice"]
 
 
-# Streams made out of others: two viewers in one account, and titles that are launched midway.
-
-
 LEAST_EVENTS = 20
-"""Events that both viewers of a spliced account have at least."""
+"""Smallest number of events of each viewer of a spliced account."""
 LAUNCHED_SHARE = 0.2
-"""Share of the titles that are launched midway."""
+"""Share of titles that are launched midway."""
 
 
 @dataclass(frozen=True, slots=True)
 class Splice:
-    """Pairs of viewers who become one account, before and after.
+    """A stream before and after pairs of viewers are merged into one account.
 
     Attributes
     ----------
     fresh
-        The stream as it is: everyone has an account.
+        The original stream: each viewer has an account.
     spliced
-        The same events; the second of each pair goes on with the first one's account.
+        The same events; the second viewer of each pair continues the account of the first.
     taken_over
         The second viewers' events, shape ``(events,)``.
     since
-        Events of the same viewer before, those of the former owner not counted, shape ``(events,)``.
+        Earlier events of the same viewer without those of the former owner, shape ``(events,)``.
     pairs
-        How many there are.
+        Number of pairs.
     gap_h
-        Median pause between the two viewers, hours.
+        Median gap between the two viewers, hours.
     """
 
     fresh: Stream
@@ -81,10 +77,10 @@ class Splice:
 
 
 def splice(ratings: Ratings, protocol: EvaluationProtocol) -> Splice:
-    """Let viewers with at least `LEAST_EVENTS` events take over the accounts of others who have ended.
+    """Let viewers with at least `LEAST_EVENTS` events take over the accounts of viewers who have left.
 
-    Nobody is in two pairs, and the second's first event comes after the first's last: nothing is reordered.
-    Who ended at all is drawn by the protocol's seed.
+    A viewer is in at most one pair. The first event of the second viewer is after the last event of the first
+    viewer, so nothing is reordered. Pairs are drawn with the protocol's seed.
 
     Examples
     --------
@@ -131,13 +127,13 @@ class Launch:
     Attributes
     ----------
     stream
-        Without the events that those titles had before.
+        The stream without the earlier events of those titles.
     opened
-        When each launched title may be shown first, ms, by title id.
+        Opening time of each launched title, ms, by title id.
     launched
         The launched titles' events, shape ``(events,)``.
     earlier
-        Events of the same title before, shape ``(events,)``.
+        Earlier events of the same title, shape ``(events,)``.
     """
 
     stream: Stream
@@ -147,10 +143,10 @@ class Launch:
 
 
 def launch(ratings: Ratings, protocol: EvaluationProtocol) -> Launch:
-    """Keep a fifth of the titles, drawn by the protocol's seed, out of the first half of the stream.
+    """Remove a fifth of the titles, drawn with the protocol's seed, from the first half of the stream.
 
-    From the middle on they are in the catalog, with their tags and without a single event: popular titles
-    among them, as a service launches them; in a recorded stream only obscure ones appear late.
+    From the middle on they are in the catalog, with tags and without events. Popular titles are among them,
+    as in a real launch; in a recorded stream only obscure titles appear late.
 
     Examples
     --------
@@ -161,10 +157,10 @@ def launch(ratings: Ratings, protocol: EvaluationProtocol) -> Launch:
     """
     whole = prepare(ratings, protocol).events
     half = len(whole) // 2
-    met = np.unique(whole.titles)
+    seen = np.unique(whole.titles)
     chosen = np.zeros(len(ratings.title_ids), np.bool_)
     rng = np.random.default_rng(protocol.seed)
-    chosen[rng.permutation(met)[: max(1, int(LAUNCHED_SHARE * len(met)))] if len(met) else met] = True
+    chosen[rng.permutation(seen)[: max(1, int(LAUNCHED_SHARE * len(seen)))] if len(seen) else seen] = True
     places: npt.NDArray[np.intp] = np.arange(len(whole))
     stream = mark(whole.take(places[~chosen[whole.titles] | (places >= half)]), protocol)
     opens = int(whole.times[half]) if len(whole) else 0
@@ -173,16 +169,16 @@ def launch(ratings: Ratings, protocol: EvaluationProtocol) -> Launch:
 
 
 ModelFactory = Callable[[Mapping[str, int] | None], Mapping[str, PrequentialModel]]
-"""Builds untrained models by name; told when launched titles open, they rank the whole catalog."""
+"""Builds untrained models by name. With the opening times of launched titles they rank the whole catalog."""
 Scenario = Callable[[Ratings, ModelFactory, EvaluationProtocol, Progress | None], ScenarioReport]
 """Runs a scenario."""
 
 SINCE = ((1, 2), (3, 5), (6, 10), (11, 20), (21, 40))
-"""Earlier events of the viewer who took an account over."""
+"""Buckets of earlier events of a viewer who took over an account."""
 HISTORY = ((0, 0), (1, 1), (2, 2), (3, 3), (4, 7), (8, 15), (16, 31), (32, 63), (64, None))
-"""Earlier events of a viewer."""
+"""Buckets of earlier events of a viewer."""
 LAUNCHED = ((0, 0), (1, 3), (4, 9), (0, 9))
-"""Earlier events of a launched title."""
+"""Buckets of earlier events of a launched title."""
 
 Span = tuple[int, int | None]
 
@@ -190,7 +186,7 @@ Span = tuple[int, int | None]
 def taste_switch(
     ratings: Ratings, entrants: ModelFactory, protocol: EvaluationProtocol, progress: Progress | None = None
 ) -> ScenarioReport:
-    """Splice two viewers into one account, and compare with an account of one's own."""
+    """Splice two viewers into one account, and compare with a separate account."""
     made = splice(ratings, protocol)
     asked = _after_warm_up(made.fresh.tested & made.spliced.tested & made.taken_over, protocol)
     asked &= made.since <= SINCE[-1][1]
@@ -213,13 +209,13 @@ def taste_switch(
 def cold_viewer(
     ratings: Ratings, entrants: ModelFactory, protocol: EvaluationProtocol, progress: Progress | None = None
 ) -> ScenarioReport:
-    """Test from a viewer's first event on."""
+    """Test every event of a viewer, from the first one on."""
     stream = prepare(ratings, protocol)
     asked = _after_warm_up((stream.rewards > 0) & first_of_pair(stream.events), protocol)
-    # the stranger's column first: models that make lists for strangers alone are asked for nothing else
-    strangers = asked & (stream.history == 0)
-    found = _hits(stream, asked, entrants(None), progress, missing=strangers)
-    facts = {"strangers": int(strangers.sum())}
+    # models that cannot rank for cold-start viewers give NaN there
+    cold_start = asked & (stream.history == 0)
+    found = _hits(stream, asked, entrants(None), progress, missing=cold_start)
+    facts = {"cold_start_viewers": int(cold_start.sum())}
     return ScenarioReport("cold-viewer", protocol, facts, _by_span(found, stream.history[asked], HISTORY))
 
 
@@ -238,22 +234,22 @@ def cold_title(
 def dislikes(
     ratings: Ratings, entrants: ModelFactory, protocol: EvaluationProtocol, progress: Progress | None = None
 ) -> ScenarioReport:
-    """Test rejected titles beside liked ones, with rejections told and ignored."""
+    """Test rejected and liked titles, with rejections learned and ignored."""
     rules = replace(protocol, feedback="all")
     stream = prepare(ratings, rules)
     rejected = (stream.rewards < 0) & (stream.history > 0) & first_of_pair(stream.events)
     asked = _after_warm_up(stream.tested | rejected, rules)
     ignored = replace(stream, rewards=np.maximum(stream.rewards, 0))
-    told = _hits(stream, asked, entrants(None), progress)
-    deaf = _hits(ignored, asked, entrants(None), progress)
+    learned_hits = _hits(stream, asked, entrants(None), progress)
+    ignored_hits = _hits(ignored, asked, entrants(None), progress)
     liked = stream.rewards[asked] > 0
     models: dict[str, Figures] = {}
-    for name in told:
+    for name in learned_hits:
         models[name] = {
             how: _liked_and_disliked(hit, liked)
-            for how, hit in (("told", told[name]), ("ignored", deaf[name]))
+            for how, hit in (("learned", learned_hits[name]), ("ignored", ignored_hits[name]))
         }
-        models[name]["told"]["kept"] = Rate.paired(told[name][liked], deaf[name][liked])
+        models[name]["learned"]["kept"] = Rate.paired(learned_hits[name][liked], ignored_hits[name][liked])
     return ScenarioReport("dislikes", rules, {"rejections": int((~liked).sum())}, models)
 
 
@@ -275,23 +271,23 @@ def _hits(
     whole_catalogue: bool = False,
     missing: BoolColumn | None = None,
 ) -> dict[str, Ranks]:
-    """Return 1 or 0 for each event asked for, by ranking.
+    """Return 1 or 0 for each asked event, by ranking.
 
-    A ranking that cannot be asked about all of them is left out; where it cannot about those in ``missing``,
-    they are NaN. A slow model is asked about all: the events are few.
+    A ranking with a NaN rank is left out, unless the event is in ``missing``: then its hit is NaN. Slow
+    models rank all of the events, since they are few.
     """
     found: dict[str, Ranks] = {}
     for name, model in models.items():
-        told = partial(progress, name) if progress else None
-        ranks = rank_stream(model, stream, asked, told=told)[asked]
+        on_block = partial(progress, name) if progress else None
+        ranks = rank_stream(model, stream, asked, on_block=on_block)[asked]
         if not whole_catalogue:
             ranks[stream.new[asked] & ~np.isnan(ranks).any(axis=1)] = np.inf
-        for column, judged in zip(model.columns, ranks.T, strict=True):
-            unknown = np.isnan(judged)
+        for column, column_ranks in zip(model.columns, ranks.T, strict=True):
+            unknown = np.isnan(column_ranks)
             if missing is not None:
                 unknown &= ~missing[asked]
             if not unknown.any():
-                found[column or name] = np.where(np.isnan(judged), np.nan, hits(judged))
+                found[column or name] = np.where(np.isnan(column_ranks), np.nan, hits(column_ranks))
     return found
 
 
@@ -299,9 +295,9 @@ def _by_span(found: Mapping[str, Ranks], counts: IndexColumn, spans: tuple[Span,
     """Average hits by a count."""
     models: dict[str, Figures] = {}
     for name, hit in found.items():
-        told = ~np.isnan(hit)
+        known = ~np.isnan(hit)
         models[name] = {
-            _named(span): {"hr@10": Rate.mean(hit[_within(counts, span) & told])} for span in spans
+            _named(span): {"hr@10": Rate.mean(hit[_within(counts, span) & known])} for span in spans
         }
     return models
 

@@ -130,7 +130,7 @@ def _interleaved_result(experiment: Experiment, standing: AnalysisInput) -> Expe
 
 def _preferred(experiment: Experiment, standing: AnalysisInput, found: Preference) -> tuple[Verdict, str]:
     """Return the conclusion of an interleaving experiment, and the reason."""
-    early = _too_early(experiment, standing, found.viewers, "viewers with credit")
+    early = _too_early(experiment, standing, found.viewers, "viewers who watched of either")
     if early:
         return Verdict.COLLECTING, early
     control = experiment.arms[0].name
@@ -138,8 +138,8 @@ def _preferred(experiment: Experiment, standing: AnalysisInput, found: Preferenc
         return Verdict.OPEN, f"neither {found.arm} nor {control} is shown to be preferred"
     words = f"preference {found.mean:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
     if found.low > 0:
-        return Verdict.WINNER, f"{found.arm} is watched more than {control} in interleaved lists: {words}"
-    return Verdict.NO_WINNER, f"{control} is watched more than {found.arm} in interleaved lists: {words}"
+        return Verdict.WINNER, f"{found.arm} is watched more than {control} out of one list: {words}"
+    return Verdict.NO_WINNER, f"{control} is watched more than {found.arm} out of one list: {words}"
 
 
 def _compare_one(experiment: Experiment, found: Moments) -> list[MetricValue]:
@@ -221,7 +221,7 @@ def _conclude(
         seen = " : ".join(str(arm.viewers) for arm in arms)
         return (
             Verdict.SAMPLE_RATIO,
-            f"{seen} viewers do not match the planned shares: check for lost events",
+            f"{seen} viewers are not the planned shares: look for what is lost",
             None,
         )
     least = min(arm.viewers for arm in arms)

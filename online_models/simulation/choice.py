@@ -1,18 +1,18 @@
-r"""The choice model: what is examined, what is chosen, how long it is watched. Pure functions of the truth.
+r"""The choice model: what viewers examine, choose and watch. Pure functions of the ground truth.
 
-A page is rows of titles. A viewer examines the title in row :math:`r`, slot :math:`s` (both from 0) with
-probability
+A page has shelves of titles. A viewer examines the title of shelf :math:`r`, slot :math:`s` (both from 0)
+with probability
 
 .. math:: \theta_{rs} = (1 + r)^{-\alpha} (1 + s)^{-\beta}
 
-and takes one of those examined, or nothing, by a multinomial logit over utilities :math:`u`:
+and chooses one examined title, or none, by a multinomial logit over utilities :math:`u`:
 
 .. math:: P(j) = \frac{e^{u_j}}{e^{u_0} + \sum_{k\ examined} e^{u_k}}
 
-What is started is left at once with probability :math:`q (1 - e)^2`, where :math:`e` (0 to 1) is how much it
-is enjoyed; else interest is lost at a constant hazard :math:`\lambda(e)`, so that of a title of :math:`D`
-minutes :math:`(1 - e^{-\lambda D}) / \lambda` are watched on average: more minutes of a longer title, but a
-smaller share of it.
+A started title is stopped at once with probability :math:`q (1 - e)^2`, where :math:`e` (0 to 1) is the
+enjoyment. Otherwise interest is lost at a constant hazard :math:`\lambda(e)`: on average :math:`(1 -
+e^{-\lambda D}) / \lambda` of the :math:`D` minutes are watched, more minutes of a longer title but a smaller
+share of it.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ __all__ = [
 
 
 def examination(config: ChoiceConfig, rows: int, slots: int) -> Floats:
-    """Return the probability with which each place of a page is examined, shape ``(rows, slots)``.
+    """Return the examination probability of each place of a page, shape ``(rows, slots)``.
 
     Examples
     --------
@@ -55,14 +55,14 @@ def examination(config: ChoiceConfig, rows: int, slots: int) -> Floats:
 
 
 def start_probabilities(utilities: Floats, outside: float) -> Floats:
-    """Return the probability with which each of the examined titles is chosen; the rest choose nothing.
+    """Return the probability that each examined title is chosen; the rest is the probability of no choice.
 
     Parameters
     ----------
     utilities
-        Log odds of each, in the last dimension.
+        Log odds of the titles, in the last dimension.
     outside
-        Log odds of nothing.
+        Log odds of choosing nothing.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def start_probabilities(utilities: Floats, outside: float) -> Floats:
 
 
 def bored_after(config: WatchConfig, enjoyment: Floats) -> Floats:
-    """Return the mean minutes until interest is lost, or until something else ends the evening."""
+    """Return the mean minutes until interest is lost or another cause ends the playback."""
     dull, gripping = config.bored_minutes
     interest = dull * (gripping / dull) ** enjoyment
     mean: Floats = 1.0 / (1.0 / interest + 1.0 / config.called_away_minutes)
@@ -84,26 +84,26 @@ def bored_after(config: WatchConfig, enjoyment: Floats) -> Floats:
 
 
 def quick_stop(config: WatchConfig, enjoyment: Floats) -> Floats:
-    """Return the probability of leaving at once."""
+    """Return the probability of a quick stop."""
     chance: Floats = config.quick * (1.0 - enjoyment) ** 2
     return chance
 
 
 def expected_minutes(config: WatchConfig, enjoyment: Floats, minutes: Floats) -> Floats:
-    """Return the minutes that are watched of what was started, on average.
+    """Return the expected minutes watched of a started title.
 
     Parameters
     ----------
     config
-        The constants.
+        The parameters.
     enjoyment
         0 to 1.
     minutes
-        The title's length.
+        Length of the title.
 
     Examples
     --------
-    Nobody leaves at once, interest lasts an hour: of a film of an hour (1 - 1/e) hours are seen.
+    Without quick stops and with a mean interest of an hour, (1 - 1/e) hours of a one-hour film are watched.
 
     >>> calm = WatchConfig(quick=0.0, bored_minutes=(60.0, 60.0), called_away_minutes=float("inf"))
     >>> expected_minutes(calm, np.array([0.5]), np.array([60.0])).round(2).tolist()
@@ -117,7 +117,7 @@ def expected_minutes(config: WatchConfig, enjoyment: Floats, minutes: Floats) ->
 
 
 class WatchHistory(NamedTuple):
-    """What viewers had before, title by title, shape ``(viewers, titles asked for)``."""
+    """Titles that viewers have watched, shape ``(viewers, titles)``."""
 
     had: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]"
     """The title itself."""
@@ -126,26 +126,26 @@ class WatchHistory(NamedTuple):
 
 
 class GroundTruth:
-    """What only the world knows: how well titles fit, what viewers would choose and how they would like it.
+    """The ground truth: fits of titles to tastes, choice utilities and enjoyment.
 
     Parameters
     ----------
     config, catalog, population
-        The world.
+        Parts of the world.
     """
 
     def __init__(self, config: WorldConfig, catalog: SimulatedCatalog, population: Population) -> None:
         self.config, self.catalog, self.population = config, catalog, population
 
     def fits(self, profiles: Ints, titles: Ints) -> Floats:
-        """Return the cosine of taste and title.
+        """Return the fit of titles: the cosine of taste and title.
 
         Parameters
         ----------
         profiles
-            Who, shape ``(n,)``.
+            Profiles, shape ``(n,)``.
         titles
-            What, shape ``(n, k)`` for each their own, ``(k,)`` for all the same.
+            Titles, shape ``(n, k)``, or ``(k,)`` for the same titles for all.
         """
         tastes, vectors = self.population.tastes[profiles], self.catalog.vectors[titles]
         if titles.ndim == 1:
@@ -157,14 +157,14 @@ class GroundTruth:
     def utilities(
         self, accounts: Ints, titles: Ints, fits: Floats, now_s: Floats, past: WatchHistory
     ) -> Floats:
-        """Return the log odds of each title, shape ``(n, k)``; -inf for what is not out yet.
+        """Return the log odds of each title, shape ``(n, k)``; -inf before its release.
 
         Parameters
         ----------
         accounts, now_s
-            Who and when, shape ``(n,)``.
+            Accounts and times, shape ``(n,)``.
         titles, fits, past
-            What, how well it fits, and what was had before, shapes that broadcast to ``(n, k)``.
+            Titles, fits, and watched titles; shapes that broadcast to ``(n, k)``.
         """
         choice, catalog = self.config.choice, self.catalog
         utility = choice.taste * fits + choice.fame * catalog.fame[titles]
@@ -179,7 +179,7 @@ class GroundTruth:
         return new
 
     def novelty(self, titles: Ints, now_s: Floats) -> Floats:
-        """Return 1 on the day a title comes out, half after the half-life; 0 for the back catalog."""
+        """Return 1 at the release of a title, half after the half-life; 0 for the back catalog."""
         released = self.catalog.released_s[titles]
         age = np.maximum(now_s[:, None] - released, 0.0)
         half_life_s = self.config.choice.novelty_half_life_days * DAY_S
@@ -187,7 +187,7 @@ class GroundTruth:
         return fresh
 
     def appeal(self, now_s: float) -> Floats:
-        """Return the weight with which each title comes to mind now: none before it is out."""
+        """Return the awareness weight of each title at a time; 0 before its release."""
         everything = np.arange(len(self.catalog.titles))
         novelty = self.novelty(everything, np.array([now_s]))[0]
         choice = self.config.choice
@@ -195,14 +195,14 @@ class GroundTruth:
         return np.where(self.catalog.released_s <= now_s, drawn, 0.0)
 
     def enjoyment(self, titles: Ints, fits: Floats) -> Floats:
-        """Return 0 to 1: how much titles would be enjoyed."""
+        """Return the enjoyment of titles, 0 to 1."""
         watch = self.config.watch
-        met = fits + watch.quality * self.catalog.quality[titles] - watch.middle
-        liked: Floats = 1.0 / (1.0 + np.exp(-watch.steepness * met))
+        margin = fits + watch.quality * self.catalog.quality[titles] - watch.middle
+        liked: Floats = 1.0 / (1.0 + np.exp(-watch.steepness * margin))
         return liked
 
     def expected_minutes_of(self, titles: Ints, utilities: Floats, fits: Floats) -> Floats:
-        """Return the minutes expected of showing each title alone: P(start) times minutes when started."""
+        """Return the expected minutes of showing each title alone: P(start) times minutes when started."""
         minutes = expected_minutes(
             self.config.watch, self.enjoyment(titles, fits), self.catalog.minutes[titles]
         )
@@ -212,26 +212,23 @@ class GroundTruth:
         return alone
 
 
-# What viewers do before their pages: the choice model's probabilities, and the draws that decide.
-
-
 HistoryOf = Callable[[Ints, Ints], WatchHistory]
-"""What accounts had of titles, shapes ``(n,)`` and ``(n, k)``."""
+"""Returns what accounts have watched of titles; arguments of shapes ``(n,)`` and ``(n, k)``."""
 
 EXAMINED, NOISE, NOTHING, SEARCHED, MIND, EARLY, LEFT, MINUTES, DICE = range(1, 10)
-"""What a draw is for."""
-MANY_DICE: Final = 10
+"""Purposes of draws."""
+EVENT_DRAWS: Final = 10
 """Uniform draws per look for what may happen on the way, see `writer.Scribe`."""
 
 
 def keys(seed: int, views: PageViews) -> Hashes:
-    """Name each look, whatever the policy: its draws follow from it."""
+    """Return the key of each page view for its draws; the same under all policies."""
     return keyed(seed, views.accounts, views.visits, views.numbers)
 
 
 def event_draws(seed: int, views: PageViews) -> Floats:
-    """Return uniform draws for what happens on the way, shape ``(views, MANY_DICE)``."""
-    return uniform(keys(seed, views)[:, None], DICE, np.arange(MANY_DICE))
+    """Return uniform draws for the events of each page view, shape ``(views, EVENT_DRAWS)``."""
+    return uniform(keys(seed, views)[:, None], DICE, np.arange(EVENT_DRAWS))
 
 
 def outcomes(
@@ -239,8 +236,8 @@ def outcomes(
 ) -> ViewOutcomes:
     """Decide what is examined, chosen and watched.
 
-    A visit may begin with a search: of the titles that come to mind the best is taken, whatever the page
-    shows. What plays by itself was decided before.
+    A visit may begin with a search: the best of the considered titles is taken, whatever the page shows. An
+    autoplay was decided before.
     """
     key = keys(seed, views)
     flat = pages.titles.reshape(len(key), -1)
@@ -277,7 +274,7 @@ def outcomes(
 
 
 def considered(truth: GroundTruth, seed: int, views: PageViews, past: HistoryOf) -> Ints:
-    """Return the titles that come to mind, best liked first, shape ``(views, considered)``."""
+    """Return the titles that viewers are aware of, best utility first, shape ``(views, considered)``."""
     key, most = keys(seed, views), truth.config.choice.considered
     cumulative = np.cumsum(truth.appeal(float(views.at_s[0])))
     draws = uniform(key[:, None], MIND, np.arange(most)) * cumulative[-1]
@@ -288,9 +285,9 @@ def considered(truth: GroundTruth, seed: int, views: PageViews, past: HistoryOf)
 
 
 def word_of_mouth(truth: GroundTruth, seed: int, views: PageViews, past: HistoryOf, slots: int) -> ShownPages:
-    """Return pages as friends and posters make them: what comes to mind, the best liked first."""
+    """Return pages made by word of mouth: the titles that viewers are aware of, best utility first."""
     titles = considered(truth, seed, views, past)
-    new = np.ones(titles.shape, np.bool_)  # a title comes to mind more than once: the first time counts
+    new = np.ones(titles.shape, np.bool_)  # a title may be drawn several times: keep the first
     for at in range(1, titles.shape[1]):
         new[:, at] = titles[:, at] != titles[:, at - 1]
     order = np.argsort(~new, axis=1, kind="stable")[:, :slots]
@@ -299,7 +296,7 @@ def word_of_mouth(truth: GroundTruth, seed: int, views: PageViews, past: History
 
 
 def _utilities(truth: GroundTruth, views: PageViews, titles: Ints, fits: Floats, past: HistoryOf) -> Floats:
-    """Return the utility of each place's title, -inf for an empty place."""
+    """Return the utility of the title of each place, -inf for an empty place."""
     known = past(views.accounts, titles)
     utilities = truth.utilities(views.accounts, np.maximum(titles, 0), fits, views.at_s, known)
     return np.where(titles >= 0, utilities, -np.inf)
@@ -308,7 +305,7 @@ def _utilities(truth: GroundTruth, views: PageViews, titles: Ints, fits: Floats,
 def _watched(
     truth: GroundTruth, key: Hashes, views: PageViews, title: Ints
 ) -> tuple[Bools, Bools, Floats, Floats]:
-    """Return what was started, what was left at once, seconds watched, and enjoyment."""
+    """Return started, quick stop, seconds watched, and enjoyment."""
     watch, started = truth.config.watch, title >= 0
     safe = np.maximum(title, 0)
     enjoyed = truth.enjoyment(safe, truth.fits(views.profiles, safe[:, None])[:, 0])

@@ -1,12 +1,13 @@
 r"""The closed loop: viewers act on pages, the policy learns from what they did and makes the next pages.
 
 Every policy meets the same world: the same viewers at the same times with the same luck (`chance`), so that
-differences between policies are theirs. All but `MULTI_ROW_POLICIES` list twenty titles in one row. What the oracle
-gains over popularity is the yardstick:
+differences between policies are theirs. All but `MULTI_ROW_POLICIES` list twenty titles in one row. What the
+oracle gains over popularity is the yardstick:
 
 .. math:: share = \frac{m_{policy} - m_{popularity}}{m_{oracle} - m_{popularity}}
 
-with :math:`m` the minutes watched per viewer and day. `InformedPolicy` says how much of it can be learned at all.
+with :math:`m` the minutes watched per viewer and day. `InformedPolicy` says how much of it can be learned at
+all.
 """
 
 from collections.abc import Callable, Mapping

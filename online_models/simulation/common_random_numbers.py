@@ -1,8 +1,8 @@
-"""Draws that depend on who, when and what alone: two policies that meet the same viewer meet the same luck.
+"""Common random numbers: draws keyed by purpose, viewer and time, equal under all policies.
 
-A generator that is drawn from in turn would give each policy other numbers as soon as one viewer acts
-differently. Here a draw is a hash of (seed, what for, who, when, which): *common random numbers*, so that
-the difference between two policies is not their luck.
+A sequential generator gives two policies different numbers as soon as one viewer acts differently. Here a
+draw is a hash of (seed, purpose, viewer, time, index), so that the difference between two policies has no
+sampling noise.
 """
 
 from typing import Any
@@ -32,7 +32,7 @@ def keyed(*parts: "npt.ArrayLike | Hashes") -> Hashes:
     Parameters
     ----------
     parts
-        Whole numbers from 0, or hashes; of any shapes that broadcast.
+        Integers from 0, or hashes; of any shapes that broadcast.
 
     Examples
     --------
@@ -52,6 +52,6 @@ def uniform(*parts: "npt.ArrayLike | Hashes") -> Floats:
 
 
 def gumbel(*parts: Any) -> Floats:  # noqa: ANN401 - as for keyed
-    """Return draws from the standard Gumbel: the largest of utility plus such noise is a softmax draw."""
+    """Return draws from the standard Gumbel: the argmax of utility plus noise is a softmax draw."""
     drawn: Floats = -np.log(-np.log(np.maximum(uniform(*parts), 2.0**-53)))
     return drawn

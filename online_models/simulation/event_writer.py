@@ -1,4 +1,4 @@
-"""What a player would report of a look, event by event."""
+"""The events that a player reports of a page view."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -31,15 +31,15 @@ __all__ = ["DecidedView", "EventWriter", "viewer_name"]
 E = TypeVar("E", bound=Event)
 
 BROWSING_S: Final = 40.0
-"""Seconds between looking up and choosing, on average (GUH: interest is lost after 60 to 90)."""
+"""Mean seconds of browsing before a choice (GUH: interest is lost after 60 to 90)."""
 COUNTDOWN_S: Final = 5.0
-"""Seconds before the next episode starts by itself."""
+"""Seconds before the next episode autoplays."""
 PAUSE_S: Final = 300.0
-"""Longest pause."""
+"""Longest pause, seconds."""
 
 
 class DecidedView(NamedTuple):
-    """One look, to be told."""
+    """A page view whose outcome is decided."""
 
     account: int
     visit: int
@@ -47,9 +47,9 @@ class DecidedView(NamedTuple):
     at_s: float
     list_id: str
     slots: int
-    """Places in a row."""
+    """Places of a shelf."""
     examined: list[tuple[int, int, float]]
-    """What was examined: place, title, and how much it would be enjoyed."""
+    """Examined places: place, title, and its enjoyment."""
     title: int
     place: int
     searched: bool
@@ -58,9 +58,9 @@ class DecidedView(NamedTuple):
     enjoyment: float
     draws: list[float]
     in_vain: str = ""
-    """What was searched for first, and not found."""
+    """Query of a first search without results; empty for none."""
     arms: Mapping[int, str] = MappingProxyType({})
-    """Arms of titles that say one, by place."""
+    """Arm labels of titles by place."""
 
 
 def viewer_name(account: int, prefix: str = "viewer-") -> str:
@@ -75,15 +75,15 @@ def viewer_name(account: int, prefix: str = "viewer-") -> str:
 
 
 class EventWriter:
-    """Write the events of looks.
+    """Writes the events of page views.
 
     Parameters
     ----------
     config, catalog
         The world.
     start_ms, time_scale
-        Event time of the world's begin (UTC epoch, milliseconds), and seconds of world time in a second of
-        event time.
+        Event time of the start of the world (UTC epoch, ms), and seconds of world time per second of event
+        time.
     """
 
     def __init__(
@@ -95,14 +95,14 @@ class EventWriter:
         self._art = [title.artwork[0].id for title in catalog.titles]
 
     def preferences(self, account: int, visit: int, at_s: float, genre: str, liked: list[int]) -> Event:
-        """Return what is stated at the first visit."""
+        """Return the preferences that are stated at the first visit."""
         recorder = _EventRecorder(self, account, visit, -1, at_s)
         return recorder.make(
             Preferences, genres=(genre,), liked_titles=tuple(self._ids[title] for title in liked)
         )
 
     def write(self, view: DecidedView) -> tuple[list[Event], float]:
-        """Return the events of a look in order of time, and the world time at which it is over."""
+        """Return the events of a page view in order of time, and its end in world time."""
         recorder = _EventRecorder(self, view.account, view.visit, view.number, view.at_s)
         if view.in_vain:
             recorder.at_s += _dwell_s(view)
@@ -124,7 +124,7 @@ class EventWriter:
         recorder.make(Select, title_id=title_id)
 
     def _browse(self, recorder: "_EventRecorder", view: DecidedView) -> None:
-        """Look at the page, turn one title down, keep one for later, choose one."""
+        """Browse the page: impressions, perhaps one skip, additions to the list, and a choice."""
         choice, watch = self._config.choice, self._config.watch
         rejected = view.draws[1] < choice.rejected
         for place, title, enjoyable in view.examined:
@@ -151,7 +151,7 @@ class EventWriter:
             recorder.make(Select, title_id=title_id, artwork=art, **self._at(view, view.place))
 
     def _watch(self, recorder: "_EventRecorder", view: DecidedView) -> None:
-        """Play, with a heartbeat half-way and now and then a pause, stop, and now and then a thumb."""
+        """Play, report progress halfway, perhaps pause, stop, perhaps rate."""
         watch = self._config.watch
         title_id, whole_s = self._ids[view.title], 60 * float(self._catalog.minutes[view.title])
         watched_s = round(view.watched_s, 1)
@@ -191,12 +191,12 @@ class EventWriter:
         return {"list_id": view.list_id, "row": row, "slot": slot}
 
     def event_ms(self, at_s: float) -> int:
-        """Return the event time of a moment of world time."""
+        """Return the event time of a world time."""
         return self._start_ms + int(at_s * self._ms_per_s)
 
 
 class _EventRecorder:
-    """The events of one look, as they come to be; its clock is world time."""
+    """Collects the events of one page view; its clock is world time."""
 
     def __init__(self, writer: EventWriter, account: int, visit: int, number: int, at_s: float) -> None:
         self.events: list[Event] = []

@@ -1,4 +1,4 @@
-"""A look: one viewer before one page, at one moment; what is shown, and what comes of it. Many at a time."""
+"""Page views: one viewer, one page, one time; the shown titles and the outcome. Column by column."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
@@ -14,22 +14,22 @@ Bools = npt.NDArray[np.bool_]
 
 
 class PendingView(NamedTuple):
-    """A look that is going to happen; they are taken in order of time, then account."""
+    """A planned page view; page views happen in order of time, then account."""
 
     at_s: float
     account: int
     visit: int
-    """Hour of world time in which the visit began: with the account, the name of the visit."""
+    """Hour of world time in which the visit began: identifies the visit of an account."""
     number: int
-    """Of the look in the visit, from 0."""
+    """Number of the page view in the visit, from 0."""
     autoplay: int
-    """Title that starts by itself, whatever the page; -1 for a look at the page."""
+    """Title that autoplays, without a page; -1 for a view of a page."""
     settled_s: float
-    """When the events of the viewer's last look were over."""
+    """End of the events of the viewer's last page view."""
 
 
 class PageViews(NamedTuple):
-    """Looks of different viewers, column by column, in order of time; see `PendingView`."""
+    """Page views of different viewers as columns, in order of time; see `PendingView`."""
 
     at_s: Floats
     accounts: Ints
@@ -37,49 +37,49 @@ class PageViews(NamedTuple):
     numbers: Ints
     autoplay: Ints
     profiles: Ints
-    """Who of the household it is: known to the world and to the oracle alone."""
+    """Profile of the account; only the world and the oracle know it."""
 
     @classmethod
     def of(cls, pending: Sequence[PendingView], profiles: Ints) -> Self:
-        """Put looks side by side."""
+        """Make columns of planned views."""
         at, accounts, visits, numbers, autoplay, _ = zip(*pending, strict=True)
         who, when, which, playing = map(np.array, (accounts, visits, numbers, autoplay))
         return cls(np.array(at), who, when, which, playing, profiles)
 
 
 class ShownPages(NamedTuple):
-    """What the looks see."""
+    """The pages of page views."""
 
     titles: Ints
     """Index of the title in each place, -1 for an empty one, shape ``(views, rows, slots)``."""
     list_ids: Sequence[str]
-    """Names of the lists, for events to echo."""
+    """Ids of the lists, for the events."""
     arms: Sequence[Mapping[int, str]] = ()
-    """By look: arms of titles that say one, by place, for impressions to echo; empty: none say any."""
+    """For each view: arm labels of titles by place, for impressions; empty for none."""
 
     @classmethod
     def single(cls, titles: Ints, views: PageViews) -> Self:
-        """Make pages of one row out of lists, shape ``(views, slots)``."""
+        """Make pages of one shelf from lists, shape ``(views, slots)``."""
         names = zip(views.accounts.tolist(), views.visits.tolist(), views.numbers.tolist(), strict=True)
         return cls(titles[:, None, :], [f"page-{a:x}-{v:x}-{n}" for a, v, n in names])
 
 
 class ViewOutcomes(NamedTuple):
-    """What came of the looks, column by column."""
+    """Outcomes of page views as columns."""
 
     title: Ints
-    """What was started, -1 for nothing."""
+    """Started title, -1 for none."""
     place: Ints
-    """Row times slots plus slot where it stood, -1 when it was searched or played by itself."""
+    """Its place, shelf * slots + slot; -1 for a search or autoplay."""
     watched_s: Floats
     enjoyment: Floats
-    """0 to 1; 0 where nothing was started."""
+    """0 to 1; 0 without a started title."""
     quick: Bools
-    """Left within a minute and a half."""
+    """Stopped within 90 seconds."""
     finished: Bools
-    """Watched up to the credits."""
+    """Watched to the credits."""
     searched: Bools
     examined: Bools
-    """What was examined, shape ``(views, rows * slots)``."""
+    """Examined places, shape ``(views, rows * slots)``."""
     enjoyable: Floats
-    """How much each place's title would be enjoyed, same shape."""
+    """Enjoyment of the title of each place, same shape."""

@@ -238,8 +238,8 @@ class NearlineGrid(NearlinePages):
 #
 # Between the recommender and the oracle lie two things: what is not known about titles, which more viewers
 # would tell, and what is not known about viewers, which nobody can tell before they have acted. This policy
-# knows the former. Of the latter it keeps a Gaussian belief per account, :math:`N(m, P^{-1})`, and takes what a
-# look says by one step of Newton on the choice model (a Laplace approximation), with the examined titles'
+# knows the former. Of the latter it keeps a Gaussian belief per account, :math:`N(m, P^{-1})`, and takes what
+# a look says by one step of Newton on the choice model (a Laplace approximation), with the examined titles'
 # vectors :math:`z_j` times the taste's log odds, and their choice probabilities :math:`p_j`:
 #
 # .. math::
@@ -247,8 +247,8 @@ class NearlineGrid(NearlinePages):
 #     P \leftarrow P + \sum_j p_j z_j z_j^T - \bar z \bar z^T \qquad
 #     m \leftarrow m + P^{-1} \sum_j (y_j - p_j) z_j
 #
-# How long a title was watched says more (`watch_step`): a step of Fisher scoring along its vector. What it does
-# not know is who of a household sits there.
+# How long a title was watched says more (`watch_step`): a step of Fisher scoring along its vector. What it
+# does not know is who of a household sits there.
 
 
 SEARCHED_WEIGHT: Final = 0.5

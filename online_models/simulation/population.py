@@ -1,4 +1,4 @@
-"""Invented viewers: tastes that lie behind their choices, who drift, switch, share accounts and arrive."""
+"""Simulated viewers: latent tastes that drift and switch, shared accounts, arrivals and visits."""
 
 import numpy as np
 
@@ -10,32 +10,32 @@ from online_models.simulation.vocabulary import COUNTRIES, COUNTRY_LANGUAGE, TAG
 __all__ = ["Population"]
 
 VISIT, MOMENT, PROFILE = 1, 2, 3
-"""What a draw is for: is there a visit in this hour, when in it, and who of the household."""
+"""Purposes of draws: visit in an hour, time in the hour, profile of the account."""
 
 
 class Population:
-    """Tastes, activity and arrival of all viewers. All of it runs its course whatever anyone recommends.
+    """Tastes, activity and arrival of all viewers. They do not depend on recommendations.
 
     Parameters
     ----------
     config
-        What viewers are like.
+        Parameters of the world.
     seed
-        Everything follows from it.
+        Seed of every draw.
     count
-        How many accounts.
+        Number of accounts.
     catalog
-        Where facets come from.
+        The catalog, for its facets.
 
     Attributes
     ----------
     tastes
-        Unit length, one per profile, shape ``(profiles, dimensions)``; they move every day.
+        Unit vectors, one per profile, shape ``(profiles, dimensions)``; they change daily.
     second
-        Profile of each account's second person, -1 without one, shape ``(accounts,)``. The first person of
-        account `a` is profile `a`.
+        Second profile of each account, -1 for none, shape ``(accounts,)``. The first profile of account `a`
+        is profile `a`.
     arrives_s
-        World time at which an account is first there, shape ``(accounts,)``.
+        World time of the arrival of an account, shape ``(accounts,)``.
     languages
         Index of each account's language, shape ``(accounts,)``.
     """
@@ -62,11 +62,11 @@ class Population:
         self.languages: Ints = np.array([TAG_WORDS["language"].index(one) for one in COUNTRY_LANGUAGE])[homes]
 
     def __len__(self) -> int:
-        """Return how many accounts there are."""
+        """Return the number of accounts."""
         return len(self.arrives_s)
 
     def advance(self, day: int) -> None:
-        """Let tastes move on to a day: a small step for all, a long one for a few."""
+        """Advance tastes to a day: a small step for all profiles, a large one for a few."""
         while self._day < day:
             self._day += 1
             rng = np.random.default_rng([self._seed, 4, self._day])
@@ -80,7 +80,7 @@ class Population:
             self.tastes = unit(moved)
 
     def visits(self, hour: int, weekday: int) -> tuple[Ints, Floats]:
-        """Return who visits in an hour of world time, and when, seconds of world time; sorted by account.
+        """Return the accounts that visit in an hour of world time, and the times; sorted by account.
 
         Parameters
         ----------
@@ -99,7 +99,7 @@ class Population:
         return come[there], at_s[there]
 
     def profiles(self, accounts: Ints, hours: Ints) -> Ints:
-        """Return who sits there: by day mostly the second person of a household, in the evening the first."""
+        """Return the profile of each visit: in daytime mostly the second one of an account."""
         taste = self._config.taste
         first, last = taste.daytime
         day = (hours % 24 >= first) & (hours % 24 < last)
@@ -109,10 +109,10 @@ class Population:
         return np.where(other, second, accounts)
 
     def favourite_genre(self, profile: int) -> str:
-        """Return the genre that a profile would name."""
+        """Return the favourite genre of a profile."""
         return TAG_WORDS["genre"][int(np.argmax(self.mixtures[profile] @ self._genres))]
 
     def _drawn(self, rng: np.random.Generator, mixtures: Floats) -> Floats:
-        """Return tastes: what the facets say, and what no tag says."""
+        """Return tastes: the mixture of facet vectors plus a residual that no tag explains."""
         shape, residual = (len(mixtures), self._facets.shape[1]), self._config.catalog.residual
         return unit(mixtures @ self._facets + residual / np.sqrt(shape[1]) * rng.normal(size=shape))

@@ -1,4 +1,4 @@
-"""Invented words: tags in plain language, and names that belong to nobody."""
+"""Words of the simulated world: tags, and invented names of titles and people."""
 
 from typing import Final
 
@@ -32,7 +32,7 @@ TAG_WORDS: Final[dict[str, tuple[str, ...]]] = {
 
 COUNTRIES: Final = ("DE", "ES", "FR", "GB", "IN", "KR", "US")
 COUNTRY_LANGUAGE: Final = ("de", "es", "fr", "en", "hi", "ko", "en")
-"""What is spoken in each of the countries."""
+"""Language of each country."""
 DEVICES: Final = ("tv", "phone", "web", "tablet")
 
 _QUALITIES: Final = (
@@ -82,7 +82,7 @@ _SYLLABLES: Final = tuple(a + b for a in "bdfklmnrstvz" for b in "aeiou")
 
 
 def title_name(number: int) -> str:
-    """Return the name of a title, another for each number.
+    """Return the name of a title, different for each number.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def title_name(number: int) -> str:
 
 
 def person_name(rng: np.random.Generator) -> str:
-    """Draw the name of a person, of syllables."""
+    """Draw the name of a person from syllables."""
     first, last = rng.integers(len(_SYLLABLES), size=2), rng.integers(len(_SYLLABLES), size=3)
     return " ".join("".join(_SYLLABLES[at] for at in part).capitalize() for part in (first, last))
 

@@ -1,18 +1,21 @@
-"""What a recommender has to beat, measured by the same test.
+"""Baselines: models to compare a recommender with, under the same evaluation.
 
 ================== ==================================================================================
-``chance``         knows nothing: 10 over the number of candidates is its hit rate, whatever the stream
-``popularity``     counts; ``decayed_popularity`` forgets what was popular once
-``isgd``           the classic of the streaming literature (Vinagre et al.): positives alone
-``bpr``            prefers what was watched to what was not (Rendle et al.), one pass
+``chance``         random order: its hit rate is 10 over the number of candidates
+``popularity``     watch counts; ``decayed_popularity`` with a half-life
+``isgd``           incremental SGD on positives (Vinagre et al.), the classic of the streaming literature
+``bpr``            Bayesian personalized ranking (Rendle et al.), one pass
 ``cosine``         item-item over all of a viewer's history (Sarwar et al.), counted event by event
-``ease``           a linear autoencoder (Steck), solved anew every 2,000 events: the batch model's bar
+``ease``           a linear autoencoder (Steck), solved every 2,000 events: a batch model
 ``biased_mf``      River's, as ``funk_mf``; any other `river.reco.Ranker` by its dotted name
 ================== ==================================================================================
 
-River is asked for one prediction a candidate, so its rankers are tested on every so-manieth event only, and
-the report says so. All are `online_models.evaluation.PrequentialModel`, and know titles and viewers by number
-alone.
+River's rankers need one prediction per candidate, so they are tested on every n-th event only; the report
+says so. All baselines are `online_models.evaluation.PrequentialModel` and know titles and viewers by number
+only.
+
+Modules: `popularity` (and chance), `factorization` (ISGD, BPR), `item_item` (cosine, EASE), `river_ranker`,
+`memory` (what all of them store), `registry` (baselines by name).
 """
 
 from online_models.evaluation.baselines.factorization import BPR, IncrementalSGD

@@ -38,7 +38,7 @@ class IncrementalSGD:
     Parameters
     ----------
     factors
-        Numbers in a vector.
+        Length of a vector.
     learning_rate, regularization
         Step and penalty. The defaults are the best of a handful measured on MovieLens-100K (ratings >= 4,
         HR@10 .059).
@@ -64,25 +64,26 @@ class IncrementalSGD:
         self._tastes = drawn(self._tastes, viewers, self._rngs[0], ISGD_SCALE)
         self._vectors = drawn(self._vectors, titles, self._rngs[1], ISGD_SCALE)
         sides = (self._tastes, self._vectors)
-        ranks = rank_then_step_isgd(self._memory.met, events_of(block), sides, self._rates)
+        ranks = rank_then_step_isgd(self._memory.known, events_of(block), sides, self._rates)
         return np.asarray(ranks)[:, None]
 
 
 def drawn(vectors: Ranks, rows: int, rng: np.random.Generator, scale: float) -> Ranks:
-    """Return the vectors, and freshly drawn ones (normal, of that deviation) up to `rows`."""
+    """Return the vectors and newly drawn ones (normal with that standard deviation), `rows` in all."""
     fresh = rng.normal(0.0, scale, (rows - len(vectors), vectors.shape[1]))
     return np.concatenate([vectors, fresh])
 
 
 BPR_SCALE = 0.05
-"""Standard deviation of initial vectors; .02 to .1 measured alike."""
+"""Standard deviation of initial vectors; .02 to .1 give the same results."""
 
 
 class BPR:
     r"""Bayesian personalized ranking (Rendle et al., UAI 2009), one pass, with a bias per title.
 
-    For each positive :math:`i`, against each of some titles :math:`k` drawn from those met that the viewer
-    does not have, one step up :math:`\ln \sigma(s_{ui} - s_{uk})` with :math:`s_{uj} = p_u \cdot q_j + b_j`:
+    For each positive :math:`i` and each of some titles :math:`k`, drawn from the titles that the viewer does
+    not have, one gradient step on :math:`\ln \sigma(s_{ui} - s_{uk})` with :math:`s_{uj} = p_u \cdot q_j +
+    b_j`:
 
     .. math::
 
@@ -91,17 +92,17 @@ class BPR:
         q_i \mathrel{+}= \eta (g p_u - \lambda q_i), \quad
         q_k \mathrel{-}= \eta (g p_u + \lambda q_k)
 
-    and the biases alike.
+    and the biases likewise.
 
     Parameters
     ----------
     factors
-        Numbers in a vector.
+        Length of a vector.
     learning_rate, regularization
         Step and penalty. The defaults are the best of a handful measured on MovieLens-100K (ratings >= 4,
         HR@10 .144, shuffled .119; with steps of .1 .142 and .110).
     negatives
-        Titles drawn per positive; 20 are hardly better than 15.
+        Titles drawn per positive; 20 are slightly better than 15.
     seed
         Seed of the initial vectors, drawn in order of first appearance, and of the negatives.
 
@@ -137,15 +138,15 @@ class BPR:
         sides = (self._tastes, self._vectors, self._biases)
         draws = self._rngs[2].random((len(block), self._negatives))
         marks = np.empty(len(self._vectors), np.int32)
-        ranks = rank_then_step_bpr(self._memory.met, events_of(block), sides, self._rates, draws, marks)
+        ranks = rank_then_step_bpr(self._memory.known, events_of(block), sides, self._rates, draws, marks)
         return np.asarray(ranks)[:, None]
 
 
 @jit
 def rank_then_step_isgd(
-    met: SeenTitles, events: Events, sides: tuple[F8, F8], rates: tuple[float, float]
+    known: SeenTitles, events: Events, sides: tuple[F8, F8], rates: tuple[float, float]
 ) -> F8:
-    """Rank by nearness of p.q to 1, then step towards 1 on positives. ``rates``: step and penalty."""
+    """Rank by the distance of p.q from 1, then step towards 1 on positives. ``rates``: step and penalty."""
     tastes, vectors = sides
     step, penalty = rates
     ranks = np.full(events.titles.size, np.inf)
@@ -153,24 +154,24 @@ def rank_then_step_isgd(
     for at in range(events.titles.size):
         viewer, title = events.viewers[at], events.titles[at]
         taste, vector = tastes[viewer], vectors[title]
-        if events.tested[at] and met.seen[title]:
-            for place in range(met.size[1]):
-                candidate = met.order[place]
+        if events.tested[at] and known.seen[title]:
+            for place in range(known.size[1]):
+                candidate = known.order[place]
                 scores[candidate] = -abs(1.0 - np.dot(taste, vectors[candidate]))
-            ranks[at] = rank(met, viewer, title, scores)
+            ranks[at] = rank(known, viewer, title, scores)
         if events.rewards[at] > 0:
             error = 1.0 - np.dot(taste, vector)
             for factor in range(taste.size):
                 before = taste[factor]
                 taste[factor] += step * (error * vector[factor] - penalty * before)
                 vector[factor] += step * (error * before - penalty * vector[factor])
-        remember(met, viewer, title)
+        remember(known, viewer, title)
     return ranks
 
 
 @jit
 def bpr_step(taste: F8, vectors: F8, biases: F8, title: int, other: int, step: float, penalty: float) -> None:
-    """Take one step up the logarithm of sigmoid(score of ``title`` - score of ``other``)."""
+    """Take one gradient step on log sigmoid(score of ``title`` - score of ``other``)."""
     margin = biases[title] - biases[other]
     for factor in range(taste.size):
         margin += taste[factor] * (vectors[title, factor] - vectors[other, factor])
@@ -185,27 +186,27 @@ def bpr_step(taste: F8, vectors: F8, biases: F8, title: int, other: int, step: f
 
 
 @jit
-def mark_known(met: SeenTitles, viewer: int, marks: I4, stamp: int) -> None:
-    """Put the stamp on every title that the viewer has."""
-    entry = met.last[viewer]
+def mark_known(known: SeenTitles, viewer: int, marks: I4, stamp: int) -> None:
+    """Write the stamp to the mark of every title of the viewer."""
+    entry = known.last[viewer]
     while entry >= 0:
-        marks[met.title[entry]] = stamp
-        entry = met.previous[entry]
+        marks[known.title[entry]] = stamp
+        entry = known.previous[entry]
 
 
 @jit
 def rank_then_step_bpr(
-    met: SeenTitles,
+    known: SeenTitles,
     events: Events,
     sides: tuple[F8, F8, F8],
     rates: tuple[float, float],
     draws: F8,
     marks: I4,
 ) -> F8:
-    """Rank by taste . vector + bias, then prefer a positive to titles met that the viewer does not have.
+    """Rank by taste . vector + bias, then step on a positive against drawn titles.
 
-    ``draws`` [events, negatives] uniform in [0, 1); ``marks`` [titles] room to work in. A draw that falls on
-    a title of the viewer's is left out.
+    ``draws`` [events, negatives] uniform in [0, 1); ``marks`` [titles] scratch. A draw of a title that the
+    viewer has is skipped. The mark of an event is its number, so that marks need no reset between events.
     """
     tastes, vectors, biases = sides
     ranks = np.full(events.titles.size, np.inf)
@@ -214,16 +215,16 @@ def rank_then_step_bpr(
     for at in range(events.titles.size):
         viewer, title = events.viewers[at], events.titles[at]
         taste = tastes[viewer]
-        if events.tested[at] and met.seen[title]:
-            for place in range(met.size[1]):
-                candidate = met.order[place]
+        if events.tested[at] and known.seen[title]:
+            for place in range(known.size[1]):
+                candidate = known.order[place]
                 scores[candidate] = np.dot(taste, vectors[candidate]) + biases[candidate]
-            ranks[at] = rank(met, viewer, title, scores)
+            ranks[at] = rank(known, viewer, title, scores)
         if events.rewards[at] > 0:
-            mark_known(met, viewer, marks, at)
+            mark_known(known, viewer, marks, at)
             for draw in draws[at]:
-                other = met.order[int(draw * met.size[1])] if met.size[1] else title
+                other = known.order[int(draw * known.size[1])] if known.size[1] else title
                 if other != title and marks[other] != at:
                     bpr_step(taste, vectors, biases, title, other, rates[0], rates[1])
-        remember(met, viewer, title)
+        remember(known, viewer, title)
     return ranks

@@ -25,22 +25,22 @@ __all__ = ["EASE", "Cosine"]
 Matrix = npt.NDArray[np.float32]
 
 MOST_TITLES = 12_000
-"""Pairs are kept as a matrix: 576 MB at so many titles."""
+"""Limit of the pair matrix: 576 MB."""
 
 
 class _Pairs:
-    """Counts of pairs of positives, and the two memories: titles that a viewer has, and those liked."""
+    """Pair counts of positives; the titles of each viewer, and the liked ones."""
 
     columns = ("",)
     every = 1
 
     def __init__(self) -> None:
         self._pairs: Matrix = np.zeros((0, 0), np.float32)
-        self._met, self._liked = TitleMemory(), TitleMemory()
+        self._known, self._liked = TitleMemory(), TitleMemory()
 
     def _reserve(self, block: Block) -> int:
         self._liked.reserve(block)
-        _, titles = self._met.reserve(block)
+        _, titles = self._known.reserve(block)
         if titles > MOST_TITLES:
             msg = f"{type(self).__name__} keeps a matrix and takes {MOST_TITLES} titles at most, not {titles}"
             raise CapacityError(msg)
@@ -53,14 +53,14 @@ class Cosine(_Pairs):
 
     .. math:: s_{uj} = \sum_{h \in H_u} \frac{C_{hj}}{\sqrt{n_h n_j}}
 
-    with :math:`C_{hj}` the viewers who liked both, :math:`n_j` those who liked :math:`j`: Sarwar et al.
-    (WWW 2001) for positives, kept up incrementally as by Miranda and Jorge (2008). Nothing is forgotten, in
-    which it differs from our `CoWatch`.
+    with :math:`C_{hj}` the viewers who liked both, :math:`n_j` those who liked :math:`j`: Sarwar et al. (WWW
+    2001) for positives, updated incrementally as by Miranda and Jorge (2008). Unlike our `CoWatch` it has no
+    decay.
 
     Raises
     ------
     CapacityError
-        More titles than a matrix has room for.
+        There are more titles than the matrix can hold.
 
     Examples
     --------
@@ -78,22 +78,21 @@ class Cosine(_Pairs):
     def rank_then_learn(self, block: Block) -> Ranks:
         """See `PrequentialModel.rank_then_learn`."""
         self._scale = grown(self._scale, self._reserve(block))
-        memories = (self._met.met, self._liked.met)
+        memories = (self._known.known, self._liked.known)
         pairs = self._pairs
         ranks = rank_then_count_pairs(*memories, events_of(block), pairs, pairs, self._scale, cosine=True)
         return np.asarray(ranks)[:, None]
 
 
 class EASE(_Pairs):
-    r"""The linear autoencoder of Steck (WWW 2019), solved again and again: what a batch model would give.
+    r"""The linear autoencoder of Steck (WWW 2019), solved at intervals: the quality of a batch model.
 
     With :math:`G` the counts of pairs (a title's own watches on the diagonal):
 
     .. math:: P = (G + \lambda I)^{-1}, \quad B_{ij} = -\frac{P_{ij}}{P_{jj}}\ (i \ne j), \quad B_{jj} = 0,
               \quad s_{uj} = \sum_{h \in H_u} B_{hj}
 
-    Between two solutions the viewers' histories stay current, the weights do not, and titles met since score
-    0.
+    Between two solutions the histories are current, the weights are not, and new titles score 0.
 
     Parameters
     ----------
@@ -105,9 +104,9 @@ class EASE(_Pairs):
     Raises
     ------
     ValueError
-        For a penalty or an interval that is not positive.
+        The penalty or the interval is not positive.
     CapacityError
-        More titles than a matrix has room for.
+        There are more titles than the matrix can hold.
     """
 
     def __init__(self, penalty: float = 100.0, solve_every: int = 2_000) -> None:
@@ -128,21 +127,21 @@ class EASE(_Pairs):
         while start < len(block):
             stop = min(len(block), start + self._interval - self._events % self._interval)
             events = events_of(block.cut(start, stop))
-            memories = (self._met.met, self._liked.met)
+            memories = (self._known.known, self._liked.known)
             ranks[start:stop, 0] = rank_then_count_pairs(
                 *memories, events, self._pairs, self._weights, one, cosine=False
             )
             self._events += stop - start
             if self._events % self._interval == 0:
-                self._solve(int(self._met.met.size[1]))
+                self._solve(int(self._known.known.size[1]))
             start = stop
         return ranks
 
-    def _solve(self, met: int) -> None:
-        """Solve for the titles met so far."""
-        rows = self._met.met.order[:met]
+    def _solve(self, known: int) -> None:
+        """Solve for all titles with an event."""
+        rows = self._known.known.order[:known]
         gram = self._pairs[np.ix_(rows, rows)].astype(np.float64)
-        inverse = np.linalg.inv(gram + self._penalty * np.eye(met))
+        inverse = np.linalg.inv(gram + self._penalty * np.eye(known))
         weights = -inverse / np.diag(inverse)
         np.fill_diagonal(weights, 0.0)
         self._weights[np.ix_(rows, rows)] = weights
@@ -159,7 +158,7 @@ def squared(matrix: Matrix, rows: int) -> Matrix:
 
 @jit
 def sum_of_rows(liked: SeenTitles, viewer: int, matrix: F4, scale: F4, order: I4, scores: F8) -> None:
-    """Write the sum of the scaled rows of a viewer's liked titles over the titles of ``order``."""
+    """Write the sum of the scaled rows of a viewer's liked titles, for the titles of ``order``."""
     for place in range(order.size):
         scores[order[place]] = 0.0
     entry = liked.last[viewer]
@@ -175,7 +174,7 @@ def sum_of_rows(liked: SeenTitles, viewer: int, matrix: F4, scale: F4, order: I4
 
 @jit
 def count_pairs(liked: SeenTitles, viewer: int, title: int, pairs: F4) -> None:
-    """Count the title itself, and with every title that the viewer liked before, both ways."""
+    """Count the title, and its pairs with every title that the viewer liked before, symmetrically."""
     pairs[title, title] += 1
     entry = liked.last[viewer]
     while entry >= 0:
@@ -187,23 +186,23 @@ def count_pairs(liked: SeenTitles, viewer: int, title: int, pairs: F4) -> None:
 
 @jit
 def rank_then_count_pairs(
-    met: SeenTitles, liked: SeenTitles, events: Events, pairs: F4, matrix: F4, scale: F4, cosine: bool
+    known: SeenTitles, liked: SeenTitles, events: Events, pairs: F4, matrix: F4, scale: F4, cosine: bool
 ) -> F8:
-    """Rank by the rows of ``matrix`` of all that the viewer liked, then count the pairs of a first positive.
+    """Rank by the sum of ``matrix`` rows of all liked titles, then count the pairs of a first positive.
 
-    ``scale`` weighs rows and columns; with ``cosine`` it follows the counts: one over the root of a title's.
+    ``scale`` weights rows and columns; with ``cosine`` it is 1 / sqrt(count of the title).
     """
     ranks = np.full(events.titles.size, np.inf)
     scores = np.zeros(scale.size)
     for at in range(events.titles.size):
         viewer, title = events.viewers[at], events.titles[at]
-        if events.tested[at] and met.seen[title]:
-            sum_of_rows(liked, viewer, matrix, scale, met.order[: met.size[1]], scores)
-            ranks[at] = rank(met, viewer, title, scores)
+        if events.tested[at] and known.seen[title]:
+            sum_of_rows(liked, viewer, matrix, scale, known.order[: known.size[1]], scores)
+            ranks[at] = rank(known, viewer, title, scores)
         if events.rewards[at] > 0 and not has(liked, viewer, title):
             count_pairs(liked, viewer, title, pairs)
             if cosine:
                 scale[title] = np.float32(1.0 / np.sqrt(pairs[title, title]))
             remember(liked, viewer, title)
-        remember(met, viewer, title)
+        remember(known, viewer, title)
     return ranks

@@ -1,4 +1,4 @@
-"""What every baseline remembers: the titles of the stream and the titles of each viewer; and the rank of a title."""
+"""State that all baselines share: titles of the stream, titles of each viewer; and the rank of a title."""
 
 from typing import Any, NamedTuple
 
@@ -17,9 +17,9 @@ BOOL = NDArray[np.bool_]
 
 
 class SeenTitles(NamedTuple):
-    """What a baseline remembers of the stream: which titles it has met, and which each viewer has.
+    """The titles of the stream, and the titles of each viewer.
 
-    A viewer's titles are a linked list through one shared pool: constant work and 12 bytes an event.
+    A viewer's titles are a linked list in one shared pool: constant work and 12 bytes an event.
     """
 
     last: I8
@@ -31,9 +31,9 @@ class SeenTitles(NamedTuple):
     order: I4
     """[titles] titles in order of their first event; the first ``size[1]`` are valid."""
     seen: U1
-    """[titles] 1 where the stream has met the title."""
+    """[titles] 1 for titles with an event."""
     size: I8
-    """[2] entries in use, titles met."""
+    """[2] entries in use, titles with an event."""
 
 
 class Events(NamedTuple):
@@ -46,58 +46,59 @@ class Events(NamedTuple):
 
 
 @jit
-def has(met: SeenTitles, viewer: int, title: int) -> bool:
-    """Whether the viewer already has the title."""
-    entry = met.last[viewer]
+def has(known: SeenTitles, viewer: int, title: int) -> bool:
+    """Return whether the viewer already has the title."""
+    entry = known.last[viewer]
     while entry >= 0:
-        if met.title[entry] == title:
+        if known.title[entry] == title:
             return True
-        entry = met.previous[entry]
+        entry = known.previous[entry]
     return False
 
 
 @jit
-def remember(met: SeenTitles, viewer: int, title: int) -> None:
-    """Note that the viewer has the title. The pool must hold a free entry."""
-    if not has(met, viewer, title):
-        entry = met.size[0]
-        met.size[0] += 1
-        met.title[entry] = title
-        met.previous[entry] = met.last[viewer]
-        met.last[viewer] = entry
-    if met.seen[title] == 0:
-        met.seen[title] = 1
-        met.order[met.size[1]] = title
-        met.size[1] += 1
+def remember(known: SeenTitles, viewer: int, title: int) -> None:
+    """Add the title to the viewer's titles. The pool must have a free entry."""
+    if not has(known, viewer, title):
+        entry = known.size[0]
+        known.size[0] += 1
+        known.title[entry] = title
+        known.previous[entry] = known.last[viewer]
+        known.last[viewer] = entry
+    if known.seen[title] == 0:
+        known.seen[title] = 1
+        known.order[known.size[1]] = title
+        known.size[1] += 1
 
 
 @jit
-def rank(met: SeenTitles, viewer: int, target: int, scores: F8) -> float:
-    """Count the viewer's candidates above the target, and half of those level with it; inf if never met.
+def rank(known: SeenTitles, viewer: int, target: int, scores: F8) -> float:
+    """Return the number of the viewer's candidates above the target plus half of those equal to it.
 
-    A target scored NaN is a miss, lest a model that diverged stand above all others.
+    A target without events is a miss (inf). So is a NaN score: a diverged model must not win.
     """
     mark = scores[target]
-    if met.seen[target] == 0 or np.isnan(mark):
+    if known.seen[target] == 0 or np.isnan(mark):
         return np.inf
+    # count over all titles first, then subtract the viewer's own: no candidate list is built
     better, level = 0, 0
-    for at in range(met.size[1]):
-        score = scores[met.order[at]]
+    for at in range(known.size[1]):
+        score = scores[known.order[at]]
         better += score > mark
         level += score == mark
     level -= 1  # the target itself
-    entry = met.last[viewer]
+    entry = known.last[viewer]
     while entry >= 0:
-        title = met.title[entry]
+        title = known.title[entry]
         if title != target:
             better -= scores[title] > mark
             level -= scores[title] == mark
-        entry = met.previous[entry]
+        entry = known.previous[entry]
     return better + 0.5 * level
 
 
 def grown(array: npt.NDArray[Any], rows: int, fill: float = 0) -> npt.NDArray[Any]:
-    """Return the array, or a copy with at least `rows` rows (doubling), the new ones filled."""
+    """Return the array, or a copy with at least `rows` rows (at least doubled), the new ones filled."""
     if rows <= len(array):
         return array
     larger = np.full((max(rows, 2 * len(array)), *array.shape[1:]), fill, array.dtype)
@@ -106,23 +107,23 @@ def grown(array: npt.NDArray[Any], rows: int, fill: float = 0) -> npt.NDArray[An
 
 
 def events_of(block: Block) -> Events:
-    """Return what the kernels read of a block."""
+    """Return the columns of a block that the kernels read."""
     return Events(block.viewers, block.titles, block.rewards, block.tested)
 
 
 class TitleMemory:
-    """Growing arrays behind `SeenTitles`.
+    """The growing arrays of a `SeenTitles`.
 
     Examples
     --------
     >>> memory = TitleMemory()
-    >>> memory.met.size.tolist()
+    >>> memory.known.size.tolist()
     [0, 0]
     """
 
     def __init__(self) -> None:
         none = np.zeros(0, np.int64)
-        self.met = SeenTitles(
+        self.known = SeenTitles(
             last=none,
             previous=none,
             title=none.astype(np.int32),
@@ -132,17 +133,17 @@ class TitleMemory:
         )
 
     def reserve(self, block: Block) -> tuple[int, int]:
-        """Make room for a block; return how many viewers and titles there is room for."""
+        """Make room for a block; return the capacity of viewers and of titles."""
         if len(block):
-            met = self.met
-            entries = int(met.size[0]) + len(block)
+            known = self.known
+            entries = int(known.size[0]) + len(block)
             viewers, titles = int(block.viewers.max()) + 1, int(block.titles.max()) + 1
-            self.met = SeenTitles(
-                last=grown(met.last, viewers, -1),
-                previous=grown(met.previous, entries),
-                title=grown(met.title, entries),
-                order=grown(met.order, titles),
-                seen=grown(met.seen, titles),
-                size=met.size,
+            self.known = SeenTitles(
+                last=grown(known.last, viewers, -1),
+                previous=grown(known.previous, entries),
+                title=grown(known.title, entries),
+                order=grown(known.order, titles),
+                seen=grown(known.seen, titles),
+                size=known.size,
             )
-        return len(self.met.last), len(self.met.seen)
+        return len(self.known.last), len(self.known.seen)

@@ -20,36 +20,38 @@ __all__ = ["Chance", "Popularity"]
 
 
 @jit
-def rank_then_count(met: SeenTitles, events: Events, scores: F8, clock: F8) -> F8:
+def rank_then_count(known: SeenTitles, events: Events, scores: F8, clock: F8) -> F8:
     """Rank by (decayed) watch count, then count.
 
-    Nothing is decayed: a watch counts ``clock[0]``, which grows by ``clock[1]`` an event.
+    Forward decay: old counts are not touched; a new watch has the weight ``clock[0]``, which grows by the
+    factor ``clock[1]`` an event.
     """
     ranks = np.full(events.titles.size, np.inf)
     for at in range(events.titles.size):
         viewer, title = events.viewers[at], events.titles[at]
         if events.tested[at]:
-            ranks[at] = rank(met, viewer, title, scores)
+            ranks[at] = rank(known, viewer, title, scores)
         if events.rewards[at] > 0:
             scores[title] += clock[0]
         clock[0] *= clock[1]
-        if clock[0] > 1e200:
+        if clock[0] > 1e200:  # rescale long before float64 overflows
             scores /= clock[0]
             clock[0] = 1.0
-        remember(met, viewer, title)
+        remember(known, viewer, title)
     return ranks
 
 
 @jit
-def rank_at_random(met: SeenTitles, events: Events, level: F8, draws: F8) -> F8:
-    """Place the target anywhere among its candidates, by a uniform draw; ``level``: equal scores."""
+def rank_at_random(known: SeenTitles, events: Events, level: F8, draws: F8) -> F8:
+    """Return a uniformly drawn rank among the candidates; ``level`` holds equal scores."""
     ranks = np.full(events.titles.size, np.inf)
     for at in range(events.titles.size):
         viewer, title = events.viewers[at], events.titles[at]
         if events.tested[at]:
-            candidates = 2.0 * rank(met, viewer, title, level) + 1.0
+            # with equal scores the rank is half of the other candidates
+            candidates = 2.0 * rank(known, viewer, title, level) + 1.0
             ranks[at] = np.floor(draws[at] * candidates)
-        remember(met, viewer, title)
+        remember(known, viewer, title)
     return ranks
 
 
@@ -63,12 +65,12 @@ class Popularity:
     Parameters
     ----------
     half_life_events
-        Events of the stream after which a watch counts half; None counts for ever.
+        Half-life of a watch, events of the stream; None for no decay.
 
     Raises
     ------
     ValueError
-        For a half-life that is not positive.
+        The half-life is not positive.
     """
 
     columns = ("",)
@@ -86,12 +88,12 @@ class Popularity:
         """See `PrequentialModel.rank_then_learn`."""
         _, titles = self._memory.reserve(block)
         self._scores = grown(self._scores, titles)
-        ranks = rank_then_count(self._memory.met, events_of(block), self._scores, self._clock)
+        ranks = rank_then_count(self._memory.known, events_of(block), self._scores, self._clock)
         return np.asarray(ranks)[:, None]
 
 
 class Chance:
-    """Place every title at random: HR@10 is 10 over the number of candidates.
+    """Rank titles at random: HR@10 is 10 over the number of candidates.
 
     Parameters
     ----------
@@ -110,5 +112,5 @@ class Chance:
         """See `PrequentialModel.rank_then_learn`."""
         _, titles = self._memory.reserve(block)
         draws = self._rng.random(len(block))
-        ranks = rank_at_random(self._memory.met, events_of(block), np.zeros(titles), draws)
+        ranks = rank_at_random(self._memory.known, events_of(block), np.zeros(titles), draws)
         return np.asarray(ranks)[:, None]

@@ -1,4 +1,4 @@
-"""Every baseline by the name that a report gives it."""
+"""Baselines by their names in a report."""
 
 from collections.abc import Callable
 from typing import Final
@@ -16,9 +16,10 @@ from online_models.river.by_name import ranker_by_name
 __all__ = ["BASELINES", "QUICK", "baseline"]
 
 DECAY_EVENTS = 2_000
-"""Half-life of ``decayed_popularity``, in events: on streams of months anything near it measures alike."""
+"""Half-life of ``decayed_popularity``, events; on streams of months similar values give similar results."""
 FUNK_STEP = 0.005
-"""With River's default step of .01 FunkMF overflows on stars, which are far from its start at 0."""
+"""Step of FunkMF: with River's default of .01 it overflows on stars, which are far from its initial value
+0."""
 
 BASELINES: Final[dict[str, Callable[[int, int], PrequentialModel]]] = {
     "popularity": lambda _seed, _every: Popularity(),
@@ -31,10 +32,10 @@ BASELINES: Final[dict[str, Callable[[int, int], PrequentialModel]]] = {
     "funk_mf": lambda seed, every: RiverRanker(reco.FunkMF(optimizer=optim.SGD(FUNK_STEP), seed=seed), every),
     "chance": lambda seed, _every: Chance(seed),
 }
-"""What makes each baseline out of a seed and the interval of tests of slow ones."""
+"""Factories by name; arguments: seed, and the test interval of slow models."""
 
 QUICK: Final = ("popularity", "decayed_popularity", "isgd", "bpr", "cosine")
-"""Those that pass a stream of a hundred thousand events in seconds."""
+"""Baselines that process a hundred thousand events in seconds."""
 
 
 def baseline(name: str, *, seed: int = 0, every: int = 20) -> PrequentialModel:
@@ -45,14 +46,14 @@ def baseline(name: str, *, seed: int = 0, every: int = 20) -> PrequentialModel:
     name
         Such as ``bpr``, ``river.reco.BiasedMF`` or ``river.reco.FunkMF(n_factors=20)``.
     seed
-        Start of every draw.
+        Seed of every draw.
     every
-        Test River's rankers on every so-manieth event only.
+        Test River's rankers on every n-th event only.
 
     Raises
     ------
     UnknownRankerError
-        There is none of that name.
+        There is no baseline or ranker of that name.
 
     Examples
     --------

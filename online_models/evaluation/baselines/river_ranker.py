@@ -1,4 +1,4 @@
-"""Any `river.reco.Ranker` under the same test."""
+"""Any `river.reco.Ranker` as an evaluated model."""
 
 from typing import Any
 
@@ -13,23 +13,23 @@ __all__ = ["RiverRanker"]
 
 
 class RiverRanker:
-    """Ask River for one prediction a candidate, place the target among them, then `learn_one`.
+    """Rank a title by one prediction per candidate, then `learn_one`.
 
-    River's rankers predict explicit ratings, so they are told the stars themselves: told a constant 1 for
-    every positive event, their global mean absorbs the target and the predictions are noise. One ranking of
-    1,682 titles takes 2.2 ms, so only every so-manieth event is tested; the standard error grows accordingly.
+    River's rankers predict explicit ratings, so they learn the stars: with a constant target of 1 their
+    global mean absorbs the target and the predictions are noise. One ranking of 1,682 titles takes 2.2 ms, so
+    only every n-th event is tested; the standard error is larger accordingly.
 
     Parameters
     ----------
     model
-        A ranker of River, untrained.
+        An untrained ranker of River.
     every
-        Test every so-manieth event.
+        Test every n-th event.
 
     Raises
     ------
     ValueError
-        For an `every` below 1.
+        `every` is below 1.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class RiverRanker:
     def rank_then_learn(self, block: Block) -> Ranks:
         """See `PrequentialModel.rank_then_learn`."""
         self._memory.reserve(block)
-        met = self._memory.met
+        known = self._memory.known
         ranks = np.full((len(block), 1), np.inf)
         columns = (
             block.viewers.tolist(),
@@ -60,17 +60,17 @@ class RiverRanker:
             block.tested.tolist(),
         )
         for place, (viewer, title, stars, tested) in enumerate(zip(*columns, strict=True)):
-            if tested and met.seen[title]:
-                ranks[place] = rank(met, viewer, title, self._scores(viewer))
+            if tested and known.seen[title]:
+                ranks[place] = rank(known, viewer, title, self._scores(viewer))
             self._model.learn_one(viewer, title, stars)
-            remember(met, viewer, title)
+            remember(known, viewer, title)
         return ranks
 
     def _scores(self, viewer: int) -> Ranks:
-        """Predict every title met so far, shape ``(titles,)``."""
-        met = self._memory.met
-        candidates = met.order[: met.size[1]]
-        scores = np.zeros(len(met.seen))
+        """Predict every title with an event, shape ``(titles,)``."""
+        known = self._memory.known
+        candidates = known.order[: known.size[1]]
+        scores = np.zeros(len(known.seen))
         predict: Any = self._model.predict_one  # River's Number is no float to a type checker
         scores[candidates] = [predict(viewer, title) for title in candidates.tolist()]
         return scores

@@ -25,8 +25,8 @@ MEASURED: Final = {
     "cold-title": "A fifth of the titles is launched midway: in the catalog, with tags, without an event."
     " HR@10 on their first ten events, by the title's earlier events, among all titles of the catalog.",
     "dislikes": "Share of the rejected titles that were in the viewer's top 10 just before (disliked), "
-    "HR@10 (liked), the ratio of the two; with rejections learned as such (told), and only as titles that "
-    "the viewer knows (ignored); kept: HR@10 told over ignored.",
+    "HR@10 (liked), the ratio of the two; with rejections learned (learned), and only as titles that "
+    "the viewer knows (ignored); kept: HR@10 of learned over ignored.",
 }
 """What each scenario measures."""
 LEAST_POINTS = 3

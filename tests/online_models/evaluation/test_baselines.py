@@ -253,7 +253,7 @@ def test_rankers_of_ours_take_the_test_by_name_too() -> None:
 
 
 def test_river_ranks_all_that_was_met_and_learns_every_event() -> None:
-    """BiasedMF is asked for tested events alone, but told of all."""
+    """BiasedMF predicts tested events only, and learns all."""
     model = reco.BiasedMF(seed=1)
     report = evaluate(stream(), {"river": RiverRanker(model, every=4)}, EvaluationProtocol(min_rating=1))
     every = (

@@ -144,17 +144,17 @@ def test_a_slow_model_is_tested_on_every_third_event_with_its_error() -> None:
 def test_speed_and_progress_are_reported() -> None:
     """The clock is the caller's; progress ends at the last event."""
     ticks = itertools.count()
-    told: list[tuple[str, int, int]] = []
+    calls: list[tuple[str, int, int]] = []
     report = evaluate(
         uniform(5, 20, 5),
         {"fixed": Fixed(0)},
         clock=lambda: float(next(ticks)),
-        progress=lambda *args: told.append(args),
+        progress=lambda *args: calls.append(args),
         block_events=10,
     )
     assert report.events_per_s == 25
     assert report.models["fixed"].events_per_s == 25
-    assert told == [("fixed", 10, 25), ("fixed", 20, 25), ("fixed", 25, 25)]
+    assert calls == [("fixed", 10, 25), ("fixed", 20, 25), ("fixed", 25, 25)]
 
 
 def test_the_curve_moves_along_the_stream() -> None:

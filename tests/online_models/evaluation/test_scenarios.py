@@ -111,7 +111,7 @@ def test_taste_switch_compares_the_same_events() -> None:
     assert report.facts["pairs"] == 30
 
 
-def test_a_strangers_first_title_is_tested_in_cold_viewer_alone() -> None:
+def test_only_cold_viewer_tests_first_titles() -> None:
     """Row 0 is there, and the others hold the events of the plain protocol."""
     ratings = sittings()
     figures = run("cold-viewer", ratings).models["new accounts"]
@@ -149,15 +149,15 @@ def test_cold_titles_are_tested_on_their_first_ten_events() -> None:
 
 
 def test_dislikes_are_set_against_likes() -> None:
-    """Who hits both alike has a ratio of 1, who knows what is liked 0; rejections told can cost recall."""
+    """The ratio is 1 for equal hits and 0 if only likes are hit; learning rejections can cost recall."""
     report = run("dislikes", sittings())
-    told = {name: figures["told"] for name, figures in report.models.items()}
-    assert told["always"]["ratio"].value == pytest.approx(1, abs=0.02)
-    assert (told["liked"]["ratio"].value, told["liked"]["kept"].value) == (0, 1)
+    learned = {name: figures["learned"] for name, figures in report.models.items()}
+    assert learned["always"]["ratio"].value == pytest.approx(1, abs=0.02)
+    assert (learned["liked"]["ratio"].value, learned["liked"]["kept"].value) == (0, 1)
     lost = report.models["while none rejected"]
-    assert (lost["told"]["kept"].value, lost["ignored"]["liked"].value) == (
+    assert (lost["learned"]["kept"].value, lost["ignored"]["liked"].value) == (
         0,
-        lost["told"]["liked"].value + 1,
+        lost["learned"]["liked"].value + 1,
     )
     assert report.protocol.feedback == "all"
 
@@ -194,7 +194,7 @@ def test_the_list_that_is_served_and_the_kernels_rank_agree() -> None:
     assert np.isinf(by_list[by_kernel > 10]).all()
 
 
-def test_strangers_and_rejected_titles_are_looked_for_in_lists() -> None:
+def test_cold_start_viewers_and_rejected_titles_are_looked_up_in_lists() -> None:
     """The blend is told there, the other columns are not; what is tested changes nothing that is learned."""
     ratings = sittings()
     stream = prepare(ratings, EvaluationProtocol(feedback="all"))
@@ -252,7 +252,7 @@ def test_every_goal_is_read_from_its_run() -> None:
     new = outcomes["HR@10 on a new title's first ten events, above popularity's"]
     assert not new.met  # level is not above
     assert new.target == new.figure.value
-    lost = outcomes["recall lost by telling dislikes"]
+    lost = outcomes["recall lost by learning dislikes"]
     assert (lost.figure.value, lost.met) == (0, True)
 
 
