@@ -142,8 +142,6 @@ def _effective(w: Numbers) -> float:
     return float(w.sum() ** 2 / (w**2).sum()) if w.any() else 0.0
 
 
-
-
 ANYWHERE: Final = "*"
 """Stands for all other countries."""
 

@@ -47,16 +47,16 @@ def test_a_picture_is_a_decision_once_a_day_and_won_by_a_watch_within_one() -> N
         assert not _read(_seen("v", 0), event).made[0].won
 
 
-def test_impressions_that_do_not_say_how_likely_are_counted_and_left_out() -> None:
-    """Without a picture there is nothing to say; without its propensity nothing can be said."""
+def test_impressions_without_propensity_are_counted_and_left_out() -> None:
+    """Impressions without artwork are skipped; those without propensity are counted and left out."""
     log = _read(_seen("v", 0, None), _seen("v", 1, "a", None))
     assert (log.made, log.without_propensity) == ([], 1)
-    with pytest.raises(ValueError, match="no impression says"):
+    with pytest.raises(ValueError, match="no impression has"):
         policy_logs(log.made, {"t": ("a", "b")})
 
 
 def test_estimates_hold_the_truth() -> None:
-    """Two titles whose best pictures differ, shown with uneven chances: IPS, SNIPS and DR miss nothing."""
+    """Two titles whose best artwork differs, shown with uneven chances: IPS, SNIPS and DR miss nothing."""
     rng = np.random.default_rng(3)
     rates = {("t", "a"): 0.1, ("t", "b"): 0.3, ("s", "a"): 0.25, ("s", "b"): 0.15}
     made = []

@@ -51,7 +51,7 @@ def test_a_policy_has_to_fit_the_experiment() -> None:
     for policy, why in (({"*": "best"}, "no arm best"), ({"IN": "blend"}, "all other countries")):
         with pytest.raises(ValueError, match=why):
             policy_log(TRIAL, _parts(5), policy)
-    with pytest.raises(ValueError, match="nobody was exposed"):
+    with pytest.raises(ValueError, match="no viewer was exposed"):
         policy_log(TRIAL, [ViewerTally(0)], {"*": "blend"})
 
 
