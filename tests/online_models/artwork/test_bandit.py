@@ -1,4 +1,4 @@
-"""Bandits: chances against simulation and by hand, draws as often as they say, discounting and priors."""
+"""Bandits: probabilities against simulation and by hand, shares of draws, discounting and priors."""
 
 import numpy as np
 import pytest
@@ -18,18 +18,18 @@ from online_models.tables.layout import F8
 
 DAY_MS = 86_400_000
 QUARTER = 0.6744897501960817**2
-"""The square of the normal quantile of a chance of 3/4."""
+"""Square of the normal quantile of a probability of 3/4."""
 
 
-def win_chances(alpha: F8, beta: F8) -> F8:
-    """Return what the kernel says."""
+def kernel_probabilities(alpha: F8, beta: F8) -> F8:
+    """Return the probabilities of the kernel."""
     out = np.empty(alpha.size)
     best_arm_probabilities(alpha, beta, new_scratch(alpha.size), out)
     return out
 
 
-def spelt_out(alpha: F8, beta: F8) -> F8:
-    """Return the same integral, at the same nodes, as numpy reads."""
+def reference_probabilities(alpha: F8, beta: F8) -> F8:
+    """Return the same integral, at the same nodes, in numpy."""
     middle, steps = np.log(alpha / beta), np.linspace(-1.0, 1.0, 257)
     spread = 8.0 * np.sqrt(1 / alpha + 1 / alpha**2 + 1 / beta + 1 / beta**2)
     t = np.unique(middle[:, None] + spread[:, None] * steps)
@@ -42,8 +42,8 @@ def spelt_out(alpha: F8, beta: F8) -> F8:
     return out / out.sum()
 
 
-def believed(cells: F8, contexts: list[int]) -> tuple[F8, F8]:
-    """Return the posteriors of arms out of their trials and wins, with the priors of the default bandit."""
+def reference_posteriors(cells: F8, contexts: list[int]) -> tuple[F8, F8]:
+    """Return the posteriors of arms from trials and wins, with the priors of the default bandit."""
     (trials, wins), m, every = cells.sum(axis=1).T, 20.0, np.arange(len(cells))
     pooled, best = (wins.sum() + 0.1 * m) / (trials.sum() + m), trials.argmax()
     ahead = wins[best] + m * pooled
@@ -71,13 +71,13 @@ def test_exponentials_and_logarithms_are_exact() -> None:
 def test_chances_are_the_integral_as_numpy_works_it_out(arms: list[tuple[float, float]]) -> None:
     """Within rounding: 1e-12, times a thousandth of the trials where there are more; equal arms are equal."""
     alpha, beta = (np.array(column) for column in zip(*arms, arms[0], strict=True))
-    found, bound = win_chances(alpha, beta), 1e-12 * max(1.0, (alpha + beta).max() / 1_000)
-    assert np.abs(found - spelt_out(alpha, beta)).max() < bound
+    found, bound = kernel_probabilities(alpha, beta), 1e-12 * max(1.0, (alpha + beta).max() / 1_000)
+    assert np.abs(found - reference_probabilities(alpha, beta)).max() < bound
     assert found[0] == found[-1]
 
 
 def test_many_decisions_at_once_are_each_alone() -> None:
-    """Of titles with one to eight arms, some tried, some not, each asked for in several contexts."""
+    """Titles with one to eight arms, with and without trials, each in several contexts."""
     rng, config = np.random.default_rng(8), BanditConfig()
     tried, sizes = np.zeros((8, 8, 3, 2)), np.arange(1, 9)
     tried[:6, ..., 0] = rng.integers(0, 90, (6, 8, 3))
@@ -91,7 +91,7 @@ def test_many_decisions_at_once_are_each_alone() -> None:
         bandit.load(dict(zip(arms, tried[n], strict=False)), 0)
         assert np.array_equal(mine[: n + 1], bandit.probabilities(fits[: n + 1], arms, 0))
         assert not mine[n + 1 :].any()
-        won = spelt_out(*believed(tried[n, : n + 1], fits[: n + 1]))
+        won = reference_probabilities(*reference_posteriors(tried[n, : n + 1], fits[: n + 1]))
         assert np.allclose(mine[: n + 1], (0.99 - 0.01 * n) * won + 0.01, rtol=0, atol=1e-12)
 
 
@@ -109,7 +109,7 @@ def test_chances_are_those_of_a_million_draws(alpha: list[float], beta: list[flo
     rng = np.random.default_rng(5)
     draws = rng.beta(alpha, beta, size=(400_000, len(alpha)))
     sampled = np.bincount(draws.argmax(axis=1), minlength=len(alpha)) / 400_000
-    assert np.abs(win_chances(np.array(alpha), np.array(beta)) - sampled).max() < 0.004
+    assert np.abs(kernel_probabilities(np.array(alpha), np.array(beta)) - sampled).max() < 0.004
 
 
 @settings(max_examples=60, deadline=None)
@@ -117,15 +117,15 @@ def test_chances_are_those_of_a_million_draws(alpha: list[float], beta: list[flo
 def test_chances_are_probabilities(arms: list[tuple[float, float]]) -> None:
     """Finite, not negative, summing to one, and the same for the same arms in another order."""
     alpha, beta = (np.array(column) for column in zip(*arms, strict=True))
-    probabilities = win_chances(alpha, beta)
+    probabilities = kernel_probabilities(alpha, beta)
     assert np.isfinite(probabilities).all()
     assert (probabilities >= 0).all()
     assert probabilities.sum() == pytest.approx(1.0)
-    assert np.allclose(win_chances(alpha[::-1], beta[::-1])[::-1], probabilities, atol=1e-9)
+    assert np.allclose(kernel_probabilities(alpha[::-1], beta[::-1])[::-1], probabilities, atol=1e-9)
 
 
 def test_arms_are_drawn_as_often_as_they_should_be() -> None:
-    """Over keys the shares are the chances; for one key the draw is the same every time."""
+    """Over keys the shares are the probabilities; for one key the draw is always the same."""
     probabilities, arms = [0.5, 0.3, 0.2], ["a", "b", "c"]
     drawn = np.bincount([race(probabilities, arms, draw_key(1, viewer)) for viewer in range(6_000)]) / 6_000
     assert np.abs(drawn - probabilities).max() < 4 * (0.25 / 6_000) ** 0.5
@@ -159,7 +159,7 @@ def test_the_better_arm_is_found_and_none_is_lost() -> None:
 
 
 def test_it_follows_when_the_world_turns() -> None:
-    """What was learned fades: after some half-lives the other arm is believed."""
+    """Old trials decay: after some half-lives the other arm has the higher probability."""
     bandit = Thompson(BanditConfig(contexts=1, half_life_s=86_400.0))
     bandit.learn(0, "a", trials=1_000, wins=300, at_ms=0)
     bandit.learn(0, "b", trials=1_000, wins=100, at_ms=0)
@@ -171,7 +171,7 @@ def test_it_follows_when_the_world_turns() -> None:
 
 
 def test_late_trials_count_what_they_have_decayed_to() -> None:
-    """The order of arrival leaves no trace."""
+    """The order of arrival makes no difference."""
     one, other = (Thompson(BanditConfig(contexts=1, half_life_s=86_400.0)) for _ in range(2))
     first, second = {"trials": 8, "wins": 4, "at_ms": 0}, {"trials": 8, "wins": 2, "at_ms": DAY_MS}
     one.learn(0, "a", **first), one.learn(0, "a", **second)
@@ -180,7 +180,7 @@ def test_late_trials_count_what_they_have_decayed_to() -> None:
 
 
 def test_contexts_learn_apart_and_share_what_they_know() -> None:
-    """An arm that wins in one context is shown there; a context without data starts from the arm's whole."""
+    """An arm that wins in one context is shown there; without data, the overall rate of the arm counts."""
     bandit = Thompson(BanditConfig(contexts=3))
     for context, a, b in ((0, 100, 20), (1, 20, 100)):
         bandit.learn(context, "a", trials=400, wins=a, at_ms=0)
@@ -198,7 +198,7 @@ def test_a_newcomer_beats_the_established_arm_with_the_set_chance() -> None:
     assert new_arm_mean(100.0, 900.0, 20.0, 0.0) == pytest.approx(0.1)
     for alpha, beta in ((100.0, 900.0), (300.0, 700.0), (40.0, 160.0)):
         mean = new_arm_mean(alpha, beta, 20.0, QUARTER)
-        probabilities = win_chances(np.array([alpha, 20 * mean]), np.array([beta, 20 * (1 - mean)]))
+        probabilities = kernel_probabilities(np.array([alpha, 20 * mean]), np.array([beta, 20 * (1 - mean)]))
         assert probabilities[1] == pytest.approx(0.25, abs=0.07)
 
 

@@ -1,4 +1,4 @@
-"""Artwork: draws that stay, chances that are logged, pictures that fit, and a closed loop that pays."""
+"""Artwork: stable draws, logged propensities, artwork that fits, and a closed loop with rewards."""
 
 from collections import Counter
 
@@ -15,7 +15,7 @@ from online_models.experiments import off_policy
 from online_models.tables.keyed_random import draw_key, name_hash, race
 from schemas import Artwork, Tags, Title, Trailer
 from schemas.experiments import ArtworkPolicy
-from tests.online_models.artwork.picturing import PICTURES, gallery_of, picked, title_of
+from tests.online_models.artwork.galleries import ARTWORKS, gallery_of, selection_of, title_of
 from tests.streams.steps import watch
 
 TAGS = st.builds(
@@ -24,7 +24,7 @@ TAGS = st.builds(
 
 
 def test_the_kernel_draws_what_the_bandit_would() -> None:
-    """The same arm for the same viewer, title and day, whatever the chances."""
+    """The same arm for the same viewer, title and day, whatever the probabilities."""
     rng = np.random.default_rng(2)
     names = ["a", "bb", "ccc", "d"]
     hashes = np.array([name_hash(name) for name in names], np.uint64)
@@ -38,28 +38,28 @@ def test_the_kernel_draws_what_the_bandit_would() -> None:
 
 
 def test_a_picture_stays_for_a_day() -> None:
-    """From midnight to midnight the same, over days each about as often as its chance."""
+    """The same from midnight to midnight; over days each about as often as its probability."""
     gallery = gallery_of()
     for viewer in range(20):
-        assert picked(gallery, viewer, now_ms=5) == picked(gallery, viewer, now_ms=DAY_MS - 1)
-    shown = [picked(gallery, 1, now_ms=day * DAY_MS).artwork for day in range(900)]
-    assert all(shown.count(f"{p}.jpg") == pytest.approx(300, abs=60) for p in PICTURES)
+        assert selection_of(gallery, viewer, now_ms=5) == selection_of(gallery, viewer, now_ms=DAY_MS - 1)
+    shown = [selection_of(gallery, 1, now_ms=day * DAY_MS).artwork for day in range(900)]
+    assert all(shown.count(f"{p}.jpg") == pytest.approx(300, abs=60) for p in ARTWORKS)
 
 
 def test_what_there_is_no_choice_of_is_not_named() -> None:
-    """A title with one picture, or none, or unknown, shows its first; nothing is logged."""
+    """A title with one artwork, with none, or unknown, shows its first; nothing is logged."""
     gallery = gallery_of(title_of("one", ("kiss",)), title_of("none", ()))
     for title in ("one", "none", "unknown"):
-        assert picked(gallery, 1, title=title) == (None, None, None)
+        assert selection_of(gallery, 1, title=title) == (None, None, None)
     assert gallery.fit("one", "kiss.jpg", frozenset()) is None
     gallery.put("one", title_of("one"))
-    assert picked(gallery, 1, title="one").propensity == pytest.approx(1 / 3, abs=1e-3)
+    assert selection_of(gallery, 1, title="one").propensity == pytest.approx(1 / 3, abs=1e-3)
     gallery.withdraw("one")
-    assert picked(gallery, 1, title="one").propensity is None
+    assert selection_of(gallery, 1, title="one").propensity is None
 
 
 def test_contexts_are_how_well_a_picture_fits() -> None:
-    """None of its tags, one, or more among the viewer's."""
+    """None of its tags, one, or more are among the viewer's words."""
     art = (Artwork(id="a", uri="https://x/a", tags=("x", "y", "z")), Artwork(id="b", uri="https://x/b"))
     gallery = gallery_of(Title(title_id="t", artwork=art))
     liked = [(), ("x",), ("x", "y"), ("x", "y", "z")]
@@ -68,18 +68,18 @@ def test_contexts_are_how_well_a_picture_fits() -> None:
 
 
 def test_the_trailer_that_fits_is_named_unless_it_is_the_first() -> None:
-    """Without a reward there is nothing to learn, and nothing is drawn."""
+    """Trailers have no reward, so they are not drawn."""
     gallery = gallery_of(title_of("t", (), ("kiss", "chase")))
-    assert picked(gallery, 1).trailer is None
-    assert picked(gallery, 1, liked=("chase",)).trailer == "chase.mp4"
-    assert picked(gallery, 1, liked=("kiss", "chase")).trailer is None
+    assert selection_of(gallery, 1).trailer is None
+    assert selection_of(gallery, 1, liked=("chase",)).trailer == "chase.mp4"
+    assert selection_of(gallery, 1, liked=("kiss", "chase")).trailer is None
 
 
 def _words(titles: list[list[str]]) -> frozenset[str]:
-    """Return what a viewer's newest titles' tags say, as `TasteFeatures` defines it."""
-    told = Counter(label.partition(":")[::2] for labels in titles[-RECENT_TITLES:] for label in labels)
+    """Return the liked words of a viewer's newest titles, as `TasteFeatures` defines them."""
+    labels_seen = Counter(label.partition(":")[::2] for labels in titles[-RECENT_TITLES:] for label in labels)
     count = Counter[str]()
-    for (kind, word), times in told.items():
+    for (kind, word), times in labels_seen.items():
         count[word] += times * (kind not in {"decade", "year", "language"})
     best = sorted((word for word in count if count[word]), key=lambda word: (-count[word], word))
     return frozenset(best[:WORDS])
@@ -88,7 +88,7 @@ def _words(titles: list[list[str]]) -> frozenset[str]:
 @given(st.lists(st.lists(st.lists(TAGS, max_size=6, unique=True), max_size=24), min_size=1, max_size=3))
 @settings(max_examples=25, deadline=None)
 def test_words_are_those_of_most_liked_titles(tastes: list[list[list[str]]]) -> None:
-    """Eight at most, ties by name, of the twenty newest titles; time and language say nothing."""
+    """Eight at most, ties by name, of the twenty newest titles; times and languages do not count."""
     model = Recommender(ModelConfig())
     for v, titles in enumerate(tastes):
         for n, labels in enumerate(titles):
@@ -109,7 +109,7 @@ def test_words_are_those_of_most_liked_titles(tastes: list[list[list[str]]]) -> 
 
 
 def test_pictures_that_lead_to_watches_win_by_taste() -> None:
-    """A closed loop of two kinds of viewers: each ends up with its own picture, and the log tells so."""
+    """A closed loop of two kinds of viewers: each gets its own artwork in the end, and the log shows it."""
     rng, gallery = np.random.default_rng(4), gallery_of(title_of("t", ("kiss", "chase")))
     selector, key = ArtworkSelector(gallery), np.array([2], np.uint64)
     liked = [frozenset({"kiss"}), frozenset({"chase"})]
@@ -119,15 +119,15 @@ def test_pictures_that_lead_to_watches_win_by_taste() -> None:
     shown: list[bool] = []
     for n in range(4_000):
         kind = n % 2
-        picked = selector.select_by_id(["t"], key, viewer=n, liked=liked[kind], now_ms=n)[0]
-        assert picked.artwork is not None
-        fits = picked.artwork == ("kiss.jpg", "chase.jpg")[kind]
+        selection_of = selector.select_by_id(["t"], key, viewer=n, liked=liked[kind], now_ms=n)[0]
+        assert selection_of.artwork is not None
+        fits = selection_of.artwork == ("kiss.jpg", "chase.jpg")[kind]
         won = float(rng.random() < rates[fits])
-        fit = gallery.fit("t", picked.artwork, liked[kind])
+        fit = gallery.fit("t", selection_of.artwork, liked[kind])
         assert fit is not None
-        gallery.bandit("t").learn(fit, picked.artwork, trials=1, wins=won, at_ms=n)
+        gallery.bandit("t").learn(fit, selection_of.artwork, trials=1, wins=won, at_ms=n)
         shown.append(fits)
-        logged.append(picked.propensity or 0.0)
+        logged.append(selection_of.propensity or 0.0)
         rewards.append(won)
     assert np.mean(shown[-500:]) > 0.9
     assert np.mean(shown[:100]) < 0.75
@@ -147,14 +147,14 @@ def test_what_is_shown_is_the_bandits_race_and_the_trailer_that_fits(
     artworks: list[list[str]],
     trailers: list[list[str]],
     liked: frozenset[str],
-    lessons: list[tuple[int, int, int]],
+    updates: list[tuple[int, int, int]],
 ) -> None:
-    """Whatever was learned, before a picture was first shown or after."""
+    """Whatever was learned, before or after an artwork was first shown."""
     art = tuple(Artwork(id=f"p{n}", uri="https://x", tags=tuple(tags)) for n, tags in enumerate(artworks))
     clips = tuple(Trailer(id=f"c{n}", uri="https://x", tags=tuple(tags)) for n, tags in enumerate(trailers))
     gallery = gallery_of(Title(title_id="t", artwork=art, trailers=clips))
     selector, arms = ArtworkSelector(gallery), tuple(one.id for one in art[:MOST_VARIANTS])
-    for context, n, wins in [(0, 0, 0), *lessons]:
+    for context, n, wins in [(0, 0, 0), *updates]:
         if wins:
             gallery.bandit("t").learn(context, arms[n % len(arms)], trials=60, wins=wins, at_ms=0)
             gallery.load("t", {arm: gallery.known("t").cells(arm) for arm in gallery.known("t").arms}, 0)
@@ -174,10 +174,10 @@ def test_another_policy_logs_its_own_chances() -> None:
     """The first picture with certainty; any, each as often as its third; whatever the bandit has learned."""
     gallery = gallery_of()
     gallery.bandit("t").learn(0, "joke.jpg", trials=500, wins=400, at_ms=0)
-    first = {picked(gallery, n, policy=ArtworkPolicy.FIRST) for n in range(50)}
+    first = {selection_of(gallery, n, policy=ArtworkPolicy.FIRST) for n in range(50)}
     assert first == {Selection("kiss.jpg", 1.0)}
-    drawn = [picked(gallery, n, policy=ArtworkPolicy.UNIFORM) for n in range(900)]
+    drawn = [selection_of(gallery, n, policy=ArtworkPolicy.UNIFORM) for n in range(900)]
     assert {one.propensity for one in drawn} == {0.3333}
     assert all(
-        sum(one.artwork == f"{p}.jpg" for one in drawn) == pytest.approx(300, abs=60) for p in PICTURES
+        sum(one.artwork == f"{p}.jpg" for one in drawn) == pytest.approx(300, abs=60) for p in ARTWORKS
     )

@@ -1,4 +1,4 @@
-"""What is remembered of how titles are shown changes nothing but the time."""
+"""The cache of choices changes nothing but the time."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ import pytest
 from online_models.artwork import selector as module
 from online_models.artwork.gallery import DAY_MS, Selection
 from online_models.artwork.selector import ArtworkSelector
-from tests.online_models.artwork.picturing import gallery_of, hung, picked, title_of
+from tests.online_models.artwork.galleries import gallery_of, selection_of, selections_of, title_of
 
 
 def test_many_viewers_at_once_see_what_each_would_alone() -> None:
-    """Whatever was remembered, learned, replaced or withdrawn in between."""
+    """Whatever was cached, learned, replaced or withdrawn in between."""
     rng, words = np.random.default_rng(6), [f"w{n}" for n in range(12)]
     names = [f"t{n}" for n in range(40)]
     gallery = gallery_of(*(title_of(name, tuple(rng.choice(words, 3, replace=False))) for name in names[:30]))
@@ -21,7 +21,7 @@ def test_many_viewers_at_once_see_what_each_would_alone() -> None:
         liked = [frozenset(rng.choice(words, size).tolist()) for size in rng.integers(0, 8, 5)]
         order = rng.permutation(40)
         titles = [names[n] for n in order]
-        shown = hung(kept, titles, keys[order], liked, day * DAY_MS)
+        shown = selections_of(kept, titles, keys[order], liked, day * DAY_MS)
         alone = [
             ArtworkSelector(gallery).select_by_id(
                 titles, keys[order], viewer=v, liked=some, now_ms=day * DAY_MS
@@ -30,33 +30,33 @@ def test_many_viewers_at_once_see_what_each_would_alone() -> None:
         ]
         assert shown == [one for page in alone for one in page]
         for n in rng.integers(0, 30, 6).tolist():
-            picture = gallery.variants(names[n])
-            if picture is not None:
-                gallery.bandit(names[n]).learn(0, picture.artworks[0], trials=50, wins=25, at_ms=day)
+            variants = gallery.variants(names[n])
+            if variants is not None:
+                gallery.bandit(names[n]).learn(0, variants.artworks[0], trials=50, wins=25, at_ms=day)
         gallery.put(names[day], title_of(names[day], tuple(rng.choice(words, 4, replace=False))))
         gallery.put(names[39 - day], title_of(names[39 - day]))
         gallery.withdraw(names[day + 12])
 
 
 def test_more_ways_than_are_kept_are_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And more than the table has places for at first."""
+    """Also with more choices than the initial capacity."""
     words = [f"w{n}" for n in range(13)]
     gallery = gallery_of(title_of("t", tuple(words[:8]), tuple(words[8:])))
     sets = [frozenset(w for n, w in enumerate(words) if mask >> n & 1) for mask in range(5_000)]
     sets = [some for some in sets if len(some) <= 8]
 
     def show(selector: ArtworkSelector) -> list[Selection]:
-        return hung(selector, ["t"], np.array([7], np.uint64), sets)
+        return selections_of(selector, ["t"], np.array([7], np.uint64), sets)
 
     shown = show(selector := ArtworkSelector(gallery))
     monkeypatch.setattr(module, "MOST_CHOICES", 100)
     assert show(selector) == show(ArtworkSelector(gallery)) == shown
-    expected = [picked(gallery, v, liked=tuple(sets[v])) for v in range(0, len(sets), 500)]
+    expected = [selection_of(gallery, v, liked=tuple(sets[v])) for v in range(0, len(sets), 500)]
     assert [one.trailer for one in shown[::500]] == [one.trailer for one in expected]
 
 
 def test_propensities_of_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Numbers begin anew, ways stay: nothing is asked for again, and the same is shown."""
+    """Numbering starts again, choices stay: nothing is computed again, and selections are the same."""
     gallery = gallery_of(*(title_of(f"t{n}") for n in range(9)))
     titles, keys, liked = (
         [f"t{n}" for n in range(9)],
@@ -64,16 +64,16 @@ def test_propensities_of_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch)
         [frozenset("a")] * 20,
     )
     selector = ArtworkSelector(gallery)
-    shown, numbered = hung(selector, titles, keys, liked), selector.selections
+    shown, numbered = selections_of(selector, titles, keys, liked), selector.selections
     monkeypatch.setattr(module, "MOST_SELECTIONS", 2)
     monkeypatch.setattr(module, "choice_probabilities", None)
-    assert hung(selector, titles, keys, liked) == shown
+    assert selections_of(selector, titles, keys, liked) == shown
     assert selector.selections is not numbered
     assert len(selector.selections) == len({*shown}) + 1
 
 
 def test_what_is_learned_meanwhile_starts_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another thread learns of one title while ways of another are made, and memory is full."""
+    """Another thread updates one title while choices of another are computed, and the cache is full."""
     gallery, made, chances = (
         gallery_of(title_of("t"), title_of("u")),
         list[str](),

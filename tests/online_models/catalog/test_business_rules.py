@@ -12,7 +12,7 @@ from schemas.fields import ItemReason, RowKind
 from schemas.pages import Row
 from schemas.rules import BusinessRule, PinRow, RuleKind
 from tests.online_models.catalog.ruling import obey, rule
-from tests.online_models.page.paging import OPEN, T0, at, crowd, stop, titles_of
+from tests.online_models.page.worlds import OPEN, T0, at, stop, titles_of, with_watches
 
 NOW = T0 + 90_000
 
@@ -32,7 +32,7 @@ def everywhere(rows: tuple[Row, ...]) -> set[str]:
 @pytest.fixture
 def model() -> Recommender:
     """Give a recommender that a crowd has taught, and ada a little."""
-    model = crowd(Recommender(seed=3, page=OPEN))
+    model = with_watches(Recommender(seed=3, page=OPEN))
     model.learn_many([stop(1, "ada", "t4"), stop(2, "ada", "t6", 1_000.0)])
     return model
 
@@ -169,4 +169,4 @@ def test_nothing_of_a_rule_is_learned() -> None:
     """The same events under rules leave the same model, byte for byte."""
     plain, ruled = Recommender(seed=3), Recommender(seed=3)
     obey(ruled, pin("t3"), rule(RuleKind.EXCLUDE, "t1"), rule(RuleKind.BOOST, "t5", name="b", factor=9.0))
-    assert crowd(plain).snapshot() == crowd(ruled).snapshot()
+    assert with_watches(plain).snapshot() == with_watches(ruled).snapshot()

@@ -13,7 +13,7 @@ from schemas import Event, Tags, Title
 from schemas.fields import ItemReason, RowKind
 from schemas.rules import BusinessRule, PinRow, RuleKind
 from tests.online_models.catalog.ruling import obey, rule
-from tests.online_models.page.paging import GENRES, OPEN, T0, TITLES, deeds, described
+from tests.online_models.page.worlds import GENRES, OPEN, T0, TITLES, any_events, described
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def forbidden(catalog: list[Title], rules: list[BusinessRule]) -> set[str]:
 @settings(deadline=None, max_examples=150)
 @given(
     st.lists(described, max_size=24),
-    st.lists(deeds(), max_size=30),
+    st.lists(any_events(), max_size=30),
     st.lists(ruled(), max_size=6, unique_by=lambda one: one.rule_id),
     st.integers(0, 200),
     st.sampled_from([OPEN, PageConfig(rows=5, visible=3), PageConfig(rows=2, least=1), PageConfig(rows=1)]),

@@ -1,4 +1,4 @@
-"""Pages: the rows that stand on them."""
+"""Pages: the shelves on them."""
 
 import numpy as np
 import pytest
@@ -12,17 +12,17 @@ from online_models.tables.layout import DAY_MS
 from schemas import Availability, Event, MyList, Play, Preferences, Rate, StopCause, Tags, Thumb, Title
 from schemas.events import ListAction
 from schemas.fields import ItemReason, RowKind
-from tests.online_models.page.paging import OPEN, T0, at, crowd, stop, titles_of
+from tests.online_models.page.worlds import OPEN, T0, at, stop, titles_of, with_watches
 
 
 @pytest.fixture
 def model() -> Recommender:
-    """Give a recommender that a crowd has taught."""
-    return crowd(Recommender(seed=3, page=OPEN))
+    """Return a recommender that many viewers' watches have trained."""
+    return with_watches(Recommender(seed=3, page=OPEN))
 
 
 def test_begun_titles_are_gone_on_with_the_newest_first(model: Recommender) -> None:
-    """Started or left in the middle: there; finished, turned down, or begun by itself: not."""
+    """Started or left in the middle: on the shelf; finished, rejected, or started by autoplay: not."""
     model.learn_many([
         stop(1, "ada", "t1", 1_000.0),
         Play(**at(2, "ada"), title_id="t2"),
@@ -38,7 +38,7 @@ def test_begun_titles_are_gone_on_with_the_newest_first(model: Recommender) -> N
 
 
 def test_the_viewers_own_list(model: Recommender) -> None:
-    """The newest wish first; what was watched or taken off is not on it."""
+    """The newest entry first; watched and removed titles are not on it."""
     events: list[Event] = [
         MyList(**at(n, "ada"), title_id=f"t{n}", action=ListAction.ADD) for n in (1, 2, 3, 4)
     ]
@@ -52,7 +52,7 @@ def test_the_viewers_own_list(model: Recommender) -> None:
 
 
 def test_a_list_of_more_than_32_forgets_the_oldest() -> None:
-    """The bound of the row, and its order, over a restart."""
+    """The maximum length and the order hold after a restart."""
     model = Recommender(page=OPEN)
     for n in range(40):
         model.describe(Title(title_id=f"t{n}"))
@@ -66,7 +66,7 @@ def test_a_list_of_more_than_32_forgets_the_oldest() -> None:
 
 
 def test_a_seed_was_watched_or_liked_and_says_which(model: Recommender) -> None:
-    """A title past a quarter, and one with a thumb up, are seeds; one that was merely started is none."""
+    """A title past a quarter, and one with a thumb up, are seeds; a title that was merely started is none."""
     model.learn_many([
         stop(1, "ada", "t4"),
         Rate(**at(2, "ada"), title_id="t8", thumb=Thumb.UP),
@@ -86,7 +86,7 @@ def test_a_seed_was_watched_or_liked_and_says_which(model: Recommender) -> None:
 
 
 def test_a_heading_names_no_title_that_a_guard_forbids(model: Recommender) -> None:
-    """A seed above the profile's limit, or no longer to be had, gives its place to the next."""
+    """A seed above the profile's maturity limit, or no longer available, makes space for the next."""
     model.learn_many([stop(1, "ada", "t4"), stop(2, "ada", "t8")])
     assert {row.title_id for row in model.page("ada") if row.title_id} == {"t4", "t8"}
     model.describe(Title(title_id="t4", maturity=16))
@@ -97,14 +97,14 @@ def test_a_heading_names_no_title_that_a_guard_forbids(model: Recommender) -> No
 
 
 def test_a_seed_needs_watches_enough() -> None:
-    """Neighbours of what hardly anybody has watched say little: no row."""
-    strict = crowd(Recommender(seed=3, page=PageConfig(least=1, seed_watches=50.0)))
+    """A seed with few watches has no shelf."""
+    strict = with_watches(Recommender(seed=3, page=PageConfig(least=1, seed_watches=50.0)))
     strict.learn_one(stop(1, "ada", "t4"))
     assert [row for row in strict.page("ada") if row.title_id] == []
 
 
 def test_what_was_loved_may_be_watched_again_after_a_while(model: Recommender) -> None:
-    """Finished: after ninety days, until turned down; watched to the middle: never."""
+    """Finished titles: after ninety days, until rejected; titles watched to the middle: never."""
     model.learn_many([stop(1, "ada", "t4"), stop(2, "ada", "t6", 1_200.0)])
     day = T0 + DAY_MS
     assert titles_of(model.page("ada", day + 88 * DAY_MS), RowKind.WATCH_AGAIN) == []
@@ -116,7 +116,7 @@ def test_what_was_loved_may_be_watched_again_after_a_while(model: Recommender) -
 
 
 def test_new_releases_are_new(model: Recommender) -> None:
-    """Within the window, released and licensed, whichever is later; a title without a date is not new."""
+    """Within the window of release or licence, whichever is later; a title without a date is not new."""
     now = T0 + 400 * DAY_MS
     model.describe(Title(title_id="new", release_ms=now - DAY_MS))
     model.describe(Title(title_id="licensed", release_ms=0, availability=Availability(start_ms=now - 1)))
@@ -129,7 +129,7 @@ def test_new_releases_are_new(model: Recommender) -> None:
 
 
 def test_trending_is_what_is_watched_most_of_late() -> None:
-    """Yesterday's title trends, last month's does not; a page without a watch has no such row."""
+    """Yesterday's title trends, last month's does not; without a watch there is no such shelf."""
     model = Recommender(page=PageConfig(least=1, trending=1, explore=False))
     for name in ("old", "hot", "never"):
         model.describe(Title(title_id=name))
@@ -138,8 +138,8 @@ def test_trending_is_what_is_watched_most_of_late() -> None:
     model.learn_many(stop(50_000 + n, f"d{n}", "hot") for n in range(3))
     config = PageConfig(least=1, trending=1, explore=False)
     nobody = np.zeros(0, np.int32)
-    shelves = CatalogIndex(model.titles, model.catalog, config)
-    pools, _ = shelves.pools(model.viewers.viewers.arrays, nobody, T0 + 60_000 * 50_010)
+    index = CatalogIndex(model.titles, model.catalog, config)
+    pools, _ = index.pools(model.viewers.viewers.arrays, nobody, T0 + 60_000 * 50_010)
     assert [model.titles.ids[row] for row in pools.trending.tolist()] == ["hot"]
     assert pools.heat.tolist() == [0.0]
 
@@ -149,7 +149,7 @@ def test_trending_is_what_is_watched_most_of_late() -> None:
     st.integers(1, 6),
 )
 def test_the_hottest_are_those_of_the_highest_count_now(counts: list[tuple[float, int]], n: int) -> None:
-    """As if every counter were brought to the moment and sorted; what is counted later is not inflated."""
+    """The same as decaying and sorting all counters; a counter from the future is not inflated."""
     trend, at = np.array([c for c, _ in counts], "f8"), np.array([10 * t for _, t in counts], "i8")
     title, heat = np.empty(n, np.int32), np.empty(n, np.float32)
     most_trending(trend, at, 100.0, 0, title, heat)
@@ -161,7 +161,7 @@ def test_the_hottest_are_those_of_the_highest_count_now(counts: list[tuple[float
 
 
 def test_the_tags_of_a_taste_name_rows() -> None:
-    """Who watches slow emotional romantic dramas is offered the rest of them, by that name, also in Hindi."""
+    """A viewer of slow emotional romantic dramas gets more of them under that name, also in Hindi."""
     model = Recommender(page=PageConfig(least=2, tag_titles=4))
     theirs = Tags(genre=("Romance", "Drama"), mood=("emotional",), pace=("slow",))
     others = Tags(genre=("Action",), mood=("dark",), pace=("fast",))
@@ -180,7 +180,7 @@ def test_the_tags_of_a_taste_name_rows() -> None:
 
 
 def test_stated_tags_name_rows_before_anything_is_watched(model: Recommender) -> None:
-    """Who states a genre that there is gets a row of it; of an unknown one none."""
+    """A stated genre of the catalog gets a shelf; an unknown one none."""
     model.learn_one(Preferences(**at(1, "ada"), genres=("Crime", "Opera")))
     rows = [row for row in model.page("ada") if row.kind is RowKind.GENRE]
     assert [row.tags for row in rows] == [("genre:Crime",)]
@@ -189,7 +189,7 @@ def test_stated_tags_name_rows_before_anything_is_watched(model: Recommender) ->
 
 
 def test_headings_are_in_the_viewers_language(model: Recommender) -> None:
-    """The first language that they understand and that there are messages in; English else."""
+    """The first language of the viewer that has messages; English otherwise."""
     model.learn_many([
         Preferences(**at(1, "ada"), languages=("ta", "hi-IN", "en")),
         Preferences(**at(2, "bob"), languages=("ta",)),

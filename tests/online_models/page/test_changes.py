@@ -1,4 +1,4 @@
-"""What became of a page: compared by hand, and in general."""
+"""Differences between pages: by hand, and in general."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,7 +34,7 @@ def test_a_page_beside_itself_is_still(page: list[Row]) -> None:
 
 @given(rows, rows)
 def test_what_stays_comes_and_goes_adds_up(before: list[Row], after: list[Row]) -> None:
-    """Titles after = titles before, less those that left, and those that came; places are what they were."""
+    """Titles after = titles before - those that left + those that came; places are right."""
     found = changes(before, _page(after))
     assert [change.now for change in found if change.now is not None] == list(range(1, len(after) + 1))
     assert sorted(c.was for c in found if c.was is not None) == list(range(1, len(before) + 1))

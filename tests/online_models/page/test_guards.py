@@ -1,4 +1,4 @@
-"""Pages: what never stands on them, whatever happened."""
+"""Pages: what is never on them, whatever happened."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -11,13 +11,21 @@ from online_models.recommender import Recommender
 from online_models.tables.layout import DAY_MS
 from schemas import Event, Title
 from schemas.fields import RowKind
-from tests.online_models.page.paging import OPEN, T0, deeds, described, put_crowds, titles_of, watched_there
+from tests.online_models.page.worlds import (
+    OPEN,
+    T0,
+    any_events,
+    described,
+    put_segments,
+    titles_of,
+    watched_there,
+)
 
 
 @settings(deadline=None, max_examples=150)
 @given(
     st.lists(described, max_size=24),
-    st.lists(deeds(), max_size=40),
+    st.lists(any_events(), max_size=40),
     st.lists(watched_there, max_size=24),
     st.integers(0, 200),
     st.sampled_from([OPEN, PageConfig(rows=5, visible=3), PageConfig(least=1, rows=14, visible=4)]),
@@ -29,12 +37,12 @@ def test_whatever_happened_the_guards_hold(
     days: int,
     config: PageConfig,
 ) -> None:
-    """Nothing finished, turned down, too old for the profile or not to be had; none twice in sight."""
+    """No finished, rejected, unavailable or too mature titles; none visible twice."""
     model = Recommender(seed=days, page=config)
     for title in catalog:
         model.describe(title)
     model.learn_many(events)
-    put_crowds(model, watched)
+    put_segments(model, watched)
     now = T0 + days * DAY_MS
     table = model.viewers.viewers
     for viewer in ("ada", "bob", "cat", "a stranger"):
@@ -76,9 +84,9 @@ def test_whatever_happened_the_guards_hold(
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(described, max_size=24), st.lists(deeds(), max_size=30))
+@given(st.lists(described, max_size=24), st.lists(any_events(), max_size=30))
 def test_what_is_finished_is_not_gone_on_with(catalog: list[Title], events: list[Event]) -> None:
-    """Continue watching holds only what the judgement says is begun and not done."""
+    """Continue watching holds only titles whose interaction state is started and not done."""
     model = Recommender(page=OPEN)
     for title in catalog:
         model.describe(title)

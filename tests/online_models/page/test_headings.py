@@ -9,7 +9,7 @@ from online_models.page.shelf_kinds import KINDS
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_kind_has_a_heading(language: str) -> None:
-    """Each row kind of a page is called something, and a seed's name stands in its heading."""
+    """Each kind of shelf has a heading, and a seed's name is in its heading."""
     said = messages(language)
     tags = ("genre:Drama",)
     headings = {k.wire: said.heading(k.wire, "Alien", tags if k.wire == "genre" else ()) for k in KINDS}
@@ -21,7 +21,7 @@ def test_every_kind_has_a_heading(language: str) -> None:
 
 
 def test_names_read_like_names() -> None:
-    """Every kind has its place; a genre that is no noun of its own gets one; order of tags plays no part."""
+    """Every kind has its place; a genre without a noun gets one; the order of the tags does not matter."""
     labels = ["decade:1980s", "cast:R. Devi", "genre:Sci-Fi", "mood:Dark", "theme:heist", "pace:fast"]
     wanted = "Fast-paced dark heist sci-fi titles with R. Devi of the 1980s"
     english = messages("en")
@@ -47,11 +47,11 @@ def test_names_read_like_names() -> None:
     ],
 )
 def test_a_tag_alone(label: str, english: str, hindi: str) -> None:
-    """One tag names a row, too, whatever it holds."""
+    """One tag names a shelf, too, whatever its value."""
     assert (messages("en").named([label]), messages("hi").named([label])) == (english, hindi)
 
 
 def test_a_language_without_messages_is_told() -> None:
-    """The error says which there are."""
+    """The error names the languages that there are."""
     with pytest.raises(UnknownLanguageError, match="en, hi"):
         messages("tlh")

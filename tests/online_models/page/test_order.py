@@ -1,4 +1,4 @@
-"""Pages: proportions, draws, and which rows come first."""
+"""Pages: genre proportions, explore draws, and the order of shelves."""
 
 from dataclasses import replace
 from typing import Any
@@ -20,13 +20,13 @@ from online_models.tables.codes import NO_SHELF
 from online_models.tables.layout import DAY_MS
 from schemas import Tags, Title
 from schemas.fields import RowKind
-from tests.online_models.page.paging import OPEN, T0, crowd, stop, titles_of
+from tests.online_models.page.worlds import OPEN, T0, stop, titles_of, with_watches
 
 
 @pytest.fixture
 def model() -> Recommender:
-    """Give a recommender that a crowd has taught."""
-    return crowd(Recommender(seed=3, page=OPEN))
+    """Return a recommender that many viewers' watches have trained."""
+    return with_watches(Recommender(seed=3, page=OPEN))
 
 
 def test_top_picks_keep_the_proportions_of_a_taste() -> None:
@@ -60,7 +60,7 @@ def test_calibration_by_hand() -> None:
 
 
 def test_a_series_does_not_fill_a_row() -> None:
-    """Two of a series at most, wherever the others would have stood."""
+    """Two titles of a series at most, whatever their scores."""
     model = Recommender(page=PageConfig(rows=2, explore=False))
     for n in range(10):
         model.describe(Title(title_id=f"t{n}", series_id="s" if n < 6 else None))
@@ -71,7 +71,7 @@ def test_a_series_does_not_fill_a_row() -> None:
 
 
 def test_exploring_is_a_fair_draw_with_its_probability() -> None:
-    """Every title comes equally often over viewers; the propensity is one over those to draw from."""
+    """Every title comes equally often over viewers; the propensity is one over the titles to draw from."""
     model = Recommender(seed=1, page=PageConfig(rows=2, least=1, visible=1))
     for n in range(20):
         model.describe(Title(title_id=f"t{n}"))
@@ -88,8 +88,8 @@ def test_exploring_is_a_fair_draw_with_its_probability() -> None:
 
 
 def test_the_draw_stays_for_a_day_and_the_page_with_it() -> None:
-    """Nothing happened: the page is the same a second later, and the draw another the next day."""
-    model = crowd(Recommender(seed=3, page=OPEN), titles=150)
+    """Without events the page is the same a second later; the draw is another the next day."""
+    model = with_watches(Recommender(seed=3, page=OPEN), titles=150)
     model.learn_one(stop(1, "ada", "t4"))
     now = T0 + 90_000
     assert model.page("ada", now) == model.page("ada", now + 1_000)
@@ -100,9 +100,9 @@ def test_the_draw_stays_for_a_day_and_the_page_with_it() -> None:
 def test_a_page_of_one_row_is_the_list(model: Recommender) -> None:
     """`rows=1`: top picks as `top_n` ranks them, nothing else."""
     model.learn_one(stop(1, "ada", "t4"))
-    shelves = CatalogIndex(model.titles, model.catalog, PageConfig(rows=1))
+    index = CatalogIndex(model.titles, model.catalog, PageConfig(rows=1))
     slots = np.array([model.viewers.viewers.slot("ada")], np.int32)
-    pages = build(model.viewers, shelves, slots, T0 + 60_000, 7)
+    pages = build(model.viewers, index, slots, T0 + 60_000, 7)
     listed = [model.titles.ids[row] for row in pages.title[0, 0].tolist()]
     assert listed == [title for title, _ in model.top_n("ada", 7, T0 + 60_000)]
 
@@ -110,16 +110,16 @@ def test_a_page_of_one_row_is_the_list(model: Recommender) -> None:
 def test_top_picks_without_calibration_are_the_list(model: Recommender) -> None:
     """One score row: a page ranks titles exactly as a list does, scores included."""
     model.learn_many([stop(1, "ada", "t4"), stop(2, "ada", "t9"), stop(3, "ada", "t2", 5.0)])
-    shelves = CatalogIndex(model.titles, model.catalog, PageConfig(rows=2, calibration=0.0, explore=False))
+    index = CatalogIndex(model.titles, model.catalog, PageConfig(rows=2, calibration=0.0, explore=False))
     slots = np.array([model.viewers.viewers.slot("ada")], np.int32)
-    lists, pages = model.viewers.rank(slots, T0, 12), build(model.viewers, shelves, slots, T0, 12)
+    lists, pages = model.viewers.rank(slots, T0, 12), build(model.viewers, index, slots, T0, 12)
     assert pages.title[0, 0].tolist() == lists.title[0].tolist()
     np.testing.assert_allclose(pages.score[0, 0], lists.score[0], rtol=1e-5)
     assert pages.reason[0, 0].tolist() == lists.reason[0].tolist()
 
 
 def _laid_out(model: Recommender, **more: Any) -> list[RowKind]:
-    """Return the kinds of rows of ada's page under a layout."""
+    """Return the kinds of shelves of ada's page under a layout."""
     config = replace(OPEN, rows=8, **more)
     slots = model.viewers.viewers.acquire(["ada"])
     pages = build(model.viewers, model.catalog_index, slots, T0 + DAY_MS, 6, config=config)
@@ -127,7 +127,7 @@ def _laid_out(model: Recommender, **more: Any) -> list[RowKind]:
 
 
 def test_kinds_can_come_first_and_be_left_out(model: Recommender) -> None:
-    """In the order that was asked for, all rows of a kind together; what is left out is gone."""
+    """Preferred kinds come first in their order, all shelves of a kind together; others are left out."""
     model.learn_many([stop(1, "ada", "t1"), stop(2, "ada", "t7", 1_000.0)])
     plain = _laid_out(model)
     assert plain[0] is not RowKind.NEW_RELEASES
@@ -144,7 +144,7 @@ def test_kinds_can_come_first_and_be_left_out(model: Recommender) -> None:
 
 @given(st.lists(st.sampled_from(RowKind), max_size=5), st.lists(st.sampled_from(RowKind), max_size=5))
 def test_a_layout_that_cannot_be_is_refused(first: list[RowKind], without: list[RowKind]) -> None:
-    """By the same reasons where a worker starts and where an experiment is created."""
+    """For the same reasons at the start of a worker and at the creation of an experiment."""
     named = [*first, *without]
     must = {RowKind.TOP_PICKS, RowKind.MY_LIST}
     good = len(set(named)) == len(named) and RowKind.EXPLORE not in first
@@ -156,7 +156,7 @@ def test_a_layout_that_cannot_be_is_refused(first: list[RowKind], without: list[
 
 
 def test_a_share_of_pages_explores_and_stays_so_for_a_day() -> None:
-    """As many viewers as the share says; the same all day, others on the next."""
+    """As many viewers as the share says; the same all day, others the next day."""
     some = {v for v in range(4_000) if explores(0.3, v, 5, 1)}
     assert abs(len(some) - 1_200) < 120
     assert some == {v for v in range(4_000) if explores(0.3, v, DAY_MS - 1, 1)}

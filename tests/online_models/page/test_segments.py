@@ -1,4 +1,4 @@
-"""Rows of crowds: what the viewer's country watches, and what people like them watch more than others do."""
+"""Shelves of segments: what the viewer's country watches, and what their cohort watches more than others."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def like(viewer: str, title: str, number: int, country: str | None = None) -> Ra
 
 @pytest.fixture
 def model() -> Recommender:
-    """Give titles that nobody has watched, and viewers in two countries and in none."""
+    """Return a model with titles that nobody has watched, and viewers in two countries and in none."""
     out = Recommender(page=PAGE)
     for n in range(12):
         out.describe(Title(title_id=f"t{n}", name=f"Title {n}"))
@@ -42,13 +42,13 @@ def model() -> Recommender:
 def row_of(
     model: Recommender, viewer: str, kind: RowKind, days: float = 0.0, language: str = "en"
 ) -> Row | None:
-    """Return a viewer's row of a kind, None where there is none."""
+    """Return a viewer's shelf of a kind, None if there is none."""
     rows = model.page(viewer, T0 + int(days * DAY_MS), language=language)
     return next((row for row in rows if row.kind is kind), None)
 
 
 def in_country(model: Recommender, **watched: float) -> None:
-    """Let India watch titles."""
+    """Add watches in India."""
     crowd = Segments()
     for title, weight in watched.items():
         crowd.watch(title_key(title), weight, T0, country=country_code("IN"))
@@ -56,7 +56,7 @@ def in_country(model: Recommender, **watched: float) -> None:
 
 
 def test_what_the_viewers_country_watches(model: Recommender) -> None:
-    """Those in it have the row, most watched first; others, and who is nowhere, have none."""
+    """Viewers in the country have the shelf, most watched first; all others have none."""
     in_country(model, t3=8.0, t4=400.0, t5=1.0, t11=9.0)
     row = row_of(model, "ada", RowKind.TRENDING_IN_COUNTRY)
     assert row is not None
@@ -70,7 +70,7 @@ def test_what_the_viewers_country_watches(model: Recommender) -> None:
 
 
 def test_a_country_that_watches_little_has_no_trend(model: Recommender) -> None:
-    """Twelve watches are ten less than a third of a day on, and fewer after it."""
+    """Twelve watches decay to ten within .27 days, and to fewer after it."""
     in_country(model, t3=8.0, t4=4.0)
     assert row_of(model, "ada", RowKind.TRENDING_IN_COUNTRY, days=0.26) is not None
     assert row_of(model, "ada", RowKind.TRENDING_IN_COUNTRY, days=0.27) is None
@@ -94,7 +94,7 @@ def test_a_country_of_several_shards() -> None:
 
 
 def two_cohorts(model: Recommender) -> CohortTable:
-    """Let two crowds watch a title each, and a third one both; ada's taste is the first crowd's."""
+    """Add two cohorts with a title each, and a title that both watch; ada's taste is the first one's."""
     table = CohortTable(model.config.factorization.factors, CohortConfig(cohorts=2))
     a = model.viewers.viewers.arrays
     mine = a.taste[model.viewers.viewers.slot("ada")]
@@ -108,7 +108,7 @@ def two_cohorts(model: Recommender) -> CohortTable:
 
 
 def test_what_people_like_you_watch(model: Recommender) -> None:
-    """What the cohort watches more than everybody; not what all do, nor what only others do."""
+    """Titles that the cohort watches more than everybody, and no others."""
     two_cohorts(model)
     row = row_of(model, "ada", RowKind.PEOPLE_LIKE_YOU)
     assert row is not None
@@ -117,7 +117,7 @@ def test_what_people_like_you_watch(model: Recommender) -> None:
 
 
 def test_a_stranger_is_like_nobody(model: Recommender) -> None:
-    """Who has liked nothing, and whose cohort has watched little, has no such row."""
+    """Viewers without a like, and viewers of a cohort with few watches, have no such shelf."""
     table = two_cohorts(model)
     assert row_of(model, "a stranger", RowKind.PEOPLE_LIKE_YOU) is None
     table.arrays.watched[:] *= 0.2
@@ -125,7 +125,7 @@ def test_a_stranger_is_like_nobody(model: Recommender) -> None:
 
 
 def test_the_nearest_centre_many_at_once() -> None:
-    """As one by one; without a cohort there is none."""
+    """The same as one by one; without a cohort there is none."""
     rng = np.random.default_rng(5)
     table = CohortTable(3, CohortConfig(cohorts=4))
     tastes = rng.normal(size=(40, 3)).astype(np.float32)

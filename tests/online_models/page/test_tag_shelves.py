@@ -1,4 +1,4 @@
-"""Categories: genres and moods in the order of a viewer's taste, of what they may see."""
+"""Categories: genres and moods in the order of a viewer's taste, if they have titles for the viewer."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def categories(model: Recommender, viewer: str, language: str = "en") -> tuple[C
 
 @pytest.fixture
 def model() -> Recommender:
-    """Give six dramas, six dark crimes and six horrors for adults; two dramas are watched to a crime."""
+    """Return six dramas, six dark crimes and six horrors for adults; dramas are watched most."""
     out = Recommender(page=PageConfig(least=2))
     for n in range(6):
         out.describe(Title(title_id=f"d{n}", tags=Tags(genre=("Drama",), director=("A. Lee",))))
@@ -39,7 +39,7 @@ def model() -> Recommender:
 
 
 def test_the_part_that_is_expected(model: Recommender) -> None:
-    """By hand: one dark crime beside five watches like everybody's."""
+    """By hand: one dark crime, and five watches of prior evidence."""
     model.learn_one(like("ada", "c1", 100))
     found = {one.tag: (one.title, one.score) for one in categories(model, "ada")}
     share = dict(zip(model.catalog.tag_names, model.catalog_index.arrays().tag_share.tolist(), strict=True))
@@ -52,7 +52,7 @@ def test_the_part_that_is_expected(model: Recommender) -> None:
 
 
 def test_taste_decides_the_order(model: Recommender) -> None:
-    """Who watches crime finds crime first; a stranger finds what everybody watches."""
+    """A viewer of crime gets crime first; a viewer without a history gets everybody's order."""
     assert categories(model, "a stranger")[0].tag == "genre:Drama"
     model.learn_many(like("ada", f"c{n}", 100 + n) for n in range(4))
     assert categories(model, "ada")[0].tag == "genre:Crime"
@@ -60,14 +60,14 @@ def test_taste_decides_the_order(model: Recommender) -> None:
 
 
 def test_stated_tags_count(model: Recommender) -> None:
-    """Who says that they like crime, and has watched nothing, finds it first."""
+    """A viewer who states crime and has watched nothing gets it first."""
     about = {"event_id": "p", "viewer_id": "eve", "event_time_ms": T0 + 50}
     model.learn_one(Preferences(**about, genres=("Crime",)))
     assert categories(model, "eve")[0].tag == "genre:Crime"
 
 
 def test_a_category_has_something_for_the_viewer(model: Recommender) -> None:
-    """No horror on a child's page, none that is watched to the end, and no more than wanted."""
+    """No horror on a child's page, no category without remaining titles, and no more than configured."""
     model.learn_many(like(f"w{n}", f"h{n % 6}", 200 + n) for n in range(60))
     about = {"viewer_id": "kid", "event_time_ms": T0 + 300}
     assert categories(model, "kid")[0].tag == "genre:Horror"

@@ -18,7 +18,7 @@ from online_models.tables.titles import TitleTable
 from online_models.tables.vector_norms import lengths
 from schemas import Rate, Title
 from schemas.catalog import Tags
-from tests.online_models.artwork.believing import believing
+from tests.online_models.ranking.random_side import random_side
 
 NOW = 10**9
 NEAR = 1e-4
@@ -39,7 +39,7 @@ def world(
 
     ``aligned``: titles' vectors lie along one viewer's, so that a product is that of the lengths.
     """
-    side, slots = believing(titles, viewers, seed)
+    side, slots = random_side(titles, viewers, seed)
     rng, a, v = np.random.default_rng(seed), side.titles.arrays, side.viewers.arrays
     a.out[:] *= taste / 0.3
     same = np.flatnonzero(rng.random(titles) < alike)

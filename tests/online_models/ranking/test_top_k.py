@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from online_models.tables.layout import F4
 from online_models.tables.top_k import LANE, keep_best, least_of, sort_heap, top
-from tests.online_models.artwork.believing import believing
+from tests.online_models.ranking.random_side import random_side
 
 
 def listed(row: F4, dense: F4, n: int, least: float = -np.inf) -> tuple[list[int], list[float]]:
@@ -50,7 +50,7 @@ def test_the_best_of_all(size: int, n: int, levels: int, hidden: float, seed: in
 @pytest.mark.parametrize("drawn", [0.0, 0.5])
 def test_alone_as_among_others(drawn: float) -> None:
     """A viewer's list is the same made alone and with others: of any history, guarded, or with a draw."""
-    side, slots = believing(titles=150, viewers=9)
+    side, slots = random_side(titles=150, viewers=9)
     together = side.rank(slots, 10**9, 10, drawn=drawn)
     assert (together.title[[0, 8]] >= 0).all()
     for q, slot in enumerate(slots):

@@ -1,4 +1,4 @@
-"""Titles with pictures, galleries of them, and what these show."""
+"""Titles with artwork, galleries of them, and their selections."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from online_models.artwork.selector import ArtworkSelector, PageItems, new_choic
 from online_models.tables.layout import U8
 from schemas import Artwork, Title, Trailer
 
-PICTURES = ("kiss", "chase", "joke")
+ARTWORKS = ("kiss", "chase", "joke")
 
 
 def title_of(
-    title_id: str = "t", artworks: tuple[str, ...] = PICTURES, trailers: tuple[str, ...] = ()
+    title_id: str = "t", artworks: tuple[str, ...] = ARTWORKS, trailers: tuple[str, ...] = ()
 ) -> Title:
-    """Return a title with a picture, or a trailer, for each tag."""
+    """Return a title with an artwork, or a trailer, for each tag."""
     return Title(
         title_id=title_id,
         artwork=tuple(Artwork(id=f"{p}.jpg", uri=f"https://x/{p}", tags=(p,)) for p in artworks),
@@ -32,7 +32,7 @@ def gallery_of(*titles: Title) -> Gallery:
     return out
 
 
-def picked(
+def selection_of(
     gallery: Gallery,
     viewer: int,
     *,
@@ -40,7 +40,7 @@ def picked(
     title: str = "t",
     **more: Any,
 ) -> Selection:
-    """Return what a title shows to one viewer."""
+    """Return the selection of a title for one viewer."""
     keys = np.array([2], np.uint64)
     selector = ArtworkSelector(gallery)
     return selector.select_by_id(
@@ -48,10 +48,10 @@ def picked(
     )[0]
 
 
-def hung(
+def selections_of(
     selector: ArtworkSelector, titles: list[str], keys: U8, liked: list[frozenset[str]], now_ms: int = 0
 ) -> list[Selection]:
-    """Return what the same titles show to viewers 0, 1, ... at once, viewer after viewer."""
+    """Return the selections of the same titles for viewers 0, 1, ... in one call, viewer after viewer."""
     p, n = len(liked), len(titles)
     listed = np.tile(np.arange(n, dtype=np.int32), (p, 1, 1))
     places = np.array([selector.gallery.row_of(title) for title in titles], np.int32)[listed]

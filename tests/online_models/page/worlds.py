@@ -25,16 +25,16 @@ GENRES = ("Drama", "Comedy", "Crime")
 OPEN = PageConfig(
     least=1, visible=2, seed_watches=0.0, tag_titles=2, segment_watches=0.0, alert_likes=1, alert_quantile=0.0
 )
-"""Rows of few titles count, so that small worlds have all kinds."""
+"""Minimum sizes of 1 or 2, so that small worlds have all kinds of shelves."""
 
 
 def at(number: int, viewer: str, **more: Any) -> dict[str, Any]:
-    """Return what every event says; a minute lies between two."""
+    """Return the common fields of an event; a minute lies between two."""
     return {"event_id": f"e{number}", "viewer_id": viewer, "event_time_ms": T0 + 60_000 * number, **more}
 
 
 def stop(number: int, viewer: str, title: str, watched_s: float = 3_600.0, **more: Any) -> Stop:
-    """Return the end of a playback of an hour's title, to its end when not said otherwise."""
+    """Return the end of a playback of an hour's title, by default at its end."""
     about = {"cause": StopCause.TIMEOUT, **more}
     return Stop(
         **at(number, viewer), title_id=title, watched_s=watched_s, position_s=watched_s, duration_s=3_600.0,
@@ -42,7 +42,7 @@ def stop(number: int, viewer: str, title: str, watched_s: float = 3_600.0, **mor
     )  # fmt: skip
 
 
-def crowd(model: Recommender, titles: int = 24, viewers: int = 12) -> Recommender:
+def with_watches(model: Recommender, titles: int = 24, viewers: int = 12) -> Recommender:
     """Describe titles of three genres, and let a crowd watch five neighbouring ones each."""
     for n in range(titles):
         tags = Tags(genre=(GENRES[n % 3],), mood=("dark" if n % 2 else "warm",))
@@ -56,7 +56,7 @@ def crowd(model: Recommender, titles: int = 24, viewers: int = 12) -> Recommende
 
 
 def titles_of(rows: Sequence[Row], kind: RowKind) -> list[str]:
-    """Return the titles of all rows of a kind."""
+    """Return the titles of all shelves of a kind."""
     return [item.title_id for row in rows if row.kind is kind for item in row.items]
 
 
@@ -78,7 +78,7 @@ described = st.builds(
 )
 
 
-def deeds() -> st.SearchStrategy[Event]:
+def any_events() -> st.SearchStrategy[Event]:
     """Return whatever three viewers can do to sixteen titles."""
     number, viewer = st.integers(0, 10**6), st.sampled_from(["ada", "bob", "cat"])
     about = st.builds(at, number, viewer, country=st.sampled_from([None, "IN", "US"]))
@@ -102,13 +102,15 @@ def deeds() -> st.SearchStrategy[Event]:
 watched_there = st.tuples(st.sampled_from(TITLES), st.sampled_from(["IN", "US"]), st.floats(-1, 1, width=32))
 
 
-def put_crowds(model: Recommender, watched: Sequence[tuple[str, str, float]]) -> None:
+def put_segments(model: Recommender, watched: Sequence[tuple[str, str, float]]) -> None:
     """Let countries and two cohorts watch titles."""
-    crowd, factors = Segments(), model.config.factorization.factors
+    with_watches, factors = Segments(), model.config.factorization.factors
     table = CohortTable(factors, CohortConfig(cohorts=2))
     for title, country, taste in watched:
-        crowd.watch(title_key(title), 3.0, T0, country=country_code(country))
+        with_watches.watch(title_key(title), 3.0, T0, country=country_code(country))
         row = int(model.titles.intern([title])[0])
         table.learn(np.full(factors, taste, np.float32), row, 3.0, T0)
-    crowds = model.catalog_index.segments = ViewerSegments(model.titles, SegmentBoost(model.titles, [crowd]))
+    crowds = model.catalog_index.segments = ViewerSegments(
+        model.titles, SegmentBoost(model.titles, [with_watches])
+    )
     crowds.cohorts = table

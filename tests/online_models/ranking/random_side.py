@@ -1,4 +1,4 @@
-"""Sides that believe anything of titles and viewers: what lists have to be right for."""
+"""A viewer side with random parameters: lists must be right for any."""
 
 import numpy as np
 
@@ -8,8 +8,8 @@ from online_models.tables.history import append
 from online_models.tables.layout import I4
 
 
-def believing(titles: int, viewers: int, seed: int = 3) -> tuple[ViewerSide, I4]:
-    """Return a side that believes anything of titles and viewers; the last viewer is a stranger."""
+def random_side(titles: int, viewers: int, seed: int = 3) -> tuple[ViewerSide, I4]:
+    """Return a viewer side with random parameters; the last viewer has no history."""
     model, rng = Recommender(seed=3), np.random.default_rng(seed)
     side, slots = model.viewers, model.viewers.viewers.acquire([f"u{v}" for v in range(viewers)])
     model.titles.intern([f"t{t}" for t in range(titles)])

@@ -1,4 +1,4 @@
-"""The best of many candidates, and sets of titles as bits: kernels find what sorting and counting find."""
+"""Selection and bit sets: the kernels find what sorting and counting find."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def scratch(size: int, most: int) -> SelectionScratch:
 @example(size=PILES + 1, most=PILES // 2, levels=40, hidden=0.0, seed=1)
 @settings(deadline=None)
 def test_the_best_of_candidates(size: int, most: int, levels: int, hidden: float, seed: int) -> None:
-    """Best first, equal ones in order of rows, -1 where none is left; of named candidates by name."""
+    """Best first, ties in ascending order, -1 where none is left; of named candidates by name."""
     rng = np.random.default_rng(seed)
     key = rng.integers(-levels, levels, size).astype(np.float32) / 8
     key[rng.random(size) < hidden] = -np.inf
@@ -65,7 +65,7 @@ def test_the_best_of_candidates(size: int, most: int, levels: int, hidden: float
 )
 @settings(deadline=None)
 def test_what_is_drawn_has_the_highest_numbers(size: int, most: int, hidden: float, seed: int) -> None:
-    """Of the titles left, a set holds as many of the highest numbers of the viewer's as are asked for."""
+    """Of the remaining titles, a set holds as many of the viewer's highest numbers as required."""
     rng = np.random.default_rng(seed)
     lot, mine = rng.integers(0, 2**32, size, np.uint32), rng.integers(0, 2**32, dtype=np.uint32)
     there = rng.random(size) >= hidden
@@ -80,7 +80,7 @@ def test_what_is_drawn_has_the_highest_numbers(size: int, most: int, hidden: flo
 
 
 def has(row: Any, words: int) -> U8:
-    """Return a set as the bits that the kernels should write."""
+    """Return a set as the words that the kernels should write."""
     there = np.zeros(words * WORD, np.bool_)
     there[: row.size] = row
     return np.packbits(there, bitorder="little").view(np.uint64)
@@ -89,7 +89,7 @@ def has(row: Any, words: int) -> U8:
 @given(size=st.integers(1, 5 * WORD), seed=st.integers(0, 2**32 - 1))
 @settings(deadline=None)
 def test_sets_of_titles(size: int, seed: int) -> None:
-    """What may be shown, what has several tags, how many, which, and what they weigh."""
+    """What may be shown, what has several tags, how many, which, and their sum of values."""
     rng = np.random.default_rng(seed)
     words = -(-size // WORD)
     row = np.where(rng.random(size) < 0.3, -np.inf, rng.normal(size=size)).astype(np.float32)
@@ -115,7 +115,7 @@ def test_sets_of_titles(size: int, seed: int) -> None:
 
 
 def test_tags_are_the_same_as_lists_and_as_bits() -> None:
-    """A tag of many titles is held as bits, one of few is made so; a block may know more titles, or fewer."""
+    """A frequent tag is stored as bits, a rare one is marked from its list; any number of titles."""
     titles = TitleTable(ModelConfig())
     catalog = Catalog(titles)
     for n in range(5 * WORD):
