@@ -45,10 +45,11 @@ Ada stops a film after fifty minutes; her app sends a `stop` event.
 
 What makes it exact
 -------------------
-The position is ours: the applied offset is part of the transaction, and reading starts again behind it after
-a crash or a rebalance. The group's committed offset is only for people. The local store is a cache of the changelog: a damaged one is wiped and rebuilt. If a step raises, the
-process ends, and the next one isolates the record. If the outcome of a transaction is unknown, the process
-ends, and the next one reads it in the log.
+The position is ours: the applied offset is part of the transaction, and reading starts again behind it
+after a crash or a rebalance. The group's committed offset is only for people. The local store is a cache of
+the changelog: a damaged one is wiped and rebuilt. If a step raises, the process ends, and the next one
+isolates the record. If the outcome of a transaction is unknown, the process ends, and the next one reads it
+in the log.
 
 Reading order, 25 minutes
 -------------------------

@@ -313,6 +313,13 @@ def _tallied(value: bytes) -> list[object]:
     """Return what is counted of a title, counters of groups as mappings."""
     tally = insight_rows.unpack_tally(value)
     return [
-        tally.at_ms, tally.starts, tally.seconds, tally.places, tally.distinct, tally.counts, tally.distinct_by_action,
-        tally.countries.counters, tally.cohorts.counters,
-    ]  # fmt: skip
+        tally.at_ms,
+        tally.starts,
+        tally.seconds,
+        tally.places,
+        tally.distinct,
+        tally.counts,
+        tally.distinct_by_action,
+        tally.countries.counters,
+        tally.cohorts.counters,
+    ]
