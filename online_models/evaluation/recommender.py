@@ -67,7 +67,7 @@ class RecommenderModel:
             recommender.describe(title)
 
     def blend_weights(self) -> Mapping[str, Ranks]:
-        """See `Weighted.blend_weights`."""
+        """See `BlendedModel.blend_weights`."""
         weights = getattr(self._recommender, "blend_weights", None)
         return weights() if weights else {}
 

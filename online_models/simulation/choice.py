@@ -218,7 +218,7 @@ HistoryOf = Callable[[Ints, Ints], WatchHistory]
 EXAMINED, NOISE, NOTHING, SEARCHED, MIND, EARLY, LEFT, MINUTES, DICE = range(1, 10)
 """Purposes of draws."""
 EVENT_DRAWS: Final = 10
-"""Uniform draws per look for what may happen on the way, see `writer.Scribe`."""
+"""Uniform draws per page view for its events, see `EventWriter`."""
 
 
 def keys(seed: int, views: PageViews) -> Hashes:

@@ -1,8 +1,8 @@
 r"""The closed loop: viewers act on pages, the policy learns from what they did and makes the next pages.
 
-Every policy meets the same world: the same viewers at the same times with the same luck (`chance`), so that
-differences between policies are theirs. All but `MULTI_ROW_POLICIES` list twenty titles in one row. What the
-oracle gains over popularity is the yardstick:
+Every policy runs in the same world: the same viewers at the same times with the same random draws
+(`common_random_numbers`), so that differences between policies are theirs. All but `MULTI_ROW_POLICIES` list
+twenty titles in one row. What the oracle gains over popularity is the yardstick:
 
 .. math:: share = \frac{m_{policy} - m_{popularity}}{m_{oracle} - m_{popularity}}
 
@@ -47,9 +47,6 @@ __all__ = [
 ]
 
 
-# What came of a policy, look by look, and the measures that are taken of it.
-
-
 MEASURES: Final = (
     "minutes",
     "starts",
@@ -74,7 +71,7 @@ NEW_DAYS: Final = 7
 
 @dataclass(slots=True)
 class OutcomeLog:
-    """Everything that a policy's viewers did.
+    """The outcomes of all page views of a policy.
 
     Parameters
     ----------
@@ -91,7 +88,7 @@ class OutcomeLog:
         self._examined = np.zeros(len(self.world.titles), np.bool_)
 
     def add(self, views: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:
-        """Enter looks and what came of them."""
+        """Add page views and their outcomes."""
         for account, number in zip(views.accounts.tolist(), views.numbers.tolist(), strict=True):
             self._visits[account] = self._visits.get(account, 0) + (number == 0)
         visit = np.array([self._visits[account] for account in views.accounts.tolist()])
@@ -176,7 +173,7 @@ class OutcomeLog:
 
 
 class _Columns(NamedTuple):
-    """A line a look."""
+    """One entry per page view."""
 
     at_s: Floats
     account: Ints
@@ -209,7 +206,7 @@ POLICIES: Final[dict[str, Callable[[World], Policy]]] = {
 MULTI_ROW_POLICIES: Final = ("grid", "pages")
 """Those whose viewers have more before them than the oracle's: no share of its gain is theirs."""
 WINDOW_S: Final = 900.0
-"""Looks within a quarter of an hour are answered together, from what was known when it began."""
+"""Page views within a quarter of an hour form a batch, answered from the events before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +243,8 @@ def run_closed_loop(
         Who makes the pages.
     days, warm_up
         Days to run; days at the beginning that do not count.
-    tell
-        Called with the day reached and the ledger, after every batch of looks.
+    on_batch
+        Called with the current day and the log, after every batch of page views.
 
     Examples
     --------
@@ -304,7 +301,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class LoopReport:
-    """What policies came to, over all seeds.
+    """Results of policies over all seeds.
 
     Attributes
     ----------
@@ -350,7 +347,7 @@ class LoopReport:
 
 
 def summarise(runs: "list[Run]") -> LoopReport:
-    """Put the runs of all policies over the same seeds together."""
+    """Combine the runs of all policies over the same seeds."""
     names = tuple(dict.fromkeys(run.policy for run in runs))
     by_name = {name: [run for run in runs if run.policy == name] for name in names}
     minutes = {name: np.array([run.measures["minutes"] for run in some]) for name, some in by_name.items()}

@@ -1,4 +1,4 @@
-"""Who makes the pages: chance, a count, one who knows the truth, and the recommender."""
+"""Policies that make pages: random order, popularity, the oracle, an informed bound, and the recommender."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -41,20 +41,20 @@ LIKED: Final = 0.25
 HALF_LIFE_S: Final = 7 * DAY_S
 """Popularity forgets by half in a week: the longest of the recommender's trending counters."""
 SHUFFLE: Final = 21
-"""What a draw is for: the order of titles that a policy cannot tell apart."""
+"""Purpose of a draw: the order of titles with equal scores."""
 
 
 class Policy(Protocol):
     """Makes pages from what it has learned; never from the truth, unless it is the oracle."""
 
     def pages(self, views: PageViews) -> ShownPages:
-        """Return what the viewers see."""
+        """Return the pages of the viewers."""
 
     def learn(self, events: Sequence[Event]) -> None:
-        """Take what has happened, in order of event time."""
+        """Learn events, in order of event time."""
 
     def observe(self, views: PageViews, pages: ShownPages, outcomes: ViewOutcomes) -> None:
-        """Look at what came of the pages: not for those who learn from events."""
+        """Observe the outcomes of the pages; the recommender learns from events only."""
 
 
 class ScoringPolicy(ABC):
@@ -110,7 +110,7 @@ class Random(ScoringPolicy):
 
 
 class PopularityPolicy(ScoringPolicy):
-    """Titles by how often they were watched of late; equal counts in random order."""
+    """Titles by decayed watch counts; equal counts in random order."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -234,23 +234,6 @@ class NearlineGrid(NearlinePages):
         )
 
 
-# Who knows all titles and learns the viewers: the ceiling of what a recommender can learn in the time.
-#
-# Between the recommender and the oracle lie two things: what is not known about titles, which more viewers
-# would tell, and what is not known about viewers, which nobody can tell before they have acted. This policy
-# knows the former. Of the latter it keeps a Gaussian belief per account, :math:`N(m, P^{-1})`, and takes what
-# a look says by one step of Newton on the choice model (a Laplace approximation), with the examined titles'
-# vectors :math:`z_j` times the taste's log odds, and their choice probabilities :math:`p_j`:
-#
-# .. math::
-#
-#     P \leftarrow P + \sum_j p_j z_j z_j^T - \bar z \bar z^T \qquad
-#     m \leftarrow m + P^{-1} \sum_j (y_j - p_j) z_j
-#
-# How long a title was watched says more (`watch_step`): a step of Fisher scoring along its vector. What it
-# does not know is who of a household sits there.
-
-
 SEARCHED_WEIGHT: Final = 0.5
 """What is searched was the best of what came to mind: the logit's gradient at even odds."""
 
@@ -296,7 +279,19 @@ def watch_step(
 
 
 class InformedPolicy(ScoringPolicy):
-    """Titles by the minutes expected of showing them, given the truth about titles and a belief about tastes.
+    r"""Titles by expected minutes, known titles and learned tastes: an upper bound of learning.
+
+    It keeps a Gaussian belief per account, :math:`N(m, P^{-1})`. A page view is one Newton step on the choice
+    model (a Laplace approximation), with the vectors :math:`z_j` of the examined titles times the taste's log
+    odds, and their choice probabilities :math:`p_j`:
+
+    .. math::
+
+        P \leftarrow P + \sum_j p_j z_j z_j^T - \bar z \bar z^T \qquad
+        m \leftarrow m + P^{-1} \sum_j (y_j - p_j) z_j
+
+    The watch time of a title is a step of Fisher scoring along its vector (`watch_step`). The policy does not
+    know the profile of an account.
 
     Parameters
     ----------

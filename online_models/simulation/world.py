@@ -1,4 +1,4 @@
-"""The world: its clock, who sits down when, and what has happened so far."""
+"""The world: its clock, the planned page views, the watch history, and the written events."""
 
 import heapq
 from collections.abc import Iterator
@@ -20,12 +20,9 @@ from schemas.events import Event
 __all__ = ["WatchMemory", "World"]
 
 
-# Who has watched what, as far as it is remembered.
-
-
 REMEMBERED: Final = 200
-"""Titles that a viewer remembers, of a catalog of 400 or more; half of a smaller one. What was watched
-before is as good as new, so that a world never runs dry."""
+"""Titles in a viewer's history for catalogs of at least 400 titles; half of a smaller catalog. Older titles
+count as new, so that a world never runs out of titles."""
 
 
 class WatchMemory:
@@ -51,7 +48,7 @@ class WatchMemory:
         self._had: dict[int, dict[int, None]] = {}
 
     def add(self, account: int, title: int) -> None:
-        """Remember a title; -1 is none."""
+        """Add a title; -1 is none."""
         if title < 0:
             return
         had = self._had.setdefault(account, {})
@@ -61,11 +58,11 @@ class WatchMemory:
             del had[next(iter(had))]
 
     def of(self, account: int) -> list[int]:
-        """Return the titles that an account has had, oldest first."""
+        """Return the titles of an account's history, oldest first."""
         return list(self._had.get(account, ()))
 
     def past(self, accounts: Ints, titles: Ints) -> WatchHistory:
-        """Return what accounts had, shapes ``(n,)`` and ``(n, k)``."""
+        """Return what accounts have watched of titles, shapes ``(n,)`` and ``(n, k)``."""
         had, before = np.zeros(titles.shape, np.bool_), np.zeros(titles.shape, np.bool_)
         for row, account in enumerate(accounts.tolist()):
             mine = self._had.get(account)
@@ -75,7 +72,7 @@ class WatchMemory:
         return WatchHistory(had, before)
 
     def everything(self, accounts: Ints) -> WatchHistory:
-        """Return what accounts had of the whole catalog, shape ``(n, titles)``."""
+        """Return what accounts have watched of the whole catalog, shape ``(n, titles)``."""
         had = np.zeros((len(accounts), len(self._previous)), np.bool_)
         for row, account in enumerate(accounts.tolist()):
             had[row, self.of(account)] = True
@@ -84,31 +81,31 @@ class WatchMemory:
 
 
 EPOCH_MS: Final = 1_767_225_600_000
-"""2026-01-01T00:00:00Z, a Thursday: where a world begins unless told otherwise."""
+"""2026-01-01T00:00:00Z, a Thursday: the default start of a world."""
 EVENTS_A_DAY: Final = 9.5
-"""Events of a viewer and day over the first four weeks, when word of mouth makes the pages (measured: see the
+"""Events per viewer and day over the first four weeks with pages by word of mouth (measured: see the
 test)."""
 BATCH_VIEWS: Final = 256
-"""Looks taken at a time: arithmetic on arrays instead of on numbers."""
+"""Page views of a batch: array arithmetic instead of scalars."""
 SPAN_S: Final = 3 * 3600.0
-"""They lie within so many seconds: tastes move with the day."""
+"""Largest span of a batch, seconds: tastes change daily."""
 HEARD: Final = 12
 """Titles on a page made by word of mouth."""
 FAMOUS: Final = 50
-"""Of so many best known titles a viewer names favourites."""
+"""Number of most popular titles among which a viewer names favourites."""
 MOSTLY: Final = 0.5
-"""Share of a taste from which it is mostly of one kind."""
-TOLD_DRAW, AGAIN, IN_VAIN = 11, 12, 13
-"""What a draw is for (others: `population`, `deciding`)."""
+"""Share of a facet from which a taste is mostly of it."""
+PREFERENCES_DRAW, AGAIN, IN_VAIN = 11, 12, 13
+"""Purposes of draws (others: `population`, `choice`)."""
 PAUSE_S: Final = 10.0
-"""Seconds between the end of a title and the next look."""
+"""Seconds between the end of a title and the next view."""
 
 
 class World:
     """A seeded world of viewers who watch what fits their taste, and stop when it does not.
 
-    The model is told in `choice`. Left to itself (`events`), word of mouth decides what viewers see. A
-    recommender takes its place by answering `views` with pages, see `closed_loop`.
+    The model is described in `choice`. In `events`, word of mouth makes the pages. A recommender makes them
+    by answering `next_views` with pages, see `closed_loop`.
 
     Parameters
     ----------
@@ -181,11 +178,11 @@ class World:
         return self.catalog.titles
 
     def take(self, count: int) -> list[Event]:
-        """Return the next events of the world left to itself."""
+        """Return the next events, with pages by word of mouth."""
         return list(islice(self.events(), count))
 
     def events(self) -> Iterator[Event]:
-        """Yield events for ever, in order of event time; a second call goes on where the first was left."""
+        """Yield events without end, in order of event time; a second call continues the first."""
         while True:
             views = self.next_views()
             pages = word_of_mouth(self.truth, self.seed, views, self.past, HEARD)
@@ -195,15 +192,15 @@ class World:
     def next_views(
         self, most: int = BATCH_VIEWS, within_s: float = SPAN_S, *, settled: bool = False
     ) -> PageViews:
-        """Take the next looks at a page, of different viewers, and move the clock to the first.
+        """Return the next page views of different viewers, and move the clock to the first.
 
         Parameters
         ----------
         most, within_s
-            So many at most, and within so many seconds.
+            Largest number, and largest span in seconds.
         settled
-            Take those alone whose viewer's earlier events were over when the first of these looks began: who
-            answers from what was known then knows all that the viewer did.
+            Only return views of viewers whose earlier events ended before the first of these views: a policy
+            that answers from the events until then knows all that the viewer did.
         """
         taken: list[PendingView] = []
         later: list[PendingView] = []
@@ -213,23 +210,23 @@ class World:
             first_s = taken[0].at_s if taken else self._queue[0].at_s
             if self._queue[0].at_s > first_s + within_s:
                 break
-            look = heapq.heappop(self._queue)
-            if look.account in accounts or (settled and look.settled_s > first_s):
-                later.append(look)
-                accounts.add(look.account)
-            elif look.number or look.at_s >= self._busy_s.get(look.account, 0.0):  # else still watching
-                accounts.add(look.account)
-                taken.append(look)
-        for look in later:
-            heapq.heappush(self._queue, look)
+            view = heapq.heappop(self._queue)
+            if view.account in accounts or (settled and view.settled_s > first_s):
+                later.append(view)
+                accounts.add(view.account)
+            elif view.number or view.at_s >= self._busy_s.get(view.account, 0.0):  # else still watching
+                accounts.add(view.account)
+                taken.append(view)
+        for view in later:
+            heapq.heappush(self._queue, view)
         self.now_s = taken[0].at_s
         self.population.advance(int(self.now_s // DAY_S))
-        whose = np.array([look.account for look in taken])
-        hours = np.array([int(look.at_s // 3600) for look in taken])
+        whose = np.array([view.account for view in taken])
+        hours = np.array([int(view.at_s // 3600) for view in taken])
         return PageViews.of(taken, self.population.profiles(whose, hours))
 
     def act(self, views: PageViews, pages: ShownPages) -> ViewOutcomes:
-        """Let the viewers act on their pages: write the events, and plan the next looks."""
+        """Let the viewers act on their pages: write the events, and plan the next views."""
         came = outcomes(self.truth, self.seed, views, pages, self.past)
         luck = event_draws(self.seed, views)
         again = uniform(self.seed, AGAIN, views.accounts, views.visits, views.numbers)
@@ -270,15 +267,15 @@ class World:
         return came
 
     def happened(self, before_s: float) -> list[Event]:
-        """Take the events before a moment of world time, in order of event time."""
+        """Return the events before a world time, in order of event time."""
         return list(self._until(before_s))
 
     def event_ms(self, at_s: float) -> int:
-        """Return the event time (UTC epoch, milliseconds) of a moment of world time."""
+        """Return the event time (UTC epoch, ms) of a world time."""
         return self._writer.event_ms(at_s)
 
     def past(self, accounts: Ints, titles: Ints) -> WatchHistory:
-        """Return what accounts had of titles, see `WatchMemory.past`."""
+        """Return what accounts have watched of titles, see `WatchMemory.past`."""
         return self.memory.past(accounts, titles)
 
     def _until(self, before_s: float) -> Iterator[Event]:
@@ -287,11 +284,11 @@ class World:
             yield heapq.heappop(self._written)[-1]
 
     def _next_s(self) -> float:
-        """Return the world time before which nothing new can happen."""
+        """Return the world time before which no new event can be written."""
         return self._queue[0].at_s if self._queue else 3600.0 * self._hour
 
     def _fill(self) -> None:
-        """Plan visits hour by hour until the next look is certain."""
+        """Plan visits hour by hour until the next page view is certain."""
         while not self._queue or self._queue[0].at_s >= 3600.0 * self._hour:
             weekday = (self._weekday + self._hour // 24) % 7
             accounts, at_s = self.population.visits(self._hour, weekday)
@@ -300,9 +297,9 @@ class World:
             self._hour += 1
 
     def _introduce(self, account: int, visit: int, profile: int, at_s: float) -> None:
-        """Let a new viewer state preferences, or not."""
+        """Let a new viewer state preferences, with some probability."""
         taste = self.config.taste
-        if uniform(self.seed, TOLD_DRAW, account)[0] >= taste.preferences:
+        if uniform(self.seed, PREFERENCES_DRAW, account)[0] >= taste.preferences:
             return
         famous = np.argsort(-self.truth.appeal(at_s), kind="stable")[:FAMOUS]
         famous = famous[self.catalog.previous[famous] < 0]
@@ -314,7 +311,7 @@ class World:
         self._publish([self._writer.preferences(account, visit, at_s, genre, liked)])
 
     def _in_vain(self, account: int, visit: int, number: int, profile: int) -> str:
-        """Return what a viewer searches for first and does not find, for want of titles; "" for nothing."""
+        """Return the query of a search without results for scarce titles; "" for none."""
         scarce = self.config.catalog.scarce
         if scarce is None or number or self.population.mixtures[profile, scarce] <= MOSTLY:
             return ""
@@ -327,7 +324,7 @@ class World:
             heapq.heappush(self._written, (event.event_time_ms, self._count, event))
 
     def _go_on(self, view: DecidedView, quick: bool, finished: bool, over_s: float, luck: float) -> None:
-        """Plan the next look of the visit, if there is one."""
+        """Plan the next page view of the visit, if there is one."""
         watch = self.config.watch
         if view.title < 0 or view.number + 1 >= self.config.visits.max_views:
             return
