@@ -1,9 +1,8 @@
-"""Compile every kernel beforehand, so that a worker's first list comes at once.
+"""Compile all kernels ahead of time, so that the first list of a worker does not wait for it.
 
-Run ``python -m online_models.compile`` after installing, and after an edit of a kernel if its first user
-shall not wait: what is not compiled yet is compiled when it is called. Code in the cache is never out of date
-(`online_models.kernel_cache`), so nothing has to be dropped. Of the core's programs it is the only one that
-touches the disk.
+Run ``python -m online_models.compile`` after installing and after editing kernels. A kernel that is not
+compiled yet is compiled at its first call. Code in the cache is never out of date
+(`online_models.kernel_cache`), so nothing has to be dropped.
 """
 
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -18,20 +17,20 @@ __all__ = ["main"]
 
 ALL = {**STEPS, **EVALUATION_STEPS}
 PROCESSES = 2
-"""Processes that compile at a time; more than two wait for each other's kernels."""
+"""Processes that compile at a time; more than two mostly wait for each other's kernels."""
 REPORT_S = 10.0
 """Longest time without a line of output."""
 
 
 def run_step(name: str) -> int:
-    """Compile what a step of the warm-up runs; return how many kernels were not in the cache."""
+    """Compile the kernels that a step of the warm-up calls; return how many were not in the cache."""
     with event.install_recorder("numba:compile") as recorder:
         ALL[name]()
     return sum(one.is_start for _, one in recorder.buffer)
 
 
 def main() -> None:
-    """Compile what the cache does not hold, and say what was done and how long it took."""
+    """Compile the kernels that are missing in the cache; print progress and times."""
     began = default_timer()
 
     def report(text: str) -> None:
@@ -45,8 +44,8 @@ def main() -> None:
                 report(f"{steps.pop(step)}: {step.result()} compiled")
             if not done:
                 report(f"{len(steps)} of {len(ALL)} steps to go …")
-    # Two processes that add forms of one kernel at the same time may lose one of them: it is made up for here
-    report(f"all kernels are there ({sum(run_step(name) for name in ALL)} were compiled twice)")
+    # Two processes that add forms of one kernel at the same time may lose one of them: compile these again
+    report(f"all kernels are compiled ({sum(run_step(name) for name in ALL)} of them twice)")
 
 
 if __name__ == "__main__":

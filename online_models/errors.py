@@ -1,15 +1,15 @@
-"""What can go wrong in the core, and whose fault it was.
+"""Errors of the models, by who has to act.
 
 ::
 
     ModelError
-    ├── InvalidConfigError    the operator's: a hyper-parameter out of bounds; correct the setting it names
-    ├── ConfigMismatchError   the operator's: rows of another configuration; rebuild, or restore the setting
-    ├── CapacityError         the caller's: more titles than a model can hold; choose another model
-    ├── UnknownRankerError    the caller's: no ranker of that name; the message says what was expected
-    ├── NoSnapshotError       the caller's: a guest's state has no form to store; keep the whole model pickled
-    ├── RowVersionError       the operator's: a row of a newer version; start the program that wrote it
-    └── NonFiniteRowError     ours: learning made a NaN or an infinity; nothing is written, the worker stops
+    ├── InvalidConfigError    operator: a hyper-parameter is out of bounds; correct the setting it names
+    ├── ConfigMismatchError   operator: rows of another configuration; rebuild, or restore the setting
+    ├── RowVersionError       operator: a row of a newer version; start the program that wrote it
+    ├── CapacityError         caller: more titles than a model can hold; choose another model
+    ├── UnknownRankerError    caller: no ranker of that name; the message says what was expected
+    ├── NoSnapshotError       caller: an external ranker cannot be stored as a snapshot; pickle the model
+    └── NonFiniteRowError     maintainers: learning made a NaN or an infinity; nothing is written; report it
 """
 
 __all__ = [
@@ -25,11 +25,11 @@ __all__ = [
 
 
 class ModelError(Exception):
-    """Root of every error of the core."""
+    """Base class of all errors of the models."""
 
 
 class InvalidConfigError(ModelError, ValueError):
-    """A hyper-parameter is out of its bounds: correct the setting that the message names."""
+    """A hyper-parameter is out of bounds: correct the setting that the message names."""
 
 
 class ConfigMismatchError(ModelError):
@@ -37,15 +37,15 @@ class ConfigMismatchError(ModelError):
 
 
 class RowVersionError(ModelError):
-    """A stored row has a version that this program does not know: start the one that wrote it."""
+    """A stored row has a newer version than this program knows: start the program that wrote it."""
 
 
 class NonFiniteRowError(ModelError):
-    """Learning produced a number that is not finite: nothing of the batch was written; report it."""
+    """Learning produced a number that is not finite. Nothing of the batch was written; report it."""
 
 
 class CapacityError(ModelError):
-    """A model was given more titles than it can hold: choose another model for this stream."""
+    """A model got more titles than it can hold: choose another model for this stream."""
 
 
 class UnknownRankerError(ModelError, ValueError):
@@ -53,4 +53,4 @@ class UnknownRankerError(ModelError, ValueError):
 
 
 class NoSnapshotError(ModelError):
-    """The model has guests, River rankers, whose state has no form to store: keep the whole model pickled."""
+    """The model has external rankers, whose state has no snapshot: pickle the whole model instead."""

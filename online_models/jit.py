@@ -1,6 +1,6 @@
 """How kernels are compiled: numba's decorator with its types kept, and the list of all kernels.
 
-A kernel is a function over arrays that numba compiles. It stands beside what calls it and bears one of four
+A kernel is a function over arrays that numba compiles. It is in the module that calls it, and has one of four
 decorators:
 
 ==================  =========================================================================
@@ -14,8 +14,8 @@ All but `jit_exact` let the compiler reassociate sums, which loops need to becom
 are the same bytes for the same code on the same kind of processor; another order of sums may change the last
 bits. So a change of a kernel's decorator is a change of behaviour.
 
-Each decorator keeps the function's signature, so that type checkers see the calls of kernels, and enters it
-in `KERNELS`, so that `online_models.compile` can tell which ones nothing has compiled.
+Each decorator keeps the function's signature, so that type checkers see calls of kernels, and enters the
+kernel into `KERNELS`, so that tests can find kernels that the warm-up misses.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -32,7 +32,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 KERNELS: dict[str, Any] = {}
-"""numba's dispatcher of each kernel of the modules imported so far, by module and name."""
+"""Numba's dispatchers of the kernels in the modules imported so far, by module and name."""
 
 _njit: Any = numba.njit
 """Its types leave out the option ``_nrt``."""
@@ -63,14 +63,13 @@ def jit_inline(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _compiled(function: Callable[P, R], **options: object) -> Callable[P, R]:
-    """Hand a function to numba and enter it in the list of kernels.
+    """Return the kernel of a function, entered in `KERNELS`.
 
-    There are two dispatchers, since much of what a kernel with tables for arguments compiles to is the way
-    from Python's objects to machine words: `callee` is without, and takes the place of `kernel` where another
-    kernel calls it.
+    A kernel has two dispatchers, since much of the machine code of a kernel with tables for arguments converts
+    Python objects. `callee` has no such wrapper, and replaces `kernel` where another kernel calls it.
     """
     options |= {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
-    if config.DISABLE_JIT:  # type: ignore[attr-defined]  # to debug kernels as Python, or to measure what tests cover
+    if config.DISABLE_JIT:  # type: ignore[attr-defined]  # to debug kernels as Python, or to measure coverage
         return function
     kernel = _njit(**options)(function)
     callee = _njit(**options, no_cpython_wrapper=True)(function)
@@ -79,7 +78,7 @@ def _compiled(function: Callable[P, R], **options: object) -> Callable[P, R]:
         dispatcher._cache = KernelCache(dispatcher)  # noqa: SLF001
 
     def get_call_template(args: Iterable[Any], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - numba's
-        """Type a call by another kernel. A number that is written in the call makes no form of its own."""
+        """Type a call by another kernel. A literal number in the call makes no form of its own."""
         return callee.get_call_template(
             [types.unliteral(kind) for kind in args],
             {name: types.unliteral(kind) for name, kind in kwargs.items()},

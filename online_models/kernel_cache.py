@@ -1,10 +1,10 @@
 """Numba's cache on disk, keyed by all that a kernel's machine code depends on.
 
-Numba looks at the file in which a function stands: it compiles anew after every edit of that file, and keeps
-old code after an edit of a function that is called from another file. Here the key is a fingerprint of the
-kernel itself: its bytecode and options, the constants that it names, and the same of every kernel that it
-calls. So an edit compiles the kernels that it changes, wherever they stand, and no others; a class beside a
-kernel may change freely, and cached code is never out of date.
+Numba's own key is the file of a function: it recompiles after every edit of that file, and keeps old code
+after an edit of a function in another file that the kernel calls. Here the key is a fingerprint of the
+kernel: its bytecode and options, the constants that it names, and the same of every kernel that it calls. So
+an edit recompiles the kernels that it changes, in all files, and no others, and cached code is never out of
+date.
 """
 
 import functools
@@ -20,22 +20,22 @@ from numba.core.dispatcher import Dispatcher
 __all__ = ["KernelCache", "callees", "fingerprint"]
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, np.generic, np.dtype, type(...))
-"""Kinds of constants whose representation says all of them."""
+"""Types of constants whose ``repr`` is their whole value."""
 
 
 _LIBRARIES = {"numba", "numpy", "typing"}
-"""What kernels may name of them stands for itself: a cache belongs to one version of numba anyway."""
+"""Packages whose functions are identified by name: a cache belongs to one version of numba anyway."""
 _FunctionCache: Any = caching.FunctionCache
 _CacheFile: Any = caching.IndexDataCacheFile
 
 
 class TolerantCacheFile(_CacheFile):  # type: ignore[misc] # numba's methods have no types
-    """Numba's index of the compiled forms of one kernel; one that names classes which have moved is empty."""
+    """Numba's index of the compiled forms of one kernel; counts as empty if it names classes that moved."""
 
     def _load_index(self) -> dict[Any, Any]:
         try:
             found: dict[Any, Any] = super()._load_index()
-        except (ImportError, AttributeError):  # the index pickles types of arguments, and these their classes
+        except (ImportError, AttributeError):  # its pickled types of arguments name classes
             return {}
         return found
 
@@ -55,17 +55,17 @@ class KernelCache(_FunctionCache):  # type: ignore[misc] # numba's methods have 
         self._by_fingerprint = False
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:  # noqa: ANN401 - numba's types
-        """Return the compiled form for some types of arguments, None if there is none."""
+        """Return the compiled form for types of arguments, None if there is none."""
         self._find_file()
         return super().load_overload(sig, target_context)
 
     def save_overload(self, sig: Any, data: Any) -> None:  # noqa: ANN401 - numba's types
-        """Keep a compiled form."""
+        """Store a compiled form."""
         self._find_file()
         super().save_overload(sig, data)
 
     def _find_file(self) -> None:
-        """Put the fingerprint in the place of the file's hash: now that all that the kernel calls exists."""
+        """Replace the hash of the file by the fingerprint, now that all callees are defined."""
         if not self._by_fingerprint:
             line = self._kernel.py_func.__code__.co_firstlineno
             name = self._impl.filename_base.replace(f"-{line}.", ".")
@@ -80,12 +80,12 @@ class KernelCache(_FunctionCache):  # type: ignore[misc] # numba's methods have 
 
 
 def fingerprint(kernel: Any) -> str:  # noqa: ANN401 - numba's dispatcher
-    """Return a hash of all that a kernel's machine code is made of, the types of its arguments aside.
+    """Return a hash of everything that determines a kernel's machine code, except the types of arguments.
 
     Raises
     ------
     TypeError
-        The kernel, or one that it calls, names a global that cannot be told from another of its kind.
+        The kernel, or one that it calls, names a global whose value has no description.
     """
     found, waiting = {kernel}, [kernel]
     while waiting:
@@ -96,13 +96,13 @@ def fingerprint(kernel: Any) -> str:  # noqa: ANN401 - numba's dispatcher
 
 
 def callees(kernel: Any) -> tuple[Any, ...]:  # noqa: ANN401 - numba's dispatcher
-    """Return the kernels that a kernel names."""
+    """Return the kernels that a kernel calls."""
     return _own(kernel)[1]
 
 
 @functools.cache
 def _own(kernel: Any) -> tuple[str, tuple[Any, ...]]:  # noqa: ANN401 - numba's dispatcher
-    """Return a hash of a kernel without what it calls, and the kernels that it calls."""
+    """Return a hash of a kernel without its callees, and the callees."""
     function = kernel.py_func
     options = {
         name: sorted(value) if isinstance(value, set) else value
@@ -114,7 +114,7 @@ def _own(kernel: Any) -> tuple[str, tuple[Any, ...]]:  # noqa: ANN401 - numba's 
 
 
 def _parts(function: FunctionType, named: list[Any]) -> Iterator[str]:
-    """Say what a function is made of; kernels that it names go to ``named``."""
+    """Yield descriptions of the parts of a function; appends the kernels that it names to ``named``."""
     yield repr(function.__defaults__)
     codes = [function.__code__]
     while codes:
@@ -131,29 +131,29 @@ def _parts(function: FunctionType, named: list[Any]) -> Iterator[str]:
 
 
 def _described(value: object, named: list[Any]) -> str:
-    """Say what a global is."""
+    """Return a description of a global; appends a kernel to ``named``."""
     name = f"{getattr(value, '__module__', None)}.{getattr(value, '__qualname__', None)}"
     if isinstance(value, ModuleType):
         name = value.__name__
     if isinstance(value, Dispatcher):
         named.append(value)
-        said = name
+        text = name
     elif isinstance(value, tuple | list):
-        said = f"{type(value)} {[_described(one, named) for one in value]}"
+        text = f"{type(value)} {[_described(one, named) for one in value]}"
     elif isinstance(value, np.ndarray):
-        said = f"{value.dtype} {value.shape} {value.tobytes().hex()}"
+        text = f"{value.dtype} {value.shape} {value.tobytes().hex()}"
     elif isinstance(value, type):
-        said = f"{name} {getattr(value, '_fields', '')}"
+        text = f"{name} {getattr(value, '_fields', '')}"
     elif isinstance(value, _PLAIN):
-        said = f"{type(value)} {value!r}"
+        text = f"{type(value)} {value!r}"
     elif hasattr(value, "__wrapped__"):  # an intrinsic
-        said = "\n".join(_parts(value.__wrapped__, named))
+        text = "\n".join(_parts(value.__wrapped__, named))
     elif name.split(".")[0] in _LIBRARIES:
-        said = name
+        text = name
     else:
-        msg = f"a kernel names {value!r}: no fingerprint tells it from another of its kind"
+        msg = f"a kernel names {value!r}, whose value a fingerprint cannot describe"
         raise TypeError(msg)
-    return said
+    return text
 
 
 def _names_of_fields(kind: Any) -> tuple[Any, ...]:  # noqa: ANN401 - numba's types

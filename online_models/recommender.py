@@ -20,11 +20,12 @@ from online_models.ranking.prequential import RANKINGS, prequential
 from online_models.ranking.scorer import hide_known
 from online_models.ranking.viewer_side import EventColumns, ViewerSide, blank_signals, columns
 from online_models.tables import snapshots
-from online_models.tables.feedback_layout import JUDGEMENTS
+from online_models.tables.feedback_layout import INTERACTIONS
+from online_models.tables.hashing import hash_ids
 from online_models.tables.keyed_random import sampled
 from online_models.tables.layout import F4, F8, I4, Signals
 from online_models.tables.titles import TitleTable
-from online_models.tables.viewers import ViewerTable, hash_ids
+from online_models.tables.viewers import ViewerTable
 from schemas import Event, Title
 from schemas.pages import Row
 
@@ -164,7 +165,7 @@ class Recommender:
         """Test and learn as :meth:`prequential`, without external experts; return also the last signals."""
         feedback = self.viewers.feedback(batch)
         ranks = np.full((len(batch.viewers), RANKINGS), -1.0)
-        signals = blank_signals(1 + JUDGEMENTS, self.titles)
+        signals = blank_signals(1 + INTERACTIONS, self.titles)
         prequential(
             self.titles.arrays,
             self.viewers.viewers.arrays,
@@ -176,7 +177,7 @@ class Recommender:
             self.viewers.blending.weights,
             ranks,
         )
-        self.titles.lengths.forget()
+        self.titles.norms.invalidate()
         self._newest = max(self._newest, max(batch.at, default=0))
         return ranks, signals
 

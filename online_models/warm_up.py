@@ -29,9 +29,10 @@ from online_models.ranking.viewer_side import EventColumns, Lists
 from online_models.recommender import Recommender
 from online_models.river.external_rankers import ExternalRankers
 from online_models.tables.codes import KINDS
+from online_models.tables.hashing import hash_ids
 from online_models.tables.partition_assignment import partitions_for
 from online_models.tables.titles import TitleTable
-from online_models.tables.viewers import ViewerTable, hash_ids
+from online_models.tables.viewers import ViewerTable
 from schemas import Artwork, Title
 
 __all__ = ["EVALUATION_STEPS", "STEPS", "warm_up"]

@@ -68,7 +68,7 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
     )
     experiments = experiments_of(settings, partitions=partitions[topics.EXPERIMENTS], metrics=metrics)
     rules = rules_of(
-        settings, partitions=partitions[topics.RULES], metrics=metrics, on_change=replica.catalog.obey
+        settings, partitions=partitions[topics.RULES], metrics=metrics, on_change=replica.catalog.set_rules
     )
     versions = RegisteredVersion(settings, partitions=partitions[topics.MODEL_VERSIONS], metrics=metrics)
     viewers = ViewersStage(

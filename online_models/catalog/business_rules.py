@@ -1,4 +1,13 @@
-"""Business rules: what makes one usable, whom it is about, which are in force (titles: `ruling`)."""
+r"""Business rules: validity, time in force, the viewers and titles that they apply to, and their effects.
+
+A boost or a bury multiplies the odds of a title. The scores of the blend are logarithms, so the rules that
+match a title add
+
+.. math:: \sum_{r} \log factor_r
+
+to its score. An exclusion is a guard, like those of the catalog: minus infinity. A pin gives a title a place
+on the page (:mod:`online_models.page`). Rules have no effect on learning.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
@@ -9,24 +18,38 @@ from online_models.tables.codes import FEATURED, TOP_PICKS
 from online_models.tables.layout import F4, I4
 from schemas.rules import BusinessRule, PinRow, RuleKind
 
-__all__ = ["NO_PINS", "Matched", "RuleSet", "faults", "in_force", "lift", "matching", "pins", "reaches"]
+__all__ = [
+    "NO_PINS",
+    "MatchedRule",
+    "RuleSet",
+    "applies_to",
+    "in_force",
+    "match_rules",
+    "pins_of",
+    "rule_errors",
+    "score_changes",
+]
+
+NO_PINS: Final = np.zeros((0, 3), np.int32)
+"""No pins."""
+_SHELVES: Final = {PinRow.FEATURED: FEATURED, PinRow.TOP_PICKS: TOP_PICKS}
 
 
-def reaches(
+def applies_to(
     countries: Sequence[str], maturity_at_most: int | None, *, country: str | None, maturity: int | None
 ) -> bool:
-    """Say whether a viewer is among those whom something is about.
+    """Whether a viewer is in the audience of a rule or treatment.
 
     Parameters
     ----------
     countries, maturity_at_most
-        Whom it is about: who is there (empty: everywhere), and children's profiles (None: all).
+        The audience: countries (empty for all), and the highest maturity limit of a profile (None for all).
     country, maturity
-        Where the viewer is, and the profile's limit in years; None where nobody said.
+        The viewer's country, and the profile's maturity limit in years; None if unknown.
 
     Examples
     --------
-    >>> reaches(("IN",), 12, country="IN", maturity=7), reaches((), 12, country="IN", maturity=None)
+    >>> applies_to(("IN",), 12, country="IN", maturity=7), applies_to((), 12, country="IN", maturity=None)
     (True, False)
     """
     if countries and country not in countries:
@@ -34,14 +57,14 @@ def reaches(
     return maturity_at_most is None or (maturity is not None and maturity <= maturity_at_most)
 
 
-def faults(rule: BusinessRule) -> list[str]:
-    """Return every reason against a rule; none if it is well.
+def rule_errors(rule: BusinessRule) -> list[str]:
+    """Return all errors of a rule, none if it is valid.
 
     Examples
     --------
-    >>> faults(BusinessRule(rule_id="r", kind=RuleKind.BOOST, titles=("a",), factor=0.5))
+    >>> rule_errors(BusinessRule(rule_id="r", kind=RuleKind.BOOST, titles=("a",), factor=0.5))
     ['a boost has a factor above 1']
-    >>> faults(BusinessRule(rule_id="r", kind=RuleKind.EXCLUDE))
+    >>> rule_errors(BusinessRule(rule_id="r", kind=RuleKind.EXCLUDE))
     ['it matches nothing: name titles or tags']
     """
     found = [] if rule.titles or rule.tags.labels_by_kind() else ["it matches nothing: name titles or tags"]
@@ -63,19 +86,19 @@ def faults(rule: BusinessRule) -> list[str]:
 
 
 def in_force(rule: BusinessRule, now_ms: int) -> bool:
-    """Say whether a rule holds at a time (ms): from its start until before its end."""
+    """Whether a rule is in force at a time (ms): from its start until before its end."""
     return (rule.starts_at_ms is None or rule.starts_at_ms <= now_ms) and (
         rule.ends_at_ms is None or now_ms < rule.ends_at_ms
     )
 
 
 class RuleSet:
-    """The rules that there are at one time; never changes, a new record makes a new one.
+    """An immutable set of rules; each new record makes a new set.
 
     Parameters
     ----------
     rules
-        All of them, without faults.
+        Valid rules.
 
     Examples
     --------
@@ -89,10 +112,10 @@ class RuleSet:
         self.rules = sorted(rules, key=lambda one: one.rule_id)
         ends = {moment for one in self.rules for moment in (one.starts_at_ms, one.ends_at_ms)}
         self.moments = sorted(moment for moment in ends if moment is not None)
-        """When a rule begins or ends, ms."""
+        """Times at which a rule begins or ends, ascending, ms."""
 
     def at(self, now_ms: int) -> list[BusinessRule]:
-        """Return those in force at a time, by id."""
+        """Return the rules in force at a time, by id."""
         return [one for one in self.rules if in_force(one, now_ms)]
 
 
@@ -100,53 +123,36 @@ def _is_code(country: str) -> bool:
     return country.isascii() and country.isalpha() and country.isupper()
 
 
-# Business rules over the titles: which they match, and what they do to scores.
-#
-# A boost or a bury multiplies a title's odds against the others, so that in the blend's scores, which are
-# logarithms, it adds
-#
-# .. math:: \sum_{r} \log factor_r
-#
-# over the rules that match the title. An exclusion is a guard like the catalog's own:
-# minus infinity. A pin names a place (:mod:`online_models.page.candidates`). None of them reaches what is
-# learned.
-
-
-NO_PINS: Final = np.zeros((0, 3), np.int32)
-"""Nothing is pinned."""
-_ROWS: Final = {PinRow.FEATURED: FEATURED, PinRow.TOP_PICKS: TOP_PICKS}
-
-
-class Matched(NamedTuple):
-    """A rule and the rows of the titles that it matches."""
+class MatchedRule(NamedTuple):
+    """A rule, and the rows of the titles that it matches."""
 
     rule: BusinessRule
     rows: I4
 
-    def concerns(self, country: str | None, maturity: int | None) -> bool:
-        """Say whether it is about a viewer."""
+    def applies_to(self, country: str | None, maturity: int | None) -> bool:
+        """Whether a viewer is in the rule's audience."""
         rule = self.rule
-        return reaches(rule.countries, rule.maturity_at_most, country=country, maturity=maturity)
+        return applies_to(rule.countries, rule.maturity_at_most, country=country, maturity=maturity)
 
     def below(self, size: int) -> I4:
-        """Return its rows of a table that was shorter when it was looked at."""
+        """Return the rows below ``size``: the table may have grown since the rule was matched."""
         return self.rows[self.rows < size]
 
 
-def matching(
+def match_rules(
     rules: Sequence[BusinessRule],
     row_of: Callable[[str], int | None],
     tags: tuple[I4, I4],
     names: Sequence[str],
-) -> list[Matched]:
-    """Find the titles of rules.
+) -> list[MatchedRule]:
+    """Find the titles that rules match.
 
     Parameters
     ----------
     rules
-        Those in force.
+        Rules in force.
     row_of
-        The row of a title, None where it has none.
+        Returns the row of a title, None if it has none.
     tags
         Tags of every row (:meth:`online_models.catalog.title_tags.TitleTags.of`).
     names
@@ -171,11 +177,11 @@ def matching(
         found[named] = True
         return np.flatnonzero(found).astype(np.int32)
 
-    return [Matched(rule, rows_of(rule)) for rule in rules]
+    return [MatchedRule(rule, rows_of(rule)) for rule in rules]
 
 
-def lift(matched: Iterable[Matched], size: int) -> F4:
-    """Return what boosts and buries add to the score of each of so many rows."""
+def score_changes(matched: Iterable[MatchedRule], size: int) -> F4:
+    """Return what boosts and buries add to the scores of the first ``size`` rows."""
     out = np.zeros(size, np.float32)
     for one in matched:
         if one.rule.factor is not None:
@@ -183,10 +189,10 @@ def lift(matched: Iterable[Matched], size: int) -> F4:
     return out
 
 
-def pins(matched: Iterable[Matched]) -> I4:
-    """Return pins as the kernels take them: [P, 3] title, kind of row, place; by place, then by id."""
+def pins_of(matched: Iterable[MatchedRule]) -> I4:
+    """Return pins as kernels take them: [P, 3] title, kind of shelf, place; by place, then by id."""
     found = [
-        (int(one.rows[0]), _ROWS[one.rule.row or PinRow.FEATURED], one.rule.slot or 0)
+        (int(one.rows[0]), _SHELVES[one.rule.row or PinRow.FEATURED], one.rule.slot or 0)
         for one in matched
         if one.rule.kind is RuleKind.PIN and one.rows.size
     ]

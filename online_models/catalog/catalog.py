@@ -1,9 +1,9 @@
-"""The catalog: what may be shown to whom, and when (the guards), and what titles are about (their tags).
+"""The catalog: which titles may be listed for whom and when (guards), and their tags and facts.
 
-A title may be listed when it is in the catalog or has been watched, was not withdrawn, is inside its
-availability window and countries, and its maturity is within the viewer's limit. A watched title that the
-catalog does not know is taken as free for everyone without a limit, and never shown to a viewer who has
-one. Business rules (:mod:`online_models.catalog.business_rules`) come on top: what they exclude may not be listed either.
+A title may be listed if it is in the catalog or has been watched, was not withdrawn, is within its
+availability window and countries, and its maturity is within the viewer's limit. A watched title that is
+missing from the catalog may be listed for viewers without a limit only. Titles that business rules exclude
+(:mod:`online_models.catalog.business_rules`) may not be listed either.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.catalog.business_rules import NO_PINS, Matched, RuleSet, lift, matching, pins
+from online_models.catalog.business_rules import (
+    NO_PINS,
+    MatchedRule,
+    RuleSet,
+    match_rules,
+    pins_of,
+    score_changes,
+)
 from online_models.catalog.title_facts import TitleFacts
 from online_models.catalog.title_tags import TitleTags, labels_of, year_of
 from online_models.tables import snapshots
@@ -33,7 +40,7 @@ __all__ = ["Catalog", "country_code"]
 
 @cache
 def country_code(country: str | None) -> int:
-    """Two ASCII letters as one number, 0 for none.
+    """Return a country's two letters as one number, 0 for none.
 
     Examples
     --------
@@ -56,34 +63,34 @@ def country_of(code: int) -> str | None:
 
 @dataclass(slots=True)
 class _Guards:
-    """Guards worked out for one state of catalog and titles, valid for a span of time."""
+    """Guards computed for one state of catalog and titles, valid for a span of time."""
 
     state: tuple[int, int, int] = (-1, 0, 0)
     since: int = 0
     until: int = 0
     rows: dict[tuple[int, int], tuple[F4, int, I4]] = field(default_factory=dict)
-    matched: list[Matched] = field(default_factory=list)
+    matched: list[MatchedRule] = field(default_factory=list)
     """Business rules in force."""
 
 
 class Catalog:
-    """Guards and tags of every title, row by row beside a :class:`TitleTable`.
+    """Guards, tags and facts of every title; its rows are those of a :class:`TitleTable`.
 
     Parameters
     ----------
     titles
-        The table whose rows are guarded; titles of the catalog get rows in it.
+        The table of titles; titles of the catalog get rows in it.
 
     Attributes
     ----------
     tags, facts
-        What titles are about, and their names, series and times of release; a title that was withdrawn keeps
-        them, since some have watched it.
+        Tags of titles, and their names, series, lengths and times of release. A withdrawn title keeps them,
+        since it is in histories.
     lock
-        Held while these, rules and the version are written; who reads all of them holds it, too.
+        Held while these, rules and the version are written; hold it to read several of them consistently.
     labelled
-        Every title with its tags, in the order in which they were said; the last word counts. It only grows,
-        so that others can follow it.
+        Titles with their tags, in the order of records; the newest record of a title counts. The list only
+        grows, so that readers can follow it by position.
 
     Examples
     --------
@@ -115,7 +122,7 @@ class Catalog:
         self._guards = _Guards()
 
     def __getstate__(self) -> dict[str, Any]:
-        state = self.__dict__ | {"_guards": _Guards()}  # no state: worked out again where it is needed
+        state = self.__dict__ | {"_guards": _Guards()}  # derived, so not part of the state
         del state["lock"]
         return state
 
@@ -123,7 +130,7 @@ class Catalog:
         self.__dict__.update(state, lock=Lock())
 
     def put(self, title: Title) -> None:
-        """Take a title's newest record over."""
+        """Apply the newest record of a title."""
         row = int(self.titles.intern([title.title_id])[0])
         if row < 0:
             return
@@ -147,20 +154,20 @@ class Catalog:
 
     @property
     def version(self) -> int:
-        """Number that grows whenever the catalog changes."""
+        """A number that grows with every change of the catalog."""
         return self._version
 
     @property
     def tag_names(self) -> list[str]:
-        """Every tag by its id, as ``kind:value``."""
+        """Names of all tags by number, as ``kind:value``."""
         return self.tags.names
 
     def tags_of(self, rows: NDArray[Any]) -> tuple[I4, I4]:
-        """Return the tags of rows as a CSR: see :meth:`TitleTags.of`."""
+        """Return the tags of rows as compressed sparse rows: see :meth:`TitleTags.of`."""
         return self.tags.of(rows)
 
     def withdraw(self, title_id: str) -> None:
-        """Never list a title again, watched or not (a tombstone in the catalog)."""
+        """Withdraw a title: never list it again, watched or not (a tombstone in the catalog)."""
         row = int(self.titles.intern([title_id])[0])
         if row >= 0:
             self._fit(row + 1)
@@ -168,8 +175,8 @@ class Catalog:
             with self.lock:
                 self._version += 1
 
-    def obey(self, rules: RuleSet) -> None:
-        """Let business rules say what may be listed, and how high, in place of those before.
+    def set_rules(self, rules: RuleSet) -> None:
+        """Replace the business rules.
 
         Examples
         --------
@@ -177,7 +184,7 @@ class Catalog:
         >>> from schemas.rules import BusinessRule
         >>> guards = Catalog(TitleTable(ModelConfig()))
         >>> guards.put(Title(title_id="a")); guards.put(Title(title_id="b"))
-        >>> guards.obey(RuleSet([BusinessRule(rule_id="r", kind=RuleKind.EXCLUDE, titles=("a",))]))
+        >>> guards.set_rules(RuleSet([BusinessRule(rule_id="r", kind=RuleKind.EXCLUDE, titles=("a",))]))
         >>> guards.allowed(limit=NO_LIMIT, country=0, now_ms=0).tolist()
         [False, True]
         """
@@ -186,39 +193,38 @@ class Catalog:
             self._version += 1
 
     def allowed(self, *, limit: int, country: int, now_ms: int) -> NDArray[np.bool_]:
-        """Which rows may be listed for a maturity limit and a country at a time."""
+        """Return which rows may be listed for a maturity limit and a country at a time: [titles]."""
         n = len(self.titles)
-        met = min(n, self._listed.size)
+        known = min(n, self._listed.size)
         active = self.titles.arrays.counts[:n, 0] > 0
         out: NDArray[np.bool_] = active & (limit >= _UNKNOWN_MATURITY)
-        listed = self._listed[:met]
-        out[:met] = (listed > 0) | ((listed == 0) & active[:met])
-        out[:met] &= (self._start[:met] <= now_ms) & (now_ms < self._end[:met])
-        out[:met] &= self._maturity[:met] <= limit
+        listed = self._listed[:known]
+        out[:known] = (listed > 0) | ((listed == 0) & active[:known])
+        out[:known] &= (self._start[:known] <= now_ms) & (now_ms < self._end[:known])
+        out[:known] &= self._maturity[:known] <= limit
         for row, countries in list(self._countries.items()):
             if row < n and country not in countries:
                 out[row] = False
-        for one in self._ruling(limit=limit, country=country, now_ms=now_ms):
+        for one in self._rules_for(limit=limit, country=country, now_ms=now_ms):
             if one.rule.kind is RuleKind.EXCLUDE:
                 out[one.below(n)] = False
         return out
 
     def guard(self, *, limit: int, country: int, now_ms: int) -> tuple[F4, int]:
-        """Return :meth:`allowed` as something to add to scores, and how many titles are allowed.
+        """Return summands of scores [titles], and the number of titles allowed.
 
-        What is added is -inf where a title is not allowed, else what rules add to its score: 0 without any.
-        It is worked out anew only when the catalog, the titles met, the rules or the windows that are open
-        have changed.
+        A summand is -inf if the title is not :meth:`allowed`, else what rules add to its score, 0 without
+        any. Cached until the catalog, the table of titles, the rules or the open windows change.
         """
-        row, count, _ = self._found(limit, country, now_ms)
+        row, count, _ = self._guard_of(limit, country, now_ms)
         return row, count
 
     def pins(self, *, limit: int, country: int, now_ms: int) -> I4:
-        """Return what rules pin: [P, 3] row of the title, kind of row (`page.layout`), place."""
-        return self._found(limit, country, now_ms)[2] if self._rules.rules else NO_PINS
+        """Return pins of rules: [P, 3] row of the title, kind of shelf (`tables.codes`), place."""
+        return self._guard_of(limit, country, now_ms)[2] if self._rules.rules else NO_PINS
 
     def snapshot(self) -> bytes:
-        """Return guards and tags as bytes (:mod:`online_models.tables.snapshots`), without the titles."""
+        """Return the catalog as bytes (:mod:`online_models.tables.snapshots`), without rules and titles."""
         countries = {row: sorted(codes) for row, codes in sorted(self._countries.items())}
         facts, arrays = self.tags.state()
         more_facts, more_arrays = self.facts.state()
@@ -228,7 +234,7 @@ class Catalog:
 
     @classmethod
     def from_snapshot(cls, data: bytes, titles: TitleTable) -> "Catalog":
-        """Return the catalog that a snapshot was made of, over the titles that it referred to."""
+        """Return the catalog of a snapshot, over the table of its titles."""
         facts, arrays = snapshots.unpack("Catalog", data)
         out = cls(titles)
         for name in _COLUMNS:
@@ -238,30 +244,30 @@ class Catalog:
         out.facts = TitleFacts.from_state(facts, arrays)
         return out
 
-    def _found(self, limit: int, country: int, now_ms: int) -> tuple[F4, int, I4]:
-        """Return what to add to scores, how many titles are allowed, and pins."""
+    def _guard_of(self, limit: int, country: int, now_ms: int) -> tuple[F4, int, I4]:
+        """Return summands of scores, the number of titles allowed, and pins; cached."""
         guards = self._guards_at(now_ms)
         found = guards.rows.get((limit, country))
         if found is None:
             allowed = self.allowed(limit=limit, country=country, now_ms=now_ms)
             row = np.where(allowed, np.float32(0.0), np.float32(-np.inf))
-            ruling = self._ruling(limit=limit, country=country, now_ms=now_ms)
-            if ruling:
-                row += lift(ruling, row.size)
-            found = guards.rows[limit, country] = (row, int(np.count_nonzero(allowed)), pins(ruling))
+            applicable = self._rules_for(limit=limit, country=country, now_ms=now_ms)
+            if applicable:
+                row += score_changes(applicable, row.size)
+            found = guards.rows[limit, country] = (row, int(np.count_nonzero(allowed)), pins_of(applicable))
         return found
 
-    def _ruling(self, *, limit: int, country: int, now_ms: int) -> list[Matched]:
-        """Return the rules in force about viewers of a maturity limit and a country."""
+    def _rules_for(self, *, limit: int, country: int, now_ms: int) -> list[MatchedRule]:
+        """Return the rules in force whose audience includes a maturity limit and a country."""
         if not self._rules.rules:
             return []
         where, age = country_of(country), None if limit == NO_LIMIT else limit
-        return [one for one in self._guards_at(now_ms).matched if one.concerns(where, age)]
+        return [one for one in self._guards_at(now_ms).matched if one.applies_to(where, age)]
 
     def _guards_at(self, now_ms: int) -> _Guards:
-        """Return the guards of the present state; without rows where it has changed.
+        """Return the cache of guards, an empty one if the state has changed.
 
-        They are good from the last opening or closing of a window or a campaign to the next.
+        It is valid from the last beginning or end of a window or rule to the next.
         """
         guards = self._guards
         state = (self._version, len(self.titles), int(self.titles.arrays.size[1]))
@@ -272,13 +278,13 @@ class Catalog:
             guards = self._guards = _Guards(state, since, until, matched=self._matched(now_ms))
         return guards
 
-    def _matched(self, now_ms: int) -> list[Matched]:
+    def _matched(self, now_ms: int) -> list[MatchedRule]:
         rules = self._rules.at(now_ms)
         if not rules:
             return []
         with self.lock:
             tags = self.tags.of(np.arange(len(self.titles)))
-            return matching(rules, self.titles.row, tags, self.tags.names)
+            return match_rules(rules, self.titles.row, tags, self.tags.names)
 
     def _fit(self, n: int) -> None:
         have = self._listed.size

@@ -1,4 +1,4 @@
-"""Languages that pages are written in, and their codes in a viewer's row."""
+"""Languages of page texts, and their codes in a viewer's row."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,11 +6,11 @@ from typing import Final
 DEFAULT: Final = "en"
 
 LANGUAGES: Final = (DEFAULT, "hi")
-"""Languages that there is a catalog of, as two letters (ISO 639-1)."""
+"""Languages with translations, as two letters (ISO 639-1)."""
 
 
 def language_code(languages: Sequence[str]) -> int:
-    """Return the first of a reader's languages that there is a catalog of, as a number; 0 for none.
+    """Return the code of a reader's first language that has a translation, 0 for none.
 
     Examples
     --------
@@ -25,6 +25,6 @@ def language_code(languages: Sequence[str]) -> int:
 
 
 def language_of(code: int) -> str:
-    """Return the language of a code; the default where it says none, or one that there is no catalog of."""
-    said = code.to_bytes(2, "little").decode("ascii", errors="replace")
-    return said if said in LANGUAGES else DEFAULT
+    """Return the language of a code; the default for none, and for one without a translation."""
+    name = code.to_bytes(2, "little").decode("ascii", errors="replace")
+    return name if name in LANGUAGES else DEFAULT

@@ -1,4 +1,4 @@
-"""What the catalog says of titles beside their tags: names, series, lengths, since when they are there."""
+"""Facts of titles from the catalog: names, series, durations, and since when they are available."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -11,7 +11,7 @@ from schemas import Title
 __all__ = ["NEVER", "TitleFacts"]
 
 NEVER = int(np.iinfo(np.int64).min)
-"""Since when a title is there of which nobody says so."""
+"""Available since, for titles without a time."""
 
 
 class TitleFacts:
@@ -20,14 +20,14 @@ class TitleFacts:
     Attributes
     ----------
     names
-        Name of each row that has one.
+        Names by row, for rows that have one.
 
     Examples
     --------
     >>> from schemas import Availability
     >>> facts = TitleFacts()
     >>> facts.put(1, Title(title_id="a", name="Alien", series_id="s", release_ms=5))
-    >>> facts.names, facts.series(3).tolist(), facts.since(2)[1]
+    >>> facts.names, facts.series(3).tolist(), facts.available_since(2)[1]
     ({1: 'Alien'}, [-1, 0, -1], np.int64(5))
     """
 
@@ -40,7 +40,7 @@ class TitleFacts:
         self._renamed: I4 = np.zeros(0, np.int32)
 
     def put(self, row: int, title: Title) -> None:
-        """Take a row's newest record over."""
+        """Apply the newest record of a row's title."""
         if row >= self._series.size:
             more = max(row + 1, 2 * self._series.size) - self._series.size
             self._series = np.concatenate((self._series, np.full(more, -1, np.int32)))
@@ -57,8 +57,8 @@ class TitleFacts:
         self._since[row] = max(times, default=NEVER)
         self._seconds[row] = title.duration_s or 0.0
 
-    def renamed(self, rows: I4) -> I4:
-        """Return how often each row's name has changed since this was made, 0 of what is no row: [m]."""
+    def name_changes(self, rows: I4) -> I4:
+        """Return how often the name of each row has changed in this process, 0 for unknown rows: [m]."""
         out = np.zeros(rows.size, np.int32)
         known = (rows >= 0) & (rows < self._renamed.size)
         out[known] = self._renamed[rows[known]]
@@ -71,22 +71,22 @@ class TitleFacts:
         out[:n] = self._series[:n]
         return out
 
-    def since(self, size: int) -> I8:
-        """Return since when each row is there, ms: released and licensed; `NEVER` where unknown: [size]."""
+    def available_since(self, size: int) -> I8:
+        """Return since when each row is both released and licensed, ms; `NEVER` if unknown: [size]."""
         out = np.full(size, NEVER, np.int64)
         n = min(size, self._since.size)
         out[:n] = self._since[:n]
         return out
 
-    def seconds(self, size: int) -> F8:
-        """Return each row's length in seconds, 0 where unknown: [size]."""
+    def durations_s(self, size: int) -> F8:
+        """Return the duration of each row in seconds, 0 if unknown: [size]."""
         out = np.zeros(size)
         n = min(size, self._seconds.size)
         out[:n] = self._seconds[:n]
         return out
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
-        """Return names and arrays that :meth:`from_state` makes the same facts of."""
+        """Return names and arrays for :meth:`from_state`."""
         names = {"title_names": sorted(self.names.items()), "series_names": list(self._numbers)}
         arrays: dict[str, np.ndarray[Any, Any]] = {
             "title_series": self._series,
@@ -97,12 +97,11 @@ class TitleFacts:
 
     @classmethod
     def from_state(cls, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> Self:
-        """Return the facts of a state; none where it was made before there were any."""
+        """Return the facts of a state."""
         out = cls()
-        if "title_series" in arrays:
-            out.names = {int(row): name for row, name in facts["title_names"]}
-            out._numbers = {name: number for number, name in enumerate(facts["series_names"])}
-            out._series, out._since = arrays["title_series"].copy(), arrays["title_since"].copy()
-            out._seconds = arrays.get("title_seconds", np.zeros(out._series.size)).copy()
-            out._renamed = np.zeros(out._series.size, np.int32)
+        out.names = {int(row): name for row, name in facts["title_names"]}
+        out._numbers = {name: number for number, name in enumerate(facts["series_names"])}
+        out._series, out._since = arrays["title_series"].copy(), arrays["title_since"].copy()
+        out._seconds = arrays["title_seconds"].copy()
+        out._renamed = np.zeros(out._series.size, np.int32)
         return out

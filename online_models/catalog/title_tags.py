@@ -1,4 +1,4 @@
-"""What the catalog says titles are about, as numbers: a growing compact CSR of tag ids."""
+"""Tags of titles from the catalog, as numbers: growing compressed sparse rows (CSR)."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
@@ -12,7 +12,7 @@ from schemas import Title
 __all__ = ["DECADE", "TitleTags", "labels_of", "year_of"]
 
 DECADE = "decade"
-"""Kind of the tag that is derived from a title's first release."""
+"""Kind of the tag derived from a title's first release."""
 
 
 def labels_of(title: Title) -> list[str]:
@@ -31,7 +31,7 @@ def labels_of(title: Title) -> list[str]:
 
 
 def year_of(title: Title) -> list[str]:
-    """Return the year of a title's first release as a tag: too fine to name a row by, not to learn by.
+    """Return the year of a title's first release as a tag: used to learn by, too fine to name a shelf.
 
     Examples
     --------
@@ -47,12 +47,12 @@ def _released(release_ms: int) -> int:
 
 
 class TitleTags:
-    """Tags of every row of a table of titles: 6 bytes a title and 4 a tag of it.
+    """Tags of every row of a table of titles: 6 bytes a title, and 4 for each of its tags.
 
     Attributes
     ----------
     names
-        Tags by id, as ``kind:value``, numbered in the order in which they were met.
+        Tags by number, as ``kind:value``, in the order of their first use.
 
     Examples
     --------
@@ -71,10 +71,10 @@ class TitleTags:
         self._start: I4 = np.zeros(0, np.int32)
         self._length: NDArray[np.uint16] = np.zeros(0, np.uint16)
         self._pool: I4 = np.zeros(0, np.int32)
-        self._used = 0  # of the pool: what a newer record has replaced lies there until it is packed
+        self._used = 0  # of the pool; replaced entries stay until it is full
 
     def put(self, row: int, title: Title) -> None:
-        """Take a row's newest record over."""
+        """Apply the newest record of a row's title."""
         ids = self._intern(labels_of(title))
         start, length = self._span(row)
         if self._pool[start : start + length].tolist() == ids:
@@ -92,33 +92,32 @@ class TitleTags:
         indptr
             [n + 1]
         ids
-            [sum of their tags] numbers of :attr:`names`, in the order of the title's record.
+            [number of their tags] indices of :attr:`names`, in the order of each title's record.
         """
         rows = np.asarray(rows, np.int64)
-        met = (rows >= 0) & (rows < self._start.size)
+        known = (rows >= 0) & (rows < self._start.size)
         start, length = np.zeros(rows.size, np.int64), np.zeros(rows.size, np.int64)
-        start[met], length[met] = self._start[rows[met]], self._length[rows[met]]
+        start[known], length[known] = self._start[rows[known]], self._length[rows[known]]
         indptr = np.zeros(rows.size + 1, np.int32)
         np.cumsum(length, out=indptr[1:])
         at = np.repeat(start - indptr[:-1], length) + np.arange(indptr[-1])
         return indptr, self._pool[at]
 
     def columns(self) -> TagColumns:
-        """Return the CSR itself. It may be read while another thread puts: who reads minds the pool's end."""
+        """Return the arrays themselves. Another thread may write: do not read past the pool's end."""
         return TagColumns(self._start, self._length, self._pool)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return names and arrays that :meth:`from_state` makes the same tags of."""
+        """Return names and arrays for :meth:`from_state`."""
         indptr, ids = self.of(np.arange(self._start.size))
         return {"tag_names": self.names}, {"tag_indptr": indptr, "tag_ids": ids}
 
     @classmethod
     def from_state(cls, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Return the tags of a state; none where it was made before there were any."""
+        """Return the tags of a state."""
         out = cls()
-        out._intern(facts.get("tag_names", ()))
-        if "tag_indptr" in arrays:
-            out._fill(arrays["tag_indptr"], arrays["tag_ids"])
+        out._intern(facts["tag_names"])
+        out._fill(arrays["tag_indptr"], arrays["tag_ids"])
         return out
 
     def _intern(self, labels: Iterable[str]) -> list[int]:
@@ -139,7 +138,7 @@ class TitleTags:
         self._pool, self._used = ids.astype(np.int32), ids.size
 
     def _reserve(self, rows: int, used: int) -> None:
-        """Make room; what was replaced goes before more is allocated."""
+        """Make room; drops replaced entries before it allocates more."""
         more = max(rows, 2 * self._start.size) - self._start.size if rows > self._start.size else 0
         self._start = np.concatenate((self._start, np.zeros(more, np.int32))) if more else self._start
         self._length = np.concatenate((self._length, np.zeros(more, np.uint16))) if more else self._length

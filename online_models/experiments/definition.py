@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from online_models.catalog.business_rules import reaches
+from online_models.catalog.business_rules import applies_to
 from online_models.errors import ModelError
 from online_models.page.config import page_faults
 from schemas.assignment import BUCKETS, width
@@ -105,7 +105,7 @@ def in_audience(experiment: Experiment, *, country: str | None, maturity: int | 
         The profile's maturity limit, years; None for no limit.
     """
     about = experiment.audience
-    return about is None or reaches(
+    return about is None or applies_to(
         about.countries, about.maturity_at_most, country=country, maturity=maturity
     )
 

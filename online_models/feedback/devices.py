@@ -1,4 +1,4 @@
-"""Kinds of device: senders' words as one of a few codes, so that what is counted for each kind is bounded."""
+"""Kinds of device: labels of senders as one of a few codes, so that counters by kind are bounded."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -15,7 +15,7 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "console": ("game_console",),
     }
 )
-"""Kinds, and other words for each. Codes are stored: append, never reorder."""
+"""Kinds, and synonyms of each. Codes are stored: append, never reorder."""
 _CODES: Final = {
     word: code for code, (kind, others) in enumerate(KINDS.items(), 1) for word in (kind, *others)
 }
@@ -23,9 +23,9 @@ _NAMES: Final = tuple(KINDS)
 
 
 def device_code(label: str | None) -> int:
-    """Return the code of a sender's word, 1 to 255; 0 for none and for a word that is not known.
+    """Return the code of a sender's label, 1 to 255; 0 for none and for an unknown label.
 
-    Words are compared exactly, like every label of a sender (:data:`schemas.fields.Label`).
+    Labels are compared exactly, like every label of a sender (:data:`schemas.fields.Label`).
 
     Examples
     --------

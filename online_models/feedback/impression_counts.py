@@ -1,36 +1,36 @@
-"""What a viewer was shown: counted until it is played or ignored, and what a title was chosen beside.
+"""Impressions of a viewer: counted per title until the title is played or ignored, and choices from lists.
 
-A title that is played, or liked at once, is taken off what was shown, and the list that it was chosen out of
-is kept in mind. When it turns out to be liked, it was preferred to what else was seen of that list, and the
-blend learns from this choice instead of one among all titles (``choice``).
+A title that is played, or liked at once, loses its count, and the list that it was chosen from is remembered.
+If it turns out to be liked, the viewer preferred it to the other titles seen on that list, and the blend
+learns from this choice instead of one among all titles (``learners.blender``).
 """
 
 import numpy as np
 
-from online_models.feedback.rejections import reject
+from online_models.feedback.rejections import add_rejection
 from online_models.jit import jit_inline, jit_no_alloc
 from online_models.tables.feedback_layout import SHOWN
-from online_models.tables.history import standing
+from online_models.tables.history import opinion_of
 from online_models.tables.layout import I4, Feedback, Int, Params, Scratch, Titles, Viewers
 
 UNIT = 10
-"""Odds are kept in tenths: what was sure to be shown has 10."""
+"""1 / propensity is stored in tenths: 10 for a title that was certain to be shown."""
 MOST_ODDS = 10.0
-"""Bound of 1 / propensity: one title drawn out of thousands must not turn the weights over. Truncated
-importance weights trade a little bias for much variance (Ionides, 2008)."""
+"""Bound of 1 / propensity, so that one title drawn among thousands cannot dominate: truncated importance
+weights trade a little bias for much variance (Ionides, 2008)."""
 
 
 @jit_inline
-def odds_of(chance: float) -> int:
-    """Return 1 / chance, bounded, in tenths; what has no chance was sure."""
+def inverse_propensity(chance: float) -> int:
+    """Return 1 / propensity, bounded, in tenths; a chance outside (0, 1) means certain."""
     return int(UNIT * min(1.0 / chance, MOST_ODDS) + 0.5) if 0.0 < chance < 1.0 else UNIT
 
 
 @jit_inline
-def sight(viewers: Viewers, params: Params, feedback: Feedback, i: int, name: Int) -> None:
-    """Count impression ``i``; enough of them without a play are a faint rejection.
+def count_impression(viewers: Viewers, params: Params, feedback: Feedback, i: int, name: Int) -> None:
+    """Count impression ``i``; enough impressions without a play are a faint rejection.
 
-    A title that finds no place takes that of the least often shown, of another list if it can.
+    If all places are taken, the title with the fewest impressions gives way, one of another list if possible.
     """
     v, t, place = feedback.viewer[i], feedback.title[i], 0
     page = np.uint16(feedback.session[i] & np.uint32(0xFFFF))
@@ -48,16 +48,16 @@ def sight(viewers: Viewers, params: Params, feedback: Feedback, i: int, name: In
         viewers.shown_n[v, place] = 0
     viewers.shown_n[v, place] += 1
     viewers.shown_on[v, place] = page
-    viewers.shown_odds[v, place] = odds_of(feedback.weight[i])
+    viewers.shown_odds[v, place] = inverse_propensity(feedback.weight[i])
     if viewers.shown_n[v, place] >= params.reward.ignored_after:
         viewers.shown[v, place] = viewers.shown_n[v, place] = 0
-        if standing(viewers, v, t) == 0:
-            reject(viewers, params, v, t, params.reward.ignored, feedback.at[i])
+        if opinion_of(viewers, v, t) == 0:
+            add_rejection(viewers, params, v, t, params.reward.ignored, feedback.at[i])
 
 
 @jit_inline
-def put_away(viewers: Viewers, v: int, name: Int, chosen: bool) -> None:
-    """Take a title off what was shown; keep in mind which list it was chosen out of, if it was."""
+def clear_impressions(viewers: Viewers, v: int, name: Int, chosen: bool) -> None:
+    """Remove a title's count; remember the list that it was chosen from, if it was chosen."""
     for s in range(SHOWN):
         if viewers.shown[v, s] == name:
             if chosen:
@@ -69,14 +69,16 @@ def put_away(viewers: Viewers, v: int, name: Int, chosen: bool) -> None:
 
 
 @jit_no_alloc
-def chosen_beside(
+def choice_set(
     titles: Titles, viewers: Viewers, v: int, target: int, stamp: int, work: Scratch, out: I4
 ) -> float:
-    """Write a title and what else was seen of the list that it was chosen out of; return its odds.
+    """Write a chosen title and the other titles seen on its list; return 1 / propensity of the choice.
 
-    ``out`` [SHOWN + 1] receives -1 where there are no more. 0: it was chosen out of no list, or beside no
-    candidate (an active title without the stamp).
+    ``out`` [SHOWN + 1] gets the others first, -1 after the last, and the title at the end of them. Returns 0
+    if the title was chosen from no list, or if no other candidate (an active title without the stamp) was
+    seen on it.
     """
+    # Rows hold halves of titles' keys, not rows of titles, so the active titles are searched for each half.
     out[:] = -1
     choice, n = viewers.chosen[v], 0
     if choice.on == 0 or choice.title != np.uint32(titles.key[target] >> np.uint64(32)):

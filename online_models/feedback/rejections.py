@@ -1,10 +1,10 @@
-"""What a viewer turned down of late: a handful of titles, each with its time and strength.
+"""Recently rejected titles of a viewer, each with time and weight.
 
-The list is for the ranking, which likes what resembles them less for a while; it is not the list of known
-titles, which are never shown again (``history``). A place whose time is up counts as free.
+For a while the ranking lowers titles that resemble them. (All known titles, never shown again, are in
+``tables.history``.) A rejection older than ``rejection_days`` counts as a free place.
 
-Times are kept in whole seconds: a rejection is forgotten up to a second before its time is up, and of those
-of one second none is older than another.
+Times are whole seconds: a rejection expires up to a second early, and rejections of one second are equally
+old.
 """
 
 import numpy as np
@@ -15,11 +15,11 @@ from online_models.tables.layout import Params, Viewers
 
 
 @jit_inline
-def reject(viewers: Viewers, params: Params, v: int, t: int, weight: float, at: int) -> None:
-    """Put a title on the list, or add to the strength that it has there.
+def add_rejection(viewers: Viewers, params: Params, v: int, t: int, weight: float, at: int) -> None:
+    """Add a rejection, or add its weight to that of the title's earlier ones.
 
-    A full list gives up its weakest title, the oldest of several; a newcomer that is weaker still is not
-    taken.
+    If there is no free place, the weakest title gives way, the oldest of several; a title that is weaker than
+    all is not added.
     """
     second = np.int64(max(at, 0)) // SECOND
     place, least, oldest, newest = 0, np.inf, second, second
@@ -40,8 +40,8 @@ def reject(viewers: Viewers, params: Params, v: int, t: int, weight: float, at: 
 
 
 @jit_inline
-def forgive(viewers: Viewers, v: int, t: int) -> None:
-    """Take a title off the list: the viewer has come to like it."""
+def remove_rejection(viewers: Viewers, v: int, t: int) -> None:
+    """Remove the rejection of a title, which the viewer likes now."""
     for s in range(viewers.rejected.shape[1]):
         if viewers.rejected[v, s] == t:
             viewers.rejected[v, s] = -1

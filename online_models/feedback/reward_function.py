@@ -1,40 +1,41 @@
-"""From what happened to what it means: the declared reward.
+"""The declared reward: from an event to feedback signals, and what they amount to.
 
-An event becomes a *verdict*: a title, an action, a strength. What a playback is worth depends on what the
-viewer did with the title before, and is settled against their row (``feedback.interaction_state``):
+An event becomes a *feedback signal*: a title, an action, a weight. The outcome of a playback depends on what
+the viewer did with the title before, so it is computed from their row (``feedback.interaction_state``):
 
 =================  =====================================================================================
-event              what it comes to
+event              outcome
 =================  =====================================================================================
-start              counts `start` at once; the stop makes it right. Nothing if it started by itself
+start              counts `start` at once; the stop corrects it. Nothing if it started by itself
 stop past a        liked: in the history, learned as taste and co-watch. Weight: .3 + .7 x the quantile
-quarter            of its watch time among titles of like length; + .5 completed, + .3 chosen next in
-                   the sitting, + .3 watched again, + .3 searched for. All sittings of a playback add
-                   up. A tenth if nobody chose it
+quarter            of its watch time among titles of similar length; + .5 completed, + .3 started next
+                   in the session, + .3 watched again, + .3 searched for. Seconds of all sessions add
+                   up. A tenth if it started by itself
 quick stop, skip   rejected (.5): never shown again, counted against the title, on the viewer's list of
                    rejections. Only if the viewer ended it, chose it, and does not like it already
-stop before a      nothing yet; not gone on with within 48 hours: mildly rejected (.2), and may be shown
-quarter            again
-error              never against the title; what was watched counts
+stop before a      nothing yet; if not resumed within 48 hours: mildly rejected (.2), may be shown again
+quarter
+error              never against the title; the time watched counts
 thumb up, double   liked: the weight of what was watched, at least 1, and 1 or 2 more
-thumb down         rejected (2): what was counted is taken back, the title leaves the history
-stars              >= 4 liked (1), <= 2 rejected (1); between them neutral: never shown again, half a title
-                   of the viewer's history, never learned as a choice
+thumb down         rejected (2): earlier counts are undone, the title leaves the liked ones
+stars              >= 4 liked (1), <= 2 rejected (1); between them neutral: never shown again, counts
+                   half in the viewer's history, never learned as a choice
 onboarding         liked (.5)
-history            liked (1) or rejected (.5) by the viewer; titles have counted it already
-my list            a wish (.5) that moves the counters only; the list itself is kept for pages
+history            liked (1) or rejected (.5) by the viewer; titles counted it at the time
+my list            interest (.5) that changes the counters only; the list itself is kept for pages
 search, clicked    a bonus if it is watched
 impression         three without a play: faintly rejected (.05), on the viewer's list only. What is liked
                    after it was chosen out of a list teaches the blend (``learners.blender``)
 =================  =====================================================================================
 
-A judgement is one for each viewer and title. Its weight moves, the title's counters take the difference, and
-vectors and pairs learn once, when the title is first liked: rejections are never learned as watches (HR@10
-.2185 to .2179, disliked titles in the top ten halved, when they are not). A repeated event changes nothing.
+There is one interaction state for each viewer and title. When its weight changes, the title's counters change
+by the difference; vectors and pairs learn once, when the title is first liked. Rejections are never learned
+as watches: without them HR@10 goes from .2185 to .2179, and disliked titles in the top ten are halved. A
+duplicate changes nothing.
 
-What a row remembers is bounded: the judgements of the 6 titles met last, 16 rejections, 12 titles shown. What
-is older stands as it was decided, and an abandoned title is one only if the viewer comes back: there is no
-clock, the viewer's own next event settles what is due by its time. The constants are `RewardConfig`'s.
+A viewer's row is bounded: the newest 6 interactions, 16 rejections, 12 titles with impressions. Older
+interactions keep their outcome. A title is abandoned only if the viewer comes back: there is no timer, the
+viewer's next event handles what is overdue by its time. The constants are those of `RewardConfig`.
 """
 
 from enum import IntEnum
@@ -51,38 +52,46 @@ if TYPE_CHECKING:
 
 
 class Action(IntEnum):
-    """What an event says, and what it comes to once the viewer's row is asked (``feedback.interaction_state``)."""
+    """What an event is, and what it amounts to given the viewer's state (`feedback.interaction_state`).
 
-    NOTHING = 0
+    The values are stored in records of signals: append, never reorder.
+    """
+
+    IGNORED = 0
+    """Nothing: a duplicate, or an event on a title without a row."""
     POSITIVE = 1
+    """The viewer likes the title: learned as taste and co-watch."""
     REJECT = 2
+    """The viewer does not want the title: never shown again, counted against it."""
     TOUCH = 3
+    """The viewer showed interest: the title's counters move, vectors do not."""
     KNOWN = 4
-    NOTED = 5
-    """Kept in mind; nothing that titles could learn from yet."""
+    """A neutral rating: never shown again, never learned as a choice."""
+    NO_OP = 5
+    """Changes the viewer's row at most; the titles side learns nothing from it."""
     START = 6
-    """Facts from here on: a playback began, by choice,"""
-    FOLLOW = 7
-    """or by itself;"""
-    LEFT = 8
-    """it was ended by the viewer,"""
+    """From here on what happened, before the viewer's state is consulted: the viewer started a playback."""
+    AUTOPLAY = 7
+    """A playback started by itself."""
+    EXITED_EARLY = 8
+    """A playback ended because the viewer left it or went on to the next title, perhaps early."""
     STOPPED = 9
-    """for a reason that is not known or not theirs,"""
+    """A playback ended at its end, by a timeout, or for an unknown reason."""
     RESUMED = 10
-    """or after it had begun far from the title's beginning;"""
+    """A playback ended that had started far from the title's beginning."""
     WATCHED = 11
-    """it broke off or had begun by itself: what was watched can count for the title, never against it."""
+    """A playback ended by an error, or had started by itself: counts for the title, never against it."""
     SKIPPED = 12
-    SIGHTED = 13
-    SOUGHT = 14
-    UNLISTED = 15
-    """It was taken off the viewer's own list."""
+    IMPRESSION = 13
+    SEARCH_CLICK = 14
+    REMOVED_FROM_LIST = 15
+    """The viewer removed the title from their own list."""
 
 
 _ENDS = {
     ev.StopCause.ENDED: Action.STOPPED,
-    ev.StopCause.EXITED: Action.LEFT,
-    ev.StopCause.NEXT: Action.LEFT,
+    ev.StopCause.EXITED: Action.EXITED_EARLY,
+    ev.StopCause.NEXT: Action.EXITED_EARLY,
     ev.StopCause.TIMEOUT: Action.STOPPED,
     ev.StopCause.ERROR: Action.WATCHED,
     ev.StopCause.UNKNOWN: Action.STOPPED,
@@ -90,9 +99,9 @@ _ENDS = {
 
 
 class FeedbackSignal(NamedTuple):
-    """One title, what to do, how strongly; of playbacks seconds watched, seconds in all, and the session.
+    """What an event says about one title: action and weight; for playbacks seconds watched, length, session.
 
-    Of an impression the strength is its propensity, and the session its list.
+    For an impression the weight is its propensity, and the session is its list.
     """
 
     title_id: str
@@ -104,7 +113,7 @@ class FeedbackSignal(NamedTuple):
 
 
 class RewardFunction:
-    """Turn events into verdicts by the declared reward.
+    """Turns events into feedback signals by the declared reward.
 
     Parameters
     ----------
@@ -114,12 +123,12 @@ class RewardFunction:
     Examples
     --------
     >>> from schemas import Rate, Stop
-    >>> judge = Judge()
+    >>> reward = RewardFunction()
     >>> about = {"event_id": "e", "viewer_id": "v", "event_time_ms": 10**12, "title_id": "t"}
     >>> stop = Stop(**about, watched_s=3000, position_s=3000, duration_s=3600)
-    >>> judge(stop)[0].action
+    >>> reward(stop)[0].action
     <Action.STOPPED: 9>
-    >>> judge(Rate(**about, stars=1.5))[0].action
+    >>> reward(Rate(**about, stars=1.5))[0].action
     <Action.REJECT: 2>
     """
 
@@ -139,12 +148,12 @@ class RewardFunction:
             self._rules[ev.Impression] = self._impression
 
     def __call__(self, event: ev.Event) -> tuple[FeedbackSignal, ...]:
-        """Return what an event means: one verdict; none if it teaches nothing; several for onboarding."""
+        """Return the feedback signals of an event: one, none if it says nothing, several for onboarding."""
         rule = self._rules.get(type(event))
         return rule(event) if rule is not None else ()
 
     def _play(self, event: ev.Play) -> tuple[FeedbackSignal, ...]:
-        action, weight = (Action.FOLLOW, 0.0) if event.autoplay else (Action.START, self.config.start)
+        action, weight = (Action.AUTOPLAY, 0.0) if event.autoplay else (Action.START, self.config.start)
         session = event.session_id or ""
         return (FeedbackSignal(event.title_id, action, weight, 0.0, 0.0, session),)
 
@@ -163,11 +172,11 @@ class RewardFunction:
 
     def _impression(self, event: ev.Impression) -> tuple[FeedbackSignal, ...]:
         chance = 1.0 if event.propensity is None else event.propensity
-        return (FeedbackSignal(event.title_id, Action.SIGHTED, chance, session=event.list_id),)
+        return (FeedbackSignal(event.title_id, Action.IMPRESSION, chance, session=event.list_id),)
 
     def _search(self, event: ev.Search) -> tuple[FeedbackSignal, ...]:
         clicked = event.clicked_title_id
-        return (FeedbackSignal(clicked, Action.SOUGHT, 0.0),) if clicked is not None else ()
+        return (FeedbackSignal(clicked, Action.SEARCH_CLICK, 0.0),) if clicked is not None else ()
 
     def _rate(self, event: ev.Rate) -> tuple[FeedbackSignal, ...]:
         c = self.config
@@ -184,7 +193,7 @@ class RewardFunction:
 
     def _my_list(self, event: ev.MyList) -> tuple[FeedbackSignal, ...]:
         added = event.action is ev.ListAction.ADD
-        action, weight = (Action.TOUCH, self.config.wish) if added else (Action.UNLISTED, 0.0)
+        action, weight = (Action.TOUCH, self.config.wish) if added else (Action.REMOVED_FROM_LIST, 0.0)
         return (FeedbackSignal(event.title_id, action, weight),)
 
     def _preferences(self, event: ev.Preferences) -> tuple[FeedbackSignal, ...]:
@@ -196,6 +205,3 @@ class RewardFunction:
             *liked,
             *(FeedbackSignal(title, Action.REJECT, self.config.quick_stop) for title in event.rejected),
         )
-
-
-# The reward's constants, as the kernels take them.

@@ -1,9 +1,14 @@
-"""Watch time without its duration bias: the quantile among playbacks of titles of like length (D2Q).
+"""Watch time without duration bias: its quantile among playbacks of titles of similar length (D2Q).
 
-Long titles are watched for longer whoever likes them, and for smaller shares. Among titles of like length the
-rank of a watch time says how much it was liked: Zhan et al., "Deconfounding duration bias in watch-time
-prediction", KDD 2022. Theirs are the quantiles of a night's batch; these come from streaming histograms
-(`feedback.watch_time`), one set for each viewers partition, whose row it is in store and changelog.
+Long titles are watched for longer by everyone, and for smaller shares. Among titles of similar length the
+rank of a watch time tells how much a viewer liked the title: Zhan et al., "Deconfounding duration bias in
+watch-time prediction", KDD 2022. They take quantiles of a nightly batch; here they come from streaming
+histograms, one set a viewers partition, stored as a row of the partition.
+
+Buckets of duration are half an octave wide: under 85 s, under 2 minutes, ..., under 2 hours, ..., 3 hours and
+more. A playback is one observation; when it continues, its observation moves. When a bucket exceeds its
+memory, all its bins are halved: old observations fade, counts stay whole numbers, and the work is O(1) an
+observation (64 shifts every few thousand events).
 """
 
 import numpy as np
@@ -20,11 +25,11 @@ __all__ = ["EMPTY", "Counts", "load", "merge", "take_moved"]
 Counts = NDArray[np.uint16]
 """[BUCKETS * BINS] playbacks, bucket after bucket of duration, bin after bin of the share watched."""
 EMPTY: Counts = np.zeros(BUCKETS * BINS, np.uint16)
-"""Of a partition without playbacks."""
+"""Counts of a partition without playbacks."""
 
 
 def take_moved(viewers: Viewers) -> Counts | None:
-    """Return a copy of the counts if one moved since the last call."""
+    """Return a copy of the counts if any changed since the last call, else None."""
     if not viewers.watch_moved[0]:
         return None
     viewers.watch_moved[0] = 0
@@ -32,21 +37,21 @@ def take_moved(viewers: Viewers) -> Counts | None:
 
 
 def load(viewers: Viewers, counts: Counts) -> None:
-    """Take counts over.
+    """Load counts.
 
     Raises
     ------
     ConfigMismatchError
-        There are more or fewer than buckets and bins.
+        Their number is not that of all bins.
     """
     if counts.size != BUCKETS * BINS:
-        msg = f"the watch times are {counts.size} counts, not {BUCKETS} x {BINS}"
+        msg = f"watch times have {counts.size} counts, not {BUCKETS} x {BINS}"
         raise ConfigMismatchError(msg)
     viewers.watch_time[:] = counts.reshape(BUCKETS, BINS)
 
 
 def merge(*parts: Counts, memory: int) -> Counts:
-    """Add the counts of several partitions; a bucket that holds more than its memory is halved.
+    """Add the counts of several partitions; a bucket that exceeds its memory is halved.
 
     Examples
     --------
@@ -62,16 +67,8 @@ def merge(*parts: Counts, memory: int) -> Counts:
     return out
 
 
-# How long titles of like length are watched: a histogram of shares for each bucket of duration.
-#
-# Buckets are half an octave wide: under 85 s, under two minutes, ..., under two hours, ..., three hours and
-# more. A playback is one observation; when it goes on, its observation moves. When a bucket holds more than its
-# memory, all its bins are halved: the past fades, the counts stay whole numbers, and the work is O(1) for each
-# observation (64 shifts in thousands of events).
-
-
 EDGES = np.round(60.0 * 2.0 ** (np.arange(1, BUCKETS) / 2.0))
-"""Upper ends of all buckets but the last, whole seconds: 85 to 10,861, in ratios of the root of 2."""
+"""Upper ends of all buckets but the last, whole seconds: 85 to 10,861, in ratios of the square root of 2."""
 
 
 @jit_inline
@@ -111,16 +108,16 @@ def observe_share(viewers: Viewers, params: Params, bucket: int, b: int) -> None
 
 @jit_inline
 def withdraw_share(viewers: Viewers, bucket: int, b: int) -> None:
-    """Take back an observation that is about to move; one that was halved away meanwhile is gone."""
+    """Remove an observation that is about to move, unless halving has removed it already."""
     if viewers.watch_time[bucket, b] > 0:
         viewers.watch_time[bucket, b] -= 1
 
 
 @jit_inline
 def quantile(viewers: Viewers, params: Params, duration: float, share: float) -> float:
-    """Return the part of the bucket's playbacks that were watched as long or shorter.
+    """Return the fraction of the bucket's playbacks with at most this share watched.
 
-    The share itself as long as the bucket holds too few.
+    Returns the share itself while the bucket holds too few playbacks.
     """
     counts = viewers.watch_time[bucket_of(duration)]
     total = total_of(counts)

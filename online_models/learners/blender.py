@@ -25,7 +25,7 @@ HR@10 on MovieLens-100K: equal weights .166, Hedge .172, learned weights .195.
 
 import numpy as np
 
-from online_models.feedback.impression_counts import chosen_beside
+from online_models.feedback.impression_counts import choice_set
 from online_models.jit import jit, jit_no_alloc
 from online_models.tables.derived_columns import SATISFACTION
 from online_models.tables.feedback_layout import SHOWN
@@ -162,7 +162,7 @@ def learn_weights(
 ) -> None:
     """Learn that a viewer liked a title: chosen from a list they saw, or else from the best-scored titles."""
     seen = np.empty(SHOWN + 1, np.int32)
-    odds = chosen_beside(titles, viewers, v, target, stamp, work, seen)
+    odds = choice_set(titles, viewers, v, target, stamp, work, seen)
     if odds > 0:
         learn_choice(titles, params, weights, context, target, seen, odds, score)
         return

@@ -20,7 +20,18 @@ import numpy as np
 from online_models.jit import jit, jit_no_alloc
 from online_models.tables.hashing import below, mix
 from online_models.tables.history import share_of, title_of
-from online_models.tables.layout import F4, I4, PENDING, Int, Params, Real, Scratch, TagWork, Titles, Viewers
+from online_models.tables.layout import (
+    F4,
+    I4,
+    PENDING_STEPS,
+    Int,
+    Params,
+    Real,
+    Scratch,
+    TagScratch,
+    Titles,
+    Viewers,
+)
 
 TRIES = 8
 """Draws per negative before it is left out: a viewer who knows half the catalog still finds 255 of 256."""
@@ -39,10 +50,10 @@ def scratch(titles: Titles, params: Params) -> Scratch:
         np.empty(candidates, np.int32),
         np.empty(candidates, np.float32),
         np.empty(titles.out.shape[1], np.float32),
-        TagWork(
+        TagScratch(
             np.zeros(titles.tag_acc.size + 1, np.float32),
-            np.empty((PENDING, titles.tag_acc.size), np.float32),
-            np.empty((PENDING, titles.tag_out.shape[1]), np.float32),
+            np.empty((PENDING_STEPS, titles.tag_acc.size), np.float32),
+            np.empty((PENDING_STEPS, titles.tag_out.shape[1]), np.float32),
             np.zeros(1, np.int64),
         ),
     )

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from online_models.catalog.catalog import Catalog, country_code
 from online_models.catalog.languages import language_code
 from online_models.feedback.devices import device_code
-from online_models.tables.feedback_layout import STATED
+from online_models.tables.feedback_layout import STATED_TAGS
+from online_models.tables.hashing import tag_keys
 from online_models.tables.layout import F4, I4, Viewers
-from online_models.tables.viewers import NO_LIMIT, ViewerTable, tag_keys
+from online_models.tables.viewers import NO_LIMIT, ViewerTable
 from schemas import Event, Preferences
 
 __all__ = ["EVIDENCE", "LIFT", "StatedPreferences", "labels_of", "take", "take_all"]
@@ -50,7 +51,7 @@ def labels_of(event: Preferences) -> list[str]:
     """
     genres = [f"genre:{genre}" for genre in dict.fromkeys(event.genres)][:_GENRES]
     languages = [f"language:{language}" for language in dict.fromkeys(event.languages)]
-    return [*genres, *languages[: STATED - _GENRES]]
+    return [*genres, *languages[: STATED_TAGS - _GENRES]]
 
 
 def take(viewers: Viewers, slot: int, event: Preferences) -> bool:
@@ -60,18 +61,18 @@ def take(viewers: Viewers, slot: int, event: Preferences) -> bool:
     changed.
     """
     limit = NO_LIMIT if event.maturity is None else event.maturity
-    stated = np.zeros(STATED, np.uint32)
+    stated = np.zeros(STATED_TAGS, np.uint32)
     labels = labels_of(event)
     stated[: len(labels)] = tag_keys(labels)
     language = language_code(event.languages)
     same = viewers.limit[slot] == limit and viewers.language[slot] == language
-    same = bool(same and np.array_equal(viewers.stated[slot], stated))
+    same = bool(same and np.array_equal(viewers.stated_tags[slot], stated))
     where = (viewers.country, country_code(event.country)), (viewers.device, device_code(event.device))
     for column, code in where:
         if code and column[slot] != code and not (same and column[slot]):
             column[slot], same = code, False
     viewers.limit[slot], viewers.language[slot] = limit, language
-    viewers.stated[slot] = stated
+    viewers.stated_tags[slot] = stated
     return not same
 
 
@@ -146,18 +147,18 @@ class StatedPreferences:
 
     def add_to(self, rows: F4, viewers: Viewers, slots: I4) -> None:
         """Add the lifts to the score rows [n, T] of the viewers who stated tags."""
-        for q in np.flatnonzero(viewers.stated[slots, 0]).tolist():
+        for q in np.flatnonzero(viewers.stated_tags[slots, 0]).tolist():
             slot = slots[q]
             share = np.float32(EVIDENCE / (EVIDENCE + viewers.positives[slot]))
-            rows[q] += share * self.lift(viewers.stated[slot], rows.shape[1])
+            rows[q] += share * self.lift(viewers.stated_tags[slot], rows.shape[1])
 
     def lifted(self, viewers: Viewers, slot: int, titles: I4) -> NDArray[np.bool_]:
         """Return whether each title has a tag that the viewer stated: [titles]."""
         size = int(titles.max(initial=-1)) + 1
-        if not viewers.stated[slot, 0] or size == 0:
+        if not viewers.stated_tags[slot, 0] or size == 0:
             return np.zeros(titles.size, np.bool_)
         self._refresh(max(size, self._state[1]))
-        out: NDArray[np.bool_] = self.lift(viewers.stated[slot], self._state[1])[titles] > 0
+        out: NDArray[np.bool_] = self.lift(viewers.stated_tags[slot], self._state[1])[titles] > 0
         return out & (titles >= 0)
 
     def _refresh(self, size: int) -> None:

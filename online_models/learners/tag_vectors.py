@@ -13,14 +13,14 @@ of the factorization .1897 to .1970 raw, .1447 to .1495 shuffled; tags in the in
 import numpy as np
 
 from online_models.jit import jit_exact, jit_no_alloc
-from online_models.tables.layout import F4, PENDING, TAGS, Params, Real, Scratch, TagWork, Titles
+from online_models.tables.layout import F4, PENDING_STEPS, TAGS, Params, Real, Scratch, TagScratch, Titles
 
 BIAS_RATE = 0.3
 """Step of a tag's bias, as part of the step of its vector: most of a bias is the title's own."""
 
 
 @jit_exact
-def move_tags(titles: Titles, work: TagWork) -> None:
+def move_tags(titles: Titles, work: TagScratch) -> None:
     """Apply the pending steps in the order of the positives, exactly, so that batches change nothing.
 
     Four steps at a time: a tag's vector is then read and written once for four of them. Sums keep their
@@ -75,5 +75,5 @@ def learn_tags(titles: Titles, params: Params, x: F4, mean: Real, w: float, n: i
         tags.way[at, f] = x[f]
     tags.way[at, x.size] = BIAS_RATE
     tags.pending[0] = at + 1
-    if at + 1 == PENDING:
+    if at + 1 == PENDING_STEPS:
         move_tags(titles, tags)

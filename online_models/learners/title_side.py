@@ -16,7 +16,7 @@ from online_models.feedback.interaction_state import POSITIVE, REJECT, TOUCH
 from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.learners.factorization import SMALL, draw_negatives, next_stamp, scratch, softmax_gradient
 from online_models.learners.tag_vectors import learn_tags, move_tags
-from online_models.tables.derived_columns import count_positives, due
+from online_models.tables.derived_columns import count_positives, is_stale
 from online_models.tables.hashing import below, fill_shards, mix
 from online_models.tables.history import share_of, title_of
 from online_models.tables.layout import F8, I4, I8, U8, Int, Params, Real, Scratch, Signals, Titles
@@ -79,7 +79,7 @@ def learn_inputs(titles: Titles, params: Params, owned: I4, signals: Signals, i:
         total: Real = 0.0
         b = 1.0
         for step in range(depth):
-            weight = b * share_of(params, signals.history[i, step], step >= signals.fresh[i])
+            weight = b * share_of(params, signals.history[i, step], step >= signals.session_items[i])
             total += weight * weight
             b *= d
         square = np.float32(0.0)
@@ -91,7 +91,7 @@ def learn_inputs(titles: Titles, params: Params, owned: I4, signals: Signals, i:
                 break
             j = title_of(signals.history[i, step])
             if owned[j]:
-                part = a * share_of(params, signals.history[i, step], step >= signals.fresh[i])
+                part = a * share_of(params, signals.history[i, step], step >= signals.session_items[i])
                 titles.acc[j, 2 + h] += part * part * square / np.float32(k)
                 rate = np.float32(params.learning_rate) * part / np.sqrt(titles.acc[j, 2 + h])
                 for f in range(h * k, (h + 1) * k):
@@ -179,7 +179,7 @@ def learn_title(titles: Titles, params: Params, owned: I4, signals: Signals, i: 
                 work.mark[title_of(signals.history[i, step])] = stamp
             learn_outputs(titles, params, signals, i, stamp, work)
         change_weight(titles, params, signals, i, 0)
-        if due(titles, 1):
+        if is_stale(titles, 1):
             move_tags(titles, work.tags)
         count_positives(titles, params, 1)
     if params.negatives > 0:
@@ -258,7 +258,7 @@ class TitleSide:
     def absorb(self, signals: Signals) -> None:
         """Learn a batch of signals."""
         absorb(self.titles.arrays, self.titles.params, self.owned(), signals)
-        self.titles.lengths.forget()
+        self.titles.norms.invalidate()
         paired = signals.history[:, : self.titles.params.window]
         entries = paired[np.arange(paired.shape[1]) < signals.depth[:, None]]
         self._mark_named(signals.title)
@@ -295,7 +295,7 @@ class TitleSide:
         rows = self.titles.intern(titles)
         known = [title for title, row in zip(titles, rows.tolist(), strict=True) if row >= 0]
         rows = rows[rows >= 0]
-        self.titles.label(rows, [labels[title] for title in known], told=[one in stored for one in known])
+        self.titles.label(rows, [labels[title] for title in known], included=[one in stored for one in known])
         self._mark_named(rows)
 
     def _mark_named(self, rows: I4) -> None:

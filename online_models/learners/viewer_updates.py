@@ -3,20 +3,20 @@
 import numpy as np
 
 from online_models.feedback.interaction_state import (
-    FOLLOW,
+    AUTOPLAY,
+    EXITED_EARLY,
     KNOWN,
-    LEFT,
     POSITIVE,
     REJECT,
+    REMOVED_FROM_LIST,
     START,
     TOUCH,
-    UNLISTED,
     WATCHED,
-    judge,
-    settle_abandoned,
+    apply_feedback,
+    reject_abandoned,
 )
-from online_models.feedback.rejections import forgive, reject
-from online_models.feedback.saved_titles import cherish, unwish, wish
+from online_models.feedback.rejections import add_rejection, remove_rejection
+from online_models.feedback.saved_titles import add_to_list, remember_finished, remove_from_list
 from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.learners.factorization import (
     SMALL,
@@ -27,7 +27,7 @@ from online_models.learners.factorization import (
     softmax_gradient,
 )
 from online_models.tables.hashing import mix
-from online_models.tables.history import append, lately, like, mark_known, standing, unlike
+from online_models.tables.history import append, like, mark_known, opinion_of, recent_items, unlike
 from online_models.tables.layout import F4, RING, Feedback, Int, Params, Scratch, Signals, Titles, Viewers
 
 
@@ -63,20 +63,20 @@ def begin_signal(
     """
     v = feedback.viewer[i]
     signals.title[o] = feedback.title[i]
-    signals.depth[o] = signals.fresh[o] = 0
+    signals.depth[o] = signals.session_items[o] = 0
     if is_repeated(viewers, v, feedback.event[i]):
         signals.action[o] = 0
         signals.at[o] = feedback.at[i]
         signals.weight[o] = signals.change[o] = 0.0
         return -1, spare
     if feedback.at[i] - np.int64(1e3 * feedback.watched[i]) - viewers.last_at[v] > params.session_gap_ms:
-        viewers.fresh[v] = 0
-    spare = settle_abandoned(viewers, params, v, feedback.at[i], signals, spare)
-    action = judge(titles, viewers, params, feedback, i, signals, o)
+        viewers.session_items[v] = 0
+    spare = reject_abandoned(viewers, params, v, feedback.at[i], signals, spare)
+    action = apply_feedback(titles, viewers, params, feedback, i, signals, o)
     signals.action[o] = action
     if action == POSITIVE:
-        signals.depth[o] = lately(viewers, params, v, signals.history[o])
-        signals.fresh[o] = min(viewers.fresh[v], signals.depth[o])
+        signals.depth[o] = recent_items(viewers, params, v, signals.history[o])
+        signals.session_items[o] = min(viewers.session_items[v], signals.depth[o])
     return action, spare
 
 
@@ -98,7 +98,7 @@ def softmax_of_target(
     x, t = signals.x[o], signals.title[o]
     depth, fresh = (
         np.int64(signals.depth[o]),
-        np.int64(signals.fresh[o]),
+        np.int64(signals.session_items[o]),
     )  # as `ranking` passes them: numba compiles one form
     represent(titles, viewers, params, v, signals.history[o], depth, fresh, x)
     stamp = next_stamp(work)
@@ -156,14 +156,14 @@ def learn_rejection(
     step is longer the more likely the title was. Titles learn nothing from it. Row ``o`` of the signals is
     working memory; it keeps no history.
     """
-    signals.depth[o] = lately(viewers, params, v, signals.history[o])
-    signals.fresh[o] = min(viewers.fresh[v], signals.depth[o])
+    signals.depth[o] = recent_items(viewers, params, v, signals.history[o])
+    signals.session_items[o] = min(viewers.session_items[v], signals.depth[o])
     # ~known is below 0, the draws of positives are not: so a rejection has negatives of its own
     n = softmax_of_target(titles, viewers, params, v, signals, o, ~viewers.known[v], work)
     work.g[n] = 1.0  # the target's 1 - p_t becomes 1: away from q_t in full, however likely it was
     gather_gradient(titles, n, -np.float32(params.taste_rejection) * signals.weight[o], work)
     move_taste(viewers, params, v, work.into)
-    signals.depth[o] = signals.fresh[o] = 0
+    signals.depth[o] = signals.session_items[o] = 0
 
 
 @jit_inline
@@ -172,32 +172,32 @@ def update_history(
 ) -> None:
     """Update the viewer's known, liked, rejected and saved titles with event ``i``."""
     v, t, at = feedback.viewer[i], feedback.title[i], feedback.at[i]
-    stands = standing(viewers, v, t) if action in (POSITIVE, REJECT, KNOWN) else 0
+    stands = opinion_of(viewers, v, t) if action in (POSITIVE, REJECT, KNOWN) else 0
     if (action == POSITIVE and stands <= 0) or (
         action == KNOWN and stands == 0 and params.reward.neutral > 0
     ):
-        viewers.fresh[v] += 1
+        viewers.session_items[v] += 1
     if action == POSITIVE:
         if stands < 0:
             like(viewers, v, t)
         else:
             append(viewers, v, t, params.known_titles)
         viewers.positives[v] += 1
-        forgive(viewers, v, t)
-    elif action == TOUCH and signals.change[o] > 0 and feedback.action[i] not in (START, FOLLOW):
-        forgive(viewers, v, t)
+        remove_rejection(viewers, v, t)
+    elif action == TOUCH and signals.change[o] > 0 and feedback.action[i] not in (START, AUTOPLAY):
+        remove_rejection(viewers, v, t)
     elif action in (REJECT, KNOWN) and stands == 0:
         append(viewers, v, ~t, params.known_titles)
     elif action == REJECT and stands > 0:
         unlike(viewers, v, t)
     if action == REJECT:
-        reject(viewers, params, v, t, float(signals.weight[o]), at)
+        add_rejection(viewers, params, v, t, float(signals.weight[o]), at)
     if feedback.action[i] == TOUCH:
-        wish(viewers, v, t)
-    elif feedback.action[i] == UNLISTED:
-        unwish(viewers, v, t)
-    elif LEFT <= feedback.action[i] <= WATCHED:
-        cherish(viewers, v, t, at)
+        add_to_list(viewers, v, t)
+    elif feedback.action[i] == REMOVED_FROM_LIST:
+        remove_from_list(viewers, v, t)
+    elif EXITED_EARLY <= feedback.action[i] <= WATCHED:
+        remember_finished(viewers, v, t, at)
     viewers.last_at[v] = max(viewers.last_at[v], at)
 
 

@@ -50,9 +50,9 @@ from online_models.tables.codes import (
     TOP_PICKS,
     TREND,
 )
-from online_models.tables.feedback_layout import JUDGEMENTS, LOVED_TITLES
-from online_models.tables.history import fresh_at, lately, mark_known, recent
-from online_models.tables.layout import F4, F8, I4, Lists, Params, Shared, Sparse, Titles, Viewers
+from online_models.tables.feedback_layout import FINISHED_TITLES, INTERACTIONS
+from online_models.tables.history import mark_known, recent_items, recent_likes, session_items_at
+from online_models.tables.layout import F4, F8, I4, CoWatchScratch, Lists, Params, Shared, Titles, Viewers
 from schemas.pages import Row
 
 __all__ = [
@@ -101,7 +101,7 @@ def finish_scores(
     shared: Shared,
     group: int,
     now: int,
-    work: Sparse,
+    work: CoWatchScratch,
     hidden: F4,
     row: F4,
 ) -> int:
@@ -109,10 +109,13 @@ def finish_scores(
 
     ``hidden`` [T] is 0 between viewers. Returns the number of likes in the history.
     """
-    depth, n = lately(viewers, params, v, work.history), max(1, shared.candidates[group] - viewers.known[v])
+    depth, n = (
+        recent_items(viewers, params, v, work.history),
+        max(1, shared.candidates[group] - viewers.known[v]),
+    )
     if params.seeds > 0:
         hide_known(viewers, v, hidden)
-        fresh, weights = fresh_at(viewers, params, v, now), shared.weights[group]
+        fresh, weights = session_items_at(viewers, params, v, now), shared.weights[group]
         add_cowatch(titles, params, work, depth, fresh, n, weights, shared.backoff, hidden, row)
         mark_known(viewers, v, hidden, 0.0)
         if params.rejection > 0:
@@ -120,7 +123,7 @@ def finish_scores(
     dense = shared.dense[group]
     for t in range(row.size):
         row[t] += dense[t]
-    return int(recent(viewers, v, work.history))
+    return int(recent_likes(viewers, v, work.history))
 
 
 @jit
@@ -182,7 +185,13 @@ def add_discovery_shelves(
 
 @jit_no_alloc
 def give_reasons(
-    titles: Titles, work: Sparse, depth: int, stamp: int, shelves: CandidateShelves, pages: Pages, q: int
+    titles: Titles,
+    work: CoWatchScratch,
+    depth: int,
+    stamp: int,
+    shelves: CandidateShelves,
+    pages: Pages,
+    q: int,
 ) -> None:
     """Write the reason of every title of a page."""
     for r in range(pages.kind.shape[1]):
@@ -214,14 +223,14 @@ def build_pages(
 ) -> None:
     """Turn the score rows [n, T] of a block of viewers (from the GEMM) into pages.
 
-    ``stated`` [n, STATED] are tags, ``segments`` [n, SEGMENTS] segments of the pools; -1: none. ``q + 1``
+    ``stated`` [n, STATED_TAGS] are tags, ``segments`` [n, SEGMENTS] segments of the pools; -1: none. ``q + 1``
     is the stamp of the viewer in arrays that are not cleared between viewers.
     """
     size = rows.shape[1]
     work, hidden, share = sparse_scratch(params, size), np.zeros(size, np.float32), np.zeros(GENRES)
     shelves = new_scratch(size, index.tag_share.size, index.categories.size, 2 * spec.length)
     deal(titles, spec.seed, spec.day, shelves.day_number)
-    known = KnownScores(np.empty(JUDGEMENTS, np.float32), np.empty(LOVED_TITLES, np.float32))
+    known = KnownScores(np.empty(INTERACTIONS, np.float32), np.empty(FINISHED_TITLES, np.float32))
     for q in range(slots.size):
         v, row = slots[q], rows[q]
         depth = finish_scores(titles, viewers, params, v, shared, shared.group[q], now, work, hidden, row)
@@ -385,7 +394,7 @@ def build(
     if side.shelf_value is not None:
         spec = spec._replace(prior=spec.prior * side.shelf_value)
     arrays, (pools, segments) = index.arrays(), index.pools(side.viewers.arrays, slots, now_ms)
-    stated = index.stated_tags(side.viewers.arrays.stated[slots])
+    stated = index.stated_tags(side.viewers.arrays.stated_tags[slots])
     for a, b, rows, shared in side.ranker.blocks(slots, now_ms):
         columns: list[Any] = [column[a:b] for column in out]
         pages = Pages(*columns)
@@ -410,7 +419,7 @@ def build(
 
 def explain_top(side: ViewerSide, slots: I4, pages: Pages) -> None:
     """Set the reasons of top picks that a stated preference explains (`ListRanker.explain_stated`)."""
-    stated = np.flatnonzero(side.viewers.arrays.stated[slots, 0])
+    stated = np.flatnonzero(side.viewers.arrays.stated_tags[slots, 0])
     at, top = np.nonzero(pages.kind[stated] == TOP_PICKS)
     at = stated[at]
     before = pages.reason[at, top]

@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from online_models.feedback.interaction_state import DONE, STARTED, weight_of
+from online_models.feedback.interaction_state import COMPLETED, STARTED, weight_of
 from online_models.feedback.interaction_state import LIKED as PAST_A_QUARTER
 from online_models.jit import jit_inline, jit_no_alloc
 from online_models.page.layout import MOST_PINS, SEGMENTS, WORD, PageSpec, Pools
@@ -54,9 +54,9 @@ from online_models.tables.codes import (
     TRENDING_IN_COUNTRY,
     WATCH_AGAIN,
 )
-from online_models.tables.feedback_layout import JUDGEMENTS, LOVED_TITLES, WISHES
+from online_models.tables.feedback_layout import FINISHED_TITLES, INTERACTIONS, MY_LIST_SIZE
 from online_models.tables.hashing import mix
-from online_models.tables.history import standing
+from online_models.tables.history import opinion_of
 from online_models.tables.layout import F4, I4, U1, U4, U8, Int, Params, Titles, Viewers
 
 HALF_LIFE_MS = 3 * 86_400_000.0
@@ -72,19 +72,19 @@ class KnownScores(NamedTuple):
     """Scores of known titles that may be on the page again; -inf where a guard forbids them."""
 
     judged: F4
-    """[JUDGEMENTS] of ``Viewers.judged``."""
+    """[INTERACTIONS] of ``Viewers.judged``."""
     loved: F4
-    """[LOVED_TITLES] of ``Viewers.loved``."""
+    """[FINISHED_TITLES] of ``Viewers.loved``."""
 
 
 @jit_inline
 def save_known_scores(viewers: Viewers, v: int, row: F4, known: KnownScores) -> None:
     """Save the scores of known titles before the score row hides them."""
-    for s in range(JUDGEMENTS):
-        t = viewers.judged[v, s]
+    for s in range(INTERACTIONS):
+        t = viewers.interaction_title[v, s]
         known.judged[s] = row[t] if 0 <= t < row.size else -np.inf
-    for s in range(LOVED_TITLES):
-        t = viewers.loved[v, s]
+    for s in range(FINISHED_TITLES):
+        t = viewers.finished[v, s]
         known.loved[s] = row[t] if 0 <= t < row.size else -np.inf
 
 
@@ -160,12 +160,14 @@ def add_continue_watching(
 ) -> None:
     """Add started titles that are neither finished nor rejected, the newest first."""
     c, n = begin_shelf(shelves, CONTINUE_WATCHING, -1), 0
-    for s in range(JUDGEMENTS):
-        t, e = viewers.judged[v, s], viewers.judgement[v, s]
-        begun = e.flags & STARTED != 0 and (e.played > 0 or e.before + e.now > params.reward.quick_s)
-        open_still = e.flags & DONE == 0 and e.played >= 0 and e.said >= 0
+    for s in range(INTERACTIONS):
+        t, e = viewers.interaction_title[v, s], viewers.interaction[v, s]
+        begun = e.flags & STARTED != 0 and (
+            e.implicit > 0 or e.watched_before + e.watched_now > params.reward.quick_s
+        )
+        open_still = e.flags & COMPLETED == 0 and e.implicit >= 0 and e.explicit >= 0
         available = known.judged[s] > -np.inf and now - e.at <= spec.continue_ms
-        if available and begun and open_still and standing(viewers, v, t) >= 0:
+        if available and begun and open_still and opinion_of(viewers, v, t) >= 0:
             age = max(now - e.at, 0)
             n = insert_by_key(shelves, c, n, 0.5 ** (age / HALF_LIFE_MS), t, known.judged[s])
     end_own_shelf(spec, c, n, stamp, shelves)
@@ -177,8 +179,8 @@ def add_my_list(
 ) -> None:
     """Add the titles of the viewer's list that are neither started nor known, the newest first."""
     c, n = begin_shelf(shelves, MY_LIST, -1), 0
-    for s in range(WISHES):
-        t = viewers.wished[v, s]
+    for s in range(MY_LIST_SIZE):
+        t = viewers.my_list[v, s]
         if 0 <= t < row.size and row[t] > -np.inf and shelves.seen[t] != stamp and n < shelves.title.shape[1]:
             shelves.title[c, n] = t
             shelves.score[c, n] = row[t]
@@ -199,12 +201,12 @@ def add_watch_again(
 ) -> None:
     """Add titles that were finished and liked long enough ago, the most liked first."""
     c, n = begin_shelf(shelves, WATCH_AGAIN, -1), 0
-    for s in range(LOVED_TITLES):
-        t = viewers.loved[v, s]
-        past = now // 1_000 - np.int64(viewers.loved_at[v, s]) >= spec.again_s
+    for s in range(FINISHED_TITLES):
+        t = viewers.finished[v, s]
+        past = now // 1_000 - np.int64(viewers.finished_at[v, s]) >= spec.again_s
         offered = known.loved[s] > -np.inf and shelves.seen[t] != stamp
-        if past and offered and standing(viewers, v, t) > 0:
-            n = insert_by_key(shelves, c, n, viewers.loved_weight[v, s], t, known.loved[s])
+        if past and offered and opinion_of(viewers, v, t) > 0:
+            n = insert_by_key(shelves, c, n, viewers.finished_weight[v, s], t, known.loved[s])
     for k in range(n):  # the weight was the sort key; all are equally relevant to the page
         shelves.relevance[c, k] = 1.0
     end_own_shelf(spec, c, n, stamp, shelves)
@@ -229,18 +231,18 @@ def add_because_you(
     the two sorts of seeds apart.
     """
     seed, strength, n = shelves.seed, shelves.seed_weight, 0
-    for s in range(JUDGEMENTS):
-        t, e = viewers.judged[v, s], viewers.judgement[v, s]
+    for s in range(INTERACTIONS):
+        t, e = viewers.interaction_title[v, s], viewers.interaction[v, s]
         watched = e.flags & PAST_A_QUARTER != 0
-        if t < 0 or t >= row.size or e.said < 0 or e.played < 0 or not (watched or e.said > 0):
+        if t < 0 or t >= row.size or e.explicit < 0 or e.implicit < 0 or not (watched or e.explicit > 0):
             continue
         if known.judged[s] == -np.inf:
             continue
-        if not 0 < titles.watches[t] >= spec.seed_watches or standing(viewers, v, t) <= 0:
+        if not 0 < titles.watches[t] >= spec.seed_watches or opinion_of(viewers, v, t) <= 0:
             continue
         later = 0
-        for other in range(JUDGEMENTS):
-            later += int(viewers.judged[v, other] >= 0 and viewers.judgement[v, other].at > e.at)
+        for other in range(INTERACTIONS):
+            later += int(viewers.interaction_title[v, other] >= 0 and viewers.interaction[v, other].at > e.at)
         seed[n], shelves.seed_watched[n] = t, 1 if watched else 0
         strength[n] = SEED_DECAY**later * weight_of(e) * titles.watches[t] / (titles.watches[t] + EVIDENCE)
         n += 1

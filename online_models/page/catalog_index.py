@@ -21,10 +21,10 @@ from online_models.page.config import PageConfig
 from online_models.page.layout import SEGMENTS, WORD, CatalogIndexArrays, Pools
 from online_models.page.shelf_kinds import CATEGORIES, TAG_KINDS
 from online_models.ranking.segment_boost import MIN_WATCHES, SegmentBoost
+from online_models.tables.hashing import tag_keys
 from online_models.tables.layout import DAY_MS, F4, F8, I4, I8, U1, U8, Titles, Viewers
 from online_models.tables.titles import TitleTable
 from online_models.tables.top_k import sift, sort_heap
-from online_models.tables.viewers import tag_keys
 
 __all__ = ["NAMELESS", "CatalogIndex", "SegmentPools", "ViewerSegments"]
 
@@ -209,7 +209,7 @@ class CatalogIndex:
         return np.flatnonzero((since <= now_ms) & (since > now_ms - int(days * DAY_MS))).astype(np.int32)
 
     def stated_tags(self, stated: NDArray[np.uint32]) -> I4:
-        """Translate keys of stated tags [n, STATED] (0: none) into tags, known ones first; -1: none.
+        """Translate keys of stated tags [n, STATED_TAGS] (0: none) into tags, known ones first; -1: none.
 
         Examples
         --------
@@ -239,7 +239,7 @@ class CatalogIndex:
             size = min(len(self.titles), a.bias.size)
             with self.catalog.lock:
                 shelf = self._set_up(a, size)
-                cached = self._cached = (state, shelf, self.catalog.facts.since(size))
+                cached = self._cached = (state, shelf, self.catalog.facts.available_since(size))
         return cached[1], cached[2]
 
     def _set_up(self, a: Titles, size: int) -> CatalogIndexArrays:

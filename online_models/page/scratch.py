@@ -11,7 +11,7 @@ from online_models.page.selection import (
     PILES,
     SelectionScratch,
 )
-from online_models.tables.feedback_layout import JUDGEMENTS
+from online_models.tables.feedback_layout import INTERACTIONS
 from online_models.tables.layout import F4, F8, I4, U1, U4, U8
 
 MOST_TAGS = 4_096
@@ -97,11 +97,11 @@ class CandidateShelves(NamedTuple):
     series: I4
     """[P] their series, -1 for none."""
     seed: I4
-    """[JUDGEMENTS] titles that may be the seed of a shelf."""
+    """[INTERACTIONS] titles that may be the seed of a shelf."""
     seed_weight: F8
-    """[JUDGEMENTS] weight of each."""
+    """[INTERACTIONS] weight of each."""
     seed_watched: U1
-    """[JUDGEMENTS] 1 if watched past a quarter, 0 if liked by an explicit rating alone."""
+    """[INTERACTIONS] 1 if watched past a quarter, 0 if liked by an explicit rating alone."""
     category_share: F8
     """[categories] expected share of the viewer's watches."""
     tags: TagScratch
@@ -145,9 +145,9 @@ def new_scratch(size: int, tags: int, categories: int, pool: int) -> CandidateSh
         np.empty(pool, np.int32),
         np.empty(pool, np.int32),
         np.empty(pool, np.int32),
-        np.empty(JUDGEMENTS, np.int32),
-        np.empty(JUDGEMENTS),
-        np.empty(JUDGEMENTS, np.uint8),
+        np.empty(INTERACTIONS, np.int32),
+        np.empty(INTERACTIONS),
+        np.empty(INTERACTIONS, np.uint8),
         np.empty(categories),
         TagScratch(
             np.empty(MOST_TAGS, np.int32),

@@ -160,7 +160,7 @@ class ListRanker:
     def explain_stated(self, slots: I4, titles: I4, reasons: U1) -> None:
         """Set the reason of titles [n, L] to taste: those with a stated tag, of viewers without a history."""
         viewers = self._viewers.arrays
-        for q in np.flatnonzero(viewers.stated[slots, 0]).tolist():
+        for q in np.flatnonzero(viewers.stated_tags[slots, 0]).tolist():
             if viewers.positives[slots[q]] == 0:
                 reasons[q][self.stated.lifted(viewers, slots[q], titles[q])] = TASTE
 
@@ -170,10 +170,10 @@ class ListRanker:
         apart, draws = np.zeros(slots.size, np.uint8), drawn > 0
         if draws:
             mark_draws(viewers, slots, titles.seed, request.day, drawn, apart)
-        apart |= viewers.stated[slots, 0] != 0
+        apart |= viewers.stated_tags[slots, 0] != 0
         some = np.flatnonzero(apart == 0).astype(np.int32)
         x, _, shared = prepared
-        norm = titles.lengths.of(titles.arrays.out[: shared.dense.shape[1]])
+        norm = titles.norms.of(titles.arrays.out[: shared.dense.shape[1]])
         done = rank_shortlists(
             titles.arrays, viewers, titles.params, slots, some, x, norm, shared, now_ms, draws, out
         )

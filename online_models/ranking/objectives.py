@@ -53,7 +53,7 @@ def objective(titles: Titles, catalog: Catalog, treatment: Treatment, size: int)
     lengths, enjoyed, kept = (weight or 0.0 for weight in weights)
     out = np.zeros(size)
     if lengths:
-        out += lengths * _long(catalog.facts.seconds(size))
+        out += lengths * _long(catalog.facts.durations_s(size))
     counts = titles.counts[:size].astype(np.float64)
     positives = counts[:, POSITIVES]
     if enjoyed:

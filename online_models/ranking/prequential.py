@@ -28,12 +28,12 @@ from online_models.tables.layout import (
     F4,
     F8,
     I4,
+    CoWatchScratch,
     Feedback,
     Int,
     Params,
     Scratch,
     Signals,
-    Sparse,
     Titles,
     Viewers,
 )
@@ -49,7 +49,7 @@ class PrequentialScratch(NamedTuple):
     """[1 + CONTEXTS, EXPERTS] the blend's weights, learned in place."""
     score: F4
     """[RANKINGS, T] scores of the blend and of each expert."""
-    sparse: Sparse
+    sparse: CoWatchScratch
 
 
 @jit
@@ -121,7 +121,7 @@ def rank_target(
     t, x = signals.title[o], signals.x[o]
     depth, fresh = (
         np.int64(signals.depth[o]),
-        np.int64(signals.fresh[o]),
+        np.int64(signals.session_items[o]),
     )  # as lists pass them: numba compiles one form
     now = signals.at[o]
     if titles.counts[t, 0] == 0:

@@ -19,8 +19,20 @@ from online_models.learners.blender import (
 from online_models.learners.factorization import represent
 from online_models.tables.derived_columns import SATISFACTION
 from online_models.tables.feedback_layout import SECOND
-from online_models.tables.history import fresh_at, lately, mark_known, share_of, title_of
-from online_models.tables.layout import F4, F8, I4, U1, Int, Lists, Params, Shared, Sparse, Titles, Viewers
+from online_models.tables.history import mark_known, recent_items, session_items_at, share_of, title_of
+from online_models.tables.layout import (
+    F4,
+    F8,
+    I4,
+    U1,
+    CoWatchScratch,
+    Int,
+    Lists,
+    Params,
+    Shared,
+    Titles,
+    Viewers,
+)
 from online_models.tables.top_k import least_of, top
 
 # Logarithms of many numbers: a loop that the compiler vectorizes. Calls of the C library would be one by one.
@@ -69,9 +81,9 @@ TRAITS = 6
 
 
 @jit
-def sparse_scratch(params: Params, size: int) -> Sparse:
+def sparse_scratch(params: Params, size: int) -> CoWatchScratch:
     """Allocate a block's working memory."""
-    return Sparse(
+    return CoWatchScratch(
         np.zeros((2, size), np.float32),
         np.empty(size + 1, np.int32),
         np.zeros(size, np.int32),
@@ -91,7 +103,7 @@ def look_up(
     history = np.empty(params.history, np.int32)
     for q in range(slots.size):
         v, context = slots[q], context_of(viewers, params, slots[q], now)
-        depth, fresh = lately(viewers, params, v, history), fresh_at(viewers, params, v, now)
+        depth, fresh = recent_items(viewers, params, v, history), session_items_at(viewers, params, v, now)
         represent(titles, viewers, params, v, history, depth, fresh, x[q])
         weight = np.float32(weights[context, FACTORIZATION])
         for f in range(x.shape[1]):
@@ -99,7 +111,7 @@ def look_up(
         traits[q, LIMIT], traits[q, COUNTRY] = viewers.limit[v], viewers.country[v]
         traits[q, CONTEXT], traits[q, COLD_START] = context, viewers.positives[v] == 0
         traits[q, DEVICE] = viewers.device[v] * traits[q, COLD_START]
-        traits[q, HAS_STATED] = viewers.stated[v, 0] != 0
+        traits[q, HAS_STATED] = viewers.stated_tags[v, 0] != 0
 
 
 @jit_no_alloc
@@ -154,7 +166,7 @@ def cowatch(
 def add_cowatch(
     titles: Titles,
     params: Params,
-    work: Sparse,
+    work: CoWatchScratch,
     depth: int,
     fresh: int,
     n: int,
@@ -194,7 +206,7 @@ def add_cowatch(
 
 @jit_no_alloc
 def subtract_rejected(
-    titles: Titles, viewers: Viewers, params: Params, v: int, now: int, n: int, work: Sparse, row: F4
+    titles: Titles, viewers: Viewers, params: Params, v: int, now: int, n: int, work: CoWatchScratch, row: F4
 ) -> int:
     """Subtract the similarity to the viewer's recently rejected titles from a score row.
 
@@ -229,7 +241,7 @@ def hide_known(viewers: Viewers, v: int, row: F4) -> None:
 
 
 @jit_no_alloc
-def explain(titles: Titles, work: Sparse, depth: int, stamp: int, listed: I4, reason: U1) -> None:
+def explain(titles: Titles, work: CoWatchScratch, depth: int, stamp: int, listed: I4, reason: U1) -> None:
     """Write the reason of each title on a list: near a newest title, taste, or (without a history) the trend.
 
     ``work.near`` holds the stamp of the last viewer for whom a title was a neighbour, so it is never cleared.
@@ -267,7 +279,7 @@ def rank_block(
     for q in range(slots.size):
         v, row, group = slots[q], rows[q], shared.group[q]
         depth, n = (
-            lately(viewers, params, v, work.history),
+            recent_items(viewers, params, v, work.history),
             max(1, shared.candidates[group] - viewers.known[v]),
         )
         hide_known(viewers, v, row)
@@ -277,7 +289,7 @@ def rank_block(
                 params,
                 work,
                 depth,
-                fresh_at(viewers, params, v, now),
+                session_items_at(viewers, params, v, now),
                 n,
                 shared.weights[group],
                 shared.backoff,
@@ -304,9 +316,9 @@ def blend_row(
     known = row.copy()
     v = np.int32(v)  # type: ignore[assignment] # as in `rank_block`: numba compiles one form
     hide_known(viewers, v, known)
-    depth, n = lately(viewers, params, v, work.history), max(1, shared.candidates[0] - viewers.known[v])
+    depth, n = recent_items(viewers, params, v, work.history), max(1, shared.candidates[0] - viewers.known[v])
     if params.seeds > 0:
-        fresh = fresh_at(viewers, params, v, now)
+        fresh = session_items_at(viewers, params, v, now)
         add_cowatch(titles, params, work, depth, fresh, n, shared.weights[0], shared.backoff, known, row)
         if params.rejection > 0:
             subtract_rejected(titles, viewers, params, v, now, n, work, row)

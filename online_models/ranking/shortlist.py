@@ -19,10 +19,10 @@ import numpy as np
 from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse_scratch, subtract_rejected
 from online_models.tables.codes import NOT_DRAWN
-from online_models.tables.history import fresh_at, lately, mark_known
-from online_models.tables.layout import F4, I4, Lists, Params, Real, Shared, Sparse, Titles, Viewers
-from online_models.tables.top_k import LANE, NOBODY, end_list, enter, keep_best
-from online_models.tables.vector_norms import ROUNDED
+from online_models.tables.history import mark_known, recent_items, session_items_at
+from online_models.tables.layout import F4, I4, CoWatchScratch, Lists, Params, Real, Shared, Titles, Viewers
+from online_models.tables.top_k import BLOCK, NO_TITLE, end_list, enter, keep_best
+from online_models.tables.vector_norms import NORM_MARGIN
 
 PROBED = 32
 """Viewers of a batch after whom the share of multiplied titles is checked."""
@@ -36,8 +36,8 @@ ROUNDING = np.float32(1e-6)
 class ShortlistScratch(NamedTuple):
     """Working memory of a batch: one per call."""
 
-    near: Sparse
-    away: Sparse
+    near: CoWatchScratch
+    away: CoWatchScratch
     """Shares the arrays of ``near`` except for ``touched``: the titles changed by rejections."""
     extra: F4
     """[T] added to ``dense`` for the viewer; -inf if known or already multiplied; all 0 between viewers."""
@@ -56,7 +56,7 @@ def shortlist_scratch(params: Params, dense: F4, n: int) -> ShortlistScratch:
     for g in range(head.shape[0]):
         best[:] = -np.inf
         keep_best(dense[g], head[g], best)
-    away = Sparse(near.score, again, near.near, near.history)
+    away = CoWatchScratch(near.score, again, near.near, near.history)
     return ShortlistScratch(near, away, np.zeros(size, np.float32), np.empty(size + 1, np.int32), head)
 
 
@@ -102,15 +102,15 @@ def offer(
 def in_reach(dense: F4, length: float, norm: F4, least: Real, out: I4) -> int:
     """Write the titles that may reach the least score into ``out`` [T + 1], by row; return their number.
 
-    ``LANE`` titles are compared at a time, as one vector instruction. If any may, all are written without a
+    ``BLOCK`` titles are compared at a time, as one vector instruction. If any may, all are written without a
     branch: each overwrites the last one unless that was counted.
     """
-    m, whole = 0, dense.size // LANE * LANE
-    for a in range(0, whole, LANE):
+    m, whole = 0, dense.size // BLOCK * BLOCK
+    for a in range(0, whole, BLOCK):
         better = np.int32(0)
-        for k in range(LANE):
+        for k in range(BLOCK):
             better |= np.int32(dense[a + k] + length * norm[a + k] >= least)
-        for t in range(a, a + LANE if better else a):
+        for t in range(a, a + BLOCK if better else a):
             out[m] = t
             m += dense[t] + length * norm[t] >= least
     for t in range(whole, dense.size):
@@ -127,9 +127,9 @@ def best_of_few(
     length, extra = np.float32(0.0), at.extra
     for f in range(x.size):
         length += x[f] * x[f]
-    length = ROUNDED * np.sqrt(length)
+    length = NORM_MARGIN * np.sqrt(length)
     score[:] = -np.inf
-    title[:] = NOBODY
+    title[:] = NO_TITLE
     done = offer(titles, x, length, norm, dense, extra, head, head.size, title, score)
     done += offer(titles, x, length, norm, dense, extra, at.near.touched, m, title, score)
     n = in_reach(dense, length, norm, least_so_far(score), at.far)
@@ -193,12 +193,12 @@ def rank_shortlists(
         q = some[i]
         v, group, title = slots[q], shared.group[q], out.title[q]
         dense, head = shared.dense[group], at.head[group]
-        depth = lately(viewers, params, v, at.near.history)
+        depth = recent_items(viewers, params, v, at.near.history)
         n = max(1, shared.candidates[group] - viewers.known[v])
         m, less = 0, 0
         hide_known(viewers, v, at.extra)
         if params.seeds > 0:
-            w, fresh = shared.weights[group], fresh_at(viewers, params, v, now)
+            w, fresh = shared.weights[group], session_items_at(viewers, params, v, now)
             m = add_cowatch(titles, params, at.near, depth, fresh, n, w, shared.backoff, at.extra, at.extra)
             if params.rejection > 0:
                 less = subtract_rejected(titles, viewers, params, v, now, n, at.away, at.extra)

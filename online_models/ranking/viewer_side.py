@@ -8,15 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.catalog.catalog import Catalog
-from online_models.feedback.interaction_state import PENDING
+from online_models.feedback.interaction_state import MAYBE_ABANDONED
 from online_models.feedback.reward_function import Action, FeedbackSignal
 from online_models.learners.viewer_updates import observe
 from online_models.ranking.lists import ListRanker
 from online_models.ranking.prequential import RANKINGS, observe_tested
 from online_models.ranking.shared_scores import SharedScores
+from online_models.tables.hashing import hash_ids
 from online_models.tables.layout import F4, F8, I4, U8, Feedback, Lists, Params, Signals
 from online_models.tables.titles import TitleTable
-from online_models.tables.viewers import Loader, ViewerTable, hash_ids
+from online_models.tables.viewers import Loader, ViewerTable
 
 __all__ = [
     "EventColumns",
@@ -122,7 +123,7 @@ def without(signals: Signals, rows: Sequence[int]) -> Signals:
     if not rows:
         return signals
     action = signals.action.copy()
-    action[list(rows)] = Action.NOTED
+    action[list(rows)] = Action.NO_OP
     return signals._replace(action=action)
 
 
@@ -215,7 +216,7 @@ class ViewerSide:
 
     def _signals_for(self, feedback: Feedback) -> Signals:
         """Allocate signals for a batch and for all titles that its viewers may have abandoned."""
-        flags = self.viewers.arrays.judgement["flags"][np.unique(feedback.viewer)]
-        left = np.isin(feedback.action, (Action.LEFT, Action.STOPPED, Action.RESUMED))
-        pending = np.count_nonzero(flags & PENDING) + np.count_nonzero(left)
+        flags = self.viewers.arrays.interaction["flags"][np.unique(feedback.viewer)]
+        left = np.isin(feedback.action, (Action.EXITED_EARLY, Action.STOPPED, Action.RESUMED))
+        pending = np.count_nonzero(flags & MAYBE_ABANDONED) + np.count_nonzero(left)
         return blank_signals(feedback.viewer.size + int(pending), self.titles)

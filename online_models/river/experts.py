@@ -22,7 +22,7 @@ from online_models.learners.cohorts import CohortConfig, CohortTable
 from online_models.learners.tag_affinity import PRIOR, STEP, Tagged, scores, taste_of
 from online_models.ranking.viewer_side import EventColumns
 from online_models.river.ranker import Expert, RowExpert, only
-from online_models.tables.history import recent
+from online_models.tables.history import recent_likes
 from online_models.tables.layout import F8
 from schemas import Tags, Title
 
@@ -346,7 +346,7 @@ class TagAffinity(RowExpert):
         if slot is None:
             return np.zeros(size)
         history = np.empty(self.history, np.int32)
-        depth = recent(self._model.viewers.viewers.arrays, slot, history)
+        depth = recent_likes(self._model.viewers.viewers.arrays, slot, history)
         indptr, ids = catalog.tags_of(np.arange(size))
         watches = self._model.titles.arrays.watches[:size]
         tagged = Tagged.of(indptr, ids, watches, len(catalog.tag_names))

@@ -15,8 +15,8 @@ from online_models.ranking.scorer import hide_known
 from online_models.ranking.viewer_side import EventColumns
 from online_models.recommender import Recommender
 from online_models.tables import snapshots
+from online_models.tables.hashing import hash_ids
 from online_models.tables.layout import F8
-from online_models.tables.viewers import hash_ids
 
 __all__ = ["Expert", "RowExpert", "name_of", "only"]
 

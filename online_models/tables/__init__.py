@@ -1,1 +1,20 @@
-"""PLACEHOLDER online_models/tables."""
+"""Columnar state of titles and viewers, and what all rooms need to work on it.
+
+=======================  ================================================================================
+`layout`                 named tuples of arrays that kernels share: state, batches, results, scratch memory
+`feedback_layout`        a viewer's interactions, rejections and impressions; constants of the reward
+`codes`                  numbers for kinds of shelves and reasons of items
+`titles`                 `TitleTable`: rows of titles, hyper-parameters as kernels take them
+`viewers`                `ViewerTable`: a bounded cache of viewers' slots
+`history`                known titles of a viewer, in chunks of one pool
+`derived_columns`        popularity, satisfaction, and the share of tag vectors in titles' vectors
+`vector_norms`           cached norms of titles' vectors
+`rows`, `row_versions`   packed rows, their versions and upgrades
+`snapshots`              whole models as bytes
+`hashing`                64-bit hashes of numbers, ids and tags
+`hash_table`             rows by key or by name
+`keyed_random`           random numbers that depend on keys alone
+`partition_assignment`   Kafka partitions of many keys
+`top_k`                  top k of many scores
+=======================  ================================================================================
+"""

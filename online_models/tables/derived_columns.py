@@ -1,4 +1,4 @@
-"""Columns of the titles' table that follow from others: log-shares of watches, and what tags have learned."""
+"""Columns of titles that derive from others: popularity, satisfaction, and the share of the tag vectors."""
 
 import numpy as np
 
@@ -6,31 +6,31 @@ from online_models.jit import jit, jit_no_alloc
 from online_models.tables.layout import TAGS, Params, Titles
 
 TINY = 1e-6
-"""A tag that moved less is not worth a pass over its titles."""
+"""Least movement of a tag vector that is added to its titles."""
 
 
 @jit
-def tell_titles(titles: Titles, params: Params) -> None:
-    """Let the titles know what their tags have learned since they were last told."""
-    # Loops: for numpy's expressions numba compiles iterators and the words of their errors, seconds of work
-    width, told = titles.out.shape[1], titles.tag_told
-    more, way = np.empty(told.shape, np.float32), np.zeros(told.shape[0], np.float32)
+def publish_tags(titles: Titles, params: Params) -> None:
+    """Add what the tag vectors learned since the last publication to the vectors of their titles."""
+    # Loops, since numba takes seconds to compile array expressions, with their iterators and errors
+    width, published = titles.out.shape[1], titles.tag_published
+    more, way = np.empty(published.shape, np.float32), np.zeros(published.shape[0], np.float32)
     for g in range(way.size):
         for f in range(width + 1):
-            more[g, f] = titles.tag_out[g, f] - told[g, f]
+            more[g, f] = titles.tag_out[g, f] - published[g, f]
     moved = False
     for g in range(way.size):
         for f in range(width + 1):
             way[g] += more[g, f] * more[g, f]
         way[g] = np.sqrt(way[g])
         moved |= not way[g] <= TINY
-    if not moved:
+    if not moved:  # saves the pass over all titles
         return
     for j in range(titles.size[0]):
         c = titles.share[j]
         for s in range(TAGS):
             g = titles.tags[j, s]
-            if g < 0:
+            if g < 0:  # tags are packed to the front
                 break
             if way[g] > TINY:
                 for f in range(width):
@@ -41,45 +41,46 @@ def tell_titles(titles: Titles, params: Params) -> None:
             titles.changed[j] = 1
     for g in range(way.size):
         for f in range(width + 1):
-            told[g, f] = titles.tag_out[g, f]
+            published[g, f] = titles.tag_out[g, f]
     titles.size[4] += 1
 
 
 STALE = 50
-"""Part of the positives that may be new to ``Titles.prior``."""
+"""``Titles.prior`` is stale when more than one in so many positives is new to it."""
 
 FEW = 3
-"""Part of the active titles that as many positives may be new to it: early on a fiftieth is few."""
+"""And when more positives are new to it than one for so many active titles: early on a fiftieth is few."""
 
 SEASON = 2
-"""The half-life, of the configured ones, that the trending feature counts by: a week."""
+"""Index of the half-life that the trending feature uses: a week."""
 
 SATISFACTION = 3
-"""Column of ``Titles.prior``: how few turn a title down."""
+"""Column of ``Titles.prior``: log-share of a title's outcomes that are no rejections."""
 
 EVIDENCE = 20.0
-"""Verdicts that a title's mean over all titles is worth: as a bandit's prior (`bandits.BanditConfig`)."""
+"""Outcomes that the mean of all titles is worth as a prior, as in `artwork.bandit.BanditConfig`."""
 
 BACKOFF = 0.55
-"""What a title that nobody's neighbour lists name gets of a co-watch share: popularity to this power, the one
-that the similarity leaves in (1 - alpha). HR@10 of the blend .198 without, .201 with."""
+"""Exponent of the popularity by which co-watch shares are discounted: the power of popularity that the
+similarity leaves in (1 - alpha). HR@10 of the blend: .198 without, .201 with."""
 
 
 @jit_no_alloc
 def refresh_prior(titles: Titles, params: Params) -> None:
-    """Write what everybody watches, of late and ever, as log-shares log(floor + n share_j), and the backoff.
+    """Write ``Titles.prior``: four numbers a title.
 
-    0 is about the average title; a title that nobody watches has log(floor). The third number is what a
-    co-watch share is multiplied by: popularity ** -BACKOFF. The fourth is the logarithm of the share of the
-    title's verdicts that do not turn it down over that of all titles, smoothed by ``EVIDENCE`` verdicts.
+    The first two are recent and all-time popularity, log(floor + n share_j): 0 for the average title,
+    log(floor) for a title without watches. The third is the factor of a co-watch share: popularity **
+    -BACKOFF. The fourth is satisfaction: the logarithm of the title's share of outcomes that are no
+    rejections, over that of all titles, smoothed by ``EVIDENCE`` outcomes.
     """
     size = titles.size[0]
     newest, trending, watched, n = np.int64(0), 0.0, 0.0, titles.size[1]
     prior, floor = titles.prior, np.float32(params.floor)
-    yes, no = 1e-9, 0.0
+    yes, no = 1e-9, 0.0  # not 0 / 0 without any outcome
     for j in range(size):
         newest = max(newest, titles.trend_at[j])
-    for j in range(size):
+    for j in range(size):  # counters decay to one common time: that of the newest watch
         gap = (titles.trend_at[j] - newest) / params.half_lives_ms[SEASON]
         prior[j, 0] = titles.trend[j, SEASON] * 2.0**gap
         trending += prior[j, 0]
@@ -93,27 +94,27 @@ def refresh_prior(titles: Titles, params: Params) -> None:
         prior[j, 0] = np.log(floor + by_trend * prior[j, 0])
         prior[j, 1] = np.log(floor + by_watches * np.float32(titles.watches[j]))
         prior[j, 2] = np.exp(np.float32(-BACKOFF) * prior[j, 1])
-        verdicts = titles.counts[j, 0] + titles.counts[j, 1]
-        kept = (titles.counts[j, 0] + EVIDENCE * mean) / (verdicts + EVIDENCE)
+        outcomes = titles.counts[j, 0] + titles.counts[j, 1]
+        kept = (titles.counts[j, 0] + EVIDENCE * mean) / (outcomes + EVIDENCE)
         prior[j, SATISFACTION] = np.log(np.float32(kept / mean))
     titles.size[3] = titles.size[2]
 
 
 @jit_no_alloc
-def due(titles: Titles, more: int) -> bool:
-    """Say whether so many more positives are a fiftieth of all, and a third of the active titles."""
+def is_stale(titles: Titles, more: int) -> bool:
+    """Whether `prior` is stale after so many more positives (`STALE` and `FEW`)."""
     return bool(titles.size[2] + more - titles.size[3] > max(titles.size[3] // STALE, titles.size[1] // FEW))
 
 
 @jit
 def count_positives(titles: Titles, params: Params, more: int) -> None:
-    """Count positives; when they have grown enough (:func:`due`), bring what is derived up to date.
+    """Count positives, and update the derived columns when they are stale (:func:`is_stale`).
 
-    What everybody watches is worked out anew (in the long run log-shares have moved by .02 by then), and tags
-    tell their titles what they have learned. It depends on the events alone, not on how they were batched.
+    In the long run log-shares move by .02 between updates. When to update depends on the number of positives
+    alone, not on how events were batched.
     """
-    stale = due(titles, more)
+    stale = is_stale(titles, more)
     titles.size[2] += more
     if stale:
         refresh_prior(titles, params)
-        tell_titles(titles, params)
+        publish_tags(titles, params)

@@ -1,4 +1,4 @@
-"""The shapes of the reward: what is thought of a title, and the constants that say so (see ``layout``)."""
+"""State of a viewer's feedback as `tables.layout` holds it, and the constants of the reward for kernels."""
 
 from typing import NamedTuple, Protocol
 
@@ -7,63 +7,64 @@ import numpy as np
 from online_models.config import RewardConfig
 
 SECOND = 1_000
-"""Milliseconds in the unit of what is remembered for weeks: four bytes a time, until 2106."""
+"""Milliseconds in a second, the unit of times that are kept for weeks: four bytes each, until 2106."""
 MOST_REJECTED = 2.0
-"""No title is rejected more strongly than by a thumb down."""
+"""Largest weight of a rejected title: that of a thumb down."""
 REJECTIONS = 16
-"""Rejected titles remembered per viewer: 192 bytes; who rejects more within a month keeps the strongest."""
-JUDGEMENTS = 6
-"""Titles per viewer whose judgement may still move: nobody has more in hand at once; 36 bytes each."""
+"""Rejected titles remembered per viewer, the strongest of a month if there are more: 192 bytes."""
+INTERACTIONS = 6
+"""Interactions per viewer whose weight may still change: titles watched at the same time; 36 bytes each."""
 SHOWN = 12
-"""Titles per viewer whose impressions are counted: what stands in sight on the first row, and then some."""
-STATED = 8
-"""Tags that a viewer may state: six genres and two languages, more than onboarding screens ask for."""
-WISHES = 32
-"""Titles on a viewer's own list: the newest, two rows' worth; 128 bytes."""
-LOVED_TITLES = 8
-"""Finished titles per viewer that are worth watching again: half a row; 12 bytes each."""
+"""Titles per viewer whose impressions are counted: a little more than a screen shows of the first shelf."""
+STATED_TAGS = 8
+"""Tags that a viewer may state: six genres and two languages, more than an onboarding screen asks for."""
+MY_LIST_SIZE = 32
+"""Titles on a viewer's own list, the newest ones: enough for two shelves; 128 bytes."""
+FINISHED_TITLES = 8
+"""Finished titles per viewer that are worth watching again: half a shelf; 12 bytes each."""
 BUCKETS, BINS = 16, 64
 """Buckets of duration, and bins of the share watched in each (``feedback.watch_time``)."""
 
-JUDGEMENT = np.dtype(
+INTERACTION = np.dtype(
     [
         ("at", "<i8"),
         ("session", "<u4"),
-        ("before", "<f4"),
-        ("now", "<f4"),
-        ("played", "<f4"),
-        ("said", "<f4"),
+        ("watched_before", "<f4"),
+        ("watched_now", "<f4"),
+        ("implicit", "<f4"),
+        ("explicit", "<f4"),
         ("flags", "u1"),
         ("bucket", "u1"),
         ("bin", "u1"),
         ("spare", "u1"),
     ]
 )
-"""What is thought of one title by now: event time of the newest word on it, ms; hash of the session that
-plays it; seconds watched in former playbacks and in the newest; weight of what was done and of what was said;
-flags; where the watch time stands in the histograms (bin from 1, 0 for nowhere). ``feedback.interaction_state``."""
+"""State of one viewer's interaction with one title (``feedback.interaction_state``): event time of its newest
+event, ms; hash of the session of its newest playback; seconds watched in earlier playbacks and in the newest;
+implicit weight (of what the viewer did) and explicit weight (of what they said), negative for a rejection;
+flags; bucket and bin of its watch time in the histograms (bin counted from 1, 0 for none)."""
 
 CHOICE = np.dtype([("title", "<u4"), ("on", "<u2"), ("odds", "u1"), ("spare", "u1")])
-"""What a viewer chose out of a list last: the title, the list and 1 / propensity, as in ``Viewers.shown``,
-``shown_on`` and ``shown_odds``; a list of 0 is none. ``feedback.impression_counts``."""
+"""A viewer's newest choice of a title from a list (``feedback.impression_counts``): title, list and
+1 / propensity as in ``Viewers.shown``, ``shown_on`` and ``shown_odds``; list 0 for no choice."""
 
 
 class InteractionState(Protocol):
-    """One row of ``JUDGEMENT``, as the type checker sees it; kernels write through it."""
+    """A record of ``INTERACTION`` for the type checker; kernels write through it."""
 
     at: int
     session: int
-    before: float
-    now: float
-    played: float
-    said: float
+    watched_before: float
+    watched_now: float
+    implicit: float
+    explicit: float
     flags: int
     bucket: int
     bin: int
 
 
 class RewardParams(NamedTuple):
-    """The reward's constants as the kernels take them (``online_models.config.RewardConfig``)."""
+    """Constants of the reward as kernels take them (`online_models.config.RewardConfig`)."""
 
     rejection_ms: float
     quick_s: float
@@ -91,7 +92,7 @@ _DAY_MS = 86_400e3
 
 
 def reward_params(config: RewardConfig) -> RewardParams:
-    """Hand the reward's constants to the kernels: times in milliseconds, shares and weights as they are."""
+    """Return the constants of the reward as kernels take them: times in milliseconds, the rest unchanged."""
     return RewardParams(
         rejection_ms=config.rejection_days * _DAY_MS,
         quick_s=config.quick_stop_s,

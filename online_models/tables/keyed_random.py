@@ -1,22 +1,23 @@
-"""Draws that come out of keys alone: the same in every process, whatever else was drawn before."""
+"""Random numbers that depend on keys alone: the same in every process, whatever was drawn before."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from online_models.jit import jit
 from online_models.tables.hashing import mix
-from online_models.tables.layout import F8, I4, U8
+from online_models.tables.layout import F4, F8, I4, U8
 
-__all__ = ["draw_key", "name_hash", "race", "sampled"]
+__all__ = ["draw_key", "fill_keyed", "name_hash", "race", "sampled"]
 
 _MASK = (1 << 64) - 1
 
 
 def race(chances: F8 | Sequence[float], arms: Sequence[str], key: int) -> int:
-    """Return the index of the arm that wins a race with exponential times of these rates.
+    """Return an arm drawn with these probabilities: the winner of a race of exponential times.
 
-    Each arm's time is drawn from its own name and the key: an arm more or less, or another order, changes
-    nothing for viewers whom it does not concern.
+    Each arm's time depends on its own name and the key. So adding, removing or reordering arms changes the
+    outcome only where an arm that came or went wins (the Gumbel-max trick in other words).
 
     Examples
     --------
@@ -31,7 +32,7 @@ def race(chances: F8 | Sequence[float], arms: Sequence[str], key: int) -> int:
 
 
 def draw_key(seed: int, *parts: int) -> int:
-    """Return the key of a draw: 64 bits out of a seed and numbers such as keys and a day.
+    """Return the key of a draw: 64 bits derived from a seed and numbers such as keys and a day.
 
     Examples
     --------
@@ -59,7 +60,7 @@ def name_hash(arm: str) -> int:
 
 
 def sampled(events: U8, share: float) -> I4:
-    """Return 1 for a share of events, picked by the hashes of their ids: the same ones at every replay.
+    """Return 1 for a share of events, selected by the hashes of their ids: the same at every replay.
 
     Examples
     --------
@@ -71,5 +72,19 @@ def sampled(events: U8, share: float) -> I4:
 
 
 def _uniform(key: int, arm: str) -> float:
-    """Return a number in [0, 1) out of a key and a name."""
+    """Return a number in [0, 1) derived from a key and a name."""
     return (int(mix(np.uint64(name_hash(arm) ^ key))) >> 11) * 2.0**-53
+
+
+@jit
+def fill_keyed(row: F4, seed: int, side: int, key: int, scale: float) -> None:
+    """Fill a vector with uniform numbers of mean 0 and deviation ``scale``, from (seed, side, key) alone.
+
+    So the vectors do not depend on the order in which titles or viewers arrive.
+    """
+    state = mix(np.uint64(key) ^ mix(np.uint64(seed) * np.uint64(8) + np.uint64(side)))
+    width = scale * np.sqrt(12.0)  # a uniform distribution of width w has deviation w / sqrt(12)
+    for f in range(row.size):
+        state = mix(state)
+        # the upper 53 bits as a number in [0, 1)
+        row[f] = np.float32(width * (np.float64(state >> np.uint64(11)) * 2.0**-53 - 0.5))

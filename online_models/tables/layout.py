@@ -1,6 +1,8 @@
-"""The shapes that every kernel shares: named tuples of arrays, so that signatures read like sentences.
+"""Arrays that kernels share, grouped into named tuples: state, batches of events, results, scratch memory.
 
-Numba compiles named tuples natively: handing one over costs microseconds per *call* and nothing per event.
+Numba compiles named tuples natively: passing one costs microseconds a call and nothing an event. Letters in
+shapes mean the same everywhere: ``T`` titles, ``V`` viewers' slots, ``D`` width of a representation, ``H``
+horizons of ``K`` factors, ``n`` events or viewers of a batch, ``L`` entries of a history or list.
 """
 
 from typing import Any, NamedTuple
@@ -10,51 +12,39 @@ from numpy.typing import NDArray
 
 from online_models.tables.feedback_layout import RewardParams
 
-# What tags are learned with: working memory of a batch.
-
-
-PENDING = 32
-"""Positives whose steps of tags are gone together, a multiple of four: 64 kB, read while they are near."""
-
-
-class TagWork(NamedTuple):
-    """Steps that tags have yet to go; zeros at first."""
-
-    gradient: NDArray[np.float32]
-    """[G + 1] gradients of the tags that the candidates bear, and of none; zero between softmaxes."""
-    step: NDArray[np.float32]
-    """[PENDING, G] how far, one row a positive."""
-    way: NDArray[np.float32]
-    """[PENDING, D + 1] which way: the positive's representation, and a bias's part."""
-    pending: NDArray[np.int64]
-    """[1] rows that wait."""
-
-
 F4 = NDArray[np.float32]
 F8 = NDArray[np.float64]
 I4 = NDArray[np.int32]
 I8 = NDArray[np.int64]
 U1 = NDArray[np.uint8]
+U4 = NDArray[np.uint32]
 U8 = NDArray[np.uint64]
 Int = int | np.integer[Any]
 Real = float | np.floating[Any]
-"""Scalars that kernels take: numba makes machine code for whichever kind is handed over."""
+"""Scalars that kernels take: numba compiles a form for each kind that it is called with."""
+
+DAY_MS = 86_400_000
 
 TAGS = 12
-"""Tags of a title that have vectors (genre, mood, pace, cast and the like); the first ones, of more."""
+"""Tags of a title that take part in learning (genre, mood, pace, cast and the like): its first ones."""
 CHUNK = 16
-"""Known titles per chunk of a viewer's list: a cache line, so that a viewer of a few titles pays for few."""
+"""Known titles in a chunk of a viewer's history: one cache line of 64 bytes."""
 RING = 16
-"""Event ids remembered per viewer against duplicates: a producer's retries follow within a few events."""
+"""Event ids remembered per viewer to detect duplicates: a producer's retries follow within a few events."""
+
+
+PENDING_STEPS = 32
+"""Positives whose steps of the tag vectors are applied together, a multiple of four: 64 kB, read while a
+near cache still holds them."""
 
 
 class Titles(NamedTuple):
-    """What is the titles': ``T`` rows, ``D`` = width, ``H`` horizons of ``K`` factors, ``N`` neighbours."""
+    """State of the titles, one row a title; ``N`` neighbours, ``G`` tags with vectors."""
 
     out: F4
-    """[T, D] output vectors: what a representation is compared with."""
+    """[T, D] output vectors: a viewer's representation is multiplied with them."""
     inp: F4
-    """[T, H * K] input vectors: what a title contributes to the representation of those who watched it."""
+    """[T, H * K] input vectors: what a watched title contributes to a viewer's representation."""
     bias: F4
     """[T] log-popularity that the softmax learns."""
     acc: F4
@@ -62,7 +52,7 @@ class Titles(NamedTuple):
     watches: F8
     """[T] positive feedback, weighted."""
     norm: F4
-    """[T] max(watches, 1) ** -alpha, kept beside for the ranking loop."""
+    """[T] max(watches, 1) ** -alpha, stored because the ranking loop needs it for every neighbour."""
     nbr: I4
     """[T, N] neighbours, -1 where empty."""
     nbr_w: F4
@@ -72,154 +62,155 @@ class Titles(NamedTuple):
     trend_at: I8
     """[T] event time of the last watch, ms."""
     counts: I8
-    """[T, 3] exact counters: positives, rejections, touches."""
+    """[T, 3] exact counters: positives, rejections, touches (``Action``)."""
     active: I4
-    """[T] the titles with a positive, in order of their first; the first ``size[1]`` are valid."""
+    """[T] titles with at least one positive, in order of their first; the first ``size[1]`` are valid."""
     key: U8
-    """[T] 63-bit keys of the titles: where every draw of theirs starts."""
+    """[T] 63-bit keys of the titles, which also seed all random numbers about them."""
     drift: F4
-    """[T] movement of a row's vectors since it was published: makes a mere negative worth a record."""
+    """[T] distance that a row's vectors moved since it was last published."""
     changed: U1
-    """[T] 1 where a counter, a neighbour or enough of a vector changed since the row was published."""
+    """[T] 1 where a counter, a neighbour or the vectors (by ``publish_drift``) changed since then."""
     prior: F4
-    """[T, 4] what everybody watches, and how few turn down (``blend.refresh_prior``)."""
+    """[T, 4] popularity and satisfaction (``derived_columns.refresh_prior``)."""
     tags: NDArray[np.int16]
-    """[T, TAGS] the title's tags, -1 where there are no more."""
+    """[T, TAGS] the title's tags, -1 after the last."""
     share: F4
-    """[T] weight of each of its tags: their number ** -1/2."""
+    """[T] weight of each tag of the title: (number of its tags) ** -1/2."""
     tag_out: F4
-    """[G, D + 1] vectors of the tags and, last, their biases (``tags``)."""
-    tag_told: F4
-    """[G, D + 1] as the titles know them."""
+    """[G, D + 1] vectors of the tags and, last, their biases, as learned so far."""
+    tag_published: F4
+    """[G, D + 1] the same as last added into the titles' rows (``derived_columns.publish_tags``)."""
     tag_acc: F4
     """[G] AdaGrad accumulators of the tags."""
     size: I8
-    """[5] rows in use, active titles, positives, as many when ``prior`` was written, and tellings of tags."""
+    """[5] rows in use, active titles, positives, positives when ``prior`` was written, tag publications."""
 
 
 class Viewers(NamedTuple):
-    """What is the viewers': ``V`` slots, ``K`` factors, a pool of ``C`` chunks of known titles."""
+    """State of the viewers, one slot a viewer, and a pool of ``C`` chunks of known titles."""
 
     taste: F4
     """[V, K] taste vectors."""
     acc: F4
     """[V] AdaGrad accumulators of the taste vectors."""
     known: I4
-    """[V] known titles in the list."""
+    """[V] titles in the viewer's history."""
     positives: I4
-    """[V] positive feedback ever."""
+    """[V] positives ever."""
     tail: I4
     """[V] newest chunk, -1 for none."""
     last_at: I8
     """[V] event time of the newest feedback, ms."""
-    fresh: I4
-    """[V] titles that the list of known ones has got since the sitting began, those turned down aside."""
+    session_items: I4
+    """[V] titles added to the history in the current session, rejected ones not counted."""
     key: U8
-    """[V] 64-bit keys of the viewers: where every draw of theirs starts."""
+    """[V] 64-bit keys of the viewers, which also seed random numbers about them; 0 where a slot is free."""
     seq: I8
-    """[V] lists published."""
+    """[V] pages published."""
     limit: U1
     """[V] highest maturity that the viewer may see, in years."""
     country: NDArray[np.uint16]
     """[V] the viewer's country as two ASCII letters, 0 where unknown."""
     device: U1
-    """[V] the kind of device of the newest event that says it (``devices.device_code``), 0 where unknown."""
+    """[V] kind of device of the newest event that names one (``devices.device_code``), 0 where unknown."""
     language: NDArray[np.uint16]
-    """[V] the language that the viewer reads best, two ASCII letters, 0 where unknown."""
-    stated: NDArray[np.uint32]
-    """[V, STATED] keys of the tags that the viewer said they like (``tag_keys``), 0 for no more."""
+    """[V] the viewer's first language as two ASCII letters, 0 where unknown."""
+    stated_tags: NDArray[np.uint32]
+    """[V, STATED_TAGS] keys of the tags that the viewer stated to like (``tag_keys``), 0 after the last."""
     ring: U8
     """[V, RING] hashes of the newest event ids."""
     ring_n: I4
     """[V] event ids ever put into the ring."""
     rejected: I4
-    """[V, REJECTIONS] titles turned down of late, -1 where empty, in no order."""
+    """[V, REJECTIONS] recently rejected titles, -1 where empty, in no order."""
     rejected_at: NDArray[np.uint32]
     """[V, REJECTIONS] event time of the newest rejection of the title, seconds."""
     rejected_weight: F4
-    """[V, REJECTIONS] how strongly: the sum of the title's rejections, at most ``MOST_REJECTED``."""
-    judged: I4
-    """[V, JUDGEMENTS] titles whose judgement may still move, -1 where empty, in no order."""
-    judgement: NDArray[Any]
-    """[V, JUDGEMENTS] what is thought of them (``JUDGEMENT``)."""
+    """[V, REJECTIONS] sum of the weights of the title's rejections, at most ``MOST_REJECTED``."""
+    interaction_title: I4
+    """[V, INTERACTIONS] titles of the newest interactions, whose weight may still change; -1 where empty."""
+    interaction: NDArray[Any]
+    """[V, INTERACTIONS] state of these interactions (``INTERACTION``)."""
     shown: NDArray[np.uint32]
-    """[V, SHOWN] upper halves of the keys of titles that were shown and not played, 0 where empty."""
+    """[V, SHOWN] upper halves of the keys of titles with impressions but no play, 0 where empty."""
     shown_n: U1
-    """[V, SHOWN] how often."""
+    """[V, SHOWN] number of impressions."""
     shown_on: NDArray[np.uint16]
-    """[V, SHOWN] the list that they were last seen on: 16 bits of the hash of its id."""
+    """[V, SHOWN] the list of the newest impression: 16 bits of the hash of its id."""
     shown_odds: U1
-    """[V, SHOWN] tenths of 1 / propensity with which they came to stand there (``impressions``)."""
+    """[V, SHOWN] 1 / propensity of the newest impression, in tenths (``feedback.impression_counts``)."""
     chosen: NDArray[Any]
-    """[V] what was chosen out of a list last (``CHOICE``)."""
-    wished: I4
-    """[V, WISHES] the viewer's own list, newest first, -1 where there are no more."""
-    loved: I4
-    """[V, LOVED_TITLES] titles that were finished and loved, -1 where empty, in no order."""
-    loved_at: NDArray[np.uint32]
-    """[V, LOVED_TITLES] event time of the last watch, seconds."""
-    loved_weight: F4
-    """[V, LOVED_TITLES] how much."""
+    """[V] the newest choice of a title from a list (``CHOICE``)."""
+    my_list: I4
+    """[V, MY_LIST_SIZE] titles on the viewer's own list, newest first, -1 after the last."""
+    finished: I4
+    """[V, FINISHED_TITLES] titles that were finished and liked most, -1 where empty, in no order."""
+    finished_at: NDArray[np.uint32]
+    """[V, FINISHED_TITLES] event time of the last watch, seconds."""
+    finished_weight: F4
+    """[V, FINISHED_TITLES] weight of the interaction."""
     chunk: I4
-    """[C, CHUNK] known titles, oldest first; ~title where known but not liked."""
+    """[C, CHUNK] known titles, oldest first; ``~title`` where known but not liked."""
     prev: I4
-    """[C] the next older chunk, -1 at the end."""
+    """[C] the next older chunk of the same viewer, -1 for none."""
     free: I4
     """[C] stack of free chunks; the first ``pool[0]`` are valid."""
     pool: I8
     """[1] number of free chunks."""
     watch_time: NDArray[np.uint16]
-    """[BUCKETS, BINS] playbacks of all viewers, by duration and share watched."""
+    """[BUCKETS, BINS] playbacks of all viewers by duration and share watched (``feedback.watch_time``)."""
     watch_moved: U1
-    """[1] 1 where one was counted since they were last packed."""
+    """[1] 1 if ``watch_time`` changed since it was last packed."""
 
 
 class Feedback(NamedTuple):
-    """A batch of judged events, one row each, in the order of the stream."""
+    """A batch of feedback signals, one row each, in the order of the stream."""
 
     viewer: I4
     """[n] slot of the viewer."""
     title: I4
     """[n] row of the title."""
     action: U1
-    """[n] what to do (``online_models.feedback.reward_function.Action``)."""
+    """[n] kind of event (``online_models.feedback.reward_function.Action``)."""
     weight: F4
-    """[n] strength of what was said, >= 0; of a playback the share that counts."""
+    """[n] strength of explicit feedback, >= 0; of a playback the share that counts; of an impression its
+    propensity."""
     at: I8
     """[n] event time, ms."""
     event: U8
-    """[n] hash of the event id, 0 for none: a repeated one changes nothing."""
+    """[n] hash of the event id, 0 for none; a repeated id makes the event a duplicate."""
     watched: F4
-    """[n] seconds watched in the playback so far, of a stop."""
+    """[n] seconds watched in the playback so far; 0 unless the playback ended."""
     duration: F4
     """[n] length of the title in seconds, 0 where unknown."""
     session: NDArray[np.uint32]
-    """[n] hash of the session, 0 where unknown."""
+    """[n] hash of the session, or of an impression's list; 0 where unknown."""
 
 
 class Signals(NamedTuple):
-    """What a batch says about titles: written by the viewers' side, learned by the titles'."""
+    """Outcomes of a batch: written by the viewers' side, learned by the titles' side."""
 
     action: U1
-    """[n] what the event came to; 0 for a duplicate."""
+    """[n] outcome of the event (``Action``); 0 for a duplicate."""
     title: I4
     """[n] row of the title."""
     weight: F4
     """[n] strength of a positive or of a rejection."""
     change: F4
-    """[n] by how much the weight of what this viewer thinks of the title has changed: counters move by it."""
+    """[n] change of the weight of this viewer's interaction with the title: counters change by it."""
     at: I8
     """[n] event time, ms."""
     x: F4
     """[n, D] representation of the viewer just before the event."""
     gradient: F4
-    """[n, H * K] gradient that the viewer's softmax sends into the input vectors."""
+    """[n, H * K] gradient of the viewer's softmax for the input vectors."""
     history: I4
-    """[n, L] titles before the event, newest first: liked ones, and ~t for those only known."""
+    """[n, L] titles before the event, newest first: ``t`` if liked, ``~t`` if only known."""
     depth: I4
-    """[n] titles in ``history``."""
-    fresh: I4
-    """[n] how many of them, the newest, are of the sitting of the event."""
+    """[n] entries of ``history``."""
+    session_items: I4
+    """[n] how many of them, the newest, belong to the session of the event."""
 
 
 class Params(NamedTuple):
@@ -256,75 +247,82 @@ class Params(NamedTuple):
     seed: int
 
 
+class TagScratch(NamedTuple):
+    """Steps of the tag vectors that have not been applied yet; zeros at first."""
+
+    gradient: NDArray[np.float32]
+    """[G + 1] gradients of the candidates' tags, and a last place for "no tag"; zero between softmaxes."""
+    step: NDArray[np.float32]
+    """[PENDING_STEPS, G] step size of each tag, one row a positive."""
+    way: NDArray[np.float32]
+    """[PENDING_STEPS, D + 1] direction: the viewer's representation and, last, the bias's part."""
+    pending: NDArray[np.int64]
+    """[1] rows in use."""
+
+
 class Scratch(NamedTuple):
-    """Working memory of a batch: one per call, so that threads share nothing."""
+    """Scratch memory of learning: one per call, so that threads share nothing."""
 
     mark: I4
-    """[T] the newest stamp that a title bears."""
+    """[T] the newest stamp of each title: a set of titles that needs no clearing."""
     stamp: I4
-    """[1] the newest stamp given out."""
+    """[1] the newest stamp in use."""
     cand: I4
     """[negatives + 1] candidates of a softmax, the target last."""
     g: F4
     """[negatives + 1] their gradients."""
     into: F4
     """[D] gradient of a representation."""
-    tags: TagWork
-    """What their tags learn."""
+    tags: TagScratch
+    """Scratch memory of the tag vectors."""
 
 
-class Sparse(NamedTuple):
-    """Working memory of the co-watch expert while it ranks."""
+class CoWatchScratch(NamedTuple):
+    """Scratch memory of the co-watch expert while it ranks."""
 
     score: F4
     """[2, T] short and long horizon; zero between viewers."""
     touched: I4
-    """[T + 1] columns of ``score`` that are not zero, and one to spare."""
+    """[T + 1] titles whose ``score`` is not zero; the spare place lets loops write before they count."""
     near: I4
-    """[T] stamp of the last viewer whose newest titles neighbour the row."""
+    """[T] stamp of the last viewer whose newest titles have this one as a neighbour."""
     history: I4
     """[L] the viewer's titles, newest first, as in ``Signals.history``."""
 
 
 class Shared(NamedTuple):
-    """What the viewers of a batch have in common, by group (maturity limit, country and blend context)."""
+    """Scores that viewers of a batch share, by group: the same maturity limit, country and blend context."""
 
     dense: F4
-    """[C, T] the experts that know no viewer; -inf where a guard forbids the title."""
+    """[C, T] scores of the experts that depend on no viewer; -inf where a guard forbids the title."""
     candidates: I4
-    """[C] how many titles the guards allow."""
+    """[C] titles that the guards allow."""
     weights: F8
-    """[C, EXPERTS] the blend's weights."""
+    """[C, EXPERTS] weights of the blend."""
     backoff: F4
-    """[T] what a co-watch share is multiplied by (``Titles.prior``)."""
+    """[T] factor of a title's co-watch share (``Titles.prior``)."""
     group: I4
     """[n] each viewer's group."""
     pins: I4
-    """[C, P, 3] titles that rules pin, the kind of row, the place; by place, -1 where there are no more."""
+    """[C, P, 3] pinned titles: row of the title, kind of shelf, place; by place, -1 after the last."""
 
 
 class Lists(NamedTuple):
-    """The best titles of a batch's viewers, best first."""
+    """The best titles for each viewer of a batch, best first."""
 
     title: I4
-    """[n, L] rows, -1 where the candidates ran out."""
+    """[n, L] rows of titles, -1 after the last candidate."""
     score: F4
-    """[n, L] blended scores; comparable inside one list."""
+    """[n, L] blended scores; comparable within one list only."""
     reason: U1
-    """[n, L] what put it there (``ranking.scorer``: taste, co-watch, trending; ``page.draw``: explored)."""
+    """[n, L] reason of each title (``tables.codes``)."""
     drawn: I4
-    """[n] titles that the last one was drawn from (``page.draw.draw_last``), 0 for none, or ``NOT_DRAWN``."""
+    """[n] titles that the last one was drawn from (``ranking.exploration``), 0 for none, or ``NOT_DRAWN``."""
 
 
 class TagColumns(NamedTuple):
-    """Tags of titles: those of row ``t`` are ``pool[start[t] : start[t] + length[t]]``."""
+    """Tags of titles: row ``t`` has ``pool[start[t] : start[t] + length[t]]``."""
 
     start: I4
     length: NDArray[np.uint16]
     pool: I4
-
-
-DAY_MS = 86_400_000
-
-
-U4 = NDArray[np.uint32]

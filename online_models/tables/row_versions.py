@@ -1,15 +1,15 @@
-"""Versions of stored rows, and the way from each to the next.
+"""Versions of stored rows, and upgrades from each version to the next.
 
-A row is written under the newest version and read under any: rows outlive the program that wrote them, in
-stores, changelogs and replicas, until their viewer or title is heard of again. So the way from version 1 on
-stays open for good.
+A row is written in the newest version and read in any. Rows outlive the program that wrote them, in stores,
+changelogs and replicas, until the next event of their viewer or title. So upgrades from version 1 on stay
+forever.
 
 How to add a version
 --------------------
-Say a viewer's row gets a number `depth`, which is 1 in the rows that were there before:
+Suppose a viewer's row gets a number `depth`, which is 1 in existing rows:
 
-1. *Bump.* Describe the fields on top of the last version's and append the version to its kind
-   in :mod:`online_models.tables.rows`::
+1. *Declare.* Describe the fields on top of the last version's, and append the version to its kind in
+   :mod:`online_models.tables.rows`::
 
        def _viewer_2(config: ModelConfig) -> Fields:
            return [*_viewer_1(config), ("depth", "<f4")]
@@ -17,21 +17,19 @@ Say a viewer's row gets a number `depth`, which is 1 in the rows that were there
 
        VIEWER_ROWS = RowVersions("a viewer's row", _viewer_1, entry=8).then(_viewer_2, fill={"depth": 1.0})
 
-   and name the field where rows are packed and restored. Fields of a version are never changed or taken
-   away: a new version is.
-2. *Write the upgrade*, where filling in does not do. A field of another unit or width is turned, with a
-   function from its old values to its new ones: ``then(_viewer_3, turn={"depth": in_metres})``. All else
-   is ``then(_viewer_3, upgrade=function)``: it takes rows of the version before, whole, and returns them in
-   the new one.
-3. *Store bytes.* ``python -m tests.streams.stored_rows`` adds a file of the new version to tests/streams/rows
-   and leaves the old ones. tests/streams/test_stored_rows.py reads all of them, and fails without it.
+   and name the field where rows are packed and restored. Fields of an existing version are never changed or
+   removed.
+2. *Write the upgrade*, if filling in a value is not enough: ``then(_viewer_3, upgrade=function)``. The
+   function takes whole rows of the version before and returns them in the new one.
+3. *Record bytes.* ``python -m tests.streams.stored_rows`` adds a file of the new version to
+   tests/streams/rows and leaves the old ones. tests/streams/test_stored_rows.py reads all of them, and fails
+   without the new one.
 
 Old program, new rows
 ---------------------
-A version newer than known is refused before anything is written (`RowVersionError`). In a rolling deployment
-the workers of the former version therefore stop when they meet new rows, and what they committed stays; their
-partitions wait for a worker of the new version. The way back is the new version again, or a rebuild of the
-state from the events.
+A row of a newer version is refused before anything is written (`RowVersionError`). So in a rolling deployment
+workers of the former version stop at the first new row; what they committed stays, and their partitions wait
+for a worker of the new version. The way back is the new version, or a rebuild of the state from the events.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -43,25 +41,22 @@ from numpy.typing import NDArray
 from online_models.config import ModelConfig
 from online_models.errors import ConfigMismatchError, RowVersionError
 
-__all__ = ["Fields", "FieldsOf", "RowVersions", "Turn", "Upgrade"]
+__all__ = ["Fields", "FieldsOf", "RowVersions", "Upgrade"]
 
 Fields = list[tuple[Any, ...]]
 """Fields of a row's fixed part, as :class:`numpy.dtype` takes them; the first is ``version``."""
 FieldsOf = Callable[[ModelConfig], Fields]
 """Fields under a configuration."""
-Turn = Callable[[NDArray[Any]], NDArray[Any]]
-"""A field's values as one version has them in, as the next has them out."""
 Upgrade = Callable[[Sequence[bytes], ModelConfig], list[bytes]]
-"""Rows of one version in, the same rows in the next version out."""
+"""Converts whole rows of one version to the next."""
 
 
 class _Version(NamedTuple):
     fields: FieldsOf | None
-    """None: rows of no fixed shape, whose reader checks their size."""
+    """None for rows without a fixed size, whose reader checks it."""
     fill: Mapping[str, Any]
-    turn: Mapping[str, Turn]
     upgrade: Upgrade | None
-    """From the version before; None: by turning and filling in."""
+    """From the version before; None: by ``fill``."""
 
 
 class RowVersions:
@@ -70,12 +65,11 @@ class RowVersions:
     Parameters
     ----------
     kind
-        What it is, for errors.
+        Name of the kind, for errors.
     fields
         The fixed part of version 1; None for rows whose reader checks their size.
     entry
-        Bytes of each entry that follows the fixed part, whose ``known`` says how many there are; 0 where
-        none follow.
+        Bytes of each entry after the fixed part, whose field ``known`` is their number; 0 without entries.
 
     Examples
     --------
@@ -88,11 +82,11 @@ class RowVersions:
     def __init__(self, kind: str, fields: FieldsOf | None = None, *, entry: int = 0) -> None:
         self.kind = kind
         self._entry = entry
-        self._versions: tuple[_Version, ...] = (_Version(fields, {}, {}, None),)
+        self._versions: tuple[_Version, ...] = (_Version(fields, {}, None),)
 
     @property
     def version(self) -> int:
-        """Return the version that is written."""
+        """Return the newest version, which is the one written."""
         return len(self._versions)
 
     def then(
@@ -100,7 +94,6 @@ class RowVersions:
         fields: FieldsOf | None = None,
         *,
         fill: Mapping[str, Any] | None = None,
-        turn: Mapping[str, Turn] | None = None,
         upgrade: Upgrade | None = None,
     ) -> "RowVersions":
         """Return the kind with one more version.
@@ -110,14 +103,12 @@ class RowVersions:
         fields
             Its fixed part.
         fill
-            What new fields are in the rows that were there before; 0 where it says nothing.
-        turn
-            What became of fields that mean something else than before; the others stay as they were.
+            Values of new fields in existing rows; 0 for fields not named.
         upgrade
-            The way from the version before, where filling in does not do.
+            Converts whole rows, where copying common fields and filling in new ones is not enough.
         """
         out = RowVersions(self.kind, entry=self._entry)
-        out._versions = (*self._versions, _Version(fields, fill or {}, turn or {}, upgrade))
+        out._versions = (*self._versions, _Version(fields, fill or {}, upgrade))
         return out
 
     def dtype(self, config: ModelConfig) -> np.dtype[Any]:
@@ -125,23 +116,23 @@ class RowVersions:
         return self._dtype(self.version, config)
 
     def current(self, rows: Sequence[bytes], config: ModelConfig) -> list[bytes]:
-        """Return rows of any version in the newest, in their order.
+        """Return rows of any version upgraded to the newest, in their order.
 
         Raises
         ------
         RowVersionError
-            A newer program wrote one.
+            A newer program wrote a row.
         ConfigMismatchError
-            One fits no version under this configuration.
+            A row does not have the size of its version under this configuration.
         """
-        out, met = list(rows), {row[:1] for row in rows}
-        strange = met - {bytes([version]) for version in range(1, self.version + 1)}
-        if strange:
-            newest = max(strange)
+        out, found = list(rows), {row[:1] for row in rows}
+        unknown = found - {bytes([version]) for version in range(1, self.version + 1)}
+        if unknown:
+            newest = max(unknown)
             what = f"{self.kind} has " + (f"version {newest[0]}" if newest else "no version")
             msg = f"{what}, this program knows 1 to {self.version}"
             raise RowVersionError(msg)
-        for version in range(min(met, default=b"\xff")[0], self.version):
+        for version in range(min(found, default=b"\xff")[0], self.version):
             old = [n for n, row in enumerate(out) if row[0] == version]
             former = [out[n] for n in old]
             self._require(former, version, config)
@@ -157,15 +148,14 @@ class RowVersions:
         return np.dtype(fields(config) if fields else [("version", "u1")])
 
     def _filled(self, rows: Sequence[bytes], version: int, config: ModelConfig) -> list[bytes]:
-        """Return rows of a version in the next: what both have turned or as it was, the rest filled in."""
+        """Return rows upgraded by one version: common fields copied, new ones filled in."""
         dtype, after = self._dtype(version, config), self._dtype(version + 1, config)
         old: NDArray[np.void] = np.frombuffer(b"".join(row[: dtype.itemsize] for row in rows), dtype)
         new = np.zeros(old.size, after)
-        fill, turn = self._versions[version].fill, self._versions[version].turn
-        for name, value in fill.items():
+        for name, value in self._versions[version].fill.items():
             new[name] = value
         for name in set(dtype.names or ()) & set(after.names or ()):
-            new[name] = turn[name](old[name]) if name in turn else old[name]
+            new[name] = old[name]
         new["version"] = version + 1
         heads, size = new.tobytes(), after.itemsize
         return [
@@ -174,7 +164,7 @@ class RowVersions:
         ]
 
     def _require(self, rows: Sequence[bytes], version: int, config: ModelConfig) -> None:
-        """Make sure that rows have the size that their version gives them under this configuration."""
+        """Check that rows have the size of their version under this configuration."""
         if self._versions[version - 1].fields is None:
             return
         dtype = self._dtype(version, config)
@@ -184,5 +174,5 @@ class RowVersions:
             said = b"".join([row[at : at + 4].ljust(4, b"\0") for row in rows])
             wanted += self._entry * np.frombuffer(said, "<u4").astype(np.int64)
         for row in np.flatnonzero(np.fromiter(map(len, rows), np.int64, len(rows)) != wanted)[:1].tolist():
-            msg = f"{self.kind} has {len(rows[row])} bytes, this configuration gives it {wanted[row]}"
+            msg = f"{self.kind} has {len(rows[row])} bytes, under this configuration it needs {wanted[row]}"
             raise ConfigMismatchError(msg)

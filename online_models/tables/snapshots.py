@@ -1,11 +1,11 @@
 """Models as bytes, and back: `snapshot()` and `from_snapshot()` of every model of this package.
 
-The law: a model made from a snapshot cannot be told from the one that was asked for it, neither by its lists
-nor by what it learns afterwards (`checks.check_snapshot`). A snapshot holds names, numbers and arrays, never
-code: whoever opens one of unknown origin runs nothing.
+A model made from a snapshot equals the original, in its lists and in what it learns afterwards
+(`checks.check_snapshot`). A snapshot holds names, numbers and arrays, never code, so reading one of unknown
+origin executes nothing.
 
-A snapshot is a byte of version and a NumPy archive. What a model gained since it was made has its initial
-value; what changed its meaning needs a new version of :data:`VERSIONS` with an upgrade
+A snapshot is a version byte and a NumPy archive. An array or setting that is newer than the snapshot has its
+initial value; a changed meaning needs a new version of :data:`VERSIONS` with an upgrade
 (:mod:`online_models.tables.row_versions`), which takes and returns whole snapshots.
 """
 
@@ -27,21 +27,20 @@ __all__ = ["VERSIONS", "Snapshot", "config_from", "nested", "pack", "unpack"]
 
 VERSIONS = RowVersions("a snapshot")
 """Versions of the archive."""
-_FACTS = "facts"  # the archive's entry for all that is no array
+_FACTS = "facts"  # the entry of the archive for everything but arrays
 
 C = TypeVar("C")
 
 
 class Snapshot(NamedTuple):
-    """What a model is made of."""
+    """Contents of a model."""
 
     facts: dict[str, Any]
-    """Names and numbers, as JSON has them."""
+    """Names and numbers, as JSON represents them."""
     arrays: dict[str, NDArray[Any]]
-    """The rest."""
 
     def part(self, name: str) -> bytes:
-        """Return the snapshot of a part (:func:`nested`)."""
+        """Return the snapshot of a part, stored by :func:`nested`."""
         return self.arrays[name].tobytes()
 
 
@@ -54,9 +53,9 @@ def pack(kind: str, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
     >>> unpack("toy", data)
     Snapshot(facts={'kind': 'toy', 'seed': 7}, arrays={'taste': array([0.5])})
     """
-    said = json.dumps({"kind": kind, **facts}, default=asdict).encode()
+    stored = json.dumps({"kind": kind, **facts}, default=asdict).encode()
     archive = BytesIO()
-    np.savez(archive, allow_pickle=False, **{_FACTS: np.frombuffer(said, np.uint8), **arrays})
+    np.savez(archive, allow_pickle=False, **{_FACTS: np.frombuffer(stored, np.uint8), **arrays})
     return bytes([VERSIONS.version]) + archive.getvalue()
 
 
@@ -66,9 +65,9 @@ def unpack(kind: str, data: bytes) -> Snapshot:
     Raises
     ------
     RowVersionError
-        A newer program made it, or it is none.
+        A newer program made it, or it is no snapshot.
     ConfigMismatchError
-        It is of a model of another kind.
+        It is a snapshot of another kind of model.
     """
     (current,) = VERSIONS.current([data], ModelConfig())
     try:
@@ -76,20 +75,20 @@ def unpack(kind: str, data: bytes) -> Snapshot:
             arrays = {name: archive[name] for name in archive.files}
         facts = json.loads(arrays.pop(_FACTS).tobytes())
     except (BadZipFile, EOFError, KeyError, OSError, ValueError) as error:
-        msg = f"these bytes are no snapshot: {error}"
+        msg = f"not a snapshot: {error}"
         raise RowVersionError(msg) from error
     if facts["kind"] != kind:
-        msg = f"a snapshot of a {facts['kind']} makes no {kind}"
+        msg = f"a snapshot of a {facts['kind']} cannot be loaded as a {kind}"
         raise ConfigMismatchError(msg)
     return Snapshot(facts, arrays)
 
 
 def nested(snapshot: bytes) -> NDArray[np.uint8]:
-    """Return a part's snapshot as an array of its whole's."""
+    """Return the snapshot of a part as an array to store in that of the whole."""
     return np.frombuffer(snapshot, np.uint8)
 
 
-def config_from(said: Mapping[str, Any], kind: type[C] = ModelConfig) -> C:  # type: ignore[assignment]  # C's default
+def config_from(stored: Mapping[str, Any], kind: type[C] = ModelConfig) -> C:  # type: ignore[assignment]  # C's default
     """Return a configuration of a class from its JSON form; fields that are missing have their defaults.
 
     Examples
@@ -97,20 +96,20 @@ def config_from(said: Mapping[str, Any], kind: type[C] = ModelConfig) -> C:  # t
     >>> config_from(json.loads(json.dumps(asdict(ModelConfig())))) == ModelConfig()
     True
     """
-    out: C = _made(kind, said)
+    out: C = _instance(kind, stored)
     return out
 
 
-def _made(kind: type, said: Mapping[str, Any]) -> Any:  # noqa: ANN401 - of the kind that is given
+def _instance(kind: type, stored: Mapping[str, Any]) -> Any:  # noqa: ANN401 - an instance of `kind`
     known = {field.name: field for field in fields(kind)}
-    unknown = sorted(set(said) - set(known))
+    unknown = sorted(set(stored) - set(known))
     if unknown:
-        msg = f"a configuration has settings that this program does not know: {', '.join(unknown)}"
+        msg = f"unknown settings in a configuration: {', '.join(unknown)}"
         raise ConfigMismatchError(msg)
     values: dict[str, Any] = {}
-    for name, value in said.items():
+    for name, value in stored.items():
         if isinstance(value, dict):
-            values[name] = _made(cast("type", known[name].default_factory), value)
+            values[name] = _instance(cast("type", known[name].default_factory), value)
         else:
             values[name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)

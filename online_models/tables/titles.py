@@ -1,8 +1,8 @@
-"""The titles' side: every title's vectors, neighbours and counters, in growing arrays.
+"""The table of titles: vectors, neighbours and counters of every title, in growing arrays.
 
-One table serves three masters: the shard that learns it, the replica that every worker ranks from, and the
-in-process recommender, which is both at once. Rows are numbered in order of arrival and never renumbered;
-what identifies a title across processes is its key, a 63-bit hash of its id.
+The same class serves the shard that learns titles, the replica from which each worker ranks, and the
+in-process recommender, which is both at once. Rows are numbered in order of arrival and never renumbered.
+Across processes a title is identified by its key, a 63-bit hash of its id.
 """
 
 import hashlib
@@ -18,19 +18,17 @@ from online_models.errors import NonFiniteRowError, RowVersionError
 from online_models.tables import snapshots
 from online_models.tables.derived_columns import BACKOFF, count_positives
 from online_models.tables.feedback_layout import reward_params
-from online_models.tables.hashing import fill_keyed, find_many, insert_many
+from online_models.tables.hash_table import KeyIndex
+from online_models.tables.keyed_random import fill_keyed
 from online_models.tables.layout import F4, I4, TAGS, U8, Params, Titles
 from online_models.tables.rows import TITLE_ROWS
 from online_models.tables.vector_norms import VectorNorms
 
-__all__ = ["TagRows", "blank_titles", "kernel_params", "swap_tags"]
-
-
-# The titles' arrays, fresh, and the configuration as the kernels take it.
+__all__ = ["TagRows", "TitleTable", "empty_titles", "kernel_params", "replace_tags", "title_key"]
 
 
 class TagRows(NamedTuple):
-    """What a shard's tags have learned."""
+    """What the tags of a shard have learned."""
 
     names: list[str]
     vectors: F4
@@ -71,8 +69,8 @@ def kernel_params(config: ModelConfig, seed: int) -> Params:
     )
 
 
-def blank_titles(config: ModelConfig, capacity: int) -> Titles:
-    """Allocate rows that no title has taken."""
+def empty_titles(config: ModelConfig, capacity: int) -> Titles:
+    """Allocate rows without titles."""
     c, n, h = config, config.cowatch.neighbours, len(config.factorization.horizons)
     return Titles(
         out=np.zeros((capacity, c.width), np.float32),
@@ -90,18 +88,18 @@ def blank_titles(config: ModelConfig, capacity: int) -> Titles:
         key=np.zeros(capacity, np.uint64),
         drift=np.zeros(capacity, np.float32),
         changed=np.zeros(capacity, np.uint8),
-        prior=np.tile(unwatched(c.blend), (capacity, 1)),
+        prior=np.tile(prior_of_unwatched(c.blend), (capacity, 1)),
         tags=np.full((capacity, TAGS), -1, np.int16),
         share=np.zeros(capacity, np.float32),
         tag_out=np.zeros((c.factorization.tags, c.width + 1), np.float32),
-        tag_told=np.zeros((c.factorization.tags, c.width + 1), np.float32),
+        tag_published=np.zeros((c.factorization.tags, c.width + 1), np.float32),
         tag_acc=np.full(c.factorization.tags, c.factorization.initial_accumulator, np.float32),
         size=np.zeros(5, np.int64),
     )
 
 
-def swap_tags(titles: Titles, rows: I4, tags: NDArray[np.int16], told: NDArray[np.bool_]) -> None:
-    """Give titles other tags; vectors take what these have told in place of the former ones'.
+def replace_tags(titles: Titles, rows: I4, tags: NDArray[np.int16], included: NDArray[np.bool_]) -> None:
+    """Replace the tags of titles, and in their output vectors the share of the former tags by the new ones'.
 
     Parameters
     ----------
@@ -110,30 +108,30 @@ def swap_tags(titles: Titles, rows: I4, tags: NDArray[np.int16], told: NDArray[n
     rows
         [n] titles, each once.
     tags
-        [n, TAGS] their tags, -1 where there are no more.
-    told
-        [n] whether the output vector has their part already.
+        [n, TAGS] their tags, -1 after the last.
+    included
+        [n] whether the output vector includes the share of the new tags already.
     """
     share = (np.maximum((tags >= 0).sum(axis=1), 1) ** -0.5).astype(np.float32)
-    known = np.vstack((titles.tag_told, np.zeros_like(titles.tag_told[:1])))  # -1, no tag, is the last row
+    known = np.vstack((titles.tag_published, np.zeros_like(titles.tag_published[:1])))  # row -1: no tag
     part, former = np.zeros((2, rows.size, known.shape[1]), np.float32)
     for s in range(TAGS):
         part += known[tags[:, s]]
         former += known[titles.tags[rows, s]]
     part = share[:, None] * part - titles.share[rows][:, None] * former
-    part[told] = 0.0
+    part[included] = 0.0
     titles.out[rows] += part[:, :-1]
     titles.bias[rows] += part[:, -1]
     titles.changed[rows] |= part.any(axis=1)
     titles.tags[rows], titles.share[rows] = tags, share
 
 
-def unwatched(config: BlendConfig) -> F4:
-    """Return the prior of a title that nobody watched (`Titles.prior`).
+def prior_of_unwatched(config: BlendConfig) -> F4:
+    """Return the prior of a title without watches (`Titles.prior`).
 
     Examples
     --------
-    >>> unwatched(BlendConfig(floor=1.0)).tolist()
+    >>> prior_of_unwatched(BlendConfig(floor=1.0)).tolist()
     [0.0, 0.0, 1.0, 0.0]
     """
     floor = np.log(config.floor)
@@ -145,9 +143,9 @@ _START = 1_024  # rows allocated at first; doubled when full
 
 
 def title_key(title_id: str) -> int:
-    """Hash a title id to its key: 63 bits (the lowest stays free for a mark), never 0.
+    """Hash a title id to its key: 63 bits (the lowest is free for a mark), never 0.
 
-    100,000 titles collide with a probability of 5e-10.
+    Two of 100,000 titles collide with a probability of 5e-10.
 
     Examples
     --------
@@ -165,15 +163,15 @@ class TitleTable:
     config
         Shapes and hyper-parameters.
     seed
-        With a title's key it decides the initial vectors.
+        Determines the initial vectors, together with a title's key.
 
     Attributes
     ----------
     arrays
-        The rows as the kernels see them. Growth replaces the tuple; who holds the former one reads a
-        consistent past.
-    lengths
-        Of the output vectors; what changes one of these tells them.
+        The rows as kernels see them. Growth replaces the tuple; a reader of the former one sees a consistent
+        earlier state.
+    norms
+        Norms of the output vectors. Whatever changes these marks them (`VectorNorms.mark_changed`).
     ids
         Title id of each row, "" while only the key is known.
     tags
@@ -194,9 +192,9 @@ class TitleTable:
         self.tags: list[str] = []
         self._tag_numbers: dict[str, int] = {}
         self._rows: dict[str, int] = {}
-        self._index: tuple[U8, I4] = (np.zeros(4 * _START, np.uint64), np.zeros(4 * _START, np.int32))
-        self._lock, self.lengths = Lock(), VectorNorms()
+        self._lock, self.norms = Lock(), VectorNorms()
         self.arrays = self._allocate(_START)
+        self._index = self._indexed()
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -209,11 +207,11 @@ class TitleTable:
         self.__dict__.update(state, _lock=Lock())
 
     def row(self, title_id: str) -> int | None:
-        """Row of a title, None where unknown. Creates nothing."""
+        """Return the row of a title, None if it has none. Creates nothing."""
         return self._rows.get(title_id)
 
     def intern(self, title_ids: Sequence[str]) -> I4:
-        """Rows of titles, making new ones; -1 for new titles beyond the capacity."""
+        """Return the rows of titles; makes rows for new titles, -1 beyond the capacity."""
         rows = self._rows
         try:
             return np.array([rows[t] for t in title_ids], np.int32)
@@ -221,22 +219,23 @@ class TitleTable:
             return self._intern_new(title_ids)
 
     def by_key(self, keys: U8) -> I4:
-        """Rows of keys, making nameless new ones; -1 beyond the capacity."""
-        out = np.empty(keys.size, np.int32)
-        if find_many(*self._index, keys, out):
+        """Return the rows of keys; makes rows without a name for new keys, -1 beyond the capacity."""
+        out = self._index.find_many(keys)
+        if (out < 0).any():
             with self._lock:
-                fresh = np.unique(keys[out < 0])
-                self._add(fresh[: max(0, self.config.title_capacity - len(self))], None)
-            find_many(*self._index, keys, out)
+                unknown = np.unique(keys[out < 0])
+                unknown = unknown[self._index.find_many(unknown) < 0]  # another thread may have added some
+                self._add(unknown[: max(0, self.config.title_capacity - len(self))], None)
+            out = self._index.find_many(keys)
         return out
 
     def pack(self, rows: I4) -> NDArray[np.void]:
-        """Return packed rows (:data:`TITLE_ROWS`) and start their drift anew.
+        """Return packed rows (:data:`TITLE_ROWS`), and reset their drift and marks of change.
 
         Raises
         ------
         NonFiniteRowError
-            A vector, weight or counter is not finite: nothing must be written.
+            A vector, weight or counter is not finite. Write nothing.
         """
         a = self.arrays
         out = np.zeros(rows.size, TITLE_ROWS.dtype(self.config))
@@ -256,81 +255,81 @@ class TitleTable:
         return out
 
     def load(self, title_ids: Sequence[str], packed: NDArray[np.void]) -> I4:
-        """Take packed rows over; returns their rows. Rows beyond the capacity are left out (-1).
+        """Load packed rows; return their rows in this table, -1 for those left out beyond the capacity.
 
         Raises
         ------
         RowVersionError
-            They are not of the newest version.
+            A packed row is not of the newest version.
         """
         if (packed["version"] != TITLE_ROWS.version).any():
-            msg = f"titles' rows have to be brought to version {TITLE_ROWS.version} first"
+            msg = f"upgrade rows of titles to version {TITLE_ROWS.version} before loading them"
             raise RowVersionError(msg)
         rows = self.intern(title_ids)
         nbr = self.by_key(packed["nbr"].ravel()[packed["nbr"].ravel() != 0])
         fits = rows >= 0
         all_nbr = np.full(packed["nbr"].shape, -1, np.int32)
         all_nbr[packed["nbr"] != 0] = nbr
-        with self._lock:  # or another thread could grow the arrays between two writes
+        with self._lock:  # another thread must not grow the arrays between two writes
             self._write(rows[fits], packed[fits], all_nbr[fits])
         return rows
 
     def _write(self, rows: I4, packed: NDArray[np.void], nbr: I4) -> None:
-        """Lay packed rows over the arrays; the caller holds the lock."""
+        """Write packed rows into the arrays; the caller holds the lock."""
         a = self.arrays
         for name in ("bias", "acc", "watches", "trend", "trend_at", "out", "inp", "nbr_w"):
             getattr(a, name)[rows] = packed[name]
         a.nbr[rows] = nbr
-        self.lengths.moved(rows)
-        told, more = a.size[4], int(packed["counts"][:, 0].sum() - a.counts[rows, 0].sum())
+        self.norms.mark_changed(rows)
+        published, more = a.size[4], int(packed["counts"][:, 0].sum() - a.counts[rows, 0].sum())
         first = np.unique(rows[(a.counts[rows, 0] == 0) & (packed["counts"][:, 0] > 0)])
         a.active[a.size[1] : a.size[1] + first.size] = first
         a.size[1] += first.size
         a.counts[rows] = packed["counts"]
         a.norm[rows] = np.maximum(a.watches[rows], 1.0) ** -self.config.cowatch.alpha
         count_positives(a, self.params, max(0, more))
-        if a.size[4] != told:
-            self.lengths.forget()
+        if a.size[4] != published:  # tags were published into vectors of any titles
+            self.norms.invalidate()
 
-    def label(self, rows: I4, labels: Sequence[Iterable[str]], *, told: ArrayLike = False) -> None:
-        """Say what tags titles have; their output vectors take their part in place of their former ones'.
+    def label(self, rows: I4, labels: Sequence[Iterable[str]], *, included: ArrayLike = False) -> None:
+        """Set the tags of titles, and update the share of tags in their output vectors.
 
         Parameters
         ----------
         rows
             [n] titles, each once.
         labels
-            Names of tags of each; those beyond the first `TAGS`, or for which there is no room, play no part.
-        told
-            Which output vectors have their part already, as one that was stored has: [n], or of all.
+            Names of the tags of each; those beyond the first `TAGS`, or beyond the capacity, are left out.
+        included
+            Whether output vectors include the share of these tags already, as stored ones do: [n] or one.
         """
         tags = np.array([self._tag_row(names) for names in labels], np.int16).reshape(-1, TAGS)
         new = (tags != self.arrays.tags[rows]).any(axis=1)
-        swap_tags(
-            self.arrays, rows[new], tags[new], np.broadcast_to(np.asarray(told, np.bool_), new.shape)[new]
+        replace_tags(
+            self.arrays, rows[new], tags[new], np.broadcast_to(np.asarray(included, np.bool_), new.shape)[new]
         )
-        self.lengths.moved(rows[new])
+        self.norms.mark_changed(rows[new])
 
     def tag_rows(self) -> TagRows:
-        """Return what the tags have learned."""
+        """Return what the tags have learned so far."""
         a, n = self.arrays, len(self.tags)
         return TagRows(list(self.tags), np.column_stack((a.tag_out[:n], a.tag_acc[:n])))
 
     def load_tags(self, rows: TagRows) -> None:
-        """Go on from what tags had learned; titles that are loaded know it already."""
+        """Load what tags had learned; stored titles include it already."""
         if rows.names and rows.vectors.shape[1] == self.config.width + 2:
             numbers = [n for n in map(self._tag_number, rows.names) if n >= 0]
             self.arrays.tag_out[numbers] = rows.vectors[: len(numbers), :-1]
-            self.arrays.tag_told[numbers] = self.arrays.tag_out[numbers]
+            self.arrays.tag_published[numbers] = self.arrays.tag_out[numbers]
             self.arrays.tag_acc[numbers] = rows.vectors[: len(numbers), -1]
 
     def _tag_row(self, names: Iterable[str]) -> list[int]:
-        """Return the numbers of a title's tags as its row holds them."""
+        """Return the numbers of a title's tags, padded as a row holds them."""
         numbers = [n for n in map(self._tag_number, dict.fromkeys(names)) if n >= 0][:TAGS]
         return numbers + [-1] * (TAGS - len(numbers))
 
     def _tag_number(self, name: str) -> int:
-        """Return the number of a tag, a new one if there is room; -1 if there is none."""
+        """Return the number of a tag; a new tag gets the next one, -1 beyond the capacity."""
         number = self._tag_numbers.get(name, -1)
         if number < 0 and len(self.tags) < self.config.factorization.tags:
             number = self._tag_numbers[name] = len(self.tags)
@@ -340,40 +339,39 @@ class TitleTable:
     def snapshot(self) -> bytes:
         """Return the table as bytes (:mod:`online_models.tables.snapshots`). Changes nothing."""
         facts = {"config": self.config, "seed": self.seed, "ids": self.ids, "tags": self.tags}
-        whole = ("size", "tag_out", "tag_told", "tag_acc")
+        whole = ("size", "tag_out", "tag_published", "tag_acc")
         columns = self.arrays._asdict().items()
         used = {name: column if name in whole else column[: len(self)] for name, column in columns}
         return snapshots.pack("TitleTable", facts, used)
 
     @classmethod
     def from_snapshot(cls, data: bytes) -> "TitleTable":
-        """Return the table that a snapshot was made of."""
+        """Return the table of a snapshot."""
         facts, arrays = snapshots.unpack("TitleTable", data)
         out = cls(snapshots.config_from(facts["config"]), seed=facts["seed"])
-        out.ids, out.tags = facts["ids"], facts.get("tags", [])
+        out.ids, out.tags = facts["ids"], facts["tags"]
         out._tag_numbers = {name: number for number, name in enumerate(out.tags)}
         out._rows = {title_id: row for row, title_id in enumerate(out.ids) if title_id}
         out.arrays = out._allocate(max(_START, len(out)))
         for name, column in arrays.items():
             getattr(out.arrays, name)[: len(column)] = column
-        out._rehash(4 * max(_START, len(out)))
+        out._index = out._indexed()
         return out
 
     def changed(self) -> I4:
-        """Rows with a change worth a record."""
+        """Return the rows whose changes are worth a record."""
         return np.flatnonzero(self.arrays.changed[: len(self)]).astype(np.int32)
 
     def _intern_new(self, title_ids: Sequence[str]) -> I4:
         with self._lock:
-            fresh = dict.fromkeys(t for t in title_ids if t not in self._rows)
-            keys = np.array([title_key(t) for t in fresh], np.uint64)
-            at = np.empty(keys.size, np.int32)
-            find_many(*self._index, keys, at)
-            for title_id, row in zip(fresh, at.tolist(), strict=True):
+            unknown = dict.fromkeys(t for t in title_ids if t not in self._rows)
+            keys = np.array([title_key(t) for t in unknown], np.uint64)
+            at = self._index.find_many(keys)
+            for title_id, row in zip(unknown, at.tolist(), strict=True):
                 if row >= 0:
                     self._rows[title_id] = row
                     self.ids[row] = title_id
-            new = [(t, k) for t, k, row in zip(fresh, keys, at, strict=True) if row < 0]
+            new = [(t, k) for t, k, row in zip(unknown, keys, at, strict=True) if row < 0]
             new = new[: max(0, self.config.title_capacity - len(self))]
             self._add(np.array([k for _, k in new], np.uint64), [t for t, _ in new])
         return np.array([self._rows.get(t, -1) for t in title_ids], np.int32)
@@ -383,8 +381,7 @@ class TitleTable:
         first, last = len(self.ids), len(self.ids) + keys.size
         if last > self.arrays.bias.size:
             self.arrays = self._allocate(max(last, 2 * self.arrays.bias.size))
-        if 2 * last > self._index[0].size:
-            self._rehash(4 * last)
+            self._index = self._indexed()
         a, scale = self.arrays, self.config.factorization.initial_scale
         a.key[first:last] = keys
         for row in range(first, last):
@@ -392,22 +389,20 @@ class TitleTable:
             fill_keyed(a.inp[row], self.seed, _INP, a.key[row], scale)
         named = list(names) if names is not None else [""] * int(keys.size)
         self.ids.extend(named)
-        insert_many(*self._index, keys, first)
+        self._index.insert(np.arange(first, last, dtype=np.int32))
         a.size[0] = last
         for row, title_id in enumerate(named, first):
             if title_id:
                 self._rows[title_id] = row
 
-    def _rehash(self, least: int) -> None:
-        size = 1 << (least - 1).bit_length()
-        keys, values = np.zeros(size, np.uint64), np.zeros(size, np.int32)
-        insert_many(keys, values, self.arrays.key[: len(self.ids)], 0)
-        self._index = (keys, values)
+    def _indexed(self) -> KeyIndex:
+        """Return the index of all rows, over the present column of keys."""
+        return KeyIndex(self.arrays.key, np.arange(len(self.ids), dtype=np.int32))
 
     def _allocate(self, capacity: int) -> Titles:
-        fresh = blank_titles(self.config, capacity)
+        grown = empty_titles(self.config, capacity)
         if hasattr(self, "arrays"):
             for name in Titles._fields:
                 former: F4 = getattr(self.arrays, name)
-                getattr(fresh, name)[: len(former)] = former
-        return fresh
+                getattr(grown, name)[: len(former)] = former
+        return grown

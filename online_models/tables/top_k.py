@@ -1,7 +1,7 @@
-"""The best of many scores: a bounded heap, and a look at many at a time for those that could enter it.
+"""Top k of many scores: a bounded heap, and a vectorised test for the scores that could enter it.
 
-The order is total: a higher score is better, and of equal ones the lower row. So a list depends on its scores
-alone, not on the order in which they were looked at.
+The order is total: a higher score is better, and of equal scores the lower row. So a list depends on its
+scores alone, not on the order in which they are visited.
 """
 
 import numpy as np
@@ -9,18 +9,18 @@ import numpy as np
 from online_models.jit import jit_inline, jit_no_alloc
 from online_models.tables.layout import F4, I4, Real
 
-LANE = 64
-"""Scores that are compared at once with the least on a list; the compiler makes vectors of 64, and not of 32.
-A list of 20 out of 100,000: 28 us where one after the other takes 58."""
+BLOCK = 64
+"""Scores that are compared with the worst of the heap at a time: the compiler makes vector instructions of a
+loop of 64, not of 32. A list of 20 out of 100,000 titles takes 28 us, and 58 us score by score."""
 SHORT = 64
-"""Entries up to which insertion sorts a heap sooner than taking its root again and again."""
-NOBODY = np.int32(2**31 - 1)
-"""The row of a place that is free: of equal scores the worst."""
+"""Size up to which insertion sort is faster than heapsort."""
+NO_TITLE = np.int32(2**31 - 1)
+"""The row of a free place: the worst of equal scores."""
 
 
 @jit_no_alloc
 def sift(score: F4, title: I4, n: int, s: Real, t: int) -> None:
-    """Replace the worst entry of a heap of ``n`` by (s, t) and let it sink to its place."""
+    """Replace the worst entry, the root, of a heap of ``n`` by (s, t), and sift it down."""
     at = 0
     while True:
         child = 2 * at + 1
@@ -42,9 +42,9 @@ def sift(score: F4, title: I4, n: int, s: Real, t: int) -> None:
 
 @jit_no_alloc
 def sort_heap(score: F4, title: I4) -> None:
-    """Turn a heap into a list, best first; equal scores in order of rows.
+    """Sort a heap, best first; equal scores in order of rows.
 
-    A short heap is turned round, which puts it nearly in order, and its entries are inserted one by one.
+    A long heap is sorted by heapsort. A short one is reversed, which nearly sorts it, then by insertion sort.
     """
     n = score.size
     for end in range(n - 1 if n > SHORT else 0, 0, -1):
@@ -69,16 +69,14 @@ def sort_heap(score: F4, title: I4) -> None:
 
 @jit_no_alloc
 def keep_best(row: F4, title: I4, score: F4) -> None:
-    """Keep the titles of the highest scores of a row in a heap.
-
-    Most scores are below all on it: ``LANE`` of them are compared at a time, without a branch between them.
-    """
-    n, whole = title.size, row.size // LANE * LANE
-    for a in range(0, whole, LANE):
+    """Put the titles of the highest scores of a row into a heap."""
+    # Most scores are below all of the heap: a block is tested without branches, skipped if none is better.
+    n, whole = title.size, row.size // BLOCK * BLOCK
+    for a in range(0, whole, BLOCK):
         least, better = score[0], np.int32(0)
-        for k in range(LANE):
+        for k in range(BLOCK):
             better |= np.int32(row[a + k] > least)
-        for t in range(a, a + LANE if better else a):
+        for t in range(a, a + BLOCK if better else a):
             if row[t] > score[0]:
                 sift(score, title, n, row[t], t)
     for t in range(whole, row.size):
@@ -88,9 +86,9 @@ def keep_best(row: F4, title: I4, score: F4) -> None:
 
 @jit_no_alloc
 def least_of(row: F4, dense: F4, title: I4) -> np.float32:
-    """Return the least of ``row + dense`` over a list of titles, -inf for one that is not full.
+    """Return the least of ``row + dense`` over a list of titles, -inf if the list is not full.
 
-    As many titles are at least as good: whoever wants the best of as many need look at none below.
+    It is a lower bound of the last score of any list of that length: `top` may skip all scores below.
     """
     least = np.float32(np.inf)
     for t in title:
@@ -100,35 +98,35 @@ def least_of(row: F4, dense: F4, title: I4) -> np.float32:
 
 @jit_inline
 def enter(score: F4, title: I4, s: Real, t: int) -> None:
-    """Put (s, t) into a heap if it is better than the worst of it."""
+    """Put (s, t) into a heap if it is better than the worst entry."""
     if s > score[0] or (s == score[0] and t < title[0] and s > -np.inf):
         sift(score, title, title.size, s, t)
 
 
 @jit_no_alloc
 def end_list(title: I4, score: F4) -> None:
-    """Turn a heap into a list; -1 where no title was left."""
+    """Sort a heap into a list; -1 in places without a title."""
     sort_heap(score, title)
     for k in range(title.size):
-        if title[k] == NOBODY:
+        if title[k] == NO_TITLE:
             title[k] = -1
 
 
 @jit_no_alloc
 def top(row: F4, dense: F4, least: Real, out_title: I4, out_score: F4) -> None:
-    """Write the best titles of ``row + dense``, best first; equal scores in order of rows; -1: none left.
+    """Write the best titles of ``row + dense``, best first; equal scores in order of rows; -1 after the last.
 
-    ``least``: a score that as many titles reach (``least_of``), -inf if none is known. It changes nothing but
-    the time, which goes into the titles that enter the heap: in random order 144 of 10,000 for a list of 20.
+    ``least`` is a lower bound of the last score (`least_of`), -inf if none is known. It only saves time,
+    which is spent on titles that enter the heap: in random order 144 of 10,000 for a list of 20.
     """
-    whole = dense.size // LANE * LANE
+    whole = dense.size // BLOCK * BLOCK
     out_score[:] = least
-    out_title[:] = NOBODY
-    for a in range(0, whole, LANE):
+    out_title[:] = NO_TITLE
+    for a in range(0, whole, BLOCK):
         worst, better = out_score[0], np.int32(0)
-        for k in range(LANE):
+        for k in range(BLOCK):
             better |= np.int32(row[a + k] + dense[a + k] >= worst)
-        for t in range(a, a + LANE if better else a):
+        for t in range(a, a + BLOCK if better else a):
             enter(out_score, out_title, row[t] + dense[t], t)
     for t in range(whole, dense.size):
         enter(out_score, out_title, row[t] + dense[t], t)

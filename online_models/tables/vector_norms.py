@@ -1,7 +1,8 @@
-"""How long titles' vectors are, kept from list to list while few of them change (`ranking.shortlist`).
+"""Norms of titles' vectors, cached between lists while few vectors change (`ranking.shortlist`).
 
-To measure all of them takes as long as one viewer's products with all of them. A worker's replica changes by
-the rows that it reads; in a table that learns, hundreds change by every event, and all are measured anew.
+Computing all norms takes as long as multiplying one viewer's representation with all vectors. In a worker's
+replica only the rows that it reads change; in a table that learns, each event changes hundreds, and all norms
+are computed anew.
 """
 
 from collections import deque
@@ -12,24 +13,24 @@ import numpy as np
 from online_models.jit import jit_no_alloc
 from online_models.tables.layout import F4, I4
 
-__all__ = ["ROUNDED", "VectorNorms", "lengths"]
+__all__ = ["NORM_MARGIN", "VectorNorms", "write_norms"]
 
 _BEHIND = 1_000
-"""Writes after which all are measured anew, so that a table of which no lists are made remembers no more."""
+"""Writes after which all norms are computed anew: bounds the memory of a table from which nobody ranks."""
 
 
 class VectorNorms:
-    """Bounds of the lengths of a table's vectors. Whoever changes vectors says so.
+    """Upper bounds of the norms of a table's vectors.
 
-    Other threads may write rows and make lists meanwhile; who writes calls `moved` after.
+    A thread that changes vectors calls `mark_changed` or `invalidate` afterwards; others may read meanwhile.
 
     Examples
     --------
-    >>> vectors, found = np.array([[3.0, 4.0], [0.0, 1.0]], np.float32), Lengths()
+    >>> vectors, found = np.array([[3.0, 4.0], [0.0, 1.0]], np.float32), VectorNorms()
     >>> found.of(vectors).round(2).tolist()
     [5.0, 1.0]
     >>> vectors[1] = [0.0, 2.0]
-    >>> found.moved(np.array([1], np.int32))
+    >>> found.mark_changed(np.array([1], np.int32))
     >>> found.of(vectors).round(2).tolist()
     [5.0, 2.0]
     """
@@ -41,21 +42,21 @@ class VectorNorms:
         self._lock = Lock()
 
     def __reduce__(self) -> tuple[type["VectorNorms"], tuple[()]]:
-        return VectorNorms, ()  # what is derived is no state
+        return VectorNorms, ()  # derived values are no state
 
-    def forget(self) -> None:
-        """Take note that any vector may have changed."""
+    def invalidate(self) -> None:
+        """Mark all vectors as changed."""
         self._known = False
 
-    def moved(self, rows: I4) -> None:
-        """Take note that the vectors of some rows have changed."""
+    def mark_changed(self, rows: I4) -> None:
+        """Mark the vectors of some rows as changed."""
         if self._known:
             self._moved.append(rows)
         if len(self._moved) > _BEHIND:
-            self.forget()
+            self.invalidate()
 
     def of(self, vectors: F4) -> F4:
-        """Return a bound of the length of each vector.
+        """Return an upper bound of the norm of each vector.
 
         Parameters
         ----------
@@ -64,7 +65,7 @@ class VectorNorms:
 
         Returns
         -------
-        lengths
+        norms
             [T].
         """
         with self._lock:
@@ -83,19 +84,19 @@ class VectorNorms:
 
 def _measured(vectors: F4) -> F4:
     out = np.empty(len(vectors), np.float32)
-    lengths(vectors, out)
+    write_norms(vectors, out)
     return out
 
 
-ROUNDED = np.float32(1.0001)
-"""What lengths are multiplied by: float32 leaves sums of some hundred products wrong by less."""
+NORM_MARGIN = np.float32(1.0001)
+"""Factor that makes norms upper bounds: the error of a float32 sum of some hundred products is smaller."""
 
 
 @jit_no_alloc
-def lengths(vectors: F4, out: F4) -> None:
-    """Write a bound of the length of each vector [T, D] into ``out`` [T]."""
+def write_norms(vectors: F4, out: F4) -> None:
+    """Write an upper bound of the norm of each vector [T, D] into ``out`` [T]."""
     for j in range(out.size):
         square = np.float32(0.0)
         for f in range(vectors.shape[1]):
             square += vectors[j, f] * vectors[j, f]
-        out[j] = ROUNDED * np.sqrt(square)
+        out[j] = NORM_MARGIN * np.sqrt(square)

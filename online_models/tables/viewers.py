@@ -1,14 +1,13 @@
-"""The viewers' side: taste vectors, histories and the lists' numbering, in a bounded cache of slots.
+"""The table of viewers: taste vectors, histories and interactions, in a bounded cache of slots.
 
-A source partition has one table. Its truth is the store; the table keeps the viewers of late hot, and forgets
-those that were not heard of for longest when it is full. What a viewer knows of titles lies in chunks of one
-pool (``tables.history``).
+Each source partition has one table, a cache of its store: it holds the viewers of recent events, and evicts
+the least recently used ones when it is full. Histories lie in chunks of one pool (``tables.history``).
 """
 
 from array import array
 from collections.abc import Callable, Sequence
 from itertools import compress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -20,26 +19,24 @@ from online_models.tables.feedback_layout import (
     BINS,
     BUCKETS,
     CHOICE,
-    JUDGEMENT,
-    JUDGEMENTS,
-    LOVED_TITLES,
+    FINISHED_TITLES,
+    INTERACTION,
+    INTERACTIONS,
+    MY_LIST_SIZE,
     REJECTIONS,
     SECOND,
     SHOWN,
-    STATED,
-    WISHES,
+    STATED_TAGS,
 )
-from online_models.tables.hashing import fill_keyed
+from online_models.tables.hash_table import NameIndex
+from online_models.tables.hashing import hash_ids
+from online_models.tables.history import gather_known, release_known, restore_known
+from online_models.tables.keyed_random import fill_keyed
 from online_models.tables.layout import CHUNK, I4, RING, U8, Viewers
-from online_models.tables.packing import gather_known, hash_texts, restore_known
-from online_models.tables.rows import NARROWED, VIEWER_ROWS, shortened
-from online_models.tables.slot_index import SlotIndex
+from online_models.tables.rows import VIEWER_ROWS
 from online_models.tables.titles import TitleTable
 
-__all__ = ["NO_LIMIT", "NUMBERS", "SHARED", "TITLES", "blank", "regrouped"]
-
-
-# Where a partition's viewers lie in memory, and what an empty slot holds.
+__all__ = ["NO_LIMIT", "Loader", "Rejection", "ViewerTable", "empty_viewers"]
 
 
 Shape = tuple[int, ...]
@@ -47,26 +44,26 @@ Shape = tuple[int, ...]
 
 NO_LIMIT = 255
 NUMBERS = (
-    "limit", "country", "stated", "positives", "last_at", "seq", "ring_n", "acc", "ring", "taste",
-    "rejected_at", "rejected_weight", "judgement", "shown", "shown_n", "loved_at", "loved_weight", "language",
-    "fresh", "shown_on", "shown_odds", "chosen", "device",
+    "limit", "country", "stated_tags", "positives", "last_at", "seq", "ring_n", "acc", "ring", "taste",
+    "rejected_at", "rejected_weight", "interaction", "shown", "shown_n", "finished_at", "finished_weight",
+    "language", "session_items", "shown_on", "shown_odds", "chosen", "device",
 )  # fmt: skip
-"""Arrays that are packed as they are."""
-TITLES = ("rejected", "judged", "wished", "loved")
-"""Rows of titles, -1 for none: packed as keys, 0 for none."""
+"""Columns that are packed unchanged."""
+TITLES = ("rejected", "interaction_title", "my_list", "finished")
+"""Columns with rows of titles, -1 for none: packed as keys, 0 for none."""
 SHARED = ("chunk", "prev", "free", "pool", "watch_time", "watch_moved")
-"""What is nobody's slot."""
+"""Columns that have no slots."""
 
 
 ALIGNED = 64
-"""Columns begin at a cache line."""
+"""Columns begin at a multiple of so many bytes: a cache line."""
 
 
-def blank(config: ModelConfig, capacity: int, chunks: int) -> Viewers:
+def empty_viewers(config: ModelConfig, capacity: int, chunks: int) -> Viewers:
     """Return the arrays of so many empty slots and so many chunks of known titles, none of them free yet.
 
-    They lie in one block of memory, which goes back to the system as a whole when a table has grown out of
-    it; arrays of their own left a quarter of the process's memory in holes.
+    They lie in one block of memory, which returns to the system as a whole when the table grows. Separate
+    arrays left a quarter of the process's memory fragmented.
     """
     shapes = _shapes(config, capacity, chunks)
     sizes = [np.dtype(kind).itemsize * int(np.prod(shape)) for shape, kind, _ in shapes.values()]
@@ -82,45 +79,8 @@ def blank(config: ModelConfig, capacity: int, chunks: int) -> Viewers:
     return Viewers(**columns)
 
 
-def regrouped(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Return a snapshot's arrays as this version lays them out: chunks of `CHUNK`, narrowed fields.
-
-    Examples
-    --------
-    >>> chunk = np.arange(64, dtype=np.int32).reshape(2, 32)
-    >>> one = {"chunk": chunk, "prev": np.array([-1, 0]), "tail": np.array([1]), "known": np.array([35])}
-    >>> two = regrouped(one)
-    >>> two["tail"].tolist(), two["prev"].tolist(), two["pool"].tolist()
-    ([2], [-1, 0, 1], [0])
-    >>> two["chunk"][:, 0].tolist(), two["chunk"][2, :3].tolist()
-    ([0, 16, 32], [32, 33, 34])
-    """
-    for name, turn in NARROWED.items():
-        if name in arrays and arrays[name].itemsize == 8:
-            arrays = {**arrays, name: turn(arrays[name])}
-    width, known = arrays["chunk"].shape[1], arrays["known"]
-    if width == CHUNK:
-        return arrays
-    tail, prev = np.full(known.size, -1, np.int32), list[int]()
-    chunks: list[NDArray[Any]] = []
-    for v in np.flatnonzero(known).tolist():
-        c, used, parts = int(arrays["tail"][v]), (int(known[v]) - 1) % width + 1, []
-        while c >= 0:
-            parts.append(arrays["chunk"][c, :used])
-            c, used = int(arrays["prev"][c]), width
-        titles = np.concatenate(parts[::-1])
-        for a in range(0, titles.size, CHUNK):
-            prev.append(tail[v])
-            tail[v] = len(chunks)
-            chunks.append(np.pad(titles[a : a + CHUNK], (0, max(0, a + CHUNK - titles.size))))
-    n = len(chunks)
-    chunk = np.array(chunks, np.int32).reshape(n, CHUNK)
-    now = {"chunk": chunk, "prev": np.array(prev, np.int32), "free": np.zeros(n, np.int32), "tail": tail}
-    return {**arrays, **now, "pool": np.zeros(1, np.int64)}
-
-
 def _shapes(config: ModelConfig, capacity: int, chunks: int) -> dict[str, tuple[Shape, DTypeLike, float]]:
-    """Return shape, type and empty value of every array."""
+    """Return shape, type and empty value of each column."""
     f = config.factorization
     return {
         "taste": ((capacity, f.factors), np.float32, 0),
@@ -129,29 +89,29 @@ def _shapes(config: ModelConfig, capacity: int, chunks: int) -> dict[str, tuple[
         "positives": ((capacity,), np.int32, 0),
         "tail": ((capacity,), np.int32, -1),
         "last_at": ((capacity,), np.int64, 0),
-        "fresh": ((capacity,), np.int32, 0),
+        "session_items": ((capacity,), np.int32, 0),
         "key": ((capacity,), np.uint64, 0),
         "seq": ((capacity,), np.int64, 0),
         "limit": ((capacity,), np.uint8, NO_LIMIT),
         "country": ((capacity,), np.uint16, 0),
         "device": ((capacity,), np.uint8, 0),
-        "stated": ((capacity, STATED), np.uint32, 0),
+        "stated_tags": ((capacity, STATED_TAGS), np.uint32, 0),
         "ring": ((capacity, RING), np.uint64, 0),
         "ring_n": ((capacity,), np.int32, 0),
         "rejected": ((capacity, REJECTIONS), np.int32, -1),
         "rejected_at": ((capacity, REJECTIONS), np.uint32, 0),
         "rejected_weight": ((capacity, REJECTIONS), np.float32, 0),
-        "judged": ((capacity, JUDGEMENTS), np.int32, -1),
-        "judgement": ((capacity, JUDGEMENTS), JUDGEMENT, 0),
+        "interaction_title": ((capacity, INTERACTIONS), np.int32, -1),
+        "interaction": ((capacity, INTERACTIONS), INTERACTION, 0),
         "shown": ((capacity, SHOWN), np.uint32, 0),
         "shown_n": ((capacity, SHOWN), np.uint8, 0),
         "shown_on": ((capacity, SHOWN), np.uint16, 0),
         "shown_odds": ((capacity, SHOWN), np.uint8, 0),
         "chosen": ((capacity,), CHOICE, 0),
-        "wished": ((capacity, WISHES), np.int32, -1),
-        "loved": ((capacity, LOVED_TITLES), np.int32, -1),
-        "loved_at": ((capacity, LOVED_TITLES), np.uint32, 0),
-        "loved_weight": ((capacity, LOVED_TITLES), np.float32, 0),
+        "my_list": ((capacity, MY_LIST_SIZE), np.int32, -1),
+        "finished": ((capacity, FINISHED_TITLES), np.int32, -1),
+        "finished_at": ((capacity, FINISHED_TITLES), np.uint32, 0),
+        "finished_weight": ((capacity, FINISHED_TITLES), np.float32, 0),
         "language": ((capacity,), np.uint16, 0),
         "chunk": ((chunks, CHUNK), np.int32, 0),
         "prev": ((chunks,), np.int32, -1),
@@ -164,60 +124,33 @@ def _shapes(config: ModelConfig, capacity: int, chunks: int) -> dict[str, tuple[
 
 _TASTE = 2  # side of the keyed initialisation
 _START = 1_024
-_KEEP = 7 / 8  # share of the slots kept when the table is full: an eviction costs a sort, so it frees many
+_KEEP = 7 / 8  # share of the slots kept when the table is full: an eviction sorts, so it frees many at once
 
 Loader = Callable[[Sequence[str]], Sequence[bytes | None]]
-"""Packed rows of viewers that are not hot, of any version; None for strangers."""
+"""Returns the packed rows, of any version, of viewers outside the table; None for new viewers."""
 
 
 class Rejection(NamedTuple):
-    """A title turned down, how strongly, and when last (event time, ms, of whole seconds)."""
+    """A rejected title, the weight of its rejections, and the time of the newest (ms, whole seconds)."""
 
     title_id: str
     weight: float
     at_ms: int
 
 
-def hash_ids(ids: Sequence[str]) -> U8:
-    """Hash many ids to 64 bits each, never 0; the same under any PYTHONHASHSEED.
-
-    Examples
-    --------
-    >>> bool(hash_ids(["a"])[0] == hash_ids(["b", "a"])[1])
-    True
-    """
-    text, out = "".join(ids).encode(), np.empty(len(ids), np.uint64)
-    ends = np.cumsum(np.fromiter(map(len, ids), np.int64, len(ids)))
-    if len(ids) and ends[-1] != len(text):  # letters of several bytes
-        ends = np.cumsum(np.fromiter((len(i.encode()) for i in ids), np.int64, len(ids)))
-    hash_texts(np.frombuffer(text, np.uint8), ends, out)
-    return out
-
-
-def tag_keys(names: Sequence[str]) -> NDArray[np.uint32]:
-    """Return the keys of tags (``kind:value``), as viewers have them: hashes of 32 bits, never 0.
-
-    Examples
-    --------
-    >>> tag_keys(["genre:Drama"]).tolist() == tag_keys(["genre:War", "genre:Drama"]).tolist()[1:]
-    True
-    """
-    return shortened(hash_ids(names))
-
-
 class ViewerTable:
-    """The viewers of one source partition that are hot.
+    """The hot viewers of one source partition: those in memory.
 
     Parameters
     ----------
     config
         Shapes and capacity.
     titles
-        The table that histories refer to.
+        The table of the titles in histories.
     seed
-        With a viewer's key it decides the initial taste vector.
+        Determines the initial taste vector, together with a viewer's key.
     slots
-        Slots allocated at first; the table doubles when they are taken.
+        Slots allocated at first; doubled when all are taken.
 
     Examples
     --------
@@ -237,7 +170,7 @@ class ViewerTable:
         self._used = np.zeros(slots, np.int64)
         self._clock = 0
         self._head = VIEWER_ROWS.dtype(config)
-        self._blank = blank(config, 1, 0)
+        self._blank = empty_viewers(config, 1, 0)
         self.arrays = self._allocate(slots, slots)
 
     def __len__(self) -> int:
@@ -245,11 +178,11 @@ class ViewerTable:
         return len(self.ids) - len(self._free)
 
     def slot(self, viewer_id: str) -> int | None:
-        """Slot of a hot viewer, None otherwise. Creates nothing."""
+        """Return the slot of a hot viewer, None for others. Creates nothing."""
         return self._index.find(viewer_id)
 
     def acquire(self, viewer_ids: Sequence[str], load: Loader | None = None) -> I4:
-        """Return the slots of viewers, loading or making the cold; all stay hot until the next call.
+        """Return the slots of viewers; others are loaded or made. All stay hot until the next call.
 
         Raises
         ------
@@ -258,26 +191,26 @@ class ViewerTable:
         """
         self._clock += 1
         hashes = hash_ids(viewer_ids)
-        out = self._index.find_many(viewer_ids, hashes)
+        out = self._index.find_named(viewer_ids, hashes)
         if (out < 0).any():
             self._admit(list(dict.fromkeys(compress(viewer_ids, (out < 0).tolist()))), out[out >= 0], load)
-            out = self._index.find_many(viewer_ids, hashes)
+            out = self._index.find_named(viewer_ids, hashes)
         self._used[out] = self._clock
         return out
 
     def reserve(self, entries: int) -> None:
-        """Make sure that so many known titles can be appended."""
+        """Make room for so many more entries of histories."""
         a = self.arrays
         if a.pool[0] < entries:
             self.arrays = self._allocate(a.known.size, 2 * a.prev.size + entries)
 
     def pack(self, slots: I4) -> tuple[NDArray[np.void], U8, NDArray[np.int64]]:
-        """Return the viewers' rows: heads, keys of known titles end to end, and where each viewer's begin.
+        """Return packed rows: fixed parts, keys of all known titles, and where each viewer's keys begin.
 
         Raises
         ------
         NonFiniteRowError
-            A taste vector is not finite: nothing must be written.
+            A taste vector or weight is not finite. Write nothing.
         """
         a = self.arrays
         heads = np.zeros(slots.size, self._head)
@@ -288,7 +221,7 @@ class ViewerTable:
             rows = getattr(a, name)[slots]
             heads[name] = np.where(rows >= 0, self.titles.arrays.key[rows], np.uint64(0))
         if not all(
-            np.isfinite(heads[name]).all() for name in ("taste", "acc", "rejected_weight", "loved_weight")
+            np.isfinite(heads[name]).all() for name in ("taste", "acc", "rejected_weight", "finished_weight")
         ):
             msg = "a viewer's row is not finite after learning"
             raise NonFiniteRowError(msg)
@@ -298,7 +231,7 @@ class ViewerTable:
         return heads, keys, starts
 
     def known(self, viewer_id: str) -> list[tuple[str, bool]]:
-        """Known titles of a hot viewer, oldest first, each with whether it was liked."""
+        """Return the known titles of a hot viewer, oldest first, each with whether it is liked."""
         slot = self.slot(viewer_id)
         if slot is None:
             return []
@@ -311,7 +244,7 @@ class ViewerTable:
         ]
 
     def rejected(self, viewer_id: str) -> list[Rejection]:
-        """Rejections of a hot viewer, newest first."""
+        """Return the rejections of a hot viewer, newest first."""
         slot, a = self.slot(viewer_id), self.arrays
         if slot is None:
             return []
@@ -320,7 +253,7 @@ class ViewerTable:
         return sorted(found, key=lambda one: (-one.at_ms, one.title_id))
 
     def forget(self, viewer_id: str) -> None:
-        """Give a hot viewer's slot back, as if they had never been met; a cold one is no matter."""
+        """Free the slot of a viewer without packing it; does nothing for a viewer who is not hot."""
         slot = self.slot(viewer_id)
         if slot is not None:
             self._evict(np.array([slot], np.int32))
@@ -334,9 +267,8 @@ class ViewerTable:
 
     @classmethod
     def from_snapshot(cls, data: bytes, titles: TitleTable) -> "ViewerTable":
-        """Return the table that a snapshot was made of, over the titles that it referred to."""
+        """Return the table of a snapshot, over the table of its titles."""
         facts, arrays = snapshots.unpack("ViewerTable", data)
-        arrays = regrouped(arrays)
         out = cls(titles.config, titles, seed=facts["seed"], slots=0)
         out.arrays = out._allocate(arrays["known"].size, arrays["prev"].size)
         out._used, out._free = arrays.pop("used_at"), array("i", arrays.pop("free_slots").tolist())
@@ -345,7 +277,7 @@ class ViewerTable:
             out.ids[slot] = viewer_id
         for name, column in arrays.items():
             getattr(out.arrays, name)[:] = column
-        out._index = SlotIndex(out.ids, out.arrays.key)
+        out._index = NameIndex(out.ids, out.arrays.key)
         return out
 
     def _admit(self, cold: Sequence[str], keep: I4, load: Loader | None) -> None:
@@ -356,13 +288,13 @@ class ViewerTable:
         for viewer_id, slot in zip(cold, slots.tolist(), strict=True):
             self.ids[slot] = viewer_id
         self.arrays.key[slots] = hash_ids(cold)
-        self._index.put(slots)
-        met = np.array([row is not None for row in rows])
+        self._index.insert(slots)
+        known = np.array([row is not None for row in rows])
         scale, a = self.config.factorization.initial_scale, self.arrays
-        for slot in slots[~met].tolist():
+        for slot in slots[~known].tolist():
             fill_keyed(a.taste[slot], self.seed, _TASTE, a.key[slot], scale)
         if stored:
-            self._restore(slots[met], stored)
+            self._restore(slots[known], stored)
 
     def _restore(self, slots: I4, rows: Sequence[bytes]) -> None:
         size = self._head.itemsize
@@ -382,7 +314,7 @@ class ViewerTable:
         restore_known(a, slots, starts, titles, (keys & np.uint64(1)).astype(np.uint8))
 
     def _make_room(self, n: int, keep: I4) -> None:
-        """Free so many slots, but none of those to keep."""
+        """Free so many slots; those in ``keep`` stay."""
         capacity = max(self.config.viewer_slots, n)
         if len(self) + n > capacity:
             others = self.arrays.key != 0
@@ -397,7 +329,8 @@ class ViewerTable:
 
     def _evict(self, slots: I4) -> None:
         a = self.arrays
-        self._index.release(a, slots)
+        self._index.remove(slots)
+        release_known(a, slots)
         for name in set(Viewers._fields) - set(SHARED):
             getattr(a, name)[slots] = getattr(self._blank, name)[0]
         for slot in slots.tolist():
@@ -405,18 +338,18 @@ class ViewerTable:
         self._free.extend(slots.tolist())
 
     def _allocate(self, capacity: int, chunks: int) -> Viewers:
-        fresh = blank(self.config, capacity, chunks)
+        grown = empty_viewers(self.config, capacity, chunks)
         old_slots, old_chunks = 0, 0
         if hasattr(self, "arrays"):
             old_slots, old_chunks = self.arrays.known.size, self.arrays.prev.size
             for name in Viewers._fields:
                 former = getattr(self.arrays, name)
-                getattr(fresh, name)[: len(former)] = former
-        n = int(fresh.pool[0])
-        fresh.free[n : n + chunks - old_chunks] = np.arange(chunks - 1, old_chunks - 1, -1)
-        fresh.pool[0] = n + chunks - old_chunks
+                getattr(grown, name)[: len(former)] = former
+        n = int(grown.pool[0])
+        grown.free[n : n + chunks - old_chunks] = np.arange(chunks - 1, old_chunks - 1, -1)
+        grown.pool[0] = n + chunks - old_chunks
         self._used = np.concatenate((self._used[:old_slots], np.zeros(capacity - old_slots, np.int64)))
         self._free.extend(range(capacity - 1, old_slots - 1, -1))
         self.ids.extend([""] * (capacity - old_slots))
-        self._index = SlotIndex(self.ids, fresh.key)
-        return fresh
+        self._index = NameIndex(self.ids, grown.key)
+        return grown

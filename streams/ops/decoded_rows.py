@@ -58,7 +58,7 @@ def decoded_viewers(
             "device": device_of(int(a.device[slot])),
             "maturity_limit": None if a.limit[slot] == NO_LIMIT else int(a.limit[slot]),
             "language": language_of(int(a.language[slot])) if a.language[slot] else None,
-            "my_list": [titles.ids[t] or NAMELESS for t in a.wished[slot].tolist() if t >= 0],
+            "my_list": [titles.ids[t] or NAMELESS for t in a.my_list[slot].tolist() if t >= 0],
             "known": known,
             "loved": _loved(a, slot, titles),
             "rejected": [
@@ -72,7 +72,7 @@ def decoded_viewers(
 def _loved(a: Viewers, slot: int, titles: TitleTable) -> list[dict[str, Any]]:
     """Return the titles that a viewer finished and liked: newest first, by title within a second."""
     entries = zip(
-        a.loved_at[slot].tolist(), a.loved[slot].tolist(), a.loved_weight[slot].tolist(), strict=True
+        a.finished_at[slot].tolist(), a.finished[slot].tolist(), a.finished_weight[slot].tolist(), strict=True
     )
     named = sorted((-at, titles.ids[t] or NAMELESS, weight) for at, t, weight in entries if t >= 0)
     return [

@@ -7,7 +7,7 @@ holds for the pages that are made from then on.
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from online_models.catalog.business_rules import RuleSet, faults
+from online_models.catalog.business_rules import RuleSet, rule_errors
 from schemas import topics
 from schemas.codec import decode_rule, encode
 from schemas.rules import BusinessRule
@@ -20,7 +20,7 @@ from streams.telemetry.metrics import Metrics
 
 __all__ = ["RULES", "create", "find", "read_rules", "remove", "rules_of"]
 
-RULES: Final = DefinitionKind(topics.RULES, "rule", decode_rule, faults)
+RULES: Final = DefinitionKind(topics.RULES, "rule", decode_rule, rule_errors)
 
 
 def rules_of(
@@ -63,7 +63,7 @@ def create(settings: Settings, rule: BusinessRule, *, replace: bool = False) -> 
     RuleError
         It is faulty, or a rule of this name exists and `replace` is false.
     """
-    found = faults(rule)
+    found = rule_errors(rule)
     if found:
         what = f"{rule.rule_id} is no rule as it is"
         raise RuleError(what, why="; ".join(found), next_step="correct the definition and repeat")

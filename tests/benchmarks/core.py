@@ -109,10 +109,10 @@ def _lists(titles: int) -> Figures:
         return (process_time() - began) / slots.size
 
     def alone(written: int = WRITTEN) -> float:
-        lengths, rows = world.model.titles.lengths, np.arange(written, dtype=np.int32)
+        norms, rows = world.model.titles.norms, np.arange(written, dtype=np.int32)
         began = process_time()
         for slot in slots[:ALONE]:
-            lengths.moved(rows) if written else lengths.forget()
+            norms.mark_changed(rows) if written else norms.invalidate()
             side.rank(np.array([slot], np.int32), now, LIST)
         return (process_time() - began) / ALONE
 

@@ -69,7 +69,7 @@ def page(_: Bench | None = None) -> dict[str, Any]:
     causes = [Cause(f"v-{slot:06d}", 17, 48_213, now) for slot in slots.tolist()]
     out: dict[str, Any] = {"viewers": int(slots.size), "titles": len(model.titles)}
     for name, rows, rules in (("list", 1, None), ("page", 12, None), ("page_under_rules", 12, RULES)):
-        model.catalog.obey(rules or RuleSet())
+        model.catalog.set_rules(rules or RuleSet())
         made = build(side, shelves[rows], slots, now, LENGTH)
         written = encoder.encode(made, causes, [0] * slots.size)
         homes = [msgspec.json.decode(one) for one in written]

@@ -214,7 +214,7 @@ class Installation:
         self._replica.wait = lambda: None  # type: ignore[method-assign]
         self._stock = CatalogSnapshot()
         plan = experiments_of(settings, partitions=1, metrics=metrics)
-        rules = rules_of(settings, partitions=1, metrics=metrics, on_change=self._replica.catalog.obey)
+        rules = rules_of(settings, partitions=1, metrics=metrics, on_change=self._replica.catalog.set_rules)
         viewers = self._viewers = ViewersStage(
             settings,
             self._replica,

@@ -44,7 +44,7 @@ def experts(model: Recommender, viewer: str, candidates: list[int]) -> np.ndarra
     known = [(model.titles.row(t), good) for t, good in model.viewers.viewers.known(viewer)]
     seen = [(t, 1.0 if good else 0.5) for t, good in known if good or t not in v.rejected[slot]]
     history = [t for t, _ in seen[::-1][: p.history]]
-    fresh = v.fresh[slot] if TESTED_AT - v.last_at[slot] <= p.session_gap_ms else 0
+    fresh = v.session_items[slot] if TESTED_AT - v.last_at[slot] <= p.session_gap_ms else 0
     share = np.array([s * (1.0 if n < fresh else 0.2) for n, (_, s) in enumerate(seen[::-1][: p.history])])
     parts = []
     for h, decay in enumerate(p.horizons):

@@ -21,7 +21,7 @@ from online_models.simulation.catalog import DAY_S
 from online_models.simulation.closed_loop import run_closed_loop
 from online_models.simulation.config import CatalogConfig, WorldConfig
 from online_models.simulation.policies import Oracle
-from online_models.tables.viewers import hash_ids
+from online_models.tables.hashing import hash_ids
 from schemas.events import Event
 from schemas.insights import Wanted
 from streams.config.settings import Settings

@@ -45,12 +45,12 @@ def read_viewers(rows: dict[str, bytes]) -> dict[str, Any]:
             "positives": int(a.positives[slot]),
             "seq": int(a.seq[slot]),
             "last_at": int(a.last_at[slot]),
-            "fresh": int(a.fresh[slot]),
+            "fresh": int(a.session_items[slot]),
             "limit": int(a.limit[slot]),
             "country": int(a.country[slot]),
             "device": int(a.device[slot]),
             "events": int(a.ring_n[slot]),
-            "stated": [int(tag) for tag in a.stated[slot]],
+            "stated": [int(tag) for tag in a.stated_tags[slot]],
             "acc": float(a.acc[slot]),
             "taste": a.taste[slot].tolist(),
             "rejected": {
@@ -61,8 +61,13 @@ def read_viewers(rows: dict[str, bytes]) -> dict[str, Any]:
                 if row >= 0
             },
             "judged": {
-                titles.ids[row]: [int(e["at"]), float(e["now"]), float(e["played"]), float(e["said"])]
-                for row, e in zip(a.judged[slot], a.judgement[slot], strict=True)
+                titles.ids[row]: [
+                    int(e["at"]),
+                    float(e["watched_now"]),
+                    float(e["implicit"]),
+                    float(e["explicit"]),
+                ]
+                for row, e in zip(a.interaction_title[slot], a.interaction[slot], strict=True)
                 if row >= 0
             },
             "shown": a.shown_n[slot].tolist(),
@@ -70,10 +75,12 @@ def read_viewers(rows: dict[str, bytes]) -> dict[str, Any]:
             "shown_odds": a.shown_odds[slot].tolist(),
             "chosen": [int(n) for n in a.chosen[slot]],
             "language": int(a.language[slot]),
-            "wished": [titles.ids[row] for row in a.wished[slot] if row >= 0],
+            "wished": [titles.ids[row] for row in a.my_list[slot] if row >= 0],
             "loved": {
                 titles.ids[row]: [int(at), float(weight)]
-                for row, at, weight in zip(a.loved[slot], a.loved_at[slot], a.loved_weight[slot], strict=True)
+                for row, at, weight in zip(
+                    a.finished[slot], a.finished_at[slot], a.finished_weight[slot], strict=True
+                )
                 if row >= 0
             },
         }

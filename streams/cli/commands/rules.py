@@ -129,7 +129,7 @@ def show(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Js
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from online_models.catalog.business_rules import faults
+    from online_models.catalog.business_rules import rule_errors
     from streams.stages.rules import find, read_rules
 
     rule = find(read_rules(connected(brokers, prefix)), name)
@@ -137,9 +137,9 @@ def show(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Js
     for field, value in to_builtins(rule).items():
         table.add_row(field, _when(value) if field.endswith("_at_ms") else _text(value))
     human(json).print(table)
-    for why in faults(rule):
+    for why in rule_errors(rule):
         human(json).print(f"[red]ignored[/]: {why}")
-    write_json(json, {"rule": to_builtins(rule), "faults": faults(rule)})
+    write_json(json, {"rule": to_builtins(rule), "faults": rule_errors(rule)})
 
 
 @app.command(epilog=examples("nearline rules remove diwali"))

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from online_models.catalog.business_rules import RuleSet, in_force, reaches
+from online_models.catalog.business_rules import RuleSet, applies_to, in_force
 from schemas.rules import BusinessRule, PinRow, RuleKind
 
 __all__ = ["RuleAudience", "RuleFilter"]
@@ -84,6 +84,6 @@ class RuleFilter:
 
 def _applies(rule: BusinessRule, audience: RuleAudience) -> bool:
     """Return whether a rule is in force for an audience."""
-    return in_force(rule, audience.now_ms) and reaches(
+    return in_force(rule, audience.now_ms) and applies_to(
         rule.countries, rule.maturity_at_most, country=audience.country, maturity=audience.maturity
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from online_models.experiments.exposure import TagsOf, Tally, ViewerTally, count_event, no_tags
 from online_models.experiments.plan import ExperimentPlan
-from online_models.tables.viewers import hash_ids
+from online_models.tables.hashing import hash_ids
 from schemas import Forget, topics
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome, Record, StageSpec, StateView

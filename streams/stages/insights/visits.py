@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from online_models.insights.catalog_snapshot import CatalogSnapshot
 from online_models.insights.visits import Searched, ViewerVisits, Visit, observe
-from online_models.tables.viewers import hash_ids
+from online_models.tables.hashing import hash_ids
 from schemas import Forget, topics
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome, Record, StageSpec, StateView

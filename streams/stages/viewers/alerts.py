@@ -87,7 +87,7 @@ class Alerts:
         """
         titles, size = self._catalog.titles, len(self._catalog.titles)
         due = np.flatnonzero((pages.alert >= 0).any(axis=1)).tolist()
-        since = self._catalog.facts.since(size) if due else np.zeros(0, np.int64)
+        since = self._catalog.facts.available_since(size) if due else np.zeros(0, np.int64)
         for q in due:
             cause, rows = causes[q], pages.alert[q][pages.alert[q] >= 0]
             sent = self._sent_to(cause.viewer_id)

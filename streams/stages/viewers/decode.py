@@ -9,8 +9,8 @@ from online_models.catalog.catalog import country_code
 from online_models.feedback.devices import device_code
 from online_models.feedback.reward_function import FeedbackSignal, RewardFunction
 from online_models.ranking.viewer_side import EventColumns, columns
+from online_models.tables.hashing import hash_ids
 from online_models.tables.partition_assignment import partitions_for
-from online_models.tables.viewers import hash_ids
 from schemas import DecodeError, Event, Forget, History, Identify, Impression, Preferences, Reason, Search
 from schemas.dead_letters import DeadLetter
 from streams.engine.dead_letters import invalid_record_letter

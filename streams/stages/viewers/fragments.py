@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.page.encoding import STRIDE, hash_rows
-from online_models.tables.hashing import find_many, insert_many
+from online_models.tables.hash_table import KeyIndex
 from online_models.tables.layout import I4, I8, U1, U8
 
 __all__ = ["FragmentStore", "ShelfFragments", "distinct"]
@@ -15,8 +15,8 @@ __all__ = ["FragmentStore", "ShelfFragments", "distinct"]
 _SPARE = bytes(STRIDE)
 _SPARSE = 8
 """Range of numbers per number present: above it, sorting costs less than a table of the range."""
-_TABLE = 1 << 10
-"""Initial places of the hash table."""
+_START = 1 << 8
+"""Keys that there is room for at first."""
 K = TypeVar("K", bound=Hashable)
 
 
@@ -98,30 +98,34 @@ class ShelfFragments(_JoinedTexts):
 
     def __init__(self, first: Sequence[bytes] = ()) -> None:
         super().__init__(first)
-        self._table: tuple[U8, I4] = (np.zeros(_TABLE, np.uint64), np.zeros(_TABLE, np.int32))
+        self._unkeyed = len(self)
+        """Texts before the first one with a key."""
+        self._keys: U8 = np.zeros(_START, np.uint64)
+        self._index = KeyIndex(self._keys, np.empty(0, np.int32))
 
     def of_rows(self, rows: I4, make: Callable[[list[int]], bytes]) -> I4:
         """Return the numbers [m] of the texts of rows [m, k]; missing texts are made."""
-        keys, out = np.empty(len(rows), np.uint64), np.empty(len(rows), np.int32)
+        keys = np.empty(len(rows), np.uint64)
         hash_rows(rows, keys)
-        if find_many(*self._table, keys, out):
-            unseen, at = np.unique(keys[out < 0], return_index=True)
-            self._fit(unseen.size)
-            first = len(self)
-            for row in rows[out < 0][at].tolist():
+        out = self._index.find_many(keys)
+        if (missing := out < 0).any():
+            unseen, at = np.unique(keys[missing], return_index=True)
+            self._insert(unseen)
+            for row in rows[missing][at].tolist():
                 self._append(make(row))
-            insert_many(*self._table, unseen, first)
-            find_many(*self._table, keys, out)
-        return out
+            out = self._index.find_many(keys)
+        return out + np.int32(self._unkeyed)
 
-    def _fit(self, more: int) -> None:
-        """Make room in the table: it is at most half full."""
-        keys, values = self._table
-        held = np.flatnonzero(keys)
-        if 2 * (held.size + more) > keys.size:
-            size = 1 << (4 * (held.size + more) - 1).bit_length()
-            self._table = (np.zeros(size, np.uint64), np.zeros(size, np.int32))
-            insert_many(*self._table, keys[held[np.argsort(values[held])]], len(self) - held.size)
+    def _insert(self, unseen: U8) -> None:
+        """Insert the keys of the next texts; the column of keys doubles when it is full."""
+        first = len(self) - self._unkeyed
+        last = first + unseen.size
+        if last > self._keys.size:
+            grown = np.zeros(max(last, 2 * self._keys.size), np.uint64)
+            grown[:first] = self._keys[:first]
+            self._keys, self._index = grown, KeyIndex(grown, np.arange(first, dtype=np.int32))
+        self._keys[first:last] = unseen
+        self._index.insert(np.arange(first, last, dtype=np.int32))
 
 
 def distinct(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any]]:

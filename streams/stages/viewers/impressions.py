@@ -60,7 +60,7 @@ class ImpressionTracker:
     def learn(self, attributable: Sequence[AttributableEvent], feedback: Feedback, signals: Signals) -> bytes:
         """Follow a batch in the order of its events; return the packed updates, empty for none."""
         n = feedback.viewer.size
-        new = signals.action[:n] != Action.NOTHING
+        new = signals.action[:n] != Action.IGNORED
         liked = (signals.action[:n] == Action.POSITIVE) & (feedback.watched > 0)
         events = {one.signal: one.event for one in attributable if new[one.signal]}
         at = sorted({*events, *np.flatnonzero(liked).tolist()})

@@ -209,7 +209,7 @@ class PageEncoder:
             self._heads = ShelfFragments()
         q, r = np.nonzero(pages.kind != NO_SHELF)
         arg = pages.arg[q, r]
-        renamed = self._catalog.facts.renamed(arg[:, 0])
+        renamed = self._catalog.facts.name_changes(arg[:, 0])
         keys = np.column_stack((pages.kind[q, r].astype(np.int32), languages[q], renamed, arg))
         out = np.zeros(pages.kind.shape, np.int32)
         out[q, r] = self._heads.of_rows(keys, self._head)

@@ -389,7 +389,7 @@ class ViewersStep:
     def _accepted(self, feedback: Feedback, signals: Signals, batch: DecodedBatch) -> NDArray[np.bool_]:
         """Return which signals were new to their viewer, and count the events that were duplicates."""
         effect = signals.action[: feedback.action.size]
-        accepted: NDArray[np.bool_] = (effect != Action.NOTHING) | (feedback.action == Action.NOTHING)
+        accepted: NDArray[np.bool_] = (effect != Action.IGNORED) | (feedback.action == Action.IGNORED)
         duplicates = len({batch.offsets[n] for n in np.flatnonzero(~accepted).tolist()})
         if duplicates:
             self._stage.metrics.events.labels(STAGE, "duplicate").inc(duplicates)
@@ -408,13 +408,13 @@ class ViewersStep:
     ) -> list[PageRequest]:
         """Return the signals that ask for a page: of a plain list, those on taste and known titles."""
         effect = signals.action[: feedback.action.size]
-        new = accepted & (feedback.action != Action.SIGHTED)
+        new = accepted & (feedback.action != Action.IMPRESSION)
         if self._settings.list_per_event:
             asking = new
         elif self._settings.page.is_list:
             asking = np.isin(effect, _TASTE_ACTIONS)
         else:
-            asking = new & ~np.isin(feedback.action, (Action.SOUGHT, Action.NOTHING))
+            asking = new & ~np.isin(feedback.action, (Action.SEARCH_CLICK, Action.IGNORED))
         at = np.flatnonzero(asking)
         causes = map(offsets.__getitem__, at.tolist())
         return list(zip(feedback.viewer[at].tolist(), causes, feedback.at[at].tolist(), strict=True))

@@ -39,7 +39,7 @@ HEADER: Final = np.dtype([
 ])  # fmt: skip
 EVENT_COLUMNS: Final = (
     ("action", "u1"), ("title", "<u2"), ("weight", "<f4"), ("change", "<f4"), ("at", "<i8"), ("depth", "<u2"),
-    ("country", "<u2"), ("fresh", "<u2"), ("device", "u1"),
+    ("country", "<u2"), ("session_items", "<u2"), ("device", "u1"),
 )  # fmt: skip
 """One value per signal each: fields of `Signals`, the title as a number of the dictionary, and the viewer's
 country and kind of device."""
@@ -165,7 +165,7 @@ def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
     n, p = int(head["events"]), int(head["positives"])
     events = {name: columns.take(kind, n) for name, kind in EVENT_COLUMNS}
     out = blank_signals(n, titles)
-    for name in ("action", "weight", "change", "at", "depth", "fresh"):
+    for name in ("action", "weight", "change", "at", "depth", "session_items"):
         getattr(out, name)[:] = events[name]
     positive = out.action == Action.POSITIVE
     out.x[positive] = columns.take("<f2", p * width).reshape(p, width)
@@ -210,11 +210,11 @@ def _filled(depth: I4, width: int) -> NDArray[np.bool_]:
 def _leave_out(signals: Signals) -> None:
     """Take out titles that have no row (-1) here."""
     nameless = signals.title < 0
-    signals.action[nameless] = Action.NOTHING
+    signals.action[nameless] = Action.IGNORED
     signals.title[nameless] = 0
     for n, (history, depth) in enumerate(zip(signals.history, signals.depth.tolist(), strict=True)):
         kept = history[:depth][history[:depth] != _NO_ROW]
-        signals.fresh[n] -= np.count_nonzero(history[: signals.fresh[n]] == _NO_ROW)
+        signals.session_items[n] -= np.count_nonzero(history[: signals.session_items[n]] == _NO_ROW)
         history[: kept.size] = kept
         signals.depth[n] = kept.size
 

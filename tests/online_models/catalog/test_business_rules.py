@@ -11,7 +11,7 @@ from schemas import Availability, Event, Preferences, Rate, Tags, Thumb, Title
 from schemas.fields import ItemReason, RowKind
 from schemas.pages import Row
 from schemas.rules import BusinessRule, PinRow, RuleKind
-from tests.online_models.catalog.ruling import obey, rule
+from tests.online_models.catalog.rules import rule, with_rules
 from tests.online_models.page.worlds import OPEN, T0, at, stop, titles_of, with_watches
 
 NOW = T0 + 90_000
@@ -42,19 +42,19 @@ def test_what_is_excluded_is_nowhere_and_comes_back(model: Recommender) -> None:
     before = model.page("ada", NOW)
     assert "t6" in titles_of(before, RowKind.CONTINUE_WATCHING)
     crime = BusinessRule(rule_id="crime", kind=RuleKind.EXCLUDE, tags=Tags(genre=("Crime", "Western")))
-    obey(model, rule(RuleKind.EXCLUDE, "t6", "unknown"), crime)
+    with_rules(model, rule(RuleKind.EXCLUDE, "t6", "unknown"), crime)
     gone = {"t6", *(f"t{n}" for n in range(2, 24, 3))}
     assert gone & everywhere(before)
     assert not gone & everywhere(model.page("ada", NOW))
     assert not gone & {title for title, _ in model.top_n("ada", 30, NOW)}
-    obey(model)
+    with_rules(model)
     assert model.page("ada", NOW) == before
 
 
 def test_tags_of_several_kinds_have_to_be_there_together(model: Recommender) -> None:
     """One of each kind named: dark comedies alone."""
     tags = Tags(genre=("Comedy",), mood=("dark",))
-    obey(model, BusinessRule(rule_id="r", kind=RuleKind.EXCLUDE, tags=tags))
+    with_rules(model, BusinessRule(rule_id="r", kind=RuleKind.EXCLUDE, tags=tags))
     allowed = model.catalog.allowed(limit=255, country=0, now_ms=NOW)
     gone = {model.titles.ids[row] for row in np.flatnonzero(~allowed).tolist()}
     assert gone == {f"t{n}" for n in range(24) if n % 3 == 1 and n % 2 == 1}
@@ -64,7 +64,7 @@ def test_factors_multiply_the_odds(model: Recommender) -> None:
     """The logarithm of the factor is added to the score, of several rules each; others stay."""
     before = model.score("ada", NOW)
     lifted = rule(RuleKind.BOOST, "t9", "t12", factor=4.0)
-    obey(
+    with_rules(
         model,
         lifted,
         rule(RuleKind.BURY, "t12", name="s", factor=0.25),
@@ -74,16 +74,18 @@ def test_factors_multiply_the_odds(model: Recommender) -> None:
     moved = {title: after[title] - before[title] for title in before}
     wanted = {"t9": np.log(4.0), "t15": np.log(0.5)}
     assert moved == pytest.approx({title: wanted.get(title, 0.0) for title in before}, abs=1e-5)
-    obey(model, rule(RuleKind.BOOST, "t9", factor=100.0))
+    with_rules(model, rule(RuleKind.BOOST, "t9", factor=100.0))
     assert titles_of(model.page("ada", NOW), RowKind.TOP_PICKS)[0] == "t9"
     assert model.top_n("ada", 1, NOW)[0][0] == "t9"
-    obey(model, rule(RuleKind.BURY, "t9", factor=0.01))
+    with_rules(model, rule(RuleKind.BURY, "t9", factor=0.01))
     assert model.top_n("ada", 30, NOW)[-1][0] == "t9"
 
 
 def test_a_pin_stands_in_its_place_and_says_so(model: Recommender) -> None:
     """Among top picks at its slot, once on the page in sight, the others in their order around it."""
-    obey(model, pin("t20", slot=1), pin("t21", slot=1, name="q"), rule(RuleKind.BURY, "t20", factor=0.01))
+    with_rules(
+        model, pin("t20", slot=1), pin("t21", slot=1, name="q"), rule(RuleKind.BURY, "t20", factor=0.01)
+    )
     row = next(row for row in model.page("ada", NOW) if row.kind is RowKind.TOP_PICKS)
     assert [item.title_id for item in row.items][1:3] == ["t20", "t21"]
     assert [item.reason for item in row.items][1:3] == [ItemReason.FEATURED] * 2
@@ -94,7 +96,7 @@ def test_a_pin_stands_in_its_place_and_says_so(model: Recommender) -> None:
 
 def test_what_is_featured_is_the_first_row(model: Recommender) -> None:
     """In the order of places, called so in the reader's language; a stranger sees it, too."""
-    obey(model, pin("t20", PinRow.FEATURED, 3), pin("t21", PinRow.FEATURED, 0, name="q"))
+    with_rules(model, pin("t20", PinRow.FEATURED, 3), pin("t21", PinRow.FEATURED, 0, name="q"))
     first, *rest = model.page("ada", NOW)
     assert (first.kind, first.title, first.reason) == (RowKind.FEATURED, "Featured", ItemReason.FEATURED)
     assert [item.title_id for item in first.items] == ["t21", "t20"]
@@ -114,13 +116,13 @@ def test_guards_win_over_pins(model: Recommender, row: PinRow, why: str) -> None
         "disliked": Rate(**at(5, "ada"), title_id="x", thumb=Thumb.DOWN),
         "maturity": Preferences(**at(5, "ada"), maturity=12),
     }
-    obey(model, pin("x", row))
+    with_rules(model, pin("x", row))
     if why in {"watched", "disliked", "maturity"}:
         assert "x" in everywhere(model.page("ada", NOW))
     if why in events:
         model.learn_one(events[why])
     if why == "excluded":
-        obey(model, pin("x", row), rule(RuleKind.EXCLUDE, "x"))
+        with_rules(model, pin("x", row), rule(RuleKind.EXCLUDE, "x"))
     assert "x" not in everywhere(model.page("ada", NOW))
 
 
@@ -136,14 +138,14 @@ def test_rules_hold_for_whom_and_when_they_say(model: Recommender) -> None:
         ({"starts_at_ms": NOW + 1}, set()),
         ({"ends_at_ms": NOW}, set()),
     ):
-        obey(model, rule(RuleKind.EXCLUDE, "t9", **more))  # type: ignore[arg-type]
+        with_rules(model, rule(RuleKind.EXCLUDE, "t9", **more))  # type: ignore[arg-type]
         found = {viewer for viewer in ("ada", "kid") if "t9" not in model.score(viewer, NOW)}
         assert found == wanted, more
 
 
 def test_a_title_that_comes_later_is_matched(model: Recommender) -> None:
     """Rules are about titles and tags, not about what there was when they were written."""
-    obey(
+    with_rules(
         model,
         rule(RuleKind.EXCLUDE, "later"),
         BusinessRule(rule_id="w", kind=RuleKind.EXCLUDE, tags=Tags(genre=("Western",))),
@@ -159,7 +161,7 @@ def test_a_draw_knows_what_was_pinned() -> None:
     for n in range(20):
         model.describe(Title(title_id=f"t{n}"))
     model.learn_one(stop(0, "x", "t0"))
-    obey(model, pin("t7", slot=3))
+    with_rules(model, pin("t7", slot=3))
     explore = model.page("ada", NOW, n=5)[-1]
     assert explore.kind is RowKind.EXPLORE
     assert {item.propensity for item in explore.items} == {1 / 18}
@@ -168,5 +170,5 @@ def test_a_draw_knows_what_was_pinned() -> None:
 def test_nothing_of_a_rule_is_learned() -> None:
     """The same events under rules leave the same model, byte for byte."""
     plain, ruled = Recommender(seed=3), Recommender(seed=3)
-    obey(ruled, pin("t3"), rule(RuleKind.EXCLUDE, "t1"), rule(RuleKind.BOOST, "t5", name="b", factor=9.0))
+    with_rules(ruled, pin("t3"), rule(RuleKind.EXCLUDE, "t1"), rule(RuleKind.BOOST, "t5", name="b", factor=9.0))
     assert with_watches(plain).snapshot() == with_watches(ruled).snapshot()

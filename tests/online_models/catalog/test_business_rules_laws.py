@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from online_models.catalog.business_rules import faults
+from online_models.catalog.business_rules import rule_errors
 from online_models.page.config import PageConfig
 from online_models.recommender import Recommender
 from online_models.tables.layout import DAY_MS
 from schemas import Event, Tags, Title
 from schemas.fields import ItemReason, RowKind
 from schemas.rules import BusinessRule, PinRow, RuleKind
-from tests.online_models.catalog.ruling import obey, rule
+from tests.online_models.catalog.rules import rule, with_rules
 from tests.online_models.page.worlds import GENRES, OPEN, T0, TITLES, any_events, described
 
 
@@ -32,7 +32,7 @@ from tests.online_models.page.worlds import GENRES, OPEN, T0, TITLES, any_events
 )
 def test_what_means_nothing_is_a_fault(one: BusinessRule, why: str) -> None:
     """Each has its reason, and only that one."""
-    (found,) = faults(one)
+    (found,) = rule_errors(one)
     assert why in found
 
 
@@ -91,7 +91,7 @@ def test_whatever_the_rules_the_guards_hold(
         slot = table.slot(viewer)
         limit = 255 if slot is None else int(table.arrays.limit[slot])
         country = 0 if slot is None else int(table.arrays.country[slot])
-        obey(model)
+        with_rules(model)
         allowed = model.catalog.allowed(limit=limit, country=country, now_ms=now)
         mine = [
             one
@@ -99,7 +99,7 @@ def test_whatever_the_rules_the_guards_hold(
             if (one.maturity_at_most is None or limit <= 12) and now >= (one.starts_at_ms or 0)
         ]
         may = {model.titles.ids[row] for row in np.flatnonzero(allowed).tolist()} - forbidden(catalog, mine)
-        obey(model, *rules)
+        with_rules(model, *rules)
         rows, known = model.page(viewer, now, n=5), dict(table.known(viewer))
         pinned = {one.titles[0] for one in mine if one.kind is RuleKind.PIN}
         said, in_sight = set[str](), list[str]()

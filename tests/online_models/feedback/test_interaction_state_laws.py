@@ -16,9 +16,9 @@ from online_models.feedback import watch_time
 from online_models.feedback.reward_function import Action, RewardFunction
 from online_models.ranking.viewer_side import EventColumns, ViewerSide, columns
 from online_models.recommender import Recommender
-from online_models.tables.feedback_layout import JUDGEMENTS
+from online_models.tables.feedback_layout import INTERACTIONS
+from online_models.tables.hashing import hash_ids
 from online_models.tables.titles import TitleTable
-from online_models.tables.viewers import hash_ids
 from schemas.events import (
     Event,
     Impression,
@@ -139,7 +139,7 @@ def test_repeated_ids_change_nothing(events: list[Event]) -> None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(streams(titles=JUDGEMENTS))
+@given(streams(titles=INTERACTIONS))
 def test_counters_are_the_sum_of_judgements(events: list[Event]) -> None:
     """While judgements may still move, a title has what its viewers' judgements weigh, no more, no less.
 
@@ -151,10 +151,10 @@ def test_counters_are_the_sum_of_judgements(events: list[Event]) -> None:
     total = np.zeros(len(model.titles))
     for n in range(VIEWERS):
         slot = model.viewers.viewers.slot(f"v{n}")
-        for place, title in enumerate(a.judged[slot].tolist() if slot is not None else []):
+        for place, title in enumerate(a.interaction_title[slot].tolist() if slot is not None else []):
             if title >= 0:
-                e = a.judgement[slot, place]
-                said, played = float(e["said"]), float(e["played"])
+                e = a.interaction[slot, place]
+                said, played = float(e["explicit"]), float(e["implicit"])
                 more = max(played, min(said, 1.0)) + max(said - 1.0, 0.0)
                 total[title] += more if said >= 0 else 0.0
     watches = model.titles.arrays.watches[: total.size]

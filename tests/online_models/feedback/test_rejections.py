@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from online_models.config import ModelConfig
-from online_models.feedback.rejections import forgive, reject
+from online_models.feedback.rejections import add_rejection, remove_rejection
 from online_models.tables.feedback_layout import MOST_REJECTED, REJECTIONS
 from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import ViewerTable
@@ -33,7 +33,7 @@ def table() -> ViewerTable:
 def turn_down(table: ViewerTable, *those: Rejection) -> None:
     """Let ada turn titles down: (title, weight, day)."""
     for title, weight, day in those:
-        reject(table.arrays, table.titles.params, 0, title, weight, day * DAY_MS)
+        add_rejection(table.arrays, table.titles.params, 0, title, weight, day * DAY_MS)
 
 
 def turned_down(table: ViewerTable, slot: int = 0) -> dict[int, tuple[float, int]]:
@@ -82,20 +82,20 @@ def test_time_runs_out(table: ViewerTable) -> None:
 def test_times_are_whole_seconds(table: ViewerTable) -> None:
     """A month is over up to a second early, never late; what happened before 1970 is of its first second."""
     params, month = table.titles.params, 30 * DAY_MS
-    reject(table.arrays, params, 0, 1, 0.5, DAY_MS + 1_999)
+    add_rejection(table.arrays, params, 0, 1, 0.5, DAY_MS + 1_999)
     assert table.rejected("ada") == [("t1", 0.5, DAY_MS + 1_000)]
     for at, weight in ((DAY_MS + 1_000 + month, 1.0), (2 * DAY_MS + 2_000 + 2 * month, 0.5)):
-        reject(table.arrays, params, 0, 1, 0.5, at)
+        add_rejection(table.arrays, params, 0, 1, 0.5, at)
         assert table.rejected("ada") == [("t1", weight, at)]
-    reject(table.arrays, params, 0, 2, 0.5, -1)
+    add_rejection(table.arrays, params, 0, 2, 0.5, -1)
     assert table.rejected("ada")[-1] == ("t2", 0.5, 0)
 
 
 def test_a_changed_mind(table: ViewerTable) -> None:
     """A title that the viewer has come to like is off the list, and only that."""
     turn_down(table, (1, 0.5, 1), (2, 0.5, 1))
-    forgive(table.arrays, 0, 1)
-    forgive(table.arrays, 0, 7)
+    remove_rejection(table.arrays, 0, 1)
+    remove_rejection(table.arrays, 0, 7)
     assert turned_down(table) == {2: (0.5, 1)}
 
 

@@ -40,11 +40,11 @@ SEEN = {"list_id": "l", "row": 0, "slot": 3}
         (Rate(**ON, stars=2.0), (Action.REJECT, 1.0)),
         (Skip(**ON), (Action.SKIPPED, 0.5)),
         (Play(**ON), (Action.START, 0.1)),
-        (Play(**ON, autoplay=True), (Action.FOLLOW, 0.0)),
+        (Play(**ON, autoplay=True), (Action.AUTOPLAY, 0.0)),
         (MyList(**ON, action=ListAction.ADD), (Action.TOUCH, 0.5)),
-        (Impression(**ON, **SEEN), (Action.SIGHTED, 1.0)),
-        (Impression(**ON, **SEEN, propensity=0.25), (Action.SIGHTED, 0.25)),
-        (Search(**ABOUT, query="q", result_count=1, clicked_title_id="t"), (Action.SOUGHT, 0.0)),
+        (Impression(**ON, **SEEN), (Action.IMPRESSION, 1.0)),
+        (Impression(**ON, **SEEN, propensity=0.25), (Action.IMPRESSION, 0.25)),
+        (Search(**ABOUT, query="q", result_count=1, clicked_title_id="t"), (Action.SEARCH_CLICK, 0.0)),
     ],
 )
 def test_verdicts(event: Event, expected: tuple[Action, float]) -> None:
@@ -56,8 +56,8 @@ def test_verdicts(event: Event, expected: tuple[Action, float]) -> None:
 @pytest.mark.parametrize(
     ("cause", "more", "expected"),
     [
-        (StopCause.EXITED, {}, (Action.LEFT, 1.0)),
-        (StopCause.NEXT, {}, (Action.LEFT, 1.0)),
+        (StopCause.EXITED, {}, (Action.EXITED_EARLY, 1.0)),
+        (StopCause.NEXT, {}, (Action.EXITED_EARLY, 1.0)),
         (StopCause.ENDED, {}, (Action.STOPPED, 1.0)),
         (StopCause.TIMEOUT, {}, (Action.STOPPED, 1.0)),
         (StopCause.UNKNOWN, {}, (Action.STOPPED, 1.0)),
@@ -97,7 +97,7 @@ def test_taken_off_the_list_is_no_judgement() -> None:
     before = model.titles.arrays.watches[0]
     model.learn_one(MyList(**ON | {"event_id": "off"}, action=ListAction.REMOVE))
     assert (model.titles.arrays.watches[0], model.titles.arrays.counts[0].tolist()) == (before, [0, 0, 1])
-    assert model.viewers.viewers.arrays.wished[0].max() == -1
+    assert model.viewers.viewers.arrays.my_list[0].max() == -1
 
 
 def test_onboarding_names_several() -> None:

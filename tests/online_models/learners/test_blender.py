@@ -9,7 +9,7 @@ import pytest
 
 from online_models import ModelConfig, Recommender
 from online_models.config import BlendConfig
-from online_models.feedback.impression_counts import chosen_beside
+from online_models.feedback.impression_counts import choice_set
 from online_models.learners.blender import MAX_WEIGHT, learn_choice, learn_weights
 from online_models.learners.factorization import next_stamp, scratch
 from online_models.tables.feedback_layout import SHOWN
@@ -142,7 +142,7 @@ def seen_with(model: Recommender, title: str) -> tuple[float, list[str]]:
     stamp, out = next_stamp(work), np.empty(SHOWN + 1, np.int32)
     mark_known(table.arrays, slot, work.mark, stamp)
     row = titles.row(title)
-    odds = chosen_beside(titles.arrays, table.arrays, slot, row, stamp, work, out)
+    odds = choice_set(titles.arrays, table.arrays, slot, row, stamp, work, out)
     return odds, sorted(titles.ids[t] for t in out if t >= 0)
 
 

@@ -157,7 +157,7 @@ def test_an_earlier_session_counts_less(tiny: ModelConfig, batch: MakeBatch) -> 
     model.prequential(batch(("ann", "first"), at=HOUR_MS))
     model.titles.arrays.inp[:3] = [[0.8], [0.1], [0.4]]
     _, signals = model.learn_columns(batch(("ann", "second"), at=HOUR_MS + 60_000), np.zeros(1, np.int32))
-    assert (signals.depth[0], signals.fresh[0]) == (2, 1)
+    assert (signals.depth[0], signals.session_items[0]) == (2, 1)
     assert signals.x[0, 0] == pytest.approx((0.4 + 0.2 * 0.5 * 0.8) / sqrt(1 + 0.1**2), rel=1e-5)
     a = model.titles.arrays
     assert a.nbr_w[3][a.nbr[3] == 0].tolist() == [0.5], "pairs ignore sessions"
@@ -169,7 +169,7 @@ def test_before_the_first_title_of_a_session_all_count_alike(tiny: ModelConfig, 
     model.prequential(batch(("ann", "old"), ("ann", "older"), ("bob", "x")))
     model.titles.arrays.inp[:3] = [[0.8], [0.4], [0.1]]
     _, signals = model.learn_columns(batch(("ann", "new"), at=HOUR_MS), np.zeros(1, np.int32))
-    assert (signals.depth[0], signals.fresh[0]) == (2, 0)
+    assert (signals.depth[0], signals.session_items[0]) == (2, 0)
     assert signals.x[0, 0] == pytest.approx((0.4 + 0.5 * 0.8) / sqrt(1.25), rel=1e-5)
 
 
@@ -180,7 +180,7 @@ def test_a_film_is_no_silence(tiny: ModelConfig, batch: MakeBatch) -> None:
     watched = batch(("ann", "film"), action=Action.STOPPED, at=2 * HOUR_MS)
     model.prequential(watched._replace(watched_s=[7_000.0], durations_s=[7_200.0]))
     slot = model.viewers.viewers.slot("ann")
-    assert model.viewers.viewers.arrays.fresh[slot] == 2
+    assert model.viewers.viewers.arrays.session_items[slot] == 2
 
 
 def test_a_rejected_title_is_not_counted_in_the_session(tiny: ModelConfig, batch: MakeBatch) -> None:
@@ -189,7 +189,7 @@ def test_a_rejected_title_is_not_counted_in_the_session(tiny: ModelConfig, batch
     model.prequential(batch(("ann", "a"), ("ann", "b"), ("ann", "a")))
     model.prequential(batch(("ann", "n"), action=Action.KNOWN, at=10_000))
     model.prequential(batch(("ann", "r"), action=Action.REJECT, at=20_000))
-    assert model.viewers.viewers.arrays.fresh[0] == 3
+    assert model.viewers.viewers.arrays.session_items[0] == 3
 
 
 def test_a_new_neighbour_takes_the_weakest_place(tiny: ModelConfig, batch: MakeBatch) -> None:

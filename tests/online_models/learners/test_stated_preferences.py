@@ -7,8 +7,8 @@ from online_models.catalog.catalog import Catalog
 from online_models.config import ModelConfig
 from online_models.learners.stated_preferences import EVIDENCE, LIFT, StatedPreferences, labels_of
 from online_models.recommender import Recommender
+from online_models.tables.hashing import tag_keys
 from online_models.tables.titles import TitleTable
-from online_models.tables.viewers import tag_keys
 from schemas import Preferences, Rate, Tags, Thumb, Title
 
 GENRES = ("Drama", "Crime", "Comedy", "War")

@@ -76,12 +76,12 @@ def test_titles_hold_their_own_part_and_their_tags() -> None:
     genres(model, new_h=("Horror",))
     assert np.array_equal(a.out[row], before)
     genres(model, new_h=("Romance",))
-    moved = a.tag_told[romance] - a.tag_told[horror]
+    moved = a.tag_published[romance] - a.tag_published[horror]
     assert np.allclose(a.out[row], before + moved[:-1], atol=1e-5)
     assert np.isclose(a.bias[row], bias + moved[-1], atol=1e-5)
     genres(model, new_h=("Romance", "Horror"))
-    both = 2**-0.5 * (a.tag_told[romance] + a.tag_told[horror])
-    assert np.allclose(a.out[row], before - a.tag_told[horror, :-1] + both[:-1], atol=1e-5)
+    both = 2**-0.5 * (a.tag_published[romance] + a.tag_published[horror])
+    assert np.allclose(a.out[row], before - a.tag_published[horror, :-1] + both[:-1], atol=1e-5)
 
 
 def test_what_tags_learned_survives_a_restart() -> None:

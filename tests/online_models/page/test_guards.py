@@ -73,7 +73,7 @@ def test_whatever_happened_the_guards_hold(
         assert len(set(in_sight)) == len(in_sight)
         if slot is not None:
             pages = build(model.viewers, model.catalog_index, np.array([slot], np.int32), now, 5)
-            since = model.catalog.facts.since(len(model.titles))
+            since = model.catalog.facts.available_since(len(model.titles))
             for row in pages.alert[0][pages.alert[0] >= 0].tolist():
                 assert model.titles.ids[row] in may - set(known)
                 assert now - 14 * DAY_MS < since[row] <= now
@@ -95,7 +95,7 @@ def test_what_is_finished_is_not_gone_on_with(catalog: list[Title], events: list
     for viewer in ("ada", "bob", "cat"):
         slot = model.viewers.viewers.slot(viewer)
         for title in titles_of(model.page(viewer, T0), RowKind.CONTINUE_WATCHING):
-            (place,) = np.flatnonzero(a.judged[slot] == model.titles.row(title)).tolist()
-            flags = int(a.judgement[slot, place]["flags"])
+            (place,) = np.flatnonzero(a.interaction_title[slot] == model.titles.row(title)).tolist()
+            flags = int(a.interaction[slot, place]["flags"])
             assert flags & 8
             assert not flags & 2

@@ -26,5 +26,5 @@ def random_side(titles: int, viewers: int, seed: int = 3) -> tuple[ViewerSide, I
         for title in rng.permutation(titles)[: 3 * slot + 1].tolist():
             append(v, slot, title if title % 5 else ~title, 1 << 30)
     v.limit[slots[2]] = 12
-    v.stated[slots[3], 0] = 1
+    v.stated_tags[slots[3], 0] = 1
     return side, slots

@@ -15,7 +15,7 @@ from online_models.ranking.shortlist import PROBED
 from online_models.ranking.viewer_side import Lists, ViewerSide
 from online_models.tables.layout import F4, I4
 from online_models.tables.titles import TitleTable
-from online_models.tables.vector_norms import lengths
+from online_models.tables.vector_norms import write_norms
 from schemas import Rate, Title
 from schemas.catalog import Tags
 from tests.online_models.ranking.random_side import random_side
@@ -116,7 +116,7 @@ def test_where_taste_decides_all_titles_are_multiplied(
 ) -> None:
     """After ``PROBED`` lists of many products the others come out of whole matrices: the same ones."""
     side, slots = world(titles=900, viewers=3 * PROBED, taste=taste)
-    side.viewers.arrays.stated[slots] = 0
+    side.viewers.arrays.stated_tags[slots] = 0
     few, whole = ListRanker._from_shortlists, []
 
     def recorded(*arguments: Any) -> I4:
@@ -135,7 +135,7 @@ def test_where_taste_decides_all_titles_are_multiplied(
 def test_lists_of_a_batch_do_not_depend_on_each_other() -> None:
     """Made in any company and order, a list is the same to the bit; what it took is cleared away after."""
     side, slots = world(titles=500, viewers=20)
-    side.viewers.arrays.stated[slots] = 0
+    side.viewers.arrays.stated_tags[slots] = 0
     one = side.rank(slots, NOW, 20)
     order = np.random.default_rng(0).permutation(slots.size)[:11]
     other = side.rank(slots[order], NOW, 20)
@@ -151,7 +151,7 @@ def test_lengths_follow_whatever_changes_vectors() -> None:
 
     def bounds(table: TitleTable) -> None:
         out = table.arrays.out[: len(table)]
-        found, exact = table.lengths.of(out), np.linalg.norm(out, axis=1)
+        found, exact = table.norms.of(out), np.linalg.norm(out, axis=1)
         assert (found >= exact).all()
         assert np.allclose(found, exact, rtol=1e-3)
 
@@ -202,7 +202,7 @@ def test_a_length_is_never_less_than_a_vector_s() -> None:
     rng = np.random.default_rng(1)
     vectors = (rng.normal(0, 1, (1_000, 60)) * 10.0 ** rng.integers(-6, 6, (1_000, 1))).astype(np.float32)
     out = np.empty(1_000, np.float32)
-    lengths(vectors, out)
+    write_norms(vectors, out)
     exact = np.linalg.norm(vectors.astype(np.float64), axis=1)
     assert (out > exact).all()
     assert np.allclose(out, exact, rtol=1e-3)

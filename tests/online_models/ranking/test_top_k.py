@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.tables.layout import F4
-from online_models.tables.top_k import LANE, keep_best, least_of, sort_heap, top
+from online_models.tables.top_k import BLOCK, keep_best, least_of, sort_heap, top
 from tests.online_models.ranking.random_side import random_side
 
 
@@ -18,7 +18,7 @@ def listed(row: F4, dense: F4, n: int, least: float = -np.inf) -> tuple[list[int
 
 
 @given(
-    size=st.integers(0, 4 * LANE),
+    size=st.integers(0, 4 * BLOCK),
     n=st.integers(1, 25),
     levels=st.integers(1, 300),
     hidden=st.floats(0, 1),

@@ -1,10 +1,9 @@
 """Keyed randomness and the map from keys to rows."""
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from online_models.tables.hashing import below, fill_keyed, find_many, insert_many, mix
+from online_models.tables.hashing import below, mix
+from online_models.tables.keyed_random import fill_keyed
 
 
 def test_mix_is_splitmix() -> None:
@@ -33,20 +32,3 @@ def test_fill_is_keyed_and_scaled() -> None:
         assert abs(row.mean()) < 0.004
         assert abs(row.std() - 0.05) < 0.001
     assert len({row.tobytes() for row in drawn.values()}) == 4
-
-
-@settings(deadline=None, max_examples=50)
-@given(
-    st.lists(st.integers(1, 2**64 - 1), unique=True, max_size=60),
-    st.lists(st.integers(1, 2**64 - 1), max_size=20),
-)
-def test_the_table_is_a_dictionary(keys: list[int], strangers: list[int]) -> None:
-    """What was inserted is found with its value, what was not is counted as missing."""
-    table, values = np.zeros(128, np.uint64), np.zeros(128, np.int32)
-    insert_many(table, values, np.array(keys, np.uint64), 5)
-    wanted = np.array(keys + strangers, np.uint64)
-    out = np.zeros(wanted.size, np.int32)
-    known = {key: 5 + n for n, key in enumerate(keys)}
-    missing = find_many(table, values, wanted, out)
-    assert out.tolist() == [known.get(key, -1) for key in keys + strangers]
-    assert missing == sum(key not in known for key in strangers)

@@ -16,7 +16,7 @@ from online_models.recommender import Recommender
 from online_models.river import Blend, CoWatch, Trending
 from online_models.tables import snapshots
 from online_models.tables.titles import TitleTable
-from online_models.tables.viewers import ViewerTable, hash_ids, tag_keys
+from online_models.tables.viewers import ViewerTable
 from schemas import Availability, Event, MyList, Play, Preferences, Rate, Stop, Thumb, Title
 from schemas.events import ListAction
 
@@ -127,22 +127,6 @@ def test_a_table_alone() -> None:
     again = ViewerTable.from_snapshot(viewers.snapshot(), other)
     assert again.acquire(["dan"]).tolist() == viewers.acquire(["dan"]).tolist()
     assert again.snapshot() == viewers.snapshot()
-
-
-def test_what_had_eight_bytes_before() -> None:
-    """Of a snapshot of before version 8, rejections come back to the second, and stated tags as they are."""
-    table = TitleTable(SMALL)
-    viewers = ViewerTable(SMALL, table)
-    viewers.acquire(["ada"])
-    facts, arrays = snapshots.unpack("ViewerTable", viewers.snapshot())
-    for name in ("rejected_at", "stated", "positives"):
-        arrays[name] = arrays[name].astype(np.uint64 if name == "stated" else np.int64)
-    arrays["rejected_at"][0, :2] = (1_700_000_000_999, 1_000)
-    arrays["stated"][0, 0], arrays["positives"][0] = hash_ids(["genre:War"])[0], 7
-    a = ViewerTable.from_snapshot(snapshots.pack("ViewerTable", facts, arrays), table).arrays
-    assert a.rejected_at[0, :3].tolist() == [1_700_000_000, 1, 0]
-    assert a.stated[0].tolist() == [*tag_keys(["genre:War"]).tolist(), *[0] * 7]
-    assert a.positives[0] == 7
 
 
 def test_what_a_model_gained_since_has_its_initial_value() -> None:

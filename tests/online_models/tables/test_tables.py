@@ -10,8 +10,9 @@ from online_models.errors import NonFiniteRowError, RowVersionError
 from online_models.feedback.reward_function import Action
 from online_models.ranking.viewer_side import EventColumns
 from online_models.recommender import Recommender
+from online_models.tables.hashing import hash_ids
 from online_models.tables.titles import TitleTable, title_key
-from online_models.tables.viewers import ViewerTable, hash_ids
+from online_models.tables.viewers import ViewerTable
 
 MakeBatch = Callable[..., EventColumns]
 

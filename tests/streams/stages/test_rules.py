@@ -157,7 +157,7 @@ def test_the_next_page_is_made_under_the_newest_rules() -> None:
         return {item.title_id: (row.kind, item.reason) for row in page.rows for item in row.items}
 
     def obey(*rules: BusinessRule) -> None:
-        line.replica.catalog.obey(RuleSet(rules))
+        line.replica.catalog.set_rules(RuleSet(rules))
 
     assert "t1" in shown()
     obey(GONE, BusinessRule(rule_id="p", kind=RuleKind.PIN, titles=("t7",), row=PinRow.TOP_PICKS, slot=0))

@@ -10,8 +10,8 @@ from online_models.config import CoWatchConfig, ModelConfig, RewardConfig
 from online_models.ranking.viewer_side import columns
 from online_models.recommender import COLUMNS, Recommender
 from online_models.simulation import World
+from online_models.tables.hashing import hash_ids
 from online_models.tables.titles import TitleTable
-from online_models.tables.viewers import hash_ids
 from schemas import Event, topics
 from schemas.codec import decode_dead_letter, decode_event, decode_home, decode_trending, encode
 from schemas.fields import RowKind

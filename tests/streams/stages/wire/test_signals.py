@@ -24,7 +24,7 @@ def _signals(titles: TitleTable, n: int, seed: int = 0, *, known: int = 50) -> S
     rng = np.random.default_rng(seed)
     out = blank_signals(n, titles)
     out.action[:] = rng.choice(
-        [Action.POSITIVE, Action.REJECT, Action.TOUCH, Action.KNOWN, Action.NOTHING], n
+        [Action.POSITIVE, Action.REJECT, Action.TOUCH, Action.KNOWN, Action.IGNORED], n
     )
     out.title[:] = rng.integers(0, known, n)
     out.weight[:] = rng.random(n, np.float32)
@@ -33,7 +33,7 @@ def _signals(titles: TitleTable, n: int, seed: int = 0, *, known: int = 50) -> S
     positive = out.action == Action.POSITIVE
     out.depth[positive] = rng.integers(0, out.history.shape[1] + 1, int(positive.sum()))
     for row, depth in enumerate(out.depth.tolist()):
-        out.fresh[row] = rng.integers(0, depth + 1)
+        out.session_items[row] = rng.integers(0, depth + 1)
         out.history[row, :depth] = rng.integers(0, known, depth) ^ -rng.integers(0, 2, depth)  # t or ~t
     out.x[positive] = rng.normal(size=(int(positive.sum()), out.x.shape[1])).astype("f2")
     out.gradient[positive] = rng.normal(size=(int(positive.sum()), out.gradient.shape[1])).astype("f2")
@@ -62,7 +62,7 @@ def _described(signals: Signals, titles: TitleTable, row: int) -> tuple[Any, ...
         float(signals.change[row]),
         int(signals.at[row]),
         [(titles.ids[max(t, ~t)], t >= 0) for t in history],
-        int(signals.fresh[row]),
+        int(signals.session_items[row]),
         signals.x[row].tolist(),
         signals.gradient[row].tolist(),
     )
@@ -148,7 +148,7 @@ def test_titles_beyond_the_receivers_capacity_are_left_out() -> None:
     said.history[0, :1] = [0]
     said.history[1, :3] = [1, 2, 1]
     (batch,) = _heard(list(pack(said, sender, partition=0, sent=0)), receiver)
-    assert batch.signals.action.tolist() == [Action.NOTHING, Action.POSITIVE]
+    assert batch.signals.action.tolist() == [Action.IGNORED, Action.POSITIVE]
     assert batch.signals.title.min() >= 0
     assert batch.signals.history[1, : batch.signals.depth[1]].tolist() == [1, 1]
     assert len(receiver) == 2

@@ -1,13 +1,14 @@
-"""Which slot a viewer is in: found by name, whatever was let in and let go before."""
+"""The hash table: rows by key and by name, whatever was inserted and removed before."""
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from online_models.config import ModelConfig
-from online_models.tables.slot_index import put_in, slots_of, take_out
+from online_models.tables.hash_table import KeyIndex
+from online_models.tables.hashing import hash_ids
 from online_models.tables.titles import TitleTable
-from online_models.tables.viewers import ViewerTable, hash_ids
+from online_models.tables.viewers import ViewerTable
 
 TWINS = ("WBC|J}\\?S?a", "Uqpale\\QZEO")
 """Two names with the same key, found by search."""
@@ -58,13 +59,21 @@ def test_two_names_of_one_key_are_two_viewers() -> None:
 @given(st.lists(st.integers(1, 200), min_size=1, max_size=16, unique=True), st.data())
 def test_gaps_close(keys: list[int], data: st.DataObject) -> None:
     """Whatever is taken out of a crowded table, also across its end: the rest is found."""
-    arrays = table(slots=16).arrays._replace(
-        key=np.array(keys, np.uint64), tail=np.full(len(keys), -1, np.int32)
-    )
-    index = np.full(32, -1, np.int32)
-    put_in(index, arrays.key, np.arange(len(keys), dtype=np.int32))
+    index = KeyIndex(np.array(keys, np.uint64), np.arange(len(keys), dtype=np.int32))
     gone = data.draw(st.lists(st.sampled_from(range(len(keys))), unique=True))
-    take_out(index, arrays, np.array(gone, np.int32))
-    found = np.empty(len(keys), np.int32)
-    slots_of(index, arrays.key, arrays.key, found)
+    index.remove(np.array(gone, np.int32))
+    found = index.find_many(np.array(keys, np.uint64))
     assert found.tolist() == [-1 if n in gone else n for n in range(len(keys))]
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.integers(1, 2**64 - 1), unique=True, max_size=60),
+    st.lists(st.integers(1, 2**64 - 1), max_size=20),
+)
+def test_the_index_is_a_dictionary(keys: list[int], others: list[int]) -> None:
+    """A key that was inserted leads to its row, any other to none."""
+    index = KeyIndex(np.array(keys, np.uint64), np.arange(len(keys), dtype=np.int32))
+    known = {key: row for row, key in enumerate(keys)}
+    found = index.find_many(np.array(keys + others, np.uint64))
+    assert found.tolist() == [known.get(key, -1) for key in keys + others]
