@@ -65,7 +65,7 @@ def jit_inline(function: Callable[P, R]) -> Callable[P, R]:
 def _compiled(function: Callable[P, R], **options: object) -> Callable[P, R]:
     """Return the kernel of a function, entered in `KERNELS`.
 
-    A kernel has two dispatchers, since much of the machine code of a kernel with tables for arguments converts
+    A kernel has two dispatchers: much of the machine code of a kernel with tables for arguments converts
     Python objects. `callee` has no such wrapper, and replaces `kernel` where another kernel calls it.
     """
     options |= {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}

@@ -223,8 +223,8 @@ def build_pages(
 ) -> None:
     """Turn the score rows [n, T] of a block of viewers (from the GEMM) into pages.
 
-    ``stated`` [n, STATED_TAGS] are tags, ``segments`` [n, SEGMENTS] segments of the pools; -1: none. ``q + 1``
-    is the stamp of the viewer in arrays that are not cleared between viewers.
+    ``stated`` [n, STATED_TAGS] are tags, ``segments`` [n, SEGMENTS] segments of the pools; -1: none.
+    ``q + 1`` is the stamp of the viewer in arrays that are not cleared between viewers.
     """
     size = rows.shape[1]
     work, hidden, share = sparse_scratch(params, size), np.zeros(size, np.float32), np.zeros(GENRES)

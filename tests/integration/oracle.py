@@ -38,8 +38,8 @@ from tests.waiting import PATIENCE_S
 PARTITIONS = 4
 VIEWER_FACTS = (
     "limit", "country", "device", "known", "positives", "last_at", "ring_n", "ring",
-    "rejected", "rejected_at", "rejected_weight", "interaction_title", "interaction", "shown", "shown_n", "shown_on",
-    "shown_odds", "chosen",
+    "rejected", "rejected_at", "rejected_weight", "interaction_title", "interaction", "shown", "shown_n",
+    "shown_on", "shown_odds", "chosen",
 )  # fmt: skip
 TITLE_FACTS = ("watches", "trend", "trend_at", "counts", "nbr", "nbr_w")
 

@@ -170,5 +170,6 @@ def test_a_draw_knows_what_was_pinned() -> None:
 def test_nothing_of_a_rule_is_learned() -> None:
     """The same events under rules leave the same model, byte for byte."""
     plain, ruled = Recommender(seed=3), Recommender(seed=3)
-    with_rules(ruled, pin("t3"), rule(RuleKind.EXCLUDE, "t1"), rule(RuleKind.BOOST, "t5", name="b", factor=9.0))
+    boost = rule(RuleKind.BOOST, "t5", name="b", factor=9.0)
+    with_rules(ruled, pin("t3"), rule(RuleKind.EXCLUDE, "t1"), boost)
     assert with_watches(plain).snapshot() == with_watches(ruled).snapshot()
