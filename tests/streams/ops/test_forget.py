@@ -141,9 +141,9 @@ def test_a_request_says_what_is_wrong_with_it(embedded: EmbeddedCluster) -> None
     for wrong in ("", "x" * 65, "a\nb", "\ud83d"):
         with pytest.raises(SettingsError, match="not a valid viewer id"):
             request(settings, wrong)
-    with pytest.raises(DeliveryError, match="no worker has followed it") as caught:
+    with pytest.raises(DeliveryError, match="no worker applied it") as caught:
         await_forgotten(settings, ForgetRequest("e", 0, 0), timeout_s=0.3)
-    assert "need not be repeated" in caught.value.next_step
+    assert "do not repeat" in caught.value.next_step
 
 
 @pytest.fixture
