@@ -13,7 +13,15 @@ from streams.engine.applied import APPLIED_KEY, unpack_applied
 from streams.engine.read_progress import ReadProgress
 from streams.engine.state import Store
 from streams.errors import AbandonedError, BrokerUnreachableError
-from streams.kafka.clients import Consumer, KafkaError, KafkaException, Message, TopicPartition, refused
+from streams.kafka.clients import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+    offset_span,
+    refused,
+)
 
 __all__ = ["RESTORER", "Changelog", "ends", "unusable"]
 
@@ -158,12 +166,9 @@ def ends(consumer: Consumer, topic: str, partition: int, *, timeout_s: float = 3
         This user has no right to read the topic.
     """
     try:
-        low, high = consumer.get_watermark_offsets(
-            TopicPartition(topic, partition), timeout=timeout_s, cached=False
-        )
+        return offset_span(consumer, TopicPartition(topic, partition), timeout_s=timeout_s)
     except KafkaException as error:
         raise refused(error.args[0], f"{topic} cannot be read") or error from None
-    return low, high
 
 
 def unusable(store: Store, low: int, high: int, *, delete_retention_s: float, now_ms: int) -> str | None:

@@ -61,6 +61,7 @@ __all__ = [
     "admin",
     "brokers_of",
     "consumer",
+    "offset_span",
     "producer",
     "refused",
     "require_broker",
@@ -89,6 +90,14 @@ REFUSALS: Final[Mapping[int, str]] = {
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: _RIGHTS,
 }
 """Errors of the driver that a retry cannot fix, with the next step."""
+NO_LEADER: Final = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+}
+"""A partition is being created, or its leader elected: the same question has an answer soon."""
+RETRY_S: Final = 0.1
+"""Between two such questions; an election takes some tenths of a second."""
 DIAGNOSE_S: Final = 1.0
 """Seconds in which a client that got no answer is polled for the errors of its connections, ..."""
 POLL_S: Final = 0.02
@@ -187,6 +196,29 @@ def unreachable(target: Settings | str, error: KafkaException) -> BrokerError:
     return refused(cause, f"the Kafka at {where} refuses this user") or BrokerUnreachableError(
         f"no Kafka broker answers at {where}", why=cause.str(), next_step=step
     )
+
+
+def offset_span(client: Consumer, place: TopicPartition, *, timeout_s: float) -> tuple[int, int]:
+    """Return the first offset and the end of a partition.
+
+    A partition of a new topic has no leader for a moment, and after an election brokers disagree about it for
+    another: both are asked again until the time is over.
+
+    Raises
+    ------
+    KafkaException
+        No answer in time, or an error that does not pass by itself.
+    """
+    end = time.monotonic() + timeout_s
+    while True:
+        try:
+            low, high = client.get_watermark_offsets(place, timeout=timeout_s, cached=False)
+        except KafkaException as error:
+            if error.args[0].code() not in NO_LEADER or time.monotonic() >= end:
+                raise
+            time.sleep(RETRY_S)
+        else:
+            return low, high
 
 
 def refused(error: KafkaError, what: str) -> AccessError | None:

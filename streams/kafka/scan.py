@@ -14,6 +14,7 @@ from streams.kafka.clients import (
     TopicPartition,
     admin,
     consumer,
+    offset_span,
     unreachable,
 )
 
@@ -65,8 +66,7 @@ def spans(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
     try:
         places = {partition: TopicPartition(settings.topic(topic), partition) for partition in range(count)}
         return {
-            partition: reader.get_watermark_offsets(place, timeout=TIMEOUT_S, cached=False)
-            for partition, place in places.items()
+            partition: offset_span(reader, place, timeout_s=TIMEOUT_S) for partition, place in places.items()
         }
     finally:
         reader.close()
@@ -123,7 +123,7 @@ def tail(settings: Settings, topic: str, most: int) -> list[Message]:
         starts = {}
         for partition in range(count):
             place = TopicPartition(settings.topic(topic), partition)
-            low, high = reader.get_watermark_offsets(place, timeout=TIMEOUT_S, cached=False)
+            low, high = offset_span(reader, place, timeout_s=TIMEOUT_S)
             starts[partition] = max(low, high - -(-most // count))
         return list(_until_the_ends(reader, settings, topic, starts))
     finally:

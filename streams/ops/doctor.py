@@ -38,6 +38,7 @@ from streams.kafka.clients import (
     TopicPartition,
     admin,
     consumer,
+    offset_span,
 )
 from streams.kafka.topics import MISSING, TopicAdmin, is_embedded
 from streams.ops.local_kafka.java import find_java, folder_of_jars
@@ -466,7 +467,7 @@ def _version(config: Mapping[str, Any]) -> str:
 
 
 def _lag_of(reader: Consumer, place: TopicPartition) -> int:
-    low, high = reader.get_watermark_offsets(place, timeout=topic_scan.TIMEOUT_S, cached=False)
+    low, high = offset_span(reader, place, timeout_s=topic_scan.TIMEOUT_S)
     return max(0, high - max(low, place.offset))
 
 
