@@ -97,11 +97,12 @@ class TitleFacts:
 
     @classmethod
     def from_state(cls, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> Self:
-        """Return the facts of a state."""
+        """Return the facts of a state; none if it was stored without facts."""
         out = cls()
-        out.names = {int(row): name for row, name in facts["title_names"]}
-        out._numbers = {name: number for number, name in enumerate(facts["series_names"])}
-        out._series, out._since = arrays["title_series"].copy(), arrays["title_since"].copy()
-        out._seconds = arrays["title_seconds"].copy()
-        out._renamed = np.zeros(out._series.size, np.int32)
+        if "title_series" in arrays:
+            out.names = {int(row): name for row, name in facts["title_names"]}
+            out._numbers = {name: number for number, name in enumerate(facts["series_names"])}
+            out._series, out._since = arrays["title_series"].copy(), arrays["title_since"].copy()
+            out._seconds = arrays.get("title_seconds", np.zeros(out._series.size)).copy()
+            out._renamed = np.zeros(out._series.size, np.int32)
         return out

@@ -114,10 +114,11 @@ class TitleTags:
 
     @classmethod
     def from_state(cls, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Return the tags of a state."""
+        """Return the tags of a state; none if it was stored without tags."""
         out = cls()
-        out._intern(facts["tag_names"])
-        out._fill(arrays["tag_indptr"], arrays["tag_ids"])
+        out._intern(facts.get("tag_names", ()))
+        if "tag_indptr" in arrays:
+            out._fill(arrays["tag_indptr"], arrays["tag_ids"])
         return out
 
     def _intern(self, labels: Iterable[str]) -> list[int]:

@@ -349,7 +349,7 @@ class TitleTable:
         """Return the table of a snapshot."""
         facts, arrays = snapshots.unpack("TitleTable", data)
         out = cls(snapshots.config_from(facts["config"]), seed=facts["seed"])
-        out.ids, out.tags = facts["ids"], facts["tags"]
+        out.ids, out.tags = facts["ids"], facts.get("tags", [])
         out._tag_numbers = {name: number for number, name in enumerate(out.tags)}
         out._rows = {title_id: row for row, title_id in enumerate(out.ids) if title_id}
         out.arrays = out._allocate(max(_START, len(out)))

@@ -123,7 +123,7 @@ def read_signals(rows: dict[str, bytes]) -> dict[str, Any]:
         "weights": found.weight.tolist(),
         "changes": found.change.tolist(),
         "at": found.at.tolist(),
-        "fresh": found.fresh.tolist(),
+        "fresh": found.session_items.tolist(),
         "countries": batch.countries.tolist(),
         "devices": batch.devices.tolist(),
         "history": [
