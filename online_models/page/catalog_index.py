@@ -218,7 +218,7 @@ class CatalogIndex:
         >>> titles = TitleTable(ModelConfig()); catalog = Catalog(titles)
         >>> catalog.put(Title(title_id="a", tags=Tags(genre=("Drama", "Crime"))))
         >>> keys = tag_keys(["genre:Opera", "genre:Crime"])
-        >>> CatalogIndex(titles, catalog, PageConfig().stated_tags(keys[None]).tolist()
+        >>> CatalogIndex(titles, catalog, PageConfig()).stated_tags(keys[None]).tolist()
         [[1, -1]]
         """
         out = np.full(stated.shape, -1, np.int32)
