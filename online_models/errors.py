@@ -41,7 +41,7 @@ class RowVersionError(ModelError):
 
 
 class NonFiniteRowError(ModelError):
-    """Learning produced a number that is not finite. Nothing of the batch was written; report it."""
+    """Learning produced a number that is not finite, nothing of the batch was written: report it as a bug."""
 
 
 class CapacityError(ModelError):

@@ -227,10 +227,10 @@ def read_insights(rows: dict[str, bytes]) -> dict[str, Any]:
             "seconds": tally.seconds,
             "places": {str(place): viewers for place, viewers in enumerate(tally.places) if viewers},
             "counts": tally.counts,
-            "crowds": {act: len(crowd) for act, crowd in tally.crowds.items()},
-            "viewers": len(tally.crowd),
+            "crowds": {act: len(distinct) for act, distinct in tally.distinct_by_action.items()},
+            "viewers": len(tally.distinct),
             "countries": {
-                name: [one.count, one.error, one.part.viewers, len(one.part.crowd)]
+                name: [one.count, one.error, one.part.viewers, len(one.part.distinct)]
                 for name, one in tally.countries.counters.items()
             },
         }
