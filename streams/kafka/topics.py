@@ -49,6 +49,8 @@ _LOG = structlog.get_logger(__name__)
 
 TIMEOUT_S = 30.0
 """Seconds to wait for the answer to a change."""
+POLL_S = 0.05
+"""Seconds between two looks at the metadata: brokers learn of a new topic within some milliseconds."""
 
 LOOKUP_S = 5.0
 """Seconds to wait for an answer about existing topics."""
@@ -188,6 +190,7 @@ class TopicAdmin:
         new = [self._new(self._specs[name]) for name in names]
         for name, future in self._client.create_topics(new, request_timeout=TIMEOUT_S).items():
             _result(future, name, unless=KafkaError.TOPIC_ALREADY_EXISTS)
+        await_leaders(self._client, names)
 
     def _new(self, spec: TopicSpec) -> NewTopic:
         """Return the driver's description of a topic; -1 replicas means the cluster's default."""
@@ -206,6 +209,25 @@ class TopicAdmin:
         answers = self._client.incremental_alter_configs(list(resources.values()), request_timeout=TIMEOUT_S)
         for resource, future in answers.items():
             _result(future, resource.name)
+
+
+def await_leaders(client: AdminClient, names: Iterable[str], timeout_s: float = TIMEOUT_S) -> None:
+    """Wait until every partition of some topics has a leader, at most ``timeout_s`` seconds.
+
+    The controller confirms a new topic before the brokers know it: who starts a worker right after
+    ``nearline topics apply`` would be told that a topic does not exist.
+    """
+    missing, end = set(names), time.monotonic() + timeout_s
+    while missing and time.monotonic() < end:
+        found = client.list_topics(timeout=timeout_s).topics
+        missing -= {name for name in missing if name in found and _is_led(found[name])}
+        if missing:
+            time.sleep(POLL_S)
+
+
+def _is_led(topic: Any) -> bool:  # noqa: ANN401 - the driver does not name this type in public
+    """Return whether a topic in the metadata has partitions, and each of them a leader."""
+    return bool(topic.partitions) and all(part.leader >= 0 for part in topic.partitions.values())
 
 
 def is_embedded(metadata: Any) -> bool:  # noqa: ANN401 - the driver does not name this type in public

@@ -21,6 +21,7 @@ from streams.engine import changelog
 from streams.engine.applied import APPLIED_KEY
 from streams.engine.state import Store, StoreMemory
 from streams.kafka.clients import Message, NewTopic, TopicPartition, admin, consumer, producer
+from streams.kafka.topics import await_leaders
 from streams.ops.runs.worker_process import free_port
 from streams.telemetry.metrics import Exposition
 from tests.integration.committed import AT_ONCE, committed
@@ -66,6 +67,7 @@ class Arena:
         client = admin(self.brokers)
         for future in client.create_topics(topics).values():
             future.result(30)
+        await_leaders(client, [topic.topic for topic in topics])
 
     def start(self, worker: int, **orders: Any) -> subprocess.Popen[bytes]:
         """Start a worker with its own state folder; it keeps the folder over restarts."""
