@@ -89,7 +89,7 @@ class PageEncoder:
     Examples
     --------
     >>> from online_models.config import ModelConfig
-    >>> from online_models.page.build import listed
+    >>> from online_models.page.build import pages_of_lists
     >>> from online_models.ranking.viewer_side import Lists
     >>> from schemas.codec import decode_home
     >>> titles = TitleTable(ModelConfig()); rows = titles.intern(["a", "b"])
@@ -97,7 +97,7 @@ class PageEncoder:
     >>> lists = Lists(np.array([[1, 0, -1]], "i4"), scores, reasons, np.zeros(1, "i4"))
     >>> about = {"topic": "viewing.events.v1", "partition": 3, "model_version": "m", "ttl_ms": 1000}
     >>> encoder = PageEncoder(titles, Catalog(titles), **about)
-    >>> page, = encoder.encode(listed(lists), [Cause("ada", 7, 41, 10**12)], [0])
+    >>> page, = encoder.encode(pages_of_lists(lists), [Cause("ada", 7, 41, 10**12)], [0])
     >>> home = decode_home(page)
     >>> home.list_id, [(i.title_id, i.score) for i in home.rows[0].items]
     ('3-41-7', [('b', 2.5), ('a', -0.125)])
