@@ -20,7 +20,7 @@ MOST_CANDIDATE_SHELVES = 24
 """Candidate shelves of a viewer: 11 plain kinds, at most 6 seeds and 6 tag shelves."""
 
 
-class TagScratch(NamedTuple):
+class TagShelfScratch(NamedTuple):
     """Working memory of tag shelves (``online_models.page.tag_shelves``)."""
 
     tag: I4
@@ -104,7 +104,7 @@ class CandidateShelves(NamedTuple):
     """[INTERACTIONS] 1 if watched past a quarter, 0 if liked by an explicit rating alone."""
     category_share: F8
     """[categories] expected share of the viewer's watches."""
-    tags: TagScratch
+    tags: TagShelfScratch
     selection: SelectionScratch
 
 
@@ -149,7 +149,7 @@ def new_scratch(size: int, tags: int, categories: int, pool: int) -> CandidateSh
         np.empty(INTERACTIONS),
         np.empty(INTERACTIONS, np.uint8),
         np.empty(categories),
-        TagScratch(
+        TagShelfScratch(
             np.empty(MOST_TAGS, np.int32),
             np.zeros(STRONG, np.int32),
             np.zeros(STRONG, np.uint8),

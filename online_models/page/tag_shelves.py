@@ -35,7 +35,7 @@ from online_models.page.layout import (
     Pages,
     PageSpec,
 )
-from online_models.page.scratch import CandidateShelves, TagScratch, begin_shelf, end_shelf
+from online_models.page.scratch import CandidateShelves, TagShelfScratch, begin_shelf, end_shelf
 from online_models.page.selection import (
     PILES,
     contains,
@@ -171,7 +171,9 @@ def is_nameable(kinds: U1, n: int, c: int) -> bool:
 
 
 @jit_no_alloc
-def score_combinations(index: CatalogIndexArrays, n: int, least: int, total: float, work: TagScratch) -> None:
+def score_combinations(
+    index: CatalogIndexArrays, n: int, least: int, total: float, work: TagShelfScratch
+) -> None:
     """Write the strength of each combination; -1 if it makes no shelf."""
     mine, times, listed, strength = work.sums[0], work.sums[1], work.listed, work.strength
     add_supersets(mine)
@@ -189,7 +191,7 @@ def score_combinations(index: CatalogIndexArrays, n: int, least: int, total: flo
 
 
 @jit_no_alloc
-def count_listed(work: TagScratch, c: int) -> int:
+def count_listed(work: TagShelfScratch, c: int) -> int:
     """Return how many remaining titles have all tags of a combination.
 
     ``both`` receives the titles that have them, remaining or not.
@@ -201,7 +203,7 @@ def count_listed(work: TagScratch, c: int) -> int:
 
 
 @jit_no_alloc
-def share_of(index: CatalogIndexArrays, work: TagScratch, c: int) -> float:
+def share_of(index: CatalogIndexArrays, work: TagShelfScratch, c: int) -> float:
     """Return a combination's share of all watches. For several tags ``both`` must hold its titles."""
     if count_tags(c) == 1:
         k = 0
@@ -222,7 +224,7 @@ def count_tags(c: int) -> int:
 
 
 @jit_no_alloc
-def next_combination(work: TagScratch, n: int) -> int:
+def next_combination(work: TagShelfScratch, n: int) -> int:
     """Return the strongest combination whose titles are mostly new; of equal ones the one with more tags.
 
     Mostly new: at most half of its titles have all tags of a combination that has a shelf already.
@@ -292,7 +294,7 @@ def add_tag_shelves(
 
 @jit_no_alloc
 def add_tag_shelf(
-    work: TagScratch, c: int, row: F4, best: float, least: int, shelves: CandidateShelves
+    work: TagShelfScratch, c: int, row: F4, best: float, least: int, shelves: CandidateShelves
 ) -> None:
     """Add the titles that have every tag of a combination: only those with high scores if they are enough."""
     at, n, scratch = begin_shelf(shelves, TAG_SHELF, -1), 0, shelves.selection
