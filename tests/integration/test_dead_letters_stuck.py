@@ -50,7 +50,7 @@ def test_topic_not_authorised(routed: Routed, far: Arena) -> None:
         assert f"{far.topic('dead')} refuses this user" in far.log(0)
         far.start(0)
         assert far.await_end(0) == 1
-        assert "this user may not see it" in far.log(0)
+        assert "this user has no right to see it" in far.log(0)
     _exact_after(far)
 
 
