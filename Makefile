@@ -58,21 +58,22 @@ demo: $(VENV)/.compiled ## Watch home pages change as simulated viewers watch (n
 
 # More processes than cores: tests wait for workers, those on a real Kafka most of their time. Each costs ten
 # seconds to import everything. ARGS="-n 0 -k topics" runs a few tests in one process.
-PYTEST = $(BIN)/python -m pytest -n 4
+PYTEST = $(BIN)/python -m pytest
+PARALLEL = $(PYTEST) -n 3 -m "not kafka"
 
 check: setup ## Before every commit: lint, and all tests that need no Java
 	@$(MAKE) --jobs 2 lint quick
 
 quick: setup
-	$(PYTEST) -n 3 -m "not kafka" $(ARGS)
+	$(PARALLEL) $(ARGS)
 
 # Tests on a real Kafka run one by one: side by side, two cores starve the broker until it is fenced. 5: none chosen.
 test: setup ## Run what the README promises (on a real Kafka when Java 17 and Maven are there)
-	$(PYTEST) -n 3 -m "not kafka" $(ARGS) || [ $$? -eq 5 ]
-	$(BIN)/python -m pytest -m kafka $(ARGS) || [ $$? -eq 5 ]
+	$(PARALLEL) $(ARGS) || [ $$? -eq 5 ]
+	$(PYTEST) -m kafka $(ARGS) || [ $$? -eq 5 ]
 
 nightly: setup ## Run everything: what takes minutes, 200 examples of each law, samples compiled, 20 faults
-	NEARLINE_NIGHTLY=1 $(PYTEST) $(ARGS)
+	NEARLINE_NIGHTLY=1 $(MAKE) test
 	$(BIN)/python -m tests.chaos --cycles 20 --any-speed
 
 CYCLES ?= 50
