@@ -27,7 +27,6 @@ from online_models.page.encoding import (
 from online_models.page.layout import Pages
 from online_models.ranking.viewer_side import EventColumns, Lists
 from online_models.recommender import Recommender
-from online_models.river.external_rankers import ExternalRankers
 from online_models.tables.codes import KINDS
 from online_models.tables.hashing import hash_ids
 from online_models.tables.partition_assignment import partitions_for
@@ -127,7 +126,7 @@ def pack_and_restore() -> None:
 
 def test_then_learn() -> None:
     """Test, then learn, in one process: alone, with an external expert, and as a River ranker."""
-    from online_models.river import TagAffinity  # noqa: PLC0415 - workers need none of it
+    from online_models.river import ExternalRankers, TagAffinity  # noqa: PLC0415 - workers need none of it
 
     for experts in (None, ExternalRankers(["river.reco.Baseline"])):
         Recommender(experts=experts).prequential(_batch(), np.ones(4, np.int32))
