@@ -22,8 +22,9 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# What pip installs is not compiled to bytecode beforehand: most of it is never imported.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+# uv installs in a sixth of pip's time (image.lock, 2 cores: 11 s for 61 s), and checks the lock's hashes, too.
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 # $(call timed,WHAT,COMMAND): say what is done, every ten seconds for how long, and in the end how long it took
 define timed
@@ -40,12 +41,12 @@ setup: $(VENV)/.installed $(VENV)/.compiled ## Make .venv with nearline in it (q
 $(VENV)/.runtime: deploy/image.lock pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then echo "nearline needs Python 3.11, 3.12 or 3.13 on PATH" >&2; exit 1; fi
 	@if [ ! -x $(BIN)/python ]; then echo "making $(VENV) with $(PYTHON)"; $(PYTHON) -m venv $(VENV); fi
-	$(call timed,installing what nearline runs with,$(PIP) -r deploy/image.lock)
-	@$(PIP) --no-deps --no-build-isolation -e .
+	$(call timed,installing what nearline runs with,$(PIP) "uv>=0.8" && $(UV) -r deploy/image.lock)
+	@$(UV) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.runtime deploy/requirements.lock
-	$(call timed,installing what developers use,$(PIP) -r deploy/requirements.lock)
+	$(call timed,installing what developers use,$(UV) -r deploy/requirements.lock)
 	@touch $@
 
 $(VENV)/.compiled: $(VENV)/.runtime $(shell find online_models -name '*.py')
@@ -100,7 +101,6 @@ kafka: setup ## Start a real Kafka on 127.0.0.1:19092 and create the topics
 	$(BIN)/nearline topics apply
 
 lock: setup ## Resolve the versions in deploy/requirements.lock and image.lock anew
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade \
 		--generate-hashes --no-header --no-emit-index-url --quiet -o deploy/requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --group image --extra otel --universal --python-version 3.11 \
