@@ -19,6 +19,11 @@ HOST = "127.0.0.1"
 CONTROLLER_PORT_STEP = 100
 """Offset of the controller's port from the client port."""
 
+LONE_SESSION_MS = 60_000
+"""Time without a heartbeat after which a cluster's only broker is fenced. Kafka's 9 s are for a cluster where
+another broker takes over; with one, busy cores alone would stop all its clients ("All brokers are currently
+fenced")."""
+
 LOG4J2 = """\
 status = error
 appender.console.type = Console
@@ -75,9 +80,9 @@ class Node:
 def server_properties(node: Node, nodes: Sequence[Node], more: Mapping[str, str] | None = None) -> str:
     """Return the configuration of one node.
 
-    A single node has replication factor 1; three nodes have 3 with `min.insync.replicas` 2, so that any one
-    of them may fail. Topics are not created automatically. The first rebalance of a group does not wait for
-    more members. `more` overrides all of this.
+    A single node has replication factor 1, and is not fenced when its heartbeats are late; three nodes have
+    3 with `min.insync.replicas` 2, so that any one of them may fail. Topics are not created automatically.
+    The first rebalance of a group does not wait for more members. `more` overrides all of this.
 
     Examples
     --------
@@ -111,6 +116,8 @@ def server_properties(node: Node, nodes: Sequence[Node], more: Mapping[str, str]
         "group.initial.rebalance.delay.ms": 0,
         "log.cleaner.dedupe.buffer.size": 4 * 1024 * 1024,
     }
+    if copies == 1:
+        values["broker.session.timeout.ms"] = LONE_SESSION_MS
     return "".join(f"{name}={value}\n" for name, value in (values | dict(more or {})).items())
 
 
