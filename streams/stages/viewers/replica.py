@@ -105,6 +105,10 @@ class Replica:
         """Return the events of a viewers partition that every shard has learned and this replica has."""
         return int(self._learned[:, partition].min())
 
+    def learned_in_all(self) -> int:
+        """Return the events of all viewers partitions that every shard has learned and this replica has."""
+        return int(self._learned.min(axis=0).sum())
+
     def _take_rows(self, messages: list[Message]) -> None:
         newest: dict[bytes, bytes] = {}
         learned: dict[int, bytes] = {}

@@ -1,18 +1,36 @@
 """How many signals the viewers stage is ahead of the titles that it ranks from.
 
-Live, the replica is a few hundred signals old, and nothing waits. A log replayed at full speed would outrun
-its own model (HR@10 .194 fresh, .187 at 500 events, .182 at 2,000): there the setting ``lead_events`` bounds
-the lag. A version that catches up as a shadow is bounded without the setting.
+Live, the replica of a grown model is a few hundred signals old, and nothing waits. Two bounds keep the lag
+within what the model can bear.
+
+**A young model.** What is learned from titles that have not moved yet is learned in vain: there are no
+negatives among them, so the gradient is zero. So the lag is at most `YOUNG_SHARE` of the signals that the
+replica has learned, and a burst on an empty model is learned in growing batches. HR@10 of the 2,000 ratings
+of MovieLens-100K after a history of 8,000: .208 if that was learned one by one, .187 if it was learned at
+once, .221 within 10 % and .206 within 20 and 50 % of what was known (factorization alone: .196, .149, .201,
+.204, .173). The bound is never a trap: a batch waits for `PATIENCE_S`, then goes on, so that pages do not
+stop where the titles stage is away.
+
+**A replay.** A log replayed at full speed would outrun its own model (HR@10 .194 fresh, .187 at 500 events,
+.182 at 2,000): there the setting ``lead_events`` bounds the lag. A version that catches up as a shadow is
+bounded without the setting.
 """
 
 import asyncio
 import sys
+import time
 
 from streams.stages.viewers.replica import Replica
 from streams.telemetry.metrics import Metrics
 
 CATCHING_UP_EVENTS = 500
 """Bound while a shadow catches up and the setting names none: see the figures above."""
+YOUNG_SHARE = 0.1
+"""Bound of the lag by what the replica has learned: see the figures above."""
+YOUNG_EVENTS = 100
+"""Least value of that bound: the first titles are learned in vain anyway, and batches of 100 are cheap."""
+PATIENCE_S = 1.0
+"""Longest wait of a batch for a young model: some six round trips through the titles stage."""
 LATE_MS = 60_000
 """A shadow catches up while its events were sent more than a minute ago."""
 POLL_S = 0.002
@@ -27,7 +45,7 @@ class ReplicaLag:
     replica
         Knows how many signals have come back.
     limit
-        Most signals ahead; 0 bounds only a shadow that catches up.
+        Most signals ahead; 0 bounds only a young model and a shadow that catches up.
     metrics
         Shows the lag, which is the replica's age in events.
     partitions
@@ -36,10 +54,11 @@ class ReplicaLag:
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> lag = ReplicaLag(SimpleNamespace(learned=lambda partition: 10), 100, Metrics())
+    >>> replica = SimpleNamespace(learned=lambda partition: 10, learned_in_all=lambda: 5_000)
+    >>> lag = ReplicaLag(replica, 0, Metrics())
     >>> lag.record_sent(0, 25); lag.record_sent(3, 5)
-    >>> lag.events()
-    15
+    >>> lag.events(), lag.limit()
+    (15, 500)
     """
 
     def __init__(self, replica: Replica, limit: int, metrics: Metrics, *, partitions: int = 1) -> None:
@@ -62,13 +81,12 @@ class ReplicaLag:
             self._late.discard(partition)
 
     def limit(self) -> int:
-        """Return the most signals ahead, 0 for no bound."""
-        return self._limit or (CATCHING_UP_EVENTS if self._late else 0)
+        """Return the most signals ahead."""
+        return min(self._firm_limit() or sys.maxsize, self._young_limit())
 
     def max_events(self) -> int:
         """Return the most events of a batch."""
-        limit = self.limit()
-        return max(1, limit // self._partitions) if limit else sys.maxsize
+        return max(1, self.limit() // self._partitions)
 
     def forget(self, partition: int) -> None:
         """Drop a partition that another worker has taken over."""
@@ -86,8 +104,19 @@ class ReplicaLag:
         Signals that a partition sent before it came here do not count: a title model that was lost and starts
         anew never learns them, and waiting for them would not end.
         """
-        while 0 < self.limit() <= self._sent_here():  # noqa: ASYNC110 - a thread fills the replica
+        deadline = time.monotonic() + PATIENCE_S
+        while self._sent_here() >= self.limit():
+            firm = self._firm_limit()
+            if not 0 < firm <= self._sent_here() and time.monotonic() > deadline:
+                return
             await asyncio.sleep(POLL_S)
+
+    def _firm_limit(self) -> int:
+        """Return the bound that is waited for however long it takes, 0 for none."""
+        return self._limit or (CATCHING_UP_EVENTS if self._late else 0)
+
+    def _young_limit(self) -> int:
+        return max(YOUNG_EVENTS, int(YOUNG_SHARE * self._replica.learned_in_all()))
 
     def _sent_here(self) -> int:
         lag = 0

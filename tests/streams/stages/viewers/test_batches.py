@@ -7,6 +7,7 @@ from online_models.config import BlendConfig, ModelConfig
 from schemas import Event, Rate, topics
 from schemas.codec import encode
 from streams.config.settings import Settings
+from streams.stages.viewers.replica_lag import YOUNG_EVENTS
 from streams.stages.wire.partition_rows import SENT
 from tests.streams.stages.viewers.crowd import crowd, preferences
 from tests.streams.steps import T0, Line, records_of, watch
@@ -101,9 +102,10 @@ def test_the_sent_count_survives() -> None:
 
 def test_the_spec_bounds_batches_by_the_lead() -> None:
     """In replay a batch is not larger than the lead that is allowed, and each waits at the gate."""
-    live, replay = Line(), Line(Settings(lead_events=500))
-    assert live.stage.spec().max_events_now() > live.stage.spec().max_events == 8_000
+    live, replay = Line(), Line(Settings(lead_events=50))
+    assert live.stage.spec().max_events == 8_000
+    assert live.stage.spec().max_events_now() == YOUNG_EVENTS
     spec = replay.stage.spec()
-    assert spec.max_events_now() == 500
+    assert spec.max_events_now() == 50
     assert (spec.name, spec.source, spec.changelog) == ("viewers", topics.EVENTS, topics.VIEWER_STATE)
     assert encode(watch("a", "b"))

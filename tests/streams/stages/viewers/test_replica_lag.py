@@ -5,14 +5,23 @@ from types import SimpleNamespace
 
 import pytest
 
-from streams.stages.viewers.replica_lag import ReplicaLag
+from streams.stages.viewers import replica_lag
+from streams.stages.viewers.replica_lag import YOUNG_EVENTS, ReplicaLag
 from streams.telemetry.metrics import Metrics
 from tests.waiting import PATIENCE_S
 
+GROWN = 10**9
+"""Signals that a grown model has learned of other workers' partitions."""
 
-def _lag(limit: int, learned: dict[int, int], metrics: Metrics | None = None) -> ReplicaLag:
-    """Make a lag over a replica that has learned so much."""
-    return ReplicaLag(SimpleNamespace(learned=lambda p: learned.get(p, 0)), limit, metrics or Metrics())
+
+def _lag(
+    limit: int, learned: dict[int, int], metrics: Metrics | None = None, *, others: int = GROWN
+) -> ReplicaLag:
+    """Make a lag over a replica that has learned so much of these partitions, and of others."""
+    replica = SimpleNamespace(
+        learned=lambda p: learned.get(p, 0), learned_in_all=lambda: others + sum(learned.values())
+    )
+    return ReplicaLag(replica, limit, metrics or Metrics())
 
 
 def test_the_lag_is_what_has_not_come_back() -> None:
@@ -51,3 +60,29 @@ async def test_a_lost_title_model_does_not_hold_the_gate() -> None:
     lag.record_sent(0, 1_000_010)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(lag.gate(), 0.02)
+
+
+def test_a_batch_of_a_young_model_is_a_share_of_what_it_knows() -> None:
+    """Batches grow with the model, and another bound that is lower holds."""
+    learned = {0: 0}
+    lag = _lag(0, learned, others=0)
+    assert lag.max_events() == YOUNG_EVENTS
+    learned[0] = 5_000
+    assert lag.max_events() == 500
+    assert _lag(30, learned, others=0).max_events() == 30
+
+
+async def test_a_burst_waits_for_a_young_model_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next batch waits until the replica has learned; it goes on without, where nobody learns."""
+    learned = {0: 0}
+    lag = _lag(0, learned, others=0)
+    lag.record_sent(0, 0)
+    lag.record_sent(0, YOUNG_EVENTS)
+    waiting = asyncio.create_task(lag.gate())
+    await asyncio.sleep(0.02)
+    assert not waiting.done()
+    learned[0] = 1
+    await asyncio.wait_for(waiting, PATIENCE_S)
+    learned[0] = 0
+    monkeypatch.setattr(replica_lag, "PATIENCE_S", 0.01)
+    await asyncio.wait_for(lag.gate(), PATIENCE_S)
