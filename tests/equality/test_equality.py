@@ -40,6 +40,7 @@ def _occurs(document: dict[str, Any]) -> dict[str, set[str]]:
     }
 
 
+@pytest.mark.nightly
 def test_twice_the_same(few: dict[str, Any]) -> None:
     """A second run in the same process has the same hashes, down to every block."""
     assert record(FEW) == few

@@ -9,6 +9,7 @@ from tests.simulations.__main__ import main
 
 @pytest.mark.slow
 @pytest.mark.embedded
+@pytest.mark.nightly
 def test_the_bandit_beats_the_best_fixed_picture(capsys: pytest.CaptureFixture[str]) -> None:
     """Through a worker: more watches than one picture for all gets, and estimates that hold the truth."""
     small = ["--viewers", "200", "--titles", "16", "--days", "12", "--alpha", "0.001", "--json", "-"]

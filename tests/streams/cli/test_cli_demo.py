@@ -75,7 +75,8 @@ def test_it_ends_by_itself_with_its_json_on_standard_output(tmp_path: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.embedded
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_it_with_a_summary(tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C: code 0, everything sent is answered, and no worker stays behind."""
     child = _start(tmp_path)

@@ -205,6 +205,7 @@ def test_every_scenario_under_two_seeds(movies: Path, capsys: pytest.CaptureFixt
     assert "Targets on MovieLens-100K" in text
 
 
+@pytest.mark.nightly
 def test_goals_are_run_in_two_processes(movies: Path, tmp_path: Path) -> None:
     """Figures beside targets as Markdown and as JSON, the same as in one process."""
     documents = []
