@@ -158,7 +158,15 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 unit="s",
                 text="The objective is 5 ms for a page.",
             ),
-            _lines("Live streams", ("sum(nearline_http_streams)", "open")),
+            _lines(
+                "Live streams",
+                ("sum(nearline_http_streams)", "open"),
+                (
+                    f"sum by (reason) (rate(nearline_http_connections_closed_total[{WINDOW}]))",
+                    "closed, {{reason}}",
+                ),
+                text="Closed: idle connections that were too slow, or too many, a second.",
+            ),
         ),
     ),
     (

@@ -82,6 +82,22 @@ class ServeSettings(BaseModel):
     streams: int = Field(default=1_000, ge=1, le=100_000)
     """Maximum number of open live streams. Default 1,000: each holds a socket and a few kB."""
 
+    connections: int = Field(default=500, ge=2, le=100_000)
+    """Maximum number of connections of one address; half of them may be live streams. Default 500: a
+    benchmark or an office, and a quarter of the server's."""
+
+    proxies: tuple[str, ...] = ()
+    """Addresses or networks of reverse proxies, as JSON: ["10.0.0.0/8"]. Their X-Forwarded-For names the
+    client, and they may hold any number of connections. Default: none, the header is not read."""
+
+    @field_validator("proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what is neither an address nor a network."""
+        for one in value:
+            ipaddress.ip_network(one)
+        return value
+
     @property
     def loopback(self) -> bool:
         """Return whether only this machine can reach it."""

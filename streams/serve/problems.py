@@ -29,6 +29,7 @@ class ProblemKind(StrEnum):
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not-found"
     METHOD = "method-not-allowed"
+    TIMEOUT = "request-timeout"
     TOO_LARGE = "too-large"
     MEDIA_TYPE = "unsupported-media-type"
     MISDIRECTED = "misdirected"
@@ -44,6 +45,7 @@ STATUSES: Final[Mapping[ProblemKind, HTTPStatus]] = {
     ProblemKind.FORBIDDEN: HTTPStatus.FORBIDDEN,
     ProblemKind.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ProblemKind.METHOD: HTTPStatus.METHOD_NOT_ALLOWED,
+    ProblemKind.TIMEOUT: HTTPStatus.REQUEST_TIMEOUT,
     ProblemKind.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ProblemKind.MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     ProblemKind.MISDIRECTED: HTTPStatus.MISDIRECTED_REQUEST,

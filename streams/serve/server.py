@@ -17,6 +17,7 @@ from streams.config.settings import Settings
 from streams.errors import SettingsError
 from streams.ops.overview import Observer
 from streams.serve import problems
+from streams.serve.access.connections import ConnectionLimits, limited
 from streams.serve.access.middleware import AccessControl
 from streams.serve.access.rate_limits import RateLimits
 from streams.serve.api import experiments, insights, routes
@@ -115,14 +116,23 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: FastAPI, mirror: Mirror) -> None:
         self._mirror = mirror
+        serve, closed = mirror.settings.serve, mirror.metrics.http_connections_closed
+        limits = ConnectionLimits(
+            serve.streams + SHORT_CONNECTIONS,
+            serve.connections,
+            serve.proxies,
+            on_close=lambda why: closed.labels(why).inc(),
+        )
         config = uvicorn.Config(
             app,
+            http=limited(limits),
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,  # X-Forwarded-For can be forged
+            # X-Forwarded-For can be forged by anybody else
+            proxy_headers=bool(serve.proxies),
+            forwarded_allow_ips=list(serve.proxies),
             timeout_graceful_shutdown=STOP_S,
-            limit_concurrency=mirror.settings.serve.streams + SHORT_CONNECTIONS,
             backlog=BACKLOG,
         )
         super().__init__(config)

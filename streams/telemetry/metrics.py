@@ -41,6 +41,7 @@ state_cache_slots                gauge      stage             viewers or titles 
 http_requests_total              counter    route, code       requests that `nearline serve` answered
 http_request_seconds             histogram  route             from a request to its answer's last byte
 http_streams                     gauge                        live streams that are open
+http_connections_closed_total    counter    reason            closed by us: headers (late), address, all
 disk_free_bytes                  gauge                        free space on the disk of the databases
 disk_bytes                       gauge                        size of this disk
 publishes                        gauge      version           1: its pages are published; 0: a shadow
@@ -239,6 +240,9 @@ class Metrics:
         self.http_requests = self._counter("http_requests", "Requests answered.", ("route", "code"))
         self.http_seconds = self._histogram(
             "http_request_seconds", "From a request to the end of its answer.", HTTP_S, ("route",)
+        )
+        self.http_connections_closed = self._counter(
+            "http_connections_closed", "Idle connections closed: too slow, or too many.", ("reason",)
         )
         self.http_streams = self._gauge("http_streams", "Live streams that are open.")
         self.disk_free = self._gauge("disk_free_bytes", "Free space on the disk of the databases.")

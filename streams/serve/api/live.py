@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
+from streams.config.settings import ServeSettings
 from streams.serve.mirror.notifier import ChangeNotifier
 from streams.serve.mirror.table import Stored
 from streams.serve.problems import Problem, ProblemKind
@@ -14,16 +15,20 @@ KEEP_ALIVE_S: Final = 15.0
 """Seconds of silence after which a comment is sent: proxies close silent connections after 30 to 60 s."""
 
 
-def require_stream(notifier: ChangeNotifier, most: int) -> None:
-    """Make sure that one more stream may be opened.
+def require_stream(notifier: ChangeNotifier, serve: ServeSettings, address: str) -> None:
+    """Make sure that an address may open one more stream.
 
     Raises
     ------
     Problem
-        `most` streams are open.
+        As many streams are open as may be; or the address has half as many as it may have connections.
     """
-    if notifier.streams >= most:
-        raise Problem(ProblemKind.UNAVAILABLE, "too many live streams are open", headers={"Retry-After": "5"})
+    wait = {"Retry-After": "5"}
+    if notifier.streams >= serve.streams:
+        raise Problem(ProblemKind.UNAVAILABLE, "too many live streams are open", headers=wait)
+    if notifier.streams_of(address) >= serve.connections // 2:
+        why = "this address has too many live streams (NEARLINE_SERVE__CONNECTIONS; behind a proxy: "
+        raise Problem(ProblemKind.TOO_MANY, why + "NEARLINE_SERVE__PROXIES)", headers=wait)
 
 
 async def events(
@@ -31,6 +36,7 @@ async def events(
     key: bytes,
     newest: Callable[[], Stored | None],
     *,
+    address: str = "",
     seen: str = "",
     name: str = "home",
     keep_alive_s: float = KEEP_ALIVE_S,
@@ -45,6 +51,8 @@ async def events(
         Key of the values.
     newest
         Returns the newest value; its ETag is the event's id.
+    address
+        Address of the client, by which streams are counted.
     seen
         Id of the last event that the client has; it is not sent again.
     name
@@ -52,7 +60,7 @@ async def events(
     keep_alive_s
         Seconds of silence between comments.
     """
-    changed = notifier.subscribe(key)
+    changed = notifier.subscribe(key, address)
     try:
         yield b"retry: 1000\n\n"
         while not notifier.closing:
@@ -68,4 +76,4 @@ async def events(
             except TimeoutError:
                 yield b": still here\n\n"
     finally:
-        notifier.unsubscribe(key, changed)
+        notifier.unsubscribe(key, changed, address)

@@ -27,8 +27,8 @@ from streams.serve.problems import Problem, ProblemKind
 from streams.telemetry.metrics import Metrics
 
 __all__ = [
-    "SOURCE", "TEXT", "Limit", "NoneMatch", "Ready", "StoredPages", "TitleId", "ViewerId", "made", "probes",
-    "router", "stored",
+    "SOURCE", "TEXT", "Address", "Limit", "NoneMatch", "Ready", "StoredPages", "TitleId", "ViewerId", "made",
+    "probes", "router", "stored",
 ]  # fmt: skip
 
 JSON: Final = "application/json"
@@ -80,7 +80,13 @@ def ready(request: Request) -> Mirror:
     return mirror
 
 
+def address_of(request: Request) -> str:
+    """Return the address of the client."""
+    return request.client.host if request.client else ""
+
+
 Ready = Annotated[Mirror, Depends(ready)]
+Address = Annotated[str, Depends(address_of)]
 router = APIRouter(prefix="/v1")
 probes = APIRouter(include_in_schema=False)
 
@@ -187,17 +193,20 @@ async def trending(
 
 
 @router.get("/stream/viewers/{viewer_id:path}", responses=stream(), tags=["live"])
-async def live(viewer_id: ViewerId, mirror: Ready, last_event_id: LastEvent = None) -> Response:
+async def live(
+    viewer_id: ViewerId, mirror: Ready, address: Address, last_event_id: LastEvent = None
+) -> Response:
     """Stream a viewer's pages as server-sent events `home`: the newest at once, then each new one.
 
     An event's id is its page's ETag; a client that reconnects with `Last-Event-ID` does not get that page
     again. A client that reads slowly skips pages, never the newest.
     """
-    require_stream(mirror.notifier, mirror.settings.serve.streams)
+    require_stream(mirror.notifier, mirror.settings.serve, address)
     pages = events(
         mirror.notifier,
         viewer_id.encode(),
         lambda: mirror.page(viewer_id),
+        address=address,
         seen=(last_event_id or "").strip('"'),
     )
     return StreamingResponse(

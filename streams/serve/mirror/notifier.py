@@ -5,6 +5,7 @@ skips pages and no pages are queued.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 
 __all__ = ["ChangeNotifier"]
@@ -25,6 +26,7 @@ class ChangeNotifier:
         self.streams = 0
         self.closing = False
         self._subscribers: dict[bytes, set[asyncio.Event]] = {}
+        self._by_address: Counter[str] = Counter()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def attach(self) -> None:
@@ -42,18 +44,26 @@ class ChangeNotifier:
         self.closing = True
         self.notify(list(self._subscribers))
 
-    def subscribe(self, key: bytes) -> asyncio.Event:
+    def streams_of(self, address: str) -> int:
+        """Return the number of open streams of a client's address."""
+        return self._by_address[address]
+
+    def subscribe(self, key: bytes, address: str = "") -> asyncio.Event:
         """Return an event that is set whenever the key changes."""
         event = asyncio.Event()
         self._subscribers.setdefault(key, set()).add(event)
         self.streams += 1
+        self._by_address[address] += 1
         return event
 
-    def unsubscribe(self, key: bytes, event: asyncio.Event) -> None:
+    def unsubscribe(self, key: bytes, event: asyncio.Event, address: str = "") -> None:
         """Remove a subscriber."""
         subscribers = self._subscribers[key]
         subscribers.discard(event)
         self.streams -= 1
+        self._by_address[address] -= 1
+        if not self._by_address[address]:
+            del self._by_address[address]
         if not subscribers:
             del self._subscribers[key]
 

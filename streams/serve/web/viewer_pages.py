@@ -19,7 +19,7 @@ from schemas.errors import DecodeError
 from streams.serve.api.lists import search, similar, within_own_limits
 from streams.serve.api.live import events, require_stream
 from streams.serve.api.posting import EventPoster
-from streams.serve.api.routes import Ready, TitleId, ViewerId
+from streams.serve.api.routes import Address, Ready, TitleId, ViewerId
 from streams.serve.mirror.mirror import Mirror, now_ms
 from streams.serve.mirror.rules import RuleAudience
 from streams.serve.mirror.table import Stored
@@ -88,16 +88,16 @@ def shelves(viewer_id: ViewerId, mirror: Ready) -> Response:
 
 @router.get("/watch/{viewer_id:path}/live")
 async def live(
-    viewer_id: ViewerId, mirror: Ready, seen: Annotated[str, Query(max_length=64)] = ""
+    viewer_id: ViewerId, mirror: Ready, address: Address, seen: Annotated[str, Query(max_length=64)] = ""
 ) -> Response:
     """Notify a page of each version newer than the one it has `seen`; the page then requests its shelves."""
-    require_stream(mirror.notifier, mirror.settings.serve.streams)
+    require_stream(mirror.notifier, mirror.settings.serve, address)
 
     def newest() -> Stored | None:
         found = mirror.page(viewer_id)
         return found and found._replace(value=b"{}")
 
-    changes = events(mirror.notifier, viewer_id.encode(), newest, seen=seen)
+    changes = events(mirror.notifier, viewer_id.encode(), newest, address=address, seen=seen)
     return StreamingResponse(changes, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
