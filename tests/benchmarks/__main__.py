@@ -16,6 +16,7 @@ from tests.benchmarks.page import page
 from tests.benchmarks.reading import reading
 from tests.benchmarks.restore import restore
 from tests.benchmarks.scale import scale
+from tests.benchmarks.search import search
 from tests.benchmarks.show import show
 from tests.benchmarks.soak import soak
 from tests.benchmarks.throughput import end_to_end, list_per_event, pages
@@ -36,7 +37,7 @@ BENCHMARKS: Mapping[str, Callable[[Bench], dict[str, Any]]] = {
 }
 ON_REQUEST = {"soak"}
 """Not among those that run when none is named."""
-ALONE = ("core", "viewers", "frontier")
+ALONE = ("core", "viewers", "search", "frontier")
 """Those without a broker, when they are named: the last needs ``--ratings``."""
 
 
@@ -44,6 +45,9 @@ def _measured(given: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]
     """Run what was asked for; a broker is started only if one is needed."""
     chosen = given.names or [name for name in BENCHMARKS if name not in ON_REQUEST]
     for name in (name for name in chosen if name in ALONE):
+        if name == "search":
+            yield name, search()
+            continue
         figures = frontier(given.ratings) if name == "frontier" else in_a_process(name)
         if name == "frontier" and given.picture is not None:
             alone = given.picture.suffix == ".svg"
