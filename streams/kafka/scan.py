@@ -18,7 +18,10 @@ from streams.kafka.clients import (
     unreachable,
 )
 
-__all__ = ["metadata", "partitions_of", "read", "read_all", "read_latest", "spans", "tail"]
+__all__ = [
+    "keys", "metadata", "newest", "partitions_of", "read", "read_all", "read_latest", "spans",
+    "tail",
+]  # fmt: skip
 
 TIMEOUT_S: Final = 5.0
 """Seconds to wait for one answer of the cluster."""
@@ -113,6 +116,21 @@ def read_latest(settings: Settings, topic: str, partitions: Iterable[int]) -> di
     """Return the newest record of every key of some partitions, tombstones included."""
     starts = dict.fromkeys(partitions, OFFSET_BEGINNING)
     return {message.key() or b"": message for message in read(settings, topic, starts)}
+
+
+def newest(settings: Settings, topic: str, partition: int, key: bytes) -> bytes | None:
+    """Return the newest value of one key of a partition, None if there is none; others are not kept."""
+    value = None
+    for message in read(settings, topic, {partition: OFFSET_BEGINNING}):
+        if message.key() == key:
+            value = message.value()
+    return value
+
+
+def keys(settings: Settings, topic: str, partitions: Iterable[int]) -> list[bytes]:
+    """Return every key of some partitions, those of tombstones included; values are not kept."""
+    records = read(settings, topic, dict.fromkeys(partitions, OFFSET_BEGINNING))
+    return list(dict.fromkeys(message.key() or b"" for message in records))
 
 
 def tail(settings: Settings, topic: str, most: int) -> list[Message]:

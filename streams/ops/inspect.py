@@ -23,7 +23,7 @@ from streams.config.settings import Settings
 from streams.engine.applied import APPLIED_KEY, unpack_applied
 from streams.errors import NoPageError, UnknownIdError
 from streams.kafka.clients import OFFSET_BEGINNING, Message
-from streams.kafka.scan import partitions_of, read, read_latest
+from streams.kafka.scan import keys, newest, partitions_of, read, read_latest
 from streams.ops.decoded_rows import decoded_titles, decoded_viewers, when
 from streams.stages.wire.partition_rows import is_reserved
 
@@ -42,7 +42,7 @@ RECENT = 20
 """Most recent known titles that are listed: what fits on a screen."""
 
 
-def inspect_viewer(settings: Settings, viewer_id: str) -> dict[str, Any]:
+def inspect_viewer(settings: Settings, viewer_id: str, *, page: bool = True) -> dict[str, Any]:
     """Return a viewer's state and newest page.
 
     Parameters
@@ -51,6 +51,8 @@ def inspect_viewer(settings: Settings, viewer_id: str) -> dict[str, Any]:
         Cluster, prefix, model.
     viewer_id
         Viewer id, as in the events.
+    page
+        Whether the newest page is read, too: all pages of its partition pass by.
 
     Returns
     -------
@@ -67,7 +69,7 @@ def inspect_viewer(settings: Settings, viewer_id: str) -> dict[str, Any]:
     """
     key = viewer_id.encode()
     home = partition_for(key, partitions_of(settings, topics.VIEWER_STATE))
-    row = _value(read_latest(settings, topics.VIEWER_STATE, [home]), key)
+    row = newest(settings, topics.VIEWER_STATE, home, key)
     if row is None:
         what, why = f"no state of viewer {viewer_id}", f"partition {home} of the state has no such key"
         advice = "check the spelling of the id, and run `nearline doctor` to see whether events are read"
@@ -80,7 +82,7 @@ def inspect_viewer(settings: Settings, viewer_id: str) -> dict[str, Any]:
         **decoded,
         "known": len(known),
         "recent": known[: -RECENT - 1 : -1],
-        "page": _page(settings, key),
+        "page": _page(settings, key) if page else None,
     }
 
 
@@ -102,7 +104,7 @@ def inspect_title(settings: Settings, title_id: str) -> dict[str, Any]:
     shard = int(shard_of(np.array([title_key(title_id)], np.uint64), settings.title_shards)[0])
     key = title_id.encode()
     record = _catalog_record(settings, key)
-    value = _value(read_latest(settings, topics.TITLE_MODEL, [shard]), key)
+    value = newest(settings, topics.TITLE_MODEL, shard, key)
     if value is None and record is None:
         what, why = f"title {title_id} is unknown", "neither the title model nor the catalog has this key"
         raise UnknownIdError(
@@ -142,9 +144,9 @@ def _partitions(settings: Settings, stage: str, log: str) -> Iterator[dict[str, 
 def named_titles(settings: Settings) -> TitleTable:
     """Return a table of all titles in the title model or the catalog."""
     titles = TitleTable(settings.model)
-    keys = [*read_latest(settings, topics.TITLE_MODEL, range(settings.title_shards))]
-    keys += read_latest(settings, topics.CATALOG, range(partitions_of(settings, topics.CATALOG)))
-    titles.intern([key.decode(errors="replace") for key in keys if key and not is_reserved(key)])
+    found = keys(settings, topics.TITLE_MODEL, range(settings.title_shards))
+    found += keys(settings, topics.CATALOG, range(partitions_of(settings, topics.CATALOG)))
+    titles.intern([key.decode(errors="replace") for key in found if key and not is_reserved(key)])
     return titles
 
 
@@ -161,7 +163,7 @@ def _rounded_title(settings: Settings, key: bytes, value: bytes) -> dict[str, An
 
 def _catalog_record(settings: Settings, key: bytes) -> Any:  # noqa: ANN401 - JSON
     home = partition_for(key, partitions_of(settings, topics.CATALOG))
-    value = _value(read_latest(settings, topics.CATALOG, [home]), key)
+    value = newest(settings, topics.CATALOG, home, key)
     try:
         return None if value is None else to_builtins(decode_title(value))
     except DecodeError as error:
@@ -170,7 +172,7 @@ def _catalog_record(settings: Settings, key: bytes) -> Any:  # noqa: ANN401 - JS
 
 def _page(settings: Settings, key: bytes) -> Any:  # noqa: ANN401 - JSON
     home = partition_for(key, partitions_of(settings, topics.HOME))
-    value = _value(read_latest(settings, topics.HOME, [home]), key)
+    value = newest(settings, topics.HOME, home, key)
     return None if value is None else to_builtins(decode_home(value))
 
 

@@ -14,6 +14,7 @@ from streams.ops.experiments.admin import read_results
 from streams.serve.api.description import answers
 from streams.serve.api.lists import Experiments
 from streams.serve.api.routes import TEXT, Ready, made
+from streams.serve.mirror.mirror import Mirror
 from streams.serve.problems import Problem, ProblemKind
 from streams.stages.experiments.definitions import read_experiments
 
@@ -29,7 +30,7 @@ router = APIRouter(prefix="/v1/experiments", tags=["experiments"])
 @router.get("", responses=answers("Experiments", kinds=(), status=200))
 def every(mirror: Ready, state: State = None) -> Response:
     """Return the current definition of every experiment, with its state and any winner."""
-    experiments = sorted(_read(read_experiments, mirror.settings).items())
+    experiments = sorted(_read(read_experiments, mirror).items())
     found = tuple(one for _, one in experiments if state in (None, one.state))
     return made(encode(Experiments(experiments=found)), "derived")
 
@@ -37,22 +38,23 @@ def every(mirror: Ready, state: State = None) -> Response:
 @router.get("/{experiment_id:path}/results", responses=answers("ExperimentResult", kinds=(), status=200))
 def results(experiment_id: ExperimentId, mirror: Ready) -> Response:
     """Return the results of an experiment so far: arms, lifts with always-valid bounds, the verdict."""
-    found = _read(read_results, mirror.settings).get(experiment_id)
+    found = _read(read_results, mirror).get(experiment_id)
     if found is None:
         raise Problem(ProblemKind.NOT_FOUND, "nothing was counted of such an experiment (yet)")
     return made(encode(found), "derived")
 
 
-def _read(topic: Callable[[Settings], T], settings: Settings) -> T:
+def _read(topic: Callable[[Settings], T], mirror: Mirror) -> T:
     """Read a whole topic.
 
     Raises
     ------
     Problem
-        It cannot be read: 503.
+        It cannot be read, or too many requests read topics: 503.
     """
     try:
-        return topic(settings)
+        with mirror.scan():
+            return topic(mirror.settings)
     except StreamError:
         why = "the experiments' topics cannot be read: `nearline doctor` says why"
         raise Problem(ProblemKind.UNAVAILABLE, why, headers={"Retry-After": "5"}) from None

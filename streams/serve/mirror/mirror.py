@@ -5,10 +5,10 @@ It is ready once every topic was read to its end. Nothing is learned here: lists
 """
 
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
-from threading import Lock
+from threading import Semaphore
 
 from schemas import Title, topics
 from schemas.codec import decode_home, decode_title
@@ -22,6 +22,7 @@ from streams.serve.mirror.insights import InsightIndex
 from streams.serve.mirror.notifier import ChangeNotifier
 from streams.serve.mirror.table import Change, Stored, Table
 from streams.serve.mirror.titles import TitleDirectory
+from streams.serve.problems import Problem, ProblemKind
 from streams.stages.rules import rules_of
 from streams.telemetry.metrics import Metrics
 
@@ -36,6 +37,8 @@ TABLES = (
 """Topics that are mirrored."""
 IN_MEMORY = frozenset({topics.CATALOG, topics.TITLE_MODEL, topics.INSIGHTS_TITLES, topics.INSIGHTS_DEMAND})
 """Topics that are in memory, too: a restart replays their stored rows."""
+SCANS = 4
+"""Requests that read whole topics or workers' metrics at a time: a tenth of the threads for requests."""
 
 
 class Mirror:
@@ -56,8 +59,6 @@ class Mirror:
         Insights for content teams.
     notifier
         Notified of every new page.
-    scan_lock
-        Held by a request that scans topics: one at a time.
 
     Raises
     ------
@@ -68,7 +69,7 @@ class Mirror:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
         self.titles, self.notifier, self.insights = TitleDirectory(), ChangeNotifier(), InsightIndex()
-        self.scan_lock = Lock()
+        self._scans = Semaphore(SCANS)
         self._stack = ExitStack()
         facts = require_topics(settings, (*TABLES, topics.EVENTS, topics.RULES))
         memory, folder = StoreMemory(), settings.state_dir / FOLDER
@@ -116,6 +117,23 @@ class Mirror:
     def stop(self) -> None:
         """Stop reading."""
         self._stack.close()
+
+    @contextmanager
+    def scan(self) -> Iterator[None]:
+        """Take one of :data:`SCANS` places for reading topics; a request never waits for one.
+
+        Raises
+        ------
+        Problem
+            All are taken: 503.
+        """
+        if not self._scans.acquire(blocking=False):
+            why = f"{SCANS} requests are reading topics already; repeat"
+            raise Problem(ProblemKind.UNAVAILABLE, why, headers={"Retry-After": "2"})
+        try:
+            yield
+        finally:
+            self._scans.release()
 
     def waiting(self) -> list[str]:
         """Return a line for each topic that was not read to its end."""

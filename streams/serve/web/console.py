@@ -1,7 +1,7 @@
 """The console: pages about one viewer, one title, trending lists, dead letters, topics and the model.
 
 Time series and alerts are in Grafana. State that the mirror does not hold is read from the topics on request,
-one request at a time; on a large installation that takes seconds.
+which takes seconds on a large installation; a few requests may do so at a time, others get 503.
 """
 
 import json
@@ -11,7 +11,6 @@ from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Query, Request
 from msgspec import to_builtins
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from schemas import DecodeError
@@ -111,7 +110,8 @@ def trending(mirror: Ready, scope: Annotated[str, Query(max_length=256)] = "glob
 def dead_letters(mirror: Ready) -> Response:
     """Show the newest records that could not be used."""
     try:
-        found, error = newest_dead_letters(mirror.settings), None
+        with mirror.scan():
+            found, error = newest_dead_letters(mirror.settings), None
     except StreamError as failed:
         found, error = [], failed
     return console_page(
@@ -145,22 +145,24 @@ def topics(mirror: Ready) -> Response:
     """Show every topic, and the lag of the viewers stage."""
     values: dict[str, Any] = {"topics": [], "lag": []}
     try:
-        values |= {"topics": topics_of(mirror.settings), "lag": lag_of(mirror.settings)}
+        with mirror.scan():
+            values |= {"topics": topics_of(mirror.settings), "lag": lag_of(mirror.settings)}
     except StreamError as error:
         values["error"] = error
     return console_page("console_topics.html", "/topics", "Topics", **values)
 
 
 @router.get("/model")
-async def model(mirror: Ready, request: Request) -> Response:
+def model(mirror: Ready, request: Request) -> Response:
     """Show the model: its hit rate on live events, its weights and constants."""
-    found = await run_in_threadpool(model_card, mirror.settings, request.app.state.observer)
+    with mirror.scan():
+        found = model_card(mirror.settings, request.app.state.observer)
     return console_page("console_model.html", "/model", "Model card", **found)
 
 
 def _viewer(mirror: Mirror, viewer_id: str) -> dict[str, Any]:
-    with mirror.scan_lock:
-        found = inspect_viewer(mirror.settings, viewer_id)
+    with mirror.scan():
+        found = inspect_viewer(mirror.settings, viewer_id, page=False)  # the mirror has it
     recent = [(mirror.title(one["title_id"]), one["liked"]) for one in found["recent"]]
     taste = Counter(tag for title, liked in recent if liked for tag in chips(title))
     home = mirror.home(viewer_id)
@@ -191,7 +193,7 @@ def _explained(mirror: Mirror, home: Home) -> list[dict[str, Any]]:
 
 
 def _title(mirror: Mirror, title_id: str) -> dict[str, Any]:
-    with mirror.scan_lock:
+    with mirror.scan():
         found = inspect_title(mirror.settings, title_id)
     title = mirror.title(title_id)
     alike = similar(mirror, title_id, RuleAudience(now_ms()), NEIGHBOURS)

@@ -29,7 +29,8 @@ router = APIRouter(prefix="/console/experiments", include_in_schema=False)
 def experiments(mirror: Ready) -> Response:
     """Show every experiment with its result."""
     try:
-        cards, error = _cards(mirror.settings), None
+        with mirror.scan():
+            cards, error = _cards(mirror.settings), None
     except StreamError as failed:
         cards, error = [], failed
     return console_page(

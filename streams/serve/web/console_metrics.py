@@ -32,7 +32,7 @@ EXPERTS: Final = {
 
 def overview_of(mirror: Mirror, observer: Observer) -> dict[str, Any]:
     """Return the figures of the overview: rates since the last request, and gauges."""
-    with mirror.scan_lock:
+    with mirror.scan():
         found = observer.snapshot()
     return {
         "found": found,
@@ -110,12 +110,10 @@ def _weights(settings: Settings) -> Iterator[tuple[str, float]]:
     """Yield the experts' weights that all contexts share, as the mean of the partitions."""
     try:
         parts = range(topic_scan.partitions_of(settings, topics.VIEWER_STATE))
-        found = [
-            topic_scan.read_latest(settings, topics.VIEWER_STATE, [part]).get(BLEND.key) for part in parts
-        ]
+        found = [topic_scan.newest(settings, topics.VIEWER_STATE, part, BLEND.key) for part in parts]
     except StreamError:
         return
-    rows = [BLEND.unpack(message.value()) for message in found if message is not None]
+    rows = [BLEND.unpack(value) for value in found if value is not None]
     shared = [row[: blend.EXPERTS] for row in rows if row.size >= blend.EXPERTS]
     if shared:
         mean = np.mean(shared, axis=0).tolist()

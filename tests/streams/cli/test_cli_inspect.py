@@ -106,13 +106,13 @@ def test_only_the_viewers_partition_is_read(
 ) -> None:
     """Of state and pages, one partition each."""
     asked: list[tuple[str, list[int]]] = []
-    real = topic_scan.read_latest
+    real = topic_scan.read
 
-    def noted(settings: Any, topic: str, partitions: Any) -> Any:
-        asked.append((topic, list(partitions)))
-        return real(settings, topic, partitions)
+    def noted(settings: Any, topic: str, starts: Any) -> Any:
+        asked.append((topic, list(starts)))
+        return real(settings, topic, starts)
 
-    monkeypatch.setattr("streams.ops.inspect.read_latest", noted)
+    monkeypatch.setattr("streams.kafka.scan.read", noted)
     _inspect(cluster, capsys, "viewer", "ada")
     home = [partition_for(b"ada", PARTITIONS)]
     assert (topics.VIEWER_STATE, home) in asked

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from fastapi.testclient import TestClient
 from schemas import DeadLetter, DecodeError, Rate, Reason, topics
 from schemas.codec import decode_event, encode
 from schemas.pages import Source
+from streams.kafka import scan as topic_scan
+from streams.serve.mirror.mirror import SCANS
 from streams.stages.wire.partition_rows import BLEND
 from tests.streams.serve.conftest import served
 from tests.streams.serve.stand import Stand
@@ -52,6 +55,30 @@ def console(stand: Stand) -> Iterator[TestClient]:
     _reject(stand, b'{"<b>":1}')
     with served(stand, model=False) as client:
         yield client
+
+
+def test_a_few_requests_read_topics_and_others_never_wait(
+    console: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They get 503, and everything else is answered: none of the server's threads waits for a topic."""
+    mirror = console.app.state.mirror
+    with ExitStack() as held:
+        for _ in range(SCANS):
+            held.enter_context(mirror.scan())
+        for path in (
+            "/console", "/console/viewers?id=ada", "/console/titles?id=tide", "/console/dead-letters",
+            "/console/topics", "/console/model", "/console/experiments", "/v1/experiments",
+        ):  # fmt: skip
+            refused = console.get(path)
+            assert (path, refused.status_code, refused.headers["retry-after"]) == (path, 503, "2")
+        assert console.get("/v1/viewers/ada/search?q=tide").status_code == 200
+        assert console.get("/console/viewers").status_code == 200
+    read = []
+    real = topic_scan.read
+    monkeypatch.setattr(topic_scan, "read", lambda *given: read.append(given[1]) or real(*given))
+    assert console.get("/console/viewers?id=ada").status_code == 200
+    assert topics.VIEWER_STATE in read
+    assert topics.HOME not in read  # the page is on the server's own disk
 
 
 def test_it_shows_what_is_known(console: TestClient, stand: Stand) -> None:
