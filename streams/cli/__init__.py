@@ -131,6 +131,11 @@ COMMANDS = (
         "worker", "streams.cli.commands.worker:worker", ("nearline worker", "nearline worker --group evening")
     ),
     Command("serve", "streams.cli.commands.serve:serve", ("nearline serve", "nearline serve --port 0")),
+    Command(
+        "keys",
+        "streams.cli.commands.keys:app",
+        ("nearline keys add tv-app --scope read:pages --scope write:events", "nearline keys list"),
+    ),
     Command("topics", "streams.cli.commands.topics:app", ("nearline topics apply", "nearline topics check")),
 )
 """All commands."""

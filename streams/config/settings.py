@@ -57,13 +57,21 @@ class ServeSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     host: str = Field(default="127.0.0.1", min_length=1)
-    """Address to listen on. Default: loopback; any other address needs a token."""
+    """Address to listen on. Default: loopback; any other address needs keys."""
 
     port: int = Field(default=8080, ge=0, le=65_535)
     """Port; 0 takes any free one. Default 8080: the worker has 8000."""
 
     token: SecretStr | None = Field(default=None, min_length=16)
-    """Token of clients (`Authorization: Bearer …`; browsers: a form). Default: none, on loopback."""
+    """One key with all scopes (`Authorization: Bearer …`; browsers: a form), for development. Default:
+    none."""
+
+    keys: Path | None = None
+    """File of API keys, as `nearline keys add` writes it; read again when it changes. Default: none."""
+
+    session_secret: SecretStr | None = Field(default=None, min_length=16)
+    """Signs session cookies; the same for all servers of a name. Default: the token, else random at each
+    start."""
 
     origins: tuple[str, ...] = ()
     """Origins whose pages may call the API (CORS), as JSON: ["https://tv.example"]. Default: none."""

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
@@ -18,8 +18,9 @@ from streams.errors import SettingsError
 from streams.ops.overview import Observer
 from streams.serve import problems
 from streams.serve.access.connections import ConnectionLimits, limited
+from streams.serve.access.key_ring import KeyRing
 from streams.serve.access.middleware import AccessControl
-from streams.serve.access.rate_limits import RateLimits
+from streams.serve.access.permissions import require_scope
 from streams.serve.api import experiments, insights, routes
 from streams.serve.api.description import describe
 from streams.serve.api.posting import EventPoster
@@ -62,10 +63,11 @@ def build_app(mirror: Mirror, poster: EventPoster, metrics: Metrics) -> FastAPI:
         description=ABOUT,
         docs_url=None,  # its page loads scripts from a CDN
         redoc_url=None,
+        dependencies=[Depends(require_scope)],
         lifespan=lifespan,
     )
     app.state.mirror, app.state.poster, app.state.metrics = mirror, poster, metrics
-    app.state.sign_in_attempts = RateLimits(login.ATTEMPTS_PER_S)
+    app.state.keys = KeyRing(mirror.settings.serve)
     app.state.observer = Observer(mirror.settings.serve.workers)
     for router in (
         routes.probes,
@@ -84,7 +86,7 @@ def build_app(mirror: Mirror, poster: EventPoster, metrics: Metrics) -> FastAPI:
     app.openapi = lambda: describe(app)  # type: ignore[method-assign] # FastAPI's documented way
     serve = mirror.settings.serve
     app.add_middleware(routes.StoredPages, mirror=mirror)
-    app.add_middleware(AccessControl, settings=serve, metrics=metrics)
+    app.add_middleware(AccessControl, settings=serve, keys=app.state.keys, metrics=metrics)
     if serve.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -97,18 +99,21 @@ def build_app(mirror: Mirror, poster: EventPoster, metrics: Metrics) -> FastAPI:
 
 
 def check_access(settings: Settings) -> None:
-    """Make sure that a server without a token is reachable from this machine only.
+    """Make sure that a server without keys is reachable from this machine only.
 
     Raises
     ------
     SettingsError
-        It would listen beyond loopback and has no token.
+        It would listen beyond loopback and has neither a file of keys nor a token.
     """
     serve = settings.serve
-    if serve.token is None and not serve.loopback:
+    if serve.token is None and serve.keys is None and not serve.loopback:
         what = f"the server would answer everybody who can reach {serve.host}"
-        advice = "set NEARLINE_SERVE__TOKEN (16 characters or more), or listen on 127.0.0.1"
-        raise SettingsError(what, why="there is no token", next_step=advice)
+        advice = (
+            "make keys with `nearline keys add` and set NEARLINE_SERVE__KEYS to their file, set "
+            "NEARLINE_SERVE__TOKEN (16 characters or more), or listen on 127.0.0.1"
+        )
+        raise SettingsError(what, why="there are no keys", next_step=advice)
 
 
 class Server(uvicorn.Server):

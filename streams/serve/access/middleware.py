@@ -1,10 +1,10 @@
 """Checks in front of every request, and the headers of every response.
 
-* Without a token the server listens on loopback only, and answers under loopback's names only: a page from
+* Without keys the server listens on loopback only, and answers under loopback's names only: a page from
   elsewhere that rebinds its own name to 127.0.0.1 (DNS rebinding) gets nothing.
-* With a token every request needs it, as `Authorization: Bearer` or as the session cookie that signing in
-  gives (:mod:`streams.serve.access.sessions`). A browser without one is redirected to the sign-in form. The
-  probes, the form and its static files need no token.
+* With keys every request needs one, as `Authorization: Bearer` or by the session cookie that signing in gives
+  (:mod:`streams.serve.access.sessions`). A browser without one is redirected to the sign-in form. The probes,
+  the form and its static files need none. What a key opens: :mod:`streams.serve.access.permissions`.
 * A request that changes something and comes from another origin is refused, unless that origin is listed. A
   request that is authenticated by the cookie alone must name its origin (protection against CSRF).
 """
@@ -12,6 +12,7 @@
 import asyncio
 import time
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -22,8 +23,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from schemas.codec import MAX_EVENT_BYTES
 from streams.config.settings import ServeSettings
+from streams.serve.access.key_ring import KeyRing
 from streams.serve.access.rate_limits import RateLimits
-from streams.serve.access.sessions import BY_COOKIE, SAFE, SessionCookie, TokenBackend, unauthorized
+from streams.serve.access.sessions import SAFE, KeyBackend, SessionCookie, unauthorized
 from streams.serve.problems import Problem, ProblemKind, respond
 from streams.telemetry.metrics import Metrics
 
@@ -45,26 +47,27 @@ HEADERS: Final = (
 
 
 class AccessControl:
-    """All checks in their order: host, rate, token or session, origin, size; the outermost counts requests.
+    """All checks in their order: host, rate, key or session, origin, size; the outermost counts requests.
 
     Parameters
     ----------
     app
         The application behind the checks.
     settings
-        Token, origins, rate.
+        Origins, rate, the secret of sessions.
+    keys
+        The keys.
     metrics
         Where requests are counted.
     """
 
-    def __init__(self, app: ASGIApp, settings: ServeSettings, metrics: Metrics) -> None:
-        inner: ASGIApp = OriginCheck(BodyLimit(app), settings.origins)
-        if settings.token is None:
+    def __init__(self, app: ASGIApp, settings: ServeSettings, keys: KeyRing, metrics: Metrics) -> None:
+        inner: ASGIApp = KeyRateLimit(OriginCheck(BodyLimit(app), settings.origins), settings.rate)
+        inner = AuthenticationMiddleware(inner, KeyBackend(keys), on_error=unauthorized)
+        if keys.is_open:
             inner = HostCheck(RateLimit(inner, settings.rate), LOCAL | {settings.host})
         else:
-            token = settings.token.get_secret_value()
-            inner = AuthenticationMiddleware(inner, TokenBackend(token), on_error=unauthorized)
-            inner = RateLimit(SessionCookie(inner, token), settings.rate)
+            inner = RateLimit(SessionCookie(inner, settings), settings.rate)
         self._app = ResponseHeaders(inner, metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -120,9 +123,7 @@ class HostCheck:
         if trusted:
             await self._app(scope, receive, send)
         else:
-            refusal = Problem(
-                ProblemKind.MISDIRECTED, "without a token only loopback's own names are answered"
-            )
+            refusal = Problem(ProblemKind.MISDIRECTED, "without keys only loopback's own names are answered")
             await respond(refusal)(scope, receive, send)
 
 
@@ -135,10 +136,28 @@ class RateLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = (scope.get("client") or ("",))[0]
         if scope["type"] == "http" and not self._rates.allows(address):
-            refusal = Problem(ProblemKind.TOO_MANY, "slow down", headers={"Retry-After": "1"})
-            await respond(refusal)(scope, receive, send)
+            await respond(_slow_down("this address"))(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+
+class KeyRateLimit:
+    """Refuses requests with a key beyond the key's rate, from whatever addresses they come."""
+
+    def __init__(self, app: ASGIApp, per_s: float) -> None:
+        self._app = app
+        self._rates = lru_cache(maxsize=1_000)(lambda _, own_per_s: RateLimits(own_per_s or per_s))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        key = scope["user"].key if "user" in scope else None
+        if key is not None and not self._rates(key.name, key.rate).allows(key.name):
+            await respond(_slow_down(f"key {key.name}"))(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def _slow_down(who: str) -> Problem:
+    return Problem(ProblemKind.TOO_MANY, f"slow down: the rate of {who}", headers={"Retry-After": "1"})
 
 
 class OriginCheck:
@@ -159,8 +178,7 @@ class OriginCheck:
         headers = Headers(scope=scope)
         origin = headers.get("origin", "")
         if not origin:
-            by_cookie = "auth" in scope and scope["auth"].scopes == [BY_COOKIE]
-            return by_cookie and headers.get("sec-fetch-site") != "same-origin"
+            return scope["user"].by_cookie and headers.get("sec-fetch-site") != "same-origin"
         return urlsplit(origin).netloc != headers.get("host", "") and origin not in self._origins
 
 

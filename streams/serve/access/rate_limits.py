@@ -1,4 +1,4 @@
-"""Requests per second of one address."""
+"""Requests per second of one address, or of one key."""
 
 import math
 from typing import Final
@@ -45,6 +45,10 @@ class RateLimits:
     def allows(self, address: str) -> bool:
         """Count a request of an address; return whether it is within the limit."""
         return self._item is None or self._limiter.hit(self._item, address)
+
+    def is_reached(self, address: str) -> bool:
+        """Return whether an address has reached the limit, without counting."""
+        return self._item is not None and not self._limiter.test(self._item, address)
 
 
 class _BoundedStorage(MemoryStorage):

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from schemas import DecodeError
 from schemas.codec import decode_event, decode_trending, encode
 from schemas.errors import Reason
+from streams.serve.access.permissions import is_permitted, require_event_scope
 from streams.serve.api.description import accepts, answers, lists, stream
 from streams.serve.api.lists import cold_home, search, similar, trending_for, within_own_limits
 from streams.serve.api.live import events, require_stream
@@ -234,6 +235,7 @@ async def post(request: Request, ce_id: CeId = None) -> Response:
     except DecodeError as error:
         fault = ProblemKind.TOO_LARGE if error.reason is Reason.TOO_LARGE else ProblemKind.INVALID_EVENT
         raise Problem(fault, error.message, reason=error.reason.value, field=error.field) from None
+    require_event_scope(request, event)
     await poster.put(event.viewer_id, value, headers)
     return Response(msgspec.json.encode({"event_id": event.event_id}), HTTPStatus.ACCEPTED, media_type=JSON)
 
@@ -314,6 +316,7 @@ class StoredPages:
             and scope.get("method") == "GET"
             and not scope["query_string"]
             and self._mirror.ready
+            and is_permitted(scope, self.ROUTE.path)
         ):
             viewer_id = path[len(self.BEGIN) : -len(self.END)]
             found = self._mirror.page(viewer_id) if 0 < len(viewer_id) <= ID_LENGTH else None

@@ -22,6 +22,7 @@ from streams.errors import StreamError, UnknownIdError
 from streams.kafka import scan as topic_scan
 from streams.ops.decoded_rows import when
 from streams.ops.inspect import inspect_title, inspect_viewer
+from streams.serve.access.permissions import require_event_scope
 from streams.serve.api.lists import similar
 from streams.serve.api.posting import EventPoster
 from streams.serve.api.routes import Ready
@@ -133,6 +134,7 @@ async def redrive(request: Request) -> Response:
         event = decode_event(value)
     except DecodeError as error:
         raise Problem(ProblemKind.INVALID_EVENT, f"still not an event: {error}") from None
+    require_event_scope(request, event)
     poster: EventPoster = request.app.state.poster
     await poster.put(event.viewer_id, value)
     if "hx-request" not in request.headers:

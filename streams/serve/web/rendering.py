@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from streams.errors import StreamError
+from streams.serve.access.permissions import GRANTED, scopes_of
 from streams.serve.access.sessions import SIGNED_IN
 from streams.serve.problems import Problem, respond
 
@@ -20,6 +21,19 @@ __all__ = ["STATIC", "console_page", "page", "path_part", "problem_page"]
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
 """Files that are served as they are."""
+
+
+CONSOLE: Final = (
+    ("", "Overview"), ("/viewers", "Viewers"), ("/titles", "Titles"), ("/trending", "Trending"),
+    ("/insights", "Insights"), ("/experiments", "Experiments"), ("/dead-letters", "Dead letters"),
+    ("/topics", "Topics"), ("/model", "Model"),
+)  # fmt: skip
+"""Pages of the console: path below ``/console`` and name."""
+
+
+def is_open(path: str) -> bool:
+    """Return whether whoever asks may see a page."""
+    return not (scopes_of("GET", path) or frozenset()).isdisjoint(GRANTED.get())
 
 
 def path_part(text: object) -> str:
@@ -58,7 +72,7 @@ def moment(text: str | None) -> str:
 
 def page(template: str, /, **values: object) -> HTMLResponse:
     """Render a template as a response that is not cached."""
-    text = _TEMPLATES.get_template(template).render(signed_in=SIGNED_IN.get(), **values)
+    text = _TEMPLATES.get_template(template).render(signed_in=SIGNED_IN.get(), is_open=is_open, **values)
     return HTMLResponse(text, headers={"Cache-Control": "no-store"})
 
 
@@ -80,7 +94,8 @@ def console_page(
     values
         Values of the template.
     """
-    return page(template, place="console", here=path, heading=heading, error=error, **values)
+    links = [(own, name) for own, name in CONSOLE if is_open(f"/console{own}")]
+    return page(template, place="console", here=path, heading=heading, error=error, links=links, **values)
 
 
 def problem_page(request: Request, problem: Problem) -> Response:

@@ -21,7 +21,7 @@ def guarded(stand: Stand) -> Iterator[TestClient]:
     stand.settings = stand.settings.model_copy(update={"serve": serve})
     with served(stand) as client:
         client.headers.update({"Accept": "text/html", "Origin": "http://127.0.0.1"})
-        client.app.state.sign_in_attempts = RateLimits(0.0)  # any number of attempts
+        client.app.state.keys.failures = RateLimits(0.0)  # any number of wrong keys
         yield client
 
 
@@ -73,7 +73,7 @@ def test_a_wrong_token_gets_a_message_and_no_cookie(guarded: TestClient) -> None
 
 def test_attempts_are_limited(guarded: TestClient) -> None:
     """Also with the right token, so that guessing learns nothing."""
-    guarded.app.state.sign_in_attempts = RateLimits(1e-6)
+    guarded.app.state.keys.failures = RateLimits(1e-6)
     assert guarded.post("/login", data={"token": "x"}).status_code == 401
     assert guarded.post("/login", data={"token": TOKEN}).status_code == 429
 
