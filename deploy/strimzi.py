@@ -40,21 +40,25 @@ USERS: Mapping[str, tuple[Rights, bool]] = {
             topics.INSIGHTS_DEMAND: WRITE,
             topics.EXPERIMENT_RESULTS: WRITE,
             topics.DEAD_LETTERS: WRITE,
+            topics.AUDIT: WRITE,  # commands of operators run as this user, too
         },
         True,
     ),
     "nearline-serve-user": (
-        {name: (*READ, "Write") if name == topics.EVENTS else READ for name in TOPICS},
+        {name: (*READ, "Write") if name in {topics.EVENTS, topics.AUDIT} else READ for name in TOPICS},
         False,
     ),
     "events-producer": ({topics.EVENTS: WRITE}, False),
     "catalog-owner": ({topics.CATALOG: WRITE}, False),
-    "experimenter": ({topics.EXPERIMENTS: (*READ, "Write"), topics.EXPERIMENT_RESULTS: READ}, False),
+    "experimenter": (
+        {topics.EXPERIMENTS: (*READ, "Write"), topics.EXPERIMENT_RESULTS: READ, topics.AUDIT: WRITE},
+        False,
+    ),
     "content-team": (
         {topics.INSIGHTS_TITLES: READ, topics.INSIGHTS_DEMAND: READ, topics.CATALOG: READ},
         False,
     ),
-    "merchandiser": ({topics.RULES: (*READ, "Write")}, False),
+    "merchandiser": ({topics.RULES: (*READ, "Write"), topics.AUDIT: WRITE}, False),
     "pages-consumer": ({topics.HOME: READ, topics.TRENDING: READ, topics.ALERTS: READ}, False),
 }
 """The rights of each user per topic, and whether it writes in transactions. Names of a

@@ -27,6 +27,7 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import Struct
 
+from schemas.audit import AuditRecord
 from schemas.catalog import Title
 from schemas.dead_letters import DeadLetter
 from schemas.errors import DecodeError, EncodeError, Reason
@@ -46,6 +47,7 @@ __all__ = [
     "Headers",
     "check_key",
     "decode_alert",
+    "decode_audit",
     "decode_dead_letter",
     "decode_demand",
     "decode_event",
@@ -163,6 +165,7 @@ _EVENT: Final[msgspec.json.Decoder[Event]] = msgspec.json.Decoder(Event)
 _TITLE: Final = msgspec.json.Decoder(Title)
 _HOME: Final = msgspec.json.Decoder(Home)
 _ALERT: Final = msgspec.json.Decoder(Alert)
+_AUDIT: Final = msgspec.json.Decoder(AuditRecord)
 _TRENDING: Final = msgspec.json.Decoder(Trending)
 _DEAD_LETTER: Final = msgspec.json.Decoder(DeadLetter)
 _VERSION: Final = msgspec.json.Decoder(ModelVersion)
@@ -256,6 +259,11 @@ def decode_home(value: bytes | None) -> Home:
 def decode_alert(value: bytes | None) -> Alert:
     """Decode an alert; raises `DecodeError` like `decode_event`, also for a tombstone."""
     return _decode(_ALERT, value, MAX_LIST_BYTES)
+
+
+def decode_audit(value: bytes | None) -> AuditRecord:
+    """Decode a record of the audit log; raises `DecodeError` like `decode_event`, also for a tombstone."""
+    return _decode(_AUDIT, value, MAX_LIST_BYTES)
 
 
 def decode_trending(value: bytes | None) -> Trending:

@@ -10,6 +10,7 @@ from typing import Any, Final, get_args
 import msgspec
 from msgspec import Struct
 
+from schemas.audit import AuditRecord
 from schemas.catalog import Title
 from schemas.dead_letters import DeadLetter
 from schemas.events import EVENT_TYPES, Event
@@ -40,6 +41,7 @@ MESSAGES: Final[dict[str, type[Struct]]] = {
     "search_demand": SearchDemand,
     "cohort_demand": CohortDemand,
     "rule": BusinessRule,
+    "audit": AuditRecord,
     "model_version": ModelVersion,
     "model_switch": ModelSwitch,
     "switch_marker": SwitchMarker,

@@ -17,6 +17,7 @@ from schemas.versions import FIRST_VERSION
 
 __all__ = [
     "ALERTS",
+    "AUDIT",
     "CATALOG",
     "CO_PARTITIONED",
     "DEAD_LETTERS",
@@ -49,6 +50,7 @@ EVENTS: Final = "viewing.events.v1"
 CATALOG: Final = "catalog.titles.v1"
 HOME: Final = "recs.home.v1"
 ALERTS: Final = "recs.alerts.v1"
+AUDIT: Final = "audit.v1"
 TRENDING: Final = "trending.v1"
 INSIGHTS_TITLES: Final = "insights.titles.v1"
 INSIGHTS_DEMAND: Final = "insights.demand.v1"
@@ -176,6 +178,7 @@ _PUBLIC: Final = (
     _compacted(EXPERIMENT_RESULTS, "experiment id", "ExperimentResult", "decisions stage", 1),
     _compacted(RULES, "rule id", "BusinessRule", "operators", 1),
     _kept(DEAD_LETTERS, "key of the source record", "DeadLetter", "any stage", 30),
+    replace(_kept(AUDIT, "actor", "AuditRecord", "operators", 365), partitions=1),
 )
 _INTERNAL: Final = (
     _compacted(MODEL_VERSIONS, "version or switch", "ModelVersion, ModelSwitch", "workers, operators", 1),

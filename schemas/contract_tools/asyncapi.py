@@ -30,7 +30,7 @@ def document() -> Document:
     Examples
     --------
     >>> sorted(document()["channels"])
-    ['catalog_titles_v1', 'experiments_results_v1', 'experiments_v1', 'insights_demand_v1',
+    ['audit_v1', 'catalog_titles_v1', 'experiments_results_v1', 'experiments_v1', 'insights_demand_v1',
       'insights_titles_v1', 'recs_alerts_v1', 'recs_home_v1', 'rules_v1', 'trending_v1',
       'viewing_dead-letters_v1', 'viewing_events_v1']
     """

@@ -20,7 +20,7 @@ from streams.kafka.produce import put
 from streams.kafka.topics import require_topics
 from streams.stages.wire.events import SEPARATOR, account_of
 
-__all__ = ["ForgetRequest", "await_forgotten", "request"]
+__all__ = ["ForgetRequest", "await_forgotten", "new_event_id", "request"]
 
 READ_EVERY_S: Final = 0.1
 """Wait between two reads of the changelog."""
@@ -34,7 +34,12 @@ class ForgetRequest(NamedTuple):
     offset: int
 
 
-def request(settings: Settings, viewer_id: str) -> ForgetRequest:
+def new_event_id() -> str:
+    """Return the id of a new request."""
+    return f"forget-{uuid.uuid4().hex}"
+
+
+def request(settings: Settings, viewer_id: str, event_id: str | None = None) -> ForgetRequest:
     """Produce a request to delete a viewer; return its position.
 
     Parameters
@@ -43,6 +48,8 @@ def request(settings: Settings, viewer_id: str) -> ForgetRequest:
         Cluster, and whether accounts have profiles.
     viewer_id
         The viewer; if accounts have profiles, a profile is a viewer, as ``account:profile``.
+    event_id
+        Id of the event. Default: a new one.
 
     Raises
     ------
@@ -54,7 +61,7 @@ def request(settings: Settings, viewer_id: str) -> ForgetRequest:
     account = account_of(viewer_id, profiles=settings.profiles)
     profile = viewer_id.partition(SEPARATOR)[2] if account != viewer_id else None
     event = Forget(
-        event_id=f"forget-{uuid.uuid4().hex}",
+        event_id=event_id or new_event_id(),
         viewer_id=account,
         event_time_ms=time.time_ns() // 1_000_000,
         profile_id=profile,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from schemas.contract_tools.asyncapi import document
 from schemas.topics import (
     ALERTS,
+    AUDIT,
     CATALOG,
     DEAD_LETTERS,
     EVENTS,
@@ -49,7 +50,7 @@ def test_channels_are_the_public_topics_with_their_settings() -> None:
     channels = {channel["address"]: channel for channel in document()["channels"].values()}
     assert set(channels) == {
         EVENTS, CATALOG, HOME, ALERTS, TRENDING, DEAD_LETTERS, EXPERIMENTS, EXPERIMENT_RESULTS,
-        INSIGHTS_TITLES, INSIGHTS_DEMAND, RULES,
+        INSIGHTS_TITLES, INSIGHTS_DEMAND, RULES, AUDIT,
     }  # fmt: skip
     for name, channel in channels.items():
         kafka = channel["bindings"]["kafka"]

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from schemas import DecodeError
 from schemas.codec import (
     decode_alert,
+    decode_audit,
     decode_dead_letter,
     decode_demand,
     decode_event,
@@ -47,11 +48,13 @@ DECODERS: dict[str, Any] = {
     "search_demand": decode_demand,
     "cohort_demand": decode_demand,
     "rule": decode_rule,
+    "audit": decode_audit,
     "model_version": decode_model_version,
     "model_switch": decode_model_switch,
     "switch_marker": decode_switch_marker,
 }
 NEW = {
+    "audit",
     "alert",
     "forget",
     "history",

@@ -18,7 +18,10 @@ from streams.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from schemas.experiments import Experiment
+    from streams.config.settings import Settings
 
 app = typer.Typer(
     help="""Compare arms on live viewers, and decide by evidence.
@@ -48,10 +51,11 @@ def create(
     from streams.ops.experiments.admin import start as run
 
     settings = connected(brokers, prefix)
-    made = write(
-        settings, definition_of(file, decode_experiment, "experiment", "experiment.v1.full.pass.json")
-    )
-    _show(run(settings, made.experiment_id) if begin else made, json)
+    given = definition_of(file, decode_experiment, "experiment", "experiment.v1.full.pass.json")
+    with _audited(settings, given.experiment_id):
+        made = write(settings, given)
+        made = run(settings, made.experiment_id) if begin else made
+    _show(made, json)
 
 
 @app.command(epilog=examples("nearline experiments start popularity-or-blend"))
@@ -59,7 +63,10 @@ def start(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: J
     """Start an experiment: in five seconds, when every worker has read the record. JSON: the record."""
     from streams.ops.experiments.admin import start as run
 
-    _show(run(connected(brokers, prefix), name), json)
+    settings = connected(brokers, prefix)
+    with _audited(settings, name):
+        made = run(settings, name)
+    _show(made, json)
 
 
 @app.command(epilog=examples("nearline experiments stop popularity-or-blend"))
@@ -67,7 +74,10 @@ def stop(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Js
     """Stop an experiment; its results stay. JSON: the record."""
     from streams.ops.experiments.admin import stop as end
 
-    _show(end(connected(brokers, prefix), name), json)
+    settings = connected(brokers, prefix)
+    with _audited(settings, name):
+        made = end(settings, name)
+    _show(made, json)
 
 
 @app.command(name="list", epilog=examples("nearline experiments list"))
@@ -160,7 +170,10 @@ def roll_out(
     """
     from streams.ops.experiments.admin import roll_out as decide
 
-    _show(decide(connected(brokers, prefix), name, arm, by=why, force=force), json)
+    settings = connected(brokers, prefix)
+    with _audited(settings, name):
+        made = decide(settings, name, arm, by=why, force=force)
+    _show(made, json)
 
 
 @app.command(name="roll-back", epilog=examples("nearline experiments roll-back popularity-or-blend"))
@@ -168,7 +181,10 @@ def roll_back(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, jso
     """Undo a roll-out: the next lists are made as before. JSON: the record."""
     from streams.ops.experiments.admin import roll_back as undo
 
-    _show(undo(connected(brokers, prefix), name), json)
+    settings = connected(brokers, prefix)
+    with _audited(settings, name):
+        made = undo(settings, name)
+    _show(made, json)
 
 
 @app.command(epilog=examples("nearline experiments power --lift 0.03", "nearline experiments power --lift 0"))
@@ -263,6 +279,14 @@ def worker(
 
     settings = service_settings(brokers, prefix, state_dir=state_dir, http_port=http_port)
     raise typer.Exit(build_results_worker(settings).run())
+
+
+def _audited(settings: "Settings", name: str) -> "AbstractContextManager[None]":
+    """Record a change of an experiment."""
+    from schemas.audit import AuditAction
+    from streams.ops.audit import audited
+
+    return audited(settings, AuditAction.EXPERIMENT_WRITE, name)
 
 
 def _show(one: "Experiment", json: str | None) -> None:

@@ -29,13 +29,17 @@ def forget(
     Aggregates over many viewers stay: they identify no viewer. Events already sent stay in the log until its
     retention ends (7 days, dead letters 30 days); stop sending the viewer's events first.
     """
+    from schemas.audit import AuditAction
     from streams.config.settings import Settings
-    from streams.ops.forget import await_forgotten, request
+    from streams.ops.audit import audited
+    from streams.ops.forget import await_forgotten, new_event_id, request
 
     settings = Settings.load(brokers=brokers, topic_prefix=prefix)
     if not yes:
         typer.confirm("Delete this viewer's data permanently?", abort=True, err=True)
-    sent = request(settings, viewer_id)
+    event_id = new_event_id()
+    with audited(settings, AuditAction.FORGET, event_id):
+        sent = request(settings, viewer_id, event_id)
     document: dict[str, object] = {
         "event_id": sent.event_id,
         "partition": sent.partition,

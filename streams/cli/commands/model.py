@@ -54,13 +54,17 @@ def switch(
     they were. Switch back with the same command. JSON keys: version, former, epoch, cut (offset by
     partition), done.
     """
+    from schemas.audit import AuditAction
+    from streams.ops.audit import audited
     from streams.ops.versions import await_cut
     from streams.ops.versions import switch as decide
     from streams.stages.versions.register import read_register
 
     settings, console = connected(brokers, prefix), human(json)
     register = read_register(settings)
-    former, made = register.live, decide(settings, version, max_lag=max_lag)
+    former = register.live
+    with audited(settings, AuditAction.MODEL_SWITCH, version):
+        made = decide(settings, version, max_lag=max_lag)
     names = {former, version} & register.versions.keys()
     with console.status("waiting until both versions have reached the cut …") as status:
         done = await_cut(
@@ -97,12 +101,15 @@ def retire(
 
     Refused while the version is live or has workers. JSON keys: version, deleted (topics).
     """
+    from schemas.audit import AuditAction
+    from streams.ops.audit import audited
     from streams.ops.versions import retire as delete
 
     settings = connected(brokers, prefix)
     if not yes:
         typer.confirm(f"Delete everything that version {version} has learned?", abort=True, err=True)
-    deleted = delete(settings, version)
+    with audited(settings, AuditAction.MODEL_RETIRE, version):
+        deleted = delete(settings, version)
     human(json).print(f"[green]version {version} is retired[/]: {', '.join(deleted) or 'it had no topics'}")
     write_json(json, {"version": version, "deleted": deleted})
 

@@ -94,6 +94,8 @@ def create(
     """Create a rule; an invalid one is refused with all reasons. JSON: the record."""
     from msgspec import to_builtins
 
+    from schemas.audit import AuditAction
+    from streams.ops.audit import audited
     from streams.stages.rules import create as write
 
     if file is not None:
@@ -104,7 +106,9 @@ def create(
             countries=country, maturity_at_most=maturity, starts_at_ms=_ms(since), ends_at_ms=_ms(until),
             note=note,
         )  # fmt: skip
-    made = write(connected(brokers, prefix), rule, replace=replace)
+    settings = connected(brokers, prefix)
+    with audited(settings, AuditAction.RULE_WRITE, rule.rule_id):
+        made = write(settings, rule, replace=replace)
     human(json).print(f"[bold]{made.rule_id}[/] applies from the next pages on")
     write_json(json, to_builtins(made))
 
@@ -145,9 +149,13 @@ def show(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Js
 @app.command(epilog=examples("nearline rules remove diwali"))
 def remove(name: Name, *, brokers: Brokers = None, prefix: Prefix = None, json: Json = None) -> None:
     """Remove a rule: the next pages are made without it. JSON key: removed."""
+    from schemas.audit import AuditAction
+    from streams.ops.audit import audited
     from streams.stages.rules import remove as strike
 
-    strike(connected(brokers, prefix), name)
+    settings = connected(brokers, prefix)
+    with audited(settings, AuditAction.RULE_REMOVE, name):
+        strike(settings, name)
     human(json).print(f"[bold]{name}[/] no longer applies from the next pages on")
     write_json(json, {"removed": name})
 

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from schemas import topics
+from schemas.audit import AuditAction
 from streams.config.settings import Settings
 from streams.kafka.clients import KafkaError, producer
+from streams.ops.audit import record_of
 from streams.serve.problems import Problem, ProblemKind
 
 __all__ = ["EventPoster"]
@@ -40,7 +42,7 @@ class EventPoster:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._topic = settings.topic(topics.EVENTS)
+        self._events, self._audit = settings.topic(topics.EVENTS), settings.topic(topics.AUDIT)
         self._producer = producer(settings, CLIENT)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="posting", daemon=True)
@@ -63,6 +65,15 @@ class EventPoster:
         Problem
             They did not take it, or too many events wait.
         """
+        await self._put(self._events, viewer_id.encode(), value, headers)
+
+    async def audit(self, actor: str, action: AuditAction, subject: str) -> None:
+        """Produce a record of what an operator did, and wait until the brokers have it; raises like `put`."""
+        await self._put(self._audit, *record_of(actor, action, subject))
+
+    async def _put(
+        self, topic: str, key: bytes, value: bytes, headers: Mapping[str, str] | None = None
+    ) -> None:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[str] = loop.create_future()
 
@@ -70,9 +81,7 @@ class EventPoster:
             loop.call_soon_threadsafe(_resolve, answer, error.str() if error else "")
 
         try:
-            self._producer.produce(
-                self._topic, value, viewer_id.encode(), on_delivery=on_delivery, headers=dict(headers or {})
-            )
+            self._producer.produce(topic, value, key, on_delivery=on_delivery, headers=dict(headers or {}))
         except BufferError:
             raise Problem(
                 ProblemKind.UNAVAILABLE, "too many events wait for the broker; repeat", headers=RETRY

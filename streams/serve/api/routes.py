@@ -13,7 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from schemas import DecodeError
+from schemas import DecodeError, Forget
+from schemas.audit import AuditAction
 from schemas.codec import decode_event, decode_trending, encode
 from schemas.errors import Reason
 from streams.serve.access.permissions import is_permitted, require_event_scope
@@ -237,6 +238,8 @@ async def post(request: Request, ce_id: CeId = None) -> Response:
         raise Problem(fault, error.message, reason=error.reason.value, field=error.field) from None
     require_event_scope(request, event)
     await poster.put(event.viewer_id, value, headers)
+    if isinstance(event, Forget):
+        await poster.audit(request.user.display_name, AuditAction.FORGET, event.event_id)
     return Response(msgspec.json.encode({"event_id": event.event_id}), HTTPStatus.ACCEPTED, media_type=JSON)
 
 

@@ -71,7 +71,7 @@ class Mirror:
         self.titles, self.notifier, self.insights = TitleDirectory(), ChangeNotifier(), InsightIndex()
         self._scans = Semaphore(SCANS)
         self._stack = ExitStack()
-        facts = require_topics(settings, (*TABLES, topics.EVENTS, topics.RULES))
+        facts = require_topics(settings, (*TABLES, topics.EVENTS, topics.RULES, topics.AUDIT))
         memory, folder = StoreMemory(), settings.state_dir / FOLDER
         listeners = {
             topics.HOME: self._on_pages,

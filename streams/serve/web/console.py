@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from schemas import DecodeError
 from schemas import topics as topic_names
+from schemas.audit import AuditAction
 from schemas.codec import decode_dead_letter, decode_event, decode_trending
 from schemas.pages import Home
 from streams.config.settings import Settings
@@ -137,6 +138,7 @@ async def redrive(request: Request) -> Response:
     require_event_scope(request, event)
     poster: EventPoster = request.app.state.poster
     await poster.put(event.viewer_id, value)
+    await poster.audit(request.user.display_name, AuditAction.RESEND, event.event_id)
     if "hx-request" not in request.headers:
         return RedirectResponse("/console/dead-letters", 303)
     return page("toast.html", text="Sent again")

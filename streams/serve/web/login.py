@@ -6,8 +6,12 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
+from schemas.audit import AuditAction
+from streams.ops.access_keys import AccessKey
 from streams.serve.access.key_ring import KeyRing
+from streams.serve.access.permissions import scopes_of
 from streams.serve.access.sessions import LOGIN, SIGNED_IN, session_of
+from streams.serve.api.posting import EventPoster
 from streams.serve.web import rendering
 
 __all__ = ["router"]
@@ -16,6 +20,9 @@ WRONG: Final = (
     "This is no key of this server. Keys are made with `nearline keys add`; the value of "
     "NEARLINE_SERVE__TOKEN where the server runs is one, too."
 )
+
+STARTS: Final = ("/", "/console", "/console/insights")
+"""Where people begin."""
 
 router = APIRouter(include_in_schema=False)
 Next = Annotated[str, Query(alias="next", max_length=2_048)]
@@ -36,13 +43,16 @@ async def sign_in(request: Request) -> Response:
     target = _own_path(fields.get("next", ["/"])[0])
     keys: KeyRing = request.app.state.keys
     given = fields.get("token", [""])[0].encode(errors="replace")
-    key = keys.admit(request.client.host if request.client else "", given)
+    address = request.client.host if request.client else ""
+    key = keys.admit(address, given)
     if key is None:
         answer: Response = rendering.page("login.html", target=target, wrong=WRONG)
         answer.status_code = 401
         return answer
+    poster: EventPoster = request.app.state.poster
+    await poster.audit(key.name, AuditAction.SIGN_IN, address or "unknown")
     request.session.update(session_of(key))
-    return RedirectResponse(target, 303)
+    return RedirectResponse(_start_of(key) if target == "/" else target, 303)
 
 
 @router.post("/logout")
@@ -51,6 +61,12 @@ def sign_out(request: Request) -> Response:
     if "session" in request.scope:  # there is none where there are no keys
         request.session.clear()
     return RedirectResponse(LOGIN, 303)
+
+
+def _start_of(key: AccessKey) -> str:
+    """Return the first page that a key opens."""
+    opens = (path for path in STARTS if not (scopes_of("GET", path) or frozenset()).isdisjoint(key.scopes))
+    return next(opens, "/docs")
 
 
 def _own_path(path: str) -> str:

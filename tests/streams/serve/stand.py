@@ -70,8 +70,12 @@ class Stand:
 
     def events(self) -> list[Message]:
         """Return the viewing events that were produced."""
+        return self.records(topics.EVENTS)
+
+    def records(self, topic: str) -> list[Message]:
+        """Return the records of a topic."""
         reader = consumer(self.settings, {"enable.partition.eof": True})
-        places = parts_of(reader, self.settings.topic(topics.EVENTS))
+        places = parts_of(reader, self.settings.topic(topic))
         reader.assign(places)
         found, left = [], len(places)
         while left:

@@ -47,7 +47,7 @@ class Desk:
 @pytest.fixture
 def desk(embedded: EmbeddedCluster, topic_prefix: str, capsys: pytest.CaptureFixture[str]) -> Desk:
     """Give a desk with a topic of its own."""
-    embedded.create([f"{topic_prefix}{topics.RULES}"])
+    embedded.create([f"{topic_prefix}{topics.RULES}", f"{topic_prefix}{topics.AUDIT}"])
     where = {"brokers": embedded.bootstrap_servers, "topic_prefix": topic_prefix}
     return Desk(Settings(**where, check_crcs=False), capsys)  # type: ignore[arg-type]
 

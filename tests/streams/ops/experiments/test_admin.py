@@ -64,7 +64,7 @@ def desk(
 ) -> Desk:
     """Give a desk with topics of its own."""
     names = [topics.EXPERIMENTS, topics.EXPERIMENT_RESULTS]
-    embedded.create([f"{topic_prefix}{name}" for name in names])
+    embedded.create([f"{topic_prefix}{name}" for name in (*names, topics.AUDIT)])
     return Desk(
         Settings(brokers=embedded.bootstrap_servers, topic_prefix=topic_prefix, check_crcs=False),
         tmp_path,

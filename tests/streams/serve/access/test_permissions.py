@@ -8,8 +8,9 @@ import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
-from schemas import Forget, Stop
-from schemas.codec import encode
+from schemas import Forget, Stop, topics
+from schemas.audit import AuditAction
+from schemas.codec import decode_audit, encode
 from streams.config.settings import ServeSettings
 from streams.ops.access_keys import Scope, add_key, revoke_key
 from streams.serve.access.permissions import scopes_of
@@ -142,6 +143,38 @@ def test_who_signs_in_has_the_scopes_of_the_key(keys: tuple[TestClient, dict[Sco
     revoke_key(path, "read-insights")
     client.app.state.keys._checked = -1.0
     assert client.get("/console/insights").url.path == "/login"
+
+
+def test_the_audit_log_says_who_did_what(
+    keys: tuple[TestClient, dict[Scope, str], Path], stand: Stand
+) -> None:
+    """By the name of the key; of who is forgotten it has the event, not the viewer."""
+    client, secrets, _ = keys
+    origin = {"Origin": "http://127.0.0.1"}
+    play = (
+        b'{"type":"play","event_id":"e9","viewer_id":"v-9","event_time_ms":1700000000000,"title_id":"tide"}'
+    )
+    forget = encode(Forget(event_id="f-1", viewer_id="v-9", event_time_ms=T0))
+    kind = {"Content-Type": "application/json"}
+    for scope, start in ((Scope.OPERATE, "/console"), (Scope.READ_INSIGHTS, "/console/insights")):
+        data = {"token": secrets[scope]}
+        answer = client.post("/login", data=data, headers=origin, follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (303, start)
+        client.cookies.clear()
+    client.post("/console/dead-letters", data={"value": play.decode()}, headers=_as(secrets[Scope.OPERATE]))
+    assert (
+        client.post("/v1/events", content=forget, headers=_as(secrets[Scope.FORGET]) | kind).status_code
+        == 202
+    )
+    client.post("/v1/events", content=play, headers=_as(secrets[Scope.WRITE_EVENTS]) | kind)
+    found = stand.records(topics.AUDIT)
+    assert [(one.actor, one.action, one.subject) for one in (decode_audit(m.value()) for m in found)] == [
+        ("operate", AuditAction.SIGN_IN, "testclient"),
+        ("read-insights", AuditAction.SIGN_IN, "testclient"),
+        ("operate", AuditAction.RESEND, "e9"),
+        ("forget", AuditAction.FORGET, "f-1"),
+    ]
+    assert all(b"v-9" not in (message.value() or b"") for message in found)
 
 
 def test_a_key_has_a_rate_of_its_own(keys: tuple[TestClient, dict[Scope, str], Path]) -> None:
