@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,14 @@ FAILING = [path for path in EXAMPLES if path.name.endswith(".fail.json")]
 RELEASED = sorted((contracts.FOLDER / "released").glob("*/*.json"))
 
 
+DOCUMENTS = documents()
+"""The generated schemas by file."""
+
+
+@cache
 def validator(name: str) -> Draft202012Validator:
     """Return the validator of a message's generated schema."""
-    schema = documents()[f"{name}.v1.schema.json"]
+    schema = DOCUMENTS[f"{name}.v1.schema.json"]
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)
 
@@ -147,7 +153,7 @@ def test_the_schema_of_any_event_accepts_each_and_tells_them_apart() -> None:
 
 def test_every_field_is_described() -> None:
     """No property of a message is left without a sentence about its meaning."""
-    for name, schema in documents().items():
+    for name, schema in DOCUMENTS.items():
         for part in (schema, *schema.get("$defs", {}).values()):
             for field, body in part.get("properties", {}).items():
                 assert field == "type" or body["description"], f"{name}: {field}"
@@ -172,7 +178,7 @@ def test_released_schemas_never_change() -> None:
 @pytest.mark.parametrize("path", RELEASED, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_nothing_released_is_broken(path: Path) -> None:
     """Whoever relied on a released schema can rely on today's."""
-    assert breaks(json.loads(path.read_bytes()), documents()[path.name]) == []
+    assert breaks(json.loads(path.read_bytes()), DOCUMENTS[path.name]) == []
 
 
 @pytest.mark.parametrize("path", RELEASED, ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -201,7 +207,7 @@ def test_a_release_is_pinned_and_happens_once(tmp_path: Path) -> None:
     contracts.release("1.0.0", tmp_path)
     contracts.release("1.1.0", tmp_path)
     pins = json.loads((tmp_path / "released" / "sha256.json").read_bytes())
-    assert len(pins) == 2 * len(documents())
+    assert len(pins) == 2 * len(DOCUMENTS)
     with pytest.raises(ContractError, match="never change"):
         contracts.release("1.0.0", tmp_path)
 

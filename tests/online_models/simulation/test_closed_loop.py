@@ -25,11 +25,11 @@ from online_models.simulation.page_views import PageViews, ShownPages, ViewOutco
 from online_models.simulation.policies import Nearline, NearlinePages, Random, watch_step
 from schemas.events import Event, Play
 
-DAYS, WARM_UP = 6, 2
+DAYS, WARM_UP = 4, 1
 LISTS = [name for name in POLICIES if name not in MULTI_ROW_POLICIES]
 
 
-def loop(name: str, seed: int, viewers: int = 150, titles: int = 150) -> Run:
+def loop(name: str, seed: int, viewers: int = 120, titles: int = 120) -> Run:
     """Run a policy in a small world."""
     world = World(seed=seed, viewers=viewers, titles=titles)
     return run_closed_loop(name, world, POLICIES[name](world), days=DAYS, warm_up=WARM_UP)
