@@ -8,7 +8,7 @@ Decoding never raises anything but `DecodeError`, whatever the bytes. The checks
 3. msgspec parses the JSON, checks types and ranges, and ignores unknown fields.
 4. Strings must have no control characters. In JSON they can only arrive as escapes (or as DEL), so records
    without a backslash, which is nearly all, skip this check.
-5. ``country`` must be two capital letters.
+5. Countries of events, titles, rules and audiences must be two capital letters.
 
 An envelope may be Confluent's framing or CloudEvents in binary mode. Confluent's serializers put the byte
 0x00 and a 4-byte schema id before the JSON; the id is ignored, since the JSON names its own type and version.
@@ -46,6 +46,7 @@ __all__ = [
     "MAX_TITLE_BYTES",
     "Headers",
     "check_key",
+    "check_title_key",
     "decode_alert",
     "decode_audit",
     "decode_dead_letter",
@@ -180,6 +181,7 @@ _DEMAND: Final[msgspec.json.Decoder[FacetDemand | SearchDemand | CohortDemand]] 
 _MARKER: Final = msgspec.json.Decoder(SwitchMarker)
 _ENCODE: Final = msgspec.json.Encoder().encode
 _COUNTRIES: Final = frozenset(map("".join, product(ascii_uppercase, repeat=2)))
+_TWO_CAPITALS: Final = "expected two capitals, as in ISO 3166-1 alpha-2"
 _BACKSLASH: Final = 0x5C
 _DEL: Final = 0x7F
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
@@ -236,7 +238,7 @@ def decode_event(value: bytes | None, headers: Headers = ()) -> Event:
     event = _event_with_headers(value, headers) if headers else _decode(_EVENT, value, MAX_EVENT_BYTES)
     country = event.country
     if country is not None and country not in _COUNTRIES:
-        raise DecodeError(Reason.OUT_OF_RANGE, "country", "expected two capitals, as in ISO 3166-1 alpha-2")
+        raise DecodeError(Reason.OUT_OF_RANGE, "country", _TWO_CAPITALS)
     return event
 
 
@@ -248,7 +250,9 @@ def decode_title(value: bytes | None) -> Title:
     >>> decode_title(b'{"title_id":"t1","tags":{"genre":["Drama"]}}').tags.genre
     ('Drama',)
     """
-    return _decode(_TITLE, value, MAX_TITLE_BYTES)
+    title = _decode(_TITLE, value, MAX_TITLE_BYTES)
+    _check_countries(title.availability.countries, "availability.countries[...]")
+    return title
 
 
 def decode_home(value: bytes | None) -> Home:
@@ -278,7 +282,10 @@ def decode_dead_letter(value: bytes | None) -> DeadLetter:
 
 def decode_experiment(value: bytes | None) -> Experiment:
     """Decode an experiment; raises `DecodeError` like `decode_event`, also for a tombstone."""
-    return _decode(_EXPERIMENT, value, MAX_LIST_BYTES)
+    experiment = _decode(_EXPERIMENT, value, MAX_LIST_BYTES)
+    if experiment.audience is not None:
+        _check_countries(experiment.audience.countries, "audience.countries[...]")
+    return experiment
 
 
 def decode_experiment_result(value: bytes | None) -> ExperimentResult:
@@ -298,7 +305,9 @@ def decode_demand(value: bytes | None) -> FacetDemand | SearchDemand | CohortDem
 
 def decode_rule(value: bytes | None) -> BusinessRule:
     """Decode a business rule; raises `DecodeError` like `decode_event`, also for a tombstone."""
-    return _decode(_RULE, value, MAX_LIST_BYTES)
+    rule = _decode(_RULE, value, MAX_LIST_BYTES)
+    _check_countries(rule.countries, "countries[...]")
+    return rule
 
 
 def decode_model_version(value: bytes | None) -> ModelVersion:
@@ -314,6 +323,18 @@ def decode_model_switch(value: bytes | None) -> ModelSwitch:
 def decode_switch_marker(value: bytes | None) -> SwitchMarker:
     """Decode a switch marker of the event log; raises `DecodeError` like `decode_event`."""
     return _decode(_MARKER, value, MAX_EVENT_BYTES)
+
+
+def check_title_key(title: Title, key: bytes | None) -> None:
+    """Check that the key of a catalog record is the title id: a tombstone names the title by the key alone.
+
+    Raises
+    ------
+    DecodeError
+        `Reason.KEY_MISMATCH`.
+    """
+    if key != title.title_id.encode():
+        raise DecodeError(Reason.KEY_MISMATCH, "title_id", "expected the record's key")
 
 
 def check_key(event: Event, key: bytes | None) -> None:
@@ -451,6 +472,12 @@ def _decode(decoder: msgspec.json.Decoder[M], value: bytes | None, limit: int) -
             return message
         failure = DecodeError(Reason.OUT_OF_RANGE, path, "expected no control characters")
     raise failure
+
+
+def _check_countries(countries: tuple[str, ...], path: str) -> None:
+    """Check countries of a list."""
+    if not _COUNTRIES.issuperset(countries):
+        raise DecodeError(Reason.OUT_OF_RANGE, path, _TWO_CAPITALS)
 
 
 def _is_dirty(leaf: object) -> bool:

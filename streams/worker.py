@@ -8,6 +8,7 @@ from schemas import topics
 from streams.config.settings import Settings
 from streams.engine.app import Worker, build_app
 from streams.engine.context import Failpoint, no_failpoint
+from streams.engine.table_records import UnusableRecords
 from streams.errors import TopicError
 from streams.kafka.topics import require_topics
 from streams.stages.experiments.definitions import experiments_of
@@ -60,17 +61,27 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
     metrics = Metrics(version=version("nearline"))
     metrics.name(settings.tenant)
     metrics.watch_disk(settings.state_folder)
+    unusable = UnusableRecords(metrics, letters=True)
     replica = Replica(
         settings,
         partitions=partitions[topics.CATALOG],
         viewer_partitions=partitions[topics.EVENTS],
         metrics=metrics,
+        unusable=unusable,
     )
-    experiments = experiments_of(settings, partitions=partitions[topics.EXPERIMENTS], metrics=metrics)
+    experiments = experiments_of(
+        settings, partitions=partitions[topics.EXPERIMENTS], metrics=metrics, unusable=unusable
+    )
     rules = rules_of(
-        settings, partitions=partitions[topics.RULES], metrics=metrics, on_change=replica.catalog.set_rules
+        settings,
+        partitions=partitions[topics.RULES],
+        metrics=metrics,
+        on_change=replica.catalog.set_rules,
+        unusable=unusable,
     )
-    versions = RegisteredVersion(settings, partitions=partitions[topics.MODEL_VERSIONS], metrics=metrics)
+    versions = RegisteredVersion(
+        settings, partitions=partitions[topics.MODEL_VERSIONS], metrics=metrics, unusable=unusable
+    )
     viewers = ViewersStage(
         settings,
         replica,
@@ -79,6 +90,7 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
         versions=versions,
         plan=experiments.current,
         rules=rules.wait,
+        unusable=unusable,
     )
     titles = titles_spec(settings, versions, replica.catalog.labelled)
     app = build_app(settings, [viewers.spec(), titles], metrics, failpoint=failpoint)

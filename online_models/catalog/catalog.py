@@ -152,6 +152,11 @@ class Catalog:
             self.facts.put(row, title)
             self._version += 1
 
+    def has_record(self, title_id: str) -> bool:
+        """Return whether the catalog has a record of a title, or has withdrawn it."""
+        row = self.titles.row(title_id)
+        return row is not None and row < self._listed.size and bool(self._listed[row])
+
     @property
     def version(self) -> int:
         """A number that grows with every change of the catalog."""

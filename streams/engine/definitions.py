@@ -1,28 +1,26 @@
 """Definitions from a compacted topic, as every worker reads them: experiments, business rules.
 
 The topic is read to its end and then followed, so a new definition needs no restart. One thread reads records
-and builds one immutable value of all usable definitions; other threads use the newest value. A definition
-that cannot be decoded or used is logged, counted and left out, and so is its previous version: a bad record
-stops no worker.
+and builds one immutable value of all usable definitions; other threads use the newest value. A record that
+cannot be decoded or used changes nothing (:mod:`streams.engine.table_records`): the definition's last usable
+record stays in force, until a newer one or a tombstone comes. After a restart compaction may have deleted the
+last usable record; then the definition is left out.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
-import structlog
-
-from schemas import DecodeError
+from schemas import DecodeError, Reason
 from streams.config.settings import Settings
 from streams.engine.table_reader import TableReader
+from streams.engine.table_records import TableRecords, UnusableRecords, take_each
 from streams.kafka.clients import Message
 from streams.telemetry.metrics import Metrics
 
-__all__ = ["DefinitionKind", "Definitions", "updated"]
+__all__ = ["DefinitionKind", "Definitions", "known_after"]
 
 One = TypeVar("One")
 All = TypeVar("All")
-
-_LOG = structlog.get_logger(__name__)
 
 POLL_S: Final = 0.2
 """Seconds to wait for new records: an experiment begins when every worker has read its definition
@@ -35,7 +33,7 @@ class DefinitionKind(NamedTuple, Generic[One]):
     topic: str
     """Name without the prefix."""
     word: str
-    """Name of one definition in log events: `rule`."""
+    """Name of one definition for people: `rule`."""
     decode: Callable[[bytes | None], One]
     faults: Callable[[One], list[str]]
     """Returns every reason why a definition cannot be used."""
@@ -58,6 +56,8 @@ class Definitions(Generic[One, All]):
         Counts used and left-out definitions.
     on_change
         Called with the new value in the reader's thread, after every change.
+    unusable
+        Is told of records that cannot be used. Default: one of its own.
 
     Attributes
     ----------
@@ -74,11 +74,13 @@ class Definitions(Generic[One, All]):
         partitions: int,
         metrics: Metrics,
         on_change: Callable[[All], None] = lambda _: None,
+        unusable: UnusableRecords | None = None,
     ) -> None:
         self._kind, self._gather, self._on_change, self._metrics = kind, gather, on_change, metrics
         self.newest = gather(())
         self._known: dict[str, One] = {}
-        self._unreadable: set[str] = set()
+        self._unusable = unusable or UnusableRecords(metrics)
+        self._records = TableRecords(kind.topic, self._take, self._unusable)
         self._table = TableReader(
             settings, settings.topic(kind.topic), range(partitions), self.take, wait_s=POLL_S
         )
@@ -111,50 +113,50 @@ class Definitions(Generic[One, All]):
 
     def take(self, messages: Sequence[Message]) -> None:
         """Apply records."""
-        self._known = updated(self._kind, self._known, messages, self._unreadable)
-        usable = []
-        for name, one in self._known.items():
-            why = self._kind.faults(one)
-            if why:
-                _LOG.warning(f"{self._kind.word}_unusable", name=name, why=why)
-            else:
-                usable.append(one)
-        self.newest = self._gather(usable)
-        left_out = len(self._known) - len(usable) + len(self._unreadable)
-        for state, count in (("used", len(usable)), ("left_out", left_out)):
+        self._records(messages)
+        for state, count in (
+            ("used", len(self._known)),
+            ("left_out", self._unusable.count(self._kind.topic)),
+        ):
             self._metrics.definitions.labels(self._kind.topic, state).set(count)
-        self._on_change(self.newest)
+
+    def _take(self, messages: Sequence[Message]) -> None:
+        """Apply records; raise on a bad one, and change nothing then."""
+        known = dict(self._known)
+        for message in messages:
+            one = _apply(self._kind, known, message)
+            if one is not None and (faults := self._kind.faults(one)):
+                raise DecodeError(Reason.OUT_OF_RANGE, None, "; ".join(faults))
+        newest = self._gather(known.values())
+        self._on_change(newest)
+        self._known, self.newest = known, newest
 
 
-def updated(
-    kind: DefinitionKind[One],
-    known: dict[str, One],
-    messages: Iterable[Message],
-    unreadable: set[str] | None = None,
-) -> dict[str, One]:
-    """Return the definitions after some records; one that cannot be decoded removes its previous version.
+def known_after(kind: DefinitionKind[One], messages: Iterable[Message]) -> dict[str, One]:
+    """Return the definitions after some records, those with faults included, by record key.
 
     Parameters
     ----------
     kind
         Their kind.
-    known
-        The definitions before, by record key.
     messages
-        In order.
-    unreadable
-        Keys of the definitions that could not be decoded; updated in place.
+        In order; those that cannot be decoded are passed over.
     """
-    out, bad = dict(known), set[str]() if unreadable is None else unreadable
-    for message in messages:
-        name, value = (message.key() or b"").decode(errors="replace"), message.value()
-        out.pop(name, None)
-        bad.discard(name)
-        if value is None:
-            continue
-        try:
-            out[name] = kind.decode(value)
-        except DecodeError as error:
-            bad.add(name)
-            _LOG.warning(f"{kind.word}_unreadable", offset=message.offset(), reason=error.reason)
-    return out
+    known: dict[str, One] = {}
+
+    def take(some: Sequence[Message]) -> None:
+        for message in some:
+            _apply(kind, known, message)
+
+    take_each(list(messages), take)
+    return known
+
+
+def _apply(kind: DefinitionKind[One], known: dict[str, One], message: Message) -> One | None:
+    """Apply one record to definitions; return the new definition, None if it was removed."""
+    name, value = (message.key() or b"").decode(errors="replace"), message.value()
+    if value is None:
+        known.pop(name, None)
+        return None
+    known[name] = one = kind.decode(value)
+    return one

@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from schemas import DecodeError, topics
-from schemas.codec import decode_dead_letter, decode_event
+from schemas.codec import check_title_key, decode_dead_letter, decode_event, decode_title
 from schemas.partitioner import partition_for
 from schemas.versions import MARKER_KEY
 from streams.config.settings import Settings
 from streams.engine.changelog import ends
+from streams.engine.definitions import DefinitionKind
 from streams.engine.state import is_marked
 from streams.errors import BrokerError, JavaMissingError, StateError, StreamError
 from streams.kafka import scan as topic_scan
@@ -44,6 +45,9 @@ from streams.kafka.topics import MISSING, TopicAdmin, is_embedded
 from streams.ops.local_kafka.java import find_java, folder_of_jars
 from streams.ops.overview import fetch
 from streams.ops.state.local import StateLocation, places, reading
+from streams.stages.experiments.definitions import EXPERIMENTS
+from streams.stages.rules import RULES
+from streams.stages.versions.register import Register
 
 __all__ = [
     "CLUSTER_CHECKS",
@@ -77,6 +81,8 @@ RECENT_MS = 86_400_000
 """Dead letters of the last day are reported."""
 DEAD_LETTERS = 1_000
 """Newest dead letters that are read."""
+SHOWN = 3
+"""Unusable records that are named; dead letters name all."""
 
 
 class Status(StrEnum):
@@ -122,6 +128,15 @@ class Installation:
         """The newest records of the events' topic over all partitions, without the markers of switches."""
         found = topic_scan.tail(self.settings, topics.EVENTS, self.sample)
         return [message for message in found if message.key() != MARKER_KEY]
+
+    @cached_property
+    def catalog(self) -> dict[bytes, Message]:
+        """The newest record of every title of the catalog, tombstones included."""
+        return self.newest(topics.CATALOG)
+
+    def newest(self, topic: str) -> dict[bytes, Message]:
+        """Return the newest record of every key of a topic, tombstones included."""
+        return topic_scan.read_latest(self.settings, topic, range(self.partitions(topic)))
 
     def partitions(self, topic: str) -> int:
         """Return the number of partitions of a topic, 0 if it does not exist."""
@@ -405,8 +420,7 @@ def clocks(installation: Installation) -> Finding:
 
 def catalog(installation: Installation) -> Finding:
     """Check that there are titles with guards, and that the catalog is still produced."""
-    parts = range(installation.partitions(topics.CATALOG))
-    found = topic_scan.read_latest(installation.settings, topics.CATALOG, parts)
+    found = installation.catalog
     titles = [message for message in found.values() if message.value() is not None]
     if not titles:
         cause = "the catalog is empty: no maturity limits, no availability windows, no names"
@@ -417,6 +431,26 @@ def catalog(installation: Installation) -> Finding:
     if installation.now_ms - newest > STALE_MS:
         return Finding(Status.WARN, cause, "check that the catalog's owner still produces")
     return Finding(Status.OK, cause)
+
+
+def unusable_records(installation: Installation) -> Finding:
+    """Find records of the catalog, rules, experiments and versions that no worker can use."""
+    found = []
+    for topic, fault in _FAULTS.items():
+        newest = installation.catalog if topic == topics.CATALOG else installation.newest(topic)
+        for key, message in newest.items():
+            if message.value() is not None and (why := fault(message)):
+                place = f"{installation.settings.topic(topic)}-{message.partition()}@{message.offset()}"
+                found.append(f"{key.decode(errors='replace')} ({place}): {why}")
+    if not found:
+        return Finding(Status.OK, "every record of the catalog, rules, experiments and versions can be used")
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    cause = f"{len(found)} cannot be used: {'; '.join(found[:SHOWN])}{more}"
+    step = (
+        "correct and send them again; until then the last usable record is in force, and a title that never "
+        "had one is hidden"
+    )
+    return Finding(Status.FAIL, cause, step)
 
 
 def dead_letters(installation: Installation) -> Finding:
@@ -456,8 +490,45 @@ def reach_of_the_log(installation: Installation) -> Finding:
     return Finding(Status.OK, f"the topics hold every record after the state of {len(found)} databases")
 
 
-CLUSTER_CHECKS = (broker, topic_table, partitioner, lag, clocks, catalog, dead_letters, reach_of_the_log)
+CLUSTER_CHECKS = (
+    broker, topic_table, partitioner, lag, clocks, catalog, unusable_records, dead_letters, reach_of_the_log,
+)  # fmt: skip
 """Checks that ask the cluster, in the order in which they are shown."""
+
+
+def _definition_fault(kind: DefinitionKind[Any]) -> Callable[[Message], str]:
+    return lambda message: "; ".join(kind.faults(kind.decode(message.value())))
+
+
+def _title_fault(message: Message) -> str:
+    check_title_key(decode_title(message.value()), message.key())
+    return ""
+
+
+def _version_fault(message: Message) -> str:
+    Register().take([message])
+    return ""
+
+
+def _explained(fault: Callable[[Message], str]) -> Callable[[Message], str]:
+    """Return a check of a record that returns its error instead of raising it."""
+
+    def explained(message: Message) -> str:
+        try:
+            return fault(message)
+        except DecodeError as error:
+            return str(error)
+
+    return explained
+
+
+_FAULTS: Mapping[str, Callable[[Message], str]] = {
+    topics.CATALOG: _explained(_title_fault),
+    topics.RULES: _explained(_definition_fault(RULES)),
+    topics.EXPERIMENTS: _explained(_definition_fault(EXPERIMENTS)),
+    topics.MODEL_VERSIONS: _explained(_version_fault),
+}
+"""By topic, what says why a record cannot be used, "" if it can."""
 
 
 def _version(config: Mapping[str, Any]) -> str:

@@ -12,7 +12,8 @@ from schemas import topics
 from schemas.codec import decode_rule, encode
 from schemas.rules import BusinessRule
 from streams.config.settings import Settings
-from streams.engine.definitions import DefinitionKind, Definitions, updated
+from streams.engine.definitions import DefinitionKind, Definitions, known_after
+from streams.engine.table_records import UnusableRecords
 from streams.errors import RuleError
 from streams.kafka import scan as topic_scan
 from streams.kafka.produce import put
@@ -24,7 +25,12 @@ RULES: Final = DefinitionKind(topics.RULES, "rule", decode_rule, rule_errors)
 
 
 def rules_of(
-    settings: Settings, *, partitions: int, metrics: Metrics, on_change: Callable[[RuleSet], None]
+    settings: Settings,
+    *,
+    partitions: int,
+    metrics: Metrics,
+    on_change: Callable[[RuleSet], None],
+    unusable: UnusableRecords | None = None,
 ) -> Definitions[BusinessRule, RuleSet]:
     """Return the reader of rules, not yet started.
 
@@ -38,8 +44,13 @@ def rules_of(
         Count rules.
     on_change
         Called with all rules in the reader's thread, after every change.
+    unusable
+        Is told of records that cannot be used. Default: one of its own.
     """
-    return Definitions(settings, RULES, RuleSet, partitions=partitions, metrics=metrics, on_change=on_change)
+    return Definitions(
+        settings, RULES, RuleSet,
+        partitions=partitions, metrics=metrics, on_change=on_change, unusable=unusable,
+    )  # fmt: skip
 
 
 def read_rules(settings: Settings) -> dict[str, BusinessRule]:
@@ -52,7 +63,7 @@ def read_rules(settings: Settings) -> dict[str, BusinessRule]:
     BrokerUnreachableError
         The broker does not answer.
     """
-    return updated(RULES, {}, topic_scan.read_all(settings, topics.RULES))
+    return known_after(RULES, topic_scan.read_all(settings, topics.RULES))
 
 
 def create(settings: Settings, rule: BusinessRule, *, replace: bool = False) -> BusinessRule:

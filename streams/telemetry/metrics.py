@@ -37,6 +37,7 @@ replica_age_events               gauge                        title records not 
 replica_remaining_records        gauge      table             records until it has caught up, at most
 replica_rows                     gauge                        titles in the replica
 definitions                      gauge      topic, state      experiments, rules: used, left out as invalid
+unusable_records                 gauge      topic             keys of a table whose newest record is unusable
 state_cache_slots                gauge      stage             viewers or titles in memory
 http_requests_total              counter    route, code       requests that `nearline serve` answered
 http_request_seconds             histogram  route             from a request to its answer's last byte
@@ -236,6 +237,9 @@ class Metrics:
         )
         self.replica_rows = self._gauge("replica_rows", "Titles in the replica.")
         self.definitions = self._gauge("definitions", "Experiments and rules.", ("topic", "state"))
+        self.unusable_records = self._gauge(
+            "unusable_records", "Keys of a table whose newest record is unusable.", ("topic",)
+        )
         self.cache_slots = self._gauge("state_cache_slots", "Viewers or titles in memory.", stage)
         self.http_requests = self._counter("http_requests", "Requests answered.", ("route", "code"))
         self.http_seconds = self._histogram(

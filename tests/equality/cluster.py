@@ -174,7 +174,7 @@ class Installation:
         self._hear()
         worked = [self._work(task, most) for task in self.tasks if self._on_the_way(task)]
         rows, self._titles_rows = self._titles_rows, []
-        self._replica._take_rows(rows)
+        self._replica.take_rows(rows)
         if self._turns % ANALYTICS_EVERY == 0:
             worked += [self._work(task, ALL) for task in self.tasks if not self._on_the_way(task)]
         return any(worked)
@@ -202,7 +202,7 @@ class Installation:
         ]
         self._heard.clear()
         self._hear()
-        self._replica._take_rows(self._titles_rows)
+        self._replica.take_rows(self._titles_rows)
         self._titles_rows = []
         for task in self.tasks:
             task.start(self._specs[task.spec.name])
@@ -253,7 +253,7 @@ class Installation:
                     take([message(one.key, one.value, partition=p, offset=one.offset) for one in heard])
 
     def _take_titles(self, messages: list[Any]) -> None:
-        self._replica._take_titles(messages)
+        self._replica.take_titles(messages)
         for one in messages:
             if one.value() is None:
                 self._stock.withdraw(one.key().decode())

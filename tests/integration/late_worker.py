@@ -11,7 +11,8 @@ from schemas import topics
 from streams import cli
 from streams.engine.stage import StateView
 from streams.engine.table_reader import TableReader
-from streams.stages.viewers.step import StageRunner, ViewersStage
+from streams.stages.viewers.stage_runner import StageRunner
+from streams.stages.viewers.step import ViewersStage
 
 LATE_S = 3.0
 """Enough for a first batch, were it not waited for."""

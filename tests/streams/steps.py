@@ -11,9 +11,11 @@ from schemas.codec import decode_home, encode
 from schemas.pages import Home
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome
+from streams.engine.table_records import UnusableRecords
 from streams.stages.titles.step import TitlesStep
 from streams.stages.viewers.replica import Replica
-from streams.stages.viewers.step import StageRunner, ViewersStage
+from streams.stages.viewers.stage_runner import StageRunner
+from streams.stages.viewers.step import ViewersStage
 from streams.telemetry.metrics import Metrics
 
 T0 = 1_700_000_000_000
@@ -54,10 +56,22 @@ def record(value: bytes | None, key: bytes | None = None, *, offset: int = 0, **
     return SimpleNamespace(value=value, key=key, offset=offset, **rest)
 
 
-def message(key: bytes | None, value: bytes | None, *, partition: int = 0, offset: int = 0) -> Any:
+def message(
+    key: bytes | None,
+    value: bytes | None,
+    *,
+    partition: int = 0,
+    offset: int = 0,
+    topic: str = topics.CATALOG,
+) -> Any:
     """Make a message as confluent-kafka hands it out."""
     return SimpleNamespace(
-        key=lambda: key, value=lambda: value, partition=lambda: partition, offset=lambda: offset
+        key=lambda: key,
+        value=lambda: value,
+        topic=lambda: topic,
+        partition=lambda: partition,
+        offset=lambda: offset,
+        timestamp=lambda: (0, -1),
     )
 
 
@@ -98,14 +112,20 @@ class Line:
     """Seconds that pass before each batch."""
     now: float = 0.0
     """The worker's clock, s."""
+    letters: bool = False
+    """Whether the partition writes the dead letters of tables."""
 
     def __post_init__(self) -> None:
         self.metrics = Metrics()
-        self.replica = Replica(self.settings, partitions=1, viewer_partitions=1, metrics=self.metrics)
+        unusable = UnusableRecords(self.metrics, letters=self.letters)
+        self.replica = Replica(
+            self.settings, partitions=1, viewer_partitions=1, metrics=self.metrics, unusable=unusable
+        )
         self.replica.wait = lambda: None  # type: ignore[method-assign]
         self.stage = ViewersStage(
-            self.settings, self.replica, partitions=1, metrics=self.metrics, clock=lambda: self.now
-        )
+            self.settings, self.replica, partitions=1, metrics=self.metrics, clock=lambda: self.now,
+            unusable=unusable if self.letters else None,
+        )  # fmt: skip
         self.store = MemoryStore()
         self.viewers: StageRunner = self.stage.step(0, self.store)
         self.title_stores = [MemoryStore() for _ in range(self.settings.title_shards)]
@@ -154,16 +174,16 @@ class Line:
             if signals:
                 learned.append(titles([record(signal["value"]) for signal in signals]))
                 store.commit(learned[-1])
-                self.replica._take_rows([message(k, v, partition=shard) for k, v in learned[-1].rows])
+                self.replica.take_rows([message(k, v, partition=shard) for k, v in learned[-1].rows])
         return learned
 
     def put(self, *titles: Title) -> None:
         """Put titles into the catalog."""
-        self.replica._take_titles([message(t.title_id.encode(), encode(t)) for t in titles])
+        self.replica.take_titles([message(t.title_id.encode(), encode(t)) for t in titles])
 
     def withdraw(self, title_id: str) -> None:
         """Take a title out of the catalog."""
-        self.replica._take_titles([message(title_id.encode(), None)])
+        self.replica.take_titles([message(title_id.encode(), None)])
 
     def restart(self) -> None:
         """Begin the viewers' step anew from its store; replica and titles go on."""

@@ -1,24 +1,29 @@
 """Insights in memory: titles and demand, ready to be sorted."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from heapq import nsmallest
 from typing import TypeVar
 
-import structlog
-
-from schemas import DecodeError
+from schemas import topics
 from schemas.codec import decode_demand, decode_title_insight
 from schemas.insights import CohortDemand, FacetDemand, SearchDemand, TitleInsight
-from streams.serve.mirror.table import Change
+from streams.engine.table_records import UnusableRecords
+from streams.serve.mirror.table import Change, take_changes
+from streams.telemetry.metrics import Metrics
 
 __all__ = ["InsightIndex"]
 
-_LOG = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
 class InsightIndex:
     """The newest insights. Reader threads write it, the server's threads read it.
+
+    Parameters
+    ----------
+    unusable
+        Is told of records that cannot be used; the last usable one of a key stays. Default: one of its own.
 
     Examples
     --------
@@ -32,17 +37,20 @@ class InsightIndex:
     ['t']
     """
 
-    def __init__(self) -> None:
+    def __init__(self, unusable: UnusableRecords | None = None) -> None:
+        self._unusable = unusable or UnusableRecords(Metrics())
         self._titles: dict[bytes, TitleInsight] = {}
         self._demand: dict[bytes, FacetDemand | SearchDemand | CohortDemand] = {}
 
     def on_titles(self, changes: Sequence[Change]) -> None:
         """Apply changes of the titles' insights."""
-        _apply(self._titles, changes, decode_title_insight)
+        take = partial(_apply, self._titles, decode_title_insight)
+        take_changes(topics.INSIGHTS_TITLES, changes, take, self._unusable)
 
     def on_demand(self, changes: Sequence[Change]) -> None:
         """Apply changes of the demand."""
-        _apply(self._demand, changes, decode_demand)
+        take = partial(_apply, self._demand, decode_demand)
+        take_changes(topics.INSIGHTS_DEMAND, changes, take, self._unusable)
 
     def top(self, limit: int) -> list[TitleInsight]:
         """Return the titles with the most minutes watched."""
@@ -63,13 +71,10 @@ class InsightIndex:
         return sorted({one.country for one in self.demand() if isinstance(one, FacetDemand) and one.country})
 
 
-def _apply(records: dict[bytes, T], changes: Sequence[Change], decode: Callable[[bytes], T]) -> None:
-    """Put decoded changes into a dictionary; what cannot be decoded is logged and left out."""
-    for key, value in changes:
-        try:
-            if value is None:
-                records.pop(key, None)
-            else:
-                records[key] = decode(value)
-        except DecodeError as error:
-            _LOG.warning("insight_unusable", reason=error.reason, field=error.field)
+def _apply(records: dict[bytes, T], decode: Callable[[bytes], T], change: Change) -> None:
+    """Apply one change to a dictionary; raise `DecodeError` on a bad one."""
+    key, value = change
+    if value is None:
+        records.pop(key, None)
+    else:
+        records[key] = decode(value)

@@ -17,6 +17,7 @@ from schemas.pages import Home
 from streams.config.settings import Settings
 from streams.engine.folder_lock import locked_folder
 from streams.engine.state import StoreMemory
+from streams.engine.table_records import UnusableRecords
 from streams.kafka.topics import delete_retention_s, require_topics
 from streams.serve.mirror.insights import InsightIndex
 from streams.serve.mirror.notifier import ChangeNotifier
@@ -68,7 +69,9 @@ class Mirror:
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
-        self.titles, self.notifier, self.insights = TitleDirectory(), ChangeNotifier(), InsightIndex()
+        unusable = UnusableRecords(metrics)
+        self.titles, self.notifier = TitleDirectory(unusable), ChangeNotifier()
+        self.insights = InsightIndex(unusable)
         self._scans = Semaphore(SCANS)
         self._stack = ExitStack()
         facts = require_topics(settings, (*TABLES, topics.EVENTS, topics.RULES, topics.AUDIT))
@@ -96,6 +99,7 @@ class Mirror:
             partitions=facts[topics.RULES].partitions,
             metrics=metrics,
             on_change=self.titles.set_rules,
+            unusable=unusable,
         )
         self._claim = partial(locked_folder, folder)
 

@@ -22,11 +22,12 @@ from streams.config.settings import Settings
 from streams.engine.changelog import unusable
 from streams.engine.state import Store, StoreMemory, wipe
 from streams.engine.table_reader import TableReader
+from streams.engine.table_records import UnusableRecords, take_each
 from streams.errors import StateDamagedError
 from streams.kafka.clients import Message
 from streams.kafka.topics import TopicInfo
 
-__all__ = ["Change", "Stored", "Table"]
+__all__ = ["Change", "Stored", "Table", "take_changes"]
 
 _LOG = structlog.get_logger(__name__)
 
@@ -208,6 +209,35 @@ class Table:
                 rows.items(), applied=end, changelog_position=end + 1, caught_up=self.caught_up
             )
             self._on_change([(key, row and row[_HEADER.size :]) for key, row in rows.items()])
+
+
+def take_changes(
+    topic: str, changes: Sequence[Change], take: Callable[[Change], None], unusable: UnusableRecords
+) -> None:
+    """Apply changes of a table (its name without the prefix), each by itself.
+
+    Parameters
+    ----------
+    topic
+        The table.
+    changes
+        In order.
+    take
+        Applies one; raises on a bad one.
+    unusable
+        Is told of bad ones.
+    """
+
+    def take_some(some: Sequence[Change]) -> None:
+        for change in some:
+            take(change)
+
+    take_each(
+        changes,
+        take_some,
+        lambda change, error: unusable.add(topic, change[0], error),
+        lambda taken: unusable.discard(topic, (key for key, _ in taken)),
+    )
 
 
 def _unpacked(row: bytes, partition: int) -> Stored:

@@ -3,26 +3,27 @@
 A guard decides whether a title may be shown: to whom (maturity, country) and when (its window), as in
 :mod:`online_models.catalog.catalog`, with one difference: where there is a catalog, a title that is not in it
 is not shown, because it may have been withdrawn. Business rules exclude titles, too.
+
+A record that cannot be used changes nothing: a title keeps its last guard, and one that has none stays
+hidden.
 """
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-import structlog
-
 from online_models.catalog.business_rules import RuleSet
 from online_models.tables.titles import title_key
-from schemas import DecodeError, Title
-from schemas.codec import decode_title
+from schemas import Title, topics
+from schemas.codec import check_title_key, decode_title
+from streams.engine.table_records import UnusableRecords
 from streams.serve.mirror.rules import RuleAudience, RuleFilter
-from streams.serve.mirror.table import Change
+from streams.serve.mirror.table import Change, take_changes
 from streams.serve.mirror.title_index import Hit, TitleIndex
 from streams.stages.wire.partition_rows import is_reserved
+from streams.telemetry.metrics import Metrics
 
 __all__ = ["TitleDirectory"]
-
-_LOG = structlog.get_logger(__name__)
 
 
 class _Guard(NamedTuple):
@@ -45,6 +46,11 @@ class _Guard(NamedTuple):
 class TitleDirectory:
     """Ids, guards and search index of titles. Reader threads write it, the server's threads read it.
 
+    Parameters
+    ----------
+    unusable
+        Is told of records of the catalog that cannot be used. Default: one of its own.
+
     Examples
     --------
     >>> from schemas.codec import encode
@@ -56,7 +62,8 @@ class TitleDirectory:
     ['a']
     """
 
-    def __init__(self) -> None:
+    def __init__(self, unusable: UnusableRecords | None = None) -> None:
+        self._unusable = unusable or UnusableRecords(Metrics())
         self._guards: dict[str, _Guard] = {}
         self._ids: dict[int, str] = {}
         self._index = TitleIndex()
@@ -71,17 +78,8 @@ class TitleDirectory:
         return title_key(title_id) in self._ids
 
     def on_catalog(self, changes: Sequence[Change]) -> None:
-        """Apply changes of the catalog."""
-        for key, value in changes:
-            title_id = key.decode(errors="replace")
-            if value is None:
-                self._guards.pop(title_id, None)
-                self._index.remove(title_id)
-                continue
-            try:
-                self._put(decode_title(value))
-            except DecodeError as error:
-                _LOG.warning("catalogue_record_unusable", reason=error.reason, field=error.field)
+        """Apply changes of the catalog, each by itself."""
+        take_changes(topics.CATALOG, changes, self._take_change, self._unusable)
 
     def on_model(self, changes: Sequence[Change]) -> None:
         """Add the keys of the title model."""
@@ -102,7 +100,8 @@ class TitleDirectory:
         """Return whether a title may be shown to an audience."""
         guard = self._guards.get(title_id)
         if guard is None:
-            free = not self._guards and audience.maturity is None
+            no_catalog = not self._guards and not self._unusable.count(topics.CATALOG)
+            free = no_catalog and audience.maturity is None
             return free and not self._rules.excludes(title_id, (), audience)
         return guard.allows(audience) and not self._rules.excludes(title_id, guard.labels, audience)
 
@@ -122,6 +121,18 @@ class TitleDirectory:
     def corrected(self, query: str) -> str | None:
         """Return a query without its typing errors, None if it has none."""
         return self._index.corrected(query)
+
+    def _take_change(self, change: Change) -> None:
+        """Apply one change of the catalog; raise `DecodeError` on a bad one."""
+        key, value = change
+        if value is None:
+            title_id = key.decode(errors="replace")
+            self._guards.pop(title_id, None)
+            self._index.remove(title_id)
+            return
+        title = decode_title(value)
+        check_title_key(title, key)
+        self._put(title)
 
     def _put(self, title: Title) -> None:
         window = title.availability

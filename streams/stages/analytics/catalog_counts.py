@@ -6,18 +6,16 @@
 
 from collections.abc import Sequence
 
-import structlog
-
 from online_models.insights.catalog_snapshot import CatalogSnapshot
-from schemas import DecodeError, topics
-from schemas.codec import decode_title
+from schemas import topics
+from schemas.codec import check_title_key, decode_title
 from streams.config.settings import Settings
 from streams.engine.table_reader import TableReader
+from streams.engine.table_records import TableRecords, UnusableRecords
 from streams.kafka.clients import Message
+from streams.telemetry.metrics import Metrics
 
 __all__ = ["CatalogCounts"]
-
-_LOG = structlog.get_logger(__name__)
 
 POLL_S = 0.2
 """Longest wait for a change: a new title's visits may be counted without its tags for so long."""
@@ -32,10 +30,13 @@ class CatalogCounts:
         Brokers, topics.
     partitions
         Partitions of the catalog's topic.
+    metrics
+        Show how many titles have an unusable record; such a title stays as it was.
     """
 
-    def __init__(self, settings: Settings, *, partitions: int) -> None:
+    def __init__(self, settings: Settings, *, partitions: int, metrics: Metrics) -> None:
         self._snapshot = CatalogSnapshot()
+        self.take = TableRecords(topics.CATALOG, self._take, UnusableRecords(metrics))
         self._table = TableReader(
             settings, settings.topic(topics.CATALOG), range(partitions), self.take, wait_s=POLL_S
         )
@@ -57,14 +58,13 @@ class CatalogCounts:
         """Return the reader's progress, while it has not caught up."""
         return [] if self._table.caught_up else [str(self._table.read_progress)]
 
-    def take(self, messages: Sequence[Message]) -> None:
-        """Apply records; one that cannot be read leaves the title as it was."""
+    def _take(self, messages: Sequence[Message]) -> None:
+        """Apply records; raise `DecodeError` on a bad one."""
         for message in messages:
             key, value = message.key() or b"", message.value()
             if value is None:
                 self._snapshot.withdraw(key.decode(errors="replace"))
                 continue
-            try:
-                self._snapshot.put(decode_title(value))
-            except DecodeError as error:
-                _LOG.warning("catalog_record_unusable", reason=error.reason, field=error.field)
+            title = decode_title(value)
+            check_title_key(title, key)
+            self._snapshot.put(title)

@@ -11,7 +11,8 @@ from schemas import topics
 from schemas.codec import decode_experiment
 from schemas.experiments import Experiment
 from streams.config.settings import Settings
-from streams.engine.definitions import DefinitionKind, Definitions, updated
+from streams.engine.definitions import DefinitionKind, Definitions, known_after
+from streams.engine.table_records import UnusableRecords
 from streams.kafka import scan as topic_scan
 from streams.telemetry.metrics import Metrics
 
@@ -21,10 +22,12 @@ EXPERIMENTS: Final = DefinitionKind(topics.EXPERIMENTS, "experiment", decode_exp
 
 
 def experiments_of(
-    settings: Settings, *, partitions: int, metrics: Metrics
+    settings: Settings, *, partitions: int, metrics: Metrics, unusable: UnusableRecords | None = None
 ) -> Definitions[Experiment, ExperimentPlan]:
     """Return the reader of experiments, not yet started, over the partitions of their topic."""
-    return Definitions(settings, EXPERIMENTS, ExperimentPlan, partitions=partitions, metrics=metrics)
+    return Definitions(
+        settings, EXPERIMENTS, ExperimentPlan, partitions=partitions, metrics=metrics, unusable=unusable
+    )
 
 
 def read_experiments(settings: Settings) -> dict[str, Experiment]:
@@ -37,4 +40,4 @@ def read_experiments(settings: Settings) -> dict[str, Experiment]:
     BrokerUnreachableError
         The broker does not answer.
     """
-    return updated(EXPERIMENTS, {}, topic_scan.read_all(settings, topics.EXPERIMENTS))
+    return known_after(EXPERIMENTS, topic_scan.read_all(settings, topics.EXPERIMENTS))

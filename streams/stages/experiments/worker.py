@@ -35,6 +35,6 @@ def _compose(
     own: Settings, found: Mapping[str, TopicInfo], metrics: Metrics
 ) -> tuple[list[StageSpec], list[Companion]]:
     experiments = experiments_of(own, partitions=found[topics.EXPERIMENTS].partitions, metrics=metrics)
-    catalog = CatalogCounts(own, partitions=found[topics.CATALOG].partitions)
+    catalog = CatalogCounts(own, partitions=found[topics.CATALOG].partitions, metrics=metrics)
     results = results_spec(own, experiments.current, lambda: catalog.current().labels)
     return [results, decisions_spec(own, experiments.current)], [experiments, catalog]

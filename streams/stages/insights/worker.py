@@ -31,7 +31,7 @@ def build_insights_worker(settings: Settings, *, failpoint: Failpoint = no_failp
 
 
 def _compose(
-    own: Settings, found: Mapping[str, TopicInfo], _: Metrics
+    own: Settings, found: Mapping[str, TopicInfo], metrics: Metrics
 ) -> tuple[list[StageSpec], list[CatalogCounts]]:
-    catalog = CatalogCounts(own, partitions=found[topics.CATALOG].partitions)
+    catalog = CatalogCounts(own, partitions=found[topics.CATALOG].partitions, metrics=metrics)
     return [visits_spec(own, catalog.current), insights_spec(own, catalog.current)], [catalog]

@@ -7,19 +7,16 @@ among the events (reason: :mod:`streams.stages.versions.cutover`), and again wit
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import structlog
-
-from schemas import DecodeError, topics
+from schemas import topics
 from schemas.codec import decode_model_switch, decode_model_version, encode
 from schemas.versions import FIRST_VERSION, ModelSwitch, ModelVersion
 from streams.config.settings import Settings
+from streams.engine.table_records import take_each
 from streams.kafka import scan as topic_scan
 from streams.kafka.clients import Message
 from streams.kafka.produce import put
 
 __all__ = ["Register", "enter", "read_register", "remove"]
-
-_LOG = structlog.get_logger(__name__)
 
 _VERSION, _SWITCH = b"version:", b"switch:"
 
@@ -70,13 +67,9 @@ class Register:
         return None if live == name else away
 
     def take(self, messages: Iterable[Message]) -> None:
-        """Apply records, oldest first; one that cannot be read is skipped and logged."""
+        """Apply records, oldest first; raises `DecodeError` on one that cannot be read."""
         for message in messages:
-            key, value = message.key() or b"", message.value()
-            try:
-                self._take(key, value)
-            except DecodeError as error:
-                _LOG.warning("register_entry_unusable", offset=message.offset(), reason=error.reason)
+            self._take(message.key() or b"", message.value())
 
     def _take(self, key: bytes, value: bytes | None) -> None:
         if key.startswith(_VERSION) and value is None:
@@ -90,7 +83,7 @@ class Register:
 
 
 def read_register(settings: Settings) -> Register:
-    """Read the topic to its end: everything entered before the call is there.
+    """Read the topic to its end: everything entered before the call is there, but for unreadable records.
 
     Raises
     ------
@@ -100,7 +93,7 @@ def read_register(settings: Settings) -> Register:
         The broker does not answer.
     """
     register = Register()
-    register.take(topic_scan.read_all(settings, topics.MODEL_VERSIONS))
+    take_each(list(topic_scan.read_all(settings, topics.MODEL_VERSIONS)), register.take)
     return register
 
 

@@ -7,7 +7,7 @@ register.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import structlog
@@ -17,6 +17,7 @@ from schemas import topics
 from schemas.versions import FIRST_VERSION, ModelVersion, SwitchMarker
 from streams.config.settings import Settings
 from streams.engine.table_reader import TableReader
+from streams.engine.table_records import TableRecords, UnusableRecords
 from streams.errors import ModelChangedError
 from streams.kafka.clients import Message
 from streams.stages.versions.register import Register, enter, read_register
@@ -77,9 +78,18 @@ class RegisteredVersion:
         Of the register's topic.
     metrics
         Show whether this version publishes.
+    unusable
+        Is told of records that cannot be used. Default: one of its own.
     """
 
-    def __init__(self, settings: Settings, *, partitions: int, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        partitions: int,
+        metrics: Metrics,
+        unusable: UnusableRecords | None = None,
+    ) -> None:
         self._settings = settings
         self._register = Register()
         self._registration: ModelVersion | None = None
@@ -87,7 +97,7 @@ class RegisteredVersion:
             settings,
             settings.topic(topics.MODEL_VERSIONS),
             range(partitions),
-            self._take,
+            TableRecords(topics.MODEL_VERSIONS, self._take, unusable or UnusableRecords(metrics)),
             wait_s=POLL_S,
         )
         metrics.publishes.labels(settings.model_version).set_function(self.publishes)
@@ -138,7 +148,7 @@ class RegisteredVersion:
         known = wanted & self._register.switches.keys()
         return known if known == wanted else wanted & read_register(self._settings).switches.keys()
 
-    def _take(self, messages: list[Message]) -> None:
+    def _take(self, messages: Sequence[Message]) -> None:
         self._register.take(messages)
 
 

@@ -3,13 +3,16 @@
 A tombstone in the title model is ignored: the titles stage writes none, and a tombstone in the catalog
 takes a title off all lists. So after a restart the replica may lack a title that it had before, and never the
 reverse.
+
+A record that cannot be used is passed over (:mod:`streams.engine.table_records`). Of the catalog the last
+usable record of the title stays in force, with its guards; if there is none, since compaction has deleted it,
+the title is withdrawn: nobody knows for whom it is.
 """
 
 from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-import structlog
 
 from online_models.artwork.gallery import Gallery
 from online_models.catalog.catalog import Catalog
@@ -17,17 +20,18 @@ from online_models.learners.segments import Segments
 from online_models.page.catalog_index import ViewerSegments
 from online_models.ranking.segment_boost import SegmentBoost
 from online_models.tables.layout import I8
+from online_models.tables.rows import TITLE_ROWS
 from online_models.tables.titles import TitleTable
-from schemas import DecodeError, topics
-from schemas.codec import decode_title
+from schemas import DecodeError, Reason, topics
+from schemas.codec import check_title_key, decode_title
 from streams.config.settings import Settings
 from streams.engine.table_reader import TableReader
+from streams.engine.table_records import TableRecords, UnusableRecords
+from streams.errors import StateError
 from streams.kafka.clients import Message
 from streams.stages.wire import attribution, cohort_rows, segment_rows, title_rows
-from streams.stages.wire.partition_rows import LEARNED, is_reserved
+from streams.stages.wire.partition_rows import FORMAT, LEARNED, check_format, is_reserved
 from streams.telemetry.metrics import Metrics
-
-_LOG = structlog.get_logger(__name__)
 
 
 class Replica:
@@ -46,6 +50,8 @@ class Replica:
         Partitions of the viewing events' topic: the senders of signals.
     metrics
         Show rows and age.
+    unusable
+        Is told of records that cannot be used. Default: one of its own.
 
     Attributes
     ----------
@@ -59,10 +65,18 @@ class Replica:
         Watches in countries and cohorts, as pages need them.
     gallery
         Artwork of the titles and its bandits.
+    take_rows, take_titles
+        Take records of the title model and of the catalog, each by itself.
     """
 
     def __init__(
-        self, settings: Settings, *, partitions: int, viewer_partitions: int, metrics: Metrics
+        self,
+        settings: Settings,
+        *,
+        partitions: int,
+        viewer_partitions: int,
+        metrics: Metrics,
+        unusable: UnusableRecords | None = None,
     ) -> None:
         self.titles = TitleTable(settings.model)
         self.catalog = Catalog(self.titles)
@@ -72,11 +86,14 @@ class Replica:
         self.segments = ViewerSegments(self.titles, self.segment_boost)
         self._metrics = metrics
         self._learned: I8 = np.zeros((settings.title_shards, viewer_partitions), np.int64)
+        unusable = unusable or UnusableRecords(metrics)
+        self.take_rows = TableRecords(topics.TITLE_MODEL, self._take_rows, unusable)
+        self.take_titles = TableRecords(topics.CATALOG, self._take_titles, unusable, self._keep_or_withdraw)
         self._model = TableReader(
-            settings, settings.topic(topics.TITLE_MODEL), range(settings.title_shards), self._take_rows
+            settings, settings.topic(topics.TITLE_MODEL), range(settings.title_shards), self.take_rows
         )
         self._guards = TableReader(
-            settings, settings.topic(topics.CATALOG), range(partitions), self._take_titles
+            settings, settings.topic(topics.CATALOG), range(partitions), self.take_titles
         )
         for name, table in (("titles", self._model), ("catalog", self._guards)):
             remaining = partial(getattr, table.read_progress, "remaining")
@@ -109,7 +126,26 @@ class Replica:
         """Return the events of all viewers partitions that every shard has learned and this replica has."""
         return int(self._learned.min(axis=0).sum())
 
-    def _take_rows(self, messages: list[Message]) -> None:
+    def _take_rows(self, messages: Sequence[Message]) -> None:
+        """Take rows of the title model; raise on a bad one.
+
+        Raises
+        ------
+        DecodeError
+            A row is damaged, or of a version or configuration that this program does not have.
+        StateVersionError
+            A newer program writes the model.
+        """
+        for message in messages:
+            if message.key() == FORMAT.key:
+                check_format(FORMAT.unpack(message.value()), TITLE_ROWS)
+        try:
+            self._load_rows(messages)
+        except StateError:
+            expected = "expected a row of this program's version and configuration"
+            raise DecodeError(Reason.MALFORMED, None, expected) from None
+
+    def _load_rows(self, messages: Sequence[Message]) -> None:
         newest: dict[bytes, bytes] = {}
         learned: dict[int, bytes] = {}
         segments: dict[tuple[int, bytes], bytes] = {}
@@ -150,20 +186,22 @@ class Replica:
         self._learned[shard, :n] = np.maximum(self._learned[shard, :n], learned[:n])
 
     def _take_titles(self, messages: Sequence[Message]) -> None:
+        """Take records of the catalog; raise `DecodeError` on a bad one."""
         for message in messages:
             key, value = message.key(), message.value()
             if value is None:
                 self._withdraw(key or b"")
                 continue
-            try:
-                title = decode_title(value)
-                self.catalog.put(title)
-                self.gallery.put(title.title_id, title)
-            except DecodeError as error:
-                _LOG.warning(
-                    "catalog_record_unusable", partition=message.partition(), offset=message.offset(),
-                    reason=error.reason, field=error.field,
-                )  # fmt: skip
+            title = decode_title(value)
+            check_title_key(title, key)
+            self.catalog.put(title)
+            self.gallery.put(title.title_id, title)
+
+    def _keep_or_withdraw(self, message: Message) -> None:
+        """Keep a title whose newest record cannot be used as it was; withdraw it if it never was."""
+        key = message.key() or b""
+        if not self.catalog.has_record(key.decode(errors="replace")):
+            self._withdraw(key)
 
     def _withdraw(self, key: bytes) -> None:
         """Take a title off all lists, also one whose row has not arrived from the other topic."""

@@ -1,9 +1,8 @@
 """The viewers stage: viewing events in; home pages, alerts, signals about titles, and changed rows out.
 
-`ViewersStage` is what all partitions share. For each partition it makes a `StageRunner`, which the engine
-calls: it splits a batch at switch markers (:mod:`streams.stages.versions.cutover`), runs `ViewersStep` on
-each segment, and flushes pending pages (:mod:`streams.stages.viewers.page_throttle`) at a marker or when they
-are due.
+`ViewersStage` is what all partitions share. For each partition it makes a runner, which the engine calls
+(:mod:`streams.stages.viewers.stage_runner`): it splits a batch at switch markers, runs `ViewersStep` on each
+segment, and flushes pending pages.
 
 `ViewersStep` decodes the records (:mod:`streams.stages.viewers.decode`), learns them on the viewers' side of
 the model, ranks the viewers whose taste changed, and writes their pages
@@ -15,9 +14,7 @@ An event that came before (same viewer, same event id) changes nothing and makes
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +31,7 @@ from online_models.tables.rows import VIEWER_ROWS
 from schemas import topics
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome, Record, StageSpec, StateView
+from streams.engine.table_records import UnusableRecords
 from streams.stages.versions.cutover import Cutover
 from streams.stages.versions.handover import Handover
 from streams.stages.versions.status import SingleVersion, VersionStatus
@@ -46,11 +44,13 @@ from streams.stages.viewers.quality import Quality
 from streams.stages.viewers.replica import Replica
 from streams.stages.viewers.replica_lag import LATE_MS, ReplicaLag
 from streams.stages.viewers.signal_publisher import SignalPublisher
+from streams.stages.viewers.stage_runner import StageRunner
+from streams.stages.viewers.table_letters import OWNER, TableLetters
 from streams.stages.wire import partition_rows, viewer_rows
 from streams.stages.wire.events import EventReader
 from streams.telemetry.metrics import Metrics
 
-__all__ = ["STAGE", "PageStep", "StageRunner", "ViewersStage", "ViewersStep"]
+__all__ = ["STAGE", "ViewersStage", "ViewersStep"]
 
 STAGE = "viewers"
 _TASTE_ACTIONS = (Action.POSITIVE, Action.REJECT, Action.KNOWN)
@@ -78,6 +78,8 @@ class ViewersStage:
         Returns the current experiments. Default: none.
     rules
         Waits until the catalog applies the business rules. Default: there are none.
+    unusable
+        Records of tables that cannot be used; partition 0 writes their dead letters. Default: none.
     """
 
     def __init__(
@@ -91,11 +93,13 @@ class ViewersStage:
         clock: Clock = time.monotonic,
         plan: Callable[[], ExperimentPlan] = ExperimentPlan,
         rules: Callable[[], None] = lambda: None,
+        unusable: UnusableRecords | None = None,
     ) -> None:
         self.clock, self.plan, self.rules = clock, plan, rules
         self.versions = versions or SingleVersion()
         self.settings, self.replica, self.partitions = settings, replica, partitions
         self.metrics = metrics
+        self.unusable = unusable
         self.index = CatalogIndex(replica.titles, replica.catalog, settings.page, replica.segments)
         self.quality = Quality(metrics)
         self.handover = Handover(settings)
@@ -128,7 +132,13 @@ class ViewersStage:
         cutover = Cutover(store, self.versions, partial(self.handover.wait_for, partition))
         step = ViewersStep(self, partition, store, cutover=cutover, throttle=throttle)
         return StageRunner(
-            cutover=cutover, throttle=throttle, step=step, max_pages=settings.viewers_batch_events
+            cutover=cutover,
+            throttle=throttle,
+            step=step,
+            max_pages=settings.viewers_batch_events,
+            table_letters=TableLetters(store, self.unusable)
+            if self.unusable and partition == OWNER
+            else None,
         )
 
     async def _gate(self, partition: int) -> bool:
@@ -140,95 +150,6 @@ class ViewersStage:
         """Return the offset of the first event that the version learns."""
         starts = self.versions.registration.starts
         return starts[partition] if partition < len(starts) else 0
-
-
-class PageStep(Protocol):
-    """A step that publishes pages, as `StageRunner` runs it."""
-
-    def __call__(self, records: Sequence[Record]) -> Outcome:
-        """Learn records without a marker among them."""
-
-    def make_pages(self, pending: Sequence[PendingPage]) -> Outcome:
-        """Make pending pages, at least one."""
-
-    def close(self) -> None:
-        """Release what belongs to the partition."""
-
-
-class StageRunner:
-    """Runs a step of one partition between switch markers, and flushes its pending pages.
-
-    It is the `streams.engine.stage.Step` of the partition, and its `HasDeferredOutput`.
-
-    Parameters
-    ----------
-    cutover
-        Whether the version publishes, and where that changes.
-    throttle
-        Pending pages.
-    step
-        Learns events and makes pages.
-    max_pages
-        Pages in one flush.
-    """
-
-    def __init__(self, *, cutover: Cutover, throttle: PageThrottle, step: PageStep, max_pages: int) -> None:
-        self._cutover, self._throttle, self._max_pages = cutover, throttle, max_pages
-        self.step = step
-
-    def __call__(self, records: Sequence[Record]) -> Outcome:
-        """Run the step on a batch, split where a switch takes effect.
-
-        Pending pages are flushed before the marker: behind it another version may publish. Where this version
-        takes over, the batch ends; the rest comes again when the other version has reached the marker.
-        """
-        out = Outcome()
-        self._cutover.begin_batch(out)
-        for segment, placed in self._cutover.split(records):
-            if segment:
-                part = self.step(segment)
-                if self.silent:
-                    part.dead_letters.clear()
-                out.add(part)
-            if placed is not None:
-                out.add(self.flush_all())
-                if self._cutover.pass_marker(placed, out):
-                    return replace(out, last_offset=placed.record.offset)
-        return out
-
-    @property
-    def silent(self) -> bool:
-        """Whether nothing may be published: the version is a shadow. A shadow has no page to flush."""
-        return self._cutover.silent
-
-    def due_s(self) -> float | None:
-        """Return the seconds until a page is due."""
-        return None if self.silent else self._throttle.due_s()
-
-    def flush_due(self) -> Outcome:
-        """Make the pages that are due."""
-        return self._flush(self._throttle.take_due(self._max_pages))
-
-    def flush_all(self) -> Outcome:
-        """Make all pending pages, due or not."""
-        return self.discard_pending() if self.silent else self._flush(self._throttle.take_all())
-
-    def discard_pending(self) -> Outcome:
-        """Drop all pending pages: their viewers get one with their next event."""
-        self._throttle.take_all()
-        return Outcome(rows=self._throttle.take_rows())
-
-    def close(self) -> None:
-        """Release the partition: another worker goes on."""
-        self.step.close()
-        self._throttle.close()
-
-    def _flush(self, pending: Sequence[PendingPage]) -> Outcome:
-        out = Outcome(rows=self._throttle.take_rows())
-        if pending:
-            out.add(self.step.make_pages(pending))
-            self._throttle.metrics.pages_flushed.inc(len(pending))
-        return out
 
 
 class ViewersStep:

@@ -27,8 +27,9 @@ from streams.engine.stage import Row, StateView
 from streams.stages.wire.row_codec import RowCodec, explained
 
 __all__ = [
-    "ALERTED", "ALL", "BLEND", "FORMAT", "LEARNED", "PENDING_PAGE", "ROLE", "SENT", "SHELF_VALUE", "TAGS",
-    "WATCH_TIME", "PartitionRow", "is_reserved", "owner_key", "require_format",
+    "ALERTED", "ALL", "BLEND", "FORMAT", "LEARNED", "PENDING_PAGE", "ROLE", "SENT", "SHELF_VALUE",
+    "TABLE_LETTERS", "TAGS", "WATCH_TIME", "PartitionRow", "check_format", "is_reserved", "owner_key",
+    "require_format",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -111,12 +112,15 @@ offset and time (ms) of the event that asked for it."""
 ALERTED: PartitionRow[U8] = PartitionRow("alerted", U8, empty=np.zeros(0, np.uint64))
 """Viewers stage: alerts sent to a viewer (:mod:`streams.stages.viewers.alerts`), one member each: title key
 and time (ms) in turn, oldest first."""
+TABLE_LETTERS: PartitionRow[int] = PartitionRow("table-letters", int, empty=-1)
+"""Viewers stage, partition 0: offset of the last record of a table's partition of which a dead letter was
+written (:mod:`streams.stages.viewers.table_letters`), one member each: topic and partition."""
 SHELF_VALUE: PartitionRow[F8] = PartitionRow("shelf-value", F8, empty=np.zeros(0))
 """Viewers stage: impressions on shelves of each kind, and watches after them
 (:mod:`online_models.page.shelf_kinds`)."""
 
 ALL: tuple[PartitionRow[Any], ...] = (
-    SENT, LEARNED, FORMAT, ROLE, WATCH_TIME, BLEND, TAGS, PENDING_PAGE, ALERTED, SHELF_VALUE,
+    SENT, LEARNED, FORMAT, ROLE, WATCH_TIME, BLEND, TAGS, PENDING_PAGE, ALERTED, SHELF_VALUE, TABLE_LETTERS,
 )  # fmt: skip
 """All rows of this kind."""
 
@@ -152,8 +156,13 @@ def require_format(store: StateView, versions: RowVersions) -> list[Row]:
         A newer program wrote rows.
     """
     found = FORMAT.read(store)
+    check_format(found, versions)
+    return [] if found == versions.version else [FORMAT.row(versions.version)]
+
+
+def check_format(found: int, versions: RowVersions) -> None:
+    """Raise `StateVersionError` if a newer program wrote rows: `found` is the row `FORMAT`."""
     if found > versions.version:
         with explained():
             msg = f"{versions.kind} has version {found}, this program knows 1 to {versions.version}"
             raise RowVersionError(msg)
-    return [] if found == versions.version else [FORMAT.row(versions.version)]

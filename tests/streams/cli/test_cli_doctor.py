@@ -83,6 +83,7 @@ def test_a_well_installation(writer: Producer, capsys: pytest.CaptureFixture[str
         "partitioner",
         "clocks",
         "catalog",
+        "unusable records",
         "dead letters",
     )
     assert {name: found[name]["status"] for name in well} == dict.fromkeys(well, "ok")
@@ -133,6 +134,20 @@ def test_a_wrong_partitioner(writer: Producer, capsys: pytest.CaptureFixture[str
     assert found["status"] == "fail"
     assert "21 events 3 are in a wrong partition, 1 have no key" in found["cause"]
     assert "murmur2_random" in found["next_step"]
+
+
+def test_records_that_no_worker_can_use(writer: Producer, capsys: pytest.CaptureFixture[str]) -> None:
+    """They fail by key, place and field: what cannot be decoded, and what has faults."""
+    writer.produce(topics.CATALOG, key=b"t", value=encode(Title(title_id="t")), partition=0)
+    bad = '{"title_id":"x","availability":{"countries":["ÖS"]}}'.encode()
+    writer.produce(topics.CATALOG, key=b"x", value=bad, partition=2)
+    writer.produce(topics.RULES, key=b"r", value=b'{"rule_id":"r","kind":"exclude"}', partition=0)
+    assert writer.flush(10) == 0
+    found = _doctor(capsys, 1)["unusable records"]
+    assert found["status"] == "fail"
+    assert "2 cannot be used" in found["cause"]
+    assert "x (catalog.titles.v1-2@0): out_of_range: availability.countries[...]" in found["cause"]
+    assert "r (rules.v1-0@0): it matches nothing" in found["cause"]
 
 
 def test_clocks(writer: Producer, capsys: pytest.CaptureFixture[str]) -> None:

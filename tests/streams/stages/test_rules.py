@@ -123,7 +123,7 @@ def test_a_record_that_nobody_can_read_can_be_removed(desk: Desk) -> None:
 
 
 def test_what_cannot_be_read_or_used_is_counted_and_left_out(capsys: pytest.CaptureFixture[str]) -> None:
-    """It takes its predecessor away, and hinders no other rule."""
+    """It hinders no other rule, and its last usable record stays in force until a tombstone comes."""
     metrics, told = Metrics(), list[RuleSet]()
     reader = rules_of(Settings(), partitions=1, metrics=metrics, on_change=told.append)
     useless = BusinessRule(rule_id="useless", kind=RuleKind.BOOST, titles=("a",), factor=0.5)
@@ -136,11 +136,14 @@ def test_what_cannot_be_read_or_used_is_counted_and_left_out(capsys: pytest.Capt
     assert [one.rule_id for one in told[-1].rules] == ["gone"]
     assert counted() == (1.0, 2.0)
     said = capsys.readouterr().out
-    assert "rule_unusable" in said
-    assert "rule_unreadable" in said
+    assert said.count("table_record_unusable") == 2
+    assert "a boost has a factor above 1" in said
     reader.take([message(b"gone", b"\xff"), message(b"useless", None), message(b"bad", None)])
+    assert told[-1].rules == [GONE]
+    assert counted() == (1.0, 1.0)
+    reader.take([message(b"gone", None)])
     assert told[-1].rules == []
-    assert counted() == (0.0, 1.0)
+    assert counted() == (0.0, 0.0)
 
 
 def test_the_next_page_is_made_under_the_newest_rules() -> None:

@@ -63,7 +63,7 @@ class Town:
         while sum(self._turn(spec, p) for spec, parts in self.specs for p in parts):
             for shard in self.specs[1][1]:
                 rows = self._unread(topics.TITLE_MODEL, shard, ALL)
-                self.replica._take_rows([message(r.key, r.value, partition=shard) for r in rows])
+                self.replica.take_rows([message(r.key, r.value, partition=shard) for r in rows])
 
     def pages(self) -> list[Home]:
         """Return all pages in the order of their partitions."""

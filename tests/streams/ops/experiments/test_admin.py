@@ -144,7 +144,7 @@ def test_a_failed_split_is_never_rolled_out(desk: Desk) -> None:
 
 
 def test_what_cannot_be_read_or_run_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
-    """A record that is no experiment takes its predecessor away; one with faults is never in a plan."""
+    """A record that is no experiment leaves its predecessor in force; one with faults is never in a plan."""
     metrics = Metrics()
     reader = experiments_of(Settings(), partitions=1, metrics=metrics)
     arms = (Arm(name="a", share=0.5), Arm(name="b", share=0.5, treatment=Treatment(ranking=Ranking.TRENDING)))
@@ -152,9 +152,9 @@ def test_what_cannot_be_read_or_run_is_left_out(capsys: pytest.CaptureFixture[st
     alone = Experiment(experiment_id="alone", state=ExperimentState.RUNNING, arms=arms[:1])
     reader.take([message(b"one", encode(one)), message(b"alone", encode(alone))])
     assert list(reader.newest.by_id) == ["one"]
-    assert "experiment_unusable" in capsys.readouterr().out
+    assert "table_record_unusable" in capsys.readouterr().out
     reader.take([message(b"one", b"{")])
-    assert reader.newest.idle
+    assert list(reader.newest.by_id) == ["one"]
     reader.take([message(b"one", encode(one)), message(b"one", None)])
     assert reader.newest.idle
     assert len(reader.waiting()) == 1

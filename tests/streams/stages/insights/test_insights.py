@@ -18,6 +18,7 @@ from streams.stages.analytics.catalog_counts import CatalogCounts
 from streams.stages.insights.rows import CLOCK, TITLE, VIEWERS, unpack_tally
 from streams.stages.insights.step import InsightsStep, insights_spec
 from streams.stages.insights.visits import MAX_VISITS, VisitsStep, visits_spec
+from streams.telemetry.metrics import Metrics
 from tests.streams.steps import T0, MemoryStore, message, record, watch
 
 TITLES = (
@@ -168,7 +169,7 @@ def test_counters_that_are_gone_leave_no_row(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_shelf_reads_the_catalog() -> None:
     """Records replace each other, tombstones withdraw, rubbish is left out."""
-    shelf = CatalogCounts(Settings(), partitions=1)
+    shelf = CatalogCounts(Settings(), partitions=1, metrics=Metrics())
     shelf._table._caught_up.set()
     shelf.take(
         [message(b"noir", encode(TITLES[0])), message(b"farce", encode(TITLES[1])), message(b"x", b"{")]

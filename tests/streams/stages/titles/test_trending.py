@@ -161,5 +161,5 @@ def test_the_replica_takes_rows_in_any_order() -> None:
     crowd.watch(6, 0.5, T0, country=country_code("IN"))
     key, value = segment_rows.pack("country:IN", crowd.state("country:IN"))
     before = len(line.replica.titles)
-    line.replica._take_rows([message(key, value)])
+    line.replica.take_rows([message(key, value)])
     assert len(line.replica.titles) == before

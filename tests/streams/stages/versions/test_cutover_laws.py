@@ -14,7 +14,7 @@ from streams.engine.stage import Outcome, Record
 from streams.stages.versions.cutover import Cutover
 from streams.stages.versions.handover import Predecessor
 from streams.stages.viewers.page_throttle import PageThrottle, PendingPage
-from streams.stages.viewers.step import StageRunner
+from streams.stages.viewers.stage_runner import StageRunner
 from streams.stages.wire.partition_rows import ROLE
 from streams.telemetry.metrics import Metrics
 from tests.streams.stages.versions.entered import Entered, marker, version

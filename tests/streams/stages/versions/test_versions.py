@@ -10,6 +10,7 @@ from schemas.codec import encode
 from schemas.versions import ModelSwitch, ModelVersion, SwitchMarker
 from streams.config.settings import Settings
 from streams.engine.applied import APPLIED_KEY, pack_applied
+from streams.engine.table_records import take_each
 from streams.errors import ModelChangedError, TopicError
 from streams.kafka.clients import producer
 from streams.ops.local_kafka.embedded import PARTITIONS, EmbeddedCluster
@@ -55,7 +56,8 @@ def test_the_register_keeps_versions_and_switches(settings: Settings) -> None:
 def test_an_entry_that_cannot_be_read_is_left_out() -> None:
     """Rubbish in the register stops no worker, and a key of a kind to come is nothing."""
     register = Register()
-    register.take([message(b"version:x", b"{"), message(b"switch:1:x", None), message(b"other", b"{}")])
+    bad = [message(b"version:x", b"{"), message(b"switch:1:x", None), message(b"other", b"{}")]
+    take_each(bad, register.take)
     assert (register.versions, register.switches) == ({}, {})
 
 

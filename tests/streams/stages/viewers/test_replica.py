@@ -43,7 +43,7 @@ def test_the_newest_row_of_a_key_wins(together: bool) -> None:
     replica = _replica()
     messages = [message(*_row(1)), message(*_row(5, "t2")), message(*_row(3))]
     for part in [messages] if together else [[m] for m in messages]:
-        replica._take_rows(part)
+        replica.take_rows(part)
     assert (_watches(replica), _watches(replica, "t2")) == (3, 5)
     assert replica.titles.arrays.size[1] == 2
     assert replica._metrics.registry.get_sample_value("nearline_replica_rows") == 2
@@ -60,7 +60,7 @@ def test_a_tombstone_of_the_model_is_ignored(together: bool) -> None:
         message(LEARNED.key, None),
     ]
     for part in [messages] if together else [[m] for m in messages]:
-        replica._take_rows(part)
+        replica.take_rows(part)
     assert _watches(replica) == 2
 
 
@@ -69,14 +69,14 @@ def test_learned_is_what_every_shard_has_learned() -> None:
     replica = _replica(title_shards=2)
     for shard, counts in ((0, [10, 4, 99]), (1, [7]), (1, [5, 6])):
         key, value = LEARNED.row(np.array(counts, np.int64))
-        replica._take_rows([message(key, value, partition=shard)])
+        replica.take_rows([message(key, value, partition=shard)])
     assert [replica.learned(p) for p in (0, 1)] == [7, 4]
 
 
 def test_the_stages_own_records_are_no_titles() -> None:
     """Applied records and counts make no row."""
     replica = _replica()
-    replica._take_rows([message(b"\0applied", b"x"), message(*LEARNED.row(np.zeros(1, np.int64)))])
+    replica.take_rows([message(b"\0applied", b"x"), message(*LEARNED.row(np.zeros(1, np.int64)))])
     assert len(replica.titles) == 0
 
 
@@ -85,25 +85,26 @@ def test_a_withdrawn_title_is_listed_to_nobody(withdrawn_first: bool) -> None:
     """The two topics are read by two threads: the tombstone counts also when it comes before the row."""
     replica = _replica()
     steps = [
-        lambda: replica._take_titles([message(b"t1", None)]),
-        lambda: replica._take_rows([message(*_row(9))]),
+        lambda: replica.take_titles([message(b"t1", None)]),
+        lambda: replica.take_rows([message(*_row(9))]),
     ]
     for step in steps if withdrawn_first else reversed(steps):
         step()
     assert replica.catalog.allowed(limit=255, country=0, now_ms=0).tolist() == [False]
-    replica._take_titles([message(b"t1", encode(Title(title_id="t1")))])
+    replica.take_titles([message(b"t1", encode(Title(title_id="t1")))])
     assert replica.catalog.allowed(limit=255, country=0, now_ms=0).tolist() == [True]
 
 
 def test_an_unusable_catalog_record_is_passed_over(capsys: pytest.CaptureFixture[str]) -> None:
-    """It is logged by place and reason, and the records around it count."""
+    """It is logged by key, place and reason, and the records around it count."""
     replica = _replica()
     good = [message(t.encode(), encode(Title(title_id=t))) for t in ("a", "b")]
-    replica._take_titles([good[0], message(b"x", b'{"title_id":7}', offset=41), good[1]])
-    assert replica.titles.ids == ["a", "b"]
+    replica.take_titles([good[0], message(b"x", b'{"title_id":7}', offset=41), good[1]])
+    listed = replica.catalog.allowed(limit=255, country=0, now_ms=0).tolist()
+    assert dict(zip(replica.titles.ids, listed, strict=True)) == {"a": True, "b": True, "x": False}
     said = capsys.readouterr().out
-    assert "catalog_record_unusable" in said
-    assert "41" in said
+    assert "table_record_unusable" in said
+    assert all(word in said for word in ("41", "key=x", "field=title_id"))
 
 
 def test_it_reads_what_the_titles_stage_writes() -> None:
