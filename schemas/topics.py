@@ -141,6 +141,16 @@ class TopicSpec:
         return {"cleanup.policy": self.cleanup, "retention.ms": str(self.retention_ms), **self.config}
 
 
+_BOUNDED_TIMES: Final = MappingProxyType(
+    {
+        # the default of Kafka 4; earlier ones take any time. Event times are bounded by that of their record
+        "message.timestamp.after.max.ms": str(_DAY_MS // 24),
+        # retention deletes an older record at once, and with it all of its segment: seconds in place of ms
+        "message.timestamp.before.max.ms": str(7 * _DAY_MS),
+    }
+)
+
+
 def _kept(name: str, key: str, value: str, written_by: str, days: int) -> TopicSpec:
     return TopicSpec(
         name=name,
@@ -167,7 +177,7 @@ def _compacted(name: str, key: str, value: str, written_by: str, partitions: int
 
 
 _PUBLIC: Final = (
-    _kept(EVENTS, "viewer id", "Event", "producers", 7),
+    replace(_kept(EVENTS, "viewer id", "Event", "producers", 7), config=_BOUNDED_TIMES),
     _compacted(CATALOG, "title id", "Title", "catalog owner", 4),
     _compacted(HOME, "viewer id", "Home", "viewers stage", 4),
     _kept(ALERTS, "viewer id", "Alert", "viewers stage", 30),

@@ -17,6 +17,7 @@ from streams.stages.titles.step import titles_spec
 from streams.stages.versions.status import RegisteredVersion
 from streams.stages.viewers.replica import Replica
 from streams.stages.viewers.step import ViewersStage
+from streams.stages.wire.events import clock_of
 from streams.telemetry.metrics import Metrics
 
 
@@ -88,6 +89,7 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
         partitions=partitions[topics.EVENTS],
         metrics=metrics,
         versions=versions,
+        wall_clock=clock_of(settings),
         plan=experiments.current,
         rules=rules.wait,
         unusable=unusable,

@@ -19,10 +19,10 @@ from online_models.learners.tag_vectors import learn_tags, move_tags
 from online_models.tables.derived_columns import count_positives, is_stale
 from online_models.tables.hashing import below, fill_shards, mix
 from online_models.tables.history import share_of, title_of
-from online_models.tables.layout import F8, I4, I8, U8, Int, Params, Real, Scratch, Signals, Titles
+from online_models.tables.layout import DAY_MS, F8, I4, I8, U8, Int, Params, Real, Scratch, Signals, Titles
 from online_models.tables.titles import TitleTable, title_key
 
-__all__ = ["MOST_DRIFTED", "TitleSide", "decayed", "shard_of"]
+__all__ = ["MOST_DRIFTED", "MOST_JUMP_MS", "TitleSide", "bound_jumps", "decayed", "shard_of"]
 
 
 @jit_no_alloc
@@ -208,6 +208,8 @@ def absorb(titles: Titles, params: Params, owned: I4, signals: Signals) -> None:
     move_tags(titles, work.tags)
 
 
+_FOREVER = int(np.iinfo(np.int64).max)
+
 MOST_DRIFTED = 500
 """Most rows written at a time for drift alone, or as many as signals name if that is more. A row is 2.6 kB,
 and a few hundred events move all of 10,000 titles by ``publish_drift``. Lists hardly depend on it:
@@ -263,6 +265,10 @@ class TitleSide:
         entries = paired[np.arange(paired.shape[1]) < signals.depth[:, None]]
         self._mark_named(signals.title)
         self._mark_named(np.where(entries < 0, ~entries, entries))
+
+    def newest_ms(self) -> int:
+        """Return the newest event time that a counter has seen; 0 before the first."""
+        return int(self.titles.arrays.trend_at[: len(self.titles)].max(initial=0))
 
     def take_changed(self) -> I4:
         """Return the rows to write: those that signals or labels name, and those of the largest drift.
@@ -321,6 +327,45 @@ class TitleSide:
         best = np.argsort(-value, kind="stable")[: 2 * n]
         named = [(self.titles.ids[r], float(value[r])) for r in best.tolist() if value[r] > 0]
         return sorted(((t, v) for t, v in named if t), key=lambda pair: (-pair[1], pair[0]))[:n]
+
+
+MOST_JUMP_MS = DAY_MS
+"""How far the clock of the decayed counters moves with one signal: quiet installations and replays have
+nights, and a longer pause is made up for by as many signals as it has days."""
+
+
+def bound_jumps(at: I8, newest_ms: int) -> int:
+    """Bound event times in place: each is at most `MOST_JUMP_MS` ahead of the newest before it.
+
+    All counters decay to the newest time. Without this bound one signal from the year 2099 would let every
+    counter fade to nothing, and whatever is watched until then would count nothing.
+
+    Parameters
+    ----------
+    at
+        [n] times of signals in their order, ms.
+    newest_ms
+        The newest that a counter has seen; 0 for none: then the first signal sets the clock.
+
+    Returns
+    -------
+    int
+        Latest time of whatever comes with these signals.
+
+    Examples
+    --------
+    >>> at = np.array([10**12 + 5, 4 * 10**12, 4 * 10**12, 10**12 + 6])
+    >>> bound_jumps(at, 10**12) - 10**12, (at - 10**12).tolist()
+    (259200005, [5, 86400005, 172800005, 6])
+    """
+    if at.size and int(at.max()) > newest_ms + MOST_JUMP_MS:
+        for n, time in enumerate(at.tolist()):
+            if newest_ms:
+                at[n] = min(time, newest_ms + MOST_JUMP_MS)
+            newest_ms = max(newest_ms, int(at[n]))
+    elif at.size:
+        newest_ms = max(newest_ms, int(at.max()))
+    return newest_ms + MOST_JUMP_MS if newest_ms else _FOREVER
 
 
 def decayed(value: F8, at: I8, half_life_ms: float) -> F8:

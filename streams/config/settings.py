@@ -224,6 +224,10 @@ class Settings(BaseSettings):
     list_ttl_s: float = Field(86_400.0, gt=0.0)
     """Seconds after which a page expires. Default: one day."""
 
+    event_time: bool = False
+    """Whether windows, rules and experiments go by the times of events alone, and no clock bounds these: for
+    replays of the past. Default: no, they go by the worker's clock."""
+
     check_crcs: bool = True
     """Whether checksums of records are verified. The embedded cluster writes transaction markers without
     one."""

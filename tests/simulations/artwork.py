@@ -185,7 +185,7 @@ def simulate(
         The worker did not process every event.
     """
     world = _ArtworkWorld(seed, viewers, titles)
-    with own_cluster(folder, GROUP, kafka=kafka) as settings:
+    with own_cluster(folder, GROUP, kafka=kafka, event_time=True) as settings:
         make_topics(settings)
         with WorkerProcess(settings, folder, VARIABLES) as worker, EventProducer(settings) as producer:
             worker.wait_ready()

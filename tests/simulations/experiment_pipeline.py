@@ -133,7 +133,7 @@ def by_workers(make: Callable[[], World], folder: Path, *, days: int, warm_up: i
         shutil.rmtree(folder, ignore_errors=True)
         world, name = make(), experiment.experiment_id
         counter = EventCounter.of(world, experiment)
-        with own_cluster(folder, "nearline-truth", kafka=False) as settings:
+        with own_cluster(folder, "nearline-truth", kafka=False, event_time=True) as settings:
             _begin(settings, experiment)
             with pipeline(world, settings, folder, ONE_ROW) as published:
                 policy = LossyPolicy(published, lambda _: False, counter)

@@ -248,7 +248,9 @@ def _through(options: ExperimentOptions, arms: tuple[Arm, ...]) -> SimulatedExpe
     shutil.rmtree(FOLDER, ignore_errors=True)
     world, lost = _world(options), _lost(options)
     one = experiment(world, arms, options)
-    with own_cluster(FOLDER, "nearline-experiment", kafka=options.through == "kafka") as settings:
+    with own_cluster(
+        FOLDER, "nearline-experiment", kafka=options.through == "kafka", event_time=True
+    ) as settings:
         days = {"days": options.days, "warm_up": options.warm_up}
         ran = through(world, settings, FOLDER, one, lossy(one, lost, options.seed), **days)
     counted = structs.replace(one, ends_at_ms=ran.decided_at_ms)

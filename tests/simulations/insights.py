@@ -158,7 +158,9 @@ def _live(world: World, days: int, on_events: Callable[[Sequence[Event]], None])
 def _through(world: World, options: DemandOptions) -> list[DemandRecord]:
     """Count a world's days with a worker, on a cluster of its own."""
     shutil.rmtree(FOLDER, ignore_errors=True)
-    with own_cluster(FOLDER, "nearline-simulated", kafka=options.through == "kafka") as settings:
+    with own_cluster(
+        FOLDER, "nearline-simulated", kafka=options.through == "kafka", event_time=True
+    ) as settings:
         make_topics(settings)
         with EventProducer(settings) as producer, InsightsProcess(settings, FOLDER / "counting") as worker:
             producer.send_titles(world.titles)

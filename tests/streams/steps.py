@@ -112,6 +112,8 @@ class Line:
     """Seconds that pass before each batch."""
     now: float = 0.0
     """The worker's clock, s."""
+    wall_ms: int | None = None
+    """Wall clock of the worker, ms; None: pages are made by the times of events."""
     letters: bool = False
     """Whether the partition writes the dead letters of tables."""
 
@@ -124,6 +126,7 @@ class Line:
         self.replica.wait = lambda: None  # type: ignore[method-assign]
         self.stage = ViewersStage(
             self.settings, self.replica, partitions=1, metrics=self.metrics, clock=lambda: self.now,
+            wall_clock=None if self.wall_ms is None else lambda: self.wall_ms or 0,
             unusable=unusable if self.letters else None,
         )  # fmt: skip
         self.store = MemoryStore()

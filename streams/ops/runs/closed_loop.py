@@ -144,7 +144,7 @@ def compare_policies(options: LoopOptions, progress: Callable[[str, int], OnDay]
         settings = None
         if not options.in_process:
             shutil.rmtree(FOLDER, ignore_errors=True)
-            settings = stack.enter_context(own_cluster(FOLDER, GROUP, kafka=options.kafka))
+            settings = stack.enter_context(own_cluster(FOLDER, GROUP, kafka=options.kafka, event_time=True))
         for seed in range(options.seed, options.seed + options.seeds):
             for name, maker in POLICIES.items():
                 world, on_day = World(seed, options.viewers, options.titles), progress(name, seed)

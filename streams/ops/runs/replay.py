@@ -92,7 +92,11 @@ def replay_cluster(
             brokers = stack.enter_context(EmbeddedCluster()).bootstrap_servers
         own = f"replay-{int(time.time())}." if prefix is None else prefix
         settings = Settings.load(
-            brokers=brokers, topic_prefix=own, group=f"{own}nearline", check_crcs=not embedded
+            brokers=brokers,
+            topic_prefix=own,
+            group=f"{own}nearline",
+            check_crcs=not embedded,
+            event_time=True,
         )
         require_broker(settings)
         make_topics(settings, partitions=partitions)

@@ -92,7 +92,7 @@ def make_topics(settings: Settings, *, partitions: int = 4) -> None:
 
 
 @contextmanager
-def own_cluster(folder: Path, group: str, *, kafka: bool) -> Iterator[Settings]:
+def own_cluster(folder: Path, group: str, *, kafka: bool, event_time: bool = False) -> Iterator[Settings]:
     """Start a cluster for one command, and return settings for it.
 
     Parameters
@@ -103,12 +103,16 @@ def own_cluster(folder: Path, group: str, *, kafka: bool) -> Iterator[Settings]:
         Consumer group of the worker.
     kafka
         Use a real Apache Kafka instead of the embedded cluster.
+    event_time
+        Pages are made by the times of events: those of a simulated or replayed past.
     """
     own: EmbeddedCluster | KafkaCluster = EmbeddedCluster()
     if kafka:
         own = KafkaCluster(folder / "kafka", port=cluster_port(), cache_dir=Settings.load().cache_dir)
     with own as cluster:
-        yield Settings.load(brokers=cluster.bootstrap_servers, group=group, check_crcs=kafka)
+        yield Settings.load(
+            brokers=cluster.bootstrap_servers, group=group, check_crcs=kafka, event_time=event_time
+        )
 
 
 class WorkerProcess:
@@ -141,6 +145,7 @@ class WorkerProcess:
             "NEARLINE_HTTP_PORT": str(self._port),
             "NEARLINE_TITLE_SHARDS": str(settings.title_shards),
             "NEARLINE_CHECK_CRCS": str(settings.check_crcs),
+            "NEARLINE_EVENT_TIME": str(settings.event_time),
             "NEARLINE_LOG_FORMAT": "json",
             **({"NEARLINE_TENANT": settings.tenant} if settings.tenant else {}),
             **(variables or {}),

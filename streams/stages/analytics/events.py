@@ -4,11 +4,12 @@ A record that is no event is skipped here: the viewers stage makes the dead lett
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from schemas import DecodeError, Event
 from streams.engine.stage import Record, StateView
-from streams.stages.wire.events import EventReader, event_time_ms
+from streams.stages.wire.events import EventReader
 
 __all__ = ["MAX_HOT", "CachedRows", "usable_events"]
 
@@ -20,13 +21,10 @@ T = TypeVar("T")
 
 def usable_events(read: EventReader, records: Sequence[Record]) -> list[tuple[Event, int]]:
     """Return the events of a batch, each with its time (ms)."""
-    out = []
+    out, now_ms = [], read.now_ms()
     for record in records:
-        try:
-            event = read(record)
-        except DecodeError:
-            continue
-        out.append((event, event_time_ms(event, record)))
+        with suppress(DecodeError):
+            out.append(read(record, now_ms))
     return out
 
 

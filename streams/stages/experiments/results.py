@@ -17,7 +17,7 @@ from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome, Record, StageSpec, StateView
 from streams.stages.analytics.events import CachedRows, usable_events
 from streams.stages.experiments.rows import TALLIES, TALLY, VIEWERS, pack_tally, tally_of
-from streams.stages.wire.events import EventReader
+from streams.stages.wire.events import Clock, EventReader
 
 __all__ = ["STAGE", "ResultsStep", "results_spec"]
 
@@ -31,7 +31,10 @@ def _no_tags() -> TagsOf:
 
 
 def results_spec(
-    settings: Settings, plan: Callable[[], ExperimentPlan], about: Callable[[], TagsOf] = _no_tags
+    settings: Settings,
+    plan: Callable[[], ExperimentPlan],
+    about: Callable[[], TagsOf] = _no_tags,
+    clock: Clock | None = None,
 ) -> StageSpec:
     """Describe the stage.
 
@@ -43,12 +46,16 @@ def results_spec(
         Waits until the experiments are known, then returns the newest plan.
     about
         Waits until the catalog is known, then returns the lookup of a title's tags. Default: no tags.
+    clock
+        Bounds the times of events. Default: for replays, no clock.
     """
     return StageSpec(
         name=STAGE,
         source=settings.topic(topics.EVENTS),
         changelog=settings.topic(topics.EXPERIMENT_VIEWERS),
-        make_step=lambda partition, store: ResultsStep(settings, partition, store, plan, about=about()),
+        make_step=lambda partition, store: ResultsStep(
+            settings, partition, store, plan, about=about(), clock=clock
+        ),
         dead_letters=settings.topic(topics.DEAD_LETTERS),
         max_events=settings.viewers_batch_events,
         max_bytes=settings.viewers_batch_bytes,
@@ -71,6 +78,8 @@ class ResultsStep:
         Returns the experiments; called before each batch.
     about
         Returns a title's tags.
+    clock
+        As for `results_spec`.
     """
 
     def __init__(
@@ -81,10 +90,11 @@ class ResultsStep:
         plan: Callable[[], ExperimentPlan],
         *,
         about: TagsOf = no_tags,
+        clock: Clock | None = None,
     ) -> None:
         plan()  # waits until the experiments are known
         self._partition, self._plan, self._about = partition, plan, about
-        self._read = EventReader(settings)
+        self._read = EventReader(settings, clock)
         self._topic = settings.topic(topics.EXPERIMENT_TALLIES)
         self._viewers = CachedRows(store, VIEWERS.unpack)
         self._tallies = {

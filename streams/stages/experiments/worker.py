@@ -13,6 +13,7 @@ from streams.stages.analytics.worker import build_analytics_worker
 from streams.stages.experiments.decisions import decisions_spec
 from streams.stages.experiments.definitions import experiments_of
 from streams.stages.experiments.results import results_spec
+from streams.stages.wire.events import clock_of
 from streams.telemetry.metrics import Metrics
 
 __all__ = ["NAME", "WANTED", "build_results_worker"]
@@ -36,5 +37,5 @@ def _compose(
 ) -> tuple[list[StageSpec], list[Companion]]:
     experiments = experiments_of(own, partitions=found[topics.EXPERIMENTS].partitions, metrics=metrics)
     catalog = CatalogCounts(own, partitions=found[topics.CATALOG].partitions, metrics=metrics)
-    results = results_spec(own, experiments.current, lambda: catalog.current().labels)
+    results = results_spec(own, experiments.current, lambda: catalog.current().labels, clock_of(own))
     return [results, decisions_spec(own, experiments.current)], [experiments, catalog]

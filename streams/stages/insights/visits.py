@@ -15,7 +15,7 @@ from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome, Record, StageSpec, StateView
 from streams.stages.analytics.events import CachedRows, usable_events
 from streams.stages.insights.rows import VIEWERS, VISITS
-from streams.stages.wire.events import EventReader
+from streams.stages.wire.events import Clock, EventReader
 
 __all__ = ["STAGE", "VisitsStep", "visits_spec"]
 
@@ -26,13 +26,25 @@ MAX_VISITS = 2_000
 """Most visits, and most searches, of a record: half a megabyte if every id has its greatest length."""
 
 
-def visits_spec(settings: Settings, catalog: Callable[[], CatalogSnapshot]) -> StageSpec:
-    """Describe the stage to the engine; `catalog` waits until the catalog is known, then returns it."""
+def visits_spec(
+    settings: Settings, catalog: Callable[[], CatalogSnapshot], clock: Clock | None = None
+) -> StageSpec:
+    """Describe the stage to the engine.
+
+    Parameters
+    ----------
+    settings
+        Topics.
+    catalog
+        Waits until the catalog is known, then returns it.
+    clock
+        Bounds the times of events. Default: for replays, no clock.
+    """
     return StageSpec(
         name=STAGE,
         source=settings.topic(topics.EVENTS),
         changelog=settings.topic(topics.INSIGHTS_VIEWERS),
-        make_step=lambda _, store: VisitsStep(settings, store, catalog),
+        make_step=lambda _, store: VisitsStep(settings, store, catalog, clock),
         dead_letters=settings.topic(topics.DEAD_LETTERS),
         max_events=settings.viewers_batch_events,
         max_bytes=settings.viewers_batch_bytes,
@@ -51,12 +63,20 @@ class VisitsStep:
         Viewers' rows.
     catalog
         Returns the catalog; called before each batch.
+    clock
+        As for `visits_spec`.
     """
 
-    def __init__(self, settings: Settings, store: StateView, catalog: Callable[[], CatalogSnapshot]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: StateView,
+        catalog: Callable[[], CatalogSnapshot],
+        clock: Clock | None = None,
+    ) -> None:
         catalog()  # waits until the catalog is known
         self._catalog = catalog
-        self._read = EventReader(settings)
+        self._read = EventReader(settings, clock)
         self._viewers = CachedRows(store, VIEWERS.unpack)
         self._topic = settings.topic(topics.INSIGHTS_VISITS)
 

@@ -12,6 +12,7 @@ from streams.stages.analytics.catalog_counts import CatalogCounts
 from streams.stages.analytics.worker import build_analytics_worker
 from streams.stages.insights.step import insights_spec
 from streams.stages.insights.visits import visits_spec
+from streams.stages.wire.events import clock_of
 from streams.telemetry.metrics import Metrics
 
 __all__ = ["NAME", "WANTED", "build_insights_worker"]
@@ -34,4 +35,4 @@ def _compose(
     own: Settings, found: Mapping[str, TopicInfo], metrics: Metrics
 ) -> tuple[list[StageSpec], list[CatalogCounts]]:
     catalog = CatalogCounts(own, partitions=found[topics.CATALOG].partitions, metrics=metrics)
-    return [visits_spec(own, catalog.current), insights_spec(own, catalog.current)], [catalog]
+    return [visits_spec(own, catalog.current, clock_of(own)), insights_spec(own, catalog.current)], [catalog]

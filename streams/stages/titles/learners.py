@@ -37,8 +37,8 @@ class AttributionLearner:
         for key, value in store.scan(attribution.QUERY):
             self._searches.load(key[1:].decode(), attribution.QUERY_CODEC.unpack(value))
 
-    def learn(self, packed: bytes) -> None:
-        """Learn the updates of the shard's own titles and queries."""
+    def learn(self, packed: bytes, latest_ms: int) -> None:
+        """Learn the updates of the shard's own titles and queries, none as later than a time."""
         if not packed:
             return
         updates = attribution.unpack_updates(packed)
@@ -46,12 +46,12 @@ class AttributionLearner:
         for (title, artwork, fit, trials, wins, at_ms), is_own in zip(updates.artwork, own, strict=True):
             if is_own:
                 bandit = self._gallery.bandit(title)
-                bandit.learn(fit, artwork, trials=trials, wins=wins, at_ms=at_ms)
+                bandit.learn(fit, artwork, trials=trials, wins=wins, at_ms=min(at_ms, latest_ms))
                 self._changed[title] = None
         own = self._own([query for query, *_ in updates.queries])
         for (query, title, at_ms), is_own in zip(updates.queries, own, strict=True):
             if is_own:
-                self._searches.watched(query, title, at_ms)
+                self._searches.watched(query, title, min(at_ms, latest_ms))
 
     def take_rows(self) -> list[Row]:
         """Return the rows that changed since the last call."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from online_models.learners.title_side import TitleSide
+from online_models.learners.title_side import TitleSide, bound_jumps
 from online_models.tables.layout import I8
 from online_models.tables.rows import TITLE_ROWS
 from online_models.tables.titles import TitleTable
@@ -106,10 +106,11 @@ class TitlesStep:
         tag_steps = int(titles.arrays.size[4])
         for record in records:
             batch = unpack(record.value or b"", titles)
+            latest_ms = bound_jumps(batch.signals.at, self._side.newest_ms())
             self._side.absorb(batch.signals)
             self._trending.count(batch)
             self._cohorts.learn(batch.signals)
-            self._attribution.learn(batch.updates)
+            self._attribution.learn(batch.updates, latest_ms)
             self._count(batch.partition, batch.sent)
         rows: list[Row] = title_rows.pack(titles, self._side.take_changed())
         rows += [*self._trending.take_rows(), *self._cohorts.take_rows(), *self._attribution.take_rows()]

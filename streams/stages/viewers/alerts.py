@@ -19,7 +19,7 @@ from online_models.page.shelf_kinds import REASONS
 from online_models.tables.layout import DAY_MS, U8
 from schemas import topics
 from schemas.codec import encode
-from schemas.fields import ItemReason
+from schemas.fields import MAX_TIME_MS, ItemReason
 from schemas.pages import Alert, Source, alert_id
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome, Row, StateView
@@ -131,7 +131,7 @@ class Alerts:
             above=round(float(above), DECIMALS),
             since_ms=since_ms,
             generated_at_ms=cause.time_ms,
-            expires_at_ms=since_ms + int(self._page.alert_days * DAY_MS),
+            expires_at_ms=min(since_ms + int(self._page.alert_days * DAY_MS), MAX_TIME_MS - 1),
             model_version=self._provenance,
             source=Source(topic=topic, partition=partition, offset=cause.offset),
         )

@@ -15,7 +15,7 @@ from schemas import DecodeError, Event, Forget, History, Identify, Impression, P
 from schemas.dead_letters import DeadLetter
 from streams.engine.dead_letters import invalid_record_letter
 from streams.engine.stage import Record
-from streams.stages.wire.events import EventReader, event_time_ms
+from streams.stages.wire.events import EventReader
 
 __all__ = ["AttributableEvent", "DecodedBatch", "Departure", "EventDecoder", "StatedPreference"]
 
@@ -106,19 +106,19 @@ class EventDecoder:
         """Decode a batch in order."""
         out = DecodedBatch()
         homes = partitions_for([record.key or b"" for record in records], self._partitions)
+        now_ms = self._read.now_ms()
         for record, home in zip(records, homes.tolist(), strict=True):
             try:
-                event = self._read(record)
+                event, at = self._read(record, now_ms)
                 if home != self._partition:
                     raise DecodeError(Reason.PARTITION_MISMATCH, None, _WRONG_PARTITION)  # noqa: TRY301
             except DecodeError as error:
                 out.dead_letters.append(invalid_record_letter(record, error, stage=self._stage))
             else:
-                self._add(event, record, out)
+                self._add(event, at, record.offset, out)
         return out
 
-    def _add(self, event: Event, record: Record, out: DecodedBatch) -> None:
-        at, offset = event_time_ms(event, record), record.offset
+    def _add(self, event: Event, at: int, offset: int, out: DecodedBatch) -> None:
         out.newest_ms = max(out.newest_ms, at)
         name, viewer = event.event_id, event.viewer_id
         country, device = _code(event.country), device_code(event.device)

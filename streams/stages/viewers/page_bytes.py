@@ -21,6 +21,7 @@ from online_models.page.shelf_kinds import KINDS, REASONS
 from online_models.tables.codes import EXPLORE, NO_SHELF
 from online_models.tables.layout import I4, I8, U1
 from online_models.tables.titles import TitleTable
+from schemas.fields import MAX_TIME_MS
 from schemas.pages import Category, list_id
 from streams.stages.viewers.artwork import NOTHING, ArtworkSelection, item_tail, last_drawn
 from streams.stages.viewers.fragments import FragmentStore, ShelfFragments, distinct
@@ -50,6 +51,8 @@ class Cause(NamedTuple):
     """The page's fields `country` and `maturity` as JSON with a comma before each; empty for neither."""
     arms: bytes = b""
     """The page's field `arms` as JSON with a comma before it; empty for none."""
+    made_ms: int = 0
+    """From when on the page lives; 0: from the time of its event."""
 
 
 def numbered(seq: I8, slots: I4, floor: int) -> list[int]:
@@ -189,7 +192,7 @@ class PageEncoder:
                 list_id(self._partition, cause.offset, cause.seq).encode(),
                 cause.seq,
                 cause.time_ms,
-                cause.time_ms + self._ttl_ms,
+                min((cause.made_ms or cause.time_ms) + self._ttl_ms, MAX_TIME_MS - 1),
                 self._model,
                 b"" if language == DEFAULT else b',"language":"%b"' % language.encode(),
                 cause.limits + cause.arms,

@@ -72,6 +72,9 @@ class PagePublisher:
         Impressions and watches by kind of shelf.
     metrics
         Count pages.
+    live
+        Whether pages are made by the worker's clock: they expire so long after it. Default: so long after
+        their event.
     """
 
     def __init__(
@@ -86,8 +89,9 @@ class PagePublisher:
         alerts: Alerts,
         shelf_value: ShelfValue,
         metrics: Metrics,
+        live: bool = False,
     ) -> None:
-        self._side, self._index, self._plan = side, index, plan
+        self._side, self._index, self._plan, self._live = side, index, plan, live
         self._artwork, self._alerts = PageArtwork(gallery, side), alerts
         self._shelf_value, self._metrics = shelf_value, metrics
         self._length, self._partition = settings.list_length, partition
@@ -109,7 +113,7 @@ class PagePublisher:
         requests
             Ascending by offset.
         now_ms
-            Time of the pages.
+            Time of the pages: windows, rules and experiments go by it.
         floor
             Pages are numbered from above it.
         out
@@ -141,7 +145,15 @@ class PagePublisher:
             coins = [f"{rivals.salt} {name} {seq}" for name, seq in zip(names, seqs, strict=True)]
             picks = interleave_top_picks(pages, new, coins, config.visible)
         causes = [
-            Cause(viewers.ids[slot], seq, offset, at, self._limits(slot), variant.arms)
+            Cause(
+                viewers.ids[slot],
+                seq,
+                offset,
+                at,
+                self._limits(slot),
+                variant.arms,
+                now_ms if self._live else at,
+            )
             for (slot, offset, at), seq in zip(requests, seqs, strict=True)
         ]
         shown = self._artwork.select(pages, slots, now_ms, treatment.artwork or ArtworkPolicy.BANDIT)
@@ -203,7 +215,7 @@ def group_by_variant(
     plan
         The experiments.
     now_ms
-        Newest event time of the batch: it decides which experiments run.
+        Time of the pages: it decides which experiments run.
     """
     if plan.idle:
         yield PageVariant(NO_TREATMENT.treatment, b""), list(requests)

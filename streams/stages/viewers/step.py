@@ -47,6 +47,7 @@ from streams.stages.viewers.signal_publisher import SignalPublisher
 from streams.stages.viewers.stage_runner import StageRunner
 from streams.stages.viewers.table_letters import OWNER, TableLetters
 from streams.stages.wire import partition_rows, viewer_rows
+from streams.stages.wire.events import Clock as WallClock
 from streams.stages.wire.events import EventReader
 from streams.telemetry.metrics import Metrics
 
@@ -74,6 +75,9 @@ class ViewersStage:
         Status of the worker's version. Default: it is alone and always publishes.
     clock
         Clock of the page throttle.
+    wall_clock
+        Bounds the times of events, and pages are made by it: windows of titles, rules, experiments. Default:
+        for replays, the times of events.
     plan
         Returns the current experiments. Default: none.
     rules
@@ -91,11 +95,12 @@ class ViewersStage:
         metrics: Metrics,
         versions: VersionStatus | None = None,
         clock: Clock = time.monotonic,
+        wall_clock: WallClock | None = None,
         plan: Callable[[], ExperimentPlan] = ExperimentPlan,
         rules: Callable[[], None] = lambda: None,
         unusable: UnusableRecords | None = None,
     ) -> None:
-        self.clock, self.plan, self.rules = clock, plan, rules
+        self.clock, self.wall_clock, self.plan, self.rules = clock, wall_clock, plan, rules
         self.versions = versions or SingleVersion()
         self.settings, self.replica, self.partitions = settings, replica, partitions
         self.metrics = metrics
@@ -190,7 +195,7 @@ class ViewersStep:
         self._load = self._departures.loader
         self._decoder = EventDecoder(
             RewardFunction(settings.model.reward),
-            EventReader(settings),
+            EventReader(settings, stage.wall_clock),
             stage=STAGE,
             partition=partition,
             partitions=stage.partitions,
@@ -206,6 +211,7 @@ class ViewersStep:
             alerts=self._alerts,
             shelf_value=self._signals.shelf_value,
             metrics=stage.metrics,
+            live=stage.wall_clock is not None,
         )
         self._side.blending.load(partition_rows.BLEND.read(store))
         watch_time.load(self._side.viewers.arrays, partition_rows.WATCH_TIME.read(store))
@@ -244,7 +250,8 @@ class ViewersStep:
         out, viewers = Outcome(), self._side.viewers
         slots = viewers.acquire([page.viewer_id for page in pending], self._load)
         requests = [(slot, page.offset, page.at) for slot, page in zip(slots.tolist(), pending, strict=True)]
-        self._publisher.publish(requests, max(page.at for page in pending), self._cutover.floor, out)
+        now_ms = self._page_time_ms(max(page.at for page in pending))
+        self._publisher.publish(requests, now_ms, self._cutover.floor, out)
         out.rows.extend(viewer_rows.pack(viewers, slots))
         return out
 
@@ -270,7 +277,8 @@ class ViewersStep:
         if requests and not silent:
             requests = latest(requests, by_event=self._settings.list_per_event)
             if now := self._throttle.admit(requests, self._side.viewers.ids):
-                self._publisher.publish(now, batch.newest_ms, self._cutover.floor, out)
+                now_ms = self._page_time_ms(batch.newest_ms)
+                self._publisher.publish(now, now_ms, self._cutover.floor, out)
             out.rows.extend(self._throttle.take_rows())
         if changed:
             out.rows.extend(viewer_rows.pack(self._side.viewers, np.array(sorted(changed), np.int32)))
@@ -282,6 +290,15 @@ class ViewersStep:
             self._format_rows = []
         self._stage.metrics.cache_slots.labels(STAGE).set(len(self._side.viewers))
         return out
+
+    def _page_time_ms(self, newest_ms: int) -> int:
+        """Return the time of pages: the worker's clock, or in replays the newest event time that asks.
+
+        A device's late event would bring expired titles back, its fast clock would break embargoes, and for
+        everybody in its batch.
+        """
+        clock = self._stage.wall_clock
+        return newest_ms if clock is None else clock()
 
     def _apply_stated_preferences(self, batch: DecodedBatch) -> list[PageRequest]:
         """Apply stated preferences; return requests for the pages that they change."""

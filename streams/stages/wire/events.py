@@ -6,17 +6,34 @@ keyed by the account, so all profiles of an account share a partition, and their
 partition.
 """
 
+import time
+from collections.abc import Callable
+from typing import Final
+
 import msgspec
 
 from schemas import DecodeError, Event, Identify, Reason
 from schemas.codec import check_key, decode_event
+from schemas.fields import MAX_TIME_MS, MIN_TIME_MS
 from streams.config.settings import Settings
 from streams.engine.stage import Record
 
-__all__ = ["SEPARATOR", "EventReader", "Profiles", "account_of", "event_time_ms"]
+__all__ = [
+    "AHEAD_MS", "SEPARATOR", "TRUSTED_MS", "Clock", "EventReader", "Profiles", "account_of", "clock_of",
+    "event_time_ms",
+]  # fmt: skip
 
 SEPARATOR = ":"
 """Between account and profile in a viewer's id."""
+AHEAD_MS: Final = 300_000
+"""How far an event without a usable timestamp may be ahead of the worker's clock: five minutes, what Kerberos
+allows between two clocks. Events arrive within seconds."""
+TRUSTED_MS: Final = 86_400_000
+"""How far a record's timestamp may be ahead of the worker's clock and is still used: a day. Brokers refuse
+more than an hour (`schemas.topics`); a worker whose clock is hours off must not change times of events."""
+_NO_BOUND: Final = "expected a timestamp of the record, or a worker whose clock is set"
+Clock = Callable[[], int]
+"""UTC, milliseconds since 1970."""
 _LONGEST = 64  # characters of an id (`schemas.fields`)
 _NO_HEADERS: tuple[tuple[str, bytes], ...] = ()
 
@@ -32,21 +49,57 @@ def account_of(viewer_id: str, *, profiles: bool) -> str:
     return viewer_id.split(SEPARATOR, 1)[0] if profiles else viewer_id
 
 
-def event_time_ms(event: Event, record: Record) -> int:
-    """Return an event's time, at most the timestamp of its record, where the record has one.
+def clock_of(settings: Settings) -> Clock | None:
+    """Return the clock of a worker; None where the times of events alone count."""
+    return None if settings.event_time else _now_ms
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def event_time_ms(event: Event, record: Record, now_ms: int | None) -> int:
+    """Return an event's time, at most the timestamp of its record.
 
     A device's clock may be ahead; an event cannot happen after its record was sent. Without this bound one
-    clock that is a year ahead would let every decayed counter fade to nothing.
+    clock that is a year ahead would let every decayed counter fade to nothing. A record without a usable
+    timestamp is bounded by the worker's clock: Kafka takes -1, seconds in place of milliseconds, and days
+    ahead, where it is told to.
+
+    Parameters
+    ----------
+    event
+        The event.
+    record
+        Its record.
+    now_ms
+        The worker's clock; None for replays: then any timestamp within the contract's range is usable, and
+        without one there is no bound.
+
+    Raises
+    ------
+    DecodeError
+        The bound is outside of the contract's range: the worker's clock is not set.
 
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> event = SimpleNamespace(event_time_ms=2_000)
-    >>> [event_time_ms(event, SimpleNamespace(timestamp=sent)) for sent in (2_500, 1_500, -1)]
-    [2000, 1500, 2000]
+    >>> now, event = 1_700_000_000_000, SimpleNamespace(event_time_ms=1_800_000_000_000)
+    >>> def time_at(sent: int, now_ms: int | None = now) -> int:
+    ...     return event_time_ms(event, SimpleNamespace(timestamp=sent), now_ms) - now
+    >>> [time_at(now - 500), time_at(-1), time_at(now // 1000), time_at(event.event_time_ms)]
+    [-500, 300000, 300000, 300000]
+    >>> [time_at(now - 500, None), time_at(-1, None)]
+    [-500, 100000000000]
     """
     at, sent = event.event_time_ms, record.timestamp
-    return sent if 0 < sent < at else at
+    trusted, unsent = (
+        (MAX_TIME_MS, MAX_TIME_MS) if now_ms is None else (now_ms + TRUSTED_MS, now_ms + AHEAD_MS)
+    )
+    bound = sent if MIN_TIME_MS <= sent < trusted else unsent
+    if bound < MIN_TIME_MS:
+        raise DecodeError(Reason.OUT_OF_RANGE, "event_time_ms", _NO_BOUND)
+    return min(at, bound)
 
 
 class Profiles:
@@ -107,13 +160,32 @@ class EventReader:
     ----------
     settings
         Tenant, and whether profiles are viewers.
+    clock
+        Bounds the times of events. Default: for replays, no clock.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self._clock = clock
         self._profiles = Profiles(settings.tenant, profiles=settings.profiles)
 
-    def __call__(self, record: Record) -> Event:
-        """Decode a record, check its key, and assign it to its viewer.
+    def now_ms(self) -> int | None:
+        """Return the time of the clock, None without one; read once a batch."""
+        return None if self._clock is None else self._clock()
+
+    def __call__(self, record: Record, now_ms: int | None) -> tuple[Event, int]:
+        """Decode a record, check its key, assign it to its viewer, and bound its time.
+
+        Parameters
+        ----------
+        record
+            The record.
+        now_ms
+            Of :meth:`now_ms`.
+
+        Returns
+        -------
+        event, at_ms
+            The event and its time (:func:`event_time_ms`).
 
         Raises
         ------
@@ -122,4 +194,4 @@ class EventReader:
         """
         event = decode_event(record.value, record.headers or _NO_HEADERS)
         check_key(event, record.key)
-        return self._profiles(event)
+        return self._profiles(event), event_time_ms(event, record, now_ms)

@@ -13,6 +13,7 @@ from streams.serve.api.posting import EventPoster
 from streams.serve.mirror.mirror import TABLES
 from streams.serve.server import build_app
 from tests.streams.serve.stand import Stand, page, trending
+from tests.waiting import until
 
 EVENT = {
     "type": "play",
@@ -238,3 +239,14 @@ def test_a_new_page_replaces_the_old_one(client: TestClient, stand: Stand) -> No
                 break
         else:
             pytest.fail("the new page was not served")
+
+
+def test_a_stored_page_that_breaks_the_contract_is_none(stand: Stand, client: TestClient) -> None:
+    """Its viewer is one without a page; nothing is an error of the server."""
+    good = encode(page("ada", 2, "tide"))
+    in_seconds = good.replace(b'"generated_at_ms":1700000000000', b'"generated_at_ms":1700000000')
+    assert in_seconds != good
+    stand.put(topics.HOME, "ada", in_seconds)
+    until(lambda: client.get("/v1/viewers/ada/home").headers["nearline-source"] == "cold-start")
+    paths = ("/v1/viewers/ada/search?q=tide", "/v1/titles/tide/similar?viewer=ada", "/watch/ada")
+    assert {path: client.get(path).status_code for path in paths} == dict.fromkeys(paths, 200)

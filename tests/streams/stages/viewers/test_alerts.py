@@ -227,7 +227,8 @@ def test_through_a_worker_that_is_killed(
 ) -> None:
     """A worker told ada of a title; its successor, without its disk, reads what was told and is silent."""
     embedded.create([f"{topic_prefix}{name}" for name in topics.TOPICS])
-    settings = Settings(brokers=embedded.bootstrap_servers, topic_prefix=topic_prefix, check_crcs=False)
+    where = {"brokers": embedded.bootstrap_servers, "topic_prefix": topic_prefix}
+    settings = Settings(**where, check_crcs=False, event_time=True)  # type: ignore[arg-type]
     variables = {"NEARLINE_PAGE__ALERT_QUANTILE": "0", "NEARLINE_PAGE__ALERT_LIKES": "3"}
     with WorkerProcess(settings, tmp_path, variables) as worker, EventProducer(settings) as producer:
         producer.send_titles(
