@@ -32,6 +32,7 @@ workers of the former version stop at the first new row; what they committed sta
 for a worker of the new version. The way back is the new version, or a rebuild of the state from the events.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -114,6 +115,13 @@ class RowVersions:
     def dtype(self, config: ModelConfig) -> np.dtype[Any]:
         """Describe the fixed part of the newest version."""
         return self._dtype(self.version, config)
+
+    def layout(self, config: ModelConfig) -> str:
+        """Return twelve hexadecimal digits that change with the fields that the configuration determines.
+
+        They describe the first version, so that a new one, to which rows are upgraded, does not change them.
+        """
+        return hashlib.blake2b(str(self._dtype(1, config).descr).encode(), digest_size=6).hexdigest()
 
     def current(self, rows: Sequence[bytes], config: ModelConfig) -> list[bytes]:
         """Return rows of any version upgraded to the newest, in their order.

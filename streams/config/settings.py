@@ -364,9 +364,9 @@ def tenant_values(values: dict[str, Any], *, defaults: dict[str, Any]) -> dict[s
     """Return the settings of a tenant: topic prefix, group and state folder begin with its name.
 
     A tenant has topics, a consumer group, transactional ids and a folder of its own, so that no process of
-    one tenant reads data of another by mistake. Brokers enforce the separation with prefixed ACLs. A value
-    that begins with the name already is not changed: worker processes are started with the settings of their
-    parent.
+    one tenant reads data of another by mistake. Brokers enforce the separation with prefixed ACLs. A prefix
+    and a group that begin with the name already, and a folder that ends with `tenant-` and the name, are not
+    changed: worker processes are started with the settings of their parent.
 
     Parameters
     ----------
@@ -381,7 +381,7 @@ def tenant_values(values: dict[str, Any], *, defaults: dict[str, Any]) -> dict[s
     >>> default = {"topic_prefix": "", "group": "nearline", "state_dir": Path("state")}
     >>> found = tenant_values(given, defaults=default)
     >>> found["topic_prefix"], found["group"], found["state_dir"].as_posix()
-    ('acme.test.', 'acme.nearline', 'state/acme')
+    ('acme.test.', 'acme.nearline', 'state/tenant-acme')
     >>> tenant_values(found, defaults={}) == found
     True
     """
@@ -393,5 +393,6 @@ def tenant_values(values: dict[str, Any], *, defaults: dict[str, Any]) -> dict[s
         value = str(out.get(name, defaults.get(name, "")))
         out[name] = value if value.startswith(start) else f"{start}{value}"
     folder = Path(out.get("state_dir", defaults.get("state_dir", ".")))
-    out["state_dir"] = folder if tenant in folder.parts else folder / tenant
+    own = f"tenant-{tenant}"  # no tenant's name: "state" would be the folder of the installation itself
+    out["state_dir"] = folder if folder.name == own else folder / own
     return out

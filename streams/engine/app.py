@@ -126,6 +126,7 @@ def build_app(
         consumer=lambda: kafka_clients.consumer(settings, RESTORER),
         metrics=metrics,
         origin=check.origin,
+        identity=check.identity,
         delete_retention_s=check.delete_retention_s,
         memory=StoreMemory(),
         step_permits=BoundedSemaphore(settings.threads),

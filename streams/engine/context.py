@@ -9,6 +9,7 @@ from pathlib import Path
 from streams.engine.applied import Origin
 from streams.engine.stage import StageSpec
 from streams.engine.state import StoreMemory
+from streams.engine.store_identity import StoreIdentity
 from streams.kafka.clients import Consumer, Producer
 from streams.telemetry.metrics import Metrics
 from streams.telemetry.tracing import Trace, no_trace
@@ -48,6 +49,9 @@ class WorkerContext:
 
     origin: Callable[[StageSpec], Origin]
     """Returns what the state of a stage is built from; raises if that has changed."""
+
+    identity: Callable[[StageSpec, int], StoreIdentity]
+    """Returns what the database of a partition belongs to."""
 
     delete_retention_s: Callable[[str], float]
     """Returns for how many seconds a changelog keeps tombstones."""

@@ -8,6 +8,7 @@ from streams.engine.changelog import Changelog
 from streams.engine.context import WorkerContext
 from streams.engine.stage import StageSpec
 from streams.engine.state import Store, wipe
+from streams.engine.store_identity import StoreIdentity
 from streams.errors import SourceRecreatedError, StateDamagedError
 
 __all__ = ["first_offset", "restored"]
@@ -52,13 +53,15 @@ def restored(folder: Path, spec: StageSpec, log: Changelog, context: WorkerConte
 
 
 def _usable(folder: Path, spec: StageSpec, log: Changelog, context: WorkerContext) -> Store:
-    """Open the store, or a new one in its place if it is damaged, too old, or ahead of this changelog."""
+    """Open the store, or a new one in its place if it is another's, damaged, too old, or ahead of the log."""
+    identity = context.identity(spec, log.partition)
     try:
         store = Store(folder, context.memory, now_ms=context.now_ms)
         kept_s = context.delete_retention_s(spec.changelog)
-        why = log.unusable(store, delete_retention_s=kept_s, now_ms=context.now_ms())
+        why = None if store.is_new else identity.difference(store.identity)
+        why = why or log.unusable(store, delete_retention_s=kept_s, now_ms=context.now_ms())
         if why is None:
-            return store
+            return _claimed(store, identity)
         store.close()
     except StateDamagedError as error:
         why = str(error)
@@ -67,7 +70,14 @@ def _usable(folder: Path, spec: StageSpec, log: Changelog, context: WorkerContex
     )
     context.metrics.state_rebuilds.labels(spec.name).inc()
     wipe(folder)
-    return Store(folder, context.memory, now_ms=context.now_ms)
+    return _claimed(Store(folder, context.memory, now_ms=context.now_ms), identity)
+
+
+def _claimed(store: Store, identity: StoreIdentity) -> Store:
+    """Let a new store say what its rows belong to."""
+    if store.is_new:
+        store.claim(identity.packed())
+    return store
 
 
 def first_offset(spec: StageSpec, partition: int, applied: int, low: int, high: int) -> tuple[int, int]:

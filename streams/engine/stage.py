@@ -222,5 +222,9 @@ class StageSpec:
     start_offset: Callable[[int], int] = lambda _: 0
     """Offset from which a partition without state is read, by partition. Default: the first available."""
 
+    layout: str = ""
+    """Digest of the configuration that determines the fields of rows: a local database with another one is
+    wiped. Empty: no configuration does."""
+
     shards: int = 0
     """Number of source partitions over which the keys are spread; 0 means all of them."""

@@ -9,7 +9,8 @@ a bounded set of write buffers (:class:`StoreMemory`).
 Writes go to RocksDB's log without fsync. After a power loss the store may be behind the changelog, and the
 next start replays the rest. It is never ahead, because the changelog is written first.
 
-Key b"\0meta" holds offset and position; keys that begin with a NUL byte are never rows.
+Key b"\0meta" holds offset and position, key b"\0identity" what the rows belong to
+(:mod:`streams.engine.store_identity`); keys that begin with a NUL byte are never rows.
 """
 
 import shutil
@@ -25,7 +26,10 @@ from streams.errors import StateDamagedError, StateError, StateLockedError
 __all__ = ["Store", "StoreMemory", "is_marked", "wipe"]
 
 META_KEY = b"\0meta"
-"""Key of the only record that is not a row."""
+"""Key of the record with offset and position."""
+
+IDENTITY_KEY = b"\0identity"
+"""Key of the record that says what the rows belong to."""
 
 _META = struct.Struct("<Bqqq")
 """Version, applied source offset, changelog position, time of writing (UTC, ms)."""
@@ -102,6 +106,8 @@ class Store:
         Offset of the first record of the changelog that the rows may not reflect.
     written_at_ms
         Last time at which the store was up to date with its changelog (UTC, ms); 0 if never.
+    is_new
+        Whether nothing was ever written.
 
     Raises
     ------
@@ -142,7 +148,20 @@ class Store:
         except Exception as error:
             raise self._translated(error) from error
         self.applied, self.changelog_position, self.written_at_ms = -1, 0, 0
+        self.is_new = True
         self._read_meta()
+
+    @property
+    def identity(self) -> bytes | None:
+        """Return what the rows belong to, as it was claimed; None if it never was."""
+        return self.get(IDENTITY_KEY)
+
+    def claim(self, identity: bytes) -> None:
+        """Store what the rows of a new store belong to; before the first row."""
+        try:
+            self._db.put(IDENTITY_KEY, identity)
+        except Exception as error:
+            raise self._translated(error) from error
 
     def get(self, key: bytes) -> bytes | None:
         """Return the row of a key, None if there is none."""
@@ -259,6 +278,7 @@ class Store:
         meta = self.get(META_KEY)
         if meta is None:
             return
+        self.is_new = False
         if meta[0] > VERSION:
             self.close()
             what = f"the state in {self._path} has layout {meta[0]}, this version knows {VERSION}"

@@ -21,6 +21,7 @@ from streams.config.settings import Settings
 from streams.engine.applied import Origin, newest_applied, origin_of
 from streams.engine.changelog import RESTORER, ends
 from streams.engine.stage import StageSpec
+from streams.engine.store_identity import StoreIdentity
 from streams.errors import (
     AccessError,
     BrokerUnreachableError,
@@ -123,6 +124,19 @@ class TopicCheck:
                     raise
             else:
                 return self._origin(spec)
+
+    def identity(self, spec: StageSpec, partition: int) -> StoreIdentity:
+        """Return what the database of a partition belongs to; its topics were described at the start."""
+        changelog = self._known[spec.changelog]
+        return StoreIdentity(
+            cluster=changelog.cluster,
+            changelog=spec.changelog,
+            topic_id=changelog.topic_id.hex(),
+            group=self._settings.consumer_group,
+            stage=spec.name,
+            partition=partition,
+            layout=spec.layout,
+        )
 
     def delete_retention_s(self, changelog: str) -> float:
         """Return for how many seconds a changelog keeps tombstones; read at the start."""

@@ -266,6 +266,8 @@ class TopicInfo:
     """Number of partitions."""
     topic_id: bytes
     """16 bytes: a topic that is created again has another id; `NO_ID` if the cluster has none."""
+    cluster: str = ""
+    """Id of the cluster."""
 
 
 def describe_topics(
@@ -294,7 +296,8 @@ def describe_topics(
         ids = {} if is_embedded(found) else _ids(client, [*there])
     except KafkaException as error:
         raise unreachable(settings, error) from None
-    return {name: TopicInfo(count, ids.get(name, NO_ID)) for name, count in there.items() if count}
+    cluster = str(found.cluster_id)
+    return {name: TopicInfo(count, ids.get(name, NO_ID), cluster) for name, count in there.items() if count}
 
 
 def require_topics(settings: Settings, names: Sequence[str]) -> dict[str, TopicInfo]:

@@ -23,12 +23,17 @@ EVENTS, VIEWERS = 1_500, 60
 
 @pytest.mark.slow
 def test_a_workers_state_is_verified_damaged_and_rebuilt(
-    kafka: KafkaCluster, topic_prefix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    kafka: KafkaCluster,
+    topic_prefix: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Sound beside the worker at work and after its death; what is spoilt is found; a rebuild is the log."""
     settings = Settings.load(
         brokers=kafka.bootstrap_servers, topic_prefix=topic_prefix, group=f"{topic_prefix}n"
     )
+    monkeypatch.setenv("NEARLINE_GROUP", settings.group)
     make_topics(settings)
     state = tmp_path / "w" / "state"
 
@@ -52,18 +57,30 @@ def test_a_workers_state_is_verified_damaged_and_rebuilt(
         code, said = run("verify", "--against-changelog", "--json", "-")
         assert (code, said["sound"]) == (0, True), said
         viewers = [one for one in said["databases"] if one["stage"] == "viewers"]
-        _spoil(state / "viewers" / str(viewers[0]["partition"]))
+        spoilt = state / "viewers" / str(viewers[0]["partition"])
+        claimed = _identity(spoilt)
+        _spoil(spoilt)
         code, said = run("verify", "--against-changelog", "--json", "-")
         assert (code, said["sound"]) == (ExitCode.FAILED, False)
         code, rebuilt = run("rebuild", "--yes", "--json", "-")
         assert code == 0
         assert sum(one["rows"] for one in rebuilt["databases"]) > VIEWERS
+        assert claimed is not None
+        assert _identity(spoilt) == claimed  # the worker goes on with it
         code, said = run("verify", "--against-changelog", "--json", "-")
         assert (code, said["sound"]) == (0, True), said
         assert [one["behind"] for one in said["databases"]] == [0] * len(said["databases"])
     here, there = (run("export", "viewers", *source) for source in ((), ("--from-changelog",)))
     assert here == there
     assert len(here[1].splitlines()) == sum(one["rows"] for one in viewers)
+
+
+def _identity(folder: Path) -> bytes | None:
+    """Return what a database belongs to."""
+    store = Store(folder, StoreMemory())
+    identity = store.identity
+    store.close()
+    return identity
 
 
 def _spoil(folder: Path) -> None:

@@ -12,6 +12,7 @@ from streams.engine.applied import Origin
 from streams.engine.context import Failpoint, WorkerContext, no_failpoint
 from streams.engine.stage import Outcome, Record, StageSpec, StateView
 from streams.engine.state import StoreMemory
+from streams.engine.store_identity import StoreIdentity
 from streams.kafka.clients import KafkaError, KafkaException
 from streams.telemetry.metrics import Metrics
 
@@ -26,6 +27,8 @@ class Log:
         self.owner: dict[str, object] = {}
         self.first: dict[str, int] = defaultdict(int)
         """First offset that retention has left of a topic."""
+        self.topic_id = "7f3a"
+        """Id of each topic."""
         self.room = 1_000_000
         """Messages that a producer's queue holds."""
 
@@ -244,6 +247,9 @@ def worker_context(log: Log, folder: Path, failpoint: Failpoint = no_failpoint) 
         consumer=lambda: Consumer(log),  # type: ignore[arg-type,return-value]
         metrics=Metrics(),
         origin=lambda _: Origin(1),
+        identity=lambda spec, partition: StoreIdentity(
+            "cluster", spec.changelog, log.topic_id, "group", spec.name, partition, spec.layout
+        ),
         delete_retention_s=lambda _: 86_400.0,
         memory=StoreMemory(cache_bytes=1 << 20, buffer_bytes=1 << 20),
         failpoint=failpoint,

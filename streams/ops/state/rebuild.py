@@ -11,7 +11,9 @@ from streams.engine.changelog import RESTORER, Changelog
 from streams.engine.folder_lock import locked_folder
 from streams.engine.read_progress import ReadProgress
 from streams.engine.state import Store, StoreMemory, wipe
+from streams.engine.store_identity import StoreIdentity
 from streams.kafka.clients import consumer, require_broker
+from streams.kafka.topics import TopicInfo, require_topics
 from streams.ops.state.local import StateLocation, places, stage_state
 
 __all__ = ["Rebuilt", "chosen", "rebuild"]
@@ -72,13 +74,18 @@ def rebuild(
         A worker uses the state folder.
     BrokerUnreachableError
         No broker answers; nothing was deleted.
+    TopicError
+        A changelog does not exist; nothing was deleted.
     """
     with locked_folder(settings.state_folder):
         require_broker(settings)
-        return [_rebuilt(settings, place, progress) for place in wanted]
+        changelogs = require_topics(settings, list({place.kind.changelog for place in wanted}))
+        return [_rebuilt(settings, place, changelogs[place.kind.changelog], progress) for place in wanted]
 
 
-def _rebuilt(settings: Settings, place: StateLocation, progress: Callable[[ReadProgress], None]) -> Rebuilt:
+def _rebuilt(
+    settings: Settings, place: StateLocation, changelog: TopicInfo, progress: Callable[[ReadProgress], None]
+) -> Rebuilt:
     began, read_progress = time.monotonic(), ReadProgress(str(place))
     client = consumer(settings, RESTORER)
     topic = settings.topic(place.kind.changelog)
@@ -89,6 +96,7 @@ def _rebuilt(settings: Settings, place: StateLocation, progress: Callable[[ReadP
         wipe(place.folder)
         store = Store(place.folder, StoreMemory())
         try:
+            store.claim(_identity(settings, place, changelog).packed())
             log.replay(store)
             applied = store.applied
         finally:
@@ -97,6 +105,19 @@ def _rebuilt(settings: Settings, place: StateLocation, progress: Callable[[ReadP
         client.close()
     took = time.monotonic() - began
     return Rebuilt(place.kind.stage, place.partition, read_progress.rows, _size(place.folder), took, applied)
+
+
+def _identity(settings: Settings, place: StateLocation, changelog: TopicInfo) -> StoreIdentity:
+    """Return what the database belongs to, as the worker of these settings has it."""
+    return StoreIdentity(
+        cluster=changelog.cluster,
+        changelog=settings.topic(place.kind.changelog),
+        topic_id=changelog.topic_id.hex(),
+        group=settings.consumer_group,
+        stage=place.kind.stage,
+        partition=place.partition,
+        layout=place.kind.rows.layout(settings.model),
+    )
 
 
 def _size(folder: Path) -> int:

@@ -54,6 +54,7 @@ def titles_spec(
         max_events=settings.titles_batch_events,
         max_bytes=settings.viewers_batch_bytes * 8,
         min_interval_s=settings.titles_floor_s,
+        layout=TITLE_ROWS.layout(settings.model),
         shards=settings.title_shards,
     )
 

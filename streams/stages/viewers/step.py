@@ -124,6 +124,7 @@ class ViewersStage:
             gate=self._gate,
             max_events_now=self.lag.max_events,
             start_offset=self._begin,
+            layout=VIEWER_ROWS.layout(s.model),
         )
 
     def step(self, partition: int, store: StateView) -> "StageRunner":

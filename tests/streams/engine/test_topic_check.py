@@ -121,6 +121,18 @@ def test_a_topic_of_the_same_name_is_not_the_same(ground: Ground) -> None:
     assert "NEARLINE_GROUP" in refusal.value.next_step
 
 
+def test_databases_belong_to_one_changelog(ground: Ground) -> None:
+    """A changelog that is created again has other databases; both say which cluster they are on."""
+    before = ground.started().identity(ground.spec(), 1)
+    assert before == ground.started().identity(ground.spec(), 1)
+    ground.delete("log")
+    ground.create("log")
+    after = ground.started().identity(ground.spec(), 1)
+    assert (after.cluster, after.changelog) == (before.cluster, before.changelog)
+    assert len(before.cluster) == 22
+    assert before.topic_id != after.topic_id
+
+
 def test_a_deleted_topic_ends_the_worker(ground: Ground) -> None:
     """One check may be an error of a broker that has just started; the second is believed."""
     check = ground.started()

@@ -104,7 +104,10 @@ def test_everything_of_a_tenant_is_named_after_it() -> None:
         **{name: getattr(one, name) for name in ("tenant", "topic_prefix", "group", "state_dir")}
     )
     assert (again.topic_prefix, again.group, again.state_dir) == (one.topic_prefix, one.group, one.state_dir)
-    assert one.state_dir == Path(".nearline/state/acme")
+    assert one.state_dir == Path(".nearline/state/tenant-acme")
+    shared = Path("/var/lib/nearline/state")  # a tenant may have the name of a folder on the way
+    folders = {Settings(tenant=name, state_dir=shared).state_folder for name in ("state", "lib", "acme")}
+    assert len(folders | {shared}) == 4
     metrics = Metrics()
     metrics.name(one.tenant)
     assert b'nearline_tenant{tenant="acme"} 1.0' in metrics.exposition()
