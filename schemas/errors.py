@@ -33,7 +33,8 @@ class Reason(StrEnum):
     TOMBSTONE = "tombstone"
     """No value, on a topic without tombstones. Producer: to forget a viewer use `nearline forget`."""
     TOO_LARGE = "too_large"
-    """More bytes than the limit; the limits are in `schemas.codec`."""
+    """More bytes than the limit; the limits are in `schemas.codec`. Without key and value: a batch of records
+    that is too large when it is decompressed."""
     NOT_UTF8 = "not_utf8"
     """Not UTF-8. Producer: encode as UTF-8, without a byte order mark."""
     MALFORMED = "malformed"

@@ -33,7 +33,7 @@ class Slice:
     """At least one record; ascending by offset."""
 
     size: int
-    """Bytes of all values."""
+    """Bytes of all records: :func:`size_of`."""
 
 
 class SliceQueue:
@@ -43,7 +43,7 @@ class SliceQueue:
     --------
     >>> queue = SliceQueue()
     >>> from types import SimpleNamespace
-    >>> a, b, c, d = (SimpleNamespace(value=b"ten bytes!") for _ in range(4))
+    >>> a, b, c, d = (SimpleNamespace(key=None, value=b"ten bytes!", headers=()) for _ in range(4))
     >>> queue.put([a, b, c], 30)
     >>> queue.put([d], 10)
     >>> queue.take(max_events=2, max_bytes=100) == [a, b], queue.events, queue.size
@@ -60,7 +60,7 @@ class SliceQueue:
         """Bytes in the queue."""
 
     def put(self, records: Sequence[Any], size: int) -> None:
-        """Append records; their values have `size` bytes in total."""
+        """Append records; they have `size` bytes in total."""
         self._slices.append((records, size))
         self.events += len(records)
         self.size += size
@@ -97,8 +97,18 @@ class SliceQueue:
 
 
 def size_of(records: Sequence[Any]) -> int:
-    """Return the bytes of the records' values."""
-    return sum(len(record.value or b"") for record in records)
+    """Return the bytes of the records: keys, values and headers."""
+    return sum(map(_size, records))
+
+
+def _size(record: Any) -> int:  # noqa: ANN401 - of aiokafka, which is not typed
+    """Return the bytes of a record."""
+    size = len(record.key or b"") + len(record.value or b"")
+    return (
+        size + sum(len(name) + len(value or b"") for name, value in record.headers)
+        if record.headers
+        else size
+    )
 
 
 def _fitting(records: Sequence[Any], size: int, max_events: int, max_bytes: int) -> int:
@@ -107,7 +117,7 @@ def _fitting(records: Sequence[Any], size: int, max_events: int, max_bytes: int)
         return min(len(records), max_events)
     count = 0
     for record in records[:max_events]:
-        max_bytes -= len(record.value or b"")
+        max_bytes -= _size(record)
         if max_bytes < 0:
             break
         count += 1

@@ -6,6 +6,8 @@ The policy:
   becomes a dead letter in the transaction of its batch: exactly once per source offset.
 * A record on which a step raises becomes a dead letter with the reason ``step_failed`` after it was isolated
   (:mod:`streams.engine.poison_marker`).
+* A compressed batch of records that is too large to be opened (:mod:`streams.engine.record_batches`) becomes
+  one dead letter at its last offset (``too_large``), whose message names its first.
 * Nothing else does. If a broker does not answer, a disk is full or a partition is lost, the worker ends, and
   the record is read again.
 
@@ -15,9 +17,10 @@ Without the dead-letter topic no batch with a bad record can commit: processing 
 from schemas.dead_letters import DeadLetter
 from schemas.errors import DecodeError, Reason
 from schemas.pages import Source
+from streams.engine.record_batches import LIMIT, UnopenedBatch
 from streams.engine.stage import Record
 
-__all__ = ["invalid_record_letter", "poison_letter"]
+__all__ = ["invalid_record_letter", "poison_letter", "unopened_letter"]
 
 
 def invalid_record_letter(record: Record, error: DecodeError, *, stage: str) -> DeadLetter:
@@ -53,3 +56,23 @@ def poison_letter(record: Record, *, stage: str, error: str) -> DeadLetter:
     return invalid_record_letter(
         record, DecodeError(Reason.STEP_FAILED, None, f"the step raised {error}"), stage=stage
     )
+
+
+def unopened_letter(record: Record, batch: UnopenedBatch, *, stage: str) -> DeadLetter:
+    """Return the dead letter of a batch that was not opened.
+
+    Parameters
+    ----------
+    record
+        The record that stands for it.
+    batch
+        Its value.
+    stage
+        Name of the stage.
+    """
+    what = (
+        f"the records at offsets {batch.first} to {record.offset} are compressed to {batch.compressed} bytes"
+    )
+    error = DecodeError(Reason.TOO_LARGE, None, f"{what}, and are not readable within {LIMIT}")
+    source = Source(topic=record.topic, partition=record.partition, offset=record.offset)
+    return DeadLetter.of(error, stage=stage, source=source, key=None, value=None, time_ms=record.timestamp)

@@ -14,9 +14,10 @@ import structlog
 from schemas.dead_letters import DeadLetter
 from streams.engine.changelog import Changelog, ends
 from streams.engine.context import WorkerContext
-from streams.engine.dead_letters import poison_letter
+from streams.engine.dead_letters import poison_letter, unopened_letter
 from streams.engine.poison_marker import IN_FLUSH, PoisonMarker
 from streams.engine.read_progress import ReadProgress
+from streams.engine.record_batches import UnopenedBatch
 from streams.engine.restore import first_offset, restored
 from streams.engine.stage import HasDeferredOutput, Outcome, Record, StageSpec, Step
 from streams.engine.state import Store
@@ -158,17 +159,14 @@ class Partition:
         batch = unapplied(records, self.applied)
         if not batch and not self._flush_is_due():
             return
-        assert self._step is not None and self._transactions is not None and self._store is not None  # noqa: S101, PT018
+        assert self._transactions is not None and self._store is not None  # noqa: S101, PT018
         times, outcome = [time.perf_counter()], Outcome()
         blamed = batch  # on whom the marker falls if something raises; no record during a flush
         try:
             if batch and self._marker and self._marker.is_poison(batch[0].offset):
                 outcome.dead_letters.extend(self._poison_letters(batch[0]))
             elif batch:
-                with self._step_errors(f"at offsets {batch[0].offset}..{batch[-1].offset}"):
-                    outcome = self._step(batch)
-                if outcome.last_offset is not None:
-                    batch = batch[: bisect_right(batch, outcome.last_offset, key=_offset)]
+                outcome, batch = self._processed(batch)
             if self._flush_is_due():
                 blamed = ()
                 outcome.add(self._flush())
@@ -236,6 +234,20 @@ class Partition:
             why = f"{where} of partition {self.number}"
             raise StepFailedError(what, why=why, next_step="report it; the restart isolates it") from error
 
+    def _processed(self, batch: Sequence[Record]) -> tuple[Outcome, Sequence[Record]]:
+        """Give a batch to the step; return what changes, and the records that are part of it."""
+        assert self._step is not None  # noqa: S101 - for the type checker
+        opened = [record for record in batch if not isinstance(record.value, UnopenedBatch)]
+        outcome, whole = Outcome(), len(opened) == len(batch)
+        if opened:
+            with self._step_errors(f"at offsets {batch[0].offset}..{batch[-1].offset}"):
+                outcome = self._step(opened)
+        if outcome.last_offset is not None:
+            batch = batch[: bisect_right(batch, outcome.last_offset, key=_offset)]
+        if not whole:
+            outcome.dead_letters.extend(self._unopened_letters(batch))
+        return outcome, batch
+
     def _flush_is_due(self) -> bool:
         """Return whether deferred output is due now."""
         due_s = self.due_s()
@@ -258,6 +270,17 @@ class Partition:
         if getattr(self._step, "silent", False):
             return []
         return [poison_letter(record, stage=self.spec.name, error=self._marker.error)]
+
+    def _unopened_letters(self, records: Sequence[Record]) -> list[DeadLetter]:
+        """Return a dead letter for each batch that was not opened; none if the step is silent."""
+        letters = []
+        for record in records:
+            if isinstance(batch := record.value, UnopenedBatch):
+                letters.append(unopened_letter(record, batch, stage=self.spec.name))
+                self._log.error(
+                    "batch_not_opened", first=batch.first, last=record.offset, bytes=batch.compressed
+                )
+        return [] if getattr(self._step, "silent", False) else letters
 
     def _write_marker(self, records: Sequence[Record], error: StepFailedError) -> None:
         """Leave the marker of a batch, or of a flush, that raised."""

@@ -206,7 +206,7 @@ class StageSpec:
     """Maximum number of records in a batch."""
 
     max_bytes: int = 4_000_000
-    """Maximum bytes of values in a batch; a larger single record is a batch of its own."""
+    """Maximum bytes of keys, values and headers in a batch; a larger single record is a batch of its own."""
 
     min_interval_s: float = 0.0
     """Minimum seconds between the starts of two batches of a partition."""

@@ -7,6 +7,8 @@ one message, and an agent iterates over slices. Other differences from Faust's o
 * **committed records only**, and a fetch waits 10 ms, not Faust's 1.5 s: only one request per broker is in
   flight, so a long wait for idle partitions delays the busy one;
 * **a position out of range is an error**, never a silent jump: restart, and the gap is counted;
+* **bounded memory**: a compressed batch that would be too large is not opened, and becomes a dead letter
+  (:mod:`streams.engine.record_batches`);
 * **back-pressure per partition**: only partitions whose task has room are fetched; the records of the others
   wait in the fetcher, then at the broker;
 * **the position is ours**: the consumer seeks behind the applied offset when a partition is restored; Faust's
@@ -24,6 +26,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any
 
 import aiokafka
+from aiokafka.consumer import fetcher
 from aiokafka.errors import (
     IllegalStateError,
     KafkaError,
@@ -36,6 +39,7 @@ from faust.types.tuples import ConsumerMessage
 
 from streams.engine.batching import Slice, size_of
 from streams.engine.consumer_group import TopicwiseAssignor, guard_static_member
+from streams.engine.record_batches import BoundedRecords
 from streams.errors import SourceGapError
 
 __all__ = ["BatchConsumer", "BatchThread", "BatchTransport"]
@@ -76,6 +80,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ANN401
         """Build the consumer from public options only: they are stable, Faust's internal ones are not."""
+        fetcher.MemoryRecords = BoundedRecords  # no option bounds what a batch is decompressed to
         conf = self.app.conf
         return aiokafka.AIOKafkaConsumer(
             bootstrap_servers=driver.server_list(transport.url, transport.default_port),

@@ -13,6 +13,7 @@ from schemas.fields import RowKind
 from schemas.pages import Home, Source
 from schemas.partitioner import partition_for
 from streams.config.settings import Settings
+from streams.engine.record_batches import LIMIT
 from streams.kafka.clients import (
     AlterConfigOpType,
     ConfigEntry,
@@ -232,6 +233,30 @@ def test_a_bad_record_becomes_one_dead_letter(desk: Desk, what: str) -> None:
     assert letter.key == (None if key is None else key.encode())
     assert viewer not in desk.look()
     assert viewer not in letter.message
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_a_batch_that_is_large_when_decompressed_becomes_one_dead_letter(desk: Desk, codec: str) -> None:
+    """Less than a megabyte on the wire, above the bound in memory: not opened, named, passed over."""
+    writer, before, after = desk.writer, desk.viewer(1), desk.viewer(1)
+    desk.good(before)
+    desk.writer = producer(desk.settings, {"compression.type": codec, "message.max.bytes": 64 << 20})
+    offset = desk.put(bytes(LIMIT + (1 << 20)), key=desk.viewer(1), partition=1)
+    desk.writer = writer
+    desk.good(after)
+    page = desk.page(after)
+    assert (page.source.partition, page.source.offset) == (1, offset + 1)
+    assert desk.page(before).rows
+    source = Source(topic=desk.events, partition=1, offset=offset)
+    records = oracle.read(desk.settings, topics.DEAD_LETTERS)
+    (letter,) = [one for one in (decode_dead_letter(m.value()) for m in records) if one.source == source]
+    assert (letter.reason, letter.stage, letter.key, letter.value) == (
+        Reason.TOO_LARGE,
+        "viewers",
+        None,
+        None,
+    )
+    assert f"offsets {offset} to {offset}" in letter.message
 
 
 def test_a_title_that_no_catalogue_knows_is_learned_and_listed(desk: Desk) -> None:

@@ -20,7 +20,12 @@ def test_batches_are_the_records_in_order_within_the_caps(
     queue = SliceQueue()
     waiting = []
     for sizes in slices:
-        records = [SimpleNamespace(value=bytes(size)) for size in sizes]
+        records = [
+            SimpleNamespace(
+                key=bytes(size // 3), value=bytes(size // 3), headers=[("", bytes(size - size // 3 * 2))]
+            )
+            for size in sizes
+        ]
         queue.put(records, size_of(records))
         waiting += records
     for max_events, max_bytes in takes:
@@ -33,3 +38,12 @@ def test_batches_are_the_records_in_order_within_the_caps(
         assert (queue.events, queue.size) == (len(waiting), size_of(waiting))
     queue.clear()
     assert queue.take(max_events=1, max_bytes=1) == []
+
+
+def test_keys_and_headers_count() -> None:
+    """A record is as large as all that was fetched of it: neither a queue nor a batch takes more."""
+    large = SimpleNamespace(key=bytes(900_000), value=None, headers=(("x", bytes(100_000)), ("y", None)))
+    queue = SliceQueue()
+    queue.put([large] * 50, size_of([large] * 50))
+    assert queue.size == 50 * 1_000_002
+    assert len(queue.take(max_events=8_000, max_bytes=4_000_008)) == 4

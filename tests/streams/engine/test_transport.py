@@ -8,6 +8,7 @@ from typing import Any
 
 import aiokafka
 import pytest
+from aiokafka.consumer import fetcher
 from aiokafka.errors import IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.types import TP
 
@@ -15,6 +16,7 @@ from streams.config.settings import Settings
 from streams.engine.app import build_app
 from streams.engine.batching import Slice
 from streams.engine.faust_app import App
+from streams.engine.record_batches import BoundedRecords
 from streams.engine.transport import BUSY_S, FETCH_WAIT_MS, POLL_S, BatchConsumer
 from streams.errors import SourceGapError
 from streams.telemetry.metrics import Metrics
@@ -117,6 +119,7 @@ async def test_options_of_the_real_consumer(app: App) -> None:
     assert real._fetch_max_wait_ms == FETCH_WAIT_MS
     assert real._auto_offset_reset == "none"
     assert real._enable_auto_commit is False
+    assert fetcher.MemoryRecords is BoundedRecords  # whose batches are not decompressed without a bound
     assert real._group_id == "nearline"
     assert real._session_timeout_ms == 7_000
     assert real._client._bootstrap_servers == ["127.0.0.1:1", "127.0.0.1:2"]
@@ -143,7 +146,7 @@ async def test_slices_are_numbered_from_each_seek(
             inner.records = {TP0: [record(40, value=b"abc"), record(41, value=None)]}
             seen += await fetched(consumer)
     assert [(part.epoch, part.number) for part in seen] == [(5, 0), (5, 1), (6, 0), (6, 1)]
-    assert [(len(part.records), part.size) for part in seen] == [(2, 3)] * 4
+    assert [(len(part.records), part.size) for part in seen] == [(2, 7)] * 4
     assert inner.sought == [(aiokafka.TopicPartition("in", 0), 40)] * 2
 
 
