@@ -147,7 +147,9 @@ class TopicCheck:
         try:
             self._examine()
             self._missed = 0
-        except (BrokerUnreachableError, AccessError) as error:
+        except BrokerUnreachableError:  # `streams.engine.broker_watch` reports it
+            pass
+        except AccessError as error:
             _LOG.info("topics_not_checked", why=error.why)
         except TopicError as error:
             self._missed += 1
@@ -158,9 +160,12 @@ class TopicCheck:
             self._die(error)
 
     def _watch(self) -> None:
-        """Check in regular intervals."""
-        while not self._stop.wait(PAUSE_S):
-            self.check()
+        """Check in regular intervals; end the process if that fails: nobody else would notice a change."""
+        try:
+            while not self._stop.wait(PAUSE_S):
+                self.check()
+        except Exception as error:  # noqa: BLE001 - whatever it is, this thread is about to end
+            self._die(error)
 
     def _examine(self, specs: Iterable[StageSpec] = ()) -> dict[str, TopicInfo]:
         """Compare the topics of some stages (default: all) with each other and with those at the start."""

@@ -15,7 +15,7 @@ from threading import Event, Thread
 
 import structlog
 
-from streams.errors import StuckError
+from streams.errors import StreamError, StuckError
 from streams.kafka.clients import KafkaException
 from streams.telemetry.metrics import Metrics
 
@@ -74,7 +74,8 @@ class Watchdog:
     progress
         Returns ``(topic, partition) -> WorkProgress`` of everything assigned; called from another thread.
     end_of
-        Asks the broker for the end of a source partition; raises `KafkaException` if it does not answer.
+        Asks the broker for the end of a source partition; raises `KafkaException` if it does not answer, a
+        `StreamError` if it refuses to.
     metrics
         Where ends, lags and the longest stall are shown.
     limit_s
@@ -96,6 +97,7 @@ class Watchdog:
         self._limit_s, self._pause_s = limit_s, limit_s / OBSERVATIONS
         self._seen: dict[tuple[str, int], WorkProgress] = {}
         self._stalled_s: dict[tuple[str, int], float] = {}
+        self._refusal = ""  # the last one that was logged
         self._stop = Event()
 
     def start(self) -> None:
@@ -131,15 +133,21 @@ class Watchdog:
         """Return the end of a partition, None if its broker does not answer."""
         try:
             return self._end_of(topic, partition)
-        except KafkaException as error:
-            why = error.args[0].str()
-            _LOG.warning("watchdog_broker_silent", topic=topic, partition=partition, why=why)
+        except KafkaException:  # `streams.engine.broker_watch` reports it
+            return None
+        except StreamError as error:
+            if str(error) != self._refusal:
+                self._refusal = str(error)
+                _LOG.warning("watchdog_refused", topic=topic, partition=partition, why=self._refusal)
             return None
 
     def _watch(self) -> None:
-        """Check in regular intervals."""
-        while not self._stop.wait(self._pause_s):
-            self.check()
+        """Check in regular intervals; end the process if that fails: nobody else would notice a stall."""
+        try:
+            while not self._stop.wait(self._pause_s):
+                self.check()
+        except Exception as error:  # noqa: BLE001 - whatever it is, this thread is about to end
+            self._die(error)
 
     def _show(self, tp: tuple[str, int], now: WorkProgress, end: int, lag: int) -> None:
         """Show the numbers of one partition."""

@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from streams.engine.exits import exit_code
 from streams.engine.watchdog import OBSERVATIONS, Watchdog, WorkProgress
-from streams.errors import StuckError
+from streams.errors import AccessError, StuckError
 from streams.kafka.clients import KafkaError, KafkaException
 from streams.telemetry.metrics import Metrics
+from tests.waiting import until
 
 AT_REST = WorkProgress("s", applied=9, fetched_to=10, idle=True, restored_rows=0)
 
@@ -20,6 +22,7 @@ class World:
 
     def __init__(self) -> None:
         self.progress, self.end, self.silent = AT_REST, 10, False
+        self.refusal: Exception | None = None
         self.deaths: list[BaseException] = []
         self.metrics = Metrics()
         self.dog = Watchdog(
@@ -34,6 +37,8 @@ class World:
         """Answer, or not."""
         if self.silent:
             raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        if self.refusal is not None:
+            raise self.refusal
         return self.end
 
     def looks(self, times: int) -> None:
@@ -85,6 +90,26 @@ def test_silent_broker_is_not_our_fault(world: World) -> None:
     world.silent = False
     world.looks(OBSERVATIONS - 1)
     assert not world.deaths
+
+
+def test_a_refusal_is_said_once_and_watching_goes_on(world: World) -> None:
+    """A broker that has just started may not know its users: no more than a pause."""
+    world.end, world.refusal = 12, AccessError("in cannot be read")
+    with capture_logs() as lines:
+        world.looks(3 * OBSERVATIONS)
+    assert [line["event"] for line in lines] == ["watchdog_refused"]
+    world.refusal = None
+    world.looks(OBSERVATIONS + 1)
+    assert isinstance(world.deaths[0], StuckError)
+
+
+def test_a_watchdog_that_fails_ends_the_process(world: World) -> None:
+    """Whatever it stumbles over: nobody else would notice a stall."""
+    world.refusal = RuntimeError("nobody foresaw this")
+    world.dog._pause_s = 0.01
+    world.dog.start()
+    until(lambda: world.deaths)
+    assert world.deaths == [world.refusal]
 
 
 def test_stuck_batch_counts_as_work(world: World) -> None:
