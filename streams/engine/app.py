@@ -17,6 +17,7 @@ from typing import Protocol
 import structlog
 
 from streams.config.settings import Settings
+from streams.engine.broker_watch import BrokerWatch
 from streams.engine.changelog import RESTORER, ends
 from streams.engine.context import Failpoint, WorkerContext, no_failpoint
 from streams.engine.exits import die
@@ -161,15 +162,20 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
     settings, tasks = app.settings, app.task_manager
     gc.freeze()  # imported modules stay: the collector never visits them again
     gc.set_threshold(COLLECT_AFTER, 50, 100)
+    watch = BrokerWatch(settings, next(iter(tasks.specs)), die)
     health = Health(
         settings.http_host,
         settings.http_port,
-        lambda: [*tasks.waiting(), *(line for one in companions for line in one.waiting())],
+        lambda: [
+            *watch.waiting(),
+            *tasks.waiting(),
+            *(line for one in companions for line in one.waiting()),
+        ],
         tasks.metrics,
     )
     with contextlib.ExitStack() as stack:
         stack.enter_context(locked_folder(settings.state_folder))
-        parts: tuple[Part, ...] = (app.topic_check, health, *companions, _watchdog(app))
+        parts: tuple[Part, ...] = (app.topic_check, health, watch, *companions, _watchdog(app))
         for part in parts:
             part.start()
             stack.callback(part.stop)

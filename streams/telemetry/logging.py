@@ -1,7 +1,8 @@
 """Structured logging: one event per line, JSON unless on a terminal, without personal data of viewers.
 
 Our modules call ``structlog.get_logger()``. Faust, aiokafka and librdkafka use the standard library's
-logging, which passes the same processors, so a log collector sees one format. Tracebacks are Python's plain
+logging, which passes the same processors, so a log collector sees one format; how much they log is bounded
+(:mod:`streams.telemetry.driver_logs`). Tracebacks are Python's plain
 ones: the variables of frames, which structlog would print on a terminal, contain personal data.
 """
 
@@ -12,6 +13,8 @@ from typing import Any, TextIO
 
 import structlog
 from structlog.typing import Processor
+
+from streams.telemetry.driver_logs import driver_logs
 
 WITHHELD = frozenset({"viewer_id", "viewer", "profile_id", "session_id", "query", "key", "value", "payload"})
 """Fields that can contain personal data of a viewer."""
@@ -44,6 +47,9 @@ def configure(level: str = "info", form: str = "auto", *, stream: TextIO | None 
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=chain, processors=_last_steps(form, out))
     )
+    if level != "debug":
+        driver_logs.reset()
+        handler.addFilter(driver_logs)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

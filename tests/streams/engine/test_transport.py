@@ -134,6 +134,17 @@ async def test_nothing_of_faust_keeps_state_or_listens(app: App) -> None:
     assert [agent.name for agent in app.agents.values()] == ["fold"]
 
 
+async def test_no_livelock_is_looked_for(consumer: BatchConsumer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faust takes a pause between two of its own commits for one, and says so in an error a partition."""
+
+    def alarm(*_: object) -> None:
+        pytest.fail("Faust looked")
+
+    monkeypatch.setattr(consumer, "assignment", lambda: {TP0})
+    monkeypatch.setattr(consumer, "verify_event_path", alarm)
+    await consumer.verify_all_partitions_active()
+
+
 async def test_slices_are_numbered_from_each_seek(
     consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

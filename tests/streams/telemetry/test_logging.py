@@ -100,3 +100,24 @@ def test_a_traceback_shows_no_variables(form: str) -> None:
 def _fail_on(wish: str) -> float:
     """Fail while a variable holds what nobody may read."""
     return len(wish) / (len(wish) - len(wish))
+
+
+def test_drivers_say_one_line_each_half_a_minute() -> None:
+    """However much they have to say while a broker is away; of others every line is shown."""
+    stream = io.StringIO()
+    configure(stream=stream)
+    for number in range(500):
+        logging.getLogger("librdkafka").error("connection %d refused", number)
+        logging.getLogger("aiokafka.conn").error("connection %d refused", number)
+        structlog.get_logger("streams.engine").info("said", number=number)
+    said = [line["logger"] for line in _lines(stream)]
+    assert [said.count(name) for name in ("librdkafka", "aiokafka.conn", "streams.engine")] == [1, 1, 500]
+
+
+def test_everything_is_shown_when_debugging() -> None:
+    """Whoever looks for a fault of a driver sees all of it."""
+    stream = io.StringIO()
+    configure("debug", stream=stream)
+    for number in range(5):
+        logging.getLogger("librdkafka").error("connection %d refused", number)
+    assert len(_lines(stream)) == 5
