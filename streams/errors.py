@@ -29,7 +29,7 @@
     ├── PartitionsChangedError      user: a topic has another number of partitions than its state
     ├── SourceGapError              the position was deleted by retention: restart (exit 4)
     ├── OutcomeInDoubtError         the outcome of a transaction is unknown: restart (exit 4)
-    ├── StepFailedError             bug: a step raised; the restart isolates the record (exit 4)
+    ├── StepFailedError             bug, or a message too large: the restart isolates the record (exit 4)
     ├── InstanceFencedError         user: two workers have one group instance id (exit 4)
     ├── StuckError                  unknown: there was work and no progress; restart (exit 5)
     ├── WorkerDiedError             the worker of a command ended: see its log
@@ -190,7 +190,7 @@ class OutcomeInDoubtError(StreamError):
 
 
 class StepFailedError(StreamError):
-    """A step raised, which is a bug: the process ends, the next one isolates the record."""
+    """A step raised (a bug), or a message is too large: the process ends, the next isolates the record."""
 
     exit_code = 4
 

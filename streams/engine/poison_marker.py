@@ -12,12 +12,16 @@ A flush that raised (:class:`streams.engine.stage.HasDeferredOutput`) has no rec
 the pending output. A lost marker costs one more restart, never a record.
 """
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import msgspec
+import structlog
+
 __all__ = ["IN_FLUSH", "PoisonMarker"]
+
+_LOG = structlog.get_logger(__name__)
 
 IN_FLUSH = (-1, -1)
 """Range of the marker of a flush."""
@@ -57,13 +61,16 @@ class PoisonMarker:
     def save(self, path: Path) -> None:
         """Write the marker atomically: a reader finds a complete one or none."""
         draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        draft.write_bytes(msgspec.json.encode(self))
         draft.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Self | None:
-        """Read the marker; None if there is none."""
+        """Read the marker; None if there is none, or if it is unreadable: a power loss can leave it empty."""
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
+            return msgspec.json.decode(path.read_bytes(), type=cls)
         except FileNotFoundError:
+            return None
+        except msgspec.MsgspecError as error:
+            _LOG.warning("marker_unreadable", path=str(path), why=type(error).__name__, next="it is ignored")
             return None

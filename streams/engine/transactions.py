@@ -201,14 +201,25 @@ class Transactions:
         A transaction that has failed meanwhile refuses messages, too; this is not the fault of a record.
         """
         if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-            what = f"a message cannot be sent to {topic}"
-            return StepFailedError(what, why=error.str(), next_step="raise the topic's max.message.bytes")
+            what = f"a message for {topic} is above the limit of the producer"
+            advice = "the restart isolates the record; the limit is NEARLINE_KAFKA__MESSAGE_MAX_BYTES"
+            return StepFailedError(what, why=error.str(), next_step=advice)
         return self._failed(f"a message was refused for {topic}", error)
 
     def _failed(self, what: str, error: KafkaError) -> StreamError:
-        """Explain a failure by the delivery error of a message, or by the error itself."""
+        """Explain a failure by the delivery error of a message, or by the error itself.
+
+        A transaction with a message that a broker refused as too large cannot be committed any more, so its
+        outcome is known, and its batch is to be isolated.
+        """
         self._producer.poll(0)
         topic, cause = self._failure or ("", error)
+        if cause.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            what = f"a broker refused messages for {topic or 'a topic'} as too large"
+            advice = (
+                "raise the topic's max.message.bytes to 1,000,000 or more; the restart isolates the record"
+            )
+            return StepFailedError(what, why=cause.str(), next_step=advice)
         why = f"{topic}: {cause.str()}" if topic else cause.str()
         return refused(cause, f"{what}, {topic} refuses this user" if topic else what) or OutcomeInDoubtError(
             what, why=why, next_step=IN_DOUBT

@@ -50,6 +50,8 @@ class Producer:
         self._queue: list[tuple[str, int, Any, Any, Any]] = []
         self.fail_commit: KafkaError | None = None
         self.fail_produce: KafkaError | None = None
+        self.fail_delivery: KafkaError | None = None
+        """What the broker says to the messages of the next transaction."""
         self.polls = 0
 
     def init_transactions(self, _timeout: float) -> None:
@@ -95,6 +97,11 @@ class Producer:
 
     def commit_transaction(self, _timeout: float) -> None:
         """Append everything and a marker per partition, unless somebody else has the name."""
+        if self.fail_delivery is not None:
+            for topic, _, _, _, on_delivery in self._queue:
+                if on_delivery is not None:
+                    on_delivery(self.fail_delivery, SimpleNamespace(topic=lambda topic=topic: topic))
+            raise KafkaException(self.fail_delivery)
         if self.fail_commit is not None:
             raise KafkaException(self.fail_commit)
         if self._log.owner[self._name] is not self:

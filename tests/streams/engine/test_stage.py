@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from schemas.codec import decode_dead_letter
 from streams.engine.applied import APPLIED_KEY, Origin, pack_applied
 from streams.engine.partition import Partition
+from streams.engine.poison_marker import PoisonMarker
 from streams.engine.state import wipe
-from streams.errors import OutcomeInDoubtError, SourceRecreatedError
+from streams.errors import OutcomeInDoubtError, SourceRecreatedError, StepFailedError
 from streams.kafka.clients import KafkaError
 from tests.streams.doubles import DeferringStep, Fold, Log, Producer, fold_spec, record, worker_context
 from tests.streams.engine.lives import expected, fill, live, lives, state
@@ -151,6 +152,37 @@ def test_failed_transaction_accuses_no_record(partition: Partition, log: Log, tm
             partition.process(records)
     assert not list(tmp_path.rglob("*.poison"))
     assert not log.records("dead")
+
+
+def test_what_a_broker_finds_too_large_is_isolated(log: Log, tmp_path: Path) -> None:
+    """A topic's limit may be below the producer's: nothing is committed, and a record is to blame."""
+    fill(log, 3)
+    partition = Partition(fold_spec(), 0, worker_context(log, tmp_path))
+    partition.open()
+    assert partition._transactions is not None
+    producer = partition._transactions._producer
+    assert isinstance(producer, Producer)
+    producer.fail_delivery = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
+    with pytest.raises(StepFailedError, match="refused messages for log as too large") as failure:
+        partition.process([record(n, b"v%d" % n, b"e%d" % n) for n in range(3)])
+    assert "max.message.bytes" in failure.value.next_step
+    partition.close()
+    marker = PoisonMarker.load(tmp_path / "fold" / "0.poison")
+    assert marker is not None
+    assert (marker.first, marker.last, log.records("out")) == (0, 2, [])
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b'{"first": 1}', b'{"first": "a"}', b"\xff"])
+def test_unreadable_marker_is_none(log: Log, tmp_path: Path, content: bytes) -> None:
+    """A power loss can leave an empty file: the partition opens, and isolation begins anew if need be."""
+    fill(log, 3)
+    (tmp_path / "fold").mkdir()
+    (tmp_path / "fold" / "0.poison").write_bytes(content)
+    partition = Partition(fold_spec(), 0, worker_context(log, tmp_path))
+    partition.open()
+    partition.process([record(n, b"v%d" % n, b"e%d" % n) for n in range(3)])
+    assert partition.applied == 2
+    partition.close()
 
 
 def test_poison_ends_in_the_dead_letters(log: Log, tmp_path: Path) -> None:
