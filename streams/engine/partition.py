@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from operator import attrgetter
+from threading import Event
 
 import numpy as np
 import structlog
@@ -62,7 +63,8 @@ class Partition:
         self._folder = context.state_dir / spec.name / str(number)
         self._marker_path = self._folder.with_suffix(".poison")
         self._marker: PoisonMarker | None = None
-        self._abandoned = False
+        self._abandoned, self._owned = False, Event()
+        self._owned.set()
         self._store: Store | None = None
         self._step: Step | None = None
         self._deferred: HasDeferredOutput | None = None
@@ -105,10 +107,7 @@ class Partition:
             origin=context.origin(spec),
             failpoint=context.failpoint,
         )
-        self.fencing = not self._abandoned
-        if not self.fencing:
-            what = f"partition {self.number} of {spec.source} was revoked before it was opened"
-            raise AbandonedError(what, next_step="nothing: another worker opens it")
+        self._await_ownership()
         try:
             self._transactions.fence()
         finally:
@@ -125,9 +124,22 @@ class Partition:
             "partition_ready", applied=self.applied, rows=self.read_progress.rows, seconds=round(took, 3)
         )
 
+    def hold(self) -> None:
+        """Do not begin to fence until :meth:`release`: another worker may get the partition; from any thread.
+
+        What has begun to fence goes on: wait while :attr:`fencing` is true.
+        """
+        if not self._abandoned:
+            self._owned.clear()
+
+    def release(self) -> None:
+        """Allow to fence: the group has assigned the partition to this worker again; from any thread."""
+        self._owned.set()
+
     def abandon(self) -> None:
-        """Ask a running restore to end; safe from any thread."""
+        """Ask a running opening to end; safe from any thread."""
         self._abandoned = True
+        self._owned.set()
 
     def max_events(self) -> int:
         """Return the maximum size of the next batch: one record while a poison record is being isolated."""
@@ -200,6 +212,23 @@ class Partition:
         except StateError as error:
             self._log.error("state_close_failed", why=str(error), next="the next start reads the changelog")
         self._step = self._deferred = self._store = self._transactions = None
+
+    def _await_ownership(self) -> None:
+        """Wait while the partition is held, then begin to fence.
+
+        Between a check and `init_transactions` the group could move the partition, and this worker would
+        fence the new owner. So `fencing` is set before the check: either this thread sees that the partition
+        is held, or whoever holds it sees that fencing has begun, and waits.
+        """
+        while True:
+            self.fencing = True
+            if self._owned.is_set() and not self._abandoned:
+                return
+            self.fencing = False
+            if self._abandoned:
+                what = f"partition {self.number} of {self.spec.source} was revoked before it was opened"
+                raise AbandonedError(what, next_step="nothing: another worker opens it")
+            self._owned.wait()
 
     def _restore(self) -> None:
         """Bring the store up to date and find the position in the source."""

@@ -128,10 +128,12 @@ class PartitionTask:
     async def quiesce(self) -> None:
         """Refuse further slices and wait for the batch in flight; :meth:`rewind` starts again.
 
-        Fencing is awaited, too: after the rebalance it could fence the new owner, whose process would end.
+        Fencing is awaited, too, and does not begin: after the rebalance it could fence the new owner, whose
+        process would end.
         """
         self._epoch, self._seeked = 0, False
         self._queue.clear()
+        self.partition.hold()
         while self.partition.fencing:  # noqa: ASYNC110 - another thread, which sets no asyncio event
             await asyncio.sleep(FENCING_POLL_S)
         if self._batch is not None:

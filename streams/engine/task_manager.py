@@ -136,6 +136,8 @@ class TaskManager:
             for tp in sorted(wanted - self.tasks.keys()):
                 self.tasks[tp] = self._new_task(tp)
             _LOG.info("assigned", generation=generation, partitions=[f"{t}/{p}" for t, p in sorted(wanted)])
+            for task in self.tasks.values():
+                task.partition.release()
             for task in [task for task in self.tasks.values() if task.ready]:
                 await task.rewind()
 

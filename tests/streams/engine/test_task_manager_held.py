@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from streams.engine.applied import Origin
 from streams.engine.partition import Partition
+from streams.engine.stage import StageSpec
 from streams.engine.task_manager import TaskManager
 from streams.errors import AbandonedError
-from tests.streams.doubles import DeferringStep, Log, Producer, fold_spec, worker_context
+from tests.streams.doubles import DeferringStep, Log, Producer, fold_spec, record, worker_context
 from tests.streams.engine.fetching import IN, Fetcher, assigned, offer, twelve_events, until
 from tests.waiting import PATIENCE_S
 
@@ -162,4 +164,40 @@ async def test_partitions_do_not_move_while_one_is_being_fenced(
         late.open()
     assert "group.fold.1" not in log.owner
     late.close()
+    assert not deaths
+
+
+@pytest.mark.parametrize("stays", [True, False])
+async def test_a_partition_that_waits_to_be_opened_fences_nobody_after_it_was_revoked(
+    log: Log, tmp_path: Path, deaths: list[BaseException], *, stays: bool
+) -> None:
+    """Between the start of a rebalance and its end the next owner may be at work already."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow(_: StageSpec) -> Origin:
+        """Stand in for a round trip to the cluster, or for the queue before the few threads that open."""
+        asked.set()
+        assert go_on.wait(PATIENCE_S)
+        return Origin(1)
+
+    context = replace(worker_context(log, tmp_path / "a"), origin=slow)
+    tasks = TaskManager([fold_spec()], context, threads=2, die=deaths.append)
+    Fetcher(log, tasks)
+    await tasks.assign([IN], 1)
+    await until(asked.is_set)
+    await tasks.quiesce()
+    other = Partition(fold_spec(), 0, worker_context(log, tmp_path / "b"))
+    await asyncio.to_thread(other.open)
+    go_on.set()
+    await until(lambda: tasks.tasks[IN].partition._transactions is not None)
+    await asyncio.sleep(0.05)
+    other.process([record(offset, *log.topics[IN][offset]) for offset in range(3)])
+    assert other.applied == 2
+    other.close()
+    await tasks.assign([IN] if stays else [], 2)
+    if stays:
+        await until(lambda: tasks.has_room(*IN))
+        assert tasks.positions() == {IN: 3}
+    await tasks.close()
+    tasks.shutdown()
     assert not deaths
