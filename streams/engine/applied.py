@@ -7,10 +7,11 @@ number of partitions the keys of rows and events would differ.
 """
 
 import struct
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from streams.errors import StateError
+from streams.errors import BrokerUnreachableError, StateError
 from streams.kafka.clients import Consumer, KafkaError, TopicPartition
 from streams.kafka.topics import NO_ID
 
@@ -30,6 +31,9 @@ BACK = 2
 
 FURTHER = 16
 """Factor by which the search goes further back if the record was not found."""
+
+SILENCE_S = 30.0
+"""Seconds of silence after which a broker counts as unreachable."""
 
 WAIT_S = 0.05
 """Seconds to wait for records; ends of partitions are reported without a wait."""
@@ -79,7 +83,9 @@ def origin_of(value: bytes) -> Origin:
     return Origin(*_fields(value)[1:])
 
 
-def newest_applied(consumer: Consumer, topic: str, ends: Mapping[int, tuple[int, int]]) -> dict[int, bytes]:
+def newest_applied(
+    consumer: Consumer, topic: str, ends: Mapping[int, tuple[int, int]], *, silence_s: float = SILENCE_S
+) -> dict[int, bytes]:
     """Read the newest applied record of each partition of a changelog, searching backwards from its end.
 
     Parameters
@@ -90,35 +96,52 @@ def newest_applied(consumer: Consumer, topic: str, ends: Mapping[int, tuple[int,
         The changelog.
     ends
         First offset and end of each partition.
+    silence_s
+        Seconds without a record or the end of a partition after which the broker counts as unreachable.
+        Default: three requests of the driver (`streams.kafka.clients.SILENCE_MS`).
 
     Returns
     -------
     dict
         Values by partition, without the partitions that have no applied record.
+
+    Raises
+    ------
+    BrokerUnreachableError
+        Nothing came for `silence_s` seconds.
     """
     found: dict[int, bytes] = {}
     left, back = {p: span for p, span in ends.items() if span[0] < span[1]}, BACK
     while left:
         starts = [TopicPartition(topic, p, max(low, high - back)) for p, (low, high) in left.items()]
-        found |= dict(_applied_records(consumer, starts))
+        found |= dict(_applied_records(consumer, starts, silence_s))
         left = {p: (low, high) for p, (low, high) in left.items() if p not in found and high - back > low}
         back *= FURTHER
     return found
 
 
-def _applied_records(consumer: Consumer, starts: Iterable[TopicPartition]) -> Iterator[tuple[int, bytes]]:
+def _applied_records(
+    consumer: Consumer, starts: Iterable[TopicPartition], silence_s: float
+) -> Iterator[tuple[int, bytes]]:
     """Yield partition and value of every applied record from the given positions to the ends."""
     positions = list(starts)
     consumer.assign(positions)
-    open_ends = {position.partition for position in positions}
+    open_ends, heard = {position.partition for position in positions}, time.monotonic()
     while open_ends:
+        if time.monotonic() - heard > silence_s:
+            what = f"changelog {positions[0].topic} does not answer"
+            why = f"partitions {sorted(open_ends)} sent nothing for {silence_s:g} s"
+            advice = "check the brokers that host these partitions (`nearline doctor`), then repeat"
+            raise BrokerUnreachableError(what, why=why, next_step=advice)
         for message in consumer.consume(1_000, WAIT_S):
             error, partition = message.error(), message.partition() or 0
-            if error is not None:
-                if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the driver's name
-                    open_ends.discard(partition)
-            elif message.key() == APPLIED_KEY:
-                yield partition, message.value() or b""
+            if error is None:
+                heard = time.monotonic()
+                if message.key() == APPLIED_KEY:
+                    yield partition, message.value() or b""
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the driver's name
+                heard = time.monotonic()
+                open_ends.discard(partition)
     consumer.unassign()
 
 

@@ -14,8 +14,9 @@ from schemas.errors import SchemaError
 from streams.config.settings import Settings
 from streams.engine.applied import newest_applied, unpack_applied
 from streams.engine.changelog import RESTORER, ends
-from streams.errors import DeliveryError, SettingsError
+from streams.errors import BrokerUnreachableError, DeliveryError, SettingsError
 from streams.kafka import clients as kafka_clients
+from streams.kafka.clients import KafkaException
 from streams.kafka.produce import put
 from streams.kafka.topics import require_topics
 from streams.stages.wire.events import SEPARATOR, account_of
@@ -87,17 +88,21 @@ def await_forgotten(settings: Settings, sent: ForgetRequest, *, timeout_s: float
         It was not applied within `timeout_s` seconds.
     """
     begun, changelog = time.monotonic(), settings.topic(topics.VIEWER_STATE)
-    consumer = kafka_clients.consumer(settings, RESTORER)
-    try:
-        while (waited := time.monotonic() - begun) < timeout_s:
-            span = {sent.partition: ends(consumer, changelog, sent.partition)}
-            applied = newest_applied(consumer, changelog, span).get(sent.partition)
-            if applied is not None and unpack_applied(applied) >= sent.offset:
-                return waited
-            time.sleep(READ_EVERY_S)
-    finally:
-        consumer.close()
     what = f"the request is in the log, but no worker applied it within {timeout_s:g} s"
     why = "no worker has this partition, or it lags behind"
     advice = "start a worker, or see its lag in `nearline doctor`; do not repeat the request"
+    consumer = kafka_clients.consumer(settings, RESTORER)
+    try:
+        while (waited := time.monotonic() - begun) < timeout_s:
+            left_s = max(timeout_s - waited, READ_EVERY_S)
+            span = {sent.partition: ends(consumer, changelog, sent.partition, timeout_s=left_s)}
+            found = newest_applied(consumer, changelog, span, silence_s=left_s)
+            applied = found.get(sent.partition)
+            if applied is not None and unpack_applied(applied) >= sent.offset:
+                return waited
+            time.sleep(READ_EVERY_S)
+    except (KafkaException, BrokerUnreachableError) as error:
+        why = f"the broker does not answer any more: {error}"
+    finally:
+        consumer.close()
     raise DeliveryError(what, why=why, next_step=advice)

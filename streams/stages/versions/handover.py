@@ -16,6 +16,7 @@ from schemas import topics
 from streams.config.settings import Settings
 from streams.engine.applied import newest_applied, unpack_applied
 from streams.engine.changelog import ends
+from streams.errors import BrokerUnreachableError
 from streams.kafka import clients as kafka_clients
 from streams.kafka import scan as topic_scan
 from streams.kafka.clients import KafkaException, unreachable
@@ -64,7 +65,12 @@ class Handover:
         wanted = self._waiting.get(partition)
         if wanted is None:
             return True
-        applied = await asyncio.to_thread(self._applied, wanted.version, partition)
+        try:
+            applied = await asyncio.to_thread(self._applied, wanted.version, partition)
+        except (
+            BrokerUnreachableError
+        ):  # `streams.engine.broker_watch` reports it; asked again when it is back
+            return False
         if applied is None or applied >= wanted.offset:
             self._waiting.pop(partition, None)
             _LOG.info("taken_over", partition=partition, offset=wanted.offset, former=wanted.version)

@@ -2,15 +2,19 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from streams.engine.applied import APPLIED_KEY, pack_applied, unpack_applied
+from streams.engine.applied import APPLIED_KEY, newest_applied, pack_applied, unpack_applied
 from streams.engine.changelog import Changelog
 from streams.engine.state import Store, StoreMemory
-from streams.errors import AbandonedError, StateError
+from streams.errors import AbandonedError, BrokerUnreachableError, StateError
+from streams.kafka.clients import KafkaError
 from tests.streams.doubles import Consumer, Log
 from tests.streams.engine.restoring import RECORDS, folded, made_log
 
@@ -136,3 +140,30 @@ def test_applied_record_of_another_version_is_refused() -> None:
     """What a newer version wrote is not guessed at."""
     with pytest.raises(StateError, match="start the version that wrote it"):
         unpack_applied(b"\x03" + pack_applied(3)[1:])
+
+
+class Silent:
+    """A consumer whose broker says nothing, or only that it cannot be reached."""
+
+    def __init__(self, *said: Any) -> None:
+        self._said = said
+
+    def assign(self, _: Any) -> None:
+        """Begin."""
+
+    def consume(self, _number: int, timeout: float) -> list[Any]:
+        """Return what there is."""
+        time.sleep(timeout / 100)
+        return list(self._said)
+
+
+DOWN = SimpleNamespace(error=lambda: KafkaError(KafkaError._ALL_BROKERS_DOWN), partition=lambda: None)
+
+
+@pytest.mark.parametrize("said", [(), (DOWN,)])
+def test_a_silent_broker_has_a_deadline(said: tuple[Any, ...]) -> None:
+    """A start, a hand-over and `forget --wait` end with an error that says what to look at."""
+    silent: Any = Silent(*said)
+    with pytest.raises(BrokerUnreachableError, match=r"log does not answer: partitions \[0, 2\]") as failure:
+        newest_applied(silent, "log", {0: (0, 10), 1: (5, 5), 2: (0, 3)}, silence_s=0.01)
+    assert "check the brokers" in failure.value.next_step
