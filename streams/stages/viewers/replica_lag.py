@@ -8,7 +8,7 @@ negatives among them, so the gradient is zero. So the lag is at most `YOUNG_SHAR
 replica has learned, and a burst on an empty model is learned in growing batches. HR@10 of the 2,000 ratings
 of MovieLens-100K after a history of 8,000: .208 if that was learned one by one, .187 if it was learned at
 once, .221 within 10 % and .206 within 20 and 50 % of what was known (factorization alone: .196, .149, .201,
-.204, .173). The bound is never a trap: a batch waits for `PATIENCE_S`, then goes on, so that pages do not
+.204, .173). The bound is never a trap: a batch waits for `HELD_S`, then goes on, so that pages do not
 stop where the titles stage is away.
 
 **A replay.** A log replayed at full speed would outrun its own model (HR@10 .194 fresh, .187 at 500 events,
@@ -18,7 +18,6 @@ bounded without the setting.
 
 import asyncio
 import sys
-import time
 
 from streams.stages.viewers.replica import Replica
 from streams.telemetry.metrics import Metrics
@@ -29,12 +28,14 @@ YOUNG_SHARE = 0.1
 """Bound of the lag by what the replica has learned: see the figures above."""
 YOUNG_EVENTS = 100
 """Least value of that bound: the first titles are learned in vain anyway, and batches of 100 are cheap."""
-PATIENCE_S = 1.0
-"""Longest wait of a batch for a young model: some six round trips through the titles stage."""
 LATE_MS = 60_000
 """A shadow catches up while its events were sent more than a minute ago."""
 POLL_S = 0.002
 """Wait between two looks at the replica: small against the tens of milliseconds that a batch takes."""
+
+HELD_S = 1.0
+"""Longest wait of one call of the gate: a fifth of the pause between two observations of the watchdog at the
+default limit, so that each of them sees another refusal."""
 
 
 class ReplicaLag:
@@ -98,18 +99,23 @@ class ReplicaLag:
         """Return the lag in signals."""
         return sum(max(0, sent - self._replica.learned(p)) for p, sent in list(self._sent.items()))
 
-    async def gate(self) -> None:
-        """Wait until the lag is within its limit.
+    async def gate(self) -> bool:
+        """Wait until the lag is within its limit, at most for `HELD_S` seconds; return whether to go on.
+
+        Beyond the bound of a young model a batch goes on, beyond any other it does not. A titles stage that
+        is away for longer is no stall of this one: the watchdog counts refusals as progress.
 
         Signals that a partition sent before it came here do not count: a title model that was lost and starts
         anew never learns them, and waiting for them would not end.
         """
-        deadline = time.monotonic() + PATIENCE_S
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         while self._sent_here() >= self.limit():
-            firm = self._firm_limit()
-            if not 0 < firm <= self._sent_here() and time.monotonic() > deadline:
-                return
+            firm = 0 < self._firm_limit() <= self._sent_here()
+            if loop.time() >= began + HELD_S:
+                return not firm
             await asyncio.sleep(POLL_S)
+        return True
 
     def _firm_limit(self) -> int:
         """Return the bound that is waited for however long it takes, 0 for none."""

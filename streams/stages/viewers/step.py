@@ -149,8 +149,7 @@ class ViewersStage:
 
     async def _gate(self, partition: int) -> bool:
         """Wait until the replica's lag is within its bound; return whether no other version goes first."""
-        await self.lag.gate()
-        return await self.handover.passed(partition)
+        return await self.lag.gate() and await self.handover.passed(partition)
 
     def _begin(self, partition: int) -> int:
         """Return the offset of the first event that the version learns."""

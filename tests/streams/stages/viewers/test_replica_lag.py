@@ -43,20 +43,32 @@ async def test_the_gate_waits_for_the_replica() -> None:
     lag = _lag(10, learned)
     lag.record_sent(0, 0)
     lag.record_sent(0, 9)
-    await asyncio.wait_for(lag.gate(), PATIENCE_S)
+    assert await asyncio.wait_for(lag.gate(), PATIENCE_S)
     lag.record_sent(0, 12)
     waiting = asyncio.create_task(lag.gate())
     await asyncio.sleep(0.02)
     assert not waiting.done()
     learned[0] = 3
-    await asyncio.wait_for(waiting, PATIENCE_S)
+    assert await asyncio.wait_for(waiting, PATIENCE_S)
+
+
+async def test_a_gate_that_stays_shut_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A titles stage that is away is no stall of this one: the watchdog takes refusals for progress."""
+    monkeypatch.setattr(replica_lag, "HELD_S", 0.01)
+    learned = {0: 0}
+    lag = _lag(10, learned)
+    lag.record_sent(0, 0)
+    lag.record_sent(0, 12)
+    assert [await asyncio.wait_for(lag.gate(), PATIENCE_S) for _ in range(2)] == [False, False]
+    learned[0] = 3
+    assert await asyncio.wait_for(lag.gate(), PATIENCE_S)
 
 
 async def test_a_lost_title_model_does_not_hold_the_gate() -> None:
     """What was sent before the partition came here is not waited for: nobody may learn it any more."""
     lag = _lag(10, {})
     lag.record_sent(0, 1_000_000)
-    await asyncio.wait_for(lag.gate(), PATIENCE_S)
+    assert await asyncio.wait_for(lag.gate(), PATIENCE_S)
     lag.record_sent(0, 1_000_010)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(lag.gate(), 0.02)
@@ -82,7 +94,7 @@ async def test_a_burst_waits_for_a_young_model_but_not_for_ever(monkeypatch: pyt
     await asyncio.sleep(0.02)
     assert not waiting.done()
     learned[0] = 1
-    await asyncio.wait_for(waiting, PATIENCE_S)
+    assert await asyncio.wait_for(waiting, PATIENCE_S)
     learned[0] = 0
-    monkeypatch.setattr(replica_lag, "PATIENCE_S", 0.01)
-    await asyncio.wait_for(lag.gate(), PATIENCE_S)
+    monkeypatch.setattr(replica_lag, "HELD_S", 0.01)
+    assert await asyncio.wait_for(lag.gate(), PATIENCE_S)
