@@ -17,6 +17,7 @@ from online_models.insights.k_anonymity import DistinctViewers, disclosable_part
 from online_models.insights.sorting import DemandRecord
 from online_models.insights.titles import Group
 from online_models.insights.visits import Searched, Visit
+from online_models.learners.search import hashed
 from schemas.insights import CohortDemand, FacetDemand, SearchDemand, ServedTitle
 
 __all__ = [
@@ -59,8 +60,15 @@ class Facet:
 
 @dataclass(slots=True)
 class Query:
-    """State of a query."""
+    """State of a query.
 
+    Attributes
+    ----------
+    text
+        The query; empty until enough viewers have typed it, because what a few typed is not stored.
+    """
+
+    text: str = ""
     searches: int = 0
     found: int = 0
     watches: int = 0
@@ -89,7 +97,7 @@ class Demand:
     facets
         Seconds by combination; a key has the tags and, after ``||``, the country.
     queries
-        Searches by query.
+        Searches by the hash of the query.
     served
         Seconds by cohort and title, separated by a newline.
     totals
@@ -194,13 +202,14 @@ class Demand:
         self.served.counters[key].part.add(visit)
 
     def _search(self, search: Searched) -> None:
-        """Count a search, or the watch that it led to."""
+        """Count a search, or the watch that it led to, under the hash of the query."""
+        key = hashed(search.query)
         if search.searches:
-            self._count("queries", search.query, search.searches * self.weight(search.at_ms))
-        counter = self.queries.counters.get(search.query)
+            self._count("queries", key, search.searches * self.weight(search.at_ms))
+        counter = self.queries.counters.get(key)
         if counter is None:
             return
-        self.changed["queries"][search.query] = None
+        self.changed["queries"][key] = None
         part, viewer = counter.part, (search.viewer,)
         part.searches += search.searches
         part.found += search.found
@@ -210,6 +219,8 @@ class Demand:
             (part.with_result if search.found else part.without_result).add(viewer)
         if search.watches:
             part.watched.add(viewer)
+        if part.distinct.enough:
+            part.text = search.query
 
 
 def key_of(labels: Sequence[str], country: str) -> str:
@@ -307,12 +318,12 @@ def _ratio(part: float, whole: float) -> float:
 
 def _searches(demand: Demand) -> Iterator[SearchDemand]:
     """Yield the most frequent queries."""
-    enough = [one for one in demand.queries.top(len(demand.queries)) if one[1].part.distinct.enough]
-    for query, counter in enough[:MAX_QUERIES]:
+    enough = [one for _, one in demand.queries.top(len(demand.queries)) if one.part.text]
+    for counter in enough[:MAX_QUERIES]:
         part = counter.part
         yield SearchDemand(
-            key=f"search{SEPARATOR}{query}",
-            query=query,
+            key=f"search{SEPARATOR}{part.text}",
+            query=part.text,
             at_ms=demand.at_ms,
             searches=part.searches,
             error_searches=round(demand.seconds(counter.error), 1),

@@ -39,6 +39,8 @@ COHORT_S: Final = 3_600.0
 """Decayed seconds watched from which a viewer has a cohort: one film or two episodes."""
 MAX_QUERY: Final = 256
 """Characters of a query, as in the contract: lower-casing may make a query longer."""
+_SPREAD: Final = 0x9E3779B97F4A7C15  # odd, so that no two viewers of one event id have one pseudonym
+_MASK: Final = (1 << 64) - 1
 LIKED_STARS, DISLIKED_STARS = 4.0, 2.0  # as `config.RewardConfig` has them
 
 
@@ -47,7 +49,7 @@ class Visit(NamedTuple):
 
     title_id: str
     viewer: int
-    """Hash of the viewer's id."""
+    """The viewer's pseudonym (`ViewerVisits.pseudonym`)."""
     country: str
     cohort: str
     at_ms: int
@@ -103,6 +105,10 @@ class ViewerVisits:
     clicked: str = ""
     seen: list[int] = field(default_factory=list)
     """Hashes of the last event ids, for deduplication."""
+    pseudonym: int = 0
+    """Number under which distinct viewers are counted: the hashes of the viewer's id and of the id of the
+    first event in one. It is the same in every replay of the log; who has neither this row nor the event
+    cannot compute it from the viewer's id."""
 
 
 def cohort_of(state: ViewerVisits, at_ms: int) -> str:
@@ -149,6 +155,7 @@ def observe(
     if event_hash in state.seen:
         return None, None
     state.seen = [*state.seen[1 - SEEN :], event_hash]
+    viewer = state.pseudonym = state.pseudonym or (viewer * _SPREAD ^ event_hash) & _MASK
     state.country = event.country or state.country
     if isinstance(event, Search):
         return None, _search(state, event, at_ms, viewer)

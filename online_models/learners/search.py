@@ -9,11 +9,12 @@ quality watches of title j after query q. Titles that others watched after the s
 word matches.
 """
 
+import hashlib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-__all__ = ["SearchModel", "SearchedQuery", "by_place", "normal", "order", "words_of"]
+__all__ = ["SearchModel", "SearchedQuery", "by_place", "hashed", "normal", "order", "words_of"]
 
 TASTE = 0.2
 """Added to the first title of the viewer's page: among titles that match about equally, those of the viewer's
@@ -64,6 +65,17 @@ def normal(query: str) -> str:
     'the godfather'
     """
     return " ".join(words_of(query)).encode()[:MOST_BYTES].decode(errors="ignore").strip()
+
+
+def hashed(query: str) -> str:
+    """Return the hash under which watches after a query are counted: what one person typed is not stored.
+
+    Examples
+    --------
+    >>> hashed("the godfather")
+    'f626783bc98341ccd1c4690a'
+    """
+    return hashlib.blake2b(query.encode(), digest_size=12).hexdigest()
 
 
 def by_place(titles: Sequence[str]) -> dict[str, float]:

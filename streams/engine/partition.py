@@ -191,6 +191,7 @@ class Partition:
         times.append(time.perf_counter())
         self._context.failpoint("after_commit")
         self._store.write(outcome.rows, applied=applied, changelog_position=position)
+        self._store.erase(outcome.erased)
         self._context.failpoint("after_store")
         times.append(time.perf_counter())
         self.applied = applied

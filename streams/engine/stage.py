@@ -117,6 +117,9 @@ class Outcome:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     """Records of the batch that could not be used."""
 
+    erased: list[bytes] = field(default_factory=list)
+    """Keys of deleted rows of which no byte may stay on the disk; they are among the rows, too."""
+
     last_offset: int | None = None
     """Offset of the last processed record if the step stopped early; the rest is read again. None: all."""
 
@@ -124,6 +127,7 @@ class Outcome:
         """Append another outcome. If both change a row, the later value wins."""
         self.rows.extend(part.rows)
         self.dead_letters.extend(part.dead_letters)
+        self.erased.extend(part.erased)
         for target, messages in part.outputs.items():
             self.outputs.setdefault(target, []).extend(messages)
 

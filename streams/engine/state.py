@@ -37,6 +37,16 @@ _META = struct.Struct("<Bqqq")
 VERSION = 1
 """Version of the layout; a store of a newer version is refused."""
 
+REWRITTEN_S = 7 * 86_400
+"""Seconds after which a table file is written anew: a deleted row leaves no bytes after a week, as in Kafka
+(`max.compaction.lag.ms`)."""
+
+ERASE_EVERY_MS = 600_000
+"""Milliseconds between two erasures, so that many in a row cost one rewriting of the tables."""
+
+ERASE_ONE_BY_ONE = 8
+"""Keys that are erased one by one; of more, everything between the first and the last is rewritten once."""
+
 _FIRST_ROW = b"\x01"
 """Smallest key of a row."""
 
@@ -79,6 +89,9 @@ class StoreMemory:
         options.set_write_buffer_size(8 << 20)
         options.set_max_open_files(self._open_files)
         options.set_keep_log_file_num(2)
+        # a manifest has the first and last key of every table, also of former ones: write a new one with each
+        # change of tables, so that a key is gone with the last table that had it
+        options.set_max_manifest_file_size(1)
         options.set_compression_type(rocksdict.DBCompressionType.lz4())
         return options
 
@@ -145,10 +158,14 @@ class Store:
                 path.parent.mkdir(parents=True, exist_ok=True)
             self._options = memory.options()
             self._db = rocksdict.Rdict(str(path), self._options, access_type=access)
+            if self._writable:
+                self._db.set_options({"periodic_compaction_seconds": str(REWRITTEN_S)})
         except Exception as error:
             raise self._translated(error) from error
         self.applied, self.changelog_position, self.written_at_ms = -1, 0, 0
         self.is_new = True
+        self._to_erase: set[bytes] = set()
+        self._erased_at_ms = 0
         self._read_meta()
 
     @property
@@ -235,6 +252,37 @@ class Store:
         except Exception as error:
             raise self._translated(error) from error
         self.applied, self.changelog_position, self.written_at_ms = applied, changelog_position, now
+
+    def erase(self, keys: Iterable[bytes]) -> None:
+        """Remove what deleted rows left in the files: RocksDB deletes by a mark, and keeps the bytes.
+
+        The tables that may have a key are written anew without it, a second for each 100 MB. So the keys
+        are collected, and written out of the tables with the first call that comes :data:`ERASE_EVERY_MS`
+        after the last time; the first key at once. Does nothing without a key to erase.
+
+        Parameters
+        ----------
+        keys
+            Keys whose deletion was written.
+        """
+        self._to_erase.update(keys)
+        now = self._now_ms()
+        if not self._to_erase or 0 <= now - self._erased_at_ms < ERASE_EVERY_MS:
+            return
+        self._erased_at_ms = now
+        ranges = [(key, key + b"\0") for key in sorted(self._to_erase)]
+        if len(ranges) > ERASE_ONE_BY_ONE:
+            ranges = [(ranges[0][0], ranges[-1][1])]
+        try:
+            self._db.flush()
+            for first, end in ranges:
+                self._db.compact_range(first, end)
+            # the manifest of the compaction still names the tables that it replaced; the next one does not
+            self._db.put(META_KEY, self._db.get(META_KEY))
+            self._db.flush()
+        except Exception as error:
+            raise self._translated(error) from error
+        self._to_erase.clear()
 
     def ingest(self, rows: Mapping[bytes, bytes | None], *, applied: int, changelog_position: int) -> None:
         """Ingest many rows of a log that is not read to its end yet, as a table file of their own.

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from schemas import Forget, topics
 from schemas.codec import decode_event, encode
 from schemas.errors import SchemaError
+from schemas.partitioner import partition_for
 from streams.config.settings import Settings
 from streams.engine.applied import newest_applied, unpack_applied
 from streams.engine.changelog import RESTORER, ends
@@ -18,10 +19,11 @@ from streams.errors import BrokerUnreachableError, DeliveryError, SettingsError
 from streams.kafka import clients as kafka_clients
 from streams.kafka.clients import KafkaException
 from streams.kafka.produce import put
+from streams.kafka.scan import newest, partitions_of
 from streams.kafka.topics import require_topics
 from streams.stages.wire.events import SEPARATOR, account_of
 
-__all__ = ["ForgetRequest", "await_forgotten", "new_event_id", "request"]
+__all__ = ["ForgetRequest", "await_forgotten", "is_known", "new_event_id", "request"]
 
 READ_EVERY_S: Final = 0.1
 """Wait between two reads of the changelog."""
@@ -77,6 +79,13 @@ def request(settings: Settings, viewer_id: str, event_id: str | None = None) -> 
         raise SettingsError(what, why=str(error), next_step=advice) from None
     require_topics(settings, (topics.EVENTS, topics.VIEWER_STATE))
     return ForgetRequest(event.event_id, *put(settings, topics.EVENTS, account.encode(), value))
+
+
+def is_known(settings: Settings, viewer_id: str) -> bool:
+    """Return whether the live version has state of a viewer; reads a partition of it."""
+    key = viewer_id.encode(errors="replace")
+    partition = partition_for(key, partitions_of(settings, topics.VIEWER_STATE))
+    return newest(settings, topics.VIEWER_STATE, partition, key) is not None
 
 
 def await_forgotten(settings: Settings, sent: ForgetRequest, *, timeout_s: float) -> float:

@@ -28,15 +28,18 @@ def forget(
 
     Aggregates over many viewers stay: they identify no viewer. Events already sent stay in the log until its
     retention ends (7 days, dead letters 30 days); stop sending the viewer's events first.
+
+    JSON keys: event_id, partition, offset, known (whether there was state of the viewer), forgotten_after_s.
     """
     from schemas.audit import AuditAction
     from streams.config.settings import Settings
     from streams.ops.audit import audited
-    from streams.ops.forget import await_forgotten, new_event_id, request
+    from streams.ops.forget import await_forgotten, is_known, new_event_id, request
 
     settings = Settings.load(brokers=brokers, topic_prefix=prefix)
     if not yes:
         typer.confirm("Delete this viewer's data permanently?", abort=True, err=True)
+    known = is_known(settings, viewer_id)
     event_id = new_event_id()
     with audited(settings, AuditAction.FORGET, event_id):
         sent = request(settings, viewer_id, event_id)
@@ -44,8 +47,14 @@ def forget(
         "event_id": sent.event_id,
         "partition": sent.partition,
         "offset": sent.offset,
+        "known": known,
     }
     console = human(json)
+    if not known:
+        console.print(
+            "[yellow]no worker has state of this viewer[/]: check the spelling of the id, or it was deleted "
+            "before; the request is sent all the same"
+        )
     if wait_s:
         seconds = await_forgotten(settings, sent, timeout_s=wait_s)
         console.print(f"forgotten after {seconds:.1f} s: history, taste and page are deleted")

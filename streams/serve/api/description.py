@@ -37,7 +37,10 @@ _DOCUMENTS: Final = (
 _ACCEPTED: Final = {
     "type": "object",
     "required": ["event_id"],
-    "properties": {"event_id": {"type": "string", "description": "The id under which it counts, once."}},
+    "properties": {
+        "event_id": {"type": "string", "description": "The id under which it counts, once."},
+        "known": {"type": "boolean", "description": "Of a `forget`: whether the viewer had a page."},
+    },
 }
 
 

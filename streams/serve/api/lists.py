@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct, structs
 
 from online_models.feedback.devices import device_code
-from online_models.learners.search import by_place, normal, order
+from online_models.learners.search import by_place, hashed, normal, order
 from online_models.learners.segments import device_scope
 from online_models.ranking.similar_titles import similarities
 from schemas import topics
@@ -218,7 +218,7 @@ def _within_page(home: Home | None, audience: RuleAudience) -> RuleAudience:
 
 def _matches(mirror: Mirror, query: str, page: Sequence[str], trending: Sequence[str]) -> list[Match]:
     """Return the matches of a query, best first: by words, taste, trend, and watches after the query."""
-    (learned,) = mirror.model.get_many([query_key(normal(query))])
+    (learned,) = mirror.model.get_many([query_key(hashed(normal(query)))])
     found = order(
         {hit.title_id: hit.lexical for hit in mirror.titles.find(query, CANDIDATES)},
         taste=by_place(page),

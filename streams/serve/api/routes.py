@@ -224,7 +224,8 @@ async def live(
 async def post(request: Request, ce_id: CeId = None) -> Response:
     """Take one viewing event; the response is 202 once the brokers have it.
 
-    Repeating is safe: an event counts once per `event_id`, which may come as the header `ce-id` instead.
+    Repeating is safe: an event counts once per `event_id`, which may come as the header `ce-id` instead. To a
+    `forget` the response says whether the viewer was `known`, that is, had a page.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in {JSON, "application/cloudevents+json"}:
@@ -237,10 +238,14 @@ async def post(request: Request, ce_id: CeId = None) -> Response:
         fault = ProblemKind.TOO_LARGE if error.reason is Reason.TOO_LARGE else ProblemKind.INVALID_EVENT
         raise Problem(fault, error.message, reason=error.reason.value, field=error.field) from None
     require_event_scope(request, event)
+    accepted: dict[str, object] = {"event_id": event.event_id}
+    if isinstance(event, Forget):
+        mirror: Mirror = request.app.state.mirror
+        accepted["known"] = mirror.page(event.viewer_id) is not None
     await poster.put(event.viewer_id, value, headers)
     if isinstance(event, Forget):
         await poster.audit(request.user.display_name, AuditAction.FORGET, event.event_id)
-    return Response(msgspec.json.encode({"event_id": event.event_id}), HTTPStatus.ACCEPTED, media_type=JSON)
+    return Response(msgspec.json.encode(accepted), HTTPStatus.ACCEPTED, media_type=JSON)
 
 
 def stored(found: Stored, if_none_match: str | None) -> Response:

@@ -129,6 +129,7 @@ class ResultsStep:
                 for v, counts in touched.items()
             ]
         )
+        out.erased.extend(key for key, value in out.rows if value is None)
         messages: list[Message] = []
         for name in changed:
             value = pack_tally(name, self._partition, self._tallies[name])

@@ -1,8 +1,8 @@
 """Rows of the visits and insights stages, and the record between them.
 
 A viewer's row (visits stage) has the viewer's id as its key. The first byte of a key of the insights stage
-names its kind: ``t`` a title; ``f``, ``q``, ``s`` and ``a`` counters of demand and their totals; ``c`` the
-demand's clock; ``p`` a checksum of a published record.
+names its kind: ``t`` a title; ``f``, ``q``, ``s`` and ``a`` counters of demand and their totals (a query
+under its hash); ``c`` the demand's clock; ``p`` a checksum of a published record.
 """
 
 from collections.abc import Iterable, Mapping
@@ -90,6 +90,7 @@ class _Query(Struct, array_like=True, gc=False):
     found: int
     watches: int
     members: list[_Viewers]
+    text: str = ""
 
 
 class _Served(Struct, array_like=True, gc=False):
@@ -213,7 +214,9 @@ def _counter_row(demand: Demand, name: str, key: str) -> bytes | None:
             for one in (counts.distinct, counts.without_result, counts.with_result, counts.watched)
         ]
         return QUERIES.pack(
-            _Query(query.count, query.error, counts.searches, counts.found, counts.watches, viewers)
+            _Query(
+                query.count, query.error, counts.searches, counts.found, counts.watches, viewers, counts.text
+            )
         )
     if name == "served" and (served := demand.served.counters.get(key)):
         return SERVED.pack(_Served(served.count, served.error, _group(served.part)))
@@ -230,7 +233,7 @@ def _facet_of(value: bytes) -> Counter[Facet]:
 def _query_of(value: bytes) -> Counter[Query]:
     row = QUERIES.unpack(value)
     viewers = map(_viewers_of, row.members)
-    return Counter(row.count, row.error, Query(row.searches, row.found, row.watches, *viewers))
+    return Counter(row.count, row.error, Query(row.text, row.searches, row.found, row.watches, *viewers))
 
 
 def _served_of(value: bytes) -> Counter[Group]:

@@ -105,6 +105,7 @@ class VisitsStep:
         out = Outcome(
             rows=[(v.encode(), None if row is None else VIEWERS.pack(row)) for v, row in touched.items()]
         )
+        out.erased.extend(key for key, value in out.rows if value is None)
         if messages := [*_messages(visits, searches)]:
             out.outputs[self._topic, 0] = messages
         return out

@@ -1,6 +1,6 @@
 """Decodes records into feedback signals; a record that cannot be used becomes a dead letter."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -94,13 +94,23 @@ class EventDecoder:
     partition, partitions
         This partition and their number: a viewer's events in another partition would be learned by two
         workers.
+    is_forgotten
+        Returns whether a viewer was forgotten after a time: a `history` event of before is not used.
     """
 
     def __init__(
-        self, reward: RewardFunction, read: EventReader, *, stage: str, partition: int, partitions: int
+        self,
+        reward: RewardFunction,
+        read: EventReader,
+        *,
+        stage: str,
+        partition: int,
+        partitions: int,
+        is_forgotten: Callable[[str, int], bool] = lambda _viewer, _at: False,
     ) -> None:
         self._reward, self._read, self._stage = reward, read, stage
         self._partition, self._partitions = partition, partitions
+        self._is_forgotten = is_forgotten
 
     def decode(self, records: Sequence[Record]) -> DecodedBatch:
         """Decode a batch in order."""
@@ -119,6 +129,8 @@ class EventDecoder:
         return out
 
     def _add(self, event: Event, at: int, offset: int, out: DecodedBatch) -> None:
+        if isinstance(event, History) and self._is_forgotten(event.viewer_id, at):
+            return
         out.newest_ms = max(out.newest_ms, at)
         name, viewer = event.event_id, event.viewer_id
         country, device = _code(event.country), device_code(event.device)

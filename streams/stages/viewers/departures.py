@@ -5,6 +5,10 @@ perhaps different partitions, and a partition writes its own rows only. So the h
 about a viewer does: as a `history` event on ``viewing.events.v1``, keyed by the account's viewer. It is sent
 in the transaction that deletes the anonymous row and its page, hence exactly once; a second `identify` finds
 nothing to send. `forget` removes a viewer in the same way and sends nothing.
+
+A sign-in from before a `forget` may be on its way in another partition, and its `history` event then comes
+behind the request. So the partition keeps the time of each request for as long as such an event may come,
+under a hash of the id, and a `history` event from before it is not used.
 """
 
 import hashlib
@@ -12,19 +16,22 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
+from online_models.tables.hashing import hash_ids
 from online_models.tables.viewers import ViewerTable
 from schemas import Forget, History, Identify, topics
 from schemas.codec import encode
 from streams.config.settings import Settings
-from streams.engine.stage import Message, Outcome, Record, StateView, Target
+from streams.engine.stage import Message, Outcome, Record, Row, StateView, Target
 from streams.stages.viewers.decode import Departure
 from streams.stages.wire import viewer_rows
-from streams.stages.wire.partition_rows import is_reserved
+from streams.stages.wire.partition_rows import FORGOTTEN, is_reserved
 
 __all__ = ["MAX_LIKED", "Departures", "split_at_departures"]
 
 MAX_LIKED = 128
 """Liked titles in a `history` event, the newest: more than the 80 that represent a viewer."""
+FORGOTTEN_MS = 7 * 86_400_000
+"""Time for which a request is remembered: no event of before is in the log for longer (its retention)."""
 _OFFSET = attrgetter("offset")
 
 
@@ -59,6 +66,7 @@ class Departures:
         self._events = settings.topic(topics.EVENTS)
         self._home: Target = settings.topic(topics.HOME), partition
         self._uncommitted: dict[str, bytes | None] = {}
+        self._forgotten = dict(FORGOTTEN.read(store))
 
     def begin_batch(self) -> None:
         """Begin a batch: the store has all rows of the batch before."""
@@ -67,6 +75,16 @@ class Departures:
     def keep_rows(self, part: Outcome) -> None:
         """Keep the rows of a part of the batch: the store gets them when the whole batch is committed."""
         self._uncommitted.update((key.decode(), value) for key, value in part.rows if not is_reserved(key))
+
+    def is_forgotten(self, viewer_id: str, at_ms: int) -> bool:
+        """Return whether a viewer was forgotten at this time or later."""
+        return bool(self._forgotten) and at_ms <= self._forgotten.get(_hash(viewer_id), -1)
+
+    def _note_forgotten(self, viewer_id: str, at_ms: int) -> Row:
+        """Keep the time of a request; of the earlier ones, those whose sign-ins may still be on their way."""
+        recent = {name: at for name, at in self._forgotten.items() if at > at_ms - FORGOTTEN_MS}
+        self._forgotten = recent | {_hash(viewer_id): max(at_ms, recent.get(_hash(viewer_id), at_ms))}
+        return FORGOTTEN.row(sorted(self._forgotten.items()))
 
     def loader(self, viewer_ids: Sequence[str]) -> Sequence[bytes | None]:
         """Load rows of viewers that are not in memory, with the changes of the batch's earlier parts."""
@@ -98,6 +116,8 @@ class Departures:
         if (viewers.arrays.seq[slot] > 0 or isinstance(event, Forget)) and not silent:
             out.outputs[self._home] = [{"key": event.viewer_id.encode(), "value": None}]
         out.rows.append((event.viewer_id.encode(), None))
+        if isinstance(event, Forget):
+            out.rows.append(self._note_forgotten(event.viewer_id, departure.at))
         viewers.forget(event.viewer_id)
         return out
 
@@ -119,6 +139,10 @@ def history_of(viewers: ViewerTable, event: Identify, at_ms: int) -> History | N
         liked=tuple(liked[-MAX_LIKED:]),
         rejected=tuple(rejected),
     )
+
+
+def _hash(viewer_id: str) -> int:
+    return int(hash_ids([viewer_id])[0])
 
 
 def derived_id(event: Identify) -> str:

@@ -17,7 +17,7 @@ from online_models.artwork.gallery import Gallery
 from online_models.catalog.catalog import Catalog
 from online_models.feedback.reward_function import Action
 from online_models.learners.attribution import ArtworkOutcome, ImpressionLog
-from online_models.learners.search import normal
+from online_models.learners.search import hashed, normal
 from online_models.page.shelf_kinds import ShelfValue
 from online_models.tables.layout import Feedback, Signals
 from online_models.tables.viewers import ViewerTable
@@ -141,7 +141,7 @@ class ImpressionTracker:
             if isinstance(update, ArtworkOutcome):
                 updates.artwork.append(update)
             else:
-                updates.queries.append(update)
+                updates.queries.append(update._replace(query=hashed(update.query)))
         self._changed[viewer] = None
 
     def _load(self, wanted: set[str]) -> None:

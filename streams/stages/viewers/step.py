@@ -28,7 +28,7 @@ from online_models.ranking.viewer_side import ViewerSide
 from online_models.tables.keyed_random import sampled
 from online_models.tables.layout import Feedback, Signals
 from online_models.tables.rows import VIEWER_ROWS
-from schemas import topics
+from schemas import Forget, topics
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome, Record, StageSpec, StateView
 from streams.engine.table_records import UnusableRecords
@@ -199,6 +199,7 @@ class ViewersStep:
             stage=STAGE,
             partition=partition,
             partitions=stage.partitions,
+            is_forgotten=self._departures.is_forgotten,
         )
         self._alerts = Alerts(store, settings, replica.catalog, partition=partition, metrics=stage.metrics)
         self._publisher = PagePublisher(
@@ -241,7 +242,12 @@ class ViewersStep:
                 out.add(removed)
                 viewer = departure.event.viewer_id
                 out.rows.extend(self._throttle.forget(viewer))
-                out.rows.extend((self._signals.forget(viewer), self._alerts.forget(viewer)))
+                of_viewer = (self._signals.forget(viewer), self._alerts.forget(viewer))
+                out.rows.extend(of_viewer)
+                if isinstance(departure.event, Forget):
+                    out.erased.append(viewer.encode())
+                    out.erased.append(partition_rows.PENDING_PAGE.no_row(viewer)[0])
+                    out.erased.extend(key for key, _ in of_viewer)
         return out
 
     def make_pages(self, pending: Sequence[PendingPage]) -> Outcome:

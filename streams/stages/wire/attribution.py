@@ -3,8 +3,8 @@ r"""What impressions and searches teach: updates for the titles stage, and the r
 The viewers stage attributes watches to artwork and queries (:mod:`streams.stages.viewers.impressions`); the
 updates travel behind a batch's signals. The titles stage learns them (:mod:`streams.stages.titles.learners`)
 and keeps the results in ``titles.model.v1``: a title's artwork under ``\x04`` and the title's id, in the
-shard that owns the title; a query under ``\x05`` and its words, in the shard of their hash. Workers' replicas
-read the former, the server looks the latter up.
+shard that owns the title; a query under ``\x05`` and its hash, in the shard of that hash: the words of one
+viewer are stored with the viewer only. Workers' replicas read the former, the server looks the latter up.
 """
 
 from typing import Final
@@ -74,7 +74,7 @@ def load_artwork(gallery: Gallery, key: bytes, value: bytes) -> None:
 
 
 def query_key(query: str) -> bytes:
-    """Return the key of a query's row; the query as `online_models.learners.search.normal` returns it."""
+    """Return the key of a query's row; the query's hash (`online_models.learners.search.hashed`)."""
     return QUERY + query.encode()
 
 

@@ -27,9 +27,9 @@ from streams.engine.stage import Row, StateView
 from streams.stages.wire.row_codec import RowCodec, explained
 
 __all__ = [
-    "ALERTED", "ALL", "BLEND", "FORMAT", "LEARNED", "PENDING_PAGE", "ROLE", "SENT", "SHELF_VALUE",
-    "TABLE_LETTERS", "TAGS", "WATCH_TIME", "PartitionRow", "check_format", "is_reserved", "owner_key",
-    "require_format",
+    "ALERTED", "ALL", "BLEND", "FORGOTTEN", "FORMAT", "LEARNED", "PENDING_PAGE", "ROLE", "SENT",
+    "SHELF_VALUE", "TABLE_LETTERS", "TAGS", "WATCH_TIME", "PartitionRow", "check_format", "is_reserved",
+    "owner_key", "require_format",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -118,9 +118,12 @@ written (:mod:`streams.stages.viewers.table_letters`), one member each: topic an
 SHELF_VALUE: PartitionRow[F8] = PartitionRow("shelf-value", F8, empty=np.zeros(0))
 """Viewers stage: impressions on shelves of each kind, and watches after them
 (:mod:`online_models.page.shelf_kinds`)."""
+FORGOTTEN: PartitionRow[list[tuple[int, int]]] = PartitionRow("forgotten", list[tuple[int, int]], empty=[])
+"""Viewers stage: viewers who were forgotten lately: hash of the id, and time of the request (ms)."""
 
 ALL: tuple[PartitionRow[Any], ...] = (
     SENT, LEARNED, FORMAT, ROLE, WATCH_TIME, BLEND, TAGS, PENDING_PAGE, ALERTED, SHELF_VALUE, TABLE_LETTERS,
+    FORGOTTEN,
 )  # fmt: skip
 """All rows of this kind."""
 

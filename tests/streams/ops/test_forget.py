@@ -1,6 +1,8 @@
 """Forgetting a viewer: everything of theirs is gone, once, and no restore or replay brings it back."""
 
+import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,21 +10,24 @@ import pytest
 
 from online_models.insights.catalog_snapshot import CatalogSnapshot
 from online_models.simulation import World
-from schemas import Artwork, Event, Forget, Impression, Tags, Title, topics
-from schemas.codec import decode_home
+from online_models.tables.hashing import hash_ids
+from schemas import Artwork, Event, Forget, Identify, Impression, Tags, Title, topics
+from schemas.codec import decode_event, decode_home
 from streams.cli import main
 from streams.config.settings import Settings
+from streams.engine.state import ERASE_EVERY_MS, Store, StoreMemory
 from streams.errors import DeliveryError, SettingsError, UnknownIdError
-from streams.kafka.produce import EventProducer
+from streams.kafka.produce import EventProducer, put
 from streams.kafka.scan import read_latest
 from streams.ops.forget import ForgetRequest, await_forgotten, request
 from streams.ops.inspect import inspect_viewer
 from streams.ops.local_kafka.embedded import EmbeddedCluster
 from streams.ops.runs.worker_process import WorkerProcess
+from streams.stages.insights.rows import VISITS
 from streams.stages.insights.visits import VisitsStep
 from streams.stages.versions.cutover import Cutover
 from streams.stages.wire import impression_rows
-from streams.stages.wire.partition_rows import is_reserved
+from streams.stages.wire.partition_rows import FORGOTTEN, is_reserved
 from tests.streams.steps import T0, Line, MemoryStore, records_of, watch
 from tests.waiting import until
 
@@ -126,6 +131,109 @@ def test_who_counts_visits_forgets_too() -> None:
     assert set(step._viewers.hot) == {"bob"}
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_sign_in_from_before_brings_nobody_back(*, is_first: bool) -> None:
+    """Whether its history comes before the request or behind it, also over a restart; a later one counts."""
+    anonymous, account = Line(), Line()
+    anonymous.feed(watch("anon", "t1", 1), watch("anon", "t2", 2))
+    account.feed(watch("ada", "t9", 3))
+    identify = Identify(event_id="i", viewer_id="anon", event_time_ms=T0 + 4_000, known_as="ada")
+    forget = Forget(event_id="f", viewer_id="ada", event_time_ms=T0 + 9_000)
+    (sent,) = anonymous.feed(identify).outputs[topics.EVENTS, None]
+    history = decode_event(sent["value"])
+    account.feed(*((history, forget) if is_first else (forget, history)))
+    assert b"ada" not in account.store.rows
+    account.restart()
+    account.feed(history)
+    assert b"ada" not in account.store.rows
+    anonymous.feed(watch("anon", "t1", 20_000))
+    again = Identify(event_id="j", viewer_id="anon", event_time_ms=T0 + 20_001, known_as="ada")
+    (sent,) = anonymous.feed(again).outputs[topics.EVENTS, None]
+    account.feed(decode_event(sent["value"]))
+    assert b"ada" in account.store.rows
+
+
+def test_the_time_of_a_request_is_kept_for_a_week(line: Line) -> None:
+    """As long as an event from before it can be in the log; under a hash of the id, not the id."""
+    day = 86_400_000
+    for n, viewer in enumerate(("first-viewer", "second-viewer", "third-viewer")):
+        line.feed(Forget(event_id=f"f{n}", viewer_id=viewer, event_time_ms=T0 + 4 * n * day))
+    assert sorted(at for _, at in FORGOTTEN.read(line.store)) == [T0 + 4 * day, T0 + 8 * day]
+    assert not any(b"-viewer" in key + value for key, value in line.store.rows.items())
+
+
+def test_no_byte_of_a_viewer_is_left_on_the_disk(tmp_path: Path) -> None:
+    """Neither id nor history in tables, log or manifest, once the deletion is written; others stay."""
+    clock = Clock()
+    store = Store(tmp_path / "0", StoreMemory(), now_ms=clock)
+    row = b"".join(b"title-%03d" % n for n in range(100))
+    forgotten = [b"forget-me-%d" % part for part in range(5)]
+    for part, key in enumerate(forgotten):
+        rows = [(b"other-%d-%04d" % (part, n), row) for n in range(1_000)]
+        rows += [(key, b"secret-history"), (b"\x01alerted\0" + key, b"x")]
+        store.write(rows, applied=1, changelog_position=1)
+        store._db.flush()
+    for n, key in enumerate(forgotten):
+        keys = [key, b"\x01alerted\0" + key]
+        store.write([(one, None) for one in keys], applied=2, changelog_position=2)
+        store.erase(keys)
+        assert (key in _bytes_of(tmp_path)) is (n > 0)  # the others wait, and go together
+    clock.now += ERASE_EVERY_MS
+    store.erase(())
+    assert not any(part in _bytes_of(tmp_path) for part in (*forgotten, b"secret-history"))
+    assert store.get(b"other-4-0999") == row
+    store.close()
+    assert not any(part in _bytes_of(tmp_path) for part in forgotten)
+
+
+def test_each_stage_says_what_is_to_be_erased(line: Line) -> None:
+    """Of a forgotten viewer every row; of who signs in to an account none: they are only deleted."""
+    line.feed(watch("ada", "t1", 1), watch("bob", "t1", 2))
+    outcome = line.feed(_forget("ada"))
+    assert b"ada" in outcome.erased
+    assert {key for key, value in outcome.rows if value is None} <= {*outcome.erased}
+    outcome = line.feed(Identify(event_id="i", viewer_id="bob", event_time_ms=T0 + 4, known_as="cy"))
+    assert outcome.erased == []
+    step = VisitsStep(Settings(), MemoryStore(), CatalogSnapshot)
+    assert step(records_of([watch("ada", "t1"), _forget("ada")])).erased == [b"ada"]
+
+
+def test_a_forgotten_viewer_cannot_be_found_among_those_who_were_counted() -> None:
+    """The number under which distinct viewers are counted follows from the id and an event's id."""
+    sent = []
+    for event_id in ("e1", "e2"):
+        step = VisitsStep(Settings(), MemoryStore(), CatalogSnapshot)
+        first = watch("ada", "t1", event_id=event_id)
+        outcome = step(records_of([first, watch("ada", "t2", 1), _forget("ada"), watch("ada", "t3", 2)]))
+        (message,) = outcome.outputs[topics.INSIGHTS_VISITS, 0]
+        visits, _ = VISITS.unpack(message["value"])
+        sent.append([visit.viewer for visit in visits])
+    (one, same, anew), (other, _, also) = sent
+    assert one == same
+    assert len({one, anew, other}) == 3
+    assert anew == also
+    assert int(hash_ids(["ada"])[0]) not in (one, anew, other)
+
+
+class Clock:
+    """A clock that stands still, in ms."""
+
+    now = 10**12
+
+    def __call__(self) -> int:
+        """Return the time."""
+        return self.now
+
+
+def _bytes_of(folder: Path) -> bytes:
+    """Return all that stands in the files of a folder."""
+    found = b""
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # RocksDB removes files meanwhile
+            found += path.read_bytes() if path.is_file() else b""
+    return found
+
+
 def test_each_profile_is_forgotten_by_itself() -> None:
     """The children's goes, the parents' stays."""
     line = Line(Settings(prequential_share=0.0, profiles=True))
@@ -134,13 +242,25 @@ def test_each_profile_is_forgotten_by_itself() -> None:
     assert {key for key in _rows(line) if key.startswith(b"ada")} == {b"ada:mum"}
 
 
-def test_a_request_says_what_is_wrong_with_it(embedded: EmbeddedCluster) -> None:
-    """An id that nobody can have; a worker that does not come."""
+def test_a_request_says_what_is_wrong_with_it(
+    embedded: EmbeddedCluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An id that nobody can have, or nobody has; a worker that does not come."""
+    brokers = ["--brokers", embedded.bootstrap_servers]
     embedded.create(spec.name for spec in Settings().topic_table().values())
     settings = Settings.load(brokers=embedded.bootstrap_servers)
     for wrong in ("", "x" * 65, "a\nb", "\ud83d"):
         with pytest.raises(SettingsError, match="not a valid viewer id"):
             request(settings, wrong)
+    assert main(["forget", "nobody", "--yes", "--wait", "0", "--json", "-", *brokers]) == 0
+    sent = capsys.readouterr()
+    assert json.loads(sent.out)["known"] is False
+    assert "check the spelling" in sent.err
+    put(settings, topics.VIEWER_STATE, b"ada", b"row")
+    assert main(["forget", "ada", "--yes", "--wait", "0", "--json", "-", *brokers]) == 0
+    sent = capsys.readouterr()
+    assert json.loads(sent.out)["known"] is True
+    assert "spelling" not in sent.err
     with pytest.raises(DeliveryError, match="no worker applied it") as caught:
         await_forgotten(settings, ForgetRequest("e", 0, 0), timeout_s=0.3)
     assert "do not repeat" in caught.value.next_step

@@ -111,6 +111,10 @@ def test_a_key_posts_the_events_of_its_scope(keys: tuple[TestClient, dict[Scope,
         answer = client.post("/v1/events", content=value, headers=_as(secrets[scope]) | kind)
         assert answer.status_code == status
         assert status == 202 or "scope" in answer.json()["detail"]
+        assert answer.json().get("known") is (True if (scope, status) == (Scope.FORGET, 202) else None)
+    nobody = encode(Forget(event_id="g", viewer_id="nobody", event_time_ms=T0))
+    answer = client.post("/v1/events", content=nobody, headers=_as(secrets[Scope.FORGET]) | kind)
+    assert answer.json() == {"event_id": "g", "known": False}
     for value, status in ((stop, 303), (forget, 403)):
         answer = client.post(
             "/console/dead-letters",

@@ -9,7 +9,7 @@ from online_models.insights.catalog_snapshot import CatalogSnapshot
 from schemas import Event, Rate, Search, Thumb, topics
 from schemas.catalog import Tags, Title
 from schemas.codec import decode_demand, decode_title_insight, encode
-from schemas.insights import FacetDemand, TitleInsight
+from schemas.insights import FacetDemand, SearchDemand, TitleInsight
 from schemas.partitioner import partition_for
 from schemas.versions import MARKER_KEY
 from streams.config.settings import Settings
@@ -126,6 +126,25 @@ def test_nothing_is_told_of_nineteen_and_what_is_no_longer_true_is_withdrawn() -
     house.feed([watch("v1", "farce", 999)])
     assert house.told[b"genre:Crime"] is None
     assert b"pgenre:Crime" not in house.counted.rows
+
+
+def test_what_a_few_typed_is_not_stored() -> None:
+    """Words of nineteen viewers are no part of the state; those of twenty are, and are told."""
+    house = House()
+    asked = [
+        Search(event_id=f"s{n}", viewer_id=f"v{n}", event_time_ms=T0 + n, query="Salt Flats", result_count=0)
+        for n in range(20)
+    ]
+    house.feed(asked[:19])
+    assert not any(b"salt" in key + value for key, value in house.counted.rows.items())
+    house.restart()
+    house.feed(asked[19:])
+    found = decode_demand(house.told[b"search|salt flats"])
+    assert isinstance(found, SearchDemand)
+    assert (found.query, found.searches) == ("salt flats", 20)
+    house.restart()
+    house.feed([watch("v1", "farce", 999)])
+    assert house.told[b"search|salt flats"] is not None
 
 
 def test_unchanged_demand_is_not_told_again() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from online_models.artwork.gallery import DAY_MS, Gallery
 from online_models.learners.attribution import ImpressionLog
-from online_models.learners.search import SearchedQuery
+from online_models.learners.search import SearchedQuery, hashed
 from online_models.page.shelf_kinds import KINDS
 from schemas import Artwork, Event, Identify, Impression, RowKind, Search, Tags, Title
 from streams.config.settings import Settings
@@ -52,8 +52,22 @@ def _rows(line: Line) -> dict[bytes, bytes]:
     return {key: value for store in line.title_stores for key, value in store.rows.items() if key[:1] in kept}
 
 
+def test_nobodys_words_leave_the_viewer() -> None:
+    """Neither the title model nor the signals have them: only the viewer's own row."""
+    line = _line()
+    line.feed(_searched("ada", "my street 12 springfield", "t1"))
+    assert any(b"springfield" in value for value in line.store.rows.values())
+    outcome = line.step(line.records([watch("ada", "t1", 2)]))
+    sent = [message["value"] for messages in outcome.outputs.values() for message in messages]
+    assert not any(b"springfield" in value for value in sent)
+    line.learn(outcome)
+    for store in line.title_stores:
+        assert not any(b"springfield" in key + value for key, value in store.rows.items())
+    assert _after(line, "my street 12 springfield") == {"t1": 1.0}
+
+
 def _after(line: Line, query: str) -> dict[str, float]:
-    return attribution.watched_after(_rows(line).get(attribution.query_key(query)))
+    return attribution.watched_after(_rows(line).get(attribution.query_key(hashed(query))))
 
 
 @pytest.mark.parametrize("shards", [1, 3])
