@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 from typing import NoReturn
 
 import structlog
@@ -21,13 +22,32 @@ def exit_code(error: BaseException) -> int:
     return error.exit_code if isinstance(error, StreamError) else IN_DOUBT
 
 
+def frames_of(error: BaseException) -> str:
+    """Return types and frames of an error and its causes, newest first, without their texts.
+
+    The text of an exception that a step raised can have values of a viewer. A log is read by more people than
+    the events are, and is kept for longer.
+    """
+    lines: list[str] = []
+    one: BaseException | None = error
+    while one is not None:
+        lines.append(f"{type(one).__module__}.{type(one).__qualname__}")
+        lines += [
+            f"  {at.filename}:{at.lineno} in {at.name}" for at in traceback.extract_tb(one.__traceback__)
+        ]
+        one = one.__cause__ or one.__context__
+    return "\n".join(lines)
+
+
 def die(error: BaseException) -> NoReturn:
     """Log the error and end the process at once: no handler, no destructor and no commit runs.
 
     ``sys.exit`` would only end a thread and leave a worker that looks alive (Faust's issue #324).
     """
     code = exit_code(error)
-    _LOG.critical("worker_dies", error=type(error).__name__, why=str(error), code=code, exc_info=error)
+    _LOG.critical(
+        "worker_dies", error=type(error).__name__, why=str(error), code=code, stack=frames_of(error)
+    )
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

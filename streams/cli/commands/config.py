@@ -9,8 +9,15 @@ from streams.cli.options import Json
 
 app = typer.Typer(help="Show the effective settings.")
 
-SECRET = re.compile(r"password|secret|token|jaas|oauthbearer\.config", re.IGNORECASE)
+SECRET = re.compile(r"password|secret|token", re.IGNORECASE)
 """Settings whose name matches are masked."""
+HARMLESS = re.compile(
+    r"kafka\.(acks|client\.(id|rack)|compression\.\w+|debug|security\.protocol|sasl\.mechanisms?|sasl\.username"
+    r"|[\w.]+\.(algorithm|bytes|kb|location|messages|ms|type))"
+)
+"""Properties of librdkafka that are shown; others may be keys, certificates or passwords."""
+IN_URL = re.compile(r"//[^/@\s]+@")
+"""User and password in a URL."""
 
 
 @app.callback()
@@ -32,7 +39,7 @@ def show(json: Json = None) -> None:
     document = {}
     for path, value in leaves(settings):
         name, source = ".".join(path), settings.source(path)
-        shown = "********" if SECRET.search(name) and value else value
+        shown = _masked(name, value)
         field = Settings.model_fields[path[0]]
         meaning = field.description or "" if len(path) == 1 else ""
         origin = "[dim]default[/]" if source == "default" else source
@@ -40,3 +47,20 @@ def show(json: Json = None) -> None:
         document[name] = {"value": shown, "source": source, "variable": variable(path)}
     human(json).print(table)
     write_json(json, document)
+
+
+def _masked(name: str, value: object) -> object:
+    """Return a value as it may be shown.
+
+    Examples
+    --------
+    >>> _masked("kafka.sasl.mechanism", "PLAIN"), _masked("kafka.ssl.key.pem", "-----BEGIN")
+    ('PLAIN', '********')
+    >>> _masked("serve.workers", ("http://me:mine@w:8000/metrics",)), _masked("serve.token", None)
+    (('http://********@w:8000/metrics',), None)
+    """
+    if value and (SECRET.search(name) or (name.startswith("kafka.") and not HARMLESS.fullmatch(name))):
+        return "********"
+    if isinstance(value, str):
+        return IN_URL.sub("//********@", value)
+    return tuple(_masked(name, one) for one in value) if isinstance(value, tuple) else value

@@ -92,12 +92,20 @@ def test_config_show_masks_secrets_and_names_sources(
 ) -> None:
     """Passwords appear nowhere, and every value says where it came from."""
     monkeypatch.setenv("NEARLINE_KAFKA__SASL_PASSWORD", "hunter2")
+    monkeypatch.setenv("NEARLINE_KAFKA__SSL_KEY_PEM", "-----BEGIN PRIVATE KEY----- MIIE")
+    monkeypatch.setenv("NEARLINE_KAFKA__SASL_OAUTHBEARER_CONFIG", "MIIE")
+    monkeypatch.setenv("NEARLINE_KAFKA__SASL_MECHANISM", "PLAIN")
+    monkeypatch.setenv("NEARLINE_SERVE__WORKERS", '["http://user:hunter2@w:8000/metrics"]')
     monkeypatch.setenv("NEARLINE_THREADS", "3")
     assert main(["config", "show", "--json", "-"]) == 0
     captured = capsys.readouterr()
     document = json.loads(captured.out)
     assert "hunter2" not in captured.out + captured.err
+    assert "MIIE" not in captured.out + captured.err
     assert document["kafka.sasl.password"]["value"] == "********"
+    assert document["kafka.ssl.key.pem"]["value"] == "********"
+    assert document["kafka.sasl.mechanism"]["value"] == "PLAIN"
+    assert document["serve.workers"]["value"] == ["http://********@w:8000/metrics"]
     assert document["threads"] == {"value": 3, "source": "NEARLINE_THREADS", "variable": "NEARLINE_THREADS"}
     assert document["group"]["source"] == "default"
 
