@@ -267,7 +267,7 @@ class _Records:
         """Return a record; an upcoming title may not be shown before it is out."""
         title_id = f"title-{number:06d}"
         release = self.start_ms + int(released_s * 1000 / self.time_scale)
-        old = int(self.rng.integers(86_400_000, int(self.config.back_catalogue_days * 86_400_000)))
+        old = int(self.rng.integers(86_400_000, int(self.config.back_catalog_days * 86_400_000)))
         ages, shares = zip(*self.config.ages, strict=True)
         return Title(
             title_id=title_id,
