@@ -4,6 +4,7 @@ Data, configuration, logs and pid files of the cluster are in one folder; the pr
 that started them. Starting a running cluster and stopping a stopped one change nothing.
 """
 
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from streams.errors import BrokerError, BrokerStartError, SettingsError
-from streams.kafka.clients import require_broker
+from streams.errors import BrokerStartError, SettingsError
+from streams.kafka.clients import KafkaException, admin
 from streams.ops.local_kafka import processes
 from streams.ops.local_kafka.node import HOST, ClusterShape, Commands, Node, claim, mark, server_properties
 
@@ -105,9 +106,10 @@ class KafkaCluster:
         BrokerStartError
             A node ended or did not answer within :data:`START_TIMEOUT_S`.
         SettingsError
-            The folder has a cluster with another number of nodes.
+            The folder has a cluster with another number of nodes, or a port is in use.
         """
         self._require_same_port()
+        self._require_free_ports()
         commands = Commands.prepare(self.folder, cache_dir=self.cache_dir, heap=self.heap)
         shape = claim(self.folder, nodes=len(self.nodes), port=self.nodes[0].port)
         for node in self.nodes:
@@ -118,7 +120,7 @@ class KafkaCluster:
                 )
                 commands.format(node, shape.cluster_id)
                 commands.launch(node)
-        self._await_answers()
+        self._await_answers(shape.cluster_id)
 
     def stop(self, *, timeout_s: float = STOP_TIMEOUT_S) -> bool:
         """Stop every node; kill those that have not ended in time.
@@ -142,8 +144,9 @@ class KafkaCluster:
         return [self._status_of(node) for node in self.nodes]
 
     def _status_of(self, node: Node) -> NodeStatus:
-        pid, address = self.pid(node), f"{HOST}:{node.port}"
-        answers = pid is not None and _brokers_known_at(address, timeout_s=2.0) > 0
+        pid, address, shape = self.pid(node), f"{HOST}:{node.port}", ClusterShape.read(self.folder)
+        runs = pid is not None and shape is not None
+        answers = runs and _brokers_known_at(address, shape.cluster_id, timeout_s=2.0) > 0
         return NodeStatus(node.number, address, pid, answers, str(node.log))
 
     def _require_same_port(self) -> None:
@@ -153,13 +156,32 @@ class KafkaCluster:
             what = f"the cluster in {self.folder} already runs on port {shape.port}"
             raise SettingsError(what, next_step=f"stop it first, or give --port {shape.port}")
 
-    def _await_answers(self) -> None:
-        """Wait until every node answers and knows all others."""
+    def _require_free_ports(self) -> None:
+        """Raise if another process listens on a port of a node that does not run."""
+        for node in self.nodes:
+            if self.pid(node) is not None:
+                continue
+            for port in (node.port, node.controller_port):
+                try:
+                    socket.create_server((HOST, port)).close()
+                except OSError as error:
+                    what = f"the local Kafka cannot start: port {port} of {HOST} is in use"
+                    advice = f"stop what listens there (`ss -ltnp 'sport = :{port}'`), or give another --port"
+                    raise SettingsError(what, why=error.strerror or "", next_step=advice) from error
+
+    def _await_answers(self, cluster_id: str) -> None:
+        """Wait until every node answers and knows all others; its process has to run meanwhile.
+
+        An answer at the address is not enough: it may be another cluster's.
+        """
         deadline = time.monotonic() + START_TIMEOUT_S
         for node in self.nodes:
-            while _brokers_known_at(f"{HOST}:{node.port}", timeout_s=1.0) < len(self.nodes):
+            while True:
+                known = _brokers_known_at(f"{HOST}:{node.port}", cluster_id, timeout_s=1.0)
                 if self.pid(node) is None or time.monotonic() > deadline:
                     raise _start_error(node)
+                if known >= len(self.nodes):
+                    break
                 time.sleep(0.1)
 
     def __enter__(self) -> Self:
@@ -172,12 +194,13 @@ class KafkaCluster:
         self.stop()
 
 
-def _brokers_known_at(address: str, *, timeout_s: float) -> int:
-    """Return how many brokers the broker at an address knows, 0 if it does not answer."""
+def _brokers_known_at(address: str, cluster_id: str, *, timeout_s: float) -> int:
+    """Return how many brokers the broker at an address knows, 0 if none of this cluster answers."""
     try:
-        return require_broker(address, timeout_s=timeout_s)
-    except BrokerError:
+        found = admin(address).list_topics(timeout=timeout_s)
+    except KafkaException:
         return 0
+    return len(found.brokers) if found.cluster_id == cluster_id else 0
 
 
 def _start_error(node: Node) -> BrokerStartError:

@@ -1,6 +1,7 @@
 """The brokers that we start: the embedded cluster, and all of Kafka that needs no running Kafka."""
 
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -9,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from streams.errors import JarsError, JavaMissingError, MavenMissingError, SettingsError
+from streams.errors import BrokerStartError, JarsError, JavaMissingError, MavenMissingError, SettingsError
 from streams.kafka.clients import TopicPartition, admin, consumer, producer
+from streams.ops.local_kafka import cluster as local
 from streams.ops.local_kafka import java, processes
 from streams.ops.local_kafka import java as jars
 from streams.ops.local_kafka.cluster import KafkaCluster
 from streams.ops.local_kafka.embedded import PARTITIONS, EmbeddedCluster
-from streams.ops.local_kafka.node import ClusterShape, Node, claim, server_properties
+from streams.ops.local_kafka.node import ClusterShape, Commands, Node, claim, mark, server_properties
 
 
 def _executable(folder: Path, name: str, script: str) -> None:
@@ -84,6 +86,53 @@ def test_opening_a_folder_restores_nodes_and_port(tmp_path: Path) -> None:
     assert cluster.bootstrap_servers == "127.0.0.1:29092,127.0.0.1:29093,127.0.0.1:29094"
     assert [node.pid for node in cluster.status()] == [None, None, None]
     assert cluster.stop()
+
+
+def _port(embedded: EmbeddedCluster) -> int:
+    """Return where an embedded cluster listens."""
+    return int(embedded.bootstrap_servers.partition(":")[2])
+
+
+def test_a_busy_port_is_named(embedded: EmbeddedCluster, tmp_path: Path) -> None:
+    """Whoever listens there, be it another Kafka, nothing is started, and nothing is written."""
+    cluster = KafkaCluster(tmp_path / "kafka", port=_port(embedded), cache_dir=tmp_path)
+    with pytest.raises(SettingsError, match=f"port {_port(embedded)} of 127.0.0.1 is in use") as failure:
+        cluster.start()
+    assert "--port" in failure.value.next_step
+    assert not (tmp_path / "kafka").exists()
+    with socket.create_server(("127.0.0.1", _port(embedded) + 101)) as controller:
+        busy = controller.getsockname()[1]
+        with pytest.raises(SettingsError, match=f"port {busy} of 127.0.0.1 is in use"):
+            KafkaCluster(tmp_path / "kafka", port=busy - 100, cache_dir=tmp_path).start()
+
+
+@pytest.mark.parametrize("lives", [True, False])
+def test_the_answer_of_another_cluster_is_no_start(
+    embedded: EmbeddedCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, lives: bool
+) -> None:
+    """A node that dies while somebody else answers at its address has not started, nor one that hangs."""
+
+    class Double(Commands):
+        """Starts a process that is no broker."""
+
+        def format(self, node: Node, cluster_id: str) -> None:
+            """Do nothing."""
+
+        def launch(self, node: Node) -> None:
+            """Be a node that dies, or one that never listens."""
+            node.log.write_text("ERROR java.net.BindException: Address already in use\n", encoding="utf-8")
+            if lives:
+                program = [sys.executable, "-c", "import time; time.sleep(60)", mark(node)]
+                processes.spawn(program, pid_file=node.pid_file, log=node.log)
+
+    monkeypatch.setattr(Commands, "prepare", lambda folder, **_: Double("java", "", folder, ""))
+    monkeypatch.setattr(KafkaCluster, "_require_free_ports", lambda _: None, raising=False)
+    monkeypatch.setattr(local, "START_TIMEOUT_S", 1.0)
+    cluster = KafkaCluster(tmp_path, port=_port(embedded), cache_dir=tmp_path)
+    with pytest.raises(BrokerStartError, match="BindException"):
+        cluster.start()
+    assert not cluster.status()[0].answers
+    cluster.stop()
 
 
 @pytest.mark.parametrize(
