@@ -1,8 +1,59 @@
-"""``python -m streams``: the command line, for where the script ``nearline`` is not on the path."""
+"""``python -m streams`` and the script ``nearline``: the command line, with SIGTERM handled from the start.
 
+The imports of a command take a second or more, and by default Python dies of SIGTERM with code -15. So this
+module imports nothing of the product before it has installed handlers:
+
+* A service (`nearline worker` and its like) has nothing to leave in order before it runs: the process ends
+  at once, with code 0. When it runs it installs handlers of its own.
+* Any other command is interrupted as by ctrl-C, and ends with code 130.
+"""
+
+import os
+import signal
 import sys
+from collections.abc import Sequence
 
-from streams.cli import main
+SERVICES = frozenset({"serve", "worker", "experiments worker", "insights worker"})
+"""Commands that run until a signal."""
+
+INTERRUPTED = 130
+"""`ExitCode.INTERRUPTED` of :mod:`streams.cli.console`, which is not imported yet."""
+
+
+def run() -> int:
+    """Run the command line of this process and return its exit code."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end_service if _is_service(sys.argv[1:]) else _interrupt)
+    try:
+        from streams.cli import main  # noqa: PLC0415 - handlers first: this takes a second
+
+        return main()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _is_service(words: Sequence[str]) -> bool:
+    """Return whether a command line starts a service.
+
+    Examples
+    --------
+    >>> lines = "--debug serve --port 0", "insights worker", "top --worker x"
+    >>> [_is_service(line.split()) for line in lines]
+    [True, True, False]
+    """
+    command = [word for word in words if not word.startswith("-")]
+    return not SERVICES.isdisjoint({" ".join(command[:1]), " ".join(command[:2])})
+
+
+def _end_service(*_: object) -> None:
+    """End the process: no exception could be swallowed by whatever is being imported."""
+    os._exit(0)
+
+
+def _interrupt(*_: object) -> None:
+    """Handle a signal as Python handles ctrl-C."""
+    raise KeyboardInterrupt
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())
