@@ -1,10 +1,10 @@
 """Tally of a title: sums up visits and makes the record for content teams."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from online_models.insights.counters import SpaceSaving
+from online_models.insights.counters import Counter, SpaceSaving
 from online_models.insights.curves import FINISHED, curve, steepest
 from online_models.insights.k_anonymity import LEAST, DistinctViewers, disclosable_part
 from online_models.insights.visits import Visit
@@ -128,14 +128,30 @@ def describe(title_id: str, tally: TitleTally) -> TitleInsight | None:
         thumbs_up=actions["ups"],
         thumbs_down=actions["downs"],
         from_search=actions["sought"],
-        countries=_disclosable_groups(tally.countries, viewers),
-        cohorts=_disclosable_groups(tally.cohorts, viewers),
+        countries=_disclosable_groups(tally.countries, tally),
+        cohorts=_disclosable_groups(tally.cohorts, tally),
     )
 
 
-def _disclosable_groups(by: SpaceSaving[Group], viewers: int) -> tuple[GroupInsight, ...]:
-    """Return the groups that may be disclosed; small ones are left out until the rest is large enough."""
-    found = [
+def _disclosable_groups(by: SpaceSaving[Group], tally: TitleTally) -> tuple[GroupInsight, ...]:
+    """Return the groups that may be disclosed; small ones are left out until the rest may be, too.
+
+    The rest is what a reader computes by subtraction: viewers, starts and minutes of the title without those
+    of its groups. It has to be nothing at all, or of enough viewers. A viewer counts as one where the title
+    was first visited; starts and minutes count where they are, so a rest of no viewers can have minutes.
+    """
+    hidden: list[Group] = []
+    found: list[tuple[str, Counter[Group]]] = []
+    for name, one in by.top(GROUPS):
+        if one.part.distinct.enough and one.part.viewers >= LEAST:
+            found.append((name, one))
+        else:
+            hidden.append(one.part)
+    while found and not _rest_is_disclosable([one.part for _, one in found], hidden, tally):
+        least = min(found, key=lambda pair: (pair[1].part.viewers, pair[0]))
+        found.remove(least)
+        hidden.append(least[1].part)
+    return tuple(
         GroupInsight(
             name=name,
             viewers=one.part.viewers,
@@ -144,13 +160,18 @@ def _disclosable_groups(by: SpaceSaving[Group], viewers: int) -> tuple[GroupInsi
             finished=disclosable_part(one.part.finished, one.part.viewers),
             error_starts=round(one.error),
         )
-        for name, one in by.top(GROUPS)
-        if one.part.distinct.enough and one.part.viewers >= LEAST
-    ]
-    while found and 0 < viewers - _sum(found) < LEAST:
-        found.remove(min(found, key=lambda one: (one.viewers, one.name)))
-    return tuple(found)
+        for name, one in found
+    )
 
 
-def _sum(found: Iterable[GroupInsight]) -> int:
-    return sum(one.viewers for one in found)
+def _rest_is_disclosable(shown: Sequence[Group], hidden: Iterable[Group], tally: TitleTally) -> bool:
+    """Return whether the rest of a title, beside some of its groups, is nothing or of enough viewers."""
+    viewers = sum(tally.places) - sum(group.viewers for group in shown)
+    starts = tally.starts - sum(group.starts for group in shown)
+    seconds = tally.seconds - sum(group.seconds for group in shown)
+    if viewers > 0:
+        return viewers >= LEAST
+    distinct = DistinctViewers()
+    for group in hidden:
+        distinct.take(group.distinct)
+    return starts == seconds == 0 or distinct.enough

@@ -2,8 +2,8 @@
 
 from online_models.insights.counters import SLOW_MS
 from online_models.insights.curves import FINISHED
-from online_models.insights.titles import describe
-from online_models.insights.visits import KEPT, Searched, cohort_of
+from online_models.insights.titles import TitleTally, describe
+from online_models.insights.visits import KEPT, Searched, Visit, cohort_of
 from schemas import Rate, Search, Skip, Stop, StopCause, Thumb
 from schemas.catalog import Tags
 from tests.online_models.insights.counting import T0, Desk, shelf
@@ -100,6 +100,28 @@ def test_a_title_by_hand() -> None:
         ("DE", 40, 40),
         ("KR", 20, None),
     ]
+
+
+def test_the_minutes_of_a_traveller_are_not_given_away() -> None:
+    """Twenty Germans, one of whom goes on in France: nobody was new there, yet the rest is one viewer's."""
+
+    def tally(travellers: int, at_home: int = 20) -> TitleTally:
+        out = TitleTally()
+        for n in range(at_home):
+            out.add(Visit("t", n, "DE", "", at_ms=10**12, starts=1, seconds=600, place=10))
+        for n in range(travellers):
+            out.add(Visit("t", n, "FR", "", at_ms=10**12 + 1, starts=1, seconds=1260, was=10, place=31))
+        return out
+
+    def countries(one: TitleTally) -> list[str]:
+        found = describe("t", one)
+        assert found is not None
+        return [group.name for group in found.countries]
+
+    assert countries(tally(0)) == ["DE"]
+    assert countries(tally(1)) == []
+    assert countries(tally(19)) == []
+    assert countries(tally(20)) == ["DE"]
 
 
 def test_a_small_rest_is_not_given_away() -> None:
