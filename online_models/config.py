@@ -319,8 +319,8 @@ class ModelConfig:
     viewer_slots: Annotated[int, Ge(1), Le(100_000_000)] = 200_000
     """Viewers kept hot in memory per source partition; others wait in the store."""
     title_capacity: Annotated[int, Ge(1), Le(10_000_000)] = 200_000
-    """Titles known to a process; events of titles beyond it are counted and not learned, so that invented ids
-    cannot fill memory."""
+    """Titles outside of the catalog that a process knows, so that invented ids cannot fill memory. Half of
+    them are learned: of more the titles stage evicts the least watched. Those of the catalog always fit."""
 
     def __post_init__(self) -> None:
         check_bounds(self)

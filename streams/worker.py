@@ -94,6 +94,12 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
         rules=rules.wait,
         unusable=unusable,
     )
-    titles = titles_spec(settings, versions, replica.catalog.labelled)
+    titles = titles_spec(
+        settings,
+        versions,
+        replica.catalog.labelled,
+        in_catalog=replica.catalog.has_keys,
+        on_evicted=metrics.titles_evicted.inc,
+    )
     app = build_app(settings, [viewers.spec(), titles], metrics, failpoint=failpoint)
     return Worker(app, (versions, replica, experiments, rules), metrics, warm_up)

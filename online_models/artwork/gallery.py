@@ -147,6 +147,10 @@ class Gallery:
         self._bump_version(title_id)
         return found
 
+    def drop_bandit(self, title_id: str) -> bool:
+        """Forget what was learned of a title's artwork; return whether there was something."""
+        return self._bandits.pop(title_id, None) is not None
+
     def load(self, title_id: str, cells: dict[str, F8], at_ms: int) -> None:
         """Take over the stored data of a title's bandit."""
         self.bandit(title_id).load(cells, at_ms)

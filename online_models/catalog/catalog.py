@@ -25,7 +25,7 @@ from online_models.catalog.business_rules import (
 from online_models.catalog.title_facts import TitleFacts
 from online_models.catalog.title_tags import TitleTags, labels_of, year_of
 from online_models.tables import snapshots
-from online_models.tables.layout import F4, I4, I8, U1
+from online_models.tables.layout import F4, I4, I8, U1, U8
 from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import NO_LIMIT
 from schemas import Title
@@ -131,9 +131,7 @@ class Catalog:
 
     def put(self, title: Title) -> None:
         """Apply the newest record of a title."""
-        row = int(self.titles.intern([title.title_id])[0])
-        if row < 0:
-            return
+        row = self._admitted(title.title_id)
         self._fit(row + 1)
         window = title.availability
         self._maturity[row] = min(title.maturity or 0, _UNKNOWN_MATURITY)
@@ -151,6 +149,19 @@ class Catalog:
             self.tags.put(row, title)
             self.facts.put(row, title)
             self._version += 1
+
+    def _admitted(self, title_id: str) -> int:
+        """Return the row of a title; it has room however many titles outside of the catalog there are."""
+        row = self.titles.intern([title_id], admit=True)
+        self.titles.mark_in_catalog(row)
+        return int(row[0])
+
+    def has_keys(self, keys: U8) -> NDArray[np.bool_]:
+        """Return which titles, by key, the catalog has a record of, or has withdrawn: [keys]."""
+        rows = self.titles.find(keys)
+        known = (rows >= 0) & (rows < self._listed.size)
+        known[known] = self._listed[rows[known]] != 0
+        return known
 
     def has_record(self, title_id: str) -> bool:
         """Return whether the catalog has a record of a title, or has withdrawn it."""
@@ -173,12 +184,11 @@ class Catalog:
 
     def withdraw(self, title_id: str) -> None:
         """Withdraw a title: never list it again, watched or not (a tombstone in the catalog)."""
-        row = int(self.titles.intern([title_id])[0])
-        if row >= 0:
-            self._fit(row + 1)
-            self._listed[row] = -1
-            with self.lock:
-                self._version += 1
+        row = self._admitted(title_id)
+        self._fit(row + 1)
+        self._listed[row] = -1
+        with self.lock:
+            self._version += 1
 
     def set_rules(self, rules: RuleSet) -> None:
         """Replace the business rules.
@@ -245,6 +255,7 @@ class Catalog:
         for name in _COLUMNS:
             setattr(out, name, arrays[name])
         out._countries = {int(row): frozenset(codes) for row, codes in facts["countries"].items()}
+        titles.mark_in_catalog(np.flatnonzero(out._listed).astype(np.int32))
         out.tags = TitleTags.from_state(facts, arrays)
         out.facts = TitleFacts.from_state(facts, arrays)
         return out

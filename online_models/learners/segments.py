@@ -28,7 +28,8 @@ __all__ = [
 KEPT = 64
 """Titles that a segment keeps at least: more than three shelves of a page."""
 MOST_SCOPES = 512
-"""Segments kept: a hundred countries, each with its four parts of the day. The first ones stay. The few kinds
+"""Segments kept: a hundred countries, each with its four parts of the day. Countries come from events and may
+be invented: when there are too many, an eighth is dropped, those of the fewest recent watches. The few kinds
 of device (`feedback.devices.KINDS`) are always kept."""
 HALF_LIFE_S = 86_400.0
 """Half-life of all-day segments: a day, the middle one of the trending counters."""
@@ -144,6 +145,7 @@ class Segments:
     def __init__(self) -> None:
         self._scopes: dict[str, _Scope] = {}
         self._moved: dict[str, None] = {}
+        self._dropped: dict[str, None] = {}
         self.version = 0
 
     def __len__(self) -> int:
@@ -182,12 +184,38 @@ class Segments:
         scope = self._scopes.get(name)
         if scope is None:
             if len(self._scopes) >= MOST_SCOPES and not name.startswith(_DEVICE):
-                return
+                self._drop_least()
+            self._dropped.pop(name, None)
             scope = self._scopes[name] = _Scope(half_life_s)
         scope.add(keys, weights, at_ms)
         self._moved[name] = None
         self.version += 1
         scope.changes = self.version
+
+    def _drop_least(self) -> None:
+        """Drop an eighth of the segments: those whose watches have decayed to the least."""
+        newest = max(scope.newest_ms for scope in self._scopes.values())
+
+        def watches(name: str) -> tuple[float, str]:
+            scope = self._scopes[name]
+            return sum(scope.counts.values()) * 2.0 ** ((scope.since_ms - newest) / scope.half_life_ms), name
+
+        countries = [name for name in self._scopes if not name.startswith(_DEVICE)]
+        for name in sorted(countries, key=watches)[: MOST_SCOPES // 8]:
+            self.drop(name)
+            self._dropped[name] = None
+
+    def drop(self, scope: str) -> None:
+        """Forget a segment."""
+        self._scopes.pop(scope, None)
+        self._moved.pop(scope, None)
+        self.version += 1
+
+    def take_dropped(self) -> list[str]:
+        """Return the scopes that were dropped since the last call to make room."""
+        out = list(self._dropped)
+        self._dropped.clear()
+        return out
 
     def top(self, scope: str, n: int) -> list[tuple[int, float]]:
         """Return the ``n`` titles of the highest count, by key, with the counts as of the newest watch."""

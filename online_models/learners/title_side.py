@@ -5,7 +5,7 @@ tradition of TencentRec (Huang et al., SIGMOD 2015); the equations of the vector
 `learners.factorization`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 import numpy as np
@@ -247,10 +247,15 @@ class TitleSide:
         self.shard = shard
         self.shards = shards
         self._owned: I4 = np.zeros(0, np.int32)
+        self._reused = 0
         self._named: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        most = titles.config.title_capacity
+        self._most_owned, self._most_others = max(1, most // (2 * shards)), max(1, most // 4)
 
     def owned(self) -> I4:
         """Return 1 for each row of the shard, 0 for the others: [number of titles]."""
+        if self._reused != self.titles.reused:
+            self._owned, self._reused = np.zeros(0, np.int32), self.titles.reused
         new = self.titles.arrays.key[self._owned.size : len(self.titles)]
         if new.size:
             mine = (shard_of(new, self.shards) == self.shard).astype(np.int32)
@@ -298,11 +303,41 @@ class TitleSide:
         keys = np.array([title_key(title) for title in labels], np.uint64)
         mine = shard_of(keys, self.shards) == self.shard
         titles = [title for title, own in zip(labels, mine.tolist(), strict=True) if own]
-        rows = self.titles.intern(titles)
-        known = [title for title, row in zip(titles, rows.tolist(), strict=True) if row >= 0]
-        rows = rows[rows >= 0]
-        self.titles.label(rows, [labels[title] for title in known], included=[one in stored for one in known])
+        rows = self.titles.intern(titles, admit=True)
+        self.titles.mark_in_catalog(rows)
+        self.titles.label(rows, [labels[one] for one in titles], included=[one in stored for one in titles])
         self._mark_named(rows)
+
+    def surplus(self, in_catalog: Callable[[U8], NDArray[np.bool_]]) -> I4:
+        """Return the rows of titles to evict, so that an eighth of the room outside of the catalog is free.
+
+        Those are the least watched of the last weeks; of other shards' titles, those that the fewest have as
+        neighbours. Half of the capacity is for the shard's own titles, a quarter for those of others, and the
+        rest is room for what the next signals bring.
+
+        Parameters
+        ----------
+        in_catalog
+            Returns which titles, by key, the catalog has.
+        """
+        titles, a, n = self.titles, self.titles.arrays, len(self.titles)
+        least = self._most_owned if self.shards == 1 else min(self._most_owned, self._most_others)
+        if titles.outside <= least:
+            return np.zeros(0, np.int32)
+        titles.mark_in_catalog(np.arange(n, dtype=np.int32), in_catalog(a.key[:n]))
+        outside, is_owned = titles.rows_outside(), self.owned() > 0
+        own, others = outside[is_owned[outside]], outside[~is_owned[outside]]
+        watched = decayed(a.trend[own, 2], a.trend_at[own], float(titles.params.half_lives_ms[2]))
+        out = _least(own, watched, self._most_owned)
+        if others.size > self._most_others:
+            named = np.bincount(a.nbr[:n][a.nbr[:n] >= 0], minlength=n)[others]
+            out = np.concatenate((out, _least(others, named.astype(np.float64), self._most_others)))
+        return out
+
+    def evict(self, rows: I4) -> None:
+        """Evict titles."""
+        self._mark_named(self.titles.evict(rows))
+        self._named[rows] = False
 
     def _mark_named(self, rows: I4) -> None:
         """Mark rows as named by a signal or a label."""
@@ -327,6 +362,14 @@ class TitleSide:
         best = np.argsort(-value, kind="stable")[: 2 * n]
         named = [(self.titles.ids[r], float(value[r])) for r in best.tolist() if value[r] > 0]
         return sorted(((t, v) for t, v in named if t), key=lambda pair: (-pair[1], pair[0]))[:n]
+
+
+def _least(rows: I4, activity: F8, most: int) -> I4:
+    """Return the least active rows if there are too many: then an eighth of `most` becomes free."""
+    if rows.size <= most:
+        return rows[:0]
+    order = np.argsort(activity, kind="stable")
+    return rows[order][: rows.size - (most - most // 8)]
 
 
 MOST_JUMP_MS = DAY_MS

@@ -3,6 +3,10 @@
 The same class serves the shard that learns titles, the replica from which each worker ranks, and the
 in-process recommender, which is both at once. Rows are numbered in order of arrival and never renumbered.
 Across processes a title is identified by its key, a 63-bit hash of its id.
+
+Ids come from whoever may write events, and may be invented. So `ModelConfig.title_capacity` bounds the titles
+that the catalog does not have; those of the catalog always have room. The shard that learns titles evicts
+some of the others (`TitleTable.evict`), and rows of evicted titles are used again.
 """
 
 import hashlib
@@ -140,6 +144,11 @@ def prior_of_unwatched(config: BlendConfig) -> F4:
 
 _OUT, _INP = 0, 1  # sides of the keyed initialisation
 _START = 1_024  # rows allocated at first; doubled when full
+_BY_ROW = (
+    "out", "inp", "bias", "acc", "watches", "norm", "nbr", "nbr_w", "trend", "trend_at", "counts", "key",
+    "drift", "changed", "prior", "tags", "share",
+)  # fmt: skip
+"""Columns with one entry a title, `active` excepted."""
 
 
 def title_key(title_id: str) -> int:
@@ -176,6 +185,8 @@ class TitleTable:
         Title id of each row, "" while only the key is known.
     tags
         Names of the tags that have vectors.
+    reused
+        How many rows of evicted titles were given to others.
 
     Examples
     --------
@@ -192,6 +203,9 @@ class TitleTable:
         self.tags: list[str] = []
         self._tag_numbers: dict[str, int] = {}
         self._rows: dict[str, int] = {}
+        self._free: list[int] = []
+        self.reused = 0
+        self._in_catalog: NDArray[np.bool_] = np.zeros(_START, np.bool_)
         self._lock, self.norms = Lock(), VectorNorms()
         self.arrays = self._allocate(_START)
         self._index = self._indexed()
@@ -210,24 +224,102 @@ class TitleTable:
         """Return the row of a title, None if it has none. Creates nothing."""
         return self._rows.get(title_id)
 
-    def intern(self, title_ids: Sequence[str]) -> I4:
-        """Return the rows of titles; makes rows for new titles, -1 beyond the capacity."""
+    @property
+    def outside(self) -> int:
+        """Number of titles that the catalog does not have, as far as `mark_in_catalog` was told."""
+        return len(self.ids) - len(self._free) - int(np.count_nonzero(self._in_catalog[: len(self.ids)]))
+
+    def rows_outside(self) -> I4:
+        """Return the rows of titles that the catalog does not have."""
+        n = len(self.ids)
+        return np.flatnonzero((self.arrays.key[:n] != 0) & ~self._in_catalog[:n]).astype(np.int32)
+
+    def mark_in_catalog(self, rows: I4, found: ArrayLike = True) -> None:  # noqa: FBT002 - one or an array
+        """Note whether titles are in the catalog: then they do not count towards the capacity."""
+        with self._lock:
+            self._in_catalog[rows] = found
+
+    def intern(self, title_ids: Sequence[str], *, admit: bool = False) -> I4:
+        """Return the rows of titles; makes rows for new titles, -1 beyond the capacity.
+
+        Parameters
+        ----------
+        title_ids
+            The titles.
+        admit
+            Whether they have room in any case: titles of the catalog, rows of the stage itself.
+        """
         rows = self._rows
         try:
             return np.array([rows[t] for t in title_ids], np.int32)
         except KeyError:
-            return self._intern_new(title_ids)
+            return self._intern_new(title_ids, admit=admit)
 
-    def by_key(self, keys: U8) -> I4:
-        """Return the rows of keys; makes rows without a name for new keys, -1 beyond the capacity."""
+    def by_key(self, keys: U8, *, admit: bool = False) -> I4:
+        """Return the rows of keys; makes rows without a name for new keys, -1 beyond the capacity.
+
+        `admit` is as for `intern`.
+        """
         out = self._index.find_many(keys)
         if (out < 0).any():
             with self._lock:
                 unknown = np.unique(keys[out < 0])
                 unknown = unknown[self._index.find_many(unknown) < 0]  # another thread may have added some
-                self._add(unknown[: max(0, self.config.title_capacity - len(self))], None)
+                self._add(unknown if admit else unknown[: self._room()], None)
             out = self._index.find_many(keys)
         return out
+
+    def find(self, keys: U8) -> I4:
+        """Return the rows of keys, -1 where there is none. Creates nothing."""
+        return self._index.find_many(keys)
+
+    def evict(self, rows: I4) -> I4:
+        """Evict titles; new titles will use their rows, so nobody may still hold their numbers.
+
+        Returns
+        -------
+        rows
+            Rows that lost neighbours, and are marked as changed: stored rows must not name an evicted title.
+        """
+        a, fresh = self.arrays, empty_titles(self.config, 1)
+        with self._lock:
+            self._index.remove(rows)
+            for row in rows.tolist():
+                if self.ids[row]:
+                    del self._rows[self.ids[row]]
+                    self.ids[row] = ""
+            for name in _BY_ROW:
+                getattr(a, name)[rows] = getattr(fresh, name)[0]
+            self._deactivate(rows)
+            self._in_catalog[rows] = False
+            self._free.extend(rows.tolist())
+            lost = np.isin(a.nbr[: len(self)], rows) & (a.nbr[: len(self)] >= 0)
+            a.nbr[: len(self)][lost], a.nbr_w[: len(self)][lost] = -1, 0.0
+        losers: I4 = np.flatnonzero(lost.any(axis=1)).astype(np.int32)
+        a.changed[losers] = 1
+        self.norms.mark_changed(rows)
+        return losers
+
+    def retire(self, rows: I4) -> None:
+        """Forget what was learned of titles that the titles stage has evicted; they keep their rows here."""
+        a = self.arrays
+        with self._lock:
+            for name in ("watches", "trend", "counts", "nbr_w", "changed"):
+                getattr(a, name)[rows] = 0
+            a.nbr[rows], a.norm[rows] = -1, 1.0
+            self._deactivate(rows)
+
+    def _deactivate(self, rows: I4) -> None:
+        """Take titles from the active ones; a kernel that reads meanwhile sees one twice, or misses it."""
+        a = self.arrays
+        active = a.active[: a.size[1]]
+        kept = active[~np.isin(active, rows)]
+        a.active[: kept.size] = kept
+        a.size[1] = kept.size
+
+    def _room(self) -> int:
+        """Return how many more titles outside of the catalog have room."""
+        return max(0, self.config.title_capacity - self.outside)
 
     def pack(self, rows: I4) -> NDArray[np.void]:
         """Return packed rows (:data:`TITLE_ROWS`), and reset their drift and marks of change.
@@ -254,19 +346,32 @@ class TitleTable:
         a.changed[rows] = 0
         return out
 
-    def load(self, title_ids: Sequence[str], packed: NDArray[np.void]) -> I4:
+    def load(self, title_ids: Sequence[str], packed: NDArray[np.void], *, admit: bool = False) -> I4:
         """Load packed rows; return their rows in this table, -1 for those left out beyond the capacity.
+
+        Parameters
+        ----------
+        title_ids, packed
+            The titles and their rows.
+        admit
+            Whether all have room: the titles stage reads what it has written.
 
         Raises
         ------
         RowVersionError
             A packed row is not of the newest version.
         """
+        return self._load(self.intern(title_ids, admit=admit), packed, admit=admit)
+
+    def load_by_key(self, keys: U8, packed: NDArray[np.void], *, admit: bool = False) -> I4:
+        """Load packed rows of titles whose names are not known; otherwise like `load`."""
+        return self._load(self.by_key(keys, admit=admit), packed, admit=admit)
+
+    def _load(self, rows: I4, packed: NDArray[np.void], *, admit: bool) -> I4:
         if (packed["version"] != TITLE_ROWS.version).any():
             msg = f"upgrade rows of titles to version {TITLE_ROWS.version} before loading them"
             raise RowVersionError(msg)
-        rows = self.intern(title_ids)
-        nbr = self.by_key(packed["nbr"].ravel()[packed["nbr"].ravel() != 0])
+        nbr = self.by_key(packed["nbr"].ravel()[packed["nbr"].ravel() != 0], admit=admit)
         fits = rows >= 0
         all_nbr = np.full(packed["nbr"].shape, -1, np.int32)
         all_nbr[packed["nbr"] != 0] = nbr
@@ -353,6 +458,7 @@ class TitleTable:
         out._tag_numbers = {name: number for number, name in enumerate(out.tags)}
         out._rows = {title_id: row for row, title_id in enumerate(out.ids) if title_id}
         out.arrays = out._allocate(max(_START, len(out)))
+        out._in_catalog = np.zeros(out.arrays.bias.size, np.bool_)
         for name, column in arrays.items():
             getattr(out.arrays, name)[: len(column)] = column
         out._index = out._indexed()
@@ -362,7 +468,7 @@ class TitleTable:
         """Return the rows whose changes are worth a record."""
         return np.flatnonzero(self.arrays.changed[: len(self)]).astype(np.int32)
 
-    def _intern_new(self, title_ids: Sequence[str]) -> I4:
+    def _intern_new(self, title_ids: Sequence[str], *, admit: bool) -> I4:
         with self._lock:
             unknown = dict.fromkeys(t for t in title_ids if t not in self._rows)
             keys = np.array([title_key(t) for t in unknown], np.uint64)
@@ -372,32 +478,41 @@ class TitleTable:
                     self._rows[title_id] = row
                     self.ids[row] = title_id
             new = [(t, k) for t, k, row in zip(unknown, keys, at, strict=True) if row < 0]
-            new = new[: max(0, self.config.title_capacity - len(self))]
+            new = new if admit else new[: self._room()]
             self._add(np.array([k for _, k in new], np.uint64), [t for t, _ in new])
         return np.array([self._rows.get(t, -1) for t in title_ids], np.int32)
 
     def _add(self, keys: U8, names: Iterable[str] | None) -> None:
-        """Add rows; the caller holds the lock."""
-        first, last = len(self.ids), len(self.ids) + keys.size
+        """Add rows, first in place of evicted ones; the caller holds the lock."""
+        again = [self._free.pop() for _ in range(min(len(self._free), keys.size))]
+        self.reused += len(again)
+        first = len(self.ids)
+        rows = np.array([*again, *range(first, first + keys.size - len(again))], np.int32)
+        last = first + keys.size - len(again)
         if last > self.arrays.bias.size:
             self.arrays = self._allocate(max(last, 2 * self.arrays.bias.size))
             self._index = self._indexed()
+        if last > self._in_catalog.size:
+            more = np.zeros(self.arrays.bias.size - self._in_catalog.size, np.bool_)
+            self._in_catalog = np.concatenate((self._in_catalog, more))
         a, scale = self.arrays, self.config.factorization.initial_scale
-        a.key[first:last] = keys
-        for row in range(first, last):
+        a.key[rows] = keys
+        for row in rows.tolist():
             fill_keyed(a.out[row], self.seed, _OUT, a.key[row], scale)
             fill_keyed(a.inp[row], self.seed, _INP, a.key[row], scale)
         named = list(names) if names is not None else [""] * int(keys.size)
-        self.ids.extend(named)
-        self._index.insert(np.arange(first, last, dtype=np.int32))
+        self.ids.extend([""] * (last - first))
+        for row, title_id in zip(rows.tolist(), named, strict=True):
+            self.ids[row] = title_id
+        self._index.insert(rows)
         a.size[0] = last
-        for row, title_id in enumerate(named, first):
+        for row, title_id in zip(rows.tolist(), named, strict=True):
             if title_id:
                 self._rows[title_id] = row
 
     def _indexed(self) -> KeyIndex:
         """Return the index of all rows, over the present column of keys."""
-        return KeyIndex(self.arrays.key, np.arange(len(self.ids), dtype=np.int32))
+        return KeyIndex(self.arrays.key, np.flatnonzero(self.arrays.key[: len(self.ids)]).astype(np.int32))
 
     def _allocate(self, capacity: int) -> Titles:
         grown = empty_titles(self.config, capacity)

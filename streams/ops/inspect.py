@@ -146,7 +146,8 @@ def named_titles(settings: Settings) -> TitleTable:
     titles = TitleTable(settings.model)
     found = keys(settings, topics.TITLE_MODEL, range(settings.title_shards))
     found += keys(settings, topics.CATALOG, range(partitions_of(settings, topics.CATALOG)))
-    titles.intern([key.decode(errors="replace") for key in found if key and not is_reserved(key)])
+    names = [key.decode(errors="replace") for key in found if key and not is_reserved(key)]
+    titles.intern(names, admit=True)
     return titles
 
 

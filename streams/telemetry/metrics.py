@@ -36,6 +36,9 @@ drift_detected_total             counter    model             alarms of the drif
 replica_age_events               gauge                        title records not yet replicated
 replica_remaining_records        gauge      table             records until it has caught up, at most
 replica_rows                     gauge                        titles in the replica
+replica_outside                  gauge                        titles in the replica outside of the catalog
+title_capacity                   gauge                        most titles outside of the catalog
+titles_evicted_total             counter                      titles evicted to make room, the least watched
 definitions                      gauge      topic, state      experiments, rules: used, left out as invalid
 unusable_records                 gauge      topic             keys of a table whose newest record is unusable
 state_cache_slots                gauge      stage             viewers or titles in memory
@@ -236,6 +239,9 @@ class Metrics:
             "replica_remaining_records", "Records to read until it has caught up, at most.", ("table",)
         )
         self.replica_rows = self._gauge("replica_rows", "Titles in the replica.")
+        self.replica_outside = self._gauge("replica_outside", "Titles in the replica outside of the catalog.")
+        self.title_capacity = self._gauge("title_capacity", "Most titles outside of the catalog.")
+        self.titles_evicted = self._counter("titles_evicted", "Titles that the titles stage evicted.")
         self.definitions = self._gauge("definitions", "Experiments and rules.", ("topic", "state"))
         self.unusable_records = self._gauge(
             "unusable_records", "Keys of a table whose newest record is unusable.", ("topic",)

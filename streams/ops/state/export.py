@@ -94,5 +94,6 @@ def _named_here(settings: Settings) -> TitleTable:
         return titles
     for place in places(settings, "titles"):
         with reading(place) as store:
-            titles.intern([key.decode(errors="replace") for key, _ in store.scan() if not is_reserved(key)])
+            names = [key.decode(errors="replace") for key, _ in store.scan() if not is_reserved(key)]
+            titles.intern(names, admit=True)
     return titles

@@ -32,6 +32,7 @@ from streams.stages.wire import attribution, cohort_rows, impression_rows, parti
 from streams.stages.wire.events import account_of
 from streams.stages.wire.partition_rows import is_reserved
 from streams.stages.wire.row_codec import RowCodec
+from streams.stages.wire.title_rows import is_keyed
 
 __all__ = ["VerifyResult", "verify"]
 
@@ -136,8 +137,8 @@ def _rows(settings: Settings, place: StateLocation, store: Store, result: Verify
     first: dict[str, bytes] = {}
     rows, versions = store.scan(), Counter[str]()
     while chunk := list(islice(rows, CHUNK)):
-        own = [(key, value) for key, value in chunk if is_reserved(key)]
-        chunk = [(key, value) for key, value in chunk if not is_reserved(key)]
+        own = [(key, value) for key, value in chunk if is_reserved(key) and not is_keyed(key)]
+        chunk = [(key, value) for key, value in chunk if not is_reserved(key) or is_keyed(key)]
         yield from _own(own)
         versions.update(str(value[0]) for _, value in chunk if value)
         result.rows += len(chunk)

@@ -83,10 +83,14 @@ class TitleDirectory:
 
     def on_model(self, changes: Sequence[Change]) -> None:
         """Add the keys of the title model."""
-        for key, _ in changes:
-            if not is_reserved(key):
-                title_id = key.decode(errors="replace")
+        for key, value in changes:
+            if is_reserved(key):
+                continue
+            title_id = key.decode(errors="replace")
+            if value is not None:
                 self._ids[title_key(title_id)] = title_id
+            elif title_id not in self._guards:  # evicted
+                self._ids.pop(title_key(title_id), None)
 
     def ids_of(self, keys: Iterable[int]) -> list[str | None]:
         """Return the title ids of the model's hashed keys, None for unknown ones."""

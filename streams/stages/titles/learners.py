@@ -9,7 +9,7 @@ from online_models.feedback.reward_function import Action
 from online_models.learners.cohorts import SHELVED, CohortTable
 from online_models.learners.search import SearchModel
 from online_models.learners.title_side import shard_of
-from online_models.tables.layout import Signals
+from online_models.tables.layout import I4, Signals
 from online_models.tables.titles import TitleTable, title_key
 from streams.engine.stage import Row, StateView
 from streams.stages.wire import attribution, cohort_rows
@@ -53,6 +53,13 @@ class AttributionLearner:
             if is_own:
                 self._searches.watched(query, title, min(at_ms, latest_ms))
 
+    def evict(self, titles: Sequence[str]) -> list[Row]:
+        """Forget the artwork of titles; return the deletions of their rows."""
+        learned = [title for title in titles if self._gallery.drop_bandit(title)]
+        for title in learned:
+            self._changed.pop(title, None)
+        return [(attribution.ARTWORK + title.encode(), None) for title in learned]
+
     def take_rows(self) -> list[Row]:
         """Return the rows that changed since the last call."""
         changed, self._changed = self._changed, {}
@@ -91,6 +98,13 @@ class CohortLearner:
         if self._learns and (signals.action == Action.POSITIVE).any():
             self._table.absorb(signals, Action.POSITIVE)
             self._changed = True
+
+    def evict(self, rows: I4) -> None:
+        """Forget titles, whose rows others will use."""
+        found = np.isin(self._table.arrays.title, rows)
+        if found.any():
+            self._table.arrays.title[found], self._table.arrays.watched[found] = -1, 0.0
+            self._changed = self._learns
 
     def take_rows(self) -> list[Row]:
         """Return the row, if it changed since the last call."""

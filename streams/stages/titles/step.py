@@ -12,9 +12,10 @@ Counters, neighbours and what positives taught are exact.
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from online_models.learners.title_side import TitleSide, bound_jumps
-from online_models.tables.layout import I8
+from online_models.tables.layout import I8, U8
 from online_models.tables.rows import TITLE_ROWS
 from online_models.tables.titles import TitleTable
 from schemas import topics
@@ -30,8 +31,17 @@ Labelled = Sequence[tuple[str, tuple[str, ...]]]
 """Titles and their tags; the last entry of a title counts."""
 
 
+def _nothing(keys: U8) -> NDArray[np.bool_]:
+    return np.zeros(keys.size, np.bool_)
+
+
 def titles_spec(
-    settings: Settings, versions: VersionStatus | None = None, labelled: Labelled = ()
+    settings: Settings,
+    versions: VersionStatus | None = None,
+    labelled: Labelled = (),
+    *,
+    in_catalog: Callable[[U8], NDArray[np.bool_]] = _nothing,
+    on_evicted: Callable[[int], None] = lambda _: None,
 ) -> StageSpec:
     """Describe the stage to the engine.
 
@@ -43,13 +53,17 @@ def titles_spec(
         Status of the worker's version: a version that does not publish makes no lists. Default: it publishes.
     labelled
         The catalog's titles with their tags, in the order in which they arrive.
+    in_catalog, on_evicted
+        As for `TitlesStep`.
     """
     publishes = (versions or SingleVersion()).publishes
     return StageSpec(
         name="titles",
         source=settings.topic(topics.SIGNALS),
         changelog=settings.topic(topics.TITLE_MODEL),
-        make_step=lambda partition, store: TitlesStep(settings, partition, store, publishes, labelled),
+        make_step=lambda partition, store: TitlesStep(
+            settings, partition, store, publishes, labelled, in_catalog=in_catalog, on_evicted=on_evicted
+        ),
         dead_letters=settings.topic(topics.DEAD_LETTERS),
         max_events=settings.titles_batch_events,
         max_bytes=settings.viewers_batch_bytes * 8,
@@ -74,6 +88,10 @@ class TitlesStep:
         Returns whether lists are published. Default: always.
     labelled
         Titles and their tags out of the catalog (`Catalog.labelled`); read before each batch.
+    in_catalog
+        Returns which titles, by key, the catalog has (`Catalog.has_keys`). Default: none.
+    on_evicted
+        Called with the number of titles that were evicted.
     """
 
     def __init__(
@@ -83,7 +101,11 @@ class TitlesStep:
         store: StateView,
         publishes: Callable[[], bool] = lambda: True,
         labelled: Labelled = (),
+        *,
+        in_catalog: Callable[[U8], NDArray[np.bool_]] = _nothing,
+        on_evicted: Callable[[int], None] = lambda _: None,
     ) -> None:
+        self._in_catalog, self._on_evicted = in_catalog, on_evicted
         self._labelled, self._labels_taken = labelled, 0
         self._publishes = publishes
         self._side = TitleSide(TitleTable(settings.model), shard=partition, shards=settings.title_shards)
@@ -91,9 +113,9 @@ class TitlesStep:
         self._learned: I8 = partition_rows.LEARNED.read(store)
         self._format_rows = partition_rows.require_format(store, TITLE_ROWS)
         rows = {key: value for key, value in store.scan() if not partition_rows.is_reserved(key)}
-        if rows:
-            packed = title_rows.unpack(list(rows.values()), settings.model)
-            self._side.titles.load([key.decode() for key in rows], packed)
+        keyed = dict(store.scan(title_rows.KEYED))
+        title_rows.load(self._side.titles, keyed | rows, admit=True)
+        self._keyed = set(keyed)
         self._side.titles.load_tags(partition_rows.TAGS.read(store))
         self._stored = {key.decode() for key in rows}
         self._attribution = AttributionLearner(store, shard=partition, shards=settings.title_shards)
@@ -113,7 +135,8 @@ class TitlesStep:
             self._cohorts.learn(batch.signals)
             self._attribution.learn(batch.updates, latest_ms)
             self._count(batch.partition, batch.sent)
-        rows: list[Row] = title_rows.pack(titles, self._side.take_changed())
+        rows = self._evict()
+        rows += title_rows.pack(titles, self._side.take_changed(), self._keyed)
         rows += [*self._trending.take_rows(), *self._cohorts.take_rows(), *self._attribution.take_rows()]
         rows += [partition_rows.LEARNED.row(self._learned), *self._format_rows]
         self._format_rows = []
@@ -128,6 +151,26 @@ class TitlesStep:
         self._labels_taken = len(self._labelled)
         self._side.label(new, stored=self._stored)
         self._stored -= new.keys()
+
+    def _evict(self) -> list[Row]:
+        """Evict titles outside of the catalog that too many others have more watches than; delete their rows.
+
+        What is evicted depends on how much of the catalog this worker has read. So it is no function of the
+        signals; but it is written down with the batch, and every replica and every successor follow the rows.
+        """
+        titles, surplus = self._side.titles, self._side.surplus(self._in_catalog)
+        if not surplus.size:
+            return []
+        names = [titles.ids[row] for row in surplus.tolist() if titles.ids[row]]
+        keys = [title_rows.key_of(titles, row) for row in surplus.tolist()]
+        self._keyed.difference_update(keys)
+        self._stored.difference_update(names)
+        self._side.evict(surplus)
+        self._cohorts.evict(surplus)
+        self._trending.evict(surplus)
+        self._on_evicted(len(keys))
+        rows: list[Row] = [(key, None) for key in keys]
+        return rows + self._attribution.evict(names)
 
     @property
     def silent(self) -> bool:

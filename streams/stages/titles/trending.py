@@ -10,7 +10,7 @@ import numpy as np
 from online_models.feedback.reward_function import Action
 from online_models.learners.segments import HALF_LIFE_S, Segments
 from online_models.learners.title_side import TitleSide, decayed
-from online_models.tables.layout import TAGS
+from online_models.tables.layout import DAY_MS, I4, TAGS
 from schemas.codec import encode
 from schemas.pages import Trending, TrendingItem
 from streams.config.settings import Settings
@@ -25,7 +25,10 @@ TRENDING_ITEMS = 50
 SCOPED_ITEMS = 20
 """Titles on the list of a country, a kind of device or a genre: a shelf of a page."""
 GENRES = 32
-"""Most genres that have a list, in order of appearance: catalogs have some twenty."""
+"""Most genres that have a list: catalogs have some twenty. A new one takes the place of one that nobody has
+watched for `STALE_MS`."""
+STALE_MS = 7 * DAY_MS
+"""Event time after which the list of a genre makes room: a week, the longest half-life of the counters."""
 INTERVAL_MS = 1_000
 """Least event time between two lists of a country, device or genre: a burst of watches repeats no list."""
 TRENDING_HALF_LIFE = 1
@@ -52,6 +55,7 @@ class TrendingLists:
         self._touched: set[int] = set()
         self._waiting: dict[str, None] = {}
         self._made: dict[str, int] = {}
+        self._gone: list[str] = []
 
     def count(self, batch: SignalBatch) -> None:
         """Count the watches of a batch in their countries and on their devices."""
@@ -67,11 +71,25 @@ class TrendingLists:
             devices=batch.devices[at],
         )
 
+    def evict(self, rows: I4) -> None:
+        """Forget titles, whose rows others will use."""
+        self._touched.difference_update(rows.tolist())
+
     def take_rows(self) -> list[Row]:
         """Return the rows of the scopes that changed."""
         moved = self._segments.take_moved()
         self._waiting.update(dict.fromkeys(scope for scope in moved if "@" not in scope))
-        return [segment_rows.pack(scope, self._segments.state(scope)) for scope in moved]
+        dropped = self._segments.take_dropped()
+        for scope in dropped:
+            self._forget(scope)
+        rows: list[Row] = [segment_rows.pack(scope, self._segments.state(scope)) for scope in moved]
+        return rows + [(segment_rows.PREFIX + scope.encode(), None) for scope in dropped]
+
+    def _forget(self, scope: str) -> None:
+        """Delete the list of a scope, if it was made."""
+        self._waiting.pop(scope, None)
+        if self._made.pop(scope, None) is not None:
+            self._gone.append(scope)
 
     def lists(self) -> list[Message]:
         """Return the lists that are due: the global one, and those of scopes with new watches."""
@@ -82,7 +100,7 @@ class TrendingLists:
         newest = int(titles.arrays.trend_at[: len(titles)].max())
         half_life_s = titles.config.trending.half_lives_s[TRENDING_HALF_LIFE]
         out = [self._list("global", newest, half_life_s, top)]
-        self._waiting.update(dict.fromkeys(self._genres()))
+        self._waiting.update(dict.fromkeys(self._genres(newest)))
         for scope in [scope for scope in self._waiting if self._due(scope, newest)]:
             del self._waiting[scope]
             self._made[scope] = newest
@@ -91,18 +109,26 @@ class TrendingLists:
             else:
                 at = self._segments.newest_ms(scope)
                 out.append(self._list(scope, at, HALF_LIFE_S, self._of_segment(scope)))
+        gone = [scope for scope in self._gone if scope not in self._made]
+        self._gone.clear()
+        out += [{"key": scope.encode(), "value": None} for scope in gone]
         return [message for message in out if message]
 
     def _due(self, scope: str, newest: int) -> bool:
         return newest >= self._made.get(scope, -INTERVAL_MS) + INTERVAL_MS
 
-    def _genres(self) -> list[str]:
-        """Return the genres of the titles that were watched since the last call."""
+    def _genres(self, newest: int) -> list[str]:
+        """Return the genres of the titles watched since the last call; drop stale ones for new ones."""
         titles = self._side.titles
         numbers = np.unique(titles.arrays.tags[sorted(self._touched)]) if self._touched else ()
         self._touched.clear()
         found = [titles.tags[n] for n in numbers if n >= 0 and titles.tags[n].startswith(_GENRE)]
         known = {scope for scope in (*self._made, *self._waiting) if scope.startswith(_GENRE)}
+        new = [genre for genre in found if genre not in known]
+        if len(known) + len(new) > GENRES:
+            for scope in [genre for genre in known if self._made.get(genre, newest) < newest - STALE_MS]:
+                known.discard(scope)
+                self._forget(scope)
         room = GENRES - len(known)
         return [g for g in found if g in known] + [g for g in found if g not in known][: max(0, room)]
 

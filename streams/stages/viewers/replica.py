@@ -1,8 +1,8 @@
 """Replica of the title model and the catalog's guards in every worker.
 
-A tombstone in the title model is ignored: the titles stage writes none, and a tombstone in the catalog
-takes a title off all lists. So after a restart the replica may lack a title that it had before, and never the
-reverse.
+A tombstone in the title model says that the titles stage has evicted a title: the replica forgets what was
+learned of it and keeps its row, whose number viewers' histories in memory hold, until the next start. A
+tombstone in the catalog takes a title off all lists.
 
 A record that cannot be used is passed over (:mod:`streams.engine.table_records`). Of the catalog the last
 usable record of the title stays in force, with its guards; if there is none, since compaction has deleted it,
@@ -11,6 +11,7 @@ the title is withdrawn: nobody knows for whom it is.
 
 from collections.abc import Sequence
 from functools import partial
+from threading import Event
 
 import numpy as np
 
@@ -32,6 +33,9 @@ from streams.kafka.clients import Message
 from streams.stages.wire import attribution, cohort_rows, segment_rows, title_rows
 from streams.stages.wire.partition_rows import FORMAT, LEARNED, check_format, is_reserved
 from streams.telemetry.metrics import Metrics
+
+CATALOG_POLL_S = 0.02
+"""Seconds between two looks whether the catalog is read: adds to the start of a worker."""
 
 
 class Replica:
@@ -86,15 +90,18 @@ class Replica:
         self.segments = ViewerSegments(self.titles, self.segment_boost)
         self._metrics = metrics
         self._learned: I8 = np.zeros((settings.title_shards, viewer_partitions), np.int64)
+        self._stopping = Event()
         unusable = unusable or UnusableRecords(metrics)
         self.take_rows = TableRecords(topics.TITLE_MODEL, self._take_rows, unusable)
         self.take_titles = TableRecords(topics.CATALOG, self._take_titles, unusable, self._keep_or_withdraw)
         self._model = TableReader(
-            settings, settings.topic(topics.TITLE_MODEL), range(settings.title_shards), self.take_rows
+            settings, settings.topic(topics.TITLE_MODEL), range(settings.title_shards), self._take_when_known
         )
         self._guards = TableReader(
             settings, settings.topic(topics.CATALOG), range(partitions), self.take_titles
         )
+        metrics.replica_outside.set_function(lambda: self.titles.outside)
+        metrics.title_capacity.set(settings.model.title_capacity)
         for name, table in (("titles", self._model), ("catalog", self._guards)):
             remaining = partial(getattr, table.read_progress, "remaining")
             metrics.replica_remaining.labels(name).set_function(remaining)
@@ -106,6 +113,7 @@ class Replica:
 
     def stop(self) -> None:
         """Stop reading."""
+        self._stopping.set()
         self._model.stop()
         self._guards.stop()
 
@@ -125,6 +133,13 @@ class Replica:
     def learned_in_all(self) -> int:
         """Return the events of all viewers partitions that every shard has learned and this replica has."""
         return int(self._learned.min(axis=0).sum())
+
+    def _take_when_known(self, messages: Sequence[Message]) -> None:
+        """Take rows of the model once the catalog is read: its titles have room, the others what is left."""
+        while not self._guards.caught_up:
+            if self._stopping.wait(CATALOG_POLL_S):
+                return
+        self.take_rows(messages)
 
     def _take_rows(self, messages: Sequence[Message]) -> None:
         """Take rows of the title model; raise on a bad one.
@@ -146,24 +161,27 @@ class Replica:
             raise DecodeError(Reason.MALFORMED, None, expected) from None
 
     def _load_rows(self, messages: Sequence[Message]) -> None:
-        newest: dict[bytes, bytes] = {}
+        newest: dict[bytes, bytes | None] = {}
         learned: dict[int, bytes] = {}
-        segments: dict[tuple[int, bytes], bytes] = {}
+        segments: dict[tuple[int, bytes], bytes | None] = {}
         for message in messages:
             key, value = message.key(), message.value()
-            if key is None or value is None:
+            if key is None:
                 continue
-            if key == LEARNED.key:
+            if not is_reserved(key) or title_rows.is_keyed(key):
+                newest[key] = value
+            elif segment_rows.is_segment(key):
+                segments[message.partition() or 0, key] = value
+            elif value is None:
+                continue
+            elif key == LEARNED.key:
                 learned[message.partition() or 0] = value
             elif key[:1] == attribution.ARTWORK:
                 attribution.load_artwork(self.gallery, key, value)
-            elif segment_rows.is_segment(key) or key == cohort_rows.KEY:
+            elif key == cohort_rows.KEY:
                 segments[message.partition() or 0, key] = value
-            elif not is_reserved(key):
-                newest[key] = value
-        if newest:
-            packed = title_rows.unpack(list(newest.values()), self.titles.config)
-            self.titles.load([key.decode() for key in newest], packed)
+        title_rows.load(self.titles, {key: value for key, value in newest.items() if value is not None})
+        self._retire([key.decode() for key, value in newest.items() if value is None and key[:1] > b"\x1f"])
         self._take_segments(segments)
         for (
             shard,
@@ -172,10 +190,18 @@ class Replica:
             self._take_learned(shard, value)
         self._metrics.replica_rows.set(len(self.titles))
 
-    def _take_segments(self, rows: dict[tuple[int, bytes], bytes]) -> None:
-        """Load the rows of segments and cohorts."""
+    def _retire(self, title_ids: Sequence[str]) -> None:
+        """Forget what was learned of titles that the titles stage has evicted."""
+        rows = [row for row in map(self.titles.row, title_ids) if row is not None]
+        if rows:
+            self.titles.retire(np.array(rows, np.int32))
+
+    def _take_segments(self, rows: dict[tuple[int, bytes], bytes | None]) -> None:
+        """Load the rows of segments and cohorts; drop the segments that the titles stage has dropped."""
         for (shard, key), value in rows.items():
-            if key == cohort_rows.KEY:
+            if value is None:
+                self._shard_segments[shard].drop(segment_rows.scope_of(key))
+            elif key == cohort_rows.KEY:
                 self.segments.cohorts = cohort_rows.load(value, self.titles)
             else:
                 segment_rows.load(self._shard_segments[shard], key, value)
@@ -206,6 +232,5 @@ class Replica:
     def _withdraw(self, key: bytes) -> None:
         """Take a title off all lists, also one whose row has not arrived from the other topic."""
         title_id = key.decode(errors="replace")
-        self.titles.intern([title_id])
         self.catalog.withdraw(title_id)
         self.gallery.withdraw(title_id)

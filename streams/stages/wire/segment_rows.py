@@ -11,7 +11,7 @@ from online_models.learners.segments import Segment, Segments
 from streams.engine.stage import Row, StateView
 from streams.stages.wire.row_codec import RowCodec
 
-__all__ = ["CODEC", "PREFIX", "is_segment", "load", "pack", "read"]
+__all__ = ["CODEC", "PREFIX", "is_segment", "load", "pack", "read", "scope_of"]
 
 PREFIX: Final = b"\x02"
 """First byte of the keys."""
@@ -23,6 +23,11 @@ def is_segment(key: bytes) -> bool:
     return key[:1] == PREFIX
 
 
+def scope_of(key: bytes) -> str:
+    """Return the scope of a row's key."""
+    return key[1:].decode()
+
+
 def pack(scope: str, segment: Segment) -> Row:
     """Pack one scope."""
     return PREFIX + scope.encode(), CODEC.pack(segment)
@@ -30,7 +35,7 @@ def pack(scope: str, segment: Segment) -> Row:
 
 def load(segments: Segments, key: bytes, value: bytes) -> None:
     """Load a row into the segments; raises as `RowCodec.unpack`."""
-    segments.load(key[1:].decode(), CODEC.unpack(value))
+    segments.load(scope_of(key), CODEC.unpack(value))
 
 
 def read(store: StateView) -> Segments:

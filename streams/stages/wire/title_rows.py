@@ -1,6 +1,11 @@
-"""Rows of titles, under their ids, packed as :data:`online_models.tables.rows.TITLE_ROWS`."""
+r"""Rows of titles, under their ids, packed as :data:`online_models.tables.rows.TITLE_ROWS`.
 
-from collections.abc import Sequence
+A title may be known by its key only, where the sender of a signal knew no name either. Its row is under
+``\x07`` and the key, until its name is known: then it is written under the name and deleted under the key.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +17,73 @@ from online_models.tables.titles import TitleTable
 from streams.engine.stage import Row
 from streams.stages.wire.row_codec import explained
 
+KEYED: Final = b"\x07"
+"""First byte of the keys of rows without a name."""
 
-def pack(titles: TitleTable, rows: I4) -> list[Row]:
-    """Pack rows that have a name."""
-    named = rows[[bool(titles.ids[row]) for row in rows.tolist()]]
+
+def is_keyed(key: bytes) -> bool:
+    """Return whether a row is that of a title without a name."""
+    return key[:1] == KEYED
+
+
+def key_of(titles: TitleTable, row: int) -> bytes:
+    """Return the key under which a title's row is stored."""
+    name = titles.ids[row]
+    return name.encode() if name else KEYED + titles.arrays.key[row].tobytes()
+
+
+def pack(titles: TitleTable, rows: I4, keyed: set[bytes] | None = None) -> list[Row]:
+    """Pack rows.
+
+    Parameters
+    ----------
+    titles
+        The table.
+    rows
+        Of the titles.
+    keyed
+        Keys of the stored rows without a name; updated. Rows whose titles have got a name are deleted.
+    """
+    keyed = set() if keyed is None else keyed
     size = TITLE_ROWS.dtype(titles.config).itemsize
-    blob = titles.pack(named).tobytes()
-    return [
-        (titles.ids[row].encode(), blob[at : at + size])
-        for row, at in zip(named.tolist(), range(0, len(blob), size), strict=True)
-    ]
+    blob = titles.pack(rows).tobytes()
+    out: list[Row] = []
+    for row, at in zip(rows.tolist(), range(0, len(blob), size), strict=True):
+        key, former = key_of(titles, row), KEYED + titles.arrays.key[row].tobytes()
+        out.append((key, blob[at : at + size]))
+        if key == former:
+            keyed.add(key)
+        elif former in keyed:
+            keyed.discard(former)
+            out.append((former, None))
+    return out
+
+
+def load(titles: TitleTable, rows: Mapping[bytes, bytes], *, admit: bool = False) -> None:
+    """Load rows by their keys, those without a name first: one with a name is newer.
+
+    Parameters
+    ----------
+    titles
+        The table.
+    rows
+        By key.
+    admit
+        Whether all have room: the stage reads what it has written.
+
+    Raises
+    ------
+    StateVersionError, StateError
+        As `unpack`.
+    """
+    without = {key: value for key, value in rows.items() if is_keyed(key)}
+    if without:
+        keys = np.frombuffer(b"".join(key[1:] for key in without), "<u8").astype(np.uint64)
+        titles.load_by_key(keys, unpack(list(without.values()), titles.config), admit=admit)
+    named = {key: value for key, value in rows.items() if not is_keyed(key)}
+    if named:
+        packed = unpack(list(named.values()), titles.config)
+        titles.load([key.decode() for key in named], packed, admit=admit)
 
 
 def unpack(values: Sequence[bytes], config: ModelConfig) -> NDArray[np.void]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig
 from online_models.tables.rows import TITLE_ROWS
 from schemas import DecodeError, Reason, Title, topics
 from schemas.catalog import Availability
-from schemas.codec import decode_experiment, decode_rule, decode_title, encode
+from schemas.codec import decode_dead_letter, decode_experiment, decode_rule, decode_title, encode
+from schemas.dead_letters import DeadLetter
 from schemas.experiments import Audience, Experiment
 from schemas.rules import BusinessRule, RuleKind
 from schemas.versions import ModelSwitch, ModelVersion
@@ -23,7 +25,9 @@ from streams.engine.stage import Outcome
 from streams.engine.table_records import MOST_LETTER_BYTES, TableRecords, UnusableRecords
 from streams.errors import StreamError
 from streams.kafka.clients import producer
+from streams.kafka.scan import read_all
 from streams.ops.local_kafka.embedded import EmbeddedCluster
+from streams.ops.runs.worker_process import WorkerProcess
 from streams.serve.mirror.rules import RuleAudience
 from streams.serve.mirror.titles import TitleDirectory
 from streams.stages.analytics.catalog_counts import CatalogCounts
@@ -320,3 +324,31 @@ def test_a_worker_whose_tables_hold_a_bad_record_each_gets_ready(
     assert died == []
     assert replica.catalog.has_record("good")
     assert {letter.source.topic for letter in unusable.take_letters()} == {chosen.topic(n) for n in names}
+
+
+@pytest.mark.embedded
+@pytest.mark.slow
+def test_through_a_worker_that_starts_twice(
+    embedded: EmbeddedCluster, topic_prefix: str, tmp_path: Path
+) -> None:
+    """Its dead letter comes within seconds, with no event at all, and once."""
+    embedded.create([f"{topic_prefix}{name}" for name in topics.TOPICS])
+    chosen = Settings(brokers=embedded.bootstrap_servers, topic_prefix=topic_prefix, check_crcs=False)
+    writer = producer(chosen)
+    writer.produce(chosen.topic(topics.CATALOG), b'{"title_id":7}', b"bad")
+    assert writer.flush(10) == 0
+    found: list[DeadLetter] = []
+
+    def letters() -> list[DeadLetter]:
+        found[:] = [decode_dead_letter(one.value()) for one in read_all(chosen, topics.DEAD_LETTERS)]
+        return found
+
+    for n in (1, 2):
+        with WorkerProcess(chosen, tmp_path) as worker:
+            worker.wait_ready()
+            until(letters)
+            writer.produce(chosen.topic(topics.EVENTS), b"{", f"v{n}".encode())
+            assert writer.flush(10) == 0
+            until(lambda: len(letters()) == 1 + n)  # noqa: B023 - called at once
+            worker.stop()
+    assert [one.key for one in found if one.stage == "tables"] == [b"bad"]

@@ -50,18 +50,28 @@ def test_the_newest_row_of_a_key_wins(together: bool) -> None:
 
 
 @pytest.mark.parametrize("together", [True, False])
-def test_a_tombstone_of_the_model_is_ignored(together: bool) -> None:
-    """The titles stage writes none; whoever does takes nothing from lists, however the reads are cut."""
+def test_an_evicted_title_is_shown_to_nobody(together: bool) -> None:
+    """Until it is learned anew, however the reads are cut; other tombstones mean nothing."""
     replica = _replica()
     messages = [
         message(*_row(2)),
+        message(*_row(1, "t2")),
         message(b"t1", None),
         message(None, b"?"),
         message(LEARNED.key, None),
     ]
     for part in [messages] if together else [[m] for m in messages]:
         replica.take_rows(part)
-    assert _watches(replica) == 2
+
+    def shown() -> set[str]:
+        allowed = replica.catalog.allowed(limit=255, country=0, now_ms=0).tolist()
+        return {name for name, may in zip(replica.titles.ids, allowed, strict=True) if may}
+
+    assert shown() == {"t2"}
+    replica.take_rows([message(*_row(3))])
+    assert shown() == {"t1", "t2"}
+    active = replica.titles.arrays.active[: replica.titles.arrays.size[1]].tolist()
+    assert sorted(replica.titles.ids[row] for row in active) == ["t1", "t2"]
 
 
 def test_learned_is_what_every_shard_has_learned() -> None:

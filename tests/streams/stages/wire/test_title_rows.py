@@ -10,7 +10,7 @@ from streams.stages.wire import title_rows
 
 
 def test_rows_come_back_as_they_were() -> None:
-    """What is packed and loaded into another table packs to the same bytes; nameless rows are not packed."""
+    """What is packed and loaded into another table packs to the same bytes, by key where it has no name."""
     config = ModelConfig()
     titles, other = TitleTable(config), TitleTable(config)
     rows = titles.intern(["a", "é" * 64, "c"])
@@ -19,9 +19,11 @@ def test_rows_come_back_as_they_were() -> None:
     titles.arrays.nbr[rows[0], :2] = [rows[2], 3]
     titles.arrays.nbr_w[rows[0], :2] = [0.5, 0.25]
     packed = title_rows.pack(titles, np.arange(4, dtype=np.int32))
-    assert [key for key, _ in packed] == [b"a", ("é" * 64).encode(), b"c"]
-    other.load([key.decode() for key, _ in packed], title_rows.unpack([v or b"" for _, v in packed], config))
-    again = title_rows.pack(other, other.intern([key.decode() for key, _ in packed]))
+    keyed = title_rows.KEYED + np.uint64(1234).tobytes()
+    assert [key for key, _ in packed] == [b"a", ("é" * 64).encode(), b"c", keyed]
+    title_rows.load(other, {key: value or b"" for key, value in packed})
+    named = other.intern(["a", "é" * 64, "c"])
+    again = title_rows.pack(other, np.append(named, other.find(np.array([1234], np.uint64))))
     assert again == packed
 
 

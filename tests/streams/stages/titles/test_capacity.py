@@ -1,0 +1,198 @@
+"""Titles that somebody invented, and titles known by their key alone: what fits, stays, is deleted."""
+
+from string import ascii_uppercase
+
+import numpy as np
+
+from online_models.config import ModelConfig
+from online_models.learners.segments import MOST_SCOPES
+from online_models.tables.titles import TitleTable, title_key
+from schemas import History, Title
+from streams.config.settings import Settings
+from streams.stages.titles.step import TitlesStep
+from streams.stages.viewers.replica import Replica
+from streams.stages.wire import title_rows
+from streams.stages.wire.partition_rows import is_reserved
+from streams.stages.wire.segment_rows import is_segment, scope_of
+from streams.telemetry.metrics import Metrics
+from tests.streams.steps import T0, Line, MemoryStore, message, pages_of, watch
+
+CAPACITY = 200
+SETTINGS = Settings(prequential_share=0.0, model=ModelConfig(title_capacity=CAPACITY))
+
+
+def _shown(line: Line, number: int) -> set[str]:
+    (page,) = pages_of(line.feed(watch("ada", "t1", number)))
+    return {item.title_id for row in page.rows for item in row.items}
+
+
+def _line() -> Line:
+    """Give a line with a catalog of which the titles stage knows, as in a worker."""
+    line = Line(settings=SETTINGS)
+    line.titles = [_stage(line)]
+    line.put(*(Title(title_id=f"t{k}") for k in range(5)))
+    for n in range(10):
+        line.feed(*(watch(f"v{n}", f"t{k}", n) for k in range(3)))
+    return line
+
+
+def _stage(line: Line, evicted: list[int] | None = None) -> TitlesStep:
+    return TitlesStep(
+        SETTINGS, 0, line.title_stores[0], in_catalog=line.replica.catalog.has_keys,
+        on_evicted=[].append if evicted is None else evicted.append,
+    )  # fmt: skip
+
+
+def _stored(line: Line) -> set[str]:
+    return {key.decode() for key in line.title_stores[0].rows if not is_reserved(key)}
+
+
+def _invented(line: Line, first: int, count: int) -> None:
+    """Let somebody watch titles that nobody has; each worker that passes them on knows a hundred at most."""
+    for start in range(first, first + count, 100):
+        worker = Line(settings=SETTINGS)
+        worker.titles, worker.title_stores = line.titles, line.title_stores
+        for at in range(start, start + 100, 20):
+            seen = (watch("mallory", f"x{n}", n, watched_s=3000) for n in range(at, at + 20))
+            for learned in worker.learn(worker.step(worker.records(seen))):
+                line.replica.take_rows([message(key, value) for key, value in learned.rows])
+
+
+def test_a_new_title_of_the_catalog_reaches_a_page_however_many_ids_are_invented() -> None:
+    """A `history` names two hundred of them in one request."""
+    line = _line()
+    for n in range(4):
+        liked = tuple(f"h{n}.{k}" for k in range(160))
+        line.feed(History(event_id=f"h{n}", viewer_id="mallory", event_time_ms=T0 + n, liked=liked))
+    assert line.replica.titles.outside == CAPACITY
+    assert line.replica.titles.row("h3.159") is None
+    line.put(Title(title_id="blockbuster"))
+    for n in range(30):
+        line.feed(watch(f"w{n}", "blockbuster", n), watch(f"w{n}", "t1", n + 1))
+    assert "blockbuster" in _shown(line, 900)
+    assert line.count("replica_outside") == CAPACITY == line.count("title_capacity")
+
+
+def test_the_least_watched_titles_outside_of_the_catalog_are_evicted() -> None:
+    """Half of the capacity is learned; what many watch and the catalog stay, and so after a restart."""
+    line, evicted = _line(), list[int]()
+    line.titles = [_stage(line, evicted)]
+    for n in range(8):
+        line.feed(watch(f"fan{n}", "loved", 50 + n))
+    line.put(Title(title_id="rare"))
+    line.feed(watch("one", "rare", 60))
+    _invented(line, 100, 400)
+    titles = line.titles[0]._side.titles
+    assert titles.outside <= CAPACITY // 2 + 20
+    assert sum(evicted) > 200
+    kept = _stored(line)
+    assert {"loved", "rare", "t0", "t1", "t2", "x499"} <= kept
+    assert len(kept) <= CAPACITY // 2 + 25
+    assert kept == {name for name in titles.ids if name}
+    again = _stage(line)._side.titles
+    assert {name for name in again.ids if name} == kept
+    for name in ("loved", "t1", "x499"):
+        ours, theirs = titles.row(name), again.row(name)
+        assert titles.arrays.counts[ours].tolist() == again.arrays.counts[theirs].tolist()
+        assert _neighbours(titles, name) == _neighbours(again, name)
+    line.feed(watch("late", "x100", 9_000), watch("late", "t1", 9_001))
+    row = line.titles[0]._side.titles.row("x100")
+    assert row is not None
+    assert titles.arrays.counts[row, 0] == 1  # it begins anew
+
+
+def _neighbours(titles: TitleTable, name: str) -> dict[int, float]:
+    row = titles.row(name)
+    assert row is not None
+    near = titles.arrays.nbr[row]
+    held = near >= 0
+    keys, weights = titles.arrays.key[near[held]].tolist(), titles.arrays.nbr_w[row][held].tolist()
+    return {key: round(weight, 4) for key, weight in zip(keys, weights, strict=True)}
+
+
+def test_no_row_names_an_evicted_title() -> None:
+    """Neither as a neighbour, in memory and in the store, nor as an active title."""
+    line = _line()
+    line.feed(watch("mallory", "t1", 90))
+    _invented(line, 100, 400)
+    titles, kept = line.titles[0]._side.titles, {title_key(name) for name in _stored(line)}
+    for name in _stored(line):
+        assert set(_neighbours(titles, name)) <= kept
+    packed = title_rows.unpack([line.title_stores[0].rows[n.encode()] for n in _stored(line)], SETTINGS.model)
+    assert set(packed["nbr"].ravel().tolist()) <= kept | {0}
+    active = titles.arrays.active[: titles.arrays.size[1]]
+    assert len(set(active.tolist())) == active.size
+    assert (titles.arrays.counts[active, 0] > 0).all()
+
+
+def test_replicas_follow_what_the_stage_wrote() -> None:
+    """One that starts now shows what is stored; one that was there shows no title that was evicted since."""
+    line = _line()
+    _invented(line, 100, 400)
+    started = Replica(SETTINGS, partitions=1, viewer_partitions=1, metrics=Metrics())
+    started.take_rows([message(key, value) for key, value in line.title_stores[0].rows.items()])
+    shown = []
+    for replica in (line.replica, started):
+        allowed = replica.catalog.allowed(limit=255, country=0, now_ms=T0)
+        named = zip(replica.titles.ids, allowed.tolist(), strict=True)
+        shown.append({name for name, may in named if may and name})
+    assert shown[1] == _stored(line)
+    assert {"t0", "t1", "t2"} <= shown[0] <= _stored(line) | {"t3", "t4"}
+    assert line.replica.titles.outside <= CAPACITY
+    line.put(Title(title_id="blockbuster"))
+    assert line.replica.titles.row("blockbuster") is not None
+
+
+def test_invented_countries_take_no_list_from_those_that_watch() -> None:
+    """The least watched are dropped, with their rows and lists, in the stage and in replicas."""
+    line = Line()
+    for n in range(30):
+        line.feed(*(watch(f"v{n}", f"t{k}", n, country="DE") for k in range(3)))
+    codes = [f"{a}{b}" for a in ascii_uppercase for b in ascii_uppercase if a + b not in {"DE", "NZ"}]
+    gone: set[bytes] = set()
+    for n, code in enumerate(codes):
+        learned = line.learn(line.step(line.records([watch(f"m{n}", "t1", 60 * n, country=code)])))
+        for out in learned:
+            line.replica.take_rows([message(key, value) for key, value in out.rows])
+            gone |= {one["key"] for some in out.outputs.values() for one in some if one["value"] is None}
+    late = line.learn(line.step(line.records([watch("kiwi", "t2", 90_000, country="NZ")])))
+    assert b"country:NZ" in {one["key"] for out in late for some in out.outputs.values() for one in some}
+    stored = {scope_of(key) for key in line.title_stores[0].rows if is_segment(key)}
+    assert {"country:DE", "country:NZ"} <= stored
+    assert len(stored) <= MOST_SCOPES
+    assert line.replica._shard_segments[0]._scopes.keys() == stored
+    assert b"country:AA" in gone
+
+
+def test_a_title_known_by_its_key_alone_keeps_its_neighbours() -> None:
+    """Over a restart of the stage, and when somebody says its name."""
+    line = Line()
+    line.feed(watch("ada", "x", 1))
+    known = line.replica.titles
+    row = known.row("x")
+    assert row is not None
+    known.ids[row], key = (
+        "",
+        title_key("x"),
+    )  # a worker that has read ada's history, and no title of this name
+    line.title_stores = [MemoryStore()]
+    line.titles = [TitlesStep(line.settings, 0, line.title_stores[0])]
+    line.feed(watch("ada", "y", 2))
+    before = _near(line.titles[0], key)
+    assert before.size
+    stored = title_rows.KEYED + np.uint64(key).tobytes()
+    assert stored in line.title_stores[0].rows
+    line.titles = [TitlesStep(line.settings, 0, line.title_stores[0])]
+    assert _near(line.titles[0], key).tolist() == before.tolist()
+    known.ids[row] = "x"
+    line.feed(watch("bob", "x", 3))
+    assert stored not in line.title_stores[0].rows
+    line.titles = [TitlesStep(line.settings, 0, line.title_stores[0])]
+    assert _near(line.titles[0], key).tolist() == before.tolist()
+
+
+def _near(stage: TitlesStep, key: int) -> np.ndarray:
+    """Return the keys of a title's neighbours."""
+    titles = stage._side.titles
+    near = titles.arrays.nbr[titles.find(np.array([key], np.uint64))[0]]
+    return np.sort(titles.arrays.key[near[near >= 0]])
