@@ -8,6 +8,7 @@ register.
 
 import time
 from collections.abc import Iterable, Sequence
+from threading import Lock
 from typing import Protocol
 
 import structlog
@@ -16,10 +17,12 @@ from msgspec import to_builtins
 from schemas import topics
 from schemas.versions import FIRST_VERSION, ModelVersion, SwitchMarker
 from streams.config.settings import Settings
+from streams.engine.changelog import RESTORER, ends
 from streams.engine.table_reader import TableReader
 from streams.engine.table_records import TableRecords, UnusableRecords
 from streams.errors import ModelChangedError
-from streams.kafka.clients import Message
+from streams.kafka import clients as kafka_clients
+from streams.kafka.clients import Consumer, Message
 from streams.stages.versions.register import Register, enter, read_register
 from streams.telemetry.metrics import Metrics
 
@@ -92,6 +95,10 @@ class RegisteredVersion:
     ) -> None:
         self._settings = settings
         self._register = Register()
+        self._partitions, self._lock = partitions, Lock()
+        self._consumer: Consumer | None = None
+        self._read_to: dict[int, int] = {}
+        self._read = Register()
         self._registration: ModelVersion | None = None
         self._reader = TableReader(
             settings,
@@ -122,6 +129,8 @@ class RegisteredVersion:
     def stop(self) -> None:
         """Stop following the register."""
         self._reader.stop()
+        if self._consumer is not None:
+            self._consumer.close()
 
     def waiting(self) -> list[str]:
         """Return what the worker waits for: nothing, the register was read before it started."""
@@ -142,11 +151,24 @@ class RegisteredVersion:
     def confirmed(self, markers: Iterable[SwitchMarker]) -> set[tuple[int, str]]:
         """Return the switches that are in the register; it is read again if one is unknown.
 
-        A switch is entered before its markers are written, so a marker without an entry is a forgery.
+        A switch is entered before its markers are written, so a marker without an entry is a forgery. Whoever
+        may write events may forge one in each batch: the register is read again only if it has grown, and
+        whether it has is one request of a client that stays.
         """
         wanted = {(marker.epoch, marker.version) for marker in markers}
         known = wanted & self._register.switches.keys()
-        return known if known == wanted else wanted & read_register(self._settings).switches.keys()
+        return known if known == wanted else wanted & self._whole_register().switches.keys()
+
+    def _whole_register(self) -> Register:
+        """Return the register as it is at the time of the call."""
+        with self._lock:
+            if self._consumer is None:
+                self._consumer = kafka_clients.consumer(self._settings, RESTORER)
+            name = self._settings.topic(topics.MODEL_VERSIONS)
+            now = {p: ends(self._consumer, name, p)[1] for p in range(self._partitions)}
+            if now != self._read_to:  # first the ends, then the records: what is read may only be more
+                self._read, self._read_to = read_register(self._settings), now
+            return self._read
 
     def _take(self, messages: Sequence[Message]) -> None:
         self._register.take(messages)

@@ -16,6 +16,7 @@ from streams.kafka.clients import producer
 from streams.ops.local_kafka.embedded import PARTITIONS, EmbeddedCluster
 from streams.ops.versions import accept, of_version
 from streams.stages.titles.step import TitlesStep
+from streams.stages.versions import status
 from streams.stages.versions.handover import Handover, Predecessor, applied_by
 from streams.stages.versions.register import Register, enter, read_register, remove
 from streams.stages.versions.status import RegisteredVersion, registered
@@ -90,6 +91,32 @@ def test_another_configuration_is_refused_and_told_the_way(settings: Settings) -
     assert "nearline model accept" in caught.value.next_step
     assert accept(changed) == first.fingerprint
     assert registered(changed, read_register(changed)).fingerprint == changed.model.fingerprint()
+
+
+def test_forged_markers_do_not_make_a_worker_read_the_register_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a register that has grown is read; then a marker of a new switch is believed at once."""
+    read: list[Register] = []
+
+    def counted(chosen: Settings) -> Register:
+        read.append(read_register(chosen))
+        return read[-1]
+
+    versions = RegisteredVersion(settings, partitions=PARTITIONS, metrics=Metrics())
+    versions.start()
+    monkeypatch.setattr(status, "read_register", counted)
+    try:
+        for epoch in range(1_000, 1_020):
+            assert versions.confirmed([SwitchMarker(epoch=epoch, version="blue")]) == set()
+        assert len(read) == 1
+        versions._reader.stop()  # the follower is behind, as it may be by its poll
+        enter(settings, _switch(1, "blue"))
+        marker = SwitchMarker(epoch=1, version="blue")
+        assert versions.confirmed([marker, SwitchMarker(epoch=9, version="blue")]) == {(1, "blue")}
+        assert len(read) == 2
+    finally:
+        versions.stop()
 
 
 def test_a_worker_hears_of_switches(settings: Settings) -> None:
