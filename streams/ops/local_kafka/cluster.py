@@ -145,8 +145,9 @@ class KafkaCluster:
 
     def _status_of(self, node: Node) -> NodeStatus:
         pid, address, shape = self.pid(node), f"{HOST}:{node.port}", ClusterShape.read(self.folder)
-        runs = pid is not None and shape is not None
-        answers = runs and _brokers_known_at(address, shape.cluster_id, timeout_s=2.0) > 0
+        answers = False
+        if pid is not None and shape is not None:
+            answers = _brokers_known_at(address, shape.cluster_id, timeout_s=2.0) > 0
         return NodeStatus(node.number, address, pid, answers, str(node.log))
 
     def _require_same_port(self) -> None:
@@ -200,7 +201,7 @@ def _brokers_known_at(address: str, cluster_id: str, *, timeout_s: float) -> int
         found = admin(address).list_topics(timeout=timeout_s)
     except KafkaException:
         return 0
-    return len(found.brokers) if found.cluster_id == cluster_id else 0
+    return len(found.brokers) if str(found.cluster_id) == cluster_id else 0
 
 
 def _start_error(node: Node) -> BrokerStartError:
