@@ -101,5 +101,6 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
         in_catalog=replica.catalog.has_keys,
         on_evicted=metrics.titles_evicted.inc,
     )
-    app = build_app(settings, [viewers.spec(), titles], metrics, failpoint=failpoint)
+    names = map(settings.topic, partitions)
+    app = build_app(settings, [viewers.spec(), titles], metrics, topics=names, failpoint=failpoint)
     return Worker(app, (versions, replica, experiments, rules), metrics, warm_up)

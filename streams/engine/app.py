@@ -93,6 +93,7 @@ def build_app(
     specs: Iterable[StageSpec],
     metrics: Metrics,
     *,
+    topics: Iterable[str] = (),
     failpoint: Failpoint = no_failpoint,
     die: Callable[[BaseException], None] = die,
 ) -> App:
@@ -106,6 +107,8 @@ def build_app(
         Its stages, each with a source of its own.
     metrics
         Metrics of the worker.
+    topics
+        Further topics that the worker reads or writes, by their names on the cluster; watched for changes.
     failpoint
         Called between effects; for tests.
     die
@@ -117,7 +120,7 @@ def build_app(
         For :func:`run_worker`.
     """
     specs = list(specs)
-    check = TopicCheck(settings, specs, die)
+    check = TopicCheck(settings, specs, die, others=topics)
     context = WorkerContext(
         group=settings.consumer_group,
         state_dir=settings.state_folder,

@@ -1,10 +1,13 @@
 """Checks that the topics of the stages exist, match each other, and do not change.
 
 The state of a partition belongs to the keys of that partition, and its position to the offsets of one topic.
-So three conditions are checked, before anything is read and then every `PAUSE_S` seconds:
+So these conditions are checked, before anything is read and then every `PAUSE_S` seconds:
 
 * Source and changelog have the same number of partitions, and the number has not changed since the start.
 * The source is still the same topic: one that is deleted and created again has another id.
+* The further topics of the worker (outputs, tables) are still the same ones, with as many partitions: a key
+  of an output that has grown is in another partition than its earlier records, and a reader of a table that
+  has grown, or was created again, misses records.
 * The changelog was built for this number and this topic. Its newest applied records contain both, so a
   restart after a change is refused, too, even if all numbers match again.
 
@@ -65,12 +68,21 @@ class TopicCheck:
         The stages.
     die
         Ends the process if something differs while the worker runs.
+    others
+        Further topics that the worker reads or writes; names on the cluster.
     """
 
     def __init__(
-        self, settings: Settings, specs: Iterable[StageSpec], die: Callable[[BaseException], None]
+        self,
+        settings: Settings,
+        specs: Iterable[StageSpec],
+        die: Callable[[BaseException], None],
+        *,
+        others: Iterable[str] = (),
     ) -> None:
         self._settings, self._specs, self._die = settings, list(specs), die
+        own = {name for spec in self._specs for name in (spec.source, spec.changelog, spec.dead_letters)}
+        self._others = sorted({*others} - own)
         self._client: AdminClient | None = None
         self._known: dict[str, TopicInfo] = {}
         self._retention_s: dict[str, float] = {}
@@ -169,9 +181,9 @@ class TopicCheck:
 
     def _examine(self, specs: Iterable[StageSpec] = ()) -> dict[str, TopicInfo]:
         """Compare the topics of some stages (default: all) with each other and with those at the start."""
-        examined = [*specs] or self._specs
+        examined, others = [*specs] or self._specs, [] if specs else self._others
         names = {name for spec in examined for name in (spec.source, spec.changelog, spec.dead_letters)}
-        found = describe_topics(self._settings, names, self._client)
+        found = describe_topics(self._settings, names.union(others), self._client)
         for spec in examined:
             for name in (spec.source, spec.changelog, spec.dead_letters):
                 if name not in found:
@@ -182,6 +194,8 @@ class TopicCheck:
             for name in (spec.source, spec.changelog):
                 _compare(spec, name, self._known.get(name), found[name])
             _check_pair(spec, found)
+        for name in others:
+            _compare_other(name, self._known.get(name), found.get(name))
         return found
 
     def _origin(self, spec: StageSpec) -> Origin:
@@ -215,6 +229,21 @@ def _compare(spec: StageSpec, name: str, before: TopicInfo | None, now: TopicInf
         raise _recreated(spec, name)
     if before.partitions != now.partitions:
         raise _partitions_changed(spec, before.partitions, now.partitions, name)
+
+
+def _compare_other(name: str, before: TopicInfo | None, now: TopicInfo | None) -> None:
+    """Raise if a further topic is missing, or has changed since the worker started."""
+    if now is None:
+        what = f"topic {name} does not exist"
+        why = "it was deleted, or this user has no right to see it"
+        raise TopicError(what, why=why, next_step="run `nearline topics apply`, or check the ACLs")
+    advice = "start the workers again: they check the topics, and read the new ones"
+    if before is not None and before.topic_id != now.topic_id:
+        what = f"{name} is not the topic that this worker started with"
+        raise TopicError(what, why="it was deleted and created again", next_step=advice)
+    if before is not None and before.partitions != now.partitions:
+        what = f"{name} has {now.partitions} partitions, this worker started with {before.partitions}"
+        raise TopicError(what, why="keys are in other partitions now", next_step=advice)
 
 
 def _check_pair(spec: StageSpec, found: Mapping[str, TopicInfo]) -> None:

@@ -22,11 +22,12 @@ NEEDED = (
 
 
 def test_a_worker_has_both_stages(embedded: EmbeddedCluster, tmp_path: Path) -> None:
-    """Sources are the events and the signals; nothing is connected to or written yet."""
+    """Sources are the events and the signals; all topics are watched; nothing is connected or written yet."""
     embedded.create(NEEDED)
     settings = Settings.load(brokers=embedded.bootstrap_servers, state_dir=tmp_path / "state")
     worker = build_worker(settings)
     assert set(worker.app.task_manager.specs) == {topics.EVENTS, topics.SIGNALS}
+    assert {topics.HOME, topics.ALERTS, topics.RULES} < set(worker.app.topic_check._others) < set(NEEDED)
     assert b'nearline_build_info{version="' in worker.metrics.exposition()
     assert not (tmp_path / "state").exists()
     worker.app.task_manager.shutdown()

@@ -74,4 +74,5 @@ def build_analytics_worker(
     metrics.name(settings.tenant)
     metrics.watch_disk(own.state_folder)
     specs, companions = compose(own, found, metrics)
-    return Worker(build_app(own, specs, metrics, failpoint=failpoint), tuple(companions), metrics)
+    app = build_app(own, specs, metrics, topics=map(own.topic, found), failpoint=failpoint)
+    return Worker(app, tuple(companions), metrics)

@@ -34,6 +34,10 @@ class Ground:
             "toy", source, changelog, make_step=lambda *_: None, dead_letters=dead, shards=shards  # type: ignore[arg-type,return-value]
         )  # fmt: skip
 
+    def name(self, name: str) -> str:
+        """Return the name of a topic on the cluster."""
+        return self._prefix + name
+
     def check(self, shards: int = 0) -> TopicCheck:
         """Return a check that has not started."""
         return TopicCheck(self.settings, [self.spec(shards)], self.deaths.append)
@@ -78,7 +82,9 @@ class Ground:
         client.commit_transaction(30)
 
     def _topics(self) -> dict[str, TopicInfo]:
-        return describe_topics(self.settings, [self._prefix + name for name in ("in", "log", "dead")])
+        return describe_topics(
+            self.settings, [self._prefix + name for name in ("in", "log", "dead", "rules")]
+        )
 
 
 @pytest.fixture
@@ -143,6 +149,37 @@ def test_a_deleted_topic_ends_the_worker(ground: Ground) -> None:
     (death,) = ground.deaths
     assert isinstance(death, TopicError)
     assert "does not exist" in str(death)
+
+
+@pytest.mark.parametrize("change", ["grown", "deleted", "created again"])
+def test_a_further_topic_that_changes_ends_the_worker(ground: Ground, change: str) -> None:
+    """Pages that would go to other partitions, rules that nobody would read any more: it is named."""
+    ground.create("rules")
+    check = TopicCheck(ground.settings, [ground.spec()], ground.deaths.append, others=[ground.name("rules")])
+    check.start()
+    check.stop()
+    check.check()
+    if change == "grown":
+        ground.grow("rules", 4)
+    else:
+        ground.delete("rules")
+    if change == "created again":
+        ground.create("rules")
+    for _ in range(topic_check.MISSES):
+        assert not ground.deaths
+        check.check()
+    (death,) = ground.deaths
+    assert isinstance(death, TopicError)
+    assert ground.name("rules") in str(death)
+    wanted = {"grown": "has 4 partitions", "deleted": "does not exist", "created again": "created again"}
+    assert wanted[change] in str(death)
+
+
+def test_a_missing_further_topic_is_named_at_the_start(ground: Ground) -> None:
+    """Before anything is read."""
+    check = TopicCheck(ground.settings, [ground.spec()], ground.deaths.append, others=[ground.name("no")])
+    with pytest.raises(TopicError, match="does not exist"):
+        check.start()
 
 
 def test_a_broker_that_is_silent_ends_nothing(ground: Ground, nowhere: str) -> None:
