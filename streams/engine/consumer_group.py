@@ -6,6 +6,9 @@ worker the title shards: a quarter of the throughput was lost (measured). :class
 each topic evenly by itself, with as few moves as that allows. The previous assignment arrives with each
 member's request to join, in the sticky assignor's own format.
 
+*One deployment a group.* All members subscribe to the same topics. Where they do not, two deployments (of
+another topic prefix, say) share the group, and the leader says so: :func:`warn_if_shared`.
+
 *Static membership.* A worker with a `group_instance_id` does not leave the group when it stops. If it returns
 within the session timeout, it gets its partitions back at once, and no other worker's partitions move.
 Otherwise they are assigned to others.
@@ -15,10 +18,11 @@ for an expired session, joins anew and so fences the other worker, for ever. :fu
 the answers to its requests and ends the earlier worker.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+import structlog
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
@@ -26,6 +30,8 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, Cons
 from streams.errors import InstanceFencedError
 
 __all__ = ["TopicwiseAssignor", "guard_static_member", "spread_evenly"]
+
+_LOG = structlog.get_logger(__name__)
 
 LOST_MEMBERSHIP = frozenset({25, 82})
 """Kafka's error codes UNKNOWN_MEMBER_ID and FENCED_INSTANCE_ID: this member is not in the group any more."""
@@ -44,6 +50,7 @@ class TopicwiseAssignor(StickyPartitionAssignor):  # type: ignore[misc]  # aioka
         cls, cluster: ClusterMetadata, members: Mapping[str, ConsumerProtocolMemberMetadata]
     ) -> dict[str, ConsumerProtocolMemberAssignment]:
         """Spread the partitions of every topic over the members that subscribe to it."""
+        warn_if_shared({frozenset(one.subscription) for one in members.values()})
         held = cls._held(members)
         load = dict.fromkeys(sorted(members), 0)
         shares: dict[str, dict[str, list[int]]] = {member: {} for member in load}
@@ -66,6 +73,19 @@ class TopicwiseAssignor(StickyPartitionAssignor):  # type: ignore[misc]  # aioka
         for member, one in sorted(claims.items(), key=lambda pair: (pair[1].generation, pair[0])):
             held |= {(tp.topic, tp.partition): member for tp in one.partitions}
         return held
+
+
+def warn_if_shared(subscriptions: Collection[frozenset[str]]) -> None:
+    """Log an error if members of one group read different topics: two deployments share the group.
+
+    Their transactional ids are the same, too, so that they would fence each other for ever.
+    """
+    if len(subscriptions) > 1:
+        _LOG.error(
+            "group_shared",
+            topics=sorted(sorted(topics) for topics in subscriptions),
+            next="give each deployment a NEARLINE_GROUP of its own",
+        )
 
 
 def spread_evenly(

@@ -99,12 +99,14 @@ class Partition:
         """
         began = time.monotonic()
         spec, context = self.spec, self._context
+        name = f"{context.group}.{spec.name}.{self.number}"
         self._transactions = Transactions(
-            context.producer(f"{context.group}.{spec.name}.{self.number}"),
+            context.producer(name),
             changelog=spec.changelog,
             partition=self.number,
             dead_letters=spec.dead_letters,
             origin=context.origin(spec),
+            name=name,
             failpoint=context.failpoint,
         )
         self._await_ownership()

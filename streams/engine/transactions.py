@@ -33,6 +33,8 @@ FENCE_S = 60.0
 
 _PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)  # noqa: SLF001 - the driver's names
 """Errors of messages that the driver drops with a failed transaction."""
+_FENCED = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)  # noqa: SLF001
+"""Errors of a producer whose transactional id another one has taken over, or whose transaction timed out."""
 IN_DOUBT = "the process ends; the next one reads the outcome in the log"
 """Next step whenever the outcome of a transaction is unknown."""
 
@@ -60,6 +62,8 @@ class Transactions:
         Topic of rejected records.
     origin
         Origin of the state; part of every applied record.
+    name
+        The transactional id, for errors.
     failpoint
         Called at ``mid_produce`` and ``before_commit``.
     """
@@ -72,9 +76,10 @@ class Transactions:
         partition: int,
         dead_letters: str,
         origin: Origin = Origin(),  # noqa: B008 - a tuple cannot change
+        name: str = "",
         failpoint: Failpoint = no_failpoint,
     ) -> None:
-        self._producer = producer
+        self._producer, self._name = producer, name
         self._changelog = changelog
         self._partition = partition
         self._dead_letters, self._origin = dead_letters, origin
@@ -220,6 +225,11 @@ class Transactions:
                 "raise the topic's max.message.bytes to 1,000,000 or more; the restart isolates the record"
             )
             return StepFailedError(what, why=cause.str(), next_step=advice)
+        if cause.code() in _FENCED:
+            what = f"this worker does not own the transactional id {self._name} any more"
+            why = "the group moved the partition, it timed out, or another deployment has the same group"
+            advice = f"{IN_DOUBT}; if it repeats, give each deployment a NEARLINE_GROUP of its own"
+            return OutcomeInDoubtError(what, why=why, next_step=advice)
         why = f"{topic}: {cause.str()}" if topic else cause.str()
         return refused(cause, f"{what}, {topic} refuses this user" if topic else what) or OutcomeInDoubtError(
             what, why=why, next_step=IN_DOUBT

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from types import SimpleNamespace
 
+import pytest
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from streams.engine.consumer_group import TopicwiseAssignor
 
@@ -75,3 +77,14 @@ def test_unreadable_memory_is_none() -> None:
     cluster = SimpleNamespace(partitions_for_topic=lambda _topic: {0, 1})
     found = TopicwiseAssignor.assign(cluster, {"a": ConsumerProtocolMemberMetadata(0, ["in"], b"\x01")})
     assert dict(found["a"].assignment) == {"in": [0, 1]}
+
+
+@pytest.mark.parametrize("topics", [["events"], ["events", "test.events"]])
+def test_two_deployments_in_one_group_are_named(topics: list[str]) -> None:
+    """Members that read different topics would fence each other for ever: the leader says what to change."""
+    members = {f"m{n}": TopicwiseAssignor._metadata([topic], None) for n, topic in enumerate(topics * 2)}
+    cluster = SimpleNamespace(partitions_for_topic=lambda _: {0, 1})
+    with capture_logs() as lines:
+        TopicwiseAssignor.assign(cluster, members)
+    assert [line["topics"] for line in lines] == ([[["events"], ["test.events"]]] if len(topics) > 1 else [])
+    assert all("NEARLINE_GROUP" in line["next"] for line in lines)

@@ -114,8 +114,11 @@ def test_second_owner_fences_the_first(partition: Partition, log: Log, tmp_path:
     """Once another worker has opened the partition, the first can commit nothing more."""
     second = Partition(fold_spec(), 0, worker_context(log, tmp_path / "other"))
     second.open()
-    with pytest.raises(OutcomeInDoubtError, match="the next one reads the outcome"):
+    with pytest.raises(OutcomeInDoubtError, match="the next one reads the outcome") as fenced:
         partition.process([record(0, b"v0", b"e0")])
+    assert "transactional id group.fold.0" in str(fenced.value)
+    assert "another deployment" in str(fenced.value)
+    assert "NEARLINE_GROUP" in str(fenced.value)
     second.process([record(0, b"v0", b"e0")])
     second.close()
     assert log.records("out") == [(b"v0", b"e0")]
