@@ -20,6 +20,7 @@ from streams.config.settings import Settings
 from streams.engine.broker_watch import BrokerWatch
 from streams.engine.changelog import RESTORER, ends
 from streams.engine.context import Failpoint, WorkerContext, no_failpoint
+from streams.engine.disk_space import DiskSpace
 from streams.engine.exits import die
 from streams.engine.faust_app import App
 from streams.engine.folder_lock import locked_folder
@@ -166,10 +167,12 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
     gc.freeze()  # imported modules stay: the collector never visits them again
     gc.set_threshold(COLLECT_AFTER, 50, 100)
     watch = BrokerWatch(settings, next(iter(tasks.specs)), die)
+    space = DiskSpace(settings.state_folder)
     health = Health(
         settings.http_host,
         settings.http_port,
         lambda: [
+            *space.waiting(),
             *watch.waiting(),
             *tasks.waiting(),
             *(line for one in companions for line in one.waiting()),
@@ -178,7 +181,10 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
     )
     with contextlib.ExitStack() as stack:
         stack.enter_context(locked_folder(settings.state_folder))
-        parts: tuple[Part, ...] = (app.topic_check, health, watch, *companions, _watchdog(app))
+        health.start()
+        stack.callback(health.stop)
+        space.wait(health.beat)
+        parts: tuple[Part, ...] = (app.topic_check, watch, *companions, _watchdog(app))
         for part in parts:
             part.start()
             stack.callback(part.stop)

@@ -7,10 +7,13 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from structlog.testing import capture_logs
 
 from streams.config.settings import Settings
+from streams.engine import disk_space
 from streams.engine.app import App, build_app, run_worker
 from streams.engine.exits import exit_code
 from streams.engine.folder_lock import locked_folder
@@ -123,6 +126,21 @@ def test_a_worker_works_and_ends_cleanly_on_sigterm(topics: str, tmp_path: Path)
     assert sorted(found, key=str) == sorted((b"e%d" % number for number in range(500)), key=str)
     with locked_folder(tmp_path):
         pass
+
+
+def test_a_worker_waits_for_space_on_its_disk(
+    topics: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It starts by itself when there is some: no exit, no loop of restarts."""
+    free = iter([0, 0])
+    monkeypatch.setattr(disk_space, "PAUSE_S", 0.0)
+    monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda _: SimpleNamespace(free=next(free, 1 << 30)))
+    app = made(topics, tmp_path)
+    with capture_logs() as lines:
+        assert run_worker(app, [Witness(app, topics)]) == 0
+    events = [line["event"] for line in lines]
+    assert (events.count("disk_full"), events.count("disk_has_space")) == (1, 1)
+    assert events.index("disk_has_space") < events.index("worker_starts")
 
 
 def test_a_worker_that_fails_to_stop_is_gone(tmp_path: Path) -> None:

@@ -1,0 +1,66 @@
+"""Waits for free space on the disk of the databases before a worker starts.
+
+A worker whose disk is full ends, because what it cannot write it must not process. A supervisor would start
+it again at once, and it would fail again, for ever and each time with a rebalance of the group. So a worker
+waits until there is space: alive, not ready, and with one line in the log.
+"""
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+__all__ = ["NEEDED_BYTES", "DiskSpace"]
+
+_LOG = structlog.get_logger(__name__)
+
+NEEDED_BYTES = 16 << 20
+"""Free space that a worker needs to start: two write buffers of a database (`streams.engine.state`)."""
+
+PAUSE_S = 1.0
+"""Seconds between two looks."""
+
+
+class DiskSpace:
+    """The free space on the disk of a folder.
+
+    Parameters
+    ----------
+    folder
+        Exists.
+    free_bytes
+        Returns the free space.
+    """
+
+    def __init__(
+        self, folder: Path, free_bytes: Callable[[Path], int] = lambda at: shutil.disk_usage(at).free
+    ) -> None:
+        self._folder, self._free_bytes = folder, free_bytes
+        self._missing = ""
+
+    def waiting(self) -> list[str]:
+        """Return what is missing as a line; none if there is enough."""
+        return [self._missing] if self._missing else []
+
+    def wait(self, beat: Callable[[], None]) -> None:
+        """Block until there is enough space.
+
+        Parameters
+        ----------
+        beat
+            Called at each look: the worker is alive.
+        """
+        began = time.monotonic()
+        while (free := self._free_bytes(self._folder)) < NEEDED_BYTES:
+            beat()
+            if not self._missing:
+                advice = "free some space, or move NEARLINE_STATE_DIR: the worker starts by itself"
+                _LOG.error("disk_full", folder=str(self._folder), free=free, needed=NEEDED_BYTES, next=advice)
+            need = f"{free >> 20} MB are free, {NEEDED_BYTES >> 20} are needed"
+            self._missing = f"the disk of {self._folder} is full: {need}"
+            time.sleep(PAUSE_S)
+        if self._missing:
+            self._missing = ""
+            _LOG.warning("disk_has_space", seconds=round(time.monotonic() - began))

@@ -1,0 +1,32 @@
+"""A worker on a full disk waits, and says so once."""
+
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from streams.engine import disk_space
+from streams.engine.disk_space import NEEDED_BYTES, DiskSpace
+
+
+def test_it_waits_until_there_is_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alive and not ready, with one line when it begins and one when it is over."""
+    monkeypatch.setattr(disk_space, "PAUSE_S", 0.0)
+    free = iter([0, 1 << 20, NEEDED_BYTES - 1, NEEDED_BYTES])
+    space = DiskSpace(tmp_path, lambda _: next(free))
+    seen: list[list[str]] = []
+    with capture_logs() as lines:
+        space.wait(lambda: seen.append(space.waiting()))
+    assert len(seen) == 3
+    assert "is full: 1 MB are free, 16 are needed" in seen[2][0]
+    assert space.waiting() == []
+    assert [line["event"] for line in lines] == ["disk_full", "disk_has_space"]
+    assert "NEARLINE_STATE_DIR" in lines[0]["next"]
+
+
+def test_a_disk_with_space_says_nothing(tmp_path: Path) -> None:
+    """The usual start."""
+    space = DiskSpace(tmp_path)
+    with capture_logs() as lines:
+        space.wait(lambda: pytest.fail("it waited"))
+    assert (space.waiting(), lines) == ([], [])
