@@ -16,9 +16,10 @@ from schemas.codec import decode_event, decode_home
 from streams.cli import main
 from streams.config.settings import Settings
 from streams.engine.state import ERASE_EVERY_MS, Store, StoreMemory
-from streams.errors import DeliveryError, SettingsError, UnknownIdError
+from streams.errors import BrokerUnreachableError, DeliveryError, SettingsError, UnknownIdError
 from streams.kafka.produce import EventProducer, put
 from streams.kafka.scan import read_latest
+from streams.ops import forget as forgetting
 from streams.ops.forget import ForgetRequest, await_forgotten, request
 from streams.ops.inspect import inspect_viewer
 from streams.ops.local_kafka.embedded import EmbeddedCluster
@@ -263,6 +264,24 @@ def test_a_request_says_what_is_wrong_with_it(
     assert "spelling" not in sent.err
     with pytest.raises(DeliveryError, match="no worker applied it") as caught:
         await_forgotten(settings, ForgetRequest("e", 0, 0), timeout_s=0.3)
+    assert "do not repeat" in caught.value.next_step
+
+
+def test_a_broker_that_falls_silent_is_waited_for_no_longer_than_asked(
+    embedded: EmbeddedCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request is in the log all the same, and is not to be repeated."""
+
+    def silent(*_: object, silence_s: float) -> dict[int, bytes]:
+        assert silence_s <= 3
+        what = "changelog does not answer"
+        raise BrokerUnreachableError(what)
+
+    embedded.create([topics.VIEWER_STATE])
+    monkeypatch.setattr(forgetting, "newest_applied", silent)
+    settings = Settings.load(brokers=embedded.bootstrap_servers)
+    with pytest.raises(DeliveryError, match="broker does not answer any more") as caught:
+        await_forgotten(settings, ForgetRequest("e", 0, 0), timeout_s=3)
     assert "do not repeat" in caught.value.next_step
 
 

@@ -8,8 +8,9 @@ from schemas.codec import encode
 from schemas.versions import MARKER_KEY, SwitchMarker
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome
+from streams.errors import BrokerUnreachableError
 from streams.stages.versions.cutover import Role, initial_role
-from streams.stages.versions.handover import Predecessor
+from streams.stages.versions.handover import Handover, Predecessor
 from streams.stages.wire.partition_rows import PENDING_PAGE
 from tests.streams.stages.versions.entered import Entered, marker, version
 from tests.streams.steps import Line, pages_of, record, records_of, watch
@@ -140,3 +141,19 @@ def test_a_shadow_discards_the_pending_pages_that_it_finds_when_it_takes_over() 
     new.step([_marker_record(1)])
     assert PENDING_PAGE.no_row("ada")[0] not in new.store.rows
     assert new.viewers.due_s() is None
+
+
+async def test_a_broker_that_is_silent_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """During a hand-over an outage is waited out, and is no reason to end."""
+    answers: list[Any] = [BrokerUnreachableError("nobody answers"), 7]
+
+    def applied(*_: object) -> int:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return int(answer)
+
+    handover = Handover(Settings())
+    handover.wait_for(0, Predecessor("1", 7))
+    monkeypatch.setattr(handover, "_applied", applied)
+    assert [await handover.passed(0) for _ in range(2)] == [False, True]
