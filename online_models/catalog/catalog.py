@@ -35,7 +35,7 @@ _UNKNOWN_MATURITY = 254
 _COLUMNS = ("_maturity", "_start", "_end", "_listed")
 _FOREVER = int(np.iinfo(np.int64).max)
 
-__all__ = ["Catalog", "country_code"]
+__all__ = ["Catalog", "LabelLog", "country_code"]
 
 
 @cache
@@ -73,6 +73,44 @@ class _Guards:
     """Business rules in force."""
 
 
+class LabelLog:
+    """Titles with their newest tags, in the order of the newest records; readers follow it by number.
+
+    A title is in it once, however often its record is published. One thread writes, any may read.
+
+    Examples
+    --------
+    >>> log = LabelLog()
+    >>> log.put("a", ("genre:Drama",)); log.put("b", ("genre:Crime",)); log.put("a", ("mood:dark",))
+    >>> log.since(0)
+    ({'b': ('genre:Crime',), 'a': ('mood:dark',)}, 3)
+    >>> log.since(2), log.since(3), len(log)
+    (({'a': ('mood:dark',)}, 3), ({}, 3), 2)
+    """
+
+    def __init__(self) -> None:
+        self._titles: dict[str, tuple[int, tuple[str, ...]]] = {}
+        self._newest = 0
+
+    def __len__(self) -> int:
+        """Return the number of titles."""
+        return len(self._titles)
+
+    def put(self, title_id: str, labels: tuple[str, ...]) -> None:
+        """Add the tags of a title's newest record."""
+        self._titles.pop(title_id, None)
+        self._titles[title_id] = self._newest + 1, labels
+        self._newest += 1
+
+    def since(self, taken: int) -> tuple[dict[str, tuple[str, ...]], int]:
+        """Return the tags of records behind a number, 0 for all, and the number of the newest record."""
+        newest = self._newest
+        if newest <= taken:
+            return {}, taken
+        titles = list(self._titles.items())  # one step of the interpreter: a record may come meanwhile
+        return {title: labels for title, (n, labels) in titles if taken < n <= newest}, newest
+
+
 class Catalog:
     """Guards, tags and facts of every title; its rows are those of a :class:`TitleTable`.
 
@@ -89,8 +127,7 @@ class Catalog:
     lock
         Held while these, rules and the version are written; hold it to read several of them consistently.
     labelled
-        Titles with their tags, in the order of records; the newest record of a title counts. The list only
-        grows, so that readers can follow it by position.
+        Titles with their tags, for readers that follow them.
 
     Examples
     --------
@@ -116,7 +153,7 @@ class Catalog:
         self.tags = TitleTags()
         self.facts = TitleFacts()
         self.lock = Lock()
-        self.labelled: list[tuple[str, tuple[str, ...]]] = []
+        self.labelled = LabelLog()
         self._rules = RuleSet()
         self._version = 0
         self._guards = _Guards()
@@ -140,7 +177,7 @@ class Catalog:
         self._listed[row] = 1
         labels = (*labels_of(title), *year_of(title))
         if labels:
-            self.labelled.append((title.title_id, labels))
+            self.labelled.put(title.title_id, labels)
             self.titles.label(np.array([row], np.int32), [labels])
         self._countries.pop(row, None)
         if window.countries:

@@ -15,8 +15,9 @@ from online_models.tables.hashing import hash_ids
 from schemas import Forget, topics
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome, Record, StageSpec, StateView
-from streams.stages.analytics.events import CachedRows, usable_events
+from streams.stages.analytics.events import HOT_BYTES, usable_events
 from streams.stages.experiments.rows import TALLIES, TALLY, VIEWERS, pack_tally, tally_of
+from streams.stages.wire.cached_rows import CachedRows, RowMemory
 from streams.stages.wire.events import Clock, EventReader
 
 __all__ = ["STAGE", "ResultsStep", "results_spec"]
@@ -49,12 +50,13 @@ def results_spec(
     clock
         Bounds the times of events. Default: for replays, no clock.
     """
+    memory = RowMemory(HOT_BYTES)
     return StageSpec(
         name=STAGE,
         source=settings.topic(topics.EVENTS),
         changelog=settings.topic(topics.EXPERIMENT_VIEWERS),
         make_step=lambda partition, store: ResultsStep(
-            settings, partition, store, plan, about=about(), clock=clock
+            settings, partition, store, plan, about=about(), clock=clock, memory=memory
         ),
         dead_letters=settings.topic(topics.DEAD_LETTERS),
         max_events=settings.viewers_batch_events,
@@ -80,6 +82,8 @@ class ResultsStep:
         Returns a title's tags.
     clock
         As for `results_spec`.
+    memory
+        Shared by all partitions. Default: of this one.
     """
 
     def __init__(
@@ -91,12 +95,13 @@ class ResultsStep:
         *,
         about: TagsOf = no_tags,
         clock: Clock | None = None,
+        memory: RowMemory | None = None,
     ) -> None:
         plan()  # waits until the experiments are known
         self._partition, self._plan, self._about = partition, plan, about
         self._read = EventReader(settings, clock)
         self._topic = settings.topic(topics.EXPERIMENT_TALLIES)
-        self._viewers = CachedRows(store, VIEWERS.unpack)
+        self._viewers = CachedRows(store, VIEWERS.unpack, memory or RowMemory(HOT_BYTES))
         self._tallies = {
             key[len(TALLY) :].decode(): tally_of(TALLIES.unpack(value)) for key, value in store.scan(TALLY)
         }
@@ -114,7 +119,7 @@ class ResultsStep:
         for (event, at_ms), event_hash in zip(events, hashes, strict=True):
             viewer = event.viewer_id
             if isinstance(event, Forget):
-                self._viewers.hot.pop(viewer, None)
+                self._viewers.remove(viewer)
                 touched[viewer] = None
                 continue
             counts = self._viewers.hot.setdefault(viewer, ViewerTally(since_ms=at_ms))
@@ -130,6 +135,9 @@ class ResultsStep:
             ]
         )
         out.erased.extend(key for key, value in out.rows if value is None)
+        for key, value in out.rows:
+            if value is not None:
+                self._viewers.weigh(key.decode(), value)
         messages: list[Message] = []
         for name in changed:
             value = pack_tally(name, self._partition, self._tallies[name])

@@ -18,7 +18,7 @@ from schemas import topics
 from schemas.codec import encode
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome, Record, StageSpec, StateView
-from streams.stages.analytics.events import CachedRows
+from streams.stages.analytics.events import HOT_BYTES
 from streams.stages.insights.rows import (
     PUBLISHED,
     TITLE,
@@ -28,6 +28,7 @@ from streams.stages.insights.rows import (
     pack_tally,
     unpack_tally,
 )
+from streams.stages.wire.cached_rows import CachedRows, RowMemory
 
 __all__ = ["STAGE", "InsightsStep", "insights_spec"]
 
@@ -65,7 +66,7 @@ class InsightsStep:
     def __init__(self, settings: Settings, store: StateView, catalog: Callable[[], CatalogSnapshot]) -> None:
         catalog()  # waits until the catalog is known
         self._catalog = catalog
-        self._tallies = CachedRows(store, unpack_tally, prefix=TITLE)
+        self._tallies = CachedRows(store, unpack_tally, RowMemory(HOT_BYTES), prefix=TITLE)
         self._demand, self._stored = load_demand(store)
         self._published = {key[1:]: value for key, value in store.scan(PUBLISHED)}
         self._titles_topic = settings.topic(topics.INSIGHTS_TITLES)
@@ -90,7 +91,11 @@ class InsightsStep:
         for visit in visits:
             tally = touched[visit.title_id] = self._tallies.hot.setdefault(visit.title_id, TitleTally())
             tally.add(visit)
-        out = Outcome(rows=[(TITLE + name.encode(), pack_tally(tally)) for name, tally in touched.items()])
+        out = Outcome()
+        for name, tally in touched.items():
+            row = pack_tally(tally)
+            out.rows.append((TITLE + name.encode(), row))
+            self._tallies.weigh(name, row)
         found = [describe(name, tally) for name, tally in touched.items()]
         messages: list[Message] = [
             {"key": one.title_id.encode(), "value": encode(one)} for one in found if one is not None

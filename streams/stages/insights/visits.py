@@ -13,8 +13,9 @@ from online_models.tables.hashing import hash_ids
 from schemas import Forget, topics
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome, Record, StageSpec, StateView
-from streams.stages.analytics.events import CachedRows, usable_events
+from streams.stages.analytics.events import HOT_BYTES, usable_events
 from streams.stages.insights.rows import VIEWERS, VISITS
+from streams.stages.wire.cached_rows import CachedRows, RowMemory
 from streams.stages.wire.events import Clock, EventReader
 
 __all__ = ["STAGE", "VisitsStep", "visits_spec"]
@@ -40,11 +41,12 @@ def visits_spec(
     clock
         Bounds the times of events. Default: for replays, no clock.
     """
+    memory = RowMemory(HOT_BYTES)
     return StageSpec(
         name=STAGE,
         source=settings.topic(topics.EVENTS),
         changelog=settings.topic(topics.INSIGHTS_VIEWERS),
-        make_step=lambda _, store: VisitsStep(settings, store, catalog, clock),
+        make_step=lambda _, store: VisitsStep(settings, store, catalog, clock, memory),
         dead_letters=settings.topic(topics.DEAD_LETTERS),
         max_events=settings.viewers_batch_events,
         max_bytes=settings.viewers_batch_bytes,
@@ -65,6 +67,8 @@ class VisitsStep:
         Returns the catalog; called before each batch.
     clock
         As for `visits_spec`.
+    memory
+        Shared by all partitions. Default: of this one.
     """
 
     def __init__(
@@ -73,11 +77,12 @@ class VisitsStep:
         store: StateView,
         catalog: Callable[[], CatalogSnapshot],
         clock: Clock | None = None,
+        memory: RowMemory | None = None,
     ) -> None:
         catalog()  # waits until the catalog is known
         self._catalog = catalog
         self._read = EventReader(settings, clock)
-        self._viewers = CachedRows(store, VIEWERS.unpack)
+        self._viewers = CachedRows(store, VIEWERS.unpack, memory or RowMemory(HOT_BYTES))
         self._topic = settings.topic(topics.INSIGHTS_VISITS)
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
@@ -94,7 +99,7 @@ class VisitsStep:
         searches: list[Searched] = []
         for (event, at_ms), event_hash, viewer in zip(events, hashes, viewer_hashes, strict=True):
             if isinstance(event, Forget):
-                self._viewers.hot.pop(event.viewer_id, None)
+                self._viewers.remove(event.viewer_id)
                 touched[event.viewer_id] = None
                 continue
             row = self._viewers.hot.setdefault(event.viewer_id, ViewerVisits())
@@ -106,6 +111,9 @@ class VisitsStep:
             rows=[(v.encode(), None if row is None else VIEWERS.pack(row)) for v, row in touched.items()]
         )
         out.erased.extend(key for key, value in out.rows if value is None)
+        for key, value in out.rows:
+            if value is not None:
+                self._viewers.weigh(key.decode(), value)
         if messages := [*_messages(visits, searches)]:
             out.outputs[self._topic, 0] = messages
         return out

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from online_models.catalog.catalog import LabelLog
 from online_models.learners.title_side import TitleSide, bound_jumps
 from online_models.tables.layout import I8, U8
 from online_models.tables.rows import TITLE_ROWS
@@ -27,9 +28,6 @@ from streams.stages.versions.status import SingleVersion, VersionStatus
 from streams.stages.wire import partition_rows, segment_rows, title_rows
 from streams.stages.wire.signals import unpack
 
-Labelled = Sequence[tuple[str, tuple[str, ...]]]
-"""Titles and their tags; the last entry of a title counts."""
-
 
 def _nothing(keys: U8) -> NDArray[np.bool_]:
     return np.zeros(keys.size, np.bool_)
@@ -38,7 +36,7 @@ def _nothing(keys: U8) -> NDArray[np.bool_]:
 def titles_spec(
     settings: Settings,
     versions: VersionStatus | None = None,
-    labelled: Labelled = (),
+    labelled: LabelLog | None = None,
     *,
     in_catalog: Callable[[U8], NDArray[np.bool_]] = _nothing,
     on_evicted: Callable[[int], None] = lambda _: None,
@@ -52,7 +50,7 @@ def titles_spec(
     versions
         Status of the worker's version: a version that does not publish makes no lists. Default: it publishes.
     labelled
-        The catalog's titles with their tags, in the order in which they arrive.
+        The catalog's titles with their tags. Default: none.
     in_catalog, on_evicted
         As for `TitlesStep`.
     """
@@ -100,13 +98,13 @@ class TitlesStep:
         partition: int,
         store: StateView,
         publishes: Callable[[], bool] = lambda: True,
-        labelled: Labelled = (),
+        labelled: LabelLog | None = None,
         *,
         in_catalog: Callable[[U8], NDArray[np.bool_]] = _nothing,
         on_evicted: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._in_catalog, self._on_evicted = in_catalog, on_evicted
-        self._labelled, self._labels_taken = labelled, 0
+        self._labelled, self._labels_taken = LabelLog() if labelled is None else labelled, 0
         self._publishes = publishes
         self._side = TitleSide(TitleTable(settings.model), shard=partition, shards=settings.title_shards)
         self._trending_topic = settings.topic(topics.TRENDING)
@@ -147,8 +145,7 @@ class TitlesStep:
 
     def _take_labels(self) -> None:
         """Label titles with the tags that the catalog has received since the last batch."""
-        new = dict(self._labelled[self._labels_taken :])
-        self._labels_taken = len(self._labelled)
+        new, self._labels_taken = self._labelled.since(self._labels_taken)
         self._side.label(new, stored=self._stored)
         self._stored -= new.keys()
 

@@ -26,12 +26,14 @@ from streams.engine.stage import Row, StateView
 from streams.stages.viewers.decode import AttributableEvent
 from streams.stages.wire import impression_rows
 from streams.stages.wire.attribution import AttributionUpdates, pack_updates
+from streams.stages.wire.cached_rows import CachedRows, RowMemory
 from streams.stages.wire.partition_rows import SHELF_VALUE
 
-__all__ = ["ImpressionTracker"]
+__all__ = ["HOT_BYTES", "ImpressionTracker"]
 
-_MAX_HOT: Final = 100_000
-"""Impression logs in memory, empty ones included: 10 MB."""
+HOT_BYTES: Final = 200_000_000
+"""Bytes of the impression logs in memory, empty ones included, in all partitions of a worker: a log of a
+thousand titles takes 5 kB."""
 
 
 class ImpressionTracker:
@@ -43,6 +45,8 @@ class ImpressionTracker:
         The partition's rows.
     viewers, catalog, gallery
         The viewers' taste, the titles' tags, and the tags of each artwork.
+    memory
+        Shared by all partitions. Default: of this one.
 
     Attributes
     ----------
@@ -50,10 +54,19 @@ class ImpressionTracker:
         Impressions and watches by kind of shelf.
     """
 
-    def __init__(self, store: StateView, viewers: ViewerTable, catalog: Catalog, gallery: Gallery) -> None:
-        self._store, self._viewers, self._gallery = store, viewers, gallery
+    def __init__(
+        self,
+        store: StateView,
+        viewers: ViewerTable,
+        catalog: Catalog,
+        gallery: Gallery,
+        memory: RowMemory | None = None,
+    ) -> None:
+        memory = memory or RowMemory(HOT_BYTES)
+        self._viewers, self._gallery = viewers, gallery
         self._taste = TasteFeatures(viewers, catalog)
-        self._hot: dict[str, ImpressionLog] = {}
+        self._logs = CachedRows(store, impression_rows.read, memory, prefix=impression_rows.PREFIX)
+        self._hot = self._logs.hot
         self._changed: dict[str, None] = {}
         self.shelf_value = ShelfValue(SHELF_VALUE.read(store))
 
@@ -87,7 +100,9 @@ class ImpressionTracker:
 
     def forget(self, viewer: str) -> Row:
         """Forget a viewer; return the deletion of the row."""
-        self._hot[viewer] = ImpressionLog()
+        self._logs.remove(viewer)
+        self._hot[viewer] = ImpressionLog()  # until the deletion is committed, the store has the former one
+        self._logs.weigh(viewer, b"")
         self._changed.pop(viewer, None)
         return impression_rows.key_of(viewer), None
 
@@ -145,15 +160,14 @@ class ImpressionTracker:
         self._changed[viewer] = None
 
     def _load(self, wanted: set[str]) -> None:
-        """Bring viewers' logs into memory; when it is full, drop the logs that are stored unchanged."""
-        if len(self._hot) > _MAX_HOT:
-            self._hot = {viewer: one for viewer, one in self._hot.items() if viewer in self._changed}
-        cold = sorted(wanted - self._hot.keys())
-        if cold:
-            values = self._store.get_many([impression_rows.key_of(viewer) for viewer in cold])
-            for viewer, value in zip(cold, values, strict=True):
-                self._hot[viewer] = ImpressionLog() if value is None else impression_rows.read(value)
+        """Bring viewers' logs into memory; all changes of before were taken as rows."""
+        self._logs.load(wanted)
+        for viewer in wanted - self._hot.keys():
+            self._hot[viewer] = ImpressionLog()
+            self._logs.weigh(viewer, b"")
 
     def _row(self, viewer: str) -> Row:
         log = self._hot[viewer]
-        return impression_rows.key_of(viewer), impression_rows.pack(log) if log else None
+        row = impression_rows.pack(log) if log else None
+        self._logs.weigh(viewer, row or b"")
+        return impression_rows.key_of(viewer), row

@@ -15,6 +15,7 @@ from streams.stages.viewers.replica import Replica
 from streams.stages.viewers.replica_lag import ReplicaLag
 from streams.stages.wire import partition_rows
 from streams.stages.wire import signals as wire
+from streams.stages.wire.cached_rows import RowMemory
 
 __all__ = ["SignalPublisher"]
 
@@ -36,6 +37,8 @@ class SignalPublisher:
         Titles and their artwork.
     lag
         Is given the number of signals sent.
+    memory
+        Bounds the impression logs in memory. Default: of this partition.
     """
 
     def __init__(
@@ -47,10 +50,11 @@ class SignalPublisher:
         side: ViewerSide,
         replica: Replica,
         lag: ReplicaLag,
+        memory: RowMemory | None = None,
     ) -> None:
         self._partition, self._shards = partition, settings.title_shards
         self._topic, self._side, self._lag = settings.topic(topics.SIGNALS), side, lag
-        self._impressions = ImpressionTracker(store, side.viewers, replica.catalog, replica.gallery)
+        self._impressions = ImpressionTracker(store, side.viewers, replica.catalog, replica.gallery, memory)
         self._sent = partition_rows.SENT.read(store)
         lag.record_sent(partition, self._sent)
 

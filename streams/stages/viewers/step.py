@@ -38,6 +38,7 @@ from streams.stages.versions.status import SingleVersion, VersionStatus
 from streams.stages.viewers.alerts import Alerts
 from streams.stages.viewers.decode import DecodedBatch, EventDecoder
 from streams.stages.viewers.departures import Departures, split_at_departures
+from streams.stages.viewers.impressions import HOT_BYTES
 from streams.stages.viewers.page_throttle import Clock, PageRequest, PageThrottle, PendingPage, latest
 from streams.stages.viewers.publisher import PagePublisher
 from streams.stages.viewers.quality import Quality
@@ -47,6 +48,7 @@ from streams.stages.viewers.signal_publisher import SignalPublisher
 from streams.stages.viewers.stage_runner import StageRunner
 from streams.stages.viewers.table_letters import OWNER, TableLetters
 from streams.stages.wire import partition_rows, viewer_rows
+from streams.stages.wire.cached_rows import RowMemory
 from streams.stages.wire.events import Clock as WallClock
 from streams.stages.wire.events import EventReader
 from streams.telemetry.metrics import Metrics
@@ -107,6 +109,7 @@ class ViewersStage:
         self.unusable = unusable
         self.index = CatalogIndex(replica.titles, replica.catalog, settings.page, replica.segments)
         self.quality = Quality(metrics)
+        self.impressions = RowMemory(HOT_BYTES)
         self.handover = Handover(settings)
         self.lag = ReplicaLag(replica, settings.lead_events, metrics, partitions=partitions)
 
@@ -189,8 +192,9 @@ class ViewersStep:
         self._side = ViewerSide(replica.titles, replica.catalog)
         self._side.blending.segment_boost = replica.segment_boost
         self._signals = SignalPublisher(
-            store, settings, partition, side=self._side, replica=replica, lag=stage.lag
-        )
+            store, settings, partition, side=self._side, replica=replica, lag=stage.lag,
+            memory=stage.impressions,
+        )  # fmt: skip
         self._departures = Departures(store, settings, partition)
         self._load = self._departures.loader
         self._decoder = EventDecoder(

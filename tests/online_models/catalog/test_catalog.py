@@ -10,7 +10,7 @@ from online_models.config import ModelConfig
 from online_models.recommender import Recommender
 from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import NO_LIMIT
-from schemas import Availability, Title
+from schemas import Availability, Tags, Title
 
 
 @pytest.fixture
@@ -125,3 +125,18 @@ def test_no_list_breaks_a_guard(
         and (not record.availability.countries or country in record.availability.countries)
     }
     assert {t for t, _ in model.top_n("ann", 20, now_ms=now_ms)} == expected
+
+
+def test_tags_of_a_title_that_is_published_every_night_are_kept_once() -> None:
+    """Readers that follow get them each time, who comes late gets them once, in order of the records."""
+    catalog = Catalog(TitleTable(ModelConfig()))
+    taken = 0
+    for _ in range(100):
+        for n in range(20):
+            catalog.put(Title(title_id=f"t{n}", tags=Tags(genre=("Drama",))))
+        new, taken = catalog.labelled.since(taken)
+        assert list(new) == [f"t{n}" for n in range(20)]
+    assert len(catalog.labelled) == 20
+    catalog.put(Title(title_id="t3", tags=Tags(genre=("Crime",))))
+    assert catalog.labelled.since(taken) == ({"t3": ("genre:Crime",)}, taken + 1)
+    assert list(catalog.labelled.since(0)[0])[-1] == "t3"
