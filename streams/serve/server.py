@@ -93,7 +93,7 @@ def build_app(mirror: Mirror, poster: EventPoster, metrics: Metrics) -> FastAPI:
             allow_origins=list(serve.origins),
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type", "If-None-Match", "Last-Event-ID", "ce-id"],
-            expose_headers=["ETag", routes.SOURCE],
+            expose_headers=["ETag", routes.SOURCE, routes.EXPIRED],
         )
     return app
 

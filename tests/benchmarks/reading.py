@@ -102,7 +102,7 @@ def _publish(settings: Settings) -> int:
         value = encode(
             Home(
                 viewer_id=f"v-{number}", list_id="0-1-1", seq=1, generated_at_ms=1_700_000_000_000,
-                expires_at_ms=1_700_086_400_000, model_version="1@x", source=source, rows=(row,),
+                expires_at_ms=4_000_000_000_000, model_version="1@x", source=source, rows=(row,),
             )
         )  # fmt: skip
         writer.produce(settings.topic(topics.HOME), value, f"v-{number}".encode())

@@ -27,6 +27,7 @@ __all__ = [
     "SearchResults",
     "Similar",
     "cold_home",
+    "refreshed",
     "search",
     "similar",
     "trending_for",
@@ -147,6 +148,24 @@ def cold_home(
         source=Source(topic=topic, partition=partition, offset=offset),
         rows=tuple(one for one in rows if one.items),
         cold_start=True,
+    )
+
+
+def refreshed(mirror: Mirror, page: Home, audience: RuleAudience) -> Home:
+    """Return an expired page with the titles that may be shown now, under the page's own limits, too.
+
+    Shelves, order, `list_id` and `seq` stay: it is what the viewer was last shown, without what was withdrawn
+    or excluded since. It holds for as long as a cold-start page.
+    """
+    audience = _within_page(page, audience)
+    rows = (
+        structs.replace(
+            row, items=tuple(item for item in row.items if mirror.titles.allowed(item.title_id, audience))
+        )
+        for row in page.rows
+    )
+    return structs.replace(
+        page, rows=tuple(row for row in rows if row.items), expires_at_ms=audience.now_ms + COLD_TTL_MS
     )
 
 

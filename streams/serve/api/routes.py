@@ -19,18 +19,18 @@ from schemas.codec import decode_event, decode_trending, encode
 from schemas.errors import Reason
 from streams.serve.access.permissions import is_permitted, require_event_scope
 from streams.serve.api.description import accepts, answers, lists, stream
-from streams.serve.api.lists import cold_home, search, similar, trending_for, within_own_limits
+from streams.serve.api.lists import cold_home, refreshed, search, similar, trending_for, within_own_limits
 from streams.serve.api.live import events, require_stream
 from streams.serve.api.posting import EventPoster
-from streams.serve.mirror.mirror import Mirror, now_ms
+from streams.serve.mirror.mirror import Mirror, expired_s, now_ms
 from streams.serve.mirror.rules import RuleAudience
 from streams.serve.mirror.table import Stored
 from streams.serve.problems import Problem, ProblemKind
 from streams.telemetry.metrics import Metrics
 
 __all__ = [
-    "SOURCE", "TEXT", "Address", "Limit", "NoneMatch", "Ready", "StoredPages", "TitleId", "ViewerId", "made",
-    "probes", "router", "stored",
+    "EXPIRED", "SOURCE", "TEXT", "Address", "Limit", "NoneMatch", "Ready", "StoredPages", "TitleId",
+    "ViewerId", "made", "probes", "router", "stored",
 ]  # fmt: skip
 
 JSON: Final = "application/json"
@@ -40,6 +40,8 @@ ID_LENGTH: Final = 64
 """Most characters of an id, as in the contracts."""
 SOURCE: Final = "Nearline-Source"
 """Header with the origin of a response: `stored`, `cold-start` or `derived`."""
+EXPIRED: Final = "Nearline-Expired"
+"""Header of a page that was made of an expired one: seconds since its end."""
 
 ViewerId = Annotated[str, Path(min_length=1, max_length=ID_LENGTH, pattern=TEXT, description="The viewer.")]
 TitleId = Annotated[str, Path(min_length=1, max_length=ID_LENGTH, pattern=TEXT, description="The title.")]
@@ -108,14 +110,22 @@ async def home(
     A viewer without a page gets a page with `cold_start`: what is trending in the `country` or on the type of
     `device`, under the guards of `country` and `maturity`. A published page was made under the viewer's own
     guards. A title that was withdrawn or excluded since stays on it until the viewer's next page, or until it
-    expires.
+    expires. Of an expired page the titles are returned that may be shown now, and `Nearline-Expired` says for
+    how many seconds it was past its end.
     """
     found = mirror.page(viewer_id)
-    if found is not None:
-        return stored(found, if_none_match)
     audience = RuleAudience(now_ms(), country, maturity)
-    page = cold_home(mirror, viewer_id, audience, mirror.settings.list_length, device)
-    return made(encode(page), "cold-start")
+    if found is not None:
+        late_s = expired_s(found, audience.now_ms)
+        if not late_s:
+            return stored(found, if_none_match)
+        page = mirror.home(viewer_id)
+        if page is not None:
+            answer = made(encode(refreshed(mirror, page, audience)), "derived")
+            answer.headers[EXPIRED] = str(late_s)
+            return answer
+    cold = cold_home(mirror, viewer_id, audience, mirror.settings.list_length, device)
+    return made(encode(cold), "cold-start")
 
 
 @router.get("/viewers/{viewer_id:path}/search", responses=lists("SearchResults"), tags=["lists"])
@@ -207,7 +217,7 @@ async def live(
     pages = events(
         mirror.notifier,
         viewer_id.encode(),
-        lambda: mirror.page(viewer_id),
+        lambda: mirror.valid_page(viewer_id),
         address=address,
         seen=(last_event_id or "").strip('"'),
     )
@@ -327,7 +337,7 @@ class StoredPages:
             and is_permitted(scope, self.ROUTE.path)
         ):
             viewer_id = path[len(self.BEGIN) : -len(self.END)]
-            found = self._mirror.page(viewer_id) if 0 < len(viewer_id) <= ID_LENGTH else None
+            found = self._mirror.valid_page(viewer_id) if 0 < len(viewer_id) <= ID_LENGTH else None
             if found is not None:
                 scope["route"] = self.ROUTE
                 given = next((v for k, v in scope["headers"] if k == b"if-none-match"), None)

@@ -4,6 +4,7 @@ It is ready once every topic was read to its end. Nothing is learned here: lists
 (`streams.serve.api.lists`) select from what the stages published.
 """
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -29,7 +30,7 @@ from streams.serve.problems import Problem, ProblemKind
 from streams.stages.rules import rules_of
 from streams.telemetry.metrics import Metrics
 
-__all__ = ["FOLDER", "TABLES", "Mirror"]
+__all__ = ["FOLDER", "TABLES", "Mirror", "expired_s", "now_ms"]
 
 _LOG = structlog.get_logger(__name__)
 
@@ -47,6 +48,9 @@ SCANS = 4
 
 MOST_CHECKED = 100_000
 """Pages that are known to decode: 15 MB. Decoding one takes a tenth of a millisecond (measured)."""
+
+
+_EXPIRES = re.compile(rb'"expires_at_ms":(\d{1,16})')  # in a text the second quote would be escaped
 
 
 class Mirror:
@@ -167,6 +171,11 @@ class Mirror:
         found = self._tables[topics.HOME].get(viewer_id.encode())
         return found if found is not None and self._is_sound(found) else None
 
+    def valid_page(self, viewer_id: str) -> Stored | None:
+        """Return a viewer's newest page, None if there is none or it has expired."""
+        found = self.page(viewer_id)
+        return None if found is None or expired_s(found, now_ms()) else found
+
     def trending(self, scope: str) -> Stored | None:
         """Return a scope's newest trending list."""
         return self._tables[topics.TRENDING].get(scope.encode())
@@ -233,6 +242,20 @@ def _decoded(stored: Stored) -> Home | None:
             next="report it; the viewer is served as one without a page",
         )
         return None
+
+
+def expired_s(page: Stored, at_ms: int) -> int:
+    """Return for how many seconds a page is past its end, 0 if it is not; read from its bytes, not decoded.
+
+    Examples
+    --------
+    >>> page = Stored(b'{"viewer_id":"ada","expires_at_ms":9000,"rows":[]}', 0, 0, 0, 0)
+    >>> expired_s(page, 8_999), expired_s(page, 9_000), expired_s(page, 70_500)
+    (0, 1, 61)
+    """
+    found = _EXPIRES.search(page.value)
+    late = at_ms - int(found[1]) if found else -1
+    return max(1, late // 1000) if late >= 0 else 0
 
 
 def now_ms() -> int:

@@ -7,11 +7,10 @@ from typing import Final
 
 from schemas import Title
 from schemas.catalog import TitleKind
-from schemas.codec import decode_home
 from schemas.fields import ItemReason, RowKind
 from schemas.pages import Home, Row
-from streams.serve.api.lists import cold_home
-from streams.serve.mirror.mirror import Mirror, now_ms
+from streams.serve.api.lists import cold_home, refreshed
+from streams.serve.mirror.mirror import Mirror, expired_s, now_ms
 from streams.serve.mirror.rules import RuleAudience
 from streams.serve.web.rendering import path_part
 
@@ -135,9 +134,11 @@ class PageView:
 
 def page_of(mirror: Mirror, viewer_id: str) -> PageView:
     """Return a viewer's page: the published one, or a cold-start page."""
-    stored = mirror.page(viewer_id)
-    if stored is not None:
-        home, note, seen = decode_home(stored.value), "", stored.etag.strip('"')
+    stored, home = mirror.page(viewer_id), mirror.home(viewer_id)
+    if stored is not None and home is not None:
+        note, seen = "", stored.etag.strip('"')
+        if expired_s(stored, now_ms()):
+            home = refreshed(mirror, home, RuleAudience(now_ms()))
     else:
         home = cold_home(mirror, viewer_id, RuleAudience(now_ms()), mirror.settings.list_length)
         note, seen = COLD_START_NOTE if home.rows else "", ""

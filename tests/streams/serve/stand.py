@@ -92,12 +92,12 @@ def trending(*titles: str, scope: str = "global") -> Trending:
     return Trending(scope=scope, generated_at_ms=1_700_000_000_000, half_life_s=86_400.0, items=items)
 
 
-def page(viewer: str, seq: int, *titles: str) -> Home:
-    """Return a page of one row."""
+def page(viewer: str, seq: int, *titles: str, expires_at_ms: int = 4_000_000_000_000) -> Home:
+    """Return a page of one row, which expires in the year 2096."""
     items = tuple(Item(title_id=t, score=float(-n)) for n, t in enumerate(titles))
     return Home(
         viewer_id=viewer, list_id=f"0-{seq}-{seq}", seq=seq, generated_at_ms=1_700_000_000_000,
-        expires_at_ms=1_700_086_400_000, model_version="1@x",
+        expires_at_ms=expires_at_ms, model_version="1@x",
         source=Source(topic="viewing.events.v1", partition=0, offset=seq),
         rows=(Row(kind=RowKind.TOP_PICKS, reason=ItemReason.TASTE, items=items),),
     )  # fmt: skip

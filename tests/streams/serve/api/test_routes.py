@@ -5,12 +5,13 @@ from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
+from msgspec import structs
 
 from schemas import topics
 from schemas.codec import decode_home, encode
 from schemas.partitioner import partition_for
 from streams.serve.api.posting import EventPoster
-from streams.serve.mirror.mirror import TABLES
+from streams.serve.mirror.mirror import TABLES, now_ms
 from streams.serve.server import build_app
 from tests.streams.serve.stand import Stand, page, trending
 from tests.waiting import until
@@ -46,6 +47,27 @@ def test_the_shortcut_answers_as_the_route_does(reader: TestClient) -> None:
     long = reader.get("/v1/viewers/ada/home?country=DE", headers=headers)
     assert (short.status_code, dict(short.headers)) == (long.status_code, dict(long.headers))
     assert reader.get("/v1/viewers//home").status_code == 422
+
+
+def test_of_an_expired_page_the_titles_are_returned_that_may_be_shown_now(
+    client: TestClient, stand: Stand
+) -> None:
+    """Under its own limits, with how long it is past its end; a stream and the fast path have it no more."""
+    old = page("eve", 7, "gone", "engine", "tide", expires_at_ms=1_700_086_400_000)
+    stand.put(topics.HOME, "eve", encode(structs.replace(old, maturity=12)))
+    until(lambda: client.get("/v1/viewers/eve/home").headers["nearline-source"] == "derived")
+    for query in ("", "?maturity=16"):
+        answer = client.get(f"/v1/viewers/eve/home{query}")
+        found = decode_home(answer.content)
+        assert [item.title_id for row in found.rows for item in row.items] == ["tide"]
+        assert (found.seq, found.list_id) == (old.seq, old.list_id)
+        assert found.expires_at_ms > now_ms()
+        assert int(answer.headers["nearline-expired"]) > 86_400
+        assert "etag" not in answer.headers
+    assert client.app.state.mirror.valid_page("eve") is None
+    shown = client.get("/watch/eve").text
+    assert "Paper Tide" in shown
+    assert "Gone Already" not in shown
 
 
 @pytest.mark.parametrize(
