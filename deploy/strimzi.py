@@ -64,6 +64,9 @@ USERS: Mapping[str, tuple[Rights, bool]] = {
 """The rights of each user per topic, and whether it writes in transactions. Names of a
 user's consumer groups begin with its name, those of nearline's own users with ``nearline``."""
 
+OBSERVERS = frozenset({"nearline-serve-user"})
+"""Users that show the positions of groups: one that may join a group could take partitions from workers."""
+
 
 def topic_documents() -> Iterator[dict[str, Any]]:
     """Yield a KafkaTopic for each row of the topic table."""
@@ -101,7 +104,7 @@ def _acls(user: str, rights: Rights, transactions: bool) -> Iterator[dict[str, A
         # a version of the model has topics of its own: the same name with the version behind it
         yield _acl("topic", topic, operations, prefix=topic in PER_VERSION)
     if any("Read" in operations for operations in rights.values()):
-        yield _acl("group", prefix, READ, prefix=True)
+        yield _acl("group", prefix, ("Describe",) if user in OBSERVERS else READ, prefix=True)
     if transactions:
         yield _acl("transactionalId", prefix, WRITE, prefix=True)
 

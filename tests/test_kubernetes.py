@@ -1,5 +1,6 @@
 """The manifests: Kubernetes' own schemas accept them, and they agree with the product."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -199,6 +200,38 @@ def test_the_counting_workers_have_rights_in_their_group() -> None:
     assert acl["patternType"] == "prefix"
     for name in (results_worker.NAME, insights_worker.NAME):
         assert own_settings(Settings(), name).consumer_group.startswith(acl["name"])
+
+
+def test_the_server_joins_no_group() -> None:
+    """It shows positions; who may read in a group could take partitions from workers."""
+    (user,) = [
+        u for u in _read(FOLDER / "strimzi/users.yaml") if u["metadata"]["name"] == "nearline-serve-user"
+    ]
+    found = [a for a in user["spec"]["authorization"]["acls"] if a["resource"]["type"] == "group"]
+    assert [acl["operations"] for acl in found] == [["Describe"]]
+
+
+def test_the_console_reaches_the_workers_that_it_asks() -> None:
+    """Egress of the server and ingress of workers, at the port of their metrics, to pods that always run."""
+    (serve,) = [d for d in _read(FOLDER / "base/serve.yaml") if d["kind"] == "Deployment"]
+    (workers,) = [d for d in _read(FOLDER / "base/worker.yaml") if d["kind"] == "StatefulSet"]
+    (container,) = serve["spec"]["template"]["spec"]["containers"]
+    variables = {one["name"]: one.get("value") for one in container["env"]}
+    asked = json.loads(variables["NEARLINE_SERVE__WORKERS"])
+    name, number = workers["spec"]["serviceName"], workers["spec"]["replicas"]
+    assert asked == [f"http://worker-{n}.{name}:8000/metrics" for n in range(number)]
+    (policy,) = [d for d in _read(FOLDER / "base/network.yaml") if d["metadata"]["name"] == "nearline"]
+    port = [{"port": 8000, "protocol": "TCP"}]
+
+    def components(rules: list[Any], side: str) -> set[str]:
+        return {
+            one["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
+            for rule in rules if rule["ports"] == port
+            for one in rule[side] if "podSelector" in one
+        }  # fmt: skip
+
+    assert components(policy["spec"]["egress"], "to") == {"worker"}
+    assert components(policy["spec"]["ingress"], "from") == {"serve"}
 
 
 def test_scaling_knows_the_group_and_the_topic() -> None:
