@@ -1,6 +1,7 @@
 """Both sides in one process: a recommender without Kafka, for notebooks, evaluation and River."""
 
 from collections.abc import Iterable, Sequence
+from itertools import compress
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,7 +27,7 @@ from online_models.tables.keyed_random import sampled
 from online_models.tables.layout import F4, F8, I4, Signals
 from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import ViewerTable
-from schemas import Event, Title
+from schemas import Event, Preferences, Title
 from schemas.pages import Row
 
 __all__ = ["COLUMNS", "EventColumns", "Recommender"]
@@ -135,16 +136,20 @@ class Recommender:
 
     def learn_many(self, events: Iterable[Event]) -> None:
         """Learn events in their order: the same result as one by one, and faster."""
-        batch = list(events)
+        side, found = self.viewers, [(event, self.reward(event)) for event in events]
+        found = [one for one in found if one[1] or isinstance(one[0], Preferences)]  # others change nothing
+        slots, new = side.admit([one.viewer_id for one, _ in found], [one.event_id for one, _ in found])
+        found = list(compress(found, new.tolist()))
+        learned = [event for event, _ in found]
+        take_all(side.viewers.arrays, slots[new], learned, [event.event_time_ms for event in learned])
         rows, ids = [], []
-        for event in batch:
-            for n, signal in enumerate(self.reward(event)):
+        for event, signals in found:
+            for n, signal in enumerate(signals):
                 rows.append((event.viewer_id, signal, event.event_time_ms))
                 ids.append(f"{event.event_id}\0{n}" if n else event.event_id)
         if rows:
-            hashes = hash_ids(ids)
-            self.prequential(columns(rows, hashes), sampled(hashes, self.tested))
-        take_all(self.viewers.viewers, batch)
+            batch = columns(rows, np.zeros(len(rows), np.uint64))
+            self.prequential(batch, sampled(hash_ids(ids), self.tested))
 
     def prequential(self, batch: EventColumns, tested: Sequence[bool] | I4 | None = None) -> F8:
         """Test, then learn, event by event.

@@ -14,6 +14,7 @@ from online_models.artwork.selector import ArtworkSelector, ChoiceCache, index_c
 from online_models.config import ModelConfig
 from online_models.feedback.reward_function import Action
 from online_models.learners.cohorts import CohortTable
+from online_models.learners.stated_preferences import take_all
 from online_models.learners.title_side import shard_of
 from online_models.page.build import build, pages_of_lists
 from online_models.page.encoding import (
@@ -32,7 +33,7 @@ from online_models.tables.hashing import hash_ids
 from online_models.tables.partition_assignment import partitions_for
 from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import ViewerTable
-from schemas import Artwork, Title
+from schemas import Artwork, Forget, Title
 
 __all__ = ["EVALUATION_STEPS", "STEPS", "warm_up"]
 
@@ -54,6 +55,8 @@ def learn() -> None:
     """Learn events on the two sides separately, by signals, tested and untested."""
     model = Recommender()
     side, every = model.viewers, np.ones(4, np.int32)
+    slots, _ = side.admit(["a"], ["e"])
+    take_all(side.viewers.arrays, slots, [Forget(event_id="e", viewer_id="a", event_time_ms=0)], [0])
     signals = side.observe(side.feedback(_batch()))[0]
     model.title_side.absorb(signals)
     cohorts = CohortTable(model.config.factorization.factors)

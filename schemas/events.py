@@ -394,6 +394,9 @@ class MyList(ViewingEvent, frozen=True, kw_only=True):
 class Preferences(ViewingEvent, frozen=True, kw_only=True):
     """Stated preferences, from onboarding or the settings; they replace all earlier ones.
 
+    Earlier is by event time: preferences that are older than the viewer's change nothing, except that
+    `liked_titles` count.
+
     Attributes
     ----------
     genres
@@ -419,7 +422,8 @@ class Forget(ViewingEvent, frozen=True, kw_only=True):
     """A request to forget the viewer: state and page are deleted; later events start from nothing.
 
     It covers all records before it in its partition, also in every replay. A viewer stays forgotten until the
-    next event.
+    next event, which may be an older one that is sent again: nothing is left by which it could be recognized.
+    A request that is sent again, with the same event id and time, forgets nothing that came in between.
     """
 
 

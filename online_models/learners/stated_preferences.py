@@ -14,6 +14,7 @@ installation on.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +22,11 @@ from numpy.typing import NDArray
 from online_models.catalog.catalog import Catalog, country_code
 from online_models.catalog.languages import language_code
 from online_models.feedback.devices import device_code
+from online_models.jit import jit_no_alloc
 from online_models.tables.feedback_layout import STATED_TAGS
 from online_models.tables.hashing import tag_keys
-from online_models.tables.layout import F4, I4, Viewers
-from online_models.tables.viewers import NO_LIMIT, ViewerTable
+from online_models.tables.layout import F4, I4, U1, U2, Viewers
+from online_models.tables.viewers import NO_LIMIT
 from schemas import Event, Preferences
 
 __all__ = ["EVIDENCE", "LIFT", "StatedPreferences", "labels_of", "take", "take_all"]
@@ -36,6 +38,7 @@ EVIDENCE = 5.0
 """Liked titles that halve the lift (as many as `tag_affinity.PRIOR`)."""
 _GENRES = 6
 """Stated genres kept; the other places are for languages."""
+_country = lru_cache(1_024)(country_code)  # there are 676 countries
 _CACHED = 512
 """Combinations of stated tags whose lift is kept: 40 kB each at 10k titles."""
 
@@ -54,55 +57,97 @@ def labels_of(event: Preferences) -> list[str]:
     return [*genres, *languages[: STATED_TAGS - _GENRES]]
 
 
-def take(viewers: Viewers, slot: int, event: Preferences) -> bool:
-    """Replace a viewer's stated preferences by those of an event; return whether anything changed.
+def take(viewers: Viewers, slot: int, event: Preferences, at_ms: int) -> bool:
+    """Replace a viewer's stated preferences by those of an event.
 
-    The country and device of the event are taken over if the viewer's are unknown, or if the preferences
-    changed.
+    Returns whether anything changed, or the preferences are the viewer's first.
+
+    The country and device of the event are taken over with them. Preferences that are older than the
+    viewer's, by event time, change nothing: a device that was offline must not take a newer age limit off.
     """
-    limit = NO_LIMIT if event.maturity is None else event.maturity
+    if at_ms < viewers.stated_at[slot]:
+        return False
+    changed = bool(viewers.stated_at[slot] == 0)
+    viewers.stated_at[slot] = at_ms
     stated = np.zeros(STATED_TAGS, np.uint32)
     labels = labels_of(event)
     stated[: len(labels)] = tag_keys(labels)
-    language = language_code(event.languages)
-    same = viewers.limit[slot] == limit and viewers.language[slot] == language
-    same = bool(same and np.array_equal(viewers.stated_tags[slot], stated))
-    where = (viewers.country, country_code(event.country)), (viewers.device, device_code(event.device))
-    for column, code in where:
-        if code and column[slot] != code and not (same and column[slot]):
-            column[slot], same = code, False
-    viewers.limit[slot], viewers.language[slot] = limit, language
+    changed |= not np.array_equal(viewers.stated_tags[slot], stated)
     viewers.stated_tags[slot] = stated
-    return not same
+    said = (
+        (viewers.limit, NO_LIMIT if event.maturity is None else event.maturity),
+        (viewers.language, language_code(event.languages)),
+        (viewers.country, _country(event.country) or viewers.country[slot]),
+        (viewers.device, device_code(event.device) or viewers.device[slot]),
+    )
+    for column, value in said:
+        changed |= bool(column[slot] != value)
+        column[slot] = value
+    return changed
 
 
-def take_all(table: ViewerTable, events: Sequence[Event]) -> None:
-    """Take over preferences, countries and devices of events, in order.
+@jit_no_alloc
+def locate(viewers: Viewers, slots: I4, countries: U2, devices: U1, after: U2) -> None:
+    """Store the countries and devices that events [n] name (0 for none), in order.
 
-    A country or a device alone adds no viewer to the table.
+    ``after`` [n] becomes the country of each event's viewer just after the event.
+    """
+    for i in range(slots.size):
+        v = slots[i]
+        if countries[i] > 0:
+            viewers.country[v] = countries[i]
+        if devices[i] > 0:
+            viewers.device[v] = devices[i]
+        after[i] = viewers.country[v]
+
+
+def take_all(
+    viewers: Viewers, slots: I4, events: Sequence[Event], at_ms: Sequence[int]
+) -> tuple[U2, list[int]]:
+    """Take over countries, devices and stated preferences of events, in order.
+
+    Parameters
+    ----------
+    viewers
+        Gets them.
+    slots
+        [n] slot of each event's viewer.
+    events, at_ms
+        The events and their times.
+
+    Returns
+    -------
+    countries, changed
+        Country of each event's viewer just after the event: [n]. Indexes of the preferences for which `take`
+        is true.
 
     Examples
     --------
     >>> from online_models.config import ModelConfig
     >>> from online_models.tables.titles import TitleTable
+    >>> from online_models.tables.viewers import ViewerTable
     >>> table = ViewerTable(ModelConfig(), TitleTable(ModelConfig()))
-    >>> about = {"event_id": "e", "viewer_id": "ada", "event_time_ms": 10**12}
-    >>> take_all(table, [Preferences(**about, maturity=12, languages=("hi",))])
+    >>> slots = table.acquire(["ada", "ada"])
+    >>> about = {"viewer_id": "ada", "event_time_ms": 10**12}
+    >>> new = Preferences(event_id="a", maturity=12, languages=("hi",), **about)
+    >>> old = Preferences(event_id="b", **about)
+    >>> take_all(table.arrays, slots, [new, old], [10**12, 10**12 - 1])[1]
+    [0]
     >>> int(table.arrays.limit[0]), bytes(table.arrays.language[:1])
     (12, b'hi')
     """
-    for event in events:
-        stated = isinstance(event, Preferences)
-        country, device = country_code(event.country), device_code(event.device)
-        if not stated and (not (country or device) or table.slot(event.viewer_id) is None):
-            continue
-        slot = int(table.acquire([event.viewer_id])[0])
-        if country:
-            table.arrays.country[slot] = country
-        if device:
-            table.arrays.device[slot] = device
-        if isinstance(event, Preferences):
-            take(table.arrays, slot, event)
+    countries = np.array([_country(event.country) for event in events], np.uint16)
+    devices = np.array([device_code(event.device) for event in events], np.uint8)
+    stated = [n for n, event in enumerate(events) if isinstance(event, Preferences)]
+    after, changed, start = np.zeros(slots.size, np.uint16), list[int](), 0
+    for n in [*stated, slots.size]:
+        locate(viewers, slots[start:n], countries[start:n], devices[start:n], after[start:n])
+        start = n + 1
+        if n < slots.size and isinstance(event := events[n], Preferences):
+            if take(viewers, int(slots[n]), event, at_ms[n]):
+                changed.append(n)
+            after[n] = viewers.country[slots[n]]
+    return after, changed
 
 
 class StatedPreferences:

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from online_models.catalog.catalog import Catalog
 from online_models.feedback.interaction_state import MAYBE_ABANDONED
 from online_models.feedback.reward_function import Action, FeedbackSignal
-from online_models.learners.viewer_updates import observe
+from online_models.jit import jit_no_alloc
+from online_models.learners.viewer_updates import is_repeated, observe
 from online_models.ranking.lists import ListRanker
 from online_models.ranking.prequential import RANKINGS, observe_tested
 from online_models.ranking.shared_scores import SharedScores
 from online_models.tables.hashing import hash_ids
-from online_models.tables.layout import F4, F8, I4, U8, Feedback, Lists, Params, Signals
+from online_models.tables.layout import F4, F8, I4, U1, U8, Feedback, Lists, Params, Signals, Viewers
 from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import Loader, ViewerTable
 
@@ -43,7 +44,7 @@ class EventColumns(NamedTuple):
     at: Sequence[int]
     """Event times, ms."""
     events: U8
-    """Hashes of the event ids, 0 for none; each feedback signal of one event has its own."""
+    """Hashes of the event ids; 0 for none, or where :meth:`ViewerSide.admit` has checked the id."""
     watched_s: Sequence[float] = ()
     """Seconds watched, of playbacks; empty where there are none."""
     durations_s: Sequence[float] = ()
@@ -127,6 +128,13 @@ def without(signals: Signals, rows: Sequence[int]) -> Signals:
     return signals._replace(action=action)
 
 
+@jit_no_alloc
+def find_repeated(viewers: Viewers, slots: I4, events: U8, repeated: U1) -> None:
+    """Check the ids of events [n] in order, and remember them; ``repeated`` [n] becomes 1 for a duplicate."""
+    for i in range(slots.size):
+        repeated[i] = is_repeated(viewers, slots[i], events[i])
+
+
 class ViewerSide:
     """The viewers of one source partition. Not for two threads at once.
 
@@ -179,9 +187,29 @@ class ViewerSide:
         """The hyper-parameters as the kernels take them."""
         return self.titles.params
 
-    def feedback(self, batch: EventColumns, load: Loader | None = None) -> Feedback:
-        """Find or allocate the slots and rows of a batch, and reserve memory for what it appends."""
-        slots = self.viewers.acquire(batch.viewers, load)
+    def admit(
+        self, viewers: Sequence[str], event_ids: Sequence[str], load: Loader | None = None
+    ) -> tuple[I4, NDArray[np.bool_]]:
+        """Check the ids of events of any type, in order.
+
+        Returns
+        -------
+        slots, new
+            Slot of each event's viewer, and whether the event is new to them; others are to be left out.
+        """
+        slots = self.viewers.acquire(viewers, load)
+        repeated = np.zeros(slots.size, np.uint8)
+        find_repeated(self.viewers.arrays, slots, hash_ids(event_ids), repeated)
+        return slots, repeated == 0
+
+    def feedback(
+        self, batch: EventColumns, load: Loader | None = None, *, slots: I4 | None = None
+    ) -> Feedback:
+        """Find or allocate the slots and rows of a batch, and reserve memory for what it appends.
+
+        ``slots`` are those of the viewers, where they are known.
+        """
+        slots = self.viewers.acquire(batch.viewers, load) if slots is None else slots
         rows = self.titles.intern(batch.titles)
         self.viewers.reserve(len(batch.viewers))
         return feedback_of(batch, slots, rows)

@@ -17,6 +17,7 @@ F8 = NDArray[np.float64]
 I4 = NDArray[np.int32]
 I8 = NDArray[np.int64]
 U1 = NDArray[np.uint8]
+U2 = NDArray[np.uint16]
 U4 = NDArray[np.uint32]
 U8 = NDArray[np.uint64]
 Int = int | np.integer[Any]
@@ -110,16 +111,18 @@ class Viewers(NamedTuple):
     """[V] pages published."""
     limit: U1
     """[V] highest maturity that the viewer may see, in years."""
-    country: NDArray[np.uint16]
+    country: U2
     """[V] the viewer's country as two ASCII letters, 0 where unknown."""
     device: U1
     """[V] kind of device of the newest event that names one (``devices.device_code``), 0 where unknown."""
-    language: NDArray[np.uint16]
+    language: U2
     """[V] the viewer's first language as two ASCII letters, 0 where unknown."""
     stated_tags: NDArray[np.uint32]
     """[V, STATED_TAGS] keys of the tags that the viewer stated to like (``tag_keys``), 0 after the last."""
+    stated_at: I8
+    """[V] event time of the stated preferences, ms; 0 where none were stated."""
     ring: U8
-    """[V, RING] hashes of the newest event ids."""
+    """[V, RING] hashes of the ids of the newest events, one an event, however many titles it is about."""
     ring_n: I4
     """[V] event ids ever put into the ring."""
     rejected: I4
@@ -179,7 +182,8 @@ class Feedback(NamedTuple):
     at: I8
     """[n] event time, ms."""
     event: U8
-    """[n] hash of the event id, 0 for none; a repeated id makes the event a duplicate."""
+    """[n] hash of the event id; 0 for none, or if it has been checked. A repeated id makes the event a
+    duplicate."""
     watched: F4
     """[n] seconds watched in the playback so far; 0 unless the playback ended."""
     duration: F4

@@ -54,7 +54,11 @@ def _viewer_1(config: ModelConfig) -> Fields:
     ]
 
 
-VIEWER_ROWS = RowVersions("a viewer's row", _viewer_1, entry=8)
+def _viewer_2(config: ModelConfig) -> Fields:
+    return [*_viewer_1(config), ("stated_at", "<i8")]
+
+
+VIEWER_ROWS = RowVersions("a viewer's row", _viewer_1, entry=8).then(_viewer_2)
 """A viewer's packed row: these fields, little-endian, then the keys of known titles, oldest first."""
 
 

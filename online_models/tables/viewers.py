@@ -46,7 +46,7 @@ NO_LIMIT = 255
 NUMBERS = (
     "limit", "country", "stated_tags", "positives", "last_at", "seq", "ring_n", "acc", "ring", "taste",
     "rejected_at", "rejected_weight", "interaction", "shown", "shown_n", "finished_at", "finished_weight",
-    "language", "session_items", "shown_on", "shown_odds", "chosen", "device",
+    "language", "session_items", "shown_on", "shown_odds", "chosen", "device", "stated_at",
 )  # fmt: skip
 """Columns that are packed unchanged."""
 TITLES = ("rejected", "interaction_title", "my_list", "finished")
@@ -96,6 +96,7 @@ def _shapes(config: ModelConfig, capacity: int, chunks: int) -> dict[str, tuple[
         "country": ((capacity,), np.uint16, 0),
         "device": ((capacity,), np.uint8, 0),
         "stated_tags": ((capacity, STATED_TAGS), np.uint32, 0),
+        "stated_at": ((capacity,), np.int64, 0),
         "ring": ((capacity, RING), np.uint64, 0),
         "ring_n": ((capacity,), np.int32, 0),
         "rejected": ((capacity, REJECTIONS), np.int32, -1),

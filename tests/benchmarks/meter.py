@@ -29,7 +29,7 @@ from streams.engine.partition import Partition
 from streams.engine.state import Store
 from streams.engine.transactions import Transactions
 from streams.stages.titles.trending import TrendingLists
-from streams.stages.viewers.decode import DecodedBatch, EventDecoder
+from streams.stages.viewers.decode import EventDecoder, SignalRows
 from streams.stages.viewers.page_bytes import PageEncoder
 from streams.stages.viewers.replica import Replica
 from streams.stages.viewers.signal_publisher import SignalPublisher
@@ -39,7 +39,8 @@ from streams.telemetry.metrics import Metrics
 STEPS: list[tuple[Any, str, str]] = [
     (Partition, "process", "rest"),
     (EventDecoder, "decode", "decode"),
-    (DecodedBatch, "columns", "columns"),
+    (SignalRows, "columns", "columns"),
+    (ViewerSide, "admit", "columns"),
     (ViewerSide, "feedback", "columns"),
     (ViewerSide, "observe", "learn"),
     (ViewerSide, "observe_tested", "learn"),

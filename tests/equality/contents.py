@@ -46,7 +46,7 @@ Rows = Mapping[tuple[int, bytes], bytes | None]
 
 _VIEWERS_OWN = (
     partition_rows.SENT, partition_rows.ROLE, partition_rows.WATCH_TIME, partition_rows.BLEND,
-    partition_rows.PENDING_PAGE, partition_rows.ALERTED, partition_rows.SHELF_VALUE,
+    partition_rows.PENDING_PAGE, partition_rows.ALERTED, partition_rows.SHELF_VALUE, partition_rows.DEPARTED,
 )  # fmt: skip
 _TITLES_OWN = (partition_rows.LEARNED, partition_rows.TAGS)
 """Rows of a partition's own, but for the number of the format."""
@@ -145,6 +145,7 @@ class Contents:
             ("loved", self._key(a.finished[slots])),
             ("loved at", a.finished_at[slots]),
             ("loved how much", a.finished_weight[slots]),
+            ("stated at", a.stated_at[slots]),
         ]
 
     def _title_model(self, rows: Rows) -> Fields:

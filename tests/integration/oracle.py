@@ -37,7 +37,8 @@ from tests.waiting import PATIENCE_S
 
 PARTITIONS = 4
 VIEWER_FACTS = (
-    "limit", "country", "device", "known", "positives", "last_at", "ring_n", "ring",
+    "limit", "country", "device", "language", "stated_tags", "stated_at", "known", "positives", "last_at",
+    "ring_n", "ring",
     "rejected", "rejected_at", "rejected_weight", "interaction_title", "interaction", "shown", "shown_n",
     "shown_on", "shown_odds", "chosen",
 )  # fmt: skip
@@ -81,6 +82,8 @@ class Facts:
     """Partition and offset of the event behind each page."""
     rejected: list[tuple[int, int]] = field(default_factory=list)
     """Partition and offset of every event that becomes a dead letter."""
+    handed_over: list[tuple[bytes, bytes]] = field(default_factory=list)
+    """Key and value of every `history` event of an anonymous viewer who signed in."""
 
 
 def read(settings: Settings, *names: str) -> list[Message]:
@@ -131,9 +134,17 @@ class Replay:
             outcome = self._titles[message.partition() or 0]([_record(message)])
             self.facts.titles |= title_facts(_kept(outcome.rows), self._settings)
 
+    @property
+    def stores(self) -> Sequence[Rows]:
+        """The rows of each viewers partition."""
+        return self._stores
+
     def _take(self, partition: int, outcome: Outcome) -> None:
         facts, rows = self.facts, _kept(outcome.rows)
         self._stores[partition].update(rows)
+        for key in dict(outcome.rows).keys() - rows.keys():
+            self._stores[partition].pop(key, None)
+            facts.viewers.pop(key, None)
         facts.viewers |= viewer_facts(rows, self._settings)
         if WATCH_TIME.key in rows:
             facts.watch_times[partition] = rows[WATCH_TIME.key]
@@ -142,9 +153,19 @@ class Replay:
             if topic == self._settings.topic(topics.SIGNALS) and to == 0:
                 facts.signals += signal_facts([m["value"] or b"" for m in messages], self._settings)
             if topic == self._settings.topic(topics.HOME):
-                pages = [decode_home(message["value"]) for message in messages]
-                facts.last_cause |= {page.viewer_id: page.source.offset for page in pages}
-                facts.causes += [(partition, page.source.offset) for page in pages]
+                for message in messages:
+                    self._take_page(partition, (message["key"] or b"").decode(), message["value"])
+            if topic == self._settings.topic(topics.EVENTS):
+                facts.handed_over += [(m["key"] or b"", m["value"] or b"") for m in messages]
+
+    def _take_page(self, partition: int, viewer: str, value: bytes | None) -> None:
+        """Take a page, or the deletion of the viewer's page."""
+        if value is None:
+            self.facts.last_cause.pop(viewer, None)
+            return
+        offset = decode_home(value).source.offset
+        self.facts.last_cause[viewer] = offset
+        self.facts.causes.append((partition, offset))
 
 
 def replayed(settings: Settings, events: list[Message], signals: list[Message]) -> Facts:
@@ -215,7 +236,8 @@ def _record(message: Message) -> Any:
 
 
 def _kept(rows: Iterable[tuple[bytes, bytes | None]]) -> dict[bytes, bytes]:
-    return {key: value for key, value in rows if value is not None}
+    """Return the last values of rows, without the rows that are deleted in the end."""
+    return {key: value for key, value in dict(rows).items() if value is not None}
 
 
 def newest(messages: Iterable[Message]) -> dict[bytes, bytes]:
@@ -224,11 +246,11 @@ def newest(messages: Iterable[Message]) -> dict[bytes, bytes]:
 
 
 def viewer_facts(rows: dict[bytes, bytes], settings: Settings) -> dict[bytes, Fact]:
-    """Take what is promised exactly out of viewers' rows."""
+    """Take what is promised exactly out of viewers' rows; of one that is deleted (empty) there is nothing."""
     dtype = VIEWER_ROWS.dtype(settings.model)
     facts = {}
     for key, value in rows.items():
-        if not is_reserved(key):
+        if value and not is_reserved(key):
             head = np.frombuffer(value[: dtype.itemsize], dtype)[0]
             packed = b"".join(head[name].tobytes() for name in VIEWER_FACTS) + value[dtype.itemsize :]
             facts[key] = Fact(int(head["positives"]), packed)

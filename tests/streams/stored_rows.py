@@ -174,6 +174,7 @@ def write() -> None:
         | dict([partition_rows.TABLE_LETTERS.row(41)])
         | dict([partition_rows.FORGOTTEN.row([(7, T0), (8, T0 + 1)])])
         | dict([PENDING_PAGE.row((41, T0)), partition_rows.ALERTED.row(np.array([2**63, T0], np.uint64))])
+        | dict([partition_rows.DEPARTED.row(np.array([7, 2**63], np.uint64))])
     )
     found |= {row.name: {row.name: kept[row.key]} for row in partition_rows.ALL}
     for kind, rows in found.items():

@@ -9,43 +9,34 @@ nothing to send. `forget` removes a viewer in the same way and sends nothing.
 A sign-in from before a `forget` may be on its way in another partition, and its `history` event then comes
 behind the request. So the partition keeps the time of each request for as long as such an event may come,
 under a hash of the id, and a `history` event from before it is not used.
+
+The ids that a viewer's row remembers go with it. So departures are remembered by the partition, and one that
+is delivered again does not remove what the viewer did in between. Any other event that is delivered again
+after its viewer was removed counts as a new one: nothing is left by which it could be recognized.
 """
 
 import hashlib
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from operator import attrgetter
+from collections.abc import Sequence
+
+import numpy as np
 
 from online_models.tables.hashing import hash_ids
 from online_models.tables.viewers import ViewerTable
 from schemas import Forget, History, Identify, topics
 from schemas.codec import encode
 from streams.config.settings import Settings
-from streams.engine.stage import Message, Outcome, Record, Row, StateView, Target
-from streams.stages.viewers.decode import Departure
+from streams.engine.stage import Message, Outcome, Row, StateView, Target
 from streams.stages.wire import viewer_rows
-from streams.stages.wire.partition_rows import FORGOTTEN, is_reserved
+from streams.stages.wire.partition_rows import DEPARTED, FORGOTTEN, is_reserved
 
-__all__ = ["MAX_LIKED", "Departures", "split_at_departures"]
+__all__ = ["MAX_LIKED", "MAX_REMEMBERED", "Departures"]
 
 MAX_LIKED = 128
 """Liked titles in a `history` event, the newest: more than the 80 that represent a viewer."""
 FORGOTTEN_MS = 7 * 86_400_000
 """Time for which a request is remembered: no event of before is in the log for longer (its retention)."""
-_OFFSET = attrgetter("offset")
-
-
-def split_at_departures(
-    records: Sequence[Record], departures: Sequence[Departure]
-) -> Iterator[tuple[Sequence[Record], Departure | None]]:
-    """Yield a batch in parts, each with the departure at its end; the last part may have none."""
-    start = 0
-    for departure in departures:
-        end = bisect_right(records, departure.offset, key=_OFFSET)
-        yield records[start:end], departure
-        start = end
-    if start < len(records):
-        yield records[start:], None
+MAX_REMEMBERED = 256
+"""Departures of a partition that are remembered, the newest: 2 kB, written with each departure."""
 
 
 class Departures:
@@ -67,6 +58,7 @@ class Departures:
         self._home: Target = settings.topic(topics.HOME), partition
         self._uncommitted: dict[str, bytes | None] = {}
         self._forgotten = dict(FORGOTTEN.read(store))
+        self._done: list[int] = DEPARTED.read(store).tolist()
 
     def begin_batch(self) -> None:
         """Begin a batch: the store has all rows of the batch before."""
@@ -94,21 +86,27 @@ class Departures:
         rows = iter(stored)
         return [self._uncommitted[v] if v in self._uncommitted else next(rows) for v in viewer_ids]
 
-    def remove_viewer(self, viewers: ViewerTable, departure: Departure, *, silent: bool) -> Outcome:
-        """Remove a viewer, and send the history of one who signed in.
+    def remove_viewer(
+        self, viewers: ViewerTable, event: Identify | Forget, at_ms: int, *, silent: bool
+    ) -> Outcome | None:
+        """Remove a viewer, and send the history of one who signed in; None: the event is a duplicate.
 
         Parameters
         ----------
         viewers
             The partition's viewers in memory.
-        departure
-            The viewer and the event.
+        event, at_ms
+            The event and its time.
         silent
             Send nothing: a version that does not publish reads the `history` event of the one that does.
         """
-        event, out = departure.event, Outcome()
+        out, key = Outcome(), key_of(event)
+        if key in self._done:
+            return None
+        self._done = [*self._done, key][-MAX_REMEMBERED:]
+        out.rows.append(DEPARTED.row(np.array(self._done, np.uint64)))
         (slot,) = viewers.acquire([event.viewer_id], self.loader).tolist()
-        history = history_of(viewers, event, departure.at) if isinstance(event, Identify) else None
+        history = history_of(viewers, event, at_ms) if isinstance(event, Identify) else None
         if history is not None and not silent:
             message: Message = {"key": history.viewer_id.encode(), "value": encode(history)}
             out.outputs[self._events, None] = [message]
@@ -117,7 +115,7 @@ class Departures:
             out.outputs[self._home] = [{"key": event.viewer_id.encode(), "value": None}]
         out.rows.append((event.viewer_id.encode(), None))
         if isinstance(event, Forget):
-            out.rows.append(self._note_forgotten(event.viewer_id, departure.at))
+            out.rows.append(self._note_forgotten(event.viewer_id, at_ms))
         viewers.forget(event.viewer_id)
         return out
 
@@ -143,6 +141,19 @@ def history_of(viewers: ViewerTable, event: Identify, at_ms: int) -> History | N
 
 def _hash(viewer_id: str) -> int:
     return int(hash_ids([viewer_id])[0])
+
+
+def key_of(event: Identify | Forget) -> int:
+    """Return the key by which a departure is recognized.
+
+    Two requests to forget a viewer at different times are two, even if a producer gives them one id.
+    """
+    if isinstance(event, Identify):
+        name = derived_id(event)
+    else:
+        name = f"{event.viewer_id}\0{event.event_id}\0{event.event_time_ms}"
+    (key,) = hash_ids([name]).tolist()
+    return int(key)
 
 
 def derived_id(event: Identify) -> str:

@@ -7,7 +7,7 @@ queries travel to the titles stage (:mod:`streams.stages.wire.attribution`); the
 (:mod:`online_models.page.shelf_kinds`) is counted per partition.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -19,17 +19,20 @@ from online_models.feedback.reward_function import Action
 from online_models.learners.attribution import ArtworkOutcome, ImpressionLog
 from online_models.learners.search import hashed, normal
 from online_models.page.shelf_kinds import ShelfValue
-from online_models.tables.layout import Feedback, Signals
+from online_models.tables.layout import I4, Feedback, Signals
 from online_models.tables.viewers import ViewerTable
 from schemas import Impression, RowKind, Search
 from streams.engine.stage import Row, StateView
-from streams.stages.viewers.decode import AttributableEvent
+from streams.stages.viewers.decode import DecodedEvent, SignalRows
 from streams.stages.wire import impression_rows
 from streams.stages.wire.attribution import AttributionUpdates, pack_updates
 from streams.stages.wire.cached_rows import CachedRows, RowMemory
 from streams.stages.wire.partition_rows import SHELF_VALUE
 
-__all__ = ["HOT_BYTES", "ImpressionTracker"]
+__all__ = ["HOT_BYTES", "ImpressionTracker", "Tastes"]
+
+Tastes = Mapping[int, frozenset[str]]
+"""The words that viewers like, by slot (:mod:`online_models.artwork.features`)."""
 
 HOT_BYTES: Final = 200_000_000
 """Bytes of the impression logs in memory, empty ones included, in all partitions of a worker: a log of a
@@ -70,15 +73,47 @@ class ImpressionTracker:
         self._changed: dict[str, None] = {}
         self.shelf_value = ShelfValue(SHELF_VALUE.read(store))
 
-    def learn(self, attributable: Sequence[AttributableEvent], feedback: Feedback, signals: Signals) -> bytes:
-        """Follow a batch in the order of its events; return the packed updates, empty for none."""
+    def spans(self, events: Sequence[DecodedEvent], slots: I4) -> Iterator[slice]:
+        """Yield spans of events that can be learned together.
+
+        The fit of an artwork that was seen depends on what the viewer liked by then. So no span has an event
+        of a viewer in front of an impression of artwork of theirs.
+
+        Parameters
+        ----------
+        events
+            The events, in order.
+        slots
+            [n] slots of their viewers.
+        """
+        start, moved = 0, set[int]()
+        for n, (one, slot) in enumerate(zip(events, slots.tolist(), strict=True) if self._gallery else ()):
+            if not isinstance(one.event, Impression):
+                moved.add(slot)
+            elif one.event.artwork and slot in moved:
+                yield slice(start, n)
+                start, moved = n, set()
+        yield slice(start, len(events))
+
+    def tastes(self, rows: SignalRows, feedback: Feedback) -> Tastes:
+        """Return what the viewers of artwork like before a span is learned, by slot."""
+        seen = rows.attributable().items() if self._gallery else ()
+        saw = [row for row, event in seen if isinstance(event, Impression) and event.artwork]
+        if not saw:
+            return {}
+        slots = np.unique(feedback.viewer[saw])
+        liked = self._taste.of(slots)
+        return {slot: liked.words(n) for n, slot in enumerate(slots.tolist())}
+
+    def learn(self, rows: SignalRows, feedback: Feedback, signals: Signals, tastes: Tastes) -> bytes:
+        """Follow a span in the order of its events; return the packed updates, empty for none."""
         n = feedback.viewer.size
-        new = signals.action[:n] != Action.IGNORED
         liked = (signals.action[:n] == Action.POSITIVE) & (feedback.watched > 0)
-        events = {one.signal: one.event for one in attributable if new[one.signal]}
+        known = signals.action[:n] != Action.IGNORED  # there may be no room for a title
+        events = {row: event for row, event in rows.attributable().items() if known[row]}
         at = sorted({*events, *np.flatnonzero(liked).tolist()})
         self._load({self._viewers.ids[slot] for slot in feedback.viewer[at].tolist()})
-        updates, tastes = AttributionUpdates([], []), self._tastes(events, feedback)
+        updates = AttributionUpdates([], [])
         for row in at:
             slot, when = int(feedback.viewer[row]), int(feedback.at[row])
             viewer = self._viewers.ids[slot]
@@ -105,17 +140,6 @@ class ImpressionTracker:
         self._logs.weigh(viewer, b"")
         self._changed.pop(viewer, None)
         return impression_rows.key_of(viewer), None
-
-    def _tastes(
-        self, events: Mapping[int, Impression | Search], feedback: Feedback
-    ) -> dict[int, frozenset[str]]:
-        """Return the tags that viewers of artwork like, by slot."""
-        saw = [row for row, event in events.items() if isinstance(event, Impression) and event.artwork]
-        if not saw or not len(self._gallery):
-            return {}
-        slots = np.unique(feedback.viewer[saw])
-        liked = self._taste.of(slots)
-        return {slot: liked.words(n) for n, slot in enumerate(slots.tolist())}
 
     def _see_artwork(
         self, viewer: str, event: Impression, at_ms: int, taste: frozenset[str], updates: AttributionUpdates

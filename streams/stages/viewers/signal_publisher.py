@@ -1,16 +1,13 @@
 """Publishes what one viewers partition has learned about titles: signals and attribution updates."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from online_models.page.shelf_kinds import ShelfValue
 from online_models.ranking.viewer_side import ViewerSide, without
-from online_models.tables.layout import Feedback, Signals
+from online_models.tables.layout import U1, U2, Feedback, Signals
 from schemas import topics
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome, Row, StateView
-from streams.stages.viewers.decode import DecodedBatch
-from streams.stages.viewers.impressions import ImpressionTracker
+from streams.stages.viewers.decode import SignalRows
+from streams.stages.viewers.impressions import ImpressionTracker, Tastes
 from streams.stages.viewers.replica import Replica
 from streams.stages.viewers.replica_lag import ReplicaLag
 from streams.stages.wire import partition_rows
@@ -39,6 +36,11 @@ class SignalPublisher:
         Is given the number of signals sent.
     memory
         Bounds the impression logs in memory. Default: of this partition.
+
+    Attributes
+    ----------
+    impressions
+        What the viewers saw and searched for.
     """
 
     def __init__(
@@ -54,40 +56,57 @@ class SignalPublisher:
     ) -> None:
         self._partition, self._shards = partition, settings.title_shards
         self._topic, self._side, self._lag = settings.topic(topics.SIGNALS), side, lag
-        self._impressions = ImpressionTracker(store, side.viewers, replica.catalog, replica.gallery, memory)
+        self.impressions = ImpressionTracker(store, side.viewers, replica.catalog, replica.gallery, memory)
         self._sent = partition_rows.SENT.read(store)
         lag.record_sent(partition, self._sent)
 
-    @property
-    def row(self) -> Row:
-        """The row of the number of signals sent."""
-        return partition_rows.SENT.row(self._sent)
+    def take_rows(self) -> list[Row]:
+        """Return the rows that changed since the last call, and the number of signals sent."""
+        return [*self.impressions.take_rows(), partition_rows.SENT.row(self._sent)]
 
     @property
     def shelf_value(self) -> ShelfValue:
         """Impressions and watches by kind of shelf."""
-        return self._impressions.shelf_value
+        return self.impressions.shelf_value
 
-    def publish(self, batch: DecodedBatch, feedback: Feedback, signals: Signals, out: Outcome) -> None:
-        """Put a batch's signals and updates on the partition of every shard, and changed rows into `out`."""
-        countries: NDArray[np.uint16] = self._side.viewers.arrays.country[feedback.viewer]
-        devices = np.array(batch.devices, np.uint8)
-        titles, messages = self._side.titles, list[Message]()
+    def publish(
+        self,
+        rows: SignalRows,
+        feedback: Feedback,
+        signals: Signals,
+        *,
+        places: tuple[U2, U1],
+        tastes: Tastes,
+        out: Outcome,
+    ) -> None:
+        """Put signals and updates on the partition of every shard, and changed rows into `out`.
+
+        Parameters
+        ----------
+        rows, feedback, signals
+            What the events say, and what it amounts to.
+        places
+            The viewer's country, and the device that the event names, of each row.
+        tastes
+            See `ImpressionTracker.tastes`.
+        out
+            Gets them.
+        """
+        titles, messages, (countries, devices) = self._side.titles, list[Message](), places
         for value, sent in wire.pack(
-            without(signals, batch.imported), titles,
+            without(signals, rows.imported()), titles,
             partition=self._partition, sent=self._sent, countries=countries, devices=devices,
         ):  # fmt: skip
             self._sent = sent
             messages.append({"value": value})
-        updates = self._impressions.learn(batch.attributable, feedback, signals)
+        updates = self.impressions.learn(rows, feedback, signals, tastes)
         if updates:
             value = wire.pack_updates(updates, titles, partition=self._partition, sent=self._sent)
             messages.append({"value": value})
         for shard in range(self._shards if messages else 0):
-            out.outputs[self._topic, shard] = list(messages)
-        out.rows.extend(self._impressions.take_rows())
+            out.outputs.setdefault((self._topic, shard), []).extend(messages)
         self._lag.record_sent(self._partition, self._sent)
 
     def forget(self, viewer: str) -> Row:
         """Forget a viewer's impressions; return the deletion of the row."""
-        return self._impressions.forget(viewer)
+        return self.impressions.forget(viewer)

@@ -9,26 +9,29 @@ the model, ranks the viewers whose taste changed, and writes their pages
 (:mod:`streams.stages.viewers.publisher`). What the batch says about titles goes to the titles stage as
 signals, and comes back with the replica.
 
-An event that came before (same viewer, same event id) changes nothing and makes no page; it is counted.
+Whatever a batch changes, it changes in the order of its records. An event that came before (same viewer, same
+event id, whatever its type) changes nothing and makes no page; it is counted.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import compress
 
 import numpy as np
-from numpy.typing import NDArray
 
 from online_models.experiments.plan import ExperimentPlan
 from online_models.feedback import watch_time
+from online_models.feedback.devices import device_code
 from online_models.feedback.reward_function import Action, RewardFunction
-from online_models.learners.stated_preferences import take
+from online_models.learners.stated_preferences import take_all
 from online_models.page.catalog_index import CatalogIndex
 from online_models.ranking.viewer_side import ViewerSide
+from online_models.tables.hashing import hash_ids
 from online_models.tables.keyed_random import sampled
-from online_models.tables.layout import Feedback, Signals
+from online_models.tables.layout import I4, Feedback, Signals
 from online_models.tables.rows import VIEWER_ROWS
-from schemas import Forget, topics
+from schemas import Forget, History, topics
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome, Record, StageSpec, StateView
 from streams.engine.table_records import UnusableRecords
@@ -36,8 +39,8 @@ from streams.stages.versions.cutover import Cutover
 from streams.stages.versions.handover import Handover
 from streams.stages.versions.status import SingleVersion, VersionStatus
 from streams.stages.viewers.alerts import Alerts
-from streams.stages.viewers.decode import DecodedBatch, EventDecoder
-from streams.stages.viewers.departures import Departures, split_at_departures
+from streams.stages.viewers.decode import DecodedEvent, Departure, EventDecoder, SignalRows
+from streams.stages.viewers.departures import Departures
 from streams.stages.viewers.impressions import HOT_BYTES
 from streams.stages.viewers.page_throttle import Clock, PageRequest, PageThrottle, PendingPage, latest
 from streams.stages.viewers.publisher import PagePublisher
@@ -203,7 +206,6 @@ class ViewersStep:
             stage=STAGE,
             partition=partition,
             partitions=stage.partitions,
-            is_forgotten=self._departures.is_forgotten,
         )
         self._alerts = Alerts(store, settings, replica.catalog, partition=partition, metrics=stage.metrics)
         self._publisher = PagePublisher(
@@ -226,32 +228,20 @@ class ViewersStep:
     def __call__(self, records: Sequence[Record]) -> Outcome:
         """Learn events, and make the pages of the viewers whose taste changed; a shadow makes none.
 
-        The events are split at each departure, so that events after it are learned on an empty viewer.
+        Behind each departure its viewer begins anew, with an empty state.
         """
         self._departures.begin_batch()
         self._alerts.begin_batch()
+        late = time.time() * 1000 - records[-1].timestamp > LATE_MS
+        self._stage.lag.set_catching_up(self._partition, late=self._cutover.silent and late)
         batch = self._decoder.decode(records)
-        if not batch.departures:
-            return self._learn(records, batch)
-        out = Outcome()
-        for part, departure in split_at_departures(records, batch.departures):
-            learned = self._learn(part, self._decoder.decode(part))
-            self._departures.keep_rows(learned)
-            out.add(learned)
+        out = Outcome(dead_letters=batch.dead_letters)
+        for events, departure in batch.parts():
+            out.add(learned := self._learn(events, batch.newest_ms))
             if departure is not None:
-                removed = self._departures.remove_viewer(
-                    self._side.viewers, departure, silent=self._cutover.silent
-                )
-                self._departures.keep_rows(removed)
-                out.add(removed)
-                viewer = departure.event.viewer_id
-                out.rows.extend(self._throttle.forget(viewer))
-                of_viewer = (self._signals.forget(viewer), self._alerts.forget(viewer))
-                out.rows.extend(of_viewer)
-                if isinstance(departure.event, Forget):
-                    out.erased.append(viewer.encode())
-                    out.erased.append(partition_rows.PENDING_PAGE.no_row(viewer)[0])
-                    out.erased.extend(key for key, _ in of_viewer)
+                self._departures.keep_rows(learned)
+                out.add(self._remove(departure))
+        self._stage.metrics.cache_slots.labels(STAGE).set(len(self._side.viewers))
         return out
 
     def make_pages(self, pending: Sequence[PendingPage]) -> Outcome:
@@ -269,36 +259,31 @@ class ViewersStep:
         """Drop the partition from the replica's lag."""
         self._stage.lag.forget(self._partition)
 
-    def _learn(self, records: Sequence[Record], batch: DecodedBatch) -> Outcome:
-        silent = self._cutover.silent
-        late = time.time() * 1000 - records[-1].timestamp > LATE_MS
-        self._stage.lag.set_catching_up(self._partition, late=silent and late)
-        out = Outcome(dead_letters=batch.dead_letters)
-        requests = self._apply_stated_preferences(batch)
-        changed = {slot for slot, _, _ in requests}
-        if batch.signals:
-            feedback = self._side.feedback(batch.columns(), self._load)
-            signals = self._observe(feedback)
-            accepted = self._accepted(feedback, signals, batch)
-            self._locate(feedback, accepted, batch)
-            self._signals.publish(batch, feedback, signals, out)
-            changed.update(feedback.viewer[accepted].tolist())
-            requests += self._page_requests(feedback, signals, accepted, batch.offsets)
-        if requests and not silent:
+    def _learn(self, events: Sequence[DecodedEvent], newest_ms: int) -> Outcome:
+        """Learn events in their order, then make the pages of the viewers whose taste they have changed."""
+        out, viewers = Outcome(), self._side.viewers
+        events = [one for one in events if not self._is_forgotten(one)]
+        slots, new = self._side.admit(
+            [one.event.viewer_id for one in events], [one.event.event_id for one in events], self._load
+        )
+        self._count_duplicates(int(np.count_nonzero(~new)))
+        events, slots = list(compress(events, new.tolist())), slots[new]
+        requests: list[PageRequest] = []
+        for span in self._signals.impressions.spans(events, slots):
+            requests += self._learn_span(events[span], slots[span], out)
+        if requests and not self._cutover.silent:
             requests = latest(requests, by_event=self._settings.list_per_event)
-            if now := self._throttle.admit(requests, self._side.viewers.ids):
-                now_ms = self._page_time_ms(batch.newest_ms)
-                self._publisher.publish(now, now_ms, self._cutover.floor, out)
+            if now := self._throttle.admit(requests, viewers.ids):
+                self._publisher.publish(now, self._page_time_ms(newest_ms), self._cutover.floor, out)
             out.rows.extend(self._throttle.take_rows())
-        if changed:
-            out.rows.extend(viewer_rows.pack(self._side.viewers, np.array(sorted(changed), np.int32)))
-            out.rows.extend((self._signals.row, *self._format_rows))
-            if (counts := watch_time.take_moved(self._side.viewers.arrays)) is not None:
+        if events:
+            out.rows.extend(viewer_rows.pack(viewers, np.unique(slots)))
+            out.rows.extend((*self._signals.take_rows(), *self._format_rows))
+            if (counts := watch_time.take_moved(viewers.arrays)) is not None:
                 out.rows.append(partition_rows.WATCH_TIME.row(counts))
             if (weights := self._side.blending.take_moved()) is not None:
                 out.rows.append(partition_rows.BLEND.row(weights))
             self._format_rows = []
-        self._stage.metrics.cache_slots.labels(STAGE).set(len(self._side.viewers))
         return out
 
     def _page_time_ms(self, newest_ms: int) -> int:
@@ -310,59 +295,70 @@ class ViewersStep:
         clock = self._stage.wall_clock
         return newest_ms if clock is None else clock()
 
-    def _apply_stated_preferences(self, batch: DecodedBatch) -> list[PageRequest]:
-        """Apply stated preferences; return requests for the pages that they change."""
-        stated = batch.stated_preferences
-        if not stated:
-            return []
-        viewers = self._side.viewers
-        everyone = [*(one.event.viewer_id for one in stated), *(viewer for viewer, _, _ in batch.signals)]
-        slots = viewers.acquire(everyone, self._load)[: len(stated)].tolist()
-        requests: list[PageRequest] = []
-        for (event, offset, at), slot in zip(stated, slots, strict=True):
-            if take(viewers.arrays, slot, event) or viewers.arrays.seq[slot] == 0:
-                requests.append((slot, offset, at))
+    def _learn_span(self, events: Sequence[DecodedEvent], slots: I4, out: Outcome) -> list[PageRequest]:
+        """Learn events that are new to their viewers; return the requests for pages."""
+        viewers = self._side.viewers.arrays
+        countries, stated = take_all(
+            viewers, slots, [one.event for one in events], [one.at for one in events]
+        )
+        requests = [(int(slots[n]), events[n].offset, events[n].at) for n in stated]
+        rows = SignalRows(events)
+        if rows.event.size:
+            feedback = self._side.feedback(rows.columns(), slots=slots[rows.event])
+            tastes = self._signals.impressions.tastes(rows, feedback)
+            signals = self._observe(feedback, rows)
+            devices = np.array([device_code(one.event.device) for one in events], np.uint8)
+            places = countries[rows.event], devices[rows.event]
+            self._signals.publish(rows, feedback, signals, places=places, tastes=tastes, out=out)
+            requests += self._page_requests(feedback, signals, rows)
         return requests
 
-    def _observe(self, feedback: Feedback) -> Signals:
-        """Learn a batch; the configured share of the events is ranked before it is learned."""
+    def _remove(self, departure: Departure) -> Outcome:
+        """Remove a viewer from all that the partition knows."""
+        viewer = departure.event.viewer_id
+        out = self._departures.remove_viewer(
+            self._side.viewers, departure.event, departure.at, silent=self._cutover.silent
+        )
+        if out is None:
+            self._count_duplicates(1)
+            return Outcome()
+        self._departures.keep_rows(out)
+        out.rows.extend(self._throttle.forget(viewer))
+        of_viewer = (self._signals.forget(viewer), self._alerts.forget(viewer))
+        out.rows.extend(of_viewer)
+        if isinstance(departure.event, Forget):
+            out.erased.append(viewer.encode())
+            out.erased.append(partition_rows.PENDING_PAGE.no_row(viewer)[0])
+            out.erased.extend(key for key, _ in of_viewer)
+        return out
+
+    def _is_forgotten(self, one: DecodedEvent) -> bool:
+        """Return whether an event hands a history over from before its viewer was forgotten."""
+        return isinstance(one.event, History) and self._departures.is_forgotten(one.event.viewer_id, one.at)
+
+    def _observe(self, feedback: Feedback, rows: SignalRows) -> Signals:
+        """Learn signals; the configured share of them is ranked before it is learned."""
         share = self._settings.prequential_share
         self._stage.metrics.learned.inc(feedback.viewer.size)
         if share == 0.0:
             return self._side.observe(feedback)[0]
-        signals, ranks = self._side.observe_tested(feedback, sampled(feedback.event, share))
+        signals, ranks = self._side.observe_tested(feedback, sampled(hash_ids(rows.ids()), share))
         self._stage.quality.add(ranks)
         return signals
 
-    def _accepted(self, feedback: Feedback, signals: Signals, batch: DecodedBatch) -> NDArray[np.bool_]:
-        """Return which signals were new to their viewer, and count the events that were duplicates."""
-        effect = signals.action[: feedback.action.size]
-        accepted: NDArray[np.bool_] = (effect != Action.IGNORED) | (feedback.action == Action.IGNORED)
-        duplicates = len({batch.offsets[n] for n in np.flatnonzero(~accepted).tolist()})
-        if duplicates:
-            self._stage.metrics.events.labels(STAGE, "duplicate").inc(duplicates)
-        return accepted
+    def _count_duplicates(self, events: int) -> None:
+        if events:
+            self._stage.metrics.events.labels(STAGE, "duplicate").inc(events)
 
-    def _locate(self, feedback: Feedback, accepted: NDArray[np.bool_], batch: DecodedBatch) -> None:
-        """Store the countries and kinds of device that the events name."""
-        viewers = self._side.viewers.arrays
-        for column, named in ((viewers.country, batch.countries), (viewers.device, batch.devices)):
-            codes = np.asarray(named)
-            at = np.flatnonzero((codes > 0) & accepted)
-            column[feedback.viewer[at]] = codes[at]
-
-    def _page_requests(
-        self, feedback: Feedback, signals: Signals, accepted: NDArray[np.bool_], offsets: Sequence[int]
-    ) -> list[PageRequest]:
+    def _page_requests(self, feedback: Feedback, signals: Signals, rows: SignalRows) -> list[PageRequest]:
         """Return the signals that ask for a page: of a plain list, those on taste and known titles."""
         effect = signals.action[: feedback.action.size]
-        new = accepted & (feedback.action != Action.IMPRESSION)
         if self._settings.list_per_event:
-            asking = new
+            asking = feedback.action != Action.IMPRESSION
         elif self._settings.page.is_list:
             asking = np.isin(effect, _TASTE_ACTIONS)
         else:
-            asking = new & ~np.isin(feedback.action, (Action.SEARCH_CLICK, Action.IGNORED))
+            asking = ~np.isin(feedback.action, (Action.IMPRESSION, Action.SEARCH_CLICK, Action.IGNORED))
         at = np.flatnonzero(asking)
-        causes = map(offsets.__getitem__, at.tolist())
+        causes = [rows.events[n].offset for n in rows.event[at].tolist()]
         return list(zip(feedback.viewer[at].tolist(), causes, feedback.at[at].tolist(), strict=True))

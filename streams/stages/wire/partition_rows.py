@@ -27,7 +27,7 @@ from streams.engine.stage import Row, StateView
 from streams.stages.wire.row_codec import RowCodec, explained
 
 __all__ = [
-    "ALERTED", "ALL", "BLEND", "FORGOTTEN", "FORMAT", "LEARNED", "PENDING_PAGE", "ROLE", "SENT",
+    "ALERTED", "ALL", "BLEND", "DEPARTED", "FORGOTTEN", "FORMAT", "LEARNED", "PENDING_PAGE", "ROLE", "SENT",
     "SHELF_VALUE", "TABLE_LETTERS", "TAGS", "WATCH_TIME", "PartitionRow", "check_format", "is_reserved",
     "owner_key", "require_format",
 ]  # fmt: skip
@@ -121,9 +121,12 @@ SHELF_VALUE: PartitionRow[F8] = PartitionRow("shelf-value", F8, empty=np.zeros(0
 FORGOTTEN: PartitionRow[list[tuple[int, int]]] = PartitionRow("forgotten", list[tuple[int, int]], empty=[])
 """Viewers stage: viewers who were forgotten lately: hash of the id, and time of the request (ms)."""
 
+DEPARTED: PartitionRow[U8] = PartitionRow("departed", U8, empty=np.zeros(0, np.uint64))
+"""Viewers stage: hashes of the newest departures, oldest first (:mod:`streams.stages.viewers.departures`)."""
+
 ALL: tuple[PartitionRow[Any], ...] = (
     SENT, LEARNED, FORMAT, ROLE, WATCH_TIME, BLEND, TAGS, PENDING_PAGE, ALERTED, SHELF_VALUE, TABLE_LETTERS,
-    FORGOTTEN,
+    FORGOTTEN, DEPARTED,
 )  # fmt: skip
 """All rows of this kind."""
 

@@ -13,4 +13,5 @@ def crowd(viewers: int = 30, titles: int = 12) -> list[Event]:
 
 def preferences(viewer: str, number: int, **more: Any) -> Preferences:
     """Make stated preferences."""
-    return Preferences(event_id=f"p{number}", viewer_id=viewer, event_time_ms=T0 + number, **more)
+    about = {"event_id": f"p{number}", "event_time_ms": T0 + number}
+    return Preferences(viewer_id=viewer, **about | more)

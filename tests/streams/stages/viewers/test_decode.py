@@ -4,13 +4,12 @@ from typing import Any
 
 import pytest
 
-from online_models.catalog.catalog import country_code
 from online_models.feedback.reward_function import Action, RewardFunction
-from schemas import Preferences, Reason, Search, Stop
+from schemas import Forget, Identify, Preferences, Reason, Search
 from schemas.codec import encode
 from schemas.partitioner import partition_for
 from streams.config.settings import Settings
-from streams.stages.viewers.decode import DecodedBatch, EventDecoder
+from streams.stages.viewers.decode import DecodedBatch, DecodedEvent, EventDecoder, SignalRows
 from streams.stages.wire.events import EventReader
 from tests.streams.steps import T0, record, watch
 
@@ -26,6 +25,13 @@ def _decoder(partition: int = 0, partitions: int = 1) -> EventDecoder:
 def _read(*records: Any, **where: Any) -> DecodedBatch:
     """Read some records."""
     return _decoder(**where).decode(records)
+
+
+def _events(found: DecodedBatch) -> list[DecodedEvent]:
+    """Return the events of a batch without a departure."""
+    ((events, departure),) = found.parts()
+    assert departure is None
+    return [*events]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +62,7 @@ def test_what_cannot_be_used_is_a_dead_letter(
     assert (letter.source.topic, letter.source.partition, letter.source.offset) == ("viewing.events.v1", 0, 8)
     assert letter.value_bytes == len(value or b"")
     assert len(encode(letter)) < 200_000
-    assert found.offsets == [7, 9]
+    assert [one.offset for one in _events(found)] == [7, 9]
 
 
 def test_a_key_of_another_partition_is_a_dead_letter() -> None:
@@ -69,33 +75,36 @@ def test_a_key_of_another_partition_is_a_dead_letter() -> None:
 
 
 def test_preferences_with_several_titles_are_several_signals() -> None:
-    """Each liked title counts once: the second and later ones have event ids of their own."""
+    """Each liked title counts once, and what the rows are sampled by differs."""
     event = Preferences(
         event_id="p1", viewer_id="ada", event_time_ms=T0, liked_titles=("a", "b", "c"), maturity=12
     )
-    found = _read(record(encode(event), b"ada", offset=5), record(GOOD, b"ada", offset=6))
-    assert [(v, d.title_id, d.action) for v, d, _ in found.signals[:3]] == [
-        ("ada", title, Action.POSITIVE) for title in "abc"
-    ]
-    assert found.event_ids == ["p1", "p1\0001", "p1\0002", "ada.t1.0"]
-    assert found.offsets == [5, 5, 5, 6]
-    assert [(stated.event, stated.offset) for stated in found.stated_preferences] == [(event, 5)]
-    assert len(set(found.columns().events.tolist())) == 4
+    events = _events(_read(record(encode(event), b"ada", offset=5), record(GOOD, b"ada", offset=6)))
+    assert [(one.event, one.offset) for one in events] == [(event, 5), (watch("ada", "t1"), 6)]
+    rows = SignalRows(events)
+    assert rows.event.tolist() == [0, 0, 0, 1]
+    assert rows.ids() == ["p1", "p1\0001", "p1\0002", "ada.t1.0"]
+    found = rows.columns()
+    assert (found.titles, found.viewers) == (("a", "b", "c", "t1"), ("ada",) * 4)
+    assert found.actions[:3] == (Action.POSITIVE,) * 3
 
 
-def test_what_teaches_nothing_is_read_without_a_signal() -> None:
-    """A search is a valid record that leaves no trace in the models."""
+def test_what_changes_no_viewer_is_left_out() -> None:
+    """A search without a click is a valid record that leaves no trace in the models; its time counts."""
     event = Search(event_id="s", viewer_id="ada", event_time_ms=T0 + 9, query="blue", result_count=3)
     found = _read(record(encode(event), b"ada"))
-    assert (found.signals, found.dead_letters, found.newest_ms) == ([], [], T0 + 9)
+    assert (found.entries, found.dead_letters, found.newest_ms) == ([], [], T0 + 9)
 
 
-def test_countries_and_times_are_columns_of_the_signals() -> None:
-    """The columns have one entry per signal."""
-    events: list[Stop] = [watch("ada", "a", 1, country="IN"), watch("ada", "b", 5), watch("ada", "c", 3)]
+def test_a_batch_is_parted_behind_each_departure() -> None:
+    """Events keep their order; who signs in as themselves does not depart."""
+    gone = Forget(event_id="f", viewer_id="ada", event_time_ms=T0 + 1)
+    same = Identify(event_id="i", viewer_id="ada", event_time_ms=T0 + 1, known_as="ada")
+    events = [watch("ada", "a", 1), same, gone, watch("ada", "b", 5), watch("ada", "c", 3), gone]
     found = _read(*(record(encode(e), b"ada", offset=n) for n, e in enumerate(events)))
-    assert found.countries == [country_code("IN"), 0, 0]
-    assert [at for _, _, at in found.signals] == [T0 + 1, T0 + 5, T0 + 3]
+    parts = [([one.offset for one in part], departure) for part, departure in found.parts()]
+    assert [offsets for offsets, _ in parts] == [[0], [3, 4]]
+    assert [departure and departure.event for _, departure in parts] == [gone, gone]
     assert found.newest_ms == T0 + 5
 
 
@@ -105,7 +114,7 @@ def test_a_clock_ahead_of_its_record_is_set_right() -> None:
     found = _read(
         record(encode(late), b"ada", timestamp=T0 + 50), record(encode(ahead), b"ada", timestamp=T0 + 60)
     )
-    assert [at for _, _, at in found.signals] == [T0, T0 + 60]
+    assert [one.at for one in _events(found)] == [T0, T0 + 60]
     assert found.newest_ms == T0 + 60
 
 
@@ -113,4 +122,5 @@ def test_the_id_of_a_cloud_event_stands_in_its_header() -> None:
     """A record without an id of its own takes that of its envelope."""
     bare = GOOD.replace(b'"event_id":"ada.t1.0",', b"")
     found = _read(record(bare, b"ada", headers=[("ce_id", b"from the envelope"), ("ce_specversion", b"1.0")]))
-    assert (found.event_ids, found.dead_letters) == (["from the envelope"], [])
+    assert [one.event.event_id for one in _events(found)] == ["from the envelope"]
+    assert found.dead_letters == []
