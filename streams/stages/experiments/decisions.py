@@ -19,7 +19,16 @@ from schemas.experiment_results import ExperimentResult, Verdict
 from schemas.experiments import Experiment, ExperimentState
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome, Record, StageSpec, StateView
-from streams.stages.experiments.rows import LOOK, LOOKS, TALLIES, InterimLooks, tally_of
+from streams.stages.analytics.events import usable_rows
+from streams.stages.experiments.rows import (
+    LOOK,
+    LOOKS,
+    TALLIES,
+    InterimLooks,
+    TallyRecord,
+    is_sound,
+    tally_of,
+)
 
 __all__ = ["STAGE", "DecisionsStep", "decisions_spec"]
 
@@ -67,22 +76,22 @@ class DecisionsStep:
             if key.startswith(LOOK):
                 self._looks[key[len(LOOK) :].decode()] = LOOKS.unpack(value)
             else:
-                self._take(value)
+                self._take(TALLIES.unpack(value))
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
         """Take newer tallies, and publish the results of their experiments."""
-        newest = {record.key: record.value for record in records if record.key and record.value}
-        out = Outcome(rows=list(newest.items()))
+        found, letters = usable_rows(records, TALLIES, is_sound, stage=STAGE)
+        newest = {record.key: (record.value, tally) for record, tally in found if record.key}
+        out = Outcome(rows=[(key, value) for key, (value, _) in newest.items()], dead_letters=letters)
         plan = self._plan()
-        for name in dict.fromkeys(self._take(value) for value in newest.values()):
+        for name in dict.fromkeys(self._take(tally) for _, tally in newest.values()):
             one = plan.by_id.get(name)
             if one is not None:
                 self._look(one, out)
         return out
 
-    def _take(self, value: bytes) -> str:
+    def _take(self, record: TallyRecord) -> str:
         """Store a tally; return its experiment."""
-        record = TALLIES.unpack(value)
         self._tallies.setdefault(record.experiment_id, {})[record.partition] = tally_of(record)
         return record.experiment_id
 

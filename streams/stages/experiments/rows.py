@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from online_models.experiments.exposure import Tally, ViewerTally
 from online_models.experiments.moments import Moments
+from schemas.fields import MAX_TIME_MS
 from streams.stages.wire.row_codec import RowCodec
 
 __all__ = [
@@ -21,12 +22,16 @@ __all__ = [
     "VIEWERS",
     "InterimLooks",
     "TallyRecord",
+    "is_sound",
     "pack_tally",
     "tally_of",
 ]
 
 TALLY: Final = b"\x02"
 """First byte of the keys of tallies in the results stage's state."""
+_MOST: Final = 1 << 160
+"""Above any sum of squares: 2^63 squared, of 2^34 viewers."""
+_MOST_PARTITIONS: Final = 1 << 20
 LOOK: Final = b"\x02"
 """First byte of the keys of looks in the decisions stage's state."""
 
@@ -85,6 +90,24 @@ def pack_tally(name: str, partition: int, tally: Tally) -> bytes:
     """
     arms = {arm: _digits(moments) for arm, moments in tally.arms.items()}
     return TALLIES.pack(TallyRecord(name, partition, tally.first_ms, tally.at_ms, tally.crossed, arms))
+
+
+def is_sound(record: TallyRecord) -> bool:
+    """Return whether the numbers of a tally's record are those of a tally."""
+    try:
+        arms = tally_of(record).arms.values()
+    except ValueError:  # no digits
+        return False
+    empty = Moments()
+    return (
+        0 <= record.partition <= _MOST_PARTITIONS
+        and record.crossed >= 0
+        and all(0 <= at < MAX_TIME_MS for at in (record.first_ms, record.at_ms))
+        and all(len(arm.first) == len(empty.first) for arm in arms)
+        and all(len(arm.second) == len(empty.second) for arm in arms)
+        and all(arm.viewers >= 0 for arm in arms)
+        and all(abs(n) < _MOST for arm in arms for n in (arm.viewers, *arm.first, *arm.second))
+    )
 
 
 def tally_of(record: TallyRecord) -> Tally:

@@ -5,16 +5,19 @@ names its kind: ``t`` a title; ``f``, ``q``, ``s`` and ``a`` counters of demand 
 under its hash); ``c`` the demand's clock; ``p`` a checksum of a published record.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
 
 from online_models.insights.counters import Counter, DecayedSum, SpaceSaving
+from online_models.insights.curves import FINISHED
 from online_models.insights.demand import Demand, Facet, Query, Totals
 from online_models.insights.k_anonymity import DistinctViewers
 from online_models.insights.titles import ACTIONS, Group, TitleTally, groups
 from online_models.insights.visits import Searched, ViewerVisits, Visit
+from schemas.fields import MAX_TIME_MS
 from streams.engine.stage import Row, StateView
 from streams.stages.wire.row_codec import RowCodec
 
@@ -30,6 +33,7 @@ __all__ = [
     "TOTALS",
     "VIEWERS",
     "VISITS",
+    "are_sound",
     "demand_rows",
     "load_demand",
     "pack_tally",
@@ -45,6 +49,10 @@ CLOCK: Final = b"c"
 KINDS: Final[Mapping[str, bytes]] = {"facets": b"f", "queries": b"q", "served": b"s", "totals": b"a"}
 """First bytes of the keys of the counters of demand, by name."""
 
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
+_LONGEST: Final = 256  # characters: those of a query (`schemas.fields.Text`) or of a label with its kind
+_MOST: Final = 1 << 31
+"""Largest count of one visit."""
 _Viewers = list[int] | None
 """Distinct viewers; None for enough to be disclosed."""
 
@@ -154,6 +162,25 @@ def unpack_tally(value: bytes) -> TitleTally:
     tally.distinct_by_action |= {act: _viewers_of(members) for act, (_, members) in row.acts.items()}
     tally.countries, tally.cohorts = _counters_of(row.countries), _counters_of(row.cohorts)
     return tally
+
+
+def are_sound(value: tuple[list[Visit], list[Searched]]) -> bool:
+    """Return whether the numbers and texts of a record of visits are within their ranges."""
+    visits, searches = value
+    texts = [text for one in visits for text in (one.title_id, one.country, one.cohort)]
+    texts += [one.query for one in searches]
+    places = [place for one in visits for place in (one.was, one.place)]
+    counts = [n for one in visits for n in one[5:7] + one[9:]] + [n for one in searches for n in one[3:]]
+    return (
+        all(len(text) <= _LONGEST and not _CONTROL.search(text) for text in texts)
+        and all(one.title_id for one in visits)
+        and all(-1 <= place <= FINISHED for place in places)
+        and all(
+            0 <= viewer < 1 << 64 for viewer in [*(v.viewer for v in visits), *(s.viewer for s in searches)]
+        )
+        and all(0 <= at < MAX_TIME_MS for at in [*(v.at_ms for v in visits), *(s.at_ms for s in searches)])
+        and all(abs(n) <= _MOST for n in counts)
+    )
 
 
 def demand_rows(demand: Demand, stored: set[bytes]) -> list[Row]:

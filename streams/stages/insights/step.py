@@ -18,11 +18,12 @@ from schemas import topics
 from schemas.codec import encode
 from streams.config.settings import Settings
 from streams.engine.stage import Message, Outcome, Record, StageSpec, StateView
-from streams.stages.analytics.events import HOT_BYTES
+from streams.stages.analytics.events import HOT_BYTES, usable_rows
 from streams.stages.insights.rows import (
     PUBLISHED,
     TITLE,
     VISITS,
+    are_sound,
     demand_rows,
     load_demand,
     pack_tally,
@@ -74,11 +75,12 @@ class InsightsStep:
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
         """Count a batch, and publish what changed."""
-        parts = [VISITS.unpack(record.value) for record in records if record.value]
-        visits = [visit for some, _ in parts for visit in some]
-        searches = [search for _, some in parts for search in some]
+        parts, letters = usable_rows(records, VISITS, are_sound, stage=STAGE)
+        visits = [visit for _, (some, _) in parts for visit in some]
+        searches = [search for _, (_, some) in parts for search in some]
         catalog = self._catalog()
         out = self._count(visits)
+        out.dead_letters.extend(letters)
         self._demand.add(visits, searches, catalog)
         out.rows.extend(demand_rows(self._demand, self._stored))
         self._publish_demand(catalog, out)

@@ -19,14 +19,18 @@ from online_models.learners.title_side import TitleSide, bound_jumps
 from online_models.tables.layout import I8, U8
 from online_models.tables.rows import TITLE_ROWS
 from online_models.tables.titles import TitleTable
-from schemas import topics
+from schemas import DecodeError, topics
+from schemas.dead_letters import DeadLetter
 from streams.config.settings import Settings
+from streams.engine.dead_letters import invalid_record_letter
 from streams.engine.stage import Outcome, Record, Row, StageSpec, StateView
 from streams.stages.titles.learners import AttributionLearner, CohortLearner
 from streams.stages.titles.trending import TrendingLists
 from streams.stages.versions.status import SingleVersion, VersionStatus
 from streams.stages.wire import partition_rows, segment_rows, title_rows
 from streams.stages.wire.signals import unpack
+
+STAGE = "titles"
 
 
 def _nothing(keys: U8) -> NDArray[np.bool_]:
@@ -56,7 +60,7 @@ def titles_spec(
     """
     publishes = (versions or SingleVersion()).publishes
     return StageSpec(
-        name="titles",
+        name=STAGE,
         source=settings.topic(topics.SIGNALS),
         changelog=settings.topic(topics.TITLE_MODEL),
         make_step=lambda partition, store: TitlesStep(
@@ -125,8 +129,13 @@ class TitlesStep:
         titles = self._side.titles
         self._take_labels()
         tag_steps = int(titles.arrays.size[4])
+        letters: list[DeadLetter] = []
         for record in records:
-            batch = unpack(record.value or b"", titles)
+            try:
+                batch = unpack(record.value or b"", titles)
+            except DecodeError as error:
+                letters.append(invalid_record_letter(record, error, stage=STAGE))
+                continue
             latest_ms = bound_jumps(batch.signals.at, self._side.newest_ms())
             self._side.absorb(batch.signals)
             self._trending.count(batch)
@@ -141,7 +150,11 @@ class TitlesStep:
         if titles.arrays.size[4] != tag_steps:
             rows.append(partition_rows.TAGS.row(titles.tag_rows()))
         lists = [] if self.silent else self._trending.lists()
-        return Outcome(rows=rows, outputs={(self._trending_topic, None): lists})
+        return Outcome(
+            rows=rows,
+            outputs={(self._trending_topic, None): lists},
+            dead_letters=[] if self.silent else letters,
+        )
 
     def _take_labels(self) -> None:
         """Label titles with the tags that the catalog has received since the last batch."""

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,8 +28,11 @@ from online_models.ranking.viewer_side import blank_signals
 from online_models.tables.layout import I4, Signals
 from online_models.tables.row_versions import RowVersions
 from online_models.tables.titles import TitleTable
+from schemas import DecodeError, Reason
 from streams.errors import StateError
+from streams.stages.wire.attribution import unpack_updates
 from streams.stages.wire.row_codec import explained
+from streams.stages.wire.signal_checks import fault_of_names, fault_of_signals, fault_of_updates
 
 __all__ = ["MAX_BYTES", "MAX_EVENTS", "VERSIONS", "SignalBatch", "pack", "pack_updates", "unpack"]
 
@@ -148,10 +152,11 @@ def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
         A newer version wrote it.
     StateError
         It is of a model of another shape.
-    ValueError
-        It is too short to be a record.
+    DecodeError
+        No worker wrote it; nothing has changed.
     """
-    np.frombuffer(record, "<u2", count=1)  # raises where there is not even a version
+    if len(record) < HEADER.itemsize:
+        raise _malformed(len(record))
     with explained():
         (record,) = VERSIONS.current([record], titles.config)
     head = np.frombuffer(record, HEADER, count=1)[0]
@@ -161,6 +166,15 @@ def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
         why = f"width {head['width']} and {head['inputs']}; expected {width} and {inputs}"
         advice = "let the workers of the old configuration drain titles.signals.v1 before starting new ones"
         raise StateError(what, why=why, next_step=advice)
+    try:
+        return _read(record, head, titles)
+    except (ValueError, IndexError, msgspec.MsgspecError) as error:  # of numpy: lengths that do not fit
+        raise _malformed(type(error).__name__) from error
+
+
+def _read(record: bytes, head: np.void, titles: TitleTable) -> SignalBatch:
+    """Read a record of the newest version and of this model's shape; raise where its lengths do not fit."""
+    width, inputs = titles.config.width, titles.config.input_width
     columns = _Columns(record, HEADER.itemsize)
     n, p = int(head["events"]), int(head["positives"])
     events = {name: columns.take(kind, n) for name, kind in EVENT_COLUMNS}
@@ -172,7 +186,16 @@ def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
     out.gradient[positive] = columns.take("<f2", p * inputs).reshape(p, inputs)
     history = columns.take("<u2", int(head["history"]))
     known = np.unpackbits(columns.take("u1", -(-history.size // 8)), count=history.size).astype(bool)
-    rows = _rows(columns, int(head["titles"]), int(head["names"]), titles)
+    dictionary = _Dictionary.read(columns, int(head["titles"]), int(head["names"]))
+    updates, used = columns.rest(), np.concatenate((events["title"], history))
+    fault = (
+        fault_of_names(dictionary.names)
+        or fault_of_signals(out, events["country"], events["device"])
+        or fault_of_updates(unpack_updates(updates))
+    )
+    if fault or head["sent"] < 0 or used.max(initial=0) >= max(1, len(dictionary.names)):
+        raise _malformed(fault or "a number is out of range")
+    rows = dictionary.rows(titles)
     out.title[:] = rows[events["title"]]
     past = np.where(rows >= 0, rows, _NO_ROW)[history]
     past[known & (past != _NO_ROW)] ^= -1  # a title that is known but not liked is stored as ~row
@@ -180,8 +203,12 @@ def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
     if (rows < 0).any():
         _leave_out(out)
     return SignalBatch(
-        int(head["partition"]), int(head["sent"]), out, events["country"], events["device"], columns.rest()
+        int(head["partition"]), int(head["sent"]), out, events["country"], events["device"], updates
     )
+
+
+def _malformed(what: object) -> DecodeError:
+    return DecodeError(Reason.MALFORMED, None, f"expected a signals record: {what}")
 
 
 class _Columns:
@@ -264,14 +291,24 @@ def _pack_one(located: _Located, titles: TitleTable, partition: int, sent: int) 
     return b"".join([*(part.tobytes() for part in parts), blob])
 
 
-def _rows(columns: _Columns, count: int, length: int, titles: TitleTable) -> I4:
-    """Find the rows of a record's dictionary: by name, or by key where the sender knew no name either."""
-    keys, ends = columns.take("<u8", count), columns.take("<u4", count).tolist()
-    blob = columns.take("u1", length).tobytes()
-    names = [blob[a:b].decode() for a, b in zip([0, *ends], ends, strict=False)]
-    if all(names):
-        return titles.intern(names)
-    named = [name for name in names if name]
-    out = titles.by_key(keys.astype(np.uint64))
-    out[[bool(name) for name in names]] = titles.intern(named)
-    return out
+class _Dictionary(NamedTuple):
+    """The titles of a record: names, "" where the sender knew the key alone."""
+
+    keys: NDArray[np.uint64]
+    names: list[str]
+
+    @classmethod
+    def read(cls, columns: _Columns, count: int, length: int) -> "_Dictionary":
+        """Read it."""
+        keys, ends = columns.take("<u8", count), columns.take("<u4", count).tolist()
+        blob = columns.take("u1", length).tobytes()
+        names = [blob[a:b].decode() for a, b in zip([0, *ends], ends, strict=False)]
+        return cls(keys.astype(np.uint64), names)
+
+    def rows(self, titles: TitleTable) -> I4:
+        """Find or make the rows: by name, or by key where there is no name."""
+        if all(self.names):
+            return titles.intern(self.names)
+        out = titles.by_key(self.keys)
+        out[[bool(name) for name in self.names]] = titles.intern([name for name in self.names if name])
+        return out

@@ -15,6 +15,7 @@ from online_models.tables.layout import I4
 from online_models.tables.rows import TITLE_ROWS
 from online_models.tables.titles import TitleTable
 from streams.engine.stage import Row
+from streams.stages.wire.row_checks import require_sound_titles
 from streams.stages.wire.row_codec import explained
 
 KEYED: Final = b"\x07"
@@ -97,4 +98,6 @@ def unpack(values: Sequence[bytes], config: ModelConfig) -> NDArray[np.void]:
         One fits no version: it was written under another configuration, or is damaged.
     """
     with explained():
-        return np.frombuffer(b"".join(TITLE_ROWS.current(values, config)), TITLE_ROWS.dtype(config))
+        rows = np.frombuffer(b"".join(TITLE_ROWS.current(values, config)), TITLE_ROWS.dtype(config))
+        require_sound_titles(rows)
+    return rows

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from online_models.config import ModelConfig
 from online_models.tables.layout import I4
 from online_models.tables.rows import VIEWER_ROWS
 from online_models.tables.viewers import Loader, ViewerTable
 from streams.engine.stage import Row, StateView
+from streams.stages.wire.row_checks import require_sound_viewers
 from streams.stages.wire.row_codec import explained
 
 
@@ -28,11 +31,15 @@ def loader(store: StateView, config: ModelConfig) -> Loader:
     The loader raises `StateVersionError` at a row of a newer version, `StateError` at one that fits no
     version.
     """
+    head = VIEWER_ROWS.dtype(config)
+    size = head.itemsize
 
     def load(viewer_ids: Sequence[str]) -> list[bytes | None]:
         values = store.get_many([viewer_id.encode() for viewer_id in viewer_ids])
         with explained():
-            rows = iter(VIEWER_ROWS.current([value for value in values if value is not None], config))
+            found = VIEWER_ROWS.current([value for value in values if value is not None], config)
+            require_sound_viewers(np.frombuffer(b"".join([row[:size] for row in found]), head))
+        rows = iter(found)
         return [None if value is None else next(rows) for value in values]
 
     return load

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from schemas import Event, Play, Rate, Thumb, topics
+from schemas import Event, Play, Rate, Reason, Thumb, topics
 from schemas.codec import decode_trending
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome
@@ -146,12 +146,19 @@ def test_several_shards_publish_no_global_list() -> None:
         assert _trending(outcome) == []
 
 
-def test_rubbish_in_the_internal_topic_raises() -> None:
-    """A tombstone or foreign bytes are no signals: the stage isolates such a record."""
-    step = TitlesStep(Settings(), 0, MemoryStore())
-    for value in (None, b"", b"\x01\x00"):
-        with pytest.raises(ValueError, match="buffer"):
-            step([record(value)])
+def test_rubbish_in_the_internal_topic_is_a_dead_letter() -> None:
+    """A tombstone, foreign bytes, or a record with one wrong number: the titles do not see it, and go on."""
+    line = Line(Settings(prequential_share=0.0))
+    outcome = line.step(records_of([watch("ada", "t1")]))
+    (signal,) = outcome.outputs[topics.SIGNALS, 0]
+    good = signal["value"] or b""
+    depth = 32 + 1 + 2 + 4 + 4 + 8  # behind the header and five columns of one signal
+    wrong = {"depth": good[:depth] + b"\xff\xff" + good[depth + 2 :], "name": good[:-2] + b"\x01\x01"}
+    for value in (None, b"", b"\x01\x00", good[:-1], *wrong.values()):
+        step = TitlesStep(Settings(), 0, MemoryStore())
+        found = step([record(value), record(good)])
+        assert [letter.reason for letter in found.dead_letters] == [Reason.MALFORMED]
+        assert {key for key, _ in found.rows if not is_reserved(key)} == {b"t1"}
 
 
 def test_the_spec_names_topics_and_floor() -> None:

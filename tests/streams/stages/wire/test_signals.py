@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from online_models.catalog.catalog import country_code
 from online_models.config import CoWatchConfig, FactorizationConfig, ModelConfig
 from online_models.feedback.reward_function import Action
 from online_models.ranking.viewer_side import blank_signals
@@ -92,8 +93,8 @@ def test_places_and_devices_are_heard_beside_their_signals(n: int, told: int, se
     sender, rng = _table(), np.random.default_rng(seed)
     said = _signals(sender, n, seed)
     size = min(n, told)
-    countries = rng.integers(0, 2**16, size).astype(np.uint16)
-    devices = rng.integers(0, 2**8, size).astype(np.uint8)
+    countries = rng.choice([0, *map(country_code, ("DE", "AA", "ZZ"))], size).astype(np.uint16)
+    devices = rng.integers(0, 6, size).astype(np.uint8)
     heard = _heard(
         list(pack(said, sender, partition=0, sent=0, countries=countries, devices=devices)), _table()
     )

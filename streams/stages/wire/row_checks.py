@@ -1,0 +1,70 @@
+"""Checks of stored rows of viewers and titles, before kernels read what no worker wrote.
+
+Rows come from a changelog, to which nobody but workers should have the right to write. Kernels do not check
+indexes, and one number that is not finite would spread to all that is learned with it.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from online_models.errors import ConfigMismatchError
+from online_models.tables.feedback_layout import BINS, BUCKETS
+from schemas.fields import MAX_TIME_MS
+
+__all__ = ["require_sound_titles", "require_sound_viewers"]
+
+_MOST: Final = 1e9
+"""Largest number in a row: weights and vectors are a few units, counters of watches stay below it."""
+_MOST_SEQ: Final = (1 << 53) - 1  # `schemas.fields.Seq`
+_CAPITALS: Final = (ord("A"), ord("Z"))
+
+
+def require_sound_titles(rows: NDArray[np.void]) -> None:
+    """Raise `ConfigMismatchError` if a title's row has a number out of its range."""
+    floats = ("bias", "acc", "watches", "trend", "out", "inp", "nbr_w")
+    sound = all(_bounded(rows[name]) for name in floats) and _is_time(rows["trend_at"])
+    if not (sound and (rows["acc"] >= 0).all() and (rows["counts"] >= 0).all()):
+        _refuse("a title's row")
+
+
+def require_sound_viewers(rows: NDArray[np.void]) -> None:
+    """Raise `ConfigMismatchError` if the fixed part of a viewer's row has a number out of its range."""
+    interaction = rows["interaction"]
+    floats = [rows[name] for name in ("acc", "taste", "rejected_weight", "finished_weight")]
+    floats += [interaction[name] for name in ("watched_before", "watched_now", "implicit", "explicit")]
+    sound = (
+        all(map(_bounded, floats))
+        and all(map(_is_time, (rows["last_at"], rows["stated_at"], interaction["at"])))
+        and all((rows[name] >= 0).all() for name in ("acc", "positives", "session_items", "ring_n", "seq"))
+        and (rows["seq"] <= _MOST_SEQ).all()
+        and (interaction["bucket"] < BUCKETS).all()
+        and (interaction["bin"] <= BINS).all()
+        and _are_letters(rows["country"])
+        and _are_letters(rows["language"], lower=True)
+    )
+    if not sound:
+        _refuse("a viewer's row")
+
+
+def _bounded(values: NDArray[Any]) -> bool:
+    """Return whether all numbers are finite and of a sane size; NaN is not."""
+    return bool((np.abs(values) <= _MOST).all())
+
+
+def _is_time(values: NDArray[Any]) -> bool:
+    return bool(((values >= 0) & (values < MAX_TIME_MS)).all())
+
+
+def _are_letters(codes: NDArray[Any], *, lower: bool = False) -> bool:
+    """Return whether codes are 0 or two ASCII letters, capitals unless they are of languages."""
+    first, last = (code + 32 * lower for code in _CAPITALS)
+    low, high = codes & 0xFF, codes >> 8
+    letters = (low >= first) & (low <= last) & (high >= first) & (high <= last)
+    return bool((letters | (codes == 0)).all())
+
+
+def _refuse(kind: str) -> None:
+    msg = f"{kind} has a number out of its range"
+    raise ConfigMismatchError(msg)
