@@ -1,7 +1,7 @@
 """The comparison of a settled run with its replay; each look takes only what is new."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from schemas import topics
@@ -9,17 +9,21 @@ from schemas.codec import decode_dead_letter, decode_home
 from streams.config.settings import Settings
 from streams.engine.applied import APPLIED_KEY, unpack_applied
 from streams.kafka.clients import Message
-from streams.stages.wire.partition_rows import PENDING_PAGE, owner_key
+from streams.stages.wire import impression_rows
+from streams.stages.wire.partition_rows import ALERTED, PENDING_PAGE, owner_key
 from tests.chaos.ledger import Ledger
 from tests.chaos.load import Delivered
 from tests.chaos.stores import newest_rows
 from tests.chaos.verdict import (
     Finding,
+    NoPage,
     Page,
     Pages,
     check_applied,
     compare_ends,
+    compare_handed_over,
     compare_letters,
+    compare_owners,
     compare_rows,
     compare_signals,
 )
@@ -50,6 +54,7 @@ class Audit:
         self._applied: dict[tuple[str, int], int] = {}
         self._rows: dict[tuple[str, int], dict[bytes, bytes]] = defaultdict(dict)
         self._events = 0
+        self._handed_over: list[tuple[bytes, bytes]] = []
 
     def look(self) -> Finding:
         """Compare everything; the run has to have settled."""
@@ -59,6 +64,7 @@ class Audit:
         wanted, seen = self._replay.facts, self._seen
         found += compare_rows("viewer", wanted.viewers, seen.viewers)
         found += compare_rows("title", wanted.titles, seen.titles)
+        found += self._owners()
         found += self._outputs()
         return found
 
@@ -74,14 +80,17 @@ class Audit:
         return out
 
     def _events_kept(self) -> Finding:
-        """Replay new events; the brokers must hold what they acknowledged."""
+        """Replay new events; the brokers must hold what they acknowledged, and what workers handed over."""
         events = self._ledger.take(topics.EVENTS)
         self._replay.events(events)
-        self._events += len(events)
+        handed_over = [(m.key() or b"", m.value() or b"") for m in events if is_handed_over(m)]
+        self._handed_over += handed_over
+        self._events += len(events) - len(handed_over)
         out = Finding(lost=list(self._delivered.failures))
         if self._events != self._delivered.records:
             text = f"the brokers hold {self._events} events and acknowledged {self._delivered.records}"
             (out.lost if self._events < self._delivered.records else out.different).append(text)
+        out += compare_handed_over(self._replay.facts.handed_over, self._handed_over)
         return out
 
     def _changelogs(self) -> Finding:
@@ -97,7 +106,7 @@ class Audit:
                     del rows[key]
                 self._see(changelog, news)
             out += check_applied(changelog, self._applied_of(changelog, messages))
-            wanted = self._delivered.last if source == topics.EVENTS else self._ledger.lasts(source)
+            wanted = self._ledger.lasts(source)
             seen = {p: offset for (log, p), offset in self._applied.items() if log == changelog}
             out += compare_ends(source, wanted, seen)
         return out
@@ -105,6 +114,8 @@ class Audit:
     def _see(self, changelog: str, rows: dict[bytes, bytes]) -> None:
         """Take over what is promised exactly of changed rows."""
         if changelog == topics.VIEWER_STATE:
+            for key in [key for key, value in rows.items() if not value]:
+                self._seen.viewers.pop(key, None)
             self._seen.viewers |= viewer_facts(rows, self._settings)
         else:
             self._seen.titles |= title_facts(rows, self._settings)
@@ -144,15 +155,42 @@ class Audit:
         self._replay.facts.signals.clear()
         return found
 
+    def _owners(self) -> Finding:
+        """Find rows next to those of viewers (impressions, alerts) whose viewers are none in the replay."""
+        parts = self._ledger.lasts(topics.VIEWER_STATE)
+        owners = {owner for p in parts for owner in _owners(self._rows[topics.VIEWER_STATE, p])}
+        return compare_owners((key.decode() for key in self._replay.facts.viewers), owners)
+
     def _outputs(self) -> Finding:
         """Check pages and dead letters."""
-        pages = [decode_home(message.value() or b"") for message in self._ledger.take(topics.HOME)]
-        found = self._pages.take(Page(p.viewer_id, p.seq, p.source.offset, p.list_id) for p in pages)
+        found = self._pages.take(map(_page, self._ledger.take(topics.HOME)))
         found += self._pages.compare(self._replay.facts.last_cause)
         letters = [decode_dead_letter(m.value() or b"") for m in self._ledger.take(topics.DEAD_LETTERS)]
         self._letters += [(letter.source.partition, letter.source.offset) for letter in letters]
         found += compare_letters(self._delivered.bad, self._letters)
         return found
+
+
+def is_handed_over(message: Message) -> bool:
+    """Return whether a worker wrote an event: the history of a viewer who signed in."""
+    return b'"event_id":"identified-' in (message.value() or b"")
+
+
+def _page(message: Message) -> Page | NoPage:
+    value = message.value()
+    if value is None:
+        return NoPage((message.key() or b"").decode())
+    page = decode_home(value)
+    return Page(page.viewer_id, page.seq, page.source.offset, page.list_id)
+
+
+def _owners(rows: Iterable[bytes]) -> Iterator[str]:
+    """Yield the viewers of rows of impressions and of alerts."""
+    for key in rows:
+        if key[:1] == impression_rows.PREFIX:
+            yield key[1:].decode()
+        elif owner_key(key) == ALERTED.key:
+            yield key[len(ALERTED.key) + 1 :].decode()
 
 
 def _compare_store(name: str, logged: dict[bytes, bytes], stored: dict[bytes, bytes]) -> Finding:

@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
+
+from msgspec import structs
 
 from online_models.simulation import World
 from schemas import topics
 from schemas.codec import encode
-from schemas.events import Event
+from schemas.events import Event, Forget, History, Identify, Preferences, Stop
 from schemas.partitioner import partition_for
 from streams.config.settings import Settings
 from streams.kafka.clients import KafkaError, Message, producer
@@ -26,6 +29,12 @@ CLIENT = {"linger.ms": 5, "reconnect.backoff.max.ms": 500, "acks": "all"}
 """A producer that is back soon after its broker."""
 
 
+GUESTS = 12
+"""Anonymous viewers: few, so that each signs in again and again."""
+AHEAD_MS = 4_070_908_800_000
+"""2099-01-01T00:00:00Z."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mix:
     """What the load is made of.
@@ -38,6 +47,11 @@ class Mix:
         Of the world.
     duplicates, late, bad
         Shares of the events that are sent again, sent late (so that they arrive out of order), unusable.
+    others
+        Share of events that are followed by one of another type: preferences, imports, and guests who watch,
+        sign in, or ask to be forgotten, as viewers do.
+    ahead
+        Share of the events that a clock dates into the year 2099.
     """
 
     rate: float = 100.0
@@ -46,6 +60,8 @@ class Mix:
     duplicates: float = 0.03
     late: float = 0.05
     bad: float = 0.02
+    others: float = 0.15
+    ahead: float = 0.003
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +104,7 @@ def stream(mix: Mix, seed: int) -> Iterator[Raw]:
     """
     rng = random.Random(seed)
     waiting: list[tuple[int, Raw]] = []
-    for number, event in enumerate(_world(mix, seed).events()):
+    for number, event in enumerate(_events(mix, seed, random.Random(f"{seed} others"))):
         for due, raw in [one for one in waiting if one[0] <= number]:
             waiting.remove((due, raw))
             yield raw
@@ -102,6 +118,42 @@ def stream(mix: Mix, seed: int) -> Iterator[Raw]:
             yield raw
             if dice > 1 - mix.duplicates:
                 waiting.append((number + rng.randint(1, 30), raw))
+
+
+def _events(mix: Mix, seed: int, rng: random.Random) -> Iterator[Event]:
+    """Yield a world's events, and between them those of types that it does not have."""
+    for number, event in enumerate(_world(mix, seed).events()):
+        yield structs.replace(event, event_time_ms=AHEAD_MS) if rng.random() < mix.ahead else event
+        if rng.random() < mix.others:
+            yield _other(rng, number, event, mix.titles)
+
+
+def _other(rng: random.Random, number: int, event: Event, titles: int) -> Event:
+    """Return an event of another type, near a world's event in time.
+
+    It is about titles of the catalog: a worker that restarts knows others by the hash of their ids alone,
+    until somebody watches them.
+    """
+    guest = f"guest-{rng.randrange(GUESTS)}"
+    about: dict[str, Any] = {
+        "event_id": f"other-{number}",
+        "viewer_id": rng.choice((event.viewer_id, guest)),
+        "event_time_ms": event.event_time_ms - rng.choice((0, 0, 1_000, 3_600_000)),
+        "country": rng.choice((None, "DE", "US")),
+    }
+    title, liked, rejected = (f"title-{n:06d}" for n in rng.sample(range(titles), 3))
+    match rng.choices(("watch", "preferences", "history", "identify", "forget"), (8, 3, 1, 2, 1))[0]:
+        case "watch":
+            watched = {"watched_s": 3_000.0, "position_s": 3_000.0, "duration_s": 3_600.0}
+            return Stop(**about | {"viewer_id": guest}, title_id=title, **watched)
+        case "preferences":
+            return Preferences(**about, maturity=rng.choice((None, 6, 12)), liked_titles=(title,))
+        case "history":
+            return History(**about, liked=(title, liked), rejected=(rejected,))
+        case "identify":
+            return Identify(**about | {"viewer_id": guest}, known_as=event.viewer_id)
+        case _:
+            return Forget(**about)
 
 
 def _world(mix: Mix, seed: int) -> World:

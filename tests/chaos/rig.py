@@ -10,9 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from online_models.simulation import World
 from schemas import topics
 from streams.config.settings import Settings
-from streams.ops.runs.worker_process import cluster_port, make_topics
+from streams.kafka.produce import EventProducer
+from streams.ops.runs.worker_process import WorkerProcess, cluster_port, make_topics
 from tests.chaos.audit import Audit
 from tests.chaos.cluster import Brokers
 from tests.chaos.ledger import Ledger
@@ -137,6 +139,13 @@ class Rig:
         """Choose a worker."""
         return self.rng.choice(self.crew.up())
 
+    def foreign_state(self) -> Path:
+        """Return the databases of another installation on these brokers; its worker runs once."""
+        folder = self.folder / "foreign"
+        if not folder.exists():
+            self.meanwhile(lambda: _make_foreign_state(self.settings, folder))
+        return folder / "state"
+
     def _look(self) -> None:
         """Note when everything is past what was there at the harm, and every partition is ready."""
         hurt, past = self._hurt, self.ledger.past
@@ -148,10 +157,15 @@ class Rig:
             self.recovery_s, self._hurt = round(time.monotonic() - hurt.at, 1), None
 
     def settled(self) -> bool:
-        """Return whether everything that was sent is applied, learned and read, and no page is owed."""
+        """Return whether everything that was sent is applied, learned and read, and no page is owed.
+
+        Workers write events, too (histories of viewers who sign in), in the transactions that apply others.
+        So the ends of the events are looked at last, when everything is applied up to what was read.
+        """
         ledger = self.ledger
         return (
             not ledger.behind(topics.VIEWER_STATE, self.load.delivered.last)
+            and not ledger.behind(topics.VIEWER_STATE, ledger.lasts(topics.EVENTS))
             and ledger.at_end(topics.SIGNALS)
             and not ledger.behind(topics.TITLE_MODEL, ledger.lasts(topics.SIGNALS))
             and not ledger.owed
@@ -191,3 +205,18 @@ class Rig:
         for worker in self.crew.workers:
             worker.wanted = False
             worker.kill()
+
+
+def _make_foreign_state(settings: Settings, folder: Path) -> None:
+    """Run another installation until it has viewers of its own; fewer events than the first one has had."""
+    other = settings.model_copy(update={"topic_prefix": "other.", "group": "other"})
+    make_topics(other, partitions=PARTITIONS)
+    world = World(seed=1, viewers=20, titles=120)
+    with EventProducer(other) as producer, WorkerProcess(other, folder) as worker:
+        producer.send(world.take(200))
+        producer.flush()
+        worker.wait_ready()
+        waited = Ledger(other)
+        while not (last := waited.lasts(topics.EVENTS)) or waited.behind(topics.VIEWER_STATE, last):
+            waited.pump(PUMP_S)
+        waited.close()

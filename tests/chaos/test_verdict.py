@@ -14,11 +14,14 @@ from tests.chaos.schedule import Planned, Schedule
 from tests.chaos.table import document, summary
 from tests.chaos.verdict import (
     Finding,
+    NoPage,
     Page,
     Pages,
     check_applied,
     compare_ends,
+    compare_handed_over,
     compare_letters,
+    compare_owners,
     compare_rows,
     compare_signals,
     quantile,
@@ -107,6 +110,30 @@ def test_the_last_page_is_of_the_last_event() -> None:
     assert pages.compare({"v": 10, "w": 20, "x": 30}).clean
     found = pages.compare({"v": 11, "w": 19, "x": 30, "y": 4})
     assert counts(found) == (2, 0, 1)
+
+
+def test_behind_a_deletion_pages_begin_anew() -> None:
+    """And the viewer has no last page; a page that goes on as if nothing had been is a gap."""
+    pages = Pages()
+    assert pages.take([page(1), page(2), NoPage("v"), NoPage("w")]).clean
+    assert pages.compare({}).clean
+    assert pages.take([Page("v", 1, 9, "v-9-1")]).clean
+    assert counts(Pages().take([page(1), NoPage("v"), page(2)])) == (1, 0, 0)
+
+
+def test_histories_are_handed_over_once() -> None:
+    """A missing one is lost, one more is doubled, one that nobody has differs."""
+    a, b = (b"ada", b"{}"), (b"bob", b"{}")
+    assert compare_handed_over([a, b, b], [b, a, b]).clean
+    assert counts(compare_handed_over([a, b], [a])) == (1, 0, 0)
+    assert counts(compare_handed_over([a], [a, a])) == (0, 1, 0)
+    assert counts(compare_handed_over([a], [a, b])) == (0, 0, 1)
+
+
+def test_of_a_forgotten_viewer_nothing_is_left() -> None:
+    """A row whose owner is no viewer differs; a viewer needs no such row."""
+    assert compare_owners(["ada", "bob"], ["ada"]).clean
+    assert counts(compare_owners(["ada"], ["ada", "bob"])) == (0, 0, 1)
 
 
 def test_quantiles_are_values_that_occurred() -> None:

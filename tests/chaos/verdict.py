@@ -86,6 +86,41 @@ def compare_letters(wanted: Iterable[tuple[int, int]], seen: Iterable[tuple[int,
     )
 
 
+def compare_handed_over(
+    wanted: Iterable[tuple[bytes, bytes]], seen: Iterable[tuple[bytes, bytes]]
+) -> Finding:
+    """Compare the histories of viewers who signed in, by key and bytes: exactly one each.
+
+    Examples
+    --------
+    >>> compare_handed_over([(b"ada", b"{}")], []).lost
+    ['no history for ada: {}']
+    """
+    want, have = Counter(wanted), Counter(seen)
+    text = "{} for {}: {}"
+    return Finding(
+        lost=[text.format("no history", k.decode(), v.decode()) for k, v in (want - have)],
+        doubled=[
+            text.format("one more history", k.decode(), v.decode()) for k, v in have - want if want[k, v]
+        ],
+        different=[
+            text.format("a history", k.decode(), v.decode()) for k, v in have - want if not want[k, v]
+        ],
+    )
+
+
+def compare_owners(viewers: Iterable[str], owners: Iterable[str]) -> Finding:
+    """Find owners of rows who are no viewers: of one who was forgotten nothing may be left.
+
+    Examples
+    --------
+    >>> compare_owners(["ada"], ["ada", "bob"]).different
+    ['bob is no viewer, and has a row left']
+    """
+    left = set(owners) - set(viewers)
+    return Finding(different=[f"{viewer} is no viewer, and has a row left" for viewer in sorted(left)])
+
+
 def compare_ends(what: str, wanted: Mapping[int, int], seen: Mapping[int, int]) -> Finding:
     """Compare applied offsets with the last offsets of their source."""
     out = Finding()
@@ -128,17 +163,30 @@ class Page:
     list_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class NoPage:
+    """The deletion of a viewer's page: signed in, or forgotten."""
+
+    viewer: str
+
+
 class Pages:
-    """Every viewer's pages: numbered from 1 without gap or repeat, in the order of their causes."""
+    """Every viewer's pages: numbered from 1 without gap or repeat, in the order of their causes.
+
+    Behind a deletion the viewer begins anew.
+    """
 
     def __init__(self) -> None:
         self.last: dict[str, Page] = {}
         self._ids: dict[str, set[str]] = defaultdict(set)
 
-    def take(self, pages: Iterable[Page]) -> Finding:
+    def take(self, pages: Iterable[Page | NoPage]) -> Finding:
         """Check the next pages."""
         out = Finding()
         for page in pages:
+            if isinstance(page, NoPage):
+                self.last.pop(page.viewer, None)
+                continue
             before = self.last.get(page.viewer, Page(page.viewer, 0, -1, ""))
             self.last[page.viewer] = page
             name = f"page {page.seq} of {page.viewer}"

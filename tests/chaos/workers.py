@@ -75,6 +75,10 @@ class ChaosWorker(WorkerProcess):
         """Return how many partitions it has ready."""
         return int(self.exposition().value("nearline_partitions", state="ready"))
 
+    def restoring(self) -> int:
+        """Return how many partitions it restores."""
+        return int(self.exposition().value("nearline_partitions", state="restoring"))
+
     def told(self) -> str:
         """Return what it has logged in its present life."""
         return self.log.read_bytes()[self._log_began :].decode(errors="replace") if self.log.exists() else ""

@@ -134,11 +134,6 @@ class Replay:
             outcome = self._titles[message.partition() or 0]([_record(message)])
             self.facts.titles |= title_facts(_kept(outcome.rows), self._settings)
 
-    @property
-    def stores(self) -> Sequence[Rows]:
-        """The rows of each viewers partition."""
-        return self._stores
-
     def _take(self, partition: int, outcome: Outcome) -> None:
         facts, rows = self.facts, _kept(outcome.rows)
         self._stores[partition].update(rows)

@@ -18,18 +18,33 @@ SIZE_MB = 48
 
 def delete_state(rig: Rig) -> str:
     """Kill -9 a worker and delete its databases."""
-    return _meddle(rig, lambda worker: _empty(worker.state))
+    return _meddle(rig, lambda worker: empty(worker.state))
 
 
 def old_state(rig: Rig) -> str:
     """Kill -9 a worker and give it the databases that it had when it was started the last time."""
 
     def copy_back(worker: ChaosWorker) -> None:
-        _empty(worker.state)
+        empty(worker.state)
         if worker.former.is_dir():
             shutil.copytree(worker.former, worker.state, dirs_exist_ok=True)
 
     return _meddle(rig, copy_back)
+
+
+def foreign_state(rig: Rig) -> str:
+    """Kill -9 a worker and leave it the databases of another installation on the same brokers.
+
+    They look as good as its own: the same layout, partitions and configuration, and positions that the
+    changelogs have. The worker must not take them for its own.
+    """
+    foreign = rig.foreign_state()
+
+    def replace(worker: ChaosWorker) -> None:
+        empty(worker.state)
+        shutil.copytree(foreign, worker.state, dirs_exist_ok=True)
+
+    return _meddle(rig, replace)
 
 
 def truncate(rig: Rig, file: str, keep: float = 0.5) -> str:
@@ -126,7 +141,7 @@ def _meddle(rig: Rig, harm: Callable[[ChaosWorker], None]) -> str:
     return worker.name
 
 
-def _empty(folder: Path) -> None:
+def empty(folder: Path) -> None:
     """Delete what is in a folder, which may be a disk of its own."""
     for found in folder.iterdir():
         shutil.rmtree(found) if found.is_dir() else found.unlink()

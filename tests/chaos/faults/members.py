@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from tests.chaos.faults.disk import empty
 from tests.chaos.faults.workers import DEATH_S, leave
 from tests.chaos.rig import FaultError, Rig
 from tests.chaos.workers import ChaosWorker
@@ -41,6 +42,29 @@ def kill_in_rebalance(rig: Rig) -> str:
     rig.hurt()
     leave(rig, guest)
     return f"{other.name} as {guest.name} joins and leaves"
+
+
+def rebalance_in_restore(rig: Rig, slow_s: float = 0.3) -> str:
+    """Have a worker restore from nothing, slowly, while another joins and leaves: partitions move meanwhile.
+
+    Recovery counts from when it restores at full speed again.
+    """
+    worker = rig.victim()
+    worker.wanted = False
+    worker.kill()
+    rig.crew.note(worker)
+    empty(worker.state)
+    worker.arm("in_restore", "slow", slow_s)
+    worker.start()
+    try:
+        rig.until(lambda: worker.restoring() > 0, DEATH_S, f"{worker.name} restores")
+        guest = _guest(rig)
+        rig.until(lambda: ASSIGNED in guest.told(), DEATH_S, f"{guest.name} is assigned partitions")
+        leave(rig, guest)
+    finally:
+        worker.disarm()
+    rig.hurt()
+    return f"{worker.name} as {guest.name} joins and leaves"
 
 
 def static_restart(rig: Rig, session_s: float = 20.0) -> str:
