@@ -226,7 +226,12 @@ class Installation:
         )
         specs = (
             viewers.spec(),
-            titles_spec(settings, self._standing, self._replica.catalog.labelled),
+            titles_spec(
+                settings,
+                self._standing,
+                self._replica.catalog.labelled,
+                in_catalog=self._replica.catalog.has_keys,
+            ),
             results_spec(settings, lambda: plan.newest, lambda: self._stock.labels),
             decisions_spec(settings, lambda: plan.newest),
             visits_spec(settings, lambda: self._stock),

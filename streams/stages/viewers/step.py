@@ -81,8 +81,7 @@ class ViewersStage:
     clock
         Clock of the page throttle.
     wall_clock
-        Bounds the times of events, and pages are made by it: windows of titles, rules, experiments. Default:
-        for replays, the times of events.
+        Bounds the times of events, and pages go by it. Default: for replays, by the times of events.
     plan
         Returns the current experiments. Default: none.
     rules
@@ -143,14 +142,13 @@ class ViewersStage:
         throttle = PageThrottle(store, interval_s, self.metrics, clock=self.clock)
         cutover = Cutover(store, self.versions, partial(self.handover.wait_for, partition))
         step = ViewersStep(self, partition, store, cutover=cutover, throttle=throttle)
+        unusable = self.unusable if partition == OWNER else None
         return StageRunner(
             cutover=cutover,
             throttle=throttle,
             step=step,
             max_pages=settings.viewers_batch_events,
-            table_letters=TableLetters(store, self.unusable)
-            if self.unusable and partition == OWNER
-            else None,
+            table_letters=TableLetters(store, unusable) if unusable else None,
         )
 
     async def _gate(self, partition: int) -> bool:
@@ -289,8 +287,7 @@ class ViewersStep:
     def _page_time_ms(self, newest_ms: int) -> int:
         """Return the time of pages: the worker's clock, or in replays the newest event time that asks.
 
-        A device's late event would bring expired titles back, its fast clock would break embargoes, and for
-        everybody in its batch.
+        A late event would bring expired titles back, a fast clock break embargoes, for all in its batch.
         """
         clock = self._stage.wall_clock
         return newest_ms if clock is None else clock()
