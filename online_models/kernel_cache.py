@@ -14,7 +14,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
-from numba.core import caching, types
+from numba.core import caching, config, types
 from numba.core.dispatcher import Dispatcher
 
 __all__ = ["KernelCache", "callees", "fingerprint"]
@@ -75,8 +75,12 @@ class KernelCache(_FunctionCache):  # type: ignore[misc] # numba's methods have 
             self._by_fingerprint = True
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:  # noqa: ANN401 - numba's types
-        """Add the names of the arguments' fields to numba's key, which has their types alone."""
-        return (*super()._index_key(sig, codegen), _names_of_fields(sig))
+        """Add to numba's key the names of the arguments' fields, and whether indexes are checked.
+
+        Numba's own has the fields' types alone, and takes code without checks for NUMBA_BOUNDSCHECK=1.
+        """
+        checked = ("bounds checked",) if config.BOUNDSCHECK else ()  # type: ignore[attr-defined]
+        return (*super()._index_key(sig, codegen), _names_of_fields(sig), *checked)
 
 
 def fingerprint(kernel: Any) -> str:  # noqa: ANN401 - numba's dispatcher

@@ -65,7 +65,15 @@ def test_a_viewers_row_that_no_worker_wrote_is_refused(path: tuple[str, ...], va
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("out", np.nan), ("acc", -1.0), ("trend_at", 2**62), ("counts", -1), ("nbr_w", 1e30)]
+    ("name", "value"),
+    [
+        ("out", np.nan),
+        ("acc", -1.0),
+        ("trend_at", 2**62),
+        ("counts", -1),
+        ("nbr_w", 1e30),
+        ("version", 0xFF01),
+    ],
 )
 def test_a_titles_row_that_no_worker_wrote_is_refused(name: str, value: Any) -> None:
     """As a viewer's."""
