@@ -67,6 +67,11 @@ class MessagePart(NamedTuple):
     """The tag as it reads in the name."""
 
 
+LONGEST = 256
+"""Characters of a heading, as the contract has it (`schemas.fields.Text`): the name of a title alone may have
+so many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Messages:
     """Messages of one language.
@@ -105,12 +110,12 @@ class Messages:
         labels
             Tags that name it, as ``kind:value``.
         """
-        return self.named(labels) if labels else self.rows[kind].replace("{}", name)
+        return self.named(labels) if labels else self.rows[kind].replace("{}", name)[:LONGEST]
 
     def named(self, labels: Sequence[str]) -> str:
         """Return the name of titles that have all of these tags, with a capital first letter."""
         text = " ".join(part.text for part in self.parts(labels))
-        return text[:1].upper() + text[1:]
+        return (text[:1].upper() + text[1:])[:LONGEST]
 
     def parts(self, labels: Sequence[str]) -> tuple[MessagePart, ...]:
         """Order and translate tags (``kind:value``). Of several tags at least one is a genre.

@@ -5,6 +5,7 @@ import pytest
 from online_models.catalog.languages import LANGUAGES
 from online_models.page.headings import UnknownLanguageError, messages
 from online_models.page.shelf_kinds import KINDS
+from schemas import RowKind
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -55,3 +56,12 @@ def test_a_language_without_messages_is_told() -> None:
     """The error names the languages that there are."""
     with pytest.raises(UnknownLanguageError, match="en, hi"):
         messages("tlh")
+
+
+def test_a_heading_is_no_longer_than_the_contract_allows() -> None:
+    """A title's name may be as long as a heading, and tags of 64 characters add up."""
+    english = messages("en")
+    assert len(english.heading(RowKind.BECAUSE_YOU_WATCHED, "x" * 256)) == 256
+    labels = [f"{kind}:{'y' * 64}" for kind in ("genre", "mood", "theme", "place", "period")]
+    assert len(english.heading(RowKind.GENRE, labels=labels)) == 256
+    assert len(english.named(labels)) == 256
