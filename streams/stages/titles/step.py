@@ -119,7 +119,7 @@ class TitlesStep:
         title_rows.load(self._side.titles, keyed | rows, admit=True)
         self._keyed = set(keyed)
         self._side.titles.load_tags(partition_rows.TAGS.read(store))
-        self._stored = {key.decode() for key in rows}
+        self._stored = {key.decode(errors="replace") for key in rows}
         self._attribution = AttributionLearner(store, shard=partition, shards=settings.title_shards)
         self._trending = TrendingLists(self._side, settings, segment_rows.read(store))
         self._cohorts = CohortLearner(store, self._side.titles, partition)

@@ -161,6 +161,15 @@ def test_rubbish_in_the_internal_topic_is_a_dead_letter() -> None:
         assert {key for key, _ in found.rows if not is_reserved(key)} == {b"t1"}
 
 
+def test_a_key_that_is_no_title_keeps_no_shard_from_starting() -> None:
+    """Bytes that are not UTF-8 are nobody's: the other titles are there."""
+    line = Line(Settings(prequential_share=0.0))
+    line.feed(watch("ada", "t1"))
+    rows = line.title_stores[0].rows
+    step = TitlesStep(Settings(), 0, MemoryStore(rows | {b"\xff\xfe": rows[b"t1"]}))
+    assert step._side.titles.row("t1") is not None
+
+
 def test_the_spec_names_topics_and_floor() -> None:
     """The stage reads signals and logs to the title model, at most ten times a second."""
     spec = titles_spec(Settings(topic_prefix="x."))
