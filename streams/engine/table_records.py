@@ -45,9 +45,9 @@ class UnusableRecords:
     Examples
     --------
     >>> unusable = UnusableRecords(Metrics())
-    >>> unusable.add("rules.v1", b"r", DecodeError(Reason.EMPTY, None, "expected a value"))
-    >>> unusable.count("rules.v1"), unusable.discard("rules.v1", [b"r"]), unusable.count("rules.v1")
-    (1, None, 0)
+    >>> unusable.discard("rules.v1", [b"a-rule"])
+    >>> unusable.count("rules.v1"), unusable.has_letters
+    (0, False)
     """
 
     def __init__(self, metrics: Metrics, *, letters: bool = False) -> None:
@@ -129,7 +129,7 @@ class TableRecords:
     take
         Takes records in order, and raises on a bad one. It must be harmless to take a record twice.
     unusable
-        Is told of bad records.
+        Receives bad records.
     on_unusable
         Called with a bad record after what came before it was taken.
     """

@@ -38,6 +38,9 @@ ELSEWHERE = {
     "nearline state verify": "tests/integration/test_state_command.py",
     "nearline state rebuild": "tests/integration/test_state_command.py",
     "nearline top": "tests/streams/cli/test_cli_top.py",
+    "nearline keys add": "tests/streams/cli/test_cli_keys.py",
+    "nearline keys list": "tests/streams/cli/test_cli_keys.py",
+    "nearline keys revoke": "tests/streams/cli/test_cli_keys.py",
 }
 """Beginnings of commands whose own tests run them, and where."""
 

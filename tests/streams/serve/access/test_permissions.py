@@ -172,12 +172,13 @@ def test_the_audit_log_says_who_did_what(
     )
     client.post("/v1/events", content=play, headers=_as(secrets[Scope.WRITE_EVENTS]) | kind)
     found = stand.records(topics.AUDIT)
-    assert [(one.actor, one.action, one.subject) for one in (decode_audit(m.value()) for m in found)] == [
+    assert {(one.actor, one.action, one.subject) for one in (decode_audit(m.value()) for m in found)} == {
         ("operate", AuditAction.SIGN_IN, "testclient"),
         ("read-insights", AuditAction.SIGN_IN, "testclient"),
         ("operate", AuditAction.RESEND, "e9"),
         ("forget", AuditAction.FORGET, "f-1"),
-    ]
+    }
+    assert len(found) == 4
     assert all(b"v-9" not in (message.value() or b"") for message in found)
 
 

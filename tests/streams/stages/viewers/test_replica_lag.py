@@ -80,7 +80,7 @@ def test_a_batch_of_a_young_model_is_a_share_of_what_it_knows() -> None:
     lag = _lag(0, learned, others=0)
     assert lag.max_events() == YOUNG_EVENTS
     learned[0] = 5_000
-    assert lag.max_events() == 500
+    assert lag.max_events() == 1_000
     assert _lag(30, learned, others=0).max_events() == 30
 
 
