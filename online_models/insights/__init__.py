@@ -4,7 +4,6 @@ Events become *visits* (what one viewer just did with one title) and *searches*,
 viewer. Visits are summed up per title and per combination of tags. The results are the records of
 `schemas.insights`. This package reads no topic.
 
-* `k_anonymity`: whether a group has twenty distinct viewers: exact, at most twenty numbers a group.
 * `curves`: completion curve of a title by minute, in steps of at least twenty viewers.
 * `counters`: heaviest keys of a stream in bounded memory (space-saving), and sums that decay in event time.
 * `visits`: from an event and the state of a viewer to a visit or a search.
@@ -14,8 +13,8 @@ viewer. Visits are summed up per title and per combination of tags. The results 
 * `sorting`: records in the orders that people ask for.
 
 *Small groups.* A figure of a group is only disclosed if the group has :math:`k = 20` distinct viewers
-(`k_anonymity.LEAST`) and, where the rest could be computed by subtraction, the rest has as many or none. Each
-step of a curve has at least twenty viewers. An undisclosed figure is absent, never zero.
+(`learners.k_anonymity`) and, where the rest could be computed by subtraction, the rest has as many or none.
+Each step of a curve has at least twenty viewers. An undisclosed figure is absent, never zero.
 
 *Bounds.* A title's countries and cohorts, the combinations, the searches and the cohorts' titles are counted
 by space-saving: a count is at most ``error`` too high, and the record contains the error. A viewer's row

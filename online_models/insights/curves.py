@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from online_models.insights.k_anonymity import LEAST
+from online_models.learners.k_anonymity import LEAST
 
 __all__ = ["FINISHED", "MINUTES", "Point", "curve", "place_of", "steepest"]
 

@@ -13,10 +13,10 @@ from typing import Final
 
 from online_models.insights.catalog_snapshot import CatalogSnapshot, combined
 from online_models.insights.counters import FAST_MS, SLOW_MS, Counter, DecayedSum, SpaceSaving
-from online_models.insights.k_anonymity import DistinctViewers, disclosable_part
 from online_models.insights.sorting import DemandRecord
 from online_models.insights.titles import Group
 from online_models.insights.visits import Searched, Visit
+from online_models.learners.k_anonymity import DistinctViewers, disclosable_part
 from online_models.learners.search import hashed
 from schemas.insights import CohortDemand, FacetDemand, SearchDemand, ServedTitle
 

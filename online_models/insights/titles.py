@@ -6,8 +6,8 @@ from typing import Final
 
 from online_models.insights.counters import Counter, SpaceSaving
 from online_models.insights.curves import FINISHED, curve, steepest
-from online_models.insights.k_anonymity import LEAST, DistinctViewers, disclosable_part
 from online_models.insights.visits import Visit
+from online_models.learners.k_anonymity import LEAST, DistinctViewers, disclosable_part
 from schemas.insights import CurvePoint, GroupInsight, Steepest, TitleInsight
 
 __all__ = ["ACTIONS", "GROUPS", "Group", "TitleTally", "describe", "groups"]

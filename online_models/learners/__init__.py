@@ -10,6 +10,7 @@
 `tag_affinity`         which tags a viewer watches more than others do
 `cohorts`              viewers of like taste, and what each cohort watches
 `segments`             what is watched in a country, at a part of the day, on a kind of device
+`k_anonymity`          whether a group has twenty distinct viewers, so that it may be disclosed
 `search`               which titles are watched after a query
 `attribution`          which artwork, query or shelf led to a watch
 =====================  ================================================================================

@@ -4,15 +4,20 @@ Each segment (its name is its scope) keeps a bounded, exponentially decayed coun
 forward: a watch at t adds :math:`w\,2^{(t - t_0) / H}`, so that no count has to be decayed until numbers grow
 large (Cormode et al., ICDE 2009). When a segment has twice the titles that it keeps, the half of the lower
 counts is dropped.
+
+A segment of fewer than twenty distinct viewers is counted and not shown: its list would be what these few
+watch (:mod:`online_models.learners.k_anonymity`). Viewers are told apart by 16 bits of a hash, which name
+nobody and make a segment look smaller, never larger.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from online_models.feedback.devices import device_of
+from online_models.learners.k_anonymity import LEAST, DistinctViewers
 from online_models.tables.layout import F4, F8, I8, U8
 
 __all__ = [
@@ -53,6 +58,8 @@ class Segment(NamedTuple):
     """Watches of each title, decayed to ``since_ms``."""
     since_ms: int
     newest_ms: int
+    viewers: list[int] | None = []  # noqa: RUF012 - a field's default, never changed
+    """Distinct viewers by 16 bits of the hashes of their ids; None: enough to be shown."""
 
 
 def country_scope(code: int) -> str:
@@ -104,6 +111,7 @@ class _Scope:
 
     def __init__(self, half_life_s: float) -> None:
         self.half_life_ms = 1000.0 * half_life_s
+        self.viewers = DistinctViewers()
         self.counts: dict[int, float] = {}
         self.since_ms = self.newest_ms = self.changes = 0
 
@@ -131,9 +139,19 @@ class _Scope:
 class Segments:
     """Counts of many segments.
 
+    Parameters
+    ----------
+    least
+        Distinct viewers of a segment that is shown. Default: `k_anonymity.LEAST`.
+
     Examples
     --------
     >>> segments = Segments()
+    >>> for viewer in range(10):
+    ...     segments.watch(4, 1.0, 0, country=20041, viewer=viewer)
+    >>> segments.top("country:IN", 2)
+    []
+    >>> segments = Segments(least=1)
     >>> for title, at in ((2, 0), (4, 1_000), (4, 2_000)):
     ...     segments.watch(title, 1.0, at, country=20041, device=1)
     >>> segments.top("country:IN", 2)
@@ -142,7 +160,8 @@ class Segments:
     ['country:IN', 'country:IN@0', 'device:tv']
     """
 
-    def __init__(self) -> None:
+    def __init__(self, least: int | None = None) -> None:
+        self._least = LEAST if least is None else least
         self._scopes: dict[str, _Scope] = {}
         self._moved: dict[str, None] = {}
         self._dropped: dict[str, None] = {}
@@ -152,18 +171,36 @@ class Segments:
         """Return the number of segments."""
         return len(self._scopes)
 
-    def watch(self, key: int, weight: float, at_ms: int, *, country: int = 0, device: int = 0) -> None:
+    def watch(
+        self, key: int, weight: float, at_ms: int, *, country: int = 0, device: int = 0, viewer: int = 0
+    ) -> None:
         """Count a watch of a title in a country, in it at this part of the day, and on a kind of device.
 
         Country and device are codes, 0 if unknown.
         """
+        columns = [key], [weight], [at_ms], [viewer]
         if country:
-            self._count(country_scope(country), HALF_LIFE_S, [key], [weight], [at_ms])
-            self._count(daypart_scope(country, at_ms), DAYPART_HALF_LIFE_S, [key], [weight], [at_ms])
+            self._count(country_scope(country), HALF_LIFE_S, *columns)
+            self._count(daypart_scope(country, at_ms), DAYPART_HALF_LIFE_S, *columns)
         if device:
-            self._count(device_scope(device), HALF_LIFE_S, [key], [weight], [at_ms])
+            self._count(device_scope(device), HALF_LIFE_S, *columns)
 
-    def watch_many(self, keys: U8, weights: F4, at_ms: I8, *, countries: Codes, devices: Codes) -> None:
+    def meet(self, scope: str, viewers: Iterable[int]) -> None:
+        """Count the distinct viewers of a scope that has no counts of its own, as a genre."""
+        found = self._scopes.setdefault(scope, _Scope(HALF_LIFE_S))
+        known = len(found.viewers)
+        found.viewers.add(viewers, self._least)
+        if len(found.viewers) > known:
+            self._changed(scope, found)
+
+    def is_shown(self, scope: str) -> bool:
+        """Return whether a scope has enough distinct viewers."""
+        found = self._scopes.get(scope)
+        return found is not None and found.viewers.enough
+
+    def watch_many(
+        self, keys: U8, weights: F4, at_ms: I8, *, countries: Codes, devices: Codes, viewers: Codes
+    ) -> None:
         """Count watches as :meth:`watch` does one by one, but segment by segment, in a third of the time."""
         parts = at_ms // 3_600_000 % 24 * DAYPARTS // 24
         groups: list[tuple[int, str, float, Rows]] = []
@@ -176,10 +213,16 @@ class Segments:
             groups.append((first, device_scope(code), HALF_LIFE_S, rows))
         for _, scope, half_life_s, rows in sorted(groups, key=lambda group: group[0]):
             columns = (keys[rows].tolist(), weights[rows].tolist(), at_ms[rows].tolist())
-            self._count(scope, half_life_s, *columns)
+            self._count(scope, half_life_s, *columns, viewers[rows].tolist())
 
     def _count(
-        self, name: str, half_life_s: float, keys: list[int], weights: list[float], at_ms: list[int]
+        self,
+        name: str,
+        half_life_s: float,
+        keys: list[int],
+        weights: list[float],
+        at_ms: list[int],
+        viewers: list[int],
     ) -> None:
         scope = self._scopes.get(name)
         if scope is None:
@@ -188,6 +231,10 @@ class Segments:
             self._dropped.pop(name, None)
             scope = self._scopes[name] = _Scope(half_life_s)
         scope.add(keys, weights, at_ms)
+        scope.viewers.add(viewers, self._least)
+        self._changed(name, scope)
+
+    def _changed(self, name: str, scope: _Scope) -> None:
         self._moved[name] = None
         self.version += 1
         scope.changes = self.version
@@ -218,9 +265,12 @@ class Segments:
         return out
 
     def top(self, scope: str, n: int) -> list[tuple[int, float]]:
-        """Return the ``n`` titles of the highest count, by key, with the counts as of the newest watch."""
+        """Return the ``n`` titles of the highest count, by key, with the counts as of the newest watch.
+
+        Nothing if the scope has too few viewers.
+        """
         found = self._scopes.get(scope)
-        if found is None:
+        if found is None or not found.viewers.enough:
             return []
         now = 2.0 ** ((found.since_ms - found.newest_ms) / found.half_life_ms)
         best = sorted(found.counts.items(), key=lambda item: (-item[1], item[0]))[:n]
@@ -246,13 +296,15 @@ class Segments:
         one = self._scopes[scope]
         keys = np.fromiter(one.counts, np.uint64, len(one.counts))
         counts = np.fromiter(one.counts.values(), np.float64, len(one.counts))
-        return Segment(keys, counts, one.since_ms, one.newest_ms)
+        viewers = None if one.viewers.enough else sorted(one.viewers.members)
+        return Segment(keys, counts, one.since_ms, one.newest_ms, viewers)
 
     def load(self, scope: str, stored: Segment) -> None:
         """Load a stored segment."""
         one = _Scope(DAYPART_HALF_LIFE_S if "@" in scope else HALF_LIFE_S)
         one.counts = dict(zip(stored.keys.tolist(), stored.counts.tolist(), strict=True))
         one.since_ms, one.newest_ms = stored.since_ms, stored.newest_ms
+        one.viewers = DistinctViewers(set(stored.viewers or ()), enough=stored.viewers is None)
         self.version += 1
         one.changes = self.version
         self._scopes[scope] = one

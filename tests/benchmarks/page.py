@@ -91,7 +91,7 @@ def _crowds(model: Recommender, events: Sequence[Event]) -> ViewerSegments:
     """Spread viewers over countries, and let these and cohorts watch what their viewers do."""
     viewers, titles = model.viewers.viewers, model.titles
     viewers.arrays.country[:] = np.arange(viewers.arrays.country.size) % COUNTRIES + 1
-    crowd, cohorts = Segments(), CohortTable(model.config.factorization.factors, SHELVED)
+    crowd, cohorts = Segments(least=1), CohortTable(model.config.factorization.factors, SHELVED)
     for event in events:
         if isinstance(event, Stop):
             slot, at = viewers.slot(event.viewer_id), event.event_time_ms

@@ -79,7 +79,7 @@ def test_what_is_refused_is_named_and_ends_the_process(broker: Secured, tmp_path
     seen = {"type": "topic", "name": topics.HOME, "patternType": "literal"}
     broker.add("halfway", iter([{"resource": seen, "operations": ["Describe"], "host": "*"}]))
 
-    _refused(broker.variables("nobody"), tmp_path, 1, "this user may not see them", "users.yaml")
+    _refused(broker.variables("nobody"), tmp_path, 1, "this user has no right to see them", "users.yaml")
     wrong = broker.variables("nearline-worker", KAFKA__SASL_PASSWORD="another")  # noqa: S106 - a wrong one
     _refused(wrong, tmp_path, 2, "Authentication failed", "NEARLINE_KAFKA__SASL_USERNAME")
     stranger = str(broker.authority.with_name("stranger.crt"))

@@ -14,9 +14,9 @@ from msgspec import Struct
 from online_models.insights.counters import Counter, DecayedSum, SpaceSaving
 from online_models.insights.curves import FINISHED
 from online_models.insights.demand import Demand, Facet, Query, Totals
-from online_models.insights.k_anonymity import DistinctViewers
 from online_models.insights.titles import ACTIONS, Group, TitleTally, groups
 from online_models.insights.visits import Searched, ViewerVisits, Visit
+from online_models.learners.k_anonymity import DistinctViewers
 from schemas.fields import MAX_TIME_MS
 from streams.engine.stage import Row, StateView
 from streams.stages.wire.row_codec import RowCodec

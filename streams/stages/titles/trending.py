@@ -1,11 +1,15 @@
 """Trending lists (``trending.v1``): most watched titles everywhere, by country, device and genre.
 
+A country, kind of device or genre has a list once twenty distinct viewers have watched something there. The
+list of everywhere names no group, and a young installation has nothing else to show: it has no such bound.
+
 Lists are made by a shard that has all titles. With several title shards each has its own titles only, and
 there are no lists; countries and devices still boost titles for cold-start viewers, since replicas read all
 shards.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from online_models.feedback.reward_function import Action
 from online_models.learners.segments import HALF_LIFE_S, Segments
@@ -69,7 +73,18 @@ class TrendingLists:
             signals.at[at],
             countries=batch.countries[at],
             devices=batch.devices[at],
+            viewers=batch.viewers[at],
         )
+        self._count_genres(signals.title[watched], batch.viewers[watched])
+
+    def _count_genres(self, rows: I4, viewers: NDArray[np.uint16]) -> None:
+        """Count the distinct viewers of the genres that have too few so far."""
+        titles = self._side.titles
+        tags = titles.arrays.tags[rows]
+        for number in np.unique(tags[tags >= 0]).tolist():
+            scope = titles.tags[number]
+            if scope.startswith(_GENRE) and not self._segments.is_shown(scope):
+                self._segments.meet(scope, viewers[(tags == number).any(axis=1)].tolist())
 
     def evict(self, rows: I4) -> None:
         """Forget titles, whose rows others will use."""
@@ -115,7 +130,8 @@ class TrendingLists:
         return [message for message in out if message]
 
     def _due(self, scope: str, newest: int) -> bool:
-        return newest >= self._made.get(scope, -INTERVAL_MS) + INTERVAL_MS
+        is_time = newest >= self._made.get(scope, -INTERVAL_MS) + INTERVAL_MS
+        return is_time and self._segments.is_shown(scope)
 
     def _genres(self, newest: int) -> list[str]:
         """Return the genres of the titles watched since the last call; drop stale ones for new ones."""

@@ -1,7 +1,10 @@
 """Publishes what one viewers partition has learned about titles: signals and attribution updates."""
 
+import numpy as np
+
 from online_models.page.shelf_kinds import ShelfValue
 from online_models.ranking.viewer_side import ViewerSide, without
+from online_models.tables.hashing import hash_ids
 from online_models.tables.layout import U1, U2, Feedback, Signals
 from schemas import topics
 from streams.config.settings import Settings
@@ -93,9 +96,11 @@ class SignalPublisher:
             Gets them.
         """
         titles, messages, (countries, devices) = self._side.titles, list[Message](), places
+        hashes = hash_ids([one.event.viewer_id for one in rows.events])
+        viewers = hashes.astype(np.uint16)[rows.event]
         for value, sent in wire.pack(
             without(signals, rows.imported()), titles,
-            partition=self._partition, sent=self._sent, countries=countries, devices=devices,
+            partition=self._partition, sent=self._sent, countries=countries, devices=devices, viewers=viewers,
         ):  # fmt: skip
             self._sent = sent
             messages.append({"value": value})

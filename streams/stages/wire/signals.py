@@ -15,7 +15,7 @@ fit 16 bits.
 The first byte is the record's version, as of all rows (:mod:`streams.stages.wire.row_codec`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +23,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from online_models.config import ModelConfig
 from online_models.feedback.reward_function import Action
 from online_models.ranking.viewer_side import blank_signals
 from online_models.tables.layout import I4, Signals
@@ -36,17 +37,33 @@ from streams.stages.wire.signal_checks import fault_of_names, fault_of_signals, 
 
 __all__ = ["MAX_BYTES", "MAX_EVENTS", "VERSIONS", "SignalBatch", "pack", "pack_updates", "unpack"]
 
-VERSIONS: Final = RowVersions("a signals record")
 HEADER: Final = np.dtype([
     ("version", "<u2"), ("partition", "<u2"), ("events", "<u4"), ("width", "<u2"), ("inputs", "<u2"),
     ("positives", "<u4"), ("history", "<u4"), ("titles", "<u4"), ("names", "<u4"), ("sent", "<i8"),
 ])  # fmt: skip
 EVENT_COLUMNS: Final = (
     ("action", "u1"), ("title", "<u2"), ("weight", "<f4"), ("change", "<f4"), ("at", "<i8"), ("depth", "<u2"),
-    ("country", "<u2"), ("session_items", "<u2"), ("device", "u1"),
+    ("country", "<u2"), ("session_items", "<u2"), ("device", "u1"), ("viewer", "<u2"),
 )  # fmt: skip
 """One value per signal each: fields of `Signals`, the title as a number of the dictionary, and the viewer's
-country and kind of device."""
+country, kind of device, and 16 bits of the hash of the id: enough to see whether a segment has twenty
+viewers, too few to name one."""
+
+
+def _with_viewers(records: Sequence[bytes], _: ModelConfig) -> list[bytes]:
+    """Upgrade records of version 1, which do not tell viewers apart: all signals count as one viewer's."""
+    out = []
+    for record in records:
+        head = np.frombuffer(record, HEADER, count=1).copy()
+        before = sum(np.dtype(kind).itemsize for name, kind in EVENT_COLUMNS if name != "viewer")
+        n = min(int(head["events"][0]), len(record) // before)  # more is no record, and refused when read
+        end = HEADER.itemsize + n * before
+        head["version"] = 2
+        out.append(head.tobytes() + record[HEADER.itemsize : end] + bytes(2 * n) + record[end:])
+    return out
+
+
+VERSIONS: Final = RowVersions("a signals record").then(upgrade=_with_viewers)
 MAX_EVENTS: Final = 1_000
 """Signals in a record: about 300 bytes each at the default configuration, 6 kB at the largest."""
 MAX_BYTES: Final = 900_000
@@ -71,6 +88,8 @@ class SignalBatch:
     """[n] countries of the viewers as codes, 0 where unknown."""
     devices: NDArray[np.uint8]
     """[n] kinds of device as codes, 0 where unknown."""
+    viewers: NDArray[np.uint16]
+    """[n] 16 bits of the hashes of the viewers' ids."""
     updates: bytes
     """Packed attribution updates (:mod:`streams.stages.wire.attribution`); mostly empty."""
 
@@ -81,11 +100,12 @@ class _Located(NamedTuple):
     signals: Signals
     countries: NDArray[np.uint16]
     devices: NDArray[np.uint8]
+    viewers: NDArray[np.uint16]
 
     def select(self, chosen: Index) -> "_Located":
         """Return some of them."""
         columns: list[Any] = [column[chosen] for column in self.signals]
-        return _Located(Signals(*columns), self.countries[chosen], self.devices[chosen])
+        return _Located(Signals(*columns), self.countries[chosen], self.devices[chosen], self.viewers[chosen])
 
 
 def pack(
@@ -96,6 +116,7 @@ def pack(
     sent: int,
     countries: NDArray[np.uint16] | None = None,
     devices: NDArray[np.uint8] | None = None,
+    viewers: NDArray[np.uint16] | None = None,
 ) -> Iterator[tuple[bytes, int]]:
     """Pack the signals from which titles learn, in records that a broker accepts.
 
@@ -113,19 +134,22 @@ def pack(
         Country codes of the first signals' viewers, 0 where unknown. Default: all unknown.
     devices
         Device codes of the first signals' viewers, 0 where unknown. Default: all unknown.
+    viewers
+        16 bits of the hashes of the first signals' viewers. Default: 0.
 
     Yields
     ------
     record, sent
         The bytes, and the sender's count after them.
     """
-    located = _Located(
-        signals, np.zeros(signals.title.size, np.uint16), np.zeros(signals.title.size, np.uint8)
-    )
+    n = signals.title.size
+    located = _Located(signals, np.zeros(n, np.uint16), np.zeros(n, np.uint8), np.zeros(n, np.uint16))
     if countries is not None:
         located.countries[: countries.size] = countries
     if devices is not None:
         located.devices[: devices.size] = devices
+    if viewers is not None:
+        located.viewers[: viewers.size] = viewers
     useful = np.flatnonzero(np.isin(signals.action, (Action.POSITIVE, Action.REJECT, Action.TOUCH)))
     for start in range(0, useful.size, MAX_EVENTS):
         chosen = useful[start : start + MAX_EVENTS]
@@ -203,7 +227,13 @@ def _read(record: bytes, head: np.void, titles: TitleTable) -> SignalBatch:
     if (rows < 0).any():
         _leave_out(out)
     return SignalBatch(
-        int(head["partition"]), int(head["sent"]), out, events["country"], events["device"], updates
+        int(head["partition"]),
+        int(head["sent"]),
+        out,
+        events["country"],
+        events["device"],
+        events["viewer"],
+        updates,
     )
 
 
@@ -280,6 +310,7 @@ def _pack_one(located: _Located, titles: TitleTable, partition: int, sent: int) 
         "title": numbers[:n],
         "country": located.countries,
         "device": located.devices,
+        "viewer": located.viewers,
     }
     parts = (
         head, *(events[name].astype(kind) for name, kind in EVENT_COLUMNS),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from online_models.insights.counters import FAST_MS, DecayedSum, SpaceSaving
 from online_models.insights.curves import FINISHED, MINUTES, Point, curve, steepest
-from online_models.insights.k_anonymity import LEAST, DistinctViewers, disclosable_part
+from online_models.learners.k_anonymity import LEAST, DistinctViewers, disclosable_part
 
 STREAM = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 9)), max_size=60)
 

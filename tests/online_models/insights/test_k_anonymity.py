@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from online_models.insights.curves import FINISHED
 from online_models.insights.demand import disclosable_records
-from online_models.insights.k_anonymity import LEAST
 from online_models.insights.titles import describe
+from online_models.learners.k_anonymity import LEAST
 from schemas import Rate, Search, Skip, Thumb
 from schemas.insights import FacetDemand, SearchDemand
 from tests.online_models.insights.counting import Desk

@@ -20,7 +20,7 @@ TV, PHONE = device_code("tv"), device_code("phone")
 
 def test_counts_halve_in_a_day() -> None:
     """By hand: one watch two days ago and one a day ago are worth a quarter and a half."""
-    segments = Segments()
+    segments = Segments(least=1)
     for key, at in ((2, 0), (4, DAY_MS), (6, 2 * DAY_MS)):
         segments.watch(key, 1.0, at, country=IN)
     assert segments.top("country:IN", 3) == [(6, 1.0), (4, 0.5), (2, 0.25)]
@@ -31,7 +31,7 @@ def test_counts_halve_in_a_day() -> None:
 @given(st.lists(st.tuples(st.integers(1, 20), st.integers(0, 100 * DAY_MS)), min_size=1, max_size=60))
 def test_they_are_the_sum_of_decayed_watches(watches: list[tuple[int, int]]) -> None:
     """In any order, over any time: the textbook's sum."""
-    segments = Segments()
+    segments = Segments(least=1)
     for key, at in watches:
         segments.watch(key, 1.0, at, country=IN)
     newest = max(at for _, at in watches)
@@ -44,7 +44,7 @@ def test_they_are_the_sum_of_decayed_watches(watches: list[tuple[int, int]]) -> 
 
 def test_they_are_bounded() -> None:
     """Many titles and many countries take no more than their room; what is watched most is kept."""
-    segments = Segments()
+    segments = Segments(least=1)
     for n in range(2_000):
         segments.watch(2 + n, 1.0, n, country=IN)
         segments.watch(1, 1.0, n, country=IN)
@@ -78,7 +78,7 @@ def _watches(titles: int, days: int, **size: int) -> st.SearchStrategy[list[tupl
 @given(_watches(9, 9, max_size=40))
 def test_each_scope_counts_as_if_it_were_alone(watches: list[tuple[int, int, int, int]]) -> None:
     """A device's counts do not depend on the country that came with it, nor a country's on the device."""
-    together, apart = Segments(), Segments()
+    together, apart = Segments(least=1), Segments(least=1)
     for key, at, country, device in watches:
         together.watch(key, 1.0, at, country=country, device=device)
     for key, at, country, _ in watches:
@@ -95,7 +95,7 @@ def test_each_scope_counts_as_if_it_were_alone(watches: list[tuple[int, int, int
 @given(_watches(300, 400, min_size=1, max_size=400), st.integers(1, 400))
 def test_many_watches_count_as_one_by_one(watches: list[tuple[int, int, int, int]], size: int) -> None:
     """Numbers, their order and what moved are equal to the last bit, however watches are batched."""
-    one, many = Segments(), Segments()
+    one, many = Segments(least=1), Segments(least=1)
     for n, (key, at, country, device) in enumerate(watches):
         one.watch(key, 1 + n % 7 / 10, at, country=country, device=device)
     for start in range(0, len(watches), size):
@@ -103,7 +103,10 @@ def test_many_watches_count_as_one_by_one(watches: list[tuple[int, int, int, int
             np.array(column) for column in zip(*watches[start:][:size], strict=True)
         )
         weights = 1 + np.arange(start, start + keys.size) % 7 / 10
-        many.watch_many(keys.astype(np.uint64), weights, at, countries=countries, devices=devices)
+        nobody = np.zeros(keys.size, np.uint16)
+        many.watch_many(
+            keys.astype(np.uint64), weights, at, countries=countries, devices=devices, viewers=nobody
+        )
     moved = one.take_moved()
     assert moved == many.take_moved()
     for scope in moved:
@@ -113,7 +116,7 @@ def test_many_watches_count_as_one_by_one(watches: list[tuple[int, int, int, int
 
 def test_what_is_stored_goes_on_as_if_nothing_had_happened() -> None:
     """A scope taken over from its stored counts is equal from then on."""
-    one, other = Segments(), Segments()
+    one, other = Segments(least=1), Segments(least=1)
     rng = np.random.default_rng(3)
     for n in range(400):
         one.watch(int(rng.integers(1, 300)), 1.0, 1_000_000 * n, country=IN)
@@ -131,7 +134,7 @@ def _side() -> tuple[ViewerSide, Segments]:
     rows = table.intern([f"t{n}" for n in range(10)])
     table.arrays.counts[rows, 0] = 1
     table.arrays.active[: rows.size], table.arrays.size[1] = rows, rows.size
-    side, segments = ViewerSide(table, Catalog(table)), Segments()
+    side, segments = ViewerSide(table, Catalog(table)), Segments(least=1)
     side.blending.segment_boost = SegmentBoost(table, [segments])
     return side, segments
 

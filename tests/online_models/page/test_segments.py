@@ -49,7 +49,7 @@ def row_of(
 
 def in_country(model: Recommender, **watched: float) -> None:
     """Add watches in India."""
-    crowd = Segments()
+    crowd = Segments(least=1)
     for title, weight in watched.items():
         crowd.watch(title_key(title), weight, T0, country=country_code("IN"))
     model.catalog_index.segments = ViewerSegments(model.titles, SegmentBoost(model.titles, [crowd]))
@@ -78,7 +78,7 @@ def test_a_country_that_watches_little_has_no_trend(model: Recommender) -> None:
 
 def test_a_country_of_several_shards() -> None:
     """Each shard knows its own titles; the trend has all, by watches, and follows every change."""
-    titles, crowds = Recommender().titles, [Segments(), Segments()]
+    titles, crowds = Recommender().titles, [Segments(least=1), Segments(least=1)]
     rows = titles.intern(["a", "b", "c"]).tolist()
     local = SegmentBoost(titles, crowds)
     assert local.trend(1).titles.size == 0

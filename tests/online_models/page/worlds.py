@@ -104,7 +104,7 @@ watched_there = st.tuples(st.sampled_from(TITLES), st.sampled_from(["IN", "US"])
 
 def put_segments(model: Recommender, watched: Sequence[tuple[str, str, float]]) -> None:
     """Let countries and two cohorts watch titles."""
-    with_watches, factors = Segments(), model.config.factorization.factors
+    with_watches, factors = Segments(least=1), model.config.factorization.factors
     table = CohortTable(factors, CohortConfig(cohorts=2))
     for title, country, taste in watched:
         with_watches.watch(title_key(title), 3.0, T0, country=country_code(country))

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from online_models.catalog.catalog import country_code
+from online_models.learners import segments
 from online_models.learners.segments import Segments
 from schemas import Impression, Preferences, Tags, Title, topics
 from schemas.codec import decode_trending
@@ -27,6 +28,13 @@ def _lists(outcomes: list[Outcome]) -> dict[str, list[str]]:
             assert sent["key"] == trending.scope.encode()
             found[trending.scope] = [item.title_id for item in trending.items]
     return found
+
+
+@pytest.fixture(autouse=True)
+def least(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show segments of one viewer, but where the number of viewers is what is tested."""
+    if "twenty" not in request.node.name:
+        monkeypatch.setattr(segments, "LEAST", 1)
 
 
 def _line(shards: int = 1) -> Line:
@@ -54,6 +62,24 @@ def test_countries_and_genres_have_lists() -> None:
     assert lists == {"global": ["t1", "t2"], "genre:Drama": ["t2"], "country:US": ["t2"]}
     lists = _lists(_crowd(line, "IN", "t2", 7, first=4 * INTERVAL_MS))
     assert lists["country:IN"] == ["t2", "t1"]
+
+
+def test_a_list_of_a_group_needs_twenty_viewers() -> None:
+    """However much nineteen watch, in however many batches; the list of everywhere needs none."""
+    line = _line()
+    for title in ("t1", "t3"):
+        for viewer in range(19):
+            events = [watch(f"v{viewer}", title, viewer, country="VA", device="console")]
+            assert _lists(line.learn(line.step(line.records(events)))).keys() <= {"global"}
+    assert line.replica.segment_boost.trend(country_code("VA")).titles.size == 0
+    line.titles = [TitlesStep(line.settings, 0, line.title_stores[0], labelled=line.replica.catalog.labelled)]
+    events = [watch("v19", "t1", 2 * INTERVAL_MS, country="VA", device="console")]
+    lists = _lists(line.learn(line.step(line.records(events))))
+    assert lists.keys() == {"global", "country:VA", "device:console", "genre:War"}
+    assert sorted(lists["country:VA"]) == ["t1", "t3"]
+    assert line.replica.segment_boost.trend(country_code("VA")).titles.size == 2
+    for store in line.title_stores:
+        assert not any(b"v19" in key + value for key, value in store.rows.items())
 
 
 def test_kinds_of_device_have_lists() -> None:

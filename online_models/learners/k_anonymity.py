@@ -37,11 +37,11 @@ class DistinctViewers:
         """Return the number of viewers, at most `LEAST`."""
         return LEAST if self.enough else len(self.members)
 
-    def add(self, viewers: Iterable[int]) -> None:
-        """Add viewers by their hashes."""
+    def add(self, viewers: Iterable[int], least: int = LEAST) -> None:
+        """Add viewers by their hashes; `least` of them are enough."""
         if not self.enough:
             self.members.update(viewers)
-            if len(self.members) >= LEAST:
+            if len(self.members) >= least:
                 self.members, self.enough = set(), True
 
     def take(self, other: "DistinctViewers") -> None:
