@@ -84,7 +84,8 @@ def load(titles: TitleTable, rows: Mapping[bytes, bytes], *, admit: bool = False
     named = {key: value for key, value in rows.items() if not is_keyed(key)}
     if named:
         packed = unpack(list(named.values()), titles.config)
-        titles.load([key.decode() for key in named], packed, admit=admit)
+        names = [key.decode(errors="replace") for key in named]  # a stranger's key is nobody's title
+        titles.load(names, packed, admit=admit)
 
 
 def unpack(values: Sequence[bytes], config: ModelConfig) -> NDArray[np.void]:
