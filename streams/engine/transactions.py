@@ -227,7 +227,7 @@ class Transactions:
             return StepFailedError(what, why=cause.str(), next_step=advice)
         if cause.code() in _FENCED:
             what = f"this worker does not own the transactional id {self._name} any more"
-            why = "the group moved the partition, it timed out, or another deployment has the same group"
+            why = "fenced: the group moved the partition, it timed out, or another deployment has its group"
             advice = f"{IN_DOUBT}; if it repeats, give each deployment a NEARLINE_GROUP of its own"
             return OutcomeInDoubtError(what, why=why, next_step=advice)
         why = f"{topic}: {cause.str()}" if topic else cause.str()
