@@ -15,13 +15,13 @@ from time import process_time
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from streams.cli.views.svg import STYLE, picture
 
 from online_models import ModelConfig, Recommender
 from online_models.config import FactorizationConfig
 from online_models.evaluation import EvaluationProtocol
 from online_models.evaluation.protocol import Stream, prepare
 from online_models.evaluation.recommender import RecommenderModel
+from streams.cli.views.reports import drawing
 from streams.ops.ratings import Dataset, read_ratings
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _draw(axes: "Axes", figures: Figures, order: str) -> None:
 
 def plate(figures: Figures) -> str:
     """Return the raw order's picture alone: an SVG file."""
-    return picture(partial(_draw, figures=figures, order="raw"), "HR@10 by cost, raw order")
+    return drawing(partial(_draw, figures=figures, order="raw"), "HR@10 by cost, raw order")
 
 
 def drawn(figures: Figures, source: str) -> str:
@@ -133,12 +133,13 @@ def drawn(figures: Figures, source: str) -> str:
         for name, of in figures.items()
     )
     pictures = "".join(
-        f"<h2>{order}</h2>" + picture(partial(_draw, figures=figures, order=order), f"HR@10 {order} by cost")
+        f"<h2>{order}</h2>" + drawing(partial(_draw, figures=figures, order=order), f"HR@10 {order} by cost")
         for order in ("raw", "shuffled")
     )
     head = "".join(f"<th>{name}</th>" for name in ("configuration", "HR@10 raw", "shuffled", "µs"))
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>The frontier</title>'
-        f"<style>{STYLE}</style></head><body><h1>HR@10 against microseconds: {escape(source)}</h1>{pictures}"
+        "<style>body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem }</style>"
+        f"</head><body><h1>HR@10 against microseconds: {escape(source)}</h1>{pictures}"
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></body></html>\n"
     )
