@@ -66,7 +66,7 @@ check: setup ## Before every commit: lint, and all tests that need no Java
 	@$(MAKE) --jobs 2 lint quick
 
 quick: setup
-	$(PYTEST) -m "not kafka" $(ARGS)
+	$(PYTEST) -n 4 -m "not kafka" $(ARGS)
 
 test: setup ## Run what the README promises (on a real Kafka when Java 17 and Maven are there)
 	$(PYTEST) $(ARGS)

@@ -27,7 +27,6 @@ def handles_sigterm(pid: int) -> bool:
         ("experiments worker", ExitCode.DONE),
         ("insights worker", ExitCode.DONE),
         ("demo", ExitCode.INTERRUPTED),
-        ("evaluate --ratings nowhere.csv", ExitCode.INTERRUPTED),
     ],
 )
 def test_sigterm_in_the_first_second(command: str, code: int, tmp_path: Path, *, imported: bool) -> None:

@@ -17,7 +17,16 @@ from streams.ops.local_kafka import java, processes
 from streams.ops.local_kafka import java as jars
 from streams.ops.local_kafka.cluster import KafkaCluster
 from streams.ops.local_kafka.embedded import PARTITIONS, EmbeddedCluster
-from streams.ops.local_kafka.node import ClusterShape, Commands, Node, claim, mark, server_properties
+from streams.ops.local_kafka.node import (
+    CONTROLLER_PORT_STEP,
+    ClusterShape,
+    Commands,
+    Node,
+    claim,
+    mark,
+    server_properties,
+)
+from streams.ops.runs.worker_process import cluster_port
 
 
 def _executable(folder: Path, name: str, script: str) -> None:
@@ -100,10 +109,13 @@ def test_a_busy_port_is_named(embedded: EmbeddedCluster, tmp_path: Path) -> None
         cluster.start()
     assert "--port" in failure.value.next_step
     assert not (tmp_path / "kafka").exists()
-    with socket.create_server(("127.0.0.1", _port(embedded) + 101)) as controller:
-        busy = controller.getsockname()[1]
-        with pytest.raises(SettingsError, match=f"port {busy} of 127.0.0.1 is in use"):
-            KafkaCluster(tmp_path / "kafka", port=busy - 100, cache_dir=tmp_path).start()
+    port = cluster_port()
+    busy = port + CONTROLLER_PORT_STEP
+    with (
+        socket.create_server(("127.0.0.1", busy)),
+        pytest.raises(SettingsError, match=f"port {busy} of 127.0.0.1 is in use"),
+    ):
+        KafkaCluster(tmp_path / "kafka", port=port, cache_dir=tmp_path).start()
 
 
 @pytest.mark.parametrize("lives", [True, False])
