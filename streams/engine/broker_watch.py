@@ -8,11 +8,12 @@ later, fails after `ANSWER_S` seconds.
 
 import time
 from collections.abc import Callable
-from threading import Event, Thread
+from threading import Event
 
 import structlog
 
 from streams.config.settings import Settings
+from streams.engine.repeat import repeat
 from streams.kafka import clients as kafka_clients
 from streams.kafka.clients import KafkaException, brokers_of, unreachable
 from streams.telemetry.driver_logs import driver_logs
@@ -58,13 +59,13 @@ class BrokerWatch:
         self._settings, self._topic, self._clock = settings, topic, clock
         self._client = kafka_clients.admin(settings)
         self._answered = clock()
-        self._told: float | None = None  # when the outage was logged last; None: there is none
+        self._logged_at: float | None = None  # when the outage was logged last; None: there is none
         self._why = ""
         self._stop = Event()
 
     def start(self) -> None:
         """Begin to watch."""
-        Thread(target=self._watch, name="broker", daemon=True).start()
+        repeat(self.check, PAUSE_S, until=self._stop, die=self._die, name="broker")
 
     def stop(self) -> None:
         """Stop watching."""
@@ -73,7 +74,7 @@ class BrokerWatch:
 
     def waiting(self) -> list[str]:
         """Return the outage as a line; none while a broker answers."""
-        if self._told is None:
+        if self._logged_at is None:
             return []
         where, away_s = brokers_of(self._settings), self._clock() - self._answered
         return [f"no Kafka broker answers at {where}, for {away_s:.0f} s: {self._why}"]
@@ -90,30 +91,22 @@ class BrokerWatch:
     def _is_away(self, error: KafkaException) -> None:
         """Begin an outage, or repeat that it lasts."""
         now = self._clock()
-        if self._told is None:
-            self._told, self._why = now, error.args[0].str()
+        if self._logged_at is None:
+            self._logged_at, self._why = now, error.args[0].str()
             driver_logs.outage = True
             self._why = unreachable(self._settings, error).why  # connects once more, for the cause
             _LOG.error(
                 "broker_gone", brokers=brokers_of(self._settings), why=self._why, next="the worker retries"
             )
-        elif now - self._told >= REPEAT_S:
-            self._told = now
+        elif now - self._logged_at >= REPEAT_S:
+            self._logged_at = now
             _LOG.error("broker_still_gone", seconds=round(now - self._answered), why=self._why)
 
     def _is_there(self) -> None:
         """Note the answer, and end an outage."""
         now = self._clock()
-        if self._told is not None:
-            self._told = None
+        if self._logged_at is not None:
+            self._logged_at = None
             _LOG.warning("broker_back", seconds=round(now - self._answered))
             driver_logs.outage = False
         self._answered = now
-
-    def _watch(self) -> None:
-        """Ask in regular intervals; end the process if that fails: readiness would not change any more."""
-        try:
-            while not self._stop.wait(PAUSE_S):
-                self.check()
-        except Exception as error:  # noqa: BLE001 - whatever it is, this thread is about to end
-            self._die(error)

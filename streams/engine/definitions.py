@@ -57,7 +57,7 @@ class Definitions(Generic[One, All]):
     on_change
         Called with the new value in the reader's thread, after every change.
     unusable
-        Is told of records that cannot be used. Default: one of its own.
+        Receives records that cannot be used. Default: one of its own.
 
     Attributes
     ----------

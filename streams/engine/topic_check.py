@@ -16,13 +16,14 @@ A difference ends the worker, with an error that says what to do. A cluster that
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from threading import Event, Thread
+from threading import Event
 
 import structlog
 
 from streams.config.settings import Settings
 from streams.engine.applied import Origin, newest_applied, origin_of
 from streams.engine.changelog import RESTORER, ends
+from streams.engine.repeat import repeat
 from streams.engine.stage import StageSpec
 from streams.engine.store_identity import StoreIdentity
 from streams.errors import (
@@ -110,7 +111,7 @@ class TopicCheck:
             self._retention_s[spec.changelog] = delete_retention_s(
                 self._settings, spec.changelog, self._client
             )
-        Thread(target=self._watch, name="topics", daemon=True).start()
+        repeat(self.check, PAUSE_S, until=self._stop, die=self._die, name="topics")
 
     def stop(self) -> None:
         """Stop the thread."""
@@ -169,14 +170,6 @@ class TopicCheck:
             if self._missed >= MISSES:
                 self._die(error)
         except StreamError as error:
-            self._die(error)
-
-    def _watch(self) -> None:
-        """Check in regular intervals; end the process if that fails: nobody else would notice a change."""
-        try:
-            while not self._stop.wait(PAUSE_S):
-                self.check()
-        except Exception as error:  # noqa: BLE001 - whatever it is, this thread is about to end
             self._die(error)
 
     def _examine(self, specs: Iterable[StageSpec] = ()) -> dict[str, TopicInfo]:

@@ -11,10 +11,11 @@ read from a clock, so a suspended machine does not look stalled when it wakes.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from threading import Event, Thread
+from threading import Event
 
 import structlog
 
+from streams.engine.repeat import repeat
 from streams.errors import StreamError, StuckError
 from streams.kafka.clients import KafkaException
 from streams.telemetry.metrics import Metrics
@@ -102,7 +103,7 @@ class Watchdog:
 
     def start(self) -> None:
         """Begin to watch."""
-        Thread(target=self._watch, name="watchdog", daemon=True).start()
+        repeat(self.check, self._pause_s, until=self._stop, die=self._die, name="watchdog")
 
     def stop(self) -> None:
         """Stop watching."""
@@ -140,14 +141,6 @@ class Watchdog:
                 self._refusal = str(error)
                 _LOG.warning("watchdog_refused", topic=topic, partition=partition, why=self._refusal)
             return None
-
-    def _watch(self) -> None:
-        """Check in regular intervals; end the process if that fails: nobody else would notice a stall."""
-        try:
-            while not self._stop.wait(self._pause_s):
-                self.check()
-        except Exception as error:  # noqa: BLE001 - whatever it is, this thread is about to end
-            self._die(error)
 
     def _show(self, tp: tuple[str, int], now: WorkProgress, end: int, lag: int) -> None:
         """Show the numbers of one partition."""
