@@ -19,7 +19,13 @@ from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig
 from online_models.ranking.prequential import RANKINGS, prequential
 from online_models.ranking.scorer import hide_known
-from online_models.ranking.viewer_side import EventColumns, ViewerSide, blank_signals, columns
+from online_models.ranking.viewer_side import (
+    EventColumns,
+    ViewerSide,
+    blank_signals,
+    columns,
+    signal_ids,
+)
 from online_models.tables import snapshots
 from online_models.tables.feedback_layout import INTERACTIONS
 from online_models.tables.hashing import hash_ids
@@ -142,11 +148,8 @@ class Recommender:
         found = list(compress(found, new.tolist()))
         learned = [event for event, _ in found]
         take_all(side.viewers.arrays, slots[new], learned, [event.event_time_ms for event in learned])
-        rows, ids = [], []
-        for event, signals in found:
-            for n, signal in enumerate(signals):
-                rows.append((event.viewer_id, signal, event.event_time_ms))
-                ids.append(f"{event.event_id}\0{n}" if n else event.event_id)
+        rows = [(event.viewer_id, one, event.event_time_ms) for event, signals in found for one in signals]
+        ids = [name for event, signals in found for name in signal_ids(event.event_id, len(signals))]
         if rows:
             batch = columns(rows, np.zeros(len(rows), np.uint64))
             self.prequential(batch, sampled(hash_ids(ids), self.tested))

@@ -27,6 +27,7 @@ __all__ = [
     "blank_signals",
     "columns",
     "feedback_of",
+    "signal_ids",
     "without",
 ]
 
@@ -126,6 +127,17 @@ def without(signals: Signals, rows: Sequence[int]) -> Signals:
     action = signals.action.copy()
     action[list(rows)] = Action.NO_OP
     return signals._replace(action=action)
+
+
+def signal_ids(event_id: str, count: int) -> list[str]:
+    r"""Return an id for each feedback signal of an event: its own, with a number from the second one on.
+
+    Examples
+    --------
+    >>> signal_ids("e1", 2)
+    ['e1', 'e1\x001']
+    """
+    return [f"{event_id}\0{n}" if n else event_id for n in range(count)]
 
 
 @jit_no_alloc

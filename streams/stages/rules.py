@@ -45,7 +45,7 @@ def rules_of(
     on_change
         Called with all rules in the reader's thread, after every change.
     unusable
-        Is told of records that cannot be used. Default: one of its own.
+        Receives records that cannot be used. Default: one of its own.
     """
     return Definitions(
         settings, RULES, RuleSet,

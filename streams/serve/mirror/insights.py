@@ -23,7 +23,7 @@ class InsightIndex:
     Parameters
     ----------
     unusable
-        Is told of records that cannot be used; the last usable one of a key stays. Default: one of its own.
+        Receives records that cannot be used; the last usable one of a key stays. Default: one of its own.
 
     Examples
     --------

@@ -225,7 +225,7 @@ def take_changes(
     take
         Applies one; raises on a bad one.
     unusable
-        Is told of bad ones.
+        Receives bad ones.
     """
 
     def take_some(some: Sequence[Change]) -> None:

@@ -49,7 +49,7 @@ class TitleDirectory:
     Parameters
     ----------
     unusable
-        Is told of records of the catalog that cannot be used. Default: one of its own.
+        Receives records of the catalog that cannot be used. Default: one of its own.
 
     Examples
     --------

@@ -82,7 +82,7 @@ class RegisteredVersion:
     metrics
         Show whether this version publishes.
     unusable
-        Is told of records that cannot be used. Default: one of its own.
+        Receives records that cannot be used. Default: one of its own.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from online_models.feedback.reward_function import FeedbackSignal, RewardFunction
-from online_models.ranking.viewer_side import EventColumns, columns
+from online_models.ranking.viewer_side import EventColumns, columns, signal_ids
 from online_models.tables.layout import I4
 from online_models.tables.partition_assignment import partitions_for
 from schemas import DecodeError, Event, Forget, History, Identify, Impression, Preferences, Reason, Search
@@ -89,12 +89,8 @@ class SignalRows:
         return columns(rows, np.zeros(len(rows), np.uint64))
 
     def ids(self) -> Sequence[str]:
-        """Return an id for each row: that of its event, with a number from the event's second row on."""
-        return [
-            f"{one.event.event_id}\0{n}" if n else one.event.event_id
-            for one in self.events
-            for n in range(len(one.signals))
-        ]
+        """Return an id for each row."""
+        return [name for one in self.events for name in signal_ids(one.event.event_id, len(one.signals))]
 
     def attributable(self) -> dict[int, Impression | Search]:
         """Return the events to which a later watch may be attributed, by row.

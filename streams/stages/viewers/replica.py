@@ -55,7 +55,7 @@ class Replica:
     metrics
         Show rows and age.
     unusable
-        Is told of records that cannot be used. Default: one of its own.
+        Receives records that cannot be used. Default: one of its own.
 
     Attributes
     ----------

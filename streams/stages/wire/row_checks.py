@@ -17,7 +17,7 @@ __all__ = ["require_sound_titles", "require_sound_viewers"]
 
 _MOST: Final = 1e9
 """Largest number in a row: weights and vectors are a few units, counters of watches stay below it."""
-LARGEST_VERSION: Final = 255
+_MOST_VERSION: Final = 255
 """Of the four bytes of a row's version `RowVersions` reads the first one."""
 _MOST_SEQ: Final = (1 << 53) - 1  # `schemas.fields.Seq`
 _CAPITALS: Final = (ord("A"), ord("Z"))
@@ -27,7 +27,7 @@ def require_sound_titles(rows: NDArray[np.void]) -> None:
     """Raise `ConfigMismatchError` if a title's row has a number out of its range."""
     floats = ("bias", "acc", "watches", "trend", "out", "inp", "nbr_w")
     sound = all(_bounded(rows[name]) for name in floats) and _is_time(rows["trend_at"])
-    sound = sound and bool((rows["version"] <= LARGEST_VERSION).all())
+    sound = sound and bool((rows["version"] <= _MOST_VERSION).all())
     if not (sound and (rows["acc"] >= 0).all() and (rows["counts"] >= 0).all()):
         _refuse("a title's row")
 
