@@ -10,9 +10,11 @@ NEARLINE_NIGHTLY=1 also runs what is marked `nightly`, and 200 examples of each 
 
 import fcntl
 import logging
+import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +31,7 @@ from streams.ops.runs.worker_process import cluster_port
 from streams.telemetry.logging import CHATTY
 from tests.parallel import is_worker, port_range, save_groups, scheduler, shared_folder, switch, takes_long
 from tests.waiting import PATIENCE_S
+from tests.warm_processes import WarmProcess, server
 
 REQUIRE_KAFKA, NIGHTLY = switch("REQUIRE_KAFKA"), switch("NIGHTLY")
 
@@ -44,6 +47,13 @@ for name, examples in (("ci", 50), ("nightly", 200)):
         suppress_health_check=[HealthCheck.too_slow],
     )
 settings.load_profile("nightly" if NIGHTLY else "ci" if REQUIRE_KAFKA else "dev")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path: Path) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Look for no examples in files of tests: each process of a run would search all of them."""
+    found = yield
+    return [one for one in found if isinstance(one, pytest.Module) or not file_path.match("test_*.py")]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -89,6 +99,20 @@ def logging_as_it_was() -> Iterator[None]:
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.NOTSET)
     structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def warm_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start workers warm in tests that need no real Kafka and are not about starting (`cold`)."""
+    if request.node.get_closest_marker("kafka") or request.node.get_closest_marker("cold"):
+        return
+
+    def spawn(self: sessions.WorkerProcess, environment: dict[str, str]) -> WarmProcess:
+        config = request.config
+        first = server(shared_folder(config), os.getppid() if is_worker(config) else os.getpid())
+        return WarmProcess(first, self.command[3:], environment, self.log)
+
+    monkeypatch.setattr(sessions.WorkerProcess, "_spawn", spawn)
 
 
 @pytest.fixture

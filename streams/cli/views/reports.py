@@ -6,10 +6,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import matplotlib as mpl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,6 +41,9 @@ def drawing(draw: "Callable[[Axes], object]", description: str) -> Markup:
     description
         Text alternative for screen readers.
     """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(9, 4.2), layout="constrained")
     axes = figure.add_subplot()
     draw(axes)

@@ -156,13 +156,13 @@ class WorkerProcess:
         """Start the process, without waiting until it is ready."""
         self.folder.mkdir(parents=True, exist_ok=True)
         own = {"OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+        self._process = self._spawn(child_environment() | own | self._variables)
+
+    def _spawn(self, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+        """Run the command with an environment."""
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - a fixed command
-                self.command,
-                env=child_environment() | own | self._variables,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+            return subprocess.Popen(  # noqa: S603 - a fixed command
+                self.command, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
 
     @property

@@ -58,7 +58,7 @@ def test_the_battery_can_fail() -> None:
 
 
 def test_no_hash_seed_leaves_a_trace() -> None:
-    """Three processes under three hash seeds print the same lists and scores."""
+    """Two processes under two hash seeds print the same lists and scores."""
     program = (
         "from online_models.checks import ITEMS, USERS, stream\n"
         "from online_models.river import Blend\n"
@@ -75,7 +75,7 @@ def test_no_hash_seed_leaves_a_trace() -> None:
             text=True,
             check=True,
         ).stdout
-        for seed in ("0", "1", "2")
+        for seed in ("0", "1")
     }
     assert len(outputs) == 1
     assert len(outputs.pop()) > 1_000

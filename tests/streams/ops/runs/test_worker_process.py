@@ -23,6 +23,7 @@ def settings(embedded: EmbeddedCluster) -> Settings:
     return Settings(brokers=embedded.bootstrap_servers, topic_prefix="s.", check_crcs=False)
 
 
+@pytest.mark.cold
 def test_a_worker_lives_from_start_to_stop(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
