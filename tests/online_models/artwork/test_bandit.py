@@ -66,7 +66,7 @@ def test_exponentials_and_logarithms_are_exact() -> None:
     assert np.allclose(log_rest, -np.logaddexp(0.0, t), rtol=1e-15, atol=1e-30)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0.05, 1e4), st.floats(0.05, 1e4)), min_size=1, max_size=8))
 def test_chances_are_the_integral_as_numpy_works_it_out(arms: list[tuple[float, float]]) -> None:
     """Within rounding: 1e-12, times a thousandth of the trials where there are more; equal arms are equal."""

@@ -70,7 +70,7 @@ def forbidden(catalog: list[Title], rules: list[BusinessRule]) -> set[str]:
     }
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None)
 @given(
     st.lists(described, max_size=24),
     st.lists(any_events(), max_size=30),

@@ -22,7 +22,7 @@ from tests.online_models.page.worlds import (
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None)
 @given(
     st.lists(described, max_size=24),
     st.lists(any_events(), max_size=40),

@@ -44,7 +44,7 @@ from tests.streams.steps import T0, Line, MemoryStore, message, pages_of, watch
 from tests.waiting import until
 
 SMALL = ModelConfig(factorization=FactorizationConfig(factors=2), cowatch=CoWatchConfig(neighbours=16))
-LAW = settings(max_examples=150, deadline=None)
+LAW = settings(deadline=None)
 PAIRS = st.lists(st.text(CLEAN, min_size=2, max_size=2), max_size=3).map(tuple)
 """Countries as a type checker sees them: any two characters."""
 
@@ -160,7 +160,7 @@ def test_a_row_of_the_model_that_can_be_read_is_taken(noise: bytes, title: str) 
         _replica(SMALL)._take_rows([message(title.encode(), row.tobytes())])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 @given(
     st.binary(max_size=80),
     st.sampled_from(

@@ -148,7 +148,7 @@ def test_a_query_of_many_words_costs_as_much_as_one_of_six(monkeypatch: pytest.M
 WORDS = st.sampled_from(["heat", "heart", "hear", "art", "earth", "he", "drama", "dramas", "mara", "x"])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.text("ab", min_size=1, max_size=2), st.lists(WORDS, min_size=1, max_size=4), max_size=6
@@ -196,7 +196,7 @@ def _likeness(word: str, own: str, *, mistyped: bool) -> float:
     return 0.8 * (1.0 - errors / max(len(word), len(own))) if near else 0.0
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_is_a_query(query: str) -> None:
     """Nothing that is typed is read as a command of the database, and scores are shares."""
