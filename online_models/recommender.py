@@ -58,7 +58,7 @@ class ExternalExperts(Protocol):
     def in_contexts(self) -> F8:
         """Return the experts' weights, [CONTEXTS, experts]."""
 
-    def add_to(self, model: "Recommender", viewer: str, row: F4, now_ms: int) -> F8:
+    def add_to(self, side: ViewerSide, viewer: str, row: F4, now_ms: int) -> F8:
         """Add the experts' scores to a viewer's score row, in place; return them, standardised."""
 
 
@@ -304,7 +304,7 @@ class Recommender:
         (side, slot), now = self._with(viewer), self._now(now_ms)
         row = side.ranker.score(slot, now)
         if self._external:
-            self._external.add_to(self, viewer, row, now)
+            self._external.add_to(side, viewer, row, now)
         return row
 
     def _now(self, now_ms: int | None) -> int:

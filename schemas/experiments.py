@@ -78,6 +78,8 @@ class Treatment(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True)
         The same for trending titles.
     popularity
         The same for all-time popularity.
+    guests
+        The same for the worker's external rankers (`NEARLINE_MODEL__GUESTS`).
     list_length
         Titles in a row, at most as many as in the worker's settings.
     rows
@@ -108,6 +110,7 @@ class Treatment(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True)
     cowatch_long: Factor | None = None
     trending: Factor | None = None
     popularity: Factor | None = None
+    guests: Factor | None = None
     list_length: Annotated[int, Meta(ge=1, le=200)] | None = None
     rows: Annotated[int, Meta(ge=1, le=40)] | None = None
     rows_first: RowKinds | None = None
@@ -122,7 +125,7 @@ class Treatment(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True)
 
 RANKING_FIELDS: Final = (
     "ranking", "factorization", "cowatch", "cowatch_long", "trending", "popularity",
-    "watch_time", "completion", "satisfaction",
+    "guests", "watch_time", "completion", "satisfaction",
 )  # fmt: skip
 """Fields of a treatment that change the order of titles; the others change the page."""
 

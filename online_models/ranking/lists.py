@@ -8,9 +8,10 @@ A viewer's list is made in one of two ways, with the same result:
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from online_models.catalog.catalog import Catalog
 from online_models.learners.stated_preferences import StatedPreferences
@@ -46,6 +47,16 @@ class Prepared(NamedTuple):
         return Prepared(self.x[some], self.any_stated, self.shared._replace(group=self.shared.group[some]))
 
 
+class FurtherExperts(Protocol):
+    """Experts besides those of the blend: Python code that adds to the score rows of some viewers."""
+
+    def concerns(self, slots: I4) -> NDArray[np.bool_]:
+        """Return for which viewers there are scores."""
+
+    def add_to(self, rows: F4, slots: I4, now_ms: int) -> None:
+        """Add weighted scores to the rows [n, T] of viewers, in place."""
+
+
 class _Request(NamedTuple):
     """Whose lists are made, of which moment, and which share of them ends in a drawn title."""
 
@@ -74,12 +85,15 @@ class ListRanker:
         The weights of the blend, and the scores that groups of viewers share.
     stated
         The lifts of tags that viewers stated.
+    further
+        Experts besides those of the blend; None: there are none.
     """
 
     def __init__(self, viewers: ViewerTable, catalog: Catalog) -> None:
         self._viewers, self._titles = viewers, viewers.titles
         self.blending = SharedScores(viewers.titles, catalog)
         self.stated = StatedPreferences(catalog)
+        self.further: FurtherExperts | None = None
         self._scores: F4 = np.empty(0, np.float32)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -145,6 +159,8 @@ class ListRanker:
             block = _multiply(x[a:b], self._titles.arrays.out[:size], rows[: b - a])
             if any_stated:
                 self.stated.add_to(block, self._viewers.arrays, slots[a:b])
+            if self.further is not None:
+                self.further.add_to(block, slots[a:b], now_ms)
             yield a, b, block, shared._replace(group=shared.group[a:b])
 
     def score(self, slot: int, now_ms: int) -> F4:
@@ -171,6 +187,8 @@ class ListRanker:
         if draws:
             mark_draws(viewers, slots, titles.seed, request.day, drawn, apart)
         apart |= viewers.stated_tags[slots, 0] != 0
+        if self.further is not None:
+            apart |= self.further.concerns(slots)
         some = np.flatnonzero(apart == 0).astype(np.int32)
         x, _, shared = prepared
         norm = titles.norms.of(titles.arrays.out[: shared.dense.shape[1]])

@@ -117,6 +117,14 @@ class SharedScores:
         alone = self._treatment is not None and self._treatment.ranking not in (None, Ranking.BLEND)
         return 0.0 if alone else self._titles.params.satisfaction
 
+    def factor_of_guests(self) -> float:
+        """Return the factor on the weights of external rankers; 0 if one expert ranks alone."""
+        treatment = self._treatment
+        if treatment is None:
+            return 1.0
+        alone = treatment.ranking not in (None, Ranking.BLEND)
+        return 0.0 if alone else 1.0 if treatment.guests is None else treatment.guests
+
     def shared(self, traits: I4, weights: F8, now_ms: int) -> Shared:
         """Return the scores that viewers with the same traits share.
 

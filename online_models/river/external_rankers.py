@@ -19,9 +19,8 @@ experts draw their own negatives. (On all of MovieLens-100K BiasedMF reaches .08
 changes the blend by +.0002 and -.0003, each +-.001: the other experts already have its information.)
 
 An external ranker predicts title by title in Python: 1.3 to 1.5 us each, 2 ms a ranking of 1,700 titles
-(River 0.26), a hundred times the cost of all our kernels. Its state cannot be written to a changelog row by
-row, so it could not be restored after a crash. For both reasons the two-stage worker has no external rankers,
-and the kernels do not know of them.
+(River 0.26), a hundred times the cost of all our kernels, which do not know of external rankers. A worker has
+those of `streams.stages.viewers.guests`, within a budget of time.
 """
 
 from collections.abc import Sequence
@@ -41,10 +40,10 @@ from online_models.tables.layout import F4, F8, I4
 from schemas import Title
 
 if TYPE_CHECKING:
-    from online_models.ranking.viewer_side import EventColumns
+    from online_models.ranking.viewer_side import EventColumns, ViewerSide
     from online_models.recommender import Recommender
 
-__all__ = ["ExternalRankers"]
+__all__ = ["ExternalRankers", "ListTest"]
 
 FIRST_WEIGHT = 0.1
 """Initial weight of an external ranker. The weight of a ranker without signal reaches 0 in a few hundred
@@ -68,8 +67,14 @@ class ExternalRankers:
     ----------
     names
         Name of each ranker: the text it was made from, or its class name.
+    rankers
+        The rankers.
     weights
         [1 + CONTEXTS, rankers] the global weights, then the offset of each context.
+    viewers, titles
+        What the rankers have learned; titles by the order in which they came.
+    positives
+        Number of positives learned: negatives are drawn by it.
 
     Raises
     ------
@@ -84,16 +89,17 @@ class ExternalRankers:
 
     def __init__(self, experts: Sequence[str | Ranker], *, seed: int = 0) -> None:
         self.names = tuple(e if isinstance(e, str) else type(e).__name__ for e in experts)
-        self._rankers: list[Any] = [ranker_by_name(e, seed) if isinstance(e, str) else e for e in experts]
+        self.rankers: list[Any] = [ranker_by_name(e, seed) if isinstance(e, str) else e for e in experts]
         self.weights: F8 = np.zeros((1 + CONTEXTS, len(experts)))
         self.weights[0] = FIRST_WEIGHT
-        self._seed, self._positives = seed, 0
-        self._viewers: set[str] = set()
-        self._known: set[str] = set()
-        self._titles: list[str] = []
+        self.positives, self.viewers = 0, set[str]()
+        self.titles: dict[str, None] = {}
+        self._seed, self._by_number = seed, list[str]()
 
-    def add_to(self, model: "Recommender", viewer: str, row: F4, now_ms: int) -> F8:
+    def add_to(self, side: "ViewerSide", viewer: str, row: F4, now_ms: int, factors: F8 | float = 1.0) -> F8:
         """Add the weighted scores of the rankers to a viewer's score row, in place; return their features.
+
+        ``factors`` multiply the weights, as those of an experiment's arm.
 
         Returns
         -------
@@ -101,32 +107,42 @@ class ExternalRankers:
             [rankers, titles] standardised scores; 0 for viewers and titles that no ranker has learned. A
             prediction is only made for learned ones, because River's rankers create state on prediction.
         """
-        features = np.zeros((len(self._rankers), row.size))
-        slot = model.viewers.viewers.slot(viewer)
-        if slot is not None and viewer in self._viewers:
-            ids = model.titles.ids
-            asked = [j for j in np.flatnonzero(np.isfinite(row)).tolist() if ids[j] in self._known]
-            for g, ranker in enumerate(self._rankers):
+        features = np.zeros((len(self.rankers), row.size))
+        slot = side.viewers.slot(viewer)
+        if slot is not None and viewer in self.viewers:
+            ids = side.titles.ids
+            asked = [j for j in np.flatnonzero(np.isfinite(row)).tolist() if ids[j] in self.titles]
+            for g, ranker in enumerate(self.rankers):
                 features[g, asked] = standardised(_scores(ranker, viewer, [ids[j] for j in asked]))
-            row += (self._in_context(model, slot, now_ms)[0] @ features).astype(np.float32)
+            weights = self.in_contexts()[self.context(side, slot, now_ms)] * factors
+            row += (weights @ features).astype(np.float32)
         return features
 
     def describe(self, title: Title) -> None:
         """Pass a catalog record to the rankers that have a ``describe`` method."""
-        for ranker in self._rankers:
+        for ranker in self.rankers:
             if hasattr(ranker, "describe"):
                 ranker.describe(title)
 
-    def learn(self, viewer: str, title: str, y: float, at_ms: int) -> None:
-        """Let every ranker learn a reaction: a positive's weight, or minus a rejection's strength."""
-        self._viewers.add(viewer)
-        if title not in self._known:
-            self._known.add(title)
-            self._titles.append(title)
-        for ranker in self._rankers:
+    def learn(self, viewer: str, title: str, y: float, at_ms: int) -> list[str]:
+        """Let every ranker learn a reaction: a positive's weight, or minus a rejection's strength.
+
+        Returns
+        -------
+        titles
+            The title, and negatives that were learned with it.
+        """
+        self.viewers.add(viewer)
+        self.add_title(title)
+        for ranker in self.rankers:
             ranker.learn_one(viewer, title, y, {"event_time_ms": at_ms})
-        if y > 0:
-            self._learn_negatives(viewer, at_ms)
+        return [title, *self._learn_negatives(viewer, at_ms)] if y > 0 else [title]
+
+    def add_title(self, title: str) -> None:
+        """Note that a title is known; negatives are drawn from these, in the order in which they came."""
+        if title not in self.titles:
+            self.titles[title] = None
+            self._by_number.append(title)
 
     def prequential(self, model: "Recommender", batch: "EventColumns", tested: I4) -> F8:
         """Test, then learn, event by event, with the recommender's own experts and the external rankers.
@@ -139,27 +155,29 @@ class ExternalRankers:
         ranks = np.full((len(batch.viewers), len(model.columns)), -1.0)
         own = len(model.columns) - len(self.names)
         for i, (viewer, title, at) in enumerate(zip(batch.viewers, batch.titles, batch.at, strict=True)):
-            test = _Test(self, model, viewer, at) if tested[i] else None
+            test = ListTest(self, model.viewers, viewer, at) if tested[i] else None
             found, signals = model.learn_columns(batch.cut(i, i + 1), tested[i : i + 1])
             ranks[i, :own] = found[0]
             if np.isinf(found[0, 0]):
                 ranks[i, own:] = np.inf
             elif test is not None and found[0, 0] >= 0:
-                ranks[i, 0], *ranks[i, own:] = test.rank_and_learn(model.titles.intern([title])[0])
+                ranks[i, 0], *ranks[i, own:] = test.rank_and_learn(int(model.titles.intern([title])[0]))
             action, y = int(signals.action[0]), float(signals.weight[0])
             if action in {POSITIVE, REJECT}:
                 self.learn(viewer, title, y if action == POSITIVE else -y, at)
         return ranks
 
-    def _learn_negatives(self, viewer: str, at_ms: int) -> None:
+    def _learn_negatives(self, viewer: str, at_ms: int) -> list[str]:
         """Let the rankers that draw no negatives of their own learn random titles with target 0."""
-        state = mix(np.uint64(self._seed) ^ mix(np.uint64(self._positives)))
-        self._positives += 1
-        for n in range(NEGATIVES):
-            title = self._titles[int(mix(state ^ np.uint64(n))) % len(self._titles)]
-            for ranker in self._rankers:
+        state = mix(np.uint64(self._seed) ^ mix(np.uint64(self.positives)))
+        self.positives += 1
+        places = [int(mix(state ^ np.uint64(n))) % len(self._by_number) for n in range(NEGATIVES)]
+        drawn = [self._by_number[place] for place in places]
+        for title in drawn:
+            for ranker in self.rankers:
                 if not isinstance(ranker, Expert):
                     ranker.learn_one(viewer, title, 0.0, {"event_time_ms": at_ms})
+        return drawn
 
     def in_contexts(self) -> F8:
         """Return the weights of every context: [CONTEXTS, rankers]."""
@@ -172,27 +190,31 @@ class ExternalRankers:
             moved = self.weights[row] + rate * np.clip(gradient, -CLIP, CLIP)
             self.weights[row] = np.clip(moved, -MAX_WEIGHT, MAX_WEIGHT)
 
-    def _in_context(self, model: "Recommender", slot: int, now_ms: int) -> tuple[F8, int]:
-        context = np.empty(1, np.int64)
-        slots = np.array([slot], np.int32)
-        contexts_of(model.viewers.viewers.arrays, model.titles.params, slots, now_ms, context)
-        return self.weights[0] + self.weights[1 + context[0]], int(context[0])
+    def context(self, side: "ViewerSide", slot: int, now_ms: int) -> int:
+        """Return the context of the weights in which a viewer is."""
+        out, slots = np.empty(1, np.int64), np.array([slot], np.int32)
+        contexts_of(side.viewers.arrays, side.titles.params, slots, now_ms, out)
+        return int(out[0])
 
 
-class _Test:
-    """The scores of all titles just before an event is learned."""
+class ListTest:
+    """The scores of all titles for a viewer just before an event is learned."""
 
-    def __init__(self, rankers: ExternalRankers, model: "Recommender", viewer: str, now_ms: int) -> None:
-        slot = model.viewers.viewers.slot(viewer)
-        self._rankers, self._config = rankers, model.config.blend
+    def __init__(self, rankers: ExternalRankers, side: "ViewerSide", viewer: str, now_ms: int) -> None:
+        slot = side.viewers.slot(viewer)
+        self._rankers, self._config = rankers, side.titles.config.blend
         if slot is None:
             return  # events of unknown viewers are not tested: `rank_and_learn` is not called
-        self._row = model.viewers.ranker.score(slot, now_ms)
-        self._features = rankers.add_to(model, viewer, self._row, now_ms)
-        self._context = rankers._in_context(model, slot, now_ms)[1]  # noqa: SLF001 - the class of this module
+        self._row = side.ranker.score(slot, now_ms)
+        self._features = rankers.add_to(side, viewer, self._row, now_ms)
+        self._context = rankers.context(side, slot, now_ms)
         self._others = np.zeros(self._row.size, np.float32)
-        hide_known(model.viewers.viewers.arrays, slot, self._others)
-        self._others[model.titles.arrays.counts[: self._row.size, 0] == 0] = -np.inf
+        hide_known(side.viewers.arrays, slot, self._others)
+        self._others[side.titles.arrays.counts[: self._row.size, 0] == 0] = -np.inf
+
+    def allows(self, title: int) -> bool:
+        """Return whether a title could be on the list: someone likes it, and the viewer does not know it."""
+        return title < self._others.size and bool(np.isfinite(self._others[title]))
 
     def rank_and_learn(self, title: int) -> list[float]:
         """Rank a title by the blend and by each ranker, and update the rankers' weights."""

@@ -233,7 +233,6 @@ class Metrics:
         self.tested = self._counter("prequential_tested", "Events ranked before being learned.", ("model",))
         self.hits = self._counter("prequential_hits", "Tested events in the top 10.", ("model",))
         self.learned = self._counter("learned", "Feedback signals learned by viewers stages.")
-        self.drift = self._counter("drift_detected", "Alarms of the drift detector.", ("model",))
         self.replica_age = self._gauge("replica_age_events", "Title records not yet replicated.")
         self.replica_remaining = self._gauge(
             "replica_remaining_records", "Records to read until it has caught up, at most.", ("table",)
@@ -260,6 +259,7 @@ class Metrics:
         self.publishes = self._gauge("publishes", "Whether this model version publishes.", ("version",))
         self.tenant = self._gauge("tenant", "Always 1.", ("tenant",))
         self._gauge("build_info", "Always 1.", ("version",)).labels(version).set(1)
+        self._define_quality()
         ProcessCollector(registry=self.registry)
 
     def name(self, tenant: str | None) -> None:
@@ -281,6 +281,13 @@ class Metrics:
         """Remove the gauges of a revoked partition: another worker has it, its lag would be counted twice."""
         for gauge in (self.lag, self.applied_offset, self.end_offset):
             gauge.remove(stage, str(partition))
+
+    def _define_quality(self) -> None:
+        self.guest_seconds = self._counter("guest_seconds", "Time that external rankers took.")
+        self.guest_lists_skipped = self._counter(
+            "guest_lists_skipped", "Lists made without external rankers: their time was used up."
+        )
+        self.drift = self._counter("drift_detected", "Alarms of the drift detector.", ("model",))
 
     def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
         return Counter(name, text, labels, namespace="nearline", registry=self.registry)

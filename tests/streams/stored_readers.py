@@ -140,9 +140,15 @@ def read_one(row: partition_rows.PartitionRow[Any]) -> Callable[[dict[str, bytes
         value = row.unpack(rows[row.name])
         if isinstance(value, TagRows):
             return {row.name: [value.names, value.vectors.tolist()]}
-        return {row.name: np.asarray(value).tolist()}
+        nested = row.name in {"guests", "guest-viewers", "guest-titles"}
+        return {row.name: _plain(value) if nested else np.asarray(value).tolist()}
 
     return read
+
+
+def _plain(value: Any) -> Any:
+    """Return lists of arrays in JSON's types."""
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else np.asarray(value).tolist()
 
 
 def read_viewer_tallies(rows: dict[str, bytes]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from streams.engine.stage import Outcome
 from streams.stages.experiments import rows as result_rows
 from streams.stages.insights import rows as insight_rows
 from streams.stages.wire import attribution, cohort_rows, impression_rows, partition_rows, segment_rows
-from streams.stages.wire.partition_rows import PENDING_PAGE, ROLE
+from streams.stages.wire.partition_rows import PENDING_PAGE, ROLE, GuestState
 from tests.streams.steps import T0, Line, watch
 from tests.streams.stored_readers import CONFIG, READERS, TITLES
 
@@ -166,8 +166,12 @@ def write() -> None:
         "signals": {"record": outcome.outputs[topics.SIGNALS, 0][0]["value"] or b""},
     }
     tags = partition_rows.TAGS.row(TagRows(["mood:é", "pace:slow"], np.array([[0.5, 1.0], [2.0, -0.5]])))
+    arrays = [np.array([3.0, -0.5]), np.zeros(0)]
+    guests = GuestState(1, ["river.reco.Baseline", "é"], [False, True], 41, np.array([0.1]), arrays)
     kept = (
         line.store.rows
+        | dict([partition_rows.GUESTS.row(guests), partition_rows.GUEST_VIEWERS.row(arrays)])
+        | dict([partition_rows.GUEST_TITLES.row((7, arrays))])
         | line.title_stores[0].rows
         | dict([ROLE.row((2, 41, True, "é")), partition_rows.BLEND.row(np.array([0.6, 0.5, -0.1])), tags])
         | dict([partition_rows.SHELF_VALUE.row(np.array([7.0, 2.0, 0.5, 0.0]))])

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import compress
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -55,6 +56,9 @@ from streams.stages.wire.cached_rows import RowMemory
 from streams.stages.wire.events import Clock as WallClock
 from streams.stages.wire.events import EventReader
 from streams.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from streams.stages.viewers.guests import Guests
 
 __all__ = ["STAGE", "ViewersStage", "ViewersStep"]
 
@@ -151,6 +155,15 @@ class ViewersStage:
             table_letters=TableLetters(store, unusable) if unusable else None,
         )
 
+    def guests(self, store: StateView, side: ViewerSide) -> "Guests | None":
+        """Make the external rankers of a partition; None: there are none."""
+        if not self.settings.model.guests:
+            return None
+        from streams.stages.viewers.guests import Guests, require_affordable  # noqa: PLC0415 - imports River
+
+        require_affordable(self.settings.model, len(self.replica.titles))
+        return Guests(self.settings, store, side, self.metrics)
+
     async def _gate(self, partition: int) -> bool:
         """Wait until the replica's lag is within its bound; return whether no other version goes first."""
         return await self.lag.gate() and await self.handover.passed(partition)
@@ -192,6 +205,7 @@ class ViewersStep:
         self._cutover, self._throttle = cutover, throttle
         self._side = ViewerSide(replica.titles, replica.catalog)
         self._side.blending.segment_boost = replica.segment_boost
+        self._guests = self._side.ranker.further = stage.guests(store, self._side)
         self._signals = SignalPublisher(
             store, settings, partition, side=self._side, replica=replica, lag=stage.lag,
             memory=stage.impressions,
@@ -232,6 +246,7 @@ class ViewersStep:
         self._alerts.begin_batch()
         late = time.time() * 1000 - records[-1].timestamp > LATE_MS
         self._stage.lag.set_catching_up(self._partition, late=self._cutover.silent and late)
+        self._begin_guests(len(records))
         batch = self._decoder.decode(records)
         out = Outcome(dead_letters=batch.dead_letters)
         for events, departure in batch.parts():
@@ -245,6 +260,7 @@ class ViewersStep:
     def make_pages(self, pending: Sequence[PendingPage]) -> Outcome:
         """Make pending pages."""
         self._alerts.begin_batch()
+        self._begin_guests(len(pending))
         out, viewers = Outcome(), self._side.viewers
         slots = viewers.acquire([page.viewer_id for page in pending], self._load)
         requests = [(slot, page.offset, page.at) for slot, page in zip(slots.tolist(), pending, strict=True)]
@@ -281,6 +297,8 @@ class ViewersStep:
                 out.rows.append(partition_rows.WATCH_TIME.row(counts))
             if (weights := self._side.blending.take_moved()) is not None:
                 out.rows.append(partition_rows.BLEND.row(weights))
+            if self._guests is not None:
+                out.rows.extend(self._guests.take_rows())
             self._format_rows = []
         return out
 
@@ -303,7 +321,10 @@ class ViewersStep:
         if rows.event.size:
             feedback = self._side.feedback(rows.columns(), slots=slots[rows.event])
             tastes = self._signals.impressions.tastes(rows, feedback)
+            tests = self._guests.test(feedback, rows) if self._guests is not None else {}
             signals = self._observe(feedback, rows)
+            if self._guests is not None:
+                self._guests.learn(feedback, signals, tests)
             devices = np.array([device_code(one.event.device) for one in events], np.uint8)
             places = countries[rows.event], devices[rows.event]
             self._signals.publish(rows, feedback, signals, places=places, tastes=tastes, out=out)
@@ -321,13 +342,19 @@ class ViewersStep:
             return Outcome()
         self._departures.keep_rows(out)
         out.rows.extend(self._throttle.forget(viewer))
-        of_viewer = (self._signals.forget(viewer), self._alerts.forget(viewer))
+        of_viewer = [self._signals.forget(viewer), self._alerts.forget(viewer)]
+        if self._guests is not None:
+            of_viewer += self._guests.forget(viewer)
         out.rows.extend(of_viewer)
         if isinstance(departure.event, Forget):
             out.erased.append(viewer.encode())
             out.erased.append(partition_rows.PENDING_PAGE.no_row(viewer)[0])
             out.erased.extend(key for key, _ in of_viewer)
         return out
+
+    def _begin_guests(self, events: int) -> None:
+        if self._guests is not None:
+            self._guests.begin(events)
 
     def _is_forgotten(self, one: DecodedEvent) -> bool:
         """Return whether an event hands a history over from before its viewer was forgotten."""

@@ -14,7 +14,7 @@ A row can have *members*, one row each: ``PENDING_PAGE.row(value, "ada")``, ``PE
 """
 
 from collections.abc import Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -27,12 +27,30 @@ from streams.engine.stage import Row, StateView
 from streams.stages.wire.row_codec import RowCodec, explained
 
 __all__ = [
-    "ALERTED", "ALL", "BLEND", "DEPARTED", "FORGOTTEN", "FORMAT", "LEARNED", "PENDING_PAGE", "ROLE", "SENT",
-    "SHELF_VALUE", "TABLE_LETTERS", "TAGS", "WATCH_TIME", "PartitionRow", "check_format", "is_reserved",
-    "owner_key", "require_format",
+    "ALERTED", "ALL", "BLEND", "DEPARTED", "FORGOTTEN", "FORMAT", "GUESTS", "GUEST_TITLES", "GUEST_VIEWERS",
+    "LEARNED", "PENDING_PAGE", "ROLE", "SENT", "SHELF_VALUE", "TABLE_LETTERS", "TAGS", "WATCH_TIME",
+    "GuestState", "PartitionRow", "check_format", "is_reserved", "owner_key", "require_format",
 ]  # fmt: skip
 
 T = TypeVar("T")
+
+
+class GuestState(NamedTuple):
+    """External rankers, apart from what belongs to one viewer or title."""
+
+    version: int = 0
+    """Of the arrays (`online_models.river.stored_state`); 0: nothing is stored."""
+    names: list[str] = []  # noqa: RUF012 - never changed
+    failed: list[bool] = []  # noqa: RUF012
+    """Whether a ranker is switched off: its numbers were not finite."""
+    positives: int = 0
+    """Positives that were learned."""
+    weights: F8 = np.zeros(0)
+    """In the blend."""
+    wholes: list[F8] = []  # noqa: RUF012
+    """State of each ranker."""
+
+
 _MEMBER = b"\0"  # between a row's name and that of a member
 
 
@@ -124,9 +142,18 @@ FORGOTTEN: PartitionRow[list[tuple[int, int]]] = PartitionRow("forgotten", list[
 DEPARTED: PartitionRow[U8] = PartitionRow("departed", U8, empty=np.zeros(0, np.uint64))
 """Viewers stage: hashes of the newest departures, oldest first (:mod:`streams.stages.viewers.departures`)."""
 
+GUESTS: PartitionRow[GuestState] = PartitionRow("guests", GuestState, empty=GuestState())
+"""Viewers stage: external rankers (:mod:`streams.stages.viewers.guests`)."""
+GUEST_VIEWERS: PartitionRow[list[F8]] = PartitionRow("guest-viewers", list[F8], empty=[])
+"""Viewers stage: what each external ranker has learned of a viewer, one member each."""
+GUEST_TITLES: PartitionRow[tuple[int, list[F8]]] = PartitionRow(
+    "guest-titles", tuple[int, list[F8]], empty=(0, [])
+)
+"""Viewers stage: number of a title, and what each external ranker has learned of it, one member each."""
+
 ALL: tuple[PartitionRow[Any], ...] = (
     SENT, LEARNED, FORMAT, ROLE, WATCH_TIME, BLEND, TAGS, PENDING_PAGE, ALERTED, SHELF_VALUE, TABLE_LETTERS,
-    FORGOTTEN, DEPARTED,
+    FORGOTTEN, DEPARTED, GUESTS, GUEST_VIEWERS, GUEST_TITLES,
 )  # fmt: skip
 """All rows of this kind."""
 
