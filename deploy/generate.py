@@ -26,7 +26,7 @@ import schemas
 import streams
 from deploy.dashboard import dashboard
 from deploy.event_effects import every_case
-from deploy.strimzi import topic_documents, user_documents
+from deploy.strimzi import as_yaml, topic_documents, user_documents
 from online_models.errors import ModelError
 from schemas.errors import Reason, SchemaError
 from schemas.events import EVENT_TYPES, ViewingEvent
@@ -228,10 +228,7 @@ def _modules() -> str:
 
 
 def _yaml(documents: Iterable[object]) -> str:
-    """Write documents one after another, without the aliases that people cannot read."""
-    dumper = type("Plain", (yaml.SafeDumper,), {"ignore_aliases": lambda *_: True})
-    body = yaml.dump_all(list(documents), Dumper=dumper, sort_keys=False, width=1000, allow_unicode=True)
-    return "# generated: python -m deploy.generate --write\n" + body
+    return "# generated: python -m deploy.generate --write\n" + as_yaml(documents)
 
 
 def generated() -> dict[Path, str]:

@@ -1,10 +1,19 @@
-"""Topics and users for Strimzi, from the topic table and the rights of each user."""
+"""Topics and users for Strimzi, from the topic table and the rights of each user.
 
+``python -m deploy.strimzi TENANT`` prints those of a tenant.
+"""
+
+import argparse
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import yaml
+
 from schemas import topics
 from schemas.topics import PER_VERSION, TOPICS
+from streams.config.settings import Settings
+from streams.errors import SettingsError
 
 API = "kafka.strimzi.io/v1"
 CLUSTER = {"strimzi.io/cluster": "nearline"}
@@ -68,14 +77,21 @@ OBSERVERS = frozenset({"nearline-serve-user"})
 """Users that show the positions of groups: one that may join a group could take partitions from workers."""
 
 
-def topic_documents() -> Iterator[dict[str, Any]]:
-    """Yield a KafkaTopic for each row of the topic table."""
+def topic_documents(tenant: str | None = None) -> Iterator[dict[str, Any]]:
+    """Yield a KafkaTopic for each row of the topic table.
+
+    Parameters
+    ----------
+    tenant
+        Whose topics: their names begin with it. Default: those of an installation without tenants.
+    """
+    start = _start(tenant)
     for spec in TOPICS.values():
         few = spec.partitions == 1 or spec.sharded
         yield {
             "apiVersion": API,
             "kind": "KafkaTopic",
-            "metadata": {"name": spec.name, "labels": CLUSTER},
+            "metadata": {"name": start + spec.name, "labels": CLUSTER},
             "spec": {
                 "partitions": spec.partitions if few else PARTITIONS,
                 "replicas": REPLICAS,
@@ -84,29 +100,70 @@ def topic_documents() -> Iterator[dict[str, Any]]:
         }
 
 
-def user_documents() -> Iterator[dict[str, Any]]:
-    """Yield a KafkaUser with the least rights for each of `USERS`."""
+def user_documents(tenant: str | None = None) -> Iterator[dict[str, Any]]:
+    """Yield a KafkaUser with the least rights for each of `USERS`.
+
+    Parameters
+    ----------
+    tenant
+        Whose users: their names, and those of the topics, groups and transactional ids that they may use,
+        begin with it and a dot, which no tenant's name has. Default: users of an installation without
+        tenants.
+
+    Examples
+    --------
+    >>> worker = next(user_documents("acme"))
+    >>> worker["metadata"]["name"]
+    'acme.nearline-worker'
+    >>> [acl["resource"]["name"] for acl in worker["spec"]["authorization"]["acls"]][-2:]
+    ['acme.nearline', 'acme.nearline']
+    """
+    start = _start(tenant)
     for name, (rights, transactions) in USERS.items():
         yield {
             "apiVersion": API,
             "kind": "KafkaUser",
-            "metadata": {"name": name, "labels": CLUSTER},
+            "metadata": {"name": start + name, "labels": CLUSTER},
             "spec": {
                 "authentication": {"type": "scram-sha-512"},
-                "authorization": {"type": "simple", "acls": list(_acls(name, rights, transactions))},
+                "authorization": {"type": "simple", "acls": list(_acls(name, rights, start, transactions))},
             },
         }
 
 
-def _acls(user: str, rights: Rights, transactions: bool) -> Iterator[dict[str, Any]]:
-    prefix = "nearline" if user.startswith("nearline") else user
+def _start(tenant: str | None) -> str:
+    """Return what the names of a tenant begin with, as processes with the setting `tenant` have it.
+
+    Raises
+    ------
+    SettingsError
+        No process takes this name, or the groups of an installation without tenants would be named like it.
+    """
+    if tenant is None:
+        return ""
+    own = Settings.load(tenant=tenant, topic_prefix="").topic_prefix
+    taken = next((name for name in map(_group, USERS) if own.startswith(name)), None)
+    if taken is not None:
+        what = f"a tenant cannot be called {tenant}"
+        why = f"users without a tenant have the groups that begin with {taken}"
+        raise SettingsError(what, why=why, next_step="choose another name")
+    return own
+
+
+def _group(user: str) -> str:
+    """Return what the names of a user's groups begin with."""
+    return "nearline" if user.startswith("nearline") else user
+
+
+def _acls(user: str, rights: Rights, start: str, transactions: bool) -> Iterator[dict[str, Any]]:
     for topic, operations in rights.items():
         # a version of the model has topics of its own: the same name with the version behind it
-        yield _acl("topic", topic, operations, prefix=topic in PER_VERSION)
+        yield _acl("topic", start + topic, operations, prefix=topic in PER_VERSION)
     if any("Read" in operations for operations in rights.values()):
-        yield _acl("group", prefix, ("Describe",) if user in OBSERVERS else READ, prefix=True)
+        allowed = ("Describe",) if user in OBSERVERS else READ
+        yield _acl("group", start + _group(user), allowed, prefix=True)
     if transactions:
-        yield _acl("transactionalId", prefix, WRITE, prefix=True)
+        yield _acl("transactionalId", start + _group(user), WRITE, prefix=True)
 
 
 def _acl(kind: str, name: str, operations: Iterable[str], *, prefix: bool) -> dict[str, Any]:
@@ -116,3 +173,26 @@ def _acl(kind: str, name: str, operations: Iterable[str], *, prefix: bool) -> di
         "operations": sorted(operations),
         "host": "*",
     }
+
+
+def as_yaml(documents: Iterable[object]) -> str:
+    """Write documents one after another, without the aliases that people cannot read."""
+    dumper = type("Plain", (yaml.SafeDumper,), {"ignore_aliases": lambda *_: True})
+    return yaml.dump_all(list(documents), Dumper=dumper, sort_keys=False, width=1000, allow_unicode=True)
+
+
+def main() -> int:
+    """Print the topics and users of a tenant."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.strimzi", description=main.__doc__)
+    parser.add_argument("tenant", help="its name, as in NEARLINE_TENANT")
+    tenant = parser.parse_args().tenant
+    try:
+        text = as_yaml([*topic_documents(tenant), *user_documents(tenant)])
+    except SettingsError as error:
+        parser.error(str(error))
+    sys.stdout.write(f"# generated: python -m deploy.strimzi {tenant}\n{text}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

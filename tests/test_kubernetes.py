@@ -12,8 +12,10 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from deploy import strimzi
 from schemas.topics import CO_PARTITIONED, TOPICS
 from streams.config.settings import Settings
+from streams.errors import SettingsError
 from streams.stages.analytics.worker import own_settings
 from streams.stages.experiments import worker as results_worker
 from streams.stages.insights import worker as insights_worker
@@ -187,6 +189,29 @@ def test_strimzi_users_have_the_least_rights() -> None:
     assert not any(
         operation in {"All", "Alter", "Create", "Delete"} for r in rights.values() for _, operation in r
     )
+
+
+def test_users_of_a_tenant_have_what_its_processes_use() -> None:
+    """Topics and users of a tenant are those without one, by the names that the setting gives them."""
+    settings = Settings(tenant="acme")
+    own = {document["metadata"]["name"] for document in strimzi.topic_documents("acme")}
+    assert own == {spec.name for spec in settings.topic_table().values()}
+    for plain, user in zip(strimzi.user_documents(), strimzi.user_documents("acme"), strict=True):
+        assert user["metadata"]["name"] == f"acme.{plain['metadata']['name']}"
+        acls, expected = (one["spec"]["authorization"]["acls"] for one in (user, plain))
+        for acl in expected:
+            acl["resource"]["name"] = f"acme.{acl['resource']['name']}"
+        assert acls == expected
+    worker = next(strimzi.user_documents("acme"))["spec"]["authorization"]["acls"]
+    others = {acl["resource"]["name"] for acl in worker if acl["resource"]["type"] != "topic"}
+    assert others == {settings.consumer_group}
+
+
+@pytest.mark.parametrize("name", ["nearline", "nearline-two", "events-producer", "a.b", "A", ""])
+def test_no_tenant_takes_the_names_of_others(name: str) -> None:
+    """Groups without a tenant are given by prefix: no tenant's groups begin like them."""
+    with pytest.raises(SettingsError):
+        list(strimzi.user_documents(name))
 
 
 def test_the_counting_workers_have_rights_in_their_group() -> None:

@@ -75,9 +75,9 @@ class Secured(NamedTuple):
         }
         return Settings.load(brokers=self.address, kafka=kafka, **more)
 
-    def plain(self) -> Settings:
+    def plain(self, **more: Any) -> Settings:
         """Return the settings of the test's own door."""
-        return Settings.load(brokers=self.cluster.bootstrap_servers)
+        return Settings.load(brokers=self.cluster.bootstrap_servers, **more)
 
     def add(self, user: str, acls: Iterator[Mapping[str, Any]]) -> None:
         """Give a user a password and rights, as Strimzi's operator would."""
@@ -129,9 +129,9 @@ def secured(folder: Path, cache_dir: Path) -> Secured:
     return Secured(cluster, keys / "authority.crt", {})
 
 
-def add_users(broker: Secured) -> None:
-    """Add everybody whom `deploy.strimzi` knows."""
-    for document in user_documents():
+def add_users(broker: Secured, tenant: str | None = None) -> None:
+    """Add everybody whom `deploy.strimzi` knows, of an installation without tenants or of one tenant."""
+    for document in user_documents(tenant):
         broker.add(document["metadata"]["name"], iter(document["spec"]["authorization"]["acls"]))
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from deploy.strimzi import user_documents
+from deploy.strimzi import USERS, user_documents
 from online_models.simulation import World
 from schemas import topics
 from schemas.codec import decode_home, encode
 from streams.config.settings import Settings, child_environment
 from streams.kafka import clients as kafka_clients
-from streams.kafka.clients import TopicPartition
+from streams.kafka.clients import KafkaError, KafkaException, TopicPartition
 from streams.kafka.produce import EventProducer
 from streams.ops.runs.worker_process import ServeProcess, WorkerProcess, make_topics
 from tests.conftest import run_cluster
@@ -32,6 +32,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on PATH"),
 ]
 TITLES = World(seed=5, viewers=1, titles=60).titles
+TENANTS = ("acme", "globex")
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +40,9 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     """Give a secured broker with the product's topics and the users of `deploy.strimzi`."""
     found = secured(tmp_path_factory.mktemp("secured"), Settings().cache_dir)
     with run_cluster(found.cluster):
-        make_topics(found.plain())
-        add_users(found)
+        for tenant in (None, *TENANTS):
+            make_topics(found.plain(tenant=tenant))
+            add_users(found, tenant)
         yield found
 
 
@@ -98,6 +100,104 @@ def test_what_is_refused_is_named_and_ends_the_process(broker: Secured, tmp_path
     assert all(word in log for word in (topics.HOME, "Topic authorization failed", "users.yaml"))
 
 
+def test_a_tenants_worker_needs_no_right_but_its_own(broker: Secured, tmp_path: Path) -> None:
+    """The worker of a tenant makes pages with the rights of its own user; the others have none of it."""
+    one, other = TENANTS
+    worker = WorkerProcess(
+        broker.plain(tenant=one), tmp_path / one, broker.variables(f"{one}.nearline-worker")
+    )
+    with (
+        worker,
+        EventProducer(broker.settings(f"{one}.catalog-owner", tenant=one)) as catalog,
+        EventProducer(broker.settings(f"{one}.events-producer", tenant=one)) as events,
+    ):
+        catalog.send_titles(TITLES)
+        catalog.flush()
+        worker.wait_ready()
+        events.send([watch("ada", TITLES[n].title_id, n, tenant_id=one) for n in range(3)])
+        events.flush()
+        reader = broker.settings(f"{one}.pages-consumer", tenant=one)
+        deadline = time.monotonic() + PATIENCE_S
+        while not (page := _newest_page(reader, "ada")) and time.monotonic() < deadline:
+            worker.check()
+        assert page, worker.log
+        assert worker.stop() == 0
+    empty = broker.plain(tenant=other).topic(topics.HOME)
+    found = kafka_clients.consumer(broker.plain())
+    spans = [found.get_watermark_offsets(TopicPartition(empty, n), 10) for n in range(4)]
+    assert {high for _, high in spans} == {0}
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_a_user_of_a_tenant_sees_its_own_topics_only(broker: Secured, user: str) -> None:
+    """Of all topics of the cluster a user sees those that it has a right to, of its own tenant."""
+    for tenant in (None, *TENANTS):
+        start = f"{tenant}." if tenant else ""
+        settings = broker.settings(start + user, tenant=tenant)
+        seen = set(kafka_clients.admin(settings).list_topics(timeout=10).topics)
+        assert seen == {start + name for name in USERS[user][0]}
+
+
+@pytest.mark.parametrize("names", [TENANTS, TENANTS[::-1], (TENANTS[0], None), (None, TENANTS[0])])
+def test_a_tenant_is_refused_what_is_anothers(broker: Secured, names: tuple[str | None, str | None]) -> None:
+    """Neither a tenant nor an installation without one may read, write, join or commit as another."""
+    one, other = names
+    own = broker.settings(f"{one}.nearline-worker" if one else "nearline-worker", tenant=one)
+    foreign = broker.plain(tenant=other)
+    topic, group = foreign.topic(topics.EVENTS), foreign.consumer_group
+
+    assert _reading(own, own.topic(topics.EVENTS), own.consumer_group) is None
+    assert _reading(own, topic, own.consumer_group) == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    assert _reading(own, own.topic(topics.EVENTS), group) == KafkaError.GROUP_AUTHORIZATION_FAILED
+    assert _writing(own, own.topic(topics.SIGNALS), f"{own.consumer_group}-test") is None
+    refused = _writing(own, own.topic(topics.SIGNALS), f"{group}-test")
+    assert refused == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    refused = _writing(own, foreign.topic(topics.SIGNALS), f"{own.consumer_group}-test")
+    assert refused == KafkaError.TOPIC_AUTHORIZATION_FAILED
+
+
+def _reading(settings: Settings, topic: str, group: str) -> int | None:
+    """Read a topic and commit as a member of a group; return the code of the refusal, if there is one."""
+    client = kafka_clients.consumer(settings, {"group.id": group, "enable.partition.eof": True})
+    place = TopicPartition(topic, 0, 0)
+    try:
+        client.subscribe([topic])
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            message = client.poll(0.2)
+            error = message.error() if message is not None else None
+            if error is not None and kafka_clients.refused(error, topic) is not None:
+                return error.code()
+            if message is not None:  # a record, or the end
+                client.commit(offsets=[place], asynchronous=False)
+                return None
+    except KafkaException as error:
+        return error.args[0].code()
+    finally:
+        client.close()
+    return pytest.fail("no answer")
+
+
+def _writing(settings: Settings, topic: str, transactional_id: str) -> int | None:
+    """Write a record in a transaction; return the code of the refusal, if there is one."""
+    client = kafka_clients.producer(settings, {"transactional.id": transactional_id})
+    codes: list[int] = []
+
+    def on_delivery(error: KafkaError | None, _: object) -> None:
+        if error is not None:
+            codes.append(error.code())
+
+    try:
+        client.init_transactions(PATIENCE_S)
+        client.begin_transaction()
+        client.produce(topic, b"", partition=0, on_delivery=on_delivery)
+        client.flush(PATIENCE_S)
+        client.abort_transaction(PATIENCE_S)
+    except KafkaException as error:
+        codes.append(error.args[0].code())
+    return codes[0] if codes else None
+
+
 def _await_page(address: str, worker: WorkerProcess, *, watched: str) -> dict[str, object]:
     """Wait until a viewer has a page that knows of a title, and return it."""
     deadline = time.monotonic() + PATIENCE_S
@@ -114,7 +214,8 @@ def _await_page(address: str, worker: WorkerProcess, *, watched: str) -> dict[st
 
 def _newest_page(settings: Settings, viewer: str) -> str:
     """Read a viewer's newest page as a consumer of the topic would, in a group of its own."""
-    reader = kafka_clients.consumer(settings, {"group.id": "pages-consumer-1", "enable.partition.eof": True})
+    group = f"{settings.tenant}.pages-consumer-1" if settings.tenant else "pages-consumer-1"
+    reader = kafka_clients.consumer(settings, {"group.id": group, "enable.partition.eof": True})
     reader.subscribe([settings.topic(topics.HOME)])
     found, ends = "", set[int]()
     deadline = time.monotonic() + PATIENCE_S
