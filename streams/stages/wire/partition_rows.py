@@ -13,8 +13,8 @@ A row can have *members*, one row each: ``PENDING_PAGE.row(value, "ada")``, ``PE
 ``PENDING_PAGE.members(store)``.
 """
 
-from collections.abc import Iterator
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from online_models.feedback.watch_time import EMPTY, Counts
 from online_models.tables.layout import F8, I8, U8
 from online_models.tables.row_versions import RowVersions
 from online_models.tables.titles import TagRows
+from schemas.fields import MAX_TIME_MS
 from streams.engine.stage import Row, StateView
 from streams.stages.wire.row_codec import RowCodec, explained
 
@@ -51,6 +52,8 @@ class GuestState(NamedTuple):
     """State of each ranker."""
 
 
+_MOST: Final = (1 << 53) - 1
+"""Largest offset or number in a row: that of a page's number (`schemas.fields.Seq`), which is an offset."""
 _MEMBER = b"\0"  # between a row's name and that of a member
 
 
@@ -67,6 +70,8 @@ class PartitionRow(Generic[T]):
         Value where there is no row yet.
     versions
         Its versions. Default: one.
+    is_sound
+        Whether the numbers of a value are within their ranges. Default: any are.
 
     Examples
     --------
@@ -75,10 +80,19 @@ class PartitionRow(Generic[T]):
     ((b'\x01example', b'\x01\x07'), 7, 0)
     """
 
-    def __init__(self, name: str, of: type[Any], *, empty: T, versions: RowVersions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        of: type[Any],
+        *,
+        empty: T,
+        versions: RowVersions | None = None,
+        is_sound: Callable[[T], bool] = lambda _: True,
+    ) -> None:
         self.name = name
         self.key = b"\x01" + name.encode()
-        self.codec: RowCodec[T] = RowCodec(versions or f"the partition's row {name!r}", of)
+        kind = versions or f"the partition's row {name!r}"
+        self.codec: RowCodec[T] = RowCodec(kind, of, is_sound=is_sound)
         self._empty = empty
 
     def row(self, value: T, member: str = "") -> Row:
@@ -106,15 +120,31 @@ class PartitionRow(Generic[T]):
         return self.key + _MEMBER + member.encode() if member else self.key
 
 
-SENT: PartitionRow[int] = PartitionRow("sent", int, empty=0)
+def _is_number(value: int) -> bool:
+    return -1 <= value <= _MOST
+
+
+def _is_time(value: int) -> bool:
+    return 0 <= value < MAX_TIME_MS
+
+
+SENT: PartitionRow[int] = PartitionRow("sent", int, empty=0, is_sound=_is_number)
 """Viewers stage: number of signals that the partition has sent."""
-LEARNED: PartitionRow[I8] = PartitionRow("learned", I8, empty=np.zeros(0, np.int64))
+LEARNED: PartitionRow[I8] = PartitionRow(
+    "learned",
+    I8,
+    empty=np.zeros(0, np.int64),
+    is_sound=lambda numbers: all(map(_is_number, numbers.tolist())),
+)
 """Titles stage: number of signals of each viewers partition that the shard has learned."""
 FORMAT: PartitionRow[int] = PartitionRow("format", int, empty=0)
 """Both stages: version of the viewers' or titles' rows in the partition. An older program refuses the
 partition when it opens it, before it reaches the first row that it cannot read."""
 ROLE: PartitionRow[tuple[int, int, bool, str] | None] = PartitionRow(
-    "role", tuple[int, int, bool, str], empty=None
+    "role",
+    tuple[int, int, bool, str],
+    empty=None,
+    is_sound=lambda role: role is None or all(map(_is_number, role[:2])),
 )
 """Viewers stage: role of the model version (:class:`streams.stages.versions.cutover.Role`); None before the
 first switch."""
@@ -124,19 +154,34 @@ TAGS: PartitionRow[TagRows] = PartitionRow("tags", TagRows, empty=TagRows([], np
 """Titles stage: learned vectors of the shard's tags (:class:`online_models.tables.titles.TagRows`)."""
 BLEND: PartitionRow[F8] = PartitionRow("blend", F8, empty=np.zeros(0))
 """Viewers stage: weights of the blend, row after row."""
-PENDING_PAGE: PartitionRow[tuple[int, int]] = PartitionRow("pending-page", tuple[int, int], empty=(-1, 0))
+PENDING_PAGE: PartitionRow[tuple[int, int]] = PartitionRow(
+    "pending-page",
+    tuple[int, int],
+    empty=(-1, 0),
+    is_sound=lambda page: _is_number(page[0]) and _is_time(page[1]),
+)
 """Viewers stage: a viewer's pending page (:mod:`streams.stages.viewers.page_throttle`), one member each:
 offset and time (ms) of the event that asked for it."""
-ALERTED: PartitionRow[U8] = PartitionRow("alerted", U8, empty=np.zeros(0, np.uint64))
+ALERTED: PartitionRow[U8] = PartitionRow(
+    "alerted",
+    U8,
+    empty=np.zeros(0, np.uint64),
+    is_sound=lambda sent: sent.size % 2 == 0 and all(map(_is_time, sent[1::2].tolist())),
+)
 """Viewers stage: alerts sent to a viewer (:mod:`streams.stages.viewers.alerts`), one member each: title key
 and time (ms) in turn, oldest first."""
-TABLE_LETTERS: PartitionRow[int] = PartitionRow("table-letters", int, empty=-1)
+TABLE_LETTERS: PartitionRow[int] = PartitionRow("table-letters", int, empty=-1, is_sound=_is_number)
 """Viewers stage, partition 0: offset of the last record of a table's partition of which a dead letter was
 written (:mod:`streams.stages.viewers.table_letters`), one member each: topic and partition."""
 SHELF_VALUE: PartitionRow[F8] = PartitionRow("shelf-value", F8, empty=np.zeros(0))
 """Viewers stage: impressions on shelves of each kind, and watches after them
 (:mod:`online_models.page.shelf_kinds`)."""
-FORGOTTEN: PartitionRow[list[tuple[int, int]]] = PartitionRow("forgotten", list[tuple[int, int]], empty=[])
+FORGOTTEN: PartitionRow[list[tuple[int, int]]] = PartitionRow(
+    "forgotten",
+    list[tuple[int, int]],
+    empty=[],
+    is_sound=lambda requests: all(_is_time(at) for _, at in requests),
+)
 """Viewers stage: viewers who were forgotten lately: hash of the id, and time of the request (ms)."""
 
 DEPARTED: PartitionRow[U8] = PartitionRow("departed", U8, empty=np.zeros(0, np.uint64))

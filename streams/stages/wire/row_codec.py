@@ -19,7 +19,7 @@ version byte and the same `RowVersions` (:mod:`streams.stages.wire.viewer_rows`,
 :mod:`streams.stages.wire.title_rows`, :mod:`streams.stages.wire.signals`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, Generic, TypeVar, get_args
 
@@ -47,6 +47,8 @@ class RowCodec(Generic[T]):
         Name of the row for errors, or its versions.
     of
         Type of the value.
+    is_sound
+        Whether the numbers of a value are within their ranges. Default: any are.
 
     Examples
     --------
@@ -62,8 +64,11 @@ class RowCodec(Generic[T]):
     Counts(name='a', counts=array([1, 2], dtype=uint16))
     """
 
-    def __init__(self, kind: str | RowVersions, of: type[T]) -> None:
+    def __init__(
+        self, kind: str | RowVersions, of: type[T], *, is_sound: Callable[[T], bool] = lambda _: True
+    ) -> None:
         self.versions = RowVersions(kind) if isinstance(kind, str) else kind
+        self._is_sound = is_sound
         self._decoder = msgspec.msgpack.Decoder(of, dec_hook=_read_array)
 
     def pack(self, value: T) -> bytes:
@@ -89,11 +94,18 @@ class RowCodec(Generic[T]):
         with explained():
             (current,) = self.versions.current([row], _NO_CONFIG)
         try:
-            return self._decoder.decode(memoryview(current)[1:])
+            value = self._decoder.decode(memoryview(current)[1:])
         except (msgspec.MsgspecError, ValueError) as error:
-            what = f"{self.versions.kind} cannot be read"
-            advice = "run `nearline state verify`, then `nearline state rebuild`"
-            raise StateError(what, why=str(error), next_step=advice) from error
+            raise self._unreadable(str(error)) from error
+        if not self._is_sound(value):
+            why = "a number is out of its range"
+            raise self._unreadable(why)
+        return value
+
+    def _unreadable(self, why: str) -> StateError:
+        what = f"{self.versions.kind} cannot be read"
+        advice = "run `nearline state verify`, then `nearline state rebuild`"
+        return StateError(what, why=why, next_step=advice)
 
 
 def _write_array(value: object) -> object:

@@ -13,12 +13,13 @@ from online_models.insights.visits import Searched, Visit
 from online_models.tables.rows import TITLE_ROWS, VIEWER_ROWS
 from schemas import Reason
 from streams.config.settings import Settings
+from streams.engine.stage import Outcome
 from streams.errors import StateError, StateVersionError
 from streams.stages.experiments.decisions import DecisionsStep
 from streams.stages.experiments.rows import pack_tally
 from streams.stages.insights.rows import VISITS
 from streams.stages.insights.step import InsightsStep
-from streams.stages.wire import title_rows, viewer_rows
+from streams.stages.wire import partition_rows, title_rows, viewer_rows
 from tests.streams.steps import T0, Line, MemoryStore, record, watch
 
 MODEL = Settings().model
@@ -83,6 +84,40 @@ def test_a_titles_row_that_no_worker_wrote_is_refused(name: str, value: Any) -> 
     assert title_rows.unpack([row], MODEL).tobytes() == row
     with pytest.raises(StateError, match="or are damaged"):
         title_rows.unpack([row, _changed(row, TITLE_ROWS.dtype(MODEL), (name,), value)], MODEL)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "member"),
+    [
+        (partition_rows.PENDING_PAGE, (5, 2**62), "ada"),
+        (partition_rows.PENDING_PAGE, (5, -1), "ada"),
+        (partition_rows.PENDING_PAGE, (2**62, T0), "ada"),
+        (partition_rows.SENT, 2**63, ""),
+        (partition_rows.ROLE, (1, 2**62, True, "1"), ""),
+        (partition_rows.TABLE_LETTERS, -2, "rules.v1-0"),
+        (partition_rows.ALERTED, np.array([7, 2**62], np.uint64), "ada"),
+        (partition_rows.ALERTED, np.array([7, T0, 8], np.uint64), "ada"),
+        (partition_rows.FORGOTTEN, [(7, 2**63)], ""),
+        (partition_rows.LEARNED, np.array([2**62]), ""),
+    ],
+    ids=lambda value: value.name if isinstance(value, partition_rows.PartitionRow) else "",
+)
+def test_a_partitions_row_that_no_worker_wrote_is_refused(
+    kind: partition_rows.PartitionRow[Any], value: Any, member: str
+) -> None:
+    """With the advice for damaged rows, before a batch is learned."""
+    store = MemoryStore(dict([kind.row(value, member)]))
+    with pytest.raises(StateError, match=r"a number is out of its range .*nearline state verify"):
+        kind.read(store, member)  # type: ignore[arg-type] - a store of tests
+
+
+def test_a_pending_page_of_no_time_stops_the_partition_as_any_damaged_row() -> None:
+    """With the advice, and not in the middle of a page."""
+    line = Line(Settings(prequential_share=0.0))
+    line.feed(*(watch("ada", f"t{n}", n) for n in range(3)))
+    line.store.commit(Outcome(rows=[partition_rows.PENDING_PAGE.row((2, 2**62), "ada")]))
+    with pytest.raises(StateError, match="a number is out of its range"):
+        line.restart()
 
 
 VISIT = Visit("t1", 7, "DE", "", T0, starts=1, place=3)
