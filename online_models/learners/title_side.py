@@ -271,6 +271,12 @@ class TitleSide:
         self._mark_named(signals.title)
         self._mark_named(np.where(entries < 0, ~entries, entries))
 
+    def name(self, rows: I4) -> None:
+        """Have the shard's own of these titles written, though nothing was learned of them."""
+        own = rows[self.owned()[rows] > 0]
+        self.titles.arrays.changed[own] = 1
+        self._mark_named(own)
+
     def newest_ms(self) -> int:
         """Return the newest event time that a counter has seen; 0 before the first."""
         return int(self.titles.arrays.trend_at[: len(self.titles)].max(initial=0))

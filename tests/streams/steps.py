@@ -193,6 +193,17 @@ class Line:
         self.viewers.close()
         self.viewers = self.stage.step(0, self.store)
 
+    def successor(self) -> "Line":
+        """Return a new worker after this one, with what the changelogs have; its catalog is empty."""
+        self.viewers.close()
+        out = Line(self.settings, offset=self.offset, pause_s=self.pause_s, wall_ms=self.wall_ms)
+        out.store, out.title_stores = self.store, self.title_stores
+        for shard, store in enumerate(self.title_stores):
+            out.replica.take_rows([message(k, v, partition=shard) for k, v in store.rows.items()])
+        out.titles = [TitlesStep(out.settings, p, store) for p, store in enumerate(out.title_stores)]
+        out.restart()
+        return out
+
     def count(self, name: str, **labels: str) -> float:
         """Return a metric's value, 0 where nothing was counted."""
         return self.metrics.registry.get_sample_value(f"nearline_{name}", labels) or 0.0

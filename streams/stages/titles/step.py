@@ -138,6 +138,7 @@ class TitlesStep:
                 continue
             latest_ms = bound_jumps(batch.signals.at, self._side.newest_ms())
             self._side.absorb(batch.signals)
+            self._side.name(batch.named)
             self._trending.count(batch)
             self._cohorts.learn(batch.signals)
             self._attribution.learn(batch.updates, latest_ms)

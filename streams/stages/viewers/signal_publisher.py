@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from online_models.feedback.reward_function import Action
 from online_models.page.shelf_kinds import ShelfValue
 from online_models.ranking.viewer_side import ViewerSide, without
 from online_models.tables.hashing import hash_ids
@@ -103,6 +104,9 @@ class SignalPublisher:
             partition=self._partition, sent=self._sent, countries=countries, devices=devices, viewers=viewers,
         ):  # fmt: skip
             self._sent = sent
+            messages.append({"value": value})
+        imported = feedback.title[rows.imported()][feedback.action[rows.imported()] != Action.IGNORED]
+        for value in wire.pack_names(np.unique(imported), titles, partition=self._partition, sent=self._sent):
             messages.append({"value": value})
         updates = self.impressions.learn(rows, feedback, signals, tastes)
         if updates:

@@ -10,7 +10,8 @@ All little-endian. Titles are numbers of the record's own dictionary (keys and n
 the gradient are there for the ``p`` positives only, in half precision: learning does not notice the
 difference, and the broker sees half the bytes. A record holds at most :data:`MAX_EVENTS` signals and is
 halved until it has at most :data:`MAX_BYTES`; a dictionary entry takes at least 14 bytes, so title numbers
-fit 16 bits.
+fit 16 bits. A record without signals has attribution updates, or names titles: those that viewers have
+brought from elsewhere (`history`), from which titles learn nothing. Only the title model stores names.
 
 The first byte is the record's version, as of all rows (:mod:`streams.stages.wire.row_codec`).
 """
@@ -35,7 +36,16 @@ from streams.stages.wire.attribution import unpack_updates
 from streams.stages.wire.row_codec import explained
 from streams.stages.wire.signal_checks import fault_of_names, fault_of_signals, fault_of_updates
 
-__all__ = ["MAX_BYTES", "MAX_EVENTS", "VERSIONS", "SignalBatch", "pack", "pack_updates", "unpack"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_EVENTS",
+    "VERSIONS",
+    "SignalBatch",
+    "pack",
+    "pack_names",
+    "pack_updates",
+    "unpack",
+]
 
 HEADER: Final = np.dtype([
     ("version", "<u2"), ("partition", "<u2"), ("events", "<u4"), ("width", "<u2"), ("inputs", "<u2"),
@@ -90,6 +100,8 @@ class SignalBatch:
     """[n] kinds of device as codes, 0 where unknown."""
     viewers: NDArray[np.uint16]
     """[n] 16 bits of the hashes of the viewers' ids."""
+    named: I4
+    """Rows of the titles of a record without signals: they are only named."""
     updates: bytes
     """Packed attribution updates (:mod:`streams.stages.wire.attribution`); mostly empty."""
 
@@ -164,6 +176,18 @@ def pack_updates(updates: bytes, titles: TitleTable, *, partition: int, sent: in
     return head.tobytes() + updates
 
 
+def pack_names(rows: I4, titles: TitleTable, *, partition: int, sent: int) -> Iterator[bytes]:
+    """Pack the names of titles as records without signals; parameters as for `pack`."""
+    for start in range(0, rows.size, MAX_EVENTS):
+        some = rows[start : start + MAX_EVENTS]
+        dictionary, length = _dictionary(some, titles)
+        head, config = np.zeros(1, HEADER), titles.config
+        head["version"], head["partition"], head["sent"] = VERSIONS.version, partition, sent
+        head["width"], head["inputs"] = config.width, config.input_width
+        head["titles"], head["names"] = some.size, length
+        yield head.tobytes() + dictionary
+
+
 def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
     """Read a record of any version; find or make the rows of its titles.
 
@@ -233,6 +257,7 @@ def _read(record: bytes, head: np.void, titles: TitleTable) -> SignalBatch:
         events["country"],
         events["device"],
         events["viewer"],
+        rows[rows >= 0] if n == 0 else rows[:0],
         updates,
     )
 
@@ -298,13 +323,12 @@ def _pack_one(located: _Located, titles: TitleTable, partition: int, sent: int) 
     rows, numbers = np.unique(np.concatenate((signals.title, history)), return_inverse=True)
     numbers = numbers.astype("<u2")
     positive = signals.action == Action.POSITIVE
-    names = [titles.ids[row].encode() for row in rows.tolist()]
-    blob = b"".join(names)
+    dictionary, length = _dictionary(rows, titles)
     head = np.zeros(1, HEADER)
     n, p = signals.title.size, int(positive.sum())
     head[0] = (
         VERSIONS.version, partition, n, signals.x.shape[1], signals.gradient.shape[1],
-        p, history.size, rows.size, len(blob), sent,
+        p, history.size, rows.size, length, sent,
     )  # fmt: skip
     events = signals._asdict() | {
         "title": numbers[:n],
@@ -316,10 +340,16 @@ def _pack_one(located: _Located, titles: TitleTable, partition: int, sent: int) 
         head, *(events[name].astype(kind) for name, kind in EVENT_COLUMNS),
         signals.x[positive].astype("<f2"), signals.gradient[positive].astype("<f2"), numbers[n:],
         np.packbits(known),
-        titles.arrays.key[rows].astype("<u8"),
-        np.cumsum([len(name) for name in names], dtype="<u4"),
     )  # fmt: skip
-    return b"".join([*(part.tobytes() for part in parts), blob])
+    return b"".join([*(part.tobytes() for part in parts), dictionary])
+
+
+def _dictionary(rows: I4, titles: TitleTable) -> tuple[bytes, int]:
+    """Return the keys and names of titles as a record has them, and the length of all names."""
+    names = [titles.ids[row].encode() for row in rows.tolist()]
+    keys, ends = titles.arrays.key[rows].astype("<u8"), np.cumsum([len(name) for name in names], dtype="<u4")
+    blob = b"".join(names)
+    return keys.tobytes() + ends.tobytes() + blob, len(blob)
 
 
 class _Dictionary(NamedTuple):

@@ -10,6 +10,7 @@ from streams.config.settings import Settings
 from streams.engine.stage import Outcome
 from streams.stages.versions.cutover import Cutover
 from streams.stages.viewers.departures import MAX_LIKED
+from streams.stages.wire import signals
 from streams.stages.wire.partition_rows import is_reserved
 from tests.streams.steps import T0, Line, pages_of, watch
 
@@ -62,13 +63,35 @@ def test_what_was_watched_anonymously_becomes_the_viewers(line: Line) -> None:
 
 
 def test_titles_do_not_count_it_twice(line: Line) -> None:
-    """What is brought along moves the viewer only: no counter, no vector, no row of a title."""
+    """What is brought along moves the viewer only: no counter, no vector; titles are only named."""
     line.feed(watch("s1", "t1", 1))
     outcome = line.feed(_identify("s1", "ada"))
-    outcome = line.feed(*_handed_over(outcome))
-    assert not any(topic == topics.SIGNALS for topic, _ in outcome.outputs)
+    before = line.title_stores[0].rows[b"t1"]
+    outcome = line.step(line.records(_handed_over(outcome)))
+    (named,) = outcome.outputs[topics.SIGNALS, 0]
+    assert signals.unpack(named["value"], line.replica.titles).signals.title.size == 0
+    line.learn(outcome)
+    assert line.title_stores[0].rows[b"t1"] == before
     titles = line.titles[0]._side.titles
     assert titles.arrays.counts[titles.row("t1"), 0] == 9  # eight of the crowd, and the session
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_titles_that_only_an_imported_history_names_are_handed_over_after_a_restart(shards: int) -> None:
+    """Neither the catalog nor a watch has told of them: the title model keeps their names."""
+    line = Line(Settings(prequential_share=0.0, title_shards=shards))
+    liked, rejected = tuple(f"m{n}" for n in range(5)), ("m5",)
+    about = {"event_id": "h1", "viewer_id": "s1", "event_time_ms": T0}
+    line.feed(History(**about, liked=liked, rejected=rejected))
+    line.feed(watch("bob", "t1", 1))
+    after = line.successor()
+    (event,) = _handed_over(after.feed(_identify("s1", "ada")))
+    assert isinstance(event, History)
+    assert (event.liked, event.rejected) == (liked, rejected)
+    titles = after.replica.titles
+    rows = titles.intern([*liked, *rejected])
+    assert not titles.arrays.counts[rows].any()
+    assert not titles.arrays.watches[rows].any()
 
 
 def test_a_second_sign_in_finds_nothing(line: Line) -> None:
