@@ -138,7 +138,8 @@ class FactorizationConfig:
     tag_learning_rate: Strength = 0.05
     """AdaGrad step of tags; 0: tags have no vectors. .02 / .05 / .1: HR@10 .1966 / .1970 / .1956 alone."""
     tags: Annotated[int, Ge(1), Le(32_000)] = 512
-    """Different tags that have vectors, the first ones seen: 250 bytes each."""
+    """Different tags that have vectors, 250 bytes each: the first ones that the catalog names, and new ones
+    in place of those that no title has any more."""
     viewer_learning_rate: Strength = 0.3
     """AdaGrad step of the taste vector: .3 is as good as .1 on a replica without lag, and better on one that
     lags 200 events."""

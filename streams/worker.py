@@ -98,6 +98,7 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
         settings,
         versions,
         replica.catalog.labelled,
+        all_labelled=replica.has_whole_catalog,
         in_catalog=replica.catalog.has_keys,
         on_evicted=metrics.titles_evicted.inc,
     )

@@ -296,7 +296,13 @@ class TitleSide:
         out: I4 = np.sort(np.concatenate((named, drifted)))
         return out
 
-    def label(self, labels: Mapping[str, Sequence[str]], *, stored: AbstractSet[str] = frozenset()) -> None:
+    def label(
+        self,
+        labels: Mapping[str, Sequence[str]],
+        *,
+        stored: AbstractSet[str] = frozenset(),
+        all_labelled: bool = True,
+    ) -> None:
         """Set the tags of titles; those of other shards are skipped.
 
         Parameters
@@ -305,13 +311,20 @@ class TitleSide:
             Tags by title id.
         stored
             Titles whose loaded vectors already include the part of their tags.
+        all_labelled
+            As for `TitleTable.label`.
         """
         keys = np.array([title_key(title) for title in labels], np.uint64)
         mine = shard_of(keys, self.shards) == self.shard
         titles = [title for title, own in zip(labels, mine.tolist(), strict=True) if own]
         rows = self.titles.intern(titles, admit=True)
         self.titles.mark_in_catalog(rows)
-        self.titles.label(rows, [labels[one] for one in titles], included=[one in stored for one in titles])
+        self.titles.label(
+            rows,
+            [labels[one] for one in titles],
+            included=[one in stored for one in titles],
+            all_labelled=all_labelled,
+        )
         self._mark_named(rows)
 
     def surplus(self, in_catalog: Callable[[U8], NDArray[np.bool_]]) -> I4:

@@ -24,7 +24,7 @@ from online_models.tables.derived_columns import BACKOFF, count_positives
 from online_models.tables.feedback_layout import reward_params
 from online_models.tables.hash_table import KeyIndex
 from online_models.tables.keyed_random import fill_keyed
-from online_models.tables.layout import F4, I4, TAGS, U8, Params, Titles
+from online_models.tables.layout import F4, I4, I8, TAGS, U8, Params, Titles
 from online_models.tables.rows import TITLE_ROWS
 from online_models.tables.vector_norms import VectorNorms
 
@@ -202,6 +202,7 @@ class TitleTable:
         self.ids: list[str] = []
         self.tags: list[str] = []
         self._tag_numbers: dict[str, int] = {}
+        self._tagged: I8 = np.zeros(config.factorization.tags, np.int64)  # titles that have each tag
         self._rows: dict[str, int] = {}
         self._free: list[int] = []
         self.reused = 0
@@ -288,6 +289,7 @@ class TitleTable:
                 if self.ids[row]:
                     del self._rows[self.ids[row]]
                     self.ids[row] = ""
+            self._count_tags(rows, -1)
             for name in _BY_ROW:
                 getattr(a, name)[rows] = getattr(fresh, name)[0]
             self._deactivate(rows)
@@ -396,8 +398,17 @@ class TitleTable:
         if a.size[4] != published:  # tags were published into vectors of any titles
             self.norms.invalidate()
 
-    def label(self, rows: I4, labels: Sequence[Iterable[str]], *, included: ArrayLike = False) -> None:
+    def label(
+        self,
+        rows: I4,
+        labels: Sequence[Iterable[str]],
+        *,
+        included: ArrayLike = False,
+        all_labelled: bool = True,
+    ) -> None:
         """Set the tags of titles, and update the share of tags in their output vectors.
+
+        When all places of tags are taken, a new tag gets that of a tag which no title has any more.
 
         Parameters
         ----------
@@ -407,12 +418,19 @@ class TitleTable:
             Names of the tags of each; those beyond the first `TAGS`, or beyond the capacity, are left out.
         included
             Whether output vectors include the share of these tags already, as stored ones do: [n] or one.
+        all_labelled
+            Whether all titles that have tags are labelled by now: otherwise no tag loses its place, since
+            titles that have it may be still to come.
         """
-        tags = np.array([self._tag_row(names) for names in labels], np.int16).reshape(-1, TAGS)
+        different = [list(dict.fromkeys(names)) for names in labels]
+        places = self._unused_tags(different) if all_labelled else []
+        tags = np.array([self._tag_row(names, places) for names in different], np.int16).reshape(-1, TAGS)
         new = (tags != self.arrays.tags[rows]).any(axis=1)
+        self._count_tags(rows[new], -1)
         replace_tags(
             self.arrays, rows[new], tags[new], np.broadcast_to(np.asarray(included, np.bool_), new.shape)[new]
         )
+        self._count_tags(rows[new], 1)
         self.norms.mark_changed(rows[new])
 
     def tag_rows(self) -> TagRows:
@@ -423,23 +441,42 @@ class TitleTable:
     def load_tags(self, rows: TagRows) -> None:
         """Load what tags had learned; stored titles include it already."""
         if rows.names and rows.vectors.shape[1] == self.config.width + 2:
-            numbers = [n for n in map(self._tag_number, rows.names) if n >= 0]
+            numbers = [n for n in (self._tag_number(name, []) for name in rows.names) if n >= 0]
             self.arrays.tag_out[numbers] = rows.vectors[: len(numbers), :-1]
             self.arrays.tag_published[numbers] = self.arrays.tag_out[numbers]
             self.arrays.tag_acc[numbers] = rows.vectors[: len(numbers), -1]
 
-    def _tag_row(self, names: Iterable[str]) -> list[int]:
+    def _tag_row(self, names: Iterable[str], places: list[int]) -> list[int]:
         """Return the numbers of a title's tags, padded as a row holds them."""
-        numbers = [n for n in map(self._tag_number, dict.fromkeys(names)) if n >= 0][:TAGS]
+        numbers = [n for n in (self._tag_number(name, places) for name in names) if n >= 0][:TAGS]
         return numbers + [-1] * (TAGS - len(numbers))
 
-    def _tag_number(self, name: str) -> int:
-        """Return the number of a tag; a new tag gets the next one, -1 beyond the capacity."""
+    def _tag_number(self, name: str, places: list[int]) -> int:
+        """Return the number of a tag; a new tag gets the next one, or one of `places`; -1 without either."""
         number = self._tag_numbers.get(name, -1)
-        if number < 0 and len(self.tags) < self.config.factorization.tags:
+        if number < 0 and len(self.tags) < self._tagged.size:
             number = self._tag_numbers[name] = len(self.tags)
             self.tags.append(name)
+        elif number < 0 and places:
+            number = places.pop()
+            del self._tag_numbers[self.tags[number]]
+            self.tags[number], self._tag_numbers[name] = name, number
+            self.arrays.tag_out[number], self.arrays.tag_published[number] = 0.0, 0.0
+            self.arrays.tag_acc[number] = self.config.factorization.initial_accumulator
         return number
+
+    def _unused_tags(self, labels: Sequence[Sequence[str]]) -> list[int]:
+        """Return the numbers of tags that no title has, nor gets by some labels, if all places are taken."""
+        if len(self.tags) < self._tagged.size:
+            return []
+        unused = np.flatnonzero(self._tagged == 0)[::-1].tolist()
+        named = {name for names in labels for name in names} if unused else set()
+        return [number for number in unused if self.tags[number] not in named]
+
+    def _count_tags(self, rows: I4, change: int) -> None:
+        """Count the tags of some titles, one more or less each."""
+        tags = self.arrays.tags[rows]
+        np.add.at(self._tagged, tags[tags >= 0], change)
 
     def snapshot(self) -> bytes:
         """Return the table as bytes (:mod:`online_models.tables.snapshots`). Changes nothing."""
@@ -461,6 +498,7 @@ class TitleTable:
         out._in_catalog = np.zeros(out.arrays.bias.size, np.bool_)
         for name, column in arrays.items():
             getattr(out.arrays, name)[: len(column)] = column
+        out._count_tags(np.arange(len(out), dtype=np.int32), 1)
         out._index = out._indexed()
         return out
 

@@ -42,6 +42,7 @@ def titles_spec(
     versions: VersionStatus | None = None,
     labelled: LabelLog | None = None,
     *,
+    all_labelled: Callable[[], bool] = lambda: True,
     in_catalog: Callable[[U8], NDArray[np.bool_]] = _nothing,
     on_evicted: Callable[[int], None] = lambda _: None,
 ) -> StageSpec:
@@ -55,7 +56,7 @@ def titles_spec(
         Status of the worker's version: a version that does not publish makes no lists. Default: it publishes.
     labelled
         The catalog's titles with their tags. Default: none.
-    in_catalog, on_evicted
+    all_labelled, in_catalog, on_evicted
         As for `TitlesStep`.
     """
     publishes = (versions or SingleVersion()).publishes
@@ -64,7 +65,14 @@ def titles_spec(
         source=settings.topic(topics.SIGNALS),
         changelog=settings.topic(topics.TITLE_MODEL),
         make_step=lambda partition, store: TitlesStep(
-            settings, partition, store, publishes, labelled, in_catalog=in_catalog, on_evicted=on_evicted
+            settings,
+            partition,
+            store,
+            publishes,
+            labelled,
+            all_labelled=all_labelled,
+            in_catalog=in_catalog,
+            on_evicted=on_evicted,
         ),
         dead_letters=settings.topic(topics.DEAD_LETTERS),
         max_events=settings.titles_batch_events,
@@ -90,6 +98,9 @@ class TitlesStep:
         Returns whether lists are published. Default: always.
     labelled
         Titles and their tags out of the catalog (`Catalog.labelled`); read before each batch.
+    all_labelled
+        Returns whether the whole catalog is read: then tags that it no longer has give their places to new
+        ones. Default: it is.
     in_catalog
         Returns which titles, by key, the catalog has (`Catalog.has_keys`). Default: none.
     on_evicted
@@ -104,10 +115,11 @@ class TitlesStep:
         publishes: Callable[[], bool] = lambda: True,
         labelled: LabelLog | None = None,
         *,
+        all_labelled: Callable[[], bool] = lambda: True,
         in_catalog: Callable[[U8], NDArray[np.bool_]] = _nothing,
         on_evicted: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self._in_catalog, self._on_evicted = in_catalog, on_evicted
+        self._all_labelled, self._in_catalog, self._on_evicted = all_labelled, in_catalog, on_evicted
         self._labelled, self._labels_taken = LabelLog() if labelled is None else labelled, 0
         self._publishes = publishes
         self._side = TitleSide(TitleTable(settings.model), shard=partition, shards=settings.title_shards)
@@ -159,8 +171,9 @@ class TitlesStep:
 
     def _take_labels(self) -> None:
         """Label titles with the tags that the catalog has received since the last batch."""
+        all_labelled = self._all_labelled()  # asked first: a record may come meanwhile
         new, self._labels_taken = self._labelled.since(self._labels_taken)
-        self._side.label(new, stored=self._stored)
+        self._side.label(new, stored=self._stored, all_labelled=all_labelled)
         self._stored -= new.keys()
 
     def _evict(self) -> list[Row]:

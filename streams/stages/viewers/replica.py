@@ -122,6 +122,10 @@ class Replica:
         self._guards.wait()
         self._model.wait()
 
+    def has_whole_catalog(self) -> bool:
+        """Return whether the catalog is caught up."""
+        return self._guards.caught_up
+
     def waiting(self) -> list[str]:
         """Return the progress of the tables that have not caught up."""
         return [str(table.read_progress) for table in (self._guards, self._model) if not table.caught_up]

@@ -133,3 +133,51 @@ def test_tags_beyond_the_room_play_no_part(labels: list[str], room: int) -> None
     borne = table.arrays.tags[0][table.arrays.tags[0] >= 0]
     different = list(dict.fromkeys(labels))
     assert [table.tags[n] for n in borne] == different[: min(room, TAGS)]
+
+
+def _few_tags(room: int) -> TitleTable:
+    return TitleTable(ModelConfig(factorization=FactorizationConfig(tags=room)))
+
+
+def test_a_tag_that_no_title_has_any_more_gives_its_place_to_a_new_one() -> None:
+    """It begins anew; tags that titles have keep numbers and vectors, and so after a snapshot."""
+    table = _few_tags(3)
+    a, rows = table.arrays, table.intern(["t", "u", "v"])
+    table.label(rows, [["a", "b"], ["b", "c"], []])
+    a.tag_out[:3], a.tag_acc[:3] = np.arange(3)[:, None] + 1, 9.0
+    table.label(rows[2:], [["d"]])  # all places are taken
+    assert table.tags == ["a", "b", "c"]
+    table.label(rows[:1], [["b"]])
+    table.label(rows[2:], [["d"]], all_labelled=False)  # a title with "a" may be to come
+    assert table.tags == ["a", "b", "c"]
+    table = TitleTable.from_snapshot(table.snapshot())
+    table.label(rows[2:], [["d", "e"]])
+    a = table.arrays
+    assert (table.tags, a.tags[rows[2], 0], a.tags[rows[2], 1]) == (["d", "b", "c"], 0, -1)
+    assert not a.tag_out[0].any()
+    assert a.tag_acc[0] == table.config.factorization.initial_accumulator
+    assert (a.tag_out[1:3, 0].tolist(), a.tag_acc[1:3].tolist()) == ([2, 3], [9, 9])
+
+
+def test_a_tag_that_comes_again_with_the_same_labels_keeps_its_place() -> None:
+    """The new one gets no place that another of the titles is about to need."""
+    table = _few_tags(1)
+    rows = table.intern(["t", "u"])
+    table.label(rows[:1], [["a"]])
+    table.label(rows[:1], [[]])
+    table.label(rows, [["b"], ["a"]])
+    assert (table.tags, table.arrays.tags[rows, 0].tolist()) == (["a"], [-1, 0])
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.lists(st.sampled_from("abcdefg"), max_size=4)), max_size=30))
+def test_titles_have_the_tags_that_they_were_labelled_with(changes: list[tuple[int, list[str]]]) -> None:
+    """Whatever places change hands, a title never bears a tag of another name."""
+    table = _few_tags(4)
+    newest: dict[int, list[str]] = {}
+    for title, labels in changes:
+        table.label(table.intern([f"t{title}"]), [labels])
+        newest[title] = labels
+        for known, wanted in newest.items():
+            borne = table.arrays.tags[table.row(f"t{known}")]
+            assert {table.tags[n] for n in borne[borne >= 0].tolist()} <= set(wanted)
+        assert len(set(table.tags)) == len(table.tags) <= 4

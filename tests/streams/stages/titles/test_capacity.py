@@ -4,15 +4,17 @@ from string import ascii_uppercase
 
 import numpy as np
 
-from online_models.config import ModelConfig
+from online_models.catalog.catalog import LabelLog
+from online_models.config import FactorizationConfig, ModelConfig
 from online_models.learners.segments import MOST_SCOPES
 from online_models.tables.titles import TitleTable, title_key
 from schemas import History, Title
 from streams.config.settings import Settings
+from streams.engine.stage import Outcome
 from streams.stages.titles.step import TitlesStep
 from streams.stages.viewers.replica import Replica
 from streams.stages.wire import title_rows
-from streams.stages.wire.partition_rows import is_reserved
+from streams.stages.wire.partition_rows import TAGS, is_reserved
 from streams.stages.wire.segment_rows import is_segment, scope_of
 from streams.telemetry.metrics import Metrics
 from tests.streams.steps import T0, Line, MemoryStore, message, pages_of, watch
@@ -197,3 +199,32 @@ def _near(stage: TitlesStep, key: int) -> np.ndarray:
     titles = stage._side.titles
     near = titles.arrays.nbr[titles.find(np.array([key], np.uint64))[0]]
     return np.sort(titles.arrays.key[near[near >= 0]])
+
+
+def test_a_restarted_stage_keeps_tags_until_the_whole_catalog_is_read() -> None:
+    """Their titles may be still to come; then those that the catalog dropped give way to new ones."""
+    factorization = FactorizationConfig(tags=2, factors=4)
+    settings = Settings(prequential_share=0.0, model=ModelConfig(factorization=factorization))
+    store, log, read = MemoryStore(), LabelLog(), [True]
+
+    def learn() -> TitleTable:
+        for step in steps:
+            store.commit(step([]))
+        return steps[-1]._side.titles
+
+    def stage() -> TitlesStep:
+        return TitlesStep(settings, 0, store, labelled=log, all_labelled=lambda: read[0])
+
+    steps = [stage()]
+    log.put("t1", ("genre:Drama",))
+    log.put("t2", ("genre:Crime",))
+    learned = learn().tag_rows()
+    store.commit(Outcome(rows=[TAGS.row(learned)]))
+    log, read[0] = LabelLog(), False  # a restart, while the catalog is being read
+    steps = [stage()]
+    log.put("t9", ("genre:New",))
+    assert learn().tags == learned.names
+    log.put("t1", ("genre:Drama",))
+    read[0] = True
+    log.put("t9", ("genre:New", "mood:dark"))
+    assert learn().tags == ["genre:Drama", "genre:New"]
