@@ -37,9 +37,14 @@ _META = struct.Struct("<Bqqq")
 VERSION = 1
 """Version of the layout; a store of a newer version is refused."""
 
-REWRITTEN_S = 7 * 86_400
-"""Seconds after which a table file is written anew: a deleted row leaves no bytes after a week, as in Kafka
-(`max.compaction.lag.ms`)."""
+REWRITTEN_S = 3 * 86_400
+"""Seconds after which a table file is written anew, and ..."""
+
+FLUSHED_EVERY_MS = 86_400_000
+"""... milliseconds after which rows in memory become a table with the next write. RocksDB looks for old
+tables when there is a new one, and in a quiet database there would be none for years. A deletion is in a
+table within a day, the old tables are gone a day or two after they are old, and their names with the next
+manifest: after a week a deleted row leaves no bytes, as in Kafka (`max.compaction.lag.ms`)."""
 
 ERASE_EVERY_MS = 600_000
 """Milliseconds between two erasures, so that many in a row cost one rewriting of the tables."""
@@ -166,6 +171,7 @@ class Store:
         self.is_new = True
         self._to_erase: set[bytes] = set()
         self._erased_at_ms = 0
+        self._flushed_at_ms = now_ms()
         self._read_meta()
 
     @property
@@ -245,10 +251,14 @@ class Store:
                 delete(key)
             else:
                 put(key, value)
-        now = self._now_ms() if caught_up else self.written_at_ms
+        clock = self._now_ms()
+        now = clock if caught_up else self.written_at_ms
         batch.put(META_KEY, _META.pack(VERSION, applied, changelog_position, now))
         try:
             self._db.write(batch)
+            if not 0 <= clock - self._flushed_at_ms < FLUSHED_EVERY_MS:
+                self._flushed_at_ms = clock
+                self._db.flush()
         except Exception as error:
             raise self._translated(error) from error
         self.applied, self.changelog_position, self.written_at_ms = applied, changelog_position, now

@@ -46,7 +46,8 @@ Rows = Mapping[tuple[int, bytes], bytes | None]
 
 _VIEWERS_OWN = (
     partition_rows.SENT, partition_rows.ROLE, partition_rows.WATCH_TIME, partition_rows.BLEND,
-    partition_rows.PENDING_PAGE, partition_rows.ALERTED, partition_rows.SHELF_VALUE, partition_rows.DEPARTED,
+    partition_rows.PENDING_PAGE, partition_rows.ALERTED, partition_rows.SHELF_VALUE,
+    partition_rows.DEPARTURES,
 )  # fmt: skip
 _TITLES_OWN = (partition_rows.LEARNED, partition_rows.TAGS)
 """Rows of a partition's own, but for the number of the format."""

@@ -140,6 +140,8 @@ def read_one(row: partition_rows.PartitionRow[Any]) -> Callable[[dict[str, bytes
         value = row.unpack(rows[row.name])
         if isinstance(value, TagRows):
             return {row.name: [value.names, value.vectors.tolist()]}
+        if isinstance(value, partition_rows.DepartureRow):
+            return {row.name: [value.done.tolist(), [list(one) for one in value.forgotten]]}
         nested = row.name in {"guests", "guest-viewers", "guest-titles"}
         return {row.name: _plain(value) if nested else np.asarray(value).tolist()}
 

@@ -29,7 +29,7 @@ from streams.engine.stage import Outcome
 from streams.stages.experiments import rows as result_rows
 from streams.stages.insights import rows as insight_rows
 from streams.stages.wire import attribution, cohort_rows, impression_rows, partition_rows, segment_rows
-from streams.stages.wire.partition_rows import PENDING_PAGE, ROLE, GuestState
+from streams.stages.wire.partition_rows import DEPARTURES, PENDING_PAGE, ROLE, DepartureRow, GuestState
 from tests.streams.steps import T0, Line, watch
 from tests.streams.stored_readers import CONFIG, READERS, TITLES
 
@@ -176,9 +176,8 @@ def write() -> None:
         | dict([ROLE.row((2, 41, True, "é")), partition_rows.BLEND.row(np.array([0.6, 0.5, -0.1])), tags])
         | dict([partition_rows.SHELF_VALUE.row(np.array([7.0, 2.0, 0.5, 0.0]))])
         | dict([partition_rows.TABLE_LETTERS.row(41)])
-        | dict([partition_rows.FORGOTTEN.row([(7, T0), (8, T0 + 1)])])
         | dict([PENDING_PAGE.row((41, T0)), partition_rows.ALERTED.row(np.array([2**63, T0], np.uint64))])
-        | dict([partition_rows.DEPARTED.row(np.array([7, 2**63], np.uint64))])
+        | dict([DEPARTURES.row(DepartureRow(np.array([7, 2**63], np.uint64), [(7, T0), (8, T0 + 1)]))])
     )
     found |= {row.name: {row.name: kept[row.key]} for row in partition_rows.ALL}
     for kind, rows in found.items():

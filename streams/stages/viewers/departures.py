@@ -8,7 +8,9 @@ nothing to send. `forget` removes a viewer in the same way and sends nothing.
 
 A sign-in from before a `forget` may be on its way in another partition, and its `history` event then comes
 behind the request. So the partition keeps the time of each request for as long as such an event may come,
-under a hash of the id, and a `history` event from before it is not used.
+under a hash of the id, and a `history` event from before it is not used. The hash has no secret key: whoever
+may read the row may also read the request itself, with the id, and it is in the log for as long. After that
+time both are gone, the row with the first event whose time is past it.
 
 The ids that a viewer's row remembers go with it. So departures are remembered by the partition, and one that
 is delivered again does not remove what the viewer did in between. Any other event that is delivered again
@@ -25,9 +27,10 @@ from online_models.tables.viewers import ViewerTable
 from schemas import Forget, History, Identify, topics
 from schemas.codec import encode
 from streams.config.settings import Settings
-from streams.engine.stage import Message, Outcome, Row, StateView, Target
+from streams.engine.stage import Message, Outcome, StateView, Target
+from streams.stages.viewers.decode import DecodedEvent
 from streams.stages.wire import viewer_rows
-from streams.stages.wire.partition_rows import DEPARTED, FORGOTTEN, is_reserved
+from streams.stages.wire.partition_rows import DEPARTURES, DepartureRow, is_reserved
 
 __all__ = ["MAX_LIKED", "MAX_REMEMBERED", "Departures"]
 
@@ -57,8 +60,10 @@ class Departures:
         self._events = settings.topic(topics.EVENTS)
         self._home: Target = settings.topic(topics.HOME), partition
         self._uncommitted: dict[str, bytes | None] = {}
-        self._forgotten = dict(FORGOTTEN.read(store))
-        self._done: list[int] = DEPARTED.read(store).tolist()
+        row = DEPARTURES.read(store)
+        self._done, self._forgotten = row.done.tolist(), dict(row.forgotten)
+        self._oldest_ms = min(self._forgotten.values(), default=0)
+        self._changed = self._expired = False
 
     def begin_batch(self) -> None:
         """Begin a batch: the store has all rows of the batch before."""
@@ -68,15 +73,36 @@ class Departures:
         """Keep the rows of a part of the batch: the store gets them when the whole batch is committed."""
         self._uncommitted.update((key.decode(), value) for key, value in part.rows if not is_reserved(key))
 
-    def is_forgotten(self, viewer_id: str, at_ms: int) -> bool:
-        """Return whether a viewer was forgotten at this time or later."""
-        return bool(self._forgotten) and at_ms <= self._forgotten.get(_hash(viewer_id), -1)
+    def without_forgotten(self, events: Sequence[DecodedEvent]) -> Sequence[DecodedEvent]:
+        """Return events without histories from before their viewers were forgotten."""
+        if not self._forgotten:
+            return events
+        return [one for one in events if not self._is_forgotten(one)]
 
-    def _note_forgotten(self, viewer_id: str, at_ms: int) -> Row:
-        """Keep the time of a request; of the earlier ones, those whose sign-ins may still be on their way."""
-        recent = {name: at for name, at in self._forgotten.items() if at > at_ms - FORGOTTEN_MS}
-        self._forgotten = recent | {_hash(viewer_id): max(at_ms, recent.get(_hash(viewer_id), at_ms))}
-        return FORGOTTEN.row(sorted(self._forgotten.items()))
+    def take_changes(self) -> Outcome:
+        """Return the row, if it changed since the last call; what expired is erased from the disk, too."""
+        out = Outcome()
+        if self._changed:
+            done = np.array(self._done, np.uint64)
+            out.rows.append(DEPARTURES.row(DepartureRow(done, sorted(self._forgotten.items()))))
+        if self._expired:
+            out.erased.append(DEPARTURES.key)
+        self._changed = self._expired = False
+        return out
+
+    def _is_forgotten(self, one: DecodedEvent) -> bool:
+        self._expire(one.at)
+        if not isinstance(one.event, History):
+            return False
+        return one.at <= self._forgotten.get(_hash(one.event.viewer_id), -1)
+
+    def _expire(self, now_ms: int) -> None:
+        """Drop the requests from before which no event can be in the log any more."""
+        if now_ms < self._oldest_ms + FORGOTTEN_MS or not self._forgotten:
+            return
+        self._forgotten = {name: at for name, at in self._forgotten.items() if at > now_ms - FORGOTTEN_MS}
+        self._oldest_ms = min(self._forgotten.values(), default=0)
+        self._changed = self._expired = True
 
     def loader(self, viewer_ids: Sequence[str]) -> Sequence[bytes | None]:
         """Load rows of viewers that are not in memory, with the changes of the batch's earlier parts."""
@@ -103,8 +129,8 @@ class Departures:
         out, key = Outcome(), key_of(event)
         if key in self._done:
             return None
-        self._done = [*self._done, key][-MAX_REMEMBERED:]
-        out.rows.append(DEPARTED.row(np.array(self._done, np.uint64)))
+        self._expire(at_ms)
+        self._done, self._changed = [*self._done, key][-MAX_REMEMBERED:], True
         (slot,) = viewers.acquire([event.viewer_id], self.loader).tolist()
         history = history_of(viewers, event, at_ms) if isinstance(event, Identify) else None
         if history is not None and not silent:
@@ -115,7 +141,9 @@ class Departures:
             out.outputs[self._home] = [{"key": event.viewer_id.encode(), "value": None}]
         out.rows.append((event.viewer_id.encode(), None))
         if isinstance(event, Forget):
-            out.rows.append(self._note_forgotten(event.viewer_id, at_ms))
+            name = _hash(event.viewer_id)
+            self._forgotten[name] = max(at_ms, self._forgotten.get(name, at_ms))
+            self._oldest_ms = min(self._forgotten.values())
         viewers.forget(event.viewer_id)
         return out
 

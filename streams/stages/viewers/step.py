@@ -32,7 +32,7 @@ from online_models.tables.hashing import hash_ids
 from online_models.tables.keyed_random import sampled
 from online_models.tables.layout import I4, Feedback, Signals
 from online_models.tables.rows import VIEWER_ROWS
-from schemas import Forget, History, topics
+from schemas import Forget, topics
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome, Record, StageSpec, StateView
 from streams.engine.table_records import UnusableRecords
@@ -254,6 +254,7 @@ class ViewersStep:
             if departure is not None:
                 self._departures.keep_rows(learned)
                 out.add(self._remove(departure))
+        out.add(self._departures.take_changes())
         self._stage.metrics.cache_slots.labels(STAGE).set(len(self._side.viewers))
         return out
 
@@ -276,7 +277,7 @@ class ViewersStep:
     def _learn(self, events: Sequence[DecodedEvent], newest_ms: int) -> Outcome:
         """Learn events in their order, then make the pages of the viewers whose taste they have changed."""
         out, viewers = Outcome(), self._side.viewers
-        events = [one for one in events if not self._is_forgotten(one)]
+        events = self._departures.without_forgotten(events)
         slots, new = self._side.admit(
             [one.event.viewer_id for one in events], [one.event.event_id for one in events], self._load
         )
@@ -355,10 +356,6 @@ class ViewersStep:
     def _begin_guests(self, events: int) -> None:
         if self._guests is not None:
             self._guests.begin(events)
-
-    def _is_forgotten(self, one: DecodedEvent) -> bool:
-        """Return whether an event hands a history over from before its viewer was forgotten."""
-        return isinstance(one.event, History) and self._departures.is_forgotten(one.event.viewer_id, one.at)
 
     def _observe(self, feedback: Feedback, rows: SignalRows) -> Signals:
         """Learn signals; the configured share of them is ranked before it is learned."""

@@ -28,8 +28,8 @@ from streams.engine.stage import Row, StateView
 from streams.stages.wire.row_codec import RowCodec, explained
 
 __all__ = [
-    "ALERTED", "ALL", "BLEND", "DEPARTED", "FORGOTTEN", "FORMAT", "GUESTS", "GUEST_TITLES", "GUEST_VIEWERS",
-    "LEARNED", "PENDING_PAGE", "ROLE", "SENT", "SHELF_VALUE", "TABLE_LETTERS", "TAGS", "WATCH_TIME",
+    "ALERTED", "ALL", "BLEND", "DEPARTURES", "FORMAT", "GUESTS", "GUEST_TITLES", "GUEST_VIEWERS", "LEARNED",
+    "PENDING_PAGE", "ROLE", "SENT", "SHELF_VALUE", "TABLE_LETTERS", "TAGS", "WATCH_TIME", "DepartureRow",
     "GuestState", "PartitionRow", "check_format", "is_reserved", "owner_key", "require_format",
 ]  # fmt: skip
 
@@ -176,16 +176,24 @@ written (:mod:`streams.stages.viewers.table_letters`), one member each: topic an
 SHELF_VALUE: PartitionRow[F8] = PartitionRow("shelf-value", F8, empty=np.zeros(0))
 """Viewers stage: impressions on shelves of each kind, and watches after them
 (:mod:`online_models.page.shelf_kinds`)."""
-FORGOTTEN: PartitionRow[list[tuple[int, int]]] = PartitionRow(
-    "forgotten",
-    list[tuple[int, int]],
-    empty=[],
-    is_sound=lambda requests: all(_is_time(at) for _, at in requests),
-)
-"""Viewers stage: viewers who were forgotten lately: hash of the id, and time of the request (ms)."""
 
-DEPARTED: PartitionRow[U8] = PartitionRow("departed", U8, empty=np.zeros(0, np.uint64))
-"""Viewers stage: hashes of the newest departures, oldest first (:mod:`streams.stages.viewers.departures`)."""
+
+class DepartureRow(NamedTuple):
+    """Departures of viewers that a partition remembers (:mod:`streams.stages.viewers.departures`)."""
+
+    done: U8
+    """Hashes of the newest departures, oldest first."""
+    forgotten: list[tuple[int, int]]
+    """Viewers who were forgotten lately: hash of the id, and time of the request (ms)."""
+
+
+DEPARTURES: PartitionRow[DepartureRow] = PartitionRow(
+    "departures",
+    DepartureRow,
+    empty=DepartureRow(np.zeros(0, np.uint64), []),
+    is_sound=lambda row: all(_is_time(at) for _, at in row.forgotten),
+)
+"""Viewers stage: departures that are remembered."""
 
 GUESTS: PartitionRow[GuestState] = PartitionRow("guests", GuestState, empty=GuestState())
 """Viewers stage: external rankers (:mod:`streams.stages.viewers.guests`)."""
@@ -198,7 +206,7 @@ GUEST_TITLES: PartitionRow[tuple[int, list[F8]]] = PartitionRow(
 
 ALL: tuple[PartitionRow[Any], ...] = (
     SENT, LEARNED, FORMAT, ROLE, WATCH_TIME, BLEND, TAGS, PENDING_PAGE, ALERTED, SHELF_VALUE, TABLE_LETTERS,
-    FORGOTTEN, DEPARTED, GUESTS, GUEST_VIEWERS, GUEST_TITLES,
+    DEPARTURES, GUESTS, GUEST_VIEWERS, GUEST_TITLES,
 )  # fmt: skip
 """All rows of this kind."""
 

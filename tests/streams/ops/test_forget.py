@@ -3,19 +3,23 @@
 import json
 import shutil
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from online_models.insights.catalog_snapshot import CatalogSnapshot
 from online_models.simulation import World
 from online_models.tables.hashing import hash_ids
-from schemas import Artwork, Event, Forget, Identify, Impression, Tags, Title, topics
+from online_models.tables.layout import DAY_MS
+from schemas import Artwork, Event, Forget, History, Identify, Impression, Tags, Title, topics
 from schemas.codec import decode_event, decode_home
 from streams.cli import main
 from streams.config.settings import Settings
-from streams.engine.state import ERASE_EVERY_MS, Store, StoreMemory
+from streams.engine import state
+from streams.engine.state import ERASE_EVERY_MS, FLUSHED_EVERY_MS, Store, StoreMemory
 from streams.errors import BrokerUnreachableError, DeliveryError, SettingsError, UnknownIdError
 from streams.kafka.produce import EventProducer, put
 from streams.kafka.scan import read_latest
@@ -28,7 +32,7 @@ from streams.stages.insights.rows import VISITS
 from streams.stages.insights.visits import VisitsStep
 from streams.stages.versions.cutover import Cutover
 from streams.stages.wire import impression_rows
-from streams.stages.wire.partition_rows import FORGOTTEN, is_reserved
+from streams.stages.wire.partition_rows import DEPARTURES, is_reserved
 from tests.streams.steps import T0, Line, MemoryStore, records_of, watch
 from tests.waiting import until
 
@@ -154,13 +158,39 @@ def test_a_sign_in_from_before_brings_nobody_back(*, is_first: bool) -> None:
     assert b"ada" in account.store.rows
 
 
+def _requests(line: Line) -> list[int]:
+    return sorted(at for _, at in DEPARTURES.read(line.store).forgotten)
+
+
 def test_the_time_of_a_request_is_kept_for_a_week(line: Line) -> None:
     """As long as an event from before it can be in the log; under a hash of the id, not the id."""
-    day = 86_400_000
     for n, viewer in enumerate(("first-viewer", "second-viewer", "third-viewer")):
-        line.feed(Forget(event_id=f"f{n}", viewer_id=viewer, event_time_ms=T0 + 4 * n * day))
-    assert sorted(at for _, at in FORGOTTEN.read(line.store)) == [T0 + 4 * day, T0 + 8 * day]
+        line.feed(Forget(event_id=f"f{n}", viewer_id=viewer, event_time_ms=T0 + 4 * n * DAY_MS))
+    assert _requests(line) == [T0 + 4 * DAY_MS, T0 + 8 * DAY_MS]
     assert not any(b"-viewer" in key + value for key, value in line.store.rows.items())
+
+
+def test_the_time_of_a_request_goes_with_the_first_event_after_a_week(line: Line) -> None:
+    """Whoever's it is, and wherever batches are cut; it is written out of the files, too."""
+    history = History(event_id="h", viewer_id="ada", event_time_ms=T0 + 1, liked=("t1",))
+    story = [
+        _forget("ada"),
+        history,
+        watch("bob", "t1", 7 * DAY_MS + 499),
+        watch("bob", "t2", 7 * DAY_MS + 500),
+        msgspec.structs.replace(history, event_id="i"),
+    ]
+    found = []
+    for cuts in ((0, 5), (0, 1, 2, 3, 4, 5), (0, 3, 5), (0, 4, 5)):
+        line = Line(Settings(prequential_share=0.0))
+        outcomes = [line.step(line.records(story[a:b])) for a, b in pairwise(cuts)]
+        erased = [DEPARTURES.key in outcome.erased for outcome in outcomes]
+        assert erased.count(True) == 1
+        assert _requests(line) == []
+        known = [(title, liked) for title, liked in line.side.viewers.known("ada")]
+        found.append((line.store.rows[DEPARTURES.key], known))
+    assert all(one == found[0] for one in found)
+    assert found[0][1] == [("t1", True)]
 
 
 def test_no_byte_of_a_viewer_is_left_on_the_disk(tmp_path: Path) -> None:
@@ -185,6 +215,29 @@ def test_no_byte_of_a_viewer_is_left_on_the_disk(tmp_path: Path) -> None:
     assert store.get(b"other-4-0999") == row
     store.close()
     assert not any(part in _bytes_of(tmp_path) for part in forgotten)
+
+
+def test_other_databases_lose_the_bytes_within_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a server or a former owner: nobody erases there, and nothing but a few rows is written."""
+    monkeypatch.setattr(state, "REWRITTEN_S", 1)  # by the clock of RocksDB
+    clock = Clock()
+    store = Store(tmp_path / "0", StoreMemory(), now_ms=clock)
+    rows = {b"other-%04d" % n: b"row" * 50 for n in range(1_000)} | {b"forget-me": b"secret-history"}
+    store.ingest(rows, applied=1, changelog_position=1)
+    store.write([(b"forget-me", None)], applied=2, changelog_position=2)
+    assert b"forget-me" in _bytes_of(tmp_path)
+    clock.now += FLUSHED_EVERY_MS - 1
+    store.write([(b"other-0001", b"r")], applied=3, changelog_position=3)
+    assert b"forget-me" in _bytes_of(tmp_path)
+
+    def days_pass() -> bool:
+        clock.now += FLUSHED_EVERY_MS
+        store.write([(b"other-0000", b"%d" % clock.now)], applied=4, changelog_position=4)
+        return not any(part in _bytes_of(tmp_path) for part in (b"forget-me", b"secret-history"))
+
+    until(days_pass)
+    assert store.get(b"other-0999") == b"row" * 50
+    store.close()
 
 
 def test_each_stage_says_what_is_to_be_erased(line: Line) -> None:

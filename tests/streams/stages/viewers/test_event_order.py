@@ -44,7 +44,7 @@ from streams.config.settings import Settings
 from streams.engine.stage import Outcome
 from streams.stages.viewers import departures
 from streams.stages.wire.attribution import unpack_updates
-from streams.stages.wire.partition_rows import DEPARTED, is_reserved
+from streams.stages.wire.partition_rows import DEPARTURES, is_reserved
 from streams.stages.wire.signals import unpack
 from tests.streams.stages.viewers.crowd import crowd, preferences
 from tests.streams.steps import T0, Line, MemoryStore, pages_of, records_of, watch
@@ -158,7 +158,7 @@ def test_departures_that_are_remembered_are_bounded(line: Line, monkeypatch: pyt
     """The newest are."""
     monkeypatch.setattr(departures, "MAX_REMEMBERED", 3)
     line.feed(*(Forget(event_id=f"f{n}", viewer_id="ada", event_time_ms=T0) for n in range(5)))
-    assert DEPARTED.read(line.store).size == 3
+    assert DEPARTURES.read(line.store).done.size == 3
 
 
 def test_what_is_sent_again_after_the_viewer_was_forgotten_is_new(line: Line) -> None:

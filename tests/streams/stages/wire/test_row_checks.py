@@ -97,7 +97,11 @@ def test_a_titles_row_that_no_worker_wrote_is_refused(name: str, value: Any) -> 
         (partition_rows.TABLE_LETTERS, -2, "rules.v1-0"),
         (partition_rows.ALERTED, np.array([7, 2**62], np.uint64), "ada"),
         (partition_rows.ALERTED, np.array([7, T0, 8], np.uint64), "ada"),
-        (partition_rows.FORGOTTEN, [(7, 2**63)], ""),
+        (
+            partition_rows.DEPARTURES,
+            partition_rows.DepartureRow(np.zeros(0, np.uint64), [(7, 2**63)]),
+            "",
+        ),
         (partition_rows.LEARNED, np.array([2**62]), ""),
     ],
     ids=lambda value: value.name if isinstance(value, partition_rows.PartitionRow) else "",
