@@ -16,6 +16,7 @@
     ├── DeliveryError               broker: a record was not acknowledged (exit 3)
     ├── StateError                  the local state cannot be used
     │   ├── StateLockedError        user: another process uses the same folder
+    │   ├── DiskFullError           disk: there is no space for a new folder
     │   ├── StateVersionError       user: a newer version wrote the rows
     │   └── StateDamagedError       disk: the database is wiped and rebuilt from its changelog (exit 4)
     ├── UnknownIdError              user: no state of a viewer, title or topic with this id
@@ -128,6 +129,10 @@ class StateError(StreamError):
 
 class StateLockedError(StateError):
     """Another process uses the same state folder: give each worker its own (NEARLINE_STATE_DIR)."""
+
+
+class DiskFullError(StateError):
+    """The disk has no space for a new state folder: free some; a worker waits for it and starts by itself."""
 
 
 class StateVersionError(StateError):

@@ -30,7 +30,7 @@ from streams.engine.task_manager import TaskManager
 from streams.engine.topic_check import TopicCheck
 from streams.engine.transactions import PRODUCER
 from streams.engine.watchdog import Watchdog
-from streams.errors import OutcomeInDoubtError
+from streams.errors import DiskFullError, OutcomeInDoubtError
 from streams.kafka import clients as kafka_clients
 from streams.kafka.security import explained
 from streams.telemetry.health import Health
@@ -180,10 +180,15 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
         tasks.metrics,
     )
     with contextlib.ExitStack() as stack:
-        stack.enter_context(locked_folder(settings.state_folder))
-        health.start()
-        stack.callback(health.stop)
-        space.wait(health.beat)
+        try:
+            stack.enter_context(locked_folder(settings.state_folder))
+        except DiskFullError:  # it is new, so nobody else uses it
+            _start(health, stack)
+            space.wait(health.beat)
+            stack.enter_context(locked_folder(settings.state_folder))
+        else:
+            _start(health, stack)
+            space.wait(health.beat)
         parts: tuple[Part, ...] = (app.topic_check, watch, *companions, _watchdog(app))
         for part in parts:
             part.start()
@@ -193,6 +198,11 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
         stack.callback(app.loop.close)
         _LOG.info("worker_starts", stages=[spec.name for spec in tasks.specs.values()], http_port=health.port)
         return app.loop.run_until_complete(_serve(app, health))
+
+
+def _start(health: Health, stack: contextlib.ExitStack) -> None:
+    health.start()
+    stack.callback(health.stop)
 
 
 def _watchdog(app: App) -> Watchdog:

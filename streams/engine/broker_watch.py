@@ -1,9 +1,9 @@
-"""Notices that no broker answers, says so once and every half a minute, and makes the worker not ready.
+"""Notices that no broker answers, says so once and every half a minute, and makes the process not ready.
 
-The drivers retry by themselves, so a worker survives an outage; but each of its clients notices it at another
-time, and none says so in one place. The watch asks for the metadata of one topic every second, with a client
-and in a thread of its own. Worst case: the broker goes just after an answer, and the next question, a second
-later, fails after `ANSWER_S` seconds.
+The drivers retry by themselves, so a worker or server survives an outage; but each of its clients notices it
+at another time, and none says so in one place. The watch asks for the metadata of one topic every second,
+with a client and in a thread of its own. Worst case: the broker goes just after an answer, and the next
+question, a second later, fails after `ANSWER_S` seconds.
 """
 
 import time
@@ -96,7 +96,10 @@ class BrokerWatch:
             driver_logs.outage = True
             self._why = unreachable(self._settings, error).why  # connects once more, for the cause
             _LOG.error(
-                "broker_gone", brokers=brokers_of(self._settings), why=self._why, next="the worker retries"
+                "broker_gone",
+                brokers=brokers_of(self._settings),
+                why=self._why,
+                next="nothing: it retries by itself",
             )
         elif now - self._logged_at >= REPEAT_S:
             self._logged_at = now

@@ -5,7 +5,7 @@ it again at once, and it would fail again, for ever and each time with a rebalan
 waits until there is space: alive, not ready, and with one line in the log.
 """
 
-import shutil
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,20 +23,26 @@ PAUSE_S = 1.0
 """Seconds between two looks."""
 
 
+def free_space(folder: Path) -> int:
+    """Return the free bytes on the disk of a folder, which may be missing; 0 if it can take no more files."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    found = os.statvfs(there)
+    takes_files = found.f_favail > 0 or found.f_files == 0  # some file systems do not count inodes
+    return found.f_bavail * found.f_frsize if takes_files else 0
+
+
 class DiskSpace:
     """The free space on the disk of a folder.
 
     Parameters
     ----------
     folder
-        Exists.
+        Of the databases; it may be missing.
     free_bytes
         Returns the free space.
     """
 
-    def __init__(
-        self, folder: Path, free_bytes: Callable[[Path], int] = lambda at: shutil.disk_usage(at).free
-    ) -> None:
+    def __init__(self, folder: Path, free_bytes: Callable[[Path], int] = free_space) -> None:
         self._folder, self._free_bytes = folder, free_bytes
         self._missing = ""
 

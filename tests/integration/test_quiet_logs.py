@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from streams.config.settings import Settings
-from streams.ops.runs.worker_process import WorkerProcess, make_topics
+from streams.ops.runs.worker_process import ServeProcess, WorkerProcess, make_topics
 from tests.integration.proxy import Routed
 from tests.waiting import until
 
@@ -35,6 +35,12 @@ class Quiet(WorkerProcess):
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+        except urllib.error.URLError:  # it does not listen yet
+            return 0, ""
+
+
+class QuietServer(Quiet, ServeProcess):
+    """A server whose lines and readiness a test reads."""
 
 
 @pytest.mark.slow
@@ -58,6 +64,28 @@ def test_one_line_when_the_broker_goes_and_one_when_it_is_back(
         until(lambda: worker.readiness()[0] == 200, worker)
         said = worker.lines("warning", "error", "critical")[before:]
         assert worker.stop() == 0
+    events = [line["event"] for line in said]
+    assert [events.count(name) for name in ("broker_gone", "broker_back")] == [1, 1], said
+    assert len(said) <= 4, said  # and one of each driver
+
+
+@pytest.mark.slow
+def test_a_server_says_the_same_of_an_outage(routed: Routed, topic_prefix: str, tmp_path: Path) -> None:
+    """One line each, not ready with the reason; a probe that asks about reads alone stays ready."""
+    settings = Settings.load(brokers=routed.direct, topic_prefix=topic_prefix)
+    make_topics(settings)
+    settings = settings.model_copy(update={"brokers": routed.through})
+    with QuietServer(settings, tmp_path) as server:
+        until(lambda: server.readiness()[0] == 200, server)
+        with routed.proxy.down():
+            until(lambda: server.readiness()[0] == 503, server)
+            assert "no Kafka broker answers at" in server.readiness()[1]
+            with urllib.request.urlopen(f"{server.address}/readyz?reads=true", timeout=5) as answer:  # noqa: S310
+                assert answer.status == 200
+            time.sleep(5.0)
+        until(lambda: server.readiness()[0] == 200, server)
+        said = server.lines("warning", "error", "critical")
+        assert server.stop() == 0
     events = [line["event"] for line in said]
     assert [events.count(name) for name in ("broker_gone", "broker_back")] == [1, 1], said
     assert len(said) <= 4, said  # and one of each driver

@@ -283,10 +283,14 @@ async def livez() -> Response:
 
 
 @probes.get("/readyz")
-async def readyz(request: Request) -> Response:
-    """Return 200 once every topic was read to its end; before, 503 with a line for each that was not."""
+async def readyz(request: Request, *, reads: bool = False) -> Response:
+    """Return 200 once every topic was read to its end, while a broker answers; else 503 with the reasons.
+
+    With `reads` the broker does not matter: what is stored is served without one. A load balancer that asks
+    without it would leave nobody to serve pages in an outage.
+    """
     mirror: Mirror = request.app.state.mirror
-    lines = mirror.waiting()
+    lines = mirror.waiting() + ([] if reads else mirror.outage())
     return PlainTextResponse("".join(f"{line}\n" for line in lines or ["ready"]), 503 if lines else 200)
 
 

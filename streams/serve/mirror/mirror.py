@@ -18,6 +18,8 @@ from schemas.codec import decode_home, decode_title
 from schemas.errors import DecodeError
 from schemas.pages import Home
 from streams.config.settings import Settings
+from streams.engine.broker_watch import BrokerWatch
+from streams.engine.exits import die
 from streams.engine.folder_lock import locked_folder
 from streams.engine.state import StoreMemory
 from streams.engine.table_records import UnusableRecords
@@ -114,6 +116,7 @@ class Mirror:
             unusable=unusable,
         )
         self._claim = partial(locked_folder, folder)
+        self._watch = BrokerWatch(settings, settings.topic(topics.HOME), die)
 
     def start(self) -> None:
         """Start reading.
@@ -129,6 +132,8 @@ class Mirror:
             self._stack.callback(table.stop)
         self._rules.start()
         self._stack.callback(self._rules.stop)
+        self._watch.start()
+        self._stack.callback(self._watch.stop)
 
     def stop(self) -> None:
         """Stop reading."""
@@ -155,6 +160,10 @@ class Mirror:
         """Return a line for each topic that was not read to its end."""
         tables = [table.progress for table in self._tables.values() if not table.caught_up]
         return tables + self._rules.waiting()
+
+    def outage(self) -> list[str]:
+        """Return a line while no broker answers: what is stored may be old, and no event can be posted."""
+        return self._watch.waiting()
 
     @property
     def ready(self) -> bool:

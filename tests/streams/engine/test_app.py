@@ -1,12 +1,15 @@
 """Starting and ending a worker: what is checked before, what the exit codes are."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +22,7 @@ from streams.engine.exits import exit_code
 from streams.engine.folder_lock import locked_folder
 from streams.errors import (
     BrokerUnreachableError,
+    DiskFullError,
     OutcomeInDoubtError,
     SettingsError,
     StateError,
@@ -134,8 +138,50 @@ def test_a_worker_waits_for_space_on_its_disk(
     """It starts by itself when there is some: no exit, no loop of restarts."""
     free = iter([0, 0])
     monkeypatch.setattr(disk_space, "PAUSE_S", 0.0)
-    monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda _: SimpleNamespace(free=next(free, 1 << 30)))
+    disk = {"f_frsize": 1, "f_favail": 1, "f_files": 1}
+    monkeypatch.setattr(
+        disk_space.os, "statvfs", lambda _: SimpleNamespace(f_bavail=next(free, 1 << 30), **disk)
+    )
     app = made(topics, tmp_path)
+    with capture_logs() as lines:
+        assert run_worker(app, [Witness(app, topics)]) == 0
+    events = [line["event"] for line in lines]
+    assert (events.count("disk_full"), events.count("disk_has_space")) == (1, 1)
+    assert events.index("disk_has_space") < events.index("worker_starts")
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """Give a disk of 24 MB that takes neither a byte nor another file or folder."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if not _mount("size=24m,nr_inodes=2", "tmpfs", place):
+        pytest.skip("this user may not mount a file system")
+    try:
+        with contextlib.suppress(OSError), (place / "ballast").open("wb", buffering=0) as ballast:
+            while True:
+                ballast.write(bytes(1 << 16))
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def _mount(options: str, *places: str | Path) -> bool:
+    command = ["mount", "-t", "tmpfs", "-o", options, *map(str, places)]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def test_a_worker_with_a_new_folder_on_a_full_disk_waits(topics: str, full_disk: Path) -> None:
+    """A disk that is really full: neither folder nor lock can be made. It starts when there is space."""
+    with pytest.raises(DiskFullError, match="No space left on device"), locked_folder(full_disk / "a"):
+        pass
+    app = made(topics, full_disk / "new" / "state")
+
+    def make_room() -> None:
+        (full_disk / "ballast").unlink()
+        _mount("remount,nr_inodes=4096", full_disk)
+
+    Timer(1.5, make_room).start()
     with capture_logs() as lines:
         assert run_worker(app, [Witness(app, topics)]) == 0
     events = [line["event"] for line in lines]

@@ -1,6 +1,7 @@
 """A worker on a full disk waits, and says so once."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from structlog.testing import capture_logs
@@ -30,3 +31,16 @@ def test_a_disk_with_space_says_nothing(tmp_path: Path) -> None:
     with capture_logs() as lines:
         space.wait(lambda: pytest.fail("it waited"))
     assert (space.waiting(), lines) == ([], [])
+
+
+def test_a_disk_that_takes_no_more_files_has_no_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Free bytes are no help without an inode; some file systems do not count them. A folder may be new."""
+    new = tmp_path / "a" / "b"
+    assert disk_space.free_space(new) > 0
+    disk = {"f_frsize": 4096, "f_bavail": 10}
+    for inodes, expected in (((9, 9), 40_960), ((0, 9), 0), ((0, 0), 40_960)):
+        found = SimpleNamespace(f_favail=inodes[0], f_files=inodes[1], **disk)
+        monkeypatch.setattr(disk_space.os, "statvfs", lambda _, found=found: found)
+        assert disk_space.free_space(new) == expected

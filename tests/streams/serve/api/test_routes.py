@@ -6,10 +6,12 @@ from urllib.parse import quote
 import pytest
 from fastapi.testclient import TestClient
 from msgspec import structs
+from structlog.testing import capture_logs
 
 from schemas import topics
 from schemas.codec import decode_home, encode
 from schemas.partitioner import partition_for
+from streams.kafka.clients import KafkaError, KafkaException
 from streams.serve.api.posting import EventPoster
 from streams.serve.mirror.mirror import TABLES, now_ms
 from streams.serve.server import build_app
@@ -249,6 +251,33 @@ def test_nothing_is_served_before_it_has_caught_up(stand: Stand) -> None:
         assert ready.status_code == 503
         assert len(ready.text.splitlines()) == len(TABLES) + 1  # and the rules
         assert client.get("/livez").status_code == 200
+
+
+def test_a_broker_that_is_away_makes_it_not_ready(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the reason; pages are served all the same, and so says the probe that asks about them alone."""
+    watch = client.app.state.mirror._watch  # type: ignore[attr-defined]
+    monkeypatch.setattr(watch, "_client", _Away())
+    with capture_logs() as lines:
+        watch.check()
+        ready = client.get("/readyz")
+        assert ready.status_code == 503
+        assert "no Kafka broker answers at" in ready.text
+        assert client.get("/readyz?reads=true").text == "ready\n"
+        assert client.get("/v1/viewers/ada/home").status_code == 200
+        monkeypatch.undo()
+        watch.check()
+    assert client.get("/readyz").text == "ready\n"
+    assert [line["event"] for line in lines] == ["broker_gone", "broker_back"]
+
+
+class _Away:
+    """Stands in for a client whose broker is away."""
+
+    def list_topics(self, *_: object, **__: object) -> None:
+        """Do not answer."""
+        raise KafkaException(KafkaError(KafkaError._TRANSPORT))
 
 
 def test_a_new_page_replaces_the_old_one(client: TestClient, stand: Stand) -> None:
