@@ -40,6 +40,9 @@ def services(document: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+PINNED = re.compile(r":v?\d+\.\d+\.\d+[\w.-]*$|@sha256:[0-9a-f]{64}$")
+"""End of the name of an image that is pinned."""
+
 NEARLINE = ("topics", "worker", "serve", "experiments", "insights", "viewers")
 """Services that are ours."""
 
@@ -72,6 +75,18 @@ def test_compose_runs_the_same_kafka_as_the_tests(services: dict[str, Any]) -> N
     version = re.search(r"<kafka.version>(.+?)</kafka.version>", find_pom().read_text(encoding="utf-8"))
     assert version is not None
     assert services["kafka"]["image"] == f"apache/kafka:{version[1]}"
+
+
+def test_images_are_pinned(services: dict[str, Any]) -> None:
+    """By an exact version or a digest, ours by the version of the package."""
+    images = {name: service["image"] for name, service in services.items()}
+    assert [image for image in images.values() if not PINNED.search(image)] == []
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {images[name] for name in NEARLINE} == {f"nearline:{project['version']}"}
+    text = (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8")
+    (base,) = re.findall(r"^ARG BASE=(\S+)$", text, re.MULTILINE)
+    assert PINNED.search(base)
+    assert {line.split()[1] for line in text.splitlines() if line.startswith("FROM ")} == {"${BASE}"}
 
 
 def test_compose_publishes_on_loopback_only(services: dict[str, Any]) -> None:

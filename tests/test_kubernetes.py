@@ -1,7 +1,6 @@
 """The manifests: Kubernetes' own schemas accept them, and they agree with the product."""
 
 import json
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from streams.errors import SettingsError
 from streams.stages.analytics.worker import own_settings
 from streams.stages.experiments import worker as results_worker
 from streams.stages.insights import worker as insights_worker
+from tests.test_deploy import PINNED
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "deploy/kubernetes"
@@ -271,7 +271,9 @@ def test_scaling_knows_the_group_and_the_topic() -> None:
     assert scaled["spec"]["maxReplicaCount"] <= topic["spec"]["partitions"]
 
 
-def test_images_are_pinned_where_it_counts() -> None:
-    """Production names a version, not whatever is newest."""
-    images = [c["image"] for pod in _pods(_built("production")) for c in pod["containers"]]
-    assert all(re.search(r":\d+\.\d+\.\d+$", image) for image in images)
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_images_are_pinned(overlay: str) -> None:
+    """By an exact version or a digest, not whatever is newest."""
+    images = [c["image"] for pod in _pods(_built(overlay)) for c in pod["containers"]]
+    assert images
+    assert [image for image in images if not PINNED.search(image)] == []
