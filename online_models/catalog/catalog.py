@@ -76,7 +76,7 @@ class _Guards:
 class LabelLog:
     """Titles with their newest tags, in the order of the newest records; readers follow it by number.
 
-    A title is in it once, however often its record is published. One thread writes, any may read.
+    A title is in it once, however often its record is published. Any thread may write or read.
 
     Examples
     --------
@@ -91,6 +91,15 @@ class LabelLog:
     def __init__(self) -> None:
         self._titles: dict[str, tuple[int, tuple[str, ...]]] = {}
         self._newest = 0
+        # Reading the items of a dict allocates tuples, so the garbage collector may let another thread run
+        # meanwhile: the reader would raise when that one adds a title.
+        self._lock = Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=Lock())
 
     def __len__(self) -> int:
         """Return the number of titles."""
@@ -98,17 +107,17 @@ class LabelLog:
 
     def put(self, title_id: str, labels: tuple[str, ...]) -> None:
         """Add the tags of a title's newest record."""
-        self._titles.pop(title_id, None)
-        self._titles[title_id] = self._newest + 1, labels
-        self._newest += 1
+        with self._lock:
+            self._newest += 1
+            self._titles.pop(title_id, None)
+            self._titles[title_id] = self._newest, labels
 
     def since(self, taken: int) -> tuple[dict[str, tuple[str, ...]], int]:
         """Return the tags of records behind a number, 0 for all, and the number of the newest record."""
-        newest = self._newest
-        if newest <= taken:
-            return {}, taken
-        titles = list(self._titles.items())  # one step of the interpreter: a record may come meanwhile
-        return {title: labels for title, (n, labels) in titles if taken < n <= newest}, newest
+        with self._lock:
+            if self._newest <= taken:
+                return {}, taken
+            return {title: labels for title, (n, labels) in self._titles.items() if n > taken}, self._newest
 
 
 class Catalog:
@@ -179,10 +188,10 @@ class Catalog:
         if labels:
             self.labelled.put(title.title_id, labels)
             self.titles.label(np.array([row], np.int32), [labels])
-        self._countries.pop(row, None)
-        if window.countries:
-            self._countries[row] = frozenset(map(country_code, window.countries))
         with self.lock:
+            self._countries.pop(row, None)
+            if window.countries:
+                self._countries[row] = frozenset(map(country_code, window.countries))
             self.tags.put(row, title)
             self.facts.put(row, title)
             self._version += 1
@@ -254,9 +263,9 @@ class Catalog:
         out[:known] = (listed > 0) | ((listed == 0) & active[:known])
         out[:known] &= (self._start[:known] <= now_ms) & (now_ms < self._end[:known])
         out[:known] &= self._maturity[:known] <= limit
-        for row, countries in list(self._countries.items()):
-            if row < n and country not in countries:
-                out[row] = False
+        with self.lock:
+            elsewhere = [row for row, countries in self._countries.items() if country not in countries]
+        out[[row for row in elsewhere if row < n]] = False
         for one in self._rules_for(limit=limit, country=country, now_ms=now_ms):
             if one.rule.kind is RuleKind.EXCLUDE:
                 out[one.below(n)] = False

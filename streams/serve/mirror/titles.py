@@ -10,6 +10,7 @@ hidden.
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from threading import Lock
 from typing import NamedTuple
 
 from online_models.catalog.business_rules import RuleSet
@@ -64,8 +65,10 @@ class TitleDirectory:
 
     def __init__(self, unusable: UnusableRecords | None = None) -> None:
         self._unusable = unusable or UnusableRecords(Metrics())
+        self._lock = Lock()  # held while guards or ids are written, or read as a whole
         self._guards: dict[str, _Guard] = {}
         self._ids: dict[int, str] = {}
+        self._in_model: set[str] = set()
         self._index = TitleIndex()
         self._rules = RuleFilter(RuleSet())
 
@@ -87,10 +90,13 @@ class TitleDirectory:
             if is_reserved(key):
                 continue
             title_id = key.decode(errors="replace")
-            if value is not None:
-                self._ids[title_key(title_id)] = title_id
-            elif title_id not in self._guards:  # evicted
-                self._ids.pop(title_key(title_id), None)
+            with self._lock:
+                if value is not None:
+                    self._in_model.add(title_id)
+                    self._ids[title_key(title_id)] = title_id
+                else:  # evicted
+                    self._in_model.discard(title_id)
+                    self._forget(title_id)
 
     def ids_of(self, keys: Iterable[int]) -> list[str | None]:
         """Return the title ids of the model's hashed keys, None for unknown ones."""
@@ -115,7 +121,8 @@ class TitleDirectory:
 
     def newest(self, audience: RuleAudience) -> Iterator[str]:
         """Yield the released titles that may be shown, newest first."""
-        out = [(g.release_ms, t) for t, g in list(self._guards.items()) if g.release_ms <= audience.now_ms]
+        with self._lock:
+            out = [(g.release_ms, t) for t, g in self._guards.items() if g.release_ms <= audience.now_ms]
         yield from (title for _, title in sorted(out, reverse=True) if self.allowed(title, audience))
 
     def find(self, query: str, limit: int) -> list[Hit]:
@@ -131,16 +138,23 @@ class TitleDirectory:
         key, value = change
         if value is None:
             title_id = key.decode(errors="replace")
-            self._guards.pop(title_id, None)
+            with self._lock:
+                self._guards.pop(title_id, None)
+                self._forget(title_id)
             self._index.remove(title_id)
             return
         title = decode_title(value)
         check_title_key(title, key)
         self._put(title)
 
+    def _forget(self, title_id: str) -> None:
+        """Forget the id of a title that neither the catalog nor the model has."""
+        if title_id not in self._guards and title_id not in self._in_model:
+            self._ids.pop(title_key(title_id), None)
+
     def _put(self, title: Title) -> None:
         window = title.availability
-        self._guards[title.title_id] = _Guard(
+        guard = _Guard(
             title.maturity,
             -math.inf if window.start_ms is None else window.start_ms,
             math.inf if window.end_ms is None else window.end_ms,
@@ -148,5 +162,7 @@ class TitleDirectory:
             title.release_ms or 0,
             frozenset(title.tag_labels()),
         )
-        self._ids[title_key(title.title_id)] = title.title_id
+        with self._lock:
+            self._guards[title.title_id] = guard
+            self._ids[title_key(title.title_id)] = title.title_id
         self._index.put(title)

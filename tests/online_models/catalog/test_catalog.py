@@ -1,5 +1,11 @@
 """The guards: withdrawn, window, country, maturity."""
 
+import gc
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread, get_ident
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -140,3 +146,52 @@ def test_tags_of_a_title_that_is_published_every_night_are_kept_once() -> None:
     catalog.put(Title(title_id="t3", tags=Tags(genre=("Crime",))))
     assert catalog.labelled.since(taken) == ({"t3": ("genre:Crime",)}, taken + 1)
     assert list(catalog.labelled.since(0)[0])[-1] == "t3"
+
+
+@contextmanager
+def during_collections(work: Callable[[], object]) -> Iterator[None]:
+    """Have another thread do something in the middle of the garbage collections of this one."""
+    go, done, end, here = Event(), Event(), Event(), get_ident()
+
+    def run() -> None:
+        while not end.is_set():
+            if go.wait(0.01):
+                go.clear()
+                work()
+                done.set()
+
+    def collecting(phase: str, _: object) -> None:
+        if phase == "start" and get_ident() == here:
+            go.set()
+            done.wait(0.02)  # in vain if the other thread waits for what this one holds
+            done.clear()
+
+    thread, usual = Thread(target=run), gc.get_threshold()
+    thread.start()
+    gc.callbacks.append(collecting)
+    gc.set_threshold(50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.callbacks.remove(collecting)
+        end.set()
+        thread.join()
+
+
+def test_readers_do_not_mind_records_that_come_meanwhile(guards: Catalog) -> None:
+    """The labels and the guards are read while another thread adds titles: nobody raises."""
+
+    def put() -> None:
+        tags, only = Tags(genre=("Drama",)), Availability(countries=("IN",))
+        guards.put(Title(title_id=f"t{next(number)}", tags=tags, availability=only))
+
+    number = itertools.count()
+    for _ in range(200):
+        put()
+    with during_collections(put):
+        for _ in range(20):
+            guards.labelled.since(0)
+            guards.allowed(limit=NO_LIMIT, country=0, now_ms=0)
+    labels, newest = guards.labelled.since(0)
+    assert len(labels) == newest == next(number)
