@@ -210,6 +210,7 @@ class TasteFeatures:
         self._viewers, self._catalog = viewers, catalog
         self._vocabulary: list[str] = []
         self._word: I4 = np.zeros(0, np.int32)
+        self._reused = 0
 
     def of(self, slots: I4) -> LikedWords:
         """Return the liked words of hot viewers, by their slots."""
@@ -221,8 +222,10 @@ class TasteFeatures:
 
     def _number_words(self, labels: Sequence[str]) -> None:
         """Give all words their numbers, in alphabetical order, when there are new tags."""
-        if len(labels) == self._word.size:
+        reused = self._catalog.tags.reused
+        if (len(labels), reused) == (self._word.size, self._reused):
             return
+        self._reused = reused
         words = [*map(word_of, labels[:])]
         self._vocabulary = sorted({word for word in words if word is not None})
         place = {word: n for n, word in enumerate(self._vocabulary)}

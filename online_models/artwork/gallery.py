@@ -11,6 +11,8 @@ for a day, and a viewer does not see a title in three guises on one evening. The
 No event reports a reward of trailers: the best-fitting one is named.
 """
 
+from collections.abc import Sequence
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +21,7 @@ from online_models.artwork.bandit import BanditConfig, Thompson
 from online_models.artwork.features import FITS, MOST_VARIANTS, MOST_WORDS, VariantFeatures, fit_of
 from online_models.tables.keyed_random import name_hash
 from online_models.tables.layout import F8
+from online_models.tables.numbering import Numbering
 from schemas import Title
 
 __all__ = ["DAY_MS", "FITS", "MOST_VARIANTS", "NO_DATA", "Gallery", "Selection", "Variants"]
@@ -64,7 +67,7 @@ class Gallery:
     features
         Variants for the kernels: each title that has, or had, several. While a bandit has no data, all
         artworks are equally likely and words make a difference to trailers only.
-    vocabulary
+    words
         Numbers of the words of all titles.
     listing_version
         Increases when the set of titles with several variants changes.
@@ -82,12 +85,13 @@ class Gallery:
     def __init__(self, *, seed: int = 0) -> None:
         self.seed, self.listing_version = seed, 0
         self.features = VariantFeatures(
-            np.zeros((64, MOST_WORDS), np.int32),
+            np.full((64, MOST_WORDS), -1, np.int32),
             np.zeros((64, MOST_VARIANTS), np.uint32),
             np.zeros((64, MOST_VARIANTS), np.uint32),
             np.zeros(64, np.int64),
         )
-        self.vocabulary: dict[str, int] = {}
+        self.words = Numbering()
+        self._lock = Lock()  # held while words are numbered: the catalog and the bandits have a reader each
         self._rows: dict[str, int] = {}
         self._variants: dict[str, Variants] = {}
         self._bandits: dict[str, Thompson] = {}
@@ -125,6 +129,8 @@ class Gallery:
         """Remove the variants of a title."""
         if self._variants.pop(title_id, None) is not None:
             self.listing_version += 1
+            with self._lock:
+                self._use_words(self._rows[title_id], ())
 
     def row_of(self, title_id: str) -> int:
         """Return the row of a title in `features`; -1 for a title without a choice."""
@@ -169,12 +175,15 @@ class Gallery:
 
     def _write_features(self, title_id: str) -> None:
         """Write which words make a difference to the variants of a title."""
-        variants = self._variants.get(title_id)
-        if variants is None:
-            return
+        with self._lock:
+            variants = self._variants.get(title_id)
+            if variants is not None:
+                self._write(title_id, variants)
+
+    def _write(self, title_id: str, variants: Variants) -> None:
         row, words, tried = self._rows[title_id], variants.words, title_id in self._bandits
         bits = {word: 1 << n for n, word in enumerate(words)}
-        self.features.word[row] = -1
+        numbered = False
         for masks, tags, matter in (
             (self.features.artwork, variants.tags, tried),
             (self.features.trailer, variants.trailer_tags, True),
@@ -182,11 +191,19 @@ class Gallery:
             masks[row] = 0
             if matter and len(tags) > 1:
                 masks[row, : len(tags)] = [sum(map(bits.__getitem__, some)) for some in tags]
-                numbers = [self.vocabulary.setdefault(word, len(self.vocabulary)) for word in words]
-                self.features.word[row, : len(words)] = numbers
+                numbered = True
+        self._use_words(row, words if numbered else ())
+
+    def _use_words(self, row: int, words: Sequence[str]) -> None:
+        """Write the numbers of a title's words in place of the former ones'."""
+        former = [number for number in self.features.word[row].tolist() if number >= 0]
+        self.features.word[row] = -1
+        self.features.word[row, : len(words)] = self.words.replace(former, words)
 
     def _make_row(self, title_id: str) -> None:
         row = self._rows.setdefault(title_id, len(self._rows))
         if row == len(self.features.version):
             doubled = (np.concatenate((column, np.zeros_like(column))) for column in self.features)
-            self.features = VariantFeatures._make(doubled)
+            features = VariantFeatures._make(doubled)
+            features.word[row:] = -1
+            self.features = features

@@ -306,7 +306,7 @@ class ArtworkSelector:
         self._numbers: dict[Selection, int]
         self._vocabulary: Sequence[str] = ()
         self._words: I4 = np.zeros(0, np.int32)
-        self._vocabulary_size = -1
+        self._numbered = (-1, -1)
         self._clear()
 
     def select_by_id(
@@ -334,11 +334,12 @@ class ArtworkSelector:
 
     def liked_words(self, liked: LikedWords) -> I4:
         """Translate the words that viewers like into numbers of the gallery's vocabulary: [p, WORDS]."""
-        vocabulary = self.gallery.vocabulary
-        if liked.vocabulary is not self._vocabulary or len(vocabulary) != self._vocabulary_size:
-            self._vocabulary, self._vocabulary_size = liked.vocabulary, len(vocabulary)
+        words = self.gallery.words
+        numbered = (len(words), words.reused)
+        if liked.vocabulary is not self._vocabulary or numbered != self._numbered:
+            self._vocabulary, self._numbered = liked.vocabulary, numbered
             # The last entry is for -1: no word.
-            self._words = np.array([*(vocabulary.get(word, -1) for word in self._vocabulary), -1], np.int32)
+            self._words = np.array([*map(words.number, self._vocabulary), -1], np.int32)
         out: I4 = self._words[liked.numbers]
         return out
 
@@ -381,7 +382,7 @@ class ArtworkSelector:
         elif len(self.selections) > MOST_SELECTIONS:
             self._clear_selections()
         gallery, features, who = self.gallery, self.gallery.features, _POLICY_NUMBERS[policy]
-        words = len(gallery.vocabulary)
+        words = len(gallery.words)
         end, missing = find_choices(pages, who, words, items, features, self._cache, out, first)
         if missing:
             self._grow(missing)

@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from online_models.tables.layout import F8, I4, I8
+from online_models.tables.numbering import Numbering
 from schemas import Title
 
 __all__ = ["NEVER", "TitleFacts"]
@@ -33,7 +34,7 @@ class TitleFacts:
 
     def __init__(self) -> None:
         self.names: dict[int, str] = {}
-        self._numbers: dict[str, int] = {}
+        self._numbering = Numbering()  # of series
         self._series: I4 = np.zeros(0, np.int32)
         self._since: I8 = np.zeros(0, np.int64)
         self._seconds: F8 = np.zeros(0)
@@ -51,8 +52,9 @@ class TitleFacts:
         if title.name is not None:
             self.names[row] = title.name
         self._renamed[row] += title.name != former
-        series = title.series_id
-        self._series[row] = -1 if series is None else self._numbers.setdefault(series, len(self._numbers))
+        former_series = [] if self._series[row] < 0 else [int(self._series[row])]
+        series = [] if title.series_id is None else [title.series_id]
+        self._series[row] = next(iter(self._numbering.replace(former_series, series)), -1)
         times = [at for at in (title.release_ms, title.availability.start_ms) if at is not None]
         self._since[row] = max(times, default=NEVER)
         self._seconds[row] = title.duration_s or 0.0
@@ -87,7 +89,7 @@ class TitleFacts:
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
         """Return names and arrays for :meth:`from_state`."""
-        names = {"title_names": sorted(self.names.items()), "series_names": list(self._numbers)}
+        names = {"title_names": sorted(self.names.items()), "series_names": self._numbering.names}
         arrays: dict[str, np.ndarray[Any, Any]] = {
             "title_series": self._series,
             "title_since": self._since,
@@ -101,8 +103,8 @@ class TitleFacts:
         out = cls()
         if "title_series" in arrays:
             out.names = {int(row): name for row, name in facts["title_names"]}
-            out._numbers = {name: number for number, name in enumerate(facts["series_names"])}
             out._series, out._since = arrays["title_series"].copy(), arrays["title_since"].copy()
+            out._numbering = Numbering.of(facts["series_names"], out._series[out._series >= 0])
             out._seconds = arrays.get("title_seconds", np.zeros(out._series.size)).copy()
             out._renamed = np.zeros(out._series.size, np.int32)
         return out

@@ -1,12 +1,13 @@
 """Tags of titles from the catalog, as numbers: growing compressed sparse rows (CSR)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from online_models.tables.layout import I4, TagColumns
+from online_models.tables.numbering import Numbering
 from schemas import Title
 
 __all__ = ["DECADE", "TitleTags", "labels_of", "year_of"]
@@ -49,11 +50,6 @@ def _released(release_ms: int) -> int:
 class TitleTags:
     """Tags of every row of a table of titles: 6 bytes a title, and 4 for each of its tags.
 
-    Attributes
-    ----------
-    names
-        Tags by number, as ``kind:value``, in the order of their first use.
-
     Examples
     --------
     >>> from schemas import Tags
@@ -66,18 +62,28 @@ class TitleTags:
     """
 
     def __init__(self) -> None:
-        self.names: list[str] = []
-        self._ids: dict[str, int] = {}
+        self._numbering = Numbering()
         self._start: I4 = np.zeros(0, np.int32)
         self._length: NDArray[np.uint16] = np.zeros(0, np.uint16)
         self._pool: I4 = np.zeros(0, np.int32)
         self._used = 0  # of the pool; replaced entries stay until it is full
 
+    @property
+    def names(self) -> list[str]:
+        """Tags by number, as ``kind:value``, in the order of their first use."""
+        return self._numbering.names
+
+    @property
+    def reused(self) -> int:
+        """How often a number of a tag that no title has any more became another's."""
+        return self._numbering.reused
+
     def put(self, row: int, title: Title) -> None:
         """Apply the newest record of a row's title."""
-        ids = self._intern(labels_of(title))
         start, length = self._span(row)
-        if self._pool[start : start + length].tolist() == ids:
+        former: list[int] = self._pool[start : start + length].tolist()
+        ids = self._numbering.replace(former, labels_of(title))
+        if former == ids:
             return
         self._reserve(row + 1, self._used + len(ids))
         self._start[row], self._length[row] = self._used, len(ids)
@@ -116,19 +122,10 @@ class TitleTags:
     def from_state(cls, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
         """Return the tags of a state; none if it was stored without tags."""
         out = cls()
-        out._intern(facts.get("tag_names", ()))
         if "tag_indptr" in arrays:
             out._fill(arrays["tag_indptr"], arrays["tag_ids"])
+            out._numbering = Numbering.of(facts["tag_names"], out._pool)
         return out
-
-    def _intern(self, labels: Iterable[str]) -> list[int]:
-        ids = []
-        for label in labels:
-            if label not in self._ids:
-                self._ids[label] = len(self.names)
-                self.names.append(label)
-            ids.append(self._ids[label])
-        return ids
 
     def _span(self, row: int) -> tuple[int, int]:
         return (int(self._start[row]), int(self._length[row])) if row < self._start.size else (0, 0)

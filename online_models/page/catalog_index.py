@@ -177,6 +177,7 @@ class CatalogIndex:
         self.segments = segments or ViewerSegments(titles)
         self._cached: tuple[tuple[int, int, int], CatalogIndexArrays, I8] | None = None
         self._keys: dict[int, int] = {}
+        self._numbered = (0, 0)
 
     @property
     def tag_names(self) -> list[str]:
@@ -224,7 +225,9 @@ class CatalogIndex:
         out = np.full(stated.shape, -1, np.int32)
         who = np.flatnonzero(stated[:, 0])
         names = self.catalog.tag_names
-        if who.size and len(self._keys) < len(names):
+        numbered = (len(names), self.catalog.tags.reused)
+        if who.size and numbered != self._numbered:
+            self._numbered = numbered
             self._keys = dict(zip(tag_keys(names).tolist(), range(len(names)), strict=False))
         for q in who.tolist():
             known = [self._keys[key] for key in stated[q].tolist() if key in self._keys]

@@ -125,6 +125,7 @@ class PageEncoder:
         self._nameless: list[int] = []
         self._heads, self._tails = ShelfFragments(), FragmentStore(_TAILS)
         self._categories = ShelfFragments(_CATEGORIES_HEAD)
+        self._reused = 0
         self._reason: U1 = np.array([REASONS.index(kind.reason) for kind in KINDS], np.uint8)
         self._model = b',"model_version":%b' % msgspec.json.encode(model_version)
         self._source = b',"source":{"topic":%b,"partition":%d,"offset":' % (
@@ -156,6 +157,7 @@ class PageEncoder:
             Probability that a page has an exploring shelf, or that a list's last title is drawn.
         """
         self._add_titles()
+        self._forget_reused_tags()
         place = {code: LANGUAGES.index(language_of(code)) for code in {*languages}}
         language_of_page = np.array([place[code] for code in languages], np.int32)
         heads, tails = self._head_numbers(pages, language_of_page), self._tail_numbers(pages, explored)
@@ -201,6 +203,12 @@ class PageEncoder:
                 b'},"rows":[',
             )
         )
+
+    def _forget_reused_tags(self) -> None:
+        """Make headings and categories again if a number of a tag became another tag's."""
+        if self._reused != self._catalog.tags.reused:
+            self._reused = self._catalog.tags.reused
+            self._heads, self._categories = ShelfFragments(), ShelfFragments(_CATEGORIES_HEAD)
 
     def _head_numbers(self, pages: Pages, languages: I4) -> I4:
         """Return the number [n, shelves] of each shelf's head; missing heads are made.

@@ -1,6 +1,7 @@
 """Artwork: stable draws, logged propensities, artwork that fits, and a closed loop with rewards."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ from hypothesis import strategies as st
 
 from online_models import ModelConfig, Recommender
 from online_models.artwork.features import RECENT_TITLES, WORDS, TasteFeatures, fit_of
-from online_models.artwork.gallery import DAY_MS, FITS, MOST_VARIANTS, Selection
+from online_models.artwork.gallery import DAY_MS, FITS, MOST_VARIANTS, Gallery, Selection
 from online_models.artwork.selector import ArtworkSelector, winner_of_race
 from online_models.experiments import off_policy
+from online_models.tables import numbering
 from online_models.tables.keyed_random import draw_key, name_hash, race
 from schemas import Artwork, Tags, Title, Trailer
 from schemas.experiments import ArtworkPolicy
@@ -73,6 +75,22 @@ def test_the_trailer_that_fits_is_named_unless_it_is_the_first() -> None:
     assert selection_of(gallery, 1).trailer is None
     assert selection_of(gallery, 1, liked=("chase",)).trailer == "chase.mp4"
     assert selection_of(gallery, 1, liked=("kiss", "chase")).trailer is None
+
+
+def test_words_of_a_nightly_catalog_take_no_more_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other words each night: never more than of two nights; viewers' words mean the present ones."""
+    monkeypatch.setattr(numbering, "PAUSE", 0)
+    gallery = Gallery(seed=5)
+    selector = ArtworkSelector(gallery)
+    for night in range(30):
+        for n in range(80):  # more than the rows at first
+            gallery.put(f"t{n}", title_of(f"t{n}", (), ("first", f"w{night}-{n}")))
+        for liked, shown in ((f"w{night}-7", f"w{night}-7.mp4"), (f"w{night}-8", None), ("first", None)):
+            about: Any = {"viewer": 1, "liked": frozenset((liked,)), "now_ms": 0}
+            (found,) = selector.select_by_id(["t7"], np.array([2], np.uint64), **about)
+            assert found.trailer == shown
+        gallery.withdraw("t9")
+    assert len(gallery.words) <= 162
 
 
 def _words(titles: list[list[str]]) -> frozenset[str]:

@@ -3,13 +3,19 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from online_models.artwork.features import TasteFeatures
 from online_models.catalog.catalog import Catalog
 from online_models.catalog.title_tags import TitleTags, labels_of
 from online_models.config import ModelConfig
+from online_models.page.catalog_index import CatalogIndex, tag_keys
+from online_models.page.config import PageConfig
+from online_models.tables import numbering
 from online_models.tables.titles import TitleTable
+from online_models.tables.viewers import ViewerTable
 from schemas import Tags, Title
 
 NAMES = st.lists(st.sampled_from("abcdef"), max_size=4)
@@ -45,6 +51,56 @@ def test_replaced_records_do_not_pile_up() -> None:
     for n in range(1_000):
         tags.put(0, title([f"g{n % 7}", f"g{n % 5}"]))
     assert tags._pool.size < 16
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers out of use are given again at once."""
+    monkeypatch.setattr(numbering, "PAUSE", 0)
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_nightly_catalog_takes_no_more_room() -> None:
+    """Every title with a new actor and a new series each night: there are never more than of two nights."""
+    catalog = Catalog(TitleTable(ModelConfig()))
+    for night in range(30):
+        for n in range(10):
+            tags = Tags(genre=("Drama",), cast=(f"actor {night}-{n}",))
+            catalog.put(Title(title_id=f"t{n}", name="x", series_id=f"s{night}-{n // 2}", tags=tags))
+    rows = np.arange(10)
+    assert said(catalog.tags, 10) == [["genre:Drama", f"cast:actor 29-{n}"] for n in rows]
+    assert len(catalog.tag_names) <= 21
+    series = catalog.facts.series(10)
+    assert [[*series].index(number) for number in series] == [n // 2 * 2 for n in rows]
+    assert len(catalog.facts._numbering) <= 12
+    copy = Catalog.from_snapshot(catalog.snapshot(), catalog.titles)
+    for one in (catalog, copy):
+        one.put(Title(title_id="t0", tags=Tags(mood=("dark",))))
+        one.put(Title(title_id="t1", tags=Tags(mood=("light",))))
+    assert copy.snapshot() == catalog.snapshot()
+    assert len(copy.tag_names) <= 22
+
+
+@pytest.mark.usefixtures("soon")
+def test_who_keeps_numbers_of_tags_learns_that_they_mean_something_else() -> None:
+    """Stated tags, liked words and headings of pages go by the present names."""
+    catalog = Catalog(TitleTable(ModelConfig()))
+    index = CatalogIndex(catalog.titles, catalog, PageConfig())
+    viewers = ViewerTable(ModelConfig(), 4)
+    taste = TasteFeatures(viewers, catalog)
+    slot = viewers.acquire(["ada"])
+
+    def stated(name: str) -> int:
+        return int(index.stated_tags(tag_keys([name])[None])[0, 0])
+
+    catalog.put(Title(title_id="a", tags=Tags(genre=("Drama",))))
+    number = stated("genre:Drama")
+    assert taste.of(slot).vocabulary == ["Drama"]
+    catalog.put(Title(title_id="a", tags=Tags(genre=("War",))))
+    catalog.put(Title(title_id="b", tags=Tags(genre=("Crime",))))
+    assert catalog.tag_names[number] == "genre:Crime"
+    assert (stated("genre:Crime"), stated("genre:Drama")) == (number, -1)
+    assert taste.of(slot).vocabulary == ["Crime", "War"]
 
 
 def test_decades() -> None:

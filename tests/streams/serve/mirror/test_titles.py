@@ -6,7 +6,7 @@ from streams.serve.mirror.titles import TitleDirectory
 
 
 def test_a_title_that_catalog_and_model_have_dropped_leaves_nothing() -> None:
-    """A catalog that is another one every night takes no more memory; the order of the two does not matter."""
+    """A catalog that is another one every night takes no more memory, whichever of the two drops it first."""
     directory = TitleDirectory()
     for night in range(20):
         ids = [f"{night}-{n}" for n in range(10)]

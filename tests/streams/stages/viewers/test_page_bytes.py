@@ -13,6 +13,7 @@ from online_models.page.headings import PageDecoder, messages
 from online_models.page.layout import Pages
 from online_models.page.shelf_kinds import REASONS as WHY
 from online_models.ranking.viewer_side import Lists
+from online_models.tables import numbering
 from online_models.tables.codes import BECAUSE_WATCHED, EXPLORE, EXPLORED, KINDS, TAG_SHELF
 from online_models.tables.titles import TitleTable
 from schemas import Tags, Title
@@ -215,3 +216,18 @@ def test_a_heading_follows_the_titles_new_name() -> None:
         (page,) = _write(encoder, pages, Cause("v", 0, 0, TIME))
         headings.append(decode_home(page).rows[0].title)
     assert headings == ["Because you watched Old", "Because you watched New"]
+
+
+def test_a_category_follows_the_tag_that_has_the_number_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number of a tag that no title has any more becomes another's: the next page names that one."""
+    monkeypatch.setattr(numbering, "PAUSE", 0)
+    titles = TitleTable(ModelConfig())
+    encoder = _encoder(titles)
+    categories = []
+    for genre in ("Drama", "War", "Crime"):
+        encoder._catalog.put(Title(title_id=f"of {genre == 'Crime'}", tags=Tags(genre=(genre,))))
+        pages = blank_pages(1, 1, 4, 1)
+        pages.category[0, 0], pages.category_share[0, 0] = 0, 0.5
+        (page,) = _write(encoder, pages, Cause("v", 0, 0, TIME))
+        categories += [one.tag for one in decode_home(page).categories]
+    assert categories == ["genre:Drama", "genre:Drama", "genre:Crime"]
