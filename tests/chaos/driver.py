@@ -33,6 +33,8 @@ class Result:
     detail: str = ""
     recovery_s: float | None = None
     seconds: float = 0.0
+    parts: dict[str, float] = field(default_factory=dict)
+    """Seconds by what was done: rest, load, harm, recovery, quiet, comparison."""
     skipped: str = ""
     """Why the fault could not be brought about on this machine."""
     finding: Finding = field(default_factory=Finding)
@@ -48,6 +50,7 @@ class Result:
             "detail": self.detail,
             "recovery_s": self.recovery_s,
             "seconds": self.seconds,
+            "parts": self.parts,
             "skipped": self.skipped,
             "lost": len(finding.lost),
             "doubled": len(finding.doubled),
@@ -87,6 +90,7 @@ def run(rig: Rig, planned: Sequence[Planned], tell: Tell, done: Callable[[Result
 def _cycle(rig: Rig, number: int, plan: Planned, tell: Tell) -> Result:
     """Go through one cycle."""
     result, began = Result(number, str(plan)), time.monotonic()
+    tell = _timed(tell, result.parts)
     rig.rng = random.Random(f"{rig.seed}:{number}")
     exits = len(rig.crew.exits)
     tell("rest")
@@ -101,9 +105,25 @@ def _cycle(rig: Rig, number: int, plan: Planned, tell: Tell) -> Result:
     except FaultError as error:
         result.finding.different.append(f"{plan.fault}: {error}")
     _settle(rig, result, tell)
+    tell("end")
     result.exits = rig.crew.exits[exits:]
     result.seconds = round(time.monotonic() - began, 1)
     return result
+
+
+def _timed(tell: Tell, parts: dict[str, float]) -> Tell:
+    """Write down how long each part took until the next was told of."""
+    last: list[tuple[str, float]] = []
+
+    def told(what: str) -> None:
+        now = time.monotonic()
+        if last:
+            name, began = last.pop()
+            parts[name] = round(parts.get(name, 0.0) + now - began, 1)
+        last.append((what, now))
+        tell(what)
+
+    return told
 
 
 def _break(rig: Rig, plan: Planned, result: Result, tell: Tell) -> None:

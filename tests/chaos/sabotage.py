@@ -1,10 +1,12 @@
-"""Two workers that break the promise, so that the driver can show that it notices.
+"""Workers that break a promise, so that the driver can show that it notices.
 
 ``transaction``
     A batch's effects are committed piece by piece (rows, outputs, applied offset) and not together.
 ``offset-check``
     A partition is opened at the group's committed offset, as most consumers do, and not behind the applied
     one; and records that were applied before are not dropped.
+``identity``
+    A database is taken for the worker's own, whatever it says that it belongs to.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +19,7 @@ from streams.config.settings import Settings
 from streams.engine import faust_app, partition
 from streams.engine.context import no_failpoint
 from streams.engine.stage import Outcome
+from streams.engine.store_identity import StoreIdentity
 from streams.engine.transactions import Transactions
 from streams.kafka.clients import TopicPartition, consumer
 from streams.stages.wire.signals import unpack
@@ -86,9 +89,14 @@ def _without_offset_check() -> None:
     partition.unapplied = lambda records, _applied: records
 
 
+def _without_identity() -> None:
+    StoreIdentity.difference = lambda _self, _stored: None  # type: ignore[method-assign]
+
+
 SABOTAGES: Mapping[str, Callable[[], None]] = {
     "transaction": _without_transaction,
     "offset-check": _without_offset_check,
+    "identity": _without_identity,
 }
 """By name."""
 

@@ -1,7 +1,7 @@
 """The worker of a chaos run: ``python -m tests.chaos.worker ORDERS`` is `nearline worker`, and can be hurt.
 
 The product is built as the product builds itself. What is added: a failpoint that the driver arms through a
-file, a clock that is wrong, and the two sabotages of :mod:`tests.chaos.sabotage`, with which the driver shows
+file, a clock that is wrong, and the sabotages of :mod:`tests.chaos.sabotage`, with which the driver shows
 that it would notice.
 """
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from streams.engine.state import Store, StoreMemory
 from streams.errors import StateDamagedError
+from tests.chaos.audit import STAGES
 from tests.chaos.faults.workers import DEATH_S
 from tests.chaos.rig import FaultError, Rig, UnavailableError
 from tests.chaos.workers import ChaosWorker
@@ -35,16 +36,28 @@ def old_state(rig: Rig) -> str:
 def foreign_state(rig: Rig) -> str:
     """Kill -9 a worker and leave it the databases of another installation on the same brokers.
 
-    They look as good as its own: the same layout, partitions and configuration, and positions that the
-    changelogs have. The worker must not take them for its own.
+    They look as good as its own: the same layout, partitions and configuration, and the positions of the
+    present ends of its changelogs, so no replayed row puts a foreign one right. The worker must notice.
     """
-    foreign = rig.foreign_state()
+    foreign, ledger = rig.foreign_state(), rig.ledger
 
     def replace(worker: ChaosWorker) -> None:
         empty(worker.state)
         shutil.copytree(foreign, worker.state, dirs_exist_ok=True)
+        for changelog, stage, _ in STAGES:
+            for partition, last in ledger.lasts(changelog).items():
+                store = Store(worker.state / stage / str(partition), StoreMemory())
+                applied = ledger.applied.get((changelog, partition), -1)
+                store.write([], applied=applied, changelog_position=last + 1)
+                store.close()
 
-    return _meddle(rig, replace)
+    name = _meddle(rig, replace)
+    rig.until(lambda: rig.crew.at_rest(rig.partitions), 2 * DEATH_S, f"{name} has partitions")
+    (worker,) = (one for one in rig.crew.workers if one.name == name)
+    if "state_wiped" not in worker.told():
+        msg = f"{name} took the databases of another installation for its own"
+        raise FaultError(msg)
+    return name
 
 
 def truncate(rig: Rig, file: str, keep: float = 0.5) -> str:
