@@ -89,8 +89,9 @@ def encode_blank(pages: Pages) -> None:
     numbers = np.zeros(pages.kind.shape, np.int32)
     items, said = np.zeros((0, 0, 0), np.int32), np.zeros(pages.category.shape, np.int32)
     parts = FragmentNumbers(numbers, numbers, np.zeros(KINDS, np.uint8), items, said)
-    room = np.zeros(pages.title.size * (SCORE_BYTES + 1) + 8 * pages.kind.size + STRIDE, np.uint8)
-    fragments = Fragments(text, np.zeros((8, 2), np.int64), text, none, text, none, text, none)
+    room = np.zeros(pages.title.size * (3 * SCORE_BYTES + 1) + 8 * pages.kind.size + STRIDE, np.uint8)
+    texts = (text, none) * 4
+    fragments = Fragments(text, np.zeros((8, 2), np.int64), *texts)
     encode_pages(pages, parts, fragments, room, np.zeros(pages.kind.shape[0], np.int64))
     hash_rows(np.zeros((1, 3), np.int32), np.zeros(1, np.uint64))
 

@@ -71,6 +71,13 @@ class Item(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     score
         Predicted fit for the viewer, higher is better; comparable within one page only. Each kind of row
         orders its items by its own criterion: recency, diversity, trend.
+    because
+        What the reason refers to: with `co_watch` the id of a title that the viewer liked, with `taste` a tag
+        that the viewer prefers, as ``kind:value``. Absent: nothing in particular, or what the row refers to.
+    progress
+        Of titles to continue: share watched, from 0 to 1. Absent: unknown, as the catalog has no duration.
+    left_s
+        Of titles to continue: seconds that are left; absent as `progress`.
     reason
         Reason for the recommendation; absent: the reason of the row.
     artwork
@@ -87,6 +94,9 @@ class Item(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
     title_id: Id
     score: Score
+    because: Label | None = None
+    progress: Annotated[float, Meta(ge=0.0, le=1.0)] | None = None
+    left_s: Annotated[int, Meta(ge=0, le=604_800)] | None = None
     reason: ItemReason | None = None
     artwork: Id | None = None
     trailer: Id | None = None

@@ -5,7 +5,7 @@ from typing import Final
 
 DEFAULT: Final = "en"
 
-LANGUAGES: Final = (DEFAULT, "hi")
+LANGUAGES: Final = (DEFAULT, "de", "es", "fr", "hi", "pt")
 """Languages with translations, as two letters (ISO 639-1)."""
 
 

@@ -199,14 +199,18 @@ def _top(pages: Pages, q: int) -> int:
 
 def _drafted(pages: Pages, new: Pages, q: int, rows: tuple[int, int], name: str) -> list[int]:
     """Write the interleaved list into a page's top picks; return the teams."""
-    at: dict[int, tuple[float, int]] = {}  # score and reason: the control's entry replaces the other one
+    at: dict[int, tuple[float, int, int]] = {}  # score and reason: the control's entry replaces the other one
     lists = []
     for source, row in ((new, rows[1]), (pages, rows[0])):
         titles = [title for title in source.title[q, row].tolist() if title >= 0]
-        columns = source.score[q, row].tolist(), source.reason[q, row].tolist()
+        columns = (
+            source.score[q, row].tolist(),
+            source.reason[q, row].tolist(),
+            source.because[q, row].tolist(),
+        )
         at |= dict(zip(titles, zip(*columns, strict=True), strict=False))
         lists.append(titles)
-    pinned = {title for title, (_, why) in at.items() if why == PINNED}
+    pinned = {title for title, (_, why, _) in at.items() if why == PINNED}
     free = [[str(title) for title in titles if title not in pinned] for titles in lists]
     drafted, teams = team_draft(free[0], free[1], pages.title.shape[2] - len(pinned), name)
     chosen = [int(title) for title in drafted]
@@ -217,7 +221,9 @@ def _drafted(pages: Pages, new: Pages, q: int, rows: tuple[int, int], name: str)
     pages.title[q, rows[0]] = -1
     for slot, title in enumerate(chosen):
         pages.title[q, rows[0], slot] = title
-        pages.score[q, rows[0], slot], pages.reason[q, rows[0], slot] = at[title]
+        score, reason, because = at[title]
+        pages.score[q, rows[0], slot] = score
+        pages.reason[q, rows[0], slot], pages.because[q, rows[0], slot] = reason, because
     return teams
 
 
@@ -229,12 +235,12 @@ def _cleared(pages: Pages, q: int, top: int, visible: int) -> int:
     for r in rows:
         if r != top and pages.kind[q, r] not in _KEPT_SHELVES:
             stay = np.flatnonzero((pages.title[q, r] >= 0) & ~np.isin(pages.title[q, r], seen))
-            for column in (pages.title, pages.score, pages.reason):
+            for column in (pages.title, pages.score, pages.reason, pages.because):
                 column[q, r, : stay.size] = column[q, r, stay]
             pages.title[q, r, stay.size :] = -1
         if pages.title[q, r, 0] >= 0:
             kept.append(r)
-    for column in (pages.kind, pages.arg, pages.title, pages.score, pages.reason):
+    for column in (pages.kind, pages.arg, pages.title, pages.score, pages.reason, pages.because):
         column[q, : len(kept)] = column[q, kept]
     pages.kind[q, len(kept) : len(rows)] = NO_SHELF
     return kept.index(top)

@@ -13,7 +13,8 @@ From scores to a page
 3. `order` places the shelf of the highest value, then the best one given what is visible already, and so on.
    `shelf_kinds` has the prior of each kind and learns a factor from impressions. No title is visible twice.
 4. `tag_shelves` also orders the catalog's genres and moods by the viewer's taste.
-5. `headings` names shelves and categories in the viewer's language. Headings state facts: the seed of
+5. `reasons` says why each title is there. `headings` names shelves and categories in the viewer's language;
+   `messages` has the texts. Headings state facts: the seed of
    "because you watched" was watched past a quarter; "trending in your country" was watched there, more than
    once; "popular with people like you" is watched more in the viewer's cohort than by everybody. A viewer
    without a country, or with too few viewers in it, has no such shelf.
@@ -42,5 +43,5 @@ time                     trending, new, watch again, the explore draw of the day
 list with a real worker.
 
 A new kind of shelf needs a number in `online_models.tables.codes`, an entry in `shelf_kinds.KINDS`, a
-heading in ``messages/``, and a function that adds its candidate shelf.
+heading in `messages` and its translations, and a function that adds its candidate shelf.
 """

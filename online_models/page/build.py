@@ -20,14 +20,15 @@ from online_models.page.candidates import (
     add_pool,
     add_trending,
     add_watch_again,
-    explain_pins,
     save_known_scores,
 )
 from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig
-from online_models.page.headings import PageDecoder, messages
+from online_models.page.headings import PageDecoder
 from online_models.page.layout import MOST_ARGUMENTS, CatalogIndexArrays, Pages, PageSpec, Pools
+from online_models.page.messages import messages
 from online_models.page.order import arrange
+from online_models.page.reasons import average, find_causes, give_reasons, new_causes, save_own
 from online_models.page.scratch import CandidateShelves, begin_shelf, end_shelf, new_scratch
 from online_models.page.selection import mark_reaching, select_best, usual_bound
 from online_models.page.tag_shelves import add_tag_shelves, order_categories
@@ -35,20 +36,10 @@ from online_models.ranking.exploration import deal
 from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse_scratch, subtract_rejected
 from online_models.ranking.viewer_side import ViewerSide
 from online_models.tables.codes import (
-    CO_WATCH,
-    COHORT,
-    COUNTRY,
-    EXPLORED,
     HIDDEN_GEMS,
-    LOVED,
-    NEW,
     NEW_RELEASES,
     NO_SHELF,
-    PINNED,
-    RESUME,
-    TASTE,
     TOP_PICKS,
-    TREND,
 )
 from online_models.tables.feedback_layout import FINISHED_TITLES, INTERACTIONS
 from online_models.tables.history import mark_known, recent_items, recent_likes, session_items_at
@@ -56,7 +47,6 @@ from online_models.tables.layout import F4, F8, I4, CoWatchScratch, Lists, Param
 from schemas.pages import Row
 
 __all__ = [
-    "REASON_OF",
     "Pages",
     "add_discovery_shelves",
     "add_top_picks",
@@ -67,29 +57,9 @@ __all__ = [
     "count_above",
     "find_alerts",
     "finish_scores",
-    "give_reasons",
     "page_of",
     "pages_of_lists",
 ]
-
-
-REASON_OF = (
-    TASTE,
-    RESUME,
-    RESUME,
-    CO_WATCH,
-    CO_WATCH,
-    TREND,
-    NEW,
-    TASTE,
-    LOVED,
-    TASTE,
-    EXPLORED,
-    COUNTRY,
-    COHORT,
-    PINNED,
-)
-"""Reason of the titles of each kind of shelf, in order of the kinds."""
 
 
 @jit
@@ -183,28 +153,6 @@ def add_discovery_shelves(
     return add_explore(viewers, spec, v, row, best, shelves) if spec.explore else 0
 
 
-@jit_no_alloc
-def give_reasons(
-    titles: Titles,
-    work: CoWatchScratch,
-    depth: int,
-    stamp: int,
-    shelves: CandidateShelves,
-    pages: Pages,
-    q: int,
-) -> None:
-    """Write the reason of every title of a page."""
-    for r in range(pages.kind.shape[1]):
-        kind = pages.kind[q, r]
-        if kind == NO_SHELF:
-            break
-        if kind == TOP_PICKS:
-            explain(titles, work, depth, stamp, pages.title[q, r], pages.reason[q, r])
-            explain_pins(shelves, pages.title[q, r], pages.reason[q, r])
-        else:
-            pages.reason[q, r] = REASON_OF[kind]
-
-
 @jit
 def build_pages(
     titles: Titles,
@@ -231,12 +179,16 @@ def build_pages(
     shelves = new_scratch(size, index.tag_share.size, index.categories.size, 2 * spec.length)
     deal(titles, spec.seed, spec.day, shelves.day_number)
     known = KnownScores(np.empty(INTERACTIONS, np.float32), np.empty(FINISHED_TITLES, np.float32))
+    causes, everybody = new_causes(size), np.empty(shared.dense.shape[0])
+    for group in range(everybody.size):
+        everybody[group] = average(shared.dense[group])
     for q in range(slots.size):
         v, row = slots[q], rows[q]
+        taste = save_own(row, causes.own)
         depth = finish_scores(titles, viewers, params, v, shared, shared.group[q], now, work, hidden, row)
         save_known_scores(viewers, v, row, known)
         hide_known(viewers, v, row)
-        shelves.size[0] = 0
+        shelves.size[0] = shelves.tags.strong_count[0] = 0
         mark_reaching(row, np.float32(-np.inf), shelves.tags.left)
         drawn = 0
         best = add_top_picks(index, spec, work.history, depth, row, share, shelves)
@@ -266,7 +218,25 @@ def build_pages(
             liked = min(depth, params.seeds)
             explain(titles, work, liked, q + 1, pages.alert[q], pages.alert_reason[q])
         arrange(index, spec, shelves, q + 1, row, drawn, pages, q)
-        give_reasons(titles, work, min(depth, params.seeds), q + 1, shelves, pages, q)
+        liked = min(depth, params.seeds)
+        find_causes(titles, params, work.history, liked, q + 1, causes)
+        give_reasons(
+            index,
+            pools,
+            segments[q],
+            stated[q],
+            viewers,
+            v,
+            liked,
+            row,
+            shared.dense[shared.group[q]],
+            (taste, everybody[shared.group[q]]),
+            causes,
+            q + 1,
+            shelves,
+            pages,
+            q,
+        )
 
 
 @jit_no_alloc
@@ -324,6 +294,9 @@ def blank_pages(n: int, rows: int, length: int, categories: int = 0, alerts: int
         np.full((n, rows, length), -1, np.int32),
         np.zeros((n, rows, length), np.float32),
         np.zeros((n, rows, length), np.uint8),
+        np.full((n, rows, length), -1, np.int32),
+        np.full((n, length), -1.0, np.float32),
+        np.zeros((n, length), np.int32),
         np.zeros(n, np.int32),
         np.full((n, categories), -1, np.int32),
         np.zeros((n, categories), np.float32),
@@ -413,19 +386,7 @@ def build(
             now_ms,
             pages,
         )
-    explain_top(side, slots, out)
     return out
-
-
-def explain_top(side: ViewerSide, slots: I4, pages: Pages) -> None:
-    """Set the reasons of top picks that a stated preference explains (`ListRanker.explain_stated`)."""
-    stated = np.flatnonzero(side.viewers.arrays.stated_tags[slots, 0])
-    at, top = np.nonzero(pages.kind[stated] == TOP_PICKS)
-    at = stated[at]
-    before = pages.reason[at, top]
-    reasons = before.copy()
-    side.ranker.explain_stated(slots[at], pages.title[at, top], reasons)
-    pages.reason[at, top] = np.where(before == PINNED, before, reasons)
 
 
 def page_of(

@@ -273,6 +273,7 @@ class CatalogIndex:
             categories=np.flatnonzero(np.isin(kind, CATEGORY_NUMBERS) & (first[1:] > first[:-1])).astype(
                 np.int32
             ),
+            duration=self.catalog.facts.durations_s(size).astype(np.float32),
         )
 
     def _trending(self, a: Titles, size: int, now_ms: int) -> tuple[I4, F4]:

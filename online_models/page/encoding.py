@@ -9,7 +9,7 @@ from numba.extending import intrinsic
 
 from online_models.jit import jit_inline, jit_no_alloc
 from online_models.page.layout import Pages
-from online_models.tables.codes import NO_SHELF
+from online_models.tables.codes import CONTINUE_WATCHING, NO_SHELF
 from online_models.tables.hashing import mix
 from online_models.tables.layout import I4, I8, U1, U8
 
@@ -23,6 +23,12 @@ STRIDE = 16
 """Bytes copied at a time. Texts and the buffer have as many spare bytes at their ends."""
 
 
+BEFORE_ID, BEHIND_ID = len('{"title_id":'), len(',"score":')
+"""Bytes before and behind the id in a title's fragment."""
+BECAUSE, PROGRESS, LEFT, FIRST_TAG = range(4)
+"""Numbers of the labels."""
+
+
 class Fragments(NamedTuple):
     """Texts that pages consist of, each with ``STRIDE`` spare bytes at the end."""
 
@@ -34,8 +40,12 @@ class Fragments(NamedTuple):
     """``{"kind":"…",…,"items":[`` of all shelves, end to end."""
     head_at: I8
     """[heads + 1] start of each, and the end of the last."""
+    labels: U1
+    """``,"because":``, ``,"progress":``, ``,"left_s":``, then the tags as JSON, end to end."""
+    label_at: I8
+    """[3 + tags + 1] start of each, and the end of the last."""
     tails: U1
-    """What follows a score, end to end: ``}``, ``,"reason":"…"}`` of each reason, ``,"propensity":…}``."""
+    """What follows, end to end: ``}``, ``,"reason":"…"}`` of each reason, ``,"propensity":…}``."""
     tail_at: I8
     """[tails + 1] start of each, and the end of the last."""
     said: U1
@@ -126,6 +136,46 @@ def write_score(out: U1, at: int, score: float) -> int:
     return int(write_digits(out, at + 1, scaled - whole * np.uint64(10_000), DECIMALS))
 
 
+@jit_inline
+def write_whole(out: U1, at: int, number: int) -> int:
+    """Write a number that is not negative."""
+    digits, bound = 1, np.uint64(10)
+    while np.uint64(number) >= bound:
+        bound *= np.uint64(10)
+        digits += 1
+    return int(write_digits(out, at, np.uint64(number), digits))
+
+
+@jit_inline
+def copy_label(out: U1, at: int, fragments: Fragments, number: int) -> int:
+    """Copy a label and return its end."""
+    start, end = fragments.label_at[number], fragments.label_at[number + 1]
+    return int(copy(out, at, fragments.labels, start, end))
+
+
+@jit_inline
+def write_because(out: U1, at: int, because: int, fragments: Fragments) -> int:
+    """Write what a reason refers to: a title's id out of its fragment, or a tag; nothing for -1."""
+    if because >= 0 and fragments.span[because, 1] > fragments.span[because, 0]:
+        at = copy_label(out, at, fragments, BECAUSE)
+        start, end = fragments.span[because, 0] + BEFORE_ID, fragments.span[because, 1] - BEHIND_ID
+        return int(copy(out, at, fragments.names, start, end))
+    if because < -1:
+        return int(
+            copy_label(out, copy_label(out, at, fragments, BECAUSE), fragments, FIRST_TAG - 2 - because)
+        )
+    return at
+
+
+@jit_inline
+def write_progress(out: U1, at: int, progress: float, left: int, fragments: Fragments) -> int:
+    """Write how far a title was watched; nothing for a share of -1."""
+    if progress < 0:
+        return at
+    at = write_score(out, copy_label(out, at, fragments, PROGRESS), progress)
+    return int(write_whole(out, copy_label(out, at, fragments, LEFT), left))
+
+
 @jit_no_alloc
 def encode_pages(pages: Pages, parts: FragmentNumbers, fragments: Fragments, out: U1, ends: I8) -> None:
     """Write the shelves of each page, separated by commas, and its categories.
@@ -192,6 +242,9 @@ def encode_shelf(
             at += 1
         at = copy(out, at, fragments.names, span[t, 0], span[t, 1])
         at = write_score(out, at, pages.score[q, r, k])
+        at = write_because(out, at, pages.because[q, r, k], fragments)
+        if pages.kind[q, r] == CONTINUE_WATCHING:
+            at = write_progress(out, at, pages.progress[q, k], pages.left[q, k], fragments)
         mine = pages.reason[q, r, k]
         end = parts.tail[q, r] if mine == reason else 1 + mine
         if parts.item.size > 0 and parts.item[q, r, k] > 0:

@@ -1,174 +1,18 @@
-"""Headings of shelves and names of categories in the viewer's language, and pages as messages have them.
+"""Pages as messages have them: shelves with their headings, items with their reasons, categories."""
 
-Message catalogs (``messages/*.json``) have the headings of each kind and how tags read: order of the
-words, forms alone and in combination, nouns for genres, and translations of tags. A tag without a
-translation stays as in the titles' catalog. Another language is another file.
-"""
-
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from online_models.catalog.languages import LANGUAGES
-from online_models.errors import ModelError
 from online_models.page.layout import Pages
+from online_models.page.messages import Messages
 from online_models.page.shelf_kinds import KINDS, REASONS
-from online_models.tables.codes import EXPLORE, NO_SHELF, NOT_DRAWN, TAG_SHELF
+from online_models.tables.codes import CONTINUE_WATCHING, EXPLORE, NO_SHELF, NOT_DRAWN, TAG_SHELF
 from online_models.tables.layout import F4, I4
-from schemas.fields import RowKind
 from schemas.pages import Category, Item, Row
 
-__all__ = [
-    "DECIMALS",
-    "MessagePart",
-    "Messages",
-    "PageDecoder",
-    "UnknownLanguageError",
-    "hundredths",
-    "last_propensity",
-    "messages",
-]
-
-HEADS: Final = (
-    "documentary",
-    "western",
-    "musical",
-    "horror",
-    "thriller",
-    "comedy",
-    "drama",
-    "adventure",
-    "mystery",
-    "romance",
-)
-"""Genres that can be the noun of a name, in order of precedence; another genre where none of these is
-present."""
-CAPITALS: Final = ("director", "cast", "decade", "language")
-"""Kinds of tags whose values keep their capitals."""
-
-
-class UnknownLanguageError(ModelError):
-    """There are no messages in a language. The error names the languages that have some: use one of them."""
-
-
-class MessagePart(NamedTuple):
-    """Part of a name: one tag."""
-
-    kind: str
-    """Kind of the tag: `genre`, `mood`, ..."""
-    value: str
-    """The tag as in the catalog."""
-    text: str
-    """The tag as it reads in the name."""
-
-
-LONGEST = 256
-"""Characters of a heading, as the contract has it (`schemas.fields.Text`): the name of a title alone may have
-so many."""
-
-
-@dataclass(frozen=True, slots=True)
-class Messages:
-    """Messages of one language.
-
-    Examples
-    --------
-    >>> english, hindi = messages("en"), messages("hi")
-    >>> english.heading(RowKind.BECAUSE_YOU_WATCHED, "Alien"), hindi.heading(RowKind.MY_LIST)
-    ('Because you watched Alien', 'मेरी सूची')
-    >>> slow = ["genre:Drama", "pace:slow", "genre:Romance", "mood:emotional"]
-    >>> english.named(slow), english.named(["language:hi"])
-    ('Slow-paced emotional romantic dramas', 'Hindi-language titles')
-    >>> hindi.named(slow)
-    'धीमी रफ़्तार भावुक रोमांटिक ड्रामा'
-    """
-
-    language: str
-    alert: str
-    rows: Mapping[str, str]
-    order: Sequence[str]
-    forms: Mapping[str, str]
-    alone: Mapping[str, str]
-    other_noun: str
-    nouns: Mapping[str, str]
-    words: Mapping[str, Mapping[str, str]]
-
-    def heading(self, kind: RowKind, name: str = "", labels: Sequence[str] = ()) -> str:
-        """Return the heading of a shelf.
-
-        Parameters
-        ----------
-        kind
-            Kind of the shelf.
-        name
-            Name of its seed.
-        labels
-            Tags that name it, as ``kind:value``.
-        """
-        return self.named(labels) if labels else self.rows[kind].replace("{}", name)[:LONGEST]
-
-    def named(self, labels: Sequence[str]) -> str:
-        """Return the name of titles that have all of these tags, with a capital first letter."""
-        text = " ".join(part.text for part in self.parts(labels))
-        return (text[:1].upper() + text[1:])[:LONGEST]
-
-    def parts(self, labels: Sequence[str]) -> tuple[MessagePart, ...]:
-        """Order and translate tags (``kind:value``). Of several tags at least one is a genre.
-
-        Examples
-        --------
-        >>> labels = ["genre:Thriller", "decade:1990s", "genre:Crime", "language:hi"]
-        >>> [part.text for part in messages("en").parts(labels)]
-        ['Hindi-language', 'crime', 'thrillers', 'of the 1990s']
-        """
-        tags = [(kind, value) for kind, _, value in (label.partition(":") for label in labels)]
-        noun = min((value for kind, value in tags if kind == "genre"), key=_headiness, default=None)
-        ordered = sorted(tags, key=lambda tag: (self._place(tag[0]), tag == ("genre", noun), tag[1]))
-        return tuple(
-            MessagePart(kind, value, self._text(kind, value, noun, single=len(tags) == 1))
-            for kind, value in ordered
-        )
-
-    def _text(self, kind: str, value: str, noun: str | None, *, single: bool) -> str:
-        if kind == "genre" and value == noun:
-            return self.nouns.get(value.lower()) or self.other_noun.replace("{}", self._word(kind, value))
-        forms = self.alone if single else self.forms
-        return forms.get(kind, "{}").replace("{}", self._word(kind, value))
-
-    def _word(self, kind: str, value: str) -> str:
-        key = value.split("-", maxsplit=1)[0].lower() if kind == "language" else value.lower()
-        return self.words.get(kind, {}).get(key) or (value if kind in CAPITALS else value.lower())
-
-    def _place(self, kind: str) -> int:
-        return self.order.index(kind) if kind in self.order else len(self.order)
-
-
-@cache
-def messages(language: str) -> Messages:
-    """Return the messages of a language.
-
-    Raises
-    ------
-    UnknownLanguageError
-        There are no messages in the language.
-    """
-    if language not in LANGUAGES:
-        msg = f"no messages in {language!r}: there are {', '.join(LANGUAGES)}"
-        raise UnknownLanguageError(msg)
-    text = resources.files(__package__).joinpath("messages", f"{language}.json").read_text("utf-8")
-    said: dict[str, Any] = json.loads(text)
-    return Messages(language, **said)
-
-
-def _headiness(genre: str) -> tuple[int, str]:
-    name = genre.lower()
-    return (HEADS.index(name) if name in HEADS else len(HEADS), name)
-
+__all__ = ["DECIMALS", "PageDecoder", "hundredths", "last_propensity"]
 
 DECIMALS = 4
 """Decimals of a score on the wire."""
@@ -220,7 +64,7 @@ class PageDecoder:
 
     Examples
     --------
-    >>> from online_models.page.headings import messages
+    >>> from online_models.page.messages import messages
     >>> decoder = PageDecoder(["a"], {0: "Alien"}, ["pace:slow", "genre:Horror"])
     >>> row = decoder.head(7, [1, 0, -1, -1], messages("en"))
     >>> row.title, row.tags, row.reason
@@ -243,6 +87,20 @@ class PageDecoder:
             name = self.names.get(said[0], seed)
         heading = messages.heading(plain.wire, name or "", labels)
         return Row(kind=plain.wire, title=heading, title_id=seed, tags=labels, reason=plain.reason, items=())
+
+    def because(self, number: int) -> str | None:
+        """Return what a reason refers to (`online_models.page.layout.Pages.because`)."""
+        if number == -1:
+            return None
+        return self.ids[number] if number >= 0 else self.tags[-2 - number]
+
+    @staticmethod
+    def _progress(pages: Pages, q: int, kind: int, k: int) -> dict[str, Any]:
+        """Return how far a title of continue watching was watched."""
+        if kind != CONTINUE_WATCHING or pages.progress[q, k] < 0:
+            return {}
+        share = round(float(pages.progress[q, k]), DECIMALS)
+        return {"progress": share, "left_s": int(pages.left[q, k])}
 
     def category(self, tag: int, messages: Messages) -> tuple[str, str]:
         """Return the tag of a category and its name."""
@@ -268,15 +126,22 @@ class PageDecoder:
                 break
             head = self.head(kind, pages.arg[q, r].tolist(), messages)
             chance = explored / drawn if kind == EXPLORE else None
-            columns = (pages.title[q, r].tolist(), pages.score[q, r].tolist(), pages.reason[q, r].tolist())
+            columns = (
+                pages.title[q, r].tolist(),
+                pages.score[q, r].tolist(),
+                pages.reason[q, r].tolist(),
+                pages.because[q, r].tolist(),
+            )
             items = tuple(
                 Item(
                     title_id=self.ids[title],
                     score=round(score, DECIMALS),
+                    because=self.because(because),
+                    **self._progress(pages, q, kind, k),
                     reason=None if REASONS[reason] is head.reason else REASONS[reason],
                     propensity=last if k == pages.title.shape[2] - 1 and last else chance,
                 )
-                for k, (title, score, reason) in enumerate(zip(*columns, strict=True))
+                for k, (title, score, reason, because) in enumerate(zip(*columns, strict=True))
                 if title >= 0
             )
             out.append(

@@ -50,6 +50,8 @@ class CatalogIndexArrays(NamedTuple):
     """Rarely watched titles, ascending."""
     categories: I4
     """Tags that are categories: genres and moods."""
+    duration: F4
+    """[S] length of each title in seconds, 0 if unknown."""
 
 
 class Pools(NamedTuple):
@@ -111,6 +113,12 @@ class Pages(NamedTuple):
     """[n, R, L] the viewer's blended scores; comparable within a page."""
     reason: U1
     """[n, R, L] reason of each title."""
+    because: I4
+    """[n, R, L] what the reason refers to: the row of a title, ``-2 - tag``, or -1 for nothing."""
+    progress: F4
+    """[n, L] share watched of the titles of continue watching; -1 if unknown."""
+    left: I4
+    """[n, L] seconds of them that are left."""
     candidates: I4
     """[n] titles that the explore shelf, or the last title of a list, was drawn from (``Lists.drawn``)."""
     category: I4

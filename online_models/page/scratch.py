@@ -27,6 +27,8 @@ class TagShelfScratch(NamedTuple):
     """[MOST_TAGS] distinct tags of the history."""
     strong: I4
     """[STRONG] the strongest of them."""
+    strong_count: I4
+    """[1] how many there are."""
     kind: U1
     """[STRONG] their kinds."""
     sums: F8
@@ -152,6 +154,7 @@ def new_scratch(size: int, tags: int, categories: int, pool: int) -> CandidateSh
         TagShelfScratch(
             np.empty(MOST_TAGS, np.int32),
             np.zeros(STRONG, np.int32),
+            np.zeros(1, np.int32),
             np.zeros(STRONG, np.uint8),
             np.zeros((2, COMBINATIONS)),
             np.zeros(COMBINATIONS, np.int32),

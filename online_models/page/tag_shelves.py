@@ -262,6 +262,7 @@ def add_tag_shelves(
     work, stated_weight = shelves.tags, SAID * SAID / (SAID + depth)
     strong, mine, times = work.strong, work.sums[0], work.sums[1]
     n, total = strong_tags(index, history, depth, stated, stated_weight, shelves, strong)
+    work.strong_count[0] = n
     work.sums[:] = 0.0
     for k in range(n):
         work.kind[k] = index.tag_kind[strong[k]]

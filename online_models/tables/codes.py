@@ -24,7 +24,7 @@ NO_SHELF = 255
 """Ends a page that has fewer shelves than there is room for."""
 
 TASTE, CO_WATCH, TREND, NEW, EXPLORED, RESUME, LOVED, POPULAR, COUNTRY, COHORT, PINNED = range(11)
-"""Reasons of items. The first three come from `ranking.scorer`, `POPULAR` only from an experiment's arm."""
+"""Reasons of items. The first three come from `ranking.scorer`, too."""
 
 NOT_DRAWN = -1
 """The last title of a list is there by its score, although the list was open to exploration."""

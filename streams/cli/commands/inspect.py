@@ -59,7 +59,7 @@ def viewer(
                 str(place),
                 item["title_id"],
                 f"{item['score']:.4f}",
-                item.get("reason") or row.get("reason", ""),
+                " ".join(filter(None, (item.get("reason") or row.get("reason"), item.get("because")))),
             )
             for place, item in enumerate(row["items"], 1)
         ]

@@ -13,6 +13,8 @@ from fastapi import APIRouter, Query, Request
 from msgspec import to_builtins
 from starlette.responses import RedirectResponse, Response
 
+from online_models.catalog.languages import DEFAULT
+from online_models.page.messages import messages
 from schemas import DecodeError
 from schemas import topics as topic_names
 from schemas.audit import AuditAction
@@ -184,11 +186,12 @@ def _viewer(mirror: Mirror, viewer_id: str) -> dict[str, Any]:
 
 def _explained(mirror: Mirror, home: Home) -> list[dict[str, Any]]:
     """Return the heading of each row, and the score and reason of each item."""
+    said = messages(DEFAULT)
     return [
         {
             "heading": heading(row, name_of(mirror.title(row.title_id)) if row.title_id else ""),
             "items": [
-                (card_of(mirror.title(item.title_id)), item.score, reason(item.reason or row.reason))
+                (card_of(mirror.title(item.title_id)), item.score, reason(mirror, said, row, item))
                 for item in row.items
             ],
         }

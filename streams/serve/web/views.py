@@ -1,14 +1,15 @@
 """View models: a viewer's page as shelves of cards, and the wording of headings, reasons and facts."""
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from online_models.catalog.languages import DEFAULT, language_code, language_of
+from online_models.page.messages import Messages, messages
 from schemas import Title
 from schemas.catalog import TitleKind
 from schemas.fields import ItemReason, RowKind
-from schemas.pages import Home, Row
+from schemas.pages import Home, Item, Row
 from streams.serve.api.lists import cold_home, refreshed
 from streams.serve.mirror.mirror import Mirror, expired_s, now_ms
 from streams.serve.mirror.rules import RuleAudience
@@ -24,49 +25,6 @@ NUMBERED: Final = frozenset({RowKind.TRENDING_NOW, RowKind.TRENDING_IN_COUNTRY})
 COLD_START_NOTE: Final = (
     "New here: this is what everybody watches. Play something and the page becomes your own."
 )
-BADGES: Final = {
-    "co_watch": "watched alike",
-    "trending": "trending",
-    "country": "trending",
-    "cohort": "people like you",
-    "popular": "favourite",
-    "new": "new",
-    "explore": "surprise",
-    "resume": "go on",
-    "featured": "featured",
-}
-"""Reason of an item as a badge, shown if it differs from the main reason of its shelf."""
-
-
-_HEADINGS: Final = {
-    RowKind.TOP_PICKS: "Top picks for you",
-    RowKind.BECAUSE_YOU_WATCHED: "Because you watched {name}",
-    RowKind.BECAUSE_YOU_LIKED: "Because you liked {name}",
-    RowKind.WATCH_AGAIN: "Watch again",
-    RowKind.HIDDEN_GEMS: "Hidden gems for you",
-    RowKind.CONTINUE_WATCHING: "Continue watching",
-    RowKind.MY_LIST: "My list",
-    RowKind.TRENDING_NOW: "Trending now",
-    RowKind.TRENDING_IN_COUNTRY: "Trending in your country",
-    RowKind.NEW_RELEASES: "New releases",
-    RowKind.GENRE: "{name}",
-    RowKind.PEOPLE_LIKE_YOU: "Popular with people like you",
-    RowKind.EXPLORE: "Something else entirely",
-    RowKind.FEATURED: "Featured",
-}
-_REASONS: Final = {
-    ItemReason.CO_WATCH: "watched by people who watched what you watched",
-    ItemReason.TASTE: "fits your taste",
-    ItemReason.TRENDING: "watched a lot right now",
-    ItemReason.COUNTRY: "watched a lot in your country right now",
-    ItemReason.COHORT: "popular with people like you",
-    ItemReason.POPULAR: "a long-time favourite",
-    ItemReason.NEW: "new",
-    ItemReason.EXPLORE: "to find out what you think of it",
-    ItemReason.RESUME: "begun, or on your list",
-    ItemReason.AGAIN: "you loved it",
-    ItemReason.FEATURED: "featured by the service",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +40,11 @@ class Card:
     row: int = 0
     slot: int = 0
     badge: str = ""
-    """A word in the corner of the artwork."""
+    """A few words in the corner of the artwork."""
+    why: str = ""
+    """Why the title is there, where the heading does not say it."""
+    progress: float | None = None
+    """Share that was watched."""
     query: str = ""
     """The search that found it."""
     found: int = 0
@@ -110,7 +72,6 @@ class ShelfView:
     """A row of titles as it is shown."""
 
     heading: str
-    why: str
     numbered: bool
     cards: list[Card]
 
@@ -146,9 +107,8 @@ def page_of(mirror: Mirror, viewer_id: str) -> PageView:
     if not shelves:
         return PageView(viewer_id, seen, note, [])
     categories = [(one.title, one.tag.partition(":")[2]) for one in home.categories]
-    first = home.rows[0]
     title = mirror.title(shelves[0].cards[0].title_id)
-    why = reason(first.items[0].reason or first.reason)
+    why = shelves[0].cards[0].why
     hero_why = f"{shelves[0].heading} · {why}" if why else shelves[0].heading
     return PageView(
         viewer_id, seen, note, shelves, categories, shelves[0].cards[0], hero_why, facts(title), chips(title)
@@ -163,21 +123,16 @@ def card_of(title: Title, *, variant: str = "", badge: str = "") -> Card:
 
 def _shelf(mirror: Mirror, home: Home, number: int, row: Row) -> ShelfView:
     about = name_of(mirror.title(row.title_id)) if row.title_id else ""
-    main = _main_reason(row)
-    cards = []
+    said, cards = messages(language_of(language_code([home.language or DEFAULT]))), []
     for slot, item in enumerate(row.items):
-        own = item.reason or row.reason
-        badge = "" if own is main else BADGES.get(str(own), "")
-        card = card_of(mirror.title(item.title_id), variant=item.artwork or "", badge=badge)
+        card = card_of(mirror.title(item.title_id), variant=item.artwork or "")
         card = replace(card, list_id=home.list_id, row=number, slot=slot, kind=str(row.kind))
+        own = item.because is not None or item.reason not in {None, row.reason}
+        why = reason(mirror, said, row, item) if own else ""
+        left = "" if item.left_s is None else said.left(item.left_s)
+        card = replace(card, why=why, badge=left, progress=item.progress)
         cards.append(replace(card, arm=item.arm or "", propensity=item.propensity))
-    return ShelfView(heading(row, about), reason(main), row.kind in NUMBERED, cards)
-
-
-def _main_reason(row: Row) -> ItemReason | None:
-    """Return the most frequent reason of a row's titles; it is shown once, beneath the heading."""
-    ((main, _),) = Counter(item.reason or row.reason for item in row.items).most_common(1)
-    return main
+    return ShelfView(heading(row, about), row.kind in NUMBERED, cards)
 
 
 def heading(row: Row, about: str = "") -> str:
@@ -195,15 +150,18 @@ def heading(row: Row, about: str = "") -> str:
     >>> heading(Row(kind=RowKind.BECAUSE_YOU_WATCHED, title_id="t1", items=()), "Paper Tide")
     'Because you watched Paper Tide'
     """
-    if row.title:
-        return row.title
-    kind = str(row.kind)
-    return _HEADINGS.get(row.kind, kind.replace("_", " ").capitalize()).format(name=about or "this")
+    return row.title or messages(DEFAULT).heading(row.kind, about or "this", row.tags)
 
 
-def reason(which: ItemReason | None) -> str:
-    """Return the wording of a reason; empty for none."""
-    return "" if which is None else _REASONS.get(which, str(which).replace("_", " "))
+def reason(mirror: Mirror, said: Messages, row: Row, item: Item) -> str:
+    """Return why a title is on a page; empty where nothing is said."""
+    why, because = item.reason or row.reason, item.because
+    if why is None:
+        return ""
+    if because is not None and why is ItemReason.TASTE:
+        return said.reason(why, tag=because)
+    seed = because or (row.title_id if why is ItemReason.CO_WATCH else None)
+    return said.reason(why, title=name_of(mirror.title(seed)) if seed else None)
 
 
 def name_of(title: Title) -> str:

@@ -13,8 +13,9 @@ import numpy as np
 
 from online_models.catalog.catalog import Catalog
 from online_models.catalog.languages import DEFAULT, language_of
-from online_models.page.headings import DECIMALS, messages
+from online_models.page.headings import DECIMALS
 from online_models.page.layout import Pages
+from online_models.page.messages import messages
 from online_models.page.shelf_kinds import REASONS
 from online_models.tables.layout import DAY_MS, U8
 from schemas import topics

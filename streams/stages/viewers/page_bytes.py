@@ -15,8 +15,9 @@ from online_models.artwork.gallery import Selection
 from online_models.catalog.catalog import Catalog
 from online_models.catalog.languages import DEFAULT, LANGUAGES, language_of
 from online_models.page.encoding import SCORE_BYTES, STRIDE, FragmentNumbers, Fragments, encode_pages
-from online_models.page.headings import PageDecoder, hundredths, messages
+from online_models.page.headings import PageDecoder, hundredths
 from online_models.page.layout import Pages
+from online_models.page.messages import messages
 from online_models.page.shelf_kinds import KINDS, REASONS
 from online_models.tables.codes import EXPLORE, NO_SHELF
 from online_models.tables.layout import I4, I8, U1
@@ -28,6 +29,7 @@ from streams.stages.viewers.fragments import FragmentStore, ShelfFragments, dist
 
 _END = b"]}"
 _TAILS = (b"}", *(b',"reason":"%b"}' % reason.encode() for reason in REASONS))
+_LABELS = (b',"because":', b',"progress":', b',"left_s":')
 _CATEGORIES_HEAD: Final = (b',"categories":[',)
 """Text in front of a page's categories (`online_models.page.encoding`)."""
 _MAX_FRAGMENTS = 20_000
@@ -124,6 +126,7 @@ class PageEncoder:
         self._span: I8 = np.zeros((0, 2), np.int64)
         self._nameless: list[int] = []
         self._heads, self._tails = ShelfFragments(), FragmentStore(_TAILS)
+        self._labels = FragmentStore(_LABELS)
         self._categories = ShelfFragments(_CATEGORIES_HEAD)
         self._reused = 0
         self._reason: U1 = np.array([REASONS.index(kind.reason) for kind in KINDS], np.uint8)
@@ -158,13 +161,19 @@ class PageEncoder:
         """
         self._add_titles()
         self._forget_reused_tags()
+        self._add_tags()
         place = {code: LANGUAGES.index(language_of(code)) for code in {*languages}}
         language_of_page = np.array([place[code] for code in languages], np.int32)
         heads, tails = self._head_numbers(pages, language_of_page), self._tail_numbers(pages, explored)
         items = self._item_numbers(pages, selection, explored)
         categories = self._category_numbers(pages, language_of_page)
         parts = FragmentNumbers(heads, tails, self._reason, items, categories)
-        texts = (*self._heads.flat(), *self._tails.flat(), *self._categories.flat())
+        texts = (
+            *self._heads.flat(),
+            *self._labels.flat(),
+            *self._tails.flat(),
+            *self._categories.flat(),
+        )
         fragments = Fragments(self._names, self._span, *texts)
         bodies = self._bodies(pages, parts, fragments)
         return [
@@ -205,9 +214,10 @@ class PageEncoder:
         )
 
     def _forget_reused_tags(self) -> None:
-        """Make headings and categories again if a number of a tag became another tag's."""
+        """Make headings, labels and categories again if a number of a tag became another tag's."""
         if self._reused != self._catalog.tags.reused:
             self._reused = self._catalog.tags.reused
+            self._labels = FragmentStore(_LABELS)
             self._heads, self._categories = ShelfFragments(), ShelfFragments(_CATEGORIES_HEAD)
 
     def _head_numbers(self, pages: Pages, languages: I4) -> I4:
@@ -286,14 +296,21 @@ class PageEncoder:
 
     def _most_bytes(self, pages: Pages, fragments: Fragments) -> int:
         """Return the most bytes of a page's shelves and categories."""
-        head, tail, category = (
+        head, label, tail, category = (
             int(np.diff(at).max(initial=0))
-            for at in (fragments.head_at, fragments.tail_at, fragments.said_at)
+            for at in (fragments.head_at, fragments.label_at, fragments.tail_at, fragments.said_at)
         )
+        tail += max(label, self._longest) + 3 * label + 2 * SCORE_BYTES  # because, progress, left_s
         shelves, length = pages.title.shape[1:]
         shelf = head + length * (self._longest + SCORE_BYTES + tail + 1) + len(_END) + 1
         most: int = shelves * shelf + (pages.category.shape[1] + 1) * category + STRIDE
         return most
+
+    def _add_tags(self) -> None:
+        """Encode the tags that are new."""
+        names = self._catalog.tag_names
+        new = range(len(self._labels) - len(_LABELS), len(names))
+        self._labels.many(new, lambda tag: msgspec.json.encode(names[tag]))
 
     def _add_titles(self) -> None:
         """Encode the fragments of titles that are new, or that have got a name."""

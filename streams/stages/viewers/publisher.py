@@ -177,7 +177,8 @@ class PagePublisher:
         if treatment.ranking in _SINGLE_RANKER:
             reason = REASONS.index(_SINGLE_RANKER[treatment.ranking])
             ranked = (pages.reason != PINNED) & (pages.reason != EXPLORED)
-            pages.reason[(pages.kind == TOP_PICKS)[..., None] & ranked] = reason
+            ranked &= (pages.kind == TOP_PICKS)[..., None]
+            pages.reason[ranked], pages.because[ranked] = reason, -1
         return pages
 
     def _list_length(self, treatment: Treatment) -> int:

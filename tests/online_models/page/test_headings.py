@@ -2,8 +2,20 @@
 
 import pytest
 
-from online_models.catalog.languages import LANGUAGES
-from online_models.page.headings import UnknownLanguageError, messages
+from online_models.catalog.languages import DEFAULT, LANGUAGES
+from online_models.page.messages import (
+    ALONE,
+    FORMS,
+    LEFT,
+    LIKES,
+    ORDER,
+    REASONS,
+    ROWS,
+    SAVED,
+    WATCHED_WITH,
+    UnknownLanguageError,
+    messages,
+)
 from online_models.page.shelf_kinds import KINDS
 from schemas import RowKind
 
@@ -18,7 +30,35 @@ def test_every_kind_has_a_heading(language: str) -> None:
     assert len(set(headings.values())) == len(KINDS)
     assert "Alien" in headings["because_you_watched"]  # type: ignore[index]
     assert not any("{" in heading for heading in headings.values())
-    assert set(said.order) == set(said.forms) == set(said.alone)
+    order = said.text("order of tags", ORDER)
+    assert set(order.split()) == set(FORMS) == set(ALONE)
+
+
+@pytest.mark.parametrize("language", [language for language in LANGUAGES if language != DEFAULT])
+def test_every_text_is_translated_and_keeps_its_places(language: str) -> None:
+    """No text is missing, left over, or without the place of its name: ``{}``."""
+    template, catalog = messages(DEFAULT).catalog, messages(language).catalog
+    expected = {(one.context, one.id) for one in template if one.id}
+    found = {(one.context, one.id): str(one.string) for one in catalog if one.id}
+    assert set(found) == expected
+    assert [key for key, text in found.items() if not text or text.count("{}") != key[1].count("{}")] == []
+    assert {("row", text) for text in ROWS.values()} <= expected
+    assert {("reason", text) for text in [*REASONS.values(), WATCHED_WITH, LIKES, SAVED, LEFT]} <= expected
+
+
+@pytest.mark.parametrize(
+    ("language", "name"),
+    [
+        ("de", "Langsame romantische Dramen auf Hindi der 1990er"),
+        ("es", "Dramas de romance de ritmo lento en hindi de los años 1990"),
+        ("fr", "Drames (romance) au rythme lent en hindi des années 1990"),
+        ("pt", "Dramas de romance de ritmo lento em hindi dos anos 1990"),
+    ],
+)
+def test_names_have_the_order_of_their_language(language: str, name: str) -> None:
+    """Adjectives before the noun or after it."""
+    labels = ["genre:Drama", "pace:slow", "genre:Romance", "language:hi", "decade:1990s"]
+    assert messages(language).named(labels) == name
 
 
 def test_names_read_like_names() -> None:
@@ -40,7 +80,7 @@ def test_names_read_like_names() -> None:
         ("genre:War", "War titles", "युद्ध कहानियाँ"),
         ("mood:dark", "Dark titles", "गंभीर कहानियाँ"),
         ("language:pt-BR", "Portuguese-language titles", "पुर्तगाली में"),
-        ("language:tlh", "Tlh-language titles", "Tlh में"),
+        ("language:tlh", "Klingon-language titles", "क्लिंगन में"),
         ("director:A. Varda", "Directed by A. Varda", "A. Varda द्वारा निर्देशित"),
         ("cast:R. Devi", "Starring R. Devi", "R. Devi अभिनीत"),
         ("decade:1990s", "From the 1990s", "1990 के दशक से"),
@@ -54,7 +94,7 @@ def test_a_tag_alone(label: str, english: str, hindi: str) -> None:
 
 def test_a_language_without_messages_is_told() -> None:
     """The error names the languages that there are."""
-    with pytest.raises(UnknownLanguageError, match="en, hi"):
+    with pytest.raises(UnknownLanguageError, match="en, de"):
         messages("tlh")
 
 

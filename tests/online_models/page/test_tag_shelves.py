@@ -5,7 +5,8 @@ import pytest
 
 from online_models.page.build import build
 from online_models.page.config import PageConfig
-from online_models.page.headings import PageDecoder, messages
+from online_models.page.headings import PageDecoder
+from online_models.page.messages import messages
 from online_models.recommender import Recommender
 from schemas import Preferences, Rate, Tags, Thumb, Title
 from schemas.pages import Category

@@ -86,7 +86,7 @@ def test_it_shows_what_is_known(console: TestClient, stand: Stand) -> None:
     viewer = console.get("/console/viewers?id=ada").text
     assert re.search(r"Paper Tide.*?liked.*?Recently rejected.*?Copper Engine", viewer, re.DOTALL)
     assert re.search(r"Taste.*?Drama", viewer, re.DOTALL)
-    assert re.search(r"Why this page.*?Top picks for you.*?fits your taste", viewer, re.DOTALL)
+    assert re.search(r"Why this page.*?Top picks for you.*?Fits your taste", viewer, re.DOTALL)
     assert "no state of viewer nobody" in console.get("/console/viewers?id=nobody").text
     assert "/console/viewers?id=ada" in console.get("/console/viewers").text
 

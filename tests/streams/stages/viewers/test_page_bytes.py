@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from online_models.catalog.catalog import Catalog
 from online_models.config import ModelConfig
 from online_models.page.build import blank_pages, pages_of_lists
-from online_models.page.headings import PageDecoder, messages
+from online_models.page.headings import PageDecoder
 from online_models.page.layout import Pages
+from online_models.page.messages import messages
 from online_models.page.shelf_kinds import REASONS as WHY
 from online_models.ranking.viewer_side import Lists
 from online_models.tables import numbering
@@ -161,6 +162,9 @@ def _made(rows: list[tuple[int, list[int], list[int]]], q: int, pages: Pages) ->
         pages.title[q, r, : len(titles)] = titles
         pages.score[q, r, : len(titles)] = [0.25 * n for n in titles]
         pages.reason[q, r] = reasons
+        pages.because[q, r, : len(titles)] = [(-1, t, -2 - t % 3)[t % 3] for t in titles]
+        pages.progress[q, : len(titles)] = [-1.0 if t == 2 else t / 8 for t in titles]
+        pages.left[q, : len(titles)] = [10**t for t in titles]
         if kind in {BECAUSE_WATCHED, BECAUSE_WATCHED + 1}:
             pages.arg[q, r, 0] = titles[0]
         if kind == TAG_SHELF:
