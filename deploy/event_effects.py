@@ -148,6 +148,11 @@ def _plays(scene: Scene) -> list[Event]:
     return [Play(**scene.about, **scene.at(RowKind.TOP_PICKS), duration_s=HOUR_S)]
 
 
+def _beats(scene: Scene, watched_s: float) -> list[Event]:
+    seconds: dict[str, Any] = {"watched_s": watched_s, "position_s": watched_s, "duration_s": HOUR_S}
+    return [Progress(**scene.about, title_id=scene.pick, **seconds)]
+
+
 def _stops(
     scene: Scene, watched_s: float, cause: StopCause, kind: RowKind = RowKind.TOP_PICKS
 ) -> list[Event]:
@@ -202,18 +207,25 @@ CASES: Final[Mapping[str, tuple[Case, ...]]] = {
     ),
     "progress": (
         Case(
-            "",
-            "none by itself: the stop says how much was watched",
-            lambda s: [Progress(**s.about, title_id=s.first(_CONTINUE), watched_s=900.0, position_s=900.0)],
+            "past a quarter",
+            "as a stop there, at each tenth of the title: the title leaves all rows but `continue_watching`, "
+            "and `because_you_watched` refers to it",
+            lambda s: _beats(s, 0.5 * HOUR_S),
+            lambda seen: _begun(seen) and seen.seeds(_SEEDED),
+        ),
+        Case(
+            "between two tenths",
+            "none",
+            lambda s: _beats(s, 0.38 * HOUR_S),
             _still,
         ),
     ),
     "pause": (
         Case(
             "",
-            "none by itself",
-            lambda s: [Pause(**s.about, title_id=s.first(_CONTINUE), position_s=900.0)],
-            _still,
+            "as a start: `continue_watching` begins with the title",
+            lambda s: [Pause(**s.about, title_id=s.pick, position_s=900.0)],
+            _begun,
         ),
     ),
     "stop": (

@@ -282,6 +282,8 @@ class RewardConfig:
     .2 / .1: .1511 / .1516 / .1529 / .1527 shuffled, .2074 to .2082 raw; after a change of taste ADR 23."""
     wish: Strength = 0.5
     """Weight of adding a title to the list or naming it at onboarding: wanted, not yet watched."""
+    heartbeat: Share = 1.0
+    """Share that a playback counts of which heartbeats alone tell, until its stop comes; 0: it does not."""
     start: Strength = 0.1
     """Weight of a start until its stop; 0 if the playback started automatically."""
     ignored_after: Annotated[int, Ge(0), Le(255)] = 3

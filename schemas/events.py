@@ -400,7 +400,8 @@ class Preferences(ViewingEvent, frozen=True, kw_only=True):
     Attributes
     ----------
     genres
-        Genres that the viewer likes, in the vocabulary of the catalog.
+        Genres that the viewer likes, in the vocabulary of the catalog. Case, hyphens, plurals and customary
+        other words do not matter ("Sci-Fi" is "Science Fiction"); a genre that no title has does nothing.
     languages
         Languages that the viewer understands, as BCP 47 tags such as `de` or `pt-BR`.
     liked_titles

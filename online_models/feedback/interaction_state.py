@@ -41,11 +41,15 @@ from online_models.tables.layout import Feedback, Params, Signals, Titles, Viewe
     IMPRESSION,
     SEARCH_CLICK,
     REMOVED_FROM_LIST,
+    HEARTBEAT,
 ) = (int(action) for action in Action)
 """The actions as numbers, which kernels take as constants."""
-MAYBE_ABANDONED, COMPLETED, LIKED, STARTED, REWATCH, BINGE, SEARCHED = (1 << n for n in range(7))
+MAYBE_ABANDONED, COMPLETED, LIKED, STARTED, REWATCH, BINGE, SEARCHED, BY_ITSELF = (1 << n for n in range(8))
 """Flags of an interaction: exited early and not resumed yet; watched to the end; watched past a quarter;
-started; a rewatch; started right after another title; found by search."""
+started; a rewatch; started right after another title; found by search; the newest playback started by
+itself."""
+PAUSED = 255
+"""A heartbeat without seconds watched."""
 LEAST_NO = 1e-6
 """Least weight of an explicit rejection, so that one without a weight is still negative."""
 
@@ -128,7 +132,7 @@ def begin_playback(
     if e.flags & STARTED == 0:
         at = feedback.at[i] - np.int64(1e3 * feedback.watched[i])
         e.flags |= STARTED | (REWATCH if again else 0)
-        if fact not in (AUTOPLAY, WATCHED) and in_session(viewers, params, v, place, at):
+        if fact not in (AUTOPLAY, WATCHED, PAUSED) and in_session(viewers, params, v, place, at):
             e.flags |= BINGE
 
 
@@ -211,12 +215,16 @@ def apply_event(
 ) -> int:
     """Update the state by event ``i``; return the outcome."""
     if START <= fact <= AUTOPLAY:
-        e.flags &= ~MAYBE_ABANDONED
+        e.flags &= ~(MAYBE_ABANDONED | BY_ITSELF)
+        e.flags |= BY_ITSELF if fact == AUTOPLAY else 0
         e.implicit = max(e.implicit, feedback.weight[i])
         return TOUCH
     if fact == SKIPPED:
         weight = float(feedback.weight[i])
         return int(reject_implicitly(viewers, feedback.viewer[i], feedback.title[i], e, weight))
+    if fact == PAUSED:
+        e.implicit = max(e.implicit, feedback.weight[i])
+        return TOUCH
     if fact == SEARCH_CLICK:
         e.flags |= SEARCHED
         return NO_OP
@@ -245,12 +253,17 @@ def apply_feedback(
         return fact
     if fact == REMOVED_FROM_LIST:
         return NO_OP
+    beat = fact == HEARTBEAT
+    if beat:
+        fact = WATCHED if feedback.watched[i] > 0 else PAUSED
     clear_impressions(viewers, v, name, fact in (START, POSITIVE) or EXITED_EARLY <= fact <= RESUMED)
     place = open_place(viewers, v, t)
     e = viewers.interaction[v, place]
+    if beat and e.flags & BY_ITSELF:
+        return NO_OP
     if fact == RESUMED and e.flags & STARTED == 0:
         fact = WATCHED
-    if START <= fact <= WATCHED:
+    if START <= fact <= WATCHED or fact == PAUSED:
         begin_playback(viewers, params, feedback, i, fact, place)
     was, given_at = weight_of(e), e.at
     action: int = apply_event(viewers, params, feedback, i, fact, e)

@@ -6,7 +6,7 @@ The score of a title with stated tags is raised, by less the more titles the vie
 
 with :math:`k_{uj}` the number of stated tags that the title has and :math:`n_u` the number of the viewer's
 liked titles. It is added to the blend's score, whose unit is a logarithm of odds. Only tags that the catalog
-has, spelled alike, raise anything.
+has raise anything; genres may be spelled otherwise (:mod:`online_models.catalog.vocabulary`).
 
 The alternative, to represent the viewer by the mean of their genres' tag vectors (``learners.tag_vectors``),
 needs vectors that have learned, in every worker; a stated genre should count from the first event of an
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from online_models.catalog.catalog import Catalog, country_code
 from online_models.catalog.languages import language_code
+from online_models.catalog.vocabulary import canonical
 from online_models.feedback.devices import device_code
 from online_models.jit import jit_no_alloc
 from online_models.tables.feedback_layout import STATED_TAGS
@@ -44,15 +45,15 @@ _CACHED = 512
 
 
 def labels_of(event: Preferences) -> list[str]:
-    """Return the tags that preferences state, as ``kind:value``: six genres and two languages at most.
+    """Return the tags that preferences state, in canonical form: six genres and two languages at most.
 
     Examples
     --------
     >>> about = {"event_id": "e", "viewer_id": "v", "event_time_ms": 10**12}
-    >>> labels_of(Preferences(**about, genres=("Drama", "Crime"), languages=("hi",)))
-    ['genre:Drama', 'genre:Crime', 'language:hi']
+    >>> labels_of(Preferences(**about, genres=("Drama", "Sci-Fi", "dramas"), languages=("hi",)))
+    ['genre:drama', 'genre:sciencefiction', 'language:hi']
     """
-    genres = [f"genre:{genre}" for genre in dict.fromkeys(event.genres)][:_GENRES]
+    genres = [*dict.fromkeys(canonical(f"genre:{genre}") for genre in event.genres)][:_GENRES]
     languages = [f"language:{language}" for language in dict.fromkeys(event.languages)]
     return [*genres, *languages[: STATED_TAGS - _GENRES]]
 
@@ -166,7 +167,7 @@ class StatedPreferences:
     >>> catalog = Catalog(TitleTable(ModelConfig()))
     >>> catalog.put(Title(title_id="a", tags=Tags(genre=("Drama",))))
     >>> catalog.put(Title(title_id="b"))
-    >>> StatedPreferences(catalog).lift(tag_keys(["genre:Drama"]), 2).tolist()
+    >>> StatedPreferences(catalog).lift(tag_keys(["genre:drama"]), 2).tolist()
     [1.0, 0.0]
     """
 
@@ -216,5 +217,5 @@ class StatedPreferences:
         indptr, ids = self._catalog.tags_of(np.arange(size))
         self._row = np.repeat(np.arange(size, dtype=np.int32), np.diff(indptr))
         names: Sequence[str] = self._catalog.tag_names
-        keys = tag_keys(names) if names else np.zeros(0, np.uint32)
+        keys = tag_keys([canonical(name) for name in names]) if names else np.zeros(0, np.uint32)
         self._key = keys[ids] if ids.size else np.zeros(0, np.uint32)

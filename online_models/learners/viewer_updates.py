@@ -5,6 +5,7 @@ import numpy as np
 from online_models.feedback.interaction_state import (
     AUTOPLAY,
     EXITED_EARLY,
+    HEARTBEAT,
     KNOWN,
     POSITIVE,
     REJECT,
@@ -196,7 +197,7 @@ def update_history(
         add_to_list(viewers, v, t)
     elif feedback.action[i] == REMOVED_FROM_LIST:
         remove_from_list(viewers, v, t)
-    elif EXITED_EARLY <= feedback.action[i] <= WATCHED:
+    elif EXITED_EARLY <= feedback.action[i] <= WATCHED or feedback.action[i] == HEARTBEAT:
         remember_finished(viewers, v, t, at)
     viewers.last_at[v] = max(viewers.last_at[v], at)
 

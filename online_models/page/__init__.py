@@ -24,7 +24,8 @@ From scores to a page
 
 event                    effect on the viewer's page
 =======================  ======================================================================
-play                     continue watching gets the title
+play, pause              continue watching gets the title
+heartbeat                as a stop there, at each tenth of the title
 stop past a quarter      the title leaves the shelves of unknown titles, becomes a seed, and changes
                          scores, top picks and tags; continue watching until it is finished
 stop at the end          as before, and it leaves continue watching; it may come back in watch again

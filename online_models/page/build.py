@@ -30,8 +30,8 @@ from online_models.page.messages import messages
 from online_models.page.order import arrange
 from online_models.page.reasons import average, find_causes, give_reasons, new_causes, save_own
 from online_models.page.scratch import CandidateShelves, begin_shelf, end_shelf, new_scratch
-from online_models.page.selection import mark_reaching, select_best, usual_bound
-from online_models.page.tag_shelves import add_tag_shelves, order_categories
+from online_models.page.selection import contains, mark_reaching, select_best, usual_bound
+from online_models.page.tag_shelves import add_tag_shelves, join_strong, order_categories
 from online_models.ranking.exploration import deal
 from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse_scratch, subtract_rejected
 from online_models.ranking.viewer_side import ViewerSide
@@ -43,7 +43,18 @@ from online_models.tables.codes import (
 )
 from online_models.tables.feedback_layout import FINISHED_TITLES, INTERACTIONS
 from online_models.tables.history import mark_known, recent_items, recent_likes, session_items_at
-from online_models.tables.layout import F4, F8, I4, CoWatchScratch, Lists, Params, Shared, Titles, Viewers
+from online_models.tables.layout import (
+    F4,
+    F8,
+    I4,
+    U8,
+    CoWatchScratch,
+    Lists,
+    Params,
+    Shared,
+    Titles,
+    Viewers,
+)
 from schemas.pages import Row
 
 __all__ = [
@@ -145,7 +156,7 @@ def add_discovery_shelves(
     """Add the shelves of unknown titles; return how many titles the explore shelf was drawn from."""
     add_because_you(titles, viewers, spec, v, known, row, best, shelves)
     add_trending(shelves, pools, segments, row, best, spec.least)
-    add_pool(shelves, NEW_RELEASES, pools.new_releases, row, best, spec.least)
+    add_pool(shelves, NEW_RELEASES, pools.new_releases, row, best, 1)
     if depth > 0 or stated[0] >= 0:
         add_tag_shelves(index, spec, history, depth, stated, row, best, shelves)
     if depth > 0:
@@ -214,11 +225,13 @@ def build_pages(
                 shelves,
             )
         order_categories(index, spec, work.history, depth, stated[q], row, shelves, pages, q)
-        if viewers.positives[v] >= spec.alert_likes and find_alerts(spec, pools.alertable, row, pages, q) > 0:
-            liked = min(depth, params.seeds)
+        liked = min(depth, params.seeds)
+        deserves = viewers.positives[v] >= spec.alert_likes
+        if deserves:
+            join_strong(shelves.tags)
+        if deserves and find_alerts(spec, pools.alertable, causes.own, row, shelves.tags.both, pages, q) > 0:
             explain(titles, work, liked, q + 1, pages.alert[q], pages.alert_reason[q])
         arrange(index, spec, shelves, q + 1, row, drawn, pages, q)
-        liked = min(depth, params.seeds)
         find_causes(titles, params, work.history, liked, q + 1, causes)
         give_reasons(
             index,
@@ -240,50 +253,58 @@ def build_pages(
 
 
 @jit_no_alloc
-def best_new_releases(candidates: I4, row: F4, title: I4, score: F4) -> int:
-    """Write the candidates of the highest scores, best first, ties in order; return how many."""
+def best_new_releases(candidates: I4, own: F4, row: F4, title: I4, score: F4) -> int:
+    """Write the candidates that fit the taste best, best first, ties in order; return how many."""
     n, most = 0, title.size
     for k in range(candidates.size):
         t = candidates[k]
         if t >= row.size or row[t] == -np.inf:
             continue
         at = n  # insertion: `most` is a handful
-        while at > 0 and score[at - 1] < row[t]:
+        while at > 0 and score[at - 1] < own[t]:
             at -= 1
         if at < most:
             for s in range(min(n, most - 1), at, -1):
                 title[s], score[s] = title[s - 1], score[s - 1]
-            title[at], score[at] = t, row[t]
+            title[at], score[at] = t, own[t]
             n = min(n + 1, most)
     return n
 
 
 @jit_no_alloc
-def count_above(row: F4, least: float) -> int:
-    """Count the scores above a bound."""
-    # 32-bit counter and bound: eight scores are compared at once.
-    n, bound = np.int32(0), np.float32(least)
+def count_above(own: F4, row: F4, least: float) -> int:
+    """Count the titles that may be shown and whose part of the taste is above a bound."""
+    # 32-bit counter and bounds: eight scores are compared at once.
+    n, bound, hidden = np.int32(0), np.float32(least), np.float32(-np.inf)
     for t in range(row.size):
-        n = np.int32(n + np.int32(row[t] > bound))
+        n = np.int32(n + np.int32((own[t] > bound) & (row[t] > hidden)))
     return int(n)
 
 
 @jit_no_alloc
-def find_alerts(spec: PageSpec, candidates: I4, row: F4, pages: Pages, q: int) -> int:
+def find_alerts(spec: PageSpec, candidates: I4, own: F4, row: F4, tagged: U8, pages: Pages, q: int) -> int:
     """Write the new titles that deserve an alert to the ``q``-th page; return how many.
 
-    ``row`` is -inf where a guard forbids a title and where the viewer knows it. Of the n titles left, at
-    most (1 - quantile) n may score above a title that deserves an alert.
+    ``row`` is -inf where a guard forbids a title and where the viewer knows it. Titles are compared by
+    ``own``, the part of the viewer's taste: of what everybody watches a new title has nothing yet. Of the n
+    titles left at most (1 - quantile) n may fit better. Of 150 titles that is one; so of the titles that
+    have one of the viewer's strongest tags (``tagged``, a bit set) two shelves may, though at most a quarter
+    of all.
     """
-    n: int = best_new_releases(candidates, row, pages.alert[q], pages.alert_score[q])
-    shown = count_above(row, -np.inf) if n > 0 else 0
+    n: int = best_new_releases(candidates, own, row, pages.alert[q], pages.alert_score[q])
+    shown = count_above(own, row, -np.inf) if n > 0 else 0
+    share, few = (1.0 - spec.alert_quantile) * shown, min(2.0 * spec.length, shown / 4.0)
+    kept = 0
     for k in range(n):
-        better = count_above(row, pages.alert_score[q, k])
-        if better > (1.0 - spec.alert_quantile) * shown:
-            pages.alert[q, k:] = -1
-            return k
-        pages.alert_above[q, k] = 1.0 - better / shown
-    return n
+        t = pages.alert[q, k]
+        better = count_above(own, row, own[t])
+        if better <= share or (better <= few and contains(tagged, t)):
+            pages.alert[q, kept] = t
+            pages.alert_above[q, kept] = 1.0 - better / shown
+            pages.alert_score[q, kept] = row[t]
+            kept += 1
+    pages.alert[q, kept:] = -1
+    return kept
 
 
 def blank_pages(n: int, rows: int, length: int, categories: int = 0, alerts: int = 0) -> Pages:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.catalog.catalog import Catalog
+from online_models.catalog.vocabulary import canonical
 from online_models.jit import jit
 from online_models.learners.cohorts import CohortTable
 from online_models.page.config import PageConfig
@@ -218,7 +219,7 @@ class CatalogIndex:
         >>> from schemas import Tags, Title
         >>> titles = TitleTable(ModelConfig()); catalog = Catalog(titles)
         >>> catalog.put(Title(title_id="a", tags=Tags(genre=("Drama", "Crime"))))
-        >>> keys = tag_keys(["genre:Opera", "genre:Crime"])
+        >>> keys = tag_keys(["genre:opera", "genre:crime"])
         >>> CatalogIndex(titles, catalog, PageConfig()).stated_tags(keys[None]).tolist()
         [[1, -1]]
         """
@@ -228,7 +229,8 @@ class CatalogIndex:
         numbered = (len(names), self.catalog.tags.reused)
         if who.size and numbered != self._numbered:
             self._numbered = numbered
-            self._keys = dict(zip(tag_keys(names).tolist(), range(len(names)), strict=False))
+            keys = tag_keys([canonical(name) for name in names]).tolist()
+            self._keys = {key: tag for tag, key in reversed([*enumerate(keys)])}  # of equal ones the first
         for q in who.tolist():
             known = [self._keys[key] for key in stated[q].tolist() if key in self._keys]
             out[q, : len(known)] = known

@@ -72,8 +72,9 @@ class PageConfig:
     alert_days: Annotated[float, Ge(0), Le(60)] = 14.0
     """Days after its release or the start of its licence in which a title can have an alert (0 to 60)."""
     alert_quantile: Annotated[float, Ge(0), Le(1)] = 0.99
-    """Quantile of the scores of the viewer's remaining titles that an alert must reach: with 0.99 and
-    10,000 titles, the page's first hundred."""
+    """Quantile of the viewer's remaining titles, by their taste alone, that an alert must reach: with 0.99
+    and 10,000 titles, the first hundred. Where that is less than two shelves, two shelves will do, though
+    at most a quarter of the titles."""
     alert_likes: Annotated[int, Ge(1), Le(1_000)] = 5
     """Liked titles of a viewer before the first alert: the watches of prior evidence of tag affinity
     (`online_models.learners.tag_affinity.PRIOR`)."""

@@ -18,7 +18,15 @@ import numpy as np
 from online_models.jit import jit_inline, jit_no_alloc
 from online_models.page.layout import MOST_ARGUMENTS, CatalogIndexArrays, Pages, PageSpec
 from online_models.page.scratch import CandidateShelves
-from online_models.tables.codes import CONTINUE_WATCHING, EXPLORE, FEATURED, MY_LIST, TOP_PICKS, WATCH_AGAIN
+from online_models.tables.codes import (
+    CONTINUE_WATCHING,
+    EXPLORE,
+    FEATURED,
+    MY_LIST,
+    NEW_RELEASES,
+    TOP_PICKS,
+    WATCH_AGAIN,
+)
 from online_models.tables.layout import F4, I4
 
 ALWAYS_PLACED = (TOP_PICKS, CONTINUE_WATCHING, MY_LIST)
@@ -93,8 +101,9 @@ def relevance_at(shelves: CandidateShelves, c: int, k: int) -> float:
 
 @jit_inline
 def least_titles(spec: PageSpec, kind: int) -> int:
-    """Return the minimum number of titles of a shelf: one for top picks and the viewer's own shelves."""
-    return 1 if kind == TOP_PICKS or is_own(kind) else min(spec.least, spec.visible)
+    """Return the minimum number of titles: one for top picks, the viewer's own shelves and new releases."""
+    one = kind in (TOP_PICKS, NEW_RELEASES) or is_own(kind)
+    return 1 if one else min(spec.least, spec.visible)
 
 
 @jit_inline

@@ -1,7 +1,7 @@
 """Why a title is on a page: the strongest cause of its score, and what of the viewer's it refers to.
 
 A score is a sum (:mod:`online_models.ranking.scorer`). Its parts, each above what an average title has,
-compete for the reason:
+compete for the reason. The largest wins, the co-watch also with half of it:
 
 ==========  =================================  ===============================================
 part        reason                             refers to
@@ -67,6 +67,9 @@ REASON_OF = (
 MIXED = (TOP_PICKS, TAG_SHELF, HIDDEN_GEMS)
 """Kinds of shelves whose titles are there for different reasons."""
 NOTHING = -1
+NAMED = 0.5
+"""Share of the largest part from which the co-watch is the reason: it names a title, which says more than a
+tag or a trend."""
 SAMPLE = 1_000
 """Titles of which the taste's part is averaged: the error is a thirtieth of its spread."""
 
@@ -98,7 +101,8 @@ def new_causes(size: int) -> CauseScratch:
 @jit_no_alloc
 def save_own(row: F4, own: F4) -> float:
     """Save the part of the taste before others are added to it; return its average."""
-    own[:] = row
+    for t in range(row.size):  # the compiler makes a copy of it
+        own[t] = row[t]
     # Additions of floats wait for each other: of 10,000 titles all take 13 us, a sample a tenth of it.
     step = max(row.size // SAMPLE, 1)
     total, n = 0.0, 0
@@ -140,10 +144,18 @@ def find_causes(
 
 @jit_inline
 def strongest_tag(index: CatalogIndexArrays, tags: TagShelfScratch, stated: I4, t: int) -> int:
-    """Return the viewer's strongest tag that a title has, or one that the viewer stated; -1: none."""
+    """Return the rarest of the viewer's strongest tags that a title has, or a stated one; -1: none.
+
+    The strongest tag of all is mostly a genre that a whole row has; a rarer one says more.
+    """
+    found = NOTHING
     for k in range(tags.strong_count[0]):
-        if contains(tags.tagged[k], t):
-            return int(tags.strong[k])
+        g = tags.strong[k]
+        rarer = found < 0 or index.tag_share[g] < index.tag_share[found]
+        if rarer and contains(tags.tagged[k], t):
+            found = int(g)
+    if found >= 0:
+        return found
     for k in range(stated.size if t < index.tag_start.size - 1 else 0):
         for a in range(index.tag_start[t], index.tag_start[t + 1]):
             if index.tag[a] == stated[k]:
@@ -191,7 +203,7 @@ def cause_of(
     ``parts`` are those of the taste, the co-watch and everybody, each above the average.
     """
     own, near, crowd = parts
-    if near >= own and near >= crowd and causes.stamp[t] == stamp:
+    if near >= NAMED * max(own, crowd) and near > 0 and causes.stamp[t] == stamp:
         return CO_WATCH, int(causes.seed[t])
     reason = crowd_reason(index, pools, segments, t) if crowd > own else TASTE
     if reason != TASTE:

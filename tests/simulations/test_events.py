@@ -29,7 +29,7 @@ def test_each_changes_the_page_as_documented(tmp_path: Path, capsys: pytest.Capt
     assert [one["type"] for one in cases] == [name for name, _ in every_case()]
     assert all(one["as_documented"] for one in cases)
     found = {(one["type"], one["how"]): one for one in cases}
-    assert found["pause", ""]["seq"] is None
+    assert found["progress", "between two tenths"]["seq"] is None
     assert found["identify", "the anonymous viewer"]["forgotten"]
     for title_id, rows in ((one["title_id"], one["rows"]) for one in cases if one["type"] == "skip"):
         assert any(title_id in row["left"] for row in rows)

@@ -13,7 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from schemas import DecodeError, Forget
+from online_models.catalog.vocabulary import nearest, unknown_genres
+from schemas import DecodeError, Forget, Preferences
 from schemas.audit import AuditAction
 from schemas.codec import decode_event, decode_trending, encode
 from schemas.errors import Reason
@@ -36,6 +37,8 @@ __all__ = [
 JSON: Final = "application/json"
 TEXT: Final = r"^[^\x00-\x1f\x7f]+$"
 """One line without control characters, as in the contracts."""
+_NAMED: Final = 20
+"""Genres that an error names, where none is spelled alike."""
 ID_LENGTH: Final = 64
 """Most characters of an id, as in the contracts."""
 SOURCE: Final = "Nearline-Source"
@@ -248,6 +251,8 @@ async def post(request: Request, ce_id: CeId = None) -> Response:
         fault = ProblemKind.TOO_LARGE if error.reason is Reason.TOO_LARGE else ProblemKind.INVALID_EVENT
         raise Problem(fault, error.message, reason=error.reason.value, field=error.field) from None
     require_event_scope(request, event)
+    if isinstance(event, Preferences):
+        _require_genres(event, request.app.state.mirror)
     accepted: dict[str, object] = {"event_id": event.event_id}
     if isinstance(event, Forget):
         mirror: Mirror = request.app.state.mirror
@@ -256,6 +261,16 @@ async def post(request: Request, ce_id: CeId = None) -> Response:
     if isinstance(event, Forget):
         await poster.audit(request.user.display_name, AuditAction.FORGET, event.event_id)
     return Response(msgspec.json.encode(accepted), HTTPStatus.ACCEPTED, media_type=JSON)
+
+
+def _require_genres(event: Preferences, mirror: Mirror) -> None:
+    """Refuse preferences with a genre that the catalog does not have, unless there is no catalog."""
+    genres = mirror.titles.genres()
+    if genres and (unknown := unknown_genres(event.genres, genres)):
+        near = nearest(unknown[0], genres)
+        there = f"the nearest is {near!r}" if near else f"there are {', '.join(genres[:_NAMED])}"
+        message = f"no title of the catalog has genre {event.genres.index(unknown[0]) + 1}: {there}"
+        raise Problem(ProblemKind.INVALID_EVENT, message, reason=Reason.OUT_OF_RANGE.value, field="genres")
 
 
 def stored(found: Stored, if_none_match: str | None) -> Response:

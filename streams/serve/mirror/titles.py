@@ -9,6 +9,7 @@ hidden.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from threading import Lock
 from typing import NamedTuple
@@ -71,6 +72,7 @@ class TitleDirectory:
         self._in_model: set[str] = set()
         self._index = TitleIndex()
         self._rules = RuleFilter(RuleSet())
+        self._genres: Counter[str] = Counter()
 
     def __len__(self) -> int:
         """Return the number of titles in the catalog."""
@@ -125,6 +127,11 @@ class TitleDirectory:
             out = [(g.release_ms, t) for t, g in self._guards.items() if g.release_ms <= audience.now_ms]
         yield from (title for _, title in sorted(out, reverse=True) if self.allowed(title, audience))
 
+    def genres(self) -> list[str]:
+        """Return the genres of the titles in the catalog, in order."""
+        with self._lock:
+            return sorted(self._genres)
+
     def find(self, query: str, limit: int) -> list[Hit]:
         """Return the titles that match a query."""
         return self._index.find(query, limit)
@@ -139,7 +146,7 @@ class TitleDirectory:
         if value is None:
             title_id = key.decode(errors="replace")
             with self._lock:
-                self._guards.pop(title_id, None)
+                self._count_genres(self._guards.pop(title_id, None), -1)
                 self._forget(title_id)
             self._index.remove(title_id)
             return
@@ -152,6 +159,14 @@ class TitleDirectory:
         if title_id not in self._guards and title_id not in self._in_model:
             self._ids.pop(title_key(title_id), None)
 
+    def _count_genres(self, guard: _Guard | None, by: int) -> None:
+        for label in guard.labels if guard else ():
+            kind, _, value = label.partition(":")
+            if kind == "genre":
+                self._genres[value] += by
+                if self._genres[value] <= 0:
+                    del self._genres[value]
+
     def _put(self, title: Title) -> None:
         window = title.availability
         guard = _Guard(
@@ -163,6 +178,8 @@ class TitleDirectory:
             frozenset(title.tag_labels()),
         )
         with self._lock:
+            self._count_genres(self._guards.get(title.title_id), -1)
+            self._count_genres(guard, 1)
             self._guards[title.title_id] = guard
             self._ids[title_key(title.title_id)] = title.title_id
         self._index.put(title)

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from online_models.config import RewardConfig
+from online_models.feedback.reward_function import RewardFunction
 from online_models.recommender import Recommender
 from online_models.tables.feedback_layout import SHOWN
 from schemas.events import (
@@ -14,7 +16,9 @@ from schemas.events import (
     Impression,
     ListAction,
     MyList,
+    Pause,
     Play,
+    Progress,
     Rate,
     Search,
     Skip,
@@ -281,3 +285,52 @@ def test_the_past_fades() -> None:
         story.viewer = f"v{n}"
         story.stop(3_600)
     assert 32 <= story.model.viewers.viewers.arrays.watch_time.sum() <= 64
+
+
+def _beats(story: Story, until_s: float, every_s: float = 30.0, **fields: Any) -> Story:
+    """Let heartbeats tell how far an hour's title is watched."""
+    for watched_s in np.arange(every_s, until_s + 1.0, every_s).tolist():
+        told = {"watched_s": watched_s, "position_s": watched_s, "duration_s": HOUR_S, **fields}
+        story.tell(Progress, every_s, **told)
+    return story
+
+
+def test_what_heartbeats_tell_is_learned_without_a_stop() -> None:
+    """A film that was watched to nine tenths when the player crashed is liked and completed."""
+    crashed = _beats(Story().play(), 0.9 * HOUR_S)
+    assert crashed.known == [("t", True)]
+    assert crashed.weight() == pytest.approx(full(0.9), abs=0.02)
+    assert _beats(Story().play(), 0.15 * HOUR_S).known == []
+
+
+def test_a_stop_after_heartbeats_counts_as_without_them() -> None:
+    """The sum is the same, and liked once."""
+    for share in (0.5, 1.0):
+        plain = Story().play().stop(share * HOUR_S, StopCause.ENDED)
+        beaten = _beats(Story().play(), share * HOUR_S).stop(share * HOUR_S, StopCause.ENDED)
+        assert beaten.weight() == pytest.approx(plain.weight(), rel=1e-5)
+        assert beaten.counts()[0] == plain.counts()[0] == 1
+
+
+def test_heartbeats_say_nothing_of_what_started_by_itself_or_where_they_are_off() -> None:
+    """The stop of a preview counts a tenth, and heartbeats before it must not count more."""
+    plain = Story().play(autoplay=True).stop(HOUR_S, StopCause.ENDED, autoplay=True)
+    beaten = _beats(Story().play(autoplay=True), HOUR_S).stop(HOUR_S, StopCause.ENDED, autoplay=True)
+    assert beaten.weight() == pytest.approx(plain.weight())
+    assert _beats(Story(RewardConfig(heartbeat=0.0)).play(), HOUR_S).known == []
+
+
+def test_only_heartbeats_that_pass_a_tenth_are_signals() -> None:
+    """Of 360 heartbeats of an hour a signal for each tenth or a few, whatever the interval is."""
+    reward = RewardFunction()
+    about = {"event_id": "e", "viewer_id": "v", "event_time_ms": T0, "title_id": "t", "duration_s": HOUR_S}
+    for every_s, signals in ((10, 9 * 6 + 1), (60, 10)):
+        beats = [Progress(**about, watched_s=at, position_s=at) for at in range(every_s, 3_601, every_s)]
+        assert sum(len(reward(beat)) for beat in beats) == signals
+
+
+def test_a_pause_begins_a_title() -> None:
+    """It counts as a start, once; how long the title is does not matter."""
+    paused = Story().tell(Pause, position_s=50.0).tell(Pause, position_s=900.0)
+    assert paused.weight() == pytest.approx(RewardConfig().start)
+    assert paused.known == []

@@ -12,7 +12,6 @@ from schemas.events import (
     Impression,
     ListAction,
     MyList,
-    Pause,
     Play,
     Preferences,
     Rate,
@@ -78,7 +77,6 @@ def test_stops(cause: StopCause, more: dict[str, object], expected: tuple[Action
 @pytest.mark.parametrize(
     "event",
     [
-        Pause(**ON, position_s=600),
         Preferences(**ABOUT),
         Select(**ON),
         Browse(**ABOUT, surface="home", dwell_s=3),
@@ -86,7 +84,7 @@ def test_stops(cause: StopCause, more: dict[str, object], expected: tuple[Action
     ],
 )
 def test_nothing_is_said(event: Event) -> None:
-    """A pause, a look around and a search without a choice say nothing about taste."""
+    """A look around and a search without a choice say nothing about taste."""
     assert RewardFunction()(event) == ()
 
 

@@ -77,7 +77,7 @@ def test_unknown_words_and_no_catalog_change_nothing() -> None:
     catalog = Catalog(TitleTable(ModelConfig()))
     stated = StatedPreferences(catalog)
     drama = np.zeros(8, np.uint32)
-    drama[0] = tag_keys(["genre:Drama"])[0]
+    drama[0] = tag_keys(["genre:drama"])[0]
     assert stated.lift(drama, 3).tolist() == [0.0, 0.0, 0.0]
     catalog.put(Title(title_id="a", tags=Tags(genre=("Drama",), mood=("Drama",))))
     assert stated.lift(drama, 3).tolist() == [1.0, 0.0, 0.0]
@@ -96,3 +96,20 @@ def test_it_travels_with_the_viewers_row(model: Recommender) -> None:
     model.learn_one(_preferences("ada", genres=("War",)))
     again = Recommender.from_snapshot(model.snapshot())
     assert again.score("ada") == model.score("ada")
+
+
+@pytest.mark.parametrize("word", ["Sci-Fi", "science fiction", "SCIENCE-FICTION", "scifi"])
+def test_a_genre_counts_however_it_is_spelled(word: str) -> None:
+    """In the viewer's words or in the catalog's."""
+    model = Recommender(seed=3)
+    for n in range(12):
+        genre = ("Science Fiction", "Comedies", "Drama")[n % 3]
+        model.describe(Title(title_id=f"t{n}", tags=Tags(genre=(genre,))))
+    model.learn_one(_preferences("ada", genres=(word, "comedy")))
+    score = model.score("ada")
+    assert [score["t0"] - score["t2"], score["t1"] - score["t2"]] == pytest.approx([LIFT, LIFT], abs=0.1)
+    assert {"genre:Science Fiction", "genre:Comedies"} == {
+        model.catalog.tag_names[tag]
+        for tag in model.catalog_index.stated_tags(model.viewers.viewers.arrays.stated_tags[:1])[0].tolist()
+        if tag >= 0
+    }

@@ -205,6 +205,26 @@ def test_what_is_no_event_is_refused_with_its_reason(
     assert document.get("field") == field
 
 
+@pytest.mark.parametrize(
+    ("genres", "status", "detail"),
+    [
+        (["comedies", "DRAMA"], 202, None),
+        ([], 202, None),
+        (["Comedy", "Comdy"], 422, "no title of the catalog has genre 2: the nearest is 'Comedy'"),
+        (["Opera"], 422, "no title of the catalog has genre 1: there are Comedy, Drama"),
+    ],
+)
+def test_a_genre_that_the_catalog_does_not_have_is_refused(
+    client: TestClient, genres: list[str], status: int, detail: str | None
+) -> None:
+    """With the nearest one that it has; other spellings of one are the same genre."""
+    about = {"type": "preferences", "event_id": "p", "viewer_id": "ada", "event_time_ms": 10**12}
+    answer = client.post("/v1/events", json=about | {"genres": genres})
+    assert answer.status_code == status
+    if detail is not None:
+        assert (answer.json()["detail"], answer.json()["field"]) == (detail, "genres")
+
+
 def test_problems_are_documents_whatever_was_wrong(reader: TestClient) -> None:
     """Unknown addresses, methods and parameters; no parameter's value is repeated."""
     for method, path, status in (
