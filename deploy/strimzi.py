@@ -5,7 +5,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -181,11 +181,11 @@ def as_yaml(documents: Iterable[object]) -> str:
     return yaml.dump_all(list(documents), Dumper=dumper, sort_keys=False, width=1000, allow_unicode=True)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Print the topics and users of a tenant."""
     parser = argparse.ArgumentParser(prog="python -m deploy.strimzi", description=main.__doc__)
     parser.add_argument("tenant", help="its name, as in NEARLINE_TENANT")
-    tenant = parser.parse_args().tenant
+    tenant = parser.parse_args(arguments).tenant
     try:
         text = as_yaml([*topic_documents(tenant), *user_documents(tenant)])
     except SettingsError as error:

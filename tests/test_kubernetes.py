@@ -207,6 +207,15 @@ def test_users_of_a_tenant_have_what_its_processes_use() -> None:
     assert others == {settings.consumer_group}
 
 
+def test_a_tenants_manifests_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """All topics and users in one file, as the functions give them; or the name is refused."""
+    assert strimzi.main(["acme"]) == 0
+    documents = list(yaml.safe_load_all(capsys.readouterr().out))
+    assert documents == [*strimzi.topic_documents("acme"), *strimzi.user_documents("acme")]
+    with pytest.raises(SystemExit):
+        strimzi.main(["nearline"])
+
+
 @pytest.mark.parametrize("name", ["nearline", "nearline-two", "events-producer", "a.b", "A", ""])
 def test_no_tenant_takes_the_names_of_others(name: str) -> None:
     """Groups without a tenant are given by prefix: no tenant's groups begin like them."""
