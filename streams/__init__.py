@@ -71,5 +71,5 @@ A room imports only from rooms below it (the contract `rooms-of-streams` in pypr
 * `streams.engine`: runs stages and makes their effects happen once.
 * `streams.kafka`: access to Kafka.
 * `streams.telemetry`: metrics, health, logging, traces.
-* `streams.config` and `streams.errors`: settings and errors.
+* `streams.config`, `streams.errors` and `streams.clock`: settings, errors, the time.
 """

@@ -42,6 +42,10 @@ _OF: Final[dict[Metric, tuple[str, str | None, float]]] = {
 """Numerator, denominator (None: per viewer), and the factor to the metric's unit."""
 
 
+_ROUNDING: Final = 1e-12
+"""A variance below this share of its terms is rounding: thousands of units in the last place."""
+
+
 class Estimate(NamedTuple):
     """A metric of an arm."""
 
@@ -54,7 +58,7 @@ class Estimate(NamedTuple):
     """Variance of one viewer's contribution to `adjusted`; divided by `viewers` it is the variance of the
     mean."""
     variance_left: float
-    """Share of the variance that remains after CUPED."""
+    """Share of the variance that remains after CUPED; 1 if there is none."""
 
 
 def of_metric(metric: Metric) -> tuple[str, str | None, float]:
@@ -98,13 +102,12 @@ def estimates(metric: Metric, arms: Sequence[Moments], *, cuped: bool = True) ->
     centre = sum(arm.first[_BEFORE] for arm in arms) / total
     out = []
     for arm, mean, cov, value, part in zip(arms, means, covariances, values, parts, strict=True):
-        raw = float(part @ cov @ part)
+        raw, terms = float(part @ cov @ part), float(np.abs(part) @ np.abs(cov) @ np.abs(part))
         part[_BEFORE] -= theta
         variance = max(0.0, float(part @ cov @ part))
         adjusted = value - theta * (mean[_BEFORE] - centre)
-        out.append(
-            Estimate(arm.viewers, float(value), float(adjusted), variance, variance / raw if raw else 1.0)
-        )
+        left = variance / raw if raw > _ROUNDING * terms else 1.0
+        out.append(Estimate(arm.viewers, float(value), float(adjusted), variance, left))
     return out
 
 

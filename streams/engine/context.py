@@ -1,11 +1,11 @@
 """What all partitions of a worker share."""
 
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from streams.clock import now_ms
 from streams.engine.applied import Origin
 from streams.engine.stage import StageSpec
 from streams.engine.state import StoreMemory
@@ -22,10 +22,6 @@ Failpoint = Callable[[str], None]
 
 def no_failpoint(point: str) -> None:
     """Do nothing at any point."""
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,5 +64,5 @@ class WorkerContext:
     trace: Trace = no_trace
     """Called with each committed batch. Default: no traces."""
 
-    now_ms: Callable[[], int] = _now_ms
+    now_ms: Callable[[], int] = now_ms
     """Clock (UTC, ms)."""

@@ -15,12 +15,12 @@ Key b"\0meta" holds offset and position, key b"\0identity" what the rows belong 
 
 import shutil
 import struct
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import rocksdict
 
+from streams.clock import now_ms
 from streams.errors import StateDamagedError, StateError, StateLockedError
 
 __all__ = ["Store", "StoreMemory", "is_marked", "wipe"]
@@ -150,7 +150,7 @@ class Store:
         path: Path,
         memory: StoreMemory,
         *,
-        now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
+        now_ms: Callable[[], int] = now_ms,
         secondary: Path | None = None,
     ) -> None:
         self._path, self._now_ms, self._writable = path, now_ms, secondary is None

@@ -10,7 +10,6 @@ The file is replaced as a whole, so a server that reads it meanwhile sees the ol
 import os
 import re
 import secrets
-import time
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
+from streams.clock import now_ms
 from streams.errors import SettingsError
 
 __all__ = ["TOKEN_NAME", "AccessKey", "Scope", "add_key", "read_keys", "revoke_key", "secret_hash"]
@@ -120,7 +120,7 @@ def add_key(path: Path, name: str, scopes: tuple[Scope, ...], *, rate: float = 0
         name=name,
         sha256=secret_hash(secret.encode()),
         scopes=tuple(sorted(set(scopes))),
-        created_at_ms=time.time_ns() // 1_000_000,
+        created_at_ms=now_ms(),
         rate=rate,
     )
     _write(path, (*keys, key))

@@ -1,13 +1,13 @@
 """The audit log of what operators do, in the topic `audit.v1`."""
 
 import getpass
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from schemas import topics
 from schemas.audit import AuditAction, AuditRecord, AuditVia
 from schemas.codec import encode
+from streams.clock import now_ms
 from streams.config.settings import Settings
 from streams.kafka.produce import put
 from streams.kafka.topics import require_topics
@@ -23,7 +23,7 @@ def record_of(
 ) -> tuple[bytes, bytes]:
     """Return key and value of a record; the key is the actor."""
     record = AuditRecord(
-        at_ms=time.time_ns() // 1_000_000,
+        at_ms=now_ms(),
         actor=actor[:ACTOR_LETTERS],
         via=via,
         action=action,

@@ -7,7 +7,6 @@ errors become findings. Local databases are read while a worker may be using the
 import fcntl
 import os
 import shutil
-import time
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -24,6 +23,7 @@ from schemas import DecodeError, topics
 from schemas.codec import check_title_key, decode_dead_letter, decode_event, decode_title
 from schemas.partitioner import partition_for
 from schemas.versions import MARKER_KEY
+from streams.clock import now_ms
 from streams.config.settings import Settings
 from streams.engine.changelog import ends
 from streams.engine.definitions import DefinitionKind
@@ -115,7 +115,7 @@ class Installation:
     """The installation under examination; data that several checks need is fetched once."""
 
     settings: Settings
-    now_ms: int = field(default_factory=lambda: int(time.time() * 1000))
+    now_ms: int = field(default_factory=now_ms)
     sample: int = SAMPLE
 
     @cached_property

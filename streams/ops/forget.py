@@ -12,6 +12,7 @@ from schemas import Forget, topics
 from schemas.codec import decode_event, encode
 from schemas.errors import SchemaError
 from schemas.partitioner import partition_for
+from streams.clock import now_ms
 from streams.config.settings import Settings
 from streams.engine.applied import newest_applied, unpack_applied
 from streams.engine.changelog import RESTORER, ends
@@ -66,7 +67,7 @@ def request(settings: Settings, viewer_id: str, event_id: str | None = None) -> 
     event = Forget(
         event_id=event_id or new_event_id(),
         viewer_id=account,
-        event_time_ms=time.time_ns() // 1_000_000,
+        event_time_ms=now_ms(),
         profile_id=profile,
         tenant_id=settings.tenant,
     )

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from schemas import topics
 from schemas.codec import encode
 from schemas.versions import FIRST_VERSION, MARKER_KEY, ModelSwitch, SwitchMarker
+from streams.clock import now_ms
 from streams.config.settings import Settings
 from streams.errors import DeliveryError, VersionError
 from streams.kafka import clients as kafka_clients
@@ -110,7 +111,7 @@ def switch(settings: Settings, version: str, *, max_lag: int) -> ModelSwitch:
     """
     register = read_register(settings)
     _require_switchable(settings, register, version, max_lag)
-    decided = ModelSwitch(epoch=register.epoch + 1, version=version, at_ms=int(time.time() * 1000))
+    decided = ModelSwitch(epoch=register.epoch + 1, version=version, at_ms=now_ms())
     enter(settings, decided)
     done = replace(decided, cut=_marked(settings, decided))
     enter(settings, done)

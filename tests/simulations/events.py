@@ -6,7 +6,6 @@ fourth on My List, and has a page. Then the events of the cases are sent, and ea
 compared with the previous one.
 """
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from schemas import topics
 from schemas.codec import decode_home
 from schemas.events import Event, ListAction, MyList, Stop, StopCause
 from schemas.pages import Home
+from streams.clock import now_ms
 from streams.config.settings import Settings
 from streams.errors import StreamError
 from streams.kafka.produce import EventProducer
@@ -131,13 +131,13 @@ class _Session:
     world: World = field(init=False)
 
     def __post_init__(self) -> None:
-        self.world = World(self.seed, VIEWERS, TITLES, start_ms=_now_ms())
+        self.world = World(self.seed, VIEWERS, TITLES, start_ms=now_ms())
 
     def run(self) -> list[Observed]:
         """Train the models, prepare the viewers, send the events of the cases."""
         self.producer.send_titles(self.world.titles)
         training = self.world.take(TRAINING_EVENTS)
-        self.sender.send(structs.replace(event, event_time_ms=_now_ms()) for event in training)
+        self.sender.send(structs.replace(event, event_time_ms=now_ms()) for event in training)
         cases = list(every_case())
         actors = [f"{name}-{number}" for number, (name, _) in enumerate(cases)]
         titles = _watched_most(training)
@@ -148,7 +148,7 @@ class _Session:
         genres = self._genres()
         happened = []
         for actor, (_, case) in zip(actors, cases, strict=True):
-            about = {"event_id": f"{actor}-case", "viewer_id": actor, "event_time_ms": _now_ms()}
+            about = {"event_id": f"{actor}-case", "viewer_id": actor, "event_time_ms": now_ms()}
             happened.append(case.events(Scene(_last(before.get(actor)), about, genres)))
         self.sender.send(event for events in happened for event in events)
         after, rejected = self._pages(), self._rejected()
@@ -203,7 +203,7 @@ def _history(viewer: str, titles: Sequence[str]) -> list[Event]:
         Stop(
             event_id=f"{viewer}-{number}",
             viewer_id=viewer,
-            event_time_ms=_now_ms(),
+            event_time_ms=now_ms(),
             title_id=title,
             watched_s=seconds,
             position_s=seconds,
@@ -218,7 +218,7 @@ def _listed(viewer: str, title: str) -> Event:
     about: dict[str, Any] = {
         "event_id": f"{viewer}-wish",
         "viewer_id": viewer,
-        "event_time_ms": _now_ms(),
+        "event_time_ms": now_ms(),
     }
     return MyList(**about, title_id=title, action=ListAction.ADD)
 
@@ -231,7 +231,3 @@ def _about(event: Event) -> str:
 
 def _last(pages: Sequence[Home | None] | None) -> Home | None:
     return pages[-1] if pages else None
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

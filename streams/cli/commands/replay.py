@@ -7,6 +7,7 @@ import typer
 
 from streams.cli.console import figures, human, interruptible, write_json
 from streams.cli.options import Brokers, Json, connected
+from streams.clock import now_ms
 from streams.errors import SettingsError
 
 
@@ -88,12 +89,10 @@ def _backfill(
     *, since: str, version: str | None, brokers: str | None, prefix: str | None, json: str | None
 ) -> None:
     """Build a version from the event log."""
-    import time
-
     from streams.cli.views.progress import backfill_bar
     from streams.ops.backfill import backfill, since_ms
 
-    begin, console = since_ms(since, int(time.time() * 1000)), human(json)
+    begin, console = since_ms(since, now_ms()), human(json)
     settings = connected(brokers, prefix, model_version=version)
     with interruptible(), backfill_bar(console) as update:
         report = backfill(settings, begin, update)

@@ -4,7 +4,6 @@ Every change is a new record of ``experiments.v1``; workers read it within a sec
 experiment with its evidence, so that the topic is the complete history of decisions.
 """
 
-import time
 from collections.abc import Callable
 
 from msgspec import structs
@@ -15,6 +14,7 @@ from schemas import DecodeError, topics
 from schemas.codec import decode_experiment_result, encode
 from schemas.experiment_results import ExperimentResult, Verdict
 from schemas.experiments import Experiment, ExperimentState
+from streams.clock import now_ms
 from streams.config.settings import Settings
 from streams.errors import ExperimentError
 from streams.kafka import scan as topic_scan
@@ -27,10 +27,6 @@ NOTICE_MS = 5_000
 """Delay of a start: by then every worker has read the record, so that all begin together."""
 
 Clock = Callable[[], int]
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)
 
 
 def create(settings: Settings, experiment: Experiment) -> Experiment:
@@ -52,7 +48,7 @@ def create(settings: Settings, experiment: Experiment) -> Experiment:
     return _write(settings, draft)
 
 
-def start(settings: Settings, name: str, *, now_ms: Clock = _now_ms) -> Experiment:
+def start(settings: Settings, name: str, *, now_ms: Clock = now_ms) -> Experiment:
     """Start an experiment, `NOTICE_MS` from now or at the time in its definition.
 
     Raises
@@ -73,7 +69,7 @@ def start(settings: Settings, name: str, *, now_ms: Clock = _now_ms) -> Experime
     return _write(settings, running)
 
 
-def stop(settings: Settings, name: str, *, now_ms: Clock = _now_ms) -> Experiment:
+def stop(settings: Settings, name: str, *, now_ms: Clock = now_ms) -> Experiment:
     """Stop an experiment; its results stay.
 
     Raises
@@ -93,7 +89,7 @@ def stop(settings: Settings, name: str, *, now_ms: Clock = _now_ms) -> Experimen
 
 
 def roll_out(
-    settings: Settings, name: str, arm: str, *, by: str, now_ms: Clock = _now_ms, force: bool = False
+    settings: Settings, name: str, arm: str, *, by: str, now_ms: Clock = now_ms, force: bool = False
 ) -> Experiment:
     """Make an arm the default of all viewers outside the holdout, and record the current evidence.
 
@@ -129,7 +125,7 @@ def roll_out(
     )
 
 
-def roll_back(settings: Settings, name: str, *, now_ms: Clock = _now_ms) -> Experiment:
+def roll_back(settings: Settings, name: str, *, now_ms: Clock = now_ms) -> Experiment:
     """Undo a roll-out: the next lists are made as before.
 
     Raises

@@ -16,6 +16,7 @@ from msgspec import structs
 from online_models.simulation import World
 from schemas.events import Event
 from schemas.topics import CATALOG, EVENTS
+from streams.clock import now_ms
 from streams.config.settings import Settings
 from streams.errors import TopicError
 from streams.kafka.clients import admin
@@ -57,7 +58,7 @@ class Feed:
 def make_world(seed: int, viewers: int, titles: int, speed: Speed) -> World:
     """Return a world that starts now, with a clock for this speed."""
     rates = {"rate": speed.value, "unbounded": NOMINAL_RATE}
-    return World(seed, viewers, titles, start_ms=_now_ms(), rate=rates.get(speed.kind))
+    return World(seed, viewers, titles, start_ms=now_ms(), rate=rates.get(speed.kind))
 
 
 def require_topics(settings: Settings) -> None:
@@ -124,9 +125,5 @@ def feed(
 
 
 def _stamped(batch: Iterable[Event]) -> list[Event]:
-    now_ms = _now_ms()
-    return [structs.replace(event, event_time_ms=now_ms) for event in batch]
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+    at_ms = now_ms()
+    return [structs.replace(event, event_time_ms=at_ms) for event in batch]

@@ -18,12 +18,13 @@ from schemas import DecodeError, Forget, Preferences
 from schemas.audit import AuditAction
 from schemas.codec import decode_event, decode_trending, encode
 from schemas.errors import Reason
+from streams.clock import now_ms
 from streams.serve.access.permissions import is_permitted, require_event_scope
 from streams.serve.api.description import accepts, answers, lists, stream
 from streams.serve.api.lists import cold_home, refreshed, search, similar, trending_for, within_own_limits
 from streams.serve.api.live import events, require_stream
 from streams.serve.api.posting import EventPoster
-from streams.serve.mirror.mirror import Mirror, expired_s, now_ms
+from streams.serve.mirror.mirror import Mirror, expired_s
 from streams.serve.mirror.rules import RuleAudience
 from streams.serve.mirror.table import Stored
 from streams.serve.problems import Problem, ProblemKind

@@ -5,7 +5,6 @@ It is ready once every topic was read to its end. Nothing is learned here: lists
 """
 
 import re
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -17,6 +16,7 @@ from schemas import Title, topics
 from schemas.codec import decode_home, decode_title
 from schemas.errors import DecodeError
 from schemas.pages import Home
+from streams.clock import now_ms
 from streams.config.settings import Settings
 from streams.engine.broker_watch import BrokerWatch
 from streams.engine.exits import die
@@ -32,7 +32,7 @@ from streams.serve.problems import Problem, ProblemKind
 from streams.stages.rules import rules_of
 from streams.telemetry.metrics import Metrics
 
-__all__ = ["FOLDER", "TABLES", "Mirror", "expired_s", "now_ms"]
+__all__ = ["FOLDER", "TABLES", "Mirror", "expired_s"]
 
 _LOG = structlog.get_logger(__name__)
 
@@ -265,8 +265,3 @@ def expired_s(page: Stored, at_ms: int) -> int:
     found = _EXPIRES.search(page.value)
     late = at_ms - int(found[1]) if found else -1
     return max(1, late // 1000) if late >= 0 else 0
-
-
-def now_ms() -> int:
-    """Return the current time (UTC, ms)."""
-    return time.time_ns() // 1_000_000

@@ -9,7 +9,6 @@ A stored value is a header (offset, timestamp, CRC-32 of the bytes; for ETags) a
 
 import shutil
 import struct
-import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import NamedTuple
 import structlog
 
 from schemas.partitioner import partition_for
+from streams.clock import now_ms
 from streams.config.settings import Settings
 from streams.engine.changelog import unusable
 from streams.engine.state import Store, StoreMemory, wipe
@@ -181,8 +181,7 @@ class Table:
     def _usable(self, path: Path, low: int, high: int) -> Store:
         try:
             store = Store(path, self._memory)
-            now_ms = time.time_ns() // 1_000_000
-            why = unusable(store, low, high, delete_retention_s=self._retention_s, now_ms=now_ms)
+            why = unusable(store, low, high, delete_retention_s=self._retention_s, now_ms=now_ms())
             if why is None:
                 return store
             store.close()

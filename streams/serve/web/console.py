@@ -20,6 +20,7 @@ from schemas import topics as topic_names
 from schemas.audit import AuditAction
 from schemas.codec import decode_dead_letter, decode_event, decode_trending
 from schemas.pages import Home
+from streams.clock import now_ms
 from streams.config.settings import Settings
 from streams.errors import StreamError, UnknownIdError
 from streams.kafka import scan as topic_scan
@@ -29,7 +30,7 @@ from streams.serve.access.permissions import require_event_scope
 from streams.serve.api.lists import similar
 from streams.serve.api.posting import EventPoster
 from streams.serve.api.routes import Ready
-from streams.serve.mirror.mirror import Mirror, now_ms
+from streams.serve.mirror.mirror import Mirror
 from streams.serve.mirror.rules import RuleAudience
 from streams.serve.problems import Problem, ProblemKind
 from streams.serve.web.console_insights import completion_curve

@@ -16,11 +16,12 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from schemas import Event
 from schemas.codec import decode_event, encode
 from schemas.errors import DecodeError
+from streams.clock import now_ms
 from streams.serve.api.lists import search, similar, within_own_limits
 from streams.serve.api.live import events, require_stream
 from streams.serve.api.posting import EventPoster
 from streams.serve.api.routes import Address, Ready, TitleId, ViewerId
-from streams.serve.mirror.mirror import Mirror, now_ms
+from streams.serve.mirror.mirror import Mirror
 from streams.serve.mirror.rules import RuleAudience
 from streams.serve.mirror.table import Stored
 from streams.serve.problems import Problem, ProblemKind

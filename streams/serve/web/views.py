@@ -10,8 +10,9 @@ from schemas import Title
 from schemas.catalog import TitleKind
 from schemas.fields import ItemReason, RowKind
 from schemas.pages import Home, Item, Row
+from streams.clock import now_ms
 from streams.serve.api.lists import cold_home, refreshed
-from streams.serve.mirror.mirror import Mirror, expired_s, now_ms
+from streams.serve.mirror.mirror import Mirror, expired_s
 from streams.serve.mirror.rules import RuleAudience
 from streams.serve.web.rendering import path_part
 

@@ -6,7 +6,6 @@ no dead letter. For home pages the markers in the log decide, event by event
 register.
 """
 
-import time
 from collections.abc import Iterable, Sequence
 from threading import Lock
 from typing import Protocol
@@ -16,6 +15,7 @@ from msgspec import to_builtins
 
 from schemas import topics
 from schemas.versions import FIRST_VERSION, ModelVersion, SwitchMarker
+from streams.clock import now_ms
 from streams.config.settings import Settings
 from streams.engine.changelog import RESTORER, ends
 from streams.engine.table_reader import TableReader
@@ -199,7 +199,7 @@ def registered(settings: Settings, register: Register, starts: tuple[int, ...] =
             fingerprint=fingerprint,
             epoch=register.epoch,
             live=register.live,
-            registered_at_ms=int(time.time() * 1000),
+            registered_at_ms=now_ms(),
             starts=starts,
         )
         enter(settings, entry)

@@ -33,6 +33,7 @@ from online_models.tables.keyed_random import sampled
 from online_models.tables.layout import I4, Feedback, Signals
 from online_models.tables.rows import VIEWER_ROWS
 from schemas import Forget, topics
+from streams.clock import now_ms
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome, Record, StageSpec, StateView
 from streams.engine.table_records import UnusableRecords
@@ -244,7 +245,8 @@ class ViewersStep:
         """
         self._departures.begin_batch()
         self._alerts.begin_batch()
-        late = time.time() * 1000 - records[-1].timestamp > LATE_MS
+        clock = self._stage.wall_clock or now_ms  # a shadow that replays the past is late, too
+        late = clock() - records[-1].timestamp > LATE_MS
         self._stage.lag.set_catching_up(self._partition, late=self._cutover.silent and late)
         self._begin_guests(len(records))
         batch = self._decoder.decode(records)
@@ -265,8 +267,8 @@ class ViewersStep:
         out, viewers = Outcome(), self._side.viewers
         slots = viewers.acquire([page.viewer_id for page in pending], self._load)
         requests = [(slot, page.offset, page.at) for slot, page in zip(slots.tolist(), pending, strict=True)]
-        now_ms = self._page_time_ms(max(page.at for page in pending))
-        self._publisher.publish(requests, now_ms, self._cutover.floor, out)
+        at_ms = self._page_time_ms(max(page.at for page in pending))
+        self._publisher.publish(requests, at_ms, self._cutover.floor, out)
         out.rows.extend(viewer_rows.pack(viewers, slots))
         return out
 

@@ -6,7 +6,6 @@ keyed by the account, so all profiles of an account share a partition, and their
 partition.
 """
 
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -15,6 +14,7 @@ import msgspec
 from schemas import DecodeError, Event, Identify, Reason
 from schemas.codec import check_key, decode_event
 from schemas.fields import MAX_TIME_MS, MIN_TIME_MS
+from streams.clock import now_ms
 from streams.config.settings import Settings
 from streams.engine.stage import Record
 
@@ -51,11 +51,7 @@ def account_of(viewer_id: str, *, profiles: bool) -> str:
 
 def clock_of(settings: Settings) -> Clock | None:
     """Return the clock of a worker; None where the times of events alone count."""
-    return None if settings.event_time else _now_ms
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+    return None if settings.event_time else now_ms
 
 
 def event_time_ms(event: Event, record: Record, now_ms: int | None) -> int:

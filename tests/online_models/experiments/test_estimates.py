@@ -63,6 +63,17 @@ def test_the_past_is_taken_out_and_the_difference_stays() -> None:
     assert abs(gains[1] - 1.2) < abs(gains[0] - 1.2) + 0.01
 
 
+@given(st.lists(st.tuples(st.integers(1, 10**5), st.integers(0, 10**6)), min_size=2, max_size=20))
+def test_a_metric_that_does_not_vary_has_nothing_to_be_explained(viewers: list[tuple[int, int]]) -> None:
+    """Every viewer clicks the same share: what is left of the variance is rounding, of either sign."""
+    table = np.zeros((len(viewers), len(COUNTS)), np.int64)
+    for counts, (clicks, before) in zip(table, viewers, strict=True):
+        counts[:2], counts[COUNTS.index("before")] = (3 * clicks, clicks), before
+    found = estimates(Metric.CLICK_THROUGH, [Moments.of(table)])
+    assert found is not None
+    assert found[0].variance_left == 1.0
+
+
 def test_without_viewers_or_divisor_there_is_no_metric() -> None:
     """Nothing is divided by zero."""
     idle = np.zeros((5, len(COUNTS)), np.int64)

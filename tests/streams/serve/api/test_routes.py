@@ -11,9 +11,10 @@ from structlog.testing import capture_logs
 from schemas import topics
 from schemas.codec import decode_home, encode
 from schemas.partitioner import partition_for
+from streams.clock import now_ms
 from streams.kafka.clients import KafkaError, KafkaException
 from streams.serve.api.posting import EventPoster
-from streams.serve.mirror.mirror import TABLES, now_ms
+from streams.serve.mirror.mirror import TABLES
 from streams.serve.server import build_app
 from tests.streams.serve.stand import Stand, page, trending
 from tests.waiting import until

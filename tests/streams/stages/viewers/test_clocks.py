@@ -17,6 +17,8 @@ from schemas.rules import BusinessRule, RuleKind
 from streams.config.settings import Settings
 from streams.engine.stage import Outcome
 from streams.stages.titles.step import TitlesStep
+from streams.stages.versions.cutover import Cutover
+from streams.stages.viewers.replica_lag import LATE_MS
 from streams.stages.wire.events import AHEAD_MS, TRUSTED_MS, EventReader
 from tests.streams.steps import T0, Line, pages_of, record, watch
 
@@ -208,3 +210,13 @@ def test_an_event_of_2099_leaves_trending_as_it_is(sent: int, wall: int | None) 
     assert set(before) <= set(after["global"][:6])
     assert set(after["country:DE"]) >= {f"t{k}" for k in range(5)}
     assert after["global"][0] != "poison"
+
+
+@pytest.mark.parametrize("age_ms", [0, 3 * LATE_MS])
+def test_a_shadow_is_late_by_the_workers_clock(monkeypatch: pytest.MonkeyPatch, age_ms: int) -> None:
+    """The one that pages and bounds go by; the machine's is years ahead of it here."""
+    monkeypatch.setattr(Cutover, "silent", True)
+    line = Line(wall_ms=T0 + 9_000)
+    event = watch("ada", "t1", 1)
+    line.step([record(encode(event), b"ada", timestamp=T0 + 9_000 - age_ms)])
+    assert bool(line.stage.lag._late) == (age_ms > 0)
