@@ -176,11 +176,14 @@ class Partition:
         assert self._transactions is not None and self._store is not None  # noqa: S101, PT018
         times, outcome = [time.perf_counter()], Outcome()
         blamed = batch  # on whom the marker falls if something raises; no record during a flush
+        silent = self._is_silent()
         try:
             if batch and self._marker and self._marker.is_poison(batch[0].offset):
                 outcome.dead_letters.extend(self._poison_letters(batch[0]))
             elif batch:
                 outcome, batch = self._processed(batch)
+            if silent:
+                outcome.dead_letters.clear()
             if self._flush_is_due():
                 blamed = ()
                 outcome.add(self._flush())
@@ -290,21 +293,22 @@ class Partition:
         assert self._deferred is not None  # noqa: S101 - for the type checker
         if self._marker is None:
             with self._step_errors("in a flush"):
-                return self._deferred.flush_due()
+                out = self._deferred.flush_due()
+            if self._is_silent():
+                out.dead_letters.clear()
+            return out
         out = self._deferred.discard_pending()
         error = self._marker.error
         self._log.error("pending_output_discarded", rows=len(out.rows), error=error, next="report it")
         return out
 
     def _poison_letters(self, record: Record) -> list[DeadLetter]:
-        """Return the dead letter of the poison record; none if the step is silent."""
+        """Return the dead letter of the poison record."""
         assert self._marker is not None  # noqa: S101 - for the type checker
-        if getattr(self._step, "silent", False):
-            return []
         return [poison_letter(record, stage=self.spec.name, error=self._marker.error)]
 
     def _unopened_letters(self, records: Sequence[Record]) -> list[DeadLetter]:
-        """Return a dead letter for each batch that was not opened; none if the step is silent."""
+        """Return a dead letter for each batch that was not opened."""
         letters = []
         for record in records:
             if isinstance(batch := record.value, UnopenedBatch):
@@ -312,7 +316,11 @@ class Partition:
                 self._log.error(
                     "batch_not_opened", first=batch.first, last=record.offset, bytes=batch.compressed
                 )
-        return [] if getattr(self._step, "silent", False) else letters
+        return letters
+
+    def _is_silent(self) -> bool:
+        """Return whether the step publishes nothing, no dead letter either: another version does."""
+        return getattr(self._step, "silent", False)
 
     def _write_marker(self, records: Sequence[Record], error: StepFailedError) -> None:
         """Leave the marker of a batch, or of a flush, that raised."""

@@ -157,8 +157,9 @@ class Step(Protocol):
 
     It is called with one batch at a time, not always from the same thread. It may keep state in memory from
     batch to batch: if it raises, or if the transaction fails, the process ends, and the next process builds a
-    new step from the store. Two members are optional: ``close()`` is called when the partition is revoked;
-    while ``silent`` is true the step publishes nothing, so the engine writes no dead letter for it either.
+    new step from the store. Two members are optional: ``close()`` is called when the partition is revoked.
+    A step whose ``silent`` is true publishes nothing from the next batch: another version of the model does,
+    and writes the same dead letters, so the engine drops those of its outcomes, and has none of its own.
     """
 
     def __call__(self, records: Sequence[Record]) -> Outcome:

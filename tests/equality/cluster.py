@@ -100,7 +100,10 @@ class Task:
         raise AssertionError(msg)
 
     def _committed(self, batch: Sequence[Any], *, pays: bool = True) -> Outcome:
+        silent = getattr(self.step, "silent", False)
         outcome = self.step(batch) if batch else Outcome()
+        if silent:
+            outcome.dead_letters.clear()
         done = len(batch)
         if outcome.last_offset is not None:
             done = sum(one.offset <= outcome.last_offset for one in batch)

@@ -163,11 +163,7 @@ class TitlesStep:
         if titles.arrays.size[4] != tag_steps:
             rows.append(partition_rows.TAGS.row(titles.tag_rows()))
         lists = [] if self.silent else self._trending.lists()
-        return Outcome(
-            rows=rows,
-            outputs={(self._trending_topic, None): lists},
-            dead_letters=[] if self.silent else letters,
-        )
+        return Outcome(rows=rows, outputs={(self._trending_topic, None): lists}, dead_letters=letters)
 
     def _take_labels(self) -> None:
         """Label titles with the tags that the catalog has received since the last batch."""

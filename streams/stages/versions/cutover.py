@@ -137,7 +137,7 @@ class Cutover:
         yield records[start:], None
 
     def pass_marker(self, placed: PlacedMarker, out: Outcome) -> bool:
-        """Take the role after a marker; return whether the version took over there."""
+        """Take the role after a marker; return whether the version publishes from there on, or no longer."""
         marker, record = placed
         was_live, entry = self._role.live, self._versions.registration
         self._role = self._role.after(marker, record.offset, entry)
@@ -151,7 +151,7 @@ class Cutover:
             to=marker.version,
             publishes=self._role.live,
         )
-        return self._role.live and not was_live
+        return self._role.live != was_live
 
     def _confirmed(self, records: Sequence[Record]) -> Iterator[tuple[int, SwitchMarker]]:
         """Yield the markers that the register contains, with their indexes in the batch."""

@@ -64,16 +64,14 @@ class StageRunner:
         """Run the step on a batch, split where a switch takes effect.
 
         Pending pages are flushed before the marker: behind it another version may publish. Where this version
-        takes over, the batch ends; the rest comes again when the other version has reached the marker.
+        takes over or is taken over from, the batch ends, so that it is silent in whole batches. The rest
+        comes again, after a takeover when the other version has reached the marker.
         """
         out = Outcome()
         self._cutover.begin_batch(out)
         for segment, placed in self._cutover.split(records):
             if segment:
-                part = self.step(segment)
-                if self.silent:
-                    part.dead_letters.clear()
-                out.add(part)
+                out.add(self.step(segment))
             if placed is not None:
                 out.add(self.flush_all())
                 if self._cutover.pass_marker(placed, out):
@@ -115,7 +113,7 @@ class StageRunner:
 
     def _put_table_letters(self, out: Outcome) -> None:
         if self._table_letters is not None:
-            self._table_letters.put(out, silent=self.silent)
+            self._table_letters.put(out)
 
     def _flush(self, pending: Sequence[PendingPage]) -> Outcome:
         out = Outcome(rows=self._throttle.take_rows())

@@ -3,6 +3,7 @@
 Every worker reads the whole catalog, all rules, experiments and versions, and reads them again at each start.
 So that a bad record becomes one dead letter and not one per worker and start, the owner of partition 0 of the
 events writes them, in the transaction that also stores the offset of the last one of each table's partition.
+A shadow stores the offset only (:class:`streams.engine.stage.Step`).
 """
 
 from typing import Final
@@ -38,15 +39,13 @@ class TableLetters:
         """Return the seconds until some may have to be written."""
         return 0.0 if self._unusable.has_letters else POLL_S
 
-    def put(self, out: Outcome, *, silent: bool) -> None:
+    def put(self, out: Outcome) -> None:
         """Put dead letters that nobody has written yet into an outcome, with the rows that say so.
 
         Parameters
         ----------
         out
             Gets them.
-        silent
-            Whether the version is a shadow: the version that publishes writes the same ones.
         """
         changed = set()
         for letter in self._unusable.take_letters():
@@ -54,6 +53,5 @@ class TableLetters:
             if letter.source.offset > self._written.get(place, -1):
                 self._written[place] = letter.source.offset
                 changed.add(place)
-                if not silent:
-                    out.dead_letters.append(letter)
+                out.dead_letters.append(letter)
         out.rows.extend(TABLE_LETTERS.row(self._written[place], place) for place in sorted(changed))

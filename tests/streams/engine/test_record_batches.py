@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from schemas.codec import decode_dead_letter
 from schemas.errors import Reason
+from streams.engine.dead_letters import poison_letter
 from streams.engine.partition import Partition
 from streams.engine.record_batches import LIMIT, BoundedRecords, UnopenedBatch, decompressed_size
 from streams.engine.stage import Outcome
@@ -194,4 +195,26 @@ def test_only_what_is_processed_is_reported(log: Log, tmp_path: Path) -> None:
     Stops.silent = True
     partition.process(records[1:])
     assert (partition.applied, log.records("dead")) == (2, [])
+    partition.close()
+
+
+def test_a_silent_step_has_no_dead_letters(log: Log, tmp_path: Path) -> None:
+    """Its own go, too, as it was silent when the batch began: another version writes them."""
+
+    class Complains(Fold):
+        silent = True
+
+        def __call__(self, records: Any) -> Outcome:
+            letter = poison_letter(records[0], stage="fold", error="ValueError")
+            outcome = replace(super().__call__(records), dead_letters=[letter])
+            Complains.silent = not Complains.silent
+            return outcome
+
+    spec = replace(fold_spec(), make_step=lambda _, store: Complains(store))
+    partition = Partition(spec, 0, worker_context(log, tmp_path))
+    partition.open()
+    partition.process([record(0, b"v", b"e0")])
+    assert log.records("dead") == []
+    partition.process([record(1, b"v", b"e1")])
+    assert len(log.records("dead")) == 1
     partition.close()
