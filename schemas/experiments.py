@@ -99,9 +99,12 @@ class Treatment(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True)
         Exponent of how much its viewers liked the title, by share watched and ratings.
     satisfaction
         Exponent of the share of the feedback on a title that was no rejection.
-    diversity
+    calibration
         Weight of the viewer's own genre proportions in top picks, instead of the worker's setting
-        `page.calibration`: 0 ranks by score alone.
+        `page.calibration`: 0 for none.
+    diversity
+        Weight of genres that are new on the list in top picks, instead of the worker's setting
+        `page.variety`: 0 for none.
     """
 
     ranking: Ranking | None = None
@@ -120,6 +123,7 @@ class Treatment(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True)
     watch_time: Exponent | None = None
     completion: Exponent | None = None
     satisfaction: Exponent | None = None
+    calibration: Factor | None = None
     diversity: Factor | None = None
 
 

@@ -1,7 +1,9 @@
 """Features of artwork selection: the words that viewers like, the tags of variants, and how well they fit.
 
 A *word* is the value of a tag. A viewer's liked words are those that most of their newest liked titles
-have. The *context* of an artwork for a viewer is how many of its tags are among them: none, one, or more.
+have, each with their number as its weight. The *context* of an artwork for a viewer is how many of its tags
+are among them: none, one, or more. Of a title's words those count that weigh at least half of its strongest
+one: who has liked twenty romances, one of them with action in it, gets the romantic artwork.
 """
 
 from collections.abc import Sequence
@@ -61,10 +63,13 @@ class VariantFeatures(NamedTuple):
 
 
 @jit
-def count_liked_words(viewers: Viewers, slots: I4, titles: int, tags: TagColumns, word: I4, out: I4) -> None:
+def count_liked_words(
+    viewers: Viewers, slots: I4, titles: int, tags: TagColumns, word: I4, out: I4, weight: U1
+) -> None:
     """Write the words that most of each viewer's newest liked titles have; ties go to the lower number.
 
-    ``word`` is the word of each tag, -1 for none. ``out`` [p, W] is filled from the front.
+    ``word`` is the word of each tag, -1 for none. ``out`` [p, W] and ``weight`` [p, W], how many titles have
+    each, are filled from the front.
     """
     history = np.empty(titles, np.int32)
     words = 0
@@ -92,7 +97,7 @@ def count_liked_words(viewers: Viewers, slots: I4, titles: int, tags: TagColumns
                 w = found[m]
                 if count[w] > 0 and (best < 0 or (-count[w], w) < (-count[best], best)):
                     best = w
-            out[p, k] = best
+            out[p, k], weight[p, k] = best, count[best]
             count[best] = 0
         for m in range(n):
             count[found[m]] = 0
@@ -108,13 +113,22 @@ def context_of_bits(words: int) -> np.uint32:
 
 @jit_inline
 def code_of(row: int, features: VariantFeatures, liked: U1) -> np.int32:
-    """Return the code of a title for a viewer: the context of each artwork, and the best-fitting trailer."""
-    found, code = np.uint32(0), np.uint32(0)
+    """Return the code of a title for a viewer: the context of each artwork, and the best-fitting trailer.
+
+    ``liked`` has the weight of each word, 0 if it is not liked.
+    """
+    found, code, most_liked = np.uint32(0), np.uint32(0), np.uint8(0)
+    for k in range(features.word.shape[1]):
+        word = features.word[row, k]
+        if 0 <= word < liked.size:  # the vocabulary may have grown since `liked` was made
+            most_liked = max(most_liked, liked[word])
+    if most_liked == 0:
+        return np.int32(0)
     for k in range(features.word.shape[1]):
         word = features.word[row, k]
         if word < 0:
             break
-        if word < liked.size and liked[word]:  # the vocabulary may have grown since `liked` was made
+        if word < liked.size and liked[word] > 0 and 2 * liked[word] >= most_liked:
             found |= np.uint32(1) << np.uint32(k)
     if found == 0:
         return np.int32(0)
@@ -171,26 +185,29 @@ class LikedWords(NamedTuple):
     --------
     >>> liked = LikedWords.of([frozenset({"Drama"}), frozenset()])
     >>> liked.numbers.shape, liked.words(0), liked.words(1)
-    ((2, 8), frozenset({'Drama'}), frozenset())
+    ((2, 8), {'Drama': 1}, {})
     """
 
     numbers: I4
     """[p, WORDS] indices in `vocabulary`, -1 where there are no more."""
     vocabulary: Sequence[str]
+    weights: U1
+    """[p, WORDS] how many of the newest liked titles have each word, 0 where there are no more."""
 
-    def words(self, viewer: int) -> frozenset[str]:
-        """Return the words of one viewer."""
-        return frozenset(self.vocabulary[n] for n in self.numbers[viewer].tolist() if n >= 0)
+    def words(self, viewer: int) -> dict[str, int]:
+        """Return the words of one viewer, with their weights."""
+        pairs = zip(self.numbers[viewer].tolist(), self.weights[viewer].tolist(), strict=True)
+        return {self.vocabulary[n]: weight for n, weight in pairs if n >= 0}
 
     @classmethod
     def of(cls, sets: Sequence[frozenset[str]]) -> Self:
-        """Build from sets of at most `WORDS` words."""
+        """Build from sets of at most `WORDS` words, all of the same weight."""
         vocabulary = sorted(frozenset().union(*sets))
         place = {word: n for n, word in enumerate(vocabulary)}
         numbers = np.full((len(sets), WORDS), -1, np.int32)
         for row, some in zip(numbers, sets, strict=True):
             row[: len(some)] = [place[word] for word in some]
-        return cls(numbers, vocabulary)
+        return cls(numbers, vocabulary, (numbers >= 0).astype(np.uint8))
 
 
 class TasteFeatures:
@@ -217,8 +234,9 @@ class TasteFeatures:
         tags = self._catalog.tags.columns()  # before the names: each tag in it has one
         self._number_words(self._catalog.tag_names)
         numbers = np.full((slots.size, WORDS), -1, np.int32)
-        count_liked_words(self._viewers.arrays, slots, RECENT_TITLES, tags, self._word, numbers)
-        return LikedWords(numbers, self._vocabulary)
+        weights = np.zeros((slots.size, WORDS), np.uint8)
+        count_liked_words(self._viewers.arrays, slots, RECENT_TITLES, tags, self._word, numbers, weights)
+        return LikedWords(numbers, self._vocabulary, weights)
 
     def _number_words(self, labels: Sequence[str]) -> None:
         """Give all words their numbers, in alphabetical order, when there are new tags."""

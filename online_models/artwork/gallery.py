@@ -11,7 +11,7 @@ for a day, and a viewer does not see a title in three guises on one evening. The
 No event reports a reward of trailers: the best-fitting one is named.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import NamedTuple
 
@@ -78,7 +78,7 @@ class Gallery:
     >>> gallery = Gallery()
     >>> art = tuple(Artwork(id=i, uri="https://x/" + i, tags=(i,)) for i in ("kiss", "chase"))
     >>> gallery.put("t", Title(title_id="t", artwork=art))
-    >>> gallery.fit("t", "kiss", frozenset({"kiss"})), gallery.variants("u")
+    >>> gallery.fit("t", "kiss", {"kiss": 1}), gallery.variants("u")
     (1, None)
     """
 
@@ -162,12 +162,22 @@ class Gallery:
         self.bandit(title_id).load(cells, at_ms)
         self._bump_version(title_id)  # a reader since `bandit` saw the data of before
 
-    def fit(self, title_id: str, artwork: str, liked: frozenset[str]) -> int | None:
-        """Return the context of an artwork for a viewer; None if the title has no such artwork to choose."""
+    def fit(self, title_id: str, artwork: str, liked: Mapping[str, int]) -> int | None:
+        """Return the context of an artwork for a viewer; None if the title has no such artwork to choose.
+
+        Parameters
+        ----------
+        title_id, artwork
+            The title and its artwork.
+        liked
+            Weight of each word that the viewer likes.
+        """
         variants = self._variants.get(title_id)
         if variants is None or artwork not in variants.artworks or len(variants.artworks) == 1:
             return None
-        return fit_of(variants.tags[variants.artworks.index(artwork)], liked)
+        strongest = max((liked.get(word, 0) for word in variants.words), default=0)
+        counting = frozenset(word for word, weight in liked.items() if 2 * weight >= strongest)
+        return fit_of(variants.tags[variants.artworks.index(artwork)], counting)
 
     def _bump_version(self, title_id: str) -> None:
         if title_id in self._rows:

@@ -27,7 +27,7 @@ from online_models.artwork.features import (
 from online_models.artwork.gallery import DAY_MS, NO_DATA, Gallery, Selection, Variants
 from online_models.jit import jit, jit_inline, jit_no_alloc
 from online_models.tables.hashing import mix
-from online_models.tables.layout import F8, I4, I8, U8, Int
+from online_models.tables.layout import F8, I4, I8, U1, U8, Int
 from schemas.experiments import ArtworkPolicy
 
 __all__ = ["ArtworkSelector", "ChoiceCache", "ItemChoices", "PageItems", "new_choices"]
@@ -53,6 +53,8 @@ class PageItems(NamedTuple):
     """[n] keys of the viewers."""
     liked: I4
     """[n, WORDS] numbers of the words that each viewer likes, -1 where there are no more."""
+    weight: U1
+    """[n, WORDS] their weights."""
     key: U8
     """[T] keys of the titles."""
 
@@ -162,9 +164,9 @@ def find_choices(
     """
     likes, missing = np.zeros(words, np.uint8), 0
     for q in range(pages[0], pages[1]):
-        for word in items.liked[q]:
-            if word >= 0:
-                likes[word] = 1
+        for k in range(items.liked.shape[1]):
+            if items.liked[q, k] >= 0:
+                likes[items.liked[q, k]] = items.weight[q, k]
         for r in range(items.considered.shape[1]):
             for k in range(items.considered[q, r]):
                 row = items.feature_row[q, r, k]
@@ -323,8 +325,9 @@ class ArtworkSelector:
         n = len(titles)
         listed = np.arange(n, dtype=np.int32).reshape(1, 1, n)
         rows = np.array([[[self.gallery.row_of(title) for title in titles]]], np.int32)
-        words = self.liked_words(LikedWords.of([liked]))
-        items = PageItems(listed, rows, np.array([[n]]), np.array([viewer], np.uint64), words, keys)
+        taste = LikedWords.of([liked])
+        words, viewers = self.liked_words(taste), np.array([viewer], np.uint64)
+        items = PageItems(listed, rows, np.array([[n]]), viewers, words, taste.weights, keys)
         found = new_choices(listed)
         end = self.select(items, titles, (0, 1), found, 0, now_ms=now_ms, policy=policy)
         out = [self.selections[0]] * n

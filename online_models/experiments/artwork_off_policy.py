@@ -15,7 +15,11 @@ best fixed    always the artwork with the highest win rate of the title
 ============  ==================================================================
 
 The best artwork is selected on one half of the viewers and evaluated on the other half, both ways
-(cross-fitting): selection and evaluation on the same viewers would be biased upwards.
+(cross-fitting): selection and evaluation on the same viewers would be biased upwards. So `best fixed` is the
+value of the artworks that were selected (:func:`best_fixed`), which is at most that of the truly best ones.
+
+There is no *replay* estimate where a policy's artworks were shown with different probabilities: a bandit
+shows an artwork more often to whom it wins, so the mean where it agrees is biased upwards.
 """
 
 from collections import defaultdict
@@ -26,17 +30,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.artwork.gallery import DAY_MS
-from online_models.experiments.off_policy import PolicyLog
+from online_models.experiments.off_policy import OffPolicy, PolicyLog, evaluate
 from online_models.tables.hashing import mix
 from online_models.tables.keyed_random import name_hash
 from schemas.events import Event, Impression, Stop
 
-__all__ = ["POLICIES", "Decision", "Decisions", "policy_logs"]
+__all__ = ["POLICIES", "Decision", "Decisions", "best_fixed", "estimates", "policy_logs"]
 
 POLICIES: Final = ("as shown", "uniform", "first", "best fixed")
 PRIOR_DECISIONS: Final = 20.0
 """Prior of an artwork's win rate: this many decisions at the overall rate (as ``BanditConfig.strength``)."""
 
+EVEN: Final = 1e-6
+"""Difference from which two probabilities are not the same."""
 Numbers = NDArray[np.float64]
 
 
@@ -136,27 +142,50 @@ def policy_logs(made: Sequence[Decision], variants: Mapping[str, Sequence[str]])
     reward = np.array([one.won for one in kept], np.float64)
     logged = np.array([one.propensity for one in kept])
     clusters = np.unique([one.viewer_id for one in kept], return_inverse=True)[1]
-    half = [_half(one.viewer_id) for one in kept]
-    rates = [_Rates(one for one, side in zip(kept, half, strict=True) if side != which) for which in (0, 1)]
-    sides = [(one, rates[side]) for one, side in zip(kept, half, strict=True)]
+    rates = [_Rates(one for one in kept if _half(one.viewer_id) != which) for which in (0, 1)]
+    sides = [(one, rates[_half(one.viewer_id)]) for one in kept]
     predicted = np.array([known.of(one.title_id, one.artwork) for one, known in sides])
     arms = [variants[one.title_id] for one in kept]
     out = {"as shown": PolicyLog(reward, logged, logged, clusters)}
     even = [known.mean(one.title_id, some) for (one, known), some in zip(sides, arms, strict=True)]
     chance = np.array([1.0 / len(some) for some in arms])
     out["uniform"] = PolicyLog(reward, logged, chance, clusters, predicted, np.array(even))
+    chosen = best_fixed(kept, variants)
     sure = {
         "first": [some[0] for some in arms],
-        "best fixed": [
-            known.best(one.title_id, some) for (one, known), some in zip(sides, arms, strict=True)
-        ],
+        "best fixed": [chosen[one.viewer_id, one.title_id] for one in kept],
     }
-    for name, chosen in sure.items():
-        pairs = list(zip(sides, chosen, strict=True))
+    for name, always in sure.items():
+        pairs = list(zip(sides, always, strict=True))
         agrees = np.array([one.artwork == artwork for (one, _), artwork in pairs], np.float64)
         expected = np.array([known.of(one.title_id, artwork) for (one, known), artwork in pairs])
         out[name] = PolicyLog(reward, logged, agrees, clusters, predicted, expected)
     return out
+
+
+def best_fixed(made: Sequence[Decision], variants: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], str]:
+    """Return the artwork of the policy `best fixed`, by viewer and title: the best of the other half.
+
+    Parameters
+    ----------
+    made, variants
+        As for :func:`policy_logs`.
+    """
+    kept = [one for one in made if one.artwork in variants.get(one.title_id, ())]
+    rates = [_Rates(one for one in kept if _half(one.viewer_id) != which) for which in (0, 1)]
+    return {
+        (one.viewer_id, one.title_id): rates[_half(one.viewer_id)].best(one.title_id, variants[one.title_id])
+        for one in kept
+    }
+
+
+def estimates(log: PolicyLog, *, alpha: float) -> dict[str, OffPolicy]:
+    """Return the estimates of a policy's value, without those that are biased under a bandit."""
+    found = evaluate(log, alpha=alpha)
+    agreed = np.asarray(log.logged)[np.asarray(log.target) == 1]
+    if agreed.size and np.ptp(agreed) > EVEN:
+        del found["replay"]
+    return found
 
 
 def _half(viewer_id: str) -> int:

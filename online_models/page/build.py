@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from online_models.jit import jit, jit_no_alloc
-from online_models.page.calibration import GENRES, calibrate, genre_shares
+from online_models.page.calibration import GENRES, genre_shares, mix_genres
 from online_models.page.candidates import (
     KnownScores,
     add_because_you,
@@ -31,7 +31,7 @@ from online_models.page.order import arrange
 from online_models.page.reasons import average, find_causes, give_reasons, new_causes, save_own
 from online_models.page.scratch import CandidateShelves, begin_shelf, end_shelf, new_scratch
 from online_models.page.selection import contains, mark_reaching, select_best, usual_bound
-from online_models.page.tag_shelves import add_tag_shelves, join_strong, order_categories
+from online_models.page.tag_shelves import add_tag_shelves, order_categories
 from online_models.ranking.exploration import deal
 from online_models.ranking.scorer import add_cowatch, explain, hide_known, sparse_scratch, subtract_rejected
 from online_models.ranking.viewer_side import ViewerSide
@@ -117,17 +117,21 @@ def add_top_picks(
     share: F8,
     shelves: CandidateShelves,
 ) -> float:
-    """Add top picks, calibrated to the genres of the history; return the best score, -inf for none."""
+    """Add top picks, their genres calibrated and varied; return the best score, -inf for none."""
     c = begin_shelf(shelves, TOP_PICKS, -1)
     select_best(row, shelves.selection, shelves.title[c], shelves.score[c])
     mark_reaching(row, usual_bound(row.size, shelves.title.shape[1], shelves.selection), shelves.tags.high)
     best = shelves.score[c, 0]
     end_shelf(shelves, c, row, best, 1)
-    if shelves.size[0] > c and spec.calibration > 0 and genre_shares(index, history, depth, share) > 0:
-        calibrate(
+    calibration = spec.calibration
+    if shelves.size[0] > c and calibration > 0 and genre_shares(index, history, depth, share) == 0:
+        calibration = 0.0
+    if shelves.size[0] > c and (calibration > 0 or spec.variety > 0):
+        mix_genres(
             index,
             share,
-            spec.calibration,
+            calibration,
+            spec.variety,
             spec.length,
             shelves.title[c],
             shelves.score[c],
@@ -227,9 +231,10 @@ def build_pages(
         order_categories(index, spec, work.history, depth, stated[q], row, shelves, pages, q)
         liked = min(depth, params.seeds)
         deserves = viewers.positives[v] >= spec.alert_likes
-        if deserves:
-            join_strong(shelves.tags)
-        if deserves and find_alerts(spec, pools.alertable, causes.own, row, shelves.tags.both, pages, q) > 0:
+        if shelves.tags.strong_count[0] == 0:
+            shelves.tags.tagged[0] = 0
+        tagged = shelves.tags.tagged[0]
+        if deserves and find_alerts(spec, pools.alertable, causes.own, row, tagged, pages, q) > 0:
             explain(titles, work, liked, q + 1, pages.alert[q], pages.alert_reason[q])
         arrange(index, spec, shelves, q + 1, row, drawn, pages, q)
         find_causes(titles, params, work.history, liked, q + 1, causes)
@@ -288,8 +293,7 @@ def find_alerts(spec: PageSpec, candidates: I4, own: F4, row: F4, tagged: U8, pa
     ``row`` is -inf where a guard forbids a title and where the viewer knows it. Titles are compared by
     ``own``, the part of the viewer's taste: of what everybody watches a new title has nothing yet. Of the n
     titles left at most (1 - quantile) n may fit better. Of 150 titles that is one; so of the titles that
-    have one of the viewer's strongest tags (``tagged``, a bit set) two shelves may, though at most a quarter
-    of all.
+    have the viewer's strongest tag (``tagged``, a bit set) two shelves may, though at most a quarter of all.
     """
     n: int = best_new_releases(candidates, own, row, pages.alert[q], pages.alert_score[q])
     shown = count_above(own, row, -np.inf) if n > 0 else 0

@@ -1,11 +1,15 @@
-r"""Calibrated top picks: their genres have the same proportions as the viewer's history.
+r"""Genres of top picks: calibrated to the viewer's history, and varied.
 
-After Steck (Calibrated recommendations, RecSys 2018): greedily the title of the highest
+Greedily the title of the highest
 
 .. math:: s_j + \lambda \sum_{g \in G_j} p(g) \log \frac{n_g + 1/|G_j| + \epsilon}{n_g + \epsilon}
+          + \frac{\mu}{|G_j|} \sum_{g \in G_j} \frac{1}{1 + m_g}
 
-with n_g the share of the genre in the titles selected so far and p(g) in the history. The sum is, up to
-constants, what the title takes off KL(p || q) of the list.
+with n_g the share of the genre in the titles selected so far, m_g the number of these titles with it, and
+p(g) its share in the history. The first sum (Steck, Calibrated recommendations, RecSys 2018) is, up to
+constants, what the title takes off KL(p || q) of the list: who watches one genre gets one genre. The second
+is what is new about the title's genres, whatever the viewer watches, with a diminishing return for each
+further title of a genre.
 """
 
 import numpy as np
@@ -72,12 +76,29 @@ def gain_of(mine: I4, n: int, share: F8, there: F8, logs: F8) -> float:
     return gain
 
 
-@jit
-def calibrate(
-    index: CatalogIndexArrays, share: F8, weight: float, length: int, title: I4, score: F4, worth: F4
-) -> None:
-    """Reorder the first ``length`` of some titles, best first, to the viewer's genre proportions.
+@jit_inline
+def novelty_of(mine: I4, n: int, times: I4) -> float:
+    """Return how new the genres of a title are on a list that has each of them so many times."""
+    new = 0.0
+    for g in mine[:n]:
+        new += 1.0 / (1.0 + times[g])
+    return new / max(n, 1)
 
+
+@jit
+def mix_genres(
+    index: CatalogIndexArrays,
+    share: F8,
+    calibration: float,
+    variety: float,
+    length: int,
+    title: I4,
+    score: F4,
+    worth: F4,
+) -> None:
+    """Reorder the first ``length`` of some titles, best first, by score and genres.
+
+    ``share`` has the viewer's genre proportions, ``calibration`` and ``variety`` the weights of both terms.
     Gains (-1: unknown) and logarithms (0: unknown) are cached until the share of one of their genres
     changes.
     """
@@ -90,23 +111,28 @@ def calibrate(
         bits[k] = genre_bits(index, title[k])
         count[k] = genres_of(bits[k], genres[k])
     there, most_gain = np.zeros(GENRES), np.log((1.0 + SMOOTH) / SMOOTH)
-    logs, gains = np.zeros((GENRES, MOST + 1)), np.full(pool, -1.0)
+    logs, gains, times = np.zeros((GENRES, MOST + 1)), np.full(pool, -1.0), np.zeros(GENRES, np.int32)
+    most_gain = calibration * most_gain + variety
     for place in range(min(length, pool - 1)):
         at, most = place, -np.inf
         for k in range(place, pool):
             c = order[k]
-            if score[c] + weight * most_gain <= most:
+            if score[c] + most_gain <= most:
                 break  # scores descend: no later title can reach it
             if gains[c] < 0:
-                gains[c] = gain_of(genres[c], count[c], share, there, logs)
-            if score[c] + weight * gains[c] > most:
-                at, most = k, score[c] + weight * gains[c]
+                gains[c] = (
+                    calibration * gain_of(genres[c], count[c], share, there, logs) if calibration else 0.0
+                )
+                gains[c] += variety * novelty_of(genres[c], count[c], times) if variety else 0.0
+            if score[c] + gains[c] > most:
+                at, most = k, score[c] + gains[c]
         c = order[at]
         for k in range(at, place, -1):
             order[k] = order[k - 1]
         order[place] = c
         for s in range(count[c]):
             there[genres[c, s]] += 1.0 / count[c]
+            times[genres[c, s]] += 1
             logs[genres[c, s]] = 0.0
         for k in range(pool):
             if bits[k] & bits[c]:

@@ -89,7 +89,14 @@ class PageConfig:
     """Days after which a finished title can be in watch again."""
     calibration: Annotated[float, Ge(0), Le(10)] = 0.3
     """Weight of genre proportions in top picks, in units of the score (log-odds): 0 is off. The only genre
-    of a viewer gains .33 while it is missing."""
+    of a viewer gains .33 while it is missing. It brings lists near the history, it does not vary them:
+    divergence from the history's genres with 0 / .3 / 1 / 3 .918 / .901 / .867 / .798, distinct genres 11.6
+    each (as for `variety`)."""
+    variety: Annotated[float, Ge(0), Le(10)] = 0.0
+    """Weight of new genres in top picks, in units of the score: 0 is off. The first title of a genre gains so
+    much, the second half of it, and so on, whatever the viewer watches. Simulated top picks with 0 / .5 / 1 /
+    2 (600 viewers, 1,000 titles): 11.6 / 12.1 / 12.6 / 13.3 distinct genres, distance inside a list .9159 /
+    .9170 / .9182 / .9195, next watch among the 20 .321 / .321 / .317 / .313."""
     explore: bool = True
     """Whether the last shelf explores (on lists, sometimes the last title): titles drawn at random, with
     propensity."""
@@ -150,6 +157,7 @@ class PageConfig:
             tag_titles=self.tag_titles,
             series=self.series,
             calibration=float(self.calibration),
+            variety=float(self.variety),
             explore=int(self.explore and RowKind.EXPLORE not in self.without),
             continue_ms=-np.inf
             if RowKind.CONTINUE_WATCHING in self.without
@@ -209,7 +217,7 @@ def treated_page(config: PageConfig, treatment: Treatment, *, explore: bool | No
     config
         Settings without the treatment.
     treatment
-        Shelves, their order, kinds left out, diversity.
+        Shelves, their order, kinds left out, calibration, diversity.
     explore
         Whether the page has an explore shelf (`explores`); None: as without the treatment.
 
@@ -224,7 +232,8 @@ def treated_page(config: PageConfig, treatment: Treatment, *, explore: bool | No
         first=config.first if treatment.rows_first is None else treatment.rows_first,
         without=config.without if treatment.rows_without is None else treatment.rows_without,
         explore=config.explore if explore is None else explore,
-        calibration=config.calibration if treatment.diversity is None else treatment.diversity,
+        calibration=config.calibration if treatment.calibration is None else treatment.calibration,
+        variety=config.variety if treatment.diversity is None else treatment.diversity,
     )
 
 
@@ -261,7 +270,13 @@ def page_faults(treatment: Treatment) -> list[str]:
     ['a page of one row is top picks alone: nothing to order, leave out, explore or mix']
     """
     found = layout_faults(treatment.rows_first or (), treatment.rows_without or ())
-    others = (treatment.rows_first, treatment.rows_without, treatment.explore, treatment.diversity)
+    others = (
+        treatment.rows_first,
+        treatment.rows_without,
+        treatment.explore,
+        treatment.calibration,
+        treatment.diversity,
+    )
     if treatment.rows == 1 and any(other is not None for other in others):
         found.append("a page of one row is top picks alone: nothing to order, leave out, explore or mix")
     if treatment.explore is not None and RowKind.EXPLORE in (treatment.rows_without or ()):

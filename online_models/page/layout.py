@@ -86,6 +86,7 @@ class PageSpec(NamedTuple):
     tag_titles: int
     series: int
     calibration: float
+    variety: float
     explore: int
     continue_ms: float
     again_s: float

@@ -294,15 +294,6 @@ def add_tag_shelves(
 
 
 @jit_no_alloc
-def join_strong(work: TagShelfScratch) -> None:
-    """Write the titles that have any of the strongest tags into ``work.both``."""
-    work.both[:] = 0
-    for k in range(work.strong_count[0]):
-        for w in range(work.both.size):
-            work.both[w] |= work.tagged[k, w]
-
-
-@jit_no_alloc
 def add_tag_shelf(
     work: TagShelfScratch, c: int, row: F4, best: float, least: int, shelves: CandidateShelves
 ) -> None:

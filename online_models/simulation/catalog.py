@@ -287,7 +287,8 @@ class _Records:
                 Artwork(id=f"art-{at}", uri=f"art/{title_id}/{at}.svg", tags=(tag,))
                 for at, tag in enumerate((*tags.mood, *tags.theme))
             ),
-            trailers=(
-                Trailer(id="trailer-0", uri=f"trailers/{title_id}/0.mp4", duration_s=90.0, tags=tags.mood),
+            trailers=tuple(
+                Trailer(id=f"trailer-{at}", uri=f"trailers/{title_id}/{at}.mp4", duration_s=90.0, tags=(tag,))
+                for at, tag in enumerate((*tags.genre, *tags.mood))
             ),
         )

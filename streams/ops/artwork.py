@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from online_models.artwork.gallery import MOST_VARIANTS
-from online_models.experiments.artwork_off_policy import Decisions, policy_logs
-from online_models.experiments.off_policy import OffPolicy, evaluate
+from online_models.experiments.artwork_off_policy import Decisions, estimates, policy_logs
+from online_models.experiments.off_policy import OffPolicy
 from schemas import DecodeError, topics
 from schemas.catalog import Title
 from schemas.codec import decode_event, decode_title
@@ -85,7 +85,7 @@ def estimates_of(log: Decisions, artwork: Mapping[str, Sequence[str]], *, alpha:
         )
         advice = "send `artwork` and `artwork_propensity` in impressions (schemas/README.md)"
         raise ExperimentError(str(error), why=why, next_step=advice) from None
-    policies = {name: evaluate(one, alpha=alpha) for name, one in logs.items()}
+    policies = {name: estimates(one, alpha=alpha) for name, one in logs.items()}
     return ArtworkEstimates(len(log.made), sum(one.won for one in log.made), log.without_propensity, policies)
 
 

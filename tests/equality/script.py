@@ -149,7 +149,7 @@ def rules(made: tuple[Title, ...]) -> list[Moment]:
 _FACTORS: Final = Treatment(factorization=0.5, cowatch=2.0, cowatch_long=0.0, trending=1.5, popularity=0.2)
 _ROWS: Final = Treatment(
     rows_first=(RowKind.NEW_RELEASES, RowKind.GENRE), rows_without=(RowKind.TRENDING_NOW,),
-    explore=0.5, diversity=0.0,
+    explore=0.5, calibration=0.0,
 )  # fmt: skip
 _AIMS: Final = Treatment(watch_time=1.0, completion=0.5, satisfaction=2.0)
 _RULE: Final = Rule(min_lift=-1.0, min_days=0.0, min_viewers=4, automatic=True)

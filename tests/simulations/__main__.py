@@ -62,7 +62,7 @@ def experiments(
         str,
         typer.Option(
             metavar="NAME=EXPONENT,…",
-            help="For --kind objective: watch_time, completion, satisfaction, diversity.",
+            help="For --kind objective: watch_time, completion, satisfaction, calibration, diversity.",
         ),
     ] = "watch_time=1",
     ranker: Annotated[

@@ -147,7 +147,7 @@ class AbTestPolicy(Nearline):
         side = self.recommender.viewers
         slots = side.viewers.acquire(list(names))
         with side.blending.under(treatment):
-            if treatment.diversity is None:
+            if treatment.diversity is None and treatment.calibration is None:
                 found = side.rank(slots, at_ms, SLOTS).title
             else:
                 found = self._top_picks(slots, at_ms, treatment)

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from online_models.experiments.artwork_off_policy import best_fixed
 from online_models.simulation.common_random_numbers import uniform
 from schemas import Artwork, Title, topics
 from schemas.catalog import Tags
@@ -139,8 +140,12 @@ class _ArtworkWorld:
                 if draw < self.rate(viewer, title, variant):
                     yield _stop(f"{name}-watched", viewer, at + 500, seen["title_id"])
 
-    def truth(self, first_day: int) -> dict[str, float]:
-        """Return the value of each policy on the decisions from a day on."""
+    def truth(self, first_day: int, selected: Mapping[tuple[str, str], str]) -> dict[str, float]:
+        """Return the value of each policy on the decisions from a day on.
+
+        ``selected`` has the artworks of the policy `best fixed`, by viewer and title; `best of all` is what
+        they would be if the log said all.
+        """
         seen = [one for one in self.impressions if one.day >= first_day]
         every = range(len(GENRES) + 1)
         shares = [SHARE, 1 - SHARE]
@@ -151,14 +156,16 @@ class _ArtworkWorld:
 
         fixed = [max(every, key=partial(mean_rate, title)) for title in range(self.titles)]
         expected_minutes_of: dict[str, float] = dict.fromkeys(
-            ("as shown", "uniform", "first", "best fixed", "ideal"), 0.0
+            ("as shown", "uniform", "first", "best fixed", "best of all", "ideal"), 0.0
         )
         for one in seen:
             rates = [self.rate(one.viewer, one.title, variant) for variant in every]
             expected_minutes_of["as shown"] += rates[one.variant]
             expected_minutes_of["uniform"] += sum(rates) / len(rates)
             expected_minutes_of["first"] += rates[self.order(one.title)[0]]
-            expected_minutes_of["best fixed"] += rates[fixed[one.title]]
+            artwork = selected[_viewer(one.viewer), _title(one.title)]
+            expected_minutes_of["best fixed"] += rates[int(artwork.rpartition("-")[2])]
+            expected_minutes_of["best of all"] += rates[fixed[one.title]]
             expected_minutes_of["ideal"] += max(rates)
         return {name: total / max(1, len(seen)) for name, total in expected_minutes_of.items()}
 
@@ -197,8 +204,9 @@ def simulate(
                 sender.send(world.triggers(day))
                 sender.send(world.sessions(day, _pages(settings)))
             log = read_decisions(settings)
-    found = estimates_of(log, artwork_of(world.catalog()), alpha=alpha)
-    return SimulatedArtwork(found, world.truth(0), world.truth(days // 2))
+    artwork = artwork_of(world.catalog())
+    found, selected = estimates_of(log, artwork, alpha=alpha), best_fixed(log.made, artwork)
+    return SimulatedArtwork(found, world.truth(0, selected), world.truth(days // 2, selected))
 
 
 def _pages(settings: Settings) -> dict[str, Home]:

@@ -56,7 +56,7 @@ KINDS = {
     "interleave": (POPULARITY, BLEND),
 }
 """Arms of each kind of experiment; those of `objective` follow from the options (`objective_arms`)."""
-OBJECTIVES: Final = ("watch_time", "completion", "satisfaction", "diversity")
+OBJECTIVES: Final = ("watch_time", "completion", "satisfaction", "calibration", "diversity")
 OPEN = (Verdict.OPEN, Verdict.COLLECTING)
 
 
@@ -189,14 +189,15 @@ def objective_arms(options: ExperimentOptions) -> tuple[Arm, Arm]:
         changed = convert({"ranking": options.ranker, **wanted}, Treatment, strict=False)
     except ValidationError as error:
         raise SettingsError(what, why=str(error), next_step=step) from error
-    if changed.diversity is not None:
+    if changed.diversity is not None or changed.calibration is not None:
         if options.through != "process":
             what, why = (
-                "pages of one row cannot have a diversity",
+                "pages of one row cannot have a diversity or a calibration",
                 "it reorders the top picks of pages with several rows",
             )
             raise SettingsError(what, why=why, next_step="run it with --through process")
-        plain = structs.replace(plain, diversity=0.0)
+        own = {name: 0.0 for name in ("calibration", "diversity") if getattr(changed, name) is not None}
+        plain = structs.replace(plain, **own)
     return (
         Arm(name="plain", share=0.5, treatment=plain),
         Arm(name="objective", share=0.5, treatment=changed),

@@ -77,8 +77,11 @@ class PageArtwork:
             chosen_from[:, 0] -= (chosen_from[:, 0] > 0) & (pages.candidates != 0)
         side, selector, names = self._side, self._selector, self._side.titles.ids
         places, viewers = self._places(pages.title), side.viewers.arrays.key[slots]
-        taste = selector.liked_words(self._taste.of(slots))
-        items = PageItems(pages.title, places, chosen_from, viewers, taste, side.titles.arrays.key)
+        taste = self._taste.of(slots)
+        words = selector.liked_words(taste)
+        items = PageItems(
+            pages.title, places, chosen_from, viewers, words, taste.weights, side.titles.arrays.key
+        )
         found, tables, end = new_choices(pages.title), _ShownTables(), 0
         for a in range(0, slots.size, _BLOCK):
             some, first = (a, min(a + _BLOCK, slots.size)), end

@@ -31,7 +31,7 @@ from streams.stages.wire.partition_rows import SHELF_VALUE
 
 __all__ = ["HOT_BYTES", "ImpressionTracker", "Tastes"]
 
-Tastes = Mapping[int, frozenset[str]]
+Tastes = Mapping[int, Mapping[str, int]]
 """The words that viewers like, by slot (:mod:`online_models.artwork.features`)."""
 
 HOT_BYTES: Final = 200_000_000
@@ -119,7 +119,7 @@ class ImpressionTracker:
             viewer = self._viewers.ids[slot]
             event = events.get(row)
             if isinstance(event, Impression):
-                self._see_artwork(viewer, event, when, tastes.get(slot, frozenset()), updates)
+                self._see_artwork(viewer, event, when, tastes.get(slot, {}), updates)
                 self._see_on_shelf(viewer, event, when)
             elif isinstance(event, Search):
                 self._open_result(viewer, event, when)
@@ -142,7 +142,12 @@ class ImpressionTracker:
         return impression_rows.key_of(viewer), None
 
     def _see_artwork(
-        self, viewer: str, event: Impression, at_ms: int, taste: frozenset[str], updates: AttributionUpdates
+        self,
+        viewer: str,
+        event: Impression,
+        at_ms: int,
+        taste: Mapping[str, int],
+        updates: AttributionUpdates,
     ) -> None:
         artwork = event.artwork or ""
         fit = self._gallery.fit(event.title_id, artwork, taste)

@@ -55,8 +55,9 @@ def selections_of(
     p, n = len(liked), len(titles)
     listed = np.tile(np.arange(n, dtype=np.int32), (p, 1, 1))
     places = np.array([selector.gallery.row_of(title) for title in titles], np.int32)[listed]
-    likes, considered = selector.liked_words(LikedWords.of(liked)), np.full((p, 1), n)
-    items = PageItems(listed, places, considered, np.arange(p, dtype=np.uint64), likes, keys)
+    taste, considered = LikedWords.of(liked), np.full((p, 1), n)
+    likes, viewers = selector.liked_words(taste), np.arange(p, dtype=np.uint64)
+    items = PageItems(listed, places, considered, viewers, likes, taste.weights, keys)
     found = new_choices(listed)
     end = selector.select(items, titles, (0, p), found, 0, now_ms=now_ms)
     out = [selector.selections[0]] * (p * n)

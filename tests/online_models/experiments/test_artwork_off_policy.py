@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from online_models.experiments.artwork_off_policy import POLICIES, Decision, Decisions, policy_logs
+from online_models.experiments.artwork_off_policy import (
+    POLICIES,
+    Decision,
+    Decisions,
+    best_fixed,
+    estimates,
+    policy_logs,
+)
 from online_models.experiments.off_policy import evaluate
 from schemas.events import Event, Impression, Stop
 
@@ -88,3 +95,76 @@ def test_pictures_that_are_equally_good_gain_nothing_by_being_chosen_after_the_f
     ]
     found = evaluate(policy_logs(made, {"t": pictures})["best fixed"])["snips"]
     assert found.low < 0.2 < found.high
+
+
+VARIANTS = ("kiss", "chase", "plain")
+RATES = {(0, "kiss"): 0.24, (0, "chase"): 0.08, (1, "kiss"): 0.08, (1, "chase"): 0.24}
+"""Probability of a watch by the taste of the viewer and the artwork; plain: .12 for both."""
+TITLES = 8
+
+
+def _bandit_log(seed: int, viewers: int, days: int) -> tuple[list[Decision], dict[str, int]]:
+    """Let a bandit that learns by taste choose artwork; return its decisions, and the taste of each viewer.
+
+    Its probabilities are those of a softmax of what it has learned, at least 2 % each.
+    """
+    rng = np.random.default_rng(seed)
+    taste = {f"viewer-{seed}-{n}": int(rng.random() >= 0.6) for n in range(viewers)}
+    won, seen = np.full((TITLES, 2, 3), 2.0), np.full((TITLES, 2, 3), 20.0)
+    made = []
+    for _ in range(days):
+        for viewer, kind in taste.items():
+            title = int(rng.integers(TITLES))
+            odds = np.exp(40.0 * won[title, kind] / seen[title, kind])
+            p = 0.02 + 0.94 * odds / odds.sum()
+            at = int(rng.choice(3, p=p))
+            win = bool(rng.random() < _rate(kind, title, VARIANTS[at]))
+            won[title, kind, at] += win
+            seen[title, kind, at] += 1.0
+            made.append(Decision(viewer, f"title-{title}", VARIANTS[at], float(p[at]), win))
+    return made, taste
+
+
+def _rate(taste: int, title: int, artwork: str) -> float:
+    return RATES.get((taste, artwork), 0.12) * (0.8 + 0.05 * title)
+
+
+def _order(title: int) -> tuple[str, ...]:
+    first = title % len(VARIANTS)
+    return VARIANTS[first:] + VARIANTS[:first]
+
+
+def _covered(seeds: range, *, viewers: int = 150, days: int = 40) -> dict[tuple[str, str], float]:
+    """Return how often the interval of each policy and estimator holds the policy's true value."""
+    held: dict[tuple[str, str], list[bool]] = {}
+    artwork = {f"title-{n}": _order(n) for n in range(TITLES)}
+    for seed in seeds:
+        made, taste = _bandit_log(seed, viewers, days)
+        selected = best_fixed(made, artwork)
+        truth = dict.fromkeys(POLICIES, 0.0)
+        for one in made:
+            kind, title = taste[one.viewer_id], int(one.title_id.rpartition("-")[2])
+            rates = {name: _rate(kind, title, name) for name in VARIANTS}
+            truth["as shown"] += rates[one.artwork]
+            truth["uniform"] += sum(rates.values()) / len(rates)
+            truth["first"] += rates[_order(title)[0]]
+            truth["best fixed"] += rates[selected[one.viewer_id, one.title_id]]
+        for policy, log in policy_logs(made, artwork).items():
+            for name, found in estimates(log, alpha=0.05).items():
+                true = truth[policy] / len(made)
+                held.setdefault((policy, name), []).append(found.low <= true <= found.high)
+    return {key: float(np.mean(values)) for key, values in held.items()}
+
+
+def test_intervals_hold_the_truth_of_a_bandits_log() -> None:
+    """Of all that are given: of `best fixed` the value of what was selected, and no replay of the bandit."""
+    found = _covered(range(4), days=20)
+    assert np.mean([*found.values()]) >= 0.9
+    assert not {("first", "replay"), ("best fixed", "replay")} & set(found)
+
+
+@pytest.mark.nightly
+def test_each_interval_holds_the_truth_in_nine_of_ten_logs() -> None:
+    """Each policy and estimator by itself, over twenty logs of a bandit."""
+    found = _covered(range(20))
+    assert {key: share for key, share in found.items() if share < 0.9} == {}

@@ -1,6 +1,7 @@
 """Pages: genre proportions, explore draws, and the order of shelves."""
 
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,13 @@ from hypothesis import strategies as st
 from online_models.errors import InvalidConfigError
 from online_models.page.build import build
 from online_models.page.calibration import GENRES as GENRES_KEPT
-from online_models.page.calibration import calibrate
+from online_models.page.calibration import mix_genres
 from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig, explores, layout_faults
 from online_models.page.shelf_kinds import KINDS
 from online_models.recommender import Recommender
-from online_models.tables.codes import NO_SHELF
+from online_models.simulation import World
+from online_models.tables.codes import NO_SHELF, TOP_PICKS
 from online_models.tables.layout import DAY_MS
 from schemas import Tags, Title
 from schemas.fields import RowKind
@@ -55,8 +57,49 @@ def test_calibration_by_hand() -> None:
     share = np.zeros(GENRES_KEPT)
     share[:2] = 2 / 3, 1 / 3
     title, same = np.arange(12, dtype=np.int32), np.zeros(12, np.float32)
-    calibrate(index, share, 1.0, 6, title, same, same.copy())
+    mix_genres(index, share, 1.0, 0.0, 6, title, same, same.copy())
     assert title[:6].tolist() == [0, 6, 1, 2, 7, 3]
+
+
+def test_variety_by_hand() -> None:
+    """Equal scores: the first title of each genre comes before the second of any."""
+    model = Recommender()
+    for n in range(9):
+        genres = (("Crime",), ("Romance",), ("Crime", "Romance"))[n // 3]
+        model.describe(Title(title_id=f"t{n}", tags=Tags(genre=genres)))
+    index = CatalogIndex(model.titles, model.catalog, PageConfig()).arrays()
+    title, same = np.arange(9, dtype=np.int32), np.zeros(9, np.float32)
+    mix_genres(index, np.zeros(GENRES_KEPT), 0.0, 1.0, 6, title, same, same.copy())
+    assert title[:6].tolist() == [0, 3, 1, 4, 2, 5]
+
+
+def test_variety_raises_the_distance_inside_a_list_and_its_genres() -> None:
+    """Calibration does not: who watches one genre gets one genre."""
+    model = Recommender(seed=1)
+    world = World(seed=1, viewers=150, titles=300)
+    for title in world.titles:
+        model.describe(title)
+    events = world.take(8_000)
+    model.learn_many(events)
+    tags = {title.title_id: frozenset(title.tag_labels()) for title in world.titles}
+    slots = np.arange(100, dtype=np.int32)
+
+    def spread(**mix: float) -> tuple[float, float]:
+        """Return the mean distance of pairs of top picks, and the mean number of their genres."""
+        index = CatalogIndex(model.titles, model.catalog, PageConfig(**mix))
+        pages = build(model.viewers, index, slots, events[-1].event_time_ms, 20)
+        distances, genres = [], []
+        for q in range(slots.size):
+            row = pages.title[q, pages.kind[q].tolist().index(TOP_PICKS)]
+            mine = [tags[model.titles.ids[t]] for t in row.tolist() if t >= 0]
+            distances += [1 - len(a & b) / len(a | b) for a, b in combinations(mine, 2)]
+            genres.append(sum(tag.startswith("genre:") for tag in frozenset().union(*mine)))
+        return float(np.mean(distances)), float(np.mean(genres))
+
+    (near, few), (far, many) = spread(calibration=0.0), spread(calibration=0.0, variety=2.0)
+    assert far > near + 0.002
+    assert many > few + 1.0
+    assert spread(calibration=2.0)[1] < few + 0.3
 
 
 def test_a_series_does_not_fill_a_row() -> None:

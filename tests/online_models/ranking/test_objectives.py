@@ -81,11 +81,12 @@ def test_an_arm_ranks_for_it_and_learning_is_untouched() -> None:
     assert (model.titles.arrays.watches == watches).all()
 
 
-def test_diversity_is_the_pages_calibration() -> None:
+def test_an_arm_has_its_own_calibration_and_variety() -> None:
     """The arm decides where it has a value, else the worker."""
-    config = PageConfig(calibration=0.3)
-    assert treated_page(config, Treatment()).calibration == 0.3
-    assert treated_page(config, Treatment(diversity=0.0)) == replace(config, calibration=0.0)
+    config = PageConfig(calibration=0.3, variety=0.5)
+    assert treated_page(config, Treatment()) == config
+    assert treated_page(config, Treatment(calibration=0.0)) == replace(config, calibration=0.0)
+    assert treated_page(config, Treatment(diversity=0.0)) == replace(config, variety=0.0)
 
 
 def test_mixed_top_picks_are_lists_too() -> None:

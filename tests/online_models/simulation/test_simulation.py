@@ -200,3 +200,10 @@ def test_an_impossible_world_is_refused(wrong: dict[str, float]) -> None:
     """The message says what a world needs."""
     with pytest.raises(ValueError, match="a world needs"):
         World(**wrong)  # type: ignore[arg-type]
+
+
+def test_titles_have_a_trailer_for_each_genre_and_mood() -> None:
+    """So that the trailer that a page names depends on the viewer."""
+    titles = World(seed=1, viewers=5, titles=60).titles
+    assert all([*one.tags.genre, *one.tags.mood] == [clip.tags[0] for clip in one.trailers] for one in titles)
+    assert sum(len(one.trailers) > 1 for one in titles) > len(titles) / 2
