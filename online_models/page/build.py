@@ -237,7 +237,7 @@ def build_pages(
         if deserves and find_alerts(spec, pools.alertable, causes.own, row, tagged, pages, q) > 0:
             explain(titles, work, liked, q + 1, pages.alert[q], pages.alert_reason[q])
         arrange(index, spec, shelves, q + 1, row, drawn, pages, q)
-        find_causes(titles, params, work.history, liked, q + 1, causes)
+        find_causes(titles, params, work.history, liked, q + 1, pages, q, causes)
         give_reasons(
             index,
             pools,
@@ -302,6 +302,8 @@ def find_alerts(spec: PageSpec, candidates: I4, own: F4, row: F4, tagged: U8, pa
     for k in range(n):
         t = pages.alert[q, k]
         better = count_above(own, row, own[t])
+        if better > max(share, few):
+            break  # those that follow fit no better
         if better <= share or (better <= few and contains(tagged, t)):
             pages.alert[q, kept] = t
             pages.alert_above[q, kept] = 1.0 - better / shown
