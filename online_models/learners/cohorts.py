@@ -98,6 +98,11 @@ class CohortTable:
             np.zeros(1, np.int64),
         )
 
+    @property
+    def longest_ms(self) -> float:
+        """Longest time from when a watch counts its weight to the newest one; then counts are rescaled."""
+        return MOST_DOUBLINGS * self._half_life_ms
+
     def learn(self, taste: F4, title: int, weight: float, at_ms: int) -> int:
         """Learn that a viewer of a taste watched a title; return their cohort, -1 where there is none."""
         c = assign(self.arrays, taste, self.config.memory)

@@ -13,7 +13,8 @@ from online_models.learners.cohorts import SHELVED, CohortTable
 from online_models.tables.layout import F4, F8, I8, U8
 from online_models.tables.titles import TitleTable
 from streams.engine.stage import Row
-from streams.stages.wire.row_codec import RowCodec
+from streams.stages.wire.row_checks import require_sound_cohorts
+from streams.stages.wire.row_codec import RowCodec, explained
 
 __all__ = ["CODEC", "KEY", "CohortRow", "load", "pack"]
 
@@ -43,7 +44,7 @@ def pack(table: CohortTable, titles: TitleTable) -> Row:
 
 
 def load(value: bytes, titles: TitleTable) -> CohortTable:
-    """Read the row; raises as `RowCodec.unpack`.
+    """Read the row; raises as `RowCodec.unpack`, also if a number is out of its range.
 
     Cohorts of another shape, written under another configuration, start empty.
     """
@@ -51,6 +52,16 @@ def load(value: bytes, titles: TitleTable) -> CohortTable:
     a = out.arrays
     if (row.centre.shape, row.keys.shape) != (a.centre.shape, a.title.shape):
         return out
+    with explained():
+        require_sound_cohorts(
+            times=row.times,
+            seen=row.seen,
+            mass=row.mass,
+            centre=row.centre,
+            watched=row.watched,
+            shape=row.keys.shape,
+            longest_ms=out.longest_ms,
+        )
     a.times[:], a.seen[:], a.mass[:], a.centre[:] = row.times, row.seen, row.mass, row.centre
     used = row.keys != 0
     a.title[used] = titles.by_key(row.keys[used])

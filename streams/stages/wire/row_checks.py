@@ -1,4 +1,4 @@
-"""Checks of stored rows of viewers and titles, before kernels read what no worker wrote.
+"""Checks of stored rows of viewers, titles, segments and cohorts, before kernels read what no worker wrote.
 
 Rows come from a changelog, to which nobody but workers should have the right to write. Kernels do not check
 indexes, and one number that is not finite would spread to all that is learned with it.
@@ -11,9 +11,15 @@ from numpy.typing import NDArray
 
 from online_models.errors import ConfigMismatchError
 from online_models.tables.feedback_layout import BINS, BUCKETS
+from online_models.tables.layout import F4, F8, I8, U8
 from schemas.fields import MAX_TIME_MS
 
-__all__ = ["require_sound_titles", "require_sound_viewers"]
+__all__ = [
+    "require_sound_cohorts",
+    "require_sound_segment",
+    "require_sound_titles",
+    "require_sound_viewers",
+]
 
 _MOST: Final = 1e9
 """Largest number in a row: weights and vectors are a few units, counters of watches stay below it."""
@@ -49,6 +55,41 @@ def require_sound_viewers(rows: NDArray[np.void]) -> None:
     )
     if not sound:
         _refuse("a viewer's row")
+
+
+def require_sound_segment(keys: U8, counts: F8, since_ms: int, newest_ms: int) -> None:
+    """Raise `ConfigMismatchError` if a segment's row has a number out of its range.
+
+    Counts are in units of ``since_ms``: a newest watch from before it has no unit.
+    """
+    sound = keys.shape == counts.shape and keys.ndim == 1 and _is_count(counts)
+    if not (sound and 0 <= since_ms <= newest_ms < MAX_TIME_MS):
+        _refuse("a segment's row")
+
+
+def require_sound_cohorts(
+    *, times: I8, seen: I8, mass: F8, centre: F4, watched: F8, shape: tuple[int, ...], longest_ms: float
+) -> None:
+    """Raise `ConfigMismatchError` if the cohorts' row has a number out of its range.
+
+    Parameters
+    ----------
+    times, seen, mass, centre, watched
+        Columns of the row.
+    shape
+        Cohorts, and titles of each.
+    longest_ms
+        Longest time from when a watch counts its weight to the newest one.
+    """
+    sound = times.shape == (2,) and seen.shape == (1,) and mass.shape == shape[:1] and watched.shape == shape
+    sound = sound and _is_time(times) and 0 <= int(times[1]) - int(times[0]) <= longest_ms
+    if not (sound and seen[0] >= 0 and _is_count(mass) and _is_count(watched) and _bounded(centre)):
+        _refuse("the cohorts' row")
+
+
+def _is_count(values: F8) -> bool:
+    """Return whether all numbers are finite, and none is negative; NaN is."""
+    return bool(((values >= 0) & (values < np.inf)).all())
 
 
 def _bounded(values: NDArray[Any]) -> bool:

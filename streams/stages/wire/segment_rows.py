@@ -9,7 +9,8 @@ from typing import Final
 
 from online_models.learners.segments import Segment, Segments
 from streams.engine.stage import Row, StateView
-from streams.stages.wire.row_codec import RowCodec
+from streams.stages.wire.row_checks import require_sound_segment
+from streams.stages.wire.row_codec import RowCodec, explained
 
 __all__ = ["CODEC", "PREFIX", "is_segment", "load", "pack", "read", "scope_of"]
 
@@ -34,8 +35,11 @@ def pack(scope: str, segment: Segment) -> Row:
 
 
 def load(segments: Segments, key: bytes, value: bytes) -> None:
-    """Load a row into the segments; raises as `RowCodec.unpack`."""
-    segments.load(scope_of(key), CODEC.unpack(value))
+    """Load a row into the segments; raises as `RowCodec.unpack`, also if a number is out of its range."""
+    found = CODEC.unpack(value)
+    with explained():
+        require_sound_segment(found.keys, found.counts, found.since_ms, found.newest_ms)
+    segments.load(scope_of(key), found)
 
 
 def read(store: StateView) -> Segments:

@@ -1,18 +1,22 @@
-"""Cohorts in the worker: learned by one shard, kept exactly, on pages."""
+"""Cohorts in the worker: learned by one shard, kept exactly, on pages; rows of theirs that are refused."""
+
+from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from online_models.config import ModelConfig
 from online_models.learners.cohorts import SHELVED
+from online_models.learners.segments import Segment, Segments
 from online_models.page.config import PageConfig
 from online_models.ranking.segment_boost import MIN_WATCHES
 from online_models.tables.titles import TitleTable, title_key
 from schemas.fields import ItemReason, RowKind
 from streams.config.settings import Settings
-from streams.errors import StateVersionError
+from streams.errors import StateError, StateVersionError
 from streams.stages.titles.step import TitlesStep
-from streams.stages.wire import cohort_rows
+from streams.stages.wire import cohort_rows, segment_rows
 from tests.streams.steps import Line, pages_of, watch
 
 PAGE = PageConfig(least=1, segment_watches=5.0)
@@ -69,6 +73,57 @@ def test_cohorts_come_back_as_they_were() -> None:
     assert cohort_rows.pack(table, titles) == (b"\x06cohorts", value)
     with pytest.raises(StateVersionError):
         cohort_rows.load(b"\x02" + value[1:], titles)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"times": np.array([20, 10])},
+        {"times": np.array([0, 4_000_000_000_000])},
+        {"times": np.array([-1, 20])},
+        {"times": np.array([10])},
+        {"seen": np.array([1, 2])},
+        {"mass": np.full(SHELVED.cohorts, -1.0)},
+        {"mass": np.ones(3)},
+        {"watched": np.full((SHELVED.cohorts, SHELVED.titles), -1.0)},
+        {"centre": np.full((SHELVED.cohorts, 12), 1e30, np.float32)},
+    ],
+)
+def test_cohorts_that_no_worker_wrote_are_refused(wrong: dict[str, Any]) -> None:
+    """Times in the wrong order or too far apart have no unit; counts are not negative, vectors not huge."""
+    c, n = SHELVED.cohorts, SHELVED.titles
+    row = cohort_rows.CohortRow(
+        np.array([10, 20]), np.array([30]), np.ones(c), np.zeros((c, 12), np.float32),
+        np.ones((c, n), np.uint64), np.ones((c, n)),
+    )  # fmt: skip
+    titles = TitleTable(ModelConfig())
+    assert (
+        cohort_rows.load(cohort_rows.CODEC.pack(row), titles).watches().tolist()
+        == [pytest.approx(n, rel=1e-6)] * c
+    )
+    value = cohort_rows.CODEC.pack(structs.replace(row, **wrong))
+    with pytest.raises(StateError, match="a number out of its range"):
+        cohort_rows.load(value, titles)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"since_ms": 30},
+        {"since_ms": 2**62, "newest_ms": 2**62 + 1},
+        {"since_ms": -1},
+        {"counts": np.array([-1.0])},
+        {"counts": np.array([1.0, 2.0])},
+    ],
+)
+def test_segments_that_no_worker_wrote_are_refused(wrong: dict[str, Any]) -> None:
+    """A newest watch from before the counts' unit is none; keys and counts go together."""
+    segment = Segment(np.array([2], np.uint64), np.array([3.0]), 10, 20, None)
+    segments = Segments()
+    segment_rows.load(segments, b"\x02device:tv", segment_rows.CODEC.pack(segment))
+    assert segments.top("device:tv", 1) == [(2, pytest.approx(3.0))]
+    with pytest.raises(StateError, match="a number out of its range"):
+        segment_rows.load(segments, b"\x02device:tv", segment_rows.CODEC.pack(segment._replace(**wrong)))
 
 
 def test_cohorts_of_another_shape_begin_anew() -> None:
