@@ -20,6 +20,7 @@ import numpy as np
 
 from online_models.errors import RowVersionError
 from online_models.feedback.watch_time import EMPTY, Counts
+from online_models.learners.blender import MAX_WEIGHT
 from online_models.tables.layout import F8, I8, U8
 from online_models.tables.row_versions import RowVersions
 from online_models.tables.titles import TagRows
@@ -152,7 +153,9 @@ WATCH_TIME: PartitionRow[Counts] = PartitionRow("watch-time", Counts, empty=EMPT
 """Viewers stage: histogram of watch times by title length (:mod:`online_models.feedback.watch_time`)."""
 TAGS: PartitionRow[TagRows] = PartitionRow("tags", TagRows, empty=TagRows([], np.zeros((0, 0), np.float32)))
 """Titles stage: learned vectors of the shard's tags (:class:`online_models.tables.titles.TagRows`)."""
-BLEND: PartitionRow[F8] = PartitionRow("blend", F8, empty=np.zeros(0))
+BLEND: PartitionRow[F8] = PartitionRow(
+    "blend", F8, empty=np.zeros(0), is_sound=lambda weights: bool((np.abs(weights) <= MAX_WEIGHT).all())
+)
 """Viewers stage: weights of the blend, row after row."""
 PENDING_PAGE: PartitionRow[tuple[int, int]] = PartitionRow(
     "pending-page",

@@ -8,7 +8,7 @@ Fields may be numpy arrays: ``counts: NDArray[np.float64]``::
     segment = SEGMENT.unpack(value)
 
 An array is stored as its dtype, its shape and its bytes (little-endian), and read as the declared dtype. A
-float that is not finite is refused when the row is packed.
+float that is not finite is refused when the row is packed, and when it is read.
 
 To change a declared type, add a version (:mod:`online_models.tables.row_versions`) and pass the versions in
 place of the name: ``RowCodec(RowVersions("a segment's row").then(upgrade=function), Segment)``. The upgrade
@@ -125,7 +125,11 @@ def _read_array(of: type, stored: tuple[str, tuple[int, ...], bytes]) -> object:
     _, dtype = get_args(of)
     (number,) = get_args(dtype)
     kind, shape, data = stored
-    return np.frombuffer(data, kind).reshape(shape).astype(number)
+    out = np.frombuffer(data, kind).reshape(shape).astype(number)
+    if out.dtype.kind == "f" and not np.isfinite(out).all():
+        msg = "a number is not finite"
+        raise ValueError(msg)
+    return out
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder(enc_hook=_write_array)

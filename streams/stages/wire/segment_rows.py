@@ -9,6 +9,7 @@ from typing import Final
 
 from online_models.learners.segments import Segment, Segments
 from streams.engine.stage import Row, StateView
+from streams.errors import StateError
 from streams.stages.wire.row_checks import require_sound_segment
 from streams.stages.wire.row_codec import RowCodec, explained
 
@@ -25,8 +26,18 @@ def is_segment(key: bytes) -> bool:
 
 
 def scope_of(key: bytes) -> str:
-    """Return the scope of a row's key."""
-    return key[1:].decode()
+    """Return the scope of a row's key.
+
+    Raises
+    ------
+    StateError
+        No worker wrote this key.
+    """
+    try:
+        return key[1:].decode()
+    except UnicodeDecodeError as error:
+        what, advice = "the key of a segment's row is no text", "run `nearline state rebuild`"
+        raise StateError(what, why=str(error), next_step=advice) from error
 
 
 def pack(scope: str, segment: Segment) -> Row:

@@ -124,6 +124,8 @@ def test_segments_that_no_worker_wrote_are_refused(wrong: dict[str, Any]) -> Non
     assert segments.top("device:tv", 1) == [(2, pytest.approx(3.0))]
     with pytest.raises(StateError, match="a number out of its range"):
         segment_rows.load(segments, b"\x02device:tv", segment_rows.CODEC.pack(segment._replace(**wrong)))
+    with pytest.raises(StateError, match="no text"):
+        segment_rows.load(segments, b"\x02device:\xff", segment_rows.CODEC.pack(segment))
 
 
 def test_cohorts_of_another_shape_begin_anew() -> None:

@@ -6,12 +6,14 @@ from numpy.typing import NDArray
 
 from online_models.config import ModelConfig
 from online_models.errors import NonFiniteRowError
+from online_models.learners.blender import MAX_WEIGHT
 from online_models.tables.row_versions import RowVersions
 from streams.engine.stage import Outcome
 from streams.errors import StateError, StateVersionError
 from streams.ops.state.verify import _own
 from streams.stages.wire.partition_rows import (
     ALL,
+    BLEND,
     FORMAT,
     LEARNED,
     PENDING_PAGE,
@@ -77,6 +79,14 @@ def test_what_is_not_finite_is_not_packed() -> None:
     """A NaN stops the batch before it is written."""
     with pytest.raises(NonFiniteRowError):
         PartitionRow("weights", NDArray[np.float32], empty=np.zeros(1)).row(np.array([np.nan]))
+
+
+def test_weights_beyond_all_that_are_learned_are_refused() -> None:
+    """The blend's weights are bounded, so that scores stay finite."""
+    most = np.array([0.5, -MAX_WEIGHT])
+    assert BLEND.unpack(BLEND.row(most)[1]).tolist() == most.tolist()
+    with pytest.raises(StateError, match="a number out of its range"):
+        BLEND.unpack(BLEND.row(most * 1.001)[1])
 
 
 def test_a_payload_can_change() -> None:

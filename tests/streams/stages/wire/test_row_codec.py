@@ -60,6 +60,15 @@ def test_what_is_not_finite_is_not_packed(bad: float) -> None:
         CODEC.pack(Watches("a", np.array([1, bad], np.float32), np.zeros(0, np.uint64)))
 
 
+@pytest.mark.parametrize("bad", [np.nan, -np.inf])
+def test_what_is_not_finite_is_not_read(bad: float) -> None:
+    """No worker wrote it, and what is learned with it would not be finite either."""
+    value = CODEC.pack(Watches("a", np.array([1, 2], np.float32), np.zeros(0, np.uint64)))
+    damaged = value.replace(np.float32(2).tobytes(), np.float32(bad).tobytes())
+    with pytest.raises(StateError, match="a number is not finite"):
+        CODEC.unpack(damaged)
+
+
 def test_a_row_of_an_old_version_is_upgraded() -> None:
     """Version 1 of this made-up row had no keys."""
 
