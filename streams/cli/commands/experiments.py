@@ -275,9 +275,11 @@ def worker(
     It is a process and a consumer group of its own: it reads the same events as the workers that make lists,
     and a failure does not affect them. Start up to one per partition.
     """
+    from streams.engine.broker_wait import wait_for_broker
     from streams.stages.experiments.worker import build_results_worker
 
     settings = service_settings(brokers, prefix, state_dir=state_dir, http_port=http_port)
+    wait_for_broker(settings)
     raise typer.Exit(build_results_worker(settings).run())
 
 

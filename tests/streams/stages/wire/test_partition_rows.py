@@ -85,7 +85,7 @@ def test_weights_beyond_all_that_are_learned_are_refused() -> None:
     """The blend's weights are bounded, so that scores stay finite."""
     most = np.array([0.5, -MAX_WEIGHT])
     assert BLEND.unpack(BLEND.row(most)[1]).tolist() == most.tolist()
-    with pytest.raises(StateError, match="a number out of its range"):
+    with pytest.raises(StateError, match="a number is out of its range"):
         BLEND.unpack(BLEND.row(most * 1.001)[1])
 
 
