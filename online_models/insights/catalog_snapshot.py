@@ -57,9 +57,9 @@ class CatalogSnapshot:
     def withdraw(self, title_id: str) -> None:
         """Remove a title."""
         for label in self._labels.pop(title_id, ()):
-            self._with[label].discard(title_id)
+            _discard(self._with, label, title_id)
         for country in self._countries.pop(title_id, ()):
-            self._only[country].discard(title_id)
+            _discard(self._only, country, title_id)
         self._everywhere.discard(title_id)
 
     def labels(self, title_id: str) -> tuple[str, ...]:
@@ -77,6 +77,13 @@ class CatalogSnapshot:
             return len(set.intersection(*sets)) if sets else len(self._labels)
         there = (self._everywhere, self._only.get(country, set()))
         return sum(len(set.intersection(titles, *sets)) for titles in there)
+
+
+def _discard(titles: dict[str, set[str]], name: str, title_id: str) -> None:
+    """Take a title from those of a name; a name without titles goes, too."""
+    titles[name].discard(title_id)
+    if not titles[name]:
+        del titles[name]
 
 
 def combined(labels: Sequence[str]) -> list[tuple[str, ...]]:
