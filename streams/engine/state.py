@@ -46,6 +46,10 @@ tables when there is a new one, and in a quiet database there would be none for 
 table within a day, the old tables are gone a day or two after they are old, and their names with the next
 manifest: after a week a deleted row leaves no bytes, as in Kafka (`max.compaction.lag.ms`)."""
 
+LOG_BYTES = 1 << 20
+"""Bytes after which RocksDB begins a new log of what it does, and deletes the one before the last. Without a
+bound it grows until the process ends: by 40 MB a day where titles are written five times a minute."""
+
 ERASE_EVERY_MS = 600_000
 """Milliseconds between two erasures, so that many in a row cost one rewriting of the tables."""
 
@@ -94,6 +98,7 @@ class StoreMemory:
         options.set_write_buffer_size(8 << 20)
         options.set_max_open_files(self._open_files)
         options.set_keep_log_file_num(2)
+        options.set_max_log_file_size(LOG_BYTES)
         # a manifest has the first and last key of every table, also of former ones: write a new one with each
         # change of tables, so that a key is gone with the last table that had it
         options.set_max_manifest_file_size(1)

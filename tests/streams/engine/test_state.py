@@ -14,6 +14,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from streams.engine import state
 from streams.engine.state import META_KEY, Store, StoreMemory, wipe
 from streams.errors import StateDamagedError, StateError, StateLockedError
 
@@ -165,3 +166,14 @@ def test_unwritable_folder_is_explained(tmp_path: Path, memory: StoreMemory) -> 
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StateError, match="cannot be read or written"):
         Store(tmp_path / "file" / "0", memory)
+
+
+def test_the_log_of_what_rocksdb_does_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often tables are written, there are two logs of a bounded size, and the present one."""
+    monkeypatch.setattr(state, "LOG_BYTES", 20_000)
+    store = Store(tmp_path / "0", StoreMemory())
+    for n in range(100):
+        store.write([(b"v", b"%d" % n)], applied=n, changelog_position=n)
+        store._db.flush()
+    assert sum(file.stat().st_size for file in (tmp_path / "0").glob("LOG*")) < 4 * state.LOG_BYTES
+    store.close()
