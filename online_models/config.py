@@ -213,6 +213,10 @@ class BlendConfig:
     """Weight of the logarithm of the share of a title's feedback that is no rejection (ADR 36). Disliked to
     liked titles in the top ten with 0 / 1 / 2, at `rejection` .2: .506 / .469 / .435; HR@10 of the liked ones
     .2438 / .2440 / .2421 (MovieLens-100K, all feedback, one seed)."""
+    dislike: Annotated[float, Ge(0), Le(20)] = 6.0
+    """Weight against titles with tags that the viewer has disliked of late (``ranking.disliked_tags``, which
+    has a world by hand). Disliked to liked titles in the top ten with 0 / 6: .466 / .415; HR@10 of the liked
+    ones .2447 / .2427 (MovieLens-100K, all feedback, one seed; ADR 45)."""
     rate: Share = 0.005
     """Step of the weights per tested event; 0: they stay. .002 to .005 measured alike."""
     rivals: Annotated[int, Ge(2), Le(1_000)] = 30

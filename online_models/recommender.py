@@ -183,6 +183,7 @@ class Recommender:
             signals,
             wanted,
             self.viewers.blending.weights,
+            self.viewers.ranker.disliked.table(),
             ranks,
         )
         self.titles.norms.invalidate()

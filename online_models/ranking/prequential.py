@@ -21,6 +21,7 @@ from online_models.learners.factorization import next_stamp, represent, scratch
 from online_models.learners.tag_vectors import move_tags
 from online_models.learners.title_side import absorb_one
 from online_models.learners.viewer_updates import begin_signal, learn_rejection, learn_viewer, update_history
+from online_models.ranking.disliked_tags import TagTable, disliked_tags, subtract_disliked
 from online_models.ranking.scorer import cowatch, sparse_scratch, subtract_rejected
 from online_models.tables.derived_columns import SEASON
 from online_models.tables.history import mark_known
@@ -50,12 +51,16 @@ class PrequentialScratch(NamedTuple):
     score: F4
     """[RANKINGS, T] scores of the blend and of each expert."""
     sparse: CoWatchScratch
+    tags: TagTable
+    votes: F4
+    """[G] votes of a viewer on tags (``ranking.disliked_tags``)."""
 
 
 @jit
-def prequential_scratch(params: Params, weights: F8, size: int) -> PrequentialScratch:
+def prequential_scratch(params: Params, weights: F8, tags: TagTable, size: int) -> PrequentialScratch:
     """Allocate a batch's working memory for ``size`` titles; 0 if nothing is tested."""
-    return PrequentialScratch(weights, np.zeros((RANKINGS, size), np.float32), sparse_scratch(params, size))
+    score, votes = np.zeros((RANKINGS, size), np.float32), np.zeros(tags.rarity.size, np.float32)
+    return PrequentialScratch(weights, score, sparse_scratch(params, size), tags, votes)
 
 
 @jit_no_alloc
@@ -139,6 +144,8 @@ def rank_target(
         learn_weights(titles, viewers, params, at.weights, context, v, t, stamp, work, at.score)
     if params.rejection > 0:
         subtract_rejected(titles, viewers, params, v, now, n, at.sparse, at.score[0])
+    if disliked_tags(viewers, params, v, now, at.tags, at.votes):
+        subtract_disliked(at.tags, at.votes, at.score[0])
     ranks[0] = rank_of(titles, at.score[0], t, stamp, work)
 
 
@@ -152,6 +159,7 @@ def prequential(
     signals: Signals,
     tested: I4,
     weights: F8,
+    tags: TagTable,
     ranks: F8,
 ) -> None:
     """Test, then learn on both sides, event by event.
@@ -164,7 +172,7 @@ def prequential(
     for i in range(tested.size):
         if tested[i]:
             size = titles.bias.size
-    at = prequential_scratch(params, weights, size)
+    at = prequential_scratch(params, weights, tags, size)
     ranks[:] = -1.0
     for i in range(feedback.viewer.size):
         v = feedback.viewer[i]
@@ -193,6 +201,7 @@ def observe_tested(
     signals: Signals,
     tested: I4,
     weights: F8,
+    tags: TagTable,
     ranks: F8,
 ) -> int:
     """Learn a batch as ``learners.viewer_updates.observe`` does; test as `prequential` does.
@@ -200,7 +209,7 @@ def observe_tested(
     Returns the number of signals filled.
     """
     work = scratch(titles, params)
-    at = prequential_scratch(params, weights, titles.bias.size)
+    at = prequential_scratch(params, weights, tags, titles.bias.size)
     ranks[:] = -1.0
     spare = feedback.viewer.size
     for i in range(feedback.viewer.size):

@@ -247,7 +247,8 @@ class ViewerSide:
         signals = self._signals_for(feedback)
         ranks = np.full((feedback.viewer.size, RANKINGS), -1.0)
         titles, viewers, weights = self.titles.arrays, self.viewers.arrays, self.blending.weights
-        n = observe_tested(titles, viewers, self.params, feedback, signals, tested, weights, ranks)
+        tags = self.ranker.disliked.table()
+        n = observe_tested(titles, viewers, self.params, feedback, signals, tested, weights, tags, ranks)
         return first_rows(signals, n), ranks
 
     def rank(self, slots: I4, now_ms: int, n: int, *, drawn: float = 0.0) -> Lists:

@@ -244,6 +244,8 @@ class Params(NamedTuple):
     rejection: float
     """``blend.rejection``."""
     satisfaction: float
+    dislike: float
+    """``blend.dislike``."""
     session_gap_ms: float
     publish_drift: float
     known_titles: int

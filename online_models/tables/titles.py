@@ -65,6 +65,7 @@ def kernel_params(config: ModelConfig, seed: int) -> Params:
         rivals=b.rivals,
         rejection=b.rejection,
         satisfaction=b.satisfaction,
+        dislike=b.dislike,
         session_gap_ms=config.session_gap_s * 1e3,
         publish_drift=config.publish_drift,
         known_titles=config.known_titles,
