@@ -31,8 +31,8 @@ VARIABLES: Final = {
 """Settings of the worker: a page with every batch, so that the page after a step is that of the step."""
 CHUNK: Final = 500
 """Events of the crowd that are sent at a time, so that titles learn in between."""
-TITLES_S: Final = 1.0
-"""Wait until a new title has reached the worker."""
+TITLES_S: Final = 5.0
+"""Wait until a new title has reached the worker: milliseconds, and more on a busy machine."""
 
 
 class Measured(NamedTuple):
