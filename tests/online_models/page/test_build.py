@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from online_models.config import BlendConfig, ModelConfig
 from online_models.page.catalog_index import CatalogIndex, most_trending
 from online_models.page.config import PageConfig
 from online_models.recommender import Recommender
@@ -65,8 +66,13 @@ def test_a_list_of_more_than_32_forgets_the_oldest() -> None:
     assert titles_of(again.page("ada", n=40), RowKind.MY_LIST) == wanted
 
 
-def test_a_seed_was_watched_or_liked_and_says_which(model: Recommender) -> None:
-    """A title past a quarter, and one with a thumb up, are seeds; a title that was merely started is none."""
+def test_a_seed_was_watched_or_liked_and_says_which() -> None:
+    """A title past a quarter, and one with a thumb up, are seeds; a title that was merely started is none.
+
+    Thumbs down do not count for the genre here: else what is near the seeds would rank lower.
+    """
+    config = ModelConfig(blend=BlendConfig(dislike=0.0))
+    model = with_watches(Recommender(config, seed=3, page=OPEN))
     model.learn_many([
         stop(1, "ada", "t4"),
         Rate(**at(2, "ada"), title_id="t8", thumb=Thumb.UP),
