@@ -10,7 +10,7 @@ likes and explicit dislikes, vote on their tags:
 
 with l = 0 for the newest entry, v the weight of a dislike in thumbs down and :math:`-\gamma` for a like, and
 :math:`p_g` the share of titles with the tag: a tag that most titles have, such as a language, says nothing.
-Likes protect a genre: one dislike after two likes of it has no effect; one thumb up takes back a part.
+Likes protect a genre: one dislike after three likes of it has no effect; one thumb up takes back a part.
 
 Votes are explicit dislikes alone (`EXPLICIT`): a skip or a quick stop says little about a genre, and is
 frequent. It is the satisfaction of ADR 36, there of all viewers with a title, here of a viewer with a tag.
