@@ -26,6 +26,7 @@ from online_models.tables.row_versions import RowVersions
 from online_models.tables.titles import TagRows
 from schemas.fields import MAX_TIME_MS
 from streams.engine.stage import Row, StateView
+from streams.errors import StateError
 from streams.stages.wire.row_codec import RowCodec, explained
 
 __all__ = [
@@ -107,7 +108,12 @@ class PartitionRow(Generic[T]):
     def members(self, store: StateView) -> Iterator[tuple[str, T]]:
         """Yield the names and values of all members; scans no other row."""
         for key, value in store.scan(self.key + _MEMBER):
-            yield key[len(self.key) + 1 :].decode(), self.codec.unpack(value)
+            try:
+                name = key[len(self.key) + 1 :].decode()
+            except UnicodeDecodeError as error:
+                what = f"a key of {self.codec.versions.kind} is no text"
+                raise StateError(what, why=error.reason, next_step="run `nearline state rebuild`") from error
+            yield name, self.codec.unpack(value)
 
     def unpack(self, value: bytes | None) -> T:
         """Read a value of any version; raises as `RowCodec.unpack`."""

@@ -125,6 +125,11 @@ def _read_array(of: type, stored: tuple[str, tuple[int, ...], bytes]) -> object:
     _, dtype = get_args(of)
     (number,) = get_args(dtype)
     kind, shape, data = stored
+    if (
+        kind[:1] not in {"<", ">", "|"} or not kind[1:].isalnum()
+    ):  # numpy parses others as a language of its own
+        msg = f"{kind!r} is no type of numbers"
+        raise ValueError(msg)
     out = np.frombuffer(data, kind).reshape(shape).astype(number)
     if out.dtype.kind == "f" and not np.isfinite(out).all():
         msg = "a number is not finite"

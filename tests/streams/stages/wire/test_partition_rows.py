@@ -118,3 +118,15 @@ def test_an_older_partition_is_told_its_new_format() -> None:
     newer = ROWS.then(upgrade=lambda rows, _: list(rows))
     assert require_format(MemoryStore({key: value or b""}), newer) == [FORMAT.row(2)]
     assert ROWS.current([], ModelConfig()) == []
+
+
+def test_what_no_worker_wrote_is_refused() -> None:
+    """A member's name that is no text, and a type of numbers that numpy would parse as an expression."""
+    store = MemoryStore()
+    store.commit(Outcome(rows=[(PENDING_PAGE.key + b"\0guest\xeb", PENDING_PAGE.row((1, 2))[1])]))
+    with pytest.raises(StateError, match="no text"):
+        list(PENDING_PAGE.members(store))
+    value = LEARNED.row(np.array([7]))[1]
+    assert value is not None
+    with pytest.raises(StateError, match="no type of numbers"):
+        LEARNED.unpack(value.replace(b"<i8", b",y8"))
