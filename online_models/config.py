@@ -322,8 +322,8 @@ class ModelConfig:
     """Share of the positives that are ranked before they are learned, so that the weights of these rankers
     learn. A test of 1,700 titles takes 2 ms for each ranker."""
     guest_budget_us: Annotated[float, Ge(0), Le(1e9)] = 5_000.0
-    """Microseconds that these rankers may take for each event, as a mean over a batch. Where they took more,
-    the batch's other lists are made without them. A title takes 1.4 us (`river.external_rankers`)."""
+    """Microseconds that these rankers may take for each list, as a mean over a block of lists and with what
+    they learn. The other lists of a block are made without them. A title takes 1.4 us."""
     session_gap_s: Seconds = 1_800.0
     """Longest pause within a session: 30 minutes, the session gap of web analytics. After a longer one the
     viewer begins a new session: older titles count `reward.former`, and the blend is in another context."""

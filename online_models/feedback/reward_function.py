@@ -174,7 +174,7 @@ class RewardFunction:
 
     def _progress(self, event: ev.Progress) -> tuple[FeedbackSignal, ...]:
         duration_s = event.duration_s or self.config.unknown_duration_s
-        tenth = duration_s / STEPS
+        tenth = max(duration_s / STEPS, 1.0)  # a duration may be any number above 0
         if int(event.watched_s / tenth) == int(max(event.watched_s - BEAT_S, 0.0) / tenth):
             return ()
         weight, length, session = self.config.heartbeat, event.duration_s or 0.0, event.session_id or ""

@@ -40,7 +40,7 @@ from online_models.page.selection import (
     select_popular,
 )
 from online_models.ranking.exploration import number, scrambled
-from online_models.ranking.scorer import log_all
+from online_models.ranking.logarithms import log_all
 from online_models.tables.codes import (
     BECAUSE_LIKED,
     BECAUSE_WATCHED,

@@ -7,10 +7,11 @@ touched, and one for the rest (:mod:`online_models.river.stored_state`). So a re
 exactly the rankers that it had. A viewer who is forgotten, or who signs in, leaves no row.
 
 They are Python: 1.4 us for each title of a list and ranker, where all of our own experts take 10 to 60 us for
-the whole list. So they have a budget of time, ``NEARLINE_MODEL__GUEST_BUDGET_US`` for each event:
+the whole list. So they have a budget of time, ``NEARLINE_MODEL__GUEST_BUDGET_US`` for each list with what they
+learn:
 
 * A worker does not start if a list alone would take more (`require_affordable`), and says how much.
-* A batch that has used its budget makes its other lists without them
+* A block of lists that has used its budget makes the others without them
   (``nearline_guest_lists_skipped_total``). What they learn does not depend on time.
 
 An arm of an experiment changes their weight: ``guests: 0`` is the list without them.
@@ -55,6 +56,8 @@ _LOG = structlog.get_logger(__name__)
 
 US_PER_TITLE = 1.4
 """Time of a prediction (`online_models.river.external_rankers`)."""
+OVERDRAFT_S = 1.0
+"""Most time beyond the budget that counts against later lists."""
 MOST_VIEWERS, MOST_TITLES = 200_000, 100_000
 """Bounds of what a partition's rankers learn: a viewer takes about 1 kB in Python's dictionaries."""
 
@@ -87,7 +90,7 @@ def require_affordable(model: ModelConfig, titles: int) -> None:
     cost, budget = US_PER_TITLE * titles * len(guest_names(model)), model.guest_budget_us
     if cost > budget:
         what = "NEARLINE_MODEL__GUESTS is too slow for this catalog"
-        times = f"{cost / 1000:,.1f} ms, the budget of an event is {budget / 1000:,.1f} ms"
+        times = f"{cost / 1000:,.1f} ms, the budget of a list is {budget / 1000:,.1f} ms"
         advice = f"set NEARLINE_MODEL__GUEST_BUDGET_US={1.5 * cost:.0f}, or name fewer rankers"
         raise SettingsError(what, why=f"a list of {titles:,} titles takes {times}", next_step=advice)
 
@@ -109,13 +112,14 @@ class Guests:
     Raises
     ------
     SettingsError
-        A ranker cannot be built, or its state cannot be stored.
+        A ranker cannot be built, its state cannot be stored, or a list takes longer than the budget.
     StateError
         The rows are of other rankers.
     """
 
     def __init__(self, settings: Settings, store: StateView, side: ViewerSide, metrics: Metrics) -> None:
         self._model, self._side, self._metrics = settings.model, side, metrics
+        require_affordable(settings.model, len(side.titles))
         try:
             self._all = ExternalRankers(guest_names(settings.model))
             for ranker in self._all.rankers:
@@ -130,10 +134,6 @@ class Guests:
         self._left = 0.0
         self._load(store)
 
-    def begin(self, events: int) -> None:
-        """Begin a batch of so many events: so much time is left."""
-        self._left = events * self._model.guest_budget_us / 1e6
-
     def concerns(self, slots: I4) -> NDArray[np.bool_]:
         """Return for which viewers the rankers have scores."""
         ids, known = self._side.viewers.ids, self._all.viewers
@@ -143,6 +143,7 @@ class Guests:
 
     def add_to(self, rows: F4, slots: I4, now_ms: int) -> None:
         """Add the weighted scores of the rankers to the rows [n, T] of viewers, while there is time."""
+        self._left = min(self._left, 0.0) + slots.size * self._model.guest_budget_us / 1e6
         for place in np.flatnonzero(self.concerns(slots)).tolist():
             if self._left <= 0:
                 self._metrics.guest_lists_skipped.inc()
@@ -236,7 +237,7 @@ class Guests:
 
     def _spend(self, start: float) -> None:
         spent = time.perf_counter() - start
-        self._left -= spent
+        self._left = max(self._left - spent, -OVERDRAFT_S)
         self._metrics.guest_seconds.inc(spent)
 
     def _load(self, store: StateView) -> None:

@@ -160,9 +160,8 @@ class ViewersStage:
         """Make the external rankers of a partition; None: there are none."""
         if not self.settings.model.guests:
             return None
-        from streams.stages.viewers.guests import Guests, require_affordable  # noqa: PLC0415 - imports River
+        from streams.stages.viewers.guests import Guests  # noqa: PLC0415 - imports River
 
-        require_affordable(self.settings.model, len(self.replica.titles))
         return Guests(self.settings, store, side, self.metrics)
 
     async def _gate(self, partition: int) -> bool:
@@ -248,7 +247,6 @@ class ViewersStep:
         clock = self._stage.wall_clock or now_ms  # a shadow that replays the past is late, too
         late = clock() - records[-1].timestamp > LATE_MS
         self._stage.lag.set_catching_up(self._partition, late=self._cutover.silent and late)
-        self._begin_guests(len(records))
         batch = self._decoder.decode(records)
         out = Outcome(dead_letters=batch.dead_letters)
         for events, departure in batch.parts():
@@ -263,7 +261,6 @@ class ViewersStep:
     def make_pages(self, pending: Sequence[PendingPage]) -> Outcome:
         """Make pending pages."""
         self._alerts.begin_batch()
-        self._begin_guests(len(pending))
         out, viewers = Outcome(), self._side.viewers
         slots = viewers.acquire([page.viewer_id for page in pending], self._load)
         requests = [(slot, page.offset, page.at) for slot, page in zip(slots.tolist(), pending, strict=True)]
@@ -354,10 +351,6 @@ class ViewersStep:
             out.erased.append(partition_rows.PENDING_PAGE.no_row(viewer)[0])
             out.erased.extend(key for key, _ in of_viewer)
         return out
-
-    def _begin_guests(self, events: int) -> None:
-        if self._guests is not None:
-            self._guests.begin(events)
 
     def _observe(self, feedback: Feedback, rows: SignalRows) -> Signals:
         """Learn signals; the configured share of them is ranked before it is learned."""

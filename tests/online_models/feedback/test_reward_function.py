@@ -14,6 +14,7 @@ from schemas.events import (
     MyList,
     Play,
     Preferences,
+    Progress,
     Rate,
     Search,
     Select,
@@ -86,6 +87,16 @@ def test_stops(cause: StopCause, more: dict[str, object], expected: tuple[Action
 def test_nothing_is_said(event: Event) -> None:
     """A look around and a search without a choice say nothing about taste."""
     assert RewardFunction()(event) == ()
+
+
+@pytest.mark.parametrize("duration_s", [5e-324, 0.1, 1e-300])
+def test_durations_next_to_nothing(duration_s: float) -> None:
+    """A heartbeat of a title that is shorter than a second counts like any."""
+    beat = Progress(
+        event_id="e", viewer_id="v", event_time_ms=0, title_id="t", watched_s=61.0, position_s=0.0,
+        duration_s=duration_s,
+    )  # fmt: skip
+    assert [one.action for one in RewardFunction()(beat)] == [Action.HEARTBEAT]
 
 
 def test_taken_off_the_list_is_no_judgement() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from online_models.ranking.scorer import log_all
+from online_models.ranking.logarithms import log_all
 
 
 def test_as_exact_as_float32() -> None:
