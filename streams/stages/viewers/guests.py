@@ -7,7 +7,7 @@ touched, and one for the rest (:mod:`online_models.river.stored_state`). So a re
 exactly the rankers that it had. A viewer who is forgotten, or who signs in, leaves no row.
 
 They are Python: 1.4 us for each title of a list and ranker, where all of our own experts take 10 to 60 us for
-the whole list. So they have a budget of time, ``NEARLINE_MODEL__GUEST_BUDGET_US`` for each list with what they
+the whole list. So they have a budget of time, ``NEARLINE_MODEL__GUEST_BUDGET_US`` for a list and what they
 learn:
 
 * A worker does not start if a list alone would take more (`require_affordable`), and says how much.
