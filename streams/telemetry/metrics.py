@@ -32,6 +32,8 @@ prequential_hit_rate             gauge      model             share of tested ev
 prequential_tested_total         counter    model             events ranked before they were learned
 prequential_hits_total           counter    model             those ranked in the top 10
 learned_total                    counter                      feedback signals learned by viewers stages
+guest_seconds_total              counter                      time that external rankers took
+guest_lists_skipped_total        counter                      lists made without them: their time was used up
 drift_detected_total             counter    model             alarms of the drift detector
 replica_age_events               gauge                        title records not yet replicated
 replica_remaining_records        gauge      table             records until it has caught up, at most
