@@ -142,6 +142,14 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 unit="cps",
             ),
             _lines("Publishing version", ("max by (version) (nearline_publishes)", "version {{version}}")),
+            _lines(
+                "External rankers (NEARLINE_MODEL__GUESTS)",
+                (f"sum(rate(nearline_guest_seconds_total[{WINDOW}]))", "cores that they take"),
+                (
+                    f"sum(rate(nearline_guest_lists_skipped_total[{WINDOW}]))",
+                    "lists a second without them, for want of time",
+                ),
+            ),
         ),
     ),
     (

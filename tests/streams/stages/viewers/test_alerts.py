@@ -171,11 +171,10 @@ def test_in_a_small_catalog_a_new_title_of_the_viewers_genre_is_news() -> None:
     line = Line(Settings(prequential_share=0.0))
     genres = ("Comedy", "Horror", "Science Fiction", "Drama")
     line.put(*(Title(title_id=f"t{n}", tags=Tags(genre=(genres[n % 4],))) for n in range(160)))
-    rng, number = np.random.default_rng(1), 0
+    rng = np.random.default_rng(1)
     for viewer in range(150):
-        for title in rng.choice(40, 10, replace=False).tolist():
-            number += 1
-            line.feed(watch(f"crowd{viewer}", f"t{4 * title + viewer % 4}", number))
+        titles = [f"t{4 * title + viewer % 4}" for title in rng.choice(40, 10, replace=False).tolist()]
+        line.feed(*(watch(f"crowd{viewer}", title, 10 * viewer + n) for n, title in enumerate(titles)))
     line.put(*(Title(title_id=f"new {genre}", release_ms=NEW, tags=Tags(genre=(genre,))) for genre in genres))
     told_of = []
     for n, title in enumerate(rng.choice(40, 10, replace=False).tolist()):
