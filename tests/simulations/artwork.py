@@ -25,11 +25,9 @@ from schemas.codec import decode_home
 from schemas.events import Event, Impression, ListAction, MyList, Stop
 from schemas.pages import Home
 from streams.config.settings import Settings
-from streams.kafka.produce import EventProducer
 from streams.kafka.scan import read_all
 from streams.ops.artwork import ArtworkEstimates, artwork_of, estimates_of, read_decisions
-from streams.ops.runs.worker_process import WorkerProcess, make_topics, own_cluster
-from tests.simulations.waiting import SyncSender
+from tests.simulations.waiting import ready_worker
 
 __all__ = ["SimulatedArtwork", "simulate"]
 
@@ -192,18 +190,14 @@ def simulate(
         The worker did not process every event.
     """
     world = _ArtworkWorld(seed, viewers, titles)
-    with own_cluster(folder, GROUP, kafka=kafka, event_time=True) as settings:
-        make_topics(settings)
-        with WorkerProcess(settings, folder, VARIABLES) as worker, EventProducer(settings) as producer:
-            worker.wait_ready()
-            producer.send_titles(world.catalog())
-            producer.flush()
-            sender = SyncSender(worker, producer)
-            sender.send(world.history())
-            for day in range(days):
-                sender.send(world.triggers(day))
-                sender.send(world.sessions(day, _pages(settings)))
-            log = read_decisions(settings)
+    with ready_worker(folder, GROUP, VARIABLES, kafka=kafka, event_time=True) as (settings, producer, sender):
+        producer.send_titles(world.catalog())
+        producer.flush()
+        sender.send(world.history())
+        for day in range(days):
+            sender.send(world.triggers(day))
+            sender.send(world.sessions(day, _pages(settings)))
+        log = read_decisions(settings)
     artwork = artwork_of(world.catalog())
     found, selected = estimates_of(log, artwork, alpha=alpha), best_fixed(log.made, artwork)
     return SimulatedArtwork(found, world.truth(0, selected), world.truth(days // 2, selected))

@@ -28,9 +28,8 @@ from streams.kafka.produce import EventProducer
 from streams.kafka.scan import partitions_of, read_all, read_latest
 from streams.ops.decoded_rows import decoded_viewers
 from streams.ops.inspect import named_titles, row_document
-from streams.ops.runs.worker_process import WorkerProcess, make_topics, own_cluster
 from streams.stages.wire.partition_rows import is_reserved
-from tests.simulations.waiting import SyncSender
+from tests.simulations.waiting import SyncSender, ready_worker
 
 __all__ = ["Observed", "observe", "require"]
 
@@ -99,11 +98,8 @@ def observe(folder: Path, *, kafka: bool = False, seed: int = 0) -> list[Observe
     WorkerDiedError, ReplayStalledError
         The worker did not process every event.
     """
-    with own_cluster(folder, GROUP, kafka=kafka) as settings:
-        make_topics(settings)
-        with WorkerProcess(settings, folder, VARIABLES) as worker, EventProducer(settings) as producer:
-            worker.wait_ready()
-            return _Session(settings, SyncSender(worker, producer), producer, seed).run()
+    with ready_worker(folder, GROUP, VARIABLES, kafka=kafka) as ready:
+        return _Session(ready.settings, ready.sender, ready.producer, seed).run()
 
 
 def require(found: Sequence[Observed]) -> None:

@@ -1,17 +1,20 @@
 """Wait for workers: until events are processed, and for the last published value."""
 
 import time
-from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
 
 from schemas.events import Event, Identify
+from streams.config.settings import Settings
 from streams.errors import ReplayStalledError
 from streams.kafka.produce import EventProducer
 from streams.ops.runs.replay import LOOK_S, QUIET_S
 from streams.ops.runs.report import RunCounts
-from streams.ops.runs.worker_process import WorkerProcess
+from streams.ops.runs.worker_process import WorkerProcess, make_topics, own_cluster
 
-__all__ = ["SyncSender", "last_value"]
+__all__ = ["ReadyWorker", "SyncSender", "last_value", "ready_worker"]
 
 T = TypeVar("T")
 READ_EVERY_S: Final = 0.5
@@ -64,6 +67,38 @@ class SyncSender:
                 what = f"{self.sent - counts.events} events were not processed"
                 raise ReplayStalledError(what, next_step=f"read {self._worker.log}")
             time.sleep(LOOK_S)
+
+
+class ReadyWorker(NamedTuple):
+    """A worker that is ready, on a cluster of its own."""
+
+    settings: Settings
+    producer: EventProducer
+    sender: SyncSender
+
+
+@contextmanager
+def ready_worker(
+    folder: Path, group: str, variables: Mapping[str, str], *, kafka: bool, event_time: bool = False
+) -> Iterator[ReadyWorker]:
+    """Start a cluster with its topics and a worker, and wait until it is ready.
+
+    Parameters
+    ----------
+    folder
+        Of the worker's state and log.
+    group
+        Consumer group of the worker.
+    variables
+        Further settings of the worker, as environment variables.
+    kafka, event_time
+        As for `own_cluster`.
+    """
+    with own_cluster(folder, group, kafka=kafka, event_time=event_time) as settings:
+        make_topics(settings)
+        with WorkerProcess(settings, folder, variables) as worker, EventProducer(settings) as producer:
+            worker.wait_ready()
+            yield ReadyWorker(settings, producer, SyncSender(worker, producer))
 
 
 def last_value(

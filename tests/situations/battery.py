@@ -9,11 +9,11 @@ from typing import Final, NamedTuple
 from schemas import Alert, Home, Title, topics
 from schemas.codec import decode_alert, decode_home
 from schemas.events import Event
+from streams.clock import now_ms
 from streams.config.settings import Settings
 from streams.kafka.produce import EventProducer
 from streams.kafka.scan import read_all
-from streams.ops.runs.worker_process import WorkerProcess, make_topics, own_cluster
-from tests.simulations.waiting import SyncSender
+from tests.simulations.waiting import SyncSender, ready_worker
 from tests.situations.person import Look, Person
 from tests.situations.situations import SITUATIONS, Situation
 from tests.situations.world import catalog, crowd
@@ -59,17 +59,13 @@ def measure(folder: Path, *, kafka: bool = False, some: Sequence[Situation] = SI
     some
         The situations. Default: all.
     """
-    with own_cluster(folder, GROUP, kafka=kafka) as settings:
-        make_topics(settings)
-        with WorkerProcess(settings, folder, VARIABLES) as worker, EventProducer(settings) as producer:
-            worker.wait_ready()
-            sender = SyncSender(worker, producer)
-            now_ms = time.time_ns() // 1_000_000
-            producer.send_titles(catalog(now_ms))
-            trained = list(crowd(now_ms))
-            for start in range(0, len(trained), CHUNK):
-                sender.send(trained[start : start + CHUNK])
-            return _play(settings, sender, producer, some, now_ms)
+    with ready_worker(folder, GROUP, VARIABLES, kafka=kafka) as (settings, producer, sender):
+        now = now_ms()
+        producer.send_titles(catalog(now))
+        trained = list(crowd(now))
+        for start in range(0, len(trained), CHUNK):
+            sender.send(trained[start : start + CHUNK])
+        return _play(settings, sender, producer, some, now)
 
 
 def _play(
