@@ -9,9 +9,13 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from rapidfuzz import process
 
-__all__ = ["canonical", "nearest", "unknown_genres"]
+from online_models.tables.hashing import tag_keys
+
+__all__ = ["canonical", "canonical_keys", "nearest", "unknown_genres"]
 
 _SAME: Final = {
     "actionadventure": "action",
@@ -56,6 +60,17 @@ def canonical(label: str) -> str:
     elif word.endswith("s") and not word.endswith("ss"):
         word = word[:-1]
     return f"genre:{_SAME.get(word, word)}"
+
+
+def canonical_keys(labels: Sequence[str]) -> NDArray[np.uint32]:
+    """Return the keys by which the rows of viewers hold stated tags, whatever the spelling.
+
+    Examples
+    --------
+    >>> canonical_keys(["genre:Sci-Fi"]) == canonical_keys(["genre:Science Fiction"])
+    array([ True])
+    """
+    return tag_keys([canonical(label) for label in labels])
 
 
 def unknown_genres(stated: Iterable[str], genres: Iterable[str]) -> list[str]:

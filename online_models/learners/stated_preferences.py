@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from online_models.catalog.catalog import Catalog, country_code
 from online_models.catalog.languages import language_code
-from online_models.catalog.vocabulary import canonical
+from online_models.catalog.vocabulary import canonical, canonical_keys
 from online_models.feedback.devices import device_code
 from online_models.jit import jit_no_alloc
 from online_models.tables.feedback_layout import STATED_TAGS
@@ -217,5 +217,5 @@ class StatedPreferences:
         indptr, ids = self._catalog.tags_of(np.arange(size))
         self._row = np.repeat(np.arange(size, dtype=np.int32), np.diff(indptr))
         names: Sequence[str] = self._catalog.tag_names
-        keys = tag_keys([canonical(name) for name in names]) if names else np.zeros(0, np.uint32)
+        keys = canonical_keys(names) if names else np.zeros(0, np.uint32)
         self._key = keys[ids] if ids.size else np.zeros(0, np.uint32)

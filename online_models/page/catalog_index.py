@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.catalog.catalog import Catalog
-from online_models.catalog.vocabulary import canonical
+from online_models.catalog.vocabulary import canonical_keys
 from online_models.jit import jit
 from online_models.learners.cohorts import CohortTable
 from online_models.page.config import PageConfig
 from online_models.page.layout import SEGMENTS, WORD, CatalogIndexArrays, Pools
 from online_models.page.shelf_kinds import CATEGORIES, TAG_KINDS
 from online_models.ranking.segment_boost import MIN_WATCHES, SegmentBoost
-from online_models.tables.hashing import tag_keys
 from online_models.tables.layout import DAY_MS, F4, F8, I4, I8, U1, U8, Titles, Viewers
 from online_models.tables.titles import TitleTable
 from online_models.tables.top_k import sift, sort_heap
@@ -219,7 +218,7 @@ class CatalogIndex:
         >>> from schemas import Tags, Title
         >>> titles = TitleTable(ModelConfig()); catalog = Catalog(titles)
         >>> catalog.put(Title(title_id="a", tags=Tags(genre=("Drama", "Crime"))))
-        >>> keys = tag_keys(["genre:opera", "genre:crime"])
+        >>> keys = canonical_keys(["genre:opera", "genre:Crime"])
         >>> CatalogIndex(titles, catalog, PageConfig()).stated_tags(keys[None]).tolist()
         [[1, -1]]
         """
@@ -229,7 +228,7 @@ class CatalogIndex:
         numbered = (len(names), self.catalog.tags.reused)
         if who.size and numbered != self._numbered:
             self._numbered = numbered
-            keys = tag_keys([canonical(name) for name in names]).tolist()
+            keys = canonical_keys(names).tolist()
             self._keys = {key: tag for tag, key in reversed([*enumerate(keys)])}  # of equal ones the first
         for q in who.tolist():
             known = [self._keys[key] for key in stated[q].tolist() if key in self._keys]

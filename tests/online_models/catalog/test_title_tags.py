@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from online_models.artwork.features import TasteFeatures
 from online_models.catalog.catalog import Catalog
 from online_models.catalog.title_tags import TitleTags, labels_of
-from online_models.catalog.vocabulary import canonical
+from online_models.catalog.vocabulary import canonical_keys
 from online_models.config import ModelConfig
-from online_models.page.catalog_index import CatalogIndex, tag_keys
+from online_models.page.catalog_index import CatalogIndex
 from online_models.page.config import PageConfig
 from online_models.tables import numbering
 from online_models.tables.titles import TitleTable
@@ -92,7 +92,7 @@ def test_who_keeps_numbers_of_tags_learns_that_they_mean_something_else() -> Non
     slot = viewers.acquire(["ada"])
 
     def stated(name: str) -> int:
-        return int(index.stated_tags(tag_keys([canonical(name)])[None])[0, 0])
+        return int(index.stated_tags(canonical_keys([name])[None])[0, 0])
 
     catalog.put(Title(title_id="a", tags=Tags(genre=("Drama",))))
     number = stated("genre:Drama")
