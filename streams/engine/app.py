@@ -180,15 +180,15 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
         tasks.metrics,
     )
     with contextlib.ExitStack() as stack:
-        try:
+        locked = False
+        with contextlib.suppress(DiskFullError):  # then it is new, so nobody else uses it
             stack.enter_context(locked_folder(settings.state_folder))
-        except DiskFullError:  # it is new, so nobody else uses it
-            _start(health, stack)
-            space.wait(health.beat)
+            locked = True
+        health.start()
+        stack.callback(health.stop)
+        space.wait(health.beat)
+        if not locked:
             stack.enter_context(locked_folder(settings.state_folder))
-        else:
-            _start(health, stack)
-            space.wait(health.beat)
         parts: tuple[Part, ...] = (app.topic_check, watch, *companions, _watchdog(app))
         for part in parts:
             part.start()
@@ -198,11 +198,6 @@ def run_worker(app: App, companions: Sequence[Companion] = ()) -> int:
         stack.callback(app.loop.close)
         _LOG.info("worker_starts", stages=[spec.name for spec in tasks.specs.values()], http_port=health.port)
         return app.loop.run_until_complete(_serve(app, health))
-
-
-def _start(health: Health, stack: contextlib.ExitStack) -> None:
-    health.start()
-    stack.callback(health.stop)
 
 
 def _watchdog(app: App) -> Watchdog:
