@@ -144,13 +144,14 @@ class Guests:
     def add_to(self, rows: F4, slots: I4, now_ms: int) -> None:
         """Add the weighted scores of the rankers to the rows [n, T] of viewers, while there is time."""
         self._left = min(self._left, 0.0) + slots.size * self._model.guest_budget_us / 1e6
+        factors = self._factors()
         for place in np.flatnonzero(self.concerns(slots)).tolist():
             if self._left <= 0:
                 self._metrics.guest_lists_skipped.inc()
                 continue
             start = time.perf_counter()
             viewer = self._side.viewers.ids[slots[place]]
-            self._all.add_to(self._side, viewer, rows[place], now_ms, self._factors())
+            self._all.add_to(self._side, viewer, rows[place], now_ms, factors)
             self._spend(start)
 
     def test(self, feedback: Feedback, rows: SignalRows) -> dict[int, ListTest]:
