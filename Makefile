@@ -62,13 +62,13 @@ demo: $(VENV)/.compiled ## Watch home pages change as simulated viewers watch (n
 # seconds to import everything. ARGS="-n 0 -k topics" runs a few tests in one process.
 PYTEST = $(BIN)/python -m pytest -n 3
 
-check: setup ## Before every commit: lint, and all tests that need no Java
+check: setup ## Before every commit: lint, and all tests that need no Java (15 examples of each law)
 	@$(MAKE) --jobs 2 lint quick
 
 quick: setup
-	$(PYTEST) -n 4 -m "not kafka" $(ARGS)
+	$(PYTEST) --hypothesis-profile quick -m "not kafka" $(ARGS)
 
-test: setup ## Run what the README promises (on a real Kafka when Java 17 and Maven are there)
+test: setup ## Run what the README promises (on a real Kafka when Java 17 and Maven are there; 50 examples)
 	$(PYTEST) $(ARGS)
 
 nightly: setup ## Run everything: what takes minutes, 200 examples of each law, samples compiled, 20 faults

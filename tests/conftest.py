@@ -5,7 +5,8 @@ first process that asks for it, on free ports and in a temporary folder; all pro
 that began the run stops it at the end. Where Java or Maven is missing, tests that ask for it are skipped with
 the reason; with NEARLINE_REQUIRE_KAFKA=1, which `.ci/run` sets, they fail instead.
 
-NEARLINE_NIGHTLY=1 also runs what is marked `nightly`, and 200 examples of each law instead of 50.
+NEARLINE_NIGHTLY=1 also runs what is marked `nightly`, and 200 examples of each law instead of 50;
+`make check` takes 15 (`--hypothesis-profile quick`).
 """
 
 import fcntl
@@ -37,6 +38,7 @@ REQUIRE_KAFKA, NIGHTLY = switch("REQUIRE_KAFKA"), switch("NIGHTLY")
 
 sessions.PORTS, sessions.STOP_S = port_range(sessions.PORTS), PATIENCE_S
 
+settings.register_profile("quick", max_examples=15, deadline=None)
 settings.register_profile("dev", max_examples=50, deadline=None)
 for name, examples in (("ci", 50), ("nightly", 200)):
     settings.register_profile(

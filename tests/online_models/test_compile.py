@@ -9,7 +9,6 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
 import pytest
-from mypy import api
 
 import online_models
 import streams
@@ -39,21 +38,6 @@ def doubled(x):
 
 print(doubled(1), sum(doubled.stats.cache_misses.values()))
 """
-
-
-@pytest.mark.slow
-def test_type_checkers_see_the_calls_of_kernels(tmp_path: Path) -> None:
-    """Wrong numbers and types of arguments of a kernel are errors of mypy's."""
-    snippet = tmp_path / "snippet.py"
-    snippet.write_text(
-        "from online_models.tables.hashing import below, mix\n\nmix(1)\nmix(1, 2)\nbelow('a', 3)\n"
-    )
-    found, _, status = api.run(["--strict", "--no-incremental", str(snippet)])
-    assert status == 1
-    assert [line.split(": ", 1)[1] for line in found.splitlines()[:-1]] == [
-        'error: Too many arguments for "mix"  [call-arg]',
-        'error: Argument 1 to "below" has incompatible type "str"; expected "int | integer[Any]"  [arg-type]',
-    ]
 
 
 def test_an_edit_of_what_a_kernel_calls_compiles_it_anew(tmp_path: Path) -> None:

@@ -151,10 +151,10 @@ def test_invented_countries_take_no_list_from_those_that_watch() -> None:
     for n in range(30):
         line.feed(*(watch(f"v{n}", f"t{k}", n, country="DE") for k in range(3)))
     codes = [f"{a}{b}" for a in ascii_uppercase for b in ascii_uppercase if a + b not in {"DE", "NZ"}]
+    invented = [watch(f"m{n}", "t1", 60 * n, country=code) for n, code in enumerate(codes)]
     gone: set[bytes] = set()
-    for n, code in enumerate(codes):
-        learned = line.learn(line.step(line.records([watch(f"m{n}", "t1", 60 * n, country=code)])))
-        for out in learned:
+    for start in range(0, len(invented), 20):
+        for out in line.learn(line.step(line.records(invented[start : start + 20]))):
             line.replica.take_rows([message(key, value) for key, value in out.rows])
             gone |= {scope_of(key) for key, value in out.rows if is_segment(key) and value is None}
     crowd = [watch(f"kiwi{n}", "t2", 90_000 + n, country="NZ") for n in range(20)]
