@@ -245,13 +245,13 @@ def _source_variable() -> dict[str, Any]:
 
 
 def _drift() -> dict[str, Any]:
-    """Mark in every panel when the hit rate has changed."""
+    """Mark in every panel when the hit rate or the share of likes has changed."""
     return {
-        "name": "hit rate changed",
+        "name": "hit rate or share of likes changed",
         "datasource": SOURCE,
         "enable": True,
         "iconColor": "orange",
-        "expr": "sum(increase(nearline_drift_detected_total[1m])) > 0",
+        "expr": "sum by (series) (increase(nearline_drift_detected_total[1m])) > 0",
     }
 
 

@@ -34,7 +34,7 @@ prequential_hits_total           counter    model             those ranked in th
 learned_total                    counter                      feedback signals learned by viewers stages
 guest_seconds_total              counter                      time that external rankers took
 guest_lists_skipped_total        counter                      lists made without them: their time was used up
-drift_detected_total             counter    model             alarms of the drift detector
+drift_detected_total             counter    series            alarms of the drift detectors
 replica_age_events               gauge                        title records not yet replicated
 replica_remaining_records        gauge      table             records until it has caught up, at most
 replica_rows                     gauge                        titles in the replica
@@ -289,7 +289,7 @@ class Metrics:
         self.guest_lists_skipped = self._counter(
             "guest_lists_skipped", "Lists made without external rankers: their time was used up."
         )
-        self.drift = self._counter("drift_detected", "Alarms of the drift detector.", ("model",))
+        self.drift = self._counter("drift_detected", "Alarms of the drift detectors.", ("series",))
 
     def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
         return Counter(name, text, labels, namespace="nearline", registry=self.registry)

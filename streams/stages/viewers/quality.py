@@ -1,8 +1,12 @@
-"""Quality of the lists while they are made: prequential hit rates, and an alarm when they drift.
+"""Quality of the lists while they are made: prequential hit rates, and alarms when viewing changes.
 
 A share of the events is ranked before it is learned (``ViewerSide.observe_tested``): *hit@10* is a watch of a
 title that was among the viewer's ten best just before. The blend is compared with plain popularity, the
 honest baseline.
+
+Two series have a drift detector of River each: the hit rate of the blend, and the share of judgements that
+are positive. The second falls when playback fails or a producer reports wrong watch times, and then the hit
+rate, which looks at positive judgements alone, may well stay.
 """
 
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -14,8 +18,9 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from online_models.feedback.reward_function import Action
 from online_models.recommender import COLUMNS
-from online_models.tables.layout import F8
+from online_models.tables.layout import F8, U1
 from streams.telemetry.metrics import Metrics
 
 _LOG = structlog.get_logger(__name__)
@@ -23,12 +28,14 @@ _LOG = structlog.get_logger(__name__)
 TOP = 10
 SHOWN = ("blend", "popularity")
 """Rankings that are exported."""
+SERIES = ("hit_rate", "liked_share")
+"""What is watched for drift: tested watches that are hits, and judgements that are likes, not rejections."""
 FADE = 0.999
 """Decay per tested event of the moving rate: it covers about the last thousand."""
 
 
 class Quality:
-    """Collect ranks from all partitions of a worker.
+    """Collect ranks and judgements from all partitions of a worker.
 
     Parameters
     ----------
@@ -50,7 +57,7 @@ class Quality:
         self.hits = dict.fromkeys(SHOWN, 0)
         self._metrics = metrics
         self._rates = dict.fromkeys(SHOWN, 0.0)
-        self._drift = _new_adwin()
+        self._detectors = {name: _new_adwin() for name in SERIES}
         self._lock = Lock()
 
     def add(self, ranks: F8) -> None:
@@ -62,7 +69,14 @@ class Quality:
             for name in SHOWN:
                 self._count(name, found[:, COLUMNS.index(name)] < TOP)
             self.tested += found.shape[0]
-            self._watch(found[:, 0] < TOP)
+            self._watch("hit_rate", found[:, 0] < TOP)
+
+    def add_judgements(self, actions: U1) -> None:
+        """Add what the events of a batch amount to (`Action`) [n]."""
+        judged = actions[(actions == Action.POSITIVE) | (actions == Action.REJECT)]
+        if judged.size:
+            with self._lock:
+                self._watch("liked_share", judged == Action.POSITIVE)
 
     def _count(self, name: str, hit: NDArray[np.bool_]) -> None:
         weights = (1.0 - FADE) * FADE ** np.arange(hit.size - 1, -1, -1)
@@ -73,13 +87,14 @@ class Quality:
         self._metrics.tested.labels(name).inc(hit.size)
         self._metrics.hits.labels(name).inc(int(hit.sum()))
 
-    def _watch(self, hit: NDArray[np.bool_]) -> None:
-        for one in hit.tolist():
-            self._drift.update(one)
-            if self._drift.drift_detected:
-                self._metrics.drift.labels("blend").inc()
-                now, window = round(self._drift.estimation, 4), int(self._drift.width)
-                _LOG.warning("hit_rate_changed", now=now, window=window)
+    def _watch(self, series: str, values: NDArray[np.bool_]) -> None:
+        detector = self._detectors[series]
+        for one in values.tolist():
+            detector.update(one)
+            if detector.drift_detected:
+                self._metrics.drift.labels(series).inc()
+                now, window = round(detector.estimation, 4), int(detector.width)
+                _LOG.warning("drift_detected", series=series, now=now, window=window)
 
 
 def _new_adwin() -> Any:  # noqa: ANN401 - River's classes have no types

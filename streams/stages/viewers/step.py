@@ -357,9 +357,11 @@ class ViewersStep:
         share = self._settings.prequential_share
         self._stage.metrics.learned.inc(feedback.viewer.size)
         if share == 0.0:
-            return self._side.observe(feedback)[0]
-        signals, ranks = self._side.observe_tested(feedback, sampled(hash_ids(rows.ids()), share))
-        self._stage.quality.add(ranks)
+            signals = self._side.observe(feedback)[0]
+        else:
+            signals, ranks = self._side.observe_tested(feedback, sampled(hash_ids(rows.ids()), share))
+            self._stage.quality.add(ranks)
+        self._stage.quality.add_judgements(signals.action[: feedback.action.size])
         return signals
 
     def _count_duplicates(self, events: int) -> None:

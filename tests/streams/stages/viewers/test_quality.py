@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from online_models.feedback.reward_function import Action
 from online_models.recommender import COLUMNS
 from streams.stages.viewers.quality import FADE, Quality
 from streams.telemetry.metrics import Metrics
@@ -18,6 +19,11 @@ def _ranks(hits: "np.ndarray") -> "np.ndarray":
 def _value(metrics: Metrics, name: str, model: str) -> float | None:
     """Return a metric."""
     return metrics.registry.get_sample_value(f"nearline_{name}", {"model": model})
+
+
+def _alarms(metrics: Metrics, series: str) -> float:
+    """Return how often a drift detector rang."""
+    return metrics.registry.get_sample_value("nearline_drift_detected_total", {"series": series}) or 0
 
 
 def test_rates_are_shares_of_the_tested() -> None:
@@ -63,6 +69,26 @@ def test_a_change_of_the_hit_rate_rings_once_and_steadiness_does_not() -> None:
     metrics = Metrics()
     quality = Quality(metrics)
     quality.add(_ranks(rng.random(2_000) < 0.4))
-    assert not _value(metrics, "drift_detected_total", "blend")
+    assert not _alarms(metrics, "hit_rate")
     quality.add(_ranks(rng.random(500) < 0.05))
-    assert 1 <= (_value(metrics, "drift_detected_total", "blend") or 0) <= 5
+    assert 1 <= _alarms(metrics, "hit_rate") <= 5
+
+
+def test_playback_that_fails_rings_though_the_hit_rate_stays() -> None:
+    """Of ten judgements eight are likes, then two; plays and searches judge nothing."""
+    rng = np.random.default_rng(5)
+    metrics = Metrics()
+    quality = Quality(metrics)
+
+    def judge(liked: float) -> None:
+        likes = rng.random(1_000) < liked
+        quality.add_judgements(np.where(likes, Action.POSITIVE, Action.REJECT).astype(np.uint8))
+        quality.add_judgements(np.full(1_000, Action.TOUCH, np.uint8))
+        quality.add(_ranks(rng.random(1_000) < 0.4))
+
+    for _ in range(3):
+        judge(0.8)
+    assert not _alarms(metrics, "liked_share")
+    judge(0.2)
+    assert 1 <= _alarms(metrics, "liked_share") <= 5
+    assert not _alarms(metrics, "hit_rate")
