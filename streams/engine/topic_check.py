@@ -35,7 +35,7 @@ from streams.errors import (
     TopicError,
 )
 from streams.kafka import clients as kafka_clients
-from streams.kafka.clients import AdminClient, KafkaException, unreachable
+from streams.kafka.clients import Admin, KafkaException, unreachable
 from streams.kafka.topics import NO_ID, TopicInfo, delete_retention_s, describe_topics
 
 __all__ = ["TopicCheck"]
@@ -84,7 +84,7 @@ class TopicCheck:
         self._settings, self._specs, self._die = settings, list(specs), die
         own = {name for spec in self._specs for name in (spec.source, spec.changelog, spec.dead_letters)}
         self._others = sorted({*others} - own)
-        self._client: AdminClient | None = None
+        self._client: Admin | None = None
         self._known: dict[str, TopicInfo] = {}
         self._retention_s: dict[str, float] = {}
         self._missed = 0

@@ -87,6 +87,7 @@ class Transactions:
         self._position = 0
         self._paced = True
         self._failure: tuple[str, KafkaError] | None = None
+        self._topics: dict[str, None] = {}  # of the present transaction, in order
 
     def fence(self) -> None:
         """Take over the transactional id: its previous owner can never commit again."""
@@ -117,6 +118,7 @@ class Transactions:
             It is unknown whether the transaction is committed.
         """
         self._failure, self._paced = None, True
+        self._topics.clear()
         self._attempt("begin_transaction", self._producer.begin_transaction)
         rows: list[Message] = [{"key": k, "value": v} for k, v in outcome.rows]
         self._send((self._changelog, self._partition), rows)
@@ -180,6 +182,7 @@ class Transactions:
     ) -> None:
         """Queue one message with a delivery callback; wait for room like :meth:`_queue`."""
         where = _partition(target)
+        self._topics[target[0]] = None
         while True:
             try:
                 self._producer.produce(target[0], **message, **where, on_delivery=on_delivery)  # type: ignore[arg-type]
@@ -230,6 +233,9 @@ class Transactions:
             why = "fenced: the group moved the partition, it timed out, or another deployment has its group"
             advice = f"{IN_DOUBT}; if it repeats, give each deployment a NEARLINE_GROUP of its own"
             return OutcomeInDoubtError(what, why=why, next_step=advice)
+        if cause.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED and not topic:
+            # partitions are added to a transaction in one request; the driver does not say which was refused
+            topic = f"one of {', '.join(self._topics)}"
         why = f"{topic}: {cause.str()}" if topic else cause.str()
         return refused(cause, f"{what}, {topic} refuses this user" if topic else what) or OutcomeInDoubtError(
             what, why=why, next_step=IN_DOUBT

@@ -14,6 +14,7 @@ driver).
 
 import logging
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -44,7 +45,7 @@ from streams.errors import AccessError, BrokerError, BrokerUnreachableError
 __all__ = [
     "OFFSET_BEGINNING",
     "OFFSET_END",
-    "AdminClient",
+    "Admin",
     "AlterConfigOpType",
     "ConfigEntry",
     "ConfigResource",
@@ -99,9 +100,11 @@ NO_LEADER: Final = {
 RETRY_S: Final = 0.1
 """Between two such questions; an election takes some tenths of a second."""
 DIAGNOSE_S: Final = 1.0
-"""Seconds in which a client that got no answer is polled for the errors of its connections, ..."""
+"""Seconds in which a client that connects for the cause alone has to find it, ..."""
 POLL_S: Final = 0.02
 """... and seconds between two polls."""
+MOST_ERRORS: Final = 16
+"""Errors of connections that an admin client keeps, the newest: some for each broker."""
 
 
 def brokers_of(target: Settings | str) -> str:
@@ -154,9 +157,37 @@ def consumer(target: Settings | str, overrides: Mapping[str, Any] | None = None)
     return Consumer(config | dict(overrides or {}), logger=_LOG)
 
 
-def admin(target: Settings | str, overrides: Mapping[str, Any] | None = None) -> AdminClient:
+class Admin(AdminClient):
+    """An admin client that knows why its connections fail: the driver reports a timeout, whatever the cause.
+
+    Parameters
+    ----------
+    config
+        librdkafka properties.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._errors = deque[KafkaError](maxlen=MOST_ERRORS)
+        own: dict[str, Any] = {**config, "error_cb": self._errors.append}
+        super().__init__(own, logger=_LOG)
+
+    def list_topics(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - the driver names no public type
+        """Request metadata; errors of connections from before an answer count no longer."""
+        found = super().list_topics(*args, **options)
+        self.poll(0)
+        self._errors.clear()
+        return found
+
+    def connection_error(self) -> KafkaError | None:
+        """Return why no broker answers, a refusal first; None if no connection has failed."""
+        self.poll(0)
+        found = [error for error in self._errors if error.code() != KafkaError._ALL_BROKERS_DOWN]  # noqa: SLF001 - the driver's name
+        return next((error for error in found if error.code() in REFUSALS), found[0] if found else None)
+
+
+def admin(target: Settings | str, overrides: Mapping[str, Any] | None = None) -> Admin:
     """Build an admin client for topics, configurations and groups."""
-    return AdminClient(_common(target) | dict(overrides or {}), logger=_LOG)
+    return Admin(_common(target) | dict(overrides or {}))
 
 
 def require_broker(target: Settings | str, *, timeout_s: float | None = None) -> int:
@@ -178,17 +209,29 @@ def require_broker(target: Settings | str, *, timeout_s: float | None = None) ->
     """
     if timeout_s is None:
         timeout_s = (target if isinstance(target, Settings) else Settings.load()).connect_timeout_s
+    client = admin(target)
     try:
-        return len(admin(target).list_topics(timeout=timeout_s).brokers)
+        return len(client.list_topics(timeout=timeout_s).brokers)
     except KafkaException as error:
-        raise unreachable(target, error) from None
+        raise unreachable(target, error, client) from None
 
 
-def unreachable(target: Settings | str, error: KafkaException) -> BrokerError:
-    """Translate the driver's failure to reach the cluster."""
+def unreachable(target: Settings | str, error: KafkaException, client: Admin | None = None) -> BrokerError:
+    """Translate the driver's failure to reach the cluster.
+
+    Parameters
+    ----------
+    target
+        Settings, or addresses.
+    error
+        What the driver reports: mostly a timeout.
+    client
+        Which has failed: it has noted the cause, however late it came. Without it, or if it has noted none,
+        another one connects, and has :data:`DIAGNOSE_S`.
+    """
     cause = error.args[0]
     if cause.code() not in REFUSALS:
-        cause = _connection_error(target) or cause
+        cause = (client and client.connection_error()) or _connection_error(target) or cause
     where = brokers_of(target)
     step = "start one with `nearline kafka start`, or give --brokers host:port (NEARLINE_BROKERS)"
     if "transport failure" in cause.str():  # the broker closes the connection, as one that expects TLS does
@@ -228,17 +271,13 @@ def refused(error: KafkaError, what: str) -> AccessError | None:
 
 
 def _connection_error(target: Settings | str) -> KafkaError | None:
-    """Connect again and return the error of the connection: the driver itself only reports a timeout."""
-    errors: list[KafkaError] = []
-    client = admin(target, {"error_cb": errors.append})
+    """Connect again and return the error of the connection."""
+    client = admin(target)
     answer = client.describe_cluster(request_timeout=DIAGNOSE_S)  # the request makes the client connect
     end = time.monotonic() + DIAGNOSE_S
-    while not answer.done() and time.monotonic() < end:
-        client.poll(POLL_S)
-        for error in errors:
-            if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - the driver's name
-                return error
-    return None
+    while (error := client.connection_error()) is None and not answer.done() and time.monotonic() < end:
+        time.sleep(POLL_S)
+    return error
 
 
 def _common(target: Settings | str) -> dict[str, Any]:

@@ -39,10 +39,11 @@ def metadata(settings: Settings) -> Any:  # noqa: ANN401 - the driver does not n
     BrokerUnreachableError
         No broker answers.
     """
+    client = admin(settings)
     try:
-        return admin(settings).list_topics(timeout=settings.connect_timeout_s)
+        return client.list_topics(timeout=settings.connect_timeout_s)
     except KafkaException as error:
-        raise unreachable(settings, error) from None
+        raise unreachable(settings, error, client) from None
 
 
 def partitions_of(settings: Settings, topic: str) -> int:

@@ -16,7 +16,7 @@ from schemas.topics import TopicSpec
 from streams.config.settings import Settings
 from streams.errors import TopicError
 from streams.kafka.clients import (
-    AdminClient,
+    Admin,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
@@ -95,7 +95,7 @@ class TopicAdmin:
         self, settings: Settings, specs: Iterable[TopicSpec], *, replication: int | None = None
     ) -> None:
         self._settings = settings
-        self._client: AdminClient = admin(settings)
+        self._client: Admin = admin(settings)
         self._specs = {spec.name: spec for spec in specs}
         self._replication = replication
 
@@ -150,7 +150,7 @@ class TopicAdmin:
         try:
             return self._client.list_topics(timeout=self._settings.connect_timeout_s)
         except KafkaException as error:
-            raise unreachable(self._settings, error) from None
+            raise unreachable(self._settings, error, self._client) from None
 
     def _absent(self, spec: TopicSpec) -> Difference:
         return Difference(spec.name, "topic", f"{spec.partitions} partition(s), {spec.cleanup}", MISSING)
@@ -211,7 +211,7 @@ class TopicAdmin:
             _result(future, resource.name)
 
 
-def await_leaders(client: AdminClient, names: Iterable[str], timeout_s: float = TIMEOUT_S) -> None:
+def await_leaders(client: Admin, names: Iterable[str], timeout_s: float = TIMEOUT_S) -> None:
     """Wait until every partition of some topics has a leader, at most ``timeout_s`` seconds.
 
     The controller confirms a new topic before the brokers know it: who starts a worker right after
@@ -271,7 +271,7 @@ class TopicInfo:
 
 
 def describe_topics(
-    settings: Settings, names: Iterable[str], client: AdminClient | None = None
+    settings: Settings, names: Iterable[str], client: Admin | None = None
 ) -> dict[str, TopicInfo]:
     """Return topics of the cluster by name, without those that do not exist.
 
@@ -295,7 +295,7 @@ def describe_topics(
         there = {name: len(found.topics[name].partitions) for name in names if name in found.topics}
         ids = {} if is_embedded(found) else _ids(client, [*there])
     except KafkaException as error:
-        raise unreachable(settings, error) from None
+        raise unreachable(settings, error, client) from None
     cluster = str(found.cluster_id)
     return {name: TopicInfo(count, ids.get(name, NO_ID), cluster) for name, count in there.items() if count}
 
@@ -329,7 +329,7 @@ def require_topics(settings: Settings, names: Sequence[str]) -> dict[str, TopicI
     return {name: found[settings.topic(name)] for name in names}
 
 
-def _ids(client: AdminClient, names: list[str]) -> dict[str, bytes]:
+def _ids(client: Admin, names: list[str]) -> dict[str, bytes]:
     """Return the ids of topics, without topics that were deleted meanwhile."""
     answers = client.describe_topics(TopicCollection(names), request_timeout=LOOKUP_S) if names else {}
     ids = {}
@@ -345,7 +345,7 @@ def _ids(client: AdminClient, names: list[str]) -> dict[str, bytes]:
     return ids
 
 
-def delete_retention_s(settings: Settings, topic: str, client: AdminClient | None = None) -> float:
+def delete_retention_s(settings: Settings, topic: str, client: Admin | None = None) -> float:
     """Return `delete.retention.ms` of a topic in seconds; the default if the cluster does not report it.
 
     Parameters

@@ -2,11 +2,14 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.engine.stage import Message, Outcome
 from streams.engine.transactions import OVERHEAD, Transactions, portions
+from streams.errors import AccessError
+from streams.kafka.clients import KafkaError, KafkaException
 from tests.streams.doubles import Log, Producer
 
 
@@ -45,3 +48,19 @@ def test_a_broker_that_does_not_answer_is_waited_for_once_a_transaction() -> Non
     assert producer.flushed == 2
     keys = [key for key, _ in log.records("log")]
     assert keys == 2 * [*(key for key, _ in rows), b"\0applied"]
+
+
+def test_a_refused_transaction_names_its_topics() -> None:
+    """The driver refuses a commit for a topic without naming it: it is one of those that were written to."""
+
+    class Refused(Producer):
+        """May not write to one of the topics."""
+
+        def commit_transaction(self, timeout: float) -> None:  # noqa: ARG002 - the driver's signature
+            raise KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+
+    commits = Transactions(Refused(Log(), "name"), changelog="log", partition=0, dead_letters="dlq")  # type: ignore[arg-type]
+    commits.fence()
+    pages: list[Message] = [{"key": b"v", "value": b"page"}]
+    with pytest.raises(AccessError, match=r"one of log, pages refuses this user.*users\.yaml"):
+        commits.commit(Outcome(rows=[(b"v", b"row")], outputs={("pages", 0): pages}), 0)
