@@ -1,11 +1,11 @@
 """A lock, so that only one process uses a state folder."""
 
-import errno
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from streams.engine.disk_space import is_full
 from streams.errors import DiskFullError, StateError, StateLockedError
 
 __all__ = ["locked_folder"]
@@ -20,7 +20,7 @@ def locked_folder(folder: Path) -> Iterator[None]:
     StateLockedError
         Another worker has locked it.
     DiskFullError
-        It is new, and there is no space for it.
+        It is new, and there is no space for it, or a quota is used up.
     StateError
         It cannot be written.
 
@@ -38,7 +38,7 @@ def locked_folder(folder: Path) -> Iterator[None]:
         lock = (folder / "LOCK").open("w")
     except OSError as error:
         what = f"the state folder {folder} cannot be written"
-        if error.errno == errno.ENOSPC:
+        if is_full(error):
             advice = "free some space, or choose another (NEARLINE_STATE_DIR)"
             raise DiskFullError(what, why=error.strerror or "", next_step=advice) from error
         advice = "correct its owner, or choose another (NEARLINE_STATE_DIR)"
