@@ -186,7 +186,12 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 unit="percentunit",
                 text="100 % is one core; a worker learns and ranks in NEARLINE_THREADS threads.",
             ),
-            _lines("Memory", ("process_resident_memory_bytes", "{{job}} {{instance}}"), unit="bytes"),
+            _lines(
+                "Memory",
+                ("process_resident_memory_bytes", "{{job}} {{instance}}"),
+                ("sum by (job, instance) (nearline_state_memory_bytes)", "{{job}} {{instance}} databases"),
+                unit="bytes",
+            ),
             _lines("Disk used", (DISK_USED, "fullest"), unit="percentunit"),
             _lines(
                 "Viewers and titles in memory",

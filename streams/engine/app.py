@@ -122,6 +122,8 @@ def build_app(
     """
     specs = list(specs)
     check = TopicCheck(settings, specs, die, others=topics)
+    memory = StoreMemory()
+    metrics.watch_state_memory(memory.parts)
     context = WorkerContext(
         group=settings.consumer_group,
         state_dir=settings.state_folder,
@@ -133,7 +135,7 @@ def build_app(
         origin=check.origin,
         identity=check.identity,
         delete_retention_s=check.delete_retention_s,
-        memory=StoreMemory(),
+        memory=memory,
         step_permits=BoundedSemaphore(settings.threads),
         failpoint=failpoint,
         trace=tracing(otlp_provider(settings.consumer_group)) if settings.traces else no_trace,

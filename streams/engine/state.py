@@ -86,6 +86,11 @@ class StoreMemory:
         self._buffers = rocksdict.WriteBufferManager(buffer_bytes, allow_stall=False)
         self._open_files = open_files
 
+    @property
+    def parts(self) -> Mapping[str, Callable[[], int]]:
+        """Return functions that return the bytes in use, by part."""
+        return {"write_buffers": self._buffers.get_usage, "block_cache": self._cache.get_usage}
+
     def options(self) -> rocksdict.Options:
         """Return the options of another database."""
         table = rocksdict.BlockBasedOptions()

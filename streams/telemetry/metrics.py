@@ -44,6 +44,7 @@ titles_evicted_total             counter                      titles evicted to 
 definitions                      gauge      topic, state      experiments, rules: used, left out as invalid
 unusable_records                 gauge      topic             keys of a table whose newest record is unusable
 state_cache_slots                gauge      stage             viewers or titles in memory
+state_memory_bytes               gauge      part              of all databases: write_buffers, block_cache
 http_requests_total              counter    route, code       requests that `nearline serve` answered
 http_request_seconds             histogram  route             from a request to its answer's last byte
 http_streams                     gauge                        live streams that are open
@@ -60,7 +61,7 @@ The process has further ones: ``process_cpu_seconds_total``, ``process_resident_
 """
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -247,7 +248,6 @@ class Metrics:
         self.unusable_records = self._gauge(
             "unusable_records", "Keys of a table whose newest record is unusable.", ("topic",)
         )
-        self.cache_slots = self._gauge("state_cache_slots", "Viewers or titles in memory.", stage)
         self.http_requests = self._counter("http_requests", "Requests answered.", ("route", "code"))
         self.http_seconds = self._histogram(
             "http_request_seconds", "From a request to the end of its answer.", HTTP_S, ("route",)
@@ -256,11 +256,10 @@ class Metrics:
             "http_connections_closed", "Idle connections closed: too slow, or too many.", ("reason",)
         )
         self.http_streams = self._gauge("http_streams", "Live streams that are open.")
-        self.disk_free = self._gauge("disk_free_bytes", "Free space on the disk of the databases.")
-        self.disk = self._gauge("disk_bytes", "Size of the disk of the databases.")
         self.publishes = self._gauge("publishes", "Whether this model version publishes.", ("version",))
         self.tenant = self._gauge("tenant", "Always 1.", ("tenant",))
         self._gauge("build_info", "Always 1.", ("version",)).labels(version).set(1)
+        self._define_state()
         self._define_quality()
         ProcessCollector(registry=self.registry)
 
@@ -279,10 +278,21 @@ class Metrics:
         self.disk_free.set_function(lambda: shutil.disk_usage(there).free)
         self.disk.set_function(lambda: shutil.disk_usage(there).total)
 
+    def watch_state_memory(self, parts: Mapping[str, Callable[[], int]]) -> None:
+        """Show the memory of the databases by part, at each request."""
+        for part, used in parts.items():
+            self.state_memory.labels(part).set_function(used)
+
     def forget_partition(self, stage: str, partition: int) -> None:
         """Remove the gauges of a revoked partition: another worker has it, its lag would be counted twice."""
         for gauge in (self.lag, self.applied_offset, self.end_offset):
             gauge.remove(stage, str(partition))
+
+    def _define_state(self) -> None:
+        self.cache_slots = self._gauge("state_cache_slots", "Viewers or titles in memory.", ("stage",))
+        self.state_memory = self._gauge("state_memory_bytes", "Memory of all databases.", ("part",))
+        self.disk_free = self._gauge("disk_free_bytes", "Free space on the disk of the databases.")
+        self.disk = self._gauge("disk_bytes", "Size of the disk of the databases.")
 
     def _define_quality(self) -> None:
         self.guest_seconds = self._counter("guest_seconds", "Time that external rankers took.")

@@ -90,6 +90,7 @@ class Mirror:
         self._stack = ExitStack()
         facts = require_topics(settings, (*TABLES, topics.EVENTS, topics.RULES, topics.AUDIT))
         memory, folder = StoreMemory(), settings.state_dir / FOLDER
+        metrics.watch_state_memory(memory.parts)
         listeners = {
             topics.HOME: self._on_pages,
             topics.CATALOG: self.titles.on_catalog,

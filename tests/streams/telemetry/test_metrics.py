@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 
+from streams.engine.state import Store, StoreMemory
 from streams.telemetry import metrics as module
 from streams.telemetry.metrics import BulkHistogram, Exposition, Metrics
 
@@ -36,6 +37,25 @@ def test_disk_and_process_are_shown(tmp_path: Path) -> None:
     shown = Exposition(metrics.exposition().decode())
     assert 0 < shown.value("nearline_disk_free_bytes") <= shown.value("nearline_disk_bytes")
     assert shown.value("process_resident_memory_bytes") > 0
+
+
+def test_memory_of_the_databases_is_shown(tmp_path: Path) -> None:
+    """Rows fill write buffers until they are a table; the bound holds for all databases of a process."""
+    memory, metrics = StoreMemory(), Metrics()
+    metrics.watch_state_memory(memory.parts)
+
+    def write_buffers() -> float:
+        shown = Exposition(metrics.exposition().decode())
+        return shown.value("nearline_state_memory_bytes", part="write_buffers")
+
+    assert write_buffers() == 0
+    stores = [Store(tmp_path / str(number), memory) for number in range(2)]
+    for applied, store in enumerate(stores):
+        store.write([(b"v", bytes(1_000_000))], applied=applied, changelog_position=applied)
+    assert 2_000_000 < write_buffers() < 5_000_000
+    for store in stores:
+        store.close()
+    assert write_buffers() == 0
 
 
 def test_two_workers_do_not_mix() -> None:
