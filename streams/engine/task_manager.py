@@ -52,7 +52,8 @@ class TaskManager:
     Attributes
     ----------
     tasks
-        By source topic and partition.
+        By source topic and partition. Other threads copy it before they read it as a whole: a copy is one
+        step of the interpreter, a list of the items is not.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class TaskManager:
                 restored_rows=task.partition.read_progress.rows,
                 gate_refusals=task.gate_refusals,
             )
-            for tp, task in list(self.tasks.items())
+            for tp, task in self.tasks.copy().items()
         }
 
     def has_room(self, topic: str, partition: int) -> bool:
@@ -189,4 +190,4 @@ class TaskManager:
 
     def _sum(self, topic: str, value: Callable[[PartitionTask], int]) -> int:
         """Return the sum of a value over the tasks of a topic."""
-        return sum(value(task) for (name, _), task in list(self.tasks.items()) if name == topic)
+        return sum(value(task) for (name, _), task in self.tasks.copy().items() if name == topic)

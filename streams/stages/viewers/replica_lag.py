@@ -67,7 +67,7 @@ class ReplicaLag:
     def __init__(self, replica: Replica, limit: int, metrics: Metrics, *, partitions: int = 1) -> None:
         self._replica, self._limit, self._partitions = replica, limit, partitions
         self._late: set[int] = set()
-        self._sent: dict[int, int] = {}
+        self._sent: dict[int, int] = {}  # other threads write it: copied before it is read as a whole
         self._sent_at_start: dict[int, int] = {}
         metrics.replica_age.set_function(self.events)
 
@@ -99,7 +99,7 @@ class ReplicaLag:
 
     def events(self) -> int:
         """Return the lag in signals."""
-        return sum(max(0, sent - self._replica.learned(p)) for p, sent in list(self._sent.items()))
+        return sum(max(0, sent - self._replica.learned(p)) for p, sent in self._sent.copy().items())
 
     async def gate(self) -> bool:
         """Wait until the lag is within its limit, at most for `HELD_S` seconds; return whether to go on.
@@ -128,6 +128,6 @@ class ReplicaLag:
 
     def _sent_here(self) -> int:
         lag = 0
-        for p, sent in list(self._sent.items()):
+        for p, sent in self._sent.copy().items():
             lag += max(0, sent - max(self._replica.learned(p), self._sent_at_start.get(p, 0)))
         return lag

@@ -1,10 +1,6 @@
 """The guards: withdrawn, window, country, maturity."""
 
-import gc
 import itertools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from threading import Event, Thread, get_ident
 
 import numpy as np
 import pytest
@@ -17,6 +13,7 @@ from online_models.recommender import Recommender
 from online_models.tables.titles import TitleTable
 from online_models.tables.viewers import NO_LIMIT
 from schemas import Availability, Tags, Title
+from tests.collecting import during_collections
 
 
 @pytest.fixture
@@ -146,37 +143,6 @@ def test_tags_of_a_title_that_is_published_every_night_are_kept_once() -> None:
     catalog.put(Title(title_id="t3", tags=Tags(genre=("Crime",))))
     assert catalog.labelled.since(taken) == ({"t3": ("genre:Crime",)}, taken + 1)
     assert list(catalog.labelled.since(0)[0])[-1] == "t3"
-
-
-@contextmanager
-def during_collections(work: Callable[[], object]) -> Iterator[None]:
-    """Have another thread do something in the middle of the garbage collections of this one."""
-    go, done, end, here = Event(), Event(), Event(), get_ident()
-
-    def run() -> None:
-        while not end.is_set():
-            if go.wait(0.01):
-                go.clear()
-                work()
-                done.set()
-
-    def collecting(phase: str, _: object) -> None:
-        if phase == "start" and get_ident() == here:
-            go.set()
-            done.wait(0.02)  # in vain if the other thread waits for what this one holds
-            done.clear()
-
-    thread, usual = Thread(target=run), gc.get_threshold()
-    thread.start()
-    gc.callbacks.append(collecting)
-    gc.set_threshold(50)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-        gc.callbacks.remove(collecting)
-        end.set()
-        thread.join()
 
 
 def test_readers_do_not_mind_records_that_come_meanwhile(guards: Catalog) -> None:

@@ -1,16 +1,19 @@
 """Partitions coming, working and going, on the event loop, with a step and a log in memory."""
 
 import asyncio
+import itertools
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
 from streams.engine.task_manager import TaskManager
 from streams.errors import StepFailedError
+from tests.collecting import during_collections
 from tests.streams.doubles import Consumer, Log, fold_spec, worker_context
 from tests.streams.engine.fetching import IN, Fetcher, assigned, offer, twelve_events, until
 from tests.waiting import PATIENCE_S
@@ -89,6 +92,18 @@ async def test_a_restore_says_how_far_it_is(log: Log, tmp_path: Path) -> None:
     await until(lambda: not tasks.waiting())
     assert b'nearline_restore_remaining_records{stage="fold"} 0.0' in tasks.metrics.exposition()
     await tasks.close()
+    tasks.shutdown()
+
+
+def test_partitions_may_come_while_others_are_looked_at(log: Log, tmp_path: Path) -> None:
+    """The watchdog and the metrics look from threads of their own, while the event loop assigns."""
+    tasks, more = TaskManager([fold_spec()], worker_context(log, tmp_path), threads=1), itertools.count(3_000)
+    idle: Any = MagicMock(queued=(1, 1))
+    tasks.tasks |= {("in", partition): idle for partition in range(3_000)}
+    with during_collections(lambda: tasks.tasks.update({("in", next(more)): idle})):
+        assert len(tasks.progress()) >= 3_000
+        assert all(tasks._sum("in", lambda task: task.queued[0]) >= 3_000 for _ in range(20))
+    assert next(more) > 3_000
     tasks.shutdown()
 
 

@@ -1,6 +1,7 @@
 """The lag of the replica: counted, bounded, and never a trap."""
 
 import asyncio
+import itertools
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from streams.stages.viewers import replica_lag
 from streams.stages.viewers.replica_lag import YOUNG_EVENTS, ReplicaLag
 from streams.telemetry.metrics import Metrics
+from tests.collecting import during_collections
 from tests.waiting import PATIENCE_S
 
 GROWN = 10**9
@@ -35,6 +37,16 @@ def test_the_lag_is_what_has_not_come_back() -> None:
     assert metrics.registry.get_sample_value("nearline_replica_age_events") == 5
     lag.forget(0)
     assert lag.events() == 0
+
+
+def test_partitions_may_come_while_the_lag_is_read() -> None:
+    """Steps of other partitions send meanwhile; neither metric nor gate raises."""
+    lag, more = _lag(10, {}), itertools.count(5_000)
+    for partition in range(5_000):
+        lag.record_sent(partition, 1)
+    with during_collections(lambda: lag.record_sent(next(more), 1)):
+        assert all(lag.events() >= 5_000 and lag._sent_here() == 0 for _ in range(20))
+    assert next(more) > 5_000
 
 
 async def test_the_gate_waits_for_the_replica() -> None:
