@@ -75,6 +75,24 @@ def test_a_new_title_of_the_catalog_reaches_a_page_however_many_ids_are_invented
     assert line.count("replica_outside") == CAPACITY == line.count("title_capacity")
 
 
+def test_a_table_full_of_evicted_rows_takes_new_titles_of_the_catalog() -> None:
+    """Within the run of a worker: as many again as the table has rows, learned, shown, and none dropped."""
+    line = _line()
+    _invented(line, 100, 400)
+    known = line.replica.titles
+    assert known.outside == CAPACITY
+    evicted = {name for name in known.ids if name.startswith("x")} - _stored(line)
+    assert len(evicted) > CAPACITY // 4
+    new = [f"new{n}" for n in range(CAPACITY)]
+    line.put(*(Title(title_id=name) for name in new))
+    assert all(known.row(name) is not None for name in new)
+    for n in range(30):
+        line.feed(watch(f"w{n}", new[-1], n), watch(f"w{n}", "t1", n + 1))
+    assert new[-1] in _shown(line, 900)
+    assert new[-1] in _stored(line)
+    assert line.replica.titles.outside == CAPACITY
+
+
 def test_the_least_watched_titles_outside_of_the_catalog_are_evicted() -> None:
     """Half of the capacity is learned; what many watch and the catalog stay, and so after a restart."""
     line, evicted = _line(), list[int]()
