@@ -7,7 +7,6 @@ one: who has liked twenty romances, one of them with action in it, gets the roma
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
 import numpy as np
@@ -159,11 +158,8 @@ def fit_of(tags: frozenset[str], liked: frozenset[str]) -> int:
     return min(len(tags & liked), FITS - 1)
 
 
-@lru_cache(maxsize=65_536)
 def word_of(label: str) -> str | None:
     """Return the word of a tag (``kind:value``), None for a tag that says nothing about artwork.
-
-    The cache holds all tags of a large catalog.
 
     Examples
     --------
