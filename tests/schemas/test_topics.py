@@ -23,6 +23,14 @@ def test_cleanup_and_retention_agree(spec: topics.TopicSpec) -> None:
     assert ("max.compaction.lag.ms" in settings) == (spec.cleanup == "compact")
 
 
+def test_the_broker_bounds_timestamps_of_events() -> None:
+    """An hour ahead, a week back: Kafka 3 takes any time, and seconds in place of milliseconds with it."""
+    settings = TOPICS[topics.EVENTS].settings()
+    hour_ms = 3_600_000
+    assert settings["message.timestamp.after.max.ms"] == str(hour_ms)
+    assert settings["message.timestamp.before.max.ms"] == str(7 * 24 * hour_ms)
+
+
 def test_names_end_in_their_version_and_use_no_underscore() -> None:
     """`.` and `_` collide in the broker's metric names, so only one of them is used."""
     assert all(name.endswith(".v1") and "_" not in name for name in TOPICS)

@@ -74,6 +74,23 @@ def test_a_proxy_may_hold_any_number() -> None:
         assert first.is_open is kept
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_limits_go_by_the_client_that_a_listed_proxy_names(tmp_path: Path, listed: bool) -> None:
+    """Two hundred clients guess a key each: behind a proxy none is throttled, else all are one address."""
+    proxies = ["127.0.0.1"] if listed else []
+    with listening_server(tmp_path, token="the-key-of-the-house", proxies=proxies) as (address, _):  # noqa: S106
+        where, found = urlsplit(address), set()
+        client = HTTPConnection(where.hostname or "", where.port, timeout=10)
+        for number in range(200):
+            guess = {"Authorization": "Bearer guess", "X-Forwarded-For": f"192.0.2.{number}"}
+            client.request("GET", "/v1/trending", headers=guess)
+            answer = client.getresponse()
+            answer.read()
+            found.add(answer.status)
+        client.close()
+    assert found == ({401} if listed else {401, 429})
+
+
 def test_probes_and_requests_are_answered_beside_idle_connections(tmp_path: Path) -> None:
     """As many as an address may hold, and more: those that never send a request make room."""
     with listening_server(tmp_path, connections=40) as (address, stand):
