@@ -19,6 +19,7 @@ from tests.benchmarks.scale import scale
 from tests.benchmarks.search import search
 from tests.benchmarks.show import show
 from tests.benchmarks.soak import soak
+from tests.benchmarks.steady import steady
 from tests.benchmarks.throughput import end_to_end, list_per_event, pages
 from tests.benchmarks.transport import transport
 
@@ -34,10 +35,11 @@ BENCHMARKS: Mapping[str, Callable[[Bench], dict[str, Any]]] = {
     "restore": restore,
     "scale": scale,
     "soak": soak,
+    "steady": steady,
 }
-ON_REQUEST = {"soak"}
+ON_REQUEST = {"soak", "steady"}
 """Not among those that run when none is named."""
-ALONE = ("core", "viewers", "search", "frontier")
+ALONE = ("core", "viewers", "small_batches", "search", "frontier")
 """Those without a broker, when they are named: the last needs ``--ratings``."""
 
 
@@ -66,7 +68,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     names = (*BENCHMARKS, *ALONE)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}; default: all on a broker but soak"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"of {', '.join(names)}; default: all on a broker but soak and steady",
     )
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures; - for stdout")
     parser.add_argument("--brokers", metavar="HOST:PORT", help="use this cluster instead of starting one")

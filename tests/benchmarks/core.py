@@ -19,6 +19,7 @@ from online_models import ModelConfig, Recommender
 from online_models.feedback.reward_function import Action
 from online_models.ranking.viewer_side import EventColumns
 from tests.benchmarks.bench import FOREIGN
+from tests.benchmarks.small_batches import small_batches
 
 Figures = dict[str, Any]
 
@@ -179,7 +180,11 @@ def viewers() -> Figures:
     return out
 
 
-_PARTS: Mapping[str, Callable[[], Figures]] = {"core": core, "viewers": viewers}
+_PARTS: Mapping[str, Callable[[], Figures]] = {
+    "core": core,
+    "viewers": viewers,
+    "small_batches": small_batches,
+}
 
 
 def in_a_process(name: str) -> Figures:

@@ -5,6 +5,10 @@ thread's CPU. A step's time is its own: what wrapped functions inside it take is
 take (event loop, fetcher, the driver, RocksDB) is read from the kernel, by thread. Both appear on /metrics:
 ``nearline_bench_cpu_seconds{kind="step|thread",name="..."}``. Wrapping is per batch and costs nothing that
 one could measure.
+
+``kind="wall"`` are the seconds that passed in a batch as a whole, in its step, its transaction and the write
+of its store, and ``kind="turn"`` the CPU of its thread meanwhile: the difference was spent waiting, for a
+permit, the interpreter's lock, a core or the broker.
 """
 
 import functools
@@ -61,6 +65,14 @@ STEPS: list[tuple[Any, str, str]] = [
 ]
 """Owner, function, name of the step."""
 
+TURNS: list[tuple[Any, str, str]] = [
+    (Partition, "_processed", "step"),
+    (Transactions, "commit", "transaction"),
+    (Store, "write", "store"),
+    (Partition, "process", "batch"),
+]
+"""Owner, function, name: of what the waiting is measured. The last is outermost."""
+
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -68,7 +80,8 @@ class Meter(Collector):
     """CPU by step and by thread, and when the last batch ended."""
 
     def __init__(self) -> None:
-        self._steps: defaultdict[str, float] = defaultdict(float)
+        self.steps: defaultdict[str, float] = defaultdict(float)
+        self._turns: defaultdict[tuple[str, str], float] = defaultdict(float)
         self._calls: defaultdict[str, int] = defaultdict(int)
         self._local = threading.local()
         self._ended: dict[str, tuple[float, int]] = {}
@@ -89,10 +102,26 @@ class Meter(Collector):
                 return inner(*args, **kwargs)
             finally:
                 took = time.thread_time() - start
-                self._steps[f"{getattr(local, 'stage', 'reader')}: {step}"] += took - local.inside
+                self.steps[f"{getattr(local, 'stage', 'reader')}: {step}"] += took - local.inside
                 local.inside = before + took
                 if whole:
                     self._end(args[0], len(args[1]))
+
+        setattr(owner, name, outer)
+
+    def time(self, owner: Any, name: str, turn: str) -> None:
+        """Measure what passes and what the thread works in a function, nested ones included."""
+        inner: Callable[..., Any] = getattr(owner, name)
+
+        @functools.wraps(inner)
+        def outer(*args: Any, **kwargs: Any) -> Any:
+            wall, cpu = time.perf_counter(), time.thread_time()
+            try:
+                return inner(*args, **kwargs)
+            finally:
+                name = f"{getattr(self._local, 'stage', 'reader')}: {turn}"
+                self._turns["turn", name] += time.thread_time() - cpu
+                self._turns["wall", name] += time.perf_counter() - wall
 
         setattr(owner, name, outer)
 
@@ -104,8 +133,10 @@ class Meter(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Hand everything to Prometheus."""
         cpu = GaugeMetricFamily("nearline_bench_cpu_seconds", "CPU.", labels=["kind", "name"])
-        for step, seconds in list(self._steps.items()):
+        for step, seconds in list(self.steps.items()):
             cpu.add_metric(["step", step], seconds)
+        for (kind, turn), seconds in list(self._turns.items()):
+            cpu.add_metric([kind, turn], seconds)
         for thread, seconds in _threads().items():
             cpu.add_metric(["thread", thread], seconds)
         cpu.add_metric(["process", "all"], time.process_time())
@@ -139,6 +170,8 @@ def main() -> None:
     meter = Meter()
     for owner, name, step in STEPS:
         meter.wrap(owner, name, step)
+    for owner, name, turn in TURNS:
+        meter.time(owner, name, turn)
     first = Metrics.__init__
 
     def register(self: Metrics, *args: Any, **kwargs: Any) -> None:

@@ -45,6 +45,10 @@ class MeteredWorker(WorkerProcess):
             lists=int(seen.value("nearline_lists_total")),
             behind=int(seen.value("nearline_replica_age_events")),
             batches=int(seen.value("nearline_batch_events_count")),
+            batches_of={
+                stage: int(seen.value("nearline_batch_events_count", stage=stage))
+                for stage in ("viewers", "titles")
+            },
             cpu=cpu,
         )
 
@@ -80,7 +84,9 @@ class Reading:
     """Signals not yet learned and replicated."""
     batches: int
     cpu: dict[tuple[str, str], float] = field(default_factory=dict)
-    """Seconds by kind (step, thread, process) and name."""
+    """Seconds by kind (step, thread, process, and wall and turn of `meter.TURNS`) and name."""
+    batches_of: dict[str, int] = field(default_factory=dict)
+    """By stage."""
 
     def steps_since(self, first: "Reading", kind: str) -> dict[str, float]:
         """Return microseconds of CPU per event since another reading, largest first."""

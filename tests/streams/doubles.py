@@ -62,7 +62,9 @@ class Producer:
         """Start with an empty queue."""
         self._queue.clear()
 
-    def produce(self, topic: str, *, key: Any, value: Any, on_delivery: Any, partition: int = 0) -> None:
+    def produce(
+        self, topic: str, *, value: Any, on_delivery: Any, key: Any = None, partition: int = 0
+    ) -> None:
         """Queue one message, if there is room and it is small enough."""
         if self.fail_produce is not None:
             raise KafkaException(self.fail_produce)
@@ -82,7 +84,7 @@ class Producer:
                     refused["_error"] = KafkaError(KafkaError._QUEUE_FULL)
                 return place
             else:
-                self._queue.append((topic, partition, message["key"], message["value"], None))
+                self._queue.append((topic, partition, message.get("key"), message["value"], None))
         return sum("_error" not in message for message in messages)
 
     def poll(self, _timeout: float) -> int:

@@ -1,0 +1,65 @@
+"""Who works and who waits in a worker at a steady, low rate: threads, steps, and what passes in a batch."""
+
+import multiprocessing
+from collections.abc import Mapping
+from typing import Any
+
+from streams.ops.runs.worker_process import make_topics
+from tests.benchmarks.bench import Bench
+from tests.benchmarks.freshness import KNOWN, SECONDS, send
+from tests.benchmarks.load import produce
+from tests.benchmarks.throughput import EVERY_LIST
+from tests.benchmarks.workers import MeteredWorker, Reading
+
+RATE = 1_000
+VARIABLES = EVERY_LIST | {"OPENBLAS_NUM_THREADS": "1"}
+
+
+def steady(bench: Bench) -> dict[str, Any]:
+    """Measure a worker on the first core at 1,000 events a second; the others have the other cores."""
+    settings = bench.settings("steady")
+    make_topics(settings)
+    produce(settings, KNOWN)
+    cores = bench.cores if bench.core is None else [bench.core]
+    with MeteredWorker(settings, bench.state("steady"), cores, VARIABLES) as worker:
+        worker.answered(KNOWN, learned=True)
+        first = worker.look()
+        sender = multiprocessing.get_context("spawn").Process(target=send, args=(settings.model_dump(), RATE))
+        sender.start()
+        sender.join()
+        last = worker.answered(KNOWN + int(RATE * SECONDS), learned=True)
+    return _figures(first, last)
+
+
+def _figures(first: Reading, last: Reading) -> dict[str, Any]:
+    events, batches = last.events - first.events, _count(first, last, "viewers")
+    cpu = (last.cpu["process", "all"] - first.cpu["process", "all"]) / events
+    turns = {kind: _batches(first, last, kind) for kind in ("wall", "turn")}
+    return {
+        "events_per_batch": round(events / batches, 1),
+        "cores": round(cpu * RATE, 3),
+        "threads_us_per_event": _rounded(last.steps_since(first, "thread")),
+        "steps_us_per_event": _rounded(last.steps_since(first, "step")),
+        "ms_of_a_batch": {
+            name: {"passed": round(passed, 2), "worked": round(turns["turn"][name], 2)}
+            for name, passed in turns["wall"].items()
+        },
+    }
+
+
+def _batches(first: Reading, last: Reading, kind: str) -> dict[str, float]:
+    """Return milliseconds a batch, by what passed or what the thread worked."""
+    return {
+        name: (seconds - first.cpu.get((k, name), 0.0)) / _count(first, last, name.partition(":")[0]) * 1e3
+        for (k, name), seconds in sorted(last.cpu.items())
+        if k == kind
+    }
+
+
+def _count(first: Reading, last: Reading, stage: str) -> int:
+    """Return the batches of a stage."""
+    return max(1, last.batches_of.get(stage, 0) - first.batches_of.get(stage, 0))
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 1) for name, value in values.items() if value >= 0.05}
