@@ -191,9 +191,10 @@ class ImpressionTracker:
     def _load(self, wanted: set[str]) -> None:
         """Bring viewers' logs into memory; all changes of before were taken as rows."""
         self._logs.load(wanted)
-        for viewer in wanted - self._hot.keys():
-            self._hot[viewer] = ImpressionLog()
-            self._logs.weigh(viewer, b"")
+        for viewer in wanted:  # a difference of sets would walk all viewers in memory
+            if viewer not in self._hot:
+                self._hot[viewer] = ImpressionLog()
+                self._logs.weigh(viewer, b"")
 
     def _row(self, viewer: str) -> Row:
         log = self._hot[viewer]
