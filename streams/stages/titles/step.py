@@ -169,6 +169,8 @@ class TitlesStep:
         """Label titles with the tags that the catalog has received since the last batch."""
         all_labelled = self._all_labelled()  # asked first: a record may come meanwhile
         new, self._labels_taken = self._labelled.since(self._labels_taken)
+        if not new:
+            return
         self._side.label(new, stored=self._stored, all_labelled=all_labelled)
         self._stored -= new.keys()
 
