@@ -34,6 +34,7 @@ for a worker of the new version. The way back is the new version, or a rebuild o
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -152,8 +153,7 @@ class RowVersions:
         return out
 
     def _dtype(self, version: int, config: ModelConfig) -> np.dtype[Any]:
-        fields = self._versions[version - 1].fields
-        return np.dtype(fields(config) if fields else [("version", "u1")])
+        return _dtype_of(self._versions[version - 1].fields, config)
 
     def _filled(self, rows: Sequence[bytes], version: int, config: ModelConfig) -> list[bytes]:
         """Return rows upgraded by one version: common fields copied, new ones filled in."""
@@ -184,3 +184,8 @@ class RowVersions:
         for row in np.flatnonzero(np.fromiter(map(len, rows), np.int64, len(rows)) != wanted)[:1].tolist():
             msg = f"{self.kind} has {len(rows[row])} bytes, under this configuration it needs {wanted[row]}"
             raise ConfigMismatchError(msg)
+
+
+@cache
+def _dtype_of(fields: FieldsOf | None, config: ModelConfig) -> np.dtype[Any]:
+    return np.dtype(fields(config) if fields else [("version", "u1")])
