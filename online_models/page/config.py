@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Ge, Le
@@ -226,15 +226,16 @@ def treated_page(config: PageConfig, treatment: Treatment, *, explore: bool | No
     >>> treated_page(PageConfig(), Treatment(rows=3), explore=False).rows
     3
     """
-    return replace(
-        config,
-        rows=min(config.rows, treatment.rows or config.rows),
-        first=config.first if treatment.rows_first is None else treatment.rows_first,
-        without=config.without if treatment.rows_without is None else treatment.rows_without,
-        explore=config.explore if explore is None else explore,
-        calibration=config.calibration if treatment.calibration is None else treatment.calibration,
-        variety=config.variety if treatment.diversity is None else treatment.diversity,
-    )
+    stated = {
+        "rows": min(config.rows, treatment.rows) if treatment.rows else None,
+        "first": treatment.rows_first,
+        "without": treatment.rows_without,
+        "explore": explore,
+        "calibration": treatment.calibration,
+        "variety": treatment.diversity,
+    }
+    changes: dict[str, Any] = {name: value for name, value in stated.items() if value is not None}
+    return replace(config, **changes) if changes else config
 
 
 def explores(share: float, viewer: int, now_ms: int, seed: int) -> bool:
