@@ -45,6 +45,9 @@ viewer's next event handles what is overdue by its time. The constants are those
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from online_models.config import RewardConfig
 from schemas import events as ev
 
@@ -108,6 +111,21 @@ _ENDS = {
     ev.StopCause.ERROR: Action.WATCHED,
     ev.StopCause.UNKNOWN: Action.STOPPED,
 }
+
+
+def action_table(*actions: Action) -> NDArray[np.bool_]:
+    """Return a table by code: ``table[codes]`` tells which codes are among these actions.
+
+    `numpy.isin` takes 60 us for the few codes of a small batch, a look-up less than one.
+
+    Examples
+    --------
+    >>> action_table(Action.POSITIVE, Action.TOUCH)[np.array([0, 1, 2, 3], np.uint8)].tolist()
+    [False, True, False, True]
+    """
+    table = np.zeros(1 << 8, np.bool_)
+    table[[int(action) for action in actions]] = True
+    return table
 
 
 class FeedbackSignal(NamedTuple):

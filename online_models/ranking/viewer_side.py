@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from online_models.catalog.catalog import Catalog
 from online_models.feedback.interaction_state import MAYBE_ABANDONED
-from online_models.feedback.reward_function import Action, FeedbackSignal
+from online_models.feedback.reward_function import Action, FeedbackSignal, action_table
 from online_models.jit import jit_no_alloc
 from online_models.learners.viewer_updates import is_repeated, observe
 from online_models.ranking.lists import ListRanker
@@ -33,6 +33,10 @@ __all__ = [
 
 MAX_WEIGHT = 100.0
 """Bound of an event's weight: whatever the constants of the reward are, float32 stays finite."""
+
+
+_LEFT = action_table(Action.EXITED_EARLY, Action.STOPPED, Action.RESUMED)
+"""Actions by which a viewer leaves a title."""
 
 
 class EventColumns(NamedTuple):
@@ -71,12 +75,12 @@ def columns(rows: Sequence[tuple[str, FeedbackSignal, int]], events: U8) -> Even
 def feedback_of(batch: EventColumns, slots: I4, rows: I4) -> Feedback:
     """Return a batch as the kernels take it; feedback on titles beyond the capacity becomes action 0."""
     actions = np.where(rows >= 0, np.asarray(batch.actions, np.uint8), np.uint8(0)).astype(np.uint8)
-    weights = np.nan_to_num(np.asarray(batch.weights, np.float64), nan=0.0)
+    weights = np.fmin(np.fmax(np.asarray(batch.weights, np.float64), 0.0), MAX_WEIGHT)  # NaN becomes 0
     return Feedback(
         slots,
         np.maximum(rows, 0),
         actions,
-        np.clip(weights, 0.0, MAX_WEIGHT).astype(np.float32),
+        weights.astype(np.float32),
         np.asarray(batch.at, np.int64),
         batch.events,
         _seconds(batch.watched_s, rows.size),
@@ -258,6 +262,6 @@ class ViewerSide:
     def _signals_for(self, feedback: Feedback) -> Signals:
         """Allocate signals for a batch and for all titles that its viewers may have abandoned."""
         flags = self.viewers.arrays.interaction["flags"][np.unique(feedback.viewer)]
-        left = np.isin(feedback.action, (Action.EXITED_EARLY, Action.STOPPED, Action.RESUMED))
+        left = _LEFT[feedback.action]
         pending = np.count_nonzero(flags & MAYBE_ABANDONED) + np.count_nonzero(left)
         return blank_signals(feedback.viewer.size + int(pending), self.titles)

@@ -70,8 +70,13 @@ class Partition:
         self._deferred: HasDeferredOutput | None = None
         self._transactions: Transactions | None = None
         self.read_progress = ReadProgress(f"{spec.name} partition {number}")
-        labels = context.metrics.batch_seconds.labels
-        self._seconds = {part: labels(spec.name, part) for part in ("step", "transaction", "store")}
+        metrics, stage = context.metrics, spec.name  # found once: a look-up by labels takes 3 us
+        self._seconds = {
+            part: metrics.batch_seconds.labels(stage, part) for part in ("step", "transaction", "store")
+        }
+        self._batch_events = metrics.batch_events.labels(stage)
+        self._events_applied = metrics.events.labels(stage, "applied")
+        self._applied_offset = metrics.applied_offset.labels(stage, str(number))
 
     @property
     def position(self) -> int:
@@ -341,9 +346,9 @@ class Partition:
             self._seconds[part].observe(seconds)
         if records:
             self._context.trace(Batch(stage, self.spec.source, self.number, records, took))
-            metrics.batch_events.labels(stage).observe(len(records))
-        metrics.events.labels(stage, "applied").inc(len(records))
-        metrics.applied_offset.labels(stage, str(self.number)).set(self.applied)
+            self._batch_events.observe(len(records))
+        self._events_applied.inc(len(records))
+        self._applied_offset.set(self.applied)
         sent = np.fromiter(map(_timestamp, records), np.float64, len(records))
         metrics.freshness.observe(stage, (self._context.now_ms() - sent) / 1000)
         for reason, count in Counter(letter.reason for letter in outcome.dead_letters).items():

@@ -30,6 +30,8 @@ class _JoinedTexts:
         self._ends = [0, *np.cumsum([len(text) for text in first]).tolist()]
         self._at: I8 = np.array(self._ends, np.int64)
         self._unjoined: list[bytes] = []
+        self.longest = max(map(len, first), default=0)
+        """Bytes of the longest text."""
 
     def __len__(self) -> int:
         """Return the number of texts."""
@@ -38,6 +40,7 @@ class _JoinedTexts:
     def _append(self, text: bytes) -> int:
         """Append a text and return its number."""
         self._unjoined.append(text)
+        self.longest = max(self.longest, len(text))
         self._ends.append(self._ends[-1] + len(text))
         return len(self) - 1
 

@@ -175,15 +175,17 @@ class PageEncoder:
             *self._categories.flat(),
         )
         fragments = Fragments(self._names, self._span, *texts)
-        bodies = self._bodies(pages, parts, fragments)
+        bodies = self._bodies(pages, parts, fragments, self._most_bytes(pages))
         return [
             b"".join((self._page_head(cause, LANGUAGES[language]), body))
             for cause, language, body in zip(causes, language_of_page.tolist(), bodies, strict=True)
         ]
 
-    def _bodies(self, pages: Pages, parts: FragmentNumbers, fragments: Fragments) -> Iterator[memoryview]:
+    def _bodies(
+        self, pages: Pages, parts: FragmentNumbers, fragments: Fragments, most: int
+    ) -> Iterator[memoryview]:
         """Yield each page without its head; a view is valid until the next block is written."""
-        ends, most = np.empty(_BLOCK, np.int64), self._most_bytes(pages, fragments)
+        ends = np.empty(_BLOCK, np.int64)
         for a in range(0, pages.kind.shape[0], _BLOCK):
             some = slice(a, a + _BLOCK)
             columns: list[Any] = [column[some] for column in pages]
@@ -294,16 +296,13 @@ class PageEncoder:
         out: I4 = np.array(self._tails.many(keys, _shown_tail), np.int32)[which]
         return out
 
-    def _most_bytes(self, pages: Pages, fragments: Fragments) -> int:
+    def _most_bytes(self, pages: Pages) -> int:
         """Return the most bytes of a page's shelves and categories."""
-        head, label, tail, category = (
-            int(np.diff(at).max(initial=0))
-            for at in (fragments.head_at, fragments.label_at, fragments.tail_at, fragments.said_at)
-        )
+        label, tail = self._labels.longest, self._tails.longest
         tail += max(label, self._longest) + 3 * label + 2 * SCORE_BYTES  # because, progress, left_s
         shelves, length = pages.title.shape[1:]
-        shelf = head + length * (self._longest + SCORE_BYTES + tail + 1) + len(_END) + 1
-        most: int = shelves * shelf + (pages.category.shape[1] + 1) * category + STRIDE
+        shelf = self._heads.longest + length * (self._longest + SCORE_BYTES + tail + 1) + len(_END) + 1
+        most: int = shelves * shelf + (pages.category.shape[1] + 1) * self._categories.longest + STRIDE
         return most
 
     def _add_tags(self) -> None:

@@ -5,7 +5,6 @@ import numpy as np
 from online_models.feedback.reward_function import Action
 from online_models.page.shelf_kinds import ShelfValue
 from online_models.ranking.viewer_side import ViewerSide, without
-from online_models.tables.hashing import hash_ids
 from online_models.tables.layout import U1, U2, Feedback, Signals
 from schemas import topics
 from streams.config.settings import Settings
@@ -97,17 +96,19 @@ class SignalPublisher:
             Gets them.
         """
         titles, messages, (countries, devices) = self._side.titles, list[Message](), places
-        hashes = hash_ids([one.event.viewer_id for one in rows.events])
-        viewers = hashes.astype(np.uint16)[rows.event]
+        viewers, imported = self._side.viewers.arrays.key[feedback.viewer].astype(np.uint16), rows.imported()
         for value, sent in wire.pack(
-            without(signals, rows.imported()), titles,
+            without(signals, imported), titles,
             partition=self._partition, sent=self._sent, countries=countries, devices=devices, viewers=viewers,
         ):  # fmt: skip
             self._sent = sent
             messages.append({"value": value})
-        imported = feedback.title[rows.imported()][feedback.action[rows.imported()] != Action.IGNORED]
-        for value in wire.pack_names(np.unique(imported), titles, partition=self._partition, sent=self._sent):
-            messages.append({"value": value})
+        if imported:
+            named = feedback.title[imported][feedback.action[imported] != Action.IGNORED]
+            for value in wire.pack_names(
+                np.unique(named), titles, partition=self._partition, sent=self._sent
+            ):
+                messages.append({"value": value})
         updates = self.impressions.learn(rows, feedback, signals, tastes)
         if updates:
             value = wire.pack_updates(updates, titles, partition=self._partition, sent=self._sent)

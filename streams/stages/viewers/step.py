@@ -24,7 +24,7 @@ import numpy as np
 from online_models.experiments.plan import ExperimentPlan
 from online_models.feedback import watch_time
 from online_models.feedback.devices import device_code
-from online_models.feedback.reward_function import Action, RewardFunction
+from online_models.feedback.reward_function import Action, RewardFunction, action_table
 from online_models.learners.stated_preferences import take_all
 from online_models.page.catalog_index import CatalogIndex
 from online_models.ranking.viewer_side import ViewerSide
@@ -64,8 +64,10 @@ if TYPE_CHECKING:
 __all__ = ["STAGE", "ViewersStage", "ViewersStep"]
 
 STAGE = "viewers"
-_TASTE_ACTIONS = (Action.POSITIVE, Action.REJECT, Action.KNOWN)
+_ON_TASTE = action_table(Action.POSITIVE, Action.REJECT, Action.KNOWN)
 """Effects that change a plain list."""
+_WITHOUT_PAGE = action_table(Action.IMPRESSION, Action.SEARCH_CLICK, Action.IGNORED)
+"""Actions that ask for no page."""
 
 
 class ViewersStage:
@@ -235,6 +237,7 @@ class ViewersStep:
         self._side.blending.load(partition_rows.BLEND.read(store))
         watch_time.load(self._side.viewers.arrays, partition_rows.WATCH_TIME.read(store))
         self._format_rows = partition_rows.require_format(store, VIEWER_ROWS)
+        self._hot = stage.metrics.cache_slots.labels(STAGE)
         stage.lag.set_catching_up(partition, late=cutover.silent)
 
     def __call__(self, records: Sequence[Record]) -> Outcome:
@@ -255,7 +258,7 @@ class ViewersStep:
                 self._departures.keep_rows(learned)
                 out.add(self._remove(departure))
         out.add(self._departures.take_changes())
-        self._stage.metrics.cache_slots.labels(STAGE).set(len(self._side.viewers))
+        self._hot.set(len(self._side.viewers))
         return out
 
     def make_pages(self, pending: Sequence[PendingPage]) -> Outcome:
@@ -374,9 +377,9 @@ class ViewersStep:
         if self._settings.list_per_event:
             asking = feedback.action != Action.IMPRESSION
         elif self._settings.page.is_list:
-            asking = np.isin(effect, _TASTE_ACTIONS)
+            asking = _ON_TASTE[effect]
         else:
-            asking = ~np.isin(feedback.action, (Action.IMPRESSION, Action.SEARCH_CLICK, Action.IGNORED))
+            asking = ~_WITHOUT_PAGE[feedback.action]
         at = np.flatnonzero(asking)
         causes = [rows.events[n].offset for n in rows.event[at].tolist()]
         return list(zip(feedback.viewer[at].tolist(), causes, feedback.at[at].tolist(), strict=True))

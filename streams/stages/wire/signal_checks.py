@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from online_models.artwork.features import FITS
 from online_models.feedback.devices import KINDS
-from online_models.feedback.reward_function import Action
+from online_models.feedback.reward_function import Action, action_table
 from online_models.ranking.viewer_side import MAX_WEIGHT
 from online_models.tables.layout import U1, U2, Signals
 from schemas.fields import MAX_TIME_MS
@@ -21,7 +21,7 @@ from streams.stages.wire.attribution import AttributionUpdates
 
 __all__ = ["fault_of_names", "fault_of_signals", "fault_of_updates"]
 
-_LEARNED: Final = (Action.POSITIVE, Action.REJECT, Action.TOUCH)
+_LEARNED: Final = action_table(Action.POSITIVE, Action.REJECT, Action.TOUCH)
 _LONGEST_ID: Final = 64  # characters (`schemas.fields.Id`)
 _LONGEST_QUERY: Final = 256  # `schemas.fields.Text`
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
@@ -46,7 +46,7 @@ def fault_of_signals(signals: Signals, countries: U2, devices: U1) -> str | None
     lengths = (s.depth <= s.history.shape[1]).all() and (s.session_items <= s.depth).all()
     places = (devices <= len(KINDS)).all() and all(map(_is_country, np.unique(countries).tolist()))
     sound = {
-        "an action is none that titles learn": np.isin(s.action, _LEARNED).all(),
+        "an action is none that titles learn": _LEARNED[s.action].all(),
         "a history is longer than its room": lengths,
         "a weight is out of range": weights,
         "a vector is out of range": vectors,
