@@ -5,6 +5,8 @@
     StreamError                     root: never raised itself
     ├── SettingsError               user: a variable or an option is wrong (exit 2)
     ├── RatingsError                user: a file of ratings cannot be read (exit 2)
+    ├── ImportFileError             user: a file of titles or history cannot be imported (exit 2)
+    ├── ImportOrderError            user: the event log is ahead of the history that is imported
     ├── BrokerError                 broker
     │   ├── BrokerUnreachableError  no broker answers at the address (exit 3)
     │   ├── AccessError             user: the broker refuses the user or its certificate (exit 2)
@@ -220,6 +222,16 @@ class RatingsError(StreamError):
     """A file of ratings cannot be read: give another file, or correct the line that the reason names."""
 
     exit_code = 2
+
+
+class ImportFileError(StreamError):
+    """A file cannot be imported: correct the file or its mapping, as the reason says."""
+
+    exit_code = 2
+
+
+class ImportOrderError(StreamError):
+    """The event log has newer events than the history: import before producers start, or with --late."""
 
 
 class UnknownIdError(StreamError):

@@ -69,6 +69,15 @@ COMMANDS = (
     Command(
         "state", "streams.cli.commands.state:app", ("nearline state verify", "nearline state rebuild --yes")
     ),
+    Command(
+        "import",
+        "streams.cli.commands.imports:app",
+        (
+            "nearline import catalog titles.csv",
+            "nearline import history watches.parquet --dry-run",
+            "nearline import fields",
+        ),
+    ),
     Command("kafka", "streams.cli.commands.kafka:app", ("nearline kafka start", "nearline kafka stop")),
     Command(
         "simulate",

@@ -19,10 +19,11 @@ from rich.progress import (
 if TYPE_CHECKING:
     from online_models.simulation.closed_loop import OutcomeLog
     from streams.ops.backfill import BackfillProgress
+    from streams.ops.imports.runs import ImportProgress
     from streams.ops.runs.report import RunCounts
     from streams.ops.runs.simulate import Feed
 
-__all__ = ["backfill_bar", "evaluation_bars", "feed_bar", "loop_bars", "replay_bar"]
+__all__ = ["backfill_bar", "evaluation_bars", "feed_bar", "import_bar", "loop_bars", "replay_bar"]
 
 UPDATES_A_DAY = 8
 """Updates of a closed loop's bar per simulated day: summing the outcomes up takes time."""
@@ -85,6 +86,33 @@ def backfill_bar(console: Console) -> Iterator[Callable[["BackfillProgress"], No
         def update(now: "BackfillProgress") -> None:
             total = now.events + now.lag
             bar.update(task, completed=now.events, total=total, lag=f"{now.lag:,} behind")
+
+        yield update
+
+
+@contextmanager
+def import_bar(console: Console) -> Iterator[Callable[["ImportProgress"], None]]:
+    """Show the share of the file that is read, then the records sent, their rate and the time left."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        read = bar.add_task("read", total=1.0, rate="")
+        sent: TaskID | None = None
+
+        def update(now: "ImportProgress") -> None:
+            nonlocal sent
+            bar.update(read, completed=now.reading)
+            if now.sent and sent is None:
+                sent = bar.add_task("sent", total=now.total or None, rate="")
+            if sent is not None:
+                speed = bar.tasks[sent].finished_speed or bar.tasks[sent].speed or 0.0
+                rate = f"{now.sent:,} · {speed:,.0f}/s" if speed else f"{now.sent:,}"
+                bar.update(sent, completed=now.sent, total=now.total or None, rate=rate)
 
         yield update
 
