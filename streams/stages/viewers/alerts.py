@@ -3,7 +3,8 @@
 Candidates come out of the score row of a page (`online_models.page.build`), under its guards, whenever a
 page is made: a viewer without events gets none, and no viewers are scanned. The alerts that a viewer was sent
 are a small row of the partition (:data:`streams.stages.wire.partition_rows.ALERTED`), written in the
-transaction that publishes the alert.
+transaction that publishes the alert. Weeks are those of event times, so an event that is more than a week
+older than its page, as those of an imported history, causes none.
 """
 
 from collections.abc import Sequence
@@ -91,6 +92,8 @@ class Alerts:
         since = self._catalog.facts.available_since(size) if due else np.zeros(0, np.int64)
         for q in due:
             cause, rows = causes[q], pages.alert[q][pages.alert[q] >= 0]
+            if cause.made_ms - cause.time_ms > WEEK_MS:  # an imported history has many weeks
+                continue
             sent = self._sent_to(cause.viewer_id)
             k = self._first_unsent(sent, titles.arrays.key[rows], cause.time_ms)
             if k is None or not titles.ids[rows[k]]:

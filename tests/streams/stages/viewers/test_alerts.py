@@ -118,6 +118,16 @@ def test_no_more_than_some_a_week() -> None:
     assert told(line, 8, event_time_ms=T0 + week + 9) == []
 
 
+def test_not_for_an_imported_history() -> None:
+    """Events of months ago cause no alerts, however many weeks they span; the next live event does."""
+    now = T0 + 200 * DAY_MS
+    line = Line(Settings(prequential_share=0.0, page=PageConfig(**ANY)), wall_ms=now)
+    line.put(*(Title(title_id=f"t{n}", tags=Tags(genre=("Drama",))) for n in range(30)))
+    put_new(line, "new1", "new2", release_ms=now - DAY_MS)
+    assert [told(line, n, event_time_ms=T0 + n * 8 * DAY_MS) for n in range(8)] == [[]] * 8
+    assert len(told(line, 9, event_time_ms=now)) == 1
+
+
 @pytest.mark.parametrize(
     ("page", "more"),
     [
