@@ -78,6 +78,11 @@ COMMANDS = (
             "nearline import fields",
         ),
     ),
+    Command(
+        "events",
+        "streams.cli.commands.events:app",
+        ("nearline events check events.jsonl", "my-producer --dry-run | nearline events check -"),
+    ),
     Command("kafka", "streams.cli.commands.kafka:app", ("nearline kafka start", "nearline kafka stop")),
     Command(
         "simulate",

@@ -11,7 +11,8 @@
   version from the event log. `streams.ops.forget`: delete a viewer.
 * `streams.ops.experiments` (`streams.ops.experiments.admin`, `streams.ops.experiments.analysis`),
   `streams.ops.insights` and `streams.ops.artwork`: the commands of these names.
-* `streams.ops.imports`: own titles and history (`nearline import`).
+* `streams.ops.imports`: own titles and history (`nearline import`). `streams.ops.event_check`: events of
+  producers (`nearline events check`).
 * `streams.ops.audit`: the audit log of what operators do.
 * `streams.ops.access_keys`: API keys of the HTTP server (`nearline keys`).
 * `streams.ops.evaluate`: `nearline evaluate`. `streams.ops.ratings`: files of ratings
