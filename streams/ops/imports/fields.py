@@ -160,6 +160,6 @@ OPTIONS: Final[dict[str, tuple[str, tuple[object, ...]]]] = {
     "watched_unit": ("unit of watched_s", ("s", "min", "ms")),
     "duration_unit": ("unit of duration_s", ("s", "min", "ms")),
     "progress_scale": ("progress of a title that was watched to its end", (1, 100)),
-    "list_separator": ("between the items of lists", ("|", ",", ";", "/")),
+    "list_separator": ("between the items of lists", ("|", ",", ";", "/", " ")),
 }
 """Options: meaning, and the values that are guessed; scales may be any number above 0."""

@@ -108,7 +108,8 @@ def _guess_options(kind: str, columns: dict[str, str], rows: Block) -> dict[str,
         columns[name] for name in ("genre", "cast", "countries", "languages", "theme") if name in columns
     ]
     if kind == "catalog" and lists:
-        found["list_separator"] = _separator(rows.columns[lists[0]])
+        sequence = lists[0].endswith(":token_seq")  # RecBole's lists
+        found["list_separator"] = " " if sequence else _separator(rows.columns[lists[0]])
     return {name: found[name] for name in OPTIONS if name in found}
 
 
