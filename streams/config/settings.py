@@ -12,7 +12,7 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -24,14 +24,14 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableError
 
 from online_models.config import ModelConfig
 from online_models.page.config import PageConfig
 from schemas.topics import TopicSpec, named, prefixed
 from schemas.versions import FIRST_VERSION
-from streams.config.variables import PREFIX, leaves, lists_read, refuse_unknown, variable
+from streams.config.variables import PREFIX, leaves, lists_read, refuse_unknown, split_list, variable
 from streams.errors import SettingsError
 
 
@@ -73,14 +73,14 @@ class ServeSettings(BaseModel):
     """Signs session cookies; the same for all servers of a name. Default: the token, else random at each
     start."""
 
-    origins: tuple[str, ...] = ()
+    origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins whose pages may call the API (CORS), as JSON: ["https://tv.example"]. Default: none."""
 
     impressions: bool = True
     """Whether the web page sends impressions. Default: yes; switch it off where staff views viewers'
     pages."""
 
-    workers: tuple[str, ...] = ("http://127.0.0.1:8000/metrics",)
+    workers: Annotated[tuple[str, ...], NoDecode] = ("http://127.0.0.1:8000/metrics",)
     """URLs of workers' /metrics, for the console. Default: one worker on this machine."""
 
     rate: float = Field(default=5_000.0, ge=0.0)
@@ -94,9 +94,15 @@ class ServeSettings(BaseModel):
     """Maximum number of connections of one address; half of them may be live streams. Default 500: a
     benchmark or an office, and a quarter of the server's."""
 
-    proxies: tuple[str, ...] = ()
+    proxies: Annotated[tuple[str, ...], NoDecode] = ()
     """Addresses or networks of reverse proxies, as JSON: ["10.0.0.0/8"]. Their X-Forwarded-For names the
     client, and they may hold any number of connections. Default: none, the header is not read."""
+
+    @field_validator("origins", "workers", "proxies", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """Read a list from a variable: with commas, as `brokers`, or as JSON."""
+        return split_list(value)
 
     @field_validator("proxies")
     @classmethod

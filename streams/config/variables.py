@@ -102,3 +102,18 @@ def lists_read(value: object) -> object:
     if isinstance(value, str) and value.startswith("["):
         return json.loads(value)
     return value
+
+
+def split_list(value: object) -> object:
+    """Return the items of a text with commas, or of a JSON list; anything else as it is.
+
+    Examples
+    --------
+    >>> split_list("http://a:1, http://b:2"), split_list('["10.0.0.0/8"]'), split_list(("x",))
+    (['http://a:1', 'http://b:2'], ['10.0.0.0/8'], ('x',))
+    """
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return json.loads(value)
+    return [item.strip() for item in value.split(",") if item.strip()]

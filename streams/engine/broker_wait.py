@@ -15,6 +15,7 @@ from streams.engine.broker_watch import PAUSE_S, BrokerWatch
 from streams.engine.exits import die
 from streams.errors import BrokerUnreachableError
 from streams.kafka.clients import require_broker
+from streams.telemetry.driver_logs import driver_logs
 from streams.telemetry.health import Health
 from streams.telemetry.metrics import Metrics
 
@@ -25,18 +26,21 @@ _DATABASES = ("*/*/CURRENT", "*/*/*/CURRENT")
 
 
 def wait_for_broker(settings: Settings) -> None:
-    """Block until a broker answers, if the state folder has databases.
+    """Return when a broker answers; wait for it only if the state folder has databases.
 
     Raises
     ------
+    BrokerUnreachableError
+        No broker answers, and this is a first start.
     AccessError
         The broker refuses this user.
     """
-    if not any(any(settings.state_folder.glob(pattern)) for pattern in _DATABASES):
-        return
     try:
-        require_broker(settings)
+        with driver_logs.silent():  # the error says it
+            require_broker(settings)
     except BrokerUnreachableError:
+        if not any(any(settings.state_folder.glob(pattern)) for pattern in _DATABASES):
+            raise
         _wait(settings)
 
 

@@ -13,6 +13,7 @@ driver).
 """
 
 import logging
+import re
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -101,6 +102,9 @@ RETRY_S: Final = 0.1
 """Between two such questions; an election takes some tenths of a second."""
 DIAGNOSE_S: Final = 1.0
 """Seconds in which a client that connects for the cause alone has to find it, ..."""
+_FAILED: Final = re.compile(
+    r"^(\S+?)(?:/\w+)?: (?:Connect to \S+ failed: )?(.+?) \(after \d+ms in state \w+.*\)$"
+)
 POLL_S: Final = 0.02
 """... and seconds between two polls."""
 MOST_ERRORS: Final = 16
@@ -237,7 +241,7 @@ def unreachable(target: Settings | str, error: KafkaException, client: Admin | N
     if "transport failure" in cause.str():  # the broker closes the connection, as one that expects TLS does
         step += "; if it speaks TLS or SASL, set security.protocol (NEARLINE_KAFKA__SECURITY_PROTOCOL)"
     return refused(cause, f"the Kafka at {where} refuses this user") or BrokerUnreachableError(
-        f"no Kafka broker answers at {where}", why=cause.str(), next_step=step
+        f"no Kafka broker answers at {where}", why=_plain(cause.str()), next_step=step
     )
 
 
@@ -268,6 +272,20 @@ def refused(error: KafkaError, what: str) -> AccessError | None:
     """Return the `AccessError` for an error of missing access; None for another error."""
     advice = REFUSALS.get(error.code())
     return None if advice is None else AccessError(what, why=error.str(), next_step=advice)
+
+
+def _plain(text: str) -> str:
+    """Return the driver's line about a failed connection without its threads and states.
+
+    Examples
+    --------
+    >>> _plain("h:1/bootstrap: Connect to ipv4#10.0.0.1:1 failed: Refused (after 0ms in state CONNECT)")
+    'h:1: Refused'
+    >>> _plain("Local: Broker transport failure")
+    'Local: Broker transport failure'
+    """
+    found = _FAILED.match(text)
+    return text if found is None else f"{found[1]}: {found[2]}"
 
 
 def _connection_error(target: Settings | str) -> KafkaError | None:

@@ -37,8 +37,9 @@ def decoded_viewers(
     Yields
     ------
     dict
-        ``viewer_id, positives, pages, last_event`` (ISO 8601), ``country, device, maturity_limit, language,
-        my_list`` (titles, newest first), ``known`` (oldest first, each with ``title_id`` and ``liked``),
+        ``viewer_id, positives, last_page`` (its ``seq``), ``last_event`` (ISO 8601), ``country, device,
+        maturity_limit, language, my_list`` (titles, newest first), ``known`` (oldest first, each with
+        ``title_id`` and ``liked``),
         ``rejected`` (newest first, each with ``title_id``, ``weight`` and ``at``), ``loved`` (likewise:
         finished and liked, candidates for watching again), ``taste`` if asked for.
     """
@@ -52,7 +53,7 @@ def decoded_viewers(
         yield {
             "viewer_id": viewer_id,
             "positives": int(a.positives[slot]),
-            "pages": int(a.seq[slot]),
+            "last_page": int(a.seq[slot]),
             "last_event": when(int(a.last_at[slot])),
             "country": int(a.country[slot]).to_bytes(2, "little").decode() if a.country[slot] else None,
             "device": device_of(int(a.device[slot])),

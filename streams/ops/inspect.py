@@ -57,7 +57,7 @@ def inspect_viewer(settings: Settings, viewer_id: str, *, page: bool = True) -> 
     Returns
     -------
     dict
-        ``viewer_id, partition, positives, pages, last_event, country, maturity_limit, language, my_list``
+        ``viewer_id, partition, positives, last_page, last_event, country, maturity_limit, language, my_list``
         (newest first), ``known, recent`` (newest first, each with ``title_id`` and ``liked``), ``rejected``
         and ``loved`` (newest first, each with ``title_id``, ``weight`` and ``at``), ``page`` (as on the wire,
         None if there is none).

@@ -7,7 +7,8 @@ itself (:mod:`streams.engine.broker_watch`), they say nothing.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 __all__ = ["DriverLogs", "driver_logs"]
 
@@ -51,6 +52,15 @@ class DriverLogs(logging.Filter):
         """Begin anew: no line was shown, there is no outage."""
         self.outage = False
         self._shown.clear()
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Let the drivers log nothing: whoever asks the broker reports the answer."""
+        before, self.outage = self.outage, True
+        try:
+            yield
+        finally:
+            self.outage = before
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether a line is shown; say how many were not since the last one."""

@@ -45,7 +45,7 @@ def apply(
     changed, left = topics.apply(), topics.check()
     console = human(json)
     if changed:
-        console.print(_table("changed", changed))
+        console.print(_changes(changed))
     _conclude(json, {"changed": changed, "differences": left}, left)
 
 
@@ -80,6 +80,19 @@ def _conclude(json: str | None, document: object, left: "Sequence[Difference]") 
     write_json(json, document)
     if left:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _changes(changed: "Sequence[Difference]") -> "Table":
+    """Return what was done as a table."""
+    from rich.table import Table
+
+    from streams.kafka.topics import MISSING
+
+    table = Table("topic", "done", title="changed", title_justify="left")
+    for one in changed:
+        done = f"created: {one.wanted}" if one.found == MISSING else f"{one.what}: {one.found} → {one.wanted}"
+        table.add_row(one.topic, done)
+    return table
 
 
 def _table(title: str, differences: "Sequence[Difference]") -> "Table":

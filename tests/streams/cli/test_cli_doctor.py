@@ -28,6 +28,7 @@ from streams.ops.doctor import (
 )
 from streams.ops.local_kafka.cluster import KafkaCluster
 from streams.ops.local_kafka.embedded import PARTITIONS, EmbeddedCluster
+from streams.telemetry.exposition import Exposition
 from tests.streams.steps import watch
 
 NAMES = [check.__name__.replace("_", " ") for check in (*MACHINE_CHECKS, *CLUSTER_CHECKS)]
@@ -136,6 +137,19 @@ def test_a_wrong_partitioner(writer: Producer, capsys: pytest.CaptureFixture[str
     assert "murmur2_random" in found["next_step"]
 
 
+def test_a_single_record_without_a_key_is_no_broken_producer(
+    writer: Producer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of two hundred events one has no key: a warning, and code 0."""
+    for n in range(200):
+        _send(writer, f"v{n}")
+    writer.produce(topics.EVENTS, value=encode(watch("v", "t")), partition=0)
+    assert writer.flush(10) == 0
+    found = _doctor(capsys, 0)["partitioner"]
+    assert found["status"] == "warn"
+    assert "1 have no key" in found["cause"]
+
+
 def test_records_that_no_worker_can_use(writer: Producer, capsys: pytest.CaptureFixture[str]) -> None:
     """They fail by key, place and field: what cannot be decoded, and what has faults."""
     writer.produce(topics.CATALOG, key=b"t", value=encode(Title(title_id="t")), partition=0)
@@ -171,6 +185,22 @@ def test_lag(cluster: EmbeddedCluster, writer: Producer, capsys: pytest.CaptureF
     found = _doctor(capsys, 1)["lag"]
     assert found["status"] == "warn"
     assert f"{MOST_LAG + 50} records behind" in found["cause"]
+
+
+def test_lag_of_a_worker_that_has_committed_nothing(
+    writer: Producer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a ready worker it is known, by the worker's own metrics."""
+    lag = Exposition(
+        'nearline_consumer_lag_records{stage="viewers",partition="0"} 3\n'
+        'nearline_consumer_lag_records{stage="titles",partition="0"} 9\n'
+    )
+    monkeypatch.setattr("streams.ops.doctor.fetch", lambda _: lag)
+    _send(writer, "v1")
+    assert writer.flush(10) == 0
+    found = _doctor(capsys, 0)["lag"]
+    assert found["status"] == "ok"
+    assert "the worker here is 3 records behind" in found["cause"]
 
 
 def test_dead_letters_and_an_old_catalogue(writer: Producer, capsys: pytest.CaptureFixture[str]) -> None:

@@ -71,7 +71,7 @@ def _inspect(cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str], *word
 def test_a_viewer(cluster: EmbeddedCluster, capsys: pytest.CaptureFixture[str]) -> None:
     """State and page of a viewer, newest title first, with what was not liked."""
     found = _inspect(cluster, capsys, "viewer", "ada")
-    assert (found["positives"], found["known"], found["pages"]) == (2, 3, 3)
+    assert (found["positives"], found["known"], found["last_page"]) == (2, 3, 3)
     assert (found["country"], found["maturity_limit"]) == ("IN", 12)
     assert found["partition"] == partition_for(b"ada", PARTITIONS)
     assert found["last_event"] == "2023-11-14T22:13:20+00:00"

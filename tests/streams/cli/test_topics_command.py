@@ -31,6 +31,16 @@ def test_apply_then_check_on_the_embedded_cluster(
     assert main(["topics", "check", *words]) == 0
 
 
+def test_what_was_created_is_not_called_missing(
+    embedded: EmbeddedCluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The table says what was done, not what was found before."""
+    assert main(["topics", "apply", "--brokers", embedded.bootstrap_servers]) == 0
+    said = capsys.readouterr().out
+    assert said.count("created") == len(TOPICS)
+    assert "missing" not in said
+
+
 def test_apply_is_idempotent_on_kafka(
     kafka: KafkaCluster, topic_prefix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -92,3 +92,17 @@ def test_every_setting_says_what_it_means() -> None:
     """No field lacks its docstring: `config show` and errors print it."""
     silent = [name for name, field in Settings.model_fields.items() if not field.description]
     assert silent == []
+
+
+@pytest.mark.parametrize(
+    "text", ["http://a:1/metrics,http://b:2/metrics", '["http://a:1/metrics", "http://b:2/metrics"]']
+)
+def test_lists_of_the_server_are_written_with_commas(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As brokers are; JSON, as in older installations, means the same. A wrong item is still refused."""
+    monkeypatch.setenv("NEARLINE_SERVE__WORKERS", text)
+    monkeypatch.setenv("NEARLINE_SERVE__PROXIES", "10.0.0.0/8, ::1")
+    assert Settings.load().serve.workers == ("http://a:1/metrics", "http://b:2/metrics")
+    assert Settings.load().serve.proxies == ("10.0.0.0/8", "::1")
+    monkeypatch.setenv("NEARLINE_SERVE__PROXIES", "everybody")
+    with pytest.raises(SettingsError, match="PROXIES"):
+        Settings.load()

@@ -1,5 +1,6 @@
 """A worker that starts while no broker answers: waits if it has worked before."""
 
+import shutil
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -16,6 +17,7 @@ from streams.engine.broker_watch import BrokerWatch
 from streams.errors import AccessError, BrokerUnreachableError
 from streams.kafka.clients import KafkaError, KafkaException
 from streams.ops.runs.worker_process import free_port
+from streams.telemetry.logging import configure
 from tests.waiting import until
 
 NOWHERE = "127.0.0.1:1"
@@ -46,11 +48,15 @@ def database(settings: Settings, *folders: str) -> None:
     (folder / "CURRENT").touch()
 
 
-def test_a_first_start_does_not_wait(settings: Settings) -> None:
-    """An address that is wrong is an error at once."""
-    wait_for_broker(settings)
-    settings.state_dir.rmdir()
-    wait_for_broker(settings)
+def test_a_first_start_does_not_wait(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
+    """A wrong address is an error at once, in plain words, without a line of the driver."""
+    configure("INFO", "console")
+    for _ in range(2):
+        with pytest.raises(BrokerUnreachableError) as failure:
+            wait_for_broker(settings)
+        assert failure.value.why == f"{NOWHERE}: Connection refused"
+        shutil.rmtree(settings.state_dir, ignore_errors=True)
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("folders", [(), ("insights",)])
