@@ -173,6 +173,7 @@ def prequential(
         if tested[i]:
             size = titles.bias.size
     at = prequential_scratch(params, weights, tags, size)
+    steps = np.zeros((0, 0), np.int32)  # titles learn event by event: no gradient is stale
     ranks[:] = -1.0
     for i in range(feedback.viewer.size):
         v = feedback.viewer[i]
@@ -187,7 +188,7 @@ def prequential(
         elif action == REJECT and params.taste_rejection > 0:
             learn_rejection(titles, viewers, params, v, signals, 0, work)
         for o in range(spare):
-            absorb_one(titles, params, owned, signals, o, work)
+            absorb_one(titles, params, owned, signals, o, work, steps)
         update_history(viewers, params, feedback, i, action, signals, 0)
     move_tags(titles, work.tags)
 
