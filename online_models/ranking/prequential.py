@@ -173,7 +173,7 @@ def prequential(
         if tested[i]:
             size = titles.bias.size
     at = prequential_scratch(params, weights, tags, size)
-    steps = np.zeros((0, 0), np.int32)  # titles learn event by event: no gradient is stale
+    steps = np.zeros((2, 0, 0), np.int32)  # titles learn event by event: no gradient is stale
     ranks[:] = -1.0
     for i in range(feedback.viewer.size):
         v = feedback.viewer[i]

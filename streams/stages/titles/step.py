@@ -149,7 +149,7 @@ class TitlesStep:
                 letters.append(invalid_record_letter(record, error, stage=STAGE))
                 continue
             latest_ms = bound_jumps(batch.signals.at, self._side.newest_ms())
-            self._side.absorb(batch.signals)
+            self._side.absorb(batch.signals, seen=batch.seen, learned=int(self._learned.sum()))
             self._side.name(batch.named)
             self._trending.count(batch)
             self._cohorts.learn(batch.signals)

@@ -59,6 +59,7 @@ class SignalPublisher:
     ) -> None:
         self._partition, self._shards = partition, settings.title_shards
         self._topic, self._side, self._lag = settings.topic(topics.SIGNALS), side, lag
+        self._replica, self._seen = replica, 0
         self.impressions = ImpressionTracker(store, side.viewers, replica.catalog, replica.gallery, memory)
         self._sent = partition_rows.SENT.read(store)
         lag.record_sent(partition, self._sent)
@@ -71,6 +72,10 @@ class SignalPublisher:
     def shelf_value(self) -> ShelfValue:
         """Impressions and watches by kind of shelf."""
         return self.impressions.shelf_value
+
+    def begin_batch(self) -> None:
+        """Note which signals the replica has learned, before a batch is observed."""
+        self._seen = self._replica.learned_in_all()
 
     def publish(
         self,
@@ -99,7 +104,8 @@ class SignalPublisher:
         viewers, imported = self._side.viewers.arrays.key[feedback.viewer].astype(np.uint16), rows.imported()
         for value, sent in wire.pack(
             without(signals, imported), titles,
-            partition=self._partition, sent=self._sent, countries=countries, devices=devices, viewers=viewers,
+            partition=self._partition, sent=self._sent, seen=self._seen,
+            countries=countries, devices=devices, viewers=viewers,
         ):  # fmt: skip
             self._sent = sent
             messages.append({"value": value})

@@ -247,6 +247,7 @@ class ViewersStep:
         """
         self._departures.begin_batch()
         self._alerts.begin_batch()
+        self._signals.begin_batch()
         clock = self._stage.wall_clock or now_ms  # a shadow that replays the past is late, too
         late = clock() - records[-1].timestamp > LATE_MS
         self._stage.lag.set_catching_up(self._partition, late=self._cutover.silent and late)

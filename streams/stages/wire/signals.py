@@ -47,10 +47,12 @@ __all__ = [
     "unpack",
 ]
 
-HEADER: Final = np.dtype([
+_HEADER_2: Final = [
     ("version", "<u2"), ("partition", "<u2"), ("events", "<u4"), ("width", "<u2"), ("inputs", "<u2"),
     ("positives", "<u4"), ("history", "<u4"), ("titles", "<u4"), ("names", "<u4"), ("sent", "<i8"),
-])  # fmt: skip
+]  # fmt: skip
+_FIRST: Final = np.dtype(_HEADER_2)
+HEADER: Final = np.dtype([*_HEADER_2, ("seen", "<i8")])
 EVENT_COLUMNS: Final = (
     ("action", "u1"), ("title", "<u2"), ("weight", "<f4"), ("change", "<f4"), ("at", "<i8"), ("depth", "<u2"),
     ("country", "<u2"), ("session_items", "<u2"), ("device", "u1"), ("viewer", "<u2"),
@@ -64,16 +66,24 @@ def _with_viewers(records: Sequence[bytes], _: ModelConfig) -> list[bytes]:
     """Upgrade records of version 1, which do not tell viewers apart: all signals count as one viewer's."""
     out = []
     for record in records:
-        head = np.frombuffer(record, HEADER, count=1).copy()
+        head = np.frombuffer(record, _FIRST, count=1).copy()
         before = sum(np.dtype(kind).itemsize for name, kind in EVENT_COLUMNS if name != "viewer")
         n = min(int(head["events"][0]), len(record) // before)  # more is no record, and refused when read
-        end = HEADER.itemsize + n * before
+        end = _FIRST.itemsize + n * before
         head["version"] = 2
-        out.append(head.tobytes() + record[HEADER.itemsize : end] + bytes(2 * n) + record[end:])
+        out.append(head.tobytes() + record[_FIRST.itemsize : end] + bytes(2 * n) + record[end:])
     return out
 
 
-VERSIONS: Final = RowVersions("a signals record").then(upgrade=_with_viewers)
+def _with_seen(records: Sequence[bytes], _: ModelConfig) -> list[bytes]:
+    """Upgrade records of version 2, which do not say what their senders had seen: everything."""
+    size = _FIRST.itemsize
+    return [b"\3" + one[1:size] + ALL_SEEN.to_bytes(8, "little") + one[size:] for one in records]
+
+
+ALL_SEEN: Final = 1 << 62
+"""More signals than there are: a sender whose replica lacks none."""
+VERSIONS: Final = RowVersions("a signals record").then(upgrade=_with_viewers).then(upgrade=_with_seen)
 MAX_EVENTS: Final = 1_000
 """Signals in a record: about 300 bytes each at the default configuration, 6 kB at the largest."""
 MAX_BYTES: Final = 900_000
@@ -94,6 +104,8 @@ class SignalBatch:
     """Viewers partition of the sender."""
     sent: int
     """Signals sent so far, with this record's: the watermark that bounds the replica's lag."""
+    seen: int
+    """Signals of all partitions that the sender's replica had learned."""
     signals: Signals
     """Titles as rows of the receiver's table."""
     countries: NDArray[np.uint16]
@@ -128,6 +140,7 @@ def pack(
     *,
     partition: int,
     sent: int,
+    seen: int = ALL_SEEN,
     countries: NDArray[np.uint16] | None = None,
     devices: NDArray[np.uint8] | None = None,
     viewers: NDArray[np.uint16] | None = None,
@@ -144,6 +157,8 @@ def pack(
         The sender's partition.
     sent
         Signals that it has sent before.
+    seen
+        Signals of all partitions that its replica had learned when it observed these. Default: all.
     countries
         Country codes of the first signals' viewers, 0 where unknown. Default: all unknown.
     devices
@@ -167,7 +182,7 @@ def pack(
     useful = np.flatnonzero(_LEARNED[signals.action])
     for start in range(0, useful.size, MAX_EVENTS):
         chosen = useful[start : start + MAX_EVENTS]
-        yield from _halved(located, chosen, titles, partition, sent + start)
+        yield from _halved(located, chosen, titles, partition, (sent + start, seen))
 
 
 def pack_updates(updates: bytes, titles: TitleTable, *, partition: int, sent: int) -> bytes:
@@ -205,10 +220,12 @@ def unpack(record: bytes, titles: TitleTable) -> SignalBatch:
     DecodeError
         No worker wrote it; nothing has changed.
     """
-    if len(record) < HEADER.itemsize:
+    if len(record) < _FIRST.itemsize:
         raise _malformed(len(record))
     with explained():
         (record,) = VERSIONS.current([record], titles.config)
+    if len(record) < HEADER.itemsize:
+        raise _malformed(len(record))
     head = np.frombuffer(record, HEADER, count=1)[0]
     width, inputs = titles.config.width, titles.config.input_width
     if (head["width"], head["inputs"]) != (width, inputs):
@@ -243,7 +260,7 @@ def _read(record: bytes, head: np.void, titles: TitleTable) -> SignalBatch:
         or fault_of_signals(out, events["country"], events["device"])
         or fault_of_updates(unpack_updates(updates))
     )
-    if fault or head["sent"] < 0 or used.max(initial=0) >= max(1, len(dictionary.names)):
+    if fault or head["sent"] < 0 or head["seen"] < 0 or used.max(initial=0) >= max(1, len(dictionary.names)):
         raise _malformed(fault or "a number is out of range")
     rows = dictionary.rows(titles)
     out.title[:] = rows[events["title"]]
@@ -255,6 +272,7 @@ def _read(record: bytes, head: np.void, titles: TitleTable) -> SignalBatch:
     return SignalBatch(
         int(head["partition"]),
         int(head["sent"]),
+        int(head["seen"]),
         out,
         events["country"],
         events["device"],
@@ -304,20 +322,21 @@ def _leave_out(signals: Signals) -> None:
 
 
 def _halved(
-    located: _Located, chosen: Index, titles: TitleTable, partition: int, sent: int
+    located: _Located, chosen: Index, titles: TitleTable, partition: int, position: tuple[int, int]
 ) -> Iterator[tuple[bytes, int]]:
     """Pack the chosen signals into one record, or into its halves where that is too large."""
+    sent, seen = position
     total = sent + int(chosen.size)
-    record = _pack_one(located.select(chosen), titles, partition, total)
+    record = _pack_one(located.select(chosen), titles, partition, (total, seen))
     if len(record) <= MAX_BYTES or chosen.size == 1:
         yield record, total
         return
     half = chosen.size // 2
-    yield from _halved(located, chosen[:half], titles, partition, sent)
-    yield from _halved(located, chosen[half:], titles, partition, sent + half)
+    yield from _halved(located, chosen[:half], titles, partition, position)
+    yield from _halved(located, chosen[half:], titles, partition, (sent + half, seen))
 
 
-def _pack_one(located: _Located, titles: TitleTable, partition: int, sent: int) -> bytes:
+def _pack_one(located: _Located, titles: TitleTable, partition: int, position: tuple[int, int]) -> bytes:
     signals = located.signals
     past = signals.history[_filled(signals.depth, signals.history.shape[1])]
     known = past < 0
@@ -330,7 +349,7 @@ def _pack_one(located: _Located, titles: TitleTable, partition: int, sent: int) 
     n, p = signals.title.size, int(positive.sum())
     head[0] = (
         VERSIONS.version, partition, n, signals.x.shape[1], signals.gradient.shape[1],
-        p, history.size, rows.size, length, sent,
+        p, history.size, rows.size, length, *position,
     )  # fmt: skip
     events = signals._asdict() | {
         "title": numbers[:n],
