@@ -110,10 +110,8 @@ class Gallery:
         tags = [tag for one in artworks for tag in one.tags] + [tag for one in trailers for tag in one.tags]
         words = tuple(dict.fromkeys(tags))[:MOST_WORDS]
         known = frozenset(words)
-        self._make_row(title_id)
-        self._bump_version(title_id)  # before and after: a reader in between caches nothing
         before = self._variants.get(title_id)
-        self._variants[title_id] = Variants(
+        variants = Variants(
             names,
             tuple(known.intersection(one.tags) for one in artworks),
             tuple(map(name_hash, names)),
@@ -121,6 +119,13 @@ class Gallery:
             tuple(known.intersection(one.tags) for one in trailers),
             words,
         )
+        if variants == before:  # a nightly catalog: every selector would hold a copy of its own of each night
+            with self._lock:
+                self.words.replace((), ())  # it counts towards the pause of numbers
+            return
+        self._make_row(title_id)
+        self._bump_version(title_id)  # before and after: a reader in between caches nothing
+        self._variants[title_id] = variants
         self._write_features(title_id)
         self._bump_version(title_id)
         self.listing_version += before is None

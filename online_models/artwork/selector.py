@@ -260,9 +260,11 @@ def draw(
 
 
 MOST_CHOICES: Final = 100_000
-"""Choices in the cache, 25 MB; when there are more, the cache is emptied."""
+"""Choices in the cache; when there are more, the cache is emptied. They take 34 MB (measured), and each title
+that has changed since some were made takes 1.5 kB until then."""
 MOST_SELECTIONS: Final = 4 * MOST_CHOICES
-"""Selections with a number. Each update of a bandit makes new propensities, so their number has no bound."""
+"""Selections with a number, 74 MB (measured). Each update of a bandit makes new propensities, so without this
+their number had no bound."""
 _ROWS: Final = 1 << 10
 """Initial capacity of the cache."""
 _FITS: Final = np.arange(MOST_VARIANTS) * FIT_BITS

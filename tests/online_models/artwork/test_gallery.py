@@ -93,6 +93,25 @@ def test_words_of_a_nightly_catalog_take_no_more_room(monkeypatch: pytest.Monkey
     assert len(gallery.words) <= 162
 
 
+def test_a_nightly_catalog_leaves_no_copies_of_what_has_not_changed() -> None:
+    """Choices hold the variants that they were made of: the same each night, and none is made again."""
+    gallery = Gallery(seed=5)
+    selector = ArtworkSelector(gallery)
+    held = set[int]()
+    for _ in range(5):
+        for n in range(20):
+            gallery.put(f"t{n}", title_of(f"t{n}", ARTWORKS, ("first", f"w{n}")))
+        for viewer in range(3):
+            keys = np.arange(1, 21, dtype=np.uint64)
+            about: Any = {"viewer": viewer, "liked": frozenset((f"w{viewer}",)), "now_ms": 0}
+            selector.select_by_id([f"t{n}" for n in range(20)], keys, **about)
+        held |= {id(one) for one in selector._variants.values()}
+        versions = gallery.features.version.copy()
+        gallery.put("t0", title_of("t0", ARTWORKS, ("first", "w0")))
+        assert (gallery.features.version == versions).all()
+    assert len(held) == 20
+
+
 def _words(titles: list[list[str]]) -> frozenset[str]:
     """Return the liked words of a viewer's newest titles, as `TasteFeatures` defines them."""
     labels_seen = Counter(label.partition(":")[::2] for labels in titles[-RECENT_TITLES:] for label in labels)
