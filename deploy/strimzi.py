@@ -67,7 +67,10 @@ USERS: Mapping[str, tuple[Rights, bool]] = {
         {topics.INSIGHTS_TITLES: READ, topics.INSIGHTS_DEMAND: READ, topics.CATALOG: READ},
         False,
     ),
-    "merchandiser": ({topics.RULES: (*READ, "Write"), topics.AUDIT: WRITE}, False),
+    "merchandiser": (
+        {topics.RULES: (*READ, "Write"), topics.CATALOG: READ, topics.AUDIT: WRITE},
+        False,
+    ),
     "pages-consumer": ({topics.HOME: READ, topics.TRENDING: READ, topics.ALERTS: READ}, False),
 }
 """The rights of each user per topic, and whether it writes in transactions. Names of a

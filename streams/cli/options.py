@@ -1,12 +1,15 @@
 """Options that several commands share, and the settings that they lead to."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
+    from msgspec import Struct
+
     from streams.config.settings import Settings
 
 One = TypeVar("One")
@@ -72,7 +75,13 @@ def service_settings(brokers: str | None, prefix: str | None, **more: object) ->
     return settings
 
 
-def definition_of(file: Path, decode: Callable[[bytes | None], One], word: str, example: str) -> One:
+def definition_of(
+    file: Path,
+    decode: Callable[[bytes | None], One],
+    kind: type["Struct"],
+    example: str,
+    **defaults: str,
+) -> One:
     """Read a definition from a file.
 
     Parameters
@@ -81,24 +90,42 @@ def definition_of(file: Path, decode: Callable[[bytes | None], One], word: str, 
         JSON.
     decode
         Its codec.
-    word
+    kind
         What it defines.
     example
         File name of an example in the contracts.
+    defaults
+        Fields that the file need not have.
 
     Raises
     ------
     SettingsError
-        The file cannot be read, or is no valid definition.
+        The file cannot be read, or is no valid definition; the text has every reason.
     """
+    import msgspec
+
     from schemas import DecodeError
+    from schemas.diagnosis import defects
     from streams.errors import SettingsError
 
+    document: object = None
     try:
-        return decode(file.read_bytes())
+        data = file.read_bytes()
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            document = msgspec.json.decode(data)
+        if isinstance(document, dict):
+            document = defaults | document
+            data = msgspec.json.encode(document)
+        return decode(data)
     except OSError as error:
         what = f"cannot read {file}"
         raise SettingsError(what, why=error.strerror or "", next_step="give another FILE") from None
     except DecodeError as error:
-        what, advice = f"{file} is no valid {word}", f"see contracts/examples/{example}"
-        raise SettingsError(what, why=str(error), next_step=advice) from None
+        found = [str(one) for one in defects(kind, document)] if isinstance(document, dict) else []
+        what, advice = f"{file} is no valid {_words(kind)}", f"see schemas/contracts/examples/{example}"
+        raise SettingsError(what, why="; ".join(found) or str(error), next_step=advice) from None
+
+
+def _words(kind: type["Struct"]) -> str:
+    """Return the name of a struct in words: of `BusinessRule` business rule."""
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in kind.__name__).strip()

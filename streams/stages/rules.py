@@ -7,6 +7,8 @@ holds for the pages that are made from then on.
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from rapidfuzz import process
+
 from online_models.catalog.business_rules import RuleSet, rule_errors
 from schemas import topics
 from schemas.codec import decode_rule, encode
@@ -21,6 +23,8 @@ from streams.telemetry.metrics import Metrics
 
 __all__ = ["RULES", "create", "find", "read_rules", "remove", "rules_of"]
 
+NEAR: Final = 70.0
+"""Similarity from which an id is proposed (rapidfuzz: 100 for equal ids)."""
 RULES: Final = DefinitionKind(topics.RULES, "rule", decode_rule, rule_errors)
 
 
@@ -66,18 +70,33 @@ def read_rules(settings: Settings) -> dict[str, BusinessRule]:
     return known_after(RULES, topic_scan.read_all(settings, topics.RULES))
 
 
-def create(settings: Settings, rule: BusinessRule, *, replace: bool = False) -> BusinessRule:
+def create(
+    settings: Settings, rule: BusinessRule, *, replace: bool = False, known_titles: bool = False
+) -> BusinessRule:
     """Write a rule: it holds from the next pages on, or from its start.
+
+    Parameters
+    ----------
+    settings
+        Cluster and prefix.
+    rule
+        The rule.
+    replace
+        Whether it may replace a rule of its id.
+    known_titles
+        Whether all its titles must be in the catalog.
 
     Raises
     ------
     RuleError
-        It is faulty, or a rule of this name exists and `replace` is false.
+        It is faulty, names a title that does not exist, or a rule of this name exists and `replace` is false.
     """
     found = rule_errors(rule)
     if found:
         what = f"{rule.rule_id} is no rule as it is"
         raise RuleError(what, why="; ".join(found), next_step="correct the definition and repeat")
+    if known_titles:
+        _require_titles(settings, rule)
     if not replace and rule.rule_id in read_rules(settings):
         what = f"there is a rule {rule.rule_id}"
         raise RuleError(what, next_step="choose another id, or say --replace")
@@ -117,3 +136,26 @@ def remove(settings: Settings, name: str) -> None:
 def _missing(name: str, there: Iterable[str]) -> RuleError:
     why = f"there are: {', '.join(sorted(there)) or 'none'}"
     return RuleError(f"there is no rule {name}", why=why, next_step="see `nearline rules list`")
+
+
+def _require_titles(settings: Settings, rule: BusinessRule) -> None:
+    """Refuse a rule about titles that the catalog does not have: an id that is mistyped would match nothing.
+
+    Raises
+    ------
+    RuleError
+        With the nearest ids.
+    """
+    if not rule.titles:
+        return
+    partitions = range(topic_scan.partitions_of(settings, topics.CATALOG))
+    newest = topic_scan.read_latest(settings, topics.CATALOG, partitions)
+    there = [key.decode(errors="replace") for key, message in newest.items() if message.value() is not None]
+    unknown = sorted(set(rule.titles) - set(there))
+    if not unknown:
+        return
+    near = [found[0] for name in unknown if (found := process.extractOne(name, there, score_cutoff=NEAR))]
+    what = f"the catalog has no title {', '.join(unknown)}"
+    why = f"nearest: {', '.join(near)}" if near else "a rule about a title that does not exist does nothing"
+    step = "correct the id; --force if the title comes later"
+    raise RuleError(what, why=why, next_step=step)

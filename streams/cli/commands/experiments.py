@@ -45,13 +45,14 @@ def create(
     prefix: Prefix = None,
     json: Json = None,
 ) -> None:
-    """Create an experiment as a draft; an invalid definition is refused with reasons. JSON: the record."""
+    """Create an experiment as a draft; an invalid one is refused with every reason. JSON: the record."""
     from schemas.codec import decode_experiment
+    from schemas.experiments import Experiment
     from streams.ops.experiments.admin import create as write
     from streams.ops.experiments.admin import start as run
 
     settings = connected(brokers, prefix)
-    given = definition_of(file, decode_experiment, "experiment", "experiment.v1.full.pass.json")
+    given = definition_of(file, decode_experiment, Experiment, "experiment.v1.full.pass.json", state="draft")
     with _audited(settings, given.experiment_id):
         made = write(settings, given)
         made = run(settings, made.experiment_id) if begin else made
@@ -141,10 +142,13 @@ def results(
 
     from streams.cli.views.experiment_tables import outcome
     from streams.errors import ExperimentError
-    from streams.ops.experiments.admin import read_results
+    from streams.ops.experiments.admin import find, read_results
+    from streams.stages.experiments.definitions import read_experiments
 
-    found = read_results(connected(brokers, prefix))
+    settings = connected(brokers, prefix)
+    found = read_results(settings)
     if name is not None and name not in found:
+        find(read_experiments(settings), name)
         what, why = f"{name} has no results", "no viewer was exposed yet, or no results worker runs"
         raise ExperimentError(what, why=why, next_step="start `nearline experiments worker`")
     chosen = [one for key, one in sorted(found.items()) if name in (None, key)]

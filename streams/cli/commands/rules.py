@@ -87,6 +87,9 @@ def create(
     until: When = None,
     note: Annotated[str | None, typer.Option(metavar="TEXT", help="Reason, for other operators.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a rule of this id.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Accept titles that the catalog does not have (yet).")
+    ] = False,
     brokers: Brokers = None,
     prefix: Prefix = None,
     json: Json = None,
@@ -108,7 +111,7 @@ def create(
         )  # fmt: skip
     settings = connected(brokers, prefix)
     with audited(settings, AuditAction.RULE_WRITE, rule.rule_id):
-        made = write(settings, rule, replace=replace)
+        made = write(settings, rule, replace=replace, known_titles=not force)
     human(json).print(f"[bold]{made.rule_id}[/] applies from the next pages on")
     write_json(json, to_builtins(made))
 
@@ -169,14 +172,14 @@ def _from_file(file: Path) -> "BusinessRule":
     from schemas.rules import BusinessRule
     from streams.errors import SettingsError
 
-    rule = definition_of(file, decode_rule, "rule", "rule.v1.boost.pass.json")
+    rule = definition_of(file, decode_rule, BusinessRule, "rule.v1.boost.pass.json")
     document = decode(file.read_bytes())
     unknown = {*document} - {*BusinessRule.__struct_fields__} | {*document.get("tags", ())} - {
         *Tags.__struct_fields__
     }
     if unknown:
         what, why = f"{file} has fields that no rule has", ", ".join(sorted(unknown))
-        raise SettingsError(what, why=why, next_step="see contracts/rule.v1.schema.json")
+        raise SettingsError(what, why=why, next_step="see schemas/contracts/rule.v1.schema.json")
     return rule
 
 

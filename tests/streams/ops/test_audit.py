@@ -30,7 +30,7 @@ def test_commands_are_recorded_with_who_gave_them(
     settings = _settings(embedded)
     monkeypatch.setattr(getpass, "getuser", lambda: "olga")
     brokers = ["--brokers", embedded.bootstrap_servers]
-    exclude = ["rules", "create", "gone", "--kind", "exclude", "--title", "t1", *brokers]
+    exclude = ["rules", "create", "gone", "--kind", "exclude", "--tag", "genre:Drama", *brokers]
     assert main(exclude) == 0
     assert main(exclude) == 1
     assert main(["rules", "remove", "gone", *brokers]) == 0
@@ -48,7 +48,7 @@ def test_commands_are_recorded_with_who_gave_them(
 def test_without_an_audit_log_nothing_is_done(embedded: EmbeddedCluster) -> None:
     """The error names the topic; somebody without a name is written down, too."""
     settings = _settings(embedded, topics.AUDIT)
-    exclude = ["rules", "create", "gone", "--kind", "exclude", "--title", "t1"]
+    exclude = ["rules", "create", "gone", "--kind", "exclude", "--tag", "genre:Drama"]
     assert main([*exclude, "--brokers", embedded.bootstrap_servers]) != 0
     assert read_rules(settings) == {}
     with pytest.raises(TopicError, match=topics.AUDIT), audited(settings, AuditAction.FORGET, "f"):

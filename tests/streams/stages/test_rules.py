@@ -47,7 +47,7 @@ class Desk:
 @pytest.fixture
 def desk(embedded: EmbeddedCluster, topic_prefix: str, capsys: pytest.CaptureFixture[str]) -> Desk:
     """Give a desk with a topic of its own."""
-    embedded.create([f"{topic_prefix}{topics.RULES}", f"{topic_prefix}{topics.AUDIT}"])
+    embedded.create([f"{topic_prefix}{name}" for name in (topics.RULES, topics.AUDIT, topics.CATALOG)])
     where = {"brokers": embedded.bootstrap_servers, "topic_prefix": topic_prefix}
     return Desk(Settings(**where, check_crcs=False), capsys)  # type: ignore[arg-type]
 
@@ -112,6 +112,21 @@ def test_what_means_nothing_is_refused_with_the_reason(desk: Desk, tmp_path: Pat
         found, said = desk.run(*words)
         assert (found, why in said) == (code, True), said
     assert read_rules(desk.settings) == {}
+
+
+def test_titles_that_do_not_exist_are_refused(desk: Desk) -> None:
+    """A mistyped id would match nothing, and nobody would notice: the nearest is named; --force takes it."""
+    put(desk.settings, topics.CATALOG, b"t-paper-tide", encode(Title(title_id="t-paper-tide")))
+    pin = ("create", "launch", "--kind", "pin", "--row", "featured", "--title")
+    code, said = desk.run(*pin, "t-papertide")
+    assert code == 1
+    assert "the catalog has no title t-papertide" in said
+    assert "nearest: t-paper-tide" in said
+    assert read_rules(desk.settings) == {}
+    assert desk.run(*pin, "t-paper-tide")[0] == 0
+    put(desk.settings, topics.CATALOG, b"t-paper-tide", None)
+    assert desk.run(*pin, "t-paper-tide", "--replace")[0] == 1
+    assert desk.run(*pin, "t-paper-tide", "--replace", "--force")[0] == 0
 
 
 def test_a_record_that_nobody_can_read_can_be_removed(desk: Desk) -> None:

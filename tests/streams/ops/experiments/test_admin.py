@@ -100,6 +100,26 @@ def test_an_experiment_from_file_to_roll_back(desk: Desk) -> None:
     assert read_experiments(desk.settings)["trial"].state is ExperimentState.ROLLED_BACK
 
 
+def test_a_bad_definition_has_one_report(desk: Desk) -> None:
+    """Every wrong field at once, with what is allowed; a draft need not say that it is one."""
+    arms = [{"name": "a", "share": 1.5, "treatment": {"ranking": "populariti"}}, {"share": 0.5}]
+    code, said = desk.run("create", desk.file(arms=arms, metric="minutes", alpha="low"))
+    assert code == 2
+    for why in (
+        "arms[0].share: expected",
+        "arms[0].treatment.ranking: expected one of blend, ",
+        "nearest: popularity",
+        "arms[1].name: expected the required field",
+        "metric: expected one of watch_minutes, ",
+        "alpha: expected `float`, got `str`",
+        "see schemas/contracts/examples/experiment.v1.full.pass.json",
+    ):
+        assert why in said, said
+    path = Path(desk.file())
+    path.write_text(json.dumps({name: part for name, part in TRIAL.items() if name != "state"}))
+    assert desk.json("create", str(path))["state"] == "draft"
+
+
 def test_what_cannot_be_is_refused_with_the_reason(desk: Desk) -> None:
     """A bad definition, a name twice, an unknown one, a step out of order, no such arm, a wrong file."""
     bad = [dict(TRIAL["arms"][0], share=0.7), TRIAL["arms"][1]]  # type: ignore[call-overload, index]
@@ -114,6 +134,7 @@ def test_what_cannot_be_is_refused_with_the_reason(desk: Desk) -> None:
         (("create", desk.file()), "an id is never used again"),
         (("stop", "trial"), "it is draft"),
         (("start", "other"), "there is no experiment other"),
+        (("results", "other"), "there is no experiment other"),
         (("roll-out", "trial", "best"), "has no arm best"),
         (("roll-out", "trial", "blend"), "has no results"),
         (("roll-back", "trial"), "it is draft"),
