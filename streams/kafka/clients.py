@@ -102,13 +102,14 @@ RETRY_S: Final = 0.1
 """Between two such questions; an election takes some tenths of a second."""
 DIAGNOSE_S: Final = 1.0
 """Seconds in which a client that connects for the cause alone has to find it, ..."""
-_FAILED: Final = re.compile(
-    r"^(\S+?)(?:/\w+)?: (?:Connect to \S+ failed: )?(.+?) \(after \d+ms in state \w+.*\)$"
-)
 POLL_S: Final = 0.02
 """... and seconds between two polls."""
 MOST_ERRORS: Final = 16
 """Errors of connections that an admin client keeps, the newest: some for each broker."""
+_FAILED: Final = re.compile(
+    r"^(\S+?)(?:/\w+)?: (?:Connect to \S+ failed: )?(.+?) \(after \d+ms in state \w+.*\)$"
+)
+"""The driver's line about a failed connection: address and cause, between its own thread and state."""
 
 
 def brokers_of(target: Settings | str) -> str:
