@@ -68,6 +68,7 @@ A room imports only from rooms below it (the contract `rooms-of-streams` in pypr
 * `streams.worker` composes a worker; `streams.serve` answers over HTTP.
 * `streams.ops`: tools of operators, local Kafka, demos and replays.
 * `streams.stages`: what the stages do: viewers, titles, experiments, insights, versions.
+* `streams.client`: pages and events for programs in Python.
 * `streams.engine`: runs stages and makes their effects happen once.
 * `streams.kafka`: access to Kafka.
 * `streams.telemetry`: metrics, health, logging, traces.

@@ -21,6 +21,8 @@
     │   ├── DiskFullError           disk: there is no space for a new folder
     │   ├── StateVersionError       user: a newer version wrote the rows
     │   └── StateDamagedError       disk: the database is wiped and rebuilt from its changelog (exit 4)
+    ├── RequestRefusedError         user: the server refuses a request of `streams.client`
+    ├── ServerUnavailableError      server: no answer to a request of `streams.client` (exit 3)
     ├── UnknownIdError              user: no state of a viewer, title or topic with this id
     ├── NoPageError                 user: the viewer has no page yet
     ├── ExperimentError             user: the experiment is not in the required state
@@ -232,6 +234,26 @@ class ImportFileError(StreamError):
 
 class ImportOrderError(StreamError):
     """The event log has newer events than the history: import before producers start, or with --late."""
+
+
+class RequestRefusedError(StreamError):
+    """The HTTP server refuses a request of the client: correct it as the reason says, or give another key.
+
+    Attributes
+    ----------
+    status
+        Of the answer.
+    """
+
+    def __init__(self, what: str, *, why: str = "", next_step: str = "", status: int = 400) -> None:
+        super().__init__(what, why=why, next_step=next_step)
+        self.status = status
+
+
+class ServerUnavailableError(StreamError):
+    """The HTTP server did not answer a request of the client in several attempts: repeat it later."""
+
+    exit_code = 3
 
 
 class UnknownIdError(StreamError):
