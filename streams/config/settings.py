@@ -356,6 +356,14 @@ class Settings(BaseSettings):
         return f"{self.model_version}@{self.model.fingerprint()}"
 
 
+_EXPECTED = {
+    "int_parsing": "expected a whole number",
+    "float_parsing": "expected a number",
+    "bool_parsing": "expected true or false",
+}
+"""Plain words for pydantic's types of errors whose own words speak of parsing strings."""
+
+
 def _explained(error: ValidationError, given: Mapping[str, object]) -> SettingsError:
     """Translate pydantic's first error: which setting, what is wrong, what is allowed."""
     first = error.errors(include_url=False, include_input=False)[0]
@@ -363,7 +371,8 @@ def _explained(error: ValidationError, given: Mapping[str, object]) -> SettingsE
     name = path[0] if path[0] in given else variable(path)
     field = Settings.model_fields.get(path[0])
     meaning = (field.description or "") if field else "`nearline config show` lists every setting"
-    return SettingsError(f"{name} is not usable", why=first["msg"], next_step=meaning)
+    why = _EXPECTED.get(first["type"], first["msg"])
+    return SettingsError(f"{name} is not usable", why=why, next_step=f"correct it, or unset it. {meaning}")
 
 
 def tenant_values(values: dict[str, Any], *, defaults: dict[str, Any]) -> dict[str, Any]:

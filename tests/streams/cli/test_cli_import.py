@@ -15,8 +15,9 @@ from streams.cli import main
 from streams.config.settings import Settings
 from streams.kafka import scan as topic_scan
 from streams.ops.imports import runs
+from streams.ops.local_kafka.cluster import KafkaCluster
 from streams.ops.local_kafka.embedded import EmbeddedCluster
-from streams.ops.runs.worker_process import WorkerProcess
+from streams.ops.runs.worker_process import WorkerProcess, make_topics
 from tests.waiting import until
 
 DAY_S = 86_400
@@ -137,6 +138,30 @@ def test_history_is_events_in_time_order(
         assert where == partition_for(event.viewer_id.encode(), 4)
         assert (event.watched_s, event.device) == (5400, "tv")
         assert message.timestamp()[1] > event.event_time_ms + DAY_S * 1_000
+
+
+def test_a_real_broker_takes_old_events(
+    kafka: KafkaCluster,
+    topic_prefix: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its topic refuses records older than a week: the records are of now, the events are not."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NEARLINE_BROKERS", kafka.bootstrap_servers)
+    monkeypatch.setenv("NEARLINE_TOPIC_PREFIX", topic_prefix)
+    settings = Settings.load()
+    make_topics(settings)
+    _import(capsys, "catalog", str(_catalog(tmp_path / "titles.csv")))
+    done = _import(capsys, "history", str(_history(tmp_path / "watches.csv")))
+    assert (done["sent"], done["titles_outside_catalog"]) == (360, 0)
+    found = _events(settings)
+    assert len({event.event_id for _, event, _ in found}) == 360
+    assert all(
+        message.timestamp()[1] > event.event_time_ms + 8 * DAY_S * 1_000 for _, event, message in found
+    )
+    assert main(["import", "history", str(tmp_path / "watches.csv")]) == 2
 
 
 @pytest.mark.parametrize("form", ["jsonl", "parquet", "csv.gz"])

@@ -57,7 +57,7 @@ def test_hyper_parameters_are_settings_too(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("name", "value", "text"),
     [
-        ("NEARLINE_THREADS", "many", "NEARLINE_THREADS is not usable"),
+        ("NEARLINE_THREADS", "many", "NEARLINE_THREADS is not usable: expected a whole number"),
         ("NEARLINE_HTTP_PORT", "70000", "less than or equal to 65535"),
         ("NEARLINE_SESSION_TIMEOUT_S", "1", "greater than or equal to 6"),
         ("NEARLINE_TOPIC_PREFIX", "a b", "NEARLINE_TOPIC_PREFIX"),
