@@ -53,7 +53,8 @@ class Checkpoint:
         Raises
         ------
         ImportFileError
-            It is of another file or mapping, not readable, or the import is complete.
+            It is of an unfinished import of another file, of another mapping or topic, not readable, or the
+            import is complete.
         """
         if not path.exists():
             return wanted
@@ -64,6 +65,8 @@ class Checkpoint:
             raise ImportFileError(
                 what, why=str(error), next_step="delete it, or give another --report"
             ) from None
+        if found.done and found.file != wanted.file:
+            return wanted  # the next file of the same name
         for name, other in (("file", "file"), ("mapping", "mapping"), ("topic", "topic")):
             if getattr(found, name) != getattr(wanted, name):
                 what = f"{path} is the checkpoint of another {other}"

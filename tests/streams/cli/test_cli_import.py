@@ -314,6 +314,20 @@ def test_history_behind_live_events_is_refused(
 
 
 @pytest.mark.usefixtures("settings")
+def test_the_next_file_may_have_the_same_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A checkpoint of a complete import stops only the same file; that of an unfinished one stops others."""
+    path = tmp_path / "watches.csv"
+    for day in range(2):
+        path.write_text(f"user,item,time\nada,t1,{BEGIN_S + day * DAY_S}\n")
+        assert _import(capsys, "history", str(path))["sent"] == 1
+    kept = tmp_path / "watches.csv.report.checkpoint.json"
+    kept.write_text(kept.read_text().replace('"done":true', '"done":false'))
+    path.write_text(f"user,item,time\nada,t1,{BEGIN_S + 9 * DAY_S}\n")
+    assert main(["import", "history", str(path)]) == 2
+    assert "checkpoint of another file" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("settings")
 def test_ids_that_no_title_has_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Where history and catalog have different ids, the summary says so."""
     _import(capsys, "catalog", str(_catalog(tmp_path / "titles.csv")))
