@@ -1,0 +1,58 @@
+"""Metrics of the committed batches of one partition."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+
+import numpy as np
+
+from schemas.dead_letters import DeadLetter
+from streams.engine.stage import Record
+from streams.telemetry.metrics import Metrics
+
+__all__ = ["PARTS", "BatchMetrics"]
+
+PARTS = ("step", "transaction", "store")
+"""Parts of a batch whose time is taken."""
+
+_timestamp = attrgetter("timestamp")
+
+
+class BatchMetrics:
+    """Counts the batches of a partition; their labels are looked up once, which takes 3 us each.
+
+    Parameters
+    ----------
+    metrics
+        Metrics of the worker.
+    stage, partition
+        The partition.
+    """
+
+    def __init__(self, metrics: Metrics, stage: str, partition: int) -> None:
+        self._stage, self._freshness, self._dead_letters = stage, metrics.freshness, metrics.dead_letters
+        self._seconds = {part: metrics.batch_seconds.labels(stage, part) for part in PARTS}
+        self._events = metrics.batch_events.labels(stage)
+        self._applied = metrics.events.labels(stage, "applied")
+        self._offset = metrics.applied_offset.labels(stage, str(partition))
+
+    def observe(
+        self,
+        records: Sequence[Record],
+        letters: Sequence[DeadLetter],
+        took: Mapping[str, float],
+        *,
+        applied: int,
+        now_ms: int,
+    ) -> None:
+        """Count a batch that was committed at a time: its records, dead letters, seconds of its parts."""
+        for part, seconds in took.items():
+            self._seconds[part].observe(seconds)
+        if records:
+            self._events.observe(len(records))
+        self._applied.inc(len(records))
+        self._offset.set(applied)
+        sent = np.fromiter(map(_timestamp, records), np.float64, len(records))
+        self._freshness.observe(self._stage, (now_ms - sent) / 1000)
+        for reason, count in Counter(letter.reason for letter in letters).items():
+            self._dead_letters.labels(self._stage, reason.value).inc(count)
