@@ -1,14 +1,11 @@
-"""The Faust app of a worker: one agent per stage, and no part of Faust that keeps state or produces."""
+"""The Faust app of a worker: group and services, without agents and without what keeps state or produces."""
 
 import asyncio
-from typing import Any
 
 import faust
 from faust.app.base import BootStrategy
-from faust.types import StreamT
 
 from streams.config.settings import Settings
-from streams.engine.stage import StageSpec
 from streams.engine.task_manager import TaskManager
 from streams.engine.topic_check import TopicCheck
 from streams.engine.transport import BatchTransport
@@ -32,7 +29,7 @@ class Boot(BootStrategy):
 
 
 class App(faust.App):
-    """A Faust app that hands slices of partitions to tasks.
+    """A Faust app whose consumer hands slices of partitions to tasks; it subscribes to the stages' sources.
 
     Parameters
     ----------
@@ -67,8 +64,12 @@ class App(faust.App):
             broker_commit_interval=COMMIT_HINT_S,
             broker_check_crcs=settings.check_crcs,
         )
-        for spec in task_manager.specs.values():
-            self._add_agent(spec)
+
+    async def on_start(self) -> None:
+        """Subscribe to the sources of the stages."""
+        await super().on_start()
+        for source in self.task_manager.specs:
+            self.topics.add(self.topic(source))
 
     async def on_stop(self) -> None:
         """Wait for the batches in flight before the consumer leaves the group."""
@@ -78,21 +79,6 @@ class App(faust.App):
     async def wait_crashed(self) -> None:
         """Wait until a service of Faust has crashed; `crash_reason` is the error."""
         await self._crashed.wait()
-
-    def _add_agent(self, spec: StageSpec) -> None:
-        """Subscribe to the source of a stage; the agent offers each slice to its task."""
-        tasks = self.task_manager.tasks
-
-        async def slices(stream: StreamT[Any]) -> None:
-            async for part in stream.noack():  # type: ignore[attr-defined]
-                task = tasks.get((part.topic, part.partition))
-                if task is not None:  # else the partition was revoked meanwhile
-                    task.offer(part)
-
-        source = self.topic(
-            spec.source, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
-        )
-        self.agent(source, name=spec.name)(slices)
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)

@@ -8,6 +8,7 @@ from functools import partial
 
 import structlog
 
+from streams.engine.batching import Slice
 from streams.engine.context import WorkerContext
 from streams.engine.exits import die
 from streams.engine.partition import Partition
@@ -110,6 +111,16 @@ class TaskManager:
         """Return whether a partition is assigned and can take another slice."""
         task = self.tasks.get((topic, partition))
         return task is not None and task.has_room
+
+    def is_working(self) -> bool:
+        """Return whether a batch is in flight, or records wait for one."""
+        return not all(task.idle for task in self.tasks.values())
+
+    def offer(self, part: Slice) -> None:
+        """Give a slice to the task of its partition, if that is still assigned."""
+        task = self.tasks.get((part.topic, part.partition))
+        if task is not None:
+            task.offer(part)
 
     def positions(self) -> dict[TopicPartition, int]:
         """Return applied + 1 of every partition: what is committed to the group."""

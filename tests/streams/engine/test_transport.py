@@ -9,15 +9,19 @@ from typing import Any
 import aiokafka
 import pytest
 from aiokafka.consumer import fetcher
-from aiokafka.errors import IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    IllegalStateError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 from faust.types import TP
 
 from streams.config.settings import Settings
 from streams.engine.app import build_app
-from streams.engine.batching import Slice
 from streams.engine.faust_app import App
 from streams.engine.record_batches import BoundedRecords
-from streams.engine.transport import BUSY_S, FETCH_WAIT_MS, POLL_S, BatchConsumer
+from streams.engine.transport import BUSY_S, FETCH_WAIT_MS, POLL_S, WORKING_BYTES, BatchConsumer
 from streams.errors import SourceGapError
 from streams.telemetry.metrics import Metrics
 from tests.streams.doubles import fold_spec, record
@@ -32,6 +36,7 @@ class Inner:
         self.records: dict[Any, list[Any]] = {}
         self.asked: list[Any] = []
         self.waits: list[tuple[float, int]] = []
+        self.least: list[int] = []
         self.sought: list[tuple[Any, int]] = []
         self.committed: list[dict[Any, int]] = []
         self.owned = True
@@ -47,6 +52,7 @@ class Inner:
         """Hand out what a test put there."""
         self.asked.append(wanted)
         self.waits.append((timeout, self._fetcher._fetch_max_wait_ms))
+        self.least.append(self._fetcher._fetch_min_bytes)
         if self.error:
             raise self.error
         found, self.records = self.records, {}
@@ -96,6 +102,7 @@ async def consumer(app: App, monkeypatch: pytest.MonkeyPatch) -> BatchConsumer:
 
     monkeypatch.setattr(consumer._thread, "call_thread", call)
     consumer._thread._consumer = Inner()
+    consumer._thread.thread_loop = asyncio.get_running_loop()
     consumer._active_partitions = {TP0, TP("in", 1)}
     return consumer
 
@@ -107,8 +114,12 @@ def inner(consumer: BatchConsumer) -> Any:
 
 
 async def fetched(consumer: BatchConsumer) -> list[Any]:
-    """Return the slices of one round."""
-    return [message.value async for _, message in consumer.getmany(timeout=0.01)]
+    """Return the slices that one round offers to tasks."""
+    offered: list[Any] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(consumer._task_manager, "offer", offered.append)
+        await consumer.offer_slices()
+    return offered
 
 
 async def test_options_of_the_real_consumer(app: App) -> None:
@@ -126,12 +137,14 @@ async def test_options_of_the_real_consumer(app: App) -> None:
 
 
 async def test_nothing_of_faust_keeps_state_or_listens(app: App) -> None:
-    """No tables, no web server, no topics declared, no leader; one agent a stage."""
+    """No tables, no web server, no topics declared, no leader, no agents; the source is subscribed to."""
     assert len(app.tables) == 0
     assert not app.conf.web_enabled
     assert not app.conf.topic_allow_declare
     assert app.conf.topic_disable_leader
-    assert [agent.name for agent in app.agents.values()] == ["fold"]
+    assert not app.agents
+    await app.on_start()
+    assert [topic.topics for topic in app.topics] == [("in",)]
 
 
 async def test_no_livelock_is_looked_for(consumer: BatchConsumer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +161,7 @@ async def test_no_livelock_is_looked_for(consumer: BatchConsumer, monkeypatch: p
 async def test_slices_are_numbered_from_each_seek(
     consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each slice is one message whose value has epoch and number; a seek starts a new epoch at 0."""
+    """Each slice has epoch and number; a seek starts a new epoch at 0."""
     monkeypatch.setattr(consumer._task_manager, "has_room", lambda *_: True)
     seen = []
     for epoch in (5, 6):
@@ -219,26 +232,42 @@ async def test_a_group_that_knows_no_offset_is_no_error(
     assert len(await fetched(consumer)) == 1
 
 
-async def test_slices_fetched_as_the_group_begins_to_move_are_handed_on(
+async def test_while_a_batch_is_in_flight_the_broker_waits_for_more(
     consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They wait until the flow goes on: a missing slice would be a gap in a task that did not move."""
+    """Each event would be a round of its own otherwise; an idle worker asks for the first event at once."""
     monkeypatch.setattr(consumer._task_manager, "has_room", lambda *_: True)
-    inner.records = {TP0: [record(0)], TP("in", 1): [record(0)]}
-    seen = []
-    async for tp, _ in consumer.getmany(timeout=0.01):
-        seen.append(tp)
-        if len(seen) == 1:
-            consumer.stop_flow()
-            asyncio.get_running_loop().call_later(0.05, consumer.resume_flow)
-    assert seen == [TP0, TP("in", 1)]
+    for working in (True, False):
+        monkeypatch.setattr(consumer._task_manager, "is_working", lambda working=working: working)
+        await fetched(consumer)
+    assert inner.least == [WORKING_BYTES, 1]
 
 
-async def test_faust_notes_no_offset_by_which_it_would_drop_slices(consumer: BatchConsumer) -> None:
-    """A read offset set at delivery would hide the records that a task has sought back to meanwhile."""
-    consumer._read_offset[TP0] = 41
-    assert consumer._read_offset[TP0] is None
-    assert consumer._read_offset.pop(TP0, None) is None
+async def test_nothing_is_fetched_while_the_group_moves(
+    consumer: BatchConsumer, inner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fetching goes on with the flow."""
+    monkeypatch.setattr(consumer._task_manager, "has_room", lambda *_: True)
+    consumer.stop_flow()
+    asyncio.get_running_loop().call_later(0.05, consumer.resume_flow)
+    inner.records = {TP0: [record(0)]}
+    waiting = asyncio.create_task(fetched(consumer))
+    await asyncio.sleep(0.01)
+    assert not inner.asked
+    assert len(await waiting) == 1
+
+
+async def test_fetching_ends_with_the_app(consumer: BatchConsumer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An end that the app did not ask for crashes it."""
+
+    async def stopped() -> None:
+        raise ConsumerStoppedError
+
+    monkeypatch.setattr(consumer, "offer_slices", stopped)
+    with pytest.raises(ConsumerStoppedError):
+        await consumer._drain_messages(consumer)
+    consumer.app._stopped.set()
+    await consumer._drain_messages(consumer)
 
 
 async def test_the_groups_offset_is_told_and_never_read(
@@ -294,13 +323,3 @@ async def test_assignment_goes_to_the_stages(
     assert calls == [([("in", 0)], 4)]
     assert consumer._read_offset[TP0] is None
     assert consumer._committed_offset[TP0] is None
-
-
-async def test_gaps_and_acknowledgements_cost_nothing(consumer: BatchConsumer) -> None:
-    """Faust's lists of acknowledged offsets stay empty, however far apart two slices are."""
-    message = consumer._message(TP0, Slice("in", 0, 1, 0, [record(0)], 1))
-    await consumer._add_gap(TP0, 1, 1 << 60)
-    assert consumer.ack(message)
-    assert message.acked
-    assert not consumer._acked
-    assert not consumer._gap
