@@ -32,7 +32,15 @@ from online_models.tables.hash_table import NameIndex
 from online_models.tables.hashing import hash_ids
 from online_models.tables.history import gather_known, release_known, restore_known
 from online_models.tables.keyed_random import fill_keyed
-from online_models.tables.layout import CHUNK, I4, RING, U8, Viewers
+from online_models.tables.layout import CHUNK, F4, I4, I8, RING, U8, Viewers
+from online_models.tables.packed_fields import (
+    PackedFields,
+    are_finite,
+    offsets,
+    read_fields,
+    write_fields,
+    write_keys,
+)
 from online_models.tables.rows import VIEWER_ROWS
 from online_models.tables.titles import TitleTable
 
@@ -139,6 +147,25 @@ class Rejection(NamedTuple):
     at_ms: int
 
 
+class _Packed(NamedTuple):
+    """The columns as kernels pack them (:mod:`online_models.tables.packed_fields`)."""
+
+    numbers: PackedFields
+    titles: tuple[I4, ...]
+    titles_at: I8
+    """Where their keys are in a row."""
+    finite: tuple[F4, ...]
+    """Those that are checked before they are stored."""
+
+    @classmethod
+    def of(cls, arrays: Viewers, row: np.dtype[np.void]) -> "_Packed":
+        """Find the columns of `NUMBERS` and `TITLES`."""
+        numbers = PackedFields.of({name: getattr(arrays, name) for name in NUMBERS}, row)
+        titles = tuple(getattr(arrays, name) for name in TITLES)
+        finite = (arrays.taste, arrays.acc[:, None], arrays.rejected_weight, arrays.finished_weight)
+        return cls(numbers, titles, offsets(row, TITLES), finite)
+
+
 class ViewerTable:
     """The hot viewers of one source partition: those in memory.
 
@@ -216,14 +243,11 @@ class ViewerTable:
         a = self.arrays
         heads = np.zeros(slots.size, self._head)
         heads["version"] = VIEWER_ROWS.version
-        for name in ("known", *NUMBERS):
-            heads[name] = getattr(a, name)[slots]
-        for name in TITLES:
-            rows = getattr(a, name)[slots]
-            heads[name] = np.where(rows >= 0, self.titles.arrays.key[rows], np.uint64(0))
-        if not all(
-            np.isfinite(heads[name]).all() for name in ("taste", "acc", "rejected_weight", "finished_weight")
-        ):
+        rows, packed = heads.view(np.uint8).reshape(slots.size, self._head.itemsize), self._packed
+        write_fields(*packed.numbers, slots, rows)
+        write_keys(packed.titles, packed.titles_at, self.titles.arrays.key, slots, rows)
+        heads["known"] = a.known[slots]
+        if not are_finite(packed.finite, slots):
             msg = "a viewer's row is not finite after learning"
             raise NonFiniteRowError(msg)
         starts = np.concatenate(([0], np.cumsum(heads["known"], dtype=np.int64)))
@@ -299,13 +323,12 @@ class ViewerTable:
 
     def _restore(self, slots: I4, rows: Sequence[bytes]) -> None:
         size = self._head.itemsize
-        heads = np.frombuffer(b"".join([row[:size] for row in rows]), self._head)
+        heads = np.frombuffer(bytearray().join([row[:size] for row in rows]), self._head)
         keys = np.frombuffer(b"".join([row[size:] for row in rows]), np.uint64)
         titles = self.titles.by_key(keys & ~np.uint64(1))
         self.reserve(int((-(-heads["known"] // CHUNK)).sum()))
         a = self.arrays
-        for name in NUMBERS:
-            getattr(a, name)[slots] = heads[name]
+        read_fields(*self._packed.numbers, slots, heads.view(np.uint8).reshape(len(rows), size))
         for name in TITLES:
             held = heads[name] != 0
             found = np.full(held.shape, -1, np.int32)
@@ -353,4 +376,5 @@ class ViewerTable:
         self._free.extend(range(capacity - 1, old_slots - 1, -1))
         self.ids.extend([""] * (capacity - old_slots))
         self._index = NameIndex(self.ids, grown.key)
+        self._packed = _Packed.of(grown, self._head)
         return grown
