@@ -419,8 +419,12 @@ class TitleSide:
         a, size = self.titles.arrays, len(self.titles)
         half_life_ms = float(self.titles.params.half_lives_ms[half_life])
         value: F8 = decayed(a.trend[:size, half_life], a.trend_at[:size], half_life_ms)
-        best = np.argsort(-value, kind="stable")[: 2 * n]
-        named = [(self.titles.ids[r], float(value[r])) for r in best.tolist() if value[r] > 0]
+        rows = np.arange(size)
+        if size > 2 * n:  # ties with the last one included
+            rows = np.flatnonzero(value >= np.partition(value, size - 2 * n)[size - 2 * n])
+        best = rows[np.argsort(-value[rows], kind="stable")[: 2 * n]]
+        ids = self.titles.ids
+        named = [(ids[r], v) for r, v in zip(best.tolist(), value[best].tolist(), strict=True) if v > 0]
         return sorted(((t, v) for t, v in named if t), key=lambda pair: (-pair[1], pair[0]))[:n]
 
 
