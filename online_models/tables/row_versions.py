@@ -176,14 +176,13 @@ class RowVersions:
         if self._versions[version - 1].fields is None:
             return
         dtype = self._dtype(version, config)
-        wanted = np.full(len(rows), dtype.itemsize, np.int64)
-        if self._entry and dtype.fields:
-            at = dtype.fields["known"][1]
-            said = b"".join([row[at : at + 4].ljust(4, b"\0") for row in rows])
-            wanted += self._entry * np.frombuffer(said, "<u4").astype(np.int64)
-        for row in np.flatnonzero(np.fromiter(map(len, rows), np.int64, len(rows)) != wanted)[:1].tolist():
-            msg = f"{self.kind} has {len(rows[row])} bytes, under this configuration it needs {wanted[row]}"
-            raise ConfigMismatchError(msg)
+        size, at = dtype.itemsize, dtype.fields["known"][1] if self._entry and dtype.fields else None
+        for row in rows:
+            entries = 0 if at is None else int.from_bytes(row[at : at + 4], "little")
+            if len(row) != size + self._entry * entries:
+                wanted = size + self._entry * entries
+                msg = f"{self.kind} has {len(row)} bytes, under this configuration it needs {wanted}"
+                raise ConfigMismatchError(msg)
 
 
 @cache
