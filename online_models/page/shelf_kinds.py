@@ -127,21 +127,27 @@ class ShelfValue:
             stored = counts.reshape(-1, 2)[: len(KINDS)]
             self._counts[: len(stored)] = stored
         self._moved = False
+        self._factors: F8 | None = None
 
     def see(self, kind: RowKind) -> None:
         """Count the impression of a title on a shelf."""
         self._counts[_NUMBERS[kind], 0] += 1.0
-        self._moved = True
+        self._moved, self._factors = True, None
         if self._counts[:, 0].sum() > MEMORY:
             self._counts *= 0.5
 
     def watch(self, kind: RowKind) -> None:
         """Count a title that was liked after its impression on a shelf."""
         self._counts[_NUMBERS[kind], 1] += 1.0
-        self._moved = True
+        self._moved, self._factors = True, None
 
     def factors(self) -> F8:
         """Return the factor of each kind's prior."""
+        if self._factors is None:
+            self._factors = self._compared()
+        return self._factors
+
+    def _compared(self) -> F8:
         seen, watched = self._counts.T
         rate = watched.sum() / max(1.0, seen.sum())
         if rate == 0:

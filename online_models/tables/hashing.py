@@ -47,12 +47,12 @@ def hash_text(text: U1 | bytes, start: int, end: int) -> np.uint64:
 
 
 @jit
-def hash_texts(text: U1, ends: I8, out: U8) -> None:
-    """Hash many texts, concatenated in ``text``; ``ends`` are their ends."""
+def hash_texts(text: U1, sizes: I8, out: U8) -> None:
+    """Hash many texts, concatenated in ``text``; ``sizes`` are their bytes."""
     start = 0
-    for i in range(ends.size):
-        out[i] = hash_text(text, start, ends[i])
-        start = ends[i]
+    for i in range(sizes.size):
+        out[i] = hash_text(text, start, start + sizes[i])
+        start += sizes[i]
 
 
 def shortened(hashes: U8) -> NDArray[np.uint32]:
@@ -79,10 +79,10 @@ def hash_ids(ids: Sequence[str]) -> U8:
     True
     """
     text, out = "".join(ids).encode(), np.empty(len(ids), np.uint64)
-    ends = np.cumsum(np.fromiter(map(len, ids), np.int64, len(ids)))
-    if len(ids) and ends[-1] != len(text):  # some characters take several bytes
-        ends = np.cumsum(np.fromiter((len(i.encode()) for i in ids), np.int64, len(ids)))
-    hash_texts(np.frombuffer(text, np.uint8), ends, out)
+    sizes = np.fromiter(map(len, ids), np.int64, len(ids))
+    if sum(map(len, ids)) != len(text):  # some characters take several bytes
+        sizes = np.fromiter((len(i.encode()) for i in ids), np.int64, len(ids))
+    hash_texts(np.frombuffer(text, np.uint8), sizes, out)
     return out
 
 

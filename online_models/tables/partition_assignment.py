@@ -31,18 +31,18 @@ def partitions_for(keys: Sequence[bytes], partitions: int) -> U8:
     [0, 1]
     """
     out = np.empty(len(keys), np.uint64)
-    ends = np.cumsum(np.fromiter(map(len, keys), np.int64, len(keys)))
-    murmur2_texts(np.frombuffer(b"".join(keys), np.uint8), ends, out)
+    sizes = np.fromiter(map(len, keys), np.int64, len(keys))
+    murmur2_texts(np.frombuffer(b"".join(keys), np.uint8), sizes, out)
     return (out & np.uint64(0x7FFFFFFF)) % np.uint64(partitions)
 
 
 @jit
-def murmur2_texts(text: U1, ends: I8, out: U8) -> None:
+def murmur2_texts(text: U1, sizes: I8, out: U8) -> None:
     """Hash many concatenated texts as ``schemas.partitioner.murmur2`` does: 32 bits each."""
     # Numba widens products of 32-bit numbers to 64 bits, so each is masked.
     multiplier, mask, start = np.uint64(0x5BD1E995), np.uint64(0xFFFFFFFF), np.int64(0)
-    for i in range(ends.size):
-        n = ends[i] - start
+    for i in range(sizes.size):
+        n, end = sizes[i], start + sizes[i]
         h, whole = np.uint64(0x9747B28C) ^ np.uint64(n), start + (n & ~3)  # end of the whole 4-byte words
         for at in range(start, whole, 4):
             k = np.uint64(0)  # a little-endian word
@@ -51,9 +51,9 @@ def murmur2_texts(text: U1, ends: I8, out: U8) -> None:
             k = (k * multiplier) & mask
             k = ((k ^ (k >> np.uint64(24))) * multiplier) & mask
             h = ((h * multiplier) & mask) ^ k
-        if whole < ends[i]:  # one to three bytes are left
-            for b in range(whole, ends[i]):
+        if whole < end:  # one to three bytes are left
+            for b in range(whole, end):
                 h ^= np.uint64(text[b]) << np.uint64(8 * (b - whole))
             h = (h * multiplier) & mask
         h = ((h ^ (h >> np.uint64(13))) * multiplier) & mask
-        out[i], start = h ^ (h >> np.uint64(15)), ends[i]
+        out[i], start = h ^ (h >> np.uint64(15)), end

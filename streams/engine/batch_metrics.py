@@ -54,5 +54,6 @@ class BatchMetrics:
         self._offset.set(applied)
         sent = np.fromiter(map(_timestamp, records), np.float64, len(records))
         self._freshness.observe(self._stage, (now_ms - sent) / 1000)
-        for reason, count in Counter(letter.reason for letter in letters).items():
-            self._dead_letters.labels(self._stage, reason.value).inc(count)
+        if letters:
+            for reason, count in Counter(letter.reason for letter in letters).items():
+                self._dead_letters.labels(self._stage, reason.value).inc(count)

@@ -6,6 +6,7 @@ does not depend on where the log was cut into batches.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -81,7 +82,7 @@ class SignalRows:
         counts = [len(one.signals) for one in events]
         self.event: I4 = np.repeat(np.arange(len(events), dtype=np.int32), counts)
         """[rows] index of the event of each row."""
-        self._first = (np.cumsum(counts) - counts).tolist()
+        self._first = list(accumulate(counts, initial=0))[:-1]
 
     def columns(self) -> EventColumns:
         """Return the rows as the models take them; their ids have been checked."""

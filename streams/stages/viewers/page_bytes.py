@@ -250,6 +250,8 @@ class PageEncoder:
         if len(self._categories) > _MAX_FRAGMENTS:
             self._categories = ShelfFragments(_CATEGORIES_HEAD)
         out = np.full(pages.category.shape, -1, np.int32)
+        if not out.size:  # lists
+            return out
         q, c = np.nonzero(pages.category >= 0)
         keys = np.column_stack((pages.category[q, c], hundredths(pages.category_share[q, c]), languages[q]))
         out[q, c] = self._categories.of_rows(keys, self._category)

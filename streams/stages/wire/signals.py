@@ -129,7 +129,9 @@ class _Located(NamedTuple):
     viewers: NDArray[np.uint16]
 
     def select(self, chosen: Index) -> "_Located":
-        """Return some of them."""
+        """Return some of them, ascending."""
+        if chosen.size == self.countries.size:
+            return self
         columns: list[Any] = [column[chosen] for column in self.signals]
         return _Located(Signals(*columns), self.countries[chosen], self.devices[chosen], self.viewers[chosen])
 
