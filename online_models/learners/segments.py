@@ -312,6 +312,6 @@ class Segments:
 
 def _groups(codes: I8) -> Iterator[tuple[int, int, Rows]]:
     """Yield every code but 0: the index of its first row, the code, the indices of its rows."""
-    for code in np.unique(codes[codes > 0]).tolist():
+    for code in sorted({*codes.tolist()} - {0}):  # a set of few codes costs a tenth of `numpy.unique`
         rows = np.flatnonzero(codes == code)
         yield int(rows[0]), code, rows

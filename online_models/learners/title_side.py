@@ -420,12 +420,13 @@ class TitleSide:
         half_life_ms = float(self.titles.params.half_lives_ms[half_life])
         value: F8 = decayed(a.trend[:size, half_life], a.trend_at[:size], half_life_ms)
         rows = np.arange(size)
-        if size > 2 * n:  # ties with the last one included
+        if size > 2 * n > 0:  # ties with the last one included
             rows = np.flatnonzero(value >= np.partition(value, size - 2 * n)[size - 2 * n])
         best = rows[np.argsort(-value[rows], kind="stable")[: 2 * n]]
         ids = self.titles.ids
-        named = [(ids[r], v) for r, v in zip(best.tolist(), value[best].tolist(), strict=True) if v > 0]
-        return sorted(((t, v) for t, v in named if t), key=lambda pair: (-pair[1], pair[0]))[:n]
+        counts = zip(best.tolist(), value[best].tolist(), strict=True)
+        named = sorted([(-count, ids[row]) for row, count in counts if count > 0 and ids[row]])
+        return [(title, -count) for count, title in named[:n]]
 
 
 def _least(rows: I4, activity: F8, most: int) -> I4:

@@ -44,7 +44,7 @@ def fault_of_signals(signals: Signals, countries: U2, devices: U1) -> str | None
     vectors = _within(s.x, -MAX_VECTOR, MAX_VECTOR) and _within(s.gradient, -MAX_VECTOR, MAX_VECTOR)
     weights = _within(s.weight, 0.0, MAX_WEIGHT) and _within(s.change, -2 * MAX_WEIGHT, 2 * MAX_WEIGHT)
     lengths = (s.depth <= s.history.shape[1]).all() and (s.session_items <= s.depth).all()
-    places = (devices <= len(KINDS)).all() and all(map(_is_country, np.unique(countries).tolist()))
+    places = (devices <= len(KINDS)).all() and all(map(_is_country, {*countries.tolist()}))
     sound = {
         "an action is none that titles learn": _LEARNED[s.action].all(),
         "a history is longer than its room": lengths,

@@ -46,8 +46,8 @@ def pack(titles: TitleTable, rows: I4, keyed: set[bytes] | None = None) -> list[
         Keys of the stored rows without a name; updated. Rows whose titles have got a name are deleted.
     """
     keyed = set() if keyed is None else keyed
-    size = TITLE_ROWS.dtype(titles.config).itemsize
-    blob = titles.pack(rows).tobytes()
+    packed = titles.pack(rows)
+    size, blob = packed.dtype.itemsize, packed.tobytes()
     out: list[Row] = []
     for row, at in zip(rows.tolist(), range(0, len(blob), size), strict=True):
         key, former = key_of(titles, row), KEYED + titles.arrays.key[row].tobytes()
