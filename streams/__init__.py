@@ -24,7 +24,7 @@ The way of one event
 Ada stops a film after fifty minutes; her app sends a `stop` event.
 
 1.  **Fetched.** The event is a record of ``viewing.events.v1``, in the partition given by murmur2 of ``ada``.
-    The transport fetches whole slices of partitions, and offers each slice to the task of its partition.
+    The transport fetches whole slices, and the stage's Faust agent offers each to the task of its partition.
 2.  **Batched.** While a batch of the partition is in flight, slices queue. Together they are the next batch:
     one record at low load, thousands at high load.
 3.  **Decoded.** Records at or below the applied offset are dropped. The step decodes the others: each becomes

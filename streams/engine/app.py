@@ -1,8 +1,8 @@
 """How a worker is composed of settings and stages, and how it runs.
 
-Nothing happens at import, and :func:`build_app` does not connect. Of Faust we use the app, group membership,
-rebalancing and the supervision of services. There are no agents, and its tables, web server, topic
-declaration, leader and acknowledgements are not used; :mod:`streams.engine.transport` gives the reasons.
+Nothing happens at import, and :func:`build_app` does not connect. Of Faust we use the app, the agents, group
+membership, rebalancing and the supervision of services. Its tables, web server, topic declaration, leader
+and acknowledgements are not used; :mod:`streams.engine.transport` gives the reasons.
 """
 
 import asyncio

@@ -1,11 +1,15 @@
-"""The Faust app of a worker: group and services, without agents and without what keeps state or produces."""
+"""The Faust app of a worker: one agent per stage, and no part of Faust that keeps state or produces."""
 
 import asyncio
+from typing import Any
 
 import faust
 from faust.app.base import BootStrategy
+from faust.types import ChannelT, StreamT
 
 from streams.config.settings import Settings
+from streams.engine.batching import Slice
+from streams.engine.stage import StageSpec
 from streams.engine.task_manager import TaskManager
 from streams.engine.topic_check import TopicCheck
 from streams.engine.transport import BatchTransport
@@ -29,7 +33,11 @@ class Boot(BootStrategy):
 
 
 class App(faust.App):
-    """A Faust app whose consumer hands slices of partitions to tasks; it subscribes to the stages' sources.
+    """A Faust app that hands slices of partitions to tasks, through an agent for each stage.
+
+    The agents listen to channels in memory, into which the consumer puts whole slices
+    (:mod:`streams.engine.transport`), and the app itself subscribes to the stages' sources: on the way over
+    Faust's topics and conductor, each slice would be tracked, acknowledged and queued once more.
 
     Parameters
     ----------
@@ -64,6 +72,11 @@ class App(faust.App):
             broker_commit_interval=COMMIT_HINT_S,
             broker_check_crcs=settings.check_crcs,
         )
+        self._channels = {source: self._add_agent(spec) for source, spec in task_manager.specs.items()}
+
+    async def hand_on(self, part: Slice) -> None:
+        """Give a slice to the agent of its stage."""
+        await self._channels[part.topic].put(part)  # type: ignore[arg-type]
 
     async def on_start(self) -> None:
         """Subscribe to the sources of the stages."""
@@ -79,6 +92,17 @@ class App(faust.App):
     async def wait_crashed(self) -> None:
         """Wait until a service of Faust has crashed; `crash_reason` is the error."""
         await self._crashed.wait()
+
+    def _add_agent(self, spec: StageSpec) -> ChannelT[Any]:
+        """Start an agent that offers each slice of a stage's source to its task; return its channel."""
+
+        async def slices(stream: StreamT[Any]) -> None:
+            async for part in stream:
+                self.task_manager.offer(part)
+
+        channel = self.channel()
+        self.agent(channel, name=spec.name)(slices)
+        return channel
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)

@@ -70,13 +70,13 @@ def test_alive_and_not_working(arena: Arena, what: str) -> None:
 
 
 @pytest.mark.slow
-def test_lost_slice(arena: Arena) -> None:
-    """A slice that is lost between the fetcher and its task is missed, and read again."""
-    arena.start(0, lose_slice=3, max_events=50)
+def test_unforeseen_exception_in_an_agent(arena: Arena) -> None:
+    """A slice that an agent drops by raising is missed, and read again; or the process ends and does so."""
+    arena.start(0, crash_agent=3, max_events=50)
     arena.await_partition(0)
     arena.feed(3_000)
     arena.settle()
-    assert "slice_lost" in arena.log(0)
+    assert "nobody foresaw this" in arena.log(0)
     arena.verify()
 
 

@@ -73,8 +73,8 @@ class Orders:
     """An event with this value makes the step never return."""
     freeze_loop: str = ""
     """An event with this value makes the event loop stand still; heartbeats go on."""
-    lose_slice: int = 0
-    """The slice with this number does not reach its task."""
+    crash_agent: int = 0
+    """The agent raises on the slice with this number."""
 
 
 class Toy:
@@ -168,20 +168,22 @@ def main() -> int:
     )
     app = build_app(settings, [spec], Metrics(), failpoint=Failpoint(orders))
     Toy.loop = app.loop
-    if orders.lose_slice:
-        lose_slice(orders.lose_slice)
+    if orders.crash_agent:
+        crash_agent(orders.crash_agent)
     return run_worker(app)
 
 
-def lose_slice(at: int) -> None:
-    """Lose one slice between the fetcher and its task."""
+def crash_agent(at: int) -> None:
+    """Let Faust's agent raise on one slice, which is then gone."""
     offer, numbers = PartitionTask.offer, itertools.count(1)
 
-    def losing(task: PartitionTask, part: Slice) -> None:
-        if next(numbers) != at:
-            offer(task, part)
+    def raising(task: PartitionTask, part: Slice) -> None:
+        if next(numbers) == at:
+            msg = "nobody foresaw this"
+            raise RuntimeError(msg)
+        offer(task, part)
 
-    PartitionTask.offer = losing  # type: ignore[method-assign]
+    PartitionTask.offer = raising  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -114,12 +114,16 @@ def inner(consumer: BatchConsumer) -> Any:
 
 
 async def fetched(consumer: BatchConsumer) -> list[Any]:
-    """Return the slices that one round offers to tasks."""
-    offered: list[Any] = []
+    """Return the slices that one round hands on."""
+    handed: list[Any] = []
+
+    async def hand_on(part: Any) -> None:
+        handed.append(part)
+
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(consumer._task_manager, "offer", offered.append)
-        await consumer.offer_slices()
-    return offered
+        patched.setattr(consumer.app, "hand_on", hand_on)
+        await consumer.fetch_slices()
+    return handed
 
 
 async def test_options_of_the_real_consumer(app: App) -> None:
@@ -137,12 +141,12 @@ async def test_options_of_the_real_consumer(app: App) -> None:
 
 
 async def test_nothing_of_faust_keeps_state_or_listens(app: App) -> None:
-    """No tables, no web server, no topics declared, no leader, no agents; the source is subscribed to."""
+    """No tables, web server, declared topics or leader; one agent a stage, whose source is subscribed to."""
     assert len(app.tables) == 0
     assert not app.conf.web_enabled
     assert not app.conf.topic_allow_declare
     assert app.conf.topic_disable_leader
-    assert not app.agents
+    assert [agent.name for agent in app.agents.values()] == ["fold"]
     await app.on_start()
     assert [topic.topics for topic in app.topics] == [("in",)]
 
@@ -263,7 +267,7 @@ async def test_fetching_ends_with_the_app(consumer: BatchConsumer, monkeypatch: 
     async def stopped() -> None:
         raise ConsumerStoppedError
 
-    monkeypatch.setattr(consumer, "offer_slices", stopped)
+    monkeypatch.setattr(consumer, "fetch_slices", stopped)
     with pytest.raises(ConsumerStoppedError):
         await consumer._drain_messages(consumer)
     consumer.app._stopped.set()
