@@ -21,7 +21,7 @@ from streams.engine.broker_watch import BrokerWatch
 from streams.engine.changelog import RESTORER, ends
 from streams.engine.context import Failpoint, WorkerContext, no_failpoint
 from streams.engine.disk_space import DiskSpace
-from streams.engine.exits import die
+from streams.engine.exits import die, leave
 from streams.engine.faust_app import App
 from streams.engine.folder_lock import locked_folder
 from streams.engine.stage import StageSpec
@@ -224,8 +224,13 @@ async def _serve(app: App, health: Health) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     beat = loop.create_task(health.beat_forever())
-    await app.start()
     ends = [loop.create_task(stop.wait()), loop.create_task(app.wait_crashed())]
+    starting = loop.create_task(app.start())
+    await asyncio.wait([starting, ends[0]], return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():  # without a broker it never ends: the group cannot be joined
+        _LOG.info("worker_stops", why="told to before it has joined the group")
+        leave()
+    await starting
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     if app.crash_reason is not None:
         die(explained(app.crash_reason))

@@ -1,4 +1,4 @@
-"""How a worker process ends after an error."""
+"""How a worker process ends where it cannot end by itself: after an error, or before it has started."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ import structlog
 
 from streams.errors import StreamError
 
-__all__ = ["IN_DOUBT", "die", "exit_code"]
+__all__ = ["IN_DOUBT", "die", "exit_code", "leave"]
 
 _LOG = structlog.get_logger(__name__)
 
@@ -48,6 +48,11 @@ def die(error: BaseException) -> NoReturn:
     _LOG.critical(
         "worker_dies", error=type(error).__name__, why=str(error), code=code, stack=frames_of(error)
     )
+    leave(code)
+
+
+def leave(code: int = 0) -> NoReturn:
+    """End the process at once."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

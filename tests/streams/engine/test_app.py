@@ -214,6 +214,32 @@ with EmbeddedCluster() as cluster:
     assert "the disk is gone" in ended.stdout + ended.stderr
 
 
+def test_a_worker_told_to_stop_before_it_has_joined_stops(tmp_path: Path) -> None:
+    """Code 0 at once: without a broker the group cannot be joined, however long the worker tries."""
+    code = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from streams.engine.app import run_worker
+from streams.ops.local_kafka.embedded import EmbeddedCluster
+from tests.streams.engine.test_app import made
+
+async def joins():
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.sleep(3_600)
+
+with EmbeddedCluster() as cluster:
+    cluster.create(["in", "log", "out", "dead"])
+    app = made(cluster.bootstrap_servers, Path(sys.argv[1]))
+    app.start = joins
+    run_worker(app)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], check=False, capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "before it has joined the group" in ended.stdout + ended.stderr
+
+
 def test_exit_codes() -> None:
     """Doubt is 4, and so is whatever nobody foresaw."""
     assert exit_code(OutcomeInDoubtError("?")) == 4
