@@ -29,7 +29,7 @@ STALE_STEPS = np.float32(8)
 """Steps that a gradient does not know of and that make its own step 1 / sqrt(2) as long; n make it
 1 / sqrt(1 + n / 8) (McMahan and Streeter, NeurIPS 2014). Thirty viewers who finish the same six films move
 the inputs of these 2.0 far in the mean if they come one after the other, 4.5 in one batch with steps of full
-length, and 2.2 so (ADR 48)."""
+length, and 2.2 so (ADR 46)."""
 
 
 @jit_no_alloc

@@ -32,6 +32,12 @@ PASSING: Final = frozenset(
     }
 )
 """Statuses that another attempt may not get."""
+NEXT_STEPS: Final[dict[int, str]] = {
+    HTTPStatus.UNAUTHORIZED: "give a key that the server knows: nearline keys add",
+    HTTPStatus.FORBIDDEN: "give a key with the scope that the reason names: nearline keys add",
+    HTTPStatus.NOT_FOUND: "check the id, and whether its events arrive: nearline inspect viewer ID",
+}
+"""What to do about a refused request, by status; for the others the reason says it."""
 FIRST_PAUSE_S: Final = 0.05
 """Before the second attempt; then twice as long each time, by a random factor of 1 to 2, so that clients that
 failed together do not return together."""
@@ -228,4 +234,5 @@ def _accepted(answer: _Answer, address: str) -> _Answer:
         return answer
     title, detail = _problem(answer)
     what = f"{address} answers {answer.status} {title}"
-    raise RequestRefusedError(what, why=detail, status=answer.status)
+    step = NEXT_STEPS.get(answer.status, "correct the request: the reason says what is wrong")
+    raise RequestRefusedError(what, why=detail, status=answer.status, next_step=step)

@@ -152,7 +152,7 @@ def test_rubbish_in_the_internal_topic_is_a_dead_letter() -> None:
     outcome = line.step(records_of([watch("ada", "t1")]))
     (signal,) = outcome.outputs[topics.SIGNALS, 0]
     good = signal["value"] or b""
-    depth = 32 + 1 + 2 + 4 + 4 + 8  # behind the header and five columns of one signal
+    depth = 40 + 1 + 2 + 4 + 4 + 8  # behind the header and five columns of one signal
     wrong = {"depth": good[:depth] + b"\xff\xff" + good[depth + 2 :], "name": good[:-2] + b"\x01\x01"}
     for value in (None, b"", b"\x01\x00", good[:-1], *wrong.values()):
         step = TitlesStep(Settings(), 0, MemoryStore())
