@@ -321,7 +321,7 @@ SITUATIONS: Final = (
     ),
     Situation(
         "stop", "six comedies in one week, six horror films in the next", "horror among 20 top picks", 10, 20,
-        _changes_over_a_week,
+        _changes_over_a_week, reached=False,
     ),
     Situation("my_list", "returns after a month", "comedies among 20 top picks", 10, 20, _returns),
     Situation(
