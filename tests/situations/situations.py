@@ -284,7 +284,7 @@ SITUATIONS: Final = (
     ),
     Situation(
         "impression", "sees the first three films three times, plays none", "places that they sink together",
-        1, 60, _ignores,
+        1, 60, _ignores, reached=False,
     ),
     Situation(
         "preferences", "states the genre Science Fiction", "of it among 20 top picks", 12, 20,
