@@ -66,7 +66,7 @@ check: setup ## Before every commit: lint, and all tests that need no Java (15 e
 	@$(MAKE) --jobs 2 lint quick
 
 quick: setup
-	$(PYTEST) --hypothesis-profile quick -m "not kafka" $(ARGS)
+	$(PYTEST) -n 5 --hypothesis-profile quick -m "not kafka" $(ARGS)
 
 test: setup ## Run what the README promises (on a real Kafka when Java 17 and Maven are there; 50 examples)
 	$(PYTEST) $(ARGS)
