@@ -228,7 +228,7 @@ async def _serve(app: App, health: Health) -> int:
     starting = loop.create_task(app.start())
     await asyncio.wait([starting, ends[0]], return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():  # without a broker it never ends: the group cannot be joined
-        _LOG.info("worker_stops", why="told to before it has joined the group")
+        _LOG.info("worker_stops", why="signal before it has joined the group")
         leave()
     await starting
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

@@ -14,6 +14,18 @@ class Field(NamedTuple):
     required: bool = False
 
 
+_LENGTHS: Final = (
+    "durations",
+    "duration",
+    "runtime",
+    "length",
+    "runtimeminutes",
+    "durationminutes",
+    "durationms",
+    "lengthseconds",
+    "durationseconds",
+)
+"""Names of a title's length, in both kinds of files."""
 HISTORY: Final[dict[str, Field]] = {
     "viewer_id": Field(
         "who watched: the key of all events of a viewer",
@@ -81,17 +93,7 @@ HISTORY: Final[dict[str, Field]] = {
     ),
     "duration_s": Field(
         "length of the title, in duration_unit",
-        (
-            "durations",
-            "duration",
-            "runtime",
-            "length",
-            "runtimeminutes",
-            "durationminutes",
-            "durationms",
-            "lengthseconds",
-            "durationseconds",
-        ),
+        _LENGTHS,
     ),
     "device": Field("kind of device", ("device", "devicetype", "platform")),
     "country": Field("two capitals, ISO 3166-1", ("country", "countrycode")),
@@ -121,17 +123,7 @@ CATALOG: Final[dict[str, Field]] = {
     "subtitles": Field("languages of the subtitles: a list", ("subtitles", "subtitlelanguages")),
     "duration_s": Field(
         "length, in duration_unit",
-        (
-            "durations",
-            "duration",
-            "runtime",
-            "length",
-            "runtimeminutes",
-            "durationminutes",
-            "durationms",
-            "lengthseconds",
-            "durationseconds",
-        ),
+        _LENGTHS,
     ),
     "release": Field(
         "release: a year, or a time as ISO 8601",

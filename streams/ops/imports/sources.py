@@ -22,6 +22,7 @@ from pyarrow import csv, parquet
 
 from streams.errors import ImportFileError
 from streams.ops.imports.faults import Faults
+from streams.ops.ratings.reader import is_number
 
 __all__ = ["LIST_MARK", "Block", "SourceFile", "open_file"]
 
@@ -222,20 +223,12 @@ def _read_names(found: SourceFile, text: io.BufferedReader) -> None:
         first = text.readline().decode("utf-8-sig", "replace").rstrip("\r\n")
         found.delimiter = max(DELIMITERS, key=first.count)
         fields = next(python_csv.reader([first], delimiter=found.delimiter), [])
-        found.header = not all(_is_number(one) for one in fields)
+        found.header = not all(map(is_number, fields))
         found.names = fields if found.header else [f"column {n}" for n in range(1, len(fields) + 1)]
     twice = next((name for name in found.names if found.names.count(name) > 1), None)
     if not found.names or twice is not None:
         what = f"{found.path} has no columns" if twice is None else f"{found.path} has two columns {twice!r}"
         raise ImportFileError(what, next_step="write the names of the columns into the first line")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _unpacked(path: Path, stored: Any) -> Any:  # noqa: ANN401 - Arrow's files have no types

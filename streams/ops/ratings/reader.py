@@ -17,7 +17,7 @@ from streams.ops.ratings.dataset import Dataset
 from streams.ops.ratings.sources import RatingsSource, open_source
 from streams.ops.ratings.titles import read_titles
 
-__all__ = ["LineFault", "first_fault", "read_ratings"]
+__all__ = ["LineFault", "first_fault", "is_number", "read_ratings"]
 
 ROLES: Final = ("viewer", "title", "rating", "time")
 NAMES: Final[dict[str, tuple[str, ...]]] = {
@@ -121,7 +121,7 @@ def _sniff(source: RatingsSource, first: str) -> ColumnLayout:
             next_step="see `nearline evaluate --help`",
         )
     fields = first.split(delimiter)
-    if _is_number(fields[-1]) and len(fields) >= len(ROLES):
+    if is_number(fields[-1]) and len(fields) >= len(ROLES):
         return ColumnLayout(delimiter, 0, {role: at for at, role in enumerate(ROLES)}, len(fields))
     return ColumnLayout(delimiter, 1, _roles(source, fields), len(fields))
 
@@ -154,7 +154,8 @@ def _ratings(source: RatingsSource, table: dict[str, pa.ChunkedArray]) -> Rating
     return Ratings.from_columns(viewers, titles, table["rating"].to_numpy(), times)
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Return whether a field of a text file is a number, so that its line is no header."""
     try:
         float(text)
     except ValueError:

@@ -19,9 +19,10 @@ from online_models.tables.layout import U1, U2, Signals
 from schemas.fields import MAX_TIME_MS
 from streams.stages.wire.attribution import AttributionUpdates
 
-__all__ = ["fault_of_names", "fault_of_signals", "fault_of_updates"]
+__all__ = ["LEARNED", "fault_of_names", "fault_of_signals", "fault_of_updates"]
 
-_LEARNED: Final = action_table(Action.POSITIVE, Action.REJECT, Action.TOUCH)
+LEARNED: Final = action_table(Action.POSITIVE, Action.REJECT, Action.TOUCH)
+"""Actions from which titles learn."""
 _LONGEST_ID: Final = 64  # characters (`schemas.fields.Id`)
 _LONGEST_QUERY: Final = 256  # `schemas.fields.Text`
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
@@ -46,7 +47,7 @@ def fault_of_signals(signals: Signals, countries: U2, devices: U1) -> str | None
     lengths = (s.depth <= s.history.shape[1]).all() and (s.session_items <= s.depth).all()
     places = (devices <= len(KINDS)).all() and all(map(_is_country, {*countries.tolist()}))
     sound = {
-        "an action is none that titles learn": _LEARNED[s.action].all(),
+        "an action is none that titles learn": LEARNED[s.action].all(),
         "a history is longer than its room": lengths,
         "a weight is out of range": weights,
         "a vector is out of range": vectors,

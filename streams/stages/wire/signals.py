@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.config import ModelConfig
-from online_models.feedback.reward_function import Action, action_table
+from online_models.feedback.reward_function import Action
 from online_models.ranking.viewer_side import blank_signals
 from online_models.tables.layout import I4, Signals
 from online_models.tables.row_versions import RowVersions
@@ -34,7 +34,7 @@ from schemas import DecodeError, Reason
 from streams.errors import StateError
 from streams.stages.wire.attribution import unpack_updates
 from streams.stages.wire.row_codec import explained
-from streams.stages.wire.signal_checks import fault_of_names, fault_of_signals, fault_of_updates
+from streams.stages.wire.signal_checks import LEARNED, fault_of_names, fault_of_signals, fault_of_updates
 
 __all__ = [
     "MAX_BYTES",
@@ -88,8 +88,6 @@ MAX_EVENTS: Final = 1_000
 """Signals in a record: about 300 bytes each at the default configuration, 6 kB at the largest."""
 MAX_BYTES: Final = 900_000
 """Bytes of a record: Kafka's default limit is 1 MB, headers and the batch's overhead included."""
-_LEARNED: Final = action_table(Action.POSITIVE, Action.REJECT, Action.TOUCH)
-"""Actions from which titles learn."""
 _NO_ROW: Final = np.iinfo(np.int32).min
 """In a history, a title that has no row here."""
 
@@ -181,7 +179,7 @@ def pack(
         located.devices[: devices.size] = devices
     if viewers is not None:
         located.viewers[: viewers.size] = viewers
-    useful = np.flatnonzero(_LEARNED[signals.action])
+    useful = np.flatnonzero(LEARNED[signals.action])
     for start in range(0, useful.size, MAX_EVENTS):
         chosen = useful[start : start + MAX_EVENTS]
         yield from _halved(located, chosen, titles, partition, (sent + start, seen))

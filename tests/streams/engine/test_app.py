@@ -214,7 +214,7 @@ with EmbeddedCluster() as cluster:
     assert "the disk is gone" in ended.stdout + ended.stderr
 
 
-def test_a_worker_told_to_stop_before_it_has_joined_stops(tmp_path: Path) -> None:
+def test_a_signal_before_the_group_is_joined_ends_the_worker(tmp_path: Path) -> None:
     """Code 0 at once: without a broker the group cannot be joined, however long the worker tries."""
     code = """
 import asyncio, os, signal, sys

@@ -1,4 +1,4 @@
-"""What an operator is told where no broker answers."""
+"""What an operator reads where no broker answers."""
 
 import socket
 import threading
