@@ -58,15 +58,15 @@ $(VENV)/.compiled: $(VENV)/.runtime $(shell find online_models -name '*.py')
 demo: $(VENV)/.compiled ## Watch home pages change as simulated viewers watch (no Kafka needed)
 	@$(BIN)/nearline demo $(ARGS)
 
-# More processes than cores: tests wait for workers, those on a real Kafka most of their time. Each costs twelve
-# seconds to import everything. ARGS="-n 0 -k topics" runs a few tests in one process.
-PYTEST = $(BIN)/python -m pytest -n 3
+# More processes than cores: tests wait for workers, those on a real Kafka most of their time.
+# ARGS="--processes 0 -k topics" runs a few tests in one process.
+PYTEST = $(BIN)/python -m pytest -p tests.parallel --processes 5
 
 check: setup ## Before every commit: lint, and all tests that need no Java (15 examples of each law)
 	@$(MAKE) --jobs 2 lint quick
 
 quick: setup
-	$(PYTEST) -n 5 --hypothesis-profile quick -m "not kafka" $(ARGS)
+	$(PYTEST) --hypothesis-profile quick -m "not kafka" $(ARGS)
 
 test: setup ## Run what the README promises (on a real Kafka when Java 17 and Maven are there; 50 examples)
 	$(PYTEST) $(ARGS)

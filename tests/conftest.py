@@ -1,6 +1,6 @@
 """What every test can ask for: seeds that stay, an embedded cluster, a real Apache Kafka.
 
-Tests run in parallel processes (pytest-xdist, `-n`), or in one. The real broker is started once a run, by the
+Tests run in parallel processes (`tests.parallel`), or in one. The real broker is started once a run, by the
 first process that asks for it, on free ports and in a temporary folder; all processes share it, and the one
 that began the run stops it at the end. Where Java or Maven is missing, tests that ask for it are skipped with
 the reason; with NEARLINE_REQUIRE_KAFKA=1, which `.ci/run` sets, they fail instead.
@@ -17,7 +17,6 @@ import uuid
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
@@ -31,13 +30,13 @@ from streams.ops.local_kafka.node import ClusterShape
 from streams.ops.runs import worker_process as sessions
 from streams.ops.runs.worker_process import cluster_port
 from streams.telemetry.logging import CHATTY
-from tests.parallel import is_worker, port_range, save_groups, scheduler, shared_folder, switch, takes_long
+from tests.parallel import is_fork, shared_folder, switch
 from tests.waiting import PATIENCE_S
 from tests.warm_processes import WarmProcess, server
 
 REQUIRE_KAFKA, NIGHTLY = switch("REQUIRE_KAFKA"), switch("NIGHTLY")
 
-sessions.PORTS, sessions.STOP_S = port_range(sessions.PORTS), PATIENCE_S
+sessions.STOP_S = PATIENCE_S
 
 settings.register_profile("quick", max_examples=15, deadline=None)
 settings.register_profile("dev", max_examples=50, deadline=None)
@@ -59,7 +58,7 @@ def pytest_collect_file(file_path: Path) -> Generator[None, list[pytest.Collecto
     return [one for one in found if isinstance(one, pytest.Module) or not file_path.match("test_*.py")]
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by the broker that they ask for, so that `-m "not kafka"` works without anyone's care."""
     for item in items:
         asked = set(getattr(item, "fixturenames", ()))
@@ -69,8 +68,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.kafka)
         if "embedded" in asked:
             item.add_marker(pytest.mark.embedded)
-    items.sort(key=takes_long, reverse=True)  # stable: the order of pytest-randomly is kept
-    save_groups(config, items)
 
 
 def pytest_collection() -> None:
@@ -88,18 +85,11 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give groups of tests to processes, whatever `--dist` says."""
-    return scheduler(config, log)
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Stop the clusters that processes of this run have shared, when all of them have ended."""
-    if not is_worker(session.config):
-        for shape in shared_folder(session.config).glob("kafka*/cluster.json"):
-            KafkaCluster.open(shape.parent, cache_dir=Settings().cache_dir).stop()
+    for shape in shared_folder(session.config).glob("kafka*/cluster.json"):
+        KafkaCluster.open(shape.parent, cache_dir=Settings().cache_dir).stop()
 
 
 @pytest.fixture(autouse=True)
@@ -127,7 +117,7 @@ def warm_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
     def spawn(self: sessions.WorkerProcess, environment: dict[str, str]) -> WarmProcess:
         config = request.config
-        first = server(shared_folder(config), os.getppid() if is_worker(config) else os.getpid())
+        first = server(shared_folder(config), os.getppid() if is_fork() else os.getpid())
         return WarmProcess(first, self.command[3:], environment, self.log)
 
     monkeypatch.setattr(sessions.WorkerProcess, "_spawn", spawn)

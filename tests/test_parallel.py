@@ -1,0 +1,48 @@
+"""Tests in several processes are counted, shown and missed as in one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+TESTS = """
+import os, warnings, pytest
+def test_passes(): pass
+def test_fails(): print("what it printed"); assert 0
+def test_warns(): warnings.warn("be careful")
+@pytest.mark.slow
+def test_ends_its_process(): os._exit(3)
+@pytest.mark.skip(reason="not here")
+def test_skipped(): pass
+"""
+
+
+def run(folder: Path, *options: str) -> str:
+    """Run the tests above in two processes; return what pytest prints."""
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = slow\n", encoding="utf-8")
+    (folder / "test_it.py").write_text(TESTS, encoding="utf-8")
+    plugins = ["-p", "tests.parallel", "--processes", "2", "-p", "no:cacheprovider", "--rootdir", str(folder)]
+    command = [sys.executable, "-m", "pytest", *plugins, *options, str(folder)]
+    bare = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return subprocess.run(command, cwd=ROOT, env=bare, capture_output=True, text=True, check=False).stdout
+
+
+def test_results_come_from_all_processes(tmp_path: Path) -> None:
+    """Failures with what was printed, warnings and skips are those of one process."""
+    shown = run(tmp_path, "-k", "not process")
+    assert "1 failed, 2 passed, 1 skipped, 1 deselected, 1 warning" in shown
+    assert "what it printed" in shown
+    assert "UserWarning: be careful" in shown
+
+
+def test_a_test_that_ends_its_process_fails(tmp_path: Path) -> None:
+    """The others run in the other process, and the failure names the code and the test."""
+    shown = run(tmp_path)
+    assert "2 failed, 2 passed, 1 skipped" in shown
+    assert "exit code 3 in test_it.py::test_ends_its_process" in shown
+
+
+def test_a_run_can_stop_at_the_first_failure(tmp_path: Path) -> None:
+    """What is not run then is no failure."""
+    assert "1 failed" in run(tmp_path, "-x", "-k", "fails")
