@@ -62,7 +62,7 @@ demo: $(VENV)/.compiled ## Watch home pages change as simulated viewers watch (n
 # ARGS="--processes 0 -k topics" runs a few tests in one process.
 PYTEST = $(BIN)/python -m pytest -p tests.parallel --processes 5
 
-check: setup ## Before every commit: lint, and all tests that need no Java (15 examples of each law)
+check: setup ## Before every commit: lint, and all tests that need no Java (10 examples of each law)
 	@$(MAKE) --jobs 2 lint quick
 
 quick: setup

@@ -6,7 +6,7 @@ that began the run stops it at the end. Where Java or Maven is missing, tests th
 the reason; with NEARLINE_REQUIRE_KAFKA=1, which `.ci/run` sets, they fail instead.
 
 NEARLINE_NIGHTLY=1 also runs what is marked `nightly`, and 200 examples of each law instead of 50;
-`make check` takes 15 (`--hypothesis-profile quick`).
+`make check` takes 10 (`--hypothesis-profile quick`).
 """
 
 import fcntl
@@ -38,7 +38,7 @@ REQUIRE_KAFKA, NIGHTLY = switch("REQUIRE_KAFKA"), switch("NIGHTLY")
 
 sessions.STOP_S = PATIENCE_S
 
-settings.register_profile("quick", max_examples=15, deadline=None)
+settings.register_profile("quick", max_examples=10, deadline=None)
 settings.register_profile("dev", max_examples=50, deadline=None)
 for name, examples in (("ci", 50), ("nightly", 200)):
     settings.register_profile(

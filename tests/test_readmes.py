@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import yaml
-from typer.main import get_command
 
 from schemas.codec import decode_alert, decode_event, decode_home
 from streams.cli import build
@@ -102,7 +101,7 @@ def test_commands_exist(command: Command) -> None:
 
 def _parse(words: list[str]) -> None:
     """Parse a command line of ours without running it."""
-    command: Any = get_command(build())
+    command: Any = build()
     context = command.make_context("nearline", list(words), resilient_parsing=False)
     while words and hasattr(command, "resolve_command"):
         rest = [*context._protected_args, *context.args]

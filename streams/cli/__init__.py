@@ -12,11 +12,13 @@ what, why and next step, with a traceback only under `--debug`; exit codes are t
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from importlib import import_module, metadata
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
+from typer.main import get_command
 
 from streams.cli.console import ExitCode, GlobalOptions, examples, present
 
@@ -155,15 +157,9 @@ COMMANDS = (
 """All commands."""
 
 
-def build(options: GlobalOptions | None = None) -> typer.Typer:
-    """Build the command line.
-
-    Parameters
-    ----------
-    options
-        Receives the options before the command.
-    """
-    given = options or GlobalOptions()
+@cache
+def build(commands: tuple[Command, ...] = COMMANDS) -> Callable[..., Any]:
+    """Build a command line; its argument ``obj``, `GlobalOptions`, receives the options before the command."""
     app = typer.Typer(
         name="nearline",
         no_args_is_help=True,
@@ -174,6 +170,7 @@ def build(options: GlobalOptions | None = None) -> typer.Typer:
 
     @app.callback()
     def root(
+        context: typer.Context,
         *,
         debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
         version: Annotated[  # noqa: ARG001 - its callback prints and exits
@@ -181,11 +178,11 @@ def build(options: GlobalOptions | None = None) -> typer.Typer:
         ] = False,
     ) -> None:
         """Streaming recommender for video: viewing events in on Kafka, refreshed home pages out on Kafka."""
-        given.debug = debug
+        context.ensure_object(GlobalOptions).debug = debug
 
-    for command in COMMANDS:
+    for command in commands:
         _register(app, command)
-    return app
+    return get_command(app)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -198,7 +195,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = GlobalOptions()
     try:
-        build(options)(args=list(sys.argv[1:] if argv is None else argv), prog_name="nearline")
+        build(COMMANDS)(args=list(sys.argv[1:] if argv is None else argv), prog_name="nearline", obj=options)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - every error becomes text and an exit code
