@@ -159,7 +159,7 @@ COMMANDS = (
 
 @cache
 def build(commands: tuple[Command, ...] = COMMANDS) -> Callable[..., Any]:
-    """Build a command line; its argument ``obj``, `GlobalOptions`, receives the options before the command."""
+    """Build a command line; its argument ``obj`` (`GlobalOptions`) receives the options before a command."""
     app = typer.Typer(
         name="nearline",
         no_args_is_help=True,
