@@ -24,12 +24,15 @@ from typing import Any, ParamSpec, TypeVar, cast
 import numba
 from numba.core import config, types
 
+from online_models import shipped_kernels
 from online_models.kernel_cache import KernelCache
 
 __all__ = ["KERNELS", "jit", "jit_exact", "jit_inline", "jit_no_alloc"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+shipped_kernels.use()  # before the first decorator, with which numba chooses the processor
 
 KERNELS: dict[str, Any] = {}
 """Numba's dispatchers of the kernels in the modules imported so far, by module and name."""

@@ -5,19 +5,29 @@ after an edit of a function in another file that the kernel calls. Here the key 
 kernel: its bytecode and options, the constants that it names, and the same of every kernel that it calls. So
 an edit recompiles the kernels that it changes, in all files, and no others, and cached code is never out of
 date.
+
+Compiled code is looked for among the kernels that came with the wheel (`online_models.shipped_kernels`),
+then in the first of these folders that can be written to, where what is missing is stored: NUMBA_CACHE_DIR,
+``__pycache__`` beside the module, the user's cache. If there is none, nothing is stored. In NUMBA_CACHE_DIR
+and in the wheel, files are named by module and function and by no path, so that they can be copied to another
+machine.
 """
 
 import functools
 import hashlib
+import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numba.core import caching, config, types
 from numba.core.dispatcher import Dispatcher
 
-__all__ = ["KernelCache", "callees", "fingerprint"]
+from online_models.shipped_kernels import decided
+
+__all__ = ["KernelCache", "KernelsCompileWarning", "callees", "fingerprint"]
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, np.generic, np.dtype, type(...))
 """Types of constants whose ``repr`` is their whole value."""
@@ -27,10 +37,79 @@ _LIBRARIES = {"numba", "numpy", "typing"}
 """Packages whose functions are identified by name: a cache belongs to one version of numba anyway."""
 _FunctionCache: Any = caching.FunctionCache
 _CacheFile: Any = caching.IndexDataCacheFile
+_CompileResults: Any = caching.CompileResultCacheImpl
+_Locator: Any = caching._CacheLocator  # noqa: SLF001 - numba documents it as the class to derive from
+_GivenFolder: Any = caching.UserProvidedCacheLocator
 
 
-class TolerantCacheFile(_CacheFile):  # type: ignore[misc] # numba's methods have no types
-    """Numba's index of the compiled forms of one kernel; counts as empty if it names classes that moved."""
+class KernelsCompileWarning(UserWarning):
+    """Kernels are missing in the caches, and compile."""
+
+
+class GivenFolder(_GivenFolder):  # type: ignore[misc] # numba's methods have no types
+    """NUMBA_CACHE_DIR, with a folder for each module by its name: numba's own has the hash of a path."""
+
+    def __init__(self, py_func: Any, py_file: str) -> None:  # noqa: ANN401 - numba's
+        super().__init__(py_func, py_file)
+        self._cache_path = str(Path(config.CACHE_DIR, py_func.__module__))  # type: ignore[attr-defined]
+
+
+class Nowhere(_Locator):  # type: ignore[misc] # numba's methods have no types
+    """No folder: the root is read-only, and so is the user's home. Kernels compile in each process."""
+
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> Self:  # noqa: ANN401, ARG003 - numba's
+        """Take any function."""
+        return cls()
+
+    def get_cache_path(self) -> str:
+        """Return a folder that does not exist."""
+        return "/nonexistent"
+
+    def get_source_stamp(self) -> str:
+        """Return nothing: the fingerprint replaces it."""
+        return ""
+
+    def get_disambiguator(self) -> str:
+        """Return nothing: a kernel is named by its module."""
+        return ""
+
+
+class CompiledForms(_CompileResults):  # type: ignore[misc] # numba's methods have no types
+    """How compiled forms become bytes, and where they are stored."""
+
+    _locator_classes = (
+        GivenFolder,
+        *(one for one in _CompileResults._locator_classes if one is not _GivenFolder),  # noqa: SLF001
+        Nowhere,
+    )
+
+    def reduce(self, data: Any) -> tuple[Any, ...]:  # noqa: ANN401 - numba's
+        """Leave out the source with its types, which numba shows and does not need: it names paths."""
+        typed = 6
+        reduced: tuple[Any, ...] = super().reduce(data)
+        return (*reduced[:typed], "", *reduced[typed + 1 :])
+
+
+class CacheFile(_CacheFile):  # type: ignore[misc] # numba's methods have no types
+    """Numba's index of the compiled forms of one kernel; counts as empty if it names classes that moved.
+
+    Parameters
+    ----------
+    folder, name, stamp
+        Of the index.
+    shipped
+        The index of the same kernel that came with the wheel, which is asked first.
+    """
+
+    def __init__(self, folder: str, name: str, stamp: str, shipped: "CacheFile | None" = None) -> None:
+        super().__init__(folder, name, stamp)
+        self._shipped = shipped
+
+    def load(self, key: Any) -> Any:  # noqa: ANN401 - numba's
+        """Return the compiled form for a key, None if there is none."""
+        found = self._shipped.load(key) if self._shipped else None
+        return super().load(key) if found is None else found
 
     def _load_index(self) -> dict[Any, Any]:
         try:
@@ -49,6 +128,8 @@ class KernelCache(_FunctionCache):  # type: ignore[misc] # numba's methods have 
         Numba's dispatcher.
     """
 
+    _impl_class = CompiledForms
+
     def __init__(self, kernel: Any) -> None:  # noqa: ANN401 - numba's dispatcher
         super().__init__(kernel.py_func)
         self._kernel = kernel
@@ -57,21 +138,28 @@ class KernelCache(_FunctionCache):  # type: ignore[misc] # numba's methods have 
     def load_overload(self, sig: Any, target_context: Any) -> Any:  # noqa: ANN401 - numba's types
         """Return the compiled form for types of arguments, None if there is none."""
         self._find_file()
-        return super().load_overload(sig, target_context)
+        found = super().load_overload(sig, target_context)
+        if found is None:
+            _say_that_kernels_compile()
+        return found
 
     def save_overload(self, sig: Any, data: Any) -> None:  # noqa: ANN401 - numba's types
         """Store a compiled form."""
         self._find_file()
-        super().save_overload(sig, data)
+        if not isinstance(self._impl.locator, Nowhere):
+            super().save_overload(sig, data)
 
     def _find_file(self) -> None:
         """Replace the hash of the file by the fingerprint, now that all callees are defined."""
         if not self._by_fingerprint:
-            line = self._kernel.py_func.__code__.co_firstlineno
-            name = self._impl.filename_base.replace(f"-{line}.", ".")
+            function = self._kernel.py_func
+            name = self._impl.filename_base.replace(f"-{self._impl.locator.get_disambiguator()}.", ".")
             if self._kernel.targetoptions.get("no_cpython_wrapper"):
                 name = f"{name}.callee"
-            self._cache_file = TolerantCacheFile(self._cache_path, name, fingerprint(self._kernel))
+            stamp, shipped = fingerprint(self._kernel), None
+            if folder := decided().folder:
+                shipped = CacheFile(str(folder / function.__module__), name, stamp)
+            self._cache_file = CacheFile(self._cache_path, name, stamp, shipped)
             self._by_fingerprint = True
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:  # noqa: ANN401 - numba's types
@@ -81,6 +169,16 @@ class KernelCache(_FunctionCache):  # type: ignore[misc] # numba's methods have 
         """
         checked = ("bounds checked",) if config.BOUNDSCHECK else ()  # type: ignore[attr-defined]
         return (*super()._index_key(sig, codegen), _names_of_fields(sig), *checked)
+
+
+@functools.cache
+def _say_that_kernels_compile() -> None:
+    """Warn, once in a process: what comes takes long."""
+    text = (
+        f"kernels compile, one to three minutes in all, once on this machine: {decided().cause}; "
+        "`python -m online_models.compile` does it beforehand, with two processes"
+    )
+    warnings.warn(text, KernelsCompileWarning, stacklevel=2)
 
 
 def fingerprint(kernel: Any) -> str:  # noqa: ANN401 - numba's dispatcher

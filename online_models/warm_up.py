@@ -7,6 +7,7 @@ reports that it is ready, which takes a second with the cache: no viewer waits f
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from numba.core import event
 
 from online_models.artwork.features import MOST_VARIANTS, TasteFeatures
 from online_models.artwork.gallery import Gallery
@@ -167,11 +168,13 @@ EVALUATION_STEPS: Mapping[str, Callable[[], object]] = {
 """The steps with the kernels that only evaluations call."""
 
 
-def warm_up() -> None:
-    """Run every step of a worker once."""
-    hash_ids(["warm"])
-    for step in STEPS.values():
-        step()
+def warm_up() -> int:
+    """Run every step of a worker once; return how many kernels were in no cache, and compiled."""
+    with event.install_recorder("numba:compile") as recorder:
+        hash_ids(["warm"])
+        for step in STEPS.values():
+            step()
+    return sum(one.is_start for _, one in recorder.buffer)
 
 
 def _batch() -> EventColumns:

@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping
 from importlib.metadata import version
+from timeit import default_timer
 
+import structlog
+
+from online_models.shipped_kernels import decided
 from online_models.warm_up import warm_up
 from schemas import topics
 from streams.config.settings import Settings
@@ -19,6 +23,16 @@ from streams.stages.viewers.replica import Replica
 from streams.stages.viewers.step import ViewersStage
 from streams.stages.wire.events import clock_of
 from streams.telemetry.metrics import Metrics
+
+_LOG = structlog.get_logger(__name__)
+
+
+def load_kernels() -> None:
+    """Load the compiled kernels; compile those that are missing, and log how long that took."""
+    began = default_timer()
+    if compiled := warm_up():
+        seconds = round(default_timer() - began, 1)
+        _LOG.warning("kernels_compiled", kernels=compiled, seconds=seconds, cause=decided().cause)
 
 
 def partitions_of(settings: Settings) -> dict[str, int]:
@@ -104,4 +118,4 @@ def build_worker(settings: Settings, *, failpoint: Failpoint = no_failpoint) -> 
     )
     names = map(settings.topic, partitions)
     app = build_app(settings, [viewers.spec(), titles], metrics, topics=names, failpoint=failpoint)
-    return Worker(app, (versions, replica, experiments, rules), metrics, warm_up)
+    return Worker(app, (versions, replica, experiments, rules), metrics, load_kernels)

@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from online_models import shipped_kernels
 from schemas import DecodeError, topics
 from schemas.codec import check_title_key, decode_dead_letter, decode_event, decode_title
 from schemas.partitioner import partition_for
@@ -234,6 +235,17 @@ def databases(installation: Installation) -> Finding:
     return Finding(Status.FAIL, cause, step)
 
 
+def kernels(_: Installation) -> Finding:
+    """Say which compiled kernels are used, and why not those of the wheel."""
+    used = shipped_kernels.decided()
+    if used.folder is not None:
+        return Finding(Status.OK, used.cause)
+    if not shipped_kernels.FOLDER.exists():
+        return Finding(Status.OK, f"those compiled on this machine: {used.cause}")
+    step = "run `python -m online_models.compile`, or the first start compiles for one to three minutes"
+    return Finding(Status.WARN, used.cause, step)
+
+
 def worker(installation: Installation) -> Finding:
     """Ask the worker on this machine whether it is ready."""
     address = f"http://{installation.settings.http_host}:{installation.settings.http_port}/readyz"
@@ -311,7 +323,7 @@ def local_broker(installation: Installation) -> Finding:
     return Finding(Status.OK, f"{java}; Maven fetches the broker's jars at the first start")
 
 
-MACHINE_CHECKS = (settings, state_folder, databases, worker, metrics, server, local_broker)
+MACHINE_CHECKS = (settings, state_folder, databases, kernels, worker, metrics, server, local_broker)
 """Checks that need no cluster, in the order in which they are shown."""
 
 

@@ -50,6 +50,7 @@ def configure(level: str = "info", form: str = "auto", *, stream: TextIO | None 
     if level != "debug":
         driver_logs.reset()
         handler.addFilter(driver_logs)
+    logging.captureWarnings(capture=True)  # as lines of the log, such as that kernels compile
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
