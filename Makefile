@@ -17,7 +17,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& echo $$python && break; done)
 
-.PHONY: help setup demo check quick test nightly chaos lint format bench kafka lock clean
+.PHONY: help setup demo check quick test nightly chaos lint docs format bench kafka dist lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,6 +97,12 @@ bench: setup ## Measure nearline and its peers on a real Kafka
 kafka: setup ## Start a real Kafka on 127.0.0.1:19092 and create the topics
 	$(BIN)/nearline kafka start $(ARGS)
 	$(BIN)/nearline topics apply
+
+# The wheel is built out of the sdist, with kernels compiled beforehand: for this Python, and this kind of machine.
+dist: $(VENV)/.runtime ## Build wheel, sdist, image context, release notes and bill of materials into dist
+	rm -rf dist
+	HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python
+	$(BIN)/python -m deploy.release
 
 lock: setup ## Resolve the versions in deploy/requirements.lock and image.lock anew
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade \

@@ -2,8 +2,8 @@
 
 The Grafana dashboard, from `deploy.dashboard`; topics and users for Strimzi, from `deploy.strimzi`; the
 inventory of modules (``deploy/modules.md``), from their docstrings; alerts for the Prometheus operator, from
-``alerts.yml``; and sections of the READMEs, between ``<!-- generated: NAME -->`` and ``<!-- end -->``, from
-`SECTIONS`.
+``alerts.yml``; the version in the names of our image, from `pyproject.toml`; and sections of the READMEs,
+between ``<!-- generated: NAME -->`` and ``<!-- end -->``, from `SECTIONS`.
 """
 
 import argparse
@@ -26,6 +26,7 @@ import schemas
 import streams
 from deploy.dashboard import dashboard
 from deploy.event_effects import every_case
+from deploy.release import PLACES, version, with_version
 from deploy.strimzi import as_yaml, topic_documents, user_documents
 from online_models.errors import ModelError
 from schemas.errors import Reason, SchemaError
@@ -240,6 +241,8 @@ def generated() -> dict[Path, str]:
         STRIMZI / "topics.yaml": _yaml(topic_documents()),
         STRIMZI / "users.yaml": _yaml(user_documents()),
     }
+    for path in (ROOT / name for name in PLACES):
+        found[path] = with_version(path.read_text(encoding="utf-8"), version())
     for name in READMES:
         path = ROOT / name
         if path.exists():

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 
-from deploy import generate
+from deploy import generate, release
 from deploy.dashboard import dashboard
 from deploy.strimzi import USERS
 from schemas.topics import TOPICS
@@ -179,24 +179,34 @@ def test_image_follows_good_practice() -> None:
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
-def test_a_read_only_image_has_its_kernels(tmp_path: Path) -> None:
-    """The entry point copies the compiled kernels to where they can be written to, once, and hands over."""
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "kernels").mkdir()
-    (tmp_path / "kernels/rank.nbi").write_bytes(b"compiled")
-    (tmp_path / "bin/nearline").write_text('#!/bin/sh\necho "ran: $*"\n')
-    (tmp_path / "bin/nearline").chmod(0o755)
-    script = (
-        (ROOT / "deploy/entrypoint.sh").read_text().replace("/opt/nearline/kernels", f"{tmp_path}/kernels")
-    )
-    environment = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "NUMBA_CACHE_DIR": str(tmp_path / "copy")}
-    for _ in range(2):
-        done = subprocess.run(
-            ["sh", "-c", script, "entrypoint", "worker", "--group", "a b"],
-            env=environment, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        assert done.stdout == "ran: worker --group a b\n"
-    assert [file.name for file in (tmp_path / "copy").iterdir()] == ["rank.nbi"]
+def test_the_image_compiles_its_kernels_when_it_is_built() -> None:
+    """Its wheel is built with them; where the root is read-only, others are stored in memory."""
+    text = (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8")
+    assert text.index("ENV HATCH_BUILD_HOOK_ENABLE_CUSTOM=true") < text.index("--no-build-isolation .")
+    assert "NUMBA_CACHE_DIR=/tmp/kernels" in text
+    assert 'ENTRYPOINT ["nearline"]' in text
+
+
+def test_a_release_has_the_context_of_the_image() -> None:
+    """The Dockerfile and what it copies, without tests and caches."""
+    names = release.context_files()
+    assert {"deploy/Dockerfile", "deploy/wheel_hook.py", "pyproject.toml", "streams/worker.py"} <= set(names)
+    assert [name for name in names if name.startswith("tests/") or "__pycache__" in name] == []
+
+
+def test_the_version_is_written_once() -> None:
+    """What names the image takes the version of `pyproject.toml`, and so do the notes."""
+    assert release.with_version("image: nearline:0.1.0\n", "0.2.0") == "image: nearline:0.2.0\n"
+    for place in release.PLACES:
+        text = (ROOT / place).read_text(encoding="utf-8")
+        assert release.with_version(text, "9.9.9") != text, place
+        assert release.with_version(text, release.version()) == text, "python -m deploy.generate --write"
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    notes = release.notes(changelog, release.version())
+    assert notes.startswith(f"# nearline {release.version()}\n")
+    assert "\n## " not in notes
+    with pytest.raises(ValueError, match="Unreleased"):
+        release.notes("# Changelog\n", "0.1.0")
 
 
 def test_image_context_has_all_that_the_build_copies() -> None:
