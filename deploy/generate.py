@@ -1,9 +1,10 @@
 """Generate documents for operators: ``python -m deploy.generate`` compares, ``--write`` writes.
 
-The Grafana dashboard, from `deploy.dashboard`; topics and users for Strimzi, from `deploy.strimzi`; the
-inventory of modules (``deploy/modules.md``), from their docstrings; alerts for the Prometheus operator, from
-``alerts.yml``; the version in the names of our image, from `pyproject.toml`; and sections of the READMEs,
-between ``<!-- generated: NAME -->`` and ``<!-- end -->``, from `SECTIONS`.
+The Grafana dashboard, from `deploy.dashboard`, and what the Helm chart copies; topics and users for
+Strimzi, from `deploy.strimzi`; alerts for the Prometheus operator, from ``alerts.yml``; the inventory of
+modules (``deploy/modules.md``), from their docstrings; the version in the names of our image, from
+`pyproject.toml`; and sections of the READMEs, between ``<!-- generated: NAME -->`` and ``<!-- end -->``, from
+`SECTIONS`.
 """
 
 import argparse
@@ -43,6 +44,8 @@ DASHBOARD = ROOT / "deploy/observability/grafana/dashboards/nearline.json"
 ALERTS = ROOT / "deploy/observability/alerts.yml"
 RULES = ROOT / "deploy/observability/rules.yaml"
 STRIMZI = ROOT / "deploy/kubernetes/strimzi"
+CHART = ROOT / "deploy/helm/nearline/files"
+"""Files that the Helm chart carries, since a chart reads none outside of its folder."""
 MODULES = ROOT / "deploy/modules.md"
 SECTION = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 NOT_RAISED = {BrokerError}
@@ -234,8 +237,11 @@ def _yaml(documents: Iterable[object]) -> str:
 
 def generated() -> dict[Path, str]:
     """Return every file that is generated, or has generated parts, with the text that it should have."""
+    picture = json.dumps(dashboard(), indent=2, ensure_ascii=False) + "\n"
     found = {
-        DASHBOARD: json.dumps(dashboard(), indent=2, ensure_ascii=False) + "\n",
+        DASHBOARD: picture,
+        CHART / "dashboard.json": picture,
+        CHART / "alerts.yml": ALERTS.read_text(encoding="utf-8"),
         RULES: _yaml([_rules()]),
         MODULES: _modules(),
         STRIMZI / "topics.yaml": _yaml(topic_documents()),

@@ -49,22 +49,25 @@ def _read(file: Path) -> list[Manifest]:
     return list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
 
 
-def _built(overlay: str) -> list[Manifest]:
-    """Let kustomize put an overlay together."""
+def built(folder: Path) -> list[Manifest]:
+    """Let kustomize build a folder."""
     if shutil.which("kubectl") is None:
         pytest.skip("there is no kubectl to run kustomize with")
-    done = subprocess.run(
-        ["kubectl", "kustomize", FOLDER / "overlays" / overlay], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return list(yaml.safe_load_all(done.stdout))
+
+
+def _overlay(name: str) -> list[Manifest]:
+    return built(FOLDER / "overlays" / name)
 
 
 def _pods(manifests: list[Manifest]) -> Iterator[Manifest]:
     return (one["spec"]["template"]["spec"] for one in manifests if "template" in one.get("spec", {}))
 
 
-def _validate(manifest: Manifest) -> None:
+def validate(manifest: Manifest) -> None:
+    """Check a manifest by the schemas of Kubernetes, if it is of one of its own kinds."""
     if manifest["apiVersion"] not in CUSTOM:
         kubernetes_validate.validate(manifest, VERSION, strict=True)
 
@@ -73,7 +76,7 @@ def _validate(manifest: Manifest) -> None:
 def test_kubernetes_accepts(file: Path) -> None:
     """Every field of Kubernetes' own kinds is one, strictly."""
     for manifest in _read(file):
-        _validate(manifest)
+        validate(manifest)
 
 
 def test_a_misspelt_field_is_found() -> None:
@@ -81,7 +84,7 @@ def test_a_misspelt_field_is_found() -> None:
     worker = _read(FOLDER / "base/worker.yaml")[0]
     worker["spec"]["template"]["spec"]["containers"][0]["readynessProbe"] = {}
     with pytest.raises(kubernetes_validate.ValidationError):
-        _validate(worker)
+        validate(worker)
 
 
 def _selects(selector: Manifest, labels: dict[str, str]) -> bool:
@@ -94,9 +97,9 @@ def _selects(selector: Manifest, labels: dict[str, str]) -> bool:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_an_overlay_is_whole(overlay: str) -> None:
     """Kustomize builds it; schemas accept it; selectors and names that refer to something find it."""
-    manifests = _built(overlay)
+    manifests = _overlay(overlay)
     for manifest in manifests:
-        _validate(manifest)
+        validate(manifest)
     names = {(one["kind"], one["metadata"]["name"]) for one in manifests}
     pods = [
         one["spec"]["template"]["metadata"]["labels"]
@@ -117,7 +120,7 @@ def test_an_overlay_is_whole(overlay: str) -> None:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_pods_may_do_nothing(overlay: str) -> None:
     """Nobody special, read-only root, no capabilities, no token of the cluster, a limit of memory."""
-    found = list(_pods(_built(overlay)))
+    found = list(_pods(_overlay(overlay)))
     assert found
     for pod in found:
         assert pod["automountServiceAccountToken"] is False
@@ -135,7 +138,7 @@ def test_pods_may_do_nothing(overlay: str) -> None:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_settings_of_the_pods_load(overlay: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every NEARLINE_ variable is a setting with a value that it takes."""
-    manifests = _built(overlay)
+    manifests = _overlay(overlay)
     shared = next(
         m["data"] for m in manifests if m["kind"] == "ConfigMap" and "NEARLINE_BROKERS" in m["data"]
     )
@@ -152,7 +155,7 @@ def test_settings_of_the_pods_load(overlay: str, monkeypatch: pytest.MonkeyPatch
 def test_the_network_lets_names_through() -> None:
     """The DNS rule selects the cluster's DNS and nothing else: no label of ours has slipped into it."""
     policy = next(
-        m for m in _built("production") if m["metadata"]["name"] == "nearline" and "Network" in m["kind"]
+        m for m in _overlay("production") if m["metadata"]["name"] == "nearline" and "Network" in m["kind"]
     )
     assert policy["spec"]["egress"][0]["to"][0]["podSelector"] == {"matchLabels": {"k8s-app": "kube-dns"}}
     assert policy["spec"]["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "nearline"}}
@@ -283,6 +286,6 @@ def test_scaling_knows_the_group_and_the_topic() -> None:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_images_are_pinned(overlay: str) -> None:
     """By an exact version or a digest, not whatever is newest."""
-    images = [c["image"] for pod in _pods(_built(overlay)) for c in pod["containers"]]
+    images = [c["image"] for pod in _pods(_overlay(overlay)) for c in pod["containers"]]
     assert images
     assert [image for image in images if not PINNED.search(image)] == []

@@ -18,7 +18,7 @@ from streams.config.settings import Settings
 from streams.config.variables import OPEN_GROUP, leaves, variable
 from tests.readmes import FILES, ROOT, Command, blocks, commands
 
-TOOLS = {"nearline", "make", "docker", "kubectl", "promtool", "python", "export"}
+TOOLS = {"nearline", "make", "docker", "kubectl", "helm", "promtool", "python", "export"}
 """What a command may begin with: each is checked below, or run by the tests of what it belongs to."""
 
 
@@ -95,6 +95,8 @@ def test_commands_exist(command: Command) -> None:
         case "python":
             assert words[0] == "-m"
             assert words[1] in {"schemas.contract_tools", "deploy.strimzi"}  # `make lint` and tests run them
+        case "helm":
+            assert (ROOT / words[2]).exists()  # tests/test_helm.py runs it
         case "kubectl" | "promtool":
             assert (ROOT / words[-1]).exists()  # tests/test_kubernetes.py and test_observability.py run them
 
