@@ -236,6 +236,12 @@ class ImportOrderError(StreamError):
     """The event log has newer events than the history: import before producers start, or with --late."""
 
 
+class ExportError(StreamError):
+    """A folder cannot take this export: give another folder, as the reason says."""
+
+    exit_code = 2
+
+
 class RequestRefusedError(StreamError):
     """The HTTP server refuses a request of the client: correct it as the reason says, or give another key.
 

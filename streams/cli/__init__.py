@@ -81,6 +81,15 @@ COMMANDS = (
         ),
     ),
     Command(
+        "export",
+        "streams.cli.commands.exports:app",
+        (
+            "nearline export pages --to warehouse/pages",
+            "nearline export exposures --to warehouse/exposures --viewers pseudonyms --key export.key",
+            "nearline export insights --to warehouse/insights",
+        ),
+    ),
+    Command(
         "events",
         "streams.cli.commands.events:app",
         ("nearline events check events.jsonl", "my-producer --dry-run | nearline events check -"),
