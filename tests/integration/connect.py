@@ -77,6 +77,12 @@ class Connect:
         assert self._process is not None
         assert self._process.poll() is None, self.log[-3000:]
 
+    def kill(self) -> None:
+        """End it as `kill -9` does."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
     def __enter__(self) -> Self:
         with (self.folder / "connect.log").open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log, env=self._variables)
